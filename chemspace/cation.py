@@ -84,7 +84,7 @@ class Cation:
         """
         with rdBase.BlockLogs():
             inchikey = str(Chem.MolToInchiKey(mol))  # type: ignore[no-untyped-call]  # RDKit's wrapper has no types
-        canonical = canonical or Chem.MolToSmiles(mol)
+        canonical = readable_smiles(canonical or Chem.MolToSmiles(mol), mol)
         if not inchikey:
             raise StructureError(f"SMILES {canonical!r} has no InChI; check its valences")
         if role is None:
@@ -141,6 +141,26 @@ class Cation:
 
     def __str__(self) -> str:
         return self.abbreviation
+
+
+def readable_smiles(canonical: str, mol: Chem.Mol) -> str:
+    """The canonical SMILES, or the Kekule form where RDKit cannot read its own aromatic one (large azaporphyrins).
+
+    Raises:
+        StructureError: if neither form can be read back.
+    """
+    with rdBase.BlockLogs():
+        if Chem.MolFromSmiles(canonical) is not None:
+            return canonical
+        with_bonds = Chem.Mol(mol)
+        try:
+            Chem.Kekulize(with_bonds, clearAromaticFlags=True)
+        except Chem.KekulizeException as error:
+            raise StructureError(f"SMILES {canonical!r} cannot be written with single and double bonds") from error
+        spelled = str(Chem.MolToSmiles(with_bonds, kekuleSmiles=True))
+        if Chem.MolFromSmiles(spelled) is None:
+            raise StructureError(f"SMILES {canonical!r} cannot be read back; its aromatic bonds are ambiguous")
+        return spelled
 
 
 def default_abbreviation(inchikey: str, charge: int) -> str:

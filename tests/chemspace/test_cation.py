@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pickle
+from pathlib import Path
 
 import pytest
 
-from chemspace import Cation, ChargeError, StructureError
+from chemspace import Cation, CationLibrary, ChargeError, StructureError
 
 
 def test_two_spellings_of_one_cation_are_equal_and_hash_alike() -> None:
@@ -100,3 +101,13 @@ def test_unknown_role_is_refused() -> None:
 
 def test_atom_maps_do_not_matter() -> None:
     assert Cation.from_smiles("[CH3:1][NH3+:2]") == Cation.from_smiles("C[NH3+]")
+
+
+def test_protonated_carbanion_whose_aromatic_smiles_cannot_be_read_is_kept_in_kekule_form(tmp_path: Path) -> None:
+    # a phenalenide pyridinium of PubChem: protonated, RDKit writes an aromatic SMILES that it cannot read itself
+    path = tmp_path / "dyes.smi"
+    path.write_text("C1=CC=C(C=C1)C2=C3C4=CC=CC5=CC=CC(=C3C(=C2[N+]6=CC=CC=C6)C7=CC=CC=C7)[C-]54 dye\n")
+    for cation in CationLibrary.read(path):
+        assert cation.is_organic
+        assert Cation.from_smiles(cation.smiles) == cation
+    assert len(CationLibrary.read(path)) == 1

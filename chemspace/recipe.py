@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from fractions import Fraction
+from typing import Any
 
 from rdkit.Chem import GetPeriodicTable
 
@@ -57,6 +58,24 @@ class Recipe:
     precursors: tuple[Precursor, ...]
     acid_ml: tuple[tuple[str, float], ...]
     equation: str
+
+    @property
+    def line(self) -> str:
+        """What to weigh in, in one line."""
+        parts = [f"{p.name} {p.mass_g * 1000:.4g} mg" for p in self.precursors]
+        acids = [f"{name} at least {volume:.2g} mL" for name, volume in self.acid_ml]
+        return f"for {self.target_mass_g:g} g: {', '.join([*parts, *acids])}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON."""
+        return {
+            "formula": self.compound.formula,
+            "target_mass_g": self.target_mass_g,
+            "amount_mmol": self.amount_mmol,
+            "equation": self.equation,
+            "precursors": [asdict(precursor) for precursor in self.precursors],
+            "acid_ml": dict(self.acid_ml),
+        }
 
     def __str__(self) -> str:
         lines = [f"{self.compound.formula}: {self.target_mass_g:g} g, {self.amount_mmol:.4g} mmol", self.equation]

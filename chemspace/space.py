@@ -106,6 +106,12 @@ class CompoundSpace:
         """What the halide sites hold, by position: the unmixed `halides`, then `halide_mixtures`."""
         return (*(((symbol, Fraction(1)),) for symbol in self.halides), *self.halide_mixtures)
 
+    @cached_property
+    def cage_cations(self) -> tuple[Cation, ...]:
+        """Every cation of a cage option: `cages`, then those that stand in mixtures only."""
+        mixed = (cation for mixture in self.cage_mixtures for cation, _ in mixture)
+        return tuple(dict.fromkeys((*self.cages, *mixed)))
+
     def __len__(self) -> int:
         return len(self.spacers) * self.n_inner
 

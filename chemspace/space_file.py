@@ -16,12 +16,13 @@ from chemspace.errors import ChemspaceError, SpaceError
 from chemspace.library import CationLibrary
 from chemspace.space import CompoundSpace
 
-__all__ = ["FORMAT", "load_space", "save_space"]
+__all__ = ["CONSTRAINT_KINDS", "FORMAT", "load_space", "save_space"]
 
 #: Number in the file's first line; raised when the format changes.
 FORMAT = 1
 
-_CONSTRAINTS: dict[str, Any] = {
+#: The constraints that a file can name.
+CONSTRAINT_KINDS: dict[str, Any] = {
     kind.name: kind
     for kind in (getattr(constraint_kinds, name) for name in constraint_kinds.__all__ if name != "Constraint")
 }
@@ -154,7 +155,7 @@ def _cations(entries: Sequence[str], order: Sequence[str], known: Mapping[str, C
 
 
 def _constraint_record(constraint: Constraint) -> dict[str, Any]:
-    if type(constraint) is not _CONSTRAINTS.get(constraint.name):
+    if type(constraint) is not CONSTRAINT_KINDS.get(constraint.name):
         raise SpaceError(f"{constraint} cannot be saved: it is none of chemspace.constraints")
     fields = {key: _plain(value) for key, value in asdict(constraint).items()}  # type: ignore[call-overload]  # all are dataclasses
     return {constraint.name: fields}
@@ -162,9 +163,9 @@ def _constraint_record(constraint: Constraint) -> dict[str, Any]:
 
 def _constraint(entry: Mapping[str, Mapping[str, Any]]) -> Constraint:
     ((name, fields),) = entry.items()
-    if name not in _CONSTRAINTS:
-        raise SpaceError(f"constraint {name!r} is unknown; there are {', '.join(sorted(_CONSTRAINTS))}")
-    made: Constraint = _CONSTRAINTS[name](**{key: _frozen(value) for key, value in fields.items()})
+    if name not in CONSTRAINT_KINDS:
+        raise SpaceError(f"constraint {name!r} is unknown; there are {', '.join(sorted(CONSTRAINT_KINDS))}")
+    made: Constraint = CONSTRAINT_KINDS[name](**{key: _frozen(value) for key, value in fields.items()})
     return made
 
 

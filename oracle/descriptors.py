@@ -99,15 +99,16 @@ def space_descriptors(
         space: the space of the block.
         block: m compounds by index.
         spacer_table: table of `space.spacers`.
-        cage_table: table of `space.cages`.
+        cage_table: table of `space.cage_cations`, those of mixtures included.
     """
     spacer_weight = _spacers_per_formula(space)[block.spacer] * spacer_table.organic[block.spacer]
     has_cage = block.cage >= 0
-    cage = np.where(has_cage, block.cage, 0)
+    option = np.where(has_cage, block.cage, 0)
     total = spacer_weight[:, None] * np.where(spacer_weight[:, None] > 0, spacer_table.values[block.spacer], 0.0)
     weight = spacer_weight.astype(np.float64)
-    if len(space.cages):
-        cage_weight = np.where(has_cage, block.n_layers - 1.0, 0.0) * cage_table.organic[cage]
+    for places, fractions in _cage_parts(space):
+        cage = places[option]
+        cage_weight = np.where(has_cage, fractions[option] * (block.n_layers - 1.0), 0.0) * cage_table.organic[cage]
         total = total + cage_weight[:, None] * np.where(cage_weight[:, None] > 0, cage_table.values[cage], 0.0)
         weight = weight + cage_weight
     out = np.empty((len(block.index), len(DESCRIPTOR_NAMES)))
@@ -135,11 +136,24 @@ def _spacers_per_formula(space: CompoundSpace) -> NDArray[np.float64]:
     return np.array([2.0 / cation.charge for cation in space.spacers])
 
 
+def _cage_parts(space: CompoundSpace) -> list[tuple[NDArray[np.intp], NDArray[np.float64]]]:
+    """First, second, ... part of every cage option: its place in `space.cage_cations` and its fraction, 0 for none."""
+    place = {cation: number for number, cation in enumerate(space.cage_cations)}
+    parts = []
+    for which in range(max(map(len, space.cage_options), default=0)):
+        held = [option[which] if which < len(option) else None for option in space.cage_options]
+        places = np.array([0 if part is None else place[part[0]] for part in held], dtype=np.intp)
+        parts.append((places, np.array([0.0 if part is None else float(part[1]) for part in held])))
+    return parts
+
+
 def _tolerance(space: CompoundSpace, block: SpaceBlock, radius: NDArray[np.float64]) -> NDArray[np.float64]:
     out = np.empty(len(radius))
-    frame = block.b_site * len(space.halides) + block.halide
+    frame = block.b_site * len(space.halide_options) + block.halide
     for code in np.unique(frame):
-        b_site, halide = divmod(int(code), len(space.halides))
+        b_site, halide = divmod(int(code), len(space.halide_options))
         chosen = frame == code
-        out[chosen] = tolerance_factor(radius[chosen], space.b_sites[b_site], space.halides[halide])
+        parts = space.halide_options[halide]
+        metal = space.b_sites[b_site]
+        out[chosen] = sum(float(part) * tolerance_factor(radius[chosen], metal, symbol) for symbol, part in parts)
     return out

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from chemspace.space import CompoundSpace, SpaceBlock
-from screening.feasibility.latent import CompoundRows, layer_kernel, spacer_mol
+from screening.feasibility.latent import CompoundRows, layer_kernel, main_ion, spacer_mol
 from screening.feasibility.prior import cage_tolerance
 from screening.feasibility.shape import SHAPE_NAMES, cation_shape, fingerprint_similarity, fingerprints
 
@@ -23,41 +23,42 @@ __all__ = ["BoundFeasibility"]
 class BoundFeasibility:
     """A feasibility model with one space's cations worked out, so that a block costs a few array look-ups.
 
-    Shapes: c spacers, a cages, k outcomes.
+    Shapes: c spacers, a cage options, k outcomes.
     """
 
     model: FeasibilityModel
     spacer_log_odds: NDArray[np.float64]  # (c,)
-    cage_log_odds: NDArray[np.float64]  # (a + 1, number of B sites, number of halides); the last row is "no cage"
+    cage_log_odds: NDArray[np.float64]  # (a + 1, number of B sites, number of halide options); last row: no cage
     similarity: NDArray[np.float64]  # (c, k), prior variance included
     same_cage: NDArray[np.float64]  # (a + 1, k)
-    same_framework: NDArray[np.float64]  # (B sites, halides, k)
+    same_framework: NDArray[np.float64]  # (B sites, halide options, k)
     outcome_layers: NDArray[np.int64]  # (k,)
 
     @classmethod
     def build(cls, model: FeasibilityModel, space: CompoundSpace) -> BoundFeasibility:
         mols = [spacer_mol(spacer) for spacer in space.spacers]
         shapes = np.array([cation_shape(mol) for mol in mols]).reshape(len(mols), len(SHAPE_NAMES))
-        cages = [*space.cages, None]
+        cages, halides = (*space.cage_options, ()), space.halide_options
+        mains = [(main_ion(cage), [main_ion(halide) for halide in halides]) for cage in cages]
         tolerance = np.array(
-            [[[cage_tolerance(cage, b, str(x)) for x in space.halides] for b in space.b_sites] for cage in cages]
-        ).reshape(len(cages), len(space.b_sites), len(space.halides))
+            [[[cage_tolerance(cage, b, str(x)) for x in main] for b in space.b_sites] for cage, main in mains]
+        ).reshape(len(cages), len(space.b_sites), len(halides))
         outcomes = CompoundRows.of([item.compound for item in model.outcomes])
         prints = fingerprints(mols) if model.outcomes else []
         similarity = fingerprint_similarity(prints, outcomes.prints) * model.prior.outcome_log_odds**2
         frames = outcomes.framework
 
         def alike(axis: tuple[object, ...], part: int) -> NDArray[np.float64]:
-            same = [[pure(frame[part]) == ion for frame in frames] for ion in axis]
+            same = [[frame[part] == ion for frame in frames] for ion in axis]
             return np.where(np.array(same, dtype=bool).reshape(len(axis), len(frames)), 1.0, model.prior.other_cage)
 
-        framework = alike(space.b_sites, 1)[:, None, :] * alike(space.halides, 2)[None, :, :]
+        framework = alike(space.b_sites, 1)[:, None, :] * alike(halides, 2)[None, :, :]
         return cls(
             model,
             model.spacer_log_odds(shapes),
             model.prior.cage_window.log_odds(tolerance),
             similarity,
-            alike(tuple(cages), 0),
+            alike(cages, 0),
             framework,
             outcomes.n_layers,
         )
@@ -73,10 +74,3 @@ class BoundFeasibility:
             odds = odds + near @ self.model.pull
         result: NDArray[np.float64] = -np.logaddexp(0.0, -odds)
         return result
-
-
-def pure(parts: Any) -> Any:
-    """The one ion of an unmixed site, None for an empty one, and something equal to no ion for a mixed one."""
-    if not parts:
-        return None
-    return parts[0][0] if len(parts) == 1 else parts

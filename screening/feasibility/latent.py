@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from chemspace.compound import Compound
 from screening.feasibility.prior import FeasibilityPrior, cage_tolerance
 from screening.feasibility.shape import SHAPE_NAMES, cation_shape, fingerprint_similarity, fingerprints
 
-__all__ = ["CompoundRows", "latent_mode", "layer_kernel", "outcome_kernel", "spacer_mol"]
+__all__ = ["CompoundRows", "latent_mode", "layer_kernel", "main_ion", "outcome_kernel", "spacer_mol"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +56,12 @@ def _layers(compound: Compound) -> int:
 
 def _tolerance(compound: Compound) -> float:
     """Tolerance factor of the main cage cation in the main halide's lattice, as `cage_tolerance`."""
-    if not compound.cage:
-        return float("nan")
-    cage = max(compound.cage, key=lambda part: part[1])[0]
-    halide = max(compound.halide, key=lambda part: part[1])[0]
-    return cage_tolerance(cage, compound.b_site, halide)
+    return cage_tolerance(main_ion(compound.cage), compound.b_site, str(main_ion(compound.halide)))
+
+
+def main_ion(parts: Sequence[tuple[Any, Fraction]]) -> Any:
+    """The ion of a site with the largest fraction, the first of equal ones; None for an empty site."""
+    return max(parts, key=lambda part: part[1])[0] if parts else None
 
 
 def outcome_kernel(left: CompoundRows, right: CompoundRows, prior: FeasibilityPrior) -> NDArray[np.float64]:

@@ -63,7 +63,7 @@ def rank(
     Args:
         space: the compounds, never materialised.
         spacer_table: descriptors of `space.spacers`, rows aligned; NaN where the oracle failed.
-        cage_table: the same of `space.cages`.
+        cage_table: the same of `space.cage_cations`.
         surrogate: anything with `predict(x, chunk) -> (mean, sd)` of log10(rate) over `screening.features`.
         feasibility: multiplies the acquisition; None leaves it out (a column of ones).
         best_observed: lowest log10(rate) so far.
@@ -229,7 +229,7 @@ def _subset(block: SpaceBlock, rows: NDArray[np.int64]) -> SpaceBlock:
 
 
 def _check(space: CompoundSpace, spacers: CationTable, cages: CationTable, top_k: int, block_size: int) -> None:
-    for name, table, cations in (("spacer_table", spacers, space.spacers), ("cage_table", cages, space.cages)):
+    for name, table, cations in (("spacer_table", spacers, space.spacers), ("cage_table", cages, space.cage_cations)):
         if len(table.values) != len(cations):
             raise RankingError(
                 f"{name} has {len(table.values)} rows, the space has {len(cations)} such cations: one row a cation"

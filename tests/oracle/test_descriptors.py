@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +56,42 @@ def test_a_space_and_its_compounds_have_the_same_numbers_to_the_last_bit() -> No
     assert np.array_equal(walked, listed, equal_nan=True)
     assert np.isnan(walked[:, 0]).any()
     assert np.isfinite(walked[:, 0]).any()
+
+
+def test_a_space_of_mixtures_has_the_numbers_of_its_compounds() -> None:
+    library = CationLibrary.builtin()
+    ma, fa, cs, gua = (library[name] for name in ("MA", "FA", "Cs", "GUA"))
+    space = CompoundSpace(
+        (library["PEA"], library["BDA"]),
+        (ma, cs),
+        (1, 2, 4),
+        b_sites=("Pb", "Sn"),
+        halides=("I", "Br"),
+        cage_mixtures=(((ma, Fraction(1, 3)), (fa, Fraction(2, 3))), ((cs, Fraction(1, 10)), (gua, Fraction(9, 10)))),
+        halide_mixtures=(
+            (("I", Fraction(3, 4)), ("Br", Fraction(1, 4))),
+            (("Br", Fraction(1, 2)), ("Cl", Fraction(1, 2))),
+        ),
+    )
+    assert space.cage_cations == (ma, cs, fa, gua)
+    records = [made_up(cation) for cation in (*space.spacers, *space.cage_cations)]
+    tables = (CationTable.from_records(space.spacers, records), CationTable.from_records(space.cage_cations, records))
+    walked = space_descriptors(space, space.take(np.arange(len(space))), *tables)
+    listed = compound_descriptors([space[i] for i in range(len(space))], {r.inchikey: r for r in records})
+    assert walked == pytest.approx(listed, rel=1e-14)
+    assert len({float(t) for t in walked[:, 8].round(9)}) > len(space) // 2
+
+
+def test_the_part_of_a_mixture_that_failed_leaves_a_row_without_numbers() -> None:
+    library = CationLibrary.builtin()
+    ma, fa = library["MA"], library["FA"]
+    space = CompoundSpace(
+        (library["PEA"],), (ma,), (1, 2), cage_mixtures=(((ma, Fraction(1, 2)), (fa, Fraction(1, 2))),)
+    )
+    records = [made_up(library["PEA"]), made_up(ma), made_up(fa, failed=True)]
+    tables = (CationTable.from_records(space.spacers, records), CationTable.from_records(space.cage_cations, records))
+    walked = space_descriptors(space, space.take(np.arange(3)), *tables)
+    assert np.isfinite(walked[:, 0]).tolist() == [True, True, False]
 
 
 def test_averages_weigh_spacer_and_cage_by_the_formula() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 
@@ -102,6 +104,24 @@ def test_a_bound_model_gives_every_block_the_same_numbers_as_single_compounds() 
     block = SPACE.take(np.arange(len(SPACE)))
     single = model.probability([SPACE[i] for i in range(len(SPACE))])
     assert np.exp(model.bind(SPACE).log_probability(block)) == pytest.approx(single, rel=1e-10)
+
+
+def test_a_bound_model_knows_mixtures_as_single_compounds_do() -> None:
+    half = Fraction(1, 2)
+    space = CompoundSpace(
+        (EOA, PEA),
+        (MA,),
+        (1, 2, 4),
+        cage_mixtures=(((FA, half), (MA, half)), ((GA, Fraction(3, 4)), (CS, Fraction(1, 4)))),
+        halide_mixtures=((("I", half), ("Br", half)),),
+    )
+    mixed = Compound.of(EOA, {FA: half, MA: half}, 4, halide={"I": half, "Br": half})
+    told = fit_feasibility([MIXED, RecordedOutcome(mixed, "not formed")])
+    bound = told.bind(space).log_probability(space.take(np.arange(len(space))))
+    assert np.exp(bound) == pytest.approx(told.probability([space[i] for i in range(len(space))]))
+    assert bound[space.index(mixed)] < fit_feasibility([MIXED]).bind(space).log_probability(
+        space.take([space.index(mixed)])
+    )
 
 
 def test_contradicting_reports_of_one_compound_are_weighed_not_refused() -> None:

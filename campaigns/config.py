@@ -2,14 +2,130 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import fields as fields_of
+from fractions import Fraction
+from functools import cached_property
 from hashlib import sha256
-from typing import Any
+from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
+from campaigns.config_errors import problems
 from campaigns.errors import ConfigError
+from oracle.protocol import Protocol
 
-__all__ = ["CampaignConfig"]
+__all__ = ["CampaignConfig", "LibraryFile", "Limits", "Objective", "Price", "parse_layers"]
+
+
+def parse_layers(value: object) -> object:
+    """Numbers of layers from "1-5" or "1,2,3"; anything but a text is handed back as it is.
+
+    Raises:
+        ValueError: if the text is neither.
+    """
+    if not isinstance(value, str):
+        return value
+    layers: set[int] = set()
+    for part in value.split(","):
+        ends = part.strip().split("-")
+        if not all(end.isdigit() and int(end) >= 1 for end in ends) or len(ends) > 2 or int(ends[0]) > int(ends[-1]):
+            raise ValueError(f"{value!r} is not a list of layer numbers; write 1-5 or 1,2,3")
+        layers.update(range(int(ends[0]), int(ends[-1]) + 1))
+    return tuple(sorted(layers))
+
+
+def _mixture(value: object) -> object:
+    """{I: 0.5, Br: 0.5}, or the pairs that a saved space holds, as pairs of a name and a fraction's text."""
+    pairs = list(value.items()) if isinstance(value, Mapping) else value
+    if not isinstance(pairs, list | tuple) or not all(isinstance(p, list | tuple) and len(p) == 2 for p in pairs):
+        raise ValueError("give each ion with its fraction, as {I: 0.5, Br: 0.5}")
+    return tuple((str(name), str(fraction)) for name, fraction in pairs)
+
+
+def _whole(mixture: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+    """Fractions that add up to 1, in lowest terms.
+
+    Raises:
+        ValueError: if one is no number above 0, or they do not.
+    """
+    try:
+        parts = [(name, Fraction(text)) for name, text in mixture]
+    except (ValueError, ZeroDivisionError):
+        raise ValueError("a fraction is a number such as 0.25 or 1/3") from None
+    total = sum(fraction for _, fraction in parts)
+    if total != 1 or any(fraction <= 0 for _, fraction in parts) or len(parts) < 2:
+        raise ValueError(f"the fractions add up to {float(total):g}; two or more above 0 must add up to 1")
+    return tuple((name, str(fraction)) for name, fraction in parts)
+
+
+Mixture: TypeAlias = Annotated[tuple[tuple[str, str], ...], BeforeValidator(_mixture), AfterValidator(_whole)]
+Layer: TypeAlias = Annotated[int, Field(ge=1, le=1000)]
+Layers: TypeAlias = Annotated[tuple[Layer, ...], BeforeValidator(parse_layers), Field(min_length=1)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class LibraryFile(_Part):
+    """One library of a campaign: "builtin", or the name of the user's file and the hash its content is kept by."""
+
+    name: str
+    sha256: str | None = None
+
+
+class Objective(_Part):
+    """What is sought: the longest spin lifetime.
+
+    Attributes:
+        goal_lifetime_ps: count improvement from this lifetime (ps) where it is longer than the best measured one: what
+            cannot reach it is then worth nothing. None counts from the best measured.
+    """
+
+    goal_lifetime_ps: float | None = Field(default=None, gt=0)
+
+
+class Limits(_Part):
+    """What one batch may not exceed; None means unlimited. Nothing is relaxed silently.
+
+    Attributes:
+        max_per_spacer: compounds of one spacer; None takes 1, and more only where the ranking has too few spacers.
+        min_distance: smallest distance between two suggestions and to what is pending, in standard deviations of the
+            ranked candidates' features (root mean square).
+        max_cost: money for the cations of the whole batch, in the unit of the price table.
+        max_days: longest delivery time of any cation, days.
+        mass_g: mass of each compound that is made, g; decides costs and recipes.
+    """
+
+    max_per_spacer: int | None = Field(default=None, ge=1)
+    min_distance: float | None = Field(default=None, ge=0)
+    max_cost: float | None = Field(default=None, ge=0)
+    max_days: float | None = Field(default=None, ge=0)
+    mass_g: float = Field(default=1.0, gt=0)
+
+
+class Price(_Part):
+    """What a cation costs, as its amine or salt: money a mole, and days until it is there. None is unknown."""
+
+    per_mol: float | None = Field(default=None, ge=0)
+    days: float | None = Field(default=None, ge=0)
+
+
+def _protocol_fields(value: dict[str, Any]) -> dict[str, Any]:
+    known = [field.name for field in fields_of(Protocol) if not field.name.endswith("_version")]
+    if unknown := [name for name in value if name not in known]:
+        raise ValueError(f"the oracle's protocol has no field {unknown[0]!r}; it has {', '.join(known)}")
+    return value
+
+
+def _one_rule(value: dict[str, Any]) -> dict[str, Any]:
+    if len(value) != 1:
+        raise ValueError("a constraint is one name with its fields, as - heavy_atoms: {most: 20}")
+    return {name: {} if fields is None else fields for name, fields in value.items()}
+
+
+Rule: TypeAlias = Annotated[dict[str, Any], AfterValidator(_one_rule)]
 
 
 class CampaignConfig(BaseModel):
@@ -18,45 +134,97 @@ class CampaignConfig(BaseModel):
     Attributes:
         library: "builtin", or the name of the user's library file, whose content the campaign keeps.
         library_sha256: hash of the kept library file; None for the built-in library.
+        further_libraries: those merged into it, in order; the first name of a cation holds.
+        dications: whether the diamines of the user's files take two protons.
         n_layers: numbers of octahedral layers to enumerate.
         b_sites: B-site metals.
         halides: halides.
         cages: abbreviations of the cage cations; None takes every organic one of charge +1.
+        cage_mixtures, halide_mixtures: further options, (name, fraction) pairs that add up to 1.
+        constraints: what the space leaves out, each {name: fields} as in a saved space; cations may be named.
+        objective: what is sought.
+        oracle: fields of `oracle.Protocol` that are not the default's.
         include_flagged: train on the published rows that are left out by default too.
         surrogate: name of the surrogate.
+        acquisition: "auto" (by the surrogate's own score card) or one of `screening.acquisition.ACQUISITIONS`.
         seed: seed of everything random.
         batch_size: suggestions in a round.
+        limits: what a batch may not exceed.
+        prices: by abbreviation, alias or InChIKey of a cation.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     library: str = "builtin"
     library_sha256: str | None = None
-    n_layers: tuple[int, ...] = Field(default=(1, 2, 3, 4, 5), min_length=1)
-    b_sites: tuple[str, ...] = Field(default=("Pb",), min_length=1)
-    halides: tuple[str, ...] = Field(default=("I",), min_length=1)
+    n_layers: Layers = (1, 2, 3, 4, 5)
+    b_sites: tuple[Literal["Pb", "Sn", "Ge"], ...] = Field(default=("Pb",), min_length=1)
+    halides: tuple[Literal["I", "Br", "Cl"], ...] = ("I",)
     cages: tuple[str, ...] | None = None
     include_flagged: bool = False
     surrogate: str = "spinscreen"
     seed: int = Field(default=0, ge=0)
     batch_size: int = Field(default=5, ge=1)
+    further_libraries: tuple[LibraryFile, ...] = ()
+    dications: bool = False
+    cage_mixtures: tuple[Mixture, ...] = ()
+    halide_mixtures: tuple[Mixture, ...] = ()
+    constraints: tuple[Rule, ...] = ()
+    objective: Objective = Objective()
+    oracle: Annotated[dict[str, Any], AfterValidator(_protocol_fields)] = {}
+    acquisition: str = "auto"
+    limits: Limits = Limits()
+    prices: dict[str, Price] = {}
 
     @classmethod
-    def parse(cls, values: dict[str, Any]) -> CampaignConfig:
+    def parse(cls, values: Mapping[str, Any]) -> CampaignConfig:
         """Validate `values`.
 
         Raises:
             ConfigError: naming each field that is wrong.
         """
         try:
-            return cls.model_validate(values)
+            return cls.model_validate(dict(values))
         except ValidationError as error:
-            wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-            raise ConfigError(f"the campaign's description is not valid: {wrong}") from error
+            told = problems(error)
+            wrong = "; ".join(str(problem) for problem in told)
+            raise ConfigError(f"the campaign's description is not valid: {wrong}", told[0].path) from error
+
+    @cached_property
+    def protocol(self) -> Protocol:
+        """How cations are computed.
+
+        Raises:
+            ConfigError: if the oracle refuses it.
+        """
+        from oracle.errors import OracleError
+
+        try:
+            return TypeAdapter(Protocol).validate_python(self.oracle)
+        except ValidationError as error:
+            first = problems(error)[0]
+            raise ConfigError(f"oracle.{first}", ("oracle", *first.path)) from error
+        except OracleError as error:
+            raise ConfigError(f"oracle: {error}", ("oracle",)) from error
+
+    @property
+    def library_files(self) -> tuple[LibraryFile, ...]:
+        """Every library, in the order they are merged."""
+        return LibraryFile(name=self.library, sha256=self.library_sha256), *self.further_libraries
+
+    def with_libraries(self, files: tuple[tuple[str, bytes | None], ...]) -> CampaignConfig:
+        """The same campaign over the libraries in `files`, (name, content) each; content None for the built-in one."""
+        named = tuple(
+            LibraryFile(name=name, sha256=None if content is None else sha256(content).hexdigest())
+            for name, content in files
+        )
+        first, *further = named
+        update = {"library": first.name, "library_sha256": first.sha256, "further_libraries": tuple(further)}
+        return self.model_copy(update=update)
 
     def with_library(self, name: str, content: bytes) -> CampaignConfig:
         """The same campaign over a user's library."""
-        return self.model_copy(update={"library": name, "library_sha256": sha256(content).hexdigest()})
+        return self.with_libraries(((name, content),))
 
     def differences(self, other: CampaignConfig) -> tuple[str, ...]:
         """One line for each field in which `other` differs from this."""
@@ -64,3 +232,17 @@ class CampaignConfig(BaseModel):
         return tuple(
             f"{name}: {mine[name]} here, {theirs[name]} asked for" for name in mine if mine[name] != theirs[name]
         )
+
+    def key_fields(self) -> dict[str, Any]:
+        """What a fit depends on, as JSON. A field younger than the first release counts only where it is set."""
+        values = self.model_dump(exclude={"batch_size", "limits", "prices"}, mode="json")
+        plain = CampaignConfig().model_dump(mode="json")
+        return {name: value for name, value in values.items() if name in _FIRST_FIELDS or value != plain[name]}
+
+
+#: Fields of the first release: always part of a fit's key, so that old fits keep theirs.
+_FIRST_FIELDS = frozenset(
+    {
+        "library", "library_sha256", "n_layers", "b_sites", "halides", "cages", "include_flagged", "surrogate", "seed",
+    }
+)  # fmt: skip

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
+from math import log10
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from campaigns.config import Limits, Objective
 from campaigns.errors import NothingToSuggestError
 from campaigns.learning import TrainingSet
 from chemspace import CationLibrary, CompoundSpace, parse_formula
@@ -16,7 +17,9 @@ from chemspace.progress import Progress
 from oracle import CationRecord
 from oracle.descriptors import CationTable
 from screening.acquisition.named import Acquisition
-from screening.batch import choose_batch
+from screening.batch import BatchLimits, choose_batch
+from screening.batch.limits import Used
+from screening.decision_errors import BatchError
 from screening.feasibility import FeasibilityModel
 from screening.ranking import MeasuredSet, Ranking, rank
 from screening.ranking.rank import space_features
@@ -24,7 +27,17 @@ from screening.ranking.rank import space_features
 if TYPE_CHECKING:
     from screening.surrogates import Surrogate
 
-__all__ = ["MAX_PER_SPACER", "TOP_K", "best_observed", "choose", "indices_in", "pending_features", "rank_space"]
+__all__ = [
+    "MAX_PER_SPACER",
+    "SHORTLIST",
+    "TOP_K",
+    "best_observed",
+    "cation_tables",
+    "choose",
+    "indices_in",
+    "pending_features",
+    "rank_space",
+]
 
 #: Rows of the ranking that are kept.
 TOP_K = 1000
@@ -45,6 +58,7 @@ def rank_space(
     acquisition: Acquisition,
     feasibility: FeasibilityModel,
     exclude: NDArray[np.int64],
+    objective: Objective | None = None,
     progress: Progress | None = None,
 ) -> Ranking:
     """The best `TOP_K` compounds by acquisition times feasibility.
@@ -57,19 +71,20 @@ def rank_space(
         acquisition: what to rank by.
         feasibility: multiplies it.
         exclude: indices in `space` that are measured, pending or ruled out, shape (e,).
+        objective: a goal beyond the best compound is what must be beaten instead.
         progress: called after each block.
 
     Raises:
         NothingLeftError: if nothing is left to rank.
     """
-    spacers, cages = (CationTable.from_records(part, list(records.values())) for part in (space.spacers, space.cages))
+    goal_ps = None if objective is None else objective.goal_lifetime_ps
+    best = best_observed(space, training)
     return rank(
         space,
-        spacers,
-        cages,
+        *cation_tables(space, records),
         surrogate,
         feasibility,
-        best_observed=best_observed(space, training),
+        best_observed=best if goal_ps is None else min(best, -log10(goal_ps)),
         top_k=TOP_K,
         exclude=exclude,
         measured=MeasuredSet(training.formulas, training.x),
@@ -79,18 +94,25 @@ def rank_space(
 
 
 def best_observed(space: CompoundSpace, training: TrainingSet) -> float:
-    """Lowest measured log10 rate of a compound inside the space; of all rows where none is inside."""
-    rates = training.dataset.log10_rate
-    inside = np.array([compound in space for compound in training.dataset.compounds])
+    """Lowest measured log10 rate of a compound inside the space; of all rows where none is inside. Bounds do not
+    count: such a lifetime may be any shorter."""
+    data = training.dataset.subset(~training.dataset.censored)
+    rates = data.log10_rate
+    inside = np.array([compound in space for compound in data.compounds])
     return float(rates[inside].min() if inside.any() else rates.min())
+
+
+def cation_tables(space: CompoundSpace, records: Mapping[str, CationRecord]) -> tuple[CationTable, CationTable]:
+    """Descriptors of the space's spacers and of its cage cations."""
+    every = list(records.values())
+    return CationTable.from_records(space.spacers, every), CationTable.from_records(space.cage_cations, every)
 
 
 def pending_features(
     space: CompoundSpace, pending: NDArray[np.int64], records: Mapping[str, CationRecord]
 ) -> NDArray[np.float64]:
     """Features of the pending compounds, shape (p, d)."""
-    spacers, cages = (CationTable.from_records(part, list(records.values())) for part in (space.spacers, space.cages))
-    return space_features(space, pending, spacers, cages)
+    return space_features(space, pending, *cation_tables(space, records))
 
 
 def choose(
@@ -100,36 +122,82 @@ def choose(
     batch_size: int,
     seed: int,
     *,
-    exploring: bool = False,
+    jointly: bool = True,
+    limits: Limits | None = None,
+    cost: NDArray[np.float64] | None = None,
+    days: NDArray[np.float64] | None = None,
 ) -> NDArray[np.int64]:
     """Rows of the ranking's frame to make next, in the order they were chosen, shape (q,).
 
-    At most `MAX_PER_SPACER` of one spacer; where the ranking has too few spacers for that, the cap rises until the
-    batch is full. A batch is chosen jointly for its expected improvement; one that only explores is the head of the
-    ranking under that cap.
+    At most `MAX_PER_SPACER` of one spacer unless the limits say otherwise; where the ranking has too few spacers for
+    that, the cap rises until the batch is full. Limits that are given hold strictly.
+
+    Args:
+        ranking: its first `SHORTLIST` rows compete.
+        surrogate: the model behind it.
+        pending: features of what is awaited, shape (p, d).
+        batch_size: q.
+        seed: of the choice.
+        jointly: choose for the expected improvement of the batch as a whole; else the head of the ranking under the
+            same limits.
+        limits: of the campaign.
+        cost, days: money and days of each row, shape (m,), at least `SHORTLIST` or all rows; NaN unknown.
 
     Raises:
-        NothingToSuggestError: if fewer than `batch_size` compounds are left.
+        NothingToSuggestError: if the ranking or the limits leave fewer than `batch_size` compounds.
     """
     if len(ranking) < batch_size:
         raise NothingToSuggestError(f"only {len(ranking)} compounds are left to suggest, {batch_size} were asked for")
-    _, per_spacer = np.unique(ranking.spacer[:SHORTLIST], return_counts=True)
-    cap = next(c for c in range(MAX_PER_SPACER, SHORTLIST + 1) if np.minimum(per_spacer, c).sum() >= batch_size)
-    if exploring:
-        return _head(ranking.spacer[:SHORTLIST], cap, batch_size)
-    chosen = choose_batch(ranking, surrogate, pending, batch_size, seed, max_per_spacer=cap, shortlist=SHORTLIST)
+    bounds = _bounds(limits or Limits(), ranking.spacer[:SHORTLIST], batch_size)
+    if not jointly:
+        return _head(ranking, bounds, pending, batch_size, cost, days)
+    try:
+        chosen = choose_batch(
+            ranking,
+            surrogate,
+            pending,
+            batch_size,
+            seed,
+            limits=bounds,
+            cost=cost,
+            days=days,
+            shortlist=SHORTLIST,
+        )
+    except BatchError as error:
+        raise NothingToSuggestError(f"the budget of the campaign leaves no whole batch: {error}") from error
     place = {int(index): row for row, index in enumerate(ranking.frame["index"])}
     return np.array([place[int(index)] for index in chosen], dtype=np.int64)
 
 
-def _head(spacer: NDArray[np.int64], cap: int, batch_size: int) -> NDArray[np.int64]:
-    """The first rows with at most `cap` of one spacer."""
-    taken: Counter[int] = Counter()
+def _bounds(limits: Limits, spacer: NDArray[np.int64], batch_size: int) -> BatchLimits:
+    cap = limits.max_per_spacer
+    if cap is None:
+        _, per_spacer = np.unique(spacer, return_counts=True)
+        cap = next(c for c in range(MAX_PER_SPACER, SHORTLIST + 1) if np.minimum(per_spacer, c).sum() >= batch_size)
+    return BatchLimits(cap, limits.min_distance, limits.max_cost, limits.max_days)
+
+
+def _head(
+    ranking: Ranking,
+    bounds: BatchLimits,
+    pending: NDArray[np.float64],
+    batch_size: int,
+    cost: NDArray[np.float64] | None,
+    days: NDArray[np.float64] | None,
+) -> NDArray[np.int64]:
+    """The first rows that fit the limits together."""
+    size = min(SHORTLIST, len(ranking))
+    head = (None if part is None else part[:size] for part in (cost, days))
+    used = Used(bounds, ranking.spacer[:size], ranking.x[:size], pending, *head)
     rows: list[int] = []
-    for row, which in enumerate(spacer.tolist()):
-        if taken[which] < cap and len(rows) < batch_size:
-            taken[which] += 1
-            rows.append(row)
+    while len(rows) < batch_size:
+        fits = np.flatnonzero(used.fits())
+        if not fits.size:
+            raise NothingToSuggestError(
+                f"the budget of the campaign leaves no whole batch: {len(rows)} of {batch_size} compounds fit {bounds}"
+            )
+        rows.append(int(fits[0]))
+        used.take(rows[-1])
     return np.array(rows, dtype=np.int64)
 
 

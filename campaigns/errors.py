@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from chemspace.errors import SpinscreenError
+
+if TYPE_CHECKING:
+    from campaigns.summary import RowReport
 
 __all__ = [
     "CampaignError",
@@ -13,8 +18,10 @@ __all__ = [
     "LifecycleError",
     "NotTextError",
     "NothingToSuggestError",
+    "OvertakenError",
     "SchemaError",
     "StoreError",
+    "UnconfirmedError",
 ]
 
 
@@ -31,7 +38,15 @@ class CampaignExistsError(CampaignError):
 
 
 class ConfigError(CampaignError):
-    """A campaign description that cannot be used."""
+    """A campaign description that cannot be used.
+
+    Attributes:
+        path: keys and positions of the field in question, from the top of the description; () where there is none.
+    """
+
+    def __init__(self, message: str, path: tuple[str | int, ...] = ()) -> None:
+        self.path = path
+        super().__init__(message)
 
 
 class StoreError(CampaignError):
@@ -40,6 +55,10 @@ class StoreError(CampaignError):
 
 class SchemaError(StoreError):
     """A campaign file written by a newer spinscreen."""
+
+
+class OvertakenError(StoreError):
+    """An event made from a state that is no longer the last one: another process was faster."""
 
 
 class LifecycleError(CampaignError):
@@ -67,9 +86,27 @@ class IngestError(CampaignError):
 
     Attributes:
         problems: one line each, naming row and column and what would be right.
+        rows: what would become of each row, where the table could be read at all.
     """
 
-    def __init__(self, name: str, problems: tuple[str, ...]) -> None:
-        self.problems = problems
+    def __init__(self, name: str, problems: tuple[str, ...], rows: tuple[RowReport, ...] = ()) -> None:
+        self.problems, self.rows = problems, rows
         listed = "\n".join(f"  {problem}" for problem in problems)
         super().__init__(f"{name} was not ingested, nothing was written:\n{listed}")
+
+
+class UnconfirmedError(CampaignError):
+    """A table whose columns or units were recognised but not declared; nothing was written.
+
+    Attributes:
+        guesses: what was assumed, one sentence each.
+        declare: options that say the same.
+    """
+
+    def __init__(self, name: str, guesses: tuple[str, ...], declare: tuple[str, ...]) -> None:
+        self.guesses, self.declare = guesses, declare
+        listed = "\n".join(f"  {guess}" for guess in guesses)
+        super().__init__(
+            f"{name} was not ingested, nothing was written: say whether this is right\n{listed}\n"
+            f"If it is, repeat the command with --yes, or declare it: {' '.join(declare)}"
+        )

@@ -22,10 +22,9 @@ def data_key(
 ) -> str:
     """Key of a fit: the description, what was measured and made, the oracle's protocol and spinscreen's version.
 
-    The size of a batch is left out: it changes no fit.
+    The size and the limits of a batch are left out: they change no fit.
     """
-    description = config.model_dump(exclude={"batch_size"}, mode="json")
-    return _digest([description, [m.to_dict() for m in measurements], list(outcomes), protocol_key, version])
+    return _digest([config.key_fields(), [m.to_dict() for m in measurements], list(outcomes), protocol_key, version])
 
 
 def batch_key(fit_key: str, seed: int, batch_size: int, pending: Sequence[str], barred: Sequence[str]) -> str:

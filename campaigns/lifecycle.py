@@ -9,7 +9,17 @@ from typing import Any
 
 from campaigns.errors import LifecycleError
 
-__all__ = ["AWAITED", "FAILED", "NEVER_AGAIN", "Stage", "Step", "check_step"]
+__all__ = [
+    "AWAITED",
+    "FAILED",
+    "MADE_OTHERWISE",
+    "NEEDS_REASON",
+    "NEVER_AGAIN",
+    "Stage",
+    "Step",
+    "check_step",
+    "possible_steps",
+]
 
 
 class Stage(StrEnum):
@@ -42,6 +52,12 @@ AWAITED = frozenset({Stage.SUGGESTED, Stage.ACCEPTED, Stage.IN_SYNTHESIS, Stage.
 
 #: Not suggested again, although unmeasured. An abandoned or stale one may be.
 NEVER_AGAIN = FAILED | {Stage.DECLINED, Stage.NOT_MEASURABLE}
+
+#: Steps that teach nothing without a reason.
+NEEDS_REASON = frozenset({Stage.DECLINED, Stage.ABANDONED})
+
+#: Steps that may name another compound that was made instead: it is phase-pure, and it is not what was asked for.
+MADE_OTHERWISE = frozenset({Stage.FORMED, Stage.NOT_FORMED, Stage.OTHER_DIMENSIONALITY})
 
 _ENDS = FAILED | {Stage.FORMED, Stage.MEASURED, Stage.ABANDONED, Stage.NOT_MEASURABLE}
 _AFTER: dict[Stage | None, frozenset[Stage]] = {
@@ -88,6 +104,15 @@ class Step:
         return cls(payload["formula"], stage, at, actor, payload.get("reason", ""), payload.get("made", ""))
 
 
+def possible_steps(before: Stage | None) -> tuple[Stage, ...]:
+    """Stages that can follow, in the order of `Stage`; `before` is None for a compound that was never mentioned.
+
+    What is measured comes with its measurement and is no step.
+    """
+    allowed = _AFTER.get(before, _AGAIN) - {Stage.MEASURED}
+    return tuple(stage for stage in Stage if stage in allowed)
+
+
 def check_step(formula: str, before: Stage | None, after: Stage) -> None:
     """Refuse a step that cannot follow.
 
@@ -99,9 +124,10 @@ def check_step(formula: str, before: Stage | None, after: Stage) -> None:
     Raises:
         LifecycleError: naming the stages that can follow.
     """
-    allowed = _AFTER.get(before, _AGAIN)
+    allowed = possible_steps(before)
     if after not in allowed:
         stands = "was never suggested" if before is None else f"is {before.value}"
+        how = "; a lifetime comes in with ingest" if after is Stage.MEASURED else ""
         raise LifecycleError(
-            f"{formula} {stands}; it cannot become {after.value}. Possible now: {', '.join(sorted(allowed))}"
+            f"{formula} {stands}; it cannot become {after.value}{how}. Possible now: {', '.join(allowed)}"
         )

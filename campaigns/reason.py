@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import floor, log10
 
 __all__ = ["FEATURE_WORDS", "picoseconds", "reason"]
@@ -31,6 +31,7 @@ def reason(
     best_lifetime_ps: float,
     feasibility: float,
     in_domain: bool,
+    unseen: Sequence[str] = (),
 ) -> str:
     """The line.
 
@@ -41,10 +42,13 @@ def reason(
         best_lifetime_ps: longest lifetime measured inside the space, ps.
         feasibility: probability that it forms.
         in_domain: whether it lies within the usual distance of a measured compound.
+        unseen: metals and halides of it that no measured layered compound holds.
     """
     parts = [_aim(lifetime_ps, lifetime_high_ps, best_lifetime_ps), _drivers(contributions)]
     if not in_domain:
         parts.append("far from everything measured, so it also teaches")
+    if unseen:
+        parts.append(f"no measured layered compound holds {' or '.join(unseen)}, so what that changes is not known")
     if feasibility < 0.5:
         parts.append("may well not form")
     return "; ".join(part for part in parts if part)

@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from campaigns.budget import Budget
 from campaigns.config import CampaignConfig
-from campaigns.deciding import best_observed, choose, indices_in, pending_features, rank_space
+from campaigns.deciding import SHORTLIST, best_observed, choose, indices_in, pending_features, rank_space
 from campaigns.learning import TrainingSet, fit, measured_dataset, training_set, validate
 from campaigns.lifecycle import Stage
 from campaigns.reason import picoseconds, reason
@@ -128,8 +129,7 @@ def learn_and_rank(
     tell(2, _STEPS, "ranking")
     waiting = indices_in(space, pending, library)
     measured = indices_of(space, [compound for compound in dataset.compounds if compound is not None])
-    worst = min(validation.score_cards.values(), key=lambda card: card.r2_log)
-    strategy, feasibility = choose_acquisition(worst), feasibility_of(state.outcomes, library)
+    strategy, feasibility = strategy_of(config, validation), feasibility_of(state.outcomes, library)
     ranking = rank_space(
         space,
         records,
@@ -137,6 +137,7 @@ def learn_and_rank(
         surrogate,
         acquisition=get_acquisition(strategy.acquisition),
         feasibility=feasibility,
+        objective=config.objective,
         exclude=np.concatenate([measured, waiting, indices_in(space, state.barred, library)]),
     )
     tell(3, _STEPS, "done")
@@ -155,13 +156,22 @@ def learn_and_rank(
     )
 
 
+def strategy_of(config: CampaignConfig, validation: Validation) -> Choice:
+    """The acquisition that the description asks for; "auto" is the one the surrogate has earned by its worst split."""
+    worst = min(validation.score_cards.values(), key=lambda card: card.r2_log)
+    earned = choose_acquisition(worst)
+    if config.acquisition == "auto":
+        return earned
+    agrees = "which the score card would choose too" if earned.acquisition == config.acquisition else (
+        f"though the score card says {earned.acquisition} ({earned.reason})"
+    )  # fmt: skip
+    return Choice(config.acquisition, f"{config.acquisition}, as the campaign's description asks, {agrees}")
+
+
 def feasibility_of(outcomes: Sequence[tuple[str, Stage]], library: CationLibrary) -> FeasibilityModel:
-    """Feasibility learnt from reported outcomes and the campaign's own."""
-    own = [
-        RecordedOutcome(parse_formula(formula, library), _OUTCOME_WORDS[stage])
-        for formula, stage in outcomes
-        if stage in _OUTCOME_WORDS
-    ]
+    """Feasibility learnt from reported outcomes and the campaign's own; a 3D compound says nothing about layers."""
+    told = [(parse_formula(formula, library), stage) for formula, stage in outcomes if stage in _OUTCOME_WORDS]
+    own = [RecordedOutcome(compound, _OUTCOME_WORDS[stage]) for compound, stage in told if compound.spacer is not None]
     return fit_feasibility(own)
 
 
@@ -170,14 +180,16 @@ def indices_of(space: CompoundSpace, compounds: Sequence[Compound]) -> NDArray[n
     return np.array([space.index(compound) for compound in compounds if compound in space], dtype=np.int64)
 
 
-def suggestions(done: Round, batch_size: int, seed: int) -> tuple[Suggestion, ...]:
+def suggestions(done: Round, batch_size: int, seed: int, budget: Budget | None = None) -> tuple[Suggestion, ...]:
     """The next `batch_size` compounds to make, each with its reason.
 
     Raises:
-        NothingToSuggestError: if fewer are left.
+        NothingToSuggestError: if fewer are left, or the budget allows fewer.
     """
-    exploring = get_acquisition(done.strategy.acquisition).intent == "explore"
-    rows = choose(done.ranking, done.surrogate, done.pending, batch_size, seed, exploring=exploring)
+    bounds = {} if budget is None else budget.of(done.space, done.ranking.frame["index"].to_numpy()[:SHORTLIST])
+    # Only the expected improvement has a batch form here; any other acquisition takes the head of its own ranking.
+    jointly = done.strategy.acquisition == "log_ei"
+    rows = choose(done.ranking, done.surrogate, done.pending, batch_size, seed, jointly=jointly, **bounds)
     told = done.explain(done.ranking.x[rows])
     return tuple(
         _suggestion(done, done.ranking.frame.iloc[row], dict(zip(told.feature_names, values, strict=True)))
@@ -222,14 +234,22 @@ def surprises(done: Round) -> tuple[str, ...]:
     """A sentence for each of the campaign's own rows outside the 95% interval of models that did not train on it."""
     out = done.validation.predictions
     out = out[out["split"] == "leave_one_out"].sort_values("row")
-    own = done.training.dataset.table["split"].to_numpy() == "campaign"
+    rows = out["row"].to_numpy()
+    own = (done.training.dataset.table["split"].to_numpy() == "campaign")[rows]
     y, mean, sd = (out[name].to_numpy(dtype=float) for name in ("y", "mean", "sd_calibrated"))
     return tuple(
-        f"{done.training.formulas[row]} was measured at {picoseconds(10 ** -y[row])} ps; without it the model expects "
-        f"{picoseconds(10 ** -mean[row])} ps ({picoseconds(10 ** -(mean[row] + _Z95 * sd[row]))} to "
-        f"{picoseconds(10 ** -(mean[row] - _Z95 * sd[row]))} with 95%)"
-        for row in np.flatnonzero(own & (np.abs(y - mean) > _Z95 * sd))
+        f"{done.training.formulas[rows[i]]} was measured at {picoseconds(10 ** -y[i])} ps; without it the model expects "
+        f"{picoseconds(10 ** -mean[i])} ps ({picoseconds(10 ** -(mean[i] + _Z95 * sd[i]))} to "
+        f"{picoseconds(10 ** -(mean[i] - _Z95 * sd[i]))} with 95%)"
+        for i in np.flatnonzero(own & (np.abs(y - mean) > _Z95 * sd))
     )
+
+
+def unseen_ions(compound: Compound, measured: Sequence[Compound | None]) -> tuple[str, ...]:
+    """Metals and halides of a compound that no measured layered compound holds."""
+    layered = [other for other in measured if other is not None and other.spacer is not None]
+    known = {other.b_site for other in layered} | {symbol for other in layered for symbol, _ in other.halide}
+    return tuple(ion for ion in (compound.b_site, *(symbol for symbol, _ in compound.halide)) if ion not in known)
 
 
 def _suggestion(done: Round, row: pd.Series, contributions: dict[str, float]) -> Suggestion:
@@ -255,6 +275,7 @@ def _suggestion(done: Round, row: pd.Series, contributions: dict[str, float]) ->
             best_lifetime_ps=done.best_lifetime_ps,
             feasibility=float(row["feasibility"]),
             in_domain=bool(row["in_domain"]),
+            unseen=unseen_ions(compound, done.training.dataset.compounds),
         ),
         nearest_measured=str(row["nearest_measured"]),
     )

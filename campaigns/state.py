@@ -29,6 +29,7 @@ class Recorded:
         at: when it was taken in, UTC.
         actor: who took it in.
         retracted: reason it was taken back for; None while it stands.
+        files: SHA-256 of the raw files it came in, kept in the store.
     """
 
     number: int
@@ -37,11 +38,19 @@ class Recorded:
     at: datetime
     actor: str
     retracted: str | None = None
+    files: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON, the measurement's fields beside its number."""
         about = {"file": self.file, "at": self.at.isoformat(timespec="seconds"), "actor": self.actor}
-        return {"number": self.number, **self.measurement.to_dict(), **about, "retracted": self.retracted}
+        files = " ".join(self.files)
+        return {
+            "number": self.number,
+            **self.measurement.to_dict(),
+            **about,
+            "retracted": self.retracted,
+            "sha256": files,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +65,7 @@ class CampaignState:
         batches: the suggestions, by round.
         steps: the steps in the lives of compounds, oldest first.
         history: (formula, stage it entered, number of the measurement that brought it there or None), oldest first.
+        last_event: id of the event it was read up to.
     """
 
     config: CampaignConfig
@@ -65,6 +75,7 @@ class CampaignState:
     batches: tuple[SuggestionBatch, ...] = ()
     steps: tuple[Step, ...] = ()
     history: tuple[tuple[str, Stage, int | None], ...] = ()
+    last_event: int = 0
 
     @property
     def measurements(self) -> tuple[Measurement, ...]:
@@ -128,11 +139,13 @@ def replay(events: Iterable[Event]) -> CampaignState:
     """
     stream = iter(events)
     first = next(stream, None)
-    if first is None or first.kind is not EventKind.CREATED:
+    if first is None:
+        raise StoreError("the campaign was stopped before it was created; run its launch again")
+    if first.kind is not EventKind.CREATED:
         raise StoreError("the log does not begin with the campaign's creation; the file is not a whole campaign")
-    state = CampaignState(CampaignConfig.parse(first.payload["config"]), first.at)
+    state = CampaignState(CampaignConfig.parse(first.payload["config"]), first.at, last_event=first.id)
     for event in stream:
-        state = _after(state, event)
+        state = replace(_after(state, event), last_event=event.id)
     return state
 
 
@@ -147,11 +160,13 @@ def _after(state: CampaignState, event: Event) -> CampaignState:
             return replace(state, fits=MappingProxyType(fits))
         case EventKind.SUGGESTED:
             batch = SuggestionBatch.from_dict(event.key or "", event.payload)
+            batch = replace(batch, number=len(state.batches) + 1)  # two processes may have counted at once
             fresh = tuple((s.formula, Stage.SUGGESTED, None) for s in batch.suggestions)
             return replace(state, batches=(*state.batches, batch), history=state.history + fresh)
         case EventKind.STEPPED:
             step = Step.from_payload(event.payload, event.at, event.actor)
-            made = ((step.made, Stage.FORMED, None),) if step.made else ()
+            known = state.stages.get(step.made) is Stage.MEASURED  # a further crystal of it is not awaited
+            made = ((step.made, Stage.FORMED, None),) if step.made and not known else ()
             history = (*state.history, (step.formula, step.stands, None), *made)
             return replace(state, steps=(*state.steps, step), history=history)
         case EventKind.RETRACTED:
@@ -164,7 +179,8 @@ def _after(state: CampaignState, event: Event) -> CampaignState:
 
 
 def _recorded(event: Event, known: int) -> tuple[Recorded, ...]:
+    files = tuple(file["sha256"] for file in event.payload.get("files", ()))
     return tuple(
-        Recorded(number, Measurement.from_dict(row), event.payload["name"], event.at, event.actor)
+        Recorded(number, Measurement.from_dict(row), event.payload["name"], event.at, event.actor, files=files)
         for number, row in enumerate(event.payload["rows"], start=known + 1)
     )

@@ -8,21 +8,26 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from campaigns.budget import Budget
 from campaigns.config import CampaignConfig
 from campaigns.keys import data_key
-from campaigns.space import space_of, with_builtin
+from campaigns.space import prices_of, space_of, with_builtin
 from campaigns.state import CampaignState
 from campaigns.summary import Described
 from chemspace import Cation, CationLibrary, Compound, CompoundSpace, parse_formula
 from chemspace.progress import Progress
-from oracle import CationRecord, OracleStore, Protocol, describe
+from oracle import CationRecord, OracleStore, describe
 
 if TYPE_CHECKING:
+    from pymatgen.core.structure import Structure
+
     from campaigns.prediction import Prediction
     from campaigns.round import Round
+    from campaigns.suggestion import Suggestion
     from screening.dataset import SpinDataset
+    from screening.validation.card import FullCard
 
-__all__ = ["Workbench"]
+__all__ = ["Workbench", "needed_cations"]
 
 
 class Workbench:
@@ -45,13 +50,18 @@ class Workbench:
         return with_builtin(self.library)
 
     @cached_property
+    def budget(self) -> Budget:
+        """What a batch may cost, by the price table."""
+        return Budget(self.config.limits, prices_of(self.config, self.names))
+
+    @cached_property
     def space(self) -> CompoundSpace:
         """The compounds the campaign may suggest."""
         return space_of(self.config, self.library)
 
     def data_key(self, state: CampaignState) -> str:
         """Key of a fit on this state."""
-        protocol, code = Protocol().key, version("spinscreen")
+        protocol, code = self.config.protocol.key, version("spinscreen")
         return data_key(self.config, state.measurements, state.outcomes, protocol, code)
 
     def dataset(self, state: CampaignState) -> SpinDataset:
@@ -82,7 +92,7 @@ class Workbench:
         cations = self._cations(state, also)
         store = OracleStore(self._oracle_store)
         try:
-            found = describe(cations, Protocol(), store, workers=workers, progress=progress)
+            found = describe(cations, self.config.protocol, store, workers=workers, progress=progress)
         finally:
             store.close()
         self._records |= {record.inchikey: record for record in found}
@@ -109,16 +119,49 @@ class Workbench:
             self._round = (key, done)
         return self._round[1]
 
-    def predict(self, state: CampaignState, formula: str, progress: Progress | None = None) -> Prediction:
+    def suggest(
+        self,
+        state: CampaignState,
+        pending: Sequence[str],
+        batch_size: int,
+        seed: int,
+        progress: Progress | None = None,
+    ) -> tuple[Suggestion, ...]:
+        """The next compounds to make on this state, within the campaign's budget."""
+        from campaigns.round import suggestions
+
+        return suggestions(self.learn(state, pending, progress), batch_size, seed, self.budget)
+
+    def validate(self, state: CampaignState, progress: Progress | None = None) -> FullCard:
+        """The full score card of the surrogate on the rows that train on this state."""
+        from campaigns.score_card import full_card
+
+        records = self.records(state, progress=progress)
+        return full_card(self.config, self.names, records, state, progress)
+
+    def structure(self, state: CampaignState, compound: Compound, progress: Progress | None = None) -> Structure:
+        """An idealised crystal with the oracle's geometries of its cations, those it has."""
+        from campaigns.making import geometries
+
+        return compound.structure(geometries(compound, self.records(state, [compound], progress)))
+
+    def predict(
+        self, state: CampaignState, formula: str | Compound, progress: Progress | None = None
+    ) -> Prediction:  # fmt: skip
         """What the model trained on this state expects of a compound, in the space or not."""
         from campaigns.prediction import predict
 
-        compound = parse_formula(formula, self.names)
+        compound = parse_formula(formula, self.names) if isinstance(formula, str) else formula
         done = self.learn(state, state.pending_before(self.data_key(state)), progress)
         return predict(done, compound, self.records(state, [compound], progress))
 
     def _cations(self, state: CampaignState, also: Sequence[Compound]) -> tuple[Cation, ...]:
-        measured = (compound for compound in self.dataset(state).compounds if compound is not None)
-        of_compounds = (c for compound in (*measured, *also) for c, _ in compound.cation_counts)
-        every = (*self.space.spacers, *self.space.cages, *of_compounds)
-        return tuple(dict.fromkeys(cation for cation in every if cation.is_organic))
+        measured = [compound for compound in self.dataset(state).compounds if compound is not None]
+        return needed_cations(self.space, [*measured, *also])
+
+
+def needed_cations(space: CompoundSpace, compounds: Sequence[Compound]) -> tuple[Cation, ...]:
+    """The organic cations of a space and of further compounds, each once."""
+    of_compounds = (cation for compound in compounds for cation, _ in compound.cation_counts)
+    every = dict.fromkeys((*space.spacers, *space.cage_cations, *of_compounds))
+    return tuple(cation for cation in every if cation.is_organic)

@@ -10,6 +10,7 @@ from campaigns.cli import (
     fit_trace,
     ingest,
     launch,
+    library,
     lifecycle,
     oracle,
     paper,
@@ -17,6 +18,7 @@ from campaigns.cli import (
     report,
     status,
     suggest,
+    validate,
 )
 
 __all__ = ["app"]
@@ -24,7 +26,11 @@ __all__ = ["app"]
 app = typer.Typer(
     name="spinscreen",
     help="Find layered halide perovskites with a long spin lifetime in few experiments.",
-    epilog="Start with: spinscreen launch demo",
+    epilog="""Start with: spinscreen launch demo
+
+Exit codes: 0 done, 1 the data are wrong (or replay came out otherwise), 2 the command is wrong, 130 stopped by you.
+Results go to stdout, everything else to stderr; --json makes any command print for a program.
+Completion in your shell: spinscreen --install-completion""",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
@@ -38,6 +44,7 @@ app.command("accept", rich_help_panel=LAB)(lifecycle.accept)
 app.command("decline", rich_help_panel=LAB)(lifecycle.decline)
 app.command("outcome", rich_help_panel=LAB)(lifecycle.outcome)
 app.command("retract", rich_help_panel=LAB)(lifecycle.retract)
+app.command("validate", rich_help_panel=LAB)(validate.validate)
 app.command("explain", rich_help_panel=LAB)(explain.explain)
 app.command("report", rich_help_panel=LAB)(report.report)
 app.command("log", rich_help_panel=LAB)(record.log)
@@ -46,4 +53,5 @@ app.command("replay", rich_help_panel=LAB)(record.replay)
 app.command("fit-trace", rich_help_panel=BENCH)(fit_trace.fit_trace)
 app.command("paper", rich_help_panel=BENCH)(paper.paper)
 app.command("backtest", rich_help_panel=BENCH)(backtest.backtest)
+app.add_typer(library.app, name="library", rich_help_panel=BENCH)
 app.add_typer(oracle.app, name="oracle", rich_help_panel=BENCH)

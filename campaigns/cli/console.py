@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from math import isfinite
 from typing import Any
 
 from rich.console import Console
@@ -18,10 +19,11 @@ from rich.progress import (
     TextColumn,
     TimeRemainingColumn,
 )
+from rich.table import Table
 
 from chemspace.progress import Progress as ProgressCallback
 
-__all__ = ["bar", "error", "note", "out", "print_json", "warn"]
+__all__ = ["bar", "error", "finite", "note", "out", "print_json", "table", "warn"]
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
@@ -30,6 +32,24 @@ err = Console(stderr=True, highlight=False)
 def print_json(value: Any) -> None:
     """Print `value` as JSON on stdout, plain, for another program."""
     print(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def finite(value: Any) -> Any:
+    """`value` for JSON: numbers that JSON has no word for (infinite, not a number) become null."""
+    if isinstance(value, dict):
+        return {key: finite(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(part) for part in value]
+    return None if isinstance(value, float) and not isfinite(value) else value
+
+
+def table(first: str, *others: str) -> Table:
+    """A plain table: the first column on the left, the others numbers on the right."""
+    made = Table(box=None, pad_edge=False, header_style="dim")
+    made.add_column(first)
+    for title in others:
+        made.add_column(title, justify="right")
+    return made
 
 
 def note(text: str) -> None:

@@ -15,7 +15,7 @@ from campaigns.cli.options import AsJson, Folder, OracleStorePath
 if TYPE_CHECKING:
     from campaigns.prediction import Prediction
 
-__all__ = ["explain"]
+__all__ = ["explain", "show_prediction"]
 
 
 def explain(
@@ -36,10 +36,11 @@ def explain(
     if as_json:
         console.print_json(prediction.to_dict())
     else:
-        _show(prediction)
+        show_prediction(prediction)
 
 
-def _show(p: Prediction) -> None:
+def show_prediction(p: Prediction) -> None:
+    """What the model expects of a compound: interval, neighbours, feasibility, contributions."""
     from campaigns.reason import FEATURE_WORDS, picoseconds
 
     interval = f"{picoseconds(p.lifetime_low_ps)} to {picoseconds(p.lifetime_high_ps)}"

@@ -3,32 +3,116 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from campaigns.cli import console
 from campaigns.cli.options import AsJson, Folder, OracleStorePath, Workers
 
+if TYPE_CHECKING:
+    from campaigns.campaign import Campaign
+    from campaigns.description import Description
+
 __all__ = ["launch"]
+
+_File = {"exists": True, "dir_okay": False, "show_default": False}
+DESCRIBED = "The campaign's description (an option overrides the file)"
+
+
+def _template_names(incomplete: str) -> list[str]:
+    """For the shell's completion."""
+    from campaigns.description import template_names
+
+    return [name for name in template_names() if name.startswith(incomplete)]
 
 
 def launch(
     folder: Folder,
-    library: Annotated[
-        Path | None,
-        typer.Option(help="Cation library, CSV or .smi. Default: the built-in one.", show_default=False),
+    config: Annotated[
+        Path | None, typer.Option("--config", "-c", help="YAML file.", rich_help_panel=DESCRIBED, **_File)
     ] = None,
-    n_layers: Annotated[str, typer.Option(help="Numbers of layers, as 1-5 or 1,2,3.")] = "1-5",
+    template: Annotated[
+        str | None,
+        typer.Option(
+            "--template",
+            help="lead-iodide, tin or mixed-halide, instead of a file.",
+            rich_help_panel=DESCRIBED,
+            show_default=False,
+            autocompletion=_template_names,
+        ),
+    ] = None,
+    library: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Cation library, .csv, .smi or .parquet, or builtin; repeat to merge several. Default: builtin.",
+            rich_help_panel=DESCRIBED,
+            show_default=False,
+        ),
+    ] = None,
+    dications: Annotated[
+        bool | None,
+        typer.Option(
+            "--dications",
+            help="The diamines of library files take two protons.",
+            rich_help_panel=DESCRIBED,
+            show_default=False,
+        ),
+    ] = None,
+    n_layers: Annotated[
+        str | None,
+        typer.Option(
+            help="Numbers of layers, as 1-5 or 1,2,3. Default: 1-5.", rich_help_panel=DESCRIBED, show_default=False
+        ),
+    ] = None,
     cages: Annotated[
         str | None,
-        typer.Option(help="Cage cations, as MA,FA. Default: every organic one of charge +1.", show_default=False),
+        typer.Option(
+            help="Cage cations, as MA,FA. Default: every organic one of charge +1.",
+            rich_help_panel=DESCRIBED,
+            show_default=False,
+        ),
     ] = None,
     include_flagged: Annotated[
-        bool, typer.Option("--include-flagged", help="Train on the doubtful published rows too.")
+        bool | None,
+        typer.Option(
+            "--include-flagged",
+            help="Train on the doubtful published rows too.",
+            rich_help_panel=DESCRIBED,
+            show_default=False,
+        ),
+    ] = None,
+    batch_size: Annotated[
+        int | None,
+        typer.Option(
+            "--batch-size",
+            "-q",
+            min=1,
+            help="Suggestions in a round. Default: 5.",
+            rich_help_panel=DESCRIBED,
+            show_default=False,
+        ),
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(
+            min=0, help="Seed of everything random. Default: 0.", rich_help_panel=DESCRIBED, show_default=False
+        ),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show sizes, estimates of time and memory, and problems; write nothing.")
     ] = False,
-    batch_size: Annotated[int, typer.Option("--batch-size", "-q", min=1, help="Suggestions in a round.")] = 5,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of everything random.")] = 0,
+    show_template: Annotated[
+        bool, typer.Option("--show-template", help="Print the template as a file to start from, and stop.")
+    ] = False,
+    store: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="Keep it in PostgreSQL: postgresql://user@host/database?schema=name. Default: a file in the folder.",
+            show_default=False,
+        ),
+    ] = None,
     workers: Workers = 2,
     oracle_store: OracleStorePath = None,
     as_json: AsJson = False,
@@ -36,25 +120,107 @@ def launch(
     """Screen a space of compounds and suggest what to make first.
 
     Runs the whole job: enumerate, compute xTB descriptors, train on the measured lifetimes, validate out of sample,
-    rank, suggest, report. Interrupted, it goes on where it was when run again.
+    rank, suggest, report. Interrupted, it goes on where it was when run again; a campaign that is there is continued
+    as it was described where nothing else is said.
 
-    Example: spinscreen launch demo
+    Examples:
+
+      spinscreen launch demo
+
+      spinscreen launch amines --library amines.smi --dications --n-layers 1-3
+
+      spinscreen launch mixed --template mixed-halide --dry-run
+
+      spinscreen launch any --template lead-iodide --show-template > mine.yaml
+
+      spinscreen launch mine --config mine.yaml --batch-size 8
     """
-    from campaigns.campaign import Campaign
-    from campaigns.cli.show import show_fit, show_next, show_rejects, show_suggestions
-    from campaigns.config import CampaignConfig
-
-    values = {
-        "n_layers": parse_layers(n_layers),
-        "cages": tuple(name.strip() for name in cages.split(",")) if cages is not None else None,
+    if config is not None and template is not None:
+        raise typer.BadParameter("give --config or --template, not both")
+    if show_template:
+        _print_template(template)
+        return
+    options = {
+        "n_layers": None if n_layers is None else _layers(n_layers),
+        "cages": None if cages is None else tuple(name.strip() for name in cages.split(",")),
         "include_flagged": include_flagged,
+        "dications": dications,
         "batch_size": batch_size,
         "seed": seed,
     }
-    campaign = Campaign.create(folder, CampaignConfig.parse(values), library_path=library, oracle_store=oracle_store)
+    given = {name: value for name, value in options.items() if value is not None}
+    if dry_run:
+        _plan(folder, _described(config, template, library, given), workers, oracle_store, as_json)
+    elif not (config or template or library or given or store) and _is_there(folder):
+        _run(_open(folder, oracle_store), folder, workers, as_json)
+    else:
+        described = _described(config, template, library, given)
+        _run(_create(folder, described, oracle_store, store), folder, workers, as_json)
+
+
+def _layers(text: str) -> object:
+    from campaigns.config import parse_layers
+
+    try:
+        return parse_layers(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--n-layers") from None
+
+
+def _described(
+    config: Path | None, template: str | None, library: list[str] | None, given: dict[str, Any]
+) -> Description:
+    """The description of a file or template, or the default one, with what the options say over it."""
+    from dataclasses import replace
+
+    from campaigns.config import CampaignConfig
+    from campaigns.description import BUILTIN, Description, read_description, read_template
+
+    if config is not None:
+        found = read_description(config)
+    else:
+        found = Description(CampaignConfig()) if template is None else read_template(template)
+    merged = CampaignConfig.parse(found.config.model_dump() | given)
+    sources = found.libraries if not library else tuple(BUILTIN if one == BUILTIN else Path(one) for one in library)
+    return replace(found, config=merged, libraries=sources)
+
+
+def _is_there(folder: Path) -> bool:
+    from campaigns.errors import CampaignNotFoundError
+
+    try:
+        _open(folder, None).close()
+    except CampaignNotFoundError:
+        return False
+    return True
+
+
+def _open(folder: Path, oracle_store: Path | None) -> Campaign:
+    from campaigns.campaign import Campaign
+
+    return Campaign.open(folder, oracle_store=oracle_store)
+
+
+def _create(folder: Path, described: Description, oracle_store: Path | None, store: str | None) -> Campaign:
+    from campaigns.campaign import Campaign
+    from campaigns.errors import ConfigError
+
+    try:
+        return Campaign.create(
+            folder, described.config, libraries=described.libraries, oracle_store=oracle_store, store=store
+        )
+    except ConfigError as problem:
+        raise described.located(problem) from problem
+
+
+def _run(campaign: Campaign, folder: Path, workers: int, as_json: bool) -> None:
+    from campaigns.cli.show import show_fit, show_next, show_rejects, show_suggestions
+
     space = campaign.space
     console.note(
-        f"{folder}: {len(space):,} compounds from {len(space.spacers)} spacers and {len(space.cages)} cage cations"
+        f"{folder}: {space.estimated_size() if space.constraints else f'{len(space):,}'} compounds from "
+        f"{len(space.spacers):,} spacers and {len(space.cage_options)} cage cations"
+        + (" or mixtures" if space.cage_mixtures else "")
     )
     show_rejects(campaign.library.report, campaign.write_rejects())
     with console.bar("xTB descriptors") as progress:
@@ -72,20 +238,32 @@ def launch(
     show_next(folder, campaign.files())
 
 
-def parse_layers(text: str) -> tuple[int, ...]:
-    """Numbers of layers from "1-5" or "1,2,3".
+def _plan(
+    folder: Path, described: Description, workers: int, oracle_store: Path | None, as_json: bool
+) -> None:  # fmt: skip
+    from campaigns.cli.show_plan import show_plan
+    from campaigns.errors import ConfigError
+    from campaigns.libraries import gather
+    from campaigns.plan import plan_launch
+    from oracle import default_store_path
 
-    Raises:
-        typer.BadParameter: if it is neither.
-    """
-    layers: list[int] = []
-    for part in text.split(","):
-        ends = part.strip().split("-")
-        if not all(end.isdigit() and int(end) >= 1 for end in ends) or len(ends) > 2:
-            raise typer.BadParameter(
-                f"{text!r} is not a list of layer numbers; write 1-5 or 1,2,3", param_hint="--n-layers"
+    read = gather(described.libraries, dications=described.config.dications)
+    try:
+        with console.bar("measuring") as progress:
+            plan = plan_launch(
+                described.config, read, oracle_store or default_store_path(), workers=workers, progress=progress
             )
-        layers.extend(range(int(ends[0]), int(ends[-1]) + 1))
-    if not layers:
-        raise typer.BadParameter(f"{text!r} names no layer number; write 1-5 or 1,2,3", param_hint="--n-layers")
-    return tuple(sorted(set(layers)))
+    except ConfigError as problem:
+        raise described.located(problem) from problem
+    if as_json:
+        console.print_json(plan.to_dict())
+    else:
+        show_plan(plan, folder)
+
+
+def _print_template(name: str | None) -> None:
+    from campaigns.description import template_names, template_text
+
+    if name is None:
+        raise typer.BadParameter(f"say which: --template {', '.join(template_names())}")
+    console.out.print(template_text(name), markup=False, soft_wrap=True, end="")

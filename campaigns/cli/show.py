@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,13 +15,12 @@ from campaigns.suggestion import SuggestionBatch
 
 if TYPE_CHECKING:
     from chemspace.library_read import ReadReport
-from campaigns.summary import FitSummary, IngestResult, Status
+from campaigns.summary import FitSummary, Status
 
 __all__ = [
     "show_best",
     "show_changes",
     "show_fit",
-    "show_ingest",
     "show_next",
     "show_rejects",
     "show_status",
@@ -67,8 +66,10 @@ def show_changes(changes: tuple[str, ...]) -> None:
             out.print(f"  {escape(line)}", soft_wrap=True)
 
 
-def show_suggestions(batch: SuggestionBatch) -> None:
-    """The suggestions of one round."""
+def show_suggestions(
+    batch: SuggestionBatch, recipes: Sequence[str] = (), structures: Mapping[str, str | None] | None = None
+) -> None:
+    """The suggestions of one round, each with its recipe in a line and the file of its structure where given."""
     out.print(f"\n[bold]Make next[/] (round {batch.number}; predicted lifetime with its 90% interval)")
     for place, s in enumerate(batch.suggestions, start=1):
         out.print(
@@ -79,6 +80,10 @@ def show_suggestions(batch: SuggestionBatch) -> None:
         )
         out.print(f"    {escape(s.reason)}", soft_wrap=True)
         out.print(f"    [dim]nearest measured:[/] {escape(s.nearest_measured)}", soft_wrap=True)
+        if recipes:
+            out.print(f"    [dim]recipe:[/] {escape(recipes[place - 1])}", soft_wrap=True)
+        if structures and (path := structures.get(s.formula)) is not None:
+            out.print(f"    [dim]structure:[/] {escape(path)}", soft_wrap=True)
 
 
 def show_rejects(report: ReadReport | None, written: Path | None) -> None:
@@ -113,15 +118,6 @@ def show_next(folder: Path, files: Iterable[Path]) -> None:
         out.print(f"  {escape(command):36s}  [dim]{what}[/]", soft_wrap=True)
 
 
-def show_ingest(folder: Path, result: IngestResult, *, dry_run: bool) -> None:
-    """What an ingest did."""
-    verb = "would be added" if dry_run else "added"
-    rows = f"{result.added} row{'' if result.added == 1 else 's'} {verb}"
-    out.print(f"{escape(result.name)}: {rows}, {result.skipped} already known", soft_wrap=True)
-    if result.added and not dry_run:
-        out.print(f"Next: spinscreen suggest {escape(str(folder))}", soft_wrap=True)
-
-
 def show_status(status: Status) -> None:
     """Where the campaign stands."""
     out.print(f"[bold]{escape(status.folder)}[/]  since {status.created_at}")
@@ -149,11 +145,12 @@ def show_record(status: Status) -> None:
         return
     out.print("\n[bold]Measured here[/]")
     for row in status.record:
-        error = "" if row["lifetime_stderr_ps"] is None else f" ± {row['lifetime_stderr_ps']:g}"
+        bound = "<" if row["is_upper_bound"] else ""
+        error = "" if row["lifetime_stderr_ps"] is None else f" ± {row['lifetime_stderr_ps']:.2g}"
         gone = "" if row["retracted"] is None else f"  [red]retracted:[/] {escape(row['retracted'])}"
         sample = escape(f"  {row['sample']}" if row["sample"] else "")
         out.print(
-            f"  {row['number']:3d}  {escape(row['formula'])}  {row['lifetime_ps']:g}{error} ps{sample}"
+            f"  {row['number']:3d}  {escape(row['formula'])}  {bound}{row['lifetime_ps']:.4g}{error} ps{sample}"
             f"  [dim]{escape(row['file'])}, {row['at'][:10]}[/]{gone}",
             soft_wrap=True,
         )

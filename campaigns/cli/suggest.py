@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,6 +12,9 @@ from campaigns.cli.options import AsJson, OracleStorePath
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from campaigns.campaign import Campaign
+    from campaigns.suggestion import SuggestionBatch
 
 __all__ = ["suggest"]
 
@@ -31,6 +34,21 @@ def suggest(
     more: Annotated[
         bool, typer.Option("--more", help="A further batch, although the last one is not measured yet.")
     ] = False,
+    details: Annotated[
+        bool, typer.Option("--details", help="With each: what the prediction is made of, neighbours, recipe.")
+    ] = False,
+    mass: Annotated[
+        float | None,
+        typer.Option(
+            "--mass", help="Grams of compound in the recipes. Default: the campaign's, or 1.", show_default=False
+        ),
+    ] = None,
+    structures: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write a starting structure (CIF) of each into this folder.", file_okay=False, show_default=False
+        ),
+    ] = None,
     pool: Annotated[
         Path | None,
         typer.Option(help="Candidates with numeric columns, CSV or Parquet.", rich_help_panel=POOL, **_File),
@@ -60,6 +78,8 @@ def suggest(
 
       spinscreen suggest demo --json
 
+      spinscreen suggest demo --details --structures cif --mass 0.5
+
       spinscreen suggest --pool table.csv --observed measured.csv --target rate --minimize
     """
     if pool is not None or observed is not None or target is not None:
@@ -69,22 +89,74 @@ def suggest(
         return
     if folder is None:
         raise typer.BadParameter("give the campaign's folder, or a table with --pool, --observed and --target")
-    _from_campaign(folder, batch_size, seed, more, oracle_store, as_json)
-
-
-def _from_campaign(
-    folder: Path, batch_size: int | None, seed: int | None, more: bool, oracle_store: Path | None, as_json: bool
-) -> None:
     from campaigns.campaign import Campaign
-    from campaigns.cli.show import show_best, show_suggestions
 
     campaign = Campaign.open(folder, oracle_store=oracle_store)
     with console.bar("training, ranking") as progress:
         batch = campaign.suggest(batch_size=batch_size, seed=seed, more=more, progress=progress)
+    written = {} if structures is None else _write_structures(campaign, batch, structures)
     if as_json:
-        console.print_json([suggestion.to_dict() for suggestion in batch.suggestions])
-        return
-    show_suggestions(batch)
+        console.print_json(_as_json(campaign, batch, details or mass is not None, mass, written))
+    else:
+        _show(campaign, batch, details, mass, written)
+
+
+def _write_structures(campaign: Campaign, batch: SuggestionBatch, folder: Path) -> dict[str, str | None]:
+    """File of each compound by formula; None where none can be built, and the reason as a warning."""
+    from campaigns.errors import StoreError
+    from campaigns.making import file_name
+    from chemspace import GeometryError
+    from chemspace.crystal import write_structure
+
+    written: dict[str, str | None] = {}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"{folder} cannot be made: {error.strerror}") from error
+    with console.bar("structures") as progress:
+        for place, suggestion in enumerate(batch.suggestions, start=1):
+            path = folder / file_name(suggestion.formula)
+            try:
+                write_structure(campaign.structure(suggestion.formula), path)
+                written[suggestion.formula] = str(path)
+            except GeometryError as problem:
+                console.warn(f"{suggestion.formula} has no starting structure: {problem}")
+                written[suggestion.formula] = None
+            progress(place, len(batch.suggestions), suggestion.formula)
+    return written
+
+
+def _as_json(
+    campaign: Campaign, batch: SuggestionBatch, details: bool, mass_g: float | None, written: dict[str, str | None]
+) -> list[dict[str, Any]]:
+    """The suggestions; what was asked for beside them under further keys."""
+    rows = []
+    for suggestion in batch.suggestions:
+        row = suggestion.to_dict()
+        if details:
+            row["recipe"] = campaign.recipe(suggestion.formula, mass_g).to_dict()
+            row["explanation"] = console.finite(campaign.predict(suggestion.formula).to_dict())
+        if suggestion.formula in written:
+            row["structure"] = written[suggestion.formula]
+        rows.append(row)
+    return rows
+
+
+def _show(
+    campaign: Campaign, batch: SuggestionBatch, details: bool, mass_g: float | None, written: dict[str, str | None]
+) -> None:
+    from rich.markup import escape
+
+    from campaigns.cli.show import show_best, show_suggestions
+
+    recipes = [campaign.recipe(suggestion.formula, mass_g) for suggestion in batch.suggestions]
+    show_suggestions(batch, [recipe.line for recipe in recipes], written)
+    for suggestion, recipe in zip(batch.suggestions, recipes, strict=True) if details else ():
+        from campaigns.cli.explain import show_prediction
+
+        console.out.rule(style="dim")
+        show_prediction(campaign.predict(suggestion.formula))
+        console.out.print(f"\n{escape(str(recipe))}", soft_wrap=True)
     show_best(campaign.status())
 
 

@@ -1,0 +1,54 @@
+"""What making a compound costs: money for its organic cations and days until they are there, by the user's prices."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import nan
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from campaigns.config import Limits
+from chemspace import Compound, CompoundSpace
+
+__all__ = ["Budget"]
+
+
+@dataclass(frozen=True)
+class Budget:
+    """The limits of a batch and the price table.
+
+    Attributes:
+        limits: of the campaign.
+        prices: money a mole and days until delivery by InChIKey of a cation; None unknown.
+    """
+
+    limits: Limits
+    prices: Mapping[str, tuple[float | None, float | None]]
+
+    def cost(self, compound: Compound) -> float:
+        """Money for the cations of `limits.mass_g` of a compound; NaN where one has no price."""
+        moles = self.limits.mass_g / compound.molar_mass_g_mol
+        return sum(moles * float(count) * self._price(cation.inchikey, 0) for cation, count in compound.cation_counts)
+
+    def days(self, compound: Compound) -> float:
+        """Days until the last of its cations is there; NaN where one's delivery is unknown."""
+        return float(np.max([self._price(cation.inchikey, 1) for cation, _ in compound.cation_counts]))
+
+    def of(self, space: CompoundSpace, indices: NDArray[np.int64]) -> dict[str, Any]:
+        """Limits, cost and days of some compounds as arguments of `campaigns.deciding.choose`.
+
+        Costs and days, shape (m,), are worked out where a limit asks for them.
+        """
+        bounds: dict[str, Any] = {"limits": self.limits}
+        if self.limits.max_cost is not None:
+            bounds["cost"] = np.array([self.cost(space[int(index)]) for index in indices])
+        if self.limits.max_days is not None:
+            bounds["days"] = np.array([self.days(space[int(index)]) for index in indices])
+        return bounds
+
+    def _price(self, inchikey: str, which: int) -> float:
+        value = self.prices.get(inchikey, (None, None))[which]
+        return nan if value is None else value

@@ -1,0 +1,272 @@
+"""`spinscreen library`: look into a cation library, read or convert one, or make one of virtual spacers."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from campaigns.cli import console
+from campaigns.cli.options import AsJson
+
+if TYPE_CHECKING:
+    from chemspace import Cation, CationLibrary
+
+__all__ = ["app"]
+
+app = typer.Typer(help="Look into cation libraries, read and convert them, make virtual spacers.", no_args_is_help=True)
+
+Source = Annotated[
+    str, typer.Argument(metavar="LIBRARY", help="A file .csv, .tsv, .smi (also .gz) or .parquet, or builtin.")
+]
+Dications = Annotated[bool, typer.Option("--dications", help="Diamines take two protons.")]
+#: Refusals that are shown; a reject file holds all.
+N_SHOWN = 10
+
+
+@app.command()
+def show(
+    source: Source,
+    dications: Dications = False,
+    rejects: Annotated[
+        Path | None, typer.Option(help="Write every refused row with its reason (CSV).", show_default=False)
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Read a library and say what is in it: counts, roles, names that are shared, refused rows with their reasons.
+
+    Examples:
+
+      spinscreen library show builtin
+
+      spinscreen library show amines.smi --dications --rejects rejects.csv
+    """
+    library = _read(source, dications, rejects)
+    told = _summary(source, library)
+    if as_json:
+        console.print_json(told)
+    else:
+        _show(told)
+
+
+@app.command()
+def find(
+    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Abbreviations, aliases, names or SMILES.")],
+    source: Annotated[str, typer.Option("--in", metavar="LIBRARY", help="A file, or builtin.")] = "builtin",
+    dications: Dications = False,
+    as_json: AsJson = False,
+) -> None:
+    """Look cations up by any of their names, or read a SMILES as the library would.
+
+    Examples:
+
+      spinscreen library find PEA BZA
+
+      spinscreen library find "NCc1ccc(CN)cc1" --dications
+    """
+    library = _read(source, dications, None)
+    rows = [{"asked": name, **_row(_found(name, library, dications))} for name in names]
+    if as_json:
+        console.print_json(rows)
+        return
+    for row in rows:
+        known = f", also {', '.join(row['names'])}" if row["names"] else ""
+        console.out.print(
+            f"{row['asked']}: {row['abbreviation']} ({row['role']}, {row['charge']:+d}){known}\n"
+            f"  {row['smiles']}  {row['inchikey']}  {row['molar_mass_g_mol']:.2f} g/mol",
+            markup=False,
+            soft_wrap=True,
+        )
+
+
+@app.command()
+def convert(
+    source: Source,
+    output: Annotated[Path, typer.Argument(metavar="FILE", help="Ends in .csv, .smi or .parquet.", dir_okay=False)],
+    dications: Dications = False,
+    rejects: Annotated[
+        Path | None, typer.Option(help="Write every refused row with its reason (CSV).", show_default=False)
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Read a library and write it as another kind of file: salts stripped, protonated, duplicates merged.
+
+    Example: spinscreen library convert amines.smi.gz amines.csv --dications
+    """
+    _check_output(output)
+    library = _read(source, dications, rejects)
+    _write(library, output)
+    _done(output, len(library), as_json, {"report": _report(library)})
+
+
+@app.command()
+def virtual(
+    output: Annotated[Path, typer.Argument(metavar="FILE", help="Ends in .csv, .smi or .parquet.", dir_okay=False)],
+    count: Annotated[int, typer.Option(min=1, help="Spacers to make.")] = 1000,
+    seed: Annotated[
+        int | None,
+        typer.Option(min=0, help="Order of the combinations. Default: the plainest first.", show_default=False),
+    ] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Processes that build molecules.")] = 1,
+    as_json: AsJson = False,
+) -> None:
+    """Make new spacers from scaffolds, linkers, head groups and substituents, filtered as a chemist would.
+
+    The same seed gives the same spacers in the same order, and a longer file begins with a shorter one.
+
+    Example: spinscreen library virtual new.csv --count 10000 --seed 7
+    """
+    from chemspace.virtual import GenerationReport, VirtualSpacers
+
+    _check_output(output)
+    report = GenerationReport()
+    with console.bar("virtual spacers") as progress:
+        made = list(VirtualSpacers(seed=seed).generate(count, report, progress, workers))
+    _write(made, output)
+    refused = dict(report.refused.most_common())
+    told = {"tried": report.n_tried, "repeated": report.n_repeated, "refused": refused}
+    if not as_json:
+        console.out.print(f"{report.n_tried:,} combinations tried, {report.n_repeated:,} repeated", soft_wrap=True)
+        for reason, number in refused.items():
+            console.out.print(f"{number:8,}  {reason}", markup=False, soft_wrap=True)
+    if len(made) < count:
+        console.warn(f"there are no more than {len(made):,} such spacers")
+    _done(output, len(made), as_json, told)
+
+
+def _read(source: str, dications: bool, rejects: Path | None) -> CationLibrary:
+    from campaigns.description import BUILTIN
+    from chemspace import CationLibrary
+
+    if source == BUILTIN:
+        return CationLibrary.builtin()
+    with console.bar("rows") as progress:
+        return CationLibrary.read(source, dications=dications, rejects=rejects, progress=progress)
+
+
+def _found(name: str, library: CationLibrary, dications: bool) -> Cation:
+    from chemspace import Cation, StructureError, UnknownCationError
+    from chemspace.protonation import cation_form
+    from chemspace.structure_check import check_charges, parse_smiles
+
+    try:
+        return library[name]
+    except UnknownCationError as unknown:
+        try:
+            mol = cation_form(parse_smiles(name), name, dications)
+            read = Cation.from_checked_mol(mol, check_charges(mol, name))
+        except (StructureError, ValueError):
+            raise unknown from None
+    return library.get_by_inchikey(read.inchikey) or read
+
+
+def _summary(source: str, library: CationLibrary) -> dict[str, Any]:
+    cations = list(library)
+    sizes = sorted(cation.n_heavy_atoms for cation in cations)
+    return {
+        "library": source,
+        "cations": len(cations),
+        "charges": {f"{charge:+d}": n for charge, n in sorted(Counter(c.charge for c in cations).items())},
+        "roles": dict(sorted(Counter(c.role for c in cations).items())),
+        "heavy_atoms": {"least": sizes[0], "median": sizes[len(sizes) // 2], "most": sizes[-1]},
+        "content_hash": library.content_hash,
+        "examples": [f"{c.abbreviation} {c.smiles}" for c in cations[:5]],
+        "report": _report(library),
+    }
+
+
+def _report(library: CationLibrary) -> dict[str, Any] | None:
+    report = library.report
+    if report is None:
+        return None
+    return {
+        "rows": report.n_in,
+        "kept": report.n_kept,
+        "merged": report.n_merged,
+        "rejected": report.n_rejected,
+        "kinds": dict(report.kinds.most_common()),
+        "rejections": [{"row": r.row, "text": r.text, "reason": r.reason} for r in report.rejections],
+    }
+
+
+def _show(told: dict[str, Any]) -> None:
+    out = console.out
+    charges = ", ".join(f"{number:,} of {charge}" for charge, number in told["charges"].items())
+    roles = ", ".join(f"{number:,} {role}" for role, number in told["roles"].items())
+    sizes = told["heavy_atoms"]
+    for line in (
+        f"{told['library']}: {told['cations']:,} cations ({charges}; roles: {roles})",
+        f"heavy atoms: {sizes['least']} to {sizes['most']}, median {sizes['median']}",
+        f"content hash {told['content_hash']}",
+        *(f"  {example}" for example in told["examples"]),
+    ):
+        out.print(line, markup=False, soft_wrap=True)
+    report = told["report"]
+    if report is None:
+        return
+    out.print(
+        f"{report['rows']:,} rows: {report['kept']:,} kept, {report['merged']:,} merged, "
+        f"{report['rejected']:,} rejected",
+        markup=False,
+    )
+    for refused in report["rejections"][:N_SHOWN]:
+        out.print(f"  row {refused['row']}: {refused['text']}: {refused['reason']}", markup=False, soft_wrap=True)
+    if report["rejected"] > N_SHOWN:
+        out.print(f"  and {report['rejected'] - N_SHOWN:,} more; --rejects FILE writes all", markup=False)
+
+
+def _row(cation: Cation) -> dict[str, Any]:
+    return {
+        "abbreviation": cation.abbreviation,
+        "smiles": cation.smiles,
+        "charge": cation.charge,
+        "role": cation.role,
+        "names": list(cation.names),
+        "inchikey": cation.inchikey,
+        "formula": cation.formula,
+        "molar_mass_g_mol": round(cation.molar_mass_g_mol, 3),
+        "source": cation.source,
+    }
+
+
+def _check_output(path: Path) -> None:
+    if path.suffix not in (".csv", ".smi", ".parquet"):
+        raise typer.BadParameter(f"{path.name} must end in .csv, .smi or .parquet", param_hint="FILE")
+    if not path.parent.is_dir():
+        raise typer.BadParameter(f"there is no folder {path.parent}", param_hint="FILE")
+
+
+def _write(cations: Iterable[Cation], path: Path) -> None:
+    import pandas as pd
+
+    from campaigns.files import write_whole
+
+    rows = [
+        {
+            "smiles": cation.smiles,
+            "abbreviation": cation.abbreviation,
+            "aliases": ";".join(cation.names),
+            "role": cation.role,
+            "source": cation.source,
+        }
+        for cation in cations
+    ]
+    frame = pd.DataFrame(rows)
+    writers = {
+        ".csv": lambda target: frame.to_csv(target, index=False),
+        ".parquet": lambda target: frame.to_parquet(target, index=False),
+        ".smi": lambda target: target.write_text(
+            "".join(f"{row['smiles']} {row['abbreviation']}\n" for row in rows), encoding="utf-8"
+        ),
+    }
+    write_whole(path, writers[path.suffix])
+
+
+def _done(path: Path, count: int, as_json: bool, told: dict[str, Any]) -> None:
+    if as_json:
+        console.print_json({"file": str(path), "cations": count, **told})
+    else:
+        console.out.print(f"{count:,} cations in {path}", markup=False, soft_wrap=True)

@@ -1,0 +1,40 @@
+"""An old round of suggestions, computed again from the log as it stood then."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from campaigns.errors import LifecycleError
+from campaigns.state import replay
+from campaigns.store import Event, EventKind
+from campaigns.suggestion import SuggestionBatch
+from chemspace.progress import Progress
+
+if TYPE_CHECKING:
+    from campaigns.replay import Replay
+    from campaigns.workbench import Workbench
+
+__all__ = ["recompute"]
+
+
+def recompute(
+    events: Sequence[Event], bench: Workbench, number: int | None = None, progress: Progress | None = None
+) -> Replay:
+    """Compute round `number` (None: the last) again and hold it against the recorded one.
+
+    Raises:
+        LifecycleError: if there is no such round.
+    """
+    from campaigns.replay import compare
+    from campaigns.versions import provenance
+
+    rounds = [place for place, event in enumerate(events) if event.kind is EventKind.SUGGESTED]
+    wanted = len(rounds) if number is None else number
+    if not 1 <= wanted <= len(rounds):
+        raise LifecycleError(f"there is no round {wanted}; the campaign has had {len(rounds)}")
+    event = events[rounds[wanted - 1]]
+    batch = SuggestionBatch.from_dict(event.key or "", event.payload)
+    past = replay(events[: rounds[wanted - 1]])
+    again = bench.suggest(past, batch.pending, len(batch.suggestions), batch.seed, progress)
+    return compare(batch, again, provenance(bench.library, batch.seed))

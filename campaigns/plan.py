@@ -1,0 +1,245 @@
+"""What a launch would do: sizes, what it would cost, and what speaks against it. Nothing is written."""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from campaigns.checks import check
+from campaigns.config import CampaignConfig
+from campaigns.libraries import Gathered
+from campaigns.space import with_builtin
+from campaigns.workbench import needed_cations
+from chemspace import Cation, CompoundSpace
+from chemspace.progress import Progress
+from oracle import CationRecord, OracleStore, describe
+from screening.dataset import SpinDataset, published_descriptors
+from screening.features import to_features
+
+__all__ = ["LaunchPlan", "plan_launch"]
+
+#: Stored cations from which the time of one is known well enough; with fewer, `_SAMPLE` are computed to find out.
+_ENOUGH, _SAMPLE = 20, 3
+#: Compounds whose scoring is timed.
+_BLOCK = 16384
+#: Rough size of a record in memory beside its geometry, bytes.
+_RECORD_BYTES = 1500
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchPlan:
+    """Sizes, estimates and problems of a launch.
+
+    Attributes:
+        n_compounds: in the space; `compounds_exact` says whether that is a count or an estimate.
+        n_spacers, n_rp_spacers, n_dj_spacers, n_cage_options: what they are made of.
+        n_cations: whose descriptors are needed; n_stored: those the oracle's store holds; n_to_compute: the others.
+        oracle_seconds: time to compute them, and how that is known.
+        learning_seconds: time to train, validate and rank, measured here on the published rows.
+        memory_mb: largest memory of the process.
+        problems: what will not work, or not as one may think.
+    """
+
+    n_compounds: int
+    compounds_exact: bool
+    n_spacers: int
+    n_rp_spacers: int
+    n_dj_spacers: int
+    n_cage_options: int
+    n_cations: int
+    n_stored: int
+    n_to_compute: int
+    oracle_seconds: float
+    oracle_seconds_from: str
+    learning_seconds: float
+    memory_mb: float
+    problems: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON."""
+        return asdict(self) | {"problems": list(self.problems)}
+
+
+def plan_launch(
+    config: CampaignConfig,
+    read: Gathered,
+    oracle_store: Path,
+    *,
+    workers: int = 2,
+    progress: Progress | None = None,
+) -> LaunchPlan:
+    """Work out what a launch would do.
+
+    Args:
+        config: the description.
+        read: its libraries.
+        oracle_store: file of computed descriptors; it need not be there.
+        workers: processes that would compute the others.
+        progress: called after each of the steps.
+
+    Raises:
+        ConfigError, SpaceError: if the description cannot work at all.
+    """
+    tell = progress or (lambda done, total, note: None)
+    space = check(config, read.library)
+    size = space.estimated_size()
+    tell(0, 3, "the oracle's store")
+    measured = SpinDataset.published()
+    compounds = [compound for compound in measured.trainable(config.include_flagged).compounds if compound is not None]
+    cations = needed_cations(space, compounds)
+    stored = _stored(cations, config, oracle_store)
+    missing = [c for c in cations if c.inchikey not in stored or stored[c.inchikey].retry]
+    tell(1, 3, "time of a cation")
+    seconds, known_from = _oracle_seconds(missing, list(stored.values()), config, workers)
+    tell(2, 3, "time to learn")
+    learning = _learning_seconds(config, size.count)
+    tell(3, 3, "done")
+    charges = [spacer.charge for spacer in space.spacers]
+    return LaunchPlan(
+        n_compounds=size.count,
+        compounds_exact=size.exact,
+        n_spacers=len(charges),
+        n_rp_spacers=charges.count(1),
+        n_dj_spacers=charges.count(2),
+        n_cage_options=len(space.cage_options),
+        n_cations=len(cations),
+        n_stored=len(cations) - len(missing),
+        n_to_compute=len(missing),
+        oracle_seconds=round(seconds, 1),
+        oracle_seconds_from=known_from,
+        learning_seconds=round(learning, 1),
+        memory_mb=round(_memory_mb(len(cations), list(stored.values()))),
+        problems=tuple(_problems(config, read, space, size.count, compounds, stored, cations)),
+    )
+
+
+def _stored(cations: Sequence[Cation], config: CampaignConfig, path: Path) -> dict[str, CationRecord]:
+    if not path.is_file():
+        return {}
+    with OracleStore(path) as store:
+        return store.get_many([cation.inchikey for cation in cations], config.protocol)
+
+
+def _oracle_seconds(
+    missing: Sequence[Cation], stored: Sequence[CationRecord], config: CampaignConfig, workers: int
+) -> tuple[float, str]:
+    """Time for `missing`: what one took per squared number of heavy atoms, in the store or on a few computed now."""
+    if not missing:
+        return 0.0, "nothing is left to compute"
+    timed = [record for record in stored if record.ok and record.seconds > 0][:500]
+    source = f"{len(timed)} cations in the store"
+    if len(timed) < _ENOUGH:
+        by_size = sorted(missing, key=lambda cation: len(cation.smiles))
+        few = [by_size[round(share * (len(by_size) - 1))] for share in np.linspace(0.2, 0.8, _SAMPLE)]
+        timed = [r for r in describe(list(dict.fromkeys(few)), config.protocol, None, workers=1) if r.ok]
+        source = f"{len(timed)} cations computed now"
+    if not timed:
+        return 0.0, "not known: the cations tried all failed"
+    squares = [_heavy(record.smiles) ** 2 for record in timed]
+    rate = sum(record.seconds for record in timed) / sum(squares)
+    sample = missing[:: max(1, len(missing) // 2000)]
+    mean = float(np.mean([_heavy(cation.smiles) ** 2 for cation in sample]))
+    return rate * mean * len(missing) / workers, f"by {source}, {workers} processes"
+
+
+def _heavy(smiles: str) -> int:
+    from rdkit import Chem
+
+    mol = Chem.MolFromSmiles(smiles)
+    return 1 if mol is None else int(mol.GetNumHeavyAtoms())
+
+
+def _learning_seconds(config: CampaignConfig, n_compounds: int) -> float:
+    """Seconds to validate, fit and rank: the first two done on the published rows, the last timed on one block."""
+    from screening.surrogates import fit_surrogate
+    from screening.validation import cross_validate
+
+    data = SpinDataset.published()
+    x = to_features(published_descriptors()[1])
+    keep = np.isfinite(x).all(axis=1) & np.array([bool(row) for row in _trains(data, config)])
+    rows = data.subset(keep)
+    begin = time.perf_counter()
+    how = {"seed": config.seed, "name": config.surrogate}
+    told = cross_validate(x[keep], rows.log10_rate, rows.noise, rows.groups, **how)  # type: ignore[arg-type]  # a dict of mixed values
+    fitted = fit_surrogate(x[keep], rows.log10_rate, rows.noise, rows.groups, **how, validation=told)  # type: ignore[arg-type]  # as above
+    learnt = time.perf_counter()
+    fitted.predict(np.resize(x[keep], (min(_BLOCK, max(n_compounds, 1)), x.shape[1])))
+    scored = time.perf_counter()
+    return learnt - begin + (scored - learnt) * max(1.0, n_compounds / _BLOCK)
+
+
+def _trains(data: SpinDataset, config: CampaignConfig) -> list[bool]:
+    kept = set(data.trainable(config.include_flagged).table["material_id"])
+    return [name in kept for name in data.table["material_id"]]
+
+
+def _memory_mb(n_cations: int, stored: Sequence[CationRecord]) -> float:
+    """What the process holds now, and the records it would hold."""
+    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    here = used / 1e6 if sys.platform == "darwin" else used / 1e3
+    geometry = float(np.mean([len(record.geometry or "") for record in stored[:500]])) if stored else 1000.0
+    return here + n_cations * (_RECORD_BYTES + geometry) / 1e6
+
+
+def _problems(
+    config: CampaignConfig,
+    read: Gathered,
+    space: CompoundSpace,
+    n_compounds: int,
+    measured: Sequence[Any],
+    stored: dict[str, CationRecord],
+    cations: Sequence[Cation],
+) -> list[str]:
+    """What will not work, or not as one may think."""
+    told: list[str] = []
+    report = read.library.report
+    if report is not None and report.n_rejected:
+        told.append(f"{report.n_rejected} of {report.n_in} rows of {report.path} become no cation; first: row "
+                    f"{report.rejections[0].row}, {report.rejections[0].reason}")  # fmt: skip
+    if n_compounds < config.batch_size:
+        told.append(f"{n_compounds} compounds are fewer than the {config.batch_size} of a batch")
+    failed = [c for c in cations if c.inchikey in stored and not stored[c.inchikey].ok and not stored[c.inchikey].retry]
+    if failed:
+        names = ", ".join(cation.abbreviation for cation in failed[:5])
+        told.append(f"{len(failed)} cations have no descriptors, the oracle failed for them: {names}")
+    if not any(compound in space for compound in measured):
+        told.append("no measured compound lies inside the space: improvement counts from the best of all measured")
+    told += _unmeasured(space, measured)
+    return told + _unpriced(config, read, space)
+
+
+def _unmeasured(space: CompoundSpace, measured: Sequence[Any]) -> list[str]:
+    """Metals and halides of the space that no measured layered compound holds."""
+    layered = [compound for compound in measured if compound.spacer is not None]
+    metals = {compound.b_site for compound in layered}
+    halides = {symbol for compound in layered for symbol, _ in compound.halide}
+    wanted = {symbol for option in space.halide_options for symbol, _ in option}
+    absent = [ion for ion in space.b_sites if ion not in metals] + sorted(wanted - halides)
+    few = [ion for ion in space.b_sites if sum(compound.b_site == ion for compound in layered) == 1]
+    told = [f"no measured layered compound holds {ion}: what is said of it is extrapolated" for ion in absent]
+    return told + [
+        f"one measured layered compound holds {ion}: what is said of it is nearly extrapolated" for ion in few
+    ]
+
+
+def _unpriced(config: CampaignConfig, read: Gathered, space: CompoundSpace) -> list[str]:
+    """Spacers that a limited budget leaves out because the price table does not know them."""
+    from campaigns.space import prices_of
+
+    limited = [(0, "price", config.limits.max_cost), (1, "delivery time", config.limits.max_days)]
+    if all(limit is None for _, _, limit in limited):
+        return []
+    known = prices_of(config, with_builtin(read.library))
+    told = []
+    for which, what, limit in limited:
+        absent = [c for c in space.spacers if known.get(c.inchikey, (None, None))[which] is None]
+        if limit is not None and absent:
+            told.append(f"{len(absent)} of {len(space.spacers)} spacers have no {what} in the table: never suggested")
+    return told

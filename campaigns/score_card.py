@@ -60,7 +60,7 @@ def full_card(
 
 
 def holdouts(training: TrainingSet, seed: int) -> dict[str, list[NDArray[np.int64]]]:
-    """Test rows of the reference paper's two hold-outs (doi 10.1039/d5sc07406a), and of what the campaign measured.
+    """Test rows, each of shape (rows,), of the paper's hold-outs (doi 10.1039/d5sc07406a) and of the campaign's own.
 
     "literature_to_synthesised" trains on literature values and tests on the paper's own crystals (the paper's 38/14);
     "random_seven" holds out seven random rows, drawn `DRAWS` times (its 45/7); "own_measurements" trains on published

@@ -157,6 +157,10 @@ class Compound:
     def structure(self, geometries: Mapping[str, NDArray[np.float64]] | None = None, seed: int = 42) -> Structure:
         """Idealised crystal of one formula unit, a starting point for DFT; see `chemspace.crystal.build_structure`.
 
+        Args:
+            geometries: positions of a cation's atoms by InChIKey, shape (atoms, 3), angstrom; MMFF94 where absent.
+            seed: of the MMFF94 conformers.
+
         Raises:
             GeometryError: for a mixture, or a cation too bulky for its place.
         """

@@ -15,6 +15,7 @@ __all__ = ["COLUMNS", "FORMATS", "Row", "read_rows"]
 
 #: File endings that are read; each but .parquet also with .gz.
 FORMATS = (".csv", ".tsv", ".smi", ".parquet")
+#: Columns that a table of cations may have; only the first must be there.
 COLUMNS = ("smiles", "abbreviation", "aliases", "name", "role", "source")
 #: A line longer than this is cut off and rejected as a row.
 MAX_LINE = 20_000

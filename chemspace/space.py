@@ -211,13 +211,13 @@ class CompoundSpace:
 
     @cached_property
     def slot_n(self) -> NDArray[np.int32]:
-        """Layer number of each slot."""
+        """Layer number of each slot, shape (slots,)."""
         options = len(self.cage_options)
         return np.array([n for n in sorted(self.n_layers) for _ in range(1 if n == 1 else options)], dtype=np.int32)
 
     @cached_property
     def slot_cage(self) -> NDArray[np.int32]:
-        """Cage option of each slot, -1 for n = 1."""
+        """Cage option of each slot, shape (slots,), -1 for n = 1."""
         every = range(len(self.cage_options))
         return np.array([c for n in sorted(self.n_layers) for c in ((-1,) if n == 1 else every)], dtype=np.int32)
 

@@ -46,7 +46,7 @@ class Walker:
         self._space = space
 
     def columns(self, index: NDArray[np.int64]) -> Columns:
-        """Columns of given indices."""
+        """Columns of given indices, each of shape (m,)."""
         spacer, inner = np.divmod(index, self._space.n_inner)
         cage, n_layers, b_site, halide = (column[inner] for column in self._inner_columns)
         return index, spacer.astype(np.int32), cage, n_layers, b_site, halide

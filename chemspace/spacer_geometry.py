@@ -99,7 +99,7 @@ def penetration_length(cation: Cation, halide: str = "I", coordinates: NDArray[n
     The distance at which the first heavy atom's van der Waals sphere leaves the circle that touches the four halides
     (ionic radii, Shannon), of radius side / sqrt(2) - r_X. Our own measure of a slender head, from geometry alone:
     about 2 for NH3 on CH2 or a ring, 0 where the nitrogen carries a second group. The depth in a real crystal is
-    `StructureDescriptors.penetration_depth_angstrom`.
+    `StructureDescriptors.penetration_depth_angstrom`. `coordinates`, shape (atoms, 3), as in `spacer_shape`.
 
     Raises:
         GeometryError: as `fits_square`.

@@ -97,7 +97,11 @@ def check_atoms(mol: Chem.Mol, smiles: str) -> None:
 
 
 def check_atom(atom: Chem.Atom, mol: Chem.Mol, shown: str) -> None:
-    """Refuse one atom, as `check_atoms`; `shown` names the molecule in the message."""
+    """Refuse one atom; `shown` names the molecule in the message.
+
+    Raises:
+        StructureError: as `check_atoms`.
+    """
     symbol = atom.GetSymbol()
     if atom.GetAtomicNum() == 0:
         raise StructureError(f"{shown} holds a dummy atom (*); draw every atom")

@@ -56,7 +56,7 @@ class Coordinates(Protocol):
         ...
 
     def rebuilt(self, positions: NDArray[np.float64]) -> Coordinates:
-        """Coordinates of the same molecule that suit another geometry."""
+        """Coordinates of the same molecule that suit another geometry, shape (n, 3), bohr."""
         ...
 
 

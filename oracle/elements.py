@@ -27,7 +27,7 @@ def atomic_masses(numbers: NDArray[np.int64]) -> NDArray[np.float64]:
 
 
 def mean_electronegativity(numbers: NDArray[np.int64]) -> float:
-    """Mean Pauling electronegativity over all atoms, hydrogens included.
+    """Mean Pauling electronegativity over all atoms of these atomic numbers, shape (n,), hydrogens included.
 
     Raises:
         InputError: for an element outside the table.

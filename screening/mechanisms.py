@@ -22,6 +22,7 @@ class Mechanism:
     source: str
 
 
+#: Textbook mechanisms as hypotheses, each with its source.
 MECHANISMS = (
     Mechanism(
         "D'yakonov-Perel'",

@@ -48,9 +48,11 @@ class Model:
 
     @property
     def name(self) -> str:
+        """The decay and what was added to it, as `--model` takes it: "exponential+offset"."""
         return "+".join((self.decay, *self.extras))
 
     def with_extra(self, extra: str) -> Model:
+        """The same decay with one linear term more; `extra` is one of `EXTRAS`."""
         return Model(self.decay, tuple(e for e in EXTRAS if e in (*self.extras, extra)))
 
 

@@ -97,6 +97,7 @@ class Problem:
         return int(self.free.sum()) + 1 + len(self.model.extras)
 
     def with_model(self, model: Model) -> Problem:
+        """The same trace and limits for another curve."""
         return replace(self, model=model)
 
     def start(self, time_zero_ps: float, lifetime_ps: float, fwhm_ps: float) -> Array:
@@ -111,7 +112,7 @@ class Problem:
         return inside
 
     def fwhm(self, theta: Array) -> float:
-        """Width of the response at these parameters, ps."""
+        """Width of the response at these parameters, shape (p,), in ps."""
         return self.fwhm_ps if self.fwhm_ps is not None else exp(theta[2])
 
     def project(self, theta: Array) -> Projection:

@@ -58,7 +58,8 @@ def read_traces(sc: str | Path, cc: str | Path, *, delay_unit: str | None = None
     """Read two files of two columns, delay and signal: the same-circular and the counter-circular trace.
 
     Raises:
-        DelayMismatchError: if they were measured at different delays; others as `read_trace`.
+        DelayMismatchError: if they were measured at different delays.
+        KineticsError: if both files hold the same bytes; others as `read_trace`.
     """
     sc_columns, sc_delay, sc_source, sc_notes = _read(sc, delay_unit)
     cc_columns, cc_delay, cc_source, cc_notes = _read(cc, delay_unit)

@@ -96,7 +96,7 @@ def fit_model(problem: Problem, theta: Array) -> Solution:
 
 
 def compare(candidates: list[tuple[Problem, Array]]) -> tuple[ModelScore, ...]:
-    """The comparison of problems at their best parameters, best AICc first."""
+    """The comparison of problems at their best parameters, each of shape (p,), best AICc first."""
     ranked = sorted(((_score(problem, theta), problem, theta) for problem, theta in candidates), key=lambda row: row[0])
     return tuple(
         ModelScore(problem.model.name, score, score - ranked[0][0], exp(theta[1]), _parts(problem, theta))

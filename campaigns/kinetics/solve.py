@@ -34,6 +34,7 @@ class Solution:
 
     @property
     def degrees_of_freedom(self) -> int:
+        """Delays less the parameters of the curve."""
         return len(self.problem.delay_ps) - self.problem.n_parameters
 
     @property
@@ -43,6 +44,7 @@ class Solution:
 
     @property
     def aicc(self) -> float:
+        """Corrected Akaike criterion of this solution; see the function `aicc`."""
         return aicc(self.at.cost, len(self.problem.delay_ps), self.problem.n_parameters)
 
 
@@ -93,7 +95,7 @@ def solve(problem: Problem, start: Array) -> Solution:
 def refine(
     problem: Problem, theta: Array, free: NDArray[np.bool_], steps: int = 30, tol: float = 1e-7
 ) -> tuple[Array, Projection]:
-    """Damped Gauss-Newton over the `free` parameters from a good start: the inner fits of a profile.
+    """Damped Gauss-Newton over the `free` of the parameters `theta`, both shape (p,): the inner fits of a profile.
 
     A parameter that a step would push past its limit stops at the limit. Converged when a step gains less than `tol` of
     the cost.

@@ -16,7 +16,7 @@ Array = NDArray[np.float64]
 
 
 def delay_grid(kind: str, n_delays: int, lifetime_ps: float) -> Array:
-    """Delays (ps) as one would measure such a lifetime: from 1 ps before zero to eight lifetimes, at least 4 ps.
+    """Delays, shape (t,), ps, as one would measure such a lifetime: 1 ps before zero to eight lifetimes, at least 4 ps.
 
     Args:
         kind: "linear" for even steps; "log" for half of them even from -1 to 1 ps and the rest even in logarithm.

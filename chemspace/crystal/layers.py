@@ -34,7 +34,7 @@ class Layers:
     faces: tuple[tuple[float, float], ...]
 
     def depth(self, point: NDArray[np.float64]) -> float:
-        """How far a point lies inside the nearest face, angstrom; negative outside the layer."""
+        """How far a point, shape (3,), lies inside the nearest face, angstrom; negative outside the layer."""
         height = float(point @ self.normal)
         best = -np.inf
         for bottom, top in self.faces:

@@ -34,13 +34,13 @@ def tightest(first: Atoms, second: Atoms, shifts: NDArray[np.float64]) -> float:
 
 
 def in_plane_shifts(side: float, with_zero: bool) -> NDArray[np.float64]:
-    """Translations to the eight neighbouring squares, and the square itself where asked for."""
+    """Translations, shape (8 or 9, 3), to the eight neighbouring squares, and the square itself where asked for."""
     steps = [(i, j, 0.0) for i in (-1, 0, 1) for j in (-1, 0, 1) if with_zero or (i, j) != (0, 0)]
     return np.array(steps, dtype=np.float64) * side
 
 
 def align(points: NDArray[np.float64], axis: NDArray[np.float64]) -> NDArray[np.float64]:
-    """`points` turned so that `axis` points along +z."""
+    """`points`, shape (atoms, 3), turned so that `axis`, shape (3,), points along +z."""
     axis = axis / np.linalg.norm(axis)
     if axis[2] < -0.999999:
         return np.asarray(points * np.array([1.0, -1.0, -1.0]))

@@ -43,7 +43,9 @@ def ion(cation: Cation, geometries: Mapping[str, NDArray[np.float64]], seed: int
 def in_cage(
     cation: Cation, atoms: Atoms, centre: NDArray[np.float64], inorganic: Atoms, shifts: NDArray[np.float64]
 ) -> Atoms:
-    """A cage cation with its middle on `centre`, turned to keep clear of the halides.
+    """A cage cation with its middle on `centre`, shape (3,), turned to keep clear of the halides.
+
+    `shifts`, shape (images, 3), are the translations to the neighbouring cells, angstrom.
 
     Raises:
         GeometryError: if it comes too near whatever its orientation.

@@ -36,7 +36,11 @@ def block_table(kind: str) -> list[tuple[str, str]]:
 
 
 def arms(linkers: list[str], heads: list[str]) -> list[Chem.Mol]:
-    """Every linker with every head, joined by one RDKit reaction; each keeps its dummy [1*]."""
+    """Every linker with every head, joined by one RDKit reaction; each keeps its dummy [1*].
+
+    Raises:
+        StructureError: for a linker and a head that do not join.
+    """
     reaction = rdChemReactions.ReactionFromSmarts("[*:1]-[9*].[9*]-[*:2]>>[*:1]-[*:2]")
     reaction.Initialize()
     made: dict[str, Chem.Mol] = {}
@@ -52,7 +56,11 @@ def arms(linkers: list[str], heads: list[str]) -> list[Chem.Mol]:
 
 
 def cores(scaffolds: list[tuple[str, str]], max_substituents: int) -> list[Core]:
-    """Every way to open up to `max_substituents` C-H sites of each scaffold, equivalent ways once, fewest first."""
+    """Every way to open up to `max_substituents` C-H sites of each scaffold, equivalent ways once, fewest first.
+
+    Raises:
+        StructureError: for a scaffold without the dummies of its arms.
+    """
     made: list[Core] = []
     for smiles, name in scaffolds:
         scaffold = read_block(smiles)

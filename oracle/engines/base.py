@@ -76,6 +76,11 @@ class PointEngine(Protocol):
     def single_point(self, numbers: NDArray[np.int64], positions: NDArray[np.float64], charge: int) -> SinglePoint:
         """One calculation from a fresh guess.
 
+        Args:
+            numbers: atomic numbers, shape (n,).
+            positions: shape (n, 3), bohr.
+            charge: total charge, e.
+
         Raises:
             InputError: for input that the engine would accept silently and answer wrongly.
             ConvergenceError: if the self-consistent field does not converge.

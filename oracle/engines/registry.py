@@ -27,7 +27,9 @@ METHODS = {
 }
 
 #: Engines that know the ALPB solvent model, and those that know an electric field.
+#: Engines that know the ALPB solvent model.
 SOLVENT_ENGINES = ("tblite", "xtb")
+#: Engines that take an external electric field, for the finite-field polarizability.
 FIELD_ENGINES = ("tblite",)
 
 #: Distribution behind each engine, and how to get it.

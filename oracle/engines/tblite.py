@@ -17,6 +17,7 @@ from oracle.validate import validate_geometry
 
 __all__ = ["METHODS", "TbliteEngine"]
 
+#: Levels of theory that the library offers here.
 METHODS = ("GFN2-xTB", "GFN1-xTB")
 
 
@@ -40,7 +41,7 @@ class TbliteEngine:
         self.step_accuracy = step_accuracy
 
     def session(self, numbers: NDArray[np.int64], charge: int) -> TbliteSession:
-        """Starts work on one molecule (see Engine)."""
+        """Starts work on the molecule of these atomic `numbers`, shape (n,)."""
         return TbliteSession(self, numbers, charge)
 
     def single_point(

@@ -37,11 +37,11 @@ class XtbCommandEngine:
         self.step_accuracy = step_accuracy
 
     def session(self, numbers: NDArray[np.int64], charge: int) -> XtbCommandSession:
-        """Starts work on one molecule (see Engine)."""
+        """Starts work on the molecule of these atomic `numbers`, shape (n,)."""
         return XtbCommandSession(self, numbers, charge)
 
     def single_point(self, numbers: NDArray[np.int64], positions: NDArray[np.float64], charge: int) -> SinglePoint:
-        """One calculation from a fresh guess (see Engine)."""
+        """One calculation from a fresh guess: `numbers` (n,), `positions` (n, 3) in bohr; errors as `PointEngine`."""
         session = self.session(numbers, charge)
         try:
             return session.single_point(positions)

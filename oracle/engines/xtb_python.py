@@ -40,11 +40,11 @@ class XtbPythonEngine:
         self.step_accuracy = step_accuracy
 
     def session(self, numbers: NDArray[np.int64], charge: int) -> XtbPythonSession:
-        """Starts work on one molecule (see Engine)."""
+        """Starts work on the molecule of these atomic `numbers`, shape (n,)."""
         return XtbPythonSession(self, numbers, charge)
 
     def single_point(self, numbers: NDArray[np.int64], positions: NDArray[np.float64], charge: int) -> SinglePoint:
-        """One calculation from a fresh guess (see Engine)."""
+        """One calculation from a fresh guess: `numbers` (n,), `positions` (n, 3) in bohr; errors as `PointEngine`."""
         return self.session(numbers, charge).single_point(positions)
 
 

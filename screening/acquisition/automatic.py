@@ -20,11 +20,19 @@ class OutOfFold(Protocol):
     """What is read of a score card; every number is out of fold."""
 
     @property
-    def r2_log(self) -> float: ...
+    def r2_log(self) -> float:
+        """R2 on log10 rate."""
+        ...
+
     @property
-    def spearman(self) -> float: ...
+    def spearman(self) -> float:
+        """Rank correlation of prediction and outcome."""
+        ...
+
     @property
-    def coverage_90(self) -> float: ...
+    def coverage_90(self) -> float:
+        """Share of outcomes inside their 90% interval."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,8 @@ def experiments_needed(curve: Array, goal: float) -> Array:
 def acceleration(curve: Array, random: Array, goal: float) -> float:
     """Acceleration factor: experiments that chance needs for a goal over those that the strategy needs (medians).
 
+    `curve` and `random` are rising curves, shape (r, t).
+
     NaN where the strategy's median replay does not reach the goal; infinite where only chance does not.
 
     Source: Rohr et al., Chem. Sci. 11, 2696 (2020), doi 10.1039/c9sc05999g.

@@ -37,7 +37,11 @@ class CampaignPlan:
     possible: float
 
     def experiments_for(self, probability: float) -> float:
-        """Experiments after which the goal is met with a probability; infinite if the budget does not reach it."""
+        """Experiments after which the goal is met with a probability; infinite if the budget does not reach it.
+
+        Raises:
+            BacktestError: for a probability outside (0, 1].
+        """
         if not 0.0 < probability <= 1.0:
             raise BacktestError(f"probability {probability}: give a number between 0 and 1")
         return float(np.sort(self.needed)[int(np.ceil(probability * len(self.needed))) - 1])

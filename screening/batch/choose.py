@@ -21,7 +21,9 @@ class HasModel(Protocol):
     """What a batch needs of a surrogate: its BoTorch model of log10(rate), for joint posteriors."""
 
     @property
-    def model(self) -> Any: ...
+    def model(self) -> Any:
+        """The BoTorch model behind the surrogate."""
+        ...
 
 
 def choose_batch(

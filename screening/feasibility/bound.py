@@ -36,6 +36,7 @@ class BoundFeasibility:
 
     @classmethod
     def build(cls, model: FeasibilityModel, space: CompoundSpace) -> BoundFeasibility:
+        """Work out everything that belongs to one spacer, cage, metal or halide of the space, once."""
         mols = [spacer_mol(spacer) for spacer in space.spacers]
         shapes = np.array([cation_shape(mol) for mol in mols]).reshape(len(mols), len(SHAPE_NAMES))
         cages, halides = (*space.cage_options, ()), space.halide_options

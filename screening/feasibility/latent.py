@@ -34,6 +34,7 @@ class CompoundRows:
 
     @classmethod
     def of(cls, compounds: Sequence[Compound]) -> CompoundRows:
+        """The rows of these compounds, in their order."""
         mols = [spacer_mol(compound.spacer) for compound in compounds]
         return cls(
             np.array([cation_shape(mol) for mol in mols]).reshape(len(mols), len(SHAPE_NAMES)),
@@ -45,6 +46,7 @@ class CompoundRows:
 
 
 def spacer_mol(spacer: Cation | None) -> Any:
+    """RDKit molecule of a spacer; an empty one where a compound has none (3D)."""
     from rdkit import Chem
 
     return Chem.MolFromSmiles("" if spacer is None else spacer.smiles)
@@ -77,6 +79,7 @@ def outcome_kernel(left: CompoundRows, right: CompoundRows, prior: FeasibilityPr
 
 
 def layer_kernel(left: NDArray[np.integer], right: NDArray[np.integer], reach: float) -> NDArray[np.float64]:
+    """exp(-|n - n'| / reach) of layer numbers (a,) and (b,), shape (a, b)."""
     kernel: NDArray[np.float64] = np.exp(-np.abs(left[:, None] - right[None, :]) / reach)
     return kernel
 

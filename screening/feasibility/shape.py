@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 __all__ = ["SHAPE_NAMES", "cation_shape", "fingerprint_similarity", "fingerprints"]
 
+#: The five numbers of `cation_shape`, in order.
 SHAPE_NAMES = (
     "charge",  # formal charge of the cation
     "head_hydrogens",  # mean number of hydrogens on the charged atoms: 3 for a primary ammonium, 0 for a quaternary one

@@ -40,6 +40,7 @@ class Setting:
         return f"{'x'.join(map(str, self.hidden))} {self.activation} alpha {self.alpha:g}"
 
 
+#: The 36 settings of the public script's search.
 GRID = tuple(
     Setting(hidden, activation, alpha)
     for hidden, activation, alpha in product(

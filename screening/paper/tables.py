@@ -12,6 +12,7 @@ from screening.features import to_features
 
 __all__ = ["PAPER_SPLITS", "Table", "default_table", "filed_table"]
 
+#: The paper's ways of scoring, the honest one it lacks (a spacer left out), and the training rows themselves.
 PAPER_SPLITS = ("in_sample", "leave_one_out", "leave_one_spacer_out", "train38_test14", "train45_test7")
 #: The paper does not say which seven rows it held out of 52: as many random draws of seven are scored together.
 DRAWS, DRAW_SIZE = 10, 7
@@ -44,7 +45,7 @@ class Table:
         return told
 
     def holdouts(self, seed: int) -> dict[str, list[NDArray[np.int64]]]:
-        """Test rows of the paper's two hold-out splits."""
+        """Test rows, each of shape (rows,), of the paper's two hold-out splits."""
         generator = np.random.default_rng(seed)
         draws = [np.sort(generator.choice(len(self.rate), DRAW_SIZE, replace=False)) for _ in range(DRAWS)]
         return {"train38_test14": [np.flatnonzero(self.synthesised)], "train45_test7": draws}

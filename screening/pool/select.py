@@ -21,7 +21,10 @@ _BEST, _SAMPLED, _SAMPLE = 1000, 250, 5000
 def shortlist(
     committee: Committee, scale: InputScale, pool: Array, free: NDArray[np.bool_], seed: int
 ) -> NDArray[np.int64]:
-    """Rows of the pool that deserve exact treatment, ascending; everything free where that is no more than 1,250."""
+    """Rows of the pool that deserve exact treatment, ascending; everything free where that is no more than 1,250.
+
+    `pool` has shape (m, d), `free` shape (m,), what comes back shape (at most 1250,).
+    """
     rows = np.flatnonzero(free)
     if len(rows) <= _BEST + _SAMPLED:
         return rows

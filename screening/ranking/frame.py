@@ -69,7 +69,7 @@ def lifetime_columns(mean: NDArray[np.float64], sd: NDArray[np.float64]) -> dict
 
 
 def add_nearest(frame: pd.DataFrame, x: NDArray[np.float64], measured: MeasuredSet | None) -> None:
-    """Write the columns on the nearest measured compound; empty text and NaN where nothing is measured."""
+    """Write the columns on the nearest measured compound of features (m, d); NaN where nothing is measured."""
     if measured is None or not len(measured.labels):
         frame["nearest_measured"], frame["distance"], frame["in_domain"] = "", np.nan, False
         return

@@ -35,7 +35,9 @@ Score = Callable[[Array, Array, float], Array]
 class Predictor(Protocol):
     """What a ranking needs of a surrogate: mean and sd of log10(rate) for features (m, d)."""
 
-    def predict(self, x: Array, chunk: int = ...) -> tuple[Array, Array]: ...
+    def predict(self, x: Array, chunk: int = ...) -> tuple[Array, Array]:
+        """Mean (m,) and standard deviation (m,) of a new measurement at features (m, d)."""
+        ...
 
 
 def rank(

@@ -36,5 +36,5 @@ class TopK:
         self._value, self._index = value[order], index[order]
 
     def result(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """Indices and values held, best first."""
+        """Indices (k,) and values (k,) held, best first."""
         return self._index, self._value

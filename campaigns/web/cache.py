@@ -1,0 +1,127 @@
+"""What pages show of a fit, kept in the campaign's folder by the fit's key; it can be deleted at any time."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from campaigns.errors import StoreError
+from campaigns.files import write_whole
+from campaigns.web.ranked import MAX_INDEXED, RankIndex, build_index
+from chemspace.progress import Progress
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from campaigns.round import Round
+    from oracle import CationRecord
+
+__all__ = ["FOLDER", "Cache"]
+
+#: Subfolder of a campaign that holds what its pages need; it may be deleted at any time.
+FOLDER = "pages"
+#: Fits whose files are kept: the present one and the one before.
+KEPT = 2
+
+
+class Cache:
+    """Files under `pages/` in a campaign's folder, one folder a fit, and the last ones read in memory."""
+
+    def __init__(self, campaign_folder: Path) -> None:
+        self._root = campaign_folder / FOLDER
+        self._read: dict[Path, dict[str, Any]] = {}
+        self._figures: dict[tuple[object, ...], dict[str, Any]] = {}
+        self._paper = f"paper-{version('spinscreen')}.json"
+
+    def index(self, key: str) -> RankIndex | None:
+        """The ranking's arrays of the fit with this key, None where they are not laid out."""
+        return RankIndex.open(self._root / key / "ranking")
+
+    def drawn(self, key: str) -> dict[str, Any] | None:
+        """What `draw` worked out, None before."""
+        return self._load(self._root / key / "model.json")
+
+    def deep(self, key: str) -> dict[str, Any] | None:
+        """What `dig` worked out, None before."""
+        return self._load(self._root / key / "deep.json")
+
+    def figure(self, key: tuple[object, ...], make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """What `make` gives, kept in memory by `key`."""
+        if key not in self._figures:
+            if len(self._figures) > 4 * KEPT:
+                self._figures.clear()
+            self._figures[key] = make()
+        return self._figures[key]
+
+    def lay_out(self, key: str, done: Round, records: Mapping[str, CationRecord], progress: Progress) -> None:
+        """Score every compound of a round's space into arrays.
+
+        Raises:
+            StoreError: if the folder cannot be written, or the space is larger than `MAX_INDEXED`.
+        """
+        from campaigns.deciding import cation_tables
+
+        if len(done.space) > MAX_INDEXED:
+            raise StoreError(
+                f"the space holds {len(done.space):,} compounds; pages list spaces up to {MAX_INDEXED:,}, "
+                "ranking.parquet holds the top of larger ones"
+            )
+        build_index(self._make(key) / "ranking", done, *cation_tables(done.space, records), progress)
+        self._drop_old(key)
+
+    def draw(self, key: str, done: Round, progress: Progress) -> None:
+        """Work out the model's score card and figures."""
+        from campaigns.report.model_view import model_view
+
+        self._fill(self._make(key) / "model.json", lambda: model_view(done, progress))
+
+    def dig(self, key: str, done: Round, progress: Progress) -> dict[str, Any]:
+        """Work out what takes minutes: baselines, shuffled targets, learning curve, the paper's claims, a back-test."""
+        from campaigns.report.deep_view import deep_view, paper_view
+
+        self._fill(self._make(key) / "deep.json", lambda: deep_view(done, progress))
+        self._fill(self._root / self._paper, lambda: {"claims": paper_view(progress)})
+        return {}
+
+    def paper(self) -> list[dict[str, Any]] | None:
+        """The reference paper's claims beside what they come to, None before `dig`; the same for every campaign."""
+        held = self._load(self._root / self._paper)
+        return None if held is None else list(held["claims"])
+
+    def _fill(self, path: Path, make: Callable[[], dict[str, Any]]) -> None:
+        if self._load(path) is None:
+            text = json.dumps(make())
+            write_whole(path, lambda draft: draft.write_text(text, encoding="utf-8"))
+
+    def _load(self, path: Path) -> dict[str, Any] | None:
+        if (known := self._read.get(path)) is not None:
+            return known
+        try:
+            held: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):  # not there yet, or cut short by a full disk: made again
+            return None
+        if len(self._read) > 2 * KEPT:
+            self._read.clear()
+        self._read[path] = held
+        return held
+
+    def _make(self, key: str) -> Path:
+        folder = self._root / key
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(
+                f"{folder}: cannot be written ({error.strerror}); the pages need room beside it"
+            ) from error
+        return folder
+
+    def _drop_old(self, key: str) -> None:
+        others = sorted(
+            (p for p in self._root.iterdir() if p.is_dir() and p.name != key), key=lambda p: p.stat().st_mtime
+        )
+        for old in others[: max(0, len(others) - KEPT + 1)]:
+            shutil.rmtree(old, ignore_errors=True)

@@ -1,0 +1,270 @@
+"""One campaign on the server: its state for readers, one writer at a time, and what was computed from it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from campaigns.campaign import Campaign
+from campaigns.store import DATABASE
+from campaigns.summary import FitSummary
+from campaigns.web.cache import Cache
+from campaigns.web.errors import NotReadyError
+from campaigns.web.inside import records_of
+from campaigns.web.jobs import Job, JobBoard, Lane, Work
+from campaigns.web.query import Searcher
+from campaigns.web.settings import Settings
+from campaigns.web.standing import Stander, Standing
+from chemspace.progress import Progress
+
+if TYPE_CHECKING:
+    from campaigns.prediction import Prediction
+    from campaigns.round import Round
+    from campaigns.state import CampaignState
+    from campaigns.web.ranked import RankIndex
+    from chemspace import Compound
+
+__all__ = ["Desk"]
+
+#: How often the file is looked at for what other processes wrote, s.
+LOOK_EVERY_S = 0.5
+#: Drawn cards and explained compounds that are kept in memory.
+KEPT = 256
+T = TypeVar("T")
+
+
+class Desk:
+    """One campaign as the server holds it.
+
+    Two `Campaign` objects over one log: the front one answers and takes short writes, the back one does long work,
+    one job at a time. What the back one works out stays with its data key until the data change.
+    """
+
+    def __init__(self, slug: str, folder: Path, board: JobBoard, settings: Settings) -> None:
+        """Open the campaign in `folder`.
+
+        Raises:
+            CampaignNotFoundError, StoreError, SchemaError: as `Campaign.open`.
+        """
+        self.slug, self.folder, self.board = slug, folder, board
+        self._settings = settings
+        self.front = Campaign.open(folder, oracle_store=settings.oracle_store)
+        self._back: Campaign | None = None
+        self._write_lock, self._work_lock, self._look_lock = threading.Lock(), threading.RLock(), threading.Lock()
+        self._stander = Stander()
+        self._looked_at, self._seen = time.monotonic(), self._signature()
+        self._round: Round | None = None
+        self._searcher: tuple[str, Searcher] | None = None
+        self._things: OrderedDict[tuple[Hashable, ...], Any] = OrderedDict()
+        self._events: tuple[CampaignState, tuple[dict[str, str], ...]] | None = None
+        self.cache = Cache(folder)
+
+    @property
+    def title(self) -> str:
+        """What people call it: the name of its folder."""
+        return self.folder.resolve().name
+
+    def standing(self) -> Standing:
+        """Where it stands; what other processes wrote is seen within `LOOK_EVERY_S`."""
+        now = time.monotonic()
+        if now - self._looked_at > LOOK_EVERY_S and self._look_lock.acquire(blocking=False):
+            try:
+                self._looked_at = now
+                if (signature := self._signature()) != self._seen:
+                    with self._write_lock:
+                        self.front.refresh()
+                        self._seen = signature
+            finally:
+                self._look_lock.release()
+        return self._stander.stand(self.front)
+
+    @contextmanager
+    def writing(self) -> Iterator[Campaign]:
+        """The campaign for a short write: one at a time, on what other processes wrote until now."""
+        with self._write_lock:
+            if (signature := self._signature()) != self._seen:
+                self.front.refresh()
+            try:
+                yield self.front
+            finally:
+                self._seen = signature if signature == self._signature() else ()
+
+    @contextmanager
+    def working(self) -> Iterator[Campaign]:
+        """The campaign for long work, on the present state; for the threads of the job board."""
+        with self._work_lock:
+            if self._back is None:
+                self._back = Campaign.open(self.folder, oracle_store=self._settings.oracle_store)
+            else:
+                self._back.refresh()
+            yield self._back
+
+    def events(self) -> tuple[dict[str, str], ...]:
+        """Everything that happened, oldest first: keys at, actor, kind, what."""
+        state = self.standing().state
+        if self._events is None or self._events[0] is not state:
+            self._events = (state, self.front.history())
+        return self._events[1]
+
+    def kept(self, key: tuple[Hashable, ...], make: Callable[[], T]) -> T:
+        """What `make` gives, kept in memory by `key` with the last `KEPT` such things."""
+        if key in self._things:
+            self._things.move_to_end(key)
+            return cast(T, self._things[key])
+        made = make()
+        self._things[key] = made
+        while len(self._things) > KEPT:
+            self._things.popitem(last=False)
+        return made
+
+    def prepare(self, by: str) -> Job:
+        """Queue what the pages need of the present fit: the round, the ranking's arrays, the model's figures."""
+        return self.board.submit(self.slug, "prepare", by, self._prepare, once=True)
+
+    def learn(self, by: str) -> Job:
+        """Queue learning from what has come in, and new suggestions."""
+        return self.board.submit(self.slug, "learn", by, self._learn, once=True)
+
+    def suggest(self, by: str, batch_size: int | None, seed: int | None, *, more: bool) -> Job:
+        """Queue a batch of suggestions."""
+
+        def work(progress: Progress) -> dict[str, Any]:
+            with self.working() as campaign:
+                batch = campaign.suggest(batch_size, seed, more=more, progress=progress)
+                self._settle(campaign, progress)
+            return {"round": batch.number, "formulas": [s.formula for s in batch.suggestions]}
+
+        return self.board.submit(self.slug, "suggest", by, work)
+
+    def predict(self, by: str, compound: Compound) -> Job:
+        """Queue a prediction; the oracle is run for cations it does not know."""
+
+        def work(progress: Progress) -> dict[str, Any]:
+            from campaigns.prediction import predict
+
+            with self.working() as campaign:
+                records = records_of(campaign, [compound], progress)
+                return predict(self._rounded(campaign, progress), compound, records).to_dict()
+
+        return self.board.submit(self.slug, "predict", by, work)
+
+    def round(self) -> Round:
+        """The round behind the pages.
+
+        Raises:
+            NotReadyError: while it is being computed; the work is queued where nobody did yet.
+        """
+        if (known := self._round) is None:
+            self._queue_prepare()
+            raise NotReadyError("the model is being prepared; this takes a few seconds after a start or a new result")
+        return known
+
+    def index(self) -> RankIndex:
+        """The ranking's arrays, of the present fit or, while that is being laid out, of the one before.
+
+        Raises:
+            NotReadyError: as `round`.
+        """
+        return self.searcher().index
+
+    def searcher(self) -> Searcher:
+        """Answers queries on the ranking.
+
+        Raises:
+            NotReadyError: as `round`.
+        """
+        fit = self.standing().last_fit
+        key = "" if fit is None else fit.data_key
+        if (known := self._searcher) is not None and known[0] == key:
+            return known[1]
+        if fit is not None and (index := self.cache.index(key)) is not None:
+            self._searcher = (key, Searcher(self.front.space, index))
+            return self._searcher[1]
+        self._queue_prepare()
+        if known is not None:
+            return known[1]
+        raise NotReadyError("the ranking is being laid out; this takes a few seconds after a start or a new result")
+
+    def explained(self, compound: Compound) -> Prediction:
+        """Prediction of a compound whose cations are described already, with the contributions of its features.
+
+        Raises:
+            NotReadyError: as `round`. CampaignError: if a cation has no descriptors.
+        """
+        from campaigns.prediction import predict
+
+        done = self.round()
+        return predict(done, compound, records_of(self.front, [compound]))
+
+    def _queue_prepare(self) -> None:
+        if not any(job.kind in ("prepare", "learn") and not job.is_over for job in self.board.of(self.slug)):
+            last = next((job for job in self.board.of(self.slug) if job.kind == "prepare"), None)
+            if last is None or not last.problem:
+                self.prepare("server")
+
+    def _prepare(self, progress: Progress) -> dict[str, Any]:
+        with self.working() as campaign:
+            self._settle(campaign, progress)
+        return {}
+
+    def _learn(self, progress: Progress) -> dict[str, Any]:
+        with self.working() as campaign:
+            before = self.standing().last_fit
+            described = campaign.describe(workers=self._settings.workers, progress=progress)
+            fit = campaign.fit()
+            if fit is None:
+                fit = campaign.retrain(progress)
+            changes = campaign.changes()
+            batch = campaign.suggest(progress=progress)
+            self._settle(campaign, progress)
+        return {
+            "round": batch.number,
+            "formulas": [suggestion.formula for suggestion in batch.suggestions],
+            "changes": list(changes),
+            "surprises": list(fit.surprises),
+            "failures": list(described.failures),
+            "grade": fit.grade,
+            "scores": _scores(before, fit),
+        }
+
+    def _settle(self, campaign: Campaign, progress: Progress) -> None:
+        """Work out what pages show of the round on the present data, unless that is there already."""
+        if campaign.fit() is None:
+            return
+        done = self._rounded(campaign, progress)
+        fit = campaign.fit()
+        assert fit is not None
+        self.cache.lay_out(fit.data_key, done, records_of(campaign), progress)
+        self.cache.draw(fit.data_key, done, progress)
+        if self._settings.dig and self.cache.deep(fit.data_key) is None:
+            key = fit.data_key
+            work: Work = lambda tell: self.cache.dig(key, done, tell)  # noqa: E731  with its type
+            self.board.submit(self.slug, "score card", "server", work, lane=Lane.SLOW, once=True)
+
+    def _rounded(self, campaign: Campaign, progress: Progress) -> Round:
+        done = campaign.round(progress)
+        self._round = done
+        return done
+
+    def _signature(self) -> tuple[tuple[int, int], ...]:
+        """Changes when anything is written to the campaign's file."""
+        found = []
+        for name in (DATABASE, f"{DATABASE}-wal"):
+            try:
+                about = (self.folder / name).stat()
+            except OSError:
+                continue
+            found.append((about.st_mtime_ns, about.st_size))
+        # A store that is no file in the folder is read again now and then.
+        return tuple(found) or ((int(time.monotonic() // 5), 0),)
+
+
+def _scores(before: FitSummary | None, after: FitSummary) -> dict[str, list[float | None]]:
+    """R2 of log10 rate by split, before and after."""
+    old = {} if before is None else before.scores
+    return {split: [old.get(split, {}).get("r2_log"), card.get("r2_log")] for split, card in after.scores.items()}

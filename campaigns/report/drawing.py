@@ -3,29 +3,63 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from html import escape
 
+from rdkit import Chem
 from rdkit.Chem.Draw import rdMolDraw2D
 
 from chemspace import Cation
 
 __all__ = ["formula_html", "molecule_svg"]
 
+#: Colours of atoms by atomic number; carbon takes the colour of the text, so that a drawing suits light and dark.
+_PALETTE = {
+    -1: (0.0, 0.0, 0.0),
+    6: (0.0, 0.0, 0.0),
+    7: (0.0, 0.45, 0.70),
+    8: (0.84, 0.37, 0.0),
+    9: (0.0, 0.62, 0.45),
+    16: (0.70, 0.50, 0.0),
+    17: (0.0, 0.62, 0.45),
+    35: (0.65, 0.30, 0.10),
+    53: (0.55, 0.25, 0.60),
+}
+
 
 def molecule_svg(cation: Cation, width: int = 300, height: int = 150) -> str:
     """The structure of `cation` as an SVG element with a label for screen readers."""
-    drawer = rdMolDraw2D.MolDraw2DSVG(width, height)
-    rdMolDraw2D.PrepareAndDrawMolecule(drawer, cation.mol)
-    drawer.FinishDrawing()
-    svg = drawer.GetDrawingText()
-    svg = svg[svg.index("<svg") :]
-    return svg.replace("<svg", f'<svg role="img" aria-label="structure of {escape(cation.abbreviation)}"', 1)
+    known_as = cation.names[-1] if cation.names else cation.smiles
+    label = escape(f"structure of {cation.abbreviation} ({known_as})")
+    return _svg(cation.smiles, width, height).replace("<svg", f'<svg role="img" aria-label="{label}"', 1)
 
 
 def formula_html(formula: str) -> str:
     """`formula` with its stoichiometric numbers as subscripts; digits inside an abbreviation stay."""
     parts = re.split(r"(\([^)]*\))", formula)
     return "".join(escape(part) if part.startswith("(") else _subscripts(part) for part in parts)
+
+
+@lru_cache(maxsize=2048)
+def _svg(smiles: str, width: int, height: int) -> str:
+    drawer = rdMolDraw2D.MolDraw2DSVG(width, height)
+    options = drawer.drawOptions()
+    options.setAtomPalette(_PALETTE)
+    options.clearBackground = False  # type: ignore[assignment]  # RDKit's stubs give every option one type
+    options.bondLineWidth = 1.6  # type: ignore[assignment]  # as above
+    rdMolDraw2D.PrepareAndDrawMolecule(drawer, Chem.MolFromSmiles(smiles))
+    drawer.FinishDrawing()
+    text = drawer.GetDrawingText()
+    text = re.sub(r"<rect[^>]*>\s*</rect>", "", text[text.index("<svg") :])
+    text = re.sub(r"style='([^']*)'", _attributes, text)
+    text = re.sub(r"<!--.*?-->", "", text, flags=re.DOTALL)
+    return text.replace("#000000", "currentColor").replace("xml:space='preserve'", "")
+
+
+def _attributes(found: re.Match[str]) -> str:
+    """Style declarations as attributes: a page that allows no inline styles shows those."""
+    pairs = (pair.split(":", 1) for pair in found[1].split(";") if ":" in pair)
+    return " ".join(f"{name.strip()}='{value.strip()}'" for name, value in pairs)
 
 
 def _subscripts(text: str) -> str:

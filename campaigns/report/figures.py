@@ -1,4 +1,4 @@
-"""Figures of the report, as Plotly figures without colours of text and paper (the page sets those)."""
+"""Parity and calibration, as Plotly figures without colours of text and paper (the page sets those)."""
 
 from __future__ import annotations
 
@@ -8,13 +8,12 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-__all__ = ["calibration_figure", "importance_figure", "parity_figure"]
+from campaigns.report.palette import BLUE, GREEN, GREY, ORANGE, dress
 
-#: Okabe and Ito's palette, told apart by colour-blind readers. https://jfly.uni-koeln.de/color/
-BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#8a8f98"
+__all__ = ["calibration_figure", "parity_figure"]
+
 PHASE_COLOUR = {"RP": BLUE, "DJ": ORANGE, "3D": GREEN}
-
-_MARGIN = {"l": 60, "r": 15, "t": 10, "b": 50}
+PHASE_SYMBOL = {"RP": "circle", "DJ": "diamond", "3D": "square"}
 
 
 def parity_figure(
@@ -47,19 +46,17 @@ def parity_figure(
                 "width": 0,
             },
             mode="markers",
-            marker={"color": PHASE_COLOUR.get(phase, GREY), "size": 8},
+            marker={"color": PHASE_COLOUR.get(phase, GREY), "symbol": PHASE_SYMBOL.get(phase, "circle"), "size": 9},
             name=phase,
             text=[formulas[i] for i in rows],
             hovertemplate="%{text}<br>measured %{x:.3g} ps<br>predicted %{y:.3g} ps<extra></extra>",
         )
     axis = {"type": "log", "dtick": 1}
-    figure.update_layout(
-        margin=_MARGIN,
+    return dress(
+        figure,
         xaxis={**axis, "title": "measured lifetime (ps)"},
         yaxis={**axis, "title": "predicted lifetime, out of fold (ps)"},
-        legend={"orientation": "h", "y": 1.08},
     )
-    return figure
 
 
 def calibration_figure(nominal: NDArray[np.float64], observed: dict[str, NDArray[np.float64]]) -> go.Figure:
@@ -68,38 +65,20 @@ def calibration_figure(nominal: NDArray[np.float64], observed: dict[str, NDArray
     figure.add_scatter(
         x=[0, 1], y=[0, 1], mode="lines", line={"color": GREY, "dash": "dash"}, showlegend=False, hoverinfo="skip"
     )
-    for (name, values), colour in zip(observed.items(), (BLUE, ORANGE, GREEN), strict=False):
+    looks = ((BLUE, "circle"), (ORANGE, "diamond"), (GREEN, "square"))
+    for (name, values), (colour, symbol) in zip(observed.items(), looks, strict=False):
         figure.add_scatter(
             x=nominal,
             y=values,
             mode="lines+markers",
             name=name,
             line={"color": colour},
+            marker={"symbol": symbol, "size": 7},
             hovertemplate="nominal %{x:.0%}, observed %{y:.0%}<extra>" + name + "</extra>",
         )
     axis = {"range": [0, 1.02], "tickformat": ".0%"}
-    figure.update_layout(
-        margin=_MARGIN,
+    return dress(
+        figure,
         xaxis={**axis, "title": "nominal size of the interval"},
         yaxis={**axis, "title": "measured rates inside it"},
-        legend={"orientation": "h", "y": 1.08},
     )
-    return figure
-
-
-def importance_figure(names: Sequence[str], importances: Sequence[float]) -> go.Figure:
-    """Mean absolute Shapley values, largest on top."""
-    pairs = sorted(zip(names, importances, strict=True), key=lambda pair: pair[1])
-    figure = go.Figure(
-        go.Bar(
-            x=[value for _, value in pairs],
-            y=[name for name, _ in pairs],
-            orientation="h",
-            marker={"color": BLUE},
-            hovertemplate="%{y}: %{x:.3f}<extra></extra>",
-        )
-    )
-    figure.update_layout(
-        margin={**_MARGIN, "l": 190}, xaxis={"title": "mean |Shapley value| (log10 rate)"}, yaxis={"automargin": True}
-    )
-    return figure

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from importlib import resources
+from typing import Any
 
-import plotly.graph_objects as go
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-from campaigns.report.view import ReportView, figures, view
+from campaigns.report.view import report_view
 from campaigns.round import Round
 from campaigns.suggestion import SuggestionBatch
 from campaigns.summary import Status
 from chemspace import CationLibrary
 
-__all__ = ["render"]
+__all__ = ["asset", "environment", "render", "script_json"]
 
 
 def render(done: Round, batch: SuggestionBatch, status: Status, names: CationLibrary) -> str:
@@ -29,33 +28,36 @@ def render(done: Round, batch: SuggestionBatch, status: Status, names: CationLib
         status: where the campaign stands.
         names: cations by abbreviation, for the drawings.
     """
-    return _fill(view(done, batch, status, names), figures(done))
+    return (
+        environment(PackageLoader("campaigns.report"))
+        .get_template("report.html")
+        .render(
+            view=report_view(done, batch, status, names),
+            css=Markup(asset("style.css")),
+            plotly_js=Markup(get_plotlyjs()),
+            plots_js=Markup(asset("plots.js")),
+        )
+    )
 
 
-def _fill(content: ReportView, drawn: Mapping[str, go.Figure]) -> str:
-    environment = Environment(
-        loader=PackageLoader("campaigns", "report"),
+def environment(loader: Any) -> Environment:
+    """Jinja as pages and report use it: everything escaped, nothing undefined."""
+    made = Environment(
+        loader=loader,
         autoescape=select_autoescape(),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template("template.html").render(
-        view=content,
-        css=Markup(resources.files("campaigns.report").joinpath("style.css").read_text(encoding="utf-8")),
-        plotly_js=Markup(get_plotlyjs()),
-        figures_json=Markup(_script_safe(drawn)),
-    )
+    made.filters["script_json"] = script_json
+    return made
 
 
-def _script_safe(drawn: Mapping[str, go.Figure]) -> str:
-    """JSON of the figures that cannot end the script element it stands in."""
-    plain = {name: figure.to_plotly_json() for name, figure in drawn.items()}
-    text = json.dumps(plain, cls=_encoder())
-    return text.replace("<", "\\u003c")
+def script_json(value: Any) -> Markup:
+    """JSON that cannot end the script element it stands in."""
+    return Markup(json.dumps(value).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))
 
 
-def _encoder() -> type[json.JSONEncoder]:
-    from plotly.utils import PlotlyJSONEncoder
-
-    return PlotlyJSONEncoder  # type: ignore[no-any-return]  # plotly carries no types
+def asset(name: str) -> str:
+    """Text of one of the package's static files."""
+    return resources.files("campaigns.report").joinpath("static", name).read_text(encoding="utf-8")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,32 +14,24 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 from scipy.stats import norm
 
-from campaigns.reason import FEATURE_WORDS, picoseconds
-from campaigns.report.drawing import formula_html, molecule_svg
-from campaigns.report.figures import calibration_figure, importance_figure, parity_figure
+from campaigns.reason import picoseconds
+from campaigns.report.cards import suggestion_card
+from campaigns.report.drawing import formula_html
+from campaigns.report.figures import calibration_figure, parity_figure
+from campaigns.report.model_figures import curve_figure, progress_figure
+from campaigns.report.model_view import SCORES, model_view
+from campaigns.report.palette import plain
 from campaigns.round import Round
-from campaigns.suggestion import Suggestion, SuggestionBatch
+from campaigns.suggestion import SuggestionBatch
 from campaigns.summary import Status
 from campaigns.versions import package_versions
 from chemspace import CationLibrary
 from screening.acquisition import get_acquisition
 
-__all__ = ["ReportView", "figures", "view"]
+__all__ = ["ReportView", "calibration_of", "figures", "parity_of", "progress_of", "ranking_row", "report_view"]
 
 #: Rows of the ranking in the page; the files beside it hold more.
 N_ROWS = 100
-
-#: Columns of the score table: title, key of the score card, format.
-SCORES = (
-    ("R² of log10 rate", "r2_log", "{:.2f}"),
-    ("R² of rate", "r2_rate", "{:.2f}"),
-    ("mean abs. error (log10)", "mae_log", "{:.2f}"),
-    ("Spearman", "spearman", "{:.2f}"),
-    ("inside 50%", "coverage_50", "{:.0%}"),
-    ("inside 90%", "coverage_90", "{:.0%}"),
-    ("NLPD", "nlpd", "{:.2f}"),
-    ("CRPS", "crps", "{:.2f}"),
-)
 
 _Z90 = float(norm.ppf(0.95))
 
@@ -52,61 +45,77 @@ class ReportView:
     n_compounds: str
     n_measured: int
     n_train: int
-    grade: str
     score_names: tuple[str, ...]
-    scores: tuple[tuple[str, tuple[str, ...]], ...]
+    model: dict[str, Any]
+    deep: dict[str, Any] | None
+    figures: dict[str, dict[str, Any]]
     round: int
-    strategy: str
     acquisition_name: str
-    suggestions: tuple[dict[str, object], ...]
-    best_observed: str
-    best_predicted: str
-    ranking: tuple[dict[str, object], ...]
+    suggestions: tuple[dict[str, Any], ...]
+    best_observed: Markup
+    best_predicted: Markup
+    ranking: tuple[dict[str, Any], ...]
     n_ranked: str
     n_top: str
+    stages: tuple[tuple[str, tuple[Markup, ...]], ...]
+    record: tuple[dict[str, Any], ...]
     notes: tuple[str, ...]
-    left_out: tuple[str, ...]
     provenance: tuple[tuple[str, str], ...]
 
 
-def view(done: Round, batch: SuggestionBatch, status: Status, names: CationLibrary) -> ReportView:
+def report_view(done: Round, batch: SuggestionBatch, status: Status, names: CationLibrary) -> ReportView:
     """Collect and format."""
-    frame, training = done.ranking.frame, done.training
+    frame, model = done.ranking.frame, model_view(done)
+    deep = None if status.fit is None else _deep(Path(status.folder), status.fit.data_key)
+    figures = {"progress": plain(progress_of(model, deep)), **model["figures"]}
+    if deep is not None:
+        figures["curve"] = plain(curve_figure(deep["curve"]))
     return ReportView(
         title=f"Campaign {Path(status.folder).resolve().name}",
         written_at=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         n_compounds=f"{status.n_compounds:,}",
         n_measured=done.n_measured,
-        n_train=len(training.dataset),
-        grade=done.validation.grade,
+        n_train=len(done.training.dataset),
         score_names=tuple(title for title, _, _ in SCORES),
-        scores=_scores(done),
+        model=model,
+        deep=deep,
+        figures=figures,
         round=batch.number,
-        strategy=done.strategy.reason,
         acquisition_name=f"{get_acquisition(done.strategy.acquisition).words}, times the chance that it forms",
-        suggestions=tuple(_card(suggestion, names) for suggestion in batch.suggestions),
+        suggestions=tuple(suggestion_card(suggestion, names) for suggestion in batch.suggestions),
         best_observed=_best(status.best_observed),
         best_predicted=_best(status.best_predicted),
-        ranking=tuple(_row(row) for row in frame.head(N_ROWS).to_dict("records")),
+        ranking=tuple(ranking_row(row) for row in frame.head(N_ROWS).to_dict("records")),
         n_ranked=f"{done.ranking.n_scored - done.ranking.n_excluded - done.ranking.n_undescribed:,}",
         n_top=f"{len(frame):,}",
+        stages=_stages(status),
+        record=tuple({**row, "formula_html": Markup(formula_html(row["formula"]))} for row in status.record),
         notes=_notes(done, status),
-        left_out=training.left_out,
         provenance=(("seed", str(done.surrogate.seed)), *package_versions().items()),
     )
 
 
 def figures(done: Round) -> dict[str, go.Figure]:
-    """The report's figures by the id of their place in the page."""
+    """Parity, calibration and importances of a round, for a notebook."""
+    from campaigns.report.model_figures import importance_figure
+
     told = done.importances()
     return {
-        "parity": _parity(done),
-        "calibration": _calibration(done),
-        "importances": importance_figure([FEATURE_WORDS[f] for f in told["feature"]], list(told["importance"])),
+        "parity": parity_of(done),
+        "calibration": calibration_of(done),
+        "importances": importance_figure(list(told["feature"]), list(told["importance"])),
     }
 
 
-def _parity(done: Round) -> go.Figure:
+def progress_of(model: dict[str, Any], deep: dict[str, Any] | None) -> go.Figure:
+    """Best lifetime against experiments, from what `model_view` and, where it is there, `deep_view` gave."""
+    told = model["progress"]
+    band = None if deep is None else deep["band"]
+    return progress_figure(np.array(told["lifetimes_ps"]), told["formulas"], told["own"], band)
+
+
+def parity_of(done: Round) -> go.Figure:
+    """Out-of-fold predictions against measurements, leaving out the spacer of each row."""
     out = done.validation.predictions
     out = out[out["split"] == "leave_one_spacer_out"]
     rows = out["row"].to_numpy()
@@ -122,7 +131,8 @@ def _parity(done: Round) -> go.Figure:
     )
 
 
-def _calibration(done: Round) -> go.Figure:
+def calibration_of(done: Round) -> go.Figure:
+    """Nominal and actual size of the intervals, by split."""
     nominal = np.linspace(0.1, 0.95, 18)
     observed: dict[str, NDArray[np.float64]] = {}
     for split, out in done.validation.predictions.groupby("split", sort=False):
@@ -133,35 +143,10 @@ def _calibration(done: Round) -> go.Figure:
     return calibration_figure(nominal, observed)
 
 
-def _scores(done: Round) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    return tuple(
-        (split.replace("_", " "), tuple(_number(card.to_dict()[key], form) for _, key, form in SCORES))
-        for split, card in done.validation.score_cards.items()
-    )
-
-
-def _card(suggestion: Suggestion, names: CationLibrary) -> dict[str, object]:
-    spacer = names[suggestion.spacer]
-    known_as = spacer.names[-1] if spacer.names else spacer.smiles
+def ranking_row(row: dict[Any, Any]) -> dict[str, Any]:
+    """One compound of the ranking, formatted."""
     return {
-        "drawing": Markup(molecule_svg(spacer)),
-        "formula_html": Markup(formula_html(suggestion.formula)),
-        "nearest_html": Markup(formula_html(suggestion.nearest_measured)),
-        "phase": suggestion.phase,
-        "n_layers": suggestion.n_layers,
-        "spacer_name": f"{suggestion.spacer} ({known_as})",
-        "cage": suggestion.cage,
-        "lifetime": picoseconds(suggestion.lifetime_ps),
-        "low": picoseconds(suggestion.lifetime_low_ps),
-        "high": picoseconds(suggestion.lifetime_high_ps),
-        "feasibility": f"{suggestion.feasibility:.0%} likely",
-        "acquisition": f"{suggestion.acquisition:.2f}",
-        "reason": suggestion.reason,
-    }
-
-
-def _row(row: dict[Any, Any]) -> dict[str, object]:
-    return {
+        "formula": str(row["formula"]),
         "formula_html": Markup(formula_html(str(row["formula"]))),
         "nearest_html": Markup(formula_html(str(row["nearest_measured"]))),
         "lifetime": picoseconds(row["lifetime_ps"]),
@@ -169,11 +154,31 @@ def _row(row: dict[Any, Any]) -> dict[str, object]:
         "high": picoseconds(row["lifetime_high_ps"]),
         "acquisition": f"{row['acquisition']:.2f}",
         "feasibility": f"{row['feasibility']:.0%}",
+        "in_domain": bool(row["in_domain"]),
     }
 
 
+def _deep(folder: Path, key: str) -> dict[str, Any] | None:
+    """What the server worked out in minutes for this fit, where it did."""
+    try:
+        found: dict[str, Any] = json.loads((folder / "pages" / key / "deep.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return found
+
+
 def _best(best: tuple[str, float] | None) -> Markup:
-    return Markup("none yet") if best is None else Markup(f"{formula_html(best[0])}, {best[1]:.3g} ps")
+    if best is None:
+        return Markup("none yet")
+    return Markup("{} ps <small>{}</small>").format(picoseconds(best[1]), Markup(formula_html(best[0])))
+
+
+def _stages(status: Status) -> tuple[tuple[str, tuple[Markup, ...]], ...]:
+    stages = dict.fromkeys(status.stages.values())
+    return tuple(
+        (stage, tuple(Markup(formula_html(f)) for f, other in status.stages.items() if other == stage))
+        for stage in stages
+    )
 
 
 def _notes(done: Round, status: Status) -> tuple[str, ...]:
@@ -188,7 +193,3 @@ def _notes(done: Round, status: Status) -> tuple[str, ...]:
             f"{ranking.n_undescribed} compounds have no descriptors, because xTB failed for a cation of theirs."
         )
     return tuple(lines)
-
-
-def _number(value: float | None, form: str) -> str:
-    return "–" if value is None else form.format(value)

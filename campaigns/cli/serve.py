@@ -1,0 +1,106 @@
+"""`spinscreen serve`: campaigns in the browser and over REST."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from campaigns.cli import console
+from campaigns.cli.options import OracleStorePath, Workers
+
+if TYPE_CHECKING:
+    from campaigns.web.tokens import Role, TokenFile
+
+__all__ = ["serve"]
+
+
+def serve(
+    folders: Annotated[
+        list[Path], typer.Argument(metavar="CAMPAIGN...", help="Folders of the campaigns.", show_default=False)
+    ],
+    host: Annotated[
+        str, typer.Option(help="Address to listen on. Any but this machine's own needs tokens.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = 8710,
+    add_token: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME[:ROLE]",
+            help="Make a token for somebody, viewer or editor (default), and print it once. Repeat for more people.",
+            show_default=False,
+        ),
+    ] = None,
+    token_file: Annotated[
+        Path | None,
+        typer.Option(help="File with the hashes of the tokens. Default: in the user's settings.", show_default=False),
+    ] = None,
+    max_upload_mb: Annotated[int, typer.Option(min=1, max=2000, help="Largest request, MB.")] = 64,
+    https: Annotated[bool, typer.Option("--https", help="People reach it through a proxy with HTTPS.")] = False,
+    oracle_store: OracleStorePath = None,
+    workers: Workers = 2,
+) -> None:
+    """Open campaigns in the browser for the whole group, and as a REST interface for the lab.
+
+    On this machine alone nobody needs a token. On another address everybody does: the first start makes one for an
+    editor and one for a viewer and prints them once.
+
+    Examples:
+
+      spinscreen serve demo
+
+      spinscreen serve demo second --host 0.0.0.0 --add-token Anna --add-token Wall:viewer
+    """
+    from campaigns.web.server import run
+    from campaigns.web.settings import Settings, is_loopback
+
+    tokens = _tokens(token_file, add_token or [], needed=not is_loopback(host))
+    settings = Settings(
+        folders=tuple(folders),
+        oracle_store=oracle_store,
+        tokens=tokens,
+        host=host,
+        secure_cookies=https,
+        max_upload_bytes=max_upload_mb * 1_000_000,
+        workers=workers,
+    )
+    run(settings, port, lambda address: console.note(f"open {address}   (stop with Ctrl+C)"))
+
+
+def _tokens(path: Path | None, wanted: list[str], *, needed: bool) -> TokenFile | None:
+    """The tokens to ask for; None where this machine is trusted and nobody asked for any."""
+    from campaigns.web.tokens import Role, TokenFile
+
+    if not needed and not wanted and path is None:
+        return None
+    tokens = TokenFile(path or _default_file())
+    people = [_person(text) for text in wanted]
+    if needed and not len(tokens) and not people:
+        people = [("editor", Role.EDITOR), ("viewer", Role.VIEWER)]
+    for name, role in people:
+        console.out.print(f"token of {name} ({role}): {tokens.add(name, role)}", soft_wrap=True, markup=False)
+    if people:
+        console.note(f"kept as hashes in {tokens.path}; the tokens themselves are not shown again")
+    if not len(tokens):
+        raise typer.BadParameter(
+            f"{tokens.path} holds no token; make one with --add-token NAME", param_hint="--token-file"
+        )
+    return tokens
+
+
+def _person(text: str) -> tuple[str, Role]:
+    from campaigns.web.tokens import Role
+
+    name, colon, role = text.rpartition(":")
+    if not colon:
+        return text, Role.EDITOR
+    if role not in tuple(Role):
+        raise typer.BadParameter(f"{role!r} is no role; use viewer or editor", param_hint="--add-token")
+    return name, Role(role)
+
+
+def _default_file() -> Path:
+    from platformdirs import user_config_path
+
+    return user_config_path("spinscreen") / "tokens.json"

@@ -1,0 +1,102 @@
+"""What takes minutes to say about a model: baselines, shuffled targets, learning curve, a back-test, the paper."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from chemspace.progress import Progress
+
+if TYPE_CHECKING:
+    from campaigns.round import Round
+
+__all__ = ["deep_view", "paper_view"]
+
+#: Replays of the back-test, and rows that each begins with at random.
+N_REPLAYS, N_START = 10, 5
+BATCH = 5
+
+
+def deep_view(done: Round, progress: Progress | None = None) -> dict[str, Any]:
+    """Baselines, shuffled targets, learning curve and a back-test on the rows of one round.
+
+    Returns:
+        verdict; baselines (rows of name, R2 of log10 rate leaving one out and leaving a spacer out, the model itself
+        first); scrambled (R2 with shuffled targets); spacer_only (R2 of knowing the spacer alone); curve (share of the
+        rows to R2); band (experiments, mean_ps, low_ps, high_ps, random_ps).
+    """
+    from screening.validation.card import full_score_card
+
+    tell = progress or (lambda done, total, note: None)
+    training = done.training
+    data = training.dataset
+    name = done.validation.name
+    card = full_score_card(
+        training.x,
+        data.log10_rate,
+        data.noise,
+        data.groups,
+        seed=done.surrogate.seed,
+        name=name,
+        progress=lambda at, total, note: tell(at, total + 1, note),
+    )
+    told = {name: card.validation, **card.baselines}
+    tell(10, 11, "back-test")
+    return {
+        "verdict": card.verdict,
+        "baselines": [
+            [other, *(round(v.score_cards[s].r2_log, 3) for s in ("leave_one_out", "leave_one_spacer_out"))]
+            for other, v in told.items()
+        ],
+        "scrambled": [round(float(r2), 3) for r2 in card.scrambled_r2_log],
+        "spacer_only": round(float(card.spacer_only_r2_log), 3),
+        "curve": {f"{share:g}": round(float(r2), 3) for share, r2 in card.curve.items()},
+        "band": _band(done),
+    }
+
+
+def paper_view(progress: Progress | None = None) -> list[dict[str, Any]]:
+    """The reference paper's claims, each with the R2 on the rate of the paper's network on rows it trained on and on
+    rows it had not seen, and of the default model on rows it had not seen."""
+    from screening.paper import CLAIMS, reproduce
+    from screening.surrogates.registry import DEFAULT_SURROGATE
+
+    models = tuple(dict.fromkeys((DEFAULT_SURROGATE, *(claim.model for claim in CLAIMS))))
+    found = reproduce(models=models, progress=progress).cards["as_filed"]
+    return [
+        {
+            "model": claim.model,
+            "rows": claim.rows,
+            "claimed": claim.r2_rate,
+            "in_sample": round(found[claim.model]["in_sample"].r2_rate, 2),
+            "out_of_sample": round(found[claim.model][claim.split].r2_rate, 2),
+            "ours": round(found[DEFAULT_SURROGATE][claim.split].r2_rate, 2),
+            "ours_log": round(found[DEFAULT_SURROGATE][claim.split].r2_log, 2),
+        }
+        for claim in CLAIMS
+    ]
+
+
+def _band(done: Round) -> dict[str, list[float]]:
+    """Best lifetime against experiments when the engine starts from a few random rows of the same table."""
+    from screening.backtest.compare import backtest
+    from screening.backtest.table import FinishedTable
+    from screening.features import FEATURE_NAMES
+
+    training = done.training
+    rates = np.asarray(training.dataset.log10_rate)
+    table = FinishedTable(training.x, rates, tuple(FEATURE_NAMES), "log10_rate", True)
+    frame = backtest(table, n_start=N_START, batch_size=BATCH, budget=len(rates), seeds=range(N_REPLAYS)).curves()
+    ours, chance = frame[frame["strategy"] == "spinscreen"], frame[frame["strategy"] == "random"]
+
+    def lifetimes(values: Any) -> list[float]:
+        return [float(f"{10.0**-value:.4g}") for value in values]
+
+    return {
+        "experiments": [int(n) for n in ours["experiments"]],
+        "mean_ps": lifetimes(ours["best"]),
+        "low_ps": lifetimes(ours["best_high"]),
+        "high_ps": lifetimes(ours["best_low"]),
+        "random_ps": lifetimes(chance["best"]),
+    }

@@ -1,0 +1,147 @@
+"""Who asks, and whether they may: bearer tokens for programs, signed cookies and form tokens for browsers."""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from campaigns.web.desk import Desk
+from campaigns.web.errors import ForbiddenError, UnauthenticatedError
+from campaigns.web.office import Office
+from campaigns.web.sessions import COOKIE, Session
+from campaigns.web.tokens import Identity
+
+__all__ = [
+    "AnyDesk",
+    "Asking",
+    "CurrentOffice",
+    "Editing",
+    "Editor",
+    "LoginNeededError",
+    "Reader",
+    "Visiting",
+    "Visitor",
+    "office_of",
+]
+
+
+class LoginNeededError(UnauthenticatedError):
+    """A browser without a session where a token is needed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """A browser: who it is, the token its forms carry, and the cookie to set where it has none yet."""
+
+    identity: Identity
+    csrf: str
+    cookie: str | None = None
+
+
+def office_of(request: Request) -> Office:
+    """The office behind the application that a request came to."""
+    office: Office = request.app.state.office
+    return office
+
+
+def desk_of(campaign: str, office: CurrentOffice) -> Desk:
+    """The campaign named in the address."""
+    return office.desk(campaign)
+
+
+_bearer = HTTPBearer(auto_error=False, description="A token made by `spinscreen serve`; none is needed on loopback.")
+
+
+def reader(
+    office: CurrentOffice, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+) -> Identity:
+    """Who a program speaks for.
+
+    Raises:
+        UnauthenticatedError: without a token where one is needed, or with one that nobody has.
+    """
+    if office.settings.tokens is None:
+        known = office.whoever()
+    else:
+        known = None if credentials is None else office.settings.tokens.identify(credentials.credentials)
+    if known is None:
+        raise UnauthenticatedError("this server needs a token: send the header 'Authorization: Bearer TOKEN'")
+    return known
+
+
+def editor(known: Reader) -> Identity:
+    """Who a program that writes speaks for.
+
+    Raises:
+        ForbiddenError: for a viewer.
+    """
+    if not known.may_write:
+        raise ForbiddenError(f"the token of {known.name} may read only; this needs one with the role editor")
+    return known
+
+
+def visiting(request: Request, office: CurrentOffice) -> Visitor:
+    """Who a browser is.
+
+    Raises:
+        LoginNeededError: without a session where a token is needed.
+    """
+    session = _session(request, office)
+    if session is not None:
+        return Visitor(session.identity, session.csrf)
+    known = office.whoever()
+    if known is None:
+        raise LoginNeededError("log in with your token")
+    cookie = office.sessions.issue(known)
+    fresh = office.sessions.read(cookie)
+    assert fresh is not None
+    return Visitor(known, fresh.csrf, cookie)
+
+
+async def asking(request: Request, visitor: Visiting) -> Visitor:
+    """A browser that sends a form, which must carry the token of its own session.
+
+    Raises:
+        ForbiddenError: for a form without that token.
+    """
+    sent = request.headers.get("x-csrf-token")
+    if sent is None:
+        held = (await request.form()).get("csrf")
+        sent = held if isinstance(held, str) else ""
+    if visitor.cookie is not None or not hmac.compare_digest(sent.encode(), visitor.csrf.encode()):
+        raise ForbiddenError("the form is out of date: reload the page and send it again")
+    return visitor
+
+
+def editing(visitor: Asking) -> Visitor:
+    """A browser that writes.
+
+    Raises:
+        ForbiddenError: for a viewer.
+    """
+    if not visitor.identity.may_write:
+        raise ForbiddenError(f"{visitor.identity.name} may read only; ask for a token with the role editor")
+    return visitor
+
+
+def _session(request: Request, office: Office) -> Session | None:
+    session = office.sessions.read(request.cookies.get(COOKIE))
+    if session is None:
+        return None
+    tokens, held = office.settings.tokens, session.identity.token_hash
+    if tokens is None:
+        return session if not held else None
+    return session if held and tokens.identify_hash(held) == session.identity else None
+
+
+CurrentOffice = Annotated[Office, Depends(office_of)]
+AnyDesk = Annotated[Desk, Depends(desk_of)]
+Reader = Annotated[Identity, Depends(reader)]
+Editor = Annotated[Identity, Depends(editor)]
+Visiting = Annotated[Visitor, Depends(visiting)]
+Asking = Annotated[Visitor, Depends(asking)]
+Editing = Annotated[Visitor, Depends(editing)]

@@ -1,0 +1,1 @@
+"""REST under /api: the same campaigns for the lab's programs."""

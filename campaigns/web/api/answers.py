@@ -1,0 +1,168 @@
+"""From campaigns to the models of the REST interface."""
+
+from __future__ import annotations
+
+from math import isfinite
+from typing import Any
+
+from campaigns.lifecycle import Step
+from campaigns.state import Recorded
+from campaigns.suggestion import SuggestionBatch
+from campaigns.summary import FitSummary, IngestResult
+from campaigns.web.api.models import (
+    BatchOut,
+    CampaignOut,
+    FitOut,
+    IngestOut,
+    JobOut,
+    MeasurementOut,
+    RankedOut,
+    StepOut,
+    SuggestionOut,
+)
+from campaigns.web.desk import Desk
+from campaigns.web.jobs import Job
+from campaigns.web.query import Page
+
+__all__ = [
+    "REFUSALS",
+    "batch_out",
+    "campaign_out",
+    "finite",
+    "ingest_out",
+    "job_out",
+    "measurement_out",
+    "ranked_out",
+    "step_out",
+]
+
+_PROBLEM: dict[str, Any] = {
+    "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+}
+#: Answers that any address may give beside its own.
+REFUSALS: dict[int | str, dict[str, Any]] = {
+    status: {"description": text, **_PROBLEM}
+    for status, text in (
+        (400, "The request cannot be read."),
+        (401, "A token is missing or unknown."),
+        (403, "The token may not do this."),
+        (404, "There is no such thing here."),
+        (409, "Not now: it cannot follow from where things stand, or is not ready."),
+        (413, "The request is too large."),
+        (422, "The request can be read and is wrong; `problems` lists why."),
+        (503, "The campaign's file cannot be used."),
+    )
+}
+
+
+def campaign_out(desk: Desk) -> CampaignOut:
+    """Where a campaign stands."""
+    standing, fit = desk.standing(), desk.standing().last_fit
+    return CampaignOut(
+        id=desk.slug,
+        title=desk.title,
+        created_at=standing.state.created_at.isoformat(timespec="seconds"),
+        n_compounds=len(desk.front.space),
+        n_measured=standing.n_measured,
+        n_ingested=len(standing.state.measurements),
+        rounds=len(standing.state.batches),
+        pending=list(standing.state.pending),
+        stages={formula: stage.value for formula, stage in standing.stages.items()},
+        best_observed=standing.best_observed,
+        best_predicted=None if fit is None else fit.best_predicted,
+        fit=None if fit is None else _fit_out(fit),
+    )
+
+
+def batch_out(desk: Desk, batch: SuggestionBatch) -> BatchOut:
+    """One round, each compound with where it stands now."""
+    standing = desk.standing()
+    outdated = standing.is_outdated if batch is standing.batch else True
+    return BatchOut(
+        round=batch.number,
+        seed=batch.seed,
+        is_outdated=outdated,
+        suggestions=[
+            SuggestionOut(stage=standing.stages[s.formula].value, **_kept(s.to_dict(), SuggestionOut))
+            for s in batch.suggestions
+        ],
+    )
+
+
+def step_out(step: Step) -> StepOut:
+    """A recorded step."""
+    return StepOut(
+        formula=step.formula,
+        stage=step.stage.value,
+        made=step.made,
+        reason=step.reason,
+        actor=step.actor,
+        at=step.at.isoformat(timespec="seconds"),
+    )
+
+
+def measurement_out(row: Recorded) -> MeasurementOut:
+    """A measurement in the record."""
+    return MeasurementOut(**_kept(row.to_dict(), MeasurementOut))
+
+
+def ingest_out(result: IngestResult, job: Job | None) -> IngestOut:
+    """What an upload brought."""
+    return IngestOut(
+        name=result.name,
+        added=result.added,
+        skipped=result.skipped,
+        outside=list(result.outside),
+        warnings=list(result.warnings),
+        job=None if job is None else job.id,
+    )
+
+
+def job_out(job: Job) -> JobOut:
+    """A job as it stands."""
+    return JobOut(
+        id=job.id,
+        campaign=job.campaign,
+        kind=job.kind,
+        by=job.by,
+        state=job.state.value,
+        done=job.done,
+        total=job.total,
+        note=job.note,
+        result=None if job.result is None else finite(job.result),
+        problem=job.problem,
+        created_at=job.created_at.isoformat(timespec="seconds"),
+        ended_at=None if job.ended_at is None else job.ended_at.isoformat(timespec="seconds"),
+    )
+
+
+def ranked_out(desk: Desk, page: Page) -> list[RankedOut]:
+    """Rows of a page of the ranking."""
+    index, stages, space = desk.searcher().index, desk.standing().stages, desk.front.space
+    found = []
+    for place, at in enumerate(page.indices, start=page.first):
+        formula = space[at].formula
+        stage = stages.get(formula)
+        found.append(
+            RankedOut(
+                place=place, index=at, formula=formula, stage="" if stage is None else stage.value, **index.row(at)
+            )
+        )
+    return found
+
+
+def finite(value: Any) -> Any:
+    """`value` with null for numbers that JSON cannot hold (NaN and infinities)."""
+    if isinstance(value, dict):
+        return {name: finite(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(part) for part in value]
+    return None if isinstance(value, float) and not isfinite(value) else value
+
+
+def _fit_out(fit: FitSummary) -> FitOut:
+    return FitOut(**_kept(fit.to_dict(), FitOut))
+
+
+def _kept(values: dict[str, Any], model: type[Any]) -> dict[str, Any]:
+    return {name: finite(value) for name, value in values.items() if name in model.model_fields}

@@ -1,0 +1,135 @@
+"""Measurements: tables and traces in, retractions; predictions of any compound."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, File, Form, Path, Response, UploadFile
+
+from campaigns.web.access import AnyDesk, CurrentOffice, Editor, Reader
+from campaigns.web.acting import acting
+from campaigns.web.api.answers import REFUSALS, ingest_out, job_out, measurement_out
+from campaigns.web.api.models import (
+    IngestOut,
+    JobOut,
+    MeasurementOut,
+    PredictionIn,
+    RetractionIn,
+    TraceOut,
+)
+from campaigns.web.compounds import asked_compound
+from campaigns.web.drafts import Draft, FitSettings, Uploaded
+from campaigns.web.errors import QueryError
+from campaigns.web.uploads import confirm, ingest_table, uploads_of
+from chemspace import parse_formula
+
+__all__ = ["router"]
+
+router = APIRouter(prefix="/api/campaigns/{campaign}", responses=REFUSALS)
+
+#: Formulas and names of samples as a form field.
+_Formula = Annotated[str, Form(min_length=1, max_length=200)]
+_Sample = Annotated[str, Form(max_length=200)]
+_File = Annotated[UploadFile | None, File()]
+_Files = Annotated[list[UploadFile], File()]
+_Ps = Annotated[float | None, Form(ge=-1e9, le=1e9, allow_inf_nan=False)]
+_Nm = Annotated[float | None, Form(ge=0.0, le=1e5, allow_inf_nan=False)]
+
+
+@router.get("/measurements", tags=["measurements"])
+def list_measurements(desk: AnyDesk, _: Reader) -> list[MeasurementOut]:
+    """The campaign's own record, retracted measurements too."""
+    return [measurement_out(row) for row in desk.standing().state.record]
+
+
+@router.post("/measurements/table", tags=["measurements"], status_code=201)
+def upload_table(
+    desk: AnyDesk,
+    office: CurrentOffice,
+    known: Editor,
+    file: Annotated[UploadFile, File()],
+    accept_extreme: Annotated[bool, Form()] = False,
+    dry_run: Annotated[bool, Form()] = False,
+    learn: Annotated[bool, Form(description="Train on it and suggest anew, in the background.")] = True,
+) -> IngestOut:
+    """Take in a table of measured lifetimes (columns formula, lifetime_ps and others), whole or not at all."""
+    upload = Uploaded("table", file.filename or "", file.file.read())
+    with acting(known):
+        result = ingest_table(desk, office.drafts, upload, accept_extreme=accept_extreme, dry_run=dry_run)
+    job = desk.learn(known.name) if learn and result.added and not dry_run else None
+    return ingest_out(result, job)
+
+
+@router.post("/measurements/trace", tags=["measurements"], status_code=201)
+def upload_trace(
+    desk: AnyDesk,
+    office: CurrentOffice,
+    known: Editor,
+    formula: _Formula,
+    sc: _File = None,
+    cc: _File = None,
+    trace: _File = None,
+    sc_map: _Files = [],  # noqa: B006  FastAPI copies it
+    cc_map: _Files = [],  # noqa: B006
+    sample: _Sample = "",
+    irf_fwhm_ps: _Ps = None,
+    time_zero_ps: _Ps = None,
+    window_low_nm: _Nm = None,
+    window_high_nm: _Nm = None,
+    exclude_from_ps: _Ps = None,
+    exclude_to_ps: _Ps = None,
+    delay_unit: Annotated[str | None, Form(pattern="^(fs|ps|ns|us|s)$")] = None,
+    model: Annotated[str, Form(max_length=40)] = "auto",
+    dry_run: Annotated[bool, Form()] = False,
+    learn: Annotated[bool, Form()] = True,
+) -> TraceOut:
+    """Fit the SC and CC traces (or maps) of one crystal and take the lifetime in; `dry_run` only fits."""
+    compound = parse_formula(formula, desk.front.names)
+    settings = FitSettings(
+        irf_fwhm_ps=irf_fwhm_ps,
+        time_zero_ps=time_zero_ps,
+        window_nm=_pair(window_low_nm, window_high_nm, "window_low_nm and window_high_nm"),
+        exclude_ps=_pair(exclude_from_ps, exclude_to_ps, "exclude_from_ps and exclude_to_ps"),
+        delay_unit=delay_unit,
+        model=model,
+    )
+    uploads = uploads_of({"sc": [sc], "cc": [cc], "trace": [trace], "sc_map": sc_map, "cc_map": cc_map})
+    draft = office.drafts.take(desk.slug, known.name, compound.formula, sample, uploads, settings)
+    try:
+        return _taken_in(desk, known, draft, dry_run=dry_run, learn=learn)
+    finally:
+        office.drafts.drop(draft)
+
+
+@router.post("/measurements/{number}/retraction", tags=["measurements"], status_code=201)
+def retract(
+    desk: AnyDesk, known: Editor, number: Annotated[int, Path(ge=1, le=1_000_000_000)], told: RetractionIn
+) -> MeasurementOut:
+    """Take a measurement back: it stays in the record, and the next fit does not see it."""
+    with acting(known), desk.writing() as campaign:
+        return measurement_out(campaign.retract(number, told.reason))
+
+
+@router.post("/predictions", tags=["predictions"], status_code=202)
+def predict(desk: AnyDesk, known: Reader, asked: PredictionIn, response: Response) -> JobOut:
+    """Predict a compound: a job, whose result is the prediction. xTB runs where a cation is new. Changes nothing."""
+    job = desk.predict(known.name, asked_compound(desk, asked))
+    response.headers["location"] = f"/api/jobs/{job.id}"
+    return job_out(job)
+
+
+def _taken_in(desk: AnyDesk, known: Editor, draft: Draft, *, dry_run: bool, learn: bool) -> TraceOut:
+    if draft.fit is None:
+        raise QueryError(draft.problem)
+    if dry_run:
+        return TraceOut(formula=draft.formula, fit=draft.fit.to_dict(), ingest=None)
+    with acting(known):
+        result = confirm(desk, draft)
+    job = desk.learn(known.name) if learn and result.added else None
+    return TraceOut(formula=draft.formula, fit=draft.fit.to_dict(), ingest=ingest_out(result, job))
+
+
+def _pair(low: float | None, high: float | None, names: str) -> tuple[float, float] | None:
+    if (low is None) != (high is None):
+        raise QueryError(f"give both of {names}, or neither")
+    return None if low is None or high is None else (min(low, high), max(low, high))

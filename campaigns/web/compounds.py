@@ -1,0 +1,88 @@
+"""One compound on the server: what is known of it, and how somebody may name it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from campaigns.lifecycle import Stage, Step
+from campaigns.web.api.models import PredictionIn
+from campaigns.web.desk import Desk
+from campaigns.web.errors import NotReadyError, QueryError
+from chemspace import Cation, CationLibrary, Compound, parse_formula
+
+__all__ = ["About", "asked_compound", "compound_of", "history_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What is known of a compound.
+
+    Attributes:
+        compound: the compound. index: its place in the space, None outside.
+        stage: where it stands, None where nobody mentioned it.
+        numbers: its row of the ranking's arrays; None outside the space or while they are not there.
+        measured_ps: its measured lifetimes that stand, published and own, ps.
+    """
+
+    compound: Compound
+    index: int | None
+    stage: Stage | None
+    numbers: dict[str, Any] | None
+    measured_ps: tuple[float, ...]
+
+
+def compound_of(desk: Desk, formula: str) -> About:
+    """What is known of the compound that `formula` names.
+
+    Raises:
+        ChemspaceError: for a formula that cannot be read.
+    """
+    compound = parse_formula(formula, desk.front.names)
+    standing, space = desk.standing(), desk.front.space
+    index = space.index(compound) if compound in space else None
+    try:
+        numbers = None if index is None else desk.index().row(index)
+    except NotReadyError:
+        numbers = None
+    return About(
+        compound, index, standing.stages.get(compound.formula), numbers, standing.measured.get(compound.formula, ())
+    )
+
+
+def history_of(desk: Desk, formula: str) -> tuple[Step, ...]:
+    """The steps in the life of one compound, oldest first."""
+    return tuple(step for step in desk.standing().state.steps if formula in (step.formula, step.made))
+
+
+def asked_compound(desk: Desk, asked: PredictionIn) -> Compound:
+    """The compound of a posted formula, or of a spacer's SMILES in a framework.
+
+    Raises:
+        QueryError: for both or neither. ChemspaceError: for what is no compound of this family.
+    """
+    names = desk.front.names
+    if (asked.formula is None) == (asked.smiles is None):
+        raise QueryError("give a formula, or the SMILES of a spacer")
+    if asked.formula is not None:
+        return parse_formula(asked.formula, names)
+    assert asked.smiles is not None
+    spacer = _spacer(asked.smiles, asked.abbreviation, names)
+    if asked.n_layers > 1 and not asked.cage:
+        raise QueryError(f"n = {asked.n_layers} needs a cage cation, such as MA")
+    cage = names[asked.cage] if asked.cage and asked.n_layers > 1 else None
+    return Compound.of(spacer, cage, asked.n_layers, asked.b_site, asked.halide)
+
+
+def _spacer(smiles: str, abbreviation: str | None, names: CationLibrary) -> Cation:
+    """The cation of a SMILES, by the name it has here where it is known; a neutral amine takes one proton."""
+    from rdkit import Chem
+
+    from chemspace.protonation import cation_form
+    from chemspace.structure_check import parse_smiles
+
+    mol = parse_smiles(smiles)
+    if not sum(atom.GetFormalCharge() for atom in mol.GetAtoms()):
+        smiles = Chem.MolToSmiles(cation_form(mol, smiles))
+    cation = Cation.from_smiles(smiles, abbreviation=abbreviation or None)
+    return names.get_by_inchikey(cation.inchikey) or cation

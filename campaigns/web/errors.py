@@ -1,0 +1,43 @@
+"""Errors of the server."""
+
+from __future__ import annotations
+
+from campaigns.errors import CampaignError
+
+__all__ = [
+    "ForbiddenError",
+    "NotReadyError",
+    "NotServedError",
+    "QueryError",
+    "TokenError",
+    "UnauthenticatedError",
+    "WebError",
+]
+
+
+class WebError(CampaignError):
+    """Anything the server refuses."""
+
+
+class TokenError(WebError):
+    """A token file, or a name in it, that cannot be used."""
+
+
+class UnauthenticatedError(WebError):
+    """A request that needs a token and has none, or one that nobody has."""
+
+
+class ForbiddenError(WebError):
+    """A request by somebody who may not do that."""
+
+
+class NotServedError(WebError):
+    """A campaign, job, draft or compound that is not here."""
+
+
+class NotReadyError(WebError):
+    """Something that is still being computed, or has to be asked for first."""
+
+
+class QueryError(WebError):
+    """A question that cannot be answered as it was put."""

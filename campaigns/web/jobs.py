@@ -1,0 +1,168 @@
+"""Long work in the background, with its progress for whoever asks."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import secrets
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from campaigns.web.errors import NotServedError
+from chemspace import SpinscreenError
+from chemspace.progress import Progress
+
+__all__ = ["Job", "JobBoard", "JobState", "Lane", "Work"]
+
+_log = logging.getLogger(__name__)
+
+#: What a job does: it is handed the progress callback and returns JSON-serialisable values.
+Work = Callable[[Progress], dict[str, Any]]
+#: Finished jobs that are remembered.
+KEPT = 500
+
+
+class JobState(StrEnum):
+    """Where a job stands."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+
+
+class Lane(StrEnum):
+    """Jobs of one lane follow each other; what takes minutes does not hold up what takes seconds."""
+
+    WORK = "work"
+    SLOW = "slow"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One piece of work; a new value each time it gets on.
+
+    Attributes:
+        id: its name.
+        campaign: slug of the campaign it belongs to.
+        kind: what it does, in a word.
+        by: who asked for it.
+        state: where it stands.
+        done, total, note: progress; `total` is 0 while it is not known.
+        result: what it gave, once done.
+        problem: why it failed.
+        created_at, ended_at: UTC.
+    """
+
+    id: str
+    campaign: str
+    kind: str
+    by: str
+    created_at: datetime
+    state: JobState = JobState.QUEUED
+    done: int = 0
+    total: int = 0
+    note: str = ""
+    result: dict[str, Any] | None = None
+    problem: str = ""
+    ended_at: datetime | None = None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more will come of it."""
+        return self.state in (JobState.DONE, JobState.FAILED)
+
+
+class JobBoard:
+    """Jobs of all campaigns, and a thread for each lane."""
+
+    def __init__(self) -> None:
+        self._jobs: dict[str, Job] = {}
+        self._lock = threading.Lock()
+        self._queues: dict[Lane, queue.SimpleQueue[tuple[str, Work] | None]] = {}
+
+    def start(self) -> None:
+        """Begin to work off what was submitted."""
+        for lane in Lane:
+            waiting = self._queue(lane)
+            threading.Thread(target=self._serve, args=(waiting,), name=f"spinscreen-{lane}", daemon=True).start()
+
+    def stop(self) -> None:
+        """Finish the running job of each lane and take up no other."""
+        for waiting in self._queues.values():
+            waiting.put(None)
+
+    def submit(
+        self, campaign: str, kind: str, by: str, work: Work, *, lane: Lane = Lane.WORK, once: bool = False
+    ) -> Job:
+        """Queue `work`.
+
+        Args:
+            campaign: slug of its campaign.
+            kind: what it does, in a word.
+            by: who asks.
+            work: what to do.
+            lane: with what it takes turns.
+            once: give back a waiting job of the same kind and campaign instead, where there is one.
+        """
+        with self._lock:
+            waiting = [j for j in self._jobs.values() if (j.campaign, j.kind, j.state) == (campaign, kind, "queued")]
+            if once and waiting:
+                return waiting[0]
+            job = Job(secrets.token_urlsafe(12), campaign, kind, by, datetime.now(UTC))
+            self._jobs[job.id] = job
+            over = [j.id for j in self._jobs.values() if j.is_over]
+            for old in over[: max(0, len(over) - KEPT)]:
+                del self._jobs[old]
+        self._queue(lane).put((job.id, work))
+        return job
+
+    def get(self, job_id: str) -> Job:
+        """The job as it stands.
+
+        Raises:
+            NotServedError: if there is none of that name (any more).
+        """
+        try:
+            return self._jobs[job_id]
+        except KeyError:
+            raise NotServedError(f"there is no job {job_id[:40]!r} (any more)") from None
+
+    def of(self, campaign: str) -> tuple[Job, ...]:
+        """The jobs of one campaign, newest first."""
+        with self._lock:
+            return tuple(job for job in reversed(self._jobs.values()) if job.campaign == campaign)
+
+    def _queue(self, lane: Lane) -> queue.SimpleQueue[tuple[str, Work] | None]:
+        return self._queues.setdefault(lane, queue.SimpleQueue())
+
+    def _serve(self, waiting: queue.SimpleQueue[tuple[str, Work] | None]) -> None:
+        while (item := waiting.get()) is not None:
+            self._run(*item)
+
+    def _run(self, job_id: str, work: Work) -> None:
+        def tell(done: int, total: int, note: str) -> None:
+            self._change(job_id, done=done, total=total, note=note)
+
+        self._change(job_id, state=JobState.RUNNING)
+        try:
+            result = work(tell)
+        except SpinscreenError as problem:
+            self._end(job_id, JobState.FAILED, problem=str(problem))
+        except Exception:
+            _log.exception("job %s failed", job_id)
+            self._end(job_id, JobState.FAILED, problem="an error of the program; the server's log has the details")
+        else:
+            self._end(job_id, JobState.DONE, result=result)
+
+    def _end(self, job_id: str, state: JobState, **how: Any) -> None:
+        self._change(job_id, state=state, ended_at=datetime.now(UTC), **how)
+
+    def _change(self, job_id: str, **what: Any) -> None:
+        with self._lock:
+            if job_id in self._jobs:
+                self._jobs[job_id] = replace(self._jobs[job_id], **what)

@@ -1,0 +1,1 @@
+"""Pages for people: server-rendered, with htmx for the live parts."""

@@ -1,0 +1,255 @@
+"""The whole space, searched and sorted on the server, and the page of one compound."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated, Any
+from urllib.parse import quote, urlencode
+
+from fastapi import APIRouter, Depends, Form, Query, Request
+from fastapi.responses import PlainTextResponse, Response
+from pydantic import ValidationError
+
+from campaigns.web.access import AnyDesk, Asking, Visiting
+from campaigns.web.api.answers import ranked_out
+from campaigns.web.api.models import PredictionIn
+from campaigns.web.compounds import asked_compound, compound_of, history_of
+from campaigns.web.desk import Desk
+from campaigns.web.errors import NotReadyError, NotServedError, QueryError
+from campaigns.web.geometry import cation_xyz, structure_cif
+from campaigns.web.pages.render import fragment, is_partial, page
+from campaigns.web.query import Query as RankQuery
+from chemspace import SpinscreenError
+
+__all__ = ["router"]
+
+router = APIRouter(prefix="/c/{campaign}")
+
+SIZE = 50
+_Formula = Annotated[str, Query(min_length=1, max_length=200)]
+
+
+def filters(
+    text: Annotated[str, Query(max_length=100)] = "",
+    sort: Annotated[str, Query(max_length=20)] = "acquisition",
+    ascending: bool = False,
+    phase: Annotated[str, Query(max_length=2)] = "",
+    n: Annotated[str, Query(max_length=40)] = "",
+    b_site: Annotated[str, Query(max_length=2)] = "",
+    halide: Annotated[str, Query(max_length=2)] = "",
+    cage: Annotated[str, Query(max_length=40)] = "",
+    min_lifetime: Annotated[str, Query(max_length=20)] = "",
+    min_forms: Annotated[str, Query(max_length=20)] = "",
+    in_domain: bool = False,
+    all: bool = False,
+) -> RankQuery:
+    """The query of a form, forgiving about empty fields."""
+    return RankQuery(
+        sort=sort,
+        ascending=ascending,
+        text=text.strip(),
+        phase=phase,
+        n_layers=_layers(n),
+        cage=cage,
+        b_site=b_site,
+        halide=halide,
+        min_lifetime_ps=_positive(min_lifetime, "the shortest lifetime"),
+        min_feasibility=_positive(min_forms, "the smallest chance") / 100.0,
+        in_domain=in_domain,
+        hide_taken=not all,
+    )
+
+
+@router.get("/compounds")
+def compounds(
+    request: Request,
+    visitor: Visiting,
+    desk: AnyDesk,
+    query: Annotated[RankQuery, Depends(filters)],
+    number: Annotated[int, Query(alias="page", ge=1, le=10**9)] = 1,
+) -> Response:
+    """One page of the ranking."""
+    values: dict[str, Any] = {"query": query, "number": number, "size": SIZE, "address": _address(desk, query)}
+    try:
+        found = desk.searcher().page(query, desk.standing().taken, number, SIZE)
+        values |= {"rows": ranked_out(desk, found), "total": found.total, "waiting": ""}
+    except NotReadyError as problem:
+        values |= {"rows": [], "total": 0, "waiting": str(problem)}
+    if is_partial(request):
+        return fragment(request, visitor, "ranking.html", desk, **values)
+    space = desk.front.space
+    return page(
+        request,
+        visitor,
+        "compounds.html",
+        desk,
+        tab="compounds",
+        cages=sorted({cation.abbreviation for option in space.cage_options for cation, _ in option}),
+        layers=sorted(space.n_layers),
+        b_sites=space.b_sites,
+        halides=sorted({symbol for option in space.halide_options for symbol, _ in option}),
+        n_compounds=len(space),
+        **values,
+    )
+
+
+@router.get("/compound")
+def compound(request: Request, visitor: Visiting, desk: AnyDesk, formula: _Formula) -> Response:
+    """One compound: its numbers, its history, its cations."""
+    about = compound_of(desk, formula)
+    from campaigns.report.cards import recipe_of
+    from campaigns.report.drawing import molecule_svg
+
+    drawn = [
+        (cation, float(count), molecule_svg(cation))
+        for cation, count in about.compound.cation_counts
+        if cation.is_organic
+    ]
+    return page(
+        request,
+        visitor,
+        "compound.html",
+        desk,
+        tab="compounds",
+        about=about,
+        formula=about.compound.formula,
+        quoted=quote(about.compound.formula),
+        drawn=drawn,
+        history=history_of(desk, about.compound.formula),
+        recipe=recipe_of(about.compound),
+        record=[row for row in desk.standing().state.record if row.measurement.formula == about.compound.formula],
+    )
+
+
+@router.get("/compound/explain")
+def explain(request: Request, visitor: Visiting, desk: AnyDesk, formula: _Formula) -> Response:
+    """What the prediction of one compound is made of."""
+    about = compound_of(desk, formula)
+    try:
+        told = desk.kept(("explained", formula, id(desk.round())), lambda: desk.explained(about.compound).to_dict())
+    except NotReadyError as problem:
+        return fragment(
+            request, visitor, "waiting.html", desk, address=_explain_address(desk, formula), why=str(problem)
+        )
+    return fragment(request, visitor, "explained.html", desk, **explained_values(desk, told, about.numbers))
+
+
+@router.post("/compounds/predict")
+def predict(
+    request: Request,
+    visitor: Asking,
+    desk: AnyDesk,
+    compound: Annotated[str, Form(min_length=1, max_length=500)],
+    kind: Annotated[str, Form(pattern="^(formula|smiles)$")] = "formula",
+    cage: Annotated[str, Form(max_length=40)] = "",
+    n_layers: Annotated[int, Form(ge=1, le=20)] = 1,
+) -> Response:
+    """Predict any compound; xTB runs where a cation is new."""
+    text = compound.strip()
+    try:
+        asked = PredictionIn(
+            formula=text if kind == "formula" else None,
+            smiles=text if kind == "smiles" else None,
+            cage=cage or None,
+            n_layers=n_layers,
+        )
+    except ValidationError as error:
+        raise QueryError(f"that cannot be predicted: {error.errors()[0]['msg']}") from error
+    job = desk.predict(visitor.identity.name, asked_compound(desk, asked))
+    return fragment(request, visitor, "job.html", desk, job=job)
+
+
+@router.get("/compound/cation.xyz")
+def cation(
+    desk: AnyDesk, visitor: Visiting, formula: _Formula, inchikey: Annotated[str, Query(max_length=27)]
+) -> Response:
+    """Geometry of one of a compound's cations."""
+    parts = [c for c, _ in compound_of(desk, formula).compound.cation_counts if c.inchikey == inchikey]
+    if not parts:
+        raise NotServedError(f"{formula} holds no such cation")
+    return PlainTextResponse(desk.kept(("xyz", inchikey), lambda: cation_xyz(desk, parts[0])))
+
+
+@router.get("/compound/structure.cif")
+def structure(desk: AnyDesk, visitor: Visiting, formula: _Formula) -> Response:
+    """An idealised crystal to start a calculation from."""
+    made = compound_of(desk, formula).compound
+    text = desk.kept(("cif", made.formula), lambda: structure_cif(desk, made))
+    return PlainTextResponse(text, headers={"content-disposition": 'inline; filename="structure.cif"'})
+
+
+def explained_values(desk: Desk, told: dict[str, Any], numbers: dict[str, Any] | None = None) -> dict[str, Any]:
+    """What the explanation's template shows."""
+    from campaigns.reason import FEATURE_WORDS
+    from campaigns.report.model_figures import waterfall_figure
+    from campaigns.report.palette import plain
+
+    rows = sorted(told["contributions"].items(), key=lambda item: -abs(item[1]))
+    return {
+        "p": told,
+        "numbers": numbers,
+        "waterfall": plain(waterfall_figure(told["contributions"], told["features"], told["base_log10_rate"])),
+        "rows": [(FEATURE_WORDS.get(name, name), told["features"][name], 10.0**-value) for name, value in rows],
+        "neighbours": _neighbours(desk, told),
+    }
+
+
+def _neighbours(desk: Desk, told: dict[str, Any], n: int = 5) -> list[tuple[str, float, float]]:
+    """(formula, distance, lifetime in ps) of the nearest measured compounds; () while the model is not there."""
+    import numpy as np
+
+    try:
+        training = desk.round().training
+    except SpinscreenError:
+        return []
+    scale = training.x.std(axis=0)
+    x = np.array(list(told["features"].values()))
+    away = np.sqrt((((training.x - x) / np.where(scale > 0.0, scale, 1.0)) ** 2).mean(axis=1))
+    nearest = np.argsort(away, kind="stable")[:n]
+    rates = np.asarray(training.dataset.log10_rate)
+    return [(training.formulas[row], float(away[row]), float(10.0 ** -rates[row])) for row in nearest]
+
+
+def _address(desk: Desk, query: RankQuery) -> str:
+    """The address of this query without its page."""
+    held = asdict(query)
+    values = {
+        "text": held["text"],
+        "sort": held["sort"],
+        "ascending": "true" if held["ascending"] else "",
+        "phase": held["phase"],
+        "n": ",".join(map(str, held["n_layers"])),
+        "b_site": held["b_site"],
+        "halide": held["halide"],
+        "cage": held["cage"],
+        "min_lifetime": f"{held['min_lifetime_ps']:g}" if held["min_lifetime_ps"] else "",
+        "min_forms": f"{100 * held['min_feasibility']:g}" if held["min_feasibility"] else "",
+        "in_domain": "true" if held["in_domain"] else "",
+        "all": "" if held["hide_taken"] else "true",
+    }
+    return f"/c/{desk.slug}/compounds?" + urlencode({name: value for name, value in values.items() if value})
+
+
+def _explain_address(desk: Desk, formula: str) -> str:
+    return f"/c/{desk.slug}/compound/explain?formula={quote(formula)}"
+
+
+def _layers(text: str) -> tuple[int, ...]:
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    if not all(part.isdecimal() and 1 <= int(part) <= 100 for part in parts):
+        raise QueryError(f"{text!r} is not a list of layer numbers; write 1,2,3")
+    return tuple(sorted({int(part) for part in parts}))
+
+
+def _positive(text: str, what: str) -> float:
+    from math import isfinite
+
+    if not text.strip():
+        return 0.0
+    try:
+        value = float(text.replace(",", "."))
+    except ValueError:
+        value = -1.0
+    if not isfinite(value) or value < 0.0:
+        raise QueryError(f"{what}: {text!r} is not a number from 0")
+    return value

@@ -1,0 +1,200 @@
+"""Two traces in, a lifetime with an error bar out: upload, look, correct, confirm."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, File, Form, Query, Request, UploadFile
+from fastapi.responses import Response
+
+from campaigns.lifecycle import Stage
+from campaigns.web.access import AnyDesk, CurrentOffice, Editing, Visiting
+from campaigns.web.acting import acting
+from campaigns.web.drafts import Draft, FitSettings, Uploaded
+from campaigns.web.errors import QueryError
+from campaigns.web.pages.render import fragment, page
+from campaigns.web.uploads import confirm, ingest_table, uploads_of
+from chemspace import parse_formula
+
+__all__ = ["router"]
+
+router = APIRouter(prefix="/c/{campaign}/measure")
+
+_Number = Annotated[str, Form(max_length=40)]
+_Formula = Annotated[str, Form(max_length=200)]
+_Files = Annotated[list[UploadFile], File()]
+
+#: Models that one can ask the fit for.
+MODELS = ("auto", "exponential", "exponential+offset", "exponential+plateau", "stretched", "stretched+offset")
+#: What is likely to be on the laser's table, most likely first.
+_EXPECTED = (Stage.FORMED, Stage.IN_SYNTHESIS, Stage.ACCEPTED, Stage.SUGGESTED)
+
+
+@router.get("")
+def measure(
+    request: Request, visitor: Visiting, desk: AnyDesk, formula: Annotated[str, Query(max_length=200)] = ""
+) -> Response:
+    """The form for files, and the record."""
+    standing = desk.standing()
+    waiting = sorted(
+        ((f, s) for f, s in standing.stages.items() if s in _EXPECTED), key=lambda pair: _EXPECTED.index(pair[1])
+    )
+    return page(
+        request,
+        visitor,
+        "measure.html",
+        desk,
+        tab="measure",
+        waiting=waiting,
+        formula=formula,
+        record=standing.state.record[::-1][:50],
+    )
+
+
+@router.post("/upload")
+def upload(
+    request: Request,
+    visitor: Editing,
+    desk: AnyDesk,
+    office: CurrentOffice,
+    formula: _Formula = "",
+    sample: _Formula = "",
+    irf_fwhm_ps: _Number = "",
+    sc: _Files = [],  # noqa: B006  FastAPI copies it
+    cc: _Files = [],  # noqa: B006
+    trace: _Files = [],  # noqa: B006
+    kind: Annotated[str, Form(pattern="^(traces|maps)$")] = "traces",
+) -> Response:
+    """Fit what was dropped and show it."""
+    maps = kind == "maps"
+    given = {"sc_map" if maps else "sc": sc, "cc_map" if maps else "cc": cc, "trace": trace}
+    settings = FitSettings(irf_fwhm_ps=_number(irf_fwhm_ps, "the response"))
+    name = parse_formula(formula, desk.front.names).formula if formula.strip() else ""
+    draft = office.drafts.take(desk.slug, visitor.identity.name, name, sample.strip(), uploads_of(given), settings)
+    return _shown(request, visitor, desk, draft)
+
+
+@router.post("/{draft}/fit")
+def refit(
+    request: Request,
+    visitor: Editing,
+    desk: AnyDesk,
+    office: CurrentOffice,
+    draft: str,
+    formula: _Formula = "",
+    sample: _Formula = "",
+    irf_fwhm_ps: _Number = "",
+    time_zero_ps: _Number = "",
+    window_low_nm: _Number = "",
+    window_high_nm: _Number = "",
+    exclude_from_ps: _Number = "",
+    exclude_to_ps: _Number = "",
+    delay_unit: Annotated[str, Form(pattern="^(fs|ps|ns|us|s)?$")] = "",
+    model: Annotated[str, Form(max_length=40)] = "auto",
+) -> Response:
+    """Fit the same files in another way."""
+    settings = FitSettings(
+        irf_fwhm_ps=_number(irf_fwhm_ps, "the response"),
+        time_zero_ps=_number(time_zero_ps, "time zero"),
+        window_nm=_range(window_low_nm, window_high_nm, "the probe window"),
+        exclude_ps=_range(exclude_from_ps, exclude_to_ps, "the delays to leave out"),
+        delay_unit=delay_unit or None,
+        model=model,
+    )
+    name = parse_formula(formula, desk.front.names).formula if formula.strip() else ""
+    known = office.drafts.get(desk.slug, draft)
+    return _shown(request, visitor, desk, office.drafts.refit(known, settings, name, sample.strip()))
+
+
+@router.post("/{draft}/confirm")
+def confirmed(
+    request: Request,
+    visitor: Editing,
+    desk: AnyDesk,
+    office: CurrentOffice,
+    draft: str,
+    formula: _Formula = "",
+    sample: _Formula = "",
+) -> Response:
+    """Take the fitted lifetime in, learn from it, suggest anew."""
+    known = office.drafts.get(desk.slug, draft)
+    name = parse_formula(formula, desk.front.names).formula if formula.strip() else known.formula
+    if (name, sample.strip()) != (known.formula, known.sample):
+        known = office.drafts.refit(known, known.settings, name, sample.strip())
+    with acting(visitor.identity):
+        result = confirm(desk, known)
+    job = desk.learn(visitor.identity.name) if result.added else None
+    return fragment(request, visitor, "ingested.html", desk, result=result, job=job, formula=name, fit=known.fit)
+
+
+@router.post("/table")
+def table(
+    request: Request,
+    visitor: Editing,
+    desk: AnyDesk,
+    office: CurrentOffice,
+    file: Annotated[UploadFile, File()],
+    accept_extreme: Annotated[bool, Form()] = False,
+    check: Annotated[bool, Form()] = False,
+) -> Response:
+    """Take in a table of lifetimes, or only check it."""
+    upload = Uploaded("table", file.filename or "", file.file.read())
+    if not upload.content:
+        raise QueryError("choose a table first: CSV with the columns formula and lifetime_ps")
+    with acting(visitor.identity):
+        result = ingest_table(desk, office.drafts, upload, accept_extreme=accept_extreme, dry_run=check)
+    job = desk.learn(visitor.identity.name) if result.added and not check else None
+    return fragment(request, visitor, "ingested.html", desk, result=result, job=job, formula="", fit=None, check=check)
+
+
+def _shown(request: Request, visitor: Visiting, desk: AnyDesk, draft: Draft) -> Response:
+    return fragment(request, visitor, "fitted.html", desk, draft=draft, figures=_figures(draft), models=MODELS)
+
+
+def _figures(draft: Draft) -> dict[str, dict[str, Any]]:
+    """The map with its window, and the fit with its residuals, as far as there are any."""
+    from campaigns.kinetics.figures import kinetics_figure, map_figure
+    from campaigns.report.palette import plain
+
+    found = {}
+    if draft.maps is not None:
+        found["map"] = _undressed(plain(map_figure(*draft.maps, draft.window)))
+    if draft.fit is not None:
+        found["fit"] = _undressed(plain(kinetics_figure(draft.fit)))
+    return found
+
+
+def _undressed(figure: dict[str, Any]) -> dict[str, Any]:
+    """Without title and theme: the page has its own."""
+    figure["layout"].pop("template", None)
+    figure["layout"].pop("title", None)
+    figure["layout"]["margin"] = {"l": 70, "r": 20, "t": 40, "b": 50}
+    return figure
+
+
+def _number(text: str, what: str) -> float | None:
+    """A number of a form; None for an empty field.
+
+    Raises:
+        QueryError: for anything else.
+    """
+    from math import isfinite
+
+    if not text.strip():
+        return None
+    try:
+        value = float(text.replace(",", "."))
+    except ValueError:
+        value = float("nan")
+    if not isfinite(value):
+        raise QueryError(f"{what}: {text.strip()!r} is not a number")
+    return value
+
+
+def _range(low: str, high: str, what: str) -> tuple[float, float] | None:
+    ends = _number(low, what), _number(high, what)
+    if ends[0] is None and ends[1] is None:
+        return None
+    if ends[0] is None or ends[1] is None:
+        raise QueryError(f"{what}: give both ends, or neither")
+    return min(ends[0], ends[1]), max(ends[0], ends[1])

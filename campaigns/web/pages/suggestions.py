@@ -1,0 +1,122 @@
+"""What to make next: accept, decline, say how it went, print."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Form, Query, Request
+from fastapi.responses import Response
+
+from campaigns.lifecycle import Stage
+from campaigns.report.cards import suggestion_card
+from campaigns.suggestion import SuggestionBatch
+from campaigns.web.access import AnyDesk, Editing, Visiting
+from campaigns.web.acting import acting
+from campaigns.web.desk import Desk
+from campaigns.web.errors import NotServedError
+from campaigns.web.inside import cost_of
+from campaigns.web.pages.render import fragment, is_partial, page, redirect
+
+__all__ = ["router"]
+
+router = APIRouter(prefix="/c/{campaign}")
+
+#: What one can say of a synthesis, in the order it goes.
+OUTCOMES = tuple(
+    Stage(value)
+    for value in (
+        "in synthesis",
+        "formed",
+        "mixed phases",
+        "other dimensionality",
+        "not formed",
+        "decomposed",
+        "not measurable",
+        "abandoned",
+    )
+)
+
+
+@router.get("/suggestions")
+def suggestions(
+    request: Request, visitor: Visiting, desk: AnyDesk, round: Annotated[int | None, Query(ge=1, le=10**9)] = None
+) -> Response:
+    """One round, the last by default."""
+    standing = desk.standing()
+    batch = _batch(desk, round)
+    return page(
+        request,
+        visitor,
+        "suggestions.html",
+        desk,
+        tab="suggestions",
+        batch=batch,
+        cards=[] if batch is None else _cards(desk, batch),
+        rounds=len(standing.state.batches),
+        is_outdated=standing.is_outdated and (batch is None or batch is standing.batch),
+        needs_learning=standing.fit is None,
+        outcomes=OUTCOMES,
+        jobs=[job for job in desk.board.of(desk.slug) if job.kind in ("learn", "suggest") and not job.is_over],
+    )
+
+
+@router.get("/suggestions/sheet")
+def sheet(
+    request: Request, visitor: Visiting, desk: AnyDesk, round: Annotated[int | None, Query(ge=1, le=10**9)] = None
+) -> Response:
+    """One round as a sheet to print: recipes to tick off, room for notes."""
+    batch = _batch(desk, round)
+    if batch is None:
+        raise NotServedError("nothing has been suggested yet")
+    return page(request, visitor, "sheet.html", desk, tab="suggestions", batch=batch, cards=_cards(desk, batch))
+
+
+@router.post("/suggestions/step")
+def step(
+    request: Request,
+    visitor: Editing,
+    desk: AnyDesk,
+    formula: Annotated[str, Form(min_length=1, max_length=200)],
+    stage: Annotated[Stage, Form()],
+    reason: Annotated[str, Form(max_length=2000)] = "",
+    made: Annotated[str, Form(max_length=200)] = "",
+) -> Response:
+    """Accept, decline, or say how a synthesis stands or ended."""
+    with acting(visitor.identity), desk.writing() as campaign:
+        campaign.step(formula, stage, reason=reason.strip(), made=made.strip())
+    if not is_partial(request):
+        return redirect(request, f"/c/{desk.slug}/suggestions")
+    for batch in reversed(desk.standing().state.batches):
+        for place, suggestion in enumerate(batch.suggestions, start=1):
+            if suggestion.formula == formula:
+                card = _card(desk, suggestion, place)
+                return fragment(request, visitor, "suggestion.html", desk, s=card, outcomes=OUTCOMES)
+    return redirect(request, f"/c/{desk.slug}/compound?formula={formula}")
+
+
+@router.post("/suggestions/new")
+def more(request: Request, visitor: Editing, desk: AnyDesk, more: Annotated[bool, Form()] = False) -> Response:
+    """Suggest: on what has come in, or beyond what is suggested already."""
+    name = visitor.identity.name
+    job = desk.suggest(name, None, None, more=True) if more else desk.learn(name)
+    return fragment(request, visitor, "job.html", desk, job=job)
+
+
+def _batch(desk: Desk, number: int | None) -> SuggestionBatch | None:
+    batches = desk.standing().state.batches
+    if number is None:
+        return batches[-1] if batches else None
+    if number > len(batches):
+        raise NotServedError(f"there is no round {number}; the campaign has had {len(batches)}")
+    return batches[number - 1]
+
+
+def _cards(desk: Desk, batch: SuggestionBatch) -> list[dict[str, Any]]:
+    return [_card(desk, suggestion, place) for place, suggestion in enumerate(batch.suggestions, start=1)]
+
+
+def _card(desk: Desk, suggestion: Any, place: int) -> dict[str, Any]:
+    standing = desk.standing()
+    last = next((step for step in reversed(standing.state.steps) if step.formula == suggestion.formula), None)
+    made = desk.kept(("card", suggestion), lambda: suggestion_card(suggestion, desk.front.names, cost_of(desk.front)))
+    return {**made, "place": place, "stage": standing.stages.get(suggestion.formula, Stage.SUGGESTED), "step": last}

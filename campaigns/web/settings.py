@@ -1,0 +1,63 @@
+"""What a server was started with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from ipaddress import ip_address
+from pathlib import Path
+
+from campaigns.web.tokens import TokenFile
+
+__all__ = ["LOOPBACK_NAMES", "MAX_UPLOAD_BYTES", "Settings", "is_loopback"]
+
+#: Names by which a browser on this machine reaches a server on it.
+LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
+
+#: A map of 1,000 wavelengths and 1,000 delays is about 10 MB of text; a request may bring a few scans of two.
+MAX_UPLOAD_BYTES = 64_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a server was started with.
+
+    Attributes:
+        folders: of the campaigns, each holding one.
+        oracle_store: file of computed descriptors; None takes the user's cache.
+        tokens: who may do what; None serves whoever reaches the port as the login user, for loopback only.
+        host: address it is bound to.
+        secure_cookies: whether browsers reach it through HTTPS only (a proxy in front), so that the session cookie is
+            never sent in the clear.
+        max_upload_bytes: largest body of a request.
+        workers: processes that compute xTB descriptors.
+        prepare: whether models are prepared in the background as soon as the server runs.
+        dig: whether the checks that take minutes follow in the background (baselines, back-test, learning curve).
+    """
+
+    folders: tuple[Path, ...]
+    oracle_store: Path | None = None
+    tokens: TokenFile | None = None
+    host: str = "127.0.0.1"
+    secure_cookies: bool = False
+    max_upload_bytes: int = MAX_UPLOAD_BYTES
+    workers: int = 2
+    prepare: bool = True
+    dig: bool = True
+
+    @property
+    def allowed_hosts(self) -> frozenset[str] | None:
+        """Names a request may call this server by; None for any.
+
+        Without tokens a page elsewhere that points its own name at 127.0.0.1 must not get through.
+        """
+        return LOOPBACK_NAMES | {self.host} if self.tokens is None else None
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches what is bound to `host`."""
+    if host in LOOPBACK_NAMES:
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,105 @@
+// What pages do beyond links and forms: colours, dropped files, errors in place, the probe window on a map.
+"use strict";
+(() => {
+  const root = document.documentElement;
+
+  // Colours: as the system, light, dark.
+  const themes = ["system", "light", "dark"];
+  function showTheme(button) {
+    const now = root.dataset.theme || "system";
+    button.setAttribute("aria-label", `Colours: ${now === "system" ? "as the system" : now}`);
+    button.title = button.getAttribute("aria-label");
+  }
+  document.querySelectorAll("[data-theme-switch]").forEach((button) => {
+    showTheme(button);
+    button.addEventListener("click", () => {
+      const next = themes[(themes.indexOf(root.dataset.theme || "system") + 1) % themes.length];
+      if (next === "system") {
+        delete root.dataset.theme;
+        localStorage.removeItem("spinscreen-theme");
+      } else {
+        root.dataset.theme = next;
+        localStorage.setItem("spinscreen-theme", next);
+      }
+      showTheme(button);
+      if (globalThis.drawPlots) globalThis.drawPlots(document);
+    });
+  });
+
+  document.addEventListener("click", (event) => {
+    if (event.target.closest("[data-print]")) globalThis.print();
+  });
+
+  // Files dropped on a zone go into its input.
+  const zoneOf = (event) => event.target.closest && event.target.closest(".dropzone");
+  document.addEventListener("dragover", (event) => {
+    const zone = zoneOf(event);
+    event.preventDefault(); // a file that misses the zone must not replace the page
+    if (zone) zone.classList.add("over");
+  });
+  document.addEventListener("dragleave", (event) => zoneOf(event)?.classList.remove("over"));
+  document.addEventListener("drop", (event) => {
+    event.preventDefault();
+    const zone = zoneOf(event);
+    if (!zone) return;
+    zone.classList.remove("over");
+    const input = zone.querySelector("input[type=file]");
+    input.files = event.dataTransfer.files;
+    input.dispatchEvent(new Event("change", { bubbles: true }));
+  });
+  document.addEventListener("change", (event) => {
+    const input = event.target;
+    if (input.matches("[data-drop]")) {
+      const names = [...input.files].map((file) => file.name).join(", ");
+      const zone = input.closest(".dropzone");
+      zone.querySelector(".names").textContent = names || "drop a file or choose one";
+      zone.classList.toggle("filled", input.files.length > 0);
+    }
+    if (input.name === "kind" && input.form && input.form.id === "drop") {
+      const maps = input.form.querySelector("[name=kind]:checked").value === "maps";
+      input.form.querySelectorAll(".only-traces").forEach((zone) => { zone.hidden = maps; });
+    }
+  });
+
+  // An error is told beside the form that caused it, and leaves the rest of the page as it was.
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    const detail = event.detail;
+    if (detail.xhr.status < 400) return;
+    const form = detail.requestConfig.elt.closest("form");
+    if (!form) return;
+    let said = form.querySelector(":scope > .said");
+    if (!said) {
+      said = document.createElement("div");
+      said.className = "said";
+      said.setAttribute("aria-live", "assertive");
+      form.append(said);
+    }
+    detail.target = said;
+    detail.swapOverride = "innerHTML";
+  });
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    const said = event.detail.elt.closest("form")?.querySelector(":scope > .said");
+    if (said) said.replaceChildren();
+  });
+  document.addEventListener("htmx:afterSettle", (event) => {
+    if (globalThis.drawPlots) globalThis.drawPlots(event.detail.elt);
+    if (globalThis.view3d) globalThis.view3d(event.detail.elt);
+  });
+
+  // A drag across a map chooses the probe window.
+  document.addEventListener("drawn", (event) => {
+    const holder = event.target.closest("[data-window-low]");
+    if (!holder || event.target.hasWindow) return;
+    event.target.hasWindow = true;
+    globalThis.Plotly.relayout(event.target, { dragmode: "select", selectdirection: "v" });
+    event.target.on("plotly_selected", (chosen) => {
+      const range = chosen && chosen.range && (chosen.range.y || chosen.range.y2);
+      if (!range) return;
+      const form = document.getElementById("correct");
+      const ends = [Math.min(...range), Math.max(...range)];
+      form.elements[holder.dataset.windowLow].value = ends[0].toFixed(1);
+      form.elements[holder.dataset.windowHigh].value = ends[1].toFixed(1);
+      form.requestSubmit();
+    });
+  });
+})();

@@ -16,6 +16,7 @@ from campaigns.cli import (
     paper,
     record,
     report,
+    serve,
     status,
     suggest,
     validate,
@@ -47,6 +48,7 @@ app.command("retract", rich_help_panel=LAB)(lifecycle.retract)
 app.command("validate", rich_help_panel=LAB)(validate.validate)
 app.command("explain", rich_help_panel=LAB)(explain.explain)
 app.command("report", rich_help_panel=LAB)(report.report)
+app.command("serve", rich_help_panel=LAB)(serve.serve)
 app.command("log", rich_help_panel=LAB)(record.log)
 app.command("export", rich_help_panel=LAB)(record.export)
 app.command("replay", rich_help_panel=LAB)(record.replay)

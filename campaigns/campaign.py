@@ -119,21 +119,29 @@ class Campaign(CampaignView):
     def retrain(self, progress: Progress | None = None) -> FitSummary:
         """Train on everything measured, validate out of sample, rank the space and write the ranking's files.
 
-        What stood in the ranking before is kept for `changes`.
+        What stood in the ranking before is kept for `changes`. A measurement that is new since the last fit and lies
+        outside the 95% interval that a model without it predicts is told of in `surprises`.
 
         Raises:
             CampaignError, ScreeningError: if there is too little to learn from.
         """
         from campaigns.files import read_ranking, write_ranking
+        from campaigns.past import fresh_since_fit
         from campaigns.round import summary
+        from campaigns.surprise import expectations
         from campaigns.versions import provenance
 
         key = self._data_key
+        fresh = fresh_since_fit(self._log.events())
         done = self._bench.learn(self._state, self._state.pending_before(key), progress)
+        self._news = expectations(done, fresh, self.config)
         self._ranked_before = read_ranking(self.folder)
         write_ranking(self.folder, done.ranking.frame)
         computed_by = provenance(self.library, self.config.seed)
-        fit = replace(summary(done, key, self._ranked_before), versions=computed_by)
+        surprises = tuple(one.sentence for one in self._news if one.outside)
+        if (known := self.fit()) is not None:
+            surprises = known.surprises
+        fit = replace(summary(done, key, self._ranked_before, surprises), versions=computed_by)
         self._append(EventKind.FITTED, fit.to_dict(), key=f"fit:{key}")
         return fit
 

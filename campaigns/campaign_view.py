@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from campaigns.prediction import Prediction
     from campaigns.replay import Replay
     from campaigns.round import Round
+    from campaigns.surprise import Expectation
     from chemspace.recipe import Recipe
     from screening.validation.card import FullCard
 
@@ -47,6 +48,7 @@ class CampaignView:
             library = kept_library(config, log.file, folder)
         self._bench = Workbench(config, library, oracle_store or default_store_path())
         self._ranked_before: pd.DataFrame | None = None
+        self._news: tuple[Expectation, ...] = ()
 
     @property
     def state(self) -> CampaignState:
@@ -74,14 +76,13 @@ class CampaignView:
         return self._bench.space
 
     def changes(self) -> tuple[str, ...]:
-        """What the last `retrain` moved most in the ranking, as sentences; () if there was no ranking before."""
+        """What the last `retrain` moved most in the ranking, and why; () if there was no ranking before."""
         from campaigns.change import ranking_changes
-        from campaigns.files import read_ranking
 
-        after = read_ranking(self.folder)
-        if self._ranked_before is None or after is None:
+        if self._ranked_before is None:
             return ()
-        return ranking_changes(self._ranked_before, after)
+        ranking = self.round().ranking
+        return ranking_changes(self._ranked_before, ranking.frame, ranking.x, self._news)
 
     def round(self, progress: Progress | None = None) -> Round:
         """Everything behind the present suggestions: training rows, validation, surrogate, ranking."""
@@ -141,7 +142,7 @@ class CampaignView:
 
     def figures(self, progress: Progress | None = None) -> dict[str, Figure]:
         """The report's figures (Plotly) by name: parity, calibration, importances."""
-        from campaigns.report.view import figures
+        from campaigns.figures import figures
 
         return figures(self.round(progress))
 

@@ -1,4 +1,4 @@
-"""An old round of suggestions, computed again from the log as it stood then."""
+"""The log as it stood: an old round of suggestions computed again, and what is new since the last fit."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from campaigns.errors import LifecycleError
+from campaigns.measurement import Measurement
 from campaigns.state import replay
 from campaigns.store import Event, EventKind
 from campaigns.suggestion import SuggestionBatch
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from campaigns.replay import Replay
     from campaigns.workbench import Workbench
 
-__all__ = ["recompute"]
+__all__ = ["fresh_since_fit", "recompute"]
 
 
 def recompute(
@@ -38,3 +39,11 @@ def recompute(
     past = replay(events[: rounds[wanted - 1]])
     again = bench.suggest(past, batch.pending, len(batch.suggestions), batch.seed, progress)
     return compare(batch, again, provenance(bench.library, batch.seed))
+
+
+def fresh_since_fit(events: Sequence[Event]) -> tuple[Measurement, ...]:
+    """Measurements that stand now and did not when the last fit was made; all of them where none was."""
+    fits = [place for place, event in enumerate(events) if event.kind is EventKind.FITTED]
+    now = replay(events).measurements
+    known = set(replay(events[: fits[-1]]).measurements) if fits else set()
+    return tuple(measurement for measurement in now if measurement not in known)

@@ -15,7 +15,7 @@ from campaigns.config import CampaignConfig
 from campaigns.deciding import SHORTLIST, best_observed, choose, indices_in, pending_features, rank_space
 from campaigns.learning import TrainingSet, fit, measured_dataset, training_set, validate
 from campaigns.lifecycle import Stage
-from campaigns.reason import picoseconds, reason
+from campaigns.reason import reason
 from campaigns.state import CampaignState
 from campaigns.suggestion import Suggestion
 from campaigns.summary import FitSummary
@@ -40,9 +40,6 @@ _STEPS = 3
 
 #: Length of the top list whose agreement between rounds is looked at.
 N_TOP = 20
-
-#: Half-width of a central 95% interval in standard deviations.
-_Z95 = 1.959963984540054
 
 #: Stages that say something about formation, in the words of `screening.feasibility`. What decomposed did not form a
 #: compound one can measure.
@@ -197,7 +194,9 @@ def suggestions(done: Round, batch_size: int, seed: int, budget: Budget | None =
     )
 
 
-def summary(done: Round, data_key: str, before: pd.DataFrame | None) -> FitSummary:
+def summary(
+    done: Round, data_key: str, before: pd.DataFrame | None, surprises: tuple[str, ...] = ()
+) -> FitSummary:  # fmt: skip
     """What to remember of a round's fit; `before` is the ranking that stood until now."""
     advice = stop_advice(done, before)
     slowest = done.ranking.frame.iloc[int(done.ranking.frame["lifetime_ps"].to_numpy().argmax())]
@@ -211,7 +210,7 @@ def summary(done: Round, data_key: str, before: pd.DataFrame | None) -> FitSumma
         strategy=done.strategy.reason,
         may_stop=advice.stop,
         stop_advice=advice.reasons,
-        surprises=surprises(done),
+        surprises=surprises,
         left_out=done.training.left_out,
         versions=package_versions(),
     )
@@ -227,21 +226,6 @@ def stop_advice(done: Round, before: pd.DataFrame | None) -> StopAdvice:
         done.ranking.best_observed,
         frame["formula"].head(N_TOP).tolist(),
         previous,
-    )
-
-
-def surprises(done: Round) -> tuple[str, ...]:
-    """A sentence for each of the campaign's own rows outside the 95% interval of models that did not train on it."""
-    out = done.validation.predictions
-    out = out[out["split"] == "leave_one_out"].sort_values("row")
-    rows = out["row"].to_numpy()
-    own = (done.training.dataset.table["split"].to_numpy() == "campaign")[rows]
-    y, mean, sd = (out[name].to_numpy(dtype=float) for name in ("y", "mean", "sd_calibrated"))
-    return tuple(
-        f"{done.training.formulas[rows[i]]} was measured at {picoseconds(10 ** -y[i])} ps; without it the model expects "
-        f"{picoseconds(10 ** -mean[i])} ps ({picoseconds(10 ** -(mean[i] + _Z95 * sd[i]))} to "
-        f"{picoseconds(10 ** -(mean[i] - _Z95 * sd[i]))} with 95%)"
-        for i in np.flatnonzero(own & (np.abs(y - mean) > _Z95 * sd))
     )
 
 

@@ -55,6 +55,7 @@ def full_card(
         config.seed,
         config.surrogate,
         holdouts=holdouts(training, config.seed),
+        censored=data.censored,
         progress=progress,
     )
 

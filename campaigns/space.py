@@ -45,7 +45,7 @@ def library_from_content(
 
 
 def merged(libraries: Sequence[CationLibrary]) -> CationLibrary:
-    """Every cation of `libraries` once, the first one's abbreviation and names before those of later ones.
+    """Every cation of `libraries` once, by its first abbreviation; the later ones stay as aliases.
 
     A cation whose abbreviation another one has already is called by its InChIKey; the old name stays as an alias.
     """
@@ -55,6 +55,7 @@ def merged(libraries: Sequence[CationLibrary]) -> CationLibrary:
     taken: set[str] = set()
     for cation in (cation for library in libraries for cation in library):
         if cation.inchikey in kept:
+            kept[cation.inchikey] = _also_called(kept[cation.inchikey], cation)
             continue
         if cation.abbreviation in taken:
             own = default_abbreviation(cation.inchikey, cation.charge)
@@ -62,6 +63,13 @@ def merged(libraries: Sequence[CationLibrary]) -> CationLibrary:
         kept[cation.inchikey] = cation
         taken.add(cation.abbreviation)
     return CationLibrary(kept.values())
+
+
+def _also_called(first: Cation, other: Cation) -> Cation:
+    own = default_abbreviation(other.inchikey, other.charge)
+    known = (first.abbreviation, *first.names, own)
+    further = [name for name in dict.fromkeys((other.abbreviation, *other.names)) if name not in known]
+    return replace(first, names=(*first.names, *further)) if further else first
 
 
 def with_builtin(library: CationLibrary) -> CationLibrary:

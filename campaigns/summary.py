@@ -39,7 +39,8 @@ class FitSummary:
         strategy: whether the model may exploit or only explore, and why.
         may_stop: whether every sign points to stopping.
         stop_advice: the signs, one line each.
-        surprises: own measurements outside the 95% interval that models without them predict, as sentences.
+        surprises: measurements new since the fit before, outside the 95% interval that a model without any of them
+            predicts, as sentences.
         left_out: rows that do not train, each with its reason.
         versions: versions of the packages.
     """
@@ -68,6 +69,31 @@ class FitSummary:
 
 
 @dataclass(frozen=True, slots=True)
+class RowReport:
+    """What becomes of one row of a results file.
+
+    Attributes:
+        line: its line in the file (row of the sheet), from 1.
+        action: "add", "known" (in the campaign already), "retracted" (was, and taken back) or "refused".
+        formula: the compound, canonical; as it stands in the file where the row is refused.
+        lifetime_ps: tau of the difference, ps; None where the row is refused.
+        lifetime_stderr_ps: its standard error, ps.
+        is_upper_bound: whether the lifetime is only a bound.
+        sample: the lab's name of the crystal.
+        note: why, or what is odd.
+    """
+
+    line: int
+    action: str
+    formula: str
+    lifetime_ps: float | None = None
+    lifetime_stderr_ps: float | None = None
+    is_upper_bound: bool = False
+    sample: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class IngestResult:
     """What an ingest did.
 
@@ -77,6 +103,10 @@ class IngestResult:
         skipped: rows that were in the campaign already.
         outside: formulas outside the campaign's space; they train the model and are never suggested or best.
         warnings: everything above and more, as sentences.
+        rows: what becomes of each row, in the order of the file; () for traces.
+        refused: rows that cannot be taken in and were left out, as asked.
+        rejects: file that holds them, each with its reason; None if there are none.
+        page: file with the pictures of a trace; None for tables.
     """
 
     name: str
@@ -84,10 +114,15 @@ class IngestResult:
     skipped: int
     outside: tuple[str, ...]
     warnings: tuple[str, ...]
+    rows: tuple[RowReport, ...] = ()
+    refused: int = 0
+    rejects: str | None = None
+    page: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON."""
-        return asdict(self) | {"outside": list(self.outside), "warnings": list(self.warnings)}
+        rows = [asdict(row) for row in self.rows]
+        return asdict(self) | {"outside": list(self.outside), "warnings": list(self.warnings), "rows": rows}
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,8 +70,8 @@ def _show(card: FullCard) -> None:
     curve = ", ".join(f"{r2:.2f} with {share:.0%} of the rows" for share, r2 in card.curve.items())
     out.print(f"learning curve: R² {curve}\n", soft_wrap=True)
     beside = console.table("beside it, R² log rate", "one row left out", "one spacer left out", "in 90%")
-    for name, told in {card.validation.name: card.validation, **card.baselines}.items():
-        row, spacer = (told.score_cards[split] for split in ("leave_one_out", "leave_one_spacer_out"))
+    for name, other in {card.validation.name: card.validation, **card.baselines}.items():
+        row, spacer = (other.score_cards[split] for split in ("leave_one_out", "leave_one_spacer_out"))
         beside.add_row(name.replace("_", " "), *_beside(row, spacer))
     out.print(beside)
 

@@ -1,0 +1,78 @@
+"""Limits of a batch: money, days, spacers; and the goal that improvement counts from."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.typing import NDArray
+
+from campaigns.budget import Budget
+from campaigns.config import Limits
+from campaigns.deciding import choose
+from campaigns.errors import NothingToSuggestError
+from chemspace import Cation, Compound, CompoundSpace
+from screening.ranking import Ranking
+
+PEA = Cation.from_smiles("[NH3+]CCc1ccccc1", abbreviation="PEA")
+BA = Cation.from_smiles("CCCC[NH3+]", abbreviation="BA")
+MA = Cation.from_smiles("C[NH3+]", abbreviation="MA", role="cage")
+PRICES = {PEA.inchikey: (120.0, 3.0), MA.inchikey: (60.0, 10.0)}
+
+
+def ranking(spacers: list[int]) -> Ranking:
+    """Rows of these spacers, best first, each one descriptor apart."""
+    size = len(spacers)
+    frame = pd.DataFrame({"index": np.arange(size), "formula": [f"F{i}" for i in range(size)]})
+    x: NDArray[np.float64] = np.arange(size, dtype=np.float64)[:, None]
+    return Ranking(frame, x, np.array(spacers), np.zeros(size), 0.0, size, 0, 0)
+
+
+def head(found: Ranking, size: int, **how: object) -> list[int]:
+    pending = np.empty((0, 1))
+    return choose(found, None, pending, size, 0, jointly=False, **how).tolist()  # type: ignore[arg-type]  # the head needs no surrogate
+
+
+def test_a_compound_costs_what_its_cations_cost_for_the_mass_that_is_made() -> None:
+    compound = Compound.of(PEA, MA, 2)
+    budget = Budget(Limits(mass_g=0.5), PRICES)
+    moles = 0.5 / compound.molar_mass_g_mol
+    assert budget.cost(compound) == pytest.approx(moles * (2 * 120 + 60))
+    assert budget.days(compound) == 10
+    assert np.isnan(budget.cost(Compound.of(BA, MA, 2)))
+    assert np.isnan(budget.days(Compound.of(BA, None, 1)))
+
+
+def test_costs_are_worked_out_only_where_a_limit_asks() -> None:
+    space = CompoundSpace((PEA, BA), (MA,), (1, 2))
+    every = np.arange(len(space))
+    assert set(Budget(Limits(), PRICES).of(space, every)) == {"limits"}
+    bounds = Budget(Limits(max_cost=1, max_days=9), PRICES).of(space, every)
+    assert np.isnan(bounds["cost"]).tolist() == [False, False, True, True]
+    assert bounds["days"][:2].tolist() == [3.0, 10.0]
+
+
+def test_one_spacer_comes_once_unless_there_are_too_few() -> None:
+    assert head(ranking([0, 0, 1, 1, 2]), 3) == [0, 2, 4]
+    assert head(ranking([0, 0, 1, 1, 2]), 4) == [0, 1, 2, 3]
+
+
+def test_a_given_cap_holds_strictly() -> None:
+    assert head(ranking([0, 0, 0, 1]), 3, limits=Limits(max_per_spacer=2)) == [0, 1, 3]
+    with pytest.raises(NothingToSuggestError, match="the budget of the campaign leaves no whole batch: 3 of 4"):
+        head(ranking([0, 0, 0, 1]), 4, limits=Limits(max_per_spacer=2))
+
+
+def test_money_days_and_distance_limit_a_batch() -> None:
+    rows = ranking([0, 1, 2, 3, 4])
+    cost, days = np.array([5.0, 9.0, np.nan, 1.0, 2.0]), np.array([1.0, 1.0, 1.0, 30.0, np.nan])
+    assert head(rows, 3, limits=Limits(max_cost=8), cost=cost) == [0, 3, 4]
+    assert head(rows, 2, limits=Limits(max_days=7), days=days) == [0, 1]
+    assert head(rows, 2, limits=Limits(min_distance=1.0)) == [0, 2]
+    with pytest.raises(NothingToSuggestError):
+        head(rows, 4, limits=Limits(max_cost=8), cost=cost)
+
+
+def test_fewer_compounds_than_asked_for_is_told() -> None:
+    with pytest.raises(NothingToSuggestError, match="only 2 compounds are left to suggest, 3 were asked for"):
+        head(ranking([0, 1]), 3)

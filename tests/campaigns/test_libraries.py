@@ -1,0 +1,92 @@
+"""Libraries of a campaign: merged, kept by content, and read again from what is kept."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from campaigns import CampaignConfig, libraries
+from campaigns.libraries import copy_library, gather, kept_library, write_rejects
+from chemspace import CationLibrary, LibraryError
+
+AMINES = "smiles,abbreviation\nNCCc1ccccc1,MINE\nNCCCCN,BDAM\nC1CC,bad\nNCC(C)CCCl,PEA\n"
+
+
+@pytest.fixture
+def amines(tmp_path: Path) -> Path:
+    path = tmp_path / "amines.csv"
+    path.write_text(AMINES)
+    return path
+
+
+def config_of(read: libraries.Gathered, **how: bool) -> CampaignConfig:
+    return CampaignConfig.parse(how).with_libraries(read.files)
+
+
+def contents(read: libraries.Gathered) -> dict[str | None, bytes]:
+    config = config_of(read)
+    pairs = zip(config.library_files, read.files, strict=True)
+    return {kept.sha256: content for kept, (_, content) in pairs if content is not None}
+
+
+def test_libraries_are_merged_and_the_first_name_of_a_cation_holds(amines: Path) -> None:
+    library = gather(["builtin", amines]).library
+    assert len(library) == len(CationLibrary.builtin()) + 2
+    assert library["MINE"].abbreviation == "PEA"
+    renamed = next(cation for cation in library if "Cl" in cation.smiles and "PEA" in cation.names)
+    assert renamed.abbreviation.startswith(renamed.inchikey[:14])
+    assert library["PEA"].smiles == "[NH3+]CCc1ccccc1"
+
+
+def test_what_became_of_the_rows_of_all_files_is_told(amines: Path, tmp_path: Path) -> None:
+    other = tmp_path / "more.smi"
+    other.write_text("CCCCCN amyl\nc1ccccc1 benzene\n")
+    read = gather([amines, other])
+    report = read.library.report
+    assert report is not None
+    assert (report.n_in, report.n_kept, report.n_rejected) == (6, 4, 2)
+    assert report.path == "amines.csv and more.smi"
+    target, files = tmp_path / "rejects.csv", contents(read)
+    assert write_rejects(read.library, config_of(read), files.__getitem__, target)
+    assert [line.split(",")[1] for line in target.read_text().splitlines()] == ["text", "C1CC", "c1ccccc1"]
+
+
+def test_diamines_take_two_protons_where_that_is_asked(amines: Path) -> None:
+    assert gather([amines]).library["BDAM"].charge == 1
+    assert gather([amines], dications=True).library["BDAM"].charge == 2
+
+
+def test_a_campaign_reads_its_libraries_from_what_it_keeps(amines: Path, tmp_path: Path) -> None:
+    read = gather(["builtin", amines], dications=True)
+    config = config_of(read, dications=True)
+    assert [file.sha256 is None for file in config.library_files] == [True, False]
+    again = kept_library(config, contents(read).__getitem__, tmp_path)
+    assert again.content_hash == read.library.content_hash
+
+
+def test_a_large_library_is_read_once_and_a_copy_of_another_is_not_believed(
+    amines: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(libraries, "_WORTH_KEEPING", 2)
+    read = gather([amines])
+    config = config_of(read)
+    copy_library(config, read.library, tmp_path)
+
+    def refuse(digest: str) -> bytes:
+        raise AssertionError("the kept file is not read where the copy is good")
+
+    again = kept_library(config, refuse, tmp_path)
+    assert [(c.smiles, c.abbreviation, c.names, c.role) for c in again] == [
+        (c.smiles, c.abbreviation, c.names, c.role) for c in read.library
+    ]
+    files = contents(read).__getitem__
+    both = config.model_copy(update={"dications": True})
+    assert kept_library(both, files, tmp_path)["BDAM"].charge == 2
+    (tmp_path / "library.parquet").write_bytes(b"damaged")
+    assert kept_library(config, files, tmp_path).content_hash == read.library.content_hash
+
+
+def test_a_library_that_is_not_there_is_told(tmp_path: Path) -> None:
+    with pytest.raises(LibraryError, match=r"no\.csv cannot be read: No such file"):
+        gather([tmp_path / "no.csv"])

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from campaigns.errors import IngestError, OvertakenError
+from campaigns.files import write_table
 from campaigns.ingest import IngestTable
 from campaigns.measurement import Measurement
-from campaigns.state import CampaignState
-from campaigns.summary import IngestResult
+from campaigns.state import CampaignState, replay
+from campaigns.store import EventKind, EventLog
+from campaigns.summary import IngestResult, RowReport
 from chemspace import Compound, CompoundSpace
 
 if TYPE_CHECKING:
     from campaigns.kinetics import TraceFit
 
-__all__ = ["Intake", "of_table", "of_trace"]
+__all__ = ["Intake", "hashes_of", "of_table", "of_trace", "take_in", "take_in_table"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,42 +41,190 @@ class Intake:
     result: IngestResult
 
 
-def of_table(table: IngestTable, state: CampaignState, space: CompoundSpace) -> Intake:
-    """The rows of a table that the campaign does not have."""
-    known = {row.measurement: row for row in state.record}
-    fresh, warnings = [], list(table.warnings)
-    for measurement, line in zip(table.measurements, table.lines, strict=True):
-        if (row := known.get(measurement)) is None:
-            fresh.append(measurement)
+def take_in(
+    log: EventLog, state: CampaignState, make: Callable[[CampaignState], Intake], *, dry_run: bool = False
+) -> tuple[CampaignState, IngestResult]:
+    """Record what `make` finds new, whole, however many processes do so at once.
+
+    Args:
+        log: where to.
+        state: what the log said when it was last read.
+        make: what is new to a state.
+        dry_run: write nothing.
+
+    Returns:
+        The state after it, and what to tell.
+    """
+    while True:
+        intake = make(state)
+        result = intake.result
+        if dry_run or not result.added:
+            return state, result
+        try:
+            added = log.append(
+                EventKind.MEASURED, intake.payload, key=intake.key, files=intake.files, after=state.last_event
+            )
+        except OvertakenError:  # what another process took in meanwhile may hold the same rows
+            state = replay(log.events())
             continue
-        there = "is in the campaign already" if row.retracted is None else f"was retracted ({row.retracted})"
-        warnings.append(
-            f"row {line}: {measurement.formula} {measurement.lifetime_ps:g} ps {there} and was left out; "
-            "if it is another crystal, name it in a column 'sample'"
-        )
+        if not added:
+            known = f"{result.name} is in the campaign already and was left out"
+            skipped = result.added + result.skipped
+            result = replace(result, added=0, skipped=skipped, warnings=(*result.warnings, known))
+        return replay(log.events()), result
+
+
+def take_in_table(
+    log: EventLog,
+    state: CampaignState,
+    table: IngestTable,
+    space: CompoundSpace,
+    *,
+    rejects: Path | None = None,
+    dry_run: bool = False,
+) -> tuple[CampaignState, IngestResult]:
+    """Record the rows of a table that are new, whole or, where a file for rejects is named, those that are right.
+
+    Args:
+        log: where to.
+        state: what the log said when it was last read.
+        table: the table.
+        space: the campaign's.
+        rejects: file for the rows that cannot be taken in; None takes in all or nothing. Written before anything else.
+        dry_run: write nothing.
+
+    Raises:
+        IngestError: if a row cannot be taken in and `rejects` is None, or no row can.
+        StoreError: if something cannot be written.
+    """
+
+    def make(state: CampaignState) -> Intake:
+        return of_table(table, state, space, keep_going=rejects is not None)
+
+    written = None
+    if rejects is not None and table.refused and not dry_run:
+        make(state)  # raises where nothing can be taken in, before the reject file is written
+        _write_rejects(table, rejects)
+        written = str(rejects)
+    state, result = take_in(log, state, make, dry_run=dry_run)
+    return state, replace(result, rejects=written)
+
+
+def of_table(table: IngestTable, state: CampaignState, space: CompoundSpace, *, keep_going: bool = False) -> Intake:
+    """The rows of a table that the campaign does not have.
+
+    Raises:
+        IngestError: if a row cannot be taken in, unless `keep_going` and another one can.
+    """
+    rows = _reports(table, state, space)
+    if table.refused and (not keep_going or not table.measurements):
+        raise IngestError(table.name, table.problems, rows)
+    fate = {row.line: row for row in rows}
+    pairs = zip(table.lines, table.measurements, strict=True)
+    fresh = [measurement.to_dict() for line, measurement in pairs if fate[line].action == "add"]
+    left_out = [
+        f"row {row.line}: {row.formula} {row.lifetime_ps:g} ps {row.note}; if it is another crystal, name it in a "
+        "column 'sample'"
+        for row in rows
+        if row.action in ("known", "retracted")
+    ]
     outside = tuple(dict.fromkeys(compound.formula for compound in table.compounds if compound not in space))
-    warnings += map(_outside, outside)
-    return Intake(
-        key=f"file:{table.sha256}",
-        payload={"name": table.name, "rows": [measurement.to_dict() for measurement in fresh]},
-        files=((table.name, table.content),),
-        result=IngestResult(table.name, len(fresh), len(table.measurements) - len(fresh), outside, tuple(warnings)),
+    refused = [{"line": row.line, "problem": row.problem, "cells": dict(row.cells)} for row in table.refused]
+    payload = {"name": table.name, "rows": fresh} | ({"refused": refused} if refused else {})
+    result = IngestResult(
+        table.name,
+        len(fresh),
+        len(left_out),
+        outside,
+        (*table.warnings, *left_out, *map(_outside, outside)),
+        rows,
+        len(refused),
     )
+    return Intake(f"file:{table.sha256}:{_digest(fresh)}", payload, ((table.name, table.content),), result)
 
 
-def of_trace(compound: Compound, fit: TraceFit, paths: Sequence[Path], sample: str, space: CompoundSpace) -> Intake:
+def of_trace(
+    compound: Compound, fit: TraceFit, paths: Sequence[Path], sample: str, state: CampaignState, space: CompoundSpace
+) -> Intake:
     """The lifetime fitted to a trace, with its raw files."""
     name = " and ".join(path.name for path in paths)
     files = tuple((path.name, path.read_bytes()) for path in paths)
+    hashes = hashes_of(paths)
     measured = Measurement.from_fit(compound.formula, fit, sample=sample)
     outside = () if compound in space else (compound.formula,)
+    warnings = [*fit.warnings, *map(_outside, outside)]
+    before = [row for row in state.record if row.files == hashes]
+    here = [row for row in before if row.measurement.formula == compound.formula]
+    standing = next((row for row in here if row.retracted is None), None)
+    warnings += [
+        f"the same files are measurement {row.number} of {row.measurement.formula}; if one of them is wrong, retract it"
+        for row in before
+        if row not in here and row.retracted is None
+    ]
+    if standing is not None:
+        warnings.append(
+            f"{name} is in the campaign already (measurement {standing.number}) and was left out; to take another fit "
+            "of it, retract that one first"
+        )
+    again = f":{len(here)}" if here else ""
     return Intake(
-        key=f"trace:{compound.formula}:" + ":".join(sha256(content).hexdigest()[:32] for _, content in files),
+        key=f"trace:{compound.formula}:{_digest(hashes)}{again}",
         payload={"name": name, "rows": [measured.to_dict()], "fit": fit.to_dict()},
         files=files,
-        result=IngestResult(name, 1, 0, outside, (*fit.warnings, *map(_outside, outside))),
+        result=IngestResult(name, 0 if standing else 1, 1 if standing else 0, outside, tuple(warnings)),
     )
+
+
+def hashes_of(paths: Sequence[Path]) -> tuple[str, ...]:
+    """SHA-256 of each file."""
+    return tuple(sha256(path.read_bytes()).hexdigest() for path in paths)
+
+
+def _write_rejects(table: IngestTable, path: Path) -> None:
+    """The rows that cannot be taken in, as they stood, with the line and the reason."""
+    columns = [column for column in table.columns if column not in ("row", "problem")]
+    rows = [
+        {**{column: row.cells.get(column, "") for column in columns}, "row": row.line, "problem": row.problem}
+        for row in table.refused
+    ]
+    write_table(path, rows)
+
+
+def _reports(table: IngestTable, state: CampaignState, space: CompoundSpace) -> tuple[RowReport, ...]:
+    """What becomes of each row, in the order of the file."""
+    known = {row.measurement: row for row in state.record}
+    seen: dict[Measurement, int] = {}
+    found = [
+        RowReport(row.line, "refused", next(iter(row.cells.values()), ""), note=row.problem) for row in table.refused
+    ]
+    for line, measurement, compound in zip(table.lines, table.measurements, table.compounds, strict=True):
+        recorded, earlier = known.get(measurement), seen.setdefault(measurement, line)
+        if recorded is not None and recorded.retracted is not None:
+            action, note = "retracted", f"was retracted ({recorded.retracted}) and was left out"
+        elif recorded is not None:
+            action, note = "known", "is in the campaign already and was left out"
+        elif earlier != line:
+            action, note = "known", f"stands in row {earlier} already and was left out"
+        else:
+            action, note = "add", "" if compound in space else "outside the campaign's space"
+        found.append(
+            RowReport(
+                line,
+                action,
+                measurement.formula,
+                measurement.lifetime_ps,
+                measurement.lifetime_stderr_ps,
+                measurement.is_upper_bound,
+                measurement.sample,
+                note,
+            )
+        )
+    return tuple(sorted(found, key=lambda row: row.line))
 
 
 def _outside(formula: str) -> str:
     return f"{formula} is outside the campaign's space: it trains the model and is never suggested"
+
+
+def _digest(value: object) -> str:
+    return sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:32]

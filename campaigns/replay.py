@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from campaigns.suggestion import Suggestion, SuggestionBatch
-from campaigns.versions import package_versions
 
 __all__ = ["Replay", "compare"]
 
@@ -24,36 +23,57 @@ class Replay:
         number: the round.
         same: whether every compound and number came out the same.
         differences: one sentence for each that did not.
-        versions_changed: packages whose version is another now, with both.
+        versions_changed: packages, code, library, data or seed that are others now, with both.
+        code_known: whether the round's record says by which code it was computed (rounds before that was kept do not).
     """
 
     number: int
     same: bool
     differences: tuple[str, ...]
     versions_changed: tuple[str, ...]
+    code_known: bool
+
+    @property
+    def verdict(self) -> str:
+        """Whether it is the same, and whether the same code said so, in one sentence."""
+        told = "comes out the same" if self.same else "does not come out the same"
+        if not self.code_known:
+            return f"round {self.number} {told}; its record does not say by which code it was made"
+        by = (
+            "by the same code and packages on the same data"
+            if not self.versions_changed
+            else "and what computes it changed"
+        )
+        return f"round {self.number} {told}, {by}"
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON."""
         return asdict(self) | {
             "differences": list(self.differences),
             "versions_changed": list(self.versions_changed),
+            "verdict": self.verdict,
         }
 
 
-def compare(batch: SuggestionBatch, again: Sequence[Suggestion]) -> Replay:
-    """Hold a recorded batch against suggestions computed again."""
+def compare(batch: SuggestionBatch, again: Sequence[Suggestion], now: Mapping[str, str]) -> Replay:
+    """Hold a recorded batch against suggestions computed again.
+
+    Args:
+        batch: as it was recorded.
+        again: as it comes out now.
+        now: what computed it now, as `campaigns.versions.provenance`.
+    """
     differences = tuple(
         difference
         for place, (old, new) in enumerate(zip(batch.suggestions, again, strict=True), start=1)
         for difference in _differences(place, old, new)
     )
-    now = package_versions()
     changed = tuple(
         f"{name}: {was} then, {now.get(name, 'absent')} now"
         for name, was in batch.versions.items()
         if was != now.get(name, "absent")
     )
-    return Replay(batch.number, not differences, differences, changed)
+    return Replay(batch.number, not differences, differences, changed, "code_sha256" in batch.versions)
 
 
 def _differences(place: int, old: Suggestion, new: Suggestion) -> list[str]:

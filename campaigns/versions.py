@@ -1,18 +1,84 @@
-"""Which versions computed a result."""
+"""What computed a result: packages, the code and its git state, seed, library, published data."""
 
 from __future__ import annotations
 
+import subprocess
+from functools import lru_cache
+from hashlib import sha256
+from importlib import resources
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from platform import python_version
 
-__all__ = ["package_versions"]
+from chemspace import CationLibrary
+
+__all__ = ["code_state", "package_versions", "provenance"]
 
 PACKAGES = ("spinscreen", "torch", "botorch", "gpytorch", "numpy", "scipy", "rdkit", "tblite", "dftd4")
+
+#: The four floors, whose files are the code.
+FLOORS = ("chemspace", "oracle", "screening", "campaigns")
+
+
+def provenance(library: CationLibrary, seed: int) -> dict[str, str]:
+    """Everything a fit or a suggestion was computed with and from, beside the campaign's own measurements.
+
+    Args:
+        library: the campaign's.
+        seed: of everything random.
+
+    Returns:
+        `package_versions`, `code_state`, and the keys seed, library_sha256 (over every cation's name, InChIKey, SMILES
+        and role) and published_sha256 (of the published measurements that train).
+    """
+    cations = (f"{c.abbreviation}\t{c.inchikey}\t{c.smiles}\t{c.role}" for c in library)
+    published = resources.files("screening").joinpath("data", "published_lifetimes.csv").read_bytes()
+    return {
+        **package_versions(),
+        **code_state(),
+        "seed": str(seed),
+        "library_sha256": sha256("\n".join(cations).encode()).hexdigest(),
+        "published_sha256": sha256(published).hexdigest(),
+    }
 
 
 def package_versions() -> dict[str, str]:
     """Versions of Python and of every package that a number depends on; "absent" where one is not installed."""
     return {"python": python_version()} | {name: _version(name) for name in PACKAGES}
+
+
+@lru_cache(maxsize=1)
+def code_state() -> dict[str, str]:
+    """The code this process runs, as it was when first asked.
+
+    Returns:
+        code_sha256: over the Python files of the four floors, the same wherever they are installed; git_commit: of the
+        clone they lie in, or "none" with the reason; git_changes: how many of their files differ from that commit.
+    """
+    root = Path(__file__).parents[1]
+    files = sorted(path for floor in FLOORS for path in (root / floor).rglob("*.py"))
+    digest = sha256()
+    for path in files:
+        digest.update(f"{path.relative_to(root).as_posix()}\0".encode() + path.read_bytes() + b"\0")
+    return {"code_sha256": digest.hexdigest()} | _git_state(root)
+
+
+def _git_state(root: Path) -> dict[str, str]:
+    try:
+        # A package installed into somebody's repository is not that repository's code.
+        _git(root, "ls-files", "--error-unmatch", "campaigns/versions.py")
+        commit = _git(root, "rev-parse", "HEAD").strip()
+        changes = _git(root, "status", "--porcelain", "--", *FLOORS).splitlines()
+    except FileNotFoundError:
+        return {"git_commit": "none (git is not installed)", "git_changes": "unknown"}
+    except subprocess.SubprocessError:
+        return {"git_commit": "none (not a clone)", "git_changes": "unknown"}
+    return {"git_commit": commit, "git_changes": f"{len(changes)} files" if changes else "none"}
+
+
+def _git(root: Path, *arguments: str) -> str:
+    command = ["git", "-C", str(root), "--no-optional-locks", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=20).stdout
 
 
 def _version(name: str) -> str:

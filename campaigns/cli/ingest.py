@@ -1,7 +1,8 @@
-"""`spinscreen ingest`: take in measured lifetimes, as a table or as the traces of one crystal."""
+"""`spinscreen ingest`: take in measured lifetimes, as a table or as the traces or maps of one crystal."""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,61 +10,128 @@ import typer
 
 from campaigns.cli import console
 from campaigns.cli.options import AsJson, Folder, OracleStorePath, Workers
+from campaigns.cli.traces import (
+    CcFile,
+    CcMap,
+    DelayUnit,
+    Exclude,
+    FitModel,
+    IrfFwhm,
+    ScFile,
+    ScMap,
+    SpectrumAt,
+    TimeZero,
+    TraceFile,
+    TraceSettings,
+    Window,
+    fitted,
+)
 
 if TYPE_CHECKING:
     from campaigns.campaign import Campaign
+    from campaigns.ingest import ReadingOptions
+    from campaigns.kinetics import MeasuredFiles
     from campaigns.summary import FitSummary, IngestResult
 
 __all__ = ["ingest"]
 
-_File = {"exists": True, "dir_okay": False, "show_default": False}
+TABLE, TRACES = "A table", "The traces or maps of one crystal"
+_Panel = {"rich_help_panel": TABLE, "show_default": False}
 
 
 def ingest(
     folder: Folder,
     results: Annotated[
-        Path | None, typer.Argument(metavar="[RESULTS.csv]", help="Table of results.", show_default=False)
+        Path | None,
+        typer.Argument(metavar="[RESULTS]", help="Table of results: CSV, .xlsx or JSON lines.", show_default=False),
     ] = None,
-    formula: Annotated[str | None, typer.Option(help="The compound whose traces follow.", show_default=False)] = None,
-    sc: Annotated[Path | None, typer.Option("--sc", help="Same-circular trace: delay_ps, signal.", **_File)] = None,
-    cc: Annotated[Path | None, typer.Option("--cc", help="Counter-circular trace: delay_ps, signal.", **_File)] = None,
-    trace: Annotated[Path | None, typer.Option("--trace", help="One file with delay_ps, sc, cc.", **_File)] = None,
-    irf_fwhm: Annotated[
-        float | None,
-        typer.Option(help="Full width of the instrument response, ps. Default: fitted.", show_default=False),
+    columns: Annotated[
+        list[str] | None,
+        typer.Option("--map", metavar="FIELD=COLUMN", help="Column of a field, as lifetime=tau; repeat.", **_Panel),
     ] = None,
-    sample: Annotated[str, typer.Option(help="The lab's name of the crystal.", show_default=False)] = "",
-    accept_extreme: Annotated[
-        bool, typer.Option("--accept-extreme", help="Take lifetimes far from any measured before.")
+    unit: Annotated[
+        str | None, typer.Option(help="Unit of the lifetimes: ps, fs, ns, ps^-1 and so on.", **_Panel)
+    ] = None,
+    sheet: Annotated[str | None, typer.Option(help="Sheet of a workbook that has several.", **_Panel)] = None,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Take recognised columns and units as right.", rich_help_panel=TABLE)
     ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything and write nothing.")] = False,
+    keep_going: Annotated[
+        bool,
+        typer.Option("--keep-going", help="Take in the rows that are right, the others go to a file.", **_Panel),
+    ] = False,
+    rejects: Annotated[
+        Path | None,
+        typer.Option(help="That file, .csv. Default: RESULTS_rejects.csv in the campaign's folder.", **_Panel),
+    ] = None,
+    accept_extreme: Annotated[
+        bool, typer.Option("--accept-extreme", help="Take lifetimes far from any measured before.", **_Panel)
+    ] = False,
+    formula: Annotated[
+        str | None,
+        typer.Option(help="The compound whose traces follow.", show_default=False, rich_help_panel=TRACES),
+    ] = None,
+    sample: Annotated[
+        str, typer.Option(help="The lab's name of the crystal.", show_default=False, rich_help_panel=TRACES)
+    ] = "",
+    sc: ScFile = None,
+    cc: CcFile = None,
+    trace: TraceFile = None,
+    sc_map: ScMap = None,
+    cc_map: CcMap = None,
+    window: Window = None,
+    irf_fwhm: IrfFwhm = None,
+    time_zero: TimeZero = None,
+    exclude: Exclude = None,
+    delay_unit: DelayUnit = None,
+    model: FitModel = "auto",
+    spectrum_at: SpectrumAt = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show row by row what would happen, and write nothing.")
+    ] = False,
     workers: Workers = 2,
     oracle_store: OracleStorePath = None,
     as_json: AsJson = False,
 ) -> None:
-    """Take in measured lifetimes and retrain: a CSV table, or the SC and CC traces of one crystal.
+    """Take in measured lifetimes and retrain: a table, or the SC and CC traces or maps of one crystal.
 
     Columns of a table: formula, lifetime_ps; if known lifetime_stderr_ps, sample, source, temperature_k, technique,
-    note. A lifetime is the decay time of the difference SC - CC. A table is taken in whole or not at all.
+    note, is_upper_bound, convention. A lifetime is the decay time of the difference SC - CC; "<0.05" is an upper bound.
+    Other names and units are recognised and confirmed, or declared. A table is taken in whole or not at all.
 
     Examples:
 
-      spinscreen ingest demo results.csv
+      spinscreen ingest demo results.csv --dry-run
+
+      spinscreen ingest demo results.xlsx --map lifetime=tau --unit fs --keep-going
 
       spinscreen ingest demo --formula "(PEA)2PbI4" --sc SC.csv --cc CC.csv --irf-fwhm 0.15
+
+      spinscreen ingest demo --formula "(PEA)2PbI4" --sc-map sc.csv --cc-map cc.csv --window 520 526
     """
-    _check_usage(results, formula, sc, cc, trace)
+    from campaigns.kinetics.measured import MeasuredFiles
+
+    files = MeasuredFiles(sc, cc, trace, sc_map or (), cc_map or ())
+    settings = TraceSettings(window, irf_fwhm, time_zero, exclude, delay_unit, model, spectrum_at)
+    _check_usage(results, formula, files)
     from campaigns.campaign import Campaign
-    from campaigns.cli.show import show_ingest
+    from campaigns.cli.show_ingest import show_ingest
 
     campaign = Campaign.open(folder, oracle_store=oracle_store)
     before = campaign.fit()
     if results is not None:
-        result = campaign.ingest(results, accept_extreme=accept_extreme, dry_run=dry_run)
+        reading: ReadingOptions = {
+            "columns": _mapping(columns or []),
+            "unit": unit,
+            "sheet": sheet,
+            "accept_guesses": yes,
+            "accept_extreme": accept_extreme,
+        }
+        keep = keep_going or rejects is not None
+        result = _table(campaign, results, reading, keep, rejects, dry_run=dry_run, may_ask=not as_json)
     else:
         assert formula is not None
-        files = [path for path in (sc, cc, trace) if path is not None]
-        result = _ingest_trace(campaign, formula, files, irf_fwhm, sample, dry_run)
+        result = _trace(campaign, formula, files, settings, sample, dry_run=dry_run)
     for line in result.warnings:
         console.warn(line)
     fit = _retrain(campaign, workers) if result.added and not dry_run else None
@@ -75,34 +143,75 @@ def ingest(
         _show_learnt(campaign, fit, before)
 
 
-def _check_usage(
-    results: Path | None, formula: str | None, sc: Path | None, cc: Path | None, trace: Path | None
-) -> None:
+def _check_usage(results: Path | None, formula: str | None, files: MeasuredFiles) -> None:
     """A table, or a formula with one way of giving its traces."""
-    traces = [path for path in (sc, cc, trace) if path is not None]
-    if results is not None and (traces or formula):
+    if results is not None and (files.paths() or formula):
         raise typer.BadParameter("give a table or the traces of one compound, not both")
-    if results is None and not traces:
-        raise typer.BadParameter("give a table RESULTS.csv, or --formula with --sc and --cc or with --trace")
+    if results is None and not files.paths():
+        raise typer.BadParameter("give a table RESULTS, or --formula with --sc and --cc, --trace, or maps")
     if results is None and formula is None:
         raise typer.BadParameter("say which compound was measured: --formula")
-    if (traces and (trace is not None) == (sc is not None or cc is not None)) or (sc is None) != (cc is None):
-        raise typer.BadParameter("give --sc and --cc, or --trace alone")
+    if results is None and (problem := files.problem()):
+        raise typer.BadParameter(problem)
 
 
-def _ingest_trace(
-    campaign: Campaign, formula: str, files: list[Path], irf_fwhm_ps: float | None, sample: str, dry_run: bool
+def _mapping(pairs: list[str]) -> dict[str, str]:
+    found = {}
+    for pair in pairs:
+        field, sign, column = pair.partition("=")
+        if not sign:
+            raise typer.BadParameter(f"{pair!r} is no mapping; write FIELD=COLUMN, as lifetime=tau", param_hint="--map")
+        found[field.strip()] = column.strip()
+    return found
+
+
+def _table(
+    campaign: Campaign,
+    results: Path,
+    reading: ReadingOptions,
+    keep_going: bool,
+    rejects: Path | None,
+    *,
+    dry_run: bool,
+    may_ask: bool,
 ) -> IngestResult:
-    from campaigns.kinetics import fit_trace, read_trace, read_traces
-    from campaigns.kinetics.errors import FitSettingError
+    from campaigns.cli.show_ingest import show_rows
+    from campaigns.errors import IngestError, UnconfirmedError
 
-    measured = read_trace(files[0]) if len(files) == 1 else read_traces(files[0], files[1])
     try:
-        fit = fit_trace(measured, irf_fwhm_ps)
-    except FitSettingError as problem:
-        raise typer.BadParameter(str(problem)) from None
+        return campaign.ingest(results, dry_run=dry_run, keep_going=keep_going, rejects=rejects, **reading)
+    except UnconfirmedError as question:
+        if not (may_ask and sys.stdin.isatty() and sys.stderr.isatty()):
+            raise
+        for guess in question.guesses:
+            console.note(f"  {guess}")
+        if not typer.confirm("Is this right?", err=True):
+            raise
+    except IngestError as error:
+        if dry_run and may_ask:
+            show_rows(error.rows)
+        raise
+    return _table(
+        campaign, results, {**reading, "accept_guesses": True}, keep_going, rejects, dry_run=dry_run, may_ask=may_ask
+    )
+
+
+def _trace(
+    campaign: Campaign, formula: str, files: MeasuredFiles, settings: TraceSettings, sample: str, *, dry_run: bool
+) -> IngestResult:
+    measured, fit = fitted(files, settings)
+    for note in fit.trace.notes:
+        console.note(note)
     console.note(f"{formula}: {fit.summary()}")
-    return campaign.ingest_trace(formula, fit, files, sample=sample, dry_run=dry_run)
+    return campaign.ingest_trace(
+        formula,
+        fit,
+        files.paths(),
+        sample=sample,
+        dry_run=dry_run,
+        measured=measured,
+        spectrum_at_ps=settings.spectrum_at,
+    )
 
 
 def _retrain(campaign: Campaign, workers: int) -> FitSummary:

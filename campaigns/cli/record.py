@@ -23,7 +23,7 @@ def replay(
     oracle_store: OracleStorePath = None,
     as_json: AsJson = False,
 ) -> None:
-    """Compute an old round of suggestions again and say whether it comes out the same.
+    """Compute an old round of suggestions again and say whether it comes out the same, and what computes it changed.
 
     Exit code 1 where it does not.
 
@@ -37,7 +37,7 @@ def replay(
     if as_json:
         console.print_json(told.to_dict())
     else:
-        out.print(f"round {told.number}: {'the same' if told.same else 'not the same'}")
+        out.print(escape(told.verdict), soft_wrap=True)
         for line in (*told.differences, *told.versions_changed):
             out.print(f"  {escape(line)}", soft_wrap=True)
     if not told.same:

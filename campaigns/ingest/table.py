@@ -1,32 +1,44 @@
-"""Read a CSV table of measured lifetimes."""
+"""Read a table of measured lifetimes: every row a measurement, or refused with its reason."""
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from difflib import get_close_matches
 from hashlib import sha256
 from pathlib import Path
+from typing import TypedDict
 
-from campaigns.errors import IngestError, NotTextError
-from campaigns.ingest.cells import CellError, lifetime, optional_number, standard_error
+from campaigns.errors import IngestError, UnconfirmedError
+from campaigns.ingest.cells import CellError, flag, lifetime, optional_number, split_bound, standard_error, with_point
+from campaigns.ingest.grid import GridRow, read_grid
+from campaigns.ingest.layout import NUMBERS, Layout, layout_of
+from campaigns.kinetics.conventions import CONVENTIONS, difference_lifetime_ps
 from campaigns.measurement import Measurement
-from campaigns.text import decode_text
 from chemspace import CationLibrary, Compound, parse_formula
 from chemspace.errors import ChemspaceError
 
-__all__ = ["COLUMNS", "IngestTable", "read_table"]
+__all__ = ["IngestTable", "ReadingOptions", "Refused", "read_table"]
 
-REQUIRED = ("formula", "lifetime_ps")
-OPTIONAL = ("lifetime_stderr_ps", "sample", "source", "temperature_k", "technique", "note")
-COLUMNS = REQUIRED + OPTIONAL
-NUMBERS = frozenset({"lifetime_ps", "lifetime_stderr_ps", "temperature_k"})
 
-#: Where the reader puts cells that stand beyond the last column.
-_SURPLUS = "\0surplus"
+class ReadingOptions(TypedDict, total=False):
+    """How to read a table, as the arguments of `read_table`."""
+
+    columns: Mapping[str, str] | None
+    unit: str | None
+    sheet: str | None
+    accept_guesses: bool
+    accept_extreme: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A row that cannot be taken in: its line, its cells by column, and the sentence that says why."""
+
+    line: int
+    cells: Mapping[str, str]
+    problem: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,17 +48,21 @@ class IngestTable:
     Attributes:
         name: the file's name.
         content: the file as it was.
-        measurements: one a row.
-        compounds: the compound of each row.
-        lines: line in the file of each row, from 1.
+        columns: its headings.
+        measurements: one for each row that can be taken in.
+        compounds: the compound of each.
+        lines: line in the file of each, from 1.
+        refused: the rows that cannot.
         warnings: what was left out or looks odd.
     """
 
     name: str
     content: bytes
+    columns: tuple[str, ...]
     measurements: tuple[Measurement, ...]
     compounds: tuple[Compound, ...]
     lines: tuple[int, ...]
+    refused: tuple[Refused, ...]
     warnings: tuple[str, ...]
 
     @property
@@ -54,42 +70,74 @@ class IngestTable:
         """Hash of the content: the file's identity."""
         return sha256(self.content).hexdigest()
 
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """One line for each row that cannot be taken in."""
+        return tuple(f"row {row.line}, {row.problem}" for row in self.refused)
 
-def read_table(path: Path, library: CationLibrary, *, accept_extreme: bool = False) -> IngestTable:
-    """Read a CSV table with the columns `formula` and `lifetime_ps` (others: see `COLUMNS`).
+
+def read_table(
+    path: Path,
+    library: CationLibrary,
+    *,
+    columns: Mapping[str, str] | None = None,
+    unit: str | None = None,
+    sheet: str | None = None,
+    accept_guesses: bool = False,
+    accept_extreme: bool = False,
+) -> IngestTable:
+    """Read a table with the columns `formula` and `lifetime_ps` (others: see `campaigns.ingest.COLUMNS`).
 
     Args:
-        path: the file, text in any usual encoding, one header row, columns separated by commas, tabs or semicolons
-            (then decimal commas are read too).
+        path: CSV (any usual encoding; commas, tabs or semicolons between the columns, the latter two with decimal
+            commas), an Excel workbook (.xlsx) or JSON lines, with one header row. The content says which it is.
         library: resolves the abbreviations in the formulas.
+        columns: column of a field of `campaigns.ingest.FIELDS` where it has another name; "" leaves the field out.
+        unit: unit of the lifetimes or rates, one of `campaigns.ingest.UNITS`; None takes what the heading says.
+        sheet: sheet of a workbook that has several.
+        accept_guesses: take columns and units that were recognised and not declared.
         accept_extreme: take lifetimes far outside what has been measured so far.
 
+    Returns:
+        Its rows; those that cannot be taken in are in `refused`.
+
     Raises:
-        IngestError: with every problem of the file, each with its row and column.
+        UnconfirmedError: if columns or units had to be guessed and `accept_guesses` does not allow it.
+        IngestError: if there is no table in the file, or a column is missing.
     """
     content = _content(path)
-    text = _text(path.name, content)
-    delimiter = _delimiter(text)
-    reader = csv.DictReader(io.StringIO(text), restkey=_SURPLUS, delimiter=delimiter)
-    warnings = _check_header(path.name, reader.fieldnames)
-    measurements, compounds, lines, problems = [], [], [], []
-    for line, cells in _rows(reader, decimal_commas=delimiter == ";"):
+    grid = read_grid(path.name, content, sheet)
+    layout = layout_of(path.name, grid, columns or {}, unit)
+    if not grid.rows:
+        raise IngestError(path.name, ("it has a header but no rows",))
+    if layout.guesses and not accept_guesses:
+        raise UnconfirmedError(path.name, layout.guesses, layout.declare)
+    numbers = [layout.columns[field] for field in NUMBERS if field in layout.columns]
+    commas = grid.decimal_commas and any(
+        re.search(r"\d,\d", row.cells.get(c, "")) for row in grid.rows for c in numbers
+    )
+    measurements, compounds, lines, refused = [], [], [], []
+    for row in grid.rows:
         try:
-            if cells.pop(_SURPLUS, ""):
-                raise CellError("the row has more cells than the header; is there a decimal comma?")
-            compound = _compound(cells, library)
-            measurement = _measurement(cells, compound, accept_extreme=accept_extreme)
+            cells = _cells(row, layout, commas=commas)
+            compound = _compound(cells["formula"], library)
+            measurement = _measurement(cells, compound, layout, accept_extreme=accept_extreme)
         except CellError as error:
-            problems.append(f"row {line}, {error}")
+            refused.append(Refused(row.line, row.cells, str(error)))
             continue
         measurements.append(measurement)
         compounds.append(compound)
-        lines.append(line)
-    if problems:
-        raise IngestError(path.name, tuple(problems))
-    if not measurements:
-        raise IngestError(path.name, ("it has a header but no rows",))
-    return IngestTable(path.name, content, tuple(measurements), tuple(compounds), tuple(lines), warnings)
+        lines.append(row.line)
+    return IngestTable(
+        path.name,
+        content,
+        tuple(column for column in grid.columns if column),
+        tuple(measurements),
+        tuple(compounds),
+        tuple(lines),
+        tuple(refused),
+        (*grid.warnings, *layout.warnings),
+    )
 
 
 def _content(path: Path) -> bytes:
@@ -101,81 +149,66 @@ def _content(path: Path) -> bytes:
         raise IngestError(str(path), (f"it cannot be read ({error.strerror})",)) from error
 
 
-def _text(name: str, content: bytes) -> str:
+def _cells(row: GridRow, layout: Layout, *, commas: bool) -> dict[str, str]:
+    """Cells by field, numbers with a decimal point."""
+    if row.surplus:
+        raise CellError("the row has more cells than the header; is there a decimal comma?")
+    cells = {field: row.cells.get(column, "") for field, column in layout.columns.items()}
+    if commas:
+        for field in NUMBERS:
+            with _in_column(layout, field):
+                cells[field] = with_point(cells.get(field, ""), commas=True)
+    return cells
+
+
+def _compound(formula: str, library: CationLibrary) -> Compound:
     try:
-        return decode_text(content)
-    except NotTextError as error:
-        wanted = f"it needs a CSV table with the columns {' and '.join(REQUIRED)}"
-        raise IngestError(name, (f"it {error.what}; {wanted}",)) from None
-
-
-def _delimiter(text: str) -> str:
-    """What separates the columns: judged by the header, which has no numbers."""
-    header = text.split("\n", 1)[0]
-    return max(",;\t", key=header.count)
-
-
-def _with_point(column: str, cell: str) -> str:
-    """A number with a decimal comma, as a spreadsheet writes that separates columns by semicolons, with a point."""
-    return cell.replace(",", ".") if column in NUMBERS and cell.count(",") == 1 else cell
-
-
-def _check_header(name: str, header: object) -> tuple[str, ...]:
-    columns = [str(column).strip() for column in header] if isinstance(header, list) else []
-    missing = [column for column in REQUIRED if column not in columns]
-    if missing:
-        raise IngestError(name, tuple(_missing(column, columns) for column in missing))
-    unknown = [column for column in columns if column not in COLUMNS]
-    return tuple(f"column {column!r} is not used (known: {', '.join(COLUMNS)})" for column in unknown)
-
-
-def _missing(column: str, columns: list[str]) -> str:
-    alike = [other for other in columns if other.split("_")[0] == column.split("_")[0]]
-    alike = alike or get_close_matches(column, columns, n=1, cutoff=0.6)
-    hint = f"; {alike[0]!r} is there: convert it and name it {column!r}" if alike else ""
-    return f"column {column!r} is missing (found: {', '.join(columns)}){hint}"
-
-
-def _rows(reader: csv.DictReader[str], *, decimal_commas: bool) -> Iterator[tuple[int, dict[str, str]]]:
-    for row in reader:
-        surplus = row.pop(_SURPLUS, None)
-        cells = {name.strip(): (cell or "").strip() for name, cell in row.items()}
-        cells[_SURPLUS] = "yes" if surplus else ""
-        if decimal_commas:
-            cells = {name: _with_point(name, cell) for name, cell in cells.items()}
-        if any(cells.values()):
-            yield reader.line_num, cells
-
-
-def _compound(cells: dict[str, str], library: CationLibrary) -> Compound:
-    try:
-        return parse_formula(cells["formula"], library)
+        return parse_formula(formula, library)
     except ChemspaceError as error:
         raise CellError(f"column formula: {error}") from error
 
 
-def _measurement(cells: dict[str, str], compound: Compound, *, accept_extreme: bool) -> Measurement:
-    with _in_column("lifetime_ps"):
-        lifetime_ps = lifetime(cells["lifetime_ps"], accept_extreme=accept_extreme)
-    with _in_column("lifetime_stderr_ps"):
-        stderr_ps = standard_error(cells.get("lifetime_stderr_ps", ""), lifetime_ps)
-    with _in_column("temperature_k"):
+def _measurement(cells: Mapping[str, str], compound: Compound, layout: Layout, *, accept_extreme: bool) -> Measurement:
+    unit = layout.units["lifetime"]
+    with _in_column(layout, "lifetime"):
+        less_than, number = split_bound(cells["lifetime"], unit)
+        lifetime_ps = lifetime(number, accept_extreme=accept_extreme, unit=unit)
+    with _in_column(layout, "is_upper_bound"):
+        bound = less_than or flag(cells.get("is_upper_bound", ""))
+    with _in_column(layout, "lifetime_stderr"):
+        stderr_ps = standard_error(cells.get("lifetime_stderr", ""), lifetime_ps, layout.units["lifetime_stderr"])
+        if bound and stderr_ps is not None:
+            raise CellError("an upper bound has no standard error; leave the cell empty")
+    with _in_column(layout, "temperature_k"):
         temperature_k = optional_number(cells.get("temperature_k", ""))
+    with _in_column(layout, "convention"):
+        factor, told = _to_tau(cells.get("convention", ""))
     return Measurement(
         formula=compound.formula,
-        lifetime_ps=lifetime_ps,
-        lifetime_stderr_ps=stderr_ps,
+        lifetime_ps=lifetime_ps * factor,
+        lifetime_stderr_ps=None if stderr_ps is None else stderr_ps * factor,
         temperature_k=temperature_k,
         sample=cells.get("sample", ""),
         source=cells.get("source", ""),
         technique=cells.get("technique", ""),
-        note=cells.get("note", ""),
+        note="; ".join(part for part in (cells.get("note", ""), told) if part),
+        is_upper_bound=bound,
     )
 
 
+def _to_tau(convention: str) -> tuple[float, str]:
+    """Factor from a lifetime in some convention to tau of the difference, and what to note of it."""
+    name = convention.strip().lower() or "tau"
+    if name not in CONVENTIONS:
+        raise CellError(
+            f"{convention!r} is no convention of a lifetime; write {', '.join(CONVENTIONS)}, or leave it empty"
+        )
+    return difference_lifetime_ps(1.0, name), "" if name == "tau" else f"given as {name}"
+
+
 @contextmanager
-def _in_column(name: str) -> Iterator[None]:
+def _in_column(layout: Layout, field: str) -> Iterator[None]:
     try:
         yield
     except CellError as error:
-        raise CellError(f"column {name}: {error}") from error
+        raise CellError(f"column {layout.columns.get(field, field)}: {error}") from error

@@ -8,16 +8,23 @@ hides it; `campaigns.kinetics.conventions` relates tau to half-life and T1.
 
 from __future__ import annotations
 
-from campaigns.kinetics.errors import KineticsError
-from campaigns.kinetics.fit import fit_trace
-from campaigns.kinetics.maps import TransientMap, read_map
-from campaigns.kinetics.probe import ProbeWindow, trace_at
-from campaigns.kinetics.read import read_trace, read_traces
-from campaigns.kinetics.result import TraceFit
-from campaigns.kinetics.trace import Trace
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from campaigns.kinetics.errors import KineticsError
+    from campaigns.kinetics.fit import fit_trace
+    from campaigns.kinetics.maps import TransientMap, read_map
+    from campaigns.kinetics.measured import Measured, MeasuredFiles
+    from campaigns.kinetics.probe import ProbeWindow, trace_at
+    from campaigns.kinetics.read import read_trace, read_traces
+    from campaigns.kinetics.result import TraceFit
+    from campaigns.kinetics.trace import Trace
 
 __all__ = [
     "KineticsError",
+    "Measured",
+    "MeasuredFiles",
     "ProbeWindow",
     "Trace",
     "TraceFit",
@@ -28,3 +35,25 @@ __all__ = [
     "read_traces",
     "trace_at",
 ]
+
+#: Module of each name. Loaded when asked for: the fit brings lmfit and SciPy, and reading a table needs neither.
+_MODULES = {
+    "KineticsError": "errors",
+    "Measured": "measured",
+    "MeasuredFiles": "measured",
+    "ProbeWindow": "probe",
+    "Trace": "trace",
+    "TraceFit": "result",
+    "TransientMap": "maps",
+    "fit_trace": "fit",
+    "read_map": "maps",
+    "read_trace": "read",
+    "read_traces": "read",
+    "trace_at": "probe",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

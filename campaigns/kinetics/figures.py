@@ -7,12 +7,14 @@ doi 10.1038/nmeth.1618); maps use a diverging blue-white-red scale that is white
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from html import escape
 from pathlib import Path
 
 import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
+from plotly.offline import get_plotlyjs
 from plotly.subplots import make_subplots
 
 from campaigns.kinetics.axis import DelayAxis
@@ -124,13 +126,28 @@ def spectra_figure(sc: TransientMap, cc: TransientMap, delay_ps: float, window: 
     return _styled(figure, f"Spectra at {sc.delay_ps[at]:.3g} ps", height=380)
 
 
-def write_html(path: str | Path, title: str, figures: Sequence[go.Figure], notes: Sequence[str] = ()) -> None:
+def write_html(
+    path: str | Path,
+    title: str,
+    figures: Sequence[go.Figure],
+    notes: Sequence[str] = (),
+    *,
+    shared_script: bool = False,
+) -> None:
     """Write figures and notes into one HTML file that needs no network; the file appears whole or not at all.
+
+    Args:
+        path: the file.
+        title: its heading.
+        figures: from top to bottom.
+        notes: sentences above them.
+        shared_script: put the drawing library (4 MB) beside the page as plotly.min.js instead of into it.
 
     Raises:
         PlotFileError: if the file cannot be written.
     """
-    parts = [f.to_html(full_html=False, include_plotlyjs=at == 0) for at, f in enumerate(figures)]
+    first = "directory" if shared_script else True
+    parts = [f.to_html(full_html=False, include_plotlyjs=first if at == 0 else False) for at, f in enumerate(figures)]
     listed = "".join(f"<li>{escape(note)}</li>" for note in notes)
     page = (
         f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title></head>'
@@ -138,14 +155,22 @@ def write_html(path: str | Path, title: str, figures: Sequence[go.Figure], notes
         f"<h1>{escape(title)}</h1>{f'<ul>{listed}</ul>' if listed else ''}{''.join(parts)}</body></html>"
     )
     target = Path(path)
+    script = target.with_name("plotly.min.js")
+    if shared_script and not script.exists():
+        _write(script, get_plotlyjs())
+    _write(target, page)
+
+
+def _write(target: Path, text: str) -> None:
     draft = target.with_name(f".{target.name}.part")
     try:
-        draft.write_text(page, encoding="utf-8")
+        draft.write_text(text, encoding="utf-8")
         draft.replace(target)
     except OSError as problem:
-        draft.unlink(missing_ok=True)
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
         raise PlotFileError(
-            f"{path}: cannot be written ({problem.strerror}). Name a file in a folder you may write to"
+            f"{target}: cannot be written ({problem.strerror}). Name a file in a folder you may write to"
         ) from None
 
 

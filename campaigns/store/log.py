@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import getpass
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, select
-from sqlalchemy.exc import DatabaseError, IntegrityError, OperationalError, SQLAlchemyError
+from sqlalchemy import Engine, func, select, text
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import Session
-from sqlalchemy.pool import NullPool
 
-from campaigns.errors import CampaignNotFoundError, SchemaError, StoreError
+from campaigns.errors import CampaignNotFoundError, OvertakenError, SchemaError, StoreError
+from campaigns.store.engine import explain, sqlite_engine
 from campaigns.store.events import Event, EventKind
 from campaigns.store.migrate import revision_of, upgrade
 from campaigns.store.schema import HEAD_REVISION, EventRow, FileRow
@@ -39,16 +39,18 @@ class EventLog:
         """Create the SQLite file at `path` or open it where it exists.
 
         Raises:
-            StoreError: if the file cannot be created or is no campaign file.
+            StoreError: if the file cannot be created or is no campaign file; none is left behind then.
             SchemaError: if a newer spinscreen wrote it.
         """
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StoreError(f"{path.parent}: cannot create the campaign folder ({error.strerror})") from error
-        log = cls(_sqlite_engine(path), str(path))
-        log._migrate()
-        return log
+        try:
+            return cls.on(sqlite_engine(path), str(path))
+        except StoreError:
+            _remove_if_empty(path)
+            raise
 
     @classmethod
     def open(cls, path: Path) -> EventLog:
@@ -58,11 +60,26 @@ class EventLog:
             CampaignNotFoundError: if there is none.
             StoreError, SchemaError: as in `create`.
         """
-        if not path.is_file():
+        try:
+            there = path.is_file()
+        except OSError as error:
+            raise StoreError(f"{path.parent} cannot be read ({error.strerror})") from error
+        if not there:
             raise CampaignNotFoundError(
                 f"{path.parent} holds no campaign; start one with: spinscreen launch {path.parent}"
             )
         return cls.create(path)
+
+    @classmethod
+    def on(cls, engine: Engine, name: str) -> EventLog:
+        """The log in a database, brought to the newest schema; `name` is for messages.
+
+        Raises:
+            StoreError, SchemaError: as in `create`.
+        """
+        log = cls(engine, name)
+        log._migrate()
+        return log
 
     def append(
         self,
@@ -71,6 +88,7 @@ class EventLog:
         *,
         key: str | None = None,
         files: Sequence[tuple[str, bytes]] = (),
+        after: int | None = None,
     ) -> bool:
         """Add one event, with the raw files it came from, in one transaction.
 
@@ -79,16 +97,22 @@ class EventLog:
             payload: what happened, JSON-serialisable.
             key: identity of the event, if it must not happen twice.
             files: (name, content) of each file handed in; the event's payload gets their names and hashes as `files`.
+            after: id of the last event this one was made from; None for an event that holds whatever came before.
 
         Returns:
             False if an event with this key is already in the log (nothing was written then), else True.
 
         Raises:
+            OvertakenError: if the log went on after event `after`: look again, then append.
             StoreError: if the database refuses (read-only folder, full disk, damaged file).
         """
         with self._session(writing=True) as session:
             if key is not None and session.scalar(select(EventRow.id).where(EventRow.key == key)) is not None:
                 return False
+            if after is not None and after != (last := session.scalar(select(func.max(EventRow.id))) or 0):
+                raise OvertakenError(
+                    f"{self._name} went on from event {after} to {last} meanwhile; nothing was written"
+                )
             kept = [{"name": name, "sha256": _keep(session, name, content)} for name, content in files]
             full = payload | {"files": kept} if kept else payload
             session.add(EventRow(at=datetime.now(UTC), actor=_actor(), kind=kind.value, key=key, payload=full))
@@ -107,10 +131,7 @@ class EventLog:
         """Every event, oldest first."""
         with self._session() as session:
             rows = session.scalars(select(EventRow).order_by(EventRow.id)).all()
-            return tuple(
-                Event(row.id, row.at.replace(tzinfo=UTC), row.actor, EventKind(row.kind), row.key, row.payload)
-                for row in rows
-            )
+            return tuple(self._event(row) for row in rows)
 
     def file(self, digest: str) -> bytes:
         """Content of a kept file.
@@ -133,9 +154,23 @@ class EventLog:
         engine = self._engine.execution_options(sqlite_begin="IMMEDIATE") if writing else self._engine
         try:
             with Session(engine) as session:
+                if writing and engine.dialect.name == "postgresql":  # one writer at a time, as SQLite's IMMEDIATE
+                    session.execute(text("LOCK TABLE event IN EXCLUSIVE MODE"))
                 yield session
         except SQLAlchemyError as error:
-            raise StoreError(_explain(self._name, error)) from error
+            raise StoreError(explain(self._name, error)) from error
+
+    def _event(self, row: EventRow) -> Event:
+        try:
+            kind = EventKind(row.kind)
+        except ValueError:
+            raise SchemaError(
+                f"{self._name}: event {row.id} is of the kind {row.kind!r}, which this spinscreen does not know; "
+                "upgrade spinscreen to open it"
+            ) from None
+        # SQLite gives the time without its zone (UTC), PostgreSQL in the server's zone.
+        at = row.at.replace(tzinfo=UTC) if row.at.tzinfo is None else row.at.astimezone(UTC)
+        return Event(row.id, at, row.actor, kind, row.key, row.payload)
 
     def _migrate(self) -> None:
         try:
@@ -148,25 +183,7 @@ class EventLog:
             if found != HEAD_REVISION:
                 upgrade(self._engine.execution_options(sqlite_begin="IMMEDIATE"))
         except SQLAlchemyError as error:
-            raise StoreError(_explain(self._name, error)) from error
-
-
-def _sqlite_engine(path: Path) -> Engine:
-    # NullPool: no connection outlives its transaction, so a forked or spawned child never shares one.
-    engine = create_engine(f"sqlite:///{path}", poolclass=NullPool, connect_args={"timeout": 60.0})
-
-    @event.listens_for(engine, "connect")
-    def _prepare(connection: Any, _record: Any) -> None:
-        connection.isolation_level = None  # the driver's own transactions leave out DDL; ours are begun below
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=FULL")
-        connection.execute("PRAGMA foreign_keys=ON")
-
-    @event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:
-        connection.exec_driver_sql(f"BEGIN {connection.get_execution_options().get('sqlite_begin', 'DEFERRED')}")
-
-    return engine
+            raise StoreError(explain(self._name, error)) from error
 
 
 def _keep(session: Session, name: str, content: bytes) -> str:
@@ -184,12 +201,8 @@ def _actor() -> str:
         return "unknown"
 
 
-def _explain(name: str, error: SQLAlchemyError) -> str:
-    cause = str(getattr(error, "orig", None) or error)
-    if "readonly" in cause or "unable to open" in cause:
-        return f"{name}: cannot write here ({cause}); check the permissions of the folder"
-    if isinstance(error, OperationalError) and "full" in cause:
-        return f"{name}: the disk is full; nothing was written"
-    if isinstance(error, DatabaseError) and ("not a database" in cause or "malformed" in cause):
-        return f"{name} is not a campaign file or is damaged ({cause})"
-    return f"{name}: the database refused ({cause})"
+def _remove_if_empty(path: Path) -> None:
+    """Take away the file of a database that could not be begun; one with content is left alone."""
+    with suppress(OSError):
+        if path.stat().st_size == 0:
+            path.unlink()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sqlalchemy import Engine, inspect, text
+from sqlalchemy import Connection, Engine, inspect, text
 
 __all__ = ["revision_of", "upgrade"]
 
@@ -25,5 +25,14 @@ def upgrade(engine: Engine) -> None:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     with engine.begin() as connection:
+        if engine.dialect.name == "postgresql":
+            _prepare(connection)
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+
+
+def _prepare(connection: Connection) -> None:
+    """One migration at a time, into a schema that is there."""
+    schema = connection.get_execution_options().get("schema_name", "public")
+    connection.execute(text("SELECT pg_advisory_xact_lock(hashtext(:name))"), {"name": f"spinscreen {schema}"})
+    connection.execute(text(f'CREATE SCHEMA IF NOT EXISTS "{schema}"'))

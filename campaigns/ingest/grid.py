@@ -1,0 +1,170 @@
+"""The cells of a results file: CSV, an Excel workbook or JSON lines. Its content says which, not its name."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import PurePath
+
+from campaigns.errors import IngestError, NotTextError
+from campaigns.ingest.workbook import Sheet, read_sheet
+from campaigns.text import decode_text
+
+__all__ = ["Grid", "GridRow", "read_grid"]
+
+_WANTED = "it needs a table (CSV, .xlsx or JSON lines) with the columns formula and lifetime_ps"
+
+
+@dataclass(frozen=True, slots=True)
+class GridRow:
+    """One row: its line in the file (row of the sheet), from 1; cells as text by column; whether it has too many."""
+
+    line: int
+    cells: dict[str, str]
+    surplus: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """A table of text.
+
+    Attributes:
+        columns: headings, in order.
+        rows: rows that are not empty.
+        decimal_commas: whether numbers may be written with a decimal comma.
+        guesses: what was assumed to find the table, as sentences.
+        declare: options that say the same.
+        warnings: what looks odd.
+    """
+
+    columns: tuple[str, ...]
+    rows: tuple[GridRow, ...]
+    decimal_commas: bool = False
+    guesses: tuple[str, ...] = ()
+    declare: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+def read_grid(name: str, content: bytes, sheet: str | None = None) -> Grid:
+    """The table in a file.
+
+    Args:
+        name: the file's name, for messages.
+        content: its bytes.
+        sheet: which sheet of a workbook; None takes the only one that holds anything.
+
+    Raises:
+        IngestError: if there is no table in it.
+    """
+    if content.startswith(b"PK\x03\x04"):
+        return _from_workbook(name, read_sheet(name, content, sheet))
+    if sheet is not None:
+        raise IngestError(name, ("it is no workbook, so it has no sheets: leave --sheet out",))
+    text = _text(name, content)
+    start = text.lstrip()[:1]
+    return _from_json(name, text) if start in ("{", "[") else _from_csv(name, text)
+
+
+def _text(name: str, content: bytes) -> str:
+    try:
+        return decode_text(content)
+    except NotTextError as error:
+        raise IngestError(name, (f"it {error.what}; {_WANTED}",)) from None
+
+
+def _from_workbook(name: str, sheet: Sheet) -> Grid:
+    columns = _columns(name, sheet.header)
+    misnamed = PurePath(name).suffix.lower() not in (".xlsx", ".xlsm")
+    told = (f"{name} is an Excel workbook by its content and was read as one",) if misnamed else ()
+    rows = tuple(_rows(columns, sheet.rows))
+    return Grid(columns, rows, guesses=sheet.guesses, declare=sheet.declare, warnings=(*told, *sheet.warnings))
+
+
+def _from_csv(name: str, text: str) -> Grid:
+    lines = text.split("\n")
+    first = 1
+    declared = lines[0].strip().lower().removeprefix("\ufeff")
+    if declared.startswith("sep=") and len(declared) == 5:  # Excel's own way of saying it
+        delimiter, first = declared[4], 2
+    else:
+        # Judged by the header, which has no numbers.
+        header = next((line for line in lines if line.strip()), "")
+        delimiter = max(",;\t", key=header.count)
+    reader = csv.reader(io.StringIO("\n".join(lines[first - 1 :])), delimiter=delimiter)
+    try:
+        table = [(reader.line_num + first - 1, cells) for cells in reader]
+    except csv.Error as error:
+        raise IngestError(name, (f"row {reader.line_num + first - 1} cannot be read ({error})",)) from None
+    filled = [(line, cells) for line, cells in table if any(cell.strip() for cell in cells)]
+    if not filled:
+        raise IngestError(name, (f"it is empty; {_WANTED}",))
+    columns = _columns(name, filled[0][1])
+    return Grid(columns, tuple(_rows(columns, filled[1:])), decimal_commas=delimiter != ",")
+
+
+def _from_json(name: str, text: str) -> Grid:
+    rows, problems = [], []
+    for line, record in _json_records(name, text):
+        wrong = [key for key, value in record.items() if isinstance(value, dict | list)] if record is not None else []
+        if record is None:
+            problems.append(f"row {line}: it is not one JSON object")
+        elif wrong:
+            problems.append(f"row {line}: {wrong[0]!r} holds a list or an object; a cell is a number or a text")
+        else:
+            rows.append((line, {str(key).strip(): _json_cell(value) for key, value in record.items()}))
+    if problems:
+        raise IngestError(name, tuple(problems))
+    columns = tuple(dict.fromkeys(key for _, cells in rows for key in cells))
+    full = (GridRow(line, {column: cells.get(column, "") for column in columns}) for line, cells in rows)
+    return Grid(columns, tuple(row for row in full if any(row.cells.values())))
+
+
+def _json_records(name: str, text: str) -> Iterator[tuple[int, dict[str, object] | None]]:
+    """Objects of a file of JSON lines, or of one JSON list, with their line (place in the list)."""
+    if text.lstrip().startswith("["):
+        try:
+            listed = json.loads(text)
+        except ValueError as error:
+            raise IngestError(name, (f"it is no JSON ({error})",)) from None
+        for place, record in enumerate(listed, 1):
+            yield place, record if isinstance(record, dict) else None
+        return
+    for line, record_text in enumerate(text.split("\n"), 1):
+        if not record_text.strip():
+            continue
+        try:
+            record = json.loads(record_text)
+        except ValueError:
+            record = None
+        yield line, record if isinstance(record, dict) else None
+
+
+def _json_cell(value: object) -> str:
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "true" if value else "false"
+        case _:
+            return str(value).strip()
+
+
+def _columns(name: str, header: Iterable[str]) -> tuple[str, ...]:
+    columns = [cell.strip().removeprefix("\ufeff") for cell in header]
+    while columns and not columns[-1]:
+        columns.pop()
+    twice = next((column for column in columns if column and columns.count(column) > 1), None)
+    if twice is not None:
+        raise IngestError(name, (f"column {twice!r} stands twice in the header; give each its own name",))
+    return tuple(columns)
+
+
+def _rows(columns: tuple[str, ...], table: Iterable[tuple[int, list[str]]]) -> Iterator[GridRow]:
+    for line, cells in table:
+        padded = [cell.strip() for cell in cells] + [""] * (len(columns) - len(cells))
+        if any(padded):
+            by_column = {column: cell for column, cell in zip(columns, padded, strict=False) if column}
+            yield GridRow(line, by_column, surplus=any(padded[len(columns) :]))

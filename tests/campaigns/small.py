@@ -1,0 +1,18 @@
+"""A campaign that was created and never trained: enough for everything that only records."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from campaigns import Campaign, CampaignConfig
+from tests.campaigns.conftest import LIBRARY
+
+__all__ = ["created"]
+
+
+def created(folder: Path, store: str | None = None) -> Campaign:
+    """A new campaign over the small library, in `folder`."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    library = folder.parent / "cations.csv"
+    library.write_text(LIBRARY, encoding="utf-8")
+    return Campaign.create(folder, CampaignConfig(n_layers=(1, 2, 3)), library_path=library, store=store)

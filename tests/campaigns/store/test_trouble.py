@@ -1,0 +1,144 @@
+"""Full disks, folders that may not be written, files in the way: a clear message, and nothing half-written."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Callable, Iterator
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import pytest
+from sqlalchemy import event
+
+from campaigns import Campaign
+from campaigns.errors import OvertakenError, StoreError
+from campaigns.store import EventKind, EventLog
+from tests.campaigns.small import created
+
+#: A user without any rights of its own (nobody on every Linux).
+NOBODY = 65534
+
+
+def fill_disk(log: EventLog) -> None:
+    """From now on the database may not grow: SQLite then says what it says on a full disk."""
+
+    @event.listens_for(log._engine, "connect")
+    def _full(connection: sqlite3.Connection, _record: object) -> None:
+        pages = connection.execute("PRAGMA page_count").fetchone()[0]
+        connection.execute(f"PRAGMA max_page_count = {pages}")
+
+
+def test_a_full_disk_is_told_and_nothing_is_written(tmp_path: Path) -> None:
+    campaign = created(tmp_path / "small")
+    results = tmp_path / "results.csv"
+    results.write_text(
+        "formula,lifetime_ps,note\n" + "".join(f"(PA)2PbI4,{1 + i / 1000},{'x' * 90}\n" for i in range(200))
+    )
+    fill_disk(campaign._log)
+    with pytest.raises(StoreError, match=r"campaign\.db: the disk is full; nothing was written"):
+        campaign.ingest(results)
+    assert campaign.state.record == ()
+    assert Campaign.open(campaign.folder).state.record == ()
+    assert Campaign.open(campaign.folder).ingest(results).added == 200  # once there is room again
+
+
+def test_a_campaign_that_finds_no_room_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr("campaigns.store.engine._prepare", full)
+    with pytest.raises(StoreError, match="the disk is full"):
+        EventLog.create(tmp_path / "campaign.db")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that every user may enter, unlike pytest's."""
+    folder = Path(tempfile.mkdtemp())
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
+
+
+def _as_nobody(task: Callable[[Path], str], folder: Path, answer: Connection) -> None:
+    if os.geteuid() == 0:
+        os.setgid(NOBODY)
+        os.setuid(NOBODY)
+    try:
+        answer.send(task(folder))
+    except StoreError as error:
+        answer.send(f"StoreError: {error}")
+
+
+def as_nobody(task: Callable[[Path], str], folder: Path) -> str:
+    """What `task` answers in a process that may read `folder` and not write there (root may write everywhere)."""
+    here, there = get_context("fork").Pipe()
+    process = get_context("fork").Process(target=_as_nobody, args=(task, folder, there))
+    process.start()
+    process.join(60)
+    assert process.exitcode == 0
+    return str(here.recv())
+
+
+def _create(folder: Path) -> str:
+    return f"created {created(folder / 'new').folder}"
+
+
+def _look(folder: Path) -> str:
+    return f"{len(Campaign.open(folder / 'small').state.record)} measured"
+
+
+def _ingest(folder: Path) -> str:
+    return f"{Campaign.open(folder / 'small').ingest(folder / 'results.csv').added} added"
+
+
+def test_a_read_only_folder_can_be_looked_at_and_says_that_it_cannot_be_written(open_folder: Path) -> None:
+    results = open_folder / "results.csv"
+    results.write_text("formula,lifetime_ps\n(PA)2PbI4,0.4\n")
+    created(open_folder / "small").ingest(results)
+    results.write_text("formula,lifetime_ps\n(PA)2PbI4,0.5\n")
+    for folder in (open_folder / "small", open_folder):
+        folder.chmod(0o555)
+    before = sorted((open_folder / "small").iterdir())
+    try:
+        assert as_nobody(_look, open_folder) == "1 measured"
+        told = as_nobody(_ingest, open_folder)
+    finally:
+        open_folder.chmod(0o755)
+    assert told.startswith(f"StoreError: {open_folder / 'small' / 'campaign.db'}: cannot write here")
+    assert "check the permissions" in told
+    assert sorted((open_folder / "small").iterdir()) == before
+
+
+def test_a_campaign_in_a_read_only_folder_is_refused(open_folder: Path) -> None:
+    (open_folder / "cations.csv").write_text("")
+    (open_folder / "closed").mkdir(mode=0o555)
+    told = as_nobody(
+        lambda folder: f"created {EventLog.create(folder / 'closed' / 'new' / 'campaign.db')}", open_folder
+    )
+    assert (
+        told == f"StoreError: {open_folder / 'closed' / 'new'}: cannot create the campaign folder (Permission denied)"
+    )
+    told = as_nobody(lambda folder: f"created {EventLog.create(folder / 'closed' / 'campaign.db')}", open_folder)
+    assert told.startswith(f"StoreError: {open_folder / 'closed' / 'campaign.db'}: cannot write here")
+    assert list((open_folder / "closed").iterdir()) == []
+
+
+def test_a_file_where_the_folder_should_be_is_told(tmp_path: Path) -> None:
+    (tmp_path / "small").write_text("in the way")
+    with pytest.raises(StoreError, match="cannot create the campaign folder"):
+        created(tmp_path / "small")
+
+
+def test_an_event_made_from_an_old_state_is_refused(tmp_path: Path) -> None:
+    log = EventLog.create(tmp_path / "campaign.db")
+    log.append(EventKind.CREATED, {}, after=0)
+    assert log.append(EventKind.MEASURED, {}, after=1)
+    with pytest.raises(OvertakenError, match="went on from event 1 to 2"):
+        log.append(EventKind.MEASURED, {}, after=1)
+    assert len(log.events()) == 2

@@ -5,10 +5,12 @@ from screening.ranking.frame import RANKING_COLUMNS, Ranking
 from screening.ranking.nearest import MeasuredSet
 from screening.ranking.rank import rank, space_features
 from screening.ranking.stop import StopAdvice, advise_stopping
+from screening.ranking.table import TABLE_COLUMNS, rank_table
 
 __all__ = [
     "CANDIDATE_COLUMNS",
     "RANKING_COLUMNS",
+    "TABLE_COLUMNS",
     "MeasuredSet",
     "PassEstimate",
     "Ranking",
@@ -16,6 +18,7 @@ __all__ = [
     "advise_stopping",
     "estimate_pass",
     "rank",
+    "rank_table",
     "space_features",
     "write_candidates",
 ]

@@ -131,7 +131,8 @@ def _descriptors(block: pd.DataFrame, columns: Sequence[str], start: int) -> Arr
         raise RankingError(
             f"row {start + row + 1}, column {columns[column]!r}: {part.iloc[row, column]!r} is not a number"
         )
-    return numbers.to_numpy(dtype=np.float64)
+    values: Array = numbers.to_numpy(dtype=np.float64)
+    return values
 
 
 def _is_measured(x: Array, measured: MeasuredSet | None) -> NDArray[np.bool_]:

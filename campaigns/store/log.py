@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -15,6 +14,7 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from campaigns.errors import CampaignNotFoundError, OvertakenError, SchemaError, StoreError
+from campaigns.store.actor import actor
 from campaigns.store.engine import explain, sqlite_engine
 from campaigns.store.events import Event, EventKind
 from campaigns.store.migrate import revision_of, upgrade
@@ -115,7 +115,7 @@ class EventLog:
                 )
             kept = [{"name": name, "sha256": _keep(session, name, content)} for name, content in files]
             full = payload | {"files": kept} if kept else payload
-            session.add(EventRow(at=datetime.now(UTC), actor=_actor(), kind=kind.value, key=key, payload=full))
+            session.add(EventRow(at=datetime.now(UTC), actor=actor(), kind=kind.value, key=key, payload=full))
             try:
                 session.commit()
             except IntegrityError:  # another process was faster with the same key
@@ -192,13 +192,6 @@ def _keep(session: Session, name: str, content: bytes) -> str:
         session.add(FileRow(sha256=digest, name=name, content=content))
         session.flush()
     return digest
-
-
-def _actor() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container without a passwd entry
-        return "unknown"
 
 
 def _remove_if_empty(path: Path) -> None:

@@ -50,6 +50,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("size", type=int)
     parser.add_argument("--double", action="store_true")
+    parser.add_argument("--workers", type=int, default=None, help="threads; all cores by default")
     asked = parser.parse_args()
     data, (_, published) = SpinDataset.published(), published_descriptors()
     x = to_features(published)
@@ -61,7 +62,15 @@ def main() -> None:
     for single in [True, False] if asked.double else [True]:
         wall, cpu = time.perf_counter(), time.process_time()
         ranking = rank(
-            space, spacers, cages, surrogate, best_observed=best, top_k=100, single_precision=single, block_size=32768
+            space,
+            spacers,
+            cages,
+            surrogate,
+            best_observed=best,
+            top_k=100,
+            single_precision=single,
+            block_size=32768,
+            workers=asked.workers,
         )
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
         tops.append(ranking.frame["index"].tolist())

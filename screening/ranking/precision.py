@@ -42,8 +42,10 @@ class SinglePrecision:
         """Mean and standard deviation of a new measurement, shapes (m,), float64 numbers of float32 accuracy."""
         import torch
 
+        from screening.surrogates.threads import one_thread
+
         mean, sd = np.empty(len(x)), np.empty(len(x))
-        with torch.no_grad():
+        with torch.no_grad(), one_thread():
             for start in range(0, len(x), chunk):
                 rows = slice(start, start + chunk)
                 points = torch.as_tensor(x[rows], device=self._device).to(torch.float32)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -20,6 +21,7 @@ from screening.feasibility.model import FeasibilityModel
 from screening.features import to_features
 from screening.ranking.frame import RANKING_COLUMNS, Ranking, add_nearest, lifetime_columns
 from screening.ranking.nearest import MeasuredSet
+from screening.ranking.parallel import cores, map_blocks
 from screening.ranking.precision import SinglePrecision
 from screening.ranking.top import TopK
 
@@ -56,11 +58,12 @@ def rank(
     progress: Progress | None = None,
     single_precision: bool = False,
     device: str = "cpu",
+    workers: int | None = None,
 ) -> Ranking:
     """Rank a space by acquisition times feasibility.
 
-    Memory: about block_size x 60 numbers plus top_k rows, whatever the size of the space. The result does not depend on
-    the block size; equal values are ordered by index.
+    Memory: about block_size x 120 numbers a worker plus top_k rows, whatever the size of the space. The result does not
+    depend on the block size or the number of workers; equal values are ordered by index.
 
     Args:
         space: the compounds, never materialised.
@@ -80,6 +83,7 @@ def rank(
             score those again in float64. The pass is repeated with a longer list should the difference between the two
             ever reach across its end, so the result is that of float64.
         device: "cpu" or "cuda" for the float32 pass.
+        workers: threads that score blocks side by side; None takes every core this process may use.
 
     Raises:
         RankingError: if the tables do not fit the space, the surrogate returns NaN or cannot be copied to float32.
@@ -92,7 +96,7 @@ def rank(
     quick: Predictor = SinglePrecision(surrogate, device) if single_precision else surrogate
     keep = top_k + max(top_k, _SPARE) if single_precision else top_k
     while True:
-        index, value, counts = scored.stream(quick, excluded, keep, block_size, progress)
+        index, value, counts = scored.stream(quick, excluded, keep, block_size, workers or cores(), progress)
         if not index.size:
             raise NothingLeftError(
                 f"no compound is left to rank: of {len(space)} compounds {counts[1]} are measured, pending or excluded "
@@ -149,24 +153,32 @@ class _Pass:
         excluded: NDArray[np.int64],
         keep: int,
         block_size: int,
+        workers: int,
         progress: Progress | None,
     ) -> tuple[NDArray[np.int64], Array, tuple[int, int, int]]:
         """Indices and values of the best, and how many were scored, excluded and without descriptors."""
         top, done, skipped, undescribed = TopK(keep), 0, 0, 0
-        for block in self.space.blocks(block_size):
-            done += len(block.index)
-            x = self.features(block)
-            described = np.isfinite(x).all(axis=1)
-            free = ~np.isin(block.index, excluded)
-            skipped += int(np.count_nonzero(~free))
-            undescribed += int(np.count_nonzero(free & ~described))
-            rows = np.flatnonzero(described & free)
-            if rows.size:
-                some = block if rows.size == len(block.index) else _subset(block, rows)
-                top.offer(self.block_values(predictor, some, x[rows]), some.index)
+        work = partial(self.block_numbers, predictor, excluded)
+        for size, index, value, without in map_blocks(work, self.space.blocks(block_size), workers):
+            done, undescribed = done + size, undescribed + without
+            skipped += size - without - len(index)
+            top.offer(value, index)
             if progress is not None:
                 progress(done, len(self.space), "compounds scored")
         return (*top.result(), (done, skipped, undescribed))
+
+    def block_numbers(
+        self, predictor: Predictor, excluded: NDArray[np.int64], block: SpaceBlock
+    ) -> tuple[int, NDArray[np.int64], Array, int]:
+        """Compounds in a block, indices and values of those that were scored, and how many had no descriptors."""
+        x = self.features(block)
+        described = np.isfinite(x).all(axis=1)
+        free = ~np.isin(block.index, excluded)
+        rows, without = np.flatnonzero(described & free), int(np.count_nonzero(free & ~described))
+        if not rows.size:
+            return len(block.index), block.index[rows], np.empty(0), without
+        some = block if rows.size == len(block.index) else _subset(block, rows)
+        return len(block.index), some.index, self.block_values(predictor, some, x[rows]), without
 
 
 def space_features(

@@ -48,11 +48,21 @@ def exhaustive() -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     return value, np.lexsort((everything, -value))
 
 
+@pytest.mark.parametrize("workers", [1, 3])
 @pytest.mark.parametrize("block_size", [1, 7, 100, 10_000])
-def test_the_top_is_that_of_the_exhaustive_pass_for_any_block_size(
-    exhaustive: tuple[NDArray[np.float64], NDArray[np.int64]], block_size: int
+def test_the_top_is_that_of_the_exhaustive_pass_for_any_block_size_and_number_of_workers(
+    exhaustive: tuple[NDArray[np.float64], NDArray[np.int64]], block_size: int, workers: int
 ) -> None:
-    ranking = rank(SPACE, *TABLES, Wavy(), fit_feasibility(), best_observed=-1.0, top_k=30, block_size=block_size)
+    ranking = rank(
+        SPACE,
+        *TABLES,
+        Wavy(),
+        fit_feasibility(),
+        best_observed=-1.0,
+        top_k=30,
+        block_size=block_size,
+        workers=workers,
+    )
     assert ranking.frame["index"].tolist() == exhaustive[1][:30].tolist()
     assert ranking.frame["acquisition"].to_numpy() == pytest.approx(exhaustive[0][exhaustive[1][:30]])
     assert tuple(ranking.frame.columns) == RANKING_COLUMNS

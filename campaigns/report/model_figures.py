@@ -17,7 +17,6 @@ __all__ = [
     "beeswarm_figure",
     "curve_figure",
     "heatmap_figure",
-    "importance_figure",
     "progress_figure",
     "radar_figure",
     "waterfall_figure",
@@ -53,19 +52,6 @@ def beeswarm_figure(shapley: Shapley, formulas: Sequence[str]) -> go.Figure:
     return figure.update_layout(
         xaxis={"title": {"text": "contribution to log10 lifetime (right: slower relaxation)"}, "zeroline": True}
     )
-
-
-def importance_figure(features: Sequence[str], importances: Sequence[float]) -> go.Figure:
-    """Mean absolute Shapley value of each feature, largest on top."""
-    pairs = sorted(zip(features, importances, strict=True), key=lambda pair: pair[1])
-    bars = go.Bar(
-        x=[value for _, value in pairs],
-        y=[FEATURE_WORDS.get(name, name) for name, _ in pairs],
-        orientation="h",
-        marker={"color": BLUE},
-        hovertemplate="%{y}: %{x:.3f}<extra></extra>",
-    )
-    return dress(go.Figure(bars), xaxis={"title": {"text": "mean |Shapley value| (log10 rate)"}})
 
 
 def radar_figure(shapley: Shapley) -> go.Figure:

@@ -28,7 +28,7 @@ from campaigns.versions import package_versions
 from chemspace import CationLibrary
 from screening.acquisition import get_acquisition
 
-__all__ = ["ReportView", "calibration_of", "figures", "parity_of", "progress_of", "ranking_row", "report_view"]
+__all__ = ["ReportView", "calibration_of", "parity_of", "progress_of", "ranking_row", "report_view"]
 
 #: Rows of the ranking in the page; the files beside it hold more.
 N_ROWS = 100
@@ -93,18 +93,6 @@ def report_view(done: Round, batch: SuggestionBatch, status: Status, names: Cati
         notes=_notes(done, status),
         provenance=(("seed", str(done.surrogate.seed)), *package_versions().items()),
     )
-
-
-def figures(done: Round) -> dict[str, go.Figure]:
-    """Parity, calibration and importances of a round, for a notebook."""
-    from campaigns.report.model_figures import importance_figure
-
-    told = done.importances()
-    return {
-        "parity": parity_of(done),
-        "calibration": calibration_of(done),
-        "importances": importance_figure(list(told["feature"]), list(told["importance"])),
-    }
 
 
 def progress_of(model: dict[str, Any], deep: dict[str, Any] | None) -> go.Figure:

@@ -12,7 +12,8 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from campaigns.web.errors import NotServedError
+from campaigns.store import acting_as
+from campaigns.web.errors import NotServedError, WebError
 from chemspace import SpinscreenError
 from chemspace.progress import Progress
 
@@ -77,24 +78,36 @@ class Job:
         return self.state in (JobState.DONE, JobState.FAILED)
 
 
+class _StoppedError(WebError):
+    """A job that ends because the server does."""
+
+
 class JobBoard:
     """Jobs of all campaigns, and a thread for each lane."""
 
     def __init__(self) -> None:
         self._jobs: dict[str, Job] = {}
         self._lock = threading.Lock()
+        self._stopping = threading.Event()
+        self._threads: list[threading.Thread] = []
         self._queues: dict[Lane, queue.SimpleQueue[tuple[str, Work] | None]] = {}
 
     def start(self) -> None:
         """Begin to work off what was submitted."""
         for lane in Lane:
-            waiting = self._queue(lane)
-            threading.Thread(target=self._serve, args=(waiting,), name=f"spinscreen-{lane}", daemon=True).start()
+            thread = threading.Thread(
+                target=self._serve, args=(self._queue(lane),), name=f"spinscreen-{lane}", daemon=True
+            )
+            thread.start()
+            self._threads.append(thread)
 
-    def stop(self) -> None:
-        """Finish the running job of each lane and take up no other."""
+    def stop(self, patience_s: float = 20.0) -> None:
+        """Take up no other job, and end the running ones at their next sign of progress or after `patience_s`."""
+        self._stopping.set()
         for waiting in self._queues.values():
             waiting.put(None)
+        for thread in self._threads:
+            thread.join(patience_s)
 
     def submit(
         self, campaign: str, kind: str, by: str, work: Work, *, lane: Lane = Lane.WORK, once: bool = False
@@ -141,16 +154,19 @@ class JobBoard:
         return self._queues.setdefault(lane, queue.SimpleQueue())
 
     def _serve(self, waiting: queue.SimpleQueue[tuple[str, Work] | None]) -> None:
-        while (item := waiting.get()) is not None:
+        while (item := waiting.get()) is not None and not self._stopping.is_set():
             self._run(*item)
 
     def _run(self, job_id: str, work: Work) -> None:
         def tell(done: int, total: int, note: str) -> None:
+            if self._stopping.is_set():
+                raise _StoppedError("the server was stopped; what was finished is kept")
             self._change(job_id, done=done, total=total, note=note)
 
         self._change(job_id, state=JobState.RUNNING)
         try:
-            result = work(tell)
+            with acting_as(self._jobs[job_id].by):
+                result = work(tell)
         except SpinscreenError as problem:
             self._end(job_id, JobState.FAILED, problem=str(problem))
         except Exception:

@@ -6,8 +6,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, File, Form, Path, Response, UploadFile
 
+from campaigns.store import acting_as
 from campaigns.web.access import AnyDesk, CurrentOffice, Editor, Reader
-from campaigns.web.acting import acting
 from campaigns.web.api.answers import REFUSALS, ingest_out, job_out, measurement_out
 from campaigns.web.api.models import (
     IngestOut,
@@ -54,7 +54,7 @@ def upload_table(
 ) -> IngestOut:
     """Take in a table of measured lifetimes (columns formula, lifetime_ps and others), whole or not at all."""
     upload = Uploaded("table", file.filename or "", file.file.read())
-    with acting(known):
+    with acting_as(known.name):
         result = ingest_table(desk, office.drafts, upload, accept_extreme=accept_extreme, dry_run=dry_run)
     job = desk.learn(known.name) if learn and result.added and not dry_run else None
     return ingest_out(result, job)
@@ -106,7 +106,7 @@ def retract(
     desk: AnyDesk, known: Editor, number: Annotated[int, Path(ge=1, le=1_000_000_000)], told: RetractionIn
 ) -> MeasurementOut:
     """Take a measurement back: it stays in the record, and the next fit does not see it."""
-    with acting(known), desk.writing() as campaign:
+    with acting_as(known.name), desk.writing() as campaign:
         return measurement_out(campaign.retract(number, told.reason))
 
 
@@ -123,7 +123,7 @@ def _taken_in(desk: AnyDesk, known: Editor, draft: Draft, *, dry_run: bool, lear
         raise QueryError(draft.problem)
     if dry_run:
         return TraceOut(formula=draft.formula, fit=draft.fit.to_dict(), ingest=None)
-    with acting(known):
+    with acting_as(known.name):
         result = confirm(desk, draft)
     job = desk.learn(known.name) if learn and result.added else None
     return TraceOut(formula=draft.formula, fit=draft.fit.to_dict(), ingest=ingest_out(result, job))

@@ -7,8 +7,8 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 
 from campaigns.lifecycle import Stage
+from campaigns.store import acting_as
 from campaigns.web.access import AnyDesk, CurrentOffice, Editor, Reader
-from campaigns.web.acting import acting
 from campaigns.web.api.answers import REFUSALS, batch_out, campaign_out, job_out, ranked_out, step_out
 from campaigns.web.api.models import (
     BatchOut,
@@ -77,7 +77,7 @@ def list_outcomes(desk: AnyDesk, _: Reader) -> list[StepOut]:
 @router.post("/campaigns/{campaign}/outcomes", tags=["outcomes"], status_code=201)
 def record_outcome(desk: AnyDesk, known: Editor, told: OutcomeIn) -> StepOut:
     """Accept or decline a suggestion, or say how its synthesis stands or ended."""
-    with acting(known), desk.writing() as campaign:
+    with acting_as(known.name), desk.writing() as campaign:
         step = campaign.step(told.formula, Stage(told.stage), reason=told.reason.strip(), made=told.made.strip())
     return step_out(step)
 

@@ -7,8 +7,8 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import Response
 
+from campaigns.store import acting_as
 from campaigns.web.access import AnyDesk, Editing, Visiting
-from campaigns.web.acting import acting
 from campaigns.web.pages.render import page, redirect
 
 __all__ = ["router"]
@@ -50,7 +50,7 @@ def retract(
     reason: Annotated[str, Form(max_length=2000)] = "",
 ) -> Response:
     """Take a measurement back."""
-    with acting(visitor.identity), desk.writing() as campaign:
+    with acting_as(visitor.identity.name), desk.writing() as campaign:
         campaign.retract(number, reason)
     desk.learn(visitor.identity.name)
     return redirect(request, f"/c/{desk.slug}/log")

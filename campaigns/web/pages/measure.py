@@ -8,8 +8,8 @@ from fastapi import APIRouter, File, Form, Query, Request, UploadFile
 from fastapi.responses import Response
 
 from campaigns.lifecycle import Stage
+from campaigns.store import acting_as
 from campaigns.web.access import AnyDesk, CurrentOffice, Editing, Visiting
-from campaigns.web.acting import acting
 from campaigns.web.drafts import Draft, FitSettings, Uploaded
 from campaigns.web.errors import QueryError
 from campaigns.web.pages.render import fragment, page
@@ -121,7 +121,7 @@ def confirmed(
     name = parse_formula(formula, desk.front.names).formula if formula.strip() else known.formula
     if (name, sample.strip()) != (known.formula, known.sample):
         known = office.drafts.refit(known, known.settings, name, sample.strip())
-    with acting(visitor.identity):
+    with acting_as(visitor.identity.name):
         result = confirm(desk, known)
     job = desk.learn(visitor.identity.name) if result.added else None
     return fragment(request, visitor, "ingested.html", desk, result=result, job=job, formula=name, fit=known.fit)
@@ -141,7 +141,7 @@ def table(
     upload = Uploaded("table", file.filename or "", file.file.read())
     if not upload.content:
         raise QueryError("choose a table first: CSV with the columns formula and lifetime_ps")
-    with acting(visitor.identity):
+    with acting_as(visitor.identity.name):
         result = ingest_table(desk, office.drafts, upload, accept_extreme=accept_extreme, dry_run=check)
     job = desk.learn(visitor.identity.name) if result.added and not check else None
     return fragment(request, visitor, "ingested.html", desk, result=result, job=job, formula="", fit=None, check=check)

@@ -7,11 +7,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import Response
 
-from campaigns.lifecycle import Stage
+from campaigns.lifecycle import Stage, possible_steps
 from campaigns.report.cards import suggestion_card
+from campaigns.store import acting_as
 from campaigns.suggestion import SuggestionBatch
 from campaigns.web.access import AnyDesk, Editing, Visiting
-from campaigns.web.acting import acting
 from campaigns.web.desk import Desk
 from campaigns.web.errors import NotServedError
 from campaigns.web.inside import cost_of
@@ -20,21 +20,6 @@ from campaigns.web.pages.render import fragment, is_partial, page, redirect
 __all__ = ["router"]
 
 router = APIRouter(prefix="/c/{campaign}")
-
-#: What one can say of a synthesis, in the order it goes.
-OUTCOMES = tuple(
-    Stage(value)
-    for value in (
-        "in synthesis",
-        "formed",
-        "mixed phases",
-        "other dimensionality",
-        "not formed",
-        "decomposed",
-        "not measurable",
-        "abandoned",
-    )
-)
 
 
 @router.get("/suggestions")
@@ -55,7 +40,6 @@ def suggestions(
         rounds=len(standing.state.batches),
         is_outdated=standing.is_outdated and (batch is None or batch is standing.batch),
         needs_learning=standing.fit is None,
-        outcomes=OUTCOMES,
         jobs=[job for job in desk.board.of(desk.slug) if job.kind in ("learn", "suggest") and not job.is_over],
     )
 
@@ -82,7 +66,7 @@ def step(
     made: Annotated[str, Form(max_length=200)] = "",
 ) -> Response:
     """Accept, decline, or say how a synthesis stands or ended."""
-    with acting(visitor.identity), desk.writing() as campaign:
+    with acting_as(visitor.identity.name), desk.writing() as campaign:
         campaign.step(formula, stage, reason=reason.strip(), made=made.strip())
     if not is_partial(request):
         return redirect(request, f"/c/{desk.slug}/suggestions")
@@ -90,7 +74,7 @@ def step(
         for place, suggestion in enumerate(batch.suggestions, start=1):
             if suggestion.formula == formula:
                 card = _card(desk, suggestion, place)
-                return fragment(request, visitor, "suggestion.html", desk, s=card, outcomes=OUTCOMES)
+                return fragment(request, visitor, "suggestion.html", desk, s=card)
     return redirect(request, f"/c/{desk.slug}/compound?formula={formula}")
 
 
@@ -119,4 +103,5 @@ def _card(desk: Desk, suggestion: Any, place: int) -> dict[str, Any]:
     standing = desk.standing()
     last = next((step for step in reversed(standing.state.steps) if step.formula == suggestion.formula), None)
     made = desk.kept(("card", suggestion), lambda: suggestion_card(suggestion, desk.front.names, cost_of(desk.front)))
-    return {**made, "place": place, "stage": standing.stages.get(suggestion.formula, Stage.SUGGESTED), "step": last}
+    stage = standing.stages.get(suggestion.formula, Stage.SUGGESTED)
+    return {**made, "place": place, "stage": stage, "step": last, "possible": possible_steps(stage)}

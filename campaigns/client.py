@@ -1,0 +1,210 @@
+"""A thin client of the REST interface, for scripts and the lab's programs: `Client("http://127.0.0.1:8710")`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import httpx
+
+from campaigns.errors import CampaignError
+
+__all__ = ["Client", "RemoteError"]
+
+Json = dict[str, Any]
+
+
+class RemoteError(CampaignError):
+    """A request that the server refused.
+
+    Attributes:
+        status: of HTTP; 0 where the server was not reached.
+        problems: one line each, where the server listed several.
+    """
+
+    def __init__(self, status: int, title: str, problems: tuple[str, ...] = ()) -> None:
+        self.status, self.problems = status, problems
+        super().__init__("\n".join((title, *(f"  {problem}" for problem in problems))))
+
+
+class Client:
+    """Speaks to one server; answers are the JSON values that `docs/web.md` describes. Every method raises
+    `RemoteError` for what the server refuses."""
+
+    def __init__(self, address: str, token: str | None = None, *, timeout_s: float = 60.0) -> None:
+        """Prepare to speak to `address`, with a token where the server asks for one."""
+        headers = {} if token is None else {"authorization": f"Bearer {token}"}
+        self._http = httpx.Client(base_url=address.rstrip("/") + "/api/", headers=headers, timeout=timeout_s)
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def campaigns(self) -> list[Json]:
+        """Every campaign of the server."""
+        found: list[Json] = self._ask("GET", "campaigns")
+        return found
+
+    def campaign(self, name: str) -> Json:
+        """Where one campaign stands."""
+        return self._json("GET", f"campaigns/{name}")
+
+    def suggestions(self, name: str, round: int | None = None) -> Json:
+        """The suggestions of a round, the last by default."""
+        return self._json("GET", f"campaigns/{name}/suggestions", params=_given(round=round))
+
+    def suggest(self, name: str, batch_size: int | None = None, seed: int | None = None, *, more: bool = False) -> Json:
+        """Suggest what to make next; a job."""
+        asked = _given(batch_size=batch_size, seed=seed, more=more)
+        return self._json("POST", f"campaigns/{name}/suggestions", json=asked)
+
+    def accept(self, name: str, formula: str, reason: str = "") -> Json:
+        """Say that a suggestion will be made."""
+        return self.outcome(name, formula, "accepted", reason)
+
+    def decline(self, name: str, formula: str, reason: str) -> Json:
+        """Say that a suggestion will not be made, and why."""
+        return self.outcome(name, formula, "declined", reason)
+
+    def outcome(self, name: str, formula: str, stage: str, reason: str = "", made: str = "") -> Json:
+        """Say how a synthesis stands or ended."""
+        told = {"formula": formula, "stage": stage, "reason": reason, "made": made}
+        return self._json("POST", f"campaigns/{name}/outcomes", json=told)
+
+    def outcomes(self, name: str) -> list[Json]:
+        """Every step in the lives of compounds."""
+        found: list[Json] = self._ask("GET", f"campaigns/{name}/outcomes")
+        return found
+
+    def measurements(self, name: str) -> list[Json]:
+        """The campaign's own record."""
+        found: list[Json] = self._ask("GET", f"campaigns/{name}/measurements")
+        return found
+
+    def ingest_table(self, name: str, table: str | Path, *, dry_run: bool = False, learn: bool = True) -> Json:
+        """Take in a table of measured lifetimes."""
+        return self._json(
+            "POST",
+            f"campaigns/{name}/measurements/table",
+            files=[_file("file", table)],
+            data={"dry_run": str(dry_run).lower(), "learn": str(learn).lower()},
+        )
+
+    def ingest_trace(
+        self,
+        name: str,
+        formula: str,
+        sc: str | Path | None = None,
+        cc: str | Path | None = None,
+        trace: str | Path | None = None,
+        **settings: object,
+    ) -> Json:
+        """Fit the traces of one crystal and take the lifetime in.
+
+        Args:
+            name: the campaign.
+            formula: what was measured.
+            sc, cc: the same- and counter-circular trace; or
+            trace: one file with both.
+            **settings: further fields of the form, such as sample, irf_fwhm_ps, dry_run.
+        """
+        given = {"sc": sc, "cc": cc, "trace": trace}
+        files = [_file(role, path) for role, path in given.items() if path is not None]
+        data = {"formula": formula, **{key: _text(value) for key, value in settings.items()}}
+        return self._json("POST", f"campaigns/{name}/measurements/trace", files=files, data=data)
+
+    def retract(self, name: str, number: int, reason: str) -> Json:
+        """Take a measurement back."""
+        return self._json("POST", f"campaigns/{name}/measurements/{number}/retraction", json={"reason": reason})
+
+    def predict(self, name: str, formula: str | None = None, **compound: object) -> Json:
+        """Predict a compound: a job. Either `formula`, or smiles with n_layers, cage, b_site, halide."""
+        return self._json("POST", f"campaigns/{name}/predictions", json=_given(formula=formula, **compound))
+
+    def ranking(self, name: str, **query: object) -> Json:
+        """One page of the ranking: page, size, sort, text, n_layers and other fields of the query."""
+        return self._json("GET", f"campaigns/{name}/ranking", params=_given(**query))
+
+    def compound(self, name: str, formula: str) -> Json:
+        """What is known of one compound."""
+        return self._json("GET", f"campaigns/{name}/compound", params={"formula": formula})
+
+    def events(self, name: str, offset: int = 0, limit: int = 100) -> Json:
+        """What happened, newest first."""
+        return self._json("GET", f"campaigns/{name}/events", params={"offset": offset, "limit": limit})
+
+    def job(self, job: str) -> Json:
+        """How far a job is."""
+        return self._json("GET", f"jobs/{job}")
+
+    def wait(
+        self, job: str, *, timeout_s: float = 600.0, every_s: float = 0.5, tell: Callable[[Json], None] | None = None
+    ) -> Json:
+        """Wait for a job and return its result.
+
+        Args:
+            job: its id.
+            timeout_s: patience.
+            every_s: between questions.
+            tell: told the job as it stands after each.
+
+        Raises:
+            RemoteError: if it failed, or patience ran out.
+        """
+        until = time.monotonic() + timeout_s
+        while True:
+            now = self.job(job)
+            if tell is not None:
+                tell(now)
+            if now["state"] == "done":
+                result: Json = now["result"]
+                return result
+            if now["state"] == "failed":
+                raise RemoteError(200, f"{now['kind']} failed: {now['problem']}")
+            if time.monotonic() > until:
+                raise RemoteError(0, f"{now['kind']} is not done after {timeout_s:g} s; it goes on (job {job})")
+            time.sleep(every_s)
+
+    def _json(self, verb: str, path: str, **how: Any) -> Json:
+        found: Json = self._ask(verb, path, **how)
+        return found
+
+    def _ask(self, verb: str, path: str, **how: Any) -> Any:
+        try:
+            answer = self._http.request(verb, path, **how)
+        except httpx.HTTPError as error:
+            raise RemoteError(0, f"{self._http.base_url}: no answer ({error})") from error
+        if answer.is_success:
+            return answer.json()
+        try:
+            told = answer.json()
+            raise RemoteError(answer.status_code, told["title"], tuple(told["problems"]))
+        except (ValueError, KeyError, TypeError):
+            raise RemoteError(answer.status_code, f"the server answered {answer.status_code}") from None
+
+
+def _given(**values: object) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _file(field: str, path: str | Path) -> tuple[str, tuple[str, bytes]]:
+    path = Path(path)
+    try:
+        return field, (path.name, path.read_bytes())
+    except OSError as error:
+        raise RemoteError(0, f"{path} cannot be read ({error.strerror})") from error
+
+
+def _text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,143 @@
+"""A served campaign: the small one of the campaign tests, with its pages prepared once."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+import uvicorn
+from fastapi.testclient import TestClient
+
+from campaigns.kinetics.synthetic import delay_grid, synthetic_trace
+from campaigns.web.app import create_app
+from campaigns.web.desk import Desk
+from campaigns.web.jobs import JobBoard
+from campaigns.web.settings import Settings
+from campaigns.web.tokens import Role, TokenFile
+from tests.campaigns.conftest import Launched
+
+SLUG = "small"
+BASE = "http://127.0.0.1"
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A campaign folder whose pages are worked out, and its oracle store."""
+
+    folder: Path
+    oracle_store: Path
+
+    def settings(self, to: Path, **how: object) -> Settings:
+        """Settings of a server over a copy of the campaign in `to`."""
+        folder = to / SLUG
+        if not folder.exists():
+            shutil.copytree(self.folder, folder)
+        values = {"folders": (folder,), "oracle_store": self.oracle_store, "prepare": False, "dig": False, **how}
+        return Settings(**values)  # type: ignore[arg-type]  # a test helper
+
+
+@pytest.fixture(scope="session")
+def prepared(launched: Launched, tmp_path_factory: pytest.TempPathFactory) -> Prepared:
+    root = tmp_path_factory.mktemp("prepared")
+    shutil.copytree(launched.folder, root / SLUG)
+    made = Prepared(root / SLUG, launched.oracle_store)
+    board = JobBoard()
+    desk = Desk(SLUG, made.folder, board, made.settings(root))
+    job = desk.prepare("test")
+    board.start()
+    wait_for(lambda: board.get(job.id).is_over)
+    board.stop()
+    assert board.get(job.id).problem == ""
+    return made
+
+
+@pytest.fixture
+def client(prepared: Prepared, tmp_path: Path) -> Iterator[TestClient]:
+    """An open server on loopback."""
+    with TestClient(create_app(prepared.settings(tmp_path)), base_url=BASE) as made:
+        yield made
+
+
+@dataclass(frozen=True)
+class Guarded:
+    """A server that asks for tokens."""
+
+    client: TestClient
+    editor: str
+    viewer: str
+    tokens: TokenFile
+
+    def headers(self, role: str) -> dict[str, str]:
+        """The header of an API request."""
+        return {"authorization": f"Bearer {getattr(self, role)}"}
+
+    def log_in(self, role: str) -> str:
+        """Log the browser in, return the token that its forms carry."""
+        self.client.cookies.clear()
+        answer = self.client.post("/login", data={"token": getattr(self, role)}, follow_redirects=False)
+        assert answer.status_code == 303
+        page = self.client.get(f"/c/{SLUG}").text
+        return page.split('"X-CSRF-Token":"')[1].split('"')[0]
+
+
+@pytest.fixture
+def guarded(prepared: Prepared, tmp_path: Path) -> Iterator[Guarded]:
+    tokens = TokenFile(tmp_path / "tokens.json")
+    editor, viewer = tokens.add("Anna", Role.EDITOR), tokens.add("Wall", Role.VIEWER)
+    with TestClient(create_app(prepared.settings(tmp_path, tokens=tokens)), base_url=BASE) as made:
+        yield Guarded(made, editor, viewer, tokens)
+
+
+@dataclass(frozen=True)
+class Traces:
+    """Two trace files of one crystal, and the lifetime they were made with."""
+
+    sc: Path
+    cc: Path
+    lifetime_ps: float
+
+
+@pytest.fixture(scope="session")
+def traces(tmp_path_factory: pytest.TempPathFactory) -> Traces:
+    folder, lifetime_ps = tmp_path_factory.mktemp("traces"), 4.0
+    trace = synthetic_trace(np.random.default_rng(1), delay_grid("linear", 160, lifetime_ps), lifetime_ps, 40.0)
+    paths = []
+    for name, signal in (("SC.csv", trace.sc), ("CC.csv", trace.cc)):
+        assert signal is not None
+        path = folder / name
+        rows = "".join(f"{t:.5f},{s:.6f}\n" for t, s in zip(trace.delay_ps, signal, strict=True))
+        path.write_text("delay_ps,signal\n" + rows)
+        paths.append(path)
+    return Traces(paths[0], paths[1], lifetime_ps)
+
+
+@contextmanager
+def running(settings: Settings) -> Iterator[str]:
+    """A real server on a free port of loopback, in a thread; gives its address."""
+    config = uvicorn.Config(create_app(settings), port=0, log_level="error", timeout_graceful_shutdown=1)
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    wait_for(lambda: server.started)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join(20)
+
+
+def wait_for(ready: Callable[[], object], timeout_s: float = 120.0) -> None:
+    """Wait until something is so."""
+    pause = threading.Event()
+    for _ in range(int(timeout_s / 0.05)):
+        if ready():
+            return
+        pause.wait(0.05)
+    raise AssertionError(f"not within {timeout_s:g} s")

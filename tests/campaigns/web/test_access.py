@@ -1,0 +1,219 @@
+"""Nobody writes without the right token, and browsers are protected."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+from hypothesis import given
+from hypothesis import strategies as st
+
+from campaigns.web.app import create_app
+from campaigns.web.errors import TokenError
+from campaigns.web.sessions import COOKIE, Sessions
+from campaigns.web.settings import is_loopback
+from campaigns.web.tokens import Identity, Role, TokenFile
+from tests.campaigns.web.conftest import BASE, SLUG, Guarded, Prepared
+
+#: A well-formed body for every address of the REST interface that takes one.
+BODIES: dict[str, dict[str, Any]] = {
+    "/api/campaigns/{campaign}/suggestions": {"json": {}},
+    "/api/campaigns/{campaign}/outcomes": {"json": {"formula": "(PEA)2PbI4", "stage": "accepted"}},
+    "/api/campaigns/{campaign}/measurements/table": {
+        "files": {"file": ("t.csv", b"formula,lifetime_ps\n(PA)2PbI4,1\n")}
+    },
+    "/api/campaigns/{campaign}/measurements/trace": {
+        "data": {"formula": "(PEA)2PbI4"},
+        "files": {"trace": ("t.csv", b"delay_ps,sc,cc\n")},
+    },
+    "/api/campaigns/{campaign}/measurements/{number}/retraction": {"json": {"reason": "wrong"}},
+    "/api/campaigns/{campaign}/predictions": {"json": {"formula": "(PEA)2PbI4"}},
+}
+#: The only address that takes a body and changes nothing.
+READS = "/api/campaigns/{campaign}/predictions"
+
+
+def operations(guarded: Guarded) -> list[tuple[str, str]]:
+    told = guarded.client.get("/api/openapi.json").json()
+    return [(verb.upper(), path) for path, item in told["paths"].items() for verb in item]
+
+
+def ask(guarded: Guarded, verb: str, path: str, headers: dict[str, str]) -> int:
+    address = path.format(campaign=SLUG, number=1, job="none")
+    body = BODIES[path] if verb == "POST" else {}
+    params = {"formula": "(PEA)2PbI4"} if path.endswith("/compound") else {}
+    return guarded.client.request(verb, address, headers=headers, params=params, **body).status_code
+
+
+def test_nothing_is_answered_without_a_token(guarded: Guarded) -> None:
+    for verb, path in operations(guarded):
+        assert ask(guarded, verb, path, {}) == 401
+        assert ask(guarded, verb, path, {"authorization": "Bearer of bad news"}) == 401
+
+
+def test_a_viewer_reads_everything_and_writes_nothing(guarded: Guarded) -> None:
+    before = guarded.client.get(f"/api/campaigns/{SLUG}/events", headers=guarded.headers("viewer")).json()["total"]
+    for verb, path in operations(guarded):
+        status = ask(guarded, verb, path, guarded.headers("viewer"))
+        if verb == "POST" and path != READS:
+            assert status == 403, path
+        else:
+            assert status in (200, 202, 404), path
+    after = guarded.client.get(f"/api/campaigns/{SLUG}/events", headers=guarded.headers("viewer")).json()["total"]
+    assert after == before
+
+
+def test_an_editor_writes_under_their_own_name(guarded: Guarded) -> None:
+    formula = guarded.client.get(f"/api/campaigns/{SLUG}/suggestions", headers=guarded.headers("editor")).json()
+    told = {"formula": formula["suggestions"][0]["formula"], "stage": "accepted"}
+    answer = guarded.client.post(f"/api/campaigns/{SLUG}/outcomes", json=told, headers=guarded.headers("editor"))
+    assert answer.status_code == 201
+    assert answer.json()["actor"] == "Anna"
+
+
+def test_pages_send_browsers_without_a_session_to_the_login(guarded: Guarded) -> None:
+    answer = guarded.client.get(f"/c/{SLUG}/model", follow_redirects=False)
+    assert answer.status_code == 303
+    assert answer.headers["location"] == f"/login?next=/c/{SLUG}/model"
+    assert guarded.client.get("/login").status_code == 200
+    assert guarded.client.post("/login", data={"token": "wrong"}).status_code == 401
+
+
+@pytest.mark.parametrize("next_page", ["//evil.example", "https://evil.example", "/\\evil.example", "javascript:1"])
+def test_a_login_leads_nowhere_else(guarded: Guarded, next_page: str) -> None:
+    data = {"token": guarded.editor, "next": next_page}
+    assert guarded.client.post("/login", data=data, follow_redirects=False).headers["location"] == "/"
+
+
+def test_the_session_cookie_is_kept_from_scripts_and_other_sites(guarded: Guarded) -> None:
+    answer = guarded.client.post("/login", data={"token": guarded.editor}, follow_redirects=False)
+    cookie = answer.headers["set-cookie"].lower()
+    assert "httponly" in cookie
+    assert "samesite=strict" in cookie
+    assert guarded.editor.lower() not in cookie
+
+
+def test_a_form_needs_the_token_of_its_session(guarded: Guarded) -> None:
+    csrf = guarded.log_in("editor")
+    formula = guarded.client.get(f"/api/campaigns/{SLUG}/suggestions", headers=guarded.headers("editor")).json()
+    form = {"formula": formula["suggestions"][0]["formula"], "stage": "accepted"}
+    step = f"/c/{SLUG}/suggestions/step"
+    assert guarded.client.post(step, data=form).status_code == 403
+    assert guarded.client.post(step, data=form | {"csrf": "0" * 64}).status_code == 403
+    assert guarded.client.post(step, data=form | {"csrf": csrf}, follow_redirects=False).status_code == 303
+
+
+def test_a_viewers_forms_are_refused(guarded: Guarded) -> None:
+    csrf = guarded.log_in("viewer")
+    for path, data in (
+        (f"/c/{SLUG}/suggestions/step", {"formula": "(PEA)2PbI4", "stage": "accepted"}),
+        (f"/c/{SLUG}/suggestions/new", {}),
+        (f"/c/{SLUG}/learn", {}),
+        (f"/c/{SLUG}/log/retract", {"number": "1", "reason": "x"}),
+        (f"/c/{SLUG}/measure/upload", {}),
+        (f"/c/{SLUG}/measure/x/confirm", {}),
+    ):
+        answer = guarded.client.post(path, data=data, headers={"x-csrf-token": csrf})
+        assert answer.status_code == 403, path
+    page = guarded.client.get(f"/c/{SLUG}/suggestions").text
+    assert "Accept" not in page
+
+
+def test_a_token_taken_from_the_file_ends_its_sessions(guarded: Guarded) -> None:
+    guarded.log_in("editor")
+    guarded.tokens._rows.clear()
+    assert guarded.client.get(f"/c/{SLUG}", follow_redirects=False).status_code == 303
+
+
+def test_the_file_holds_hashes_only_and_is_private(guarded: Guarded) -> None:
+    text = guarded.tokens.path.read_text()
+    assert guarded.editor not in text
+    assert guarded.viewer not in text
+    assert guarded.tokens.path.stat().st_mode & 0o077 == 0
+    again = TokenFile(guarded.tokens.path)
+    assert again.identify(guarded.viewer) == guarded.tokens.identify(guarded.viewer)
+
+
+def test_a_name_has_one_token_and_a_file_is_a_token_file(tmp_path: Path) -> None:
+    tokens = TokenFile(tmp_path / "tokens.json")
+    tokens.add("Anna", Role.EDITOR)
+    with pytest.raises(TokenError, match="already"):
+        tokens.add("Anna", Role.VIEWER)
+    with pytest.raises(TokenError, match="no name"):
+        tokens.add("<b>", Role.VIEWER)
+    (tmp_path / "other.json").write_text("[1, 2]")
+    with pytest.raises(TokenError, match="not a token file"):
+        TokenFile(tmp_path / "other.json")
+
+
+@given(st.text(max_size=60), st.integers(0, 200))
+def test_an_altered_cookie_is_nobody(text: str, place: int) -> None:
+    sessions = Sessions("key")
+    cookie = sessions.issue(Identity("Anna", Role.EDITOR, "hash"))
+    found = sessions.read(cookie)
+    assert found is not None
+    assert found.identity == Identity("Anna", Role.EDITOR, "hash")
+    at = place % len(cookie)
+    altered = cookie[:at] + ("A" if cookie[at] != "A" else "B") + cookie[at + 1 :]
+    for wrong in (altered, text, f"{text}.{text}", None):
+        assert sessions.read(wrong) is None
+    assert Sessions("another key").read(cookie) is None
+
+
+def test_other_sites_and_other_names_are_refused(client: TestClient) -> None:
+    assert client.get(f"/c/{SLUG}", headers={"host": "evil.example"}).status_code == 421
+    for headers in ({"origin": "http://evil.example"}, {"sec-fetch-site": "cross-site"}, {"origin": "null"}):
+        answer = client.post(f"/api/campaigns/{SLUG}/suggestions", json={}, headers=headers)
+        assert answer.status_code == 403
+    assert client.get(f"/c/{SLUG}", headers={"host": "localhost:8710"}).status_code == 200
+
+
+def test_every_answer_carries_the_headers_that_protect_browsers(client: TestClient) -> None:
+    for path in ("/", f"/c/{SLUG}", "/static/app.js", f"/api/campaigns/{SLUG}", "/nowhere"):
+        headers = client.get(path).headers
+        assert "script-src 'self';" in headers["content-security-policy"]
+        assert "unsafe-inline" not in headers["content-security-policy"]
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["x-frame-options"] == "DENY"
+
+
+def test_too_large_a_request_is_refused_before_it_is_read(prepared: Prepared, tmp_path: Path) -> None:
+    settings = prepared.settings(tmp_path, max_upload_bytes=2000)
+    with TestClient(create_app(settings), base_url=BASE) as client:
+        files = {"file": ("t.csv", b"x" * 5000)}
+        address = f"/api/campaigns/{SLUG}/measurements/table"
+        assert client.post(address, files=files).status_code == 413
+
+        def stream() -> Any:
+            yield b"--b\r\n" + b'Content-Disposition: form-data; name="file"; filename="t.csv"\r\n\r\n'
+            for _ in range(10):
+                yield b"x" * 1000
+            yield b"\r\n--b--\r\n"
+
+        headers = {"content-type": "multipart/form-data; boundary=b"}
+        answer = client.post(address, content=stream(), headers=headers)
+        assert answer.status_code == 413
+        assert json.loads(answer.text)["title"].startswith("the request is larger than")
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        ("127.0.0.1", True),
+        ("localhost", True),
+        ("::1", True),
+        ("127.8.9.1", True),
+        ("0.0.0.0", False),
+        ("lab.example", False),
+    ],
+)
+def test_only_this_machines_own_addresses_are_loopback(host: str, *, expected: bool) -> None:
+    assert is_loopback(host) is expected
+
+
+def test_no_cookie_is_set_where_there_is_one(client: TestClient) -> None:
+    assert COOKIE in client.get(f"/c/{SLUG}").cookies
+    assert "set-cookie" not in client.get(f"/c/{SLUG}").headers

@@ -30,7 +30,7 @@ _CAUSES = (
     ),
     (("not a database", "malformed"), "is not a campaign file or is damaged ({cause})"),
     (
-        ("connection failed", "could not connect", "could not translate", "connection refused", "timeout expired"),
+        ("connection failed", "connection is bad", "could not translate", "Connection refused", "timeout expired"),
         "the database cannot be reached ({cause}); check the address, and the password in ~/.pgpass or PGPASSWORD",
     ),
 )
@@ -81,7 +81,8 @@ def postgres_engine(url: str) -> Engine:
 
 def without_password(url: str) -> str:
     """The address with its password left out, as it may be kept in a folder; libpq finds the password itself."""
-    return _parsed(url).set(password=None).render_as_string(hide_password=False)
+    # `set(password=None)` means "as it is".
+    return _parsed(url)._replace(password=None).render_as_string(hide_password=False)
 
 
 def shown(url: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 from pathlib import Path
 
 import pandas as pd
@@ -11,6 +10,7 @@ import pytest
 from campaigns import Campaign
 from campaigns.errors import IngestError, StoreError
 from campaigns.kinetics import fit_trace, read_traces
+from tests.campaigns.processes import all_at_once, ingest
 from tests.campaigns.small import created
 from tests.campaigns.test_ingest_trace import files
 
@@ -141,18 +141,9 @@ def test_the_same_files_for_another_compound_are_told_of(campaign: Campaign, tmp
     assert "the same files are measurement 1 of (PA)2PbI4" in " ".join(told.warnings)
 
 
-def _ingest(folder: Path, tables: list[Path], start: str) -> None:
-    campaign = Campaign.open(folder)
-    while not Path(start).exists():
-        pass
-    for table in tables:
-        campaign.ingest(table)
-
-
 def test_eight_processes_ingest_at_once_and_every_row_is_there_once(campaign: Campaign, tmp_path: Path) -> None:
     shared = "".join(f"(PA)2PbI4,{0.1 + i / 100:.2f},shared{i}\n" for i in range(5))
-    context, start = multiprocessing.get_context("spawn"), tmp_path / "start"
-    processes = []
+    jobs = []
     for worker in range(8):
         own = "".join(f"(BA)2PbI4,{0.1 + i / 100:.2f},w{worker}-{i}\n" for i in range(5))
         # Every table holds the shared rows too: other bytes, so only the rows themselves tell that they are known.
@@ -160,12 +151,7 @@ def test_eight_processes_ingest_at_once_and_every_row_is_there_once(campaign: Ca
             write(tmp_path, f"formula,lifetime_ps,sample\n{shared}{own}", f"w{worker}.csv"),
             write(tmp_path, f"formula,lifetime_ps,sample\n{shared}", "shared.csv"),
         ]
-        processes.append(context.Process(target=_ingest, args=(campaign.folder, tables, str(start))))
-    for process in processes:
-        process.start()
-    start.touch()
-    for process in processes:
-        process.join(120)
-    assert [process.exitcode for process in processes] == [0] * 8
+        jobs.append((campaign.folder, tables))
+    assert all_at_once(ingest, jobs) == [0] * 8
     samples = [row.measurement.sample for row in Campaign.open(campaign.folder).state.record]
     assert len(samples) == len(set(samples)) == 5 + 8 * 5

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
 import sqlite3
@@ -18,6 +17,7 @@ import campaigns.store.migrate
 from campaigns.errors import CampaignNotFoundError, SchemaError, StoreError
 from campaigns.store import EventKind, EventLog
 from campaigns.store.schema import HEAD_REVISION
+from tests.campaigns.processes import all_at_once, append_forever, append_many, process
 
 
 @pytest.fixture
@@ -83,44 +83,22 @@ def test_the_newest_migration_is_the_one_the_code_knows() -> None:
     assert ScriptDirectory.from_config(config).get_current_head() == HEAD_REVISION
 
 
-def _append_many(path: Path, worker: int, count: int) -> None:
-    log = EventLog.create(path)
-    for i in range(count):
-        log.append(EventKind.MEASURED, {"worker": worker, "i": i}, key=f"{worker}-{i}")
-        log.append(EventKind.MEASURED, {"shared": i}, key=f"shared-{i}")
-
-
 def test_eight_processes_append_at_once_and_every_event_is_there_once(path: Path) -> None:
-    context = multiprocessing.get_context("spawn")
-    processes = [context.Process(target=_append_many, args=(path, worker, 5)) for worker in range(8)]
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join(60)
-    assert [process.exitcode for process in processes] == [0] * 8
+    assert all_at_once(append_many, [(path.parent, worker, 5) for worker in range(8)]) == [0] * 8
     keys = [event.key for event in EventLog.open(path).events()]
     assert len(keys) == len(set(keys)) == 8 * 5 + 5
 
 
-def _append_forever(path: Path, acknowledged: Path) -> None:
-    log = EventLog.create(path)
-    with acknowledged.open("a") as file:
-        for i in range(100_000):
-            log.append(EventKind.MEASURED, {"i": i}, key=str(i))
-            file.write(f"{i}\n")
-            file.flush()
-
-
 def test_a_kill_loses_nothing_that_was_acknowledged(path: Path, tmp_path: Path) -> None:
     acknowledged = tmp_path / "acknowledged"
-    process = multiprocessing.get_context("spawn").Process(target=_append_forever, args=(path, acknowledged))
-    process.start()
+    writer = process(append_forever, path.parent, None, acknowledged)
+    writer.start()
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline and not (acknowledged.exists() and acknowledged.read_text().count("\n") > 5):
         time.sleep(0.01)
-    assert process.pid is not None
-    os.kill(process.pid, signal.SIGKILL)
-    process.join(10)
+    assert writer.pid is not None
+    os.kill(writer.pid, signal.SIGKILL)
+    writer.join(10)
     said = [line for line in acknowledged.read_text().split("\n")[:-1] if line]
     assert len(said) > 5
     kept = {event.key for event in EventLog.open(path).events()}

@@ -6,6 +6,7 @@ import os
 import shutil
 import sqlite3
 import tempfile
+import warnings
 from collections.abc import Callable, Iterator
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
@@ -79,7 +80,9 @@ def as_nobody(task: Callable[[Path], str], folder: Path) -> str:
     """What `task` answers in a process that may read `folder` and not write there (root may write everywhere)."""
     here, there = get_context("fork").Pipe()
     process = get_context("fork").Process(target=_as_nobody, args=(task, folder, there))
-    process.start()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # from Python 3.12 on a fork beside threads is warned of
+        process.start()
     process.join(60)
     assert process.exitcode == 0
     return str(here.recv())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -190,6 +191,11 @@ class CampaignView:
             }
             for event in self._log.events()
         )
+
+    def raw_files(self) -> Iterator[tuple[str, bytes]]:
+        """(first twelve digits of the SHA-256, "_" and name; content) of every file that was handed in."""
+        for digest, name in self._log.file_names().items():
+            yield f"{digest[:12]}_{name}", self._log.file(digest)
 
     def files(self) -> tuple[Path, ...]:
         """The files in the campaign's folder that are there."""

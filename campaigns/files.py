@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
 
 from campaigns.errors import StoreError
 
-__all__ = ["EXPORTS", "read_ranking", "write_ranking", "write_table", "write_whole"]
+__all__ = ["EXPORTS", "read_ranking", "write_files", "write_ranking", "write_table", "write_whole"]
 
 #: How a table is written, by the ending of its name.
 EXPORTS: dict[str, Callable[[pd.DataFrame, Path], object]] = {
@@ -50,6 +51,24 @@ def write_table(path: Path, rows: Sequence[Mapping[str, object]]) -> None:
     """
     frame = pd.DataFrame(list(rows))
     write_whole(path, lambda target: EXPORTS[path.suffix](frame, target))
+
+
+def write_files(folder: Path, files: Iterable[tuple[str, bytes]]) -> list[Path]:
+    """Write (name, content) of each file into `folder`, made if missing; the paths.
+
+    Raises:
+        StoreError: as `write_whole`.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"{folder}: cannot create the folder ({error.strerror})") from error
+    written = []
+    for name, content in files:
+        path = folder / Path(name).name
+        write_whole(path, partial(Path.write_bytes, data=content))
+        written.append(path)
+    return written
 
 
 def read_ranking(folder: Path) -> pd.DataFrame | None:

@@ -49,23 +49,42 @@ def export(
     output: Annotated[
         Path, typer.Argument(metavar="FILE", help="Ends in .csv, .jsonl or .parquet.", show_default=False)
     ],
+    raw: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Write the raw files too (tables, traces, maps, library), each under its hash and name.",
+            file_okay=False,
+            show_default=False,
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Write the campaign's own measurements as a table, retracted ones with their reason.
 
-    Example: spinscreen export demo measured.csv
+    The column sha256 names the raw files of each row.
+
+    Examples:
+
+      spinscreen export demo measured.csv
+
+      spinscreen export demo measured.csv --raw raw
     """
     from campaigns.campaign import Campaign
-    from campaigns.files import EXPORTS, write_table
+    from campaigns.files import EXPORTS, write_files, write_table
 
     if output.suffix not in EXPORTS:
         raise typer.BadParameter(f"{output.name} must end in {', '.join(EXPORTS)}", param_hint="FILE")
-    rows = [row.to_dict() for row in Campaign.open(folder).state.record]
+    campaign = Campaign.open(folder)
+    rows = [row.to_dict() for row in campaign.state.record]
     write_table(output, rows)
+    written = [] if raw is None else write_files(raw, campaign.raw_files())
     if as_json:
-        console.print_json({"file": str(output), "rows": len(rows)})
-    else:
-        out.print(f"{len(rows)} measurements in {escape(str(output))}", soft_wrap=True)
+        console.print_json({"file": str(output), "rows": len(rows), "raw": [str(path) for path in written]})
+        return
+    out.print(f"{len(rows)} measurements in {escape(str(output))}", soft_wrap=True)
+    if raw is not None:
+        out.print(f"{len(written)} raw files in {escape(str(raw))}", soft_wrap=True)
 
 
 def log(folder: Folder, as_json: AsJson = False) -> None:

@@ -145,6 +145,11 @@ class EventLog:
                 raise StoreError(f"{self._name} keeps no file with SHA-256 {digest}")
             return row.content
 
+    def file_names(self) -> dict[str, str]:
+        """Name of every kept file, as it was handed in first, by its SHA-256."""
+        with self._session() as session:
+            return {row.sha256: row.name for row in session.execute(select(FileRow.sha256, FileRow.name))}
+
     def close(self) -> None:
         """Release the database."""
         self._engine.dispose()

@@ -1,0 +1,49 @@
+"""`spinscreen export`: what was measured, and the files it came in."""
+
+from __future__ import annotations
+
+import json
+import sys
+from hashlib import sha256
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from campaigns.cli import main
+from tests.campaigns.small import created
+from tests.campaigns.test_ingest_trace import files
+
+
+def test_the_table_names_its_raw_files_and_they_come_out_as_they_were(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    campaign = created(tmp_path / "small")
+    paths, fit = files(tmp_path, 2.0)
+    campaign.ingest_trace("(PA)2PbI4", fit, paths)
+    table, raw = tmp_path / "measured.csv", tmp_path / "raw"
+    monkeypatch.setattr(
+        sys, "argv", ["spinscreen", "export", str(campaign.folder), str(table), "--raw", str(raw), "--json"]
+    )
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code in (None, 0)
+    assert len(json.loads(capsys.readouterr().out)["raw"]) == 3  # SC, CC and the library
+    digests = pd.read_csv(table)["sha256"][0].split()
+    for digest, path in zip(digests, paths, strict=True):
+        written = raw / f"{digest[:12]}_{path.name}"
+        assert written.read_bytes() == path.read_bytes()
+        assert sha256(written.read_bytes()).hexdigest() == digest
+    assert not [path for path in raw.iterdir() if path.name.startswith(".")]
+
+
+def test_an_exported_table_can_be_ingested_elsewhere(tmp_path: Path) -> None:
+    from campaigns.files import write_table
+
+    here, there = created(tmp_path / "here"), created(tmp_path / "there")
+    results = tmp_path / "results.csv"
+    results.write_text("formula,lifetime_ps,lifetime_stderr_ps,sample\n(PA)2PbI4,0.4,0.02,a\n(BA)2PbI4,<0.05,,b\n")
+    here.ingest(results)
+    write_table(tmp_path / "out.csv", [row.to_dict() for row in here.state.record])
+    there.ingest(tmp_path / "out.csv")
+    assert there.state.measurements == here.state.measurements

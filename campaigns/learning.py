@@ -17,16 +17,13 @@ from chemspace import CationLibrary
 from oracle import CationRecord
 from screening.dataset import SpinDataset
 from screening.features import to_features
-from screening.policy import EXCLUDING_FLAGS, excluding_flags
+from screening.policy import EXCLUDING_FLAGS, UPPER_BOUND, excluding_flags
 
 if TYPE_CHECKING:
     from screening.surrogates import Surrogate
     from screening.validation import Validation
 
 __all__ = ["MIN_ROWS", "TrainingSet", "fit", "measured_dataset", "training_set", "validate"]
-
-#: Flag of a row that only says how short a lifetime is.
-UPPER_BOUND = "upper_bound"
 
 #: Below this nothing can be validated: every fold must keep a handful of rows.
 MIN_ROWS = 8
@@ -75,7 +72,7 @@ def training_set(dataset: SpinDataset, records: Mapping[str, CationRecord], conf
         config: says whether flagged rows train.
 
     Raises:
-        CampaignError: if fewer than `MIN_ROWS` rows are left.
+        CampaignError: if fewer than `MIN_ROWS` rows are left that are measurements, not bounds.
     """
     from oracle.descriptors import compound_descriptors
 
@@ -88,8 +85,9 @@ def training_set(dataset: SpinDataset, records: Mapping[str, CationRecord], conf
         for flags, row in zip(dataset.table["flags"], np.isfinite(x), strict=True)
     ]
     keep = np.array([reason is None for reason in reasons])
-    if keep.sum() < MIN_ROWS:
-        raise CampaignError(f"only {keep.sum()} measured rows can train a model; at least {MIN_ROWS} are needed")
+    numbers = int((keep & ~dataset.censored).sum())
+    if numbers < MIN_ROWS:
+        raise CampaignError(f"only {numbers} measured rows can train a model; at least {MIN_ROWS} are needed")
     names = zip(dataset.table["material_id"], dataset.table["formula"], reasons, strict=True)
     left_out = tuple(f"{name} {formula}: {reason}".strip() for name, formula, reason in names if reason is not None)
     return TrainingSet(dataset.subset(keep), x[keep], left_out)
@@ -100,7 +98,15 @@ def validate(training: TrainingSet, config: CampaignConfig) -> Validation:
     from screening.validation import cross_validate
 
     data = training.dataset
-    return cross_validate(training.x, data.log10_rate, data.noise, data.groups, seed=config.seed, name=config.surrogate)
+    return cross_validate(
+        training.x,
+        data.log10_rate,
+        data.noise,
+        data.groups,
+        seed=config.seed,
+        name=config.surrogate,
+        censored=data.censored,
+    )
 
 
 def fit(training: TrainingSet, config: CampaignConfig, validation: Validation) -> Surrogate:
@@ -116,13 +122,12 @@ def fit(training: TrainingSet, config: CampaignConfig, validation: Validation) -
         seed=config.seed,
         name=config.surrogate,
         validation=validation,
+        censored=data.censored,
     )
 
 
 def _why_not(flags: str, described: bool, include_flagged: bool) -> str | None:
     """Why a row does not train, None if it does."""
-    if UPPER_BOUND in flags.split(";"):
-        return "an upper bound, not a lifetime: it is recorded, the surrogates take numbers only"
     excluding = excluding_flags(flags)
     if excluding and not include_flagged:
         return "; ".join(EXCLUDING_FLAGS[flag] for flag in excluding)

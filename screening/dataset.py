@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from screening.errors import DatasetError
 from screening.features import DESCRIPTOR_ORDER
 from screening.measurements import MEASUREMENT_COLUMNS, checked_measurements
-from screening.policy import DOUBTFUL_LOG10_SD, excluding_flags
+from screening.policy import DOUBTFUL_LOG10_SD, UPPER_BOUND, excluding_flags
 
 if TYPE_CHECKING:
     from chemspace import CationLibrary, Compound
@@ -94,6 +94,11 @@ class SpinDataset:
         return self.table["log10_rate_stderr"].to_numpy(dtype=np.float64)
 
     @property
+    def censored(self) -> NDArray[np.bool_]:
+        """Rows whose lifetime is only an upper bound, so that `log10_rate` is a lower one, shape (k,)."""
+        return _is_bound(self.table)
+
+    @property
     def groups(self) -> tuple[str, ...]:
         """Spacer of each row (InChIKey), or "3D"."""
         return tuple(self.table["group"])
@@ -120,7 +125,8 @@ class SpinDataset:
         """The data set with further measurements.
 
         Args:
-            rows: needs `formula` and `lifetime_ps`, may have the columns of `MEASUREMENT_COLUMNS`.
+            rows: needs `formula` and `lifetime_ps`, may have the columns of `MEASUREMENT_COLUMNS`; the flag
+                `upper_bound` says that a lifetime is only that.
             library: where the formulas' abbreviations are looked up, by default the built-in one.
             convert: turn other definitions of a lifetime into tau instead of refusing them.
             confirm_range: accept lifetimes of an implausible size.
@@ -177,12 +183,16 @@ def _replicate_sd(table: pd.DataFrame) -> float:
     Raises:
         DatasetError: if no material is measured twice, so that no error is known at all.
     """
-    sound = table[[not excluding_flags(flags) for flags in table["flags"]]]
+    sound = table[[not excluding_flags(flags) for flags in table["flags"]] & ~_is_bound(table)]
     within = sound.groupby("formula")["log10_rate"]
     squares, freedom = within.var(ddof=1) * (within.count() - 1), within.count() - 1
     if int(freedom.sum()) == 0:
         raise DatasetError("no standard errors and no replicates: give lifetime_stderr_ps or keep the published rows")
     return float(np.sqrt(squares.sum() / freedom.sum()))
+
+
+def _is_bound(table: pd.DataFrame) -> NDArray[np.bool_]:
+    return np.array([UPPER_BOUND in str(flags).split(";") for flags in table["flags"]], dtype=bool)
 
 
 def _published_parts(smiles: str, spacer: str, cage: str, b_site: str, halide: str, n_layers: str) -> object:

@@ -30,14 +30,21 @@ class Shapley:
         feature_names: d names.
         values: contribution of each feature to each row, shape (m, d), log10 units; with `base` they add up to the
             prediction.
-        base: mean prediction over the background, log10 units.
+        base: mean prediction over the background, log10 units; of rows explained by different models, the mean of
+            their bases.
         x: the explained rows, shape (m, d).
+        row_bases: base of each row where they differ, shape (m,).
     """
 
     feature_names: tuple[str, ...]
     values: NDArray[np.float64]
     base: float
     x: NDArray[np.float64]
+    row_bases: NDArray[np.float64] | None = None
+
+    def base_of(self, row: int) -> float:
+        """What the contributions of one row are added to, log10 units."""
+        return self.base if self.row_bases is None else float(self.row_bases[row])
 
     @property
     def contributions(self) -> NDArray[np.float64]:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from screening.explain import shapley
-from screening.surrogates import DEFAULT_SURROGATE, Surrogate, fit_surrogate
+from screening.explain import Shapley, shapley
+from screening.surrogates import DEFAULT_SURROGATE, Surrogate
 from screening.surrogates.problem import make_problem
+from screening.surrogates.registry import get_recipe
 
-__all__ = ["PAPER_SIGNS", "SignCheck", "out_of_fold_signs", "partial_dependence", "pearson"]
+__all__ = ["PAPER_SIGNS", "SignCheck", "out_of_fold_shapley", "out_of_fold_signs", "partial_dependence", "pearson"]
 
 #: How the reference paper (doi 10.1039/d5sc07406a) reads its Shapley values: +1 where more of the descriptor goes with
 #: a faster relaxation.
@@ -26,6 +27,8 @@ PAPER_SIGNS = {
 }
 #: Folds of whole groups; each explains only its held-out rows.
 FOLDS = 5
+#: Training rows that a held-out row is compared with, about.
+N_BACKGROUND = 8
 #: Share of folds that must agree, and least correlation, for a direction to count as supported.
 AGREEMENT, LEAST_CORRELATION = 0.8, 0.3
 
@@ -69,19 +72,53 @@ def out_of_fold_signs(
         feature_names: d names; those of `PAPER_SIGNS` are checked.
         seed: of the folds and fits. name: of the surrogate.
     """
-    problem = make_problem(x, y, noise, groups)
-    codes = np.random.default_rng(seed).permutation(np.unique(problem.groups))
     told: dict[str, list[float]] = {feature: [] for feature in feature_names if feature in PAPER_SIGNS}
-    for part in np.array_split(codes, min(FOLDS, codes.size)):
-        out = np.isin(problem.groups, part)
-        kept = [str(g) for g in problem.groups[~out]]
-        error = np.sqrt(problem.noise_variance[~out])
-        surrogate = fit_surrogate(problem.x[~out], problem.y[~out], error, kept, seed, name)
-        values = shapley(surrogate, problem.x[out], feature_names, problem.x[~out][:: max(1, int((~out).sum()) // 8)])
+    for _, values in _by_fold(x, y, noise, groups, feature_names, seed, name):
         table = values.importances().set_index("feature")["direction"]
         for feature, directions in told.items():
             directions.append(float(table[feature]))
     return tuple(SignCheck(f, PAPER_SIGNS[f], tuple(d), _verdict(PAPER_SIGNS[f], d)) for f, d in told.items())
+
+
+def out_of_fold_shapley(
+    x: ArrayLike,
+    y: ArrayLike,
+    noise: ArrayLike | None,
+    groups: Sequence[object],
+    feature_names: Sequence[str],
+    seed: int = 42,
+    name: str = DEFAULT_SURROGATE,
+) -> Shapley:
+    """Shapley values of every row by a model that saw neither the row nor its spacer; arguments as
+    `out_of_fold_signs`. Each row's base is that of its own model."""
+    features = np.asarray(x, dtype=np.float64)
+    values, bases = np.empty_like(features), np.empty(len(features))
+    for rows, told in _by_fold(x, y, noise, groups, feature_names, seed, name):
+        values[rows], bases[rows] = told.contributions, told.base
+    return Shapley(tuple(feature_names), values, float(bases.mean()), features, bases)
+
+
+def _by_fold(
+    x: ArrayLike,
+    y: ArrayLike,
+    noise: ArrayLike | None,
+    groups: Sequence[object],
+    feature_names: Sequence[str],
+    seed: int,
+    name: str,
+) -> Iterator[tuple[NDArray[np.int64], Shapley]]:
+    """Held-out rows of each fold and their Shapley values; all folds are fitted together."""
+    problem, recipe = make_problem(x, y, noise, groups), get_recipe(name)
+    codes = np.random.default_rng(seed).permutation(np.unique(problem.groups))
+    parts = np.array_split(codes, min(FOLDS, codes.size))
+    masks = np.array([~np.isin(problem.groups, part) for part in parts])
+    fits = recipe.fit(problem, masks, seed)
+    k, d = problem.x.shape
+    for fold, mask in enumerate(masks):
+        model = fits.model(fold, 0.0, 1.0).eval()
+        surrogate = Surrogate(name, model, 1.0, int(mask.sum()), d, seed, {})
+        background = problem.x[mask][:: max(1, int(mask.sum()) // N_BACKGROUND)]
+        yield np.arange(k)[~mask], shapley(surrogate, problem.x[~mask], feature_names, background)
 
 
 def partial_dependence(

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
-__all__ = ["DOUBTFUL_LOG10_SD", "EXCLUDING_FLAGS", "FLAGS", "excluding_flags"]
+__all__ = ["DOUBTFUL_LOG10_SD", "EXCLUDING_FLAGS", "FLAGS", "UPPER_BOUND", "excluding_flags"]
+
+#: Flag of a row whose lifetime is only an upper bound: the response did not resolve it. Its rate is a lower bound, and
+#: that is what the surrogates learn from it.
+UPPER_BOUND = "upper_bound"
 
 #: Flags that keep a row out of training unless flagged rows are asked for, with the reason. None of them was set by
 #: looking at what a model predicts for the row.
@@ -37,6 +41,7 @@ FLAGS = MappingProxyType(
         "orbitals_of_3ampy": "filed HOMO and LUMO are those of the pyridinium 3AMPY, not of the piperidinium 3AMP",
         "other_metal": "tin instead of lead",
         "replicate": "the same material is filed more than once",
+        UPPER_BOUND: "the lifetime is an upper bound: the trace only says that the decay is faster",
         "text_confirms_lifetime": "the text of the paper or an abstract gives the same lifetime",
     }
 )

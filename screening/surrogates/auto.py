@@ -93,11 +93,11 @@ def _inner_nlpd(recipe: Recipe, problem: Problem, mask: NDArray[np.bool_], seed:
     for part in np.array_split(codes, min(INNER_FOLDS, codes.size)):
         out = np.isin(groups, part)
         inner = mask & ~out
-        usable = inner.sum(1) >= 2
+        usable = (inner & ~problem.censored).sum(1) >= 2
         mean, variance = recipe.fit(problem, inner[usable], seed).predict(problem.x)
         variance = variance + problem.noise_variance
         density = 0.5 * ((problem.y - mean) ** 2 / variance + np.log(2.0 * np.pi * variance))
-        rows = mask[usable] & out
+        rows = mask[usable] & out & ~problem.censored
         total[usable] += (density * rows).sum(1)
         count[usable] += rows.sum(1)
     nlpd: NDArray[np.float64] = np.where(count > 0, total / np.maximum(count, 1.0), np.inf)

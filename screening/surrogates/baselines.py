@@ -69,7 +69,7 @@ class SklearnRecipe:
         """Fit every fold; mask is (f, k)."""
         noise = float(np.mean(problem.noise_variance))
         estimators, variances = [], []
-        for rows in mask:
+        for rows in mask & ~problem.censored:  # scikit-learn's estimators take numbers, not bounds
             x, y, groups = problem.x[rows], problem.y[rows], problem.groups[rows]
             estimators.append(self._fit(x, y, seed))
             out_of_bag = getattr(estimators[-1], "oob_prediction_", None)

@@ -15,7 +15,9 @@ __all__ = ["Component", "EnsembleComponent", "ProcessComponent"]
 
 
 class Component(Protocol):
-    """A candidate with mean and covariance functions; z is standardised, (..., q, d)."""
+    """A candidate with mean and covariance functions; z is (..., q, d), standardised unless `takes_raw`."""
+
+    takes_raw: bool
 
     def joint(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """Mean (..., q) and latent covariance (..., q, q)."""
@@ -33,6 +35,7 @@ class Component(Protocol):
 class ProcessComponent(nn.Module):
     """The Gaussian process of one fold."""
 
+    takes_raw = False
     theta: Tensor
     x: Tensor
     inverse: Tensor
@@ -69,6 +72,7 @@ class ProcessComponent(nn.Module):
 class EnsembleComponent(nn.Module):
     """The network ensemble of one fold: its members are equally likely functions."""
 
+    takes_raw = False
     error_variance: Tensor
 
     def __init__(self, fitted: Ensembles, fold: int) -> None:

@@ -21,6 +21,7 @@ from screening.surrogates.kernels import (
     log_prior,
     nugget_variance,
 )
+from screening.surrogates.sites import Sites, bound_sites
 from screening.surrogates.standardise import Scaling
 
 __all__ = ["GaussianProcesses", "fit_gaussian_processes"]
@@ -43,7 +44,8 @@ class GaussianProcesses:
         x: standardised training features, shape (f, k, d).
         inverse: inverse of the masked training covariance, shape (f, k, k).
         alpha: inverse times masked targets, shape (f, k).
-        targets: masked standardised targets, shape (f, k).
+        targets: masked standardised targets, shape (f, k); of bounds, those of their sites.
+        variance: of each target around the latent one, standardised, shape (f, k); of bounds, that of their sites.
         mask: which rows train, shape (f, k).
     """
 
@@ -53,6 +55,7 @@ class GaussianProcesses:
     inverse: Tensor
     alpha: Tensor
     targets: Tensor
+    variance: Tensor
     mask: Tensor
 
     def predict(self, z: Tensor) -> tuple[Tensor, Tensor]:
@@ -72,6 +75,16 @@ class GaussianProcesses:
     def nugget(self) -> Tensor:
         """Variance of what the features do not explain, shape (f,)."""
         return nugget_variance(self.theta)
+
+    def sites(self, noise_variance: Tensor, censored: Tensor) -> Sites:
+        """What the rows ask of other learners: bounds as this process has come to see them.
+
+        Args:
+            noise_variance: of each target, standardised, shape (f, k). censored: which are bounds, shape (k,).
+        """
+        plain = self.nugget()[:, None] + noise_variance + JITTER
+        weights = torch.where(censored, (plain / self.variance).clamp_max(1.0), 1.0)
+        return Sites(self.targets, weights, ~censored)
 
     def leave_groups_out(self, groups: Tensor) -> tuple[Tensor, Tensor]:
         """Predictions of training rows by the process without their group, hyperparameters kept.
@@ -105,6 +118,7 @@ def fit_gaussian_processes(
     noise_variance: Tensor,
     mask: Tensor,
     standardised: Tensor | None = None,
+    censored: Tensor | None = None,
 ) -> GaussianProcesses:
     """Fit one process a fold.
 
@@ -115,15 +129,22 @@ def fit_gaussian_processes(
         noise_variance: variance of each target's error in raw units, shape (k,).
         mask: which rows train, shape (f, k).
         standardised: standardised targets of each fold in place of y, shape (f, k).
+        censored: rows whose target is only a lower bound, shape (k,). Hyperparameters come from the other rows.
     """
-    weight = mask.to(x)
-    z, targets = scaling.x(x), (scaling.y(y) if standardised is None else standardised) * weight
+    bounds = torch.zeros_like(mask[0]) if censored is None else censored
+    weight, measured = mask.to(x), (mask & ~bounds).to(x)
+    z, targets = scaling.x(x), scaling.y(y) if standardised is None else standardised
     noise = noise_variance / scaling.y_sd**2
     keep = _search_rows(x.shape[0])
-    theta = _search(spec, z[:, keep], targets[:, keep], noise[:, keep], weight[:, keep])
-    inverse = torch.cholesky_inverse(torch.linalg.cholesky(_masked(spec, theta, z, noise, weight)))
+    theta = _search(spec, z[:, keep], (targets * measured)[:, keep], noise[:, keep], measured[:, keep])
+    variance = nugget_variance(theta)[:, None] + noise + JITTER
+    prior = covariance(spec, theta, z, z)
+    if bool(bounds.any()):
+        targets, variance = bound_sites(prior, targets, variance, mask, bounds)
+    targets = targets * weight
+    inverse = torch.cholesky_inverse(torch.linalg.cholesky(_masked(prior, variance, weight)))
     alpha = (inverse @ targets[..., None])[..., 0]
-    return GaussianProcesses(spec, theta, z, inverse, alpha, targets, mask)
+    return GaussianProcesses(spec, theta, z, inverse, alpha, targets, variance, mask)
 
 
 def _search_rows(k: int) -> Tensor:
@@ -131,10 +152,10 @@ def _search_rows(k: int) -> Tensor:
     return torch.linspace(0, k - 1, min(k, MAX_SEARCH_ROWS)).round().long()
 
 
-def _masked(spec: KernelSpec, theta: Tensor, z: Tensor, noise: Tensor, weight: Tensor) -> Tensor:
-    prior = covariance(spec, theta, z, z) * weight[:, :, None] * weight[:, None, :]
-    own = (nugget_variance(theta)[:, None] + noise + JITTER) * weight + (1.0 - weight)
-    return prior + torch.diag_embed(own)
+def _masked(prior: Tensor, variance: Tensor, weight: Tensor) -> Tensor:
+    """Training covariance of every fold; rows that do not train are independent with variance one."""
+    own = variance * weight + (1.0 - weight)
+    return prior * weight[:, :, None] * weight[:, None, :] + torch.diag_embed(own)
 
 
 def _search(spec: KernelSpec, z: Tensor, targets: Tensor, noise: Tensor, weight: Tensor) -> Tensor:
@@ -144,7 +165,7 @@ def _search(spec: KernelSpec, z: Tensor, targets: Tensor, noise: Tensor, weight:
     optimiser = torch.optim.Adam([theta], lr=STEP_SIZE, betas=(0.8, 0.95))
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, STEPS, eta_min=0.01 * STEP_SIZE)
     for _ in range(STEPS):
-        k = _masked(spec, theta, z, noise, weight)
+        k = _masked(covariance(spec, theta, z, z), nugget_variance(theta)[:, None] + noise + JITTER, weight)
         with torch.no_grad():
             inverse = torch.cholesky_inverse(torch.linalg.cholesky(k))
             alpha = inverse @ targets[..., None]

@@ -16,14 +16,19 @@ from screening.surrogates.gaussian_process import GaussianProcesses, fit_gaussia
 from screening.surrogates.kernels import LENGTH, KernelSpec
 from screening.surrogates.model import MixtureModel
 from screening.surrogates.problem import Problem
+from screening.surrogates.sites import Sites, plain_sites
 from screening.surrogates.stacking import gaussian_log_density, stacking_weights
-from screening.surrogates.standardise import Scaling, fit_scaling
+from screening.surrogates.standardise import Scaling, drop_correlated, fit_scaling
+from screening.surrogates.tables import TreesComponent
 from screening.surrogates.threads import one_thread
+from screening.surrogates.trees import Trees, TreesConfig, fit_trees
 
 __all__ = ["MixtureFits", "MixtureRecipe"]
 
 #: Stands in for the log density of a row that a candidate cannot predict out of group.
 UNKNOWN_LOG_DENSITY = -3.0
+#: The process through which learners without one of their own see bounds.
+WITNESS = KernelSpec("witness")
 #: Of more rows than this the Gaussian processes learn from an evenly spaced part; the networks learn from all.
 MAX_PROCESS_ROWS = 1000
 
@@ -33,22 +38,26 @@ class MixtureFits:
     """Fitted candidates and their weights, every fold.
 
     Attributes:
-        processes: Gaussian processes. ensembles: the ensemble, or None.
-        weights: of the candidates (processes first), shape (c, f).
+        processes: Gaussian processes. ensembles: the network ensemble, or None. trees: the boosted trees, or None.
+        weights: of the candidates (processes, networks, trees), shape (c, f).
         scaling: of every fold.
     """
 
     processes: tuple[GaussianProcesses, ...]
     ensembles: Ensembles | None
+    trees: Trees | None
     weights: Tensor
     scaling: Scaling
 
     def predict(self, x: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Mean and variance of a new compound's log10 rate by every fold, each (f, m); x is (m, d)."""
-        z = self.scaling.x(torch.from_numpy(x))
+        raw = torch.from_numpy(x)
+        z = self.scaling.x(raw)
         parts = [(*p.predict(z), p.nugget()) for p in self.processes]
         if self.ensembles is not None:
             parts.append((*self.ensembles.predict(z), self.ensembles.error_variance))
+        if self.trees is not None:
+            parts.append((*self.trees.predict(raw), self.trees.error_variance))
         means = torch.stack([m for m, _, _ in parts])
         variances = torch.stack([v + u[:, None] for _, v, u in parts])
         w = self.weights[..., None]
@@ -62,6 +71,8 @@ class MixtureFits:
         parts: list[Component] = [ProcessComponent(p, fold) for p in self.processes]
         if self.ensembles is not None:
             parts.append(EnsembleComponent(self.ensembles, fold))
+        if self.trees is not None:
+            parts.append(TreesComponent(self.trees, fold))
         return MixtureModel(parts, self.weights[:, fold], self.scaling.fold(fold), noise_variance, calibration)
 
     def describe(self, fold: int) -> dict[str, Any]:
@@ -77,10 +88,17 @@ class MixtureFits:
             }
         if self.ensembles is not None:
             told["ensemble"] = {
-                "weight": round(float(self.weights[-1, fold]), 4),
+                "weight": round(float(self.weights[len(self.processes), fold]), 4),
                 "members": int(self.ensembles.weights[0][0].shape[1]),
                 "steps": int(self.ensembles.steps[fold]),
                 "error_variance": round(float(self.ensembles.error_variance[fold]), 5),
+            }
+        if self.trees is not None:
+            told["trees"] = {
+                "weight": round(float(self.weights[-1, fold]), 4),
+                "members": int(self.trees.splits.shape[2]),
+                "rounds": len(self.trees.splits),
+                "error_variance": round(float(self.trees.error_variance[fold]), 5),
             }
         return told
 
@@ -93,13 +111,18 @@ class MixtureRecipe:
         name: the name in tables, commands and provenance.
         kernels: one Gaussian process each.
         ensemble: the network ensemble, or None for none.
+        trees: the boosted trees, or None for none.
         device: where the networks train.
+        most_correlated: features that repeat an earlier one with a larger |r| are dropped inside each fold; None keeps
+            all (the trees see all in any case).
     """
 
     name: str
     kernels: tuple[KernelSpec, ...] = ()
     ensemble: EnsembleConfig | None = field(default_factory=EnsembleConfig)
+    trees: TreesConfig | None = None
     device: str = "cpu"
+    most_correlated: float | None = None
 
     def fit(self, problem: Problem, mask: NDArray[np.bool_], seed: int) -> MixtureFits:
         """Fit every candidate in every fold and weigh them there; mask is (f, k)."""
@@ -109,31 +132,54 @@ class MixtureRecipe:
     def _fit(self, problem: Problem, mask: NDArray[np.bool_], seed: int) -> MixtureFits:
         x, y, noise = (torch.from_numpy(a) for a in (problem.x, problem.y, problem.noise_variance))
         groups, rows = torch.from_numpy(problem.groups), torch.from_numpy(mask)
-        scaling = fit_scaling(x, y, rows)
+        censored = torch.from_numpy(problem.censored)
+        scaling = fit_scaling(x, y, rows & ~censored)
+        if self.most_correlated is not None:
+            scaling = drop_correlated(scaling, x, rows & ~censored, self.most_correlated)
         spread = torch.linspace(0, len(y) - 1, min(len(y), MAX_PROCESS_ROWS)).round().long()
         part = (x[spread], y[spread], noise[spread], rows[:, spread])
-        processes = tuple(fit_gaussian_processes(spec, scaling, *part) for spec in self.kernels)
-        ensembles = None
-        if self.ensemble is not None:
-            ensembles = fit_ensembles(self.ensemble, scaling, x, y, groups, rows, seed, self.device)
-        density = _out_of_group_density(
-            processes, ensembles, scaling.y(y)[:, spread], noise[spread] / scaling.y_sd**2, groups[spread], spread
+        processes = tuple(
+            fit_gaussian_processes(spec, scaling, *part, censored=censored[spread]) for spec in self.kernels
         )
-        return MixtureFits(processes, ensembles, stacking_weights(density, rows[:, spread]), scaling)
+        sites = plain_sites(scaling, y)
+        if problem.censored.any():
+            witness = processes or (fit_gaussian_processes(WITNESS, scaling, *part, censored=censored[spread]),)
+            sites = _with_bounds(sites, witness[0], noise[spread] / scaling.y_sd**2, censored, spread)
+        ensembles, trees = None, None
+        if self.ensemble is not None:
+            ensembles = fit_ensembles(self.ensemble, scaling, x, y, groups, rows, seed, self.device, sites)
+        if self.trees is not None:
+            trees = fit_trees(self.trees, scaling, x, groups, rows, sites, seed)
+        density = _out_of_group_density(
+            processes, (ensembles, trees), scaling.y(y)[:, spread], noise[spread] / scaling.y_sd**2, groups, spread
+        )
+        families = [0] * len(processes) + list(range(1, 1 + len(density) - len(processes)))
+        weights = stacking_weights(density, (rows & ~censored)[:, spread], families)
+        return MixtureFits(processes, ensembles, trees, weights, scaling)
+
+
+def _with_bounds(plain: Sites, process: GaussianProcesses, noise: Tensor, censored: Tensor, spread: Tensor) -> Sites:
+    """Sites with bounds as the process sees them; bounds among the rows it did not learn from weigh nothing."""
+    seen = process.sites(noise, censored[spread])
+    targets, weights = plain.targets.clone(), torch.where(censored, 0.0, plain.weights)
+    targets[:, spread] = torch.where(censored[spread], seen.targets, targets[:, spread])
+    weights[:, spread] = seen.weights
+    return Sites(targets, weights, ~censored)
 
 
 def _out_of_group_density(
     processes: tuple[GaussianProcesses, ...],
-    ensembles: Ensembles | None,
+    committees: tuple[Ensembles | Trees | None, ...],
     target: Tensor,
     noise: Tensor,
     groups: Tensor,
     spread: Tensor,
 ) -> Tensor:
     """Log density of each row of `spread` under each candidate that has not seen its group, shape (c, f, k)."""
-    told = [gaussian_log_density(target, *p.leave_groups_out(groups)) for p in processes]
-    if ensembles is not None:
-        variance = ensembles.spread[:, spread] + ensembles.error_variance[:, None] + noise
-        own = gaussian_log_density(target, ensembles.out_of_group[:, spread], variance)
-        told.append(own.nan_to_num(UNKNOWN_LOG_DENSITY))
+    told = [gaussian_log_density(target, *p.leave_groups_out(groups[spread])) for p in processes]
+    for committee in committees:
+        if committee is not None:
+            variance = committee.spread[:, spread] + committee.error_variance[:, None] + noise
+            own = gaussian_log_density(target, committee.out_of_group[:, spread], variance)
+            told.append(own.nan_to_num(UNKNOWN_LOG_DENSITY))
     return torch.stack(told)

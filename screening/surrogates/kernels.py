@@ -40,12 +40,15 @@ class KernelSpec:
         ard: one length scale a feature instead of one for all.
         rough: Matern 1/2 instead of 5/2, for targets that jump between similar compounds.
         additive: the Matern part is a mean over single features instead of one over all features together.
+        forest: Laplace kernel of the L1 distance instead of a Matern, the limit of a Mondrian forest (Balog et al.,
+            UAI 2016, arXiv 1606.05241).
     """
 
     name: str
     ard: bool = False
     rough: bool = False
     additive: bool = False
+    forest: bool = False
 
     def n_lengths(self, d: int) -> int:
         """How many length scales d features have."""
@@ -105,6 +108,8 @@ def _length_mean(spec: KernelSpec, d: int) -> float:
 
 def _stationary(spec: KernelSpec, lengths: Tensor, a: Tensor, b: Tensor) -> Tensor:
     scale = lengths[..., None, :]
+    if spec.forest:
+        return torch.exp(-_city_distance(a / scale, b / scale))
     if spec.additive:
         apart = (a / scale)[..., :, None, :] - (b / scale)[..., None, :, :]
         return _matern(spec, apart**2).mean(-1)
@@ -113,6 +118,12 @@ def _stationary(spec: KernelSpec, lengths: Tensor, a: Tensor, b: Tensor) -> Tens
 
 def _squared_distance(a: Tensor, b: Tensor) -> Tensor:
     return (a**2).sum(-1)[..., :, None] + (b**2).sum(-1)[..., None, :] - 2.0 * a @ b.mT
+
+
+def _city_distance(a: Tensor, b: Tensor) -> Tensor:
+    """Mean absolute difference over features times sqrt d: of the size of the Euclidean distance."""
+    apart = (a[..., :, None, :] - b[..., None, :, :]).abs().sum(-1)
+    return apart / math.sqrt(a.shape[-1])
 
 
 def _matern(spec: KernelSpec, squared: Tensor) -> Tensor:

@@ -99,7 +99,7 @@ class MixtureModel(Model):
         z = ((x - self.x_mean) / self.x_sd).nan_to_num(0.0)
         first, second = torch.zeros_like(z[..., 0]), torch.zeros_like(z[..., 0])
         for weight, component in zip(self.weights, self._candidates(), strict=True):
-            mean, variance = component.marginal(z)
+            mean, variance = component.marginal(x if component.takes_raw else z)
             first = first + weight * mean
             second = second + weight * (variance + mean**2)
         spread = (second - first**2).clamp_min(JITTER)
@@ -196,7 +196,7 @@ class MixtureModel(Model):
 
     def _prior_moments(self, x: Tensor) -> tuple[Tensor, Tensor]:
         z = ((x - self.x_mean) / self.x_sd).nan_to_num(0.0)
-        parts = [component.joint(z) for component in self._candidates()]
+        parts = [component.joint(x if component.takes_raw else z) for component in self._candidates()]
         mean = sum((w * m for w, (m, _) in zip(self.weights, parts, strict=True)), torch.zeros_like(z[..., 0]))
         cov = JITTER * torch.eye(z.shape[-2]).to(z)
         for w, (m, c) in zip(self.weights, parts, strict=True):

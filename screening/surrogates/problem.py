@@ -25,12 +25,14 @@ class Problem:
         y: targets, log10 of the rate in 1/ps, shape (k,).
         noise_variance: variance of each target's measurement error, shape (k,).
         groups: integer code of the group (spacer) of each row, shape (k,).
+        censored: rows whose target is only a lower bound (the lifetime was an upper bound), shape (k,).
     """
 
     x: NDArray[np.float64]
     y: NDArray[np.float64]
     noise_variance: NDArray[np.float64]
     groups: NDArray[np.int64]
+    censored: NDArray[np.bool_]
 
     @property
     def n_rows(self) -> int:
@@ -48,6 +50,7 @@ def make_problem(
     noise: ArrayLike | None = None,
     groups: Sequence[object] | None = None,
     missing: str = "refuse",
+    censored: ArrayLike | None = None,
 ) -> Problem:
     """Check arrays and bind them to one problem.
 
@@ -59,18 +62,23 @@ def make_problem(
         groups: any hashable label a row, length k; None puts every row into a group of its own.
         missing: "refuse" raises on NaN features; "impute" lets them pass to surrogates that take the mean of each
             fold's training rows in their place (the mixtures, not the baselines).
+        censored: true where y is only a lower bound of log10 rate, shape (k,); None where every row is a measurement.
 
     Raises:
         TrainingDataError: on shapes that do not fit, NaN or infinite numbers (row and column are named), negative
-            errors, or fewer than `MIN_ROWS` rows.
+            errors, or fewer than `MIN_ROWS` measured rows.
     """
     features, target = np.array(x, dtype=np.float64), np.array(y, dtype=np.float64)
     if features.ndim != 2 or features.shape[1] == 0 or target.shape != (features.shape[0],):
         raise TrainingDataError(
             f"x has shape {features.shape} and y {target.shape}; (k, d) with d >= 1 and (k,) are needed"
         )
-    if target.size < MIN_ROWS:
-        raise TrainingDataError(f"{target.size} rows to learn from; at least {MIN_ROWS} are needed")
+    bounds = np.zeros(target.shape, dtype=bool) if censored is None else np.asarray(censored)
+    if bounds.shape != target.shape or bounds.dtype != np.bool_:
+        raise TrainingDataError(f"censored has shape {bounds.shape} and type {bounds.dtype}; one bool a row is needed")
+    if (~bounds).sum() < MIN_ROWS:
+        also = f" beside {bounds.sum()} bounds" if bounds.any() else ""
+        raise TrainingDataError(f"{(~bounds).sum()} rows to learn from{also}; at least {MIN_ROWS} are needed")
     if missing not in ("refuse", "impute"):
         raise TrainingDataError(f"missing is {missing!r}; it is refuse or impute")
     _check_finite(np.nan_to_num(features, posinf=np.inf, neginf=-np.inf) if missing == "impute" else features, target)
@@ -79,7 +87,7 @@ def make_problem(
         raise TrainingDataError(
             "noise must hold one finite standard deviation >= 0 (log10 units) a row; pass None where it is unknown"
         )
-    return Problem(features, target, error**2, _group_codes(groups, target.size))
+    return Problem(features, target, error**2, _group_codes(groups, target.size), bounds)
 
 
 def _check_finite(x: NDArray[np.float64], y: NDArray[np.float64]) -> None:

@@ -9,6 +9,7 @@ from screening.surrogates.joint import MixtureRecipe
 from screening.surrogates.kernels import KernelSpec
 from screening.surrogates.recipe import Recipe
 from screening.surrogates.residual import ResidualRecipe
+from screening.surrogates.trees import TreesConfig
 
 __all__ = ["DEFAULT_SURROGATE", "get_recipe", "surrogate_names"]
 
@@ -18,7 +19,7 @@ ISOTROPIC = KernelSpec("gp_isotropic")
 ROUGH = KernelSpec("gp_rough", rough=True)
 ARD = KernelSpec("gp_ard", ard=True)
 
-_SHIPPED = MixtureRecipe(DEFAULT_SURROGATE, (ISOTROPIC, ROUGH, ARD))
+_SHIPPED = MixtureRecipe(DEFAULT_SURROGATE, (ISOTROPIC, ROUGH, ARD), None, TreesConfig())
 _GP = MixtureRecipe("gp", (ISOTROPIC,), None)
 _BASELINES = {recipe.name: recipe for recipe in BASELINES}
 
@@ -29,7 +30,10 @@ _RECIPES: dict[str, Recipe] = {
         _GP,
         MixtureRecipe("gp_rough", (ROUGH,), None),
         MixtureRecipe("gp_ard", (ARD,), None),
+        MixtureRecipe("gp_pearson", (ISOTROPIC,), None, most_correlated=0.9),
         MixtureRecipe("ensemble", ()),
+        MixtureRecipe("trees", (), None, TreesConfig()),
+        MixtureRecipe("gp_ensemble", (ISOTROPIC, ROUGH, ARD)),
         ResidualRecipe("gp_on_residuals", ISOTROPIC),
         AutoRecipe("auto", (_SHIPPED, _GP, _BASELINES["mean"], _BASELINES["linear"], _BASELINES["svr"])),
         *BASELINES,

@@ -25,6 +25,8 @@ __all__ = ["ResidualFits", "ResidualRecipe"]
 class SumComponent(nn.Module):
     """Ensemble mean plus a process on its residuals; the process alone carries the uncertainty."""
 
+    takes_raw = False
+
     def __init__(self, ensemble: EnsembleComponent, process: ProcessComponent) -> None:
         super().__init__()
         self.ensemble, self.process = ensemble, process
@@ -93,7 +95,7 @@ class ResidualRecipe:
         """Fit every fold; mask is (f, k)."""
         with one_thread():
             x, y, noise = (torch.from_numpy(a) for a in (problem.x, problem.y, problem.noise_variance))
-            rows = torch.from_numpy(mask)
+            rows = torch.from_numpy(mask & ~problem.censored)  # bounds do not train this one
             scaling = fit_scaling(x, y, rows)
             ensembles = fit_ensembles(self.ensemble, scaling, x, y, torch.from_numpy(problem.groups), rows, seed)
             residual = (scaling.y(y) - ensembles.out_of_group).nan_to_num(0.0)

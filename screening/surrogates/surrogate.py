@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from screening.calibration import fit_scale
 from screening.errors import TrainingDataError
-from screening.surrogates.problem import Problem, make_problem
+from screening.surrogates.problem import MIN_ROWS, Problem, make_problem
 from screening.surrogates.recipe import Recipe
 from screening.surrogates.registry import DEFAULT_SURROGATE, get_recipe
 from screening.surrogates.threads import one_thread
@@ -94,6 +94,7 @@ def fit_surrogate(
     name: str = DEFAULT_SURROGATE,
     validation: Validation | None = None,
     missing: str = "refuse",
+    censored: ArrayLike | None = None,
 ) -> Surrogate:
     """Fit a surrogate on all rows and recalibrate it by its out-of-fold errors.
 
@@ -106,14 +107,15 @@ def fit_surrogate(
         validation: `cross_validate` of the same rows and name, whose errors then serve for the recalibration instead
             of being computed again.
         missing: "refuse" NaN features, or "impute" the mean of the training rows.
+        censored: true where y is only a lower bound of log10 rate (the lifetime an upper bound), shape (k,).
 
     Raises:
         TrainingDataError: for arrays nothing can be learnt from. UnknownSurrogateError: for the name.
     """
-    problem, recipe = make_problem(x, y, noise, groups, missing), get_recipe(name)
+    problem, recipe = make_problem(x, y, noise, groups, missing, censored), get_recipe(name)
     scale = _calibration(recipe, problem, seed) if validation is None else _reuse(validation, recipe, problem)
     fits = recipe.fit(problem, problem.full_mask(), seed)
-    noise_variance = float(np.median(problem.noise_variance))
+    noise_variance = float(np.median(problem.noise_variance[~problem.censored]))
     return Surrogate(
         name=recipe.name,
         model=fits.model(0, noise_variance, scale).eval(),
@@ -141,10 +143,14 @@ def _calibration(recipe: Recipe, problem: Problem, seed: int) -> float:
     tests = hold_out("k_fold" if many else CALIBRATION_SPLIT, problem.groups, seed)
     if problem.n_rows > MANY_ROWS:
         tests = tests[:2]
-    tests = [t for t in tests if problem.n_rows - t.size >= 3]
+    measured = int((~problem.censored).sum())
+    tests = [t for t in tests if 0 < (~problem.censored[t]).sum() <= measured - MIN_ROWS]
+    if not tests:
+        return 1.0
     predicted = out_of_fold(recipe, problem, tests, seed)
-    error = np.concatenate([problem.y[t] - m for t, (m, _) in zip(tests, predicted, strict=True)])
-    return fit_scale(error, np.concatenate([s for _, s in predicted]))
+    rows = np.concatenate(tests)
+    error, sd = problem.y[rows] - np.concatenate([m for m, _ in predicted]), np.concatenate([s for _, s in predicted])
+    return fit_scale(error[~problem.censored[rows]], sd[~problem.censored[rows]])
 
 
 #: With more groups than this, ten folds of rows serve for the recalibration, and of many rows two of those ten.
@@ -155,9 +161,10 @@ def _reuse(validation: Validation, recipe: Recipe, problem: Problem) -> float:
     frame = validation.predictions
     split = CALIBRATION_SPLIT if CALIBRATION_SPLIT in validation.score_cards else next(iter(validation.score_cards))
     own = frame[frame["split"] == split]
-    if validation.name != recipe.name or own["row"].nunique() != problem.n_rows:
+    measured = int((~problem.censored).sum())
+    if validation.name != recipe.name or own["row"].nunique() != measured:
         raise TrainingDataError(
             f"the validation is of {validation.name!r} on {own['row'].nunique()} rows; "
-            f"{recipe.name!r} is to be fitted on {problem.n_rows}"
+            f"{recipe.name!r} is to be fitted on {measured}"
         )
     return fit_scale((own["y"] - own["mean"]).to_numpy(), own["sd"].to_numpy())

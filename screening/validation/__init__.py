@@ -4,6 +4,16 @@ from __future__ import annotations
 
 from screening.validation.card import FullCard, full_score_card, learning_curve
 from screening.validation.cross_validate import Validation, cross_validate
+from screening.validation.paths import PathComparison, compare_paths
 from screening.validation.scores import ScoreCard
 
-__all__ = ["FullCard", "ScoreCard", "Validation", "cross_validate", "full_score_card", "learning_curve"]
+__all__ = [
+    "FullCard",
+    "PathComparison",
+    "ScoreCard",
+    "Validation",
+    "compare_paths",
+    "cross_validate",
+    "full_score_card",
+    "learning_curve",
+]

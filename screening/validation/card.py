@@ -74,6 +74,8 @@ def full_score_card(
     baselines: Sequence[str] = BASELINE_NAMES,
     holdouts: Mapping[str, Sequence[NDArray[np.int64]]] | None = None,
     progress: Progress | None = None,
+    missing: str = "refuse",
+    censored: ArrayLike | None = None,
 ) -> FullCard:
     """Validate a surrogate in every way at once; arguments as `cross_validate`.
 
@@ -84,11 +86,12 @@ def full_score_card(
         baselines: names of the surrogates to set beside it.
         holdouts: further splits, as in `cross_validate`.
         progress: called after every part.
+        missing, censored: as in `cross_validate`; the baselines cannot impute.
 
     Raises:
         TrainingDataError, UnknownSurrogateError, ScreeningError: as `cross_validate`.
     """
-    problem = make_problem(x, y, noise, groups)
+    problem = make_problem(x, y, noise, groups, missing, censored)
     total = 4 + len(baselines)
 
     def say(done: int, note: str) -> None:
@@ -133,11 +136,15 @@ def _validate(
     splits: Sequence[str],
     holdouts: Mapping[str, Sequence[NDArray[np.int64]]] | None = None,
 ) -> Validation:
-    noise = np.sqrt(problem.noise_variance)
-    return cross_validate(x, y, noise, [int(g) for g in problem.groups], seed, name, splits, holdouts=holdouts)
+    noise, groups = np.sqrt(problem.noise_variance), [int(g) for g in problem.groups]
+    missing = "impute" if np.isnan(x).any() else "refuse"
+    return cross_validate(
+        x, y, noise, groups, seed, name, splits, holdouts=holdouts, missing=missing, censored=problem.censored
+    )
 
 
 def _scrambled(problem: Problem, seed: int, name: str) -> float:
-    order = np.random.default_rng(seed).permutation(problem.n_rows)
+    order, measured = np.arange(problem.n_rows), np.flatnonzero(~problem.censored)
+    order[measured] = np.random.default_rng(seed).permutation(measured)
     told = _validate(problem, problem.x, problem.y[order], seed, name, ("leave_one_spacer_out",))
     return told.score_cards["leave_one_spacer_out"].r2_log

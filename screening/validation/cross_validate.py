@@ -62,6 +62,7 @@ def cross_validate(
     progress: Progress | None = None,
     holdouts: Mapping[str, Sequence[NDArray[np.int64]]] | None = None,
     missing: str = "refuse",
+    censored: ArrayLike | None = None,
 ) -> Validation:
     """Predict every row by models that never saw it, and score the predictions.
 
@@ -79,18 +80,23 @@ def cross_validate(
         holdouts: further splits: name to test rows of each of its folds, which need not cover the table. Their
             intervals are recalibrated by the errors that the first of `splits` makes on rows outside the test set.
         missing: "refuse" NaN features, or "impute" the mean of each fold's training rows.
+        censored: true where y is only a lower bound of log10 rate, shape (k,). Bounds train, held out with their
+            group; they are predicted and scored nowhere.
 
     Raises:
         TrainingDataError: for arrays nothing can be learnt from. UnknownSurrogateError, ScreeningError: for names.
     """
-    problem, recipe = make_problem(x, y, noise, groups, missing), get_recipe(name)
+    problem, recipe = make_problem(x, y, noise, groups, missing, censored), get_recipe(name)
     folds = {split: hold_out(split, problem.groups, seed) for split in splits}
     folds.update({split: list(tests) for split, tests in (holdouts or {}).items()})
+    folds = {split: _with_measurements(problem, tests) for split, tests in folds.items()}
     predicted = out_of_fold(recipe, problem, [t for tests in folds.values() for t in tests], seed, progress)
     frames: list[pd.DataFrame] = []
     cards: dict[str, ScoreCard] = {}
     at = 0
     for split, tests in folds.items():
+        if not tests:
+            continue
         frame = _frame(split, problem, tests, predicted[at : at + len(tests)])
         reference = frames[0] if split not in splits and frames else frame
         frame["sd_calibrated"] = frame["sd"] * _scales(frame, reference)
@@ -128,6 +134,11 @@ def out_of_fold(
     return told
 
 
+def _with_measurements(problem: Problem, tests: Sequence[NDArray[np.int64]]) -> list[NDArray[np.int64]]:
+    """Test sets that hold a measurement; the others have nothing to score."""
+    return [rows for rows in tests if not problem.censored[rows].all()]
+
+
 def _predict_all(
     recipe: Recipe, problem: Problem, masks: NDArray[np.bool_], seed: int, progress: Progress | None
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -153,7 +164,9 @@ def _frame(
         "mean": np.concatenate([m for m, _ in predicted]),
         "sd": np.concatenate([s for _, s in predicted]),
     }
-    frame = pd.DataFrame(columns).sort_values(["row", "fold"], ignore_index=True)
+    frame = pd.DataFrame(columns)
+    measured = ~problem.censored[frame["row"].to_numpy()]
+    frame = pd.DataFrame(frame[measured]).sort_values(["row", "fold"], ignore_index=True)
     frame.insert(1, "split", split)
     frame.insert(3, "y", problem.y[frame["row"].to_numpy()])
     return frame

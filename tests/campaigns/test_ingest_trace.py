@@ -43,12 +43,13 @@ def test_the_same_trace_is_taken_in_once(campaign: Campaign, tmp_path: Path) -> 
     assert len(campaign.state.record) == 1
 
 
-def test_an_upper_bound_is_recorded_as_one_and_is_no_number_for_the_model(campaign: Campaign, tmp_path: Path) -> None:
+def test_an_upper_bound_is_recorded_and_trains_as_one(campaign: Campaign, tmp_path: Path) -> None:
     paths, fit = files(tmp_path, 0.01)
     assert fit.is_upper_bound
     campaign.ingest_trace("(PA)2PbI4", fit, paths)
     assert campaign.state.measurements[0].is_upper_bound
     summary = campaign.retrain()
-    assert summary.n_train == 47
-    assert any("(PA)2PbI4: an upper bound" in line for line in summary.left_out)
+    assert summary.n_train == 48
+    assert not any("(PA)2PbI4" in line for line in summary.left_out)
+    assert {card["n_rows"] for card in summary.scores.values()} == {47}
     assert "(PA)2PbI4" not in {s.formula for s in campaign.suggest().suggestions}

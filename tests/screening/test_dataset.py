@@ -115,6 +115,24 @@ def test_a_formula_that_is_not_neutral_is_refused(published: SpinDataset) -> Non
         published.append(pd.DataFrame({"formula": ["(4AMPY)2MAPb3I10"], "lifetime_ps": [1.0]}))
 
 
+def test_an_average_that_contradicts_its_own_cations_is_corrected_and_flagged(published: SpinDataset) -> None:
+    names, table = published_descriptors()
+    column = table[:, DESCRIPTOR_ORDER.index("polarizability_bohr3")]
+    at = {name: column[names.index(name)] for name in ("S09", "S10", "S22")}
+    filed = published_descriptors(as_filed=True)[1][names.index("S09"), DESCRIPTOR_ORDER.index("polarizability_bohr3")]
+    assert at["S09"] == pytest.approx(0.5 * (at["S10"] + at["S22"]), abs=1e-4)
+    assert filed == 43.998
+    assert "corrected_descriptors" in published.rows.set_index("material_id").loc["S09", "flags"]
+
+
+def test_an_upper_bound_is_a_row_but_no_replicate(published: SpinDataset) -> None:
+    bound = pd.DataFrame({"formula": ["(PEA)2PbI4"], "lifetime_ps": [0.05], "flags": ["upper_bound"]})
+    longer = published.append(bound)
+    assert longer.censored.tolist() == [False] * 52 + [True]
+    assert longer.rows["log10_rate_stderr"].iloc[13] == published.rows["log10_rate_stderr"].iloc[13]
+    assert longer.trainable().censored.sum() == 1
+
+
 def test_corrected_descriptors_obey_the_rules_of_the_table() -> None:
     names, table = published_descriptors()
     column = {name: table[:, i] for i, name in enumerate(DESCRIPTOR_ORDER)}

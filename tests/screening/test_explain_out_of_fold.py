@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from screening.explain_out_of_fold import out_of_fold_signs, partial_dependence, pearson
+from screening.explain_out_of_fold import out_of_fold_shapley, out_of_fold_signs, partial_dependence, pearson
 from screening.surrogates import fit_surrogate
 from tests.screening.rows import smooth_rows
 
@@ -20,6 +20,16 @@ def test_a_direction_the_data_have_is_supported_and_its_opposite_contradicted() 
     assert told["lumo_ev"].verdict == "supported"
     assert told["homo_ev"].verdict == "contradicted"
     assert "the paper says -" in told["homo_ev"].sentence()
+
+
+def test_the_explanation_of_a_row_does_not_depend_on_its_target() -> None:
+    y = ROWS.x[:, 0] + ROWS.x[:, 1]
+    first = np.array([group == ROWS.groups[0] for group in ROWS.groups])
+    changed = np.where(first, y + 5.0, y)
+    a, b = (out_of_fold_shapley(ROWS.x, t, None, ROWS.groups, NAMES, name="linear") for t in (y, changed))
+    assert np.array_equal(a.values[first], b.values[first])
+    assert not np.allclose(a.values[~first], b.values[~first])
+    assert a.base_of(0) + a.values[0].sum() == pytest.approx(y[0], abs=1e-6)
 
 
 def test_partial_dependence_of_a_linear_surrogate_is_its_line() -> None:

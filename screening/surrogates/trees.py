@@ -1,0 +1,214 @@
+"""Bagged boosted trees of depth two; every member of every fold grows in one batched tensor program.
+
+A tree of depth two depends on pairs of features only, so a fitted ensemble is a sum of tables, one a pair: a
+prediction takes as many look-ups as there are pairs, however many trees were grown (`screening.surrogates.tables`).
+
+Boosting follows Friedman, Ann. Stat. 29, 1189 (2001), doi 10.1214/aos/1013203451, with the penalised leaves of Chen and
+Guestrin, KDD 2016, doi 10.1145/2939672.2939785. Like the networks, each member grows without some of the groups.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from screening.surrogates.members import LEAST_VARIANCE, member_rows, out_of_group
+from screening.surrogates.sites import Sites
+from screening.surrogates.standardise import Scaling
+
+__all__ = ["Trees", "TreesConfig", "fit_trees", "is_left"]
+
+#: Gains are compared in steps of this: features that order the rows alike tie exactly, whatever the rounding.
+GAIN_STEP = 1e-8
+
+
+@dataclass(frozen=True)
+class TreesConfig:
+    """Shape and training of the trees.
+
+    Attributes:
+        members: ensembles s a fold.
+        rounds: trees a member.
+        learning_rate: share of each tree that is kept.
+        penalty: rows of zero residual that every leaf holds beside its own.
+        features: share of the features that a tree may split.
+        parts: every member leaves one of this many parts of the groups out.
+        thresholds: most thresholds t a feature.
+    """
+
+    members: int = 24
+    rounds: int = 200
+    learning_rate: float = 0.1
+    penalty: float = 1.0
+    features: float = 0.5
+    parts: int = 4
+    thresholds: int = 15
+
+
+@dataclass(frozen=True)
+class Trees:
+    """Grown trees, one ensemble of members a fold, targets in standardised units, features raw.
+
+    Attributes:
+        thresholds: of each feature, ascending, filled up with infinity, shape (f, d, t); single precision.
+        centre: what stands in for NaN, shape (f, d).
+        splits: position (feature x t + threshold) of the root's split and of its left and right child's, shape
+            (rounds, f, s, 3). A row goes left if it is not above the threshold.
+        leaves: values left-left, left-right, right-left, right-right, shape (rounds, f, s, 4).
+        out_of_group, error_variance, spread: as of `Ensembles`.
+    """
+
+    thresholds: Tensor
+    centre: Tensor
+    splits: Tensor
+    leaves: Tensor
+    out_of_group: Tensor
+    error_variance: Tensor
+    spread: Tensor
+
+    def members(self, x: Tensor) -> Tensor:
+        """Predictions of every member at raw features x (m, d), shape (f, s, m)."""
+        left = is_left(x, self.thresholds, self.centre)
+        told = torch.zeros(*self.splits.shape[1:3], len(x), dtype=torch.float64)
+        for split, leaf in zip(self.splits, self.leaves, strict=True):
+            told += _values([_at(left, split[..., i]) for i in range(3)], leaf)
+        return told
+
+    def predict(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and variance over members at raw features x (m, d), each (f, m)."""
+        values = self.members(x)
+        return values.mean(1), values.var(1, correction=0)
+
+
+def fit_trees(
+    config: TreesConfig, scaling: Scaling, x: Tensor, groups: Tensor, mask: Tensor, sites: Sites, seed: int
+) -> Trees:
+    """Grow all members of all folds together.
+
+    Args:
+        config: shape and training.
+        scaling: standardisation of each fold.
+        x: raw features, shape (k, d). groups: integer codes, shape (k,). mask: which rows train, shape (f, k).
+        sites: standardised targets and weights of the rows.
+        seed: starts the generator of members and features; every fold starts from the same draw.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    seen = member_rows(config.members, config.parts, groups, mask, sites.known, generator)
+    d = x.shape[1]
+    chosen = max(1, math.ceil(config.features * d))
+    draws = torch.rand(config.rounds, config.members, d, generator=generator)
+    barred = draws.argsort(-1).argsort(-1) >= chosen
+    thresholds, centre = _thresholds(config, x, mask & sites.known), scaling.x_mean[:, 0]
+    left = is_left(x, thresholds, centre)
+    weight = seen.double() * sites.weights[:, None]
+    splits, leaves, output = _boost(config, left, sites.targets[:, None], weight, barred)
+    absent = mask[:, None] & ~seen & sites.known
+    mean, error, spread = out_of_group(output, sites.targets[:, None], absent)
+    return Trees(thresholds, centre, splits, leaves, mean, error.clamp_min(LEAST_VARIANCE), spread)
+
+
+def is_left(x: Tensor, thresholds: Tensor, centre: Tensor) -> Tensor:
+    """Whether rows x (m, d) are not above each threshold (f, d, t): shape (f, m, d x t), double precision.
+
+    Compared in single precision, so that a model in either precision sends a row the same way.
+    """
+    filled = torch.where(x.isnan(), centre[:, None], x).float()
+    return (filled[..., None] <= thresholds[:, None]).flatten(2).double()
+
+
+def _thresholds(config: TreesConfig, x: Tensor, mask: Tensor) -> Tensor:
+    """Midpoints between neighbouring values of each fold's training rows, at most t evenly spaced ones."""
+    told = np.full((len(mask), x.shape[1], config.thresholds), np.inf, dtype=np.float32)
+    columns = x.float().double().numpy().T
+    for fold, rows in enumerate(mask.numpy()):
+        for feature, column in enumerate(columns):
+            values = np.unique(column[rows])
+            values = values[np.isfinite(values)]
+            middles = 0.5 * (values[1:] + values[:-1])
+            if middles.size > config.thresholds:
+                middles = middles[np.linspace(0, middles.size - 1, config.thresholds).round().astype(int)]
+            told[fold, feature, : middles.size] = middles
+    return torch.from_numpy(told)
+
+
+def _boost(
+    config: TreesConfig, left: Tensor, target: Tensor, weight: Tensor, barred: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Splits (rounds, f, s, 3), leaves (rounds, f, s, 4) and predictions of every row (f, s, k)."""
+    t = left.shape[-1] // barred.shape[-1]
+    output = torch.zeros_like(weight)
+    all_left = weight @ left
+    splits, leaves = [], []
+    for closed in barred.repeat_interleave(t, -1):
+        slope = weight * (target - output)
+        slope_left = slope @ left
+        root = _Node(slope.sum(-1), weight.sum(-1), slope_left, all_left)
+        split, _ = root.best(config.penalty, closed)
+        side = _at(left, split)
+        inside, held = slope * side, weight * side
+        low = _Node(inside.sum(-1), held.sum(-1), inside @ left, held @ left)
+        high = root.without(low)
+        children = [(node, *node.best(config.penalty, closed)) for node in (low, high)]
+        values = [value for node, place, gain in children for value in node.leaves(config.penalty, place, gain)]
+        splits.append(torch.stack([split, *(place for _, place, _ in children)], -1))
+        leaves.append(config.learning_rate * torch.stack(values, -1))
+        output = output + _values([side, *(_at(left, place) for _, place, _ in children)], leaves[-1])
+    return torch.stack(splits), torch.stack(leaves), output
+
+
+@dataclass(frozen=True)
+class _Node:
+    """Sums over the rows of one node of every tree: of slopes and weights (f, s), and of those left of each
+    threshold (f, s, d x t)."""
+
+    slope: Tensor
+    weight: Tensor
+    slope_left: Tensor
+    weight_left: Tensor
+
+    def without(self, child: _Node) -> _Node:
+        """The other child."""
+        return _Node(
+            self.slope - child.slope,
+            self.weight - child.weight,
+            self.slope_left - child.slope_left,
+            self.weight_left - child.weight_left,
+        )
+
+    def best(self, penalty: float, closed: Tensor) -> tuple[Tensor, Tensor]:
+        """Split of the greatest gain among open thresholds and the gain, each (f, s); zero or less where none helps."""
+        slope_right = self.slope[..., None] - self.slope_left
+        weight_right = self.weight[..., None] - self.weight_left
+        gain = self.slope_left**2 / (self.weight_left + penalty)
+        gain += slope_right**2 / (weight_right + penalty)
+        gain -= (self.slope**2 / (self.weight + penalty))[..., None]
+        empty = (self.weight_left < GAIN_STEP) | (weight_right < GAIN_STEP)
+        gain = (gain / GAIN_STEP).round_().masked_fill_(empty | closed, -1.0)
+        most, place = gain.max(-1)
+        return place, most
+
+    def leaves(self, penalty: float, split: Tensor, gain: Tensor) -> tuple[Tensor, Tensor]:
+        """Values left and right of a split, each (f, s); both the node's own where the split does not help."""
+        own = self.slope / (self.weight + penalty)
+        slope = self.slope_left.gather(-1, split[..., None])[..., 0]
+        weight = self.weight_left.gather(-1, split[..., None])[..., 0]
+        helps = gain > 0.0
+        low = torch.where(helps, slope / (weight + penalty), own)
+        high = torch.where(helps, (self.slope - slope) / (self.weight - weight + penalty), own)
+        return low, high
+
+
+def _at(left: Tensor, split: Tensor) -> Tensor:
+    """Which rows go left at each member's split (f, s): shape (f, s, m)."""
+    return left.gather(-1, split[:, None].expand(-1, left.shape[1], -1)).mT
+
+
+def _values(sides: list[Tensor], leaf: Tensor) -> Tensor:
+    """Leaf value of every row; sides of root, left and right child (f, s, m), leaf (f, s, 4)."""
+    root, low, high = sides
+    a, b, c, d = (leaf[..., i, None] for i in range(4))
+    return root * torch.lerp(b.expand_as(low), a, low) + (1.0 - root) * torch.lerp(d.expand_as(high), c, high)

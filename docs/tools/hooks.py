@@ -1,0 +1,134 @@
+"""What MkDocs fills in while it builds: tables from the package's own data, and the reference's list of modules."""
+
+from __future__ import annotations
+
+import ast
+import csv
+import re
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+#: Modules of the command line and of the web pages are no library; their users have --help and the pages.
+NO_REFERENCE = ("campaigns.cli", "campaigns.web", "campaigns.store.migrations")
+
+
+def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
+    """Replace every `<!-- insert: NAME ARGUMENT -->` by what the function of that name writes."""
+    del page
+    return re.sub(r"( *)<!-- insert: (\w+)(?: (\S+))? -->", _written, markdown)
+
+
+def _written(found: re.Match[str]) -> str:
+    """What stands at a marker, indented as the marker is (inside a box that folds)."""
+    return "\n".join(found[1] + line if line else line for line in WRITERS[found[2]](found[3] or "").splitlines())
+
+
+def modules(floor: str) -> str:
+    """One mkdocstrings block for each module of a floor that offers names of its own."""
+    blocks = []
+    for path in sorted((ROOT / floor).rglob("*.py")):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+        if not name.startswith(NO_REFERENCE) and _offers(path) and parts[-1] != "__init__":
+            blocks.append(f"::: {name}")
+    return "\n\n".join(blocks)
+
+
+def _offers(path: Path) -> bool:
+    """Whether a module defines names of its `__all__` itself."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return any(
+        isinstance(node, ast.Assign) and any(getattr(target, "id", "") == "__all__" for target in node.targets)
+        for node in tree.body
+    )
+
+
+def lifetimes(_: str) -> str:
+    """Every measured compound with where its number comes from and what is doubtful about it."""
+    rows = _read("screening/data/published_lifetimes.csv")
+    return _table(
+        ("row", "compound", "as filed", "rate (1/ps)", "split", "flags", "doi", "note"),
+        [
+            (
+                row["material_id"],
+                row["formula"],
+                row["formula_as_filed"] if row["formula_as_filed"] != row["formula"] else "",
+                row["rate_per_ps"],
+                row["split"],
+                row["flags"].replace(";", ", "),
+                _doi(row["doi"]),
+                row["note"],
+            )
+            for row in rows
+        ],
+    )
+
+
+def corrections(_: str) -> str:
+    """Rows of the published descriptor table that were corrected, column by column."""
+    found = []
+    for row in _read("screening/data/published_descriptors.csv"):
+        for column in filter(None, re.split(r"[;, ]+", row["corrected"])):
+            found.append((row["material_id"], column, row.get(f"{column}_filed", ""), row.get(column, "")))
+    return _table(("row", "descriptor", "filed", "used"), found)
+
+
+def formability(_: str) -> str:
+    """Every spacer with a reported outcome and its source."""
+    return _table(
+        ("spacer", "SMILES", "charge", "reports", "layered", "doi", "note"),
+        [
+            (r["abbreviation"], f"`{r['smiles']}`", r["charge"], r["reports"], r["layered"], _doi(r["doi"]), r["note"])
+            for r in _read("screening/data/formability.csv")
+        ],
+    )
+
+
+def cations(_: str) -> str:
+    """Every cation of the built-in library with its source."""
+    return _table(
+        ("abbreviation", "name", "SMILES", "charge", "role", "source"),
+        [
+            (r["abbreviation"], r["name"], f"`{r['smiles']}`", r["charge"], r["role"], r["source"])
+            for r in _read("chemspace/data/cations.csv")
+        ],
+    )
+
+
+def radii(_: str) -> str:
+    """Effective radii of cage cations with their source."""
+    return _table(
+        ("cation", "radius (angstrom)", "source"),
+        [(r["abbreviation"], r["radius_angstrom"], r["source"]) for r in _read("chemspace/data/effective_radii.csv")],
+    )
+
+
+def counts(path: str) -> str:
+    """How many rows a table has, and how many a source."""
+    rows = _read(path)
+    sources = Counter(row.get("doi") or row.get("source") or "not stated" for row in rows)
+    return f"{len(rows)} rows from {len(sources)} sources"
+
+
+def _read(path: str) -> list[dict[str, str]]:
+    with (ROOT / path).open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    lines += ["| " + " | ".join(str(cell).replace("|", "\\|") for cell in row) + " |" for row in rows]
+    return "\n".join(lines)
+
+
+def _doi(text: str) -> str:
+    dois = [part.strip() for part in text.split(";") if part.strip()]
+    return ", ".join(f"[{doi}](https://doi.org/{doi})" for doi in dois)
+
+
+WRITERS: dict[str, Callable[[str], str]] = {
+    each.__name__: each for each in (modules, lifetimes, corrections, formability, cations, radii, counts)
+}

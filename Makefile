@@ -30,9 +30,33 @@ check: lint types test
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache build ./*.egg-info
 
-# The README shows what `make campaign` prints: run it and put the output there.
-.PHONY: readme
+# Pages that show what a command prints: the commands in them are run and their output is put there.
+.PHONY: readme tutorial docs pictures
 readme: .venv/installed
-	@COLUMNS=140 $(BIN)/spinscreen launch $(CAMPAIGN) > build-readme.txt
-	@$(BIN)/python docs/insert_output.py build-readme.txt README.md
-	@rm build-readme.txt
+	@$(BIN)/python docs/tools/blocks.py --here README.md
+
+tutorial: .venv/installed-test
+	@$(BIN)/python docs/tools/blocks.py docs/tutorial.md
+	@$(BIN)/python docs/tools/blocks.py --here docs/howto/*.md
+
+docs: .venv/installed-test
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs --quiet build --strict
+	@echo "documentation: build/site/index.html"
+
+# Needs Chromium and a launched campaign.
+pictures: .venv/installed-test
+	@$(BIN)/python docs/tools/pictures.py $(CAMPAIGN) docs/images
+
+# The tools that spinscreen is measured against live in benchmarks/.venv; without them the cases run without them.
+.PHONY: bench bench-env constraints wheel
+bench-env: .venv/installed-test
+	@bash .ci/bench-env
+
+bench: .venv/installed-test
+	@$(BIN)/python -m benchmarks --all --publish
+
+constraints: .venv/installed-test
+	@$(BIN)/python .ci/freeze > .ci/constraints.new && mv .ci/constraints.new .ci/constraints.txt
+
+wheel: .venv/installed-test
+	@bash .ci/wheel

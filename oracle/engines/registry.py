@@ -26,7 +26,6 @@ METHODS = {
     "pyscf": ("HF/def2-TZVP",),
 }
 
-#: Engines that know the ALPB solvent model, and those that know an electric field.
 #: Engines that know the ALPB solvent model.
 SOLVENT_ENGINES = ("tblite", "xtb")
 #: Engines that take an external electric field, for the finite-field polarizability.

@@ -26,6 +26,7 @@ __all__ = [
     "Visiting",
     "Visitor",
     "office_of",
+    "reader",
 ]
 
 

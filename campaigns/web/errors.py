@@ -5,6 +5,7 @@ from __future__ import annotations
 from campaigns.errors import CampaignError
 
 __all__ = [
+    "BusyError",
     "ForbiddenError",
     "NotReadyError",
     "NotServedError",
@@ -37,6 +38,10 @@ class NotServedError(WebError):
 
 class NotReadyError(WebError):
     """Something that is still being computed, or has to be asked for first."""
+
+
+class BusyError(WebError):
+    """More work than the server takes on at once."""
 
 
 class QueryError(WebError):

@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Any
 
 from campaigns.store import acting_as
-from campaigns.web.errors import NotServedError, WebError
+from campaigns.web.errors import BusyError, NotServedError, WebError
 from chemspace import SpinscreenError
 from chemspace.progress import Progress
 
@@ -25,6 +25,8 @@ _log = logging.getLogger(__name__)
 Work = Callable[[Progress], dict[str, Any]]
 #: Finished jobs that are remembered.
 KEPT = 500
+#: Jobs of one campaign that may wait at once.
+MAX_QUEUED = 40
 
 
 class JobState(StrEnum):
@@ -121,11 +123,17 @@ class JobBoard:
             work: what to do.
             lane: with what it takes turns.
             once: give back a waiting job of the same kind and campaign instead, where there is one.
+
+        Raises:
+            BusyError: if too many wait already.
         """
         with self._lock:
             waiting = [j for j in self._jobs.values() if (j.campaign, j.kind, j.state) == (campaign, kind, "queued")]
             if once and waiting:
                 return waiting[0]
+            queued = sum(j.campaign == campaign and j.state is JobState.QUEUED for j in self._jobs.values())
+            if queued >= MAX_QUEUED:
+                raise BusyError(f"{queued} jobs of this campaign wait already; try again when some are done")
             job = Job(secrets.token_urlsafe(12), campaign, kind, by, datetime.now(UTC))
             self._jobs[job.id] = job
             over = [j.id for j in self._jobs.values() if j.is_over]

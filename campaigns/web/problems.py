@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from campaigns.errors import CampaignNotFoundError, IngestError, LifecycleError, NothingToSuggestError, StoreError
 from campaigns.web.access import LoginNeededError
 from campaigns.web.api.models import Problem
-from campaigns.web.errors import ForbiddenError, NotReadyError, NotServedError, UnauthenticatedError
+from campaigns.web.errors import BusyError, ForbiddenError, NotReadyError, NotServedError, UnauthenticatedError
 from campaigns.web.pages.render import error_page
 from chemspace import SpinscreenError
 
@@ -30,6 +30,7 @@ _STATUS: tuple[tuple[type[Exception], int], ...] = (
     (NotReadyError, 409),
     (LifecycleError, 409),
     (NothingToSuggestError, 409),
+    (BusyError, 429),
     (StoreError, 503),
 )
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, File, Form, Path, Response, UploadFile
+from fastapi import APIRouter, Depends, File, Form, Path, Response, UploadFile
 
 from campaigns.store import acting_as
-from campaigns.web.access import AnyDesk, CurrentOffice, Editor, Reader
+from campaigns.web.access import AnyDesk, CurrentOffice, Editor, Reader, reader
 from campaigns.web.api.answers import REFUSALS, ingest_out, job_out, measurement_out
 from campaigns.web.api.models import (
     IngestOut,
@@ -25,7 +25,7 @@ from chemspace import parse_formula
 
 __all__ = ["router"]
 
-router = APIRouter(prefix="/api/campaigns/{campaign}", responses=REFUSALS)
+router = APIRouter(prefix="/api/campaigns/{campaign}", responses=REFUSALS, dependencies=[Depends(reader)])
 
 #: Formulas and names of samples as a form field.
 _Formula = Annotated[str, Form(min_length=1, max_length=200)]

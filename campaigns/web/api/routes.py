@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Depends, Query, Response
 
 from campaigns.lifecycle import Stage
 from campaigns.store import acting_as
-from campaigns.web.access import AnyDesk, CurrentOffice, Editor, Reader
+from campaigns.web.access import AnyDesk, CurrentOffice, Editor, Reader, reader
 from campaigns.web.api.answers import REFUSALS, batch_out, campaign_out, job_out, ranked_out, step_out
 from campaigns.web.api.models import (
     BatchOut,
@@ -29,7 +29,7 @@ from campaigns.web.query import Query as RankQuery
 
 __all__ = ["router"]
 
-router = APIRouter(prefix="/api", responses=REFUSALS)
+router = APIRouter(prefix="/api", responses=REFUSALS, dependencies=[Depends(reader)])
 
 _MANY = 1_000_000_000
 

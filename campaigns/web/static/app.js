@@ -26,6 +26,11 @@
     });
   });
 
+  // On a narrow window the tab of this page is brought into view.
+  const tabs = document.querySelector(".tabs");
+  const here = tabs && tabs.querySelector("[aria-current='page']");
+  if (here) tabs.scrollLeft = here.offsetLeft - (tabs.clientWidth - here.offsetWidth) / 2;
+
   document.addEventListener("click", (event) => {
     if (event.target.closest("[data-print]")) globalThis.print();
   });

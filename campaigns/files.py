@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import tempfile
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -13,6 +16,9 @@ import pandas as pd
 from campaigns.errors import StoreError
 
 __all__ = ["EXPORTS", "read_ranking", "write_files", "write_ranking", "write_table", "write_whole"]
+
+#: A draft that nobody has touched for so long (seconds) is nobody's.
+_ABANDONED_S = 3600.0
 
 #: How a table is written, by the ending of its name.
 EXPORTS: dict[str, Callable[[pd.DataFrame, Path], object]] = {
@@ -29,6 +35,7 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
         StoreError: if the folder cannot be written or the disk is full; `path` is then as it was.
     """
     try:
+        _sweep(path)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         os.close(handle)
         temporary = Path(name)
@@ -41,6 +48,14 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
     except OSError as error:
         why = error.strerror or str(error)
         raise StoreError(f"{path}: cannot be written ({why}); what stood there is untouched") from error
+
+
+def _sweep(path: Path) -> None:
+    """Take away what processes that were killed while writing `path` left beside it."""
+    for draft in path.parent.glob(f".{glob.escape(path.name)}.????????"):
+        with suppress(OSError):  # another process may be as tidy
+            if time.time() - draft.stat().st_mtime > _ABANDONED_S:
+                draft.unlink()
 
 
 def write_table(path: Path, rows: Sequence[Mapping[str, object]]) -> None:

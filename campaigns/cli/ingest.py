@@ -11,6 +11,7 @@ import typer
 from campaigns.cli import console
 from campaigns.cli.options import AsJson, Folder, OracleStorePath, Workers
 from campaigns.cli.traces import (
+    PANEL,
     CcFile,
     CcMap,
     DelayUnit,
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ingest"]
 
-TABLE, TRACES = "A table", "The traces or maps of one crystal"
+TABLE = "A table"
 _Panel = {"rich_help_panel": TABLE, "show_default": False}
 
 
@@ -69,10 +70,10 @@ def ingest(
     ] = False,
     formula: Annotated[
         str | None,
-        typer.Option(help="The compound whose traces follow.", show_default=False, rich_help_panel=TRACES),
+        typer.Option(help="The compound whose traces follow.", show_default=False, rich_help_panel=PANEL),
     ] = None,
     sample: Annotated[
-        str, typer.Option(help="The lab's name of the crystal.", show_default=False, rich_help_panel=TRACES)
+        str, typer.Option(help="The lab's name of the crystal.", show_default=False, rich_help_panel=PANEL)
     ] = "",
     sc: ScFile = None,
     cc: CcFile = None,

@@ -28,7 +28,9 @@ __all__ = [
     "fitted",
 ]
 
-_File = {"exists": True, "dir_okay": False, "show_default": False}
+PANEL = "The traces or maps of one crystal"
+_Panel = {"rich_help_panel": PANEL, "show_default": False}
+_File = {"exists": True, "dir_okay": False, **_Panel}
 
 ScFile = Annotated[Path | None, typer.Option("--sc", help="Same-circular trace: delay_ps, signal.", **_File)]
 CcFile = Annotated[Path | None, typer.Option("--cc", help="Counter-circular trace: delay_ps, signal.", **_File)]
@@ -40,40 +42,42 @@ ScMap = Annotated[
 CcMap = Annotated[list[Path] | None, typer.Option("--cc-map", help="Counter-circular map; repeat for scans.", **_File)]
 Window = Annotated[
     tuple[float, float] | None,
-    typer.Option(
-        "--window", help="Probe window of the maps, nm. Default: 5 nm at the photobleach peak.", show_default=False
-    ),
+    typer.Option("--window", help="Probe window of the maps, nm. Default: 5 nm at the photobleach peak.", **_Panel),
 ]
 IrfFwhm = Annotated[
     float | None,
-    typer.Option("--irf-fwhm", help="Full width of the instrument response, ps. Default: fitted.", show_default=False),
+    typer.Option("--irf-fwhm", help="Full width of the instrument response, ps. Default: fitted.", **_Panel),
 ]
 TimeZero = Annotated[
     float | None,
-    typer.Option("--time-zero", help="Time zero, ps, where it is known. Default: fitted.", show_default=False),
+    typer.Option("--time-zero", help="Time zero, ps, where it is known. Default: fitted.", **_Panel),
 ]
 Exclude = Annotated[
     tuple[float, float] | None,
-    typer.Option("--exclude", help="Delays to leave out, ps, such as a coherent spike.", show_default=False),
+    typer.Option("--exclude", help="Delays to leave out, ps, such as a coherent spike.", **_Panel),
 ]
 DelayUnit = Annotated[
     str | None,
     typer.Option(
         "--delay-unit",
         help="Unit of the delays: fs, ps, ns, us or s. Default: the heading's, or ps.",
-        show_default=False,
+        **_Panel,
     ),
 ]
 FitModel = Annotated[
     str,
-    typer.Option("--model", help="auto, exponential or stretched, the latter two with +offset, +plateau or both."),
+    typer.Option(
+        "--model",
+        help="auto, exponential or stretched, the latter two with +offset, +plateau or both.",
+        rich_help_panel=PANEL,
+    ),
 ]
 SpectrumAt = Annotated[
     float | None,
     typer.Option(
         "--spectrum-at",
         help="Delay of the spectra drawn from maps, ps. Default: where the signal peaks.",
-        show_default=False,
+        **_Panel,
     ),
 ]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ __all__ = ["explain", "postgres_engine", "shown", "sqlite_engine", "without_pass
 #: Seconds a writer waits for the others; each holds the file for milliseconds.
 _BUSY_S = 60.0
 _CONNECT_S = 10
+#: Bytes that must be free for a database to be opened for writing.
+_ROOM = 100_000
 _SCHEMA = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 
 #: What the databases say (SQLite, PostgreSQL), and what that means.
@@ -37,7 +40,7 @@ _CAUSES = (
 
 
 def sqlite_engine(path: Path) -> Engine:
-    """Engine of a SQLite file in WAL mode; read-only where its folder cannot be written."""
+    """Engine of a SQLite file in WAL mode; read-only where its folder cannot be written or its disk is full."""
     # NullPool: no connection outlives its transaction, so a forked or spawned child never shares one.
     engine = create_engine("sqlite://", poolclass=NullPool, creator=lambda: _connect(path))
 
@@ -93,6 +96,8 @@ def shown(url: str) -> str:
 def explain(name: str, error: SQLAlchemyError) -> str:
     """One sentence about a database's refusal."""
     cause = " ".join(str(getattr(error, "orig", None) or error).split())
+    if any(word in cause for word in ("disk I/O error", "readonly", "unable to open")) and _is_full(Path(name).parent):
+        cause = "disk is full"
     for words, meaning in _CAUSES:
         if any(word in cause for word in words):
             return f"{name}: {meaning.format(cause=cause)}"
@@ -107,7 +112,8 @@ def _parsed(url: str) -> URL:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    read_only = path.exists() and not os.access(path.parent, os.W_OK)
+    # Even to read, SQLite needs room for the 32 kB of shared memory that WAL mode keeps beside the file.
+    read_only = path.exists() and (not os.access(path.parent, os.W_OK) or _is_full(path.parent))
     # A WAL file with content belongs to the database: without write access it cannot be read, and SQLite says so.
     settled = not path.with_name(f"{path.name}-wal").exists()
     mode = "?mode=ro&immutable=1" if read_only and settled else ""
@@ -119,6 +125,13 @@ def _connect(path: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _is_full(folder: Path) -> bool:
+    try:
+        return shutil.disk_usage(folder).free < _ROOM
+    except OSError:  # the address of another kind of database, or a folder that is not there
+        return False
 
 
 def _prepare(connection: Any, *, read_only: bool) -> None:

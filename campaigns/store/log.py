@@ -42,6 +42,7 @@ class EventLog:
             StoreError: if the file cannot be created or is no campaign file; none is left behind then.
             SchemaError: if a newer spinscreen wrote it.
         """
+        made = not path.parent.exists()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -49,7 +50,7 @@ class EventLog:
         try:
             return cls.on(sqlite_engine(path), str(path))
         except StoreError:
-            _remove_if_empty(path)
+            _remove_if_empty(path, with_folder=made)
             raise
 
     @classmethod
@@ -199,8 +200,11 @@ def _keep(session: Session, name: str, content: bytes) -> str:
     return digest
 
 
-def _remove_if_empty(path: Path) -> None:
-    """Take away the file of a database that could not be begun; one with content is left alone."""
+def _remove_if_empty(path: Path, *, with_folder: bool) -> None:
+    """Take away the file of a database that could not be begun, and its folder; what has content is left alone."""
     with suppress(OSError):
         if path.stat().st_size == 0:
             path.unlink()
+    with suppress(OSError):
+        if with_folder:
+            path.parent.rmdir()

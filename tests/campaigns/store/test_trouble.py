@@ -17,6 +17,7 @@ from sqlalchemy import event
 
 from campaigns import Campaign
 from campaigns.errors import OvertakenError, StoreError
+from campaigns.lifecycle import Stage
 from campaigns.store import EventKind, EventLog
 from tests.campaigns.small import created
 
@@ -53,8 +54,19 @@ def test_a_campaign_that_finds_no_room_leaves_no_file(tmp_path: Path, monkeypatc
 
     monkeypatch.setattr("campaigns.store.engine._prepare", full)
     with pytest.raises(StoreError, match="the disk is full"):
-        EventLog.create(tmp_path / "campaign.db")
+        EventLog.create(tmp_path / "new" / "campaign.db")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_on_a_full_disk_a_campaign_can_still_be_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    campaign = created(tmp_path / "small")
+    campaign.step("(PA)2PbI4", Stage.ACCEPTED)
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=0))
+    again = Campaign.open(campaign.folder)
+    assert again.status().pending == ("(PA)2PbI4",)
+    with pytest.raises(StoreError, match=r"campaign\.db: the disk is full; nothing was written"):
+        again.step("(PA)2PbI4", Stage.IN_SYNTHESIS)
 
 
 @pytest.fixture

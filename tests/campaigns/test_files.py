@@ -1,0 +1,44 @@
+"""Files appear whole or not at all, and what a killed process left is taken away."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from campaigns.errors import StoreError
+from campaigns.files import write_files, write_whole
+
+
+def test_a_write_that_fails_leaves_what_stood_there(tmp_path: Path) -> None:
+    path = tmp_path / "report.html"
+    path.write_text("before")
+
+    def half(target: Path) -> None:
+        target.write_text("half")
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(StoreError, match=r"report\.html: cannot be written \(No space left on device\)"):
+        write_whole(path, half)
+    assert path.read_text() == "before"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_a_killed_process_left_goes_with_the_next_write(tmp_path: Path) -> None:
+    left, fresh, other = (tmp_path / name for name in (".a.csv.x1y2z3w4", ".a.csv.abcd1234", ".b.csv.x1y2z3w4"))
+    for path in (left, fresh, other):
+        path.touch()
+    for path in (left, other):
+        os.utime(path, (time.time() - 7200,) * 2)
+    write_whole(tmp_path / "a.csv", lambda target: target.write_text("new"))
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([fresh.name, other.name, "a.csv"])
+
+
+def test_files_are_written_into_their_folder_alone(tmp_path: Path) -> None:
+    (path,) = write_files(tmp_path / "raw", [("../../escape.csv", b"x")])
+    assert path == tmp_path / "raw" / "escape.csv"
+    (tmp_path / "file").touch()
+    with pytest.raises(StoreError, match="cannot create the folder"):
+        write_files(tmp_path / "file" / "raw", [])

@@ -90,7 +90,7 @@ def plan_campaign(
     target = (goal if minimize else -goal, float(problem.y.mean()), float(problem.y.std(ddof=1)) or 1.0)
     needed, possible = np.full(draws, np.inf), 0
     for draw in range(draws):
-        member = committee.members[int(rng.choice(len(committee.members), p=committee.weights))]
+        member = committee.members[int(rng.integers(len(committee.members)))]
         mean, covariance, _ = member.joint(scale(problem.x), scale(problem.pool[rows]))
         values, vectors = np.linalg.eigh(covariance)
         world = mean + vectors @ (np.sqrt(np.maximum(values, 0.0)) * rng.standard_normal(len(mean)))

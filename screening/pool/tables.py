@@ -122,7 +122,7 @@ def _numbers(
     spread = float(problem.y.std(ddof=1)) if len(problem.y) > 1 else 0.0
     unit = spread if spread > 0.0 else 1.0
     centre = problem.y.mean() + unit * mean
-    sd = unit * np.sqrt(variance + committee.weights @ np.array([member.noise for member in committee.members]))
+    sd = unit * np.sqrt(variance + committee.noise)
     measured = MeasuredSet(tuple(map(str, range(len(problem.x)))), scale(problem.x))
     near, distance = measured.nearest(x)
     centre = centre if minimize else -centre

@@ -47,7 +47,7 @@ class CampaignView:
         config = self._state.config
         if library is None:
             library = kept_library(config, log.file, folder)
-        self._bench = Workbench(config, library, oracle_store or default_store_path())
+        self._bench = Workbench(config, library, oracle_store or default_store_path(), folder)
         self._ranked_before: pd.DataFrame | None = None
         self._news: tuple[Expectation, ...] = ()
 

@@ -45,6 +45,9 @@ TOP_K = 1000
 #: Two crystals with one spacer teach less than two with different ones; one synthesis route failing costs only one.
 MAX_PER_SPACER = 1
 
+#: From this size on a space is passed over in single precision; the result is that of double precision.
+LARGE = 200_000
+
 #: Rows of the ranking that compete for a place in the batch.
 SHORTLIST = 1000
 
@@ -89,6 +92,7 @@ def rank_space(
         exclude=exclude,
         measured=MeasuredSet(training.formulas, training.x),
         score=acquisition,
+        single_precision=len(space) >= LARGE,
         progress=progress,
     )
 

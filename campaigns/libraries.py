@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from campaigns.config import CampaignConfig, LibraryFile
 from campaigns.description import BUILTIN
@@ -16,11 +17,14 @@ from campaigns.space import library_from_content, merged
 from chemspace import Cation, CationLibrary, LibraryError
 from chemspace.library_read import ReadReport
 
-__all__ = ["Gathered", "gather", "kept_library", "write_rejects"]
+if TYPE_CHECKING:
+    from screening.feasibility import SpacerTraits
+
+__all__ = ["Gathered", "copy_library", "gather", "kept_library", "spacer_traits", "write_rejects"]
 
 #: Libraries smaller than this are read faster than a copy of what was read.
 _WORTH_KEEPING = 500
-_COPY = "library.parquet"
+_COPY, _TRAITS = "library.parquet", "spacers.npz"
 _COLUMNS = ("smiles", "charge", "inchikey", "abbreviation", "names", "role", "source")
 
 
@@ -92,6 +96,22 @@ def copy_library(config: CampaignConfig, library: CationLibrary, folder: Path) -
         write_whole(folder / _COPY, lambda path: pq.write_table(table, path))
 
 
+def spacer_traits(spacers: Sequence[Cation], folder: Path | None) -> SpacerTraits:
+    """What feasibility reads off spacers, copied into the folder where there are many."""
+    from campaigns.files import write_whole
+    from screening.feasibility import SpacerTraits
+
+    if folder is None or len(spacers) < _WORTH_KEEPING:
+        return SpacerTraits.of(spacers)
+    key = sha256("\n".join([_versions(), *(spacer.smiles for spacer in spacers)]).encode()).hexdigest()
+    known = SpacerTraits.load(folder / _TRAITS, key)
+    if known is None:
+        known = SpacerTraits.of(spacers)
+        with suppress(StoreError):
+            write_whole(folder / _TRAITS, lambda path: known.save(path, key))
+    return known
+
+
 def write_rejects(library: CationLibrary, config: CampaignConfig, file: Callable[[str], bytes], target: Path) -> bool:
     """Write the rows of the user's files that became no cation, each with its reason; False if there are none."""
     if library.report is None or not library.report.n_rejected:
@@ -142,12 +162,16 @@ def _joined(reports: Sequence[ReadReport]) -> ReadReport | None:
 
 def _key(config: CampaignConfig) -> str:
     """What a copy was made from: the files, the setting, and the code that reads them."""
-    from importlib.metadata import version
-
     files: tuple[LibraryFile, ...] = config.library_files
     parts = [f"{file.name} {file.sha256}" for file in files]
-    said = "\n".join([version("spinscreen"), version("rdkit"), str(config.dications), *parts])
+    said = "\n".join([_versions(), str(config.dications), *parts])
     return sha256(said.encode()).hexdigest()
+
+
+def _versions() -> str:
+    from importlib.metadata import version
+
+    return f"spinscreen {version('spinscreen')}, rdkit {version('rdkit')}"
 
 
 def _read_copy(path: Path, key: str) -> CationLibrary | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,7 +24,7 @@ from chemspace import CationLibrary, Compound, CompoundSpace, parse_formula
 from chemspace.progress import Progress
 from oracle import CationRecord
 from screening.acquisition import Choice, choose_acquisition, get_acquisition
-from screening.feasibility import FeasibilityModel, RecordedOutcome, fit_feasibility
+from screening.feasibility import FeasibilityModel, RecordedOutcome, SpacerTraits, fit_feasibility
 from screening.features import FEATURE_NAMES
 from screening.ranking.stop import StopAdvice, advise_stopping
 
@@ -101,6 +101,7 @@ def learn_and_rank(
     state: CampaignState,
     pending: Sequence[str],
     progress: Progress | None = None,
+    traits: SpacerTraits | None = None,
 ) -> Round:
     """Validate, fit and rank.
 
@@ -112,6 +113,7 @@ def learn_and_rank(
         state: what is measured beside the published rows, what formed, and what is not to be suggested.
         pending: formulas whose result is awaited.
         progress: called after each of the steps.
+        traits: what feasibility reads off the space's spacers, where that is known.
 
     Raises:
         CampaignError, ScreeningError: if there is too little to learn from or nothing left to rank.
@@ -126,7 +128,7 @@ def learn_and_rank(
     tell(2, _STEPS, "ranking")
     waiting = indices_in(space, pending, library)
     measured = indices_of(space, [compound for compound in dataset.compounds if compound is not None])
-    strategy, feasibility = strategy_of(config, validation), feasibility_of(state.outcomes, library)
+    strategy, feasibility = strategy_of(config, validation), feasibility_of(state.outcomes, library, traits)
     ranking = rank_space(
         space,
         records,
@@ -165,11 +167,13 @@ def strategy_of(config: CampaignConfig, validation: Validation) -> Choice:
     return Choice(config.acquisition, f"{config.acquisition}, as the campaign's description asks, {agrees}")
 
 
-def feasibility_of(outcomes: Sequence[tuple[str, Stage]], library: CationLibrary) -> FeasibilityModel:
+def feasibility_of(
+    outcomes: Sequence[tuple[str, Stage]], library: CationLibrary, traits: SpacerTraits | None = None
+) -> FeasibilityModel:
     """Feasibility learnt from reported outcomes and the campaign's own; a 3D compound says nothing about layers."""
     told = [(parse_formula(formula, library), stage) for formula, stage in outcomes if stage in _OUTCOME_WORDS]
     own = [RecordedOutcome(compound, _OUTCOME_WORDS[stage]) for compound, stage in told if compound.spacer is not None]
-    return fit_feasibility(own)
+    return replace(fit_feasibility(own), traits=traits)
 
 
 def indices_of(space: CompoundSpace, compounds: Sequence[Compound]) -> NDArray[np.int64]:

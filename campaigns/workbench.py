@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from campaigns.round import Round
     from campaigns.suggestion import Suggestion
     from screening.dataset import SpinDataset
+    from screening.feasibility import SpacerTraits
     from screening.validation.card import FullCard
 
 __all__ = ["Workbench", "needed_cations"]
@@ -36,8 +37,11 @@ class Workbench:
     Every method takes the state it works on, so that an old state can be worked on beside the present one.
     """
 
-    def __init__(self, config: CampaignConfig, library: CationLibrary, oracle_store: Path) -> None:
-        """Bind a campaign's description, its library and the file of computed descriptors."""
+    def __init__(
+        self, config: CampaignConfig, library: CationLibrary, oracle_store: Path, folder: Path | None = None
+    ) -> None:
+        """Bind a campaign's description, its library, the file of computed descriptors, and a folder for copies."""
+        self._folder = folder
         self.config = config
         self.library = library
         self._oracle_store = oracle_store
@@ -53,6 +57,13 @@ class Workbench:
     def budget(self) -> Budget:
         """What a batch may cost, by the price table."""
         return Budget(self.config.limits, prices_of(self.config, self.names))
+
+    @cached_property
+    def traits(self) -> SpacerTraits:
+        """What feasibility reads off the spacers; of a large library they are kept in the campaign's folder."""
+        from campaigns.libraries import spacer_traits
+
+        return spacer_traits(self.space.spacers, self._folder)
 
     @cached_property
     def space(self) -> CompoundSpace:
@@ -115,7 +126,9 @@ class Workbench:
         key = f"{self.data_key(state)} {' '.join(sorted(pending))} {' '.join(sorted(state.barred))}"
         if self._round is None or self._round[0] != key:
             records = self.records(state, progress=progress)
-            done = learn_and_rank(self.config, self.names, self.space, records, state, pending, progress)
+            done = learn_and_rank(
+                self.config, self.names, self.space, records, state, pending, progress, traits=self.traits
+            )
             self._round = (key, done)
         return self._round[1]
 

@@ -7,6 +7,7 @@ from screening.feasibility.model import FeasibilityModel, fit_feasibility
 from screening.feasibility.outcomes import OUTCOMES, RecordedOutcome
 from screening.feasibility.prior import CageWindow, FeasibilityPrior, ThickLayers
 from screening.feasibility.spacers import ReportedOutcomes, SpacerScore
+from screening.feasibility.traits import SpacerTraits
 
 __all__ = [
     "OUTCOMES",
@@ -16,6 +17,7 @@ __all__ = [
     "RecordedOutcome",
     "ReportedOutcomes",
     "SpacerScore",
+    "SpacerTraits",
     "ThickLayers",
     "fit_feasibility",
 ]

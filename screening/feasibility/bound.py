@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chemspace.space import CompoundSpace, SpaceBlock
-from screening.feasibility.latent import CompoundRows, layer_kernel, main_ion, spacer_mol
+from screening.feasibility.latent import CompoundRows, layer_kernel, main_ion
 from screening.feasibility.prior import cage_tolerance
-from screening.feasibility.shape import SHAPE_NAMES, cation_shape, fingerprint_similarity, fingerprints
+from screening.feasibility.shape import fingerprint_similarity
+from screening.feasibility.traits import SpacerTraits
 
 if TYPE_CHECKING:
     from screening.feasibility.model import FeasibilityModel
@@ -35,18 +36,18 @@ class BoundFeasibility:
     outcome_layers: NDArray[np.int64]  # (k,)
 
     @classmethod
-    def build(cls, model: FeasibilityModel, space: CompoundSpace) -> BoundFeasibility:
+    def build(
+        cls, model: FeasibilityModel, space: CompoundSpace, traits: SpacerTraits | None = None
+    ) -> BoundFeasibility:
         """Work out everything that belongs to one spacer, cage, metal or halide of the space, once."""
-        mols = [spacer_mol(spacer) for spacer in space.spacers]
-        shapes = np.array([cation_shape(mol) for mol in mols]).reshape(len(mols), len(SHAPE_NAMES))
+        known = SpacerTraits.of(space.spacers) if traits is None else traits
         cages, halides = (*space.cage_options, ()), space.halide_options
         mains = [(main_ion(cage), [main_ion(halide) for halide in halides]) for cage in cages]
         tolerance = np.array(
             [[[cage_tolerance(cage, b, str(x)) for x in main] for b in space.b_sites] for cage, main in mains]
         ).reshape(len(cages), len(space.b_sites), len(halides))
         outcomes = CompoundRows.of([item.compound for item in model.outcomes])
-        prints = fingerprints(mols) if model.outcomes else []
-        similarity = fingerprint_similarity(prints, outcomes.prints) * model.prior.outcome_log_odds**2
+        similarity = fingerprint_similarity(known.prints, outcomes.prints) * model.prior.outcome_log_odds**2
         frames = outcomes.framework
 
         def alike(axis: tuple[object, ...], part: int) -> NDArray[np.float64]:
@@ -56,7 +57,7 @@ class BoundFeasibility:
         framework = alike(space.b_sites, 1)[:, None, :] * alike(halides, 2)[None, :, :]
         return cls(
             model,
-            model.spacer_log_odds(shapes),
+            model.spacer_log_odds(known.shapes),
             model.prior.cage_window.log_odds(tolerance),
             similarity,
             alike(cages, 0),

@@ -29,6 +29,7 @@ from screening.feasibility.spacers import (
     fit_spacer_classifier,
     score_spacer_classifier,
 )
+from screening.feasibility.traits import SpacerTraits
 
 __all__ = ["FeasibilityModel", "fit_feasibility"]
 
@@ -42,12 +43,14 @@ class FeasibilityModel:
         prior: the rules and strengths in force.
         outcomes: recorded outcomes that say something, k of them.
         pull: per outcome, the latent weight (y - p at the mode), shape (k,).
+        traits: of the spacers of the space that `bind` will be asked for, where they are known already.
     """
 
     classifier: SpacerClassifier
     prior: FeasibilityPrior
     outcomes: tuple[RecordedOutcome, ...] = ()
     pull: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+    traits: SpacerTraits | None = field(default=None, repr=False, compare=False)
 
     def probability(self, compounds: Sequence[Compound]) -> NDArray[np.float64]:
         """Probability of each compound, shape (k,). A compound without spacer (3D) is not layered: 0."""
@@ -68,7 +71,7 @@ class FeasibilityModel:
 
     def bind(self, space: CompoundSpace) -> BoundFeasibility:
         """The same probabilities for blocks of one space: everything per cation is computed once, here."""
-        return BoundFeasibility.build(self, space)
+        return BoundFeasibility.build(self, space, self.traits)
 
     def score(self, seed: int = 42) -> SpacerScore:
         """Out-of-fold AUC and Brier score of the spacer classifier on the reported outcomes, grouped by scaffold."""

@@ -1,0 +1,63 @@
+"""What the feasibility model reads off every spacer of a space: worked out once, and kept in a file where that pays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chemspace.cation import Cation
+from screening.feasibility.latent import spacer_mol
+from screening.feasibility.shape import SHAPE_NAMES, cation_shape, fingerprints
+
+__all__ = ["SpacerTraits"]
+
+
+@dataclass(frozen=True)
+class SpacerTraits:
+    """Shapes, shape (c, 5), and fingerprints of c spacers, as `screening.feasibility.shape` makes them."""
+
+    shapes: NDArray[np.float64]
+    prints: list[Any]
+
+    @classmethod
+    def of(cls, spacers: Sequence[Cation]) -> SpacerTraits:
+        """Work them out; half a second for a thousand spacers."""
+        mols = [spacer_mol(spacer) for spacer in spacers]
+        shapes = np.array([cation_shape(mol) for mol in mols]).reshape(len(mols), len(SHAPE_NAMES))
+        return cls(shapes, fingerprints(mols))
+
+    def save(self, path: Path, key: str) -> None:
+        """Write them to a .npz file under `key`, which says what they are of.
+
+        Raises:
+            OSError: if the file cannot be written.
+        """
+        bits = np.array([np.frombuffer(print_.ToBinary(), dtype=np.uint8) for print_ in self.prints], dtype=object)
+        lengths = np.array([len(row) for row in bits], dtype=np.int64)
+        flat = np.concatenate(list(bits)) if len(bits) else np.zeros(0, dtype=np.uint8)
+        with path.open("wb") as stream:
+            np.savez(stream, key=np.array(key), shapes=self.shapes, prints=flat, lengths=lengths)
+
+    @classmethod
+    def load(cls, path: Path, key: str) -> SpacerTraits | None:
+        """What `save` wrote under the same key; None where there is no such file, or a damaged one."""
+        from zipfile import BadZipFile
+
+        from rdkit import DataStructs
+
+        try:
+            with np.load(path) as kept:
+                if str(kept["key"]) != key:
+                    return None
+                shapes, flat, lengths = kept["shapes"], kept["prints"].tobytes(), kept["lengths"]
+        except (OSError, ValueError, KeyError, BadZipFile):
+            return None
+        ends = np.cumsum(lengths)
+        starts = ends - lengths
+        parts = (flat[start:end] for start, end in zip(starts.tolist(), ends.tolist(), strict=True))
+        return cls(shapes, [DataStructs.ExplicitBitVect(part) for part in parts])

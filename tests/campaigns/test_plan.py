@@ -1,0 +1,64 @@
+"""A launch that is only planned: sizes, estimates, problems, and nothing written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from campaigns import CampaignConfig
+from campaigns.description import read_template, template_names
+from campaigns.libraries import gather
+from campaigns.plan import LaunchPlan, plan_launch
+from tests.campaigns.conftest import Launched
+
+
+def plan(made: Launched, config: CampaignConfig, *sources: Path) -> LaunchPlan:
+    return plan_launch(config, gather(sources or (made.library,), dications=config.dications), made.oracle_store)
+
+
+def test_sizes_are_counted_and_what_is_stored_is_not_computed_again(launched: Launched) -> None:
+    told = plan(launched, CampaignConfig(n_layers=(1, 2, 3)))
+    assert (told.n_compounds, told.compounds_exact, told.n_spacers) == (40, True, 8)
+    assert (told.n_rp_spacers, told.n_dj_spacers, told.n_cage_options) == (5, 3, 2)
+    assert (told.n_to_compute, told.oracle_seconds, told.oracle_seconds_from) == (0, 0.0, "nothing is left to compute")
+    assert told.n_stored == told.n_cations > 10
+    assert told.learning_seconds > 0
+    assert told.memory_mb > 50
+    assert told.problems == ()
+
+
+def test_time_for_new_cations_is_scaled_up_from_the_stored_ones(launched: Launched, tmp_path: Path) -> None:
+    amines = tmp_path / "amines.smi"
+    amines.write_text("".join("C" * length + "N\n" for length in range(5, 25)) + "C1CC\n")
+    told = plan(launched, CampaignConfig(n_layers=(1,)), amines)
+    assert told.n_to_compute >= 15
+    assert told.oracle_seconds > 0.5
+    assert "cations in the store, 2 processes" in told.oracle_seconds_from
+    (problem,) = (line for line in told.problems if "become no cation" in line)
+    assert problem.startswith("1 of 21 rows of amines.smi become no cation; first: row 21")
+
+
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        ({"n_layers": (1,), "batch_size": 50}, "8 compounds are fewer than the 50 of a batch"),
+        ({"halides": ("Br",)}, "no measured layered compound holds Br: what is said of it is extrapolated"),
+        ({"b_sites": ("Sn",)}, "one measured layered compound holds Sn"),
+        ({"b_sites": ("Ge",)}, "no measured compound lies inside the space"),
+        (
+            {"limits": {"max_cost": 9}, "prices": {"PEA": {"per_mol": 5}}},
+            "7 of 8 spacers have no price in the table: never suggested",
+        ),
+    ],
+)
+def test_what_speaks_against_it_is_told(launched: Launched, values: dict[str, object], says: str) -> None:
+    told = plan(launched, CampaignConfig.parse({"n_layers": (1, 2)} | values))
+    assert any(says in problem for problem in told.problems), told.problems
+
+
+@pytest.mark.parametrize("name", template_names())
+def test_each_template_can_be_planned(launched: Launched, name: str) -> None:
+    told = plan(launched, read_template(name).config)
+    assert told.n_compounds > 8
+    assert not any("fewer than" in problem for problem in told.problems)

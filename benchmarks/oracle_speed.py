@@ -68,18 +68,18 @@ def main() -> None:
     parser.add_argument("--cations", type=int, default=50)
     parser.add_argument("--parts", nargs="+", choices=sorted(parts), default=list(parts))
     options = parser.parse_args()
-    cations = _sample(options.cations)
+    cations = sample(options.cations)
     for part in options.parts:
         parts[part](cations)
 
 
-def _sample(count: int) -> list[Cation]:
+def sample(count: int) -> list[Cation]:
     """Mono- and dications spread evenly over the library, in the order of their InChIKeys."""
     organic = sorted((c for c in CationLibrary.builtin() if c.is_organic), key=lambda cation: cation.inchikey)
     return [organic[round(k)] for k in np.linspace(0, len(organic) - 1, count)]
 
 
-def _start(cation: Cation) -> Start:
+def prepare(cation: Cation) -> Start:
     mol = build_molecule(cation.smiles)
     numbers = np.array([atom.GetAtomicNum() for atom in mol.GetAtoms()], dtype=np.int64)
     return Start(cation, embed(mol, 1, ONE.seed), numbers)
@@ -92,15 +92,9 @@ def _cpu() -> float:
 
 
 def _optimise(cations: Sequence[Cation]) -> None:
-    starts = [_start(cation) for cation in cations]
-    contenders: dict[str, Callable[[Start], NDArray[np.float64]]] = {
-        "spinscreen": _by_spinscreen,
-        "xtb --opt tight": _by_xtb,
-        "ASE BFGS": lambda start: _by_ase(start, "BFGS"),
-        "ASE LBFGS": lambda start: _by_ase(start, "LBFGS"),
-        "ASE BFGSLineSearch": lambda start: _by_ase(start, "BFGSLineSearch"),
-    }
-    _by_spinscreen(starts[0])  # the libraries are loaded before any clock starts
+    starts = [prepare(cation) for cation in cations]
+    contenders = optimisers()
+    by_spinscreen(starts[0])  # the libraries are loaded before any clock starts
     print(f"\nOptimisation of {len(starts)} cations from the same geometries")
     print(
         "| optimiser | CPU ms a cation | throughput | mean energy above spinscreen, microhartree | median |\n"
@@ -113,7 +107,7 @@ def _optimise(cations: Sequence[Cation]) -> None:
         ends = [run(start) for start in starts]
         spent = (_cpu() - clock) / len(starts)
         base = base or spent
-        energies[name] = np.array([_energy(start, end) for start, end in zip(starts, ends, strict=True)])
+        energies[name] = np.array([energy(start, end) for start, end in zip(starts, ends, strict=True)])
         above = 1e6 * (energies[name] - energies["spinscreen"])
         print(
             f"| {name} | {1e3 * spent:.0f} | 1 / {spent / base:.2f} | {above.mean():.1f} | {np.median(above):.2f} |",
@@ -121,11 +115,22 @@ def _optimise(cations: Sequence[Cation]) -> None:
         )
 
 
-def _energy(start: Start, positions: NDArray[np.float64]) -> float:
+def optimisers() -> dict[str, Callable[[Start], NDArray[np.float64]]]:
+    """Contenders by name, ours first: from a start to the optimised positions, shape (n, 3), bohr."""
+    return {
+        "spinscreen": by_spinscreen,
+        "xtb --opt tight": _by_xtb,
+        "ASE BFGS": lambda start: _by_ase(start, "BFGS"),
+        "ASE LBFGS": lambda start: _by_ase(start, "LBFGS"),
+        "ASE BFGSLineSearch": lambda start: _by_ase(start, "BFGSLineSearch"),
+    }
+
+
+def energy(start: Start, positions: NDArray[np.float64]) -> float:
     return TbliteEngine().single_point(start.numbers, positions, start.cation.charge).energy
 
 
-def _by_spinscreen(start: Start) -> NDArray[np.float64]:
+def by_spinscreen(start: Start) -> NDArray[np.float64]:
     conformers = start.conformers
     return minimise(
         TbliteEngine().session(start.numbers, start.cation.charge),
@@ -171,7 +176,7 @@ def _way(cations: Sequence[Cation]) -> None:
     print(f"\nFrom SMILES to descriptors, one conformer, {len(cations)} cations")
     print("| way | CPU ms a cation | cations a core-second |\n|---|---|---|")
     spent = {}
-    for name, run in {"spinscreen": _own_way, "with the xtb command": _xtb_way}.items():
+    for name, run in {"spinscreen": own_way, "with the xtb command": xtb_way}.items():
         clock = _cpu()
         for cation in cations:
             run(cation)
@@ -180,17 +185,17 @@ def _way(cations: Sequence[Cation]) -> None:
     print(f"ratio {spent['with the xtb command'] / spent['spinscreen']:.2f}")
 
 
-def _own_way(cation: Cation) -> None:
+def own_way(cation: Cation) -> None:
     record = compute(Task(cation.inchikey, cation.smiles, cation.charge), ONE)
     if not record.ok:
         print(f"{cation.smiles}: {record.error}")
 
 
-def _xtb_way(cation: Cation) -> dict[str, float]:
+def xtb_way(cation: Cation) -> dict[str, float]:
     """The same descriptors from what xtb prints, with the same conformer and the same D4 model."""
     import json
 
-    start = _start(cation)
+    start = prepare(cation)
     with tempfile.TemporaryDirectory() as folder:
         positions = _xtb(start, Path(folder))
         answer = json.loads((Path(folder) / "xtbout.json").read_text())

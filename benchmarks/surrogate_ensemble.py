@@ -30,15 +30,15 @@ def main() -> None:
     folds = parser.parse_args().folds
     _, descriptors = published_descriptors(as_filed=True)
     x, y = to_features(descriptors), SpinDataset.published().log10_rate
-    batched_wall, batched_cpu, r2 = _batched(x, y)
-    loop_wall, loop_cpu, done = _loop(x, y, folds)
+    batched_wall, batched_cpu, r2 = batched(x, y)
+    loop_wall, loop_cpu, done = loop(x, y, folds)
     scale = len(y) / done
     print(f"batched: {batched_wall:.1f} s wall, {batched_cpu:.1f} s CPU, leave-one-out R2 {r2:.2f}")
     print(f"loop: {scale * loop_wall:.1f} s wall, {scale * loop_cpu:.1f} s CPU ({done} of {len(y)} folds run)")
     print(f"ratio: {scale * loop_wall / batched_wall:.1f} wall, {scale * loop_cpu / batched_cpu:.1f} CPU")
 
 
-def _batched(x: np.ndarray, y: np.ndarray) -> tuple[float, float, float]:
+def batched(x: np.ndarray, y: np.ndarray) -> tuple[float, float, float]:
     features, target = torch.tensor(x), torch.tensor(y)
     mask = ~torch.eye(len(y), dtype=torch.bool)
     config = EnsembleConfig(members=MEMBERS, hidden=HIDDEN, iterations=STEPS, parts=1)
@@ -52,7 +52,7 @@ def _batched(x: np.ndarray, y: np.ndarray) -> tuple[float, float, float]:
     return wall, cpu, float(1.0 - ((y - told) ** 2).sum() / ((y - y.mean()) ** 2).sum())
 
 
-def _loop(x: np.ndarray, y: np.ndarray, folds: int) -> tuple[float, float, int]:
+def loop(x: np.ndarray, y: np.ndarray, folds: int) -> tuple[float, float, int]:
     wall, cpu = time.perf_counter(), time.process_time()
     for fold in range(folds):
         rows = np.arange(len(y)) != fold

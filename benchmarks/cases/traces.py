@@ -1,0 +1,99 @@
+"""The trace fit against what is customary: an exponential through the points, with and without the response."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks import kinetics_synthetic
+from benchmarks.registry import Outcome, Setting, case
+from benchmarks.timing import timed
+from campaigns.kinetics import KineticsError, Trace, fit_trace
+
+Array = NDArray[np.float64]
+TRACES = 120
+FWHM = kinetics_synthetic.FWHM
+
+
+@case("trace-error", "Error of a fitted lifetime, 0.2 to 40 ps, signal to noise 5 to 50", "decades", "one trace")
+def errors(setting: Setting) -> Outcome:
+    """|log10(fitted / true)|. A fit that fails counts as a whole decade."""
+    return _fitted(setting, seconds=False)
+
+
+@case("trace-time", "Time of a trace fit", "CPU s", "one trace")
+def times(setting: Setting) -> Outcome:
+    """Ours compares every model and profiles its interval; the others fit one model once."""
+    return _fitted(setting, seconds=True)
+
+
+def _fitted(setting: Setting, seconds: bool) -> Outcome:
+    rng = np.random.default_rng(setting.seed)
+    contenders = {"spinscreen": _ours, "SciPy, with the response": _with_response, "lmfit, tail only": _tail}
+    samples: dict[str, list[float]] = {name: [] for name in contenders}
+    covered: dict[str, list[bool]] = {name: [] for name in contenders}
+    for at in range(setting.times(TRACES)):
+        lifetime = float(np.exp(rng.uniform(np.log(0.2), np.log(40.0))))
+        trace = kinetics_synthetic.one(rng, at, lifetime, float(np.exp(rng.uniform(np.log(5), np.log(50)))))
+        for name, fit in contenders.items():
+            (found, low, high), spent = timed(lambda fit=fit, trace=trace: fit(trace))
+            error = abs(np.log10(found / lifetime)) if np.isfinite(found) and found > 0 else 1.0
+            samples[name].append(spent if seconds else min(float(error), 1.0))
+            covered[name].append(low <= lifetime <= high)
+    held = [
+        f"95% intervals of {name} hold {np.mean(inside):.0%} of the true lifetimes" for name, inside in covered.items()
+    ]
+    return Outcome(samples, notes=held)
+
+
+def _ours(trace: Trace) -> tuple[float, float, float]:
+    try:
+        fit = fit_trace(trace, FWHM)
+    except KineticsError:
+        return np.nan, np.inf, -np.inf
+    return fit.lifetime_ps, fit.lifetime_low_ps, np.inf if fit.lifetime_high_ps is None else fit.lifetime_high_ps
+
+
+def _with_response(trace: Trace) -> tuple[float, float, float]:
+    """Least squares of an exponential through a Gaussian response, started at the peak, one model."""
+    from scipy.optimize import curve_fit
+    from scipy.special import erfc, erfcx
+
+    s = FWHM / 2.3548200450309493
+
+    def curve(t: Array, height: float, zero: float, log_tau: float) -> Array:
+        tau = np.exp(log_tau)
+        x, k = (t - zero) / s, s / tau
+        z = (k - x) / np.sqrt(2)
+        late = np.exp(np.minimum(k * k / 2 - k * x, 50.0)) * erfc(np.minimum(z, 0.0))
+        return height / 2 * np.where(z > 0, erfcx(np.maximum(z, 0.0)) * np.exp(-0.5 * x**2), late)
+
+    t, y = trace.delay_ps, trace.signal
+    try:
+        best, spread = curve_fit(curve, t, y, (float(y.max()), float(t[y.argmax()]) - s, 0.0), maxfev=2000)
+    except RuntimeError:
+        return np.nan, np.inf, -np.inf
+    return _interval(float(best[2]), float(np.sqrt(spread[2, 2])))
+
+
+def _tail(trace: Trace) -> tuple[float, float, float]:
+    """lmfit's exponential from one response width after the peak."""
+    from lmfit.models import ExponentialModel
+
+    t, y = trace.delay_ps, trace.signal
+    later = t > t[y.argmax()] + FWHM
+    if later.sum() < 5:
+        return np.nan, np.inf, -np.inf
+    model = ExponentialModel()
+    try:
+        done = model.fit(y[later], model.guess(y[later], x=t[later]), x=t[later])
+    except (ValueError, TypeError):
+        return np.nan, np.inf, -np.inf
+    tau, error = done.params["decay"].value, done.params["decay"].stderr
+    if tau is None or tau <= 0 or error is None:
+        return np.nan if tau is None else tau, np.inf, -np.inf
+    return tau, tau - 1.96 * error, tau + 1.96 * error
+
+
+def _interval(log_tau: float, error: float) -> tuple[float, float, float]:
+    return tuple(float(np.exp(log_tau + by * error)) for by in (0.0, -1.96, 1.96))  # type: ignore[return-value]

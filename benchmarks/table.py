@@ -1,0 +1,108 @@
+"""The tables and the plot that the README and the documentation show, written from `benchmarks/summary.json`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from benchmarks.results import SUMMARY
+
+__all__ = ["insert", "page", "plot", "short_table"]
+
+ROOT = Path(__file__).parent.parent
+BEGIN, END = "<!-- benchmarks: begin -->\n", "<!-- benchmarks: end -->\n"
+
+
+def short_table(summary: Mapping[str, Any]) -> str:
+    """One line a case: what is compared, ours, and how many times as much the others need."""
+    lines = ["| compared | ours | others, as a multiple of ours (middle half of the runs) |", "|---|---|---|"]
+    for result in summary.values():
+        ours, *others = result["summary"].items()
+        told = ", ".join(f"{name} {_ratio(values)}" for name, values in others)
+        lines.append(f"| {result['question']} | {ours[1]['median']:.3g} {result['unit']} | {told} |")
+    stamps = [result["stamp"] for result in summary.values()]
+    return "\n".join([*lines, "", _where(stamps), ""])
+
+
+def page(summary: Mapping[str, Any]) -> str:
+    """The page of the documentation: every contender, with medians and spreads."""
+    parts = ["# Benchmarks\n", INTRODUCTION, "![Every contender as a multiple of ours](images/benchmarks.svg)\n"]
+    for name, result in summary.items():
+        parts.append(f"## {name}\n\n{result['question']}. One sample is {result['item']}; smaller is better.\n")
+        unit = result["unit"]
+        parts.append(f"| contender | samples | median ({unit}) | middle half | multiple of ours | middle half |")
+        parts.append("|---|---|---|---|---|---|")
+        for contender, v in result["summary"].items():
+            parts.append(
+                f"| {contender} | {v['n']} | {v['median']:.3g} | {v['q25']:.3g} to {v['q75']:.3g} "
+                f"| {v['ratio']:.3g} | {v['ratio_q25']:.3g} to {v['ratio_q75']:.3g} |"
+            )
+        parts += ["", *(f"- {note}" for note in result["notes"])]
+        parts += [f"- {contender} did not take part: {why}" for contender, why in result["absent"].items()]
+        parts += [f"\n{_where([result['stamp']])}\n"]
+    return "\n".join(parts)
+
+
+def insert(readme: Path, summary: Mapping[str, Any]) -> None:
+    """Put the short table between the markers of a page."""
+    before, rest = readme.read_text(encoding="utf-8").split(BEGIN)
+    _, after = rest.split(END)
+    readme.write_text(f"{before}{BEGIN}{short_table(summary)}{END}{after}", encoding="utf-8")
+
+
+def plot(summary: Mapping[str, Any], path: Path) -> None:
+    """Every contender's multiple of ours with its middle half, on a logarithmic axis, as SVG."""
+    import matplotlib
+
+    matplotlib.use("svg")
+    matplotlib.rcParams["svg.hashsalt"] = "spinscreen"
+    from matplotlib import pyplot
+
+    rows = [
+        (f"{name}: {contender}", values)
+        for name, result in summary.items()
+        for contender, values in list(result["summary"].items())[1:]
+    ]
+    figure, axes = pyplot.subplots(figsize=(8, 1 + 0.28 * len(rows)))
+    for at, (_, v) in enumerate(rows):
+        axes.plot([v["ratio_q25"], v["ratio_q75"]], [at, at], color="#3949ab", linewidth=3)
+        axes.plot([v["ratio"]], [at], "o", color="#1a237e")
+    axes.axvline(1.0, color="#888", linewidth=1)
+    axes.set(yticks=range(len(rows)), yticklabels=[label for label, _ in rows], xscale="log")
+    axes.set_xlabel("needed by the contender, as a multiple of ours (right of the line: ours needs less)")
+    axes.invert_yaxis()
+    figure.tight_layout()
+    figure.savefig(path, metadata={"Date": None})
+
+
+def write_all() -> None:
+    """README, page and plot from the committed summary."""
+    summary = json.loads(SUMMARY.read_text(encoding="utf-8"))
+    insert(ROOT / "README.md", summary)
+    (ROOT / "docs/benchmarks.md").write_text(page(summary), encoding="utf-8")
+    plot(summary, ROOT / "docs/images/benchmarks.svg")
+
+
+INTRODUCTION = """Written by `make bench` from `benchmarks/summary.json`; no figure here is typed.
+
+Every case runs its contenders in one process, on the same inputs, in turn. Times are CPU time, which on a shared
+machine is the steadier measure. "Multiple of ours" is taken item by item, then the median: 3 means three times as much
+as spinscreen needs, below 1 means that the contender needs less. `python -m benchmarks --list` names the cases,
+`python -m benchmarks NAME` runs one; `make bench-env` installs BayBE and Ax beside.
+"""
+
+
+def _ratio(values: Mapping[str, float]) -> str:
+    return f"{values['ratio']:.2g} ({values['ratio_q25']:.2g} to {values['ratio_q75']:.2g})"
+
+
+def _where(stamps: list[dict[str, Any]]) -> str:
+    places = sorted({f"{s['processor']}, {s['cores']} cores" for s in stamps})
+    loads = [s["load"] for s in stamps]
+    load = f"{min(loads):g}" if min(loads) == max(loads) else f"{min(loads):g} to {max(loads):g}"
+    versions = stamps[-1]["versions"]
+    named = ", ".join(f"{name} {number}" for name, number in versions.items() if number != "absent")
+    days = sorted({s["at"][:10] for s in stamps})
+    return f"Measured {' and '.join(days)} on {'; '.join(places)}, load average {load}; {named}."

@@ -1,4 +1,4 @@
-"""`spinscreen report`: the campaign as one HTML file."""
+"""`spinscreen report`: the campaign as one HTML file, and as a PDF."""
 
 from __future__ import annotations
 
@@ -18,19 +18,36 @@ def report(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Default: report.html in the campaign.", show_default=False)
     ] = None,
+    pdf: Annotated[
+        Path | None,
+        typer.Option("--pdf", help="Print it into this file too; needs Chromium.", dir_okay=False, show_default=False),
+    ] = None,
     oracle_store: OracleStorePath = None,
     as_json: AsJson = False,
 ) -> None:
     """Write the report: one HTML file that needs nothing else and no network.
 
-    Example: spinscreen report demo -o meeting.html
+    It shows what the pages of `spinscreen serve` show, for a group meeting.
+
+    Examples:
+
+      spinscreen report demo -o meeting.html
+
+      spinscreen report demo --pdf meeting.pdf
     """
     from campaigns.campaign import Campaign
 
     campaign = Campaign.open(folder, oracle_store=oracle_store)
     with console.bar("training, ranking") as progress:
         path = campaign.report(output, progress=progress)
+    written = {"report": str(path)}
+    if pdf is not None:
+        from campaigns.report.pdf import write_pdf
+
+        write_pdf(path, pdf)
+        written["pdf"] = str(pdf)
     if as_json:
-        console.print_json({"report": str(path)})
-    else:
-        console.out.print(str(path), soft_wrap=True, markup=False)
+        console.print_json(written)
+        return
+    for name in written.values():
+        console.out.print(name, soft_wrap=True, markup=False)

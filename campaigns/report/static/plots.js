@@ -41,6 +41,10 @@
     });
   }
 
+  addEventListener("beforeprint", () => {
+    document.querySelectorAll("details").forEach((part) => { part.open = true; });
+  });
+
   const drawAll = (root) => root.querySelectorAll(".plot").forEach(draw);
   globalThis.drawPlots = (root) => drawAll(root || document);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => drawAll(document));

@@ -1,4 +1,4 @@
-"""The report: one file that needs nothing else, drawn by a real browser."""
+"""The report: one file that needs nothing else, drawn and printed by a real browser."""
 
 from __future__ import annotations
 
@@ -8,7 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from campaigns.report.drawing import formula_html
+from campaigns.report import pdf
+from campaigns.report.drawing import formula_html, molecule_svg
+from campaigns.report.pdf import PdfError, write_pdf
+from campaigns.report.render import script_json
+from chemspace import Cation
 from tests.campaigns.conftest import Launched
 from tests.system import require
 
@@ -16,7 +20,7 @@ from tests.system import require
 @pytest.fixture(scope="module")
 def page(launched: Launched) -> str:
     html = (launched.folder / "report.html").read_text(encoding="utf-8")
-    return re.sub(r"<script>.*?</script>", "", html, flags=re.DOTALL)
+    return re.sub(r"<script(?: type=\"application/json\")?>.*?</script>", "", html, flags=re.DOTALL)
 
 
 def test_the_report_loads_nothing_from_anywhere(page: str) -> None:
@@ -31,11 +35,12 @@ def test_the_report_says_that_its_figures_are_out_of_fold(page: str) -> None:
     assert "Calibration, out of fold" in page
 
 
-def test_five_suggestions_are_drawn_as_molecules(page: str) -> None:
+def test_five_suggestions_are_drawn_as_molecules_with_recipes(page: str) -> None:
     assert page.count('<svg role="img" aria-label="structure of') == 5
+    assert page.count("<summary>Recipe</summary>") == 5
 
 
-def test_a_browser_draws_the_three_plots(launched: Launched, tmp_path: Path) -> None:
+def test_a_browser_draws_every_plot(launched: Launched, tmp_path: Path) -> None:
     chromium = require("chromium")
     done = subprocess.run(
         [
@@ -45,18 +50,45 @@ def test_a_browser_draws_the_three_plots(launched: Launched, tmp_path: Path) -> 
             "--disable-gpu",
             "--disable-background-networking",
             f"--user-data-dir={tmp_path}",
-            "--virtual-time-budget=5000",
+            "--virtual-time-budget=8000",
             "--dump-dom",
             f"file://{launched.folder / 'report.html'}",
         ],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=240,
         check=True,
     )
-    assert done.stdout.count('class="main-svg"') >= 3
-    for label in ("measured lifetime (ps)", "nominal size of the interval", "mean |Shapley value| (log10 rate)"):
+    assert done.stdout.count('data-drawn="yes"') == 6
+    for label in ("measured lifetime (ps)", "nominal size of the interval", "lifetime (ps)", "log10 lifetime"):
         assert label in done.stdout.split("</header>")[1]
+
+
+def test_the_report_is_printed_as_a_pdf(launched: Launched, tmp_path: Path) -> None:
+    require("chromium")
+    write_pdf(launched.folder / "report.html", tmp_path / "meeting.pdf")
+    content = (tmp_path / "meeting.pdf").read_bytes()
+    assert content.startswith(b"%PDF")
+    assert len(content) > 50_000
+    assert [path.name for path in tmp_path.iterdir()] == ["meeting.pdf"]
+
+
+def test_without_a_browser_one_is_told_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pdf, "BROWSERS", ("no-such-browser",))
+    with pytest.raises(PdfError, match="apt-get install chromium"):
+        write_pdf(tmp_path / "report.html", tmp_path / "report.pdf")
+    assert not (tmp_path / "report.pdf").exists()
+
+
+def test_a_drawing_holds_no_inline_style_and_takes_the_colour_of_the_text() -> None:
+    drawing = molecule_svg(Cation.from_smiles("[NH3+]CCc1ccccc1", abbreviation="PEA", names=("<script>",)))
+    assert "style=" not in drawing
+    assert "currentColor" in drawing
+    assert "<script>" not in drawing
+
+
+def test_json_cannot_end_the_script_it_stands_in() -> None:
+    assert "</script>" not in script_json({"text": "</script><script>alert(1)</script>"})
 
 
 @pytest.mark.parametrize(

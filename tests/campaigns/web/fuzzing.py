@@ -19,6 +19,7 @@ __all__ = ["fuzz"]
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 MODES = (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)
+FORMULAS = ("(PA)2PbI4", "(BDA)(FA)Pb2I7", "(PEA)2(MA)2Pb3I10", "(4AMP)PbI4", "MAPbI3", "(PEA)2SnBr4")
 #: Texts that stand in a trace or in the server's own paths and nowhere else.
 TRACES = ("Traceback", 'File "', "site-packages", "spinscreen-uploads")
 
@@ -61,8 +62,12 @@ def _send(
     )
     @given(case=operation.as_strategy(mode))
     def ask(case: Case) -> None:
-        if "campaign" in (case.path_parameters or {}) and sum(map(ord, case.id)) % 5:
+        draw = sum(map(ord, case.id))
+        if "campaign" in (case.path_parameters or {}) and draw % 5:
             case.path_parameters["campaign"] = campaign  # mostly one that is there
+        for part in (case.body, case.query):  # every other formula is one, or made-up texts would all be refused
+            if isinstance(part, dict) and "formula" in part and draw % 2:
+                part["formula"] = FORMULAS[draw // 2 % len(FORMULAS)]
         answer = case.call(headers=headers)
         seen[operation.label, answer.status_code] += 1
         text = answer.content.decode("utf-8", "replace")

@@ -1,0 +1,69 @@
+"""`spinscreen serve` before it serves: tokens where they are needed, messages where it cannot."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from campaigns.cli.app import app
+from campaigns.errors import CampaignNotFoundError
+from campaigns.web import server
+from campaigns.web.errors import WebError
+from campaigns.web.settings import Settings
+
+started: list[Settings] = []
+
+
+@pytest.fixture(autouse=True)
+def no_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    started.clear()
+    monkeypatch.setattr(server, "run", lambda settings, port, ready: started.append(settings))
+
+
+def serve(*arguments: str) -> str:
+    result = CliRunner().invoke(app, ["serve", *arguments], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def test_on_loopback_nobody_needs_a_token(tmp_path: Path) -> None:
+    assert serve(str(tmp_path)) == ""
+    assert started[0].tokens is None
+    assert started[0].allowed_hosts is not None
+
+
+def test_elsewhere_tokens_are_made_once_and_printed_once(tmp_path: Path) -> None:
+    where = ["--host", "0.0.0.0", "--token-file", str(tmp_path / "tokens.json")]
+    told = serve(str(tmp_path), *where)
+    assert told.count("token of") == 2
+    tokens = started[0].tokens
+    assert tokens is not None
+    known = tokens.identify(told.splitlines()[0].split(": ")[1])
+    assert known is not None
+    assert known.may_write
+    assert told.splitlines()[0].split(": ")[1] not in (tmp_path / "tokens.json").read_text()
+    assert serve(str(tmp_path), *where) == ""
+    more = serve(str(tmp_path), *where, "--add-token", "Anna", "--add-token", "Wall:viewer")
+    assert "token of Anna (editor)" in more
+    assert "token of Wall (viewer)" in more
+    assert len(json.loads((tmp_path / "tokens.json").read_text())["tokens"]) == 4
+
+
+def test_an_unknown_role_is_refused(tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["serve", str(tmp_path), "--add-token", "Anna:boss"])
+    assert result.exit_code == 2
+    assert "viewer or editor" in result.output
+
+
+def test_a_folder_without_a_campaign_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    with pytest.raises(CampaignNotFoundError):
+        server.run(Settings((tmp_path,)), 0, print)
+
+
+def test_an_address_that_is_not_ours_is_told_of() -> None:
+    with pytest.raises(WebError, match="cannot listen on"):
+        server._listen("203.0.113.1", 1)

@@ -1,0 +1,54 @@
+"""The thin client speaks to a real server."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from campaigns.client import Client, RemoteError
+from campaigns.web.tokens import Role, TokenFile
+from tests.campaigns.web.conftest import SLUG, Prepared, Traces, prepared, running, traces
+
+__all__ = ["prepared", "traces"]
+
+
+def test_a_script_reads_accepts_measures_and_predicts(prepared: Prepared, traces: Traces, tmp_path: Path) -> None:
+    tokens = TokenFile(tmp_path / "tokens.json")
+    token = tokens.add("script", Role.EDITOR)
+    with running(prepared.settings(tmp_path, tokens=tokens)) as address, Client(address, token) as lab:
+        assert [one["id"] for one in lab.campaigns()] == [SLUG]
+        first, second = (s["formula"] for s in lab.suggestions(SLUG)["suggestions"][:2])
+        assert lab.accept(SLUG, first)["actor"] == "script"
+        assert lab.decline(SLUG, second, "too toxic")["reason"] == "too toxic"
+        assert [step["stage"] for step in lab.outcomes(SLUG)] == ["accepted", "declined"]
+        told = lab.ingest_trace(SLUG, first, sc=traces.sc, cc=traces.cc, irf_fwhm_ps=0.15, learn=False)
+        assert told["ingest"]["added"] == 1
+        assert lab.measurements(SLUG)[0]["formula"] == first
+        assert lab.retract(SLUG, 1, "wrong crystal")["retracted"] == "wrong crystal"
+        table = tmp_path / "table.csv"
+        table.write_text("formula,lifetime_ps\n(PA)2PbI4,0.4\n")
+        assert lab.ingest_table(SLUG, table, dry_run=True)["added"] == 1
+        assert lab.ranking(SLUG, size=3, phase="DJ")["rows"][0]["lifetime_ps"] > 0
+        assert lab.compound(SLUG, first)["stage"] == "accepted"
+        assert lab.events(SLUG, limit=2)["total"] >= 6
+        assert lab.campaign(SLUG)["n_ingested"] == 0
+
+
+def test_a_refusal_is_told_in_the_servers_words(prepared: Prepared, tmp_path: Path) -> None:
+    tokens = TokenFile(tmp_path / "tokens.json")
+    token = tokens.add("screen", Role.VIEWER)
+    with running(prepared.settings(tmp_path, tokens=tokens)) as address:
+        with Client(address) as nobody, pytest.raises(RemoteError, match="needs a token") as caught:
+            nobody.campaigns()
+        assert caught.value.status == 401
+        with Client(address, token) as screen:
+            with pytest.raises(RemoteError, match="may read only"):
+                screen.accept(SLUG, "(PA)2PbI4")
+            with pytest.raises(RemoteError, match="cannot be read"):
+                screen.ingest_table(SLUG, tmp_path / "missing.csv")
+            with pytest.raises(RemoteError) as caught:
+                screen.ranking(SLUG, size=0)
+            assert "size" in caught.value.problems[0]
+    with Client(address, timeout_s=5) as late, pytest.raises(RemoteError, match="no answer"):
+        late.campaigns()

@@ -1,0 +1,163 @@
+"""Files from people: names are never paths, and a server that dies while they come in leaves the campaign whole."""
+
+from __future__ import annotations
+
+import re
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fastapi.testclient import TestClient
+from hypothesis import given
+from hypothesis import strategies as st
+
+from campaigns import Campaign
+from campaigns.kinetics.synthetic import synthetic_map
+from campaigns.web.drafts import Drafts, FitSettings, Uploaded, clean_name
+from campaigns.web.errors import NotServedError, QueryError
+from tests.campaigns.web.conftest import SLUG, Guarded, Prepared, Traces
+
+
+@given(st.text(max_size=200))
+def test_a_cleaned_name_is_a_plain_file_name(name: str) -> None:
+    clean = clean_name(name)
+    assert re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._ -]*", clean)
+    assert clean == Path(clean).name
+    assert len(clean) <= 80
+    assert clean_name(clean) == clean
+
+
+@pytest.mark.parametrize(
+    ("name", "clean"),
+    [
+        ("SC 3.csv", "SC 3.csv"),
+        ("../../etc/passwd", "passwd"),
+        ("C:\\lab\\cc.dat", "cc.dat"),
+        ("..", "upload.txt"),
+        ("/", "upload.txt"),
+        (".ssh", "ssh"),
+        ("a\0b.csv", "a_b.csv"),
+    ],
+)
+def test_names_keep_what_people_recognise(name: str, clean: str) -> None:
+    assert clean_name(name) == clean
+
+
+def uploads(traces: Traces) -> list[Uploaded]:
+    return [Uploaded("sc", "SC.csv", traces.sc.read_bytes()), Uploaded("cc", "CC.csv", traces.cc.read_bytes())]
+
+
+def test_a_draft_is_fitted_corrected_and_forgotten(tmp_path: Path, traces: Traces) -> None:
+    drafts = Drafts(tmp_path)
+    draft = drafts.take("a", "Anna", "(PEA)2PbI4", "", uploads(traces))
+    assert draft.fit is not None
+    assert draft.file_names == "SC.csv, CC.csv"
+    assert all(str(tmp_path) not in note for note in draft.fit.trace.notes)
+    again = drafts.refit(draft, FitSettings(irf_fwhm_ps=0.2, model="exponential"), "(BA)2PbI4", "7")
+    assert again.fit is not None
+    assert (again.fit.irf_fwhm_ps, again.fit.model, again.formula) == (0.2, "exponential", "(BA)2PbI4")
+    assert drafts.get("a", draft.id) is again
+    with pytest.raises(NotServedError):
+        drafts.get("another campaign", draft.id)
+    drafts.drop(again)
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(NotServedError):
+        drafts.get("a", draft.id)
+
+
+def test_a_file_that_cannot_be_read_is_named_without_the_servers_paths(tmp_path: Path) -> None:
+    drafts = Drafts(tmp_path)
+    draft = drafts.take("a", "", "", "", [Uploaded("trace", "mine.csv", b"delay_ps,sc,cc\n1,2,x\n2,3,4\n")])
+    assert draft.fit is None
+    assert draft.problem.startswith("mine.csv")
+    assert str(tmp_path) not in draft.problem
+
+
+@pytest.mark.parametrize("roles", [[], ["sc"], ["sc", "cc", "trace"], ["sc", "sc", "cc"], ["sc_map"], ["sc", "cc_map"]])
+def test_files_that_make_no_measurement_are_refused(tmp_path: Path, roles: list[str]) -> None:
+    with pytest.raises(QueryError):
+        Drafts(tmp_path).take("a", "", "", "", [Uploaded(role, "x.csv", b"1") for role in roles])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_maps_are_cut_at_the_peak_or_at_a_chosen_window(tmp_path: Path) -> None:
+    wavelength, delay = np.linspace(500, 560, 40), np.linspace(-2, 20, 120)
+    maps = synthetic_map(np.random.default_rng(0), wavelength, delay, 4.0, 30.0, peak_nm=525.0)
+    files = []
+    for role, each in zip(("sc_map", "cc_map"), maps, strict=True):
+        rows = [",".join(["0", *(f"{d:.4f}" for d in delay)])]
+        rows += [
+            ",".join([f"{w:.3f}", *(f"{s:.8f}" for s in line)]) for w, line in zip(wavelength, each.signal, strict=True)
+        ]
+        files.append(Uploaded(role, f"{role}.csv", "\n".join(rows).encode()))
+    drafts = Drafts(tmp_path)
+    draft = drafts.take("a", "", "", "", files)
+    assert draft.window is not None
+    assert draft.window.peak_nm == pytest.approx(525.0, abs=6.0)
+    assert draft.fit is not None
+    assert draft.fit.lifetime_ps == pytest.approx(4.0, rel=0.15)
+    empty = drafts.refit(draft, FitSettings(window_nm=(700.0, 710.0)), "", "")
+    assert empty.fit is None
+    assert "no wavelength lies between" in empty.problem
+    assert empty.maps is not None  # so that another window can be chosen
+
+
+def test_the_page_refits_and_confirms_once(guarded: Guarded, traces: Traces) -> None:
+    csrf = guarded.log_in("editor")
+    here, headers = f"/c/{SLUG}/measure", {"x-csrf-token": csrf, "hx-request": "true"}
+    client: TestClient = guarded.client
+    files = {"sc": ("SC.csv", traces.sc.read_bytes()), "cc": ("CC.csv", traces.cc.read_bytes())}
+    fitted = client.post(f"{here}/upload", files=files, data={"formula": "(PA)2PbI4"}, headers=headers)
+    assert fitted.status_code == 200
+    draft = re.findall(r"/measure/([\w-]+)/confirm", fitted.text)[0]
+    wrong = client.post(f"{here}/{draft}/fit", data={"irf_fwhm_ps": "wide"}, headers=headers)
+    assert wrong.status_code == 422
+    assert "not a number" in wrong.text
+    for expected in ("1 measurement taken in", "0 measurements taken in"):
+        answer = client.post(f"{here}/{draft}/confirm", data={"formula": "(PA)2PbI4"}, headers=headers)
+        assert expected in answer.text
+    table = {"file": ("t.csv", b"formula,lifetime_ps\n(BA)2PbI4,0.4\n")}
+    checked = client.post(f"{here}/table", files=table, data={"check": "true"}, headers=headers)
+    assert "1 measurement would be taken in" in checked.text
+    record = client.get(f"/api/campaigns/{SLUG}/measurements", headers=guarded.headers("viewer")).json()
+    assert [row["actor"] for row in record] == ["Anna"]
+
+
+def test_a_server_killed_in_the_middle_of_an_upload_leaves_the_campaign_whole(
+    prepared: Prepared, tmp_path: Path
+) -> None:
+    settings = prepared.settings(tmp_path)
+    folder = settings.folders[0]
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    code = (
+        "import sys; from pathlib import Path; from campaigns.web.server import run; "
+        "from campaigns.web.settings import Settings; "
+        "run(Settings((Path(sys.argv[1]),), prepare=False), int(sys.argv[2]), lambda told: print(told, flush=True))"
+    )
+    before = Campaign.open(folder).history()
+    server = subprocess.Popen([sys.executable, "-c", code, str(folder), str(port)], stdout=subprocess.PIPE, text=True)
+    try:
+        assert server.stdout is not None
+        assert "http://127.0.0.1" in server.stdout.readline()
+        with socket.create_connection(("127.0.0.1", port), timeout=60) as line:
+            body = b'--b\r\nContent-Disposition: form-data; name="file"; filename="t.csv"\r\n\r\nformula,lifetime_ps\n'
+            head = (
+                f"POST /api/campaigns/{SLUG}/measurements/table HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\n"
+                f"content-type: multipart/form-data; boundary=b\r\ncontent-length: {len(body) + 10_000}\r\n\r\n"
+            )
+            line.sendall(head.encode() + body + b"(PA)2PbI4,0.4\n" * 20)
+            server.send_signal(signal.SIGKILL)
+            server.wait(60)
+    finally:
+        server.kill()
+    campaign = Campaign.open(folder, oracle_store=prepared.oracle_store)
+    assert campaign.history() == before
+    results = tmp_path / "t.csv"
+    results.write_text("formula,lifetime_ps\n(PA)2PbI4,0.4\n")
+    assert campaign.ingest(results).added == 1

@@ -43,11 +43,11 @@ class Measured:
 class MeasuredFiles:
     """The files of one measurement: `sc` and `cc`, or `trace`, or `sc_map` and `cc_map` (one file a scan)."""
 
-    sc: Path | None = None
-    cc: Path | None = None
-    trace: Path | None = None
-    sc_map: Sequence[Path] = ()
-    cc_map: Sequence[Path] = ()
+    sc: str | Path | None = None
+    cc: str | Path | None = None
+    trace: str | Path | None = None
+    sc_map: Sequence[str | Path] = ()
+    cc_map: Sequence[str | Path] = ()
 
     #: Each way of giving a measurement, and its fields.
     WAYS: ClassVar[dict[str, tuple[str, ...]]] = {
@@ -68,7 +68,7 @@ class MeasuredFiles:
     def paths(self) -> tuple[Path, ...]:
         """Every file, SC before CC."""
         single = (path for path in (self.sc, self.cc, self.trace) if path is not None)
-        return (*single, *self.sc_map, *self.cc_map)
+        return tuple(Path(path) for path in (*single, *self.sc_map, *self.cc_map))
 
     def read(self, *, delay_unit: str | None = None, window_nm: tuple[float, float] | None = None) -> Measured:
         """Read them.

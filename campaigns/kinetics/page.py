@@ -12,7 +12,7 @@ __all__ = ["write_page"]
 
 
 def write_page(
-    path: Path,
+    path: str | Path,
     fit: TraceFit,
     measured: Measured | None = None,
     *,

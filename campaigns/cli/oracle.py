@@ -83,26 +83,40 @@ def describe(
 def export_store(
     path: Annotated[Path, typer.Argument(help="Parquet file to write.", dir_okay=False)],
     oracle_store: OracleStorePath = None,
+    as_json: AsJson = False,
 ) -> None:
-    """Write every record of the store, geometries included, to a Parquet file."""
+    """Write every record of the store, geometries included, to a Parquet file.
+
+    Example: spinscreen oracle export records.parquet
+    """
     from oracle.exchange import export_records
 
     with _opened(oracle_store) as opened:
         count = export_records(opened, path)
-    console.note(f"{count} records written to {path}")
+    if as_json:
+        console.print_json({"file": str(path), "records": count})
+    else:
+        console.note(f"{count} records written to {path}")
 
 
 @app.command("import")
 def import_store(
     path: Annotated[Path, typer.Argument(help="Another store, or an exported Parquet file.", dir_okay=False)],
     oracle_store: OracleStorePath = None,
+    as_json: AsJson = False,
 ) -> None:
-    """Merge another store, or an exported Parquet file, into the store; results that are there stay."""
+    """Merge another store, or an exported Parquet file, into the store; results that are there stay.
+
+    Example: spinscreen oracle import cluster.db
+    """
     from oracle.exchange import import_records
 
     with _opened(oracle_store) as opened:
         read, added = import_records(opened, path)
-    console.note(f"{read} records read from {path}, {added} of them new")
+    if as_json:
+        console.print_json({"file": str(path), "read": read, "added": added})
+    else:
+        console.note(f"{read} records read from {path}, {added} of them new")
 
 
 def _protocol(**values: Any) -> Protocol:

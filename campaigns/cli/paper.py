@@ -34,6 +34,8 @@ def paper(
     """Repeat the reference paper's protocol on its table, beside honest scores of every model.
 
     R2 on training rows is what the paper's script prints; every other column is out of sample.
+
+    Example: spinscreen paper --json > paper.json
     """
     from screening.paper import reproduce
 

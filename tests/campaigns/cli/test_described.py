@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pymatgen.core.structure import Structure
@@ -32,29 +34,41 @@ space:
     - {MA: 0.5, FA: 0.5}
   constraints:
     - heavy_atoms: {most: 9}
+surrogate: gp
 acquisition: lcb
 objective: {goal_lifetime_ps: 40}
 budget: {batch_size: 3, max_per_spacer: 1, max_cost: 1}
-prices: {PEA: {per_mol: 50}, BA: {per_mol: 30}, PA: {per_mol: 30}, EOA: {per_mol: 20}, MA: {per_mol: 40}, FA: {per_mol: 6}}
+prices:
+  {PEA: {per_mol: 50}, BA: {per_mol: 30}, PA: {per_mol: 30}, EOA: {per_mol: 20}, MA: {per_mol: 40}, FA: {per_mol: 6}}
 """
 
 
+@pytest.fixture(scope="module")
+def mine(launched: Launched, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[dict[str, Any]]]:
+    """The described campaign, launched, and what that printed."""
+    root = tmp_path_factory.mktemp("described")
+    (root / "mine.yaml").write_text(DESCRIBED, encoding="utf-8")
+    shutil.copy(launched.library, root)
+    done = run(launched, "launch", root / "mine", "--config", root / "mine.yaml", "--json", "--seed", "3")
+    assert done.exit_code == 0, done.output
+    return root / "mine", json.loads(done.stdout)
+
+
 @pytest.fixture
-def file(launched: Launched) -> Path:
-    path = launched.library.parent / "mine.yaml"
+def file(launched: Launched, tmp_path: Path) -> Path:
+    shutil.copy(launched.library, tmp_path)
+    path = tmp_path / "mine.yaml"
     path.write_text(DESCRIBED, encoding="utf-8")
     return path
 
 
 def test_a_described_campaign_launches_with_mixtures_limits_and_its_own_acquisition(
-    launched: Launched, file: Path, tmp_path: Path
+    launched: Launched, mine: tuple[Path, list[dict[str, Any]]], file: Path
 ) -> None:
-    done = run(launched, "launch", tmp_path / "mine", "--config", file, "--json", "--seed", "3")
-    assert done.exit_code == 0, done.output
-    rows = json.loads(done.stdout)
+    folder, rows = mine
     assert len({row["spacer"] for row in rows}) == 3
     assert {row["spacer"] for row in rows} <= {"PEA", "BA", "PA", "EOA"}
-    campaign = Campaign.open(tmp_path / "mine", oracle_store=launched.oracle_store)
+    campaign = Campaign.open(folder, oracle_store=launched.oracle_store)
     assert (campaign.config.seed, campaign.config.batch_size) == (3, 3)
     fit = campaign.fit()
     assert fit is not None
@@ -63,9 +77,9 @@ def test_a_described_campaign_launches_with_mixtures_limits_and_its_own_acquisit
     assert ranking.str.contains("FA0.5MA0.5").any()
     assert ranking.str.contains("I0.5Br0.5").any()
     assert campaign.replay().same
-    again = run(launched, "launch", tmp_path / "mine", "--json")
+    again = run(launched, "launch", folder, "--json")
     assert json.loads(again.stdout) == rows
-    other = run(launched, "launch", tmp_path / "mine", "--config", file)
+    other = run(launched, "launch", folder, "--config", file)
     assert isinstance(other.exception, CampaignExistsError)
     assert "seed: 3 here, 0 asked for" in str(other.exception)
 
@@ -110,7 +124,9 @@ def test_suggestions_come_with_recipe_structure_and_what_they_are_made_of(launch
     done = run(launched, "suggest", folder, "--json", "--details", "--mass", "0.5", "--structures", cifs)
     rows = json.loads(done.stdout)
     for row in rows:
-        assert sum(p["mass_g"] for p in row["recipe"]["precursors"]) == pytest.approx(0.35, abs=0.15)
+        recipe, lead = row["recipe"], row["recipe"]["precursors"][0]
+        assert (recipe["target_mass_g"], lead["name"]) == (0.5, "PbO")
+        assert lead["amount_mmol"] == pytest.approx(row["n_layers"] * recipe["amount_mmol"])
         assert row["explanation"]["lifetime_ps"] == row["lifetime_ps"]
         assert row["explanation"]["nearest_measured"] == row["nearest_measured"]
         assert len(row["explanation"]["contributions"]) == 8
@@ -121,12 +137,15 @@ def test_suggestions_come_with_recipe_structure_and_what_they_are_made_of(launch
         assert Structure.from_file(path).composition["Pb"] >= 1
 
 
-def test_the_score_card_is_told_whole(launched: Launched, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_score_card_is_told_whole(
+    launched: Launched, mine: tuple[Path, list[dict[str, Any]]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from screening.validation import card
 
     monkeypatch.setattr(card, "SHUFFLES", 1)
     monkeypatch.setattr(card, "CURVE_DRAWS", 2)
-    folder = launched.copy(tmp_path / "copy").folder
+    folder = tmp_path / "copy"
+    shutil.copytree(mine[0], folder)
     (tmp_path / "own.csv").write_text("formula,lifetime_ps\n(PA)2PbI4,0.4\n(BA)2(FA)Pb2I7,1.4\n")
     Campaign.open(folder, oracle_store=launched.oracle_store).ingest(tmp_path / "own.csv")
     told = json.loads(run(launched, "validate", folder, "--json").stdout)

@@ -146,10 +146,10 @@ def pearson(x: ArrayLike, names: Sequence[str]) -> pd.DataFrame:
 
 
 def _verdict(sign: int, correlations: Sequence[float]) -> str:
-    agree = np.mean(np.sign(correlations) == sign)
+    agree, against = (np.mean(np.sign(correlations) == side) for side in (sign, -sign))
     strong = abs(float(np.mean(correlations))) >= LEAST_CORRELATION
     if agree >= AGREEMENT and strong:
         return "supported"
-    if agree <= 1.0 - AGREEMENT and strong:
+    if against >= AGREEMENT and strong:
         return "contradicted"
     return "undecided"

@@ -26,6 +26,8 @@ MODELS = (
     DEFAULT_SURROGATE,
     "gp",
     "ensemble",
+    "trees",
+    "gp_ensemble",
     "gp_on_residuals",
     "mean",
     "two_group",

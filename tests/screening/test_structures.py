@@ -58,7 +58,5 @@ def test_structures_fill_the_gaps_of_a_table_and_add_materials() -> None:
 def test_a_table_that_contradicts_a_structure_is_refused() -> None:
     table = pd.DataFrame({"material_id": ["a"], "b_x_distance_angstrom": [32.0]})
     crystals = pd.DataFrame({"material_id": ["a"], "b_x_distance_angstrom": [3.2]})
-    with pytest.raises(
-        DatasetError, match=r"'a', column 'b_x_distance_angstrom': the table says 32, its"
-    ):
+    with pytest.raises(DatasetError, match=r"'a', column 'b_x_distance_angstrom': the table says 32, its"):
         merge_measured(table, crystals)

@@ -34,6 +34,7 @@ def molecule_svg(cation: Cation, width: int = 300, height: int = 150) -> str:
     return _svg(cation.smiles, width, height).replace("<svg", f'<svg role="img" aria-label="{label}"', 1)
 
 
+@lru_cache(maxsize=20_000)
 def formula_html(formula: str) -> str:
     """`formula` with its stoichiometric numbers as subscripts; digits inside an abbreviation stay."""
     parts = re.split(r"(\([^)]*\))", formula)

@@ -56,6 +56,7 @@ class Desk:
         self.front = Campaign.open(folder, oracle_store=settings.oracle_store)
         self._back: Campaign | None = None
         self._write_lock, self._work_lock, self._look_lock = threading.Lock(), threading.RLock(), threading.Lock()
+        self._things_lock = threading.Lock()
         self._stander = Stander()
         self._looked_at, self._seen = time.monotonic(), self._signature()
         self._round: Round | None = None
@@ -113,13 +114,15 @@ class Desk:
 
     def kept(self, key: tuple[Hashable, ...], make: Callable[[], T]) -> T:
         """What `make` gives, kept in memory by `key` with the last `KEPT` such things."""
-        if key in self._things:
-            self._things.move_to_end(key)
-            return cast(T, self._things[key])
+        with self._things_lock:
+            if key in self._things:
+                self._things.move_to_end(key)
+                return cast(T, self._things[key])
         made = make()
-        self._things[key] = made
-        while len(self._things) > KEPT:
-            self._things.popitem(last=False)
+        with self._things_lock:
+            self._things[key] = made
+            while len(self._things) > KEPT:
+                self._things.popitem(last=False)
         return made
 
     def prepare(self, by: str) -> Job:

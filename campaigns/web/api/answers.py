@@ -71,7 +71,7 @@ def campaign_out(desk: Desk) -> CampaignOut:
         stages={formula: stage.value for formula, stage in standing.stages.items()},
         best_observed=standing.best_observed,
         best_predicted=None if fit is None else fit.best_predicted,
-        fit=None if fit is None else _fit_out(fit),
+        fit=None if fit is None else desk.kept(("fit", fit.data_key), lambda: _fit_out(fit)),
     )
 
 

@@ -59,7 +59,8 @@ def opened(browser: Browser, width: int = 1280, scheme: str = "light") -> tuple[
     return context, page, wrong
 
 
-def test_from_a_suggestion_to_the_next_ones(browser: Browser, address: str, traces: Traces) -> None:
+def test_from_a_suggestion_to_the_next_ones(browser: Browser, address: str, traces: Traces, tmp_path: Path) -> None:
+    pictures = pictures_in(tmp_path)
     context, page, wrong = opened(browser)
     page.goto(address)
     expect(page.get_by_role("heading", level=1)).to_have_text(SLUG)
@@ -93,9 +94,11 @@ def test_from_a_suggestion_to_the_next_ones(browser: Browser, address: str, trac
     page.locator("#correct").get_by_label("Model").select_option("exponential")
     page.get_by_role("button", name="Fit again").click()
     expect(page.locator("dl.pairs", has_text="Model")).to_contain_text("exponential, R²")
+    page.screenshot(path=pictures / "measure-fitted.png", full_page=True)
     page.get_by_role("button", name="Confirm and take in").click()
     expect(page.get_by_text("1 measurement taken in")).to_be_visible()
-    expect(page.get_by_text("The model has learnt.")).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.get_by_text("The model has learnt.")).to_be_visible()
+    page.screenshot(path=pictures / "measure-learnt.png", full_page=True)
     page.get_by_role("link", name="To the suggestions").click()
 
     expect(page.get_by_text("Round 2 of 2")).to_be_visible()
@@ -110,7 +113,7 @@ def test_from_a_suggestion_to_the_next_ones(browser: Browser, address: str, trac
 
 @pytest.mark.parametrize("look", LOOKS)
 def test_every_page_is_whole_and_accessible(browser: Browser, prepared: Prepared, tmp_path: Path, look: str) -> None:
-    pictures = Path(os.environ.get("SPINSCREEN_SCREENSHOTS", tmp_path))
+    pictures = pictures_in(tmp_path)
     width, scheme = LOOKS[look]
     with running(prepared.settings(tmp_path)) as base:
         context, page, wrong = opened(browser, width, scheme)
@@ -159,6 +162,11 @@ def test_the_ranking_is_searched_while_one_types(browser: Browser, address: str)
     expect(page.locator("#ranking")).to_contain_text("Nothing in the space matches")
     assert wrong == []
     context.close()
+
+
+def pictures_in(folder: Path) -> Path:
+    """Where pictures go."""
+    return Path(os.environ.get("SPINSCREEN_SCREENSHOTS", folder))
 
 
 def drop(page: Page, field: str, path: Path) -> None:

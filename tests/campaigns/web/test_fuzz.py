@@ -34,6 +34,11 @@ def test_no_request_breaks_the_server(guarded: Guarded) -> None:
 
 def test_no_request_without_a_token_is_answered(guarded: Guarded) -> None:
     seen = fuzz(app_of(guarded), None, SLUG, 2)
-    assert {status for _, status in seen} <= {400, 401, 405, 422}  # a body that is no JSON is refused before it is asked whose it is
+    assert {status for _, status in seen} <= {
+        400,
+        401,
+        405,
+        422,
+    }  # a body that is no JSON is refused before it is asked whose it is
     events = f"/api/campaigns/{SLUG}/events"
     assert guarded.client.get(events, headers=guarded.headers("viewer")).json()["total"] == 3

@@ -141,8 +141,8 @@ def test_a_server_killed_in_the_middle_of_an_upload_leaves_the_campaign_whole(
         "run(Settings((Path(sys.argv[1]),), prepare=False), int(sys.argv[2]), lambda told: print(told, flush=True))"
     )
     before = Campaign.open(folder).history()
-    server = subprocess.Popen([sys.executable, "-c", code, str(folder), str(port)], stdout=subprocess.PIPE, text=True)
-    try:
+    command = [sys.executable, "-c", code, str(folder), str(port)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
         assert "http://127.0.0.1" in server.stdout.readline()
         with socket.create_connection(("127.0.0.1", port), timeout=60) as line:
@@ -152,10 +152,8 @@ def test_a_server_killed_in_the_middle_of_an_upload_leaves_the_campaign_whole(
                 f"content-type: multipart/form-data; boundary=b\r\ncontent-length: {len(body) + 10_000}\r\n\r\n"
             )
             line.sendall(head.encode() + body + b"(PA)2PbI4,0.4\n" * 20)
-            server.send_signal(signal.SIGKILL)
-            server.wait(60)
-    finally:
-        server.kill()
+            server.kill()
+            assert server.wait(60) == -signal.SIGKILL
     campaign = Campaign.open(folder, oracle_store=prepared.oracle_store)
     assert campaign.history() == before
     results = tmp_path / "t.csv"

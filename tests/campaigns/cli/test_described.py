@@ -127,7 +127,7 @@ def test_suggestions_come_with_recipe_structure_and_what_they_are_made_of(launch
         recipe, lead = row["recipe"], row["recipe"]["precursors"][0]
         assert (recipe["target_mass_g"], lead["name"]) == (0.5, "PbO")
         assert lead["amount_mmol"] == pytest.approx(row["n_layers"] * recipe["amount_mmol"])
-        assert row["explanation"]["lifetime_ps"] == row["lifetime_ps"]
+        assert row["explanation"]["lifetime_ps"] == pytest.approx(row["lifetime_ps"], rel=1e-9)
         assert row["explanation"]["nearest_measured"] == row["nearest_measured"]
         assert len(row["explanation"]["contributions"]) == 8
         assert row["explanation"]["feasibility_reasons"]

@@ -39,7 +39,7 @@ def stacking_weights(log_density: Tensor, mask: Tensor, families: Sequence[int] 
         Weights that sum to one over candidates, shape (c, f).
     """
     own = list(range(len(log_density))) if families is None else list(families)
-    credit = torch.tensor([PRIOR_ROWS / own.count(family) for family in own]).to(log_density)[:, None]
+    credit = log_density.new_tensor([PRIOR_ROWS / own.count(family) for family in own])[:, None]
     density = log_density.masked_fill(~mask, 0.0)
     weights = (credit / credit.sum()).expand(density.shape[:2])
     for _ in range(STEPS):

@@ -24,3 +24,9 @@ def test_rows_outside_the_mask_do_not_count() -> None:
     density[0, 0, 5:] = -50.0
     mask = torch.arange(10)[None] < 5
     assert torch.allclose(stacking_weights(density, mask), torch.full((2, 1), 0.5).double())
+
+
+def test_three_of_a_kind_are_one_opinion() -> None:
+    density = torch.zeros(4, 1, 30).double()
+    weights = stacking_weights(density, torch.ones(1, 30, dtype=torch.bool), families=(0, 0, 0, 1))
+    assert torch.allclose(weights[:, 0], torch.tensor([1.0, 1.0, 1.0, 3.0]).double() / 6.0)

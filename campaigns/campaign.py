@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
@@ -11,13 +11,13 @@ from campaigns.campaign_view import REJECTS, REPORT, CampaignView
 from campaigns.checks import check
 from campaigns.config import CampaignConfig
 from campaigns.description import BUILTIN
-from campaigns.errors import CampaignExistsError
+from campaigns.errors import CampaignExistsError, OvertakenError
 from campaigns.ingest import ReadingOptions, read_table
 from campaigns.intake import of_trace, take_in, take_in_table
 from campaigns.keys import batch_key
 from campaigns.libraries import copy_library, gather, write_rejects
 from campaigns.lifecycle import Stage, Step
-from campaigns.state import Recorded, replay
+from campaigns.state import CampaignState, Recorded, replay
 from campaigns.steps import retraction, step
 from campaigns.store import EventKind, create_store, open_store, point_to
 from campaigns.suggestion import SuggestionBatch
@@ -256,7 +256,7 @@ class Campaign(CampaignView):
             LifecycleError: if the step cannot follow, or a reason is missing.
             ChemspaceError: for a formula that cannot be read.
         """
-        self._append(EventKind.STEPPED, step(self._state, self.names, formula, stage, reason, made))
+        self._append_checked(EventKind.STEPPED, lambda state: step(state, self.names, formula, stage, reason, made))
         return self._state.steps[-1]
 
     def retract(self, number: int, reason: str) -> Recorded:
@@ -269,7 +269,9 @@ class Campaign(CampaignView):
         Raises:
             LifecycleError: if there is no such measurement, it is retracted already, or no reason is given.
         """
-        self._append(EventKind.RETRACTED, retraction(self._state, number, reason), key=f"retract:{number}")
+        self._append_checked(
+            EventKind.RETRACTED, lambda state: retraction(state, number, reason), key=f"retract:{number}"
+        )
         return self._state.record[number - 1]
 
     def report(self, path: str | Path | None = None, progress: Progress | None = None) -> Path:
@@ -287,6 +289,18 @@ class Campaign(CampaignView):
         html = render(self.round(progress), batch, self.status(), self.names)
         write_whole(target, lambda file: file.write_text(html, encoding="utf-8"))
         return target
+
+    def _append_checked(
+        self, kind: EventKind, make: Callable[[CampaignState], dict[str, Any]], key: str | None = None
+    ) -> None:
+        """Record what `make` allows on the state as it is when it is written, whatever others did meanwhile."""
+        while True:
+            try:
+                if self._append(kind, make(self._state), key=key, after=self._state.last_event):
+                    return
+            except OvertakenError:
+                pass
+            self.refresh()
 
     def _append(self, kind: EventKind, payload: dict[str, Any], **where: Any) -> bool:
         added = self._log.append(kind, payload, **where)

@@ -8,8 +8,9 @@ import pandas as pd
 import pytest
 
 from campaigns import Campaign
-from campaigns.errors import IngestError, StoreError
+from campaigns.errors import IngestError, LifecycleError, StoreError
 from campaigns.kinetics import fit_trace, read_traces
+from campaigns.lifecycle import Stage
 from tests.campaigns.processes import all_at_once, ingest
 from tests.campaigns.small import created
 from tests.campaigns.test_ingest_trace import files
@@ -155,3 +156,17 @@ def test_eight_processes_ingest_at_once_and_every_row_is_there_once(campaign: Ca
     assert all_at_once(ingest, jobs) == [0] * 8
     samples = [row.measurement.sample for row in Campaign.open(campaign.folder).state.record]
     assert len(samples) == len(set(samples)) == 5 + 8 * 5
+
+
+def test_two_who_look_at_the_same_state_cannot_both_retract_or_step(campaign: Campaign, tmp_path: Path) -> None:
+    campaign.ingest(write(tmp_path, TABLE))
+    first, second = Campaign.open(campaign.folder), Campaign.open(campaign.folder)
+    first.retract(1, "wrong crystal")
+    with pytest.raises(LifecycleError, match=r"measurement 1 is retracted already \(wrong crystal\)"):
+        second.retract(1, "me too")
+    third = Campaign.open(campaign.folder)
+    first.step("(BA)2PbI4", Stage.FORMED)
+    with pytest.raises(LifecycleError, match="is formed; it cannot become accepted"):
+        third.step("(BA)2PbI4", Stage.ACCEPTED)
+    third.step("(BA)2PbI4", Stage.DECOMPOSED)
+    assert Campaign.open(campaign.folder).state.stages["(BA)2PbI4"] is Stage.DECOMPOSED

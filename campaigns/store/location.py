@@ -39,11 +39,12 @@ def create_store(folder: Path, url: str | None = None) -> EventLog:
     address = url or known
     if address is None:
         return EventLog.create(folder / DATABASE)
+    log = EventLog.on(postgres_engine(address), shown(address))
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StoreError(f"{folder}: cannot create the campaign folder ({error.strerror})") from error
-    return EventLog.on(postgres_engine(address), shown(address))
+    return log
 
 
 def point_to(folder: Path, url: str | None) -> None:

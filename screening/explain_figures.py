@@ -34,6 +34,8 @@ __all__ = [
 ]
 
 AXIS = "contribution to log10 rate (right: faster)"
+#: From Okabe and Ito's palette, told apart by colour-blind readers. https://jfly.uni-koeln.de/color/
+VERDICT_COLOUR = {"supported": "#009E73", "contradicted": "#D55E00", "undecided": "#8a8f98"}
 #: Half-width of a central 90% interval in standard deviations.
 Z90 = float(norm.ppf(0.95))
 
@@ -179,8 +181,10 @@ def signs(checks: Sequence[SignCheck]) -> Any:
     figure = go.Figure()
     for check in reversed(checks):
         name = f"{check.feature} (paper {'+' if check.paper_sign > 0 else '-'}): {check.verdict}"
-        figure.add_bar(x=[float(np.mean(check.correlations))], y=[name], orientation="h", showlegend=False)
-        figure.add_scatter(x=check.correlations, y=[name] * len(check.correlations), mode="markers", showlegend=False)
+        own = {"y": [name], "orientation": "h", "marker": {"color": VERDICT_COLOUR[check.verdict]}}
+        figure.add_bar(x=[float(np.mean(check.correlations))], **own, showlegend=False)
+        dots = {"x": check.correlations, "y": [name] * len(check.correlations), "mode": "markers"}
+        figure.add_scatter(**dots, marker={"color": "black", "size": 5}, showlegend=False)
     return figure.update_layout(xaxis={"title": "correlation with its contribution, held out", "range": [-1.05, 1.05]})
 
 

@@ -91,7 +91,8 @@ def _step(folder: Folder, formula: str, stage: Stage, reason: str, made: str, as
     if as_json:
         console.print_json(_as_dict(step))
     else:
-        console.out.print(f"{step.formula}: {step.stage.value}" + (f" (made: {step.made})" if step.made else ""))
+        instead = f"; made instead: {step.made}" if step.made else ""
+        console.out.print(f"{step.formula}: {step.stands.value}{instead}", markup=False, soft_wrap=True)
 
 
 def _as_dict(step: Step) -> dict[str, str]:

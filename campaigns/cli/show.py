@@ -101,8 +101,9 @@ def show_best(status: Status) -> None:
     """Best observed and best predicted, told apart."""
     out.print()
     for label, best in (("best observed", status.best_observed), ("best predicted", status.best_predicted)):
-        if best is not None:
-            out.print(f"{label + ':':16s}{escape(best[0])}  {best[1]:.3g} ps", soft_wrap=True)
+        told = "known after the next training: spinscreen suggest" if label == "best predicted" else "none in the space"
+        told = told if best is None else f"{best[0]}  {best[1]:.3g} ps"
+        out.print(f"{label + ':':16s}{escape(told)}", soft_wrap=True)
 
 
 def show_next(folder: Path, files: Iterable[Path]) -> None:

@@ -65,7 +65,9 @@ def _show(card: FullCard) -> None:
         table.add_row(_SPLITS.get(split, split.replace("_", " ")), *told)
     out.print(table)
     shuffled = ", ".join(f"{r2:.2f}" for r2 in card.scrambled_r2_log)
-    out.print(f"shuffled targets, one spacer left out: R² {shuffled} [dim](above 0.1 the validation would leak)[/]")
+    out.print(
+        f"shuffled targets, one spacer left out: R² {shuffled} [dim](must scatter around zero or below, or the validation leaks)[/]"
+    )
     out.print(f"told only the spacer, one row left out: R² {card.spacer_only_r2_log:.2f}")
     curve = ", ".join(f"{r2:.2f} with {share:.0%} of the rows" for share, r2 in card.curve.items())
     out.print(f"learning curve: R² {curve}\n", soft_wrap=True)

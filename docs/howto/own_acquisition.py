@@ -53,11 +53,10 @@ def main() -> None:
         space, *tables, surrogate, fit_feasibility(),
         best_observed=float(rows.log10_rate.min()), top_k=5, exclude=measured, score=log_probability_of_goal,
     )  # fmt: skip
-    print(ranking.frame[["formula", "lifetime_ps", "acquisition", "probability_forms"]].round(2).to_string(index=False))
+    print(ranking.frame[["formula", "lifetime_ps", "acquisition", "feasibility"]].round(2).to_string(index=False))
 
     value = qLogExpectedImprovement(surrogate.model, best_f=float((-rows.log10_rate).max()))
-    best = space.take(np.array(ranking.frame["index"]))
-    points = torch.as_tensor(space_features(space, best, *tables))
+    points = torch.as_tensor(space_features(space, ranking.frame["index"].to_numpy(), *tables))
     print("BoTorch qLogEI of each:", value(points[:, None]).detach().numpy().round(2))
 
 

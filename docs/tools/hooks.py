@@ -15,6 +15,15 @@ ROOT = Path(__file__).parents[2]
 NO_REFERENCE = ("campaigns.cli", "campaigns.web", "campaigns.store.migrations")
 
 
+def on_config(config: Any, **_: Any) -> Any:
+    """Pages that nobody put into the navigation stand at the end of "In depth", so that none is out of reach."""
+    docs = Path(config["docs_dir"])
+    (depth,) = (section["In depth"] for section in config["nav"] if "In depth" in section)
+    known = set(re.findall(r"[\w/-]+\.md", repr(config["nav"])))
+    depth += sorted({page.relative_to(docs).as_posix() for page in docs.rglob("*.md")} - known)
+    return config
+
+
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     """Replace every `<!-- insert: NAME ARGUMENT -->` by what the function of that name writes."""
     del page

@@ -66,7 +66,9 @@ def _show(card: FullCard) -> None:
     out.print(table)
     shuffled = ", ".join(f"{r2:.2f}" for r2 in card.scrambled_r2_log)
     out.print(
-        f"shuffled targets, one spacer left out: R² {shuffled} [dim](must scatter around zero or below, or the validation leaks)[/]"
+        f"shuffled targets, one spacer left out: R² {shuffled} "
+        "[dim](must scatter around zero or below, or the validation leaks)[/]",
+        soft_wrap=True,
     )
     out.print(f"told only the spacer, one row left out: R² {card.spacer_only_r2_log:.2f}")
     curve = ", ".join(f"{r2:.2f} with {share:.0%} of the rows" for share, r2 in card.curve.items())

@@ -26,6 +26,7 @@ CELLS = (
         "lifetimes that are ingested below are made up.",
         """\
 import plotly.io
+
 from campaigns import Campaign, CampaignConfig
 
 plotly.io.renderers.default = "plotly_mimetype"

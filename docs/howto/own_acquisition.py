@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 from botorch.acquisition.logei import qLogExpectedImprovement
+from botorch.acquisition.objective import GenericMCObjective
 from numpy.typing import NDArray
 from scipy.stats import norm
 
@@ -55,7 +56,9 @@ def main() -> None:
     )  # fmt: skip
     print(ranking.frame[["formula", "lifetime_ps", "acquisition", "feasibility"]].round(2).to_string(index=False))
 
-    value = qLogExpectedImprovement(surrogate.model, best_f=float((-rows.log10_rate).max()))
+    # The model predicts log10 of the rate and BoTorch maximises, so the objective turns the sign.
+    slow = GenericMCObjective(lambda samples, X=None: -samples[..., 0])
+    value = qLogExpectedImprovement(surrogate.model, best_f=float((-rows.log10_rate).max()), objective=slow)
     points = torch.as_tensor(space_features(space, ranking.frame["index"].to_numpy(), *tables))
     print("BoTorch qLogEI of each:", value(points[:, None]).detach().numpy().round(2))
 

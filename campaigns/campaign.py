@@ -97,7 +97,7 @@ class Campaign(CampaignView):
 
     def refresh(self) -> None:
         """Read the log again: what other processes did since this object was made."""
-        self._state = replay(self._log.events())
+        self._state = replay(self._log.events(after=self._state.last_event), self._state)
 
     def write_rejects(self) -> Path | None:
         """Write the rows of the user's library that became no cation, each with its reason; None if there are none."""
@@ -304,7 +304,7 @@ class Campaign(CampaignView):
 
     def _append(self, kind: EventKind, payload: dict[str, Any], **where: Any) -> bool:
         added = self._log.append(kind, payload, **where)
-        self._state = replay(self._log.events())
+        self._state = replay(self._log.events(after=self._state.last_event), self._state)
         return added
 
     def _choose(

@@ -131,20 +131,31 @@ class CampaignState:
         return next((batch for batch in self.batches if batch.key == key), None)
 
 
-def replay(events: Iterable[Event]) -> CampaignState:
+def replay(events: Iterable[Event], since: CampaignState | None = None) -> CampaignState:
     """State after `events`.
 
+    Args:
+        events: all of the log, or what came after `since`.
+        since: the state that the log had before them; None for all of the log.
+
     Raises:
-        StoreError: if the first event is not the campaign's creation.
+        StoreError: if all of the log does not begin with the campaign's creation.
     """
     stream = iter(events)
+    if since is not None:
+        return _continued(since, stream)
     first = next(stream, None)
     if first is None:
         raise StoreError("the campaign was stopped before it was created; run its launch again")
     if first.kind is not EventKind.CREATED:
         raise StoreError("the log does not begin with the campaign's creation; the file is not a whole campaign")
-    state = CampaignState(CampaignConfig.parse(first.payload["config"]), first.at, last_event=first.id)
-    for event in stream:
+    return _continued(
+        CampaignState(CampaignConfig.parse(first.payload["config"]), first.at, last_event=first.id), stream
+    )
+
+
+def _continued(state: CampaignState, events: Iterable[Event]) -> CampaignState:
+    for event in events:
         state = replace(_after(state, event), last_event=event.id)
     return state
 

@@ -128,10 +128,10 @@ class EventLog:
         with self._session() as session:
             return session.scalar(select(EventRow.id).where(EventRow.key == key)) is not None
 
-    def events(self) -> tuple[Event, ...]:
-        """Every event, oldest first."""
+    def events(self, after: int = 0) -> tuple[Event, ...]:
+        """Every event after the one with this id, oldest first; 0 for all of them."""
         with self._session() as session:
-            rows = session.scalars(select(EventRow).order_by(EventRow.id)).all()
+            rows = session.scalars(select(EventRow).where(EventRow.id > after).order_by(EventRow.id)).all()
             return tuple(self._event(row) for row in rows)
 
     def file(self, digest: str) -> bytes:

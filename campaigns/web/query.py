@@ -18,10 +18,10 @@ from chemspace import Cation, CompoundSpace
 __all__ = ["Page", "Query", "Searcher"]
 
 Mask = NDArray[np.bool_]
-Indices = NDArray[np.unsignedinteger[Any]]
+Places = NDArray[np.uint32]
 
-#: Answers that are remembered, 4 bytes a compound each.
-KEPT = 8
+#: Answers that are remembered, at most 4 bytes a compound each.
+KEPT = 16
 #: Rows of one page at most.
 MAX_SIZE = 500
 _CHARGES = {"RP": 1, "DJ": 2}
@@ -66,11 +66,16 @@ class Page:
 
 
 class Searcher:
-    """Answers queries on one index of one space; remembers the last answers, so that turning pages costs nothing."""
+    """Answers queries on one index of one space; remembers the last answers, so that turning pages costs nothing.
+
+    An answer is kept as places in the order, without regard to what is taken: that changes with every event, and is
+    left out of a page by counting the few places it has.
+    """
 
     def __init__(self, space: CompoundSpace, index: RankIndex) -> None:
         self.space, self.index = space, index
-        self._answers: OrderedDict[tuple[Query, tuple[int, ...]], Indices] = OrderedDict()
+        self._answers: OrderedDict[Query, Places | None] = OrderedDict()
+        self._places: dict[str, Places] = {}
         self._lock = threading.Lock()
 
     def page(self, query: Query, taken: Sequence[int], number: int, size: int) -> Page:
@@ -90,29 +95,53 @@ class Searcher:
             raise QueryError(f"there is no phase {query.phase!r}; use RP or DJ")
         if number < 1 or not 1 <= size <= MAX_SIZE:
             raise QueryError(f"page {number} of {size} rows: pages count from 1 and hold 1 to {MAX_SIZE} rows")
-        found = self._found(query, tuple(taken) if query.hide_taken else ())
-        start, total = (number - 1) * size, len(found)
-        part = found[max(0, total - start - size) : max(0, total - start)][::-1] if query.ascending else None
-        rows = found[start : start + size] if part is None else part
-        return Page(tuple(int(row) for row in rows), start + 1, total)
+        order, found = self.index.orders[query.sort], self._found(query)
+        holes = self._holes(query.sort, found, taken if query.hide_taken else ())
+        total = (len(order) if found is None else len(found)) - len(holes)
+        rows = np.arange((number - 1) * size, min(number * size, total))
+        if query.ascending:
+            rows = total - 1 - rows
+        # The n-th row that is no hole stands behind as many holes as lie before it.
+        rows = rows + np.searchsorted(holes - np.arange(len(holes)), rows, side="right")
+        places = rows if found is None else found[rows]
+        return Page(tuple(int(row) for row in order[places]), (number - 1) * size + 1, total)
 
-    def _found(self, query: Query, taken: tuple[int, ...]) -> Indices:
-        """Indices of all that match, best first."""
-        key = (replace(query, ascending=False), taken)
+    def _found(self, query: Query) -> Places | None:
+        """Places in the order of all that match, ascending; None for all of them."""
+        key = replace(query, ascending=False, hide_taken=False)
         with self._lock:
-            if (known := self._answers.get(key)) is not None:
+            if key in self._answers:
                 self._answers.move_to_end(key)
-                return known
-        order = self.index.orders[query.sort]
-        allowed = self._allowed(query, taken)
-        found = np.asarray(order if allowed is None else order[allowed[order]])
+                return self._answers[key]
+        allowed = self._allowed(query)
+        found = None if allowed is None else np.flatnonzero(allowed[self.index.orders[query.sort]]).astype(np.uint32)
         with self._lock:
             self._answers[key] = found
             while len(self._answers) > KEPT:
                 self._answers.popitem(last=False)
         return found
 
-    def _allowed(self, query: Query, taken: tuple[int, ...]) -> Mask | None:
+    def _holes(self, sort: str, found: Places | None, taken: Sequence[int]) -> NDArray[np.int64]:
+        """Rows of an answer that hold what is taken, ascending."""
+        ranked = self._place_of(sort)[list(taken)].astype(np.int64)
+        places = np.sort(ranked[ranked < len(self.index)])
+        if found is None:
+            return places
+        rows = np.searchsorted(found, places)
+        inside = rows < len(found)
+        inside[inside] = found[rows[inside]] == places[inside]
+        return rows[inside].astype(np.int64)
+
+    def _place_of(self, sort: str) -> Places:
+        """Place of each compound in an order, shape (m,); beyond its end without descriptors."""
+        if sort not in self._places:
+            order = self.index.orders[sort]
+            place = np.full(len(self.space), len(order), dtype=np.uint32)
+            place[order] = np.arange(len(order), dtype=np.uint32)
+            self._places[sort] = place
+        return self._places[sort]
+
+    def _allowed(self, query: Query) -> Mask | None:
         """Which compounds match, shape (m,); None where all do."""
         mask = self._by_parts(query)
         limits: tuple[tuple[bool, Callable[[dict[str, Any]], Mask]], ...] = (
@@ -124,9 +153,6 @@ class Searcher:
             if wanted:
                 passed = np.asarray(test(self.index.numbers))
                 mask = passed if mask is None else mask & passed
-        if taken:
-            mask = np.ones(len(self.space), dtype=np.bool_) if mask is None else mask.copy()
-            mask[list(taken)] = False
         return mask
 
     def _by_parts(self, query: Query) -> Mask | None:

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 from campaigns.lifecycle import AWAITED, NEVER_AGAIN, Stage
 from campaigns.state import CampaignState
 from campaigns.summary import FitSummary
+from chemspace import parse_formula
 
 if TYPE_CHECKING:
     from campaigns.campaign import Campaign
     from campaigns.state import Recorded
     from campaigns.suggestion import SuggestionBatch
-    from chemspace import CationLibrary, CompoundSpace
 
 __all__ = ["Stander", "Standing"]
 
@@ -94,6 +94,7 @@ class Stander:
     def __init__(self) -> None:
         self._measured: _Measured | None = None
         self._standing: Standing | None = None
+        self._index_of: dict[str, int | None] = {}
 
     def stand(self, campaign: Campaign) -> Standing:
         """The standing now."""
@@ -112,11 +113,20 @@ class Stander:
             fit=campaign.fit(),
             best_observed=measured.best,
             n_measured=measured.n_rows,
-            taken=_indices(taken | set(measured.lifetimes), campaign.names, campaign.space),
+            taken=self._indices(taken | set(measured.lifetimes), campaign),
             measured=measured.lifetimes,
         )
         self._standing = standing
         return standing
+
+    def _indices(self, formulas: set[str], campaign: Campaign) -> tuple[int, ...]:
+        """Indices in the space of those formulas that it holds, ascending; each is looked up once."""
+        space = campaign.space
+        for formula in formulas - self._index_of.keys():
+            compound = parse_formula(formula, campaign.names)
+            self._index_of[formula] = space.index(compound) if compound in space else None
+        found = (self._index_of[formula] for formula in formulas)
+        return tuple(sorted(index for index in found if index is not None))
 
 
 def _measure(campaign: Campaign, state: CampaignState) -> _Measured:
@@ -128,10 +138,3 @@ def _measure(campaign: Campaign, state: CampaignState) -> _Measured:
         if compound is not None:
             lifetimes[compound.formula] = (*lifetimes.get(compound.formula, ()), float(value))
     return _Measured(state.record, campaign.status().best_observed, len(dataset), lifetimes)
-
-
-def _indices(formulas: set[str], names: CationLibrary, space: CompoundSpace) -> tuple[int, ...]:
-    from chemspace import parse_formula
-
-    compounds = (parse_formula(formula, names) for formula in formulas)
-    return tuple(sorted(space.index(compound) for compound in compounds if compound in space))

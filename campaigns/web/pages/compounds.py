@@ -17,6 +17,7 @@ from campaigns.web.compounds import asked_compound, compound_of, history_of
 from campaigns.web.desk import Desk
 from campaigns.web.errors import NotReadyError, NotServedError, QueryError
 from campaigns.web.geometry import cation_xyz, structure_cif
+from campaigns.web.inside import records_of
 from campaigns.web.pages.render import fragment, is_partial, page
 from campaigns.web.query import Query as RankQuery
 from chemspace import SpinscreenError
@@ -26,6 +27,19 @@ __all__ = ["router"]
 router = APIRouter(prefix="/c/{campaign}")
 
 SIZE = 50
+#: Descriptors in words, with their units; averages over the organic cations of the formula but for the last two.
+DESCRIPTOR_WORDS = {
+    "molar_mass_g_mol": ("molar mass", "g/mol"),
+    "electronegativity": ("electronegativity", "(Pauling)"),
+    "polarizability_bohr3": ("polarizability", "bohr³"),
+    "dipole_debye": ("dipole", "D"),
+    "homo_ev": ("HOMO", "eV"),
+    "lumo_ev": ("LUMO", "eV"),
+    "gap_ev": ("gap", "eV"),
+    "radius_angstrom": ("radius", "Å"),
+    "tolerance_factor": ("tolerance factor", ""),
+    "n_layers": ("layers", ""),
+}
 _Formula = Annotated[str, Query(min_length=1, max_length=200)]
 
 
@@ -191,7 +205,23 @@ def explained_values(desk: Desk, told: dict[str, Any], numbers: dict[str, Any] |
         "waterfall": plain(waterfall_figure(told["contributions"], told["features"], told["base_log10_rate"])),
         "rows": [(FEATURE_WORDS.get(name, name), told["features"][name], 10.0**-value) for name, value in rows],
         "neighbours": _neighbours(desk, told),
+        "descriptors": _descriptors(desk, told["formula"]),
     }
+
+
+def _descriptors(desk: Desk, formula: str) -> list[tuple[str, str]]:
+    """(name, value with its unit) of every descriptor of a compound."""
+    from math import isfinite
+
+    from oracle.descriptors import DESCRIPTOR_NAMES, compound_descriptors
+
+    compound = compound_of(desk, formula).compound
+    values = compound_descriptors([compound], records_of(desk.front, [compound]))[0]
+    told = dict(zip(DESCRIPTOR_NAMES, values, strict=True))
+    return [
+        (words, f"{told[name]:.4g} {unit}".strip() if isfinite(told[name]) else "–")
+        for name, (words, unit) in DESCRIPTOR_WORDS.items()
+    ]
 
 
 def _neighbours(desk: Desk, told: dict[str, Any], n: int = 5) -> list[tuple[str, float, float]]:

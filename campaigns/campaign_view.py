@@ -30,7 +30,9 @@ if TYPE_CHECKING:
 
 __all__ = ["DATABASE", "REJECTS", "REPORT", "CampaignView"]
 
+#: The report in a campaign's folder.
 REPORT = "report.html"
+#: Rows of the user's library that became no cation.
 REJECTS = "library_rejects.csv"
 
 

@@ -26,6 +26,7 @@ COLUMNS = {
     "is_upper_bound": "is_upper_bound",
     "convention": "convention",
 }
+#: What a table can say of a measurement; the names that `--map` takes.
 FIELDS = tuple(COLUMNS.values())
 #: Fields whose cells are numbers.
 NUMBERS = ("lifetime", "lifetime_stderr", "temperature_k")

@@ -14,6 +14,7 @@ from campaigns.store.log import EventLog
 
 __all__ = ["DATABASE", "POINTER", "create_store", "open_store", "point_to"]
 
+#: The SQLite file in a campaign's folder.
 DATABASE = "campaign.db"
 #: Holds the address of a store that is elsewhere, without its password.
 POINTER = "store.url"

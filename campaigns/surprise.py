@@ -75,7 +75,7 @@ def expectations(done: Round, fresh: Sequence[Measurement], config: CampaignConf
         return ()
     problem = make_problem(x, data.log10_rate, data.noise, data.groups, censored=data.censored)
     ((mean, sd),) = out_of_fold(get_recipe(config.surrogate), problem, [rows], config.seed)
-    reach = _Z95 * sd * done.surrogate.calibration
+    reach = _Z95 * sd * _calibration(done, rows)
     return tuple(
         Expectation(
             formula=done.training.formulas[row],
@@ -88,6 +88,16 @@ def expectations(done: Round, fresh: Sequence[Measurement], config: CampaignConf
         )
         for row, middle, half in zip(rows.tolist(), mean, reach, strict=True)
     )
+
+
+def _calibration(done: Round, rows: NDArray[np.int64]) -> float:
+    """The factor of the standard deviations, by the out-of-fold errors of all rows but these."""
+    from screening.calibration import fit_scale
+    from screening.surrogates.surrogate import CALIBRATION_SPLIT
+
+    out = done.validation.predictions
+    out = out[(out["split"] == CALIBRATION_SPLIT) & ~out["row"].isin(rows)]
+    return fit_scale((out["y"] - out["mean"]).to_numpy(dtype=float), out["sd"].to_numpy(dtype=float))
 
 
 def rows_of(training: TrainingSet, measurements: Sequence[Measurement]) -> NDArray[np.int64]:

@@ -15,7 +15,7 @@ from campaigns.store import DATABASE
 from campaigns.summary import FitSummary
 from campaigns.web.cache import Cache
 from campaigns.web.errors import NotReadyError
-from campaigns.web.inside import records_of
+from campaigns.web.inside import history_after, records_of
 from campaigns.web.jobs import Job, JobBoard, Lane, Work
 from campaigns.web.query import Searcher
 from campaigns.web.settings import Settings
@@ -25,7 +25,6 @@ from chemspace.progress import Progress
 if TYPE_CHECKING:
     from campaigns.prediction import Prediction
     from campaigns.round import Round
-    from campaigns.state import CampaignState
     from campaigns.web.ranked import RankIndex
     from chemspace import Compound
 
@@ -62,7 +61,7 @@ class Desk:
         self._round: Round | None = None
         self._searcher: tuple[str, Searcher] | None = None
         self._things: OrderedDict[tuple[Hashable, ...], Any] = OrderedDict()
-        self._events: tuple[CampaignState, tuple[dict[str, str], ...]] | None = None
+        self._events: tuple[int, tuple[dict[str, str], ...]] = (0, ())
         self.cache = Cache(folder)
 
     @property
@@ -88,12 +87,8 @@ class Desk:
     def writing(self) -> Iterator[Campaign]:
         """The campaign for a short write: one at a time, on what other processes wrote until now."""
         with self._write_lock:
-            if (signature := self._signature()) != self._seen:
-                self.front.refresh()
-            try:
-                yield self.front
-            finally:
-                self._seen = signature if signature == self._signature() else ()
+            self.front.refresh()
+            yield self.front
 
     @contextmanager
     def working(self) -> Iterator[Campaign]:
@@ -107,10 +102,12 @@ class Desk:
 
     def events(self) -> tuple[dict[str, str], ...]:
         """Everything that happened, oldest first: keys at, actor, kind, what."""
-        state = self.standing().state
-        if self._events is None or self._events[0] is not state:
-            self._events = (state, self.front.history())
-        return self._events[1]
+        last = self.standing().state.last_event
+        with self._things_lock:
+            known, told = self._events
+            if known < last and (fresh := history_after(self.front, known)):
+                self._events = (fresh[-1][0], (*told, *(event for _, event in fresh)))
+            return self._events[1]
 
     def kept(self, key: tuple[Hashable, ...], make: Callable[[], T]) -> T:
         """What `make` gives, kept in memory by `key` with the last `KEPT` such things."""

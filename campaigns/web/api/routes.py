@@ -150,10 +150,9 @@ def list_events(
 ) -> EventsOut:
     """What happened, newest first."""
     events = desk.events()
-    newest = [
-        EventOut(number=number, **event) for number, event in sorted(enumerate(events, start=1), key=lambda e: -e[0])
-    ]
-    return EventsOut(total=len(events), events=newest[offset : offset + limit])
+    total = len(events)
+    numbers = range(max(0, total - offset), max(0, total - offset - limit), -1)
+    return EventsOut(total=total, events=[EventOut(number=number, **events[number - 1]) for number in numbers])
 
 
 @router.get("/jobs/{job}", tags=["jobs"])

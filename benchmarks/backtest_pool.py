@@ -57,36 +57,32 @@ def baybe_strategy() -> Strategy | None:
     try:
         from baybe import Campaign
         from baybe.objectives import SingleTargetObjective
-        from baybe.searchspace import SearchSpace
+        from baybe.searchspace import SearchSpace, SubspaceDiscrete
         from baybe.targets import NumericalTarget
     except ImportError:
         return None
 
     def choose(pool: Array, seen: NDArray[np.int64], loss: Array, q: int, seed: int) -> NDArray[np.int64]:
-        columns = [f"x{j}" for j in range(pool.shape[1])]
-        frame = pd.DataFrame(pool, columns=columns)
+        frame = pd.DataFrame(pool, columns=[f"x{j}" for j in range(pool.shape[1])])
+        frame = frame.loc[:, frame.min() < frame.max()]
         campaign = Campaign(
-            SearchSpace.from_dataframe(frame.drop_duplicates(), parameters=_parameters(frame)),
+            # Parameters are inferred: checking given ones takes a time quadratic in the candidates.
+            SearchSpace(discrete=SubspaceDiscrete.from_dataframe(frame.drop_duplicates())),
             SingleTargetObjective(NumericalTarget("loss", minimize=True)),
             allow_recommending_already_measured=False,
         )
-        campaign.add_measurements(frame.iloc[seen].assign(loss=loss))
-        wanted = campaign.recommend(batch_size=q)[columns].to_numpy()
+        results = frame.iloc[seen].assign(loss=loss)
+        campaign.add_measurements(results, numerical_measurements_must_be_within_tolerance=False)
+        wanted = campaign.recommend(batch_size=q)[list(frame)].to_numpy()
+        varied = pool[:, [int(name[1:]) for name in frame]]
         free = np.setdiff1d(np.arange(len(pool)), seen)
         rows: list[int] = []
         for row in wanted:
             left = free[~np.isin(free, rows)]
-            rows.append(int(left[np.abs(pool[left] - row).sum(axis=1).argmin()]))
+            rows.append(int(left[np.abs(varied[left] - row).sum(axis=1).argmin()]))
         return np.array(rows)
 
     return Strategy("baybe", "BayBE, default recommender", choose)
-
-
-def _parameters(frame: pd.DataFrame) -> list[object]:
-    from baybe.parameters import NumericalDiscreteParameter
-
-    kept = [name for name in frame if frame[name].min() < frame[name].max()]
-    return [NumericalDiscreteParameter(name, sorted(frame[name].unique())) for name in kept]
 
 
 def timed(strategy: Strategy, spent: list[float]) -> Strategy:

@@ -106,7 +106,7 @@ def _space(size: int, setting: Setting, with_posterior: bool) -> Outcome:
         values, index = [], []
         with torch.no_grad():
             for block in parts[0].blocks(16_384):
-                points = torch.as_tensor(space_features(parts[0], block, *parts[1:]))
+                points = torch.as_tensor(space_features(parts[0], block.index, *parts[1:]))
                 values += [acquisition(part[:, None]).numpy() for part in points.split(1024)]
                 index.append(block.index)
         order = np.argsort(-np.concatenate(values), kind="stable")[:100]
@@ -140,22 +140,22 @@ def _forest(pool: Array, x: Array, y: Array) -> NDArray[np.int64]:
 
 
 def _baybe(pool: Array, x: Array, y: Array) -> object:
+    """Its default recommender, parameters inferred: checking given ones takes a time quadratic in the candidates."""
     import pandas as pd
     from baybe import Campaign
     from baybe.objectives import SingleTargetObjective
-    from baybe.parameters import NumericalDiscreteParameter
-    from baybe.searchspace import SearchSpace
+    from baybe.searchspace import SearchSpace, SubspaceDiscrete
     from baybe.targets import NumericalTarget
 
     names = [f"x{j}" for j in range(pool.shape[1])]
     frame = pd.DataFrame(np.vstack([pool, x]), columns=names)
-    parameters = [NumericalDiscreteParameter(name, sorted(frame[name].unique())) for name in names]
     campaign = Campaign(
-        SearchSpace.from_dataframe(frame, parameters=parameters),
+        SearchSpace(discrete=SubspaceDiscrete.from_dataframe(frame)),
         SingleTargetObjective(NumericalTarget("loss", minimize=True)),
         allow_recommending_already_measured=False,
     )
-    campaign.add_measurements(pd.DataFrame(x, columns=names).assign(loss=y))
+    results = pd.DataFrame(x, columns=names).assign(loss=y)
+    campaign.add_measurements(results, numerical_measurements_must_be_within_tolerance=False)
     return campaign.recommend(batch_size=Q)
 
 

@@ -176,15 +176,15 @@ class _Block:
         self.f, self.s, k = weight.shape
         joined = [torch.cat([w, b], -2).flatten(0, 1) for w, b in zip(anchors[::2], anchors[1::2], strict=True)]
         flat = torch.cat([w.flatten() for w in joined])
-        self.anchor, self.parameters = flat, flat.clone()
+        self.parameters = flat.clone()
         self.slopes = torch.empty_like(flat)
         shapes = [w.shape for w in joined]
         self.layers, self.gradients = _views(self.parameters, shapes), _views(self.slopes, shapes)
-        rows = weight.sum(-1).clamp_min(1.0).flatten()[:, None, None]
-        self.share = weight.flatten(0, 1)[..., None] * 2.0 / rows
+        # Losses are sums over rows: Adam takes the same step whatever factor a network's loss carries.
+        self.share = weight.flatten(0, 1)[..., None] * 2.0
         self.wanted = target.expand(self.f, self.s, k).flatten(0, 1)[..., None]
-        pulls = [2.0 * config.noise * (w.shape[-2] - 1) / config.gain**2 / rows for w in joined]
-        self.pull = torch.cat([p.expand_as(w).flatten() for p, w in zip(pulls, joined, strict=True)])
+        self.pulls = [2.0 * config.noise * (w.shape[-2] - 1) / config.gain**2 for w in joined]
+        self.anchored = torch.cat([p * w.flatten() for p, w in zip(self.pulls, joined, strict=True)])
         n = self.f * self.s
         inputs = z.expand(self.f, self.s, *z.shape[2:]).flatten(0, 1)
         ones = [inputs.new_ones(n, k, 1 + w.shape[-1]) for w in joined[:-1]]
@@ -194,15 +194,18 @@ class _Block:
     def train(self, target: Tensor, absent: Tensor) -> tuple[list[Tensor], Tensor]:
         """Weights and biases (f, s, in or 1, out) of the best snapshot of each fold, and its step (f,)."""
         config, best = self.config, self.parameters.clone()
-        self.parameters.grad = self.slopes
-        optimiser = torch.optim.Adam([self.parameters], lr=config.learning_rate, fused=True)
+        for w, slope in zip(self.layers, self.gradients, strict=True):
+            w.grad = slope
+        # The anchor pulls by p (w - w0): weight decay is the first part, `anchored` the second.
+        groups = [{"params": [w], "weight_decay": p} for w, p in zip(self.layers, self.pulls, strict=True)]
+        optimiser = torch.optim.Adam(groups, lr=config.learning_rate, fused=True)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, config.iterations, 0.1 * config.learning_rate)
         least = torch.full((self.f,), math.inf).to(target)
         steps = torch.zeros(self.f, dtype=torch.long, device=target.device)
         stops_early = bool(absent.any())
         for step in range(1, config.iterations + 1):
             self._slope(self.share * (self._output() - self.wanted))
-            torch.addcmul(self.slopes, self.pull, self.parameters - self.anchor, out=self.slopes)
+            self.slopes.sub_(self.anchored)
             optimiser.step()
             schedule.step()
             if stops_early and step % config.check_every == 0:

@@ -43,6 +43,7 @@
 
   addEventListener("beforeprint", () => {
     document.querySelectorAll("details").forEach((part) => { part.open = true; });
+    document.querySelectorAll(".plot[data-drawn]").forEach((place) => globalThis.Plotly.Plots.resize(place));
   });
 
   const drawAll = (root) => root.querySelectorAll(".plot").forEach(draw);

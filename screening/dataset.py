@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DATASET_COLUMNS", "SpinDataset", "published_descriptors"]
 
+#: Columns of a data set's table; units stand in the names.
 DATASET_COLUMNS = (
     "material_id",
     "formula",

@@ -48,7 +48,7 @@ class Shapley:
 
     @property
     def contributions(self) -> NDArray[np.float64]:
-        """`values` by another name, for readers who would take it for a data frame's."""
+        """`values`, shape (k, d), by another name, for readers who would take it for a data frame's."""
         return self.values
 
     def importances(self) -> pd.DataFrame:

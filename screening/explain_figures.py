@@ -102,7 +102,7 @@ def heatmap(correlations: pd.DataFrame) -> Any:
 
 
 def dependence(grid: NDArray[np.float64], mean: NDArray[np.float64], each: NDArray[np.float64], name: str) -> Any:
-    """Partial dependence: every row's curve and their mean."""
+    """Partial dependence over `grid`, shape (g,): every row's curve, shape (k, g), and their mean, shape (g,)."""
     import plotly.graph_objects as go
 
     figure = go.Figure()

@@ -159,7 +159,7 @@ class MixtureModel(Model):
     def fantasize(
         self, X: Tensor, sampler: MCSampler, observation_noise: Tensor | None = None, **kwargs: Any
     ) -> MixtureModel:
-        """The model after imagined outcomes at X, one copy a sample (BoTorch's convention)."""
+        """The model after imagined outcomes at X, shape (q, d), one copy a sample (BoTorch's convention)."""
         del kwargs
         noise: bool | Tensor = True if observation_noise is None else observation_noise
         with torch.no_grad():

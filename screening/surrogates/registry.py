@@ -13,6 +13,7 @@ from screening.surrogates.trees import TreesConfig
 
 __all__ = ["DEFAULT_SURROGATE", "get_recipe", "surrogate_names"]
 
+#: The surrogate of a campaign that names none.
 DEFAULT_SURROGATE = "spinscreen"
 
 ISOTROPIC = KernelSpec("gp_isotropic")

@@ -16,6 +16,7 @@ from screening.validation.cross_validate import Validation, cross_validate
 
 __all__ = ["BASELINE_NAMES", "FullCard", "full_score_card", "learning_curve"]
 
+#: What every score is set beside.
 BASELINE_NAMES = ("mean", "two_group", "linear", "random_forest", "svr", "xgboost")
 #: Shuffles of the targets, and shares of the rows at which the learning curve is drawn.
 SHUFFLES, SHARES = 5, (0.4, 0.6, 0.8)

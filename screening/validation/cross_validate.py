@@ -113,7 +113,7 @@ def out_of_fold(
     seed: int,
     progress: Progress | None = None,
 ) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
-    """Mean and standard deviation of a measurement for the test rows of each fold.
+    """Mean and standard deviation of a measurement for the test rows of each fold, each of shape (rows,).
 
     Folds with the same test rows are fitted once; all others in batches of bounded memory.
     """

@@ -135,7 +135,7 @@ def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
 
 def _doi(text: str) -> str:
     dois = [part.strip() for part in text.split(";") if part.strip()]
-    return ", ".join(f"[{doi}](https://doi.org/{doi})" for doi in dois)
+    return ", ".join(f"[{doi}](https://doi.org/{doi})" if doi.startswith("10.") else doi for doi in dois)
 
 
 WRITERS: dict[str, Callable[[str], str]] = {

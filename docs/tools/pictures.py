@@ -1,23 +1,29 @@
-"""Pictures of the report for the README: `python docs/tools/pictures.py CAMPAIGN FOLDER`, with headless Chromium.
+"""Pictures of the report and of the page: `python docs/tools/pictures.py CAMPAIGN FOLDER`, with headless Chromium.
 
-`picture(page, png)` makes one of any HTML file; the tests use it too.
+`picture(address, png)` makes one of any address or HTML file; the tests use it too.
 """
 
 from __future__ import annotations
 
 import io
+import os
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 #: Largest file that the README should load, bytes.
 LARGEST = 300_000
 
 
-def picture(page: Path, png: Path, width: int = 1200, height: int = 1500, colours: int = 128) -> None:
-    """Write what a browser shows of `page` to `png`, in few enough colours to stay small.
+def picture(page: Path | str, png: Path, width: int = 1200, height: int = 1500, colours: int = 128) -> None:
+    """Write what a browser shows of a file or an address to `png`, in few enough colours to stay small.
 
     Raises:
         RuntimeError: if Chromium is missing or shows nothing, or the picture is larger than `LARGEST`.
@@ -34,7 +40,7 @@ def picture(page: Path, png: Path, width: int = 1200, height: int = 1500, colour
                 browser, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars",
                 "--force-color-profile=srgb",
                 f"--user-data-dir={folder}/profile", "--virtual-time-budget=20000", f"--window-size={width},{height}",
-                f"--screenshot={shot}", page.resolve().as_uri(),
+                f"--screenshot={shot}", page if isinstance(page, str) else page.resolve().as_uri(),
             ],
             capture_output=True, timeout=300, check=True,
         )  # fmt: skip
@@ -52,10 +58,43 @@ def picture(page: Path, png: Path, width: int = 1200, height: int = 1500, colour
     png.write_bytes(held.getvalue())
 
 
+@contextmanager
+def served(campaign: Path, patience_s: float = 600.0) -> Iterator[str]:
+    """Address of a campaign's pages while `spinscreen serve` runs; what they need is ready when it is given.
+
+    Raises:
+        RuntimeError: if the pages are not ready in time.
+    """
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    address = f"http://127.0.0.1:{port}/c/{campaign.resolve().name}/"
+    command = [str(Path(sys.executable).parent / "spinscreen"), "serve", str(campaign), "--port", str(port)]
+    nobody = {**os.environ, "LOGNAME": "lab"}  # the page names who looks at it
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=nobody)
+    try:
+        deadline = time.monotonic() + patience_s
+        while time.monotonic() < deadline and server.poll() is None:
+            try:
+                with urllib.request.urlopen(f"{address}suggestions", timeout=60) as answer:
+                    if b"ps" in answer.read():
+                        yield address
+                        return
+            except OSError:
+                pass  # it is still starting
+            time.sleep(2.0)
+        raise RuntimeError(f"spinscreen serve {campaign} was not ready within {patience_s:.0f} s")
+    finally:
+        server.terminate()
+        server.wait(timeout=60)
+
+
 def main(campaign: Path, folder: Path) -> None:
-    """The top of a campaign's report."""
-    picture(campaign / "report.html", folder / "report.png")
-    print(folder / "report.png")
+    """The top of a campaign's report, and the page of its suggestions."""
+    picture(campaign / "report.html", folder / "report.png", height=1350)
+    with served(campaign) as address:
+        picture(f"{address}suggestions", folder / "page.png", height=1000)
+    print(folder / "report.png", folder / "page.png")
 
 
 if __name__ == "__main__":

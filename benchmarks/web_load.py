@@ -73,7 +73,13 @@ def address(here: str, total: int, rng: random.Random) -> tuple[str, str]:
     )
 
 
-async def load(here: str, seconds: float) -> None:
+def cpu_s(process: int) -> float:
+    """CPU seconds that a process has used (Linux)."""
+    fields = Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+async def load(here: str, seconds: float, server: int) -> None:
     """Readers and writers at once."""
     line = Line()
     total = json.loads((await line.ask("GET", f"/api/{here}/ranking?size=1"))[1])["total"]
@@ -110,7 +116,9 @@ async def load(here: str, seconds: float) -> None:
             else:
                 wrong.append((formula, status))
 
+    used = cpu_s(server)
     await asyncio.gather(*(read(seed) for seed in range(READERS)), *(write() for _ in range(WRITERS)))
+    used = cpu_s(server) - used
     every = sorted(value for values in reads.values() for value in values)
     print(f"{READERS} readers, {WRITERS} writers, {seconds:g} s; load of the machine {os.getloadavg()[0]:.1f}")
     for kind, values in (*sorted(reads.items()), ("all reads", every), ("writes", writes)):
@@ -118,6 +126,7 @@ async def load(here: str, seconds: float) -> None:
         median, high = values[len(values) // 2], values[int(0.95 * len(values))]
         print(f"    {kind:24s} {len(values):6d}   median {1000 * median:6.0f} ms   95% {1000 * high:6.0f} ms")
     line = Line()  # the first one has been idle for too long
+    print(f"    the server used {used:.1f} CPU s, {1000 * used / (len(every) + len(writes)):.1f} ms a request")
     steps = json.loads((await line.ask("GET", f"/api/{here}/outcomes"))[1])
     kept = {step["formula"] for step in steps}
     print(
@@ -172,7 +181,7 @@ def main(folder: Path, seconds: float) -> None:
     try:
         here = f"campaigns/{folder.name.lower()}"
         asyncio.run(ready(here))
-        asyncio.run(load(here, seconds))
+        asyncio.run(load(here, seconds, server.pid))
     finally:
         server.terminate()
         server.wait(60)

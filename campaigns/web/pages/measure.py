@@ -124,7 +124,9 @@ def confirmed(
     with acting_as(visitor.identity.name):
         result = confirm(desk, known)
     job = desk.learn(visitor.identity.name) if result.added else None
-    return fragment(request, visitor, "ingested.html", desk, result=result, job=job, formula=name, fit=known.fit)
+    response = fragment(request, visitor, "ingested.html", desk, result=result, job=job, formula=name, fit=known.fit)
+    response.headers["hx-trigger"] = "measured"
+    return response
 
 
 @router.post("/table")
@@ -140,11 +142,15 @@ def table(
     """Take in a table of lifetimes, or only check it."""
     upload = Uploaded("table", file.filename or "", file.file.read())
     if not upload.content:
-        raise QueryError("choose a table first: CSV with the columns formula and lifetime_ps")
+        raise QueryError("choose a table first, with the columns formula and lifetime_ps")
     with acting_as(visitor.identity.name):
         result = ingest_table(desk, office.drafts, upload, accept_extreme=accept_extreme, dry_run=check)
     job = desk.learn(visitor.identity.name) if result.added and not check else None
-    return fragment(request, visitor, "ingested.html", desk, result=result, job=job, formula="", fit=None, check=check)
+    values = {"result": result, "job": job, "formula": "", "fit": None, "check": check}
+    response = fragment(request, visitor, "ingested.html", desk, **values)
+    if not check:
+        response.headers["hx-trigger"] = "measured"
+    return response
 
 
 def _shown(request: Request, visitor: Visiting, desk: AnyDesk, draft: Draft) -> Response:

@@ -91,6 +91,14 @@
     if (globalThis.view3d) globalThis.view3d(event.detail.elt);
   });
 
+  // What was taken in is not sent twice by accident.
+  document.addEventListener("measured", () => {
+    const form = document.getElementById("drop");
+    if (!form) return;
+    form.reset();
+    form.querySelectorAll("[data-drop]").forEach((input) => input.dispatchEvent(new Event("change", { bubbles: true })));
+  });
+
   // A drag across a map chooses the probe window.
   document.addEventListener("drawn", (event) => {
     const holder = event.target.closest("[data-window-low]");

@@ -97,6 +97,8 @@ def test_from_a_suggestion_to_the_next_ones(browser: Browser, address: str, trac
     page.screenshot(path=pictures / "measure-fitted.png", full_page=True)
     page.get_by_role("button", name="Confirm and take in").click()
     expect(page.get_by_text("1 measurement taken in")).to_be_visible()
+    expect(page.locator("tbody tr", has_text="SC.csv and CC.csv")).to_have_count(1)
+    expect(page.locator(".dropzone.filled")).to_have_count(0)
     expect(page.get_by_text("The model has learnt.")).to_be_visible()
     page.screenshot(path=pictures / "measure-learnt.png", full_page=True)
     page.get_by_role("link", name="To the suggestions").click()

@@ -55,6 +55,7 @@ def main() -> None:
         from benchmarks.results import publish
         from benchmarks.table import write_all
 
+        load()
         publish()
         write_all()
 

@@ -9,7 +9,7 @@ from importlib import import_module
 __all__ = ["CASES", "Case", "Outcome", "Setting", "case", "load"]
 
 #: Modules that register cases when they are imported.
-MODULES = ("enumeration", "oracle", "surrogate", "ranking", "backtest", "traces", "store")
+MODULES = ("oracle", "surrogate", "ranking", "backtest", "enumeration", "traces", "store")
 
 
 @dataclass(frozen=True)

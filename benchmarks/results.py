@@ -12,7 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from benchmarks.registry import Case, Outcome, Setting
+from benchmarks.registry import CASES, Case, Outcome, Setting
 
 __all__ = ["FOLDER", "SUMMARY", "publish", "record", "save", "summarise"]
 
@@ -85,6 +85,8 @@ def publish() -> dict[str, Any]:
     for path in sorted(FOLDER.glob("*.json")):
         result = json.loads(path.read_text(encoding="utf-8"))
         told[result["case"]] = {key: value for key, value in result.items() if key != "samples"}
+    order = list(CASES)
+    told = dict(sorted(told.items(), key=lambda item: order.index(item[0]) if item[0] in order else len(order)))
     SUMMARY.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
     return dict(told)
 

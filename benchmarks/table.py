@@ -95,7 +95,12 @@ as spinscreen needs, below 1 means that the contender needs less. `python -m ben
 
 
 def _ratio(values: Mapping[str, float]) -> str:
-    return f"{values['ratio']:.2g} ({values['ratio_q25']:.2g} to {values['ratio_q75']:.2g})"
+    return f"{_two(values['ratio'])} ({_two(values['ratio_q25'])} to {_two(values['ratio_q75'])})"
+
+
+def _two(value: float) -> str:
+    """Two significant digits, without an exponent."""
+    return f"{float(f'{value:.2g}'):,.0f}" if value >= 10 else f"{value:.2g}"
 
 
 def _where(stamps: list[dict[str, Any]]) -> str:
@@ -105,4 +110,6 @@ def _where(stamps: list[dict[str, Any]]) -> str:
     versions = stamps[-1]["versions"]
     named = ", ".join(f"{name} {number}" for name, number in versions.items() if number != "absent")
     days = sorted({s["at"][:10] for s in stamps})
-    return f"Measured {' and '.join(days)} on {'; '.join(places)}, load average {load}; {named}."
+    scales = sorted({s["scale"] for s in stamps} - {1.0})
+    fewer = f", with {' or '.join(f'{scale:g}' for scale in scales)} of the registered repeats" if scales else ""
+    return f"Measured {' and '.join(days)} on {'; '.join(places)}, load average {load}{fewer}; {named}."

@@ -71,7 +71,7 @@ def plot(summary: Mapping[str, Any], path: Path) -> None:
         axes.plot([v["ratio"]], [at], "o", color="#1a237e")
     axes.axvline(1.0, color="#888", linewidth=1)
     axes.set(yticks=range(len(rows)), yticklabels=[label for label, _ in rows], xscale="log")
-    axes.set_xlabel("needed by the contender, as a multiple of ours (right of the line: ours needs less)")
+    axes.set_xlabel("multiple of ours (right of the line: ours needs less)")
     axes.invert_yaxis()
     figure.tight_layout()
     figure.savefig(path, metadata={"Date": None})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import random
 import statistics
 import time
 from collections.abc import Mapping, Sequence
@@ -56,19 +57,37 @@ def record(case: Case, outcome: Outcome, setting: Setting, wall_s: float) -> dic
 
 
 def summarise(samples: Mapping[str, Sequence[float]]) -> dict[str, dict[str, float | int]]:
-    """Median and quartiles of each contender, and of its ratio to ours, item by item where both have the item."""
+    """Median and quartiles of each contender, and of its ratio to ours, item by item where both have the item.
+
+    Where ours is zero for an item (a campaign that began on the best row) the ratio is that of means, and its quartiles
+    are those of 1,000 redraws of the items.
+    """
     ours = next(iter(samples.values()))
     told: dict[str, dict[str, float | int]] = {}
     for name, values in samples.items():
-        paired = len(values) == len(ours)
-        ratios = [v / o for v, o in zip(values, ours, strict=True)] if paired else [statistics.median(values)]
-        low, middle, high = _quartiles(ratios if paired else [ratios[0] / statistics.median(ours)])
+        if len(values) != len(ours):
+            ratios = [statistics.median(values) / statistics.median(ours)]
+        elif min(ours) > 0.0:
+            ratios = [v / o for v, o in zip(values, ours, strict=True)]
+        else:
+            ratios = _redrawn(values, ours)
+        low, middle, high = _quartiles(ratios)
         spread = _quartiles(values)
         told[name] = {
             "n": len(values), "median": spread[1], "q25": spread[0], "q75": spread[2],
             "ratio": middle, "ratio_q25": low, "ratio_q75": high,
         }  # fmt: skip
     return told
+
+
+def _redrawn(values: Sequence[float], ours: Sequence[float], times: int = 1000) -> list[float]:
+    """Ratios of means over the same items, drawn anew with replacement; draws in which ours is zero are passed over."""
+    draw, found = random.Random(0), []
+    for _ in range(times):
+        items = draw.choices(range(len(ours)), k=len(ours))
+        if total := sum(ours[i] for i in items):
+            found.append(sum(values[i] for i in items) / total)
+    return found
 
 
 def save(result: Mapping[str, Any]) -> Path:

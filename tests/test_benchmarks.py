@@ -42,6 +42,11 @@ def test_a_contender_with_fewer_repeats_is_compared_by_medians() -> None:
     assert told["theirs"]["n"] == 1
 
 
+def test_an_item_for_which_ours_needs_nothing_does_not_break_the_ratio() -> None:
+    told = results.summarise({"ours": [0.0, 1.0, 3.0, 2.0], "theirs": [0.0, 2.0, 6.0, 4.0]})
+    assert told["theirs"]["ratio"] == pytest.approx(2.0)
+
+
 def test_a_result_is_stamped_with_versions_and_machine_and_no_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -49,7 +49,13 @@ def office_of(request: Request) -> Office:
     return office
 
 
-def desk_of(campaign: str, office: CurrentOffice) -> Desk:
+# Coroutines, though none of them waits: the framework would send plain functions to another thread, one by one.
+async def current_office(request: Request) -> Office:
+    """As `office_of`."""
+    return office_of(request)
+
+
+async def desk_of(campaign: str, office: CurrentOffice) -> Desk:
     """The campaign named in the address."""
     return office.desk(campaign)
 
@@ -57,7 +63,7 @@ def desk_of(campaign: str, office: CurrentOffice) -> Desk:
 _bearer = HTTPBearer(auto_error=False, description="A token made by `spinscreen serve`; none is needed on loopback.")
 
 
-def reader(
+async def reader(
     office: CurrentOffice, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 ) -> Identity:
     """Who a program speaks for.
@@ -74,7 +80,7 @@ def reader(
     return known
 
 
-def editor(known: Reader) -> Identity:
+async def editor(known: Reader) -> Identity:
     """Who a program that writes speaks for.
 
     Raises:
@@ -85,7 +91,7 @@ def editor(known: Reader) -> Identity:
     return known
 
 
-def visiting(request: Request, office: CurrentOffice) -> Visitor:
+async def visiting(request: Request, office: CurrentOffice) -> Visitor:
     """Who a browser is.
 
     Raises:
@@ -118,7 +124,7 @@ async def asking(request: Request, visitor: Visiting) -> Visitor:
     return visitor
 
 
-def editing(visitor: Asking) -> Visitor:
+async def editing(visitor: Asking) -> Visitor:
     """A browser that writes.
 
     Raises:
@@ -139,7 +145,7 @@ def _session(request: Request, office: Office) -> Session | None:
     return session if held and tokens.identify_hash(held) == session.identity else None
 
 
-CurrentOffice = Annotated[Office, Depends(office_of)]
+CurrentOffice = Annotated[Office, Depends(current_office)]
 AnyDesk = Annotated[Desk, Depends(desk_of)]
 Reader = Annotated[Identity, Depends(reader)]
 Editor = Annotated[Identity, Depends(editor)]

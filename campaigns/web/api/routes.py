@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Query, Response
 from campaigns.lifecycle import Stage
 from campaigns.store import acting_as
 from campaigns.web.access import AnyDesk, CurrentOffice, Editor, Reader, reader
-from campaigns.web.api.answers import REFUSALS, batch_out, campaign_out, job_out, ranked_out, step_out
+from campaigns.web.api.answers import REFUSALS, answer, batch_out, campaign_out, job_out, ranked_out, step_out
 from campaigns.web.api.models import (
     BatchOut,
     CampaignOut,
@@ -40,10 +40,10 @@ def list_campaigns(office: CurrentOffice, _: Reader) -> list[CampaignOut]:
     return [campaign_out(desk) for desk in office]
 
 
-@router.get("/campaigns/{campaign}", tags=["campaigns"])
-def show_campaign(desk: AnyDesk, _: Reader) -> CampaignOut:
+@router.get("/campaigns/{campaign}", tags=["campaigns"], response_model=CampaignOut)
+def show_campaign(desk: AnyDesk, _: Reader) -> Response:
     """Where one campaign stands, with the score card of its model."""
-    return campaign_out(desk)
+    return answer(campaign_out(desk))
 
 
 @router.get("/campaigns/{campaign}/suggestions", tags=["suggestions"])
@@ -82,7 +82,7 @@ def record_outcome(desk: AnyDesk, known: Editor, told: OutcomeIn) -> StepOut:
     return step_out(step)
 
 
-@router.get("/campaigns/{campaign}/ranking", tags=["ranking"])
+@router.get("/campaigns/{campaign}/ranking", tags=["ranking"], response_model=RankingOut)
 def show_ranking(
     desk: AnyDesk,
     _: Reader,
@@ -101,7 +101,7 @@ def show_ranking(
     min_feasibility: Annotated[float, Query(ge=0.0, le=1.0, allow_inf_nan=False)] = 0.0,
     in_domain: bool = False,
     hide_taken: bool = True,
-) -> RankingOut:
+) -> Response:
     """One page of the ranking of the whole space, best first."""
     query = RankQuery(
         sort=sort,
@@ -119,7 +119,7 @@ def show_ranking(
         hide_taken=hide_taken,
     )
     found = desk.searcher().page(query, desk.standing().taken, page, size)
-    return RankingOut(total=found.total, page=page, size=size, rows=ranked_out(desk, found))
+    return answer(RankingOut(total=found.total, page=page, size=size, rows=ranked_out(desk, found)))
 
 
 @router.get("/campaigns/{campaign}/compound", tags=["ranking"])
@@ -141,18 +141,18 @@ def show_compound(
     )
 
 
-@router.get("/campaigns/{campaign}/events", tags=["events"])
+@router.get("/campaigns/{campaign}/events", tags=["events"], response_model=EventsOut)
 def list_events(
     desk: AnyDesk,
     _: Reader,
     offset: Annotated[int, Query(ge=0, le=_MANY)] = 0,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
-) -> EventsOut:
+) -> Response:
     """What happened, newest first."""
     events = desk.events()
     total = len(events)
     numbers = range(max(0, total - offset), max(0, total - offset - limit), -1)
-    return EventsOut(total=total, events=[EventOut(number=number, **events[number - 1]) for number in numbers])
+    return answer(EventsOut(total=total, events=[EventOut(number=n, **events[n - 1]) for n in numbers]))
 
 
 @router.get("/jobs/{job}", tags=["jobs"])

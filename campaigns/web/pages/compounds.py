@@ -43,7 +43,7 @@ DESCRIPTOR_WORDS = {
 _Formula = Annotated[str, Query(min_length=1, max_length=200)]
 
 
-def filters(
+async def filters(
     text: Annotated[str, Query(max_length=100)] = "",
     sort: Annotated[str, Query(max_length=20)] = "acquisition",
     ascending: bool = False,

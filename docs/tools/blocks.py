@@ -44,12 +44,13 @@ def fill(page: str, folder: Path) -> str:
 def printed(command: str, folder: Path) -> str:
     """What a command prints on stdout, in 110 columns, without spaces at line ends."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    outside = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
     done = subprocess.run(
         ["bash", "-c", command],
         cwd=folder,
         capture_output=True,
         text=True,
-        env={**os.environ, "PATH": path, "COLUMNS": "110", "OMP_NUM_THREADS": "1", "NO_COLOR": "1"},
+        env={**outside, "PATH": path, "COLUMNS": "110", "OMP_NUM_THREADS": "1", "NO_COLOR": "1"},
     )
     if done.returncode:
         raise SystemExit(f"{command} ended with {done.returncode}:\n{done.stderr}")

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from benchmarks import backtest_pool
 from benchmarks.registry import Outcome, Setting, case
-from screening.backtest import STRATEGIES, Strategy, replay
+from screening.backtest import STRATEGIES, FinishedTable, Strategy, replay
 from screening.backtest.curves import mean_regret
+from screening.dataset import SpinDataset, published_descriptors
+from screening.features import to_features
 
 #: Rounds as a group has them: five random crystals, then batches of four.
 START, BATCH, BUDGET = 5, 4, 29
@@ -14,8 +18,17 @@ SEEDS = 5
 
 @case("backtest-measured", "Campaigns replayed on the measured compounds", "mean regret", "one campaign")
 def measured(setting: Setting) -> Outcome:
-    """On the published rows with their descriptors; 0 is the slowest compound, 1 the median one."""
-    return _replayed({"measured 52": backtest_pool.tables([])["measured 52"]}, setting)
+    """On the rows that train by default; 0 is the slowest compound, 1 the median one.
+
+    The flagged rows are left out: the slowest of all 52 is a second filing of a material that is also filed as fast, so
+    that only chance would ever measure it.
+    """
+    _, descriptors = published_descriptors()
+    data = SpinDataset.published()
+    rows = data.trainable()
+    x = to_features(descriptors[np.isin(data.rows["material_id"], rows.rows["material_id"])])
+    names = tuple(f"x{j}" for j in range(x.shape[1]))
+    return _replayed({f"{len(rows)} unflagged rows": FinishedTable(x, rows.log10_rate, names, "loss", True)}, setting)
 
 
 @case("backtest-public", "Campaigns replayed on public tables", "mean regret", "one campaign")

@@ -210,7 +210,8 @@ with OracleStore(sys.argv[1]) as store:
 def test_a_run_that_is_stopped_keeps_what_was_finished_and_goes_on(tmp_path: Path, blow: signal.Signals) -> None:
     path = tmp_path / "oracle.db"
     # No main guard and no file behind the program: workers must start all the same.
-    command = [sys.executable, "-c", PROGRAM, str(path), *SMALL, SLOW]
+    # Enough that is slow behind the small ones: the signal must meet work, however late it is sent.
+    command = [sys.executable, "-c", PROGRAM, str(path), *SMALL, SLOW, *(f"[NH3+]{'C' * n}" for n in range(12, 20))]
     process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL)
     wait_for(lambda: path.exists() and len(children(process.pid)) == 2)
     with OracleStore(path) as store:

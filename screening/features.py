@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from screening.errors import TrainingDataError
 
-__all__ = ["DESCRIPTOR_ORDER", "FEATURE_NAMES", "N_LAYERS_OF_3D", "to_features"]
+__all__ = ["DESCRIPTOR_ORDER", "FEATURE_NAMES", "N_LAYERS_OF_3D", "feature_text", "to_features"]
 
 #: Column order of a descriptor array, the same as `oracle.descriptors.DESCRIPTOR_NAMES` (a test holds them equal).
 DESCRIPTOR_ORDER = (
@@ -78,6 +78,26 @@ def to_features(descriptors: NDArray[np.float64]) -> NDArray[np.float64]:
             _inverse_n_layers(column["n_layers"]),
         ]
     )
+
+
+def feature_text(name: str, value: float) -> str:
+    """A feature's value as the descriptor it was made from, with its unit: 4.81 of `log_molar_mass` is "123 g/mol".
+
+    Args:
+        name: one of `FEATURE_NAMES`; of any other name the value is given as it is.
+        value: the feature.
+    """
+    if name == "inverse_n_layers":
+        return "3D" if value <= 1.0 / N_LAYERS_OF_3D else f"n = {1.0 / value:.3g}"
+    if name == "log1p_dipole":
+        return f"{np.expm1(value):.3g} D"
+    if name in _LOGARITHMS:
+        return f"{np.exp(value):.3g} {_LOGARITHMS[name]}"
+    return f"{value:.3g}{' eV' if name.endswith('_ev') else ''}"
+
+
+#: Features that are logarithms, and the unit of what they are the logarithm of (one bohr3 is one atomic unit).
+_LOGARITHMS = {"log_molar_mass": "g/mol", "log_polarizability": "bohr³"}
 
 
 def _inverse_n_layers(n_layers: NDArray[np.float64]) -> NDArray[np.float64]:

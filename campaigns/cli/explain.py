@@ -42,6 +42,7 @@ def explain(
 def show_prediction(p: Prediction) -> None:
     """What the model expects of a compound: interval, neighbours, feasibility, contributions."""
     from campaigns.reason import FEATURE_WORDS, picoseconds
+    from screening.features import feature_text
 
     interval = f"{picoseconds(p.lifetime_low_ps)} to {picoseconds(p.lifetime_high_ps)}"
     out.print(f"[bold cyan]{escape(p.formula)}[/]  {picoseconds(p.lifetime_ps)} ps [dim]({interval}, 90%)[/]")
@@ -56,7 +57,7 @@ def show_prediction(p: Prediction) -> None:
     for title in ("descriptor", "value", "lifetime"):
         table.add_column(title, justify="left" if title == "descriptor" else "right")
     for name, value in sorted(p.contributions.items(), key=lambda item: -abs(item[1])):
-        table.add_row(FEATURE_WORDS[name], f"{p.features[name]:.3g}", f"x{10**-value:.2f}")
+        table.add_row(FEATURE_WORDS[name], feature_text(name, p.features[name]), f"x{10**-value:.2f}")
     out.print(f"\nfrom the {picoseconds(10**-p.base_log10_rate)} ps of a typical measured compound:")
     out.print(table)
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from campaigns.reason import FEATURE_WORDS, picoseconds
 from campaigns.report.palette import BLUE, GREEN, GREY, ORANGE, dress
 from screening.explain import Shapley
+from screening.features import feature_text
 
 __all__ = [
     "beeswarm_figure",
@@ -91,7 +92,7 @@ def waterfall_figure(
     ordered = sorted(contributions.items(), key=lambda item: -abs(item[1]))
     steps = [-base_log10_rate, *(-value for _, value in ordered)]
     ends = np.cumsum(steps)
-    names = [f"{FEATURE_WORDS.get(name, name)} = {features[name]:.3g}" for name, _ in ordered]
+    names = [f"{FEATURE_WORDS.get(name, name)} {feature_text(name, features[name])}" for name, _ in ordered]
     told = [f"{picoseconds(10.0 ** ends[0])} ps", *(f"×{10.0**-value:.2f}" for _, value in ordered)]
     figure = go.Figure(
         go.Waterfall(

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from oracle.descriptors import DESCRIPTOR_NAMES
 from screening.errors import TrainingDataError
-from screening.features import DESCRIPTOR_ORDER, FEATURE_NAMES, to_features
+from screening.features import DESCRIPTOR_ORDER, FEATURE_NAMES, feature_text, to_features
 
 ROW = [60.0, 2.3, 40.0, 5.0, -16.0, -7.0, 9.0, 2.5, 0.95, 2.0]
 
@@ -48,3 +48,19 @@ def test_an_impossible_descriptor_is_refused(column: int, value: float) -> None:
 def test_nine_columns_are_refused() -> None:
     with pytest.raises(TrainingDataError, match="10 columns"):
         to_features(np.ones((2, 9)))
+
+
+def test_a_feature_is_told_as_the_descriptor_it_was_made_from() -> None:
+    descriptors = np.array([[122.19, 2.38, 98.2, 9.53, -14.2, -10.1, 4.1, 4.2, 1.35, 2.0]])
+    told = dict(zip(FEATURE_NAMES, map(feature_text, FEATURE_NAMES, to_features(descriptors)[0]), strict=True))
+    assert told == {
+        "log_molar_mass": "122 g/mol",
+        "electronegativity": "2.38",
+        "log_polarizability": "98.2 bohr³",
+        "log1p_dipole": "9.53 D",
+        "homo_ev": "-14.2 eV",
+        "lumo_ev": "-10.1 eV",
+        "tolerance_factor": "1.35",
+        "inverse_n_layers": "n = 2",
+    }
+    assert feature_text("inverse_n_layers", 0.0) == "3D"

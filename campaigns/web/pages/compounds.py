@@ -197,13 +197,17 @@ def explained_values(desk: Desk, told: dict[str, Any], numbers: dict[str, Any] |
     from campaigns.reason import FEATURE_WORDS
     from campaigns.report.model_figures import waterfall_figure
     from campaigns.report.palette import plain
+    from screening.features import feature_text
 
     rows = sorted(told["contributions"].items(), key=lambda item: -abs(item[1]))
     return {
         "p": told,
         "numbers": numbers,
         "waterfall": plain(waterfall_figure(told["contributions"], told["features"], told["base_log10_rate"])),
-        "rows": [(FEATURE_WORDS.get(name, name), told["features"][name], 10.0**-value) for name, value in rows],
+        "rows": [
+            (FEATURE_WORDS.get(name, name), feature_text(name, told["features"][name]), 10.0**-value)
+            for name, value in rows
+        ],
         "neighbours": _neighbours(desk, told),
         "descriptors": _descriptors(desk, told["formula"]),
     }

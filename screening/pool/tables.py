@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import norm
+from threadpoolctl import threadpool_limits
 
 from screening.decision_errors import PoolError
 from screening.pool.checks import PoolProblem, check_pool
@@ -51,10 +52,11 @@ def suggest_from_table(
         PoolError: for columns that are missing, and as `suggest_from_pool`. NothingLeftError: as there.
     """
     problem = _problem(pool, observed, target, batch_size, minimize, columns, noise)
-    committee, scale = _fit(problem)
-    rows = shortlist(committee, scale, problem.pool, problem.free, seed)
-    chosen = choose_from_pool(committee, scale(problem.pool[rows]), scale(problem.pending), rows, batch_size, seed)
-    numbers = _numbers(problem, committee, scale, chosen, minimize)
+    with threadpool_limits(1):
+        committee, scale = _fit(problem)
+        rows = shortlist(committee, scale, problem.pool, problem.free, seed)
+        chosen = choose_from_pool(committee, scale(problem.pool[rows]), scale(problem.pending), rows, batch_size, seed)
+        numbers = _numbers(problem, committee, scale, chosen, minimize)
     own = pool.iloc[chosen].reset_index(drop=True)
     return pd.concat([numbers.reset_index(drop=True), own.drop(columns=[c for c in POOL_COLUMNS if c in own])], axis=1)
 
@@ -73,11 +75,12 @@ def score_table(
     Write it with `to_parquet`. Memory: nine numbers a candidate.
     """
     problem = _problem(pool, observed, target, 1, minimize, columns, noise)
-    committee, scale = _fit(problem)
-    parts = [
-        _numbers(problem, committee, scale, np.arange(start, min(start + _BLOCK, len(pool))), minimize)
-        for start in range(0, len(pool), _BLOCK)
-    ]
+    with threadpool_limits(1):
+        committee, scale = _fit(problem)
+        parts = [
+            _numbers(problem, committee, scale, np.arange(start, min(start + _BLOCK, len(pool))), minimize)
+            for start in range(0, len(pool), _BLOCK)
+        ]
     return pd.concat(parts, ignore_index=True)
 
 

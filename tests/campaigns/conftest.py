@@ -8,20 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.campaign_kills import LIBRARY
 from campaigns import Campaign, CampaignConfig
-
-LIBRARY = """abbreviation,smiles,role,name
-PEA,[NH3+]CCc1ccccc1,spacer,phenethylammonium
-BA,CCCC[NH3+],spacer,butylammonium
-PA,CCC[NH3+],spacer,propylammonium
-EOA,OCC[NH3+],spacer,ethanolammonium
-4AMP,[NH3+]CC1CC[NH2+]CC1,spacer,4-(aminomethyl)piperidinium
-BDA,[NH3+]CCCC[NH3+],spacer,butane-1.4-diammonium
-PDA,[NH3+]CCC[NH3+],spacer,propane-1.3-diammonium
-CMA,[NH3+]CC1CCCCC1,spacer,cyclohexylmethylammonium
-MA,C[NH3+],cage,methylammonium
-FA,NC=[NH2+],cage,formamidinium
-"""
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from math import floor, log10
 
-__all__ = ["FEATURE_WORDS", "picoseconds", "reason"]
+__all__ = ["FEATURE_WORDS", "INPUT_WORDS", "picoseconds", "reason"]
 
 #: Features of `screening.features` in words.
 FEATURE_WORDS = {
@@ -18,6 +18,8 @@ FEATURE_WORDS = {
     "tolerance_factor": "tolerance factor",
     "inverse_n_layers": "number of layers",
 }
+#: The same where sign or size of the input is shown: the model sees 1/n, which falls as n grows.
+INPUT_WORDS = {**FEATURE_WORDS, "inverse_n_layers": "1 / layers"}
 
 #: Contributions smaller than this (log10 rate) are not worth a word: a factor of 1.12 in the lifetime.
 _WORTH_SAYING = 0.05

@@ -9,7 +9,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from campaigns.reason import FEATURE_WORDS, picoseconds
+from campaigns.reason import FEATURE_WORDS, INPUT_WORDS, picoseconds
 from campaigns.report.palette import BLUE, GREEN, GREY, ORANGE, dress
 from screening.explain import Shapley
 from screening.features import feature_text
@@ -31,7 +31,7 @@ _TICKS_PS = tuple(float(f"{digit}e{power}") for power in range(-4, 6) for digit 
 
 def worded(shapley: Shapley) -> Shapley:
     """The same values under the features' names for people."""
-    names = tuple(FEATURE_WORDS.get(name, name) for name in shapley.feature_names)
+    names = tuple(INPUT_WORDS.get(name, name) for name in shapley.feature_names)
     return Shapley(names, shapley.contributions, shapley.base, shapley.x)
 
 
@@ -67,7 +67,7 @@ def radar_figure(shapley: Shapley) -> go.Figure:
 
 def heatmap_figure(correlations: pd.DataFrame) -> go.Figure:
     """Pearson correlations of the features over the training rows."""
-    named = correlations.rename(index=FEATURE_WORDS, columns=FEATURE_WORDS)
+    named = correlations.rename(index=INPUT_WORDS, columns=INPUT_WORDS)
     names, values = list(named.columns), named.to_numpy(dtype=float)
     cells = go.Heatmap(
         z=values,

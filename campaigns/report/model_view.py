@@ -35,7 +35,7 @@ def model_view(done: Round, progress: Progress | None = None) -> dict[str, Any]:
         parity, calibration, beeswarm, radar, heatmap), importances (rows of feature, value, direction), progress
         (lifetimes_ps, formulas, own), left_out.
     """
-    from campaigns.reason import FEATURE_WORDS
+    from campaigns.reason import INPUT_WORDS
     from campaigns.report.model_figures import beeswarm_figure, heatmap_figure, radar_figure
     from campaigns.report.view import calibration_of, parity_of
     from screening.explain import shapley
@@ -63,7 +63,7 @@ def model_view(done: Round, progress: Progress | None = None) -> dict[str, Any]:
         "scores": score_rows({split: card.to_dict() for split, card in done.validation.score_cards.items()}),
         "figures": figures,
         "importances": [
-            [FEATURE_WORDS[name], float(value), float(direction)]
+            [INPUT_WORDS[name], float(value), float(direction)]
             for name, value, direction in zip(
                 importances["feature"], importances["importance"], importances["direction"], strict=True
             )

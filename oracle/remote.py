@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator, Iterator
+import time
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import CancelledError
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from oracle.errors import EngineMissingError, OracleError, WorkerCrashError
+from oracle.errors import EngineMissingError, OracleError, ProtocolError, WorkerCrashError
 from oracle.process import WATCH, WorkerProcess
 from oracle.protocol import Protocol
 from oracle.records import CationRecord
@@ -18,6 +20,9 @@ __all__ = ["run_dask"]
 
 #: Tasks handed to the scheduler ahead of each Dask thread.
 AHEAD = 4
+
+#: Seconds between two counts of the threads: the jobs of a queueing system come and go while a run lasts.
+RECOUNT = 1.0
 
 _local = threading.local()
 
@@ -37,7 +42,8 @@ def run_dask(
 
     Raises:
         EngineMissingError: if Dask is not installed.
-        WorkerCrashError: if the scheduler cannot be reached.
+        ProtocolError: if the workers have other versions than the protocol names.
+        WorkerCrashError: if the scheduler cannot be reached, or goes away in the middle.
     """
     distributed = _distributed()
     where = {"scheduler_file": address} if Path(address).is_file() else {"address": address}
@@ -46,7 +52,12 @@ def run_dask(
     except (OSError, TimeoutError, ValueError) as error:
         raise WorkerCrashError(f"no Dask scheduler answers at {address}: {error}") from error
     with client:
-        yield from _collect(client, distributed, tasks, protocol, limits)
+        try:
+            yield from _collect(client, distributed, tasks, protocol, limits)
+        except (CancelledError, OSError) as error:
+            raise WorkerCrashError(
+                f"the Dask scheduler at {address} is gone; what was finished is kept, run again for the rest"
+            ) from error
 
 
 def _collect(
@@ -54,24 +65,40 @@ def _collect(
 ) -> Generator[CationRecord, None, None]:
     waiting: dict[str, Task] = {}
     finished = distributed.as_completed(loop=client.loop)
+    wanted = _wanted(client)
 
-    def submit(count: int) -> None:
-        for task in islice(tasks, count):
+    def fill() -> None:
+        for task in islice(tasks, max(0, wanted() - len(waiting))):
             future = client.submit(_compute, task, protocol, limits, pure=False)
             waiting[future.key] = task
             finished.add(future)
 
-    submit(AHEAD * max(1, sum(client.nthreads().values())))
+    fill()
     while waiting:
         future = next(finished)
         task = waiting.pop(future.key)
-        submit(1)
+        fill()
         problem = future.exception()
         if problem is None:
             yield future.result()
+        elif isinstance(problem, ProtocolError):
+            raise problem
         else:
             crash = WorkerCrashError(f"no Dask worker computed this cation: {problem}")
             yield failure(task, protocol, crash, retry=True)
+
+
+def _wanted(client: Any) -> Callable[[], int]:
+    """Tells how many tasks the cluster of this moment should have; asks it once in RECOUNT seconds."""
+    count, asked = 0, -RECOUNT
+
+    def wanted() -> int:
+        nonlocal count, asked
+        if time.monotonic() - asked >= RECOUNT:
+            count, asked = AHEAD * max(1, sum(client.nthreads().values())), time.monotonic()
+        return count
+
+    return wanted
 
 
 def _compute(task: Task, protocol: Protocol, limits: Limits) -> CationRecord:

@@ -26,6 +26,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from campaigns import Campaign, CampaignConfig
 
 READERS, WRITERS, PORT = 50, 4, 8790
+#: File of computed descriptors; "" takes the user's cache.
+ORACLE_STORE = os.environ.get("SPINSCREEN_ORACLE_STORE", "")
 SORTS = ("acquisition", "lifetime_ps", "lifetime_high_ps", "feasibility")
 
 
@@ -48,7 +50,7 @@ class Line:
 def make(folder: Path) -> Path:
     """The campaign of a million compounds."""
     config = CampaignConfig(n_layers=tuple(range(1, 19)), b_sites=("Pb", "Sn", "Ge"), halides=("I", "Br", "Cl"))
-    campaign = Campaign.create(folder, config)
+    campaign = Campaign.create(folder, config, oracle_store=Path(ORACLE_STORE) if ORACLE_STORE else None)
     begin = time.perf_counter()
     campaign.describe(workers=2)
     campaign.suggest()
@@ -175,9 +177,11 @@ def main(folder: Path, seconds: float) -> None:
     code = (
         "import sys; from pathlib import Path; from campaigns.web.server import run; "
         "from campaigns.web.settings import Settings; "
-        "run(Settings((Path(sys.argv[1]),), dig=False), int(sys.argv[2]), print)"
+        "run(Settings((Path(sys.argv[1]),), Path(sys.argv[3]) if sys.argv[3] else None, dig=False), "
+        "int(sys.argv[2]), print)"
     )
-    server = subprocess.Popen([sys.executable, "-c", code, str(folder), str(PORT)], stdout=subprocess.DEVNULL)
+    command = [sys.executable, "-c", code, str(folder), str(PORT), ORACLE_STORE]
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     try:
         here = f"campaigns/{folder.name.lower()}"
         asyncio.run(ready(here))

@@ -286,7 +286,7 @@ class Campaign(CampaignView):
 
         target = Path(path) if path is not None else self.folder / REPORT
         batch = self.suggest(progress=progress)
-        html = render(self.round(progress), batch, self.status(), self.names)
+        html = render(self.round(progress), batch, self.status(), self.names, self._bench.budget)
         write_whole(target, lambda file: file.write_text(html, encoding="utf-8"))
         return target
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -92,14 +92,31 @@ class Client:
         found: list[Json] = self._ask("GET", f"campaigns/{name}/measurements")
         return found
 
-    def ingest_table(self, name: str, table: str | Path, *, dry_run: bool = False, learn: bool = True) -> Json:
-        """Take in a table of measured lifetimes."""
-        return self._json(
-            "POST",
-            f"campaigns/{name}/measurements/table",
-            files=[_file("file", table)],
-            data={"dry_run": str(dry_run).lower(), "learn": str(learn).lower()},
-        )
+    def ingest_table(
+        self,
+        name: str,
+        table: str | Path,
+        *,
+        columns: Mapping[str, str] | None = None,
+        dry_run: bool = False,
+        learn: bool = True,
+        **settings: object,
+    ) -> Json:
+        """Take in a table of measured lifetimes.
+
+        Args:
+            name: the campaign.
+            table: CSV, Excel workbook or JSON lines.
+            columns: column of a field where it has another name, as {"lifetime": "tau"}.
+            dry_run: show row by row what would happen, and write nothing.
+            learn: train on it and suggest anew, in the background.
+            **settings: further fields of the form: unit, sheet, accept_guesses, accept_extreme, keep_going.
+        """
+        data: dict[str, Any] = {key: _text(value) for key, value in settings.items()}
+        data |= {"dry_run": _text(dry_run), "learn": _text(learn)}
+        data["columns"] = [f"{field}={column}" for field, column in (columns or {}).items()]
+        files = [_file("file", table)]
+        return self._json("POST", f"campaigns/{name}/measurements/table", files=files, data=data)
 
     def ingest_trace(
         self,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from math import isfinite
 from typing import Any
 
 from markupsafe import Markup
 
+from campaigns.budget import Budget
 from campaigns.reason import picoseconds
 from campaigns.report.drawing import formula_html, molecule_svg
 from campaigns.suggestion import Suggestion
@@ -15,26 +15,23 @@ from chemspace import CationLibrary, Compound, parse_formula
 from chemspace.errors import SpinscreenError
 from chemspace.recipe import make_recipe
 
-__all__ = ["recipe_of", "suggestion_card"]
+__all__ = ["costs_of", "recipe_of", "suggestion_card"]
 
 #: Grams a recipe is written for.
 RECIPE_G = 1.0
 
 
-def suggestion_card(
-    suggestion: Suggestion, names: CationLibrary, cost: Callable[[Compound], float] | None = None
-) -> dict[str, Any]:
+def suggestion_card(suggestion: Suggestion, names: CationLibrary, budget: Budget | None = None) -> dict[str, Any]:
     """What a card shows.
 
     Args:
         suggestion: the compound and its numbers.
         names: cations by abbreviation, for the drawing.
-        cost: money for the cations of a compound, NaN where a price is unknown; None where there are no prices.
+        budget: prices and delivery times by cation, and the mass that is made; None where there are none.
     """
     spacer = names[suggestion.spacer]
     known_as = spacer.names[-1] if spacer.names else spacer.smiles
     compound = parse_formula(suggestion.formula, names)
-    price = float("nan") if cost is None else cost(compound)
     return {
         "formula": suggestion.formula,
         "formula_html": Markup(formula_html(suggestion.formula)),
@@ -47,12 +44,26 @@ def suggestion_card(
         "low": picoseconds(suggestion.lifetime_low_ps),
         "high": picoseconds(suggestion.lifetime_high_ps),
         "feasibility": f"{suggestion.feasibility:.0%} likely",
-        "price": f"{price:.3g}" if isfinite(price) else "",
+        "costs": costs_of(compound, budget),
         "acquisition": f"{suggestion.acquisition:.2f}",
         "reason": suggestion.reason,
         "nearest_html": Markup(formula_html(suggestion.nearest_measured)),
-        "recipe": recipe_of(compound),
+        "recipe": recipe_of(compound, RECIPE_G if budget is None else budget.limits.mass_g),
     }
+
+
+def costs_of(compound: Compound, budget: Budget | None) -> list[tuple[str, str]]:
+    """(what, how much) of price and delivery of a compound's cations; () without a price table."""
+    if budget is None or not budget.prices:
+        return []
+    price, days = budget.cost(compound), budget.days(compound)
+    return [
+        (
+            f"Cations for {budget.limits.mass_g:g} g",
+            f"{price:.3g} (unit of the price table)" if isfinite(price) else "not in the price table",
+        ),
+        ("Delivery", f"{days:g} day{'' if days == 1 else 's'}" if isfinite(days) else "unknown"),
+    ]
 
 
 def recipe_of(compound: Compound, mass_g: float = RECIPE_G) -> dict[str, Any] | None:

@@ -10,6 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
+from campaigns.budget import Budget
 from campaigns.report.view import report_view
 from campaigns.round import Round
 from campaigns.suggestion import SuggestionBatch
@@ -19,7 +20,9 @@ from chemspace import CationLibrary
 __all__ = ["asset", "environment", "render", "script_json"]
 
 
-def render(done: Round, batch: SuggestionBatch, status: Status, names: CationLibrary) -> str:
+def render(
+    done: Round, batch: SuggestionBatch, status: Status, names: CationLibrary, budget: Budget | None = None
+) -> str:
     """The report as HTML that loads nothing from anywhere.
 
     Args:
@@ -27,12 +30,13 @@ def render(done: Round, batch: SuggestionBatch, status: Status, names: CationLib
         batch: the suggestions to show.
         status: where the campaign stands.
         names: cations by abbreviation, for the drawings.
+        budget: prices and delivery times of cations, and the mass that is made; None where there are none.
     """
     return (
         environment(PackageLoader("campaigns.report"))
         .get_template("report.html")
         .render(
-            view=report_view(done, batch, status, names),
+            view=report_view(done, batch, status, names, budget),
             css=Markup(asset("style.css")),
             plotly_js=Markup(get_plotlyjs()),
             plots_js=Markup(asset("plots.js")),

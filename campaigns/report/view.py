@@ -14,6 +14,7 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 from scipy.stats import norm
 
+from campaigns.budget import Budget
 from campaigns.reason import picoseconds
 from campaigns.report.cards import suggestion_card
 from campaigns.report.drawing import formula_html
@@ -63,7 +64,9 @@ class ReportView:
     provenance: tuple[tuple[str, str], ...]
 
 
-def report_view(done: Round, batch: SuggestionBatch, status: Status, names: CationLibrary) -> ReportView:
+def report_view(
+    done: Round, batch: SuggestionBatch, status: Status, names: CationLibrary, budget: Budget | None = None
+) -> ReportView:
     """Collect and format."""
     frame, model = done.ranking.frame, model_view(done)
     deep = None if status.fit is None else _deep(Path(status.folder), status.fit.data_key)
@@ -82,7 +85,7 @@ def report_view(done: Round, batch: SuggestionBatch, status: Status, names: Cati
         figures=figures,
         round=batch.number,
         acquisition_name=f"{get_acquisition(done.strategy.acquisition).words}, times the chance that it forms",
-        suggestions=tuple(suggestion_card(suggestion, names) for suggestion in batch.suggestions),
+        suggestions=tuple(suggestion_card(suggestion, names, budget) for suggestion in batch.suggestions),
         best_observed=_best(status.best_observed),
         best_predicted=_best(status.best_predicted),
         ranking=tuple(ranking_row(row) for row in frame.head(N_ROWS).to_dict("records")),

@@ -13,7 +13,7 @@ from campaigns.web.api import measuring, routes
 from campaigns.web.assets import mount_assets
 from campaigns.web.guard import Guard
 from campaigns.web.office import Office
-from campaigns.web.pages import compounds, log, login, measure, model, overview, suggestions
+from campaigns.web.pages import compounds, log, login, measure, model, overview, suggestions, tables
 from campaigns.web.settings import Settings
 
 __all__ = ["create_app"]
@@ -52,7 +52,7 @@ def create_app(settings: Settings) -> FastAPI:
     problems.install(app)
     for part in (routes, measuring):
         app.include_router(part.router)
-    for page in (login, overview, suggestions, measure, compounds, model, log):
+    for page in (login, overview, suggestions, tables, measure, compounds, model, log):
         app.include_router(page.router, include_in_schema=False)
     mount_assets(app)
     app.add_middleware(Guard, allowed_hosts=settings.allowed_hosts, max_body_bytes=settings.max_upload_bytes)

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from campaigns.campaign import Campaign
 from campaigns.telling import sentence
 
 if TYPE_CHECKING:
+    from campaigns.budget import Budget
     from chemspace import Compound
     from chemspace.progress import Progress
     from oracle import CationRecord
 
-__all__ = ["cost_of", "history_after", "records_of"]
+__all__ = ["budget_of", "history_after", "records_of"]
 
 
 def records_of(
@@ -23,9 +24,9 @@ def records_of(
     return campaign._bench.records(campaign.state, also, progress)
 
 
-def cost_of(campaign: Campaign) -> Callable[[Compound], float]:
-    """Money for the cations of a compound by the campaign's price table; NaN where a price is unknown."""
-    return campaign._bench.budget.cost
+def budget_of(campaign: Campaign) -> Budget:
+    """The price table and limits of the campaign."""
+    return campaign._bench.budget
 
 
 def history_after(campaign: Campaign, event_id: int) -> list[tuple[int, dict[str, str]]]:

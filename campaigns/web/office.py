@@ -13,6 +13,7 @@ from campaigns.web.errors import NotServedError
 from campaigns.web.jobs import JobBoard
 from campaigns.web.sessions import Sessions
 from campaigns.web.settings import Settings
+from campaigns.web.tables import Tables
 from campaigns.web.tokens import Identity, Role
 
 __all__ = ["Office"]
@@ -37,7 +38,7 @@ class Office:
             slug = _slug(folder, self._desks)
             self._desks[slug] = Desk(slug, folder, self.board, settings)
         self._uploads = tempfile.TemporaryDirectory(prefix="spinscreen-uploads-")
-        self.drafts = Drafts(Path(self._uploads.name))
+        self.drafts, self.tables = Drafts(Path(self._uploads.name)), Tables(Path(self._uploads.name))
 
     def __iter__(self) -> Iterator[Desk]:
         return iter(self._desks.values())

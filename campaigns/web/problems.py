@@ -10,7 +10,14 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse
 from starlette.exceptions import HTTPException
 
-from campaigns.errors import CampaignNotFoundError, IngestError, LifecycleError, NothingToSuggestError, StoreError
+from campaigns.errors import (
+    CampaignNotFoundError,
+    IngestError,
+    LifecycleError,
+    NothingToSuggestError,
+    StoreError,
+    UnconfirmedError,
+)
 from campaigns.web.access import LoginNeededError
 from campaigns.web.api.models import Problem
 from campaigns.web.errors import BusyError, ForbiddenError, NotReadyError, NotServedError, UnauthenticatedError
@@ -55,9 +62,15 @@ async def _refused(request: Request, problem: Exception) -> Response:
     status = status_of(problem)
     if status >= 500:
         _log.error("%s %s: %s", request.method, request.url.path, problem)
-    listed = list(problem.problems) if isinstance(problem, IngestError) else []
-    title = f"{str(problem).splitlines()[0].rstrip(':')}" if listed else str(problem)
+    listed = _listed(problem)
+    title = (str(problem).splitlines()[0].rstrip(":") if listed else str(problem)).replace(" (--reason)", "")
     return _answer(request, status, title, listed)
+
+
+def _listed(problem: SpinscreenError) -> list[str]:
+    if isinstance(problem, UnconfirmedError):
+        return [*problem.guesses, "if that is right, send accept_guesses=true; if not, declare columns, unit or sheet"]
+    return list(problem.problems) if isinstance(problem, IngestError) else []
 
 
 async def _invalid(request: Request, problem: Exception) -> Response:

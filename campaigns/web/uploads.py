@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from fastapi import UploadFile
 
@@ -43,15 +44,24 @@ def confirm(desk: Desk, draft: Draft) -> IngestResult:
 
 
 def ingest_table(
-    desk: Desk, drafts: Drafts, upload: Uploaded, *, accept_extreme: bool = False, dry_run: bool = False
+    desk: Desk, drafts: Drafts, upload: Uploaded, *, dry_run: bool = False, keep_going: bool = False, **reading: Any
 ) -> IngestResult:
-    """Take in a table, whole or not at all.
+    """Take in a table, whole or not at all; or, where `keep_going`, the rows that are right.
+
+    Args:
+        desk: the campaign's.
+        drafts: whose folder the table may lie in meanwhile.
+        upload: the table.
+        dry_run: check everything and write nothing.
+        keep_going: leave out the rows that cannot be taken in.
+        reading: `campaigns.ingest.ReadingOptions`.
 
     Raises:
+        UnconfirmedError: if columns or units had to be guessed.
         IngestError: listing every problem with its row and column.
     """
     with tempfile.TemporaryDirectory(dir=drafts.root) as folder:
         path = Path(folder) / clean_name(upload.name)
         path.write_bytes(upload.content)
         with desk.writing() as campaign:
-            return campaign.ingest(path, accept_extreme=accept_extreme, dry_run=dry_run)
+            return campaign.ingest(path, dry_run=dry_run, keep_going=keep_going, **reading)

@@ -3,7 +3,27 @@
 (() => {
   const variable = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
-  function dressed(figure) {
+  // Greys that a figure brings for things without a colour of their own, by what they become on this page.
+  const greys = () => ({ "#555555": variable("--faint"), "#999999": variable("--edge") });
+
+  // Points and lines without a colour of their own take one that is seen on dark pages too.
+  function tinted(traces) {
+    const known = greys();
+    const named = (part) => (part && known[part.color] ? { ...part, color: known[part.color] } : part);
+    return traces.map((trace) => ({ ...trace, marker: named(trace.marker), line: named(trace.line) }));
+  }
+
+  // Two panels side by side stand one above the other where the window is narrow.
+  const isPair = (layout) => layout?.yaxis2 && layout.xaxis?.domain?.[1] < 0.6 && layout.xaxis2?.domain?.[0] > 0.4;
+  function stack(layout) {
+    const { xaxis, xaxis2, yaxis, yaxis2 } = layout;
+    xaxis.domain = xaxis2.domain = [0, 1];
+    [yaxis.domain, yaxis2.domain] = [[0.58, 1], [0, 0.42]];
+    Object.assign(yaxis2, { showticklabels: true, title: yaxis.title });
+    (layout.annotations || []).forEach((title, place) => Object.assign(title, { x: 0.5, y: [1, 0.42][place] ?? title.y }));
+  }
+
+  function dressed(figure, narrow) {
     const ink = variable("--ink"), line = variable("--line"), faint = variable("--faint"), card = variable("--card");
     const layout = structuredClone(figure.layout || {});
     layout.paper_bgcolor = layout.plot_bgcolor = "rgba(0,0,0,0)";
@@ -19,6 +39,9 @@
       }
       layout.polar.bgcolor = "rgba(0,0,0,0)";
     }
+    const known = greys();
+    (layout.shapes || []).forEach((shape) => { if (known[shape.line?.color]) shape.line.color = known[shape.line.color]; });
+    if (narrow && isPair(layout)) stack(layout);
     delete layout.height;
     delete layout.width;
     layout.autosize = true;
@@ -35,7 +58,9 @@
     const figure = JSON.parse(source.textContent);
     place.classList.remove("waiting");
     const modes = { displayModeBar: false, responsive: true, displaylogo: false };
-    Plotly.react(place, figure.data, dressed(figure), modes).then(() => {
+    const narrow = place.clientWidth < 560;
+    if (narrow && isPair(figure.layout)) place.classList.add("tallest");
+    Plotly.react(place, tinted(figure.data), dressed(figure, narrow), modes).then(() => {
       place.dataset.drawn = "yes";
       place.dispatchEvent(new CustomEvent("drawn", { bubbles: true }));
     });

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from math import isfinite
 from typing import Any
 
@@ -20,6 +21,7 @@ from campaigns.web.api.models import (
     JobOut,
     MeasurementOut,
     RankedOut,
+    RowOut,
     StepOut,
     SuggestionOut,
 )
@@ -124,6 +126,8 @@ def ingest_out(result: IngestResult, job: Job | None) -> IngestOut:
         skipped=result.skipped,
         outside=list(result.outside),
         warnings=list(result.warnings),
+        refused=result.refused,
+        rows=[RowOut(**asdict(row)) for row in result.rows],
         job=None if job is None else job.id,
     )
 

@@ -30,6 +30,7 @@ router = APIRouter(prefix="/api/campaigns/{campaign}", responses=REFUSALS, depen
 #: Formulas and names of samples as a form field.
 _Formula = Annotated[str, Form(min_length=1, max_length=200)]
 _Sample = Annotated[str, Form(max_length=200)]
+_Mapped = Annotated[str, Form(max_length=400)]
 _File = Annotated[UploadFile | None, File()]
 _Files = Annotated[list[UploadFile], File()]
 _Ps = Annotated[float | None, Form(ge=-1e9, le=1e9, allow_inf_nan=False)]
@@ -48,14 +49,29 @@ def upload_table(
     office: CurrentOffice,
     known: Editor,
     file: Annotated[UploadFile, File()],
+    columns: Annotated[list[_Mapped], Form(description="FIELD=COLUMN, as lifetime=tau; repeat.")] = [],  # noqa: B006  as above
+    unit: Annotated[str | None, Form(max_length=10, description="Of the lifetimes: ps, fs, ns, ps^-1 ...")] = None,
+    sheet: Annotated[str | None, Form(max_length=200)] = None,
+    accept_guesses: Annotated[bool, Form(description="Columns and units that were recognised are right.")] = False,
     accept_extreme: Annotated[bool, Form()] = False,
-    dry_run: Annotated[bool, Form()] = False,
+    keep_going: Annotated[bool, Form(description="Take in the rows that are right, leave out the others.")] = False,
+    dry_run: Annotated[bool, Form(description="Show row by row what would happen.")] = False,
     learn: Annotated[bool, Form(description="Train on it and suggest anew, in the background.")] = True,
 ) -> IngestOut:
-    """Take in a table of measured lifetimes (columns formula, lifetime_ps and others), whole or not at all."""
+    """Take in a table of measured lifetimes (columns formula, lifetime_ps and others), whole or not at all.
+
+    Other headings and units are recognised; until they are accepted or declared the answer is 422, with a sentence for
+    each."""
     upload = Uploaded("table", file.filename or "", file.file.read())
+    reading = {
+        "columns": _mapping(columns),
+        "unit": unit or None,
+        "sheet": sheet or None,
+        "accept_guesses": accept_guesses,
+        "accept_extreme": accept_extreme,
+    }
     with acting_as(known.name):
-        result = ingest_table(desk, office.drafts, upload, accept_extreme=accept_extreme, dry_run=dry_run)
+        result = ingest_table(desk, office.drafts, upload, dry_run=dry_run, keep_going=keep_going, **reading)
     job = desk.learn(known.name) if learn and result.added and not dry_run else None
     return ingest_out(result, job)
 
@@ -127,6 +143,12 @@ def _taken_in(desk: AnyDesk, known: Editor, draft: Draft, *, dry_run: bool, lear
         result = confirm(desk, draft)
     job = desk.learn(known.name) if learn and result.added else None
     return TraceOut(formula=draft.formula, fit=draft.fit.to_dict(), ingest=ingest_out(result, job))
+
+
+def _mapping(pairs: list[str]) -> dict[str, str]:
+    if wrong := [pair for pair in pairs if "=" not in pair]:
+        raise QueryError(f"{wrong[0]!r} is no mapping; write FIELD=COLUMN, as lifetime=tau")
+    return {name.strip(): column.strip() for name, _, column in (pair.partition("=") for pair in pairs)}
 
 
 def _pair(low: float | None, high: float | None, names: str) -> tuple[float, float] | None:

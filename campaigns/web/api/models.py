@@ -22,6 +22,7 @@ __all__ = [
     "RankedOut",
     "RankingOut",
     "RetractionIn",
+    "RowOut",
     "StepOut",
     "SuggestIn",
     "SuggestionOut",
@@ -170,6 +171,19 @@ class RetractionIn(Strict):
     reason: Annotated[str, Field(min_length=1, max_length=2000)]
 
 
+class RowOut(BaseModel):
+    """What becomes of one row of a table: `action` is add, known, retracted or refused."""
+
+    line: int
+    action: str
+    formula: str
+    lifetime_ps: float | None
+    lifetime_stderr_ps: float | None
+    is_upper_bound: bool
+    sample: str
+    note: str
+
+
 class IngestOut(BaseModel):
     """What an upload brought; `job` learns from it in the background, where anything was added."""
 
@@ -178,6 +192,8 @@ class IngestOut(BaseModel):
     skipped: int
     outside: list[str]
     warnings: list[str]
+    refused: int = 0
+    rows: list[RowOut] = []
     job: str | None = None
 
 

@@ -17,7 +17,7 @@ from campaigns.web.compounds import asked_compound, compound_of, history_of
 from campaigns.web.desk import Desk
 from campaigns.web.errors import NotReadyError, NotServedError, QueryError
 from campaigns.web.geometry import cation_xyz, structure_cif
-from campaigns.web.inside import records_of
+from campaigns.web.inside import budget_of, records_of
 from campaigns.web.pages.render import fragment, is_partial, page
 from campaigns.web.query import Query as RankQuery
 from chemspace import SpinscreenError
@@ -111,9 +111,10 @@ def compounds(
 def compound(request: Request, visitor: Visiting, desk: AnyDesk, formula: _Formula) -> Response:
     """One compound: its numbers, its history, its cations."""
     about = compound_of(desk, formula)
-    from campaigns.report.cards import recipe_of
+    from campaigns.report.cards import costs_of, recipe_of
     from campaigns.report.drawing import molecule_svg
 
+    budget = budget_of(desk.front)
     drawn = [
         (cation, float(count), molecule_svg(cation))
         for cation, count in about.compound.cation_counts
@@ -130,7 +131,8 @@ def compound(request: Request, visitor: Visiting, desk: AnyDesk, formula: _Formu
         quoted=quote(about.compound.formula),
         drawn=drawn,
         history=history_of(desk, about.compound.formula),
-        recipe=recipe_of(about.compound),
+        costs=costs_of(about.compound, budget),
+        recipe=recipe_of(about.compound, budget.limits.mass_g),
         record=[row for row in desk.standing().state.record if row.measurement.formula == about.compound.formula],
     )
 

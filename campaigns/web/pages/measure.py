@@ -10,10 +10,10 @@ from fastapi.responses import Response
 from campaigns.lifecycle import Stage
 from campaigns.store import acting_as
 from campaigns.web.access import AnyDesk, CurrentOffice, Editing, Visiting
-from campaigns.web.drafts import Draft, FitSettings, Uploaded
+from campaigns.web.drafts import Draft, FitSettings
 from campaigns.web.errors import QueryError
 from campaigns.web.pages.render import fragment, page
-from campaigns.web.uploads import confirm, ingest_table, uploads_of
+from campaigns.web.uploads import confirm, uploads_of
 from chemspace import parse_formula
 
 __all__ = ["router"]
@@ -129,30 +129,6 @@ def confirmed(
     return response
 
 
-@router.post("/table")
-def table(
-    request: Request,
-    visitor: Editing,
-    desk: AnyDesk,
-    office: CurrentOffice,
-    file: Annotated[UploadFile, File()],
-    accept_extreme: Annotated[bool, Form()] = False,
-    check: Annotated[bool, Form()] = False,
-) -> Response:
-    """Take in a table of lifetimes, or only check it."""
-    upload = Uploaded("table", file.filename or "", file.file.read())
-    if not upload.content:
-        raise QueryError("choose a table first, with the columns formula and lifetime_ps")
-    with acting_as(visitor.identity.name):
-        result = ingest_table(desk, office.drafts, upload, accept_extreme=accept_extreme, dry_run=check)
-    job = desk.learn(visitor.identity.name) if result.added and not check else None
-    values = {"result": result, "job": job, "formula": "", "fit": None, "check": check}
-    response = fragment(request, visitor, "ingested.html", desk, **values)
-    if not check:
-        response.headers["hx-trigger"] = "measured"
-    return response
-
-
 def _shown(request: Request, visitor: Visiting, desk: AnyDesk, draft: Draft) -> Response:
     return fragment(request, visitor, "fitted.html", desk, draft=draft, figures=_figures(draft), models=MODELS)
 
@@ -174,7 +150,10 @@ def _undressed(figure: dict[str, Any]) -> dict[str, Any]:
     """Without title and theme: the page has its own."""
     figure["layout"].pop("template", None)
     figure["layout"].pop("title", None)
-    figure["layout"]["margin"] = {"l": 70, "r": 20, "t": 40, "b": 50}
+    figure["layout"]["margin"] = {"l": 40, "r": 20, "t": 40, "b": 50}
+    for name, axis in figure["layout"].items():
+        if name.startswith(("xaxis", "yaxis")):
+            axis["automargin"] = True
     return figure
 
 

@@ -7,6 +7,8 @@ from fastapi.responses import Response
 
 from campaigns.web.access import AnyDesk, CurrentOffice, Editing, Visiting
 from campaigns.web.desk import Desk
+from campaigns.web.errors import NotServedError
+from campaigns.web.launched import launch_facts
 from campaigns.web.pages.render import fragment, page, redirect
 
 __all__ = ["router"]
@@ -39,6 +41,7 @@ def overview(request: Request, visitor: Visiting, desk: AnyDesk) -> Response:
         has_band=_has_band(desk),
         jobs=[job for job in desk.board.of(desk.slug) if not job.is_over and job.kind != "predict"],
         recent=desk.events()[-6:][::-1],
+        launch=desk.kept(("launch",), lambda: launch_facts(desk)),
     )
 
 
@@ -52,7 +55,10 @@ def learn(request: Request, visitor: Editing, desk: AnyDesk) -> Response:
 @router.get("/c/{campaign}/jobs/{job}")
 def show_job(request: Request, visitor: Visiting, desk: AnyDesk, office: CurrentOffice, job: str) -> Response:
     """How far a job is; asks for itself again until it is over."""
-    return fragment(request, visitor, "job.html", desk, job=office.board.get(job))
+    found = office.board.get(job)
+    if found.campaign != desk.slug:
+        raise NotServedError(f"{desk.title} has no such job")
+    return fragment(request, visitor, "job.html", desk, job=found)
 
 
 def _progress(desk: Desk) -> dict[str, object] | None:

@@ -14,7 +14,7 @@ from campaigns.suggestion import SuggestionBatch
 from campaigns.web.access import AnyDesk, Editing, Visiting
 from campaigns.web.desk import Desk
 from campaigns.web.errors import NotServedError
-from campaigns.web.inside import cost_of
+from campaigns.web.inside import budget_of
 from campaigns.web.pages.render import fragment, is_partial, page, redirect
 
 __all__ = ["router"]
@@ -102,6 +102,6 @@ def _cards(desk: Desk, batch: SuggestionBatch) -> list[dict[str, Any]]:
 def _card(desk: Desk, suggestion: Any, place: int) -> dict[str, Any]:
     standing = desk.standing()
     last = next((step for step in reversed(standing.state.steps) if step.formula == suggestion.formula), None)
-    made = desk.kept(("card", suggestion), lambda: suggestion_card(suggestion, desk.front.names, cost_of(desk.front)))
+    made = desk.kept(("card", suggestion), lambda: suggestion_card(suggestion, desk.front.names, budget_of(desk.front)))
     stage = standing.stages.get(suggestion.formula, Stage.SUGGESTED)
     return {**made, "place": place, "stage": stage, "step": last, "possible": possible_steps(stage)}

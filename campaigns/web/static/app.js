@@ -59,12 +59,23 @@
       const zone = input.closest(".dropzone");
       zone.querySelector(".names").textContent = names || "drop a file or choose one";
       zone.classList.toggle("filled", input.files.length > 0);
+      if (input.files.length && input.form && isWhole(input.form)) input.form.requestSubmit();
     }
     if (input.name === "kind" && input.form && input.form.id === "drop") {
       const maps = input.form.querySelector("[name=kind]:checked").value === "maps";
       input.form.querySelectorAll(".only-traces").forEach((zone) => { zone.hidden = maps; });
     }
   });
+
+  // What was dropped is shown at once, as soon as it makes a measurement or a table.
+  function isWhole(form) {
+    const has = (name) => form.elements[name]?.files?.length > 0;
+    if (form.id === "drop-table") return has("file");
+    if (form.id !== "drop") return false;
+    const pair = has("sc") && has("cc");
+    const maps = form.querySelector("[name=kind]:checked").value === "maps";
+    return maps ? pair : pair !== has("trace");
+  }
 
   // An error is told beside the form that caused it, and leaves the rest of the page as it was.
   document.addEventListener("htmx:beforeSwap", (event) => {
@@ -93,10 +104,12 @@
 
   // What was taken in is not sent twice by accident.
   document.addEventListener("measured", () => {
-    const form = document.getElementById("drop");
-    if (!form) return;
-    form.reset();
-    form.querySelectorAll("[data-drop]").forEach((input) => input.dispatchEvent(new Event("change", { bubbles: true })));
+    document.querySelectorAll("#drop, #drop-table").forEach((form) => {
+      form.reset();
+      form.querySelectorAll("[data-drop], [name=kind]:checked").forEach((input) => {
+        input.dispatchEvent(new Event("change", { bubbles: true }));
+      });
+    });
   });
 
   // A drag across a map chooses the probe window.

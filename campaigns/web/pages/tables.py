@@ -1,0 +1,110 @@
+"""A table of lifetimes in: upload, look at what each row becomes, correct how it is read, confirm."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, File, Form, Request, UploadFile
+from fastapi.responses import Response
+
+from campaigns.ingest import UNITS
+from campaigns.store import acting_as
+from campaigns.web.access import AnyDesk, CurrentOffice, Editing, Visitor
+from campaigns.web.desk import Desk
+from campaigns.web.errors import QueryError
+from campaigns.web.pages.render import fragment
+from campaigns.web.tables import Reading, TableDraft, for_people, look_at, take_in_draft
+
+__all__ = ["router"]
+
+router = APIRouter(prefix="/c/{campaign}/measure/table")
+
+#: Fields whose columns one can name on the page, in words.
+FIELDS = {
+    "formula": "Compound",
+    "lifetime": "Lifetime or rate",
+    "lifetime_stderr": "Its standard error",
+    "sample": "Crystal",
+    "temperature_k": "Temperature (K)",
+}
+_Column = Annotated[str, Form(max_length=200)]
+
+
+@router.post("")
+def upload(
+    request: Request, visitor: Editing, desk: AnyDesk, office: CurrentOffice, file: Annotated[UploadFile, File()]
+) -> Response:
+    """Show what taking a table in would do."""
+    return _shown(request, visitor, desk, office.tables.take(desk.slug, file.filename or "", file.file.read()))
+
+
+@router.post("/{draft}/look")
+def look(
+    request: Request,
+    visitor: Editing,
+    desk: AnyDesk,
+    office: CurrentOffice,
+    draft: str,
+    formula: _Column = "",
+    lifetime: _Column = "",
+    lifetime_stderr: _Column = "",
+    sample: _Column = "",
+    temperature_k: _Column = "",
+    unit: _Column = "",
+    sheet: _Column = "",
+    accept_extreme: Annotated[bool, Form()] = False,
+) -> Response:
+    """Read the same table in another way."""
+    if unit and unit not in UNITS:
+        raise QueryError(f"there is no unit {unit!r}; units: {', '.join(UNITS)}")
+    known = office.tables.get(desk.slug, draft)
+    named = {
+        "formula": formula,
+        "lifetime": lifetime,
+        "lifetime_stderr": lifetime_stderr,
+        "sample": sample,
+        "temperature_k": temperature_k,
+    }
+    columns = {each: column for each, column in named.items() if column}
+    if sheet != known.reading.sheet:  # its columns are others
+        columns, unit = {}, ""
+    reading = Reading(columns, unit, sheet, accept_extreme)
+    return _shown(request, visitor, desk, office.tables.read_as(known, reading))
+
+
+@router.post("/{draft}/confirm")
+def confirm(
+    request: Request,
+    visitor: Editing,
+    desk: AnyDesk,
+    office: CurrentOffice,
+    draft: str,
+    keep_going: Annotated[bool, Form()] = False,
+) -> Response:
+    """Take it in as it was shown, learn from it, suggest anew."""
+    known = office.tables.get(desk.slug, draft)
+    with acting_as(visitor.identity.name):
+        result = take_in_draft(desk, known, keep_going=keep_going)
+    job = desk.learn(visitor.identity.name) if result.added else None
+    values = {"result": result, "job": job, "formula": "", "fit": None}
+    response = fragment(request, visitor, "ingested.html", desk, **values)
+    response.headers["hx-trigger"] = "measured"
+    return response
+
+
+def _shown(request: Request, visitor: Visitor, desk: Desk, draft: TableDraft) -> Response:
+    preview = look_at(desk, draft)
+    refused = sum(row.action == "refused" for row in preview.rows)
+    notes = {row.line: for_people(row.note) for row in preview.rows}
+    return fragment(
+        request,
+        visitor,
+        "table.html",
+        desk,
+        draft=draft,
+        preview=preview,
+        refused=refused,
+        notes=notes,
+        fields=FIELDS,
+        units=UNITS,
+    )

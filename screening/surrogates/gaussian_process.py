@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from screening.surrogates.adam import Adam, cosine
 from screening.surrogates.kernels import (
     KernelSpec,
     covariance,
@@ -162,16 +163,14 @@ def _search(spec: KernelSpec, z: Tensor, targets: Tensor, noise: Tensor, weight:
     """Maximum a posteriori hyperparameters by Adam, shape (f, p)."""
     f, _, d = z.shape
     theta = initial_parameters(spec, f, d).to(z).requires_grad_(True)
-    optimiser = torch.optim.Adam([theta], lr=STEP_SIZE, betas=(0.8, 0.95))
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, STEPS, eta_min=0.01 * STEP_SIZE)
-    for _ in range(STEPS):
+    adam = Adam(theta, decay=(0.8, 0.95))
+    for step in range(STEPS):
         k = _masked(covariance(spec, theta, z, z), nugget_variance(theta)[:, None] + noise + JITTER, weight)
         with torch.no_grad():
             inverse = torch.cholesky_inverse(torch.linalg.cholesky(k))
             alpha = inverse @ targets[..., None]
             slope = 0.5 * (inverse - alpha @ alpha.mT)
         loss = (slope * k).sum() - log_prior(spec, theta, d).sum()
-        (theta.grad,) = torch.autograd.grad(loss, theta)
-        optimiser.step()
-        schedule.step()
+        (gradient,) = torch.autograd.grad(loss, theta)
+        adam.step(gradient, cosine(STEP_SIZE, 0.01 * STEP_SIZE, step / STEPS))
     return theta.detach()

@@ -13,7 +13,7 @@ from oracle.bonds import bond_changes
 from oracle.conformers import Conformers, build_molecule, embed
 from oracle.coordinates import choose_coordinates
 from oracle.elements import atomic_masses, mean_electronegativity
-from oracle.engines.base import Session
+from oracle.engines.base import Session, SinglePoint
 from oracle.engines.registry import Tools, open_tools
 from oracle.errors import BondsChangedError, ConvergenceError, InputError, OracleError
 from oracle.hessian import force_field_hessian
@@ -25,7 +25,11 @@ from oracle.tasks import Task, failure
 from oracle.units import ANGSTROM_PER_BOHR, DEBYE_PER_E_BOHR, EV_PER_HARTREE
 from oracle.validate import validate_molecule
 
-__all__ = ["compute"]
+__all__ = ["SMALL_GAP_EV", "compute"]
+
+#: Below this gap (eV) the orbitals above it begin to fill at xTB's 300 K, and HOMO and LUMO mostly sit on different
+#: parts of the ion (benchmarks/oracle_gaps.py, docs/oracle.md).
+SMALL_GAP_EV = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +87,18 @@ def _compute(task: Task, protocol: Protocol) -> CationRecord:
         n_conformers=relaxed.n_conformers,
         geometry=_xyz(mol, positions),
         versions=protocol.versions,
-        warnings=relaxed.warnings,
+        warnings=(*relaxed.warnings, *_small_gap(point)),
+    )
+
+
+def _small_gap(point: SinglePoint) -> tuple[str, ...]:
+    """A warning where the frontier orbitals lie so close that the isolated ion says little about one in a crystal."""
+    gap = (point.lumo - point.homo) * EV_PER_HARTREE
+    if gap >= SMALL_GAP_EV:
+        return ()
+    return (
+        f"the gap is {gap:.2f} eV and {point.electrons_above_homo:.3f} electrons lie above the HOMO: charge transfer "
+        "within the isolated ion, or a dye; compare with --solvent water or with Hartree-Fock (--engine pyscf)",
     )
 
 

@@ -165,8 +165,8 @@ def _watched(records: Iterable[CationRecord], total: int) -> Iterator[CationReco
 def _deliver(records: list[CationRecord], *, as_json: bool, csv: Path | None, parquet: Path | None) -> None:
     rows = [record.to_row() for record in records]
     for record in records:
-        if not record.ok:
-            console.warn(f"{record.smiles}: {record.error}")
+        for text in record.warnings if record.ok else (record.error,):
+            console.warn(f"{record.smiles}: {text}")
     if as_json:
         print(json.dumps(rows, indent=1))
     elif csv is not None or parquet is not None:

@@ -45,6 +45,11 @@ class SinglePoint:
         return float(self.orbital_energies[self._n_pairs])
 
     @property
+    def electrons_above_homo(self) -> float:
+        """Electrons in the LUMO and above, where a method smears them (xTB: 300 K); 0 for a wide gap."""
+        return float(self.occupations[self._n_pairs :].sum())
+
+    @property
     def _n_pairs(self) -> int:
         return round(float(self.occupations.sum()) / 2)
 

@@ -133,6 +133,17 @@ def test_a_moved_proton_is_a_failure_that_says_so(quick: Protocol) -> None:
     assert record.ok or record.error_type == "BondsChangedError"
 
 
+def test_orbitals_that_nearly_meet_are_a_warning_and_no_failure(quick: Protocol) -> None:
+    ester, plain = (Cation.from_smiles(text) for text in ("CCCCOCCOC(=O)c1ccc[nH+]c1", "c1cc[nH+]cc1"))
+    records = describe([ester, plain], quick)
+    assert [record.status for record in records] == ["ok", "ok"]
+    assert (records[0].gap_ev or 9.0) < 0.5
+    (warning,) = records[0].warnings
+    assert warning.startswith(f"the gap is {records[0].gap_ev:.2f} eV")
+    assert "charge transfer" in warning
+    assert records[1].warnings == ()
+
+
 def test_a_cation_over_its_time_limit_costs_only_itself(small: list[Cation], store: OracleStore) -> None:
     patient = Protocol(n_conformers=60, n_optimised=1)
     slow = Cation.from_smiles(SLOW)

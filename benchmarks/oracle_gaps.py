@@ -42,8 +42,9 @@ def main() -> None:
     for record, row in zip(small, rows, strict=True):
         print(f"| `{record.smiles}` | " + " | ".join(f"{value:.2f}" for value in row) + " |")
     apart, wider = (rows[:, 4] < SEPARATE).sum(), (rows[:, 2] >= options.below).sum()
+    differs = np.abs(rows[:, 0] - rows[:, 1]).max(initial=0.0)
     print(
-        f"{len(small)} of {len(records)} cations; the xtb command differs by {np.abs(rows[:, 0] - rows[:, 1]).max():.0e} "
+        f"{len(small)} of {len(records)} cations; the xtb command differs by {differs:.0e} "
         f"eV at most; {apart} share less than {SEPARATE}; {wider} have a wider gap in water"
     )
 

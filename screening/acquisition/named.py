@@ -34,6 +34,8 @@ class Acquisition:
         logarithmic: values are logarithms, so log P(forms) adds to them as a product; on the other ones it acts as a
             penalty in the target's unit.
         function: (mean, sd, best) -> values.
+        rises_with_sd: whether, at a given mean, a larger standard deviation never lowers the value: then a bound of the
+            one is a bound of the other, and a pass over a space may leave out what cannot reach the top.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Acquisition:
     words: str
     logarithmic: bool
     function: Callable[[Array, Array, float], Array]
+    rises_with_sd: bool = False
 
     def __call__(self, mean: Array, sd: Array, best: float) -> Array:
         return self.function(mean, sd, best)
@@ -60,11 +63,15 @@ def _lower_confidence_bound(mean: Array, sd: Array, best: float) -> Array:
 
 
 _ALL = (
-    Acquisition("log_ei", "balance", "largest expected improvement on the best so far", True, log_expected_improvement),
+    Acquisition(
+        "log_ei", "balance", "largest expected improvement on the best so far", True, log_expected_improvement, True
+    ),
     Acquisition("log_pi", "exploit", "most likely to beat the best so far", True, log_probability_of_improvement),
-    Acquisition("lcb", "balance", "lowest optimistic bound, two standard deviations", False, _lower_confidence_bound),
-    Acquisition("greedy", "exploit", "lowest predicted value, whatever its uncertainty", False, _greedy),
-    Acquisition("max_variance", "explore", "largest uncertainty, whatever its prediction", True, _max_variance),
+    Acquisition(
+        "lcb", "balance", "lowest optimistic bound, two standard deviations", False, _lower_confidence_bound, True
+    ),
+    Acquisition("greedy", "exploit", "lowest predicted value, whatever its uncertainty", False, _greedy, True),
+    Acquisition("max_variance", "explore", "largest uncertainty, whatever its prediction", True, _max_variance, True),
 )
 #: Every acquisition of the streamed pass by name.
 ACQUISITIONS = {item.name: item for item in _ALL}

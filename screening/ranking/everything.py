@@ -18,7 +18,7 @@ from screening.feasibility.model import FeasibilityModel
 from screening.features import to_features
 from screening.ranking.frame import lifetime_columns
 from screening.ranking.nearest import MeasuredSet
-from screening.ranking.rank import Predictor, Score, latent_sd, unexplained_variance
+from screening.ranking.stream import Predictor, Score, latent_sd, unexplained_variance
 
 __all__ = ["CANDIDATE_COLUMNS", "PassEstimate", "estimate_pass", "write_candidates"]
 

@@ -43,7 +43,9 @@ class Ranking:
         spacer: position of each row's spacer in the space, shape (k,).
         log_feasibility: logarithm of P(forms), shape (k,); zeros without a feasibility model.
         best_observed: value the improvement is counted from, log10(rate in 1/ps).
-        n_scored: compounds scored; n_excluded: measured, pending or excluded; n_undescribed: without descriptors.
+        n_scored: compounds passed over; of these n_excluded: measured, pending or excluded; n_undescribed: without
+            descriptors; n_bounded: their bound alone showed that they cannot reach the list, so the whole prediction
+            was left out.
     """
 
     frame: pd.DataFrame
@@ -54,6 +56,7 @@ class Ranking:
     n_scored: int
     n_excluded: int
     n_undescribed: int
+    n_bounded: int = 0
 
     def __len__(self) -> int:
         return len(self.frame)

@@ -13,7 +13,7 @@ from chemspace.progress import Progress
 from screening.acquisition.named import get_acquisition
 from screening.decision_errors import NothingLeftError, RankingError
 from screening.ranking.nearest import MeasuredSet
-from screening.ranking.rank import Predictor, latent_sd, unexplained_variance
+from screening.ranking.stream import Predictor, latent_sd, unexplained_variance
 from screening.ranking.top import TopK
 
 __all__ = ["TABLE_COLUMNS", "rank_table"]

@@ -79,6 +79,11 @@ class MixtureModel(Model):
         """Batch shape of fantasies, empty for a plain model."""
         return torch.Size() if self._y_known is None else self._y_known.shape[:-1]
 
+    @property
+    def is_conditioned(self) -> bool:
+        """Whether observations were taken in after the fit."""
+        return self._y_known is not None
+
     def unexplained_variance(self) -> Tensor:
         """Variance in log10 units squared that a new measurement has beyond the latent target, a scalar tensor."""
         own = torch.stack([c.unexplained() for c in self._candidates()])

@@ -1,0 +1,203 @@
+"""One streamed pass over a space: score a block, keep the best, forget the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property, partial
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from chemspace.progress import Progress
+from chemspace.space import CompoundSpace, SpaceBlock
+from oracle.descriptors import CationTable
+from screening.acquisition.analytic import log_expected_improvement
+from screening.acquisition.named import Acquisition
+from screening.decision_errors import RankingError
+from screening.feasibility.bound import BoundFeasibility
+from screening.ranking.bounds import PredictionBounds
+from screening.ranking.grid import BlockFeatures
+from screening.ranking.parallel import map_blocks
+from screening.ranking.top import TopK
+
+__all__ = ["Counts", "Predictor", "Score", "Scoring", "latent_sd", "predict", "stream", "unexplained_variance"]
+
+Array = NDArray[np.float64]
+#: Rows a model predicts at once (fits the cache).
+_CHUNK = 4096
+#: How far below the threshold a bound may be before its compound is left out, relative to 1 + |threshold|: single
+#: precision moves a value by a hundredth of this.
+_MARGIN = 1.0e-3
+#: (mean (m,), sd (m,), best observed) -> values to be maximised (m,).
+Score = Callable[[Array, Array, float], Array]
+
+
+class Predictor(Protocol):
+    """What a ranking needs of a surrogate: mean and sd of log10(rate) for features (m, d)."""
+
+    def predict(self, x: Array, chunk: int = ...) -> tuple[Array, Array]:
+        """Mean (m,) and standard deviation (m,) of a new measurement at features (m, d)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Compounds of a pass: passed over, excluded, without descriptors, left out by their bound."""
+
+    scored: int = 0
+    excluded: int = 0
+    undescribed: int = 0
+    bounded: int = 0
+
+    def __add__(self, other: Counts) -> Counts:
+        return Counts(
+            self.scored + other.scored,
+            self.excluded + other.excluded,
+            self.undescribed + other.undescribed,
+            self.bounded + other.bounded,
+        )
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """What every compound of a space is scored with.
+
+    Attributes:
+        space, tables: the compounds and the descriptors of their spacers and cage cations.
+        bound: P(forms), or None.
+        score: the acquisition.
+        best_observed: lowest log10(rate) so far.
+        unexplained: what a predicted variance holds beyond the latent target.
+        excluded: indices never returned, ascending.
+    """
+
+    space: CompoundSpace
+    tables: tuple[CationTable, CationTable]
+    bound: BoundFeasibility | None
+    score: Score
+    best_observed: float
+    unexplained: float
+    excluded: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+
+    @cached_property
+    def features(self) -> BlockFeatures:
+        """Features of the blocks of this space."""
+        return BlockFeatures(self.space, *self.tables)
+
+    def values(self, predictor: Predictor, x: Array) -> Array:
+        """Acquisition of features (m, d) without log P(forms), shape (m,)."""
+        mean, sd = predict(predictor, x)
+        return self.score(mean, latent_sd(sd, self.unexplained), self.best_observed)
+
+    def log_feasibility(self, block: SpaceBlock) -> Array:
+        """log P(forms) of a block, shape (m,); zeros without a feasibility model."""
+        return np.zeros(len(block)) if self.bound is None else self.bound.log_probability(block)
+
+    def may_prune(self) -> bool:
+        """Whether a bound of the standard deviation is one of the acquisition."""
+        return self.score is log_expected_improvement or (
+            isinstance(self.score, Acquisition) and self.score.rises_with_sd
+        )
+
+    def block_numbers(
+        self, predictor: Predictor, bounds: PredictionBounds | None, item: tuple[SpaceBlock, float]
+    ) -> tuple[NDArray[np.int64], Array, Counts]:
+        """Indices and values of the compounds of a block that may be above a threshold, and the counts."""
+        block, threshold = item
+        rows = self.features.rows(block)
+        described = np.asarray(np.isfinite(rows.x).all(axis=1))
+        wanted = described
+        if bounds is not None and threshold > -np.inf and described.any():
+            wanted = described.copy()
+            best = self.score(*bounds.mean_and_sd(rows.x[described]), self.best_observed)
+            wanted[described] = best >= threshold - _MARGIN * (1.0 + abs(threshold))
+        held = np.isin(block.index, self._excluded_in(block), assume_unique=True)
+        missing = np.zeros(len(block), dtype=bool)
+        missing[rows.places(np.flatnonzero(~described))[0]] = True
+        chosen = np.flatnonzero(wanted)
+        places, source = rows.places(chosen)
+        free = ~held[places]
+        places, source = places[free], source[free]
+        value = np.empty(0)
+        if places.size:
+            value = self.values(predictor, rows.x[chosen])[source]
+            value = value + self.log_feasibility(subset(block, places))
+        undescribed = int(np.count_nonzero(missing & ~held))
+        excluded = int(np.count_nonzero(held))
+        bounded = len(block) - excluded - undescribed - len(places)
+        return block.index[places], value, Counts(len(block), excluded, undescribed, bounded)
+
+    def _excluded_in(self, block: SpaceBlock) -> NDArray[np.int64]:
+        first, last = np.searchsorted(self.excluded, [block.index[0], block.index[-1] + 1])
+        return self.excluded[first:last]
+
+
+def stream(
+    scoring: Scoring,
+    predictor: Predictor,
+    bounds: PredictionBounds | None,
+    keep: int,
+    block_size: int,
+    workers: int,
+    progress: Progress | None = None,
+) -> tuple[NDArray[np.int64], Array, Counts]:
+    """Indices and values of the `keep` best compounds of a space, best first, and the counts of the pass.
+
+    What a block is compared with is the list as it was when the block was handed out, in order, so that the counts do
+    not depend on which thread was quicker.
+    """
+    top, counts, total = TopK(keep), Counts(), len(scoring.space)
+
+    def items() -> Iterator[tuple[SpaceBlock, float]]:
+        for block in scoring.space.blocks(block_size):
+            yield block, top.threshold
+
+    work = partial(scoring.block_numbers, predictor, bounds)
+    scoring.features  # noqa: B018  # worked out before the threads ask for it together
+    with threadpool_limits(1):
+        for index, value, own in map_blocks(work, items(), workers):
+            counts = counts + own
+            top.offer(value, index)
+            if progress is not None:
+                progress(counts.scored, total, "compounds scored")
+    return (*top.result(), counts)
+
+
+def predict(surrogate: Predictor, x: Array) -> tuple[Array, Array]:
+    """Mean and standard deviation of a new measurement at features (m, d), each (m,).
+
+    Raises:
+        RankingError: if one of them is no number.
+    """
+    mean, sd = surrogate.predict(x, _CHUNK)
+    bad = np.flatnonzero(~(np.isfinite(mean) & np.isfinite(sd)))
+    if bad.size:
+        raise RankingError(f"the surrogate predicts no number for {bad.size} of {len(x)} compounds; fit it again")
+    return np.asarray(mean, dtype=np.float64), np.asarray(sd, dtype=np.float64)
+
+
+def unexplained_variance(surrogate: object) -> float:
+    """What a surrogate's predicted variance holds beyond its latent target: noise and what no feature explains."""
+    own = getattr(getattr(surrogate, "model", None), "unexplained_variance", None)
+    return 0.0 if own is None else float(own())
+
+
+def latent_sd(sd: Array, unexplained: float) -> Array:
+    """Standard deviation of the latent target: what an experiment on this very compound can still teach, shape (m,)."""
+    value: Array = np.sqrt(np.maximum(sd**2 - unexplained, 1e-12))
+    return value
+
+
+def subset(block: SpaceBlock, rows: NDArray[np.int64]) -> SpaceBlock:
+    """Some compounds of a block."""
+    return SpaceBlock(
+        block.index[rows],
+        block.spacer[rows],
+        block.cage[rows],
+        block.n_layers[rows],
+        block.b_site[rows],
+        block.halide[rows],
+    )

@@ -1,0 +1,135 @@
+"""Bounds of a prediction: the mean is exact, the standard deviation never too low, and what they leave out is right."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from chemspace.cation import Cation
+from chemspace.space import CompoundSpace
+from oracle.descriptors import CationTable
+from screening.acquisition import ACQUISITIONS, log_expected_improvement
+from screening.feasibility import fit_feasibility
+from screening.ranking import Ranking, rank
+from screening.ranking.bounds import PredictionBounds
+from screening.surrogates import Surrogate, fit_surrogate
+from tests.screening.ranking.test_rank import CAGES, Wavy, _table
+from tests.screening.rows import published_rows, smooth_rows
+
+Array = NDArray[np.float64]
+CHAINS = tuple(
+    Cation.from_smiles("[NH3+]" + "C" * n + "O" * (n % 2) + "C" * m) for n in range(3, 23) for m in range(20)
+)
+SPACE = CompoundSpace(tuple(dict.fromkeys(CHAINS)), CAGES, (1, 2, 3, 4, 5))
+
+
+@pytest.fixture(scope="module")
+def shipped() -> Surrogate:
+    rows = published_rows()
+    return fit_surrogate(rows.x, rows.y, rows.noise, rows.groups)
+
+
+@pytest.fixture(scope="module")
+def tables() -> tuple[CationTable, CationTable]:
+    """Descriptors near the published ones, so that predictions differ."""
+    centre = np.array([110.0, 2.5, 90.0, 8.0, -10.0, -4.0, 6.0, 4.0])
+    noise = np.random.default_rng(0).normal(1.0, 0.15, size=(len(SPACE.spacers), 8))
+    organic = _table(SPACE.cage_cations, 1).organic
+    cages = np.where(organic[:, None], centre * 0.5 + np.arange(len(organic))[:, None], np.nan)
+    return CationTable(centre * noise, np.ones(len(noise), dtype=bool)), CationTable(cages, organic)
+
+
+@pytest.mark.parametrize("name", ["spinscreen", "gp", "gp_rough", "gp_ard"])
+def test_the_mean_is_exact_and_the_standard_deviation_is_never_too_low(name: str) -> None:
+    rows = smooth_rows(30, 5)
+    surrogate = fit_surrogate(rows.x, rows.y, rows.noise, rows.groups, name=name)
+    bounds = PredictionBounds.of(surrogate.model)
+    assert bounds is not None
+
+    @settings(max_examples=25, deadline=None)
+    @given(st.integers(0, 10**6), st.floats(0.0, 30.0))
+    def holds(seed: int, reach: float) -> None:
+        x = rows.x[seed % 30] + reach * np.random.default_rng(seed).normal(size=(200, 5))
+        with torch.no_grad():
+            mean, variance = surrogate.model.marginal(torch.from_numpy(x))
+        told, sd = bounds.mean_and_sd(x)
+        assert told == pytest.approx(mean.numpy(), abs=1e-4 * (1.0 + reach))
+        assert (sd >= np.sqrt(variance.numpy()) * (1.0 - 1e-4)).all()
+
+    holds()
+
+
+def test_only_mixtures_of_processes_and_trees_have_bounds(shipped: Surrogate) -> None:
+    rows = smooth_rows()
+    for name in ("trees", "linear"):
+        other = fit_surrogate(rows.x, rows.y, rows.noise, rows.groups, name=name)
+        assert PredictionBounds.of(other.model) is None
+    conditioned = shipped.model.condition_on_observations(
+        torch.zeros(1, 8, dtype=torch.float64), torch.zeros(1, 1, dtype=torch.float64)
+    )
+    assert PredictionBounds.of(conditioned) is None
+    assert PredictionBounds.of(Wavy()) is None
+
+
+@pytest.mark.parametrize("block_size", [17, 500])
+@pytest.mark.parametrize("score", [log_expected_improvement, *ACQUISITIONS.values()], ids=["default", *ACQUISITIONS])
+def test_what_bounds_leave_out_is_not_in_the_list_of_double_precision(
+    shipped: Surrogate,
+    tables: tuple[CationTable, CationTable],
+    score: Callable[[Array, Array, float], Array],
+    block_size: int,
+) -> None:
+    def ranked(single: bool) -> Ranking:
+        return rank(
+            SPACE,
+            *tables,
+            shipped,
+            fit_feasibility(),
+            best_observed=-0.5,
+            top_k=20,
+            score=score,
+            exclude=range(0, len(SPACE), 7),
+            single_precision=single,
+            block_size=block_size,
+            workers=2,
+        )
+
+    double, single = ranked(False), ranked(True)
+    pd.testing.assert_frame_equal(single.frame, double.frame)
+    for count in ("n_scored", "n_excluded", "n_undescribed"):
+        assert getattr(single, count) == getattr(double, count)
+    assert double.n_bounded == 0
+    rises = score is log_expected_improvement or getattr(score, "rises_with_sd", False)
+    assert (single.n_bounded > 0) == rises
+
+
+def test_the_counts_do_not_depend_on_the_number_of_threads(
+    shipped: Surrogate, tables: tuple[CationTable, CationTable]
+) -> None:
+    counts = {
+        rank(
+            SPACE,
+            *tables,
+            shipped,
+            best_observed=-0.5,
+            top_k=5,
+            single_precision=True,
+            block_size=200,
+            workers=2,
+        ).n_bounded
+        for _ in range(3)
+    }
+    assert len(counts) == 1
+
+
+@pytest.mark.parametrize("name", [name for name, item in ACQUISITIONS.items() if item.rises_with_sd])
+def test_acquisitions_that_say_so_rise_with_the_standard_deviation(name: str) -> None:
+    mean, sd = np.meshgrid(np.linspace(-3.0, 3.0, 61), np.linspace(1e-3, 4.0, 80))
+    assert (np.diff(ACQUISITIONS[name](mean, sd, 0.3), axis=0) >= -1e-9).all()

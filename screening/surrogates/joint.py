@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -138,24 +140,30 @@ class MixtureRecipe:
             scaling = drop_correlated(scaling, x, rows & ~censored, self.most_correlated)
         spread = torch.linspace(0, len(y) - 1, min(len(y), MAX_PROCESS_ROWS)).round().long()
         part = (x[spread], y[spread], noise[spread], rows[:, spread])
-        processes = tuple(
-            fit_gaussian_processes(spec, scaling, *part, censored=censored[spread]) for spec in self.kernels
-        )
         sites = plain_sites(scaling, y)
-        if problem.censored.any():
-            witness = processes or (fit_gaussian_processes(WITNESS, scaling, *part, censored=censored[spread]),)
-            sites = _with_bounds(sites, witness[0], noise[spread] / scaling.y_sd**2, censored, spread)
-        ensembles, trees = None, None
-        if self.ensemble is not None:
-            ensembles = fit_ensembles(self.ensemble, scaling, x, y, groups, rows, seed, self.device, sites)
-        if self.trees is not None:
-            trees = fit_trees(self.trees, scaling, x, groups, rows, sites, seed)
+        grow = partial(self._grow, scaling, x, groups, rows, seed)
+        with ThreadPoolExecutor(1, thread_name_prefix="trees") as aside:
+            # Trees that need no process to read bounds for them grow beside the processes.
+            growing = None if problem.censored.any() else aside.submit(grow, sites)
+            processes = tuple(
+                fit_gaussian_processes(spec, scaling, *part, censored=censored[spread]) for spec in self.kernels
+            )
+            if problem.censored.any():
+                witness = processes or (fit_gaussian_processes(WITNESS, scaling, *part, censored=censored[spread]),)
+                sites = _with_bounds(sites, witness[0], noise[spread] / scaling.y_sd**2, censored, spread)
+            ensembles = None
+            if self.ensemble is not None:
+                ensembles = fit_ensembles(self.ensemble, scaling, x, y, groups, rows, seed, self.device, sites)
+            trees = grow(sites) if growing is None else growing.result()
         density = _out_of_group_density(
             processes, (ensembles, trees), scaling.y(y)[:, spread], noise[spread] / scaling.y_sd**2, groups, spread
         )
         families = [0] * len(processes) + list(range(1, 1 + len(density) - len(processes)))
         weights = stacking_weights(density, (rows & ~censored)[:, spread], families)
         return MixtureFits(processes, ensembles, trees, weights, scaling)
+
+    def _grow(self, scaling: Scaling, x: Tensor, groups: Tensor, rows: Tensor, seed: int, sites: Sites) -> Trees | None:
+        return None if self.trees is None else fit_trees(self.trees, scaling, x, groups, rows, sites, seed)
 
 
 def _with_bounds(plain: Sites, process: GaussianProcesses, noise: Tensor, censored: Tensor, spread: Tensor) -> Sites:

@@ -1,8 +1,10 @@
 """Speed of the oracle against the xtb command and ASE on the same cations in the same run, CPU time.
 
-    python benchmarks/oracle_speed.py [--cations 50] [--parts optimise way workers lookups]
+    python -m benchmarks.oracle_speed [--cations 50] [--parts optimise way workers lookups]
+    python -m benchmarks.oracle_speed --parts optimise --cations 400 --against "xtb --opt tight"
 
-Needs the xtb command (Debian: apt install xtb) and ASE (pip install ase) for its opponents.
+The second is the whole library against one opponent. Needs the xtb command (Debian: apt install xtb) and ASE (pip
+install ase) for its opponents.
 """
 
 # ruff: noqa: E402  the thread counts must stand in the environment before a numerical library is loaded
@@ -26,6 +28,7 @@ for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.oracle_basins import same_conformer
 from chemspace.cation import Cation
 from chemspace.library import CationLibrary
 from oracle import OracleStore, Protocol, describe
@@ -41,6 +44,11 @@ from oracle.tasks import Task
 from oracle.units import ANGSTROM_PER_BOHR, EV_PER_HARTREE
 
 ONE = Protocol(n_conformers=1, n_optimised=1)
+
+PARTS = ("optimise", "way", "workers", "lookups")
+
+#: Microhartree by which ours may be higher before the cation is named.
+HIGHER = 2.0
 
 
 @dataclass(frozen=True)
@@ -58,25 +66,27 @@ class Start:
 
 def main() -> None:
     """Runs the parts asked for and prints one table each."""
-    parts: dict[str, Callable[[Sequence[Cation]], None]] = {
-        "optimise": _optimise,
-        "way": _way,
-        "workers": _workers,
-        "lookups": _lookups,
-    }
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cations", type=int, default=50)
-    parser.add_argument("--parts", nargs="+", choices=sorted(parts), default=list(parts))
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
+    opponents = list(optimisers())[1:]
+    parser.add_argument("--against", nargs="+", choices=opponents, default=opponents)
     options = parser.parse_args()
     cations = sample(options.cations)
+    run: dict[str, Callable[[], None]] = {
+        "optimise": lambda: _optimise(cations, options.against),
+        "way": lambda: _way(cations),
+        "workers": lambda: _workers(cations),
+        "lookups": lambda: _lookups(cations),
+    }
     for part in options.parts:
-        parts[part](cations)
+        run[part]()
 
 
 def sample(count: int) -> list[Cation]:
     """Mono- and dications spread evenly over the library, in the order of their InChIKeys."""
     organic = sorted((c for c in CationLibrary.builtin() if c.is_organic), key=lambda cation: cation.inchikey)
-    return [organic[round(k)] for k in np.linspace(0, len(organic) - 1, count)]
+    return [organic[round(k)] for k in np.linspace(0, len(organic) - 1, min(count, len(organic)))]
 
 
 def prepare(cation: Cation) -> Start:
@@ -91,28 +101,40 @@ def _cpu() -> float:
     return sum(each.ru_utime + each.ru_stime for each in used)
 
 
-def _optimise(cations: Sequence[Cation]) -> None:
+def _optimise(cations: Sequence[Cation], against: Sequence[str]) -> None:
     starts = [prepare(cation) for cation in cations]
-    contenders = optimisers()
     by_spinscreen(starts[0])  # the libraries are loaded before any clock starts
-    print(f"\nOptimisation of {len(starts)} cations from the same geometries")
+    print(f"\nOptimisation of {len(starts)} cations from the same geometries; energies above ours in microhartree")
     print(
-        "| optimiser | CPU ms a cation | throughput | mean energy above spinscreen, microhartree | median |\n"
-        "|---|---|---|---|---|"
+        "| optimiser | CPU ms a cation | times ours | mean energy | median | same conformer | mean energy of those "
+        "| lowest | ours higher by over 2 |\n|---|---|---|---|---|---|---|---|---|"
     )
-    energies: dict[str, NDArray[np.float64]] = {}
-    base = 0.0
-    for name, run in contenders.items():
-        clock = _cpu()
-        ends = [run(start) for start in starts]
-        spent = (_cpu() - clock) / len(starts)
-        base = base or spent
-        energies[name] = np.array([energy(start, end) for start, end in zip(starts, ends, strict=True)])
-        above = 1e6 * (energies[name] - energies["spinscreen"])
+    spent, ours = _run(by_spinscreen, starts)
+    base = np.array([energy(start, end) for start, end in zip(starts, ours, strict=True)])
+    print(f"| spinscreen | {1e3 * spent:.0f} | 1 | 0 | 0 | {len(starts)} | 0 | 0 | 0 |", flush=True)
+    for name in against:
+        theirs, ends = _run(optimisers()[name], starts)
+        above = 1e6 * (np.array([energy(start, end) for start, end in zip(starts, ends, strict=True)]) - base)
+        same = np.array([same_conformer(s.conformers.mol, a, b) for s, a, b in zip(starts, ours, ends, strict=True)])
         print(
-            f"| {name} | {1e3 * spent:.0f} | 1 / {spent / base:.2f} | {above.mean():.1f} | {np.median(above):.2f} |",
-            flush=True,
+            f"| {name} | {1e3 * theirs:.0f} | {theirs / spent:.1f} | {above.mean():.1f} | {np.median(above):.1f} "
+            f"| {same.sum()} of {len(same)} | {above[same].mean():.1f} | {above.min():.1f} "
+            f"| {(above < -HIGHER).sum()} |"
         )
+        for start, each in zip(starts, above, strict=True):
+            if each < -HIGHER:
+                print(f"<!-- ours is {-each:.1f} microhartree higher: {start.cation.smiles} -->")
+        for k in np.flatnonzero(~same):
+            print(f"<!-- other conformer: {starts[k].cation.smiles}, {above[k]:.0f} above ours -->", flush=True)
+
+
+def _run(
+    optimise: Callable[[Start], NDArray[np.float64]], starts: Sequence[Start]
+) -> tuple[float, list[NDArray[np.float64]]]:
+    """CPU seconds a cation, and where each ended."""
+    clock = _cpu()
+    ends = [optimise(start) for start in starts]
+    return (_cpu() - clock) / len(starts), ends
 
 
 def optimisers() -> dict[str, Callable[[Start], NDArray[np.float64]]]:

@@ -184,6 +184,34 @@ def test_a_worker_that_is_killed_costs_one_cation_and_is_replaced(blow: signal.S
     assert found[0].retry
 
 
+#: Stands in for an engine: its library reads from address zero as soon as it is given an iodine.
+BROKEN_LIBRARY = """
+import ctypes
+from tblite_as_installed.interface import Calculator as Real
+
+def Calculator(method, numbers, *positions, **options):
+    if 53 in numbers:
+        ctypes.string_at(0)
+    return Real(method, numbers, *positions, **options)
+"""
+
+
+def test_a_segmentation_fault_inside_an_engine_costs_one_cation(
+    small: list[Cation], quick: Protocol, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import tblite
+
+    (tmp_path / "tblite").mkdir()
+    (tmp_path / "tblite" / "__init__.py").write_text("")
+    (tmp_path / "tblite" / "interface.py").write_text(BROKEN_LIBRARY)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    (tmp_path / "tblite_as_installed").symlink_to(Path(tblite.__file__).parent)
+    records = describe([small[0], Cation.from_smiles("[NH3+]CCI"), small[1]], quick, workers=1)
+    assert [record.status for record in records] == ["ok", "failed", "ok"]
+    assert records[1].error_type == "WorkerCrashError"
+    assert "SIGSEGV" in (records[1].error or "")
+
+
 def test_a_failure_worth_another_try_is_tried_again(small: list[Cation], quick: Protocol, store: OracleStore) -> None:
     long_enough_to_be_weighed = [Cation.from_smiles(SLOW)]
     (failed,) = describe(long_enough_to_be_weighed, quick, store, limits=Limits(memory_mb=1))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,7 @@ from screening.decision_errors import NothingLeftError, RankingError
 from screening.feasibility.model import FeasibilityModel
 from screening.features import to_features
 from screening.ranking.bounds import PredictionBounds
+from screening.ranking.cluster import stream_on
 from screening.ranking.frame import RANKING_COLUMNS, Ranking, add_nearest, lifetime_columns
 from screening.ranking.nearest import MeasuredSet
 from screening.ranking.parallel import cores
@@ -55,6 +57,7 @@ def rank(
     single_precision: bool = False,
     device: str = "cpu",
     workers: int | None = None,
+    client: Any = None,
 ) -> Ranking:
     """Rank a space by acquisition times feasibility.
 
@@ -83,6 +86,7 @@ def rank(
             still reach the list; the others are counted in `n_bounded` and get no whole prediction.
         device: "cpu" or "cuda" for the float32 pass.
         workers: threads that score blocks side by side; None takes every core this process may use.
+        client: a `distributed.Client`; its workers make the pass instead of this process, the result is the same.
 
     Raises:
         RankingError: if the tables do not fit the space, the surrogate returns NaN or cannot be copied to float32.
@@ -102,7 +106,10 @@ def rank(
     bounds = _bounds(surrogate, scoring) if single_precision and device == "cpu" else None
     keep = top_k + max(top_k, _SPARE) if single_precision else top_k
     while True:
-        index, value, counts = stream(scoring, quick, bounds, keep, block_size, workers or cores(), progress)
+        if client is None:
+            index, value, counts = stream(scoring, quick, bounds, keep, block_size, workers or cores(), progress)
+        else:
+            index, value, counts = stream_on(client, scoring, quick, bounds, keep, block_size, progress)
         if not index.size:
             raise NothingLeftError(
                 f"no compound is left to rank: of {len(space)} compounds {counts.excluded} are measured, pending or "

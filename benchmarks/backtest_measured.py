@@ -1,0 +1,76 @@
+"""How many experiments until the slowest five measured compounds are found: ours, BoTorch, a greedy forest and chance.
+
+    python benchmarks/backtest_measured.py [--rows 52|unflagged] [--seeds 50] [--start 8] [--batch 2]
+
+All the published rows that have descriptors, or those of them that train by default. Every strategy gets the same
+random starts and may go on until the table is empty. Prints medians over seeds and their ratio to chance, with the
+standard error of the ratio from resampled seeds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import warnings
+
+import numpy as np
+from numpy.typing import NDArray
+
+from screening.backtest import STRATEGIES, FinishedTable, backtest
+from screening.backtest.curves import experiments_needed, mean_regret, top_found
+from screening.dataset import SpinDataset, published_descriptors
+from screening.features import to_features
+
+Array = NDArray[np.float64]
+
+
+def measured(rows: str) -> FinishedTable:
+    """Features and log10 rates of the published rows."""
+    _, descriptors = published_descriptors()
+    data, x = SpinDataset.published(), to_features(descriptors)
+    kept = np.isfinite(x).all(axis=1)
+    if rows == "unflagged":
+        kept &= np.isin(data.rows["material_id"], data.trainable().rows["material_id"])
+    return FinishedTable(x[kept], data.log10_rate[kept], tuple(f"x{j}" for j in range(x.shape[1])), "loss", True)
+
+
+def ratio(ours: Array, chance: Array) -> tuple[float, float]:
+    """Ratio of the medians over seeds, shapes (r,), and its standard error."""
+    draws = np.random.default_rng(0).integers(len(ours), size=(2000, len(ours)))
+    each = np.median(ours[draws], axis=1) / np.median(chance[draws], axis=1)
+    return float(np.median(ours) / np.median(chance)), float(each.std())
+
+
+def main() -> None:
+    """Run and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", choices=["52", "unflagged"], default="52")
+    parser.add_argument("--seeds", type=int, default=50)
+    parser.add_argument("--start", type=int, default=8)
+    parser.add_argument("--batch", type=int, default=2)
+    parser.add_argument("--strategies", default=",".join(STRATEGIES))
+    asked = parser.parse_args()
+    warnings.simplefilter("ignore")
+    table = measured(asked.rows)
+    names = [*dict.fromkeys(["random", *asked.strategies.split(",")])]
+    print(
+        f"{len(table.y)} rows, {asked.start} random first, batches of {asked.batch}, {asked.seeds} seeds, slowest five"
+    )
+    result = backtest(
+        table, names, n_start=asked.start, batch_size=asked.batch, budget=len(table.y), seeds=range(asked.seeds)
+    )
+    found = {name: top_found(table.loss, rows, 5) for name, rows in result.rows.items()}
+    for share, words in ((0.2, "one of them"), (0.6, "three of them"), (1.0, "all of them")):
+        chance = experiments_needed(found["random"], share)
+        for name, curve in found.items():
+            needed = experiments_needed(curve, share)
+            part, error = ratio(needed, chance)
+            print(f"{words:14s} {name:12s} {np.median(needed):5.1f} experiments, {part:.0%} of chance (+- {error:.0%})")
+    for name, rows in result.rows.items():
+        regret = mean_regret(table.loss, rows[:, :40], asked.start)
+        print(
+            f"mean regret to 40 experiments {name:12s} {regret.mean():.3f} +- {regret.std() / len(regret) ** 0.5:.3f}"
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,67 @@
+"""A pass on a Dask cluster gives the list of the local one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from screening.decision_errors import RankingError
+from screening.feasibility import fit_feasibility
+from screening.ranking import rank
+from screening.surrogates import fit_surrogate
+from tests.screening.ranking.test_rank import SPACE, TABLES, Wavy
+from tests.screening.rows import published_rows
+
+distributed = pytest.importorskip("distributed")
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[Any]:
+    with (
+        distributed.LocalCluster(n_workers=1, threads_per_worker=2, dashboard_address=None) as cluster,
+        distributed.Client(cluster) as own,
+    ):
+        yield own
+
+
+def test_the_ranking_is_that_of_one_process(client: Any) -> None:
+    rows = published_rows()
+    surrogate = fit_surrogate(rows.x, rows.y, rows.noise, rows.groups, name="gp")
+    seen: list[tuple[int, int]] = []
+    common = (SPACE, *TABLES, surrogate, fit_feasibility())
+    here = rank(*common, best_observed=-0.5, top_k=25, exclude=[1, 5])
+    there = rank(
+        *common,
+        best_observed=-0.5,
+        top_k=25,
+        exclude=[1, 5],
+        single_precision=True,
+        block_size=20,
+        client=client,
+        progress=lambda done, total, note: seen.append((done, total)),
+    )
+    pd.testing.assert_frame_equal(there.frame, here.frame)
+    assert (there.n_scored, there.n_excluded) == (here.n_scored, here.n_excluded)
+    assert seen[-1] == (len(SPACE), len(SPACE))
+
+
+def test_an_error_of_a_worker_is_the_local_one(client: Any) -> None:
+    with pytest.raises(RankingError, match="predicts no number"):
+        rank(SPACE, *TABLES, _Lost(), best_observed=0.0, client=client)
+
+
+def test_a_client_without_workers_is_refused() -> None:
+    class Empty:
+        def nthreads(self) -> dict[str, int]:
+            return {}
+
+    with pytest.raises(RankingError, match="no workers"):
+        rank(SPACE, *TABLES, Wavy(), best_observed=0.0, client=Empty())
+
+
+class _Lost:
+    def predict(self, x: Any, chunk: int = 0) -> tuple[Any, Any]:
+        return x[:, 0] * float("nan"), x[:, 0]

@@ -25,3 +25,13 @@ def test_orbital_energies_on_the_xtb_geometry_are_those_of_the_published_table(
     assert record.homo_ev == pytest.approx(filed_homo_ev, abs=0.2)
     assert record.lumo_ev == pytest.approx(filed_lumo_ev, abs=0.2)
     assert "on tblite" in record.protocol
+
+
+def test_benzylammonium_has_the_compared_homo_and_orbitals_near_the_filed_ones() -> None:
+    # The calculation to compare with has a LUMO of -1.69 eV, on a geometry that is not recorded.
+    protocol = Protocol(engine="pyscf", n_conformers=1, n_optimised=1)
+    (record,) = describe([Cation.from_smiles("[NH3+]Cc1ccccc1")], protocol, workers=1)
+    assert record.ok, record.error
+    assert record.homo_ev == pytest.approx(-12.98, abs=0.03)
+    assert record.homo_ev == pytest.approx(-12.93768, abs=0.2)
+    assert record.lumo_ev == pytest.approx(-1.858848, abs=0.2)

@@ -14,10 +14,11 @@ from screening.acquisition.joint import (
     hypervolume_improvement,
     thompson_batch,
 )
-from screening.acquisition.named import ACQUISITIONS, Acquisition, get_acquisition
+from screening.acquisition.named import ACQUISITIONS, BATCH_ACQUISITIONS, Acquisition, get_acquisition, pass_of
 
 __all__ = [
     "ACQUISITIONS",
+    "BATCH_ACQUISITIONS",
     "JOINT_ACQUISITIONS",
     "Acquisition",
     "Choice",
@@ -31,5 +32,6 @@ __all__ = [
     "log_expected_improvement",
     "log_probability_of_improvement",
     "negative_lower_confidence_bound",
+    "pass_of",
     "thompson_batch",
 ]

@@ -15,7 +15,14 @@ from numpy.typing import NDArray
 
 from screening.decision_errors import RankingError
 
-__all__ = ["JOINT_ACQUISITIONS", "build_acquisition", "choose_with", "hypervolume_improvement", "thompson_batch"]
+__all__ = [
+    "JOINT_ACQUISITIONS",
+    "build_acquisition",
+    "choose_with",
+    "hypervolume_improvement",
+    "thompson_batch",
+    "values_with",
+]
 
 Array = NDArray[np.float64]
 #: Names that `build_acquisition` knows.
@@ -85,13 +92,22 @@ def choose_with(acquisition: Any, x: Array, q: int, chunk: int = 512) -> NDArray
         for _ in range(min(q, len(x))):
             parts = [points[chosen]] if before is None else [before, points[chosen]]
             acquisition.set_X_pending(torch.cat(parts) if chosen or before is not None else None)
-            with torch.no_grad(), _jitter_is_fine():
-                value = torch.cat([acquisition(part.unsqueeze(1)) for part in points.split(chunk)])
-            value[chosen] = -torch.inf
+            value = values_with(acquisition, x, chunk)
+            value[chosen] = -np.inf
             chosen.append(int(value.argmax()))
     finally:
         acquisition.set_X_pending(before)
     return np.array(chosen, dtype=np.int64)
+
+
+def values_with(acquisition: Any, x: Array, chunk: int = 512) -> Array:
+    """Values of single candidates (m, d) under a BoTorch acquisition and its own pending points, shape (m,)."""
+    import torch
+
+    with torch.no_grad(), _jitter_is_fine():
+        parts = [acquisition(part.unsqueeze(1)) for part in _tensor(x).split(chunk)]
+    value: Array = torch.cat(parts).double().cpu().numpy()
+    return value
 
 
 def thompson_batch(model: Any, x: Array, q: int, seed: int = 42) -> NDArray[np.int64]:

@@ -18,7 +18,7 @@ from screening.acquisition.analytic import (
 )
 from screening.decision_errors import RankingError
 
-__all__ = ["ACQUISITIONS", "Acquisition", "get_acquisition"]
+__all__ = ["ACQUISITIONS", "BATCH_ACQUISITIONS", "Acquisition", "get_acquisition", "pass_of"]
 
 Array = NDArray[np.float64]
 
@@ -75,6 +75,25 @@ _ALL = (
 )
 #: Every acquisition of the streamed pass by name.
 ACQUISITIONS = {item.name: item for item in _ALL}
+#: Every acquisition a batch can be chosen by, and the one that finds its shortlist in the streamed pass.
+BATCH_ACQUISITIONS = {
+    **{name: name for name in ACQUISITIONS},
+    "qlog_nei": "log_ei",
+    "qnipv": "max_variance",
+    "thompson": "lcb",
+}
+
+
+def pass_of(name: str) -> Acquisition:
+    """The acquisition of the streamed pass behind one of `BATCH_ACQUISITIONS`.
+
+    Raises:
+        RankingError: for a name that is not known; the message lists those that are.
+    """
+    try:
+        return ACQUISITIONS[BATCH_ACQUISITIONS[name]]
+    except KeyError:
+        raise RankingError(f"unknown acquisition {name!r}; known: {', '.join(BATCH_ACQUISITIONS)}") from None
 
 
 def get_acquisition(name: str) -> Acquisition:

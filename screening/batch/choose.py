@@ -7,8 +7,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from screening.batch.gain import gaussian_moments, log_gain
 from screening.batch.limits import BatchLimits, Used
+from screening.batch.values import next_values
 from screening.decision_errors import BatchError
 from screening.ranking.frame import Ranking
 
@@ -38,13 +38,16 @@ def choose_batch(
     cost: Array | None = None,
     days: Array | None = None,
     shortlist: int = 1000,
+    acquisition: str = "log_ei",
+    observed: Array | None = None,
+    barred: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.int64]:
     """Indices of q compounds of the ranked space, in the order they were chosen.
 
-    Sequential greedy: each pick maximises log(gain) + log P(forms), where the gain is the expected improvement beyond
-    the best observed value, everything pending and everything picked before (`screening.batch.gain`). Greedy selection
-    by the gain alone is within 1 - 1/e of the best batch (Wilson et al., NeurIPS (2018), arXiv 1805.10196). The first
-    pick with nothing pending is the head of the ranking.
+    Sequential greedy: each pick maximises its value given everything pending and everything picked before, plus
+    log P(forms) (`screening.batch.values`). By default the value is the logarithm of the expected improvement beyond
+    all of them; greedy selection by that gain alone is within 1 - 1/e of the best batch (Wilson et al., NeurIPS (2018),
+    arXiv 1805.10196), and the first pick with nothing pending is the head of the ranking.
 
     Args:
         ranking: from `screening.ranking.rank`; its first `shortlist` rows compete.
@@ -56,6 +59,9 @@ def choose_batch(
         limits: further limits.
         cost: money a candidate, shape (k,) like the ranking; NaN unknown.
         days: lead time a candidate, shape (k,).
+        acquisition: one of `screening.acquisition.BATCH_ACQUISITIONS`.
+        observed: features of what is measured, shape (o, d), for "qlog_nei".
+        barred: candidates that may not be chosen (a hazard, say), shape (k,).
 
     Raises:
         BatchError: if q is below 1 or the limits leave fewer than q compounds; nothing is relaxed silently.
@@ -69,16 +75,17 @@ def choose_batch(
     if points.size and points.shape[1] != x.shape[1]:
         raise BatchError(f"pending features have {points.shape[1]} columns, the ranking's {x.shape[1]}")
     used = Used(bounds, ranking.spacer[:size], x, points, _head(cost, size), _head(days, size))
+    free = np.ones(size, dtype=bool) if barred is None else ~np.asarray(barred, dtype=bool)[:size]
     chosen: list[int] = []
     while len(chosen) < q:
-        fits = np.flatnonzero(used.fits())
+        fits = np.flatnonzero(used.fits() & free)
         if not fits.size:
             raise BatchError(
                 f"only {len(chosen)} of {q} compounds fit the limits ({bounds}) among the {size} best ranked: "
                 "loosen a limit, ask for fewer, or rank more (top_k)"
             )
-        mean, variance, *rest = gaussian_moments(surrogate.model, x[fits], np.vstack([points, x[chosen]]))
-        value = log_gain(mean, variance, ranking.best_observed, (rest[0], rest[1], rest[2]), seed)
+        known, drawn = np.vstack([points, x[chosen]]), seed + len(chosen) if acquisition == "thompson" else seed
+        value = next_values(acquisition, surrogate.model, x[fits], known, ranking.best_observed, drawn, observed)
         value = value + ranking.log_feasibility[fits]
         row = int(fits[np.argmax(value)])
         used.take(row)

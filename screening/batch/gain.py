@@ -12,6 +12,7 @@ Shapes: m candidates, p pending points, s samples.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from scipy.stats import norm, qmc
 
 from screening.acquisition.analytic import log_expected_improvement
 
-__all__ = ["gaussian_moments", "log_gain", "normal_samples"]
+__all__ = ["gaussian_moments", "log_gain", "normal_samples", "variance_after"]
 
 Array = NDArray[np.float64]
 _SAMPLES = 256
@@ -29,7 +30,14 @@ _SAMPLES = 256
 _JITTER = 1.0e-8
 
 
-def log_gain(mean: Array, variance: Array, best: float, pending: tuple[Array, Array, Array] | None, seed: int) -> Array:
+def log_gain(
+    mean: Array,
+    variance: Array,
+    best: float,
+    pending: tuple[Array, Array, Array] | None,
+    seed: int,
+    value: Callable[[Array, Array, float | Array], Array] = log_expected_improvement,
+) -> Array:
     """Logarithm of the gain of each candidate, shape (m,).
 
     Args:
@@ -39,9 +47,11 @@ def log_gain(mean: Array, variance: Array, best: float, pending: tuple[Array, Ar
         pending: mean (p,), covariance (p, p) and covariance with the candidates (m, p) of the pending points; None or
             p = 0 gives plain log expected improvement.
         seed: of the Sobol sequence.
+        value: of (mean, sd, best); with the logarithm of the probability of improvement in place of that of the
+            expected improvement, the gain is the probability to beat everything pending as well.
     """
     if pending is None or not len(pending[0]):
-        return log_expected_improvement(mean, np.sqrt(variance), best)
+        return value(mean, np.sqrt(variance), best)
     centre, covariance, cross = pending
     z = normal_samples(len(centre), seed)
     jitter = _JITTER * max(float(np.trace(covariance)) / len(centre), 1e-12)
@@ -50,9 +60,28 @@ def log_gain(mean: Array, variance: Array, best: float, pending: tuple[Array, Ar
     sd = np.sqrt(np.maximum(variance - (weights**2).sum(axis=0), _JITTER * variance))
     incumbent = np.minimum(best, (centre + z @ root.T).min(axis=1))  # (s,)
     shifted = mean[:, None] + (z @ weights).T  # (m, s)
-    value = log_expected_improvement(shifted, np.broadcast_to(sd[:, None], shifted.shape), incumbent[None, :])
-    result: Array = logsumexp(value, axis=1) - np.log(len(z))
+    each = value(shifted, np.broadcast_to(sd[:, None], shifted.shape), incumbent[None, :])
+    result: Array = logsumexp(each, axis=1) - np.log(len(z))
     return result
+
+
+def variance_after(variance: Array, covariance: Array, cross: Array, noise: float) -> Array:
+    """Variance of each candidate once the pending points are measured, whatever comes out, shape (m,).
+
+    What is expected of the mean does not change by that, so an acquisition of both may be taken with this variance
+    (Desautels et al., J. Mach. Learn. Res. 15, 4053 (2014)).
+
+    Args:
+        variance: of the candidates, shape (m,).
+        covariance: of the pending points, shape (p, p). cross: covariance with the candidates, shape (m, p).
+        noise: variance of a measurement around the latent target.
+    """
+    if not len(covariance):
+        return variance
+    jitter = noise + _JITTER * max(float(np.trace(covariance)) / len(covariance), 1e-12)
+    weights = np.linalg.solve(np.linalg.cholesky(covariance + jitter * np.eye(len(covariance))), cross.T)
+    after: Array = np.maximum(variance - (weights**2).sum(axis=0), _JITTER * variance)
+    return after
 
 
 def normal_samples(dimension: int, seed: int) -> Array:

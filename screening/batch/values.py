@@ -1,0 +1,93 @@
+"""What each candidate is worth as the next member of a batch, by acquisition; each knows what is pending.
+
+Shapes: m candidates, p points pending or chosen already, d features.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from screening.acquisition.analytic import log_expected_improvement, log_probability_of_improvement
+from screening.acquisition.joint import build_acquisition, values_with
+from screening.acquisition.named import ACQUISITIONS, BATCH_ACQUISITIONS
+from screening.batch.gain import gaussian_moments, log_gain, variance_after
+from screening.decision_errors import BatchError
+
+__all__ = ["next_values"]
+
+Array = NDArray[np.float64]
+_IMPROVEMENT = {"log_ei": log_expected_improvement, "log_pi": log_probability_of_improvement}
+#: Points of the shortlist that the variance is integrated over.
+_SPACE_POINTS = 128
+#: A reduction of the integrated variance below this share of it counts as none.
+_LEAST_REDUCTION = 1.0e-12
+
+
+def next_values(
+    name: str, model: Any, x: Array, points: Array, best: float, seed: int, observed: Array | None = None
+) -> Array:
+    """Value of each candidate given what is pending or chosen already, shape (m,); to be maximised.
+
+    - "log_ei", "log_pi": on the best of what is measured, pending and chosen; the values of what is not measured yet
+      are sampled.
+    - "lcb", "greedy", "max_variance": with the variance that is left once everything pending is measured.
+    - "qlog_nei": BoTorch's, with the points as its pending ones. "qnipv": logarithm of how much the variance over the
+      candidates falls, by BoTorch's qNegIntegratedPosteriorVariance.
+    - "thompson": minus one function drawn from the posterior; the seed has to differ from pick to pick.
+
+    Args:
+        name: one of `screening.acquisition.BATCH_ACQUISITIONS`.
+        model: a BoTorch model of a target to be minimised.
+        x: candidates, shape (m, d). points: pending or chosen, shape (p, d).
+        best: lowest observed target.
+        seed: of the samples.
+        observed: features of what is measured, shape (k, d), for "qlog_nei".
+
+    Raises:
+        BatchError: for an unknown name, or "qlog_nei" without `observed`.
+    """
+    if name == "thompson":
+        return _drawn(model, x, seed)
+    if name == "qlog_nei":
+        if observed is None or not len(observed):
+            raise BatchError("qlog_nei compares with what is measured: give `observed`, features of the measurements")
+        return values_with(build_acquisition(name, model, observed, best, pending=points, seed=seed), x)
+    if name == "qnipv":
+        return _log_reduction(model, x, points, seed)
+    if name not in ACQUISITIONS:
+        raise BatchError(f"no batch is chosen by {name!r}; known: {', '.join(BATCH_ACQUISITIONS)}")
+    mean, variance, centre, covariance, cross = gaussian_moments(model, x, points)
+    if name in _IMPROVEMENT:
+        return log_gain(mean, variance, best, (centre, covariance, cross), seed, _IMPROVEMENT[name])
+    after = variance_after(variance, covariance, cross, _noise(model))
+    return ACQUISITIONS[name](mean, np.sqrt(after), best)
+
+
+def _noise(model: Any) -> float:
+    """Variance of a measurement around the latent target, as far as the model tells it."""
+    unexplained = getattr(model, "unexplained_variance", None)
+    return 0.0 if unexplained is None else float(unexplained())
+
+
+def _drawn(model: Any, x: Array, seed: int) -> Array:
+    import torch
+
+    with torch.no_grad():
+        distribution = model.posterior(torch.as_tensor(x, dtype=torch.float64)).distribution
+        mean, covariance = distribution.mean.double().numpy(), distribution.covariance_matrix.double().numpy()
+    spectrum, vectors = np.linalg.eigh(covariance)
+    noise = np.random.default_rng(seed).standard_normal(len(x))
+    draw: Array = mean + vectors @ (np.sqrt(np.maximum(spectrum, 0.0)) * noise)
+    return -draw
+
+
+def _log_reduction(model: Any, x: Array, points: Array, seed: int) -> Array:
+    every = x[np.linspace(0, len(x) - 1, min(len(x), _SPACE_POINTS)).astype(np.int64)]
+    left = -values_with(build_acquisition("qnipv", model, x[:0], 0.0, x_space=every, pending=points, seed=seed), x)
+    _, variance, _, covariance, cross = gaussian_moments(model, every, points)
+    now = max(float(variance_after(variance, covariance, cross, _noise(model)).mean()), float(left.max()))
+    value: Array = np.log(np.maximum(now - left, _LEAST_REDUCTION * now))
+    return value

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pandas as pd
@@ -10,7 +14,11 @@ import pytest
 from typer.testing import CliRunner
 
 from campaigns.cli.oracle import app
+from oracle import OracleStore
 from oracle.errors import StoreCorruptError
+from tests.oracle.conftest import SLOW, SMALL
+
+ROOT = Path(__file__).parents[2]
 
 KEYS = [
     *("smiles", "inchikey", "charge", "homo_ev", "lumo_ev", "gap_ev", "dipole_debye", "polarizability_bohr3"),
@@ -74,6 +82,38 @@ def test_export_and_import(tmp_path: Path) -> None:
     assert call(tmp_path / "second.db", "describe", "C[NH3+]", *QUICK, "--json") == call(
         tmp_path / "o.db", "describe", "C[NH3+]", *QUICK, "--json"
     )
+
+
+#: `spinscreen`, with the signal of Ctrl-C as a terminal delivers it (a shell in the background has it ignored).
+PROGRAM = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from campaigns.cli import main
+main()
+"""
+
+
+def test_ctrl_c_ends_the_command_without_a_traceback_and_the_next_call_goes_on(tmp_path: Path) -> None:
+    words = ["oracle", "describe", *SMALL, SLOW, "--workers", "2", "--optimised", "1", "--json"]
+    words += ["--conformers", "30", "--oracle-store", str(tmp_path / "o.db")]
+    process = subprocess.Popen([sys.executable, "-c", PROGRAM, *words], cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    with OracleStore(tmp_path / "o.db") as store:
+        deadline = time.monotonic() + 60
+        while len(store) < 2:
+            assert time.monotonic() < deadline, "waited in vain"
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=20)
+        assert process.returncode == 130
+        assert "Traceback" not in said
+        kept = {record.inchikey: record.seconds for record in store}
+    words[words.index(SLOW)] = SMALL[0]
+    again = subprocess.run(
+        [sys.executable, "-c", PROGRAM, *words], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    rows = json.loads(again.stdout)
+    assert {row["status"] for row in rows} == {"ok"}
+    assert all(row["seconds"] == kept.get(row["inchikey"], row["seconds"]) for row in rows)
 
 
 def test_a_store_that_is_none_is_named(tmp_path: Path) -> None:

@@ -8,6 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from oracle.process import THREAD_VARIABLES, WorkerProcess
+from oracle.protocol import Protocol
+from oracle.tasks import Limits
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -22,3 +26,15 @@ def test_an_import_loads_nothing_heavy(module: str, absent: tuple[str, ...]) -> 
     program = f"import sys, {module}; print(sorted(set({absent!r}) & set(sys.modules)))"
     out = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "[]"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the environment of a process is read from /proc")
+def test_a_worker_has_one_thread_before_it_imports_anything(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "8")
+    worker = WorkerProcess(Protocol(), Limits())
+    try:
+        assert worker.receive() is None  # its word that it is ready
+        given = Path(f"/proc/{worker.pid}/environ").read_bytes().split(b"\0")
+    finally:
+        worker.kill()
+    assert {f"{name}=1".encode() for name in THREAD_VARIABLES} <= set(given)

@@ -54,7 +54,7 @@ SHORTLIST = 1000
 
 def rank_space(
     space: CompoundSpace,
-    records: Mapping[str, CationRecord],
+    tables: tuple[CationTable, CationTable],
     training: TrainingSet,
     surrogate: Surrogate,
     *,
@@ -68,7 +68,7 @@ def rank_space(
 
     Args:
         space: the compounds.
-        records: the oracle's records by InChIKey.
+        tables: descriptors of its spacers and of its cage cations.
         training: rows the surrogate was trained on; its best compound inside the space is what must be beaten.
         surrogate: predicts log10 rate.
         acquisition: what to rank by.
@@ -84,7 +84,7 @@ def rank_space(
     best = best_observed(space, training)
     return rank(
         space,
-        *cation_tables(space, records),
+        *tables,
         surrogate,
         feasibility,
         best_observed=best if goal_ps is None else min(best, -log10(goal_ps)),
@@ -113,10 +113,10 @@ def cation_tables(space: CompoundSpace, records: Mapping[str, CationRecord]) -> 
 
 
 def pending_features(
-    space: CompoundSpace, pending: NDArray[np.int64], records: Mapping[str, CationRecord]
+    space: CompoundSpace, pending: NDArray[np.int64], tables: tuple[CationTable, CationTable]
 ) -> NDArray[np.float64]:
     """Features of the pending compounds, shape (p, d)."""
-    return space_features(space, pending, *cation_tables(space, records))
+    return space_features(space, pending, *tables)
 
 
 def choose(

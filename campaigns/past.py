@@ -37,7 +37,7 @@ def recompute(
     event = events[rounds[wanted - 1]]
     batch = SuggestionBatch.from_dict(event.key or "", event.payload)
     past = replay(events[: rounds[wanted - 1]])
-    again = bench.suggest(past, batch.pending, len(batch.suggestions), batch.seed, progress)
+    again = bench.afresh().suggest(past, batch.pending, len(batch.suggestions), batch.seed, progress)
     return compare(batch, again, provenance(bench.library, batch.seed))
 
 

@@ -93,7 +93,7 @@ def plan_launch(
     tell(0, 3, "the oracle's store")
     measured = SpinDataset.published()
     compounds = [compound for compound in measured.trainable(config.include_flagged).compounds if compound is not None]
-    cations = needed_cations(space, compounds)
+    cations = needed_cations((*space.spacers, *space.cage_cations), compounds)
     stored = _stored(cations, config, oracle_store)
     missing = [c for c in cations if c.inchikey not in stored or stored[c.inchikey].retry]
     tell(1, 3, "time of a cation")

@@ -29,6 +29,7 @@ from screening.features import FEATURE_NAMES
 from screening.ranking.stop import StopAdvice, advise_stopping
 
 if TYPE_CHECKING:
+    from oracle.descriptors import CationTable
     from screening.explain import Shapley
     from screening.ranking import Ranking
     from screening.surrogates import Surrogate
@@ -97,11 +98,14 @@ def learn_and_rank(
     config: CampaignConfig,
     library: CationLibrary,
     space: CompoundSpace,
+    tables: tuple[CationTable, CationTable],
     records: Mapping[str, CationRecord],
     state: CampaignState,
     pending: Sequence[str],
     progress: Progress | None = None,
     traits: SpacerTraits | None = None,
+    validation: Validation | None = None,
+    ranking: Ranking | None = None,
 ) -> Round:
     """Validate, fit and rank.
 
@@ -109,11 +113,13 @@ def learn_and_rank(
         config: the campaign's description.
         library: names of the formulas.
         space: the compounds.
-        records: the oracle's records by InChIKey.
+        tables: descriptors of the space's spacers and of its cage cations.
+        records: the oracle's records of what is measured, by InChIKey.
         state: what is measured beside the published rows, what formed, and what is not to be suggested.
         pending: formulas whose result is awaited.
         progress: called after each of the steps.
         traits: what feasibility reads off the space's spacers, where that is known.
+        validation, ranking: of this very round, where they are known.
 
     Raises:
         CampaignError, ScreeningError: if there is too little to learn from or nothing left to rank.
@@ -122,25 +128,27 @@ def learn_and_rank(
     tell(0, _STEPS, "cross-validation")
     dataset = measured_dataset(state.measurements, library)
     training = training_set(dataset, records, config)
-    validation = validate(training, config)
+    if validation is None:
+        validation = validate(training, config)
     tell(1, _STEPS, "fit")
     surrogate = fit(training, config, validation)
     tell(2, _STEPS, "ranking")
     waiting = indices_in(space, pending, library)
     measured = indices_of(space, [compound for compound in dataset.compounds if compound is not None])
     strategy, feasibility = strategy_of(config, validation), feasibility_of(state.outcomes, library, traits)
-    ranking = rank_space(
-        space,
-        records,
-        training,
-        surrogate,
-        acquisition=get_acquisition(strategy.acquisition),
-        feasibility=feasibility,
-        objective=config.objective,
-        exclude=np.concatenate([measured, waiting, indices_in(space, state.barred, library)]),
-    )
+    if ranking is None:
+        ranking = rank_space(
+            space,
+            tables,
+            training,
+            surrogate,
+            acquisition=get_acquisition(strategy.acquisition),
+            feasibility=feasibility,
+            objective=config.objective,
+            exclude=np.concatenate([measured, waiting, indices_in(space, state.barred, library)]),
+        )
     tell(3, _STEPS, "done")
-    features = pending_features(space, waiting, records)
+    features = pending_features(space, waiting, tables)
     return Round(
         space=space,
         n_measured=len(dataset),

@@ -1,4 +1,4 @@
-"""What a campaign computes from its state and keeps for the next question. Nothing here is remembered on disk."""
+"""What a campaign computes from its state and keeps for the next question; on disk there are only copies of it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from campaigns.budget import Budget
 from campaigns.config import CampaignConfig
+from campaigns.kept import Kept
 from campaigns.keys import data_key
 from campaigns.space import prices_of, space_of, with_builtin
 from campaigns.state import CampaignState
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from campaigns.prediction import Prediction
     from campaigns.round import Round
     from campaigns.suggestion import Suggestion
+    from oracle.descriptors import CationTable
     from screening.dataset import SpinDataset
     from screening.feasibility import SpacerTraits
     from screening.validation.card import FullCard
@@ -47,6 +49,11 @@ class Workbench:
         self._oracle_store = oracle_store
         self._records: dict[str, CationRecord] = {}
         self._round: tuple[str, Round] | None = None
+        self._kept = Kept(folder)
+
+    def afresh(self) -> Workbench:
+        """Another one that knows nothing yet and believes no copies, to compute the same again."""
+        return Workbench(self.config, self.library, self._oracle_store)
 
     @cached_property
     def names(self) -> CationLibrary:
@@ -101,34 +108,53 @@ class Workbench:
     ) -> Described:
         """Compute the descriptors of every organic cation of the space, of what is measured, and of `also`."""
         cations = self._cations(state, also)
-        store = OracleStore(self._oracle_store)
-        try:
-            found = describe(cations, self.config.protocol, store, workers=workers, progress=progress)
-        finally:
-            store.close()
-        self._records |= {record.inchikey: record for record in found}
-        names = {cation.inchikey: cation.abbreviation for cation in cations}
-        failed = (record for record in found if not record.ok)
-        return Described(len(cations), tuple(f"{names[r.inchikey]} has no descriptors: {r.error}" for r in failed))
+        known = self._kept.tables(self._tables_key)
+        if known is None:
+            failures = self._describe(cations, workers, progress)
+        else:
+            elsewhere = set(cations).difference(self._of_space)
+            found = self._describe([c for c in cations if c in elsewhere], workers, progress)
+            failures = known[2] + found
+        return Described(len(cations), failures)
 
     def records(
         self, state: CampaignState, also: Sequence[Compound] = (), progress: Progress | None = None
     ) -> dict[str, CationRecord]:
-        """Records of every cation needed, by InChIKey; missing ones are computed."""
-        if any(cation.inchikey not in self._records for cation in self._cations(state, also)):
-            self.describe(state, also=also, progress=progress)
-        return self._records
+        """Records of every cation of the space, of what is measured and of `also`, by InChIKey; missing ones are
+        computed."""
+        return self._look_up(self._cations(state, also), progress)
+
+    def tables(self, progress: Progress | None = None) -> tuple[CationTable, CationTable]:
+        """Descriptors of the space's spacers and of its cage cations; missing ones are computed."""
+        from campaigns.deciding import cation_tables
+
+        if (known := self._kept.tables(self._tables_key)) is not None:
+            return known[0], known[1]
+        records = self._look_up(self._of_space, progress)
+        spacers, cages = cation_tables(self.space, records)
+        own = [records[cation.inchikey] for cation in self._of_space]
+        if not any(record.retry for record in own):  # else the next command may have more luck
+            self._kept.keep_tables(self._tables_key, spacers, cages, self._failures(self._of_space))
+        return spacers, cages
 
     def learn(self, state: CampaignState, pending: Sequence[str], progress: Progress | None = None) -> Round:
         """The round on this state; kept, since the next step of a command asks for it again."""
         from campaigns.round import learn_and_rank
 
-        key = f"{self.data_key(state)} {' '.join(sorted(pending))} {' '.join(sorted(state.barred))}"
+        data_key = self.data_key(state)
+        key = f"{data_key} {' '.join(sorted(pending))} {' '.join(sorted(state.barred))}"
         if self._round is None or self._round[0] != key:
-            records = self.records(state, progress=progress)
+            tables = self.tables(progress)
+            records = self._look_up(needed_cations((), self._measured(state)), progress)
+            validation, ranking = self._kept.validation(data_key), self._kept.ranking(key)
             done = learn_and_rank(
-                self.config, self.names, self.space, records, state, pending, progress, traits=self.traits
-            )
+                self.config, self.names, self.space, tables, records, state, pending, progress,
+                traits=self.traits, validation=validation, ranking=ranking,
+            )  # fmt: skip
+            if validation is None:
+                self._kept.keep_validation(data_key, done.validation)
+            if ranking is None:
+                self._kept.keep_ranking(key, done.ranking)
             self._round = (key, done)
         return self._round[1]
 
@@ -149,14 +175,14 @@ class Workbench:
         """The full score card of the surrogate on the rows that train on this state."""
         from campaigns.score_card import full_card
 
-        records = self.records(state, progress=progress)
+        records = self._look_up(needed_cations((), self._measured(state)), progress)
         return full_card(self.config, self.names, records, state, progress)
 
     def structure(self, state: CampaignState, compound: Compound, progress: Progress | None = None) -> Structure:
         """An idealised crystal with the oracle's geometries of its cations, those it has."""
         from campaigns.making import geometries
 
-        return compound.structure(geometries(compound, self.records(state, [compound], progress)))
+        return compound.structure(geometries(compound, self._look_up(needed_cations((), [compound]), progress)))
 
     def predict(
         self, state: CampaignState, formula: str | Compound, progress: Progress | None = None
@@ -166,15 +192,40 @@ class Workbench:
 
         compound = parse_formula(formula, self.names) if isinstance(formula, str) else formula
         done = self.learn(state, state.pending_before(self.data_key(state)), progress)
-        return predict(done, compound, self.records(state, [compound], progress))
+        return predict(done, compound, self._look_up(needed_cations((), [compound]), progress))
+
+    @cached_property
+    def _of_space(self) -> tuple[Cation, ...]:
+        return needed_cations((*self.space.spacers, *self.space.cage_cations), ())
+
+    @cached_property
+    def _tables_key(self) -> str:
+        return "\n".join([self.config.protocol.key, *(cation.inchikey for cation in self._of_space)])
+
+    def _measured(self, state: CampaignState) -> list[Compound]:
+        return [compound for compound in self.dataset(state).compounds if compound is not None]
 
     def _cations(self, state: CampaignState, also: Sequence[Compound]) -> tuple[Cation, ...]:
-        measured = [compound for compound in self.dataset(state).compounds if compound is not None]
-        return needed_cations(self.space, [*measured, *also])
+        return needed_cations(self._of_space, [*self._measured(state), *also])
+
+    def _look_up(self, cations: Sequence[Cation], progress: Progress | None) -> dict[str, CationRecord]:
+        if any(cation.inchikey not in self._records for cation in cations):
+            self._describe(cations, 2, progress)
+        return self._records
+
+    def _describe(self, cations: Sequence[Cation], workers: int, progress: Progress | None) -> tuple[str, ...]:
+        """Compute what the store does not hold; a line for each cation that has no descriptors."""
+        with OracleStore(self._oracle_store) as store:
+            found = describe(cations, self.config.protocol, store, workers=workers, progress=progress)
+        self._records |= {record.inchikey: record for record in found}
+        return self._failures(cations)
+
+    def _failures(self, cations: Sequence[Cation]) -> tuple[str, ...]:
+        told = ((cation, self._records[cation.inchikey]) for cation in cations)
+        return tuple(f"{c.abbreviation} has no descriptors: {record.error}" for c, record in told if not record.ok)
 
 
-def needed_cations(space: CompoundSpace, compounds: Sequence[Compound]) -> tuple[Cation, ...]:
-    """The organic cations of a space and of further compounds, each once."""
+def needed_cations(cations: Sequence[Cation], compounds: Sequence[Compound]) -> tuple[Cation, ...]:
+    """The organic ones among cations and those of compounds, each once."""
     of_compounds = (cation for compound in compounds for cation, _ in compound.cation_counts)
-    every = dict.fromkeys((*space.spacers, *space.cage_cations, *of_compounds))
-    return tuple(cation for cation in every if cation.is_organic)
+    return tuple(cation for cation in dict.fromkeys((*cations, *of_compounds)) if cation.is_organic)

@@ -42,6 +42,15 @@ class Validation:
     score_cards: dict[str, ScoreCard]
     grade: str
 
+    @classmethod
+    def of(cls, name: str, predictions: pd.DataFrame) -> Validation:
+        """Score cards and grade that follow from a surrogate's predictions, columns as described above."""
+        cards: dict[str, ScoreCard] = {}
+        for split in dict.fromkeys(predictions["split"]):
+            frame = predictions[predictions["split"] == split]
+            cards[str(split)] = score(*(frame[c].to_numpy(dtype=float) for c in ("y", "mean", "sd_calibrated", "sd")))
+        return cls(name, predictions, cards, grade(cards))
+
     def to_dict(self) -> dict[str, Any]:
         """Name, grade and score cards as plain values."""
         return {
@@ -92,7 +101,6 @@ def cross_validate(
     folds = {split: _with_measurements(problem, tests) for split, tests in folds.items()}
     predicted = out_of_fold(recipe, problem, [t for tests in folds.values() for t in tests], seed, progress)
     frames: list[pd.DataFrame] = []
-    cards: dict[str, ScoreCard] = {}
     at = 0
     for split, tests in folds.items():
         if not tests:
@@ -102,8 +110,7 @@ def cross_validate(
         frame["sd_calibrated"] = frame["sd"] * _scales(frame, reference)
         at += len(tests)
         frames.append(frame)
-        cards[split] = score(*(frame[c].to_numpy(dtype=float) for c in ("y", "mean", "sd_calibrated", "sd")))
-    return Validation(recipe.name, pd.concat(frames, ignore_index=True), cards, grade(cards))
+    return Validation.of(recipe.name, pd.concat(frames, ignore_index=True))
 
 
 def out_of_fold(

@@ -1,0 +1,121 @@
+"""Copies of what was computed last, in the campaign's folder, so that the next command need not compute it again.
+
+A copy is believed only under the key of everything it was computed from, the code included; a missing or damaged one is
+computed and written again, and a folder that takes no copy goes without.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import fields
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from zipfile import BadZipFile
+
+import numpy as np
+import pandas as pd
+
+from campaigns.errors import StoreError
+from campaigns.files import write_whole
+from campaigns.versions import code_state, package_versions
+
+if TYPE_CHECKING:
+    from oracle.descriptors import CationTable
+    from screening.ranking import Ranking
+    from screening.validation import Validation
+
+__all__ = ["CACHE", "Kept"]
+
+#: The folder of the copies; whoever deletes it loses seconds, nothing else.
+CACHE = "cache"
+
+
+class Kept:
+    """Copies in one campaign's folder; None as folder keeps nothing."""
+
+    def __init__(self, folder: Path | None) -> None:
+        """Bind the campaign's folder."""
+        self._folder = None if folder is None else folder / CACHE
+
+    def tables(self, key: str) -> tuple[CationTable, CationTable, tuple[str, ...]] | None:
+        """Descriptors of a space's spacers and cage cations, and a line for each cation that has none."""
+        from oracle.descriptors import CationTable
+
+        if (found := self._read("descriptors", key)) is None:
+            return None
+        spacers, cages = (CationTable(found[f"{name}_values"], found[f"{name}_organic"]) for name in ("spacer", "cage"))
+        return spacers, cages, tuple(found["failures"].tolist())
+
+    def keep_tables(self, key: str, spacers: CationTable, cages: CationTable, failures: tuple[str, ...]) -> None:
+        """Copy them."""
+        arrays = {"failures": np.array(failures, dtype=str)}
+        for name, table in (("spacer", spacers), ("cage", cages)):
+            arrays |= {f"{name}_{part}": np.asarray(getattr(table, part)) for part in ("values", "organic")}
+        self._write("descriptors", key, arrays)
+
+    def validation(self, key: str) -> Validation | None:
+        """Out-of-fold predictions of a fit, with the score cards that follow from them."""
+        from screening.validation import Validation
+
+        if (found := self._read("validation", key)) is None:
+            return None
+        return Validation.of(str(found["name"]), _frame(found, "predictions"))
+
+    def keep_validation(self, key: str, validation: Validation) -> None:
+        """Copy them."""
+        arrays = _columns("predictions", validation.predictions)
+        self._write("validation", key, arrays | {"name": np.array(validation.name)})
+
+    def ranking(self, key: str) -> Ranking | None:
+        """The head of a ranking."""
+        from screening.ranking import Ranking
+
+        if (found := self._read("ranking", key)) is None:
+            return None
+        rest = {f.name: found[f.name] for f in fields(Ranking) if f.name in found}
+        values = {name: value if value.ndim else value.item() for name, value in rest.items()}
+        return Ranking(frame=_frame(found, "frame"), **values)
+
+    def keep_ranking(self, key: str, ranking: Ranking) -> None:
+        """Copy it."""
+        rest = {f.name: np.asarray(getattr(ranking, f.name)) for f in fields(ranking) if f.name != "frame"}
+        self._write("ranking", key, _columns("frame", ranking.frame) | rest)
+
+    def _read(self, name: str, key: str) -> dict[str, Any] | None:
+        if self._folder is None:
+            return None
+        try:
+            with (self._folder / f"{name}.npz").open("rb") as stream, np.load(stream) as kept:
+                return dict(kept) if str(kept["key"]) == _full(key) else None
+        except (OSError, ValueError, KeyError, EOFError, BadZipFile):
+            return None
+
+    def _write(self, name: str, key: str, arrays: Mapping[str, Any]) -> None:
+        if self._folder is None:
+            return
+
+        def fill(path: Path) -> None:
+            with path.open("wb") as stream:
+                np.savez(stream, **{"key": np.array(_full(key)), **arrays})
+
+        with suppress(StoreError, OSError):
+            self._folder.mkdir(exist_ok=True)
+            write_whole(self._folder / f"{name}.npz", fill)
+
+
+def _full(key: str) -> str:
+    """The key with the versions of the packages and of our own code."""
+    told = [key, *package_versions().values(), code_state()["code_sha256"]]
+    return sha256("\n".join(told).encode()).hexdigest()
+
+
+def _columns(name: str, frame: pd.DataFrame) -> dict[str, Any]:
+    columns = {f"{name}/{column}": frame[column] for column in frame}
+    return {key: np.array(c.tolist(), dtype=str) if c.dtype.kind == "O" else c.to_numpy() for key, c in columns.items()}
+
+
+def _frame(found: Mapping[str, Any], name: str) -> pd.DataFrame:
+    parts = {key.partition("/")[2]: value for key, value in found.items() if key.startswith(f"{name}/")}
+    return pd.DataFrame({key: v.tolist() if v.dtype.kind == "U" else v for key, v in parts.items()})

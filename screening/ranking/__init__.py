@@ -6,17 +6,20 @@ from screening.ranking.nearest import MeasuredSet
 from screening.ranking.rank import rank, space_features
 from screening.ranking.stop import StopAdvice, advise_stopping
 from screening.ranking.table import TABLE_COLUMNS, rank_table
+from screening.ranking.wishes import Desire, price_property
 
 __all__ = [
     "CANDIDATE_COLUMNS",
     "RANKING_COLUMNS",
     "TABLE_COLUMNS",
+    "Desire",
     "MeasuredSet",
     "PassEstimate",
     "Ranking",
     "StopAdvice",
     "advise_stopping",
     "estimate_pass",
+    "price_property",
     "rank",
     "rank_table",
     "space_features",

@@ -32,12 +32,14 @@ from screening.ranking.stream import (
     stream,
     unexplained_variance,
 )
+from screening.ranking.wishes import Desire
 
 __all__ = ["latent_sd", "rank", "space_features", "unexplained_variance"]
 
 Array = NDArray[np.float64]
 #: Compounds kept beyond top_k by the single-precision pass.
 _SPARE = 1000
+_UNKNOWN = ", and of the others a wished column is not known"
 
 
 def rank(
@@ -58,6 +60,7 @@ def rank(
     device: str = "cpu",
     workers: int | None = None,
     client: Any = None,
+    desire: Desire | None = None,
 ) -> Ranking:
     """Rank a space by acquisition times feasibility.
 
@@ -86,6 +89,9 @@ def rank(
             still reach the list; the others are counted in `n_bounded` and get no whole prediction.
         device: "cpu" or "cuda" for the float32 pass.
         workers: threads that score blocks side by side; None takes every core this process may use.
+        desire: wishes (`screening.ranking.Desire`); then compounds are ranked by their weighted desirability, in which
+            feasibility has the weight of its own wish, and the wished columns stand behind the others in the frame.
+            Compounds of which a wished column is not known are left out.
         client: a `distributed.Client`; its workers make the pass instead of this process, the result is the same.
 
     Raises:
@@ -101,6 +107,7 @@ def rank(
         best_observed,
         unexplained_variance(surrogate),
         np.unique(np.fromiter(exclude, dtype=np.int64, count=len(exclude))),
+        desire,
     )
     quick: Predictor = SinglePrecision(surrogate, device) if single_precision else surrogate
     bounds = _bounds(surrogate, scoring) if single_precision and device == "cpu" else None
@@ -113,7 +120,7 @@ def rank(
         if not index.size:
             raise NothingLeftError(
                 f"no compound is left to rank: of {len(space)} compounds {counts.excluded} are measured, pending or "
-                f"excluded and {counts.undescribed} have no descriptors; widen the space or lift the exclusions"
+                f"excluded and {counts.undescribed} have no descriptors{_UNKNOWN if desire else ''}; widen the space or lift the exclusions"
             )
         if not single_precision:
             break
@@ -140,7 +147,7 @@ def _bounds(surrogate: Predictor, scoring: Scoring) -> PredictionBounds | None:
 
 def _exact(scoring: Scoring, surrogate: Predictor, index: NDArray[np.int64]) -> Array:
     block = scoring.space.take(index)
-    return scoring.values(surrogate, _features(scoring, index)) + scoring.log_feasibility(block)
+    return scoring.values(surrogate, _features(scoring, index), block)
 
 
 def _features(scoring: Scoring, index: NDArray[np.int64]) -> Array:
@@ -165,9 +172,15 @@ def _ranking(
     frame["acquisition"] = value
     frame["feasibility"] = np.exp(log_p)
     add_nearest(frame, x, measured)
-    spacer = block.spacer.astype(np.int64)
+    spacer, names = block.spacer.astype(np.int64), list(RANKING_COLUMNS)
+    if scoring.desire is not None:
+        score = scoring.score(mean, latent_sd(sd, scoring.unexplained), scoring.best_observed)
+        for name, column in scoring.desire.columns(block, x, mean, score, log_p).items():
+            if name not in frame:
+                frame[name] = column
+                names.append(name)
     return Ranking(
-        frame[list(RANKING_COLUMNS)],
+        frame[names],
         x,
         spacer,
         log_p,

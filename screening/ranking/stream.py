@@ -22,6 +22,7 @@ from screening.ranking.bounds import PredictionBounds
 from screening.ranking.grid import BlockFeatures
 from screening.ranking.parallel import map_blocks
 from screening.ranking.top import TopK
+from screening.ranking.wishes import Desire
 
 __all__ = ["Counts", "Predictor", "Score", "Scoring", "latent_sd", "predict", "stream", "unexplained_variance"]
 
@@ -72,6 +73,7 @@ class Scoring:
         best_observed: lowest log10(rate) so far.
         unexplained: what a predicted variance holds beyond the latent target.
         excluded: indices never returned, ascending.
+        desire: wishes that take the place of acquisition times feasibility, or None.
     """
 
     space: CompoundSpace
@@ -81,16 +83,32 @@ class Scoring:
     best_observed: float
     unexplained: float
     excluded: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    desire: Desire | None = None
 
     @cached_property
     def features(self) -> BlockFeatures:
         """Features of the blocks of this space."""
         return BlockFeatures(self.space, *self.tables)
 
-    def values(self, predictor: Predictor, x: Array) -> Array:
-        """Acquisition of features (m, d) without log P(forms), shape (m,)."""
+    def values(
+        self, predictor: Predictor, x: Array, block: SpaceBlock, source: NDArray[np.int64] | slice = slice(None)
+    ) -> Array:
+        """Values of the compounds of a block, shape (m,), from features of their rows.
+
+        Args:
+            predictor: of the rate.
+            x: features, shape (rows, d).
+            block: m compounds.
+            source: row of x of each compound, shape (m,); absent, they are the same.
+        """
         mean, sd = predict(predictor, x)
-        return self.score(mean, latent_sd(sd, self.unexplained), self.best_observed)
+        value, log_p = (
+            self.score(mean, latent_sd(sd, self.unexplained), self.best_observed),
+            self.log_feasibility(block),
+        )
+        if self.desire is None:
+            return np.asarray(value[source] + log_p)
+        return self.desire.log_values(block, x[source], mean[source], value[source], log_p)
 
     def log_feasibility(self, block: SpaceBlock) -> Array:
         """log P(forms) of a block, shape (m,); zeros without a feasibility model."""
@@ -98,9 +116,8 @@ class Scoring:
 
     def may_prune(self) -> bool:
         """Whether a bound of the standard deviation is one of the acquisition."""
-        return self.score is log_expected_improvement or (
-            isinstance(self.score, Acquisition) and self.score.rises_with_sd
-        )
+        rises = isinstance(self.score, Acquisition) and self.score.rises_with_sd
+        return self.desire is None and (rises or self.score is log_expected_improvement)
 
     def block_numbers(
         self, predictor: Predictor, bounds: PredictionBounds | None, item: tuple[SpaceBlock, float]
@@ -123,8 +140,7 @@ class Scoring:
         places, source = places[free], source[free]
         value = np.empty(0)
         if places.size:
-            value = self.values(predictor, rows.x[chosen])[source]
-            value = value + self.log_feasibility(subset(block, places))
+            value = self.values(predictor, rows.x[chosen], subset(block, places), source)
         undescribed = int(np.count_nonzero(missing & ~held))
         excluded = int(np.count_nonzero(held))
         bounded = len(block) - excluded - undescribed - len(places)

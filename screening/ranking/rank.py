@@ -39,7 +39,6 @@ __all__ = ["latent_sd", "rank", "space_features", "unexplained_variance"]
 Array = NDArray[np.float64]
 #: Compounds kept beyond top_k by the single-precision pass.
 _SPARE = 1000
-_UNKNOWN = ", and of the others a wished column is not known"
 
 
 def rank(
@@ -118,10 +117,7 @@ def rank(
         else:
             index, value, counts = stream_on(client, scoring, quick, bounds, keep, block_size, progress)
         if not index.size:
-            raise NothingLeftError(
-                f"no compound is left to rank: of {len(space)} compounds {counts.excluded} are measured, pending or "
-                f"excluded and {counts.undescribed} have no descriptors{_UNKNOWN if desire else ''}; widen the space or lift the exclusions"
-            )
+            raise NothingLeftError(_nothing(counts, len(space), desire is not None))
         if not single_precision:
             break
         exact = _exact(scoring, surrogate, index)
@@ -139,6 +135,14 @@ def space_features(
 ) -> Array:
     """Features of some compounds of a space, shape (k, d); NaN rows where a cation has no descriptors."""
     return to_features(space_descriptors(space, space.take(indices), spacer_table, cage_table))
+
+
+def _nothing(counts: Counts, size: int, wished: bool) -> str:
+    others = ", and of the others a wished column is not known" if wished else ""
+    return (
+        f"no compound is left to rank: of {size} compounds {counts.excluded} are measured, pending or excluded and "
+        f"{counts.undescribed} have no descriptors{others}; widen the space or lift the exclusions"
+    )
 
 
 def _bounds(surrogate: Predictor, scoring: Scoring) -> PredictionBounds | None:

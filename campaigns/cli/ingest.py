@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from campaigns.cli import console
 from campaigns.cli.options import AsJson, Folder, OracleStorePath, Workers
+from campaigns.cli.suggest import batch_json, show_batch
 from campaigns.cli.traces import (
     PANEL,
     CcFile,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from campaigns.campaign import Campaign
     from campaigns.ingest import ReadingOptions
     from campaigns.kinetics import MeasuredFiles
+    from campaigns.suggestion import SuggestionBatch
     from campaigns.summary import FitSummary, IngestResult
 
 __all__ = ["ingest"]
@@ -90,6 +92,10 @@ def ingest(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show row by row what would happen, and write nothing.")
     ] = False,
+    suggest: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="N", help="Suggest the next N compounds right away.", show_default=False),
+    ] = None,
     workers: Workers = 2,
     oracle_store: OracleStorePath = None,
     as_json: AsJson = False,
@@ -104,6 +110,8 @@ def ingest(
 
       spinscreen ingest demo results.csv --dry-run
 
+      spinscreen ingest demo results.csv --suggest 5
+
       spinscreen ingest demo results.xlsx --map lifetime=tau --unit fs --keep-going
 
       spinscreen ingest demo --formula "(PEA)2PbI4" --sc SC.csv --cc CC.csv --irf-fwhm 0.15
@@ -114,7 +122,7 @@ def ingest(
 
     files = MeasuredFiles(sc, cc, trace, sc_map or (), cc_map or ())
     settings = TraceSettings(window, irf_fwhm, time_zero, exclude, delay_unit, model, spectrum_at)
-    _check_usage(results, formula, files)
+    _check_usage(results, formula, files, suggest, dry_run=dry_run)
     from campaigns.campaign import Campaign
     from campaigns.cli.show_ingest import show_ingest
 
@@ -137,14 +145,18 @@ def ingest(
         console.warn(line)
     fit = _retrain(campaign, workers) if result.added and not dry_run else None
     if as_json:
-        console.print_json(result.to_dict() | {"surprises": [] if fit is None else list(fit.surprises)})
+        console.print_json(_answer(campaign, result, fit, suggest))
         return
     show_ingest(folder, result, dry_run=dry_run)
     if fit is not None:
         _show_learnt(campaign, fit, before)
+    if suggest is not None:
+        show_batch(campaign, _next(campaign, suggest))
 
 
-def _check_usage(results: Path | None, formula: str | None, files: MeasuredFiles) -> None:
+def _check_usage(
+    results: Path | None, formula: str | None, files: MeasuredFiles, suggest: int | None, *, dry_run: bool
+) -> None:
     """A table, or a formula with one way of giving its traces."""
     if results is not None and (files.paths() or formula):
         raise typer.BadParameter("give a table or the traces of one compound, not both")
@@ -154,6 +166,19 @@ def _check_usage(results: Path | None, formula: str | None, files: MeasuredFiles
         raise typer.BadParameter("say which compound was measured: --formula")
     if results is None and (problem := files.problem()):
         raise typer.BadParameter(problem)
+    if dry_run and suggest is not None:
+        raise typer.BadParameter("a dry run takes nothing in, so there is nothing new to suggest from")
+
+
+def _answer(campaign: Campaign, result: IngestResult, fit: FitSummary | None, suggest: int | None) -> dict[str, Any]:
+    """What was taken in, what it surprised with, and the suggestions that were asked for."""
+    answer = result.to_dict() | {"surprises": [] if fit is None else list(fit.surprises)}
+    return answer if suggest is None else answer | {"suggestions": batch_json(campaign, _next(campaign, suggest))}
+
+
+def _next(campaign: Campaign, batch_size: int) -> SuggestionBatch:
+    with console.bar("choosing") as progress:
+        return campaign.suggest(batch_size, progress=progress)
 
 
 def _mapping(pairs: list[str]) -> dict[str, str]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     from campaigns.campaign import Campaign
     from campaigns.suggestion import SuggestionBatch
 
-__all__ = ["suggest"]
+__all__ = ["batch_json", "show_batch", "suggest"]
 
 _File = {"exists": True, "dir_okay": False, "show_default": False}
 POOL = "Any table instead of a campaign"
@@ -96,9 +98,9 @@ def suggest(
         batch = campaign.suggest(batch_size=batch_size, seed=seed, more=more, progress=progress)
     written = {} if structures is None else _write_structures(campaign, batch, structures)
     if as_json:
-        console.print_json(_as_json(campaign, batch, details or mass is not None, mass, written))
+        console.print_json(batch_json(campaign, batch, details or mass is not None, mass, written))
     else:
-        _show(campaign, batch, details, mass, written)
+        show_batch(campaign, batch, details, mass, written)
 
 
 def _write_structures(campaign: Campaign, batch: SuggestionBatch, folder: Path) -> dict[str, str | None]:
@@ -126,8 +128,12 @@ def _write_structures(campaign: Campaign, batch: SuggestionBatch, folder: Path) 
     return written
 
 
-def _as_json(
-    campaign: Campaign, batch: SuggestionBatch, details: bool, mass_g: float | None, written: dict[str, str | None]
+def batch_json(
+    campaign: Campaign,
+    batch: SuggestionBatch,
+    details: bool = False,
+    mass_g: float | None = None,
+    written: Mapping[str, str | None] = MappingProxyType({}),
 ) -> list[dict[str, Any]]:
     """The suggestions; what was asked for beside them under further keys."""
     rows = []
@@ -142,9 +148,14 @@ def _as_json(
     return rows
 
 
-def _show(
-    campaign: Campaign, batch: SuggestionBatch, details: bool, mass_g: float | None, written: dict[str, str | None]
+def show_batch(
+    campaign: Campaign,
+    batch: SuggestionBatch,
+    details: bool = False,
+    mass_g: float | None = None,
+    written: Mapping[str, str | None] = MappingProxyType({}),
 ) -> None:
+    """The suggestions as a table, and where the campaign stands."""
     from rich.markup import escape
 
     from campaigns.cli.show import show_best, show_suggestions

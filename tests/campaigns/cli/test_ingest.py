@@ -138,6 +138,7 @@ def test_maps_are_taken_in_with_their_pictures(campaign: Campaign, run: Run, tmp
         (("--trace", "trace.csv"), "--formula"),
         (("--formula", "(PA)2PbI4", "--sc", "trace.csv"), "one of two files is missing"),
         (("--formula", "(PA)2PbI4", "--trace", "trace.csv", "--window", "1", "2"), "belong to maps"),
+        (("results.csv", "--dry-run", "--suggest", "3"), "a dry run takes nothing in"),
     ],
 )
 def test_options_that_do_not_go_together_exit_2(

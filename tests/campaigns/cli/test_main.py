@@ -97,6 +97,20 @@ def test_bad_rows_of_a_library_are_reported_and_the_rest_goes_on(launched: Launc
     assert len(json.loads(done.stdout)) == 5
 
 
+def test_results_go_in_and_the_next_compounds_come_out_in_one_command(launched: Launched, tmp_path: Path) -> None:
+    folder, results = tmp_path / "copy", tmp_path / "results.csv"
+    campaign = launched.copy(folder)
+    results.write_text(f"formula,lifetime_ps\n{campaign.suggest().suggestions[0].formula},9\n")
+    done = run("ingest", folder, results, "--suggest", "3", "--json", store=launched.oracle_store)
+    assert done.returncode == 0, done.stderr
+    suggested = json.loads(done.stdout)["suggestions"]
+    assert len(suggested) == 3
+    campaign.refresh()
+    assert [row["formula"] for row in suggested] == [s.formula for s in campaign.state.batches[-1].suggestions]
+    again = run("suggest", folder, "--batch-size", "3", "--json", store=launched.oracle_store)
+    assert json.loads(again.stdout) == suggested
+
+
 def test_bad_results_exit_1_and_leave_the_campaign_alone(launched: Launched, tmp_path: Path) -> None:
     results = tmp_path / "results.csv"
     results.write_text("formula,lifetime_ps\n(PEA)2PbI4,-3\n")

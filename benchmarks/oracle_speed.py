@@ -95,7 +95,7 @@ def prepare(cation: Cation) -> Start:
     return Start(cation, embed(mol, 1, ONE.seed), numbers)
 
 
-def _cpu() -> float:
+def cpu_seconds() -> float:
     """CPU seconds of this process and of its finished children."""
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return sum(each.ru_utime + each.ru_stime for each in used)
@@ -132,9 +132,9 @@ def _run(
     optimise: Callable[[Start], NDArray[np.float64]], starts: Sequence[Start]
 ) -> tuple[float, list[NDArray[np.float64]]]:
     """CPU seconds a cation, and where each ended."""
-    clock = _cpu()
+    clock = cpu_seconds()
     ends = [optimise(start) for start in starts]
-    return (_cpu() - clock) / len(starts), ends
+    return (cpu_seconds() - clock) / len(starts), ends
 
 
 def optimisers() -> dict[str, Callable[[Start], NDArray[np.float64]]]:
@@ -199,10 +199,10 @@ def _way(cations: Sequence[Cation]) -> None:
     print("| way | CPU ms a cation | cations a core-second |\n|---|---|---|")
     spent = {}
     for name, run in {"spinscreen": own_way, "with the xtb command": xtb_way}.items():
-        clock = _cpu()
+        clock = cpu_seconds()
         for cation in cations:
             run(cation)
-        spent[name] = (_cpu() - clock) / len(cations)
+        spent[name] = (cpu_seconds() - clock) / len(cations)
         print(f"| {name} | {1e3 * spent[name]:.0f} | {1 / spent[name]:.1f} |", flush=True)
     print(f"ratio {spent['with the xtb command'] / spent['spinscreen']:.2f}")
 
@@ -235,24 +235,27 @@ def xtb_way(cation: Cation) -> dict[str, float]:
 
 def _workers(cations: Sequence[Cation]) -> None:
     print(f"\nWorkers, {len(cations)} cations, wall time (start of the processes included)")
-    protocol, spent = Protocol(n_conformers=5, n_optimised=1), {}
+    protocol, spent, used = Protocol(n_conformers=5, n_optimised=1), {}, {}
     for count in (1, 2):
-        clock = time.perf_counter()
+        clock, ticks = time.perf_counter(), cpu_seconds()
         describe(cations, protocol, workers=count)
-        spent[count] = time.perf_counter() - clock
-        print(f"{count} worker(s): {spent[count]:.1f} s", flush=True)
-    print(f"two workers do {spent[1] / spent[2]:.2f} times the work of one; load average {os.getloadavg()[0]:.1f}")
+        spent[count], used[count] = time.perf_counter() - clock, cpu_seconds() - ticks
+        print(f"{count} worker(s): {spent[count]:.1f} s, {used[count]:.1f} CPU s of all processes", flush=True)
+    print(
+        f"two workers do {spent[1] / spent[2]:.2f} times the work of one at a load average of {os.getloadavg()[0]:.1f}; "
+        f"by CPU seconds two idle cores would do {2.0 * used[1] / used[2]:.2f} times"
+    )
 
 
 def _lookups(cations: Sequence[Cation]) -> None:
     with tempfile.TemporaryDirectory() as folder, OracleStore(Path(folder) / "oracle.db") as store:
         (record,) = describe(cations[:1], ONE)
         keys = [f"KEY-{k:06d}" for k in range(20_000)]
-        clock = _cpu()
+        clock = cpu_seconds()
         store.put_many(replace(record, inchikey=key) for key in keys)
-        put, clock = _cpu() - clock, _cpu()
+        put, clock = cpu_seconds() - clock, cpu_seconds()
         found = store.get_many(keys, ONE)
-        got = _cpu() - clock
+        got = cpu_seconds() - clock
     print(f"\nStore: {len(keys) / put:,.0f} records written, {len(found) / got:,.0f} looked up in a CPU second")
 
 

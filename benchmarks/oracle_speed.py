@@ -242,7 +242,7 @@ def _workers(cations: Sequence[Cation]) -> None:
         spent[count], used[count] = time.perf_counter() - clock, cpu_seconds() - ticks
         print(f"{count} worker(s): {spent[count]:.1f} s, {used[count]:.1f} CPU s of all processes", flush=True)
     print(
-        f"two workers do {spent[1] / spent[2]:.2f} times the work of one at a load average of {os.getloadavg()[0]:.1f}; "
+        f"two workers do {spent[1] / spent[2]:.2f} times the work of one (load average {os.getloadavg()[0]:.1f}); "
         f"by CPU seconds two idle cores would do {2.0 * used[1] / used[2]:.2f} times"
     )
 

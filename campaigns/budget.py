@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import nan
 from typing import Any
 
@@ -23,10 +23,12 @@ class Budget:
     Attributes:
         limits: of the campaign.
         prices: money a mole and days until delivery by InChIKey of a cation; None unknown.
+        hazards: hazard flags by InChIKey of a cation; one that is not there carries none.
     """
 
     limits: Limits
     prices: Mapping[str, tuple[float | None, float | None]]
+    hazards: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     def cost(self, compound: Compound) -> float:
         """Money for the cations of `limits.mass_g` of a compound; NaN where one has no price."""
@@ -37,16 +39,23 @@ class Budget:
         """Days until the last of its cations is there; NaN where one's delivery is unknown."""
         return float(np.max([self._price(cation.inchikey, 1) for cation, _ in compound.cation_counts]))
 
-    def of(self, space: CompoundSpace, indices: NDArray[np.int64]) -> dict[str, Any]:
-        """Limits, cost and days of some compounds as arguments of `campaigns.deciding.choose`.
+    def refused(self, compound: Compound) -> bool:
+        """Whether one of its cations carries a hazard flag that the limits refuse."""
+        flags = set(self.limits.refused_hazards)
+        return any(self.hazards.get(cation.inchikey, frozenset()) & flags for cation, _ in compound.cation_counts)
 
-        Costs and days, shape (m,), are worked out where a limit asks for them.
+    def of(self, space: CompoundSpace, indices: NDArray[np.int64]) -> dict[str, Any]:
+        """Limits, cost, days and hazards of some compounds as arguments of `campaigns.deciding.choose`.
+
+        Costs, days and what is barred, each (m,), are worked out where a limit asks for them.
         """
         bounds: dict[str, Any] = {"limits": self.limits}
         if self.limits.max_cost is not None:
             bounds["cost"] = np.array([self.cost(space[int(index)]) for index in indices])
         if self.limits.max_days is not None:
             bounds["days"] = np.array([self.days(space[int(index)]) for index in indices])
+        if self.limits.refused_hazards:
+            bounds["barred"] = np.array([self.refused(space[int(index)]) for index in indices], dtype=bool)
         return bounds
 
     def _price(self, inchikey: str, which: int) -> float:

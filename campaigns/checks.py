@@ -28,9 +28,9 @@ def check(config: CampaignConfig, library: CationLibrary) -> CompoundSpace:
 
         _one_of("surrogate", config.surrogate, surrogate_names())
     if config.acquisition != plain.acquisition:
-        from screening.acquisition.named import ACQUISITIONS
+        from screening.acquisition.named import BATCH_ACQUISITIONS
 
-        _one_of("acquisition", config.acquisition, ("auto", *ACQUISITIONS))
+        _one_of("acquisition", config.acquisition, ("auto", *BATCH_ACQUISITIONS))
     if config.oracle:
         config.protocol.require_installed()
     if config.prices:
@@ -41,6 +41,20 @@ def check(config: CampaignConfig, library: CationLibrary) -> CompoundSpace:
             raise ConfigError(
                 f"budget.{limit} needs a price table: give prices, as {{PEA: {{{price}: 5}}}}", ("limits", limit)
             )
+    if any(wish.column == "price" for wish in config.objective.wishes) and not any(
+        entry.per_mol is not None for entry in config.prices.values()
+    ):
+        raise ConfigError(
+            "objective.wishes: a wish on the price needs a price table: give prices, as {PEA: {per_mol: 5}}",
+            ("objective", "wishes"),
+        )
+    flags = {flag for entry in config.prices.values() for flag in entry.hazards}
+    if unknown := [flag for flag in config.limits.refused_hazards if flag not in flags]:
+        raise ConfigError(
+            f"budget.refused_hazards: no cation of the price table carries {unknown[0]!r}"
+            f"{nearest(unknown[0], dict.fromkeys(sorted(flags)))}",
+            ("limits", "refused_hazards"),
+        )
     return space_of(config, library)
 
 

@@ -9,13 +9,22 @@ from functools import cached_property
 from hashlib import sha256
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
 
 from campaigns.config_errors import problems
 from campaigns.errors import ConfigError
 from oracle.protocol import Protocol
 
-__all__ = ["CampaignConfig", "LibraryFile", "Limits", "Objective", "Price", "parse_layers"]
+__all__ = ["CampaignConfig", "LibraryFile", "Limits", "Objective", "Price", "WeighedWish", "parse_layers"]
 
 
 def parse_layers(value: object) -> object:
@@ -75,15 +84,40 @@ class LibraryFile(_Part):
     sha256: str | None = None
 
 
+class WeighedWish(_Part):
+    """One of several wishes: the value of `column` that is useless and the one that is perfect, linear between.
+
+    Attributes:
+        column: "log10_rate", "lifetime_ps", "acquisition", "feasibility", "novelty" (distance to the nearest measured
+            compound in standard deviations) or "price" (money for the organic cations of a mole, by the price table).
+        useless, perfect: useless above perfect asks for small values.
+        weight: its exponent in the geometric mean of all wishes.
+    """
+
+    column: Literal["log10_rate", "lifetime_ps", "acquisition", "feasibility", "novelty", "price"]
+    useless: float
+    perfect: float
+    weight: float = Field(default=1.0, gt=0)
+
+    @model_validator(mode="after")
+    def _two_ends(self) -> WeighedWish:
+        if self.useless == self.perfect:
+            raise ValueError("useless and perfect must be two different numbers")
+        return self
+
+
 class Objective(_Part):
-    """What is sought: the longest spin lifetime.
+    """What is sought: the longest spin lifetime, or a compromise of several wishes.
 
     Attributes:
         goal_lifetime_ps: count improvement from this lifetime (ps) where it is longer than the best measured one: what
             cannot reach it is then worth nothing. None counts from the best measured.
+        wishes: where there are any, compounds are ranked by how far they are met together instead of by the
+            acquisition times the chance that they form.
     """
 
     goal_lifetime_ps: float | None = Field(default=None, gt=0)
+    wishes: tuple[WeighedWish, ...] = ()
 
 
 class Limits(_Part):
@@ -96,6 +130,7 @@ class Limits(_Part):
         max_cost: money for the cations of the whole batch, in the unit of the price table.
         max_days: longest delivery time of any cation, days.
         mass_g: mass of each compound that is made, g; decides costs and recipes.
+        refused_hazards: hazard flags of the price table; no compound with a cation that carries one is suggested.
     """
 
     max_per_spacer: int | None = Field(default=None, ge=1)
@@ -103,13 +138,16 @@ class Limits(_Part):
     max_cost: float | None = Field(default=None, ge=0)
     max_days: float | None = Field(default=None, ge=0)
     mass_g: float = Field(default=1.0, gt=0)
+    refused_hazards: tuple[str, ...] = ()
 
 
 class Price(_Part):
-    """What a cation costs, as its amine or salt: money a mole, and days until it is there. None is unknown."""
+    """What a cation costs, as its amine or salt: money a mole, and days until it is there (None is unknown), and
+    hazard flags in the user's own words, such as H300."""
 
     per_mol: float | None = Field(default=None, ge=0)
     days: float | None = Field(default=None, ge=0)
+    hazards: tuple[str, ...] = ()
 
 
 def _protocol_fields(value: dict[str, Any]) -> dict[str, Any]:
@@ -146,7 +184,8 @@ class CampaignConfig(BaseModel):
         oracle: fields of `oracle.Protocol` that are not the default's.
         include_flagged: train on the published rows that are left out by default too.
         surrogate: name of the surrogate.
-        acquisition: "auto" (by the surrogate's own score card) or one of `screening.acquisition.ACQUISITIONS`.
+        acquisition: "auto" (by the surrogate's own score card) or one of
+            `screening.acquisition.BATCH_ACQUISITIONS`.
         seed: seed of everything random.
         batch_size: suggestions in a round.
         limits: what a batch may not exceed.
@@ -235,8 +274,13 @@ class CampaignConfig(BaseModel):
 
     def key_fields(self) -> dict[str, Any]:
         """What a fit depends on, as JSON. A field younger than the first release counts only where it is set."""
-        values = self.model_dump(exclude={"batch_size", "limits", "prices"}, mode="json")
-        plain = CampaignConfig().model_dump(mode="json")
+        # prices limit batches, unless a wish makes them part of the ranking
+        priced = any(wish.column == "price" for wish in self.objective.wishes)
+        left_out = {"batch_size", "limits"} if priced else {"batch_size", "limits", "prices"}
+        values, plain = self.model_dump(exclude=left_out, mode="json"), CampaignConfig().model_dump(mode="json")
+        for objective in (values["objective"], plain["objective"]):
+            if not objective["wishes"]:
+                del objective["wishes"]
         return {name: value for name, value in values.items() if name in _FIRST_FIELDS or value != plain[name]}
 
 

@@ -16,12 +16,12 @@ from chemspace import CationLibrary, CompoundSpace, parse_formula
 from chemspace.progress import Progress
 from oracle import CationRecord
 from oracle.descriptors import CationTable
-from screening.acquisition.named import Acquisition
+from screening.acquisition import Acquisition, Wish
 from screening.batch import BatchLimits, choose_batch
 from screening.batch.limits import Used
 from screening.decision_errors import BatchError
 from screening.feasibility import FeasibilityModel
-from screening.ranking import MeasuredSet, Ranking, rank
+from screening.ranking import Desire, MeasuredSet, Ranking, price_property, rank
 from screening.ranking.rank import space_features
 
 if TYPE_CHECKING:
@@ -62,6 +62,7 @@ def rank_space(
     feasibility: FeasibilityModel,
     exclude: NDArray[np.int64],
     objective: Objective | None = None,
+    prices: Mapping[str, float] | None = None,
     progress: Progress | None = None,
 ) -> Ranking:
     """The best `TOP_K` compounds by acquisition times feasibility.
@@ -74,7 +75,9 @@ def rank_space(
         acquisition: what to rank by.
         feasibility: multiplies it.
         exclude: indices in `space` that are measured, pending or ruled out, shape (e,).
-        objective: a goal beyond the best compound is what must be beaten instead.
+        objective: a goal beyond the best compound is what must be beaten instead; wishes take the place of the
+            acquisition times feasibility.
+        prices: money a mole of each cation by InChIKey, for a wish on the price.
         progress: called after each block.
 
     Raises:
@@ -82,6 +85,7 @@ def rank_space(
     """
     goal_ps = None if objective is None else objective.goal_lifetime_ps
     best = best_observed(space, training)
+    measured = MeasuredSet(training.formulas, training.x)
     return rank(
         space,
         *tables,
@@ -90,11 +94,17 @@ def rank_space(
         best_observed=best if goal_ps is None else min(best, -log10(goal_ps)),
         top_k=TOP_K,
         exclude=exclude,
-        measured=MeasuredSet(training.formulas, training.x),
+        measured=measured,
         score=acquisition,
         single_precision=len(space) >= LARGE,
+        desire=None if objective is None or not objective.wishes else _desire(space, objective, prices or {}, measured),
         progress=progress,
     )
+
+
+def _desire(space: CompoundSpace, objective: Objective, prices: Mapping[str, float], measured: MeasuredSet) -> Desire:
+    wishes = tuple(Wish(wish.column, wish.useless, wish.perfect, wish.weight) for wish in objective.wishes)
+    return Desire(wishes, {"price": price_property(space, prices)}, measured)
 
 
 def best_observed(space: CompoundSpace, training: TrainingSet) -> float:
@@ -126,10 +136,12 @@ def choose(
     batch_size: int,
     seed: int,
     *,
-    jointly: bool = True,
+    acquisition: str | None = "log_ei",
+    observed: NDArray[np.float64] | None = None,
     limits: Limits | None = None,
     cost: NDArray[np.float64] | None = None,
     days: NDArray[np.float64] | None = None,
+    barred: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.int64]:
     """Rows of the ranking's frame to make next, in the order they were chosen, shape (q,).
 
@@ -142,10 +154,12 @@ def choose(
         pending: features of what is awaited, shape (p, d).
         batch_size: q.
         seed: of the choice.
-        jointly: choose for the expected improvement of the batch as a whole; else the head of the ranking under the
-            same limits.
+        acquisition: one of `screening.acquisition.BATCH_ACQUISITIONS`: each member for what it adds to the others and
+            to what is pending. None takes the head of the ranking under the same limits.
+        observed: features of what is measured, shape (k, d), for "qlog_nei".
         limits: of the campaign.
         cost, days: money and days of each row, shape (m,), at least `SHORTLIST` or all rows; NaN unknown.
+        barred: rows that may not be chosen, shape as of cost.
 
     Raises:
         NothingToSuggestError: if the ranking or the limits leave fewer than `batch_size` compounds.
@@ -153,8 +167,8 @@ def choose(
     if len(ranking) < batch_size:
         raise NothingToSuggestError(f"only {len(ranking)} compounds are left to suggest, {batch_size} were asked for")
     bounds = _bounds(limits or Limits(), ranking.spacer[:SHORTLIST], batch_size)
-    if not jointly:
-        return _head(ranking, bounds, pending, batch_size, cost, days)
+    if acquisition is None:
+        return _head(ranking, bounds, pending, batch_size, cost, days, barred)
     try:
         chosen = choose_batch(
             ranking,
@@ -166,6 +180,9 @@ def choose(
             cost=cost,
             days=days,
             shortlist=SHORTLIST,
+            acquisition=acquisition,
+            observed=observed,
+            barred=barred,
         )
     except BatchError as error:
         raise NothingToSuggestError(f"the budget of the campaign leaves no whole batch: {error}") from error
@@ -188,14 +205,16 @@ def _head(
     batch_size: int,
     cost: NDArray[np.float64] | None,
     days: NDArray[np.float64] | None,
+    barred: NDArray[np.bool_] | None,
 ) -> NDArray[np.int64]:
     """The first rows that fit the limits together."""
     size = min(SHORTLIST, len(ranking))
     head = (None if part is None else part[:size] for part in (cost, days))
     used = Used(bounds, ranking.spacer[:size], ranking.x[:size], pending, *head)
+    free = np.ones(size, dtype=bool) if barred is None else ~barred[:size]
     rows: list[int] = []
     while len(rows) < batch_size:
-        fits = np.flatnonzero(used.fits())
+        fits = np.flatnonzero(used.fits() & free)
         if not fits.size:
             raise NothingToSuggestError(
                 f"the budget of the campaign leaves no whole batch: {len(rows)} of {batch_size} compounds fit {bounds}"

@@ -214,7 +214,7 @@ def _libraries(record: Mapping[str, Any], folder: Path) -> tuple[str | Path, ...
 
 
 def _prices(given: Any, folder: Path) -> Any:
-    """The price table: as it stands, or that of a CSV file with the columns cation, per_mol and days."""
+    """The price table: as it stands, or that of a CSV file with the columns cation, per_mol, days and hazards."""
     if not isinstance(given, str):
         return given
     path = folder / given
@@ -226,7 +226,7 @@ def _prices(given: Any, folder: Path) -> Any:
         raise ConfigError(f"the price table {path} cannot be read: {why}", ("prices",)) from error
     if not rows or "cation" not in rows[0]:
         raise ConfigError(f"{path.name} needs the columns cation, per_mol and days", ("prices",))
-    prices: dict[str, dict[str, float]] = {}
+    prices: dict[str, dict[str, Any]] = {}
     for number, row in enumerate(rows, start=2):
         try:
             prices[row["cation"].strip()] = {
@@ -234,4 +234,6 @@ def _prices(given: Any, folder: Path) -> Any:
             }
         except ValueError as error:
             raise ConfigError(f"{path.name}, row {number}: {error}; give numbers", ("prices",)) from error
+        if flags := (row.get("hazards") or "").replace(";", " ").split():
+            prices[row["cation"].strip()]["hazards"] = flags
     return prices

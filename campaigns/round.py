@@ -16,6 +16,7 @@ from campaigns.deciding import SHORTLIST, best_observed, choose, indices_in, pen
 from campaigns.learning import TrainingSet, fit, measured_dataset, training_set, validate
 from campaigns.lifecycle import Stage
 from campaigns.reason import reason
+from campaigns.space import prices_of
 from campaigns.state import CampaignState
 from campaigns.suggestion import Suggestion
 from campaigns.summary import FitSummary
@@ -23,7 +24,7 @@ from campaigns.versions import package_versions
 from chemspace import CationLibrary, Compound, CompoundSpace, parse_formula
 from chemspace.progress import Progress
 from oracle import CationRecord
-from screening.acquisition import Choice, choose_acquisition, get_acquisition
+from screening.acquisition import Choice, choose_acquisition, pass_of
 from screening.feasibility import FeasibilityModel, RecordedOutcome, SpacerTraits, fit_feasibility
 from screening.features import FEATURE_NAMES
 from screening.ranking.stop import StopAdvice, advise_stopping
@@ -68,6 +69,7 @@ class Round:
         ranking: the top of the space, without what is measured or pending.
         pending: features of what is pending, shape (p, d).
         best_lifetime_ps: longest lifetime measured inside the space, ps.
+        wished: whether the ranking is by the description's wishes instead of the acquisition.
     """
 
     space: CompoundSpace
@@ -80,6 +82,7 @@ class Round:
     ranking: Ranking
     pending: NDArray[np.float64]
     best_lifetime_ps: float
+    wished: bool = False
 
     def explain(self, x: NDArray[np.float64]) -> Shapley:
         """Shapley values of rows x, shape (m, d): what sets each apart from the training rows."""
@@ -142,9 +145,10 @@ def learn_and_rank(
             tables,
             training,
             surrogate,
-            acquisition=get_acquisition(strategy.acquisition),
+            acquisition=pass_of(strategy.acquisition),
             feasibility=feasibility,
             objective=config.objective,
+            prices={key: money for key, (money, _) in prices_of(config, library).items() if money is not None},
             exclude=np.concatenate([measured, waiting, indices_in(space, state.barred, library)]),
         )
     tell(3, _STEPS, "done")
@@ -160,6 +164,7 @@ def learn_and_rank(
         ranking=ranking,
         pending=features,
         best_lifetime_ps=float(10.0 ** -best_observed(space, training)),
+        wished=bool(config.objective.wishes),
     )
 
 
@@ -167,6 +172,10 @@ def strategy_of(config: CampaignConfig, validation: Validation) -> Choice:
     """The acquisition that the description asks for; "auto" is the one the surrogate has earned by its worst split."""
     worst = min(validation.score_cards.values(), key=lambda card: card.r2_log)
     earned = choose_acquisition(worst)
+    if config.objective.wishes:
+        told = ", ".join(f"{wish.column} (weight {wish.weight:g})" for wish in config.objective.wishes)
+        acquisition = earned.acquisition if config.acquisition == "auto" else config.acquisition
+        return Choice(acquisition, f"wishes, as the campaign's description asks, met together: {told}")
     if config.acquisition == "auto":
         return earned
     agrees = "which the score card would choose too" if earned.acquisition == config.acquisition else (
@@ -196,9 +205,17 @@ def suggestions(done: Round, batch_size: int, seed: int, budget: Budget | None =
         NothingToSuggestError: if fewer are left, or the budget allows fewer.
     """
     bounds = {} if budget is None else budget.of(done.space, done.ranking.frame["index"].to_numpy()[:SHORTLIST])
-    # Only the expected improvement has a batch form here; any other acquisition takes the head of its own ranking.
-    jointly = done.strategy.acquisition == "log_ei"
-    rows = choose(done.ranking, done.surrogate, done.pending, batch_size, seed, jointly=jointly, **bounds)
+    rows = choose(
+        done.ranking,
+        done.surrogate,
+        done.pending,
+        batch_size,
+        seed,
+        # what wishes rank has no batch form: the head of their ranking, under the same limits
+        acquisition=None if done.wished else done.strategy.acquisition,
+        observed=done.training.x,
+        **bounds,
+    )
     told = done.explain(done.ranking.x[rows])
     return tuple(
         _suggestion(done, done.ranking.frame.iloc[row], dict(zip(told.feature_names, values, strict=True)))

@@ -19,7 +19,7 @@ from chemspace.cation import default_abbreviation
 if TYPE_CHECKING:
     from chemspace.constraints import Constraint
 
-__all__ = ["library_from_content", "merged", "prices_of", "space_of", "with_builtin"]
+__all__ = ["hazards_of", "library_from_content", "merged", "prices_of", "space_of", "with_builtin"]
 
 _INCHIKEY = re.compile(r"[A-Z]{14}-[A-Z]{10}-[A-Z]")
 
@@ -121,6 +121,15 @@ def prices_of(config: CampaignConfig, names: CationLibrary) -> dict[str, tuple[f
     return {
         _inchikey(name, names, ("prices", name)): (price.per_mol, price.days) for name, price in config.prices.items()
     }
+
+
+def hazards_of(config: CampaignConfig, names: CationLibrary) -> dict[str, frozenset[str]]:
+    """Hazard flags of each cation in the price table, by InChIKey.
+
+    Raises:
+        ConfigError: for a cation that no library knows.
+    """
+    return {_inchikey(name, names, ("prices", name)): frozenset(price.hazards) for name, price in config.prices.items()}
 
 
 def _names_cations(config: CampaignConfig) -> bool:

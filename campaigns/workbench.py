@@ -12,7 +12,7 @@ from campaigns.budget import Budget
 from campaigns.config import CampaignConfig
 from campaigns.kept import Kept
 from campaigns.keys import data_key
-from campaigns.space import prices_of, space_of, with_builtin
+from campaigns.space import hazards_of, prices_of, space_of, with_builtin
 from campaigns.state import CampaignState
 from campaigns.summary import Described
 from chemspace import Cation, CationLibrary, Compound, CompoundSpace, parse_formula
@@ -63,7 +63,7 @@ class Workbench:
     @cached_property
     def budget(self) -> Budget:
         """What a batch may cost, by the price table."""
-        return Budget(self.config.limits, prices_of(self.config, self.names))
+        return Budget(self.config.limits, prices_of(self.config, self.names), hazards_of(self.config, self.names))
 
     @cached_property
     def traits(self) -> SpacerTraits:

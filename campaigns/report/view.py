@@ -27,7 +27,7 @@ from campaigns.suggestion import SuggestionBatch
 from campaigns.summary import Status
 from campaigns.versions import package_versions
 from chemspace import CationLibrary
-from screening.acquisition import get_acquisition
+from screening.acquisition import pass_of
 
 __all__ = ["ReportView", "calibration_of", "parity_of", "progress_of", "ranking_row", "report_view"]
 
@@ -84,7 +84,9 @@ def report_view(
         deep=deep,
         figures=figures,
         round=batch.number,
-        acquisition_name=f"{get_acquisition(done.strategy.acquisition).words}, times the chance that it forms",
+        acquisition_name="how far the wishes of the description are met together"
+        if done.wished
+        else f"{pass_of(done.strategy.acquisition).words}, times the chance that it forms",
         suggestions=tuple(suggestion_card(suggestion, names, budget) for suggestion in batch.suggestions),
         best_observed=_best(status.best_observed),
         best_predicted=_best(status.best_predicted),

@@ -133,13 +133,13 @@ def _score(
     draft: Path, done: Round, spacers: CationTable, cages: CationTable, progress: Progress | None
 ) -> dict[str, Any]:
     from oracle.descriptors import space_descriptors
-    from screening.acquisition import get_acquisition
+    from screening.acquisition import pass_of
     from screening.features import to_features
     from screening.ranking import MeasuredSet
     from screening.ranking.rank import latent_sd, unexplained_variance
 
     space, surrogate = done.space, done.surrogate
-    score, measured = get_acquisition(done.strategy.acquisition), MeasuredSet(done.training.formulas, done.training.x)
+    score, measured = pass_of(done.strategy.acquisition), MeasuredSet(done.training.formulas, done.training.x)
     bound, unexplained = done.feasibility.bind(space), unexplained_variance(surrogate)
     size, kept = len(space), {}
     for name, kind in NUMBERS.items():

@@ -30,7 +30,7 @@ def ranking(spacers: list[int]) -> Ranking:
 
 def head(found: Ranking, size: int, **how: object) -> list[int]:
     pending = np.empty((0, 1))
-    return choose(found, None, pending, size, 0, jointly=False, **how).tolist()  # type: ignore[arg-type]  # the head needs no surrogate
+    return choose(found, None, pending, size, 0, acquisition=None, **how).tolist()  # type: ignore[arg-type]  # the head needs no surrogate
 
 
 def test_a_compound_costs_what_its_cations_cost_for_the_mass_that_is_made() -> None:
@@ -76,3 +76,21 @@ def test_money_days_and_distance_limit_a_batch() -> None:
 def test_fewer_compounds_than_asked_for_is_told() -> None:
     with pytest.raises(NothingToSuggestError, match="only 2 compounds are left to suggest, 3 were asked for"):
         head(ranking([0, 1]), 3)
+
+
+def test_a_refused_hazard_bars_every_compound_that_needs_the_cation() -> None:
+    space = CompoundSpace((PEA, BA), (MA,), (1, 2))
+    hazards = {PEA.inchikey: frozenset({"H314", "H300"}), MA.inchikey: frozenset({"H220"})}
+    every = np.arange(len(space))
+    assert Budget(Limits(refused_hazards=("H300",)), {}, hazards).of(space, every)["barred"].tolist() == [
+        True,
+        True,
+        False,
+        False,
+    ]
+    both = Budget(Limits(refused_hazards=("H300", "H220")), {}, hazards).of(space, every)["barred"]
+    assert both.tolist() == [True, True, False, True]
+    rows = ranking([0, 1, 2, 3])
+    assert head(rows, 2, barred=np.array([True, False, True, False])) == [1, 3]
+    with pytest.raises(NothingToSuggestError):
+        head(rows, 3, barred=np.array([True, False, True, False]))

@@ -107,7 +107,7 @@ def _optimise(cations: Sequence[Cation], against: Sequence[str]) -> None:
     print(f"\nOptimisation of {len(starts)} cations from the same geometries; energies above ours in microhartree")
     print(
         "| optimiser | CPU ms a cation | times ours | mean energy | median | same conformer | mean energy of those "
-        "| lowest | ours higher by over 2 |\n|---|---|---|---|---|---|---|---|---|"
+        "| lowest of those | ours higher by over 2 |\n|---|---|---|---|---|---|---|---|---|"
     )
     spent, ours = _run(by_spinscreen, starts)
     base = np.array([energy(start, end) for start, end in zip(starts, ours, strict=True)])
@@ -118,12 +118,11 @@ def _optimise(cations: Sequence[Cation], against: Sequence[str]) -> None:
         same = np.array([same_conformer(s.conformers.mol, a, b) for s, a, b in zip(starts, ours, ends, strict=True)])
         print(
             f"| {name} | {1e3 * theirs:.0f} | {theirs / spent:.1f} | {above.mean():.1f} | {np.median(above):.1f} "
-            f"| {same.sum()} of {len(same)} | {above[same].mean():.1f} | {above.min():.1f} "
-            f"| {(above < -HIGHER).sum()} |"
+            f"| {same.sum()} of {len(same)} | {above[same].mean():.1f} | {above[same].min():.1f} "
+            f"| {(above[same] < -HIGHER).sum()} |"
         )
-        for start, each in zip(starts, above, strict=True):
-            if each < -HIGHER:
-                print(f"<!-- ours is {-each:.1f} microhartree higher: {start.cation.smiles} -->")
+        for k in np.flatnonzero(same & (above < -HIGHER)):
+            print(f"<!-- ours is {-above[k]:.1f} microhartree higher: {starts[k].cation.smiles} -->")
         for k in np.flatnonzero(~same):
             print(f"<!-- other conformer: {starts[k].cation.smiles}, {above[k]:.0f} above ours -->", flush=True)
 

@@ -32,17 +32,23 @@ SORTS = ("acquisition", "lifetime_ps", "lifetime_high_ps", "feasibility")
 
 
 class Line:
-    """One kept-alive connection."""
+    """One kept-alive connection, which keeps its session's cookie as a browser does."""
+
+    cookie = ""
 
     async def ask(self, verb: str, path: str, body: bytes = b"") -> tuple[int, bytes]:
         """Status and body of one request."""
         if not hasattr(self, "reader"):
             self.reader, self.writer = await asyncio.open_connection("127.0.0.1", PORT, limit=2**24)
         kind = "content-type: application/json\r\n" if body else ""
-        head = f"{verb} {path} HTTP/1.1\r\nhost: 127.0.0.1:{PORT}\r\n{kind}content-length: {len(body)}\r\n\r\n"
-        self.writer.write(head.encode() + body)
+        head = f"{verb} {path} HTTP/1.1\r\nhost: 127.0.0.1:{PORT}\r\n{kind}content-length: {len(body)}\r\n"
+        self.writer.write(f"{head}{self.cookie}\r\n".encode() + body)
         await self.writer.drain()
-        told = (await self.reader.readuntil(b"\r\n\r\n")).decode().lower()
+        answered = (await self.reader.readuntil(b"\r\n\r\n")).decode()
+        told = answered.lower()
+        if "set-cookie: " in told:
+            given = answered[told.index("set-cookie: ") + len("set-cookie: ") :].split(";")[0]
+            self.cookie = f"cookie: {given}\r\n"
         length = int(told.split("content-length: ")[1].split("\r\n")[0])
         return int(told.split(" ")[1]), await self.reader.readexactly(length)
 

@@ -60,7 +60,7 @@ def costs_of(compound: Compound, budget: Budget | None) -> list[tuple[str, str]]
     return [
         (
             f"Cations for {budget.limits.mass_g:g} g",
-            f"{price:.3g} (unit of the price table)" if isfinite(price) else "not in the price table",
+            f"{price:.3g} (price table)" if isfinite(price) else "not in the price table",
         ),
         ("Delivery", f"{days:g} day{'' if days == 1 else 's'}" if isfinite(days) else "unknown"),
     ]

@@ -11,7 +11,7 @@ from chemspace.progress import Progress
 if TYPE_CHECKING:
     from campaigns.round import Round
 
-__all__ = ["deep_view", "paper_view"]
+__all__ = ["deep_view", "paper_key", "paper_view"]
 
 #: Replays of the back-test, and rows that each begins with at random.
 N_REPLAYS, N_START = 10, 5
@@ -63,7 +63,7 @@ def paper_view(progress: Progress | None = None) -> list[dict[str, Any]]:
     from screening.surrogates.registry import DEFAULT_SURROGATE
 
     models = tuple(dict.fromkeys((DEFAULT_SURROGATE, *(claim.model for claim in CLAIMS))))
-    found = reproduce(models=models, progress=progress).cards["as_filed"]
+    found = reproduce(models=models, progress=progress, default_rows=False).cards["as_filed"]
     return [
         {
             "model": claim.model,
@@ -76,6 +76,20 @@ def paper_view(progress: Progress | None = None) -> list[dict[str, Any]]:
         }
         for claim in CLAIMS
     ]
+
+
+def paper_key() -> str:
+    """Key of what `paper_view` gives: the paper's table and the code that scores it."""
+    from hashlib import sha256
+    from importlib.metadata import version
+
+    from screening.paper.tables import filed_table
+
+    table = filed_table()
+    told = sha256(version("spinscreen").encode())
+    for part in (table.descriptors, table.rate, table.groups):
+        told.update(np.ascontiguousarray(part).astype(str).tobytes())
+    return told.hexdigest()[:16]
 
 
 def _band(done: Round) -> dict[str, list[float]]:

@@ -52,6 +52,7 @@ def environment(loader: Any) -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        auto_reload=False,  # the package's own files, looked at once
     )
     made.filters["script_json"] = script_json
     return made

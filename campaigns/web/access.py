@@ -25,8 +25,10 @@ __all__ = [
     "Reader",
     "Visiting",
     "Visitor",
+    "api_reader",
     "office_of",
     "reader",
+    "session_of",
 ]
 
 
@@ -71,10 +73,20 @@ async def reader(
     Raises:
         UnauthenticatedError: without a token where one is needed, or with one that nobody has.
     """
+    return api_reader(office, "" if credentials is None else f"Bearer {credentials.credentials}")
+
+
+def api_reader(office: Office, authorization: str) -> Identity:
+    """Who a program speaks for, by its header.
+
+    Raises:
+        UnauthenticatedError: as `reader`.
+    """
     if office.settings.tokens is None:
         known = office.whoever()
     else:
-        known = None if credentials is None else office.settings.tokens.identify(credentials.credentials)
+        scheme, _, token = authorization.partition(" ")
+        known = office.settings.tokens.identify(token) if scheme.lower() == "bearer" and token else None
     if known is None:
         raise UnauthenticatedError("this server needs a token: send the header 'Authorization: Bearer TOKEN'")
     return known
@@ -97,7 +109,7 @@ async def visiting(request: Request, office: CurrentOffice) -> Visitor:
     Raises:
         LoginNeededError: without a session where a token is needed.
     """
-    session = _session(request, office)
+    session = session_of(request, office)
     if session is not None:
         return Visitor(session.identity, session.csrf)
     known = office.whoever()
@@ -135,7 +147,8 @@ async def editing(visitor: Asking) -> Visitor:
     return visitor
 
 
-def _session(request: Request, office: Office) -> Session | None:
+def session_of(request: Request, office: Office) -> Session | None:
+    """The session of a browser; None without one, or with one whose token is no longer there."""
     session = office.sessions.read(request.cookies.get(COOKIE))
     if session is None:
         return None

@@ -15,6 +15,7 @@ from campaigns.web.guard import Guard
 from campaigns.web.office import Office
 from campaigns.web.pages import compounds, log, login, measure, model, overview, suggestions, tables
 from campaigns.web.settings import Settings
+from campaigns.web.shelf import Shelf
 
 __all__ = ["create_app"]
 
@@ -55,5 +56,6 @@ def create_app(settings: Settings) -> FastAPI:
     for page in (login, overview, suggestions, tables, measure, compounds, model, log):
         app.include_router(page.router, include_in_schema=False)
     mount_assets(app)
+    app.add_middleware(Shelf, office=office)
     app.add_middleware(Guard, allowed_hosts=settings.allowed_hosts, max_body_bytes=settings.max_upload_bytes)
     return app

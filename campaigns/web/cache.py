@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
-from importlib.metadata import version
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,11 +31,11 @@ KEPT = 2
 class Cache:
     """Files under `pages/` in a campaign's folder, one folder a fit, and the last ones read in memory."""
 
-    def __init__(self, campaign_folder: Path) -> None:
-        self._root = campaign_folder / FOLDER
+    def __init__(self, campaign_folder: Path, shared: Path) -> None:
+        """Keep what belongs to a campaign in its folder, and what is the same for all of them in `shared`."""
+        self._root, self._shared = campaign_folder / FOLDER, shared
         self._read: dict[Path, dict[str, Any]] = {}
         self._figures: dict[tuple[object, ...], dict[str, Any]] = {}
-        self._paper = f"paper-{version('spinscreen')}.json"
 
     def index(self, key: str) -> RankIndex | None:
         """The ranking's arrays of the fit with this key, None where they are not laid out."""
@@ -84,13 +84,21 @@ class Cache:
         from campaigns.report.deep_view import deep_view, paper_view
 
         self._fill(self._make(key) / "deep.json", lambda: deep_view(done, progress))
-        self._fill(self._root / self._paper, lambda: {"claims": paper_view(progress)})
+        self._shared.mkdir(parents=True, exist_ok=True)
+        self._fill(self._paper, lambda: {"claims": paper_view(progress)})
         return {}
 
     def paper(self) -> list[dict[str, Any]] | None:
         """The reference paper's claims beside what they come to, None before `dig`; the same for every campaign."""
-        held = self._load(self._root / self._paper)
+        held = self._load(self._paper)
         return None if held is None else list(held["claims"])
+
+    @cached_property
+    def _paper(self) -> Path:
+        """Worked out once for the paper's table and this code, by whichever campaign comes first."""
+        from campaigns.report.deep_view import paper_key
+
+        return self._shared / f"paper-{paper_key()}.json"
 
     def _fill(self, path: Path, make: Callable[[], dict[str, Any]]) -> None:
         if self._load(path) is None:

@@ -21,6 +21,7 @@ from campaigns.web.query import Searcher
 from campaigns.web.settings import Settings
 from campaigns.web.standing import Stander, Standing
 from chemspace.progress import Progress
+from oracle import default_store_path
 
 if TYPE_CHECKING:
     from campaigns.prediction import Prediction
@@ -62,7 +63,7 @@ class Desk:
         self._searcher: tuple[str, Searcher] | None = None
         self._things: OrderedDict[tuple[Hashable, ...], Any] = OrderedDict()
         self._events: tuple[int, tuple[dict[str, str], ...]] = (0, ())
-        self.cache = Cache(folder)
+        self.cache = Cache(folder, (settings.oracle_store or default_store_path()).parent)
 
     @property
     def title(self) -> str:
@@ -82,6 +83,16 @@ class Desk:
             finally:
                 self._look_lock.release()
         return self._stander.stand(self.front)
+
+    def version(self) -> tuple[int, int] | None:
+        """Changes with whatever a page can show: events, jobs and what they work out. Never waits: None where another
+        process may have written something that is not read yet."""
+        now = time.monotonic()
+        if now - self._looked_at > LOOK_EVERY_S:
+            if self._signature() != self._seen:
+                return None
+            self._looked_at = now
+        return self.front.state.last_event, self.board.revision
 
     @contextmanager
     def writing(self) -> Iterator[Campaign]:
@@ -241,7 +252,7 @@ class Desk:
         assert fit is not None
         self.cache.lay_out(fit.data_key, done, records_of(campaign), progress)
         self.cache.draw(fit.data_key, done, progress)
-        if self._settings.dig and self.cache.deep(fit.data_key) is None:
+        if self._settings.dig and (self.cache.deep(fit.data_key) is None or self.cache.paper() is None):
             key = fit.data_key
             work: Work = lambda tell: self.cache.dig(key, done, tell)  # noqa: E731  with its type
             self.board.submit(self.slug, "score card", "server", work, lane=Lane.SLOW, once=True)

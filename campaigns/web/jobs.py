@@ -89,6 +89,8 @@ class JobBoard:
 
     def __init__(self) -> None:
         self._jobs: dict[str, Job] = {}
+        #: Grows whenever a job is submitted or gets on.
+        self.revision = 0
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
@@ -136,6 +138,7 @@ class JobBoard:
                 raise BusyError(f"{queued} jobs of this campaign wait already; try again when some are done")
             job = Job(secrets.token_urlsafe(12), campaign, kind, by, datetime.now(UTC))
             self._jobs[job.id] = job
+            self.revision += 1
             over = [j.id for j in self._jobs.values() if j.is_over]
             for old in over[: max(0, len(over) - KEPT)]:
                 del self._jobs[old]
@@ -190,3 +193,4 @@ class JobBoard:
         with self._lock:
             if job_id in self._jobs:
                 self._jobs[job_id] = replace(self._jobs[job_id], **what)
+                self.revision += 1

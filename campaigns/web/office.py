@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import getpass
 import re
+import secrets
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,10 +30,9 @@ class Office:
         Raises:
             CampaignNotFoundError, StoreError, SchemaError: if one cannot be opened.
         """
-        import secrets
-
         self.settings = settings
         self.board = JobBoard()
+        self._whoever = None if settings.tokens is not None else Identity(getpass.getuser(), Role.EDITOR)
         self.sessions = Sessions(secrets.token_hex(32) if settings.tokens is None else settings.tokens.secret)
         self._desks: dict[str, Desk] = {}
         for folder in settings.folders:
@@ -59,6 +60,10 @@ class Office:
                 f"no campaign {slug[:60]!r} is served here; there are: {', '.join(self._desks)}"
             ) from None
 
+    def known(self, slug: str) -> Desk | None:
+        """The campaign called `slug`, None if there is none."""
+        return self._desks.get(slug)
+
     def start(self) -> None:
         """Begin with background work."""
         self.board.start()
@@ -73,11 +78,7 @@ class Office:
 
     def whoever(self) -> Identity | None:
         """Who somebody without a token is: the login user where none is needed, else nobody."""
-        if self.settings.tokens is not None:
-            return None
-        import getpass
-
-        return Identity(getpass.getuser(), Role.EDITOR)
+        return self._whoever
 
 
 def _slug(folder: Path, taken: dict[str, Desk]) -> str:

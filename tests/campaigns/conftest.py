@@ -10,6 +10,16 @@ import pytest
 
 from benchmarks.campaign_kills import LIBRARY
 from campaigns import Campaign, CampaignConfig
+from campaigns.config import Price
+
+#: Money a mole and days of some cations; no limit asks for them, so that they decide nothing.
+PRICES = {
+    "PA": Price(per_mol=20.0, days=3),
+    "BDA": Price(per_mol=60.0, days=14),
+    "PDA": Price(per_mol=45.0),
+    "MA": Price(per_mol=12.0, days=2),
+    "FA": Price(per_mol=9.0, days=2),
+}
 
 
 @dataclass(frozen=True)
@@ -40,7 +50,7 @@ def launch(made: Launched, folder: Path, seed: int = 0) -> Campaign:
     """What `spinscreen launch` does, on the small library."""
     campaign = Campaign.create(
         folder,
-        CampaignConfig(n_layers=(1, 2, 3), seed=seed),
+        CampaignConfig(n_layers=(1, 2, 3), seed=seed, prices=PRICES),
         library_path=made.library,
         oracle_store=made.oracle_store,
     )

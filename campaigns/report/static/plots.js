@@ -7,10 +7,16 @@
   const greys = () => ({ "#555555": variable("--faint"), "#999999": variable("--edge") });
 
   // Points and lines without a colour of their own take one that is seen on dark pages too.
-  function tinted(traces) {
+  function tinted(traces, narrow) {
     const known = greys();
-    const named = (part) => (part && known[part.color] ? { ...part, color: known[part.color] } : part);
-    return traces.map((trace) => ({ ...trace, marker: named(trace.marker), line: named(trace.line) }));
+    return traces.map((trace) => {
+      const made = { ...trace };
+      if (narrow && made.type === "heatmap") delete made.texttemplate; // too small to be read
+      for (const part of ["marker", "line"]) {
+        if (known[made[part]?.color]) made[part] = { ...made[part], color: known[made[part].color] };
+      }
+      return made;
+    });
   }
 
   // Two panels side by side stand one above the other where the window is narrow.
@@ -21,6 +27,35 @@
     [yaxis.domain, yaxis2.domain] = [[0.58, 1], [0, 0.42]];
     Object.assign(yaxis2, { showticklabels: true, title: yaxis.title });
     (layout.annotations || []).forEach((title, place) => Object.assign(title, { x: 0.5, y: [1, 0.42][place] ?? title.y }));
+  }
+
+  // A long title of an axis takes several lines in a narrow window.
+  function wrapped(text, letters = 30) {
+    const lines = [""];
+    for (const word of text.split(" ")) {
+      if (lines.at(-1) && lines.at(-1).length + word.length >= letters) lines.push(word);
+      else lines[lines.length - 1] += (lines.at(-1) ? " " : "") + word;
+    }
+    return lines.join("<br>");
+  }
+
+  // What a wide window has room for: long titles, names across, numbers in cells, labels beside bars.
+  function narrowed(layout, traces) {
+    for (const axis of Object.keys(layout).filter((key) => /^[xy]axis\d*$/.test(key))) {
+      const title = layout[axis].title;
+      if (title?.text) layout[axis].title = { ...title, text: wrapped(title.text) };
+      layout[axis].tickfont = { ...layout[axis].tickfont, size: 11 };
+    }
+    if (layout.polar) {
+      layout.margin = { l: 75, r: 75, t: 20, b: 20 };
+      layout.polar.angularaxis = { ...layout.polar.angularaxis, tickfont: { size: 10 } };
+    }
+    if (traces.some((trace) => trace.type === "heatmap") && layout.xaxis?.tickangle) layout.xaxis.tickangle = -90;
+    const range = layout.xaxis?.range;
+    if (traces.some((trace) => trace.type === "waterfall") && range) {
+      layout.xaxis.range = [range[0], range[1] + 0.3 * (range[1] - range[0])];
+    }
+    if (isPair(layout)) stack(layout);
   }
 
   function dressed(figure, narrow) {
@@ -41,7 +76,7 @@
     }
     const known = greys();
     (layout.shapes || []).forEach((shape) => { if (known[shape.line?.color]) shape.line.color = known[shape.line.color]; });
-    if (narrow && isPair(layout)) stack(layout);
+    if (narrow) narrowed(layout, figure.data);
     delete layout.height;
     delete layout.width;
     layout.autosize = true;
@@ -60,7 +95,7 @@
     const modes = { displayModeBar: false, responsive: true, displaylogo: false };
     const narrow = place.clientWidth < 560;
     if (narrow && isPair(figure.layout)) place.classList.add("tallest");
-    Plotly.react(place, tinted(figure.data), dressed(figure, narrow), modes).then(() => {
+    Plotly.react(place, tinted(figure.data, narrow), dressed(figure, narrow), modes).then(() => {
       place.dataset.drawn = "yes";
       place.dispatchEvent(new CustomEvent("drawn", { bubbles: true }));
     });

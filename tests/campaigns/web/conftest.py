@@ -14,7 +14,7 @@ import pytest
 import uvicorn
 from fastapi.testclient import TestClient
 
-from campaigns.kinetics.synthetic import delay_grid, synthetic_trace
+from campaigns.kinetics.synthetic import delay_grid, synthetic_map, synthetic_trace
 from campaigns.web.app import create_app
 from campaigns.web.desk import Desk
 from campaigns.web.jobs import JobBoard
@@ -113,6 +113,21 @@ def traces(tmp_path_factory: pytest.TempPathFactory) -> Traces:
         path = folder / name
         rows = "".join(f"{t:.5f},{s:.6f}\n" for t, s in zip(trace.delay_ps, signal, strict=True))
         path.write_text("delay_ps,signal\n" + rows)
+        paths.append(path)
+    return Traces(paths[0], paths[1], lifetime_ps)
+
+
+@pytest.fixture(scope="session")
+def maps(tmp_path_factory: pytest.TempPathFactory) -> Traces:
+    """The same as maps, wavelengths down and delays across."""
+    folder, lifetime_ps = tmp_path_factory.mktemp("maps"), 4.0
+    wavelength, delay = np.linspace(500, 560, 61), np.linspace(-2, 20, 120)
+    paths = []
+    made = synthetic_map(np.random.default_rng(0), wavelength, delay, lifetime_ps, 30.0, peak_nm=525.0)
+    for name, each in zip(("SC map.csv", "CC map.csv"), made, strict=True):
+        rows = [[0.0, *delay], *([w, *line] for w, line in zip(wavelength, each.signal, strict=True))]
+        path = folder / name
+        path.write_text("\n".join(",".join(f"{value:.8f}" for value in row) for row in rows))
         paths.append(path)
     return Traces(paths[0], paths[1], lifetime_ps)
 

@@ -6,13 +6,17 @@ Pictures of every page go to the folder that SPINSCREEN_SCREENSHOTS names, else 
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from openpyxl import Workbook
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
+from campaigns.web.jobs import JobBoard
 from tests.campaigns.web.conftest import SLUG, Prepared, Traces, running
 from tests.system import require
 
@@ -26,7 +30,7 @@ PAGES = {
     "model": "/model",
     "log": "/log",
 }
-LOOKS = {"1280-light": (1280, "light"), "1280-dark": (1280, "dark"), "390-light": (390, "light")}
+LOOKS = {f"{width}-{scheme}": (width, scheme) for width in (1280, 390) for scheme in ("light", "dark")}
 #: Page changes wait for a model that learns, on machines that are busy.
 PATIENCE_MS = 180_000
 expect.set_options(timeout=PATIENCE_MS)
@@ -40,6 +44,12 @@ def browser() -> Iterator[Browser]:
         started = playwright.chromium.launch(executable_path=chromium, args=arguments)
         yield started
         started.close()
+
+
+@pytest.fixture
+def no_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Jobs are queued and never run, where a test is not about what is learnt."""
+    monkeypatch.setattr(JobBoard, "start", lambda self: None)
 
 
 @pytest.fixture
@@ -64,7 +74,18 @@ def test_from_a_suggestion_to_the_next_ones(browser: Browser, address: str, trac
     context, page, wrong = opened(browser)
     page.goto(address)
     expect(page.get_by_role("heading", level=1)).to_have_text(SLUG)
+    launch = page.locator("section[aria-labelledby=launch]")
+    for part in (
+        "cations.csv: 8 spacers, 2 cage cations",
+        "40 compounds: 5 RP and 3 DJ",
+        "n = 1 to 3",
+        "seed 0",
+        "GFN2-xTB",
+    ):
+        expect(launch).to_contain_text(part)
+    expect(page.locator("section[aria-labelledby=recent]")).to_contain_text("suggested, round 1")
     expect(page.locator("#plot-progress .main-svg").first).to_be_visible()
+    page.screenshot(path=pictures / "overview-launched.png", full_page=True)
     page.get_by_role("link", name="To the suggestions").click()
 
     cards = page.locator("ol.cards > li")
@@ -72,6 +93,10 @@ def test_from_a_suggestion_to_the_next_ones(browser: Browser, address: str, trac
     first = cards.first
     formula = first.locator("input[name=formula]").input_value()
     expect(first.locator("svg[aria-label^='structure of']")).to_be_visible()
+    for part in ("ps 90% interval", "likely", "Cations for 1 g", "Delivery", "Acquisition", "Most like"):
+        expect(first).to_contain_text(part)
+    first.get_by_text("Recipe").click()
+    expect(first.get_by_role("table")).to_contain_text("Mass (mg)")
     first.get_by_role("button", name="Accept").click()
     expect(first.get_by_role("status")).to_have_text("accepted")
     cards.nth(1).get_by_role("button", name="Decline").click()
@@ -85,10 +110,9 @@ def test_from_a_suggestion_to_the_next_ones(browser: Browser, address: str, trac
     first.get_by_text("Say how it goes").click()
     first.get_by_role("link", name="Measure").click()
     expect(page.get_by_label("Compound")).to_have_value(formula)
-    drop(page, "sc", traces.sc)
-    drop(page, "cc", traces.cc)
     page.get_by_label("Response, full width (ps)").fill("0.15")
-    page.get_by_role("button", name="Fit", exact=True).click()
+    drop(page, "sc", traces.sc)
+    drop(page, "cc", traces.cc)  # the second file makes a measurement: it is fitted at once
     expect(page.locator("#plot-fit .main-svg").first).to_be_visible()
     expect(page.get_by_role("heading", name="Lifetime")).to_contain_text("ps (95% interval")
     page.locator("#correct").get_by_label("Model").select_option("exponential")
@@ -113,6 +137,102 @@ def test_from_a_suggestion_to_the_next_ones(browser: Browser, address: str, trac
     context.close()
 
 
+def test_a_map_is_dropped_and_its_probe_window_dragged(
+    browser: Browser, no_work: None, address: str, maps: Traces, tmp_path: Path
+) -> None:
+    context, page, wrong = opened(browser)
+    page.goto(f"{address}/measure?formula=(PA)2PbI4")
+    page.get_by_label("maps: wavelength").check()
+    drop(page, "sc", maps.sc)
+    drop(page, "cc", maps.cc)
+    expect(page.locator("#plot-map .main-svg").first).to_be_visible()
+    expect(page.locator("#plot-fit .main-svg").first).to_be_visible()
+    expect(page.locator("#fit-title")).to_contain_text("ps (95% interval")
+    at_the_peak = page.locator("#fit-title").inner_text()
+    dashes = page.locator("#plot-map .shapelayer path[data-index='0']").first
+    before = dashes.get_attribute("d")
+
+    area = page.locator("#plot-map .nsewdrag").first
+    area.scroll_into_view_if_needed()
+    box = area.bounding_box()
+    assert box is not None
+    across, top, high = box["x"] + box["width"] / 2, box["y"], box["height"]
+    with page.expect_response(lambda answer: answer.url.endswith("/fit")):
+        page.mouse.move(across, top + 0.40 * high)
+        page.mouse.down()
+        page.mouse.move(across + 20, top + 0.50 * high, steps=4)
+        page.mouse.up()
+    window = [page.locator(f"#correct [name=window_{end}_nm]") for end in ("low", "high")]
+    low, high_nm = (float(end.input_value()) for end in window)
+    assert 500 < low < high_nm < 560
+    assert high_nm - low == pytest.approx(6.0, abs=1.0)  # a tenth of the 60 nm that the map spans
+    expect(page.locator("#fit-title")).not_to_have_text(at_the_peak)
+    expect(page.locator("#plot-map .main-svg").first).to_be_visible()
+    expect(dashes).not_to_have_attribute("d", before or "")
+    expect(page.locator("#plot-fit .main-svg").first).to_be_visible()
+    page.screenshot(path=pictures_in(tmp_path) / "measure-map.png", full_page=True)
+    page.get_by_text("How the files were read").click()
+    expect(page.locator("#fitted")).to_contain_text(f"Probe window {low:.1f} to {high_nm:.1f} nm")
+
+    page.get_by_role("button", name="Confirm and take in").click()
+    expect(page.get_by_text("1 measurement taken in")).to_be_visible()
+    expect(page.locator("tbody tr", has_text="SC map.csv and CC map.csv")).to_have_count(1)
+    assert wrong == []
+    context.close()
+
+
+def test_a_workbook_is_looked_at_confirmed_and_taken_in(
+    browser: Browser, no_work: None, address: str, tmp_path: Path
+) -> None:
+    book = Workbook()
+    for row in (["Compound", "tau (fs)", "Crystal"], ["(PA)2PbI4", 310, "K1"], ["BA2PbI4", 650, "K2"]):
+        book.active.append(row)
+    book.save(tmp_path / "week.xlsx")
+    context, page, wrong = opened(browser)
+    page.goto(f"{address}/measure")
+    page.locator("#drop-table input[name=file]").set_input_files(tmp_path / "week.xlsx")
+    expect(page.get_by_role("alert")).to_contain_text("Is this right?")
+    expect(page.get_by_role("alert")).to_contain_text("'tau (fs)' is in fs, so 310 in row 2 is 0.31 ps")
+    rows = page.locator("#table-said tbody tr")
+    expect(rows).to_have_count(2)
+    expect(rows.nth(1)).to_contain_text("0.65")
+    expect(page.get_by_text("Nothing yet; the published lifetimes")).to_be_visible()
+    page.screenshot(path=pictures_in(tmp_path) / "measure-table.png", full_page=True)
+    page.get_by_label("Unit of the lifetimes").select_option("ps")
+    page.get_by_role("button", name="Look again").click()
+    expect(rows.nth(1)).to_contain_text("650")
+    page.get_by_label("Unit of the lifetimes").select_option("fs")
+    page.get_by_role("button", name="Look again").click()
+    expect(rows.nth(1)).to_contain_text("0.65")
+    page.get_by_role("button", name="in 2 measurements").click()
+    expect(page.get_by_text("2 measurements taken in")).to_be_visible()
+    record = page.locator("section[aria-labelledby=record] tbody tr")
+    expect(record).to_have_count(2)
+    expect(record.first).to_contain_text("week.xlsx")
+    expect(page.locator(".dropzone.filled")).to_have_count(0)
+    assert wrong == []
+    context.close()
+
+
+def test_two_campaigns_are_chosen_from_the_first_page(browser: Browser, prepared: Prepared, tmp_path: Path) -> None:
+    settings = prepared.settings(tmp_path)
+    shutil.copytree(prepared.folder, tmp_path / "Tin iodides")
+    with running(replace(settings, folders=(*settings.folders, tmp_path / "Tin iodides"))) as base:
+        context, page, wrong = opened(browser)
+        page.goto(base)
+        expect(page.locator("ul.cards > li")).to_have_count(2)
+        page.screenshot(path=pictures_in(tmp_path) / "start.png", full_page=True)
+        page.get_by_role("link", name="Tin iodides").click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("Tin iodides")
+        expect(page.locator("#plot-progress .main-svg").first).to_be_visible()
+        page.locator(".switch summary").click()
+        page.get_by_role("link", name=SLUG, exact=True).click()
+        expect(page.get_by_role("heading", level=1)).to_have_text(SLUG)
+        expect(page.locator("#plot-progress .main-svg").first).to_be_visible()
+        assert wrong == []
+        context.close()
+
+
 @pytest.mark.parametrize("look", LOOKS)
 def test_every_page_is_whole_and_accessible(browser: Browser, prepared: Prepared, tmp_path: Path, look: str) -> None:
     pictures = pictures_in(tmp_path)
@@ -125,9 +245,13 @@ def test_every_page_is_whole_and_accessible(browser: Browser, prepared: Prepared
                 expect(plot.locator(".main-svg").first).to_be_visible()
             if name == "compound":
                 expect(page.locator("#plot-waterfall .main-svg").first).to_be_visible()
+                page.set_viewport_size({"width": width, "height": 5000})  # what is drawn when it comes into view, does
+                for place in page.locator(".view3d").all():
+                    expect(place).to_have_attribute("data-drawn", "yes")
             wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
             assert wide <= 1, f"{name} is {wide} pixels wider than the window"
             page.screenshot(path=pictures / f"{name}-{look}.png", full_page=True)
+            page.set_viewport_size({"width": width, "height": 860})
             found = Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa", "best-practice"]})
             serious = [v for v in found.response["violations"] if v["impact"] in ("serious", "critical")]
             assert serious == [], (name, [(v["id"], [node["html"] for node in v["nodes"]]) for v in serious])

@@ -9,14 +9,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 from hypothesis import given
 from hypothesis import strategies as st
 
 from campaigns import Campaign
-from campaigns.kinetics.synthetic import synthetic_map
 from campaigns.web.drafts import Drafts, FitSettings, Uploaded, clean_name
 from campaigns.web.errors import NotServedError, QueryError
 from tests.campaigns.web.conftest import SLUG, Guarded, Prepared, Traces
@@ -84,16 +82,8 @@ def test_files_that_make_no_measurement_are_refused(tmp_path: Path, roles: list[
     assert list(tmp_path.iterdir()) == []
 
 
-def test_maps_are_cut_at_the_peak_or_at_a_chosen_window(tmp_path: Path) -> None:
-    wavelength, delay = np.linspace(500, 560, 40), np.linspace(-2, 20, 120)
-    maps = synthetic_map(np.random.default_rng(0), wavelength, delay, 4.0, 30.0, peak_nm=525.0)
-    files = []
-    for role, each in zip(("sc_map", "cc_map"), maps, strict=True):
-        rows = [",".join(["0", *(f"{d:.4f}" for d in delay)])]
-        rows += [
-            ",".join([f"{w:.3f}", *(f"{s:.8f}" for s in line)]) for w, line in zip(wavelength, each.signal, strict=True)
-        ]
-        files.append(Uploaded(role, f"{role}.csv", "\n".join(rows).encode()))
+def test_maps_are_cut_at_the_peak_or_at_a_chosen_window(tmp_path: Path, maps: Traces) -> None:
+    files = [Uploaded("sc_map", "sc.csv", maps.sc.read_bytes()), Uploaded("cc_map", "cc.csv", maps.cc.read_bytes())]
     drafts = Drafts(tmp_path)
     draft = drafts.take("a", "", "", "", files)
     assert draft.window is not None

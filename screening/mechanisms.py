@@ -35,7 +35,7 @@ MECHANISMS = (
         "Elliott-Yafet",
         "collisions flip spins because spin-orbit coupling mixes spin states",
         "hypothesis: heavier halides and stronger coupling to phonons would speed relaxation up",
-        "Phys. Rev. 96, 266 (1954), doi 10.1103/PhysRev.96.266",
+        "Phys. Rev. 96, 266 (1954), doi 10.1103/PhysRev.96.266; Solid State Phys. 14, 1 (1963)",
     ),
     Mechanism(
         "Bir-Aronov-Pikus and exciton exchange",

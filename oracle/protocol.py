@@ -33,7 +33,8 @@ class Protocol:
         optimiser: "internals/1"; the number changes with the algorithm, so that old records keep their own key.
         accuracy: accuracy of the last single point (tblite's scale: smaller is tighter).
         step_accuracy: accuracy of the gradients during the optimisation, same scale. With 10 the end points are those
-            of 1 (mean energy difference below 1 microhartree, dipole 0.001 D) at four fifths of the time.
+            of 1 (mean energy difference below 1 microhartree, dipole 0.001 D) in less time
+            (benchmarks/oracle_convergence.py).
         gradient_norm: convergence of the optimisation, hartree/bohr over all components.
         max_steps: gradients granted to one optimisation.
         follow_saddles: True follows imaginary modes downhill until the end point is a minimum.

@@ -18,7 +18,7 @@ from campaigns.libraries import Gathered
 from campaigns.space import with_builtin
 from campaigns.workbench import needed_cations
 from chemspace import Cation, CompoundSpace
-from chemspace.progress import Progress
+from chemspace.progress import Progress, silent
 from oracle import CationRecord, OracleStore, describe
 from screening.dataset import SpinDataset, published_descriptors
 from screening.features import to_features
@@ -87,7 +87,7 @@ def plan_launch(
     Raises:
         ConfigError, SpaceError: if the description cannot work at all.
     """
-    tell = progress or (lambda done, total, note: None)
+    tell = progress or silent
     space = check(config, read.library)
     size = space.estimated_size()
     tell(0, 3, "the oracle's store")

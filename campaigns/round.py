@@ -22,7 +22,7 @@ from campaigns.suggestion import Suggestion
 from campaigns.summary import FitSummary
 from campaigns.versions import package_versions
 from chemspace import CationLibrary, Compound, CompoundSpace, parse_formula
-from chemspace.progress import Progress
+from chemspace.progress import Progress, silent
 from oracle import CationRecord
 from screening.acquisition import Choice, choose_acquisition, pass_of
 from screening.feasibility import FeasibilityModel, RecordedOutcome, SpacerTraits, fit_feasibility
@@ -127,7 +127,7 @@ def learn_and_rank(
     Raises:
         CampaignError, ScreeningError: if there is too little to learn from or nothing left to rank.
     """
-    tell = progress or (lambda done, total, note: None)
+    tell = progress or silent
     tell(0, _STEPS, "cross-validation")
     dataset = measured_dataset(state.measurements, library)
     training = training_set(dataset, records, config)

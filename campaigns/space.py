@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Iterable, Sequence
-from dataclasses import fields, replace
+from dataclasses import fields
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ from campaigns.config import CampaignConfig
 from campaigns.config_errors import nearest, problems
 from campaigns.errors import ConfigError
 from chemspace import Cation, CationLibrary, CompoundSpace, SpaceError, UnknownCationError
-from chemspace.cation import default_abbreviation
+from chemspace.cation import also_called, under_own_name
 
 if TYPE_CHECKING:
     from chemspace.constraints import Constraint
@@ -55,21 +55,13 @@ def merged(libraries: Sequence[CationLibrary]) -> CationLibrary:
     taken: set[str] = set()
     for cation in (cation for library in libraries for cation in library):
         if cation.inchikey in kept:
-            kept[cation.inchikey] = _also_called(kept[cation.inchikey], cation)
+            kept[cation.inchikey] = also_called(kept[cation.inchikey], cation)
             continue
         if cation.abbreviation in taken:
-            own = default_abbreviation(cation.inchikey, cation.charge)
-            cation = replace(cation, abbreviation=own, names=(*cation.names, cation.abbreviation))
+            cation = under_own_name(cation)
         kept[cation.inchikey] = cation
         taken.add(cation.abbreviation)
     return CationLibrary(kept.values())
-
-
-def _also_called(first: Cation, other: Cation) -> Cation:
-    own = default_abbreviation(other.inchikey, other.charge)
-    known = (first.abbreviation, *first.names, own)
-    further = [name for name in dict.fromkeys((other.abbreviation, *other.names)) if name not in known]
-    return replace(first, names=(*first.names, *further)) if further else first
 
 
 def with_builtin(library: CationLibrary) -> CationLibrary:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rdkit import Chem, rdBase
 from rdkit.Chem import rdMolDescriptors
@@ -14,13 +14,12 @@ from chemspace.builtin_table import known_roles
 from chemspace.errors import StructureError
 from chemspace.structure_check import check_cation, parse_smiles
 
-__all__ = ["ABBREVIATION", "ROLES", "Cation", "default_abbreviation"]
+__all__ = ["ABBREVIATION", "ROLES", "Cation", "also_called", "default_abbreviation", "under_own_name"]
 
 #: What a cation does in a layered perovskite; "both" has been reported between the layers and in the cages.
 ROLES = ("spacer", "cage", "both")
 #: What may stand in a formula as a name.
 ABBREVIATION = re.compile(r"[A-Za-z0-9][A-Za-z0-9,.'+*/-]{0,39}")
-
 
 #: An atom of a SMILES: its symbol inside brackets, or outside.
 _ATOM = re.compile(r"\[\d*([A-Z][a-z]?|[a-z]{1,2})[^\]]*\]|(Cl|Br|[A-Za-z])")
@@ -172,3 +171,16 @@ def default_abbreviation(inchikey: str, charge: int) -> str:
     skeleton, layers, _ = inchikey.split("-")
     stereo = "" if layers.startswith("UHFFFAOY") else f"-{layers[:8]}"
     return f"{skeleton}{stereo}{'-2' if charge == 2 else ''}"
+
+
+def under_own_name(cation: Cation) -> Cation:
+    """`cation` called by its InChIKey, where another one has its abbreviation already; that stays as an alias."""
+    own = default_abbreviation(cation.inchikey, cation.charge)
+    return replace(cation, abbreviation=own, names=(*cation.names, cation.abbreviation))
+
+
+def also_called(first: Cation, second: Cation) -> Cation:
+    """`first` with the names of another entry of the same cation as further aliases."""
+    known = (first.abbreviation, *first.names, default_abbreviation(second.inchikey, second.charge))
+    further = [name for name in dict.fromkeys((second.abbreviation, *second.names)) if name not in known]
+    return replace(first, names=(*first.names, *further)) if further else first

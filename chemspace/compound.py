@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pymatgen.core.composition import Composition
     from pymatgen.core.structure import Structure
 
-__all__ = ["B_SITES", "HALIDES", "Amount", "Compound"]
+__all__ = ["B_SITES", "HALIDES", "Amount", "Compound", "cage_order"]
 
 #: Metals of the B site, all +2.
 B_SITES = ("Pb", "Sn", "Ge")
@@ -57,7 +57,7 @@ class Compound:
             raise FormulaError(f"n_layers is {self.n_layers}; it starts at 1")
         if bool(self.cage) == (self.n_layers == 1):
             raise FormulaError("n = 1 has no cage cation, every other compound needs one")
-        cage = self.cage if len(self.cage) < 2 else tuple(sorted(self.cage, key=_cage_order))
+        cage = self.cage if len(self.cage) < 2 else tuple(sorted(self.cage, key=cage_order))
         halide = self.halide if len(self.halide) < 2 else tuple(sorted(self.halide, key=_halide_order))
         _check_mixture("cage", cage)
         _check_mixture("halide", halide)
@@ -195,8 +195,8 @@ class Compound:
 def _fraction(amount: Amount) -> Fraction:
     try:
         return amount if isinstance(amount, Fraction) else Fraction(str(amount))
-    except ValueError as error:
-        raise FormulaError(f"{amount!r} is no fraction") from error
+    except (ValueError, ZeroDivisionError) as error:
+        raise FormulaError(f"{amount!r} is no fraction; give a number above 0, as 0.25 or 1/4") from error
 
 
 def _check_mixture(what: str, parts: tuple[tuple[object, Fraction], ...]) -> None:
@@ -214,7 +214,8 @@ def _check_mixture(what: str, parts: tuple[tuple[object, Fraction], ...]) -> Non
         raise FormulaError(f"a {what} ion is named twice; add its fractions up")
 
 
-def _cage_order(part: tuple[Cation, Fraction]) -> tuple[str, str]:
+def cage_order(part: tuple[Cation, Fraction]) -> tuple[str, str]:
+    """What the ions of a mixed cage are sorted by: abbreviation, then InChIKey."""
     return part[0].abbreviation, part[0].inchikey
 
 

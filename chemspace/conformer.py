@@ -1,4 +1,7 @@
-"""One three-dimensional geometry of a cation by RDKit: ETKDG conformers, relaxed with MMFF94, the longest one taken."""
+"""One three-dimensional geometry of a cation by RDKit: ETKDG conformers, relaxed, the longest one taken.
+
+Relaxed with MMFF94, or with UFF where MMFF94 lacks a parameter (boron, selenium).
+"""
 
 from __future__ import annotations
 
@@ -16,14 +19,14 @@ __all__ = ["mmff_geometry"]
 
 
 def mmff_geometry(cation: Cation, n_conformers: int = 10, seed: int = 42) -> tuple[Chem.Mol, NDArray[np.float64]]:
-    """Molecule with hydrogens and the coordinates, shape (atoms, 3), angstrom, of its most extended MMFF94 conformer.
+    """Molecule with hydrogens and the coordinates, shape (atoms, 3), angstrom, of its most extended conformer.
 
     In vacuum the lowest conformer of an ammonium curls up on itself (phenethylammonium: head on ring), between layers
     it stretches from one to the next: so the minimum is taken whose heavy atoms reach farthest apart. Good enough to
     draw a starting structure, not for energies. The same seed gives the same geometry.
 
     Raises:
-        GeometryError: if RDKit finds no conformer or has no force field for it.
+        GeometryError: if RDKit finds no conformer.
     """
     mol, coordinates = _geometry(cation.smiles, n_conformers, seed)
     return mol, coordinates.copy()

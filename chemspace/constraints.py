@@ -80,7 +80,7 @@ class LayerLimits(_Factoring):
 
     def kinds(self, space: CompoundSpace) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
         """As `Constraint`: the kind is the charge."""
-        n = inner_columns(space)[1]
+        n = _inner_columns(space)[1]
         rows = [(n >= least) & (n <= most) for least, most in (self.rp, self.dj)]
         return np.array([c.charge - 1 for c in space.spacers], dtype=np.intp), np.array(rows)
 
@@ -130,7 +130,7 @@ class ToleranceWindow(_Factoring):
 
     def kinds(self, space: CompoundSpace) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
         """As `Constraint`: one kind of spacer."""
-        cage, _, b_site, halide = inner_columns(space)
+        cage, _, b_site, halide = _inner_columns(space)
         radii = np.array([*(self._radius(option) for option in space.cage_options), np.nan])[cage]
         factor = np.full(len(cage), np.nan)
         for b, metal in enumerate(space.b_sites):
@@ -159,7 +159,7 @@ class OctahedralWindow(_Factoring):
 
     def kinds(self, space: CompoundSpace) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
         """As `Constraint`: one kind of spacer."""
-        _, _, b_site, halide = inner_columns(space)
+        _, _, b_site, halide = _inner_columns(space)
         factors = np.array(
             [
                 [
@@ -194,7 +194,7 @@ class AllowedPairs(_Factoring):
         rows = [np.ones(space.n_inner, dtype=np.bool_)]
         for listed in partners.values():
             cages = [all((c.inchikey in listed) != self.forbidden for c, _ in option) for option in space.cage_options]
-            rows.append(np.array([*cages, True])[inner_columns(space)[0]])
+            rows.append(np.array([*cages, True])[_inner_columns(space)[0]])
         return kinds, np.array(rows)
 
 
@@ -230,7 +230,7 @@ class PriceLimit:
         return affordable
 
 
-def inner_columns(space: CompoundSpace) -> tuple[NDArray[np.int32], ...]:
+def _inner_columns(space: CompoundSpace) -> tuple[NDArray[np.int32], ...]:
     """cage, n_layers, b_site, halide of the compounds of one spacer."""
     block = space.take(np.arange(space.n_inner))
     return tuple(
@@ -249,5 +249,5 @@ def _inner(
     space: CompoundSpace, cages: NDArray[np.bool_], b_sites: NDArray[np.bool_], halides: NDArray[np.bool_]
 ) -> NDArray[np.bool_]:
     """Flags of the axes as one flag per inner compound; the last of `cages` is that of no cage."""
-    cage, _, b_site, halide = inner_columns(space)
+    cage, _, b_site, halide = _inner_columns(space)
     return np.asarray(cages[cage] & b_sites[b_site] & halides[halide])

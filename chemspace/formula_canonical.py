@@ -11,16 +11,17 @@ from fractions import Fraction
 from functools import lru_cache
 
 from chemspace.cation import Cation
-from chemspace.compound import Compound
+from chemspace.compound import B_SITES, HALIDES, Compound, cage_order
 from chemspace.formula_words import Cutter
 from chemspace.library import CationLibrary
 
 __all__ = ["read_canonical"]
 
+_METALS, _HALIDES = "|".join(B_SITES), "|".join(HALIDES)
 _LAYERED = re.compile(
-    r"\(([^()]+)\)(2?)(?:\(([^()]+)\)(\d{0,3}))?(Pb|Sn|Ge)(\d{0,3})((?:(?:I|Br|Cl)\d{0,4}(?:\.\d{1,6})?){1,3})"
+    rf"\(([^()]+)\)(2?)(?:\(([^()]+)\)(\d{{0,3}}))?({_METALS})(\d{{0,3}})((?:(?:{_HALIDES})\d{{0,4}}(?:\.\d{{1,6}})?){{1,3}})"
 )
-_HALIDE = re.compile(r"(I|Br|Cl)(\d{0,4}(?:\.\d{1,6})?)")
+_HALIDE = re.compile(rf"({_HALIDES})(\d{{0,4}}(?:\.\d{{1,6}})?)")
 _ONE = Fraction(1)
 
 
@@ -56,7 +57,7 @@ def _halides(text: str) -> tuple[tuple[tuple[str, Fraction], ...], Fraction]:
     total = sum(counts.values(), Fraction(0))
     if min(counts.values()) <= 0:
         return (), _ONE
-    return tuple((symbol, counts[symbol] / total) for symbol in ("I", "Br", "Cl") if symbol in counts), total
+    return tuple((symbol, counts[symbol] / total) for symbol in HALIDES if symbol in counts), total
 
 
 @lru_cache(maxsize=10_000)
@@ -75,4 +76,4 @@ def _cages(text: str, library: CationLibrary) -> tuple[tuple[Cation, Fraction], 
         parts.append((symbol, Fraction(number)))
     if len({cation for cation, _ in parts}) < len(parts) or sum(share for _, share in parts) != 1:
         return ()
-    return tuple(sorted(parts, key=lambda part: (part[0].abbreviation, part[0].inchikey)))
+    return tuple(sorted(parts, key=cage_order))

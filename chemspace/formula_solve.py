@@ -79,7 +79,7 @@ def solve(text: str, contents: Contents) -> Compound:
     """
     scale, cations, metals, halides = contents.totals()
     if len(metals) != 1 or not halides or not cations:
-        needs = "one metal (Pb, Sn or Ge), a halide (I, Br, Cl) and a cation"
+        needs = f"one metal ({', '.join(B_SITES)}), a halide ({', '.join(HALIDES)}) and a cation"
         raise FormulaError(f"{text!r} is no formula of a halide perovskite: it needs {needs}")
     ((metal, b), *_), x = metals.items(), sum(halides.values())
     charge = 2 * b - x

@@ -23,7 +23,7 @@ _SUBSCRIPT = re.compile(r"_\{([^{}]*)\}")
 _NOISE = re.compile(r"[\s$_·•∙⋅]+")
 _CLEAN = re.compile(r"[A-Za-z0-9().,/'+*-]*")
 _VARIABLE = re.compile(r"\d-[xyδ]|[xy]\d-|\([^()]*[xyδ]\)|(?<=[A-Za-z)])[xyδ](?=[A-Z(]|$)")
-_FRAMEWORK = re.compile(r"(?:Pb|Sn|Ge)(?=[\d.]*(?:I|Br|Cl|\(|$))")
+_FRAMEWORK = re.compile(rf"(?:{'|'.join(B_SITES)})(?=[\d.]*(?:{'|'.join(HALIDES)}|\(|$))")
 
 
 def normalise(text: str) -> str:

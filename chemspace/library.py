@@ -39,7 +39,10 @@ class CationLibrary:
         for cation in self._cations:
             if cation.inchikey in self._by_inchikey:
                 first = self._by_inchikey[cation.inchikey]
-                raise LibraryError(f"{first.abbreviation} and {cation.abbreviation} are one cation ({cation.inchikey})")
+                raise LibraryError(
+                    f"{first.abbreviation} and {cation.abbreviation} are one cation ({cation.inchikey}); "
+                    "keep one entry, with the other's name as an alias"
+                )
             if cation.abbreviation in by_abbreviation:
                 raise LibraryError(f"two cations are called {cation.abbreviation}; rename {cation.smiles}")
             self._by_inchikey[cation.inchikey] = cation

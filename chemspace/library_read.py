@@ -6,11 +6,11 @@ import csv
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from chemspace.cation import ABBREVIATION, Cation, default_abbreviation
+from chemspace.cation import ABBREVIATION, Cation, also_called, under_own_name
 from chemspace.errors import LibraryError, StructureError
 from chemspace.library_rows import Row, read_rows
 from chemspace.progress import Progress
@@ -74,7 +74,7 @@ def read_cations(
         if new:
             kept[cation.inchikey] = cation
         else:
-            kept[cation.inchikey] = _merged(kept[cation.inchikey], cation)
+            kept[cation.inchikey] = also_called(kept[cation.inchikey], cation)
     if not kept:
         why = f"; row {report.rejections[0].row}: {report.rejections[0].reason}" if report.rejections else ""
         raise LibraryError(f"{report.path} holds no cation in {report.n_in} rows{why}")
@@ -123,7 +123,9 @@ def _each(
             new = cation.inchikey not in seen
             if new:
                 seen.add(cation.inchikey)
-                cation = _with_own_name(cation, names)
+                if cation.abbreviation in names:
+                    cation = under_own_name(cation)
+                names.add(cation.abbreviation)
                 report.n_kept += 1
             else:
                 report.n_merged += 1
@@ -151,22 +153,6 @@ def _cation(row: Row, dications: bool) -> Cation:
         )
     except (ValueError, RuntimeError) as error:  # RDKit's own refusals
         raise StructureError(f"RDKit refuses {smiles[:80]!r}: {str(error).strip()[:200]}") from error
-
-
-def _with_own_name(cation: Cation, names: set[str]) -> Cation:
-    """`cation`, renamed by its InChIKey where another row has its abbreviation; that stays as an alias."""
-    if cation.abbreviation in names:
-        own = default_abbreviation(cation.inchikey, cation.charge)
-        cation = replace(cation, abbreviation=own, names=(*cation.names, cation.abbreviation))
-    names.add(cation.abbreviation)
-    return cation
-
-
-def _merged(first: Cation, second: Cation) -> Cation:
-    others = [name for name in (second.abbreviation, *second.names) if name not in (first.abbreviation, *first.names)]
-    if default_abbreviation(second.inchikey, second.charge) in others:
-        others.remove(default_abbreviation(second.inchikey, second.charge))
-    return replace(first, names=(*first.names, *dict.fromkeys(others))) if others else first
 
 
 def _reject(report: ReadReport, writer: _Writer | None, row: Row, error: StructureError) -> None:

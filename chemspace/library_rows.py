@@ -58,7 +58,7 @@ def read_rows(path: str | Path) -> Iterator[Row]:
             return
         with gzip.open(path, "rb") if suffixes[-1] == ".gz" else open(path, "rb") as stream:
             if b"\0" in stream.read(4096):
-                raise LibraryError(f"{path.name} is binary, not text")
+                raise LibraryError(f"{path.name} is binary, not text; write it as CSV, TSV, .smi or .parquet")
             stream.seek(0)
             if ending == ".smi":
                 yield from _smi_rows(_lines(stream))
@@ -94,7 +94,7 @@ def _csv_rows(path: Path, lines: Iterable[str], delimiter: str) -> Iterator[Row]
     try:
         header = [name.strip().lower() for name in next(reader)]
     except StopIteration:
-        raise LibraryError(f"{path.name} is empty") from None
+        raise LibraryError(f"{path.name} is empty; its first line names the columns, one of them smiles") from None
     except csv.Error as error:
         raise LibraryError(f"{path.name} has no readable header: {error}") from error
     _check_header(path, header)
@@ -139,9 +139,9 @@ def _parquet_rows(path: Path) -> Iterator[Row]:
 def _check_header(path: Path, header: list[str]) -> None:
     if "smiles" not in header:
         shown = ", ".join(name[:30] for name in header[:8]) or "none"
-        raise LibraryError(f"{path.name} has no column smiles (its columns: {shown})")
+        raise LibraryError(f"{path.name} has no column smiles (its columns: {shown}); head the structures smiles")
     if header.count("smiles") > 1:
-        raise LibraryError(f"{path.name} has the column smiles twice")
+        raise LibraryError(f"{path.name} has the column smiles twice; keep one")
 
 
 def _undecodable(fields: dict[str, str]) -> str:

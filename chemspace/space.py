@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -25,6 +26,9 @@ __all__ = ["CompoundSpace", "SpaceBlock"]
 
 CageMixture: TypeAlias = tuple[tuple[Cation, Fraction], ...]
 HalideMixture: TypeAlias = tuple[tuple[str, Fraction], ...]
+
+#: Entries of an axis that a message names.
+_LISTED = 8
 
 
 @dataclass(frozen=True)
@@ -277,5 +281,13 @@ def _check_axes(space: CompoundSpace) -> None:
 def _position(positions: Mapping[Any, int], key: object, what: str, compound: Compound) -> int:
     found = positions.get(key)
     if found is None:
-        raise NotInSpaceError(f"{compound.formula} is not in the space: its {what} is not")
+        known = ", ".join(map(_text, islice(positions, _LISTED))) + (", ..." if len(positions) > _LISTED else "")
+        raise NotInSpaceError(f"{compound.formula} is not in the space: its {what} is none of {known or 'none'}")
     return int(found)
+
+
+def _text(part: Any) -> str:
+    """A spacer, a metal, an n, or a mixture as its ions with their fractions."""
+    if not isinstance(part, tuple):
+        return str(part)
+    return "".join(f"{ion}{'' if share == 1 else share}" for ion, share in part)

@@ -74,7 +74,7 @@ class VirtualSpacers:
         if not 0 <= self.max_substituents <= 4:
             raise SpaceError(f"max_substituents is {self.max_substituents}; it goes from 0 to 4")
         if self.max_substituents and not self.substituents:
-            raise SpaceError("max_substituents is above 0 but there is no substituent")
+            raise SpaceError("max_substituents is above 0 but there is no substituent; give some, or 0")
 
     def __len__(self) -> int:
         """Combinations, before filters and before repeats are dropped."""

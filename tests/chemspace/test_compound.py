@@ -76,3 +76,9 @@ def test_parts_that_do_not_belong_together_are_refused(kwargs: dict[str, object]
 def test_doubly_charged_cage_is_refused() -> None:
     with pytest.raises(ChargeError, match=r"\+2"):
         Compound.of(PEA, LIBRARY["EDA"], 2)
+
+
+@pytest.mark.parametrize("amount", ["a half", "1/0", float("nan")])
+def test_amount_that_is_no_fraction_is_refused_with_an_example(amount: str | float) -> None:
+    with pytest.raises(FormulaError, match=r"as 0\.25 or 1/4"):
+        Compound.of(PEA, {MA: amount, FA: 0.5}, 2)

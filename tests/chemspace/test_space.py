@@ -182,6 +182,23 @@ def test_excluded_compound_says_what_excludes_it() -> None:
         space.index(parse_formula("(PEA)2SnI4"))
 
 
+@pytest.mark.parametrize(
+    ("formula", "says"),
+    [
+        ("(BA)2PbI4", "its spacer is none of PEA"),
+        ("(PEA)2GeI4", "its metal is none of Pb, Sn"),
+        ("(PEA)2PbBr4", "its halide is none of I, I1/2Br1/2"),
+        ("(PEA)2(FA)Pb2I7", "its cage is none of MA"),
+        ("(PEA)2(MA)2Pb3I10", "its n is none of 1, 2"),
+    ],
+)
+def test_compound_outside_the_space_is_told_what_the_space_holds_instead(formula: str, says: str) -> None:
+    half = (("I", Fraction(1, 2)), ("Br", Fraction(1, 2)))
+    space = CompoundSpace((PEA,), (MA,), (1, 2), ("Pb", "Sn"), halide_mixtures=(half,))
+    with pytest.raises(NotInSpaceError, match=says):
+        space.index(parse_formula(formula))
+
+
 def test_space_of_a_billion_compounds_is_indexed_without_listing_them() -> None:
     spacers = tuple(Cation("", 1 + (i % 3 == 0), f"KEY{i}", f"X{i}") for i in range(100_000))
     halides = tuple((("I", Fraction(k, 20)), ("Br", Fraction(20 - k, 20))) for k in range(1, 18))

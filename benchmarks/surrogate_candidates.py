@@ -103,6 +103,7 @@ CANDIDATES = {
     "matern12": Candidate((ROUGH,), None),
     "tied": Candidate((TIED,), None),
     "additive": Candidate((KernelSpec("gp_additive", additive=True),), None, raw=True),
+    "processes": Candidate(networks=None, families=True),
     "12-members": Candidate(networks=EnsembleConfig(members=12), families=True),
 }
 
@@ -133,6 +134,7 @@ def main() -> None:
                 print(f"| {name} | {source} | {seed} | {' | '.join(figures)} |", flush=True)
 
 
+@cache
 def validated(name: str, source: str, seed: int) -> Validation:
     """Out-of-fold predictions of a candidate, or of a surrogate that ships."""
     rows, features, raw, columns = table(source)

@@ -1,0 +1,153 @@
+"""The figures of docs/surrogates.md about the shipped surrogate on the published descriptors, part by part.
+
+    python -m benchmarks.surrogate_figures [--parts errors mixtures card signs speed]
+
+errors: which compounds make the squared error, and the standard error of each R2 (rows drawn again, 2,000 times).
+mixtures: the best average of processes, networks and trees, weights chosen with the answers in hand.
+card: every split, shuffles, the spacer alone, the learning curve. signs: directions of the descriptors on rows held
+out, published and xTB, and how much each contributes. speed: CPU seconds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from collections.abc import Callable
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from benchmarks.surrogate_candidates import SPLITS, table, validated
+from screening import cross_validate, fit_surrogate
+from screening.explain_out_of_fold import out_of_fold_shapley, out_of_fold_signs
+from screening.features import FEATURE_NAMES
+from screening.ranking.precision import SinglePrecision
+from screening.validation import full_score_card
+
+Array = NDArray[np.float64]
+DRAWS, SEED = 2000, 42
+#: Rows of a pass of predictions, and how many are predicted.
+CHUNK, PREDICTED = 4096, 200_000
+
+
+def main() -> None:
+    """Prints the parts asked for."""
+    parts = {"errors": errors, "mixtures": mixtures, "card": card, "signs": signs, "speed": speed}
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--parts", nargs="+", choices=parts, default=list(parts))
+    for part in parser.parse_args().parts:
+        print(f"\n{part}", flush=True)
+        parts[part]()
+
+
+def errors() -> None:
+    """Compounds by their share of the squared error, and how sure each R2 is."""
+    rows = table("published")[0]
+    names = rows.rows["formula"].tolist()
+    again = np.random.default_rng(SEED).integers(0, len(names), (DRAWS, len(names)))
+    for split in SPLITS:
+        y, mean = _predicted("spinscreen", split)
+        square = (y - mean) ** 2
+        largest = ", ".join(f"{names[i]} {square[i] / square.sum():.2f}" for i in np.argsort(-square)[:4])
+        spread = np.std([_r2(y[draw], mean[draw]) for draw in again])
+        print(f"{split}: R2 {_r2(y, mean):.2f}, standard error {spread:.2f}; shares of the squared error: {largest}")
+
+
+def mixtures() -> None:
+    """What no average of these learners passes: weights fitted to the out-of-fold predictions themselves."""
+    for source in ("published", "xtb"):
+        for split in SPLITS:
+            told = [_predicted(name, split, source) for name in ("processes", "ensemble", "trees")]
+            y, means = told[0][0], np.column_stack([mean for _, mean in told])
+            steps = np.linspace(0.0, 1.0, 21)
+            weights = [(a, b, 1.0 - a - b) for a in steps for b in steps if a + b <= 1.0 + 1e-9]
+            best = max(weights, key=lambda w: _r2(y, means @ np.array(w)))
+            shown = ", ".join(f"{w:.2f}" for w in best)
+            print(
+                f"{source}, {split}: best R2 {_r2(y, means @ np.array(best)):.2f} (processes, networks, trees {shown})"
+            )
+
+
+def card() -> None:
+    """Every split at once."""
+    rows, x, _, _ = table("published")
+    made = np.flatnonzero((rows.rows["split"] == "synthesised").to_numpy())
+    rng = np.random.default_rng(SEED)
+    sevens = [np.sort(rng.choice(len(x), 7, replace=False)) for _ in range(10)]
+    told = full_score_card(
+        x, rows.log10_rate, rows.noise, rows.groups, holdouts={"38 / 14": [made], "45 / 7, ten draws": sevens}
+    )
+    for split, scores in told.validation.score_cards.items():
+        print(f"{split}: R2 {scores.r2_log:.2f}, 50, 90 and 95% intervals hold {_held(scores)}")
+    xgboost = cross_validate(
+        x, rows.log10_rate, rows.noise, rows.groups, name="xgboost", holdouts={"38 / 14": [made]}
+    ).score_cards["38 / 14"]
+    print(f"XGBoost on 38 / 14: R2 {xgboost.r2_log:.2f}")
+    print(f"shuffled targets: R2 {', '.join(f'{r2:.2f}' for r2 in told.scrambled_r2_log)}")
+    print(f"told only the spacer: R2 {told.spacer_only_r2_log:.2f}")
+    print(f"learning curve: {', '.join(f'{share:.0%} {r2:.2f}' for share, r2 in told.curve.items())}")
+
+
+def signs() -> None:
+    """Directions on rows held out, and mean absolute contributions."""
+    for source in ("published", "xtb"):
+        rows, x, _, _ = table(source)
+        for check in out_of_fold_signs(x, rows.log10_rate, rows.noise, rows.groups, FEATURE_NAMES):
+            print(f"{source}: {check.sentence()} (folds {', '.join(f'{r:+.2f}' for r in check.correlations)})")
+        told = out_of_fold_shapley(x, rows.log10_rate, rows.noise, rows.groups, FEATURE_NAMES).importances()
+        each = zip(told["feature"], told["importance"], strict=True)
+        print(f"{source}: mean absolute contributions {', '.join(f'{name} {size:.2f}' for name, size in each)}")
+
+
+def speed() -> None:
+    """CPU seconds of validation and explanation, rows a CPU second of prediction."""
+    rows, x, _, _ = table("published")
+    data = (rows.log10_rate, rows.noise, rows.groups)
+    _timed("validation by both leave-out splits", lambda: cross_validate(x, *data))
+    _timed("out-of-fold Shapley values of all rows", lambda: out_of_fold_shapley(x, *data, FEATURE_NAMES))
+    many = np.random.default_rng(SEED).choice(x, (PREDICTED,), axis=0)
+    for name in ("spinscreen", "gp_ensemble", "trees"):
+        surrogate = fit_surrogate(x, *data, name=name)
+        single, points = SinglePrecision(surrogate), torch.from_numpy(many)
+
+        def double(points: torch.Tensor = points, model: object = surrogate.model) -> None:
+            with torch.no_grad():
+                for at in range(0, PREDICTED, CHUNK):
+                    model.marginal(points[at : at + CHUNK])  # type: ignore[attr-defined]  # any BoTorch model to mypy
+
+        def low(predictor: SinglePrecision = single) -> None:
+            predictor.predict(many, CHUNK)
+
+        for what, run in (("single", low), ("double", double)):
+            _timed(f"{name}: {PREDICTED} rows in {what} precision, passes of {CHUNK}", run, PREDICTED)
+
+
+def _timed(what: str, run: Callable[[], object], items: int = 0) -> None:
+    begin = time.process_time()
+    run()
+    spent = time.process_time() - begin
+    print(
+        f"{what}: {spent:.1f} CPU s{f', {items / spent / 1e6:.2f} million a CPU second' if items else ''}", flush=True
+    )
+
+
+def _predicted(name: str, split: str, source: str = "published") -> tuple[Array, Array]:
+    told = validated(name, source, SEED).predictions
+    told = told[told["split"] == split].sort_values("row")
+    return told["y"].to_numpy(float), told["mean"].to_numpy(float)
+
+
+def _r2(y: Array, mean: Array) -> float:
+    return float(1.0 - ((y - mean) ** 2).sum() / ((y - y.mean()) ** 2).sum())
+
+
+def _held(scores: object) -> str:
+    return ", ".join(f"{getattr(scores, f'coverage_{level}'):.0%}" for level in (50, 90, 95))
+
+
+if __name__ == "__main__":
+    main()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from numbers import Integral
+
 from screening.errors import ScreeningError
 
 __all__ = [
@@ -11,6 +13,7 @@ __all__ = [
     "NothingLeftError",
     "PoolError",
     "RankingError",
+    "check_seed",
 ]
 
 
@@ -36,3 +39,15 @@ class FeasibilityError(ScreeningError):
 
 class BacktestError(ScreeningError):
     """A finished table or a strategy that cannot be replayed as a campaign."""
+
+
+def check_seed(seed: object, error: type[ScreeningError]) -> int:
+    """A seed as a number.
+
+    Raises:
+        ScreeningError: of the type given, for anything but a whole number of 0 or more; no seed at all would give
+            another answer each time.
+    """
+    if isinstance(seed, bool) or not isinstance(seed, Integral) or seed < 0:
+        raise error(f"seed is {seed!r}: a whole number of 0 or more")
+    return int(seed)

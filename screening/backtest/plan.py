@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chemspace.progress import Progress
-from screening.decision_errors import BacktestError
+from screening.decision_errors import BacktestError, check_seed
 from screening.pool import suggest_from_pool
 from screening.pool.checks import check_pool
 from screening.pool.committee import fit_committee
@@ -80,6 +80,7 @@ def plan_campaign(
     """
     if len(observed_y) < 2 or draws < 1 or budget < 1:
         raise BacktestError(f"{len(observed_y)} observations, {draws} draws, budget {budget}: 2, 1 and 1 at least")
+    seed = check_seed(seed, BacktestError)
     problem = check_pool(pool, observed_x, observed_y, batch_size, minimize, None, None)
     rng = np.random.default_rng(seed)
     rows = np.flatnonzero(problem.free)

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from screening.backtest.strategies import Strategy
 from screening.backtest.table import FinishedTable
-from screening.decision_errors import BacktestError
+from screening.decision_errors import BacktestError, check_seed
 
 __all__ = ["replay"]
 
@@ -26,7 +26,7 @@ def replay(
         raise BacktestError(
             f"start {n_start}, batch size {batch_size}, budget {budget}: at least 1, 1 and the start are needed"
         )
-    m = len(table.y)
+    seed, m = check_seed(seed, BacktestError), len(table.y)
     seen = np.random.default_rng(seed).permutation(m)[: min(n_start, m)].astype(np.int64)
     while len(seen) < min(budget, m):
         q = min(batch_size, min(budget, m) - len(seen))

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from screening.batch.limits import BatchLimits, Used
 from screening.batch.values import next_values
-from screening.decision_errors import BatchError
+from screening.decision_errors import BatchError, check_seed
 from screening.ranking.frame import Ranking
 
 __all__ = ["HasModel", "choose_batch"]
@@ -64,9 +64,10 @@ def choose_batch(
         barred: candidates that may not be chosen (a hazard, say), shape (k,).
 
     Raises:
-        BatchError: if q is below 1 or the limits leave fewer than q compounds; nothing is relaxed silently.
+        BatchError: if q is below 1, the seed is no whole number of 0 or more, or the limits leave fewer than q
+            compounds; nothing is relaxed silently.
     """
-    bounds = _limits(limits, max_per_spacer)
+    bounds, seed = _limits(limits, max_per_spacer), check_seed(seed, BatchError)
     size = min(shortlist, len(ranking))
     if q < 1:
         raise BatchError(f"a batch of {q} compounds: ask for at least 1")

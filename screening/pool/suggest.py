@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from threadpoolctl import threadpool_limits
 
+from screening.decision_errors import PoolError, check_seed
 from screening.pool.checks import PoolProblem, check_pool
 from screening.pool.committee import fit_committee
 from screening.pool.scaling import InputScale, fit_input_scale, standardise_target
@@ -44,9 +45,11 @@ def suggest_from_pool(
         Row numbers, shape (batch_size,), in the order they were chosen.
 
     Raises:
-        PoolError: for arrays that do not fit, NaN, a batch larger than what is left, pending rows outside the pool.
+        PoolError: for arrays that do not fit, NaN, a batch larger than what is left, pending rows outside the pool, a
+            seed that is no whole number of 0 or more.
         NothingLeftError: if the pool is empty or all of it is measured or pending.
     """
+    seed = check_seed(seed, PoolError)
     problem = check_pool(pool, observed_x, observed_y, batch_size, minimize, pending, noise)
     scale = fit_input_scale(problem.pool, np.vstack([problem.x, problem.pending]))
     if not len(scale.kept):

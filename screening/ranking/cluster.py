@@ -7,7 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,9 +15,11 @@ from threadpoolctl import threadpool_limits
 
 from chemspace.progress import Progress
 from screening.decision_errors import RankingError
-from screening.ranking.bounds import PredictionBounds
 from screening.ranking.stream import Counts, Predictor, Scoring
 from screening.ranking.top import TopK
+
+if TYPE_CHECKING:
+    from screening.ranking.bounds import PredictionBounds
 
 __all__ = ["stream_on"]
 

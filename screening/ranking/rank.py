@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -16,7 +16,6 @@ from screening.acquisition.analytic import log_expected_improvement
 from screening.decision_errors import NothingLeftError, RankingError
 from screening.feasibility.model import FeasibilityModel
 from screening.features import to_features
-from screening.ranking.bounds import PredictionBounds
 from screening.ranking.cluster import stream_on
 from screening.ranking.frame import RANKING_COLUMNS, Ranking, add_nearest, lifetime_columns
 from screening.ranking.nearest import MeasuredSet
@@ -33,6 +32,9 @@ from screening.ranking.stream import (
     unexplained_variance,
 )
 from screening.ranking.wishes import Desire
+
+if TYPE_CHECKING:
+    from screening.ranking.bounds import PredictionBounds
 
 __all__ = ["latent_sd", "rank", "space_features", "unexplained_variance"]
 
@@ -146,6 +148,8 @@ def _nothing(counts: Counts, size: int, wished: bool) -> str:
 
 
 def _bounds(surrogate: Predictor, scoring: Scoring) -> PredictionBounds | None:
+    from screening.ranking.bounds import PredictionBounds  # loads torch, which a double-precision pass may not need
+
     return PredictionBounds.of(getattr(surrogate, "model", None)) if scoring.may_prune() else None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property, partial
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,11 +18,13 @@ from screening.acquisition.analytic import log_expected_improvement
 from screening.acquisition.named import Acquisition
 from screening.decision_errors import RankingError
 from screening.feasibility.bound import BoundFeasibility
-from screening.ranking.bounds import PredictionBounds
 from screening.ranking.grid import BlockFeatures
 from screening.ranking.parallel import map_blocks
 from screening.ranking.top import TopK
 from screening.ranking.wishes import Desire
+
+if TYPE_CHECKING:
+    from screening.ranking.bounds import PredictionBounds
 
 __all__ = ["Counts", "Predictor", "Score", "Scoring", "latent_sd", "predict", "stream", "unexplained_variance"]
 

@@ -79,6 +79,7 @@ def test_a_strategy_that_repeats_itself_is_caught() -> None:
         ({"strategies": ["magic"]}, "known: spinscreen"),
         ({"strategies": []}, "0 strategies"),
         ({"seeds": []}, "0 seeds"),
+        ({"seeds": [-1]}, "seed is -1"),
         ({"budget": 2}, "budget 2"),
     ],
 )

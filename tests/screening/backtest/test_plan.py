@@ -24,5 +24,7 @@ def test_easy_goals_need_fewer_experiments_than_hard_ones() -> None:
 def test_numbers_that_make_no_plan_are_refused() -> None:
     with pytest.raises(BacktestError, match="1 observations"):
         plan_campaign(X, X[:1], Y[:1], goal=0.0)
+    with pytest.raises(BacktestError, match="seed is -1"):
+        plan_campaign(X, X[:8], Y[:8], goal=0.0, seed=-1)
     with pytest.raises(BacktestError, match="probability"):
         plan_campaign(X, X[:8], Y[:8], goal=1.0, budget=2, draws=2).experiments_for(0.0)

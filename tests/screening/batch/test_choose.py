@@ -110,6 +110,7 @@ def test_an_infeasible_favourite_gives_way() -> None:
     ("asked", "words"),
     [
         ({"q": 0}, "at least 1"),
+        ({"seed": -1}, "seed is -1"),
         ({"q": 61}, "only 60 of 61"),
         ({"pending": np.zeros((1, 3))}, "3 columns"),
         ({"max_per_spacer": 1, "limits": BatchLimits()}, "not both"),

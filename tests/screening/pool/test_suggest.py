@@ -153,6 +153,9 @@ _X, _Y = _table(20, 3, seed=10)
         ({"noise": np.ones(3)}, PoolError, "5 standard deviations"),
         ({"pool": [["a", 1.0, 2.0]] * 6}, PoolError, "no number"),
         ({"pool": np.ones(5)}, PoolError, "shape"),
+        ({"seed": -1}, PoolError, "seed is -1: a whole number of 0 or more"),
+        ({"seed": 1.5}, PoolError, "seed is 1.5"),
+        ({"seed": None}, PoolError, "seed is None"),
     ],
 )
 def test_what_cannot_be_used_is_refused_with_the_place(change: dict[str, object], error: type, words: str) -> None:

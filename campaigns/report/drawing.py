@@ -26,6 +26,8 @@ _PALETTE = {
     53: (0.55, 0.25, 0.60),
 }
 
+_GROUP_OR_NUMBER = re.compile(r"\([^)]*\)|\d+(?:\.\d+)?")
+
 
 def molecule_svg(cation: Cation, width: int = 300, height: int = 150) -> str:
     """The structure of `cation` as an SVG element with a label for screen readers."""
@@ -37,6 +39,8 @@ def molecule_svg(cation: Cation, width: int = 300, height: int = 150) -> str:
 @lru_cache(maxsize=20_000)
 def formula_html(formula: str) -> str:
     """`formula` with its stoichiometric numbers as subscripts; digits inside an abbreviation stay."""
+    if escape(formula) == formula:  # nearly always: one pass, for pages of formulas that nobody has seen before
+        return _GROUP_OR_NUMBER.sub(lambda found: found[0] if found[0][0] == "(" else f"<sub>{found[0]}</sub>", formula)
     parts = re.split(r"(\([^)]*\))", formula)
     return "".join(escape(part) if part.startswith("(") else _subscripts(part) for part in parts)
 

@@ -20,7 +20,7 @@ from campaigns.web.geometry import cation_xyz, structure_cif
 from campaigns.web.inside import budget_of, records_of
 from campaigns.web.pages.render import fragment, is_partial, page
 from campaigns.web.query import Query as RankQuery
-from chemspace import SpinscreenError
+from chemspace import CompoundSpace, SpinscreenError
 
 __all__ = ["router"]
 
@@ -91,20 +91,8 @@ def compounds(
         values |= {"rows": [], "total": 0, "waiting": str(problem)}
     if is_partial(request):
         return fragment(request, visitor, "ranking.html", desk, **values)
-    space = desk.front.space
-    return page(
-        request,
-        visitor,
-        "compounds.html",
-        desk,
-        tab="compounds",
-        cages=sorted({cation.abbreviation for option in space.cage_options for cation, _ in option}),
-        layers=sorted(space.n_layers),
-        b_sites=space.b_sites,
-        halides=sorted({symbol for option in space.halide_options for symbol, _ in option}),
-        n_compounds=len(space),
-        **values,
-    )
+    values |= desk.kept(("choices",), lambda: _choices(desk.front.space))
+    return page(request, visitor, "compounds.html", desk, tab="compounds", **values)
 
 
 @router.get("/compound")
@@ -244,6 +232,17 @@ def _neighbours(desk: Desk, told: dict[str, Any], n: int = 5) -> list[tuple[str,
     nearest = np.argsort(away, kind="stable")[:n]
     rates = np.asarray(training.dataset.log10_rate)
     return [(training.formulas[row], float(away[row]), float(10.0 ** -rates[row])) for row in nearest]
+
+
+def _choices(space: CompoundSpace) -> dict[str, Any]:
+    """What one can choose from in the form."""
+    return {
+        "cages": sorted({cation.abbreviation for option in space.cage_options for cation, _ in option}),
+        "layers": sorted(space.n_layers),
+        "b_sites": space.b_sites,
+        "halides": sorted({symbol for option in space.halide_options for symbol, _ in option}),
+        "n_compounds": len(space),
+    }
 
 
 def _address(desk: Desk, query: RankQuery) -> str:

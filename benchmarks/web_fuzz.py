@@ -2,7 +2,8 @@
 
     python benchmarks/web_fuzz.py CAMPAIGN [REQUESTS]
 
-Works on a copy of the campaign's folder. Jobs are queued and not run (the interface is tried, not the learning), so the
+Works on a copy of the campaign's folder; a campaign that was served once has its ranking laid out, so that pages of it
+are answered. Jobs are queued and not run (the interface is tried, not the learning), so the
 limit on waiting jobs is met too. Prints how often each operation gave each status.
 """
 

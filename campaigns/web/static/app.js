@@ -57,7 +57,9 @@
     if (input.matches("[data-drop]")) {
       const names = [...input.files].map((file) => file.name).join(", ");
       const zone = input.closest(".dropzone");
-      zone.querySelector(".names").textContent = names || "drop a file or choose one";
+      const line = zone.querySelector(".names");
+      line.dataset.empty ??= line.textContent;
+      line.textContent = names || line.dataset.empty;
       zone.classList.toggle("filled", input.files.length > 0);
       if (input.files.length && input.form && isWhole(input.form)) input.form.requestSubmit();
     }

@@ -57,22 +57,41 @@ def _offers(path: Path) -> bool:
 
 def lifetimes(_: str) -> str:
     """Every measured compound with where its number comes from and what is doubtful about it."""
-    rows = _read("screening/data/published_lifetimes.csv")
     return _table(
-        ("row", "compound", "as filed", "rate (1/ps)", "split", "flags", "doi", "note"),
+        ("row", "compound", "rate (1/ps)", "lifetime (ps)", "measured by", "table", "flags", "note"),
         [
             (
                 row["material_id"],
                 row["formula"],
-                row["formula_as_filed"] if row["formula_as_filed"] != row["formula"] else "",
                 row["rate_per_ps"],
-                row["split"],
-                row["flags"].replace(";", ", "),
+                f"{1.0 / float(row['rate_per_ps']):.3g}",
+                _measured_by(row),
                 _doi(row["doi"]),
-                row["note"],
+                row["flags"].replace(";", ", "),
+                " ".join(filter(None, (_filed_as(row), row["note"]))),
             )
-            for row in rows
+            for row in _read("screening/data/published_lifetimes.csv")
         ],
+    )
+
+
+def _measured_by(row: dict[str, str]) -> str:
+    if row["split"] == "synthesised":
+        return "the paper's authors"
+    return f"reference {row['reference_in_paper']} of the paper" if row["reference_in_paper"] else "not named"
+
+
+def _filed_as(row: dict[str, str]) -> str:
+    return f"Filed as {row['formula_as_filed']}." if row["formula_as_filed"] != row["formula"] else ""
+
+
+def flags(_: str) -> str:
+    """What each flag of a measured row means, those that keep it out of training first."""
+    from screening.policy import EXCLUDING_FLAGS, FLAGS
+
+    return _table(
+        ("flag", "trains", "meaning"),
+        [(f"`{flag}`", "no" if flag in EXCLUDING_FLAGS else "yes", meaning) for flag, meaning in FLAGS.items()],
     )
 
 
@@ -119,7 +138,7 @@ def counts(path: str) -> str:
     """How many rows a table has, and how many a source."""
     rows = _read(path)
     sources = Counter(row.get("doi") or row.get("source") or "not stated" for row in rows)
-    return f"{len(rows)} rows from {len(sources)} sources"
+    return f"{len(rows)} rows from {len(sources)} source{'s' if len(sources) > 1 else ''}"
 
 
 def _read(path: str) -> list[dict[str, str]]:
@@ -139,5 +158,5 @@ def _doi(text: str) -> str:
 
 
 WRITERS: dict[str, Callable[[str], str]] = {
-    each.__name__: each for each in (modules, lifetimes, corrections, formability, cations, radii, counts)
+    each.__name__: each for each in (modules, lifetimes, flags, corrections, formability, cations, radii, counts)
 }

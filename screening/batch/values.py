@@ -20,8 +20,9 @@ __all__ = ["next_values"]
 
 Array = NDArray[np.float64]
 _IMPROVEMENT = {"log_ei": log_expected_improvement, "log_pi": log_probability_of_improvement}
-#: Points of the shortlist that the variance is integrated over.
-_SPACE_POINTS = 128
+#: Points of the shortlist that the variance is integrated over, and candidates at once: a batch of 5 from 1,000 takes
+#: 36 CPU s and 1.5 GB with 128 points and 512 candidates.
+_SPACE_POINTS, _AT_ONCE = 48, 128
 #: A reduction of the integrated variance below this share of it counts as none.
 _LEAST_REDUCTION = 1.0e-12
 
@@ -86,7 +87,8 @@ def _drawn(model: Any, x: Array, seed: int) -> Array:
 
 def _log_reduction(model: Any, x: Array, points: Array, seed: int) -> Array:
     every = x[np.linspace(0, len(x) - 1, min(len(x), _SPACE_POINTS)).astype(np.int64)]
-    left = -values_with(build_acquisition("qnipv", model, x[:0], 0.0, x_space=every, pending=points, seed=seed), x)
+    acquisition = build_acquisition("qnipv", model, x[:0], 0.0, x_space=every, pending=points, seed=seed)
+    left = -values_with(acquisition, x, _AT_ONCE)
     _, variance, _, covariance, cross = gaussian_moments(model, every, points)
     now = max(float(variance_after(variance, covariance, cross, _noise(model)).mean()), float(left.max()))
     value: Array = np.log(np.maximum(now - left, _LEAST_REDUCTION * now))

@@ -84,7 +84,7 @@ def predict(done: Round, compound: Compound, records: Mapping[str, CationRecord]
         feasibility=float(done.feasibility.probability([compound])[0]) if layered else None,
         feasibility_reasons=tuple(done.feasibility.reasons(compound)) if layered else (),
         features=dict(zip(FEATURE_NAMES, map(float, x[0]), strict=True)),
-        contributions=dict(zip(FEATURE_NAMES, map(float, told.values[0]), strict=True)),
+        contributions=dict(zip(FEATURE_NAMES, map(float, told.contributions[0]), strict=True)),
         base_log10_rate=told.base,
         nearest_measured=measured.labels[int(row[0])],
         distance=float(distance[0]),

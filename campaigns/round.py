@@ -219,7 +219,7 @@ def suggestions(done: Round, batch_size: int, seed: int, budget: Budget | None =
     told = done.explain(done.ranking.x[rows])
     return tuple(
         _suggestion(done, done.ranking.frame.iloc[row], dict(zip(told.feature_names, values, strict=True)))
-        for row, values in zip(rows, told.values, strict=True)
+        for row, values in zip(rows, told.contributions, strict=True)
     )
 
 

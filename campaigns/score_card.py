@@ -67,10 +67,12 @@ def holdouts(training: TrainingSet, seed: int) -> dict[str, list[NDArray[np.int6
     "random_seven" holds out seven random rows, drawn `DRAWS` times (its 45/7); "own_measurements" trains on published
     rows and tests on the campaign's own, where there are some.
     """
+    from screening.validation.splits import random_holdouts
+
     split = training.dataset.table["split"].to_numpy()
     generator = np.random.default_rng(seed)
     rows = len(split)
-    draws = [np.sort(generator.choice(rows, DRAW_SIZE, replace=False)) for _ in range(DRAWS)]
+    draws = random_holdouts(rows, DRAW_SIZE, DRAWS, generator)
     tests = {
         "literature_to_synthesised": [np.flatnonzero(split == "synthesised")],
         "random_seven": draws if rows > 2 * DRAW_SIZE else [],

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import norm
 
 from campaigns.config import CampaignConfig
 from campaigns.learning import TrainingSet
@@ -17,7 +18,7 @@ from campaigns.round import Round
 __all__ = ["Expectation", "expectations", "rows_of"]
 
 #: Half-width of a central 95% interval in standard deviations.
-_Z95 = 1.959963984540054
+_Z95 = float(norm.ppf(0.975))
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +66,13 @@ def expectations(done: Round, fresh: Sequence[Measurement], config: CampaignConf
     Returns:
         One for each fresh row that trains; none where nothing else does.
     """
-    from screening.surrogates.problem import make_problem
+    from screening.surrogates.problem import MIN_ROWS, make_problem
     from screening.surrogates.registry import get_recipe
     from screening.validation.cross_validate import out_of_fold
 
     data, x = done.training.dataset, done.training.x
     rows = rows_of(done.training, fresh)
-    if not rows.size or len(data) - rows.size < 3:
+    if not rows.size or len(data) - rows.size < MIN_ROWS:
         return ()
     problem = make_problem(x, data.log10_rate, data.noise, data.groups, censored=data.censored)
     ((mean, sd),) = out_of_fold(get_recipe(config.surrogate), problem, [rows], config.seed)

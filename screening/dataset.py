@@ -44,8 +44,8 @@ class SpinDataset:
     Attributes:
         table: one row a measurement, columns `DATASET_COLUMNS`. `log10_rate_stderr` is the row's own standard error
             where it is known, else the pooled standard deviation of replicates; half a decade for rows with an
-            excluding flag. `group` is the spacer's InChIKey, or
-            "3D". Do not change it in place: `rows` hands out copies.
+            excluding flag. `group` is the spacer's InChIKey, or "3D". Do not change it in place: `rows` hands out
+            copies.
         parts: what a compound is built from, one entry a row: a `Compound`, a (spacer SMILES, cage, b_site, halide,
             n_layers) tuple still to be read, or None where the composition is unknown.
     """

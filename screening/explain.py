@@ -28,7 +28,7 @@ class Shapley:
 
     Attributes:
         feature_names: d names.
-        values: contribution of each feature to each row, shape (m, d), log10 units; with `base` they add up to the
+        contributions: of each feature to each row, shape (m, d), log10 units; with `base` they add up to the
             prediction.
         base: mean prediction over the background, log10 units; of rows explained by different models, the mean of
             their bases.
@@ -37,7 +37,7 @@ class Shapley:
     """
 
     feature_names: tuple[str, ...]
-    values: NDArray[np.float64]
+    contributions: NDArray[np.float64]
     base: float
     x: NDArray[np.float64]
     row_bases: NDArray[np.float64] | None = None
@@ -46,16 +46,11 @@ class Shapley:
         """What the contributions of one row are added to, log10 units."""
         return self.base if self.row_bases is None else float(self.row_bases[row])
 
-    @property
-    def contributions(self) -> NDArray[np.float64]:
-        """`values`, shape (k, d), by another name, for readers who would take it for a data frame's."""
-        return self.values
-
     def importances(self) -> pd.DataFrame:
         """Mean absolute contribution of each feature, largest first.
 
-        Columns: feature, importance (log10 units), direction (Spearman-like sign: correlation of the feature with its
-        contribution, positive where more of it means a faster relaxation).
+        Columns: feature, importance (log10 units), direction (correlation of the feature with its contribution,
+        positive where more of it means a faster relaxation).
         """
         frame = pd.DataFrame(
             {

@@ -92,10 +92,10 @@ def out_of_fold_shapley(
     """Shapley values of every row by a model that saw neither the row nor its spacer; arguments as
     `out_of_fold_signs`. Each row's base is that of its own model."""
     features = np.asarray(x, dtype=np.float64)
-    values, bases = np.empty_like(features), np.empty(len(features))
+    contributions, bases = np.empty_like(features), np.empty(len(features))
     for rows, told in _by_fold(x, y, noise, groups, feature_names, seed, name):
-        values[rows], bases[rows] = told.contributions, told.base
-    return Shapley(tuple(feature_names), values, float(bases.mean()), features, bases)
+        contributions[rows], bases[rows] = told.contributions, told.base
+    return Shapley(tuple(feature_names), contributions, float(bases.mean()), features, bases)
 
 
 def _by_fold(

@@ -40,6 +40,9 @@ FEATURE_NAMES = (
 #: The published table writes a three-dimensional compound as n = 100 (doi 10.1039/d5sc07406a); we read it as infinite.
 N_LAYERS_OF_3D = 100.0
 
+#: Features that are logarithms, and the unit of what they are the logarithm of (one bohr3 is one atomic unit).
+_LOGARITHMS = {"log_molar_mass": "g/mol", "log_polarizability": "bohr³"}
+
 
 def to_features(descriptors: NDArray[np.float64]) -> NDArray[np.float64]:
     """Features of compounds from their ten descriptors.
@@ -94,10 +97,6 @@ def feature_text(name: str, value: float) -> str:
     if name in _LOGARITHMS:
         return f"{np.exp(value):.3g} {_LOGARITHMS[name]}"
     return f"{value:.3g}{' eV' if name.endswith('_ev') else ''}"
-
-
-#: Features that are logarithms, and the unit of what they are the logarithm of (one bohr3 is one atomic unit).
-_LOGARITHMS = {"log_molar_mass": "g/mol", "log_polarizability": "bohr³"}
 
 
 def _inverse_n_layers(n_layers: NDArray[np.float64]) -> NDArray[np.float64]:

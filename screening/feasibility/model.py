@@ -53,15 +53,11 @@ class FeasibilityModel:
     traits: SpacerTraits | None = field(default=None, repr=False, compare=False)
 
     def probability(self, compounds: Sequence[Compound]) -> NDArray[np.float64]:
-        """Probability of each compound, shape (k,). A compound without spacer (3D) is not layered: 0."""
+        """Probability of each compound, shape (m,). A compound without spacer (3D) is not layered: 0."""
         rows = CompoundRows.of(compounds)
         odds = _prior_log_odds(self.classifier, self.prior, rows)
         if self.outcomes:
-            odds = (
-                odds
-                + outcome_kernel(rows, CompoundRows.of([item.compound for item in self.outcomes]), self.prior)
-                @ self.pull
-            )
+            odds = odds + self._likeness(rows) @ self.pull
         layered = np.array([compound.spacer is not None for compound in compounds], dtype=bool)
         return np.where(layered, expit(odds), 0.0)
 
@@ -87,10 +83,7 @@ class FeasibilityModel:
         if cage := self.prior.cage_window.words(float(rows.tolerance[0])):
             parts.append(cage)
         if self.outcomes:
-            weights = (
-                outcome_kernel(rows, CompoundRows.of([item.compound for item in self.outcomes]), self.prior)[0]
-                * self.pull
-            )
+            weights = self._likeness(rows)[0] * self.pull
             strongest = int(np.argmax(np.abs(weights)))
             parts.append(
                 f"recorded outcomes: odds x {np.exp(weights.sum()):.2g}, most from {self.outcomes[strongest].compound} "
@@ -98,10 +91,10 @@ class FeasibilityModel:
             )
         return parts
 
-    def _influence(self, rows: CompoundRows) -> NDArray[np.float64]:
-        """What each recorded outcome adds to the log-odds of each compound, shape (m, k)."""
+    def _likeness(self, rows: CompoundRows) -> NDArray[np.float64]:
+        """Prior covariance of each compound with each recorded one, shape (m, k)."""
         recorded = CompoundRows.of([item.compound for item in self.outcomes])
-        return outcome_kernel(rows, recorded, self.prior) * self.pull
+        return outcome_kernel(rows, recorded, self.prior)
 
 
 def fit_feasibility(

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from screening.dataset import SpinDataset, published_descriptors
 from screening.features import to_features
+from screening.validation.splits import random_holdouts
 
 __all__ = ["PAPER_SPLITS", "Table", "default_table", "filed_table"]
 
@@ -47,7 +48,7 @@ class Table:
     def holdouts(self, seed: int) -> dict[str, list[NDArray[np.int64]]]:
         """Test rows, each of shape (rows,), of the paper's two hold-out splits."""
         generator = np.random.default_rng(seed)
-        draws = [np.sort(generator.choice(len(self.rate), DRAW_SIZE, replace=False)) for _ in range(DRAWS)]
+        draws = random_holdouts(len(self.rate), DRAW_SIZE, DRAWS, generator)
         return {"train38_test14": [np.flatnonzero(self.synthesised)], "train45_test7": draws}
 
 

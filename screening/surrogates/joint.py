@@ -1,4 +1,4 @@
-"""The shipped surrogate: Gaussian processes and a network ensemble, stacked inside each fold."""
+"""The mixtures, of which one is shipped: Gaussian processes, networks and trees, stacked inside each fold."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ __all__ = ["MixtureFits", "MixtureRecipe"]
 UNKNOWN_LOG_DENSITY = -3.0
 #: The process through which learners without one of their own see bounds.
 WITNESS = KernelSpec("witness")
-#: Of more rows than this the Gaussian processes learn from an evenly spaced part; the networks learn from all.
+#: Of more rows than this the Gaussian processes learn from an evenly spaced part; networks and trees learn from all.
 MAX_PROCESS_ROWS = 1000
 
 

@@ -1,4 +1,4 @@
-"""The BoTorch model every surrogate ends as: a mixture of candidates, its first two moments kept."""
+"""The BoTorch model that the mixtures end as: weighed candidates, of which the first two moments are kept."""
 
 from __future__ import annotations
 

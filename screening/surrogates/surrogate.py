@@ -22,10 +22,14 @@ if TYPE_CHECKING:
 
     from screening.validation import Validation
 
-__all__ = ["Surrogate", "fit_surrogate"]
+__all__ = ["CALIBRATION_SPLIT", "Surrogate", "fit_surrogate"]
 
 #: The split whose errors set the recalibration: what is asked of a screening surrogate is a spacer it never saw.
 CALIBRATION_SPLIT = "leave_one_spacer_out"
+#: With fewer rows than this, or one group, nothing is recalibrated.
+FEWEST_ROWS = 5
+#: With more groups than this, ten folds of rows serve for the recalibration, and of many rows two of those ten.
+MAX_CALIBRATION_FOLDS, MANY_ROWS = 60, 500
 
 
 @dataclass(frozen=True)
@@ -136,11 +140,10 @@ def _calibration(recipe: Recipe, problem: Problem, seed: int) -> float:
     from screening.validation.cross_validate import out_of_fold  # that module fits surrogates through this package
     from screening.validation.splits import hold_out
 
-    few = np.unique(problem.groups).size <= 1 or problem.n_rows < 5
-    if few:
+    n_groups = np.unique(problem.groups).size
+    if n_groups <= 1 or problem.n_rows < FEWEST_ROWS:
         return 1.0
-    many = np.unique(problem.groups).size > MAX_CALIBRATION_FOLDS
-    tests = hold_out("k_fold" if many else CALIBRATION_SPLIT, problem.groups, seed)
+    tests = hold_out("k_fold" if n_groups > MAX_CALIBRATION_FOLDS else CALIBRATION_SPLIT, problem.groups, seed)
     if problem.n_rows > MANY_ROWS:
         tests = tests[:2]
     measured = int((~problem.censored).sum())
@@ -151,10 +154,6 @@ def _calibration(recipe: Recipe, problem: Problem, seed: int) -> float:
     rows = np.concatenate(tests)
     error, sd = problem.y[rows] - np.concatenate([m for m, _ in predicted]), np.concatenate([s for _, s in predicted])
     return fit_scale(error[~problem.censored[rows]], sd[~problem.censored[rows]])
-
-
-#: With more groups than this, ten folds of rows serve for the recalibration, and of many rows two of those ten.
-MAX_CALIBRATION_FOLDS, MANY_ROWS = 60, 500
 
 
 def _reuse(validation: Validation, recipe: Recipe, problem: Problem) -> float:

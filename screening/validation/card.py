@@ -13,6 +13,7 @@ from chemspace.progress import Progress
 from screening.surrogates.problem import Problem, make_problem
 from screening.surrogates.registry import DEFAULT_SURROGATE
 from screening.validation.cross_validate import Validation, cross_validate
+from screening.validation.splits import random_holdouts
 
 __all__ = ["BASELINE_NAMES", "FullCard", "full_score_card", "learning_curve"]
 
@@ -122,8 +123,7 @@ def learning_curve(problem: Problem, seed: int, name: str = DEFAULT_SURROGATE) -
     holdouts = {}
     for share in SHARES:
         size = max(1, round((1.0 - share) * problem.n_rows))
-        draws = [np.sort(generator.choice(problem.n_rows, size, replace=False)) for _ in range(CURVE_DRAWS)]
-        holdouts[f"{share}"] = draws
+        holdouts[f"{share}"] = random_holdouts(problem.n_rows, size, CURVE_DRAWS, generator)
     told = _validate(problem, problem.x, problem.y, seed, name, (), holdouts)
     return {share: told.score_cards[f"{share}"].r2_log for share in SHARES}
 

@@ -21,6 +21,8 @@ from screening.validation.cross_validate import Validation, cross_validate
 __all__ = ["PathComparison", "compare_paths"]
 
 _SPLITS = ("leave_one_out", "leave_one_spacer_out")
+#: Fewer rows than this tell nothing about either path.
+MIN_COMPARED = 8
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,3 @@ def compare_paths(
     tables = (features[rows], np.hstack([features[rows], extra[rows]]))
     told = [cross_validate(t, target, error, labels, seed, name, _SPLITS, missing=missing) for t in tables]
     return PathComparison(rows, *told)
-
-
-#: Fewer rows than this tell nothing about either path.
-MIN_COMPARED = 8

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from screening.errors import ScreeningError
 
-__all__ = ["MAX_FOLDS", "SPLITS", "hold_out"]
+__all__ = ["MAX_FOLDS", "SPLITS", "hold_out", "random_holdouts"]
 
 #: More models than this are not trained for one split.
 MAX_FOLDS = 1000
@@ -68,3 +68,8 @@ def hold_out(name: str, groups: NDArray[np.int64], seed: int) -> list[NDArray[np
     if len(folds) < 2:
         raise ScreeningError(f"{name}: all {groups.size} rows belong to one group, nothing is left to train on")
     return folds
+
+
+def random_holdouts(n_rows: int, size: int, draws: int, generator: np.random.Generator) -> list[NDArray[np.int64]]:
+    """`draws` random test sets of `size` rows each, shape (size,), ascending; a row may be in several of them."""
+    return [np.sort(generator.choice(n_rows, size, replace=False)) for _ in range(draws)]

@@ -28,7 +28,7 @@ def test_a_waterfall_ends_at_the_prediction() -> None:
 
 
 def test_a_waterfall_starts_at_the_base_of_its_own_model() -> None:
-    own = Shapley(TOLD.feature_names, TOLD.values, 0.0, TOLD.x, np.arange(9.0))
+    own = Shapley(TOLD.feature_names, TOLD.contributions, 0.0, TOLD.x, np.arange(9.0))
     assert figures.waterfall(own, 3).data[0].x[0] == 3.0
 
 

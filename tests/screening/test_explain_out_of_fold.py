@@ -27,9 +27,9 @@ def test_the_explanation_of_a_row_does_not_depend_on_its_target() -> None:
     first = np.array([group == ROWS.groups[0] for group in ROWS.groups])
     changed = np.where(first, y + 5.0, y)
     a, b = (out_of_fold_shapley(ROWS.x, t, None, ROWS.groups, NAMES, name="linear") for t in (y, changed))
-    assert np.array_equal(a.values[first], b.values[first])
-    assert not np.allclose(a.values[~first], b.values[~first])
-    assert a.base_of(0) + a.values[0].sum() == pytest.approx(y[0], abs=1e-6)
+    assert np.array_equal(a.contributions[first], b.contributions[first])
+    assert not np.allclose(a.contributions[~first], b.contributions[~first])
+    assert a.base_of(0) + a.contributions[0].sum() == pytest.approx(y[0], abs=1e-6)
 
 
 def test_partial_dependence_of_a_linear_surrogate_is_its_line() -> None:

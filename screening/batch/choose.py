@@ -86,7 +86,7 @@ def choose_batch(
                 "loosen a limit, ask for fewer, or rank more (top_k)"
             )
         known, drawn = np.vstack([points, x[chosen]]), seed + len(chosen) if acquisition == "thompson" else seed
-        value = next_values(acquisition, surrogate.model, x[fits], known, ranking.best_observed, drawn, observed)
+        value = next_values(acquisition, surrogate.model, x[fits], known, ranking.best_observed, drawn, observed, x)
         value = value + ranking.log_feasibility[fits]
         row = int(fits[np.argmax(value)])
         used.take(row)

@@ -28,7 +28,14 @@ _LEAST_REDUCTION = 1.0e-12
 
 
 def next_values(
-    name: str, model: Any, x: Array, points: Array, best: float, seed: int, observed: Array | None = None
+    name: str,
+    model: Any,
+    x: Array,
+    points: Array,
+    best: float,
+    seed: int,
+    observed: Array | None = None,
+    space: Array | None = None,
 ) -> Array:
     """Value of each candidate given what is pending or chosen already, shape (m,); to be maximised.
 
@@ -46,6 +53,7 @@ def next_values(
         best: lowest observed target.
         seed: of the samples.
         observed: features of what is measured, shape (k, d), for "qlog_nei".
+        space: what "qnipv" integrates the variance over, evenly thinned, shape (s, d); the candidates where None.
 
     Raises:
         BatchError: for an unknown name, or "qlog_nei" without `observed`.
@@ -57,7 +65,7 @@ def next_values(
             raise BatchError("qlog_nei compares with what is measured: give `observed`, features of the measurements")
         return values_with(build_acquisition(name, model, observed, best, pending=points, seed=seed), x)
     if name == "qnipv":
-        return _log_reduction(model, x, points, seed)
+        return _log_reduction(model, x, points, seed, x if space is None else space)
     if name not in ACQUISITIONS:
         raise BatchError(f"no batch is chosen by {name!r}; known: {', '.join(BATCH_ACQUISITIONS)}")
     mean, variance, centre, covariance, cross = gaussian_moments(model, x, points)
@@ -85,8 +93,8 @@ def _drawn(model: Any, x: Array, seed: int) -> Array:
     return -draw
 
 
-def _log_reduction(model: Any, x: Array, points: Array, seed: int) -> Array:
-    every = x[np.linspace(0, len(x) - 1, min(len(x), _SPACE_POINTS)).astype(np.int64)]
+def _log_reduction(model: Any, x: Array, points: Array, seed: int, space: Array) -> Array:
+    every = space[np.linspace(0, len(space) - 1, min(len(space), _SPACE_POINTS)).astype(np.int64)]
     acquisition = build_acquisition("qnipv", model, x[:0], 0.0, x_space=every, pending=points, seed=seed)
     left = -values_with(acquisition, x, _AT_ONCE)
     _, variance, _, covariance, cross = gaussian_moments(model, every, points)

@@ -62,7 +62,7 @@ def test_what_is_pending_is_worth_less_and_far_candidates_lose_little(surrogate:
 def test_members_of_a_batch_know_of_each_other(surrogate: Surrogate, name: str) -> None:
     ranking = _ranking(surrogate, name)
     batch = choose_batch(ranking, surrogate, q=4, acquisition=name, observed=ROWS.x)
-    alone = next_values(name, surrogate.model, _X, np.empty((0, 2)), BEST, 42, ROWS.x)
+    alone = next_values(name, surrogate.model, _X, np.empty((0, 2)), BEST, 42, ROWS.x, ranking.x)
     assert batch[0] == alone.argmax()
     assert batch.tolist() != np.argsort(-alone, kind="stable")[:4].tolist()
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from openpyxl import Workbook
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Request, expect, sync_playwright
 
 from campaigns.web.jobs import JobBoard
 from tests.campaigns.web.conftest import SLUG, Prepared, Traces, running
@@ -63,8 +63,13 @@ def opened(browser: Browser, width: int = 1280, scheme: str = "light") -> tuple[
     context = browser.new_context(viewport={"width": width, "height": 860}, color_scheme=scheme)  # type: ignore[arg-type]  # one of two words
     context.set_default_timeout(PATIENCE_MS)
     page, wrong = context.new_page(), list[str]()
+
+    def failed(request: Request) -> None:
+        if request.failure != "net::ERR_ABORTED":  # the browser's own, when it goes on to another page
+            wrong.append(f"{request.url}: {request.failure}")
+
     page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.on("requestfailed", lambda request: wrong.append(f"{request.url}: {request.failure}"))
+    page.on("requestfailed", failed)
     page.on("response", lambda answer: wrong.append(f"{answer.url}: {answer.status}") if answer.status >= 400 else None)
     return context, page, wrong
 
@@ -185,8 +190,9 @@ def test_a_workbook_is_looked_at_confirmed_and_taken_in(
     browser: Browser, no_work: None, address: str, tmp_path: Path
 ) -> None:
     book = Workbook()
+    sheet = book.create_sheet("Results", 0)
     for row in (["Compound", "tau (fs)", "Crystal"], ["(PA)2PbI4", 310, "K1"], ["BA2PbI4", 650, "K2"]):
-        book.active.append(row)
+        sheet.append(row)
     book.save(tmp_path / "week.xlsx")
     context, page, wrong = opened(browser)
     page.goto(f"{address}/measure")

@@ -11,15 +11,24 @@ import pytest
 from campaigns.report import deep_view
 from campaigns.web.cache import Cache
 
-CLAIMS = [{"model": "mlp", "claimed": 0.99}]
+CLAIMS: list[dict[str, Any]] = [{"model": "mlp", "claimed": 0.99}]
 
 
 @pytest.fixture
 def worked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What was worked out, in order."""
     done: list[str] = []
-    monkeypatch.setattr(deep_view, "deep_view", lambda round, tell: done.append(round.key) or {"verdict": round.key})
-    monkeypatch.setattr(deep_view, "paper_view", lambda tell: done.append("paper") or CLAIMS)
+
+    def check(round: Any, tell: object) -> dict[str, str]:
+        done.append(round.key)
+        return {"verdict": round.key}
+
+    def repeat(tell: object) -> list[dict[str, Any]]:
+        done.append("paper")
+        return CLAIMS
+
+    monkeypatch.setattr(deep_view, "deep_view", check)
+    monkeypatch.setattr(deep_view, "paper_view", repeat)
     return done
 
 

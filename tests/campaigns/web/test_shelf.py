@@ -64,7 +64,8 @@ def test_a_page_is_made_once_until_something_happens(guarded: Guarded, made: lis
 
 
 def test_what_is_kept_for_one_person_is_not_shown_to_another(guarded: Guarded) -> None:
-    client, told = guarded.client, {}
+    client = guarded.client
+    told: dict[str, str] = {}
     for role in ("editor", "viewer", "editor"):
         csrf = guarded.log_in(role)
         page = client.get(f"{PAGE}/suggestions").text
@@ -111,7 +112,7 @@ def small_shelf(monkeypatch: pytest.MonkeyPatch, prepared: Prepared, tmp_path: P
 
 
 def test_what_is_kept_is_bounded_and_answers_stay_right(small_shelf: TestClient) -> None:
-    told = {}
+    told: dict[str, bytes] = {}
     for _ in range(2):
         for slug in (SLUG, "b"):
             for page in range(1, 30):

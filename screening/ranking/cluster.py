@@ -59,7 +59,7 @@ def stream_on(
     block_size: int,
     progress: Progress | None = None,
 ) -> tuple[NDArray[np.int64], Array, Counts]:
-    """As `screening.ranking.stream.stream`, on the workers of a `distributed.Client`.
+    """As `screening.ranking.stream.stream`, on the workers of a `distributed.Client`: indices and values, each (k,).
 
     A task that dies with its worker is given to another one by Dask. The list is that of the local pass; how many
     compounds their bound leaves out depends on how many threads the cluster has.

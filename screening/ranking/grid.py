@@ -47,7 +47,7 @@ class BlockRows:
         return int((rows.reshape(-1, len(self.count)).sum(axis=0) * self.count).sum())
 
     def places(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Places in the block of the compounds of some rows, and for each the position of its row in `rows`."""
+        """Places in the block of the compounds of some rows (r,), and for each the position of its row, each (m,)."""
         spacer, kind = np.divmod(rows, len(self.count))
         counts = self.count[kind]
         before = np.cumsum(counts) - counts

@@ -124,7 +124,7 @@ class Scoring:
     def block_numbers(
         self, predictor: Predictor, bounds: PredictionBounds | None, item: tuple[SpaceBlock, float]
     ) -> tuple[NDArray[np.int64], Array, Counts]:
-        """Indices and values of the compounds of a block that may be above a threshold, and the counts."""
+        """Indices and values, each (k,), of the compounds of a block that may be above a threshold, and the counts."""
         block, threshold = item
         rows = self.features.rows(block)
         described = np.asarray(np.isfinite(rows.x).all(axis=1))
@@ -162,7 +162,7 @@ def stream(
     workers: int,
     progress: Progress | None = None,
 ) -> tuple[NDArray[np.int64], Array, Counts]:
-    """Indices and values of the `keep` best compounds of a space, best first, and the counts of the pass.
+    """Indices and values, each (k,), of the `keep` best compounds of a space, best first, and the counts of the pass.
 
     What a block is compared with is the list as it was when the block was handed out, in order, so that the counts do
     not depend on which thread was quicker.

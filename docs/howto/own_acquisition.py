@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from botorch.acquisition.logei import qLogExpectedImprovement
 from botorch.acquisition.objective import GenericMCObjective
+from botorch.sampling.normal import SobolQMCNormalSampler
 from numpy.typing import NDArray
 from scipy.stats import norm
 
@@ -58,7 +59,9 @@ def main() -> None:
 
     # The model predicts log10 of the rate and BoTorch maximises, so the objective turns the sign.
     slow = GenericMCObjective(lambda samples, X=None: -samples[..., 0])
-    value = qLogExpectedImprovement(surrogate.model, best_f=float((-rows.log10_rate).max()), objective=slow)
+    sampler = SobolQMCNormalSampler(torch.Size([512]), seed=0)
+    best = float((-rows.log10_rate).max())
+    value = qLogExpectedImprovement(surrogate.model, best_f=best, sampler=sampler, objective=slow)
     points = torch.as_tensor(space_features(space, ranking.frame["index"].to_numpy(), *tables))
     print("BoTorch qLogEI of each:", value(points[:, None]).detach().numpy().round(2))
 

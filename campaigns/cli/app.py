@@ -30,16 +30,16 @@ app = typer.Typer(
     epilog="""Start with: spinscreen launch demo
 
 Exit codes: 0 done, 1 the data are wrong (or replay came out otherwise), 2 the command is wrong, 130 stopped by you.
-Results go to stdout, everything else to stderr; --json makes any command print for a program.
+Results go to stdout, everything else to stderr; --json makes every command but serve print for a program.
 Completion in your shell: spinscreen --install-completion""",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-LOOP, LAB, BENCH = "The three verbs", "The lab", "Tools"
-app.command("launch", rich_help_panel=LOOP)(launch.launch)
-app.command("suggest", rich_help_panel=LOOP)(suggest.suggest)
-app.command("ingest", rich_help_panel=LOOP)(ingest.ingest)
+VERBS, LAB, TOOLS = "The three verbs", "The lab", "Tools"
+app.command("launch", rich_help_panel=VERBS)(launch.launch)
+app.command("suggest", rich_help_panel=VERBS)(suggest.suggest)
+app.command("ingest", rich_help_panel=VERBS)(ingest.ingest)
 app.command("status", rich_help_panel=LAB)(status.status)
 app.command("accept", rich_help_panel=LAB)(lifecycle.accept)
 app.command("decline", rich_help_panel=LAB)(lifecycle.decline)
@@ -52,8 +52,8 @@ app.command("serve", rich_help_panel=LAB)(serve.serve)
 app.command("log", rich_help_panel=LAB)(record.log)
 app.command("export", rich_help_panel=LAB)(record.export)
 app.command("replay", rich_help_panel=LAB)(record.replay)
-app.command("fit-trace", rich_help_panel=BENCH)(fit_trace.fit_trace)
-app.command("paper", rich_help_panel=BENCH)(paper.paper)
-app.command("backtest", rich_help_panel=BENCH)(backtest.backtest)
-app.add_typer(library.app, name="library", rich_help_panel=BENCH)
-app.add_typer(oracle.app, name="oracle", rich_help_panel=BENCH)
+app.command("fit-trace", rich_help_panel=TOOLS)(fit_trace.fit_trace)
+app.command("paper", rich_help_panel=TOOLS)(paper.paper)
+app.command("backtest", rich_help_panel=TOOLS)(backtest.backtest)
+app.add_typer(library.app, name="library", rich_help_panel=TOOLS)
+app.add_typer(oracle.app, name="oracle", rich_help_panel=TOOLS)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -34,14 +34,17 @@ def backtest(
     budget: Annotated[int, typer.Option(min=1, help="Experiments in all; with --simulate, new ones.")] = 40,
     seeds: Annotated[int, typer.Option(min=1, help="Campaigns a strategy; with --simulate, simulated worlds.")] = 10,
     top: Annotated[int, typer.Option(min=1, help="How many of the best rows count as found.")] = 5,
-    out: Annotated[Path | None, typer.Option(help="Write the curves to this .html file.", show_default=False)] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Write the curves to this .html file.", dir_okay=False, show_default=False),
+    ] = None,
     simulate: Annotated[
         bool, typer.Option("--simulate", help="Plan: rows with an empty target are candidates, the others are known.")
     ] = False,
     goal: Annotated[
         float | None, typer.Option(help="With --simulate: the result to reach.", show_default=False)
     ] = None,
-    probability: Annotated[float, typer.Option(help="With --simulate: how sure to be.")] = 0.8,
+    probability: Annotated[float, typer.Option(min=0.0, max=1.0, help="With --simulate: how sure to be.")] = 0.8,
     as_json: AsJson = False,
 ) -> None:
     """Ask how well a strategy would have done on a finished table.
@@ -64,7 +67,7 @@ def backtest(
 
     finished = FinishedTable.from_frame(frame, target, minimize=not maximize, columns=names)
     wanted = [name.strip() for name in strategy.split(",") if name.strip()]
-    _replay(finished, wanted, batch_size, start, budget, seeds, top, out, table.name, as_json)
+    _replay(finished, wanted, batch_size, start, budget, seeds, top, output, table.name, as_json)
 
 
 def _replay(
@@ -75,10 +78,11 @@ def _replay(
     budget: int,
     seeds: int,
     top: int,
-    out: Path | None,
+    output: Path | None,
     title: str,
     as_json: bool,
 ) -> None:
+    from campaigns.files import write_whole
     from screening.backtest import backtest as replay_all
     from screening.backtest import figure_html
 
@@ -94,13 +98,11 @@ def _replay(
             progress=progress,
         )
     summary = result.summary()
-    if out is not None:
-        out.write_text(figure_html(result, title), encoding="utf-8")
-        console.note(f"curves written to {out}")
+    if output is not None:
+        write_whole(output, lambda path: path.write_text(figure_html(result, title), encoding="utf-8"))
+        console.note(f"curves written to {output}")
     if as_json:
-        console.print_json(
-            [{str(key): _plain(value) for key, value in row.items()} for row in summary.to_dict("records")]
-        )
+        console.print_json(console.finite(summary.to_dict("records")))
         return
     _show(summary, len(finished.y), start, batch_size, seeds, top)
 
@@ -157,7 +159,7 @@ def _plan(
         )
     needed = plan.experiments_for(probability)
     if as_json:
-        answer = {"goal": goal, "probability": probability, "experiments": _plain(needed), "budget": budget}
+        answer = {"goal": goal, "probability": probability, "experiments": console.finite(needed), "budget": budget}
         within = {"within_budget": plan.probability_within(budget), "possible": plan.possible}
         console.print_json({**answer, **within})
         return
@@ -167,10 +169,3 @@ def _plan(
         f"within the budget of {budget}: {plan.probability_within(budget):.0%} of {worlds} simulated worlds; "
         f"some candidate reaches the goal in {plan.possible:.0%} of them"
     )
-
-
-def _plain(value: Any) -> Any:
-    """A JSON value: numbers that JSON has no word for become null."""
-    if isinstance(value, float) and (value != value or value in {float("inf"), float("-inf")}):
-        return None
-    return value

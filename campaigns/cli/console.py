@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from math import isfinite
 from typing import Any
@@ -43,12 +43,12 @@ def finite(value: Any) -> Any:
     return None if isinstance(value, float) and not isfinite(value) else value
 
 
-def table(first: str, *others: str) -> Table:
-    """A plain table: the first column on the left, the others numbers on the right."""
+def table(first: str, *others: str, left: Collection[str] = ()) -> Table:
+    """A plain table: the first column and those named in `left` on the left, the others, numbers, on the right."""
     made = Table(box=None, pad_edge=False, header_style="dim")
-    made.add_column(first)
+    made.add_column(escape(first))
     for title in others:
-        made.add_column(title, justify="right")
+        made.add_column(escape(title), justify="left" if title in left else "right")
     return made
 
 

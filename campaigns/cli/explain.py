@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
-from rich.table import Table
 
 from campaigns.cli import console
 from campaigns.cli.console import out
@@ -29,14 +29,22 @@ def explain(
     Example: spinscreen explain demo "(EOA)2(FA)3Pb4I13"
     """
     from campaigns.campaign import Campaign
+    from screening.mechanisms import MECHANISMS
 
     campaign = Campaign.open(folder, oracle_store=oracle_store)
     with console.bar("training") as progress:
         prediction = campaign.predict(formula, progress=progress)
     if as_json:
-        console.print_json(prediction.to_dict())
-    else:
-        show_prediction(prediction)
+        console.print_json(console.finite(prediction.to_dict()) | {"hypotheses": [asdict(one) for one in MECHANISMS]})
+        return
+    show_prediction(prediction)
+    out.print(
+        "\nhow spins may relax, from textbooks: hypotheses about such compounds, no results of the model",
+        soft_wrap=True,
+    )
+    for one in MECHANISMS:
+        told = one.hypothesis.removeprefix("hypothesis: ")
+        out.print(f"[dim]{escape(one.name)}: {escape(told)} ({escape(one.source)})[/]", soft_wrap=True)
 
 
 def show_prediction(p: Prediction) -> None:
@@ -53,9 +61,7 @@ def show_prediction(p: Prediction) -> None:
     out.print(f"nearest measured: {escape(p.nearest_measured)} ({where} the domain); in the space: {_yes(p.in_space)}")
     if p.feasibility is not None:
         out.print(f"forms: {p.feasibility:.0%}  [dim]{escape('; '.join(p.feasibility_reasons))}[/]", soft_wrap=True)
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for title in ("descriptor", "value", "lifetime"):
-        table.add_column(title, justify="left" if title == "descriptor" else "right")
+    table = console.table("descriptor", "value", "lifetime")
     for name, value in sorted(p.contributions.items(), key=lambda item: -abs(item[1])):
         table.add_row(FEATURE_WORDS[name], feature_text(name, p.features[name]), f"x{10**-value:.2f}")
     out.print(f"\nfrom the {picoseconds(10**-p.base_log10_rate)} ps of a typical measured compound:")

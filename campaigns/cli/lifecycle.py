@@ -19,6 +19,7 @@ Formula = Annotated[
     str, typer.Argument(metavar="FORMULA", help="The compound, as it was suggested.", show_default=False)
 ]
 Reason = Annotated[str, typer.Option("--reason", help="Why, for the record.", show_default=False)]
+Why = Annotated[str, typer.Option("--reason", help="Why, for the record. Needed.", show_default=False)]
 
 #: What `outcome` takes; the others have commands of their own.
 OUTCOMES = ("in synthesis", "formed", *sorted(stage.value for stage in FAILED), "not measurable", "abandoned", "stale")
@@ -32,7 +33,7 @@ def accept(folder: Folder, formula: Formula, reason: Reason = "", as_json: AsJso
     _step(folder, formula, Stage.ACCEPTED, reason, "", as_json)
 
 
-def decline(folder: Folder, formula: Formula, reason: Reason = "", as_json: AsJson = False) -> None:
+def decline(folder: Folder, formula: Formula, reason: Why = "", as_json: AsJson = False) -> None:
     """Say that a suggestion will not be made, and why; it is not suggested again.
 
     Example: spinscreen decline demo "(HZ)2PbI4" --reason "hydrazine is not handled here"
@@ -49,7 +50,9 @@ def outcome(
     made: Annotated[
         str, typer.Option("--made", help="What formed instead, if it was another compound.", show_default=False)
     ] = "",
-    reason: Reason = "",
+    reason: Annotated[
+        str, typer.Option("--reason", help="Why, for the record. Needed for abandoned.", show_default=False)
+    ] = "",
     as_json: AsJson = False,
 ) -> None:
     """Record how a synthesis stands or ended. What did not form teaches the model what forms.
@@ -67,7 +70,7 @@ def retract(
     number: Annotated[
         int, typer.Argument(metavar="NUMBER", help="The measurement's number, as in `status`.", show_default=False)
     ],
-    reason: Reason = "",
+    reason: Why = "",
     as_json: AsJson = False,
 ) -> None:
     """Take a measurement back. It stays in the record; the next fit does not see it.

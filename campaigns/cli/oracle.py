@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -168,7 +167,7 @@ def _deliver(records: list[CationRecord], *, as_json: bool, csv: Path | None, pa
         for text in record.warnings if record.ok else (record.error,):
             console.warn(f"{record.smiles}: {text}")
     if as_json:
-        print(json.dumps(rows, indent=1))
+        console.print_json(console.finite(rows))
     elif csv is not None or parquet is not None:
         _write(rows, csv, parquet)
     else:

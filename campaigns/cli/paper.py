@@ -28,7 +28,7 @@ _TABLES = {
 
 
 def paper(
-    seed: Annotated[int, typer.Option(help="Seed of every random draw.")] = 42,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of every random draw.")] = 42,
     as_json: AsJson = False,
 ) -> None:
     """Repeat the reference paper's protocol on its table, beside honest scores of every model.
@@ -39,7 +39,7 @@ def paper(
     """
     from screening.paper import reproduce
 
-    with console.bar("Scoring models") as progress:
+    with console.bar("scoring models") as progress:
         told = reproduce(seed, progress=progress)
     if as_json:
         console.print_json(told.to_dict())

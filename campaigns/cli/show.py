@@ -7,15 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.markup import escape
-from rich.table import Table
 
-from campaigns.cli.console import note, out, warn
+from campaigns.cli.console import note, out, table, warn
 from campaigns.reason import picoseconds
 from campaigns.suggestion import SuggestionBatch
+from campaigns.summary import FitSummary, Status
 
 if TYPE_CHECKING:
     from chemspace.library_read import ReadReport
-from campaigns.summary import FitSummary, Status
 
 __all__ = [
     "show_best",
@@ -43,16 +42,13 @@ SCORE_COLUMNS = (
 def show_fit(fit: FitSummary, before: FitSummary | None = None) -> None:
     """The score card and the verdict, beside those of the fit before."""
     out.print(f"\n[bold]How far to trust the model[/] ({fit.n_train} of {fit.n_measured} measured rows train it)")
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    table.add_column("out of fold")
-    for title, _, _ in SCORE_COLUMNS:
-        table.add_column(title, justify="right")
+    scored = table("out of fold", *(title for title, _, _ in SCORE_COLUMNS))
     for split, scores in fit.scores.items():
-        table.add_row(split.replace("_", " "), *(number(scores.get(key), form) for _, key, form in SCORE_COLUMNS))
+        scored.add_row(split.replace("_", " "), *(number(scores.get(key), form) for _, key, form in SCORE_COLUMNS))
         if before is not None and split in before.scores:
             was = before.scores[split]
-            table.add_row("  before", *(number(was.get(key), form) for _, key, form in SCORE_COLUMNS), style="dim")
-    out.print(table)
+            scored.add_row("  before", *(number(was.get(key), form) for _, key, form in SCORE_COLUMNS), style="dim")
+    out.print(scored)
     out.print(f"{escape(fit.grade)}\nso: {escape(fit.strategy)}", soft_wrap=True)
     if fit.may_stop:
         out.print(f"[yellow]consider stopping:[/] {escape('; '.join(fit.stop_advice))}", soft_wrap=True)

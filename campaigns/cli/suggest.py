@@ -42,7 +42,9 @@ def suggest(
     mass: Annotated[
         float | None,
         typer.Option(
-            "--mass", help="Grams of compound in the recipes. Default: the campaign's, or 1.", show_default=False
+            "--mass",
+            help="Grams of compound in the recipes, above 0. Default: the campaign's, or 1.",
+            show_default=False,
         ),
     ] = None,
     structures: Annotated[
@@ -194,22 +196,18 @@ def _from_pool(
 
 
 def _plain(chosen: pd.DataFrame) -> list[dict[str, object]]:
-    """Rows for JSON: missing numbers are null."""
-    import json
-
-    rows: list[dict[str, object]] = json.loads(chosen.to_json(orient="records"))
-    return rows
+    """Rows for JSON: missing numbers are null, what JSON has no word for is text."""
+    rows: list[dict[str, object]] = console.finite(chosen.to_dict("records"))
+    kinds = (str, int, float, type(None))
+    return [{str(k): v if isinstance(v, kinds) else str(v) for k, v in row.items()} for row in rows]
 
 
 def _show_table(chosen: pd.DataFrame, target: str) -> None:
     from rich.markup import escape
-    from rich.table import Table
 
-    table = Table(box=None, pad_edge=False, header_style="dim")
     own = [name for name in chosen.columns if chosen[name].dtype == object][:1]
-    titles = ["#", "row", *own, target, "90% interval", "acquisition"]
-    for title in titles:
-        table.add_column(escape(str(title)), justify="left" if title in own else "right")
+    own_titles = [str(name) for name in own]
+    table = console.table("#", "row", *own_titles, target, "90% interval", "acquisition", left=own_titles)
     for place, row in enumerate(chosen.to_dict("records"), start=1):
         table.add_row(
             str(place),

@@ -12,6 +12,7 @@ import typer
 from typer.testing import CliRunner
 
 from campaigns.cli.backtest import backtest
+from campaigns.errors import StoreError
 from screening.decision_errors import BacktestError
 
 app = typer.Typer()
@@ -28,7 +29,7 @@ def table(tmp_path: Path) -> Path:
 
 def test_strategies_are_compared_and_drawn(table: Path) -> None:
     page = table.with_suffix(".html")
-    asked = [str(table), "--target", "rate", "--budget", "8", "--seeds", "2", "--json", "--out", str(page)]
+    asked = [str(table), "--target", "rate", "--budget", "8", "--seeds", "2", "--json", "--output", str(page)]
     result = CliRunner().invoke(app, asked)
     assert result.exit_code == 0, result.output
     rows = {row["strategy"]: row for row in json.loads(result.stdout)}
@@ -63,3 +64,15 @@ def test_a_missing_target_is_named(table: Path) -> None:
     result = CliRunner().invoke(app, [str(table), "--target", "speed"])
     assert isinstance(result.exception, BacktestError)
     assert "u, v, rate" in str(result.exception)
+
+
+def test_curves_that_cannot_be_written_are_a_typed_error(table: Path) -> None:
+    asked = [str(table), "--target", "rate", "--strategy", "random", "--seeds", "2", "-o", str(table / "curves.html")]
+    result = CliRunner().invoke(app, asked)
+    assert isinstance(result.exception, StoreError)
+    assert "cannot be written" in str(result.exception)
+
+
+def test_a_probability_above_one_is_a_usage_error(table: Path) -> None:
+    asked = [str(table), "--target", "rate", "--simulate", "--goal", "0.05", "--probability", "2"]
+    assert CliRunner().invoke(app, asked).exit_code == 2

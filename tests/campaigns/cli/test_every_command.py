@@ -98,3 +98,4 @@ def test_data_that_are_wrong_are_1_and_a_wrong_command_is_2(launched: Launched, 
 
     assert code("accept", launched.folder, "(PEA)3PbI4") == 1
     assert code("accept", tmp_path / "nowhere", "(PEA)2PbI4") == 2
+    assert code("paper", "--seed", "-1") == 2

@@ -74,7 +74,7 @@ def mixtures() -> None:
 
 def card() -> None:
     """Every split at once."""
-    rows, x, _, _ = table("published")
+    rows, x, *_ = table("published")
     made = np.flatnonzero((rows.rows["split"] == "synthesised").to_numpy())
     rng = np.random.default_rng(SEED)
     sevens = [np.sort(rng.choice(len(x), 7, replace=False)) for _ in range(10)]
@@ -95,7 +95,7 @@ def card() -> None:
 def signs() -> None:
     """Directions on rows held out, and mean absolute contributions."""
     for source in ("published", "xtb"):
-        rows, x, _, _ = table(source)
+        rows, x, *_ = table(source)
         for check in out_of_fold_signs(x, rows.log10_rate, rows.noise, rows.groups, FEATURE_NAMES):
             print(f"{source}: {check.sentence()} (folds {', '.join(f'{r:+.2f}' for r in check.correlations)})")
         told = out_of_fold_shapley(x, rows.log10_rate, rows.noise, rows.groups, FEATURE_NAMES).importances()
@@ -105,7 +105,7 @@ def signs() -> None:
 
 def speed() -> None:
     """CPU seconds of validation and explanation, rows a CPU second of prediction."""
-    rows, x, _, _ = table("published")
+    rows, x, *_ = table("published")
     data = (rows.log10_rate, rows.noise, rows.groups)
     _timed("validation by both leave-out splits", lambda: cross_validate(x, *data))
     _timed("out-of-fold Shapley values of all rows", lambda: out_of_fold_shapley(x, *data, FEATURE_NAMES))

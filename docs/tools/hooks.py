@@ -58,7 +58,7 @@ def _offers(path: Path) -> bool:
 def lifetimes(_: str) -> str:
     """Every measured compound with where its number comes from and what is doubtful about it."""
     return _table(
-        ("row", "compound", "rate (1/ps)", "lifetime (ps)", "measured by", "table", "flags", "note"),
+        ("row", "compound", "rate (1/ps)", "lifetime (ps)", "source", "flags and notes"),
         [
             (
                 row["material_id"],
@@ -66,9 +66,7 @@ def lifetimes(_: str) -> str:
                 row["rate_per_ps"],
                 f"{1.0 / float(row['rate_per_ps']):.3g}",
                 _measured_by(row),
-                _doi(row["doi"]),
-                row["flags"].replace(";", ", "),
-                " ".join(filter(None, (_filed_as(row), row["note"]))),
+                " ".join(filter(None, (_flags_of(row), _filed_as(row), row["note"]))),
             )
             for row in _read("screening/data/published_lifetimes.csv")
         ],
@@ -76,9 +74,18 @@ def lifetimes(_: str) -> str:
 
 
 def _measured_by(row: dict[str, str]) -> str:
+    paper = _doi(row["doi"])
     if row["split"] == "synthesised":
-        return "the paper's authors"
-    return f"reference {row['reference_in_paper']} of the paper" if row["reference_in_paper"] else "not named"
+        return f"{paper}, own crystal"
+    return (
+        f"reference {row['reference_in_paper']} of {paper}"
+        if row["reference_in_paper"]
+        else f"{paper}, origin not named"
+    )
+
+
+def _flags_of(row: dict[str, str]) -> str:
+    return ", ".join(f"`{flag}`" for flag in row["flags"].split(";")) + "." if row["flags"] else ""
 
 
 def _filed_as(row: dict[str, str]) -> str:

@@ -11,7 +11,7 @@ from campaigns.campaign_view import REJECTS, REPORT, CampaignView
 from campaigns.checks import check
 from campaigns.config import CampaignConfig
 from campaigns.description import BUILTIN
-from campaigns.errors import CampaignExistsError, OvertakenError
+from campaigns.errors import CampaignError, CampaignExistsError, OvertakenError
 from campaigns.ingest import ReadingOptions, read_table
 from campaigns.intake import of_trace, take_in, take_in_table
 from campaigns.keys import batch_key
@@ -165,9 +165,13 @@ class Campaign(CampaignView):
             progress: called while training.
 
         Raises:
+            CampaignError: if fewer than one is asked for.
             NothingToSuggestError: if fewer compounds are left.
         """
-        size, chosen_seed = batch_size or self.config.batch_size, self.config.seed if seed is None else seed
+        size = self.config.batch_size if batch_size is None else batch_size
+        chosen_seed = self.config.seed if seed is None else seed
+        if size < 1:
+            raise CampaignError(f"{size} suggestions were asked for; ask for at least 1")
         pending = self._state.pending_before(self._data_key, more=more)
         key = batch_key(self._data_key, chosen_seed, size, pending, self._state.barred)
         known = self._state.batch(key)
@@ -304,7 +308,7 @@ class Campaign(CampaignView):
 
     def _append(self, kind: EventKind, payload: dict[str, Any], **where: Any) -> bool:
         added = self._log.append(kind, payload, **where)
-        self._state = replay(self._log.events(after=self._state.last_event), self._state)
+        self.refresh()
         return added
 
     def _choose(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from campaigns.config import CampaignConfig
+from campaigns.files import RANKING
 from campaigns.libraries import kept_library
 from campaigns.state import CampaignState, replay
 from campaigns.store import DATABASE, POINTER, EventLog
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from chemspace.recipe import Recipe
     from screening.validation.card import FullCard
 
-__all__ = ["DATABASE", "REJECTS", "REPORT", "CampaignView"]
+__all__ = ["REJECTS", "REPORT", "CampaignView"]
 
 #: The report in a campaign's folder.
 REPORT = "report.html"
@@ -123,7 +124,7 @@ class CampaignView:
         """
         from chemspace.recipe import make_recipe
 
-        return make_recipe(parse_formula(formula, self.names), mass_g or self.config.limits.mass_g)
+        return make_recipe(parse_formula(formula, self.names), self.config.limits.mass_g if mass_g is None else mass_g)
 
     def structure(self, formula: str, progress: Progress | None = None) -> Structure:
         """An idealised crystal of a compound to start a calculation from, with xTB geometries of its cations.
@@ -201,7 +202,7 @@ class CampaignView:
 
     def files(self) -> tuple[Path, ...]:
         """The files in the campaign's folder that are there."""
-        names = (DATABASE, POINTER, "ranking.parquet", "ranking.csv", REPORT, REJECTS)
+        names = (DATABASE, POINTER, *RANKING, REPORT, REJECTS)
         return tuple(path for name in names if (path := self.folder / name).exists())
 
     def close(self) -> None:

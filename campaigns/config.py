@@ -261,10 +261,6 @@ class CampaignConfig(BaseModel):
         update = {"library": first.name, "library_sha256": first.sha256, "further_libraries": tuple(further)}
         return self.model_copy(update=update)
 
-    def with_library(self, name: str, content: bytes) -> CampaignConfig:
-        """The same campaign over a user's library."""
-        return self.with_libraries(((name, content),))
-
     def differences(self, other: CampaignConfig) -> tuple[str, ...]:
         """One line for each field in which `other` differs from this."""
         mine, theirs = self.model_dump(), other.model_dump()

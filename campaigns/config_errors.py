@@ -53,8 +53,11 @@ def problems(error: ValidationError) -> tuple[ConfigProblem, ...]:
     from campaigns.config import CampaignConfig, LibraryFile, Limits, Objective, Price
 
     parts: dict[str, Any] = {
-        "limits": Limits, "objective": Objective, "prices": Price, "further_libraries": LibraryFile
-    }  # fmt: skip
+        "limits": Limits,
+        "objective": Objective,
+        "prices": Price,
+        "further_libraries": LibraryFile,
+    }
     told: dict[Path, ConfigProblem] = {}
     for found in error.errors():
         path: Path = tuple(found["loc"])

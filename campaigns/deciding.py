@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from math import log10
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from campaigns.config import Limits, Objective
 from campaigns.errors import NothingToSuggestError
 from campaigns.learning import TrainingSet
-from chemspace import CationLibrary, CompoundSpace, parse_formula
+from chemspace import CationLibrary, Compound, CompoundSpace, parse_formula
 from chemspace.progress import Progress
 from oracle import CationRecord
 from oracle.descriptors import CationTable
@@ -35,6 +35,7 @@ __all__ = [
     "cation_tables",
     "choose",
     "indices_in",
+    "indices_of",
     "pending_features",
     "rank_space",
 ]
@@ -226,5 +227,9 @@ def _head(
 
 def indices_in(space: CompoundSpace, formulas: Sequence[str], library: CationLibrary) -> NDArray[np.int64]:
     """Indices in `space` of those `formulas` that it holds, shape (e,)."""
-    compounds = (parse_formula(formula, library) for formula in formulas)
+    return indices_of(space, (parse_formula(formula, library) for formula in formulas))
+
+
+def indices_of(space: CompoundSpace, compounds: Iterable[Compound]) -> NDArray[np.int64]:
+    """Indices in `space` of those `compounds` that it holds, shape (e,)."""
     return np.array([space.index(compound) for compound in compounds if compound in space], dtype=np.int64)

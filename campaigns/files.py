@@ -15,7 +15,10 @@ import pandas as pd
 
 from campaigns.errors import StoreError
 
-__all__ = ["EXPORTS", "read_ranking", "write_files", "write_ranking", "write_table", "write_whole"]
+__all__ = ["EXPORTS", "RANKING", "read_ranking", "write_files", "write_ranking", "write_table", "write_whole"]
+
+#: The ranking in a campaign's folder: to be read again, and for people.
+RANKING = ("ranking.parquet", "ranking.csv")
 
 #: A draft that nobody has touched for so long (seconds) is nobody's.
 _ABANDONED_S = 3600.0
@@ -92,7 +95,7 @@ def read_ranking(folder: Path) -> pd.DataFrame | None:
     Raises:
         StoreError: if the file is damaged.
     """
-    path = folder / "ranking.parquet"
+    path = folder / RANKING[0]
     if not path.exists():
         return None
     try:
@@ -114,7 +117,7 @@ def write_ranking(folder: Path, frame: pd.DataFrame) -> tuple[Path, Path]:
     Raises:
         StoreError: as `write_whole`.
     """
-    parquet, table = folder / "ranking.parquet", folder / "ranking.csv"
+    parquet, table = (folder / name for name in RANKING)
     write_whole(parquet, lambda path: frame.to_parquet(path, index=False))
     write_whole(table, lambda path: frame.to_csv(path, index=False, float_format="%.6g"))
     return parquet, table

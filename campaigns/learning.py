@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from campaigns.config import CampaignConfig
 from campaigns.errors import CampaignError
 from campaigns.measurement import Measurement
-from chemspace import CationLibrary
+from chemspace import CationLibrary, Compound
 from oracle import CationRecord
 from screening.dataset import SpinDataset
 from screening.features import to_features
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from screening.surrogates import Surrogate
     from screening.validation import Validation
 
-__all__ = ["MIN_ROWS", "TrainingSet", "fit", "measured_dataset", "training_set", "validate"]
+__all__ = ["MIN_ROWS", "TrainingSet", "fit", "layered_ions", "measured_dataset", "training_set", "validate"]
 
 #: Below this nothing can be validated: every fold must keep a handful of rows.
 MIN_ROWS = 8
@@ -61,6 +61,13 @@ def measured_dataset(measurements: Sequence[Measurement], library: CationLibrary
     for column in ("lifetime_stderr_ps", "temperature_k"):
         rows[column] = pd.to_numeric(rows[column])
     return published.append(rows, library, confirm_range=True)
+
+
+def layered_ions(compounds: Sequence[Compound]) -> frozenset[str]:
+    """Metals and halides that the layered ones among `compounds` hold."""
+    layered = [compound for compound in compounds if compound.spacer is not None]
+    halides = {symbol for compound in layered for symbol, _ in compound.halide}
+    return frozenset({compound.b_site for compound in layered} | halides)
 
 
 def training_set(dataset: SpinDataset, records: Mapping[str, CationRecord], config: CampaignConfig) -> TrainingSet:

@@ -14,10 +14,11 @@ import numpy as np
 
 from campaigns.checks import check
 from campaigns.config import CampaignConfig
+from campaigns.learning import layered_ions
 from campaigns.libraries import Gathered
 from campaigns.space import with_builtin
 from campaigns.workbench import needed_cations
-from chemspace import Cation, CompoundSpace
+from chemspace import Cation, Compound, CompoundSpace
 from chemspace.progress import Progress, silent
 from oracle import CationRecord, OracleStore, describe
 from screening.dataset import SpinDataset, published_descriptors
@@ -193,7 +194,7 @@ def _problems(
     read: Gathered,
     space: CompoundSpace,
     n_compounds: int,
-    measured: Sequence[Any],
+    measured: Sequence[Compound],
     stored: dict[str, CationRecord],
     cations: Sequence[Cation],
 ) -> list[str]:
@@ -215,13 +216,12 @@ def _problems(
     return told + _unpriced(config, read, space)
 
 
-def _unmeasured(space: CompoundSpace, measured: Sequence[Any]) -> list[str]:
+def _unmeasured(space: CompoundSpace, measured: Sequence[Compound]) -> list[str]:
     """Metals and halides of the space that no measured layered compound holds."""
     layered = [compound for compound in measured if compound.spacer is not None]
-    metals = {compound.b_site for compound in layered}
-    halides = {symbol for compound in layered for symbol, _ in compound.halide}
     wanted = {symbol for option in space.halide_options for symbol, _ in option}
-    absent = [ion for ion in space.b_sites if ion not in metals] + sorted(wanted - halides)
+    known = layered_ions(layered)
+    absent = [ion for ion in (*space.b_sites, *sorted(wanted)) if ion not in known]
     few = [ion for ion in space.b_sites if sum(compound.b_site == ion for compound in layered) == 1]
     told = [f"no measured layered compound holds {ion}: what is said of it is extrapolated" for ion in absent]
     return told + [

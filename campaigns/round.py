@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from campaigns.budget import Budget
 from campaigns.config import CampaignConfig
-from campaigns.deciding import SHORTLIST, best_observed, choose, indices_in, pending_features, rank_space
-from campaigns.learning import TrainingSet, fit, measured_dataset, training_set, validate
+from campaigns.deciding import SHORTLIST, best_observed, choose, indices_in, indices_of, pending_features, rank_space
+from campaigns.learning import TrainingSet, fit, layered_ions, measured_dataset, training_set, validate
 from campaigns.lifecycle import Stage
 from campaigns.reason import reason
 from campaigns.space import prices_of
@@ -89,12 +89,6 @@ class Round:
         from screening.explain import shapley
 
         return shapley(self.surrogate, x, FEATURE_NAMES, background=self.training.x)
-
-    def importances(self) -> pd.DataFrame:
-        """Mean absolute Shapley values over the training rows, columns feature and importance, largest first."""
-        from screening.explain import shapley
-
-        return shapley(self.surrogate, self.training.x, FEATURE_NAMES).importances()
 
 
 def learn_and_rank(
@@ -178,9 +172,11 @@ def strategy_of(config: CampaignConfig, validation: Validation) -> Choice:
         return Choice(acquisition, f"wishes, as the campaign's description asks, met together: {told}")
     if config.acquisition == "auto":
         return earned
-    agrees = "which the score card would choose too" if earned.acquisition == config.acquisition else (
-        f"though the score card says {earned.acquisition} ({earned.reason})"
-    )  # fmt: skip
+    agrees = (
+        "which the score card would choose too"
+        if earned.acquisition == config.acquisition
+        else (f"though the score card says {earned.acquisition} ({earned.reason})")
+    )
     return Choice(config.acquisition, f"{config.acquisition}, as the campaign's description asks, {agrees}")
 
 
@@ -191,11 +187,6 @@ def feasibility_of(
     told = [(parse_formula(formula, library), stage) for formula, stage in outcomes if stage in _OUTCOME_WORDS]
     own = [RecordedOutcome(compound, _OUTCOME_WORDS[stage]) for compound, stage in told if compound.spacer is not None]
     return replace(fit_feasibility(own), traits=traits)
-
-
-def indices_of(space: CompoundSpace, compounds: Sequence[Compound]) -> NDArray[np.int64]:
-    """Indices of those `compounds` that `space` holds."""
-    return np.array([space.index(compound) for compound in compounds if compound in space], dtype=np.int64)
 
 
 def suggestions(done: Round, batch_size: int, seed: int, budget: Budget | None = None) -> tuple[Suggestion, ...]:
@@ -223,9 +214,7 @@ def suggestions(done: Round, batch_size: int, seed: int, budget: Budget | None =
     )
 
 
-def summary(
-    done: Round, data_key: str, before: pd.DataFrame | None, surprises: tuple[str, ...] = ()
-) -> FitSummary:  # fmt: skip
+def summary(done: Round, data_key: str, before: pd.DataFrame | None, surprises: tuple[str, ...] = ()) -> FitSummary:
     """What to remember of a round's fit; `before` is the ranking that stood until now."""
     advice = stop_advice(done, before)
     slowest = done.ranking.frame.iloc[int(done.ranking.frame["lifetime_ps"].to_numpy().argmax())]
@@ -260,8 +249,7 @@ def stop_advice(done: Round, before: pd.DataFrame | None) -> StopAdvice:
 
 def unseen_ions(compound: Compound, measured: Sequence[Compound | None]) -> tuple[str, ...]:
     """Metals and halides of a compound that no measured layered compound holds."""
-    layered = [other for other in measured if other is not None and other.spacer is not None]
-    known = {other.b_site for other in layered} | {symbol for other in layered for symbol, _ in other.halide}
+    known = layered_ions([other for other in measured if other is not None])
     return tuple(ion for ion in (compound.b_site, *(symbol for symbol, _ in compound.halide)) if ion not in known)
 
 

@@ -95,10 +95,8 @@ def space_of(config: CampaignConfig, library: CationLibrary) -> CompoundSpace:
         halide_mixtures=tuple(
             tuple((symbol, Fraction(part)) for symbol, part in mixture) for mixture in config.halide_mixtures
         ),
-        constraints=tuple(
-            _constraint(place, rule, names, config) for place, rule in enumerate(config.constraints)
-        ),
-    )  # fmt: skip
+        constraints=tuple(_constraint(place, rule, names, config) for place, rule in enumerate(config.constraints)),
+    )
     if config.constraints and space.estimated_size().count == 0:
         raise ConfigError(f"constraints: they leave none of {len(space):,} compounds; loosen one", ("constraints",))
     return space
@@ -138,9 +136,7 @@ def _cages(config: CampaignConfig, library: CationLibrary, names: CationLibrary)
     return tuple(c for c in (library if marked else CationLibrary.builtin()).cages if c.is_organic)
 
 
-def _cage_mixtures(
-    config: CampaignConfig, names: CationLibrary
-) -> tuple[tuple[tuple[Cation, Fraction], ...], ...]:  # fmt: skip
+def _cage_mixtures(config: CampaignConfig, names: CationLibrary) -> tuple[tuple[tuple[Cation, Fraction], ...], ...]:
     if max(config.n_layers) == 1:
         return ()
     return tuple(

@@ -148,9 +148,18 @@ class Workbench:
             records = self._look_up(needed_cations((), self._measured(state)), progress)
             validation, ranking = self._kept.validation(data_key), self._kept.ranking(key)
             done = learn_and_rank(
-                self.config, self.names, self.space, tables, records, state, pending, progress,
-                traits=self.traits, validation=validation, ranking=ranking,
-            )  # fmt: skip
+                self.config,
+                self.names,
+                self.space,
+                tables,
+                records,
+                state,
+                pending,
+                progress,
+                traits=self.traits,
+                validation=validation,
+                ranking=ranking,
+            )
             if validation is None:
                 self._kept.keep_validation(data_key, done.validation)
             if ranking is None:
@@ -184,9 +193,7 @@ class Workbench:
 
         return compound.structure(geometries(compound, self._look_up(needed_cations((), [compound]), progress)))
 
-    def predict(
-        self, state: CampaignState, formula: str | Compound, progress: Progress | None = None
-    ) -> Prediction:  # fmt: skip
+    def predict(self, state: CampaignState, formula: str | Compound, progress: Progress | None = None) -> Prediction:
         """What the model trained on this state expects of a compound, in the space or not."""
         from campaigns.prediction import predict
 

@@ -238,9 +238,7 @@ def _run(campaign: Campaign, folder: Path, workers: int, as_json: bool) -> None:
     show_next(folder, campaign.files())
 
 
-def _plan(
-    folder: Path, described: Description, workers: int, oracle_store: Path | None, as_json: bool
-) -> None:  # fmt: skip
+def _plan(folder: Path, described: Description, workers: int, oracle_store: Path | None, as_json: bool) -> None:
     from campaigns.cli.show_plan import show_plan
     from campaigns.errors import ConfigError
     from campaigns.libraries import gather

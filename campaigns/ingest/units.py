@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 
+from campaigns.kinetics.units import TIME_UNITS
+
 __all__ = ["UNITS", "is_rate", "lifetime_in_ps", "split_heading", "stderr_in_ps", "unit_of"]
 
-#: Picoseconds in one of each unit of time.
-_TIME_PS = {"fs": 1e-3, "ps": 1.0, "ns": 1e3, "us": 1e6, "s": 1e12}
 #: Every unit by the name it has in options and messages.
-UNITS = (*_TIME_PS, *(f"{time}^-1" for time in _TIME_PS))
+UNITS = (*TIME_UNITS, *(f"{time}^-1" for time in TIME_UNITS))
 
 _TIME = "fs|ps|ns|us|µs|μs|s"
 _UNIT = rf"1\s*/\s*(?:{_TIME})|per[ _](?:{_TIME})|(?:{_TIME})\s*(?:\^?\s*[-−]\s*1|⁻¹)?"
@@ -23,7 +23,7 @@ def unit_of(text: str) -> str | None:
     """The unit a text names ("ps", "1/ps", "ps⁻¹", "per_ps"), by its name in `UNITS`; None if it names none."""
     plain = re.sub(r"[\s_]", "", text).lower().replace("µ", "u").replace("μ", "u")
     time = re.sub(r"^(1/|per)|(\^?[-−]1|⁻¹)$", "", plain)
-    if time not in _TIME_PS:
+    if time not in TIME_UNITS:
         return None
     return time if time == plain else f"{time}^-1"
 
@@ -46,11 +46,11 @@ def is_rate(unit: str) -> bool:
 
 def lifetime_in_ps(value: float, unit: str) -> float:
     """A lifetime in ps from a positive lifetime or rate in `unit`."""
-    scale = _TIME_PS[unit.removesuffix("^-1")]
+    scale = TIME_UNITS[unit.removesuffix("^-1")]
     return scale / value if is_rate(unit) else scale * value
 
 
 def stderr_in_ps(value: float, unit: str, lifetime_ps: float) -> float:
     """Standard error of the lifetime, ps; that of a rate, to first order, is sigma_tau = tau^2 sigma_k."""
-    scale = _TIME_PS[unit.removesuffix("^-1")]
+    scale = TIME_UNITS[unit.removesuffix("^-1")]
     return lifetime_ps**2 * value / scale if is_rate(unit) else scale * value

@@ -7,7 +7,6 @@ doi 10.1038/nmeth.1618); maps use a diverging blue-white-red scale that is white
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from html import escape
 from pathlib import Path
 
@@ -17,6 +16,8 @@ from numpy.typing import NDArray
 from plotly.offline import get_plotlyjs
 from plotly.subplots import make_subplots
 
+from campaigns.errors import StoreError
+from campaigns.files import write_whole
 from campaigns.kinetics.axis import DelayAxis
 from campaigns.kinetics.columns import mean_over
 from campaigns.kinetics.errors import AxisError, PlotFileError
@@ -162,16 +163,10 @@ def write_html(
 
 
 def _write(target: Path, text: str) -> None:
-    draft = target.with_name(f".{target.name}.part")
     try:
-        draft.write_text(text, encoding="utf-8")
-        draft.replace(target)
-    except OSError as problem:
-        with suppress(OSError):
-            draft.unlink(missing_ok=True)
-        raise PlotFileError(
-            f"{target}: cannot be written ({problem.strerror}). Name a file in a folder you may write to"
-        ) from None
+        write_whole(target, lambda path: path.write_text(text, encoding="utf-8"))
+    except StoreError as problem:
+        raise PlotFileError(f"{problem}. Name a file in a folder you may write to") from None
 
 
 def _scale_of(sc: TransientMap, cc: TransientMap) -> float:

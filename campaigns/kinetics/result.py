@@ -49,6 +49,7 @@ class TraceFit:
         swapped: whether SC and CC seem to be exchanged; None where only the difference is known.
         warnings: what a reader should know before using the number, one sentence each.
         trace: what was fitted; its notes say how it was read.
+        theta: the non-linear parameters behind `curve`, in the order of `campaigns.kinetics.problem.Problem`.
     """
 
     lifetime_ps: float

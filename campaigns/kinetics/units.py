@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from campaigns.kinetics.errors import UnitError
 
-__all__ = ["DELAY_UNITS", "delay_unit_in", "to_ps"]
+__all__ = ["TIME_UNITS", "delay_unit_in", "to_ps"]
 
-#: Picoseconds in one of each unit.
-DELAY_UNITS = {"fs": 1e-3, "ps": 1.0, "ns": 1e3, "us": 1e6, "s": 1e12}
+#: Picoseconds in one of each unit of time.
+TIME_UNITS = {"fs": 1e-3, "ps": 1.0, "ns": 1e3, "us": 1e6, "s": 1e12}
 _UNIT = re.compile(r"(?:[\s_(\[/,]|\bin\s)\s*(fs|ps|ns|us|µs|μs|s|sec|seconds?)\s*[)\]]?\s*$", re.IGNORECASE)
 
 #: A delay line folds light over a stage; 20 ns is 3 m of stage walked twice (2 x 3 m x 2 / c = 40 ns at most), and
@@ -43,10 +43,10 @@ def to_ps(
     Raises:
         UnitError: for an unknown unit, or a span no delay line has, where the user did not say so.
     """
-    if given_unit is not None and given_unit not in DELAY_UNITS:
-        raise UnitError(f"no delay unit {given_unit!r}: use one of {', '.join(DELAY_UNITS)}")
+    if given_unit is not None and given_unit not in TIME_UNITS:
+        raise UnitError(f"no delay unit {given_unit!r}: use one of {', '.join(TIME_UNITS)}")
     unit = given_unit or heading_unit or "ps"
-    in_ps = delay * DELAY_UNITS[unit]
+    in_ps = delay * TIME_UNITS[unit]
     finite = in_ps[np.isfinite(in_ps)]
     span = float(np.ptp(finite)) if finite.size else 0.0
     if given_unit is None and finite.size > 1 and not SHORTEST_PS <= span <= LONGEST_PS:
@@ -57,9 +57,9 @@ def to_ps(
 
 def _implausible(name: str, unit: str, in_ps: NDArray[np.float64], span: float) -> str:
     fitting = [
-        f"{other} ({span / DELAY_UNITS[unit] * factor:.4g} ps)"
-        for other, factor in DELAY_UNITS.items()
-        if SHORTEST_PS <= span / DELAY_UNITS[unit] * factor <= LONGEST_PS
+        f"{other} ({span / TIME_UNITS[unit] * factor:.4g} ps)"
+        for other, factor in TIME_UNITS.items()
+        if SHORTEST_PS <= span / TIME_UNITS[unit] * factor <= LONGEST_PS
     ]
     why = "longer than any delay line" if span > LONGEST_PS else "shorter than a rise and a decay"
     return (

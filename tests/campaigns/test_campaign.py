@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 
 from campaigns import Campaign, CampaignConfig
-from campaigns.errors import CampaignExistsError, CampaignNotFoundError, ConfigError, IngestError
+from campaigns.errors import CampaignError, CampaignExistsError, CampaignNotFoundError, ConfigError, IngestError
 from campaigns.learning import measured_dataset, training_set, validate
-from chemspace import parse_formula
+from chemspace import RecipeError, parse_formula
 from tests.campaigns.conftest import Launched, launch
 
 KEYS = {
@@ -64,6 +64,13 @@ def test_asking_again_repeats_the_answer_and_asking_for_more_does_not(campaign: 
     further = formulas(campaign, more=True)
     assert not set(first) & set(further)
     assert not (set(first) | set(further)) & set(formulas(campaign, more=True, batch_size=3))
+
+
+def test_a_size_or_mass_of_zero_is_refused_and_not_replaced_by_the_usual_one(campaign: Campaign) -> None:
+    with pytest.raises(CampaignError, match="at least 1"):
+        campaign.suggest(batch_size=0)
+    with pytest.raises(RecipeError, match="above 0"):
+        campaign.recipe("(PEA)2PbI4", 0.0)
 
 
 def test_after_an_ingest_nothing_measured_or_pending_is_suggested_again(campaign: Campaign, results: Path) -> None:

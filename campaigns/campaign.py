@@ -44,7 +44,6 @@ class Campaign(CampaignView):
         folder: str | Path,
         config: CampaignConfig | None = None,
         *,
-        library_path: str | Path | None = None,
         libraries: Sequence[str | Path] = (),
         oracle_store: str | Path | None = None,
         store: str | None = None,
@@ -54,8 +53,8 @@ class Campaign(CampaignView):
         Args:
             folder: where; made if missing.
             config: what to do; the default screens lead iodides over the built-in library.
-            library_path: cation library whose content the campaign keeps; None takes the built-in one.
-            libraries: several instead, merged in order; "builtin" is the built-in one.
+            libraries: files of cations, whose content the campaign keeps, merged in order; "builtin" is the built-in
+                library, and what is taken where none is given.
             oracle_store: file of computed descriptors; None takes the user's cache.
             store: where its log and files are kept: postgresql://user@host/database, `?schema=name` to tell several in
                 one database apart; None takes a SQLite file in the folder.
@@ -66,8 +65,7 @@ class Campaign(CampaignView):
             StoreError: if the folder cannot be written.
         """
         folder, wanted = Path(folder), config or CampaignConfig()
-        given = list(libraries) or [BUILTIN if library_path is None else library_path]
-        read = gather(given, dications=wanted.dications)
+        read = gather(libraries or (BUILTIN,), dications=wanted.dications)
         wanted = wanted.with_libraries(read.files)
         check(wanted, read.library)
         log = create_store(folder, store)

@@ -47,7 +47,7 @@ with open("cations.csv", "w") as file:
     file.write(CATIONS)
 
 config = CampaignConfig(n_layers=(1, 2, 3), cage_mixtures=({"MA": 0.5, "FA": 0.5},), batch_size=3)
-campaign = Campaign.create("small", config, library_path="cations.csv")
+campaign = Campaign.create("small", config, libraries=["cations.csv"])
 len(campaign.space), campaign.space[5].formula""",
     ),
     (

@@ -51,7 +51,7 @@ def launch(made: Launched, folder: Path, seed: int = 0) -> Campaign:
     campaign = Campaign.create(
         folder,
         CampaignConfig(n_layers=(1, 2, 3), seed=seed, prices=PRICES),
-        library_path=made.library,
+        libraries=[made.library],
         oracle_store=made.oracle_store,
     )
     assert campaign.describe().failures == ()

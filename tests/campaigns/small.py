@@ -15,4 +15,4 @@ def created(folder: Path, store: str | None = None) -> Campaign:
     folder.parent.mkdir(parents=True, exist_ok=True)
     library = folder.parent / "cations.csv"
     library.write_text(LIBRARY, encoding="utf-8")
-    return Campaign.create(folder, CampaignConfig(n_layers=(1, 2, 3)), library_path=library, store=store)
+    return Campaign.create(folder, CampaignConfig(n_layers=(1, 2, 3)), libraries=[library], store=store)

@@ -152,7 +152,7 @@ def test_a_bad_row_means_that_nothing_is_written(campaign: Campaign, results: Pa
 
 def test_a_second_campaign_in_the_same_folder_is_refused(launched: Launched, campaign: Campaign) -> None:
     with pytest.raises(CampaignExistsError, match="seed: 0 here, 1 asked for"):
-        Campaign.create(campaign.folder, CampaignConfig(n_layers=(1, 2, 3), seed=1), library_path=launched.library)
+        Campaign.create(campaign.folder, CampaignConfig(n_layers=(1, 2, 3), seed=1), libraries=[launched.library])
 
 
 def test_what_cannot_be_a_campaign_leaves_no_folder(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ TABLE = "cation,per_mol,days,hazards\nPA,20,3,H300 H314\nBDA,60,14,\nPDA,45,,H31
 
 def _created(launched: Launched, folder: Path, **fields: object) -> Campaign:
     asked = CampaignConfig.parse({"n_layers": (1, 2), "surrogate": "gp", "batch_size": 2, **fields})
-    return Campaign.create(folder, asked, library_path=launched.library, oracle_store=launched.oracle_store)
+    return Campaign.create(folder, asked, libraries=[launched.library], oracle_store=launched.oracle_store)
 
 
 def test_wishes_rank_and_a_refused_hazard_is_never_suggested(launched: Launched, tmp_path: Path) -> None:

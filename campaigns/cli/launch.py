@@ -12,7 +12,10 @@ from campaigns.cli.options import AsJson, Folder, OracleStorePath, Workers
 
 if TYPE_CHECKING:
     from campaigns.campaign import Campaign
+    from campaigns.config import CampaignConfig
     from campaigns.description import Description
+    from campaigns.libraries import Gathered
+    from campaigns.plan import LaunchPlan
 
 __all__ = ["launch"]
 
@@ -149,9 +152,12 @@ def launch(
         "seed": seed,
     }
     given = {name: value for name, value in options.items() if value is not None}
-    if dry_run:
+    goes_on = not (config or template or library or given or store) and _is_there(folder)
+    if dry_run and goes_on:
+        _plan_known(folder, workers, oracle_store, as_json)
+    elif dry_run:
         _plan(folder, _described(config, template, library, given), workers, oracle_store, as_json)
-    elif not (config or template or library or given or store) and _is_there(folder):
+    elif goes_on:
         _run(_open(folder, oracle_store), folder, workers, as_json)
     else:
         described = _described(config, template, library, given)
@@ -239,24 +245,41 @@ def _run(campaign: Campaign, folder: Path, workers: int, as_json: bool) -> None:
 
 
 def _plan(folder: Path, described: Description, workers: int, oracle_store: Path | None, as_json: bool) -> None:
-    from campaigns.cli.show_plan import show_plan
     from campaigns.errors import ConfigError
     from campaigns.libraries import gather
-    from campaigns.plan import plan_launch
-    from oracle import default_store_path
 
     read = gather(described.libraries, dications=described.config.dications)
     try:
-        with console.bar("measuring") as progress:
-            plan = plan_launch(
-                described.config, read, oracle_store or default_store_path(), workers=workers, progress=progress
-            )
+        plan = _planned(described.config, read, workers, oracle_store)
     except ConfigError as problem:
         raise described.located(problem) from problem
+    _tell(plan, f"makes {folder}", as_json)
+
+
+def _plan_known(folder: Path, workers: int, oracle_store: Path | None, as_json: bool) -> None:
+    """Plan to go on with a campaign that is there, as it was described."""
+    from campaigns.libraries import Gathered
+
+    campaign = _open(folder, oracle_store)
+    plan = _planned(campaign.config, Gathered((), campaign.library), workers, oracle_store)
+    _tell(plan, f"goes on with {folder}", as_json)
+
+
+def _planned(config: CampaignConfig, read: Gathered, workers: int, oracle_store: Path | None) -> LaunchPlan:
+    from campaigns.plan import plan_launch
+    from oracle import default_store_path
+
+    with console.bar("measuring") as progress:
+        return plan_launch(config, read, oracle_store or default_store_path(), workers=workers, progress=progress)
+
+
+def _tell(plan: LaunchPlan, then: str, as_json: bool) -> None:
+    from campaigns.cli.show_plan import show_plan
+
     if as_json:
         console.print_json(plan.to_dict())
     else:
-        show_plan(plan, folder)
+        show_plan(plan, then)
 
 
 def _print_template(name: str | None) -> None:

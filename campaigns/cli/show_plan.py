@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.markup import escape
@@ -16,8 +15,8 @@ if TYPE_CHECKING:
 __all__ = ["show_plan", "span"]
 
 
-def show_plan(plan: LaunchPlan, folder: Path) -> None:
-    """Sizes, estimates, problems."""
+def show_plan(plan: LaunchPlan, then: str) -> None:
+    """Sizes, estimates, problems; `then` says what the launch itself does, as "makes demo"."""
     about = "" if plan.compounds_exact else "about "
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column(justify="right")
@@ -34,7 +33,7 @@ def show_plan(plan: LaunchPlan, folder: Path) -> None:
     out.print(table)
     for problem in plan.problems:
         out.print(f"[yellow]look at this:[/] {escape(problem)}", soft_wrap=True)
-    out.print(f"nothing was written; without --dry-run this makes {escape(str(folder))}", soft_wrap=True)
+    out.print(f"nothing was written; without --dry-run this {escape(then)}", soft_wrap=True)
 
 
 def span(seconds: float) -> str:

@@ -84,6 +84,13 @@ def test_a_described_campaign_launches_with_mixtures_limits_and_its_own_acquisit
     assert "seed: 3 here, 0 asked for" in str(other.exception)
 
 
+def test_a_dry_run_of_a_campaign_that_is_there_plans_that_campaign(launched: Launched) -> None:
+    done = run(launched, "launch", launched.folder, "--dry-run", "--json")
+    assert json.loads(done.stdout)["n_compounds"] == len(Campaign.open(launched.folder).space)
+    text = run(launched, "launch", launched.folder, "--dry-run").stdout.replace("\n", " ")
+    assert f"without --dry-run this goes on with {launched.folder}" in text
+
+
 def test_a_dry_run_tells_sizes_and_problems_and_writes_nothing(launched: Launched, file: Path, tmp_path: Path) -> None:
     folder = tmp_path / "planned"
     done = run(launched, "launch", folder, "--config", file, "--dry-run", "--json")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from campaigns.cli import console
-from campaigns.cli.options import AsJson
+from campaigns.cli.options import AsJson, Dications
 
 if TYPE_CHECKING:
     from chemspace import Cation, CationLibrary
@@ -22,7 +22,6 @@ app = typer.Typer(help="Look into cation libraries, read and convert them, make 
 Source = Annotated[
     str, typer.Argument(metavar="LIBRARY", help="A file .csv, .tsv, .smi (also .gz) or .parquet, or builtin.")
 ]
-Dications = Annotated[bool, typer.Option("--dications", help="Diamines take two protons.")]
 #: Refusals that are shown; a reject file holds all.
 N_SHOWN = 10
 

@@ -7,10 +7,11 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["AsJson", "Folder", "OracleStorePath", "Workers"]
+__all__ = ["AsJson", "Dications", "Folder", "OracleStorePath", "Workers"]
 
 Folder = Annotated[Path, typer.Argument(metavar="CAMPAIGN", help="The campaign's folder.", show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+Dications = Annotated[bool, typer.Option("--dications", help="Diamines take two protons.")]
 Workers = Annotated[int, typer.Option("--workers", min=1, help="Processes that compute xTB descriptors.")]
 OracleStorePath = Annotated[
     Path | None,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from campaigns.cli import console
-from campaigns.cli.options import AsJson, OracleStorePath, Workers
+from campaigns.cli.options import AsJson, Dications, OracleStorePath, Workers
 
 if TYPE_CHECKING:
     from oracle import CationRecord, OracleStore, Protocol
@@ -23,24 +23,35 @@ app = typer.Typer(help="Compute, export and import the xTB descriptors of cation
 
 @app.command()
 def describe(
-    inputs: Annotated[list[str], typer.Argument(help="SMILES, or files (.smi, .csv, .tsv, .parquet).")],
+    inputs: Annotated[
+        list[str], typer.Argument(metavar="INPUT...", help="SMILES, or files (.smi, .csv, .tsv, .parquet).")
+    ],
     workers: Workers = 2,
     engine: Annotated[str, typer.Option(help="tblite, xtb-python, xtb or pyscf.")] = "tblite",
     method: Annotated[str, typer.Option(help="Level of theory. Default: the engine's.", show_default=False)] = "",
     solvent: Annotated[str | None, typer.Option(help="ALPB solvent. Default: gas phase.", show_default=False)] = None,
-    conformers: Annotated[int | None, typer.Option(help="Conformers embedded.", show_default=False)] = None,
-    optimised: Annotated[int | None, typer.Option(help="Conformers optimised.", show_default=False)] = None,
-    seed: Annotated[int, typer.Option(help="Seed of the conformers.")] = 42,
+    conformers: Annotated[
+        int | None, typer.Option(min=1, help="Conformers embedded. Default: 20.", show_default=False)
+    ] = None,
+    optimised: Annotated[
+        int | None, typer.Option(min=1, help="Conformers optimised. Default: 2.", show_default=False)
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the conformers.")] = 42,
     polarizability: Annotated[str, typer.Option(help="D4 or finite-field.")] = "D4",
     follow_saddles: Annotated[bool, typer.Option("--follow-saddles", help="Leave saddle points downhill.")] = False,
-    dications: Annotated[bool, typer.Option("--dications", help="Give diamines two protons.")] = False,
-    dask: Annotated[str | None, typer.Option(help="Address or scheduler file of a Dask cluster.")] = None,
-    time_limit: Annotated[float, typer.Option(help="Seconds one cation may take.")] = 600.0,
-    memory_limit: Annotated[float, typer.Option(help="Megabytes one worker may take.")] = 2048.0,
+    dications: Dications = False,
+    dask: Annotated[
+        str | None,
+        typer.Option(help="Address or scheduler file of a Dask cluster. Default: local processes.", show_default=False),
+    ] = None,
+    time_limit: Annotated[float, typer.Option(min=0.0, help="Seconds one cation may take.")] = 600.0,
+    memory_limit: Annotated[float, typer.Option(min=0.0, help="Megabytes one worker may take.")] = 2048.0,
     oracle_store: OracleStorePath = None,
     as_json: AsJson = False,
     csv: Annotated[Path | None, typer.Option(help="Write a CSV file.", dir_okay=False, show_default=False)] = None,
-    parquet: Annotated[Path | None, typer.Option(help="Write a Parquet file.", dir_okay=False)] = None,
+    parquet: Annotated[
+        Path | None, typer.Option(help="Write a Parquet file.", dir_okay=False, show_default=False)
+    ] = None,
 ) -> None:
     """Compute the descriptors of cations; what the store holds is not computed again.
 
@@ -80,7 +91,7 @@ def describe(
 
 @app.command("export")
 def export_store(
-    path: Annotated[Path, typer.Argument(help="Parquet file to write.", dir_okay=False)],
+    path: Annotated[Path, typer.Argument(metavar="FILE", help="Parquet file to write.", dir_okay=False)],
     oracle_store: OracleStorePath = None,
     as_json: AsJson = False,
 ) -> None:
@@ -100,7 +111,9 @@ def export_store(
 
 @app.command("import")
 def import_store(
-    path: Annotated[Path, typer.Argument(help="Another store, or an exported Parquet file.", dir_okay=False)],
+    path: Annotated[
+        Path, typer.Argument(metavar="FILE", help="Another store, or an exported Parquet file.", dir_okay=False)
+    ],
     oracle_store: OracleStorePath = None,
     as_json: AsJson = False,
 ) -> None:

@@ -15,6 +15,7 @@ from typer.core import TyperGroup
 from typer.testing import CliRunner
 
 from campaigns.cli.app import app
+from oracle import Protocol
 from tests.campaigns.conftest import Launched
 
 #: A server prints nothing when it is done, it is never done.
@@ -56,6 +57,13 @@ def test_every_option_and_argument_is_explained() -> None:
     for path, command in every_command():
         for parameter in command.params:
             assert parameter.name == "help" or getattr(parameter, "help", None), (path, parameter.name)
+
+
+def test_defaults_that_the_help_of_describe_tells_are_those_of_the_protocol() -> None:
+    command = dict(every_command())["oracle", "describe"]
+    told = {parameter.name: parameter.help for parameter in command.params}
+    assert told["conformers"].endswith(f"Default: {Protocol.n_conformers}.")
+    assert told["optimised"].endswith(f"Default: {Protocol.n_optimised}.")
 
 
 def test_help_tells_the_exit_codes() -> None:

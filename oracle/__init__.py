@@ -1,4 +1,4 @@
-"""oracle: what can be computed of a cation before anybody makes it.
+"""Floor 2: what can be computed of a cation before anybody makes it.
 
 `describe` turns cations into records with xTB, in worker processes, through a store that computes nothing twice;
 `compound_descriptors` and `space_descriptors` turn records into the ten descriptors of compounds.

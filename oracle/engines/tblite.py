@@ -15,10 +15,7 @@ from oracle.engines.base import SinglePoint
 from oracle.errors import ConvergenceError, EngineError, EngineMissingError
 from oracle.validate import validate_geometry
 
-__all__ = ["METHODS", "TbliteEngine"]
-
-#: Levels of theory that the library offers here.
-METHODS = ("GFN2-xTB", "GFN1-xTB")
+__all__ = ["TbliteEngine"]
 
 
 class TbliteEngine:
@@ -30,7 +27,7 @@ class TbliteEngine:
         """An engine of one level.
 
         Args:
-            method: one of METHODS.
+            method: one of `registry.METHODS`.
             solvent: name of an ALPB solvent (doi 10.1021/acs.jctc.1c00471), or None for the gas phase.
             accuracy: numerical accuracy of single points; 1 is the program's default, smaller is tighter.
             step_accuracy: that of the energies and gradients on the way of an optimisation.

@@ -42,10 +42,6 @@ class BlockRows:
     start: NDArray[np.int64]
     count: NDArray[np.int64]
 
-    def size_of(self, rows: NDArray[np.bool_]) -> int:
-        """How many compounds the rows of a mask (rows,) stand for."""
-        return int((rows.reshape(-1, len(self.count)).sum(axis=0) * self.count).sum())
-
     def places(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Places in the block of the compounds of some rows (r,), and for each the position of its row, each (m,)."""
         spacer, kind = np.divmod(rows, len(self.count))

@@ -28,7 +28,7 @@ check: lint types test
 	@bash .ci/install "$(PYTHON)" test
 
 clean:
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache build ./*.egg-info
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis build ./*.egg-info
 
 # Pages that show what a command prints: the commands in them are run and their output is put there.
 .PHONY: readme tutorial docs pictures

@@ -110,8 +110,8 @@ class CationLibrary:
         near = get_close_matches(name, self.names, n=3, cutoff=0.5) or get_close_matches(
             name.upper(), [key.upper() for key in self.names], n=3, cutoff=0.5
         )
-        hint = f"; the nearest names are {', '.join(near)}" if near else ""
-        raise UnknownCationError(f"no cation is called {name!r} in this library of {len(self)}{hint}")
+        hint = f"the nearest names are {', '.join(near)}" if near else "no name is near; add it with its SMILES"
+        raise UnknownCationError(f"no cation is called {name!r} in this library of {len(self)}; {hint}")
 
     def readings(self, name: str) -> tuple[Cation, ...]:
         """Every cation that `name` may mean, () when none does."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from campaigns.cli import console
-from campaigns.cli.options import AsJson, Folder, OracleStorePath, Workers
+from campaigns.cli.options import EXISTING_FILE, AsJson, Folder, OracleStorePath, Workers
 
 if TYPE_CHECKING:
     from campaigns.campaign import Campaign
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 __all__ = ["launch"]
 
-_File = {"exists": True, "dir_okay": False, "show_default": False}
 DESCRIBED = "The campaign's description (an option overrides the file)"
 
 
@@ -33,7 +32,7 @@ def _template_names(incomplete: str) -> list[str]:
 def launch(
     folder: Folder,
     config: Annotated[
-        Path | None, typer.Option("--config", "-c", help="YAML file.", rich_help_panel=DESCRIBED, **_File)
+        Path | None, typer.Option("--config", "-c", help="YAML file.", rich_help_panel=DESCRIBED, **EXISTING_FILE)
     ] = None,
     template: Annotated[
         str | None,

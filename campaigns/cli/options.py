@@ -7,7 +7,10 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["AsJson", "Dications", "Folder", "OracleStorePath", "Workers"]
+__all__ = ["EXISTING_FILE", "AsJson", "Dications", "Folder", "OracleStorePath", "Workers"]
+
+#: Settings of an option that takes a file which must be there.
+EXISTING_FILE = {"exists": True, "dir_okay": False, "show_default": False}
 
 Folder = Annotated[Path, typer.Argument(metavar="CAMPAIGN", help="The campaign's folder.", show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from campaigns.cli import console
-from campaigns.cli.options import AsJson, OracleStorePath
+from campaigns.cli.options import EXISTING_FILE, AsJson, OracleStorePath
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 __all__ = ["batch_json", "show_batch", "suggest"]
 
-_File = {"exists": True, "dir_okay": False, "show_default": False}
 POOL = "Any table instead of a campaign"
 
 
@@ -55,10 +54,10 @@ def suggest(
     ] = None,
     pool: Annotated[
         Path | None,
-        typer.Option(help="Candidates with numeric columns, CSV or Parquet.", rich_help_panel=POOL, **_File),
+        typer.Option(help="Candidates with numeric columns, CSV or Parquet.", rich_help_panel=POOL, **EXISTING_FILE),
     ] = None,
     observed: Annotated[
-        Path | None, typer.Option(help="Measured rows with the same columns.", rich_help_panel=POOL, **_File)
+        Path | None, typer.Option(help="Measured rows with the same columns.", rich_help_panel=POOL, **EXISTING_FILE)
     ] = None,
     target: Annotated[
         str | None, typer.Option(help="Column with the results.", rich_help_panel=POOL, show_default=False)

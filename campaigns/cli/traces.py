@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from campaigns.cli.options import EXISTING_FILE
+
 if TYPE_CHECKING:
     from campaigns.kinetics import Measured, MeasuredFiles, TraceFit
 
@@ -30,7 +32,7 @@ __all__ = [
 
 PANEL = "The traces or maps of one crystal"
 _Panel = {"rich_help_panel": PANEL, "show_default": False}
-_File = {"exists": True, "dir_okay": False, **_Panel}
+_File = EXISTING_FILE | _Panel
 
 ScFile = Annotated[Path | None, typer.Option("--sc", help="Same-circular trace: delay_ps, signal.", **_File)]
 CcFile = Annotated[Path | None, typer.Option("--cc", help="Counter-circular trace: delay_ps, signal.", **_File)]

@@ -19,7 +19,7 @@ from oracle.descriptors import CationTable
 from screening.acquisition import Acquisition, Wish
 from screening.batch import BatchLimits, choose_batch
 from screening.batch.limits import Used
-from screening.decision_errors import BatchError
+from screening.errors import BatchError
 from screening.feasibility import FeasibilityModel
 from screening.ranking import Desire, MeasuredSet, Ranking, price_property, rank
 from screening.ranking.rank import space_features

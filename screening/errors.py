@@ -1,14 +1,26 @@
-"""Errors of the learning floor."""
+"""Errors of the floor: data, surrogates, pools, rankings, batches, feasibility and replayed campaigns."""
 
 from __future__ import annotations
 
 from chemspace.errors import SpinscreenError
 
-__all__ = ["DatasetError", "ScreeningError", "SurrogateError", "TrainingDataError", "UnknownSurrogateError"]
+__all__ = [
+    "BacktestError",
+    "BatchError",
+    "DatasetError",
+    "FeasibilityError",
+    "NothingLeftError",
+    "PoolError",
+    "RankingError",
+    "ScreeningError",
+    "SurrogateError",
+    "TrainingDataError",
+    "UnknownSurrogateError",
+]
 
 
 class ScreeningError(SpinscreenError):
-    """Anything that the learning floor refuses."""
+    """Anything that this floor refuses."""
 
 
 class DatasetError(ScreeningError):
@@ -25,3 +37,27 @@ class SurrogateError(ScreeningError):
 
 class UnknownSurrogateError(SurrogateError):
     """A surrogate name that is not in the registry; the message lists the names that are."""
+
+
+class RankingError(ScreeningError):
+    """A ranking that cannot be made: tables that do not fit the space, a model that predicts no numbers."""
+
+
+class NothingLeftError(RankingError):
+    """Every candidate is measured, pending, excluded or without descriptors."""
+
+
+class BatchError(ScreeningError):
+    """A batch that cannot be chosen: more compounds asked for than the caps and limits leave."""
+
+
+class PoolError(ScreeningError):
+    """A pool of candidates or its observations that cannot be used; the message names the argument, row or column."""
+
+
+class FeasibilityError(ScreeningError):
+    """An outcome, a rule or a training table that the feasibility model cannot use."""
+
+
+class BacktestError(ScreeningError):
+    """A finished table or a strategy that cannot be replayed as a campaign."""

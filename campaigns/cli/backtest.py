@@ -138,7 +138,7 @@ def _plan(
     as_json: bool,
 ) -> None:
     from screening.backtest import FinishedTable, plan_campaign
-    from screening.decision_errors import BacktestError
+    from screening.errors import BacktestError
 
     if target not in frame.columns:
         raise BacktestError(f"no column {target!r} to learn; the table has {', '.join(map(str, frame.columns))}")

@@ -16,7 +16,7 @@ from screening.acquisition.analytic import (
     log_probability_of_improvement,
     negative_lower_confidence_bound,
 )
-from screening.decision_errors import RankingError
+from screening.errors import RankingError
 
 __all__ = ["ACQUISITIONS", "BATCH_ACQUISITIONS", "Acquisition", "get_acquisition", "pass_of"]
 

@@ -14,7 +14,7 @@ from screening.backtest import curves
 from screening.backtest.replay import replay
 from screening.backtest.strategies import get_strategy
 from screening.backtest.table import FinishedTable
-from screening.decision_errors import BacktestError
+from screening.errors import BacktestError
 
 __all__ = ["Backtest", "backtest"]
 

@@ -11,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chemspace.progress import Progress
-from screening.decision_errors import BacktestError, check_seed
+from screening.errors import BacktestError
 from screening.pool import suggest_from_pool
 from screening.pool.checks import check_pool
 from screening.pool.committee import fit_committee
 from screening.pool.scaling import fit_input_scale, standardise_target
+from screening.seeds import check_seed
 
 __all__ = ["CampaignPlan", "plan_campaign"]
 

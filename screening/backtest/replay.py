@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from screening.backtest.strategies import Strategy
 from screening.backtest.table import FinishedTable
-from screening.decision_errors import BacktestError, check_seed
+from screening.errors import BacktestError
+from screening.seeds import check_seed
 
 __all__ = ["replay"]
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from screening.decision_errors import BacktestError
+from screening.errors import BacktestError
 from screening.pool import suggest_from_pool
 
 __all__ = ["STRATEGIES", "Strategy", "get_strategy"]

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from screening.decision_errors import BacktestError
+from screening.errors import BacktestError
 
 __all__ = ["FinishedTable", "read_table"]
 

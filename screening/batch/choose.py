@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from screening.batch.limits import BatchLimits, Used
 from screening.batch.values import next_values
-from screening.decision_errors import BatchError, check_seed
+from screening.errors import BatchError
 from screening.ranking.frame import Ranking
+from screening.seeds import check_seed
 
 __all__ = ["HasModel", "choose_batch"]
 

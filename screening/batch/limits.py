@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from screening.decision_errors import BatchError
+from screening.errors import BatchError
 
 __all__ = ["BatchLimits", "Used"]
 

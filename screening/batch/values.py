@@ -14,7 +14,7 @@ from screening.acquisition.analytic import log_expected_improvement, log_probabi
 from screening.acquisition.joint import build_acquisition, values_with
 from screening.acquisition.named import ACQUISITIONS, BATCH_ACQUISITIONS
 from screening.batch.gain import gaussian_moments, log_gain, variance_after
-from screening.decision_errors import BatchError
+from screening.errors import BatchError
 
 __all__ = ["next_values"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from chemspace.compound import Compound
-from screening.decision_errors import FeasibilityError
+from screening.errors import FeasibilityError
 
 __all__ = ["OUTCOMES", "RecordedOutcome"]
 

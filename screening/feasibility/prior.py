@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from chemspace.cation import Cation
 from chemspace.errors import UnknownRadiusError
 from chemspace.geometry import cage_tolerance_factor
-from screening.decision_errors import FeasibilityError
+from screening.errors import FeasibilityError
 
 __all__ = ["CageWindow", "FeasibilityPrior", "ThickLayers", "cage_tolerance"]
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from screening.decision_errors import NothingLeftError, PoolError
+from screening.errors import NothingLeftError, PoolError
 
 __all__ = ["PoolProblem", "check_pool"]
 

@@ -6,11 +6,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from threadpoolctl import threadpool_limits
 
-from screening.decision_errors import PoolError, check_seed
+from screening.errors import PoolError
 from screening.pool.checks import PoolProblem, check_pool
 from screening.pool.committee import fit_committee
 from screening.pool.scaling import InputScale, fit_input_scale, standardise_target
 from screening.pool.select import choose_from_pool, shortlist
+from screening.seeds import check_seed
 
 __all__ = ["suggest_from_pool"]
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 from threadpoolctl import threadpool_limits
 
-from screening.decision_errors import PoolError
+from screening.errors import PoolError
 from screening.pool.checks import PoolProblem, check_pool
 from screening.pool.committee import Committee, fit_committee
 from screening.pool.scaling import InputScale, fit_input_scale, standardise_target

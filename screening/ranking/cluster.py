@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from chemspace.progress import Progress
-from screening.decision_errors import RankingError
+from screening.errors import RankingError
 from screening.ranking.stream import Counts, Predictor, Scoring
 from screening.ranking.top import TopK
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from screening.decision_errors import RankingError
+from screening.errors import RankingError
 
 __all__ = ["MeasuredSet"]
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from screening.decision_errors import RankingError
+from screening.errors import RankingError
 
 __all__ = ["SinglePrecision"]
 

@@ -13,7 +13,7 @@ from chemspace.progress import Progress
 from chemspace.space import CompoundSpace
 from oracle.descriptors import CationTable, space_descriptors
 from screening.acquisition.analytic import log_expected_improvement
-from screening.decision_errors import NothingLeftError, RankingError
+from screening.errors import NothingLeftError, RankingError
 from screening.feasibility.model import FeasibilityModel
 from screening.features import to_features
 from screening.ranking.cluster import stream_on

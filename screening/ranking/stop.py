@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from screening.acquisition.analytic import log_expected_improvement
-from screening.decision_errors import RankingError
+from screening.errors import RankingError
 
 __all__ = ["StopAdvice", "advise_stopping"]
 

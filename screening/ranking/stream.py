@@ -16,7 +16,7 @@ from chemspace.space import CompoundSpace, SpaceBlock
 from oracle.descriptors import CationTable
 from screening.acquisition.analytic import log_expected_improvement
 from screening.acquisition.named import Acquisition
-from screening.decision_errors import RankingError
+from screening.errors import RankingError
 from screening.feasibility.bound import BoundFeasibility
 from screening.ranking.grid import BlockFeatures
 from screening.ranking.parallel import map_blocks

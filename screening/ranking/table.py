@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from chemspace.progress import Progress
 from screening.acquisition.named import get_acquisition
-from screening.decision_errors import NothingLeftError, RankingError
+from screening.errors import NothingLeftError, RankingError
 from screening.ranking.nearest import MeasuredSet
 from screening.ranking.stream import Predictor, latent_sd, unexplained_variance
 from screening.ranking.top import TopK

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from chemspace.space import CompoundSpace, SpaceBlock
 from screening.acquisition.desirability import Wish, log_desirability
-from screening.decision_errors import RankingError
+from screening.errors import RankingError
 from screening.ranking.nearest import MeasuredSet
 
 __all__ = ["OWN_COLUMNS", "Desire", "Property", "price_property"]

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from campaigns.cli.backtest import backtest
 from campaigns.errors import StoreError
-from screening.decision_errors import BacktestError
+from screening.errors import BacktestError
 
 app = typer.Typer()
 app.command()(backtest)

@@ -14,7 +14,7 @@ from screening.acquisition import (
     hypervolume_improvement,
     thompson_batch,
 )
-from screening.decision_errors import RankingError
+from screening.errors import RankingError
 
 _X = np.linspace(0.0, 1.0, 9)[::2, None]
 _GRID = np.linspace(0.0, 1.0, 41)[:, None]

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from screening.backtest import STRATEGIES, FinishedTable, Strategy, backtest, figure_html, get_strategy, replay
-from screening.decision_errors import BacktestError
+from screening.errors import BacktestError
 
 
 def _table(m: int = 60, minimize: bool = True) -> FinishedTable:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from screening.backtest import plan_campaign
-from screening.decision_errors import BacktestError
+from screening.errors import BacktestError
 
 X = np.random.default_rng(0).random((80, 2))
 Y = (X[:, 0] - 0.4) ** 2 + 0.1 * X[:, 1]

@@ -12,7 +12,7 @@ from botorch.models import SingleTaskGP
 
 from screening.acquisition import log_expected_improvement
 from screening.batch import BatchLimits, choose_batch
-from screening.decision_errors import BatchError
+from screening.errors import BatchError
 from screening.ranking import Ranking
 
 _X = np.random.default_rng(0).random((60, 2))

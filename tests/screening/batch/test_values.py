@@ -11,7 +11,7 @@ from screening.acquisition import BATCH_ACQUISITIONS, pass_of
 from screening.batch import choose_batch
 from screening.batch.gain import variance_after
 from screening.batch.values import next_values
-from screening.decision_errors import BatchError, RankingError
+from screening.errors import BatchError, RankingError
 from screening.ranking import Ranking
 from screening.surrogates import Surrogate, fit_surrogate
 from tests.screening.rows import smooth_rows

@@ -10,7 +10,7 @@ import pytest
 from chemspace.cation import Cation
 from chemspace.compound import Compound
 from chemspace.space import CompoundSpace
-from screening.decision_errors import FeasibilityError
+from screening.errors import FeasibilityError
 from screening.feasibility import (
     CageWindow,
     FeasibilityModel,

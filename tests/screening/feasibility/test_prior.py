@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from chemspace import CationLibrary
-from screening.decision_errors import FeasibilityError
+from screening.errors import FeasibilityError
 from screening.feasibility.prior import CageWindow, FeasibilityPrior, ThickLayers, cage_tolerance
 
 LIBRARY = CationLibrary.builtin()

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from screening.decision_errors import NothingLeftError, PoolError
+from screening.errors import NothingLeftError, PoolError
 from screening.pool import suggest_from_pool
 from screening.pool.committee import fit_committee
 from screening.pool.scaling import fit_input_scale, standardise_target

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from screening.decision_errors import NothingLeftError, PoolError
+from screening.errors import NothingLeftError, PoolError
 from screening.pool import POOL_COLUMNS, score_table, suggest_from_pool, suggest_from_table
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from screening.decision_errors import RankingError
+from screening.errors import RankingError
 from screening.feasibility import fit_feasibility
 from screening.ranking import rank
 from screening.surrogates import fit_surrogate

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from screening.decision_errors import RankingError
+from screening.errors import RankingError
 from screening.ranking import MeasuredSet
 
 

@@ -12,7 +12,7 @@ from chemspace.cation import Cation
 from chemspace.space import CompoundSpace
 from oracle.descriptors import CationTable
 from screening.acquisition import log_expected_improvement
-from screening.decision_errors import NothingLeftError, RankingError
+from screening.errors import NothingLeftError, RankingError
 from screening.feasibility import fit_feasibility
 from screening.ranking import RANKING_COLUMNS, MeasuredSet, rank
 from screening.ranking.rank import space_features

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from numpy.typing import NDArray
 
-from screening.decision_errors import NothingLeftError, RankingError
+from screening.errors import NothingLeftError, RankingError
 from screening.ranking import MeasuredSet, rank_table
 
 COLUMNS = ["a", "b"]

@@ -7,7 +7,7 @@ import pytest
 
 from chemspace.space import CompoundSpace
 from screening.acquisition import Wish, log_desirability
-from screening.decision_errors import NothingLeftError, RankingError
+from screening.errors import NothingLeftError, RankingError
 from screening.feasibility import fit_feasibility
 from screening.ranking import RANKING_COLUMNS, Desire, MeasuredSet, price_property, rank, space_features
 from tests.screening.ranking.test_rank import CAGES, SPACE, SPACERS, TABLES, Wavy, WavyWithModel

@@ -1,0 +1,21 @@
+"""Seeds that are numbers, so that every answer can be had again."""
+
+from __future__ import annotations
+
+from numbers import Integral
+
+from screening.errors import ScreeningError
+
+__all__ = ["check_seed"]
+
+
+def check_seed(seed: object, error: type[ScreeningError]) -> int:
+    """A seed as a number.
+
+    Raises:
+        ScreeningError: of the type given, for anything but a whole number of 0 or more; no seed at all would give
+            another answer each time.
+    """
+    if isinstance(seed, bool) or not isinstance(seed, Integral) or seed < 0:
+        raise error(f"seed is {seed!r}: a whole number of 0 or more")
+    return int(seed)

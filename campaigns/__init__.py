@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -11,14 +12,11 @@ if TYPE_CHECKING:
 __all__ = ["Campaign", "CampaignConfig"]
 
 
+#: Module of each name. Loaded when asked for: the command line imports this package for every --help.
+_HOMES = {"Campaign": "campaigns.campaign", "CampaignConfig": "campaigns.config"}
+
+
 def __getattr__(name: str) -> Any:
-    # Loaded when asked for: the command line imports this package for every --help.
-    if name == "Campaign":
-        from campaigns.campaign import Campaign
-
-        return Campaign
-    if name == "CampaignConfig":
-        from campaigns.config import CampaignConfig
-
-        return CampaignConfig
-    raise AttributeError(f"module 'campaigns' has no attribute {name!r}")
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

@@ -37,23 +37,23 @@ __all__ = [
 ]
 
 #: Module of each name. Loaded when asked for: the fit brings lmfit and SciPy, and reading a table needs neither.
-_MODULES = {
-    "KineticsError": "errors",
-    "Measured": "measured",
-    "MeasuredFiles": "measured",
-    "ProbeWindow": "probe",
-    "Trace": "trace",
-    "TraceFit": "result",
-    "TransientMap": "maps",
-    "fit_trace": "fit",
-    "read_map": "maps",
-    "read_trace": "read",
-    "read_traces": "read",
-    "trace_at": "probe",
+_HOMES = {
+    "KineticsError": "campaigns.kinetics.errors",
+    "Measured": "campaigns.kinetics.measured",
+    "MeasuredFiles": "campaigns.kinetics.measured",
+    "ProbeWindow": "campaigns.kinetics.probe",
+    "Trace": "campaigns.kinetics.trace",
+    "TraceFit": "campaigns.kinetics.result",
+    "TransientMap": "campaigns.kinetics.maps",
+    "fit_trace": "campaigns.kinetics.fit",
+    "read_map": "campaigns.kinetics.maps",
+    "read_trace": "campaigns.kinetics.read",
+    "read_traces": "campaigns.kinetics.read",
+    "trace_at": "campaigns.kinetics.probe",
 }
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
+    if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+    return getattr(import_module(_HOMES[name]), name)

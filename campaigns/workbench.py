@@ -112,9 +112,8 @@ class Workbench:
         if known is None:
             failures = self._describe(cations, workers, progress)
         else:
-            elsewhere = set(cations).difference(self._of_space)
-            found = self._describe([c for c in cations if c in elsewhere], workers, progress)
-            failures = known[2] + found
+            found = self._describe(needed_cations((), [*self._measured(state), *also]), workers, progress)
+            failures = tuple(dict.fromkeys((*known[2], *found)))
         return Described(len(cations), failures)
 
     def records(

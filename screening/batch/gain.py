@@ -112,13 +112,17 @@ def gaussian_moments(
         for start in range(0, len(x), chunk):
             block = torch.as_tensor(x[start : start + chunk], dtype=torch.float64, device=device).unsqueeze(1)
             joint = torch.cat([block, points.expand(len(block), *points.shape)], dim=1)
-            parts.append(_moments(model.posterior(joint)))
+            parts.append(_joint_moments(model, joint))
     mean, covariance = (np.concatenate(column) for column in zip(*parts, strict=True))
     return mean[:, 0], covariance[:, 0, 0], mean[0, 1:], covariance[0, 1:, 1:], covariance[:, 0, 1:]
 
 
-def _moments(posterior: Any) -> tuple[Array, Array]:
+def _joint_moments(model: Any, x: Any) -> tuple[Array, Array]:
     """Mean (b, q) and covariance (b, q, q); a mixture over members gets the moments of the mixture."""
+    if hasattr(model, "joint_moments"):
+        mean, covariance = model.joint_moments(x)
+        return mean.cpu().numpy(), covariance.cpu().numpy()
+    posterior = model.posterior(x)
     distribution = getattr(posterior, "distribution", None)
     if distribution is not None and hasattr(distribution, "covariance_matrix"):
         mean, covariance = distribution.mean, distribution.covariance_matrix

@@ -6,6 +6,7 @@ enter the corner-sharing sheet, the tail has to leave it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -54,10 +55,11 @@ def fingerprints(mols: list[Any]) -> list[Any]:
     return [generator.GetFingerprint(mol) for mol in mols]
 
 
-def fingerprint_similarity(left: list[Any], right: list[Any]) -> NDArray[np.float64]:
+def fingerprint_similarity(left: Sequence[Any], right: Sequence[Any]) -> NDArray[np.float64]:
     """Tanimoto similarity of each fingerprint in `left` (m) to each in `right` (k), shape (m, k), 0 to 1."""
     from rdkit import DataStructs
 
     if not left or not right:
         return np.zeros((len(left), len(right)))
-    return np.array([DataStructs.BulkTanimotoSimilarity(item, right) for item in left], dtype=np.float64)
+    known = list(right)
+    return np.array([DataStructs.BulkTanimotoSimilarity(item, known) for item in left], dtype=np.float64)

@@ -22,7 +22,7 @@ class SpacerTraits:
     """Shapes, shape (c, 5), and fingerprints of c spacers, as `screening.feasibility.shape` makes them."""
 
     shapes: NDArray[np.float64]
-    prints: list[Any]
+    prints: Sequence[Any]
 
     @classmethod
     def of(cls, spacers: Sequence[Cation]) -> SpacerTraits:
@@ -48,8 +48,6 @@ class SpacerTraits:
         """What `save` wrote under the same key; None where there is no such file, or a damaged one."""
         from zipfile import BadZipFile
 
-        from rdkit import DataStructs
-
         try:
             with np.load(path) as kept:
                 if str(kept["key"]) != key:
@@ -57,7 +55,22 @@ class SpacerTraits:
                 shapes, flat, lengths = kept["shapes"], kept["prints"].tobytes(), kept["lengths"]
         except (OSError, ValueError, KeyError, BadZipFile):
             return None
-        ends = np.cumsum(lengths)
-        starts = ends - lengths
-        parts = (flat[start:end] for start, end in zip(starts.tolist(), ends.tolist(), strict=True))
-        return cls(shapes, [DataStructs.ExplicitBitVect(part) for part in parts])
+        return cls(shapes, _Packed(flat, np.cumsum([0, *lengths])))
+
+
+class _Packed(Sequence[Any]):
+    """Fingerprints as bytes, unpacked one at a time: most rounds have no outcome to compare them with."""
+
+    def __init__(self, flat: bytes, edges: NDArray[np.int64]) -> None:
+        self._flat, self._edges = flat, edges
+
+    def __len__(self) -> int:
+        return len(self._edges) - 1
+
+    def __getitem__(self, place: Any) -> Any:
+        from rdkit import DataStructs
+
+        if not 0 <= place < len(self):
+            raise IndexError(place)
+        part: Any = self._flat[self._edges[place] : self._edges[place + 1]]
+        return DataStructs.ExplicitBitVect(part)

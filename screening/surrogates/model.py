@@ -99,7 +99,7 @@ class MixtureModel(Model):
             Mean (m,) and variance (m,) in log10 units. A conditioned model gives the same as `posterior`, slower.
         """
         if self._y_known is not None:
-            mean, cov = self._moments(x[:, None, :])
+            mean, cov = self.joint_moments(x[:, None, :])
             return mean[..., 0], cov[..., 0, 0]
         z = ((x - self.x_mean) / self.x_sd).nan_to_num(0.0)
         first, second = torch.zeros_like(z[..., 0]), torch.zeros_like(z[..., 0])
@@ -129,7 +129,7 @@ class MixtureModel(Model):
             Posterior of shape batch_shape x q x 1.
         """
         del output_indices
-        mean, cov = self._moments(X)
+        mean, cov = self.joint_moments(X)
         extra: Tensor | None = None
         if isinstance(observation_noise, Tensor):
             extra = observation_noise.to(mean)[..., 0].expand_as(mean)
@@ -185,8 +185,11 @@ class MixtureModel(Model):
         scaling = Scaling(self.x_mean[None], self.x_sd[None], self.y_mean[None, None], self.y_sd[None, None])
         return MixtureModel(self._candidates(), self.weights, scaling, self.noise_variance, self.calibration)
 
-    def _moments(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean (..., q) and covariance (..., q, q) in log10 units, known observations taken in."""
+    def joint_moments(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """What `posterior` holds: mean (..., q) and covariance (..., q, q) in log10 units at raw features (..., q, d).
+
+        Without the posterior around them, whose class loads a computer algebra system, half a second a process.
+        """
         if self._x_known is None or self._y_known is None or self._noise_known is None:
             return self._prior_moments(x)
         lead = _broadcast(self._x_known.shape[:-2], x.shape[:-2])

@@ -19,14 +19,14 @@ import pandas as pd
 
 from campaigns.errors import StoreError
 from campaigns.files import write_whole
-from campaigns.versions import code_state, package_versions
+from campaigns.versions import code_state, data_sha256, package_versions
 
 if TYPE_CHECKING:
     from oracle.descriptors import CationTable
     from screening.ranking import Ranking
     from screening.validation import Validation
 
-__all__ = ["CACHE", "Kept"]
+__all__ = ["CACHE", "Kept", "digest"]
 
 #: The folder of the copies; whoever deletes it loses seconds, nothing else.
 CACHE = "cache"
@@ -105,9 +105,14 @@ class Kept:
             write_whole(self._folder / f"{name}.npz", fill)
 
 
+def digest(*tables: CationTable) -> str:
+    """Hash of descriptors: a cation whose computation was tried again with more luck makes other numbers."""
+    return sha256(b"".join(np.ascontiguousarray(table.values).tobytes() for table in tables)).hexdigest()
+
+
 def _full(key: str) -> str:
-    """The key with the versions of the packages and of our own code."""
-    told = [key, *package_versions().values(), code_state()["code_sha256"]]
+    """The key with the versions of the packages, of our own code and of the tables that come with it."""
+    told = [key, *package_versions().values(), code_state()["code_sha256"], data_sha256()]
     return sha256("\n".join(told).encode()).hexdigest()
 
 

@@ -12,7 +12,7 @@ from platform import python_version
 
 from chemspace import CationLibrary
 
-__all__ = ["code_state", "package_versions", "provenance"]
+__all__ = ["code_state", "data_sha256", "package_versions", "provenance"]
 
 PACKAGES = ("spinscreen", "torch", "botorch", "gpytorch", "numpy", "scipy", "rdkit", "tblite", "dftd4")
 
@@ -61,6 +61,15 @@ def code_state() -> dict[str, str]:
     for path in files:
         digest.update(f"{path.relative_to(root).as_posix()}\0".encode() + path.read_bytes() + b"\0")
     return {"code_sha256": digest.hexdigest()} | _git_state(root)
+
+
+@lru_cache(maxsize=1)
+def data_sha256() -> str:
+    """Hash over the tables that come with the floors: measurements, outcomes, cations, prices."""
+    root, digest = Path(__file__).parents[1], sha256()
+    for path in sorted(path for floor in FLOORS for path in (root / floor / "data").rglob("*") if path.is_file()):
+        digest.update(f"{path.relative_to(root).as_posix()}\0".encode() + path.read_bytes() + b"\0")
+    return digest.hexdigest()
 
 
 def _git_state(root: Path) -> dict[str, str]:

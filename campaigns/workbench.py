@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from campaigns.budget import Budget
 from campaigns.config import CampaignConfig
-from campaigns.kept import Kept
+from campaigns.kept import Kept, digest
 from campaigns.keys import data_key
 from campaigns.space import hazards_of, prices_of, space_of, with_builtin
 from campaigns.state import CampaignState
@@ -139,13 +139,17 @@ class Workbench:
     def learn(self, state: CampaignState, pending: Sequence[str], progress: Progress | None = None) -> Round:
         """The round on this state; kept, since the next step of a command asks for it again."""
         from campaigns.round import learn_and_rank
+        from oracle.descriptors import CationTable
 
         data_key = self.data_key(state)
         key = f"{data_key} {' '.join(sorted(pending))} {' '.join(sorted(state.barred))}"
         if self._round is None or self._round[0] != key:
             tables = self.tables(progress)
-            records = self._look_up(needed_cations((), self._measured(state)), progress)
-            validation, ranking = self._kept.validation(data_key), self._kept.ranking(key)
+            measured = needed_cations((), self._measured(state))
+            records = self._look_up(measured, progress)
+            described = digest(CationTable.from_records(measured, list(records.values())))
+            fit_key, rank_key = f"{data_key} {described}", f"{key} {described} {digest(*tables)}"
+            validation, ranking = self._kept.validation(fit_key), self._kept.ranking(rank_key)
             done = learn_and_rank(
                 self.config,
                 self.names,
@@ -160,9 +164,9 @@ class Workbench:
                 ranking=ranking,
             )
             if validation is None:
-                self._kept.keep_validation(data_key, done.validation)
+                self._kept.keep_validation(fit_key, done.validation)
             if ranking is None:
-                self._kept.keep_ranking(key, done.ranking)
+                self._kept.keep_ranking(rank_key, done.ranking)
             self._round = (key, done)
         return self._round[1]
 

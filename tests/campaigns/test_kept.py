@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from campaigns import Campaign
@@ -84,6 +86,17 @@ def test_a_replay_believes_no_copies(campaign: Campaign, monkeypatch: pytest.Mon
     assert campaign.replay(1).same
     assert read
     assert set(read) == {None}
+
+
+def test_a_ranking_of_other_descriptors_is_not_believed(campaign: Campaign) -> None:
+    bench = campaign._bench
+    first = campaign.round().ranking.frame["formula"].iloc[0]
+    spacers, cages = bench.tables()
+    values = spacers.values.copy()
+    values[int(campaign.round().ranking.spacer[0])] = np.nan
+    bench._kept.keep_tables(bench._tables_key, dataclasses.replace(spacers, values=values), cages, ())
+    again = Campaign.open(campaign.folder, oracle_store=bench._oracle_store)
+    assert first not in set(again.round().ranking.frame["formula"])
 
 
 def test_cations_without_descriptors_are_told_each_time(campaign: Campaign) -> None:

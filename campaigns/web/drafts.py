@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import re
 import secrets
-import shutil
-import threading
-from collections import OrderedDict
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from campaigns.kinetics.errors import KineticsError
-from campaigns.web.errors import NotServedError, QueryError
+from campaigns.web.errors import QueryError
+from campaigns.web.waiting import Waiting
 
 if TYPE_CHECKING:
     from campaigns.kinetics import ProbeWindow, Trace, TraceFit, TransientMap
@@ -23,8 +21,6 @@ __all__ = ["MAX_FILES", "ROLES", "Draft", "Drafts", "FitSettings", "Uploaded", "
 ROLES = ("sc", "cc", "trace", "sc_map", "cc_map")
 #: Scans of one map at most.
 MAX_FILES = 24
-#: Drafts that are kept; the oldest go first.
-KEPT = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +88,7 @@ class Drafts:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self._lock = threading.Lock()
-        self._drafts: OrderedDict[str, Draft] = OrderedDict()
+        self._waiting: Waiting[Draft] = Waiting("this upload is not here (any more); upload the files again")
 
     def take(
         self,
@@ -118,13 +113,9 @@ class Drafts:
             path = place / clean_name(upload.name)
             path.write_bytes(upload.content)
             files[upload.role] = (*files.get(upload.role, ()), path)
-        draft = fit_draft(Draft(name, folder, campaign, by, formula, sample, files, settings or FitSettings()))
-        with self._lock:
-            self._drafts[name] = draft
-            while len(self._drafts) > KEPT:
-                _, old = self._drafts.popitem(last=False)
-                shutil.rmtree(old.folder, ignore_errors=True)
-        return draft
+        return self._waiting.put(
+            fit_draft(Draft(name, folder, campaign, by, formula, sample, files, settings or FitSettings()))
+        )
 
     def get(self, campaign: str, name: str) -> Draft:
         """The draft called `name` of a campaign.
@@ -132,24 +123,15 @@ class Drafts:
         Raises:
             NotServedError: if there is none (any more).
         """
-        draft = self._drafts.get(name)
-        if draft is None or draft.campaign != campaign:
-            raise NotServedError("this upload is not here (any more); upload the files again")
-        return draft
+        return self._waiting.get(campaign, name)
 
     def refit(self, draft: Draft, settings: FitSettings, formula: str, sample: str) -> Draft:
         """The draft fitted in another way, or of another compound."""
-        changed = fit_draft(replace(draft, settings=settings, formula=formula, sample=sample))
-        with self._lock:
-            if draft.id in self._drafts:
-                self._drafts[draft.id] = changed
-        return changed
+        return self._waiting.change(fit_draft(replace(draft, settings=settings, formula=formula, sample=sample)))
 
     def drop(self, draft: Draft) -> None:
         """Forget a draft and its files."""
-        with self._lock:
-            self._drafts.pop(draft.id, None)
-        shutil.rmtree(draft.folder, ignore_errors=True)
+        self._waiting.drop(draft)
 
 
 def fit_draft(draft: Draft) -> Draft:

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import re
 import secrets
-import shutil
-import threading
-from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,7 +12,8 @@ from typing import TYPE_CHECKING
 from campaigns.errors import IngestError, UnconfirmedError
 from campaigns.web.desk import Desk
 from campaigns.web.drafts import clean_name
-from campaigns.web.errors import NotServedError, QueryError
+from campaigns.web.errors import QueryError
+from campaigns.web.waiting import Waiting
 
 if TYPE_CHECKING:
     from campaigns.ingest import ReadingOptions
@@ -23,8 +21,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Preview", "Reading", "TableDraft", "Tables", "for_people", "look_at", "take_in_draft"]
 
-#: Tables that are kept; the oldest go first.
-KEPT = 60
 #: What the messages of the reader call options of the command line, in words of the page.
 _WORDS = (
     (r"; if it is right, use --accept-extreme", "; if it is right, say so below"),
@@ -64,6 +60,11 @@ class TableDraft:
     reading: Reading
 
     @property
+    def folder(self) -> Path:
+        """What belongs to this table alone."""
+        return self.path.parent
+
+    @property
     def is_workbook(self) -> bool:
         """Whether it has sheets."""
         with self.path.open("rb") as file:
@@ -98,8 +99,7 @@ class Tables:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self._lock = threading.Lock()
-        self._drafts: OrderedDict[str, TableDraft] = OrderedDict()
+        self._waiting: Waiting[TableDraft] = Waiting("this table is not here (any more); upload it again")
 
     def take(self, campaign: str, name: str, content: bytes) -> TableDraft:
         """Keep a table under a name of the server's choosing.
@@ -113,13 +113,7 @@ class Tables:
         path = self.root / f"table-{draft_id}" / clean_name(name)
         path.parent.mkdir(parents=True)
         path.write_bytes(content)
-        draft = TableDraft(draft_id, path, campaign, Reading())
-        with self._lock:
-            self._drafts[draft_id] = draft
-            while len(self._drafts) > KEPT:
-                _, old = self._drafts.popitem(last=False)
-                shutil.rmtree(old.path.parent, ignore_errors=True)
-        return draft
+        return self._waiting.put(TableDraft(draft_id, path, campaign, Reading()))
 
     def get(self, campaign: str, draft_id: str) -> TableDraft:
         """The table called `draft_id` of a campaign.
@@ -127,18 +121,11 @@ class Tables:
         Raises:
             NotServedError: if there is none (any more).
         """
-        draft = self._drafts.get(draft_id)
-        if draft is None or draft.campaign != campaign:
-            raise NotServedError("this table is not here (any more); upload it again")
-        return draft
+        return self._waiting.get(campaign, draft_id)
 
     def read_as(self, draft: TableDraft, reading: Reading) -> TableDraft:
         """The table read in another way."""
-        changed = replace(draft, reading=reading)
-        with self._lock:
-            if draft.id in self._drafts:
-                self._drafts[draft.id] = changed
-        return changed
+        return self._waiting.change(replace(draft, reading=reading))
 
 
 def look_at(desk: Desk, draft: TableDraft) -> Preview:

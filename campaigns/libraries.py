@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -168,7 +169,9 @@ def _key(config: CampaignConfig) -> str:
     return sha256(said.encode()).hexdigest()
 
 
+@lru_cache(maxsize=1)
 def _versions() -> str:
+    """Looked up once: a process that later gives up its rights may no longer read where the packages lie."""
     from importlib.metadata import version
 
     return f"spinscreen {version('spinscreen')}, rdkit {version('rdkit')}"

@@ -7,18 +7,18 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm
 
 from campaigns.config import CampaignConfig
 from campaigns.learning import TrainingSet
 from campaigns.measurement import Measurement
 from campaigns.reason import picoseconds
 from campaigns.round import Round
+from screening.calibration import half_width
 
 __all__ = ["Expectation", "expectations", "rows_of"]
 
 #: Half-width of a central 95% interval in standard deviations.
-_Z95 = float(norm.ppf(0.975))
+_Z95 = float(half_width(0.95))
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm
 
+from screening.calibration import half_width
 from screening.explain import Shapley
 from screening.explain_out_of_fold import SignCheck
 
@@ -37,7 +37,7 @@ AXIS = "contribution to log10 rate (right: faster)"
 #: From Okabe and Ito's palette, told apart by colour-blind readers. https://jfly.uni-koeln.de/color/
 VERDICT_COLOUR = {"supported": "#009E73", "contradicted": "#D55E00", "undecided": "#8a8f98"}
 #: Half-width of a central 90% interval in standard deviations.
-Z90 = float(norm.ppf(0.95))
+Z90 = float(half_width(0.9))
 
 
 def bar(shapley: Shapley) -> Any:
@@ -153,7 +153,7 @@ def calibration(predictions: pd.DataFrame) -> Any:
     figure = go.Figure(go.Scatter(x=[0, 1], y=[0, 1], mode="lines", line={"dash": "dash"}, showlegend=False))
     for split, rows in predictions.groupby("split", sort=False):
         ratio = ((rows["y"] - rows["mean"]).abs() / rows["sd_calibrated"]).to_numpy(dtype=float)
-        inside = (ratio[:, None] <= norm.ppf(0.5 * (1.0 + nominal))).mean(0)
+        inside = (ratio[:, None] <= half_width(nominal)).mean(0)
         figure.add_scatter(x=nominal, y=inside, mode="lines+markers", name=str(split).replace("_", " "))
     return figure.update_layout(
         xaxis={"title": "nominal share", "tickformat": ".0%"},

@@ -12,7 +12,6 @@ import numpy as np
 import plotly.graph_objects as go
 from markupsafe import Markup
 from numpy.typing import NDArray
-from scipy.stats import norm
 
 from campaigns.budget import Budget
 from campaigns.reason import picoseconds
@@ -28,13 +27,14 @@ from campaigns.summary import Status
 from campaigns.versions import package_versions
 from chemspace import CationLibrary
 from screening.acquisition import pass_of
+from screening.calibration import half_width
 
 __all__ = ["ReportView", "calibration_of", "parity_of", "progress_of", "ranking_row", "report_view"]
 
 #: Rows of the ranking in the page; the files beside it hold more.
 N_ROWS = 100
 
-_Z90 = float(norm.ppf(0.95))
+_Z90 = float(half_width(0.9))
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ def calibration_of(done: Round) -> go.Figure:
     for split, out in done.validation.predictions.groupby("split", sort=False):
         y, mean, sd = (out[column].to_numpy(dtype=float) for column in ("y", "mean", "sd_calibrated"))
         score = np.abs(y - mean) / sd
-        inside = score[:, None] <= norm.ppf(0.5 * (1.0 + nominal))[None, :]
+        inside = score[:, None] <= half_width(nominal)[None, :]
         observed[str(split).replace("_", " ")] = inside.mean(axis=0)
     return calibration_figure(nominal, observed)
 

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chemspace.progress import Progress
+from screening.calibration import half_width
 
 if TYPE_CHECKING:
     from campaigns.round import Round
@@ -41,8 +42,8 @@ NUMBERS = {
 #: What one can sort by, largest first: the acquisition, the predicted lifetime, the upper end of its 90% interval, and
 #: the chance that it forms.
 SORTS = ("acquisition", "lifetime_ps", "lifetime_high_ps", "feasibility")
-#: Half-width of a central 90% interval in standard deviations.
-Z90 = 1.6448536269514722
+#: Half-width of a central 90% interval, standard deviations.
+Z90 = float(half_width(0.9))
 _BLOCK = 65_536
 _ABOUT = "about.json"
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import norm
 
+from screening.calibration import half_width
 from screening.ranking.nearest import MeasuredSet
 
 __all__ = ["RANKING_COLUMNS", "Ranking", "add_nearest", "lifetime_columns"]
@@ -30,7 +30,7 @@ RANKING_COLUMNS = (
     "in_domain",
 )
 
-_Z90 = float(norm.ppf(0.95))
+_Z90 = float(half_width(0.9))
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,8 @@ class Validation:
     Attributes:
         name: of the surrogate.
         predictions: one row a split and table row: row, split, fold, y, mean, sd, sd_calibrated (log10 units; both
-            standard deviations are those of a measurement, its own error included).
+            standard deviations are those of a measurement, its own error included; intervals by
+            `screening.calibration.half_width`).
         score_cards: by split.
         grade: the verdict in plain words.
     """

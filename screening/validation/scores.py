@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm, spearmanr
 
+from screening.calibration import crps, half_width, log_density
+
 __all__ = ["ScoreCard", "score"]
 
 #: Interval levels at which miscalibration is averaged.
@@ -26,11 +28,11 @@ class ScoreCard:
         mae_log, rmse_log: in log10 units.
         spearman: rank correlation of predicted and measured.
         nlpd: mean negative log predictive density, nats. crps: mean continuous ranked probability score, log10 units
-            (normal distribution; Gneiting and Raftery 2007, doi 10.1198/016214506000001437).
+            (Gneiting and Raftery 2007, doi 10.1198/016214506000001437); both of the recalibrated t distribution.
         coverage_50, coverage_80, coverage_90, coverage_95: share of rows inside the central interval.
         miscalibration_area: mean absolute difference of nominal and actual coverage over all levels.
         spread_error_spearman: rank correlation of predicted sd and absolute error.
-        coverage_90_raw, nlpd_raw: before recalibration.
+        coverage_90_raw, nlpd_raw: before recalibration, of the normal distribution.
     """
 
     n_rows: int
@@ -72,8 +74,8 @@ def score(
     """
     raw = sd if sd_raw is None else sd_raw
     error = y - mean
-    covered = {level: _coverage(error, sd, level / 100.0) for level in (50, 80, 90, 95)}
-    actual = np.array([_coverage(error, sd, level) for level in LEVELS])
+    covered = {level: _coverage(error, sd, float(half_width(level / 100.0))) for level in (50, 80, 90, 95)}
+    actual = np.array([_coverage(error, sd, width) for width in half_width(LEVELS)])
     return ScoreCard(
         n_rows=int(y.size),
         r2_log=_r2(y, mean),
@@ -81,16 +83,16 @@ def score(
         mae_log=float(np.abs(error).mean()),
         rmse_log=float(np.sqrt((error**2).mean())),
         spearman=_rank_correlation(y, mean),
-        nlpd=_nlpd(error, sd),
-        crps=_crps(error, sd),
+        nlpd=float(-log_density(error, sd).mean()),
+        crps=float(crps(error, sd).mean()),
         coverage_50=covered[50],
         coverage_80=covered[80],
         coverage_90=covered[90],
         coverage_95=covered[95],
         miscalibration_area=float(np.abs(actual - LEVELS).mean()),
         spread_error_spearman=_rank_correlation(sd, np.abs(error)),
-        coverage_90_raw=_coverage(error, raw, 0.9),
-        nlpd_raw=_nlpd(error, raw),
+        coverage_90_raw=_coverage(error, raw, float(norm.ppf(0.95))),
+        nlpd_raw=float(-norm.logpdf(error, scale=raw).mean()),
     )
 
 
@@ -113,16 +115,5 @@ def _rank_correlation(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
     return float(spearmanr(a, b).statistic)
 
 
-def _coverage(error: NDArray[np.float64], sd: NDArray[np.float64], level: float) -> float:
-    return float((np.abs(error) <= float(norm.ppf(0.5 * (1.0 + level))) * sd).mean())
-
-
-def _nlpd(error: NDArray[np.float64], sd: NDArray[np.float64]) -> float:
-    z = error / sd
-    return float((0.5 * z**2 + np.log(sd) + 0.5 * np.log(2.0 * np.pi)).mean())
-
-
-def _crps(error: NDArray[np.float64], sd: NDArray[np.float64]) -> float:
-    z = error / sd
-    each = sd * (z * (2.0 * norm.cdf(z) - 1.0) + 2.0 * norm.pdf(z) - 1.0 / np.sqrt(np.pi))
-    return float(each.mean())
+def _coverage(error: NDArray[np.float64], sd: NDArray[np.float64], width: float) -> float:
+    return float((np.abs(error) <= width * sd).mean())

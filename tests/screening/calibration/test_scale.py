@@ -5,26 +5,32 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from screening.calibration import fit_scale
+from screening.calibration import FREEDOM, fit_scale, half_width
+
+UNIT = np.sqrt((FREEDOM - 2.0) / FREEDOM)
 
 
 def test_honest_intervals_keep_a_factor_near_one() -> None:
-    error = np.random.default_rng(0).normal(size=4000)
+    error = UNIT * np.random.default_rng(0).standard_t(FREEDOM, size=4000)
     assert fit_scale(error, np.ones(4000)) == pytest.approx(1.0, abs=0.04)
 
 
 def test_intervals_three_times_too_narrow_are_widened_threefold() -> None:
-    error = 3.0 * np.random.default_rng(0).normal(size=4000)
+    error = 3.0 * UNIT * np.random.default_rng(0).standard_t(FREEDOM, size=4000)
     assert fit_scale(error, np.ones(4000)) == pytest.approx(3.0, rel=0.04)
 
 
-def test_scaled_intervals_hold_on_new_rows() -> None:
+@pytest.mark.parametrize("freedom", [3.0, 4.0, 8.0, 1e6])
+def test_scaled_intervals_hold_on_new_rows_whatever_the_shape(freedom: float) -> None:
     generator = np.random.default_rng(1)
-    holds = []
+    holds = {0.5: [], 0.8: [], 0.9: [], 0.95: []}
     for _ in range(200):
-        error, new = generator.standard_t(3, size=(2, 60))
-        holds.append((np.abs(new) <= 1.645 * fit_scale(error, np.ones(60))).mean())
-    assert 0.87 < np.mean(holds) < 0.95
+        error, new = generator.standard_t(freedom, size=(2, 60))
+        factor = fit_scale(error, np.ones(60))
+        for level, shares in holds.items():
+            shares.append((np.abs(new) <= half_width(level) * factor).mean())
+    for level, shares in holds.items():
+        assert np.mean(shares) == pytest.approx(level, abs=0.06)
 
 
 def test_few_rows_barely_move_it_and_none_not_at_all() -> None:

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import t
 
+from screening.calibration import FREEDOM
 from screening.validation.scores import score
 
 GENERATOR = np.random.default_rng(0)
@@ -25,14 +27,24 @@ def test_the_mean_scores_zero() -> None:
     assert score(y, np.full(30, y.mean()), np.ones(30)).r2_log == pytest.approx(0.0)
 
 
-def test_normal_errors_are_covered_as_they_should_be() -> None:
-    error = GENERATOR.normal(size=20000)
+def test_errors_of_the_predicted_shape_are_covered_as_they_should_be() -> None:
+    error = GENERATOR.standard_t(FREEDOM, size=20000) * np.sqrt((FREEDOM - 2.0) / FREEDOM)
     card = score(error, np.zeros(20000), np.ones(20000))
     for level, covered in ((0.5, card.coverage_50), (0.8, card.coverage_80), (0.9, card.coverage_90)):
         assert covered == pytest.approx(level, abs=0.01)
     assert card.miscalibration_area < 0.01
-    assert card.nlpd == pytest.approx(0.5 * np.log(2 * np.pi * np.e), abs=0.02)
-    assert card.crps == pytest.approx(1.0 / np.sqrt(np.pi), abs=0.01)
+    shape = t(FREEDOM, scale=np.sqrt((FREEDOM - 2.0) / FREEDOM))
+    assert card.nlpd == pytest.approx(shape.entropy(), abs=0.03)
+    # the score of a true distribution is half the mean distance of two draws from it
+    draws = shape.rvs(size=(2, 200_000), random_state=1)
+    assert card.crps == pytest.approx(0.5 * np.abs(draws[0] - draws[1]).mean(), abs=0.01)
+
+
+def test_normal_errors_score_as_normal_before_recalibration() -> None:
+    error = GENERATOR.normal(size=20000)
+    card = score(error, np.zeros(20000), np.ones(20000))
+    assert card.nlpd_raw == pytest.approx(0.5 * np.log(2 * np.pi * np.e), abs=0.02)
+    assert card.coverage_90_raw == pytest.approx(0.9, abs=0.01)
 
 
 @given(st.floats(0.1, 10.0))

@@ -114,14 +114,19 @@ class Campaign(CampaignView):
         """
         return self._bench.describe(self._state, workers=workers, progress=progress)
 
-    def retrain(self, progress: Progress | None = None) -> FitSummary:
+    def retrain(self, progress: Progress | None = None, *, dask: str | None = None) -> FitSummary:
         """Train on everything measured, validate out of sample, rank the space and write the ranking's files.
 
         What stood in the ranking before is kept for `changes`. A measurement that is new since the last fit and lies
         outside the 95% interval that a model without it predicts is told of in `surprises`.
 
+        Args:
+            progress: called while training and ranking.
+            dask: address or scheduler file of a Dask cluster that passes over the space; None does it here.
+
         Raises:
             CampaignError, ScreeningError: if there is too little to learn from.
+            OracleError: if no Dask scheduler answers.
         """
         from campaigns.files import read_ranking, write_ranking
         from campaigns.past import fresh_since_fit
@@ -131,7 +136,7 @@ class Campaign(CampaignView):
 
         key = self._data_key
         fresh = fresh_since_fit(self._log.events())
-        done = self._bench.learn(self._state, self._state.pending_before(key), progress)
+        done = self._bench.learn(self._state, self._state.pending_before(key), progress, dask)
         self._news = expectations(done, fresh, self.config)
         self._ranked_before = read_ranking(self.folder)
         write_ranking(self.folder, done.ranking.frame)
@@ -150,6 +155,7 @@ class Campaign(CampaignView):
         *,
         more: bool = False,
         progress: Progress | None = None,
+        dask: str | None = None,
     ) -> SuggestionBatch:
         """The next compounds to make.
 
@@ -161,9 +167,12 @@ class Campaign(CampaignView):
             seed: None takes the campaign's.
             more: treat everything ever suggested as pending and choose further compounds.
             progress: called while training.
+            dask: address or scheduler file of a Dask cluster that passes over the space; None does it here. The answer
+                is the same.
 
         Raises:
             CampaignError: if fewer than one is asked for.
+            OracleError: if no Dask scheduler answers.
             NothingToSuggestError: if fewer compounds are left.
         """
         size = self.config.batch_size if batch_size is None else batch_size
@@ -174,7 +183,7 @@ class Campaign(CampaignView):
         key = batch_key(self._data_key, chosen_seed, size, pending, self._state.barred)
         known = self._state.batch(key)
         if known is None:
-            known = self._choose(key, size, chosen_seed, pending, progress)
+            known = self._choose(key, size, chosen_seed, pending, progress, dask)
         return known
 
     def ingest(
@@ -310,13 +319,19 @@ class Campaign(CampaignView):
         return added
 
     def _choose(
-        self, key: str, batch_size: int, seed: int, pending: Sequence[str], progress: Progress | None
+        self,
+        key: str,
+        batch_size: int,
+        seed: int,
+        pending: Sequence[str],
+        progress: Progress | None,
+        dask: str | None,
     ) -> SuggestionBatch:
         from campaigns.versions import provenance
 
         if self.fit() is None:
-            self.retrain(progress)
-        chosen = self._bench.suggest(self._state, pending, batch_size, seed, progress)
+            self.retrain(progress, dask=dask)
+        chosen = self._bench.suggest(self._state, pending, batch_size, seed, progress, dask)
         batch = SuggestionBatch(
             number=len(self._state.batches) + 1,
             key=key,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from campaigns.config import CampaignConfig
 from campaigns.config_errors import nearest
 from campaigns.errors import ConfigError
+from campaigns.properties import check_properties
 from campaigns.space import prices_of, space_of, with_builtin
 from chemspace import CationLibrary, CompoundSpace
 
@@ -28,9 +29,9 @@ def check(config: CampaignConfig, library: CationLibrary) -> CompoundSpace:
 
         _one_of("surrogate", config.surrogate, surrogate_names())
     if config.acquisition != plain.acquisition:
-        from screening.acquisition.named import BATCH_ACQUISITIONS
+        from screening.acquisition.named import AIMED_ACQUISITIONS, BATCH_ACQUISITIONS
 
-        _one_of("acquisition", config.acquisition, ("auto", *BATCH_ACQUISITIONS))
+        _one_of("acquisition", config.acquisition, ("auto", *BATCH_ACQUISITIONS, *AIMED_ACQUISITIONS))
     if config.oracle:
         config.protocol.require_installed()
     if config.prices:
@@ -41,6 +42,9 @@ def check(config: CampaignConfig, library: CationLibrary) -> CompoundSpace:
             raise ConfigError(
                 f"budget.{limit} needs a price table: give prices, as {{PEA: {{{price}: 5}}}}", ("limits", limit)
             )
+    if config.properties:
+        check_properties(config, with_builtin(library))
+    _check_aims(config)
     if any(wish.column == "price" for wish in config.objective.wishes) and not any(
         entry.per_mol is not None for entry in config.prices.values()
     ):
@@ -56,6 +60,30 @@ def check(config: CampaignConfig, library: CationLibrary) -> CompoundSpace:
             ("limits", "refused_hazards"),
         )
     return space_of(config, library)
+
+
+def _check_aims(config: CampaignConfig) -> None:
+    """Wishes on columns that there are, and something to trade off where that is asked for."""
+    if config.objective.wishes:
+        from screening.ranking.wishes import OWN_COLUMNS
+
+        known = dict.fromkeys((*OWN_COLUMNS, "price", *config.properties))
+        for place, wish in enumerate(config.objective.wishes):
+            if wish.column not in known:
+                raise ConfigError(
+                    f"objective.wishes: no column is called {wish.column!r}{nearest(wish.column, known)}",
+                    ("objective", "wishes", place, "column"),
+                )
+    if config.acquisition in ("qlog_nehvi", "random") and config.objective.wishes:
+        raise ConfigError(
+            f"acquisition: {config.acquisition} leaves no place for wishes; give one or the other", ("acquisition",)
+        )
+    if config.acquisition == "qlog_nehvi" and not any(one.goal for one in config.properties.values()):
+        raise ConfigError(
+            "acquisition: qlog_nehvi trades the rate off against measured properties: give one a goal, as "
+            "properties: {band_gap_ev: {table: gaps.csv, goal: maximize}}",
+            ("acquisition",),
+        )
 
 
 def _one_of(field: str, name: str, known: tuple[str, ...]) -> None:

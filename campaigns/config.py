@@ -24,7 +24,17 @@ from campaigns.config_errors import problems
 from campaigns.errors import ConfigError
 from oracle.protocol import Protocol
 
-__all__ = ["CampaignConfig", "LibraryFile", "Limits", "Objective", "Price", "WeighedWish", "parse_layers"]
+__all__ = [
+    "CampaignConfig",
+    "LibraryFile",
+    "Limits",
+    "MeasuredProperty",
+    "Objective",
+    "Price",
+    "PropertyRow",
+    "WeighedWish",
+    "parse_layers",
+]
 
 
 def parse_layers(value: object) -> object:
@@ -89,12 +99,13 @@ class WeighedWish(_Part):
 
     Attributes:
         column: "log10_rate", "lifetime_ps", "acquisition", "feasibility", "novelty" (distance to the nearest measured
-            compound in standard deviations) or "price" (money for the organic cations of a mole, by the price table).
+            compound in standard deviations), "price" (money for the organic cations of a mole, by the price table), or
+            the name of one of the campaign's `properties`, predicted by its own model.
         useless, perfect: useless above perfect asks for small values.
         weight: its exponent in the geometric mean of all wishes.
     """
 
-    column: Literal["log10_rate", "lifetime_ps", "acquisition", "feasibility", "novelty", "price"]
+    column: str
     useless: float
     perfect: float
     weight: float = Field(default=1.0, gt=0)
@@ -150,6 +161,28 @@ class Price(_Part):
     hazards: tuple[str, ...] = ()
 
 
+class PropertyRow(_Part):
+    """One measured value of a property: the compound's formula, the value, and its standard error where it is known."""
+
+    compound: str
+    value: float = Field(allow_inf_nan=False)
+    error: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+
+
+class MeasuredProperty(_Part):
+    """A measured property beside the spin lifetime, such as a band gap.
+
+    Attributes:
+        table: what is measured; a model of its own learns from it.
+        goal: which values are good, where the acquisition trades properties off; None takes no part in that.
+        worst: the worst value that is still of interest there; None takes it from what is measured.
+    """
+
+    table: tuple[PropertyRow, ...] = Field(min_length=1)
+    goal: Literal["maximize", "minimize"] | None = None
+    worst: float | None = Field(default=None, allow_inf_nan=False)
+
+
 def _protocol_fields(value: dict[str, Any]) -> dict[str, Any]:
     known = [field.name for field in fields_of(Protocol) if not field.name.endswith("_version")]
     if unknown := [name for name in value if name not in known]:
@@ -184,12 +217,13 @@ class CampaignConfig(BaseModel):
         oracle: fields of `oracle.Protocol` that are not the default's.
         include_flagged: train on the published rows that are left out by default too.
         surrogate: name of the surrogate.
-        acquisition: "auto" (by the surrogate's own score card) or one of
-            `screening.acquisition.BATCH_ACQUISITIONS`.
+        acquisition: "auto" (by the surrogate's own score card), one of `screening.acquisition.BATCH_ACQUISITIONS`,
+            "qlog_nehvi" (rate and properties at once) or "random".
         seed: seed of everything random.
         batch_size: suggestions in a round.
         limits: what a batch may not exceed.
         prices: by abbreviation, alias or InChIKey of a cation.
+        properties: further measured properties by name; a unit stands at the name's end, as in band_gap_ev.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -214,6 +248,7 @@ class CampaignConfig(BaseModel):
     acquisition: str = "auto"
     limits: Limits = Limits()
     prices: dict[str, Price] = {}
+    properties: dict[str, MeasuredProperty] = {}
 
     @classmethod
     def parse(cls, values: Mapping[str, Any]) -> CampaignConfig:

@@ -21,6 +21,7 @@ _WANTED = {
     "int_from_float": "give a whole number",
     "float_type": "give a number",
     "float_parsing": "give a number",
+    "finite_number": "give a number",
     "bool_type": "write true or false",
     "bool_parsing": "write true or false",
     "string_type": "give a name",
@@ -50,12 +51,13 @@ class ConfigProblem:
 
 def problems(error: ValidationError) -> tuple[ConfigProblem, ...]:
     """Every problem that pydantic found, in our words."""
-    from campaigns.config import CampaignConfig, LibraryFile, Limits, Objective, Price
+    from campaigns.config import CampaignConfig, LibraryFile, Limits, MeasuredProperty, Objective, Price
 
     parts: dict[str, Any] = {
         "limits": Limits,
         "objective": Objective,
         "prices": Price,
+        "properties": MeasuredProperty,
         "further_libraries": LibraryFile,
     }
     told: dict[Path, ConfigProblem] = {}

@@ -4,25 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from math import log10
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from campaigns.config import Limits, Objective
+from campaigns.config import CampaignConfig, Limits
 from campaigns.errors import NothingToSuggestError
 from campaigns.learning import TrainingSet
+from campaigns.properties import LearntProperty
 from chemspace import CationLibrary, Compound, CompoundSpace, parse_formula
 from chemspace.progress import Progress
+from chemspace.space import SpaceBlock
 from oracle import CationRecord
 from oracle.descriptors import CationTable
-from screening.acquisition import Acquisition, Wish
+from screening.acquisition import HYPERVOLUME, RANDOM, Acquisition, Wish
 from screening.batch import BatchLimits, choose_batch
-from screening.batch.limits import Used
 from screening.errors import BatchError
 from screening.feasibility import FeasibilityModel
-from screening.ranking import Desire, MeasuredSet, Ranking, price_property, rank
-from screening.ranking.rank import space_features
+from screening.ranking import (
+    Aim,
+    Desire,
+    Goal,
+    Lot,
+    MeasuredSet,
+    Ranking,
+    Tradeoff,
+    price_property,
+    rank,
+    space_features,
+)
+from screening.ranking.wishes import Property
 
 if TYPE_CHECKING:
     from screening.surrogates import Surrogate
@@ -31,6 +43,7 @@ __all__ = [
     "MAX_PER_SPACER",
     "SHORTLIST",
     "TOP_K",
+    "aim_of",
     "best_observed",
     "cation_tables",
     "choose",
@@ -62,11 +75,12 @@ def rank_space(
     acquisition: Acquisition,
     feasibility: FeasibilityModel,
     exclude: NDArray[np.int64],
-    objective: Objective | None = None,
-    prices: Mapping[str, float] | None = None,
+    goal_lifetime_ps: float | None = None,
+    aim: Aim | Lot | None = None,
     progress: Progress | None = None,
+    client: Any = None,
 ) -> Ranking:
-    """The best `TOP_K` compounds by acquisition times feasibility.
+    """The best `TOP_K` compounds by acquisition times feasibility, or by an aim.
 
     Args:
         space: the compounds.
@@ -76,36 +90,76 @@ def rank_space(
         acquisition: what to rank by.
         feasibility: multiplies it.
         exclude: indices in `space` that are measured, pending or ruled out, shape (e,).
-        objective: a goal beyond the best compound is what must be beaten instead; wishes take the place of the
-            acquisition times feasibility.
-        prices: money a mole of each cation by InChIKey, for a wish on the price.
+        goal_lifetime_ps: where it is beyond the best compound, it must be beaten instead, ps.
+        aim: takes the place of the acquisition times feasibility.
         progress: called after each block.
+        client: a `distributed.Client` whose workers make the pass; None makes it here.
 
     Raises:
         NothingLeftError: if nothing is left to rank.
     """
-    goal_ps = None if objective is None else objective.goal_lifetime_ps
     best = best_observed(space, training)
-    measured = MeasuredSet(training.formulas, training.x)
     return rank(
         space,
         *tables,
         surrogate,
         feasibility,
-        best_observed=best if goal_ps is None else min(best, -log10(goal_ps)),
+        best_observed=best if goal_lifetime_ps is None else min(best, -log10(goal_lifetime_ps)),
         top_k=TOP_K,
         exclude=exclude,
-        measured=measured,
+        measured=MeasuredSet(training.formulas, training.x),
         score=acquisition,
         single_precision=len(space) >= LARGE,
-        desire=None if objective is None or not objective.wishes else _desire(space, objective, prices or {}, measured),
+        aim=aim,
         progress=progress,
+        client=client,
     )
 
 
-def _desire(space: CompoundSpace, objective: Objective, prices: Mapping[str, float], measured: MeasuredSet) -> Desire:
-    wishes = tuple(Wish(wish.column, wish.useless, wish.perfect, wish.weight) for wish in objective.wishes)
-    return Desire(wishes, {"price": price_property(space, prices)}, measured)
+def aim_of(
+    config: CampaignConfig,
+    acquisition: str,
+    space: CompoundSpace,
+    training: TrainingSet,
+    surrogate: Surrogate,
+    properties: Sequence[LearntProperty],
+    prices: Mapping[str, float],
+) -> Aim | Lot | None:
+    """What the description ranks by instead of an acquisition times feasibility, None where it is that.
+
+    Args:
+        config: the description.
+        acquisition: the one that its surrogate has earned or that it asks for.
+        space: the compounds.
+        training: rows whose rate is measured.
+        surrogate: of the rate.
+        properties: what was learnt of the further measured ones.
+        prices: money a mole of each cation by InChIKey, for a wish on the price.
+    """
+    if config.objective.wishes:
+        wishes = tuple(Wish(wish.column, wish.useless, wish.perfect, wish.weight) for wish in config.objective.wishes)
+        known: dict[str, Property] = {learnt.name: _mean_of(learnt) for learnt in properties}
+        known["price"] = price_property(space, prices)
+        return Desire(wishes, known, MeasuredSet(training.formulas, training.x))
+    if acquisition == RANDOM:
+        return Lot(config.seed)
+    if acquisition == HYPERVOLUME:
+        goals = [
+            Goal(learnt.name, learnt.surrogate, 1.0 if learnt.goal == "maximize" else -1.0, learnt.worst)
+            for learnt in properties
+            if learnt.goal is not None
+        ]
+        goal_ps = config.objective.goal_lifetime_ps
+        measured = ~training.dataset.censored
+        return Tradeoff.of(surrogate, goals, training.x[measured], None if goal_ps is None else -log10(goal_ps))
+    return None
+
+
+def _mean_of(learnt: LearntProperty) -> Property:
+    def mean(block: SpaceBlock, x: NDArray[np.float64]) -> NDArray[np.float64]:
+        return learnt.predict(x)[0]
+
+    return mean
 
 
 def best_observed(space: CompoundSpace, training: TrainingSet) -> float:
@@ -137,7 +191,8 @@ def choose(
     batch_size: int,
     seed: int,
     *,
-    acquisition: str | None = "log_ei",
+    acquisition: str = "log_ei",
+    aim: Aim | Lot | None = None,
     observed: NDArray[np.float64] | None = None,
     limits: Limits | None = None,
     cost: NDArray[np.float64] | None = None,
@@ -156,7 +211,8 @@ def choose(
         batch_size: q.
         seed: of the choice.
         acquisition: one of `screening.acquisition.BATCH_ACQUISITIONS`: each member for what it adds to the others and
-            to what is pending. None takes the head of the ranking under the same limits.
+            to what is pending.
+        aim: what the ranking is by instead.
         observed: features of what is measured, shape (k, d), for "qlog_nei".
         limits: of the campaign.
         cost, days: money and days of each row, shape (m,), at least `SHORTLIST` or all rows; NaN unknown.
@@ -168,8 +224,6 @@ def choose(
     if len(ranking) < batch_size:
         raise NothingToSuggestError(f"only {len(ranking)} compounds are left to suggest, {batch_size} were asked for")
     bounds = _bounds(limits or Limits(), ranking.spacer[:SHORTLIST], batch_size)
-    if acquisition is None:
-        return _head(ranking, bounds, pending, batch_size, cost, days, barred)
     try:
         chosen = choose_batch(
             ranking,
@@ -184,6 +238,7 @@ def choose(
             acquisition=acquisition,
             observed=observed,
             barred=barred,
+            aim=aim,
         )
     except BatchError as error:
         raise NothingToSuggestError(f"the budget of the campaign leaves no whole batch: {error}") from error
@@ -197,32 +252,6 @@ def _bounds(limits: Limits, spacer: NDArray[np.int64], batch_size: int) -> Batch
         _, per_spacer = np.unique(spacer, return_counts=True)
         cap = next(c for c in range(MAX_PER_SPACER, SHORTLIST + 1) if np.minimum(per_spacer, c).sum() >= batch_size)
     return BatchLimits(cap, limits.min_distance, limits.max_cost, limits.max_days)
-
-
-def _head(
-    ranking: Ranking,
-    bounds: BatchLimits,
-    pending: NDArray[np.float64],
-    batch_size: int,
-    cost: NDArray[np.float64] | None,
-    days: NDArray[np.float64] | None,
-    barred: NDArray[np.bool_] | None,
-) -> NDArray[np.int64]:
-    """The first rows that fit the limits together."""
-    size = min(SHORTLIST, len(ranking))
-    head = (None if part is None else part[:size] for part in (cost, days))
-    used = Used(bounds, ranking.spacer[:size], ranking.x[:size], pending, *head)
-    free = np.ones(size, dtype=bool) if barred is None else ~barred[:size]
-    rows: list[int] = []
-    while len(rows) < batch_size:
-        fits = np.flatnonzero(used.fits() & free)
-        if not fits.size:
-            raise NothingToSuggestError(
-                f"the budget of the campaign leaves no whole batch: {len(rows)} of {batch_size} compounds fit {bounds}"
-            )
-        rows.append(int(fits[0]))
-        used.take(rows[-1])
-    return np.array(rows, dtype=np.int64)
 
 
 def indices_in(space: CompoundSpace, formulas: Sequence[str], library: CationLibrary) -> NDArray[np.int64]:

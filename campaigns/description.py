@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib import resources
@@ -13,6 +12,7 @@ from pydantic import ValidationError
 
 from campaigns.config import CampaignConfig, Limits
 from campaigns.config_errors import ConfigProblem, nearest, problems
+from campaigns.config_tables import read_prices, read_properties
 from campaigns.errors import ConfigError
 
 __all__ = ["BUILTIN", "Description", "read_description", "read_template", "template_names", "template_text"]
@@ -21,7 +21,9 @@ __all__ = ["BUILTIN", "Description", "read_description", "read_template", "templ
 BUILTIN = "builtin"
 _SPACE = ("n_layers", "cages", "b_sites", "halides", "cage_mixtures", "halide_mixtures", "constraints")
 _BUDGET = ("batch_size", *Limits.model_fields)
-_TOP = ("dications", "objective", "oracle", "surrogate", "include_flagged", "acquisition", "seed", "prices")
+_TOP = (
+    "dications", "objective", "oracle", "surrogate", "include_flagged", "acquisition", "seed", "prices", "properties",
+)  # fmt: skip
 _KNOWN = dict.fromkeys(("library", "libraries", "space", "budget", *_TOP))
 
 Place = tuple[str | int, ...]
@@ -98,7 +100,8 @@ def _described(name: str, text: str, folder: Path) -> Description:
     flat = _flat(record)
     try:
         libraries = _libraries(record, folder)
-        flat["prices"] = _prices(flat.get("prices"), folder)
+        flat["prices"] = read_prices(flat.get("prices"), folder)
+        flat["properties"] = read_properties(flat.get("properties"), folder)
         config = CampaignConfig.model_validate({key: value for key, value in flat.items() if value is not None})
     except ValidationError as error:
         found += [ConfigProblem(_in_file(problem.path), problem.text) for problem in problems(error)]
@@ -211,29 +214,3 @@ def _libraries(record: Mapping[str, Any], folder: Path) -> tuple[str | Path, ...
     if len(set(names)) < len(names):
         raise ConfigError("a library is named twice; name each once", where)
     return tuple(name if name == BUILTIN else folder / name for name in names)
-
-
-def _prices(given: Any, folder: Path) -> Any:
-    """The price table: as it stands, or that of a CSV file with the columns cation, per_mol, days and hazards."""
-    if not isinstance(given, str):
-        return given
-    path = folder / given
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            rows = list(csv.DictReader(stream))
-    except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "no UTF-8 text"
-        raise ConfigError(f"the price table {path} cannot be read: {why}", ("prices",)) from error
-    if not rows or "cation" not in rows[0]:
-        raise ConfigError(f"{path.name} needs the columns cation, per_mol and days", ("prices",))
-    prices: dict[str, dict[str, Any]] = {}
-    for number, row in enumerate(rows, start=2):
-        try:
-            prices[row["cation"].strip()] = {
-                name: float(row[name]) for name in ("per_mol", "days") if (row.get(name) or "").strip()
-            }
-        except ValueError as error:
-            raise ConfigError(f"{path.name}, row {number}: {error}; give numbers", ("prices",)) from error
-        if flags := (row.get("hazards") or "").replace(";", " ").split():
-            prices[row["cation"].strip()]["hazards"] = flags
-    return prices

@@ -55,18 +55,18 @@ class Kept:
             arrays |= {f"{name}_{part}": np.asarray(getattr(table, part)) for part in ("values", "organic")}
         self._write("descriptors", key, arrays)
 
-    def validation(self, key: str) -> Validation | None:
-        """Out-of-fold predictions of a fit, with the score cards that follow from them."""
+    def validation(self, key: str, of: str = "validation") -> Validation | None:
+        """Out-of-fold predictions of a fit, with the score cards that follow from them; `of` names the copy."""
         from screening.validation import Validation
 
-        if (found := self._read("validation", key)) is None:
+        if (found := self._read(of, key)) is None:
             return None
         return Validation.of(str(found["name"]), _frame(found, "predictions"))
 
-    def keep_validation(self, key: str, validation: Validation) -> None:
+    def keep_validation(self, key: str, validation: Validation, of: str = "validation") -> None:
         """Copy them."""
         arrays = _columns("predictions", validation.predictions)
-        self._write("validation", key, arrays | {"name": np.array(validation.name)})
+        self._write(of, key, arrays | {"name": np.array(validation.name)})
 
     def ranking(self, key: str) -> Ranking | None:
         """The head of a ranking."""

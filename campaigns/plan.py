@@ -5,8 +5,8 @@ from __future__ import annotations
 import resource
 import sys
 import time
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,8 @@ from campaigns.checks import check
 from campaigns.config import CampaignConfig
 from campaigns.learning import layered_ions
 from campaigns.libraries import Gathered
-from campaigns.space import with_builtin
+from campaigns.properties import property_compounds
+from campaigns.space import hazards_of, prices_of, with_builtin
 from campaigns.workbench import needed_cations
 from chemspace import Cation, Compound, CompoundSpace
 from chemspace.progress import Progress, silent
@@ -94,7 +95,10 @@ def plan_launch(
     tell(0, 3, "the oracle's store")
     measured = SpinDataset.published()
     compounds = [compound for compound in measured.trainable(config.include_flagged).compounds if compound is not None]
-    cations = needed_cations((*space.spacers, *space.cage_cations), compounds)
+    cations = needed_cations(
+        (*space.spacers, *space.cage_cations),
+        [*compounds, *property_compounds(config, with_builtin(read.library))],
+    )
     stored = _stored(cations, config, oracle_store)
     missing = [c for c in cations if c.inchikey not in stored or stored[c.inchikey].retry]
     tell(1, 3, "time of a cation")
@@ -213,7 +217,7 @@ def _problems(
     if not any(compound in space for compound in measured):
         told.append("no measured compound lies inside the space: improvement counts from the best of all measured")
     told += _unmeasured(space, measured)
-    return told + _unpriced(config, read, space)
+    return told + _unpriced(config, read, space) + _refused(config, read, space, n_compounds)
 
 
 def _unmeasured(space: CompoundSpace, measured: Sequence[Compound]) -> list[str]:
@@ -231,8 +235,6 @@ def _unmeasured(space: CompoundSpace, measured: Sequence[Compound]) -> list[str]
 
 def _unpriced(config: CampaignConfig, read: Gathered, space: CompoundSpace) -> list[str]:
     """Spacers that a limited budget leaves out because the price table does not know them."""
-    from campaigns.space import prices_of
-
     limited = [(0, "price", config.limits.max_cost), (1, "delivery time", config.limits.max_days)]
     if all(limit is None for _, _, limit in limited):
         return []
@@ -243,3 +245,36 @@ def _unpriced(config: CampaignConfig, read: Gathered, space: CompoundSpace) -> l
         if limit is not None and absent:
             told.append(f"{len(absent)} of {len(space.spacers)} spacers have no {what} in the table: never suggested")
     return told
+
+
+def _refused(config: CampaignConfig, read: Gathered, space: CompoundSpace, n_compounds: int) -> list[str]:
+    """Cations whose hazard flags the budget refuses, and how many compounds they bar."""
+    flags = set(config.limits.refused_hazards)
+    if not flags:
+        return []
+    carried = hazards_of(config, with_builtin(read.library))
+    barred = {key for key, own in carried.items() if own & flags}
+    names = [c.abbreviation for c in (*space.spacers, *space.cage_cations) if c.inchikey in barred]
+    if not names:
+        return [f"no cation of the space carries a refused hazard ({', '.join(sorted(flags))})"]
+    left, exact = _without(space, barred)
+    about = "" if exact else "about "
+    return [
+        f"refused hazards ({', '.join(sorted(flags))}) bar {about}{n_compounds - left:,} of {n_compounds:,} "
+        f"compounds, all those with {', '.join(names[:5])}{' and others' if len(names) > 5 else ''}: never suggested"
+    ]
+
+
+def _without(space: CompoundSpace, barred: Collection[str]) -> tuple[int, bool]:
+    """How many compounds of a space hold none of some cations, by InChIKey; and whether that is counted."""
+
+    def free(cation: Cation) -> bool:
+        return cation.inchikey not in barred
+
+    spacers, cages = (tuple(filter(free, cations)) for cations in (space.spacers, space.cages))
+    mixtures = tuple(mixture for mixture in space.cage_mixtures if all(free(cation) for cation, _ in mixture))
+    layers = space.n_layers if cages or mixtures else tuple(n for n in space.n_layers if n == 1)
+    if not spacers or not layers:
+        return 0, True
+    left = replace(space, spacers=spacers, cages=cages, cage_mixtures=mixtures, n_layers=layers).estimated_size()
+    return left.count, left.exact

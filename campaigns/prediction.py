@@ -35,6 +35,7 @@ class Prediction:
         nearest_measured, distance: nearest measured compound, root-mean-square difference in standard deviations.
         in_domain: whether that is as near as measured compounds usually are to each other.
         measured_ps: lifetimes measured of this very compound, ps.
+        properties: predicted "mean" and "sd" of each further measured property of the campaign, by its name.
     """
 
     formula: str
@@ -51,6 +52,7 @@ class Prediction:
     distance: float
     in_domain: bool
     measured_ps: tuple[float, ...]
+    properties: dict[str, dict[str, float]]
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON."""
@@ -94,6 +96,10 @@ def predict(done: Round, compound: Compound, records: Mapping[str, CationRecord]
             for formula, lifetime_ps in zip(done.training.formulas, table["lifetime_ps"], strict=True)
             if formula == compound.formula
         ),
+        properties={
+            learnt.name: dict(zip(("mean", "sd"), (float(part[0]) for part in learnt.predict(x)), strict=True))
+            for learnt in done.properties
+        },
     )
 
 

@@ -34,6 +34,7 @@ def reason(
     feasibility: float,
     in_domain: bool,
     unseen: Sequence[str] = (),
+    drawn: bool = False,
 ) -> str:
     """The line.
 
@@ -45,8 +46,10 @@ def reason(
         feasibility: probability that it forms.
         in_domain: whether it lies within the usual distance of a measured compound.
         unseen: metals and halides of it that no measured layered compound holds.
+        drawn: whether it was drawn at random.
     """
-    parts = [_aim(lifetime_ps, lifetime_high_ps, best_lifetime_ps), _drivers(contributions)]
+    aim = "drawn at random" if drawn else _aim(lifetime_ps, lifetime_high_ps, best_lifetime_ps)
+    parts = [aim, _drivers(contributions)]
     if not in_domain:
         parts.append("far from everything measured, so it also teaches")
     if unseen:

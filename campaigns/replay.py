@@ -79,8 +79,15 @@ def compare(batch: SuggestionBatch, again: Sequence[Suggestion], now: Mapping[st
 def _differences(place: int, old: Suggestion, new: Suggestion) -> list[str]:
     if old.formula != new.formula:
         return [f"place {place}: {old.formula} then, {new.formula} now"]
+    now = _numbers(new)
     return [
-        f"place {place}, {old.formula}: {name} {was:.6g} then, {now:.6g} now"
-        for name, was in old.to_dict().items()
-        if isinstance(was, float) and not math.isclose(was, now := getattr(new, name), rel_tol=SAME, abs_tol=SAME)
+        f"place {place}, {old.formula}: {name} {was:.6g} then, {now[name]:.6g} now"
+        for name, was in _numbers(old).items()
+        if not math.isclose(was, now[name], rel_tol=SAME, abs_tol=SAME)
     ]
+
+
+def _numbers(suggestion: Suggestion) -> dict[str, float]:
+    """Every number of a suggestion that is computed, by its name."""
+    own = {name: value for name, value in suggestion.to_dict().items() if isinstance(value, float)}
+    return own | {f"{name}.{what}": v for name, told in suggestion.properties.items() for what, v in told.items()}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from math import nan
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -12,9 +13,19 @@ from numpy.typing import NDArray
 
 from campaigns.budget import Budget
 from campaigns.config import CampaignConfig
-from campaigns.deciding import SHORTLIST, best_observed, choose, indices_in, indices_of, pending_features, rank_space
+from campaigns.deciding import (
+    SHORTLIST,
+    aim_of,
+    best_observed,
+    choose,
+    indices_in,
+    indices_of,
+    pending_features,
+    rank_space,
+)
 from campaigns.learning import TrainingSet, fit, layered_ions, measured_dataset, training_set, validate
 from campaigns.lifecycle import Stage
+from campaigns.properties import LearntProperty
 from campaigns.reason import reason
 from campaigns.space import prices_of
 from campaigns.state import CampaignState
@@ -24,10 +35,17 @@ from campaigns.versions import package_versions
 from chemspace import CationLibrary, Compound, CompoundSpace, parse_formula
 from chemspace.progress import Progress, silent
 from oracle import CationRecord
-from screening.acquisition import Choice, choose_acquisition, pass_of
+from screening.acquisition import (
+    AIMED_ACQUISITIONS,
+    HYPERVOLUME,
+    RANDOM,
+    Choice,
+    choose_acquisition,
+    pass_of,
+)
 from screening.feasibility import FeasibilityModel, RecordedOutcome, SpacerTraits, fit_feasibility
 from screening.features import FEATURE_NAMES
-from screening.ranking.stop import StopAdvice, advise_stopping
+from screening.ranking import Aim, Desire, Lot, StopAdvice, advise_stopping
 
 if TYPE_CHECKING:
     from oracle.descriptors import CationTable
@@ -69,7 +87,8 @@ class Round:
         ranking: the top of the space, without what is measured or pending.
         pending: features of what is pending, shape (p, d).
         best_lifetime_ps: longest lifetime measured inside the space, ps.
-        wished: whether the ranking is by the description's wishes instead of the acquisition.
+        aim: what the ranking is by instead of the acquisition times feasibility, or None.
+        properties: what was learnt of the further measured properties.
     """
 
     space: CompoundSpace
@@ -82,7 +101,19 @@ class Round:
     ranking: Ranking
     pending: NDArray[np.float64]
     best_lifetime_ps: float
-    wished: bool = False
+    aim: Aim | Lot | None = None
+    properties: tuple[LearntProperty, ...] = ()
+
+    @property
+    def ranked_by(self) -> str:
+        """What the ranking is by, in words."""
+        if isinstance(self.aim, Desire):
+            return "how far the wishes of the description are met together"
+        name = self.strategy.acquisition
+        words = AIMED_ACQUISITIONS.get(name) or pass_of(name).words
+        if isinstance(self.aim, Lot):
+            return words
+        return f"{words}, times the chance that it forms (the acquisition is its logarithm)"
 
     def explain(self, x: NDArray[np.float64]) -> Shapley:
         """Shapley values of rows x, shape (m, d): what sets each apart from the training rows."""
@@ -103,6 +134,8 @@ def learn_and_rank(
     traits: SpacerTraits | None = None,
     validation: Validation | None = None,
     ranking: Ranking | None = None,
+    properties: tuple[LearntProperty, ...] = (),
+    client: Any = None,
 ) -> Round:
     """Validate, fit and rank.
 
@@ -117,6 +150,8 @@ def learn_and_rank(
         progress: called after each of the steps.
         traits: what feasibility reads off the space's spacers, where that is known.
         validation, ranking: of this very round, where they are known.
+        properties: what was learnt of the further measured properties.
+        client: a `distributed.Client` whose workers pass over the space; None does it here.
 
     Raises:
         CampaignError, ScreeningError: if there is too little to learn from or nothing left to rank.
@@ -132,7 +167,10 @@ def learn_and_rank(
     tell(2, _STEPS, "ranking")
     waiting = indices_in(space, pending, library)
     measured = indices_of(space, [compound for compound in dataset.compounds if compound is not None])
-    strategy, feasibility = strategy_of(config, validation), feasibility_of(state.outcomes, library, traits)
+    strategy = strategy_of(config, validation, properties)
+    feasibility = feasibility_of(state.outcomes, library, traits)
+    prices = {key: money for key, (money, _) in prices_of(config, library).items() if money is not None}
+    aim = aim_of(config, strategy.acquisition, space, training, surrogate, properties, prices)
     if ranking is None:
         ranking = rank_space(
             space,
@@ -141,10 +179,12 @@ def learn_and_rank(
             surrogate,
             acquisition=pass_of(strategy.acquisition),
             feasibility=feasibility,
-            objective=config.objective,
-            prices={key: money for key, (money, _) in prices_of(config, library).items() if money is not None},
             exclude=np.concatenate([measured, waiting, indices_in(space, state.barred, library)]),
+            goal_lifetime_ps=config.objective.goal_lifetime_ps,
+            aim=aim,
+            client=client,
         )
+        _add_properties(ranking, properties)
     tell(3, _STEPS, "done")
     features = pending_features(space, waiting, tables)
     return Round(
@@ -158,26 +198,45 @@ def learn_and_rank(
         ranking=ranking,
         pending=features,
         best_lifetime_ps=float(10.0 ** -best_observed(space, training)),
-        wished=bool(config.objective.wishes),
+        aim=aim,
+        properties=properties,
     )
 
 
-def strategy_of(config: CampaignConfig, validation: Validation) -> Choice:
-    """The acquisition that the description asks for; "auto" is the one the surrogate has earned by its worst split."""
+def strategy_of(config: CampaignConfig, validation: Validation, properties: Sequence[LearntProperty] = ()) -> Choice:
+    """The acquisition that the description asks for; "auto" is the one the surrogate has earned by its worst split.
+
+    The reason says how far the models of the properties that take part are to be trusted.
+    """
     worst = min(validation.score_cards.values(), key=lambda card: card.r2_log)
     earned = choose_acquisition(worst)
+    asked = earned.acquisition if config.acquisition == "auto" else config.acquisition
     if config.objective.wishes:
         told = ", ".join(f"{wish.column} (weight {wish.weight:g})" for wish in config.objective.wishes)
-        acquisition = earned.acquisition if config.acquisition == "auto" else config.acquisition
-        return Choice(acquisition, f"wishes, as the campaign's description asks, met together: {told}")
+        wished = {wish.column for wish in config.objective.wishes}
+        trust = [learnt.sentence for learnt in properties if learnt.name in wished]
+        return Choice(asked, "; ".join([f"wishes, as the campaign's description asks, met together: {told}", *trust]))
+    if asked == RANDOM:
+        return Choice(asked, "random, as the campaign's description asks: drawn by lot, no prediction decides")
+    if asked == HYPERVOLUME:
+        traded = [learnt for learnt in properties if learnt.goal is not None]
+        goals = ", ".join(f"{learnt.goal} {learnt.name}" for learnt in traded)
+        said = f"{asked}, as the campaign's description asks: slow relaxation traded off against: {goals}"
+        return Choice(asked, "; ".join([said, *(learnt.sentence for learnt in traded)]))
     if config.acquisition == "auto":
         return earned
     agrees = (
         "which the score card would choose too"
-        if earned.acquisition == config.acquisition
+        if earned.acquisition == asked
         else (f"though the score card says {earned.acquisition} ({earned.reason})")
     )
-    return Choice(config.acquisition, f"{config.acquisition}, as the campaign's description asks, {agrees}")
+    return Choice(asked, f"{asked}, as the campaign's description asks, {agrees}")
+
+
+def _add_properties(ranking: Ranking, properties: Sequence[LearntProperty]) -> None:
+    """Predicted mean and standard deviation of each property behind the columns of a ranking."""
+    for learnt in properties:
+        ranking.frame[learnt.name], ranking.frame[f"{learnt.name}_sd"] = learnt.predict(ranking.x)
 
 
 def feasibility_of(
@@ -202,8 +261,8 @@ def suggestions(done: Round, batch_size: int, seed: int, budget: Budget | None =
         done.pending,
         batch_size,
         seed,
-        # what wishes rank has no batch form: the head of their ranking, under the same limits
-        acquisition=None if done.wished else done.strategy.acquisition,
+        acquisition=done.strategy.acquisition,
+        aim=done.aim,
         observed=done.training.x,
         **bounds,
     )
@@ -231,11 +290,14 @@ def summary(done: Round, data_key: str, before: pd.DataFrame | None, surprises: 
         surprises=surprises,
         left_out=done.training.left_out,
         versions=package_versions(),
+        properties={learnt.name: learnt.to_dict() for learnt in done.properties},
     )
 
 
 def stop_advice(done: Round, before: pd.DataFrame | None) -> StopAdvice:
     """Whether going on is worth it: advice with reasons, never an order."""
+    if isinstance(done.aim, Lot):
+        return StopAdvice(False, nan, nan, nan, ("what is drawn at random says nothing about stopping",))
     frame = done.ranking.frame
     previous = None if before is None else before["formula"].head(N_TOP).tolist()
     return advise_stopping(
@@ -277,6 +339,11 @@ def _suggestion(done: Round, row: pd.Series, contributions: dict[str, float]) ->
             feasibility=float(row["feasibility"]),
             in_domain=bool(row["in_domain"]),
             unseen=unseen_ions(compound, done.training.dataset.compounds),
+            drawn=isinstance(done.aim, Lot),
         ),
         nearest_measured=str(row["nearest_measured"]),
+        properties={
+            learnt.name: {"mean": float(row[learnt.name]), "sd": float(row[f"{learnt.name}_sd"])}
+            for learnt in done.properties
+        },
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 __all__ = ["Suggestion", "SuggestionBatch"]
@@ -22,6 +22,7 @@ class Suggestion:
         feasibility: probability that a phase-pure layered compound forms, 0 to 1.
         reason: one line for the group meeting.
         nearest_measured: formula of the measured compound that is nearest in descriptor space.
+        properties: predicted "mean" and "sd" of each further measured property of the campaign, by its name.
     """
 
     formula: str
@@ -37,6 +38,7 @@ class Suggestion:
     feasibility: float
     reason: str
     nearest_measured: str
+    properties: dict[str, dict[str, float]] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON, one key an attribute."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 __all__ = ["Described", "FitSummary", "IngestResult", "Status"]
@@ -43,6 +43,7 @@ class FitSummary:
             predicts, as sentences.
         left_out: rows that do not train, each with its reason.
         versions: versions of the packages.
+        properties: of each further measured property its rows, verdict and score cards by split.
     """
 
     data_key: str
@@ -57,6 +58,7 @@ class FitSummary:
     surprises: tuple[str, ...]
     left_out: tuple[str, ...]
     versions: dict[str, str]
+    properties: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON."""

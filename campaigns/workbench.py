@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pymatgen.core.structure import Structure
 
     from campaigns.prediction import Prediction
+    from campaigns.properties import LearntProperty
     from campaigns.round import Round
     from campaigns.suggestion import Suggestion
     from oracle.descriptors import CationTable
@@ -136,10 +137,20 @@ class Workbench:
             self._kept.keep_tables(self._tables_key, spacers, cages, self._failures(self._of_space))
         return spacers, cages
 
-    def learn(self, state: CampaignState, pending: Sequence[str], progress: Progress | None = None) -> Round:
-        """The round on this state; kept, since the next step of a command asks for it again."""
+    def learn(
+        self, state: CampaignState, pending: Sequence[str], progress: Progress | None = None, dask: str | None = None
+    ) -> Round:
+        """The round on this state; kept, since the next step of a command asks for it again.
+
+        Args:
+            state: to work on.
+            pending: formulas whose result is awaited.
+            progress: called while training and ranking.
+            dask: address or scheduler file of a Dask cluster that passes over the space, where no copy spares that.
+        """
         from campaigns.round import learn_and_rank
         from oracle.descriptors import CationTable
+        from oracle.remote import connected
 
         data_key = self.data_key(state)
         key = f"{data_key} {' '.join(sorted(pending))} {' '.join(sorted(state.barred))}"
@@ -150,25 +161,42 @@ class Workbench:
             described = digest(CationTable.from_records(measured, list(records.values())))
             fit_key, rank_key = f"{data_key} {described}", f"{key} {described} {digest(*tables)}"
             validation, ranking = self._kept.validation(fit_key), self._kept.ranking(rank_key)
-            done = learn_and_rank(
-                self.config,
-                self.names,
-                self.space,
-                tables,
-                records,
-                state,
-                pending,
-                progress,
-                traits=self.traits,
-                validation=validation,
-                ranking=ranking,
-            )
+            with connected(dask if ranking is None else None) as client:
+                done = learn_and_rank(
+                    self.config,
+                    self.names,
+                    self.space,
+                    tables,
+                    records,
+                    state,
+                    pending,
+                    progress,
+                    traits=self.traits,
+                    validation=validation,
+                    ranking=ranking,
+                    properties=self._properties(fit_key, records),
+                    client=client,
+                )
             if validation is None:
                 self._kept.keep_validation(fit_key, done.validation)
             if ranking is None:
                 self._kept.keep_ranking(rank_key, done.ranking)
             self._round = (key, done)
         return self._round[1]
+
+    def _properties(self, fit_key: str, records: dict[str, CationRecord]) -> tuple[LearntProperty, ...]:
+        """What is learnt of the further measured properties; how well, from copies where there are any."""
+        if not self.config.properties:
+            return ()
+        from campaigns.properties import learn_property
+
+        learnt = []
+        for name, measured in self.config.properties.items():
+            known = self._kept.validation(fit_key, f"validation_{name}")
+            learnt.append(learn_property(name, measured, self.names, records, self.config.seed, known))
+            if known is None:
+                self._kept.keep_validation(fit_key, learnt[-1].validation, f"validation_{name}")
+        return tuple(learnt)
 
     def suggest(
         self,
@@ -177,11 +205,12 @@ class Workbench:
         batch_size: int,
         seed: int,
         progress: Progress | None = None,
+        dask: str | None = None,
     ) -> tuple[Suggestion, ...]:
-        """The next compounds to make on this state, within the campaign's budget."""
+        """The next compounds to make on this state, within the campaign's budget; `dask` as for `learn`."""
         from campaigns.round import suggestions
 
-        return suggestions(self.learn(state, pending, progress), batch_size, seed, self.budget)
+        return suggestions(self.learn(state, pending, progress, dask), batch_size, seed, self.budget)
 
     def validate(self, state: CampaignState, progress: Progress | None = None) -> FullCard:
         """The full score card of the surrogate on the rows that train on this state."""
@@ -213,7 +242,17 @@ class Workbench:
         return "\n".join([self.config.protocol.key, *(cation.inchikey for cation in self._of_space)])
 
     def _measured(self, state: CampaignState) -> list[Compound]:
-        return [compound for compound in self.dataset(state).compounds if compound is not None]
+        """What a lifetime or a further property is measured of."""
+        lifetimes = [compound for compound in self.dataset(state).compounds if compound is not None]
+        return lifetimes + self._with_properties
+
+    @cached_property
+    def _with_properties(self) -> list[Compound]:
+        if not self.config.properties:
+            return []
+        from campaigns.properties import property_compounds
+
+        return property_compounds(self.config, self.names)
 
     def _cations(self, state: CampaignState, also: Sequence[Compound]) -> tuple[Cation, ...]:
         return needed_cations(self._of_space, [*self._measured(state), *also])

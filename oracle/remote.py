@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import CancelledError
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -16,13 +17,16 @@ from oracle.protocol import Protocol
 from oracle.records import CationRecord
 from oracle.tasks import Limits, Task, failure
 
-__all__ = ["run_dask"]
+__all__ = ["connected", "run_dask"]
 
 #: Tasks handed to the scheduler ahead of each Dask thread.
 AHEAD = 4
 
 #: Seconds between two counts of the threads: the jobs of a queueing system come and go while a run lasts.
 RECOUNT = 1.0
+
+#: Seconds that a scheduler may take to answer.
+PATIENCE = 30
 
 _local = threading.local()
 
@@ -45,19 +49,40 @@ def run_dask(
         ProtocolError: if the workers have other versions than the protocol names.
         WorkerCrashError: if the scheduler cannot be reached, or goes away in the middle.
     """
-    distributed = _distributed()
-    where = {"scheduler_file": address} if Path(address).is_file() else {"address": address}
-    try:
-        client = distributed.Client(**where, timeout=30, set_as_default=False)
-    except (OSError, TimeoutError, ValueError) as error:
-        raise WorkerCrashError(f"no Dask scheduler answers at {address}: {error}") from error
-    with client:
+    with connected(address) as client:
         try:
-            yield from _collect(client, distributed, tasks, protocol, limits)
+            yield from _collect(client, _distributed(), tasks, protocol, limits)
         except (CancelledError, OSError) as error:
             raise WorkerCrashError(
                 f"the Dask scheduler at {address} is gone; what was finished is kept, run again for the rest"
             ) from error
+
+
+@contextmanager
+def connected(address: str | None) -> Iterator[Any]:
+    """A `distributed.Client` of a running cluster; None where there is no address.
+
+    Args:
+        address: of the scheduler ("tcp://host:8786"), or the path of its scheduler file.
+
+    Raises:
+        EngineMissingError: if Dask is not installed.
+        WorkerCrashError: if the scheduler cannot be reached.
+    """
+    if address is None:
+        yield None
+        return
+    distributed = _distributed()
+    where = {"scheduler_file": address} if Path(address).is_file() else {"address": address}
+    try:
+        client = distributed.Client(**where, timeout=PATIENCE, set_as_default=False)
+    except (OSError, TimeoutError, ValueError) as error:
+        raise WorkerCrashError(
+            f"no Dask scheduler answers at {address} ({error}); start one (dask scheduler) with workers (dask worker "
+            f"{address}), or leave the cluster out"
+        ) from error
+    with client:
+        yield client
 
 
 def _collect(

@@ -61,6 +61,8 @@ def show_prediction(p: Prediction) -> None:
     out.print(f"nearest measured: {escape(p.nearest_measured)} ({where} the domain); in the space: {_yes(p.in_space)}")
     if p.feasibility is not None:
         out.print(f"forms: {p.feasibility:.0%}  [dim]{escape('; '.join(p.feasibility_reasons))}[/]", soft_wrap=True)
+    for name, told in p.properties.items():
+        out.print(f"{escape(name)}: {told['mean']:.3g} ± {told['sd']:.2g} predicted by a model of its own")
     table = console.table("descriptor", "value", "lifetime")
     for name, value in sorted(p.contributions.items(), key=lambda item: -abs(item[1])):
         table.add_row(FEATURE_WORDS[name], feature_text(name, p.features[name]), f"x{10**-value:.2f}")

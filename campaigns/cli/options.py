@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["EXISTING_FILE", "AsJson", "Dications", "Folder", "OracleStorePath", "Workers"]
+__all__ = ["EXISTING_FILE", "AsJson", "Dask", "Dications", "Folder", "OracleStorePath", "Workers"]
 
 #: Settings of an option that takes a file which must be there.
 EXISTING_FILE = {"exists": True, "dir_okay": False, "show_default": False}
@@ -16,6 +16,14 @@ Folder = Annotated[Path, typer.Argument(metavar="CAMPAIGN", help="The campaign's
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 Dications = Annotated[bool, typer.Option("--dications", help="Diamines take two protons.")]
 Workers = Annotated[int, typer.Option("--workers", min=1, help="Processes that compute xTB descriptors.")]
+Dask = Annotated[
+    str | None,
+    typer.Option(
+        "--dask",
+        help="Address or scheduler file of a Dask cluster that does the work. Default: this machine.",
+        show_default=False,
+    ),
+]
 OracleStorePath = Annotated[
     Path | None,
     typer.Option(

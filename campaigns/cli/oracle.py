@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from campaigns.cli import console
-from campaigns.cli.options import AsJson, Dications, OracleStorePath, Workers
+from campaigns.cli.options import AsJson, Dask, Dications, OracleStorePath, Workers
 
 if TYPE_CHECKING:
     from oracle import CationRecord, OracleStore, Protocol
@@ -40,10 +40,7 @@ def describe(
     polarizability: Annotated[str, typer.Option(help="D4 or finite-field.")] = "D4",
     follow_saddles: Annotated[bool, typer.Option("--follow-saddles", help="Leave saddle points downhill.")] = False,
     dications: Dications = False,
-    dask: Annotated[
-        str | None,
-        typer.Option(help="Address or scheduler file of a Dask cluster. Default: local processes.", show_default=False),
-    ] = None,
+    dask: Dask = None,
     time_limit: Annotated[float, typer.Option(min=0.0, help="Seconds one cation may take.")] = 600.0,
     memory_limit: Annotated[float, typer.Option(min=0.0, help="Megabytes one worker may take.")] = 2048.0,
     oracle_store: OracleStorePath = None,

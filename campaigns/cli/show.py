@@ -21,6 +21,7 @@ __all__ = [
     "show_changes",
     "show_fit",
     "show_next",
+    "show_properties",
     "show_rejects",
     "show_status",
     "show_suggestions",
@@ -37,6 +38,13 @@ SCORE_COLUMNS = (
     ("in 90%", "coverage_90", "{:.0%}"),
     ("NLPD", "nlpd", "{:.2f}"),
 )
+#: The same of a further measured property, in its own unit.
+PROPERTY_COLUMNS = (
+    ("R²", "r2_log", "{:.2f}"),
+    ("MAE", "mae_log", "{:.3g}"),
+    ("Spearman", "spearman", "{:.2f}"),
+    ("in 90%", "coverage_90", "{:.0%}"),
+)
 
 
 def show_fit(fit: FitSummary, before: FitSummary | None = None) -> None:
@@ -50,8 +58,24 @@ def show_fit(fit: FitSummary, before: FitSummary | None = None) -> None:
             scored.add_row("  before", *(number(was.get(key), form) for _, key, form in SCORE_COLUMNS), style="dim")
     out.print(scored)
     out.print(f"{escape(fit.grade)}\nso: {escape(fit.strategy)}", soft_wrap=True)
+    show_properties(fit)
     if fit.may_stop:
         out.print(f"[yellow]consider stopping:[/] {escape('; '.join(fit.stop_advice))}", soft_wrap=True)
+
+
+def show_properties(fit: FitSummary) -> None:
+    """Out-of-sample scores of the models of further measured properties, and the verdict on each."""
+    for name, told in fit.properties.items():
+        out.print(f"\n[bold]{escape(name)}[/] (learnt from {told['n_rows']} rows by a Gaussian process of its own)")
+        scored = table("out of fold", *(title for title, _, _ in PROPERTY_COLUMNS))
+        for split, scores in told["scores"].items():
+            scored.add_row(
+                split.replace("_", " "), *(number(scores.get(key), form) for _, key, form in PROPERTY_COLUMNS)
+            )
+        out.print(scored)
+        out.print(escape(told["grade"]), soft_wrap=True)
+        for line in told["left_out"]:
+            warn(f"left out: {line}")
 
 
 def show_changes(changes: tuple[str, ...]) -> None:
@@ -76,6 +100,8 @@ def show_suggestions(
         )
         out.print(f"    {escape(s.reason)}", soft_wrap=True)
         out.print(f"    [dim]nearest measured:[/] {escape(s.nearest_measured)}", soft_wrap=True)
+        if s.properties:
+            out.print(f"    [dim]predicted:[/] {escape(properties(s.properties))}", soft_wrap=True)
         if recipes:
             out.print(f"    [dim]recipe:[/] {escape(recipes[place - 1])}", soft_wrap=True)
         if structures and (path := structures.get(s.formula)) is not None:
@@ -151,6 +177,11 @@ def show_record(status: Status) -> None:
             f"  [dim]{escape(row['file'])}, {row['at'][:10]}[/]{gone}",
             soft_wrap=True,
         )
+
+
+def properties(told: Mapping[str, Mapping[str, float]]) -> str:
+    """Predicted properties with their standard deviations, in a line."""
+    return ", ".join(f"{name} {value['mean']:.3g} ± {value['sd']:.2g}" for name, value in told.items())
 
 
 def number(value: float | None, form: str) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from campaigns.cli import console
-from campaigns.cli.options import EXISTING_FILE, AsJson, OracleStorePath
+from campaigns.cli.options import EXISTING_FILE, AsJson, Dask, OracleStorePath
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -69,6 +69,7 @@ def suggest(
         str | None,
         typer.Option(help="Column with standard deviations.", rich_help_panel=POOL, show_default=False),
     ] = None,
+    dask: Dask = None,
     oracle_store: OracleStorePath = None,
     as_json: AsJson = False,
 ) -> None:
@@ -83,9 +84,13 @@ def suggest(
 
       spinscreen suggest demo --details --structures cif --mass 0.5
 
+      spinscreen suggest huge --dask tcp://head-node:8786
+
       spinscreen suggest --pool table.csv --observed measured.csv --target rate --minimize
     """
     if pool is not None or observed is not None or target is not None:
+        if dask is not None:
+            raise typer.BadParameter("--dask passes over the space of a campaign; a table is ranked on this machine")
         if folder is not None or pool is None or observed is None or target is None:
             raise typer.BadParameter("give a campaign, or --pool, --observed and --target together")
         _from_pool(pool, observed, target, batch_size or 5, seed or 0, minimize, noise, as_json)
@@ -96,7 +101,7 @@ def suggest(
 
     campaign = Campaign.open(folder, oracle_store=oracle_store)
     with console.bar("training, ranking") as progress:
-        batch = campaign.suggest(batch_size=batch_size, seed=seed, more=more, progress=progress)
+        batch = campaign.suggest(batch_size=batch_size, seed=seed, more=more, progress=progress, dask=dask)
     written = {} if structures is None else _write_structures(campaign, batch, structures)
     if as_json:
         console.print_json(batch_json(campaign, batch, details or mass is not None, mass, written))
@@ -159,7 +164,7 @@ def show_batch(
     """The suggestions as a table, and where the campaign stands."""
     from rich.markup import escape
 
-    from campaigns.cli.show import show_best, show_suggestions
+    from campaigns.cli.show import show_best, show_properties, show_suggestions
 
     recipes = [campaign.recipe(suggestion.formula, mass_g) for suggestion in batch.suggestions]
     show_suggestions(batch, [recipe.line for recipe in recipes], written)
@@ -169,7 +174,10 @@ def show_batch(
         console.out.rule(style="dim")
         show_prediction(campaign.predict(suggestion.formula))
         console.out.print(f"\n{escape(str(recipe))}", soft_wrap=True)
-    show_best(campaign.status())
+    status = campaign.status()
+    if status.fit is not None:
+        show_properties(status.fit)
+    show_best(status)
 
 
 def _from_pool(

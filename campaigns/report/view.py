@@ -26,7 +26,6 @@ from campaigns.suggestion import SuggestionBatch
 from campaigns.summary import Status
 from campaigns.versions import package_versions
 from chemspace import CationLibrary
-from screening.acquisition import pass_of
 from screening.calibration import half_width
 
 __all__ = ["ReportView", "calibration_of", "parity_of", "progress_of", "ranking_row", "report_view"]
@@ -84,9 +83,7 @@ def report_view(
         deep=deep,
         figures=figures,
         round=batch.number,
-        acquisition_name="how far the wishes of the description are met together"
-        if done.wished
-        else f"{pass_of(done.strategy.acquisition).words}, times the chance that it forms",
+        acquisition_name=done.ranked_by,
         suggestions=tuple(suggestion_card(suggestion, names, budget) for suggestion in batch.suggestions),
         best_observed=_best(status.best_observed),
         best_predicted=_best(status.best_predicted),

@@ -29,8 +29,9 @@ Array = NDArray[np.float64]
 
 #: Larger spaces are not laid out compound by compound: 40 bytes each make 2 GB.
 MAX_INDEXED = 50_000_000
-#: Numbers kept of every compound, NaN where a cation has no descriptors: mean and sd of log10(rate in 1/ps), the
-#: acquisition with log P(forms), P(forms), row of the nearest measured compound (-1 without) and the distance to it.
+#: Numbers kept of every compound, NaN where a cation has no descriptors: mean and sd of log10(rate in 1/ps), what the
+#: campaign ranks by (the acquisition with log P(forms), how far its wishes are met, or a drawn number; -inf where a
+#: wished column is not known), P(forms), row of the nearest measured compound (-1 without) and the distance to it.
 NUMBERS = {
     "mean": np.float32,
     "sd": np.float32,
@@ -39,8 +40,8 @@ NUMBERS = {
     "nearest": np.int16,
     "distance": np.float32,
 }
-#: What one can sort by, largest first: the acquisition, the predicted lifetime, the upper end of its 90% interval, and
-#: the chance that it forms.
+#: What one can sort by, largest first: what the campaign ranks by, the predicted lifetime, the upper end of its 90%
+#: interval, and the chance that it forms.
 SORTS = ("acquisition", "lifetime_ps", "lifetime_high_ps", "feasibility")
 #: Half-width of a central 90% interval, standard deviations.
 Z90 = float(half_width(0.9))
@@ -87,12 +88,13 @@ class RankIndex:
             return dict.fromkeys(
                 ("lifetime_ps", "lifetime_low_ps", "lifetime_high_ps", "acquisition", "feasibility", "distance")
             ) | {"nearest_measured": "", "in_domain": False}
+        worth = float(self.numbers["acquisition"][index])
         nearest, distance = int(self.numbers["nearest"][index]), float(self.numbers["distance"][index])
         return {
             "lifetime_ps": 10.0**-mean,
             "lifetime_low_ps": 10.0 ** -(mean + Z90 * sd),
             "lifetime_high_ps": 10.0 ** -(mean - Z90 * sd),
-            "acquisition": float(self.numbers["acquisition"][index]),
+            "acquisition": worth if np.isfinite(worth) else None,
             "feasibility": float(self.numbers["feasibility"][index]),
             "distance": distance,
             "nearest_measured": self.measured[nearest],
@@ -137,11 +139,18 @@ def _score(
     from screening.acquisition import pass_of
     from screening.features import to_features
     from screening.ranking import MeasuredSet
-    from screening.ranking.rank import latent_sd, unexplained_variance
+    from screening.ranking.stream import Scoring, predict, subset, unexplained_variance
 
-    space, surrogate = done.space, done.surrogate
-    score, measured = pass_of(done.strategy.acquisition), MeasuredSet(done.training.formulas, done.training.x)
-    bound, unexplained = done.feasibility.bind(space), unexplained_variance(surrogate)
+    space, measured = done.space, MeasuredSet(done.training.formulas, done.training.x)
+    scoring = Scoring(
+        space,
+        (spacers, cages),
+        done.feasibility.bind(space),
+        pass_of(done.strategy.acquisition),
+        done.ranking.best_observed,
+        unexplained_variance(done.surrogate),
+        aim=done.aim,
+    )
     size, kept = len(space), {}
     for name, kind in NUMBERS.items():
         kept[name] = np.lib.format.open_memmap(draft / f"{name}.npy", mode="w+", dtype=kind, shape=(size,))
@@ -150,12 +159,11 @@ def _score(
     for block in space.blocks(_BLOCK):
         x = to_features(space_descriptors(space, block, spacers, cages))
         rows = np.flatnonzero(np.isfinite(x).all(axis=1))
-        log_p = bound.log_probability(block)
-        kept["feasibility"][block.index] = np.exp(log_p)
+        kept["feasibility"][block.index] = np.exp(scoring.log_feasibility(block))
         if rows.size:
             at = block.index[rows]
-            mean, sd = surrogate.predict(x[rows], 4096)
-            exact[at] = score(mean, latent_sd(sd, unexplained), done.ranking.best_observed) + log_p[rows]
+            mean, sd = predict(done.surrogate, x[rows])
+            exact[at] = scoring.worth(mean, sd, x[rows], subset(block, rows))
             kept["mean"][at], kept["sd"][at], kept["acquisition"][at] = mean, sd, exact[at]
             kept["nearest"][at], kept["distance"][at] = measured.nearest(x[rows])
         if progress is not None:
@@ -169,7 +177,7 @@ def _score(
 
 
 def _sort(draft: Path, acquisition: Array, kept: Mapping[str, NDArray[Any]]) -> None:
-    described = np.flatnonzero(np.isfinite(acquisition))
+    described = np.flatnonzero(~np.isnan(acquisition))
     kind = np.uint32 if len(acquisition) < 2**32 else np.uint64
     values: dict[str, Callable[[], Array]] = {
         "acquisition": lambda: acquisition[described],

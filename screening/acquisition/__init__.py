@@ -12,14 +12,25 @@ from screening.acquisition.joint import (
     build_acquisition,
     choose_with,
     hypervolume_improvement,
-    thompson_batch,
 )
-from screening.acquisition.named import ACQUISITIONS, BATCH_ACQUISITIONS, Acquisition, get_acquisition, pass_of
+from screening.acquisition.named import (
+    ACQUISITIONS,
+    AIMED_ACQUISITIONS,
+    BATCH_ACQUISITIONS,
+    HYPERVOLUME,
+    RANDOM,
+    Acquisition,
+    get_acquisition,
+    pass_of,
+)
 
 __all__ = [
     "ACQUISITIONS",
+    "AIMED_ACQUISITIONS",
     "BATCH_ACQUISITIONS",
+    "HYPERVOLUME",
     "JOINT_ACQUISITIONS",
+    "RANDOM",
     "Acquisition",
     "Choice",
     "Wish",
@@ -33,5 +44,4 @@ __all__ = [
     "log_probability_of_improvement",
     "negative_lower_confidence_bound",
     "pass_of",
-    "thompson_batch",
 ]

@@ -19,15 +19,16 @@ __all__ = [
     "JOINT_ACQUISITIONS",
     "build_acquisition",
     "choose_with",
+    "drawn_values",
     "hypervolume_improvement",
-    "thompson_batch",
     "values_with",
 ]
 
 Array = NDArray[np.float64]
 #: Names that `build_acquisition` knows.
 JOINT_ACQUISITIONS = ("qlog_ei", "qlog_nei", "qnipv")
-_SAMPLES = 256
+#: Samples of an improvement, and of a hypervolume, of which each needs a decomposition of its own.
+_SAMPLES, _VOLUMES = 256, 64
 
 
 def build_acquisition(
@@ -60,8 +61,7 @@ def build_acquisition(
     from botorch.acquisition.objective import GenericMCObjective
     from botorch.sampling.normal import SobolQMCNormalSampler
 
-    awaited = None if pending is None or not len(pending) else _tensor(pending)
-    common: dict[str, Any] = {"X_pending": awaited}
+    common: dict[str, Any] = {"X_pending": _awaited(pending)}
     if name == "qnipv":
         if x_space is None:
             raise RankingError("qnipv integrates over the space: give x_space, features of a sample of it")
@@ -110,31 +110,29 @@ def values_with(acquisition: Any, x: Array, chunk: int = 512) -> Array:
     return value
 
 
-def thompson_batch(model: Any, x: Array, q: int, seed: int = 42) -> NDArray[np.int64]:
-    """Each member is the best candidate of one function drawn from the posterior over a shortlist (m, d), shape (q,).
+def drawn_values(model: Any, x: Array, seed: int) -> Array:
+    """Minus one function drawn from the posterior at a shortlist (m, d), shape (m,): its best is a Thompson pick.
 
-    Draws whose best is already taken give their next best. Source: Thompson, Biometrika 25, 285 (1933),
-    doi 10.1093/biomet/25.3-4.285.
+    Source: Thompson, Biometrika 25, 285 (1933), doi 10.1093/biomet/25.3-4.285.
     """
     import torch
 
     with torch.no_grad():
         distribution = model.posterior(_tensor(x)).distribution
         mean, covariance = distribution.mean.double().numpy(), distribution.covariance_matrix.double().numpy()
-    values, vectors = np.linalg.eigh(covariance)
-    noise = np.random.default_rng(seed).standard_normal((q, len(x)))
-    draws = mean + (noise * np.sqrt(np.maximum(values, 0.0))) @ vectors.T
-    chosen: list[int] = []
-    for draw in draws:
-        order = np.argsort(draw, kind="stable")
-        fresh = order[~np.isin(order, chosen)]
-        if fresh.size:
-            chosen.append(int(fresh[0]))
-    return np.array(chosen, dtype=np.int64)
+    spectrum, vectors = np.linalg.eigh(covariance)
+    noise = np.random.default_rng(seed).standard_normal(len(x))
+    draw: Array = mean + vectors @ (np.sqrt(np.maximum(spectrum, 0.0)) * noise)
+    return -draw
 
 
 def hypervolume_improvement(
-    models: list[Any], signs: list[float], x_observed: Array, reference: list[float], seed: int = 42
+    models: list[Any],
+    signs: list[float],
+    x_observed: Array,
+    reference: list[float],
+    seed: int = 42,
+    pending: Array | None = None,
 ) -> Any:
     """qLogNEHVI over several measured properties, for `choose_with`.
 
@@ -144,6 +142,7 @@ def hypervolume_improvement(
         x_observed: features of the observations, shape (k, d).
         reference: the worst value of each property that is still of interest, in its own unit.
         seed: of the quasi-random samples.
+        pending: features awaited, shape (p, d).
 
     Source: Daulton et al., NeurIPS (2021), arXiv 2105.08195; Ament et al. (2023), arXiv 2310.20708.
 
@@ -154,7 +153,7 @@ def hypervolume_improvement(
     from botorch.acquisition.multi_objective.logei import qLogNoisyExpectedHypervolumeImprovement
     from botorch.acquisition.multi_objective.objective import WeightedMCMultiOutputObjective
     from botorch.models.model import ModelList
-    from botorch.models.model_list_gp_regression import ModelListGP
+    from botorch.sampling.list_sampler import ListSampler
     from botorch.sampling.normal import SobolQMCNormalSampler
 
     if not len(models) == len(signs) == len(reference):
@@ -162,16 +161,17 @@ def hypervolume_improvement(
     weights = torch.tensor([float(np.sign(sign)) for sign in signs], dtype=torch.float64)
     if not weights.all():
         raise RankingError("a sign of 0: -1 minimises a property, +1 maximises it")
-    joined = ModelListGP(*models) if all(hasattr(model, "likelihood") for model in models) else ModelList(*models)
+    samplers = [SobolQMCNormalSampler(torch.Size([_VOLUMES]), seed=seed + place) for place in range(len(models))]
     with _jitter_is_fine():
         return qLogNoisyExpectedHypervolumeImprovement(
-            joined,
+            ModelList(*models),
             ref_point=(weights * torch.tensor(reference, dtype=torch.float64)).tolist(),
             X_baseline=_tensor(x_observed),
-            sampler=SobolQMCNormalSampler(torch.Size([64]), seed=seed),
+            sampler=ListSampler(*samplers),
             objective=WeightedMCMultiOutputObjective(weights),
             prune_baseline=False,
             cache_root=False,
+            X_pending=_awaited(pending),
         )
 
 
@@ -187,6 +187,10 @@ def _jitter_is_fine() -> Iterator[None]:
 
 def _negate(samples: Any, X: Any = None) -> Any:  # BoTorch calls it by this name
     return -samples[..., 0]
+
+
+def _awaited(pending: Array | None) -> Any:
+    return None if pending is None or not len(pending) else _tensor(pending)
 
 
 def _tensor(values: Array) -> Any:

@@ -18,7 +18,16 @@ from screening.acquisition.analytic import (
 )
 from screening.errors import RankingError
 
-__all__ = ["ACQUISITIONS", "BATCH_ACQUISITIONS", "Acquisition", "get_acquisition", "pass_of"]
+__all__ = [
+    "ACQUISITIONS",
+    "AIMED_ACQUISITIONS",
+    "BATCH_ACQUISITIONS",
+    "HYPERVOLUME",
+    "RANDOM",
+    "Acquisition",
+    "get_acquisition",
+    "pass_of",
+]
 
 Array = NDArray[np.float64]
 
@@ -62,6 +71,8 @@ def _lower_confidence_bound(mean: Array, sd: Array, best: float) -> Array:
     return negative_lower_confidence_bound(mean, sd)
 
 
+#: Names of acquisitions that are no function of mean and spread of the rate.
+HYPERVOLUME, RANDOM = "qlog_nehvi", "random"
 _ALL = (
     Acquisition(
         "log_ei", "balance", "largest expected improvement on the best so far", True, log_expected_improvement, True
@@ -82,18 +93,25 @@ BATCH_ACQUISITIONS = {
     "qnipv": "max_variance",
     "thompson": "lcb",
 }
+#: What more than mean and spread of the rate decides, in words: passes and batches by an aim or a lot of their own
+#: (`screening.ranking.Tradeoff`, `screening.ranking.Lot`).
+AIMED_ACQUISITIONS = {
+    HYPERVOLUME: "largest expected growth of the volume that the best compromises of the properties dominate",
+    RANDOM: "drawn at random, whatever is predicted",
+}
 
 
 def pass_of(name: str) -> Acquisition:
-    """The acquisition of the streamed pass behind one of `BATCH_ACQUISITIONS`.
+    """The acquisition of the streamed pass behind one of `BATCH_ACQUISITIONS`; of `AIMED_ACQUISITIONS` the one that
+    stands in the acquisition's place where something asks for it beside the aim.
 
     Raises:
         RankingError: for a name that is not known; the message lists those that are.
     """
-    try:
-        return ACQUISITIONS[BATCH_ACQUISITIONS[name]]
-    except KeyError:
-        raise RankingError(f"unknown acquisition {name!r}; known: {', '.join(BATCH_ACQUISITIONS)}") from None
+    behind = {**BATCH_ACQUISITIONS, **dict.fromkeys(AIMED_ACQUISITIONS, "log_ei")}
+    if name not in behind:
+        raise RankingError(f"unknown acquisition {name!r}; known: {', '.join(behind)}")
+    return ACQUISITIONS[behind[name]]
 
 
 def get_acquisition(name: str) -> Acquisition:

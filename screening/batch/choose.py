@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
@@ -10,7 +12,10 @@ from numpy.typing import NDArray
 from screening.batch.limits import BatchLimits, Used
 from screening.batch.values import next_values
 from screening.errors import BatchError
+from screening.ranking.aims import Aim, Lot
 from screening.ranking.frame import Ranking
+from screening.ranking.tradeoff import Tradeoff
+from screening.ranking.wishes import Desire
 from screening.seeds import check_seed
 
 __all__ = ["HasModel", "choose_batch"]
@@ -42,6 +47,7 @@ def choose_batch(
     acquisition: str = "log_ei",
     observed: Array | None = None,
     barred: NDArray[np.bool_] | None = None,
+    aim: Aim | Lot | None = None,
 ) -> NDArray[np.int64]:
     """Indices of q compounds of the ranked space, in the order they were chosen.
 
@@ -63,6 +69,8 @@ def choose_batch(
         acquisition: one of `screening.acquisition.BATCH_ACQUISITIONS`.
         observed: features of what is measured, shape (o, d), for "qlog_nei".
         barred: candidates that may not be chosen (a hazard, say), shape (k,).
+        aim: what the ranking is by, where it is no acquisition: `Desire` and `Tradeoff` value each pick given what is
+            pending and picked before; a `Lot` draws by the seed of the batch.
 
     Raises:
         BatchError: if q is below 1, the seed is no whole number of 0 or more, or the limits leave fewer than q
@@ -78,6 +86,7 @@ def choose_batch(
         raise BatchError(f"pending features have {points.shape[1]} columns, the ranking's {x.shape[1]}")
     used = Used(bounds, ranking.spacer[:size], x, points, _head(cost, size), _head(days, size))
     free = np.ones(size, dtype=bool) if barred is None else ~np.asarray(barred, dtype=bool)[:size]
+    rivals = _Rivals(ranking, size, surrogate.model, acquisition, seed, observed, aim)
     chosen: list[int] = []
     while len(chosen) < q:
         fits = np.flatnonzero(used.fits() & free)
@@ -86,13 +95,46 @@ def choose_batch(
                 f"only {len(chosen)} of {q} compounds fit the limits ({bounds}) among the {size} best ranked: "
                 "loosen a limit, ask for fewer, or rank more (top_k)"
             )
-        known, drawn = np.vstack([points, x[chosen]]), seed + len(chosen) if acquisition == "thompson" else seed
-        value = next_values(acquisition, surrogate.model, x[fits], known, ranking.best_observed, drawn, observed, x)
-        value = value + ranking.log_feasibility[fits]
+        value = rivals.values(fits, np.vstack([points, x[chosen]]), len(chosen))
         row = int(fits[np.argmax(value)])
         used.take(row)
         chosen.append(row)
-    return ranking.frame["index"].to_numpy(dtype=np.int64)[chosen]
+    return rivals.index[chosen]
+
+
+@dataclass(frozen=True)
+class _Rivals:
+    """What competes for a place in a batch: the first `size` rows of a ranking, and what they are valued by."""
+
+    ranking: Ranking
+    size: int
+    model: Any
+    acquisition: str
+    seed: int
+    observed: Array | None
+    aim: Aim | Lot | None
+
+    @cached_property
+    def index(self) -> NDArray[np.int64]:
+        """Their indices in the space, shape (size,)."""
+        return self.ranking.frame["index"].to_numpy(dtype=np.int64)[: self.size]
+
+    def values(self, rows: NDArray[np.int64], points: Array, pick: int) -> Array:
+        """Value of some rows (m,) as pick number `pick`, from 0, given points pending or picked (p, d), shape (m,)."""
+        x, log_p = self.ranking.x[rows], self.ranking.log_feasibility[rows]
+        if isinstance(self.aim, Lot):
+            return Lot(self.seed).values(self.index[rows])
+        if isinstance(self.aim, Tradeoff):
+            return self.aim.batch_values(self.model, x, points, self.seed) + log_p
+        if isinstance(self.aim, Desire):
+            frame = self.ranking.frame.iloc[rows]
+            return self.aim.batch_values(frame, x, points, lambda: self._acquisition(x, points, pick))
+        return self._acquisition(x, points, pick) + log_p
+
+    def _acquisition(self, x: Array, points: Array, pick: int) -> Array:
+        seed = self.seed + pick if self.acquisition == "thompson" else self.seed  # another function for each pick
+        space, best = self.ranking.x[: self.size], self.ranking.best_observed
+        return next_values(self.acquisition, self.model, x, points, best, seed, self.observed, space)
 
 
 def _limits(limits: BatchLimits | None, max_per_spacer: int | None) -> BatchLimits:

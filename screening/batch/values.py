@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from screening.acquisition.analytic import log_expected_improvement, log_probability_of_improvement
-from screening.acquisition.joint import build_acquisition, values_with
+from screening.acquisition.joint import build_acquisition, drawn_values, values_with
 from screening.acquisition.named import ACQUISITIONS, BATCH_ACQUISITIONS
 from screening.batch.gain import gaussian_moments, log_gain, variance_after
 from screening.errors import BatchError
@@ -59,7 +59,7 @@ def next_values(
         BatchError: for an unknown name, or "qlog_nei" without `observed`.
     """
     if name == "thompson":
-        return _drawn(model, x, seed)
+        return drawn_values(model, x, seed)
     if name == "qlog_nei":
         if observed is None or not len(observed):
             raise BatchError("qlog_nei compares with what is measured: give `observed`, features of the measurements")
@@ -79,18 +79,6 @@ def _noise(model: Any) -> float:
     """Variance of a measurement around the latent target, as far as the model tells it."""
     unexplained = getattr(model, "unexplained_variance", None)
     return 0.0 if unexplained is None else float(unexplained())
-
-
-def _drawn(model: Any, x: Array, seed: int) -> Array:
-    import torch
-
-    with torch.no_grad():
-        distribution = model.posterior(torch.as_tensor(x, dtype=torch.float64)).distribution
-        mean, covariance = distribution.mean.double().numpy(), distribution.covariance_matrix.double().numpy()
-    spectrum, vectors = np.linalg.eigh(covariance)
-    noise = np.random.default_rng(seed).standard_normal(len(x))
-    draw: Array = mean + vectors @ (np.sqrt(np.maximum(spectrum, 0.0)) * noise)
-    return -draw
 
 
 def _log_reduction(model: Any, x: Array, points: Array, seed: int, space: Array) -> Array:

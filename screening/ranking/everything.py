@@ -11,32 +11,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chemspace.progress import Progress
-from chemspace.space import CompoundSpace
+from chemspace.space import CompoundSpace, SpaceBlock
 from oracle.descriptors import CationTable, space_descriptors
 from screening.acquisition.analytic import log_expected_improvement
 from screening.feasibility.model import FeasibilityModel
 from screening.features import to_features
-from screening.ranking.frame import lifetime_columns
+from screening.ranking.aims import Aim, Lot
+from screening.ranking.frame import RANKING_COLUMNS, lifetime_columns
 from screening.ranking.nearest import MeasuredSet
-from screening.ranking.stream import Predictor, Score, latent_sd, unexplained_variance
+from screening.ranking.stream import Predictor, Score, Scoring, predict, subset, unexplained_variance
 
 __all__ = ["CANDIDATE_COLUMNS", "PassEstimate", "estimate_pass", "write_candidates"]
 
 #: Columns of the file, one row a compound in the order of the space; see `RANKING_COLUMNS` for the units. Numbers are
 #: NaN where a cation has no descriptors; `nearest_measured` is empty and `distance` NaN where nothing is measured.
-CANDIDATE_COLUMNS = (
-    "index",
-    "mean",
-    "sd",
-    "lifetime_ps",
-    "lifetime_low_ps",
-    "lifetime_high_ps",
-    "acquisition",
-    "feasibility",
-    "nearest_measured",
-    "distance",
-    "in_domain",
-)
+CANDIDATE_COLUMNS = tuple(name for name in RANKING_COLUMNS if name != "formula")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +72,7 @@ def write_candidates(
     best_observed: float,
     measured: MeasuredSet | None = None,
     score: Score = log_expected_improvement,
+    aim: Aim | Lot | None = None,
     block_size: int = 65536,
     progress: Progress | None = None,
 ) -> int:
@@ -95,18 +85,18 @@ def write_candidates(
     import pyarrow.parquet as pq
 
     bound = None if feasibility is None else feasibility.bind(space)
-    unexplained, done = unexplained_variance(surrogate), 0
+    scoring = Scoring(
+        space, (spacer_table, cage_table), bound, score, best_observed, unexplained_variance(surrogate), aim=aim
+    )
+    done = 0
     partial = path.with_name(path.name + ".partial")
     writer: pq.ParquetWriter | None = None
     try:
         for block in space.blocks(block_size):
-            x = to_features(space_descriptors(space, block, spacer_table, cage_table))
-            log_p = np.zeros(len(x)) if bound is None else bound.log_probability(block)
-            columns = _columns(x, surrogate, score, best_observed, unexplained, measured, log_p)
-            table = pa.table({"index": block.index, **columns})
+            table = pa.table({"index": block.index, **_columns(scoring, block, surrogate, measured)})
             writer = writer or pq.ParquetWriter(partial, table.schema)
             writer.write_table(table)
-            done += len(x)
+            done += len(block)
             if progress is not None:
                 progress(done, len(space), "compounds written")
     finally:
@@ -117,22 +107,17 @@ def write_candidates(
 
 
 def _columns(
-    x: NDArray[np.float64],
-    surrogate: Predictor,
-    score: Score,
-    best: float,
-    unexplained: float,
-    measured: MeasuredSet | None,
-    log_p: NDArray[np.float64],
+    scoring: Scoring, block: SpaceBlock, surrogate: Predictor, measured: MeasuredSet | None
 ) -> dict[str, NDArray[np.float64] | NDArray[np.bool_] | Sequence[str]]:
+    x = to_features(space_descriptors(scoring.space, block, *scoring.tables))
     rows = np.flatnonzero(np.isfinite(x).all(axis=1))
     names = ("mean", "sd", "acquisition", "distance")
     number = {name: np.full(len(x), np.nan) for name in names}
     nearest, inside = [""] * len(x), np.zeros(len(x), dtype=bool)
     if rows.size:
-        mean, sd = surrogate.predict(x[rows], 4096)
+        mean, sd = predict(surrogate, x[rows])
         number["mean"][rows], number["sd"][rows] = mean, sd
-        number["acquisition"][rows] = score(mean, latent_sd(sd, unexplained), best) + log_p[rows]
+        number["acquisition"][rows] = scoring.worth(mean, sd, x[rows], subset(block, rows))
         if measured is not None and measured.labels:
             near, distance = measured.nearest(x[rows])
             number["distance"][rows] = distance
@@ -144,7 +129,7 @@ def _columns(
         "sd": number["sd"],
         **lifetime_columns(number["mean"], number["sd"]),
         "acquisition": number["acquisition"],
-        "feasibility": np.exp(log_p),
+        "feasibility": np.exp(scoring.log_feasibility(block)),
         "nearest_measured": nearest,
         "distance": number["distance"],
         "in_domain": inside,

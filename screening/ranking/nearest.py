@@ -39,6 +39,13 @@ class MeasuredSet:
         exact = ((scaled - reference[row]) ** 2).mean(axis=1)
         return row.astype(np.int64), np.sqrt(exact)
 
+    def apart(self, x: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Distance of features (m, d) to the nearest of others (p, d), by the same measure, shape (m,); infinite
+        where there are none."""
+        squared = ((x[:, None, :] / self._scale - others[None, :, :] / self._scale) ** 2).mean(axis=2)
+        distance: NDArray[np.float64] = np.sqrt(squared.min(axis=1, initial=np.inf))
+        return distance
+
     @property
     def domain_radius(self) -> float:
         """Applicability domain: candidates farther than this from every measured compound are outside it.

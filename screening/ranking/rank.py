@@ -16,8 +16,9 @@ from screening.acquisition.analytic import log_expected_improvement
 from screening.errors import NothingLeftError, RankingError
 from screening.feasibility.model import FeasibilityModel
 from screening.features import to_features
+from screening.ranking.aims import Aim, Lot
 from screening.ranking.cluster import stream_on
-from screening.ranking.frame import RANKING_COLUMNS, Ranking, add_nearest, lifetime_columns
+from screening.ranking.frame import Ranking, add_nearest, lifetime_columns
 from screening.ranking.nearest import MeasuredSet
 from screening.ranking.parallel import cores
 from screening.ranking.precision import SinglePrecision
@@ -26,7 +27,6 @@ from screening.ranking.stream import (
     Predictor,
     Score,
     Scoring,
-    latent_sd,
     predict,
     stream,
     unexplained_variance,
@@ -36,7 +36,7 @@ from screening.ranking.wishes import Desire
 if TYPE_CHECKING:
     from screening.ranking.bounds import PredictionBounds
 
-__all__ = ["latent_sd", "rank", "space_features", "unexplained_variance"]
+__all__ = ["rank", "space_features"]
 
 Array = NDArray[np.float64]
 #: Compounds kept beyond top_k by the single-precision pass.
@@ -61,7 +61,7 @@ def rank(
     device: str = "cpu",
     workers: int | None = None,
     client: Any = None,
-    desire: Desire | None = None,
+    aim: Aim | Lot | None = None,
 ) -> Ranking:
     """Rank a space by acquisition times feasibility.
 
@@ -90,9 +90,9 @@ def rank(
             still reach the list; the others are counted in `n_bounded` and get no whole prediction.
         device: "cpu" or "cuda" for the float32 pass.
         workers: threads that score blocks side by side; None takes every core this process may use.
-        desire: wishes (`screening.ranking.Desire`); then compounds are ranked by their weighted desirability, in which
-            feasibility has the weight of its own wish, and the wished columns stand behind the others in the frame.
-            Compounds of which a wished column is not known are left out.
+        aim: what to rank by instead of acquisition times feasibility: wishes (`Desire`), several measured properties
+            (`Tradeoff`) or a random order (`Lot`). Its columns stand behind the others in the frame; compounds of which
+            one is not known are left out.
         client: a `distributed.Client`; its workers make the pass instead of this process, the result is the same.
 
     Raises:
@@ -108,8 +108,9 @@ def rank(
         best_observed,
         unexplained_variance(surrogate),
         np.unique(np.fromiter(exclude, dtype=np.int64, count=len(exclude))),
-        desire,
+        aim,
     )
+    single_precision = single_precision and not isinstance(aim, Lot)  # a lot predicts nothing
     quick: Predictor = SinglePrecision(surrogate, device) if single_precision else surrogate
     bounds = _bounds(surrogate, scoring) if single_precision and device == "cpu" else None
     keep = top_k + max(top_k, _SPARE) if single_precision else top_k
@@ -119,7 +120,7 @@ def rank(
         else:
             index, value, counts = stream_on(client, scoring, quick, bounds, keep, block_size, progress)
         if not index.size:
-            raise NothingLeftError(_nothing(counts, len(space), desire is not None))
+            raise NothingLeftError(_nothing(counts, len(space), isinstance(aim, Desire)))
         if not single_precision:
             break
         exact = _exact(scoring, surrogate, index)
@@ -180,17 +181,13 @@ def _ranking(
     frame["acquisition"] = value
     frame["feasibility"] = np.exp(log_p)
     add_nearest(frame, x, measured)
-    spacer, names = block.spacer.astype(np.int64), list(RANKING_COLUMNS)
-    if scoring.desire is not None:
-        score = scoring.score(mean, latent_sd(sd, scoring.unexplained), scoring.best_observed)
-        for name, column in scoring.desire.columns(block, x, mean, score, log_p).items():
-            if name not in frame:
-                frame[name] = column
-                names.append(name)
+    for name, column in scoring.columns(mean, sd, x, block).items():
+        if name not in frame:
+            frame[name] = column
     return Ranking(
-        frame[names],
+        frame,
         x,
-        spacer,
+        block.spacer.astype(np.int64),
         log_p,
         scoring.best_observed,
         counts.scored,

@@ -18,15 +18,25 @@ from screening.acquisition.analytic import log_expected_improvement
 from screening.acquisition.named import Acquisition
 from screening.errors import RankingError
 from screening.feasibility.bound import BoundFeasibility
+from screening.ranking.aims import Aim, Lot, Numbers
 from screening.ranking.grid import BlockFeatures
 from screening.ranking.parallel import map_blocks
 from screening.ranking.top import TopK
-from screening.ranking.wishes import Desire
 
 if TYPE_CHECKING:
     from screening.ranking.bounds import PredictionBounds
 
-__all__ = ["Counts", "Predictor", "Score", "Scoring", "latent_sd", "predict", "stream", "unexplained_variance"]
+__all__ = [
+    "Counts",
+    "Predictor",
+    "Score",
+    "Scoring",
+    "latent_sd",
+    "predict",
+    "stream",
+    "subset",
+    "unexplained_variance",
+]
 
 Array = NDArray[np.float64]
 #: Rows a model predicts at once (fits the cache).
@@ -75,7 +85,7 @@ class Scoring:
         best_observed: lowest log10(rate) so far.
         unexplained: what a predicted variance holds beyond the latent target.
         excluded: indices never returned, ascending.
-        desire: wishes that take the place of acquisition times feasibility, or None.
+        aim: what takes the place of acquisition times feasibility, or None.
     """
 
     space: CompoundSpace
@@ -85,7 +95,7 @@ class Scoring:
     best_observed: float
     unexplained: float
     excluded: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, dtype=np.int64))
-    desire: Desire | None = None
+    aim: Aim | Lot | None = None
 
     @cached_property
     def features(self) -> BlockFeatures:
@@ -103,14 +113,30 @@ class Scoring:
             block: m compounds.
             source: row of x of each compound, shape (m,); absent, they are the same.
         """
-        mean, sd = predict(predictor, x)
-        value, log_p = (
-            self.score(mean, latent_sd(sd, self.unexplained), self.best_observed),
-            self.log_feasibility(block),
-        )
-        if self.desire is None:
-            return np.asarray(value[source] + log_p)
-        return self.desire.log_values(block, x[source], mean[source], value[source], log_p)
+        if isinstance(self.aim, Lot):  # needs no prediction
+            return self.aim.values(block.index)
+        return self.worth(*predict(predictor, x), x, block, source)
+
+    def worth(
+        self, mean: Array, sd: Array, x: Array, block: SpaceBlock, source: NDArray[np.int64] | slice = slice(None)
+    ) -> Array:
+        """As `values`, from predictions of a new measurement, mean and sd (rows,)."""
+        if isinstance(self.aim, Lot):
+            return self.aim.values(block.index)
+        latent = latent_sd(sd, self.unexplained)
+        acquisition, log_p = self.score(mean, latent, self.best_observed), self.log_feasibility(block)
+        if self.aim is None:
+            return np.asarray(acquisition[source] + log_p)
+        numbers = Numbers(block, x[source], mean[source], latent[source], acquisition[source], log_p)
+        return self.aim.log_values(numbers)
+
+    def columns(self, mean: Array, sd: Array, x: Array, block: SpaceBlock) -> dict[str, Array]:
+        """What the aim adds to the columns of a ranking, each (m,); as `worth`."""
+        if self.aim is None or isinstance(self.aim, Lot):
+            return {}
+        latent = latent_sd(sd, self.unexplained)
+        acquisition = self.score(mean, latent, self.best_observed)
+        return self.aim.columns(Numbers(block, x, mean, latent, acquisition, self.log_feasibility(block)))
 
     def log_feasibility(self, block: SpaceBlock) -> Array:
         """log P(forms) of a block, shape (m,); zeros without a feasibility model."""
@@ -119,12 +145,21 @@ class Scoring:
     def may_prune(self) -> bool:
         """Whether a bound of the standard deviation is one of the acquisition."""
         rises = isinstance(self.score, Acquisition) and self.score.rises_with_sd
-        return self.desire is None and (rises or self.score is log_expected_improvement)
+        return self.aim is None and (rises or self.score is log_expected_improvement)
 
     def block_numbers(
         self, predictor: Predictor, bounds: PredictionBounds | None, item: tuple[SpaceBlock, float]
     ) -> tuple[NDArray[np.int64], Array, Counts]:
-        """Indices and values, each (k,), of the compounds of a block that may be above a threshold, and the counts."""
+        """What of a block may be above a threshold.
+
+        Args:
+            predictor: of the rate.
+            bounds: that spare predictions, or None.
+            item: the block and the threshold.
+
+        Returns:
+            Indices (k,) and values (k,) of those compounds, and the counts of the block.
+        """
         block, threshold = item
         rows = self.features.rows(block)
         described = np.asarray(np.isfinite(rows.x).all(axis=1))

@@ -9,11 +9,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from chemspace.space import CompoundSpace, SpaceBlock
 from screening.acquisition.desirability import Wish, log_desirability
 from screening.errors import RankingError
+from screening.ranking.aims import Numbers
 from screening.ranking.nearest import MeasuredSet
 
 __all__ = ["OWN_COLUMNS", "Desire", "Property", "price_property"]
@@ -55,23 +57,42 @@ class Desire:
         if "novelty" in names and (self.measured is None or not self.measured.labels):
             raise RankingError("novelty is the distance to what is measured: give `measured`, or drop the wish")
 
-    def log_values(self, block: SpaceBlock, x: Array, mean: Array, acquisition: Array, log_p: Array) -> Array:
+    def log_values(self, numbers: Numbers) -> Array:
         """Logarithm of the desirability of the compounds of a block, shape (m,); -inf where a column is not known."""
-        return log_desirability(self.columns(block, x, mean, acquisition, log_p), self.wishes)
+        return log_desirability(self.columns(numbers), self.wishes)
 
-    def columns(self, block: SpaceBlock, x: Array, mean: Array, acquisition: Array, log_p: Array) -> dict[str, Array]:
+    def columns(self, numbers: Numbers) -> dict[str, Array]:
         """The wished columns of the compounds of a block, each (m,)."""
-        told: dict[str, Array] = {}
-        for wish in self.wishes:
-            name = wish.column
-            if name in self.properties:
-                told[name] = np.asarray(self.properties[name](block, x), dtype=np.float64)
-            elif name == "novelty" and self.measured is not None:
-                told[name] = self.measured.nearest(x)[1]
-            else:
-                own = {"log10_rate": mean, "acquisition": acquisition}
-                told[name] = own[name] if name in own else 10.0**-mean if name == "lifetime_ps" else np.exp(log_p)
-        return told
+        return {wish.column: self._column(wish.column, numbers) for wish in self.wishes}
+
+    def batch_values(self, frame: pd.DataFrame, x: Array, points: Array, acquisition: Callable[[], Array]) -> Array:
+        """What ranked compounds are worth beside those that are pending or chosen already, shape (m,).
+
+        What one more experiment is expected to change is counted: the acquisition, and the novelty, which ends where a
+        neighbour is measured. Predicted means, prices and P(forms) are not expected to move.
+
+        Args:
+            frame: m rows of a ranking by this desire.
+            x: their features, shape (m, d). points: of what is pending or chosen, shape (p, d).
+            acquisition: works out that of the rows given the points, shape (m,); called where it is wished for.
+        """
+        values: dict[str, Array] = {}
+        for name in (wish.column for wish in self.wishes):
+            if name == "acquisition":
+                values[name] = acquisition()
+                continue
+            values[name] = frame["mean" if name == "log10_rate" else name].to_numpy(dtype=np.float64)
+            if name == "novelty" and self.measured is not None:
+                values[name] = np.minimum(values[name], self.measured.apart(x, points))
+        return log_desirability(values, self.wishes)
+
+    def _column(self, name: str, numbers: Numbers) -> Array:
+        if name in self.properties:
+            return np.asarray(self.properties[name](numbers.block, numbers.x), dtype=np.float64)
+        if name == "novelty" and self.measured is not None:
+            return self.measured.nearest(numbers.x)[1]
+        own = {"log10_rate": numbers.mean, "acquisition": numbers.acquisition}
+        return own[name] if name in own else 10.0**-numbers.mean if name == "lifetime_ps" else np.exp(numbers.log_p)
 
 
 def price_property(space: CompoundSpace, per_mol: Mapping[str, float]) -> Property:

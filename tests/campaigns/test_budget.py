@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,7 +14,8 @@ from campaigns.config import Limits
 from campaigns.deciding import choose
 from campaigns.errors import NothingToSuggestError
 from chemspace import Cation, Compound, CompoundSpace
-from screening.ranking import Ranking
+from screening.acquisition import Wish
+from screening.ranking import Desire, Ranking
 
 PEA = Cation.from_smiles("[NH3+]CCc1ccccc1", abbreviation="PEA")
 BA = Cation.from_smiles("CCCC[NH3+]", abbreviation="BA")
@@ -23,14 +26,17 @@ PRICES = {PEA.inchikey: (120.0, 3.0), MA.inchikey: (60.0, 10.0)}
 def ranking(spacers: list[int]) -> Ranking:
     """Rows of these spacers, best first, each one descriptor apart."""
     size = len(spacers)
-    frame = pd.DataFrame({"index": np.arange(size), "formula": [f"F{i}" for i in range(size)]})
+    frame = pd.DataFrame(
+        {"index": np.arange(size), "formula": [f"F{i}" for i in range(size)], "price": np.arange(size)}
+    )
     x: NDArray[np.float64] = np.arange(size, dtype=np.float64)[:, None]
     return Ranking(frame, x, np.array(spacers), np.zeros(size), 0.0, size, 0, 0)
 
 
 def head(found: Ranking, size: int, **how: object) -> list[int]:
-    pending = np.empty((0, 1))
-    return choose(found, None, pending, size, 0, acquisition=None, **how).tolist()  # type: ignore[arg-type]  # the head needs no surrogate
+    cheap = Desire((Wish("price", 100.0, 0.0),), {"price": lambda block, x: x[:, 0]})
+    surrogate = SimpleNamespace(model=None)  # a wish on the price needs none
+    return choose(found, surrogate, np.empty((0, 1)), size, 0, aim=cheap, **how).tolist()  # type: ignore[arg-type]  # as above
 
 
 def test_a_compound_costs_what_its_cations_cost_for_the_mass_that_is_made() -> None:
@@ -59,7 +65,7 @@ def test_one_spacer_comes_once_unless_there_are_too_few() -> None:
 
 def test_a_given_cap_holds_strictly() -> None:
     assert head(ranking([0, 0, 0, 1]), 3, limits=Limits(max_per_spacer=2)) == [0, 1, 3]
-    with pytest.raises(NothingToSuggestError, match="the budget of the campaign leaves no whole batch: 3 of 4"):
+    with pytest.raises(NothingToSuggestError, match="the budget of the campaign leaves no whole batch: only 3 of 4"):
         head(ranking([0, 0, 0, 1]), 4, limits=Limits(max_per_spacer=2))
 
 

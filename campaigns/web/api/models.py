@@ -79,7 +79,8 @@ class CampaignOut(BaseModel):
 
 
 class SuggestionOut(BaseModel):
-    """One compound to make: lifetimes in ps, the interval is the calibrated 90% one."""
+    """One compound to make: lifetimes in ps, the interval is the calibrated 90% one. `properties` holds mean and sd of
+    each further measured property."""
 
     formula: str
     stage: str
@@ -95,6 +96,7 @@ class SuggestionOut(BaseModel):
     feasibility: float
     reason: str
     nearest_measured: str
+    properties: dict[str, dict[str, float]] = {}
 
 
 class BatchOut(BaseModel):
@@ -235,7 +237,8 @@ class JobOut(BaseModel):
 
 
 class RankedOut(BaseModel):
-    """One compound of the ranking; lifetimes in ps."""
+    """One compound of the ranking; lifetimes in ps. `acquisition` is what the campaign ranks by, null where a wished
+    column is not known."""
 
     place: int
     index: int
@@ -244,7 +247,7 @@ class RankedOut(BaseModel):
     lifetime_ps: float
     lifetime_low_ps: float
     lifetime_high_ps: float
-    acquisition: float
+    acquisition: float | None
     feasibility: float
     nearest_measured: str
     distance: float

@@ -12,7 +12,6 @@ from screening.acquisition import (
     build_acquisition,
     choose_with,
     hypervolume_improvement,
-    thompson_batch,
 )
 from screening.errors import RankingError
 
@@ -51,13 +50,6 @@ def test_what_is_pending_is_kept_away_from() -> None:
     told = build_acquisition("qlog_ei", MODEL, _X, float(_VALLEY.min()), pending=_GRID[first])
     assert choose_with(told, _GRID, q=1)[0] != first[0]
     assert len(told.X_pending) == 1
-
-
-def test_thompson_draws_are_distinct_and_follow_the_seed() -> None:
-    first = thompson_batch(MODEL, _GRID, q=4, seed=1)
-    assert len(set(first.tolist())) == 4
-    assert first.tolist() == thompson_batch(MODEL, _GRID, q=4, seed=1).tolist()
-    assert len(thompson_batch(MODEL, _GRID[:2], q=4)) == 2
 
 
 def test_two_properties_are_traded_off_between_their_optima() -> None:

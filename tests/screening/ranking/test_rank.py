@@ -12,6 +12,7 @@ from chemspace.cation import Cation
 from chemspace.space import CompoundSpace
 from oracle.descriptors import CationTable
 from screening.acquisition import log_expected_improvement
+from screening.calibration import half_width
 from screening.errors import NothingLeftError, RankingError
 from screening.feasibility import fit_feasibility
 from screening.ranking import RANKING_COLUMNS, MeasuredSet, rank
@@ -122,7 +123,7 @@ def test_rows_say_what_the_compound_is_how_long_it_lasts_and_what_is_like_it() -
     assert row["distance"] == 0.0
     assert row["lifetime_ps"] == pytest.approx(10.0 ** -row["mean"])
     assert row["lifetime_low_ps"] < row["lifetime_ps"] < row["lifetime_high_ps"]
-    assert np.log10(row["lifetime_high_ps"] / row["lifetime_ps"]) == pytest.approx(1.6449 * row["sd"], rel=1e-3)
+    assert np.log10(row["lifetime_high_ps"] / row["lifetime_ps"]) == pytest.approx(half_width(0.9) * row["sd"])
     assert row["feasibility"] == 1.0
 
 

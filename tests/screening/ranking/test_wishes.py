@@ -53,7 +53,7 @@ def test_the_ranking_is_that_of_the_weighted_desirability_of_every_compound(sing
         fit_feasibility(),
         best_observed=-1.0,
         top_k=40,
-        desire=desire,
+        aim=desire,
         block_size=50,
         single_precision=single,
     )
@@ -73,7 +73,7 @@ def test_a_heavier_weight_brings_more_of_what_is_wished(column: str) -> None:
     for weight in (0.05, 20.0):
         wishes = (Wish("log10_rate", 3.0, -3.0), Wish(column, useless, perfect, weight))
         desire = Desire(wishes, {"price": PRICE, "band_gap": _band_gap}, MEASURED)
-        frame = rank(SPACE, *TABLES, Wavy(), fit_feasibility(), best_observed=-1.0, top_k=20, desire=desire).frame
+        frame = rank(SPACE, *TABLES, Wavy(), fit_feasibility(), best_observed=-1.0, top_k=20, aim=desire).frame
         means.append(frame[column].mean())
     assert (means[1] - means[0]) * (perfect - useless) > 0.0
 
@@ -81,11 +81,11 @@ def test_a_heavier_weight_brings_more_of_what_is_wished(column: str) -> None:
 def test_a_compound_without_a_price_is_left_out_where_a_price_is_wished() -> None:
     some = {key: value for key, value in PER_MOL.items() if key != SPACERS[0].inchikey}
     desire = Desire((Wish("price", 1000.0, 0.0),), {"price": price_property(SPACE, some)})
-    ranking = rank(SPACE, *TABLES, Wavy(), best_observed=0.0, top_k=len(SPACE), desire=desire)
+    ranking = rank(SPACE, *TABLES, Wavy(), best_observed=0.0, top_k=len(SPACE), aim=desire)
     assert len(ranking) == len(SPACE) - len(SPACE) // len(SPACERS)
     nothing = Desire((Wish("price", 1000.0, 0.0),), {"price": price_property(SPACE, {})})
     with pytest.raises(NothingLeftError, match="a wished column is not known"):
-        rank(SPACE, *TABLES, Wavy(), best_observed=0.0, desire=nothing)
+        rank(SPACE, *TABLES, Wavy(), best_observed=0.0, aim=nothing)
 
 
 def test_a_single_layer_has_the_price_of_its_spacers_alone() -> None:

@@ -1,0 +1,188 @@
+"""Measured properties beside the lifetime, such as a band gap: checked, learnt, scored out of sample. Stateless."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from campaigns.config import CampaignConfig, MeasuredProperty
+from campaigns.errors import CampaignError, ConfigError
+from chemspace import CationLibrary, ChemspaceError, Compound, parse_formula
+from oracle import CationRecord
+from screening.features import to_features
+
+if TYPE_CHECKING:
+    from screening.surrogates import Surrogate
+    from screening.validation import Validation
+
+__all__ = ["SURROGATE", "LearntProperty", "check_properties", "learn_property", "property_compounds"]
+
+#: What learns a property: one Gaussian process over the features of the lifetime's model.
+SURROGATE = "gp"
+#: Fewer rows cannot be held out in turn.
+MIN_ROWS = 8
+#: Least and greatest value by the unit at the end of a name, and what is meant: an insulator's gap stays below 14 eV.
+_UNITS = {"ev": (-20.0, 20.0, "electronvolts; 2380 meV are 2.38")}
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+
+
+@dataclass(frozen=True)
+class LearntProperty:
+    """A property's model and how good it is.
+
+    Attributes:
+        name: of the property, its unit at the end.
+        goal: "maximize", "minimize" or None; worst: the worst value of interest, or None.
+        n_rows: rows that train.
+        validation: out-of-fold predictions and score cards.
+        surrogate: fitted on all rows; predicts the property from the features of a compound.
+        left_out: one line for each row that does not train, with the reason.
+    """
+
+    name: str
+    goal: str | None
+    worst: float | None
+    n_rows: int
+    validation: Validation
+    surrogate: Surrogate
+    left_out: tuple[str, ...]
+
+    @property
+    def sentence(self) -> str:
+        """How far the model is to be trusted, in words."""
+        return f"{self.name}, learnt from {self.n_rows} rows: {self.validation.grade}"
+
+    def predict(self, x: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Mean and standard deviation of a new measurement at features x (m, d), each (m,), in the property's unit."""
+        return self.surrogate.predict(x)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Rows, verdict and score card by split, as JSON; what is scored there in log10 units is in the property's."""
+        scores = {
+            split: {name: value for name, value in card.to_dict().items() if name != "r2_rate"}
+            for split, card in self.validation.score_cards.items()
+        }
+        return {"n_rows": self.n_rows, "grade": self.validation.grade, "scores": scores, "left_out": [*self.left_out]}
+
+
+def check_properties(config: CampaignConfig, names: CationLibrary) -> None:
+    """Whether the tables of measured properties can be used.
+
+    Raises:
+        ConfigError: for a name that is taken or no name, a compound that cannot be read, a value that is plainly in
+            another unit, or too few rows; naming the row.
+    """
+    from screening.ranking import RANKING_COLUMNS
+    from screening.ranking.wishes import OWN_COLUMNS
+
+    taken = {*OWN_COLUMNS, *RANKING_COLUMNS, "price"}
+    for name, measured in config.properties.items():
+        here = ("properties", name)
+        if not _NAME.fullmatch(name):
+            raise ConfigError(
+                f"properties: {name!r} is no name for a column; use small letters, digits and _, as band_gap_ev", here
+            )
+        if name in taken or name.endswith("_sd"):
+            raise ConfigError(f"properties: the name {name} is taken by a column of the ranking; choose another", here)
+        if len(measured.table) < MIN_ROWS:
+            raise ConfigError(
+                f"properties.{name}: {len(measured.table)} rows; at least {MIN_ROWS} are needed to learn and to test",
+                (*here, "table"),
+            )
+        for place, row in enumerate(measured.table):
+            _check_value(name, row.value, (*here, "table", place))
+        for _ in _compounds(name, measured, names):
+            pass
+
+
+def property_compounds(config: CampaignConfig, names: CationLibrary) -> list[Compound]:
+    """Every compound of the tables of measured properties.
+
+    Raises:
+        ConfigError: for a formula that cannot be read.
+    """
+    return [c for name, measured in config.properties.items() for c in _compounds(name, measured, names)]
+
+
+def learn_property(
+    name: str,
+    measured: MeasuredProperty,
+    names: CationLibrary,
+    records: Mapping[str, CationRecord],
+    seed: int,
+    validation: Validation | None = None,
+) -> LearntProperty:
+    """Fit a property's model and score it, leaving out one row and one spacer at a time.
+
+    Args:
+        name: of the property.
+        measured: its table.
+        names: of the cations in its formulas.
+        records: the oracle's records of their cations, by InChIKey.
+        seed: of everything random.
+        validation: of this very table, where it is known.
+
+    Raises:
+        CampaignError: if the oracle failed for so many cations that too few rows are left.
+    """
+    from oracle import compound_descriptors
+    from screening.surrogates import fit_surrogate
+    from screening.validation import cross_validate
+
+    compounds = list(_compounds(name, measured, names))
+    x = to_features(compound_descriptors(compounds, records))
+    keep = np.flatnonzero(np.isfinite(x).all(axis=1))
+    if len(keep) < MIN_ROWS:
+        raise CampaignError(
+            f"{name}: only {len(keep)} of {len(x)} rows have descriptors; at least {MIN_ROWS} are needed"
+        )
+    y = np.array([row.value for row in measured.table])[keep]
+    noise = np.array([row.error or 0.0 for row in measured.table])[keep]
+    groups = [_group(compounds[row]) for row in keep]
+    how: dict[str, Any] = {"seed": seed, "name": SURROGATE}
+    told = cross_validate(x[keep], y, noise, groups, **how) if validation is None else validation
+    return LearntProperty(
+        name=name,
+        goal=measured.goal,
+        worst=measured.worst,
+        n_rows=len(keep),
+        validation=told,
+        surrogate=fit_surrogate(x[keep], y, noise, groups, validation=told, **how),
+        left_out=tuple(_left_out(name, compounds, set(keep.tolist()))),
+    )
+
+
+def _compounds(name: str, measured: MeasuredProperty, names: CationLibrary) -> Iterator[Compound]:
+    for place, row in enumerate(measured.table):
+        try:
+            yield parse_formula(row.compound, names)
+        except ChemspaceError as error:
+            here = ("properties", name, "table", place)
+            raise ConfigError(f"properties.{name}: entry {place + 1} of the table: {error}", here) from error
+
+
+def _check_value(name: str, value: float, here: tuple[str | int, ...]) -> None:
+    unit = name.rpartition("_")[2]
+    low, high, meant = _UNITS.get(unit, (-np.inf, np.inf, ""))
+    if "gap" in name.split("_"):
+        low = 0.0
+    if not low <= value <= high:
+        hint = f"; a name that ends in _{unit} means {meant}" if meant else ""
+        raise ConfigError(
+            f"properties.{name}: entry {int(here[-1]) + 1} of the table: {value:g} is out of all range{hint}", here
+        )
+
+
+def _group(compound: Compound) -> str:
+    return "3D" if compound.spacer is None else compound.spacer.inchikey
+
+
+def _left_out(name: str, compounds: Sequence[Compound], kept: set[int]) -> Iterator[str]:
+    for row, compound in enumerate(compounds):
+        if row not in kept:
+            yield f"{name} of {compound.formula}: no descriptors (no organic cation, or the oracle failed for one)"

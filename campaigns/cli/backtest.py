@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["backtest"]
 
-_STRATEGIES = "spinscreen, random, botorch, forest"
+_STRATEGIES = "spinscreen, surrogate (that of campaigns; slow), random, botorch, forest"
 
 
 def backtest(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from screening.errors import BacktestError
 from screening.pool import suggest_from_pool
+from screening.surrogates.problem import MIN_ROWS
 
 __all__ = ["STRATEGIES", "Strategy", "get_strategy"]
 
@@ -40,14 +42,42 @@ def get_strategy(name: str) -> Strategy:
 
 
 def _spinscreen(pool: Array, seen: NDArray[np.int64], loss: Array, q: int, seed: int) -> NDArray[np.int64]:
-    free = np.setdiff1d(np.arange(len(pool)), seen)
-    copies = (pool[free][:, None, :] == pool[seen][None, :, :]).all(axis=2).any(axis=1)
-    fresh = free[~copies]
+    fresh, copies = _fresh_and_copies(pool, seen)
     if len(fresh) < q:
-        # only copies of measured rows are left beyond these: a finished table may hold replicates
-        return np.concatenate([fresh, free[copies]])[:q]
+        return np.concatenate([fresh, copies])[:q]
     chosen: NDArray[np.int64] = fresh[suggest_from_pool(pool[fresh], pool[seen], loss, q, seed)]
     return chosen
+
+
+def _surrogate(pool: Array, seen: NDArray[np.int64], loss: Array, q: int, seed: int) -> NDArray[np.int64]:
+    import torch
+
+    from screening.batch.gain import gaussian_moments, log_gain
+    from screening.surrogates import fit_surrogate
+
+    fresh, copies = _fresh_and_copies(pool, seen)
+    if len(fresh) < q:
+        return np.concatenate([fresh, copies])[:q]
+    if len(seen) < MIN_ROWS:
+        return fresh[suggest_from_pool(pool[fresh], pool[seen], loss, q, seed)]
+    model: Any = fit_surrogate(pool[seen], loss, seed=seed).model
+    with torch.no_grad():
+        mean, variance = (part.numpy() for part in model.marginal(torch.as_tensor(pool[fresh])))
+    value = log_gain(mean, variance, float(loss.min()), None, seed)
+    chosen = [int(np.argmax(value))]
+    while len(chosen) < q:
+        mean, variance, *pending = gaussian_moments(model, pool[fresh], pool[fresh[chosen]])
+        value = log_gain(mean, variance, float(loss.min()), (pending[0], pending[1], pending[2]), seed)
+        value[chosen] = -np.inf
+        chosen.append(int(np.argmax(value)))
+    return fresh[chosen]
+
+
+def _fresh_and_copies(pool: Array, seen: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Rows left that were never measured, and those that repeat a measured one: a table may hold replicates."""
+    free = np.setdiff1d(np.arange(len(pool)), seen)
+    copies = (pool[free][:, None, :] == pool[seen][None, :, :]).all(axis=2).any(axis=1)
+    return free[~copies], free[copies]
 
 
 def _random(pool: Array, seen: NDArray[np.int64], loss: Array, q: int, seed: int) -> NDArray[np.int64]:
@@ -91,6 +121,7 @@ def _botorch(pool: Array, seen: NDArray[np.int64], loss: Array, q: int, seed: in
 
 _ALL = (
     Strategy("spinscreen", "this engine: a committee of Gaussian processes, joint expected improvement", _spinscreen),
+    Strategy("surrogate", "the surrogate of campaigns (processes and trees), joint expected improvement", _surrogate),
     Strategy("random", "chance", _random),
     Strategy("botorch", "BoTorch's SingleTaskGP with qLogEI over the whole table", _botorch),
     Strategy("forest", "scikit-learn's random forest, best predicted rows first", _forest),

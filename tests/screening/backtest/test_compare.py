@@ -24,10 +24,11 @@ def test_every_strategy_measures_each_row_once_until_the_budget_is_spent(name: s
     assert rows[:5].tolist() == replay(_table(14), get_strategy("random"), seed=0, budget=5).tolist()
 
 
-def test_a_budget_beyond_the_table_measures_all_of_it_replicates_included() -> None:
+@pytest.mark.parametrize("name", ["spinscreen", "surrogate"])
+def test_a_budget_beyond_the_table_measures_all_of_it_replicates_included(name: str) -> None:
     x = np.repeat(np.random.default_rng(1).random((4, 2)), 3, axis=0)
     table = FinishedTable(x, np.arange(12.0), ("a", "b"), "y", True)
-    rows = replay(table, get_strategy("spinscreen"), seed=0, n_start=3, batch_size=2, budget=99)
+    rows = replay(table, get_strategy(name), seed=0, n_start=2, batch_size=2, budget=99)
     assert sorted(rows.tolist()) == list(range(12))
 
 
@@ -39,6 +40,12 @@ def test_the_start_is_the_same_for_all_and_learning_beats_chance() -> None:
     assert summary.loc["spinscreen", "mean_regret"] < summary.loc["random", "mean_regret"]
     assert summary.loc["spinscreen", "acceleration"] > 1.0
     assert summary.loc["random", "enhancement"] == pytest.approx(1.0)
+
+
+def test_the_surrogate_of_campaigns_finds_the_best_row_sooner_than_chance() -> None:
+    result = backtest(_table(), ["surrogate", "random"], n_start=8, batch_size=2, budget=12, seeds=range(2))
+    summary = result.summary().set_index("strategy")
+    assert summary.loc["surrogate", "mean_regret"] < 0.7 * summary.loc["random", "mean_regret"]
 
 
 def test_maximising_gives_the_campaigns_of_minimising_the_negative() -> None:

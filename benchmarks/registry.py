@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 
-__all__ = ["CASES", "Case", "Outcome", "Setting", "case", "load"]
+__all__ = ["CASES", "Case", "Outcome", "Setting", "Unfinished", "case", "load"]
 
 #: Modules that register cases when they are imported.
 MODULES = ("oracle", "surrogate", "ranking", "backtest", "enumeration", "traces", "store")
@@ -31,19 +31,34 @@ class Setting:
         return max(least, round(self.scale * n))
 
 
+@dataclass(frozen=True)
+class Unfinished:
+    """A contender that started and did not come to its end.
+
+    Attributes:
+        why: the limit that ended it.
+        at_least: what a sample of it is for certain, where that is known.
+    """
+
+    why: str
+    at_least: float | None = None
+
+
 @dataclass
 class Outcome:
     """What the contenders needed or reached.
 
     Attributes:
         samples: contender to one number an item, in the same order for all; the first contender is ours. A contender
-            that could not take part has no entry.
+            that could not take part, or was ended, has no entry.
+        unfinished: contenders that a limit ended.
         absent: contenders that did not take part, with the reason.
         notes: sentences for the reader, such as agreement of results.
     """
 
     samples: dict[str, list[float]] = field(default_factory=dict)
     absent: dict[str, str] = field(default_factory=dict)
+    unfinished: dict[str, Unfinished] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
 

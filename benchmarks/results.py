@@ -9,6 +9,7 @@ import random
 import statistics
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,7 @@ def record(case: Case, outcome: Outcome, setting: Setting, wall_s: float) -> dic
         "item": case.item,
         "samples": outcome.samples,
         "absent": outcome.absent,
+        "unfinished": {name: asdict(told) for name, told in outcome.unfinished.items()},
         "notes": outcome.notes,
         "summary": summarise(outcome.samples),
         "stamp": stamp(setting, wall_s),
@@ -59,6 +61,8 @@ def record(case: Case, outcome: Outcome, setting: Setting, wall_s: float) -> dic
 def summarise(samples: Mapping[str, Sequence[float]]) -> dict[str, dict[str, float | int]]:
     """Median and quartiles of each contender, and of its ratio to ours, item by item where both have the item.
 
+    A contender with another number of samples than ours is compared with the median of ours.
+
     Where ours is zero for an item (a campaign that began on the best row) the ratio is that of means, and its quartiles
     are those of 1,000 redraws of the items.
     """
@@ -66,7 +70,7 @@ def summarise(samples: Mapping[str, Sequence[float]]) -> dict[str, dict[str, flo
     told: dict[str, dict[str, float | int]] = {}
     for name, values in samples.items():
         if len(values) != len(ours):
-            ratios = [statistics.median(values) / statistics.median(ours)]
+            ratios = [v / statistics.median(ours) for v in values]
         elif min(ours) > 0.0:
             ratios = [v / o for v, o in zip(values, ours, strict=True)]
         else:

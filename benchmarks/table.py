@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,10 @@ def short_table(summary: Mapping[str, Any]) -> str:
     lines = ["| compared | ours | others, as a multiple of ours (middle half of the runs) |", "|---|---|---|"]
     for result in summary.values():
         ours, *others = result["summary"].items()
-        told = ", ".join(f"{name} {_ratio(values)}" for name, values in others)
+        told = ", ".join(
+            [f"{name} {_ratio(values)}" for name, values in others]
+            + [f"{name} {_bound(ended, ours[1]['median'])}" for name, ended in result["unfinished"].items()]
+        )
         lines.append(f"| {result['question']} | {ours[1]['median']:.3g} {result['unit']} | {told} |")
     stamps = [result["stamp"] for result in summary.values()]
     return "\n".join([*lines, "", _where(stamps), ""])
@@ -39,6 +43,11 @@ def page(summary: Mapping[str, Any]) -> str:
                 f"| {contender} | {v['n']} | {v['median']:.3g} | {v['q25']:.3g} to {v['q75']:.3g} "
                 f"| {v['ratio']:.3g} | {v['ratio_q25']:.3g} to {v['ratio_q75']:.3g} |"
             )
+        ours = next(iter(result["summary"].values()))["median"]
+        for contender, ended in result["unfinished"].items():
+            least, times = ended["at_least"], _times(ended, ours)
+            bounds = ("-", "-") if times is None else (f"more than {least:.3g}", f"more than {times:.3g}")
+            parts.append(f"| {contender} | 0: {ended['why']} | {bounds[0]} | - | {bounds[1]} | - |")
         parts += ["", *(f"- {note}" for note in result["notes"])]
         parts += [f"- {contender} did not take part: {why}" for contender, why in result["absent"].items()]
         parts += [f"\n{_where([result['stamp']])}\n"]
@@ -53,27 +62,33 @@ def insert(readme: Path, summary: Mapping[str, Any]) -> None:
 
 
 def plot(summary: Mapping[str, Any], path: Path) -> None:
-    """Every contender's multiple of ours with its middle half, on a logarithmic axis, as SVG."""
+    """Every contender's multiple of ours with its middle half, on a logarithmic axis, as SVG.
+
+    An arrow begins at the least multiple of a contender that did not come to its end.
+    """
     import matplotlib
 
     matplotlib.use("svg")
     matplotlib.rcParams["svg.hashsalt"] = "spinscreen"
     from matplotlib import pyplot
 
-    rows = [
-        (f"{name}: {contender}", values)
-        for name, result in summary.items()
-        for contender, values in list(result["summary"].items())[1:]
-    ]
-    figure, axes = pyplot.subplots(figsize=(8, 1 + 0.28 * len(rows)))
-    for at, (_, v) in enumerate(rows):
-        axes.plot([v["ratio_q25"], v["ratio_q75"]], [at, at], color="#3949ab", linewidth=3)
-        axes.plot([v["ratio"]], [at], "o", color="#1a237e")
+    rows = [(f"{name}: {each.contender}", each) for name, result in summary.items() for each in _spans(result)]
+    figure, axes = pyplot.subplots(figsize=(8, 1 + 0.28 * len(rows)), layout="constrained")
+    axes.margins(y=0.01)
     axes.axvline(1.0, color="#888", linewidth=1)
-    axes.set(yticks=range(len(rows)), yticklabels=[label for label, _ in rows], xscale="log")
-    axes.set_xlabel("multiple of ours (right of the line: ours needs less)")
+    for at, (_, span) in enumerate(rows):
+        if span.ended:
+            further = (2.2 * span.middle, at)  # an annotation does not widen the axis, the line's end does
+            axes.annotate("", further, (span.middle, at), arrowprops={"arrowstyle": "->", "color": "#3949ab"})
+            axes.plot([span.middle, further[0]], [at, at], "|", color="#3949ab", markevery=[0])
+        else:
+            axes.plot([span.low, span.high], [at, at], color="#3949ab", linewidth=3)
+            axes.plot([span.middle], [at], "o", color="#1a237e")
+    axes.set(yticks=range(len(rows)), yticklabels=[row[0] for row in rows], xscale="log")
+    axes.set_xlabel(
+        "multiple of ours (right of the line: ours needs less)\narrow: ended by a limit, needs more than where it begins"
+    )
     axes.invert_yaxis()
-    figure.tight_layout()
     figure.savefig(path, metadata={"Date": None})
 
 
@@ -87,15 +102,49 @@ def write_all() -> None:
 
 INTRODUCTION = """Written by `make bench` from `benchmarks/summary.json`; no figure here is typed.
 
-Every case runs its contenders in one process, on the same inputs, in turn. Times are CPU time, which on a shared
-machine is the steadier measure. "Multiple of ours" is taken item by item, then the median: 3 means three times as much
+Every case runs its contenders on the same inputs, in turn, each with one thread. Times are CPU time, which on a shared
+machine is the steadier measure. A contender that a limit ended stands there with that limit; an arrow in the plot
+begins where it was ended. "Multiple of ours" is taken item by item, then the median: 3 means three times as much
 as spinscreen needs, below 1 means that the contender needs less. `python -m benchmarks --list` names the cases,
 `python -m benchmarks NAME` runs one; `make bench-env` installs BayBE and Ax beside.
 """
 
 
 def _ratio(values: Mapping[str, float]) -> str:
+    if values["n"] == 1:
+        return f"{_two(values['ratio'])} (one run)"
     return f"{_two(values['ratio'])} ({_two(values['ratio_q25'])} to {_two(values['ratio_q75'])})"
+
+
+def _times(ended: Mapping[str, Any], ours: float) -> float | None:
+    """Least multiple of ours of a contender that a limit ended, where it is known."""
+    return None if ended["at_least"] is None else ended["at_least"] / ours
+
+
+def _bound(ended: Mapping[str, Any], ours: float) -> str:
+    times = _times(ended, ours)
+    return f"({ended['why']})" if times is None else f"more than {_two(times)} ({ended['why']})"
+
+
+@dataclass(frozen=True)
+class _Span:
+    """Median and quartiles of a contender's multiple of ours; the least multiple three times where a limit ended it."""
+
+    contender: str
+    low: float
+    middle: float
+    high: float
+    ended: bool = False
+
+
+def _spans(result: Mapping[str, Any]) -> Iterator[_Span]:
+    ours, *others = result["summary"].items()
+    for name, values in others:
+        yield _Span(name, values["ratio_q25"], values["ratio"], values["ratio_q75"])
+    for name, ended in result["unfinished"].items():
+        times = _times(ended, ours[1]["median"])
+        if times is not None:
+            yield _Span(name, times, times, times, ended=True)
 
 
 def _two(value: float) -> str:

@@ -6,11 +6,14 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
-from benchmarks import results, table
-from benchmarks.registry import Case, Outcome, Setting, load
+from benchmarks import ranking_pool, results, table
+from benchmarks.limited import Limits, run_limited
+from benchmarks.registry import Case, Outcome, Setting, Unfinished, load
 
 ROOT = Path(__file__).parent.parent
 SUMMARY = json.loads(results.SUMMARY.read_text(encoding="utf-8"))
@@ -42,6 +45,73 @@ def test_a_contender_with_fewer_repeats_is_compared_by_medians() -> None:
     assert told["theirs"]["n"] == 1
 
 
+def test_the_spread_of_a_contender_with_fewer_repeats_is_kept() -> None:
+    told = results.summarise({"ours": [1.0, 2.0, 3.0], "theirs": [8.0, 12.0]})
+    assert (told["theirs"]["ratio_q25"], told["theirs"]["ratio"], told["theirs"]["ratio_q75"]) == (4.5, 5.0, 5.5)
+
+
+def busy(size: int) -> float:
+    """Work that takes a time in proportion to `size`."""
+    return sum(float(number) for number in range(size))
+
+
+def greedy(size: int) -> int:
+    """Work that takes `size` bytes."""
+    return len(bytearray(size))
+
+
+def broken(size: int) -> float:
+    """Work that only a small problem goes through."""
+    return 1 / (1 - size)
+
+
+def problem(size: int) -> tuple[int]:
+    """The arguments of the work."""
+    return (size,)
+
+
+def test_a_contender_within_its_limits_is_timed_as_often_as_asked() -> None:
+    run = run_limited(busy, problem, 1, 300_000, 3, Limits(cpu_s=60))
+    assert len(run.samples) == 3
+    assert min(run.samples) > 0
+    assert 0.0 < run.peak_gb < 8.0
+    assert (run.ended, run.at_least, run.missing) == ("", None, "")
+
+
+def test_a_contender_that_takes_long_is_run_once() -> None:
+    assert len(run_limited(busy, problem, 1, 300_000, 3, Limits(cpu_s=60, enough_s=0.0)).samples) == 1
+
+
+def test_a_contender_that_outlasts_its_limit_is_ended_and_said_to_take_longer() -> None:
+    run = run_limited(busy, problem, 1, 10**10, 1, Limits(cpu_s=2))
+    assert run.samples == []
+    assert run.at_least == 2.0
+    assert run.ended == "not finished within 2 CPU s"
+
+
+def test_a_contender_that_wants_too_much_memory_is_ended() -> None:
+    run = run_limited(greedy, problem, 1, 3 * 10**9, 1, Limits(cpu_s=60, memory_gb=2.0))
+    assert run.samples == []
+    assert run.at_least is None
+    assert run.ended == "out of memory at 2 GB"
+
+
+def test_a_contender_that_fails_ends_the_case_with_its_own_words() -> None:
+    with pytest.raises(RuntimeError, match=r"broken failed:(?s:.*)ZeroDivisionError"):
+        run_limited(broken, problem, 2, 1, 1, Limits(cpu_s=60))
+
+
+@pytest.mark.parametrize("name", ["spinscreen", "random forest", "BoTorch", "BoTorch after a screen"])
+def test_a_way_to_choose_takes_four_different_good_candidates(name: str) -> None:
+    pool, x, y = ranking_pool.problem(600)
+    chosen: Any = ranking_pool.CONTENDERS[name](pool, x, y)
+    rows = np.asarray(chosen[0] if isinstance(chosen, tuple) else pool[chosen])
+    assert len(np.unique(rows, axis=0)) == 4
+    assert all((pool == row).all(axis=1).any() for row in rows)
+    truth = np.sin(5 * pool[:, 0]) + pool[:, 1] ** 2
+    assert np.median(np.sin(5 * rows[:, 0]) + rows[:, 1] ** 2) < np.quantile(truth, 0.1)
+
+
 def test_an_item_for_which_ours_needs_nothing_does_not_break_the_ratio() -> None:
     told = results.summarise({"ours": [0.0, 1.0, 3.0, 2.0], "theirs": [0.0, 2.0, 6.0, 4.0]})
     assert told["theirs"]["ratio"] == pytest.approx(2.0)
@@ -52,7 +122,12 @@ def test_a_result_is_stamped_with_versions_and_machine_and_no_name(
 ) -> None:
     monkeypatch.setattr(results, "FOLDER", tmp_path / "results")
     monkeypatch.setattr(results, "SUMMARY", tmp_path / "summary.json")
-    outcome = Outcome({"ours": [1.0, 2.0], "theirs": [3.0, 4.0]}, {"absent": "not installed"}, ["a note"])
+    outcome = Outcome(
+        {"ours": [1.0, 2.0], "theirs": [3.0, 4.0]},
+        {"absent": "not installed"},
+        {"slow": Unfinished("not finished within 9 CPU s", 9.0)},
+        ["a note"],
+    )
     case = Case("try", "Trying", "s", "one try", lambda _: outcome)
     results.save(results.record(case, outcome, Setting(seed=3), 1.5))
     published = results.publish()["try"]
@@ -61,6 +136,7 @@ def test_a_result_is_stamped_with_versions_and_machine_and_no_name(
     assert published["stamp"]["versions"]["numpy"] != "absent"
     assert "samples" not in published
     assert published["absent"] == {"absent": "not installed"}
+    assert published["unfinished"] == {"slow": {"why": "not finished within 9 CPU s", "at_least": 9.0}}
 
 
 def test_fewer_repeats_are_made_at_a_smaller_scale_but_never_one() -> None:
@@ -75,6 +151,36 @@ def test_the_readmes_table_is_what_the_results_say() -> None:
 
 def test_the_page_of_benchmarks_is_what_the_results_say() -> None:
     assert (ROOT / "docs/benchmarks.md").read_text(encoding="utf-8") == table.page(SUMMARY)
+
+
+@pytest.fixture
+def ended() -> dict[str, Any]:
+    """One result with a contender that was slow and one that was large."""
+    told = json.loads(json.dumps(next(iter(SUMMARY.values()))))
+    told["summary"] = results.summarise({"ours": [3.0], "theirs": [6.0]})
+    told["unfinished"] = {
+        "slow": {"why": "not finished within 90 CPU s", "at_least": 90.0},
+        "large": {"why": "out of memory at 8 GB", "at_least": None},
+    }
+    return {"try": told}
+
+
+def test_a_contender_that_a_limit_ended_stands_in_both_tables_with_the_limit(ended: dict[str, Any]) -> None:
+    short = table.short_table(ended)
+    assert (
+        "theirs 2 (one run), slow more than 30 (not finished within 90 CPU s), large (out of memory at 8 GB)" in short
+    )
+    assert "| slow | 0: not finished within 90 CPU s | more than 90 | - | more than 30 | - |" in table.page(ended)
+    assert "| large | 0: out of memory at 8 GB | - | - | - | - |" in table.page(ended)
+
+
+def test_the_plot_has_a_row_for_a_contender_that_was_ended_with_a_known_bound(
+    ended: dict[str, Any], tmp_path: Path
+) -> None:
+    table.plot(ended, tmp_path / "plot.svg")
+    drawn = (tmp_path / "plot.svg").read_text(encoding="utf-8")
+    assert "<!-- try: slow -->" in drawn
+    assert "<!-- try: large -->" not in drawn
 
 
 def test_every_published_result_is_of_a_case_that_still_exists() -> None:

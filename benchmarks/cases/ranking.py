@@ -5,39 +5,37 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
-from benchmarks import ranking_pool
-from benchmarks.registry import Outcome, Setting, case
+from benchmarks.limited import Limits, run_limited
+from benchmarks.ranking_pool import CONTENDERS, problem
+from benchmarks.registry import Outcome, Setting, Unfinished, case
 from benchmarks.timing import timed
 
-Array = NDArray[np.float64]
-#: Largest table each contender is asked about, so that all cases fit half an hour; beyond it, it is left out by name.
-LARGEST = {"spinscreen": 10**7, "random forest": 10**6, "BoTorch": 10**4, "BayBE": 10**4, "Ax": 10**3}
-REPEATS = {"spinscreen": 5, "random forest": 5, "BoTorch": 2, "BayBE": 2, "Ax": 2}
-Q = 4
+#: Enough for medians where a run is short; a contender that is slow has fewer (`Limits.enough_s`).
+REPEATS = 5
+#: A screen before the batch optimiser is of use where that is slow; the smallest such table.
+SCREENED_FROM = 10**4
 
 
 def _pool(size: int, setting: Setting) -> Outcome:
-    pool, x, y = ranking_pool.problem(size)
-    contenders: dict[str, Callable[[], object]] = {
-        "spinscreen": lambda: ranking_pool.ours(size),
-        "random forest": lambda: _forest(pool, x, y),
-        "BoTorch": lambda: ranking_pool.botorch_exact(size),
-        "BayBE": lambda: _baybe(pool, x, y),
-        "Ax": lambda: _ax(pool, x, y),
-    }
-    outcome = Outcome()
-    for name, work in contenders.items():
-        if size > LARGEST[name]:
-            outcome.absent[name] = f"only asked up to {LARGEST[name]:,} candidates, to keep the run short"
+    limits, outcome, peaks = Limits(), Outcome(), []
+    for name, work in CONTENDERS.items():
+        if "screen" in name and size < SCREENED_FROM:
             continue
-        try:
-            work()  # once, for what is loaded and compiled first
-            outcome.samples[name] = [timed(work)[1] for _ in range(setting.times(REPEATS[name]))]
-        except ImportError as missing:
-            outcome.absent[name] = f"{missing}; make bench-env installs it"
-    outcome.notes.append("fitting included; 60 observations, 10 descriptors, batch of 4")
+        run = run_limited(work, problem, 10**3, size, setting.times(REPEATS), limits)
+        if run.missing:
+            outcome.absent[name] = f"{run.missing}; make bench-env installs it"
+        elif run.samples:
+            outcome.samples[name] = run.samples
+            peaks.append(f"{name} {run.peak_gb:.2f}")
+        else:
+            outcome.unfinished[name] = Unfinished(run.ended, run.at_least)
+    outcome.notes += [
+        "fitting included; 60 observations, 10 descriptors, batch of 4",
+        f"each contender in a process of its own, with at most {limits.cpu_s} CPU s a suggestion and "
+        f"{limits.memory_gb:g} GB, and not run again once its runs took {limits.enough_s:g} CPU s together",
+        f"peak memory in GB: {', '.join(peaks)}",
+    ]
     return outcome
 
 
@@ -49,19 +47,19 @@ def suggest_thousand(setting: Setting) -> Outcome:
 
 @case("suggest-1e4", "A suggestion of 4 from 10,000 candidates", "CPU s", "one suggestion")
 def suggest_ten_thousand(setting: Setting) -> Outcome:
-    """All but Ax."""
+    """Everybody, and the ways that screen the table first."""
     return _pool(10**4, setting)
 
 
 @case("suggest-1e5", "A suggestion of 4 from 100,000 candidates", "CPU s", "one suggestion")
 def suggest_hundred_thousand(setting: Setting) -> Outcome:
-    """Ours and the forest."""
+    """Everybody, within the limits."""
     return _pool(10**5, setting)
 
 
 @case("suggest-1e6", "A suggestion of 4 from 1,000,000 candidates", "CPU s", "one suggestion")
 def suggest_million(setting: Setting) -> Outcome:
-    """Ours and the forest."""
+    """Everybody, within the limits."""
     return _pool(10**6, setting)
 
 
@@ -126,60 +124,3 @@ def _space(size: int, setting: Setting, with_posterior: bool) -> Outcome:
     return Outcome(
         samples, notes=[f"{len(ours & set(top))} of our top 100 are in that of {name}" for name, top in tops.items()]
     )
-
-
-def _forest(pool: Array, x: Array, y: Array) -> NDArray[np.int64]:
-    from scipy.stats import norm
-    from sklearn.ensemble import RandomForestRegressor
-
-    model = RandomForestRegressor(n_estimators=100, random_state=0).fit(x, y)
-    each = np.array([tree.predict(pool) for tree in model.estimators_])
-    mean, sd = each.mean(axis=0), np.maximum(each.std(axis=0), 1e-9)
-    z = (y.min() - mean) / sd
-    return np.argsort(-(sd * (z * norm.cdf(z) + norm.pdf(z))))[:Q]
-
-
-def _baybe(pool: Array, x: Array, y: Array) -> object:
-    """Its default recommender, parameters inferred: checking given ones takes a time quadratic in the candidates."""
-    import pandas as pd
-    from baybe import Campaign
-    from baybe.objectives import SingleTargetObjective
-    from baybe.searchspace import SearchSpace, SubspaceDiscrete
-    from baybe.targets import NumericalTarget
-
-    names = [f"x{j}" for j in range(pool.shape[1])]
-    frame = pd.DataFrame(np.vstack([pool, x]), columns=names)
-    campaign = Campaign(
-        SearchSpace(discrete=SubspaceDiscrete.from_dataframe(frame)),
-        SingleTargetObjective(NumericalTarget("loss", minimize=True)),
-        allow_recommending_already_measured=False,
-    )
-    results = pd.DataFrame(x, columns=names).assign(loss=y)
-    campaign.add_measurements(results, numerical_measurements_must_be_within_tolerance=False)
-    return campaign.recommend(batch_size=Q)
-
-
-def _ax(pool: Array, x: Array, y: Array) -> object:
-    """Ax has no pool: its model's acquisition is asked for every candidate, and the best four are taken."""
-    import logging
-
-    logging.disable(logging.WARNING)
-    from ax.adapter.registry import Generators
-    from ax.api.client import Client
-    from ax.api.configs import RangeParameterConfig
-    from ax.core.observation import ObservationFeatures
-
-    names = [f"x{j}" for j in range(pool.shape[1])]
-    client = Client(random_seed=0)
-    client.configure_experiment(
-        [RangeParameterConfig(name=name, parameter_type="float", bounds=(0.0, 1.0)) for name in names]
-    )
-    client.configure_optimization(objective="-loss")
-    for row, value in zip(x, y, strict=True):
-        trial = client.attach_trial(dict(zip(names, row.tolist(), strict=True)))
-        client.complete_trial(trial, raw_data={"loss": float(value)})
-    experiment = client._experiment
-    adapter = Generators.BOTORCH_MODULAR(experiment=experiment, data=experiment.lookup_data())
-    candidates = [ObservationFeatures(dict(zip(names, row.tolist(), strict=True))) for row in pool]
-    values = adapter.evaluate_acquisition_function(observation_features=[[one] for one in candidates])
-    return np.argsort(-np.array(values))[:Q]

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
 
 from chemspace import Cation
 from oracle import OracleStore, Protocol
-
-# Read when the first numerical library is loaded: two threads make every single point several times slower.
-os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 #: Small cations, milliseconds each.
 SMALL = ("C[NH3+]", "CC[NH3+]", "NC=[NH2+]", "OCC[NH3+]", "[NH3+]CC[NH3+]", "C[NH2+]C")

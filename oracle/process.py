@@ -83,6 +83,7 @@ class WorkerProcess:
             answer: CationRecord | SinglePoint | OracleError = message
             return answer
         self.ready = True
+        self._since = time.monotonic()  # a task handed over before has begun only now: its start is not its own time
         return None
 
     def overrun(self) -> OracleError | None:

@@ -92,7 +92,7 @@ class XtbCommandSession:
         for name in ("gradient", "energy", "xtbout.json"):
             (self._path / name).unlink(missing_ok=True)
         (self._path / "coord").write_text(_turbomole(self._numbers, positions))
-        result = subprocess.run(self._command(accuracy), cwd=self._path, capture_output=True, text=True, check=False)
+        result = _call(self._command(accuracy), self._path)
         if result.returncode or not (self._path / "gradient").exists():
             raise _failure(result, self._engine.method, len(self._numbers))
 
@@ -116,12 +116,16 @@ def command_version() -> str:
         EngineMissingError: if there is no such command.
         EngineError: if it does not name its version.
     """
-    text = subprocess.run([_command_path(), "--version"], capture_output=True, text=True, check=False).stdout
-    for line in text.splitlines():
+    for line in _call([_command_path(), "--version"]).stdout.splitlines():
         words = line.replace("*", " ").split()
         if words[:2] == ["xtb", "version"]:
             return words[2]
     raise EngineError(f"{_command_path()} --version names no version")
+
+
+def _call(command: list[str], folder: Path | None = None) -> subprocess.CompletedProcess[str]:
+    # xtb prints its authors' names in UTF-8 whatever the locale is.
+    return subprocess.run(command, cwd=folder, capture_output=True, encoding="utf-8", errors="replace", check=False)
 
 
 def _command_path() -> str:

@@ -108,6 +108,11 @@ def test_a_step_off_the_cliff_is_taken_back_and_shortened() -> None:
     assert found.positions[0, 0] == pytest.approx(0.04, abs=1e-4)
 
 
+def test_carbons_that_a_cage_holds_close_together_are_not_bonded() -> None:
+    bicyclopentyl = "[NH3+]C12CC(C1)C2"  # 1.87 angstrom across the cage
+    assert bond_changes(build_molecule(bicyclopentyl), relax(bicyclopentyl, 1).positions) is None
+
+
 def test_a_moved_proton_is_named() -> None:
     mol = build_molecule("NCC[NH3+]")
     positions = embed(mol, 1, 42).positions[0]

@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 import warnings
 from collections.abc import Iterator
@@ -58,18 +57,16 @@ def test_the_death_of_a_dask_worker_loses_no_cation(cluster: object, small: list
     slow = [Cation.from_smiles("[NH3+]" + "C" * n) for n in (12, 13, 14)]
     pids = [worker.pid for worker in cluster.workers.values()]  # type: ignore[attr-defined]  # a LocalCluster
 
-    def strike() -> None:
-        time.sleep(2.5)
-        os.kill(pids[0], signal.SIGKILL)
+    def strike(done: int, total: int, note: str) -> None:
+        if done == 1:  # both workers are busy with others by now
+            os.kill(pids[0], signal.SIGKILL)
 
-    striker = threading.Thread(target=strike)
-    striker.start()
     records = describe(
         [*slow, *small],
         Protocol(n_conformers=20, n_optimised=1),
         dask=cluster.scheduler_address,  # type: ignore[attr-defined]  # a LocalCluster
+        progress=strike,
     )
-    striker.join()
     assert len(records) == 9
     assert all(record.ok or (record.error_type == "WorkerCrashError" and record.retry) for record in records)
     assert sum(record.ok for record in records) >= 8

@@ -89,7 +89,8 @@ def test_many_processes_write_at_once_and_nothing_is_lost(tmp_path: Path) -> Non
     root = Path(__file__).parents[2]
     crowd = [subprocess.Popen([sys.executable, "-c", program, str(path), str(n)], cwd=root) for n in range(4)]
     assert [process.wait() for process in crowd] == [0, 0, 0, 0]
-    assert len(OracleStore(path)) == 200
+    with OracleStore(path) as store:
+        assert len(store) == 200
 
 
 def test_a_text_file_is_no_store(tmp_path: Path) -> None:

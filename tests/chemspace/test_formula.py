@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from time import perf_counter
+from time import process_time
 
 import pytest
 from hypothesis import given
@@ -135,10 +135,10 @@ def test_what_is_no_compound_is_refused_with_the_reason(written: str, error: typ
     ["TMAEA" * 60 + "q", "TMAEA" * 60 + "PbIMA", "TMAEA2" * 40 + "q", "a" * 390 + ".", "(TMAEATMAEA)" * 30 + "PbI3"],
 )
 def test_many_ways_to_cut_a_text_do_not_hang_the_parser(written: str) -> None:
-    before = perf_counter()
+    before = process_time()  # not the clock: a busy machine is no hang
     with pytest.raises(ChemspaceError):
         parse_formula(written)
-    assert perf_counter() - before < 10
+    assert process_time() - before < 10
 
 
 def test_names_come_from_the_library_given() -> None:

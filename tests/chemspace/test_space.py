@@ -83,7 +83,7 @@ def test_compound_outside_the_space_says_what_is_missing() -> None:
     for formula, missing in {
         "(PEA)2GeI4": "metal",
         "(BZA)2PbI4": "spacer",
-        "(PEA)2(MA)3Pb4I13": "n",
+        "(PEA)2(MA)3Pb4I13": "its n is",
         "(PEA)2(GA)Pb2I7": "cage",
         "(PEA)2PbCl4": "halide",
         "MAPbI3": "three-dimensional",
@@ -118,6 +118,7 @@ RULES: list[tuple[Constraint, object]] = [
         lambda c: (1 <= c.n_layers <= 2) if c.phase == "RP" else (2 <= c.n_layers <= 3),
     ),
     (HeavyAtomLimits(most=6), lambda c: c.spacer.n_heavy_atoms <= 6),
+    (HeavyAtomLimits(least=6), lambda c: c.spacer.n_heavy_atoms >= 6),
     (ExcludedElements(("Sn", "Br")), lambda c: not {"Sn", "Br"} & set(c.element_counts)),
     (ExcludedElements(("Cs",)), lambda c: "Cs" not in c.element_counts),
     (OctahedralWindow(least=0.51), lambda c: c.b_site == "Pb" or "Br" in dict(c.halide)),
@@ -155,7 +156,29 @@ def test_tolerance_window_keeps_what_fits_the_cage() -> None:
     assert len(list(unknown)) == 1
 
 
-@settings(deadline=None, max_examples=40)
+def test_a_mixture_is_as_large_as_the_mean_of_its_parts() -> None:
+    ga = LIBRARY["GA"]
+    mixtures = tuple(((MA, 1 - share), (ga, share)) for share in (HALF, Fraction(9, 10)))
+    space = CompoundSpace((PEA,), (MA, ga), (2,), constraints=(ToleranceWindow(),), cage_mixtures=mixtures)
+    # MA 0.91 and GA 1.04: half of each is 0.98, a tenth of MA 1.03
+    assert [compound.formula for compound in space] == ["(PEA)2(MA)Pb2I7", "(PEA)2(GA0.5MA0.5)Pb2I7"]
+    bromine = (("I", HALF), ("Br", HALF))
+    window = ToleranceWindow(0.915, 0.925)  # MA in iodide 0.912, in bromide 0.927: half of each is 0.919
+    mixed = CompoundSpace((PEA,), (MA,), (2,), ("Pb",), ("I", "Br"), halide_mixtures=(bromine,), constraints=(window,))
+    assert [compound.halide for compound in mixed] == [bromine]
+
+
+def test_a_cation_without_a_price_is_left_out_unless_asked_for() -> None:
+    prices = ((PEA.inchikey, 1.0), (MA.inchikey, 1.0))
+    kept = []
+    for keep_unknown in (False, True):
+        limit = PriceLimit(10.0, prices, keep_unknown)
+        kept.append({c.formula for c in CompoundSpace((PEA, BA), (MA, FA), (1, 2), constraints=(limit,))})
+    assert kept[0] == {"(PEA)2PbI4", "(PEA)2(MA)Pb2I7"}
+    assert len(kept[1]) == 6
+
+
+@settings(max_examples=40)
 @given(st.lists(st.sampled_from([c for c, _ in RULES]), max_size=4, unique_by=str), st.integers(1, 200))
 def test_constraints_together_are_their_intersection(constraints: list[Constraint], size: int) -> None:
     walked = [int(i) for block in small(*constraints).blocks(size) for i in block.index]
@@ -173,6 +196,8 @@ def test_size_is_exact_where_constraints_factor_and_estimated_where_not() -> Non
     estimate = priced.estimated_size()
     assert not estimate.exact
     assert abs(estimate.count - sum(len(b) for b in priced.blocks(50))) <= 5 * estimate.stderr + 1
+    seeds = [priced.estimated_size(samples=500, seed=seed) for seed in range(40)]
+    assert np.mean([e.stderr for e in seeds]) == pytest.approx(np.std([e.count for e in seeds]), rel=0.4)
     assert small().estimated_size().count == len(small())
 
 

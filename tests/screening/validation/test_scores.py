@@ -6,16 +6,20 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from scipy.stats import t
 
 from screening.calibration import FREEDOM
 from screening.validation.scores import score
 
-GENERATOR = np.random.default_rng(0)
+
+def normal(size: int) -> NDArray[np.float64]:
+    """The same numbers whichever tests ran before."""
+    return np.random.default_rng(0).normal(size=size)
 
 
 def test_perfect_predictions_score_one() -> None:
-    y = GENERATOR.normal(size=30)
+    y = normal(30)
     card = score(y, y, np.full(30, 0.1))
     assert card.r2_log == card.r2_rate == card.spearman == 1.0
     assert card.mae_log == card.rmse_log == 0.0
@@ -23,12 +27,12 @@ def test_perfect_predictions_score_one() -> None:
 
 
 def test_the_mean_scores_zero() -> None:
-    y = GENERATOR.normal(size=30)
+    y = normal(30)
     assert score(y, np.full(30, y.mean()), np.ones(30)).r2_log == pytest.approx(0.0)
 
 
 def test_errors_of_the_predicted_shape_are_covered_as_they_should_be() -> None:
-    error = GENERATOR.standard_t(FREEDOM, size=20000) * np.sqrt((FREEDOM - 2.0) / FREEDOM)
+    error = np.random.default_rng(0).standard_t(FREEDOM, size=20000) * np.sqrt((FREEDOM - 2.0) / FREEDOM)
     card = score(error, np.zeros(20000), np.ones(20000))
     for level, covered in ((0.5, card.coverage_50), (0.8, card.coverage_80), (0.9, card.coverage_90)):
         assert covered == pytest.approx(level, abs=0.01)
@@ -41,7 +45,7 @@ def test_errors_of_the_predicted_shape_are_covered_as_they_should_be() -> None:
 
 
 def test_normal_errors_score_as_normal_before_recalibration() -> None:
-    error = GENERATOR.normal(size=20000)
+    error = normal(20000)
     card = score(error, np.zeros(20000), np.ones(20000))
     assert card.nlpd_raw == pytest.approx(0.5 * np.log(2 * np.pi * np.e), abs=0.02)
     assert card.coverage_90_raw == pytest.approx(0.9, abs=0.01)

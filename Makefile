@@ -43,9 +43,10 @@ docs: .venv/installed-test
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs --quiet build --strict
 	@echo "documentation: build/site/index.html"
 
-# Needs Chromium and a launched campaign.
+# The README's pictures as the test run draws them; needs Chromium.
 pictures: .venv/installed-test
-	@$(BIN)/python docs/tools/pictures.py $(CAMPAIGN) docs/images
+	@$(BIN)/python -m pytest -q -n 0 tests/campaigns/web/test_pictures.py -k headings
+	@cp build/pictures/report.png build/pictures/page.png docs/images/
 
 # The tools that spinscreen is measured against live in benchmarks/.venv; without them the cases run without them.
 .PHONY: bench bench-env constraints wheel

@@ -1,6 +1,7 @@
 """Pictures of the report and of the page: `python docs/tools/pictures.py CAMPAIGN FOLDER`, with headless Chromium.
 
-`picture(address, png)` makes one of any address or HTML file; the tests use it too.
+Those of the README are made with it by the test run, of the small campaign of the tests, and put into docs/images by
+`make pictures`. `picture(address, png)` makes one of any address or HTML file.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from pathlib import Path
 
 #: Largest file that the README should load, bytes.
 LARGEST = 300_000
+#: Width and height of the windows that are shown, pixels.
+REPORT, PAGE = (1200, 1350), (1200, 1000)
 
 
 def picture(page: Path | str, png: Path, width: int = 1200, height: int = 1500, colours: int = 128) -> None:
@@ -89,13 +92,14 @@ def served(campaign: Path, patience_s: float = 600.0) -> Iterator[str]:
         server.wait(timeout=60)
 
 
-def main(campaign: Path, folder: Path) -> None:
-    """The top of a campaign's report, and the page of its suggestions."""
-    picture(campaign / "report.html", folder / "report.png", height=1350)
+def both(campaign: Path, folder: Path) -> tuple[Path, Path]:
+    """The top of a campaign's report, and the page of its suggestions: report.png and page.png in `folder`."""
+    report, page = folder / "report.png", folder / "page.png"
+    picture(campaign / "report.html", report, *REPORT)
     with served(campaign) as address:
-        picture(f"{address}suggestions", folder / "page.png", height=1000)
-    print(folder / "report.png", folder / "page.png")
+        picture(f"{address}suggestions", page, *PAGE)
+    return report, page
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    print(*both(Path(sys.argv[1]), Path(sys.argv[2])))

@@ -245,7 +245,7 @@ def latent_sd(sd: Array, unexplained: float) -> Array:
 
 
 def subset(block: SpaceBlock, rows: NDArray[np.int64]) -> SpaceBlock:
-    """Some compounds of a block."""
+    """The compounds of a block at some places in it, shape (r,)."""
     return SpaceBlock(
         block.index[rows],
         block.spacer[rows],

@@ -85,6 +85,12 @@ def test_formula_that_is_not_neutral_is_refused_with_the_neutral_one() -> None:
     ("written", "neutral"),
     [
         ("BA2FAPbI7", "(BA)2(FA)Pb2I7"),
+        ("(PEA)2(MA)Pb3I10", "(PEA)2(MA)2Pb3I10"),
+        ("(PEA)2(MA)3Pb3I10", "(PEA)2(MA)2Pb3I10"),
+        ("(PEA)2(MA)2Pb2I10", "(PEA)2(MA)2Pb3I10"),
+        ("(PEA)2(MA)2Pb3I9", "(PEA)2(MA)2Pb3I10"),
+        ("(PEA)(MA)2Pb3I10", "(PEA)2(MA)2Pb3I10"),
+        ("(BA)2(MA0.5FA0.5)Pb3I10", "(BA)2(FA0.5MA0.5)2Pb3I10"),
         ("MA2PbI3", "MAPbI3"),
         ("(PEA)PbI4", "(PEA)2PbI4"),
         ("(PEA)2PbI3", "(PEA)2PbI4"),

@@ -40,6 +40,14 @@ def cation_of(smiles: str, dications: bool = False) -> str:
         ("CNCCN", "CNCC[NH3+]"),
         ("NC(=O)CCN", "NC(=O)CC[NH3+]"),
         ("[NH4+].[Cl-]", "[NH4+]"),
+        # one class beside the next less basic one
+        ("NC(=N)NCCC(=N)N", "N=C(N)CCNC(N)=[NH2+]"),
+        ("NCCC(=N)N", "NCCC(N)=[NH2+]"),
+        ("NNCCN", "NNCC[NH3+]"),
+        ("NCCc1c[nH]cn1", "[NH3+]CCc1c[nH]cn1"),
+        ("c1ccnc(c1)-c1c[nH]cn1", "c1ccc(-c2c[nH]c[nH+]2)nc1"),
+        ("NOCc1ccncc1", "[NH3+]OCc1ccncc1"),
+        ("Nc1ccc(Cn2ccnc2)cc1", "Nc1ccc(Cn2cc[nH+]c2)cc1"),
     ],
 )
 def test_the_most_basic_nitrogen_takes_the_proton(amine: str, cation: str) -> None:
@@ -56,6 +64,7 @@ def test_the_most_basic_nitrogen_takes_the_proton(amine: str, cation: str) -> No
         ("NCC[NH3+].[I-]", "[NH3+]CC[NH3+]"),
         ("NCCc1ccccc1", "[NH3+]CCc1ccccc1"),
         ("CNN", "C[NH2+]N"),
+        ("NCN", "NC[NH3+]"),
     ],
 )
 def test_diamines_give_the_dication_on_request(amine: str, dication: str) -> None:

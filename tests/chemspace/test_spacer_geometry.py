@@ -31,10 +31,16 @@ def test_extended_phenethylammonium_is_about_seven_angstrom_long() -> None:
     assert spacer_shape(LIBRARY["PEA"]).length_angstrom == pytest.approx(7.0, abs=0.8)
 
 
-def test_common_spacers_fit_the_square_and_diphenylammonium_sideways_does_not() -> None:
+def test_common_spacers_fit_the_square_and_diphenylammonium_does_not() -> None:
     assert all(fits_square(LIBRARY[name]) for name in ("PEA", "BA", "BZA", "ThMA", "BDA", "F-PEA"))
-    assert not fits_square(LIBRARY["TEPPD"])
-    assert SQUARE_SIDE["Br"] < SQUARE_SIDE["I"]
+    assert not any(fits_square(LIBRARY[name]) for name in ("DiPhA", "TEPPD"))
+
+
+def test_a_ring_of_eight_carbons_fits_the_iodides_square_and_not_the_smaller_one_of_bromides() -> None:
+    area = spacer_shape(LIBRARY["COA"]).cross_section_angstrom2
+    assert SQUARE_SIDE["Br"] ** 2 < area < SQUARE_SIDE["I"] ** 2
+    assert fits_square(LIBRARY["COA"], "I")
+    assert not fits_square(LIBRARY["COA"], "Br")
 
 
 def test_primary_heads_sink_in_and_substituted_ones_do_not() -> None:

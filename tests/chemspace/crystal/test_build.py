@@ -60,13 +60,17 @@ def test_crystal_has_the_composition_and_no_clash(formula: str) -> None:
 @pytest.mark.parametrize("formula", FORMULAS)
 def test_octahedra_are_regular_and_the_layers_are_counted(formula: str) -> None:
     compound = parse_formula(formula)
-    found = structure_descriptors(compound.structure())
+    structure = compound.structure()
+    found = structure_descriptors(structure)
     assert found.coordination == 6
+    assert found.volume_per_formula_angstrom3 == pytest.approx(structure.volume)  # built of one formula unit
     if (compound.b_site, compound.halide[0][0]) == ("Pb", "I"):
         assert 3.0 < found.mean_bond_angstrom < 3.4
     assert found.mean_bridge_angle_deg == pytest.approx(180, abs=0.01)
     assert found.n_layers == compound.n_layers
     assert found.stacking == compound.phase
+    if compound.n_layers is not None:
+        assert found.layer_thickness_angstrom == pytest.approx(2 * compound.n_layers * found.mean_bond_angstrom)
 
 
 @pytest.mark.parametrize("formula", ["(PEA)2PbI4", "(3AMP)(MA)Pb2I7", "(BA)2(FA)2Pb3I10"])

@@ -101,6 +101,15 @@ def test_shift_of_the_layers_is_found_and_named(t1: float, t2: float, stacking: 
     folded = sorted((min(t % 1, 1 - t % 1) for t in (t1, t2)), reverse=True)
     assert [found.t1, found.t2] == pytest.approx(folded, abs=1e-6)
     assert found.stacking == stacking
+    ideal = {"DJ": (0.0, 0.0), "ACI": (0.5, 0.0), "RP": (0.5, 0.5)}[stacking]
+    assert found.stacking_distance == pytest.approx(np.hypot(folded[0] - ideal[0], folded[1] - ideal[1]), abs=1e-6)
+
+
+def test_mean_angle_is_that_of_the_cell_as_given() -> None:
+    upright = parse_formula("(BDA)PbI4").structure().lattice
+    assert upright.angles == pytest.approx((90, 90, 90))
+    leaning = np.degrees(np.arctan(0.3 * upright.a / upright.c))
+    assert structure_descriptors(slipped(0.3, 0.0)).mean_lattice_angle_deg == pytest.approx((270 - leaning) / 3)
 
 
 def test_one_long_bond_shows_as_distortion() -> None:
@@ -113,7 +122,9 @@ def test_one_long_bond_shows_as_distortion() -> None:
     lengths = np.array([flat] * 4 + [3.178939 - 0.3, 3.178939 + 0.3])
     assert d == pytest.approx(lengths.mean(), abs=1e-4)
     assert found.bond_distortion == pytest.approx(np.mean((lengths / lengths.mean() - 1) ** 2), abs=1e-6)
-    assert found.angle_variance_deg2 > 10
+    # four angles between the equatorial iodides, four with the upper one and four with the lower one
+    flat_angle, lean = np.degrees(np.arccos(0.3**2 / flat**2)), np.degrees(np.arcsin(0.3 / flat))
+    assert found.angle_variance_deg2 == pytest.approx((4 * (flat_angle - 90) ** 2 + 8 * lean**2) / 11, abs=1e-3)
     assert found.mean_bridge_angle_deg == pytest.approx(180 - 2 * np.degrees(np.arctan(0.3 / 3.178939)), abs=1e-3)
 
 

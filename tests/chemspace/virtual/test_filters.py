@@ -45,6 +45,15 @@ def test_reported_spacers_pass_the_default_filters(name: str) -> None:
     assert [condition.reason(mol) for condition in default_filters()] == [None] * 5
 
 
+def test_limits_of_size_and_floppiness_are_included() -> None:
+    dodecyl, tetracosyl = (Chem.MolFromSmiles("C" * n + "[NH3+]") for n in (12, 24))
+    assert RotatableBonds(most=10).reason(dodecyl) is None
+    assert RotatableBonds(most=9).reason(dodecyl) is not None
+    assert HeavyAtoms(most=25).reason(tetracosyl) is None
+    assert HeavyAtoms(most=24).reason(tetracosyl) is not None
+    assert ChargeSeparation().reason(Chem.MolFromSmiles("[NH3+]CC[NH3+]")) is None
+
+
 def test_trifluoromethyl_and_trifluoromethoxy_are_stable() -> None:
     for smiles in ("[NH3+]CC(F)(F)F", "[NH3+]Cc1ccc(OC(F)(F)F)cc1", "[NH3+]Cc1ccc2OCOc2c1"):
         assert UnstableGroups().reason(Chem.MolFromSmiles(smiles)) is None

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,6 +21,8 @@ from oracle.tasks import Limits, PointTask
 from oracle.units import DEBYE_PER_E_BOHR, EV_PER_HARTREE
 from tests.oracle.golden import GOLDEN, Golden
 from tests.system import require
+
+ROOT = Path(__file__).parents[3]
 
 
 def check(golden: Golden, point: SinglePoint) -> None:
@@ -38,6 +44,21 @@ def test_tblite_finds_the_golden_values(golden: Golden) -> None:
 def test_the_xtb_command_finds_the_golden_values(golden: Golden) -> None:
     require("xtb")
     check(golden, XtbCommandEngine().single_point(golden.numbers, golden.positions, golden.charge))
+
+
+ANY_LOCALE = """
+from oracle.engines.xtb_command import XtbCommandEngine
+from tests.oracle.golden import GOLDEN
+print(XtbCommandEngine().single_point(GOLDEN[0].numbers, GOLDEN[0].positions, GOLDEN[0].charge).energy)
+"""
+
+
+def test_the_xtb_command_is_understood_where_the_locale_knows_no_umlauts() -> None:
+    require("xtb")  # it prints the names of its authors
+    plain = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    done = subprocess.run([sys.executable, "-c", ANY_LOCALE], cwd=ROOT, env=plain, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert float(done.stdout) == pytest.approx(GOLDEN[0].energy_hartree, abs=5e-8)
 
 
 @pytest.fixture(scope="module")

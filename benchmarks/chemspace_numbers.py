@@ -1,6 +1,6 @@
 """Speed and memory of chemspace: walking, formulas, libraries, virtual spacers. Prints one line a number.
 
-    python benchmarks/chemspace_numbers.py [--repeat 3] [--spacers 1000000] [--workers 2]
+    python -m benchmarks.chemspace_numbers [--repeat 3] [--spacers 1000000] [--workers 2]
 
 CPU seconds (user + system, children included) and wall seconds are both printed, medians over the repeats: on a machine
 that others use too, the CPU time is the steadier of the two, and neither is that of an idle machine.
@@ -20,6 +20,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TypeVar
 
+from benchmarks.timing import cpu_seconds
 from chemspace import Cation, CationLibrary, CompoundSpace, parse_formula
 from chemspace.constraints import LayerLimits, OctahedralWindow, PriceLimit, ToleranceWindow
 from chemspace.virtual import GenerationReport, VirtualSpacers
@@ -190,14 +191,6 @@ def measured(work: Callable[[], T], repeat: int) -> tuple[T, float, float]:
         cpus.append(cpu_seconds() - cpu)
         walls.append(time.perf_counter() - wall)
     return result, statistics.median(cpus), statistics.median(walls)
-
-
-def cpu_seconds() -> float:
-    """User and system seconds of this process and its finished children."""
-    return sum(
-        usage.ru_utime + usage.ru_stime
-        for usage in (resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN))
-    )
 
 
 if __name__ == "__main__":

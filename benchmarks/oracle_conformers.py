@@ -1,17 +1,20 @@
 """How many conformers a cation needs: each choice against 50 conformers, all optimised. Prints the table of the docs.
 
-python benchmarks/oracle_conformers.py [--cations 40]
+    python -m benchmarks.oracle_conformers [--cations 40]
+    python -m benchmarks.oracle_conformers --library
+
+With --library what the default costs for the whole built-in library instead.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
-import resource
 from collections.abc import Sequence
 
 import numpy as np
 
+from benchmarks.timing import timed
 from chemspace.cation import Cation
 from chemspace.library import CationLibrary
 from oracle import CationRecord, Protocol, describe
@@ -23,10 +26,28 @@ COLUMNS = ("homo_ev", "lumo_ev", "dipole_debye", "polarizability_bohr3", "radius
 
 
 def main() -> None:
-    """Runs every choice on the same cations, one worker, CPU time."""
+    """Runs every choice on the same cations, or the default on all, one worker, CPU time."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cations", type=int, default=40)
-    cations = _sample(parser.parse_args().cations)
+    parser.add_argument("--library", action="store_true", help="the whole library with the default, its CPU seconds")
+    asked = parser.parse_args()
+    if asked.library:
+        print(_library())
+    else:
+        _choices(_sample(asked.cations))
+
+
+def _library() -> str:
+    default, organic = Protocol(), [cation for cation in CationLibrary.builtin() if cation.is_organic]
+    records, seconds = _run(organic, (default.n_conformers, default.n_optimised))
+    described = sum(record.ok for record in records)
+    return (
+        f"{len(organic)} organic cations, {described} described, {default.n_conformers} embedded and "
+        f"{default.n_optimised} optimised: {seconds:.0f} CPU s, {os.getloadavg()[0]:.1f} load average"
+    )
+
+
+def _choices(cations: Sequence[Cation]) -> None:
     results = {choice: _run(cations, choice) for choice in CHOICES}
     reference = results[CHOICES[-1]][0]
     print("| embedded | optimised | same conformer | " + " | ".join(COLUMNS) + " | CPU s a cation |")
@@ -50,14 +71,7 @@ def _sample(count: int) -> list[Cation]:
 
 def _run(cations: Sequence[Cation], choice: tuple[int, int]) -> tuple[list[CationRecord], float]:
     protocol = Protocol(n_conformers=choice[0], n_optimised=choice[1])
-    start = _children_seconds()
-    records = describe(cations, protocol, workers=1)
-    return records, _children_seconds() - start
-
-
-def _children_seconds() -> float:
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
+    return timed(lambda: describe(cations, protocol, workers=1))
 
 
 def _line(

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.oracle_speed import ONE, Start, by_spinscreen, cpu_seconds, prepare, sample
+from benchmarks.oracle_speed import ONE, Start, by_spinscreen, prepare, sample
+from benchmarks.timing import cpu_seconds
 from oracle.coordinates import Cartesian, choose_coordinates
 from oracle.engines.tblite import TbliteEngine
 from oracle.hessian import force_field_hessian

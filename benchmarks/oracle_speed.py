@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import resource
 import subprocess
 import tempfile
 import time
@@ -29,6 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.oracle_basins import same_conformer
+from benchmarks.timing import cpu_seconds
 from chemspace.cation import Cation
 from chemspace.library import CationLibrary
 from oracle import OracleStore, Protocol, describe
@@ -93,12 +93,6 @@ def prepare(cation: Cation) -> Start:
     mol = build_molecule(cation.smiles)
     numbers = np.array([atom.GetAtomicNum() for atom in mol.GetAtoms()], dtype=np.int64)
     return Start(cation, embed(mol, 1, ONE.seed), numbers)
-
-
-def cpu_seconds() -> float:
-    """CPU seconds of this process and of its finished children."""
-    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(each.ru_utime + each.ru_stime for each in used)
 
 
 def _optimise(cations: Sequence[Cation], against: Sequence[str]) -> None:

@@ -85,9 +85,7 @@ def plot(summary: Mapping[str, Any], path: Path) -> None:
             axes.plot([span.low, span.high], [at, at], color="#3949ab", linewidth=3)
             axes.plot([span.middle], [at], "o", color="#1a237e")
     axes.set(yticks=range(len(rows)), yticklabels=[row[0] for row in rows], xscale="log")
-    axes.set_xlabel(
-        "multiple of ours (right of the line: ours needs less)\narrow: ended by a limit, needs more than where it begins"
-    )
+    axes.set_xlabel("multiple of ours (right of the line: ours needs less)\narrow: ended by a limit where it begins")
     axes.invert_yaxis()
     figure.savefig(path, metadata={"Date": None})
 

@@ -8,6 +8,7 @@ __all__ = [
     "BacktestError",
     "BatchError",
     "DatasetError",
+    "DeviceError",
     "FeasibilityError",
     "NothingLeftError",
     "PoolError",
@@ -45,6 +46,10 @@ class RankingError(ScreeningError):
 
 class NothingLeftError(RankingError):
     """Every candidate is measured, pending, excluded or without descriptors."""
+
+
+class DeviceError(SurrogateError, RankingError):
+    """A device to fit or to rank on that is not there, or on which nothing of the surrogate could run."""
 
 
 class BatchError(ScreeningError):

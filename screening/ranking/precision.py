@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from screening.devices import usable_device
 from screening.errors import RankingError
 
 __all__ = ["SinglePrecision"]
@@ -26,15 +27,13 @@ class SinglePrecision:
         """Copy the model.
 
         Raises:
-            RankingError: for a surrogate whose model has no `marginal`, or a device that is not there.
+            RankingError: for a surrogate whose model has no `marginal`. DeviceError: for a device that is not there.
         """
         import torch
 
         if not hasattr(getattr(surrogate, "model", None), "marginal"):
             raise RankingError("single precision needs a surrogate whose model has `marginal`; rank in float64 instead")
-        if device.startswith("cuda") and not torch.cuda.is_available():
-            raise RankingError(f"device {device!r} is not there: torch sees no CUDA device; use 'cpu'")
-        self._device = device
+        self._device = usable_device(device)
         self._unexplained = float(surrogate.model.unexplained_variance())
         self.model = copy.deepcopy(surrogate.model).to(device=device, dtype=torch.float32).eval()
 

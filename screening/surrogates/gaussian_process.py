@@ -120,6 +120,7 @@ def fit_gaussian_processes(
     mask: Tensor,
     standardised: Tensor | None = None,
     censored: Tensor | None = None,
+    device: str = "cpu",
 ) -> GaussianProcesses:
     """Fit one process a fold.
 
@@ -131,12 +132,21 @@ def fit_gaussian_processes(
         mask: which rows train, shape (f, k).
         standardised: standardised targets of each fold in place of y, shape (f, k).
         censored: rows whose target is only a lower bound, shape (k,). Hyperparameters come from the other rows.
+        device: where to search and to condition, "cpu" or a CUDA device; in double precision on either.
+
+    Returns:
+        The processes, their tensors on the processor wherever they were fitted.
     """
-    bounds = torch.zeros_like(mask[0]) if censored is None else censored
-    weight, measured = mask.to(x), (mask & ~bounds).to(x)
-    z, targets = scaling.x(x), scaling.y(y) if standardised is None else standardised
-    noise = noise_variance / scaling.y_sd**2
-    keep = _search_rows(x.shape[0])
+    asked = (
+        scaling.x(x),
+        scaling.y(y) if standardised is None else standardised,
+        noise_variance / scaling.y_sd**2,
+        mask,
+        torch.zeros_like(mask[0]) if censored is None else censored,
+    )
+    z, targets, noise, mask, bounds = (tensor.to(device) for tensor in asked)
+    weight, measured = mask.to(z), (mask & ~bounds).to(z)
+    keep = _search_rows(x.shape[0]).to(device)
     theta = _search(spec, z[:, keep], (targets * measured)[:, keep], noise[:, keep], measured[:, keep])
     variance = nugget_variance(theta)[:, None] + noise + JITTER
     prior = covariance(spec, theta, z, z)
@@ -145,7 +155,8 @@ def fit_gaussian_processes(
     targets = targets * weight
     inverse = torch.cholesky_inverse(torch.linalg.cholesky(_masked(prior, variance, weight)))
     alpha = (inverse @ targets[..., None])[..., 0]
-    return GaussianProcesses(spec, theta, z, inverse, alpha, targets, variance, mask)
+    told = (theta, z, inverse, alpha, targets, variance, mask)
+    return GaussianProcesses(spec, *(tensor.cpu() for tensor in told))
 
 
 def _search_rows(k: int) -> Tensor:

@@ -114,7 +114,8 @@ class MixtureRecipe:
         kernels: one Gaussian process each.
         ensemble: the network ensemble, or None for none.
         trees: the boosted trees, or None for none.
-        device: where the networks train.
+        device: where processes and networks are fitted, "cpu" or a CUDA device. The trees always grow on the processor:
+            a split is a choice between gains, and another device's rounding could choose another one.
         most_correlated: features that repeat an earlier one with a larger |r| are dropped inside each fold; None keeps
             all (the trees see all in any case).
     """
@@ -140,17 +141,19 @@ class MixtureRecipe:
             scaling = drop_correlated(scaling, x, rows & ~censored, self.most_correlated)
         spread = torch.linspace(0, len(y) - 1, min(len(y), MAX_PROCESS_ROWS)).round().long()
         part = (x[spread], y[spread], noise[spread], rows[:, spread])
+
+        def process(spec: KernelSpec) -> GaussianProcesses:
+            return fit_gaussian_processes(spec, scaling, *part, censored=censored[spread], device=self.device)
+
         sites = plain_sites(scaling, y)
         grow = partial(self._grow, scaling, x, groups, rows, seed)
         with ThreadPoolExecutor(1, thread_name_prefix="trees") as aside:
             # Trees that need no process to read bounds for them grow beside the processes.
             growing = None if problem.censored.any() else aside.submit(grow, sites)
-            processes = tuple(
-                fit_gaussian_processes(spec, scaling, *part, censored=censored[spread]) for spec in self.kernels
-            )
+            processes = tuple(process(spec) for spec in self.kernels)
             if problem.censored.any():
-                witness = processes or (fit_gaussian_processes(WITNESS, scaling, *part, censored=censored[spread]),)
-                sites = _with_bounds(sites, witness[0], noise[spread] / scaling.y_sd**2, censored, spread)
+                witness = processes[0] if processes else process(WITNESS)
+                sites = _with_bounds(sites, witness, noise[spread] / scaling.y_sd**2, censored, spread)
             ensembles = None
             if self.ensemble is not None:
                 ensembles = fit_ensembles(self.ensemble, scaling, x, y, groups, rows, seed, self.device, sites)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from screening.errors import UnknownSurrogateError
+from dataclasses import replace
+
+from screening.devices import usable_device
+from screening.errors import DeviceError, UnknownSurrogateError
 from screening.surrogates.auto import AutoRecipe
 from screening.surrogates.baselines import BASELINES
 from screening.surrogates.joint import MixtureRecipe
@@ -47,14 +50,38 @@ def surrogate_names() -> tuple[str, ...]:
     return tuple(_RECIPES)
 
 
-def get_recipe(name: str) -> Recipe:
-    """The recipe of that name.
+def get_recipe(name: str, device: str = "cpu") -> Recipe:
+    """The recipe of that name, fitted on that device.
+
+    Args:
+        name: one of `surrogate_names`.
+        device: "cpu" or a CUDA device, for Gaussian processes and networks. Trees and the baselines of scikit-learn
+            and XGBoost run on the processor, also where they are candidates beside those.
 
     Raises:
         UnknownSurrogateError: if there is none; the message lists those there are.
+        DeviceError: if the device is not there, or nothing of this surrogate could run on it.
     """
     try:
-        return _RECIPES[name]
+        recipe = _RECIPES[name]
     except KeyError:
         known = ", ".join(surrogate_names())
         raise UnknownSurrogateError(f"no surrogate is called {name!r}; there are {known}") from None
+    if usable_device(device) == "cpu":
+        return recipe
+    moved = _on(device, recipe)
+    if moved is None:
+        able = ", ".join(known for known, other in _RECIPES.items() if _on(device, other) is not None)
+        raise DeviceError(f"nothing of {name!r} runs on {device!r}; leave the device away, or choose one of {able}")
+    return moved
+
+
+def _on(device: str, recipe: Recipe) -> Recipe | None:
+    """The recipe with its processes and networks on a device; None if it has neither."""
+    if isinstance(recipe, AutoRecipe):
+        return replace(recipe, candidates=tuple(_on(device, own) or own for own in recipe.candidates))
+    if isinstance(recipe, ResidualRecipe):
+        return replace(recipe, device=device)
+    if isinstance(recipe, MixtureRecipe) and (recipe.kernels or recipe.ensemble is not None):
+        return replace(recipe, device=device)
+    return None

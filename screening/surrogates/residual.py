@@ -85,11 +85,13 @@ class ResidualRecipe:
         name: the name in tables, commands and provenance.
         kernel: of the process.
         ensemble: of the networks.
+        device: where both are fitted, "cpu" or a CUDA device.
     """
 
     name: str
     kernel: KernelSpec
     ensemble: EnsembleConfig = field(default_factory=EnsembleConfig)
+    device: str = "cpu"
 
     def fit(self, problem: Problem, mask: NDArray[np.bool_], seed: int) -> ResidualFits:
         """Fit every fold; mask is (f, k)."""
@@ -97,7 +99,10 @@ class ResidualRecipe:
             x, y, noise = (torch.from_numpy(a) for a in (problem.x, problem.y, problem.noise_variance))
             rows = torch.from_numpy(mask & ~problem.censored)  # bounds do not train this one
             scaling = fit_scaling(x, y, rows)
-            ensembles = fit_ensembles(self.ensemble, scaling, x, y, torch.from_numpy(problem.groups), rows, seed)
+            groups = torch.from_numpy(problem.groups)
+            ensembles = fit_ensembles(self.ensemble, scaling, x, y, groups, rows, seed, self.device)
             residual = (scaling.y(y) - ensembles.out_of_group).nan_to_num(0.0)
-            processes = fit_gaussian_processes(self.kernel, scaling, x, y, noise, rows, standardised=residual)
+            processes = fit_gaussian_processes(
+                self.kernel, scaling, x, y, noise, rows, standardised=residual, device=self.device
+            )
         return ResidualFits(ensembles, processes, scaling)

@@ -99,6 +99,7 @@ def fit_surrogate(
     validation: Validation | None = None,
     missing: str = "refuse",
     censored: ArrayLike | None = None,
+    device: str = "cpu",
 ) -> Surrogate:
     """Fit a surrogate on all rows and recalibrate it by its out-of-fold errors.
 
@@ -106,17 +107,21 @@ def fit_surrogate(
         x: features, shape (k, d). y: log10 rate, shape (k,).
         noise: standard deviation of each target in log10, shape (k,), or None.
         groups: spacer of each row, length k; None makes every row its own.
-        seed: of every random draw; the same seed gives the same surrogate to the bit.
+        seed: of every random draw; the same seed on the same device gives the same surrogate to the bit.
         name: of the surrogate.
         validation: `cross_validate` of the same rows and name, whose errors then serve for the recalibration instead
             of being computed again.
         missing: "refuse" NaN features, or "impute" the mean of the training rows.
         censored: true where y is only a lower bound of log10 rate (the lifetime an upper bound), shape (k,).
+        device: where Gaussian processes and networks are fitted, "cpu" or a CUDA device ("cuda", "cuda:1"). Random
+            draws, trees and the candidates' weights stay on the processor, and the surrogate predicts there wherever
+            it was fitted.
 
     Raises:
         TrainingDataError: for arrays nothing can be learnt from. UnknownSurrogateError: for the name.
+        DeviceError: if the device is not there, or nothing of this surrogate (trees, baselines) would run on it.
     """
-    problem, recipe = make_problem(x, y, noise, groups, missing, censored), get_recipe(name)
+    problem, recipe = make_problem(x, y, noise, groups, missing, censored), get_recipe(name, device)
     scale = _calibration(recipe, problem, seed) if validation is None else _reuse(validation, recipe, problem)
     fits = recipe.fit(problem, problem.full_mask(), seed)
     noise_variance = float(np.median(problem.noise_variance[~problem.censored]))

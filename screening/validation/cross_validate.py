@@ -73,6 +73,7 @@ def cross_validate(
     holdouts: Mapping[str, Sequence[NDArray[np.int64]]] | None = None,
     missing: str = "refuse",
     censored: ArrayLike | None = None,
+    device: str = "cpu",
 ) -> Validation:
     """Predict every row by models that never saw it, and score the predictions.
 
@@ -92,11 +93,13 @@ def cross_validate(
         missing: "refuse" NaN features, or "impute" the mean of each fold's training rows.
         censored: true where y is only a lower bound of log10 rate, shape (k,). Bounds train, held out with their
             group; they are predicted and scored nowhere.
+        device: where the folds are fitted, "cpu" or a CUDA device, as in `fit_surrogate`.
 
     Raises:
         TrainingDataError: for arrays nothing can be learnt from. UnknownSurrogateError, ScreeningError: for names.
+        DeviceError: if the device is not there, or nothing of this surrogate would run on it.
     """
-    problem, recipe = make_problem(x, y, noise, groups, missing, censored), get_recipe(name)
+    problem, recipe = make_problem(x, y, noise, groups, missing, censored), get_recipe(name, device)
     folds = {split: hold_out(split, problem.groups, seed) for split in splits}
     folds.update({split: list(tests) for split, tests in (holdouts or {}).items()})
     folds = {split: _with_measurements(problem, tests) for split, tests in folds.items()}

@@ -3,31 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import httpx
 
-from campaigns.errors import CampaignError
+from campaigns.errors import RemoteError
 
-__all__ = ["Client", "RemoteError"]
+__all__ = ["Client"]
 
 Json = dict[str, Any]
-
-
-class RemoteError(CampaignError):
-    """A request that the server refused.
-
-    Attributes:
-        status: of HTTP; 0 where the server was not reached.
-        problems: one line each, where the server listed several.
-    """
-
-    def __init__(self, status: int, title: str, problems: tuple[str, ...] = ()) -> None:
-        self.status, self.problems = status, problems
-        super().__init__("\n".join((title, *(f"  {problem}" for problem in problems))))
 
 
 class Client:
@@ -125,19 +112,22 @@ class Client:
         sc: str | Path | None = None,
         cc: str | Path | None = None,
         trace: str | Path | None = None,
+        sc_map: Sequence[str | Path] = (),
+        cc_map: Sequence[str | Path] = (),
         **settings: object,
     ) -> Json:
-        """Fit the traces of one crystal and take the lifetime in.
+        """Fit the traces or maps of one crystal and take the lifetime in.
 
         Args:
             name: the campaign.
             formula: what was measured.
             sc, cc: the same- and counter-circular trace; or
-            trace: one file with both.
-            **settings: further fields of the form, such as sample, irf_fwhm_ps, dry_run.
+            trace: one file with both; or
+            sc_map, cc_map: wavelength x delay maps, one file a scan.
+            **settings: further fields of the form, such as sample, irf_fwhm_ps, window_low_nm, window_high_nm, dry_run.
         """
-        given = {"sc": sc, "cc": cc, "trace": trace}
-        files = [_file(role, path) for role, path in given.items() if path is not None]
+        given = {"sc": (sc,), "cc": (cc,), "trace": (trace,), "sc_map": sc_map, "cc_map": cc_map}
+        files = [_file(role, path) for role, paths in given.items() for path in paths if path is not None]
         data = {"formula": formula, **{key: _text(value) for key, value in settings.items()}}
         return self._json("POST", f"campaigns/{name}/measurements/trace", files=files, data=data)
 
@@ -202,13 +192,17 @@ class Client:
             answer = self._http.request(verb, path, **how)
         except httpx.HTTPError as error:
             raise RemoteError(0, f"{self._http.base_url}: no answer ({error})") from error
-        if answer.is_success:
-            return answer.json()
         try:
             told = answer.json()
-            raise RemoteError(answer.status_code, told["title"], tuple(told["problems"]))
+            if answer.is_success:
+                return told
+            refused = RemoteError(answer.status_code, told["title"], tuple(told["problems"]))
         except (ValueError, KeyError, TypeError):
-            raise RemoteError(answer.status_code, f"the server answered {answer.status_code}") from None
+            what = (
+                f"{self._http.base_url}: the answer ({answer.status_code}) is not spinscreen's; is the address right?"
+            )
+            refused = RemoteError(answer.status_code, what)
+        raise refused
 
 
 def _given(**values: object) -> dict[str, Any]:

@@ -19,6 +19,8 @@ __all__ = [
     "NotTextError",
     "NothingToSuggestError",
     "OvertakenError",
+    "PdfError",
+    "RemoteError",
     "SchemaError",
     "StoreError",
     "UnconfirmedError",
@@ -79,6 +81,23 @@ class NotTextError(CampaignError):
 
 class NothingToSuggestError(CampaignError):
     """A space in which everything is measured, pending or not describable."""
+
+
+class PdfError(CampaignError):
+    """A report that cannot be printed."""
+
+
+class RemoteError(CampaignError):
+    """A request that a server refused, or that reached none.
+
+    Attributes:
+        status: of HTTP; 0 where the server was not reached.
+        problems: one line each, where the server listed several.
+    """
+
+    def __init__(self, status: int, title: str, problems: tuple[str, ...] = ()) -> None:
+        self.status, self.problems = status, problems
+        super().__init__("\n".join((title, *(f"  {problem}" for problem in problems))))
 
 
 class IngestError(CampaignError):

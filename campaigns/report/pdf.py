@@ -7,19 +7,15 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from campaigns.errors import CampaignError
+from campaigns.errors import PdfError
 from campaigns.files import write_whole
 
-__all__ = ["BROWSERS", "PdfError", "write_pdf"]
+__all__ = ["BROWSERS", "write_pdf"]
 
 #: Commands that are looked for, in this order.
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 #: Figures have to be drawn first; a page that takes longer than this never ends.
 PATIENCE_S = 180
-
-
-class PdfError(CampaignError):
-    """A report that cannot be printed."""
 
 
 def write_pdf(html: Path, pdf: Path) -> None:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
 
-from campaigns.client import Client, RemoteError
+from campaigns.client import Client
+from campaigns.errors import RemoteError
 from campaigns.web.tokens import Role, TokenFile
-from tests.campaigns.web.conftest import SLUG, Prepared, Traces, prepared, running, traces
+from tests.campaigns.web.conftest import SLUG, Prepared, Traces, maps, prepared, running, traces
 
-__all__ = ["prepared", "traces"]
+__all__ = ["maps", "prepared", "traces"]
 
 
-def test_a_script_reads_accepts_measures_and_predicts(prepared: Prepared, traces: Traces, tmp_path: Path) -> None:
+def test_a_script_reads_accepts_measures_and_predicts(
+    prepared: Prepared, traces: Traces, maps: Traces, tmp_path: Path
+) -> None:
     tokens = TokenFile(tmp_path / "tokens.json")
     token = tokens.add("script", Role.EDITOR)
     with running(prepared.settings(tmp_path, tokens=tokens)) as address, Client(address, token) as lab:
@@ -26,6 +31,8 @@ def test_a_script_reads_accepts_measures_and_predicts(prepared: Prepared, traces
         assert told["ingest"]["added"] == 1
         assert lab.measurements(SLUG)[0]["formula"] == first
         assert lab.retract(SLUG, 1, "wrong crystal")["retracted"] == "wrong crystal"
+        told = lab.ingest_trace(SLUG, first, sc_map=[maps.sc], cc_map=[maps.cc], irf_fwhm_ps=0.15, dry_run=True)
+        assert told["fit"]["lifetime_ps"] == pytest.approx(maps.lifetime_ps, rel=0.15)
         table = tmp_path / "table.csv"
         table.write_text("formula,lifetime_ps\n(PA)2PbI4,0.4\n")
         assert lab.ingest_table(SLUG, table, dry_run=True)["added"] == 1
@@ -52,3 +59,28 @@ def test_a_refusal_is_told_in_the_servers_words(prepared: Prepared, tmp_path: Pa
             assert "size" in caught.value.problems[0]
     with Client(address, timeout_s=5) as late, pytest.raises(RemoteError, match="no answer"):
         late.campaigns()
+
+
+class Another(BaseHTTPRequestHandler):
+    """A server that is not spinscreen's."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"<html>the printer's settings</html>")
+
+    def log_message(self, *told: object) -> None:
+        """Say nothing."""
+
+
+def test_another_programs_answer_is_not_taken_for_one() -> None:
+    with HTTPServer(("127.0.0.1", 0), Another) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        with (
+            Client(f"http://127.0.0.1:{server.server_port}") as lab,
+            pytest.raises(RemoteError, match="is not spinscr"),
+        ):
+            lab.campaigns()
+        server.shutdown()
+        thread.join(20)

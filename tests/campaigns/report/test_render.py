@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from campaigns.errors import PdfError
 from campaigns.report import pdf
 from campaigns.report.drawing import formula_html, molecule_svg
-from campaigns.report.pdf import PdfError, write_pdf
+from campaigns.report.pdf import write_pdf
 from campaigns.report.render import script_json
 from chemspace import Cation
 from tests.campaigns.conftest import Launched

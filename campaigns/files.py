@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -15,7 +16,16 @@ import pandas as pd
 
 from campaigns.errors import StoreError
 
-__all__ = ["EXPORTS", "RANKING", "read_ranking", "write_files", "write_ranking", "write_table", "write_whole"]
+__all__ = [
+    "EXPORTS",
+    "RANKING",
+    "file_name",
+    "read_ranking",
+    "write_files",
+    "write_ranking",
+    "write_table",
+    "write_whole",
+]
 
 #: The ranking in a campaign's folder: to be read again, and for people.
 RANKING = ("ranking.parquet", "ranking.csv")
@@ -29,6 +39,12 @@ EXPORTS: dict[str, Callable[[pd.DataFrame, Path], object]] = {
     ".jsonl": lambda frame, path: frame.to_json(path, orient="records", lines=True, force_ascii=False),
     ".parquet": lambda frame, path: frame.to_parquet(path, index=False),
 }
+
+
+def file_name(formula: str, suffix: str) -> str:
+    """A file name that every system takes: (PEA)2(MA)Pb2I7 becomes PEA2-MA-Pb2I7 and `suffix`."""
+    plain = re.sub(r"\(([^)]*)\)([\d.]*)", r"\1\2-", formula)
+    return "".join(sign if sign.isalnum() or sign in "-.,+" else "_" for sign in plain).strip("-") + suffix
 
 
 def write_whole(path: Path, write: Callable[[Path], object]) -> None:

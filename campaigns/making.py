@@ -1,8 +1,7 @@
-"""What is needed to make a compound, or to compute it: file names and geometries for a starting structure."""
+"""Geometries of cations for a starting structure."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 
 import numpy as np
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 from chemspace import Compound
 from oracle import CationRecord
 
-__all__ = ["file_name", "geometries"]
+__all__ = ["geometries"]
 
 
 def geometries(compound: Compound, records: Mapping[str, CationRecord]) -> dict[str, NDArray[np.float64]]:
@@ -25,12 +24,6 @@ def geometries(compound: Compound, records: Mapping[str, CationRecord]) -> dict[
         if record is not None and record.geometry and record.smiles == cation.smiles:
             found[cation.inchikey] = _coordinates(record.geometry.splitlines()[2:])
     return found
-
-
-def file_name(formula: str, suffix: str = ".cif") -> str:
-    """A file name that every system takes: (PEA)2(MA)Pb2I7 becomes PEA2-MA-Pb2I7.cif."""
-    plain = re.sub(r"\(([^)]*)\)([\d.]*)", r"\1\2-", formula)
-    return "".join(sign if sign.isalnum() or sign in "-.,+" else "_" for sign in plain).strip("-") + suffix
 
 
 def _coordinates(lines: Iterable[str]) -> NDArray[np.float64]:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from campaigns.errors import StoreError
-from campaigns.files import write_whole
+from campaigns.files import file_name, write_whole
 from campaigns.intake import hashes_of
 from campaigns.state import CampaignState
 from campaigns.summary import IngestResult
@@ -55,8 +54,7 @@ def with_page(
     row = next(
         r for r in reversed(state.record) if r.files == hashes and r.measurement.formula == formula and not r.retracted
     )
-    name = f"{row.number:04d}_{re.sub(r'[^A-Za-z0-9]+', '_', formula).strip('_')}"
-    page = folder / PAGES / f"{name}.html"
+    page = folder / PAGES / f"{row.number:04d}-{file_name(formula, '.html')}"
     if page.exists() and not result.added:
         return replace(result, page=str(page))
     told = {"measurement": row.number, "formula": formula, "sample": row.measurement.sample, **fit.to_dict()}

@@ -112,7 +112,7 @@ def suggest(
 def _write_structures(campaign: Campaign, batch: SuggestionBatch, folder: Path) -> dict[str, str | None]:
     """File of each compound by formula; None where none can be built, and the reason as a warning."""
     from campaigns.errors import StoreError
-    from campaigns.making import file_name
+    from campaigns.files import file_name
     from chemspace import GeometryError
     from chemspace.crystal import write_structure
 
@@ -123,7 +123,7 @@ def _write_structures(campaign: Campaign, batch: SuggestionBatch, folder: Path) 
         raise StoreError(f"{folder} cannot be made: {error.strerror}") from error
     with console.bar("structures") as progress:
         for place, suggestion in enumerate(batch.suggestions, start=1):
-            path = folder / file_name(suggestion.formula)
+            path = folder / file_name(suggestion.formula, ".cif")
             try:
                 write_structure(campaign.structure(suggestion.formula), path)
                 written[suggestion.formula] = str(path)

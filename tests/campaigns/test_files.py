@@ -9,7 +9,19 @@ from pathlib import Path
 import pytest
 
 from campaigns.errors import StoreError
-from campaigns.files import write_files, write_whole
+from campaigns.files import file_name, write_files, write_whole
+
+
+@pytest.mark.parametrize(
+    ("formula", "name"),
+    [
+        ("(PEA)2(MA)Pb2I7", "PEA2-MA-Pb2I7.cif"),
+        ("(4AMP)PbI3.5Br0.5", "4AMP-PbI3.5Br0.5.cif"),
+        ("(a/b)2PbI4", "a_b2-PbI4.cif"),
+    ],
+)
+def test_a_formula_becomes_a_file_name_that_tells_it(formula: str, name: str) -> None:
+    assert file_name(formula, ".cif") == name
 
 
 def test_a_write_that_fails_leaves_what_stood_there(tmp_path: Path) -> None:

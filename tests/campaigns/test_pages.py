@@ -37,7 +37,7 @@ def maps(folder: Path) -> tuple[MeasuredFiles, Measured, TraceFit]:
 def test_maps_are_taken_in_with_their_files_and_drawn(campaign: Campaign, tmp_path: Path) -> None:
     given, measured, fit = maps(tmp_path)
     result = campaign.ingest_trace("(PA)2PbI4", fit, given.paths(), measured=measured, spectrum_at_ps=0.5)
-    assert result.page == str(campaign.folder / "traces" / "0001_PA_2PbI4.html")
+    assert result.page == str(campaign.folder / "traces" / "0001-PA2-PbI4.html")
     page = Path(result.page).read_text(encoding="utf-8")
     for shown in ("same-circular (SC)", "counter-circular (CC)", "Spectra at 0.5", "residual (s.d.)", "Measurement 1"):
         assert shown in page

@@ -9,7 +9,16 @@ from campaigns.ingest.units import is_rate, lifetime_in_ps, stderr_in_ps, unit_o
 from campaigns.kinetics.cells import bad_cell
 from screening.measurements import PLAUSIBLE_LIFETIME_PS
 
-__all__ = ["CellError", "flag", "lifetime", "optional_number", "split_bound", "standard_error", "with_point"]
+__all__ = [
+    "CellError",
+    "flag",
+    "lifetime",
+    "optional_number",
+    "split_bound",
+    "standard_error",
+    "temperature",
+    "with_point",
+]
 
 _NUMBER_AND_UNIT = re.compile(r"([-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?)\s*([^\d\s].*)")
 _GROUPED = re.compile(r"[-+]?\d{1,3}(\.\d{3})+(,\d+)?")
@@ -104,6 +113,18 @@ def optional_number(text: str) -> float | None:
         CellError: if it is not a finite number.
     """
     return None if not text.strip() else _number(text, "a number or an empty cell", "ps")
+
+
+def temperature(text: str) -> float | None:
+    """A temperature in K, None for an empty cell.
+
+    Raises:
+        CellError: if it is not a positive number.
+    """
+    value = optional_number(text)
+    if value is not None and value <= 0:
+        raise CellError(f"{text} is not a temperature in K; it must be positive (K = C + 273.15)")
+    return value
 
 
 def with_point(text: str, *, commas: bool) -> str:

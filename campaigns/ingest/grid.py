@@ -129,6 +129,8 @@ def _json_records(name: str, text: str) -> Iterator[tuple[int, dict[str, object]
             listed = json.loads(text)
         except ValueError as error:
             raise IngestError(name, (f"it is no JSON ({error})",)) from None
+        except RecursionError:
+            raise IngestError(name, ("it is lists within lists; a table is one list of objects",)) from None
         for place, record in enumerate(listed, 1):
             yield place, record if isinstance(record, dict) else None
         return
@@ -137,7 +139,7 @@ def _json_records(name: str, text: str) -> Iterator[tuple[int, dict[str, object]
             continue
         try:
             record = json.loads(record_text)
-        except ValueError:
+        except (ValueError, RecursionError):
             record = None
         yield line, record if isinstance(record, dict) else None
 

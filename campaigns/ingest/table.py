@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TypedDict
 
 from campaigns.errors import IngestError, UnconfirmedError
-from campaigns.ingest.cells import CellError, flag, lifetime, optional_number, split_bound, standard_error, with_point
+from campaigns.ingest.cells import CellError, flag, lifetime, split_bound, standard_error, temperature, with_point
 from campaigns.ingest.grid import GridRow, read_grid
 from campaigns.ingest.layout import NUMBERS, Layout, layout_of
 from campaigns.kinetics.conventions import CONVENTIONS, difference_lifetime_ps
@@ -180,7 +180,7 @@ def _measurement(cells: Mapping[str, str], compound: Compound, layout: Layout, *
         if bound and stderr_ps is not None:
             raise CellError("an upper bound has no standard error; leave the cell empty")
     with _in_column(layout, "temperature_k"):
-        temperature_k = optional_number(cells.get("temperature_k", ""))
+        temperature_k = temperature(cells.get("temperature_k", ""))
     with _in_column(layout, "convention"):
         factor, told = _to_tau(cells.get("convention", ""))
     return Measurement(

@@ -15,8 +15,8 @@ __all__ = ["TIME_UNITS", "delay_unit_in", "to_ps"]
 TIME_UNITS = {"fs": 1e-3, "ps": 1.0, "ns": 1e3, "us": 1e6, "s": 1e12}
 _UNIT = re.compile(r"(?:[\s_(\[/,]|\bin\s)\s*(fs|ps|ns|us|µs|μs|s|sec|seconds?)\s*[)\]]?\s*$", re.IGNORECASE)
 
-#: A delay line folds light over a stage; 20 ns is 3 m of stage walked twice (2 x 3 m x 2 / c = 40 ns at most), and
-#: nothing faster than 0.1 ps in all can hold a rise and a decay behind a pulse of that length.
+#: Light passes a delay stage there and back: 20 ns is 3 m of stage, longer than any. Less than 0.1 ps in all, about the
+#: length of a pulse, holds no rise and no decay.
 LONGEST_PS, SHORTEST_PS = 20_000.0, 0.1
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from campaigns.ingest.cells import CellError, lifetime, optional_number, standard_error
+from campaigns.ingest.cells import CellError, lifetime, optional_number, standard_error, temperature
 from screening.measurements import PLAUSIBLE_LIFETIME_PS
 
 
@@ -56,6 +56,14 @@ def test_a_standard_error_that_cannot_be_is_refused(cell: str, right: str) -> No
         standard_error(cell, lifetime_ps=3.0)
 
 
+@pytest.mark.parametrize("cell", ["0", "-196", "room"])
+def test_a_temperature_that_is_none_in_kelvin_is_refused(cell: str) -> None:
+    with pytest.raises(CellError, match=r"is not a (temperature in K|number)"):
+        temperature(cell)
+    assert temperature("77") == 77.0
+
+
 def test_an_empty_cell_is_an_unknown_number() -> None:
+    assert temperature("") is None
     assert standard_error(" ", lifetime_ps=3.0) is None
     assert optional_number("") is None

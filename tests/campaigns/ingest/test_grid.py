@@ -97,6 +97,8 @@ def test_json_lines_and_a_json_list_are_read(tmp_path: Path, as_list: bool) -> N
         ('[{"formula": 1}, 2]', "row 2: it is not one JSON object"),
         ("[1, 2", "it is no JSON"),
         ("{}\n", "column 'formula' is missing"),
+        ("[" * 100_000, "lists within lists"),
+        ('{"a":' * 100_000, "row 1: it is not one JSON object"),
     ],
 )
 def test_json_that_is_no_table_is_refused(tmp_path: Path, text: str, says: str) -> None:

@@ -13,7 +13,7 @@ from campaigns.web.errors import QueryError
 from campaigns.web.waiting import Waiting
 
 if TYPE_CHECKING:
-    from campaigns.kinetics import ProbeWindow, Trace, TraceFit, TransientMap
+    from campaigns.kinetics import MeasuredFiles, ProbeWindow, Trace, TraceFit, TransientMap
 
 __all__ = ["MAX_FILES", "ROLES", "Draft", "Drafts", "FitSettings", "Uploaded", "clean_name", "fit_draft"]
 
@@ -125,9 +125,13 @@ class Drafts:
         """
         return self._waiting.get(campaign, name)
 
-    def refit(self, draft: Draft, settings: FitSettings, formula: str, sample: str) -> Draft:
-        """The draft fitted in another way, or of another compound."""
-        return self._waiting.change(fit_draft(replace(draft, settings=settings, formula=formula, sample=sample)))
+    def refit(self, draft: Draft, settings: FitSettings) -> Draft:
+        """The draft fitted in another way."""
+        return self._waiting.change(fit_draft(replace(draft, settings=settings)))
+
+    def relabel(self, draft: Draft, formula: str, sample: str) -> Draft:
+        """The draft of another compound or crystal; its fit stays."""
+        return self._waiting.change(replace(draft, formula=formula, sample=sample))
 
     def drop(self, draft: Draft) -> None:
         """Forget a draft and its files."""
@@ -137,8 +141,9 @@ class Drafts:
 def fit_draft(draft: Draft) -> Draft:
     """The draft with its fit, or with the reason why there is none."""
     try:
-        trace, maps, window = _read(draft)
-        return replace(draft, fit=_fit(trace, draft.settings, draft.folder), problem="", maps=maps, window=window)
+        measured = _given(draft).read(delay_unit=draft.settings.delay_unit, window_nm=draft.settings.window_nm)
+        fit = _fit(measured.trace, draft.settings, draft.folder)
+        return replace(draft, fit=fit, problem="", maps=measured.maps, window=measured.probe)
     except KineticsError as problem:
         return replace(draft, fit=None, problem=_without_folder(str(problem), draft.folder), maps=_maps_of(draft))
 
@@ -150,32 +155,22 @@ def clean_name(name: str) -> str:
     return plain or "upload.txt"
 
 
-def _read(draft: Draft) -> tuple[Trace, tuple[TransientMap, TransientMap] | None, ProbeWindow | None]:
-    from campaigns.kinetics import read_trace, read_traces, trace_at
+def _given(draft: Draft) -> MeasuredFiles:
+    from campaigns.kinetics import MeasuredFiles
 
-    unit, files = draft.settings.delay_unit, draft.files
-    if "sc_map" in files:
-        maps = _maps(draft)
-        trace, window = trace_at(*maps, draft.settings.window_nm)
-        return trace, maps, window
-    if "trace" in files:
-        return read_trace(files["trace"][0], delay_unit=unit), None, None
-    return read_traces(files["sc"][0], files["cc"][0], delay_unit=unit), None, None
-
-
-def _maps(draft: Draft) -> tuple[TransientMap, TransientMap]:
-    from campaigns.kinetics import read_map
-
-    unit = draft.settings.delay_unit
-    return read_map(draft.files["sc_map"], delay_unit=unit), read_map(draft.files["cc_map"], delay_unit=unit)
+    sc, cc, trace = (next(iter(draft.files.get(role, ())), None) for role in ("sc", "cc", "trace"))
+    return MeasuredFiles(sc, cc, trace, draft.files.get("sc_map", ()), draft.files.get("cc_map", ()))
 
 
 def _maps_of(draft: Draft) -> tuple[TransientMap, TransientMap] | None:
     """The maps, to choose another window on, where only the fit failed."""
+    from campaigns.kinetics import read_map
+
     if "sc_map" not in draft.files:
         return None
+    unit = draft.settings.delay_unit
     try:
-        return _maps(draft)
+        return read_map(draft.files["sc_map"], delay_unit=unit), read_map(draft.files["cc_map"], delay_unit=unit)
     except KineticsError:
         return None
 

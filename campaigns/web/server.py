@@ -20,25 +20,25 @@ def run(settings: Settings, port: int, ready: Callable[[str], None]) -> None:
     Args:
         settings: what to serve.
         port: to listen on; 0 takes a free one.
-        ready: told the address as soon as connections are taken.
+        ready: told the address once the campaigns are open.
 
     Raises:
         WebError: if the address cannot be listened on. Others as `create_app`.
     """
-    app = create_app(settings)
-    listener = _listen(settings.host, port)
-    name = f"[{settings.host}]" if ":" in settings.host else settings.host
-    ready(f"http://{name}:{listener.getsockname()[1]}/")
-    config = uvicorn.Config(
-        app,
-        log_level="warning",
-        server_header=False,
-        date_header=True,
-        timeout_keep_alive=20,
-        timeout_graceful_shutdown=5,
-        limit_concurrency=1000,
-    )
-    uvicorn.Server(config).run(sockets=[listener])
+    with _listen(settings.host, port) as listener:
+        app = create_app(settings)
+        name = f"[{settings.host}]" if ":" in settings.host else settings.host
+        ready(f"http://{name}:{listener.getsockname()[1]}/")
+        config = uvicorn.Config(
+            app,
+            log_level="warning",
+            server_header=False,
+            date_header=True,
+            timeout_keep_alive=20,
+            timeout_graceful_shutdown=5,
+            limit_concurrency=1000,
+        )
+        uvicorn.Server(config).run(sockets=[listener])
 
 
 def _listen(host: str, port: int) -> socket.socket:

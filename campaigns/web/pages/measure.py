@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated, Any
 
-from fastapi import APIRouter, File, Form, Query, Request, UploadFile
+from fastapi import APIRouter, Depends, File, Form, Query, Request, UploadFile
 from fastapi.responses import Response
 
 from campaigns.lifecycle import Stage
@@ -51,15 +52,54 @@ def measure(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Label:
+    """What was measured, as the form says: canonical formula ("" where none is given), the lab's name for it."""
+
+    formula: str
+    sample: str
+
+
+# Coroutines, though none of them waits: the framework would send plain functions to another thread, one by one.
+async def label_of(desk: AnyDesk, formula: _Formula = "", sample: _Formula = "") -> Label:
+    """The label in a form."""
+    name = parse_formula(formula, desk.front.names).formula if formula.strip() else ""
+    return Label(name, sample.strip())
+
+
+async def settings_of(
+    irf_fwhm_ps: _Number = "",
+    time_zero_ps: _Number = "",
+    window_low_nm: _Number = "",
+    window_high_nm: _Number = "",
+    exclude_from_ps: _Number = "",
+    exclude_to_ps: _Number = "",
+    delay_unit: Annotated[str, Form(pattern="^(fs|ps|ns|us|s)?$")] = "",
+    model: Annotated[str, Form(max_length=40)] = "auto",
+) -> FitSettings:
+    """How to fit, by a form whose fields may be empty."""
+    return FitSettings(
+        irf_fwhm_ps=_number(irf_fwhm_ps, "the response"),
+        time_zero_ps=_number(time_zero_ps, "time zero"),
+        window_nm=_range(window_low_nm, window_high_nm, "the probe window"),
+        exclude_ps=_range(exclude_from_ps, exclude_to_ps, "the delays to leave out"),
+        delay_unit=delay_unit or None,
+        model=model,
+    )
+
+
+Labelled = Annotated[Label, Depends(label_of)]
+Settled = Annotated[FitSettings, Depends(settings_of)]
+
+
 @router.post("/upload")
 def upload(
     request: Request,
     visitor: Editing,
     desk: AnyDesk,
     office: CurrentOffice,
-    formula: _Formula = "",
-    sample: _Formula = "",
-    irf_fwhm_ps: _Number = "",
+    label: Labelled,
+    settings: Settled,
     sc: _Files = [],  # noqa: B006  FastAPI copies it
     cc: _Files = [],  # noqa: B006
     trace: _Files = [],  # noqa: B006
@@ -67,10 +107,8 @@ def upload(
 ) -> Response:
     """Fit what was dropped and show it."""
     maps = kind == "maps"
-    given = {"sc_map" if maps else "sc": sc, "cc_map" if maps else "cc": cc, "trace": trace}
-    settings = FitSettings(irf_fwhm_ps=_number(irf_fwhm_ps, "the response"))
-    name = parse_formula(formula, desk.front.names).formula if formula.strip() else ""
-    draft = office.drafts.take(desk.slug, visitor.identity.name, name, sample.strip(), uploads_of(given), settings)
+    given = uploads_of({"sc_map" if maps else "sc": sc, "cc_map" if maps else "cc": cc, "trace": trace})
+    draft = office.drafts.take(desk.slug, visitor.identity.name, label.formula, label.sample, given, settings)
     return _shown(request, visitor, desk, draft)
 
 
@@ -81,50 +119,26 @@ def refit(
     desk: AnyDesk,
     office: CurrentOffice,
     draft: str,
-    formula: _Formula = "",
-    sample: _Formula = "",
-    irf_fwhm_ps: _Number = "",
-    time_zero_ps: _Number = "",
-    window_low_nm: _Number = "",
-    window_high_nm: _Number = "",
-    exclude_from_ps: _Number = "",
-    exclude_to_ps: _Number = "",
-    delay_unit: Annotated[str, Form(pattern="^(fs|ps|ns|us|s)?$")] = "",
-    model: Annotated[str, Form(max_length=40)] = "auto",
+    label: Labelled,
+    settings: Settled,
 ) -> Response:
     """Fit the same files in another way."""
-    settings = FitSettings(
-        irf_fwhm_ps=_number(irf_fwhm_ps, "the response"),
-        time_zero_ps=_number(time_zero_ps, "time zero"),
-        window_nm=_range(window_low_nm, window_high_nm, "the probe window"),
-        exclude_ps=_range(exclude_from_ps, exclude_to_ps, "the delays to leave out"),
-        delay_unit=delay_unit or None,
-        model=model,
-    )
-    name = parse_formula(formula, desk.front.names).formula if formula.strip() else ""
-    known = office.drafts.get(desk.slug, draft)
-    return _shown(request, visitor, desk, office.drafts.refit(known, settings, name, sample.strip()))
+    known = office.drafts.relabel(office.drafts.get(desk.slug, draft), label.formula, label.sample)
+    return _shown(request, visitor, desk, office.drafts.refit(known, settings))
 
 
 @router.post("/{draft}/confirm")
 def confirmed(
-    request: Request,
-    visitor: Editing,
-    desk: AnyDesk,
-    office: CurrentOffice,
-    draft: str,
-    formula: _Formula = "",
-    sample: _Formula = "",
+    request: Request, visitor: Editing, desk: AnyDesk, office: CurrentOffice, draft: str, label: Labelled
 ) -> Response:
     """Take the fitted lifetime in, learn from it, suggest anew."""
     known = office.drafts.get(desk.slug, draft)
-    name = parse_formula(formula, desk.front.names).formula if formula.strip() else known.formula
-    if (name, sample.strip()) != (known.formula, known.sample):
-        known = office.drafts.refit(known, known.settings, name, sample.strip())
+    known = office.drafts.relabel(known, label.formula or known.formula, label.sample)
     with acting_as(visitor.identity.name):
         result = confirm(desk, known)
     job = desk.learn(visitor.identity.name) if result.added else None
-    response = fragment(request, visitor, "ingested.html", desk, result=result, job=job, formula=name, fit=known.fit)
+    told = {"result": result, "job": job, "formula": known.formula, "fit": known.fit}
+    response = fragment(request, visitor, "ingested.html", desk, **told)
     response.headers["hx-trigger"] = "measured"
     return response
 

@@ -13,6 +13,7 @@ from campaigns.errors import CampaignNotFoundError
 from campaigns.web import server
 from campaigns.web.errors import WebError
 from campaigns.web.settings import Settings
+from tests.campaigns.small import created
 
 started: list[Settings] = []
 
@@ -64,6 +65,8 @@ def test_a_folder_without_a_campaign_is_refused(tmp_path: Path, monkeypatch: pyt
         server.run(Settings((tmp_path,)), 0, print)
 
 
-def test_an_address_that_is_not_ours_is_told_of() -> None:
+def test_an_address_that_is_not_ours_is_told_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    folder = created(tmp_path / "small").folder
     with pytest.raises(WebError, match="cannot listen on"):
-        server._listen("203.0.113.1", 1)
+        server.run(Settings((folder,), host="203.0.113.1"), 1, print)

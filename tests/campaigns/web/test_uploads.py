@@ -55,9 +55,12 @@ def test_a_draft_is_fitted_corrected_and_forgotten(tmp_path: Path, traces: Trace
     assert draft.fit is not None
     assert draft.file_names == "SC.csv, CC.csv"
     assert all(str(tmp_path) not in note for note in draft.fit.trace.notes)
-    again = drafts.refit(draft, FitSettings(irf_fwhm_ps=0.2, model="exponential"), "(BA)2PbI4", "7")
+    again = drafts.refit(draft, FitSettings(irf_fwhm_ps=0.2, model="exponential"))
     assert again.fit is not None
-    assert (again.fit.irf_fwhm_ps, again.fit.model, again.formula) == (0.2, "exponential", "(BA)2PbI4")
+    assert (again.fit.irf_fwhm_ps, again.fit.model, again.formula) == (0.2, "exponential", "(PEA)2PbI4")
+    renamed = drafts.relabel(again, "(BA)2PbI4", "7")
+    assert (renamed.formula, renamed.sample, renamed.fit) == ("(BA)2PbI4", "7", again.fit)
+    again = renamed
     assert drafts.get("a", draft.id) is again
     with pytest.raises(NotServedError):
         drafts.get("another campaign", draft.id)
@@ -90,7 +93,7 @@ def test_maps_are_cut_at_the_peak_or_at_a_chosen_window(tmp_path: Path, maps: Tr
     assert draft.window.peak_nm == pytest.approx(525.0, abs=6.0)
     assert draft.fit is not None
     assert draft.fit.lifetime_ps == pytest.approx(4.0, rel=0.15)
-    empty = drafts.refit(draft, FitSettings(window_nm=(700.0, 710.0)), "", "")
+    empty = drafts.refit(draft, FitSettings(window_nm=(700.0, 710.0)))
     assert empty.fit is None
     assert "no wavelength lies between" in empty.problem
     assert empty.maps is not None  # so that another window can be chosen

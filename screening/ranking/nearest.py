@@ -39,6 +39,12 @@ class MeasuredSet:
         exact = ((scaled - reference[row]) ** 2).mean(axis=1)
         return row.astype(np.int64), np.sqrt(exact)
 
+    def distances(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Distance of features (m, d) to each measured compound, by the measure of `nearest`, shape (m, k)."""
+        squared = ((x[:, None, :] / self._scale - self.x[None, :, :] / self._scale) ** 2).mean(axis=2)
+        distance: NDArray[np.float64] = np.sqrt(squared)
+        return distance
+
     def apart(self, x: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
         """Distance of features (m, d) to the nearest of others (p, d), by the same measure, shape (m,); infinite
         where there are none."""

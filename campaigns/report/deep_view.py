@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from chemspace.progress import Progress
+from campaigns.versions import code_state
+from chemspace.progress import Progress, silent
 
 if TYPE_CHECKING:
     from campaigns.round import Round
@@ -19,7 +20,7 @@ BATCH = 5
 
 
 def deep_view(done: Round, progress: Progress | None = None) -> dict[str, Any]:
-    """Baselines, shuffled targets, learning curve and a back-test on the rows of one round.
+    """Baselines, shuffled targets, learning curve and a back-test on the rows of one round, upper bounds held out.
 
     Returns:
         verdict; baselines (rows of name, R2 of log10 rate leaving one out and leaving a spacer out, the model itself
@@ -28,7 +29,13 @@ def deep_view(done: Round, progress: Progress | None = None) -> dict[str, Any]:
     """
     from screening.validation.card import full_score_card
 
-    tell = progress or (lambda done, total, note: None)
+    tell, steps = progress or silent, 0
+
+    def part(at: int, total: int, note: str) -> None:
+        nonlocal steps
+        steps = total
+        tell(at, total + 1, note)
+
     training = done.training
     data = training.dataset
     name = done.validation.name
@@ -39,10 +46,11 @@ def deep_view(done: Round, progress: Progress | None = None) -> dict[str, Any]:
         data.groups,
         seed=done.surrogate.seed,
         name=name,
-        progress=lambda at, total, note: tell(at, total + 1, note),
+        censored=data.censored,
+        progress=part,
     )
     told = {name: card.validation, **card.baselines}
-    tell(10, 11, "back-test")
+    tell(steps, steps + 1, "back-test")
     return {
         "verdict": card.verdict,
         "baselines": [
@@ -86,7 +94,7 @@ def paper_key() -> str:
     from screening.paper.tables import filed_table
 
     table = filed_table()
-    told = sha256(version("spinscreen").encode())
+    told = sha256(f"{version('spinscreen')} {code_state()['code_sha256']}".encode())
     for part in (table.descriptors, table.rate, table.groups):
         told.update(np.ascontiguousarray(part).astype(str).tobytes())
     return told.hexdigest()[:16]
@@ -98,9 +106,9 @@ def _band(done: Round) -> dict[str, list[float]]:
     from screening.backtest.table import FinishedTable
     from screening.features import FEATURE_NAMES
 
-    training = done.training
-    rates = np.asarray(training.dataset.log10_rate)
-    table = FinishedTable(training.x, rates, tuple(FEATURE_NAMES), "log10_rate", True)
+    data = done.training.dataset
+    rates = data.log10_rate[~data.censored]
+    table = FinishedTable(done.training.x[~data.censored], rates, tuple(FEATURE_NAMES), "log10_rate", True)
     frame = backtest(table, n_start=N_START, batch_size=BATCH, budget=len(rates), seeds=range(N_REPLAYS)).curves()
     ours, chance = frame[frame["strategy"] == "spinscreen"], frame[frame["strategy"] == "random"]
 

@@ -145,16 +145,19 @@ def progress_figure(
     lifetimes_ps: Array,
     formulas: Sequence[str],
     own: Sequence[bool],
+    bounds: Sequence[bool],
     band: Mapping[str, Sequence[float]] | None = None,
 ) -> go.Figure:
     """Best lifetime found so far against the number of experiments, in the order of the record.
 
     Args:
         lifetimes_ps: of each experiment, shape (k,), ps, published ones first.
-        formulas: of each. own: which were measured in this campaign.
+        formulas: of each. own: which were measured in this campaign. bounds: which lifetimes are upper bounds only,
+            which make no record.
         band: of the back-test on the same compounds: experiments, mean_ps, low_ps, high_ps, random_ps.
     """
-    at, best = np.arange(1, len(lifetimes_ps) + 1), np.maximum.accumulate(lifetimes_ps)
+    at, bound = np.arange(1, len(lifetimes_ps) + 1), np.asarray(bounds, dtype=bool)
+    best = np.fmax.accumulate(np.where(bound, np.nan, lifetimes_ps))
     figure = go.Figure()
     if band is not None:
         x = list(band["experiments"])
@@ -179,8 +182,9 @@ def progress_figure(
         )
     mine = np.asarray(own, dtype=bool)
     for which, name, colour, symbol in (
-        (~mine, "published", SKY_POINT, "circle"),
-        (mine, "measured here", ORANGE, "diamond"),
+        (~mine & ~bound, "published", SKY_POINT, "circle"),
+        (mine & ~bound, "measured here", ORANGE, "diamond"),
+        (bound, "upper bound", ORANGE, "triangle-down-open"),
     ):
         if which.any():
             figure.add_scatter(

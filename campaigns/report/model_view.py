@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from campaigns.report.palette import plain
-from chemspace.progress import Progress
+from chemspace.progress import Progress, silent
 
 if TYPE_CHECKING:
     from campaigns.round import Round
@@ -33,7 +33,7 @@ def model_view(done: Round, progress: Progress | None = None) -> dict[str, Any]:
     Returns:
         grade, strategy, n_measured, n_train, scores (rows of split and formatted values), figures (Plotly JSON by name:
         parity, calibration, beeswarm, radar, heatmap), importances (rows of feature, value, direction), progress
-        (lifetimes_ps, formulas, own), left_out.
+        (lifetimes_ps, formulas, own, bounds), left_out.
     """
     from campaigns.reason import INPUT_WORDS
     from campaigns.report.model_figures import beeswarm_figure, heatmap_figure, radar_figure
@@ -42,7 +42,7 @@ def model_view(done: Round, progress: Progress | None = None) -> dict[str, Any]:
     from screening.explain_out_of_fold import pearson
     from screening.features import FEATURE_NAMES
 
-    tell = progress or (lambda done, total, note: None)
+    tell = progress or silent
     tell(0, 3, "figures of the validation")
     training = done.training
     figures = {"parity": plain(parity_of(done)), "calibration": plain(calibration_of(done))}
@@ -72,6 +72,7 @@ def model_view(done: Round, progress: Progress | None = None) -> dict[str, Any]:
             "lifetimes_ps": [float(t) for t in 10.0 ** -np.asarray(training.dataset.log10_rate)],
             "formulas": list(training.formulas),
             "own": [bool(split == "campaign") for split in table["split"]],
+            "bounds": [bool(bound) for bound in training.dataset.censored],
         },
         "left_out": list(training.left_out),
     }

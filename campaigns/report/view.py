@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import plotly.graph_objects as go
 from markupsafe import Markup
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ from campaigns.report.figures import calibration_figure, parity_figure
 from campaigns.report.model_figures import curve_figure, progress_figure
 from campaigns.report.model_view import SCORES, model_view
 from campaigns.report.palette import plain
+from campaigns.report.prepared import DEEP, prepared_folder, read_prepared
 from campaigns.round import Round
 from campaigns.suggestion import SuggestionBatch
 from campaigns.summary import Status
@@ -68,7 +69,9 @@ def report_view(
 ) -> ReportView:
     """Collect and format."""
     frame, model = done.ranking.frame, model_view(done)
-    deep = None if status.fit is None else _deep(Path(status.folder), status.fit.data_key)
+    deep = None
+    if status.fit is not None:  # what the server worked out in minutes for this fit, where it did
+        deep = read_prepared(prepared_folder(Path(status.folder), status.fit.data_key) / DEEP)
     figures = {"progress": plain(progress_of(model, deep)), **model["figures"]}
     if deep is not None:
         figures["curve"] = plain(curve_figure(deep["curve"]))
@@ -101,12 +104,13 @@ def progress_of(model: dict[str, Any], deep: dict[str, Any] | None) -> go.Figure
     """Best lifetime against experiments, from what `model_view` and, where it is there, `deep_view` gave."""
     told = model["progress"]
     band = None if deep is None else deep["band"]
-    return progress_figure(np.array(told["lifetimes_ps"]), told["formulas"], told["own"], band)
+    lifetimes_ps = np.array(told["lifetimes_ps"], dtype=np.float64)
+    return progress_figure(lifetimes_ps, told["formulas"], told["own"], told["bounds"], band)
 
 
 def parity_of(done: Round) -> go.Figure:
-    """Out-of-fold predictions against measurements, leaving out the spacer of each row."""
-    out = done.validation.predictions
+    """Out-of-fold predictions against measured lifetimes, leaving out the spacer of each row."""
+    out = _measured(done)
     out = out[out["split"] == "leave_one_spacer_out"]
     rows = out["row"].to_numpy()
     mean, spread = out["mean"].to_numpy(dtype=float), _Z90 * out["sd_calibrated"].to_numpy(dtype=float)
@@ -125,12 +129,19 @@ def calibration_of(done: Round) -> go.Figure:
     """Nominal and actual size of the intervals, by split."""
     nominal = np.linspace(0.1, 0.95, 18)
     observed: dict[str, NDArray[np.float64]] = {}
-    for split, out in done.validation.predictions.groupby("split", sort=False):
+    for split, out in _measured(done).groupby("split", sort=False):
         y, mean, sd = (out[column].to_numpy(dtype=float) for column in ("y", "mean", "sd_calibrated"))
         score = np.abs(y - mean) / sd
         inside = score[:, None] <= half_width(nominal)[None, :]
         observed[str(split).replace("_", " ")] = inside.mean(axis=0)
     return calibration_figure(nominal, observed)
+
+
+def _measured(done: Round) -> pd.DataFrame:
+    """Out-of-fold predictions of the rows with a measured lifetime: an upper bound is neither hit nor missed."""
+    out = done.validation.predictions
+    kept: pd.DataFrame = out[~done.training.dataset.censored[out["row"].to_numpy()]]
+    return kept
 
 
 def ranking_row(row: dict[Any, Any]) -> dict[str, Any]:
@@ -146,15 +157,6 @@ def ranking_row(row: dict[Any, Any]) -> dict[str, Any]:
         "feasibility": f"{row['feasibility']:.0%}",
         "in_domain": bool(row["in_domain"]),
     }
-
-
-def _deep(folder: Path, key: str) -> dict[str, Any] | None:
-    """What the server worked out in minutes for this fit, where it did."""
-    try:
-        found: dict[str, Any] = json.loads((folder / "pages" / key / "deep.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return found
 
 
 def _best(best: tuple[str, float] | None) -> Markup:

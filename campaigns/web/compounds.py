@@ -23,6 +23,8 @@ class About:
         stage: where it stands, None where nobody mentioned it.
         numbers: its row of the ranking's arrays; None outside the space or while they are not there.
         measured_ps: its measured lifetimes that stand, published and own, ps.
+        bounds_ps: upper bounds of its lifetime that stand, ps.
+        rounds: numbers of the rounds that suggested it.
     """
 
     compound: Compound
@@ -30,6 +32,8 @@ class About:
     stage: Stage | None
     numbers: dict[str, Any] | None
     measured_ps: tuple[float, ...]
+    bounds_ps: tuple[float, ...]
+    rounds: tuple[int, ...]
 
 
 def compound_of(desk: Desk, formula: str) -> About:
@@ -45,8 +49,15 @@ def compound_of(desk: Desk, formula: str) -> About:
         numbers = None if index is None else desk.index().row(index)
     except NotReadyError:
         numbers = None
+    name = compound.formula
     return About(
-        compound, index, standing.stages.get(compound.formula), numbers, standing.measured.get(compound.formula, ())
+        compound=compound,
+        index=index,
+        stage=standing.stages.get(name),
+        numbers=numbers,
+        measured_ps=standing.measured.get(name, ()),
+        bounds_ps=standing.bounds.get(name, ()),
+        rounds=tuple(b.number for b in standing.state.batches if any(s.formula == name for s in b.suggestions)),
     )
 
 

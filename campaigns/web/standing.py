@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from campaigns.lifecycle import AWAITED, NEVER_AGAIN, Stage
 from campaigns.state import CampaignState
 from campaigns.summary import FitSummary
+from campaigns.web.errors import NotServedError
 from chemspace import parse_formula
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ class Standing:
         n_measured: rows known, published and its own.
         taken: indices in the space of what is measured, awaited or ruled out, ascending.
         measured: lifetimes (ps) that stand by formula, published rows too.
+        bounds: upper bounds (ps) of lifetimes that stand, by formula.
     """
 
     state: CampaignState
@@ -49,11 +51,26 @@ class Standing:
     n_measured: int
     taken: tuple[int, ...]
     measured: Mapping[str, tuple[float, ...]]
+    bounds: Mapping[str, tuple[float, ...]]
 
     @property
     def batch(self) -> SuggestionBatch | None:
         """The last suggestions."""
         return self.state.batches[-1] if self.state.batches else None
+
+    def round(self, number: int | None = None) -> SuggestionBatch:
+        """The suggestions of a round, the last by default.
+
+        Raises:
+            NotServedError: if there is no such round, or none at all yet.
+        """
+        batches = self.state.batches
+        if not batches:
+            raise NotServedError("nothing has been suggested yet")
+        at = len(batches) if number is None else number
+        if not 1 <= at <= len(batches):
+            raise NotServedError(f"there is no round {at}; the campaign has had {len(batches)}")
+        return batches[at - 1]
 
     @property
     def is_outdated(self) -> bool:
@@ -86,6 +103,7 @@ class _Measured:
     best: tuple[str, float] | None
     n_rows: int
     lifetimes: Mapping[str, tuple[float, ...]]
+    bounds: Mapping[str, tuple[float, ...]]
 
 
 class Stander:
@@ -113,8 +131,9 @@ class Stander:
             fit=campaign.fit(),
             best_observed=measured.best,
             n_measured=measured.n_rows,
-            taken=self._indices(taken | set(measured.lifetimes), campaign),
+            taken=self._indices(taken | measured.lifetimes.keys() | measured.bounds.keys(), campaign),
             measured=measured.lifetimes,
+            bounds=measured.bounds,
         )
         self._standing = standing
         return standing
@@ -134,7 +153,10 @@ def _measure(campaign: Campaign, state: CampaignState) -> _Measured:
 
     dataset = measured_dataset(state.measurements, campaign.names)
     lifetimes: dict[str, tuple[float, ...]] = {}
-    for compound, value in zip(dataset.compounds, dataset.table["lifetime_ps"], strict=True):
+    bounds: dict[str, tuple[float, ...]] = {}
+    rows = zip(dataset.compounds, dataset.table["lifetime_ps"], dataset.censored, strict=True)
+    for compound, value, is_bound in rows:
         if compound is not None:
-            lifetimes[compound.formula] = (*lifetimes.get(compound.formula, ()), float(value))
-    return _Measured(state.record, campaign.status().best_observed, len(dataset), lifetimes)
+            held = bounds if is_bound else lifetimes
+            held[compound.formula] = (*held.get(compound.formula, ()), float(value))
+    return _Measured(state.record, campaign.status().best_observed, len(dataset), lifetimes, bounds)

@@ -1,4 +1,7 @@
-"""What the REST interface takes and gives."""
+"""What the REST interface takes and gives.
+
+Fields are written out, also where a value inside has the same: programs rely on them, whatever changes inside.
+"""
 
 from __future__ import annotations
 
@@ -264,7 +267,8 @@ class RankingOut(BaseModel):
 
 
 class CompoundOut(BaseModel):
-    """One compound: its place in the space (null outside), its numbers there (null without), and its history."""
+    """One compound: its place in the space (null outside), its numbers there (null without), measured lifetimes and
+    upper bounds of its lifetime in ps, and its history."""
 
     formula: str
     index: int | None
@@ -274,6 +278,7 @@ class CompoundOut(BaseModel):
     molar_mass_g_mol: float
     numbers: dict[str, Any] | None
     measured_ps: list[float]
+    bounds_ps: list[float]
     history: list[StepOut]
 
 

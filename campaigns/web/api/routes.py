@@ -23,7 +23,6 @@ from campaigns.web.api.models import (
     SuggestIn,
 )
 from campaigns.web.compounds import compound_of, history_of
-from campaigns.web.errors import NotServedError
 from campaigns.web.query import MAX_SIZE
 from campaigns.web.query import Query as RankQuery
 
@@ -53,11 +52,7 @@ def show_suggestions(
     round: Annotated[int | None, Query(ge=1, le=_MANY, description="Default: the last.")] = None,
 ) -> BatchOut:
     """The suggestions of a round."""
-    batches = desk.standing().state.batches
-    number = len(batches) if round is None else round
-    if not 1 <= number <= len(batches):
-        raise NotServedError(f"there is no round {number}; the campaign has had {len(batches)}")
-    return batch_out(desk, batches[number - 1])
+    return batch_out(desk, desk.standing().round(round))
 
 
 @router.post("/campaigns/{campaign}/suggestions", tags=["suggestions"], status_code=202)
@@ -137,6 +132,7 @@ def show_compound(
         molar_mass_g_mol=about.compound.molar_mass_g_mol,
         numbers=about.numbers,
         measured_ps=list(about.measured_ps),
+        bounds_ps=list(about.bounds_ps),
         history=[step_out(step) for step in history_of(desk, about.compound.formula)],
     )
 

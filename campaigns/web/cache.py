@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from campaigns.errors import StoreError
 from campaigns.files import write_whole
+from campaigns.report.prepared import DEEP, prepared_folder, read_prepared
 from campaigns.web.ranked import MAX_INDEXED, RankIndex, build_index
 from chemspace.progress import Progress
+from oracle import default_store_path
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,10 +22,8 @@ if TYPE_CHECKING:
     from campaigns.round import Round
     from oracle import CationRecord
 
-__all__ = ["FOLDER", "Cache"]
+__all__ = ["Cache", "dig"]
 
-#: Subfolder of a campaign that holds what its pages need; it may be deleted at any time.
-FOLDER = "pages"
 #: Fits whose files are kept: the present one and the one before.
 KEPT = 2
 
@@ -31,23 +31,24 @@ KEPT = 2
 class Cache:
     """Files under `pages/` in a campaign's folder, one folder a fit, and the last ones read in memory."""
 
-    def __init__(self, campaign_folder: Path, shared: Path) -> None:
-        """Keep what belongs to a campaign in its folder, and what is the same for all of them in `shared`."""
-        self._root, self._shared = campaign_folder / FOLDER, shared
+    def __init__(self, campaign_folder: Path, oracle_store: Path | None) -> None:
+        """Keep what belongs to a campaign in its folder, and what is the same for all of them beside the oracle's
+        store (None: the user's)."""
+        self._campaign, self._shared = campaign_folder, (oracle_store or default_store_path()).parent
         self._read: dict[Path, dict[str, Any]] = {}
         self._figures: dict[tuple[object, ...], dict[str, Any]] = {}
 
     def index(self, key: str) -> RankIndex | None:
         """The ranking's arrays of the fit with this key, None where they are not laid out."""
-        return RankIndex.open(self._root / key / "ranking")
+        return RankIndex.open(self._folder(key) / "ranking")
 
     def drawn(self, key: str) -> dict[str, Any] | None:
         """What `draw` worked out, None before."""
-        return self._load(self._root / key / "model.json")
+        return self._load(self._folder(key) / "model.json")
 
     def deep(self, key: str) -> dict[str, Any] | None:
         """What `dig` worked out, None before."""
-        return self._load(self._root / key / "deep.json")
+        return self._load(self._folder(key) / DEEP)
 
     def figure(self, key: tuple[object, ...], make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """What `make` gives, kept in memory by `key`."""
@@ -70,23 +71,21 @@ class Cache:
                 f"the space holds {len(done.space):,} compounds; pages list spaces up to {MAX_INDEXED:,}, "
                 "ranking.parquet holds the top of larger ones"
             )
-        build_index(self._make(key) / "ranking", done, *cation_tables(done.space, records), progress)
+        build_index(_make(self._folder(key)) / "ranking", done, *cation_tables(done.space, records), progress)
         self._drop_old(key)
 
     def draw(self, key: str, done: Round, progress: Progress) -> None:
         """Work out the model's score card and figures."""
         from campaigns.report.model_view import model_view
 
-        self._fill(self._make(key) / "model.json", lambda: model_view(done, progress))
+        self._fill(self._folder(key) / "model.json", lambda: model_view(done, progress))
 
-    def dig(self, key: str, done: Round, progress: Progress) -> dict[str, Any]:
+    def dig(self, key: str, done: Round, progress: Progress) -> None:
         """Work out what takes minutes: baselines, shuffled targets, learning curve, the paper's claims, a back-test."""
         from campaigns.report.deep_view import deep_view, paper_view
 
-        self._fill(self._make(key) / "deep.json", lambda: deep_view(done, progress))
-        self._shared.mkdir(parents=True, exist_ok=True)
+        self._fill(self._folder(key) / DEEP, lambda: deep_view(done, progress))
         self._fill(self._paper, lambda: {"claims": paper_view(progress)})
-        return {}
 
     def paper(self) -> list[dict[str, Any]] | None:
         """The reference paper's claims beside what they come to, None before `dig`; the same for every campaign."""
@@ -102,34 +101,48 @@ class Cache:
 
     def _fill(self, path: Path, make: Callable[[], dict[str, Any]]) -> None:
         if self._load(path) is None:
+            _make(path.parent)  # before the work, which a folder that cannot be written would waste
             text = json.dumps(make())
+            _make(path.parent)  # later fits may have swept it away meanwhile
             write_whole(path, lambda draft: draft.write_text(text, encoding="utf-8"))
 
     def _load(self, path: Path) -> dict[str, Any] | None:
         if (known := self._read.get(path)) is not None:
             return known
-        try:
-            held: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):  # not there yet, or cut short by a full disk: made again
+        if (held := read_prepared(path)) is None:
             return None
         if len(self._read) > 2 * KEPT:
             self._read.clear()
         self._read[path] = held
         return held
 
-    def _make(self, key: str) -> Path:
-        folder = self._root / key
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise StoreError(
-                f"{folder}: cannot be written ({error.strerror}); the pages need room beside it"
-            ) from error
-        return folder
+    def _folder(self, key: str) -> Path:
+        return prepared_folder(self._campaign, key)
 
     def _drop_old(self, key: str) -> None:
-        others = sorted(
-            (p for p in self._root.iterdir() if p.is_dir() and p.name != key), key=lambda p: p.stat().st_mtime
-        )
+        here = self._folder(key)
+        others = sorted((p for p in here.parent.iterdir() if p.is_dir() and p != here), key=lambda p: p.stat().st_mtime)
         for old in others[: max(0, len(others) - KEPT + 1)]:
             shutil.rmtree(old, ignore_errors=True)
+
+
+def dig(campaign_folder: Path, oracle_store: Path | None, progress: Progress) -> None:
+    """Work out what takes minutes for the present fit of the campaign in a folder, unless it is there.
+
+    Raises:
+        CampaignNotFoundError, StoreError: if the campaign, or the folder of its pages, cannot be used.
+    """
+    from campaigns.campaign import Campaign
+
+    campaign = Campaign.open(campaign_folder, oracle_store=oracle_store)
+    fit = campaign.fit()
+    if fit is not None:  # else results have just come in, and the fit on them is checked after it
+        Cache(campaign_folder, oracle_store).dig(fit.data_key, campaign.round(progress), progress)
+
+
+def _make(folder: Path) -> Path:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"{folder}: cannot be written ({error.strerror}); the pages need room there") from error
+    return folder

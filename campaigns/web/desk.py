@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -13,21 +13,21 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from campaigns.campaign import Campaign
 from campaigns.store import DATABASE
 from campaigns.summary import FitSummary
-from campaigns.web.cache import Cache
-from campaigns.web.errors import NotReadyError
+from campaigns.web.apart import run_apart
+from campaigns.web.cache import Cache, dig
+from campaigns.web.errors import NotReadyError, QueryError
 from campaigns.web.inside import history_after, records_of
-from campaigns.web.jobs import Job, JobBoard, Lane, Work
+from campaigns.web.jobs import Job, JobBoard, Lane
 from campaigns.web.query import Searcher
 from campaigns.web.settings import Settings
 from campaigns.web.standing import Stander, Standing
 from chemspace.progress import Progress
-from oracle import default_store_path
+from oracle import CationRecord, OracleStore, default_store_path
 
 if TYPE_CHECKING:
-    from campaigns.prediction import Prediction
     from campaigns.round import Round
     from campaigns.web.ranked import RankIndex
-    from chemspace import Compound
+    from chemspace import Cation, Compound
 
 __all__ = ["Desk"]
 
@@ -59,11 +59,13 @@ class Desk:
         self._things_lock = threading.Lock()
         self._stander = Stander()
         self._looked_at, self._seen = time.monotonic(), self._signature()
-        self._round: Round | None = None
+        self._round: tuple[int, Round] | None = None
+        #: Job that describes a compound, by formula.
+        self._described: dict[str, str] = {}
         self._searcher: tuple[str, Searcher] | None = None
         self._things: OrderedDict[tuple[Hashable, ...], Any] = OrderedDict()
         self._events: tuple[int, tuple[dict[str, str], ...]] = (0, ())
-        self.cache = Cache(folder, (settings.oracle_store or default_store_path()).parent)
+        self.cache = Cache(folder, settings.oracle_store)
 
     @property
     def title(self) -> str:
@@ -133,6 +135,10 @@ class Desk:
                 self._things.popitem(last=False)
         return made
 
+    def at_work(self, *kinds: str) -> list[Job]:
+        """Jobs of these kinds that wait or run, newest first."""
+        return [job for job in self.board.of(self.slug) if job.kind in kinds and not job.is_over]
+
     def prepare(self, by: str) -> Job:
         """Queue what the pages need of the present fit: the round, the ranking's arrays, the model's figures."""
         return self.board.submit(self.slug, "prepare", by, self._prepare, once=True)
@@ -165,15 +171,12 @@ class Desk:
         return self.board.submit(self.slug, "predict", by, work)
 
     def round(self) -> Round:
-        """The round behind the pages.
+        """The round behind the pages, of the present data or, while they are learnt from, of those before.
 
         Raises:
-            NotReadyError: while it is being computed; the work is queued where nobody did yet.
+            NotReadyError: where it has to be computed first; the work is queued where nobody did yet.
         """
-        if (known := self._round) is None:
-            self._queue_prepare()
-            raise NotReadyError("the model is being prepared; this takes a few seconds after a start or a new result")
-        return known
+        return self._known_round()[1]
 
     def index(self) -> RankIndex:
         """The ranking's arrays, of the present fit or, while that is being laid out, of the one before.
@@ -196,27 +199,58 @@ class Desk:
         if fit is not None and (index := self.cache.index(key)) is not None:
             self._searcher = (key, Searcher(self.front.space, index))
             return self._searcher[1]
-        self._queue_prepare()
+        why = self._why_not_ready("the ranking is being laid out")
         if known is not None:
             return known[1]
-        raise NotReadyError("the ranking is being laid out; this takes a few seconds after a start or a new result")
+        raise NotReadyError(why)
 
-    def explained(self, compound: Compound) -> Prediction:
-        """Prediction of a compound whose cations are described already, with the contributions of its features.
+    def explained(self, compound: Compound) -> dict[str, Any]:
+        """Prediction of a compound with the contributions of its features, as `Prediction.to_dict`.
 
         Raises:
-            NotReadyError: as `round`. CampaignError: if a cation has no descriptors.
+            NotReadyError: as `round`; or while xTB runs for a cation that is new, which is queued.
+            QueryError: if that failed. CampaignError: if a cation has no descriptors.
         """
         from campaigns.prediction import predict
 
-        done = self.round()
-        return predict(done, compound, records_of(self.front, [compound]))
+        key, done = self._known_round()
+        cations = [cation for cation, _ in compound.cation_counts]
+        records = self.records(cations)
+        if any(cation.is_organic and cation.inchikey not in records for cation in cations):
+            self._describe(compound)
+        return self.kept(("explained", compound.formula, key), lambda: predict(done, compound, records).to_dict())
 
-    def _queue_prepare(self) -> None:
-        if not any(job.kind in ("prepare", "learn") and not job.is_over for job in self.board.of(self.slug)):
+    def records(self, cations: Sequence[Cation]) -> dict[str, CationRecord]:
+        """The oracle's records of these cations by InChIKey, those that it holds: nothing is computed."""
+        with OracleStore(self._settings.oracle_store or default_store_path()) as store:
+            return store.get_many((cation.inchikey for cation in cations), self.front.config.protocol)
+
+    def _describe(self, compound: Compound) -> None:
+        """Have the descriptors of a compound's cations computed, and say that they are."""
+        asked = self._described.get(compound.formula)
+        job = next((job for job in self.board.of(self.slug) if job.id == asked), None)
+        if job is None:
+            self._described[compound.formula] = self.predict("server", compound).id
+        elif job.problem:
+            raise QueryError(f"{compound.formula} cannot be described: {job.problem}")
+        raise NotReadyError("xTB runs for a cation of this compound that is new here; it takes seconds")
+
+    def _known_round(self) -> tuple[int, Round]:
+        """The round behind the pages, and the last event that it knows of."""
+        if (known := self._round) is None:
+            raise NotReadyError(self._why_not_ready("the model is being prepared"))
+        return known
+
+    def _why_not_ready(self, while_prepared: str) -> str:
+        """Why what pages show of the present fit is not there; it is queued, where it was not."""
+        if self.standing().fit is None:
+            return "results have come in that the model has not learnt from; learn from them first, on the overview"
+        if not self.at_work("prepare", "learn"):
             last = next((job for job in self.board.of(self.slug) if job.kind == "prepare"), None)
-            if last is None or not last.problem:
-                self.prepare("server")
+            if last is not None and last.problem:
+                return f"the pages could not be prepared: {last.problem}"
+            self.prepare("server")
+        return f"{while_prepared}; this takes a few seconds after a start or a new result"
 
     def _prepare(self, progress: Progress) -> dict[str, Any]:
         with self.working() as campaign:
@@ -253,13 +287,16 @@ class Desk:
         self.cache.lay_out(fit.data_key, done, records_of(campaign), progress)
         self.cache.draw(fit.data_key, done, progress)
         if self._settings.dig and (self.cache.deep(fit.data_key) is None or self.cache.paper() is None):
-            key = fit.data_key
-            work: Work = lambda tell: self.cache.dig(key, done, tell)  # noqa: E731  with its type
-            self.board.submit(self.slug, "score card", "server", work, lane=Lane.SLOW, once=True)
+            self.board.submit(self.slug, "score card", "server", self._dig, lane=Lane.SLOW, once=True)
+
+    def _dig(self, progress: Progress) -> dict[str, Any]:
+        """Check the fit that is the present one when this turn comes: later ones may have followed meanwhile."""
+        run_apart(dig, (self.folder, self._settings.oracle_store), progress)
+        return {}
 
     def _rounded(self, campaign: Campaign, progress: Progress) -> Round:
         done = campaign.round(progress)
-        self._round = done
+        self._round = (campaign.state.last_event, done)
         return done
 
     def _signature(self) -> tuple[tuple[int, int], ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from campaigns.errors import CampaignError
 
 __all__ = [
+    "ApartError",
     "BusyError",
     "ForbiddenError",
     "NotReadyError",
@@ -38,6 +39,10 @@ class NotServedError(WebError):
 
 class NotReadyError(WebError):
     """Something that is still being computed, or has to be asked for first."""
+
+
+class ApartError(WebError):
+    """Work in a process of its own that was refused there, or whose process died."""
 
 
 class BusyError(WebError):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from campaigns.web.desk import Desk
-from campaigns.web.inside import records_of
 from chemspace import Cation, Compound
 from chemspace.conformer import mmff_geometry
 
@@ -16,7 +15,7 @@ def cation_xyz(desk: Desk, cation: Cation) -> str:
     Raises:
         GeometryError: if there is neither.
     """
-    record = records_of(desk.front).get(cation.inchikey)
+    record = desk.records([cation]).get(cation.inchikey)
     if record is not None and record.geometry:
         return record.geometry
     mol, positions = mmff_geometry(cation)
@@ -34,5 +33,6 @@ def structure_cif(desk: Desk, compound: Compound) -> str:
     """
     from campaigns.making import geometries
 
-    text: str = compound.structure(geometries(compound, records_of(desk.front))).to(fmt="cif")
+    records = desk.records([cation for cation, _ in compound.cation_counts])
+    text: str = compound.structure(geometries(compound, records)).to(fmt="cif")
     return text

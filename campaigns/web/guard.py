@@ -64,7 +64,7 @@ class Guard:
         if method not in _SAFE and _from_elsewhere(headers, host):
             return 403, "a page of another site may not send this"
         length = headers.get("content-length", "0")
-        if not length.isdigit():
+        if not length.isdecimal():
             return 400, "the content-length is not a number"
         return (413, _too_large(self._limit)) if int(length) > self._limit else None
 

@@ -169,10 +169,14 @@ class JobBoard:
             self._run(*item)
 
     def _run(self, job_id: str, work: Work) -> None:
+        told = (0, 0, "")
+
         def tell(done: int, total: int, note: str) -> None:
+            nonlocal told
             if self._stopping.is_set():
                 raise _StoppedError("the server was stopped; what was finished is kept")
-            self._change(job_id, done=done, total=total, note=note)
+            if told != (told := (done, total, note)):
+                self._change(job_id, done=done, total=total, note=note)
 
         self._change(job_id, state=JobState.RUNNING)
         try:

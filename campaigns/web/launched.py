@@ -46,11 +46,16 @@ def _rules(config: CampaignConfig) -> Iterator[tuple[str, str]]:
     if config.constraints:
         names = (name.replace("_", " ") for rule in config.constraints for name in rule)
         yield "Left out by", ", ".join(names)
+    if config.properties:
+        yield "Also measured", ", ".join(name.replace("_", " ") for name in config.properties)
 
 
 def _objective(config: CampaignConfig) -> str:
+    if wishes := config.objective.wishes:
+        told = (f"{w.column.replace('_', ' ')} from {w.useless:g} (useless) to {w.perfect:g} (perfect)" for w in wishes)
+        return f"all of these together: {'; '.join(told)}"
     goal = config.objective.goal_lifetime_ps
-    return "the longest spin lifetime" if goal is None else f"a spin lifetime of {goal:g} ps"
+    return "the longest spin lifetime" if goal is None else f"a spin lifetime above {goal:g} ps"
 
 
 def _batch(config: CampaignConfig) -> Iterator[str]:
@@ -62,5 +67,7 @@ def _batch(config: CampaignConfig) -> Iterator[str]:
         yield f"cations for at most {limits.max_cost:g}"
     if limits.max_days is not None:
         yield f"delivered within {limits.max_days:g} days"
+    if limits.refused_hazards:
+        yield f"no cation with {' or '.join(limits.refused_hazards)}"
     if config.prices:
         yield f"{len(config.prices)} cations in the price table"

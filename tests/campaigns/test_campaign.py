@@ -104,11 +104,11 @@ def test_the_model_learns_from_what_is_ingested(campaign: Campaign, results: Pat
 def test_the_same_file_is_taken_in_once(campaign: Campaign, results: Path) -> None:
     results.write_text("formula,lifetime_ps\n(PA)2PbI4,0.4\n")
     assert campaign.ingest(results).added == 1
-    events = len(campaign._log.events())
+    events = len(campaign.history())
     again = campaign.ingest(results)
     assert (again.added, again.skipped) == (0, 1)
     assert "in the campaign already" in again.warnings[0]
-    assert len(campaign._log.events()) == events
+    assert len(campaign.history()) == events
 
 
 def test_a_growing_table_adds_only_its_new_rows(campaign: Campaign, results: Path) -> None:
@@ -134,20 +134,20 @@ def test_a_compound_outside_the_space_trains_and_is_never_best(campaign: Campaig
 
 def test_a_dry_run_writes_nothing(campaign: Campaign, results: Path) -> None:
     results.write_text("formula,lifetime_ps\n(PA)2PbI4,0.4\n")
-    events = len(campaign._log.events())
+    events = len(campaign.history())
     assert campaign.ingest(results, dry_run=True).added == 1
-    assert len(campaign._log.events()) == events
+    assert len(campaign.history()) == events
 
 
 def test_a_bad_row_means_that_nothing_is_written(campaign: Campaign, results: Path) -> None:
     results.write_text("formula,lifetime_ps\n(PA)2PbI4,0.4\n(4AMPY)2MAPb3I10,3\n(PA)2PbI4,-1\n")
-    events = len(campaign._log.events())
+    events = len(campaign.history())
     with pytest.raises(IngestError) as caught:
         campaign.ingest(results)
     assert len(caught.value.problems) == 2
     assert "(4AMPY)(MA)2Pb3I10" in str(caught.value)
     assert "row 4" in str(caught.value)
-    assert len(campaign._log.events()) == events
+    assert len(campaign.history()) == events
 
 
 def test_a_second_campaign_in_the_same_folder_is_refused(launched: Launched, campaign: Campaign) -> None:

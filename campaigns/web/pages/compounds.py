@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, Form, Query, Request
 from fastapi.responses import PlainTextResponse, Response
 from pydantic import ValidationError
 
+from campaigns.files import file_name
 from campaigns.web.access import AnyDesk, Asking, Visiting
 from campaigns.web.api.answers import ranked_out
 from campaigns.web.api.models import PredictionIn
@@ -17,17 +18,17 @@ from campaigns.web.compounds import asked_compound, compound_of, history_of
 from campaigns.web.desk import Desk
 from campaigns.web.errors import NotReadyError, NotServedError, QueryError
 from campaigns.web.geometry import cation_xyz, structure_cif
-from campaigns.web.inside import budget_of, records_of
+from campaigns.web.inside import budget_of
 from campaigns.web.pages.render import fragment, is_partial, page
 from campaigns.web.query import Query as RankQuery
-from chemspace import CompoundSpace, SpinscreenError
+from chemspace import CompoundSpace
 
 __all__ = ["router"]
 
 router = APIRouter(prefix="/c/{campaign}")
 
 SIZE = 50
-#: Descriptors in words, with their units; averages over the organic cations of the formula but for the last two.
+#: Descriptors in words, with their units; averages over the organic cations of the formula but for the last.
 DESCRIPTOR_WORDS = {
     "molar_mass_g_mol": ("molar mass", "g/mol"),
     "electronegativity": ("electronegativity", "(Pauling)"),
@@ -117,6 +118,7 @@ def compound(request: Request, visitor: Visiting, desk: AnyDesk, formula: _Formu
         about=about,
         formula=about.compound.formula,
         quoted=quote(about.compound.formula),
+        cif_name=file_name(about.compound.formula, ".cif"),
         drawn=drawn,
         history=history_of(desk, about.compound.formula),
         costs=costs_of(about.compound, budget),
@@ -130,7 +132,7 @@ def explain(request: Request, visitor: Visiting, desk: AnyDesk, formula: _Formul
     """What the prediction of one compound is made of."""
     about = compound_of(desk, formula)
     try:
-        told = desk.kept(("explained", formula, id(desk.round())), lambda: desk.explained(about.compound).to_dict())
+        told = desk.explained(about.compound)
     except NotReadyError as problem:
         return fragment(
             request, visitor, "waiting.html", desk, address=_explain_address(desk, formula), why=str(problem)
@@ -179,7 +181,7 @@ def structure(desk: AnyDesk, visitor: Visiting, formula: _Formula) -> Response:
     """An idealised crystal to start a calculation from."""
     made = compound_of(desk, formula).compound
     text = desk.kept(("cif", made.formula), lambda: structure_cif(desk, made))
-    return PlainTextResponse(text, headers={"content-disposition": 'inline; filename="structure.cif"'})
+    return PlainTextResponse(text)
 
 
 def explained_values(desk: Desk, told: dict[str, Any], numbers: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -200,6 +202,7 @@ def explained_values(desk: Desk, told: dict[str, Any], numbers: dict[str, Any] |
         ],
         "neighbours": _neighbours(desk, told),
         "descriptors": _descriptors(desk, told["formula"]),
+        "protocol": desk.front.config.protocol.label,
     }
 
 
@@ -210,7 +213,7 @@ def _descriptors(desk: Desk, formula: str) -> list[tuple[str, str]]:
     from oracle.descriptors import DESCRIPTOR_NAMES, compound_descriptors
 
     compound = compound_of(desk, formula).compound
-    values = compound_descriptors([compound], records_of(desk.front, [compound]))[0]
+    values = compound_descriptors([compound], desk.records([cation for cation, _ in compound.cation_counts]))[0]
     told = dict(zip(DESCRIPTOR_NAMES, values, strict=True))
     return [
         (words, f"{told[name]:.4g} {unit}".strip() if isfinite(told[name]) else "–")
@@ -218,20 +221,19 @@ def _descriptors(desk: Desk, formula: str) -> list[tuple[str, str]]:
     ]
 
 
-def _neighbours(desk: Desk, told: dict[str, Any], n: int = 5) -> list[tuple[str, float, float]]:
-    """(formula, distance, lifetime in ps) of the nearest measured compounds; () while the model is not there."""
+def _neighbours(desk: Desk, told: dict[str, Any], n: int = 5) -> list[tuple[str, float, str]]:
+    """(formula, distance, measured lifetime in ps or "< bound") of the nearest measured compounds, nearest first."""
     import numpy as np
 
-    try:
-        training = desk.round().training
-    except SpinscreenError:
-        return []
-    scale = training.x.std(axis=0)
-    x = np.array(list(told["features"].values()))
-    away = np.sqrt((((training.x - x) / np.where(scale > 0.0, scale, 1.0)) ** 2).mean(axis=1))
-    nearest = np.argsort(away, kind="stable")[:n]
-    rates = np.asarray(training.dataset.log10_rate)
-    return [(training.formulas[row], float(away[row]), float(10.0 ** -rates[row])) for row in nearest]
+    from screening.ranking import MeasuredSet
+
+    training = desk.round().training
+    away = MeasuredSet(training.formulas, training.x).distances(np.array([list(told["features"].values())]))[0]
+    rates, bounds = training.dataset.log10_rate, training.dataset.censored
+    return [
+        (training.formulas[row], float(away[row]), f"{'< ' if bounds[row] else ''}{10.0 ** -rates[row]:.3g}")
+        for row in np.argsort(away, kind="stable")[:n]
+    ]
 
 
 def _choices(space: CompoundSpace) -> dict[str, Any]:

@@ -27,7 +27,7 @@ def model(request: Request, visitor: Visiting, desk: AnyDesk) -> Response:
     curve = None
     if fit is not None and deep is not None:
         curve = desk.cache.figure(("curve", fit.data_key), lambda: plain(curve_figure(deep["curve"])))
-    jobs = [job for job in desk.board.of(desk.slug) if not job.is_over and job.kind != "predict"]
+    jobs = desk.at_work("prepare", "learn", "suggest", "score card")
     return page(
         request,
         visitor,

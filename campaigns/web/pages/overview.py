@@ -39,7 +39,7 @@ def overview(request: Request, visitor: Visiting, desk: AnyDesk) -> Response:
         fit=standing.last_fit,
         progress=_progress(desk),
         has_band=_has_band(desk),
-        jobs=[job for job in desk.board.of(desk.slug) if not job.is_over and job.kind != "predict"],
+        jobs=desk.at_work("prepare", "learn", "suggest", "score card"),
         recent=desk.events()[-6:][::-1],
         launch=desk.kept(("launch",), lambda: launch_facts(desk)),
     )

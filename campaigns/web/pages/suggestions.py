@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated, Any
+from urllib.parse import quote
 
 from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import Response
@@ -13,7 +14,6 @@ from campaigns.store import acting_as
 from campaigns.suggestion import SuggestionBatch
 from campaigns.web.access import AnyDesk, Editing, Visiting
 from campaigns.web.desk import Desk
-from campaigns.web.errors import NotServedError
 from campaigns.web.inside import budget_of
 from campaigns.web.pages.render import fragment, is_partial, page, redirect
 
@@ -28,7 +28,7 @@ def suggestions(
 ) -> Response:
     """One round, the last by default."""
     standing = desk.standing()
-    batch = _batch(desk, round)
+    batch = standing.round(round) if standing.state.batches or round is not None else None
     return page(
         request,
         visitor,
@@ -40,7 +40,7 @@ def suggestions(
         rounds=len(standing.state.batches),
         is_outdated=standing.is_outdated and (batch is None or batch is standing.batch),
         needs_learning=standing.fit is None,
-        jobs=[job for job in desk.board.of(desk.slug) if job.kind in ("learn", "suggest") and not job.is_over],
+        jobs=desk.at_work("learn", "suggest"),
     )
 
 
@@ -49,9 +49,7 @@ def sheet(
     request: Request, visitor: Visiting, desk: AnyDesk, round: Annotated[int | None, Query(ge=1, le=10**9)] = None
 ) -> Response:
     """One round as a sheet to print: recipes to tick off, room for notes."""
-    batch = _batch(desk, round)
-    if batch is None:
-        raise NotServedError("nothing has been suggested yet")
+    batch = desk.standing().round(round)
     return page(request, visitor, "sheet.html", desk, tab="suggestions", batch=batch, cards=_cards(desk, batch))
 
 
@@ -67,15 +65,14 @@ def step(
 ) -> Response:
     """Accept, decline, or say how a synthesis stands or ended."""
     with acting_as(visitor.identity.name), desk.writing() as campaign:
-        campaign.step(formula, stage, reason=reason.strip(), made=made.strip())
+        told = campaign.step(formula, stage, reason=reason.strip(), made=made.strip())
     if not is_partial(request):
         return redirect(request, f"/c/{desk.slug}/suggestions")
     for batch in reversed(desk.standing().state.batches):
         for place, suggestion in enumerate(batch.suggestions, start=1):
-            if suggestion.formula == formula:
-                card = _card(desk, suggestion, place)
-                return fragment(request, visitor, "suggestion.html", desk, s=card)
-    return redirect(request, f"/c/{desk.slug}/compound?formula={formula}")
+            if suggestion.formula == told.formula:
+                return fragment(request, visitor, "suggestion.html", desk, s=_card(desk, batch, place))
+    return redirect(request, f"/c/{desk.slug}/compound?formula={quote(told.formula)}")
 
 
 @router.post("/suggestions/new")
@@ -86,22 +83,17 @@ def more(request: Request, visitor: Editing, desk: AnyDesk, more: Annotated[bool
     return fragment(request, visitor, "job.html", desk, job=job)
 
 
-def _batch(desk: Desk, number: int | None) -> SuggestionBatch | None:
-    batches = desk.standing().state.batches
-    if number is None:
-        return batches[-1] if batches else None
-    if number > len(batches):
-        raise NotServedError(f"there is no round {number}; the campaign has had {len(batches)}")
-    return batches[number - 1]
-
-
 def _cards(desk: Desk, batch: SuggestionBatch) -> list[dict[str, Any]]:
-    return [_card(desk, suggestion, place) for place, suggestion in enumerate(batch.suggestions, start=1)]
+    return [_card(desk, batch, place) for place in range(1, len(batch.suggestions) + 1)]
 
 
-def _card(desk: Desk, suggestion: Any, place: int) -> dict[str, Any]:
-    standing = desk.standing()
+def _card(desk: Desk, batch: SuggestionBatch, place: int) -> dict[str, Any]:
+    """The suggestion at `place` (from 1) of a batch, with where it stands now."""
+    standing, suggestion = desk.standing(), batch.suggestions[place - 1]
     last = next((step for step in reversed(standing.state.steps) if step.formula == suggestion.formula), None)
-    made = desk.kept(("card", suggestion), lambda: suggestion_card(suggestion, desk.front.names, budget_of(desk.front)))
+    made = desk.kept(
+        ("card", batch.number, place),
+        lambda: suggestion_card(suggestion, desk.front.names, budget_of(desk.front)),
+    )
     stage = standing.stages.get(suggestion.formula, Stage.SUGGESTED)
     return {**made, "place": place, "stage": stage, "step": last, "possible": possible_steps(stage)}

@@ -122,10 +122,16 @@ def test_a_viewers_forms_are_refused(guarded: Guarded) -> None:
     assert "Accept" not in page
 
 
-def test_a_token_taken_from_the_file_ends_its_sessions(guarded: Guarded) -> None:
+def test_a_token_taken_from_the_file_ends_its_sessions_with_the_next_start(
+    guarded: Guarded, prepared: Prepared, tmp_path: Path
+) -> None:
     guarded.log_in("editor")
-    guarded.tokens._rows.clear()
-    assert guarded.client.get(f"/c/{SLUG}", follow_redirects=False).status_code == 303
+    held = json.loads(guarded.tokens.path.read_text())
+    for kept, status in ((held["tokens"], 200), (held["tokens"][1:], 303)):
+        guarded.tokens.path.write_text(json.dumps({**held, "tokens": kept}))
+        settings = prepared.settings(tmp_path, tokens=TokenFile(guarded.tokens.path))
+        with TestClient(create_app(settings), base_url=BASE, cookies=guarded.client.cookies) as restarted:
+            assert restarted.get(f"/c/{SLUG}", follow_redirects=False).status_code == status
 
 
 def test_the_file_holds_hashes_only_and_is_private(guarded: Guarded) -> None:

@@ -1,0 +1,95 @@
+"""What pages say and do, asked as a browser asks."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+import pytest
+from fastapi.testclient import TestClient
+
+from campaigns.web.jobs import JobBoard
+from tests.campaigns.web.conftest import SLUG, Guarded
+
+PAGE, HERE = f"/c/{SLUG}", f"/api/campaigns/{SLUG}"
+
+
+@pytest.fixture(autouse=True)
+def no_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Jobs are queued and never run."""
+    monkeypatch.setattr(JobBoard, "start", lambda self: None)
+
+
+@pytest.fixture
+def browser(guarded: Guarded) -> TestClient:
+    """An editor's browser, as htmx sends its forms."""
+    csrf = guarded.log_in("editor")
+    guarded.client.headers |= {"x-csrf-token": csrf, "hx-request": "true", **guarded.headers("editor")}
+    return guarded.client
+
+
+def suggested(browser: TestClient) -> list[str]:
+    return [one["formula"] for one in browser.get(f"{HERE}/suggestions").json()["suggestions"]]
+
+
+def test_a_step_is_shown_on_its_card_however_the_formula_was_written(browser: TestClient) -> None:
+    formula = suggested(browser)[1]
+    spaced = formula.replace(")", ") ", 1)
+    assert spaced != formula
+    shown = browser.post(f"{PAGE}/suggestions/step", data={"formula": spaced, "stage": "accepted"})
+    assert 'id="suggestion-2"' in shown.text
+    assert ">accepted</span>" in shown.text
+
+
+def test_a_step_of_what_was_never_suggested_leads_to_its_own_page(browser: TestClient) -> None:
+    other = browser.get(f"{HERE}/ranking", params={"size": 1}).json()["rows"][0]["formula"]
+    assert other not in suggested(browser)
+    answer = browser.post(f"{PAGE}/suggestions/step", data={"formula": other, "stage": "accepted"})
+    assert answer.headers["hx-redirect"] == f"{PAGE}/compound?formula={quote(other)}"
+    assert browser.get(answer.headers["hx-redirect"], headers={"hx-request": ""}).status_code == 200
+
+
+def test_an_upper_bound_is_never_shown_as_a_lifetime(browser: TestClient) -> None:
+    table = {"file": ("t.csv", b"formula,lifetime_ps,is_upper_bound\n(PA)2PbI4,0.05,yes\n(BA)2PbI4,700,no\n")}
+    sent = browser.post(f"{HERE}/measurements/table", files=table, data={"learn": "false"})
+    assert sent.json()["added"] == 2
+    told = browser.get(f"{HERE}/compound", params={"formula": "(PA)2PbI4"}).json()
+    assert told["bounds_ps"] == [0.05]
+    assert 0.05 not in told["measured_ps"]
+    assert browser.get(f"{HERE}/compound", params={"formula": "(BA)2PbI4"}).json()["measured_ps"][-1] == 700
+    shown = browser.get(f"{PAGE}/compound", params={"formula": "(PA)2PbI4"}, headers={"hx-request": ""}).text
+    assert "&lt; 0.05 ps" in shown
+    found = browser.get(f"{HERE}/ranking", params={"size": 100}).json()["rows"]
+    assert "(PA)2PbI4" not in [row["formula"] for row in found]  # measured, though only bounded
+
+
+def test_the_page_of_a_suggested_compound_says_in_which_round(browser: TestClient) -> None:
+    formula = suggested(browser)[0]
+    shown = browser.get(f"{PAGE}/compound", params={"formula": formula}, headers={"hx-request": ""}).text
+    assert f'suggested in <a href="{PAGE}/suggestions?round=1">round 1</a>' in shown
+    assert "Nobody has touched it here" not in shown
+
+
+def test_before_the_model_has_learnt_one_is_told_to_let_it(browser: TestClient) -> None:
+    table = {"file": ("t.csv", b"formula,lifetime_ps\n(PA)2PbI4,0.4\n")}
+    browser.post(f"{HERE}/measurements/table", files=table, data={"learn": "false"})
+    shown = browser.get(f"{PAGE}/compound/explain", params={"formula": "(BA)2PbI4"}).text
+    assert "the model has not learnt from; learn from them first" in shown
+    assert browser.get(f"{HERE}/jobs").json() == []
+
+
+def test_a_page_behind_the_last_one_leads_back(browser: TestClient) -> None:
+    shown = browser.get(f"{PAGE}/compounds", params={"page": 99}).text
+    assert "The list ends before this page" in shown
+    assert "Nothing in the space matches" not in shown
+
+
+def test_a_look_at_a_compound_never_waits_for_xtb(browser: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    def explode(*_: object, **__: object) -> None:
+        raise AssertionError("xTB was asked for while somebody waited for a page")
+
+    monkeypatch.setattr("campaigns.workbench.describe", explode)
+    monkeypatch.setattr("campaigns.web.desk.Desk._known_round", lambda self: (0, object()))
+    explain = {"formula": "(EDA)PbI4"}  # of the built-in library: not in this space, and never measured
+    for _ in range(2):
+        assert "xTB runs for a cation of this compound" in browser.get(f"{PAGE}/compound/explain", params=explain).text
+    assert [job["kind"] for job in browser.get(f"{HERE}/jobs").json()] == ["predict"]

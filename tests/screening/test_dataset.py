@@ -105,6 +105,13 @@ def test_a_half_life_is_converted_when_asked(published: SpinDataset) -> None:
     assert published.append(rows, convert=True).rows["lifetime_ps"].iloc[-1] == pytest.approx(1.0)
 
 
+def test_the_error_of_a_half_life_is_converted_with_it(published: SpinDataset) -> None:
+    half = {"lifetime_ps": [np.log(2.0)], "lifetime_stderr_ps": [0.1 * np.log(2.0)], "definition": ["half_life"]}
+    last = published.append(pd.DataFrame({"formula": ["(PEA)2PbI4"], **half}), convert=True).rows.iloc[-1]
+    assert last["lifetime_stderr_ps"] == pytest.approx(0.1)
+    assert last["log10_rate_stderr"] == pytest.approx(0.1 / np.log(10.0))
+
+
 def test_a_missing_column_is_named(published: SpinDataset) -> None:
     with pytest.raises(DatasetError, match="lifetime_ps"):
         published.append(pd.DataFrame({"formula": ["(PEA)2PbI4"]}))

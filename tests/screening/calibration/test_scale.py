@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.optimize import minimize_scalar
 
-from screening.calibration import FREEDOM, fit_scale, half_width
+from screening.calibration import FREEDOM, fit_scale, half_width, log_density
+from screening.calibration.scale import PRIOR_ROWS
 
 UNIT = np.sqrt((FREEDOM - 2.0) / FREEDOM)
 
@@ -31,6 +33,16 @@ def test_scaled_intervals_hold_on_new_rows_whatever_the_shape(freedom: float) ->
             shares.append((np.abs(new) <= half_width(level) * factor).mean())
     for level, shares in holds.items():
         assert np.mean(shares) == pytest.approx(level, abs=0.06)
+
+
+def test_the_factor_lies_between_the_conformal_and_the_likeliest_one() -> None:
+    generator = np.random.default_rng(3)
+    error, sd = generator.standard_t(3.0, size=19), generator.uniform(0.5, 2.0, size=19)
+    # nine tenths of 19 + 1 rows: the second largest of 19 ratios
+    conformal = np.sort(np.abs(error) / sd)[-2] / half_width(0.9)
+    likeliest = minimize_scalar(lambda s: -log_density(error, s * sd).sum(), bounds=(0.05, 20.0), method="bounded").x
+    told = fit_scale(error, sd)
+    assert told == pytest.approx(np.sqrt(conformal * likeliest) ** (19 / (19 + PRIOR_ROWS)), rel=1e-4)
 
 
 def test_few_rows_barely_move_it_and_none_not_at_all() -> None:

@@ -89,6 +89,20 @@ def test_the_prior_can_be_changed_by_the_user(untouched: FeasibilityModel) -> No
     assert (model.probability(compounds)[:1] < untouched.probability(compounds)[:1]).all()
 
 
+def test_a_base_rate_like_that_of_the_reports_changes_nothing(untouched: FeasibilityModel) -> None:
+    same = fit_feasibility(prior=FeasibilityPrior(base_rate=untouched.classifier.base_rate))
+    compounds = [Compound.of(PEA, MA, 3), Compound.of(TBA, n_layers=1)]
+    assert same.probability(compounds) == pytest.approx(untouched.probability(compounds))
+
+
+def test_the_main_cation_of_a_mixed_cage_decides_whether_it_fits(untouched: FeasibilityModel) -> None:
+    mostly_ma, mostly_ga = (
+        Compound.of(PEA, {GA: share, MA: 1 - share}, 3) for share in (Fraction(1, 10), Fraction(2, 3))
+    )
+    told = untouched.probability([mostly_ma, mostly_ga, Compound.of(PEA, MA, 3), Compound.of(PEA, GA, 3)])
+    assert told[:2] == pytest.approx(told[2:])
+
+
 def test_bulky_heads_score_below_slim_ones(untouched: FeasibilityModel) -> None:
     slim, bulky = untouched.probability([Compound.of(PEA, n_layers=1), Compound.of(TBA, n_layers=1)])
     assert slim > 0.8
@@ -156,14 +170,15 @@ def test_an_unknown_outcome_is_refused_with_the_known_ones() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong",
+    ("wrong", "says"),
     [
-        {"base_rate": 1.5},
-        {"thick_layers": ThickLayers(odds_factor=0.0)},
-        {"outcome_log_odds": -1.0},
-        {"other_cage": 2.0},
+        ({"base_rate": 1.5}, "base_rate = 1.5 is no probability"),
+        ({"thick_layers": ThickLayers(odds_factor=0.0)}, "thick_layers.odds_factor = 0.0"),
+        ({"outcome_log_odds": -1.0}, "greater than 0 .* not -1.0, "),
+        ({"layer_reach": 0.0}, "greater than 0 .* 0.0 and"),
+        ({"other_cage": 2.0}, "between 0 and 1, not .* and 2.0"),
     ],
 )
-def test_a_prior_that_cannot_be_is_refused(wrong: dict[str, object]) -> None:
-    with pytest.raises(FeasibilityError):
+def test_a_prior_that_cannot_be_is_refused(wrong: dict[str, object], says: str) -> None:
+    with pytest.raises(FeasibilityError, match=says):
         FeasibilityPrior(**wrong)  # type: ignore[arg-type]  # wrong values on purpose

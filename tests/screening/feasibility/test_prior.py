@@ -32,6 +32,11 @@ def test_a_cage_of_unknown_size_has_not_been_shown_to_fit() -> None:
     assert told.startswith("cage cation without a published radius")
 
 
+def test_the_window_has_the_stated_ends() -> None:
+    told = np.exp(CageWindow().log_odds(np.array([0.79, 0.8, 1.0, 1.01, 1.05, 1.06, np.nan, np.inf])))
+    assert told.tolist() == pytest.approx([0.1, 1.0, 1.0, 0.5, 0.5, 0.1, 1.0, 0.25])
+
+
 def test_a_rule_that_says_nothing_is_not_mentioned() -> None:
     assert CageWindow().words(cage_tolerance(LIBRARY["MA"], "Pb", "I")) == ""
     assert CageWindow().words(float("nan")) == ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -38,4 +39,8 @@ def test_more_rows_predict_better(card: FullCard) -> None:
 
 
 def test_the_verdict_names_the_baselines_that_are_as_good(card: FullCard) -> None:
-    assert "better than every baseline" in card.verdict or "not better than linear" in card.verdict
+    own = card.validation
+    worse = {"mean": card.baselines["mean"], "two_group": card.baselines["two_group"]}
+    assert replace(card, baselines=worse).verdict == f"{own.grade}; better than every baseline on spacers never seen"
+    equal = {"mean": card.baselines["mean"], "linear": own}
+    assert replace(card, baselines=equal).verdict == f"{own.grade}; not better than linear on spacers never seen"

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.stats import t
 
-from screening.calibration import FREEDOM
+from screening.calibration import FREEDOM, half_width
 from screening.validation.scores import score
 
 
@@ -24,6 +24,36 @@ def test_perfect_predictions_score_one() -> None:
     assert card.r2_log == card.r2_rate == card.spearman == 1.0
     assert card.mae_log == card.rmse_log == 0.0
     assert card.coverage_50 == 1.0
+
+
+def test_errors_and_shares_of_variance_follow_their_definitions() -> None:
+    y, mean = np.array([0.0, 1.0, 2.0, 3.0]), np.array([0.0, 1.0, 2.0, 2.0])
+    card = score(y, mean, np.ones(4))
+    assert (card.n_rows, card.mae_log, card.rmse_log) == (4, 0.25, 0.5)
+    assert card.r2_log == pytest.approx(1.0 - 1.0 / 5.0)
+    rates = np.array([1.0, 10.0, 100.0, 1000.0])
+    total = ((rates - rates.mean()) ** 2).sum()
+    assert card.r2_rate == pytest.approx(1.0 - 900.0**2 / total)
+    assert score(y, mean, np.ones(4), rate=rates + 2.0).r2_rate == pytest.approx(1.0 - 4 * 2.0**2 / total)
+
+
+def test_a_spread_that_grows_with_the_error_whatever_its_sign_ranks_perfectly() -> None:
+    error, sd = np.array([0.1, -0.2, 0.3, -0.4]), np.array([1.0, 2.0, 3.0, 4.0])
+    assert score(np.arange(4.0) + error, np.arange(4.0), sd).spread_error_spearman == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("level", [50, 80, 90, 95])
+def test_each_coverage_counts_the_errors_inside_its_own_interval(level: int) -> None:
+    width = half_width(level / 100.0)
+    inside, outside = (score(np.full(5, e), np.zeros(5), np.ones(5)) for e in (width - 1e-6, width + 1e-6))
+    told = [(card.coverage_50, card.coverage_80, card.coverage_90, card.coverage_95) for card in (inside, outside)]
+    place = (50, 80, 90, 95).index(level)
+    assert told[0] == (0.0,) * place + (1.0,) * (4 - place)
+    assert told[1] == (0.0,) * (place + 1) + (1.0,) * (3 - place)
+
+
+def test_intervals_that_hold_everything_are_half_a_share_off_on_average() -> None:
+    assert score(np.zeros(9), np.zeros(9), np.ones(9)).miscalibration_area == pytest.approx(0.5)
 
 
 def test_the_mean_scores_zero() -> None:

@@ -47,7 +47,9 @@ def _rules(config: CampaignConfig) -> Iterator[tuple[str, str]]:
         names = (name.replace("_", " ") for rule in config.constraints for name in rule)
         yield "Left out by", ", ".join(names)
     if config.properties:
-        yield "Also measured", ", ".join(name.replace("_", " ") for name in config.properties)
+        goals = {"maximize": ", sought high", "minimize": ", sought low", None: ""}
+        told = (f"{name.replace('_', ' ')}{goals[held.goal]}" for name, held in config.properties.items())
+        yield "Also measured", "; ".join(told)
 
 
 def _objective(config: CampaignConfig) -> str:

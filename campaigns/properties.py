@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 
 __all__ = ["SURROGATE", "LearntProperty", "check_properties", "learn_property", "property_compounds"]
 
-#: What learns a property: one Gaussian process over the features of the lifetime's model.
-SURROGATE = "gp"
+#: What learns a property: a Gaussian process over the features of the lifetime's model, with a length scale for each of
+#: them, since a property may hang on few (a gap on the number of layers).
+SURROGATE = "gp_ard"
 #: Fewer rows cannot be held out in turn.
 MIN_ROWS = 8
 #: Least and greatest value by the unit at the end of a name, and what is meant: an insulator's gap stays below 14 eV.

@@ -110,9 +110,11 @@ class Round:
         if isinstance(self.aim, Desire):
             return "how far the wishes of the description are met together"
         name = self.strategy.acquisition
-        words = AIMED_ACQUISITIONS.get(name) or pass_of(name).words
         if isinstance(self.aim, Lot):
-            return words
+            return AIMED_ACQUISITIONS[name]
+        words = AIMED_ACQUISITIONS.get(name) or pass_of(name).words
+        if self.aim is None and not pass_of(name).logarithmic:
+            return f"{words}, less what is not likely to form"
         return f"{words}, times the chance that it forms (the acquisition is its logarithm)"
 
     def explain(self, x: NDArray[np.float64]) -> Shapley:

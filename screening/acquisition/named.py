@@ -38,7 +38,6 @@ class Acquisition:
 
     Attributes:
         name: the word to ask for it by.
-        intent: "exploit", "balance" or "explore".
         words: what it looks for, for reports.
         logarithmic: values are logarithms, so log P(forms) adds to them as a product; on the other ones it acts as a
             penalty in the target's unit.
@@ -48,7 +47,6 @@ class Acquisition:
     """
 
     name: str
-    intent: str
     words: str
     logarithmic: bool
     function: Callable[[Array, Array, float], Array]
@@ -74,15 +72,11 @@ def _lower_confidence_bound(mean: Array, sd: Array, best: float) -> Array:
 #: Names of acquisitions that are no function of mean and spread of the rate.
 HYPERVOLUME, RANDOM = "qlog_nehvi", "random"
 _ALL = (
-    Acquisition(
-        "log_ei", "balance", "largest expected improvement on the best so far", True, log_expected_improvement, True
-    ),
-    Acquisition("log_pi", "exploit", "most likely to beat the best so far", True, log_probability_of_improvement),
-    Acquisition(
-        "lcb", "balance", "lowest optimistic bound, two standard deviations", False, _lower_confidence_bound, True
-    ),
-    Acquisition("greedy", "exploit", "lowest predicted value, whatever its uncertainty", False, _greedy, True),
-    Acquisition("max_variance", "explore", "largest uncertainty, whatever its prediction", True, _max_variance, True),
+    Acquisition("log_ei", "largest expected improvement on the best so far", True, log_expected_improvement, True),
+    Acquisition("log_pi", "most likely to beat the best so far", True, log_probability_of_improvement),
+    Acquisition("lcb", "lowest optimistic bound, two standard deviations", False, _lower_confidence_bound, True),
+    Acquisition("greedy", "lowest predicted value, whatever its uncertainty", False, _greedy, True),
+    Acquisition("max_variance", "largest uncertainty, whatever its prediction", True, _max_variance, True),
 )
 #: Every acquisition of the streamed pass by name.
 ACQUISITIONS = {item.name: item for item in _ALL}

@@ -228,7 +228,7 @@ def predict(surrogate: Predictor, x: Array) -> tuple[Array, Array]:
     mean, sd = surrogate.predict(x, _CHUNK)
     bad = np.flatnonzero(~(np.isfinite(mean) & np.isfinite(sd)))
     if bad.size:
-        raise RankingError(f"the surrogate predicts no number for {bad.size} of {len(x)} compounds; fit it again")
+        raise RankingError(f"the surrogate predicts no number for {bad.size} of {len(x)} rows; fit it again")
     return np.asarray(mean, dtype=np.float64), np.asarray(sd, dtype=np.float64)
 
 

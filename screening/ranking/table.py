@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from chemspace.progress import Progress
 from screening.acquisition.named import get_acquisition
 from screening.errors import NothingLeftError, RankingError
+from screening.ranking.frame import add_nearest
 from screening.ranking.nearest import MeasuredSet
-from screening.ranking.stream import Predictor, latent_sd, unexplained_variance
+from screening.ranking.stream import Predictor, latent_sd, predict, unexplained_variance
 from screening.ranking.top import TopK
 
 __all__ = ["TABLE_COLUMNS", "rank_table"]
@@ -22,7 +23,6 @@ Array = NDArray[np.float64]
 #: Columns before the candidate's own: its row number in the table, counted from 0; mean and sd of a new measurement in
 #: the target's unit; the acquisition; the nearest measured row, its distance, and whether that is in the domain.
 TABLE_COLUMNS = ("row", "mean", "sd", "acquisition", "nearest_measured", "distance", "in_domain")
-_CHUNK = 4096
 
 
 def rank_table(
@@ -71,9 +71,7 @@ def rank_table(
         incomplete, known = incomplete + int((~complete).sum()), known + int((complete & old).sum())
         rows = np.flatnonzero(complete & ~old)
         if rows.size:
-            mean, sd = surrogate.predict(x[rows], _CHUNK)
-            if not (np.isfinite(mean) & np.isfinite(sd)).all():
-                raise RankingError("the surrogate predicts no number for some rows; fit it again")
+            mean, sd = predict(surrogate, x[rows])
             value = score(mean, latent_sd(sd, unexplained), best_observed)
             top.offer(value, rows + start)
             numbers = pd.DataFrame({"row": rows + start, "mean": mean, "sd": sd, "acquisition": value})
@@ -153,13 +151,7 @@ def _keep(
     """The kept rows that are still among the best, and those of this block that have become so."""
     new = np.flatnonzero(np.isin(numbers["row"], best))
     fresh = numbers.iloc[new].reset_index(drop=True)
-    if measured is None or not len(measured.labels):
-        fresh = fresh.assign(nearest_measured="", distance=np.nan, in_domain=False)
-    else:
-        near, distance = measured.nearest(x[new])
-        labels = [measured.labels[int(position)] for position in near]
-        inside = distance <= measured.domain_radius
-        fresh = fresh.assign(nearest_measured=labels, distance=distance, in_domain=inside)
+    add_nearest(fresh, x[new], measured)
     rest = own.iloc[new].reset_index(drop=True)
     fresh = pd.concat([fresh, rest.drop(columns=[name for name in TABLE_COLUMNS if name in rest])], axis=1)
     if kept.empty:

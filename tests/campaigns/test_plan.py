@@ -64,3 +64,21 @@ def test_each_template_can_be_planned(launched: Launched, name: str) -> None:
     told = plan(launched, read_template(name).config.model_copy(update={"surrogate": "mean"}))
     assert told.n_compounds > 8
     assert not any("fewer than" in problem for problem in told.problems)
+
+
+@pytest.mark.parametrize(
+    ("hazards", "says"),
+    [
+        ({"PEA": ["H300"]}, "refused hazards (H300) bar 5 of 40 compounds, all those with PEA: never suggested"),
+        ({"MA": ["H300"]}, "refused hazards (H300) bar 16 of 40 compounds, all those with MA: never suggested"),
+        ({"PEA": ["H300"], "MA": ["H300", "H314"]}, "bar 19 of 40 compounds, all those with PEA, MA: never"),
+        ({"MA": ["H300"], "FA": ["H300"]}, "bar 32 of 40 compounds, all those with MA, FA: never"),
+        ({"HxA": ["H300"]}, "no cation of the space carries a refused hazard (H300)"),
+    ],
+    ids=["spacer", "cage", "both", "every-cage", "none"],
+)
+def test_what_refused_hazards_bar_is_counted(launched: Launched, hazards: dict[str, list[str]], says: str) -> None:
+    prices = {name: {"hazards": flags} for name, flags in hazards.items()}
+    values = {"n_layers": (1, 2, 3), "surrogate": "mean", "limits": {"refused_hazards": ["H300"]}, "prices": prices}
+    (problem,) = plan(launched, CampaignConfig.parse(values)).problems
+    assert says in problem

@@ -18,7 +18,7 @@ from oracle import CationRecord
 if TYPE_CHECKING:
     from screening.validation.card import FullCard
 
-__all__ = ["full_card", "holdouts"]
+__all__ = ["card_of", "full_card", "holdouts"]
 
 #: The reference paper holds out seven rows and does not say which: so many random draws are scored together.
 DRAWS, DRAW_SIZE = 10, 7
@@ -43,18 +43,40 @@ def full_card(
     Raises:
         CampaignError, ScreeningError: if there is too little to learn from.
     """
+    training = training_set(measured_dataset(state.measurements, library), records, config)
+    return card_of(training, config.seed, config.surrogate, holdouts(training, config.seed), progress)
+
+
+def card_of(
+    training: TrainingSet,
+    seed: int,
+    name: str,
+    further: Mapping[str, list[NDArray[np.int64]]] | None = None,
+    progress: Progress | None = None,
+) -> FullCard:
+    """The full score card on the rows that train, upper bounds known as such.
+
+    Args:
+        training: the rows.
+        seed: of everything random.
+        name: of the surrogate.
+        further: hold-outs beside the usual splits, as `holdouts` gives.
+        progress: called after every part.
+
+    Raises:
+        ScreeningError: if there is too little to learn from.
+    """
     from screening.validation.card import full_score_card
 
-    training = training_set(measured_dataset(state.measurements, library), records, config)
     data = training.dataset
     return full_score_card(
         training.x,
         data.log10_rate,
         data.noise,
         data.groups,
-        config.seed,
-        config.surrogate,
-        holdouts=holdouts(training, config.seed),
+        seed,
+        name,
+        holdouts=further,
         censored=data.censored,
         progress=progress,
     )

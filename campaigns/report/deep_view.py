@@ -27,7 +27,7 @@ def deep_view(done: Round, progress: Progress | None = None) -> dict[str, Any]:
         first); scrambled (R2 with shuffled targets); spacer_only (R2 of knowing the spacer alone); curve (share of the
         rows to R2); band (experiments, mean_ps, low_ps, high_ps, random_ps).
     """
-    from screening.validation.card import full_score_card
+    from campaigns.score_card import card_of
 
     tell, steps = progress or silent, 0
 
@@ -36,19 +36,8 @@ def deep_view(done: Round, progress: Progress | None = None) -> dict[str, Any]:
         steps = total
         tell(at, total + 1, note)
 
-    training = done.training
-    data = training.dataset
     name = done.validation.name
-    card = full_score_card(
-        training.x,
-        data.log10_rate,
-        data.noise,
-        data.groups,
-        seed=done.surrogate.seed,
-        name=name,
-        censored=data.censored,
-        progress=part,
-    )
+    card = card_of(done.training, done.surrogate.seed, name, progress=part)
     told = {name: card.validation, **card.baselines}
     tell(steps, steps + 1, "back-test")
     return {

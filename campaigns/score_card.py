@@ -60,7 +60,7 @@ def card_of(
         training: the rows.
         seed: of everything random.
         name: of the surrogate.
-        further: hold-outs beside the usual splits, as `holdouts` gives.
+        further: test rows of hold-outs beside the usual splits, as `holdouts` gives, shape (rows,) each.
         progress: called after every part.
 
     Raises:

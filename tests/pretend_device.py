@@ -1,9 +1,9 @@
 """A pretend CUDA device: tensors that say they live on one, while the processor does their arithmetic.
 
 For tests where there is no GPU. What goes wrong with one is mostly that tensors of two devices meet, or that something
-reads its memory as if it were the processor's; both raise here as they do in torch. Values stay real, so that programs whose
-course depends on numbers run to their end (torch's fake tensors have no values). Speed, memory and the rounding of a
-GPU's own kernels are beyond it; `reverse_sums` shows what another order of additions does.
+reads its memory as if it were the processor's; both raise here as they do in torch. Values stay real, so that programs
+whose course depends on numbers run to their end (torch's fake tensors have no values). Speed, memory and the rounding
+of a GPU's own kernels are beyond it; `reverse_sums` shows what another order of additions does.
 """
 
 from __future__ import annotations

@@ -90,7 +90,9 @@ def test_the_site_loads_nothing_from_another_server() -> None:
     assert "extra_javascript" not in settings
     assert "offline" not in settings["plugins"]  # it loads a script from elsewhere
     assert not any(
-        "](http" in line and line.lstrip().startswith("![") for page in PAGES for line in page.read_text().splitlines()
+        "](http" in line and line.lstrip().startswith("![")
+        for page in PAGES
+        for line in page.read_text(encoding="utf-8").splitlines()
     )
 
 

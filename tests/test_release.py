@@ -43,7 +43,9 @@ def test_no_module_states_a_version_of_its_own() -> None:
         for floor in FLOORS
         for path in (ROOT / floor).rglob("*.py")
         if re.search(
-            r"^__version__|[\"']" + re.escape(PROJECT["project"]["version"]) + r"[\"']", path.read_text(), re.M
+            r"^__version__|[\"']" + re.escape(PROJECT["project"]["version"]) + r"[\"']",
+            path.read_text(encoding="utf-8"),
+            re.M,
         )
     ]
     assert not stated

@@ -34,7 +34,8 @@ class Golden:
 
 def _read() -> tuple[Golden, ...]:
     table = Chem.GetPeriodicTable()
-    molecules = json.loads((Path(__file__).parent / "data" / "golden_single_points.json").read_text())["molecules"]
+    file = Path(__file__).parent / "data" / "golden_single_points.json"
+    molecules = json.loads(file.read_text(encoding="utf-8"))["molecules"]
     out = []
     for molecule in molecules:
         symbols, positions = molecule.pop("symbols"), molecule.pop("positions_angstrom")

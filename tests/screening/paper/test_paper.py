@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from sklearn.neural_network import MLPRegressor
 
+from screening.calibration import fit_scale
 from screening.dataset import SpinDataset, published_descriptors
 from screening.paper import CLAIMS, PAPER_SPLITS, reproduce
 from screening.paper.network import GRID, Setting, fit_predict
-from screening.paper.protocol import network_scores
+from screening.paper.protocol import NetworkScores, network_scores
 from screening.paper.tables import default_table, filed_table
+from screening.validation.scores import score
 
 SETTING = Setting((20,), "relu", 1e-3)
 
@@ -38,8 +41,14 @@ def test_the_network_fits_its_training_rows_as_well_as_scikit_learns() -> None:
     assert abs(scores[0] - scores[1]) < 0.05
 
 
-def test_the_protocol_scores_training_rows_high_and_unseen_rows_low() -> None:
-    cards = network_scores(filed_table(), 44, [SETTING]).cards
+@pytest.fixture(scope="module")
+def alone() -> NetworkScores:
+    """One setting on the filed table."""
+    return network_scores(filed_table(), 44, [SETTING])
+
+
+def test_the_protocol_scores_training_rows_high_and_unseen_rows_low(alone: NetworkScores) -> None:
+    cards = alone.cards
     assert set(cards) == set(PAPER_SPLITS)
     assert cards["in_sample"].r2_rate > 0.9
     assert cards["leave_one_out"].r2_rate < 0.6
@@ -56,11 +65,35 @@ def test_a_held_out_row_does_not_train_the_network() -> None:
     assert np.array_equal(a, b)
 
 
+def test_the_setting_is_chosen_by_leave_one_out_error_not_by_the_fit() -> None:
+    generator = np.random.default_rng(0)
+    noise = {"descriptors": generator.normal(size=(16, 10)), "rate": generator.uniform(0.5, 1.5, size=16)}
+    halves = {"groups": ("a", "b") * 8, "synthesised": np.arange(16) < 4}
+    table = replace(filed_table(), **noise, **halves)  # type: ignore[arg-type]  # fields by name
+    bold, timid = (Setting((20,), "relu", alpha) for alpha in (1e-4, 1e2))
+    assert network_scores(table, 0, [bold, timid]).setting == timid
+
+
+def test_the_interval_of_a_row_knows_the_errors_of_the_other_rows_alone(alone: NetworkScores) -> None:
+    table, rows = filed_table(), np.arange(52)
+    masks = np.vstack([np.ones((1, 52), dtype=bool), ~np.eye(52, dtype=bool)])
+    told = fit_predict(table.descriptors, table.rate, masks, [SETTING], 44)[0, 1 + rows, rows]
+    mean = np.log10(np.maximum(told, 0.5 * table.rate.min()))
+    others = [np.delete(mean - table.y, row) for row in rows]
+    spread = np.array([np.sqrt((error**2).mean()) for error in others])
+    sd = spread * [fit_scale(error, np.full(51, s)) for error, s in zip(others, spread, strict=True)]
+    assert alone.cards["leave_one_out"].nlpd == pytest.approx(score(table.y, mean, sd).nlpd, rel=1e-6)
+
+
 def test_tables_are_the_filed_rows_and_the_default_rows() -> None:
     assert len(filed_table().rate) == 52
     assert len(default_table().rate) == 47
     assert filed_table().synthesised.sum() == 14
-    assert [t.size for t in filed_table().holdouts(0)["train45_test7"]] == [7] * 10
+    holdouts = filed_table().holdouts(0)
+    assert [t.size for t in holdouts["train45_test7"]] == [7] * 10
+    assert all(len(set(t.tolist())) == 7 for t in holdouts["train45_test7"])
+    (synthesised,) = holdouts["train38_test14"]
+    assert synthesised.tolist() == np.flatnonzero(filed_table().synthesised).tolist()
 
 
 def test_the_answer_is_json_with_every_model_and_split() -> None:

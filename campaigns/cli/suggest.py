@@ -104,6 +104,9 @@ def suggest(
         batch = campaign.suggest(batch_size=batch_size, seed=seed, more=more, progress=progress, dask=dask)
     written = {} if structures is None else _write_structures(campaign, batch, structures)
     if as_json:
+        fit = campaign.fit()
+        for name, told in () if fit is None else fit.properties.items():
+            console.note(f"{name}, learnt from {told['n_rows']} rows: {told['grade']}")
         console.print_json(batch_json(campaign, batch, details or mass is not None, mass, written))
     else:
         show_batch(campaign, batch, details, mass, written)

@@ -162,6 +162,7 @@ def hypervolume_improvement(
     if not weights.all():
         raise RankingError("a sign of 0: -1 minimises a property, +1 maximises it")
     samplers = [SobolQMCNormalSampler(torch.Size([_VOLUMES]), seed=seed + place) for place in range(len(models))]
+    _compile_nothing()
     with _jitter_is_fine():
         return qLogNoisyExpectedHypervolumeImprovement(
             ModelList(*models),
@@ -173,6 +174,17 @@ def hypervolume_improvement(
             cache_root=False,
             X_pending=_awaited(pending),
         )
+
+
+def _compile_nothing() -> None:
+    """Keeps BoTorch from compiling C++ at the first hypervolume.
+
+    That takes a minute and more, warns where there is no compiler, and waits for ever on the lock that a killed
+    process has left.
+    """
+    from botorch.acquisition.multi_objective import logei
+
+    logei._load_attempted = True
 
 
 @contextmanager

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import sys
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
+from botorch.acquisition.multi_objective import logei
 from botorch.models import SingleTaskGP
 
 from screening.acquisition import (
@@ -57,6 +61,15 @@ def test_two_properties_are_traded_off_between_their_optima() -> None:
     acquisition = hypervolume_improvement([MODEL, other], [-1.0, -1.0], _X, [0.5, 0.5])
     place = _GRID[choose_with(acquisition, _GRID, q=2), 0]
     assert ((place > 0.1) & (place < 0.75)).all()
+
+
+def test_a_hypervolume_starts_no_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[object] = []
+    compiler = SimpleNamespace(load=lambda **source: started.append(source))
+    monkeypatch.setitem(sys.modules, "torch.utils.cpp_extension", compiler)
+    monkeypatch.setattr(logei, "_load_attempted", False)
+    hypervolume_improvement([MODEL, MODEL], [-1.0, -1.0], _X, [0.5, 0.5])
+    assert started == []
 
 
 def test_what_is_not_known_or_missing_is_said() -> None:

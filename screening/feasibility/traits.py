@@ -37,9 +37,9 @@ class SpacerTraits:
         Raises:
             OSError: if the file cannot be written.
         """
-        bits = np.array([np.frombuffer(print_.ToBinary(), dtype=np.uint8) for print_ in self.prints], dtype=object)
+        bits = [print_.ToBinary() for print_ in self.prints]
         lengths = np.array([len(row) for row in bits], dtype=np.int64)
-        flat = np.concatenate(list(bits)) if len(bits) else np.zeros(0, dtype=np.uint8)
+        flat = np.frombuffer(b"".join(bits), dtype=np.uint8)
         with path.open("wb") as stream:
             np.savez(stream, key=np.array(key), shapes=self.shapes, prints=flat, lengths=lengths)
 
@@ -49,11 +49,11 @@ class SpacerTraits:
         from zipfile import BadZipFile
 
         try:
-            with np.load(path) as kept:
+            with path.open("rb") as stream, np.load(stream) as kept:
                 if str(kept["key"]) != key:
                     return None
                 shapes, flat, lengths = kept["shapes"], kept["prints"].tobytes(), kept["lengths"]
-        except (OSError, ValueError, KeyError, BadZipFile):
+        except (OSError, EOFError, ValueError, KeyError, BadZipFile):
             return None
         return cls(shapes, _Packed(flat, np.cumsum([0, *lengths])))
 

@@ -73,6 +73,8 @@ def _run(name: str, setting: object) -> None:
             f"  {contender:28s} {told['median']:10.4g} {case.unit} ({told['q25']:.3g} to {told['q75']:.3g}), "
             f"{told['ratio']:.3g} times ours ({told['ratio_q25']:.3g} to {told['ratio_q75']:.3g})"
         )
+    for contender, ended in result["unfinished"].items():
+        print(f"  {contender:28s} {ended['why']}")
     for note in [*result["notes"], *(f"{who} did not take part: {why}" for who, why in result["absent"].items())]:
         print(f"  {note}")
     print(f"  {save(result).name}, {result['stamp']['wall_s']:.0f} s", flush=True)

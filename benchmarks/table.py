@@ -40,8 +40,8 @@ def page(summary: Mapping[str, Any]) -> str:
         parts.append("|---|---|---|---|---|---|")
         for contender, v in result["summary"].items():
             parts.append(
-                f"| {contender} | {v['n']} | {v['median']:.3g} | {v['q25']:.3g} to {v['q75']:.3g} "
-                f"| {v['ratio']:.3g} | {v['ratio_q25']:.3g} to {v['ratio_q75']:.3g} |"
+                f"| {contender} | {v['n']} | {v['median']:.3g} | {_half(v, 'q25', 'q75')} "
+                f"| {v['ratio']:.3g} | {_half(v, 'ratio_q25', 'ratio_q75')} |"
             )
         ours = next(iter(result["summary"].values()))["median"]
         for contender, ended in result["unfinished"].items():
@@ -106,6 +106,11 @@ begins where it was ended. "Multiple of ours" is taken item by item, then the me
 as spinscreen needs, below 1 means that the contender needs less. `python -m benchmarks --list` names the cases,
 `python -m benchmarks NAME` runs one; `make bench-env` installs BayBE and Ax beside.
 """
+
+
+def _half(values: Mapping[str, float], low: str, high: str) -> str:
+    """Quartiles, where there is more than one sample."""
+    return f"{values[low]:.3g} to {values[high]:.3g}" if values["n"] > 1 else "-"
 
 
 def _ratio(values: Mapping[str, float]) -> str:

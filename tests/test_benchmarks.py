@@ -183,6 +183,13 @@ def test_the_plot_has_a_row_for_a_contender_that_was_ended_with_a_known_bound(
     assert "<!-- try: large -->" not in drawn
 
 
+def test_the_published_suggestions_have_every_contender_at_every_size() -> None:
+    for size in ("1e5", "1e6"):
+        told = SUMMARY[f"suggest-{size}"]
+        assert set(told["summary"]) | set(told["unfinished"]) == set(ranking_pool.CONTENDERS)
+        assert told["absent"] == {}
+
+
 def test_every_published_result_is_of_a_case_that_still_exists() -> None:
     assert set(SUMMARY) <= set(load())
     assert all(result["question"] == load()[name].question for name, result in SUMMARY.items())

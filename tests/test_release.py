@@ -78,6 +78,7 @@ def test_an_upper_bound_stands_below_a_comment_that_says_what_breaks() -> None:
     bounded = [
         at for at, line in enumerate(lines) if re.match(r' +"[^"]+[<][^"]*",$', line) and "python_version" not in line
     ]
+    assert bounded
     assert all(lines[at - 1].lstrip().startswith("#") for at in bounded)
 
 

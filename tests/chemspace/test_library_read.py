@@ -97,7 +97,7 @@ def test_streaming_yields_each_cation_once(tmp_path: Path) -> None:
 
 def test_progress_counts_rows(tmp_path: Path) -> None:
     calls: list[int] = []
-    path = write(tmp_path / "a.smi", [f"{'C' * (3 + i % 7)}N x{i}" for i in range(2500)])
+    path = write(tmp_path / "a.smi", ["CCCN kept", *(f"O refused{i}" for i in range(2499))])
     CationLibrary.read(path, progress=lambda done, total, note: calls.append(done))
     assert calls == [1000, 2000]
 
@@ -113,7 +113,7 @@ def test_progress_counts_rows(tmp_path: Path) -> None:
         ("a.smi", b"CCO\n", "row 1.*no nitrogen"),
         ("a.smi", b"\x7fELF\0\0\0\0", "binary"),
         ("a.smi.gz", b"CCN", "cannot be read"),
-        ("a.smi.gz", gzip.compress(b"CCN x\n" * 1000, mtime=0)[:40], "gzip"),
+        pytest.param("a.smi.gz", gzip.compress(b"CCN x\n" * 1000, mtime=0)[:-10], "gzip", id="cut short"),
         ("a.parquet", b"not parquet", "Parquet"),
         ("a.xlsx", b"", "unknown ending"),
     ],

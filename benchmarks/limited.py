@@ -13,6 +13,7 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
 from benchmarks.timing import timed
@@ -41,7 +42,8 @@ class Run:
 
     Attributes:
         samples: CPU seconds of every run that came to its end.
-        peak_gb: the largest memory of its process, 10^9 bytes; NaN where it did not come to its end.
+        peak_gb: the largest memory of its process, 10^9 bytes; NaN where it did not come to its end, or the
+            system does not tell.
         ended: why it did not come to its end; empty where it did.
         at_least: CPU seconds that one run takes for certain, where the limit of time ended it.
         missing: what is not installed, where that is why it did not start.
@@ -124,7 +126,7 @@ def _inside(
             spent += sample
             if spent > limits.enough_s:
                 break
-        pipe.send(("peak_gb", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9))
+        pipe.send(("peak_gb", _peak_gb()))
     except ImportError as missing:
         pipe.send(("missing", str(missing)))
     except Exception as trouble:
@@ -132,6 +134,15 @@ def _inside(
             pipe.send(("ended", f"out of memory at {limits.memory_gb:g} GB"))
         else:
             pipe.send(("failed", traceback.format_exc()))
+
+
+def _peak_gb() -> float:
+    """Largest memory of this process, 10^9 bytes; getrusage would count what its parent had when it started it."""
+    status = Path("/proc/self/status")
+    for line in status.read_text(encoding="utf-8").splitlines() if status.exists() else ():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) * 1024 / 1e9
+    return math.nan
 
 
 def _limit_time(further_s: int) -> None:

@@ -78,6 +78,12 @@ def test_a_contender_within_its_limits_is_timed_as_often_as_asked() -> None:
     assert (run.ended, run.at_least, run.missing) == ("", None, "")
 
 
+def test_the_memory_of_a_contender_is_not_that_of_its_parent() -> None:
+    ballast = b"x" * 600_000_000
+    run = run_limited(busy, problem, 1, 1000, 1, Limits(cpu_s=60))
+    assert 0.0 < run.peak_gb < len(ballast) / 1e9
+
+
 def test_a_contender_that_takes_long_is_run_once() -> None:
     assert len(run_limited(busy, problem, 1, 300_000, 3, Limits(cpu_s=60, enough_s=0.0)).samples) == 1
 

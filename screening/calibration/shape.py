@@ -24,8 +24,7 @@ UNIT = math.sqrt((FREEDOM - 2.0) / FREEDOM)
 
 def half_width(level: float | NDArray[np.float64]) -> NDArray[np.float64]:
     """Standard deviations on either side of the mean that the central interval of a level (0 to 1) takes; its shape."""
-    width: NDArray[np.float64] = UNIT * stdtrit(FREEDOM, 0.5 * (1.0 + np.asarray(level, dtype=np.float64)))
-    return width
+    return np.asarray(UNIT * stdtrit(FREEDOM, 0.5 * (1.0 + np.asarray(level))), dtype=np.float64)
 
 
 def log_density(error: NDArray[np.float64], sd: NDArray[np.float64]) -> NDArray[np.float64]:

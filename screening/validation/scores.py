@@ -92,7 +92,7 @@ def score(
         miscalibration_area=float(np.abs(actual - LEVELS).mean()),
         spread_error_spearman=_rank_correlation(sd, np.abs(error)),
         coverage_90_raw=_coverage(error, raw, float(norm.ppf(0.95))),
-        nlpd_raw=float(-norm.logpdf(error, scale=raw).mean()),
+        nlpd_raw=float(-np.mean(norm.logpdf(error, scale=raw))),
     )
 
 

@@ -9,6 +9,9 @@ from hypothesis import HealthCheck, settings
 # tblite in this process is five to ten times slower with two threads once torch has loaded the same OpenMP library.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+# A store of the user's own is neither read nor written by the tests.
+os.environ.pop("SPINSCREEN_ORACLE_STORE", None)
+
 # Hypothesis gives each example 200 ms by the clock: on a machine that is busy with other things a sound test fails.
 settings.register_profile("spinscreen", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("spinscreen")

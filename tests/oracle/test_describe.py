@@ -90,6 +90,10 @@ def test_a_record_holds_the_golden_values_in_the_units_of_its_columns(quick: Pro
     assert record.dipole_debye == pytest.approx(golden.dipole_debye, abs=5e-3)
     widest = max(np.linalg.norm(a - b) for a in golden.positions for b in golden.positions)
     assert record.radius_angstrom == pytest.approx(0.5 * widest * ANGSTROM_PER_BOHR, abs=2e-3)
+    atoms = [line.split() for line in (record.geometry or "").splitlines()[2:]]
+    assert sorted(atom[0] for atom in atoms) == ["C", *["H"] * 6, "N"]
+    points = np.array([[float(number) for number in atom[1:]] for atom in atoms])
+    assert max(np.linalg.norm(a - b) for a in points for b in points) == pytest.approx(2.0 * record.radius_angstrom)
 
 
 def test_the_lowest_of_the_optimised_conformers_is_kept_and_the_most_promising_is_tried_first() -> None:

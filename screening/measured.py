@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from screening.errors import DatasetError
 
-__all__ = ["MEASURED_COLUMNS", "measured_features"]
+__all__ = ["MEASURED_COLUMNS", "measured_features", "numbers_of_materials"]
 
 #: What the reference paper measures on the finished compound (its second path; doi 10.1039/d5sc07406a).
 MEASURED_COLUMNS = (
@@ -44,18 +44,7 @@ def measured_features(
     """
     if missing not in ("refuse", "keep", "drop"):
         raise DatasetError(f"missing is {missing!r}; it is refuse, keep or drop")
-    absent = [name for name in ("material_id", *columns) if name not in table.columns]
-    if absent:
-        raise DatasetError(f"the table of measured descriptors has no column {absent[0]!r}")
-    own = table.set_index("material_id")
-    if own.index.has_duplicates:
-        raise DatasetError(f"material {own.index[own.index.duplicated()][0]!r} stands in the table twice")
-    numbers = own[list(columns)].apply(pd.to_numeric, errors="coerce")
-    text = np.argwhere((numbers.isna() & own[list(columns)].notna()).to_numpy())
-    if text.size:
-        row, column = (int(i) for i in text[0])
-        raise DatasetError(f"material {own.index[row]!r}, column {columns[column]!r}: not a number")
-    values = numbers.reindex(list(material_ids)).to_numpy(dtype=np.float64)
+    values = numbers_of_materials(table, columns).reindex(list(material_ids)).to_numpy(dtype=np.float64)
     gaps = np.argwhere(np.isnan(values))
     if gaps.size and missing == "refuse":
         row, column = (int(i) for i in gaps[0])
@@ -64,3 +53,23 @@ def measured_features(
             "drop the row or ask for imputation"
         )
     return values, ~np.isnan(values).any(axis=1)
+
+
+def numbers_of_materials(table: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
+    """Some columns of a table as numbers, one row a material, indexed by `material_id`.
+
+    Raises:
+        DatasetError: for a missing column, a material filed twice or text in a number's place.
+    """
+    absent = [name for name in ("material_id", *columns) if name not in table.columns]
+    if absent:
+        raise DatasetError(f"the table of measured descriptors has no column {absent[0]!r}")
+    own = table.set_index("material_id")[list(columns)]
+    if own.index.has_duplicates:
+        raise DatasetError(f"material {own.index[own.index.duplicated()][0]!r} stands in the table twice")
+    numbers: pd.DataFrame = own.apply(pd.to_numeric, errors="coerce")
+    text = np.argwhere((numbers.isna() & own.notna()).to_numpy())
+    if text.size:
+        row, column = (int(i) for i in text[0])
+        raise DatasetError(f"material {own.index[row]!r}, column {columns[column]!r}: not a number")
+    return numbers

@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from screening.errors import DatasetError
+from screening.measured import numbers_of_materials
 
 __all__ = ["STRUCTURE_COLUMNS", "measured_from_structures", "merge_measured"]
 
@@ -56,13 +57,17 @@ def merge_measured(table: pd.DataFrame, structures: pd.DataFrame, tolerance: flo
         tolerance: largest relative difference between a value of the table and the structure's.
 
     Raises:
-        DatasetError: where the two differ by more: one of them is wrong or of another phase.
+        DatasetError: where the two differ by more: one of them is wrong or of another phase. For a material filed
+            twice or text in a number's place.
     """
+    shared = [column for column in structures.columns if column in table.columns and column != "material_id"]
+    filed_numbers, crystals = numbers_of_materials(table, shared), numbers_of_materials(structures, shared)
     own, other = table.set_index("material_id"), structures.set_index("material_id")
+    own[shared] = filed_numbers
     both = own.index.intersection(other.index)
-    for column in own.columns.intersection(other.columns):
-        a = pd.to_numeric(own.loc[both, column]).to_numpy(dtype=float)
-        b = other.loc[both, column].to_numpy(dtype=float)
+    for column in shared:
+        a = filed_numbers.loc[both, column].to_numpy(dtype=float)
+        b = crystals.loc[both, column].to_numpy(dtype=float)
         for material, filed, found in zip(both, a, b, strict=True):
             if abs(filed - found) > tolerance * abs(found):  # never true of NaN
                 raise DatasetError(

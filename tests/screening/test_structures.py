@@ -55,6 +55,20 @@ def test_structures_fill_the_gaps_of_a_table_and_add_materials() -> None:
     assert np.isnan(told.loc["c", "band_gap_ev"])
 
 
+@pytest.mark.parametrize(
+    ("table", "says"),
+    [
+        ({"material_id": ["a", "a"], "b_x_distance_angstrom": [3.2, 3.2]}, "'a' stands in the table twice"),
+        ({"material_id": ["a", "b"], "b_x_distance_angstrom": [3.2, "long"]}, "'b', column 'b_x_distance_angstrom'"),
+        ({"name": ["a"]}, "no column 'material_id'"),
+    ],
+)
+def test_a_table_that_cannot_be_read_is_refused_before_it_is_merged(table: dict[str, list[object]], says: str) -> None:
+    crystals = pd.DataFrame({"material_id": ["a"], "b_x_distance_angstrom": [3.2]})
+    with pytest.raises(DatasetError, match=says):
+        merge_measured(pd.DataFrame(table), crystals)
+
+
 def test_a_table_that_contradicts_a_structure_is_refused() -> None:
     table = pd.DataFrame({"material_id": ["a"], "b_x_distance_angstrom": [32.0]})
     crystals = pd.DataFrame({"material_id": ["a"], "b_x_distance_angstrom": [3.2]})

@@ -18,6 +18,12 @@ def test_best_so_far_and_regret() -> None:
 
 def test_share_of_the_top() -> None:
     assert curves.top_found(LOSS, ROWS, k=2).tolist() == [[0, 0.5, 1.0], [0, 0, 0]]
+    assert curves.top_found(LOSS, np.array([[3, 5, 4]]), k=2).tolist() == [[0, 0.5, 1.0]]  # the third best is none
+
+
+def test_rows_that_tie_with_the_last_of_the_top_count_but_not_beyond_all_of_it() -> None:
+    loss = np.array([0.0, 1.0, 1.0, 2.0])
+    assert curves.top_found(loss, np.array([[3, 2, 1, 0]]), k=2).tolist() == [[0, 0.5, 1.0, 1.0]]
 
 
 def test_factors_against_chance() -> None:

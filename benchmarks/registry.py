@@ -6,10 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 
-__all__ = ["CASES", "Case", "Outcome", "Setting", "Unfinished", "case", "load"]
+__all__ = ["CASES", "OURS", "Case", "Outcome", "Setting", "Unfinished", "case", "load"]
 
 #: Modules that register cases when they are imported.
 MODULES = ("oracle", "surrogate", "ranking", "backtest", "enumeration", "traces", "store")
+
+#: The contender that the others are measured against, in every case.
+OURS = "spinscreen"
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from benchmarks.registry import CASES, Case, Outcome, Setting
+from benchmarks.registry import CASES, OURS, Case, Outcome, Setting
 
 __all__ = ["FOLDER", "SUMMARY", "publish", "record", "save", "summarise"]
 
@@ -43,7 +43,13 @@ def stamp(setting: Setting, wall_s: float) -> dict[str, Any]:
 
 
 def record(case: Case, outcome: Outcome, setting: Setting, wall_s: float) -> dict[str, Any]:
-    """Everything of one run of a case."""
+    """Everything of one run of a case.
+
+    Raises:
+        ValueError: if ours has no samples: without them there is nothing to compare with.
+    """
+    if next(iter(outcome.samples), None) != OURS:
+        raise ValueError(f"{case.name}: {OURS} has no samples; ended: {outcome.unfinished.get(OURS)}")
     return {
         "case": case.name,
         "question": case.question,

@@ -13,7 +13,7 @@ import pytest
 
 from benchmarks import ranking_pool, results, table
 from benchmarks.limited import Limits, run_limited
-from benchmarks.registry import Case, Outcome, Setting, Unfinished, load
+from benchmarks.registry import OURS, Case, Outcome, Setting, Unfinished, load
 
 ROOT = Path(__file__).parent.parent
 SUMMARY = json.loads(results.SUMMARY.read_text(encoding="utf-8"))
@@ -129,7 +129,7 @@ def test_a_result_is_stamped_with_versions_and_machine_and_no_name(
     monkeypatch.setattr(results, "FOLDER", tmp_path / "results")
     monkeypatch.setattr(results, "SUMMARY", tmp_path / "summary.json")
     outcome = Outcome(
-        {"ours": [1.0, 2.0], "theirs": [3.0, 4.0]},
+        {OURS: [1.0, 2.0], "theirs": [3.0, 4.0]},
         {"absent": "not installed"},
         {"slow": Unfinished("not finished within 9 CPU s", 9.0)},
         ["a note"],
@@ -143,6 +143,13 @@ def test_a_result_is_stamped_with_versions_and_machine_and_no_name(
     assert "samples" not in published
     assert published["absent"] == {"absent": "not installed"}
     assert published["unfinished"] == {"slow": {"why": "not finished within 9 CPU s", "at_least": 9.0}}
+
+
+def test_a_result_without_ours_is_refused() -> None:
+    outcome = Outcome({"theirs": [3.0]}, unfinished={OURS: Unfinished("out of memory at 8 GB")})
+    case = Case("try", "Trying", "s", "one try", lambda _: outcome)
+    with pytest.raises(ValueError, match=r"try: spinscreen has no samples.*out of memory"):
+        results.record(case, outcome, Setting(), 1.5)
 
 
 def test_fewer_repeats_are_made_at_a_smaller_scale_but_never_one() -> None:
@@ -190,9 +197,11 @@ def test_the_plot_has_a_row_for_a_contender_that_was_ended_with_a_known_bound(
 
 
 def test_the_published_suggestions_have_every_contender_at_every_size() -> None:
-    for size in ("1e5", "1e6"):
+    for size in ("1e3", "1e4", "1e5", "1e6"):
         told = SUMMARY[f"suggest-{size}"]
-        assert set(told["summary"]) | set(told["unfinished"]) == set(ranking_pool.CONTENDERS)
+        every = {name for name in ranking_pool.CONTENDERS if size != "1e3" or not name.endswith("after a screen")}
+        assert set(told["summary"]) | set(told["unfinished"]) == every
+        assert next(iter(told["summary"])) == OURS
         assert told["absent"] == {}
 
 

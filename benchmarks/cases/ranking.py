@@ -20,7 +20,7 @@ SCREENED_FROM = 10**4
 def _pool(size: int, setting: Setting) -> Outcome:
     limits, outcome, peaks = Limits(), Outcome(), []
     for name, work in CONTENDERS.items():
-        if "screen" in name and size < SCREENED_FROM:
+        if name.endswith("after a screen") and size < SCREENED_FROM:
             continue
         run = run_limited(work, problem, 10**3, size, setting.times(REPEATS), limits)
         if run.missing:

@@ -17,7 +17,7 @@ from tests.campaigns.conftest import Launched, launch
 
 KEYS = {
     "formula", "phase", "spacer", "cage", "n_layers", "lifetime_ps", "lifetime_low_ps", "lifetime_high_ps",
-    "rate_per_ps", "acquisition", "feasibility", "reason", "nearest_measured",
+    "rate_per_ps", "acquisition", "feasibility", "reason", "nearest_measured", "properties",
 }  # fmt: skip
 
 

@@ -121,7 +121,7 @@ def test_maps_are_taken_in_with_their_pictures(campaign: Campaign, run: Run, tmp
     assert code == 0
     assert "lifetime" in err
     assert "Probe window 520.0 to 528.0 nm" in err
-    page = campaign.folder / "traces" / "0001_PA_2PbI4.html"
+    page = campaign.folder / "traces" / "0001-PA2-PbI4.html"
     assert f"Pictures: {page}" in out
     assert "Spectra at 1" in page.read_text(encoding="utf-8")
     (row,) = Campaign.open(campaign.folder).state.record

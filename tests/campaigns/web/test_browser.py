@@ -121,7 +121,8 @@ def test_from_a_suggestion_to_the_next_ones(browser: Browser, address: str, trac
     expect(page.locator("#plot-fit .main-svg").first).to_be_visible()
     expect(page.get_by_role("heading", name="Lifetime")).to_contain_text("ps (95% interval")
     page.locator("#correct").get_by_label("Model").select_option("exponential")
-    page.get_by_role("button", name="Fit again").click()
+    with page.expect_response(lambda answer: answer.url.endswith("/fit")):  # the model may read the same before it
+        page.get_by_role("button", name="Fit again").click()
     expect(page.locator("dl.pairs", has_text="Model")).to_contain_text("exponential, R²")
     page.screenshot(path=pictures / "measure-fitted.png", full_page=True)
     page.get_by_role("button", name="Confirm and take in").click()

@@ -87,7 +87,8 @@ def _git_state(root: Path) -> dict[str, str]:
 
 def _git(root: Path, *arguments: str) -> str:
     command = ["git", "-C", str(root), "--no-optional-locks", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=20).stdout
+    told = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", check=True, timeout=20)
+    return told.stdout
 
 
 def _version(name: str) -> str:

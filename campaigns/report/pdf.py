@@ -54,7 +54,9 @@ def _print(browser: str, html: Path, target: Path) -> None:
             html.resolve().as_uri(),
         ]
         try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
+            done = subprocess.run(
+                command, capture_output=True, encoding="utf-8", errors="replace", timeout=PATIENCE_S, check=False
+            )
         except subprocess.TimeoutExpired:
             raise PdfError(f"{browser} did not print {html} within {PATIENCE_S} s") from None
     if done.returncode != 0 or not target.read_bytes().startswith(b"%PDF"):

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from openpyxl import Workbook
-from playwright.sync_api import Browser, BrowserContext, Page, Request, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Request, Route, expect, sync_playwright
 
 from campaigns.web.jobs import JobBoard
 from tests.campaigns.web.conftest import SLUG, Prepared, Traces, running
@@ -121,8 +121,13 @@ def test_from_a_suggestion_to_the_next_ones(browser: Browser, address: str, trac
     expect(page.locator("#plot-fit .main-svg").first).to_be_visible()
     expect(page.get_by_role("heading", name="Lifetime")).to_contain_text("ps (95% interval")
     page.locator("#correct").get_by_label("Model").select_option("exponential")
-    with page.expect_response(lambda answer: answer.url.endswith("/fit")):  # the model may read the same before it
-        page.get_by_role("button", name="Fit again").click()
+    held: list[Route] = []
+    page.route("**/fit", lambda route: held.append(route))
+    page.get_by_role("button", name="Fit again").click()
+    expect(page.get_by_role("button", name="Confirm and take in")).to_be_disabled()  # not the fit before it
+    held[0].continue_()
+    page.unroute("**/fit")
+    expect(page.get_by_role("button", name="Confirm and take in")).to_be_enabled()
     expect(page.locator("dl.pairs", has_text="Model")).to_contain_text("exponential, R²")
     page.screenshot(path=pictures / "measure-fitted.png", full_page=True)
     page.get_by_role("button", name="Confirm and take in").click()

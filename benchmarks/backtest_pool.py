@@ -3,7 +3,7 @@
 Run in an environment with spinscreen; BayBE takes part where it is installed. Tables: scikit-learn's diabetes, the 52
 measured compounds, synthetic ones, and any CSV named on the command line as path:target[:max].
 
-    python benchmarks/backtest_pool.py --seeds 10 --batch 1 --budget 40 [--csv alloys.csv:strength:max]
+    python -m benchmarks.backtest_pool --seeds 10 --batch 1 --budget 40 [--csv alloys.csv:strength:max]
 
 Prints the mean normalised regret (0 best row, 1 median row; mean from the last random row on), and CPU seconds a
 suggestion (median).
@@ -15,12 +15,14 @@ import argparse
 import time
 import warnings
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from benchmarks.ranking_pool import baybe_campaign
 from screening.backtest import STRATEGIES, FinishedTable, Strategy, replay
 from screening.backtest.curves import mean_regret
 from screening.backtest.table import read_table
@@ -54,25 +56,13 @@ def tables(files: list[str]) -> dict[str, FinishedTable]:
 
 def baybe_strategy() -> Strategy | None:
     """BayBE with its default recommender on numerical discrete parameters; None where it is not installed."""
-    try:
-        from baybe import Campaign
-        from baybe.objectives import SingleTargetObjective
-        from baybe.searchspace import SearchSpace, SubspaceDiscrete
-        from baybe.targets import NumericalTarget
-    except ImportError:
+    if find_spec("baybe") is None:
         return None
 
     def choose(pool: Array, seen: NDArray[np.int64], loss: Array, q: int, seed: int) -> NDArray[np.int64]:
         frame = pd.DataFrame(pool, columns=[f"x{j}" for j in range(pool.shape[1])])
         frame = frame.loc[:, frame.min() < frame.max()]
-        campaign = Campaign(
-            # Parameters are inferred: checking given ones takes a time quadratic in the candidates.
-            SearchSpace(discrete=SubspaceDiscrete.from_dataframe(frame.drop_duplicates())),
-            SingleTargetObjective(NumericalTarget("loss", minimize=True)),
-            allow_recommending_already_measured=False,
-        )
-        results = frame.iloc[seen].assign(loss=loss)
-        campaign.add_measurements(results, numerical_measurements_must_be_within_tolerance=False)
+        campaign = baybe_campaign(frame.drop_duplicates(), frame.iloc[seen].assign(loss=loss))
         wanted = campaign.recommend(batch_size=q)[list(frame)].to_numpy()
         varied = pool[:, [int(name[1:]) for name in frame]]
         free = np.setdiff1d(np.arange(len(pool)), seen)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["CONTENDERS", "problem"]
+__all__ = ["CONTENDERS", "baybe_campaign", "problem"]
 
 Array = NDArray[np.float64]
 Q = 4
@@ -86,7 +86,7 @@ def _botorch_batch(model: Any, value: Array, choices: Any) -> object:
 
 def baybe(pool: Array, x: Array, y: Array) -> object:
     """A campaign with the default recommender, parameters inferred: checking given ones is quadratic in candidates."""
-    return _baybe_campaign(_baybe_frame(np.vstack([pool, x])), x, y).recommend(batch_size=Q)
+    return baybe_campaign(_baybe_frame(np.vstack([pool, x])), _baybe_frame(x).assign(loss=y)).recommend(batch_size=Q)
 
 
 def baybe_screened(pool: Array, x: Array, y: Array) -> object:
@@ -94,13 +94,13 @@ def baybe_screened(pool: Array, x: Array, y: Array) -> object:
     from baybe.acquisition import LogExpectedImprovement
     from baybe.recommenders import BotorchRecommender
 
-    told = _baybe_campaign(_baybe_frame(np.vstack([pool, x])), x, y)
+    told = baybe_campaign(_baybe_frame(np.vstack([pool, x])), _baybe_frame(x).assign(loss=y))
     asked = told.searchspace, told.objective, told.measurements
     surrogate, one = BotorchRecommender().get_surrogate(*asked), LogExpectedImprovement()
     blocks = [_baybe_frame(pool[at : at + BLOCK]) for at in range(0, len(pool), BLOCK)]
     value = np.concatenate([one.evaluate(block, surrogate, *asked).to_numpy() for block in blocks])
     kept = np.vstack([pool[_best(value, KEPT)], x])
-    return _baybe_campaign(_baybe_frame(kept), x, y).recommend(batch_size=Q)
+    return baybe_campaign(_baybe_frame(kept), _baybe_frame(x).assign(loss=y)).recommend(batch_size=Q)
 
 
 def _baybe_frame(rows: Array) -> Any:
@@ -109,7 +109,8 @@ def _baybe_frame(rows: Array) -> Any:
     return pd.DataFrame(rows, columns=[f"x{j}" for j in range(rows.shape[1])])
 
 
-def _baybe_campaign(candidates: Any, x: Array, y: Array) -> Any:
+def baybe_campaign(candidates: Any, results: Any) -> Any:
+    """BayBE's campaign over a frame of candidates, told a frame of results with the column "loss"."""
     from baybe import Campaign
     from baybe.objectives import SingleTargetObjective
     from baybe.searchspace import SearchSpace, SubspaceDiscrete
@@ -120,7 +121,6 @@ def _baybe_campaign(candidates: Any, x: Array, y: Array) -> Any:
         SingleTargetObjective(NumericalTarget("loss", minimize=True)),
         allow_recommending_already_measured=False,
     )
-    results = _baybe_frame(x).assign(loss=y)
     campaign.add_measurements(results, numerical_measurements_must_be_within_tolerance=False)
     return campaign
 

@@ -156,7 +156,9 @@ def _bounds(surrogate: Predictor, scoring: Scoring) -> PredictionBounds | None:
 
 def _exact(scoring: Scoring, surrogate: Predictor, index: NDArray[np.int64]) -> Array:
     block = scoring.space.take(index)
-    return scoring.values(surrogate, _features(scoring, index), block)
+    # Equal features are predicted once: in two places of a batch they may differ by rounding, and a tie would be none.
+    x, source = np.unique(_features(scoring, index), axis=0, return_inverse=True)
+    return scoring.values(surrogate, x, block, source)
 
 
 def _features(scoring: Scoring, index: NDArray[np.int64]) -> Array:

@@ -98,6 +98,26 @@ def test_the_single_precision_pass_gives_the_top_of_double_precision() -> None:
     pd.testing.assert_frame_equal(single.frame, double.frame)
 
 
+class Trembling(WavyWithModel):
+    """Rounds differently at every place of a batch, as vectorised arithmetic may."""
+
+    def predict(self, x: NDArray[np.float64], chunk: int = 0) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        mean, sd = super().predict(x, chunk)
+        return mean + 1e-13 * np.random.default_rng(0).random(len(x)), sd
+
+
+def test_equal_features_tie_and_the_lower_index_goes_first_however_a_batch_is_rounded() -> None:
+    cages = tuple(Cation.from_smiles(smiles, role="cage") for smiles in ("[Cs+]", "[Rb+]", "[NH4+]"))
+    space = CompoundSpace(SPACERS, cages, (2, 3))
+    ranking = rank(space, TABLES[0], _table(cages, 1), Trembling(), best_observed=-1.0, top_k=40, single_precision=True)
+    _, which = np.unique(ranking.x, axis=0, return_inverse=True)
+    assert np.bincount(which).max() == 3
+    for group in range(which.max() + 1):
+        rows = ranking.frame[which == group]
+        assert len(set(rows["acquisition"])) == 1
+        assert rows["index"].is_monotonic_increasing
+
+
 def test_single_precision_needs_a_model_and_a_device_that_is_there() -> None:
     with pytest.raises(RankingError, match="float64 instead"):
         rank(SPACE, *TABLES, Wavy(), best_observed=0.0, single_precision=True)

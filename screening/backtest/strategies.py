@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,9 +49,7 @@ def _spinscreen(pool: Array, seen: NDArray[np.int64], loss: Array, q: int, seed:
 
 
 def _surrogate(pool: Array, seen: NDArray[np.int64], loss: Array, q: int, seed: int) -> NDArray[np.int64]:
-    import torch
-
-    from screening.batch.gain import gaussian_moments, log_gain
+    from screening.batch.values import next_values
     from screening.surrogates import fit_surrogate
 
     fresh, copies = _fresh_and_copies(pool, seen)
@@ -60,14 +57,10 @@ def _surrogate(pool: Array, seen: NDArray[np.int64], loss: Array, q: int, seed: 
         return np.concatenate([fresh, copies])[:q]
     if len(seen) < MIN_ROWS:
         return fresh[suggest_from_pool(pool[fresh], pool[seen], loss, q, seed)]
-    model: Any = fit_surrogate(pool[seen], loss, seed=seed).model
-    with torch.no_grad():
-        mean, variance = (part.numpy() for part in model.marginal(torch.as_tensor(pool[fresh])))
-    value = log_gain(mean, variance, float(loss.min()), None, seed)
-    chosen = [int(np.argmax(value))]
+    model = fit_surrogate(pool[seen], loss, seed=seed).model
+    x, chosen = pool[fresh], list[int]()
     while len(chosen) < q:
-        mean, variance, *pending = gaussian_moments(model, pool[fresh], pool[fresh[chosen]])
-        value = log_gain(mean, variance, float(loss.min()), (pending[0], pending[1], pending[2]), seed)
+        value = next_values("log_ei", model, x, x[chosen], float(loss.min()), seed)
         value[chosen] = -np.inf
         chosen.append(int(np.argmax(value)))
     return fresh[chosen]

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,14 +16,13 @@ import pytest
 from chemspace import Cation
 from oracle import OracleStore, Protocol, describe, describe_each
 from oracle.errors import ProtocolError, WorkerCrashError
+from tests.clusters import local_cluster
 from tests.oracle.conftest import SMALL
 
 ROOT = Path(__file__).parents[2]
 
 #: Each takes most of a second with ten conformers.
 CHAINS = tuple("[NH3+]" + "C" * n for n in range(9, 15))
-
-distributed = pytest.importorskip("distributed", reason="Dask is an extra")
 
 # Dask's own clean-up at the end of a worker that was killed: sockets and event loops that it leaves to the collector.
 pytestmark = [
@@ -36,12 +34,8 @@ pytestmark = [
 
 @pytest.fixture
 def cluster() -> Iterator[object]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        with distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50
-        ) as made:
-            yield made
+    with local_cluster(2, 1, processes=True) as made:
+        yield made
 
 
 def test_a_cluster_gives_the_numbers_of_this_machine(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,18 +12,13 @@ from campaigns.kept import CACHE
 from oracle import OracleError
 from tests.campaigns.cli.test_described import run
 from tests.campaigns.conftest import Launched
-
-distributed = pytest.importorskip("distributed")
+from tests.clusters import local_cluster
 
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        with distributed.LocalCluster(
-            n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None, silence_logs=50
-        ) as cluster:
-            yield cluster.scheduler_address
+    with local_cluster(1, 2, processes=False) as cluster:
+        yield cluster.scheduler_address
 
 
 def test_the_suggestions_are_those_of_this_machine(launched: Launched, address: str, tmp_path: Path) -> None:

@@ -7,8 +7,6 @@ import pytest
 from chemspace import Cation
 from oracle import Protocol, describe
 
-pytest.importorskip("pyscf", reason="PySCF is an extra")
-
 
 @pytest.mark.parametrize(
     ("smiles", "homo_ev", "lumo_ev", "filed_homo_ev", "filed_lumo_ev"),

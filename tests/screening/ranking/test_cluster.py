@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import distributed
 import pandas as pd
 import pytest
 
@@ -12,18 +13,14 @@ from screening.errors import RankingError
 from screening.feasibility import fit_feasibility
 from screening.ranking import rank
 from screening.surrogates import fit_surrogate
+from tests.clusters import local_cluster
 from tests.screening.ranking.test_rank import SPACE, TABLES, Wavy
 from tests.screening.rows import published_rows
-
-distributed = pytest.importorskip("distributed")
 
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[Any]:
-    with (
-        distributed.LocalCluster(n_workers=1, threads_per_worker=2, dashboard_address=None) as cluster,
-        distributed.Client(cluster) as own,
-    ):
+    with local_cluster(1, 2, processes=True) as cluster, distributed.Client(cluster) as own:
         yield own
 
 

@@ -65,7 +65,7 @@ def check(config: CampaignConfig, library: CationLibrary) -> CompoundSpace:
 def _check_aims(config: CampaignConfig) -> None:
     """Wishes on columns that there are, and something to trade off where that is asked for."""
     if config.objective.wishes:
-        from screening.ranking.wishes import OWN_COLUMNS
+        from screening.ranking.columns import OWN_COLUMNS
 
         known = dict.fromkeys((*OWN_COLUMNS, "price", *config.properties))
         for place, wish in enumerate(config.objective.wishes):

@@ -34,7 +34,7 @@ from screening.ranking import (
     rank,
     space_features,
 )
-from screening.ranking.wishes import Property
+from screening.ranking.columns import Property
 
 if TYPE_CHECKING:
     from screening.surrogates import Surrogate

@@ -79,7 +79,7 @@ def check_properties(config: CampaignConfig, names: CationLibrary) -> None:
             another unit, or too few rows; naming the row.
     """
     from screening.ranking import RANKING_COLUMNS
-    from screening.ranking.wishes import OWN_COLUMNS
+    from screening.ranking.columns import OWN_COLUMNS
 
     taken = {*OWN_COLUMNS, *RANKING_COLUMNS, "price"}
     for name, measured in config.properties.items():

@@ -1,6 +1,7 @@
 """From a space (or a table) and a surrogate to the ranked list: streamed in blocks, only the top is kept."""
 
 from screening.ranking.aims import Aim, Lot
+from screening.ranking.columns import Columns, price_property
 from screening.ranking.everything import CANDIDATE_COLUMNS, PassEstimate, estimate_pass, write_candidates
 from screening.ranking.frame import RANKING_COLUMNS, Ranking
 from screening.ranking.nearest import MeasuredSet
@@ -8,13 +9,14 @@ from screening.ranking.rank import rank, space_features
 from screening.ranking.stop import StopAdvice, advise_stopping
 from screening.ranking.table import TABLE_COLUMNS, rank_table
 from screening.ranking.tradeoff import Goal, Tradeoff
-from screening.ranking.wishes import Desire, price_property
+from screening.ranking.wishes import Desire
 
 __all__ = [
     "CANDIDATE_COLUMNS",
     "RANKING_COLUMNS",
     "TABLE_COLUMNS",
     "Aim",
+    "Columns",
     "Desire",
     "Goal",
     "Lot",

@@ -99,7 +99,7 @@ def test_a_single_layer_has_the_price_of_its_spacers_alone() -> None:
     [
         ((), "no wishes"),
         ((Wish("colour", 0.0, 1.0),), "no column 'colour' to wish for; there are log10_rate"),
-        ((Wish("novelty", 0.0, 1.0),), "give `measured`"),
+        ((Wish("novelty", 0.0, 1.0),), "give `measured`, or leave novelty out"),
     ],
     ids=["none", "unknown", "novelty"],
 )

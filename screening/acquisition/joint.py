@@ -134,46 +134,71 @@ def hypervolume_improvement(
     seed: int = 42,
     pending: Array | None = None,
 ) -> Any:
-    """qLogNEHVI over several measured properties, for `choose_with`.
+    """qLogNEHVI over several properties, for `choose_with` and `values_with`.
+
+    The first properties are measured ones, each with a model. Where there are more signs than models, the last columns
+    of every point are the others: numbers that are known before anything is measured, such as a price.
 
     Args:
-        models: one BoTorch model a property, all over the same features.
-        signs: -1 for a property to be minimised, +1 for one to be maximised.
-        x_observed: features of the observations, shape (k, d).
+        models: one BoTorch model a measured property, all over the same d features.
+        signs: one a property, -1 for one to be minimised, +1 for one to be maximised.
+        x_observed: features of the observations and their n known properties, shape (k, d + n).
         reference: the worst value of each property that is still of interest, in its own unit.
         seed: of the quasi-random samples.
-        pending: features awaited, shape (p, d).
+        pending: features awaited and their known properties, shape (p, d + n).
 
     Source: Daulton et al., NeurIPS (2021), arXiv 2105.08195; Ament et al. (2023), arXiv 2310.20708.
 
     Raises:
-        RankingError: if models, signs and reference differ in number.
+        RankingError: if signs and reference differ in number, or there are more models, or less than two properties.
     """
     import torch
     from botorch.acquisition.multi_objective.logei import qLogNoisyExpectedHypervolumeImprovement
-    from botorch.acquisition.multi_objective.objective import WeightedMCMultiOutputObjective
+    from botorch.acquisition.multi_objective.objective import GenericMCMultiOutputObjective
     from botorch.models.model import ModelList
     from botorch.sampling.list_sampler import ListSampler
     from botorch.sampling.normal import SobolQMCNormalSampler
 
-    if not len(models) == len(signs) == len(reference):
-        raise RankingError(f"{len(models)} models, {len(signs)} signs, {len(reference)} reference values: one of each")
+    n_known = len(signs) - len(models)
+    if len(signs) != len(reference) or n_known < 0 or len(signs) < 2:
+        raise RankingError(
+            f"{len(signs)} signs, {len(reference)} reference values, {len(models)} models: one of each a property, two "
+            "properties at least; only the last of them may do without a model"
+        )
     weights = torch.tensor([float(np.sign(sign)) for sign in signs], dtype=torch.float64)
     if not weights.all():
         raise RankingError("a sign of 0: -1 minimises a property, +1 maximises it")
+
+    def towards_the_better(samples: Any, X: Any) -> Any:  # BoTorch calls it by this name
+        known = X[..., X.shape[-1] - n_known :].expand(*samples.shape[:-1], n_known)
+        return weights * torch.cat([samples, known], dim=-1)
+
     samplers = [SobolQMCNormalSampler(torch.Size([_VOLUMES]), seed=seed + place) for place in range(len(models))]
     _compile_nothing()
     with _jitter_is_fine():
         return qLogNoisyExpectedHypervolumeImprovement(
-            ModelList(*models),
+            ModelList(*(_of_features(model, n_known) for model in models)),
             ref_point=(weights * torch.tensor(reference, dtype=torch.float64)).tolist(),
             X_baseline=_tensor(x_observed),
             sampler=ListSampler(*samplers),
-            objective=WeightedMCMultiOutputObjective(weights),
+            objective=GenericMCMultiOutputObjective(towards_the_better),
             prune_baseline=False,
             cache_root=False,
             X_pending=_awaited(pending),
         )
+
+
+def _of_features(model: Any, n_known: int) -> Any:
+    """A BoTorch model that looks past the last columns of its points."""
+    from botorch.models.model import Model
+
+    class OfFeatures(Model):
+        num_outputs = 1
+
+        def posterior(self, X: Any, *args: Any, **options: Any) -> Any:  # BoTorch calls it by this name
+            return model.posterior(X[..., : X.shape[-1] - n_known], *args, **options)
+
+    return OfFeatures() if n_known else model
 
 
 def _compile_nothing() -> None:

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from screening.batch.limits import BatchLimits, Used
@@ -48,6 +49,7 @@ def choose_batch(
     observed: Array | None = None,
     barred: NDArray[np.bool_] | None = None,
     aim: Aim | Lot | None = None,
+    awaited: pd.DataFrame | None = None,
 ) -> NDArray[np.int64]:
     """Indices of q compounds of the ranked space, in the order they were chosen.
 
@@ -71,10 +73,11 @@ def choose_batch(
         barred: candidates that may not be chosen (a hazard, say), shape (k,).
         aim: what the ranking is by, where it is no acquisition: `Desire` and `Tradeoff` value each pick given what is
             pending and picked before; a `Lot` draws by the seed of the batch.
+        awaited: what a tradeoff has to be told of the pending compounds (`Tradeoff.awaits`), one row each.
 
     Raises:
-        BatchError: if q is below 1, the seed is no whole number of 0 or more, or the limits leave fewer than q
-            compounds; nothing is relaxed silently.
+        BatchError: if q is below 1, the seed is no whole number of 0 or more, something of the pending compounds is not
+            told, or the limits leave fewer than q compounds; nothing is relaxed silently.
     """
     bounds, seed = _limits(limits, max_per_spacer), check_seed(seed, BatchError)
     size = min(shortlist, len(ranking))
@@ -86,7 +89,8 @@ def choose_batch(
         raise BatchError(f"pending features have {points.shape[1]} columns, the ranking's {x.shape[1]}")
     used = Used(bounds, ranking.spacer[:size], x, points, _head(cost, size), _head(days, size))
     free = np.ones(size, dtype=bool) if barred is None else ~np.asarray(barred, dtype=bool)[:size]
-    rivals = _Rivals(ranking, size, surrogate.model, acquisition, seed, observed, aim)
+    told = _told(aim, points, awaited)
+    rivals = _Rivals(ranking, size, surrogate.model, acquisition, seed, observed, aim, points, told)
     chosen: list[int] = []
     while len(chosen) < q:
         fits = np.flatnonzero(used.fits() & free)
@@ -95,7 +99,7 @@ def choose_batch(
                 f"only {len(chosen)} of {q} compounds fit the limits ({bounds}) among the {size} best ranked: "
                 "loosen a limit, ask for fewer, or rank more (top_k)"
             )
-        value = rivals.values(fits, np.vstack([points, x[chosen]]), len(chosen))
+        value = rivals.values(fits, chosen)
         row = int(fits[np.argmax(value)])
         used.take(row)
         chosen.append(row)
@@ -104,7 +108,8 @@ def choose_batch(
 
 @dataclass(frozen=True)
 class _Rivals:
-    """What competes for a place in a batch: the first `size` rows of a ranking, and what they are valued by."""
+    """What competes for a place in a batch: the first `size` rows of a ranking, and what they are valued by; `pending`
+    are the features of what is awaited (p, d), and `awaited` what a tradeoff is told of it."""
 
     ranking: Ranking
     size: int
@@ -113,28 +118,45 @@ class _Rivals:
     seed: int
     observed: Array | None
     aim: Aim | Lot | None
+    pending: Array
+    awaited: pd.DataFrame
 
     @cached_property
     def index(self) -> NDArray[np.int64]:
         """Their indices in the space, shape (size,)."""
         return self.ranking.frame["index"].to_numpy(dtype=np.int64)[: self.size]
 
-    def values(self, rows: NDArray[np.int64], points: Array, pick: int) -> Array:
-        """Value of some rows (m,) as pick number `pick`, from 0, given points pending or picked (p, d), shape (m,)."""
+    def values(self, rows: NDArray[np.int64], picked: list[int]) -> Array:
+        """Value of some rows (m,) as the next pick after those rows, shape (m,)."""
         x, log_p = self.ranking.x[rows], self.ranking.log_feasibility[rows]
+        points = np.vstack([self.pending, self.ranking.x[picked]])
         if isinstance(self.aim, Lot):
             return Lot(self.seed).values(self.index[rows])
+        frame = self.ranking.frame.iloc[rows]
         if isinstance(self.aim, Tradeoff):
-            return self.aim.batch_values(self.model, x, points, self.seed) + log_p
+            awaited = pd.concat([self.awaited, self.ranking.frame.iloc[picked][[*self.aim.awaits]]])
+            value = self.aim.batch_values(self.model, frame, x, points, awaited, self.seed)
+            return value + self.aim.weight(log_p)
         if isinstance(self.aim, Desire):
-            frame = self.ranking.frame.iloc[rows]
-            return self.aim.batch_values(frame, x, points, lambda: self._acquisition(x, points, pick))
-        return self._acquisition(x, points, pick) + log_p
+            return self.aim.batch_values(frame, x, points, lambda: self._acquisition(x, points, len(picked)))
+        return self._acquisition(x, points, len(picked)) + log_p
 
     def _acquisition(self, x: Array, points: Array, pick: int) -> Array:
         seed = self.seed + pick if self.acquisition == "thompson" else self.seed  # another function for each pick
         space, best = self.ranking.x[: self.size], self.ranking.best_observed
         return next_values(self.acquisition, self.model, x, points, best, seed, self.observed, space)
+
+
+def _told(aim: Aim | Lot | None, points: Array, awaited: pd.DataFrame | None) -> pd.DataFrame:
+    """What a tradeoff is told of the pending compounds, points (p, d)."""
+    names = [*aim.awaits] if isinstance(aim, Tradeoff) else []
+    if awaited is None and not (names and len(points)):
+        return pd.DataFrame(np.empty((0, len(names))), columns=names)
+    if awaited is None or len(awaited) != len(points) or set(names) - set(awaited):
+        raise BatchError(
+            f"{len(points)} compounds are pending: give `awaited`, one row each with the columns {', '.join(names)}"
+        )
+    return awaited[names].astype(np.float64)
 
 
 def _limits(limits: BatchLimits | None, max_per_spacer: int | None) -> BatchLimits:

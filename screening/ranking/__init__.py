@@ -8,7 +8,7 @@ from screening.ranking.nearest import MeasuredSet
 from screening.ranking.rank import rank, space_features
 from screening.ranking.stop import StopAdvice, advise_stopping
 from screening.ranking.table import TABLE_COLUMNS, rank_table
-from screening.ranking.tradeoff import Goal, Tradeoff
+from screening.ranking.tradeoff import Goal, Known, Tradeoff
 from screening.ranking.wishes import Desire
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "Columns",
     "Desire",
     "Goal",
+    "Known",
     "Lot",
     "MeasuredSet",
     "PassEstimate",

@@ -49,15 +49,15 @@ class Columns:
         known = (*OWN_COLUMNS, *self.properties)
         if unknown := [name for name in names if name not in known]:
             raise RankingError(f"no column {unknown[0]!r} {what}; there are {', '.join(known)}")
-        if "novelty" in names and (self.measured is None or not self.measured.labels):
-            raise RankingError("novelty is the distance to what is measured: give `measured`, or leave novelty out")
+        if "novelty" in names:
+            self._counted_from()
 
     def of(self, name: str, numbers: Numbers) -> Array:
         """The column of that name for the compounds of a block, shape (m,); NaN where it is not known."""
         if name in self.properties:
             return np.asarray(self.properties[name](numbers.block, numbers.x), dtype=np.float64)
-        if name == "novelty" and self.measured is not None:
-            return self.measured.nearest(numbers.x)[1]
+        if name == "novelty":
+            return self.novelty(numbers.x, numbers.x[:0])
         own = {"log10_rate": numbers.mean, "acquisition": numbers.acquisition}
         return own[name] if name in own else 10.0**-numbers.mean if name == "lifetime_ps" else np.exp(numbers.log_p)
 
@@ -71,10 +71,20 @@ class Columns:
             frame: m rows of a ranking. x: their features, shape (m, d).
             points: features of what is pending or chosen, shape (p, d).
         """
+        if name == "novelty":
+            return self.novelty(x, points)
         values: Array = frame["mean" if name == "log10_rate" else name].to_numpy(dtype=np.float64)
-        if name == "novelty" and self.measured is not None:
-            return np.minimum(values, self.measured.apart(x, points))
         return values
+
+    def novelty(self, x: Array, points: Array) -> Array:
+        """Distance of features (m, d) to the nearest measured compound or further point (p, d), shape (m,)."""
+        measured = self._counted_from()
+        return np.minimum(measured.nearest(x)[1], measured.apart(x, points))
+
+    def _counted_from(self) -> MeasuredSet:
+        if self.measured is None or not self.measured.labels:
+            raise RankingError("novelty is the distance to what is measured: give `measured`, or leave novelty out")
+        return self.measured
 
 
 def price_property(space: CompoundSpace, per_mol: Mapping[str, float]) -> Property:

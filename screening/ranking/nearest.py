@@ -52,6 +52,14 @@ class MeasuredSet:
         distance: NDArray[np.float64] = np.sqrt(squared.min(axis=1, initial=np.inf))
         return distance
 
+    def alone(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Distance of features (m, d) to the nearest measured compound that is another one, by the same measure, shape
+        (m,): zero distances (replicates, and a measured compound itself) are left out; infinite where none is left."""
+        distance = self.distances(x)
+        distance[distance <= 1e-9] = np.inf
+        alone: NDArray[np.float64] = distance.min(axis=1, initial=np.inf)
+        return alone
+
     @property
     def domain_radius(self) -> float:
         """Applicability domain: candidates farther than this from every measured compound are outside it.
@@ -59,10 +67,7 @@ class MeasuredSet:
         The 95th percentile of each measured compound's distance to its nearest different neighbour, so about one
         measured compound in twenty would itself have counted as outside. Zero distances (replicates) are left out.
         """
-        scaled = self.x / self._scale
-        squared = ((scaled[:, None, :] - scaled[None, :, :]) ** 2).mean(axis=2)
-        squared[squared <= 1e-18] = np.inf
-        gap = np.sqrt(squared.min(axis=1))
+        gap = self.alone(self.x)
         gap = gap[np.isfinite(gap)]
         return float(np.quantile(gap, 0.95)) if gap.size else 0.0
 

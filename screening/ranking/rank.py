@@ -31,6 +31,7 @@ from screening.ranking.stream import (
     stream,
     unexplained_variance,
 )
+from screening.ranking.tradeoff import Tradeoff
 from screening.ranking.wishes import Desire
 
 if TYPE_CHECKING:
@@ -120,7 +121,7 @@ def rank(
         else:
             index, value, counts = stream_on(client, scoring, quick, bounds, keep, block_size, progress)
         if not index.size:
-            raise NothingLeftError(_nothing(counts, len(space), isinstance(aim, Desire)))
+            raise NothingLeftError(_nothing(counts, len(space), aim))
         if not single_precision:
             break
         exact = _exact(scoring, surrogate, index)
@@ -140,8 +141,11 @@ def space_features(
     return to_features(space_descriptors(space, space.take(indices), spacer_table, cage_table))
 
 
-def _nothing(counts: Counts, size: int, wished: bool) -> str:
-    others = ", and of the others a wished column is not known" if wished else ""
+def _nothing(counts: Counts, size: int, aim: Aim | Lot | None) -> str:
+    others = ", and of the others a wished column is not known" if isinstance(aim, Desire) else ""
+    if isinstance(aim, Tradeoff) and aim.known:
+        worst = ", ".join(f"{one.name} {one.worst:g}" for one in aim.known)
+        others = f", and the others are worse than the worst still of interest ({worst}) or not known"
     return (
         f"no compound is left to rank: of {size} compounds {counts.excluded} are measured, pending or excluded and "
         f"{counts.undescribed} have no descriptors{others}; widen the space or lift the exclusions"

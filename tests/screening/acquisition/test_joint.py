@@ -77,7 +77,7 @@ def test_what_is_not_known_or_missing_is_said() -> None:
         build_acquisition("magic", MODEL, _X, 0.0)
     with pytest.raises(RankingError, match="x_space"):
         build_acquisition("qnipv", MODEL, _X, 0.0)
-    with pytest.raises(RankingError, match="2 models, 1 signs"):
+    with pytest.raises(RankingError, match="1 signs, 2 reference values, 2 models"):
         hypervolume_improvement([MODEL, MODEL], [1.0], _X, [0.0, 0.0])
     with pytest.raises(RankingError, match="sign of 0"):
-        hypervolume_improvement([MODEL], [0.0], _X, [0.0])
+        hypervolume_improvement([MODEL], [0.0, 1.0], _X, [0.0, 0.0])

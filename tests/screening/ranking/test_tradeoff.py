@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from botorch.utils.multi_objective.hypervolume import Hypervolume
@@ -20,6 +21,7 @@ from tests.screening.rows import smooth_rows
 
 Array = NDArray[np.float64]
 ROWS = smooth_rows(20, 2)
+NOTHING = pd.DataFrame()
 _X = np.random.default_rng(5).uniform(-2.0, 2.0, size=(60, 2))
 
 
@@ -100,12 +102,12 @@ def test_a_batch_by_botorch_agrees_with_the_pass_and_knows_what_is_pending(model
     mean, sd = rate.predict(_X)
     zero = np.zeros(len(_X))
     told = Numbers(SPACE.take(np.arange(60)), _X, mean, sd, zero, zero)
-    alone = tradeoff.batch_values(rate.model, _X, _X[:0], 3)
+    alone = tradeoff.batch_values(rate.model, NOTHING, _X, _X[:0], NOTHING, 3)
     hopeful = alone > -20.0  # beyond, BoTorch smooths and only the order is meant
     assert spearmanr(tradeoff.log_values(told)[hopeful], alone[hopeful]).statistic > 0.9
-    assert alone.tolist() == tradeoff.batch_values(rate.model, _X, _X[:0], 3).tolist()
+    assert alone.tolist() == tradeoff.batch_values(rate.model, NOTHING, _X, _X[:0], NOTHING, 3).tolist()
     first = int(alone.argmax())
-    loss = alone - tradeoff.batch_values(rate.model, _X, _X[[first]], 3)
+    loss = alone - tradeoff.batch_values(rate.model, NOTHING, _X, _X[[first]], NOTHING, 3)
     near = np.argsort(((_X - _X[first]) ** 2).sum(axis=1))
     assert loss[first] > 1.0
     assert np.median(loss[near[:10]]) > np.median(loss[near[-10:]])
@@ -117,7 +119,7 @@ def test_a_batch_is_chosen_by_it(models: tuple[Surrogate, Surrogate]) -> None:
     tradeoff = Tradeoff.of(models[0], [Goal("gap", models[1], 1.0)], ROWS.x)
     ranking = _ranking(models[0], "log_ei")
     batch = choose_batch(ranking, models[0], q=3, aim=tradeoff, seed=1, max_per_spacer=1)
-    alone = tradeoff.batch_values(models[0].model, ranking.x, ranking.x[:0], 1)
+    alone = tradeoff.batch_values(models[0].model, NOTHING, ranking.x, ranking.x[:0], NOTHING, 1)
     assert batch[0] == ranking.frame["index"][int(alone.argmax())]
     assert len({int(index) % 4 for index in batch}) == 3
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
@@ -12,11 +13,14 @@ from campaigns.checks import check
 from campaigns.config import CampaignConfig
 from campaigns.description import BUILTIN
 from campaigns.errors import CampaignError, CampaignExistsError, OvertakenError
-from campaigns.ingest import ReadingOptions, read_table
-from campaigns.intake import of_trace, take_in, take_in_table
+from campaigns.ingest import ReadingOptions, ValueOptions, read_table, read_values
+from campaigns.ingest.table import ReadRows
+from campaigns.intake import Make, of_table, of_trace, take_in, take_in_table
 from campaigns.keys import batch_key
 from campaigns.libraries import copy_library, gather, write_rejects
 from campaigns.lifecycle import Stage, Step
+from campaigns.property_intake import of_values, value_retraction
+from campaigns.property_value import RecordedValue, property_of
 from campaigns.state import CampaignState, Recorded, replay
 from campaigns.steps import retraction, step
 from campaigns.store import EventKind, create_store, open_store, point_to
@@ -210,10 +214,35 @@ class Campaign(CampaignView):
             StoreError: if the campaign cannot be written.
         """
         table = read_table(Path(path), self.names, **reading)
-        target = Path(rejects) if rejects is not None else self.folder / f"{Path(path).stem}_rejects.csv"
-        where = target if keep_going else None
-        self._state, result = take_in_table(self._log, self._state, table, self.space, rejects=where, dry_run=dry_run)
-        return result
+        make = partial(of_table, table, space=self.space, keep_going=keep_going)
+        return self._take_in(table, make, keep_going, rejects, dry_run)
+
+    def ingest_values(
+        self,
+        path: str | Path,
+        name: str,
+        *,
+        dry_run: bool = False,
+        keep_going: bool = False,
+        rejects: str | Path | None = None,
+        **reading: Unpack[ValueOptions],
+    ) -> IngestResult:
+        """Take in a table of values of a further measured property, such as a band gap, whole or not at all.
+
+        Args:
+            path: the table: CSV, .xlsx or JSON lines with the columns compound and value, as at the launch.
+            name: of the property, one of the campaign's description.
+            dry_run, keep_going, rejects: as for `ingest`.
+            reading: columns, sheet, as in `campaigns.ingest.read_values`.
+
+        Raises:
+            PropertyError: if the campaign has no such property.
+            IngestError, StoreError: as for `ingest`.
+        """
+        property_of(self.config, name)
+        table = read_values(Path(path), name, self.names, **reading)
+        make = partial(of_values, name, table, names=self.names, space=self.space, keep_going=keep_going)
+        return self._take_in(table, make, keep_going, rejects, dry_run)
 
     def ingest_trace(
         self,
@@ -285,6 +314,21 @@ class Campaign(CampaignView):
         )
         return self._state.record[number - 1]
 
+    def retract_value(self, name: str, number: int, reason: str) -> RecordedValue:
+        """Take a value of the property called `name` back, by its number in the record of that property, where the
+        launch's table comes first: it stays there, and the next fit does not see it.
+
+        Raises:
+            PropertyError: if the campaign has no such property.
+            LifecycleError: as for `retract`, or if too few values would stand to learn from.
+        """
+        self._append_checked(
+            EventKind.PROPERTY_RETRACTED,
+            lambda state: value_retraction(state, name, number, reason),
+            key=f"retract:{name}:{number}",
+        )
+        return self._state.property_values[name][number - 1]
+
     def report(self, path: str | Path | None = None, progress: Progress | None = None) -> Path:
         """Write the report, one HTML file that needs nothing else.
 
@@ -300,6 +344,14 @@ class Campaign(CampaignView):
         html = render(self.round(progress), batch, self.status(), self.names, self._bench.budget)
         write_whole(target, lambda file: file.write_text(html, encoding="utf-8"))
         return target
+
+    def _take_in(
+        self, table: ReadRows, make: Make, keep_going: bool, rejects: str | Path | None, dry_run: bool
+    ) -> IngestResult:
+        target = Path(rejects) if rejects is not None else self.folder / f"{Path(table.name).stem}_rejects.csv"
+        where = target if keep_going else None
+        self._state, result = take_in_table(self._log, self._state, table, make, rejects=where, dry_run=dry_run)
+        return result
 
     def _append_checked(
         self, kind: EventKind, make: Callable[[CampaignState], dict[str, Any]], key: str | None = None

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from campaigns.config import CampaignConfig
 from campaigns.files import RANKING
 from campaigns.libraries import kept_library
+from campaigns.property_value import property_standings
 from campaigns.state import CampaignState, replay
 from campaigns.store import DATABASE, POINTER, EventLog
 from campaigns.summary import FitSummary, Status
@@ -165,6 +166,7 @@ class CampaignView:
             record=tuple(row.to_dict() for row in self._state.record),
             rounds=len(self._state.batches),
             fit=fit,
+            properties=property_standings(self.config.properties, self._state.property_values),
         )
 
     def replay(self, number: int | None = None, progress: Progress | None = None) -> Replay:

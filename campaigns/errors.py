@@ -20,6 +20,7 @@ __all__ = [
     "NothingToSuggestError",
     "OvertakenError",
     "PdfError",
+    "PropertyError",
     "RemoteError",
     "SchemaError",
     "StoreError",
@@ -81,6 +82,10 @@ class NotTextError(CampaignError):
 
 class NothingToSuggestError(CampaignError):
     """A space in which everything is measured, pending or not describable."""
+
+
+class PropertyError(CampaignError):
+    """A measured property that the campaign does not have."""
 
 
 class PdfError(CampaignError):

@@ -7,11 +7,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from campaigns.errors import IngestError, OvertakenError
 from campaigns.files import write_table
 from campaigns.ingest import IngestTable
+from campaigns.ingest.table import ReadRows
 from campaigns.measurement import Measurement
 from campaigns.state import CampaignState, replay
 from campaigns.store import EventKind, EventLog
@@ -21,7 +22,7 @@ from chemspace import Compound, CompoundSpace
 if TYPE_CHECKING:
     from campaigns.kinetics import TraceFit
 
-__all__ = ["Intake", "hashes_of", "of_table", "of_trace", "take_in", "take_in_table"]
+__all__ = ["Intake", "Make", "digest_of", "hashes_of", "of_table", "of_trace", "outside_of", "take_in", "take_in_table"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,16 +34,22 @@ class Intake:
         payload: what is recorded.
         files: (name, content) of the raw files.
         result: what to tell.
+        kind: of the event.
     """
 
     key: str
     payload: dict[str, Any]
     files: tuple[tuple[str, bytes], ...]
     result: IngestResult
+    kind: EventKind = EventKind.MEASURED
+
+
+#: What is new to a state.
+Make: TypeAlias = Callable[[CampaignState], Intake]
 
 
 def take_in(
-    log: EventLog, state: CampaignState, make: Callable[[CampaignState], Intake], *, dry_run: bool = False
+    log: EventLog, state: CampaignState, make: Make, *, dry_run: bool = False
 ) -> tuple[CampaignState, IngestResult]:
     """Record what `make` finds new, whole, however many processes do so at once.
 
@@ -61,9 +68,7 @@ def take_in(
         if dry_run or not result.added:
             return state, result
         try:
-            added = log.append(
-                EventKind.MEASURED, intake.payload, key=intake.key, files=intake.files, after=state.last_event
-            )
+            added = log.append(intake.kind, intake.payload, key=intake.key, files=intake.files, after=state.last_event)
         except OvertakenError:  # what another process took in meanwhile may hold the same rows
             state = replay(log.events())
             continue
@@ -77,8 +82,8 @@ def take_in(
 def take_in_table(
     log: EventLog,
     state: CampaignState,
-    table: IngestTable,
-    space: CompoundSpace,
+    table: ReadRows,
+    make: Make,
     *,
     rejects: Path | None = None,
     dry_run: bool = False,
@@ -89,7 +94,7 @@ def take_in_table(
         log: where to.
         state: what the log said when it was last read.
         table: the table.
-        space: the campaign's.
+        make: what of it is new to a state; it refuses a table with a bad row, unless a file for rejects is named.
         rejects: file for the rows that cannot be taken in; None takes in all or nothing. Written before anything else.
         dry_run: write nothing.
 
@@ -97,10 +102,6 @@ def take_in_table(
         IngestError: if a row cannot be taken in and `rejects` is None, or no row can.
         StoreError: if something cannot be written.
     """
-
-    def make(state: CampaignState) -> Intake:
-        return of_table(table, state, space, keep_going=rejects is not None)
-
     written = None
     if rejects is not None and table.refused and not dry_run:
         make(state)  # raises where nothing can be taken in, before the reject file is written
@@ -136,11 +137,11 @@ def of_table(table: IngestTable, state: CampaignState, space: CompoundSpace, *, 
         len(fresh),
         len(left_out),
         outside,
-        (*table.warnings, *left_out, *map(_outside, outside)),
+        (*table.warnings, *left_out, *map(outside_of, outside)),
         rows,
         len(refused),
     )
-    return Intake(f"file:{table.sha256}:{_digest(fresh)}", payload, ((table.name, table.content),), result)
+    return Intake(f"file:{table.sha256}:{digest_of(fresh)}", payload, ((table.name, table.content),), result)
 
 
 def of_trace(
@@ -152,7 +153,7 @@ def of_trace(
     hashes = hashes_of(paths)
     measured = Measurement.from_fit(compound.formula, fit, sample=sample)
     outside = () if compound in space else (compound.formula,)
-    warnings = [*fit.warnings, *map(_outside, outside)]
+    warnings = [*fit.warnings, *map(outside_of, outside)]
     before = [row for row in state.record if row.files == hashes]
     here = [row for row in before if row.measurement.formula == compound.formula]
     standing = next((row for row in here if row.retracted is None), None)
@@ -168,7 +169,7 @@ def of_trace(
         )
     again = f":{len(here)}" if here else ""
     return Intake(
-        key=f"trace:{compound.formula}:{_digest(hashes)}{again}",
+        key=f"trace:{compound.formula}:{digest_of(hashes)}{again}",
         payload={"name": name, "rows": [measured.to_dict()], "fit": fit.to_dict()},
         files=files,
         result=IngestResult(name, 0 if standing else 1, 1 if standing else 0, outside, tuple(warnings)),
@@ -180,7 +181,7 @@ def hashes_of(paths: Sequence[Path]) -> tuple[str, ...]:
     return tuple(sha256(path.read_bytes()).hexdigest() for path in paths)
 
 
-def _write_rejects(table: IngestTable, path: Path) -> None:
+def _write_rejects(table: ReadRows, path: Path) -> None:
     """The rows that cannot be taken in, as they stood, with the line and the reason."""
     columns = [column for column in table.columns if column not in ("row", "problem")]
     rows = [
@@ -222,9 +223,11 @@ def _reports(table: IngestTable, state: CampaignState, space: CompoundSpace) -> 
     return tuple(sorted(found, key=lambda row: row.line))
 
 
-def _outside(formula: str) -> str:
+def outside_of(formula: str) -> str:
+    """What to tell of a compound outside the space."""
     return f"{formula} is outside the campaign's space: it trains the model and is never suggested"
 
 
-def _digest(value: object) -> str:
+def digest_of(value: object) -> str:
+    """Hash of a JSON value."""
     return sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:32]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import Any
 
-from campaigns.config import CampaignConfig
+from campaigns.config import CampaignConfig, MeasuredProperty
 from campaigns.measurement import Measurement
 
 __all__ = ["batch_key", "data_key"]
@@ -19,12 +19,20 @@ def data_key(
     outcomes: Sequence[tuple[str, str]],
     protocol_key: str,
     version: str,
+    properties: Mapping[str, MeasuredProperty],
 ) -> str:
     """Key of a fit: the description, what was measured and made, the oracle's protocol and spinscreen's version.
 
-    The size and the limits of a batch are left out: they change no fit.
+    The size and the limits of a batch are left out: they change no fit. A property counts with its values where they
+    are no longer those of the launch, which the description holds.
     """
-    return _digest([config.key_fields(), [m.to_dict() for m in measurements], list(outcomes), protocol_key, version])
+    told = [config.key_fields(), [m.to_dict() for m in measurements], list(outcomes), protocol_key, version]
+    changed = {
+        name: [row.model_dump(mode="json") for row in measured.table]
+        for name, measured in properties.items()
+        if measured.table != config.properties[name].table
+    }
+    return _digest([*told, changed] if changed else told)
 
 
 def batch_key(fit_key: str, seed: int, batch_size: int, pending: Sequence[str], barred: Sequence[str]) -> str:

@@ -97,7 +97,7 @@ def plan_launch(
     compounds = [compound for compound in measured.trainable(config.include_flagged).compounds if compound is not None]
     cations = needed_cations(
         (*space.spacers, *space.cage_cations),
-        [*compounds, *property_compounds(config, with_builtin(read.library))],
+        [*compounds, *property_compounds(config.properties, with_builtin(read.library))],
     )
     stored = _stored(cations, config, oracle_store)
     missing = [c for c in cations if c.inchikey not in stored or stored[c.inchikey].retry]

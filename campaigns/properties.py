@@ -20,7 +20,15 @@ if TYPE_CHECKING:
     from screening.surrogates import Surrogate
     from screening.validation import Validation
 
-__all__ = ["SURROGATE", "LearntProperty", "check_properties", "learn_property", "property_compounds"]
+__all__ = [
+    "MIN_ROWS",
+    "SURROGATE",
+    "LearntProperty",
+    "check_properties",
+    "learn_property",
+    "property_compounds",
+    "range_problem",
+]
 
 #: What learns a property: a Gaussian process over the features of the lifetime's model, with a length scale for each of
 #: them, since a property may hang on few (a gap on the number of layers).
@@ -96,18 +104,21 @@ def check_properties(config: CampaignConfig, names: CationLibrary) -> None:
                 (*here, "table"),
             )
         for place, row in enumerate(measured.table):
-            _check_value(name, row.value, (*here, "table", place))
+            if problem := range_problem(name, row.value):
+                raise ConfigError(
+                    f"properties.{name}: entry {place + 1} of the table: {problem}", (*here, "table", place)
+                )
         for _ in _compounds(name, measured, names):
             pass
 
 
-def property_compounds(config: CampaignConfig, names: CationLibrary) -> list[Compound]:
-    """Every compound of the tables of measured properties.
+def property_compounds(properties: Mapping[str, MeasuredProperty], names: CationLibrary) -> list[Compound]:
+    """Every compound of the tables of measured properties, given by name.
 
     Raises:
         ConfigError: for a formula that cannot be read.
     """
-    return [c for name, measured in config.properties.items() for c in _compounds(name, measured, names)]
+    return [c for name, measured in properties.items() for c in _compounds(name, measured, names)]
 
 
 def learn_property(
@@ -167,16 +178,16 @@ def _compounds(name: str, measured: MeasuredProperty, names: CationLibrary) -> I
             raise ConfigError(f"properties.{name}: entry {place + 1} of the table: {error}", here) from error
 
 
-def _check_value(name: str, value: float, here: tuple[str | int, ...]) -> None:
+def range_problem(name: str, value: float) -> str:
+    """Why a value cannot be one of the property called `name`, by the unit at the name's end; "" where it can."""
     unit = name.rpartition("_")[2]
     low, high, meant = _UNITS.get(unit, (-np.inf, np.inf, ""))
     if "gap" in name.split("_"):
         low = 0.0
-    if not low <= value <= high:
-        hint = f"; a name that ends in _{unit} means {meant}" if meant else ""
-        raise ConfigError(
-            f"properties.{name}: entry {int(here[-1]) + 1} of the table: {value:g} is out of all range{hint}", here
-        )
+    if low <= value <= high:
+        return ""
+    hint = f"; a name that ends in _{unit} means {meant}" if meant else ""
+    return f"{value:g} is out of all range{hint}"
 
 
 def _group(compound: Compound) -> str:

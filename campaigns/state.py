@@ -8,10 +8,11 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
-from campaigns.config import CampaignConfig
+from campaigns.config import CampaignConfig, MeasuredProperty
 from campaigns.errors import StoreError
 from campaigns.lifecycle import AWAITED, FAILED, NEVER_AGAIN, Stage, Step
 from campaigns.measurement import Measurement
+from campaigns.property_value import RecordedValue, launched_values, recorded_values, standing_property
 from campaigns.store import Event, EventKind
 from campaigns.suggestion import SuggestionBatch
 
@@ -64,6 +65,7 @@ class CampaignState:
         fits: score cards by the key of the data they were made on, oldest first.
         batches: the suggestions, by round.
         steps: the steps in the lives of compounds, oldest first.
+        property_values: the record of each further measured property by its name, the launch's table first.
         history: (formula, stage it entered, number of the measurement that brought it there or None), oldest first.
         last_event: id of the event it was read up to.
     """
@@ -75,12 +77,22 @@ class CampaignState:
     batches: tuple[SuggestionBatch, ...] = ()
     steps: tuple[Step, ...] = ()
     history: tuple[tuple[str, Stage, int | None], ...] = ()
+    property_values: MappingProxyType[str, tuple[RecordedValue, ...]] = field(
+        default_factory=lambda: MappingProxyType({})
+    )
     last_event: int = 0
 
     @property
     def measurements(self) -> tuple[Measurement, ...]:
         """The campaign's own measurements that stand, in the order they came."""
         return tuple(row.measurement for row in self.record if row.retracted is None)
+
+    @property
+    def properties(self) -> dict[str, MeasuredProperty]:
+        """The further measured properties of the description, each with the values that stand."""
+        return {
+            name: standing_property(asked, self.property_values[name]) for name, asked in self.config.properties.items()
+        }
 
     @property
     def stages(self) -> dict[str, Stage]:
@@ -149,9 +161,9 @@ def replay(events: Iterable[Event], since: CampaignState | None = None) -> Campa
         raise StoreError("the campaign was stopped before it was created; run its launch again")
     if first.kind is not EventKind.CREATED:
         raise StoreError("the log does not begin with the campaign's creation; the file is not a whole campaign")
-    return _continued(
-        CampaignState(CampaignConfig.parse(first.payload["config"]), first.at, last_event=first.id), stream
-    )
+    config = CampaignConfig.parse(first.payload["config"])
+    values = MappingProxyType(launched_values(config, first))
+    return _continued(CampaignState(config, first.at, property_values=values, last_event=first.id), stream)
 
 
 def _continued(state: CampaignState, events: Iterable[Event]) -> CampaignState:
@@ -185,8 +197,23 @@ def _after(state: CampaignState, event: Event) -> CampaignState:
             record = tuple(replace(r, retracted=reason) if r.number == number else r for r in state.record)
             history = tuple(entry for entry in state.history if entry[2] != number)  # as if never measured
             return replace(state, record=record, history=history)
+        case EventKind.PROPERTY_MEASURED:
+            held = state.property_values[event.payload["property"]]
+            return _with_values(state, event, (*held, *recorded_values(event, len(held))))
+        case EventKind.PROPERTY_RETRACTED:
+            number, reason = event.payload["number"], event.payload["reason"]
+            held = state.property_values[event.payload["property"]]
+            return _with_values(
+                state, event, tuple(replace(r, retracted=reason) if r.number == number else r for r in held)
+            )
         case EventKind.CREATED:
             raise StoreError(f"event {event.id} creates the campaign a second time; the file is damaged")
+
+
+def _with_values(state: CampaignState, event: Event, record: tuple[RecordedValue, ...]) -> CampaignState:
+    return replace(
+        state, property_values=MappingProxyType({**state.property_values, event.payload["property"]: record})
+    )
 
 
 def _recorded(event: Event, known: int) -> tuple[Recorded, ...]:

@@ -8,6 +8,9 @@ from typing import Any
 __all__ = ["Described", "FitSummary", "IngestResult", "Status"]
 
 
+#: Fields of a row that only lifetimes have, and such as only values of a property have.
+_OF_LIFETIMES = frozenset({"lifetime_ps", "lifetime_stderr_ps", "is_upper_bound"})
+_OF_VALUES = frozenset({"value", "error"})
 #: Fields of a fit that JSON keeps as lists.
 _TUPLES = ("best_predicted", "stop_advice", "surprises", "left_out")
 
@@ -83,6 +86,7 @@ class RowReport:
         is_upper_bound: whether the lifetime is only a bound.
         sample: the lab's name of the crystal.
         note: why, or what is odd.
+        value, error: of a further measured property, in its unit; None for a lifetime.
     """
 
     line: int
@@ -93,6 +97,8 @@ class RowReport:
     is_upper_bound: bool = False
     sample: str = ""
     note: str = ""
+    value: float | None = None
+    error: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +115,7 @@ class IngestResult:
         refused: rows that cannot be taken in and were left out, as asked.
         rejects: file that holds them, each with its reason; None if there are none.
         page: file with the pictures of a trace; None for tables.
+        property: name of the further measured property that it holds values of; None for lifetimes.
     """
 
     name: str
@@ -120,11 +127,15 @@ class IngestResult:
     refused: int = 0
     rejects: str | None = None
     page: str | None = None
+    property: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON."""
-        rows = [asdict(row) for row in self.rows]
-        return asdict(self) | {"outside": list(self.outside), "warnings": list(self.warnings), "rows": rows}
+        """As JSON; of a lifetime's table without what properties have, and the other way round."""
+        lifetimes = self.property is None
+        other = _OF_VALUES if lifetimes else _OF_LIFETIMES
+        rows = [{name: told for name, told in asdict(row).items() if name not in other} for row in self.rows]
+        whole = asdict(self) | {"outside": list(self.outside), "warnings": list(self.warnings), "rows": rows}
+        return {name: told for name, told in whole.items() if name != ("property" if lifetimes else "page")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +155,8 @@ class Status:
         record: the campaign's own measurements, each with its number, file and, if so, why it was retracted.
         rounds: batches suggested so far.
         fit: the last fit, None before the first.
+        properties: of each further measured property: goal; n_values that stand and n_ingested, those of them that
+            were taken in here; record, what was taken in or taken back, each with its number.
     """
 
     folder: str
@@ -158,6 +171,7 @@ class Status:
     record: tuple[dict[str, Any], ...]
     rounds: int
     fit: FitSummary | None
+    properties: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON."""

@@ -28,6 +28,13 @@ def _measurements(campaign: CampaignView) -> pd.DataFrame:
     return pd.DataFrame([row.to_dict() for row in campaign.state.record])
 
 
+def _properties(campaign: CampaignView) -> pd.DataFrame:
+    rows = [
+        {"property": name, **row.to_dict()} for name, held in campaign.state.property_values.items() for row in held
+    ]
+    return pd.DataFrame(rows)
+
+
 def _compounds(campaign: CampaignView) -> pd.DataFrame:
     stages = campaign.state.stages
     last = {step.formula: step for step in campaign.state.steps}
@@ -64,6 +71,7 @@ def _history(campaign: CampaignView) -> pd.DataFrame:
 TABLES: dict[str, Callable[[CampaignView], pd.DataFrame]] = {
     "suggestions": _suggestions,
     "measurements": _measurements,
+    "properties": _properties,
     "compounds": _compounds,
     "scores": _scores,
     "ranking": _ranking,

@@ -27,3 +27,8 @@ def sentence(event: Event) -> str:
             return f"{payload['formula']} {payload['stage']}{made}{why}"
         case EventKind.RETRACTED:
             return f"retracted measurement {payload['number']}: {payload['reason']}"
+        case EventKind.PROPERTY_MEASURED:
+            formulas = ", ".join(dict.fromkeys(row["formula"] for row in payload["rows"]))
+            return f"ingested {payload['name']}: {len(payload['rows'])} values of {payload['property']} ({formulas})"
+        case EventKind.PROPERTY_RETRACTED:
+            return f"retracted value {payload['number']} of {payload['property']}: {payload['reason']}"

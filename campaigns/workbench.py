@@ -50,6 +50,8 @@ class Workbench:
         self._oracle_store = oracle_store
         self._records: dict[str, CationRecord] = {}
         self._round: tuple[str, Round] | None = None
+        #: Compounds that have a value of a property, and the values they are those of.
+        self._valued: tuple[object, list[Compound]] | None = None
         self._kept = Kept(folder)
 
     def afresh(self) -> Workbench:
@@ -81,7 +83,7 @@ class Workbench:
     def data_key(self, state: CampaignState) -> str:
         """Key of a fit on this state."""
         protocol, code = self.config.protocol.key, version("spinscreen")
-        return data_key(self.config, state.measurements, state.outcomes, protocol, code)
+        return data_key(self.config, state.measurements, state.outcomes, protocol, code, state.properties)
 
     def dataset(self, state: CampaignState) -> SpinDataset:
         """The published measurements and the campaign's own."""
@@ -174,7 +176,7 @@ class Workbench:
                     traits=self.traits,
                     validation=validation,
                     ranking=ranking,
-                    properties=self._properties(fit_key, records),
+                    properties=self._properties(state, fit_key, records),
                     client=client,
                 )
             if validation is None:
@@ -184,14 +186,16 @@ class Workbench:
             self._round = (key, done)
         return self._round[1]
 
-    def _properties(self, fit_key: str, records: dict[str, CationRecord]) -> tuple[LearntProperty, ...]:
+    def _properties(
+        self, state: CampaignState, fit_key: str, records: dict[str, CationRecord]
+    ) -> tuple[LearntProperty, ...]:
         """What is learnt of the further measured properties; how well, from copies where there are any."""
-        if not self.config.properties:
+        if not state.properties:
             return ()
         from campaigns.properties import learn_property
 
         learnt = []
-        for name, measured in self.config.properties.items():
+        for name, measured in state.properties.items():
             known = self._kept.validation(fit_key, f"validation_{name}")
             learnt.append(learn_property(name, measured, self.names, records, self.config.seed, known))
             if known is None:
@@ -244,15 +248,16 @@ class Workbench:
     def _measured(self, state: CampaignState) -> list[Compound]:
         """What a lifetime or a further property is measured of."""
         lifetimes = [compound for compound in self.dataset(state).compounds if compound is not None]
-        return lifetimes + self._with_properties
+        return lifetimes + self._with_properties(state)
 
-    @cached_property
-    def _with_properties(self) -> list[Compound]:
-        if not self.config.properties:
+    def _with_properties(self, state: CampaignState) -> list[Compound]:
+        if not state.properties:
             return []
         from campaigns.properties import property_compounds
 
-        return property_compounds(self.config, self.names)
+        if self._valued is None or self._valued[0] is not state.property_values:
+            self._valued = (state.property_values, property_compounds(state.properties, self.names))
+        return self._valued[1]
 
     def _cations(self, state: CampaignState, also: Sequence[Compound]) -> tuple[Cation, ...]:
         return needed_cations(self._of_space, [*self._measured(state), *also])

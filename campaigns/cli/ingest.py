@@ -1,4 +1,5 @@
-"""`spinscreen ingest`: take in measured lifetimes, as a table or as the traces or maps of one crystal."""
+"""`spinscreen ingest`: take in measured lifetimes, as a table or as the traces or maps of one crystal, or values of a
+further measured property."""
 
 from __future__ import annotations
 
@@ -31,7 +32,7 @@ from campaigns.cli.traces import (
 
 if TYPE_CHECKING:
     from campaigns.campaign import Campaign
-    from campaigns.ingest import ReadingOptions
+    from campaigns.ingest import ReadingOptions, ValueOptions
     from campaigns.kinetics import MeasuredFiles
     from campaigns.suggestion import SuggestionBatch
     from campaigns.summary import FitSummary, IngestResult
@@ -47,6 +48,15 @@ def ingest(
     results: Annotated[
         Path | None,
         typer.Argument(metavar="[RESULTS]", help="Table of results: CSV, .xlsx or JSON lines.", show_default=False),
+    ] = None,
+    of_property: Annotated[
+        str | None,
+        typer.Option(
+            "--property",
+            metavar="NAME",
+            help="The table holds values of this measured property of the campaign, such as band_gap_ev.",
+            **_Panel,
+        ),
     ] = None,
     columns: Annotated[
         list[str] | None,
@@ -100,11 +110,15 @@ def ingest(
     oracle_store: OracleStorePath = None,
     as_json: AsJson = False,
 ) -> None:
-    """Take in measured lifetimes and retrain: a table, or the SC and CC traces or maps of one crystal.
+    """Take in measured lifetimes and retrain: a table, or the SC and CC traces or maps of one crystal. Or values of a
+    further measured property of the campaign.
 
     Columns of a table: formula, lifetime_ps; if known lifetime_stderr_ps, sample, source, temperature_k, technique,
     note, is_upper_bound, convention. A lifetime is the decay time of the difference SC - CC; "<0.05" is an upper bound.
     Other names and units are recognised and confirmed, or declared. A table is taken in whole or not at all.
+
+    Columns of a table for --property: compound (or formula) and value (or the property's name); if known error, sample,
+    source, note. Other names are declared.
 
     Examples:
 
@@ -113,6 +127,8 @@ def ingest(
       spinscreen ingest demo results.csv --suggest 5
 
       spinscreen ingest demo results.xlsx --map lifetime=tau --unit fs --keep-going
+
+      spinscreen ingest demo gaps.csv --property band_gap_ev
 
       spinscreen ingest demo --formula "(PEA)2PbI4" --sc SC.csv --cc CC.csv --irf-fwhm 0.15
 
@@ -123,12 +139,17 @@ def ingest(
     files = MeasuredFiles(sc, cc, trace, sc_map or (), cc_map or ())
     settings = TraceSettings(window, irf_fwhm, time_zero, exclude, delay_unit, model, spectrum_at)
     _check_usage(results, formula, files, suggest, dry_run=dry_run)
+    if of_property is not None:
+        _check_property_usage(results, unit=unit, yes=yes, accept_extreme=accept_extreme)
     from campaigns.campaign import Campaign
     from campaigns.cli.show_ingest import show_ingest
 
     campaign = Campaign.open(folder, oracle_store=oracle_store)
-    before = campaign.fit()
-    if results is not None:
+    before, keep = campaign.fit(), keep_going or rejects is not None
+    if results is not None and of_property is not None:
+        told: ValueOptions = {"columns": _mapping(columns or [], "value=gap"), "sheet": sheet}
+        result = _values(campaign, results, of_property, told, keep, rejects, dry_run=dry_run, may_show=not as_json)
+    elif results is not None:
         reading: ReadingOptions = {
             "columns": _mapping(columns or []),
             "unit": unit,
@@ -136,7 +157,6 @@ def ingest(
             "accept_guesses": yes,
             "accept_extreme": accept_extreme,
         }
-        keep = keep_going or rejects is not None
         result = _table(campaign, results, reading, keep, rejects, dry_run=dry_run, may_ask=not as_json)
     else:
         assert formula is not None
@@ -170,6 +190,21 @@ def _check_usage(
         raise typer.BadParameter("a dry run takes nothing in, so there is nothing new to suggest from")
 
 
+def _check_property_usage(results: Path | None, *, unit: str | None, yes: bool, accept_extreme: bool) -> None:
+    """Values of a property come as a table; what is said of lifetimes does not fit them."""
+    if results is None:
+        raise typer.BadParameter(
+            "values of a property come as a table: give RESULTS, no traces", param_hint="--property"
+        )
+    if unit is not None:
+        raise typer.BadParameter(
+            "is for lifetimes; a property's values are in the unit at the end of its name", param_hint="--unit"
+        )
+    for option, given in (("--yes", yes), ("--accept-extreme", accept_extreme)):
+        if given:
+            raise typer.BadParameter("is for lifetimes, not for --property", param_hint=option)
+
+
 def _answer(campaign: Campaign, result: IngestResult, fit: FitSummary | None, suggest: int | None) -> dict[str, Any]:
     """What was taken in, what it surprised with, and the suggestions that were asked for."""
     answer = result.to_dict() | {"surprises": [] if fit is None else list(fit.surprises)}
@@ -181,12 +216,12 @@ def _next(campaign: Campaign, batch_size: int) -> SuggestionBatch:
         return campaign.suggest(batch_size, progress=progress)
 
 
-def _mapping(pairs: list[str]) -> dict[str, str]:
+def _mapping(pairs: list[str], example: str = "lifetime=tau") -> dict[str, str]:
     found = {}
     for pair in pairs:
         field, sign, column = pair.partition("=")
         if not sign:
-            raise typer.BadParameter(f"{pair!r} is no mapping; write FIELD=COLUMN, as lifetime=tau", param_hint="--map")
+            raise typer.BadParameter(f"{pair!r} is no mapping; write FIELD=COLUMN, as {example}", param_hint="--map")
         found[field.strip()] = column.strip()
     return found
 
@@ -216,10 +251,35 @@ def _table(
     except IngestError as error:
         if dry_run and may_ask:
             show_rows(error.rows)
+        if campaign.config.properties and any("'lifetime_ps' is missing" in problem for problem in error.problems):
+            names = " or ".join(campaign.config.properties)
+            console.note(f"if these are values of a measured property, say of which: --property {names}")
         raise
     return _table(
         campaign, results, {**reading, "accept_guesses": True}, keep_going, rejects, dry_run=dry_run, may_ask=may_ask
     )
+
+
+def _values(
+    campaign: Campaign,
+    results: Path,
+    name: str,
+    reading: ValueOptions,
+    keep_going: bool,
+    rejects: Path | None,
+    *,
+    dry_run: bool,
+    may_show: bool,
+) -> IngestResult:
+    from campaigns.cli.show_ingest import show_rows
+    from campaigns.errors import IngestError
+
+    try:
+        return campaign.ingest_values(results, name, dry_run=dry_run, keep_going=keep_going, rejects=rejects, **reading)
+    except IngestError as error:
+        if dry_run and may_show:
+            show_rows(error.rows, name)
+        raise
 
 
 def _trace(

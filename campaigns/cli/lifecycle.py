@@ -71,14 +71,35 @@ def retract(
         int, typer.Argument(metavar="NUMBER", help="The measurement's number, as in `status`.", show_default=False)
     ],
     reason: Why = "",
+    of_property: Annotated[
+        str | None,
+        typer.Option(
+            "--property",
+            metavar="NAME",
+            help="Not a lifetime but a value of this property; its number is that in `status` or `export --property`.",
+            show_default=False,
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Take a measurement back. It stays in the record; the next fit does not see it.
 
-    Example: spinscreen retract demo 3 --reason "pump power was wrong"
+    Examples:
+
+      spinscreen retract demo 3 --reason "pump power was wrong"
+
+      spinscreen retract demo 25 --property band_gap_ev --reason "wrong crystal"
     """
     from campaigns.campaign import Campaign
 
+    if of_property is not None:
+        value = Campaign.open(folder).retract_value(of_property, number, reason)
+        if as_json:
+            console.print_json({"property": of_property, **value.to_dict()})
+        else:
+            told = f"value {number} of {of_property} ({value.value.formula}, {value.value.value:g}) is retracted"
+            console.out.print(told, markup=False, soft_wrap=True)
+        return
     row = Campaign.open(folder).retract(number, reason)
     if as_json:
         console.print_json({"number": row.number, **row.measurement.to_dict(), "retracted": row.retracted})

@@ -58,31 +58,48 @@ def export(
             show_default=False,
         ),
     ] = None,
+    of_property: Annotated[
+        str | None,
+        typer.Option(
+            "--property",
+            metavar="NAME",
+            help="Not lifetimes but every value of this measured property, the launch's table first.",
+            show_default=False,
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Write the campaign's own measurements as a table, retracted ones with their reason.
 
-    The column sha256 names the raw files of each row.
+    The column sha256 names the raw files of each row, number is what `retract` takes.
 
     Examples:
 
       spinscreen export demo measured.csv
 
       spinscreen export demo measured.csv --raw raw
+
+      spinscreen export demo gaps.csv --property band_gap_ev
     """
     from campaigns.campaign import Campaign
     from campaigns.files import EXPORTS, write_files, write_table
+    from campaigns.property_value import property_of
 
     if output.suffix not in EXPORTS:
         raise typer.BadParameter(f"{output.name} must end in {', '.join(EXPORTS)}", param_hint="FILE")
     campaign = Campaign.open(folder)
-    rows = [row.to_dict() for row in campaign.state.record]
+    what = "measurements" if of_property is None else f"values of {of_property}"
+    if of_property is None:
+        rows = [row.to_dict() for row in campaign.state.record]
+    else:
+        property_of(campaign.config, of_property)
+        rows = [row.to_dict() for row in campaign.state.property_values[of_property]]
     write_table(output, rows)
     written = [] if raw is None else write_files(raw, campaign.raw_files())
     if as_json:
         console.print_json({"file": str(output), "rows": len(rows), "raw": [str(path) for path in written]})
         return
-    out.print(f"{len(rows)} measurements in {escape(str(output))}", soft_wrap=True)
+    out.print(f"{len(rows)} {escape(what)} in {escape(str(output))}", soft_wrap=True)
     if raw is not None:
         out.print(f"{len(written)} raw files in {escape(str(raw))}", soft_wrap=True)
 

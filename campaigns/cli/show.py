@@ -25,6 +25,7 @@ __all__ = [
     "show_rejects",
     "show_status",
     "show_suggestions",
+    "show_values",
 ]
 
 #: Refused library rows that are shown; the reject file holds all.
@@ -58,20 +59,25 @@ def show_fit(fit: FitSummary, before: FitSummary | None = None) -> None:
             scored.add_row("  before", *(number(was.get(key), form) for _, key, form in SCORE_COLUMNS), style="dim")
     out.print(scored)
     out.print(f"{escape(fit.grade)}\nso: {escape(fit.strategy)}", soft_wrap=True)
-    show_properties(fit)
+    show_properties(fit, before)
     if fit.may_stop:
         out.print(f"[yellow]consider stopping:[/] {escape('; '.join(fit.stop_advice))}", soft_wrap=True)
 
 
-def show_properties(fit: FitSummary) -> None:
-    """Out-of-sample scores of the models of further measured properties, and the verdict on each."""
+def show_properties(fit: FitSummary, before: FitSummary | None = None) -> None:
+    """Out-of-sample scores of the models of further measured properties, and the verdict on each, beside those of the
+    fit before."""
     for name, told in fit.properties.items():
+        known = {} if before is None else before.properties.get(name, {}).get("scores", {})
         out.print(f"\n[bold]{escape(name)}[/] (learnt from {told['n_rows']} rows by a Gaussian process of its own)")
         scored = table("out of fold", *(title for title, _, _ in PROPERTY_COLUMNS))
         for split, scores in told["scores"].items():
             scored.add_row(
                 split.replace("_", " "), *(number(scores.get(key), form) for _, key, form in PROPERTY_COLUMNS)
             )
+            if split in known:
+                was = known[split]
+                scored.add_row("  before", *(number(was.get(k), form) for _, k, form in PROPERTY_COLUMNS), style="dim")
         out.print(scored)
         out.print(escape(told["grade"]), soft_wrap=True)
         for line in told["left_out"]:
@@ -147,9 +153,12 @@ def show_status(status: Status) -> None:
     out.print(
         f"{status.n_compounds:,} compounds; {status.n_measured} lifetimes measured, {status.n_ingested} of them ours"
     )
+    for name, told in status.properties.items():
+        out.print(f"{escape(name)}: {told['n_values']} values, {told['n_ingested']} of them taken in here")
     show_best(status)
     show_stages(status)
     show_record(status)
+    show_values(status)
     if status.fit is not None:
         show_fit(status.fit)
 
@@ -177,6 +186,21 @@ def show_record(status: Status) -> None:
             f"  [dim]{escape(row['file'])}, {row['at'][:10]}[/]{gone}",
             soft_wrap=True,
         )
+
+
+def show_values(status: Status) -> None:
+    """What was taken in, or taken back, of each further measured property since the launch."""
+    for name, told in status.properties.items():
+        if not told["record"]:
+            continue
+        out.print(f"\n[bold]{escape(name)}, since the launch[/]")
+        for row in told["record"]:
+            error = "" if row["error"] is None else f" ± {row['error']:.2g}"
+            sample = escape(f"  {row['sample']}" if row["sample"] else "")
+            where = f"{escape(row['file'])}, {row['at'][:10]}" if row["file"] else "the launch's table"
+            gone = "" if row["retracted"] is None else f"  [red]retracted:[/] {escape(row['retracted'])}"
+            value = f"{row['value']:.4g}{error}{sample}"
+            out.print(f"  {row['number']:3d}  {escape(row['formula'])}  {value}  [dim]{where}[/]{gone}", soft_wrap=True)
 
 
 def properties(told: Mapping[str, Mapping[str, float]]) -> str:

@@ -19,9 +19,10 @@ _COLOURS = {"add": "green", "known": "dim", "retracted": "yellow", "refused": "r
 def show_ingest(folder: Path, result: IngestResult, *, dry_run: bool) -> None:
     """What an ingest did, or would do."""
     if dry_run:
-        show_rows(result.rows)
+        show_rows(result.rows, result.property)
     verb = "would be added" if dry_run else "added"
-    rows = f"{result.added} row{'' if result.added == 1 else 's'} {verb}"
+    of = "" if result.property is None else f" of {escape(result.property)}"
+    rows = f"{result.added} row{'' if result.added == 1 else 's'}{of} {verb}"
     refused = f", {result.refused} refused" if result.refused else ""
     out.print(f"{escape(result.name)}: {rows}, {result.skipped} already known{refused}", soft_wrap=True)
     if result.rejects is not None:
@@ -32,17 +33,18 @@ def show_ingest(folder: Path, result: IngestResult, *, dry_run: bool) -> None:
         out.print(f"Next: spinscreen suggest {escape(str(folder))}", soft_wrap=True)
 
 
-def show_rows(rows: Sequence[RowReport]) -> None:
-    """Row by row what would happen."""
+def show_rows(rows: Sequence[RowReport], of_property: str | None = None) -> None:
+    """Row by row what would happen, to lifetimes or to values of a property."""
     if not rows:
         return
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for title in ("row", "what", "formula", "lifetime (ps)", "sample", "note"):
+    for title in ("row", "what", "formula", of_property or "lifetime (ps)", "sample", "note"):
         table.add_column(title, justify="right" if title == "row" else "left", overflow="fold")
     for row in rows:
         colour = _COLOURS[row.action]
-        value = "" if row.lifetime_ps is None else f"{'<' if row.is_upper_bound else ''}{row.lifetime_ps:.4g}"
-        error = "" if row.lifetime_stderr_ps is None else f" ± {row.lifetime_stderr_ps:.2g}"
+        number, spread = (row.lifetime_ps, row.lifetime_stderr_ps) if of_property is None else (row.value, row.error)
+        value = "" if number is None else f"{'<' if row.is_upper_bound else ''}{number:.4g}"
+        error = "" if spread is None else f" ± {spread:.2g}"
         table.add_row(
             str(row.line),
             f"[{colour}]{row.action}[/]",

@@ -13,6 +13,7 @@ __all__ = [
     "CellError",
     "flag",
     "lifetime",
+    "number",
     "optional_number",
     "split_bound",
     "standard_error",
@@ -115,6 +116,15 @@ def optional_number(text: str) -> float | None:
     return None if not text.strip() else _number(text, "a number or an empty cell", "ps")
 
 
+def number(text: str) -> float:
+    """A finite number, whatever its unit.
+
+    Raises:
+        CellError: if the cell is empty or holds anything else.
+    """
+    return _number(text, "a number", None)
+
+
 def temperature(text: str) -> float | None:
     """A temperature in K, None for an empty cell.
 
@@ -166,7 +176,7 @@ def _far_outside(value: float, in_ps: float, unit: str) -> str:
     return f"is far outside {low:g} to {high:g} ps; {hint}"
 
 
-def _number(text: str, wanted: str, unit: str) -> float:
+def _number(text: str, wanted: str, unit: str | None) -> float:
     cell = text.strip()
     if not cell:
         raise CellError(f"the cell is empty; it needs {wanted}")
@@ -183,7 +193,7 @@ def _number(text: str, wanted: str, unit: str) -> float:
     return value
 
 
-def _not_a_number(cell: str, wanted: str, unit: str) -> str:
+def _not_a_number(cell: str, wanted: str, unit: str | None) -> str:
     problem, right = bad_cell(cell)
     if not problem.endswith("not a number"):
         return f"{problem}; {right[0].lower()}{right[1:].rstrip('.')}"
@@ -191,7 +201,7 @@ def _not_a_number(cell: str, wanted: str, unit: str) -> str:
         return f"{cell!r} has a decimal comma; write {cell.replace(',', '.')}"
     match = _NUMBER_AND_UNIT.fullmatch(cell)
     own = unit_of(match[2]) if match is not None else None
-    if match is None or own is None:
+    if match is None or own is None or unit is None:
         return f"{cell!r} is not {wanted}"
     try:
         in_ps = lifetime_in_ps(float(match[1]), own)

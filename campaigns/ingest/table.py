@@ -19,7 +19,7 @@ from campaigns.measurement import Measurement
 from chemspace import CationLibrary, Compound, parse_formula
 from chemspace.errors import ChemspaceError
 
-__all__ = ["IngestTable", "ReadingOptions", "Refused", "read_table"]
+__all__ = ["IngestTable", "ReadRows", "ReadingOptions", "Refused", "content_of", "read_table"]
 
 
 class ReadingOptions(TypedDict, total=False):
@@ -42,15 +42,14 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
-class IngestTable:
+class ReadRows:
     """A results file, read and checked.
 
     Attributes:
         name: the file's name.
         content: the file as it was.
         columns: its headings.
-        measurements: one for each row that can be taken in.
-        compounds: the compound of each.
+        compounds: the compound of each row that can be taken in.
         lines: line in the file of each, from 1.
         refused: the rows that cannot.
         warnings: what was left out or looks odd.
@@ -59,7 +58,6 @@ class IngestTable:
     name: str
     content: bytes
     columns: tuple[str, ...]
-    measurements: tuple[Measurement, ...]
     compounds: tuple[Compound, ...]
     lines: tuple[int, ...]
     refused: tuple[Refused, ...]
@@ -74,6 +72,17 @@ class IngestTable:
     def problems(self) -> tuple[str, ...]:
         """One line for each row that cannot be taken in."""
         return tuple(f"row {row.line}, {row.problem}" for row in self.refused)
+
+
+@dataclass(frozen=True, slots=True)
+class IngestTable(ReadRows):
+    """A table of lifetimes.
+
+    Attributes:
+        measurements: one for each row that can be taken in.
+    """
+
+    measurements: tuple[Measurement, ...]
 
 
 def read_table(
@@ -105,7 +114,7 @@ def read_table(
         UnconfirmedError: if columns or units had to be guessed and `accept_guesses` does not allow it.
         IngestError: if there is no table in the file, or a column is missing.
     """
-    content = _content(path)
+    content = content_of(path)
     grid = read_grid(path.name, content, sheet)
     layout = layout_of(path.name, grid, columns or {}, unit)
     if not grid.rows:
@@ -129,18 +138,23 @@ def read_table(
         compounds.append(compound)
         lines.append(row.line)
     return IngestTable(
-        path.name,
-        content,
-        tuple(column for column in grid.columns if column),
-        tuple(measurements),
-        tuple(compounds),
-        tuple(lines),
-        tuple(refused),
-        (*grid.warnings, *layout.warnings),
+        name=path.name,
+        content=content,
+        columns=tuple(column for column in grid.columns if column),
+        compounds=tuple(compounds),
+        lines=tuple(lines),
+        refused=tuple(refused),
+        warnings=(*grid.warnings, *layout.warnings),
+        measurements=tuple(measurements),
     )
 
 
-def _content(path: Path) -> bytes:
+def content_of(path: Path) -> bytes:
+    """The bytes of a results file.
+
+    Raises:
+        IngestError: if it cannot be read.
+    """
     try:
         return path.read_bytes()
     except FileNotFoundError:

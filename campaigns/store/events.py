@@ -19,6 +19,8 @@ class EventKind(StrEnum):
     SUGGESTED = "suggested"
     STEPPED = "stepped"
     RETRACTED = "retracted"
+    PROPERTY_MEASURED = "property_measured"
+    PROPERTY_RETRACTED = "property_retracted"
 
 
 @dataclass(frozen=True, slots=True)

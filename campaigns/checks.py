@@ -45,12 +45,11 @@ def check(config: CampaignConfig, library: CationLibrary) -> CompoundSpace:
     if config.properties:
         check_properties(config, with_builtin(library))
     _check_aims(config)
-    if any(wish.column == "price" for wish in config.objective.wishes) and not any(
-        entry.per_mol is not None for entry in config.prices.values()
-    ):
+    if config.objective.asks_for_price and not any(entry.per_mol is not None for entry in config.prices.values()):
+        field = "tradeoff" if "price" in config.objective.tradeoff else "wishes"
         raise ConfigError(
-            "objective.wishes: a wish on the price needs a price table: give prices, as {PEA: {per_mol: 5}}",
-            ("objective", "wishes"),
+            f"objective.{field}: what asks for the price needs a price table: give prices, as {{PEA: {{per_mol: 5}}}}",
+            ("objective", field),
         )
     flags = {flag for entry in config.prices.values() for flag in entry.hazards}
     if unknown := [flag for flag in config.limits.refused_hazards if flag not in flags]:
@@ -78,10 +77,25 @@ def _check_aims(config: CampaignConfig) -> None:
         raise ConfigError(
             f"acquisition: {config.acquisition} leaves no place for wishes; give one or the other", ("acquisition",)
         )
-    if config.acquisition == "qlog_nehvi" and not any(one.goal for one in config.properties.values()):
+    tradeoff = config.objective.tradeoff
+    if tradeoff and config.acquisition != "qlog_nehvi":
         raise ConfigError(
-            "acquisition: qlog_nehvi trades the rate off against measured properties: give one a goal, as "
-            "properties: {band_gap_ev: {table: gaps.csv, goal: maximize}}",
+            f"objective.tradeoff is what acquisition qlog_nehvi trades the rate off against; the acquisition here is "
+            f"{config.acquisition}: write acquisition: qlog_nehvi, or leave the tradeoff out",
+            ("objective", "tradeoff"),
+        )
+    if tradeoff.get("feasibility", 0.0) >= 1.0:
+        raise ConfigError(
+            f"objective.tradeoff: no chance to form is above {tradeoff['feasibility']:g}; the lowest of interest lies "
+            "below 1",
+            ("objective", "tradeoff", "feasibility"),
+        )
+    goals = [one for one in config.properties.values() if one.goal]
+    if config.acquisition == "qlog_nehvi" and not (goals or tradeoff):
+        raise ConfigError(
+            "acquisition: qlog_nehvi trades the rate off against further properties: give a measured one a goal, as "
+            "properties: {band_gap_ev: {table: gaps.csv, goal: maximize}}, or name known ones with their worst values, "
+            "as objective: {tradeoff: {price: 100, novelty: 0}}",
             ("acquisition",),
         )
 

@@ -125,10 +125,20 @@ class Objective(_Part):
             cannot reach it is then worth nothing. None counts from the best measured.
         wishes: where there are any, compounds are ranked by how far they are met together instead of by the
             acquisition times the chance that they form.
+        tradeoff: what is known of a compound before it is made and is traded off against the rate by the acquisition
+            "qlog_nehvi", each with the worst value still of interest: "price" (money for the organic cations of a mole,
+            the highest), "feasibility" (the lowest chance that it forms), "novelty" (the smallest distance to what is
+            measured, in standard deviations).
     """
 
     goal_lifetime_ps: float | None = Field(default=None, gt=0)
     wishes: tuple[WeighedWish, ...] = ()
+    tradeoff: dict[Literal["price", "feasibility", "novelty"], Annotated[float, Field(ge=0, allow_inf_nan=False)]] = {}
+
+    @property
+    def asks_for_price(self) -> bool:
+        """Whether the ranking depends on the price table."""
+        return "price" in self.tradeoff or any(wish.column == "price" for wish in self.wishes)
 
 
 class Limits(_Part):
@@ -218,7 +228,7 @@ class CampaignConfig(BaseModel):
         include_flagged: train on the published rows that are left out by default too.
         surrogate: name of the surrogate.
         acquisition: "auto" (by the surrogate's own score card), one of `screening.acquisition.BATCH_ACQUISITIONS`,
-            "qlog_nehvi" (rate and properties at once) or "random".
+            "qlog_nehvi" (rate, properties with a goal and the objective's tradeoff at once) or "random".
         seed: seed of everything random.
         batch_size: suggestions in a round.
         limits: what a batch may not exceed.
@@ -305,13 +315,14 @@ class CampaignConfig(BaseModel):
 
     def key_fields(self) -> dict[str, Any]:
         """What a fit depends on, as JSON. A field younger than the first release counts only where it is set."""
-        # prices limit batches, unless a wish makes them part of the ranking
-        priced = any(wish.column == "price" for wish in self.objective.wishes)
+        # prices limit batches, unless the ranking is by them too
+        priced = self.objective.asks_for_price
         left_out = {"batch_size", "limits"} if priced else {"batch_size", "limits", "prices"}
         values, plain = self.model_dump(exclude=left_out, mode="json"), CampaignConfig().model_dump(mode="json")
         for objective in (values["objective"], plain["objective"]):
-            if not objective["wishes"]:
-                del objective["wishes"]
+            for name in ("wishes", "tradeoff"):
+                if not objective[name]:
+                    del objective[name]
         return {name: value for name, value in values.items() if name in _FIRST_FIELDS or value != plain[name]}
 
 

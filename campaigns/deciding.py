@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from math import log10
+from math import log10, nan
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from campaigns.config import CampaignConfig, Limits
@@ -24,12 +25,16 @@ from screening.errors import BatchError
 from screening.feasibility import FeasibilityModel
 from screening.ranking import (
     Aim,
+    Columns,
     Desire,
     Goal,
+    Known,
     Lot,
     MeasuredSet,
+    Numbers,
     Ranking,
     Tradeoff,
+    price_of,
     price_property,
     rank,
     space_features,
@@ -40,10 +45,12 @@ if TYPE_CHECKING:
     from screening.surrogates import Surrogate
 
 __all__ = [
+    "KNOWN_GOALS",
     "MAX_PER_SPACER",
     "SHORTLIST",
     "TOP_K",
     "aim_of",
+    "awaited_columns",
     "best_observed",
     "cation_tables",
     "choose",
@@ -61,6 +68,9 @@ MAX_PER_SPACER = 1
 
 #: From this size on a space is passed over in single precision; the result is that of double precision.
 LARGE = 200_000
+
+#: Known properties that may be traded off against the rate: sign of the better, and what is sought, in words.
+KNOWN_GOALS = {"price": (-1.0, "low price"), "feasibility": (1.0, "chance to form"), "novelty": (1.0, "novelty")}
 
 #: Rows of the ranking that compete for a place in the batch.
 SHORTLIST = 1000
@@ -134,25 +144,75 @@ def aim_of(
         training: rows whose rate is measured.
         surrogate: of the rate.
         properties: what was learnt of the further measured ones.
-        prices: money a mole of each cation by InChIKey, for a wish on the price.
+        prices: money a mole of each cation by InChIKey, for a ranking that asks for the price.
     """
     if config.objective.wishes:
-        wishes = tuple(Wish(wish.column, wish.useless, wish.perfect, wish.weight) for wish in config.objective.wishes)
-        known: dict[str, Property] = {learnt.name: _mean_of(learnt) for learnt in properties}
-        known["price"] = price_property(space, prices)
-        return Desire(wishes, known, MeasuredSet(training.formulas, training.x))
+        return _desire(config, space, training, properties, prices)
     if acquisition == RANDOM:
         return Lot(config.seed)
     if acquisition == HYPERVOLUME:
-        goals = [
-            Goal(learnt.name, learnt.surrogate, 1.0 if learnt.goal == "maximize" else -1.0, learnt.worst)
-            for learnt in properties
-            if learnt.goal is not None
-        ]
-        goal_ps = config.objective.goal_lifetime_ps
-        measured = ~training.dataset.censored
-        return Tradeoff.of(surrogate, goals, training.x[measured], None if goal_ps is None else -log10(goal_ps))
+        return _tradeoff(config, space, training, surrogate, properties, prices)
     return None
+
+
+def _desire(
+    config: CampaignConfig,
+    space: CompoundSpace,
+    training: TrainingSet,
+    properties: Sequence[LearntProperty],
+    prices: Mapping[str, float],
+) -> Desire:
+    wishes = tuple(Wish(wish.column, wish.useless, wish.perfect, wish.weight) for wish in config.objective.wishes)
+    known: dict[str, Property] = {learnt.name: _mean_of(learnt) for learnt in properties}
+    known["price"] = price_property(space, prices)
+    return Desire(wishes, known, MeasuredSet(training.formulas, training.x))
+
+
+def _tradeoff(
+    config: CampaignConfig,
+    space: CompoundSpace,
+    training: TrainingSet,
+    surrogate: Surrogate,
+    properties: Sequence[LearntProperty],
+    prices: Mapping[str, float],
+) -> Tradeoff:
+    goals = [
+        Goal(learnt.name, learnt.surrogate, 1.0 if learnt.goal == "maximize" else -1.0, learnt.worst)
+        for learnt in properties
+        if learnt.goal is not None
+    ]
+    goal_ps, measured = config.objective.goal_lifetime_ps, ~training.dataset.censored
+    per_mol = np.array([nan if c is None else price_of(c, prices) for c in training.dataset.compounds])
+    known = [
+        Known(name, KNOWN_GOALS[name][0], worst, per_mol[measured] if name == "price" else None)
+        for name, worst in config.objective.tradeoff.items()
+    ]
+    source = Columns({"price": price_property(space, prices)}, MeasuredSet(training.formulas, training.x))
+    worst_rate = None if goal_ps is None else -log10(goal_ps)
+    return Tradeoff.of(surrogate, goals, training.x[measured], worst_rate, known, source)
+
+
+def awaited_columns(
+    aim: Aim | Lot | None,
+    space: CompoundSpace,
+    waiting: NDArray[np.int64],
+    x: NDArray[np.float64],
+    feasibility: FeasibilityModel,
+) -> pd.DataFrame | None:
+    """What a batch by a tradeoff is told of the compounds that are awaited, one row each; None for other aims.
+
+    Args:
+        aim: what is ranked by.
+        space: the compounds.
+        waiting: indices of those awaited, shape (p,).
+        x: their features, shape (p, d).
+        feasibility: tells their chance to form.
+    """
+    if not isinstance(aim, Tradeoff):
+        return None
+    block, none = space.take(waiting), np.full(len(waiting), nan)
+    numbers = Numbers(block, x, none, none, none, feasibility.bind(space).log_probability(block))
+    return pd.DataFrame({name: aim.source.of(name, numbers) for name in aim.awaits}, index=range(len(waiting)))
 
 
 def _mean_of(learnt: LearntProperty) -> Property:
@@ -198,6 +258,7 @@ def choose(
     cost: NDArray[np.float64] | None = None,
     days: NDArray[np.float64] | None = None,
     barred: NDArray[np.bool_] | None = None,
+    awaited: pd.DataFrame | None = None,
 ) -> NDArray[np.int64]:
     """Rows of the ranking's frame to make next, in the order they were chosen, shape (q,).
 
@@ -217,6 +278,7 @@ def choose(
         limits: of the campaign.
         cost, days: money and days of each row, shape (m,), at least `SHORTLIST` or all rows; NaN unknown.
         barred: rows that may not be chosen, shape as of cost.
+        awaited: from `awaited_columns`.
 
     Raises:
         NothingToSuggestError: if the ranking or the limits leave fewer than `batch_size` compounds.
@@ -239,6 +301,7 @@ def choose(
             observed=observed,
             barred=barred,
             aim=aim,
+            awaited=awaited,
         )
     except BatchError as error:
         raise NothingToSuggestError(f"the budget of the campaign leaves no whole batch: {error}") from error

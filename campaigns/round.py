@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 from campaigns.budget import Budget
 from campaigns.config import CampaignConfig
 from campaigns.deciding import (
+    KNOWN_GOALS,
     SHORTLIST,
     aim_of,
+    awaited_columns,
     best_observed,
     choose,
     indices_in,
@@ -89,6 +91,7 @@ class Round:
         best_lifetime_ps: longest lifetime measured inside the space, ps.
         aim: what the ranking is by instead of the acquisition times feasibility, or None.
         properties: what was learnt of the further measured properties.
+        awaited: what a tradeoff is told of what is pending, one row each; None for other aims.
     """
 
     space: CompoundSpace
@@ -103,6 +106,7 @@ class Round:
     best_lifetime_ps: float
     aim: Aim | Lot | None = None
     properties: tuple[LearntProperty, ...] = ()
+    awaited: pd.DataFrame | None = None
 
     @property
     def ranked_by(self) -> str:
@@ -202,6 +206,7 @@ def learn_and_rank(
         best_lifetime_ps=float(10.0 ** -best_observed(space, training)),
         aim=aim,
         properties=properties,
+        awaited=awaited_columns(aim, space, waiting, features, feasibility),
     )
 
 
@@ -222,7 +227,8 @@ def strategy_of(config: CampaignConfig, validation: Validation, properties: Sequ
         return Choice(asked, "random, as the campaign's description asks: drawn by lot, no prediction decides")
     if asked == HYPERVOLUME:
         traded = [learnt for learnt in properties if learnt.goal is not None]
-        goals = ", ".join(f"{learnt.goal} {learnt.name}" for learnt in traded)
+        known = (f"{KNOWN_GOALS[name][1]} (worst {worst:g})" for name, worst in config.objective.tradeoff.items())
+        goals = ", ".join([*(f"{learnt.goal} {learnt.name}" for learnt in traded), *known])
         said = f"{asked}, as the campaign's description asks: slow relaxation traded off against: {goals}"
         return Choice(asked, "; ".join([said, *(learnt.sentence for learnt in traded)]))
     if config.acquisition == "auto":
@@ -266,6 +272,7 @@ def suggestions(done: Round, batch_size: int, seed: int, budget: Budget | None =
         acquisition=done.strategy.acquisition,
         aim=done.aim,
         observed=done.training.x,
+        awaited=done.awaited,
         **bounds,
     )
     told = done.explain(done.ranking.x[rows])

@@ -57,7 +57,12 @@ def _objective(config: CampaignConfig) -> str:
         told = (f"{w.column.replace('_', ' ')} from {w.useless:g} (useless) to {w.perfect:g} (perfect)" for w in wishes)
         return f"all of these together: {'; '.join(told)}"
     goal = config.objective.goal_lifetime_ps
-    return "the longest spin lifetime" if goal is None else f"a spin lifetime above {goal:g} ps"
+    sought = "the longest spin lifetime" if goal is None else f"a spin lifetime above {goal:g} ps"
+    if tradeoff := config.objective.tradeoff:
+        ends = {"price": "below", "feasibility": "above", "novelty": "above"}
+        told = (f"{name} ({ends[name]} {worst:g})" for name, worst in tradeoff.items())
+        return f"{sought}, traded off against {', '.join(told)}"
+    return sought
 
 
 def _batch(config: CampaignConfig) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """From a space (or a table) and a surrogate to the ranked list: streamed in blocks, only the top is kept."""
 
-from screening.ranking.aims import Aim, Lot
-from screening.ranking.columns import Columns, price_property
+from screening.ranking.aims import Aim, Lot, Numbers
+from screening.ranking.columns import Columns, price_of, price_property
 from screening.ranking.everything import CANDIDATE_COLUMNS, PassEstimate, estimate_pass, write_candidates
 from screening.ranking.frame import RANKING_COLUMNS, Ranking
 from screening.ranking.nearest import MeasuredSet
@@ -22,12 +22,14 @@ __all__ = [
     "Known",
     "Lot",
     "MeasuredSet",
+    "Numbers",
     "PassEstimate",
     "Ranking",
     "StopAdvice",
     "Tradeoff",
     "advise_stopping",
     "estimate_pass",
+    "price_of",
     "price_property",
     "rank",
     "rank_table",

@@ -12,12 +12,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from chemspace.compound import Compound
 from chemspace.space import CompoundSpace, SpaceBlock
 from screening.errors import RankingError
 from screening.ranking.aims import Numbers
 from screening.ranking.nearest import MeasuredSet
 
-__all__ = ["OWN_COLUMNS", "Columns", "Property", "price_property"]
+__all__ = ["OWN_COLUMNS", "Columns", "Property", "price_of", "price_property"]
 
 Array = NDArray[np.float64]
 #: A property of compounds from their block and their features (m, d), shape (m,); NaN where it is not known.
@@ -85,6 +86,11 @@ class Columns:
         if self.measured is None or not self.measured.labels:
             raise RankingError("novelty is the distance to what is measured: give `measured`, or leave novelty out")
         return self.measured
+
+
+def price_of(compound: Compound, per_mol: Mapping[str, float]) -> float:
+    """Money for the organic cations of one mole of formula units, as `price_property`."""
+    return sum(float(count) * per_mol.get(cation.inchikey, np.nan) for cation, count in compound.cation_counts)
 
 
 def price_property(space: CompoundSpace, per_mol: Mapping[str, float]) -> Property:

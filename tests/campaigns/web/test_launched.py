@@ -48,11 +48,16 @@ def test_what_was_left_at_its_default_is_told_too(tmp_path: Path) -> None:
             "all of these together: lifetime ps from 1 (useless) to 20 (perfect); "
             "novelty from 0 (useless) to 2 (perfect)",
         ),
+        (
+            {"tradeoff": {"feasibility": 0.2, "novelty": 0}},
+            "the longest spin lifetime, traded off against feasibility (above 0.2), novelty (above 0)",
+        ),
     ],
-    ids=["goal", "wishes"],
+    ids=["goal", "wishes", "tradeoff"],
 )
 def test_what_is_sought_is_told(tmp_path: Path, objective: dict[str, Any], sought: str) -> None:
-    assert facts(tmp_path, objective=objective)["Sought"] == sought
+    how = {"acquisition": "qlog_nehvi"} if "tradeoff" in objective else {}
+    assert facts(tmp_path, objective=objective, **how)["Sought"] == sought
 
 
 def test_limits_prices_and_further_properties_are_told(tmp_path: Path) -> None:

@@ -62,7 +62,7 @@ def problems(error: ValidationError) -> tuple[ConfigProblem, ...]:
     }
     told: dict[Path, ConfigProblem] = {}
     for found in error.errors():
-        path: Path = tuple(found["loc"])
+        path: Path = tuple(part for part in found["loc"] if part != "[key]")  # a key that is wrong is told by its name
         if found["type"] == "extra_forbidden":
             model = parts.get(str(path[0]), CampaignConfig) if len(path) > 1 else CampaignConfig
             text = f"there is no such field{nearest(str(path[-1]), model.model_fields)}"

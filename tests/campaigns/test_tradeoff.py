@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -95,7 +94,7 @@ def test_another_price_is_another_fit_only_where_the_ranking_asks_for_prices() -
         ),
         ({"objective": {"tradeoff": {"novelty": -1}}, "acquisition": "qlog_nehvi"}, "tradeoff.novelty"),
         ({"objective": {"tradeoff": {"novelty": float("nan")}}, "acquisition": "qlog_nehvi"}, "tradeoff.novelty"),
-        ({"objective": {"tradeoff": {"cost": 10}}, "acquisition": "qlog_nehvi"}, "tradeoff.cost"),
+        ({"objective": {"tradeoff": {"cost": 10}}, "acquisition": "qlog_nehvi"}, "tradeoff.cost: .cost. will not do; use .price., "),
         ({"acquisition": "qlog_nehvi"}, re.escape("objective: {tradeoff: {price: 100, novelty: 0}}")),
     ],
     ids=["no-prices", "other-acquisition", "certain", "negative", "nan", "unknown", "nothing"],

@@ -41,7 +41,7 @@ def read_prices(given: Any, folder: Path) -> Any:
 
 def read_properties(given: Any, folder: Path) -> Any:
     """Measured properties: as they stand; a table that is a text is read from the CSV file of that name, with the
-    columns compound, value (or the property's own name) and, where it is known, error.
+    columns compound (or formula), value (or the property's own name) and, where it is known, error.
 
     Raises:
         ConfigError: if a file cannot be read, or holds something else.
@@ -62,12 +62,13 @@ def _property_rows(name: str, path: Path) -> list[dict[str, Any]]:
     if not rows:
         raise ConfigError(f"{path.name} holds no rows; give compound,value and, where it is known, error", place)
     value = next((column for column in ("value", name) if column in rows[0]), None)
-    if value is None or "compound" not in rows[0]:
+    compound = next((column for column in ("compound", "formula") if column in rows[0]), None)
+    if value is None or compound is None:
         there = ", ".join(map(str, rows[0]))
         raise ConfigError(f"{path.name} has the columns {there}; it needs compound and value (or {name})", place)
     told: list[dict[str, Any]] = []
     for number, row in enumerate(rows, start=2):
-        entry: dict[str, Any] = {"compound": (row["compound"] or "").strip()}
+        entry: dict[str, Any] = {"compound": (row[compound] or "").strip()}
         entry["value"] = _number(row[value], path, number, place)
         if (row.get("error") or "").strip():
             entry["error"] = _number(row["error"], path, number, place)

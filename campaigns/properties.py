@@ -104,7 +104,7 @@ def check_properties(config: CampaignConfig, names: CationLibrary) -> None:
                 (*here, "table"),
             )
         for place, row in enumerate(measured.table):
-            if problem := range_problem(name, row.value):
+            if problem := range_problem(name, row.value, row.error):
                 raise ConfigError(
                     f"properties.{name}: entry {place + 1} of the table: {problem}", (*here, "table", place)
                 )
@@ -178,16 +178,19 @@ def _compounds(name: str, measured: MeasuredProperty, names: CationLibrary) -> I
             raise ConfigError(f"properties.{name}: entry {place + 1} of the table: {error}", here) from error
 
 
-def range_problem(name: str, value: float) -> str:
-    """Why a value cannot be one of the property called `name`, by the unit at the name's end; "" where it can."""
+def range_problem(name: str, value: float, error: float | None = None) -> str:
+    """Why a value, or its standard error, cannot be one of the property called `name`, by the unit at the name's end;
+    "" where it can."""
     unit = name.rpartition("_")[2]
     low, high, meant = _UNITS.get(unit, (-np.inf, np.inf, ""))
     if "gap" in name.split("_"):
         low = 0.0
-    if low <= value <= high:
-        return ""
     hint = f"; a name that ends in _{unit} means {meant}" if meant else ""
-    return f"{value:g} is out of all range{hint}"
+    if not low <= value <= high:
+        return f"{value:g} is out of all range{hint}"
+    if error is not None and error > high - low:
+        return f"an error of {error:g} is out of all range{hint}"
+    return ""
 
 
 def _group(compound: Compound) -> str:

@@ -17,7 +17,9 @@ def sentence(event: Event) -> str:
             formulas = ", ".join(dict.fromkeys(row["formula"] for row in payload["rows"]))
             return f"ingested {payload['name']}: {len(payload['rows'])} measured ({formulas})"
         case EventKind.FITTED:
-            return f"trained on {payload['n_train']} of {payload['n_measured']} rows: {payload['grade']}"
+            learnt = payload.get("properties", {}).items()
+            more = "".join(f"; {name} from {told['n_rows']} values: {told['grade']}" for name, told in learnt)
+            return f"trained on {payload['n_train']} of {payload['n_measured']} rows: {payload['grade']}{more}"
         case EventKind.SUGGESTED:
             formulas = ", ".join(suggestion["formula"] for suggestion in payload["suggestions"])
             return f"suggested, round {payload['number']}: {formulas}"

@@ -152,6 +152,8 @@ def _value(
         error = optional_number(cells.get("error", ""))
         if error is not None and error < 0:
             raise CellError(f"{cells['error']} is no standard error; it is 0 or more (leave the cell empty if unknown)")
+        if problem := range_problem(name, value, error):
+            raise CellError(problem)
     words = {field: cells.get(field, "") for field in ("sample", "source", "note")}
     return compound, PropertyValue(compound.formula, value, error, **words)
 

@@ -12,7 +12,16 @@ from typing import Any
 from campaigns.campaign import Campaign
 from campaigns.store import EventKind, create_store
 
-__all__ = ["all_at_once", "append_forever", "append_many", "create", "ingest", "process"]
+__all__ = [
+    "all_at_once",
+    "append_forever",
+    "append_many",
+    "create",
+    "ingest",
+    "ingest_values",
+    "ingest_values_forever",
+    "process",
+]
 
 _CONTEXT: ForkServerContext = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload([__name__, "alembic.command", "psycopg", "sqlalchemy.dialects.postgresql"])
@@ -38,6 +47,24 @@ def ingest(folder: Path, tables: Sequence[Path]) -> None:
     campaign = Campaign.open(folder)
     for table in tables:
         campaign.ingest(table)
+
+
+def ingest_values(folder: Path, name: str, tables: Sequence[Path]) -> None:
+    """Take tables of a property's values into the campaign in `folder`, one after the other."""
+    campaign = Campaign.open(folder)
+    for table in tables:
+        campaign.ingest_values(table, name)
+
+
+def ingest_values_forever(folder: Path, name: str, drafts: Path, acknowledged: Path) -> None:
+    """Take in one value after the other, and write the sample of each that was acknowledged into a file."""
+    campaign, table = Campaign.open(folder), drafts / "one.csv"
+    with acknowledged.open("a") as file:
+        for i in range(100_000):
+            table.write_text(f"compound,value,sample\n(PA)2PbI4,2.5,s{i}\n")
+            campaign.ingest_values(table, name)
+            file.write(f"s{i}\n")
+            file.flush()
 
 
 def create(folder: Path, address: str | None) -> None:

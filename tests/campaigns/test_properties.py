@@ -246,6 +246,7 @@ def _gap(name: str = "band_gap_ev", **more: Any) -> dict[str, Any]:
             "entry 1 of the table: 2380 is out of all range; .* means electronvolts; 2380 meV are 2.38",
         ),
         ({"properties": {"gap_ev": {"table": [*TABLE, {**TABLE[0], "value": -2.4}]}}}, "entry 25 of the table: -2.4"),
+        ({"properties": {"gap_ev": {"table": [*TABLE, {**TABLE[0], "error": 50}]}}}, "entry 25 .*: an error of 50 is"),
         ({"properties": {"gap_ev": {"table": [*TABLE, {**TABLE[0], "value": float("inf")}]}}}, "give a number"),
         (_gap(goal="larger"), "use 'maximize' or 'minimize'"),
         (_gap(goals="maximize"), "there is no such field; did you mean goal"),
@@ -253,7 +254,7 @@ def _gap(name: str = "band_gap_ev", **more: Any) -> dict[str, Any]:
             {**_gap(), "objective": {"wishes": [{"column": "band_gap", "useless": 0, "perfect": 1}]}},
             "no column is called 'band_gap'; did you mean band_gap_ev",
         ),
-        ({**_gap(), "acquisition": "qlog_nehvi"}, "give one a goal"),
+        ({**_gap(), "acquisition": "qlog_nehvi"}, "give a measured one a goal"),
         (
             {
                 **_gap(goal="minimize"),
@@ -264,8 +265,8 @@ def _gap(name: str = "band_gap_ev", **more: Any) -> dict[str, Any]:
         ),
     ],
     ids=[
-        "name", "price", "column", "sd", "few", "none", "compound", "unit", "negative", "infinite", "goal", "field",
-        "wish", "no-goal", "both",
+        "name", "price", "column", "sd", "few", "none", "compound", "unit", "negative", "spread", "infinite", "goal",
+        "field", "wish", "no-goal", "both",
     ],
 )  # fmt: skip
 def test_properties_that_cannot_be_are_refused(fields: dict[str, Any], says: str) -> None:

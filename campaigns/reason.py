@@ -35,6 +35,7 @@ def reason(
     in_domain: bool,
     unseen: Sequence[str] = (),
     drawn: bool = False,
+    weighed: Mapping[str, float] | None = None,
 ) -> str:
     """The line.
 
@@ -47,9 +48,13 @@ def reason(
         in_domain: whether it lies within the usual distance of a measured compound.
         unseen: metals and halides of it that no measured layered compound holds.
         drawn: whether it was drawn at random.
+        weighed: what counted beside the lifetime, by column, where wishes or a tradeoff rank; None where nothing did.
     """
-    aim = "drawn at random" if drawn else _aim(lifetime_ps, lifetime_high_ps, best_lifetime_ps)
+    otherwise = "chosen for what it teaches" if weighed is None else "chosen as a compromise"
+    aim = "drawn at random" if drawn else _aim(lifetime_ps, lifetime_high_ps, best_lifetime_ps, otherwise)
     parts = [aim, _drivers(contributions)]
+    if weighed:
+        parts.append(f"weighed with {', '.join(_number(*pair) for pair in weighed.items())}")
     if not in_domain:
         parts.append("far from everything measured, so it also teaches")
     if unseen:
@@ -65,12 +70,16 @@ def picoseconds(value: float) -> str:
     return f"{rounded:.{max(0, 1 - floor(log10(rounded)))}f}"
 
 
-def _aim(lifetime_ps: float, high_ps: float, best_ps: float) -> str:
+def _aim(lifetime_ps: float, high_ps: float, best_ps: float, otherwise: str) -> str:
     if lifetime_ps >= best_ps:
         return f"predicted slower than the best measured in this space ({picoseconds(best_ps)} ps)"
     if high_ps >= best_ps:
         return f"may beat the best measured in this space ({picoseconds(best_ps)} ps) within its interval"
-    return f"unlikely to beat the best measured in this space ({picoseconds(best_ps)} ps), chosen for what it teaches"
+    return f"unlikely to beat the best measured in this space ({picoseconds(best_ps)} ps), {otherwise}"
+
+
+def _number(name: str, value: float) -> str:
+    return f"{name.replace('_', ' ')} {value:.3g}"
 
 
 def _drivers(contributions: Mapping[str, float]) -> str:

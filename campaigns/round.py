@@ -47,7 +47,7 @@ from screening.acquisition import (
 )
 from screening.feasibility import FeasibilityModel, RecordedOutcome, SpacerTraits, fit_feasibility
 from screening.features import FEATURE_NAMES
-from screening.ranking import Aim, Desire, Lot, StopAdvice, advise_stopping
+from screening.ranking import Aim, Desire, Lot, StopAdvice, Tradeoff, advise_stopping
 
 if TYPE_CHECKING:
     from oracle.descriptors import CationTable
@@ -349,6 +349,7 @@ def _suggestion(done: Round, row: pd.Series, contributions: dict[str, float]) ->
             in_domain=bool(row["in_domain"]),
             unseen=unseen_ions(compound, done.training.dataset.compounds),
             drawn=isinstance(done.aim, Lot),
+            weighed=_weighed(done.aim, row),
         ),
         nearest_measured=str(row["nearest_measured"]),
         properties={
@@ -356,3 +357,15 @@ def _suggestion(done: Round, row: pd.Series, contributions: dict[str, float]) ->
             for learnt in done.properties
         },
     )
+
+
+def _weighed(aim: Aim | Lot | None, row: pd.Series) -> dict[str, float] | None:
+    """What counts beside the lifetime and is not told of every suggestion; None where an acquisition ranks."""
+    if isinstance(aim, Desire):
+        names = [wish.column for wish in aim.wishes]
+    elif isinstance(aim, Tradeoff):
+        names = [*(goal.name for goal in aim.goals), *(one.name for one in aim.known)]
+    else:
+        return None
+    told = ("log10_rate", "lifetime_ps", "acquisition", "feasibility")
+    return {name: float(row[name]) for name in names if name not in told}

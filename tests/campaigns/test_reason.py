@@ -37,6 +37,14 @@ def test_doubts_are_told() -> None:
     assert "may well not form" in say(5.0, 90.0, feasibility=0.3)
 
 
+def test_what_counted_beside_the_lifetime_is_told() -> None:
+    told = say(1.0, 4.0, weighed={"price": 45.321, "band_gap_ev": 2.4})
+    assert told.startswith("unlikely to beat the best measured in this space (13 ps), chosen as a compromise; ")
+    assert told.endswith("weighed with price 45.3, band gap ev 2.4")
+    assert "weighed" not in say(1.0, 4.0, weighed={})
+    assert "chosen for what it teaches" in say(1.0, 4.0)
+
+
 @pytest.mark.parametrize(
     ("value", "text"),
     [(0.0082, "0.0082"), (0.953, "0.95"), (6.13, "6.1"), (9.96, "10"), (109.9, "110"), (1234.0, "1200")],

@@ -64,6 +64,7 @@ def test_every_suggestion_is_within_what_is_still_of_interest(traded: Campaign) 
 def test_what_is_awaited_is_told_to_the_batch_and_a_replay_is_exact(traded: Campaign) -> None:
     first = traded.suggest()
     second = traded.suggest(more=True)
+    assert all(re.search(r"weighed with price \d+.*, novelty ", s.reason) for s in first.suggestions)
     assert not {s.formula for s in first.suggestions} & {s.formula for s in second.suggestions}
     done = traded.round()
     waiting = done.ranking.frame["index"].to_numpy()[:3]
@@ -94,7 +95,10 @@ def test_another_price_is_another_fit_only_where_the_ranking_asks_for_prices() -
         ),
         ({"objective": {"tradeoff": {"novelty": -1}}, "acquisition": "qlog_nehvi"}, "tradeoff.novelty"),
         ({"objective": {"tradeoff": {"novelty": float("nan")}}, "acquisition": "qlog_nehvi"}, "tradeoff.novelty"),
-        ({"objective": {"tradeoff": {"cost": 10}}, "acquisition": "qlog_nehvi"}, "tradeoff.cost: .cost. will not do; use .price., "),
+        (
+            {"objective": {"tradeoff": {"cost": 10}}, "acquisition": "qlog_nehvi"},
+            "tradeoff.cost: .cost. will not do; use .price., ",
+        ),
         ({"acquisition": "qlog_nehvi"}, re.escape("objective: {tradeoff: {price: 100, novelty: 0}}")),
     ],
     ids=["no-prices", "other-acquisition", "certain", "negative", "nan", "unknown", "nothing"],

@@ -82,7 +82,11 @@ def main() -> None:
         for name, curve in found.items():
             needed = experiments_needed(curve, share)
             part, error = ratio(needed, chance)
-            print(f"{words:14s} {name:12s} {np.median(needed):5.1f} experiments, {part:.0%} of chance (+- {error:.0%})")
+            later, _ = ratio(needed - asked.start, chance - asked.start)
+            print(
+                f"{words:14s} {name:12s} {np.median(needed):5.1f} experiments, {part:.0%} of chance (+- {error:.0%}), "
+                f"{later:.0%} of those after the random start"
+            )
     for name, rows in result.rows.items():
         regret = mean_regret(table.loss, rows[:, :40], asked.start)
         print(

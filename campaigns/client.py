@@ -99,11 +99,7 @@ class Client:
             learn: train on it and suggest anew, in the background.
             **settings: further fields of the form: unit, sheet, accept_guesses, accept_extreme, keep_going.
         """
-        data: dict[str, Any] = {key: _text(value) for key, value in settings.items()}
-        data |= {"dry_run": _text(dry_run), "learn": _text(learn)}
-        data["columns"] = [f"{field}={column}" for field, column in (columns or {}).items()]
-        files = [_file("file", table)]
-        return self._json("POST", f"campaigns/{name}/measurements/table", files=files, data=data)
+        return self._upload(f"campaigns/{name}/measurements/table", table, columns, dry_run, learn, settings)
 
     def ingest_trace(
         self,
@@ -134,6 +130,42 @@ class Client:
     def retract(self, name: str, number: int, reason: str) -> Json:
         """Take a measurement back."""
         return self._json("POST", f"campaigns/{name}/measurements/{number}/retraction", json={"reason": reason})
+
+    def properties(self, name: str) -> list[Json]:
+        """The further measured properties, such as a band gap, with the verdict on the model of each."""
+        found: list[Json] = self._ask("GET", f"campaigns/{name}/properties")
+        return found
+
+    def values(self, name: str, property: str) -> list[Json]:
+        """Every value of a property, the launch's table first."""
+        found: list[Json] = self._ask("GET", f"campaigns/{name}/properties/{property}/values")
+        return found
+
+    def ingest_values(
+        self,
+        name: str,
+        property: str,
+        table: str | Path,
+        *,
+        columns: Mapping[str, str] | None = None,
+        dry_run: bool = False,
+        learn: bool = True,
+        **settings: object,
+    ) -> Json:
+        """Take in a table of values of a property: columns compound, value and, where they are known, error, sample.
+
+        Args:
+            name: the campaign.
+            property: its name.
+            table, columns, dry_run, learn: as for `ingest_table`.
+            **settings: further fields of the form: sheet, keep_going.
+        """
+        return self._upload(f"campaigns/{name}/properties/{property}/table", table, columns, dry_run, learn, settings)
+
+    def retract_value(self, name: str, property: str, number: int, reason: str) -> Json:
+        """Take a value of a property back."""
+        path = f"campaigns/{name}/properties/{property}/values/{number}/retraction"
+        return self._json("POST", path, json={"reason": reason})
 
     def predict(self, name: str, formula: str | None = None, **compound: object) -> Json:
         """Predict a compound: a job. Either `formula`, or smiles with n_layers, cage, b_site, halide."""
@@ -182,6 +214,20 @@ class Client:
             if time.monotonic() > until:
                 raise RemoteError(0, f"{now['kind']} is not done after {timeout_s:g} s; it goes on (job {job})")
             time.sleep(every_s)
+
+    def _upload(
+        self,
+        path: str,
+        table: str | Path,
+        columns: Mapping[str, str] | None,
+        dry_run: bool,
+        learn: bool,
+        settings: Mapping[str, object],
+    ) -> Json:
+        data: dict[str, Any] = {key: _text(value) for key, value in settings.items()}
+        data |= {"dry_run": _text(dry_run), "learn": _text(learn)}
+        data["columns"] = [f"{field}={column}" for field, column in (columns or {}).items()]
+        return self._json("POST", path, files=[_file("file", table)], data=data)
 
     def _json(self, verb: str, path: str, **how: Any) -> Json:
         found: Json = self._ask(verb, path, **how)

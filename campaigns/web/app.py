@@ -9,7 +9,7 @@ from importlib.metadata import version
 from fastapi import FastAPI
 
 from campaigns.web import problems
-from campaigns.web.api import measuring, routes
+from campaigns.web.api import measuring, properties, routes
 from campaigns.web.assets import mount_assets
 from campaigns.web.guard import Guard
 from campaigns.web.office import Office
@@ -51,7 +51,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.office = office
     problems.install(app)
-    for part in (routes, measuring):
+    for part in (routes, measuring, properties):
         app.include_router(part.router)
     for page in (login, overview, suggestions, tables, measure, compounds, model, log):
         app.include_router(page.router, include_in_schema=False)

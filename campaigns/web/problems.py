@@ -15,6 +15,7 @@ from campaigns.errors import (
     IngestError,
     LifecycleError,
     NothingToSuggestError,
+    PropertyError,
     StoreError,
     UnconfirmedError,
 )
@@ -34,6 +35,7 @@ _STATUS: tuple[tuple[type[Exception], int], ...] = (
     (ForbiddenError, 403),
     (NotServedError, 404),
     (CampaignNotFoundError, 404),
+    (PropertyError, 404),
     (NotReadyError, 409),
     (LifecycleError, 409),
     (NothingToSuggestError, 409),

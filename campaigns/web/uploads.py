@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from campaigns.web.desk import Desk
 from campaigns.web.drafts import Draft, Drafts, Uploaded, clean_name
 from campaigns.web.errors import QueryError
 
-__all__ = ["confirm", "ingest_table", "uploads_of"]
+__all__ = ["confirm", "ingest_table", "ingest_values", "uploads_of"]
 
 
 def uploads_of(given: Mapping[str, Sequence[UploadFile | None]]) -> list[Uploaded]:
@@ -60,8 +61,33 @@ def ingest_table(
         UnconfirmedError: if columns or units had to be guessed.
         IngestError: listing every problem with its row and column.
     """
+    with _as_file(drafts, upload) as path, desk.writing() as campaign:
+        return campaign.ingest(path, dry_run=dry_run, keep_going=keep_going, **reading)
+
+
+def ingest_values(
+    desk: Desk,
+    drafts: Drafts,
+    upload: Uploaded,
+    name: str,
+    *,
+    dry_run: bool = False,
+    keep_going: bool = False,
+    **reading: Any,
+) -> IngestResult:
+    """Take in a table of values of the property called `name`; the rest is as for `ingest_table`.
+
+    Raises:
+        PropertyError: if the campaign has no such property.
+        IngestError: listing every problem with its row and column.
+    """
+    with _as_file(drafts, upload) as path, desk.writing() as campaign:
+        return campaign.ingest_values(path, name, dry_run=dry_run, keep_going=keep_going, **reading)
+
+
+@contextmanager
+def _as_file(drafts: Drafts, upload: Uploaded) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(dir=drafts.root) as folder:
         path = Path(folder) / clean_name(upload.name)
         path.write_bytes(upload.content)
-        with desk.writing() as campaign:
-            return campaign.ingest(path, dry_run=dry_run, keep_going=keep_going, **reading)
+        yield path

@@ -10,6 +10,7 @@ from fastapi import Response
 from pydantic import BaseModel
 
 from campaigns.lifecycle import Step
+from campaigns.property_value import RecordedValue, property_standings
 from campaigns.state import Recorded
 from campaigns.suggestion import SuggestionBatch
 from campaigns.summary import FitSummary, IngestResult
@@ -20,10 +21,12 @@ from campaigns.web.api.models import (
     IngestOut,
     JobOut,
     MeasurementOut,
+    PropertyOut,
     RankedOut,
     RowOut,
     StepOut,
     SuggestionOut,
+    ValueOut,
 )
 from campaigns.web.desk import Desk
 from campaigns.web.jobs import Job
@@ -38,8 +41,10 @@ __all__ = [
     "ingest_out",
     "job_out",
     "measurement_out",
+    "properties_out",
     "ranked_out",
     "step_out",
+    "value_out",
 ]
 
 _PROBLEM: dict[str, Any] = {
@@ -83,6 +88,7 @@ def campaign_out(desk: Desk) -> CampaignOut:
         best_observed=standing.best_observed,
         best_predicted=None if fit is None else fit.best_predicted,
         fit=None if fit is None else desk.kept(("fit", fit.data_key), lambda: _fit_out(fit)),
+        properties={one.name: one.n_values for one in properties_out(desk)},
     )
 
 
@@ -118,6 +124,29 @@ def measurement_out(row: Recorded) -> MeasurementOut:
     return MeasurementOut(**_kept(row.to_dict(), MeasurementOut))
 
 
+def properties_out(desk: Desk) -> list[PropertyOut]:
+    """The further measured properties, with what the last fit says of their models."""
+    standing = desk.standing()
+    learnt = {} if standing.last_fit is None else standing.last_fit.properties
+    found = property_standings(standing.state.config.properties, standing.state.property_values)
+    return [
+        PropertyOut(
+            name=name,
+            goal=told["goal"],
+            n_values=told["n_values"],
+            n_ingested=told["n_ingested"],
+            grade=learnt[name]["grade"] if name in learnt else None,
+            scores=finite(learnt[name]["scores"]) if name in learnt else {},
+        )
+        for name, told in found.items()
+    ]
+
+
+def value_out(row: RecordedValue) -> ValueOut:
+    """A value in the record of a property."""
+    return ValueOut(**_kept(row.to_dict(), ValueOut))
+
+
 def ingest_out(result: IngestResult, job: Job | None) -> IngestOut:
     """What an upload brought."""
     return IngestOut(
@@ -129,6 +158,7 @@ def ingest_out(result: IngestResult, job: Job | None) -> IngestOut:
         refused=result.refused,
         rows=[RowOut(**asdict(row)) for row in result.rows],
         job=None if job is None else job.id,
+        property=result.property,
     )
 
 

@@ -23,7 +23,7 @@ from campaigns.web.errors import QueryError
 from campaigns.web.uploads import confirm, ingest_table, uploads_of
 from chemspace import parse_formula
 
-__all__ = ["router"]
+__all__ = ["mapping_of", "router"]
 
 router = APIRouter(prefix="/api/campaigns/{campaign}", responses=REFUSALS, dependencies=[Depends(reader)])
 
@@ -64,7 +64,7 @@ def upload_table(
     each."""
     upload = Uploaded("table", file.filename or "", file.file.read())
     reading = {
-        "columns": _mapping(columns),
+        "columns": mapping_of(columns, "lifetime=tau"),
         "unit": unit or None,
         "sheet": sheet or None,
         "accept_guesses": accept_guesses,
@@ -145,9 +145,14 @@ def _taken_in(desk: AnyDesk, known: Editor, draft: Draft, *, dry_run: bool, lear
     return TraceOut(formula=draft.formula, fit=draft.fit.to_dict(), ingest=ingest_out(result, job))
 
 
-def _mapping(pairs: list[str]) -> dict[str, str]:
+def mapping_of(pairs: list[str], example: str) -> dict[str, str]:
+    """Column of each field, from FIELD=COLUMN each.
+
+    Raises:
+        QueryError: for one that is not so.
+    """
     if wrong := [pair for pair in pairs if "=" not in pair]:
-        raise QueryError(f"{wrong[0]!r} is no mapping; write FIELD=COLUMN, as lifetime=tau")
+        raise QueryError(f"{wrong[0]!r} is no mapping; write FIELD=COLUMN, as {example}")
     return {name.strip(): column.strip() for name, _, column in (pair.partition("=") for pair in pairs)}
 
 

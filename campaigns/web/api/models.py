@@ -22,6 +22,7 @@ __all__ = [
     "OutcomeIn",
     "PredictionIn",
     "Problem",
+    "PropertyOut",
     "RankedOut",
     "RankingOut",
     "RetractionIn",
@@ -30,6 +31,7 @@ __all__ = [
     "SuggestIn",
     "SuggestionOut",
     "TraceOut",
+    "ValueOut",
 ]
 
 Formula = Annotated[str, Field(min_length=1, max_length=200, examples=["(PEA)2(MA)Pb2I7"])]
@@ -65,7 +67,8 @@ class FitOut(BaseModel):
 
 
 class CampaignOut(BaseModel):
-    """Where a campaign stands. `best_observed` and `best_predicted` are (formula, lifetime in ps)."""
+    """Where a campaign stands. `best_observed` and `best_predicted` are (formula, lifetime in ps); `properties` says
+    how many values of each further measured property stand."""
 
     id: str
     title: str
@@ -79,6 +82,7 @@ class CampaignOut(BaseModel):
     best_observed: Best | None
     best_predicted: Best | None
     fit: FitOut | None
+    properties: dict[str, int] = {}
 
 
 class SuggestionOut(BaseModel):
@@ -176,8 +180,38 @@ class RetractionIn(Strict):
     reason: Annotated[str, Field(min_length=1, max_length=2000)]
 
 
+class PropertyOut(BaseModel):
+    """A further measured property: `n_ingested` of its `n_values` that stand came after the launch. `grade` and
+    `scores` are those of the last fit (null and empty before the first)."""
+
+    name: str
+    goal: str | None
+    n_values: int
+    n_ingested: int
+    grade: str | None
+    scores: dict[str, dict[str, float | None]]
+
+
+class ValueOut(BaseModel):
+    """A value of a property in its record; `file` is empty for the launch's table, `retracted` is the reason it was
+    taken back for."""
+
+    number: int
+    formula: str
+    value: float
+    error: float | None
+    sample: str
+    source: str
+    note: str
+    file: str
+    at: str
+    actor: str
+    retracted: str | None
+
+
 class RowOut(BaseModel):
-    """What becomes of one row of a table: `action` is add, known, retracted or refused."""
+    """What becomes of one row of a table: `action` is add, known, retracted or refused. `value` and `error` are those
+    of a further measured property, in its unit."""
 
     line: int
     action: str
@@ -187,10 +221,13 @@ class RowOut(BaseModel):
     is_upper_bound: bool
     sample: str
     note: str
+    value: float | None = None
+    error: float | None = None
 
 
 class IngestOut(BaseModel):
-    """What an upload brought; `job` learns from it in the background, where anything was added."""
+    """What an upload brought; `job` learns from it in the background, where anything was added. `property` names the
+    further measured property that it holds values of (null for lifetimes)."""
 
     name: str
     added: int
@@ -200,6 +237,7 @@ class IngestOut(BaseModel):
     refused: int = 0
     rows: list[RowOut] = []
     job: str | None = None
+    property: str | None = None
 
 
 class TraceOut(BaseModel):

@@ -30,6 +30,8 @@ BODIES: dict[str, dict[str, Any]] = {
         "files": {"trace": ("t.csv", b"delay_ps,sc,cc\n")},
     },
     "/api/campaigns/{campaign}/measurements/{number}/retraction": {"json": {"reason": "wrong"}},
+    "/api/campaigns/{campaign}/properties/{property}/table": {"files": {"file": ("g.csv", b"compound,value\n")}},
+    "/api/campaigns/{campaign}/properties/{property}/values/{number}/retraction": {"json": {"reason": "wrong"}},
     "/api/campaigns/{campaign}/predictions": {"json": {"formula": "(PEA)2PbI4"}},
 }
 #: The only address that takes a body and changes nothing.
@@ -42,7 +44,7 @@ def operations(guarded: Guarded) -> list[tuple[str, str]]:
 
 
 def ask(guarded: Guarded, verb: str, path: str, headers: dict[str, str]) -> int:
-    address = path.format(campaign=SLUG, number=1, job="none")
+    address = path.format(campaign=SLUG, number=1, job="none", property="gap_ev")
     body = BODIES[path] if verb == "POST" else {}
     params = {"formula": "(PEA)2PbI4"} if path.endswith("/compound") else {}
     return guarded.client.request(verb, address, headers=headers, params=params, **body).status_code

@@ -14,12 +14,13 @@ import httpx
 import pytest
 
 from campaigns.web.jobs import JobBoard
+from tests.campaigns.test_property_values import described
 from tests.campaigns.web.conftest import Prepared, Traces, running
 from tests.system import require
 
 DOCS = Path(__file__).resolve().parents[3] / "docs" / "web.md"
-#: What the document calls the server, and the campaign.
-SERVER, CAMPAIGN = "localhost:8710", "demo"
+#: What the document calls the server, the campaign, and one with a further measured property.
+SERVER, CAMPAIGN, OPTICS = "localhost:8710", "demo", "optics"
 
 
 def documented() -> list[list[str]]:
@@ -33,6 +34,7 @@ def files_in(folder: Path, traces: Traces, maps: Traces) -> None:
     """What somebody has in their folder who sends the lines."""
     (folder / "results.csv").write_text("formula,lifetime_ps\n(PA)2PbI4,0.4\n")
     (folder / "lab.csv").write_text("Compound,tau\n(BA)2PbI4,310\n")
+    (folder / "gaps.csv").write_text("compound,value\n(BA)2PbI4,2.43\n")
     for name in ("SC", "CC"):
         shutil.copy(getattr(traces, name.lower()), folder / f"{name}.csv")
         whole = getattr(maps, name.lower()).read_text()
@@ -49,6 +51,9 @@ def test_every_verb_of_the_interface_has_a_line() -> None:
         "measurements",
         "measurements/table",
         "measurements/trace",
+        "properties",
+        "properties/band_gap_ev/values",
+        "properties/band_gap_ev/table",
         "retraction",
         "ranking",
         "compound",
@@ -66,7 +71,8 @@ def test_every_line_is_answered(
     curl = require("curl")
     files_in(tmp_path, traces, maps)
     shutil.copytree(prepared.folder, tmp_path / CAMPAIGN)
-    settings = replace(prepared.settings(tmp_path), folders=(tmp_path / CAMPAIGN,))
+    described(tmp_path / OPTICS)
+    settings = replace(prepared.settings(tmp_path), folders=(tmp_path / CAMPAIGN, tmp_path / OPTICS))
     commands, sent = documented(), 0
     assert len(commands) >= 20
     with running(settings) as base:

@@ -30,6 +30,8 @@ __all__ = ["Goal", "Known", "Tradeoff"]
 Array = NDArray[np.float64]
 #: Candidates of a shortlist whose joint posterior with everything observed is held at once.
 _AT_ONCE = 128
+#: Compounds times boxes held at once in a pass: five properties of fifty compounds make five hundred boxes.
+_CELLS = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -156,12 +158,28 @@ class Tradeoff:
         """log(expected hypervolume improvement) of the compounds of a block, shape (m,), plus log P(forms) unless that
         is one of the properties; -inf where a known property is not known or worse than the worst of interest."""
         told = [(numbers.mean, numbers.sd), *(self._latent(goal, numbers.x) for goal in self.goals)]
-        total = np.zeros((len(numbers.x), self.boxes.shape[1]))
-        for axis, ((mean, sd), sign) in enumerate(zip(told, self._signs[: len(told)], strict=True)):
-            total += _log_expected_length(sign * mean, sd, *self.boxes[:, :, axis])
-        for axis, one in enumerate(self.known, start=len(told)):
-            total += _log_length(one.sign * self.source.of(one.name, numbers), *self.boxes[:, :, axis])
-        value: Array = logsumexp(total, axis=1) + self.weight(numbers.log_p)
+        known = [self.source.of(one.name, numbers) for one in self.known]
+        m = len(numbers.x)
+        step = max(1, _CELLS // self.boxes.shape[1])
+        grown = [
+            self._log_growth(
+                [(mean[first : first + step], sd[first : first + step]) for mean, sd in told],
+                [values[first : first + step] for values in known],
+            )
+            for first in range(0, m, step)
+        ]
+        value: Array = np.concatenate([*grown, np.empty(0)]) + self.weight(numbers.log_p)
+        return value
+
+    def _log_growth(self, told: Sequence[tuple[Array, Array]], known: Sequence[Array]) -> Array:
+        """log(expected hypervolume improvement), shape (m,), from what is predicted (mean, sd) and what is known."""
+        total = np.zeros((len(told[0][0]), self.boxes.shape[1]))
+        signs = self._signs
+        for axis, (mean, sd) in enumerate(told):
+            total += _log_expected_length(signs[axis] * mean, sd, *self.boxes[:, :, axis])
+        for axis, values in enumerate(known, start=len(told)):
+            total += _log_length(signs[axis] * values, *self.boxes[:, :, axis])
+        value: Array = logsumexp(total, axis=1)
         return value
 
     def columns(self, numbers: Numbers) -> dict[str, Array]:

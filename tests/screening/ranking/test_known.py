@@ -216,3 +216,18 @@ def test_a_known_property_needs_a_sign_and_a_worst_value() -> None:
         Known("cost", 0.0, 1.0)
     with pytest.raises(RankingError, match="cost: the worst value still of interest is nan"):
         Known("cost", 1.0, float("nan"))
+
+
+def test_a_large_block_has_the_values_of_its_compounds_one_by_one() -> None:
+    generator = np.random.default_rng(0)
+    seen, x = generator.normal(size=(40, 4)), generator.normal(size=(20_000, 4))
+    source = Columns({"a": lambda block, x: np.asarray(x[:, 2]), "b": lambda block, x: np.asarray(x[:, 3])})
+    known = [Known("a", 1.0, -3.0, seen[:, 2]), Known("b", -1.0, 3.0, seen[:, 3])]
+    tradeoff = Tradeoff.of(RATE, [Goal("gap", GAP, 1.0)], seen, 3.0, known, source)
+    block = SPACE.take(np.zeros(len(x), dtype=np.int64))
+    zero = np.zeros(len(x))
+    value = tradeoff.log_values(Numbers(block, x, x[:, 0], zero + 0.6, zero, zero))
+    some = generator.permutation(len(x))[:50]
+    told = Numbers(SPACE.take(some * 0), x[some], x[some, 0], zero[:50] + 0.6, zero[:50], zero[:50])
+    assert len(x) * tradeoff.boxes.shape[1] > 2e6
+    assert value[some] == pytest.approx(tradeoff.log_values(told))

@@ -17,7 +17,7 @@ from campaigns.properties import range_problem
 from campaigns.property_value import PropertyValue
 from chemspace import CationLibrary, ChemspaceError, Compound, parse_formula
 
-__all__ = ["VALUE_FIELDS", "ValueOptions", "ValueTable", "read_values"]
+__all__ = ["VALUE_FIELDS", "ValueOptions", "ValueTable", "read_values", "value_fields"]
 
 #: What a table can say of a value; the names that `--map` takes.
 VALUE_FIELDS = ("formula", "value", "error", "sample", "source", "note")
@@ -71,7 +71,7 @@ def read_values(
     grid = read_grid(path.name, content, sheet)
     if grid.guesses:  # only ever which of several sheets is meant
         raise IngestError(path.name, (f"{grid.guesses[0]}: say which sheet, {grid.declare[0]} or another",))
-    fields = _fields(path.name, grid, name, columns or {})
+    fields = value_fields(path.name, grid, name, columns or {})
     if not grid.rows:
         raise IngestError(path.name, ("it has a header but no rows",))
     commas = grid.decimal_commas and any(
@@ -100,8 +100,18 @@ def read_values(
     )
 
 
-def _fields(file: str, grid: Grid, name: str, declared: Mapping[str, str]) -> dict[str, str]:
-    """Column of each field that is there."""
+def value_fields(file: str, grid: Grid, name: str, declared: Mapping[str, str]) -> dict[str, str]:
+    """Column of each field of `VALUE_FIELDS` that a table of values has.
+
+    Args:
+        file: the file's name, for messages.
+        grid: the table.
+        name: of the property.
+        declared: column of a field, as the user says; "" leaves the field out.
+
+    Raises:
+        IngestError: if something declared is not there, a column is missing, or two could be meant.
+    """
     problems = [
         f"there is no field {field!r} to map; fields: {', '.join(VALUE_FIELDS)}"
         for field in declared

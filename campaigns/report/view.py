@@ -22,6 +22,7 @@ from campaigns.report.model_figures import curve_figure, progress_figure
 from campaigns.report.model_view import SCORES, model_view
 from campaigns.report.palette import plain
 from campaigns.report.prepared import DEEP, prepared_folder, read_prepared
+from campaigns.report.property_view import property_views
 from campaigns.round import Round
 from campaigns.suggestion import SuggestionBatch
 from campaigns.summary import Status
@@ -60,6 +61,7 @@ class ReportView:
     n_top: str
     stages: tuple[tuple[str, tuple[Markup, ...]], ...]
     record: tuple[dict[str, Any], ...]
+    properties: tuple[dict[str, Any], ...]
     notes: tuple[str, ...]
     provenance: tuple[tuple[str, str], ...]
 
@@ -95,6 +97,7 @@ def report_view(
         n_top=f"{len(frame):,}",
         stages=_stages(status),
         record=tuple({**row, "formula_html": Markup(formula_html(row["formula"]))} for row in status.record),
+        properties=tuple(property_views(status.properties, status.fit)),
         notes=_notes(done, status),
         provenance=(("seed", str(done.surrogate.seed)), *package_versions().items()),
     )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from campaigns.lifecycle import Stage, Step
+from campaigns.state import CampaignState
 from campaigns.web.api.models import PredictionIn
 from campaigns.web.desk import Desk
 from campaigns.web.errors import NotReadyError, QueryError
@@ -25,6 +26,7 @@ class About:
         measured_ps: its measured lifetimes that stand, published and own, ps.
         bounds_ps: upper bounds of its lifetime that stand, ps.
         rounds: numbers of the rounds that suggested it.
+        values: (name of a further property, its values that stand), where it has any.
     """
 
     compound: Compound
@@ -34,6 +36,7 @@ class About:
     measured_ps: tuple[float, ...]
     bounds_ps: tuple[float, ...]
     rounds: tuple[int, ...]
+    values: tuple[tuple[str, tuple[float, ...]], ...] = ()
 
 
 def compound_of(desk: Desk, formula: str) -> About:
@@ -50,6 +53,8 @@ def compound_of(desk: Desk, formula: str) -> About:
     except NotReadyError:
         numbers = None
     name = compound.formula
+    state = standing.state
+    values = desk.kept(("values", state.last_event), lambda: _values(state, desk.front.names))
     return About(
         compound=compound,
         index=index,
@@ -58,12 +63,27 @@ def compound_of(desk: Desk, formula: str) -> About:
         measured_ps=standing.measured.get(name, ()),
         bounds_ps=standing.bounds.get(name, ()),
         rounds=tuple(b.number for b in standing.state.batches if any(s.formula == name for s in b.suggestions)),
+        values=tuple(values.get(name, ())),
     )
 
 
 def history_of(desk: Desk, formula: str) -> tuple[Step, ...]:
     """The steps in the life of one compound, oldest first."""
     return tuple(step for step in desk.standing().state.steps if formula in (step.formula, step.made))
+
+
+def _values(state: CampaignState, names: CationLibrary) -> dict[str, list[tuple[str, tuple[float, ...]]]]:
+    """Of each compound, its values of each further property; tables of the launch write its formula as they like."""
+    found: dict[str, list[tuple[str, tuple[float, ...]]]] = {}
+    for name, record in state.property_values.items():
+        values: dict[str, tuple[float, ...]] = {}
+        for row in record:
+            if row.retracted is None:
+                formula = parse_formula(row.value.formula, names).formula
+                values[formula] = (*values.get(formula, ()), row.value.value)
+        for formula, told in values.items():
+            found.setdefault(formula, []).append((name, told))
+    return found
 
 
 def asked_compound(desk: Desk, asked: PredictionIn) -> Compound:

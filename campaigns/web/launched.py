@@ -48,7 +48,10 @@ def _rules(config: CampaignConfig) -> Iterator[tuple[str, str]]:
         yield "Left out by", ", ".join(names)
     if config.properties:
         goals = {"maximize": ", sought high", "minimize": ", sought low", None: ""}
-        told = (f"{name.replace('_', ' ')}{goals[held.goal]}" for name, held in config.properties.items())
+        told = (
+            f"{name.replace('_', ' ')}{goals[held.goal]} ({len(held.table)} values)"
+            for name, held in config.properties.items()
+        )
         yield "Also measured", "; ".join(told)
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from campaigns.lifecycle import AWAITED, NEVER_AGAIN, Stage
+from campaigns.property_value import property_standings
 from campaigns.state import CampaignState
 from campaigns.summary import FitSummary
 from campaigns.web.errors import NotServedError
@@ -52,6 +53,11 @@ class Standing:
     taken: tuple[int, ...]
     measured: Mapping[str, tuple[float, ...]]
     bounds: Mapping[str, tuple[float, ...]]
+
+    @property
+    def properties(self) -> dict[str, dict[str, Any]]:
+        """How many values there are of each further measured property, and what came since the launch."""
+        return property_standings(self.state.config.properties, self.state.property_values)
 
     @property
     def batch(self) -> SuggestionBatch | None:

@@ -16,7 +16,7 @@ from campaigns.web.errors import QueryError
 from campaigns.web.waiting import Waiting
 
 if TYPE_CHECKING:
-    from campaigns.ingest import ReadingOptions
+    from campaigns.ingest import ReadingOptions, ValueOptions
     from campaigns.summary import IngestResult, RowReport
 
 __all__ = ["Preview", "Reading", "TableDraft", "Tables", "for_people", "look_at", "take_in_draft"]
@@ -28,17 +28,20 @@ _WORDS = (
     (r", say so: --map \S+='?[^']*'?$", ", choose it below"),
     (r"; name it: --map \S+$", "; choose it below"),
     (r": leave --sheet out", ": leave the field empty"),
+    (r": say which sheet, --sheet .*$", ": name the sheet below"),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How a table is read: column of a field, unit of the lifetimes, sheet. Empty leaves it to the headings."""
+    """How a table is read: column of a field, unit of the lifetimes, sheet. Empty leaves it to the headings.
+    `of_property` names the further measured property that it holds values of; empty is lifetimes."""
 
     columns: Mapping[str, str] = field(default_factory=dict)
     unit: str = ""
     sheet: str = ""
     accept_extreme: bool = False
+    of_property: str = ""
 
     def options(self) -> ReadingOptions:
         """As arguments of `Campaign.ingest`."""
@@ -48,6 +51,10 @@ class Reading:
             "sheet": self.sheet or None,
             "accept_extreme": self.accept_extreme,
         }
+
+    def value_options(self) -> ValueOptions:
+        """As arguments of `Campaign.ingest_values`."""
+        return {"columns": dict(self.columns), "sheet": self.sheet or None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,19 +108,20 @@ class Tables:
         self.root = root
         self._waiting: Waiting[TableDraft] = Waiting("this table is not here (any more); upload it again")
 
-    def take(self, campaign: str, name: str, content: bytes) -> TableDraft:
+    def take(self, campaign: str, name: str, content: bytes, of_property: str = "") -> TableDraft:
         """Keep a table under a name of the server's choosing.
 
         Raises:
             QueryError: if it is empty.
         """
         if not content:
-            raise QueryError("choose a table first, with the columns formula and lifetime_ps")
+            wanted = "compound and value" if of_property else "formula and lifetime_ps"
+            raise QueryError(f"choose a table first, with the columns {wanted}")
         draft_id = secrets.token_urlsafe(12)
         path = self.root / f"table-{draft_id}" / clean_name(name)
         path.parent.mkdir(parents=True)
         path.write_bytes(content)
-        return self._waiting.put(TableDraft(draft_id, path, campaign, Reading()))
+        return self._waiting.put(TableDraft(draft_id, path, campaign, Reading(of_property=of_property)))
 
     def get(self, campaign: str, draft_id: str) -> TableDraft:
         """The table called `draft_id` of a campaign.
@@ -129,7 +137,13 @@ class Tables:
 
 
 def look_at(desk: Desk, draft: TableDraft) -> Preview:
-    """What taking a table in would do; nothing is stored."""
+    """What taking a table in would do; nothing is stored.
+
+    Raises:
+        PropertyError: if it is to hold values of a property that the campaign does not have.
+    """
+    if draft.reading.of_property:
+        return _look_at_values(desk, draft)
     headings, columns, unit = _layout(draft)
     options = draft.reading.options()
     guesses: tuple[str, ...] = ()
@@ -156,10 +170,40 @@ def take_in_draft(desk: Desk, draft: TableDraft, *, keep_going: bool) -> IngestR
     Raises:
         IngestError: listing every problem with its row and column.
     """
+    if name := draft.reading.of_property:
+        with desk.writing() as campaign:
+            return campaign.ingest_values(draft.path, name, keep_going=keep_going, **draft.reading.value_options())
     options = draft.reading.options()
     options["accept_guesses"] = True  # they were shown, and confirmed
     with desk.writing() as campaign:
         return campaign.ingest(draft.path, keep_going=keep_going, **options)
+
+
+def _look_at_values(desk: Desk, draft: TableDraft) -> Preview:
+    from campaigns.ingest.grid import read_grid
+    from campaigns.ingest.values import value_fields
+
+    reading, name = draft.reading, draft.path.name
+    headings: tuple[str, ...] = ()
+    columns: Mapping[str, str] = reading.columns
+    problems: tuple[str, ...] = ()
+    rows: tuple[RowReport, ...] = ()
+    result: IngestResult | None = None
+    with desk.writing() as campaign:
+        try:
+            grid = read_grid(name, draft.path.read_bytes(), reading.sheet or None)
+            headings = tuple(column for column in grid.columns if column)
+            columns = value_fields(name, grid, reading.of_property, reading.columns)
+        except IngestError:
+            pass  # said below
+        try:
+            result = campaign.ingest_values(
+                draft.path, reading.of_property, dry_run=True, keep_going=True, **reading.value_options()
+            )
+            rows = result.rows
+        except IngestError as error:
+            problems, rows = tuple(for_people(problem) for problem in error.problems), error.rows
+    return Preview(headings, columns, "", (), problems, rows, result)
 
 
 def for_people(problem: str) -> str:

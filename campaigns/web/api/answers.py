@@ -10,7 +10,7 @@ from fastapi import Response
 from pydantic import BaseModel
 
 from campaigns.lifecycle import Step
-from campaigns.property_value import RecordedValue, property_standings
+from campaigns.property_value import RecordedValue
 from campaigns.state import Recorded
 from campaigns.suggestion import SuggestionBatch
 from campaigns.summary import FitSummary, IngestResult
@@ -128,7 +128,6 @@ def properties_out(desk: Desk) -> list[PropertyOut]:
     """The further measured properties, with what the last fit says of their models."""
     standing = desk.standing()
     learnt = {} if standing.last_fit is None else standing.last_fit.properties
-    found = property_standings(standing.state.config.properties, standing.state.property_values)
     return [
         PropertyOut(
             name=name,
@@ -138,7 +137,7 @@ def properties_out(desk: Desk) -> list[PropertyOut]:
             grade=learnt[name]["grade"] if name in learnt else None,
             scores=finite(learnt[name]["scores"]) if name in learnt else {},
         )
-        for name, told in found.items()
+        for name, told in standing.properties.items()
     ]
 
 

@@ -38,6 +38,7 @@ def log(
         number=number,
         size=SIZE,
         record=desk.standing().state.record[::-1],
+        properties=desk.standing().properties,
     )
 
 
@@ -48,9 +49,13 @@ def retract(
     desk: AnyDesk,
     number: Annotated[int, Form(ge=1, le=10**9)],
     reason: Annotated[str, Form(max_length=2000)] = "",
+    of_property: Annotated[str, Form(max_length=100)] = "",
 ) -> Response:
-    """Take a measurement back."""
+    """Take a measurement back, or a value of a property where one is named."""
     with acting_as(visitor.identity.name), desk.writing() as campaign:
-        campaign.retract(number, reason)
+        if of_property:
+            campaign.retract_value(of_property, number, reason)
+        else:
+            campaign.retract(number, reason)
     desk.learn(visitor.identity.name)
     return redirect(request, f"/c/{desk.slug}/log")

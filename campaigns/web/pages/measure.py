@@ -49,6 +49,7 @@ def measure(
         waiting=waiting,
         formula=formula,
         record=standing.state.record[::-1][:50],
+        properties=standing.properties,
     )
 
 

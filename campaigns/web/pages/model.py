@@ -19,6 +19,7 @@ def model(request: Request, visitor: Visiting, desk: AnyDesk) -> Response:
     from campaigns.report.model_figures import curve_figure
     from campaigns.report.model_view import SCORES, score_rows
     from campaigns.report.palette import plain
+    from campaigns.report.property_view import property_views
 
     standing = desk.standing()
     fit = standing.last_fit
@@ -38,6 +39,7 @@ def model(request: Request, visitor: Visiting, desk: AnyDesk) -> Response:
         is_current=standing.fit is not None,
         titles=[title for title, _, _ in SCORES],
         scores=[] if fit is None else score_rows(fit.scores),
+        properties=property_views(standing.properties, fit),
         drawn=drawn,
         deep=deep,
         curve=curve,

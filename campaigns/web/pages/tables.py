@@ -27,15 +27,23 @@ FIELDS = {
     "sample": "Crystal",
     "temperature_k": "Temperature (K)",
 }
+#: The same of a table of values of a further measured property.
+VALUE_FIELDS = {"formula": "Compound", "value": "Value", "error": "Its standard error", "sample": "Crystal"}
 _Column = Annotated[str, Form(max_length=200)]
 
 
 @router.post("")
 def upload(
-    request: Request, visitor: Editing, desk: AnyDesk, office: CurrentOffice, file: Annotated[UploadFile, File()]
+    request: Request,
+    visitor: Editing,
+    desk: AnyDesk,
+    office: CurrentOffice,
+    file: Annotated[UploadFile, File()],
+    of_property: Annotated[str, Form(max_length=100)] = "",
 ) -> Response:
     """Show what taking a table in would do."""
-    return _shown(request, visitor, desk, office.tables.take(desk.slug, file.filename or "", file.file.read()))
+    draft = office.tables.take(desk.slug, file.filename or "", file.file.read(), of_property)
+    return _shown(request, visitor, desk, draft)
 
 
 @router.post("/{draft}/look")
@@ -50,6 +58,8 @@ def look(
     lifetime_stderr: _Column = "",
     sample: _Column = "",
     temperature_k: _Column = "",
+    value: _Column = "",
+    error: _Column = "",
     unit: _Column = "",
     sheet: _Column = "",
     accept_extreme: Annotated[bool, Form()] = False,
@@ -64,11 +74,14 @@ def look(
         "lifetime_stderr": lifetime_stderr,
         "sample": sample,
         "temperature_k": temperature_k,
+        "value": value,
+        "error": error,
     }
-    columns = {each: column for each, column in named.items() if column}
+    fields = VALUE_FIELDS if known.reading.of_property else FIELDS
+    columns = {each: column for each, column in named.items() if column and each in fields}
     if sheet != known.reading.sheet:  # its columns are others
         columns, unit = {}, ""
-    reading = Reading(columns, unit, sheet, accept_extreme)
+    reading = Reading(columns, unit, sheet, accept_extreme, known.reading.of_property)
     return _shown(request, visitor, desk, office.tables.read_as(known, reading))
 
 
@@ -105,6 +118,6 @@ def _shown(request: Request, visitor: Visitor, desk: Desk, draft: TableDraft) ->
         preview=preview,
         refused=refused,
         notes=notes,
-        fields=FIELDS,
+        fields=VALUE_FIELDS if draft.reading.of_property else FIELDS,
         units=UNITS,
     )

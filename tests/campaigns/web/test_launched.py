@@ -73,7 +73,7 @@ def test_limits_prices_and_further_properties_are_told(tmp_path: Path) -> None:
         properties={"band_gap_ev": {"table": gaps, "goal": "minimize"}},
     )
     assert told["Left out by"] == "heavy atoms"
-    assert told["Also measured"] == "band gap ev, sought low"
+    assert told["Also measured"] == "band gap ev, sought low (8 values)"
     parts = (
         "at most 1 of a spacer",
         "cations for at most 30",

@@ -309,9 +309,16 @@ class CampaignConfig(BaseModel):
     def differences(self, other: CampaignConfig) -> tuple[str, ...]:
         """One line for each field in which `other` differs from this."""
         mine, theirs = self.model_dump(), other.model_dump()
-        return tuple(
-            f"{name}: {mine[name]} here, {theirs[name]} asked for" for name in mine if mine[name] != theirs[name]
-        )
+        tables = [
+            f"properties.{name}: a table of {len(held.table)} values here, another one of {len(asked.table)} asked "
+            f"for; further values come in with: spinscreen ingest CAMPAIGN FILE --property {name}"
+            for name, held in self.properties.items()
+            if (asked := other.properties.get(name)) is not None and asked.table != held.table
+        ]
+        for measured in (*mine["properties"].values(), *theirs["properties"].values()):
+            del measured["table"]  # of any length
+        told = [f"{name}: {mine[name]} here, {theirs[name]} asked for" for name in mine if mine[name] != theirs[name]]
+        return (*told, *tables)
 
     def key_fields(self) -> dict[str, Any]:
         """What a fit depends on, as JSON. A field younger than the first release counts only where it is set."""

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 from campaigns import Campaign, CampaignConfig
-from campaigns.errors import IngestError, LifecycleError, PropertyError
+from campaigns.errors import CampaignExistsError, IngestError, LifecycleError, PropertyError
 from campaigns.keys import data_key
 from campaigns.properties import MIN_ROWS
 from campaigns.state import replay
@@ -96,6 +96,20 @@ def test_a_value_of_the_launch_is_known_however_its_formula_is_written_unless_it
     assert "value 1, of the launch's table" in result.rows[0].note
     assert "stands in row 3 already" in result.rows[2].note
     assert [row.value.sample for row in campaign.state.property_values[GAP][24:]] == ["K8", ""]
+
+
+def test_a_launch_with_a_longer_table_says_how_values_come_in(campaign: Campaign, tmp_path: Path) -> None:
+    more = [*TABLE, {"compound": "(PA)2PbI4", "value": 2.55}]
+    with pytest.raises(CampaignExistsError) as caught:
+        described(campaign.folder, **{GAP: {"table": more}})
+    assert f"{GAP}: a table of 24 values here, another one of 25 asked for; further values come in" in str(caught.value)
+    assert "compound" not in str(caught.value)
+    with pytest.raises(CampaignExistsError, match=r"\(properties: .*'goal': None.* here, .*'maximize'.* asked for"):
+        described(campaign.folder, **{GAP: {"table": TABLE, "goal": "maximize"}})
+    with pytest.raises(CampaignExistsError, match=r"properties: .* asked for"):
+        described(campaign.folder, gap={"table": TABLE})
+    campaign.ingest_values(write(tmp_path, NEW), GAP)
+    assert described(campaign.folder).state == campaign.state
 
 
 def test_one_table_may_hold_two_properties(tmp_path: Path) -> None:

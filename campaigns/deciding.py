@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "KNOWN_GOALS",
+    "LARGE",
     "MAX_PER_SPACER",
     "SHORTLIST",
     "TOP_K",

@@ -15,6 +15,7 @@ from campaigns.budget import Budget
 from campaigns.config import CampaignConfig
 from campaigns.deciding import (
     KNOWN_GOALS,
+    LARGE,
     SHORTLIST,
     aim_of,
     awaited_columns,
@@ -58,7 +59,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Round", "learn_and_rank", "suggestions", "summary"]
 
-_STEPS = 3
+#: Steps done when fitting and when ranking begin, and all of them; for a large space in hundredths, since ranking it
+#: is most of the work.
+_STEPS, _LONG_STEPS = (1, 2, 3), (5, 8, 100)
 
 #: Length of the top list whose agreement between rounds is looked at.
 N_TOP = 20
@@ -163,14 +166,19 @@ def learn_and_rank(
         CampaignError, ScreeningError: if there is too little to learn from or nothing left to rank.
     """
     tell = progress or silent
-    tell(0, _STEPS, "cross-validation")
+    fitting, ranking_from, total = _STEPS if len(space) < LARGE else _LONG_STEPS
+    tell(0, total, "cross-validation")
     dataset = measured_dataset(state.measurements, library)
     training = training_set(dataset, records, config)
     if validation is None:
         validation = validate(training, config)
-    tell(1, _STEPS, "fit")
+    tell(fitting, total, "fit")
     surrogate = fit(training, config, validation)
-    tell(2, _STEPS, "ranking")
+    tell(ranking_from, total, "ranking")
+
+    def ranked(done: int, of: int, note: str) -> None:
+        tell(ranking_from + (total - ranking_from - 1) * done // of, total, note)
+
     waiting = indices_in(space, pending, library)
     measured = indices_of(space, [compound for compound in dataset.compounds if compound is not None])
     strategy = strategy_of(config, validation, properties)
@@ -188,10 +196,11 @@ def learn_and_rank(
             exclude=np.concatenate([measured, waiting, indices_in(space, state.barred, library)]),
             goal_lifetime_ps=config.objective.goal_lifetime_ps,
             aim=aim,
+            progress=ranked,
             client=client,
         )
         _add_properties(ranking, properties)
-    tell(3, _STEPS, "done")
+    tell(total, total, "done")
     features = pending_features(space, waiting, tables)
     return Round(
         space=space,

@@ -21,6 +21,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from chemspace.progress import Announcement
 from chemspace.progress import Progress as ProgressCallback
 
 __all__ = ["bar", "error", "finite", "note", "out", "print_json", "table", "warn"]
@@ -69,7 +70,8 @@ def error(text: str) -> None:
 
 @contextmanager
 def bar(title: str) -> Iterator[ProgressCallback]:
-    """A progress bar on stderr; one line at the end of the work where stderr is no terminal."""
+    """A progress bar on stderr; one line at the end of the work where stderr is no terminal. An announcement stands
+    above it."""
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -82,6 +84,9 @@ def bar(title: str) -> Iterator[ProgressCallback]:
         tasks: list[TaskID] = []  # nothing is drawn for work that turns out to be done already
 
         def update(done: int, total: int, text: str) -> None:
+            if isinstance(text, Announcement):
+                progress.console.print(escape(text), soft_wrap=True)
+                text = ""
             if not tasks:
                 tasks.append(progress.add_task(title, total=total, note=""))
             progress.update(tasks[0], completed=done, total=total, note=escape(text[:32]))

@@ -2,7 +2,8 @@
 
 from screening.ranking.aims import Aim, Lot, Numbers
 from screening.ranking.columns import Columns, price_of, price_property
-from screening.ranking.everything import CANDIDATE_COLUMNS, PassEstimate, estimate_pass, write_candidates
+from screening.ranking.estimate import PassEstimate, estimate_pass
+from screening.ranking.everything import CANDIDATE_COLUMNS, write_candidates
 from screening.ranking.frame import RANKING_COLUMNS, Ranking
 from screening.ranking.nearest import MeasuredSet
 from screening.ranking.rank import rank, space_features

@@ -84,7 +84,7 @@ def stream_on(
             counts = counts + own
             top.offer(value, index)
             if progress is not None:
-                progress(counts.scored, len(scoring.space), "compounds scored")
+                progress(counts.scored, max(scoring.n_allowed, counts.scored), "compounds scored")
             flying.append(submit(top.threshold))
     except (CancelledError, OSError) as error:
         raise RankingError(f"the Dask cluster is gone in the middle of the pass: {error}; rank again") from error

@@ -1,10 +1,8 @@
-"""Every compound's numbers, streamed into a Parquet file in bounded memory; and what a pass will cost beforehand."""
+"""Every compound's numbers, streamed into a Parquet file in bounded memory."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -21,44 +19,11 @@ from screening.ranking.frame import RANKING_COLUMNS, lifetime_columns
 from screening.ranking.nearest import MeasuredSet
 from screening.ranking.stream import Predictor, Score, Scoring, predict, subset, unexplained_variance
 
-__all__ = ["CANDIDATE_COLUMNS", "PassEstimate", "estimate_pass", "write_candidates"]
+__all__ = ["CANDIDATE_COLUMNS", "write_candidates"]
 
 #: Columns of the file, one row a compound in the order of the space; see `RANKING_COLUMNS` for the units. Numbers are
 #: NaN where a cation has no descriptors; `nearest_measured` is empty and `distance` NaN where nothing is measured.
 CANDIDATE_COLUMNS = tuple(name for name in RANKING_COLUMNS if name != "formula")
-
-
-@dataclass(frozen=True, slots=True)
-class PassEstimate:
-    """What a pass over a space will cost: compounds, seconds (from one measured block), bytes of its Parquet file."""
-
-    n_compounds: int
-    seconds: float
-    file_bytes: int
-
-    def __str__(self) -> str:
-        span = f"{self.seconds:.0f} s" if self.seconds < 120 else f"{self.seconds / 60:.0f} min"
-        size = f"{self.file_bytes / 1e6:,.0f} MB"
-        return f"{self.n_compounds:,} compounds, about {span}; the numbers of all of them fill about {size}"
-
-
-def estimate_pass(
-    space: CompoundSpace,
-    spacer_table: CationTable,
-    cage_table: CationTable,
-    surrogate: Predictor,
-    block_size: int = 16384,
-) -> PassEstimate:
-    """Time one block taken from all over the space and scale it up; features and prediction are most of a pass."""
-    size = min(block_size, len(space))
-    block = space.take(np.linspace(0, len(space) - 1, size).astype(np.int64))
-    begin = time.perf_counter()
-    x = to_features(space_descriptors(space, block, spacer_table, cage_table))
-    x = x[np.isfinite(x).all(axis=1)]
-    if len(x):
-        surrogate.predict(x, 4096)
-    per_compound = (time.perf_counter() - begin) / size
-    return PassEstimate(len(space), per_compound * len(space), 72 * len(space))
 
 
 def write_candidates(

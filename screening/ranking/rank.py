@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from chemspace.progress import Progress
+from chemspace.progress import Announcement, Progress
 from chemspace.space import CompoundSpace
 from oracle.descriptors import CationTable, space_descriptors
 from screening.acquisition.analytic import log_expected_improvement
@@ -18,6 +18,7 @@ from screening.feasibility.model import FeasibilityModel
 from screening.features import to_features
 from screening.ranking.aims import Aim, Lot
 from screening.ranking.cluster import stream_on
+from screening.ranking.estimate import estimate_pass
 from screening.ranking.frame import Ranking, add_nearest, lifetime_columns
 from screening.ranking.nearest import MeasuredSet
 from screening.ranking.parallel import cores
@@ -42,6 +43,8 @@ __all__ = ["rank", "space_features"]
 Array = NDArray[np.float64]
 #: Compounds kept beyond top_k by the single-precision pass.
 _SPARE = 1000
+#: From this size on a pass takes long enough to be told beforehand.
+_LONG = 5_000_000
 
 
 def rank(
@@ -83,7 +86,8 @@ def rank(
         score: acquisition on (mean, sd, best), logarithmic so that log P(forms) can be added. Its sd is that of the
             latent target; the frame's sd and interval are those of a new measurement.
         block_size: compounds scored at once.
-        progress: called after each block with (done, total, note).
+        progress: called after each block with (done, total, note); before a long pass with an `Announcement` of its
+            size and time.
         single_precision: pass over the space in float32, keep at least 1,000 more than top_k, and score those again in
             float64. The pass is repeated with a longer list should the difference between the two ever reach across its
             end, so the result is that of float64. On the CPU, and for an acquisition that rises with the standard
@@ -115,6 +119,9 @@ def rank(
     quick: Predictor = SinglePrecision(surrogate, device) if single_precision else surrogate
     bounds = _bounds(surrogate, scoring) if single_precision and device == "cpu" else None
     keep = top_k + max(top_k, _SPARE) if single_precision else top_k
+    if progress is not None and client is None and len(space) >= _LONG:
+        cost = estimate_pass(scoring, quick, bounds, keep, block_size, workers or cores())
+        progress(0, scoring.n_allowed, Announcement(f"to rank: {cost}"))
     while True:
         if client is None:
             index, value, counts = stream(scoring, quick, bounds, keep, block_size, workers or cores(), progress)

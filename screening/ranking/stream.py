@@ -98,6 +98,11 @@ class Scoring:
     aim: Aim | Lot | None = None
 
     @cached_property
+    def n_allowed(self) -> int:
+        """Compounds that the constraints of the space leave; an estimate where they do not factor."""
+        return self.space.estimated_size().count if self.space.constraints else len(self.space)
+
+    @cached_property
     def features(self) -> BlockFeatures:
         """Features of the blocks of this space."""
         return BlockFeatures(self.space, *self.tables)
@@ -202,7 +207,7 @@ def stream(
     What a block is compared with is the list as it was when the block was handed out, in order, so that the counts do
     not depend on which thread was quicker.
     """
-    top, counts, total = TopK(keep), Counts(), len(scoring.space)
+    top, counts, total = TopK(keep), Counts(), scoring.n_allowed
 
     def items() -> Iterator[tuple[SpaceBlock, float]]:
         for block in scoring.space.blocks(block_size):
@@ -215,7 +220,7 @@ def stream(
             counts = counts + own
             top.offer(value, index)
             if progress is not None:
-                progress(counts.scored, total, "compounds scored")
+                progress(counts.scored, max(total, counts.scored), "compounds scored")
     return (*top.result(), counts)
 
 

@@ -1,4 +1,4 @@
-"""Every compound's numbers in one file, and the estimate of what a pass costs."""
+"""Every compound's numbers in one file."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from oracle.descriptors import CationTable
 from screening.feasibility import fit_feasibility
-from screening.ranking import CANDIDATE_COLUMNS, MeasuredSet, estimate_pass, rank, space_features, write_candidates
+from screening.ranking import CANDIDATE_COLUMNS, MeasuredSet, rank, space_features, write_candidates
 from tests.screening.ranking.test_rank import SPACE, TABLES, Wavy
 
 
@@ -37,10 +37,3 @@ def test_the_file_holds_every_compound_with_the_numbers_of_the_ranking(tmp_path:
         else:
             assert same[column].to_numpy(dtype=float) == pytest.approx(best[column].to_numpy(dtype=float))
     assert frame["mean"].isna().sum() == len(SPACE) // len(SPACE.spacers)
-
-
-def test_the_estimate_is_of_the_whole_space() -> None:
-    estimate = estimate_pass(SPACE, *TABLES, Wavy())
-    assert estimate.n_compounds == len(SPACE)
-    assert estimate.seconds > 0.0
-    assert "compounds, about" in str(estimate)

@@ -219,6 +219,13 @@ def test_a_table_that_is_none_is_told_by_row(tmp_path: Path, table: str, says: s
     assert says in str(caught.value)
 
 
+def test_a_table_may_say_formula_and_the_property_s_name(tmp_path: Path) -> None:
+    (tmp_path / "gaps.csv").write_text(GAPS.replace("compound,value", "formula,band_gap_ev"))
+    renamed = read_description(described(tmp_path, HEAD)).config
+    (tmp_path / "gaps.csv").write_text(GAPS)
+    assert renamed == read_description(described(tmp_path, HEAD)).config
+
+
 def test_a_table_that_is_not_there_is_told(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"line 1, properties.band_gap_ev.table: the table .*gaps.csv cannot be read"):
         read_description(described(tmp_path, HEAD))

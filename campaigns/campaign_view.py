@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from campaigns.config import CampaignConfig
+from campaigns.errors import StoreError
 from campaigns.files import RANKING
 from campaigns.libraries import kept_library
 from campaigns.property_value import property_standings
@@ -168,6 +169,25 @@ class CampaignView:
             fit=fit,
             properties=property_standings(self.config.properties, self._state.property_values),
         )
+
+    def write_candidates(self, path: str | Path, progress: Progress | None = None) -> int:
+        """Write the numbers of every compound of the space, as the present round sees them, to a Parquet file.
+
+        Mean, standard deviation and 90% interval, what is ranked by, P(forms), the nearest measured compound, its
+        distance and whether that is inside the domain of what is measured; measured compounds included.
+
+        Returns:
+            Number of compounds.
+
+        Raises:
+            CampaignError, ScreeningError: if there is too little to learn from.
+            StoreError: if the file cannot be written.
+        """
+        from campaigns.candidates import write_candidates
+
+        if not Path(path).parent.is_dir():
+            raise StoreError(f"{path} cannot be written: there is no folder {Path(path).parent}")
+        return write_candidates(self.round(progress), *self._bench.tables(), Path(path), progress)
 
     def replay(self, number: int | None = None, progress: Progress | None = None) -> Replay:
         """Compute an old batch again from the log as it stood then, and say whether it is the same.

@@ -22,6 +22,7 @@ __all__ = [
     "file_name",
     "read_ranking",
     "write_files",
+    "write_frame",
     "write_ranking",
     "write_table",
     "write_whole",
@@ -83,7 +84,11 @@ def write_table(path: Path, rows: Sequence[Mapping[str, object]]) -> None:
     Raises:
         StoreError: as `write_whole`.
     """
-    frame = pd.DataFrame(list(rows))
+    write_frame(path, pd.DataFrame(list(rows)))
+
+
+def write_frame(path: Path, frame: pd.DataFrame) -> None:
+    """As `write_table`, of a frame."""
     write_whole(path, lambda target: EXPORTS[path.suffix](frame, target))
 
 

@@ -52,6 +52,16 @@ def suggest(
             help="Write a starting structure (CIF) of each into this folder.", file_okay=False, show_default=False
         ),
     ] = None,
+    candidates: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Write every candidate with its numbers too: prediction, interval, what is ranked by, chance to form, "
+            "nearest measured one. Ends in .parquet.",
+            dir_okay=False,
+            show_default=False,
+        ),
+    ] = None,
     pool: Annotated[
         Path | None,
         typer.Option(help="Candidates with numeric columns, CSV or Parquet.", rich_help_panel=POOL, **EXISTING_FILE),
@@ -84,16 +94,20 @@ def suggest(
 
       spinscreen suggest demo --details --structures cif --mass 0.5
 
+      spinscreen suggest demo --candidates all.parquet
+
       spinscreen suggest huge --dask tcp://head-node:8786
 
       spinscreen suggest --pool table.csv --observed measured.csv --target rate --minimize
     """
+    if candidates is not None and candidates.suffix != ".parquet":
+        raise typer.BadParameter(f"{candidates.name} must end in .parquet", param_hint="--candidates")
     if pool is not None or observed is not None or target is not None:
         if dask is not None:
             raise typer.BadParameter("--dask passes over the space of a campaign; a table is ranked on this machine")
         if folder is not None or pool is None or observed is None or target is None:
             raise typer.BadParameter("give a campaign, or --pool, --observed and --target together")
-        _from_pool(pool, observed, target, batch_size or 5, seed or 0, minimize, noise, as_json)
+        _from_pool(pool, observed, target, batch_size or 5, seed or 0, minimize, noise, as_json, candidates)
         return
     if folder is None:
         raise typer.BadParameter("give the campaign's folder, or a table with --pool, --observed and --target")
@@ -102,6 +116,10 @@ def suggest(
     campaign = Campaign.open(folder, oracle_store=oracle_store)
     with console.bar("training, ranking") as progress:
         batch = campaign.suggest(batch_size=batch_size, seed=seed, more=more, progress=progress, dask=dask)
+    if candidates is not None:
+        with console.bar("candidates") as progress:
+            count = campaign.write_candidates(candidates, progress)
+        console.note(f"{count:,} candidates in {candidates}")
     written = {} if structures is None else _write_structures(campaign, batch, structures)
     if as_json:
         fit = campaign.fit()
@@ -192,13 +210,20 @@ def _from_pool(
     minimize: bool,
     noise: str | None,
     as_json: bool,
+    candidates: Path | None,
 ) -> None:
     from screening.backtest.table import read_table
-    from screening.pool.tables import suggest_from_table
+    from screening.pool.tables import score_table, suggest_from_table
 
-    chosen = suggest_from_table(
-        read_table(pool), read_table(observed), target, batch_size, minimize=minimize, noise=noise, seed=seed
-    )
+    rows, measured = read_table(pool), read_table(observed)
+    chosen = suggest_from_table(rows, measured, target, batch_size, minimize=minimize, noise=noise, seed=seed)
+    if candidates is not None:
+        from campaigns.files import write_frame
+
+        numbers = score_table(rows, measured, target, minimize=minimize, noise=noise)
+        own = rows.drop(columns=[name for name in numbers if name in rows]).reset_index(drop=True)
+        write_frame(candidates, numbers.join(own))
+        console.note(f"{len(rows):,} candidates in {candidates}")
     if as_json:
         console.print_json(_plain(chosen))
     else:

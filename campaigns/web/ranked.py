@@ -135,22 +135,14 @@ def build_index(
 def _score(
     draft: Path, done: Round, spacers: CationTable, cages: CationTable, progress: Progress | None
 ) -> dict[str, Any]:
+    from campaigns.candidates import scoring_of
     from oracle.descriptors import space_descriptors
-    from screening.acquisition import pass_of
     from screening.features import to_features
     from screening.ranking import MeasuredSet
-    from screening.ranking.stream import Scoring, predict, subset, unexplained_variance
+    from screening.ranking.stream import predict, subset
 
     space, measured = done.space, MeasuredSet(done.training.formulas, done.training.x)
-    scoring = Scoring(
-        space,
-        (spacers, cages),
-        done.feasibility.bind(space),
-        pass_of(done.strategy.acquisition),
-        done.ranking.best_observed,
-        unexplained_variance(done.surrogate),
-        aim=done.aim,
-    )
+    scoring = scoring_of(done, spacers, cages)
     size, kept = len(space), {}
     for name, kind in NUMBERS.items():
         kept[name] = np.lib.format.open_memmap(draft / f"{name}.npy", mode="w+", dtype=kind, shape=(size,))

@@ -10,7 +10,16 @@ import pytest
 
 from oracle.descriptors import CationTable
 from screening.feasibility import fit_feasibility
-from screening.ranking import CANDIDATE_COLUMNS, MeasuredSet, rank, space_features, write_candidates
+from screening.ranking import (
+    CANDIDATE_COLUMNS,
+    Columns,
+    Known,
+    MeasuredSet,
+    Tradeoff,
+    rank,
+    space_features,
+    write_candidates,
+)
 from tests.screening.ranking.test_rank import SPACE, TABLES, Wavy
 
 
@@ -32,8 +41,46 @@ def test_the_file_holds_every_compound_with_the_numbers_of_the_ranking(tmp_path:
     best = rank(SPACE, *tables, Wavy(), feasibility, best_observed=-1.0, top_k=20, measured=measured).frame
     same = frame.set_index("index").loc[best["index"]]
     for column in CANDIDATE_COLUMNS[1:]:
-        if column == "nearest_measured":
+        if column in ("formula", "nearest_measured"):
             assert same[column].tolist() == best[column].tolist()
         else:
             assert same[column].to_numpy(dtype=float) == pytest.approx(best[column].to_numpy(dtype=float))
     assert frame["mean"].isna().sum() == len(SPACE) // len(SPACE.spacers)
+
+
+def test_aims_and_properties_add_their_columns_and_blocks_without_descriptors_stay_empty(tmp_path: Path) -> None:
+    values = TABLES[0].values.copy()  # noqa: PD011  # a field of CationTable, no pandas
+    values[0] = np.nan
+    tables = (CationTable(values, TABLES[0].organic), TABLES[1])
+    source = Columns({"price": lambda block, x: block.n_layers * 2.0})
+    seen = space_features(SPACE, np.array([30, 60]), *tables)
+    tradeoff = Tradeoff.of(Wavy(), [], seen, known=[Known("price", -1.0, 99.0, np.array([2.0, 4.0]))], source=source)
+    path, told = tmp_path / "candidates.parquet", list[tuple[int, int]]()
+    count = write_candidates(
+        path,
+        SPACE,
+        *tables,
+        Wavy(),
+        best_observed=-1.0,
+        aim=tradeoff,
+        properties={"gap_ev": Wavy()},
+        block_size=5,
+        progress=lambda done, total, note: told.append((done, total)),
+    )
+    frame = pd.read_parquet(path)
+    assert list(frame) == [*CANDIDATE_COLUMNS, "price", "gap_ev", "gap_ev_sd"]
+    first = len(SPACE) // len(SPACE.spacers)
+    assert frame["price"][:first].isna().all()
+    assert frame["price"][first:].to_numpy() == pytest.approx(SPACE.take(np.arange(first, len(SPACE))).n_layers * 2.0)
+    assert frame["gap_ev"].to_numpy() == pytest.approx(frame["mean"].to_numpy(), nan_ok=True)
+    assert set(frame["nearest_measured"]) == {""}
+    assert told[-1] == (count, count)
+
+
+def test_a_pass_that_breaks_leaves_no_file(tmp_path: Path) -> None:
+    def stop(done: int, total: int, note: str) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_candidates(tmp_path / "all.parquet", SPACE, *TABLES, Wavy(), best_observed=-1.0, progress=stop)
+    assert not list(tmp_path.iterdir())

@@ -110,8 +110,9 @@ def ingest(
     oracle_store: OracleStorePath = None,
     as_json: AsJson = False,
 ) -> None:
-    """Take in measured lifetimes and retrain: a table, or the SC and CC traces or maps of one crystal. Or values of a
-    further measured property of the campaign.
+    """Take in results and retrain: a table of lifetimes or of a further property, or one crystal's traces or maps.
+
+    Traces and maps are the SC and CC ones of a crystal.
 
     Columns of a table: formula, lifetime_ps; if known lifetime_stderr_ps, sample, source, temperature_k, technique,
     note, is_upper_bound, convention. A lifetime is the decay time of the difference SC - CC; "<0.05" is an upper bound.

@@ -14,6 +14,7 @@ from campaigns.files import write_table
 from campaigns.ingest import IngestTable
 from campaigns.ingest.table import ReadRows
 from campaigns.measurement import Measurement
+from campaigns.property_value import PropertyValue
 from campaigns.state import CampaignState, replay
 from campaigns.store import EventKind, EventLog
 from campaigns.summary import IngestResult, RowReport
@@ -22,7 +23,7 @@ from chemspace import Compound, CompoundSpace
 if TYPE_CHECKING:
     from campaigns.kinetics import TraceFit
 
-__all__ = ["Intake", "Make", "digest_of", "hashes_of", "of_table", "of_trace", "outside_of", "take_in", "take_in_table"]
+__all__ = ["Intake", "Make", "hashes_of", "of_rows", "of_table", "of_trace", "take_in", "take_in_table"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,14 +119,39 @@ def of_table(table: IngestTable, state: CampaignState, space: CompoundSpace, *, 
         IngestError: if a row cannot be taken in, unless `keep_going` and another one can.
     """
     rows = _reports(table, state, space)
-    if table.refused and (not keep_going or not table.measurements):
+    return of_rows(table, table.measurements, rows, space, _lifetime, keep_going=keep_going)
+
+
+def of_rows(
+    table: ReadRows,
+    read: Sequence[Measurement | PropertyValue],
+    rows: tuple[RowReport, ...],
+    space: CompoundSpace,
+    what: Callable[[RowReport], str],
+    *,
+    of_property: str | None = None,
+    keep_going: bool = False,
+) -> Intake:
+    """The rows of a table that are new, and what to tell of the others.
+
+    Args:
+        table: what was read.
+        read: of each row that can be taken in, as `table.lines`.
+        rows: what becomes of every row.
+        space: the campaign's.
+        what: what a row says, in words.
+        of_property: name of the property whose values they are; None for lifetimes.
+        keep_going: leave out the rows that cannot be taken in.
+
+    Raises:
+        IngestError: if a row cannot be taken in, unless `keep_going` and another one can.
+    """
+    if table.refused and (not keep_going or not read):
         raise IngestError(table.name, table.problems, rows)
-    fate = {row.line: row for row in rows}
-    pairs = zip(table.lines, table.measurements, strict=True)
-    fresh = [measurement.to_dict() for line, measurement in pairs if fate[line].action == "add"]
+    fate = {row.line: row.action for row in rows}
+    fresh = [item.to_dict() for line, item in zip(table.lines, read, strict=True) if fate[line] == "add"]
     left_out = [
-        f"row {row.line}: {row.formula} {row.lifetime_ps:g} ps {row.note}; if it is another crystal, name it in a "
-        "column 'sample'"
+        f"row {row.line}: {what(row)} {row.note}; if it is another crystal, name it in a column 'sample'"
         for row in rows
         if row.action in ("known", "retracted")
     ]
@@ -133,15 +159,20 @@ def of_table(table: IngestTable, state: CampaignState, space: CompoundSpace, *, 
     refused = [{"line": row.line, "problem": row.problem, "cells": dict(row.cells)} for row in table.refused]
     payload = {"name": table.name, "rows": fresh} | ({"refused": refused} if refused else {})
     result = IngestResult(
-        table.name,
-        len(fresh),
-        len(left_out),
-        outside,
-        (*table.warnings, *left_out, *map(outside_of, outside)),
-        rows,
-        len(refused),
+        name=table.name,
+        added=len(fresh),
+        skipped=len(left_out),
+        outside=outside,
+        warnings=(*table.warnings, *left_out, *map(_outside, outside)),
+        rows=rows,
+        refused=len(refused),
+        property=of_property,
     )
-    return Intake(f"file:{table.sha256}:{digest_of(fresh)}", payload, ((table.name, table.content),), result)
+    files = ((table.name, table.content),)
+    if of_property is None:
+        return Intake(f"file:{table.sha256}:{_digest(fresh)}", payload, files, result)
+    key = f"values:{table.sha256}:{_digest([of_property, fresh])}"
+    return Intake(key, {"property": of_property} | payload, files, result, EventKind.PROPERTY_MEASURED)
 
 
 def of_trace(
@@ -153,7 +184,7 @@ def of_trace(
     hashes = hashes_of(paths)
     measured = Measurement.from_fit(compound.formula, fit, sample=sample)
     outside = () if compound in space else (compound.formula,)
-    warnings = [*fit.warnings, *map(outside_of, outside)]
+    warnings = [*fit.warnings, *map(_outside, outside)]
     before = [row for row in state.record if row.files == hashes]
     here = [row for row in before if row.measurement.formula == compound.formula]
     standing = next((row for row in here if row.retracted is None), None)
@@ -169,7 +200,7 @@ def of_trace(
         )
     again = f":{len(here)}" if here else ""
     return Intake(
-        key=f"trace:{compound.formula}:{digest_of(hashes)}{again}",
+        key=f"trace:{compound.formula}:{_digest(hashes)}{again}",
         payload={"name": name, "rows": [measured.to_dict()], "fit": fit.to_dict()},
         files=files,
         result=IngestResult(name, 0 if standing else 1, 1 if standing else 0, outside, tuple(warnings)),
@@ -223,11 +254,15 @@ def _reports(table: IngestTable, state: CampaignState, space: CompoundSpace) -> 
     return tuple(sorted(found, key=lambda row: row.line))
 
 
-def outside_of(formula: str) -> str:
+def _lifetime(row: RowReport) -> str:
+    return f"{row.formula} {row.lifetime_ps:g} ps"
+
+
+def _outside(formula: str) -> str:
     """What to tell of a compound outside the space."""
     return f"{formula} is outside the campaign's space: it trains the model and is never suggested"
 
 
-def digest_of(value: object) -> str:
+def _digest(value: object) -> str:
     """Hash of a JSON value."""
     return sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:32]

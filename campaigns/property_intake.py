@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from campaigns.errors import IngestError, LifecycleError
+from campaigns.errors import LifecycleError
 from campaigns.ingest import ValueTable
-from campaigns.intake import Intake, digest_of, outside_of
+from campaigns.intake import Intake, of_rows
 from campaigns.properties import MIN_ROWS
 from campaigns.property_value import PropertyValue, RecordedValue, property_of
 from campaigns.state import CampaignState
-from campaigns.store import EventKind
-from campaigns.summary import IngestResult, RowReport
+from campaigns.summary import RowReport
 from chemspace import CationLibrary, CompoundSpace, parse_formula
 
 __all__ = ["of_values", "value_retraction"]
@@ -42,36 +41,11 @@ def of_values(
     """
     property_of(state.config, name)
     rows = _reports(name, table, state, names, space)
-    if table.refused and (not keep_going or not table.values):
-        raise IngestError(table.name, table.problems, rows)
-    fate = {row.line: row for row in rows}
-    fresh = [v.to_dict() for line, v in zip(table.lines, table.values, strict=True) if fate[line].action == "add"]
-    left_out = [
-        f"row {row.line}: {name} {row.value:g} of {row.formula} {row.note}; if it is another crystal, name it in a "
-        "column 'sample'"
-        for row in rows
-        if row.action in ("known", "retracted")
-    ]
-    outside = tuple(dict.fromkeys(compound.formula for compound in table.compounds if compound not in space))
-    refused = [{"line": row.line, "problem": row.problem, "cells": dict(row.cells)} for row in table.refused]
-    payload = {"property": name, "name": table.name, "rows": fresh} | ({"refused": refused} if refused else {})
-    result = IngestResult(
-        name=table.name,
-        added=len(fresh),
-        skipped=len(left_out),
-        outside=outside,
-        warnings=(*table.warnings, *left_out, *map(outside_of, outside)),
-        rows=rows,
-        refused=len(refused),
-        property=name,
-    )
-    return Intake(
-        key=f"values:{table.sha256}:{digest_of([name, fresh])}",
-        payload=payload,
-        files=((table.name, table.content),),
-        result=result,
-        kind=EventKind.PROPERTY_MEASURED,
-    )
+
+    def what(row: RowReport) -> str:
+        return f"{name} {row.value:g} of {row.formula}"
+
+    return of_rows(table, table.values, rows, space, what, of_property=name, keep_going=keep_going)
 
 
 def value_retraction(state: CampaignState, name: str, number: int, reason: str) -> dict[str, Any]:

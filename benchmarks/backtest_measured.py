@@ -18,8 +18,7 @@ import warnings
 import numpy as np
 from numpy.typing import NDArray
 
-from screening.backtest import STRATEGIES, FinishedTable, backtest
-from screening.backtest.curves import experiments_needed, mean_regret, top_found
+from screening.backtest import STRATEGIES, FinishedTable, backtest, experiments_needed, mean_regret, top_found
 from screening.dataset import SpinDataset, published_descriptors
 from screening.features import to_features
 

@@ -23,9 +23,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from benchmarks.ranking_pool import baybe_campaign
-from screening.backtest import STRATEGIES, FinishedTable, Strategy, replay
-from screening.backtest.curves import mean_regret
-from screening.backtest.table import read_table
+from screening.backtest import STRATEGIES, FinishedTable, Strategy, mean_regret, read_table, replay
 from screening.dataset import SpinDataset, published_descriptors
 from screening.features import to_features
 

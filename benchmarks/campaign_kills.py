@@ -54,9 +54,9 @@ PRELOADED = (
     "campaigns.cli.app",
     "campaigns.cli.show",
     "campaigns.files",
-    "campaigns.pages",
+    "campaigns.outputs",
     "campaigns.report.view",
-    "campaigns.report.model_view",
+    "campaigns.report.view",
     "campaigns.round",
     "screening.explain",
     "screening.surrogates",
@@ -138,7 +138,7 @@ def start(ground: Ground, arguments: list[str]) -> int:
 
 
 def _note_acknowledged(ground: Ground) -> None:
-    from campaigns.store import EventLog
+    from campaigns.database import EventLog
 
     plain = EventLog.append
     notes, begun = (os.open(p, os.O_WRONLY | os.O_CREAT | os.O_APPEND) for p in (ground.acknowledged, ground.begun))

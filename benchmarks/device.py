@@ -29,7 +29,7 @@ from screening.devices import usable_device
 from screening.errors import DeviceError
 from screening.features import to_features
 from screening.ranking import rank
-from screening.ranking.precision import SinglePrecision
+from screening.ranking.stream import SinglePrecision
 from screening.surrogates import Surrogate, fit_surrogate
 from screening.surrogates.problem import Problem, make_problem
 from screening.surrogates.registry import get_recipe

@@ -14,10 +14,8 @@ from numpy.typing import NDArray
 
 from benchmarks.oracle_speed import ONE, Start, by_spinscreen, prepare, sample
 from benchmarks.timing import cpu_seconds
-from oracle.coordinates import Cartesian, choose_coordinates
 from oracle.engines.tblite import TbliteEngine
-from oracle.hessian import force_field_hessian
-from oracle.optimise import minimise
+from oracle.optimise import Cartesian, choose_coordinates, force_field_hessian, minimise
 from oracle.units import ANGSTROM_PER_BOHR, DEBYE_PER_E_BOHR, EV_PER_HARTREE
 
 

@@ -20,7 +20,7 @@ from rdkit import Chem
 
 from oracle import CationRecord, OracleStore
 from oracle.engines.tblite import TbliteEngine
-from oracle.engines.xtb_command import XtbCommandEngine
+from oracle.engines.xtb import XtbCommandEngine
 from oracle.units import ANGSTROM_PER_BOHR, EV_PER_HARTREE
 
 #: Shared population below which a pair of orbitals counts as charge transfer.

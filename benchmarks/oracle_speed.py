@@ -34,14 +34,12 @@ from chemspace.library import CationLibrary
 from oracle import OracleStore, Protocol, describe
 from oracle.compute import compute
 from oracle.conformers import Conformers, build_molecule, embed
-from oracle.coordinates import choose_coordinates
-from oracle.elements import atomic_masses
 from oracle.engines.tblite import TbliteEngine
-from oracle.hessian import force_field_hessian
-from oracle.optimise import minimise
+from oracle.optimise import choose_coordinates, force_field_hessian, minimise
 from oracle.polarizability import d4_polarizability
-from oracle.tasks import Task
+from oracle.record import Task
 from oracle.units import ANGSTROM_PER_BOHR, EV_PER_HARTREE
+from oracle.validate import atomic_masses
 
 ONE = Protocol(n_conformers=1, n_optimised=1)
 

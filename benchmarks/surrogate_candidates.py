@@ -30,11 +30,12 @@ from oracle import OracleStore, default_store_path, describe
 from oracle.descriptors import compound_descriptors
 from screening.dataset import SpinDataset, published_descriptors
 from screening.features import to_features
-from screening.surrogates import gaussian_process, joint, kernels, registry, surrogate_names
+from screening.surrogates import gaussian_process, registry, surrogate_names
+from screening.surrogates import gaussian_process as kernels
+from screening.surrogates import mixture as joint
 from screening.surrogates.ensemble import EnsembleConfig
-from screening.surrogates.joint import MixtureRecipe
-from screening.surrogates.kernels import KernelSpec
-from screening.surrogates.stacking import stacking_weights
+from screening.surrogates.gaussian_process import KernelSpec
+from screening.surrogates.mixture import MixtureRecipe, stacking_weights
 from screening.surrogates.trees import TreesConfig
 from screening.validation import Validation, cross_validate
 

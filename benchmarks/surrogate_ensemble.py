@@ -15,10 +15,10 @@ import torch
 from sklearn.neural_network import MLPRegressor
 
 from screening.dataset import SpinDataset, published_descriptors
+from screening.devices import one_thread
 from screening.features import to_features
 from screening.surrogates.ensemble import EnsembleConfig, fit_ensembles
-from screening.surrogates.standardise import fit_scaling
-from screening.surrogates.threads import one_thread
+from screening.surrogates.observations import fit_scaling
 
 MEMBERS, HIDDEN, STEPS = 10, (32, 32), 1300
 

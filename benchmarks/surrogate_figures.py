@@ -23,9 +23,9 @@ from numpy.typing import NDArray
 
 from benchmarks.surrogate_candidates import SPLITS, table, validated
 from screening import cross_validate, fit_surrogate
-from screening.explain_out_of_fold import out_of_fold_shapley, out_of_fold_signs
+from screening.explain import out_of_fold_shapley, out_of_fold_signs
 from screening.features import FEATURE_NAMES
-from screening.ranking.precision import SinglePrecision
+from screening.ranking.stream import SinglePrecision
 from screening.validation import full_score_card
 
 Array = NDArray[np.float64]

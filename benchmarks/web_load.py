@@ -181,7 +181,7 @@ def main(folder: Path, seconds: float) -> None:
     if not (folder / "campaign.db").exists():
         make(folder)
     code = (
-        "import sys; from pathlib import Path; from campaigns.web.server import run; "
+        "import sys; from pathlib import Path; from campaigns.web.app import run; "
         "from campaigns.web.settings import Settings; "
         "run(Settings((Path(sys.argv[1]),), Path(sys.argv[3]) if sys.argv[3] else None, dig=False), "
         "int(sys.argv[2]), print)"

@@ -45,7 +45,7 @@ class Budget:
         return any(self.hazards.get(cation.inchikey, frozenset()) & flags for cation, _ in compound.cation_counts)
 
     def of(self, space: CompoundSpace, indices: NDArray[np.int64]) -> dict[str, Any]:
-        """Limits, cost, days and hazards of some compounds as arguments of `campaigns.deciding.choose`.
+        """Limits, cost, days and hazards of some compounds as arguments of `campaigns.propose.choose`.
 
         Costs, days and what is barred, each (m,), are worked out where a limit asks for them.
         """

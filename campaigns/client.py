@@ -12,8 +12,6 @@ import httpx
 
 from campaigns.errors import RemoteError
 
-__all__ = ["Client"]
-
 Json = dict[str, Any]
 
 

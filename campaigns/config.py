@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import csv
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from dataclasses import fields as fields_of
+from difflib import get_close_matches
 from fractions import Fraction
 from functools import cached_property
 from hashlib import sha256
-from typing import Annotated, Any, Literal, TypeAlias
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 from pydantic import (
     AfterValidator,
@@ -20,21 +25,105 @@ from pydantic import (
     model_validator,
 )
 
-from campaigns.config_errors import problems
 from campaigns.errors import ConfigError
 from oracle.protocol import Protocol
 
+if TYPE_CHECKING:
+    from pydantic import ValidationError
+
 __all__ = [
+    "BUILTIN",
     "CampaignConfig",
-    "LibraryFile",
-    "Limits",
-    "MeasuredProperty",
-    "Objective",
-    "Price",
-    "PropertyRow",
-    "WeighedWish",
+    "Description",
     "parse_layers",
+    "read_description",
+    "read_template",
+    "template_names",
+    "template_text",
 ]
+
+
+FieldPath = tuple[str | int, ...]
+
+#: pydantic's kinds of error and what would be right; {} takes the limit it names.
+_WANTED = {
+    "int_type": "give a whole number",
+    "int_parsing": "give a whole number",
+    "int_from_float": "give a whole number",
+    "float_type": "give a number",
+    "float_parsing": "give a number",
+    "finite_number": "give a number",
+    "bool_type": "write true or false",
+    "bool_parsing": "write true or false",
+    "string_type": "give a name",
+    "tuple_type": "give a list, as [1, 2]",
+    "list_type": "give a list, as [1, 2]",
+    "dict_type": "give fields, as {name: value}",
+    "model_type": "give fields, as {name: value}",
+    "model_attributes_type": "give fields, as {name: value}",
+    "greater_than": "give a number above {gt:g}",
+    "greater_than_equal": "give {ge:g} or more",
+    "less_than_equal": "give {le:g} or less",
+    "literal_error": "use {expected}",
+    "too_short": "give at least {min_length}",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigProblem:
+    """One thing that is wrong: where (keys and positions from the top) and what."""
+
+    path: FieldPath
+    text: str
+
+    def __str__(self) -> str:
+        return f"{field_name(self.path)}: {self.text}" if self.path else self.text
+
+
+def problems(error: ValidationError) -> tuple[ConfigProblem, ...]:
+    """Every problem that pydantic found, in our words."""
+
+    parts: dict[str, Any] = {
+        "limits": Limits,
+        "objective": Objective,
+        "prices": Price,
+        "properties": MeasuredProperty,
+        "further_libraries": LibraryFile,
+    }
+    told: dict[FieldPath, ConfigProblem] = {}
+    for found in error.errors():
+        path: FieldPath = tuple(
+            part for part in found["loc"] if part != "[key]"
+        )  # a key that is wrong is told by its name
+        if found["type"] == "extra_forbidden":
+            model = parts.get(str(path[0]), CampaignConfig) if len(path) > 1 else CampaignConfig
+            text = f"there is no such field{nearest(str(path[-1]), model.model_fields)}"
+        else:
+            text = _text(found["type"], found.get("ctx", {}), found["input"], found["msg"])
+        told.setdefault(path, ConfigProblem(path, text))
+    return tuple(told.values())
+
+
+def nearest(name: str, known: Mapping[str, object]) -> str:
+    """A hint at the names there are, the nearest ones where some are near."""
+    near = get_close_matches(name, known, n=2, cutoff=0.6)
+    return f"; did you mean {' or '.join(near)}?" if near else f"; there are {', '.join(known)}"
+
+
+def field_name(path: FieldPath) -> str:
+    """space.n_layers[1] of ("space", "n_layers", 1)."""
+    text = ""
+    for part in path:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+    return text
+
+
+def _text(kind: str, context: Mapping[str, Any], value: object, message: str) -> str:
+    shown = repr(value) if isinstance(value, str) else str(value)
+    if kind == "value_error":
+        return str(context.get("error", message))
+    wanted = _WANTED.get(kind)
+    return f"{shown}: {message}" if wanted is None else f"{shown} will not do; {wanted.format(**context)}"
 
 
 def parse_layers(value: object) -> object:
@@ -227,7 +316,7 @@ class CampaignConfig(BaseModel):
         oracle: fields of `oracle.Protocol` that are not the default's.
         include_flagged: train on the published rows that are left out by default too.
         surrogate: name of the surrogate.
-        acquisition: "auto" (by the surrogate's own score card), one of `screening.acquisition.BATCH_ACQUISITIONS`,
+        acquisition: "auto" (by the surrogate's own score card), one of `screening.strategies.BATCH_ACQUISITIONS`,
             "qlog_nehvi" (rate, properties with a goal and the objective's tradeoff at once) or "random".
         seed: seed of everything random.
         batch_size: suggestions in a round.
@@ -339,3 +428,283 @@ _FIRST_FIELDS = frozenset(
         "library", "library_sha256", "n_layers", "b_sites", "halides", "cages", "include_flagged", "surrogate", "seed",
     }
 )  # fmt: skip
+
+
+def read_prices(given: Any, folder: Path) -> Any:
+    """The price table: as it stands, or that of a CSV file with the columns cation, per_mol, days and hazards.
+
+    Raises:
+        ConfigError: if the file cannot be read, or holds something else.
+    """
+    if not isinstance(given, str):
+        return given
+    path, place = folder / given, ("prices",)
+    rows = _rows(path, "price table", place)
+    if not rows or "cation" not in rows[0]:
+        raise ConfigError(f"{path.name} needs the columns cation, per_mol and days", place)
+    prices: dict[str, dict[str, Any]] = {}
+    for number, row in enumerate(rows, start=2):
+        entry: dict[str, Any] = {
+            name: _number(row[name], path, number, place)
+            for name in ("per_mol", "days")
+            if (row.get(name) or "").strip()
+        }
+        if flags := (row.get("hazards") or "").replace(";", " ").split():
+            entry["hazards"] = flags
+        prices[(row["cation"] or "").strip()] = entry
+    return prices
+
+
+def read_properties(given: Any, folder: Path) -> Any:
+    """Measured properties: as they stand; a table that is a text is read from the CSV file of that name, with the
+    columns compound (or formula), value (or the property's own name) and, where it is known, error.
+
+    Raises:
+        ConfigError: if a file cannot be read, or holds something else.
+    """
+    if not isinstance(given, Mapping):
+        return given
+    read: dict[str, Any] = {}
+    for name, values in given.items():
+        read[name] = values
+        if isinstance(values, Mapping) and isinstance(values.get("table"), str):
+            read[name] = {**values, "table": _property_rows(name, folder / values["table"])}
+    return read
+
+
+def _property_rows(name: str, path: Path) -> list[dict[str, Any]]:
+    place = ("properties", name, "table")
+    rows = _rows(path, "table", place)
+    if not rows:
+        raise ConfigError(f"{path.name} holds no rows; give compound,value and, where it is known, error", place)
+    value = next((column for column in ("value", name) if column in rows[0]), None)
+    compound = next((column for column in ("compound", "formula") if column in rows[0]), None)
+    if value is None or compound is None:
+        there = ", ".join(map(str, rows[0]))
+        raise ConfigError(f"{path.name} has the columns {there}; it needs compound and value (or {name})", place)
+    told: list[dict[str, Any]] = []
+    for number, row in enumerate(rows, start=2):
+        entry: dict[str, Any] = {"compound": (row[compound] or "").strip()}
+        entry["value"] = _number(row[value], path, number, place)
+        if (row.get("error") or "").strip():
+            entry["error"] = _number(row["error"], path, number, place)
+        told.append(entry)
+    return told
+
+
+def _rows(path: Path, what: str, place: FieldPath) -> list[dict[str, Any]]:
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as stream:
+            return list(csv.DictReader(stream))
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "no UTF-8 text"
+        raise ConfigError(f"the {what} {path} cannot be read: {why}", place) from error
+
+
+def _number(text: str | None, path: Path, number: int, place: FieldPath) -> float:
+    try:
+        value = float(text or "")
+    except ValueError as error:
+        raise ConfigError(f"{path.name}, row {number}: {text or 'nothing'!r} is no number", place) from error
+    if value != value or value in (float("inf"), float("-inf")):
+        raise ConfigError(
+            f"{path.name}, row {number}: {text!r} will not do; give a number, or leave the row out", place
+        )
+    return value
+
+
+#: Name of the library that comes with spinscreen.
+BUILTIN = "builtin"
+_SPACE = ("n_layers", "cages", "b_sites", "halides", "cage_mixtures", "halide_mixtures", "constraints")
+_BUDGET = ("batch_size", *Limits.model_fields)
+_TOP = (
+    "dications", "objective", "oracle", "surrogate", "include_flagged", "acquisition", "seed", "prices", "properties",
+)  # fmt: skip
+_KNOWN = dict.fromkeys(("library", "libraries", "space", "budget", *_TOP))
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a file describes.
+
+    Attributes:
+        config: the campaign, its libraries not read yet.
+        libraries: "builtin" or the path of each; a path is taken from the folder of the file.
+        name: of the file.
+        lines: line (from 1) of every field, by its keys and positions in the file.
+    """
+
+    config: CampaignConfig
+    libraries: tuple[str | Path, ...] = (BUILTIN,)
+    name: str = ""
+    lines: Mapping[FieldPath, int] = field(default_factory=dict)
+
+    def located(self, problem: ConfigError) -> ConfigError:
+        """`problem` with the file and the line of its field, where the field stands in the file."""
+        line = _line(self.lines, _in_file(problem.path)) if problem.path else None
+        return problem if line is None else ConfigError(f"{self.name}, line {line}: {problem}", problem.path)
+
+
+def read_description(path: str | Path) -> Description:
+    """The campaign that a YAML file describes; `docs/campaigns.md` lists the sections.
+
+    Raises:
+        ConfigError: if the file cannot be read or is no YAML, and for every field that is wrong: its line, its name,
+            and what would be right.
+    """
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path.name} is no UTF-8 text; a description is a YAML file") from error
+    return _described(path.name, text, path.parent)
+
+
+def read_template(name: str) -> Description:
+    """The campaign that a template describes.
+
+    Raises:
+        ConfigError: if no template is called so; the message lists those there are.
+    """
+    return _described(f"{name}.yaml", template_text(name), Path())
+
+
+def template_names() -> tuple[str, ...]:
+    """The templates that come with spinscreen."""
+    files = resources.files("campaigns").joinpath("templates").iterdir()
+    return tuple(sorted(file.name.removesuffix(".yaml") for file in files if file.name.endswith(".yaml")))
+
+
+def template_text(name: str) -> str:
+    """A template as it is written.
+
+    Raises:
+        ConfigError: as `read_template`.
+    """
+    if name not in template_names():
+        raise ConfigError(f"no template is called {name!r}; there are {', '.join(template_names())}")
+    return resources.files("campaigns").joinpath("templates", f"{name}.yaml").read_text(encoding="utf-8")
+
+
+def _described(name: str, text: str, folder: Path) -> Description:
+    record, lines = _read_yaml(name, text)
+    found = list(_unknown(record))
+    flat = _flat(record)
+    try:
+        libraries = _libraries(record, folder)
+        flat["prices"] = read_prices(flat.get("prices"), folder)
+        flat["properties"] = read_properties(flat.get("properties"), folder)
+        config = CampaignConfig.model_validate({key: value for key, value in flat.items() if value is not None})
+    except ValidationError as error:
+        found += [ConfigProblem(_in_file(problem.path), problem.text) for problem in problems(error)]
+    except ConfigError as error:
+        found.append(ConfigProblem(error.path, str(error)))
+    if found:
+        raise ConfigError(_listed(name, found, lines), found[0].path)
+    return Description(config, libraries, name, lines)
+
+
+def _listed(name: str, found: list[ConfigProblem], lines: Mapping[FieldPath, int]) -> str:
+    told = []
+    for problem in sorted(found, key=lambda problem: _line(lines, problem.path) or 0):
+        line = _line(lines, problem.path)
+        told.append(f"  {'' if line is None else f'line {line}, '}{problem}")
+    return f"{name} describes no campaign:\n" + "\n".join(told)
+
+
+def _read_yaml(name: str, text: str) -> tuple[dict[str, Any], dict[FieldPath, int]]:
+    """The file's content as plain values, and the line of every field."""
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+    yaml: Any = YAML(typ="rt", pure=True)
+    try:
+        tree = yaml.load(text)
+    except MarkedYAMLError as error:
+        mark = error.problem_mark
+        at = "" if mark is None else f", line {mark.line + 1}"
+        raise ConfigError(f"{name}{at}: no YAML ({error.problem or error.context})") from error
+    except YAMLError as error:
+        raise ConfigError(f"{name} is no YAML: {str(error).splitlines()[0]}") from error
+    if not isinstance(tree, dict):
+        raise ConfigError(f"{name} describes no campaign: give sections such as 'library: builtin' and 'space:'")
+    return _plain(tree), dict(_lines_of(tree, ()))
+
+
+def _plain(node: Any) -> Any:
+    """Without the marks of the YAML reader."""
+    if isinstance(node, Mapping):
+        return {str(key): _plain(value) for key, value in node.items()}
+    if isinstance(node, list):
+        return [_plain(value) for value in node]
+    for kind in (bool, int, float, str):
+        if isinstance(node, kind):
+            return kind(node)
+    return node
+
+
+def _lines_of(node: Any, path: FieldPath) -> Iterator[tuple[FieldPath, int]]:
+    if isinstance(node, Mapping):
+        for key, value in node.items():
+            here = (*path, str(key))
+            yield here, node.lc.key(key)[0] + 1  # type: ignore[attr-defined]  # the reader's own mapping
+            yield from _lines_of(value, here)
+    elif isinstance(node, list):
+        for place, value in enumerate(node):
+            yield (*path, place), node.lc.item(place)[0] + 1  # type: ignore[attr-defined]  # the reader's own list
+            yield from _lines_of(value, (*path, place))
+
+
+def _line(lines: Mapping[FieldPath, int], path: FieldPath) -> int | None:
+    """Line of a field, or of the nearest field around it."""
+    while path and path not in lines:
+        path = path[:-1]
+    return lines.get(path)
+
+
+def _unknown(record: Mapping[str, Any]) -> Iterator[ConfigProblem]:
+    for name in record:
+        if name not in _KNOWN:
+            yield ConfigProblem((name,), f"there is no such section{nearest(name, _KNOWN)}")
+    for section, names in (("space", _SPACE), ("budget", _BUDGET)):
+        inside = record.get(section)
+        if inside is not None and not isinstance(inside, Mapping):
+            yield ConfigProblem((section,), f"give fields, such as {names[0]}")
+        for name in inside if isinstance(inside, Mapping) else ():
+            if name not in names:
+                hint = nearest(name, dict.fromkeys(names))
+                yield ConfigProblem((section, name), f"there is no such field{hint}")
+
+
+def _flat(record: Mapping[str, Any]) -> dict[str, Any]:
+    """The sections of a file as the fields of a `CampaignConfig`; unknown names are left out."""
+    space, budget = (inside if isinstance(inside := record.get(name), Mapping) else {} for name in ("space", "budget"))
+    flat = {name: record[name] for name in _TOP if name in record}
+    flat |= {name: space[name] for name in _SPACE if name in space}
+    flat["limits"] = {name: budget[name] for name in Limits.model_fields if budget.get(name) is not None}
+    return flat | ({"batch_size": budget["batch_size"]} if "batch_size" in budget else {})
+
+
+def _in_file(path: FieldPath) -> FieldPath:
+    """Where a field of the config stands in a file."""
+    if not path:
+        return path
+    first, *rest = path
+    if first == "limits" or first == "batch_size":
+        return ("budget", *rest) if rest else ("budget", "batch_size")
+    return ("space", *path) if first in _SPACE else path
+
+
+def _libraries(record: Mapping[str, Any], folder: Path) -> tuple[str | Path, ...]:
+    if "library" in record and "libraries" in record:
+        raise ConfigError("give one library or a list of libraries, not both", ("libraries",))
+    given = record.get("libraries", record.get("library"))
+    where = ("libraries",) if "libraries" in record else ("library",)
+    names = [BUILTIN] if given is None else given if isinstance(given, list) else [given]
+    if not names or not all(isinstance(name, str) and name for name in names):
+        raise ConfigError(f"give {BUILTIN} or the name of a file (.csv, .smi, .parquet)", where)
+    if len(set(names)) < len(names):
+        raise ConfigError("a library is named twice; name each once", where)
+    return tuple(name if name == BUILTIN else folder / name for name in names)

@@ -18,11 +18,8 @@ __all__ = [
     "LifecycleError",
     "NotTextError",
     "NothingToSuggestError",
-    "OvertakenError",
     "PdfError",
     "PropertyError",
-    "RemoteError",
-    "SchemaError",
     "StoreError",
     "UnconfirmedError",
 ]

@@ -16,17 +16,7 @@ import pandas as pd
 
 from campaigns.errors import StoreError
 
-__all__ = [
-    "EXPORTS",
-    "RANKING",
-    "file_name",
-    "read_ranking",
-    "write_files",
-    "write_frame",
-    "write_ranking",
-    "write_table",
-    "write_whole",
-]
+__all__ = ["EXPORTS", "file_name", "write_files", "write_frame", "write_table", "write_whole"]
 
 #: The ranking in a campaign's folder: to be read again, and for people.
 RANKING = ("ranking.parquet", "ranking.csv")

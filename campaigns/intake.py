@@ -9,21 +9,19 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from campaigns.errors import IngestError, OvertakenError
+from campaigns.database import EventLog
+from campaigns.errors import IngestError, LifecycleError, OvertakenError
+from campaigns.events import MADE_OTHERWISE, NEEDS_REASON, EventKind, Stage, check_step
 from campaigns.files import write_table
-from campaigns.ingest import IngestTable
+from campaigns.ingest import IngestTable, ValueTable
 from campaigns.ingest.table import ReadRows
-from campaigns.measurement import Measurement
-from campaigns.property_value import PropertyValue
 from campaigns.state import CampaignState, replay
-from campaigns.store import EventKind, EventLog
 from campaigns.summary import IngestResult, RowReport
-from chemspace import Compound, CompoundSpace
+from campaigns.targets import MIN_ROWS, Measurement, PropertyValue, RecordedValue, property_of
+from chemspace import CationLibrary, Compound, CompoundSpace, parse_formula
 
 if TYPE_CHECKING:
     from campaigns.kinetics import TraceFit
-
-__all__ = ["Intake", "Make", "hashes_of", "of_rows", "of_table", "of_trace", "take_in", "take_in_table"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,3 +264,153 @@ def _outside(formula: str) -> str:
 def _digest(value: object) -> str:
     """Hash of a JSON value."""
     return sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def of_values(
+    name: str,
+    table: ValueTable,
+    state: CampaignState,
+    names: CationLibrary,
+    space: CompoundSpace,
+    *,
+    keep_going: bool = False,
+) -> Intake:
+    """The rows of a table that the record of a property does not have.
+
+    Args:
+        name: of the property.
+        table: its values.
+        state: what is known.
+        names: of the cations in the formulas of the launch's table.
+        space: the campaign's.
+        keep_going: leave out the rows that cannot be taken in.
+
+    Raises:
+        PropertyError: if the campaign has no such property.
+        IngestError: if a row cannot be taken in, unless `keep_going` and another one can.
+    """
+    property_of(state.config, name)
+    rows = _value_reports(name, table, state, names, space)
+
+    def what(row: RowReport) -> str:
+        return f"{name} {row.value:g} of {row.formula}"
+
+    return of_rows(table, table.values, rows, space, what, of_property=name, keep_going=keep_going)
+
+
+def value_retraction(state: CampaignState, name: str, number: int, reason: str) -> dict[str, Any]:
+    """The payload of taking a value of a property back.
+
+    Raises:
+        PropertyError: if the campaign has no such property.
+        LifecycleError: if there is no such value, it is retracted already, no reason is given, or too few would stand.
+    """
+    property_of(state.config, name)
+    record = state.property_values[name]
+    row = next((row for row in record if row.number == number), None)
+    if row is None:
+        raise LifecycleError(f"there is no value {number} of {name}; its record holds {len(record)}")
+    if row.retracted is not None:
+        raise LifecycleError(f"value {number} of {name} is retracted already ({row.retracted})")
+    if not reason.strip():
+        raise LifecycleError(f"say why value {number} of {name} is retracted (--reason)")
+    standing = sum(row.retracted is None for row in record)
+    if standing <= MIN_ROWS:
+        raise LifecycleError(
+            f"value {number} of {name} cannot be retracted yet: {standing - 1} values would stand, and at least "
+            f"{MIN_ROWS} are needed to learn and to test; take in others first"
+        )
+    return {"property": name, "number": number, "reason": reason}
+
+
+def _value_reports(
+    name: str, table: ValueTable, state: CampaignState, names: CationLibrary, space: CompoundSpace
+) -> tuple[RowReport, ...]:
+    """What becomes of each row, in the order of the file."""
+    record = [(row, _what(row, names)) for row in state.property_values[name]]
+    standing = {what[:3]: row for row, what in reversed(record) if row.retracted is None}
+    gone = {what: row for row, what in record if row.retracted is not None}
+    seen: dict[tuple[object, ...], int] = {}
+    found = [
+        RowReport(row.line, "refused", next(iter(row.cells.values()), ""), note=row.problem) for row in table.refused
+    ]
+    for line, value, compound in zip(table.lines, table.values, table.compounds, strict=True):
+        what = _same(value.formula, value)
+        known, retracted = standing.get(what[:3]), gone.get(what)
+        if known is not None:
+            action, note = "known", f"is in the campaign already ({known.name}) and was left out"
+        elif retracted is not None:
+            action, note = "retracted", f"was retracted ({retracted.name}: {retracted.retracted}) and was left out"
+        elif (earlier := seen.setdefault(what[:3], line)) != line:
+            action, note = "known", f"stands in row {earlier} already and was left out"
+        else:
+            action, note = "add", "" if compound in space else "outside the campaign's space"
+        found.append(
+            RowReport(
+                line,
+                action,
+                value.formula,
+                sample=value.sample,
+                note=note,
+                value=value.value,
+                error=value.error,
+            )
+        )
+    return tuple(sorted(found, key=lambda row: row.line))
+
+
+def _what(row: RecordedValue, names: CationLibrary) -> tuple[object, ...]:
+    formula = parse_formula(row.value.formula, names).formula if row.of_launch else row.value.formula
+    return _same(formula, row.value)
+
+
+def _same(formula: str, value: PropertyValue) -> tuple[object, ...]:
+    """What tells a value from another: compound, number and crystal. What came back after a retraction may be the
+    same with another error."""
+    return formula, value.value, value.sample, value.error
+
+
+def step(
+    state: CampaignState, names: CationLibrary, formula: str, stage: Stage, reason: str = "", made: str = ""
+) -> dict[str, Any]:
+    """The payload of a step in a compound's life.
+
+    Args:
+        state: as it stands.
+        names: cations a formula may name.
+        formula: the compound that was asked for.
+        stage: where it stands now.
+        reason: why; needed to decline or abandon.
+        made: formula of what was made instead, if it was something else.
+
+    Raises:
+        LifecycleError: if the step cannot follow, a reason is missing, or something else was made where nothing was.
+        ChemspaceError: for a formula that cannot be read.
+    """
+    asked = parse_formula(formula, names).formula
+    instead = parse_formula(made, names).formula if made else ""
+    if stage in NEEDS_REASON and not reason.strip():
+        raise LifecycleError(f"{asked}: say why it is {stage.value} (--reason), so that the next round knows")
+    if instead not in ("", asked) and stage not in MADE_OTHERWISE:
+        raise LifecycleError(
+            f"{asked} {stage.value}, made {instead}: another compound made instead goes with "
+            f"{', '.join(sorted(MADE_OTHERWISE))}; say what else was seen in the reason"
+        )
+    check_step(asked, state.stages.get(asked), stage)
+    return {"formula": asked, "stage": stage.value, "reason": reason, "made": "" if instead == asked else instead}
+
+
+def retraction(state: CampaignState, number: int, reason: str) -> dict[str, Any]:
+    """The payload of taking a measurement back.
+
+    Raises:
+        LifecycleError: if there is no such measurement, it is retracted already, or no reason is given.
+    """
+    row = next((row for row in state.record if row.number == number), None)
+    if row is None:
+        raise LifecycleError(f"there is no measurement {number}; the record holds {len(state.record)}")
+    if row.retracted is not None:
+        raise LifecycleError(f"measurement {number} is retracted already ({row.retracted})")
+    if not reason.strip():
+        raise LifecycleError(f"say why measurement {number} is retracted (--reason)")
+    return {"number": number, "reason": reason}

@@ -10,13 +10,11 @@ from typing import Any
 
 from campaigns.config import CampaignConfig, MeasuredProperty
 from campaigns.errors import StoreError
-from campaigns.lifecycle import AWAITED, FAILED, NEVER_AGAIN, Stage, Step
-from campaigns.measurement import Measurement
-from campaigns.property_value import RecordedValue, launched_values, recorded_values, standing_property
-from campaigns.store import Event, EventKind
-from campaigns.suggestion import SuggestionBatch
+from campaigns.events import AWAITED, FAILED, NEVER_AGAIN, Event, EventKind, Stage, Step
+from campaigns.summary import SuggestionBatch
+from campaigns.targets import Measurement, RecordedValue, launched_values, recorded_values, standing_property
 
-__all__ = ["CampaignState", "Recorded", "replay"]
+__all__ = ["CampaignState", "Recorded"]
 
 
 @dataclass(frozen=True, slots=True)

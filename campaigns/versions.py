@@ -12,7 +12,7 @@ from platform import python_version
 
 from chemspace import CationLibrary
 
-__all__ = ["code_state", "data_sha256", "package_versions", "provenance"]
+__all__ = ["code_state", "package_versions"]
 
 PACKAGES = ("spinscreen", "torch", "botorch", "gpytorch", "numpy", "scipy", "rdkit", "tblite", "dftd4")
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
+
+from campaigns.artifacts import Kept, data_key, digest
 from campaigns.budget import Budget
 from campaigns.config import CampaignConfig
-from campaigns.kept import Kept, digest
-from campaigns.keys import data_key
 from campaigns.space import hazards_of, prices_of, space_of, with_builtin
 from campaigns.state import CampaignState
 from campaigns.summary import Described
@@ -23,15 +25,33 @@ if TYPE_CHECKING:
     from pymatgen.core.structure import Structure
 
     from campaigns.prediction import Prediction
-    from campaigns.properties import LearntProperty
     from campaigns.round import Round
-    from campaigns.suggestion import Suggestion
+    from campaigns.summary import Suggestion
+    from campaigns.targets import LearntProperty
     from oracle.descriptors import CationTable
     from screening.dataset import SpinDataset
     from screening.feasibility import SpacerTraits
     from screening.validation.card import FullCard
 
-__all__ = ["Workbench", "needed_cations"]
+__all__ = ["geometries"]
+
+
+def geometries(compound: Compound, records: Mapping[str, CationRecord]) -> dict[str, NDArray[np.float64]]:
+    """xTB geometries of a compound's cations by InChIKey, shape (atoms, 3), angstrom.
+
+    A cation without a record, or whose record is of another drawing of it (another order of atoms), is left out.
+    """
+    found: dict[str, NDArray[np.float64]] = {}
+    for cation, _ in compound.cation_counts:
+        record = records.get(cation.inchikey)
+        if record is not None and record.geometry and record.smiles == cation.smiles:
+            found[cation.inchikey] = _coordinates(record.geometry.splitlines()[2:])
+    return found
+
+
+def _coordinates(lines: Iterable[str]) -> NDArray[np.float64]:
+    """Positions of an XYZ block's atoms."""
+    return np.array([[float(value) for value in line.split()[1:4]] for line in lines if line.strip()])
 
 
 class Workbench:
@@ -71,7 +91,7 @@ class Workbench:
     @cached_property
     def traits(self) -> SpacerTraits:
         """What feasibility reads off the spacers; of a large library they are kept in the campaign's folder."""
-        from campaigns.libraries import spacer_traits
+        from campaigns.space import spacer_traits
 
         return spacer_traits(self.space.spacers, self._folder)
 
@@ -87,13 +107,13 @@ class Workbench:
 
     def dataset(self, state: CampaignState) -> SpinDataset:
         """The published measurements and the campaign's own."""
-        from campaigns.learning import measured_dataset
+        from campaigns.propose import measured_dataset
 
         return measured_dataset(state.measurements, self.names)
 
     def best_observed(self, state: CampaignState) -> tuple[str, float] | None:
         """Formula and lifetime (ps) of the slowest measured compound inside the space, among rows that may train."""
-        from campaigns.learning import measured_dataset
+        from campaigns.propose import measured_dataset
 
         numbers = [m for m in state.measurements if not m.is_upper_bound]
         dataset = measured_dataset(numbers, self.names).trainable(self.config.include_flagged)
@@ -128,7 +148,7 @@ class Workbench:
 
     def tables(self, progress: Progress | None = None) -> tuple[CationTable, CationTable]:
         """Descriptors of the space's spacers and of its cage cations; missing ones are computed."""
-        from campaigns.deciding import cation_tables
+        from campaigns.propose import cation_tables
 
         if (known := self._kept.tables(self._tables_key)) is not None:
             return known[0], known[1]
@@ -151,8 +171,8 @@ class Workbench:
             dask: address or scheduler file of a Dask cluster that passes over the space, where no copy spares that.
         """
         from campaigns.round import learn_and_rank
+        from oracle.cluster import connected
         from oracle.descriptors import CationTable
-        from oracle.remote import connected
 
         data_key = self.data_key(state)
         key = f"{data_key} {' '.join(sorted(pending))} {' '.join(sorted(state.barred))}"
@@ -192,7 +212,7 @@ class Workbench:
         """What is learnt of the further measured properties; how well, from copies where there are any."""
         if not state.properties:
             return ()
-        from campaigns.properties import learn_property
+        from campaigns.targets import learn_property
 
         learnt = []
         for name, measured in state.properties.items():
@@ -218,14 +238,13 @@ class Workbench:
 
     def validate(self, state: CampaignState, progress: Progress | None = None) -> FullCard:
         """The full score card of the surrogate on the rows that train on this state."""
-        from campaigns.score_card import full_card
+        from campaigns.round import full_card
 
         records = self._look_up(needed_cations((), self._measured(state)), progress)
         return full_card(self.config, self.names, records, state, progress)
 
     def structure(self, state: CampaignState, compound: Compound, progress: Progress | None = None) -> Structure:
         """An idealised crystal with the oracle's geometries of its cations, those it has."""
-        from campaigns.making import geometries
 
         return compound.structure(geometries(compound, self._look_up(needed_cations((), [compound]), progress)))
 
@@ -253,7 +272,7 @@ class Workbench:
     def _with_properties(self, state: CampaignState) -> list[Compound]:
         if not state.properties:
             return []
-        from campaigns.properties import property_compounds
+        from campaigns.targets import property_compounds
 
         if self._valued is None or self._valued[0] is not state.property_values:
             self._valued = (state.property_values, property_compounds(state.properties, self.names))

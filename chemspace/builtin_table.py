@@ -6,8 +6,6 @@ import csv
 from functools import lru_cache
 from importlib.resources import files
 
-__all__ = ["known_roles", "package_table"]
-
 
 def package_table(name: str) -> list[dict[str, str]]:
     """Rows of one CSV file of the package's data folder."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pymatgen.core.composition import Composition
     from pymatgen.core.structure import Structure
 
-__all__ = ["B_SITES", "HALIDES", "Amount", "Compound", "cage_order"]
+__all__ = ["B_SITES", "HALIDES", "Compound"]
 
 #: Metals of the B site, all +2.
 B_SITES = ("Pb", "Sn", "Ge")

@@ -2,22 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = [
-    "AmbiguousNameError",
-    "ChargeError",
-    "ChemspaceError",
-    "FormulaError",
-    "GeometryError",
-    "LibraryError",
-    "NotInSpaceError",
-    "NotNeutralError",
-    "RecipeError",
-    "SpaceError",
-    "SpinscreenError",
-    "StructureError",
-    "UnknownCationError",
-    "UnknownRadiusError",
-]
+__all__ = ["ChemspaceError", "GeometryError", "SpinscreenError", "StructureError", "UnknownRadiusError"]
 
 
 class SpinscreenError(Exception):

@@ -16,13 +16,7 @@ from chemspace.builtin_table import package_table
 from chemspace.cation import Cation
 from chemspace.errors import UnknownRadiusError
 
-__all__ = [
-    "SHANNON_RADIUS",
-    "cage_tolerance_factor",
-    "effective_radius",
-    "octahedral_factor",
-    "tolerance_factor",
-]
+__all__ = ["SHANNON_RADIUS", "cage_tolerance_factor", "tolerance_factor"]
 
 #: Six-coordinate ionic radii (angstrom). Pb, Ge and the halides: Shannon, Acta Cryst. A32, 751 (1976), doi
 #: 10.1107/S0567739476001551. Shannon has no six-coordinate Sn(II); 1.10 is what the table of measured lifetimes uses

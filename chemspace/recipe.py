@@ -12,7 +12,7 @@ from chemspace.cation import Cation
 from chemspace.compound import Compound
 from chemspace.errors import RecipeError
 
-__all__ = ["ACIDS", "Acid", "Precursor", "Recipe", "make_recipe"]
+__all__ = ["Recipe", "make_recipe"]
 
 
 @dataclass(frozen=True)

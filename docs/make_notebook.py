@@ -74,7 +74,7 @@ campaign.table("scores")[["split", "r2_log", "mae_log", "spearman", "coverage_90
     (
         "One was made and measured, one will not be made, one came out as something else.",
         """\
-from campaigns.lifecycle import Stage
+from campaigns.events import Stage
 
 first, second, third = (suggestion.formula for suggestion in batch.suggestions)
 campaign.step(second, Stage.DECLINED, reason="no supplier")

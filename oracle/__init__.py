@@ -10,9 +10,8 @@ from oracle.describe import describe, describe_each
 from oracle.descriptors import DESCRIPTOR_NAMES, CationTable, compound_descriptors, space_descriptors
 from oracle.errors import OracleError, ProtocolError
 from oracle.protocol import Protocol
-from oracle.records import CationRecord
+from oracle.record import CationRecord, Limits
 from oracle.store import OracleStore, default_store_path
-from oracle.tasks import Limits
 
 __all__ = [
     "DESCRIPTOR_NAMES",

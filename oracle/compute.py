@@ -9,23 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 from rdkit import Chem
 
-from oracle.bonds import bond_changes
 from oracle.conformers import Conformers, build_molecule, embed
-from oracle.coordinates import choose_coordinates
-from oracle.elements import atomic_masses, mean_electronegativity
 from oracle.engines.base import Session, SinglePoint
 from oracle.engines.registry import Tools, open_tools
 from oracle.errors import BondsChangedError, ConvergenceError, InputError, OracleError
-from oracle.hessian import force_field_hessian
-from oracle.optimise import Optimum, minimise
+from oracle.optimise import Optimum, choose_coordinates, force_field_hessian, leave_saddles, minimise
 from oracle.protocol import Protocol
-from oracle.records import CationRecord
-from oracle.saddles import leave_saddles
-from oracle.tasks import Task, failure
+from oracle.record import CationRecord, Task, failure
 from oracle.units import ANGSTROM_PER_BOHR, DEBYE_PER_E_BOHR, EV_PER_HARTREE
-from oracle.validate import validate_molecule
-
-__all__ = ["SMALL_GAP_EV", "compute"]
+from oracle.validate import atomic_masses, bond_changes, mean_electronegativity, validate_molecule
 
 #: Below this gap (eV) the orbitals above it begin to fill at xTB's 300 K, and HOMO and LUMO mostly sit on different
 #: parts of the ion (benchmarks/oracle_gaps.py, docs/oracle.md).

@@ -17,8 +17,6 @@ from rdkit.Chem import rdDistGeom, rdForceFieldHelpers
 from oracle.errors import ConformerError, InputError
 from oracle.units import ANGSTROM_PER_BOHR
 
-__all__ = ["Conformers", "build_molecule", "embed"]
-
 #: Two conformers are one when their energies (kcal/mol) and sorted interatomic distances (angstrom) agree this well.
 SAME_ENERGY = 0.02
 SAME_DISTANCE = 0.05

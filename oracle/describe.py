@@ -6,18 +6,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from oracle.pool import run_local
+from oracle.cluster import run_dask
 from oracle.protocol import Protocol
-from oracle.records import CationRecord
-from oracle.remote import run_dask
+from oracle.record import CationRecord, Limits, Task
 from oracle.store import OracleStore
-from oracle.tasks import Limits, Task
+from oracle.workers import run_local
 
 if TYPE_CHECKING:
     from chemspace.cation import Cation
     from chemspace.progress import Progress
 
-__all__ = ["describe", "describe_each"]
 
 #: Cations looked up in the store at once.
 BLOCK = 1000

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from chemspace.geometry import tolerance_factor
 from oracle.errors import InputError
-from oracle.records import VALUE_NAMES, CationRecord
+from oracle.record import VALUE_NAMES, CationRecord
 
 if TYPE_CHECKING:
     from chemspace.cation import Cation

@@ -6,23 +6,7 @@ from typing import ClassVar
 
 from chemspace.errors import SpinscreenError
 
-__all__ = [
-    "BondsChangedError",
-    "ConformerError",
-    "ConvergenceError",
-    "EngineError",
-    "EngineMissingError",
-    "InputError",
-    "MemoryLimitError",
-    "OracleError",
-    "ProtocolError",
-    "StoreCorruptError",
-    "StoreError",
-    "StoreFullError",
-    "StoreSchemaError",
-    "TimeLimitError",
-    "WorkerCrashError",
-]
+__all__ = ["ConvergenceError", "EngineError", "EngineMissingError", "OracleError", "ProtocolError"]
 
 
 class OracleError(SpinscreenError):

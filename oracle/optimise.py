@@ -6,16 +6,401 @@ Numerical Optimization, 2nd ed. 2006, algorithm 4.3 and section 18.3), in deloca
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from rdkit import Chem
+from rdkit.Chem import rdForceFieldHelpers
 
-from oracle.coordinates import Coordinates, Place
 from oracle.engines.base import Session
 from oracle.errors import ConvergenceError, InputError
+from oracle.units import ANGSTROM_PER_BOHR, HARTREE_PER_KCAL_MOL
 
-__all__ = ["Optimum", "minimise"]
+#: A bend wider than this (radian, 165 degrees) has no useful torsions about it: such a molecule gets no internals.
+LINEAR = 2.88
+
+#: Singular values of the primitives' derivatives below this count as redundancy.
+RANK_TOLERANCE = 1e-4
+
+#: The way back to Cartesian positions stops at this error, or after this many rounds.
+BACK_ERROR, BACK_ROUNDS = 1e-5, 8
+
+
+@dataclass(frozen=True)
+class Internals:
+    """The coordinates of one molecule, fixed at the geometry they were built from.
+
+    Attributes:
+        bonds, bends, torsions: atoms of each primitive, shapes (., 2), (., 3) and (., 4).
+        weights: shape (p,); the torsions about one bond share one weight, so that a rotation counts once.
+        combination: shape (p, r), orthonormal columns.
+    """
+
+    bonds: NDArray[np.intp]
+    bends: NDArray[np.intp]
+    torsions: NDArray[np.intp]
+    weights: NDArray[np.float64]
+    combination: NDArray[np.float64]
+
+    def displacement(self, start: NDArray[np.float64], end: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Change of the coordinates from one geometry to another, both (n, 3); shape (r,)."""
+        change = self._primitives(end) - self._primitives(start)
+        torsions = change[-len(self.torsions) :] if len(self.torsions) else change[:0]
+        torsions -= 2.0 * np.pi * np.round(torsions / (2.0 * np.pi))
+        return self.combination.T @ (self.weights * change)
+
+    def derivatives(self, positions: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Derivatives of the coordinates, shape (r, 3n)."""
+        return (self.combination.T * self.weights) @ _derivatives(positions, self.bonds, self.bends, self.torsions)
+
+    def inverse(self, positions: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Generalised inverse of the derivatives, shape (3n, r): the smallest Cartesian step for each coordinate."""
+        rows = self.derivatives(positions)
+        return np.ascontiguousarray(np.linalg.solve(rows @ rows.T, rows).T)
+
+    def step(
+        self,
+        positions: NDArray[np.float64],
+        inverse: NDArray[np.float64],
+        change: NDArray[np.float64],
+        halvings: int = 4,
+    ) -> NDArray[np.float64]:
+        """The geometry whose coordinates differ by `change`, shape (r,), from those of `positions`; shape (n, 3).
+
+        A step that is too long for the iteration is gone in two halves. Where that fails `halvings` times over, the
+        geometry nearest to the aim is returned.
+
+        Args:
+            positions: shape (n, 3).
+            inverse: `inverse(positions)`.
+            change: wanted displacement.
+        """
+        moved = positions + (inverse @ change).reshape(-1, 3)
+        best, error = positions, float(np.abs(change).max())
+        for _ in range(BACK_ROUNDS):
+            missing = change - self.displacement(positions, moved)
+            before, error = error, float(np.abs(missing).max())
+            if error < BACK_ERROR:
+                return moved
+            if not error < before:
+                break
+            best = moved
+            moved = moved + (inverse @ missing).reshape(-1, 3)
+        if halvings == 0:
+            return best
+        middle = self.step(positions, inverse, 0.5 * change, halvings - 1)
+        rest = change - self.displacement(positions, middle)
+        return self.step(middle, self.inverse(middle), rest, halvings - 1)
+
+    def _primitives(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.concatenate([_lengths(x, self.bonds), _angles(x, self.bends), _dihedrals(x, self.torsions)])
+
+
+def build_internals(mol: Chem.Mol, positions: NDArray[np.float64]) -> Internals | None:
+    """Coordinates of a molecule at one geometry, shape (n, 3), bohr; None where it has straight parts or few bonds."""
+    bonds, bends, torsions = _topology(mol)
+    if len(bends) == 0 or float(_angles(positions, bends).max()) > LINEAR:
+        return None
+    weights = np.concatenate([np.ones(len(bonds) + len(bends)), _torsion_weights(torsions)])
+    left, size, _ = np.linalg.svd(
+        weights[:, None] * _derivatives(positions, bonds, bends, torsions), full_matrices=False
+    )
+    rank = int((size > RANK_TOLERANCE).sum())
+    if rank != 3 * len(positions) - 6:
+        return None
+    return Internals(bonds, bends, torsions, weights, np.ascontiguousarray(left[:, :rank]))
+
+
+def _topology(mol: Chem.Mol) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
+    near = [[int(a.GetIdx()) for a in atom.GetNeighbors()] for atom in mol.GetAtoms()]
+    bonds = [(b.GetBeginAtomIdx(), b.GetEndAtomIdx()) for b in mol.GetBonds()]
+    bends = [(i, j, k) for j, around in enumerate(near) for n, i in enumerate(around) for k in around[n + 1 :]]
+    torsions = [(i, j, k, m) for j, k in bonds for i in near[j] if i != k for m in near[k] if m not in (i, j)]
+    return _index(bonds, 2), _index(bends, 3), _index(torsions, 4)
+
+
+def _index(rows: Sequence[tuple[int, ...]], width: int) -> NDArray[np.intp]:
+    return np.array(rows, dtype=np.intp).reshape(-1, width)
+
+
+def _torsion_weights(torsions: NDArray[np.intp]) -> NDArray[np.float64]:
+    _, which, count = np.unique(torsions[:, 1:3], axis=0, return_inverse=True, return_counts=True)
+    return 1.0 / np.sqrt(count[which.ravel()].astype(np.float64))
+
+
+def _lengths(x: NDArray[np.float64], bonds: NDArray[np.intp]) -> NDArray[np.float64]:
+    return _norm(x[bonds[:, 0]] - x[bonds[:, 1]])
+
+
+def _angles(x: NDArray[np.float64], bends: NDArray[np.intp]) -> NDArray[np.float64]:
+    u, v = x[bends[:, 0]] - x[bends[:, 1]], x[bends[:, 2]] - x[bends[:, 1]]
+    return np.arctan2(_norm(_cross(u, v)), _dot(u, v))
+
+
+def _dihedrals(x: NDArray[np.float64], torsions: NDArray[np.intp]) -> NDArray[np.float64]:
+    a, b, c = _torsion_vectors(x, torsions)
+    left, right = _cross(a, b), _cross(b, c)
+    return np.arctan2(_norm(b) * _dot(a, right), _dot(left, right))
+
+
+def _torsion_vectors(x: NDArray[np.float64], torsions: NDArray[np.intp]) -> tuple[NDArray[np.float64], ...]:
+    i, j, k, m = torsions.T
+    return x[j] - x[i], x[k] - x[j], x[m] - x[k]
+
+
+def _derivatives(
+    x: NDArray[np.float64], bonds: NDArray[np.intp], bends: NDArray[np.intp], torsions: NDArray[np.intp]
+) -> NDArray[np.float64]:
+    """Derivatives of the primitives, shape (p, 3n)."""
+    out = np.zeros((len(bonds) + len(bends) + len(torsions), len(x), 3))
+    _fill(out, 0, bonds, _bond_rows(x, bonds))
+    _fill(out, len(bonds), bends, _bend_rows(x, bends))
+    _fill(out, len(bonds) + len(bends), torsions, _torsion_rows(x, torsions))
+    return out.reshape(len(out), -1)
+
+
+def _fill(out: NDArray[np.float64], start: int, atoms: NDArray[np.intp], rows: list[NDArray[np.float64]]) -> None:
+    line = np.arange(start, start + len(atoms))
+    for column, row in enumerate(rows):
+        out[line, atoms[:, column]] = row
+
+
+def _bond_rows(x: NDArray[np.float64], bonds: NDArray[np.intp]) -> list[NDArray[np.float64]]:
+    along = x[bonds[:, 0]] - x[bonds[:, 1]]
+    unit = along / _norm(along)[:, None]
+    return [unit, -unit]
+
+
+def _bend_rows(x: NDArray[np.float64], bends: NDArray[np.intp]) -> list[NDArray[np.float64]]:
+    u, v = x[bends[:, 0]] - x[bends[:, 1]], x[bends[:, 2]] - x[bends[:, 1]]
+    lu, lv = _norm(u)[:, None], _norm(v)[:, None]
+    normal = _cross(u, v)
+    normal /= np.maximum(_norm(normal)[:, None], 1e-12)
+    first, last = _cross(u, normal) / lu**2, _cross(normal, v) / lv**2
+    return [first, -first - last, last]
+
+
+def _torsion_rows(x: NDArray[np.float64], torsions: NDArray[np.intp]) -> list[NDArray[np.float64]]:
+    a, b, c = _torsion_vectors(x, torsions)
+    left, right = _cross(a, b), _cross(b, c)
+    length = _norm(b)[:, None]
+    square = np.maximum((length**2), 1e-12)
+    first = -left * length / np.maximum(_dot(left, left), 1e-12)[:, None]
+    last = right * length / np.maximum(_dot(right, right), 1e-12)[:, None]
+    ab, bc = _dot(a, b)[:, None] / square, _dot(b, c)[:, None] / square
+    second = -first * (1.0 + ab) + last * bc
+    return [first, second, -first - second - last, last]
+
+
+def _cross(u: NDArray[np.float64], v: NDArray[np.float64]) -> NDArray[np.float64]:
+    # numpy.cross takes two to three times as long on arrays this small.
+    out = np.empty_like(u)
+    out[:, 0] = u[:, 1] * v[:, 2] - u[:, 2] * v[:, 1]
+    out[:, 1] = u[:, 2] * v[:, 0] - u[:, 0] * v[:, 2]
+    out[:, 2] = u[:, 0] * v[:, 1] - u[:, 1] * v[:, 0]
+    return out
+
+
+def _dot(u: NDArray[np.float64], v: NDArray[np.float64]) -> NDArray[np.float64]:
+    out: NDArray[np.float64] = np.einsum("ij,ij->i", u, v)
+    return out
+
+
+def _norm(u: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.sqrt(_dot(u, u))
+
+
+class Place(Protocol):
+    """One geometry, seen in r coordinates."""
+
+    @property
+    def positions(self) -> NDArray[np.float64]:
+        """Shape (n, 3), bohr."""
+        ...
+
+    def gradient(self, cartesian: NDArray[np.float64]) -> NDArray[np.float64]:
+        """A Cartesian gradient, shape (n, 3), in the coordinates, shape (r,)."""
+        ...
+
+    def hessian(self, cartesian: NDArray[np.float64]) -> NDArray[np.float64]:
+        """A Cartesian Hessian, shape (3n, 3n), of a stationary point, in the coordinates, shape (r, r)."""
+        ...
+
+    def cartesian_hessian(self, hessian: NDArray[np.float64]) -> NDArray[np.float64]:
+        """A Hessian in the coordinates, shape (r, r), as a Cartesian one, shape (3n, 3n): the inverse of `hessian`."""
+        ...
+
+    @property
+    def strain(self) -> float:
+        """How far a unit step in the coordinates moves the atoms at most; it grows as the coordinates wear out."""
+        ...
+
+    def moved(self, change: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Positions, shape (n, 3), whose coordinates differ by `change`, shape (r,)."""
+        ...
+
+    def displacement(self, positions: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Change of the coordinates on the way to other positions, shape (r,)."""
+        ...
+
+
+class Coordinates(Protocol):
+    """A set of coordinates of one molecule."""
+
+    def at(self, positions: NDArray[np.float64]) -> Place:
+        """The geometry `positions`, shape (n, 3), bohr, seen in these coordinates."""
+        ...
+
+    def rebuilt(self, positions: NDArray[np.float64]) -> Coordinates:
+        """Coordinates of the same molecule that suit another geometry, shape (n, 3), bohr."""
+        ...
+
+
+def choose_coordinates(mol: Chem.Mol, positions: NDArray[np.float64]) -> Coordinates:
+    """Internals where they can be built at `positions`, shape (n, 3), bohr; else Cartesian coordinates."""
+    internals = build_internals(mol, positions)
+    return Cartesian() if internals is None else Curved(mol, internals)
+
+
+@dataclass(frozen=True)
+class Cartesian:
+    """Positions as they are."""
+
+    def at(self, positions: NDArray[np.float64]) -> CartesianPlace:
+        """See Coordinates."""
+        return CartesianPlace(positions)
+
+    def rebuilt(self, positions: NDArray[np.float64]) -> Coordinates:
+        """See Coordinates."""
+        return self
+
+
+@dataclass(frozen=True)
+class CartesianPlace:
+    """See Place."""
+
+    positions: NDArray[np.float64]
+
+    def gradient(self, cartesian: NDArray[np.float64]) -> NDArray[np.float64]:
+        """See Place."""
+        return cartesian.ravel()
+
+    def hessian(self, cartesian: NDArray[np.float64]) -> NDArray[np.float64]:
+        """See Place."""
+        return cartesian.copy()
+
+    def cartesian_hessian(self, hessian: NDArray[np.float64]) -> NDArray[np.float64]:
+        """See Place."""
+        return hessian.copy()
+
+    @property
+    def strain(self) -> float:
+        """See Place."""
+        return 1.0
+
+    def moved(self, change: NDArray[np.float64]) -> NDArray[np.float64]:
+        """See Place."""
+        return self.positions + change.reshape(-1, 3)
+
+    def displacement(self, positions: NDArray[np.float64]) -> NDArray[np.float64]:
+        """See Place."""
+        return (positions - self.positions).ravel()
+
+
+@dataclass(frozen=True)
+class Curved:
+    """Delocalised internals."""
+
+    mol: Chem.Mol
+    internals: Internals
+
+    def at(self, positions: NDArray[np.float64]) -> CurvedPlace:
+        """See Coordinates."""
+        return CurvedPlace(positions, self.internals, self.internals.inverse(positions))
+
+    def rebuilt(self, positions: NDArray[np.float64]) -> Coordinates:
+        """See Coordinates."""
+        return choose_coordinates(self.mol, positions)
+
+
+@dataclass(frozen=True)
+class CurvedPlace:
+    """See Place; `inverse` is the generalised inverse of the coordinates' derivatives, shape (3n, r)."""
+
+    positions: NDArray[np.float64]
+    internals: Internals
+    inverse: NDArray[np.float64]
+
+    def gradient(self, cartesian: NDArray[np.float64]) -> NDArray[np.float64]:
+        """See Place."""
+        return cartesian.ravel() @ self.inverse
+
+    def hessian(self, cartesian: NDArray[np.float64]) -> NDArray[np.float64]:
+        """See Place."""
+        return self.inverse.T @ cartesian @ self.inverse
+
+    def cartesian_hessian(self, hessian: NDArray[np.float64]) -> NDArray[np.float64]:
+        """See Place."""
+        rows = self.internals.derivatives(self.positions)
+        return rows.T @ hessian @ rows
+
+    @property
+    def strain(self) -> float:
+        """See Place."""
+        return float(np.linalg.norm(self.inverse))
+
+    def moved(self, change: NDArray[np.float64]) -> NDArray[np.float64]:
+        """See Place."""
+        return self.internals.step(self.positions, self.inverse, change)
+
+    def displacement(self, positions: NDArray[np.float64]) -> NDArray[np.float64]:
+        """See Place."""
+        return self.internals.displacement(self.positions, positions)
+
+
+#: Displacement of the difference quotient, angstrom.
+HESSIAN_STEP = 1e-3
+
+
+def force_field_hessian(mol: Chem.Mol, conformer: int, force_field: str) -> NDArray[np.float64]:
+    """Second derivatives of the force-field energy at one conformer, shape (3n, 3n), hartree/bohr^2.
+
+    Args:
+        mol: molecule with explicit hydrogens.
+        conformer: id of the conformer.
+        force_field: "MMFF94" or "UFF".
+    """
+    field = _field(mol, conformer, force_field)
+    start = mol.GetConformer(conformer).GetPositions().ravel()
+    size = len(start)
+    origin = _gradient(field, start.tolist())
+    rows = np.empty((size, size))
+    for k in range(size):
+        moved = start.tolist()
+        moved[k] += HESSIAN_STEP
+        rows[k] = _gradient(field, moved) - origin
+    scale = HARTREE_PER_KCAL_MOL * ANGSTROM_PER_BOHR**2 / HESSIAN_STEP
+    return (rows + rows.T) * (0.5 * scale)
+
+
+def _field(mol: Chem.Mol, conformer: int, force_field: str) -> Any:
+    if force_field == "MMFF94":
+        properties = rdForceFieldHelpers.MMFFGetMoleculeProperties(mol)
+        field = rdForceFieldHelpers.MMFFGetMoleculeForceField(mol, properties, confId=conformer)
+    else:
+        field = rdForceFieldHelpers.UFFGetMoleculeForceField(mol, confId=conformer)
+    field.Initialize()
+    return field
+
+
+def _gradient(field: Any, positions: list[float]) -> NDArray[np.float64]:
+    # RDKit 2026.9 answers with a stale gradient unless the energy at the same positions was asked for first.
+    field.CalcEnergy(positions)
+    return np.array(field.CalcGrad(positions))
+
 
 #: Smallest curvature assumed, hartree per coordinate squared: that of a soft torsion. Larger floors creep.
 MIN_CURVATURE = 2e-3
@@ -204,3 +589,82 @@ def _adapt(trust: float, length: float, change: float, model_change: float) -> f
     if ratio > 0.75 and length > 0.8 * trust:
         return min(2.0 * trust, MAX_TRUST)
     return trust
+
+
+#: Displacement of the difference quotients of the gradient, bohr.
+SADDLE_STEP = 5e-3
+
+#: A mode with less curvature than this (hartree/bohr^2) leads downhill; above it lies the noise of the differences.
+IMAGINARY = -2e-4
+
+#: Length of the push along such a mode, bohr, and pushes granted.
+PUSH, MAX_PUSHES = 0.3, 4
+
+
+def leave_saddles(
+    session: Session,
+    coordinates: Coordinates,
+    optimum: Optimum,
+    *,
+    gradient_norm: float,
+    max_steps: int,
+) -> tuple[Optimum, int]:
+    """A minimum at or below `optimum`, and how many saddle points were left on the way to it.
+
+    Costs 6n gradients for every point that is looked at.
+
+    Args:
+        session: engine session of the molecule.
+        coordinates: the coordinates to walk in.
+        optimum: where an optimisation ended.
+        gradient_norm: convergence, hartree/bohr.
+        max_steps: gradients granted to each walk.
+
+    Raises:
+        ConvergenceError: if a walk does not converge, or the last point is still a saddle.
+    """
+    for pushes in range(MAX_PUSHES + 1):
+        hessian = _hessian(session, optimum.positions)
+        curvature, mode = lowest_mode(hessian, optimum.positions)
+        if curvature > IMAGINARY:
+            return optimum, pushes
+        if pushes < MAX_PUSHES:
+            pushed = [optimum.positions + sign * PUSH * mode for sign in (1.0, -1.0)]
+            start = min(pushed, key=lambda positions: session.energy_gradient(positions, tight=True)[0])
+            optimum = minimise(session, coordinates, start, hessian, gradient_norm=gradient_norm, max_steps=max_steps)
+    raise ConvergenceError(f"still a saddle point after {MAX_PUSHES} imaginary modes (curvature {curvature:.1e})")
+
+
+def lowest_mode(hessian: NDArray[np.float64], positions: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+    """Lowest curvature among the internal motions, hartree/bohr^2, and its direction, shape (n, 3), unit length.
+
+    Args:
+        hessian: shape (3n, 3n), hartree/bohr^2.
+        positions: shape (n, 3), bohr.
+    """
+    internal = _internal_motions(positions)
+    curvature, modes = np.linalg.eigh(internal.T @ hessian @ internal)
+    return float(curvature[0]), (internal @ modes[:, 0]).reshape(-1, 3)
+
+
+def _hessian(session: Session, positions: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Second derivatives by central differences of tight gradients, shape (3n, 3n)."""
+    rows = np.empty((positions.size, positions.size))
+    for k in range(positions.size):
+        ends = []
+        for sign in (1.0, -1.0):
+            moved = positions.copy()
+            moved.flat[k] += sign * SADDLE_STEP
+            ends.append(session.energy_gradient(moved, tight=True)[1].ravel())
+        rows[k] = (ends[0] - ends[1]) / (2.0 * SADDLE_STEP)
+    return 0.5 * (rows + rows.T)
+
+
+def _internal_motions(positions: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Orthonormal basis of the displacements that neither move nor turn the molecule, shape (3n, 3n - 6)."""
+    centred = positions - positions.mean(0)
+    axes = np.eye(3)
+    rigid = [np.tile(axis, len(positions)) for axis in axes] + [np.cross(axis, centred).ravel() for axis in axes]
+    left, size, _ = np.linalg.svd(np.array(rigid).T, full_matrices=True)
+    rank = int((size > 1e-8 * size[0]).sum())
+    return left[:, rank:]

@@ -7,11 +7,10 @@ import json
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 
-from oracle.engines.registry import FIELD_ENGINES, METHODS, SOLVENT_ENGINES, installed_version
+from oracle.engines.registry import FIELD_ENGINES, METHODS, SOLVENT_ENGINES, distribution_version, installed_version
 from oracle.errors import ProtocolError
-from oracle.versions import distribution_version
 
-__all__ = ["POLARIZABILITIES", "Protocol"]
+__all__ = ["Protocol"]
 
 #: D4: atomic polarizabilities of the D4 dispersion model with electronegativity-equilibration charges
 #: (doi 10.1063/1.5090222), by dftd4. finite-field: response of the engine's own dipole to an electric field.

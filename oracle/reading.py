@@ -7,12 +7,11 @@ from pathlib import Path
 
 from chemspace.cation import Cation
 from chemspace.errors import SpinscreenError, StructureError
-from chemspace.library_rows import read_rows
-from chemspace.protonation import cation_form
-from chemspace.structure_check import check_charges, parse_smiles
+from chemspace.library import read_rows
+from chemspace.molecule import cation_form, check_charges, parse_smiles
 from oracle.errors import InputError
 from oracle.protocol import Protocol
-from oracle.records import CationRecord
+from oracle.record import CationRecord
 
 __all__ = ["is_file_name", "read_inputs"]
 

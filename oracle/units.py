@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["ANGSTROM_PER_BOHR", "DEBYE_PER_E_BOHR", "EV_PER_HARTREE", "HARTREE_PER_KCAL_MOL"]
+__all__ = ["EV_PER_HARTREE"]
 
 #: CODATA 2018, doi 10.1103/RevModPhys.93.025010.
 ANGSTROM_PER_BOHR = 0.529177210903

@@ -11,7 +11,38 @@ from rdkit import Chem
 from oracle.errors import InputError
 from oracle.units import ANGSTROM_PER_BOHR
 
-__all__ = ["MAX_ATOMS", "covalent_radii", "validate_geometry", "validate_molecule"]
+__all__ = ["validate_geometry"]
+
+
+#: Pauling electronegativities as tabulated in the CRC Handbook of Chemistry and Physics ("Electronegativity",
+#: section 9, after L. Pauling, The Nature of the Chemical Bond, 3rd ed. 1960, and A. L. Allred, doi
+#: 10.1016/0022-1902(61)80142-5). Elements that occur in organic cations.
+PAULING = {
+    1: 2.20, 3: 0.98, 5: 2.04, 6: 2.55, 7: 3.04, 8: 3.44, 9: 3.98, 11: 0.93, 12: 1.31, 13: 1.61, 14: 1.90, 15: 2.19,
+    16: 2.58, 17: 3.16, 19: 0.82, 30: 1.65, 31: 1.81, 32: 2.01, 33: 2.18, 34: 2.55, 35: 2.96, 37: 0.82, 49: 1.78,
+    50: 1.96, 51: 2.05, 52: 2.10, 53: 2.66, 55: 0.79,
+}  # fmt: skip
+
+
+def atomic_masses(numbers: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Standard atomic mass of each atom, shape (n,), g/mol."""
+    table = Chem.GetPeriodicTable()
+    return np.array([table.GetAtomicWeight(int(z)) for z in numbers])
+
+
+def mean_electronegativity(numbers: NDArray[np.int64]) -> float:
+    """Mean Pauling electronegativity over all atoms of these atomic numbers, shape (n,), hydrogens included.
+
+    Raises:
+        InputError: for an element outside the table.
+    """
+    unknown = sorted({int(z) for z in numbers} - PAULING.keys())
+    if unknown:
+        raise InputError(
+            f"no Pauling electronegativity for atomic number {unknown[0]}; organic cations have none of it"
+        )
+    return float(np.mean([PAULING[int(z)] for z in numbers]))
+
 
 #: Largest ion accepted, hydrogens included: far above any spacer, far below what would fill a worker's memory.
 MAX_ATOMS = 200
@@ -92,3 +123,31 @@ def _check_distances(numbers: NDArray[np.int64], positions: NDArray[np.float64])
 def _radius_table() -> NDArray[np.float64]:
     table = Chem.GetPeriodicTable()
     return np.array([table.GetRcovalent(z) for z in range(MAX_ATOMIC_NUMBER + 1)])
+
+
+#: A bond longer than this many summed covalent radii is broken; two unbonded atoms nearer than the second have bonded.
+#: Between the two lies the cage distance of bicyclo[1.1.1]pentane (1.87 angstrom, 1.23 times), which is no bond.
+BROKEN, FORMED = 1.3, 1.2
+
+
+def bond_changes(mol: Chem.Mol, positions: NDArray[np.float64]) -> str | None:
+    """What changed, in words, or None where the bond graph is that of `mol`.
+
+    Args:
+        mol: molecule with explicit hydrogens.
+        positions: shape (n, 3), bohr, in the order of its atoms.
+    """
+    radii = covalent_radii(np.array([a.GetAtomicNum() for a in mol.GetAtoms()], dtype=np.int64))
+    distance = np.sqrt(((positions[:, None] - positions[None]) ** 2).sum(-1)) * ANGSTROM_PER_BOHR
+    ratio = distance / (radii[:, None] + radii[None])
+    bonded = Chem.GetAdjacencyMatrix(mol).astype(bool)
+    upper = np.triu(np.ones_like(bonded), 1)
+    broken = np.argwhere(bonded & upper & (ratio > BROKEN))
+    formed = np.argwhere(~bonded & upper & (ratio < FORMED))
+    parts = [_name(mol, pair, "broke") for pair in broken] + [_name(mol, pair, "formed") for pair in formed]
+    return "; ".join(parts) or None
+
+
+def _name(mol: Chem.Mol, pair: NDArray[np.int64], verb: str) -> str:
+    i, j = (mol.GetAtomWithIdx(int(k)) for k in pair)
+    return f"bond {i.GetSymbol()}{i.GetIdx()}-{j.GetSymbol()}{j.GetIdx()} {verb}"

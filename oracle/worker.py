@@ -1,6 +1,6 @@
 """The worker process: reads tasks from a socket, answers with records, dies with its parent.
 
-Started by `oracle.pool` as a program of its own, never by fork: a forked child of a process that used OpenMP hangs,
+Started by `oracle.workers` as a program of its own, never by fork: a forked child of a process that used OpenMP hangs,
 and multiprocessing's spawn would import the caller's main module again. The thread counts of the numerical libraries
 are set in the environment before this file is imported.
 """
@@ -20,12 +20,9 @@ from oracle.compute import compute
 from oracle.engines.base import SinglePoint
 from oracle.engines.registry import open_tools
 from oracle.errors import OracleError
-from oracle.process import READY
 from oracle.protocol import Protocol
-from oracle.records import CationRecord
-from oracle.tasks import PointTask, Task
-
-__all__ = ["main"]
+from oracle.record import CationRecord, PointTask, Task
+from oracle.workers import READY
 
 #: prctl(2): the signal that the kernel sends a process when its parent dies.
 PR_SET_PDEATHSIG = 1

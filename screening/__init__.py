@@ -8,13 +8,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from screening.errors import (
-    DatasetError,
-    ScreeningError,
-    SurrogateError,
-    TrainingDataError,
-    UnknownSurrogateError,
-)
+from screening.errors import DatasetError, ScreeningError, SurrogateError, TrainingDataError, UnknownSurrogateError
 
 if TYPE_CHECKING:
     from screening.batch import choose_batch

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import resources
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,13 +15,149 @@ from numpy.typing import NDArray
 
 from screening.errors import DatasetError
 from screening.features import DESCRIPTOR_ORDER
-from screening.measurements import MEASUREMENT_COLUMNS, checked_measurements
-from screening.policy import DOUBTFUL_LOG10_SD, UPPER_BOUND, excluding_flags
 
 if TYPE_CHECKING:
     from chemspace import CationLibrary, Compound
 
-__all__ = ["DATASET_COLUMNS", "SpinDataset", "published_descriptors"]
+__all__ = ["EXCLUDING_FLAGS", "UPPER_BOUND", "SpinDataset", "excluding_flags", "published_descriptors"]
+
+
+#: Flag of a row whose lifetime is only an upper bound: the response did not resolve it. Its rate is a lower bound, and
+#: that is what the surrogates learn from it.
+UPPER_BOUND = "upper_bound"
+
+#: Flags that keep a row out of training unless flagged rows are asked for, with the reason. None of them was set by
+#: looking at what a model predicts for the row.
+EXCLUDING_FLAGS = MappingProxyType(
+    {
+        "other_conditions": "the same material is filed a second time with a rate more than ten times different, while "
+        "other replicates agree within a factor of 1.6: temperature or state must differ, and neither is given",
+        "unit_conflict": "the likely source reports a lifetime 1,000 times longer: the unit is in doubt",
+        "unknown_composition": "the composition was lost in the published file, so no descriptor is certain",
+        "no_organic_cation": "the descriptors describe organic cations and there is none (filed as zeros)",
+        "nanocrystal": "confined nanocrystals, not the bulk or layered compound",
+    }
+)
+
+#: Standard deviation of log10 rate given to rows with an excluding flag when they are asked for. Their conditions are
+#: unknown, and temperature alone moves a lifetime by a decade (3 ps at room temperature, 32 ps cooled, in the source
+#: that the paper's CsPbI3 most likely comes from): a decade is taken as two standard deviations.
+DOUBTFUL_LOG10_SD = 0.5
+
+#: Every flag of the published table, with its meaning.
+FLAGS = MappingProxyType(
+    {
+        **EXCLUDING_FLAGS,
+        "corrected_descriptors": "a filed descriptor was wrong and is corrected; the filed value stands beside it",
+        "density_conflict": "another source gives twice the lifetime at low excitation density",
+        "descriptors_of_hydrazine": "the filed descriptors belong to C10H12N4; only mass and electronegativity could "
+        "be corrected",
+        "identity_from_mass": "the spacer was identified from its filed molar mass",
+        "lifetime_conflict": "the likely source gives another lifetime",
+        "orbitals_of_3ampy": "filed HOMO and LUMO are those of the pyridinium 3AMPY, not of the piperidinium 3AMP",
+        "other_metal": "tin instead of lead",
+        "replicate": "the same material is filed more than once",
+        UPPER_BOUND: "the lifetime is an upper bound: the trace only says that the decay is faster",
+        "text_confirms_lifetime": "the text of the paper or an abstract gives the same lifetime",
+    }
+)
+
+
+def excluding_flags(flags: str) -> tuple[str, ...]:
+    """Those of a row's flags (joined by semicolons) that keep it out of training."""
+    return tuple(flag for flag in flags.split(";") if flag in EXCLUDING_FLAGS)
+
+
+#: What a lifetime may be, and the factor to tau, the time constant of exp(-t/tau) fitted to the difference SC - CC.
+DEFINITIONS = {"tau": 1.0, "half_life": 1.0 / math.log(2.0)}
+
+#: Columns a measurement table may have beside formula and lifetime_ps, with their defaults.
+MEASUREMENT_COLUMNS: dict[str, str | float] = {
+    "material_id": "",
+    "lifetime_stderr_ps": np.nan,
+    "definition": "tau",
+    "temperature_k": np.nan,
+    "fluence_uj_cm2": np.nan,
+    "technique": "",
+    "form": "",
+    "split": "campaign",
+    "flags": "",
+    "doi": "",
+    "reference_in_paper": "",
+    "note": "",
+}
+
+#: Lifetimes outside this range (ps) are refused as a likely error of unit. Pump and probe pulses of about 0.1 ps do
+#: not resolve less than a fifth of that; the longest published here is 40 ps and a factor 1,000 turns the shortest
+#: typical one (0.12 ps) into 120, so the upper bound leaves slow compounds a factor 25 of room.
+PLAUSIBLE_LIFETIME_PS = (0.02, 1000.0)
+
+
+def checked_measurements(rows: pd.DataFrame, *, convert: bool = False, confirm_range: bool = False) -> pd.DataFrame:
+    """A copy of `rows` with every measurement column, lifetimes as tau in ps.
+
+    Args:
+        rows: needs `formula` and `lifetime_ps`; the columns of `MEASUREMENT_COLUMNS` are optional.
+        convert: turn other definitions of a lifetime into tau instead of refusing them.
+        confirm_range: accept lifetimes outside `PLAUSIBLE_LIFETIME_PS`.
+
+    Raises:
+        DatasetError: naming row and column.
+    """
+    for column in ("formula", "lifetime_ps"):
+        if column not in rows.columns:
+            raise DatasetError(f"the table has no column {column!r}; it has {', '.join(map(str, rows.columns))}")
+    table = rows.reset_index(drop=True).copy()
+    for column, default in MEASUREMENT_COLUMNS.items():
+        table[column] = table[column].fillna(default) if column in table.columns else default
+    _check_numbers(table, "lifetime_ps", low_is_allowed=False)
+    _check_numbers(table.dropna(subset=["lifetime_stderr_ps"]), "lifetime_stderr_ps", low_is_allowed=True)
+    factor = np.array([_definition_factor(i, str(d), convert) for i, d in table["definition"].items()])
+    table["lifetime_ps"] = table["lifetime_ps"].astype(float) * factor
+    table["lifetime_stderr_ps"] = table["lifetime_stderr_ps"].astype(float) * factor
+    table["definition"] = "tau"
+    if not confirm_range:
+        _check_range(table)
+    return table
+
+
+def _check_numbers(table: pd.DataFrame, column: str, *, low_is_allowed: bool) -> None:
+    numbers = pd.to_numeric(table[column], errors="coerce").to_numpy(dtype=float)
+    good = np.isfinite(numbers) & ((numbers >= 0.0) if low_is_allowed else (numbers > 0.0))
+    if not good.all():
+        at = int(np.flatnonzero(~good)[0])
+        raise DatasetError(
+            f"row {table.index[at]}, column {column!r}: {table[column].iloc[at]!r} is no "
+            f"{'non-negative' if low_is_allowed else 'positive'} number of picoseconds"
+        )
+
+
+def _definition_factor(row: object, definition: str, convert: bool) -> float:
+    if definition not in DEFINITIONS:
+        raise DatasetError(
+            f"row {row}, column 'definition': {definition!r} is unknown; tau is the time constant of the difference "
+            f"SC - CC, and {', '.join(DEFINITIONS)} can be read"
+        )
+    if definition != "tau" and not convert:
+        raise DatasetError(
+            f"row {row}, column 'definition': a {definition} is not tau; ask for conversion (times "
+            f"{DEFINITIONS[definition]:.4f}) or give the time constant of the difference SC - CC"
+        )
+    return DEFINITIONS[definition]
+
+
+def _check_range(table: pd.DataFrame) -> None:
+    low, high = PLAUSIBLE_LIFETIME_PS
+    values = table["lifetime_ps"].to_numpy(dtype=float)
+    outside = np.flatnonzero((values < low) | (values > high))
+    if outside.size:
+        at = int(outside[0])
+        unit = "nanoseconds" if values[at] < low else "femtoseconds"
+        raise DatasetError(
+            f"row {at}, column 'lifetime_ps': {values[at]:g} ps lies outside {low:g} to {high:g} ps; was it filed in "
+            f"{unit}? Confirm the range if it is right"
+        )
+
 
 #: Columns of a data set's table; units stand in the names.
 DATASET_COLUMNS = (
@@ -56,7 +194,7 @@ class SpinDataset:
     @classmethod
     def published(cls) -> SpinDataset:
         """The 52 measurements of the reference paper (doi 10.1039/d5sc07406a; its public table, MIT licence,
-        github.com/DogofKristin-hue/SRR), formulas and spacers corrected, doubtful rows flagged (`screening.policy`).
+        github.com/DogofKristin-hue/SRR), formulas and spacers corrected, doubtful rows flagged (`screening.dataset`).
         """
         filed = _read_csv("published_lifetimes.csv")
         table = filed.drop(columns=["rate_per_ps"]).assign(

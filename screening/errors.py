@@ -7,14 +7,11 @@ from chemspace.errors import SpinscreenError
 __all__ = [
     "BacktestError",
     "BatchError",
-    "DatasetError",
     "DeviceError",
     "FeasibilityError",
     "NothingLeftError",
-    "PoolError",
     "RankingError",
     "ScreeningError",
-    "SurrogateError",
     "TrainingDataError",
     "UnknownSurrogateError",
 ]

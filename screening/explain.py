@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from screening.calibration import half_width
 from screening.errors import SurrogateError
-from screening.surrogates import Surrogate
+from screening.surrogates import DEFAULT_SURROGATE, Surrogate
+from screening.surrogates.problem import make_problem
+from screening.surrogates.registry import get_recipe
 
-__all__ = ["MAX_EXACT_FEATURES", "Shapley", "shapley"]
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["MECHANISMS", "Shapley", "bar", "beeswarm", "pearson", "radar", "shapley"]
+
 
 #: Exact values need 2^d predictions a row and background row.
 MAX_EXACT_FEATURES = 12
@@ -114,3 +121,341 @@ def _correlation(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
     if np.ptp(a) <= 1e-12 or np.ptp(b) <= 1e-12:
         return 0.0
     return float(np.corrcoef(a, b)[0, 1])
+
+
+#: How the reference paper (doi 10.1039/d5sc07406a) reads its Shapley values: +1 where more of the descriptor goes with
+#: a faster relaxation.
+PAPER_SIGNS = {
+    "log_molar_mass": 1,
+    "homo_ev": -1,
+    "lumo_ev": 1,
+    "log_polarizability": 1,
+    "log1p_dipole": -1,
+}
+#: Folds of whole groups; each explains only its held-out rows.
+FOLDS = 5
+#: Share of folds that must agree, and least correlation, for a direction to count as supported.
+AGREEMENT, LEAST_CORRELATION = 0.8, 0.3
+
+
+@dataclass(frozen=True)
+class SignCheck:
+    """Direction of one descriptor on rows held out.
+
+    Attributes:
+        feature: its name. paper_sign: the paper's.
+        correlations: of the descriptor with its Shapley value on held-out rows, one a fold.
+        verdict: "supported", "contradicted" or "undecided".
+    """
+
+    feature: str
+    paper_sign: int
+    correlations: tuple[float, ...]
+    verdict: str
+
+    def sentence(self) -> str:
+        """The verdict in words."""
+        mean = float(np.mean(self.correlations))
+        sign = "+" if self.paper_sign > 0 else "-"
+        return f"{self.feature}: the paper says {sign}, our held-out rows {mean:+.2f} on average: {self.verdict}"
+
+
+def out_of_fold_signs(
+    x: ArrayLike,
+    y: ArrayLike,
+    noise: ArrayLike | None,
+    groups: Sequence[object],
+    feature_names: Sequence[str],
+    seed: int = 42,
+    name: str = DEFAULT_SURROGATE,
+) -> tuple[SignCheck, ...]:
+    """Compare the paper's directions with Shapley values of models that did not see the explained rows.
+
+    Args:
+        x: features, shape (k, d). y: log10 rate, shape (k,). noise: standard deviations, shape (k,), or None.
+        groups: spacer of each row, length k; whole spacers are held out.
+        feature_names: d names; those of `PAPER_SIGNS` are checked.
+        seed: of the folds and fits. name: of the surrogate.
+    """
+    told: dict[str, list[float]] = {feature: [] for feature in feature_names if feature in PAPER_SIGNS}
+    for _, values in _by_fold(x, y, noise, groups, feature_names, seed, name):
+        table = values.importances().set_index("feature")["direction"]
+        for feature, directions in told.items():
+            directions.append(float(table[feature]))
+    return tuple(SignCheck(f, PAPER_SIGNS[f], tuple(d), _verdict(PAPER_SIGNS[f], d)) for f, d in told.items())
+
+
+def out_of_fold_shapley(
+    x: ArrayLike,
+    y: ArrayLike,
+    noise: ArrayLike | None,
+    groups: Sequence[object],
+    feature_names: Sequence[str],
+    seed: int = 42,
+    name: str = DEFAULT_SURROGATE,
+) -> Shapley:
+    """Shapley values of every row by a model that saw neither the row nor its spacer; arguments as
+    `out_of_fold_signs`. Each row's base is that of its own model."""
+    features = np.asarray(x, dtype=np.float64)
+    contributions, bases = np.empty_like(features), np.empty(len(features))
+    for rows, told in _by_fold(x, y, noise, groups, feature_names, seed, name):
+        contributions[rows], bases[rows] = told.contributions, told.base
+    return Shapley(tuple(feature_names), contributions, float(bases.mean()), features, bases)
+
+
+def _by_fold(
+    x: ArrayLike,
+    y: ArrayLike,
+    noise: ArrayLike | None,
+    groups: Sequence[object],
+    feature_names: Sequence[str],
+    seed: int,
+    name: str,
+) -> Iterator[tuple[NDArray[np.int64], Shapley]]:
+    """Held-out rows of each fold and their Shapley values; all folds are fitted together."""
+    problem, recipe = make_problem(x, y, noise, groups), get_recipe(name)
+    codes = np.random.default_rng(seed).permutation(np.unique(problem.groups))
+    parts = np.array_split(codes, min(FOLDS, codes.size))
+    masks = np.array([~np.isin(problem.groups, part) for part in parts])
+    fits = recipe.fit(problem, masks, seed)
+    k, d = problem.x.shape
+    for fold, mask in enumerate(masks):
+        model = fits.model(fold, 0.0, 1.0).eval()
+        surrogate = Surrogate(name, model, 1.0, int(mask.sum()), d, seed, {})
+        background = problem.x[mask][:: max(1, int(mask.sum()) // N_BACKGROUND)]
+        yield np.arange(k)[~mask], shapley(surrogate, problem.x[~mask], feature_names, background)
+
+
+def partial_dependence(
+    surrogate: Surrogate, x: ArrayLike, feature: int, n_points: int = 25
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Prediction against one feature, the others as they are in the rows.
+
+    Args:
+        surrogate: fitted. x: rows, shape (m, d). feature: column. n_points: points between its extremes.
+
+    Returns:
+        Values of the feature (n,), mean prediction (n,), and prediction of each row (m, n), log10 rate.
+    """
+    rows = np.array(x, dtype=np.float64)
+    grid = np.linspace(rows[:, feature].min(), rows[:, feature].max(), n_points)
+    moved = np.repeat(rows[:, None, :], n_points, axis=1)
+    moved[:, :, feature] = grid
+    each = surrogate.predict(moved.reshape(-1, rows.shape[1]))[0].reshape(len(rows), n_points)
+    return grid, each.mean(0), each
+
+
+def pearson(x: ArrayLike, names: Sequence[str]) -> pd.DataFrame:
+    """Pearson correlations between columns; constant columns correlate with nothing (NaN)."""
+    return pd.DataFrame(np.asarray(x, dtype=np.float64), columns=list(names)).corr()
+
+
+def _verdict(sign: int, correlations: Sequence[float]) -> str:
+    agree, against = (np.mean(np.sign(correlations) == side) for side in (sign, -sign))
+    strong = abs(float(np.mean(correlations))) >= LEAST_CORRELATION
+    if agree >= AGREEMENT and strong:
+        return "supported"
+    if against >= AGREEMENT and strong:
+        return "contradicted"
+    return "undecided"
+
+
+@dataclass(frozen=True)
+class Mechanism:
+    """A mechanism and what it would make of a descriptor.
+
+    Attributes:
+        name: its name. idea: how spins would relax. hypothesis: what it suggests looking for in these compounds.
+        source: where it was proposed.
+    """
+
+    name: str
+    idea: str
+    hypothesis: str
+    source: str
+
+
+#: Textbook mechanisms as hypotheses, each with its source.
+MECHANISMS = (
+    Mechanism(
+        "D'yakonov-Perel'",
+        "spins precess between collisions in the momentum-dependent field that broken inversion symmetry and "
+        "spin-orbit coupling make",
+        "hypothesis: spacers that polarise or tilt the layers would speed relaxation up; scattering would slow it down",
+        "Sov. Phys. Solid State 13, 3023 (1972)",
+    ),
+    Mechanism(
+        "Elliott-Yafet",
+        "collisions flip spins because spin-orbit coupling mixes spin states",
+        "hypothesis: heavier halides and stronger coupling to phonons would speed relaxation up",
+        "Phys. Rev. 96, 266 (1954), doi 10.1103/PhysRev.96.266; Solid State Phys. 14, 1 (1963)",
+    ),
+    Mechanism(
+        "Bir-Aronov-Pikus and exciton exchange",
+        "electrons and holes exchange spin; in excitons the long-range exchange acts as a precessing field",
+        "hypothesis: thin layers (n = 1) and spacers of low polarizability, which bind excitons strongly, would relax "
+        "fast",
+        "Sov. Phys. JETP 42, 705 (1976); for excitons Phys. Rev. B 47, 15776 (1993), doi 10.1103/PhysRevB.47.15776",
+    ),
+)
+
+
+AXIS = "contribution to log10 rate (right: faster)"
+#: From Okabe and Ito's palette, told apart by colour-blind readers. https://jfly.uni-koeln.de/color/
+VERDICT_COLOUR = {"supported": "#009E73", "contradicted": "#D55E00", "undecided": "#8a8f98"}
+#: Half-width of a central 90% interval in standard deviations.
+Z90 = float(half_width(0.9))
+
+
+def bar(shapley: Shapley) -> Any:
+    """Mean absolute contribution of each feature."""
+    import plotly.graph_objects as go
+
+    table = shapley.importances().iloc[::-1]
+    figure = go.Figure(go.Bar(x=table["importance"], y=table["feature"], orientation="h"))
+    return figure.update_layout(xaxis_title="mean |contribution| to log10 rate")
+
+
+def beeswarm(shapley: Shapley, labels: Sequence[str] | None = None) -> Any:
+    """Contribution of every feature in every row, coloured by the feature's rank among rows."""
+    import plotly.graph_objects as go
+
+    names = list(shapley.importances()["feature"])[::-1]
+    figure = go.Figure()
+    for place, name in enumerate(names):
+        column = shapley.feature_names.index(name)
+        values, ranks = shapley.contributions[:, column], _ranks(shapley.x[:, column])
+        marker = {"color": ranks, "colorscale": "RdBu_r", "cmin": 0, "cmax": 1, "size": 7}
+        spread = place + 0.3 * (_ranks(values * 1e3 % 1.0) - 0.5)
+        figure.add_scatter(x=values, y=spread, mode="markers", marker=marker, text=labels, name=name, showlegend=False)
+    figure.update_yaxes(tickvals=list(range(len(names))), ticktext=names)
+    return figure.update_layout(xaxis_title=AXIS)
+
+
+def waterfall(shapley: Shapley, row: int, label: str = "") -> Any:
+    """How one row's prediction is made up, from the mean prediction to its own."""
+    import plotly.graph_objects as go
+
+    order = np.argsort(np.abs(shapley.contributions[row]))[::-1]
+    names = [f"{shapley.feature_names[i]} = {shapley.x[row, i]:.3g}" for i in order]
+    measures = ["absolute", *["relative"] * len(order), "total"]
+    heights = [shapley.base_of(row), *shapley.contributions[row, order], 0.0]
+    figure = go.Figure(go.Waterfall(x=heights, y=["mean", *names, "prediction"], measure=measures, orientation="h"))
+    figure.update_yaxes(autorange="reversed")
+    return figure.update_layout(title=label, xaxis_title="log10 rate (1/ps)")
+
+
+def radar(shapley: Shapley) -> Any:
+    """Share of each feature in the mean absolute contributions."""
+    import plotly.graph_objects as go
+
+    share = np.abs(shapley.contributions).mean(0)
+    share = share / max(float(share.sum()), 1e-12)
+    closed = [*range(len(share)), 0]
+    figure = go.Figure(
+        go.Scatterpolar(r=share[closed], theta=[shapley.feature_names[i] for i in closed], fill="toself")
+    )
+    return figure.update_layout(polar={"radialaxis": {"tickformat": ".0%"}})
+
+
+def heatmap(correlations: pd.DataFrame) -> Any:
+    """Pearson correlations of features."""
+    import plotly.graph_objects as go
+
+    names = list(correlations.columns)
+    values = correlations.to_numpy(dtype=float)
+    cells = go.Heatmap(z=values, x=names, y=names, zmin=-1, zmax=1, colorscale="RdBu_r", texttemplate="%{z:.2f}")
+    return go.Figure(cells)
+
+
+def dependence(grid: NDArray[np.float64], mean: NDArray[np.float64], each: NDArray[np.float64], name: str) -> Any:
+    """Partial dependence over `grid`, shape (g,): every row's curve, shape (k, g), and their mean, shape (g,)."""
+    import plotly.graph_objects as go
+
+    figure = go.Figure()
+    for curve in each:
+        figure.add_scatter(x=grid, y=curve, mode="lines", line={"width": 0.5, "color": "#aaa"}, showlegend=False)
+    figure.add_scatter(x=grid, y=mean, mode="lines", line={"width": 3}, name="mean")
+    return figure.update_layout(xaxis_title=name, yaxis_title="predicted log10 rate (1/ps)")
+
+
+def residuals(predictions: pd.DataFrame, labels: Sequence[str] | None = None) -> Any:
+    """Out-of-fold errors against predictions, with the 90% band; takes one split of `Validation.predictions`."""
+    import plotly.graph_objects as go
+
+    error = predictions["y"] - predictions["mean"]
+    bars = {"type": "data", "array": Z90 * predictions["sd_calibrated"], "thickness": 0.5}
+    figure = go.Figure(go.Scatter(x=predictions["mean"], y=error, error_y=bars, mode="markers", text=labels))
+    figure.add_hline(y=0.0)
+    return figure.update_layout(
+        xaxis_title="predicted log10 rate (1/ps), out of fold", yaxis_title="measured minus predicted"
+    )
+
+
+def parity(predictions: pd.DataFrame, labels: Sequence[str] | None = None) -> Any:
+    """Out-of-fold prediction against measurement with 90% intervals; takes one split of `Validation.predictions`.
+
+    Args:
+        predictions: columns y, mean, sd_calibrated (log10 rate), row.
+        labels: text of each row of the table that was validated, by `row`.
+    """
+    import plotly.graph_objects as go
+
+    measured, mean = predictions["y"], predictions["mean"]
+    ends = [float(min(measured.min(), mean.min())) - 0.2, float(max(measured.max(), mean.max())) + 0.2]
+    bars = {"type": "data", "array": Z90 * predictions["sd_calibrated"], "thickness": 0.5}
+    text = None if labels is None else [labels[row] for row in predictions["row"]]
+    figure = go.Figure(go.Scatter(x=ends, y=ends, mode="lines", line={"dash": "dash"}, showlegend=False))
+    figure.add_scatter(x=measured, y=mean, error_y=bars, mode="markers", text=text, showlegend=False)
+    return figure.update_layout(
+        xaxis_title="measured log10 rate (1/ps)", yaxis_title="predicted log10 rate (1/ps), out of fold"
+    )
+
+
+def calibration(predictions: pd.DataFrame) -> Any:
+    """Share of measurements inside central intervals against the intervals' nominal share, one line a split."""
+    import plotly.graph_objects as go
+
+    nominal = np.linspace(0.05, 0.95, 19)
+    figure = go.Figure(go.Scatter(x=[0, 1], y=[0, 1], mode="lines", line={"dash": "dash"}, showlegend=False))
+    for split, rows in predictions.groupby("split", sort=False):
+        ratio = ((rows["y"] - rows["mean"]).abs() / rows["sd_calibrated"]).to_numpy(dtype=float)
+        inside = (ratio[:, None] <= half_width(nominal)).mean(0)
+        figure.add_scatter(x=nominal, y=inside, mode="lines+markers", name=str(split).replace("_", " "))
+    return figure.update_layout(
+        xaxis={"title": "nominal share", "tickformat": ".0%"},
+        yaxis={"title": "share of measurements inside", "tickformat": ".0%"},
+    )
+
+
+def learning_curve(curve: Mapping[float, float]) -> Any:
+    """R2 on rows left out against the share of rows trained on; takes `FullCard.curve`."""
+    import plotly.graph_objects as go
+
+    shares = sorted(curve)
+    figure = go.Figure(go.Scatter(x=shares, y=[curve[share] for share in shares], mode="lines+markers"))
+    figure.add_hline(y=0.0, line={"dash": "dash"})
+    return figure.update_layout(
+        xaxis={"title": "share of rows trained on", "tickformat": ".0%"}, yaxis_title="R2 of log10 rate on the others"
+    )
+
+
+def signs(checks: Sequence[SignCheck]) -> Any:
+    """The paper's directions beside ours: correlation of a descriptor with its contribution on rows held out, a dot a
+    fold, and the side on which the paper puts it."""
+    import plotly.graph_objects as go
+
+    figure = go.Figure()
+    for check in reversed(checks):
+        name = f"{check.feature} (paper {'+' if check.paper_sign > 0 else '-'}): {check.verdict}"
+        own = {"y": [name], "orientation": "h", "marker": {"color": VERDICT_COLOUR[check.verdict]}}
+        figure.add_bar(x=[float(np.mean(check.correlations))], **own, showlegend=False)
+        dots = {"x": check.correlations, "y": [name] * len(check.correlations), "mode": "markers"}
+        figure.add_scatter(**dots, marker={"color": "black", "size": 5}, showlegend=False)
+    return figure.update_layout(xaxis={"title": "correlation with its contribution, held out", "range": [-1.05, 1.05]})
+
+
+def _ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Ranks between 0 and 1."""
+    order: NDArray[np.float64] = np.argsort(np.argsort(values, kind="stable"), kind="stable") / max(1, len(values) - 1)
+    return order

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from screening.errors import TrainingDataError
 
-__all__ = ["DESCRIPTOR_ORDER", "FEATURE_NAMES", "N_LAYERS_OF_3D", "feature_text", "to_features"]
+__all__ = ["FEATURE_NAMES", "feature_text", "to_features"]
 
 #: Column order of a descriptor array, the same as `oracle.descriptors.DESCRIPTOR_NAMES` (a test holds them equal).
 DESCRIPTOR_ORDER = (

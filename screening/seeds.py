@@ -6,8 +6,6 @@ from numbers import Integral
 
 from screening.errors import ScreeningError
 
-__all__ = ["check_seed"]
-
 
 def check_seed(seed: object, error: type[ScreeningError]) -> int:
     """A seed as a number.

@@ -9,7 +9,9 @@ import pytest
 import torch
 
 from benchmarks import surrogate_candidates as candidates
-from screening.surrogates import joint, kernels, surrogate_names
+from screening.surrogates import gaussian_process as kernels
+from screening.surrogates import mixture as joint
+from screening.surrogates import surrogate_names
 
 DOCS = Path(__file__).parent.parent / "docs"
 

@@ -6,8 +6,7 @@ import numpy as np
 
 from benchmarks import backtest_pool
 from benchmarks.registry import Outcome, Setting, case
-from screening.backtest import STRATEGIES, FinishedTable, Strategy, replay
-from screening.backtest.curves import mean_regret
+from screening.backtest import STRATEGIES, FinishedTable, Strategy, mean_regret, replay
 from screening.dataset import SpinDataset, published_descriptors
 from screening.features import to_features
 

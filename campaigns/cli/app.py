@@ -4,25 +4,13 @@ from __future__ import annotations
 
 import typer
 
-from campaigns.cli import (
-    backtest,
-    explain,
-    fit_trace,
-    ingest,
-    launch,
-    library,
-    lifecycle,
-    oracle,
-    paper,
-    record,
-    report,
-    serve,
-    status,
-    suggest,
-    validate,
-)
-
-__all__ = ["app"]
+from campaigns.cli import backtest, explain, ingest, launch, library, oracle, record, serve, suggest
+from campaigns.cli import backtest as paper
+from campaigns.cli import explain as report
+from campaigns.cli import explain as status
+from campaigns.cli import explain as validate
+from campaigns.cli import record as lifecycle
+from campaigns.cli import traces as fit_trace
 
 app = typer.Typer(
     name="spinscreen",

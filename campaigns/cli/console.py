@@ -24,8 +24,6 @@ from rich.table import Table
 from chemspace.progress import Announcement
 from chemspace.progress import Progress as ProgressCallback
 
-__all__ = ["bar", "error", "finite", "note", "out", "print_json", "table", "warn"]
-
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
 

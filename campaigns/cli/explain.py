@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,8 +15,8 @@ from campaigns.cli.options import AsJson, Folder, OracleStorePath
 
 if TYPE_CHECKING:
     from campaigns.prediction import Prediction
-
-__all__ = ["explain", "show_prediction"]
+    from screening.validation import ScoreCard
+    from screening.validation.card import FullCard
 
 
 def explain(
@@ -29,7 +30,7 @@ def explain(
     Example: spinscreen explain demo "(EOA)2(FA)3Pb4I13"
     """
     from campaigns.campaign import Campaign
-    from screening.mechanisms import MECHANISMS
+    from screening.explain import MECHANISMS
 
     campaign = Campaign.open(folder, oracle_store=oracle_store)
     with console.bar("training") as progress:
@@ -49,7 +50,7 @@ def explain(
 
 def show_prediction(p: Prediction) -> None:
     """What the model expects of a compound: interval, neighbours, feasibility, contributions."""
-    from campaigns.reason import FEATURE_WORDS, picoseconds
+    from campaigns.narrate import FEATURE_WORDS, picoseconds
     from screening.features import feature_text
 
     interval = f"{picoseconds(p.lifetime_low_ps)} to {picoseconds(p.lifetime_high_ps)}"
@@ -72,3 +73,129 @@ def show_prediction(p: Prediction) -> None:
 
 def _yes(value: bool) -> str:
     return "yes" if value else "no"
+
+
+#: Splits in words; others are shown by their name.
+_SPLITS = {
+    "leave_one_out": "one row left out",
+    "leave_one_spacer_out": "one spacer left out",
+    "repeated_k_fold": "tenths left out, 3 times",
+    "literature_to_synthesised": "literature to the paper's crystals",
+    "random_seven": "seven random rows, 10 times",
+    "own_measurements": "published to our own",
+}
+
+
+def validate(folder: Folder, oracle_store: OracleStorePath = None, as_json: AsJson = False) -> None:
+    """Ask how far the campaign's model can be trusted, in every way at once; no row is scored that was trained on.
+
+    Splits: one row, one spacer or a tenth left out; the reference paper's two hold-outs; the campaign's own
+    measurements by a model of published rows only. Beside them: how often intervals hold, the same surrogate on
+    shuffled targets (which must score near zero or below), one that knows nothing but the spacer, simple baselines,
+    and how the score grows with the number of rows.
+
+    Examples:
+
+      spinscreen validate demo
+
+      spinscreen validate demo --json > card.json
+    """
+    from campaigns.campaign import Campaign
+
+    campaign = Campaign.open(folder, oracle_store=oracle_store)
+    with console.bar("validating") as progress:
+        card = campaign.validate(progress)
+    if as_json:
+        console.print_json(console.finite(card.to_dict()))
+    else:
+        _show(card)
+
+
+def _show(card: FullCard) -> None:
+    from rich.markup import escape
+
+    from campaigns.cli.show import SCORE_COLUMNS, number
+
+    out = console.out
+    out.print(f"[bold]{escape(card.verdict)}[/]", soft_wrap=True)
+    coverages = (("in 50%", "coverage_50", "{:.0%}"), ("in 95%", "coverage_95", "{:.0%}"))
+    columns = (*SCORE_COLUMNS, *coverages, ("rows", "n_rows", "{:.0f}"))
+    table = console.table("out of sample", *(title for title, _, _ in columns))
+    for split, scores in card.validation.score_cards.items():
+        values = scores.to_dict()
+        told = (number(values.get(key), form) for _, key, form in columns)
+        table.add_row(_SPLITS.get(split, split.replace("_", " ")), *told)
+    out.print(table)
+    shuffled = ", ".join(f"{r2:.2f}" for r2 in card.scrambled_r2_log)
+    out.print(
+        f"shuffled targets, one spacer left out: R² {shuffled} "
+        "[dim](must scatter around zero or below, or the validation leaks)[/]",
+        soft_wrap=True,
+    )
+    out.print(f"told only the spacer, one row left out: R² {card.spacer_only_r2_log:.2f}")
+    curve = ", ".join(f"{r2:.2f} with {share:.0%} of the rows" for share, r2 in card.curve.items())
+    out.print(f"learning curve: R² {curve}\n", soft_wrap=True)
+    beside = console.table("beside it, R² log rate", "one row left out", "one spacer left out", "in 90%")
+    for name, other in {card.validation.name: card.validation, **card.baselines}.items():
+        row, spacer = (other.score_cards[split] for split in ("leave_one_out", "leave_one_spacer_out"))
+        beside.add_row(name.replace("_", " "), *_beside(row, spacer))
+    out.print(beside)
+
+
+def _beside(row: ScoreCard, spacer: ScoreCard) -> tuple[str, str, str]:
+    return f"{row.r2_log:.2f}", f"{spacer.r2_log:.2f}", f"{spacer.coverage_90:.0%}"
+
+
+def status(folder: Folder, as_json: AsJson = False) -> None:
+    """Show what is measured, what is pending, and how good the model is.
+
+    Example: spinscreen status demo
+    """
+    from campaigns.campaign import Campaign
+    from campaigns.cli.show import show_status
+
+    campaign = Campaign.open(folder)
+    if as_json:
+        console.print_json(campaign.status().to_dict())
+        return
+    show_status(campaign.status())
+
+
+def report(
+    folder: Folder,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Default: report.html in the campaign.", show_default=False)
+    ] = None,
+    pdf: Annotated[
+        Path | None,
+        typer.Option("--pdf", help="Print it into this file too; needs Chromium.", dir_okay=False, show_default=False),
+    ] = None,
+    oracle_store: OracleStorePath = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write the report: one HTML file that needs nothing else and no network.
+
+    It shows what the pages of `spinscreen serve` show, for a group meeting.
+
+    Examples:
+
+      spinscreen report demo -o meeting.html
+
+      spinscreen report demo --pdf meeting.pdf
+    """
+    from campaigns.campaign import Campaign
+
+    campaign = Campaign.open(folder, oracle_store=oracle_store)
+    with console.bar("training, ranking") as progress:
+        path = campaign.report(output, progress=progress)
+    written = {"report": str(path)}
+    if pdf is not None:
+        from campaigns.report.render import write_pdf
+
+        write_pdf(path, pdf)
+        written["pdf"] = str(pdf)
+    if as_json:
+        console.print_json(written)
+        return
+    for name in written.values():
+        console.out.print(name, soft_wrap=True, markup=False)

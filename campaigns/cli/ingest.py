@@ -34,10 +34,8 @@ if TYPE_CHECKING:
     from campaigns.campaign import Campaign
     from campaigns.ingest import ReadingOptions, ValueOptions
     from campaigns.kinetics import MeasuredFiles
-    from campaigns.suggestion import SuggestionBatch
-    from campaigns.summary import FitSummary, IngestResult
+    from campaigns.summary import FitSummary, IngestResult, SuggestionBatch
 
-__all__ = ["ingest"]
 
 TABLE = "A table"
 _Panel = {"rich_help_panel": TABLE, "show_default": False}
@@ -135,7 +133,7 @@ def ingest(
 
       spinscreen ingest demo --formula "(PEA)2PbI4" --sc-map sc.csv --cc-map cc.csv --window 520 526
     """
-    from campaigns.kinetics.measured import MeasuredFiles
+    from campaigns.kinetics.maps import MeasuredFiles
 
     files = MeasuredFiles(sc, cc, trace, sc_map or (), cc_map or ())
     settings = TraceSettings(window, irf_fwhm, time_zero, exclude, delay_unit, model, spectrum_at)
@@ -143,7 +141,7 @@ def ingest(
     if of_property is not None:
         _check_property_usage(results, unit=unit, yes=yes, accept_extreme=accept_extreme)
     from campaigns.campaign import Campaign
-    from campaigns.cli.show_ingest import show_ingest
+    from campaigns.cli.show import show_ingest
 
     campaign = Campaign.open(folder, oracle_store=oracle_store)
     before, keep = campaign.fit(), keep_going or rejects is not None
@@ -237,7 +235,7 @@ def _table(
     dry_run: bool,
     may_ask: bool,
 ) -> IngestResult:
-    from campaigns.cli.show_ingest import show_rows
+    from campaigns.cli.show import show_rows
     from campaigns.errors import IngestError, UnconfirmedError
 
     try:
@@ -272,7 +270,7 @@ def _values(
     dry_run: bool,
     may_show: bool,
 ) -> IngestResult:
-    from campaigns.cli.show_ingest import show_rows
+    from campaigns.cli.show import show_rows
     from campaigns.errors import IngestError
 
     try:

@@ -12,19 +12,17 @@ from campaigns.cli.options import EXISTING_FILE, AsJson, Folder, OracleStorePath
 
 if TYPE_CHECKING:
     from campaigns.campaign import Campaign
-    from campaigns.config import CampaignConfig
-    from campaigns.description import Description
-    from campaigns.libraries import Gathered
+    from campaigns.config import CampaignConfig, Description
     from campaigns.plan import LaunchPlan
+    from campaigns.space import Gathered
 
-__all__ = ["launch"]
 
 DESCRIBED = "The campaign's description (an option overrides the file)"
 
 
 def _template_names(incomplete: str) -> list[str]:
     """For the shell's completion."""
-    from campaigns.description import template_names
+    from campaigns.config import template_names
 
     return [name for name in template_names() if name.startswith(incomplete)]
 
@@ -178,8 +176,7 @@ def _described(
     """The description of a file or template, or the default one, with what the options say over it."""
     from dataclasses import replace
 
-    from campaigns.config import CampaignConfig
-    from campaigns.description import BUILTIN, Description, read_description, read_template
+    from campaigns.config import BUILTIN, CampaignConfig, Description, read_description, read_template
 
     if config is not None:
         found = read_description(config)
@@ -245,7 +242,7 @@ def _run(campaign: Campaign, folder: Path, workers: int, as_json: bool) -> None:
 
 def _plan(folder: Path, described: Description, workers: int, oracle_store: Path | None, as_json: bool) -> None:
     from campaigns.errors import ConfigError
-    from campaigns.libraries import gather
+    from campaigns.space import gather
 
     read = gather(described.libraries, dications=described.config.dications)
     try:
@@ -257,7 +254,7 @@ def _plan(folder: Path, described: Description, workers: int, oracle_store: Path
 
 def _plan_known(folder: Path, workers: int, oracle_store: Path | None, as_json: bool) -> None:
     """Plan to go on with a campaign that is there, as it was described."""
-    from campaigns.libraries import Gathered
+    from campaigns.space import Gathered
 
     campaign = _open(folder, oracle_store)
     plan = _planned(campaign.config, Gathered((), campaign.library), workers, oracle_store)
@@ -273,7 +270,7 @@ def _planned(config: CampaignConfig, read: Gathered, workers: int, oracle_store:
 
 
 def _tell(plan: LaunchPlan, then: str, as_json: bool) -> None:
-    from campaigns.cli.show_plan import show_plan
+    from campaigns.cli.show import show_plan
 
     if as_json:
         console.print_json(plan.to_dict())
@@ -282,7 +279,7 @@ def _tell(plan: LaunchPlan, then: str, as_json: bool) -> None:
 
 
 def _print_template(name: str | None) -> None:
-    from campaigns.description import template_names, template_text
+    from campaigns.config import template_names, template_text
 
     if name is None:
         raise typer.BadParameter(f"say which: --template {', '.join(template_names())}")

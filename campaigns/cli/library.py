@@ -15,7 +15,6 @@ from campaigns.cli.options import AsJson, Dications
 if TYPE_CHECKING:
     from chemspace import Cation, CationLibrary
 
-__all__ = ["app"]
 
 app = typer.Typer(help="Look into cation libraries, read and convert them, make virtual spacers.", no_args_is_help=True)
 
@@ -137,7 +136,7 @@ def virtual(
 
 
 def _read(source: str, dications: bool, rejects: Path | None) -> CationLibrary:
-    from campaigns.description import BUILTIN
+    from campaigns.config import BUILTIN
     from chemspace import CationLibrary
 
     if source == BUILTIN:
@@ -148,8 +147,7 @@ def _read(source: str, dications: bool, rejects: Path | None) -> CationLibrary:
 
 def _found(name: str, library: CationLibrary, dications: bool) -> Cation:
     from chemspace import Cation, StructureError, UnknownCationError
-    from chemspace.protonation import cation_form
-    from chemspace.structure_check import check_charges, parse_smiles
+    from chemspace.molecule import cation_form, check_charges, parse_smiles
 
     try:
         return library[name]

@@ -7,8 +7,6 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["EXISTING_FILE", "AsJson", "Dask", "Dications", "Folder", "OracleStorePath", "Workers"]
-
 #: Settings of an option that takes a file which must be there.
 EXISTING_FILE = {"exists": True, "dir_okay": False, "show_default": False}
 

@@ -16,7 +16,6 @@ from campaigns.cli.options import AsJson, Dask, Dications, OracleStorePath, Work
 if TYPE_CHECKING:
     from oracle import CationRecord, OracleStore, Protocol
 
-__all__ = ["app"]
 
 app = typer.Typer(help="Compute, export and import the xTB descriptors of cations.", no_args_is_help=True)
 
@@ -96,7 +95,7 @@ def export_store(
 
     Example: spinscreen oracle export records.parquet
     """
-    from oracle.exchange import export_records
+    from oracle.store import export_records
 
     with _opened(oracle_store) as opened:
         count = export_records(opened, path)
@@ -118,7 +117,7 @@ def import_store(
 
     Example: spinscreen oracle import cluster.db
     """
-    from oracle.exchange import import_records
+    from oracle.store import import_records
 
     with _opened(oracle_store) as opened:
         read, added = import_records(opened, path)

@@ -13,8 +13,6 @@ from campaigns.cli.options import OracleStorePath, Workers
 if TYPE_CHECKING:
     from campaigns.web.tokens import Role, TokenFile
 
-__all__ = ["serve"]
-
 
 def serve(
     folders: Annotated[
@@ -52,7 +50,7 @@ def serve(
 
       spinscreen serve demo second --host 0.0.0.0 --add-token Anna --add-token Wall:viewer
     """
-    from campaigns.web.server import run
+    from campaigns.web.app import run
     from campaigns.web.settings import Settings, is_loopback
 
     tokens = _tokens(token_file, add_token or [], needed=not is_loopback(host))

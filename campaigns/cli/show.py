@@ -7,30 +7,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.markup import escape
+from rich.table import Table
 
 from campaigns.cli.console import note, out, table, warn
-from campaigns.reason import picoseconds
-from campaigns.suggestion import SuggestionBatch
-from campaigns.summary import FitSummary, Status
+from campaigns.narrate import picoseconds
+from campaigns.summary import FitSummary, IngestResult, RowReport, Status, SuggestionBatch
 
 if TYPE_CHECKING:
-    from chemspace.library_read import ReadReport
+    from campaigns.plan import LaunchPlan
+    from chemspace.library import ReadReport
 
-__all__ = [
-    "show_best",
-    "show_changes",
-    "show_fit",
-    "show_next",
-    "show_properties",
-    "show_rejects",
-    "show_status",
-    "show_suggestions",
-    "show_values",
-]
 
 #: Refused library rows that are shown; the reject file holds all.
 N_REJECTS = 5
 
+#: Columns of a printed score card: heading, key of the score, format.
 SCORE_COLUMNS = (
     ("R² log rate", "r2_log", "{:.2f}"),
     ("R² rate", "r2_rate", "{:.2f}"),
@@ -211,3 +202,74 @@ def properties(told: Mapping[str, Mapping[str, float]]) -> str:
 def number(value: float | None, form: str) -> str:
     """`value` in `form`, a dash where there is none."""
     return "–" if value is None else form.format(value)
+
+
+_COLOURS = {"add": "green", "known": "dim", "retracted": "yellow", "refused": "red"}
+
+
+def show_ingest(folder: Path, result: IngestResult, *, dry_run: bool) -> None:
+    """What an ingest did, or would do."""
+    if dry_run:
+        show_rows(result.rows, result.property)
+    verb = "would be added" if dry_run else "added"
+    of = "" if result.property is None else f" of {escape(result.property)}"
+    rows = f"{result.added} row{'' if result.added == 1 else 's'}{of} {verb}"
+    refused = f", {result.refused} refused" if result.refused else ""
+    out.print(f"{escape(result.name)}: {rows}, {result.skipped} already known{refused}", soft_wrap=True)
+    if result.rejects is not None:
+        out.print(f"The refused rows stand with their reasons in {escape(result.rejects)}", soft_wrap=True)
+    if result.page is not None:
+        out.print(f"Pictures: {escape(result.page)}", soft_wrap=True)
+    if result.added and not dry_run:
+        out.print(f"Next: spinscreen suggest {escape(str(folder))}", soft_wrap=True)
+
+
+def show_rows(rows: Sequence[RowReport], of_property: str | None = None) -> None:
+    """Row by row what would happen, to lifetimes or to values of a property."""
+    if not rows:
+        return
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for title in ("row", "what", "formula", of_property or "lifetime (ps)", "sample", "note"):
+        table.add_column(title, justify="right" if title == "row" else "left", overflow="fold")
+    for row in rows:
+        colour = _COLOURS[row.action]
+        number, spread = (row.lifetime_ps, row.lifetime_stderr_ps) if of_property is None else (row.value, row.error)
+        value = "" if number is None else f"{'<' if row.is_upper_bound else ''}{number:.4g}"
+        error = "" if spread is None else f" ± {spread:.2g}"
+        table.add_row(
+            str(row.line),
+            f"[{colour}]{row.action}[/]",
+            escape(row.formula),
+            f"{value}{error}",
+            escape(row.sample),
+            escape(row.note),
+        )
+    out.print(table)
+
+
+def show_plan(plan: LaunchPlan, then: str) -> None:
+    """Sizes, estimates, problems; `then` says what the launch itself does, as "makes demo"."""
+    about = "" if plan.compounds_exact else "about "
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(justify="right")
+    table.add_column()
+    table.add_row(f"{about}{plan.n_compounds:,}", "compounds")
+    table.add_row(
+        f"{plan.n_spacers:,}", f"spacers: {plan.n_rp_spacers:,} of charge +1 (RP), {plan.n_dj_spacers:,} of +2 (DJ)"
+    )
+    table.add_row(f"{plan.n_cage_options}", "cage cations and mixtures")
+    table.add_row(f"{plan.n_to_compute:,}", f"cations to compute; {plan.n_stored:,} are in the oracle's store")
+    table.add_row(span(plan.oracle_seconds), f"for the oracle ({plan.oracle_seconds_from})")
+    table.add_row(span(plan.learning_seconds), "to train, validate and rank (timed here on the published rows)")
+    table.add_row(f"{plan.memory_mb:,.0f} MB", "of memory at most")
+    out.print(table)
+    for problem in plan.problems:
+        out.print(f"[yellow]look at this:[/] {escape(problem)}", soft_wrap=True)
+    out.print(f"nothing was written; without --dry-run this {escape(then)}", soft_wrap=True)
+
+
+def span(seconds: float) -> str:
+    """A time that is only roughly known: 8 s, 12 min, 3.5 h."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

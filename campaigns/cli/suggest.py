@@ -16,9 +16,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from campaigns.campaign import Campaign
-    from campaigns.suggestion import SuggestionBatch
+    from campaigns.summary import SuggestionBatch
 
-__all__ = ["batch_json", "show_batch", "suggest"]
 
 POOL = "Any table instead of a campaign"
 
@@ -212,8 +211,8 @@ def _from_pool(
     as_json: bool,
     candidates: Path | None,
 ) -> None:
-    from screening.backtest.table import read_table
-    from screening.pool.tables import score_table, suggest_from_table
+    from screening.backtest import read_table
+    from screening.pool import score_table, suggest_from_table
 
     rows, measured = read_table(pool), read_table(observed)
     chosen = suggest_from_table(rows, measured, target, batch_size, minimize=minimize, noise=noise, seed=seed)

@@ -1,9 +1,16 @@
 """From a file of results to measurements that can be trusted."""
 
+from campaigns.ingest.cells import UNITS
 from campaigns.ingest.layout import COLUMNS, FIELDS
-from campaigns.ingest.table import IngestTable, ReadingOptions, read_table
-from campaigns.ingest.units import UNITS
-from campaigns.ingest.values import VALUE_FIELDS, ValueOptions, ValueTable, read_values
+from campaigns.ingest.table import (
+    VALUE_FIELDS,
+    IngestTable,
+    ReadingOptions,
+    ValueOptions,
+    ValueTable,
+    read_table,
+    read_values,
+)
 
 __all__ = [
     "COLUMNS",

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 from campaigns.errors import IngestError
+from campaigns.ingest.cells import UNITS, lifetime_in_ps, split_heading, unit_of
 from campaigns.ingest.grid import Grid
-from campaigns.ingest.units import UNITS, lifetime_in_ps, split_heading, unit_of
 
-__all__ = ["COLUMNS", "FIELDS", "NUMBERS", "Layout", "layout_of"]
+__all__ = ["layout_of"]
 
 #: spinscreen's own headings, taken without asking, and the field each is.
 COLUMNS = {

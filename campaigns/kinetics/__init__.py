@@ -3,7 +3,7 @@
 Read what the laser wrote (`read_trace`, `read_traces`, `read_map` and `trace_at`), fit a decay of the difference
 SC - CC through the instrument response (`fit_trace`) and look at it (`campaigns.kinetics.figures`). A lifetime is tau
 of the difference, in ps, with a standard error and a profile-likelihood interval, or an upper bound where the response
-hides it; `campaigns.kinetics.conventions` relates tau to half-life and T1.
+hides it; `campaigns.kinetics.result` relates tau to half-life and T1.
 """
 
 from __future__ import annotations
@@ -14,12 +14,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from campaigns.kinetics.errors import KineticsError
     from campaigns.kinetics.fit import fit_trace
-    from campaigns.kinetics.maps import TransientMap, read_map
-    from campaigns.kinetics.measured import Measured, MeasuredFiles
-    from campaigns.kinetics.probe import ProbeWindow, trace_at
-    from campaigns.kinetics.read import read_trace, read_traces
+    from campaigns.kinetics.maps import Measured, MeasuredFiles, ProbeWindow, TransientMap, read_map, trace_at
     from campaigns.kinetics.result import TraceFit
-    from campaigns.kinetics.trace import Trace
+    from campaigns.kinetics.trace import Trace, read_trace, read_traces
 
 __all__ = [
     "KineticsError",
@@ -39,17 +36,17 @@ __all__ = [
 #: Module of each name. Loaded when asked for: the fit brings lmfit and SciPy, and reading a table needs neither.
 _HOMES = {
     "KineticsError": "campaigns.kinetics.errors",
-    "Measured": "campaigns.kinetics.measured",
-    "MeasuredFiles": "campaigns.kinetics.measured",
-    "ProbeWindow": "campaigns.kinetics.probe",
+    "Measured": "campaigns.kinetics.maps",
+    "MeasuredFiles": "campaigns.kinetics.maps",
+    "ProbeWindow": "campaigns.kinetics.maps",
     "Trace": "campaigns.kinetics.trace",
     "TraceFit": "campaigns.kinetics.result",
     "TransientMap": "campaigns.kinetics.maps",
     "fit_trace": "campaigns.kinetics.fit",
     "read_map": "campaigns.kinetics.maps",
-    "read_trace": "campaigns.kinetics.read",
-    "read_traces": "campaigns.kinetics.read",
-    "trace_at": "campaigns.kinetics.probe",
+    "read_trace": "campaigns.kinetics.trace",
+    "read_traces": "campaigns.kinetics.trace",
+    "trace_at": "campaigns.kinetics.maps",
 }
 
 

@@ -4,19 +4,7 @@ from __future__ import annotations
 
 from campaigns.errors import CampaignError
 
-__all__ = [
-    "AxisError",
-    "DelayMismatchError",
-    "FitSettingError",
-    "KineticsError",
-    "NoSignalError",
-    "NoTimeZeroError",
-    "PlotFileError",
-    "ProbeWindowError",
-    "TooFewDelaysError",
-    "TraceFileError",
-    "UnitError",
-]
+__all__ = ["FitSettingError", "KineticsError"]
 
 
 class KineticsError(CampaignError):

@@ -18,16 +18,53 @@ from plotly.subplots import make_subplots
 
 from campaigns.errors import StoreError
 from campaigns.files import write_whole
-from campaigns.kinetics.axis import DelayAxis
-from campaigns.kinetics.columns import mean_over
 from campaigns.kinetics.errors import AxisError, PlotFileError
-from campaigns.kinetics.maps import TransientMap
-from campaigns.kinetics.probe import ProbeWindow
+from campaigns.kinetics.maps import Measured, ProbeWindow, TransientMap
 from campaigns.kinetics.result import TraceFit
+from campaigns.kinetics.trace import mean_over
 
-__all__ = ["kinetics_figure", "map_figure", "spectra_figure", "write_html"]
+__all__ = ["kinetics_figure", "map_figure", "write_page"]
+
 
 Array = NDArray[np.float64]
+
+
+class DelayAxis:
+    """Positions and ticks for delays in ps: linear up to `linear_ps`, one decade per `linear_ps` beyond.
+
+    Where all delays fit into ten times the linear part, the axis is linear throughout.
+
+    Args:
+        delay_ps: the delays to be drawn, shape (t,), ps.
+        linear_ps: end of the linear part, ps.
+    """
+
+    def __init__(self, delay_ps: Array, linear_ps: float = 1.0) -> None:
+        self._low, self._high = float(np.min(delay_ps)), float(np.max(delay_ps))
+        self._linear_ps = linear_ps
+        self.is_linear = max(abs(self._low), abs(self._high)) <= 10.0 * linear_ps
+
+    def position(self, delay_ps: Array) -> Array:
+        """Where each delay is drawn, shape as given."""
+        delay = np.asarray(delay_ps, dtype=np.float64)
+        if self.is_linear:
+            return delay
+        size = np.maximum(np.abs(delay) / self._linear_ps, 1.0)
+        beyond = np.sign(delay) * self._linear_ps * (1.0 + np.log10(size))
+        return np.asarray(np.where(np.abs(delay) <= self._linear_ps, delay, beyond), dtype=np.float64)
+
+    def layout(self) -> dict[str, object]:
+        """Axis settings for Plotly: title, and ticks where the axis is not linear."""
+        title: dict[str, object] = {"title": {"text": "delay (ps)"}}
+        if self.is_linear:
+            return title
+        decades = 10.0 ** np.arange(1, int(np.ceil(np.log10(max(abs(self._low), abs(self._high))))) + 1)
+        major = np.concatenate([[0.5, 1.0], decades, decades * 0.3]) * self._linear_ps
+        ticks = np.unique(np.concatenate([-major, [0.0], major]))
+        ticks = ticks[(ticks >= self._low) & (ticks <= self._high)]
+        positions = [float(p) for p in self.position(ticks)]
+        return {**title, "tickvals": positions, "ticktext": [f"{tick:g}" for tick in ticks]}
+
 
 SC_COLOUR, CC_COLOUR, DIFFERENCE_COLOUR, FIT_COLOUR = "#0072B2", "#E69F00", "#555555", "#D55E00"
 #: More points than this are averaged in groups before drawing; a screen shows no more.
@@ -233,3 +270,35 @@ def _styled(figure: go.Figure, title: str, *, height: int) -> go.Figure:
     figure.update_xaxes(showline=True, linecolor="#333333", ticks="outside")
     figure.update_yaxes(showline=True, linecolor="#333333", ticks="outside")
     return figure
+
+
+def write_page(
+    path: str | Path,
+    fit: TraceFit,
+    measured: Measured | None = None,
+    *,
+    spectrum_at_ps: float | None = None,
+    title: str = "Spin lifetime",
+    shared_script: bool = False,
+) -> None:
+    """Draw a fit, and the maps behind it where there are any, into one HTML file.
+
+    Args:
+        path: the file.
+        fit: what was fitted.
+        measured: what was read; None draws the kinetics alone.
+        spectrum_at_ps: delay of the spectra, ps; None takes the delay at which the difference is largest.
+        title: of the page.
+        shared_script: put the drawing library (4 MB) beside the page, for all pages of a folder, instead of into it.
+
+    Raises:
+        AxisError: if there is no spectrum at that delay.
+        PlotFileError: if the file cannot be written.
+    """
+    figures = [kinetics_figure(fit)]
+    if measured is not None and measured.maps is not None:
+        at = measured.peak_delay_ps if spectrum_at_ps is None else spectrum_at_ps
+        maps, probe = measured.maps, measured.probe
+        figures = [map_figure(*maps, probe), spectra_figure(*maps, at, probe), *figures]
+    notes = (fit.summary(), *fit.warnings, *fit.trace.notes)
+    write_html(path, title, figures, notes, shared_script=shared_script)

@@ -3,19 +3,81 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from math import inf, isfinite
+from math import inf, isfinite, log
 
 import numpy as np
 from numpy.typing import NDArray
 
-from campaigns.kinetics.conventions import CONVENTIONS, half_life_ps
-from campaigns.kinetics.models import Model
-from campaigns.kinetics.problem import linear_terms
-from campaigns.kinetics.residuals import ResidualTests
-from campaigns.kinetics.select import ModelScore
+from campaigns.kinetics.errors import FitSettingError
+from campaigns.kinetics.model import Model
+from campaigns.kinetics.select import ModelScore, ResidualTests
+from campaigns.kinetics.solve import linear_terms
 from campaigns.kinetics.trace import Trace
 
-__all__ = ["TraceFit"]
+__all__ = ["CONVENTIONS", "difference_lifetime_ps"]
+
+
+#: Name of each convention and what the number under it is.
+CONVENTIONS = {
+    "tau": "1/e time of the difference SC - CC, ps; the lifetime spinscreen keeps",
+    "half-life": "time in which the difference halves, tau ln 2, ps",
+    "t1": "longitudinal relaxation time, 1 / T1 = 1 / tau - 1 / tau_pop, ps",
+    "flip": "mean time between flips of one spin, 2 T1, ps",
+}
+
+
+def half_life_ps(lifetime_ps: float) -> float:
+    """Half-life (ps) of a difference that decays with `lifetime_ps`."""
+    return lifetime_ps * log(2.0)
+
+
+def t1_ps(lifetime_ps: float, population_lifetime_ps: float = float("inf")) -> float:
+    """T1 (ps) from tau of the difference, corrected for the decay of the population.
+
+    Args:
+        lifetime_ps: tau of the difference, ps.
+        population_lifetime_ps: lifetime of SC + CC, ps; infinite where it is much longer than the spin's.
+
+    Raises:
+        FitSettingError: if the population decays as fast as the difference or faster: T1 is then not determined.
+    """
+    if not 0.0 < lifetime_ps < population_lifetime_ps:
+        raise FitSettingError(
+            f"no T1 from a difference lifetime of {lifetime_ps:g} ps and a population lifetime of "
+            f"{population_lifetime_ps:g} ps: the difference must decay faster than the population"
+        )
+    return 1.0 / (1.0 / lifetime_ps - 1.0 / population_lifetime_ps)
+
+
+def spin_flip_time_ps(lifetime_ps: float, population_lifetime_ps: float = float("inf")) -> float:
+    """Mean time between flips of one spin, ps: twice T1. Raises as `t1_ps`."""
+    return 2.0 * t1_ps(lifetime_ps, population_lifetime_ps)
+
+
+def difference_lifetime_ps(value_ps: float, convention: str, population_lifetime_ps: float = float("inf")) -> float:
+    """tau of the difference (ps) from a number given in another convention, the inverse of the functions above.
+
+    Args:
+        value_ps: the number as published, ps.
+        convention: a key of `CONVENTIONS`.
+        population_lifetime_ps: lifetime of SC + CC, ps, for "t1" and "flip".
+
+    Raises:
+        FitSettingError: for a number that is not positive or an unknown convention.
+    """
+    if not value_ps > 0.0:
+        raise FitSettingError(f"a lifetime of {value_ps:g} ps: it must be positive")
+    match convention.lower():
+        case "tau":
+            return value_ps
+        case "half-life":
+            return value_ps / log(2.0)
+        case "t1":
+            return 1.0 / (1.0 / value_ps + 1.0 / population_lifetime_ps)
+        case "flip":
+            return 1.0 / (2.0 / value_ps + 1.0 / population_lifetime_ps)
+    raise FitSettingError(f"no convention {convention!r}: use one of {', '.join(CONVENTIONS)}")
+
 
 Array = NDArray[np.float64]
 
@@ -49,7 +111,7 @@ class TraceFit:
         swapped: whether SC and CC seem to be exchanged; None where only the difference is known.
         warnings: what a reader should know before using the number, one sentence each.
         trace: what was fitted; its notes say how it was read.
-        theta: the non-linear parameters behind `curve`, in the order of `campaigns.kinetics.problem.Problem`.
+        theta: the non-linear parameters behind `curve`, in the order of `campaigns.kinetics.solve.Problem`.
     """
 
     lifetime_ps: float

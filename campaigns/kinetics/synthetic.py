@@ -7,10 +7,8 @@ from numpy.typing import NDArray
 
 from campaigns.kinetics.errors import FitSettingError
 from campaigns.kinetics.maps import TransientMap
-from campaigns.kinetics.response import FWHM_PER_SIGMA, exponential_response, step_response
+from campaigns.kinetics.model import FWHM_PER_SIGMA, exponential_response, step_response
 from campaigns.kinetics.trace import Trace
-
-__all__ = ["delay_grid", "synthetic_map", "synthetic_trace"]
 
 Array = NDArray[np.float64]
 

@@ -2,15 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from campaigns.report.palette import BLUE, GREEN, GREY, ORANGE, dress
+from campaigns.narrate import FEATURE_WORDS, INPUT_WORDS, picoseconds
+from screening.explain import Shapley
+from screening.features import feature_text
 
-__all__ = ["calibration_figure", "parity_figure"]
+__all__ = ["curve_figure", "plain", "waterfall_figure"]
+
+
+#: Okabe and Ito's palette, told apart by colour-blind readers. https://jfly.uni-koeln.de/color/
+BLUE, ORANGE, GREEN, PURPLE, SKY, YELLOW = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00"
+GREY = "#8a8f98"
+
+_MARGIN = {"l": 60, "r": 15, "t": 10, "b": 50}
+
+
+def dress(figure: go.Figure, **layout: Any) -> go.Figure:
+    """The figure with this package's palette and margins and without Plotly's own theme."""
+    figure.update_layout(
+        template=go.layout.Template(),
+        colorway=[BLUE, ORANGE, GREEN, PURPLE, SKY, YELLOW],
+        margin=_MARGIN,
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
+        hoverlabel={"align": "left"},
+    )
+    figure.update_layout(**layout)
+    figure.update_xaxes(automargin=True)
+    figure.update_yaxes(automargin=True)
+    return figure
+
+
+def plain(figure: go.Figure) -> dict[str, Any]:
+    """The figure as JSON values, arrays as lists."""
+    import json
+
+    from plotly.utils import PlotlyJSONEncoder
+
+    told: dict[str, Any] = json.loads(json.dumps(figure.to_plotly_json(), cls=PlotlyJSONEncoder))
+    return told
+
 
 PHASE_COLOUR = {"RP": BLUE, "DJ": ORANGE, "3D": GREEN}
 PHASE_SYMBOL = {"RP": "circle", "DJ": "diamond", "3D": "square"}
@@ -82,3 +119,191 @@ def calibration_figure(nominal: NDArray[np.float64], observed: dict[str, NDArray
         xaxis={**axis, "title": "nominal size of the interval"},
         yaxis={**axis, "title": "measured rates inside it"},
     )
+
+
+Array = NDArray[np.float64]
+
+#: Where a logarithmic axis of lifetimes is labelled.
+_TICKS_PS = tuple(float(f"{digit}e{power}") for power in range(-4, 6) for digit in (1, 3))
+
+
+def worded(shapley: Shapley) -> Shapley:
+    """The same values under the features' names for people."""
+    names = tuple(INPUT_WORDS.get(name, name) for name in shapley.feature_names)
+    return Shapley(names, shapley.contributions, shapley.base, shapley.x)
+
+
+def beeswarm_figure(shapley: Shapley, formulas: Sequence[str]) -> go.Figure:
+    """Contribution of every feature to every measured compound's lifetime, coloured by the feature's rank."""
+    from screening.explain import beeswarm
+
+    told = worded(shapley)
+    figure = dress(beeswarm(Shapley(told.feature_names, -told.contributions, -told.base, told.x), list(formulas)))
+    figure.update_traces(
+        marker={"colorscale": [[0.0, BLUE], [0.5, GREY], [1.0, ORANGE]]},
+        hovertemplate="%{text}<br>%{x:+.2f} in log10 lifetime<extra></extra>",
+    )
+    figure.update_traces(
+        selector=0, marker={"showscale": True, "colorbar": {"title": {"text": "value"}, "tickvals": [0, 1]}}
+    )
+    figure.data[0].marker.colorbar.ticktext = ["low", "high"]
+    figure.data[0].marker.colorbar.thickness = 10
+    return figure.update_layout(
+        xaxis={"title": {"text": "contribution to log10 lifetime (right: slower relaxation)"}, "zeroline": True}
+    )
+
+
+def radar_figure(shapley: Shapley) -> go.Figure:
+    """Share of each feature in the mean absolute contributions."""
+    from screening.explain import radar
+
+    figure = dress(radar(worded(shapley)), margin={"l": 70, "r": 70, "t": 30, "b": 30})
+    return figure.update_traces(
+        line={"color": BLUE}, fillcolor="rgba(0,114,178,0.25)", hovertemplate="%{theta}: %{r:.0%}<extra></extra>"
+    )
+
+
+def heatmap_figure(correlations: pd.DataFrame) -> go.Figure:
+    """Pearson correlations of the features over the training rows."""
+    named = correlations.rename(index=INPUT_WORDS, columns=INPUT_WORDS)
+    names, values = list(named.columns), named.to_numpy(dtype=float)
+    cells = go.Heatmap(
+        z=values,
+        x=names,
+        y=names,
+        zmin=-1,
+        zmax=1,
+        colorscale=[[0.0, BLUE], [0.5, "#f2f0eb"], [1.0, ORANGE]],
+        text=[[f"{v:.2f}" if np.isfinite(v) else "" for v in row] for row in values],
+        texttemplate="%{text}",
+        textfont={"color": "#1f2328"},
+        colorbar={"title": {"text": "r"}, "thickness": 10},
+        hovertemplate="%{y}, %{x}: r = %{z:.2f}<extra></extra>",
+    )
+    return dress(go.Figure(cells), xaxis={"tickangle": -40}, yaxis={"autorange": "reversed"})
+
+
+def waterfall_figure(
+    contributions: Mapping[str, float], features: Mapping[str, float], base_log10_rate: float
+) -> go.Figure:
+    """How a compound's predicted lifetime comes about, factor by factor, from that of a typical measured compound."""
+    ordered = sorted(contributions.items(), key=lambda item: -abs(item[1]))
+    steps = [-base_log10_rate, *(-value for _, value in ordered)]
+    ends = np.cumsum(steps)
+    names = [f"{FEATURE_WORDS.get(name, name)} {feature_text(name, features[name])}" for name, _ in ordered]
+    told = [f"{picoseconds(10.0 ** ends[0])} ps", *(f"×{10.0**-value:.2f}" for _, value in ordered)]
+    figure = go.Figure(
+        go.Waterfall(
+            orientation="h",
+            x=[*steps, 0.0],
+            y=["typical measured compound", *names, "predicted"],
+            measure=["absolute", *["relative"] * len(ordered), "total"],
+            text=[*told, f"{picoseconds(10.0 ** ends[-1])} ps"],
+            textposition="outside",
+            increasing={"marker": {"color": GREEN}},
+            decreasing={"marker": {"color": ORANGE}},
+            totals={"marker": {"color": BLUE}},
+            connector={"line": {"width": 0.6, "color": GREY}},
+            hovertemplate="%{y}: %{text}<extra></extra>",
+        )
+    )
+    low, high = float(min(ends.min(), 0.0)), float(max(ends.max(), 0.0))
+    pad = 0.22 * max(high - low, 0.3)
+    return dress(
+        figure,
+        yaxis={"autorange": "reversed"},
+        xaxis={
+            "title": {"text": "lifetime (ps)"},
+            "range": [low - pad, high + pad],
+            "tickvals": np.log10(_TICKS_PS).tolist(),
+            "ticktext": [f"{tick:g}" for tick in _TICKS_PS],
+        },
+    )
+
+
+def curve_figure(curve: Mapping[str, float]) -> go.Figure:
+    """Learning curve: R2 on rows left out against the share of rows trained on."""
+    figure = go.Figure(
+        go.Scatter(
+            x=[float(share) for share in curve],
+            y=list(curve.values()),
+            mode="lines+markers",
+            line={"color": BLUE},
+            hovertemplate="%{x:.0%} of the rows: R² %{y:.2f}<extra></extra>",
+        )
+    )
+    return dress(
+        figure,
+        xaxis={"title": {"text": "share of the rows trained on"}, "tickformat": ".0%", "range": [0.3, 1.0]},
+        yaxis={"title": {"text": "R² of log10 rate on the rows left out"}, "rangemode": "tozero"},
+    )
+
+
+def progress_figure(
+    lifetimes_ps: Array,
+    formulas: Sequence[str],
+    own: Sequence[bool],
+    bounds: Sequence[bool],
+    band: Mapping[str, Sequence[float]] | None = None,
+) -> go.Figure:
+    """Best lifetime found so far against the number of experiments, in the order of the record.
+
+    Args:
+        lifetimes_ps: of each experiment, shape (k,), ps, published ones first.
+        formulas: of each. own: which were measured in this campaign. bounds: which lifetimes are upper bounds only,
+            which make no record.
+        band: of the back-test on the same compounds: experiments, mean_ps, low_ps, high_ps, random_ps.
+    """
+    at, bound = np.arange(1, len(lifetimes_ps) + 1), np.asarray(bounds, dtype=bool)
+    best = np.fmax.accumulate(np.where(bound, np.nan, lifetimes_ps))
+    figure = go.Figure()
+    if band is not None:
+        x = list(band["experiments"])
+        figure.add_scatter(
+            x=[*x, *x[::-1]],
+            y=[*band["high_ps"], *list(band["low_ps"])[::-1]],
+            fill="toself",
+            fillcolor="rgba(0,158,115,0.18)",
+            line={"width": 0},
+            name="back-test, 80% of the replays",
+            hoverinfo="skip",
+        )
+        figure.add_scatter(
+            x=x, y=list(band["mean_ps"]), mode="lines", line={"color": GREEN, "width": 2}, name="back-test, mean"
+        )
+        figure.add_scatter(
+            x=x,
+            y=list(band["random_ps"]),
+            mode="lines",
+            line={"color": GREY, "width": 1.5, "dash": "dot"},
+            name="by chance, mean",
+        )
+    mine = np.asarray(own, dtype=bool)
+    for which, name, colour, symbol in (
+        (~mine & ~bound, "published", SKY_POINT, "circle"),
+        (mine & ~bound, "measured here", ORANGE, "diamond"),
+        (bound, "upper bound", ORANGE, "triangle-down-open"),
+    ):
+        if which.any():
+            figure.add_scatter(
+                x=at[which],
+                y=np.asarray(lifetimes_ps)[which],
+                mode="markers",
+                marker={"color": colour, "symbol": symbol, "size": 7 if symbol == "circle" else 11},
+                text=[formula for formula, kept in zip(formulas, which, strict=True) if kept],
+                hovertemplate="%{text}<br>%{y:.3g} ps<extra>" + name + "</extra>",
+                name=name,
+            )
+    figure.add_scatter(
+        x=at, y=best, mode="lines", line={"color": BLUE, "shape": "hv", "width": 3}, name="best so far, as it was done"
+    )
+    return dress(
+        figure,
+        xaxis={"title": {"text": "experiments"}, "range": [0, len(lifetimes_ps) + 1]},
+        yaxis={"title": {"text": "lifetime (ps)"}, "type": "log", "tickvals": list(_TICKS_PS)},
+        margin={"l": 60, "r": 15, "t": 40, "b": 50},
+    )
+
+
+#: Published points stand back behind the line.
+SKY_POINT = "rgba(86,180,233,0.7)"

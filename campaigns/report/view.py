@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from math import isfinite
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -13,24 +15,318 @@ import plotly.graph_objects as go
 from markupsafe import Markup
 from numpy.typing import NDArray
 
+from campaigns.artifacts import DEEP, prepared_folder, read_prepared
 from campaigns.budget import Budget
-from campaigns.reason import picoseconds
-from campaigns.report.cards import suggestion_card
-from campaigns.report.drawing import formula_html
-from campaigns.report.figures import calibration_figure, parity_figure
-from campaigns.report.model_figures import curve_figure, progress_figure
-from campaigns.report.model_view import SCORES, model_view
-from campaigns.report.palette import plain
-from campaigns.report.prepared import DEEP, prepared_folder, read_prepared
-from campaigns.report.property_view import property_views
+from campaigns.narrate import picoseconds
+from campaigns.report.drawing import formula_html, molecule_svg
+from campaigns.report.figures import calibration_figure, curve_figure, parity_figure, plain, progress_figure
 from campaigns.round import Round
-from campaigns.suggestion import SuggestionBatch
-from campaigns.summary import Status
-from campaigns.versions import package_versions
-from chemspace import CationLibrary
+from campaigns.summary import FitSummary, Status, Suggestion, SuggestionBatch
+from campaigns.versions import code_state, package_versions
+from chemspace import CationLibrary, Compound, parse_formula
+from chemspace.errors import SpinscreenError
+from chemspace.progress import Progress, silent
+from chemspace.recipe import make_recipe
 from screening.calibration import half_width
 
-__all__ = ["ReportView", "calibration_of", "parity_of", "progress_of", "ranking_row", "report_view"]
+if TYPE_CHECKING:
+    from campaigns.round import Round
+
+__all__ = [
+    "SCORES",
+    "calibration_of",
+    "costs_of",
+    "deep_view",
+    "model_view",
+    "paper_key",
+    "paper_view",
+    "parity_of",
+    "progress_of",
+    "property_views",
+    "recipe_of",
+    "score_rows",
+    "suggestion_card",
+]
+
+
+#: Grams a recipe is written for.
+RECIPE_G = 1.0
+
+
+def suggestion_card(suggestion: Suggestion, names: CationLibrary, budget: Budget | None = None) -> dict[str, Any]:
+    """What a card shows.
+
+    Args:
+        suggestion: the compound and its numbers.
+        names: cations by abbreviation, for the drawing.
+        budget: prices and delivery times by cation, and the mass that is made; None where there are none.
+    """
+    spacer = names[suggestion.spacer]
+    known_as = spacer.names[-1] if spacer.names else spacer.smiles
+    compound = parse_formula(suggestion.formula, names)
+    return {
+        "formula": suggestion.formula,
+        "formula_html": Markup(formula_html(suggestion.formula)),
+        "drawing": Markup(molecule_svg(spacer)),
+        "phase": suggestion.phase,
+        "n_layers": suggestion.n_layers,
+        "spacer_name": f"{suggestion.spacer} ({known_as})",
+        "cage": suggestion.cage,
+        "lifetime": picoseconds(suggestion.lifetime_ps),
+        "low": picoseconds(suggestion.lifetime_low_ps),
+        "high": picoseconds(suggestion.lifetime_high_ps),
+        "feasibility": f"{suggestion.feasibility:.0%} likely",
+        "costs": costs_of(compound, budget),
+        "acquisition": f"{suggestion.acquisition:.2f}",
+        "reason": suggestion.reason,
+        "nearest_html": Markup(formula_html(suggestion.nearest_measured)),
+        "recipe": recipe_of(compound, RECIPE_G if budget is None else budget.limits.mass_g),
+    }
+
+
+def costs_of(compound: Compound, budget: Budget | None) -> list[tuple[str, str]]:
+    """(what, how much) of price and delivery of a compound's cations; () without a price table."""
+    if budget is None or not budget.prices:
+        return []
+    price, days = budget.cost(compound), budget.days(compound)
+    return [
+        (
+            f"Cations for {budget.limits.mass_g:g} g",
+            f"{price:.3g} (price table)" if isfinite(price) else "not in the price table",
+        ),
+        ("Delivery", f"{days:g} day{'' if days == 1 else 's'}" if isfinite(days) else "unknown"),
+    ]
+
+
+def recipe_of(compound: Compound, mass_g: float = RECIPE_G) -> dict[str, Any] | None:
+    """The recipe of a compound; from the spacer's salt where it has no free base, None where there is none at all."""
+    for source in ("amine", "salt"):
+        try:
+            recipe = make_recipe(compound, mass_g, spacer_source=source)
+        except SpinscreenError:
+            continue
+        return {
+            "mass_g": f"{recipe.target_mass_g:g}",
+            "amount_mmol": f"{recipe.amount_mmol:.3g}",
+            "equation": recipe.equation,
+            "precursors": [
+                {"name": p.name, "mmol": f"{p.amount_mmol:.3g}", "mg": f"{p.mass_g * 1000:.1f}"}
+                for p in recipe.precursors
+            ],
+            "acids": [(name, f"{volume:.2g}") for name, volume in recipe.acid_ml],
+        }
+    return None
+
+
+#: Columns of the score table, in the property's own unit: title, key of the score card, format.
+_SCORES = (
+    ("R²", "r2_log", "{:.2f}"),
+    ("mean abs. error", "mae_log", "{:.3g}"),
+    ("Spearman", "spearman", "{:.2f}"),
+    ("inside 90%", "coverage_90", "{:.0%}"),
+)
+
+
+def property_views(standings: Mapping[str, Mapping[str, Any]], fit: FitSummary | None) -> list[dict[str, Any]]:
+    """One for each property.
+
+    Args:
+        standings: as `Status.properties`.
+        fit: the last one; None before the first.
+
+    Returns:
+        name, words (the name for people), n_values, n_ingested, grade ("" before a fit), n_rows that trained, titles
+        and scores (rows of split and formatted values), record (values that came or were taken back since the launch).
+    """
+    learnt = {} if fit is None else fit.properties
+    return [_view(name, told, learnt.get(name)) for name, told in standings.items()]
+
+
+def _view(name: str, told: Mapping[str, Any], learnt: Mapping[str, Any] | None) -> dict[str, Any]:
+    scores = {} if learnt is None else learnt["scores"]
+    return {
+        "name": name,
+        "words": name.replace("_", " "),
+        "n_values": told["n_values"],
+        "n_ingested": told["n_ingested"],
+        "grade": "" if learnt is None else learnt["grade"],
+        "n_rows": 0 if learnt is None else learnt["n_rows"],
+        "titles": [title for title, _, _ in _SCORES],
+        "scores": [
+            [split.replace("_", " "), ["–" if card.get(k) is None else form.format(card[k]) for _, k, form in _SCORES]]
+            for split, card in scores.items()
+        ],
+        "record": [{**row, "formula_html": Markup(formula_html(row["formula"]))} for row in told["record"]],
+    }
+
+
+#: Columns of the score table: title, key of the score card, format.
+SCORES = (
+    ("R² of log10 rate", "r2_log", "{:.2f}"),
+    ("R² of rate", "r2_rate", "{:.2f}"),
+    ("mean abs. error (log10)", "mae_log", "{:.2f}"),
+    ("Spearman", "spearman", "{:.2f}"),
+    ("inside 50%", "coverage_50", "{:.0%}"),
+    ("inside 90%", "coverage_90", "{:.0%}"),
+    ("NLPD", "nlpd", "{:.2f}"),
+    ("CRPS", "crps", "{:.2f}"),
+)
+
+
+def model_view(done: Round, progress: Progress | None = None) -> dict[str, Any]:
+    """Everything that takes seconds.
+
+    Returns:
+        grade, strategy, n_measured, n_train, scores (rows of split and formatted values), figures (Plotly JSON by name:
+        parity, calibration, beeswarm, radar, heatmap), importances (rows of feature, value, direction), progress
+        (lifetimes_ps, formulas, own, bounds), left_out.
+    """
+    from campaigns.narrate import INPUT_WORDS
+    from campaigns.report.figures import beeswarm_figure, heatmap_figure, radar_figure
+    from screening.explain import pearson, shapley
+    from screening.features import FEATURE_NAMES
+
+    tell = progress or silent
+    tell(0, 3, "figures of the validation")
+    training = done.training
+    figures = {"parity": plain(parity_of(done)), "calibration": plain(calibration_of(done))}
+    tell(1, 3, "what the model looks at")
+    told = shapley(done.surrogate, training.x, FEATURE_NAMES)
+    figures["beeswarm"] = plain(beeswarm_figure(told, training.formulas))
+    figures["radar"] = plain(radar_figure(told))
+    tell(2, 3, "correlations")
+    figures["heatmap"] = plain(heatmap_figure(pearson(training.x, FEATURE_NAMES)))
+    table = training.dataset.table
+    importances = told.importances()
+    tell(3, 3, "done")
+    return {
+        "grade": done.validation.grade,
+        "strategy": done.strategy.reason,
+        "n_measured": done.n_measured,
+        "n_train": len(training.dataset),
+        "scores": score_rows({split: card.to_dict() for split, card in done.validation.score_cards.items()}),
+        "figures": figures,
+        "importances": [
+            [INPUT_WORDS[name], float(value), float(direction)]
+            for name, value, direction in zip(
+                importances["feature"], importances["importance"], importances["direction"], strict=True
+            )
+        ],
+        "progress": {
+            "lifetimes_ps": [float(t) for t in 10.0 ** -np.asarray(training.dataset.log10_rate)],
+            "formulas": list(training.formulas),
+            "own": [bool(split == "campaign") for split in table["split"]],
+            "bounds": [bool(bound) for bound in training.dataset.censored],
+        },
+        "left_out": list(training.left_out),
+    }
+
+
+def score_rows(scores: dict[str, dict[str, Any]]) -> list[list[Any]]:
+    """Rows of the score table: the split in words and the formatted values of `SCORES`, a dash where there is none."""
+    return [
+        [split.replace("_", " "), ["–" if card.get(key) is None else form.format(card[key]) for _, key, form in SCORES]]
+        for split, card in scores.items()
+    ]
+
+
+#: Replays of the back-test, and rows that each begins with at random.
+N_REPLAYS, N_START = 10, 5
+BATCH = 5
+
+
+def deep_view(done: Round, progress: Progress | None = None) -> dict[str, Any]:
+    """Baselines, shuffled targets, learning curve and a back-test on the rows of one round, upper bounds held out.
+
+    Returns:
+        verdict; baselines (rows of name, R2 of log10 rate leaving one out and leaving a spacer out, the model itself
+        first); scrambled (R2 with shuffled targets); spacer_only (R2 of knowing the spacer alone); curve (share of the
+        rows to R2); band (experiments, mean_ps, low_ps, high_ps, random_ps).
+    """
+    from campaigns.round import card_of
+
+    tell, steps = progress or silent, 0
+
+    def part(at: int, total: int, note: str) -> None:
+        nonlocal steps
+        steps = total
+        tell(at, total + 1, note)
+
+    name = done.validation.name
+    card = card_of(done.training, done.surrogate.seed, name, progress=part)
+    told = {name: card.validation, **card.baselines}
+    tell(steps, steps + 1, "back-test")
+    return {
+        "verdict": card.verdict,
+        "baselines": [
+            [other, *(round(v.score_cards[s].r2_log, 3) for s in ("leave_one_out", "leave_one_spacer_out"))]
+            for other, v in told.items()
+        ],
+        "scrambled": [round(float(r2), 3) for r2 in card.scrambled_r2_log],
+        "spacer_only": round(float(card.spacer_only_r2_log), 3),
+        "curve": {f"{share:g}": round(float(r2), 3) for share, r2 in card.curve.items()},
+        "band": _band(done),
+    }
+
+
+def paper_view(progress: Progress | None = None) -> list[dict[str, Any]]:
+    """The reference paper's claims, each with the R2 on the rate of the paper's network on rows it trained on and on
+    rows it had not seen, and of the default model on rows it had not seen."""
+    from screening.paper import CLAIMS, reproduce
+    from screening.surrogates.registry import DEFAULT_SURROGATE
+
+    models = tuple(dict.fromkeys((DEFAULT_SURROGATE, *(claim.model for claim in CLAIMS))))
+    found = reproduce(models=models, progress=progress, default_rows=False).cards["as_filed"]
+    return [
+        {
+            "model": claim.model,
+            "rows": claim.rows,
+            "claimed": claim.r2_rate,
+            "in_sample": round(found[claim.model]["in_sample"].r2_rate, 2),
+            "out_of_sample": round(found[claim.model][claim.split].r2_rate, 2),
+            "ours": round(found[DEFAULT_SURROGATE][claim.split].r2_rate, 2),
+            "ours_log": round(found[DEFAULT_SURROGATE][claim.split].r2_log, 2),
+        }
+        for claim in CLAIMS
+    ]
+
+
+def paper_key() -> str:
+    """Key of what `paper_view` gives: the paper's table and the code that scores it."""
+    from hashlib import sha256
+    from importlib.metadata import version
+
+    from screening.paper import filed_table
+
+    table = filed_table()
+    told = sha256(f"{version('spinscreen')} {code_state()['code_sha256']}".encode())
+    for part in (table.descriptors, table.rate, table.groups):
+        told.update(np.ascontiguousarray(part).astype(str).tobytes())
+    return told.hexdigest()[:16]
+
+
+def _band(done: Round) -> dict[str, list[float]]:
+    """Best lifetime against experiments when the engine starts from a few random rows of the same table."""
+    from screening.backtest import FinishedTable, backtest
+    from screening.features import FEATURE_NAMES
+
+    data = done.training.dataset
+    rates = data.log10_rate[~data.censored]
+    table = FinishedTable(done.training.x[~data.censored], rates, tuple(FEATURE_NAMES), "log10_rate", True)
+    frame = backtest(table, n_start=N_START, batch_size=BATCH, budget=len(rates), seeds=range(N_REPLAYS)).curves()
+    ours, chance = frame[frame["strategy"] == "spinscreen"], frame[frame["strategy"] == "random"]
+
+    def lifetimes(values: Any) -> list[float]:
+        return [float(f"{10.0**-value:.4g}") for value in values]
+
+    return {
+        "experiments": [int(n) for n in ours["experiments"]],
+        "mean_ps": lifetimes(ours["best"]),
+        "low_ps": lifetimes(ours["best_high"]),
+        "high_ps": lifetimes(ours["best_low"]),
+        "random_ps": lifetimes(chance["best"]),
+    }
+
 
 #: Rows of the ranking in the page; the files beside it hold more.
 N_ROWS = 100

@@ -9,27 +9,10 @@ from typing import Annotated
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from campaigns.web.desk import Desk
 from campaigns.web.errors import ForbiddenError, UnauthenticatedError
-from campaigns.web.office import Office
-from campaigns.web.sessions import COOKIE, Session
-from campaigns.web.tokens import Identity
-
-__all__ = [
-    "AnyDesk",
-    "Asking",
-    "CurrentOffice",
-    "Editing",
-    "Editor",
-    "LoginNeededError",
-    "Reader",
-    "Visiting",
-    "Visitor",
-    "api_reader",
-    "office_of",
-    "reader",
-    "session_of",
-]
+from campaigns.web.registry import Office
+from campaigns.web.service import Desk
+from campaigns.web.tokens import COOKIE, Identity, Session
 
 
 class LoginNeededError(UnauthenticatedError):

@@ -2,22 +2,147 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import json
+import socket
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from importlib.metadata import version
+from urllib.parse import urlsplit
 
+import uvicorn
 from fastapi import FastAPI
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from campaigns.web import problems
 from campaigns.web.api import measuring, properties, routes
 from campaigns.web.assets import mount_assets
-from campaigns.web.guard import Guard
-from campaigns.web.office import Office
+from campaigns.web.errors import WebError
 from campaigns.web.pages import compounds, log, login, measure, model, overview, suggestions, tables
+from campaigns.web.registry import Office
+from campaigns.web.response_cache import Shelf
 from campaigns.web.settings import Settings
-from campaigns.web.shelf import Shelf
 
-__all__ = ["create_app"]
+__all__ = ["run"]
+
+
+#: SHA-256 of nothing: Plotly makes an empty style element and fills it by script, which the policy then allows.
+_EMPTY = "'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='"
+#: The policy of every page: nothing from another server, no inline script.
+CONTENT_SECURITY_POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        f"style-src 'self' {_EMPTY}",
+        "img-src 'self' data: blob:",
+        "font-src 'self'",
+        "connect-src 'self'",
+        "form-action 'self'",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+    )
+)
+_HEADERS = {
+    "content-security-policy": CONTENT_SECURITY_POLICY,
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "same-origin",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), microphone=(), geolocation=()",
+}
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+class Guard:
+    """ASGI middleware around everything."""
+
+    def __init__(self, app: ASGIApp, *, allowed_hosts: frozenset[str] | None, max_body_bytes: int) -> None:
+        """Wrap `app`; `allowed_hosts` None allows any name."""
+        self._app, self._hosts, self._limit = app, allowed_hosts, max_body_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        guarded = _with_headers(send)
+        if refusal := self._refusal(scope["method"], Headers(scope=scope)):
+            await _refuse(guarded, *refusal)
+            return
+        counted = _Counted(receive, guarded, self._limit)
+        await self._app(scope, counted.receive, counted.send)
+
+    def _refusal(self, method: str, headers: Headers) -> tuple[int, str] | None:
+        host = headers.get("host", "")
+        if self._hosts is not None and _name(host) not in self._hosts:
+            return 421, f"this server does not answer to the name {_name(host)[:80]!r}"
+        if method not in _SAFE and _from_elsewhere(headers, host):
+            return 403, "a page of another site may not send this"
+        length = headers.get("content-length", "0")
+        if not length.isdecimal():
+            return 400, "the content-length is not a number"
+        return (413, _too_large(self._limit)) if int(length) > self._limit else None
+
+
+class _Counted:
+    """Counts a body as it arrives, and answers 413 in place of the application once it is too long."""
+
+    def __init__(self, receive: Receive, send: Send, limit: int) -> None:
+        self._receive, self._send, self._limit = receive, send, limit
+        self._read, self._over, self._answered = 0, False, False
+
+    async def receive(self) -> Message:
+        message = await self._receive()
+        self._read += len(message.get("body", b""))
+        if self._read > self._limit:
+            self._over = True
+            return {"type": "http.disconnect"}
+        return message
+
+    async def send(self, message: Message) -> None:
+        if not self._over:
+            await self._send(message)
+        elif not self._answered:
+            self._answered = True
+            await _refuse(self._send, 413, _too_large(self._limit))
+
+
+def _with_headers(send: Send) -> Send:
+    async def add(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            for name, value in _HEADERS.items():
+                headers.setdefault(name, value)
+            headers.setdefault("cache-control", "no-store")
+        await send(message)
+
+    return add
+
+
+def _name(host: str) -> str:
+    """The host without its port."""
+    return (urlsplit(f"//{host}").hostname or "") if host.count("]") <= 1 and "@" not in host else ""
+
+
+def _from_elsewhere(headers: Headers, host: str) -> bool:
+    """Whether a browser says that the request comes from a page of another site; programs say nothing."""
+    if headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+        return True
+    origin = headers.get("origin")
+    return origin is not None and urlsplit(origin).netloc != host
+
+
+def _too_large(limit: int) -> str:
+    return f"the request is larger than {limit / 1e6:g} MB; send fewer files at once"
+
+
+async def _refuse(send: Send, status: int, title: str) -> None:
+    body = json.dumps({"title": title, "problems": []}).encode()
+    headers = [(b"content-type", b"application/problem+json"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
 
 _DESCRIPTION = """The campaigns of this server for the lab's programs.
 
@@ -59,3 +184,45 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(Shelf, office=office)
     app.add_middleware(Guard, allowed_hosts=settings.allowed_hosts, max_body_bytes=settings.max_upload_bytes)
     return app
+
+
+def run(settings: Settings, port: int, ready: Callable[[str], None]) -> None:
+    """Serve until stopped by a signal.
+
+    Args:
+        settings: what to serve.
+        port: to listen on; 0 takes a free one.
+        ready: told the address once the campaigns are open.
+
+    Raises:
+        WebError: if the address cannot be listened on. Others as `create_app`.
+    """
+    with _listen(settings.host, port) as listener:
+        app = create_app(settings)
+        name = f"[{settings.host}]" if ":" in settings.host else settings.host
+        ready(f"http://{name}:{listener.getsockname()[1]}/")
+        config = uvicorn.Config(
+            app,
+            log_level="warning",
+            server_header=False,
+            date_header=True,
+            timeout_keep_alive=20,
+            timeout_graceful_shutdown=5,
+            limit_concurrency=1000,
+        )
+        uvicorn.Server(config).run(sockets=[listener])
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(256)
+    except OSError as error:
+        listener.close()
+        raise WebError(
+            f"cannot listen on {host} port {port} ({error.strerror}); is another server there? --port"
+        ) from error
+    return listener

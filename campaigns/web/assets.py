@@ -11,8 +11,6 @@ from fastapi import FastAPI, Request, Response
 
 from campaigns.web.errors import NotServedError
 
-__all__ = ["address_of", "mount_assets"]
-
 _TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml", ".txt": "text/plain"}
 #: Where each asset is: package, folder in it, file.
 _FILES = {

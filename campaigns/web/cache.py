@@ -9,10 +9,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from campaigns.artifacts import DEEP, prepared_folder, read_prepared
 from campaigns.errors import StoreError
 from campaigns.files import write_whole
-from campaigns.report.prepared import DEEP, prepared_folder, read_prepared
-from campaigns.web.ranked import MAX_INDEXED, RankIndex, build_index
+from campaigns.web.query import MAX_INDEXED, RankIndex, build_index
 from chemspace.progress import Progress
 from oracle import default_store_path
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from campaigns.round import Round
     from oracle import CationRecord
 
-__all__ = ["Cache", "dig"]
 
 #: Fits whose files are kept: the present one and the one before.
 KEPT = 2
@@ -64,7 +63,7 @@ class Cache:
         Raises:
             StoreError: if the folder cannot be written, or the space is larger than `MAX_INDEXED`.
         """
-        from campaigns.deciding import cation_tables
+        from campaigns.propose import cation_tables
 
         if len(done.space) > MAX_INDEXED:
             raise StoreError(
@@ -76,13 +75,13 @@ class Cache:
 
     def draw(self, key: str, done: Round, progress: Progress) -> None:
         """Work out the model's score card and figures."""
-        from campaigns.report.model_view import model_view
+        from campaigns.report.view import model_view
 
         self._fill(self._folder(key) / "model.json", lambda: model_view(done, progress))
 
     def dig(self, key: str, done: Round, progress: Progress) -> None:
         """Work out what takes minutes: baselines, shuffled targets, learning curve, the paper's claims, a back-test."""
-        from campaigns.report.deep_view import deep_view, paper_view
+        from campaigns.report.view import deep_view, paper_view
 
         self._fill(self._folder(key) / DEEP, lambda: deep_view(done, progress))
         self._fill(self._paper, lambda: {"claims": paper_view(progress)})
@@ -95,7 +94,7 @@ class Cache:
     @cached_property
     def _paper(self) -> Path:
         """Worked out once for the paper's table and this code, by whichever campaign comes first."""
-        from campaigns.report.deep_view import paper_key
+        from campaigns.report.view import paper_key
 
         return self._shared / f"paper-{paper_key()}.json"
 

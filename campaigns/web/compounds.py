@@ -5,14 +5,42 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from campaigns.lifecycle import Stage, Step
+from campaigns.events import Stage, Step
 from campaigns.state import CampaignState
 from campaigns.web.api.models import PredictionIn
-from campaigns.web.desk import Desk
 from campaigns.web.errors import NotReadyError, QueryError
+from campaigns.web.service import Desk
 from chemspace import Cation, CationLibrary, Compound, parse_formula
+from chemspace.spacer_geometry import mmff_geometry
 
-__all__ = ["About", "asked_compound", "compound_of", "history_of"]
+
+def cation_xyz(desk: Desk, cation: Cation) -> str:
+    """An XYZ block, angstrom: the oracle's conformer, or an MMFF94 one where it has none.
+
+    Raises:
+        GeometryError: if there is neither.
+    """
+    record = desk.records([cation]).get(cation.inchikey)
+    if record is not None and record.geometry:
+        return record.geometry
+    mol, positions = mmff_geometry(cation)
+    lines = [
+        f"{atom.GetSymbol()} {x:.5f} {y:.5f} {z:.5f}" for atom, (x, y, z) in zip(mol.GetAtoms(), positions, strict=True)
+    ]
+    return f"{len(lines)}\n{cation.abbreviation}, MMFF94\n" + "\n".join(lines) + "\n"
+
+
+def structure_cif(desk: Desk, compound: Compound) -> str:
+    """An idealised crystal as CIF, its cations as xTB left them where it has them.
+
+    Raises:
+        GeometryError: for a mixture, or a cation too bulky for its place.
+    """
+    from campaigns.workbench import geometries
+
+    records = desk.records([cation for cation, _ in compound.cation_counts])
+    text: str = compound.structure(geometries(compound, records)).to(fmt="cif")
+    return text
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +137,7 @@ def _spacer(smiles: str, abbreviation: str | None, names: CationLibrary) -> Cati
     """The cation of a SMILES, by the name it has here where it is known; a neutral amine takes one proton."""
     from rdkit import Chem
 
-    from chemspace.protonation import cation_form
-    from chemspace.structure_check import parse_smiles
+    from chemspace.molecule import cation_form, parse_smiles
 
     mol = parse_smiles(smiles)
     if not sum(atom.GetFormalCharge() for atom in mol.GetAtoms()):

@@ -4,18 +4,6 @@ from __future__ import annotations
 
 from campaigns.errors import CampaignError
 
-__all__ = [
-    "ApartError",
-    "BusyError",
-    "ForbiddenError",
-    "NotReadyError",
-    "NotServedError",
-    "QueryError",
-    "TokenError",
-    "UnauthenticatedError",
-    "WebError",
-]
-
 
 class WebError(CampaignError):
     """Anything the server refuses."""

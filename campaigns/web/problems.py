@@ -25,8 +25,6 @@ from campaigns.web.errors import BusyError, ForbiddenError, NotReadyError, NotSe
 from campaigns.web.pages.render import error_page
 from chemspace import SpinscreenError
 
-__all__ = ["install", "status_of"]
-
 _log = logging.getLogger(__name__)
 
 #: The first class that fits decides.

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from campaigns.web.tokens import TokenFile
 
-__all__ = ["LOOPBACK_NAMES", "MAX_UPLOAD_BYTES", "Settings", "is_loopback"]
+__all__ = ["Settings", "is_loopback"]
 
 #: Names by which a browser on this machine reaches a server on it.
 LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})

@@ -2,24 +2,259 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+from rdkit.Chem import GetPeriodicTable
+from scipy.spatial.transform import Rotation
 
+from chemspace.cation import Cation
 from chemspace.compound import Compound
-from chemspace.crystal.framework import Slab, slab
-from chemspace.crystal.pack import Atoms, in_plane_shifts
-from chemspace.crystal.place import bridging, in_cage, ion, packed_height, turned_over, upright
 from chemspace.errors import GeometryError
+from chemspace.geometry import SHANNON_RADIUS
+from chemspace.spacer_geometry import head_atoms, mmff_geometry
 
 if TYPE_CHECKING:
     from pymatgen.core.structure import Structure
 
-__all__ = ["build_structure", "write_structure"]
+
+#: Pb-I distance in cubic FAPbI3 at 299 K, a / 2 (angstrom): Fabini et al., Angew. Chem. Int. Ed. 55, 15392 (2016), doi
+#: 10.1002/anie.201609538.
+PB_I_CUBIC = 6.357878 / 2
+
+
+def bond_length(b_site: str, halide: str) -> float:
+    """Metal-halide distance of an ideal octahedron, angstrom.
+
+    The sum of six-coordinate Shannon radii, scaled so that Pb-I is that of cubic FAPbI3. Holds to 1% for lead and tin;
+    germanium sits off centre in reality, at 2.8 and 3.3 from iodide, so its cell comes out too small.
+    """
+    scale = PB_I_CUBIC / (SHANNON_RADIUS["Pb"] + SHANNON_RADIUS["I"])
+    return scale * (SHANNON_RADIUS[b_site] + SHANNON_RADIUS[halide])
+
+
+@dataclass(frozen=True)
+class Slab:
+    """n layers of octahedra over one square of side `side`; z = 0 is the plane of the lower terminal halides.
+
+    `symbols` and `points` (atoms, 3) are metals and halides; `cages` (n - 1, 3) the centres of the cuboctahedra; `top`
+    the height of the upper terminal halides; heads enter at (side / 2, side / 2).
+    """
+
+    side: float
+    top: float
+    symbols: tuple[str, ...]
+    points: NDArray[np.float64]
+    cages: NDArray[np.float64]
+
+
+def slab(b_site: str, halide: str, n_layers: int) -> Slab:
+    """An ideal slab of n layers: metals on the corners of the square, halides half way between and at both ends."""
+    side = 2 * bond_length(b_site, halide)
+    half = side / 2
+    symbols: list[str] = []
+    points: list[tuple[float, float, float]] = []
+    for layer in range(n_layers):
+        height = (layer + 0.5) * side
+        symbols += [b_site, halide, halide, halide]
+        points += [(0, 0, height), (half, 0, height), (0, half, height), (0, 0, height - half)]
+    symbols.append(halide)
+    points.append((0, 0, n_layers * side))
+    cages = [(half, half, (layer + 1) * side) for layer in range(n_layers - 1)]
+    return Slab(side, n_layers * side, tuple(symbols), np.array(points), np.array(cages).reshape(-1, 3))
+
+
+#: Element symbols and coordinates, shape (atoms, 3), angstrom.
+Atoms = tuple[Sequence[str], NDArray[np.float64]]
+
+#: Ratio reported where nothing is near.
+FAR = 9.0
+
+
+def tightest(first: Atoms, second: Atoms, shifts: NDArray[np.float64]) -> float:
+    """Smallest distance between atoms of `first` and of `second` moved by each of `shifts` (s, 3).
+
+    As a fraction of the sum of van der Waals radii (RDKit's).
+    """
+    (symbols_a, points_a), (symbols_b, points_b) = first, second
+    if not len(symbols_a) or not len(symbols_b) or not len(shifts):
+        return FAR
+    moved = (points_b[None, :, :] + shifts[:, None, :]).reshape(-1, 3)
+    radii = _radii(tuple(symbols_a))[:, None] + np.tile(_radii(tuple(symbols_b)), len(shifts))[None, :]
+    distance = np.linalg.norm(points_a[:, None, :] - moved[None, :, :], axis=2)
+    return float((distance / radii).min())
+
+
+def in_plane_shifts(side: float, with_zero: bool) -> NDArray[np.float64]:
+    """Translations, shape (8 or 9, 3), to the eight neighbouring squares, and the square itself where asked for."""
+    steps = [(i, j, 0.0) for i in (-1, 0, 1) for j in (-1, 0, 1) if with_zero or (i, j) != (0, 0)]
+    return np.array(steps, dtype=np.float64) * side
+
+
+def align(points: NDArray[np.float64], axis: NDArray[np.float64]) -> NDArray[np.float64]:
+    """`points`, shape (atoms, 3), turned so that `axis`, shape (3,), points along +z."""
+    axis = axis / np.linalg.norm(axis)
+    if axis[2] < -0.999999:
+        return np.asarray(points * np.array([1.0, -1.0, -1.0]))
+    turn, _ = Rotation.align_vectors([[0.0, 0.0, 1.0]], [axis])
+    return np.asarray(turn.apply(points))
+
+
+def turns(spins: int, tilts: Iterable[float], azimuths: int) -> list[Rotation]:
+    """Rotations to try: spin about z, then a tilt away from z towards each azimuth (degrees); upright ones first."""
+    found = []
+    for tilt in tilts:
+        for azimuth in np.linspace(0, 360, azimuths if tilt else 1, endpoint=False):
+            for spin in np.linspace(0, 360, spins, endpoint=False):
+                found.append(Rotation.from_euler("zyz", [spin, tilt, azimuth], degrees=True))
+    return found
+
+
+@lru_cache(maxsize=1024)
+def _radii(symbols: tuple[str, ...]) -> NDArray[np.float64]:
+    table = GetPeriodicTable()
+    return np.array([table.GetRvdw(table.GetAtomicNumber(symbol)) for symbol in symbols])
+
+
+#: No two atoms of different ions come nearer than this fraction of the sum of their van der Waals radii. For
+#: comparison: N-H...I hydrogen bonds (H...I 2.6 angstrom, radii 3.18) sit at 0.82.
+CLOSEST_CONTACT = 0.62
+#: What an orientation should reach before a larger tilt is tried, and layers keep when they are brought together.
+COMFORTABLE = 0.75
+TILTS = (0.0, 15.0, 30.0, 45.0)
+
+
+def ion(cation: Cation, geometries: Mapping[str, NDArray[np.float64]], seed: int) -> tuple[Atoms, list[int]]:
+    """Atoms of a cation and the places of its head atoms.
+
+    Raises:
+        GeometryError: if the given geometry has the wrong shape or none can be made.
+    """
+    mol, points = mmff_geometry(cation, seed=seed)
+    if cation.inchikey in geometries:
+        points = np.asarray(geometries[cation.inchikey], dtype=np.float64)
+        if points.shape != (mol.GetNumAtoms(), 3):
+            raise GeometryError(
+                f"the geometry of {cation.abbreviation} has shape {points.shape}; it has {mol.GetNumAtoms()} atoms"
+            )
+    return (tuple(atom.GetSymbol() for atom in mol.GetAtoms()), points), head_atoms(mol)
+
+
+def in_cage(
+    cation: Cation, atoms: Atoms, centre: NDArray[np.float64], inorganic: Atoms, shifts: NDArray[np.float64]
+) -> Atoms:
+    """A cage cation with its middle on `centre`, shape (3,), turned to keep clear of the halides.
+
+    `shifts`, shape (images, 3), are the translations to the neighbouring cells, angstrom.
+
+    Raises:
+        GeometryError: if it comes too near whatever its orientation.
+    """
+    symbols, points = atoms
+    middle = (points.max(axis=0) + points.min(axis=0)) / 2
+    tried = [turn.apply(points - middle) + centre for turn in turns(12, (0.0, 30.0, 60.0, 90.0), 6)]
+    clearances = [tightest((symbols, placed), inorganic, shifts) for placed in tried]
+    best = int(np.argmax(np.round(clearances, 6)))
+    if clearances[best] < CLOSEST_CONTACT:
+        raise GeometryError(f"{cation.abbreviation} is too large for the cage between these octahedra")
+    return symbols, tried[best]
+
+
+def upright(cation: Cation, atoms: Atoms, heads: list[int], layer: Slab, inorganic: Atoms) -> Atoms:
+    """A spacer on the upper face: head nitrogen in the middle of the terminal halides, tail up, tilted if need be.
+
+    Raises:
+        GeometryError: if it clashes with its neighbours whatever its orientation.
+    """
+    symbols, points = atoms
+    head = heads[0]
+    heavy = [place for place, symbol in enumerate(symbols) if symbol != "H"]
+    far = max(heavy, key=lambda place: float(np.linalg.norm(points[place] - points[head])))
+    standing = points - points[head]
+    if far != head:
+        standing = align(standing, standing[far])
+    foot = np.array([layer.side / 2, layer.side / 2, layer.top])
+    best: tuple[float, NDArray[np.float64]] = (0.0, standing + foot)
+    for tilt in TILTS:
+        for turn in turns(24, (tilt,), 8):
+            placed = turn.apply(standing) + foot
+            clearance = min(
+                tightest((symbols, placed), (symbols, placed), in_plane_shifts(layer.side, with_zero=False)),
+                tightest((symbols, placed), inorganic, in_plane_shifts(layer.side, with_zero=True)),
+            )
+            if clearance > best[0] + 1e-6:
+                best = clearance, placed
+        if best[0] >= COMFORTABLE:
+            break
+    _check(cation, best[0], layer)
+    return symbols, best[1]
+
+
+def turned_over(atoms: Atoms, layer: Slab) -> Atoms:
+    """The same ion on the lower face: a half turn about x through the middle of the slab, which keeps its hand."""
+    symbols, points = atoms
+    return symbols, points * np.array([1.0, -1.0, -1.0]) + np.array([0.0, layer.side, layer.top])
+
+
+def bridging(cation: Cation, atoms: Atoms, heads: list[int], layer: Slab, inorganic: Atoms) -> tuple[Atoms, float]:
+    """A dication between two eclipsed slabs, a head in each plane of terminal halides; and the repeat of the layers.
+
+    Raises:
+        GeometryError: if it has not two heads, or clashes whatever its orientation.
+    """
+    symbols, points = atoms
+    if len(heads) < 2:
+        raise GeometryError(f"{cation.abbreviation} has one charged head; a bridge between layers needs two")
+    standing = points - points[heads[0]]
+    length = float(np.linalg.norm(standing[heads[1]]))
+    standing = align(standing, standing[heads[1]])
+    foot = np.array([layer.side / 2, layer.side / 2, layer.top])
+    height = layer.top + length
+    sides = in_plane_shifts(layer.side, with_zero=True)
+    both = np.concatenate([sides, sides + np.array([0.0, 0.0, height])])
+    tried = [turn.apply(standing) + foot for turn in turns(72, (0.0,), 1)]
+    clearances = [
+        min(
+            tightest((symbols, placed), (symbols, placed), in_plane_shifts(layer.side, with_zero=False)),
+            tightest((symbols, placed), inorganic, both),
+        )
+        for placed in tried
+    ]
+    best = int(np.argmax(np.round(clearances, 6)))
+    _check(cation, clearances[best], layer)
+    return (symbols, tried[best]), height
+
+
+def packed_height(layer: Slab, atoms: Atoms) -> float:
+    """Repeat of layers shifted by half a square each way: as near as they come, going down from no overlap."""
+    symbols, points = atoms
+    sides = in_plane_shifts(layer.side, with_zero=True)
+    sides = np.concatenate([sides, sides + np.array([layer.side, layer.side, 0.0])])
+    shift = np.array([layer.side / 2, layer.side / 2, 0.0])
+
+    def fits(height: float) -> bool:
+        up = sides + shift + np.array([0.0, 0.0, height])
+        return tightest((symbols, points), (symbols, points), up) >= COMFORTABLE
+
+    height = float(np.ptp(points[:, 2])) + 6.0
+    for step in (1.0, 0.1):
+        while fits(height - step):
+            height -= step
+    return height
+
+
+def _check(cation: Cation, clearance: float, layer: Slab) -> None:
+    if clearance < CLOSEST_CONTACT:
+        raise GeometryError(
+            f"{cation.abbreviation} is too bulky for a square of {layer.side:.2f} angstrom: its nearest contact is "
+            f"{clearance:.2f} of the van der Waals distance, at least {CLOSEST_CONTACT} is needed"
+        )
 
 
 def build_structure(

@@ -15,11 +15,9 @@ from pyscf import gto, scf
 
 from chemspace import Cation
 from oracle.conformers import build_molecule, embed
-from oracle.coordinates import choose_coordinates
 from oracle.engines.base import SinglePoint
 from oracle.errors import ConvergenceError
-from oracle.hessian import force_field_hessian
-from oracle.optimise import minimise
+from oracle.optimise import choose_coordinates, force_field_hessian, minimise
 from oracle.units import ANGSTROM_PER_BOHR, EV_PER_HARTREE
 
 Array = NDArray[np.float64]

@@ -19,8 +19,7 @@ from screening.features import to_features
 from screening.surrogates.baselines import SklearnRecipe
 from screening.surrogates.problem import make_problem
 from screening.validation.cross_validate import out_of_fold
-from screening.validation.scores import score
-from screening.validation.splits import hold_out
+from screening.validation.splits import hold_out, score
 
 
 def neighbours(seed: int) -> Any:
@@ -37,7 +36,7 @@ def main() -> None:
     rows, x = data.subset(keep), to_features(descriptors[keep])
 
     # A recipe fits all folds of a problem at once; `SklearnRecipe` makes one of any estimator. To write one from
-    # scratch, or around a BoTorch model, give a class the methods of screening.surrogates.recipe.Recipe.
+    # scratch, or around a BoTorch model, give a class the methods of screening.surrogates.problem.Recipe.
     recipe = SklearnRecipe("five neighbours", neighbours)
     problem = make_problem(x, rows.log10_rate, rows.noise, rows.groups)
     for split in ("leave_one_out", "leave_one_spacer_out"):

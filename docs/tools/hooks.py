@@ -12,7 +12,7 @@ from typing import Any
 
 ROOT = Path(__file__).parents[2]
 #: Modules of the command line and of the web pages are no library; their users have --help and the pages.
-NO_REFERENCE = ("campaigns.cli", "campaigns.web", "campaigns.store.migrations")
+NO_REFERENCE = ("campaigns.cli", "campaigns.web", "campaigns.migrations")
 
 
 def on_config(config: Any, **_: Any) -> Any:
@@ -94,7 +94,7 @@ def _filed_as(row: dict[str, str]) -> str:
 
 def flags(_: str) -> str:
     """What each flag of a measured row means, those that keep it out of training first."""
-    from screening.policy import EXCLUDING_FLAGS, FLAGS
+    from screening.dataset import EXCLUDING_FLAGS, FLAGS
 
     return _table(
         ("flag", "trains", "meaning"),

@@ -11,7 +11,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Engine", "PointEngine", "Session", "SinglePoint"]
+__all__ = ["Session", "SinglePoint"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,6 @@ from oracle.engines.base import SinglePoint
 from oracle.errors import ConvergenceError, EngineMissingError
 from oracle.validate import validate_geometry
 
-__all__ = ["PyscfEngine"]
-
 #: Elements heavier than krypton carry the effective core potential of the def2 sets (doi 10.1039/b508541a).
 FIRST_WITH_CORE_POTENTIAL = 37
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
+from importlib import metadata
 from typing import TYPE_CHECKING, TypeAlias
 
 from oracle.errors import EngineMissingError
-from oracle.versions import distribution_version
 
 if TYPE_CHECKING:
     import numpy as np
@@ -16,7 +17,25 @@ if TYPE_CHECKING:
     from oracle.engines.base import Engine, PointEngine
     from oracle.protocol import Protocol
 
-__all__ = ["FIELD_ENGINES", "METHODS", "SOLVENT_ENGINES", "Tools", "installed_version", "open_tools"]
+__all__ = [
+    "FIELD_ENGINES",
+    "METHODS",
+    "SOLVENT_ENGINES",
+    "Tools",
+    "distribution_version",
+    "installed_version",
+    "open_tools",
+]
+
+
+@lru_cache(maxsize=32)
+def distribution_version(name: str) -> str:
+    """Version of an installed distribution, or "missing"."""
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return "missing"
+
 
 #: Methods of each engine, its default first.
 METHODS = {
@@ -64,7 +83,7 @@ def installed_version(engine: str) -> str:
         EngineMissingError: if it is not installed.
     """
     if engine == "xtb":
-        from oracle.engines.xtb_command import command_version
+        from oracle.engines.xtb import command_version
 
         return command_version()
     version = distribution_version(_DISTRIBUTION[engine])
@@ -90,7 +109,7 @@ def open_tools(protocol: Protocol) -> Tools:
 
 def _geometry_engine(protocol: Protocol) -> Engine:
     if protocol.engine == "xtb":
-        from oracle.engines.xtb_command import XtbCommandEngine
+        from oracle.engines.xtb import XtbCommandEngine
 
         return XtbCommandEngine(protocol.method, protocol.solvent, protocol.accuracy, protocol.step_accuracy)
     if protocol.engine == "xtb-python":

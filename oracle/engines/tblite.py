@@ -15,8 +15,6 @@ from oracle.engines.base import SinglePoint
 from oracle.errors import ConvergenceError, EngineError, EngineMissingError
 from oracle.validate import validate_geometry
 
-__all__ = ["TbliteEngine"]
-
 
 class TbliteEngine:
     """GFN2-xTB (doi 10.1021/acs.jctc.8b01176) or GFN1-xTB (doi 10.1021/acs.jctc.7b00118) by the tblite library."""

@@ -16,7 +16,7 @@ from oracle.engines.base import SinglePoint
 from oracle.errors import ConvergenceError, EngineError, EngineMissingError, ProtocolError
 from oracle.validate import validate_geometry
 
-__all__ = ["WORKER_MARK", "XtbPythonEngine"]
+__all__ = ["WORKER_MARK"]
 
 #: Environment variable that a worker process carries.
 WORKER_MARK = "SPINSCREEN_WORKER"

@@ -11,27 +11,380 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, logit
 
+from chemspace.cation import Cation
 from chemspace.compound import Compound
-from chemspace.space import CompoundSpace
-from screening.feasibility.bound import BoundFeasibility
-from screening.feasibility.latent import CompoundRows, latent_mode, outcome_kernel
-from screening.feasibility.outcomes import RecordedOutcome
-from screening.feasibility.prior import FeasibilityPrior
+from chemspace.errors import UnknownRadiusError
+from chemspace.geometry import cage_tolerance_factor
+from chemspace.space import CompoundSpace, SpaceBlock
+from screening.errors import FeasibilityError
 from screening.feasibility.spacers import (
+    SHAPE_NAMES,
     ReportedOutcomes,
     SpacerClassifier,
     SpacerScore,
+    cation_shape,
+    fingerprint_similarity,
+    fingerprints,
     fit_spacer_classifier,
     score_spacer_classifier,
 )
-from screening.feasibility.traits import SpacerTraits
 
-__all__ = ["FeasibilityModel", "fit_feasibility"]
+__all__ = ["BoundFeasibility", "FeasibilityModel"]
+
+
+#: What each recorded outcome says about forming a phase-pure layered compound; None says nothing.
+OUTCOMES: dict[str, int | None] = {
+    "formed": 1,
+    "mixed phases": 0,
+    "not formed": 0,
+    "other dimensionality": 0,
+    "not measurable": None,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedOutcome:
+    """What came out of one attempted synthesis: a compound and one of `OUTCOMES` (underscores are read as spaces)."""
+
+    compound: Compound
+    outcome: str
+
+    def __post_init__(self) -> None:
+        if self.outcome.replace("_", " ") not in OUTCOMES:
+            raise FeasibilityError(
+                f"unknown outcome {self.outcome!r} of {self.compound}: use one of {', '.join(OUTCOMES)}"
+            )
+
+    @property
+    def formed(self) -> int | None:
+        """1 or 0, None where the outcome says nothing about formation."""
+        return OUTCOMES[self.outcome.replace("_", " ")]
+
+
+@dataclass(frozen=True, slots=True)
+class ThickLayers:
+    """Compounds of many layers tend to grow as mixtures of neighbouring thicknesses.
+
+    Formation enthalpies are unfavourable above n = 7, the thickest crystal then known (Soe et al., PNAS 116, 58 (2019),
+    doi 10.1073/pnas.1811006115). That mixtures are common from n = 4 on is our opinion, like the odds factor.
+    """
+
+    from_layers: int = 4
+    odds_factor: float = 0.25
+
+    def log_odds(self, n_layers: NDArray[np.integer]) -> NDArray[np.float64]:
+        """What the rule adds to the log-odds of each compound, shape (m,)."""
+        return np.where(n_layers >= self.from_layers, np.log(self.odds_factor), 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class CageWindow:
+    """The cage cation has to fit its cuboctahedral hole: tolerance factor 0.8 to 1.0.
+
+    Window and effective radii: Kieslich, Sun and Cheetham, Chem. Sci. 5, 4712 (2014), doi 10.1039/c4sc02211d, and 6,
+    3430 (2015), doi 10.1039/c5sc00961h. Layered hosts take larger cations up to guanidinium, 1.04 (Fu et al., ACS Cent.
+    Sci. 5, 1377 (2019), doi 10.1021/acscentsci.9b00367), so up to `relaxed_high` the odds fall by `odds_factor` only;
+    beyond it, and below `low`, by `misfit_factor`. A cage cation without a published effective radius has not been
+    shown to fit and pays `unknown_factor`. The three factors are opinions; a recorded outcome overrules them.
+    """
+
+    low: float = 0.8
+    high: float = 1.0
+    relaxed_high: float = 1.05
+    odds_factor: float = 0.5
+    misfit_factor: float = 0.1
+    unknown_factor: float = 0.25
+
+    def log_odds(self, tolerance: NDArray[np.float64]) -> NDArray[np.float64]:
+        """What the rule adds to the log-odds of each compound, shape (m,).
+
+        Args:
+            tolerance: from `cage_tolerance`, shape (m,); NaN (no cage) adds 0.
+        """
+        factor = np.select(
+            [
+                np.isnan(tolerance),
+                np.isinf(tolerance),
+                (tolerance < self.low) | (tolerance > self.relaxed_high),
+                tolerance > self.high,
+            ],
+            [1.0, self.unknown_factor, self.misfit_factor, self.odds_factor],
+            default=1.0,
+        )
+        return np.asarray(np.log(factor), dtype=np.float64)
+
+    def words(self, tolerance: float) -> str:
+        """The rule as it meets one compound, empty where it says nothing."""
+        factor = float(np.exp(self.log_odds(np.array([tolerance]))[0]))
+        if factor == 1.0:
+            return ""
+        if np.isinf(tolerance):
+            return f"cage cation without a published radius: odds x {factor:g}"
+        return f"cage tolerance factor {tolerance:.2f} outside {self.low:g} to {self.high:g}: odds x {factor:g}"
+
+
+@dataclass(frozen=True, slots=True)
+class FeasibilityPrior:
+    """Everything believed before the campaign's first crystal.
+
+    Attributes:
+        thick_layers: rule on the number of layers.
+        cage_window: rule on the cage cation.
+        base_rate: share of untried spacers thought to form a layered compound; None keeps the share in the reported
+            outcomes, which flatters: failures are published less often than successes.
+        outcome_log_odds: prior standard deviation, in log-odds, of what one recorded outcome can reveal; larger means
+            that the campaign's own record counts for more.
+        layer_reach: number of layers over which an outcome's influence falls to 1/e.
+        other_cage: correlation between compounds that differ only in the cage cation, B site or halide.
+    """
+
+    thick_layers: ThickLayers = field(default_factory=ThickLayers)
+    cage_window: CageWindow = field(default_factory=CageWindow)
+    base_rate: float | None = None
+    outcome_log_odds: float = 2.0
+    layer_reach: float = 2.0
+    other_cage: float = 0.5
+
+    def __post_init__(self) -> None:
+        if self.base_rate is not None and not 0.0 < self.base_rate < 1.0:
+            raise FeasibilityError(f"base_rate = {self.base_rate} is no probability: give a number between 0 and 1")
+        window = self.cage_window
+        factors = {
+            "thick_layers.odds_factor": self.thick_layers.odds_factor,
+            "cage_window.odds_factor": window.odds_factor,
+            "cage_window.misfit_factor": window.misfit_factor,
+            "cage_window.unknown_factor": window.unknown_factor,
+        }
+        for name, factor in factors.items():
+            if not factor > 0.0:
+                raise FeasibilityError(f"{name} = {factor}: an odds factor is greater than 0")
+        if not (self.outcome_log_odds > 0.0 and self.layer_reach > 0.0 and 0.0 <= self.other_cage <= 1.0):
+            raise FeasibilityError(
+                "outcome_log_odds and layer_reach must be greater than 0 and other_cage between 0 and 1, not "
+                f"{self.outcome_log_odds}, {self.layer_reach} and {self.other_cage}"
+            )
+
+
+def cage_tolerance(cage: Cation | None, b_site: str, halide: str) -> float:
+    """Tolerance factor of one cage cation; NaN without a cage cation, infinite for one without a published radius."""
+    if cage is None:
+        return float("nan")
+    try:
+        return cage_tolerance_factor(cage, b_site, halide)
+    except UnknownRadiusError:
+        return float("inf")
+
+
+@dataclass(frozen=True, slots=True)
+class CompoundRows:
+    """Compounds as arrays: what the rules and the kernel need of each, k rows."""
+
+    shapes: NDArray[np.float64]
+    prints: list[Any]
+    n_layers: NDArray[np.int64]
+    framework: list[tuple[Any, Any, Any]]
+    tolerance: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, compounds: Sequence[Compound]) -> CompoundRows:
+        """The rows of these compounds, in their order."""
+        mols = [spacer_mol(compound.spacer) for compound in compounds]
+        return cls(
+            np.array([cation_shape(mol) for mol in mols]).reshape(len(mols), len(SHAPE_NAMES)),
+            fingerprints(mols),
+            np.array([_layers(compound) for compound in compounds], dtype=np.int64),
+            [(compound.cage, compound.b_site, compound.halide) for compound in compounds],
+            np.array([_tolerance(compound) for compound in compounds]),
+        )
+
+
+def spacer_mol(spacer: Cation | None) -> Any:
+    """RDKit molecule of a spacer; an empty one where a compound has none (3D)."""
+    from rdkit import Chem
+
+    return Chem.MolFromSmiles("" if spacer is None else spacer.smiles)
+
+
+def _layers(compound: Compound) -> int:
+    return 10**6 if compound.n_layers is None else compound.n_layers
+
+
+def _tolerance(compound: Compound) -> float:
+    """Tolerance factor of the main cage cation in the main halide's lattice, as `cage_tolerance`."""
+    return cage_tolerance(main_ion(compound.cage), compound.b_site, str(main_ion(compound.halide)))
+
+
+def main_ion(parts: Sequence[tuple[Any, Fraction]]) -> Any:
+    """The ion of a site with the largest fraction, the first of equal ones; None for an empty site."""
+    return max(parts, key=lambda part: part[1])[0] if parts else None
+
+
+def outcome_kernel(left: CompoundRows, right: CompoundRows, prior: FeasibilityPrior) -> NDArray[np.float64]:
+    """Prior covariance of g between compounds, shape (m, k)."""
+    spacer = fingerprint_similarity(left.prints, right.prints)
+    layers = layer_kernel(left.n_layers, right.n_layers, prior.layer_reach)
+    framework = np.ones_like(spacer)
+    for part in range(3):
+        same = np.array([[a[part] == b[part] for b in right.framework] for a in left.framework], dtype=bool)
+        framework *= np.where(same.reshape(spacer.shape), 1.0, prior.other_cage)
+    kernel: NDArray[np.float64] = prior.outcome_log_odds**2 * spacer * layers * framework
+    return kernel
+
+
+def layer_kernel(left: NDArray[np.integer], right: NDArray[np.integer], reach: float) -> NDArray[np.float64]:
+    """exp(-|n - n'| / reach) of layer numbers (a,) and (b,), shape (a, b)."""
+    kernel: NDArray[np.float64] = np.exp(-np.abs(left[:, None] - right[None, :]) / reach)
+    return kernel
+
+
+def latent_mode(
+    kernel: NDArray[np.float64], mean: NDArray[np.float64], formed: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Newton's method for the posterior mode of g; returns y - p there, so that g(x) = k(x, outcomes) @ pull."""
+
+    def objective(pull: NDArray[np.float64]) -> float:
+        latent = kernel @ pull
+        odds = np.where(formed == 1.0, -(mean + latent), mean + latent)
+        return float(np.logaddexp(0.0, odds).sum() + 0.5 * pull @ latent)
+
+    pull, identity = np.zeros(len(formed)), np.eye(len(formed))
+    for _ in range(100):
+        probability = expit(mean + kernel @ pull)
+        weight = probability * (1.0 - probability)
+        target = weight * (kernel @ pull) + formed - probability
+        step = target - weight * np.linalg.solve(identity + kernel * weight[None, :], kernel @ target) - pull
+        size = 1.0
+        while objective(pull + size * step) > objective(pull) + 1e-12 and size > 1e-6:
+            size *= 0.5
+        pull = pull + size * step
+        if float(np.abs(step).max()) < 1e-10:
+            break
+    return pull
+
+
+@dataclass(frozen=True)
+class SpacerTraits:
+    """Shapes, shape (c, 5), and fingerprints of c spacers, as `screening.feasibility.spacers` makes them."""
+
+    shapes: NDArray[np.float64]
+    prints: Sequence[Any]
+
+    @classmethod
+    def of(cls, spacers: Sequence[Cation]) -> SpacerTraits:
+        """Work them out; half a second for a thousand spacers."""
+        mols = [spacer_mol(spacer) for spacer in spacers]
+        shapes = np.array([cation_shape(mol) for mol in mols]).reshape(len(mols), len(SHAPE_NAMES))
+        return cls(shapes, fingerprints(mols))
+
+    def save(self, path: Path, key: str) -> None:
+        """Write them to a .npz file under `key`, which says what they are of.
+
+        Raises:
+            OSError: if the file cannot be written.
+        """
+        bits = [print_.ToBinary() for print_ in self.prints]
+        lengths = np.array([len(row) for row in bits], dtype=np.int64)
+        flat = np.frombuffer(b"".join(bits), dtype=np.uint8)
+        with path.open("wb") as stream:
+            np.savez(stream, key=np.array(key), shapes=self.shapes, prints=flat, lengths=lengths)
+
+    @classmethod
+    def load(cls, path: Path, key: str) -> SpacerTraits | None:
+        """What `save` wrote under the same key; None where there is no such file, or a damaged one."""
+        from zipfile import BadZipFile
+
+        try:
+            with path.open("rb") as stream, np.load(stream) as kept:
+                if str(kept["key"]) != key:
+                    return None
+                shapes, flat, lengths = kept["shapes"], kept["prints"].tobytes(), kept["lengths"]
+        except (OSError, EOFError, ValueError, KeyError, BadZipFile):
+            return None
+        return cls(shapes, _Packed(flat, np.cumsum([0, *lengths])))
+
+
+class _Packed(Sequence[Any]):
+    """Fingerprints as bytes, unpacked one at a time: most rounds have no outcome to compare them with."""
+
+    def __init__(self, flat: bytes, edges: NDArray[np.int64]) -> None:
+        self._flat, self._edges = flat, edges
+
+    def __len__(self) -> int:
+        return len(self._edges) - 1
+
+    def __getitem__(self, place: Any) -> Any:
+        from rdkit import DataStructs
+
+        if not 0 <= place < len(self):
+            raise IndexError(place)
+        part: Any = self._flat[self._edges[place] : self._edges[place + 1]]
+        return DataStructs.ExplicitBitVect(part)
+
+
+@dataclass(frozen=True)
+class BoundFeasibility:
+    """A feasibility model with one space's cations worked out, so that a block costs a few array look-ups.
+
+    Shapes: c spacers, a cage options, k outcomes.
+    """
+
+    model: FeasibilityModel
+    spacer_log_odds: NDArray[np.float64]  # (c,)
+    cage_log_odds: NDArray[np.float64]  # (a + 1, number of B sites, number of halide options); last row: no cage
+    similarity: NDArray[np.float64]  # (c, k), prior variance included
+    same_cage: NDArray[np.float64]  # (a + 1, k)
+    same_framework: NDArray[np.float64]  # (B sites, halide options, k)
+    outcome_layers: NDArray[np.int64]  # (k,)
+
+    @classmethod
+    def build(
+        cls, model: FeasibilityModel, space: CompoundSpace, traits: SpacerTraits | None = None
+    ) -> BoundFeasibility:
+        """Work out everything that belongs to one spacer, cage, metal or halide of the space, once."""
+        known = SpacerTraits.of(space.spacers) if traits is None else traits
+        cages, halides = (*space.cage_options, ()), space.halide_options
+        mains = [(main_ion(cage), [main_ion(halide) for halide in halides]) for cage in cages]
+        tolerance = np.array(
+            [[[cage_tolerance(cage, b, str(x)) for x in main] for b in space.b_sites] for cage, main in mains]
+        ).reshape(len(cages), len(space.b_sites), len(halides))
+        outcomes = CompoundRows.of([item.compound for item in model.outcomes])
+        similarity = fingerprint_similarity(known.prints, outcomes.prints) * model.prior.outcome_log_odds**2
+        frames = outcomes.framework
+
+        def alike(axis: tuple[object, ...], part: int) -> NDArray[np.float64]:
+            same = [[frame[part] == ion for frame in frames] for ion in axis]
+            return np.where(np.array(same, dtype=bool).reshape(len(axis), len(frames)), 1.0, model.prior.other_cage)
+
+        framework = alike(space.b_sites, 1)[:, None, :] * alike(halides, 2)[None, :, :]
+        return cls(
+            model,
+            model.spacer_log_odds(known.shapes),
+            model.prior.cage_window.log_odds(tolerance),
+            similarity,
+            alike(cages, 0),
+            framework,
+            outcomes.n_layers,
+        )
+
+    def log_probability(self, block: SpaceBlock) -> NDArray[np.float64]:
+        """Logarithm of the probability of each compound of a block, shape (m,)."""
+        odds = self.spacer_log_odds[block.spacer] + self.model.prior.thick_layers.log_odds(block.n_layers)
+        odds = odds + self.cage_log_odds[block.cage, block.b_site, block.halide]
+        if len(self.outcome_layers):
+            near = self.similarity[block.spacer] * self.same_cage[block.cage]
+            near = near * self.same_framework[block.b_site, block.halide]
+            near = near * layer_kernel(block.n_layers, self.outcome_layers, self.model.prior.layer_reach)
+            odds = odds + near @ self.model.pull
+        result: NDArray[np.float64] = -np.logaddexp(0.0, -odds)
+        return result
 
 
 @dataclass(frozen=True)

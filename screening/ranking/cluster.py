@@ -15,13 +15,11 @@ from threadpoolctl import threadpool_limits
 
 from chemspace.progress import Progress
 from screening.errors import RankingError
-from screening.ranking.stream import Counts, Predictor, Scoring
-from screening.ranking.top import TopK
+from screening.ranking.stream import Counts, Predictor, Scoring, TopK
 
 if TYPE_CHECKING:
     from screening.ranking.bounds import PredictionBounds
 
-__all__ = ["stream_on"]
 
 Array = NDArray[np.float64]
 #: Tasks that a pass is cut into, for each thread of the cluster, and how many of them a thread has ahead.

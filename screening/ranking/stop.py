@@ -8,10 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from screening.acquisition.analytic import log_expected_improvement
 from screening.errors import RankingError
-
-__all__ = ["StopAdvice", "advise_stopping"]
+from screening.strategies.acquisition import log_expected_improvement
 
 Array = NDArray[np.float64]
 #: Replicates of one material in the reference data differ by 0.05 to 0.19 in log10 rate: a smaller gain cannot be told

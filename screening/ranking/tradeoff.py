@@ -18,14 +18,13 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import logsumexp
 
-from screening.acquisition.analytic import log_expected_improvement
-from screening.acquisition.joint import hypervolume_improvement, values_with
 from screening.errors import RankingError
-from screening.ranking.aims import Numbers
-from screening.ranking.columns import Columns
+from screening.ranking.aims import Columns, Numbers
 from screening.ranking.stream import latent_sd, predict, unexplained_variance
+from screening.strategies.acquisition import log_expected_improvement
+from screening.strategies.joint import hypervolume_improvement, values_with
 
-__all__ = ["Goal", "Known", "Tradeoff"]
+__all__ = ["Tradeoff"]
 
 Array = NDArray[np.float64]
 #: Candidates of a shortlist whose joint posterior with everything observed is held at once.

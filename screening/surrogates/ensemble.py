@@ -16,11 +16,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from screening.surrogates.members import LEAST_VARIANCE, member_rows, out_of_group
-from screening.surrogates.sites import Sites, plain_sites
-from screening.surrogates.standardise import Scaling
-
-__all__ = ["EnsembleConfig", "Ensembles", "fit_ensembles"]
+from screening.surrogates.observations import LEAST_VARIANCE, Scaling, Sites, member_rows, out_of_group, plain_sites
 
 #: Numbers of one layer's activations that a block of folds may hold, 0.4 MB in single precision: with weights and
 #: moments a block fits a cache of one or two megabytes, and takes four fifths of the time of all folds at once.

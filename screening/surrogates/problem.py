@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from screening.errors import TrainingDataError
 
-__all__ = ["MIN_ROWS", "Problem", "make_problem"]
+if TYPE_CHECKING:
+    from botorch.models.model import Model
+
+__all__ = ["MIN_ROWS", "Problem", "Recipe", "make_problem"]
+
 
 #: Fewer rows leave nothing to standardise by and nothing to hold out.
 MIN_ROWS = 3
@@ -110,3 +115,46 @@ def _group_codes(groups: Sequence[object] | None, k: int) -> NDArray[np.int64]:
         raise TrainingDataError(f"{len(groups)} group labels for {k} rows; one a row is needed")
     code = {label: i for i, label in enumerate(dict.fromkeys(groups))}
     return np.array([code[label] for label in groups], dtype=np.int64)
+
+
+class FoldFits(Protocol):
+    """Fits of one recipe, one a fold."""
+
+    def predict(self, x: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Mean and variance of a new compound's log10 rate by every fold.
+
+        Args:
+            x: raw features, shape (m, d).
+
+        Returns:
+            Mean and variance, each (f, m). The variance holds what the features do not explain, not the error of
+            a measurement.
+        """
+        ...
+
+    def model(self, fold: int, noise_variance: float, calibration: float) -> Model:
+        """BoTorch model of one fold, its variances scaled by the square of `calibration`."""
+        ...
+
+    def describe(self, fold: int) -> dict[str, Any]:
+        """Weights and hyperparameters of one fold, for provenance; plain JSON values."""
+        ...
+
+
+class Recipe(Protocol):
+    """A way of fitting, without data."""
+
+    @property
+    def name(self) -> str:
+        """The name in tables, commands and provenance."""
+        ...
+
+    def fit(self, problem: Problem, mask: NDArray[np.bool_], seed: int) -> FoldFits:
+        """Fit every fold.
+
+        Args:
+            problem: the rows.
+            mask: which rows train in each fold, shape (f, k).
+            seed: of every random draw.
+        """
+        ...

@@ -11,18 +11,17 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from screening.calibration import fit_scale
+from screening.devices import one_thread
 from screening.errors import TrainingDataError
-from screening.surrogates.problem import MIN_ROWS, Problem, make_problem
-from screening.surrogates.recipe import Recipe
+from screening.surrogates.problem import MIN_ROWS, Problem, Recipe, make_problem
 from screening.surrogates.registry import DEFAULT_SURROGATE, get_recipe
-from screening.surrogates.threads import one_thread
 
 if TYPE_CHECKING:
     from botorch.models.model import Model
 
     from screening.validation import Validation
 
-__all__ = ["CALIBRATION_SPLIT", "Surrogate", "fit_surrogate"]
+__all__ = ["CALIBRATION_SPLIT"]
 
 #: The split whose errors set the recalibration: what is asked of a screening surrogate is a spacer it never saw.
 CALIBRATION_SPLIT = "leave_one_spacer_out"

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from screening.validation.card import FullCard, full_score_card, learning_curve
+from screening.validation.card import FullCard, PathComparison, compare_paths, full_score_card, learning_curve
 from screening.validation.cross_validate import Validation, cross_validate
-from screening.validation.paths import PathComparison, compare_paths
-from screening.validation.scores import ScoreCard
+from screening.validation.splits import ScoreCard
 
 __all__ = [
     "FullCard",

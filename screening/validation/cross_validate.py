@@ -12,14 +12,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from chemspace.progress import Progress
 from screening.calibration import fit_scale
-from screening.surrogates.problem import Problem, make_problem
-from screening.surrogates.recipe import Recipe
+from screening.surrogates.problem import Problem, Recipe, make_problem
 from screening.surrogates.registry import DEFAULT_SURROGATE, get_recipe
-from screening.validation.grade import grade
-from screening.validation.scores import ScoreCard, score
-from screening.validation.splits import hold_out
+from screening.validation.splits import ScoreCard, grade, hold_out, score
 
-__all__ = ["Validation", "cross_validate", "out_of_fold"]
+__all__ = ["out_of_fold"]
 
 #: Numbers of a covariance matrix that one batch of folds may hold, 160 MB in double precision.
 MAX_BATCH_NUMBERS = 20_000_000

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from campaigns.campaign import Campaign
-from campaigns.store import EventKind, create_store
+from campaigns.database import create_store
+from campaigns.events import EventKind
 
 __all__ = [
     "all_at_once",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from benchmarks.campaign_kills import LIBRARY
 from campaigns import Campaign, CampaignConfig
-from tests.campaigns.conftest import LIBRARY
 
 __all__ = ["created"]
 

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from campaigns.budget import Budget
 from campaigns.config import Limits
-from campaigns.deciding import choose
 from campaigns.errors import NothingToSuggestError
+from campaigns.propose import choose
 from chemspace import Cation, Compound, CompoundSpace
-from screening.acquisition import Wish
 from screening.ranking import Desire, Ranking
+from screening.strategies import Wish
 
 PEA = Cation.from_smiles("[NH3+]CCc1ccccc1", abbreviation="PEA")
 BA = Cation.from_smiles("CCCC[NH3+]", abbreviation="BA")

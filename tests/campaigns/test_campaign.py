@@ -11,7 +11,7 @@ import pytest
 
 from campaigns import Campaign, CampaignConfig
 from campaigns.errors import CampaignError, CampaignExistsError, CampaignNotFoundError, ConfigError, IngestError
-from campaigns.learning import measured_dataset, training_set, validate
+from campaigns.propose import measured_dataset, training_set, validate
 from chemspace import RecipeError, parse_formula
 from tests.campaigns.conftest import Launched, launch
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from campaigns.change import N_CHANGES, ranking_changes
-from campaigns.surprise import Expectation
+from campaigns.surprise import N_CHANGES, Expectation, ranking_changes
 
 
 def ranking(*rows: tuple[str, float, str]) -> pd.DataFrame:

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from campaigns import CampaignConfig
-from campaigns.checks import check
-from campaigns.description import BUILTIN, read_description, read_template, template_names
+from campaigns.config import BUILTIN, read_description, read_template, template_names
 from campaigns.errors import ConfigError
+from campaigns.plan import check
 from chemspace import CationLibrary, parse_formula
 
 WHOLE = """\

@@ -9,8 +9,8 @@ import pytest
 
 from campaigns import Campaign
 from campaigns.errors import IngestError, LifecycleError, StoreError
+from campaigns.events import Stage
 from campaigns.kinetics import fit_trace, read_traces
-from campaigns.lifecycle import Stage
 from tests.campaigns.processes import all_at_once, ingest
 from tests.campaigns.small import created
 from tests.campaigns.test_ingest_trace import files

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from campaigns import Campaign
-from campaigns.kept import CACHE, Kept
-from campaigns.suggestion import SuggestionBatch
+from campaigns.artifacts import CACHE, Kept
+from campaigns.summary import SuggestionBatch
 from tests.campaigns.conftest import Launched
 
 

@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 
 from campaigns.config import CampaignConfig
-from campaigns.deciding import best_observed
-from campaigns.learning import TrainingSet, fit, measured_dataset, validate
-from campaigns.measurement import Measurement
+from campaigns.propose import TrainingSet, best_observed, fit, measured_dataset, validate
+from campaigns.targets import Measurement
 from chemspace import CationLibrary, CompoundSpace
 from screening.dataset import SpinDataset, published_descriptors
 from screening.features import to_features

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from campaigns import CampaignConfig, libraries
-from campaigns.libraries import copy_library, gather, kept_library, write_rejects
+from campaigns import CampaignConfig
+from campaigns import space as libraries
+from campaigns.space import copy_library, gather, kept_library, write_rejects
 from chemspace import CationLibrary, LibraryError
 
 AMINES = "smiles,abbreviation\nNCCc1ccccc1,MINE\nNCCCCN,BDAM\nC1CC,bad\nNCC(C)CCCl,PEA\n"

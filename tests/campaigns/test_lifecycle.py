@@ -8,7 +8,7 @@ import pytest
 
 from campaigns import Campaign
 from campaigns.errors import LifecycleError
-from campaigns.lifecycle import FAILED, Stage, check_step, possible_steps
+from campaigns.events import FAILED, Stage, check_step, possible_steps
 from campaigns.round import feasibility_of
 from chemspace import FormulaError, parse_formula
 

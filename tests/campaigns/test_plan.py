@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from campaigns import CampaignConfig
-from campaigns.description import read_template, template_names
-from campaigns.libraries import gather
+from campaigns.config import read_template, template_names
 from campaigns.plan import LaunchPlan, plan_launch
+from campaigns.space import gather
 from tests.campaigns.conftest import Launched
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from campaigns import Campaign
 from campaigns.errors import CampaignError
-from campaigns.reason import FEATURE_WORDS
+from campaigns.narrate import FEATURE_WORDS
 from screening.features import FEATURE_NAMES
 
 

@@ -12,13 +12,12 @@ import numpy as np
 import pytest
 
 from campaigns import Campaign, CampaignConfig
-from campaigns.checks import check
-from campaigns.description import read_description
+from campaigns.config import read_description
 from campaigns.errors import CampaignError, ConfigError
-from campaigns.properties import learn_property
-from campaigns.replay import compare
-from campaigns.suggestion import SuggestionBatch
-from campaigns.summary import FitSummary
+from campaigns.history import compare
+from campaigns.plan import check
+from campaigns.summary import FitSummary, SuggestionBatch
+from campaigns.targets import learn_property
 from chemspace import CationLibrary, Compound, parse_formula
 from oracle import OracleStore
 from screening.ranking import Desire, Lot, Tradeoff

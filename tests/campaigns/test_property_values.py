@@ -13,14 +13,15 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from benchmarks.campaign_kills import LIBRARY
 from campaigns import Campaign, CampaignConfig
+from campaigns.artifacts import data_key
 from campaigns.errors import CampaignExistsError, IngestError, LifecycleError, PropertyError
-from campaigns.keys import data_key
-from campaigns.properties import MIN_ROWS
+from campaigns.events import EventKind
 from campaigns.state import replay
-from campaigns.store import EventKind
+from campaigns.targets import MIN_ROWS
 from chemspace import CationLibrary
-from tests.campaigns.conftest import LIBRARY, Launched
+from tests.campaigns.conftest import Launched
 from tests.campaigns.processes import all_at_once, ingest_values, ingest_values_forever, process
 from tests.campaigns.small import created
 from tests.campaigns.test_properties import TABLE, made

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from campaigns.reason import picoseconds, reason
+from campaigns.narrate import picoseconds, reason
 
 QUIET = {"homo_ev": 0.0, "log1p_dipole": 0.01}
 

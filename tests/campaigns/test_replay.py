@@ -10,9 +10,9 @@ import pytest
 
 from campaigns import Campaign
 from campaigns.errors import LifecycleError
+from campaigns.events import Stage
 from campaigns.files import EXPORTS, write_table
-from campaigns.lifecycle import Stage
-from campaigns.replay import compare
+from campaigns.history import compare
 
 
 def test_each_round_comes_out_the_same_from_the_log_as_it_stood(campaign: Campaign, results: Path) -> None:

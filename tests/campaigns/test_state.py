@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from campaigns import CampaignConfig
+from campaigns.database import EventLog
+from campaigns.events import EventKind
 from campaigns.state import replay
-from campaigns.store import EventKind, EventLog
 
 
 @pytest.fixture

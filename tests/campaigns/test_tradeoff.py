@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from campaigns import Campaign, CampaignConfig
-from campaigns.checks import check
-from campaigns.deciding import awaited_columns
-from campaigns.description import read_description
+from campaigns.config import read_description
 from campaigns.errors import ConfigError
+from campaigns.plan import check
+from campaigns.propose import awaited_columns
 from chemspace import CationLibrary
 from screening.ranking import Tradeoff
 from tests.campaigns.conftest import Launched

@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 
 from campaigns import Campaign, CampaignConfig
-from campaigns.checks import check
-from campaigns.config import Limits, Objective, WeighedWish
-from campaigns.description import read_description
+from campaigns.config import Limits, Objective, WeighedWish, read_description
 from campaigns.errors import ConfigError
+from campaigns.plan import check
 from chemspace import CationLibrary, parse_formula
 from tests.campaigns.conftest import Launched
 from tests.campaigns.test_description import described

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from chemspace import CationLibrary, LibraryError
-from chemspace.library_read import ReadReport, stream_cations
+from chemspace.library import ReadReport, stream_cations
 
 ROWS = [
     "NCCc1ccccc1 PEA",

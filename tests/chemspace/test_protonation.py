@@ -7,8 +7,7 @@ from rdkit import Chem
 from rdkit.Chem.MolStandardize import rdMolStandardize
 
 from chemspace import CationLibrary, StructureError
-from chemspace.protonation import cation_form
-from chemspace.structure_check import parse_smiles
+from chemspace.molecule import cation_form, parse_smiles
 
 
 def cation_of(smiles: str, dications: bool = False) -> str:

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from chemspace import CationLibrary, GeometryError
-from chemspace.conformer import mmff_geometry
 from chemspace.spacer_geometry import (
     SQUARE_SIDE,
     fits_square,
     layered_share,
+    mmff_geometry,
     penetration_length,
     propensity,
     spacer_shape,

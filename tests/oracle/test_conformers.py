@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from oracle.conformers import build_molecule, embed
-from oracle.hessian import force_field_hessian
+from oracle.optimise import force_field_hessian
 
 
 def test_the_same_seed_gives_the_same_bits() -> None:

@@ -15,12 +15,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import oracle.process
+import oracle.workers
 from chemspace import Cation
 from oracle import CationRecord, Limits, OracleStore, Protocol, describe, describe_each
-from oracle.elements import atomic_masses
 from oracle.errors import ProtocolError, StoreFullError, WorkerCrashError
 from oracle.units import ANGSTROM_PER_BOHR
+from oracle.validate import atomic_masses
 from tests.oracle.conftest import SLOW, SMALL
 from tests.oracle.golden import GOLDEN
 
@@ -108,7 +108,7 @@ def test_what_the_store_holds_is_not_computed_again(
     small: list[Cation], quick: Protocol, store: OracleStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = describe(small, quick, store)
-    monkeypatch.setattr(oracle.process, "_PROGRAM", "raise SystemExit('no worker may start')")
+    monkeypatch.setattr(oracle.workers, "_PROGRAM", "raise SystemExit('no worker may start')")
     again = describe(small, quick, store)
     assert again == first
     assert [r.seconds for r in again] == [r.seconds for r in first]
@@ -263,7 +263,7 @@ def test_a_failure_worth_another_try_is_tried_again(small: list[Cation], quick: 
 def test_workers_that_cannot_start_are_an_error_with_their_last_words(
     small: list[Cation], quick: Protocol, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(oracle.process, "_PROGRAM", "raise SystemExit('no such library')")
+    monkeypatch.setattr(oracle.workers, "_PROGRAM", "raise SystemExit('no such library')")
     with pytest.raises(WorkerCrashError, match="no such library"):
         describe(small, quick, workers=2)
 

@@ -14,7 +14,7 @@ from chemspace import Cation, CationLibrary, Compound, CompoundSpace
 from chemspace.geometry import tolerance_factor
 from oracle import DESCRIPTOR_NAMES, CationRecord, CationTable, compound_descriptors, describe, space_descriptors
 from oracle.errors import InputError
-from oracle.records import VALUE_NAMES
+from oracle.record import VALUE_NAMES
 
 DATA = Path(__file__).parent / "data"
 PUBLISHED = pd.read_csv(DATA / "published_cations.csv", comment="#").fillna({"flag": ""})

@@ -8,8 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from oracle.conformers import build_molecule, embed
-from oracle.coordinates import Cartesian, Curved, choose_coordinates
-from oracle.internals import Internals, build_internals
+from oracle.optimise import Cartesian, Curved, Internals, build_internals, choose_coordinates
 
 MOL = build_molecule("OCC[NH3+]")
 START = embed(MOL, 1, 42).positions[0]

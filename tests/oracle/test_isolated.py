@@ -5,10 +5,9 @@ from __future__ import annotations
 import pytest
 
 from oracle.errors import ConvergenceError, InputError, TimeLimitError
-from oracle.isolated import isolated_single_point
-from oracle.process import WorkerProcess
 from oracle.protocol import Protocol
-from oracle.tasks import Limits, PointTask
+from oracle.record import Limits, PointTask
+from oracle.workers import WorkerProcess, isolated_single_point
 from tests.oracle.golden import GOLDEN
 
 MA = GOLDEN[0]

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from oracle.process import THREAD_VARIABLES, WorkerProcess
 from oracle.protocol import Protocol
-from oracle.tasks import Limits
+from oracle.record import Limits
+from oracle.workers import THREAD_VARIABLES, WorkerProcess
 
 ROOT = Path(__file__).parents[2]
 

@@ -6,13 +6,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from oracle.bonds import bond_changes
 from oracle.conformers import build_molecule, embed
-from oracle.coordinates import Cartesian, choose_coordinates
 from oracle.engines.tblite import TbliteEngine
 from oracle.errors import ConvergenceError
-from oracle.hessian import force_field_hessian
-from oracle.optimise import Optimum, minimise
+from oracle.optimise import Cartesian, Optimum, choose_coordinates, force_field_hessian, minimise
+from oracle.validate import bond_changes
 
 
 def relax(smiles: str, charge: int, *, cartesian: bool = False, max_steps: int = 200) -> Optimum:

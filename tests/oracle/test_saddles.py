@@ -7,10 +7,8 @@ import pytest
 
 from chemspace import Cation
 from oracle import Protocol, describe
-from oracle.coordinates import Cartesian
 from oracle.engines.tblite import TbliteEngine
-from oracle.optimise import minimise
-from oracle.saddles import leave_saddles
+from oracle.optimise import Cartesian, leave_saddles, minimise
 from tests.oracle.golden import GOLDEN
 
 MA = GOLDEN[0]

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from oracle import CationRecord, OracleStore, Protocol
 from oracle.errors import StoreCorruptError, StoreError, StoreFullError, StoreSchemaError
-from oracle.exchange import export_records, import_records
+from oracle.store import export_records, import_records
 
 PROTOCOL = Protocol()
 numbers = st.none() | st.floats(allow_nan=False, allow_infinity=False)

@@ -7,10 +7,9 @@ import pandas as pd
 import pytest
 
 from chemspace.errors import NotNeutralError
-from screening.dataset import SpinDataset, published_descriptors
+from screening.dataset import EXCLUDING_FLAGS, FLAGS, SpinDataset, published_descriptors
 from screening.errors import DatasetError
 from screening.features import DESCRIPTOR_ORDER
-from screening.policy import EXCLUDING_FLAGS, FLAGS
 
 
 @pytest.fixture(scope="module")

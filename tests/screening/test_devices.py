@@ -12,15 +12,14 @@ import torch
 from screening.devices import usable_device
 from screening.errors import DeviceError
 from screening.ranking import rank
-from screening.ranking.precision import SinglePrecision
 from screening.ranking.rank import space_features
+from screening.ranking.stream import SinglePrecision
 from screening.surrogates import Surrogate, fit_surrogate
 from screening.surrogates.ensemble import MAX_BLOCK_NUMBERS, EnsembleConfig, fit_ensembles
-from screening.surrogates.gaussian_process import STEPS, fit_gaussian_processes
-from screening.surrogates.kernels import KernelSpec
+from screening.surrogates.gaussian_process import STEPS, KernelSpec, fit_gaussian_processes
+from screening.surrogates.observations import fit_scaling
 from screening.surrogates.problem import make_problem
 from screening.surrogates.registry import get_recipe
-from screening.surrogates.standardise import fit_scaling
 from screening.validation import cross_validate
 from tests.pretend_device import pretend_device
 from tests.screening.ranking.test_rank import SPACE, TABLES

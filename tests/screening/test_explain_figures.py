@@ -8,10 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from screening import explain_figures as figures
-from screening.explain import Shapley
-from screening.explain_out_of_fold import SignCheck
-from screening.mechanisms import MECHANISMS
+from screening import explain as figures
+from screening.explain import MECHANISMS, Shapley, SignCheck
 
 GENERATOR = np.random.default_rng(0)
 TOLD = Shapley(("a", "b"), GENERATOR.normal(size=(9, 2)) * [1.0, 3.0], 0.2, GENERATOR.normal(size=(9, 2)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from screening.explain_out_of_fold import out_of_fold_shapley, out_of_fold_signs, partial_dependence, pearson
+from screening.explain import out_of_fold_shapley, out_of_fold_signs, partial_dependence, pearson
 from screening.surrogates import fit_surrogate
 from tests.screening.rows import smooth_rows
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from screening.errors import DatasetError, TrainingDataError
-from screening.measured import measured_features
+from screening.structures import measured_features
 from screening.surrogates import fit_surrogate
 from screening.validation import cross_validate
 from tests.screening.rows import smooth_rows

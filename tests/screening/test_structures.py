@@ -11,8 +11,13 @@ import pytest
 from chemspace import parse_formula
 from chemspace.crystal import build_structure, structure_descriptors, write_structure
 from screening.errors import DatasetError
-from screening.measured import MEASURED_COLUMNS, measured_features
-from screening.structures import STRUCTURE_COLUMNS, measured_from_structures, merge_measured
+from screening.structures import (
+    MEASURED_COLUMNS,
+    STRUCTURE_COLUMNS,
+    measured_features,
+    measured_from_structures,
+    merge_measured,
+)
 
 
 @pytest.fixture(scope="module")

@@ -9,11 +9,10 @@ from typing import Any
 from fastapi import Response
 from pydantic import BaseModel
 
-from campaigns.lifecycle import Step
-from campaigns.property_value import RecordedValue
+from campaigns.events import Step
 from campaigns.state import Recorded
-from campaigns.suggestion import SuggestionBatch
-from campaigns.summary import FitSummary, IngestResult
+from campaigns.summary import FitSummary, IngestResult, SuggestionBatch
+from campaigns.targets import RecordedValue
 from campaigns.web.api.models import (
     BatchOut,
     CampaignOut,
@@ -28,24 +27,9 @@ from campaigns.web.api.models import (
     SuggestionOut,
     ValueOut,
 )
-from campaigns.web.desk import Desk
 from campaigns.web.jobs import Job
 from campaigns.web.query import Page
-
-__all__ = [
-    "REFUSALS",
-    "answer",
-    "batch_out",
-    "campaign_out",
-    "finite",
-    "ingest_out",
-    "job_out",
-    "measurement_out",
-    "properties_out",
-    "ranked_out",
-    "step_out",
-    "value_out",
-]
+from campaigns.web.service import Desk
 
 _PROBLEM: dict[str, Any] = {
     "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}

@@ -9,31 +9,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = [
-    "BatchOut",
-    "CampaignOut",
-    "CompoundOut",
-    "EventOut",
-    "EventsOut",
-    "FitOut",
-    "IngestOut",
-    "JobOut",
-    "MeasurementOut",
-    "OutcomeIn",
-    "PredictionIn",
-    "Problem",
-    "PropertyOut",
-    "RankedOut",
-    "RankingOut",
-    "RetractionIn",
-    "RowOut",
-    "StepOut",
-    "SuggestIn",
-    "SuggestionOut",
-    "TraceOut",
-    "ValueOut",
-]
-
 Formula = Annotated[str, Field(min_length=1, max_length=200, examples=["(PEA)2(MA)Pb2I7"])]
 Words = Annotated[str, Field(max_length=2000)]
 Best = tuple[str, float]

@@ -6,16 +6,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, File, Form, Path, UploadFile
 
-from campaigns.property_value import property_of
-from campaigns.store import acting_as
+from campaigns.database import acting_as
+from campaigns.targets import property_of
 from campaigns.web.access import AnyDesk, CurrentOffice, Editor, Reader, reader
 from campaigns.web.api.answers import REFUSALS, ingest_out, properties_out, value_out
-from campaigns.web.api.measuring import mapping_of
+from campaigns.web.api.measuring import ingest_values, mapping_of
 from campaigns.web.api.models import IngestOut, PropertyOut, RetractionIn, ValueOut
-from campaigns.web.drafts import Uploaded
-from campaigns.web.uploads import ingest_values
-
-__all__ = ["router"]
+from campaigns.web.uploads import Uploaded
 
 router = APIRouter(prefix="/api/campaigns/{campaign}/properties", responses=REFUSALS, dependencies=[Depends(reader)])
 

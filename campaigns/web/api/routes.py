@@ -6,8 +6,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Response
 
-from campaigns.lifecycle import Stage
-from campaigns.store import acting_as
+from campaigns.database import acting_as
+from campaigns.events import Stage
 from campaigns.web.access import AnyDesk, CurrentOffice, Editor, Reader, reader
 from campaigns.web.api.answers import REFUSALS, answer, batch_out, campaign_out, job_out, ranked_out, step_out
 from campaigns.web.api.models import (
@@ -25,8 +25,6 @@ from campaigns.web.api.models import (
 from campaigns.web.compounds import compound_of, history_of
 from campaigns.web.query import MAX_SIZE
 from campaigns.web.query import Query as RankQuery
-
-__all__ = ["router"]
 
 router = APIRouter(prefix="/api", responses=REFUSALS, dependencies=[Depends(reader)])
 

@@ -14,16 +14,12 @@ from campaigns.files import file_name
 from campaigns.web.access import AnyDesk, Asking, Visiting
 from campaigns.web.api.answers import ranked_out
 from campaigns.web.api.models import PredictionIn
-from campaigns.web.compounds import asked_compound, compound_of, history_of
-from campaigns.web.desk import Desk
+from campaigns.web.compounds import asked_compound, cation_xyz, compound_of, history_of, structure_cif
 from campaigns.web.errors import NotReadyError, NotServedError, QueryError
-from campaigns.web.geometry import cation_xyz, structure_cif
-from campaigns.web.inside import budget_of
 from campaigns.web.pages.render import fragment, is_partial, page
 from campaigns.web.query import Query as RankQuery
+from campaigns.web.service import Desk, budget_of
 from chemspace import CompoundSpace
-
-__all__ = ["router"]
 
 router = APIRouter(prefix="/c/{campaign}")
 
@@ -100,8 +96,8 @@ def compounds(
 def compound(request: Request, visitor: Visiting, desk: AnyDesk, formula: _Formula) -> Response:
     """One compound: its numbers, its history, its cations."""
     about = compound_of(desk, formula)
-    from campaigns.report.cards import costs_of, recipe_of
     from campaigns.report.drawing import molecule_svg
+    from campaigns.report.view import costs_of, recipe_of
 
     budget = budget_of(desk.front)
     drawn = [
@@ -186,9 +182,8 @@ def structure(desk: AnyDesk, visitor: Visiting, formula: _Formula) -> Response:
 
 def explained_values(desk: Desk, told: dict[str, Any], numbers: dict[str, Any] | None = None) -> dict[str, Any]:
     """What the explanation's template shows."""
-    from campaigns.reason import FEATURE_WORDS
-    from campaigns.report.model_figures import waterfall_figure
-    from campaigns.report.palette import plain
+    from campaigns.narrate import FEATURE_WORDS
+    from campaigns.report.figures import plain, waterfall_figure
     from screening.features import feature_text
 
     rows = sorted(told["contributions"].items(), key=lambda item: -abs(item[1]))

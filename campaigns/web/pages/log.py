@@ -7,11 +7,9 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import Response
 
-from campaigns.store import acting_as
+from campaigns.database import acting_as
 from campaigns.web.access import AnyDesk, Editing, Visiting
 from campaigns.web.pages.render import page, redirect
-
-__all__ = ["router"]
 
 router = APIRouter(prefix="/c/{campaign}/log")
 

@@ -10,10 +10,7 @@ from fastapi.responses import Response
 from campaigns.web.access import CurrentOffice, Visitor
 from campaigns.web.errors import UnauthenticatedError
 from campaigns.web.pages.render import page, redirect, with_cookie
-from campaigns.web.sessions import COOKIE
-from campaigns.web.tokens import Identity, Role
-
-__all__ = ["router"]
+from campaigns.web.tokens import COOKIE, Identity, Role
 
 router = APIRouter()
 

@@ -8,16 +8,14 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, File, Form, Query, Request, UploadFile
 from fastapi.responses import Response
 
-from campaigns.lifecycle import Stage
-from campaigns.store import acting_as
+from campaigns.database import acting_as
+from campaigns.events import Stage
 from campaigns.web.access import AnyDesk, CurrentOffice, Editing, Visiting
-from campaigns.web.drafts import Draft, FitSettings
+from campaigns.web.api.measuring import confirm, uploads_of
 from campaigns.web.errors import QueryError
 from campaigns.web.pages.render import fragment, page
-from campaigns.web.uploads import confirm, uploads_of
+from campaigns.web.uploads import Draft, FitSettings
 from chemspace import parse_formula
-
-__all__ = ["router"]
 
 router = APIRouter(prefix="/c/{campaign}/measure")
 
@@ -151,7 +149,7 @@ def _shown(request: Request, visitor: Visiting, desk: AnyDesk, draft: Draft) -> 
 def _figures(draft: Draft) -> dict[str, dict[str, Any]]:
     """The map with its window, and the fit with its residuals, as far as there are any."""
     from campaigns.kinetics.figures import kinetics_figure, map_figure
-    from campaigns.report.palette import plain
+    from campaigns.report.figures import plain
 
     found = {}
     if draft.maps is not None:

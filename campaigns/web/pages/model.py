@@ -8,18 +8,14 @@ from fastapi.responses import Response
 from campaigns.web.access import AnyDesk, Visiting
 from campaigns.web.pages.render import page
 
-__all__ = ["router"]
-
 router = APIRouter(prefix="/c/{campaign}")
 
 
 @router.get("/model")
 def model(request: Request, visitor: Visiting, desk: AnyDesk) -> Response:
     """Score card, figures, checks that take minutes, the paper's claims."""
-    from campaigns.report.model_figures import curve_figure
-    from campaigns.report.model_view import SCORES, score_rows
-    from campaigns.report.palette import plain
-    from campaigns.report.property_view import property_views
+    from campaigns.report.figures import curve_figure, plain
+    from campaigns.report.view import SCORES, property_views, score_rows
 
     standing = desk.standing()
     fit = standing.last_fit

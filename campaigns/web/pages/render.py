@@ -10,15 +10,13 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from jinja2 import ChoiceLoader, Environment, PackageLoader
 from markupsafe import Markup
 
-from campaigns.reason import picoseconds
+from campaigns.narrate import picoseconds
 from campaigns.report.drawing import formula_html
 from campaigns.report.render import environment
 from campaigns.web.access import Visitor, office_of
 from campaigns.web.assets import address_of
-from campaigns.web.desk import Desk
-from campaigns.web.sessions import COOKIE, LIFETIME_S
-
-__all__ = ["TABS", "error_page", "fragment", "is_partial", "page", "redirect", "with_cookie"]
+from campaigns.web.service import Desk
+from campaigns.web.tokens import COOKIE, LIFETIME_S
 
 #: Pages of a campaign: name, address below the campaign's, title.
 TABS = (

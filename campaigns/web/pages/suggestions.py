@@ -8,16 +8,13 @@ from urllib.parse import quote
 from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import Response
 
-from campaigns.lifecycle import Stage, possible_steps
-from campaigns.report.cards import suggestion_card
-from campaigns.store import acting_as
-from campaigns.suggestion import SuggestionBatch
+from campaigns.database import acting_as
+from campaigns.events import Stage, possible_steps
+from campaigns.report.view import suggestion_card
+from campaigns.summary import SuggestionBatch
 from campaigns.web.access import AnyDesk, Editing, Visiting
-from campaigns.web.desk import Desk
-from campaigns.web.inside import budget_of
 from campaigns.web.pages.render import fragment, is_partial, page, redirect
-
-__all__ = ["router"]
+from campaigns.web.service import Desk, budget_of
 
 router = APIRouter(prefix="/c/{campaign}")
 

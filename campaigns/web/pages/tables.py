@@ -7,15 +7,13 @@ from typing import Annotated
 from fastapi import APIRouter, File, Form, Request, UploadFile
 from fastapi.responses import Response
 
+from campaigns.database import acting_as
 from campaigns.ingest import UNITS
-from campaigns.store import acting_as
 from campaigns.web.access import AnyDesk, CurrentOffice, Editing, Visitor
-from campaigns.web.desk import Desk
 from campaigns.web.errors import QueryError
 from campaigns.web.pages.render import fragment
-from campaigns.web.tables import Reading, TableDraft, for_people, look_at, take_in_draft
-
-__all__ = ["router"]
+from campaigns.web.service import Desk
+from campaigns.web.uploads import Reading, TableDraft, for_people, look_at, take_in_draft
 
 router = APIRouter(prefix="/c/{campaign}/measure/table")
 

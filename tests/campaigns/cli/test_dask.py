@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from campaigns.kept import CACHE
+from campaigns.artifacts import CACHE
 from oracle import OracleError
 from tests.campaigns.cli.test_described import run
 from tests.campaigns.conftest import Launched
@@ -36,7 +36,7 @@ def test_the_suggestions_are_those_of_this_machine(launched: Launched, address: 
 def test_a_scheduler_that_does_not_answer_is_told(
     launched: Launched, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("oracle.remote.PATIENCE", 0.5)
+    monkeypatch.setattr("oracle.cluster.PATIENCE", 0.5)
     launched.copy(tmp_path / "copy").close()
     (tmp_path / "copy" / CACHE / "ranking.npz").unlink()
     done = run(launched, "suggest", tmp_path / "copy", "--batch-size", 3, "--dask", "tcp://127.0.0.1:9")

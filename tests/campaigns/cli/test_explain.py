@@ -7,7 +7,7 @@ import json
 from typer.testing import CliRunner
 
 from campaigns.cli.app import app
-from screening.mechanisms import MECHANISMS
+from screening.explain import MECHANISMS
 from tests.campaigns.conftest import Launched
 
 

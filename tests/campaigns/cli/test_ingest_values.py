@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from campaigns import Campaign
 from campaigns.cli import main
 from campaigns.cli.app import app
-from campaigns.errors import SpinscreenError
+from chemspace.errors import SpinscreenError
 from tests.campaigns.conftest import Launched
 from tests.campaigns.small import created
 from tests.campaigns.test_properties import TABLE, made

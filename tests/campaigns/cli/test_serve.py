@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from campaigns.cli.app import app
 from campaigns.errors import CampaignNotFoundError
-from campaigns.web import server
+from campaigns.web import app as server
 from campaigns.web.errors import WebError
 from campaigns.web.settings import Settings
 from tests.campaigns.small import created

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from campaigns.ingest.cells import CellError, lifetime, optional_number, standard_error, temperature
-from screening.measurements import PLAUSIBLE_LIFETIME_PS
+from screening.dataset import PLAUSIBLE_LIFETIME_PS
 
 
 @given(st.floats(*PLAUSIBLE_LIFETIME_PS))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from campaigns.ingest.units import UNITS, is_rate, lifetime_in_ps, split_heading, stderr_in_ps, unit_of
+from campaigns.ingest.cells import UNITS, is_rate, lifetime_in_ps, split_heading, stderr_in_ps, unit_of
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from campaigns.cli.fit_trace import fit_trace
+from campaigns.cli.traces import fit_trace
 from campaigns.kinetics import KineticsError
 from campaigns.kinetics.synthetic import delay_grid, synthetic_map, synthetic_trace
 
@@ -122,7 +122,7 @@ def test_wrong_data_raise_the_typed_error(files: dict[str, str], name: str, mess
 
 def test_help_is_quick_because_nothing_heavy_is_imported() -> None:
     code = (
-        "import sys, campaigns.cli.fit_trace; heavy = {'lmfit', 'scipy', 'plotly', 'torch'} & set(sys.modules); "
+        "import sys, campaigns.cli.traces; heavy = {'lmfit', 'scipy', 'plotly', 'torch'} & set(sys.modules); "
         "print(sorted(heavy)); sys.exit(bool(heavy))"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

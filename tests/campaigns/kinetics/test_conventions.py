@@ -7,13 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from campaigns.kinetics import KineticsError
-from campaigns.kinetics.conventions import (
-    CONVENTIONS,
-    difference_lifetime_ps,
-    half_life_ps,
-    spin_flip_time_ps,
-    t1_ps,
-)
+from campaigns.kinetics.result import CONVENTIONS, difference_lifetime_ps, half_life_ps, spin_flip_time_ps, t1_ps
 
 LIFETIMES = st.floats(1e-3, 1e4)
 

@@ -10,9 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from campaigns.kinetics import Trace, fit_trace, trace_at
-from campaigns.kinetics.axis import DelayAxis
 from campaigns.kinetics.errors import AxisError, PlotFileError
-from campaigns.kinetics.figures import kinetics_figure, map_figure, spectra_figure, write_html
+from campaigns.kinetics.figures import DelayAxis, kinetics_figure, map_figure, spectra_figure, write_html
 from campaigns.kinetics.synthetic import delay_grid, synthetic_map, synthetic_trace
 
 

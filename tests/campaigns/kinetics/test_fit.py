@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from campaigns.kinetics import KineticsError, Trace, fit_trace
 from campaigns.kinetics.errors import FitSettingError, NoSignalError, NoTimeZeroError, TooFewDelaysError
-from campaigns.kinetics.response import exponential_response
+from campaigns.kinetics.model import exponential_response
 from campaigns.kinetics.synthetic import delay_grid, synthetic_trace
 
 FWHM = 0.15
@@ -116,7 +116,7 @@ def test_a_biexponential_trace_is_named_with_its_parts_and_not_taken_silently() 
 
 
 def test_a_stretched_decay_can_be_asked_for() -> None:
-    from campaigns.kinetics.response import stretched_response
+    from campaigns.kinetics.model import stretched_response
 
     rng, delay = np.random.default_rng(2), delay_grid("log", 400, 10.0)
     curve = stretched_response(delay, 0.0, 2.0, 0.064, 0.5) + rng.normal(scale=0.01, size=400)

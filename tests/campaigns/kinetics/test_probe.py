@@ -9,7 +9,7 @@ import pytest
 
 from campaigns.kinetics import TransientMap, fit_trace, trace_at
 from campaigns.kinetics.errors import DelayMismatchError, ProbeWindowError
-from campaigns.kinetics.probe import photobleach_peak
+from campaigns.kinetics.maps import photobleach_peak
 from campaigns.kinetics.synthetic import delay_grid, synthetic_map
 
 WAVELENGTH = np.linspace(480.0, 620.0, 141)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.integrate import quad
 
-from campaigns.kinetics.response import (
+from campaigns.kinetics.model import (
     FWHM_PER_SIGMA,
     exponential_response,
     exponential_slopes,

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from campaigns.report import deep_view
-from campaigns.report.model_figures import progress_figure
+from campaigns.report import view as deep_view
+from campaigns.report.figures import progress_figure
 from campaigns.report.view import calibration_of, parity_of
 
 BOUNDS = np.array([False, True, False, False])
@@ -71,7 +71,7 @@ def test_the_checks_know_which_rows_are_bounds(monkeypatch: pytest.MonkeyPatch) 
         return SimpleNamespace(curves=lambda: empty)
 
     monkeypatch.setattr("screening.validation.card.full_score_card", card)
-    monkeypatch.setattr("screening.backtest.compare.backtest", replay)
+    monkeypatch.setattr("screening.backtest.backtest", replay)
     deep_view.deep_view(done, lambda at, total, note: told.append((at, total)))
     assert asked["censored"].tolist() == BOUNDS.tolist()
     assert asked["rates"] == [0.0, 0.5, 1.0]

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from campaigns.store import EventKind, EventLog, acting_as
+from campaigns.database import EventLog, acting_as
+from campaigns.events import EventKind
 
 
 def test_events_carry_the_name_of_whom_they_are_written_for(tmp_path: Path) -> None:

@@ -13,10 +13,10 @@ import pytest
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 
-import campaigns.store.migrate
+import campaigns.database
+from campaigns.database import HEAD_REVISION, EventLog
 from campaigns.errors import CampaignNotFoundError, SchemaError, StoreError
-from campaigns.store import EventKind, EventLog
-from campaigns.store.schema import HEAD_REVISION
+from campaigns.events import EventKind
 from tests.campaigns.processes import all_at_once, append_forever, append_many, process
 
 
@@ -79,7 +79,7 @@ def test_a_file_of_a_newer_spinscreen_is_refused(path: Path) -> None:
 
 def test_the_newest_migration_is_the_one_the_code_knows() -> None:
     config = Config()
-    config.set_main_option("script_location", str(Path(campaigns.store.migrate.__file__).parent / "migrations"))
+    config.set_main_option("script_location", str(Path(campaigns.database.__file__).parent / "migrations"))
     assert ScriptDirectory.from_config(config).get_current_head() == HEAD_REVISION
 
 

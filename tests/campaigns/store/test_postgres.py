@@ -12,9 +12,9 @@ import psycopg
 import pytest
 
 from campaigns import Campaign, CampaignConfig
+from campaigns.database import create_store, open_store
 from campaigns.errors import CampaignExistsError, SchemaError, StoreError
-from campaigns.lifecycle import Stage
-from campaigns.store import EventKind, create_store, open_store
+from campaigns.events import EventKind, Stage
 from tests.campaigns.processes import all_at_once, append_forever, create, ingest, process
 from tests.campaigns.small import created
 from tests.campaigns.test_ingest_trace import files

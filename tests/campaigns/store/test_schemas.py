@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-import campaigns.store.migrate
+import campaigns.database
 from campaigns import Campaign
+from campaigns.database import EventLog
 from campaigns.errors import SchemaError, StoreError
-from campaigns.lifecycle import Stage
-from campaigns.store import EventKind, EventLog
+from campaigns.events import EventKind, Stage
 
 RELEASED = sorted(
-    path.stem for path in (Path(campaigns.store.migrate.__file__).parent / "migrations/versions").glob("0*.py")
+    path.stem for path in (Path(campaigns.database.__file__).parent / "migrations/versions").glob("0*.py")
 )
 
 

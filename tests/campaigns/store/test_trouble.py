@@ -16,9 +16,9 @@ import pytest
 from sqlalchemy import event
 
 from campaigns import Campaign
+from campaigns.database import EventLog
 from campaigns.errors import OvertakenError, StoreError
-from campaigns.lifecycle import Stage
-from campaigns.store import EventKind, EventLog
+from campaigns.events import EventKind, Stage
 from tests.campaigns.small import created
 
 #: A user without any rights of its own (nobody on every Linux).
@@ -52,7 +52,7 @@ def test_a_campaign_that_finds_no_room_leaves_no_file(tmp_path: Path, monkeypatc
     def full(*_: object, **__: object) -> None:
         raise sqlite3.OperationalError("database or disk is full")
 
-    monkeypatch.setattr("campaigns.store.engine._prepare", full)
+    monkeypatch.setattr("campaigns.database._prepare_sqlite", full)
     with pytest.raises(StoreError, match="the disk is full"):
         EventLog.create(tmp_path / "new" / "campaign.db")
     assert list(tmp_path.iterdir()) == []

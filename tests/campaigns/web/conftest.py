@@ -16,8 +16,8 @@ from fastapi.testclient import TestClient
 
 from campaigns.kinetics.synthetic import delay_grid, synthetic_map, synthetic_trace
 from campaigns.web.app import create_app
-from campaigns.web.desk import Desk
 from campaigns.web.jobs import JobBoard
+from campaigns.web.service import Desk
 from campaigns.web.settings import Settings
 from campaigns.web.tokens import Role, TokenFile
 from tests.campaigns.conftest import Launched

@@ -13,9 +13,8 @@ from hypothesis import strategies as st
 
 from campaigns.web.app import create_app
 from campaigns.web.errors import TokenError
-from campaigns.web.sessions import COOKIE, Sessions
 from campaigns.web.settings import is_loopback
-from campaigns.web.tokens import Identity, Role, TokenFile
+from campaigns.web.tokens import COOKIE, Identity, Role, Sessions, TokenFile
 from tests.campaigns.web.conftest import BASE, SLUG, Guarded, Prepared
 
 #: A well-formed body for every address of the REST interface that takes one.

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from campaigns.web.apart import run_apart
 from campaigns.web.errors import ApartError, QueryError
+from campaigns.web.jobs import run_apart
 from chemspace.progress import Progress, silent
 
 

@@ -176,7 +176,7 @@ def test_a_formula_and_a_smiles_are_predicted_in_the_background(client: TestClie
 
 def test_what_another_process_writes_is_seen(client: TestClient, tmp_path: Path, prepared: Prepared) -> None:
     from campaigns import Campaign
-    from campaigns.lifecycle import Stage
+    from campaigns.events import Stage
 
     other = Campaign.open(tmp_path / SLUG, oracle_store=prepared.oracle_store)
     formula = client.get(f"{HERE}/suggestions").json()["suggestions"][0]["formula"]

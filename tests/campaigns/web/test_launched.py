@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
+from benchmarks.campaign_kills import LIBRARY
 from campaigns import Campaign, CampaignConfig
-from campaigns.web.desk import Desk
 from campaigns.web.jobs import JobBoard
-from campaigns.web.launched import launch_facts
+from campaigns.web.pages.overview import launch_facts
+from campaigns.web.service import Desk
 from campaigns.web.settings import Settings
-from tests.campaigns.conftest import LIBRARY, PRICES
+from tests.campaigns.conftest import PRICES
 
 
 def facts(folder: Path, **described: Any) -> dict[str, str]:

@@ -10,8 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from campaigns.web.errors import QueryError
-from campaigns.web.query import Query, Searcher
-from campaigns.web.ranked import SORTS, RankIndex
+from campaigns.web.query import SORTS, Query, RankIndex, Searcher
 from chemspace import CationLibrary, Compound, CompoundSpace
 
 LIBRARY = CationLibrary.builtin()

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from campaigns import Campaign, CampaignConfig
-from campaigns.web.ranked import RankIndex, build_index
+from campaigns.web.query import RankIndex, build_index
 from tests.campaigns.conftest import PRICES, Launched
 
 PRICED = {name: price.model_dump() for name, price in PRICES.items()}

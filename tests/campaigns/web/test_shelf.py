@@ -12,8 +12,8 @@ import pytest
 from fastapi.testclient import TestClient
 
 from campaigns import Campaign
-from campaigns.lifecycle import Stage
-from campaigns.web import shelf
+from campaigns.events import Stage
+from campaigns.web import response_cache as shelf
 from campaigns.web.app import create_app
 from campaigns.web.jobs import JobBoard
 from campaigns.web.pages import render

@@ -13,8 +13,7 @@ from openpyxl import Workbook
 
 from campaigns.web.errors import NotServedError, QueryError
 from campaigns.web.jobs import JobBoard
-from campaigns.web.tables import Tables, for_people
-from campaigns.web.waiting import KEPT
+from campaigns.web.uploads import KEPT, Tables, for_people
 from tests.campaigns.web.conftest import SLUG, Guarded
 
 PAGE, HERE = f"/c/{SLUG}/measure/table", f"/api/campaigns/{SLUG}"

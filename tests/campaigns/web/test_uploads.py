@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from campaigns import Campaign
-from campaigns.web.drafts import Drafts, FitSettings, Uploaded, clean_name
 from campaigns.web.errors import NotServedError, QueryError
+from campaigns.web.uploads import Drafts, FitSettings, Uploaded, clean_name
 from tests.campaigns.web.conftest import SLUG, Guarded, Prepared, Traces
 
 
@@ -126,7 +126,7 @@ def test_a_server_killed_in_the_middle_of_an_upload_leaves_the_campaign_whole(
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     code = (
-        "import sys; from pathlib import Path; from campaigns.web.server import run; "
+        "import sys; from pathlib import Path; from campaigns.web.app import run; "
         "from campaigns.web.settings import Settings; "
         "run(Settings((Path(sys.argv[1]),), prepare=False), int(sys.argv[2]), lambda told: print(told, flush=True))"
     )

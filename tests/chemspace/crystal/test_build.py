@@ -11,8 +11,8 @@ from rdkit import Chem
 from rdkit.Chem import GetPeriodicTable
 
 from chemspace import CationLibrary, Compound, GeometryError, parse_formula
-from chemspace.conformer import mmff_geometry
 from chemspace.crystal import read_structure, structure_descriptors, write_structure
+from chemspace.spacer_geometry import mmff_geometry
 
 FORMULAS = (
     "(PEA)2PbI4",

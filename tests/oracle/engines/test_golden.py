@@ -13,12 +13,12 @@ import pytest
 
 from oracle.engines.base import SinglePoint
 from oracle.engines.tblite import TbliteEngine
-from oracle.engines.xtb_command import XtbCommandEngine
+from oracle.engines.xtb import XtbCommandEngine
 from oracle.errors import ProtocolError
-from oracle.process import WorkerProcess
 from oracle.protocol import Protocol
-from oracle.tasks import Limits, PointTask
+from oracle.record import Limits, PointTask
 from oracle.units import DEBYE_PER_E_BOHR, EV_PER_HARTREE
+from oracle.workers import WorkerProcess
 from tests.oracle.golden import GOLDEN, Golden
 from tests.system import require
 
@@ -47,7 +47,7 @@ def test_the_xtb_command_finds_the_golden_values(golden: Golden) -> None:
 
 
 ANY_LOCALE = """
-from oracle.engines.xtb_command import XtbCommandEngine
+from oracle.engines.xtb import XtbCommandEngine
 from tests.oracle.golden import GOLDEN
 print(XtbCommandEngine().single_point(GOLDEN[0].numbers, GOLDEN[0].positions, GOLDEN[0].charge).energy)
 """

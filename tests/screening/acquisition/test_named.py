@@ -7,8 +7,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from screening.acquisition import ACQUISITIONS, Wish, choose_acquisition, get_acquisition, log_desirability
 from screening.errors import RankingError
+from screening.strategies import ACQUISITIONS, Wish, choose_acquisition, get_acquisition, log_desirability
 
 MEAN, SD = np.array([0.0, 0.5, 1.0]), np.array([0.1, 0.6, 1.0])
 

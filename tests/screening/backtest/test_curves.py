@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from screening.backtest import curves
+from screening import backtest as curves
 
 LOSS = np.array([5.0, 4.0, 3.0, 2.0, 1.0, 0.0, 6.0])
 ROWS = np.array([[0, 5, 4], [0, 1, 2]])

@@ -7,10 +7,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from screening.acquisition import Wish
 from screening.batch import choose_batch
 from screening.feasibility import fit_feasibility
 from screening.ranking import Desire, Lot, MeasuredSet, Ranking, price_property, rank, space_features
+from screening.strategies import Wish
 from screening.surrogates import Surrogate, fit_surrogate
 from tests.screening.ranking.test_rank import SPACE, TABLES, Wavy
 from tests.screening.rows import published_rows

@@ -10,10 +10,10 @@ import pytest
 import torch
 from botorch.models import SingleTaskGP
 
-from screening.acquisition import log_expected_improvement
 from screening.batch import BatchLimits, choose_batch
 from screening.errors import BatchError
 from screening.ranking import Ranking
+from screening.strategies import log_expected_improvement
 
 _X = np.random.default_rng(0).random((60, 2))
 _MODEL = SingleTaskGP(

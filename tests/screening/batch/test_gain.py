@@ -7,8 +7,8 @@ import pytest
 import torch
 from botorch.models import SingleTaskGP
 
-from screening.acquisition import log_expected_improvement
-from screening.batch.gain import gaussian_moments, log_gain, normal_samples
+from screening.batch import gaussian_moments, log_gain, normal_samples
+from screening.strategies import log_expected_improvement
 
 
 def _gaussian(seed: int, p: int) -> tuple[np.ndarray, np.ndarray]:

@@ -7,12 +7,10 @@ import pandas as pd
 import pytest
 from numpy.typing import NDArray
 
-from screening.acquisition import BATCH_ACQUISITIONS, pass_of
-from screening.batch import choose_batch
-from screening.batch.gain import variance_after
-from screening.batch.values import next_values
+from screening.batch import choose_batch, next_values, variance_after
 from screening.errors import BatchError, RankingError
 from screening.ranking import Ranking
+from screening.strategies import BATCH_ACQUISITIONS, pass_of
 from screening.surrogates import Surrogate, fit_surrogate
 from tests.screening.rows import smooth_rows
 

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize_scalar
 
-from screening.calibration import FREEDOM, fit_scale, half_width, log_density
-from screening.calibration.scale import PRIOR_ROWS
+from screening.calibration import FREEDOM, PRIOR_ROWS, fit_scale, half_width, log_density
 
 UNIT = np.sqrt((FREEDOM - 2.0) / FREEDOM)
 

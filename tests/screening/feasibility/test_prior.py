@@ -7,7 +7,7 @@ import pytest
 
 from chemspace import CationLibrary
 from screening.errors import FeasibilityError
-from screening.feasibility.prior import CageWindow, FeasibilityPrior, ThickLayers, cage_tolerance
+from screening.feasibility.model import CageWindow, FeasibilityPrior, ThickLayers, cage_tolerance
 
 LIBRARY = CationLibrary.builtin()
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from chemspace import CationLibrary
-from screening.feasibility.shape import fingerprint_similarity
-from screening.feasibility.traits import SpacerTraits
+from screening.feasibility.model import SpacerTraits
+from screening.feasibility.spacers import fingerprint_similarity
 
 LIBRARY = CationLibrary.builtin()
 

@@ -12,11 +12,19 @@ from sklearn.neural_network import MLPRegressor
 
 from screening.calibration import fit_scale
 from screening.dataset import SpinDataset, published_descriptors
-from screening.paper import CLAIMS, PAPER_SPLITS, reproduce
-from screening.paper.network import GRID, Setting, fit_predict
-from screening.paper.protocol import NetworkScores, network_scores
-from screening.paper.tables import default_table, filed_table
-from screening.validation.scores import score
+from screening.paper import (
+    CLAIMS,
+    GRID,
+    PAPER_SPLITS,
+    NetworkScores,
+    Setting,
+    default_table,
+    filed_table,
+    fit_predict,
+    network_scores,
+    reproduce,
+)
+from screening.validation.splits import score
 
 SETTING = Setting((20,), "relu", 1e-3)
 

@@ -11,7 +11,7 @@ from gpytorch.kernels import LinearKernel
 from numpy.typing import NDArray
 from scipy.optimize import check_grad
 
-from screening.pool.gaussian import KERNELS, _negative_log_posterior, fit_gaussian_process
+from screening.pool import KERNELS, _negative_log_posterior, fit_gaussian_process
 
 Array = NDArray[np.float64]
 

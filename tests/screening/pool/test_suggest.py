@@ -11,9 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from screening.errors import NothingLeftError, PoolError
-from screening.pool import suggest_from_pool
-from screening.pool.committee import fit_committee
-from screening.pool.scaling import fit_input_scale, standardise_target
+from screening.pool import fit_committee, fit_input_scale, standardise_target, suggest_from_pool
 
 Array = NDArray[np.float64]
 

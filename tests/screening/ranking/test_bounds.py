@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from chemspace.cation import Cation
 from chemspace.space import CompoundSpace
 from oracle.descriptors import CationTable
-from screening.acquisition import ACQUISITIONS, log_expected_improvement
 from screening.feasibility import fit_feasibility
 from screening.ranking import Ranking, rank
 from screening.ranking.bounds import PredictionBounds
+from screening.strategies import ACQUISITIONS, log_expected_improvement
 from screening.surrogates import Surrogate, fit_surrogate
 from tests.screening.ranking.test_rank import CAGES, Wavy, _table
 from tests.screening.rows import published_rows, smooth_rows

@@ -10,9 +10,9 @@ import pytest
 from chemspace.constraints import LayerLimits
 from chemspace.progress import Announcement
 from chemspace.space import CompoundSpace
-from screening.acquisition import log_expected_improvement
 from screening.ranking import PassEstimate, estimate_pass, rank
 from screening.ranking.stream import Scoring
+from screening.strategies import log_expected_improvement
 from tests.screening.ranking.test_rank import CAGES, SPACE, SPACERS, TABLES, Wavy
 
 HALF = CompoundSpace(SPACERS, CAGES, (1, 2, 3, 4, 5), constraints=(LayerLimits(rp=(2, 5), dj=(2, 5)),))

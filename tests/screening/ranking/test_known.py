@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.stats import norm, spearmanr
 
-from screening.acquisition import log_expected_improvement
 from screening.batch import choose_batch
 from screening.errors import BatchError, NothingLeftError, RankingError
 from screening.feasibility import fit_feasibility
 from screening.ranking import Columns, Goal, Known, MeasuredSet, Ranking, Tradeoff, price_property, rank, space_features
 from screening.ranking.aims import Numbers
+from screening.strategies import log_expected_improvement
 from screening.surrogates import Surrogate, fit_surrogate
 from tests.screening.ranking.test_rank import SPACE, TABLES, Wavy
 from tests.screening.ranking.test_tradeoff import GAP, OBSERVED, RATE, ROWS

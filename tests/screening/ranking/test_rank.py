@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from chemspace.cation import Cation
 from chemspace.space import CompoundSpace
 from oracle.descriptors import CationTable
-from screening.acquisition import log_expected_improvement
 from screening.calibration import half_width
 from screening.errors import NothingLeftError, RankingError
 from screening.feasibility import fit_feasibility
 from screening.ranking import RANKING_COLUMNS, MeasuredSet, rank
 from screening.ranking.rank import space_features
+from screening.strategies import log_expected_improvement
 
 SPACERS = tuple(Cation.from_smiles("[NH3+]" + "C" * length) for length in range(3, 15)) + tuple(
     Cation.from_smiles("[NH3+]" + "C" * length + "[NH3+]") for length in range(3, 13)

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from chemspace.space import CompoundSpace
-from screening.acquisition import Wish, log_desirability
 from screening.errors import NothingLeftError, RankingError
 from screening.feasibility import fit_feasibility
 from screening.ranking import RANKING_COLUMNS, Desire, MeasuredSet, price_property, rank, space_features
+from screening.strategies import Wish, log_desirability
 from tests.screening.ranking.test_rank import CAGES, SPACE, SPACERS, TABLES, Wavy, WavyWithModel
 
 EVERY = np.arange(len(SPACE))

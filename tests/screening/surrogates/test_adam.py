@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from screening.surrogates.adam import Adam, cosine
+from screening.surrogates.gaussian_process import Adam, cosine
 
 STEPS = 40
 

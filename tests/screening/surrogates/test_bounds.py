@@ -9,7 +9,7 @@ from scipy import integrate, stats
 
 from screening.errors import TrainingDataError
 from screening.surrogates import Surrogate, fit_surrogate, surrogate_names
-from screening.surrogates.sites import bound_sites
+from screening.surrogates.observations import bound_sites
 from screening.validation import cross_validate
 from tests.screening.rows import smooth_rows
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from screening.surrogates.ensemble import EnsembleConfig, fit_ensembles
-from screening.surrogates.standardise import fit_scaling
+from screening.surrogates.observations import fit_scaling
 from tests.screening.rows import smooth_rows
 
 ROWS = smooth_rows(k=20)

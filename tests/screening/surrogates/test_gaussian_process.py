@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from screening.surrogates.gaussian_process import fit_gaussian_processes
-from screening.surrogates.kernels import KernelSpec, covariance, log_prior
-from screening.surrogates.standardise import fit_scaling
+from screening.surrogates.gaussian_process import KernelSpec, covariance, fit_gaussian_processes, log_prior
+from screening.surrogates.observations import fit_scaling
 from tests.screening.rows import smooth_rows
 
 ROWS = smooth_rows(k=16)

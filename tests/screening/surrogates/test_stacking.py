@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from screening.surrogates.stacking import stacking_weights
+from screening.surrogates.mixture import stacking_weights
 
 
 def test_weights_sum_to_one_and_favour_the_better_candidate() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from screening.surrogates import fit_surrogate
-from screening.surrogates.standardise import drop_correlated, fit_scaling
+from screening.surrogates.observations import drop_correlated, fit_scaling
 from tests.screening.rows import smooth_rows
 
 ROWS = smooth_rows(k=20)

@@ -8,10 +8,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from screening.surrogates.sites import Sites, plain_sites
-from screening.surrogates.standardise import fit_scaling
-from screening.surrogates.tables import TreesComponent
-from screening.surrogates.trees import Trees, TreesConfig, fit_trees
+from screening.surrogates.observations import Sites, fit_scaling, plain_sites
+from screening.surrogates.trees import Trees, TreesComponent, TreesConfig, fit_trees
 from tests.screening.rows import smooth_rows
 
 ROWS = smooth_rows(k=20)

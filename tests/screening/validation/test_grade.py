@@ -6,8 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from screening.validation.grade import grade
-from screening.validation.scores import score
+from screening.validation.splits import grade, score
 
 GENERATOR = np.random.default_rng(0)
 Y = GENERATOR.normal(size=200)

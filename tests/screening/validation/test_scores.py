@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.stats import t
 
 from screening.calibration import FREEDOM, half_width
-from screening.validation.scores import score
+from screening.validation.splits import score
 
 
 def normal(size: int) -> NDArray[np.float64]:

@@ -1,0 +1,509 @@
+"""Where a campaign's store is: a file in its folder, or a PostgreSQL database that a file in its folder names.
+
+Everything that cannot be computed again (events, the library's file, raw traces and tables) is in the store, wherever
+it is. The folder of a campaign in PostgreSQL holds its address and what can be written again: ranking, report, figures.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import re
+import shutil
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    URL,
+    Connection,
+    DateTime,
+    Engine,
+    LargeBinary,
+    String,
+    create_engine,
+    event,
+    func,
+    inspect,
+    make_url,
+    select,
+    text,
+)
+from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+from sqlalchemy.pool import NullPool
+
+from campaigns.errors import CampaignNotFoundError, OvertakenError, SchemaError, StoreError
+from campaigns.events import Event, EventKind
+
+__all__ = ["DATABASE", "Base", "acting_as"]
+
+
+#: The newest migration in `campaigns/store/migrations/versions`; a test holds the two together.
+HEAD_REVISION = "0001"
+
+
+class Base(DeclarativeBase):
+    """Registry of the tables below."""
+
+
+class FileRow(Base):
+    """A file as it was handed in, kept by its content hash."""
+
+    __tablename__ = "file"
+
+    sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    name: Mapped[str] = mapped_column(String(255))
+    content: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class EventRow(Base):
+    """One thing that happened. Rows are added, never changed or removed."""
+
+    __tablename__ = "event"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    actor: Mapped[str] = mapped_column(String(255))
+    kind: Mapped[str] = mapped_column(String(64), index=True)
+    #: What makes this event the same as another (a content hash, say): a second one is refused by the database.
+    key: Mapped[str | None] = mapped_column(String(255), unique=True)
+    payload: Mapped[dict[str, Any]] = mapped_column(JSON)
+
+
+def revision_of(engine: Engine) -> str | None:
+    """The schema revision a database carries, or None for an empty one."""
+    with engine.connect() as connection:
+        if not inspect(connection).has_table("alembic_version"):
+            return None
+        return connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
+
+
+def upgrade(engine: Engine) -> None:
+    """Apply every migration the database has not seen, in one transaction."""
+    from alembic import command  # takes 0.2 s to import and is needed once per campaign
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    with engine.begin() as connection:
+        if engine.dialect.name == "postgresql":
+            _prepare(connection)
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+def _prepare(connection: Connection) -> None:
+    """One migration at a time, into a schema that is there."""
+    schema = connection.get_execution_options().get("schema_name", "public")
+    connection.execute(text("SELECT pg_advisory_xact_lock(hashtext(:name))"), {"name": f"spinscreen {schema}"})
+    connection.execute(text(f'CREATE SCHEMA IF NOT EXISTS "{schema}"'))
+
+
+#: Seconds a writer waits for the others; each holds the file for milliseconds.
+_BUSY_S = 60.0
+_CONNECT_S = 10
+#: Bytes that must be free for a database to be opened for writing.
+_ROOM = 100_000
+_SCHEMA = re.compile(r"[a-z_][a-z0-9_]{0,62}")
+
+#: What the databases say (SQLite, PostgreSQL), and what that means.
+_CAUSES = (
+    (("disk is full", "No space left", "could not extend file"), "the disk is full; nothing was written"),
+    (
+        ("readonly", "read-only", "unable to open", "permission denied"),
+        "cannot write here ({cause}); check the permissions of the folder or of the database's role",
+    ),
+    (("not a database", "malformed"), "is not a campaign file or is damaged ({cause})"),
+    (
+        ("connection failed", "connection is bad", "could not translate", "Connection refused", "timeout expired"),
+        "the database cannot be reached ({cause}); check the address, and the password in ~/.pgpass or PGPASSWORD",
+    ),
+)
+
+
+def sqlite_engine(path: Path) -> Engine:
+    """Engine of a SQLite file in WAL mode; read-only where its folder cannot be written or its disk is full."""
+    # NullPool: no connection outlives its transaction, so a forked or spawned child never shares one.
+    engine = create_engine("sqlite://", poolclass=NullPool, creator=lambda: _connect(path))
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        connection.exec_driver_sql(f"BEGIN {connection.get_execution_options().get('sqlite_begin', 'DEFERRED')}")
+
+    return engine
+
+
+def postgres_engine(url: str) -> Engine:
+    """Engine of a PostgreSQL database.
+
+    Args:
+        url: postgresql://user@host/database; `?schema=name` puts the campaign into a schema of its own, so that one
+            database may hold many.
+
+    Raises:
+        StoreError: for another kind of URL, a schema that is no plain name, or where psycopg is not installed.
+    """
+    address = _parsed(url)
+    if address.get_backend_name() != "postgresql":
+        raise StoreError(
+            f"a campaign's store is a file or PostgreSQL, not {address.get_backend_name()}; write "
+            "postgresql://user@host/database"
+        )
+    schema = address.query.get("schema", "public")
+    if not isinstance(schema, str) or not _SCHEMA.fullmatch(schema):
+        raise StoreError(f"{schema!r} is no name of a schema; use lower-case letters, digits and _")
+    try:
+        import psycopg  # noqa: F401  # SQLAlchemy's own message does not say how to install it
+    except ImportError:
+        raise StoreError("a PostgreSQL store needs psycopg: pip install 'spinscreen[postgres]'") from None
+    return create_engine(
+        address.set(drivername="postgresql+psycopg").difference_update_query(["schema"]),
+        poolclass=NullPool,
+        connect_args={"connect_timeout": _CONNECT_S, "options": f"-csearch_path={schema}"},
+        execution_options={"schema_name": schema},
+    )
+
+
+def without_password(url: str) -> str:
+    """The address with its password left out, as it may be kept in a folder; libpq finds the password itself."""
+    # `set(password=None)` means "as it is".
+    return _parsed(url)._replace(password=None).render_as_string(hide_password=False)
+
+
+def shown(url: str) -> str:
+    """The address as it may be shown: the password as stars."""
+    return _parsed(url).render_as_string()
+
+
+def explain(name: str, error: SQLAlchemyError) -> str:
+    """One sentence about a database's refusal."""
+    cause = " ".join(str(getattr(error, "orig", None) or error).split())
+    if any(word in cause for word in ("disk I/O error", "readonly", "unable to open")) and _is_full(Path(name).parent):
+        cause = "disk is full"
+    for words, meaning in _CAUSES:
+        if any(word in cause for word in words):
+            return f"{name}: {meaning.format(cause=cause)}"
+    return f"{name}: the database refused ({cause})"
+
+
+def _parsed(url: str) -> URL:
+    try:
+        return make_url(url)
+    except ArgumentError:
+        raise StoreError(f"{url!r} is no address of a database; write postgresql://user@host/database") from None
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    # Even to read, SQLite needs room for the 32 kB of shared memory that WAL mode keeps beside the file.
+    read_only = path.exists() and (not os.access(path.parent, os.W_OK) or _is_full(path.parent))
+    # A WAL file with content belongs to the database: without write access it cannot be read, and SQLite says so.
+    settled = not path.with_name(f"{path.name}-wal").exists()
+    mode = "?mode=ro&immutable=1" if read_only and settled else ""
+    connection = sqlite3.connect(f"{path.absolute().as_uri()}{mode}", uri=True, timeout=_BUSY_S)
+    connection.isolation_level = None  # the driver's own transactions leave out DDL; ours are begun by the engine
+    try:
+        _prepare_sqlite(connection, read_only=read_only)
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
+
+
+def _is_full(folder: Path) -> bool:
+    try:
+        return shutil.disk_usage(folder).free < _ROOM
+    except OSError:  # the address of another kind of database, or a folder that is not there
+        return False
+
+
+def _prepare_sqlite(connection: Any, *, read_only: bool) -> None:
+    if not read_only:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+    connection.execute("PRAGMA foreign_keys=ON")
+
+
+_actor: ContextVar[str] = ContextVar("actor", default="")
+
+
+@contextmanager
+def acting_as(name: str) -> Iterator[None]:
+    """While this is open, events of this thread or task are written in the name of `name`."""
+    token = _actor.set(name)
+    try:
+        yield
+    finally:
+        _actor.reset(token)
+
+
+def actor() -> str:
+    """The name that an event written now carries."""
+    if name := _actor.get():
+        return name
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container without a passwd entry
+        return "unknown"
+
+
+class EventLog:
+    """Everything a campaign knows, in the order it happened.
+
+    An `append` that returned is on disk: a kill at any later moment does not lose it. Several processes may append
+    to one log; a key that is already there is refused by the database itself.
+    """
+
+    def __init__(self, engine: Engine, name: str) -> None:
+        self._engine = engine
+        self._name = name
+
+    @classmethod
+    def create(cls, path: Path) -> EventLog:
+        """Create the SQLite file at `path` or open it where it exists.
+
+        Raises:
+            StoreError: if the file cannot be created or is no campaign file; none is left behind then.
+            SchemaError: if a newer spinscreen wrote it.
+        """
+        made = not path.parent.exists()
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(f"{path.parent}: cannot create the campaign folder ({error.strerror})") from error
+        try:
+            return cls.on(sqlite_engine(path), str(path))
+        except StoreError:
+            _remove_if_empty(path, with_folder=made)
+            raise
+
+    @classmethod
+    def open(cls, path: Path) -> EventLog:
+        """Open an existing SQLite file.
+
+        Raises:
+            CampaignNotFoundError: if there is none.
+            StoreError, SchemaError: as in `create`.
+        """
+        try:
+            there = path.is_file()
+        except OSError as error:
+            raise StoreError(f"{path.parent} cannot be read ({error.strerror})") from error
+        if not there:
+            raise CampaignNotFoundError(
+                f"{path.parent} holds no campaign; start one with: spinscreen launch {path.parent}"
+            )
+        return cls.create(path)
+
+    @classmethod
+    def on(cls, engine: Engine, name: str) -> EventLog:
+        """The log in a database, brought to the newest schema; `name` is for messages.
+
+        Raises:
+            StoreError, SchemaError: as in `create`.
+        """
+        log = cls(engine, name)
+        log._migrate()
+        return log
+
+    def append(
+        self,
+        kind: EventKind,
+        payload: dict[str, Any],
+        *,
+        key: str | None = None,
+        files: Sequence[tuple[str, bytes]] = (),
+        after: int | None = None,
+    ) -> bool:
+        """Add one event, with the raw files it came from, in one transaction.
+
+        Args:
+            kind: what kind of thing happened.
+            payload: what happened, JSON-serialisable.
+            key: identity of the event, if it must not happen twice.
+            files: (name, content) of each file handed in; the event's payload gets their names and hashes as `files`.
+            after: id of the last event this one was made from; None for an event that holds whatever came before.
+
+        Returns:
+            False if an event with this key is already in the log (nothing was written then), else True.
+
+        Raises:
+            OvertakenError: if the log went on after event `after`: look again, then append.
+            StoreError: if the database refuses (read-only folder, full disk, damaged file).
+        """
+        with self._session(writing=True) as session:
+            if key is not None and session.scalar(select(EventRow.id).where(EventRow.key == key)) is not None:
+                return False
+            if after is not None and after != (last := session.scalar(select(func.max(EventRow.id))) or 0):
+                raise OvertakenError(
+                    f"{self._name} went on from event {after} to {last} meanwhile; nothing was written"
+                )
+            kept = [{"name": name, "sha256": _keep(session, name, content)} for name, content in files]
+            full = payload | {"files": kept} if kept else payload
+            session.add(EventRow(at=datetime.now(UTC), actor=actor(), kind=kind.value, key=key, payload=full))
+            try:
+                session.commit()
+            except IntegrityError:  # another process was faster with the same key
+                return False
+        return True
+
+    def has(self, key: str) -> bool:
+        """Whether the log holds an event with this key."""
+        with self._session() as session:
+            return session.scalar(select(EventRow.id).where(EventRow.key == key)) is not None
+
+    def events(self, after: int = 0) -> tuple[Event, ...]:
+        """Every event after the one with this id, oldest first; 0 for all of them."""
+        with self._session() as session:
+            rows = session.scalars(select(EventRow).where(EventRow.id > after).order_by(EventRow.id)).all()
+            return tuple(self._event(row) for row in rows)
+
+    def file(self, digest: str) -> bytes:
+        """Content of a kept file.
+
+        Raises:
+            StoreError: if no file with this SHA-256 is kept.
+        """
+        with self._session() as session:
+            row = session.get(FileRow, digest)
+            if row is None:
+                raise StoreError(f"{self._name} keeps no file with SHA-256 {digest}")
+            return row.content
+
+    def file_names(self) -> dict[str, str]:
+        """Name of every kept file, as it was handed in first, by its SHA-256."""
+        with self._session() as session:
+            return {row.sha256: row.name for row in session.execute(select(FileRow.sha256, FileRow.name))}
+
+    def close(self) -> None:
+        """Release the database."""
+        self._engine.dispose()
+
+    @contextmanager
+    def _session(self, *, writing: bool = False) -> Iterator[Session]:
+        engine = self._engine.execution_options(sqlite_begin="IMMEDIATE") if writing else self._engine
+        try:
+            with Session(engine) as session:
+                if writing and engine.dialect.name == "postgresql":  # one writer at a time, as SQLite's IMMEDIATE
+                    session.execute(text("LOCK TABLE event IN EXCLUSIVE MODE"))
+                yield session
+        except SQLAlchemyError as error:
+            raise StoreError(explain(self._name, error)) from error
+
+    def _event(self, row: EventRow) -> Event:
+        try:
+            kind = EventKind(row.kind)
+        except ValueError:
+            raise SchemaError(
+                f"{self._name}: event {row.id} is of the kind {row.kind!r}, which this spinscreen does not know; "
+                "upgrade spinscreen to open it"
+            ) from None
+        # SQLite gives the time without its zone (UTC), PostgreSQL in the server's zone.
+        at = row.at.replace(tzinfo=UTC) if row.at.tzinfo is None else row.at.astimezone(UTC)
+        return Event(row.id, at, row.actor, kind, row.key, row.payload)
+
+    def _migrate(self) -> None:
+        try:
+            found = revision_of(self._engine)
+            if found is not None and found > HEAD_REVISION:
+                raise SchemaError(
+                    f"{self._name} was written by a newer spinscreen (schema {found}, this one knows {HEAD_REVISION}); "
+                    "upgrade spinscreen to open it"
+                )
+            if found != HEAD_REVISION:
+                upgrade(self._engine.execution_options(sqlite_begin="IMMEDIATE"))
+        except SQLAlchemyError as error:
+            raise StoreError(explain(self._name, error)) from error
+
+
+def _keep(session: Session, name: str, content: bytes) -> str:
+    digest = sha256(content).hexdigest()
+    if session.get(FileRow, digest) is None:
+        session.add(FileRow(sha256=digest, name=name, content=content))
+        session.flush()
+    return digest
+
+
+def _remove_if_empty(path: Path, *, with_folder: bool) -> None:
+    """Take away the file of a database that could not be begun, and its folder; what has content is left alone."""
+    with suppress(OSError):
+        if path.stat().st_size == 0:
+            path.unlink()
+    with suppress(OSError):
+        if with_folder:
+            path.parent.rmdir()
+
+
+#: The SQLite file in a campaign's folder.
+DATABASE = "campaign.db"
+#: Holds the address of a store that is elsewhere, without its password.
+POINTER = "store.url"
+
+
+def create_store(folder: Path, url: str | None = None) -> EventLog:
+    """Create the store of the campaign in `folder`, or open the one it has.
+
+    Args:
+        folder: the campaign's folder, made if missing.
+        url: postgresql://user@host/database, with `?schema=name` where one database holds several campaigns; None
+            takes what the folder says, or a SQLite file in it.
+
+    Raises:
+        StoreError: if the store cannot be made or reached, or the folder has another one.
+        SchemaError: if a newer spinscreen wrote it.
+    """
+    known = _pointer(folder)
+    if url is not None and (folder / DATABASE).exists():
+        raise StoreError(f"{folder} keeps its campaign in {DATABASE}; a campaign in a database needs another folder")
+    if url is not None and known is not None and without_password(url) != known:
+        raise StoreError(f"{folder} keeps its campaign in {known}, not in {shown(url)}; take another folder")
+    address = url or known
+    if address is None:
+        return EventLog.create(folder / DATABASE)
+    log = EventLog.on(postgres_engine(address), shown(address))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"{folder}: cannot create the campaign folder ({error.strerror})") from error
+    return log
+
+
+def point_to(folder: Path, url: str | None) -> None:
+    """Write the address of the campaign's store into its folder, without the password; None is a file that is there.
+
+    Raises:
+        StoreError: if it cannot be written.
+    """
+    from campaigns.files import write_whole
+
+    if url is not None and _pointer(folder) is None:
+        address = without_password(url)
+        write_whole(folder / POINTER, lambda path: path.write_text(f"{address}\n", encoding="utf-8"))
+
+
+def open_store(folder: Path) -> EventLog:
+    """Open the store of the campaign in `folder`.
+
+    Raises:
+        CampaignNotFoundError: if there is none.
+        StoreError, SchemaError: as `create_store`.
+    """
+    known = _pointer(folder)
+    if known is not None:
+        return EventLog.on(postgres_engine(known), shown(known))
+    return EventLog.open(folder / DATABASE)
+
+
+def _pointer(folder: Path) -> str | None:
+    try:
+        return (folder / POINTER).read_text(encoding="utf-8").strip()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise StoreError(f"{folder / POINTER} cannot be read ({error.strerror})") from error

@@ -1,0 +1,129 @@
+"""Is an old suggestion what the same log and the present code give?"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from campaigns.errors import LifecycleError
+from campaigns.events import Event, EventKind
+from campaigns.state import replay
+from campaigns.summary import Suggestion, SuggestionBatch
+from campaigns.targets import Measurement
+from chemspace.progress import Progress
+
+if TYPE_CHECKING:
+    from campaigns.workbench import Workbench
+
+
+def recompute(
+    events: Sequence[Event], bench: Workbench, number: int | None = None, progress: Progress | None = None
+) -> Replay:
+    """Compute round `number` (None: the last) again and hold it against the recorded one.
+
+    Raises:
+        LifecycleError: if there is no such round.
+    """
+    from campaigns.versions import provenance
+
+    rounds = [place for place, event in enumerate(events) if event.kind is EventKind.SUGGESTED]
+    wanted = len(rounds) if number is None else number
+    if not 1 <= wanted <= len(rounds):
+        raise LifecycleError(f"there is no round {wanted}; the campaign has had {len(rounds)}")
+    event = events[rounds[wanted - 1]]
+    batch = SuggestionBatch.from_dict(event.key or "", event.payload)
+    past = replay(events[: rounds[wanted - 1]])
+    again = bench.afresh().suggest(past, batch.pending, len(batch.suggestions), batch.seed, progress)
+    return compare(batch, again, provenance(bench.library, batch.seed))
+
+
+def fresh_since_fit(events: Sequence[Event]) -> tuple[Measurement, ...]:
+    """Measurements that stand now and did not when the last fit was made; all of them where none was."""
+    fits = [place for place, event in enumerate(events) if event.kind is EventKind.FITTED]
+    now = replay(events).measurements
+    known = set(replay(events[: fits[-1]]).measurements) if fits else set()
+    return tuple(measurement for measurement in now if measurement not in known)
+
+
+#: Relative difference below which two numbers count as the same: other processors round in another order.
+SAME = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """Outcome of computing a batch again.
+
+    Attributes:
+        number: the round.
+        same: whether every compound and number came out the same.
+        differences: one sentence for each that did not.
+        versions_changed: packages, code, library, data or seed that are others now, with both.
+        code_known: whether the round's record says by which code it was computed (rounds before that was kept do not).
+    """
+
+    number: int
+    same: bool
+    differences: tuple[str, ...]
+    versions_changed: tuple[str, ...]
+    code_known: bool
+
+    @property
+    def verdict(self) -> str:
+        """Whether it is the same, and whether the same code said so, in one sentence."""
+        told = "comes out the same" if self.same else "does not come out the same"
+        if not self.code_known:
+            return f"round {self.number} {told}; its record does not say by which code it was made"
+        by = (
+            "by the same code and packages on the same data"
+            if not self.versions_changed
+            else "and what computes it changed"
+        )
+        return f"round {self.number} {told}, {by}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON."""
+        return asdict(self) | {
+            "differences": list(self.differences),
+            "versions_changed": list(self.versions_changed),
+            "verdict": self.verdict,
+        }
+
+
+def compare(batch: SuggestionBatch, again: Sequence[Suggestion], now: Mapping[str, str]) -> Replay:
+    """Hold a recorded batch against suggestions computed again.
+
+    Args:
+        batch: as it was recorded.
+        again: as it comes out now.
+        now: what computed it now, as `campaigns.versions.provenance`.
+    """
+    differences = tuple(
+        difference
+        for place, (old, new) in enumerate(zip(batch.suggestions, again, strict=True), start=1)
+        for difference in _differences(place, old, new)
+    )
+    changed = tuple(
+        f"{name}: {was} then, {now.get(name, 'absent')} now"
+        for name, was in batch.versions.items()
+        if was != now.get(name, "absent")
+    )
+    return Replay(batch.number, not differences, differences, changed, "code_sha256" in batch.versions)
+
+
+def _differences(place: int, old: Suggestion, new: Suggestion) -> list[str]:
+    if old.formula != new.formula:
+        return [f"place {place}: {old.formula} then, {new.formula} now"]
+    now = _numbers(new)
+    return [
+        f"place {place}, {old.formula}: {name} {was:.6g} then, {now[name]:.6g} now"
+        for name, was in _numbers(old).items()
+        if not math.isclose(was, now[name], rel_tol=SAME, abs_tol=SAME)
+    ]
+
+
+def _numbers(suggestion: Suggestion) -> dict[str, float]:
+    """Every number of a suggestion that is computed, by its name."""
+    own = {name: value for name, value in suggestion.to_dict().items() if isinstance(value, float)}
+    return own | {f"{name}.{what}": v for name, told in suggestion.properties.items() for what, v in told.items()}

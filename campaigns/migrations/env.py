@@ -1,0 +1,11 @@
+"""Alembic's entry: run the migrations on the connection that was handed over."""
+
+from __future__ import annotations
+
+from alembic import context
+
+from campaigns.database import Base
+
+context.configure(connection=context.config.attributes["connection"], target_metadata=Base.metadata)
+with context.begin_transaction():
+    context.run_migrations()

@@ -1,0 +1,122 @@
+"""One line that says why a compound is suggested: what the model sees, and how sure it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import floor, log10
+
+from campaigns.events import Event, EventKind
+
+__all__ = ["FEATURE_WORDS", "INPUT_WORDS", "picoseconds", "sentence"]
+
+
+def sentence(event: Event) -> str:
+    """What happened, in one line."""
+    payload = event.payload
+    match event.kind:
+        case EventKind.CREATED:
+            return f"created over the library {payload['config']['library']}"
+        case EventKind.MEASURED:
+            formulas = ", ".join(dict.fromkeys(row["formula"] for row in payload["rows"]))
+            return f"ingested {payload['name']}: {len(payload['rows'])} measured ({formulas})"
+        case EventKind.FITTED:
+            learnt = payload.get("properties", {}).items()
+            more = "".join(f"; {name} from {told['n_rows']} values: {told['grade']}" for name, told in learnt)
+            return f"trained on {payload['n_train']} of {payload['n_measured']} rows: {payload['grade']}{more}"
+        case EventKind.SUGGESTED:
+            formulas = ", ".join(suggestion["formula"] for suggestion in payload["suggestions"])
+            return f"suggested, round {payload['number']}: {formulas}"
+        case EventKind.STEPPED:
+            made = f", made {payload['made']}" if payload["made"] else ""
+            why = f": {payload['reason']}" if payload["reason"] else ""
+            return f"{payload['formula']} {payload['stage']}{made}{why}"
+        case EventKind.RETRACTED:
+            return f"retracted measurement {payload['number']}: {payload['reason']}"
+        case EventKind.PROPERTY_MEASURED:
+            formulas = ", ".join(dict.fromkeys(row["formula"] for row in payload["rows"]))
+            return f"ingested {payload['name']}: {len(payload['rows'])} values of {payload['property']} ({formulas})"
+        case EventKind.PROPERTY_RETRACTED:
+            return f"retracted value {payload['number']} of {payload['property']}: {payload['reason']}"
+
+
+#: Features of `screening.features` in words.
+FEATURE_WORDS = {
+    "log_molar_mass": "molar mass",
+    "electronegativity": "electronegativity",
+    "log_polarizability": "polarizability",
+    "log1p_dipole": "dipole",
+    "homo_ev": "HOMO",
+    "lumo_ev": "LUMO",
+    "tolerance_factor": "tolerance factor",
+    "inverse_n_layers": "number of layers",
+}
+#: The same where sign or size of the input is shown: the model sees 1/n, which falls as n grows.
+INPUT_WORDS = {**FEATURE_WORDS, "inverse_n_layers": "1 / layers"}
+
+#: Contributions smaller than this (log10 rate) are not worth a word: a factor of 1.12 in the lifetime.
+_WORTH_SAYING = 0.05
+
+
+def reason(
+    contributions: Mapping[str, float],
+    *,
+    lifetime_ps: float,
+    lifetime_high_ps: float,
+    best_lifetime_ps: float,
+    feasibility: float,
+    in_domain: bool,
+    unseen: Sequence[str] = (),
+    drawn: bool = False,
+    weighed: Mapping[str, float] | None = None,
+) -> str:
+    """The line.
+
+    Args:
+        contributions: Shapley value of each feature for this compound, log10 rate.
+        lifetime_ps: predicted median lifetime, ps.
+        lifetime_high_ps: upper end of its 90% interval, ps.
+        best_lifetime_ps: longest lifetime measured inside the space, ps.
+        feasibility: probability that it forms.
+        in_domain: whether it lies within the usual distance of a measured compound.
+        unseen: metals and halides of it that no measured layered compound holds.
+        drawn: whether it was drawn at random.
+        weighed: what counted beside the lifetime, by column, where wishes or a tradeoff rank; None where nothing did.
+    """
+    otherwise = "chosen for what it teaches" if weighed is None else "chosen as a compromise"
+    aim = "drawn at random" if drawn else _aim(lifetime_ps, lifetime_high_ps, best_lifetime_ps, otherwise)
+    parts = [aim, _drivers(contributions)]
+    if weighed:
+        parts.append(f"weighed with {', '.join(_number(*pair) for pair in weighed.items())}")
+    if not in_domain:
+        parts.append("far from everything measured, so it also teaches")
+    if unseen:
+        parts.append(f"no measured layered compound holds {' or '.join(unseen)}, so what that changes is not known")
+    if feasibility < 0.5:
+        parts.append("may well not form")
+    return "; ".join(part for part in parts if part)
+
+
+def picoseconds(value: float) -> str:
+    """A lifetime in ps with two significant digits and no exponent: 0.0082, 6.1, 110."""
+    rounded = float(f"{value:.1e}")
+    return f"{rounded:.{max(0, 1 - floor(log10(rounded)))}f}"
+
+
+def _aim(lifetime_ps: float, high_ps: float, best_ps: float, otherwise: str) -> str:
+    if lifetime_ps >= best_ps:
+        return f"predicted slower than the best measured in this space ({picoseconds(best_ps)} ps)"
+    if high_ps >= best_ps:
+        return f"may beat the best measured in this space ({picoseconds(best_ps)} ps) within its interval"
+    return f"unlikely to beat the best measured in this space ({picoseconds(best_ps)} ps), {otherwise}"
+
+
+def _number(name: str, value: float) -> str:
+    return f"{name.replace('_', ' ')} {value:.3g}"
+
+
+def _drivers(contributions: Mapping[str, float]) -> str:
+    slow = sorted((value, name) for name, value in contributions.items() if value < -_WORTH_SAYING)
+    if not slow:
+        return "no single descriptor stands out"
+    told = (f"{FEATURE_WORDS[name]} (lifetime x{10**-value:.2g})" for value, name in slow[:2])
+    return "slowed by " + " and ".join(told)

@@ -1,0 +1,502 @@
+"""One campaign on the server: its state for readers, one writer at a time, and what was computed from it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from campaigns.campaign import Campaign
+from campaigns.database import DATABASE
+from campaigns.events import AWAITED, NEVER_AGAIN, Stage
+from campaigns.narrate import sentence
+from campaigns.state import CampaignState
+from campaigns.summary import FitSummary
+from campaigns.targets import property_standings
+from campaigns.web.cache import Cache, dig
+from campaigns.web.errors import NotReadyError, NotServedError, QueryError
+from campaigns.web.jobs import Job, JobBoard, Lane, run_apart
+from campaigns.web.query import Searcher
+from campaigns.web.settings import Settings
+from chemspace import parse_formula
+from chemspace.progress import Progress
+from oracle import CationRecord, OracleStore, default_store_path
+
+if TYPE_CHECKING:
+    from campaigns.budget import Budget
+    from campaigns.campaign import Campaign
+    from campaigns.round import Round
+    from campaigns.state import Recorded
+    from campaigns.summary import SuggestionBatch
+    from campaigns.web.query import RankIndex
+    from chemspace import Cation, Compound
+    from chemspace.progress import Progress
+    from oracle import CationRecord
+
+
+def records_of(
+    campaign: Campaign, also: Sequence[Compound] = (), progress: Progress | None = None
+) -> dict[str, CationRecord]:
+    """The oracle's records of every cation of the space, of what is measured and of `also`, by InChIKey."""
+    return campaign._bench.records(campaign.state, also, progress)
+
+
+def budget_of(campaign: Campaign) -> Budget:
+    """The price table and limits of the campaign."""
+    return campaign._bench.budget
+
+
+def history_after(campaign: Campaign, event_id: int) -> list[tuple[int, dict[str, str]]]:
+    """(id, what `Campaign.history` says of it) of every event after the one with this id, oldest first."""
+    return [
+        (
+            event.id,
+            {
+                "at": event.at.isoformat(timespec="seconds"),
+                "actor": event.actor,
+                "kind": event.kind.value,
+                "what": sentence(event),
+            },
+        )
+        for event in campaign._log.events(after=event_id)
+    ]
+
+
+#: Where something is to be done, whose turn it is, and what to do.
+TURNS = {
+    Stage.SUGGESTED: ("group meeting", "accept or decline"),
+    Stage.ACCEPTED: ("synthesis", "start growing"),
+    Stage.IN_SYNTHESIS: ("synthesis", "say how it ended"),
+    Stage.FORMED: ("laser", "measure"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A campaign at one moment.
+
+    Attributes:
+        state: everything it knows.
+        stages: where each compound stands that was ever mentioned.
+        fit: on the present data, None while it has to be learnt from.
+        best_observed: (formula, lifetime_ps) of the slowest measured compound inside the space.
+        n_measured: rows known, published and its own.
+        taken: indices in the space of what is measured, awaited or ruled out, ascending.
+        measured: lifetimes (ps) that stand by formula, published rows too.
+        bounds: upper bounds (ps) of lifetimes that stand, by formula.
+    """
+
+    state: CampaignState
+    stages: Mapping[str, Stage]
+    fit: FitSummary | None
+    best_observed: tuple[str, float] | None
+    n_measured: int
+    taken: tuple[int, ...]
+    measured: Mapping[str, tuple[float, ...]]
+    bounds: Mapping[str, tuple[float, ...]]
+
+    @property
+    def properties(self) -> dict[str, dict[str, Any]]:
+        """How many values there are of each further measured property, and what came since the launch."""
+        return property_standings(self.state.config.properties, self.state.property_values)
+
+    @property
+    def batch(self) -> SuggestionBatch | None:
+        """The last suggestions."""
+        return self.state.batches[-1] if self.state.batches else None
+
+    def round(self, number: int | None = None) -> SuggestionBatch:
+        """The suggestions of a round, the last by default.
+
+        Raises:
+            NotServedError: if there is no such round, or none at all yet.
+        """
+        batches = self.state.batches
+        if not batches:
+            raise NotServedError("nothing has been suggested yet")
+        at = len(batches) if number is None else number
+        if not 1 <= at <= len(batches):
+            raise NotServedError(f"there is no round {at}; the campaign has had {len(batches)}")
+        return batches[at - 1]
+
+    @property
+    def is_outdated(self) -> bool:
+        """Whether results have come in since the last suggestions were made."""
+        return self.batch is None or self.fit is None or self.batch.data_key != self.fit.data_key
+
+    @property
+    def last_fit(self) -> FitSummary | None:
+        """The present fit or, while there is none, the one before."""
+        if self.fit is not None or not self.state.fits:
+            return self.fit
+        return FitSummary.from_dict(dict(list(self.state.fits.values())[-1]))
+
+    @property
+    def waiting(self) -> dict[str, list[tuple[str, Stage, str]]]:
+        """What waits for whom: (formula, stage, what to do) by whose turn it is."""
+        turns: dict[str, list[tuple[str, Stage, str]]] = {"group meeting": [], "synthesis": [], "laser": []}
+        for formula, stage in self.stages.items():
+            if stage in TURNS:
+                who, what = TURNS[stage]
+                turns[who].append((formula, stage, what))
+        return turns
+
+
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    """What follows from the record alone."""
+
+    record: tuple[Recorded, ...]
+    best: tuple[str, float] | None
+    n_rows: int
+    lifetimes: Mapping[str, tuple[float, ...]]
+    bounds: Mapping[str, tuple[float, ...]]
+
+
+class Stander:
+    """Works out the standing of one campaign, and again only what a new event can have changed."""
+
+    def __init__(self) -> None:
+        self._measured: _Measured | None = None
+        self._standing: Standing | None = None
+        self._index_of: dict[str, int | None] = {}
+
+    def stand(self, campaign: Campaign) -> Standing:
+        """The standing now."""
+        state, known = campaign.state, self._standing
+        if known is not None and known.state is state:
+            return known
+        measured = self._measured
+        if measured is None or measured.record != state.record:
+            measured = _measure(campaign, state)
+            self._measured = measured
+        stages = state.stages
+        taken = {f for f, stage in stages.items() if stage in AWAITED | NEVER_AGAIN or stage is Stage.MEASURED}
+        standing = Standing(
+            state=state,
+            stages=MappingProxyType(stages),
+            fit=campaign.fit(),
+            best_observed=measured.best,
+            n_measured=measured.n_rows,
+            taken=self._indices(taken | measured.lifetimes.keys() | measured.bounds.keys(), campaign),
+            measured=measured.lifetimes,
+            bounds=measured.bounds,
+        )
+        self._standing = standing
+        return standing
+
+    def _indices(self, formulas: set[str], campaign: Campaign) -> tuple[int, ...]:
+        """Indices in the space of those formulas that it holds, ascending; each is looked up once."""
+        space = campaign.space
+        for formula in formulas - self._index_of.keys():
+            compound = parse_formula(formula, campaign.names)
+            self._index_of[formula] = space.index(compound) if compound in space else None
+        found = (self._index_of[formula] for formula in formulas)
+        return tuple(sorted(index for index in found if index is not None))
+
+
+def _measure(campaign: Campaign, state: CampaignState) -> _Measured:
+    from campaigns.propose import measured_dataset
+
+    dataset = measured_dataset(state.measurements, campaign.names)
+    lifetimes: dict[str, tuple[float, ...]] = {}
+    bounds: dict[str, tuple[float, ...]] = {}
+    rows = zip(dataset.compounds, dataset.table["lifetime_ps"], dataset.censored, strict=True)
+    for compound, value, is_bound in rows:
+        if compound is not None:
+            held = bounds if is_bound else lifetimes
+            held[compound.formula] = (*held.get(compound.formula, ()), float(value))
+    return _Measured(state.record, campaign.status().best_observed, len(dataset), lifetimes, bounds)
+
+
+#: How often the file is looked at for what other processes wrote, s.
+LOOK_EVERY_S = 0.5
+#: Drawn cards and explained compounds that are kept in memory.
+KEPT = 256
+T = TypeVar("T")
+
+
+class Desk:
+    """One campaign as the server holds it.
+
+    Two `Campaign` objects over one log: the front one answers and takes short writes, the back one does long work,
+    one job at a time. What the back one works out stays with its data key until the data change.
+    """
+
+    def __init__(self, slug: str, folder: Path, board: JobBoard, settings: Settings) -> None:
+        """Open the campaign in `folder`.
+
+        Raises:
+            CampaignNotFoundError, StoreError, SchemaError: as `Campaign.open`.
+        """
+        self.slug, self.folder, self.board = slug, folder, board
+        self._settings = settings
+        self.front = Campaign.open(folder, oracle_store=settings.oracle_store)
+        self._back: Campaign | None = None
+        self._write_lock, self._work_lock, self._look_lock = threading.Lock(), threading.RLock(), threading.Lock()
+        self._things_lock = threading.Lock()
+        self._stander = Stander()
+        self._looked_at, self._seen = time.monotonic(), self._signature()
+        self._round: tuple[int, Round] | None = None
+        #: Job that describes a compound, by formula.
+        self._described: dict[str, str] = {}
+        self._searcher: tuple[str, Searcher] | None = None
+        self._things: OrderedDict[tuple[Hashable, ...], Any] = OrderedDict()
+        self._events: tuple[int, tuple[dict[str, str], ...]] = (0, ())
+        self.cache = Cache(folder, settings.oracle_store)
+
+    @property
+    def title(self) -> str:
+        """What people call it: the name of its folder."""
+        return self.folder.resolve().name
+
+    def standing(self) -> Standing:
+        """Where it stands; what other processes wrote is seen within `LOOK_EVERY_S`."""
+        now = time.monotonic()
+        if now - self._looked_at > LOOK_EVERY_S and self._look_lock.acquire(blocking=False):
+            try:
+                self._looked_at = now
+                if (signature := self._signature()) != self._seen:
+                    with self._write_lock:
+                        self.front.refresh()
+                        self._seen = signature
+            finally:
+                self._look_lock.release()
+        return self._stander.stand(self.front)
+
+    def version(self) -> tuple[int, int] | None:
+        """Changes with whatever a page can show: events, jobs and what they work out. Never waits: None where another
+        process may have written something that is not read yet."""
+        now = time.monotonic()
+        if now - self._looked_at > LOOK_EVERY_S:
+            if self._signature() != self._seen:
+                return None
+            self._looked_at = now
+        return self.front.state.last_event, self.board.revision
+
+    @contextmanager
+    def writing(self) -> Iterator[Campaign]:
+        """The campaign for a short write: one at a time, on what other processes wrote until now."""
+        with self._write_lock:
+            self.front.refresh()
+            yield self.front
+
+    @contextmanager
+    def working(self) -> Iterator[Campaign]:
+        """The campaign for long work, on the present state; for the threads of the job board."""
+        with self._work_lock:
+            if self._back is None:
+                self._back = Campaign.open(self.folder, oracle_store=self._settings.oracle_store)
+            else:
+                self._back.refresh()
+            yield self._back
+
+    def events(self) -> tuple[dict[str, str], ...]:
+        """Everything that happened, oldest first: keys at, actor, kind, what."""
+        last = self.standing().state.last_event
+        with self._things_lock:
+            known, told = self._events
+            if known < last and (fresh := history_after(self.front, known)):
+                self._events = (fresh[-1][0], (*told, *(event for _, event in fresh)))
+            return self._events[1]
+
+    def kept(self, key: tuple[Hashable, ...], make: Callable[[], T]) -> T:
+        """What `make` gives, kept in memory by `key` with the last `KEPT` such things."""
+        with self._things_lock:
+            if key in self._things:
+                self._things.move_to_end(key)
+                return cast(T, self._things[key])
+        made = make()
+        with self._things_lock:
+            self._things[key] = made
+            while len(self._things) > KEPT:
+                self._things.popitem(last=False)
+        return made
+
+    def at_work(self, *kinds: str) -> list[Job]:
+        """Jobs of these kinds that wait or run, newest first."""
+        return [job for job in self.board.of(self.slug) if job.kind in kinds and not job.is_over]
+
+    def prepare(self, by: str) -> Job:
+        """Queue what the pages need of the present fit: the round, the ranking's arrays, the model's figures."""
+        return self.board.submit(self.slug, "prepare", by, self._prepare, once=True)
+
+    def learn(self, by: str) -> Job:
+        """Queue learning from what has come in, and new suggestions."""
+        return self.board.submit(self.slug, "learn", by, self._learn, once=True)
+
+    def suggest(self, by: str, batch_size: int | None, seed: int | None, *, more: bool) -> Job:
+        """Queue a batch of suggestions."""
+
+        def work(progress: Progress) -> dict[str, Any]:
+            with self.working() as campaign:
+                batch = campaign.suggest(batch_size, seed, more=more, progress=progress)
+                self._settle(campaign, progress)
+            return {"round": batch.number, "formulas": [s.formula for s in batch.suggestions]}
+
+        return self.board.submit(self.slug, "suggest", by, work)
+
+    def predict(self, by: str, compound: Compound) -> Job:
+        """Queue a prediction; the oracle is run for cations it does not know."""
+
+        def work(progress: Progress) -> dict[str, Any]:
+            from campaigns.prediction import predict
+
+            with self.working() as campaign:
+                records = records_of(campaign, [compound], progress)
+                return predict(self._rounded(campaign, progress), compound, records).to_dict()
+
+        return self.board.submit(self.slug, "predict", by, work)
+
+    def round(self) -> Round:
+        """The round behind the pages, of the present data or, while they are learnt from, of those before.
+
+        Raises:
+            NotReadyError: where it has to be computed first; the work is queued where nobody did yet.
+        """
+        return self._known_round()[1]
+
+    def index(self) -> RankIndex:
+        """The ranking's arrays, of the present fit or, while that is being laid out, of the one before.
+
+        Raises:
+            NotReadyError: as `round`.
+        """
+        return self.searcher().index
+
+    def searcher(self) -> Searcher:
+        """Answers queries on the ranking.
+
+        Raises:
+            NotReadyError: as `round`.
+        """
+        fit = self.standing().last_fit
+        key = "" if fit is None else fit.data_key
+        if (known := self._searcher) is not None and known[0] == key:
+            return known[1]
+        if fit is not None and (index := self.cache.index(key)) is not None:
+            self._searcher = (key, Searcher(self.front.space, index))
+            return self._searcher[1]
+        why = self._why_not_ready("the ranking is being laid out")
+        if known is not None:
+            return known[1]
+        raise NotReadyError(why)
+
+    def explained(self, compound: Compound) -> dict[str, Any]:
+        """Prediction of a compound with the contributions of its features, as `Prediction.to_dict`.
+
+        Raises:
+            NotReadyError: as `round`; or while xTB runs for a cation that is new, which is queued.
+            QueryError: if that failed. CampaignError: if a cation has no descriptors.
+        """
+        from campaigns.prediction import predict
+
+        key, done = self._known_round()
+        cations = [cation for cation, _ in compound.cation_counts]
+        records = self.records(cations)
+        if any(cation.is_organic and cation.inchikey not in records for cation in cations):
+            self._describe(compound)
+        return self.kept(("explained", compound.formula, key), lambda: predict(done, compound, records).to_dict())
+
+    def records(self, cations: Sequence[Cation]) -> dict[str, CationRecord]:
+        """The oracle's records of these cations by InChIKey, those that it holds: nothing is computed."""
+        with OracleStore(self._settings.oracle_store or default_store_path()) as store:
+            return store.get_many((cation.inchikey for cation in cations), self.front.config.protocol)
+
+    def _describe(self, compound: Compound) -> None:
+        """Have the descriptors of a compound's cations computed, and say that they are."""
+        asked = self._described.get(compound.formula)
+        job = next((job for job in self.board.of(self.slug) if job.id == asked), None)
+        if job is None:
+            self._described[compound.formula] = self.predict("server", compound).id
+        elif job.problem:
+            raise QueryError(f"{compound.formula} cannot be described: {job.problem}")
+        raise NotReadyError("xTB runs for a cation of this compound that is new here; it takes seconds")
+
+    def _known_round(self) -> tuple[int, Round]:
+        """The round behind the pages, and the last event that it knows of."""
+        if (known := self._round) is None:
+            raise NotReadyError(self._why_not_ready("the model is being prepared"))
+        return known
+
+    def _why_not_ready(self, while_prepared: str) -> str:
+        """Why what pages show of the present fit is not there; it is queued, where it was not."""
+        if self.standing().fit is None:
+            return "results have come in that the model has not learnt from; learn from them first, on the overview"
+        if not self.at_work("prepare", "learn"):
+            last = next((job for job in self.board.of(self.slug) if job.kind == "prepare"), None)
+            if last is not None and last.problem:
+                return f"the pages could not be prepared: {last.problem}"
+            self.prepare("server")
+        return f"{while_prepared}; this takes a few seconds after a start or a new result"
+
+    def _prepare(self, progress: Progress) -> dict[str, Any]:
+        with self.working() as campaign:
+            self._settle(campaign, progress)
+        return {}
+
+    def _learn(self, progress: Progress) -> dict[str, Any]:
+        with self.working() as campaign:
+            before = self.standing().last_fit
+            described = campaign.describe(workers=self._settings.workers, progress=progress)
+            fit = campaign.fit()
+            if fit is None:
+                fit = campaign.retrain(progress)
+            changes = campaign.changes()
+            batch = campaign.suggest(progress=progress)
+            self._settle(campaign, progress)
+        return {
+            "round": batch.number,
+            "formulas": [suggestion.formula for suggestion in batch.suggestions],
+            "changes": list(changes),
+            "surprises": list(fit.surprises),
+            "failures": list(described.failures),
+            "grade": fit.grade,
+            "scores": _scores(before, fit),
+        }
+
+    def _settle(self, campaign: Campaign, progress: Progress) -> None:
+        """Work out what pages show of the round on the present data, unless that is there already."""
+        if campaign.fit() is None:
+            return
+        done = self._rounded(campaign, progress)
+        fit = campaign.fit()
+        assert fit is not None
+        self.cache.lay_out(fit.data_key, done, records_of(campaign), progress)
+        self.cache.draw(fit.data_key, done, progress)
+        if self._settings.dig and (self.cache.deep(fit.data_key) is None or self.cache.paper() is None):
+            self.board.submit(self.slug, "score card", "server", self._dig, lane=Lane.SLOW, once=True)
+
+    def _dig(self, progress: Progress) -> dict[str, Any]:
+        """Check the fit that is the present one when this turn comes: later ones may have followed meanwhile."""
+        run_apart(dig, (self.folder, self._settings.oracle_store), progress)
+        return {}
+
+    def _rounded(self, campaign: Campaign, progress: Progress) -> Round:
+        done = campaign.round(progress)
+        self._round = (campaign.state.last_event, done)
+        return done
+
+    def _signature(self) -> tuple[tuple[int, int], ...]:
+        """Changes when anything is written to the campaign's file."""
+        found = []
+        for name in (DATABASE, f"{DATABASE}-wal"):
+            try:
+                about = (self.folder / name).stat()
+            except OSError:
+                continue
+            found.append((about.st_mtime_ns, about.st_size))
+        # A store that is no file in the folder is read again now and then.
+        return tuple(found) or ((int(time.monotonic() // 5), 0),)
+
+
+def _scores(before: FitSummary | None, after: FitSummary) -> dict[str, list[float | None]]:
+    """R2 of log10 rate by split, before and after."""
+    old = {} if before is None else before.scores
+    return {split: [old.get(split, {}).get("r2_log"), card.get("r2_log")] for split, card in after.scores.items()}

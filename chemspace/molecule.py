@@ -1,0 +1,278 @@
+"""From a neutral amine or its salt to the cation it forms in concentrated hydriodic acid.
+
+The rule: counter-ions and solvent are stripped, charges that a proton or its loss cancels are cancelled (an amino acid
+loses its zwitterion and keeps COOH), and the proton goes to the nitrogen of the most basic class present. The classes
+and typical pKa of their conjugate acids in water at 25 C, most basic first: guanidine 13.6, amidine 12.4, aliphatic
+amine 9 to 11, alkylhydrazine 8, imidazole 7.0, alkylhydroxylamine 6, pyridine 5.2, aniline 4.6 (D. D. Perrin,
+"Dissociation Constants of Organic Bases in Aqueous Solution", Butterworths, London, 1965, as tabulated in the CRC
+Handbook of Chemistry and Physics, "Dissociation Constants of Organic Acids and Bases"). Nitrogens below about 3
+(amides, nitriles, diazines, azoles other than imidazole, diarylamines, 2-halopyridines) are not protonated: such a
+molecule is rejected unless it is drawn charged. Within a class the least substituted nitrogen is chosen, since the
+ammonium head has to enter the square of four terminal halides; where that leaves several, RDKit's canonical rank
+decides.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from rdkit import Chem, rdBase
+from rdkit.Chem.MolStandardize import rdMolStandardize
+
+from chemspace.errors import ChargeError, StructureError
+
+__all__ = ["cation_form", "check_charges", "parse_smiles"]
+
+
+#: Monatomic cage cations that are accepted.
+ALKALI = frozenset({"Na", "K", "Rb", "Cs"})
+#: Elements an organic cation may hold; all have tblite GFN2-xTB parameters.
+ORGANIC_ELEMENTS = frozenset({"H", "B", "C", "N", "O", "F", "Si", "P", "S", "Cl", "Se", "Br", "I"})
+#: The largest built-in spacer has 31 heavy atoms; more than twice that is no spacer any more.
+MAX_HEAVY_ATOMS = 80
+#: A longer line is refused before RDKit sees it.
+MAX_SMILES_LENGTH = 2000
+
+
+def parse_smiles(smiles: str) -> Chem.Mol:
+    """RDKit molecule of one SMILES, atom maps removed; RDKit's own log stays silent.
+
+    Raises:
+        StructureError: if the text is no SMILES that RDKit can sanitise.
+    """
+    text = smiles.strip()
+    if not text:
+        raise StructureError("the SMILES is empty; write the ammonium form, for example [NH3+]CCc1ccccc1")
+    if len(text) > MAX_SMILES_LENGTH:
+        raise StructureError(f"the SMILES has {len(text)} characters; at most {MAX_SMILES_LENGTH} are read")
+    with rdBase.BlockLogs():
+        mol = Chem.MolFromSmiles(text) if text.isascii() and text.isprintable() and " " not in text else None
+    if mol is None or mol.GetNumAtoms() == 0:
+        raise StructureError(f"{_shown(text)} cannot be read as a SMILES; write for example [NH3+]CCc1ccccc1")
+    if ":" in text:
+        for atom in mol.GetAtoms():
+            atom.SetAtomMapNum(0)
+    return mol
+
+
+def check_cation(mol: Chem.Mol, smiles: str) -> int:
+    """Charge of `mol` once every check has passed.
+
+    Raises:
+        StructureError: a mixture, radical, isotope label, dummy atom, metal, anion site, or too many atoms.
+        ChargeError: a total charge other than +1 or +2.
+    """
+    if len(Chem.GetMolFrags(mol)) > 1:
+        raise StructureError(
+            f"{_shown(smiles)} is a mixture of several molecules; give the cation alone, without counter-ion"
+        )
+    check_atoms(mol, smiles)
+    return check_charges(mol, smiles)
+
+
+def check_charges(mol: Chem.Mol, smiles: str) -> int:
+    """Charge of a molecule whose atoms are already checked.
+
+    Raises:
+        StructureError: an anion site.
+        ChargeError: a total charge other than +1 or +2.
+    """
+    charge: int = Chem.GetFormalCharge(mol)
+    for atom in mol.GetAtoms() if "-" in smiles else ():
+        if atom.GetFormalCharge() < 0 and not any(n.GetFormalCharge() > 0 for n in atom.GetNeighbors()):
+            symbol = atom.GetSymbol()
+            raise StructureError(f"{_shown(smiles)} has an anionic {symbol}; in acid it is protonated, draw it so")
+    if charge not in (1, 2):
+        has = f"has charge {charge:+d}" if charge else "is neutral"
+        raise ChargeError(f"{_shown(smiles)} {has}; a cation needs +1 or +2{_hint(charge)}")
+    return charge
+
+
+def check_atoms(mol: Chem.Mol, smiles: str) -> None:
+    """Refuse what no organic cation holds, whatever its charge.
+
+    Raises:
+        StructureError: a radical, isotope label, dummy atom, metal, or too many atoms.
+    """
+    shown = _shown(smiles)
+    if mol.GetNumHeavyAtoms() > MAX_HEAVY_ATOMS:
+        raise StructureError(f"{shown} has {mol.GetNumHeavyAtoms()} heavy atoms; at most {MAX_HEAVY_ATOMS} fit a layer")
+    if "[" not in smiles and "*" not in smiles:
+        return  # SMILES writes metals, radicals and isotopes in brackets only
+    for atom in mol.GetAtoms():
+        check_atom(atom, mol, shown)
+
+
+def check_atom(atom: Chem.Atom, mol: Chem.Mol, shown: str) -> None:
+    """Refuse one atom; `shown` names the molecule in the message.
+
+    Raises:
+        StructureError: as `check_atoms`.
+    """
+    symbol = atom.GetSymbol()
+    if atom.GetAtomicNum() == 0:
+        raise StructureError(f"{shown} holds a dummy atom (*); draw every atom")
+    if symbol not in ORGANIC_ELEMENTS and not (symbol in ALKALI and mol.GetNumAtoms() == 1):
+        raise StructureError(f"{shown} holds {symbol}; a spacer is organic, a monatomic cage is Na, K, Rb or Cs")
+    if atom.GetNumRadicalElectrons():
+        raise StructureError(f"{shown} is a radical at {symbol}{atom.GetIdx() + 1}; give the closed-shell cation")
+    if atom.GetIsotope():
+        raise StructureError(f"{shown} carries an isotope label at {symbol}; give it unlabelled")
+
+
+def _hint(charge: int) -> str:
+    return "; protonate the amine, for example [NH3+]CCc1ccccc1" if charge <= 0 else ""
+
+
+def _shown(text: str) -> str:
+    return f"SMILES {text if len(text) <= 80 else text[:77] + '...'!r}"
+
+
+_SP3_AMINE = "$([NX3;H2][CX4]),$([NX3;H1]([CX4])[CX4]),$([NX3;H0]([CX4])([CX4])[CX4]),$([NX3;H3])"
+#: (class, SMARTS whose first atom takes the proton), most basic first.
+BASE_CLASSES: tuple[tuple[str, str], ...] = (
+    (
+        "guanidine",
+        "[NX2;+0;!$(N-[!#6;!#1]);!$(N-C=[O,S])]=[CX3]([NX3;+0;!$(N-C=[O,S]);!$(N-[N+])])[NX3;+0;!$(N-C=[O,S])]",
+    ),
+    ("amidine", "[NX2;+0;!$(N-[!#6;!#1]);!$(N-C=[O,S])]=[CX3;!$(C([#7])(=[#7])[#7])][NX3;+0;!$(N-C=[O,S])]"),
+    ("aliphatic amine", f"[N;+0;{_SP3_AMINE}]"),
+    ("hydrazine", "[NX3;+0;$(N([CX4])[NX3;+0;H2,$(N[CX4])]),$([NX3;H2][NX3;H2]);!$(N-C=[O,S,N]);!$(NN-C=[O,S,N])]"),
+    ("imidazole", "[nX2;r5;+0]1:[c,n]:[nX3;r5]:c:c:1"),
+    ("hydroxylamine", "[NX3;+0;H2,H1,H0;$(N-[OX2]);!$(N-C=[O,S]);!$(N-a)]"),
+    ("pyridine", "[nX2;r6;+0;!$(n:c[F,Cl,Br,I]);!$(n:n);!$(n:*:n);!$(n:*:*:n)]"),
+    ("aniline", "[NX3;+0;!$(N-[!#6;!#1]);!$(N-C=,#*);$(N-c1ccccc1);!$(N(-a)-a)]"),
+)
+
+#: Counter-ions, acids and solvents that are stripped where another molecule stands beside them (SMARTS, any charge).
+_COUNTER_IONS = (
+    "[F,Cl,Br,I;D0]",
+    "[O;D0;H1,H2,H3]",
+    "[Li,Na,K]",
+    "FB(F)(F)F",
+    "FP(F)(F)(F)(F)F",
+    "OS(=O)(=O)O",
+    "OP(=O)(O)O",
+    "O[N+0,N+](=O)[O-,O]",
+    "O[Cl](=O)(=O)=O",
+    "[O][Cl+3]([O-])([O-])[O-]",
+    "[CH3]C(=O)O",
+    "[CH1](=O)O",
+    "FC(F)(F)C(=O)O",
+    "[CH3]S(=O)(=O)O",
+    "FC(F)(F)S(=O)(=O)O",
+    "[CH3]c1ccc(cc1)S(=O)(=O)O",
+    "OC(=O)C(=O)O",
+)
+
+
+def cation_form(mol: Chem.Mol, smiles: str, dications: bool = False) -> Chem.Mol:
+    """The cation of a molecule as a catalogue writes it: salt stripped, neutralised where it can be, protonated.
+
+    Args:
+        mol: molecule without explicit hydrogens; not changed.
+        smiles: its text, for messages.
+        dications: whether a molecule with two basic sites takes two protons.
+
+    Raises:
+        StructureError: if nothing or several molecules are left, an atom is not allowed, or no nitrogen is basic.
+    """
+    if "." in smiles:
+        mol = _without_counter_ions(mol, smiles)
+    check_atoms(mol, smiles)
+    if "-" in smiles and any(atom.GetFormalCharge() < 0 for atom in mol.GetAtoms()):
+        with rdBase.BlockLogs():
+            mol = rdMolStandardize.Uncharger(True, True).uncharge(mol)
+    return protonate(mol, smiles, dications)
+
+
+def protonate(mol: Chem.Mol, smiles: str, dications: bool = False) -> Chem.Mol:
+    """`mol` with protons added until it is +1, or +2 where `dications` is asked and two sites allow it.
+
+    Raises:
+        StructureError: if a neutral molecule has no basic nitrogen, or `dications` would put on more than two.
+    """
+    charge = Chem.GetFormalCharge(mol)
+    if charge >= (2 if dications else 1):
+        return mol
+    sites = basic_sites(mol) if dications else basic_sites(mol, first_class=True)
+    if charge < 1 and not sites:
+        raise StructureError(
+            f"{smiles!r} has no nitrogen that hydriodic acid protonates; draw the cation if it has one"
+        )
+    if not dications:
+        return _with_protons(mol, sites[: 1 - charge])
+    charged = [atom.GetIdx() for atom in mol.GetAtoms() if atom.GetFormalCharge() > 0]
+    together = _sites_apart(mol, sites, charged)
+    if charge + len(together) > 2:
+        raise StructureError(f"{smiles!r} takes {charge + len(together)} protons; draw the dication you mean")
+    return _with_protons(mol, together)
+
+
+def _sites_apart(mol: Chem.Mol, sites: list[int], charged: list[int]) -> list[int]:
+    """The sites that can be charged together: at least three bonds apart (N-C-C-N) and from what is charged already."""
+    if len(sites) + len(charged) < 2:
+        return sites
+    distance = Chem.GetDistanceMatrix(mol)
+    kept: list[int] = []
+    for site in sites:
+        if all(distance[site, other] >= 3 for other in (*kept, *charged)):
+            kept.append(site)
+    return kept
+
+
+def _with_protons(mol: Chem.Mol, sites: list[int]) -> Chem.Mol:
+    grown = Chem.RWMol(mol)
+    for site in sites:
+        atom = grown.GetAtomWithIdx(site)
+        hydrogens = atom.GetTotalNumHs()
+        atom.SetFormalCharge(atom.GetFormalCharge() + 1)
+        atom.SetNoImplicit(True)
+        atom.SetNumExplicitHs(hydrogens + 1)
+    with rdBase.BlockLogs():
+        Chem.SanitizeMol(grown)
+    return grown.GetMol()
+
+
+def _without_counter_ions(mol: Chem.Mol, smiles: str) -> Chem.Mol:
+    """The one kind of molecule left when salts and solvent are gone."""
+    with rdBase.BlockLogs():
+        rest = _remover().remove(mol)
+        left: dict[str, Chem.Mol] = {Chem.MolToSmiles(piece): piece for piece in Chem.GetMolFrags(rest, asMols=True)}
+    if len(left) != 1:
+        raise StructureError(
+            f"{smiles!r} is a mixture of {len(left)} molecules beside its counter-ions; give one a row"
+        )
+    return next(iter(left.values()))
+
+
+@lru_cache(maxsize=1)
+def _remover() -> rdMolStandardize.FragmentRemover:
+    lines = "\n".join(f"{number}\t{smarts}" for number, smarts in enumerate(_COUNTER_IONS))
+    return rdMolStandardize.FragmentRemoverFromData(lines, leave_last=True, skip_if_all_match=True)
+
+
+def basic_sites(mol: Chem.Mol, first_class: bool = False) -> list[int]:
+    """Atoms that take a proton, most basic class first, then least substituted, then by canonical rank.
+
+    `first_class` looks no further than the most basic class that the molecule holds.
+    """
+    taken: dict[int, int] = {}
+    blocked: set[int] = set()
+    for rank, (name, pattern) in enumerate(_patterns()):
+        for match in mol.GetSubstructMatches(pattern):
+            if match[0] not in blocked:
+                taken.setdefault(match[0], rank)
+            if name in ("guanidine", "amidine"):  # the other nitrogens of the group share its one proton
+                blocked.update(match)
+        if taken and first_class:
+            break
+    if len(taken) < 2:
+        return list(taken)
+    ranks = list(Chem.CanonicalRankAtoms(mol, breakTies=True))
+    return sorted(taken, key=lambda atom: (taken[atom], mol.GetAtomWithIdx(atom).GetDegree(), ranks[atom]))
+
+
+@lru_cache(maxsize=1)
+def _patterns() -> tuple[tuple[str, Chem.Mol], ...]:
+    return tuple((name, Chem.MolFromSmarts(smarts)) for name, smarts in BASE_CLASSES)

@@ -1,0 +1,149 @@
+"""The xtb program, one process a calculation: for comparison, and where a group trusts its own build of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from rdkit import Chem
+
+from oracle.engines.base import SinglePoint
+from oracle.errors import ConvergenceError, EngineError, EngineMissingError
+from oracle.units import EV_PER_HARTREE
+from oracle.validate import validate_geometry
+
+_METHOD_OPTION = {"GFN2-xTB": "2", "GFN1-xTB": "1"}
+
+
+class XtbCommandEngine:
+    """GFN2-xTB or GFN1-xTB by the xtb command."""
+
+    def __init__(
+        self, method: str = "GFN2-xTB", solvent: str | None = None, accuracy: float = 0.01, step_accuracy: float = 1.0
+    ) -> None:
+        """See TbliteEngine; the scale of the accuracies is the same."""
+        self.method = method
+        self.solvent = solvent
+        self.accuracy = accuracy
+        self.step_accuracy = step_accuracy
+
+    def session(self, numbers: NDArray[np.int64], charge: int) -> XtbCommandSession:
+        """Starts work on the molecule of these atomic `numbers`, shape (n,)."""
+        return XtbCommandSession(self, numbers, charge)
+
+    def single_point(self, numbers: NDArray[np.int64], positions: NDArray[np.float64], charge: int) -> SinglePoint:
+        """One calculation from a fresh guess: `numbers` (n,), `positions` (n, 3) in bohr; errors as `PointEngine`."""
+        session = self.session(numbers, charge)
+        try:
+            return session.single_point(positions)
+        finally:
+            session.close()
+
+
+class XtbCommandSession:
+    """A scratch folder in which xtb finds its own restart file."""
+
+    def __init__(self, engine: XtbCommandEngine, numbers: NDArray[np.int64], charge: int) -> None:
+        self._engine = engine
+        self._numbers = numbers
+        self._charge = charge
+        self._folder = tempfile.TemporaryDirectory(prefix="spinscreen-xtb-")
+
+    def energy_gradient(
+        self, positions: NDArray[np.float64], *, tight: bool = False
+    ) -> tuple[float, NDArray[np.float64]]:
+        """Energy and gradient at the accuracy of optimisation steps (see Session)."""
+        self._run(positions, self._engine.accuracy if tight else self._engine.step_accuracy)
+        return self._energy_and_gradient()
+
+    def single_point(self, positions: NDArray[np.float64]) -> SinglePoint:
+        """The converged solution at the engine's accuracy (see Session)."""
+        self._run(positions, self._engine.accuracy)
+        energy, gradient = self._energy_and_gradient()
+        answer = json.loads((self._path / "xtbout.json").read_text())
+        return SinglePoint(
+            energy=energy,
+            gradient=gradient,
+            orbital_energies=np.array(answer["orbital energies/eV"]) / EV_PER_HARTREE,
+            occupations=np.array(answer["fractional occupation"]),
+            dipole=np.array(answer["dipole"]),
+            charges=np.array(answer["partial charges"]),
+        )
+
+    def close(self) -> None:
+        """Removes the scratch folder."""
+        self._folder.cleanup()
+
+    @property
+    def _path(self) -> Path:
+        return Path(self._folder.name)
+
+    def _run(self, positions: NDArray[np.float64], accuracy: float) -> None:
+        validate_geometry(self._numbers, positions, self._charge)
+        for name in ("gradient", "energy", "xtbout.json"):
+            (self._path / name).unlink(missing_ok=True)
+        (self._path / "coord").write_text(_turbomole(self._numbers, positions))
+        result = _call(self._command(accuracy), self._path)
+        if result.returncode or not (self._path / "gradient").exists():
+            raise _failure(result, self._engine.method, len(self._numbers))
+
+    def _command(self, accuracy: float) -> list[str]:
+        options = ["--gfn", _METHOD_OPTION[self._engine.method], "--chrg", str(self._charge), "--acc", str(accuracy)]
+        solvent = [] if self._engine.solvent is None else ["--alpb", self._engine.solvent]
+        return [_command_path(), "coord", "--grad", "--json", *options, *solvent]
+
+    def _energy_and_gradient(self) -> tuple[float, NDArray[np.float64]]:
+        lines = (self._path / "gradient").read_text().splitlines()
+        energy = float(lines[1].split("SCF energy =")[1].split()[0])
+        rows = lines[2 + len(self._numbers) : 2 + 2 * len(self._numbers)]
+        return energy, np.array([[float(number.replace("D", "E")) for number in row.split()] for row in rows])
+
+
+@lru_cache(maxsize=1)
+def command_version() -> str:
+    """Version that the xtb command names.
+
+    Raises:
+        EngineMissingError: if there is no such command.
+        EngineError: if it does not name its version.
+    """
+    for line in _call([_command_path(), "--version"]).stdout.splitlines():
+        words = line.replace("*", " ").split()
+        if words[:2] == ["xtb", "version"]:
+            return words[2]
+    raise EngineError(f"{_command_path()} --version names no version")
+
+
+def _call(command: list[str], folder: Path | None = None) -> subprocess.CompletedProcess[str]:
+    # xtb prints its authors' names in UTF-8 whatever the locale is.
+    return subprocess.run(command, cwd=folder, capture_output=True, encoding="utf-8", errors="replace", check=False)
+
+
+def _command_path() -> str:
+    path = shutil.which("xtb")
+    if path is None:
+        raise EngineMissingError("there is no xtb command on the PATH; install it (Debian: apt install xtb)")
+    return os.fspath(path)
+
+
+def _failure(result: subprocess.CompletedProcess[str], method: str, n_atoms: int) -> EngineError:
+    text = result.stdout + result.stderr
+    marked = [line.strip() for line in text.splitlines() if "[ERROR]" in line or "-1-" in line]
+    message = f"xtb: {'; '.join(marked[:2]) or f'exit code {result.returncode}'} ({method}, {n_atoms} atoms)"
+    return ConvergenceError(message) if "did not converge" in text else EngineError(message)
+
+
+def _turbomole(numbers: NDArray[np.int64], positions: NDArray[np.float64]) -> str:
+    table = Chem.GetPeriodicTable()
+    rows = [
+        f"{x:22.14f} {y:22.14f} {z:22.14f} {table.GetElementSymbol(int(n)).lower()}"
+        for n, (x, y, z) in zip(numbers, positions, strict=True)
+    ]
+    return "\n".join(["$coord", *rows, "$end", ""])

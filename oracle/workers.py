@@ -1,0 +1,252 @@
+"""A single point in a process of its own: for engines that may take their process down, and for a second opinion."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections import deque
+from collections.abc import Generator, Iterator
+from itertools import islice
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from oracle.engines.base import SinglePoint
+from oracle.engines.xtb_python import WORKER_MARK
+from oracle.errors import MemoryLimitError, OracleError, TimeLimitError, WorkerCrashError
+from oracle.protocol import Protocol
+from oracle.record import CationRecord, Limits, PointTask, Task, failure
+
+#: One thread a worker: two threads make a single point ten times slower, and parallelism is over cations.
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+
+#: What a worker says when it can take tasks.
+READY = "ready"
+
+#: Seconds between two looks at the limits of a running task.
+WATCH = 0.1
+
+#: Seconds a worker may take to start: importing RDKit from a cold disk is slow.
+START_LIMIT = 120.0
+
+_PROGRAM = (
+    "import sys; sys.path.append(sys.argv[3]); from oracle.worker import main; main(int(sys.argv[1]), int(sys.argv[2]))"
+)
+
+
+class WorkerProcess:
+    """A spawned worker. It never shares memory, signals or a terminal with its parent, and can be killed any time."""
+
+    def __init__(self, protocol: Protocol, limits: Limits) -> None:
+        self._protocol = protocol
+        self._limits = limits
+        self._log: IO[bytes] = tempfile.TemporaryFile(mode="ab+")  # noqa: SIM115  # closed by `kill`
+        here, there = socket.socketpair()
+        try:
+            self._process = _spawn(there.fileno(), self._log)
+        finally:
+            there.close()
+        self.connection = Connection(here.detach())
+        self.task: Task | PointTask | None = None
+        self.ready = False
+        self._since = time.monotonic()
+        self._send(protocol)
+
+    @property
+    def pid(self) -> int:
+        """Process id of the worker."""
+        return self._process.pid
+
+    def submit(self, task: Task | PointTask) -> None:
+        """Hands over a task; a worker that has died meanwhile is noticed by `receive`."""
+        self.task = task
+        self._since = time.monotonic()
+        os.ftruncate(self._log.fileno(), 0)
+        self._send(task)
+
+    def receive(self) -> CationRecord | SinglePoint | OracleError | None:
+        """What the worker sent: an answer to its task, or None for its word that it is ready.
+
+        Raises:
+            WorkerCrashError: if the process died instead.
+        """
+        try:
+            message = self.connection.recv()
+        except (EOFError, OSError):
+            raise self._post_mortem() from None
+        if message != READY:
+            answer: CationRecord | SinglePoint | OracleError = message
+            return answer
+        self.ready = True
+        self._since = time.monotonic()  # a task handed over before has begun only now: its start is not its own time
+        return None
+
+    def overrun(self) -> OracleError | None:
+        """The limit that the current task has broken, if any."""
+        elapsed = time.monotonic() - self._since
+        if not self.ready:
+            late = elapsed > START_LIMIT
+            return WorkerCrashError(f"a worker process did not start within {START_LIMIT:.0f} s") if late else None
+        if self.task is None:
+            return None
+        if elapsed > self._limits.seconds:
+            return TimeLimitError(f"stopped after {self._limits.seconds:g} s, the time limit of one cation")
+        used = _resident_mb(self.pid)
+        if used > self._limits.memory_mb:
+            return MemoryLimitError(
+                f"stopped at {used:.0f} MB, the memory limit of one cation is {self._limits.memory_mb:g} MB"
+            )
+        return None
+
+    def kill(self) -> None:
+        """Ends the process at once and gives back its resources."""
+        self._process.kill()
+        self._process.wait()
+        self.connection.close()
+        self._log.close()
+
+    def _send(self, message: object) -> None:
+        try:
+            self.connection.send(message)
+        except OSError:
+            return  # the process is dead: `receive` reports it with its reason
+
+    def _post_mortem(self) -> WorkerCrashError:
+        code = self._process.wait()
+        how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+        self._log.seek(0)
+        last = self._log.read().decode(errors="replace").strip().splitlines()[-1:]
+        said = f"; it said: {last[0][:200]}" if last else ""
+        return WorkerCrashError(f"the worker process {how}{said}")
+
+
+def _spawn(descriptor: int, log: IO[bytes]) -> subprocess.Popen[bytes]:
+    environment = dict(os.environ, **dict.fromkeys((*THREAD_VARIABLES, WORKER_MARK), "1"))
+    root = str(Path(__file__).resolve().parent.parent)
+    # -P keeps the caller's folder off the path: a file random.py there must not shadow the library.
+    command = [sys.executable, "-P", "-c", _PROGRAM, str(descriptor), str(os.getpid()), root]
+    return subprocess.Popen(
+        command,
+        pass_fds=(descriptor,),
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=log,
+        start_new_session=True,  # Ctrl-C reaches the parent alone, which then stops its workers
+    )
+
+
+def _resident_mb(pid: int) -> float:
+    """Resident memory of a process; 0 where the system does not tell."""
+    try:
+        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    except (OSError, IndexError, ValueError):
+        return 0.0
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+#: Workers that may die before their first task: beyond this the installation is broken, not a molecule.
+MAX_FAILED_STARTS = 3
+
+
+def run_local(
+    tasks: Iterator[Task], protocol: Protocol, *, workers: int, limits: Limits
+) -> Generator[CationRecord, None, None]:
+    """Computes `tasks` in `workers` processes and yields each record as it is finished, in no fixed order.
+
+    Closing the generator, an exception in its consumer and Ctrl-C all end the processes at once.
+
+    Raises:
+        ProtocolError: if the protocol names versions that are not those installed.
+        WorkerCrashError: if workers die before they have even started.
+    """
+    crew: list[WorkerProcess] = []
+    starts_failed = 0
+    try:
+        pending = deque(islice(tasks, workers))
+        if pending:
+            protocol.require_installed()
+        while pending or any(worker.task for worker in crew):
+            wanted = len(pending) + sum(worker.task is not None for worker in crew)
+            while len(crew) < min(workers, wanted):
+                crew.append(WorkerProcess(protocol, limits))
+            for worker in crew:
+                if pending and worker.ready and worker.task is None:
+                    worker.submit(pending.popleft())
+                    pending.extend(islice(tasks, 1))
+            ready = wait([worker.connection for worker in crew], timeout=WATCH)
+            for worker in list(crew):
+                record, problem = _look(worker, worker.connection in ready, protocol)
+                if problem is not None:
+                    crew.remove(worker)
+                    worker.kill()
+                    starts_failed += not worker.ready
+                if starts_failed > MAX_FAILED_STARTS:
+                    raise WorkerCrashError(f"{starts_failed} workers died while they started; the last: {problem}")
+                if record is not None:
+                    worker.task = None
+                    yield record
+    finally:
+        for worker in crew:
+            with contextlib.suppress(OSError):
+                worker.kill()
+
+
+def _look(worker: WorkerProcess, readable: bool, protocol: Protocol) -> tuple[CationRecord | None, OracleError | None]:
+    """What became of a worker's task: a record where it ended, a problem where the worker cannot be kept."""
+    try:
+        if readable:
+            answer = worker.receive()
+            return (answer if isinstance(answer, CationRecord) else None), None
+        problem = worker.overrun()
+    except WorkerCrashError as error:
+        problem = error
+    if problem is None:
+        return None, None
+    task = worker.task
+    record = failure(task, protocol, problem, retry=problem.retry) if isinstance(task, Task) else None
+    return record, problem
+
+
+def isolated_single_point(
+    protocol: Protocol,
+    numbers: NDArray[np.int64],
+    positions: NDArray[np.float64],
+    charge: int,
+    limits: Limits | None = None,
+) -> SinglePoint:
+    """The protocol's single point at one geometry, computed in a worker process that ends afterwards.
+
+    Args:
+        protocol: names the engine, method, solvent and accuracy; the rest is not used.
+        numbers: atomic numbers, shape (n,).
+        positions: shape (n, 3), bohr.
+        charge: total charge.
+        limits: time and memory the calculation may cost.
+
+    Raises:
+        OracleError: what the engine raised, or WorkerCrashError, TimeLimitError, MemoryLimitError.
+    """
+    worker = WorkerProcess(protocol, limits or Limits())
+    try:
+        worker.submit(PointTask(numbers, positions, charge))
+        while True:
+            if worker.connection.poll(WATCH):
+                answer = worker.receive()
+                if isinstance(answer, SinglePoint):
+                    return answer
+                if isinstance(answer, OracleError):
+                    raise answer
+            elif (problem := worker.overrun()) is not None:
+                raise problem
+    finally:
+        worker.kill()

@@ -1,0 +1,528 @@
+"""Back-testing: a finished table replayed as a campaign, strategies compared, and a future campaign planned."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from chemspace.progress import Progress
+from screening.errors import BacktestError
+from screening.pool import check_pool, fit_committee, fit_input_scale, standardise_target, suggest_from_pool
+from screening.seeds import check_seed
+from screening.surrogates.problem import MIN_ROWS
+
+__all__ = ["FinishedTable", "backtest", "figure_html", "plan_campaign", "read_table"]
+
+
+@dataclass(frozen=True)
+class FinishedTable:
+    """Descriptors `x` (m, d), results `y` (m,), the columns' names, the target's name, and whether small is good."""
+
+    x: NDArray[np.float64]
+    y: NDArray[np.float64]
+    columns: tuple[str, ...]
+    target: str
+    minimize: bool
+
+    @property
+    def loss(self) -> NDArray[np.float64]:
+        """Results to be minimised, shape (m,)."""
+        return self.y if self.minimize else -self.y
+
+    @classmethod
+    def from_frame(
+        cls, frame: pd.DataFrame, target: str, minimize: bool = True, columns: Sequence[str] | None = None
+    ) -> FinishedTable:
+        """Table of a frame; without `columns` every numeric column but the target is a descriptor.
+
+        Raises:
+            BacktestError: if the target or a column is missing, holds text or NaN, or too few rows are left.
+        """
+        if target not in frame.columns:
+            raise BacktestError(f"no column {target!r} to learn; the table has {', '.join(map(str, frame.columns))}")
+        numeric = [str(name) for name in frame.select_dtypes("number").columns if name != target]
+        names = numeric if columns is None else list(columns)
+        absent = [name for name in names if name not in numeric]
+        if absent or not names:
+            what = f"column {absent[0]!r} is not there or not numeric" if absent else "no numeric column is left"
+            raise BacktestError(f"{what}; numeric columns besides {target!r}: {', '.join(numeric) or 'none'}")
+        values = frame[[*names, target]].apply(pd.to_numeric, errors="coerce").to_numpy(dtype=np.float64)
+        bad = np.argwhere(~np.isfinite(values))
+        if bad.size:
+            row, column = bad[0]
+            raise BacktestError(
+                f"row {row + 1}, column {[*names, target][column]!r} is empty, text or infinite ({len(bad)} such): "
+                "a finished table has a number everywhere; drop those rows or columns first"
+            )
+        if len(values) < 3:
+            raise BacktestError(f"{len(values)} rows: a campaign needs at least 3 to choose from")
+        return cls(values[:, :-1], values[:, -1], tuple(names), target, minimize)
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """A CSV or Parquet file as a frame.
+
+    Raises:
+        BacktestError: if the file is missing, of another kind or unreadable.
+    """
+    if not path.is_file():
+        raise BacktestError(f"there is no file {path}")
+    kind = path.suffix.lower()
+    if kind not in {".csv", ".parquet"}:
+        raise BacktestError(f"{path.name}: a .csv or .parquet file is needed")
+    try:
+        return pd.read_csv(path) if kind == ".csv" else pd.read_parquet(path)
+    except (ValueError, OSError) as error:
+        raise BacktestError(f"{path.name} cannot be read as {kind[1:]}: {error}") from error
+
+
+Array = NDArray[np.float64]
+
+
+def best_so_far(loss: Array, rows: NDArray[np.int64]) -> Array:
+    """Lowest loss found after each experiment, shape like `rows` (r, t)."""
+    result: Array = np.minimum.accumulate(loss[rows], axis=-1)
+    return result
+
+
+def top_found(loss: Array, rows: NDArray[np.int64], k: int) -> Array:
+    """Share of the k best rows of the table found after each experiment, shape like `rows`."""
+    # rows that tie with the k-th best count as well, but never beyond a share of 1
+    hits = np.cumsum(loss[rows] <= np.sort(loss)[min(k, len(loss)) - 1], axis=-1)
+    return np.minimum(hits / min(k, len(loss)), 1.0)
+
+
+def mean_regret(loss: Array, rows: NDArray[np.int64], n_start: int) -> Array:
+    """Mean of the normalised simple regret from the last random row on, one value a replay, shape (r,).
+
+    Normalised: 0 is the best row of the table, 1 its median row.
+    """
+    span = float(np.median(loss) - loss.min())
+    regret = (best_so_far(loss, rows) - loss.min()) / (span if span > 0.0 else 1.0)
+    result: Array = regret[:, n_start - 1 :].mean(axis=1)
+    return result
+
+
+def experiments_needed(curve: Array, goal: float) -> Array:
+    """Experiments until a rising curve (r, t) reaches `goal`, per replay; infinite where it never does."""
+    reached = curve >= goal - 1e-12
+    return np.where(reached.any(axis=1), reached.argmax(axis=1) + 1.0, np.inf)
+
+
+def acceleration(curve: Array, random: Array, goal: float) -> float:
+    """Acceleration factor: experiments that chance needs for a goal over those that the strategy needs (medians).
+
+    `curve` and `random` are rising curves, shape (r, t).
+
+    NaN where the strategy's median replay does not reach the goal; infinite where only chance does not.
+
+    Source: Rohr et al., Chem. Sci. 11, 2696 (2020), doi 10.1039/c9sc05999g.
+    """
+    ours, theirs = float(np.median(experiments_needed(curve, goal))), float(np.median(experiments_needed(random, goal)))
+    return theirs / ours if np.isfinite(ours) else float("nan")
+
+
+def enhancement(curve: Array, random: Array) -> Array:
+    """Enhancement factor after each experiment, shape (t,): mean of the strategy's curve over that of chance.
+
+    NaN while chance has found nothing. Source: as `acceleration`.
+    """
+    ours, theirs = curve.mean(axis=0), random.mean(axis=0)
+    factor: Array = np.divide(ours, theirs, out=np.full_like(ours, np.nan), where=theirs > 0.0)
+    return factor
+
+
+#: (pool (m, d), rows measured (k,), their losses (k,), batch size, seed) -> rows to measure next.
+Chooser = Callable[[Array, NDArray[np.int64], Array, int, int], NDArray[np.int64]]
+
+
+@dataclass(frozen=True, slots=True)
+class Strategy:
+    """A name, one line about it, and the function that chooses rows never measured before."""
+
+    name: str
+    words: str
+    choose: Chooser
+
+
+def get_strategy(name: str) -> Strategy:
+    """The strategy of a name.
+
+    Raises:
+        BacktestError: for a name that is not known; the message lists those that are.
+    """
+    try:
+        return STRATEGIES[name]
+    except KeyError:
+        raise BacktestError(f"unknown strategy {name!r}; known: {', '.join(STRATEGIES)}") from None
+
+
+def _spinscreen(pool: Array, seen: NDArray[np.int64], loss: Array, q: int, seed: int) -> NDArray[np.int64]:
+    fresh, copies = _fresh_and_copies(pool, seen)
+    if len(fresh) < q:
+        return np.concatenate([fresh, copies])[:q]
+    chosen: NDArray[np.int64] = fresh[suggest_from_pool(pool[fresh], pool[seen], loss, q, seed)]
+    return chosen
+
+
+def _surrogate(pool: Array, seen: NDArray[np.int64], loss: Array, q: int, seed: int) -> NDArray[np.int64]:
+    from screening.batch import next_values
+    from screening.surrogates import fit_surrogate
+
+    fresh, copies = _fresh_and_copies(pool, seen)
+    if len(fresh) < q:
+        return np.concatenate([fresh, copies])[:q]
+    if len(seen) < MIN_ROWS:
+        return fresh[suggest_from_pool(pool[fresh], pool[seen], loss, q, seed)]
+    model = fit_surrogate(pool[seen], loss, seed=seed).model
+    x, chosen = pool[fresh], list[int]()
+    while len(chosen) < q:
+        value = next_values("log_ei", model, x, x[chosen], float(loss.min()), seed)
+        value[chosen] = -np.inf
+        chosen.append(int(np.argmax(value)))
+    return fresh[chosen]
+
+
+def _fresh_and_copies(pool: Array, seen: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Rows left that were never measured, and those that repeat a measured one: a table may hold replicates."""
+    free = np.setdiff1d(np.arange(len(pool)), seen)
+    copies = (pool[free][:, None, :] == pool[seen][None, :, :]).all(axis=2).any(axis=1)
+    return free[~copies], free[copies]
+
+
+def _random(pool: Array, seen: NDArray[np.int64], loss: Array, q: int, seed: int) -> NDArray[np.int64]:
+    free = np.setdiff1d(np.arange(len(pool)), seen)
+    return np.random.default_rng([seed, len(seen)]).permutation(free)[:q]
+
+
+def _forest(pool: Array, seen: NDArray[np.int64], loss: Array, q: int, seed: int) -> NDArray[np.int64]:
+    from sklearn.ensemble import RandomForestRegressor
+
+    free = np.setdiff1d(np.arange(len(pool)), seen)
+    model = RandomForestRegressor(n_estimators=100, random_state=seed).fit(pool[seen], loss)
+    order: NDArray[np.int64] = np.argsort(np.asarray(model.predict(pool[free])), kind="stable")
+    return free[order[:q]]
+
+
+def _botorch(pool: Array, seen: NDArray[np.int64], loss: Array, q: int, seed: int) -> NDArray[np.int64]:
+    import torch
+    from botorch.acquisition.logei import qLogExpectedImprovement
+    from botorch.fit import fit_gpytorch_mll
+    from botorch.models import SingleTaskGP
+    from botorch.models.transforms.input import Normalize
+    from botorch.sampling.normal import SobolQMCNormalSampler
+    from gpytorch.mlls import ExactMarginalLogLikelihood
+
+    from screening.strategies.joint import choose_with
+
+    free = np.setdiff1d(np.arange(len(pool)), seen)
+    bounds = torch.as_tensor(np.stack([pool.min(axis=0), pool.max(axis=0)]))
+    bounds[1] = torch.where(bounds[1] > bounds[0], bounds[1], bounds[0] + 1.0)
+    model = SingleTaskGP(
+        torch.as_tensor(pool[seen]),
+        torch.as_tensor(-loss)[:, None],
+        input_transform=Normalize(pool.shape[1], bounds=bounds),
+    )
+    fit_gpytorch_mll(ExactMarginalLogLikelihood(model.likelihood, model))
+    sampler = SobolQMCNormalSampler(torch.Size([512]), seed=seed)
+    acquisition = qLogExpectedImprovement(model, best_f=float((-loss).max()), sampler=sampler)
+    return free[choose_with(acquisition, pool[free], q)]
+
+
+_ALL = (
+    Strategy("spinscreen", "this engine: a committee of Gaussian processes, joint expected improvement", _spinscreen),
+    Strategy("surrogate", "the surrogate of campaigns (processes and trees), joint expected improvement", _surrogate),
+    Strategy("random", "chance", _random),
+    Strategy("botorch", "BoTorch's SingleTaskGP with qLogEI over the whole table", _botorch),
+    Strategy("forest", "scikit-learn's random forest, best predicted rows first", _forest),
+)
+#: Every strategy by name.
+STRATEGIES = {item.name: item for item in _ALL}
+
+
+def replay(
+    table: FinishedTable, strategy: Strategy, seed: int, n_start: int = 5, batch_size: int = 1, budget: int = 40
+) -> NDArray[np.int64]:
+    """Rows of a table in the order in which a campaign would have measured them, shape (budget,) or the whole table.
+
+    The same seed gives every strategy the same random start.
+
+    Raises:
+        BacktestError: for numbers that make no campaign, or a strategy that repeats itself.
+    """
+    if n_start < 1 or batch_size < 1 or budget < n_start:
+        raise BacktestError(
+            f"start {n_start}, batch size {batch_size}, budget {budget}: at least 1, 1 and the start are needed"
+        )
+    seed, m = check_seed(seed, BacktestError), len(table.y)
+    seen = np.random.default_rng(seed).permutation(m)[: min(n_start, m)].astype(np.int64)
+    while len(seen) < min(budget, m):
+        q = min(batch_size, min(budget, m) - len(seen))
+        rows = strategy.choose(table.x, seen, table.loss[seen], q, seed)
+        if len(rows) != q or len(np.union1d(seen, rows)) != len(seen) + q:
+            raise BacktestError(
+                f"strategy {strategy.name!r} returned {rows.tolist()}: {q} rows never measured are needed"
+            )
+        seen = np.concatenate([seen, rows])
+    return seen
+
+
+@dataclass(frozen=True)
+class Backtest:
+    """Replayed campaigns.
+
+    Attributes:
+        table: what was replayed.
+        rows: per strategy the rows in order of measurement, shape (r, t) for r seeds and t experiments.
+        n_start, batch_size: as asked for. top_k: rows counted as the top.
+    """
+
+    table: FinishedTable
+    rows: dict[str, NDArray[np.int64]]
+    n_start: int
+    batch_size: int
+    top_k: int
+
+    def curves(self) -> pd.DataFrame:
+        """One row a strategy and number of experiments: best so far, regret, share of the top; means and 80% bands."""
+        parts = []
+        sign = 1.0 if self.table.minimize else -1.0
+        for name, rows in self.rows.items():
+            best = sign * best_so_far(self.table.loss, rows)
+            top = top_found(self.table.loss, rows, self.top_k)
+            regret = np.abs(best - sign * self.table.loss.min())
+            frame = pd.DataFrame({"strategy": name, "experiments": np.arange(1, rows.shape[1] + 1)})
+            for what, values in (("best", best), ("regret", regret), ("top_found", top)):
+                frame[what] = values.mean(axis=0)
+                frame[f"{what}_low"], frame[f"{what}_high"] = np.quantile(values, [0.1, 0.9], axis=0)
+            parts.append(frame)
+        return pd.concat(parts, ignore_index=True)
+
+    def summary(self) -> pd.DataFrame:
+        """One row a strategy: mean normalised regret with its standard error, experiments to the goals, factors.
+
+        `experiments_to_half_top` and `experiments_to_top` are medians over seeds until half or all of the top are
+        found (infinite where the median campaign does not get there); `acceleration` is for half of the top and, like
+        `enhancement` (at the end), against the strategy "random", NaN where that was not run.
+        """
+        rows = []
+        random = self._top("random") if "random" in self.rows else None
+        for name, order in self.rows.items():
+            top, regret = self._top(name), mean_regret(self.table.loss, order, self.n_start)
+            rows.append(
+                {
+                    "strategy": name,
+                    "mean_regret": float(regret.mean()),
+                    "mean_regret_se": float(regret.std(ddof=1) / np.sqrt(len(regret))) if len(regret) > 1 else np.nan,
+                    "experiments_to_half_top": float(np.median(experiments_needed(top, 0.5))),
+                    "experiments_to_top": float(np.median(experiments_needed(top, 1.0))),
+                    "acceleration": np.nan if random is None else acceleration(top, random, 0.5),
+                    "enhancement": np.nan if random is None else float(enhancement(top, random)[-1]),
+                }
+            )
+        return pd.DataFrame(rows)
+
+    def _top(self, name: str) -> NDArray[np.float64]:
+        return top_found(self.table.loss, self.rows[name], self.top_k)
+
+
+def backtest(
+    table: FinishedTable,
+    strategies: Sequence[str] = ("spinscreen", "random"),
+    *,
+    n_start: int = 5,
+    batch_size: int = 1,
+    budget: int = 40,
+    seeds: Sequence[int] = range(10),
+    top_k: int = 5,
+    progress: Progress | None = None,
+) -> Backtest:
+    """Replay a finished table as campaigns by several strategies; a seed gives all of them the same random start.
+
+    Raises:
+        BacktestError: for unknown strategies, no seeds, or numbers that make no campaign.
+    """
+    chosen = [get_strategy(name) for name in dict.fromkeys(strategies)]
+    seeds = list(seeds)
+    if not chosen or not seeds or top_k < 1:
+        raise BacktestError(
+            f"{len(chosen)} strategies, {len(seeds)} seeds, top {top_k}: at least one of each is needed"
+        )
+    total, done, rows = len(chosen) * len(seeds), 0, {}
+    for strategy in chosen:
+        runs = []
+        for seed in seeds:
+            runs.append(replay(table, strategy, seed, n_start, batch_size, budget))
+            done += 1
+            if progress is not None:
+                progress(done, total, f"{strategy.name}, seed {seed}")
+        rows[strategy.name] = np.array(runs)
+    return Backtest(table, rows, n_start, batch_size, top_k)
+
+
+#: Candidates a function is drawn over; larger pools are thinned, the draw costs the cube of this.
+_LARGEST_DRAW = 1000
+
+
+@dataclass(frozen=True)
+class CampaignPlan:
+    """Experiments needed until the goal in each simulated campaign, shape (s,); infinite where the budget ran out.
+
+    `possible` says in how many of the drawn worlds any candidate at all meets the goal.
+    """
+
+    needed: Array
+    goal: float
+    budget: int
+    possible: float
+
+    def experiments_for(self, probability: float) -> float:
+        """Experiments after which the goal is met with a probability; infinite if the budget does not reach it.
+
+        Raises:
+            BacktestError: for a probability outside (0, 1].
+        """
+        if not 0.0 < probability <= 1.0:
+            raise BacktestError(f"probability {probability}: give a number between 0 and 1")
+        return float(np.sort(self.needed)[int(np.ceil(probability * len(self.needed))) - 1])
+
+    def probability_within(self, experiments: int) -> float:
+        """Probability that the goal is met within so many experiments."""
+        return float(np.mean(self.needed <= experiments))
+
+
+def plan_campaign(
+    pool: Array,
+    observed_x: Array,
+    observed_y: Array,
+    goal: float,
+    *,
+    batch_size: int = 4,
+    budget: int = 40,
+    minimize: bool = True,
+    draws: int = 20,
+    seed: int = 42,
+    progress: Progress | None = None,
+) -> CampaignPlan:
+    """Simulate future campaigns on functions drawn from the surrogate fitted to what has been observed.
+
+    Each draw is one possible world: a function over the candidates from the posterior, with the learnt noise on each
+    simulated measurement. The plan is as good as the surrogate: where that knows little, worlds differ widely.
+
+    Args:
+        pool: candidates, shape (m, d). observed_x: (k, d), k >= 2. observed_y: (k,).
+        goal: the true value that a measured candidate must reach.
+        batch_size, budget: of the simulated campaign; the budget counts new experiments only.
+        minimize: whether small is good. draws: worlds simulated. seed: of all random numbers.
+
+    Raises:
+        BacktestError: for fewer than two observations or numbers that make no campaign. PoolError: as for the pool.
+    """
+    if len(observed_y) < 2 or draws < 1 or budget < 1:
+        raise BacktestError(f"{len(observed_y)} observations, {draws} draws, budget {budget}: 2, 1 and 1 at least")
+    seed = check_seed(seed, BacktestError)
+    problem = check_pool(pool, observed_x, observed_y, batch_size, minimize, None, None)
+    rng = np.random.default_rng(seed)
+    rows = np.flatnonzero(problem.free)
+    rows = np.sort(rng.choice(rows, min(len(rows), _LARGEST_DRAW), replace=False))
+    scale = fit_input_scale(problem.pool, problem.x)
+    y, noise = standardise_target(problem.y, problem.noise)
+    committee = fit_committee(scale(problem.x), y, noise)
+    target = (goal if minimize else -goal, float(problem.y.mean()), float(problem.y.std(ddof=1)) or 1.0)
+    needed, possible = np.full(draws, np.inf), 0
+    for draw in range(draws):
+        member = committee.members[int(rng.integers(len(committee.members)))]
+        mean, covariance, _ = member.joint(scale(problem.x), scale(problem.pool[rows]))
+        values, vectors = np.linalg.eigh(covariance)
+        world = mean + vectors @ (np.sqrt(np.maximum(values, 0.0)) * rng.standard_normal(len(mean)))
+        truth = target[1] + target[2] * world
+        possible += int((truth <= target[0]).any())
+        spread = target[2] * np.sqrt(member.noise)
+        needed[draw] = _campaign(
+            problem.pool[rows], truth, spread, (problem.x, problem.y), target[0], batch_size, budget, rng
+        )
+        if progress is not None:
+            progress(draw + 1, draws, "worlds simulated")
+    return CampaignPlan(needed, goal, budget, possible / draws)
+
+
+def _campaign(
+    pool: Array,
+    truth: Array,
+    noise: float,
+    known: tuple[Array, Array],
+    goal: float,
+    q: int,
+    budget: int,
+    rng: np.random.Generator,
+) -> float:
+    """New experiments until a candidate whose true value meets the goal is measured; infinite beyond the budget."""
+    x, y = known
+    left = np.arange(len(pool))
+    done = 0
+    while done < budget and left.size:
+        size = min(q, budget - done, len(left))
+        picks = left[suggest_from_pool(pool[left], x, y, size, seed=int(rng.integers(2**31)))]
+        met = np.flatnonzero(truth[picks] <= goal)
+        if met.size:
+            return float(done + met[0] + 1)
+        x = np.vstack([x, pool[picks]])
+        y = np.append(y, truth[picks] + noise * rng.standard_normal(len(picks)))
+        left = np.setdiff1d(left, picks)
+        done += size
+    return float("inf")
+
+
+#: Okabe and Ito's palette, told apart by colour-blind readers too.
+_COLOURS = ("#0072B2", "#999999", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+_PANELS = (("best", "best so far"), ("regret", "simple regret"), ("top_found", "share of the top found"))
+
+
+def figure_html(result: Backtest, title: str = "Back-test") -> str:
+    """A self-contained HTML page; lines are means over seeds, bands hold 80% of the campaigns."""
+    import plotly.graph_objects as go
+    from plotly.subplots import make_subplots
+
+    frame = result.curves()
+    figure = make_subplots(rows=1, cols=3, subplot_titles=[words for _, words in _PANELS])
+    for number, (name, part) in enumerate(frame.groupby("strategy", sort=False)):
+        colour = _COLOURS[number % len(_COLOURS)]
+        x = part["experiments"].tolist()
+        for column, (what, _) in enumerate(_PANELS, start=1):
+            band = part[f"{what}_low"].tolist() + part[f"{what}_high"].tolist()[::-1]
+            outline = go.Scatter(
+                x=x + x[::-1],
+                y=band,
+                fill="toself",
+                fillcolor=colour,
+                opacity=0.15,
+                line={"width": 0},
+                hoverinfo="skip",
+                showlegend=False,
+                legendgroup=str(name),
+            )
+            line = go.Scatter(
+                x=x,
+                y=part[what].tolist(),
+                name=str(name),
+                legendgroup=str(name),
+                line={"color": colour},
+                showlegend=column == 1,
+            )
+            figure.add_trace(outline, row=1, col=column)
+            figure.add_trace(line, row=1, col=column)
+    seeds = len(next(iter(result.rows.values())))
+    figure.update_layout(
+        title=f"{title}: {len(result.table.y)} rows, {result.n_start} random first, batches of {result.batch_size}, "
+        f"{seeds} seeds; bands hold 80% of the campaigns",
+        template="simple_white",
+    )
+    figure.update_xaxes(title_text="experiments")
+    figure.update_yaxes(title_text=result.table.target, row=1, col=1)
+    html: str = figure.to_html(full_html=True, include_plotlyjs=True)
+    return html

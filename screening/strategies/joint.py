@@ -1,0 +1,230 @@
+"""Acquisitions that need joint posteriors: BoTorch's own classes set up for minimisation, and the choice by them.
+
+Shapes: k observations, d features, m candidates, s samples.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from screening.errors import RankingError
+
+__all__ = ["build_acquisition", "choose_with", "drawn_values", "hypervolume_improvement", "values_with"]
+
+
+Array = NDArray[np.float64]
+#: Names that `build_acquisition` knows.
+JOINT_ACQUISITIONS = ("qlog_ei", "qlog_nei", "qnipv")
+#: Samples of an improvement, and of a hypervolume, of which each needs a decomposition of its own.
+_SAMPLES, _VOLUMES = 256, 64
+
+
+def build_acquisition(
+    name: str,
+    model: Any,
+    x_observed: Array,
+    best: float,
+    x_space: Array | None = None,
+    pending: Array | None = None,
+    seed: int = 42,
+) -> Any:
+    """A BoTorch acquisition function over q-batches, b x q x d -> b, to be maximised; the target is minimised.
+
+    Args:
+        name: "qlog_ei" and "qlog_nei" (Ament et al. (2023), arXiv 2310.20708), or "qnipv", integrated variance
+            reduction (Seo et al. (2000), doi 10.1109/IJCNN.2000.861310).
+        model: a BoTorch model of the target.
+        x_observed: features of the observations, shape (k, d).
+        best: lowest observed target, for "qlog_ei".
+        x_space: features that the variance is integrated over, shape (s, d), for "qnipv".
+        pending: features awaited, shape (p, d).
+        seed: of the quasi-random samples.
+
+    Raises:
+        RankingError: for an unknown name or a missing `x_space`.
+    """
+    import torch
+    from botorch.acquisition.active_learning import qNegIntegratedPosteriorVariance
+    from botorch.acquisition.logei import qLogExpectedImprovement, qLogNoisyExpectedImprovement
+    from botorch.acquisition.objective import GenericMCObjective
+    from botorch.sampling.normal import SobolQMCNormalSampler
+
+    common: dict[str, Any] = {"X_pending": _awaited(pending)}
+    if name == "qnipv":
+        if x_space is None:
+            raise RankingError("qnipv integrates over the space: give x_space, features of a sample of it")
+        sampler = SobolQMCNormalSampler(torch.Size([1]), seed=seed)
+        return qNegIntegratedPosteriorVariance(model, mc_points=_tensor(x_space), sampler=sampler, **common)
+    common["objective"] = GenericMCObjective(_negate)
+    common["sampler"] = SobolQMCNormalSampler(torch.Size([_SAMPLES]), seed=seed)
+    if name == "qlog_ei":
+        return qLogExpectedImprovement(model, best_f=-best, **common)
+    if name == "qlog_nei":
+        with _jitter_is_fine():
+            return qLogNoisyExpectedImprovement(
+                model, X_baseline=_tensor(x_observed), prune_baseline=False, cache_root=False, **common
+            )
+    raise RankingError(f"unknown joint acquisition {name!r}; known: {', '.join(JOINT_ACQUISITIONS)}")
+
+
+def choose_with(acquisition: Any, x: Array, q: int, chunk: int = 512) -> NDArray[np.int64]:
+    """Rows of a shortlist (m, d) chosen one after the other by a BoTorch acquisition, shape (q,).
+
+    After each pick the earlier ones are pending. The acquisition's own pending points are kept and restored.
+    """
+    import torch
+
+    points, before = _tensor(x), acquisition.X_pending
+    chosen: list[int] = []
+    try:
+        for _ in range(min(q, len(x))):
+            parts = [points[chosen]] if before is None else [before, points[chosen]]
+            acquisition.set_X_pending(torch.cat(parts) if chosen or before is not None else None)
+            value = values_with(acquisition, x, chunk)
+            value[chosen] = -np.inf
+            chosen.append(int(value.argmax()))
+    finally:
+        acquisition.set_X_pending(before)
+    return np.array(chosen, dtype=np.int64)
+
+
+def values_with(acquisition: Any, x: Array, chunk: int = 512) -> Array:
+    """Values of single candidates (m, d) under a BoTorch acquisition and its own pending points, shape (m,)."""
+    import torch
+
+    with torch.no_grad(), _jitter_is_fine():
+        parts = [acquisition(part.unsqueeze(1)) for part in _tensor(x).split(chunk)]
+    value: Array = torch.cat(parts).double().cpu().numpy()
+    return value
+
+
+def drawn_values(model: Any, x: Array, seed: int) -> Array:
+    """Minus one function drawn from the posterior at a shortlist (m, d), shape (m,): its best is a Thompson pick.
+
+    Source: Thompson, Biometrika 25, 285 (1933), doi 10.1093/biomet/25.3-4.285.
+    """
+    import torch
+
+    with torch.no_grad():
+        distribution = model.posterior(_tensor(x)).distribution
+        mean, covariance = distribution.mean.double().numpy(), distribution.covariance_matrix.double().numpy()
+    spectrum, vectors = np.linalg.eigh(covariance)
+    noise = np.random.default_rng(seed).standard_normal(len(x))
+    draw: Array = mean + vectors @ (np.sqrt(np.maximum(spectrum, 0.0)) * noise)
+    return -draw
+
+
+def hypervolume_improvement(
+    models: list[Any],
+    signs: list[float],
+    x_observed: Array,
+    reference: list[float],
+    seed: int = 42,
+    pending: Array | None = None,
+) -> Any:
+    """qLogNEHVI over several properties, for `choose_with` and `values_with`.
+
+    The first properties are measured ones, each with a model. Where there are more signs than models, the last columns
+    of every point are the others: numbers that are known before anything is measured, such as a price.
+
+    Args:
+        models: one BoTorch model a measured property, all over the same d features.
+        signs: one a property, -1 for one to be minimised, +1 for one to be maximised.
+        x_observed: features of the observations and their n known properties, shape (k, d + n).
+        reference: the worst value of each property that is still of interest, in its own unit.
+        seed: of the quasi-random samples.
+        pending: features awaited and their known properties, shape (p, d + n).
+
+    Source: Daulton et al., NeurIPS (2021), arXiv 2105.08195; Ament et al. (2023), arXiv 2310.20708.
+
+    Raises:
+        RankingError: if signs and reference differ in number, or there are more models, or less than two properties.
+    """
+    import torch
+    from botorch.acquisition.multi_objective.logei import qLogNoisyExpectedHypervolumeImprovement
+    from botorch.acquisition.multi_objective.objective import GenericMCMultiOutputObjective
+    from botorch.models.model import ModelList
+    from botorch.sampling.list_sampler import ListSampler
+    from botorch.sampling.normal import SobolQMCNormalSampler
+
+    n_known = len(signs) - len(models)
+    if len(signs) != len(reference) or n_known < 0 or len(signs) < 2:
+        raise RankingError(
+            f"{len(signs)} signs, {len(reference)} reference values, {len(models)} models: one of each a property, two "
+            "properties at least; only the last of them may do without a model"
+        )
+    weights = torch.tensor([float(np.sign(sign)) for sign in signs], dtype=torch.float64)
+    if not weights.all():
+        raise RankingError("a sign of 0: -1 minimises a property, +1 maximises it")
+
+    def towards_the_better(samples: Any, X: Any) -> Any:  # BoTorch calls it by this name
+        known = X[..., X.shape[-1] - n_known :].expand(*samples.shape[:-1], n_known)
+        return weights * torch.cat([samples, known], dim=-1)
+
+    samplers = [SobolQMCNormalSampler(torch.Size([_VOLUMES]), seed=seed + place) for place in range(len(models))]
+    _compile_nothing()
+    with _jitter_is_fine():
+        return qLogNoisyExpectedHypervolumeImprovement(
+            ModelList(*(_of_features(model, n_known) for model in models)),
+            ref_point=(weights * torch.tensor(reference, dtype=torch.float64)).tolist(),
+            X_baseline=_tensor(x_observed),
+            sampler=ListSampler(*samplers),
+            objective=GenericMCMultiOutputObjective(towards_the_better),
+            prune_baseline=False,
+            cache_root=False,
+            X_pending=_awaited(pending),
+        )
+
+
+def _of_features(model: Any, n_known: int) -> Any:
+    """A BoTorch model that looks past the last columns of its points."""
+    from botorch.models.model import Model
+
+    class OfFeatures(Model):
+        num_outputs = 1
+
+        def posterior(self, X: Any, *args: Any, **options: Any) -> Any:  # BoTorch calls it by this name
+            return model.posterior(X[..., : X.shape[-1] - n_known], *args, **options)
+
+    return OfFeatures() if n_known else model
+
+
+def _compile_nothing() -> None:
+    """Keeps BoTorch from compiling C++ at the first hypervolume.
+
+    That takes a minute and more, warns where there is no compiler, and waits for ever on the lock that a killed
+    process has left.
+    """
+    from botorch.acquisition.multi_objective import logei
+
+    logei._load_attempted = True
+
+
+@contextmanager
+def _jitter_is_fine() -> Iterator[None]:
+    """Equal points (a candidate that is observed or pending) make a covariance singular; jitter is the right answer."""
+    from linear_operator.utils.warnings import NumericalWarning
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NumericalWarning)
+        yield
+
+
+def _negate(samples: Any, X: Any = None) -> Any:  # BoTorch calls it by this name
+    return -samples[..., 0]
+
+
+def _awaited(pending: Array | None) -> Any:
+    return None if pending is None or not len(pending) else _tensor(pending)
+
+
+def _tensor(values: Array) -> Any:
+    import torch
+
+    return torch.as_tensor(np.asarray(values, dtype=np.float64))

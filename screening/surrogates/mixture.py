@@ -1,0 +1,315 @@
+"""The mixtures, of which one is shipped: Gaussian processes, networks and trees, stacked inside each fold."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from screening.devices import one_thread
+from screening.surrogates.ensemble import EnsembleConfig, Ensembles, fit_ensembles
+from screening.surrogates.gaussian_process import LENGTH, GaussianProcesses, KernelSpec, fit_gaussian_processes
+from screening.surrogates.model import Component, EnsembleComponent, MixtureModel, ProcessComponent
+from screening.surrogates.observations import Scaling, Sites, drop_correlated, fit_scaling, plain_sites
+from screening.surrogates.problem import Problem
+from screening.surrogates.trees import Trees, TreesComponent, TreesConfig, fit_trees
+
+#: Each family of candidates starts with the credit of this many rows, shared by its members: weights estimated from
+#: fifty rows are noisier than equal ones are wrong (Smith and Wallis 2009, doi 10.1111/j.1468-0084.2008.00541.x).
+#: Hundreds of rows overrule it.
+PRIOR_ROWS = 20.0
+#: Steps of expectation maximisation; the weights move by less than 1e-3 after about fifty.
+STEPS = 60
+
+
+def gaussian_log_density(value: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
+    """Log density of a normal distribution, shapes broadcast."""
+    return -0.5 * ((value - mean) ** 2 / variance + variance.log() + math.log(2.0 * math.pi))
+
+
+def stacking_weights(log_density: Tensor, mask: Tensor, families: Sequence[int] | None = None) -> Tensor:
+    """Weights that maximise the mixture's log density over rows, plus a Dirichlet prior.
+
+    Stacking of predictive distributions (Yao et al., Bayesian Anal. 13, 917 (2018), doi 10.1214/17-BA1091),
+    solved by expectation maximisation.
+
+    Args:
+        log_density: of each training row under each of c candidates fitted without it, shape (c, f, k).
+        mask: rows that count, shape (f, k).
+        families: number of each candidate's family, length c; three processes are no three opinions. Absent, each
+            candidate is one of its own.
+
+    Returns:
+        Weights that sum to one over candidates, shape (c, f).
+    """
+    own = list(range(len(log_density))) if families is None else list(families)
+    credit = log_density.new_tensor([PRIOR_ROWS / own.count(family) for family in own])[:, None]
+    density = log_density.masked_fill(~mask, 0.0)
+    weights = (credit / credit.sum()).expand(density.shape[:2])
+    for _ in range(STEPS):
+        share = torch.softmax(density + weights.log()[..., None], 0) * mask
+        weights = (share.sum(-1) + credit) / (mask.sum(-1) + credit.sum())
+    return weights
+
+
+class SumComponent(nn.Module):
+    """Ensemble mean plus a process on its residuals; the process alone carries the uncertainty."""
+
+    takes_raw = False
+
+    def __init__(self, ensemble: EnsembleComponent, process: ProcessComponent) -> None:
+        super().__init__()
+        self.ensemble, self.process = ensemble, process
+
+    def joint(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean (..., q) and latent covariance (..., q, q)."""
+        mean, cov = self.process.joint(z)
+        return mean + self.ensemble.joint(z)[0], cov
+
+    def marginal(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean (m,) and latent variance (m,) of rows z (m, d)."""
+        mean, variance = self.process.marginal(z)
+        return mean + self.ensemble.marginal(z)[0], variance
+
+    def unexplained(self) -> Tensor:
+        """Nugget of the process, a scalar."""
+        return self.process.unexplained()
+
+
+@dataclass(frozen=True)
+class ResidualFits:
+    """Ensembles and the processes on their residuals, every fold."""
+
+    ensembles: Ensembles
+    processes: GaussianProcesses
+    scaling: Scaling
+
+    def predict(self, x: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Mean and variance of a new compound's log10 rate by every fold, each (f, m); x is (m, d)."""
+        z = self.scaling.x(torch.from_numpy(x))
+        mean, variance = self.processes.predict(z)
+        mean = mean + self.ensembles.predict(z)[0]
+        variance = variance + self.processes.nugget()[:, None]
+        scale = self.scaling.y_sd
+        return (self.scaling.y_mean + scale * mean).numpy(), (scale**2 * variance).numpy()
+
+    def model(self, fold: int, noise_variance: float, calibration: float) -> MixtureModel:
+        """BoTorch model of one fold."""
+        part = SumComponent(EnsembleComponent(self.ensembles, fold), ProcessComponent(self.processes, fold))
+        weight = torch.ones(1, dtype=torch.float64)
+        return MixtureModel([part], weight, self.scaling.fold(fold), noise_variance, calibration)
+
+    def describe(self, fold: int) -> dict[str, Any]:
+        """Steps of the ensemble and nugget of the process."""
+        return {
+            "steps": int(self.ensembles.steps[fold]),
+            "nugget_variance": round(float(self.processes.nugget()[fold]), 5),
+        }
+
+
+@dataclass(frozen=True)
+class ResidualRecipe:
+    """Ensemble first, then a process on its out-of-group residuals.
+
+    Attributes:
+        name: the name in tables, commands and provenance.
+        kernel: of the process.
+        ensemble: of the networks.
+        device: where both are fitted, "cpu" or a CUDA device.
+    """
+
+    name: str
+    kernel: KernelSpec
+    ensemble: EnsembleConfig = field(default_factory=EnsembleConfig)
+    device: str = "cpu"
+
+    def fit(self, problem: Problem, mask: NDArray[np.bool_], seed: int) -> ResidualFits:
+        """Fit every fold; mask is (f, k)."""
+        with one_thread():
+            x, y, noise = (torch.from_numpy(a) for a in (problem.x, problem.y, problem.noise_variance))
+            rows = torch.from_numpy(mask & ~problem.censored)  # bounds do not train this one
+            scaling = fit_scaling(x, y, rows)
+            groups = torch.from_numpy(problem.groups)
+            ensembles = fit_ensembles(self.ensemble, scaling, x, y, groups, rows, seed, self.device)
+            residual = (scaling.y(y) - ensembles.out_of_group).nan_to_num(0.0)
+            processes = fit_gaussian_processes(
+                self.kernel, scaling, x, y, noise, rows, standardised=residual, device=self.device
+            )
+        return ResidualFits(ensembles, processes, scaling)
+
+
+#: Stands in for the log density of a row that a candidate cannot predict out of group.
+UNKNOWN_LOG_DENSITY = -3.0
+#: The process through which learners without one of their own see bounds.
+WITNESS = KernelSpec("witness")
+#: Of more rows than this the Gaussian processes learn from an evenly spaced part; networks and trees learn from all.
+MAX_PROCESS_ROWS = 1000
+
+
+@dataclass(frozen=True)
+class MixtureFits:
+    """Fitted candidates and their weights, every fold.
+
+    Attributes:
+        processes: Gaussian processes. ensembles: the network ensemble, or None. trees: the boosted trees, or None.
+        weights: of the candidates (processes, networks, trees), shape (c, f).
+        scaling: of every fold.
+    """
+
+    processes: tuple[GaussianProcesses, ...]
+    ensembles: Ensembles | None
+    trees: Trees | None
+    weights: Tensor
+    scaling: Scaling
+
+    def predict(self, x: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Mean and variance of a new compound's log10 rate by every fold, each (f, m); x is (m, d)."""
+        raw = torch.from_numpy(x)
+        z = self.scaling.x(raw)
+        parts = [(*p.predict(z), p.nugget()) for p in self.processes]
+        if self.ensembles is not None:
+            parts.append((*self.ensembles.predict(z), self.ensembles.error_variance))
+        if self.trees is not None:
+            parts.append((*self.trees.predict(raw), self.trees.error_variance))
+        means = torch.stack([m for m, _, _ in parts])
+        variances = torch.stack([v + u[:, None] for _, v, u in parts])
+        w = self.weights[..., None]
+        mean = (w * means).sum(0)
+        variance = (w * (variances + (means - mean) ** 2)).sum(0)
+        scale = self.scaling.y_sd
+        return (self.scaling.y_mean + scale * mean).numpy(), (scale**2 * variance).numpy()
+
+    def model(self, fold: int, noise_variance: float, calibration: float) -> MixtureModel:
+        """BoTorch model of one fold."""
+        parts: list[Component] = [ProcessComponent(p, fold) for p in self.processes]
+        if self.ensembles is not None:
+            parts.append(EnsembleComponent(self.ensembles, fold))
+        if self.trees is not None:
+            parts.append(TreesComponent(self.trees, fold))
+        return MixtureModel(parts, self.weights[:, fold], self.scaling.fold(fold), noise_variance, calibration)
+
+    def describe(self, fold: int) -> dict[str, Any]:
+        """Weights and hyperparameters of one fold."""
+        told: dict[str, Any] = {}
+        for weight, process in zip(self.weights[:, fold], self.processes, strict=False):
+            theta = process.theta[fold].exp()
+            names = ("signal_variance", "linear_variance", "nugget_variance")
+            told[process.spec.name] = {
+                "weight": round(float(weight), 4),
+                **{name: round(float(v), 5) for name, v in zip(names, theta, strict=False)},
+                "length_scales": [round(float(v), 4) for v in theta[LENGTH:]],
+            }
+        if self.ensembles is not None:
+            told["ensemble"] = {
+                "weight": round(float(self.weights[len(self.processes), fold]), 4),
+                "members": int(self.ensembles.weights[0][0].shape[1]),
+                "steps": int(self.ensembles.steps[fold]),
+                "error_variance": round(float(self.ensembles.error_variance[fold]), 5),
+            }
+        if self.trees is not None:
+            told["trees"] = {
+                "weight": round(float(self.weights[-1, fold]), 4),
+                "members": int(self.trees.splits.shape[2]),
+                "rounds": len(self.trees.splits),
+                "error_variance": round(float(self.trees.error_variance[fold]), 5),
+            }
+        return told
+
+
+@dataclass(frozen=True)
+class MixtureRecipe:
+    """Candidates to fit and stack.
+
+    Attributes:
+        name: the name in tables, commands and provenance.
+        kernels: one Gaussian process each.
+        ensemble: the network ensemble, or None for none.
+        trees: the boosted trees, or None for none.
+        device: where processes and networks are fitted, "cpu" or a CUDA device. The trees always grow on the processor:
+            a split is a choice between gains, and another device's rounding could choose another one.
+        most_correlated: features that repeat an earlier one with a larger |r| are dropped inside each fold; None keeps
+            all (the trees see all in any case).
+    """
+
+    name: str
+    kernels: tuple[KernelSpec, ...] = ()
+    ensemble: EnsembleConfig | None = field(default_factory=EnsembleConfig)
+    trees: TreesConfig | None = None
+    device: str = "cpu"
+    most_correlated: float | None = None
+
+    def fit(self, problem: Problem, mask: NDArray[np.bool_], seed: int) -> MixtureFits:
+        """Fit every candidate in every fold and weigh them there; mask is (f, k)."""
+        with one_thread():
+            return self._fit(problem, mask, seed)
+
+    def _fit(self, problem: Problem, mask: NDArray[np.bool_], seed: int) -> MixtureFits:
+        x, y, noise = (torch.from_numpy(a) for a in (problem.x, problem.y, problem.noise_variance))
+        groups, rows = torch.from_numpy(problem.groups), torch.from_numpy(mask)
+        censored = torch.from_numpy(problem.censored)
+        scaling = fit_scaling(x, y, rows & ~censored)
+        if self.most_correlated is not None:
+            scaling = drop_correlated(scaling, x, rows & ~censored, self.most_correlated)
+        spread = torch.linspace(0, len(y) - 1, min(len(y), MAX_PROCESS_ROWS)).round().long()
+        part = (x[spread], y[spread], noise[spread], rows[:, spread])
+
+        def process(spec: KernelSpec) -> GaussianProcesses:
+            return fit_gaussian_processes(spec, scaling, *part, censored=censored[spread], device=self.device)
+
+        sites = plain_sites(scaling, y)
+        grow = partial(self._grow, scaling, x, groups, rows, seed)
+        with ThreadPoolExecutor(1, thread_name_prefix="trees") as aside:
+            # Trees that need no process to read bounds for them grow beside the processes.
+            growing = None if problem.censored.any() else aside.submit(grow, sites)
+            processes = tuple(process(spec) for spec in self.kernels)
+            if problem.censored.any():
+                witness = processes[0] if processes else process(WITNESS)
+                sites = _with_bounds(sites, witness, noise[spread] / scaling.y_sd**2, censored, spread)
+            ensembles = None
+            if self.ensemble is not None:
+                ensembles = fit_ensembles(self.ensemble, scaling, x, y, groups, rows, seed, self.device, sites)
+            trees = grow(sites) if growing is None else growing.result()
+        density = _out_of_group_density(
+            processes, (ensembles, trees), scaling.y(y)[:, spread], noise[spread] / scaling.y_sd**2, groups, spread
+        )
+        families = [0] * len(processes) + list(range(1, 1 + len(density) - len(processes)))
+        weights = stacking_weights(density, (rows & ~censored)[:, spread], families)
+        return MixtureFits(processes, ensembles, trees, weights, scaling)
+
+    def _grow(self, scaling: Scaling, x: Tensor, groups: Tensor, rows: Tensor, seed: int, sites: Sites) -> Trees | None:
+        return None if self.trees is None else fit_trees(self.trees, scaling, x, groups, rows, sites, seed)
+
+
+def _with_bounds(plain: Sites, process: GaussianProcesses, noise: Tensor, censored: Tensor, spread: Tensor) -> Sites:
+    """Sites with bounds as the process sees them; bounds among the rows it did not learn from weigh nothing."""
+    seen = process.sites(noise, censored[spread])
+    targets, weights = plain.targets.clone(), torch.where(censored, 0.0, plain.weights)
+    targets[:, spread] = torch.where(censored[spread], seen.targets, targets[:, spread])
+    weights[:, spread] = seen.weights
+    return Sites(targets, weights, ~censored)
+
+
+def _out_of_group_density(
+    processes: tuple[GaussianProcesses, ...],
+    committees: tuple[Ensembles | Trees | None, ...],
+    target: Tensor,
+    noise: Tensor,
+    groups: Tensor,
+    spread: Tensor,
+) -> Tensor:
+    """Log density of each row of `spread` under each candidate that has not seen its group, shape (c, f, k)."""
+    told = [gaussian_log_density(target, *p.leave_groups_out(groups[spread])) for p in processes]
+    for committee in committees:
+        if committee is not None:
+            variance = committee.spread[:, spread] + committee.error_variance[:, None] + noise
+            own = gaussian_log_density(target, committee.out_of_group[:, spread], variance)
+            told.append(own.nan_to_num(UNKNOWN_LOG_DENSITY))
+    return torch.stack(told)

@@ -1,0 +1,215 @@
+"""What networks and trees share: members that grow without some of the groups, and what they say of those."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+#: Spread under which a column counts as constant, relative to its size: rounding leaves about 1e-16.
+CONSTANT_COLUMN = 1e-10
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """Location and scale of features and targets, a row a fold.
+
+    Attributes:
+        x_mean, x_sd: shape (f, 1, d).
+        y_mean, y_sd: shape (f, 1).
+    """
+
+    x_mean: Tensor
+    x_sd: Tensor
+    y_mean: Tensor
+    y_sd: Tensor
+
+    def x(self, x: Tensor) -> Tensor:
+        """Standardise features, shape (..., m, d) broadcast against (f, 1, d); NaN becomes 0, the fold's mean."""
+        return ((x - self.x_mean) / self.x_sd).nan_to_num(0.0)
+
+    def y(self, y: Tensor) -> Tensor:
+        """Standardise targets, shape (..., m) broadcast against (f, 1)."""
+        return (y - self.y_mean) / self.y_sd
+
+    def fold(self, i: int) -> Scaling:
+        """The scaling of one fold, still with a leading fold axis of one."""
+        return Scaling(self.x_mean[i : i + 1], self.x_sd[i : i + 1], self.y_mean[i : i + 1], self.y_sd[i : i + 1])
+
+
+def fit_scaling(x: Tensor, y: Tensor, mask: Tensor) -> Scaling:
+    """Scaling of each fold from its training rows.
+
+    Args:
+        x: features, shape (k, d). y: targets, shape (k,).
+        mask: true where a row trains and is a measurement, shape (f, k): a bound that says nothing moves nothing.
+
+    Features that are NaN take no part in mean and spread.
+
+    Returns:
+        Scaling. A constant column, and targets that are all equal, get scale 1.
+    """
+    weight = mask.to(x) / mask.sum(-1, keepdim=True).clamp_min(1)
+    known = (~x.isnan()).to(x)
+    share = (weight @ known)[:, None, :].clamp_min(torch.finfo(x.dtype).tiny)
+    x_mean = (weight @ x.nan_to_num(0.0))[:, None, :] / share
+    apart = (known * (x.nan_to_num(0.0) - x_mean)) ** 2
+    x_sd = ((weight[..., None] * apart).sum(-2, keepdim=True) / share).sqrt()
+    y_mean = (weight @ y)[:, None]
+    y_sd = (weight * (y - y_mean) ** 2).sum(-1, keepdim=True).sqrt()
+    return Scaling(x_mean, _no_zero(x_sd, x_mean), y_mean, _no_zero(y_sd, y_mean))
+
+
+def drop_correlated(scaling: Scaling, x: Tensor, mask: Tensor, most: float) -> Scaling:
+    """The scaling with features switched off that repeat an earlier one in the fold's training rows.
+
+    The reference paper's choice (|r| > 0.9; doi 10.1039/d5sc07406a), made inside each fold: a dropped feature gets an
+    infinite spread, so that its standardised values are zero in every row.
+
+    Args:
+        scaling: of each fold. x: features, shape (k, d). mask: which rows train, shape (f, k).
+        most: largest absolute Pearson correlation of two features that both stay.
+    """
+    z = scaling.x(x) * mask[..., None]
+    correlation = (z.mT @ z / mask.sum(-1)[:, None, None]).abs()
+    dropped = torch.zeros(len(mask), x.shape[1], dtype=torch.bool)
+    for feature in range(1, x.shape[1]):
+        repeats = (correlation[:, feature, :feature] > most) & ~dropped[:, :feature]
+        dropped[:, feature] = repeats.any(-1)
+    x_sd = scaling.x_sd.masked_fill(dropped[:, None], torch.inf)
+    return Scaling(scaling.x_mean, x_sd, scaling.y_mean, scaling.y_sd)
+
+
+def _no_zero(sd: Tensor, mean: Tensor) -> Tensor:
+    return torch.where(sd > CONSTANT_COLUMN * (1.0 + mean.abs()), sd, torch.ones_like(sd))
+
+
+#: Sweeps of expectation propagation and share of each update that is taken; sites move by less than 1e-6 after it.
+SWEEPS, DAMPING = 40, 0.7
+#: Least precision of a site that counts (standardised target).
+LEAST_PRECISION = 1e-9
+
+
+@dataclass(frozen=True)
+class Sites:
+    """Targets of every fold, standardised.
+
+    Attributes:
+        targets: shape (f, k); of a bound, the mean of its site.
+        weights: between 0 and 1, shape (f, k): of a bound, how precise its site is beside a measurement.
+        known: rows that are measurements, not bounds, shape (k,).
+    """
+
+    targets: Tensor
+    weights: Tensor
+    known: Tensor
+
+
+def plain_sites(scaling: Scaling, y: Tensor) -> Sites:
+    """Sites of measurements: targets y (k,) as they are, all of weight one."""
+    targets = scaling.y(y)
+    return Sites(targets, torch.ones_like(targets), torch.ones_like(y, dtype=torch.bool))
+
+
+def bound_sites(
+    prior: Tensor, targets: Tensor, variance: Tensor, mask: Tensor, censored: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Targets and variances in which bounds are replaced by their sites.
+
+    Args:
+        prior: covariance of the latent target, shape (f, k, k).
+        targets: measured values, and the bounds above which the others lie, shape (f, k).
+        variance: of each target around the latent one, shape (f, k).
+        mask: rows that train, shape (f, k). censored: which are bounds, shape (k,).
+
+    Returns:
+        Targets (f, k) and variances (f, k); a bound that says nothing has a variance of 1 / `LEAST_PRECISION`.
+    """
+    measured = torch.where(mask & ~censored, 1.0 / variance, 0.0)
+    at = torch.nonzero(censored)[:, 0]
+    bound, error, rows = targets[:, at], variance[:, at], mask[:, at]
+    precision, shift = torch.zeros_like(bound), torch.zeros_like(bound)
+    for _ in range(SWEEPS):
+        total, pull = measured.clone(), measured * targets
+        total[:, at], pull[:, at] = precision, shift
+        mean, spread = _posterior(prior, total, pull, at)
+        cavity = (1.0 / spread - precision).clamp_min(LEAST_PRECISION)
+        centre, width = (mean / spread - shift) / cavity, 1.0 / cavity
+        new_mean, new_spread = _above(centre, width, bound, error)
+        new_precision = torch.where(rows, (1.0 / new_spread - cavity).clamp_min(0.0), 0.0)
+        new_shift = torch.where(new_precision > 0.0, new_mean / new_spread - centre * cavity, 0.0)
+        precision = torch.lerp(precision, new_precision, DAMPING)
+        shift = torch.lerp(shift, new_shift, DAMPING)
+    informs = precision > LEAST_PRECISION
+    out_targets, out_variance = targets.clone(), variance.clone()
+    out_targets[:, at] = torch.where(informs, shift / precision.clamp_min(LEAST_PRECISION), 0.0)
+    out_variance[:, at] = torch.where(informs, 1.0 / precision.clamp_min(LEAST_PRECISION), 1.0 / LEAST_PRECISION)
+    return out_targets, out_variance
+
+
+def _posterior(prior: Tensor, precision: Tensor, pull: Tensor, at: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and variance of the latent target at rows `at`; Rasmussen and Williams 2006, eq. 3.53 and 3.68."""
+    root = precision.sqrt()
+    scaled = prior * root[:, :, None] * root[:, None, :]
+    factor = torch.linalg.cholesky(scaled + torch.eye(prior.shape[-1]).to(prior))
+    half = torch.linalg.solve_triangular(factor, root[:, :, None] * prior, upper=False)
+    covariance = prior - half.mT @ half
+    mean = (covariance @ pull[..., None])[..., 0]
+    return mean[:, at], torch.diagonal(covariance, dim1=-2, dim2=-1)[:, at].clamp_min(LEAST_PRECISION)
+
+
+def _above(mean: Tensor, variance: Tensor, bound: Tensor, error: Tensor) -> tuple[Tensor, Tensor]:
+    """Moments of a normal latent target, given that it plus an error of variance `error` lies above the bound."""
+    total = (variance + error).sqrt()
+    z = (mean - bound) / total
+    hazard = torch.exp(-0.5 * z**2 - 0.5 * math.log(2.0 * math.pi) - torch.special.log_ndtr(z))
+    new_mean = mean + variance * hazard / total
+    new_variance = variance - variance**2 * hazard * (z + hazard) / total**2
+    return new_mean, new_variance.clamp_min(LEAST_PRECISION)
+
+
+#: Least variance of an ensemble's error (standardised target).
+LEAST_VARIANCE = 1e-4
+
+
+def member_rows(
+    members: int, parts: int, groups: Tensor, mask: Tensor, known: Tensor, generator: torch.Generator
+) -> Tensor:
+    """Which rows each member trains on, shape (f, s, k).
+
+    Args:
+        members: s. parts: every member leaves one of this many parts of the groups out; 1 leaves nothing out.
+        groups: integer codes, shape (k,). mask: rows that train, shape (f, k).
+        known: rows that are measurements, shape (k,); bounds of groups without any are left out by no member, so that
+            they change no draw.
+        generator: of the draws.
+    """
+    own = torch.unique(groups[known])
+    place = torch.searchsorted(own, groups).clamp_max(len(own) - 1)
+    dealt = own[place] == groups
+    seen = torch.ones(members, groups.numel(), dtype=torch.bool)
+    parts = min(parts, len(own))
+    if parts > 1:
+        for member in range(members):
+            if member % parts == 0:
+                part = torch.randperm(len(own), generator=generator) % parts
+            seen[member] = (part[place] != member % parts) | ~dealt
+    rows = mask[:, None] & seen
+    return torch.where((rows & known).any(-1, keepdim=True), rows, mask[:, None])
+
+
+def out_of_group(output: Tensor, target: Tensor, absent: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Mean (f, k) of the members that did not see a row's group, its mean squared error less their spread (f,), and
+    their spread (f, k).
+
+    Args:
+        output: of the members, shape (f, s, k). target: shape (f, 1, k). absent: shape (f, s, k).
+    """
+    held = absent.to(output)
+    count = held.sum(1)
+    mean = (held * output).sum(1) / count
+    spread = (held * (output - mean[:, None]) ** 2).sum(1) / count
+    error = torch.nanmean((mean - target[:, 0]) ** 2 - spread, -1).nan_to_num(1.0)
+    return mean, error, spread

@@ -71,11 +71,12 @@ class Commands:
     ) -> None:
         self._process.communicate()  # the end of its stdin ends it
 
-    def __call__(self, *arguments: object, code: int = 0) -> Answer:
+    def __call__(self, *arguments: object, code: int | None = 0) -> Answer:
         """Run `spinscreen ARGUMENTS`.
 
         Raises:
-            AssertionError: if it does not end with the exit code `code`, with what it printed on stderr.
+            AssertionError: if it does not end with the exit code `code` (None takes any), with what it printed on
+                stderr.
         """
         words = [str(argument) for argument in arguments]
         process = self._process
@@ -86,5 +87,7 @@ class Commands:
         line = process.stdout.readline()
         assert line, f"the process of spinscreen {' '.join(words)} died"
         answer = Answer(**json.loads(line))
-        assert answer.code == code, f"spinscreen {' '.join(words)} ended with {answer.code}:\n{answer.err}"
+        assert code is None or answer.code == code, (
+            f"spinscreen {' '.join(words)} ended with {answer.code}:\n{answer.err}"
+        )
         return answer

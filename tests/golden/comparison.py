@@ -6,17 +6,19 @@ import difflib
 import json
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from tests.golden.commands import GOLDEN
 
-__all__ = ["SAME", "as_text", "assert_same", "differences", "without_moments"]
+__all__ = ["SAME", "SAME_RANKING", "as_text", "assert_same", "differences", "without_moments"]
 
 #: Relative difference below which two computed numbers are the same, as for `spinscreen replay`: other processors round
 #: in another order.
 SAME = 1e-6
+#: The same for the numbers of a ranking.
+SAME_RANKING = 1e-9
 #: What says when, and by which code, something was computed.
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(\+00:00|Z)?|\d{4}-\d\d-\d\d")
 _COMPUTED_BY = ("versions", "versions_changed", "verdict", "code_known", "data_key", "key")
@@ -57,19 +59,20 @@ def differences(was: Any, now: Any, rel: float = SAME, at: str = "") -> Iterator
         yield f"{at}: {was!r} before, {now!r} now"
 
 
-def assert_same(file: Path, now: Any, rel: float = SAME) -> None:
+def assert_same(file: Path, now: Any, rel: float = SAME, reading: Callable[[Any], Any] = lambda value: value) -> None:
     """Fail where `now` is not what the golden `file` holds.
 
     Args:
         file: committed; `.json` is compared as JSON, anything else as text.
         now: JSON, or text.
         rel: relative difference below which numbers in JSON are the same.
+        reading: what of the JSON is compared; all of it by default.
     """
     name = file.relative_to(GOLDEN)
     assert file.is_file(), f"there is no {name}; write it with: python -m tests.golden.make {name.parts[0]}"
     was = file.read_text(encoding="utf-8")
     if file.suffix == ".json":
-        wrong = sorted(differences(json.loads(was), json.loads(as_text(now)), rel))
+        wrong = sorted(differences(reading(json.loads(was)), reading(json.loads(as_text(now))), rel))
     else:
         wrong = list(difflib.unified_diff(was.splitlines(), now.splitlines(), "before", "now", lineterm="", n=1))
     assert not wrong, (

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tests.golden.commands import Commands
 
@@ -139,15 +140,14 @@ ACQUISITIONS = (
 
 def acquisition_description(name: str) -> str:
     """A campaign that ranks by the acquisition of this name."""
-    goal = ", goal: maximize" if name == "qlog_nehvi" else ""
+    gaps = "properties: {band_gap_ev: {table: gaps.csv, goal: maximize}}\n" if name == "qlog_nehvi" else ""
     return f"""library: cations.csv
 space: {{n_layers: 1-3}}
 surrogate: gp
 acquisition: {name}
 budget: {{batch_size: 3}}
-properties:
-  band_gap_ev: {{table: gaps.csv{goal}}}
-"""
+seed: 2
+{gaps}"""
 
 
 def write_inputs(folder: Path) -> None:
@@ -179,14 +179,14 @@ def _write_kinetics(folder: Path) -> None:
 
     fine = np.arange(-3.0, 13.0, 0.005)
 
-    def decay(lifetime_ps: float) -> np.ndarray:
+    def decay(lifetime_ps: float) -> NDArray[np.float64]:
         """A step that decays, seen through a response of 0.15 ps, of height 1."""
         sharp = (fine > 0) * np.exp(-np.clip(fine, 0.0, None) / lifetime_ps)
         response = np.exp(-0.5 * (np.arange(-0.3, 0.3, 0.005) / (0.15 / 2.3548)) ** 2)
         seen = np.convolve(sharp, response, mode="same")
-        return np.interp(delay, fine, seen / seen.max())
+        return np.asarray(np.interp(delay, fine, seen / seen.max()))
 
-    def write(name: str, columns: list[np.ndarray], header: str) -> None:
+    def write(name: str, columns: list[NDArray[np.float64]], header: str) -> None:
         np.savetxt(folder / name, np.column_stack(columns), fmt="%.5g", delimiter=",", header=header, comments="")
 
     for name, lifetime_ps in (("slow", 2.0), ("fast", 0.01)):

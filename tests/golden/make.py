@@ -2,8 +2,9 @@
 
     python -m tests.golden.make [--code ROOT] WHAT...
 
-WHAT is `logs` (campaigns of a release, once, with that release's code) or `0.1.0` (what is said of them). After a
-change that users are meant to see, write anew what a test complains of and look at the difference.
+WHAT is a folder beside this file, or `logs` (the campaigns of a release) or `traces` (those that are fitted): these two
+are made once, with that release's code. After a change that users are meant to see, write anew the folder that a test
+complains of, and look at the difference.
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ from typing import Any
 from tests.golden import logs
 from tests.golden.commands import GOLDEN, ROOT, Commands
 from tests.golden.comparison import as_text
+from tests.golden.fits import draw_traces, fits
+from tests.golden.interface import help_texts, openapi, rest_answers, served
+from tests.golden.rounds import first_round
 from tests.golden.views import RELEASE, copies, goes_on, read_views, replays, suggested_again
 
 
@@ -63,12 +67,43 @@ def make_views(code: Path) -> None:
                 files |= {
                     "suggested.json": suggested_again(run, name),
                     "replays.json": replays(run, name),
-                    "goes_on.json": goes_on(run, name),
                 }
-                write(GOLDEN / RELEASE / name, files)
+                write(GOLDEN / RELEASE / name, files | goes_on(run, name))
 
 
-MAKERS = {"logs": make_logs, RELEASE: make_views}
+def make_interface(code: Path) -> None:
+    """Help texts, the OpenAPI document, answers of the server."""
+    with tempfile.TemporaryDirectory() as work:
+        folder = Path(work)
+        store = copies(folder)
+        with Commands(folder, store, code) as run:
+            shutil.rmtree(GOLDEN / "help", ignore_errors=True)
+            write(GOLDEN / "help", help_texts(run))
+        with served(folder, store, ("lab", "tin"), code) as client:
+            write(GOLDEN / "rest", {"openapi.json": openapi(client), "answers.json": rest_answers(client)})
+
+
+def make_rounds(code: Path) -> None:
+    """A first round by each acquisition."""
+    with tempfile.TemporaryDirectory() as work, Commands(Path(work), copies(Path(work)), code) as run:
+        write(GOLDEN / "rounds", {f"{name}.json": first_round(run, name) for name in logs.ACQUISITIONS})
+
+
+def make_fits(code: Path) -> None:
+    """What is fitted to the traces."""
+    with tempfile.TemporaryDirectory() as work, Commands(Path(work), Path(work) / "oracle.db", code) as run:
+        write(GOLDEN / "fits", {"fits.json": fits(run)})
+
+
+MAKERS = {
+    "logs": make_logs,
+    "traces": draw_traces,
+    RELEASE: make_views,
+    "help": make_interface,
+    "rest": make_interface,
+    "rounds": make_rounds,
+    "fits": make_fits,
+}
 
 
 def main() -> None:

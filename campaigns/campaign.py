@@ -12,7 +12,7 @@ from campaigns.artifacts import batch_key
 from campaigns.config import BUILTIN, CampaignConfig
 from campaigns.database import DATABASE, POINTER, EventLog, create_store, open_store, point_to
 from campaigns.errors import CampaignError, CampaignExistsError, OvertakenError, StoreError
-from campaigns.events import EventKind, Stage, Step
+from campaigns.events import Event, EventKind, Stage, Step
 from campaigns.files import RANKING
 from campaigns.ingest import ReadingOptions, ValueOptions, read_table, read_values
 from campaigns.ingest.table import ReadRows
@@ -42,12 +42,16 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure
     from pymatgen.core.structure import Structure
 
+    from campaigns.budget import Budget
     from campaigns.history import Replay
     from campaigns.kinetics import Measured, TraceFit
     from campaigns.prediction import Prediction
     from campaigns.round import Round
     from campaigns.surprise import Expectation
     from chemspace.recipe import Recipe
+    from oracle import CationRecord
+    from oracle.descriptors import CationTable
+    from screening.dataset import SpinDataset
     from screening.validation.card import FullCard
 
 __all__ = ["Campaign"]
@@ -100,6 +104,28 @@ class CampaignView:
     def space(self) -> CompoundSpace:
         """The compounds it may suggest."""
         return self._bench.space
+
+    @property
+    def budget(self) -> Budget:
+        """The price table, and the limits of a batch."""
+        return self._bench.budget
+
+    def dataset(self) -> SpinDataset:
+        """Every measured row that stands, published ones first."""
+        return self._bench.dataset(self._state)
+
+    def records(self, also: Sequence[Compound] = (), progress: Progress | None = None) -> dict[str, CationRecord]:
+        """The oracle's records of every cation of the space, of what is measured and of `also`, by InChIKey; missing
+        ones are computed."""
+        return self._bench.records(self._state, also, progress)
+
+    def tables(self, progress: Progress | None = None) -> tuple[CationTable, CationTable]:
+        """Descriptors of the space's spacers and of its cage cations; missing ones are computed."""
+        return self._bench.tables(progress)
+
+    def events(self, after: int = 0) -> tuple[Event, ...]:
+        """The log as it stands now, oldest first: every event after the one with this id."""
+        return self._log.events(after=after)
 
     def changes(self) -> tuple[str, ...]:
         """What the last `retrain` moved most in the ranking, and why; () if there was no ranking before."""

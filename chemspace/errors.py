@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["ChemspaceError", "GeometryError", "SpinscreenError", "StructureError", "UnknownRadiusError"]
+__all__ = ["ChemspaceError", "GeometryError", "RegistryError", "SpinscreenError", "StructureError", "UnknownRadiusError"]
 
 
 class SpinscreenError(Exception):
@@ -11,6 +11,10 @@ class SpinscreenError(Exception):
 
 class ChemspaceError(SpinscreenError):
     """A cation, formula, library or space that cannot be."""
+
+
+class RegistryError(SpinscreenError):
+    """A name that is given twice, or that no description could hold."""
 
 
 class StructureError(ChemspaceError):

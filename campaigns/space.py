@@ -166,7 +166,7 @@ def _constraint(place: int, rule: dict[str, Any], names: CationLibrary, config: 
     """One constraint of `chemspace.constraints`; cations named in it become InChIKeys, prices come from the table."""
     from pydantic import TypeAdapter, ValidationError
 
-    from chemspace.space import CONSTRAINT_KINDS
+    from chemspace.constraints import CONSTRAINT_KINDS
 
     ((name, given),) = rule.items()
     here = ("constraints", place, name)

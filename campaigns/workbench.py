@@ -245,8 +245,9 @@ class Workbench:
 
     def structure(self, state: CampaignState, compound: Compound, progress: Progress | None = None) -> Structure:
         """An idealised crystal with the oracle's geometries of its cations, those it has."""
+        from chemspace.crystal import build_structure
 
-        return compound.structure(geometries(compound, self._look_up(needed_cations((), [compound]), progress)))
+        return build_structure(compound, geometries(compound, self._look_up(needed_cations((), [compound]), progress)))
 
     def predict(self, state: CampaignState, formula: str | Compound, progress: Progress | None = None) -> Prediction:
         """What the model trained on this state expects of a compound, in the space or not."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -12,10 +13,7 @@ from chemspace.cation import Cation
 from chemspace.errors import ChargeError, FormulaError
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
     from pymatgen.core.composition import Composition
-    from pymatgen.core.structure import Structure
 
 __all__ = ["B_SITES", "HALIDES", "Compound"]
 
@@ -134,9 +132,7 @@ class Compound:
     @property
     def formula(self) -> str:
         """Canonical text, for example "(PEA)2(MA)2Pb3I10" or "Cs0.1FA0.9PbI3"; `parse_formula` reads it back."""
-        from chemspace.formula import format_formula  # formula.py imports this module
-
-        return format_formula(self)
+        return _formula_of(self)
 
     @property
     def cation_counts(self) -> tuple[tuple[Cation, Fraction], ...]:
@@ -153,20 +149,6 @@ class Compound:
         from pymatgen.core.composition import Composition  # pymatgen loads pandas, which chemspace does without
 
         return Composition(self.element_counts)
-
-    def structure(self, geometries: Mapping[str, NDArray[np.float64]] | None = None, seed: int = 42) -> Structure:
-        """Idealised crystal of one formula unit, a starting point for DFT; see `chemspace.crystal.build_structure`.
-
-        Args:
-            geometries: positions of a cation's atoms by InChIKey, shape (atoms, 3), angstrom; MMFF94 where absent.
-            seed: of the MMFF94 conformers.
-
-        Raises:
-            GeometryError: for a mixture, or a cation too bulky for its place.
-        """
-        from chemspace.crystal import build_structure  # heavy, and few ask for it
-
-        return build_structure(self, geometries, seed)
 
     @property
     def element_counts(self) -> dict[str, float]:
@@ -190,6 +172,48 @@ class Compound:
 
     def __str__(self) -> str:
         return self.formula
+
+
+_PLAIN_NAME = re.compile(r"[A-Za-z]+")
+
+
+def _formula_of(compound: Compound) -> str:
+    """Canonical text of a compound: spacers and pure cages in brackets, mixtures as fractions that add up to 1."""
+    metal, halide = compound.b_site, compound.halide
+    b = metal + _count(Fraction(compound.n_b_sites))
+    if len(halide) == 1:
+        x = halide[0][0] + _count(Fraction(compound.n_halides))
+    else:
+        x = f"({''.join(symbol + _count(part) for symbol, part in halide)}){_count(Fraction(compound.n_halides))}"
+    if compound.spacer is None:
+        if len(compound.cage) == 1:
+            return _inner_name(compound.cage[0][0]) + b + x
+        return _mixed(compound) + b + x
+    spacer = f"({compound.spacer.abbreviation}){_count(Fraction(compound.n_spacers))}"
+    cages = _count(Fraction(compound.n_cages))
+    if not compound.cage:
+        return spacer + b + x
+    if len(compound.cage) == 1:
+        return f"{spacer}({compound.cage[0][0].abbreviation}){cages}{b}{x}"
+    return f"{spacer}({_mixed(compound)}){cages}{b}{x}"
+
+
+def _mixed(compound: Compound) -> str:
+    return "".join(_inner_name(cation) + _count(part) for cation, part in compound.cage)
+
+
+def _inner_name(cation: Cation) -> str:
+    name = cation.abbreviation
+    return name if _PLAIN_NAME.fullmatch(name) and name not in B_SITES and name not in HALIDES else f"({name})"
+
+
+def _count(number: Fraction) -> str:
+    """Text of a count: nothing for 1, a decimal where it ends within six places, else a quotient."""
+    if number.denominator == 1:
+        return "" if number == 1 else str(number.numerator)
+    if 10**6 % number.denominator == 0:
+        return f"{number.numerator / number.denominator:.6f}".rstrip("0")
+    return f"{number.numerator}/{number.denominator}"
 
 
 def _fraction(amount: Amount) -> Fraction:

@@ -1,4 +1,4 @@
-"""Constraints of a space: what is left out while it is walked. Each is a value that a saved space can name.
+"""Constraints of a space: what is left out while it is walked. Each is a value that a description can name.
 
 A constraint that depends on the spacer only through a few kinds (charge, size, listed or not) is settled by a table:
 `kinds` gives each spacer's kind and which of the n_inner compounds (metal x halide x slot) each kind allows. One that
@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
-from typing import TYPE_CHECKING, ClassVar, Protocol, TypeAlias
+from typing import Any, ClassVar, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,10 +20,10 @@ from chemspace.cation import Cation
 from chemspace.errors import GeometryError, SpaceError
 from chemspace.geometry import effective_radius, octahedral_factor, tolerance_factor
 
-if TYPE_CHECKING:
-    from chemspace.space import CompoundSpace
+__all__ = ["CONSTRAINT_KINDS", "Axes", "CageMixture", "Constraint", "HalideMixture", "SizeEstimate", "Walker"]
 
-__all__ = ["Constraint"]
+CageMixture: TypeAlias = tuple[tuple[Cation, Fraction], ...]
+HalideMixture: TypeAlias = tuple[tuple[str, Fraction], ...]
 
 
 #: index, spacer, cage, n_layers, b_site, halide, each shape (m,).
@@ -47,26 +47,58 @@ class SizeEstimate:
         return f"{self.count:,}" if self.exact else f"about {self.count:,} (± {self.stderr:,.0f})"
 
 
+@dataclass(frozen=True, eq=False)
+class Axes:
+    """What the compounds of a space are made of, axis by axis, and the order of one spacer's compounds.
+
+    Attributes:
+        spacers: c spacers. cage_options, halide_options: mixtures of each site, the unmixed ones first.
+        b_sites: metals. slot_n, slot_cage: n and cage option (-1 for n = 1) of each slot, shape (slots,).
+    """
+
+    spacers: tuple[Cation, ...]
+    cage_options: tuple[CageMixture, ...]
+    halide_options: tuple[HalideMixture, ...]
+    b_sites: tuple[str, ...]
+    slot_n: NDArray[np.int32]
+    slot_cage: NDArray[np.int32]
+
+    @cached_property
+    def n_inner(self) -> int:
+        """Compounds per spacer: metals x halide options x slots."""
+        return len(self.b_sites) * len(self.halide_options) * len(self.slot_n)
+
+    @cached_property
+    def inner_columns(self) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]:
+        """cage, n_layers, b_site, halide of the compounds of one spacer, each shape (n_inner,)."""
+        rest, slot = np.divmod(np.arange(self.n_inner), len(self.slot_n))
+        b_site, halide = np.divmod(rest, len(self.halide_options))
+        return self.slot_cage[slot], self.slot_n[slot], b_site.astype(np.int32), halide.astype(np.int32)
+
+    def __len__(self) -> int:
+        return len(self.spacers) * self.n_inner
+
+
 class Walker:
     """Columns of a space's compounds, in order and filtered. "Inner" counts metal, halide and slot of one spacer."""
 
-    def __init__(self, space: CompoundSpace) -> None:
-        self._space = space
+    def __init__(self, axes: Axes, constraints: tuple[Constraint, ...]) -> None:
+        self._axes, self._constraints = axes, constraints
 
     def columns(self, index: NDArray[np.int64]) -> Columns:
         """Columns of given indices, each of shape (m,)."""
-        spacer, inner = np.divmod(index, self._space.n_inner)
-        cage, n_layers, b_site, halide = (column[inner] for column in self._inner_columns)
+        spacer, inner = np.divmod(index, self._axes.n_inner)
+        cage, n_layers, b_site, halide = (column[inner] for column in self._axes.inner_columns)
         return index, spacer.astype(np.int32), cage, n_layers, b_site, halide
 
     def allowed(self, index: NDArray[np.int64], constraints: tuple[Constraint, ...]) -> NDArray[np.bool_]:
         """Which indices pass `constraints`, shape (m,)."""
         passed = np.ones(len(index), dtype=np.bool_)
-        spacer, inner = np.divmod(index, self._space.n_inner)
+        spacer, inner = np.divmod(index, self._axes.n_inner)
         for constraint in constraints:
-            kinds, table = constraint.kinds(self._space)
+            kinds, table = constraint.kinds(self._axes)
             passed &= table[kinds[spacer], inner]
-            single = constraint.single(self._space)
+            single = constraint.single(self._axes)
             if single is not None:
                 passed &= single(self.columns(index))
         return passed
@@ -89,9 +121,9 @@ class Walker:
         count = int(sum(int(np.count_nonzero(kinds == kind)) * len(inner) for kind, inner in enumerate(lists)))
         if not self._single or count == 0:
             return SizeEstimate(count, 0.0, True)
-        drawn = np.random.default_rng(seed).integers(0, len(self._space), samples)
-        share = float(np.mean(self.allowed(drawn, self._space.constraints)))
-        total = len(self._space)
+        drawn = np.random.default_rng(seed).integers(0, len(self._axes), samples)
+        share = float(np.mean(self.allowed(drawn, self._constraints)))
+        total = len(self._axes)
         return SizeEstimate(round(share * total), total * float(np.sqrt(share * (1 - share) / samples)), False)
 
     def _factored(self, size: int) -> Iterator[Columns]:
@@ -121,8 +153,8 @@ class Walker:
             return self._alike(int(spacers[0]), len(spacers), lists[own[0]])
         inner = self._gathered(own)
         spacer = np.repeat(spacers, self._flat[2][own])
-        cage, n_layers, b_site, halide = (column[inner] for column in self._inner_columns)
-        return spacer * self._space.n_inner + inner, spacer.astype(np.int32), cage, n_layers, b_site, halide
+        cage, n_layers, b_site, halide = (column[inner] for column in self._axes.inner_columns)
+        return spacer * self._axes.n_inner + inner, spacer.astype(np.int32), cage, n_layers, b_site, halide
 
     def _gathered(self, kinds: NDArray[np.intp]) -> NDArray[np.int64]:
         """The inner compounds of spacers of these kinds, one after the other, without a Python step per spacer."""
@@ -141,7 +173,7 @@ class Walker:
 
     def _alike(self, first: int, count: int, inner: NDArray[np.int64]) -> Columns:
         """Columns of `count` neighbouring spacers from `first` with the same inner compounds."""
-        n_inner = self._space.n_inner
+        n_inner = self._axes.n_inner
         offsets, spacers, (cage, n_layers, b_site, halide) = self._pattern(count, inner, n_inner)
         return offsets + first * n_inner, spacers + np.int32(first), cage, n_layers, b_site, halide
 
@@ -153,7 +185,7 @@ class Walker:
         if self._last_key != key:
             offsets = (np.arange(count, dtype=np.int64)[:, None] * n_inner + inner).ravel()
             spacers = np.repeat(np.arange(count, dtype=np.int32), len(inner))
-            shared = tuple(np.tile(column[inner], count) for column in self._inner_columns)
+            shared = tuple(np.tile(column[inner], count) for column in self._axes.inner_columns)
             for column in shared:
                 column.flags.writeable = False
             self._last_pattern, self._last_key, self._kept_alive = (offsets, spacers, shared), key, inner
@@ -166,27 +198,19 @@ class Walker:
     @cached_property
     def _single(self) -> tuple[Mask, ...]:
         """Masks of the constraints that look at compounds one by one."""
-        masks = (constraint.single(self._space) for constraint in self._space.constraints)
+        masks = (constraint.single(self._axes) for constraint in self._constraints)
         return tuple(mask for mask in masks if mask is not None)
-
-    @cached_property
-    def _inner_columns(self) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]:
-        """cage, n_layers, b_site, halide of the compounds of one spacer, each shape (n_inner,)."""
-        space = self._space
-        rest, slot = np.divmod(np.arange(space.n_inner), len(space.slot_n))
-        b_site, halide = np.divmod(rest, len(space.halide_options))
-        return space.slot_cage[slot], space.slot_n[slot], b_site.astype(np.int32), halide.astype(np.int32)
 
     @cached_property
     def _kinds(self) -> tuple[NDArray[np.intp], list[NDArray[np.int64]]]:
         """Kind of each spacer, and for each kind the inner compounds that every factoring constraint allows."""
-        space = self._space
-        kinds = np.zeros(len(space.spacers), dtype=np.intp)
-        table = np.ones((1, space.n_inner), dtype=np.bool_)
-        for constraint in space.constraints:
-            own, allowed = constraint.kinds(space)
+        axes = self._axes
+        kinds = np.zeros(len(axes.spacers), dtype=np.intp)
+        table = np.ones((1, axes.n_inner), dtype=np.bool_)
+        for constraint in self._constraints:
+            own, allowed = constraint.kinds(axes)
             pairs, kinds = np.unique(kinds * len(allowed) + own, return_inverse=True)
-            if len(pairs) * space.n_inner > MAX_TABLE:
+            if len(pairs) * axes.n_inner > MAX_TABLE:
                 raise SpaceError(f"{constraint} tells {len(pairs)} kinds of spacer apart: too many for this space")
             table = table[pairs // len(allowed)] & allowed[pairs % len(allowed)]
         return kinds, [np.flatnonzero(row) for row in table]
@@ -196,23 +220,23 @@ Mask: TypeAlias = "Callable[[Columns], NDArray[np.bool_]]"
 
 
 class Constraint(Protocol):
-    """What `CompoundSpace` asks of a constraint."""
+    """What a space asks of a constraint."""
 
     @property
     def name(self) -> str:
-        """What a saved space calls it."""
+        """What a description calls it."""
 
-    def kinds(self, space: CompoundSpace) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+    def kinds(self, axes: Axes) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
         """Kind of each spacer, shape (c,), and what each kind allows, shape (kinds, n_inner)."""
 
-    def single(self, space: CompoundSpace) -> Mask | None:
+    def single(self, axes: Axes) -> Mask | None:
         """A function from columns to which compounds pass, shape (m,); None where `kinds` has said everything."""
 
 
 class _Factoring:
     """A constraint that `kinds` settles."""
 
-    def single(self, space: CompoundSpace) -> Mask | None:
+    def single(self, axes: Axes) -> Mask | None:
         """Nothing is left to say."""
         return None
 
@@ -235,11 +259,11 @@ class LayerLimits(_Factoring):
             if least > most:
                 raise SpaceError(f"layer_limits of {phase}: {least} to {most} holds no n")
 
-    def kinds(self, space: CompoundSpace) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+    def kinds(self, axes: Axes) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
         """As `Constraint`: the kind is the charge."""
-        n = _inner_columns(space)[1]
+        n = axes.inner_columns[1]
         rows = [(n >= least) & (n <= most) for least, most in (self.rp, self.dj)]
-        return np.array([c.charge - 1 for c in space.spacers], dtype=np.intp), np.array(rows)
+        return np.array([c.charge - 1 for c in axes.spacers], dtype=np.intp), np.array(rows)
 
 
 @dataclass(frozen=True)
@@ -250,9 +274,9 @@ class HeavyAtomLimits(_Factoring):
     least: int = 0
     most: int = 80
 
-    def kinds(self, space: CompoundSpace) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+    def kinds(self, axes: Axes) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
         """As `Constraint`."""
-        return _spacer_rule(space, lambda cation: self.least <= cation.n_heavy_atoms <= self.most)
+        return _spacer_rule(axes, lambda cation: self.least <= cation.n_heavy_atoms <= self.most)
 
 
 @dataclass(frozen=True)
@@ -262,14 +286,14 @@ class ExcludedElements(_Factoring):
     name: ClassVar[str] = "excluded_elements"
     elements: tuple[str, ...] = ()
 
-    def kinds(self, space: CompoundSpace) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+    def kinds(self, axes: Axes) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
         """As `Constraint`."""
         banned = frozenset(self.elements)
-        kinds, table = _spacer_rule(space, lambda cation: banned.isdisjoint(cation.elements))
-        cages = [all(banned.isdisjoint(c.elements) for c, _ in option) for option in space.cage_options]
-        halides = [all(symbol not in banned for symbol, _ in option) for option in space.halide_options]
-        b_sites = [symbol not in banned for symbol in space.b_sites]
-        return kinds, table & _inner(space, np.array([*cages, True]), np.array(b_sites), np.array(halides))
+        kinds, table = _spacer_rule(axes, lambda cation: banned.isdisjoint(cation.elements))
+        cages = [all(banned.isdisjoint(c.elements) for c, _ in option) for option in axes.cage_options]
+        halides = [all(symbol not in banned for symbol, _ in option) for option in axes.halide_options]
+        b_sites = [symbol not in banned for symbol in axes.b_sites]
+        return kinds, table & _inner(axes, np.array([*cages, True]), np.array(b_sites), np.array(halides))
 
 
 @dataclass(frozen=True)
@@ -285,18 +309,18 @@ class ToleranceWindow(_Factoring):
     most: float = 1.0
     keep_unknown: bool = False
 
-    def kinds(self, space: CompoundSpace) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+    def kinds(self, axes: Axes) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
         """As `Constraint`: one kind of spacer."""
-        cage, _, b_site, halide = _inner_columns(space)
-        radii = np.array([*(self._radius(option) for option in space.cage_options), np.nan])[cage]
+        cage, _, b_site, halide = axes.inner_columns
+        radii = np.array([*(self._radius(option) for option in axes.cage_options), np.nan])[cage]
         factor = np.full(len(cage), np.nan)
-        for b, metal in enumerate(space.b_sites):
-            for x, option in enumerate(space.halide_options):
+        for b, metal in enumerate(axes.b_sites):
+            for x, option in enumerate(axes.halide_options):
                 here = (b_site == b) & (halide == x)
                 factor[here] = sum(float(f) * tolerance_factor(radii[here], metal, s) for s, f in option)
         inside = (factor >= self.least) & (factor <= self.most)
         unknown = np.isnan(factor) & (cage >= 0) & self.keep_unknown
-        return np.zeros(len(space.spacers), dtype=np.intp), (inside | unknown | (cage < 0))[None, :]
+        return np.zeros(len(axes.spacers), dtype=np.intp), (inside | unknown | (cage < 0))[None, :]
 
     @staticmethod
     def _radius(option: tuple[tuple[Cation, Fraction], ...]) -> float:
@@ -314,19 +338,19 @@ class OctahedralWindow(_Factoring):
     least: float = 0.414
     most: float = 0.9
 
-    def kinds(self, space: CompoundSpace) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+    def kinds(self, axes: Axes) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
         """As `Constraint`: one kind of spacer."""
-        _, _, b_site, halide = _inner_columns(space)
+        _, _, b_site, halide = axes.inner_columns
         factors = np.array(
             [
                 [
                     sum(float(f) * octahedral_factor(metal, symbol) for symbol, f in option)
-                    for option in space.halide_options
+                    for option in axes.halide_options
                 ]
-                for metal in space.b_sites
+                for metal in axes.b_sites
             ]
         )[b_site, halide]
-        return np.zeros(len(space.spacers), dtype=np.intp), ((factors >= self.least) & (factors <= self.most))[None, :]
+        return np.zeros(len(axes.spacers), dtype=np.intp), ((factors >= self.least) & (factors <= self.most))[None, :]
 
 
 @dataclass(frozen=True)
@@ -341,17 +365,17 @@ class AllowedPairs(_Factoring):
     pairs: tuple[tuple[str, str], ...] = ()
     forbidden: bool = False
 
-    def kinds(self, space: CompoundSpace) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+    def kinds(self, axes: Axes) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
         """As `Constraint`: one kind for every spacer named, one for all others."""
         partners: dict[str, set[str]] = {}
         for spacer, cage in self.pairs:
             partners.setdefault(spacer, set()).add(cage)
         named = {key: kind for kind, key in enumerate(partners, start=1)}
-        kinds = np.array([named.get(c.inchikey, 0) for c in space.spacers], dtype=np.intp)
-        rows = [np.ones(space.n_inner, dtype=np.bool_)]
+        kinds = np.array([named.get(c.inchikey, 0) for c in axes.spacers], dtype=np.intp)
+        rows = [np.ones(axes.n_inner, dtype=np.bool_)]
         for listed in partners.values():
-            cages = [all((c.inchikey in listed) != self.forbidden for c, _ in option) for option in space.cage_options]
-            rows.append(np.array([*cages, True])[_inner_columns(space)[0]])
+            cages = [all((c.inchikey in listed) != self.forbidden for c, _ in option) for option in axes.cage_options]
+            rows.append(np.array([*cages, True])[axes.inner_columns[0]])
         return kinds, np.array(rows)
 
 
@@ -367,16 +391,16 @@ class PriceLimit:
     per_mol: tuple[tuple[str, float], ...] = ()
     keep_unknown: bool = False
 
-    def kinds(self, space: CompoundSpace) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+    def kinds(self, axes: Axes) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
         """As `Constraint`: says nothing."""
-        return np.zeros(len(space.spacers), dtype=np.intp), np.ones((1, space.n_inner), dtype=np.bool_)
+        return np.zeros(len(axes.spacers), dtype=np.intp), np.ones((1, axes.n_inner), dtype=np.bool_)
 
-    def single(self, space: CompoundSpace) -> Mask:
+    def single(self, axes: Axes) -> Mask:
         """As `Constraint`: the price of two (RP) or one (DJ) spacers and n - 1 cages."""
         unknown = 0.0 if self.keep_unknown else np.inf
         known = dict(self.per_mol)
-        spacers = np.array([2 / c.charge * known.get(c.inchikey, unknown) for c in space.spacers])
-        options = [sum(float(f) * known.get(c.inchikey, unknown) for c, f in o) for o in space.cage_options]
+        spacers = np.array([2 / c.charge * known.get(c.inchikey, unknown) for c in axes.spacers])
+        options = [sum(float(f) * known.get(c.inchikey, unknown) for c, f in o) for o in axes.cage_options]
         cages = np.array([*options, 0.0])  # the last is that of no cage
 
         def affordable(columns: Columns) -> NDArray[np.bool_]:
@@ -387,24 +411,31 @@ class PriceLimit:
         return affordable
 
 
-def _inner_columns(space: CompoundSpace) -> tuple[NDArray[np.int32], ...]:
-    """cage, n_layers, b_site, halide of the compounds of one spacer."""
-    block = space.take(np.arange(space.n_inner))
-    return tuple(
-        np.asarray(column, dtype=np.int32) for column in (block.cage, block.n_layers, block.b_site, block.halide)
+#: Constraints by the name that a description gives them.
+CONSTRAINT_KINDS: dict[str, Any] = {
+    kind.name: kind
+    for kind in (
+        AllowedPairs,
+        ExcludedElements,
+        HeavyAtomLimits,
+        LayerLimits,
+        OctahedralWindow,
+        PriceLimit,
+        ToleranceWindow,
     )
+}
 
 
-def _spacer_rule(space: CompoundSpace, passes: Callable[[Cation], bool]) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+def _spacer_rule(axes: Axes, passes: Callable[[Cation], bool]) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
     """A yes-or-no rule on spacers: kind 1 passes, kind 0 does not."""
-    table = np.zeros((2, space.n_inner), dtype=np.bool_)
+    table = np.zeros((2, axes.n_inner), dtype=np.bool_)
     table[1] = True
-    return np.array([passes(cation) for cation in space.spacers], dtype=np.intp), table
+    return np.array([passes(cation) for cation in axes.spacers], dtype=np.intp), table
 
 
 def _inner(
-    space: CompoundSpace, cages: NDArray[np.bool_], b_sites: NDArray[np.bool_], halides: NDArray[np.bool_]
+    axes: Axes, cages: NDArray[np.bool_], b_sites: NDArray[np.bool_], halides: NDArray[np.bool_]
 ) -> NDArray[np.bool_]:
     """Flags of the axes as one flag per inner compound; the last of `cages` is that of no cage."""
-    cage, _, b_site, halide = _inner_columns(space)
+    cage, _, b_site, halide = axes.inner_columns
     return np.asarray(cages[cage] & b_sites[b_site] & halides[halide])

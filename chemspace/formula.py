@@ -606,9 +606,6 @@ def _bracketed_names(library: CationLibrary) -> tuple[str, ...]:
     return tuple(sorted(names, key=len, reverse=True))
 
 
-_PLAIN_NAME = re.compile(r"[A-Za-z]+")
-
-
 def parse_formula(text: str, library: CationLibrary | None = None) -> Compound:
     """Compound that a formula names, in any of the usual spellings.
 
@@ -644,42 +641,3 @@ def parse_formula(text: str, library: CationLibrary | None = None) -> Compound:
     if not found:
         raise refused or UnknownCationError(f"{text!r} names no cation of the library")
     return next(iter(found))
-
-
-def format_formula(compound: Compound) -> str:
-    """Canonical text of a compound: spacers and pure cages in brackets, mixtures as fractions that add up to 1."""
-    metal, halide = compound.b_site, compound.halide
-    b = metal + _count(Fraction(compound.n_b_sites))
-    if len(halide) == 1:
-        x = halide[0][0] + _count(Fraction(compound.n_halides))
-    else:
-        x = f"({''.join(symbol + _count(part) for symbol, part in halide)}){_count(Fraction(compound.n_halides))}"
-    if compound.spacer is None:
-        if len(compound.cage) == 1:
-            return _inner_name(compound.cage[0][0]) + b + x
-        return _mixed(compound) + b + x
-    spacer = f"({compound.spacer.abbreviation}){_count(Fraction(compound.n_spacers))}"
-    cages = _count(Fraction(compound.n_cages))
-    if not compound.cage:
-        return spacer + b + x
-    if len(compound.cage) == 1:
-        return f"{spacer}({compound.cage[0][0].abbreviation}){cages}{b}{x}"
-    return f"{spacer}({_mixed(compound)}){cages}{b}{x}"
-
-
-def _mixed(compound: Compound) -> str:
-    return "".join(_inner_name(cation) + _count(part) for cation, part in compound.cage)
-
-
-def _inner_name(cation: Cation) -> str:
-    name = cation.abbreviation
-    return name if _PLAIN_NAME.fullmatch(name) and name not in B_SITES and name not in HALIDES else f"({name})"
-
-
-def _count(number: Fraction) -> str:
-    """Text of a count: nothing for 1, a decimal where it ends within six places, else a quotient."""
-    if number.denominator == 1:
-        return "" if number == 1 else str(number.numerator)
-    if 10**6 % number.denominator == 0:
-        return f"{number.numerator / number.denominator:.6f}".rstrip("0")
-    return f"{number.numerator}/{number.denominator}"

@@ -37,9 +37,10 @@ def structure_cif(desk: Desk, compound: Compound) -> str:
         GeometryError: for a mixture, or a cation too bulky for its place.
     """
     from campaigns.workbench import geometries
+    from chemspace.crystal import build_structure
 
     records = desk.records([cation for cation, _ in compound.cation_counts])
-    text: str = compound.structure(geometries(compound, records)).to(fmt="cif")
+    text: str = build_structure(compound, geometries(compound, records)).to(fmt="cif")
     return text
 
 

@@ -11,7 +11,7 @@ from rdkit import Chem
 from rdkit.Chem import GetPeriodicTable
 
 from chemspace import CationLibrary, Compound, GeometryError, parse_formula
-from chemspace.crystal import read_structure, structure_descriptors, write_structure
+from chemspace.crystal import build_structure, read_structure, structure_descriptors, write_structure
 from chemspace.spacer_geometry import mmff_geometry
 
 FORMULAS = (
@@ -51,7 +51,7 @@ def expected_bonds(compound: Compound) -> int:
 @pytest.mark.parametrize("formula", FORMULAS)
 def test_crystal_has_the_composition_and_no_clash(formula: str) -> None:
     compound = parse_formula(formula)
-    structure = compound.structure()
+    structure = build_structure(compound)
     assert structure.composition.almost_equals(compound.composition)
     assert bonded_pairs(structure) == expected_bonds(compound)
     assert structure.is_valid(tol=0.9)
@@ -60,7 +60,7 @@ def test_crystal_has_the_composition_and_no_clash(formula: str) -> None:
 @pytest.mark.parametrize("formula", FORMULAS)
 def test_octahedra_are_regular_and_the_layers_are_counted(formula: str) -> None:
     compound = parse_formula(formula)
-    structure = compound.structure()
+    structure = build_structure(compound)
     found = structure_descriptors(structure)
     assert found.coordination == 6
     assert found.volume_per_formula_angstrom3 == pytest.approx(structure.volume)  # built of one formula unit
@@ -77,7 +77,7 @@ def test_octahedra_are_regular_and_the_layers_are_counted(formula: str) -> None:
 @pytest.mark.parametrize("name", ["x.cif", "x.vasp", "POSCAR"])
 def test_files_read_back_to_the_formula(tmp_path: Path, formula: str, name: str) -> None:
     compound = parse_formula(formula)
-    write_structure(compound.structure(), tmp_path / name)
+    write_structure(build_structure(compound), tmp_path / name)
     again = read_structure(tmp_path / name)
     assert again.composition.almost_equals(compound.composition)
     assert structure_descriptors(tmp_path / name).n_layers == compound.n_layers
@@ -85,7 +85,7 @@ def test_files_read_back_to_the_formula(tmp_path: Path, formula: str, name: str)
 
 def test_hand_of_a_chiral_spacer_is_kept_on_both_faces() -> None:
     cation = CationLibrary.builtin()["R-MBA"]
-    structure = parse_formula("(R-MBA)2PbI4").structure()
+    structure = build_structure(parse_formula("(R-MBA)2PbI4"))
     size = Chem.AddHs(cation.mol).GetNumAtoms()
     mol = Chem.AddHs(cation.mol)
     centre = next(atom.GetIdx() for atom in cation.mol.GetAtoms() if atom.HasProp("_CIPCode"))
@@ -107,10 +107,10 @@ def test_given_geometry_is_used() -> None:
     compound = parse_formula("(PEA)2PbI4")
     assert compound.spacer is not None
     _, coordinates = mmff_geometry(compound.spacer)
-    same = compound.structure({compound.spacer.inchikey: coordinates})
-    assert np.allclose(same.cart_coords, compound.structure().cart_coords)
+    same = build_structure(compound, {compound.spacer.inchikey: coordinates})
+    assert np.allclose(same.cart_coords, build_structure(compound).cart_coords)
     with pytest.raises(GeometryError, match="shape"):
-        compound.structure({compound.spacer.inchikey: coordinates[:-1]})
+        build_structure(compound, {compound.spacer.inchikey: coordinates[:-1]})
 
 
 @pytest.mark.parametrize(
@@ -124,9 +124,9 @@ def test_given_geometry_is_used() -> None:
 )
 def test_what_cannot_be_drawn_is_refused_with_the_reason(formula: str, says: str) -> None:
     with pytest.raises(GeometryError, match=says):
-        parse_formula(formula).structure()
+        build_structure(parse_formula(formula))
 
 
 def test_unknown_ending_is_refused(tmp_path: Path) -> None:
     with pytest.raises(GeometryError, match="ending"):
-        write_structure(parse_formula("CsPbBr3").structure(), tmp_path / "x.xyz")
+        write_structure(build_structure(parse_formula("CsPbBr3")), tmp_path / "x.xyz")

@@ -10,7 +10,7 @@ from pymatgen.core.lattice import Lattice
 from pymatgen.core.structure import Structure
 
 from chemspace import GeometryError, parse_formula
-from chemspace.crystal import read_structure, structure_descriptors
+from chemspace.crystal import build_structure, read_structure, structure_descriptors
 
 
 def cs2pbi2cl2() -> Structure:
@@ -75,7 +75,7 @@ def test_published_cubic_perovskite() -> None:
     "scale", [[[1, 1, 0], [-1, 1, 0], [0, 0, 1]], [[2, 1, 0], [0, 2, 0], [0, 0, 2]], [[1, 0, 1], [0, 1, 0], [0, 0, 1]]]
 )
 def test_choice_of_cell_does_not_matter(scale: list[list[int]]) -> None:
-    structure = parse_formula("(BA)2(MA)Pb2I7").structure()
+    structure = build_structure(parse_formula("(BA)2(MA)Pb2I7"))
     before = structure_descriptors(structure)
     structure.make_supercell(scale)
     after = structure_descriptors(structure)
@@ -86,7 +86,7 @@ def test_choice_of_cell_does_not_matter(scale: list[list[int]]) -> None:
 
 def slipped(t1: float, t2: float) -> Structure:
     """A DJ crystal whose layers are moved against each other, the whole lattice with them."""
-    structure = parse_formula("(BDA)PbI4").structure()
+    structure = build_structure(parse_formula("(BDA)PbI4"))
     matrix = np.array(structure.lattice.matrix)
     matrix[2] += t1 * matrix[0] + t2 * matrix[1]
     return Structure(Lattice(matrix), structure.species, structure.cart_coords, coords_are_cartesian=True)
@@ -106,14 +106,14 @@ def test_shift_of_the_layers_is_found_and_named(t1: float, t2: float, stacking: 
 
 
 def test_mean_angle_is_that_of_the_cell_as_given() -> None:
-    upright = parse_formula("(BDA)PbI4").structure().lattice
+    upright = build_structure(parse_formula("(BDA)PbI4")).lattice
     assert upright.angles == pytest.approx((90, 90, 90))
     leaning = np.degrees(np.arctan(0.3 * upright.a / upright.c))
     assert structure_descriptors(slipped(0.3, 0.0)).mean_lattice_angle_deg == pytest.approx((270 - leaning) / 3)
 
 
 def test_one_long_bond_shows_as_distortion() -> None:
-    structure = parse_formula("(BDA)PbI4").structure()
+    structure = build_structure(parse_formula("(BDA)PbI4"))
     lead = next(place for place, site in enumerate(structure) if site.specie.symbol == "Pb")
     structure.translate_sites([lead], [0.0, 0.0, 0.3], frac_coords=False)
     found = structure_descriptors(structure)
@@ -129,7 +129,7 @@ def test_one_long_bond_shows_as_distortion() -> None:
 
 
 def test_ammonium_moved_into_the_layer_is_deeper() -> None:
-    structure = parse_formula("(BA)2PbI4").structure()
+    structure = build_structure(parse_formula("(BA)2PbI4"))
     organic = [place for place, site in enumerate(structure) if site.specie.symbol in ("C", "N", "H")]
     before = structure_descriptors(structure).penetration_depth_angstrom
     assert before == pytest.approx(0, abs=1e-6)

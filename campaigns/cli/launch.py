@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from campaigns.cli import console
-from campaigns.cli.options import EXISTING_FILE, AsJson, Folder, OracleStorePath, Workers
+from campaigns.cli.options import AsJson, Folder, OracleStorePath, Workers, takes
 
 if TYPE_CHECKING:
     from campaigns.campaign import Campaign
     from campaigns.config import CampaignConfig, Description
     from campaigns.plan import LaunchPlan
     from campaigns.space import Gathered
-
-
-DESCRIBED = "The campaign's description (an option overrides the file)"
 
 
 def _template_names(incomplete: str) -> list[str]:
@@ -27,84 +26,80 @@ def _template_names(incomplete: str) -> list[str]:
     return [name for name in template_names() if name.startswith(incomplete)]
 
 
-def launch(
-    folder: Folder,
-    config: Annotated[
-        Path | None, typer.Option("--config", "-c", help="YAML file.", rich_help_panel=DESCRIBED, **EXISTING_FILE)
-    ] = None,
+_Described = partial(
+    typer.Option,
+    rich_help_panel="The campaign's description (an option overrides the file)",
+    show_default=False,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DescriptionOptions:
+    """A description's file or template, and what is said over it."""
+
+    config: Annotated[Path | None, _Described("--config", "-c", help="YAML file.", exists=True, dir_okay=False)] = None
     template: Annotated[
         str | None,
-        typer.Option(
-            "--template",
-            help="lead-iodide, tin or mixed-halide, instead of a file.",
-            rich_help_panel=DESCRIBED,
-            show_default=False,
-            autocompletion=_template_names,
-        ),
-    ] = None,
+        _Described(help="lead-iodide, tin or mixed-halide, instead of a file.", autocompletion=_template_names),
+    ] = None
     library: Annotated[
         list[str] | None,
-        typer.Option(
-            help="Cation library, .csv, .smi or .parquet, or builtin; repeat to merge several. Default: builtin.",
-            rich_help_panel=DESCRIBED,
-            show_default=False,
+        _Described(
+            help="Cation library, .csv, .smi or .parquet, or builtin; repeat to merge several. Default: builtin."
         ),
-    ] = None,
+    ] = None
     dications: Annotated[
-        bool | None,
-        typer.Option(
-            "--dications",
-            help="The diamines of library files take two protons.",
-            rich_help_panel=DESCRIBED,
-            show_default=False,
-        ),
-    ] = None,
-    n_layers: Annotated[
-        str | None,
-        typer.Option(
-            help="Numbers of layers, as 1-5 or 1,2,3. Default: 1-5.", rich_help_panel=DESCRIBED, show_default=False
-        ),
-    ] = None,
+        bool | None, _Described("--dications", help="The diamines of library files take two protons.")
+    ] = None
+    n_layers: Annotated[str | None, _Described(help="Numbers of layers, as 1-5 or 1,2,3. Default: 1-5.")] = None
     cages: Annotated[
-        str | None,
-        typer.Option(
-            help="Cage cations, as MA,FA. Default: every organic one of charge +1.",
-            rich_help_panel=DESCRIBED,
-            show_default=False,
-        ),
-    ] = None,
+        str | None, _Described(help="Cage cations, as MA,FA. Default: every organic one of charge +1.")
+    ] = None
     include_flagged: Annotated[
-        bool | None,
-        typer.Option(
-            "--include-flagged",
-            help="Train on the doubtful published rows too.",
-            rich_help_panel=DESCRIBED,
-            show_default=False,
-        ),
-    ] = None,
+        bool | None, _Described("--include-flagged", help="Train on the doubtful published rows too.")
+    ] = None
     batch_size: Annotated[
-        int | None,
-        typer.Option(
-            "--batch-size",
-            "-q",
-            min=1,
-            help="Suggestions in a round. Default: 5.",
-            rich_help_panel=DESCRIBED,
-            show_default=False,
-        ),
-    ] = None,
-    seed: Annotated[
-        int | None,
-        typer.Option(
-            min=0, help="Seed of everything random. Default: 0.", rich_help_panel=DESCRIBED, show_default=False
-        ),
-    ] = None,
+        int | None, _Described("--batch-size", "-q", min=1, help="Suggestions in a round. Default: 5.")
+    ] = None
+    seed: Annotated[int | None, _Described(min=0, help="Seed of everything random. Default: 0.")] = None
+
+    def given(self) -> dict[str, object]:
+        """Fields of the description that options give, by their names there."""
+        options = {
+            "n_layers": None if self.n_layers is None else _layers(self.n_layers),
+            "cages": None if self.cages is None else tuple(name.strip() for name in self.cages.split(",")),
+            "include_flagged": self.include_flagged,
+            "dications": self.dications,
+            "batch_size": self.batch_size,
+            "seed": self.seed,
+        }
+        return {name: value for name, value in options.items() if value is not None}
+
+    def read(self) -> Description:
+        """The description of the file or template, or the default one, with what the options say over it."""
+        from campaigns.config import BUILTIN, CampaignConfig, Description, read_description, read_template
+
+        if self.config is not None:
+            found = read_description(self.config)
+        else:
+            found = Description(CampaignConfig()) if self.template is None else read_template(self.template)
+        merged = CampaignConfig.parse(found.config.model_dump() | self.given())
+        sources = tuple(BUILTIN if one == BUILTIN else Path(one) for one in self.library or ()) or found.libraries
+        return replace(found, config=merged, libraries=sources)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LaunchOptions:
+    """Options of `spinscreen launch`."""
+
+    folder: Folder
+    description: DescriptionOptions
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show sizes, estimates of time and memory, and problems; write nothing.")
-    ] = False,
+    ] = False
     show_template: Annotated[
         bool, typer.Option("--show-template", help="Print the template as a file to start from, and stop.")
-    ] = False,
+    ] = False
     store: Annotated[
         str | None,
         typer.Option(
@@ -112,11 +107,14 @@ def launch(
             help="Keep it in PostgreSQL: postgresql://user@host/database?schema=name. Default: a file in the folder.",
             show_default=False,
         ),
-    ] = None,
-    workers: Workers = 2,
-    oracle_store: OracleStorePath = None,
-    as_json: AsJson = False,
-) -> None:
+    ] = None
+    workers: Workers = 2
+    oracle_store: OracleStorePath = None
+    as_json: AsJson = False
+
+
+@takes(LaunchOptions)
+def launch(options: LaunchOptions) -> None:
     """Screen a space of compounds and suggest what to make first.
 
     Runs the whole job: enumerate, compute xTB descriptors, train on the measured lifetimes, validate out of sample,
@@ -135,30 +133,18 @@ def launch(
 
       spinscreen launch mine --config mine.yaml --batch-size 8
     """
-    if config is not None and template is not None:
+    asked = options.description
+    if asked.config is not None and asked.template is not None:
         raise typer.BadParameter("give --config or --template, not both")
-    if show_template:
-        _print_template(template)
+    if options.show_template:
+        _print_template(asked.template)
         return
-    options = {
-        "n_layers": None if n_layers is None else _layers(n_layers),
-        "cages": None if cages is None else tuple(name.strip() for name in cages.split(",")),
-        "include_flagged": include_flagged,
-        "dications": dications,
-        "batch_size": batch_size,
-        "seed": seed,
-    }
-    given = {name: value for name, value in options.items() if value is not None}
-    goes_on = not (config or template or library or given or store) and _is_there(folder)
-    if dry_run and goes_on:
-        _plan_known(folder, workers, oracle_store, as_json)
-    elif dry_run:
-        _plan(folder, _described(config, template, library, given), workers, oracle_store, as_json)
-    elif goes_on:
-        _run(_open(folder, oracle_store), folder, workers, as_json)
+    new = asked.given() or asked.config or asked.template or asked.library or options.store
+    goes_on = not new and _is_there(options.folder)
+    if options.dry_run:
+        _show_plan(*(_plan_known(options) if goes_on else _plan(options)), options)
     else:
-        described = _described(config, template, library, given)
-        _run(_create(folder, described, oracle_store, store), folder, workers, as_json)
+        _run(_open(options) if goes_on else _create(options), options)
 
 
 def _layers(text: str) -> object:
@@ -170,109 +156,98 @@ def _layers(text: str) -> object:
         raise typer.BadParameter(str(error), param_hint="--n-layers") from None
 
 
-def _described(
-    config: Path | None, template: str | None, library: list[str] | None, given: dict[str, Any]
-) -> Description:
-    """The description of a file or template, or the default one, with what the options say over it."""
-    from dataclasses import replace
-
-    from campaigns.config import BUILTIN, CampaignConfig, Description, read_description, read_template
-
-    if config is not None:
-        found = read_description(config)
-    else:
-        found = Description(CampaignConfig()) if template is None else read_template(template)
-    merged = CampaignConfig.parse(found.config.model_dump() | given)
-    sources = found.libraries if not library else tuple(BUILTIN if one == BUILTIN else Path(one) for one in library)
-    return replace(found, config=merged, libraries=sources)
-
-
 def _is_there(folder: Path) -> bool:
+    from campaigns.campaign import Campaign
     from campaigns.errors import CampaignNotFoundError
 
     try:
-        _open(folder, None).close()
+        Campaign.open(folder).close()
     except CampaignNotFoundError:
         return False
     return True
 
 
-def _open(folder: Path, oracle_store: Path | None) -> Campaign:
+def _open(options: LaunchOptions) -> Campaign:
     from campaigns.campaign import Campaign
 
-    return Campaign.open(folder, oracle_store=oracle_store)
+    return Campaign.open(options.folder, oracle_store=options.oracle_store)
 
 
-def _create(folder: Path, described: Description, oracle_store: Path | None, store: str | None) -> Campaign:
+def _create(options: LaunchOptions) -> Campaign:
     from campaigns.campaign import Campaign
     from campaigns.errors import ConfigError
 
+    described = options.description.read()
     try:
         return Campaign.create(
-            folder, described.config, libraries=described.libraries, oracle_store=oracle_store, store=store
+            options.folder,
+            described.config,
+            libraries=described.libraries,
+            oracle_store=options.oracle_store,
+            store=options.store,
         )
     except ConfigError as problem:
         raise described.located(problem) from problem
 
 
-def _run(campaign: Campaign, folder: Path, workers: int, as_json: bool) -> None:
+def _run(campaign: Campaign, options: LaunchOptions) -> None:
     from campaigns.cli.show import show_fit, show_next, show_rejects, show_suggestions
 
     space = campaign.space
     console.note(
-        f"{folder}: {space.estimated_size() if space.constraints else f'{len(space):,}'} compounds from "
+        f"{options.folder}: {space.estimated_size() if space.constraints else f'{len(space):,}'} compounds from "
         f"{len(space.spacers):,} spacers and {len(space.cage_options)} cage cations"
         + (" or mixtures" if space.cage_mixtures else "")
     )
     show_rejects(campaign.library.report, campaign.write_rejects())
     with console.bar("xTB descriptors") as progress:
-        described = campaign.describe(workers=workers, progress=progress)
+        described = campaign.describe(workers=options.workers, progress=progress)
     for line in described.failures:
         console.warn(line)
     with console.bar("training, ranking") as progress:
         batch = campaign.suggest(progress=progress)
     campaign.report()
-    if as_json:
+    if options.as_json:
         console.print_json([suggestion.to_dict() for suggestion in batch.suggestions])
         return
     show_fit(campaign.retrain() if (fit := campaign.fit()) is None else fit)
     show_suggestions(batch)
-    show_next(folder, campaign.files())
+    show_next(options.folder, campaign.files())
 
 
-def _plan(folder: Path, described: Description, workers: int, oracle_store: Path | None, as_json: bool) -> None:
+def _plan(options: LaunchOptions) -> tuple[LaunchPlan, str]:
     from campaigns.errors import ConfigError
     from campaigns.space import gather
 
+    described = options.description.read()
     read = gather(described.libraries, dications=described.config.dications)
     try:
-        plan = _planned(described.config, read, workers, oracle_store)
+        return _planned(described.config, read, options), f"makes {options.folder}"
     except ConfigError as problem:
         raise described.located(problem) from problem
-    _tell(plan, f"makes {folder}", as_json)
 
 
-def _plan_known(folder: Path, workers: int, oracle_store: Path | None, as_json: bool) -> None:
+def _plan_known(options: LaunchOptions) -> tuple[LaunchPlan, str]:
     """Plan to go on with a campaign that is there, as it was described."""
     from campaigns.space import Gathered
 
-    campaign = _open(folder, oracle_store)
-    plan = _planned(campaign.config, Gathered((), campaign.library), workers, oracle_store)
-    _tell(plan, f"goes on with {folder}", as_json)
+    campaign = _open(options)
+    return _planned(campaign.config, Gathered((), campaign.library), options), f"goes on with {options.folder}"
 
 
-def _planned(config: CampaignConfig, read: Gathered, workers: int, oracle_store: Path | None) -> LaunchPlan:
+def _planned(config: CampaignConfig, read: Gathered, options: LaunchOptions) -> LaunchPlan:
     from campaigns.plan import plan_launch
     from oracle import default_store_path
 
+    store = options.oracle_store or default_store_path()
     with console.bar("measuring") as progress:
-        return plan_launch(config, read, oracle_store or default_store_path(), workers=workers, progress=progress)
+        return plan_launch(config, read, store, workers=options.workers, progress=progress)
 
 
-def _tell(plan: LaunchPlan, then: str, as_json: bool) -> None:
+def _show_plan(plan: LaunchPlan, then: str, options: LaunchOptions) -> None:
     from campaigns.cli.show import show_plan
 
-    if as_json:
+    if options.as_json:
         console.print_json(plan.to_dict())
     else:
         show_plan(plan, then)

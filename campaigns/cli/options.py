@@ -1,11 +1,29 @@
-"""Arguments and options that several commands share."""
+"""Options of a command as the fields of a frozen dataclass, and the options that several commands share.
+
+    @dataclass(frozen=True, kw_only=True)
+    class StatusOptions:
+        folder: Folder
+        as_json: AsJson = False
+
+
+    @takes(StatusOptions)
+    def status(options: StatusOptions) -> None: ...
+
+A field whose type is another such dataclass stands for that one's options: they are listed in its place, and the
+command gets them as one object.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from dataclasses import MISSING, Field, fields, is_dataclass
+from inspect import Parameter, Signature
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, TypeVar, get_type_hints
 
 import typer
+
+Options = TypeVar("Options")
 
 #: Settings of an option that takes a file which must be there.
 EXISTING_FILE = {"exists": True, "dir_okay": False, "show_default": False}
@@ -31,3 +49,38 @@ OracleStorePath = Annotated[
         show_default=False,
     ),
 ]
+
+
+def takes(kind: type[Options]) -> Callable[[Callable[[Options], None]], Callable[..., None]]:
+    """Make a command of a function of one options object: Typer sees one parameter for each field of `kind`."""
+
+    def decorate(function: Callable[[Options], None]) -> Callable[..., None]:
+        def command(**values: Any) -> None:
+            function(_filled(kind, values))
+
+        command.__name__, command.__doc__, command.__module__ = function.__name__, function.__doc__, function.__module__
+        command.__annotations__ = {}
+        command.__signature__ = Signature(list(_parameters(kind)))  # type: ignore[attr-defined]
+        return command
+
+    return decorate
+
+
+def _parameters(kind: Any) -> Iterator[Parameter]:
+    """The options of a dataclass in the order of its fields, those of its parts in their place."""
+    for field, hint in _fields(kind):
+        if is_dataclass(hint):
+            yield from _parameters(hint)
+        else:
+            default = Parameter.empty if field.default is MISSING else field.default
+            yield Parameter(field.name, Parameter.KEYWORD_ONLY, default=default, annotation=hint)
+
+
+def _filled(kind: Any, values: dict[str, Any]) -> Any:
+    parts = {field.name: _filled(hint, values) for field, hint in _fields(kind) if is_dataclass(hint)}
+    return kind(**{field.name: values[field.name] for field, _ in _fields(kind) if field.name not in parts}, **parts)
+
+
+def _fields(kind: Any) -> list[tuple[Field[Any], Any]]:
+    hints = get_type_hints(kind, include_extras=True)
+    return [(field, hints[field.name]) for field in fields(kind)]

@@ -18,7 +18,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from campaigns.web.app import create_app
-from campaigns.web.jobs import JobBoard
+from campaigns.web.jobs import JobQueue
 from campaigns.web.settings import Settings
 from campaigns.web.tokens import Role, TokenFile
 from tests.campaigns.web.fuzzing import fuzz
@@ -29,23 +29,23 @@ OPERATIONS = 17
 
 def main(folder: Path, requests: int) -> None:
     """Send them as an editor, as a viewer, and without a token."""
-    JobBoard.start = lambda self: None  # type: ignore[method-assign]  # see above
+    JobQueue.start = lambda self: None  # type: ignore[method-assign]  # see above
     with tempfile.TemporaryDirectory() as scratch:
         copy, tokens = Path(scratch) / "campaign", TokenFile(Path(scratch) / "tokens.json")
         shutil.copytree(folder, copy)
         who = {"editor": tokens.add("editor", Role.EDITOR), "viewer": tokens.add("viewer", Role.VIEWER), "nobody": None}
         app = create_app(Settings(folders=(copy,), tokens=tokens, prepare=False, dig=False))
-        desk = app.state.office.desk("campaign")
+        service = app.state.registry.service("campaign")
         total, begin = 0, time.perf_counter()
         for name, token in who.items():
-            before = len(desk.events())
+            before = len(service.events())
             examples = max(1, requests // (2 * OPERATIONS) if name == "editor" else requests // (20 * OPERATIONS))
             seen = fuzz(app, token, "campaign", examples)
             statuses: dict[int, int] = {}
             for (_, status), count in seen.items():
                 statuses[status] = statuses.get(status, 0) + count
-            desk.front.refresh()
-            written = len(desk.events()) - before
+            service.front.refresh()
+            written = len(service.events()) - before
             total += sum(statuses.values())
             print(
                 f"{name}: {sum(statuses.values())} requests, {dict(sorted(statuses.items()))}, {written} events written"

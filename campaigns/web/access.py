@@ -10,8 +10,8 @@ from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from campaigns.web.errors import ForbiddenError, UnauthenticatedError
-from campaigns.web.registry import Office
-from campaigns.web.service import Desk
+from campaigns.web.registry import CampaignRegistry
+from campaigns.web.service import CampaignService
 from campaigns.web.tokens import COOKIE, Identity, Session
 
 
@@ -28,48 +28,48 @@ class Visitor:
     cookie: str | None = None
 
 
-def office_of(request: Request) -> Office:
-    """The office behind the application that a request came to."""
-    office: Office = request.app.state.office
-    return office
+def registry_of(request: Request) -> CampaignRegistry:
+    """The registry behind the application that a request came to."""
+    registry: CampaignRegistry = request.app.state.registry
+    return registry
 
 
 # Coroutines, though none of them waits: the framework would send plain functions to another thread, one by one.
-async def current_office(request: Request) -> Office:
-    """As `office_of`."""
-    return office_of(request)
+async def current_registry(request: Request) -> CampaignRegistry:
+    """As `registry_of`."""
+    return registry_of(request)
 
 
-async def desk_of(campaign: str, office: CurrentOffice) -> Desk:
+async def service_of(campaign: str, registry: Registry) -> CampaignService:
     """The campaign named in the address."""
-    return office.desk(campaign)
+    return registry.service(campaign)
 
 
 _bearer = HTTPBearer(auto_error=False, description="A token made by `spinscreen serve`; none is needed on loopback.")
 
 
 async def reader(
-    office: CurrentOffice, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+    registry: Registry, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 ) -> Identity:
     """Who a program speaks for.
 
     Raises:
         UnauthenticatedError: without a token where one is needed, or with one that nobody has.
     """
-    return api_reader(office, "" if credentials is None else f"Bearer {credentials.credentials}")
+    return api_reader(registry, "" if credentials is None else f"Bearer {credentials.credentials}")
 
 
-def api_reader(office: Office, authorization: str) -> Identity:
+def api_reader(registry: CampaignRegistry, authorization: str) -> Identity:
     """Who a program speaks for, by its header.
 
     Raises:
         UnauthenticatedError: as `reader`.
     """
-    if office.settings.tokens is None:
-        known = office.whoever()
+    if registry.settings.tokens is None:
+        known = registry.whoever()
     else:
         scheme, _, token = authorization.partition(" ")
-        known = office.settings.tokens.identify(token) if scheme.lower() == "bearer" and token else None
+        known = registry.settings.tokens.identify(token) if scheme.lower() == "bearer" and token else None
     if known is None:
         raise UnauthenticatedError("this server needs a token: send the header 'Authorization: Bearer TOKEN'")
     return known
@@ -86,20 +86,20 @@ async def editor(known: Reader) -> Identity:
     return known
 
 
-async def visiting(request: Request, office: CurrentOffice) -> Visitor:
+async def visiting(request: Request, registry: Registry) -> Visitor:
     """Who a browser is.
 
     Raises:
         LoginNeededError: without a session where a token is needed.
     """
-    session = session_of(request, office)
+    session = session_of(request, registry)
     if session is not None:
         return Visitor(session.identity, session.csrf)
-    known = office.whoever()
+    known = registry.whoever()
     if known is None:
         raise LoginNeededError("log in with your token")
-    cookie = office.sessions.issue(known)
-    fresh = office.sessions.read(cookie)
+    cookie = registry.sessions.issue(known)
+    fresh = registry.sessions.read(cookie)
     assert fresh is not None
     return Visitor(known, fresh.csrf, cookie)
 
@@ -130,19 +130,19 @@ async def editing(visitor: Asking) -> Visitor:
     return visitor
 
 
-def session_of(request: Request, office: Office) -> Session | None:
+def session_of(request: Request, registry: CampaignRegistry) -> Session | None:
     """The session of a browser; None without one, or with one whose token is no longer there."""
-    session = office.sessions.read(request.cookies.get(COOKIE))
+    session = registry.sessions.read(request.cookies.get(COOKIE))
     if session is None:
         return None
-    tokens, held = office.settings.tokens, session.identity.token_hash
+    tokens, held = registry.settings.tokens, session.identity.token_hash
     if tokens is None:
         return session if not held else None
     return session if held and tokens.identify_hash(held) == session.identity else None
 
 
-CurrentOffice = Annotated[Office, Depends(current_office)]
-AnyDesk = Annotated[Desk, Depends(desk_of)]
+Registry = Annotated[CampaignRegistry, Depends(current_registry)]
+Service = Annotated[CampaignService, Depends(service_of)]
 Reader = Annotated[Identity, Depends(reader)]
 Editor = Annotated[Identity, Depends(editor)]
 Visiting = Annotated[Visitor, Depends(visiting)]

@@ -9,18 +9,18 @@ from campaigns.events import Stage, Step
 from campaigns.state import CampaignState
 from campaigns.web.api.models import PredictionIn
 from campaigns.web.errors import NotReadyError, QueryError
-from campaigns.web.service import Desk
+from campaigns.web.service import CampaignService
 from chemspace import Cation, CationLibrary, Compound, parse_formula
 from chemspace.spacer_geometry import mmff_geometry
 
 
-def cation_xyz(desk: Desk, cation: Cation) -> str:
+def cation_xyz(service: CampaignService, cation: Cation) -> str:
     """An XYZ block, angstrom: the oracle's conformer, or an MMFF94 one where it has none.
 
     Raises:
         GeometryError: if there is neither.
     """
-    record = desk.records([cation]).get(cation.inchikey)
+    record = service.records([cation]).get(cation.inchikey)
     if record is not None and record.geometry:
         return record.geometry
     mol, positions = mmff_geometry(cation)
@@ -30,7 +30,7 @@ def cation_xyz(desk: Desk, cation: Cation) -> str:
     return f"{len(lines)}\n{cation.abbreviation}, MMFF94\n" + "\n".join(lines) + "\n"
 
 
-def structure_cif(desk: Desk, compound: Compound) -> str:
+def structure_cif(service: CampaignService, compound: Compound) -> str:
     """An idealised crystal as CIF, its cations as xTB left them where it has them.
 
     Raises:
@@ -39,7 +39,7 @@ def structure_cif(desk: Desk, compound: Compound) -> str:
     from campaigns.workbench import geometries
     from chemspace.crystal import build_structure
 
-    records = desk.records([cation for cation, _ in compound.cation_counts])
+    records = service.records([cation for cation, _ in compound.cation_counts])
     text: str = build_structure(compound, geometries(compound, records)).to(fmt="cif")
     return text
 
@@ -68,37 +68,37 @@ class About:
     values: tuple[tuple[str, tuple[float, ...]], ...] = ()
 
 
-def compound_of(desk: Desk, formula: str) -> About:
+def compound_of(service: CampaignService, formula: str) -> About:
     """What is known of the compound that `formula` names.
 
     Raises:
         ChemspaceError: for a formula that cannot be read.
     """
-    compound = parse_formula(formula, desk.front.names)
-    standing, space = desk.standing(), desk.front.space
+    compound = parse_formula(formula, service.front.names)
+    snapshot, space = service.snapshot(), service.front.space
     index = space.index(compound) if compound in space else None
     try:
-        numbers = None if index is None else desk.index().row(index)
+        numbers = None if index is None else service.index().row(index)
     except NotReadyError:
         numbers = None
     name = compound.formula
-    state = standing.state
-    values = desk.kept(("values", state.last_event), lambda: _values(state, desk.front.names))
+    state = snapshot.state
+    values = service.kept(("values", state.last_event), lambda: _values(state, service.front.names))
     return About(
         compound=compound,
         index=index,
-        stage=standing.stages.get(name),
+        stage=snapshot.stages.get(name),
         numbers=numbers,
-        measured_ps=standing.measured.get(name, ()),
-        bounds_ps=standing.bounds.get(name, ()),
-        rounds=tuple(b.number for b in standing.state.batches if any(s.formula == name for s in b.suggestions)),
+        measured_ps=snapshot.measured.get(name, ()),
+        bounds_ps=snapshot.bounds.get(name, ()),
+        rounds=tuple(b.number for b in snapshot.state.batches if any(s.formula == name for s in b.suggestions)),
         values=tuple(values.get(name, ())),
     )
 
 
-def history_of(desk: Desk, formula: str) -> tuple[Step, ...]:
+def history_of(service: CampaignService, formula: str) -> tuple[Step, ...]:
     """The steps in the life of one compound, oldest first."""
-    return tuple(step for step in desk.standing().state.steps if formula in (step.formula, step.made))
+    return tuple(step for step in service.snapshot().state.steps if formula in (step.formula, step.made))
 
 
 def _values(state: CampaignState, names: CationLibrary) -> dict[str, list[tuple[str, tuple[float, ...]]]]:
@@ -115,13 +115,13 @@ def _values(state: CampaignState, names: CationLibrary) -> dict[str, list[tuple[
     return found
 
 
-def asked_compound(desk: Desk, asked: PredictionIn) -> Compound:
+def asked_compound(service: CampaignService, asked: PredictionIn) -> Compound:
     """The compound of a posted formula, or of a spacer's SMILES in a framework.
 
     Raises:
         QueryError: for both or neither. ChemspaceError: for what is no compound of this family.
     """
-    names = desk.front.names
+    names = service.front.names
     if (asked.formula is None) == (asked.smiles is None):
         raise QueryError("give a formula, or the SMILES of a spacer")
     if asked.formula is not None:

@@ -29,7 +29,7 @@ class NotReadyError(WebError):
     """Something that is still being computed, or has to be asked for first."""
 
 
-class ApartError(WebError):
+class WorkerError(WebError):
     """Work in a process of its own that was refused there, or whose process died."""
 
 

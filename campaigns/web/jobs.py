@@ -18,7 +18,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from campaigns.database import acting_as
-from campaigns.web.errors import ApartError, BusyError, NotServedError, WebError
+from campaigns.web.errors import BusyError, NotServedError, WebError, WorkerError
 from chemspace import SpinscreenError
 from chemspace.progress import Progress
 
@@ -28,7 +28,7 @@ LISTEN_S = 0.5
 NICENESS = 10
 
 
-def run_apart(work: Callable[..., None], arguments: tuple[Any, ...], progress: Progress) -> None:
+def run_in_process(work: Callable[..., None], arguments: tuple[Any, ...], progress: Progress) -> None:
     """Run `work(*arguments, progress)` in another process.
 
     Args:
@@ -37,7 +37,7 @@ def run_apart(work: Callable[..., None], arguments: tuple[Any, ...], progress: P
         progress: told what `work` tells, and the same again while it is silent; what this raises ends the process.
 
     Raises:
-        ApartError: if `work` refuses, in its words, or if its process ends without a word.
+        WorkerError: if `work` refuses, in its words, or if its process ends without a word.
     """
     context = get_context("spawn")
     hearing, telling = context.Pipe(duplex=False)
@@ -48,7 +48,7 @@ def run_apart(work: Callable[..., None], arguments: tuple[Any, ...], progress: P
         _listen(hearing, progress)
     except EOFError:
         process.join()
-        raise ApartError(
+        raise WorkerError(
             f"its process ended without a word (exit code {process.exitcode}); was memory short?"
         ) from None
     finally:
@@ -70,7 +70,7 @@ def _listen(hearing: Connection, progress: Progress) -> None:
             told = what
             progress(*told)
         elif word == "refused":
-            raise ApartError(what)
+            raise WorkerError(what)
         elif word == "broken":
             raise RuntimeError(what)
         else:
@@ -156,7 +156,7 @@ class _StoppedError(WebError):
     """A job that ends because the server does."""
 
 
-class JobBoard:
+class JobQueue:
     """Jobs of all campaigns, and a thread for each lane."""
 
     def __init__(self) -> None:

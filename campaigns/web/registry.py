@@ -10,14 +10,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from campaigns.web.errors import NotServedError
-from campaigns.web.jobs import JobBoard
-from campaigns.web.service import Desk
+from campaigns.web.jobs import JobQueue
+from campaigns.web.service import CampaignService
 from campaigns.web.settings import Settings
 from campaigns.web.tokens import Identity, Role, Sessions
 from campaigns.web.uploads import Drafts, Tables
 
 
-class Office:
+class CampaignRegistry:
     """The campaigns by their names in addresses, the jobs, and the uploads that wait for a decision."""
 
     def __init__(self, settings: Settings) -> None:
@@ -27,49 +27,49 @@ class Office:
             CampaignNotFoundError, StoreError, SchemaError: if one cannot be opened.
         """
         self.settings = settings
-        self.board = JobBoard()
+        self.queue = JobQueue()
         self._whoever = None if settings.tokens is not None else Identity(getpass.getuser(), Role.EDITOR)
         self.sessions = Sessions(secrets.token_hex(32) if settings.tokens is None else settings.tokens.secret)
-        self._desks: dict[str, Desk] = {}
+        self._services: dict[str, CampaignService] = {}
         for folder in settings.folders:
-            slug = _slug(folder, self._desks)
-            self._desks[slug] = Desk(slug, folder, self.board, settings)
+            slug = _slug(folder, self._services)
+            self._services[slug] = CampaignService(slug, folder, self.queue, settings)
         self._uploads = tempfile.TemporaryDirectory(prefix="spinscreen-uploads-")
         self.drafts, self.tables = Drafts(Path(self._uploads.name)), Tables(Path(self._uploads.name))
 
-    def __iter__(self) -> Iterator[Desk]:
-        return iter(self._desks.values())
+    def __iter__(self) -> Iterator[CampaignService]:
+        return iter(self._services.values())
 
     def __len__(self) -> int:
-        return len(self._desks)
+        return len(self._services)
 
-    def desk(self, slug: str) -> Desk:
+    def service(self, slug: str) -> CampaignService:
         """The campaign called `slug`.
 
         Raises:
             NotServedError: if there is none.
         """
         try:
-            return self._desks[slug]
+            return self._services[slug]
         except KeyError:
             raise NotServedError(
-                f"no campaign {slug[:60]!r} is served here; there are: {', '.join(self._desks)}"
+                f"no campaign {slug[:60]!r} is served here; there are: {', '.join(self._services)}"
             ) from None
 
-    def known(self, slug: str) -> Desk | None:
+    def known(self, slug: str) -> CampaignService | None:
         """The campaign called `slug`, None if there is none."""
-        return self._desks.get(slug)
+        return self._services.get(slug)
 
     def start(self) -> None:
         """Begin with background work."""
-        self.board.start()
+        self.queue.start()
         if self.settings.prepare:
-            for desk in self:
-                desk.prepare("server")
+            for service in self:
+                service.prepare("server")
 
     def stop(self) -> None:
         """Release everything."""
-        self.board.stop()
+        self.queue.stop()
         self._uploads.cleanup()
 
     def whoever(self) -> Identity | None:
@@ -77,7 +77,7 @@ class Office:
         return self._whoever
 
 
-def _slug(folder: Path, taken: dict[str, Desk]) -> str:
+def _slug(folder: Path, taken: dict[str, CampaignService]) -> str:
     """The folder's name as it can stand in an address; numbered where two are called the same."""
     base = re.sub(r"[^A-Za-z0-9_-]+", "-", folder.resolve().name).strip("-").lower() or "campaign"
     names = [base, *(f"{base}-{number}" for number in range(2, len(taken) + 3))]

@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from campaigns.web.access import api_reader, session_of
 from campaigns.web.errors import UnauthenticatedError
-from campaigns.web.registry import Office
+from campaigns.web.registry import CampaignRegistry
 
 #: Bytes of answers that are kept.
 MAX_BYTES = 64_000_000
@@ -46,14 +46,14 @@ class _Asked:
     form_token: bytes
 
 
-class Shelf:
+class ResponseCache:
     """ASGI middleware: whole answers to GET by address and requester, until the campaign, its jobs or its fit change.
 
     Whoever asks is identified for every request, as the application does it; whoever is not known is sent on to it.
     """
 
-    def __init__(self, app: ASGIApp, *, office: Office) -> None:
-        self._app, self._office = app, office
+    def __init__(self, app: ASGIApp, *, registry: CampaignRegistry) -> None:
+        self._app, self._registry = app, registry
         self._answers: OrderedDict[Key, _Kept] = OrderedDict()
         self._bytes = 0
 
@@ -79,19 +79,19 @@ class Shelf:
         if not is_page and parts[1:3] != ["api", "campaigns"]:
             return None
         slug = parts[2] if is_page else (parts[3] if len(parts) > 3 else "")
-        desk = self._office.known(slug)
-        version = None if desk is None else desk.version()
+        service = self._registry.known(slug)
+        version = None if service is None else service.version()
         if version is None:
             return None
         request, form_token = Request(scope), b""
         if is_page:
-            session = session_of(request, self._office)
+            session = session_of(request, self._registry)
             if session is None:  # a first visit, which is given its cookie, or somebody who has to log in
                 return None
             identity, form_token = session.identity, session.csrf.encode()
         else:
             try:
-                identity = api_reader(self._office, request.headers.get("authorization", ""))
+                identity = api_reader(self._registry, request.headers.get("authorization", ""))
             except UnauthenticatedError:  # the application says so
                 return None
         partial = request.headers.get("hx-request", "")

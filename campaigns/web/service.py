@@ -21,7 +21,7 @@ from campaigns.summary import FitSummary
 from campaigns.targets import property_standings
 from campaigns.web.cache import Cache, dig
 from campaigns.web.errors import NotReadyError, NotServedError, QueryError
-from campaigns.web.jobs import Job, JobBoard, Lane, run_apart
+from campaigns.web.jobs import Job, JobQueue, Lane, run_in_process
 from campaigns.web.query import Searcher
 from campaigns.web.settings import Settings
 from chemspace import parse_formula
@@ -78,7 +78,7 @@ TURNS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class Snapshot:
     """A campaign at one moment.
 
     Attributes:
@@ -159,17 +159,17 @@ class _Measured:
     bounds: Mapping[str, tuple[float, ...]]
 
 
-class Stander:
-    """Works out the standing of one campaign, and again only what a new event can have changed."""
+class Snapshots:
+    """Works out the snapshot of one campaign, and again only what a new event can have changed."""
 
     def __init__(self) -> None:
         self._measured: _Measured | None = None
-        self._standing: Standing | None = None
+        self._snapshot: Snapshot | None = None
         self._index_of: dict[str, int | None] = {}
 
-    def stand(self, campaign: Campaign) -> Standing:
-        """The standing now."""
-        state, known = campaign.state, self._standing
+    def stand(self, campaign: Campaign) -> Snapshot:
+        """The snapshot now."""
+        state, known = campaign.state, self._snapshot
         if known is not None and known.state is state:
             return known
         measured = self._measured
@@ -178,7 +178,7 @@ class Stander:
             self._measured = measured
         stages = state.stages
         taken = {f for f, stage in stages.items() if stage in AWAITED | NEVER_AGAIN or stage is Stage.MEASURED}
-        standing = Standing(
+        snapshot = Snapshot(
             state=state,
             stages=MappingProxyType(stages),
             fit=campaign.fit(),
@@ -188,8 +188,8 @@ class Stander:
             measured=measured.lifetimes,
             bounds=measured.bounds,
         )
-        self._standing = standing
-        return standing
+        self._snapshot = snapshot
+        return snapshot
 
     def _indices(self, formulas: set[str], campaign: Campaign) -> tuple[int, ...]:
         """Indices in the space of those formulas that it holds, ascending; each is looked up once."""
@@ -222,26 +222,26 @@ KEPT = 256
 T = TypeVar("T")
 
 
-class Desk:
+class CampaignService:
     """One campaign as the server holds it.
 
     Two `Campaign` objects over one log: the front one answers and takes short writes, the back one does long work,
     one job at a time. What the back one works out stays with its data key until the data change.
     """
 
-    def __init__(self, slug: str, folder: Path, board: JobBoard, settings: Settings) -> None:
+    def __init__(self, slug: str, folder: Path, queue: JobQueue, settings: Settings) -> None:
         """Open the campaign in `folder`.
 
         Raises:
             CampaignNotFoundError, StoreError, SchemaError: as `Campaign.open`.
         """
-        self.slug, self.folder, self.board = slug, folder, board
+        self.slug, self.folder, self.queue = slug, folder, queue
         self._settings = settings
         self.front = Campaign.open(folder, oracle_store=settings.oracle_store)
         self._back: Campaign | None = None
         self._write_lock, self._work_lock, self._look_lock = threading.Lock(), threading.RLock(), threading.Lock()
         self._things_lock = threading.Lock()
-        self._stander = Stander()
+        self._snapshots = Snapshots()
         self._looked_at, self._seen = time.monotonic(), self._signature()
         self._round: tuple[int, Round] | None = None
         #: Job that describes a compound, by formula.
@@ -256,7 +256,7 @@ class Desk:
         """What people call it: the name of its folder."""
         return self.folder.resolve().name
 
-    def standing(self) -> Standing:
+    def snapshot(self) -> Snapshot:
         """Where it stands; what other processes wrote is seen within `LOOK_EVERY_S`."""
         now = time.monotonic()
         if now - self._looked_at > LOOK_EVERY_S and self._look_lock.acquire(blocking=False):
@@ -268,7 +268,7 @@ class Desk:
                         self._seen = signature
             finally:
                 self._look_lock.release()
-        return self._stander.stand(self.front)
+        return self._snapshots.stand(self.front)
 
     def version(self) -> tuple[int, int] | None:
         """Changes with whatever a page can show: events, jobs and what they work out. Never waits: None where another
@@ -278,7 +278,7 @@ class Desk:
             if self._signature() != self._seen:
                 return None
             self._looked_at = now
-        return self.front.state.last_event, self.board.revision
+        return self.front.state.last_event, self.queue.revision
 
     @contextmanager
     def writing(self) -> Iterator[Campaign]:
@@ -289,7 +289,7 @@ class Desk:
 
     @contextmanager
     def working(self) -> Iterator[Campaign]:
-        """The campaign for long work, on the present state; for the threads of the job board."""
+        """The campaign for long work, on the present state; for the threads of the job queue."""
         with self._work_lock:
             if self._back is None:
                 self._back = Campaign.open(self.folder, oracle_store=self._settings.oracle_store)
@@ -299,7 +299,7 @@ class Desk:
 
     def events(self) -> tuple[dict[str, str], ...]:
         """Everything that happened, oldest first: keys at, actor, kind, what."""
-        last = self.standing().state.last_event
+        last = self.snapshot().state.last_event
         with self._things_lock:
             known, told = self._events
             if known < last and (fresh := history_after(self.front, known)):
@@ -321,15 +321,15 @@ class Desk:
 
     def at_work(self, *kinds: str) -> list[Job]:
         """Jobs of these kinds that wait or run, newest first."""
-        return [job for job in self.board.of(self.slug) if job.kind in kinds and not job.is_over]
+        return [job for job in self.queue.of(self.slug) if job.kind in kinds and not job.is_over]
 
     def prepare(self, by: str) -> Job:
         """Queue what the pages need of the present fit: the round, the ranking's arrays, the model's figures."""
-        return self.board.submit(self.slug, "prepare", by, self._prepare, once=True)
+        return self.queue.submit(self.slug, "prepare", by, self._prepare, once=True)
 
     def learn(self, by: str) -> Job:
         """Queue learning from what has come in, and new suggestions."""
-        return self.board.submit(self.slug, "learn", by, self._learn, once=True)
+        return self.queue.submit(self.slug, "learn", by, self._learn, once=True)
 
     def suggest(self, by: str, batch_size: int | None, seed: int | None, *, more: bool) -> Job:
         """Queue a batch of suggestions."""
@@ -340,7 +340,7 @@ class Desk:
                 self._settle(campaign, progress)
             return {"round": batch.number, "formulas": [s.formula for s in batch.suggestions]}
 
-        return self.board.submit(self.slug, "suggest", by, work)
+        return self.queue.submit(self.slug, "suggest", by, work)
 
     def predict(self, by: str, compound: Compound) -> Job:
         """Queue a prediction; the oracle is run for cations it does not know."""
@@ -352,7 +352,7 @@ class Desk:
                 records = records_of(campaign, [compound], progress)
                 return predict(self._rounded(campaign, progress), compound, records).to_dict()
 
-        return self.board.submit(self.slug, "predict", by, work)
+        return self.queue.submit(self.slug, "predict", by, work)
 
     def round(self) -> Round:
         """The round behind the pages, of the present data or, while they are learnt from, of those before.
@@ -376,7 +376,7 @@ class Desk:
         Raises:
             NotReadyError: as `round`.
         """
-        fit = self.standing().last_fit
+        fit = self.snapshot().last_fit
         key = "" if fit is None else fit.data_key
         if (known := self._searcher) is not None and known[0] == key:
             return known[1]
@@ -412,7 +412,7 @@ class Desk:
     def _describe(self, compound: Compound) -> None:
         """Have the descriptors of a compound's cations computed, and say that they are."""
         asked = self._described.get(compound.formula)
-        job = next((job for job in self.board.of(self.slug) if job.id == asked), None)
+        job = next((job for job in self.queue.of(self.slug) if job.id == asked), None)
         if job is None:
             self._described[compound.formula] = self.predict("server", compound).id
         elif job.problem:
@@ -427,10 +427,10 @@ class Desk:
 
     def _why_not_ready(self, while_prepared: str) -> str:
         """Why what pages show of the present fit is not there; it is queued, where it was not."""
-        if self.standing().fit is None:
+        if self.snapshot().fit is None:
             return "results have come in that the model has not learnt from; learn from them first, on the overview"
         if not self.at_work("prepare", "learn"):
-            last = next((job for job in self.board.of(self.slug) if job.kind == "prepare"), None)
+            last = next((job for job in self.queue.of(self.slug) if job.kind == "prepare"), None)
             if last is not None and last.problem:
                 return f"the pages could not be prepared: {last.problem}"
             self.prepare("server")
@@ -443,7 +443,7 @@ class Desk:
 
     def _learn(self, progress: Progress) -> dict[str, Any]:
         with self.working() as campaign:
-            before = self.standing().last_fit
+            before = self.snapshot().last_fit
             described = campaign.describe(workers=self._settings.workers, progress=progress)
             fit = campaign.fit()
             if fit is None:
@@ -471,11 +471,11 @@ class Desk:
         self.cache.lay_out(fit.data_key, done, records_of(campaign), progress)
         self.cache.draw(fit.data_key, done, progress)
         if self._settings.dig and (self.cache.deep(fit.data_key) is None or self.cache.paper() is None):
-            self.board.submit(self.slug, "score card", "server", self._dig, lane=Lane.SLOW, once=True)
+            self.queue.submit(self.slug, "score card", "server", self._dig, lane=Lane.SLOW, once=True)
 
     def _dig(self, progress: Progress) -> dict[str, Any]:
         """Check the fit that is the present one when this turn comes: later ones may have followed meanwhile."""
-        run_apart(dig, (self.folder, self._settings.oracle_store), progress)
+        run_in_process(dig, (self.folder, self._settings.oracle_store), progress)
         return {}
 
     def _rounded(self, campaign: Campaign, progress: Progress) -> Round:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 from campaigns.errors import IngestError, UnconfirmedError
 from campaigns.kinetics.errors import KineticsError
 from campaigns.web.errors import NotServedError, QueryError
-from campaigns.web.service import Desk
+from campaigns.web.service import CampaignService
 
 if TYPE_CHECKING:
     from campaigns.ingest import ReadingOptions, ValueOptions
@@ -385,21 +385,21 @@ class Tables:
         return self._waiting.change(replace(draft, reading=reading))
 
 
-def look_at(desk: Desk, draft: TableDraft) -> Preview:
+def look_at(service: CampaignService, draft: TableDraft) -> Preview:
     """What taking a table in would do; nothing is stored.
 
     Raises:
         PropertyError: if it is to hold values of a property that the campaign does not have.
     """
     if draft.reading.of_property:
-        return _look_at_values(desk, draft)
+        return _look_at_values(service, draft)
     headings, columns, unit = _layout(draft)
     options = draft.reading.options()
     guesses: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
     rows: tuple[RowReport, ...] = ()
     result: IngestResult | None = None
-    with desk.writing() as campaign:
+    with service.writing() as campaign:
         try:
             try:
                 result = campaign.ingest(draft.path, dry_run=True, keep_going=True, **options)
@@ -413,22 +413,22 @@ def look_at(desk: Desk, draft: TableDraft) -> Preview:
     return Preview(headings, columns, unit, guesses, problems, rows, result)
 
 
-def take_in_draft(desk: Desk, draft: TableDraft, *, keep_going: bool) -> IngestResult:
+def take_in_draft(service: CampaignService, draft: TableDraft, *, keep_going: bool) -> IngestResult:
     """Take a confirmed table in, whole; or, where `keep_going`, the rows that are right.
 
     Raises:
         IngestError: listing every problem with its row and column.
     """
     if name := draft.reading.of_property:
-        with desk.writing() as campaign:
+        with service.writing() as campaign:
             return campaign.ingest_values(draft.path, name, keep_going=keep_going, **draft.reading.value_options())
     options = draft.reading.options()
     options["accept_guesses"] = True  # they were shown, and confirmed
-    with desk.writing() as campaign:
+    with service.writing() as campaign:
         return campaign.ingest(draft.path, keep_going=keep_going, **options)
 
 
-def _look_at_values(desk: Desk, draft: TableDraft) -> Preview:
+def _look_at_values(service: CampaignService, draft: TableDraft) -> Preview:
     from campaigns.ingest.grid import read_grid
     from campaigns.ingest.table import value_fields
 
@@ -438,7 +438,7 @@ def _look_at_values(desk: Desk, draft: TableDraft) -> Preview:
     problems: tuple[str, ...] = ()
     rows: tuple[RowReport, ...] = ()
     result: IngestResult | None = None
-    with desk.writing() as campaign:
+    with service.writing() as campaign:
         try:
             grid = read_grid(name, draft.path.read_bytes(), reading.sheet or None)
             headings = tuple(column for column in grid.columns if column)

@@ -29,7 +29,7 @@ from campaigns.web.api.models import (
 )
 from campaigns.web.jobs import Job
 from campaigns.web.query import Page
-from campaigns.web.service import Desk
+from campaigns.web.service import CampaignService
 
 _PROBLEM: dict[str, Any] = {
     "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
@@ -56,36 +56,36 @@ def answer(told: BaseModel) -> Response:
     return Response(told.model_dump_json(), media_type="application/json")
 
 
-def campaign_out(desk: Desk) -> CampaignOut:
+def campaign_out(service: CampaignService) -> CampaignOut:
     """Where a campaign stands."""
-    standing, fit = desk.standing(), desk.standing().last_fit
+    snapshot, fit = service.snapshot(), service.snapshot().last_fit
     return CampaignOut(
-        id=desk.slug,
-        title=desk.title,
-        created_at=standing.state.created_at.isoformat(timespec="seconds"),
-        n_compounds=len(desk.front.space),
-        n_measured=standing.n_measured,
-        n_ingested=len(standing.state.measurements),
-        rounds=len(standing.state.batches),
-        pending=list(standing.state.pending),
-        stages={formula: stage.value for formula, stage in standing.stages.items()},
-        best_observed=standing.best_observed,
+        id=service.slug,
+        title=service.title,
+        created_at=snapshot.state.created_at.isoformat(timespec="seconds"),
+        n_compounds=len(service.front.space),
+        n_measured=snapshot.n_measured,
+        n_ingested=len(snapshot.state.measurements),
+        rounds=len(snapshot.state.batches),
+        pending=list(snapshot.state.pending),
+        stages={formula: stage.value for formula, stage in snapshot.stages.items()},
+        best_observed=snapshot.best_observed,
         best_predicted=None if fit is None else fit.best_predicted,
-        fit=None if fit is None else desk.kept(("fit", fit.data_key), lambda: _fit_out(fit)),
-        properties={one.name: one.n_values for one in properties_out(desk)},
+        fit=None if fit is None else service.kept(("fit", fit.data_key), lambda: _fit_out(fit)),
+        properties={one.name: one.n_values for one in properties_out(service)},
     )
 
 
-def batch_out(desk: Desk, batch: SuggestionBatch) -> BatchOut:
+def batch_out(service: CampaignService, batch: SuggestionBatch) -> BatchOut:
     """One round, each compound with where it stands now."""
-    standing = desk.standing()
-    outdated = standing.is_outdated if batch is standing.batch else True
+    snapshot = service.snapshot()
+    outdated = snapshot.is_outdated if batch is snapshot.batch else True
     return BatchOut(
         round=batch.number,
         seed=batch.seed,
         is_outdated=outdated,
         suggestions=[
-            SuggestionOut(stage=standing.stages[s.formula].value, **_kept(s.to_dict(), SuggestionOut))
+            SuggestionOut(stage=snapshot.stages[s.formula].value, **_kept(s.to_dict(), SuggestionOut))
             for s in batch.suggestions
         ],
     )
@@ -108,10 +108,10 @@ def measurement_out(row: Recorded) -> MeasurementOut:
     return MeasurementOut(**_kept(row.to_dict(), MeasurementOut))
 
 
-def properties_out(desk: Desk) -> list[PropertyOut]:
+def properties_out(service: CampaignService) -> list[PropertyOut]:
     """The further measured properties, with what the last fit says of their models."""
-    standing = desk.standing()
-    learnt = {} if standing.last_fit is None else standing.last_fit.properties
+    snapshot = service.snapshot()
+    learnt = {} if snapshot.last_fit is None else snapshot.last_fit.properties
     return [
         PropertyOut(
             name=name,
@@ -121,7 +121,7 @@ def properties_out(desk: Desk) -> list[PropertyOut]:
             grade=learnt[name]["grade"] if name in learnt else None,
             scores=finite(learnt[name]["scores"]) if name in learnt else {},
         )
-        for name, told in standing.properties.items()
+        for name, told in snapshot.properties.items()
     ]
 
 
@@ -163,9 +163,9 @@ def job_out(job: Job) -> JobOut:
     )
 
 
-def ranked_out(desk: Desk, page: Page) -> list[RankedOut]:
+def ranked_out(service: CampaignService, page: Page) -> list[RankedOut]:
     """Rows of a page of the ranking."""
-    index, stages, space = desk.searcher().index, desk.standing().stages, desk.front.space
+    index, stages, space = service.searcher().index, service.snapshot().stages, service.front.space
     found = []
     for place, at in enumerate(page.indices, start=page.first):
         formula = space[at].formula

@@ -13,12 +13,12 @@ from fastapi import Path as PathParameter
 
 from campaigns.database import acting_as
 from campaigns.summary import IngestResult
-from campaigns.web.access import AnyDesk, CurrentOffice, Editor, Reader, reader
+from campaigns.web.access import Editor, Reader, Registry, Service, reader
 from campaigns.web.api.answers import REFUSALS, ingest_out, job_out, measurement_out
 from campaigns.web.api.models import IngestOut, JobOut, MeasurementOut, PredictionIn, RetractionIn, TraceOut
 from campaigns.web.compounds import asked_compound
 from campaigns.web.errors import QueryError
-from campaigns.web.service import Desk
+from campaigns.web.service import CampaignService
 from campaigns.web.uploads import Draft, Drafts, FitSettings, Uploaded, clean_name
 from chemspace import parse_formula
 
@@ -33,7 +33,7 @@ def uploads_of(given: Mapping[str, Sequence[UploadFile | None]]) -> list[Uploade
     ]
 
 
-def confirm(desk: Desk, draft: Draft) -> IngestResult:
+def take_in_trace(service: CampaignService, draft: Draft) -> IngestResult:
     """Take the fitted lifetime of a draft into the campaign, with its raw files.
 
     The same files of the same compound are taken in once, however many people confirm them.
@@ -45,17 +45,23 @@ def confirm(desk: Desk, draft: Draft) -> IngestResult:
         raise QueryError(draft.problem or "there is no fit to confirm")
     if not draft.formula:
         raise QueryError("say which compound was measured")
-    with desk.writing() as campaign:
+    with service.writing() as campaign:
         return campaign.ingest_trace(draft.formula, draft.fit, draft.paths, sample=draft.sample)
 
 
 def ingest_table(
-    desk: Desk, drafts: Drafts, upload: Uploaded, *, dry_run: bool = False, keep_going: bool = False, **reading: Any
+    service: CampaignService,
+    drafts: Drafts,
+    upload: Uploaded,
+    *,
+    dry_run: bool = False,
+    keep_going: bool = False,
+    **reading: Any,
 ) -> IngestResult:
     """Take in a table, whole or not at all; or, where `keep_going`, the rows that are right.
 
     Args:
-        desk: the campaign's.
+        service: the campaign's.
         drafts: whose folder the table may lie in meanwhile.
         upload: the table.
         dry_run: check everything and write nothing.
@@ -66,12 +72,12 @@ def ingest_table(
         UnconfirmedError: if columns or units had to be guessed.
         IngestError: listing every problem with its row and column.
     """
-    with _as_file(drafts, upload) as path, desk.writing() as campaign:
+    with _as_file(drafts, upload) as path, service.writing() as campaign:
         return campaign.ingest(path, dry_run=dry_run, keep_going=keep_going, **reading)
 
 
 def ingest_values(
-    desk: Desk,
+    service: CampaignService,
     drafts: Drafts,
     upload: Uploaded,
     name: str,
@@ -86,7 +92,7 @@ def ingest_values(
         PropertyError: if the campaign has no such property.
         IngestError: listing every problem with its row and column.
     """
-    with _as_file(drafts, upload) as path, desk.writing() as campaign:
+    with _as_file(drafts, upload) as path, service.writing() as campaign:
         return campaign.ingest_values(path, name, dry_run=dry_run, keep_going=keep_going, **reading)
 
 
@@ -111,15 +117,15 @@ _Nm = Annotated[float | None, Form(ge=0.0, le=1e5, allow_inf_nan=False)]
 
 
 @router.get("/measurements", tags=["measurements"])
-def list_measurements(desk: AnyDesk, _: Reader) -> list[MeasurementOut]:
+def list_measurements(service: Service, _: Reader) -> list[MeasurementOut]:
     """The campaign's own record, retracted measurements too."""
-    return [measurement_out(row) for row in desk.standing().state.record]
+    return [measurement_out(row) for row in service.snapshot().state.record]
 
 
 @router.post("/measurements/table", tags=["measurements"], status_code=201)
 def upload_table(
-    desk: AnyDesk,
-    office: CurrentOffice,
+    service: Service,
+    registry: Registry,
     known: Editor,
     file: Annotated[UploadFile, File()],
     columns: Annotated[list[_Mapped], Form(description="FIELD=COLUMN, as lifetime=tau; repeat.")] = [],  # noqa: B006  as above
@@ -144,15 +150,15 @@ def upload_table(
         "accept_extreme": accept_extreme,
     }
     with acting_as(known.name):
-        result = ingest_table(desk, office.drafts, upload, dry_run=dry_run, keep_going=keep_going, **reading)
-    job = desk.learn(known.name) if learn and result.added and not dry_run else None
+        result = ingest_table(service, registry.drafts, upload, dry_run=dry_run, keep_going=keep_going, **reading)
+    job = service.learn(known.name) if learn and result.added and not dry_run else None
     return ingest_out(result, job)
 
 
 @router.post("/measurements/trace", tags=["measurements"], status_code=201)
 def upload_trace(
-    desk: AnyDesk,
-    office: CurrentOffice,
+    service: Service,
+    registry: Registry,
     known: Editor,
     formula: _Formula,
     sc: _File = None,
@@ -173,7 +179,7 @@ def upload_trace(
     learn: Annotated[bool, Form()] = True,
 ) -> TraceOut:
     """Fit the SC and CC traces (or maps) of one crystal and take the lifetime in; `dry_run` only fits."""
-    compound = parse_formula(formula, desk.front.names)
+    compound = parse_formula(formula, service.front.names)
     settings = FitSettings(
         irf_fwhm_ps=irf_fwhm_ps,
         time_zero_ps=time_zero_ps,
@@ -183,38 +189,38 @@ def upload_trace(
         model=model,
     )
     uploads = uploads_of({"sc": [sc], "cc": [cc], "trace": [trace], "sc_map": sc_map, "cc_map": cc_map})
-    draft = office.drafts.take(desk.slug, known.name, compound.formula, sample, uploads, settings)
+    draft = registry.drafts.take(service.slug, known.name, compound.formula, sample, uploads, settings)
     try:
-        return _taken_in(desk, known, draft, dry_run=dry_run, learn=learn)
+        return _taken_in(service, known, draft, dry_run=dry_run, learn=learn)
     finally:
-        office.drafts.drop(draft)
+        registry.drafts.drop(draft)
 
 
 @router.post("/measurements/{number}/retraction", tags=["measurements"], status_code=201)
 def retract(
-    desk: AnyDesk, known: Editor, number: Annotated[int, PathParameter(ge=1, le=1_000_000_000)], told: RetractionIn
+    service: Service, known: Editor, number: Annotated[int, PathParameter(ge=1, le=1_000_000_000)], told: RetractionIn
 ) -> MeasurementOut:
     """Take a measurement back: it stays in the record, and the next fit does not see it."""
-    with acting_as(known.name), desk.writing() as campaign:
+    with acting_as(known.name), service.writing() as campaign:
         return measurement_out(campaign.retract(number, told.reason))
 
 
 @router.post("/predictions", tags=["predictions"], status_code=202)
-def predict(desk: AnyDesk, known: Reader, asked: PredictionIn, response: Response) -> JobOut:
+def predict(service: Service, known: Reader, asked: PredictionIn, response: Response) -> JobOut:
     """Predict a compound: a job, whose result is the prediction. xTB runs where a cation is new. Changes nothing."""
-    job = desk.predict(known.name, asked_compound(desk, asked))
+    job = service.predict(known.name, asked_compound(service, asked))
     response.headers["location"] = f"/api/jobs/{job.id}"
     return job_out(job)
 
 
-def _taken_in(desk: AnyDesk, known: Editor, draft: Draft, *, dry_run: bool, learn: bool) -> TraceOut:
+def _taken_in(service: Service, known: Editor, draft: Draft, *, dry_run: bool, learn: bool) -> TraceOut:
     if draft.fit is None:
         raise QueryError(draft.problem)
     if dry_run:
         return TraceOut(formula=draft.formula, fit=draft.fit.to_dict(), ingest=None)
     with acting_as(known.name):
-        result = confirm(desk, draft)
-    job = desk.learn(known.name) if learn and result.added else None
+        result = take_in_trace(service, draft)
+    job = service.learn(known.name) if learn and result.added else None
     return TraceOut(formula=draft.formula, fit=draft.fit.to_dict(), ingest=ingest_out(result, job))
 
 

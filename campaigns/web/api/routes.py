@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Query, Response
 
 from campaigns.database import acting_as
 from campaigns.events import Stage
-from campaigns.web.access import AnyDesk, CurrentOffice, Editor, Reader, reader
+from campaigns.web.access import Editor, Reader, Registry, Service, reader
 from campaigns.web.api.answers import REFUSALS, answer, batch_out, campaign_out, job_out, ranked_out, step_out
 from campaigns.web.api.models import (
     BatchOut,
@@ -32,52 +32,52 @@ _MANY = 1_000_000_000
 
 
 @router.get("/campaigns", tags=["campaigns"])
-def list_campaigns(office: CurrentOffice, _: Reader) -> list[CampaignOut]:
+def list_campaigns(registry: Registry, _: Reader) -> list[CampaignOut]:
     """Every campaign of this server."""
-    return [campaign_out(desk) for desk in office]
+    return [campaign_out(service) for service in registry]
 
 
 @router.get("/campaigns/{campaign}", tags=["campaigns"], response_model=CampaignOut)
-def show_campaign(desk: AnyDesk, _: Reader) -> Response:
+def show_campaign(service: Service, _: Reader) -> Response:
     """Where one campaign stands, with the score card of its model."""
-    return answer(campaign_out(desk))
+    return answer(campaign_out(service))
 
 
 @router.get("/campaigns/{campaign}/suggestions", tags=["suggestions"])
 def show_suggestions(
-    desk: AnyDesk,
+    service: Service,
     _: Reader,
     round: Annotated[int | None, Query(ge=1, le=_MANY, description="Default: the last.")] = None,
 ) -> BatchOut:
     """The suggestions of a round."""
-    return batch_out(desk, desk.standing().round(round))
+    return batch_out(service, service.snapshot().round(round))
 
 
 @router.post("/campaigns/{campaign}/suggestions", tags=["suggestions"], status_code=202)
-def make_suggestions(desk: AnyDesk, known: Editor, wanted: SuggestIn, response: Response) -> JobOut:
+def make_suggestions(service: Service, known: Editor, wanted: SuggestIn, response: Response) -> JobOut:
     """Suggest what to make next: a job, whose result names the round. Asked again, it is the recorded one."""
-    job = desk.suggest(known.name, wanted.batch_size, wanted.seed, more=wanted.more)
+    job = service.suggest(known.name, wanted.batch_size, wanted.seed, more=wanted.more)
     response.headers["location"] = f"/api/jobs/{job.id}"
     return job_out(job)
 
 
 @router.get("/campaigns/{campaign}/outcomes", tags=["outcomes"])
-def list_outcomes(desk: AnyDesk, _: Reader) -> list[StepOut]:
+def list_outcomes(service: Service, _: Reader) -> list[StepOut]:
     """Every step in the lives of compounds, oldest first."""
-    return [step_out(step) for step in desk.standing().state.steps]
+    return [step_out(step) for step in service.snapshot().state.steps]
 
 
 @router.post("/campaigns/{campaign}/outcomes", tags=["outcomes"], status_code=201)
-def record_outcome(desk: AnyDesk, known: Editor, told: OutcomeIn) -> StepOut:
+def record_outcome(service: Service, known: Editor, told: OutcomeIn) -> StepOut:
     """Accept or decline a suggestion, or say how its synthesis stands or ended."""
-    with acting_as(known.name), desk.writing() as campaign:
+    with acting_as(known.name), service.writing() as campaign:
         step = campaign.step(told.formula, Stage(told.stage), reason=told.reason.strip(), made=told.made.strip())
     return step_out(step)
 
 
 @router.get("/campaigns/{campaign}/ranking", tags=["ranking"], response_model=RankingOut)
 def show_ranking(
-    desk: AnyDesk,
+    service: Service,
     _: Reader,
     page: Annotated[int, Query(ge=1, le=_MANY)] = 1,
     size: Annotated[int, Query(ge=1, le=MAX_SIZE)] = 50,
@@ -111,16 +111,16 @@ def show_ranking(
         in_domain=in_domain,
         hide_taken=hide_taken,
     )
-    found = desk.searcher().page(query, desk.standing().taken, page, size)
-    return answer(RankingOut(total=found.total, page=page, size=size, rows=ranked_out(desk, found)))
+    found = service.searcher().page(query, service.snapshot().taken, page, size)
+    return answer(RankingOut(total=found.total, page=page, size=size, rows=ranked_out(service, found)))
 
 
 @router.get("/campaigns/{campaign}/compound", tags=["ranking"])
 def show_compound(
-    desk: AnyDesk, _: Reader, formula: Annotated[str, Query(min_length=1, max_length=200)]
+    service: Service, _: Reader, formula: Annotated[str, Query(min_length=1, max_length=200)]
 ) -> CompoundOut:
     """What is known of one compound without computing anything new."""
-    about = compound_of(desk, formula)
+    about = compound_of(service, formula)
     return CompoundOut(
         formula=about.compound.formula,
         index=about.index,
@@ -131,31 +131,31 @@ def show_compound(
         numbers=about.numbers,
         measured_ps=list(about.measured_ps),
         bounds_ps=list(about.bounds_ps),
-        history=[step_out(step) for step in history_of(desk, about.compound.formula)],
+        history=[step_out(step) for step in history_of(service, about.compound.formula)],
     )
 
 
 @router.get("/campaigns/{campaign}/events", tags=["events"], response_model=EventsOut)
 def list_events(
-    desk: AnyDesk,
+    service: Service,
     _: Reader,
     offset: Annotated[int, Query(ge=0, le=_MANY)] = 0,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> Response:
     """What happened, newest first."""
-    events = desk.events()
+    events = service.events()
     total = len(events)
     numbers = range(max(0, total - offset), max(0, total - offset - limit), -1)
     return answer(EventsOut(total=total, events=[EventOut(number=n, **events[n - 1]) for n in numbers]))
 
 
 @router.get("/jobs/{job}", tags=["jobs"])
-def show_job(job: str, office: CurrentOffice, _: Reader) -> JobOut:
+def show_job(job: str, registry: Registry, _: Reader) -> JobOut:
     """How far a job is."""
-    return job_out(office.board.get(job))
+    return job_out(registry.queue.get(job))
 
 
 @router.get("/campaigns/{campaign}/jobs", tags=["jobs"])
-def list_jobs(desk: AnyDesk, _: Reader) -> list[JobOut]:
+def list_jobs(service: Service, _: Reader) -> list[JobOut]:
     """The jobs of one campaign, newest first."""
-    return [job_out(job) for job in desk.board.of(desk.slug)]
+    return [job_out(job) for job in service.queue.of(service.slug)]

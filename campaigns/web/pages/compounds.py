@@ -11,14 +11,14 @@ from fastapi.responses import PlainTextResponse, Response
 from pydantic import ValidationError
 
 from campaigns.files import file_name
-from campaigns.web.access import AnyDesk, Asking, Visiting
+from campaigns.web.access import Asking, Service, Visiting
 from campaigns.web.api.answers import ranked_out
 from campaigns.web.api.models import PredictionIn
 from campaigns.web.compounds import asked_compound, cation_xyz, compound_of, history_of, structure_cif
 from campaigns.web.errors import NotReadyError, NotServedError, QueryError
 from campaigns.web.pages.render import fragment, is_partial, page
 from campaigns.web.query import Query as RankQuery
-from campaigns.web.service import Desk, budget_of
+from campaigns.web.service import CampaignService, budget_of
 from chemspace import CompoundSpace
 
 router = APIRouter(prefix="/c/{campaign}")
@@ -75,31 +75,31 @@ async def filters(
 def compounds(
     request: Request,
     visitor: Visiting,
-    desk: AnyDesk,
+    service: Service,
     query: Annotated[RankQuery, Depends(filters)],
     number: Annotated[int, Query(alias="page", ge=1, le=10**9)] = 1,
 ) -> Response:
     """One page of the ranking."""
-    values: dict[str, Any] = {"query": query, "number": number, "size": SIZE, "address": _address(desk, query)}
+    values: dict[str, Any] = {"query": query, "number": number, "size": SIZE, "address": _address(service, query)}
     try:
-        found = desk.searcher().page(query, desk.standing().taken, number, SIZE)
-        values |= {"rows": ranked_out(desk, found), "total": found.total, "waiting": ""}
+        found = service.searcher().page(query, service.snapshot().taken, number, SIZE)
+        values |= {"rows": ranked_out(service, found), "total": found.total, "waiting": ""}
     except NotReadyError as problem:
         values |= {"rows": [], "total": 0, "waiting": str(problem)}
     if is_partial(request):
-        return fragment(request, visitor, "ranking.html", desk, **values)
-    values |= desk.kept(("choices",), lambda: _choices(desk.front.space))
-    return page(request, visitor, "compounds.html", desk, tab="compounds", **values)
+        return fragment(request, visitor, "ranking.html", service, **values)
+    values |= service.kept(("choices",), lambda: _choices(service.front.space))
+    return page(request, visitor, "compounds.html", service, tab="compounds", **values)
 
 
 @router.get("/compound")
-def compound(request: Request, visitor: Visiting, desk: AnyDesk, formula: _Formula) -> Response:
+def compound(request: Request, visitor: Visiting, service: Service, formula: _Formula) -> Response:
     """One compound: its numbers, its history, its cations."""
-    about = compound_of(desk, formula)
+    about = compound_of(service, formula)
     from campaigns.report.drawing import molecule_svg
     from campaigns.report.view import costs_of, recipe_of
 
-    budget = budget_of(desk.front)
+    budget = budget_of(service.front)
     drawn = [
         (cation, float(count), molecule_svg(cation))
         for cation, count in about.compound.cation_counts
@@ -109,38 +109,38 @@ def compound(request: Request, visitor: Visiting, desk: AnyDesk, formula: _Formu
         request,
         visitor,
         "compound.html",
-        desk,
+        service,
         tab="compounds",
         about=about,
         formula=about.compound.formula,
         quoted=quote(about.compound.formula),
         cif_name=file_name(about.compound.formula, ".cif"),
         drawn=drawn,
-        history=history_of(desk, about.compound.formula),
+        history=history_of(service, about.compound.formula),
         costs=costs_of(about.compound, budget),
         recipe=recipe_of(about.compound, budget.limits.mass_g),
-        record=[row for row in desk.standing().state.record if row.measurement.formula == about.compound.formula],
+        record=[row for row in service.snapshot().state.record if row.measurement.formula == about.compound.formula],
     )
 
 
 @router.get("/compound/explain")
-def explain(request: Request, visitor: Visiting, desk: AnyDesk, formula: _Formula) -> Response:
+def explain(request: Request, visitor: Visiting, service: Service, formula: _Formula) -> Response:
     """What the prediction of one compound is made of."""
-    about = compound_of(desk, formula)
+    about = compound_of(service, formula)
     try:
-        told = desk.explained(about.compound)
+        told = service.explained(about.compound)
     except NotReadyError as problem:
         return fragment(
-            request, visitor, "waiting.html", desk, address=_explain_address(desk, formula), why=str(problem)
+            request, visitor, "waiting.html", service, address=_explain_address(service, formula), why=str(problem)
         )
-    return fragment(request, visitor, "explained.html", desk, **explained_values(desk, told, about.numbers))
+    return fragment(request, visitor, "explained.html", service, **explained_values(service, told, about.numbers))
 
 
 @router.post("/compounds/predict")
 def predict(
     request: Request,
     visitor: Asking,
-    desk: AnyDesk,
+    service: Service,
     compound: Annotated[str, Form(min_length=1, max_length=500)],
     kind: Annotated[str, Form(pattern="^(formula|smiles)$")] = "formula",
     cage: Annotated[str, Form(max_length=40)] = "",
@@ -157,30 +157,32 @@ def predict(
         )
     except ValidationError as error:
         raise QueryError(f"that cannot be predicted: {error.errors()[0]['msg']}") from error
-    job = desk.predict(visitor.identity.name, asked_compound(desk, asked))
-    return fragment(request, visitor, "job.html", desk, job=job)
+    job = service.predict(visitor.identity.name, asked_compound(service, asked))
+    return fragment(request, visitor, "job.html", service, job=job)
 
 
 @router.get("/compound/cation.xyz")
 def cation(
-    desk: AnyDesk, visitor: Visiting, formula: _Formula, inchikey: Annotated[str, Query(max_length=27)]
+    service: Service, visitor: Visiting, formula: _Formula, inchikey: Annotated[str, Query(max_length=27)]
 ) -> Response:
     """Geometry of one of a compound's cations."""
-    parts = [c for c, _ in compound_of(desk, formula).compound.cation_counts if c.inchikey == inchikey]
+    parts = [c for c, _ in compound_of(service, formula).compound.cation_counts if c.inchikey == inchikey]
     if not parts:
         raise NotServedError(f"{formula} holds no such cation")
-    return PlainTextResponse(desk.kept(("xyz", inchikey), lambda: cation_xyz(desk, parts[0])))
+    return PlainTextResponse(service.kept(("xyz", inchikey), lambda: cation_xyz(service, parts[0])))
 
 
 @router.get("/compound/structure.cif")
-def structure(desk: AnyDesk, visitor: Visiting, formula: _Formula) -> Response:
+def structure(service: Service, visitor: Visiting, formula: _Formula) -> Response:
     """An idealised crystal to start a calculation from."""
-    made = compound_of(desk, formula).compound
-    text = desk.kept(("cif", made.formula), lambda: structure_cif(desk, made))
+    made = compound_of(service, formula).compound
+    text = service.kept(("cif", made.formula), lambda: structure_cif(service, made))
     return PlainTextResponse(text)
 
 
-def explained_values(desk: Desk, told: dict[str, Any], numbers: dict[str, Any] | None = None) -> dict[str, Any]:
+def explained_values(
+    service: CampaignService, told: dict[str, Any], numbers: dict[str, Any] | None = None
+) -> dict[str, Any]:
     """What the explanation's template shows."""
     from campaigns.narrate import FEATURE_WORDS
     from campaigns.report.figures import plain, waterfall_figure
@@ -195,20 +197,20 @@ def explained_values(desk: Desk, told: dict[str, Any], numbers: dict[str, Any] |
             (FEATURE_WORDS.get(name, name), feature_text(name, told["features"][name]), 10.0**-value)
             for name, value in rows
         ],
-        "neighbours": _neighbours(desk, told),
-        "descriptors": _descriptors(desk, told["formula"]),
-        "protocol": desk.front.config.protocol.label,
+        "neighbours": _neighbours(service, told),
+        "descriptors": _descriptors(service, told["formula"]),
+        "protocol": service.front.config.protocol.label,
     }
 
 
-def _descriptors(desk: Desk, formula: str) -> list[tuple[str, str]]:
+def _descriptors(service: CampaignService, formula: str) -> list[tuple[str, str]]:
     """(name, value with its unit) of every descriptor of a compound."""
     from math import isfinite
 
     from oracle.descriptors import DESCRIPTOR_NAMES, compound_descriptors
 
-    compound = compound_of(desk, formula).compound
-    values = compound_descriptors([compound], desk.records([cation for cation, _ in compound.cation_counts]))[0]
+    compound = compound_of(service, formula).compound
+    values = compound_descriptors([compound], service.records([cation for cation, _ in compound.cation_counts]))[0]
     told = dict(zip(DESCRIPTOR_NAMES, values, strict=True))
     return [
         (words, f"{told[name]:.4g} {unit}".strip() if isfinite(told[name]) else "–")
@@ -216,13 +218,13 @@ def _descriptors(desk: Desk, formula: str) -> list[tuple[str, str]]:
     ]
 
 
-def _neighbours(desk: Desk, told: dict[str, Any], n: int = 5) -> list[tuple[str, float, str]]:
+def _neighbours(service: CampaignService, told: dict[str, Any], n: int = 5) -> list[tuple[str, float, str]]:
     """(formula, distance, measured lifetime in ps or "< bound") of the nearest measured compounds, nearest first."""
     import numpy as np
 
     from screening.ranking import MeasuredSet
 
-    training = desk.round().training
+    training = service.round().training
     away = MeasuredSet(training.formulas, training.x).distances(np.array([list(told["features"].values())]))[0]
     rates, bounds = training.dataset.log10_rate, training.dataset.censored
     return [
@@ -242,7 +244,7 @@ def _choices(space: CompoundSpace) -> dict[str, Any]:
     }
 
 
-def _address(desk: Desk, query: RankQuery) -> str:
+def _address(service: CampaignService, query: RankQuery) -> str:
     """The address of this query without its page."""
     held = asdict(query)
     values = {
@@ -259,11 +261,11 @@ def _address(desk: Desk, query: RankQuery) -> str:
         "in_domain": "true" if held["in_domain"] else "",
         "all": "" if held["hide_taken"] else "true",
     }
-    return f"/c/{desk.slug}/compounds?" + urlencode({name: value for name, value in values.items() if value})
+    return f"/c/{service.slug}/compounds?" + urlencode({name: value for name, value in values.items() if value})
 
 
-def _explain_address(desk: Desk, formula: str) -> str:
-    return f"/c/{desk.slug}/compound/explain?formula={quote(formula)}"
+def _explain_address(service: CampaignService, formula: str) -> str:
+    return f"/c/{service.slug}/compound/explain?formula={quote(formula)}"
 
 
 def _layers(text: str) -> tuple[int, ...]:

@@ -1,4 +1,4 @@
-"""Two traces in, a lifetime with an error bar out: upload, look, correct, confirm."""
+"""Measurements in, looked at before they are stored: two traces become a lifetime, a table its rows."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from fastapi.responses import Response
 
 from campaigns.database import acting_as
 from campaigns.events import Stage
-from campaigns.web.access import AnyDesk, CurrentOffice, Editing, Visiting
-from campaigns.web.api.measuring import confirm, uploads_of
+from campaigns.ingest import UNITS
+from campaigns.web.access import Editing, Registry, Service, Visiting, Visitor
+from campaigns.web.api.measuring import take_in_trace, uploads_of
 from campaigns.web.errors import QueryError
 from campaigns.web.pages.render import fragment, page
-from campaigns.web.uploads import Draft, FitSettings
+from campaigns.web.service import CampaignService
+from campaigns.web.uploads import Draft, FitSettings, Reading, TableDraft, for_people, look_at, take_in_draft
 from chemspace import parse_formula
 
 router = APIRouter(prefix="/c/{campaign}/measure")
@@ -31,23 +33,23 @@ _EXPECTED = (Stage.FORMED, Stage.IN_SYNTHESIS, Stage.ACCEPTED, Stage.SUGGESTED)
 
 @router.get("")
 def measure(
-    request: Request, visitor: Visiting, desk: AnyDesk, formula: Annotated[str, Query(max_length=200)] = ""
+    request: Request, visitor: Visiting, service: Service, formula: Annotated[str, Query(max_length=200)] = ""
 ) -> Response:
     """The form for files, and the record."""
-    standing = desk.standing()
+    snapshot = service.snapshot()
     waiting = sorted(
-        ((f, s) for f, s in standing.stages.items() if s in _EXPECTED), key=lambda pair: _EXPECTED.index(pair[1])
+        ((f, s) for f, s in snapshot.stages.items() if s in _EXPECTED), key=lambda pair: _EXPECTED.index(pair[1])
     )
     return page(
         request,
         visitor,
         "measure.html",
-        desk,
+        service,
         tab="measure",
         waiting=waiting,
         formula=formula,
-        record=standing.state.record[::-1][:50],
-        properties=standing.properties,
+        record=snapshot.state.record[::-1][:50],
+        properties=snapshot.properties,
     )
 
 
@@ -60,9 +62,9 @@ class Label:
 
 
 # Coroutines, though none of them waits: the framework would send plain functions to another thread, one by one.
-async def label_of(desk: AnyDesk, formula: _Formula = "", sample: _Formula = "") -> Label:
+async def label_of(service: Service, formula: _Formula = "", sample: _Formula = "") -> Label:
     """The label in a form."""
-    name = parse_formula(formula, desk.front.names).formula if formula.strip() else ""
+    name = parse_formula(formula, service.front.names).formula if formula.strip() else ""
     return Label(name, sample.strip())
 
 
@@ -95,8 +97,8 @@ Settled = Annotated[FitSettings, Depends(settings_of)]
 def upload(
     request: Request,
     visitor: Editing,
-    desk: AnyDesk,
-    office: CurrentOffice,
+    service: Service,
+    registry: Registry,
     label: Labelled,
     settings: Settled,
     sc: _Files = [],  # noqa: B006  FastAPI copies it
@@ -107,43 +109,43 @@ def upload(
     """Fit what was dropped and show it."""
     maps = kind == "maps"
     given = uploads_of({"sc_map" if maps else "sc": sc, "cc_map" if maps else "cc": cc, "trace": trace})
-    draft = office.drafts.take(desk.slug, visitor.identity.name, label.formula, label.sample, given, settings)
-    return _shown(request, visitor, desk, draft)
+    draft = registry.drafts.take(service.slug, visitor.identity.name, label.formula, label.sample, given, settings)
+    return _shown(request, visitor, service, draft)
 
 
 @router.post("/{draft}/fit")
 def refit(
     request: Request,
     visitor: Editing,
-    desk: AnyDesk,
-    office: CurrentOffice,
+    service: Service,
+    registry: Registry,
     draft: str,
     label: Labelled,
     settings: Settled,
 ) -> Response:
     """Fit the same files in another way."""
-    known = office.drafts.relabel(office.drafts.get(desk.slug, draft), label.formula, label.sample)
-    return _shown(request, visitor, desk, office.drafts.refit(known, settings))
+    known = registry.drafts.relabel(registry.drafts.get(service.slug, draft), label.formula, label.sample)
+    return _shown(request, visitor, service, registry.drafts.refit(known, settings))
 
 
 @router.post("/{draft}/confirm")
-def confirmed(
-    request: Request, visitor: Editing, desk: AnyDesk, office: CurrentOffice, draft: str, label: Labelled
+def confirm(
+    request: Request, visitor: Editing, service: Service, registry: Registry, draft: str, label: Labelled
 ) -> Response:
     """Take the fitted lifetime in, learn from it, suggest anew."""
-    known = office.drafts.get(desk.slug, draft)
-    known = office.drafts.relabel(known, label.formula or known.formula, label.sample)
+    known = registry.drafts.get(service.slug, draft)
+    known = registry.drafts.relabel(known, label.formula or known.formula, label.sample)
     with acting_as(visitor.identity.name):
-        result = confirm(desk, known)
-    job = desk.learn(visitor.identity.name) if result.added else None
+        result = take_in_trace(service, known)
+    job = service.learn(visitor.identity.name) if result.added else None
     told = {"result": result, "job": job, "formula": known.formula, "fit": known.fit}
-    response = fragment(request, visitor, "ingested.html", desk, **told)
+    response = fragment(request, visitor, "ingested.html", service, **told)
     response.headers["hx-trigger"] = "measured"
     return response
 
 
-def _shown(request: Request, visitor: Visiting, desk: AnyDesk, draft: Draft) -> Response:
-    return fragment(request, visitor, "fitted.html", desk, draft=draft, figures=_figures(draft), models=MODELS)
+def _shown(request: Request, visitor: Visiting, service: Service, draft: Draft) -> Response:
+    return fragment(request, visitor, "fitted.html", service, draft=draft, figures=_figures(draft), models=MODELS)
 
 
 def _figures(draft: Draft) -> dict[str, dict[str, Any]]:
@@ -196,3 +198,107 @@ def _range(low: str, high: str, what: str) -> tuple[float, float] | None:
     if ends[0] is None or ends[1] is None:
         raise QueryError(f"{what}: give both ends, or neither")
     return min(ends[0], ends[1]), max(ends[0], ends[1])
+
+
+#: Fields whose columns one can name on the page, in words.
+FIELDS = {
+    "formula": "Compound",
+    "lifetime": "Lifetime or rate",
+    "lifetime_stderr": "Its standard error",
+    "sample": "Crystal",
+    "temperature_k": "Temperature (K)",
+}
+#: The same of a table of values of a further measured property.
+VALUE_FIELDS = {"formula": "Compound", "value": "Value", "error": "Its standard error", "sample": "Crystal"}
+_Column = Annotated[str, Form(max_length=200)]
+
+
+@router.post("/table")
+def upload_table(
+    request: Request,
+    visitor: Editing,
+    service: Service,
+    registry: Registry,
+    file: Annotated[UploadFile, File()],
+    of_property: Annotated[str, Form(max_length=100)] = "",
+) -> Response:
+    """Show what taking a table in would do."""
+    draft = registry.tables.take(service.slug, file.filename or "", file.file.read(), of_property)
+    return _preview(request, visitor, service, draft)
+
+
+@router.post("/table/{draft}/look")
+def look(
+    request: Request,
+    visitor: Editing,
+    service: Service,
+    registry: Registry,
+    draft: str,
+    formula: _Column = "",
+    lifetime: _Column = "",
+    lifetime_stderr: _Column = "",
+    sample: _Column = "",
+    temperature_k: _Column = "",
+    value: _Column = "",
+    error: _Column = "",
+    unit: _Column = "",
+    sheet: _Column = "",
+    accept_extreme: Annotated[bool, Form()] = False,
+) -> Response:
+    """Read the same table in another way."""
+    if unit and unit not in UNITS:
+        raise QueryError(f"there is no unit {unit!r}; units: {', '.join(UNITS)}")
+    known = registry.tables.get(service.slug, draft)
+    named = {
+        "formula": formula,
+        "lifetime": lifetime,
+        "lifetime_stderr": lifetime_stderr,
+        "sample": sample,
+        "temperature_k": temperature_k,
+        "value": value,
+        "error": error,
+    }
+    fields = VALUE_FIELDS if known.reading.of_property else FIELDS
+    columns = {each: column for each, column in named.items() if column and each in fields}
+    if sheet != known.reading.sheet:  # its columns are others
+        columns, unit = {}, ""
+    reading = Reading(columns, unit, sheet, accept_extreme, known.reading.of_property)
+    return _preview(request, visitor, service, registry.tables.read_as(known, reading))
+
+
+@router.post("/table/{draft}/confirm")
+def confirm_table(
+    request: Request,
+    visitor: Editing,
+    service: Service,
+    registry: Registry,
+    draft: str,
+    keep_going: Annotated[bool, Form()] = False,
+) -> Response:
+    """Take it in as it was shown, learn from it, suggest anew."""
+    known = registry.tables.get(service.slug, draft)
+    with acting_as(visitor.identity.name):
+        result = take_in_draft(service, known, keep_going=keep_going)
+    job = service.learn(visitor.identity.name) if result.added else None
+    values = {"result": result, "job": job, "formula": "", "fit": None}
+    response = fragment(request, visitor, "ingested.html", service, **values)
+    response.headers["hx-trigger"] = "measured"
+    return response
+
+
+def _preview(request: Request, visitor: Visitor, service: CampaignService, draft: TableDraft) -> Response:
+    preview = look_at(service, draft)
+    refused = sum(row.action == "refused" for row in preview.rows)
+    notes = {row.line: for_people(row.note) for row in preview.rows}
+    return fragment(
+        request,
+        visitor,
+        "table.html",
+        service,
+        draft=draft,
+        preview=preview,
+        refused=refused,
+        notes=notes,
+        fields=VALUE_FIELDS if draft.reading.of_property else FIELDS,
+        units=UNITS,
+    )

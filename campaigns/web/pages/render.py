@@ -1,21 +1,24 @@
-"""Templates filled and sent: whole pages, fragments for htmx, and errors as either."""
+"""Templates filled and sent as pages, fragments or errors, and the scripts and styles they load."""
 
 from __future__ import annotations
 
+import gzip
 from functools import lru_cache
+from hashlib import sha256
+from importlib import resources
 from typing import Any
 
-from fastapi import Request
-from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import ChoiceLoader, Environment, PackageLoader
 from markupsafe import Markup
 
 from campaigns.narrate import picoseconds
 from campaigns.report.drawing import formula_html
 from campaigns.report.render import environment
-from campaigns.web.access import Visitor, office_of
-from campaigns.web.assets import address_of
-from campaigns.web.service import Desk
+from campaigns.web.access import Visitor, registry_of
+from campaigns.web.errors import NotServedError
+from campaigns.web.service import CampaignService
 from campaigns.web.tokens import COOKIE, LIFETIME_S
 
 #: Pages of a campaign: name, address below the campaign's, title.
@@ -29,28 +32,34 @@ TABS = (
 )
 
 
-def page(request: Request, visitor: Visitor, template: str, desk: Desk | None = None, **values: Any) -> Response:
+def page(
+    request: Request, visitor: Visitor, template: str, service: CampaignService | None = None, **values: Any
+) -> Response:
     """A whole page."""
-    office = office_of(request)
+    registry = registry_of(request)
     html = (
         _environment()
         .get_template(template)
         .render(
             visitor=visitor,
-            desk=desk,
-            base="" if desk is None else f"/c/{desk.slug}",
-            desks=tuple(office),
+            service=service,
+            base="" if service is None else f"/c/{service.slug}",
+            services=tuple(registry),
             tabs=TABS,
-            tokens=office.settings.tokens is not None,
+            tokens=registry.settings.tokens is not None,
             **values,
         )
     )
     return with_cookie(request, HTMLResponse(html), visitor.cookie)
 
 
-def fragment(request: Request, visitor: Visitor, template: str, desk: Desk, **values: Any) -> Response:
+def fragment(request: Request, visitor: Visitor, template: str, service: CampaignService, **values: Any) -> Response:
     """A part of a page, for htmx to put in place."""
-    html = _environment().get_template(template).render(visitor=visitor, desk=desk, base=f"/c/{desk.slug}", **values)
+    html = (
+        _environment()
+        .get_template(template)
+        .render(visitor=visitor, service=service, base=f"/c/{service.slug}", **values)
+    )
     return with_cookie(request, HTMLResponse(html), visitor.cookie)
 
 
@@ -76,7 +85,7 @@ def is_partial(request: Request) -> bool:
 def with_cookie(request: Request, response: Response, cookie: str | None) -> Response:
     """The response, with a session cookie where there is a new one."""
     if cookie is not None:
-        secure = office_of(request).settings.secure_cookies or request.url.scheme == "https"
+        secure = registry_of(request).settings.secure_cookies or request.url.scheme == "https"
         response.set_cookie(COOKIE, cookie, max_age=LIFETIME_S, httponly=True, samesite="strict", secure=secure)
     return response
 
@@ -89,3 +98,52 @@ def _environment() -> Environment:
     made.filters["ps"] = picoseconds
     made.filters["thousands"] = lambda number: f"{number:,}"
     return made
+
+
+_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml", ".txt": "text/plain"}
+#: Where each asset is: package, folder in it, file.
+_FILES = {
+    "style.css": ("campaigns.report", "static", "style.css"),
+    "plots.js": ("campaigns.report", "static", "plots.js"),
+    "plotly.js": ("plotly", "package_data", "plotly.min.js"),
+    **{
+        name: ("campaigns.web", "static", name)
+        for name in ("web.css", "app.js", "view3d.js", "theme.js", "htmx.js", "3dmol.js", "icon.svg")
+    },
+    **{name: ("campaigns.web", "static", name) for name in ("htmx.LICENSE.txt", "3dmol.LICENSE.txt")},
+}
+
+
+def mount_assets(app: FastAPI) -> None:
+    """Serve the assets under /static."""
+
+    @app.get("/static/{name}", include_in_schema=False)
+    def asset(name: str, request: Request) -> Response:
+        if name not in _FILES:
+            raise NotServedError("there is no such file")
+        plain, packed, tag = _read(name)
+        headers = {"etag": f'"{tag}"', "vary": "accept-encoding"}
+        # An address with the content's own hash can be kept for ever.
+        kept = request.query_params.get("v") == tag
+        headers["cache-control"] = "public, max-age=31536000, immutable" if kept else "no-cache"
+        if request.headers.get("if-none-match") == headers["etag"]:
+            return Response(status_code=304, headers=headers)
+        if "gzip" in request.headers.get("accept-encoding", ""):
+            return Response(packed, media_type=_type(name), headers={**headers, "content-encoding": "gzip"})
+        return Response(plain, media_type=_type(name), headers=headers)
+
+
+def address_of(name: str) -> str:
+    """Address of an asset, with the hash of its content."""
+    return f"/static/{name}?v={_read(name)[2]}"
+
+
+@lru_cache(maxsize=len(_FILES))
+def _read(name: str) -> tuple[bytes, bytes, str]:
+    package, *path = _FILES[name]
+    content = resources.files(package).joinpath(*path).read_bytes()
+    return content, gzip.compress(content, 6), sha256(content).hexdigest()[:16]
+
+
+def _type(name: str) -> str:
+    return _TYPES[name[name.rindex(".") :]] + "; charset=utf-8"

@@ -16,8 +16,8 @@ from fastapi.testclient import TestClient
 
 from campaigns.kinetics.synthetic import delay_grid, synthetic_map, synthetic_trace
 from campaigns.web.app import create_app
-from campaigns.web.jobs import JobBoard
-from campaigns.web.service import Desk
+from campaigns.web.jobs import JobQueue
+from campaigns.web.service import CampaignService
 from campaigns.web.settings import Settings
 from campaigns.web.tokens import Role, TokenFile
 from tests.campaigns.conftest import Launched
@@ -47,13 +47,13 @@ def prepared(launched: Launched, tmp_path_factory: pytest.TempPathFactory) -> Pr
     root = tmp_path_factory.mktemp("prepared")
     shutil.copytree(launched.folder, root / SLUG)
     made = Prepared(root / SLUG, launched.oracle_store)
-    board = JobBoard()
-    desk = Desk(SLUG, made.folder, board, made.settings(root))
-    job = desk.prepare("test")
-    board.start()
-    wait_for(lambda: board.get(job.id).is_over)
-    board.stop()
-    assert board.get(job.id).problem == ""
+    queue = JobQueue()
+    service = CampaignService(SLUG, made.folder, queue, made.settings(root))
+    job = service.prepare("test")
+    queue.start()
+    wait_for(lambda: queue.get(job.id).is_over)
+    queue.stop()
+    assert queue.get(job.id).problem == ""
     return made
 
 

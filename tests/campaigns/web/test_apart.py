@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from campaigns.web.errors import ApartError, QueryError
-from campaigns.web.jobs import run_apart
+from campaigns.web.errors import QueryError, WorkerError
+from campaigns.web.jobs import run_in_process
 from chemspace.progress import Progress, silent
 
 
@@ -38,7 +38,7 @@ def linger(path: Path, tell: Progress) -> None:
 
 def test_work_is_done_elsewhere_behind_everything_else_and_its_progress_is_told(tmp_path: Path) -> None:
     told: list[tuple[int, int, str]] = []
-    run_apart(write, (tmp_path / "done",), lambda *step: told.append(step))
+    run_in_process(write, (tmp_path / "done",), lambda *step: told.append(step))
     pid, niceness = map(int, (tmp_path / "done").read_text().split())
     assert pid != os.getpid()
     assert niceness > os.getpriority(os.PRIO_PROCESS, 0)
@@ -46,12 +46,12 @@ def test_work_is_done_elsewhere_behind_everything_else_and_its_progress_is_told(
 
 
 def test_what_goes_wrong_there_is_told_here() -> None:
-    with pytest.raises(ApartError, match="a horse cannot be"):
-        run_apart(refuse, ("a horse",), silent)
+    with pytest.raises(WorkerError, match="a horse cannot be"):
+        run_in_process(refuse, ("a horse",), silent)
     with pytest.raises(RuntimeError, match="somewhere inside"):
-        run_apart(break_down, (), silent)
-    with pytest.raises(ApartError, match="ended without a word"):
-        run_apart(die, (), silent)
+        run_in_process(break_down, (), silent)
+    with pytest.raises(WorkerError, match="ended without a word"):
+        run_in_process(die, (), silent)
 
 
 def test_whoever_stops_listening_ends_the_work(tmp_path: Path) -> None:
@@ -60,6 +60,6 @@ def test_whoever_stops_listening_ends_the_work(tmp_path: Path) -> None:
             raise InterruptedError("the server stops")
 
     with pytest.raises(InterruptedError):
-        run_apart(linger, (tmp_path / "pid",), stop)
+        run_in_process(linger, (tmp_path / "pid",), stop)
     with pytest.raises(ProcessLookupError):
         os.kill(int((tmp_path / "pid").read_text()), 0)

@@ -16,7 +16,7 @@ from axe_playwright_python.sync_playwright import Axe
 from openpyxl import Workbook
 from playwright.sync_api import Browser, BrowserContext, Page, Request, Route, expect, sync_playwright
 
-from campaigns.web.jobs import JobBoard
+from campaigns.web.jobs import JobQueue
 from tests.campaigns.web.conftest import SLUG, Prepared, Traces, running
 from tests.system import require
 
@@ -49,7 +49,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture
 def no_work(monkeypatch: pytest.MonkeyPatch) -> None:
     """Jobs are queued and never run, where a test is not about what is learnt."""
-    monkeypatch.setattr(JobBoard, "start", lambda self: None)
+    monkeypatch.setattr(JobQueue, "start", lambda self: None)
 
 
 @pytest.fixture

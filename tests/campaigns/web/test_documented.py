@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from campaigns.web.jobs import JobBoard
+from campaigns.web.jobs import JobQueue
 from tests.campaigns.test_property_values import described
 from tests.campaigns.web.conftest import Prepared, Traces, running
 from tests.system import require
@@ -67,7 +67,7 @@ def test_every_verb_of_the_interface_has_a_line() -> None:
 def test_every_line_is_answered(
     prepared: Prepared, traces: Traces, maps: Traces, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(JobBoard, "start", lambda self: None)  # jobs are queued; that they run is tested elsewhere
+    monkeypatch.setattr(JobQueue, "start", lambda self: None)  # jobs are queued; that they run is tested elsewhere
     curl = require("curl")
     files_in(tmp_path, traces, maps)
     shutil.copytree(prepared.folder, tmp_path / CAMPAIGN)

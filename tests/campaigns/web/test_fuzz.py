@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from fastapi import FastAPI
 
-from campaigns.web.jobs import JobBoard
+from campaigns.web.jobs import JobQueue
 from tests.campaigns.web.conftest import SLUG, Guarded
 from tests.campaigns.web.fuzzing import fuzz
 
@@ -22,7 +22,7 @@ def app_of(guarded: Guarded) -> FastAPI:
 @pytest.fixture(autouse=True)
 def no_work(monkeypatch: pytest.MonkeyPatch) -> None:
     """Jobs are queued and never run: their work is tested elsewhere."""
-    monkeypatch.setattr(JobBoard, "start", lambda self: None)
+    monkeypatch.setattr(JobQueue, "start", lambda self: None)
 
 
 def test_no_request_breaks_the_server(guarded: Guarded) -> None:

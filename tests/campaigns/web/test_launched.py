@@ -9,9 +9,9 @@ import pytest
 
 from benchmarks.campaign_kills import LIBRARY
 from campaigns import Campaign, CampaignConfig
-from campaigns.web.jobs import JobBoard
-from campaigns.web.pages.overview import launch_facts
-from campaigns.web.service import Desk
+from campaigns.web.jobs import JobQueue
+from campaigns.web.pages.campaign import launch_facts
+from campaigns.web.service import CampaignService
 from campaigns.web.settings import Settings
 from tests.campaigns.conftest import PRICES
 
@@ -22,8 +22,8 @@ def facts(folder: Path, **described: Any) -> dict[str, str]:
     library.write_text(LIBRARY, encoding="utf-8")
     config = CampaignConfig.parse({"n_layers": [1, 2], **described})
     Campaign.create(folder / "small", config, libraries=[library])
-    desk = Desk("small", folder / "small", JobBoard(), Settings((folder / "small",)))
-    return dict(launch_facts(desk))
+    service = CampaignService("small", folder / "small", JobQueue(), Settings((folder / "small",)))
+    return dict(launch_facts(service))
 
 
 def test_what_was_left_at_its_default_is_told_too(tmp_path: Path) -> None:

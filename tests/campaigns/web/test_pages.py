@@ -7,7 +7,7 @@ from urllib.parse import quote
 import pytest
 from fastapi.testclient import TestClient
 
-from campaigns.web.jobs import JobBoard
+from campaigns.web.jobs import JobQueue
 from tests.campaigns.web.conftest import SLUG, Guarded
 
 PAGE, HERE = f"/c/{SLUG}", f"/api/campaigns/{SLUG}"
@@ -16,7 +16,7 @@ PAGE, HERE = f"/c/{SLUG}", f"/api/campaigns/{SLUG}"
 @pytest.fixture(autouse=True)
 def no_work(monkeypatch: pytest.MonkeyPatch) -> None:
     """Jobs are queued and never run."""
-    monkeypatch.setattr(JobBoard, "start", lambda self: None)
+    monkeypatch.setattr(JobQueue, "start", lambda self: None)
 
 
 @pytest.fixture
@@ -88,7 +88,7 @@ def test_a_look_at_a_compound_never_waits_for_xtb(browser: TestClient, monkeypat
         raise AssertionError("xTB was asked for while somebody waited for a page")
 
     monkeypatch.setattr("campaigns.workbench.describe", explode)
-    monkeypatch.setattr("campaigns.web.service.Desk._known_round", lambda self: (0, object()))
+    monkeypatch.setattr("campaigns.web.service.CampaignService._known_round", lambda self: (0, object()))
     explain = {"formula": "(EDA)PbI4"}  # of the built-in library: not in this space, and never measured
     for _ in range(2):
         assert "xTB runs for a cation of this compound" in browser.get(f"{PAGE}/compound/explain", params=explain).text

@@ -13,7 +13,7 @@ from fastapi.testclient import TestClient
 from campaigns.client import Client
 from campaigns.errors import RemoteError
 from campaigns.web.app import create_app
-from campaigns.web.jobs import JobBoard
+from campaigns.web.jobs import JobQueue
 from campaigns.web.settings import Settings
 from tests.campaigns.conftest import Launched
 from tests.campaigns.test_properties import TABLE, made
@@ -26,7 +26,7 @@ HERE = f"/api/campaigns/optics/properties/{GAP}"
 @pytest.fixture(autouse=True)
 def no_work(monkeypatch: pytest.MonkeyPatch) -> None:
     """Jobs are queued and never run: what is tested is what is stored."""
-    monkeypatch.setattr(JobBoard, "start", lambda self: None)
+    monkeypatch.setattr(JobQueue, "start", lambda self: None)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import pytest
 from openpyxl import Workbook
 
 from campaigns.web.errors import NotServedError, QueryError
-from campaigns.web.jobs import JobBoard
+from campaigns.web.jobs import JobQueue
 from campaigns.web.uploads import KEPT, Tables, for_people
 from tests.campaigns.web.conftest import SLUG, Guarded
 
@@ -23,7 +23,7 @@ HEADER = ("Compound", "tau (fs)", "err", "Crystal")
 @pytest.fixture(autouse=True)
 def no_work(monkeypatch: pytest.MonkeyPatch) -> None:
     """Jobs are queued and never run: what is tested is what is stored."""
-    monkeypatch.setattr(JobBoard, "start", lambda self: None)
+    monkeypatch.setattr(JobQueue, "start", lambda self: None)
 
 
 def workbook(*rows: Sequence[object], **more: Sequence[Sequence[object]]) -> bytes:

@@ -12,7 +12,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from campaigns.web.app import create_app
-from campaigns.web.jobs import JobBoard
+from campaigns.web.jobs import JobQueue
 from campaigns.web.tokens import Role, TokenFile
 from tests.campaigns.web.conftest import BASE, SLUG, Guarded, Prepared, Traces
 
@@ -24,7 +24,7 @@ QUESTIONS = ("", "/suggestions", "/outcomes", "/measurements", "/ranking", "/eve
 @pytest.fixture
 def both(prepared: Prepared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Guarded]:
     """A server of two campaigns that asks for tokens; jobs are queued and never run."""
-    monkeypatch.setattr(JobBoard, "start", lambda self: None)
+    monkeypatch.setattr(JobQueue, "start", lambda self: None)
     tokens = TokenFile(tmp_path / "tokens.json")
     editor, viewer = tokens.add("Anna", Role.EDITOR), tokens.add("Wall", Role.VIEWER)
     settings = prepared.settings(tmp_path, tokens=tokens)

@@ -15,7 +15,7 @@ from campaigns import Campaign
 from campaigns.events import Stage
 from campaigns.web import response_cache as shelf
 from campaigns.web.app import create_app
-from campaigns.web.jobs import JobBoard
+from campaigns.web.jobs import JobQueue
 from campaigns.web.pages import render
 from tests.campaigns.web.conftest import BASE, SLUG, Guarded, Prepared, wait_for
 
@@ -26,7 +26,7 @@ QUESTIONS = (HERE, f"{HERE}/suggestions", f"{HERE}/ranking?size=5", f"{HERE}/eve
 
 @pytest.fixture(autouse=True)
 def no_work(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(JobBoard, "start", lambda self: None)
+    monkeypatch.setattr(JobQueue, "start", lambda self: None)
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         filled.append(template)
         return original(request, visitor, template, *more, **values)
 
-    for module in ("overview", "suggestions", "compounds", "model", "log", "measure"):
+    for module in ("campaign", "compounds", "measure"):
         monkeypatch.setattr(f"campaigns.web.pages.{module}.page", counted)
     return filled
 
@@ -117,7 +117,7 @@ def test_what_is_kept_is_bounded_and_answers_stay_right(small_shelf: TestClient)
                 answer = small_shelf.get(path).content
                 assert told.setdefault(path, answer) == answer
     kept = small_shelf.app.middleware_stack  # type: ignore[attr-defined]  # the application, which the client wraps
-    while not isinstance(kept, shelf.Shelf):
+    while not isinstance(kept, shelf.ResponseCache):
         kept = getattr(kept, "app", None) or kept._app
     assert 0 < kept._bytes <= 40_000
     assert kept._bytes == sum(len(answer.body) for answer in kept._answers.values())

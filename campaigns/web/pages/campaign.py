@@ -1,0 +1,360 @@
+"""Pages of one campaign: overview, suggestions, model, log; and logging in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Any
+from urllib.parse import quote
+
+from fastapi import APIRouter, Form, Query, Request
+from fastapi.responses import Response
+
+from campaigns.config import CampaignConfig
+from campaigns.database import acting_as
+from campaigns.events import Stage, possible_steps
+from campaigns.report.view import suggestion_card
+from campaigns.summary import SuggestionBatch
+from campaigns.web.access import Editing, Registry, Service, Visiting, Visitor
+from campaigns.web.errors import NotServedError, UnauthenticatedError
+from campaigns.web.pages.render import fragment, is_partial, page, redirect, with_cookie
+from campaigns.web.service import CampaignService, budget_of
+from campaigns.web.tokens import COOKIE, Identity, Role
+
+router = APIRouter(prefix="/c/{campaign}")
+#: What belongs to no campaign: the start, logging in and out.
+start_router = APIRouter()
+
+#: Events on a page of the log.
+LOG_SIZE = 100
+
+
+def launch_facts(service: CampaignService) -> list[tuple[str, str]]:
+    """(what, how) of a launch: who and when, library, space, objective, model, oracle, batch and seed."""
+    campaign, events = service.front, service.events()
+    config, library = campaign.config, campaign.library
+    made = events[0]
+    names = (config.library, *(other.name for other in config.further_libraries))
+    return [
+        ("Launched", f"{made['at'][:16].replace('T', ' ')} UTC by {made['actor']}"),
+        ("Library", f"{', '.join(names)}: {len(library.spacers):,} spacers, {len(library.cages):,} cage cations"),
+        ("Space", _space(service)),
+        *_rules(config),
+        ("Sought", _objective(config)),
+        ("Model", f"{config.surrogate}, acquisition {config.acquisition}, seed {config.seed}"),
+        ("Descriptors", config.protocol.label),
+        ("A batch", "; ".join(_batch(config))),
+    ]
+
+
+def _space(service: CampaignService) -> str:
+    space = service.front.space
+    layers = sorted(space.n_layers)
+    whole = len(layers) > 2 and layers == list(range(layers[0], layers[-1] + 1))
+    n = f"{layers[0]} to {layers[-1]}" if whole else ", ".join(map(str, layers))
+    halides = (" and ".join(symbol for symbol, _ in option) for option in space.halide_options)
+    rp = sum(cation.charge == 1 for cation in space.spacers)
+    cages = (" and ".join(cation.abbreviation for cation, _ in option) for option in space.cage_options)
+    return (
+        f"{len(space):,} compounds: {rp:,} RP and {len(space.spacers) - rp:,} DJ spacers, n = {n}, "
+        f"cages {', '.join(cages) or 'none'}; {', '.join(space.b_sites)} with {', '.join(halides)}"
+    )
+
+
+def _rules(config: CampaignConfig) -> Iterator[tuple[str, str]]:
+    if config.constraints:
+        names = (name.replace("_", " ") for rule in config.constraints for name in rule)
+        yield "Left out by", ", ".join(names)
+    if config.properties:
+        goals = {"maximize": ", sought high", "minimize": ", sought low", None: ""}
+        told = (
+            f"{name.replace('_', ' ')}{goals[held.goal]} ({len(held.table)} values)"
+            for name, held in config.properties.items()
+        )
+        yield "Also measured", "; ".join(told)
+
+
+def _objective(config: CampaignConfig) -> str:
+    if wishes := config.objective.wishes:
+        told = (f"{w.column.replace('_', ' ')} from {w.useless:g} (useless) to {w.perfect:g} (perfect)" for w in wishes)
+        return f"all of these together: {'; '.join(told)}"
+    goal = config.objective.goal_lifetime_ps
+    sought = "the longest spin lifetime" if goal is None else f"a spin lifetime above {goal:g} ps"
+    if tradeoff := config.objective.tradeoff:
+        ends = {"price": "below", "feasibility": "above", "novelty": "above"}
+        told = (f"{name} ({ends[name]} {worst:g})" for name, worst in tradeoff.items())
+        return f"{sought}, traded off against {', '.join(told)}"
+    return sought
+
+
+def _batch(config: CampaignConfig) -> Iterator[str]:
+    limits = config.limits
+    yield f"{config.batch_size} compounds of {limits.mass_g:g} g"
+    if limits.max_per_spacer is not None:
+        yield f"at most {limits.max_per_spacer} of a spacer"
+    if limits.max_cost is not None:
+        yield f"cations for at most {limits.max_cost:g}"
+    if limits.max_days is not None:
+        yield f"delivered within {limits.max_days:g} days"
+    if limits.refused_hazards:
+        yield f"no cation with {' or '.join(limits.refused_hazards)}"
+    if config.prices:
+        yield f"{len(config.prices)} cations in the price table"
+
+
+@start_router.get("/")
+def start(request: Request, visitor: Visiting, registry: Registry) -> Response:
+    """The campaigns of this server; straight to the only one."""
+    if len(registry) == 1:
+        return redirect(request, f"/c/{next(iter(registry)).slug}")
+    rows = [(service, service.snapshot()) for service in registry]
+    return page(request, visitor, "start.html", rows=rows)
+
+
+@router.get("")
+def overview(request: Request, visitor: Visiting, service: Service) -> Response:
+    """Progress, what waits for whom, the verdict."""
+    snapshot = service.snapshot()
+    return page(
+        request,
+        visitor,
+        "overview.html",
+        service,
+        tab="overview",
+        snapshot=snapshot,
+        fit=snapshot.last_fit,
+        progress=_progress(service),
+        has_band=_has_band(service),
+        jobs=service.at_work("prepare", "learn", "suggest", "score card"),
+        recent=service.events()[-6:][::-1],
+        launch=service.kept(("launch",), lambda: launch_facts(service)),
+    )
+
+
+@router.post("/learn")
+def learn(request: Request, visitor: Editing, service: Service) -> Response:
+    """Learn from what has come in, and suggest anew."""
+    job = service.learn(visitor.identity.name)
+    return fragment(request, visitor, "job.html", service, job=job)
+
+
+@router.get("/jobs/{job}")
+def show_job(request: Request, visitor: Visiting, service: Service, registry: Registry, job: str) -> Response:
+    """How far a job is; asks for itself again until it is over."""
+    found = registry.queue.get(job)
+    if found.campaign != service.slug:
+        raise NotServedError(f"{service.title} has no such job")
+    return fragment(request, visitor, "job.html", service, job=found)
+
+
+def _progress(service: CampaignService) -> dict[str, object] | None:
+    """The figure, None while the model is being prepared."""
+    from campaigns.report.figures import plain
+    from campaigns.report.view import progress_of
+
+    fit = service.snapshot().last_fit
+    drawn = None if fit is None else service.cache.drawn(fit.data_key)
+    if fit is None or drawn is None:
+        return None
+    return service.cache.figure(
+        (fit.data_key, _has_band(service)), lambda: plain(progress_of(drawn, service.cache.deep(fit.data_key)))
+    )
+
+
+def _has_band(service: CampaignService) -> bool:
+    fit = service.snapshot().last_fit
+    return fit is not None and service.cache.deep(fit.data_key) is not None
+
+
+@router.get("/suggestions")
+def suggestions(
+    request: Request, visitor: Visiting, service: Service, round: Annotated[int | None, Query(ge=1, le=10**9)] = None
+) -> Response:
+    """One round, the last by default."""
+    snapshot = service.snapshot()
+    batch = snapshot.round(round) if snapshot.state.batches or round is not None else None
+    return page(
+        request,
+        visitor,
+        "suggestions.html",
+        service,
+        tab="suggestions",
+        batch=batch,
+        cards=[] if batch is None else _cards(service, batch),
+        rounds=len(snapshot.state.batches),
+        is_outdated=snapshot.is_outdated and (batch is None or batch is snapshot.batch),
+        needs_learning=snapshot.fit is None,
+        jobs=service.at_work("learn", "suggest"),
+    )
+
+
+@router.get("/suggestions/sheet")
+def sheet(
+    request: Request, visitor: Visiting, service: Service, round: Annotated[int | None, Query(ge=1, le=10**9)] = None
+) -> Response:
+    """One round as a sheet to print: recipes to tick off, room for notes."""
+    batch = service.snapshot().round(round)
+    return page(request, visitor, "sheet.html", service, tab="suggestions", batch=batch, cards=_cards(service, batch))
+
+
+@router.post("/suggestions/step")
+def step(
+    request: Request,
+    visitor: Editing,
+    service: Service,
+    formula: Annotated[str, Form(min_length=1, max_length=200)],
+    stage: Annotated[Stage, Form()],
+    reason: Annotated[str, Form(max_length=2000)] = "",
+    made: Annotated[str, Form(max_length=200)] = "",
+) -> Response:
+    """Accept, decline, or say how a synthesis stands or ended."""
+    with acting_as(visitor.identity.name), service.writing() as campaign:
+        told = campaign.step(formula, stage, reason=reason.strip(), made=made.strip())
+    if not is_partial(request):
+        return redirect(request, f"/c/{service.slug}/suggestions")
+    for batch in reversed(service.snapshot().state.batches):
+        for place, suggestion in enumerate(batch.suggestions, start=1):
+            if suggestion.formula == told.formula:
+                return fragment(request, visitor, "suggestion.html", service, s=_card(service, batch, place))
+    return redirect(request, f"/c/{service.slug}/compound?formula={quote(told.formula)}")
+
+
+@router.post("/suggestions/new")
+def more(request: Request, visitor: Editing, service: Service, more: Annotated[bool, Form()] = False) -> Response:
+    """Suggest: on what has come in, or beyond what is suggested already."""
+    name = visitor.identity.name
+    job = service.suggest(name, None, None, more=True) if more else service.learn(name)
+    return fragment(request, visitor, "job.html", service, job=job)
+
+
+def _cards(service: CampaignService, batch: SuggestionBatch) -> list[dict[str, Any]]:
+    return [_card(service, batch, place) for place in range(1, len(batch.suggestions) + 1)]
+
+
+def _card(service: CampaignService, batch: SuggestionBatch, place: int) -> dict[str, Any]:
+    """The suggestion at `place` (from 1) of a batch, with where it stands now."""
+    snapshot, suggestion = service.snapshot(), batch.suggestions[place - 1]
+    last = next((step for step in reversed(snapshot.state.steps) if step.formula == suggestion.formula), None)
+    made = service.kept(
+        ("card", batch.number, place),
+        lambda: suggestion_card(suggestion, service.front.names, budget_of(service.front)),
+    )
+    stage = snapshot.stages.get(suggestion.formula, Stage.SUGGESTED)
+    return {**made, "place": place, "stage": stage, "step": last, "possible": possible_steps(stage)}
+
+
+@router.get("/model")
+def model(request: Request, visitor: Visiting, service: Service) -> Response:
+    """Score card, figures, checks that take minutes, the paper's claims."""
+    from campaigns.report.figures import curve_figure, plain
+    from campaigns.report.view import SCORES, property_views, score_rows
+
+    snapshot = service.snapshot()
+    fit = snapshot.last_fit
+    drawn = None if fit is None else service.cache.drawn(fit.data_key)
+    deep = None if fit is None else service.cache.deep(fit.data_key)
+    curve = None
+    if fit is not None and deep is not None:
+        curve = service.cache.figure(("curve", fit.data_key), lambda: plain(curve_figure(deep["curve"])))
+    jobs = service.at_work("prepare", "learn", "suggest", "score card")
+    return page(
+        request,
+        visitor,
+        "model.html",
+        service,
+        tab="model",
+        fit=fit,
+        is_current=snapshot.fit is not None,
+        titles=[title for title, _, _ in SCORES],
+        scores=[] if fit is None else score_rows(fit.scores),
+        properties=property_views(snapshot.properties, fit),
+        drawn=drawn,
+        deep=deep,
+        curve=curve,
+        paper=service.cache.paper(),
+        jobs=jobs,
+    )
+
+
+@router.get("/log")
+def log(
+    request: Request,
+    visitor: Visiting,
+    service: Service,
+    number: Annotated[int, Query(alias="page", ge=1, le=10**9)] = 1,
+) -> Response:
+    """Events, newest first, and the record of measurements."""
+    events = list(enumerate(service.events(), start=1))[::-1]
+    return page(
+        request,
+        visitor,
+        "log.html",
+        service,
+        tab="log",
+        events=events[(number - 1) * LOG_SIZE : number * LOG_SIZE],
+        total=len(events),
+        number=number,
+        size=LOG_SIZE,
+        record=service.snapshot().state.record[::-1],
+        properties=service.snapshot().properties,
+    )
+
+
+@router.post("/log/retract")
+def retract(
+    request: Request,
+    visitor: Editing,
+    service: Service,
+    number: Annotated[int, Form(ge=1, le=10**9)],
+    reason: Annotated[str, Form(max_length=2000)] = "",
+    of_property: Annotated[str, Form(max_length=100)] = "",
+) -> Response:
+    """Take a measurement back, or a value of a property where one is named."""
+    with acting_as(visitor.identity.name), service.writing() as campaign:
+        if of_property:
+            campaign.retract_value(of_property, number, reason)
+        else:
+            campaign.retract(number, reason)
+    service.learn(visitor.identity.name)
+    return redirect(request, f"/c/{service.slug}/log")
+
+
+_NOBODY = Visitor(Identity("", Role.VIEWER), "")
+
+
+@start_router.get("/login")
+def show(request: Request, next: Annotated[str, Query(max_length=300)] = "/") -> Response:
+    """The form."""
+    return page(request, _NOBODY, "login.html", next=_local(next), wrong=False)
+
+
+@start_router.post("/login")
+def log_in(
+    request: Request,
+    registry: Registry,
+    token: Annotated[str, Form(max_length=200)],
+    next: Annotated[str, Form(max_length=300)] = "/",
+) -> Response:
+    """Exchange a token for a session. The guard refuses this from pages of other sites."""
+    tokens = registry.settings.tokens
+    known = None if tokens is None else tokens.identify(token.strip())
+    if known is None:
+        if tokens is None:
+            raise UnauthenticatedError("this server needs no token")
+        response = page(request, _NOBODY, "login.html", next=_local(next), wrong=True)
+        response.status_code = 401
+        return response
+    return with_cookie(request, redirect(request, _local(next)), registry.sessions.issue(known))
+
+
+@start_router.post("/logout")
+def log_out(request: Request) -> Response:
+    """Forget the session."""
+    response = redirect(request, "/login")
+    response.delete_cookie(COOKIE, httponly=True, samesite="strict")
+    return response
+
+
+def _local(address: str) -> str:
+    """An address on this server; anything else is the start page."""
+    plain = address.startswith("/") and not address.startswith(("//", "/\\")) and address.isprintable()
+    return address if plain else "/"

@@ -30,12 +30,13 @@ from oracle import OracleStore, default_store_path, describe
 from oracle.descriptors import compound_descriptors
 from screening.dataset import SpinDataset, published_descriptors
 from screening.features import to_features
-from screening.surrogates import gaussian_process, registry, surrogate_names
+from screening.surrogates import gaussian_process, surrogate_names
 from screening.surrogates import gaussian_process as kernels
 from screening.surrogates import mixture as joint
 from screening.surrogates.ensemble import EnsembleConfig
 from screening.surrogates.gaussian_process import KernelSpec
 from screening.surrogates.mixture import MixtureRecipe, stacking_weights
+from screening.surrogates.registry import ARD, ISOTROPIC, ROUGH, SURROGATES
 from screening.surrogates.trees import TreesConfig
 from screening.validation import Validation, cross_validate
 
@@ -45,7 +46,7 @@ SPLITS = ("leave_one_out", "leave_one_spacer_out")
 LAYERS = 7
 STUDENT_FREEDOM = 4.0
 
-PLAIN, ROUGH, TIED = registry.ISOTROPIC, registry.ROUGH, registry.ARD
+PLAIN, TIED = ISOTROPIC, ARD
 FOREST = KernelSpec("gp_forest", ard=True, forest=True)
 PROCESSES = (PLAIN, ROUGH, TIED)
 FIRST_TREES = TreesConfig(members=12, parts=12, thresholds=31)
@@ -147,7 +148,7 @@ def validated(name: str, source: str, seed: int) -> Validation:
     x = np.column_stack([raw if candidate.raw else features, *(columns[each] for each in candidate.columns)])
     recipe = MixtureRecipe(name, candidate.kernels, candidate.networks, candidate.trees)
     with ExitStack() as changed:
-        changed.enter_context(patch.dict(registry._RECIPES, {name: recipe}))
+        changed.enter_context(SURROGATES.including(name, lambda: recipe))
         changed.enter_context(patch.object(kernels, "_stationary", _stationary))
         if not candidate.families:
             weigh: Callable[..., torch.Tensor] = _equal if candidate.equal else _own_credit

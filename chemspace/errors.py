@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-__all__ = ["ChemspaceError", "GeometryError", "RegistryError", "SpinscreenError", "StructureError", "UnknownRadiusError"]
+__all__ = [
+    "ChemspaceError",
+    "GeometryError",
+    "RegistryError",
+    "SpinscreenError",
+    "StructureError",
+    "UnknownRadiusError",
+]
 
 
 class SpinscreenError(Exception):

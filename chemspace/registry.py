@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -97,6 +98,15 @@ class Registry(Generic[T]):
                 f"{source} ({_place(declared)}): give one of them another name"
             )
         self._entries[name] = Registered(name, item, source, _place(declared), _first_sentence(declared))
+
+    @contextmanager
+    def including(self, name: str, item: T) -> Iterator[None]:
+        """`item` under this name for a while, as a benchmark or a notebook wants it; raises as `add`."""
+        self.add(name, item)
+        try:
+            yield
+        finally:
+            del self._entries[name]
 
     def get(self, name: str) -> T:
         """What the name stands for.

@@ -7,7 +7,7 @@ import json
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 
-from oracle.engines.registry import FIELD_ENGINES, METHODS, SOLVENT_ENGINES, distribution_version, installed_version
+from oracle.engines.registry import ENGINES, distribution_version, get_engine, installed_version
 from oracle.errors import ProtocolError
 
 __all__ = ["Protocol"]
@@ -22,7 +22,8 @@ class Protocol:
     """How a cation is turned into descriptors; part of every record and of the store's key.
 
     Attributes:
-        engine: "tblite", "xtb-python", "xtb" (the command) or "pyscf" (orbitals and dipole on the tblite geometry).
+        engine: "tblite", "xtb-python", "xtb" (the command), "pyscf" (orbitals and dipole on the tblite geometry), or
+            one that a plug-in registered.
         method: level of theory, one of the engine's methods; empty chooses the engine's default.
         solvent: ALPB solvent name, or None for the gas phase.
         n_conformers: ETKDGv3 conformers embedded.
@@ -69,7 +70,7 @@ class Protocol:
         self._check_names()
         self._check_numbers()
         fill = {
-            "method": METHODS[self.engine][0],
+            "method": get_engine(self.engine).ability.methods[0],
             "engine_version": "" if self.engine_version else installed_version(self.engine),
             "conformer_version": distribution_version("rdkit"),
             "polarizability_version": distribution_version("dftd4") if self.polarizability == "D4" else "none",
@@ -141,18 +142,15 @@ class Protocol:
         return cls(**values)
 
     def _check_names(self) -> None:
-        if self.engine not in METHODS:
-            raise ProtocolError(f"no engine {self.engine!r}; there are {', '.join(METHODS)}")
-        if self.method and self.method not in METHODS[self.engine]:
-            raise ProtocolError(
-                f"{self.engine} has no method {self.method!r}; it has {', '.join(METHODS[self.engine])}"
-            )
-        if self.solvent is not None and self.engine not in SOLVENT_ENGINES:
-            raise ProtocolError(
-                f"{self.engine} computes in the gas phase; ALPB needs one of {', '.join(SOLVENT_ENGINES)}"
-            )
-        if self.polarizability == "finite-field" and self.engine not in FIELD_ENGINES:
-            raise ProtocolError(f"{self.engine} knows no electric field; finite-field needs {', '.join(FIELD_ENGINES)}")
+        able = get_engine(self.engine).ability
+        if self.method and self.method not in able.methods:
+            raise ProtocolError(f"{self.engine} has no method {self.method!r}; it has {', '.join(able.methods)}")
+        if self.solvent is not None and not able.solvent:
+            others = ", ".join(entry.name for entry in ENGINES.entries() if entry.item.ability.solvent)
+            raise ProtocolError(f"{self.engine} computes in the gas phase; ALPB needs one of {others}")
+        if self.polarizability == "finite-field" and not able.field:
+            others = ", ".join(entry.name for entry in ENGINES.entries() if entry.item.ability.field)
+            raise ProtocolError(f"{self.engine} knows no electric field; finite-field needs {others}")
         if self.polarizability not in POLARIZABILITIES:
             raise ProtocolError(f"no polarizability {self.polarizability!r}; there are {', '.join(POLARIZABILITIES)}")
         if self.optimiser != "internals/1":

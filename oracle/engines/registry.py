@@ -1,4 +1,4 @@
-"""Which engines there are, what each can do, which version is installed, and how to open one."""
+"""The engines by name, to which other packages can add: what each can do, its version, and how to open it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from functools import lru_cache
 from importlib import metadata
 from typing import TYPE_CHECKING, TypeAlias
 
-from oracle.errors import EngineMissingError
+from chemspace.registry import Registry
+from oracle.errors import EngineMissingError, ProtocolError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,13 +19,13 @@ if TYPE_CHECKING:
     from oracle.protocol import Protocol
 
 __all__ = [
-    "FIELD_ENGINES",
-    "METHODS",
-    "SOLVENT_ENGINES",
+    "ENGINES",
     "Tools",
     "distribution_version",
+    "get_engine",
     "installed_version",
     "open_tools",
+    "register_engine",
 ]
 
 
@@ -37,28 +38,9 @@ def distribution_version(name: str) -> str:
         return "missing"
 
 
-#: Methods of each engine, its default first.
-METHODS = {
-    "tblite": ("GFN2-xTB", "GFN1-xTB"),
-    "xtb-python": ("GFN2-xTB", "GFN1-xTB"),
-    "xtb": ("GFN2-xTB", "GFN1-xTB"),
-    "pyscf": ("HF/def2-TZVP",),
-}
-
-#: Engines that know the ALPB solvent model.
-SOLVENT_ENGINES = ("tblite", "xtb")
-#: Engines that take an external electric field, for the finite-field polarizability.
-FIELD_ENGINES = ("tblite",)
-
-#: Distribution behind each engine, and how to get it.
-_DISTRIBUTION = {"tblite": "tblite", "xtb-python": "xtb", "pyscf": "pyscf"}
-_INSTALL = {
-    "tblite": "pip install tblite",
-    "xtb-python": "pip install 'spinscreen[xtb-python]' (Python 3.10 or 3.11 only)",
-    "pyscf": "pip install 'spinscreen[pyscf]'",
-}
-
 Polarizability: TypeAlias = "Callable[[NDArray[np.int64], NDArray[np.float64], int], float]"
+OpenEngine: TypeAlias = "Callable[[Protocol], Engine]"
+OpenPointEngine: TypeAlias = "Callable[[Protocol], PointEngine]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,20 +58,89 @@ class Tools:
     polarizability: Polarizability
 
 
+@dataclass(frozen=True)
+class EngineAbility:
+    """What an engine can do.
+
+    Attributes:
+        methods: levels of theory, its default first.
+        version: of what is installed here; raises EngineMissingError if it is not. None asks for the version of
+            `distribution`.
+        distribution: Python distribution behind it.
+        install: how to install that.
+        solvent: whether it knows the ALPB solvent model.
+        field: whether its `single_point` takes an external electric `field`, for the finite-field polarizability.
+        open_properties: opens what computes orbitals and dipole, where that is another program than the geometry's.
+    """
+
+    methods: tuple[str, ...]
+    version: Callable[[], str] | None = None
+    distribution: str = ""
+    install: str = ""
+    solvent: bool = False
+    field: bool = False
+    open_properties: OpenPointEngine | None = None
+
+
+@dataclass(frozen=True)
+class RegisteredEngine:
+    """An engine: what it can do, and how to open the one of a protocol (in the process that computes)."""
+
+    name: str
+    ability: EngineAbility
+    open: OpenEngine
+
+    def version(self) -> str:
+        """Version that is installed here.
+
+        Raises:
+            EngineMissingError: if it is not installed.
+        """
+        if self.ability.version is not None:
+            return self.ability.version()
+        version = distribution_version(self.ability.distribution)
+        if version == "missing":
+            raise EngineMissingError(f"the engine {self.name} is not installed: {self.ability.install}")
+        return version
+
+
+#: Every engine by name.
+ENGINES: Registry[RegisteredEngine] = Registry("engine", ProtocolError)
+
+
+def register_engine(name: str, ability: EngineAbility) -> Callable[[OpenEngine], OpenEngine]:
+    """Decorate what opens the engine of a protocol: a function of `oracle.Protocol`, or a class made from one.
+
+    `oracle: {engine: NAME}` in a campaign and `--engine NAME` then choose it. It is opened in worker processes only,
+    so what it needs is imported inside. The first sentence of its docstring is what `spinscreen plugins` says of it.
+
+    Raises:
+        RegistryError: if the name is taken.
+    """
+
+    def add(open_engine: OpenEngine) -> OpenEngine:
+        ENGINES.add(name, RegisteredEngine(name, ability, open_engine), declared=open_engine)
+        return open_engine
+
+    return add
+
+
+def get_engine(name: str) -> RegisteredEngine:
+    """The engine of that name.
+
+    Raises:
+        ProtocolError: if there is none.
+    """
+    return ENGINES.get(name)
+
+
 def installed_version(engine: str) -> str:
     """Version of the engine on this machine; pyscf's names the engine of its geometries too.
 
     Raises:
         EngineMissingError: if it is not installed.
     """
-    if engine == "xtb":
-        from oracle.engines.xtb import command_version
-
-        return command_version()
-    version = distribution_version(_DISTRIBUTION[engine])
-    if version == "missing":
-        raise EngineMissingError(f"the engine {engine} is not installed: {_INSTALL[engine]}")
-    return f"{version} on tblite {installed_version('tblite')}" if engine == "pyscf" else version
+    return get_engine(engine).version()
 
 
 def open_tools(protocol: Protocol) -> Tools:
@@ -98,42 +149,86 @@ def open_tools(protocol: Protocol) -> Tools:
     Raises:
         ProtocolError: for xtb-python outside a worker process.
     """
-    geometry = _geometry_engine(protocol)
-    properties: PointEngine = geometry
-    if protocol.engine == "pyscf":
-        from oracle.engines.pyscf import PyscfEngine
-
-        properties = PyscfEngine(protocol.method.removeprefix("HF/"))
-    return Tools(geometry, properties, _polarizability(protocol))
+    engine = get_engine(protocol.engine)
+    geometry = engine.open(protocol)
+    separate = engine.ability.open_properties
+    return Tools(geometry, geometry if separate is None else separate(protocol), _polarizability(protocol, geometry))
 
 
-def _geometry_engine(protocol: Protocol) -> Engine:
-    if protocol.engine == "xtb":
-        from oracle.engines.xtb import XtbCommandEngine
-
-        return XtbCommandEngine(protocol.method, protocol.solvent, protocol.accuracy, protocol.step_accuracy)
-    if protocol.engine == "xtb-python":
-        from oracle.engines.xtb_python import XtbPythonEngine
-
-        return XtbPythonEngine(protocol.method, protocol.accuracy, protocol.step_accuracy)
-    from oracle.engines.tblite import TbliteEngine
-
-    method = "GFN2-xTB" if protocol.engine == "pyscf" else protocol.method
-    return TbliteEngine(method, protocol.solvent, protocol.accuracy, protocol.step_accuracy)
-
-
-def _polarizability(protocol: Protocol) -> Polarizability:
+def _polarizability(protocol: Protocol, engine: Engine) -> Polarizability:
     from oracle.polarizability import d4_polarizability, finite_field_polarizability
 
     if protocol.polarizability == "D4":
         return d4_polarizability
-    from oracle.engines.tblite import TbliteEngine
-
-    engine = TbliteEngine(protocol.method, protocol.solvent, protocol.accuracy)
 
     def by_field(numbers: NDArray[np.int64], positions: NDArray[np.float64], charge: int) -> float:
         return finite_field_polarizability(
-            lambda field: engine.single_point(numbers, positions, charge, field=field).dipole
+            # `EngineAbility.field` promises the argument, which the small interface of all engines lacks
+            lambda field: engine.single_point(numbers, positions, charge, field=field).dipole  # type: ignore[call-arg]
         )
 
     return by_field
+
+
+_XTB_METHODS = ("GFN2-xTB", "GFN1-xTB")
+
+
+@register_engine(
+    "tblite",
+    EngineAbility(_XTB_METHODS, distribution="tblite", install="pip install tblite", solvent=True, field=True),
+)
+def _tblite(protocol: Protocol) -> Engine:
+    """xTB by the tblite library, which the authors of xTB maintain."""
+    from oracle.engines.tblite import TbliteEngine
+
+    return TbliteEngine(protocol.method, protocol.solvent, protocol.accuracy, protocol.step_accuracy)
+
+
+@register_engine(
+    "xtb-python",
+    EngineAbility(
+        _XTB_METHODS,
+        distribution="xtb",
+        install="pip install 'spinscreen[xtb-python]' (Python 3.10 or 3.11 only)",
+    ),
+)
+def _xtb_python(protocol: Protocol) -> Engine:
+    """xTB by its older Python binding, in the gas phase."""
+    from oracle.engines.xtb_python import XtbPythonEngine
+
+    return XtbPythonEngine(protocol.method, protocol.accuracy, protocol.step_accuracy)
+
+
+def _command_version() -> str:
+    from oracle.engines.xtb import command_version
+
+    return command_version()
+
+
+@register_engine("xtb", EngineAbility(_XTB_METHODS, version=_command_version, solvent=True))
+def _xtb(protocol: Protocol) -> Engine:
+    """xTB by the command xtb."""
+    from oracle.engines.xtb import XtbCommandEngine
+
+    return XtbCommandEngine(protocol.method, protocol.solvent, protocol.accuracy, protocol.step_accuracy)
+
+
+def _pyscf_version() -> str:
+    version = distribution_version("pyscf")
+    if version == "missing":
+        raise EngineMissingError("the engine pyscf is not installed: pip install 'spinscreen[pyscf]'")
+    return f"{version} on tblite {installed_version('tblite')}"
+
+
+def _pyscf_properties(protocol: Protocol) -> PointEngine:
+    from oracle.engines.pyscf import PyscfEngine
+
+    return PyscfEngine(protocol.method.removeprefix("HF/"))
+
+
+@register_engine("pyscf", EngineAbility(("HF/def2-TZVP",), version=_pyscf_version, open_properties=_pyscf_properties))
+def _pyscf(protocol: Protocol) -> Engine:
+    """Hartree-Fock orbitals and dipole by PySCF, on the geometry of tblite's GFN2-xTB."""
+    from oracle.engines.tblite import TbliteEngine
+
+    return TbliteEngine("GFN2-xTB", protocol.solvent, protocol.accuracy, protocol.step_accuracy)

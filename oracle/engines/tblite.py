@@ -25,7 +25,7 @@ class TbliteEngine:
         """An engine of one level.
 
         Args:
-            method: one of `registry.METHODS`.
+            method: GFN2-xTB or GFN1-xTB.
             solvent: name of an ALPB solvent (doi 10.1021/acs.jctc.1c00471), or None for the gas phase.
             accuracy: numerical accuracy of single points; 1 is the program's default, smaller is tighter.
             step_accuracy: that of the energies and gradients on the way of an optimisation.

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -19,8 +19,11 @@ from screening.surrogates.ensemble import EnsembleConfig, Ensembles, fit_ensembl
 from screening.surrogates.gaussian_process import LENGTH, GaussianProcesses, KernelSpec, fit_gaussian_processes
 from screening.surrogates.model import Component, EnsembleComponent, MixtureModel, ProcessComponent
 from screening.surrogates.observations import Scaling, Sites, drop_correlated, fit_scaling, plain_sites
-from screening.surrogates.problem import Problem
+from screening.surrogates.problem import FoldFits, Movable, Problem, Recipe
 from screening.surrogates.trees import Trees, TreesComponent, TreesConfig, fit_trees
+
+if TYPE_CHECKING:
+    from botorch.models.model import Model
 
 #: Each family of candidates starts with the credit of this many rows, shared by its members: weights estimated from
 #: fifty rows are noisier than equal ones are wrong (Smith and Wallis 2009, doi 10.1111/j.1468-0084.2008.00541.x).
@@ -130,6 +133,10 @@ class ResidualRecipe:
     kernel: KernelSpec
     ensemble: EnsembleConfig = field(default_factory=EnsembleConfig)
     device: str = "cpu"
+
+    def on(self, device: str) -> ResidualRecipe:
+        """The same fitted on another device."""
+        return replace(self, device=device)
 
     def fit(self, problem: Problem, mask: NDArray[np.bool_], seed: int) -> ResidualFits:
         """Fit every fold; mask is (f, k)."""
@@ -246,6 +253,10 @@ class MixtureRecipe:
     device: str = "cpu"
     most_correlated: float | None = None
 
+    def on(self, device: str) -> MixtureRecipe | None:
+        """The same with its processes and networks on another device; None if it has neither."""
+        return replace(self, device=device) if self.kernels or self.ensemble is not None else None
+
     def fit(self, problem: Problem, mask: NDArray[np.bool_], seed: int) -> MixtureFits:
         """Fit every candidate in every fold and weigh them there; mask is (f, k)."""
         with one_thread():
@@ -313,3 +324,96 @@ def _out_of_group_density(
             own = gaussian_log_density(target, committee.out_of_group[:, spread], variance)
             told.append(own.nan_to_num(UNKNOWN_LOG_DENSITY))
     return torch.stack(told)
+
+
+#: Groups are dealt to this many inner folds for the choice among recipes.
+INNER_FOLDS = 4
+
+
+@dataclass(frozen=True)
+class AutoFits:
+    """The chosen candidate of each fold.
+
+    Attributes:
+        names: of the candidates.
+        nlpd: mean negative log predictive density of each candidate inside each fold, shape (c, f), nats.
+        chosen: position of the chosen candidate, shape (f,).
+        fits: fits of each candidate on the folds that chose it, by position.
+        place: position of each fold among the folds of its candidate, shape (f,).
+    """
+
+    names: tuple[str, ...]
+    nlpd: NDArray[np.float64]
+    chosen: NDArray[np.int64]
+    fits: dict[int, FoldFits]
+    place: NDArray[np.int64]
+
+    def predict(self, x: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Mean and variance by every fold, each (f, m); x is (m, d)."""
+        mean, variance = np.empty((self.chosen.size, len(x))), np.empty((self.chosen.size, len(x)))
+        for candidate, fits in self.fits.items():
+            mean[self.chosen == candidate], variance[self.chosen == candidate] = fits.predict(x)
+        return mean, variance
+
+    def model(self, fold: int, noise_variance: float, calibration: float) -> Model:
+        """BoTorch model of one fold."""
+        return self.fits[int(self.chosen[fold])].model(int(self.place[fold]), noise_variance, calibration)
+
+    def describe(self, fold: int) -> dict[str, Any]:
+        """What was chosen and why."""
+        scores = {name: round(float(v), 4) for name, v in zip(self.names, self.nlpd[:, fold], strict=True)}
+        best = self.names[int(self.chosen[fold])]
+        return {
+            "chosen": best,
+            "nlpd": scores,
+            "reason": f"{best} has the lowest negative log predictive density on groups it had not seen",
+            "details": self.fits[int(self.chosen[fold])].describe(int(self.place[fold])),
+        }
+
+
+@dataclass(frozen=True)
+class AutoRecipe:
+    """Candidates to choose from.
+
+    Attributes:
+        name: the name in tables, commands and provenance.
+        candidates: recipes.
+    """
+
+    name: str
+    candidates: tuple[Recipe, ...]
+
+    def on(self, device: str) -> AutoRecipe:
+        """The candidates that can be fitted there, there; the others on the processor."""
+        moved = (recipe.on(device) if isinstance(recipe, Movable) else None for recipe in self.candidates)
+        return replace(self, candidates=tuple(m or r for m, r in zip(moved, self.candidates, strict=True)))
+
+    def fit(self, problem: Problem, mask: NDArray[np.bool_], seed: int) -> AutoFits:
+        """Choose inside every fold and fit the choice there; mask is (f, k)."""
+        nlpd = np.array([_inner_nlpd(r, problem, mask, seed) for r in self.candidates])
+        chosen = nlpd.argmin(0)
+        fits, place = {}, np.zeros(len(mask), dtype=np.int64)
+        for candidate in np.unique(chosen):
+            own = chosen == candidate
+            place[own] = np.arange(own.sum())
+            fits[int(candidate)] = self.candidates[int(candidate)].fit(problem, mask[own], seed)
+        return AutoFits(tuple(r.name for r in self.candidates), nlpd, chosen, fits, place)
+
+
+def _inner_nlpd(recipe: Recipe, problem: Problem, mask: NDArray[np.bool_], seed: int) -> NDArray[np.float64]:
+    """Mean negative log density of training rows under fits without their group, shape (f,)."""
+    groups = problem.groups if np.unique(problem.groups).size > 1 else np.arange(problem.n_rows)
+    codes = np.random.default_rng(seed).permutation(np.unique(groups))
+    total, count = np.zeros(len(mask)), np.zeros(len(mask))
+    for part in np.array_split(codes, min(INNER_FOLDS, codes.size)):
+        out = np.isin(groups, part)
+        inner = mask & ~out
+        usable = (inner & ~problem.censored).sum(1) >= 2
+        mean, variance = recipe.fit(problem, inner[usable], seed).predict(problem.x)
+        variance = variance + problem.noise_variance
+        density = 0.5 * ((problem.y - mean) ** 2 / variance + np.log(2.0 * np.pi * variance))
+        rows = mask[usable] & out & ~problem.censored
+        total[usable] += (density * rows).sum(1)
+        count[usable] += rows.sum(1)
+    nlpd: NDArray[np.float64] = np.where(count > 0, total / np.maximum(count, 1.0), np.inf)
+    return nlpd

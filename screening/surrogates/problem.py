@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -157,4 +157,13 @@ class Recipe(Protocol):
             mask: which rows train in each fold, shape (f, k).
             seed: of every random draw.
         """
+        ...
+
+
+@runtime_checkable
+class Movable(Protocol):
+    """A recipe that may fit somewhere else than on the processor."""
+
+    def on(self, device: str) -> Recipe | None:
+        """The recipe fitted on that device; None if no part of it would be."""
         ...

@@ -1,147 +1,47 @@
-"""The surrogates by name."""
+"""The surrogates by name, to which other packages can add."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
-
+from chemspace.registry import Registry
 from screening.devices import usable_device
-from screening.errors import DeviceError, UnknownSurrogateError
-from screening.surrogates.baselines import BASELINES
+from screening.errors import DeviceError, SurrogateError, UnknownSurrogateError
+from screening.surrogates.baselines import BASELINES, SklearnRecipe
 from screening.surrogates.gaussian_process import KernelSpec
-from screening.surrogates.mixture import MixtureRecipe, ResidualRecipe
-from screening.surrogates.problem import FoldFits, Problem, Recipe
+from screening.surrogates.mixture import AutoRecipe, MixtureRecipe, ResidualRecipe
+from screening.surrogates.problem import Movable, Recipe
 from screening.surrogates.trees import TreesConfig
 
-if TYPE_CHECKING:
-    from botorch.models.model import Model
+__all__ = ["DEFAULT_SURROGATE", "SURROGATES", "get_recipe", "register_surrogate"]
 
-__all__ = ["DEFAULT_SURROGATE", "get_recipe"]
+#: What makes the recipe of each name.
+SURROGATES: Registry[Callable[[], Recipe]] = Registry("surrogate", UnknownSurrogateError)
 
-
-#: Groups are dealt to this many inner folds.
-INNER_FOLDS = 4
+Maker = TypeVar("Maker", bound=Callable[[], Recipe])
 
 
-@dataclass(frozen=True)
-class AutoFits:
-    """The chosen candidate of each fold.
+def register_surrogate(name: str) -> Callable[[Maker], Maker]:
+    """Decorate a class without arguments, or a function, that makes a `Recipe` of this `name`.
 
-    Attributes:
-        names: of the candidates.
-        nlpd: mean negative log predictive density of each candidate inside each fold, shape (c, f), nats.
-        chosen: position of the chosen candidate, shape (f,).
-        fits: fits of each candidate on the folds that chose it, by position.
-        place: position of each fold among the folds of its candidate, shape (f,).
+    Campaigns, `fit_surrogate`, validation and the command line then know it by its name; the first sentence of its
+    docstring is what `spinscreen plugins` says of it.
+
+    Raises:
+        RegistryError: if the name is taken.
     """
 
-    names: tuple[str, ...]
-    nlpd: NDArray[np.float64]
-    chosen: NDArray[np.int64]
-    fits: dict[int, FoldFits]
-    place: NDArray[np.int64]
+    def add(make: Maker) -> Maker:
+        SURROGATES.add(name, make)
+        return make
 
-    def predict(self, x: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Mean and variance by every fold, each (f, m); x is (m, d)."""
-        mean, variance = np.empty((self.chosen.size, len(x))), np.empty((self.chosen.size, len(x)))
-        for candidate, fits in self.fits.items():
-            mean[self.chosen == candidate], variance[self.chosen == candidate] = fits.predict(x)
-        return mean, variance
-
-    def model(self, fold: int, noise_variance: float, calibration: float) -> Model:
-        """BoTorch model of one fold."""
-        return self.fits[int(self.chosen[fold])].model(int(self.place[fold]), noise_variance, calibration)
-
-    def describe(self, fold: int) -> dict[str, Any]:
-        """What was chosen and why."""
-        scores = {name: round(float(v), 4) for name, v in zip(self.names, self.nlpd[:, fold], strict=True)}
-        best = self.names[int(self.chosen[fold])]
-        return {
-            "chosen": best,
-            "nlpd": scores,
-            "reason": f"{best} has the lowest negative log predictive density on groups it had not seen",
-            "details": self.fits[int(self.chosen[fold])].describe(int(self.place[fold])),
-        }
-
-
-@dataclass(frozen=True)
-class AutoRecipe:
-    """Candidates to choose from.
-
-    Attributes:
-        name: the name in tables, commands and provenance.
-        candidates: recipes.
-    """
-
-    name: str
-    candidates: tuple[Recipe, ...]
-
-    def fit(self, problem: Problem, mask: NDArray[np.bool_], seed: int) -> AutoFits:
-        """Choose inside every fold and fit the choice there; mask is (f, k)."""
-        nlpd = np.array([_inner_nlpd(r, problem, mask, seed) for r in self.candidates])
-        chosen = nlpd.argmin(0)
-        fits, place = {}, np.zeros(len(mask), dtype=np.int64)
-        for candidate in np.unique(chosen):
-            own = chosen == candidate
-            place[own] = np.arange(own.sum())
-            fits[int(candidate)] = self.candidates[int(candidate)].fit(problem, mask[own], seed)
-        return AutoFits(tuple(r.name for r in self.candidates), nlpd, chosen, fits, place)
-
-
-def _inner_nlpd(recipe: Recipe, problem: Problem, mask: NDArray[np.bool_], seed: int) -> NDArray[np.float64]:
-    """Mean negative log density of training rows under fits without their group, shape (f,)."""
-    groups = problem.groups if np.unique(problem.groups).size > 1 else np.arange(problem.n_rows)
-    codes = np.random.default_rng(seed).permutation(np.unique(groups))
-    total, count = np.zeros(len(mask)), np.zeros(len(mask))
-    for part in np.array_split(codes, min(INNER_FOLDS, codes.size)):
-        out = np.isin(groups, part)
-        inner = mask & ~out
-        usable = (inner & ~problem.censored).sum(1) >= 2
-        mean, variance = recipe.fit(problem, inner[usable], seed).predict(problem.x)
-        variance = variance + problem.noise_variance
-        density = 0.5 * ((problem.y - mean) ** 2 / variance + np.log(2.0 * np.pi * variance))
-        rows = mask[usable] & out & ~problem.censored
-        total[usable] += (density * rows).sum(1)
-        count[usable] += rows.sum(1)
-    nlpd: NDArray[np.float64] = np.where(count > 0, total / np.maximum(count, 1.0), np.inf)
-    return nlpd
-
-
-#: The surrogate of a campaign that names none.
-DEFAULT_SURROGATE = "spinscreen"
-
-ISOTROPIC = KernelSpec("gp_isotropic")
-ROUGH = KernelSpec("gp_rough", rough=True)
-ARD = KernelSpec("gp_ard", ard=True)
-
-_SHIPPED = MixtureRecipe(DEFAULT_SURROGATE, (ISOTROPIC, ROUGH, ARD), None, TreesConfig())
-_GP = MixtureRecipe("gp", (ISOTROPIC,), None)
-_BASELINES = {recipe.name: recipe for recipe in BASELINES}
-
-_RECIPES: dict[str, Recipe] = {
-    recipe.name: recipe
-    for recipe in (
-        _SHIPPED,
-        _GP,
-        MixtureRecipe("gp_rough", (ROUGH,), None),
-        MixtureRecipe("gp_ard", (ARD,), None),
-        MixtureRecipe("gp_pearson", (ISOTROPIC,), None, most_correlated=0.9),
-        MixtureRecipe("ensemble", ()),
-        MixtureRecipe("trees", (), None, TreesConfig()),
-        MixtureRecipe("gp_ensemble", (ISOTROPIC, ROUGH, ARD)),
-        ResidualRecipe("gp_on_residuals", ISOTROPIC),
-        AutoRecipe("auto", (_SHIPPED, _GP, _BASELINES["mean"], _BASELINES["linear"], _BASELINES["svr"])),
-        *BASELINES,
-    )
-}
+    return add
 
 
 def surrogate_names() -> tuple[str, ...]:
     """Names `get_recipe` knows, the shipped default first."""
-    return tuple(_RECIPES)
+    return tuple(SURROGATES)
 
 
 def get_recipe(name: str, device: str = "cpu") -> Recipe:
@@ -153,29 +53,97 @@ def get_recipe(name: str, device: str = "cpu") -> Recipe:
             and XGBoost run on the processor, also where they are candidates beside those.
 
     Raises:
-        UnknownSurrogateError: if there is none; the message lists those there are.
+        UnknownSurrogateError: if there is none; the message names the nearest.
+        SurrogateError: if what was registered under the name makes a recipe of another.
         DeviceError: if the device is not there, or nothing of this surrogate could run on it.
     """
-    try:
-        recipe = _RECIPES[name]
-    except KeyError:
-        known = ", ".join(surrogate_names())
-        raise UnknownSurrogateError(f"no surrogate is called {name!r}; there are {known}") from None
+    recipe = SURROGATES.get(name)()
+    if recipe.name != name:
+        raise SurrogateError(f"what is registered as the surrogate {name!r} makes a recipe called {recipe.name!r}")
     if usable_device(device) == "cpu":
         return recipe
     moved = _on(device, recipe)
     if moved is None:
-        able = ", ".join(known for known, other in _RECIPES.items() if _on(device, other) is not None)
+        able = ", ".join(e.name for e in SURROGATES.entries() if _on(device, e.item()) is not None)
         raise DeviceError(f"nothing of {name!r} runs on {device!r}; leave the device away, or choose one of {able}")
     return moved
 
 
 def _on(device: str, recipe: Recipe) -> Recipe | None:
-    """The recipe with its processes and networks on a device; None if it has neither."""
-    if isinstance(recipe, AutoRecipe):
-        return replace(recipe, candidates=tuple(_on(device, own) or own for own in recipe.candidates))
-    if isinstance(recipe, ResidualRecipe):
-        return replace(recipe, device=device)
-    if isinstance(recipe, MixtureRecipe) and (recipe.kernels or recipe.ensemble is not None):
-        return replace(recipe, device=device)
-    return None
+    return recipe.on(device) if isinstance(recipe, Movable) else None
+
+
+#: The surrogate of a campaign that names none.
+DEFAULT_SURROGATE = "spinscreen"
+
+ISOTROPIC = KernelSpec("gp_isotropic")
+ROUGH = KernelSpec("gp_rough", rough=True)
+ARD = KernelSpec("gp_ard", ard=True)
+
+
+@register_surrogate(DEFAULT_SURROGATE)
+def _spinscreen() -> Recipe:
+    """Three Gaussian processes and boosted trees, stacked inside each fold."""
+    return MixtureRecipe(DEFAULT_SURROGATE, (ISOTROPIC, ROUGH, ARD), None, TreesConfig())
+
+
+@register_surrogate("gp")
+def _gp() -> Recipe:
+    """One Gaussian process: constant, linear and Matern 5/2 with one length scale for all features."""
+    return MixtureRecipe("gp", (ISOTROPIC,), None)
+
+
+@register_surrogate("gp_rough")
+def _gp_rough() -> Recipe:
+    """One Gaussian process with Matern 1/2, for targets that jump between similar compounds."""
+    return MixtureRecipe("gp_rough", (ROUGH,), None)
+
+
+@register_surrogate("gp_ard")
+def _gp_ard() -> Recipe:
+    """One Gaussian process with a length scale for each feature."""
+    return MixtureRecipe("gp_ard", (ARD,), None)
+
+
+@register_surrogate("gp_pearson")
+def _gp_pearson() -> Recipe:
+    """The process `gp` on features of which none repeats another with |r| above 0.9."""
+    return MixtureRecipe("gp_pearson", (ISOTROPIC,), None, most_correlated=0.9)
+
+
+@register_surrogate("ensemble")
+def _ensemble() -> Recipe:
+    """24 small neural networks, each anchored to its own random start."""
+    return MixtureRecipe("ensemble", ())
+
+
+@register_surrogate("trees")
+def _trees() -> Recipe:
+    """Boosted trees of depth two, members grown without some of the groups."""
+    return MixtureRecipe("trees", (), None, TreesConfig())
+
+
+@register_surrogate("gp_ensemble")
+def _gp_ensemble() -> Recipe:
+    """Three Gaussian processes and the network ensemble, stacked inside each fold."""
+    return MixtureRecipe("gp_ensemble", (ISOTROPIC, ROUGH, ARD))
+
+
+@register_surrogate("gp_on_residuals")
+def _gp_on_residuals() -> Recipe:
+    """The network ensemble, and a Gaussian process on what it leaves over."""
+    return ResidualRecipe("gp_on_residuals", ISOTROPIC)
+
+
+@register_surrogate("auto")
+def _auto() -> Recipe:
+    """The default, `gp`, the mean, linear regression or support vectors, chosen inside each fold."""
+    return AutoRecipe("auto", (_spinscreen(), _gp(), *(BASELINES[name] for name in ("mean", "linear", "svr"))))
+
+
+def _baseline(recipe: SklearnRecipe) -> Callable[[], Recipe]:
+    return lambda: recipe
+
+
+for _recipe in BASELINES.values():
+    SURROGATES.add(_recipe.name, _baseline(_recipe), declared=_recipe.make)

@@ -16,7 +16,6 @@ __all__ = [
     "ConfigError",
     "IngestError",
     "LifecycleError",
-    "NotTextError",
     "NothingToSuggestError",
     "PdfError",
     "PropertyError",
@@ -63,18 +62,6 @@ class OvertakenError(StoreError):
 
 class LifecycleError(CampaignError):
     """A step in a compound's life, or a retraction, that cannot follow from where it stands."""
-
-
-class NotTextError(CampaignError):
-    """Bytes that are no text.
-
-    Attributes:
-        what: what they are, as the end of a sentence about the file.
-    """
-
-    def __init__(self, what: str) -> None:
-        self.what = what
-        super().__init__(f"the file {what}")
 
 
 class NothingToSuggestError(CampaignError):

@@ -3,17 +3,52 @@
 from __future__ import annotations
 
 __all__ = [
+    "CellError",
     "ChemspaceError",
     "GeometryError",
+    "NotTextError",
     "RegistryError",
     "SpinscreenError",
     "StructureError",
+    "TableError",
     "UnknownRadiusError",
 ]
 
 
 class SpinscreenError(Exception):
     """Anything spinscreen refuses: the message says what was wrong, where, and what would be right."""
+
+
+class TableError(SpinscreenError):
+    """A file that holds no table, or a table that lacks what is asked of it.
+
+    Attributes:
+        name: the file, as it was given.
+        problems: one sentence each, naming column and cell.
+        right: what would be right, "" where the problems say it.
+        row: line of the file (row of the sheet), from 1; None where no single one is to blame.
+    """
+
+    def __init__(self, name: str, *problems: str, right: str = "", row: int | None = None) -> None:
+        self.name, self.problems, self.right, self.row = name, problems, right, row
+        where = name if row is None else f"{name}, row {row}"
+        super().__init__(f"{where}: {'; '.join(problems)}" + (f". {right}" if right else ""))
+
+
+class NotTextError(TableError):
+    """Bytes that are no text.
+
+    Attributes:
+        what: what they are, as the end of a sentence about the file.
+    """
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+        super().__init__("the file", what)
+
+
+class CellError(ValueError):
+    """What is wrong with one cell of a table, as a sentence that says what would be right."""
 
 
 class ChemspaceError(SpinscreenError):

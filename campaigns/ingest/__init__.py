@@ -1,6 +1,5 @@
 """From a file of results to measurements that can be trusted."""
 
-from campaigns.ingest.cells import UNITS
 from campaigns.ingest.layout import COLUMNS, FIELDS
 from campaigns.ingest.table import (
     VALUE_FIELDS,
@@ -11,6 +10,7 @@ from campaigns.ingest.table import (
     read_table,
     read_values,
 )
+from chemspace.tables.units import UNITS
 
 __all__ = [
     "COLUMNS",

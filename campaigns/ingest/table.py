@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,22 +10,16 @@ from pathlib import Path
 from typing import TypedDict
 
 from campaigns.errors import IngestError, UnconfirmedError
-from campaigns.ingest.cells import (
-    CellError,
-    flag,
-    lifetime,
-    number,
-    optional_number,
-    split_bound,
-    standard_error,
-    temperature,
-    with_point,
-)
-from campaigns.ingest.grid import Grid, GridRow, read_grid
+from campaigns.ingest.cells import lifetime, split_bound, standard_error, temperature
 from campaigns.ingest.layout import NUMBERS, Layout, layout_of
 from campaigns.kinetics.result import CONVENTIONS, difference_lifetime_ps
 from campaigns.targets import Measurement, PropertyValue, range_problem
 from chemspace import CationLibrary, ChemspaceError, Compound, parse_formula
+from chemspace.errors import CellError, TableError
+from chemspace.tables.cells import flag, number, optional_number, with_point
+from chemspace.tables.decode import content_of
+from chemspace.tables.fields import Field, match_fields
+from chemspace.tables.grid import Grid, GridRow, read_grid
 
 __all__ = ["ReadRows", "value_fields"]
 
@@ -123,17 +116,15 @@ def read_table(
         UnconfirmedError: if columns or units had to be guessed and `accept_guesses` does not allow it.
         IngestError: if there is no table in the file, or a column is missing.
     """
-    content = content_of(path)
-    grid = read_grid(path.name, content, sheet)
-    layout = layout_of(path.name, grid, columns or {}, unit)
+    with _as_ingest_error():
+        content = content_of(path)
+        grid = read_grid(path.name, content, sheet)
+        layout = layout_of(path.name, grid, columns or {}, unit)
     if not grid.rows:
         raise IngestError(path.name, ("it has a header but no rows",))
     if layout.guesses and not accept_guesses:
         raise UnconfirmedError(path.name, layout.guesses, layout.declare)
-    numbers = [layout.columns[field] for field in NUMBERS if field in layout.columns]
-    commas = grid.decimal_commas and any(
-        re.search(r"\d,\d", row.cells.get(c, "")) for row in grid.rows for c in numbers
-    )
+    commas = grid.has_decimal_commas(layout.columns[field] for field in NUMBERS if field in layout.columns)
     measurements, compounds, lines, refused = [], [], [], []
     for row in grid.rows:
         try:
@@ -158,18 +149,12 @@ def read_table(
     )
 
 
-def content_of(path: Path) -> bytes:
-    """The bytes of a results file.
-
-    Raises:
-        IngestError: if it cannot be read.
-    """
+@contextmanager
+def _as_ingest_error() -> Iterator[None]:
     try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        raise IngestError(str(path), ("there is no such file",)) from None
-    except OSError as error:
-        raise IngestError(str(path), (f"it cannot be read ({error.strerror})",)) from error
+        yield
+    except TableError as error:
+        raise IngestError(error.name, error.problems) from None
 
 
 def _cells(row: GridRow, layout: Layout, *, commas: bool) -> dict[str, str]:
@@ -180,7 +165,7 @@ def _cells(row: GridRow, layout: Layout, *, commas: bool) -> dict[str, str]:
     if commas:
         for field in NUMBERS:
             with _in_column(layout, field):
-                cells[field] = with_point(cells.get(field, ""), commas=True)
+                cells[field] = with_point(cells.get(field, ""))
     return cells
 
 
@@ -285,16 +270,16 @@ def read_values(
     Raises:
         IngestError: if there is no table in the file, a column is missing, or two could be meant.
     """
-    content = content_of(path)
-    grid = read_grid(path.name, content, sheet)
+    with _as_ingest_error():
+        content = content_of(path)
+        grid = read_grid(path.name, content, sheet)
     if grid.guesses:  # only ever which of several sheets is meant
         raise IngestError(path.name, (f"{grid.guesses[0]}: say which sheet, {grid.declare[0]} or another",))
-    fields = value_fields(path.name, grid, name, columns or {})
+    with _as_ingest_error():
+        fields = value_fields(path.name, grid, name, columns or {})
     if not grid.rows:
         raise IngestError(path.name, ("it has a header but no rows",))
-    commas = grid.decimal_commas and any(
-        re.search(r"\d,\d", row.cells.get(fields.get(field, ""), "")) for row in grid.rows for field in _NUMBERS
-    )
+    commas = grid.has_decimal_commas(fields[field] for field in _NUMBERS if field in fields)
     values, compounds, lines, refused = [], [], [], []
     for row in grid.rows:
         try:
@@ -328,36 +313,11 @@ def value_fields(file: str, grid: Grid, name: str, declared: Mapping[str, str]) 
         declared: column of a field, as the user says; "" leaves the field out.
 
     Raises:
-        IngestError: if something declared is not there, a column is missing, or two could be meant.
+        TableError: if something declared is not there, a column is missing, or two could be meant.
     """
-    problems = [
-        f"there is no field {field!r} to map; fields: {', '.join(VALUE_FIELDS)}"
-        for field in declared
-        if field not in VALUE_FIELDS
-    ]
-    problems += [
-        f"there is no column {column!r} for {field} (found: {', '.join(grid.columns)})"
-        for field, column in declared.items()
-        if column and column not in grid.columns
-    ]
-    own = {field: (field,) for field in VALUE_FIELDS} | {"formula": ("compound", "formula"), "value": ("value", name)}
-    found = {field: column for field, column in declared.items() if column}
-    for field in VALUE_FIELDS:
-        alike = [column for column in own[field] if column in grid.columns and column not in found.values()]
-        if field in declared:
-            continue
-        if len(alike) > 1:
-            options = " or ".join(f"--map {field}={column}" for column in alike)
-            problems.append(f"{' and '.join(map(repr, alike))} could both be the {field}; say which: {options}")
-        elif alike:
-            found[field] = alike[0]
-        elif field in ("formula", "value"):
-            wanted = " or ".join(map(repr, own[field]))
-            there = ", ".join(column for column in grid.columns if column)
-            problems.append(f"column {wanted} is missing (found: {there}); name it: --map {field}=COLUMN")
-    if problems:
-        raise IngestError(file, tuple(problems))
-    return found
+    own = {"formula": ("compound", "formula"), "value": ("value", name)}
+    fields = [Field(field, own.get(field, ()), required=field in own) for field in VALUE_FIELDS]
+    return dict(match_fields(file, grid.columns, fields, declared).columns)
 
 
 def _value(
@@ -369,7 +329,7 @@ def _value(
     if commas:
         for field in _NUMBERS:
             with _in_value_column(fields.get(field, field)):
-                cells[field] = with_point(cells.get(field, ""), commas=True)
+                cells[field] = with_point(cells.get(field, ""))
     with _in_value_column(fields["formula"]):
         compound = _compound(cells["formula"], library)
     with _in_value_column(fields["value"]):

@@ -18,10 +18,10 @@ from plotly.subplots import make_subplots
 
 from campaigns.errors import StoreError
 from campaigns.files import write_whole
+from campaigns.kinetics.columns import mean_over
 from campaigns.kinetics.errors import AxisError, PlotFileError
 from campaigns.kinetics.maps import Measured, ProbeWindow, TransientMap
 from campaigns.kinetics.result import TraceFit
-from campaigns.kinetics.trace import mean_over
 
 __all__ = ["kinetics_figure", "map_figure", "write_page"]
 

@@ -11,21 +11,12 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from campaigns.kinetics.columns import SourceFile, as_trace_error, mean_over, read_text, to_ps
 from campaigns.kinetics.errors import AxisError, DelayMismatchError, ProbeWindowError, TraceFileError, UnitError
-from campaigns.kinetics.table import (
-    Dialect,
-    SourceFile,
-    bad_cell,
-    delay_unit_in,
-    is_missing,
-    is_numeric,
-    read_text,
-    sniff,
-    split_line,
-    to_number,
-    to_ps,
-)
-from campaigns.kinetics.trace import Trace, mean_over, read_trace, read_traces
+from campaigns.kinetics.trace import Trace, read_trace, read_traces
+from chemspace.tables.cells import bad_cell, is_missing, to_number
+from chemspace.tables.numbers import Dialect, is_numeric, sniff, split_line
+from chemspace.tables.units import split_heading
 
 __all__ = ["MeasuredFiles"]
 
@@ -100,7 +91,8 @@ def read_map(paths: str | Path | Sequence[str | Path], *, delay_unit: str | None
 def _scans(name: str, text: str, delay_unit: str | None) -> tuple[list[tuple[str, Array, Array, Array]], list[str]]:
     """Each scan of a file as (file, wavelengths, delays, signal), delays in ps."""
     lines = text.split("\n")
-    dialect = sniff(name, lines)
+    with as_trace_error():
+        dialect = sniff(name, lines)
     found, notes = [], []
     for corner, block in _blocks(name, lines, dialect):
         delay, wavelength, signal = block[0, 1:], block[1:, 0], block[1:, 1:]
@@ -108,7 +100,7 @@ def _scans(name: str, text: str, delay_unit: str | None) -> tuple[list[tuple[str
             delay, wavelength, signal = wavelength, delay, signal.T
             notes.append(f"{name} has wavelengths in its first row and delays in its first column: it was turned.")
         _require_nm(name, wavelength)
-        in_ps, unit_notes = to_ps(delay, name, delay_unit_in(corner), delay_unit)
+        in_ps, unit_notes = to_ps(delay, name, split_heading(corner)[1], delay_unit)
         keep, rows = np.isfinite(in_ps), np.isfinite(wavelength)
         found.append((name, wavelength[rows], in_ps[keep], signal[np.ix_(rows, keep)]))
         notes += unit_notes

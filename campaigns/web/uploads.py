@@ -16,6 +16,7 @@ from campaigns.errors import IngestError, UnconfirmedError
 from campaigns.kinetics.errors import KineticsError
 from campaigns.web.errors import NotServedError, QueryError
 from campaigns.web.service import CampaignService
+from chemspace.errors import TableError
 
 if TYPE_CHECKING:
     from campaigns.ingest import ReadingOptions, ValueOptions
@@ -429,8 +430,8 @@ def take_in_draft(service: CampaignService, draft: TableDraft, *, keep_going: bo
 
 
 def _look_at_values(service: CampaignService, draft: TableDraft) -> Preview:
-    from campaigns.ingest.grid import read_grid
     from campaigns.ingest.table import value_fields
+    from chemspace.tables.grid import read_grid
 
     reading, name = draft.reading, draft.path.name
     headings: tuple[str, ...] = ()
@@ -443,7 +444,7 @@ def _look_at_values(service: CampaignService, draft: TableDraft) -> Preview:
             grid = read_grid(name, draft.path.read_bytes(), reading.sheet or None)
             headings = tuple(column for column in grid.columns if column)
             columns = value_fields(name, grid, reading.of_property, reading.columns)
-        except IngestError:
+        except TableError:
             pass  # said below
         try:
             result = campaign.ingest_values(
@@ -464,17 +465,17 @@ def for_people(problem: str) -> str:
 
 def _layout(draft: TableDraft) -> tuple[tuple[str, ...], Mapping[str, str], str]:
     """Headings, column of each field, unit of the lifetimes, as far as they can be told."""
-    from campaigns.ingest.grid import read_grid
     from campaigns.ingest.layout import layout_of
+    from chemspace.tables.grid import read_grid
 
     reading, name = draft.reading, draft.path.name
     try:
         grid = read_grid(name, draft.path.read_bytes(), reading.sheet or None)
-    except IngestError:
+    except TableError:
         return (), reading.columns, reading.unit
     headings = tuple(column for column in grid.columns if column)
     try:
         layout = layout_of(name, grid, reading.columns, reading.unit or None)
-    except IngestError:
+    except TableError:
         return headings, reading.columns, reading.unit
     return headings, layout.columns, layout.units["lifetime"] or ""

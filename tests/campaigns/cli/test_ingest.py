@@ -14,9 +14,9 @@ import pytest
 
 from campaigns import Campaign
 from campaigns.cli import main
-from tests.campaigns.ingest.files import workbook
 from tests.campaigns.small import created
 from tests.campaigns.test_pages import maps
+from tests.chemspace.tables.files import workbook
 
 Run = Callable[..., tuple[int, str, str]]
 BAD = "formula,lifetime_ps,sample\n(PA)2PbI4,0.4,a\n(PA)2PbI4,-1,b\n(PEA)2SnI4,<0.05,c\n"

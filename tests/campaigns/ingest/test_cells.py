@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from campaigns.ingest.cells import CellError, lifetime, optional_number, standard_error, temperature
+from campaigns.ingest.cells import lifetime, standard_error, temperature
+from chemspace.errors import CellError
+from chemspace.tables.cells import optional_number
 from screening.dataset import PLAUSIBLE_LIFETIME_PS
 
 

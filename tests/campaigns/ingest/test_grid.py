@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from campaigns.errors import IngestError, UnconfirmedError
 from campaigns.ingest import read_table
-from campaigns.ingest.grid import read_grid
 from chemspace import CationLibrary
-from tests.campaigns.ingest.files import workbook
+from chemspace.errors import TableError
+from chemspace.tables.grid import read_grid
+from tests.chemspace.tables.files import workbook
 
 HEADER = ["formula", "lifetime_ps", "lifetime_stderr_ps", "sample", "note"]
 
@@ -118,7 +119,7 @@ def test_any_bytes_are_a_table_or_a_typed_error(content: bytes | str) -> None:
     try:
         grid = read_grid("any.csv", raw)
         stray = {column for row in grid.rows for column in row.cells} - set(grid.columns)
-    except IngestError as problem:
+    except TableError as problem:
         message = str(problem)
     assert "any.csv" in message
     assert not stray

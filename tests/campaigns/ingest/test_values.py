@@ -10,7 +10,7 @@ import pytest
 from campaigns.errors import IngestError
 from campaigns.ingest import ValueTable, read_values
 from chemspace import CationLibrary
-from tests.campaigns.ingest.files import workbook
+from tests.chemspace.tables.files import workbook
 
 
 def read(path: Path, content: str | bytes, **how: object) -> ValueTable:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from campaigns.ingest.cells import UNITS, is_rate, lifetime_in_ps, split_heading, stderr_in_ps, unit_of
+from chemspace.tables.units import UNITS, is_rate, lifetime_in_ps, split_heading, stderr_in_ps, unit_of
 
 
 @pytest.mark.parametrize(
@@ -24,7 +24,14 @@ from campaigns.ingest.cells import UNITS, is_rate, lifetime_in_ps, split_heading
         ("tau_s", "tau_s", None),
         ("steps", "steps", None),
         ("notes", "notes", None),
-        ("ps", "ps", None),
+        ("ps", "ps", "ps"),
+        ("(fs)", "(fs)", "fs"),
+        ("lifetime (sec)", "lifetime", "s"),
+        ("delay_s", "delay", "s"),
+        ("Delay (femtoseconds)", "Delay", "fs"),
+        ("Zeit (Pikosekunden)", "Zeit", "ps"),
+        ("t (10^-12 s)", "t", "ps"),
+        ("k_s", "k_s", None),
         ("", "", None),
     ],
 )

@@ -1,4 +1,4 @@
-"""Text to a table of numbers: finds the separator, the decimal mark, the headings and where the numbers end."""
+"""The block of numbers in a text file that an instrument wrote: separator, decimal mark, headings, where it ends."""
 
 from __future__ import annotations
 
@@ -6,162 +6,15 @@ import csv
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from hashlib import sha256
-from math import isnan, nan
-from pathlib import Path
+from math import isnan
 
 import numpy as np
 from numpy.typing import NDArray
 
-from campaigns.errors import NotTextError
-from campaigns.kinetics.errors import TraceFileError, UnitError
-from campaigns.text import decode_text
+from chemspace.errors import TableError
+from chemspace.tables.cells import bad_cell, is_missing, to_number
 
-__all__ = ["TIME_UNITS", "bad_cell"]
-
-
-@dataclass(frozen=True, slots=True)
-class SourceFile:
-    """A raw file a trace was read from; `sha256` is the hash of its bytes, so it can be kept beside the fit."""
-
-    path: str
-    sha256: str
-
-
-_MISSING = frozenset({"", "nan", "-nan", "na", "n/a", "#n/a", "#nv", "null", "none", "-", "--", "1.#qnan", "-1.#ind"})
-_GROUPED = re.compile(r"[+-]?\d{1,3}(\.\d{3})+,\d+$")
-_MONTH = r"(?:jan|feb|m[aä]r|mrz|apr|ma[iy]|jun|jul|aug|sep|o[ck]t|nov|de[cz])[a-zä]*"
-_DATE = re.compile(
-    rf"\d{{1,4}}[-./ ]+{_MONTH}|{_MONTH}[-./ ]+\d{{1,4}}"
-    r"|\d{4}-\d{1,2}-\d{1,2}|\d{1,2}[./]\d{1,2}[./]\d{2,4}",
-    re.IGNORECASE,
-)
-
-
-def is_missing(cell: str) -> bool:
-    """Whether a cell stands for no value."""
-    return cell.strip().lower() in _MISSING
-
-
-def to_number(cell: str, decimal: str) -> float | None:
-    """The number in a cell, NaN for a missing one, None where it is no number.
-
-    Args:
-        cell: the text of one cell, quotes already removed.
-        decimal: the decimal mark of the file, "." or ",".
-    """
-    text = cell.strip().replace("\u2212", "-").replace("\u00a0", "")
-    if text.lower() in _MISSING:
-        return nan
-    if decimal == ",":
-        if "." in text:  # 1.234,5 is clear; 1.234 may be a thousand or one and a quarter, so it is refused
-            if not _GROUPED.match(text):
-                return None
-            text = text.replace(".", "")
-        text = text.replace(",", ".")
-    if "_" in text:
-        return None
-    try:
-        return float(text)
-    except ValueError:
-        return None
-
-
-def bad_cell(cell: str) -> tuple[str, str]:
-    """What is wrong with a cell that is no number, and what would be right."""
-    shown = cell.strip()[:40]
-    if _DATE.search(cell):
-        return (
-            f"{shown!r} is a date",
-            "A spreadsheet turned a number such as 1.05 into a date: export again from the spectrometer, or format the "
-            "column as numbers before typing them.",
-        )
-    if cell.strip().startswith("#"):
-        return f"{shown!r} is a spreadsheet error", "Repair the formula, or leave the cell empty."
-    return f"{shown!r} is not a number", "Write a number, or leave the cell empty for a missing value."
-
-
-_ADVICE = {"is empty": "Export the trace again; a fit needs at least 12 delays."}
-_AS_CSV = "Export the data as CSV text (UTF-8): a delay column and signal columns, or a wavelength x delay map."
-
-
-def read_text(path: str | Path) -> tuple[str, SourceFile]:
-    """The text of a file with line ends made uniform, and the file's identity.
-
-    Raises:
-        TraceFileError: if the file cannot be read, is empty, or is no text.
-    """
-    name = str(path)
-    try:
-        raw = Path(path).read_bytes()
-    except OSError as problem:
-        raise TraceFileError(
-            name, f"cannot be read ({problem.strerror})", "Check the path and its permissions."
-        ) from None
-    try:
-        text = decode_text(raw)
-    except NotTextError as problem:
-        raise TraceFileError(name, problem.what, _ADVICE.get(problem.what, _AS_CSV)) from None
-    return text, SourceFile(name, sha256(raw).hexdigest())
-
-
-#: Picoseconds in one of each unit of time.
-TIME_UNITS = {"fs": 1e-3, "ps": 1.0, "ns": 1e3, "us": 1e6, "s": 1e12}
-_UNIT = re.compile(r"(?:[\s_(\[/,]|\bin\s)\s*(fs|ps|ns|us|µs|μs|s|sec|seconds?)\s*[)\]]?\s*$", re.IGNORECASE)
-
-#: Light passes a delay stage there and back: 20 ns is 3 m of stage, longer than any. Less than 0.1 ps in all, about the
-#: length of a pulse, holds no rise and no decay.
-LONGEST_PS, SHORTEST_PS = 20_000.0, 0.1
-
-
-def delay_unit_in(heading: str) -> str | None:
-    """The unit a heading names ("delay_fs", "Time (ps)", "t / ns"), or None."""
-    found = _UNIT.search(heading)
-    if found is None:
-        return None
-    unit = found[1].lower().replace("µ", "u").replace("μ", "u")
-    return "s" if unit.startswith("s") else unit
-
-
-def to_ps(
-    delay: NDArray[np.float64], name: str, heading_unit: str | None, given_unit: str | None
-) -> tuple[NDArray[np.float64], tuple[str, ...]]:
-    """Delays in ps, and notes on how.
-
-    Args:
-        delay: as the file has them, shape (t,).
-        name: the file, for messages.
-        heading_unit: what the heading says, or None (then ps).
-        given_unit: what the user says; it overrules the heading and is believed.
-
-    Raises:
-        UnitError: for an unknown unit, or a span no delay line has, where the user did not say so.
-    """
-    if given_unit is not None and given_unit not in TIME_UNITS:
-        raise UnitError(f"no delay unit {given_unit!r}: use one of {', '.join(TIME_UNITS)}")
-    unit = given_unit or heading_unit or "ps"
-    in_ps = delay * TIME_UNITS[unit]
-    finite = in_ps[np.isfinite(in_ps)]
-    span = float(np.ptp(finite)) if finite.size else 0.0
-    if given_unit is None and finite.size > 1 and not SHORTEST_PS <= span <= LONGEST_PS:
-        raise UnitError(_implausible(name, unit, finite, span))
-    notes = () if unit == "ps" else (f"Delays of {name} were converted from {unit} to ps.",)
-    return in_ps, notes
-
-
-def _implausible(name: str, unit: str, in_ps: NDArray[np.float64], span: float) -> str:
-    fitting = [
-        f"{other} ({span / TIME_UNITS[unit] * factor:.4g} ps)"
-        for other, factor in TIME_UNITS.items()
-        if SHORTEST_PS <= span / TIME_UNITS[unit] * factor <= LONGEST_PS
-    ]
-    why = "longer than any delay line" if span > LONGEST_PS else "shorter than a rise and a decay"
-    return (
-        f"{name}: delays in {unit} span {span:.4g} ps ({in_ps.min():.4g} to {in_ps.max():.4g} ps), {why}. "
-        f"If they are in another unit, say so (delay_unit, --delay-unit): {' or '.join(fitting) or 'none fits'}; "
-        f"to keep {unit}, say that"
-    )
-
+__all__ = ["Dialect", "NumberTable", "is_numeric", "parse_numbers", "sniff", "split_line"]
 
 _SAMPLE = 200
 _COMMENT = ("#", "%", "//", "!")
@@ -178,7 +31,7 @@ class Dialect:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Table:
+class NumberTable:
     """The numbers of one file.
 
     Attributes:
@@ -192,7 +45,7 @@ class Table:
     lines: NDArray[np.int64]
 
 
-def parse_table(name: str, text: str) -> Table:
+def parse_numbers(name: str, text: str) -> NumberTable:
     """The one block of numbers of a file, with the line above it as headings. Lines of text may follow the block.
 
     Args:
@@ -200,7 +53,7 @@ def parse_table(name: str, text: str) -> Table:
         text: its text.
 
     Raises:
-        TraceFileError: naming the row, if there are no numbers, a cell is no number, or a row has too many cells.
+        TableError: naming the row, if there are no numbers, a cell is no number, or a row has too many cells.
     """
     lines = text.split("\n")
     dialect = sniff(name, lines)
@@ -220,14 +73,14 @@ def parse_table(name: str, text: str) -> Table:
         rows = [_row(name, number, split_line(line, dialect), dialect, columns) for number, line in body[:stop]]
         values = np.array(rows, dtype=np.float64)
     numbers = np.array([number for number, _ in body[:stop]], dtype=np.int64)
-    return _without_empty_columns(Table(headings, values, numbers))
+    return _without_empty_columns(NumberTable(headings, values, numbers))
 
 
 def sniff(name: str, lines: list[str]) -> Dialect:
     """The dialect under which most lines are rows of at least two numbers.
 
     Raises:
-        TraceFileError: if no dialect makes any line a row of numbers.
+        TableError: if no dialect makes any line a row of numbers.
     """
     declared = re.match(r"\ufeff?sep=(.)", lines[0].strip(), re.IGNORECASE) if lines else None
     candidates = [c for c in _CANDIDATES if declared is None or c[0] == declared[1]] or list(_CANDIDATES)
@@ -236,10 +89,10 @@ def sniff(name: str, lines: list[str]) -> Dialect:
     sample = filled[:20] + filled[20::stride]
     counts = [sum(is_numeric(split_line(line, Dialect(*c)), Dialect(*c)) for line in sample) for c in candidates]
     if not any(counts):
-        raise TraceFileError(
+        raise TableError(
             name,
             "holds no row of two or more numbers",
-            "Give a text table: delays in the first column and the signal beside them, or a wavelength x delay map.",
+            right="Give a text table: delays in the first column, the signal beside them, or a wavelength x delay map.",
         )
     return Dialect(*candidates[int(np.argmax(counts))])
 
@@ -290,10 +143,10 @@ def _headings(name: str, above: list[tuple[int, str]], dialect: Dialect, width: 
     if not found:
         return None
     if dialect.separator == "," and width == 2 * len(found[-1]):
-        raise TraceFileError(
+        raise TableError(
             name,
             f"{len(found[-1])} headings but {width} cells a row: the comma seems to be both separator and decimal mark",
-            "Export with semicolons between columns, or with decimal points.",
+            right="Export with semicolons between columns, or with decimal points.",
             row=above[-1][0] + 1,
         )
     return tuple(" ".join(parts).strip() for parts in zip(*found, strict=True))
@@ -312,15 +165,18 @@ def _row(name: str, number: int, cells: list[str], dialect: Dialect, columns: in
     while len(cells) > columns and is_missing(cells[-1]):
         cells.pop()
     if len(cells) > columns:
-        raise TraceFileError(
-            name, f"{len(cells)} cells where the rows above have {columns}", "Write one row per delay.", row=number
+        raise TableError(
+            name,
+            f"{len(cells)} cells where the rows above have {columns}",
+            right="Write one row per delay.",
+            row=number,
         )
     values = []
     for column, cell in enumerate(cells, 1):
         value = to_number(cell, dialect.decimal)
         if value is None:
             problem, right = bad_cell(cell)
-            raise TraceFileError(name, f"{problem} (column {column})", right, row=number)
+            raise TableError(name, f"{problem} (column {column})", right=right, row=number)
         values.append(value)
     return values + [float("nan")] * (columns - len(values))
 
@@ -337,7 +193,7 @@ def _fast(body: list[tuple[int, str]], dialect: Dialect, columns: int) -> NDArra
     return values if values.shape[1] == columns else None
 
 
-def _without_empty_columns(table: Table) -> Table:
+def _without_empty_columns(table: NumberTable) -> NumberTable:
     """Spreadsheets append empty columns: those without a number and without a heading go."""
     named = [bool(heading.strip()) for heading in table.headings or [""] * table.values.shape[1]]
     named += [False] * (table.values.shape[1] - len(named))
@@ -346,4 +202,4 @@ def _without_empty_columns(table: Table) -> Table:
     if table.headings is not None:
         padded = table.headings + ("",) * (len(keep) - len(table.headings))
         headings = tuple(heading for heading, kept in zip(padded, keep, strict=True) if kept)
-    return Table(headings, table.values[:, keep], table.lines)
+    return NumberTable(headings, table.values[:, keep], table.lines)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import codecs
+from pathlib import Path
 
-from campaigns.errors import NotTextError
+from chemspace.errors import NotTextError, TableError
 
-__all__ = ["decode_text"]
+__all__ = ["content_of", "decode_text"]
 
 #: First bytes of files that people give a .csv name, and what they are.
 _NOT_TEXT = (
@@ -29,6 +30,20 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+
+
+def content_of(path: Path) -> bytes:
+    """The bytes of a file.
+
+    Raises:
+        TableError: if it is not there or cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise TableError(str(path), "there is no such file") from None
+    except OSError as error:
+        raise TableError(str(path), f"it cannot be read ({error.strerror})") from error
 
 
 def decode_text(raw: bytes) -> str:

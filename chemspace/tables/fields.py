@@ -1,0 +1,130 @@
+"""Which column of a table is what: declared by the user, headed as spinscreen heads it, or recognised and to be
+confirmed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from chemspace.errors import TableError
+from chemspace.tables.units import split_heading
+
+__all__ = ["Field", "Matched", "match_fields"]
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One thing that a table can say of its rows.
+
+    Attributes:
+        name: of the field; what `--map` takes.
+        headings: headings that are taken without asking, () for the name alone.
+        aliases: further headings, in small letters, without unit, words joined by "_"; proposed and to be confirmed.
+        required: whether a table without it is refused.
+    """
+
+    name: str
+    headings: tuple[str, ...] = ()
+    aliases: frozenset[str] = frozenset()
+    required: bool = False
+
+    @property
+    def own(self) -> tuple[str, ...]:
+        """The headings that are taken without asking."""
+        return self.headings or (self.name,)
+
+
+@dataclass(frozen=True, slots=True)
+class Matched:
+    """Column of each field that is there, and those of them that were recognised by an alias."""
+
+    columns: Mapping[str, str]
+    guessed: Mapping[str, str]
+
+    @property
+    def guesses(self) -> tuple[str, ...]:
+        """What was assumed, as sentences."""
+        return tuple(
+            f"{name.replace('_', ' ')} stands in the column {column!r}" for name, column in self.guessed.items()
+        )
+
+    @property
+    def declare(self) -> tuple[str, ...]:
+        """Options that say the same."""
+        return tuple(_option(name, column) for name, column in self.guessed.items())
+
+
+def match_fields(
+    file: str, headings: Iterable[str], fields: Sequence[Field], declared: Mapping[str, str] | None = None
+) -> Matched:
+    """Find the columns of `fields` in a table.
+
+    Args:
+        file: the file's name, for messages.
+        headings: of the columns, in order.
+        fields: what can be said; fields that stand first choose first.
+        declared: column of a field, as the user says; "" leaves the field out.
+
+    Raises:
+        TableError: if something declared is not there, a required column is missing, or two could be meant.
+    """
+    columns, declared = [heading for heading in headings if heading], declared or {}
+    names = [field.name for field in fields]
+    problems = [
+        f"there is no field {name!r} to map; fields: {', '.join(names)}" for name in declared if name not in names
+    ]
+    problems += [
+        f"there is no column {column!r} for {name} (found: {', '.join(columns)})"
+        for name, column in declared.items()
+        if column and column not in columns
+    ]
+    if problems:
+        raise TableError(file, *problems)
+    found = {name: column for name, column in declared.items() if column}
+    guessed: dict[str, str] = {}
+    settled = {*declared}
+    for known, by_alias in ((found, False), (guessed, True)):
+        for field in fields:
+            if field.name in settled:
+                continue
+            taken = {*found.values(), *guessed.values()}
+            alike = [column for column in columns if column not in taken and _is_of(column, field, by_alias)]
+            if alike:
+                settled.add(field.name)
+            if len(alike) > 1:
+                options = " or ".join(_option(field.name, column) for column in alike)
+                problems.append(
+                    f"{' and '.join(map(repr, alike))} could both be the {field.name}; say which: {options}"
+                )
+            elif alike:
+                known[field.name] = alike[0]
+            elif by_alias and field.required:
+                problems.append(_missing(field, columns))
+    if problems:
+        raise TableError(file, *problems)
+    return Matched(found | guessed, guessed)
+
+
+def _is_of(column: str, field: Field, by_alias: bool) -> bool:
+    if not by_alias:
+        return column in field.own
+    return _plain(split_heading(column)[0]) in field.aliases or _plain(column) in field.aliases
+
+
+def _missing(field: Field, columns: Sequence[str]) -> str:
+    wanted, first = " or ".join(map(repr, field.own)), field.own[0]
+    alike = [other for other in columns if other.split("_")[0] == first.split("_")[0]]
+    alike = alike or get_close_matches(first, columns, n=1, cutoff=0.6)
+    hint = f"if it is {alike[0]!r}, say so: {_option(field.name, alike[0])}" if alike else ""
+    return f"column {wanted} is missing (found: {', '.join(columns)}); {hint or f'name it: --map {field.name}=COLUMN'}"
+
+
+def _option(name: str, column: str) -> str:
+    shown = column if re.fullmatch(r"[\w.-]+", column) else f"'{column}'"
+    return f"--map {name}={shown}"
+
+
+def _plain(heading: str) -> str:
+    return re.sub(r"[^\w]+", "_", heading.lower()).strip("_")

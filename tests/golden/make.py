@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.golden import logs
+from tests.golden.asked import ASKED, answer_to, write_asked
 from tests.golden.commands import GOLDEN, ROOT, Commands
 from tests.golden.comparison import as_text
 from tests.golden.fits import draw_traces, fits
@@ -89,6 +90,13 @@ def make_rounds(code: Path) -> None:
         write(GOLDEN / "rounds", {f"{name}.json": first_round(run, name) for name in logs.ACQUISITIONS})
 
 
+def make_asked(code: Path) -> None:
+    """Answers of commands outside the loop, and refusals."""
+    with tempfile.TemporaryDirectory() as work, Commands(Path(work), copies(Path(work)), code) as run:
+        write_asked(Path(work))
+        write(GOLDEN / "asked", {f"{name}.json": answer_to(run, name) for name in ASKED})
+
+
 def make_fits(code: Path) -> None:
     """What is fitted to the traces."""
     with tempfile.TemporaryDirectory() as work, Commands(Path(work), Path(work) / "oracle.db", code) as run:
@@ -103,6 +111,7 @@ MAKERS = {
     "rest": make_interface,
     "rounds": make_rounds,
     "fits": make_fits,
+    "asked": make_asked,
 }
 
 

@@ -169,11 +169,11 @@ def _cells(row: GridRow, layout: Layout, *, commas: bool) -> dict[str, str]:
     return cells
 
 
-def _compound(formula: str, library: CationLibrary) -> Compound:
+def _compound(formula: str, library: CationLibrary, where: str = "column formula: ") -> Compound:
     try:
         return parse_formula(formula, library)
     except ChemspaceError as error:
-        raise CellError(f"column formula: {error}") from error
+        raise CellError(f"{where}{error}") from error
 
 
 def _measurement(cells: Mapping[str, str], compound: Compound, layout: Layout, *, accept_extreme: bool) -> Measurement:
@@ -331,7 +331,7 @@ def _value(
             with _in_value_column(fields.get(field, field)):
                 cells[field] = with_point(cells.get(field, ""))
     with _in_value_column(fields["formula"]):
-        compound = _compound(cells["formula"], library)
+        compound = _compound(cells["formula"], library, where="")
     with _in_value_column(fields["value"]):
         value = number(cells["value"])
         if problem := range_problem(name, value):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -88,6 +89,10 @@ def solve(text: str, contents: Contents) -> Compound:
         charge += cation.charge * count
     if charge != 0:
         raise _not_neutral(text, Fraction(charge, scale), cations, metal, Fraction(b, scale), halides, scale)
+    if b % scale:
+        raise FormulaError(
+            f"{text!r} holds {_plain(Fraction(b, scale))} {metal}: its shares do not add up to a whole number of units"
+        )
     units = x - 3 * b
     if units > 0 and b % units == 0 and len(halides) == 1 and len(cations) <= 2:
         pure = _pure(cations, metal, b // units, units, next(iter(halides)))
@@ -130,6 +135,11 @@ def _split(text: str, cations: list[tuple[Cation, int]], units: int, n: int) -> 
         if len(cations) == 1 and cations[0][0].charge == 1 and cations[0][0].role == "both":
             only = cations[0][0]
             return only, [(only, n - 1)]
+        if sorted(count for _, count in cations) == [units, n * units] and _may_alternate(cations):
+            raise FormulaError(
+                f"{text!r} has the make-up of an alternating-cation (ACI) compound, (A)(A')n, or of two spacers in one "
+                "layer; only RP, DJ and 3D with one spacer are read"
+            )
         raise FormulaError(
             f"{text!r} is neutral, but no cation is there exactly twice (+1) or once (+2) per {n} layers to be the "
             "spacer; one kind of spacer is read, and cage cations of charge +1"
@@ -142,6 +152,11 @@ def _split(text: str, cations: list[tuple[Cation, int]], units: int, n: int) -> 
             f"{text!r} has the make-up of an alternating-cation (ACI) compound, (A)(A')n; only RP, DJ and 3D are read"
         )
     return spacer, cages
+
+
+def _may_alternate(cations: list[tuple[Cation, int]]) -> bool:
+    """Whether these are two cations of charge +1 of which one can stand in a cage."""
+    return all(c.charge == 1 for c, _ in cations) and any(c.role != "spacer" for c, _ in cations)
 
 
 def _shares(text: str, cations: list[tuple[Cation, int]]) -> tuple[tuple[Cation, Fraction], ...]:
@@ -170,6 +185,10 @@ def _not_neutral(
 ) -> NotNeutralError:
     suggestions = _neutral_neighbours(cations, metal, b, halides, scale)
     offer = f"; neutral would be {' or '.join(suggestions)}" if suggestions else ""
+    if metal == "Sn" and Fraction(sum(halides.values()), scale) == 6 * b:
+        offer += f"; if {metal}(IV) is meant, it is not read: the metal is +2"
+    twice = dict.fromkeys(cation for cation, _ in cations if cation.charge == 2)
+    offer += "".join(f"; {c.abbreviation} is {c.names[-1] if c.names else c.smiles} (+2)" for c in twice)
     sign = "+" if charge > 0 else ""
     return NotNeutralError(f"{text!r} is not neutral: its charges add up to {sign}{_plain(charge)}{offer}", suggestions)
 
@@ -481,28 +500,58 @@ def _cages(text: str, library: CationLibrary) -> tuple[tuple[Cation, Fraction], 
 MAX_LENGTH = 400
 MAX_DEPTH = 4
 
-_SIGNS = str.maketrans("₀₁₂₃₄₅₆₇₈₉₍₎[]{}‐‑‒–—−", "0123456789()()()------")
+_SIGNS = str.maketrans("[]{}‐‑‒–—−", "()()------")
 _SUBSCRIPT = re.compile(r"_\{([^{}]*)\}")
+_MARKUP = re.compile(r"</?su[bp]>|&nbsp;|\\(?:mathrm|text|rm)\b", re.IGNORECASE)
+_MHCHEM = re.compile(r"\\ce\{(.*)\}")
 _NOISE = re.compile(r"[\s$_·•∙⋅]+")
+_SOLVATE = re.compile(r"[·•∙⋅.*]\s*\d*\.?\d*\s*\(?(H2O|DMF|DMSO|CH3OH|MeOH|GBL|NMP)\)?$", re.IGNORECASE)
+_UNITS = re.compile(r"[·•∙⋅]\s*(\d+(?:\.\d+)?)\s*\(?([A-Z][^·•∙⋅]*?)\)?$")
+_BOTH_HANDS = re.compile(r"\bR\s*/\s*S\b|\bS\s*/\s*R\b")
+_HAND_IN_BRACKETS = re.compile(r"\((R|S|rac|R,S|S,R|RS|±)\)-?(?=[A-Za-zαβ0-9(])|(?<![A-Za-z])(R|S)(?=-\([+-]\))")
+_ROTATION = re.compile(r"(?<=[RS])-\([+-]\)-?")
+_RACEMIC = re.compile(r"(?<![A-Za-z])(?:R,S|S,R|±)-")
 _CLEAN = re.compile(r"[A-Za-z0-9().,/'+*-]*")
-_VARIABLE = re.compile(r"\d-[xyδ]|[xy]\d-|\([^()]*[xyδ]\)|(?<=[A-Za-z)])[xyδ](?=[A-Z(]|$)")
+_VARIABLE = re.compile(r"\d-[xyδ]|[xy]\d-|(?<=[A-Za-z0-9)])([xyδ])(?=[A-Z()]|$)")
+_OPEN_N = re.compile(r"n-1|3n|\)n\b|(?:Pb|Sn|Ge)n")
+_OTHER_ION = re.compile(
+    r"(?:^|[)\d])(Ag|Al|Au|Bi|Cd|Co|Cr|Cu|Dy|Er|Eu|Fe|Ga|Gd|Hg|In|La|Mg|Mn|Mo|Nd|Ni|Pd|Pt|Ru|Sb|Sr|Te|Ti|Tl|Yb|Zn|Zr)"
+    r"(?=[\d.]*(?:[A-Z(]|$))"
+)
+_OTHER_ANION = re.compile(r"SCN|NCS|BF4|PF6|ClO4|HCOO|NO3|(?<=(?:Pb|Sn|Ge))F")
+_HALIDE_OPEN = re.compile(r"(?:Pb|Sn|Ge)[\d.]*X")
 _FRAMEWORK = re.compile(rf"(?:{'|'.join(B_SITES)})(?=[\d.]*(?:{'|'.join(HALIDES)}|\(|$))")
 
 
 def normalise(text: str) -> str:
-    """`text` with subscripts as digits, every bracket round, and spaces, dots and TeX signs gone.
+    """`text` with subscripts as digits, every bracket round, and spaces, dots, HTML and TeX gone.
+
+    A hand is written before the name, as in R-MBA, and "A·2B" as A(B)2.
 
     Raises:
-        FormulaError: if the text is empty or too long.
+        FormulaError: if the text is empty, too long, a solvate, or names both hands of a cation.
     """
     if len(text) > MAX_LENGTH:
         raise FormulaError(f"the formula has {len(text)} characters; at most {MAX_LENGTH} are read")
     clean = text
+    if _SOLVATE.search(text):
+        raise FormulaError(f"{text!r} is a solvate; write the compound without its solvent")
     if not _CLEAN.fullmatch(text):
-        clean = _NOISE.sub("", _SUBSCRIPT.sub(r"\1", text).translate(_SIGNS))
+        plain = _MHCHEM.sub(r"\1", _MARKUP.sub("", text))
+        plain = _UNITS.sub(r"(\2)\1", unicodedata.normalize("NFKC", _SUBSCRIPT.sub(r"\1", plain)))
+        clean = _NOISE.sub("", plain.translate(_SIGNS))
+    if _BOTH_HANDS.search(clean):
+        raise FormulaError(f"{text!r} names both hands of a cation; write R- or S- for one, rac- for the racemate")
+    if "R" in clean or "S" in clean or "rac" in clean or "±" in clean:
+        clean = _ROTATION.sub("-", _RACEMIC.sub("rac-", _HAND_IN_BRACKETS.sub(_hand, clean)))
     if not clean:
         raise FormulaError("the formula is empty; write for example (PEA)2(MA)2Pb3I10")
     return clean
+
+
+def _hand(match: re.Match[str]) -> str:
+    hand = match[1] or match[2]
+    return (hand if hand in ("R", "S") else "rac") + ("-" if match[1] else "")
 
 
 def read_contents(clean: str, library: CationLibrary) -> list[Contents]:
@@ -570,10 +619,12 @@ class _Reader:
         if len(symbols) > 1 and all(symbol in HALIDES for symbol in symbols):
             raise FormulaError(f"{self._whole!r} does not say how much {inside} it holds; write it as (I0.9Br0.1)3")
         if inside not in B_SITES and inside not in HALIDES and self._library.readings(inside):
-            return [Contents.of(self._library[inside])]
+            return [Contents.of(self._named(inside))]
         known = self._cutter.groups.get(inside)
         if known is None:
             known = self.sequence(inside, depth + 1)
+            if inside.isalpha() and any(_two_cations(reading) for reading in known):
+                self._named(inside)  # raises: letters alone in brackets are one name, never two side by side
             if len(self._cutter.groups) < REMEMBERED:
                 self._cutter.groups[inside] = known
         return known
@@ -588,21 +639,57 @@ class _Reader:
 
     def _explain(self, run: str) -> None:
         """Raise the error that says why `run` cannot be cut into names."""
-        if _VARIABLE.search(self._whole):
-            raise FormulaError(f"{self._whole!r} leaves its composition open; write numbers, as in Cs0.1FA0.9PbI3")
-        for word in re.split(r"[\d./]+", _FRAMEWORK.split(run)[0]):
-            if word and not self._cutter.cut(word):
-                try:
-                    self._library[word]
-                except UnknownCationError as error:  # or the ambiguous name that is one
-                    raise type(error)(f"in {self._whole!r}: {error}") from None
+        self._refuse_what_is_not_read()
+        if f"({run})" in self._whole and not _FRAMEWORK.search(run) and not re.search(r"\d\.|\.\d", run):
+            self._named(run)
+        for word in re.findall(r"(?:^\d+-?)?[^\d./]+", _FRAMEWORK.split(run)[0]):
+            if not self._cutter.cut(word.lstrip("0123456789-")):
+                self._named(word)
         raise FormulaError(f"{self._whole!r} is no formula of a halide perovskite at {run!r}")
+
+    def _named(self, word: str) -> Cation:
+        """The cation of that name, or the error that names the formula too."""
+        try:
+            return self._library[word]
+        except UnknownCationError as error:  # or the ambiguous name that is one
+            raise type(error)(f"in {self._whole!r}: {error}") from None
+
+    def _refuse_what_is_not_read(self) -> None:
+        """Raise the error of a formula that is open, or holds a metal or an anion of another family."""
+        whole = self._whole
+        if _OPEN_N.search(whole):
+            raise FormulaError(f"{whole!r} leaves n open; write the formula of one n, as (BA)2(MA)2Pb3I10")
+        if _HALIDE_OPEN.search(whole):
+            raise FormulaError(f"{whole!r} leaves the halide open (X); write {', '.join(HALIDES)}")
+        if self._leaves_open(whole):
+            raise FormulaError(f"{whole!r} leaves its composition open; write numbers, as in Cs0.1FA0.9PbI3")
+        if (found := _OTHER_ION.search(whole)) and found[1] not in self._library.names:
+            raise FormulaError(
+                f"{whole!r} holds {found[1]}, a metal that is not read; the B site is {', '.join(B_SITES)}"
+            )
+        if found := _OTHER_ANION.search(whole):
+            raise FormulaError(f"{whole!r} holds {found[0]}, an anion that is not read; there are {', '.join(HALIDES)}")
+
+    def _leaves_open(self, whole: str) -> bool:
+        """Whether an x, y or delta stands where a number should: behind a number, a bracket, or a known name."""
+        for match in _VARIABLE.finditer(whole):
+            if match[1] is None or not whole[match.start() - 1].isalpha():
+                return True
+            before = re.split(r"[^A-Za-z]", whole[: match.start()])[-1]
+            if any(before.endswith(name) for name in (*B_SITES, *HALIDES)) or self._cutter.cut(before):
+                return True
+        return bool(re.search(r"\([A-Za-z]+(?:,[A-Za-z]+)+\)", whole))
+
+
+def _two_cations(contents: Contents) -> bool:
+    """Whether two or more cations stand there and nothing else."""
+    return len(contents.ions) > 1 and all(isinstance(symbol, Cation) for symbol, _ in contents.ions)
 
 
 @lru_cache(maxsize=8)
 def _bracketed_names(library: CationLibrary) -> tuple[str, ...]:
     """Names that hold brackets themselves, as HC(NH2)2, longest first."""
-    names = (name for name in library.names if "(" in name and not name.startswith("(") and " " not in name)
+    names = (name for name in library.names if "(" in name and not name.endswith(")") and " " not in name)
     return tuple(sorted(names, key=len, reverse=True))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ from chemspace.cation import ABBREVIATION, Cation, also_called, under_own_name
 from chemspace.errors import AmbiguousNameError, LibraryError, StructureError, UnknownCationError
 from chemspace.molecule import cation_form, check_charges, parse_smiles
 from chemspace.progress import Progress
+from chemspace.spelling import ELEMENTS, Spellings
 
 __all__ = ["ReadReport", "read_rows"]
 
@@ -396,7 +398,7 @@ class CationLibrary:
         return isinstance(cation, Cation) and cation.inchikey in self._by_inchikey
 
     def __getitem__(self, name: str) -> Cation:
-        """Cation called `name`: exact spelling first, then without regard to case where that is unique.
+        """Cation called `name`: exact spelling first, then other case, then other ways to write it, where unique.
 
         Raises:
             AmbiguousNameError: if the name has several readings; the message lists them.
@@ -406,10 +408,12 @@ class CationLibrary:
         if found is not None:
             return found
         readings = self.readings(name)
-        if len(readings) == 1:
+        if len(readings) == 1 and name not in self._ambiguous:
             return readings[0]
         if readings:
             listed = ", ".join(f"{c.abbreviation} ({_long_name(c)})" for c in readings)
+            if len(readings) == 1:
+                raise AmbiguousNameError(f"{name!r} is not read as {listed}: it names other cations too; write which")
             raise AmbiguousNameError(f"{name!r} may mean {listed}; write one of them")
         near = get_close_matches(name, self.names, n=3, cutoff=0.5) or get_close_matches(
             name.upper(), [key.upper() for key in self.names], n=3, cutoff=0.5
@@ -424,7 +428,8 @@ class CationLibrary:
             return (found,)
         if name in self._shared_names:
             return self._shared_names[name]
-        return self._folded.get(name.casefold(), ())
+        folded = () if name in ELEMENTS else self._folded.get((name.casefold(), _lower_prefix(name)), ())
+        return folded or self._spellings.readings(name)
 
     def get_by_inchikey(self, inchikey: str) -> Cation | None:
         """Cation with this InChIKey, or None."""
@@ -457,13 +462,25 @@ class CationLibrary:
         return shared
 
     @cached_property
-    def _folded(self) -> dict[str, tuple[Cation, ...]]:
-        folded: dict[str, dict[str, Cation]] = {}
-        for name, cation in self.names.items():
-            folded.setdefault(name.casefold(), {})[cation.inchikey] = cation
-        for name, cations in self._shared_names.items():
-            folded.setdefault(name.casefold(), {}).update({c.inchikey: c for c in cations})
+    def _folded(self) -> dict[tuple[str, str], tuple[Cation, ...]]:
+        """Readings by name without case and prefix; elements and mixed-case names of two letters are left out."""
+        folded: dict[tuple[str, str], dict[str, Cation]] = {}
+        for name, cations in self._every_name():
+            if name in ELEMENTS or (len(name) < 3 and not name.isupper()):
+                continue
+            found = {cation.inchikey: cation for cation in cations}
+            for prefix in {_lower_prefix(name), _ANY_PREFIX}:
+                folded.setdefault((name.casefold(), prefix), {}).update(found)
         return {name: tuple(found.values()) for name, found in folded.items()}
+
+    @cached_property
+    def _spellings(self) -> Spellings:
+        return Spellings(self.names, self._by_inchikey)
+
+    def _every_name(self) -> Iterator[tuple[str, tuple[Cation, ...]]]:
+        """Every name with its readings."""
+        yield from ((name, (cation,)) for name, cation in self.names.items())
+        yield from self._shared_names.items()
 
     @cached_property
     def spacers(self) -> tuple[Cation, ...]:
@@ -502,6 +519,19 @@ def _builtin() -> CationLibrary:
         )
     ambiguous = {row["name"]: tuple(row["readings"].split(";")) for row in package_table("ambiguous_names.csv")}
     return CationLibrary(cations, ambiguous)
+
+
+#: Stands for any prefix, in names that are all lower case.
+_ANY_PREFIX = "any"
+_PREFIX = re.compile(r"[inostmpr](?=[A-Z0-9])")
+
+
+def _lower_prefix(name: str) -> str:
+    """The letter of iBA, pFPEA or nBA that a change of case would hide; `_ANY_PREFIX` where all is lower case."""
+    if name.islower():
+        return _ANY_PREFIX
+    match = _PREFIX.match(name)
+    return match[0] if match else ""
 
 
 def _long_name(cation: Cation) -> str:

@@ -23,7 +23,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from benchmarks.ranking_pool import baybe_campaign
-from screening.backtest import STRATEGIES, FinishedTable, Strategy, mean_regret, read_table, replay
+from chemspace.tables.frame import read_frame
+from screening.backtest import STRATEGIES, FinishedTable, Strategy, mean_regret, replay
 from screening.dataset import SpinDataset, published_descriptors
 from screening.features import to_features
 
@@ -48,7 +49,7 @@ def tables(files: list[str]) -> dict[str, FinishedTable]:
         found[name] = _table(points, function(points))
     for text in files:
         path, target, *way = text.split(":")
-        found[Path(path).stem] = FinishedTable.from_frame(read_table(Path(path)), target, minimize=way != ["max"])
+        found[Path(path).stem] = FinishedTable.from_frame(read_frame(Path(path)), target, minimize=way != ["max"])
     return found
 
 

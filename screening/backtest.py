@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -16,7 +15,7 @@ from screening.pool import check_pool, fit_committee, fit_input_scale, standardi
 from screening.seeds import check_seed
 from screening.surrogates.problem import MIN_ROWS
 
-__all__ = ["FinishedTable", "backtest", "figure_html", "plan_campaign", "read_table"]
+__all__ = ["FinishedTable", "backtest", "figure_html", "plan_campaign"]
 
 
 @dataclass(frozen=True)
@@ -62,23 +61,6 @@ class FinishedTable:
         if len(values) < 3:
             raise BacktestError(f"{len(values)} rows: a campaign needs at least 3 to choose from")
         return cls(values[:, :-1], values[:, -1], tuple(names), target, minimize)
-
-
-def read_table(path: Path) -> pd.DataFrame:
-    """A CSV or Parquet file as a frame.
-
-    Raises:
-        BacktestError: if the file is missing, of another kind or unreadable.
-    """
-    if not path.is_file():
-        raise BacktestError(f"there is no file {path}")
-    kind = path.suffix.lower()
-    if kind not in {".csv", ".parquet"}:
-        raise BacktestError(f"{path.name}: a .csv or .parquet file is needed")
-    try:
-        return pd.read_csv(path) if kind == ".csv" else pd.read_parquet(path)
-    except (ValueError, OSError) as error:
-        raise BacktestError(f"{path.name} cannot be read as {kind[1:]}: {error}") from error
 
 
 Array = NDArray[np.float64]

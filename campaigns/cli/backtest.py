@@ -54,12 +54,12 @@ def backtest(
 
     Example: spinscreen backtest measured.csv --target rate_per_ps --strategy spinscreen,random --seeds 20
     """
-    from screening.backtest import read_table
+    from chemspace.tables.frame import read_frame
 
     names = None if columns is None else [name.strip() for name in columns.split(",")]
     if simulate != (goal is not None):
         raise typer.BadParameter("--simulate needs --goal, and --goal needs --simulate")
-    frame = read_table(table)
+    frame = read_frame(table)
     if goal is not None:
         _plan(frame, target, names, maximize, batch_size, budget, seeds, goal, probability, as_json)
         return

@@ -211,10 +211,10 @@ def _from_pool(
     as_json: bool,
     candidates: Path | None,
 ) -> None:
-    from screening.backtest import read_table
+    from chemspace.tables.frame import read_frame
     from screening.pool import score_table, suggest_from_table
 
-    rows, measured = read_table(pool), read_table(observed)
+    rows, measured = read_frame(pool), read_frame(observed)
     chosen = suggest_from_table(rows, measured, target, batch_size, minimize=minimize, noise=noise, seed=seed)
     if candidates is not None:
         from campaigns.files import write_frame

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from chemspace.errors import NotTextError, TableError
 
-__all__ = ["content_of", "decode_text"]
+__all__ = ["content_of", "decode_text", "encoding_of"]
 
 #: First bytes of files that people give a .csv name, and what they are.
 _NOT_TEXT = (
@@ -57,7 +57,7 @@ def decode_text(raw: bytes) -> str:
     for magic, what in _NOT_TEXT:
         if raw.lstrip()[: len(magic)].lower() == magic.lower():
             raise NotTextError(f"is {what}, not text")
-    encoding = next((encoding for bom, encoding in _BOMS if raw.startswith(bom)), None) or _without_bom(raw)
+    encoding = encoding_of(raw)
     try:
         text = raw.decode(encoding)
     except UnicodeDecodeError:
@@ -65,6 +65,11 @@ def decode_text(raw: bytes) -> str:
     if any(ord(c) < 32 and c not in "\t\r\n\f\x1a" for c in text[:20_000]):
         raise NotTextError("is binary, not text")
     return text.rstrip("\x1a").replace("\r\n", "\n").replace("\r", "\n")
+
+
+def encoding_of(raw: bytes) -> str:
+    """Name of the encoding of text, as Python and pandas know it: by its byte-order mark, or by its bytes."""
+    return next((encoding for bom, encoding in _BOMS if raw.startswith(bom)), None) or _without_bom(raw)
 
 
 def _without_bom(raw: bytes) -> str:

@@ -4,14 +4,17 @@ confirmed."""
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
 
-from chemspace.errors import TableError
+from chemspace.errors import CellError, TableError
+from chemspace.tables.cells import with_point
+from chemspace.tables.grid import GridRow
 from chemspace.tables.units import split_heading
 
-__all__ = ["Field", "Matched", "match_fields"]
+__all__ = ["Field", "Matched", "cells_of", "in_column", "match_fields"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,12 @@ class Matched:
 
 
 def match_fields(
-    file: str, headings: Iterable[str], fields: Sequence[Field], declared: Mapping[str, str] | None = None
+    file: str,
+    headings: Iterable[str],
+    fields: Sequence[Field],
+    declared: Mapping[str, str] | None = None,
+    *,
+    can_map: bool = True,
 ) -> Matched:
     """Find the columns of `fields` in a table.
 
@@ -66,6 +74,7 @@ def match_fields(
         headings: of the columns, in order.
         fields: what can be said; fields that stand first choose first.
         declared: column of a field, as the user says; "" leaves the field out.
+        can_map: whether there is a `--map` to declare columns with, for messages.
 
     Raises:
         TableError: if something declared is not there, a required column is missing, or two could be meant.
@@ -95,16 +104,49 @@ def match_fields(
                 settled.add(field.name)
             if len(alike) > 1:
                 options = " or ".join(_option(field.name, column) for column in alike)
-                problems.append(
-                    f"{' and '.join(map(repr, alike))} could both be the {field.name}; say which: {options}"
-                )
+                which = f"say which: {options}" if can_map else "keep one"
+                problems.append(f"{' and '.join(map(repr, alike))} could both be the {field.name}; {which}")
             elif alike:
                 known[field.name] = alike[0]
             elif by_alias and field.required:
-                problems.append(_missing(field, columns))
+                problems.append(_missing(field, columns, can_map))
     if problems:
         raise TableError(file, *problems)
     return Matched(found | guessed, guessed)
+
+
+def cells_of(row: GridRow, columns: Mapping[str, str], with_commas: Collection[str] = ()) -> dict[str, str]:
+    """Cells of a row by field, "" for a cell that is not there.
+
+    Args:
+        row: of a table.
+        columns: column of each field that the table has.
+        with_commas: fields of numbers that may be written with a decimal comma; they come with a point.
+
+    Raises:
+        CellError: if the row has more cells than headings, or a number may be a thousand or one and a quarter.
+    """
+    if row.surplus:
+        raise CellError("the row has more cells than the header; is there a decimal comma?")
+    cells = {name: row.cells.get(column, "") for name, column in columns.items()}
+    for name in with_commas:
+        if name in cells:
+            with in_column(columns[name]):
+                cells[name] = with_point(cells[name])
+    return cells
+
+
+@contextmanager
+def in_column(column: str) -> Iterator[None]:
+    """Name the column in what is said of its cells.
+
+    Raises:
+        CellError: as the cell's, with the column before it.
+    """
+    try:
+        yield
+    except CellError as error:
+        raise CellError(f"column {column}: {error}") from error
 
 
 def _is_of(column: str, field: Field, by_alias: bool) -> bool:
@@ -113,8 +155,10 @@ def _is_of(column: str, field: Field, by_alias: bool) -> bool:
     return _plain(split_heading(column)[0]) in field.aliases or _plain(column) in field.aliases
 
 
-def _missing(field: Field, columns: Sequence[str]) -> str:
+def _missing(field: Field, columns: Sequence[str], can_map: bool) -> str:
     wanted, first = " or ".join(map(repr, field.own)), field.own[0]
+    if not can_map:
+        return f"column {wanted} is missing (found: {', '.join(columns)})"
     alike = [other for other in columns if other.split("_")[0] == first.split("_")[0]]
     alike = alike or get_close_matches(first, columns, n=1, cutoff=0.6)
     hint = f"if it is {alike[0]!r}, say so: {_option(field.name, alike[0])}" if alike else ""

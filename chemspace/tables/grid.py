@@ -54,6 +54,16 @@ class Grid:
     declare: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
+    def only_sheet(self, name: str) -> Grid:
+        """This table, where nobody can say which sheet of the file called `name` is meant.
+
+        Raises:
+            TableError: if several sheets hold something.
+        """
+        if self.guesses:  # only ever which of several sheets is meant
+            raise TableError(name, f"{self.guesses[0]}: keep one sheet in the file, or save the one you mean as CSV")
+        return self
+
     def has_decimal_commas(self, columns: Iterable[str]) -> bool:
         """Whether a number in one of `columns` is written with a decimal comma."""
         names = list(columns)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from campaigns.config import BUILTIN, read_description, read_template, template_
 from campaigns.errors import ConfigError
 from campaigns.plan import check
 from chemspace import CationLibrary, parse_formula
+from tests.chemspace.tables.files import workbook
 
 WHOLE = """\
 libraries: [builtin, amines.smi]
@@ -186,3 +188,34 @@ def test_a_first_release_description_keeps_its_key() -> None:
     }
     assert set(CampaignConfig().key_fields()) == first
     assert set(CampaignConfig(dications=True, batch_size=9).key_fields()) == first | {"dications"}
+
+
+@pytest.mark.parametrize("form", ["semicolons", "excel", "json"])
+def test_prices_are_read_in_every_form_that_ingest_reads(whole: Path, form: str) -> None:
+    content = {
+        "semicolons": "cation;per_mol;days;hazards\nPEA;40,5;5;toxic\nBZA;;21;\n".encode("utf-16"),
+        "excel": workbook(
+            Prices=[["cation", "per_mol", "days", "hazards"], ["PEA", 40.5, 5, "toxic"], ["BZA", None, 21]]
+        ),
+        "json": b'{"cation": "PEA", "per_mol": 40.5, "days": 5, "hazards": "toxic"}\n{"cation": "BZA", "days": 21}\n',
+    }[form]
+    (whole.parent / "prices.csv").write_bytes(content)
+    prices = read_description(whole).config.prices
+    assert (prices["PEA"].per_mol, prices["PEA"].days, prices["PEA"].hazards) == (40.5, 5, ("toxic",))
+    assert (prices["BZA"].per_mol, prices["BZA"].days) == (None, 21)
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("cation,per_mol\nPEA,forty\n", "prices.csv, row 2: 'forty' is not a number"),
+        ("cation,per_mol\nPEA,inf\n", "prices.csv, row 2: 'inf' is not a number"),
+        ("cation;per_mol;days\nPEA;1.250;2,5\n", "prices.csv, row 2: column per_mol: '1.250' may be 1250 or 1.25"),
+        ("name,per_mol\nPEA,40\n", "prices.csv cannot be read: column 'cation' is missing (found: name, per_mol)"),
+        ("%PDF-1.7", "prices.csv cannot be read: it is a PDF document, not text"),
+    ],
+)
+def test_a_price_table_that_cannot_be_is_refused_with_its_row(whole: Path, content: str, says: str) -> None:
+    (whole.parent / "prices.csv").write_text(content, encoding="utf-8")
+    with pytest.raises(ConfigError, match=re.escape(says)):
+        read_description(whole)

@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from campaigns.cli.app import app
+from chemspace.errors import TableError
 
 
 @pytest.fixture
@@ -45,3 +46,28 @@ def test_half_of_what_a_pool_needs_is_a_usage_error(asked: list[str]) -> None:
     done = CliRunner().invoke(app, asked[:3])
     assert done.exit_code == 2
     assert "--observed and --target together" in done.output.replace("\n", " ")
+
+
+@pytest.mark.parametrize("form", ["excel", "semicolons", "tabs", "utf-16", "json lines"])
+def test_a_pool_is_read_in_every_form_that_ingest_reads(asked: list[str], tmp_path: Path, form: str) -> None:
+    plain = json.loads(CliRunner().invoke(app, [*asked, "--json"]).stdout)
+    for name in ("pool.csv", "observed.csv"):
+        frame = pd.read_csv(tmp_path / name)
+        if form == "excel":
+            with (tmp_path / name).open("wb") as stream:
+                frame.to_excel(stream, index=False)
+        elif form == "json lines":
+            frame.to_json(tmp_path / name, orient="records", lines=True, double_precision=15)
+        else:
+            separator, decimal = {"semicolons": (";", ","), "tabs": ("\t", "."), "utf-16": ("\t", ",")}[form]
+            encoding = "utf-16" if form == "utf-16" else "utf-8"
+            frame.to_csv(tmp_path / name, index=False, sep=separator, decimal=decimal, encoding=encoding)
+    done = CliRunner().invoke(app, [*asked, "--json"])
+    assert done.exit_code == 0, done.output
+    assert [row["name"] for row in json.loads(done.stdout)] == [row["name"] for row in plain]
+
+
+def test_a_pool_that_is_no_table_is_refused_with_what_would_be_right(asked: list[str], tmp_path: Path) -> None:
+    (tmp_path / "pool.csv").write_bytes(b"%PDF-1.7")
+    with pytest.raises(TableError, match=r"pool\.csv: it is a PDF document, not text; a table is needed \(CSV, Excel"):
+        CliRunner().invoke(app, asked, catch_exceptions=False)

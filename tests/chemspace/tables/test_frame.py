@@ -1,0 +1,97 @@
+"""Pools and finished tables in every form in which spreadsheets and instruments write them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from chemspace.errors import TableError
+from chemspace.tables.frame import read_frame
+from tests.chemspace.tables.files import workbook
+
+ROWS = [["a", 105, 1.35, 77.5], ["b", 83, 2.73, None], ["c", 96, 0.5, 71.0]]
+HEADER = ["ligand", "temp", "equiv", "yield"]
+TEXT = "\n".join([",".join(HEADER), "a,105,1.35,77.5", "b,83,2.73,", "c,96,0.5,71.0"]) + "\n"
+GERMAN = TEXT.replace(",", ";").replace(".", ",")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        TEXT.encode(),
+        TEXT.encode("utf-8-sig"),
+        TEXT.encode("utf-16"),
+        TEXT.encode("utf-16-le"),
+        TEXT.replace("\n", "\r\n").encode(),
+        TEXT.replace("\n", "\r").encode(),
+        TEXT.replace(",", "\t").encode(),
+        TEXT.replace(",", ";").encode(),
+        b"sep=;\n" + TEXT.replace(",", ";").encode(),
+        TEXT.replace("yield", " yield ").encode(),
+        GERMAN.encode(),
+        GERMAN.encode("utf-16"),
+        b"sep=;\r\n" + GERMAN.replace("\n", "\r\n").encode(),
+        GERMAN.replace(";", "\t").encode("utf-16"),
+        workbook(Yields=[HEADER, *ROWS]),
+        workbook(Notes=[], Yields=[[], HEADER, *ROWS]),
+        "\n".join(json.dumps(dict(zip(HEADER, row, strict=True))) for row in ROWS).encode(),
+        json.dumps([dict(zip(HEADER, row, strict=True)) for row in ROWS]).encode(),
+    ],
+)
+def test_each_form_of_a_table_gives_the_same_frame(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "table.csv").write_bytes(content)
+    found = read_frame(tmp_path / "table.csv")
+    pd.testing.assert_frame_equal(found, pd.DataFrame(ROWS, columns=HEADER), check_dtype=False)
+    assert found.select_dtypes("number").columns.tolist() == ["temp", "equiv", "yield"]
+
+
+def test_parquet_is_read_by_its_content(tmp_path: Path) -> None:
+    frame = pd.DataFrame(ROWS, columns=HEADER)
+    frame.to_parquet(tmp_path / "table.dat")
+    pd.testing.assert_frame_equal(read_frame(tmp_path / "table.dat"), frame)
+
+
+def test_letters_of_old_windows_text_survive(tmp_path: Path) -> None:
+    (tmp_path / "table.csv").write_bytes("Lösemittel,Ausbeute\nEthanol für 5 °C,3\n".encode("cp1252"))
+    assert read_frame(tmp_path / "table.csv").to_dict("records") == [{"Lösemittel": "Ethanol für 5 °C", "Ausbeute": 3}]
+
+
+def test_windows_letters_far_down_a_long_file_survive(tmp_path: Path) -> None:
+    lines = ["name,x", *(f"a{at},{at}" for at in range(20_000)), "für,1"]
+    (tmp_path / "table.csv").write_bytes("\n".join(lines).encode("cp1252"))
+    frame = read_frame(tmp_path / "table.csv")
+    assert (len(frame), frame["name"].iloc[-1]) == (20_001, "für")
+
+
+def test_text_with_commas_beside_decimal_commas_stays_text(tmp_path: Path) -> None:
+    (tmp_path / "table.csv").write_text("note;x;mixed\na, b;1,5;3,1\nc;2,5;none of it\n", encoding="utf-8")
+    frame = read_frame(tmp_path / "table.csv")
+    assert frame["note"].tolist() == ["a, b", "c"]
+    assert frame["x"].tolist() == [1.5, 2.5]
+    assert frame["mixed"].tolist() == ["3,1", "none of it"]
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"", "it is empty; a table is needed"),
+        (b"%PDF-1.7", "it is a PDF document, not text"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "old Excel"),
+        (b"PK\x03\x04\x00\x01", "a zip archive or a damaged Excel workbook"),
+        (b"PAR1 and no more", "cannot be read as a table"),
+        (b"x;y\n1,5;1.250\n2,5;2\n", r"row 2: column y: '1\.250' may be 1250 or 1\.25"),
+        (workbook(A=[["x"], [1]], B=[["x"], [1]]), "on the sheet 'A' .others: 'B'.: keep one sheet in the file"),
+    ],
+)
+def test_what_is_no_table_is_refused_with_what_would_be_right(tmp_path: Path, content: bytes, says: str) -> None:
+    (tmp_path / "table.csv").write_bytes(content)
+    with pytest.raises(TableError, match=says):
+        read_frame(tmp_path / "table.csv")
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(TableError, match=r"absent\.csv: there is no such file"):
+        read_frame(tmp_path / "absent.csv")

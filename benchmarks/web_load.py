@@ -24,6 +24,7 @@ from urllib.parse import quote
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from campaigns import Campaign, CampaignConfig
+from campaigns.config import SpaceRules
 
 READERS, WRITERS, PORT = 50, 4, 8790
 #: File of computed descriptors; "" takes the user's cache.
@@ -55,7 +56,9 @@ class Line:
 
 def make(folder: Path) -> Path:
     """The campaign of a million compounds."""
-    config = CampaignConfig(n_layers=tuple(range(1, 19)), b_sites=("Pb", "Sn", "Ge"), halides=("I", "Br", "Cl"))
+    config = CampaignConfig(
+        space=SpaceRules(n_layers=tuple(range(1, 19)), b_sites=("Pb", "Sn", "Ge"), halides=("I", "Br", "Cl"))
+    )
     campaign = Campaign.create(folder, config, oracle_store=Path(ORACLE_STORE) if ORACLE_STORE else None)
     begin = time.perf_counter()
     campaign.describe(workers=2)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from campaigns.config import Limits
+from campaigns.config import BudgetRules
 from chemspace import Compound, CompoundSpace
 
 __all__ = ["Budget"]
@@ -26,7 +26,7 @@ class Budget:
         hazards: hazard flags by InChIKey of a cation; one that is not there carries none.
     """
 
-    limits: Limits
+    limits: BudgetRules
     prices: Mapping[str, tuple[float | None, float | None]]
     hazards: Mapping[str, frozenset[str]] = field(default_factory=dict)
 

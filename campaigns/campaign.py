@@ -172,7 +172,7 @@ class CampaignView:
         """
         from chemspace.recipe import make_recipe
 
-        return make_recipe(parse_formula(formula, self.names), self.config.limits.mass_g if mass_g is None else mass_g)
+        return make_recipe(parse_formula(formula, self.names), self.config.budget.mass_g if mass_g is None else mass_g)
 
     def structure(self, formula: str, progress: Progress | None = None) -> Structure:
         """An idealised crystal of a compound to start a calculation from, with xTB geometries of its cations.
@@ -426,7 +426,7 @@ class Campaign(CampaignView):
             OracleError: if no Dask scheduler answers.
             NothingToSuggestError: if fewer compounds are left.
         """
-        size = self.config.batch_size if batch_size is None else batch_size
+        size = self.config.budget.batch_size if batch_size is None else batch_size
         chosen_seed = self.config.seed if seed is None else seed
         if size < 1:
             raise CampaignError(f"{size} suggestions were asked for; ask for at least 1")

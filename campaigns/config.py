@@ -11,10 +11,11 @@ from functools import cached_property
 from hashlib import sha256
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias, get_args
 
 from pydantic import (
     AfterValidator,
+    AliasChoices,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -28,9 +29,6 @@ from campaigns.described_tables import read_prices, read_properties
 from campaigns.errors import ConfigError
 from oracle.protocol import Protocol
 
-if TYPE_CHECKING:
-    from pydantic import ValidationError
-
 __all__ = [
     "BUILTIN",
     "CampaignConfig",
@@ -42,6 +40,9 @@ __all__ = [
     "template_text",
 ]
 
+
+#: Name of the library that comes with spinscreen.
+BUILTIN = "builtin"
 
 FieldPath = tuple[str | int, ...]
 
@@ -59,8 +60,6 @@ _WANTED = {
     "tuple_type": "give a list, as [1, 2]",
     "list_type": "give a list, as [1, 2]",
     "dict_type": "give fields, as {name: value}",
-    "model_type": "give fields, as {name: value}",
-    "model_attributes_type": "give fields, as {name: value}",
     "greater_than": "give a number above {gt:g}",
     "greater_than_equal": "give {ge:g} or more",
     "less_than_equal": "give {le:g} or less",
@@ -82,26 +81,34 @@ class ConfigProblem:
 
 def problems(error: ValidationError) -> tuple[ConfigProblem, ...]:
     """Every problem that pydantic found, in our words."""
-
-    parts: dict[str, Any] = {
-        "limits": Limits,
-        "objective": Objective,
-        "prices": Price,
-        "properties": MeasuredProperty,
-        "further_libraries": LibraryFile,
-    }
     told: dict[FieldPath, ConfigProblem] = {}
     for found in error.errors():
-        path: FieldPath = tuple(
-            part for part in found["loc"] if part != "[key]"
-        )  # a key that is wrong is told by its name
-        if found["type"] == "extra_forbidden":
-            model = parts.get(str(path[0]), CampaignConfig) if len(path) > 1 else CampaignConfig
-            text = f"there is no such field{nearest(str(path[-1]), model.model_fields)}"
+        path = tuple(part for part in found["loc"] if part != "[key]")  # a key that is wrong is told by its name
+        kind = found["type"]
+        if kind == "extra_forbidden":
+            text = f"there is no such field{nearest(str(path[-1]), _model_at(path[:-1]).model_fields)}"
+        elif kind in ("model_type", "model_attributes_type"):
+            text = f"give fields, such as {next(iter(_model_at(path).model_fields))}"
         else:
-            text = _text(found["type"], found.get("ctx", {}), found["input"], found["msg"])
+            text = _text(kind, found.get("ctx", {}), found["input"], found["msg"])
         told.setdefault(path, ConfigProblem(path, text))
     return tuple(told.values())
+
+
+def _model_at(path: FieldPath) -> type[BaseModel]:
+    """The part of a description that stands at `path`, or the nearest one around it."""
+    model: type[BaseModel] = CampaignConfig
+    for part in path:
+        if part in model.model_fields:
+            model = next(_models_in(model.model_fields[str(part)].annotation), model)
+    return model
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _models_in(part)
 
 
 def nearest(name: str, known: Mapping[str, object]) -> str:
@@ -172,6 +179,15 @@ Layer: TypeAlias = Annotated[int, Field(ge=1, le=1000)]
 Layers: TypeAlias = Annotated[tuple[Layer, ...], BeforeValidator(parse_layers), Field(min_length=1)]
 
 
+def _one_rule(value: dict[str, Any]) -> dict[str, Any]:
+    if len(value) != 1:
+        raise ValueError("a constraint is one name with its fields, as - heavy_atoms: {most: 20}")
+    return {name: {} if fields is None else fields for name, fields in value.items()}
+
+
+Rule: TypeAlias = Annotated[dict[str, Any], AfterValidator(_one_rule)]
+
+
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -181,6 +197,35 @@ class LibraryFile(_Part):
 
     name: str
     sha256: str | None = None
+
+
+def _library_list(value: object) -> object:
+    """One library or several, by their names or as they are kept."""
+    given = list(value) if isinstance(value, list | tuple) else [value]
+    if not given or not all(one and isinstance(one, str | Mapping | LibraryFile) for one in given):
+        raise ValueError(f"give {BUILTIN} or the name of a file (.csv, .smi, .parquet)")
+    return [{"name": one} if isinstance(one, str) else one for one in given]
+
+
+class SpaceRules(_Part):
+    """The compounds that a campaign may suggest.
+
+    Attributes:
+        n_layers: numbers of octahedral layers to enumerate.
+        cages: abbreviations of the cage cations; None takes every organic one of charge +1.
+        b_sites: B-site metals.
+        halides: halides.
+        cage_mixtures, halide_mixtures: further options, (name, fraction) pairs that add up to 1.
+        constraints: what the space leaves out, each {name: fields} as in `chemspace.constraints`; cations may be named.
+    """
+
+    n_layers: Layers = (1, 2, 3, 4, 5)
+    cages: tuple[str, ...] | None = None
+    b_sites: tuple[Literal["Pb", "Sn", "Ge"], ...] = Field(default=("Pb",), min_length=1)
+    halides: tuple[Literal["I", "Br", "Cl"], ...] = ("I",)
+    cage_mixtures: tuple[Mixture, ...] = ()
+    halide_mixtures: tuple[Mixture, ...] = ()
+    constraints: tuple[Rule, ...] = ()
 
 
 class WeighedWish(_Part):
@@ -230,10 +275,12 @@ class Objective(_Part):
         return "price" in self.tradeoff or any(wish.column == "price" for wish in self.wishes)
 
 
-class Limits(_Part):
-    """What one batch may not exceed; None means unlimited. Nothing is relaxed silently.
+class BudgetRules(_Part):
+    """How many compounds a round suggests, and what they may not exceed together; None means unlimited. Nothing is
+    relaxed silently.
 
     Attributes:
+        batch_size: suggestions in a round.
         max_per_spacer: compounds of one spacer; None takes 1, and more only where the ranking has too few spacers.
         min_distance: smallest distance between two suggestions and to what is pending, in standard deviations of the
             ranked candidates' features (root mean square).
@@ -243,6 +290,7 @@ class Limits(_Part):
         refused_hazards: hazard flags of the price table; no compound with a cation that carries one is suggested.
     """
 
+    batch_size: int = Field(default=5, ge=1)
     max_per_spacer: int | None = Field(default=None, ge=1)
     min_distance: float | None = Field(default=None, ge=0)
     max_cost: float | None = Field(default=None, ge=0)
@@ -289,65 +337,45 @@ def _protocol_fields(value: dict[str, Any]) -> dict[str, Any]:
     return value
 
 
-def _one_rule(value: dict[str, Any]) -> dict[str, Any]:
-    if len(value) != 1:
-        raise ValueError("a constraint is one name with its fields, as - heavy_atoms: {most: 20}")
-    return {name: {} if fields is None else fields for name, fields in value.items()}
-
-
-Rule: TypeAlias = Annotated[dict[str, Any], AfterValidator(_one_rule)]
-
-
-class CampaignConfig(BaseModel):
-    """The description of one campaign.
+class CampaignConfig(_Part):
+    """The description of one campaign, in the sections of the YAML file that `docs/campaigns.md` explains.
 
     Attributes:
-        library: "builtin", or the name of the user's library file, whose content the campaign keeps.
-        library_sha256: hash of the kept library file; None for the built-in library.
-        further_libraries: those merged into it, in order; the first name of a cation holds.
+        libraries: "builtin" or the user's files, merged in order; the first name of a cation holds. The campaign keeps
+            the files' content.
         dications: whether the diamines of the user's files take two protons.
-        n_layers: numbers of octahedral layers to enumerate.
-        b_sites: B-site metals.
-        halides: halides.
-        cages: abbreviations of the cage cations; None takes every organic one of charge +1.
-        cage_mixtures, halide_mixtures: further options, (name, fraction) pairs that add up to 1.
-        constraints: what the space leaves out, each {name: fields} as in a saved space; cations may be named.
+        space: the compounds that may be suggested.
         objective: what is sought.
         oracle: fields of `oracle.Protocol` that are not the default's.
-        include_flagged: train on the published rows that are left out by default too.
         surrogate: name of the surrogate.
+        include_flagged: train on the published rows that are left out by default too.
         acquisition: "auto" (by the surrogate's own score card), one of `screening.strategies.BATCH_ACQUISITIONS`,
             "qlog_nehvi" (rate, properties with a goal and the objective's tradeoff at once) or "random".
-        seed: seed of everything random.
-        batch_size: suggestions in a round.
-        limits: what a batch may not exceed.
+        budget: how many compounds a round suggests, and what they may not exceed.
         prices: by abbreviation, alias or InChIKey of a cation.
         properties: further measured properties by name; a unit stands at the name's end, as in band_gap_ev.
+        seed: seed of everything random.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    library: str = "builtin"
-    library_sha256: str | None = None
-    n_layers: Layers = (1, 2, 3, 4, 5)
-    b_sites: tuple[Literal["Pb", "Sn", "Ge"], ...] = Field(default=("Pb",), min_length=1)
-    halides: tuple[Literal["I", "Br", "Cl"], ...] = ("I",)
-    cages: tuple[str, ...] | None = None
-    include_flagged: bool = False
-    surrogate: str = "spinscreen"
-    seed: int = Field(default=0, ge=0)
-    batch_size: int = Field(default=5, ge=1)
-    further_libraries: tuple[LibraryFile, ...] = ()
+    libraries: Annotated[tuple[LibraryFile, ...], BeforeValidator(_library_list)] = Field(
+        default=(LibraryFile(name=BUILTIN),), validation_alias=AliasChoices("libraries", "library")
+    )
     dications: bool = False
-    cage_mixtures: tuple[Mixture, ...] = ()
-    halide_mixtures: tuple[Mixture, ...] = ()
-    constraints: tuple[Rule, ...] = ()
+    space: SpaceRules = SpaceRules()
     objective: Objective = Objective()
     oracle: Annotated[dict[str, Any], AfterValidator(_protocol_fields)] = {}
+    surrogate: str = "spinscreen"
+    include_flagged: bool = False
     acquisition: str = "auto"
-    limits: Limits = Limits()
+    budget: BudgetRules = BudgetRules()
     prices: dict[str, Price] = {}
     properties: dict[str, MeasuredProperty] = {}
+    seed: int = Field(default=0, ge=0)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _in_sections(cls, values: object) -> object:
+        return upcast(values) if isinstance(values, Mapping) else values
 
     @classmethod
     def parse(cls, values: Mapping[str, Any]) -> CampaignConfig:
@@ -380,64 +408,69 @@ class CampaignConfig(BaseModel):
         except OracleError as error:
             raise ConfigError(f"oracle: {error}", ("oracle",)) from error
 
-    @property
-    def library_files(self) -> tuple[LibraryFile, ...]:
-        """Every library, in the order they are merged."""
-        return LibraryFile(name=self.library, sha256=self.library_sha256), *self.further_libraries
-
     def with_libraries(self, files: tuple[tuple[str, bytes | None], ...]) -> CampaignConfig:
         """The same campaign over the libraries in `files`, (name, content) each; content None for the built-in one."""
         named = tuple(
             LibraryFile(name=name, sha256=None if content is None else sha256(content).hexdigest())
             for name, content in files
         )
-        first, *further = named
-        update = {"library": first.name, "library_sha256": first.sha256, "further_libraries": tuple(further)}
-        return self.model_copy(update=update)
+        return self.model_copy(update={"libraries": named})
 
     def differences(self, other: CampaignConfig) -> tuple[str, ...]:
         """One line for each field in which `other` differs from this."""
-        mine, theirs = self.model_dump(), other.model_dump()
+        mine, theirs = self._fields(), other._fields()
         tables = [
             f"properties.{name}: a table of {len(held.table)} values here, another one of {len(asked.table)} asked "
             f"for; further values come in with: spinscreen ingest CAMPAIGN FILE --property {name}"
             for name, held in self.properties.items()
             if (asked := other.properties.get(name)) is not None and asked.table != held.table
         ]
-        for measured in (*mine["properties"].values(), *theirs["properties"].values()):
-            del measured["table"]  # of any length
         told = [f"{name}: {mine[name]} here, {theirs[name]} asked for" for name in mine if mine[name] != theirs[name]]
         return (*told, *tables)
 
+    def _fields(self) -> dict[str, Any]:
+        """Every field by its name, those of the space and the budget among them; tables of any length left out."""
+        fields = self.model_dump(exclude={"properties": {"__all__": {"table"}}})
+        return {**fields.pop("space"), **fields.pop("budget"), **fields}
+
     def key_fields(self) -> dict[str, Any]:
-        """What a fit depends on, as JSON. A field younger than the first release counts only where it is set."""
-        # prices limit batches, unless the ranking is by them too
-        priced = self.objective.asks_for_price
-        left_out = {"batch_size", "limits"} if priced else {"batch_size", "limits", "prices"}
-        values, plain = self.model_dump(exclude=left_out, mode="json"), CampaignConfig().model_dump(mode="json")
-        for objective in (values["objective"], plain["objective"]):
-            for name in ("wishes", "tradeoff"):
-                if not objective[name]:
-                    del objective[name]
-        return {name: value for name, value in values.items() if name in _FIRST_FIELDS or value != plain[name]}
+        """What a fit depends on, as JSON, flat as in release 0.1.0, so that the fits it kept are found again.
+
+        Prices limit batches and change no fit, unless the ranking is by them.
+        """
+        values, plain = self._key_values(), CampaignConfig()._key_values()
+        return {name: value for name, value in values.items() if name in _ALWAYS_IN_KEY or value != plain.get(name)}
+
+    def _key_values(self) -> dict[str, Any]:
+        left_out = {"budget"} if self.objective.asks_for_price else {"budget", "prices"}
+        values = self.model_dump(mode="json", exclude=left_out)
+        first, *further = values.pop("libraries")
+        named = {"library": first["name"], "library_sha256": first["sha256"], "further_libraries": further}
+        objective = values.pop("objective")
+        objective = {name: value for name, value in objective.items() if value or name == "goal_lifetime_ps"}
+        return {**values.pop("space"), **values, **named, "objective": objective}
 
 
-#: Fields of the first release: always part of a fit's key, so that old fits keep theirs.
-_FIRST_FIELDS = frozenset(
+#: Fields that are part of a fit's key at their default too.
+_ALWAYS_IN_KEY = frozenset(
     {
         "library", "library_sha256", "n_layers", "b_sites", "halides", "cages", "include_flagged", "surrogate", "seed",
     }
 )  # fmt: skip
 
 
-#: Name of the library that comes with spinscreen.
-BUILTIN = "builtin"
-_SPACE = ("n_layers", "cages", "b_sites", "halides", "cage_mixtures", "halide_mixtures", "constraints")
-_BUDGET = ("batch_size", *Limits.model_fields)
-_TOP = (
-    "dications", "objective", "oracle", "surrogate", "include_flagged", "acquisition", "seed", "prices", "properties",
-)  # fmt: skip
-_KNOWN = dict.fromkeys(("library", "libraries", "space", "budget", *_TOP))
+def upcast(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a flat description, as release 0.1.0 logged it, in their sections; any other one as it is."""
+    fields = dict(values)
+    for section, rules in (("space", SpaceRules), ("budget", BudgetRules)):
+        if inside := {name: fields.pop(name) for name in rules.model_fields if name in fields}:
+            fields[section] = {**fields.get(section, {}), **inside}
+    if "limits" in fields:
+        fields["budget"] = {**fields.get("budget", {}), **fields.pop("limits")}
+    if "library_sha256" in fields:
+        first = {"name": fields.pop("library"), "sha256": fields.pop("library_sha256")}
+        fields["libraries"] = [first, *fields.pop("further_libraries", ())]
+    return fields
 
 
 @dataclass(frozen=True)
@@ -458,8 +491,12 @@ class Description:
 
     def located(self, problem: ConfigError) -> ConfigError:
         """`problem` with the file and the line of its field, where the field stands in the file."""
-        line = _line(self.lines, _in_file(problem.path)) if problem.path else None
+        line = _line(self.lines, problem.path)
         return problem if line is None else ConfigError(f"{self.name}, line {line}: {problem}", problem.path)
+
+
+#: What a file may hold at its top.
+_SECTIONS = dict.fromkeys(("library", *CampaignConfig.model_fields))
 
 
 def read_description(path: str | Path) -> Description:
@@ -508,19 +545,33 @@ def template_text(name: str) -> str:
 def _described(name: str, text: str, folder: Path) -> Description:
     record, lines = _read_yaml(name, text)
     found = list(_unknown(record))
-    flat = _flat(record)
+    values = {key: value for key, value in record.items() if value is not None and key in _SECTIONS}
+    for section in ("space", "budget"):  # a field without a value is left out
+        if isinstance(inside := values.get(section), Mapping):
+            values[section] = {key: value for key, value in inside.items() if value is not None}
+    config = CampaignConfig()
     try:
-        libraries = _libraries(record, folder)
-        flat["prices"] = read_prices(flat.get("prices"), folder)
-        flat["properties"] = read_properties(flat.get("properties"), folder)
-        config = CampaignConfig.model_validate({key: value for key, value in flat.items() if value is not None})
+        values["prices"] = read_prices(values.get("prices", {}), folder)
+        values["properties"] = read_properties(values.get("properties", {}), folder)
+        config = CampaignConfig.model_validate(values)
     except ValidationError as error:
-        found += [ConfigProblem(_in_file(problem.path), problem.text) for problem in problems(error)]
+        found += problems(error)
     except ConfigError as error:
         found.append(ConfigProblem(error.path, str(error)))
+    if len(set(config.libraries)) < len(config.libraries):
+        found.append(ConfigProblem(("libraries",), "a library is named twice; name each once"))
     if found:
         raise ConfigError(_listed(name, found, lines), found[0].path)
+    libraries = tuple(BUILTIN if one.name == BUILTIN else folder / one.name for one in config.libraries)
     return Description(config, libraries, name, lines)
+
+
+def _unknown(record: Mapping[str, Any]) -> Iterator[ConfigProblem]:
+    for name in record:
+        if name not in _SECTIONS:
+            yield ConfigProblem((name,), f"there is no such section{nearest(name, _SECTIONS)}")
+    if "library" in record and "libraries" in record:
+        yield ConfigProblem(("libraries",), "give one library or a list of libraries, not both")
 
 
 def _listed(name: str, found: list[ConfigProblem], lines: Mapping[FieldPath, int]) -> str:
@@ -579,49 +630,3 @@ def _line(lines: Mapping[FieldPath, int], path: FieldPath) -> int | None:
     while path and path not in lines:
         path = path[:-1]
     return lines.get(path)
-
-
-def _unknown(record: Mapping[str, Any]) -> Iterator[ConfigProblem]:
-    for name in record:
-        if name not in _KNOWN:
-            yield ConfigProblem((name,), f"there is no such section{nearest(name, _KNOWN)}")
-    for section, names in (("space", _SPACE), ("budget", _BUDGET)):
-        inside = record.get(section)
-        if inside is not None and not isinstance(inside, Mapping):
-            yield ConfigProblem((section,), f"give fields, such as {names[0]}")
-        for name in inside if isinstance(inside, Mapping) else ():
-            if name not in names:
-                hint = nearest(name, dict.fromkeys(names))
-                yield ConfigProblem((section, name), f"there is no such field{hint}")
-
-
-def _flat(record: Mapping[str, Any]) -> dict[str, Any]:
-    """The sections of a file as the fields of a `CampaignConfig`; unknown names are left out."""
-    space, budget = (inside if isinstance(inside := record.get(name), Mapping) else {} for name in ("space", "budget"))
-    flat = {name: record[name] for name in _TOP if name in record}
-    flat |= {name: space[name] for name in _SPACE if name in space}
-    flat["limits"] = {name: budget[name] for name in Limits.model_fields if budget.get(name) is not None}
-    return flat | ({"batch_size": budget["batch_size"]} if "batch_size" in budget else {})
-
-
-def _in_file(path: FieldPath) -> FieldPath:
-    """Where a field of the config stands in a file."""
-    if not path:
-        return path
-    first, *rest = path
-    if first == "limits" or first == "batch_size":
-        return ("budget", *rest) if rest else ("budget", "batch_size")
-    return ("space", *path) if first in _SPACE else path
-
-
-def _libraries(record: Mapping[str, Any], folder: Path) -> tuple[str | Path, ...]:
-    if "library" in record and "libraries" in record:
-        raise ConfigError("give one library or a list of libraries, not both", ("libraries",))
-    given = record.get("libraries", record.get("library"))
-    where = ("libraries",) if "libraries" in record else ("library",)
-    names = [BUILTIN] if given is None else given if isinstance(given, list) else [given]
-    if not names or not all(isinstance(name, str) and name for name in names):
-        raise ConfigError(f"give {BUILTIN} or the name of a file (.csv, .smi, .parquet)", where)
-    if len(set(names)) < len(names):
-        raise ConfigError("a library is named twice; name each once", where)
-    return tuple(name if name == BUILTIN else folder / name for name in names)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from math import floor, log10
 
+from campaigns.config import upcast
 from campaigns.events import Event, EventKind
 
 __all__ = ["FEATURE_WORDS", "INPUT_WORDS", "picoseconds", "sentence"]
@@ -15,7 +16,7 @@ def sentence(event: Event) -> str:
     payload = event.payload
     match event.kind:
         case EventKind.CREATED:
-            return f"created over the library {payload['config']['library']}"
+            return f"created over the library {upcast(payload['config'])['libraries'][0]['name']}"
         case EventKind.MEASURED:
             formulas = ", ".join(dict.fromkeys(row["formula"] for row in payload["rows"]))
             return f"ingested {payload['name']}: {len(payload['rows'])} measured ({formulas})"

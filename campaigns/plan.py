@@ -53,9 +53,9 @@ def check(config: CampaignConfig, library: CationLibrary) -> CompoundSpace:
         prices_of(config, with_builtin(library))
     for limit, price in (("max_cost", "per_mol"), ("max_days", "days")):
         known = any(getattr(entry, price) is not None for entry in config.prices.values())
-        if getattr(config.limits, limit) is not None and not known:
+        if getattr(config.budget, limit) is not None and not known:
             raise ConfigError(
-                f"budget.{limit} needs a price table: give prices, as {{PEA: {{{price}: 5}}}}", ("limits", limit)
+                f"budget.{limit} needs a price table: give prices, as {{PEA: {{{price}: 5}}}}", ("budget", limit)
             )
     if config.properties:
         check_properties(config, with_builtin(library))
@@ -67,11 +67,11 @@ def check(config: CampaignConfig, library: CationLibrary) -> CompoundSpace:
             ("objective", field),
         )
     flags = {flag for entry in config.prices.values() for flag in entry.hazards}
-    if unknown := [flag for flag in config.limits.refused_hazards if flag not in flags]:
+    if unknown := [flag for flag in config.budget.refused_hazards if flag not in flags]:
         raise ConfigError(
             f"budget.refused_hazards: no cation of the price table carries {unknown[0]!r}"
             f"{nearest(unknown[0], dict.fromkeys(sorted(flags)))}",
-            ("limits", "refused_hazards"),
+            ("budget", "refused_hazards"),
         )
     return space_of(config, library)
 
@@ -301,8 +301,8 @@ def _problems(
     if report is not None and report.n_rejected:
         told.append(f"{report.n_rejected} of {report.n_in} rows of {report.path} become no cation; first: row "
                     f"{report.rejections[0].row}, {report.rejections[0].reason}")  # fmt: skip
-    if n_compounds < config.batch_size:
-        told.append(f"{n_compounds} compounds are fewer than the {config.batch_size} of a batch")
+    if n_compounds < config.budget.batch_size:
+        told.append(f"{n_compounds} compounds are fewer than the {config.budget.batch_size} of a batch")
     failed = [c for c in cations if c.inchikey in stored and not stored[c.inchikey].ok and not stored[c.inchikey].retry]
     if failed:
         names = ", ".join(cation.abbreviation for cation in failed[:5])
@@ -328,7 +328,7 @@ def _unmeasured(space: CompoundSpace, measured: Sequence[Compound]) -> list[str]
 
 def _unpriced(config: CampaignConfig, read: Gathered, space: CompoundSpace) -> list[str]:
     """Spacers that a limited budget leaves out because the price table does not know them."""
-    limited = [(0, "price", config.limits.max_cost), (1, "delivery time", config.limits.max_days)]
+    limited = [(0, "price", config.budget.max_cost), (1, "delivery time", config.budget.max_days)]
     if all(limit is None for _, _, limit in limited):
         return []
     known = prices_of(config, with_builtin(read.library))
@@ -342,7 +342,7 @@ def _unpriced(config: CampaignConfig, read: Gathered, space: CompoundSpace) -> l
 
 def _refused(config: CampaignConfig, read: Gathered, space: CompoundSpace, n_compounds: int) -> list[str]:
     """Cations whose hazard flags the budget refuses, and how many compounds they bar."""
-    flags = set(config.limits.refused_hazards)
+    flags = set(config.budget.refused_hazards)
     if not flags:
         return []
     carried = hazards_of(config, with_builtin(read.library))

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from campaigns.config import CampaignConfig, Limits
+from campaigns.config import BudgetRules, CampaignConfig
 from campaigns.errors import CampaignError, NothingToSuggestError
 from campaigns.targets import LearntProperty, Measurement
 from chemspace import CationLibrary, Compound, CompoundSpace, parse_formula
@@ -362,7 +362,7 @@ def choose(
     acquisition: str = "log_ei",
     aim: Aim | Lot | None = None,
     observed: NDArray[np.float64] | None = None,
-    limits: Limits | None = None,
+    limits: BudgetRules | None = None,
     cost: NDArray[np.float64] | None = None,
     days: NDArray[np.float64] | None = None,
     barred: NDArray[np.bool_] | None = None,
@@ -393,7 +393,7 @@ def choose(
     """
     if len(ranking) < batch_size:
         raise NothingToSuggestError(f"only {len(ranking)} compounds are left to suggest, {batch_size} were asked for")
-    bounds = _bounds(limits or Limits(), ranking.spacer[:SHORTLIST], batch_size)
+    bounds = _bounds(limits or BudgetRules(), ranking.spacer[:SHORTLIST], batch_size)
     try:
         chosen = choose_batch(
             ranking,
@@ -417,7 +417,7 @@ def choose(
     return np.array([place[int(index)] for index in chosen], dtype=np.int64)
 
 
-def _bounds(limits: Limits, spacer: NDArray[np.int64], batch_size: int) -> BatchLimits:
+def _bounds(limits: BudgetRules, spacer: NDArray[np.int64], batch_size: int) -> BatchLimits:
     cap = limits.max_per_spacer
     if cap is None:
         _, per_spacer = np.unique(spacer, return_counts=True)

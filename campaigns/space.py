@@ -14,7 +14,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from campaigns.config import BUILTIN, CampaignConfig, LibraryFile, nearest, problems
+from campaigns.config import BUILTIN, CampaignConfig, nearest, problems
 from campaigns.errors import ConfigError, StoreError
 from chemspace import Cation, CationLibrary, CompoundSpace, LibraryError, SpaceError, UnknownCationError
 from chemspace.cation import also_called, under_own_name
@@ -90,21 +90,20 @@ def space_of(config: CampaignConfig, library: CationLibrary) -> CompoundSpace:
         ConfigError: for an unknown cation, or a constraint that cannot be.
         SpaceError: if nothing can be enumerated.
     """
-    names = with_builtin(library) if _names_cations(config) else library
+    names, rules = with_builtin(library) if _names_cations(config) else library, config.space
     space = CompoundSpace(
         spacers=library.spacers,
         cages=_cages(config, library, names),
-        n_layers=config.n_layers,
-        b_sites=config.b_sites,
-        halides=config.halides,
+        n_layers=rules.n_layers,
+        b_sites=rules.b_sites,
+        halides=rules.halides,
         cage_mixtures=_cage_mixtures(config, names),
-        halide_mixtures=tuple(
-            tuple((symbol, Fraction(part)) for symbol, part in mixture) for mixture in config.halide_mixtures
-        ),
-        constraints=tuple(_constraint(place, rule, names, config) for place, rule in enumerate(config.constraints)),
+        halide_mixtures=tuple(tuple((ion, Fraction(part)) for ion, part in mixed) for mixed in rules.halide_mixtures),
+        constraints=tuple(_constraint(place, rule, names, config) for place, rule in enumerate(rules.constraints)),
     )
-    if config.constraints and space.estimated_size().count == 0:
-        raise ConfigError(f"constraints: they leave none of {len(space):,} compounds; loosen one", ("constraints",))
+    if rules.constraints and space.estimated_size().count == 0:
+        where = ("space", "constraints")
+        raise ConfigError(f"constraints: they leave none of {len(space):,} compounds; loosen one", where)
     return space
 
 
@@ -129,25 +128,25 @@ def hazards_of(config: CampaignConfig, names: CationLibrary) -> dict[str, frozen
 
 
 def _names_cations(config: CampaignConfig) -> bool:
-    return bool(config.cages or config.cage_mixtures or config.constraints or config.prices)
+    return bool(config.space.cages or config.space.cage_mixtures or config.space.constraints or config.prices)
 
 
 def _cages(config: CampaignConfig, library: CationLibrary, names: CationLibrary) -> tuple[Cation, ...]:
-    if max(config.n_layers) == 1:
+    if max(config.space.n_layers) == 1:
         return ()
-    if config.cages is not None:
-        return tuple(_named(name, names, ("cages", place)) for place, name in enumerate(config.cages))
+    if config.space.cages is not None:
+        return tuple(_named(name, names, ("space", "cages", place)) for place, name in enumerate(config.space.cages))
     # A library in which nothing is marked as a cage cation (a bare list of amines) means its entries as spacers.
     marked = any(c.role == "cage" for c in library.cages)
     return tuple(c for c in (library if marked else CationLibrary.builtin()).cages if c.is_organic)
 
 
 def _cage_mixtures(config: CampaignConfig, names: CationLibrary) -> tuple[tuple[tuple[Cation, Fraction], ...], ...]:
-    if max(config.n_layers) == 1:
+    if max(config.space.n_layers) == 1:
         return ()
     return tuple(
-        tuple((_named(name, names, ("cage_mixtures", place)), Fraction(part)) for name, part in mixture)
-        for place, mixture in enumerate(config.cage_mixtures)
+        tuple((_named(name, names, ("space", "cage_mixtures", place)), Fraction(part)) for name, part in mixture)
+        for place, mixture in enumerate(config.space.cage_mixtures)
     )
 
 
@@ -155,7 +154,8 @@ def _named(name: str, names: CationLibrary, path: tuple[str | int, ...]) -> Cati
     try:
         return names[name]
     except UnknownCationError as error:
-        raise ConfigError(f"{path[0]}: {error}", path) from error
+        field = path[1] if path[0] == "space" else path[0]
+        raise ConfigError(f"{field}: {error}", path) from error
 
 
 def _inchikey(name: str, names: CationLibrary, path: tuple[str | int, ...]) -> str:
@@ -169,7 +169,7 @@ def _constraint(place: int, rule: dict[str, Any], names: CationLibrary, config: 
     from chemspace.constraints import CONSTRAINT_KINDS
 
     ((name, given),) = rule.items()
-    here = ("constraints", place, name)
+    here = ("space", "constraints", place, name)
     if name not in CONSTRAINT_KINDS:
         raise ConfigError(f"constraints: there is none called {name!r}{nearest(name, CONSTRAINT_KINDS)}", here)
     kind = CONSTRAINT_KINDS[name]
@@ -252,13 +252,13 @@ def kept_library(config: CampaignConfig, file: Callable[[str], bytes], folder: P
     Raises:
         StoreError, LibraryError: if a kept file is not there or cannot be read.
     """
-    if all(kept.sha256 is None for kept in config.library_files):
+    if all(kept.sha256 is None for kept in config.libraries):
         return CationLibrary.builtin()
     key = _key(config)
     known = _read_copy(folder / _COPY, key)
     if known is not None:
         return known
-    files = tuple((kept.name, None if kept.sha256 is None else file(kept.sha256)) for kept in config.library_files)
+    files = tuple((kept.name, None if kept.sha256 is None else file(kept.sha256)) for kept in config.libraries)
     library = _merged(files, config.dications)
     copy_library(config, library, folder)
     return library
@@ -266,7 +266,7 @@ def kept_library(config: CampaignConfig, file: Callable[[str], bytes], folder: P
 
 def copy_library(config: CampaignConfig, library: CationLibrary, folder: Path) -> None:
     """Copy what was read of a large library into the campaign's folder; a folder that takes no copy goes without."""
-    if len(library) < _WORTH_KEEPING or all(kept.sha256 is None for kept in config.library_files):
+    if len(library) < _WORTH_KEEPING or all(kept.sha256 is None for kept in config.libraries):
         return
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -300,7 +300,7 @@ def write_rejects(library: CationLibrary, config: CampaignConfig, file: Callable
     if library.report is None or not library.report.n_rejected:
         return False
     texts: list[str] = []
-    for kept in config.library_files:
+    for kept in config.libraries:
         if kept.sha256 is None:
             continue
         library_from_content(kept.name, file(kept.sha256), rejects=target, dications=config.dications)
@@ -345,8 +345,7 @@ def _joined(reports: Sequence[ReadReport]) -> ReadReport | None:
 
 def _key(config: CampaignConfig) -> str:
     """What a copy was made from: the files, the setting, and the code that reads them."""
-    files: tuple[LibraryFile, ...] = config.library_files
-    parts = [f"{file.name} {file.sha256}" for file in files]
+    parts = [f"{file.name} {file.sha256}" for file in config.libraries]
     said = "\n".join([_versions(), str(config.dications), *parts])
     return sha256(said.encode()).hexdigest()
 

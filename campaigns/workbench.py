@@ -86,7 +86,7 @@ class Workbench:
     @cached_property
     def budget(self) -> Budget:
         """What a batch may cost, by the price table."""
-        return Budget(self.config.limits, prices_of(self.config, self.names), hazards_of(self.config, self.names))
+        return Budget(self.config.budget, prices_of(self.config, self.names), hazards_of(self.config, self.names))
 
     @cached_property
     def traits(self) -> SpacerTraits:

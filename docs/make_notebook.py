@@ -46,7 +46,9 @@ FA,NC=[NH2+],cage
 with open("cations.csv", "w") as file:
     file.write(CATIONS)
 
-config = CampaignConfig(n_layers=(1, 2, 3), cage_mixtures=({"MA": 0.5, "FA": 0.5},), batch_size=3)
+config = CampaignConfig.parse(
+    {"space": {"n_layers": "1-3", "cage_mixtures": [{"MA": 0.5, "FA": 0.5}]}, "budget": {"batch_size": 3}}
+)
 campaign = Campaign.create("small", config, libraries=["cations.csv"])
 len(campaign.space), campaign.space[5].formula""",
     ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -63,17 +63,19 @@ class DescriptionOptions:
     ] = None
     seed: Annotated[int | None, _Described(min=0, help="Seed of everything random. Default: 0.")] = None
 
-    def given(self) -> dict[str, object]:
-        """Fields of the description that options give, by their names there."""
-        options = {
-            "n_layers": None if self.n_layers is None else _layers(self.n_layers),
-            "cages": None if self.cages is None else tuple(name.strip() for name in self.cages.split(",")),
-            "include_flagged": self.include_flagged,
-            "dications": self.dications,
-            "batch_size": self.batch_size,
-            "seed": self.seed,
+    def given(self) -> dict[str, Any]:
+        """What the options give, in the sections of a description."""
+        cages = None if self.cages is None else tuple(name.strip() for name in self.cages.split(","))
+        sections: dict[str, dict[str, Any]] = {
+            "": {"include_flagged": self.include_flagged, "dications": self.dications, "seed": self.seed},
+            "space": {"n_layers": None if self.n_layers is None else _layers(self.n_layers), "cages": cages},
+            "budget": {"batch_size": self.batch_size},
         }
-        return {name: value for name, value in options.items() if value is not None}
+        named = {
+            section: {name: value for name, value in fields.items() if value is not None}
+            for section, fields in sections.items()
+        }
+        return named.pop("") | {section: fields for section, fields in named.items() if fields}
 
     def read(self) -> Description:
         """The description of the file or template, or the default one, with what the options say over it."""
@@ -83,9 +85,14 @@ class DescriptionOptions:
             found = read_description(self.config)
         else:
             found = Description(CampaignConfig()) if self.template is None else read_template(self.template)
-        merged = CampaignConfig.parse(found.config.model_dump() | self.given())
+        merged = CampaignConfig.parse(_over(found.config.model_dump(), self.given()))
         sources = tuple(BUILTIN if one == BUILTIN else Path(one) for one in self.library or ()) or found.libraries
         return replace(found, config=merged, libraries=sources)
+
+
+def _over(fields: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    """`fields` with those that are given in their place, section by section."""
+    return fields | {name: fields[name] | value if isinstance(value, dict) else value for name, value in given.items()}
 
 
 @dataclass(frozen=True, kw_only=True)

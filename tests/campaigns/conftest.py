@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks.campaign_kills import LIBRARY
 from campaigns import Campaign, CampaignConfig
-from campaigns.config import Price
+from campaigns.config import Price, SpaceRules
 
 #: Money a mole and days of some cations; no limit asks for them, so that they decide nothing.
 PRICES = {
@@ -50,7 +50,7 @@ def launch(made: Launched, folder: Path, seed: int = 0) -> Campaign:
     """What `spinscreen launch` does, on the small library."""
     campaign = Campaign.create(
         folder,
-        CampaignConfig(n_layers=(1, 2, 3), seed=seed, prices=PRICES),
+        CampaignConfig(space=SpaceRules(n_layers=(1, 2, 3)), seed=seed, prices=PRICES),
         libraries=[made.library],
         oracle_store=made.oracle_store,
     )

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from benchmarks.campaign_kills import LIBRARY
 from campaigns import Campaign, CampaignConfig
+from campaigns.config import SpaceRules
 
 __all__ = ["created"]
 
@@ -15,4 +16,6 @@ def created(folder: Path, store: str | None = None) -> Campaign:
     folder.parent.mkdir(parents=True, exist_ok=True)
     library = folder.parent / "cations.csv"
     library.write_text(LIBRARY, encoding="utf-8")
-    return Campaign.create(folder, CampaignConfig(n_layers=(1, 2, 3)), libraries=[library], store=store)
+    return Campaign.create(
+        folder, CampaignConfig(space=SpaceRules(n_layers=(1, 2, 3))), libraries=[library], store=store
+    )

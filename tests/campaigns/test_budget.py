@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from campaigns.budget import Budget
-from campaigns.config import Limits
+from campaigns.config import BudgetRules
 from campaigns.errors import NothingToSuggestError
 from campaigns.propose import choose
 from chemspace import Cation, Compound, CompoundSpace
@@ -41,7 +41,7 @@ def head(found: Ranking, size: int, **how: object) -> list[int]:
 
 def test_a_compound_costs_what_its_cations_cost_for_the_mass_that_is_made() -> None:
     compound = Compound.of(PEA, MA, 2)
-    budget = Budget(Limits(mass_g=0.5), PRICES)
+    budget = Budget(BudgetRules(mass_g=0.5), PRICES)
     moles = 0.5 / compound.molar_mass_g_mol
     assert budget.cost(compound) == pytest.approx(moles * (2 * 120 + 60))
     assert budget.days(compound) == 10
@@ -52,8 +52,8 @@ def test_a_compound_costs_what_its_cations_cost_for_the_mass_that_is_made() -> N
 def test_costs_are_worked_out_only_where_a_limit_asks() -> None:
     space = CompoundSpace((PEA, BA), (MA,), (1, 2))
     every = np.arange(len(space))
-    assert set(Budget(Limits(), PRICES).of(space, every)) == {"limits"}
-    bounds = Budget(Limits(max_cost=1, max_days=9), PRICES).of(space, every)
+    assert set(Budget(BudgetRules(), PRICES).of(space, every)) == {"limits"}
+    bounds = Budget(BudgetRules(max_cost=1, max_days=9), PRICES).of(space, every)
     assert np.isnan(bounds["cost"]).tolist() == [False, False, True, True]
     assert bounds["days"][:2].tolist() == [3.0, 10.0]
 
@@ -64,19 +64,19 @@ def test_one_spacer_comes_once_unless_there_are_too_few() -> None:
 
 
 def test_a_given_cap_holds_strictly() -> None:
-    assert head(ranking([0, 0, 0, 1]), 3, limits=Limits(max_per_spacer=2)) == [0, 1, 3]
+    assert head(ranking([0, 0, 0, 1]), 3, limits=BudgetRules(max_per_spacer=2)) == [0, 1, 3]
     with pytest.raises(NothingToSuggestError, match="the budget of the campaign leaves no whole batch: only 3 of 4"):
-        head(ranking([0, 0, 0, 1]), 4, limits=Limits(max_per_spacer=2))
+        head(ranking([0, 0, 0, 1]), 4, limits=BudgetRules(max_per_spacer=2))
 
 
 def test_money_days_and_distance_limit_a_batch() -> None:
     rows = ranking([0, 1, 2, 3, 4])
     cost, days = np.array([5.0, 9.0, np.nan, 1.0, 2.0]), np.array([1.0, 1.0, 1.0, 30.0, np.nan])
-    assert head(rows, 3, limits=Limits(max_cost=8), cost=cost) == [0, 3, 4]
-    assert head(rows, 2, limits=Limits(max_days=7), days=days) == [0, 1]
-    assert head(rows, 2, limits=Limits(min_distance=1.0)) == [0, 2]
+    assert head(rows, 3, limits=BudgetRules(max_cost=8), cost=cost) == [0, 3, 4]
+    assert head(rows, 2, limits=BudgetRules(max_days=7), days=days) == [0, 1]
+    assert head(rows, 2, limits=BudgetRules(min_distance=1.0)) == [0, 2]
     with pytest.raises(NothingToSuggestError):
-        head(rows, 4, limits=Limits(max_cost=8), cost=cost)
+        head(rows, 4, limits=BudgetRules(max_cost=8), cost=cost)
 
 
 def test_fewer_compounds_than_asked_for_is_told() -> None:
@@ -88,13 +88,13 @@ def test_a_refused_hazard_bars_every_compound_that_needs_the_cation() -> None:
     space = CompoundSpace((PEA, BA), (MA,), (1, 2))
     hazards = {PEA.inchikey: frozenset({"H314", "H300"}), MA.inchikey: frozenset({"H220"})}
     every = np.arange(len(space))
-    assert Budget(Limits(refused_hazards=("H300",)), {}, hazards).of(space, every)["barred"].tolist() == [
+    assert Budget(BudgetRules(refused_hazards=("H300",)), {}, hazards).of(space, every)["barred"].tolist() == [
         True,
         True,
         False,
         False,
     ]
-    both = Budget(Limits(refused_hazards=("H300", "H220")), {}, hazards).of(space, every)["barred"]
+    both = Budget(BudgetRules(refused_hazards=("H300", "H220")), {}, hazards).of(space, every)["barred"]
     assert both.tolist() == [True, True, False, True]
     rows = ranking([0, 1, 2, 3])
     assert head(rows, 2, barred=np.array([True, False, True, False])) == [1, 3]

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from campaigns import Campaign, CampaignConfig
+from campaigns.config import SpaceRules
 from campaigns.errors import CampaignError, CampaignExistsError, CampaignNotFoundError, ConfigError, IngestError
 from campaigns.propose import measured_dataset, training_set, validate
 from chemspace import RecipeError, parse_formula
@@ -152,12 +153,14 @@ def test_a_bad_row_means_that_nothing_is_written(campaign: Campaign, results: Pa
 
 def test_a_second_campaign_in_the_same_folder_is_refused(launched: Launched, campaign: Campaign) -> None:
     with pytest.raises(CampaignExistsError, match="seed: 0 here, 1 asked for"):
-        Campaign.create(campaign.folder, CampaignConfig(n_layers=(1, 2, 3), seed=1), libraries=[launched.library])
+        Campaign.create(
+            campaign.folder, CampaignConfig(space=SpaceRules(n_layers=(1, 2, 3)), seed=1), libraries=[launched.library]
+        )
 
 
 def test_what_cannot_be_a_campaign_leaves_no_folder(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="XYZ"):
-        Campaign.create(tmp_path / "new", CampaignConfig(cages=("XYZ",)))
+        Campaign.create(tmp_path / "new", CampaignConfig(space=SpaceRules(cages=("XYZ",))))
     with pytest.raises(CampaignNotFoundError):
         Campaign.open(tmp_path / "new")
     assert not (tmp_path / "new").exists()

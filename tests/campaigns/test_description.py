@@ -58,11 +58,11 @@ def test_every_section_is_read(whole: Path) -> None:
     found = read_description(whole)
     config = found.config
     assert found.libraries == (BUILTIN, whole.parent / "amines.smi")
-    assert (config.dications, config.n_layers, config.b_sites) == (True, (1, 2, 3), ("Pb", "Sn"))
-    assert config.halide_mixtures == ((("I", "3/4"), ("Br", "1/4")),)
+    assert (config.dications, config.space.n_layers, config.space.b_sites) == (True, (1, 2, 3), ("Pb", "Sn"))
+    assert config.space.halide_mixtures == ((("I", "3/4"), ("Br", "1/4")),)
     assert config.objective.goal_lifetime_ps == 50
     assert config.protocol.n_conformers == 10
-    assert (config.batch_size, config.limits.max_per_spacer, config.limits.mass_g) == (3, 2, 0.5)
+    assert (config.budget.batch_size, config.budget.max_per_spacer, config.budget.mass_g) == (3, 2, 0.5)
     assert config.prices["PEA"].per_mol == 40
     assert config.prices["BZA"].per_mol is None
     assert (config.surrogate, config.acquisition, config.seed) == ("gp", "lcb", 7)
@@ -187,7 +187,30 @@ def test_a_first_release_description_keeps_its_key() -> None:
         "seed",
     }
     assert set(CampaignConfig().key_fields()) == first
-    assert set(CampaignConfig(dications=True, batch_size=9).key_fields()) == first | {"dications"}
+    asked = CampaignConfig.parse({"dications": True, "budget": {"batch_size": 9}})
+    assert set(asked.key_fields()) == first | {"dications"}
+
+
+def test_a_flat_description_of_the_first_release_is_read_in_sections() -> None:
+    flat = {
+        "library": "amines.smi",
+        "library_sha256": "aa",
+        "further_libraries": [{"name": "builtin", "sha256": None}],
+        "n_layers": [1, 2],
+        "cage_mixtures": [[["Cs", "1/10"], ["FA", "9/10"]]],
+        "batch_size": 3,
+        "limits": {"max_cost": 5.0},
+        "seed": 7,
+    }
+    config = CampaignConfig.parse(flat)
+    assert [(one.name, one.sha256) for one in config.libraries] == [("amines.smi", "aa"), (BUILTIN, None)]
+    assert (config.space.n_layers, config.space.cage_mixtures) == ((1, 2), ((("Cs", "1/10"), ("FA", "9/10")),))
+    assert (config.budget.batch_size, config.budget.max_cost, config.seed) == (3, 5.0, 7)
+
+
+def test_a_file_gives_its_fields_in_their_sections(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="line 1, n_layers: there is no such section"):
+        read_description(described(tmp_path, "n_layers: 1-3\n"))
 
 
 @pytest.mark.parametrize("form", ["semicolons", "excel", "json"])

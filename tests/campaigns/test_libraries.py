@@ -27,7 +27,7 @@ def config_of(read: libraries.Gathered, **how: bool) -> CampaignConfig:
 
 def contents(read: libraries.Gathered) -> dict[str | None, bytes]:
     config = config_of(read)
-    pairs = zip(config.library_files, read.files, strict=True)
+    pairs = zip(config.libraries, read.files, strict=True)
     return {kept.sha256: content for kept, (_, content) in pairs if content is not None}
 
 
@@ -61,7 +61,7 @@ def test_diamines_take_two_protons_where_that_is_asked(amines: Path) -> None:
 def test_a_campaign_reads_its_libraries_from_what_it_keeps(amines: Path, tmp_path: Path) -> None:
     read = gather(["builtin", amines], dications=True)
     config = config_of(read, dications=True)
-    assert [file.sha256 is None for file in config.library_files] == [True, False]
+    assert [file.sha256 is None for file in config.libraries] == [True, False]
     again = kept_library(config, contents(read).__getitem__, tmp_path)
     assert again.content_hash == read.library.content_hash
 

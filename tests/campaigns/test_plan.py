@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from campaigns import CampaignConfig
-from campaigns.config import read_template, template_names
+from campaigns.config import SpaceRules, read_template, template_names
 from campaigns.plan import LaunchPlan, plan_launch
 from campaigns.space import gather
 from tests.campaigns.conftest import Launched
@@ -18,7 +18,7 @@ def plan(made: Launched, config: CampaignConfig, *sources: Path) -> LaunchPlan:
 
 
 def test_sizes_are_counted_and_what_is_stored_is_not_computed_again(launched: Launched) -> None:
-    told = plan(launched, CampaignConfig(n_layers=(1, 2, 3)))
+    told = plan(launched, CampaignConfig(space=SpaceRules(n_layers=(1, 2, 3))))
     assert (told.n_compounds, told.compounds_exact, told.n_spacers) == (40, True, 8)
     assert (told.n_rp_spacers, told.n_dj_spacers, told.n_cage_options) == (5, 3, 2)
     assert (told.n_to_compute, told.oracle_seconds, told.oracle_seconds_from) == (0, 0.0, "nothing is left to compute")
@@ -31,7 +31,7 @@ def test_sizes_are_counted_and_what_is_stored_is_not_computed_again(launched: La
 def test_time_for_new_cations_is_scaled_up_from_the_stored_ones(launched: Launched, tmp_path: Path) -> None:
     amines = tmp_path / "amines.smi"
     amines.write_text("".join("C" * length + "N\n" for length in range(5, 25)) + "C1CC\n")
-    told = plan(launched, CampaignConfig(n_layers=(1,), surrogate="mean"), amines)
+    told = plan(launched, CampaignConfig(space=SpaceRules(n_layers=(1,)), surrogate="mean"), amines)
     assert told.n_to_compute >= 15
     assert told.oracle_seconds > 0.5
     assert "cations in the store, 2 processes" in told.oracle_seconds_from
@@ -41,12 +41,9 @@ def test_time_for_new_cations_is_scaled_up_from_the_stored_ones(launched: Launch
 
 def test_what_speaks_against_it_is_told(launched: Launched) -> None:
     values = {
-        "n_layers": (1,),
-        "b_sites": ("Sn", "Ge"),
-        "halides": ("Br",),
-        "batch_size": 50,
+        "space": {"n_layers": (1,), "b_sites": ("Sn", "Ge"), "halides": ("Br",)},
+        "budget": {"batch_size": 50, "max_cost": 9},
         "surrogate": "mean",
-        "limits": {"max_cost": 9},
         "prices": {"PEA": {"per_mol": 5}},
     }
     assert plan(launched, CampaignConfig.parse(values)).problems == (
@@ -79,6 +76,11 @@ def test_each_template_can_be_planned(launched: Launched, name: str) -> None:
 )
 def test_what_refused_hazards_bar_is_counted(launched: Launched, hazards: dict[str, list[str]], says: str) -> None:
     prices = {name: {"hazards": flags} for name, flags in hazards.items()}
-    values = {"n_layers": (1, 2, 3), "surrogate": "mean", "limits": {"refused_hazards": ["H300"]}, "prices": prices}
+    values = {
+        "surrogate": "mean",
+        "budget": {"refused_hazards": ["H300"]},
+        "prices": prices,
+        "space": {"n_layers": "1-3"},
+    }
     (problem,) = plan(launched, CampaignConfig.parse(values)).problems
     assert says in problem

@@ -46,7 +46,7 @@ NO_SKILL = [{**row, "value": value} for row, value in zip(TABLE, np.random.defau
 
 
 def made(launched: Launched, folder: Path, **fields: Any) -> Campaign:
-    asked = {"n_layers": (1, 2, 3), "surrogate": "gp", "batch_size": 2, **fields}
+    asked = {"space": {"n_layers": "1-3"}, "surrogate": "gp", "budget": {"batch_size": 2}, **fields}
     return Campaign.create(
         folder, CampaignConfig.parse(asked), libraries=[launched.library], oracle_store=launched.oracle_store
     )

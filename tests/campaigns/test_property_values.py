@@ -39,7 +39,7 @@ def write(folder: Path, text: str, name: str = "new.csv") -> Path:
 def described(folder: Path, **properties: Any) -> Campaign:
     """A campaign with a property that was created and never trained: enough for everything that only records."""
     folder.parent.mkdir(parents=True, exist_ok=True)
-    asked = {"n_layers": (1, 2, 3), "properties": {GAP: {"table": TABLE}, **properties}}
+    asked = {"space": {"n_layers": "1-3"}, "properties": {GAP: {"table": TABLE}, **properties}}
     return Campaign.create(
         folder, CampaignConfig.parse(asked), libraries=[write(folder.parent, LIBRARY, "cations.csv")]
     )

@@ -39,7 +39,7 @@ FIELDS = ("objective", "acquisition", "prices")
 def traded(launched: Launched, tmp_path_factory: pytest.TempPathFactory) -> Campaign:
     root = tmp_path_factory.mktemp("traded")
     asked = read_description(described(root, TEXT)).config.model_dump(mode="json", include=set(FIELDS))
-    fields: dict[str, Any] = {"n_layers": (1, 2, 3), "surrogate": "gp", "batch_size": 2, **asked}
+    fields: dict[str, Any] = {"space": {"n_layers": "1-3"}, "surrogate": "gp", "budget": {"batch_size": 2}, **asked}
     return Campaign.create(
         root / "traded", CampaignConfig.parse(fields), libraries=[launched.library], oracle_store=launched.oracle_store
     )

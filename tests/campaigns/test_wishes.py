@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from campaigns import Campaign, CampaignConfig
-from campaigns.config import Limits, Objective, WeighedWish, read_description
+from campaigns.config import BudgetRules, Objective, WeighedWish, read_description
 from campaigns.errors import ConfigError
 from campaigns.plan import check
 from chemspace import CationLibrary, parse_formula
@@ -28,14 +28,16 @@ TABLE = "cation,per_mol,days,hazards\nPA,20,3,H300 H314\nBDA,60,14,\nPDA,45,,H31
 
 
 def _created(launched: Launched, folder: Path, **fields: object) -> Campaign:
-    asked = CampaignConfig.parse({"n_layers": (1, 2), "surrogate": "gp", "batch_size": 2, **fields})
+    asked = CampaignConfig.parse(
+        {"space": {"n_layers": (1, 2)}, "surrogate": "gp", "budget": {"batch_size": 2}, **fields}
+    )
     return Campaign.create(folder, asked, libraries=[launched.library], oracle_store=launched.oracle_store)
 
 
 def test_wishes_rank_and_a_refused_hazard_is_never_suggested(launched: Launched, tmp_path: Path) -> None:
     (tmp_path / "prices.csv").write_text(TABLE)
     config = read_description(described(tmp_path, WISHES)).config
-    fields = config.model_dump(mode="json", include={"objective", "limits", "prices"})
+    fields = config.model_dump(mode="json", include={"objective", "budget", "prices"})
     campaign = _created(launched, tmp_path / "wished", **fields)
     done = campaign.round()
     frame = done.ranking.frame
@@ -80,7 +82,7 @@ def test_prices_count_for_a_fit_only_where_they_are_wished_for() -> None:
         ({"objective": {"wishes": [{"column": "novelty", "useless": 1, "perfect": 1}]}}, "two different numbers"),
         ({"objective": {"wishes": [{"column": "novelty", "useless": 0, "perfect": 1, "weight": 0}]}}, "weight"),
         ({"objective": {"wishes": [{"column": "price", "useless": 9, "perfect": 0}]}}, "needs a price table"),
-        ({"limits": Limits(refused_hazards=("H300",))}, "no cation of the price table carries 'H300'"),
+        ({"budget": BudgetRules(refused_hazards=("H300",))}, "no cation of the price table carries 'H300'"),
         ({"acquisition": "qlog_ney"}, "qlog_nei"),
     ],
     ids=["column", "ends", "weight", "price", "hazard", "acquisition"],

@@ -33,7 +33,7 @@ def launch_facts(service: CampaignService) -> list[tuple[str, str]]:
     campaign, events = service.front, service.events()
     config, library = campaign.config, campaign.library
     made = events[0]
-    names = (config.library, *(other.name for other in config.further_libraries))
+    names = (library.name for library in config.libraries)
     return [
         ("Launched", f"{made['at'][:16].replace('T', ' ')} UTC by {made['actor']}"),
         ("Library", f"{', '.join(names)}: {len(library.spacers):,} spacers, {len(library.cages):,} cage cations"),
@@ -61,8 +61,8 @@ def _space(service: CampaignService) -> str:
 
 
 def _rules(config: CampaignConfig) -> Iterator[tuple[str, str]]:
-    if config.constraints:
-        names = (name.replace("_", " ") for rule in config.constraints for name in rule)
+    if config.space.constraints:
+        names = (name.replace("_", " ") for rule in config.space.constraints for name in rule)
         yield "Left out by", ", ".join(names)
     if config.properties:
         goals = {"maximize": ", sought high", "minimize": ", sought low", None: ""}
@@ -87,8 +87,8 @@ def _objective(config: CampaignConfig) -> str:
 
 
 def _batch(config: CampaignConfig) -> Iterator[str]:
-    limits = config.limits
-    yield f"{config.batch_size} compounds of {limits.mass_g:g} g"
+    limits = config.budget
+    yield f"{limits.batch_size} compounds of {limits.mass_g:g} g"
     if limits.max_per_spacer is not None:
         yield f"at most {limits.max_per_spacer} of a spacer"
     if limits.max_cost is not None:

@@ -69,7 +69,7 @@ def test_a_described_campaign_launches_with_mixtures_limits_and_its_own_acquisit
     assert len({row["spacer"] for row in rows}) == 3
     assert {row["spacer"] for row in rows} <= {"PEA", "BA", "PA", "EOA"}
     campaign = Campaign.open(folder, oracle_store=launched.oracle_store)
-    assert (campaign.config.seed, campaign.config.batch_size) == (3, 3)
+    assert (campaign.config.seed, campaign.config.budget.batch_size) == (3, 3)
     fit = campaign.fit()
     assert fit is not None
     assert "lcb, as the campaign's description asks" in fit.strategy

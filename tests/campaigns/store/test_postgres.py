@@ -12,6 +12,7 @@ import psycopg
 import pytest
 
 from campaigns import Campaign, CampaignConfig
+from campaigns.config import SpaceRules
 from campaigns.database import create_store, open_store
 from campaigns.errors import CampaignExistsError, SchemaError, StoreError
 from campaigns.events import EventKind, Stage
@@ -74,7 +75,7 @@ def test_the_folder_holds_the_address_without_the_password_and_nothing_that_coul
 def test_another_description_at_the_same_address_is_refused(address: str, tmp_path: Path) -> None:
     created(tmp_path / "one", address)
     with pytest.raises(CampaignExistsError, match="another description"):
-        Campaign.create(tmp_path / "two", CampaignConfig(n_layers=(1,)), store=address)
+        Campaign.create(tmp_path / "two", CampaignConfig(space=SpaceRules(n_layers=(1,))), store=address)
     assert not (tmp_path / "two" / "store.url").exists()
 
 

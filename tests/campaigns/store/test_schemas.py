@@ -31,7 +31,7 @@ def database(folder: Path, revision: str) -> Path:
 @pytest.mark.parametrize("revision", RELEASED)
 def test_a_database_of_a_released_schema_opens_with_all_it_holds(tmp_path: Path, revision: str) -> None:
     campaign = Campaign.open(database(tmp_path / "old", revision))
-    assert campaign.state.config.n_layers == (1, 2, 3)
+    assert campaign.state.config.space.n_layers == (1, 2, 3)
     assert [cation.abbreviation for cation in campaign.library] == ["BA", "PA", "EOA", "MA"]
     record = [
         (r.number, r.measurement.formula, r.measurement.is_upper_bound, r.retracted) for r in campaign.state.record

@@ -20,7 +20,7 @@ def facts(folder: Path, **described: Any) -> dict[str, str]:
     """What the page of a campaign of this description says of its launch."""
     library = folder / "cations.csv"
     library.write_text(LIBRARY, encoding="utf-8")
-    config = CampaignConfig.parse({"n_layers": [1, 2], **described})
+    config = CampaignConfig.parse({"space": {"n_layers": [1, 2]}, **described})
     Campaign.create(folder / "small", config, libraries=[library])
     service = CampaignService("small", folder / "small", JobQueue(), Settings((folder / "small",)))
     return dict(launch_facts(service))
@@ -69,7 +69,7 @@ def test_limits_prices_and_further_properties_are_told(tmp_path: Path) -> None:
     told = facts(
         tmp_path,
         prices=prices,
-        limits={"max_per_spacer": 1, "max_cost": 30, "max_days": 10, "refused_hazards": ["H300"]},
+        budget={"max_per_spacer": 1, "max_cost": 30, "max_days": 10, "refused_hazards": ["H300"]},
         constraints=[{"heavy_atoms": {"most": 20}}],
         properties={"band_gap_ev": {"table": gaps, "goal": "minimize"}},
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import gzip
 import hashlib
 import re
 from collections import Counter
@@ -18,42 +17,23 @@ from typing import Protocol
 
 from chemspace.builtin_table import package_table
 from chemspace.cation import ABBREVIATION, Cation, also_called, under_own_name
-from chemspace.errors import AmbiguousNameError, LibraryError, StructureError, UnknownCationError
+from chemspace.errors import AmbiguousNameError, LibraryError, StructureError, TableError, UnknownCationError
 from chemspace.molecule import cation_form, check_charges, parse_smiles
 from chemspace.progress import Progress
 from chemspace.spelling import ELEMENTS, Spellings
+from chemspace.tables.rows import Row, read_lines, read_rows, undecodable
 
-__all__ = ["ReadReport", "read_rows"]
+__all__ = ["ReadReport", "read_cells"]
 
 
 #: File endings that are read; each but .parquet also with .gz.
-FORMATS = (".csv", ".tsv", ".smi", ".parquet")
+FORMATS = (".csv", ".tsv", ".smi", ".xlsx", ".parquet")
 #: Columns that a table of cations may have; only the first must be there.
 COLUMNS = ("smiles", "abbreviation", "aliases", "name", "role", "source")
-#: A line longer than this is cut off and rejected as a row.
-MAX_LINE = 20_000
 
 
-class _Bytes(Protocol):
-    def readline(self, size: int = ..., /) -> bytes: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One row as written: its number (the line for text files, counted from 1), its fields, or why it has none."""
-
-    number: int
-    fields: dict[str, str]
-    problem: str = ""
-
-    @property
-    def text(self) -> str:
-        """The row's SMILES, for messages."""
-        return self.fields.get("smiles", "")
-
-
-def read_rows(path: str | Path) -> Iterator[Row]:
-    """Rows of one file in order, never more than a batch in memory.
+def read_cells(path: str | Path) -> Iterator[Row]:
+    """Rows of one file of cations in order, their cells by `COLUMNS`, never more than a batch in memory.
 
     A row that cannot be decoded or split comes with a `problem`; empty lines are passed over.
 
@@ -61,92 +41,24 @@ def read_rows(path: str | Path) -> Iterator[Row]:
         LibraryError: if the file cannot be read at all: missing, of unknown ending, binary, without column smiles.
     """
     path = Path(path)
-    suffixes = [suffix.lower() for suffix in path.suffixes]
-    ending = suffixes[-2] if suffixes[-1:] == [".gz"] and len(suffixes) > 1 else (suffixes or [""])[-1]
+    ending = next((suffix for suffix in map(str.lower, reversed(path.suffixes)) if suffix != ".gz"), "")
     if ending not in FORMATS:
         raise LibraryError(f"{path.name} has an unknown ending; a library is a file *{', *'.join(FORMATS)} or *.gz")
     try:
-        if ending == ".parquet":
-            yield from _parquet_rows(path)
-            return
-        with gzip.open(path, "rb") if suffixes[-1] == ".gz" else open(path, "rb") as stream:
-            if b"\0" in stream.read(4096):
-                raise LibraryError(f"{path.name} is binary, not text; write it as CSV, TSV, .smi or .parquet")
-            stream.seek(0)
-            if ending == ".smi":
-                yield from _smi_rows(_lines(stream))
-            else:
-                yield from _csv_rows(path, _lines(stream), "\t" if ending == ".tsv" else ",")
-    except OSError as error:  # gzip's own errors are OSErrors too
-        raise LibraryError(f"{path} cannot be read: {error.strerror or error}") from error
-    except EOFError as error:
-        raise LibraryError(f"{path.name} ends in the middle of its gzip stream; fetch it again") from error
+        if ending == ".smi":
+            yield from _smi_rows(path)
+        else:
+            yield from read_rows(path, COLUMNS, lambda header: _check_header(path, header))
+    except TableError as error:
+        raise LibraryError(f"{error.name}: {'; '.join(error.problems)}") from error
 
 
-def _lines(stream: _Bytes) -> Iterator[str]:
-    """Lines without their ends; bytes that are no UTF-8 come as lone surrogates."""
-    first = True
-    while raw := stream.readline(MAX_LINE):
-        text = raw.decode("utf-8", "surrogateescape")
-        if first:
-            text, first = text.removeprefix("\ufeff"), False
-        yield text.rstrip("\r\n")
-
-
-def _smi_rows(lines: Iterable[str]) -> Iterator[Row]:
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        parts = line.split(None, 1)
-        fields = {"smiles": parts[0], "abbreviation": parts[1].strip() if len(parts) > 1 else ""}
-        yield Row(number, fields, _undecodable(fields))
-
-
-def _csv_rows(path: Path, lines: Iterable[str], delimiter: str) -> Iterator[Row]:
-    reader = csv.reader(lines, delimiter=delimiter)
-    try:
-        header = [name.strip().lower() for name in next(reader)]
-    except StopIteration:
-        raise LibraryError(f"{path.name} is empty; its first line names the columns, one of them smiles") from None
-    except csv.Error as error:
-        raise LibraryError(f"{path.name} has no readable header: {error}") from error
-    _check_header(path, header)
-    while True:
-        try:
-            values = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            yield Row(reader.line_num, {}, f"the row cannot be split into columns: {error}")
-            continue
-        if not any(value.strip() for value in values):
-            continue
-        fields = {name: value.strip() for name, value in zip(header, values, strict=False) if name in COLUMNS}
-        problem = _undecodable(fields)
-        if len(values) > len(header):
-            problem = f"the row has {len(values)} fields, the header {len(header)}; quote fields that hold a delimiter"
-        yield Row(reader.line_num, fields, problem)
-
-
-def _parquet_rows(path: Path) -> Iterator[Row]:
-    import pyarrow as pa  # heavy, and only Parquet needs it
-    import pyarrow.parquet as pq
-
-    if not path.exists():
-        raise LibraryError(f"{path} cannot be read: no such file")
-    try:
-        with pq.ParquetFile(path) as table:
-            names = {name.lower(): name for name in table.schema_arrow.names}
-            _check_header(path, list(names))
-            wanted = [names[column] for column in COLUMNS if column in names]
-            number = 0
-            for batch in table.iter_batches(batch_size=10_000, columns=wanted):
-                for record in batch.to_pylist():
-                    number += 1
-                    values = {key.lower(): value for key, value in record.items()}
-                    yield Row(number, {key: "" if v is None else str(v).strip() for key, v in values.items()})
-    except (pa.ArrowException, pa.ArrowInvalid) as error:
-        raise LibraryError(f"{path.name} is no readable Parquet file: {str(error).splitlines()[0]}") from error
+def _smi_rows(path: Path) -> Iterator[Row]:
+    for number, line in enumerate(read_lines(path), start=1):
+        if line.strip():
+            smiles, *name = line.split(None, 1)
+            cells = {"smiles": smiles, "abbreviation": name[0].strip() if name else ""}
+            yield Row(number, cells, undecodable(cells))
 
 
 def _check_header(path: Path, header: list[str]) -> None:
@@ -155,14 +67,6 @@ def _check_header(path: Path, header: list[str]) -> None:
         raise LibraryError(f"{path.name} has no column smiles (its columns: {shown}); head the structures smiles")
     if header.count("smiles") > 1:
         raise LibraryError(f"{path.name} has the column smiles twice; keep one")
-
-
-def _undecodable(fields: dict[str, str]) -> str:
-    for name, value in fields.items():
-        if not value.isascii() and any("\ud800" <= sign <= "\udfff" for sign in value):
-            fields[name] = value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-            return f"{name} is not UTF-8 text"
-    return ""
 
 
 #: Rejections kept in the report; the reject file holds all of them.
@@ -257,7 +161,7 @@ def _each(
     names: set[str] = set()
     seen: set[str] = set()
     with _reject_writer(rejects) as writer:
-        for row in read_rows(path):
+        for row in read_cells(path):
             report.n_in += 1
             if progress is not None and report.n_in % _PROGRESS_EVERY == 0:
                 progress(report.n_in, 0, f"{report.n_kept} cations")
@@ -281,12 +185,12 @@ def _each(
 def _cation(row: Row, dications: bool) -> Cation:
     if row.problem:
         raise StructureError(row.problem)
-    smiles = row.fields.get("smiles", "")
+    smiles = row.cells.get("smiles", "")
     try:
         mol = cation_form(parse_smiles(smiles), smiles, dications)
         charge = check_charges(mol, smiles)
-        abbreviation = row.fields.get("abbreviation", "")
-        names = [part.strip() for part in row.fields.get("aliases", "").split(";")] + [row.fields.get("name", "")]
+        abbreviation = row.cells.get("abbreviation", "")
+        names = [part.strip() for part in row.cells.get("aliases", "").split(";")] + [row.cells.get("name", "")]
         if abbreviation and not ABBREVIATION.fullmatch(abbreviation):
             names, abbreviation = [abbreviation, *names], ""
         return Cation.from_checked_mol(
@@ -294,8 +198,8 @@ def _cation(row: Row, dications: bool) -> Cation:
             charge,
             abbreviation or None,
             tuple(name for name in names if name),
-            row.fields.get("role") or None,
-            row.fields.get("source", ""),
+            row.cells.get("role") or None,
+            row.cells.get("source", ""),
         )
     except (ValueError, RuntimeError) as error:  # RDKit's own refusals
         raise StructureError(f"RDKit refuses {smiles[:80]!r}: {str(error).strip()[:200]}") from error
@@ -305,9 +209,9 @@ def _reject(report: ReadReport, writer: _Writer | None, row: Row, error: Structu
     report.n_rejected += 1
     report.kinds[type(error).__name__] += 1
     if len(report.rejections) < KEPT_REJECTIONS:
-        report.rejections.append(Rejection(row.number, row.text[:200], str(error)))
+        report.rejections.append(Rejection(row.number, row.cells.get("smiles", "")[:200], str(error)))
     if writer is not None:
-        writer.writerow([row.number, row.text, type(error).__name__, str(error)])
+        writer.writerow([row.number, row.cells.get("smiles", ""), type(error).__name__, str(error)])
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from chemspace.cation import Cation
 from chemspace.errors import SpinscreenError, StructureError
-from chemspace.library import read_rows
+from chemspace.library import read_cells
 from chemspace.molecule import cation_form, check_charges, parse_smiles
 from oracle.errors import InputError
 from oracle.protocol import Protocol
@@ -16,7 +16,7 @@ from oracle.record import CationRecord
 __all__ = ["is_file_name", "read_inputs"]
 
 #: Endings that mark an argument as a file, whether it exists or not.
-FILE_ENDINGS = (".smi", ".csv", ".tsv", ".parquet", ".gz")
+FILE_ENDINGS = (".smi", ".csv", ".tsv", ".xlsx", ".parquet", ".gz")
 
 
 def read_inputs(
@@ -50,12 +50,12 @@ def is_file_name(text: str) -> bool:
 def _file(path: Path, protocol: Protocol, dications: bool) -> Iterator[Cation | CationRecord]:
     if not path.is_file():
         raise InputError(f"there is no file {path}")
-    for row in read_rows(path):
+    for row in read_cells(path):
         where = f"{path.name} row {row.number}: "
         if row.problem:
-            yield _refusal(row.text, where + row.problem, "StructureError", protocol)
+            yield _refusal(row.cells.get("smiles", ""), where + row.problem, "StructureError", protocol)
         else:
-            yield _one(row.text, where, protocol, dications)
+            yield _one(row.cells.get("smiles", ""), where, protocol, dications)
 
 
 def _one(smiles: str, where: str, protocol: Protocol, dications: bool) -> Cation | CationRecord:

@@ -12,6 +12,7 @@ import pytest
 
 from chemspace import CationLibrary, LibraryError
 from chemspace.library import ReadReport, stream_cations
+from tests.chemspace.tables.files import workbook
 
 ROWS = [
     "NCCc1ccccc1 PEA",
@@ -49,6 +50,31 @@ def test_gzip_csv_and_parquet_hold_the_same_library(tmp_path: Path) -> None:
     pq.write_table(pa.table({"smiles": smiles, "abbreviation": names}), tmp_path / "a.parquet")
     hashes = {CationLibrary.read(tmp_path / name).content_hash for name in ("a.csv", "a.smi.gz", "a.parquet")}
     assert len(hashes) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.csv", b"smiles;abbreviation;source\nNCCc1ccccc1;PEA;a, b\nCCCCN;BA;\n"),
+        ("a.csv", b"sep=;\n\nSMILES;Abbreviation\nNCCc1ccccc1;PEA\nCCCCN;BA\n"),
+        ("a.csv", "smiles\tabbreviation\r\nNCCc1ccccc1\tPEA\r\nCCCCN\tBA\r\n".encode("utf-16")),
+        ("a.tsv", b"smiles\tabbreviation\nNCCc1ccccc1\tPEA\nCCCCN\tBA\n"),
+        ("a.smi", "NCCc1ccccc1 PEA\nCCCCN BA\n".encode("utf-16")),
+        ("a.csv.gz", gzip.compress(b"smiles;abbreviation\nNCCc1ccccc1;PEA\nCCCCN;BA\n")),
+        ("a.xlsx", workbook(Amines=[["SMILES", "abbreviation"], ["NCCc1ccccc1", "PEA"], [], ["CCCCN", "BA"]])),
+        ("a.csv", b'{"smiles": "NCCc1ccccc1", "abbreviation": "PEA"}\n{"smiles": "CCCCN", "abbreviation": "BA"}\n'),
+    ],
+)
+def test_a_library_is_read_in_every_form_of_a_table(tmp_path: Path, name: str, content: bytes) -> None:
+    (tmp_path / name).write_bytes(content)
+    assert [cation.abbreviation for cation in CationLibrary.read(tmp_path / name)] == ["PEA", "BA"]
+
+
+def test_rows_are_counted_as_the_file_counts_them(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", ["", "sep=;", "smiles;abbreviation", "CCN;EtA", "", "CCO;no amine"])
+    report = CationLibrary.read(path).report
+    assert report is not None
+    assert [rejection.row for rejection in report.rejections] == [6]
 
 
 def test_stereo_is_kept(tmp_path: Path) -> None:
@@ -115,7 +141,9 @@ def test_progress_counts_rows(tmp_path: Path) -> None:
         ("a.smi.gz", b"CCN", "cannot be read"),
         pytest.param("a.smi.gz", gzip.compress(b"CCN x\n" * 1000, mtime=0)[:-10], "gzip", id="cut short"),
         ("a.parquet", b"not parquet", "Parquet"),
-        ("a.xlsx", b"", "unknown ending"),
+        ("a.docx", b"", "unknown ending"),
+        ("a.xlsx", b"", "empty"),
+        ("a.csv", b"%PDF-1.7", "no column smiles"),
     ],
 )
 def test_file_that_cannot_be_read_says_why(tmp_path: Path, name: str, content: bytes, says: str) -> None:

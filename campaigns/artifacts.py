@@ -1,53 +1,215 @@
-"""Where pages and report find what was worked out of a fit: JSON files in the campaign's folder, by fit and code."""
+"""What a campaign computed, kept by the key of everything it was computed from: in memory, and in its folder.
+
+A file holds numbers and one text of JSON, never pickled objects: whoever opens a folder that somebody else handed over
+runs no code of theirs. That is why this is a page of our own and neither joblib.Memory nor diskcache, which pickle.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from hashlib import sha256
+from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 from zipfile import BadZipFile
 
 import numpy as np
 import pandas as pd
+from cachetools import LRUCache
 
-from campaigns.config import CampaignConfig, MeasuredProperty
+from campaigns.config import CampaignConfig
 from campaigns.errors import StoreError
 from campaigns.files import write_whole
-from campaigns.targets import Measurement
 from campaigns.versions import code_state, data_sha256, package_versions
 
 if TYPE_CHECKING:
+    from campaigns.state import CampaignState
     from oracle.descriptors import CationTable
+    from screening.feasibility import SpacerTraits
     from screening.ranking import Ranking
     from screening.validation import Validation
 
-__all__ = ["DEEP", "prepared_folder", "read_prepared"]
+__all__ = ["DEEP", "Artifacts", "Form", "prepared_folder", "read_prepared"]
+
+T = TypeVar("T")
 
 
-def data_key(
-    config: CampaignConfig,
-    measurements: Sequence[Measurement],
-    outcomes: Sequence[tuple[str, str]],
-    protocol_key: str,
-    version: str,
-    properties: Mapping[str, MeasuredProperty],
-) -> str:
+@dataclass(frozen=True)
+class Form(Generic[T]):
+    """How a value is written.
+
+    Attributes:
+        pack: the value as arrays of numbers, data frames and plain values (what JSON can say), by name.
+        unpack: the value again.
+    """
+
+    pack: Callable[[T], Mapping[str, Any]]
+    unpack: Callable[[Mapping[str, Any]], T]
+
+
+#: A dictionary of arrays, data frames and plain values, as it is.
+PLAIN: Form[dict[str, Any]] = Form(dict, dict)
+#: The folder of the files in a campaign's folder; whoever deletes it loses seconds, nothing else.
+CACHE = "cache"
+_TEXT = "json"
+
+
+class Artifacts:
+    """Fits, rankings and what follows from them, each by its name and a key; of each name the last few are kept."""
+
+    def __init__(self, folder: Path | None = None) -> None:
+        """Keep in memory and under the campaign's folder; None keeps in memory alone."""
+        self.folder = None if folder is None else folder / CACHE
+        self._memory: dict[str, LRUCache[str, Any]] = {}
+        self._lock = threading.Lock()
+
+    def get(
+        self,
+        name: str,
+        key: str,
+        make: Callable[[], T],
+        form: Form[T] | None = None,
+        *,
+        keep: int = 1,
+        if_worth: Callable[[T], bool] = lambda value: True,
+    ) -> T:
+        """The value of this name and key; what `make` gives where it is not kept.
+
+        Args:
+            name: what it is.
+            key: of everything it follows from, beside the code, the packages and the tables that come with them.
+            make: computes it.
+            form: how it is written to the folder; None keeps it in memory alone.
+            keep: how many of this name are kept.
+            if_worth: whether a value that was made is to be kept.
+        """
+        if (known := self.find(name, key, form)) is not None:
+            return known
+        value = make()
+        if if_worth(value):
+            self.put(name, key, value, form, keep=keep)
+        return value
+
+    def find(self, name: str, key: str, form: Form[T] | None = None) -> T | None:
+        """The value of this name and key, None where it is not kept."""
+        with self._lock:
+            value = self._memory.get(name, {}).get(key)
+        if value is None and form is not None and self.folder is not None:
+            value = _read(self.folder / _file_name(name, key), form)
+            if value is not None:
+                self._remember(name, key, value, 1)
+        return cast("T | None", value)
+
+    def put(self, name: str, key: str, value: T, form: Form[T] | None = None, *, keep: int = 1) -> None:
+        """Keep a value, in place of what `get` would find; a folder that takes no file goes without."""
+        self._remember(name, key, value, keep)
+        if form is None or self.folder is None:
+            return
+        path, content = self.folder / _file_name(name, key), form.pack(value)
+        with suppress(StoreError, OSError):
+            self.folder.mkdir(exist_ok=True)
+            write_whole(path, lambda draft: _write(draft, content))
+            older = sorted(
+                (p for p in self.folder.glob(f"{name}-{'?' * _DIGITS}.npz") if p != path),
+                key=lambda p: p.stat().st_mtime,
+            )
+            for old in older[: max(0, len(older) + 1 - keep)]:
+                old.unlink(missing_ok=True)
+
+    def _remember(self, name: str, key: str, value: Any, keep: int) -> None:
+        with self._lock:
+            self._memory.setdefault(name, LRUCache(maxsize=keep))[key] = value
+
+
+#: Digits of a key in the name of a file.
+_DIGITS = 16
+
+
+def _file_name(name: str, key: str) -> str:
+    """Of a value, by its key with the packages, our own code and the tables that come with it."""
+    made_by = [key, *package_versions().values(), code_state()["code_sha256"], data_sha256()]
+    return f"{name}-{sha256(chr(10).join(made_by).encode()).hexdigest()[:_DIGITS]}.npz"
+
+
+def _write(path: Path, content: Mapping[str, Any]) -> None:
+    arrays: dict[str, Any] = {}
+    text: dict[str, Any] = {}
+    frames: dict[str, list[str]] = {}
+    for name, value in content.items():
+        if isinstance(value, pd.DataFrame):
+            frames[name] = [str(column) for column in value]
+            parts = {f"{name}/{column}": value[column].to_numpy() for column in value}
+        else:
+            parts = {name: value}
+        for part, one in parts.items():
+            if isinstance(one, np.ndarray) and one.dtype.kind in "biuf":
+                arrays[part] = one
+            else:
+                text[part] = one.tolist() if isinstance(one, np.ndarray | np.generic) else one
+    about = json.dumps({"frames": frames, "values": text}).encode()
+    with path.open("wb") as stream:
+        np.savez(stream, **arrays, **{_TEXT: np.frombuffer(about, dtype=np.uint8)})
+
+
+def _read(path: Path, form: Form[T]) -> T | None:
+    """What a file holds; None where there is none, or a damaged one."""
+    try:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as held:
+            content = dict(held)
+        about = json.loads(content.pop(_TEXT).tobytes())
+        content |= about["values"]
+        for name, columns in about["frames"].items():
+            content[name] = pd.DataFrame({column: content.pop(f"{name}/{column}") for column in columns})
+        return form.unpack(content)
+    except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile):
+        return None
+
+
+def validation_form() -> Form[Validation]:
+    """Out-of-fold predictions; the score cards follow from them."""
+    from screening.validation import Validation
+
+    return Form(
+        lambda validation: {"name": validation.name, "predictions": validation.predictions},
+        lambda held: Validation.of(held["name"], held["predictions"]),
+    )
+
+
+def ranking_form() -> Form[Ranking]:
+    """The head of a ranking."""
+    from screening.ranking import Ranking
+
+    return Form(
+        lambda ranking: {field.name: getattr(ranking, field.name) for field in fields(ranking)},
+        lambda held: Ranking(**held),
+    )
+
+
+def traits_form() -> Form[SpacerTraits]:
+    """Shapes and fingerprints of a space's spacers."""
+    from screening.feasibility import SpacerTraits
+
+    return Form(lambda traits: traits.to_arrays(), lambda held: SpacerTraits.from_arrays(**held))
+
+
+def data_key(config: CampaignConfig, state: CampaignState) -> str:
     """Key of a fit: the description, what was measured and made, the oracle's protocol and spinscreen's version.
 
     The size and the limits of a batch are left out: they change no fit. A property counts with its values where they
     are no longer those of the launch, which the description holds.
     """
-    told = [config.key_fields(), [m.to_dict() for m in measurements], list(outcomes), protocol_key, version]
+    measured, outcomes = [m.to_dict() for m in state.measurements], list(state.outcomes)
+    parts = [config.key_fields(), measured, outcomes, config.protocol.key, version("spinscreen")]
     changed = {
-        name: [row.model_dump(mode="json") for row in measured.table]
-        for name, measured in properties.items()
-        if measured.table != config.properties[name].table
+        name: [row.model_dump(mode="json") for row in property_.table]
+        for name, property_ in state.properties.items()
+        if property_.table != config.properties[name].table
     }
-    return _digest([*told, changed] if changed else told)
+    return _digest([*parts, changed] if changed else parts)
 
 
 def batch_key(fit_key: str, seed: int, batch_size: int, pending: Sequence[str], barred: Sequence[str]) -> str:
@@ -59,102 +221,9 @@ def _digest(value: Any) -> str:
     return sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
 
 
-#: The folder of the copies; whoever deletes it loses seconds, nothing else.
-CACHE = "cache"
-
-
-class Kept:
-    """Copies in one campaign's folder; None as folder keeps nothing."""
-
-    def __init__(self, folder: Path | None) -> None:
-        """Bind the campaign's folder."""
-        self._folder = None if folder is None else folder / CACHE
-
-    def tables(self, key: str) -> tuple[CationTable, CationTable, tuple[str, ...]] | None:
-        """Descriptors of a space's spacers and cage cations, and a line for each cation that has none."""
-        from oracle.descriptors import CationTable
-
-        if (found := self._read("descriptors", key)) is None:
-            return None
-        spacers, cages = (CationTable(found[f"{name}_values"], found[f"{name}_organic"]) for name in ("spacer", "cage"))
-        return spacers, cages, tuple(found["failures"].tolist())
-
-    def keep_tables(self, key: str, spacers: CationTable, cages: CationTable, failures: tuple[str, ...]) -> None:
-        """Copy them."""
-        arrays = {"failures": np.array(failures, dtype=str)}
-        for name, table in (("spacer", spacers), ("cage", cages)):
-            arrays |= {f"{name}_{part}": np.asarray(getattr(table, part)) for part in ("values", "organic")}
-        self._write("descriptors", key, arrays)
-
-    def validation(self, key: str, of: str = "validation") -> Validation | None:
-        """Out-of-fold predictions of a fit, with the score cards that follow from them; `of` names the copy."""
-        from screening.validation import Validation
-
-        if (found := self._read(of, key)) is None:
-            return None
-        return Validation.of(str(found["name"]), _frame(found, "predictions"))
-
-    def keep_validation(self, key: str, validation: Validation, of: str = "validation") -> None:
-        """Copy them."""
-        arrays = _columns("predictions", validation.predictions)
-        self._write(of, key, arrays | {"name": np.array(validation.name)})
-
-    def ranking(self, key: str) -> Ranking | None:
-        """The head of a ranking."""
-        from screening.ranking import Ranking
-
-        if (found := self._read("ranking", key)) is None:
-            return None
-        rest = {f.name: found[f.name] for f in fields(Ranking) if f.name in found}
-        values = {name: value if value.ndim else value.item() for name, value in rest.items()}
-        return Ranking(frame=_frame(found, "frame"), **values)
-
-    def keep_ranking(self, key: str, ranking: Ranking) -> None:
-        """Copy it."""
-        rest = {f.name: np.asarray(getattr(ranking, f.name)) for f in fields(ranking) if f.name != "frame"}
-        self._write("ranking", key, _columns("frame", ranking.frame) | rest)
-
-    def _read(self, name: str, key: str) -> dict[str, Any] | None:
-        if self._folder is None:
-            return None
-        try:
-            with (self._folder / f"{name}.npz").open("rb") as stream, np.load(stream) as kept:
-                return dict(kept) if str(kept["key"]) == _full(key) else None
-        except (OSError, ValueError, KeyError, EOFError, BadZipFile):
-            return None
-
-    def _write(self, name: str, key: str, arrays: Mapping[str, Any]) -> None:
-        if self._folder is None:
-            return
-
-        def fill(path: Path) -> None:
-            with path.open("wb") as stream:
-                np.savez(stream, **{"key": np.array(_full(key)), **arrays})
-
-        with suppress(StoreError, OSError):
-            self._folder.mkdir(exist_ok=True)
-            write_whole(self._folder / f"{name}.npz", fill)
-
-
 def digest(*tables: CationTable) -> str:
     """Hash of descriptors: a cation whose computation was tried again with more luck makes other numbers."""
     return sha256(b"".join(np.ascontiguousarray(table.values).tobytes() for table in tables)).hexdigest()
-
-
-def _full(key: str) -> str:
-    """The key with the versions of the packages, of our own code and of the tables that come with it."""
-    told = [key, *package_versions().values(), code_state()["code_sha256"], data_sha256()]
-    return sha256("\n".join(told).encode()).hexdigest()
-
-
-def _columns(name: str, frame: pd.DataFrame) -> dict[str, Any]:
-    columns = {f"{name}/{column}": frame[column] for column in frame}
-    return {key: np.array(c.tolist(), dtype=str) if c.dtype.kind == "O" else c.to_numpy() for key, c in columns.items()}
-
-
-def _frame(found: Mapping[str, Any], name: str) -> pd.DataFrame:
-    parts = {key.partition("/")[2]: value for key, value in found.items() if key.startswith(f"{name}/")}
-    return pd.DataFrame({key: v.tolist() if v.dtype.kind == "U" else v for key, v in parts.items()})
 
 
 #: Subfolder of a campaign that holds what its pages need; it may be deleted at any time.

@@ -12,8 +12,12 @@ from numpy.typing import NDArray
 
 from campaigns.config import BudgetRules
 from chemspace import Compound, CompoundSpace
+from screening.batch import BatchLimits
 
 __all__ = ["Budget"]
+
+#: Two crystals with one spacer teach less than two with different ones; one synthesis route failing costs only one.
+MAX_PER_SPACER = 1
 
 
 @dataclass(frozen=True)
@@ -44,12 +48,20 @@ class Budget:
         flags = set(self.limits.refused_hazards)
         return any(self.hazards.get(cation.inchikey, frozenset()) & flags for cation, _ in compound.cation_counts)
 
-    def of(self, space: CompoundSpace, indices: NDArray[np.int64]) -> dict[str, Any]:
-        """Limits, cost, days and hazards of some compounds as arguments of `campaigns.propose.choose`.
+    def limits_of(self, spacer: NDArray[np.int64], batch_size: int) -> BatchLimits:
+        """Limits of a batch from rows of these spacers, shape (m,): at most `MAX_PER_SPACER` of one spacer unless the
+        limits say otherwise; where that leaves too few, the cap rises until the batch is full."""
+        cap = self.limits.max_per_spacer
+        if cap is None:
+            _, rows = np.unique(spacer, return_counts=True)
+            caps = range(MAX_PER_SPACER, len(spacer) + 1)
+            cap = next((cap for cap in caps if np.minimum(rows, cap).sum() >= batch_size), len(spacer))
+        return BatchLimits(cap, self.limits.min_distance, self.limits.max_cost, self.limits.max_days)
 
-        Costs, days and what is barred, each (m,), are worked out where a limit asks for them.
-        """
-        bounds: dict[str, Any] = {"limits": self.limits}
+    def of(self, space: CompoundSpace, indices: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
+        """Cost, days and what is barred of some compounds, as arguments of `screening.batch.choose_batch`; each (m,),
+        worked out where a limit asks for it."""
+        bounds: dict[str, NDArray[Any]] = {}
         if self.limits.max_cost is not None:
             bounds["cost"] = np.array([self.cost(space[int(index)]) for index in indices])
         if self.limits.max_days is not None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
-from campaigns.artifacts import batch_key
+from campaigns.artifacts import Artifacts, batch_key, data_key
 from campaigns.config import BUILTIN, CampaignConfig
 from campaigns.database import DATABASE, POINTER, EventLog, create_store, open_store, point_to
 from campaigns.errors import CampaignError, CampaignExistsError, OvertakenError, StoreError
@@ -28,11 +28,20 @@ from campaigns.intake import (
     value_retraction,
 )
 from campaigns.plan import check
-from campaigns.space import copy_library, gather, kept_library, write_rejects
+from campaigns.records import CationRecords, geometries, needed_cations
+from campaigns.space import (
+    copy_library,
+    gather,
+    hazards_of,
+    kept_library,
+    prices_of,
+    space_of,
+    with_builtin,
+    write_rejects,
+)
 from campaigns.state import CampaignState, Recorded, replay
-from campaigns.summary import Described, FitSummary, IngestResult, Status, SuggestionBatch
-from campaigns.targets import RecordedValue, property_of, property_standings
-from campaigns.workbench import Workbench
+from campaigns.summary import Described, FitSummary, IngestResult, Prediction, Status, SuggestionBatch
+from campaigns.targets import RecordedValue, property_compounds, property_of, property_standings
 from chemspace import CationLibrary, Compound, CompoundSpace, parse_formula
 from chemspace.progress import Progress
 from oracle import default_store_path
@@ -45,8 +54,7 @@ if TYPE_CHECKING:
     from campaigns.budget import Budget
     from campaigns.history import Replay
     from campaigns.kinetics import Measured, TraceFit
-    from campaigns.prediction import Prediction
-    from campaigns.round import Round
+    from campaigns.round import Round, RoundInputs
     from campaigns.surprise import Expectation
     from chemspace.recipe import Recipe
     from oracle import CationRecord
@@ -63,8 +71,12 @@ REPORT = "report.html"
 REJECTS = "library_rejects.csv"
 
 
-class CampaignView:
-    """A campaign's state, and everything that is computed from it and kept nowhere."""
+class Campaign:
+    """A screening campaign in a folder.
+
+    Its state is the replay of an append-only log in `campaign.db`; everything computed from it (fits, rankings) can
+    be computed again and gives the same numbers.
+    """
 
     def __init__(
         self, folder: Path, log: EventLog, library: CationLibrary | None = None, oracle_store: Path | None = None
@@ -73,221 +85,11 @@ class CampaignView:
         self.folder = folder
         self._log = log
         self._state = replay(log.events())
-        config = self._state.config
-        if library is None:
-            library = kept_library(config, log.file, folder)
-        self._bench = Workbench(config, library, oracle_store or default_store_path(), folder)
+        self.library = kept_library(self.config, log.file, folder) if library is None else library
+        self._oracle_store = oracle_store or default_store_path()
+        self._artifacts = Artifacts(folder)
         self._ranked_before: pd.DataFrame | None = None
         self._news: tuple[Expectation, ...] = ()
-
-    @property
-    def state(self) -> CampaignState:
-        """What the campaign knows."""
-        return self._state
-
-    @property
-    def config(self) -> CampaignConfig:
-        """What it was asked to do."""
-        return self._state.config
-
-    @property
-    def library(self) -> CationLibrary:
-        """The cations of its space."""
-        return self._bench.library
-
-    @property
-    def names(self) -> CationLibrary:
-        """Every cation a formula may name: the library's and the built-in ones."""
-        return self._bench.names
-
-    @property
-    def space(self) -> CompoundSpace:
-        """The compounds it may suggest."""
-        return self._bench.space
-
-    @property
-    def budget(self) -> Budget:
-        """The price table, and the limits of a batch."""
-        return self._bench.budget
-
-    def dataset(self) -> SpinDataset:
-        """Every measured row that stands, published ones first."""
-        return self._bench.dataset(self._state)
-
-    def records(self, also: Sequence[Compound] = (), progress: Progress | None = None) -> dict[str, CationRecord]:
-        """The oracle's records of every cation of the space, of what is measured and of `also`, by InChIKey; missing
-        ones are computed."""
-        return self._bench.records(self._state, also, progress)
-
-    def tables(self, progress: Progress | None = None) -> tuple[CationTable, CationTable]:
-        """Descriptors of the space's spacers and of its cage cations; missing ones are computed."""
-        return self._bench.tables(progress)
-
-    def events(self, after: int = 0) -> tuple[Event, ...]:
-        """The log as it stands now, oldest first: every event after the one with this id."""
-        return self._log.events(after=after)
-
-    def changes(self) -> tuple[str, ...]:
-        """What the last `retrain` moved most in the ranking, and why; () if there was no ranking before."""
-        from campaigns.surprise import ranking_changes
-
-        if self._ranked_before is None:
-            return ()
-        ranking = self.round().ranking
-        return ranking_changes(self._ranked_before, ranking.frame, ranking.x, self._news)
-
-    def round(self, progress: Progress | None = None) -> Round:
-        """Everything behind the present suggestions: training rows, validation, surrogate, ranking."""
-        return self._bench.learn(self._state, self._state.pending_before(self._data_key), progress)
-
-    def validate(self, progress: Progress | None = None) -> FullCard:
-        """The full score card: every split, calibration, shuffled targets, baselines, learning curve.
-
-        Raises:
-            CampaignError, ScreeningError: if there is too little to learn from.
-        """
-        return self._bench.validate(self._state, progress)
-
-    def fit(self) -> FitSummary | None:
-        """The fit on the present data, None if there was none yet."""
-        known = self._state.fit(self._data_key)
-        return None if known is None else FitSummary.from_dict(known)
-
-    def predict(self, formula: str | Compound, progress: Progress | None = None) -> Prediction:
-        """What the model expects of a compound, in the space or not, and why.
-
-        A cation without descriptors is computed first.
-
-        Raises:
-            ChemspaceError: for a formula that cannot be read.
-            CampaignError: if a cation of it has no descriptors.
-        """
-        return self._bench.predict(self._state, formula, progress)
-
-    def recipe(self, formula: str, mass_g: float | None = None) -> Recipe:
-        """What to weigh in for a compound, by default for the mass that the campaign's description names.
-
-        Raises:
-            ChemspaceError: for a formula that cannot be read, or a compound without a recipe.
-        """
-        from chemspace.recipe import make_recipe
-
-        return make_recipe(parse_formula(formula, self.names), self.config.budget.mass_g if mass_g is None else mass_g)
-
-    def structure(self, formula: str, progress: Progress | None = None) -> Structure:
-        """An idealised crystal of a compound to start a calculation from, with xTB geometries of its cations.
-
-        Raises:
-            ChemspaceError: for a formula that cannot be read, a mixture, or a cation too bulky for its place.
-        """
-        return self._bench.structure(self._state, parse_formula(formula, self.names), progress)
-
-    def table(self, name: str) -> pd.DataFrame:
-        """One of the tables in `campaigns.outputs.TABLES`: suggestions, measurements, compounds, scores, ...
-
-        Raises:
-            CampaignError: if there is no such table; the message lists those there are.
-        """
-        from campaigns.outputs import table
-
-        return table(self, name)
-
-    def figures(self, progress: Progress | None = None) -> dict[str, Figure]:
-        """The report's figures (Plotly) by name: parity, calibration, importances."""
-        from campaigns.outputs import figures
-
-        return figures(self.round(progress))
-
-    def status(self) -> Status:
-        """Where the campaign stands, without computing anything."""
-        return Status(
-            folder=str(self.folder),
-            created_at=self._state.created_at.isoformat(timespec="seconds"),
-            n_compounds=len(self.space),
-            n_measured=len(self._bench.dataset(self._state)),
-            n_ingested=len(self._state.measurements),
-            best_observed=self._bench.best_observed(self._state),
-            best_predicted=None if (fit := self.fit()) is None else fit.best_predicted,
-            stages={formula: stage.value for formula, stage in self._state.stages.items()},
-            pending=self._state.pending,
-            record=tuple(row.to_dict() for row in self._state.record),
-            rounds=len(self._state.batches),
-            fit=fit,
-            properties=property_standings(self.config.properties, self._state.property_values),
-        )
-
-    def write_candidates(self, path: str | Path, progress: Progress | None = None) -> int:
-        """Write the numbers of every compound of the space, as the present round sees them, to a Parquet file.
-
-        Mean, standard deviation and 90% interval, what is ranked by, P(forms), the nearest measured compound, its
-        distance and whether that is inside the domain of what is measured; measured compounds included.
-
-        Returns:
-            Number of compounds.
-
-        Raises:
-            CampaignError, ScreeningError: if there is too little to learn from.
-            StoreError: if the file cannot be written.
-        """
-        from campaigns.outputs import write_candidates
-
-        if not Path(path).parent.is_dir():
-            raise StoreError(f"{path} cannot be written: there is no folder {Path(path).parent}")
-        return write_candidates(self.round(progress), *self._bench.tables(), Path(path), progress)
-
-    def replay(self, number: int | None = None, progress: Progress | None = None) -> Replay:
-        """Compute an old batch again from the log as it stood then, and say whether it is the same.
-
-        Args:
-            number: the round; None takes the last.
-            progress: called while training.
-
-        Raises:
-            LifecycleError: if there is no such round.
-        """
-        from campaigns.history import recompute
-
-        return recompute(self._log.events(), self._bench, number, progress)
-
-    def history(self) -> tuple[dict[str, str], ...]:
-        """Everything that happened, oldest first: keys at (ISO time, UTC), actor, kind, what."""
-        from campaigns.narrate import sentence
-
-        return tuple(
-            {
-                "at": event.at.isoformat(timespec="seconds"),
-                "actor": event.actor,
-                "kind": event.kind.value,
-                "what": sentence(event),
-            }
-            for event in self._log.events()
-        )
-
-    def raw_files(self) -> Iterator[tuple[str, bytes]]:
-        """(first twelve digits of the SHA-256, "_" and name; content) of every file that was handed in."""
-        for digest, name in self._log.file_names().items():
-            yield f"{digest[:12]}_{name}", self._log.file(digest)
-
-    def files(self) -> tuple[Path, ...]:
-        """The files in the campaign's folder that are there."""
-        names = (DATABASE, POINTER, *RANKING, REPORT, REJECTS)
-        return tuple(path for name in names if (path := self.folder / name).exists())
-
-    def close(self) -> None:
-        """Release the database."""
-        self._log.close()
-
-    @property
-    def _data_key(self) -> str:
-        return self._bench.data_key(self._state)
-
-
-class Campaign(CampaignView):
-    """A screening campaign in a folder.
-
-    Its state is the replay of an append-only log in `campaign.db`; everything computed from it (fits, rankings) can
-    be computed again and gives the same numbers.
-    """
 
     @classmethod
     def create(
@@ -344,6 +146,267 @@ class Campaign(CampaignView):
         log = open_store(Path(folder))
         return cls(Path(folder), log, None, None if oracle_store is None else Path(oracle_store))
 
+    @property
+    def state(self) -> CampaignState:
+        """What the campaign knows."""
+        return self._state
+
+    @property
+    def config(self) -> CampaignConfig:
+        """What it was asked to do."""
+        return self._state.config
+
+    @cached_property
+    def names(self) -> CationLibrary:
+        """Every cation a formula may name: the library's and the built-in ones."""
+        return with_builtin(self.library)
+
+    @cached_property
+    def space(self) -> CompoundSpace:
+        """The compounds it may suggest."""
+        return space_of(self.config, self.library)
+
+    @cached_property
+    def budget(self) -> Budget:
+        """The price table, and the limits of a batch."""
+        from campaigns.budget import Budget
+
+        return Budget(self.config.budget, prices_of(self.config, self.names), hazards_of(self.config, self.names))
+
+    def dataset(self) -> SpinDataset:
+        """Every measured row that stands, published ones first."""
+        from campaigns.training import measured_dataset
+
+        return measured_dataset(self._state.measurements, self.names)
+
+    def best_observed(self) -> tuple[str, float] | None:
+        """Formula and lifetime (ps) of the slowest measured compound inside the space, among rows that may train."""
+        dataset = self.dataset()
+        dataset = dataset.subset(~dataset.censored).trainable(self.config.include_flagged)
+        rows = zip(dataset.compounds, dataset.table["lifetime_ps"], strict=True)
+        inside = ((c.formula, float(t)) for c, t in rows if c is not None and c in self.space)
+        return max(inside, key=lambda pair: pair[1], default=None)
+
+    def records(self, also: Sequence[Compound] = (), progress: Progress | None = None) -> dict[str, CationRecord]:
+        """The oracle's records of every cation of the space, of what is measured and of `also`, by InChIKey; missing
+        ones are computed."""
+        cations = needed_cations(self._records.of_space, [*self._measured(self._state), *also])
+        return self._records.of(cations, progress)
+
+    def tables(self, progress: Progress | None = None) -> tuple[CationTable, CationTable]:
+        """Descriptors of the space's spacers and of its cage cations; missing ones are computed."""
+        tables = self._records.tables(progress)
+        return tables.spacers, tables.cages
+
+    def events(self, after: int = 0) -> tuple[Event, ...]:
+        """The log as it stands now, oldest first: every event after the one with this id."""
+        return self._log.events(after=after)
+
+    def changes(self) -> tuple[str, ...]:
+        """What the last `retrain` moved most in the ranking, and why; () if there was no ranking before."""
+        from campaigns.surprise import ranking_changes
+
+        if self._ranked_before is None:
+            return ()
+        ranking = self.round().ranking
+        return ranking_changes(self._ranked_before, ranking.frame, ranking.x, self._news)
+
+    def round(self, progress: Progress | None = None) -> Round:
+        """Everything behind the present suggestions: training rows, validation, surrogate, ranking."""
+        return self._learn(self._state.pending_before(self._data_key), progress)
+
+    def validate(self, progress: Progress | None = None) -> FullCard:
+        """The full score card: every split, calibration, shuffled targets, baselines, learning curve.
+
+        Raises:
+            CampaignError, ScreeningError: if there is too little to learn from.
+        """
+        from campaigns.training import card_of, holdouts, training_set
+
+        records = self._records.of(needed_cations((), self._measured(self._state)), progress)
+        training = training_set(self.dataset(), records, self.config)
+        tests = holdouts(training, self.config.seed)
+        return card_of(training, self.config.seed, self.config.surrogate, tests, progress)
+
+    def fit(self) -> FitSummary | None:
+        """The fit on the present data, None if there was none yet."""
+        known = self._state.fit(self._data_key)
+        return None if known is None else FitSummary.from_dict(known)
+
+    def predict(self, formula: str | Compound, progress: Progress | None = None) -> Prediction:
+        """What the model expects of a compound, in the space or not, and why.
+
+        A cation without descriptors is computed first.
+
+        Raises:
+            ChemspaceError: for a formula that cannot be read.
+            CampaignError: if a cation of it has no descriptors.
+        """
+        from campaigns.prediction import predict
+
+        compound = parse_formula(formula, self.names) if isinstance(formula, str) else formula
+        fitted = self.round(progress)
+        return predict(fitted, compound, self._records.of(needed_cations((), [compound]), progress))
+
+    def recipe(self, formula: str, mass_g: float | None = None) -> Recipe:
+        """What to weigh in for a compound, by default for the mass that the campaign's description names.
+
+        Raises:
+            ChemspaceError: for a formula that cannot be read, or a compound without a recipe.
+        """
+        from chemspace.recipe import make_recipe
+
+        return make_recipe(parse_formula(formula, self.names), self.config.budget.mass_g if mass_g is None else mass_g)
+
+    def structure(self, formula: str, progress: Progress | None = None) -> Structure:
+        """An idealised crystal of a compound to start a calculation from, with xTB geometries of its cations.
+
+        Raises:
+            ChemspaceError: for a formula that cannot be read, a mixture, or a cation too bulky for its place.
+        """
+        from chemspace.crystal import build_structure
+
+        compound = parse_formula(formula, self.names)
+        records = self._records.of(needed_cations((), [compound]), progress)
+        return build_structure(compound, geometries(compound, records))
+
+    def table(self, name: str) -> pd.DataFrame:
+        """One of the tables in `campaigns.outputs.TABLES`: suggestions, measurements, compounds, scores, ...
+
+        Raises:
+            CampaignError: if there is no such table; the message lists those there are.
+        """
+        from campaigns.outputs import table
+
+        return table(self, name)
+
+    def figures(self, progress: Progress | None = None) -> dict[str, Figure]:
+        """The report's figures (Plotly) by name: parity, calibration, importances."""
+        from campaigns.outputs import figures
+
+        return figures(self.round(progress))
+
+    def status(self) -> Status:
+        """Where the campaign stands, without computing anything."""
+        return Status(
+            folder=str(self.folder),
+            created_at=self._state.created_at.isoformat(timespec="seconds"),
+            n_compounds=len(self.space),
+            n_measured=len(self.dataset()),
+            n_ingested=len(self._state.measurements),
+            best_observed=self.best_observed(),
+            best_predicted=None if (fit := self.fit()) is None else fit.best_predicted,
+            stages={formula: stage.value for formula, stage in self._state.stages.items()},
+            pending=self._state.pending,
+            record=tuple(row.to_dict() for row in self._state.record),
+            rounds=len(self._state.batches),
+            fit=fit,
+            properties=property_standings(self.config.properties, self._state.property_values),
+        )
+
+    def write_candidates(self, path: str | Path, progress: Progress | None = None) -> int:
+        """Write the numbers of every compound of the space, as the present round sees them, to a Parquet file.
+
+        Mean, standard deviation and 90% interval, what is ranked by, P(forms), the nearest measured compound, its
+        distance and whether that is inside the domain of what is measured; measured compounds included.
+
+        Returns:
+            Number of compounds.
+
+        Raises:
+            CampaignError, ScreeningError: if there is too little to learn from.
+            StoreError: if the file cannot be written.
+        """
+        from campaigns.outputs import write_candidates
+
+        if not Path(path).parent.is_dir():
+            raise StoreError(f"{path} cannot be written: there is no folder {Path(path).parent}")
+        return write_candidates(self.round(progress), Path(path), progress)
+
+    def replay(self, number: int | None = None, progress: Progress | None = None) -> Replay:
+        """Compute an old batch again from the log as it stood then, and say whether it is the same.
+
+        Args:
+            number: the round; None takes the last.
+            progress: called while training.
+
+        Raises:
+            LifecycleError: if there is no such round.
+        """
+        from campaigns.history import before_round, compare
+        from campaigns.round import fit_round, propose
+        from campaigns.versions import provenance
+
+        state, batch = before_round(self._log.events(), number)
+        nothing = Artifacts()  # so that all of it is computed again
+        records = CationRecords(self.space, self.config.protocol, self._oracle_store, nothing)
+        fitted = fit_round(self._inputs(state, batch.pending, records, progress), nothing, progress)
+        again = propose(fitted, len(batch.suggestions), batch.seed, self.budget)
+        return compare(batch, again, provenance(self.library, batch.seed))
+
+    def history(self) -> tuple[dict[str, str], ...]:
+        """Everything that happened, oldest first: keys at (ISO time, UTC), actor, kind, what."""
+        from campaigns.narrate import sentence
+
+        return tuple(
+            {
+                "at": event.at.isoformat(timespec="seconds"),
+                "actor": event.actor,
+                "kind": event.kind.value,
+                "what": sentence(event),
+            }
+            for event in self._log.events()
+        )
+
+    def raw_files(self) -> Iterator[tuple[str, bytes]]:
+        """(first twelve digits of the SHA-256, "_" and name; content) of every file that was handed in."""
+        for digest, name in self._log.file_names().items():
+            yield f"{digest[:12]}_{name}", self._log.file(digest)
+
+    def files(self) -> tuple[Path, ...]:
+        """The files in the campaign's folder that are there."""
+        names = (DATABASE, POINTER, *RANKING, REPORT, REJECTS)
+        return tuple(path for name in names if (path := self.folder / name).exists())
+
+    def close(self) -> None:
+        """Release the database."""
+        self._log.close()
+
+    @property
+    def _data_key(self) -> str:
+        return data_key(self.config, self._state)
+
+    @cached_property
+    def _records(self) -> CationRecords:
+        return CationRecords(self.space, self.config.protocol, self._oracle_store, self._artifacts)
+
+    def _measured(self, state: CampaignState) -> list[Compound]:
+        """What a lifetime or a further property is measured of."""
+        from campaigns.training import measured_dataset
+
+        compounds = measured_dataset(state.measurements, self.names).compounds
+        properties = property_compounds(state.properties, self.names) if state.properties else []
+        return [*(compound for compound in compounds if compound is not None), *properties]
+
+    def _inputs(
+        self, state: CampaignState, pending: Sequence[str], records: CationRecords, progress: Progress | None
+    ) -> RoundInputs:
+        from campaigns.round import RoundInputs
+
+        tables = records.tables(progress)
+        measured = records.of(needed_cations((), self._measured(state)), progress)
+        return RoundInputs(self.config, self.names, self.space, tables, measured, state, tuple(pending))
+
+    def _learn(self, pending: Sequence[str], progress: Progress | None, dask: str | None = None) -> Round:
+        """The round on the present state; kept, since the next step of a command asks for it again."""
+        from campaigns.round import fit_round
+
+        def fit() -> Round:
+            return fit_round(self._inputs(self._state, pending, self._records, progress), self._artifacts, progress, dask)
+
+        left_out = f"{' '.join(sorted(pending))} {' '.join(sorted(self._state.barred))}"
+        return self._artifacts.get("round", f"{self._data_key} {left_out}", fit)
+
     def refresh(self) -> None:
         """Read the log again: what other processes did since this object was made."""
         self._state = replay(self._log.events(after=self._state.last_event), self._state)
@@ -363,7 +426,7 @@ class Campaign(CampaignView):
         Returns:
             How many cations there are, and which failed and why.
         """
-        return self._bench.describe(self._state, workers=workers, progress=progress)
+        return self._records.describe(self._measured(self._state), workers=workers, progress=progress)
 
     def retrain(self, progress: Progress | None = None, *, dask: str | None = None) -> FitSummary:
         """Train on everything measured, validate out of sample, rank the space and write the ranking's files.
@@ -387,15 +450,15 @@ class Campaign(CampaignView):
 
         key = self._data_key
         fresh = fresh_since_fit(self._log.events())
-        done = self._bench.learn(self._state, self._state.pending_before(key), progress, dask)
-        self._news = expectations(done, fresh, self.config)
+        fitted = self._learn(self._state.pending_before(key), progress, dask)
+        self._news = expectations(fitted, fresh)
         self._ranked_before = read_ranking(self.folder)
-        write_ranking(self.folder, done.ranking.frame)
+        write_ranking(self.folder, fitted.ranking.frame)
         computed_by = provenance(self.library, self.config.seed)
         surprises = tuple(one.sentence for one in self._news if one.outside)
         if (known := self.fit()) is not None:
             surprises = known.surprises
-        fit = replace(summary(done, key, self._ranked_before, surprises), versions=computed_by)
+        fit = replace(summary(fitted, self._ranked_before, surprises), versions=computed_by)
         self._append(EventKind.FITTED, fit.to_dict(), key=f"fit:{key}")
         return fit
 
@@ -517,7 +580,7 @@ class Campaign(CampaignView):
             ChemspaceError: for a formula that cannot be read.
             StoreError: if the campaign cannot be written.
         """
-        from campaigns.outputs import with_page
+        from campaigns.outputs import recorded_trace, with_page
 
         compound = parse_formula(formula, self.names)
         self._state, result = take_in(
@@ -528,7 +591,8 @@ class Campaign(CampaignView):
         )
         if dry_run:
             return result
-        return with_page(result, self._state, self.folder, compound.formula, fit, files, measured, spectrum_at_ps)
+        row = recorded_trace(self._state, compound.formula, files)
+        return with_page(result, row, self.folder, fit, measured, spectrum_at_ps)
 
     def step(self, formula: str, stage: Stage, *, reason: str = "", made: str = "") -> Step:
         """Record a step in a compound's life: accepted, declined, in synthesis, or how its synthesis ended.
@@ -588,7 +652,7 @@ class Campaign(CampaignView):
 
         target = Path(path) if path is not None else self.folder / REPORT
         batch = self.suggest(progress=progress)
-        html = render(self.round(progress), batch, self.status(), self.names, self._bench.budget)
+        html = render(self.round(progress), batch, self.status(), self.names, self.budget)
         write_whole(target, lambda file: file.write_text(html, encoding="utf-8"))
         return target
 
@@ -626,11 +690,12 @@ class Campaign(CampaignView):
         progress: Progress | None,
         dask: str | None,
     ) -> SuggestionBatch:
+        from campaigns.round import propose
         from campaigns.versions import provenance
 
         if self.fit() is None:
             self.retrain(progress, dask=dask)
-        chosen = self._bench.suggest(self._state, pending, batch_size, seed, progress, dask)
+        chosen = propose(self._learn(pending, progress, dask), batch_size, seed, self.budget)
         batch = SuggestionBatch(
             number=len(self._state.batches) + 1,
             key=key,

@@ -5,38 +5,27 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from campaigns.errors import LifecycleError
 from campaigns.events import Event, EventKind
-from campaigns.state import replay
+from campaigns.state import CampaignState, replay
 from campaigns.summary import Suggestion, SuggestionBatch
 from campaigns.targets import Measurement
-from chemspace.progress import Progress
-
-if TYPE_CHECKING:
-    from campaigns.workbench import Workbench
 
 
-def recompute(
-    events: Sequence[Event], bench: Workbench, number: int | None = None, progress: Progress | None = None
-) -> Replay:
-    """Compute round `number` (None: the last) again and hold it against the recorded one.
+def before_round(events: Sequence[Event], number: int | None = None) -> tuple[CampaignState, SuggestionBatch]:
+    """The state on which round `number` (None: the last) was suggested, and its suggestions.
 
     Raises:
         LifecycleError: if there is no such round.
     """
-    from campaigns.versions import provenance
-
     rounds = [place for place, event in enumerate(events) if event.kind is EventKind.SUGGESTED]
     wanted = len(rounds) if number is None else number
     if not 1 <= wanted <= len(rounds):
         raise LifecycleError(f"there is no round {wanted}; the campaign has had {len(rounds)}")
     event = events[rounds[wanted - 1]]
-    batch = SuggestionBatch.from_dict(event.key or "", event.payload)
-    past = replay(events[: rounds[wanted - 1]])
-    again = bench.afresh().suggest(past, batch.pending, len(batch.suggestions), batch.seed, progress)
-    return compare(batch, again, provenance(bench.library, batch.seed))
+    return replay(events[: rounds[wanted - 1]]), SuggestionBatch.from_dict(event.key or "", event.payload)
 
 
 def fresh_since_fit(events: Sequence[Event]) -> tuple[Measurement, ...]:
@@ -72,15 +61,15 @@ class Replay:
     @property
     def verdict(self) -> str:
         """Whether it is the same, and whether the same code said so, in one sentence."""
-        told = "comes out the same" if self.same else "does not come out the same"
+        outcome = "comes out the same" if self.same else "does not come out the same"
         if not self.code_known:
-            return f"round {self.number} {told}; its record does not say by which code it was made"
+            return f"round {self.number} {outcome}; its record does not say by which code it was made"
         by = (
             "by the same code and packages on the same data"
             if not self.versions_changed
             else "and what computes it changed"
         )
-        return f"round {self.number} {told}, {by}"
+        return f"round {self.number} {outcome}, {by}"
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON."""
@@ -126,4 +115,4 @@ def _differences(place: int, old: Suggestion, new: Suggestion) -> list[str]:
 def _numbers(suggestion: Suggestion) -> dict[str, float]:
     """Every number of a suggestion that is computed, by its name."""
     own = {name: value for name, value in suggestion.to_dict().items() if isinstance(value, float)}
-    return own | {f"{name}.{what}": v for name, told in suggestion.properties.items() for what, v in told.items()}
+    return own | {f"{name}.{what}": v for name, parts in suggestion.properties.items() for what, v in parts.items()}

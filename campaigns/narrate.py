@@ -1,8 +1,9 @@
-"""One line that says why a compound is suggested: what the model sees, and how sure it is."""
+"""Sentences: what happened, and why a compound is suggested."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from math import floor, log10
 
 from campaigns.config import upcast
@@ -58,22 +59,11 @@ INPUT_WORDS = {**FEATURE_WORDS, "inverse_n_layers": "1 / layers"}
 _WORTH_SAYING = 0.05
 
 
-def reason(
-    contributions: Mapping[str, float],
-    *,
-    lifetime_ps: float,
-    lifetime_high_ps: float,
-    best_lifetime_ps: float,
-    feasibility: float,
-    in_domain: bool,
-    unseen: Sequence[str] = (),
-    drawn: bool = False,
-    weighed: Mapping[str, float] | None = None,
-) -> str:
-    """The line.
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """What a reason is given of.
 
-    Args:
-        contributions: Shapley value of each feature for this compound, log10 rate.
+    Attributes:
         lifetime_ps: predicted median lifetime, ps.
         lifetime_high_ps: upper end of its 90% interval, ps.
         best_lifetime_ps: longest lifetime measured inside the space, ps.
@@ -83,16 +73,33 @@ def reason(
         drawn: whether it was drawn at random.
         weighed: what counted beside the lifetime, by column, where wishes or a tradeoff rank; None where nothing did.
     """
-    otherwise = "chosen for what it teaches" if weighed is None else "chosen as a compromise"
-    aim = "drawn at random" if drawn else _aim(lifetime_ps, lifetime_high_ps, best_lifetime_ps, otherwise)
-    parts = [aim, _drivers(contributions)]
-    if weighed:
-        parts.append(f"weighed with {', '.join(_number(*pair) for pair in weighed.items())}")
-    if not in_domain:
+
+    lifetime_ps: float
+    lifetime_high_ps: float
+    best_lifetime_ps: float
+    feasibility: float
+    in_domain: bool
+    unseen: Sequence[str] = ()
+    drawn: bool = False
+    weighed: Mapping[str, float] | None = None
+
+
+def reason(contributions: Mapping[str, float], candidate: Candidate) -> str:
+    """One line that says why a compound is suggested.
+
+    Args:
+        contributions: Shapley value of each feature for this compound, log10 rate.
+        candidate: what is predicted of it, and what counted.
+    """
+    parts = ["drawn at random" if candidate.drawn else _aim(candidate), _drivers(contributions)]
+    if candidate.weighed:
+        parts.append(f"weighed with {', '.join(_number(*pair) for pair in candidate.weighed.items())}")
+    if not candidate.in_domain:
         parts.append("far from everything measured, so it also teaches")
-    if unseen:
-        parts.append(f"no measured layered compound holds {' or '.join(unseen)}, so what that changes is not known")
-    if feasibility < 0.5:
+    if candidate.unseen:
+        ions = " or ".join(candidate.unseen)
+        parts.append(f"no measured layered compound holds {ions}, so what that changes is not known")
+    if candidate.feasibility < 0.5:
         parts.append("may well not form")
     return "; ".join(part for part in parts if part)
 
@@ -103,12 +110,14 @@ def picoseconds(value: float) -> str:
     return f"{rounded:.{max(0, 1 - floor(log10(rounded)))}f}"
 
 
-def _aim(lifetime_ps: float, high_ps: float, best_ps: float, otherwise: str) -> str:
-    if lifetime_ps >= best_ps:
-        return f"predicted slower than the best measured in this space ({picoseconds(best_ps)} ps)"
-    if high_ps >= best_ps:
-        return f"may beat the best measured in this space ({picoseconds(best_ps)} ps) within its interval"
-    return f"unlikely to beat the best measured in this space ({picoseconds(best_ps)} ps), {otherwise}"
+def _aim(candidate: Candidate) -> str:
+    best = f"the best measured in this space ({picoseconds(candidate.best_lifetime_ps)} ps)"
+    if candidate.lifetime_ps >= candidate.best_lifetime_ps:
+        return f"predicted slower than {best}"
+    if candidate.lifetime_high_ps >= candidate.best_lifetime_ps:
+        return f"may beat {best} within its interval"
+    otherwise = "chosen for what it teaches" if candidate.weighed is None else "chosen as a compromise"
+    return f"unlikely to beat {best}, {otherwise}"
 
 
 def _number(name: str, value: float) -> str:

@@ -1,4 +1,4 @@
-"""Pictures of the campaign's own traces: a page and a JSON file for each measurement."""
+"""What a campaign hands out beside its summaries: tables, candidates, figures, pages of its traces."""
 
 from __future__ import annotations
 
@@ -14,8 +14,7 @@ from campaigns.errors import CampaignError, StoreError
 from campaigns.files import file_name, write_whole
 from campaigns.intake import hashes_of
 from campaigns.report.view import calibration_of, parity_of
-from campaigns.round import Round
-from campaigns.state import CampaignState
+from campaigns.state import CampaignState, Recorded
 from campaigns.summary import IngestResult
 from chemspace.progress import Progress
 from screening.explain import bar
@@ -23,16 +22,15 @@ from screening.explain import bar
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-    from campaigns.campaign import CampaignView
+    from campaigns.campaign import Campaign
     from campaigns.kinetics import Measured, TraceFit
     from campaigns.round import Round
-    from oracle.descriptors import CationTable
     from screening.ranking.stream import Scoring
 
 __all__ = ["scoring_of"]
 
 
-def _suggestions(campaign: CampaignView) -> pd.DataFrame:
+def _suggestions(campaign: Campaign) -> pd.DataFrame:
     rows = [
         {"round": batch.number, "place": place, **suggestion.to_dict()}
         for batch in campaign.state.batches
@@ -41,18 +39,18 @@ def _suggestions(campaign: CampaignView) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _measurements(campaign: CampaignView) -> pd.DataFrame:
+def _measurements(campaign: Campaign) -> pd.DataFrame:
     return pd.DataFrame([row.to_dict() for row in campaign.state.record])
 
 
-def _properties(campaign: CampaignView) -> pd.DataFrame:
+def _properties(campaign: Campaign) -> pd.DataFrame:
     rows = [
         {"property": name, **row.to_dict()} for name, held in campaign.state.property_values.items() for row in held
     ]
     return pd.DataFrame(rows)
 
 
-def _compounds(campaign: CampaignView) -> pd.DataFrame:
+def _compounds(campaign: Campaign) -> pd.DataFrame:
     stages = campaign.state.stages
     last = {step.formula: step for step in campaign.state.steps}
     rows = [
@@ -67,25 +65,25 @@ def _compounds(campaign: CampaignView) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["formula", "stage", "made", "reason"])
 
 
-def _scores(campaign: CampaignView) -> pd.DataFrame:
+def _scores(campaign: Campaign) -> pd.DataFrame:
     fit = campaign.fit()
     rows = [] if fit is None else [{"split": split, **scores} for split, scores in fit.scores.items()]
     return pd.DataFrame(rows)
 
 
-def _ranking(campaign: CampaignView) -> pd.DataFrame:
+def _ranking(campaign: Campaign) -> pd.DataFrame:
     from campaigns.files import read_ranking
 
     ranking = read_ranking(campaign.folder)
     return pd.DataFrame() if ranking is None else ranking
 
 
-def _history(campaign: CampaignView) -> pd.DataFrame:
+def _history(campaign: Campaign) -> pd.DataFrame:
     return pd.DataFrame(list(campaign.history()))
 
 
 #: Tables by name; each is empty where the campaign has nothing to put in.
-TABLES: dict[str, Callable[[CampaignView], pd.DataFrame]] = {
+TABLES: dict[str, Callable[[Campaign], pd.DataFrame]] = {
     "suggestions": _suggestions,
     "measurements": _measurements,
     "properties": _properties,
@@ -96,7 +94,7 @@ TABLES: dict[str, Callable[[CampaignView], pd.DataFrame]] = {
 }
 
 
-def table(campaign: CampaignView, name: str) -> pd.DataFrame:
+def table(campaign: Campaign, name: str) -> pd.DataFrame:
     """One of `TABLES`.
 
     Raises:
@@ -107,14 +105,11 @@ def table(campaign: CampaignView, name: str) -> pd.DataFrame:
     return TABLES[name](campaign)
 
 
-def write_candidates(
-    done: Round, spacers: CationTable, cages: CationTable, path: Path, progress: Progress | None = None
-) -> int:
+def write_candidates(fitted: Round, path: Path, progress: Progress | None = None) -> int:
     """Write what a round knows of every compound to a Parquet file, see `screening.ranking.write_candidates`.
 
     Args:
-        done: the round.
-        spacers, cages: descriptors of the space's cations.
+        fitted: the round.
         path: of the file.
         progress: called after each block.
 
@@ -124,50 +119,50 @@ def write_candidates(
     Raises:
         StoreError: if the file cannot be written.
     """
-    from screening.ranking import MeasuredSet, write_candidates
+    from screening.ranking import write_candidates
     from screening.strategies import pass_of
 
     try:
         return write_candidates(
             path,
-            done.space,
-            spacers,
-            cages,
-            done.surrogate,
-            done.feasibility,
-            best_observed=done.ranking.best_observed,
-            measured=MeasuredSet(done.training.formulas, done.training.x),
-            score=pass_of(done.strategy.acquisition),
-            aim=done.aim,
-            properties={learnt.name: learnt.surrogate for learnt in done.properties},
+            fitted.space,
+            fitted.inputs.tables.spacers,
+            fitted.inputs.tables.cages,
+            fitted.surrogate,
+            fitted.feasibility,
+            best_observed=fitted.ranking.best_observed,
+            measured=fitted.measured,
+            score=pass_of(fitted.strategy.acquisition),
+            aim=fitted.aim,
+            properties={learnt.name: learnt.surrogate for learnt in fitted.properties},
             progress=progress,
         )
     except OSError as error:
         raise StoreError(f"{path} cannot be written: {error.strerror or error}") from error
 
 
-def scoring_of(done: Round, spacers: CationTable, cages: CationTable) -> Scoring:
+def scoring_of(fitted: Round) -> Scoring:
     """What a round ranks every compound of its space by; nothing is excluded."""
     from screening.ranking.stream import Scoring, unexplained_variance
     from screening.strategies import pass_of
 
     return Scoring(
-        done.space,
-        (spacers, cages),
-        done.feasibility.bind(done.space),
-        pass_of(done.strategy.acquisition),
-        done.ranking.best_observed,
-        unexplained_variance(done.surrogate),
-        aim=done.aim,
+        fitted.space,
+        (fitted.inputs.tables.spacers, fitted.inputs.tables.cages),
+        fitted.feasibility.bind(fitted.space),
+        pass_of(fitted.strategy.acquisition),
+        fitted.ranking.best_observed,
+        unexplained_variance(fitted.surrogate),
+        aim=fitted.aim,
     )
 
 
-def figures(done: Round) -> dict[str, Figure]:
+def figures(fitted: Round) -> dict[str, Figure]:
     """Plotly figures: parity and calibration out of fold, and what the model sees (mean absolute Shapley values)."""
     return {
-        "parity": parity_of(done),
-        "calibration": calibration_of(done),
-        "importances": bar(done.explain(done.training.x)),
+        "parity": parity_of(fitted),
+        "calibration": calibration_of(fitted),
+        "importances": bar(fitted.explain(fitted.training.x)),
     }
 
 
@@ -175,13 +170,21 @@ def figures(done: Round) -> dict[str, Figure]:
 PAGES = "traces"
 
 
+def recorded_trace(state: CampaignState, formula: str, files: Sequence[Path]) -> Recorded:
+    """The measurement of a compound, by its canonical formula, that stands and was read from these raw files."""
+    hashes = hashes_of(files)
+    return next(
+        row
+        for row in reversed(state.record)
+        if row.files == hashes and row.measurement.formula == formula and not row.retracted
+    )
+
+
 def with_page(
     result: IngestResult,
-    state: CampaignState,
+    row: Recorded,
     folder: Path,
-    formula: str,
     fit: TraceFit,
-    files: Sequence[Path],
     measured: Measured | None = None,
     spectrum_at_ps: float | None = None,
 ) -> IngestResult:
@@ -191,30 +194,24 @@ def with_page(
 
     Args:
         result: of the intake.
-        state: after it.
+        row: what was recorded.
         folder: the campaign's.
-        formula: the compound, canonical.
-        fit: what was recorded.
-        files: its raw files.
-        measured: what was read from them; None draws the kinetics alone.
+        fit: of the trace.
+        measured: what was read from its files; None draws the kinetics alone.
         spectrum_at_ps: delay of the spectra, ps.
     """
     from campaigns.kinetics.errors import KineticsError
     from campaigns.kinetics.figures import write_page
 
-    hashes = hashes_of(files)
-    row = next(
-        r for r in reversed(state.record) if r.files == hashes and r.measurement.formula == formula and not r.retracted
-    )
+    formula = row.measurement.formula
     page = folder / PAGES / f"{row.number:04d}-{file_name(formula, '.html')}"
     if page.exists() and not result.added:
         return replace(result, page=str(page))
-    told = {"measurement": row.number, "formula": formula, "sample": row.measurement.sample, **fit.to_dict()}
+    about = {"measurement": row.number, "formula": formula, "sample": row.measurement.sample, **fit.to_dict()}
+    text = json.dumps(about, indent=2)
     try:
         page.parent.mkdir(exist_ok=True)
-        write_whole(
-            page.with_suffix(".json"), lambda path: path.write_text(json.dumps(told, indent=2), encoding="utf-8")
-        )
+        write_whole(page.with_suffix(".json"), lambda path: path.write_text(text, encoding="utf-8"))
         title = f"Measurement {row.number}: {formula}"
         write_page(page, fit, measured, spectrum_at_ps=spectrum_at_ps, title=title, shared_script=True)
     except (OSError, StoreError, KineticsError) as error:

@@ -14,10 +14,10 @@ import numpy as np
 
 from campaigns.config import CampaignConfig, nearest
 from campaigns.errors import ConfigError
-from campaigns.propose import layered_ions
+from campaigns.records import needed_cations
 from campaigns.space import Gathered, hazards_of, prices_of, space_of, with_builtin
 from campaigns.targets import check_properties, property_compounds
-from campaigns.workbench import needed_cations
+from campaigns.training import layered_ions
 from chemspace import Cation, CationLibrary, Compound, CompoundSpace
 from chemspace.progress import Progress, silent
 from oracle import CationRecord, OracleStore, describe

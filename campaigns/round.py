@@ -2,68 +2,84 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import nan
-from typing import TYPE_CHECKING, Any
+from functools import cached_property
+from hashlib import sha256
+from importlib.metadata import version
+from math import log10, nan
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from campaigns.artifacts import Artifacts, data_key, digest, ranking_form, traits_form, validation_form
 from campaigns.budget import Budget
 from campaigns.config import CampaignConfig
+from campaigns.errors import NothingToSuggestError
 from campaigns.events import Stage
-from campaigns.narrate import reason
-from campaigns.propose import (
-    KNOWN_GOALS,
-    LARGE,
-    SHORTLIST,
-    TrainingSet,
-    aim_of,
-    awaited_columns,
-    best_observed,
-    choose,
-    fit,
-    indices_in,
-    indices_of,
-    layered_ions,
-    measured_dataset,
-    pending_features,
-    rank_space,
-    training_set,
-    validate,
-)
+from campaigns.narrate import Candidate, reason
+from campaigns.records import SpaceTables, needed_cations
 from campaigns.space import prices_of
 from campaigns.state import CampaignState
 from campaigns.summary import FitSummary, Suggestion
-from campaigns.targets import LearntProperty
+from campaigns.targets import LearntProperty, learn_property, property_compounds
+from campaigns.training import TrainingSet, fit, layered_ions, measured_dataset, training_set, validate
 from campaigns.versions import package_versions
 from chemspace import CationLibrary, Compound, CompoundSpace, parse_formula
 from chemspace.progress import Progress, silent
+from chemspace.space import SpaceBlock
 from oracle import CationRecord
+from oracle.descriptors import CationTable
+from screening.batch import choose_batch
+from screening.dataset import SpinDataset
+from screening.errors import BatchError
 from screening.feasibility import FeasibilityModel, RecordedOutcome, SpacerTraits, fit_feasibility
 from screening.features import FEATURE_NAMES
-from screening.ranking import Aim, Desire, Lot, StopAdvice, Tradeoff, advise_stopping
-from screening.strategies import AIMED_ACQUISITIONS, HYPERVOLUME, RANDOM, Choice, choose_acquisition, pass_of
+from screening.ranking import (
+    Aim,
+    Columns,
+    Desire,
+    Goal,
+    Known,
+    Lot,
+    MeasuredSet,
+    Numbers,
+    Ranking,
+    StopAdvice,
+    Tradeoff,
+    advise_stopping,
+    price_of,
+    price_property,
+    rank,
+    space_features,
+)
+from screening.ranking.aims import Property
+from screening.strategies import AIMED_ACQUISITIONS, HYPERVOLUME, RANDOM, Choice, Wish, choose_acquisition, pass_of
 
 if TYPE_CHECKING:
-    from oracle.descriptors import CationTable
     from screening.explain import Shapley
-    from screening.ranking import Ranking
+    from screening.ranking.stream import Scoring
     from screening.surrogates import Surrogate
     from screening.validation import Validation
-    from screening.validation.card import FullCard
 
-__all__ = ["Round", "card_of"]
+__all__ = ["Round"]
 
 
+#: Rows of the ranking that are kept, and how many of them compete for a place in the batch.
+TOP_K, SHORTLIST = 1000, 1000
+#: From this size on a space is passed over in single precision; the result is that of double precision.
+LARGE = 200_000
 #: Steps done when fitting and when ranking begin, and all of them; for a large space in hundredths, since ranking it
 #: is most of the work.
 _STEPS, _LONG_STEPS = (1, 2, 3), (5, 8, 100)
-
 #: Length of the top list whose agreement between rounds is looked at.
 N_TOP = 20
+#: Known properties that may be traded off against the rate: sign of the better, and what is sought, in words.
+KNOWN_GOALS = {"price": (-1.0, "low price"), "feasibility": (1.0, "chance to form"), "novelty": (1.0, "novelty")}
+#: Spaces of fewer spacers have their traits worked out faster than read.
+_WORTH_KEEPING = 500
 
 #: Stages that say something about formation, in the words of `screening.feasibility`. What decomposed did not form a
 #: compound one can measure.
@@ -77,38 +93,118 @@ _OUTCOME_WORDS = {
 
 
 @dataclass(frozen=True)
+class RoundInputs:
+    """Everything that a round follows from.
+
+    Attributes:
+        config: the campaign's description.
+        names: every cation that a formula may name.
+        space: the compounds.
+        tables: descriptors of the space's cations.
+        records: the oracle's records, by InChIKey, of at least the cations of what is measured.
+        state: what is measured beside the published rows, what formed, and what is not to be suggested.
+        pending: formulas whose result is awaited.
+    """
+
+    config: CampaignConfig
+    names: CationLibrary
+    space: CompoundSpace
+    tables: SpaceTables
+    records: Mapping[str, CationRecord]
+    state: CampaignState
+    pending: tuple[str, ...]
+
+    @cached_property
+    def dataset(self) -> SpinDataset:
+        """Every measured row, published ones first."""
+        return measured_dataset(self.state.measurements, self.names)
+
+    @cached_property
+    def awaited(self) -> NDArray[np.int64]:
+        """Indices in the space of the pending compounds that it holds, shape (p,)."""
+        return self._indices(self.pending)
+
+    @cached_property
+    def excluded(self) -> NDArray[np.int64]:
+        """Indices in the space of what is measured, pending or ruled out, shape (e,)."""
+        measured = indices_of(self.space, [compound for compound in self.dataset.compounds if compound is not None])
+        return np.concatenate([measured, self.awaited, self._indices(self.state.barred)])
+
+    @cached_property
+    def prices(self) -> dict[str, float]:
+        """Money a mole of each cation in the price table, by InChIKey."""
+        prices = prices_of(self.config, self.names)
+        return {inchikey: per_mol for inchikey, (per_mol, _) in prices.items() if per_mol is not None}
+
+    @cached_property
+    def fit_key(self) -> str:
+        """Of the fit: what was measured, and the descriptors of it."""
+        compounds = [compound for compound in self.dataset.compounds if compound is not None]
+        compounds += property_compounds(self.state.properties, self.names)
+        measured = needed_cations((), compounds)
+        described = digest(CationTable.from_records(measured, [self.records[c.inchikey] for c in measured]))
+        return f"{data_key(self.config, self.state)} {described}"
+
+    @property
+    def rank_key(self) -> str:
+        """Of the ranking: the fit, what it leaves out, and the descriptors of the space."""
+        left_out = f"{' '.join(sorted(self.pending))} {' '.join(sorted(self.state.barred))}"
+        return f"{self.fit_key} {left_out} {self.tables.digest}"
+
+    def _indices(self, formulas: Iterable[str]) -> NDArray[np.int64]:
+        return indices_of(self.space, (parse_formula(formula, self.names) for formula in formulas))
+
+
+@dataclass(frozen=True)
 class Round:
     """Everything a round worked out.
 
     Attributes:
-        space: the compounds.
-        n_measured: measured rows known, training or not.
+        inputs: what it follows from.
         training: rows that train.
         validation: out-of-fold predictions and score cards.
         surrogate: fitted on all training rows.
         strategy: the acquisition the surrogate has earned by its worst split, and why.
         feasibility: learnt from reported outcomes and the campaign's own.
-        ranking: the top of the space, without what is measured or pending.
-        pending: features of what is pending, shape (p, d).
-        best_lifetime_ps: longest lifetime measured inside the space, ps.
-        aim: what the ranking is by instead of the acquisition times feasibility, or None.
         properties: what was learnt of the further measured properties.
-        awaited: what a tradeoff is told of what is pending, one row each; None for other aims.
+        aim: what the ranking is by instead of the acquisition times feasibility, or None.
+        ranking: the top of the space, without what is measured or pending.
     """
 
-    space: CompoundSpace
-    n_measured: int
+    inputs: RoundInputs
     training: TrainingSet
     validation: Validation
     surrogate: Surrogate
     strategy: Choice
     feasibility: FeasibilityModel
+    properties: tuple[LearntProperty, ...]
+    aim: Aim | Lot | None
     ranking: Ranking
-    pending: NDArray[np.float64]
-    best_lifetime_ps: float
-    aim: Aim | Lot | None = None
-    properties: tuple[LearntProperty, ...] = ()
-    awaited: pd.DataFrame | None = None
+
+    @property
+    def space(self) -> CompoundSpace:
+        """The compounds."""
+        return self.inputs.space
+
+    @property
+    def n_measured(self) -> int:
+        """Measured rows known, training or not."""
+        return len(self.inputs.dataset)
+
+    @cached_property
+    def measured(self) -> MeasuredSet:
+        """Formulas and features of the rows that train."""
+        return MeasuredSet(self.training.formulas, self.training.x)
+
+    @cached_property
+    def best_lifetime_ps(self) -> float:
+        """Longest lifetime measured inside the space, ps."""
+        return float(10.0 ** -self.training.best_inside(self.space))
+
+    @cached_property
+    def pending(self) -> NDArray[np.float64]:
+        """Features of what is pending, shape (p, d)."""
+        return space_features(self.space, self.inputs.awaited, self.inputs.tables.spacers, self.inputs.tables.cages)
 
     @property
     def ranked_by(self) -> str:
@@ -130,92 +226,87 @@ class Round:
         return shapley(self.surrogate, x, FEATURE_NAMES, background=self.training.x)
 
 
-def learn_and_rank(
-    config: CampaignConfig,
-    library: CationLibrary,
-    space: CompoundSpace,
-    tables: tuple[CationTable, CationTable],
-    records: Mapping[str, CationRecord],
-    state: CampaignState,
-    pending: Sequence[str],
-    progress: Progress | None = None,
-    traits: SpacerTraits | None = None,
-    validation: Validation | None = None,
-    ranking: Ranking | None = None,
-    properties: tuple[LearntProperty, ...] = (),
-    client: Any = None,
+def fit_round(
+    inputs: RoundInputs, artifacts: Artifacts, progress: Progress | None = None, dask: str | None = None
 ) -> Round:
-    """Validate, fit and rank.
+    """Validate, fit and rank; what artifacts hold is not computed again.
 
     Args:
-        config: the campaign's description.
-        library: names of the formulas.
-        space: the compounds.
-        tables: descriptors of the space's spacers and of its cage cations.
-        records: the oracle's records of what is measured, by InChIKey.
-        state: what is measured beside the published rows, what formed, and what is not to be suggested.
-        pending: formulas whose result is awaited.
+        inputs: what the round follows from.
+        artifacts: of the campaign.
         progress: called after each of the steps.
-        traits: what feasibility reads off the space's spacers, where that is known.
-        validation, ranking: of this very round, where they are known.
-        properties: what was learnt of the further measured properties.
-        client: a `distributed.Client` whose workers pass over the space; None does it here.
+        dask: address or scheduler file of a Dask cluster that passes over the space; None does it here.
 
     Raises:
         CampaignError, ScreeningError: if there is too little to learn from or nothing left to rank.
+        OracleError: if no Dask scheduler answers.
     """
-    tell = progress or silent
-    fitting, ranking_from, total = _STEPS if len(space) < LARGE else _LONG_STEPS
+    config, tell = inputs.config, progress or silent
+    fitting, ranking_from, total = _STEPS if len(inputs.space) < LARGE else _LONG_STEPS
     tell(0, total, "cross-validation")
-    dataset = measured_dataset(state.measurements, library)
-    training = training_set(dataset, records, config)
-    if validation is None:
-        validation = validate(training, config)
+    properties = _learn_properties(inputs, artifacts)
+    training = training_set(inputs.dataset, inputs.records, config)
+    validation = artifacts.get(
+        "validation", inputs.fit_key, lambda: validate(training, config), validation_form()
+    )
     tell(fitting, total, "fit")
     surrogate = fit(training, config, validation)
+    strategy = strategy_of(config, validation, properties)
+    traits = _spacer_traits(inputs.space, artifacts)
+    feasibility = feasibility_of(inputs.state.outcomes, inputs.names, traits)
+    aim = _aim_of(inputs, strategy.acquisition, training, surrogate, properties)
     tell(ranking_from, total, "ranking")
 
     def ranked(done: int, of: int, note: str) -> None:
         tell(ranking_from + (total - ranking_from - 1) * done // of, total, note)
 
-    waiting = indices_in(space, pending, library)
-    measured = indices_of(space, [compound for compound in dataset.compounds if compound is not None])
-    strategy = strategy_of(config, validation, properties)
-    feasibility = feasibility_of(state.outcomes, library, traits)
-    prices = {key: money for key, (money, _) in prices_of(config, library).items() if money is not None}
-    aim = aim_of(config, strategy.acquisition, space, training, surrogate, properties, prices)
-    if ranking is None:
-        ranking = rank_space(
-            space,
-            tables,
-            training,
-            surrogate,
-            acquisition=pass_of(strategy.acquisition),
-            feasibility=feasibility,
-            exclude=np.concatenate([measured, waiting, indices_in(space, state.barred, library)]),
-            goal_lifetime_ps=config.objective.goal_lifetime_ps,
-            aim=aim,
-            progress=ranked,
-            client=client,
-        )
-        _add_properties(ranking, properties)
+    def pass_over() -> Ranking:
+        from oracle.cluster import connected
+
+        goal_ps, best = config.objective.goal_lifetime_ps, training.best_inside(inputs.space)
+        with connected(dask) as client:
+            ranking = rank(
+                inputs.space,
+                inputs.tables.spacers,
+                inputs.tables.cages,
+                surrogate,
+                feasibility,
+                best_observed=best if goal_ps is None else min(best, -log10(goal_ps)),
+                top_k=TOP_K,
+                exclude=inputs.excluded,
+                measured=MeasuredSet(training.formulas, training.x),
+                score=pass_of(strategy.acquisition),
+                single_precision=len(inputs.space) >= LARGE,
+                aim=aim,
+                progress=ranked,
+                client=client,
+            )
+        for learnt in properties:
+            ranking.frame[learnt.name], ranking.frame[f"{learnt.name}_sd"] = learnt.predict(ranking.x)
+        return ranking
+
+    ranking = artifacts.get("ranking", inputs.rank_key, pass_over, ranking_form())
     tell(total, total, "done")
-    features = pending_features(space, waiting, tables)
-    return Round(
-        space=space,
-        n_measured=len(dataset),
-        training=training,
-        validation=validation,
-        surrogate=surrogate,
-        strategy=strategy,
-        feasibility=feasibility,
-        ranking=ranking,
-        pending=features,
-        best_lifetime_ps=float(10.0 ** -best_observed(space, training)),
-        aim=aim,
-        properties=properties,
-        awaited=awaited_columns(aim, space, waiting, features, feasibility),
-    )
+    return Round(inputs, training, validation, surrogate, strategy, feasibility, properties, aim, ranking)
+
+
+def _learn_properties(inputs: RoundInputs, artifacts: Artifacts) -> tuple[LearntProperty, ...]:
+    """What is learnt of the further measured properties."""
+    learnt = []
+    for name, measured in inputs.state.properties.items():
+        kept = f"validation_{name}", inputs.fit_key
+        known = artifacts.find(*kept, validation_form())
+        learnt.append(learn_property(name, measured, inputs.names, inputs.records, inputs.config.seed, known))
+        if known is None:
+            artifacts.put(*kept, learnt[-1].validation, validation_form())
+    return tuple(learnt)
+
+
+def _spacer_traits(space: CompoundSpace, artifacts: Artifacts) -> SpacerTraits:
+    """What feasibility reads off the spacers; of many it is kept."""
+    key = sha256("\n".join([version("rdkit"), *(spacer.smiles for spacer in space.spacers)]).encode()).hexdigest()
+    form = traits_form() if len(space.spacers) >= _WORTH_KEEPING else None
+    return artifacts.get("spacers", key, lambda: SpacerTraits.of(space.spacers), form)
 
 
 def strategy_of(config: CampaignConfig, validation: Validation, properties: Sequence[LearntProperty] = ()) -> Choice:
@@ -249,10 +340,44 @@ def strategy_of(config: CampaignConfig, validation: Validation, properties: Sequ
     return Choice(asked, f"{asked}, as the campaign's description asks, {agrees}")
 
 
-def _add_properties(ranking: Ranking, properties: Sequence[LearntProperty]) -> None:
-    """Predicted mean and standard deviation of each property behind the columns of a ranking."""
-    for learnt in properties:
-        ranking.frame[learnt.name], ranking.frame[f"{learnt.name}_sd"] = learnt.predict(ranking.x)
+def _aim_of(
+    inputs: RoundInputs,
+    acquisition: str,
+    training: TrainingSet,
+    surrogate: Surrogate,
+    properties: Sequence[LearntProperty],
+) -> Aim | Lot | None:
+    """What the description ranks by instead of an acquisition times feasibility, None where it is that."""
+    objective, measured = inputs.config.objective, MeasuredSet(training.formulas, training.x)
+    if objective.wishes:
+        price = price_property(inputs.space, inputs.prices)
+        wishes = tuple(Wish(wish.column, wish.useless, wish.perfect, wish.weight) for wish in objective.wishes)
+        return Desire(wishes, {**{learnt.name: _mean_of(learnt) for learnt in properties}, "price": price}, measured)
+    if acquisition == RANDOM:
+        return Lot(inputs.config.seed)
+    if acquisition != HYPERVOLUME:
+        return None
+    goals = [
+        Goal(learnt.name, learnt.surrogate, 1.0 if learnt.goal == "maximize" else -1.0, learnt.worst)
+        for learnt in properties
+        if learnt.goal is not None
+    ]
+    is_number = ~training.dataset.censored
+    per_mol = np.array([nan if c is None else price_of(c, inputs.prices) for c in training.dataset.compounds])
+    known = [
+        Known(name, KNOWN_GOALS[name][0], worst, per_mol[is_number] if name == "price" else None)
+        for name, worst in objective.tradeoff.items()
+    ]
+    price = price_property(inputs.space, inputs.prices)
+    worst_rate = None if objective.goal_lifetime_ps is None else -log10(objective.goal_lifetime_ps)
+    return Tradeoff.of(surrogate, goals, training.x[is_number], worst_rate, known, Columns({"price": price}, measured))
+
+
+def _mean_of(learnt: LearntProperty) -> Property:
+    def mean(block: SpaceBlock, x: NDArray[np.float64]) -> NDArray[np.float64]:
+        return learnt.predict(x)[0]
+
+    return mean
 
 
 def feasibility_of(
@@ -264,107 +389,72 @@ def feasibility_of(
     return replace(fit_feasibility(own), traits=traits)
 
 
-def suggestions(done: Round, batch_size: int, seed: int, budget: Budget | None = None) -> tuple[Suggestion, ...]:
-    """The next `batch_size` compounds to make, each with its reason.
+def propose(fitted: Round, batch_size: int, seed: int, budget: Budget) -> tuple[Suggestion, ...]:
+    """The next `batch_size` compounds to make, each with its reason, in the order they were chosen.
+
+    At most one of a spacer unless the limits say otherwise; where the ranking has too few spacers for that, the cap
+    rises until the batch is full. Limits that are given hold strictly.
 
     Raises:
         NothingToSuggestError: if fewer are left, or the budget allows fewer.
     """
-    bounds = {} if budget is None else budget.of(done.space, done.ranking.frame["index"].to_numpy()[:SHORTLIST])
-    rows = choose(
-        done.ranking,
-        done.surrogate,
-        done.pending,
-        batch_size,
-        seed,
-        acquisition=done.strategy.acquisition,
-        aim=done.aim,
-        observed=done.training.x,
-        awaited=done.awaited,
-        **bounds,
-    )
-    told = done.explain(done.ranking.x[rows])
+    ranking = fitted.ranking
+    if len(ranking) < batch_size:
+        raise NothingToSuggestError(f"only {len(ranking)} compounds are left to suggest, {batch_size} were asked for")
+    indices = ranking.frame["index"].to_numpy(dtype=np.int64)
+    try:
+        chosen = choose_batch(
+            ranking,
+            fitted.surrogate,
+            fitted.pending,
+            batch_size,
+            seed,
+            shortlist=SHORTLIST,
+            acquisition=fitted.strategy.acquisition,
+            observed=fitted.training.x,
+            aim=fitted.aim,
+            awaited=awaited_columns(fitted),
+            limits=budget.limits_of(ranking.spacer[:SHORTLIST], batch_size),
+            **budget.of(fitted.space, indices[:SHORTLIST]),
+        )
+    except BatchError as error:
+        raise NothingToSuggestError(f"the budget of the campaign leaves no whole batch: {error}") from error
+    rows = [int(np.flatnonzero(indices == index)[0]) for index in chosen]
+    told = fitted.explain(ranking.x[rows])
     return tuple(
-        _suggestion(done, done.ranking.frame.iloc[row], dict(zip(told.feature_names, values, strict=True)))
+        _suggestion(fitted, ranking.frame.iloc[row], dict(zip(told.feature_names, values, strict=True)))
         for row, values in zip(rows, told.contributions, strict=True)
     )
 
 
-def summary(done: Round, data_key: str, before: pd.DataFrame | None, surprises: tuple[str, ...] = ()) -> FitSummary:
-    """What to remember of a round's fit; `before` is the ranking that stood until now."""
-    advice = stop_advice(done, before)
-    slowest = done.ranking.frame.iloc[int(done.ranking.frame["lifetime_ps"].to_numpy().argmax())]
-    return FitSummary(
-        data_key=data_key,
-        n_measured=done.n_measured,
-        n_train=len(done.training.dataset),
-        grade=done.validation.grade,
-        scores={split: card.to_dict() for split, card in done.validation.score_cards.items()},
-        best_predicted=(str(slowest["formula"]), float(slowest["lifetime_ps"])),
-        strategy=done.strategy.reason,
-        may_stop=advice.stop,
-        stop_advice=advice.reasons,
-        surprises=surprises,
-        left_out=done.training.left_out,
-        versions=package_versions(),
-        properties={learnt.name: learnt.to_dict() for learnt in done.properties},
-    )
+def awaited_columns(fitted: Round) -> pd.DataFrame | None:
+    """Values that a tradeoff needs of the pending compounds, one row each; None for other strategies."""
+    aim = fitted.aim
+    if not isinstance(aim, Tradeoff):
+        return None
+    block, none = fitted.space.take(fitted.inputs.awaited), np.full(len(fitted.pending), nan)
+    log_p = fitted.feasibility.bind(fitted.space).log_probability(block)
+    numbers = Numbers(block, fitted.pending, none, none, none, log_p)
+    return pd.DataFrame({name: aim.source.of(name, numbers) for name in aim.awaits}, index=range(len(fitted.pending)))
 
 
-def stop_advice(done: Round, before: pd.DataFrame | None) -> StopAdvice:
-    """Whether going on is worth it: advice with reasons, never an order."""
-    if isinstance(done.aim, Lot):
-        return StopAdvice(False, nan, nan, nan, ("what is drawn at random says nothing about stopping",))
-    frame = done.ranking.frame
-    previous = None if before is None else before["formula"].head(N_TOP).tolist()
-    return advise_stopping(
-        frame["mean"].to_numpy(dtype=np.float64),
-        frame["sd"].to_numpy(dtype=np.float64),
-        done.ranking.best_observed,
-        frame["formula"].head(N_TOP).tolist(),
-        previous,
-    )
-
-
-def unseen_ions(compound: Compound, measured: Sequence[Compound | None]) -> tuple[str, ...]:
-    """Metals and halides of a compound that no measured layered compound holds."""
-    known = layered_ions([other for other in measured if other is not None])
-    return tuple(ion for ion in (compound.b_site, *(symbol for symbol, _ in compound.halide)) if ion not in known)
-
-
-def _suggestion(done: Round, row: pd.Series, contributions: dict[str, float]) -> Suggestion:
-    compound = done.space[int(row["index"])]
-    assert compound.spacer is not None
-    assert compound.n_layers is not None
-    return Suggestion(
-        formula=compound.formula,
-        phase=compound.phase,
-        spacer=compound.spacer.abbreviation,
-        cage="/".join(cation.abbreviation for cation, _ in compound.cage),
-        n_layers=compound.n_layers,
+def _suggestion(fitted: Round, row: pd.Series, contributions: Mapping[str, float]) -> Suggestion:
+    compound = fitted.space[int(row["index"])]
+    candidate = Candidate(
         lifetime_ps=float(row["lifetime_ps"]),
-        lifetime_low_ps=float(row["lifetime_low_ps"]),
         lifetime_high_ps=float(row["lifetime_high_ps"]),
-        rate_per_ps=float(10.0 ** row["mean"]),
-        acquisition=float(row["acquisition"]),
+        best_lifetime_ps=fitted.best_lifetime_ps,
         feasibility=float(row["feasibility"]),
-        reason=reason(
-            contributions,
-            lifetime_ps=float(row["lifetime_ps"]),
-            lifetime_high_ps=float(row["lifetime_high_ps"]),
-            best_lifetime_ps=done.best_lifetime_ps,
-            feasibility=float(row["feasibility"]),
-            in_domain=bool(row["in_domain"]),
-            unseen=unseen_ions(compound, done.training.dataset.compounds),
-            drawn=isinstance(done.aim, Lot),
-            weighed=_weighed(done.aim, row),
-        ),
-        nearest_measured=str(row["nearest_measured"]),
-        properties={
-            learnt.name: {"mean": float(row[learnt.name]), "sd": float(row[f"{learnt.name}_sd"])}
-            for learnt in done.properties
-        },
+        in_domain=bool(row["in_domain"]),
+        unseen=unseen_ions(compound, fitted.training.dataset.compounds),
+        drawn=isinstance(fitted.aim, Lot),
+        weighed=_weighed(fitted.aim, row),
     )
+    properties = {
+        learnt.name: {"mean": float(row[learnt.name]), "sd": float(row[f"{learnt.name}_sd"])}
+        for learnt in fitted.properties
+    }
+    return Suggestion.of(compound, row, reason(contributions, candidate), properties)
 
 
 def _weighed(aim: Aim | Lot | None, row: pd.Series) -> dict[str, float] | None:
@@ -379,85 +469,48 @@ def _weighed(aim: Aim | Lot | None, row: pd.Series) -> dict[str, float] | None:
     return {name: float(row[name]) for name in names if name not in told}
 
 
-#: The reference paper holds out seven rows and does not say which: so many random draws are scored together.
-DRAWS, DRAW_SIZE = 10, 7
+def unseen_ions(compound: Compound, measured: Sequence[Compound | None]) -> tuple[str, ...]:
+    """Metals and halides of a compound that no measured layered compound holds."""
+    known = layered_ions([other for other in measured if other is not None])
+    return tuple(ion for ion in (compound.b_site, *(symbol for symbol, _ in compound.halide)) if ion not in known)
 
 
-def full_card(
-    config: CampaignConfig,
-    library: CationLibrary,
-    records: Mapping[str, CationRecord],
-    state: CampaignState,
-    progress: Progress | None = None,
-) -> FullCard:
-    """Every split, calibration, shuffled targets, a spacer-only control, baselines and the learning curve.
-
-    Args:
-        config: the campaign's description; its surrogate and seed.
-        library: names of the formulas.
-        records: the oracle's records by InChIKey.
-        state: what is measured beside the published rows.
-        progress: called after every part.
-
-    Raises:
-        CampaignError, ScreeningError: if there is too little to learn from.
-    """
-    training = training_set(measured_dataset(state.measurements, library), records, config)
-    return card_of(training, config.seed, config.surrogate, holdouts(training, config.seed), progress)
-
-
-def card_of(
-    training: TrainingSet,
-    seed: int,
-    name: str,
-    further: Mapping[str, list[NDArray[np.int64]]] | None = None,
-    progress: Progress | None = None,
-) -> FullCard:
-    """The full score card on the rows that train, upper bounds known as such.
-
-    Args:
-        training: the rows.
-        seed: of everything random.
-        name: of the surrogate.
-        further: test rows of hold-outs beside the usual splits, as `holdouts` gives, shape (rows,) each.
-        progress: called after every part.
-
-    Raises:
-        ScreeningError: if there is too little to learn from.
-    """
-    from screening.validation.card import full_score_card
-
-    data = training.dataset
-    return full_score_card(
-        training.x,
-        data.log10_rate,
-        data.noise,
-        data.groups,
-        seed,
-        name,
-        holdouts=further,
-        censored=data.censored,
-        progress=progress,
+def summary(fitted: Round, before: pd.DataFrame | None, surprises: tuple[str, ...] = ()) -> FitSummary:
+    """What to remember of a round's fit; `before` is the ranking that stood until now."""
+    advice = stop_advice(fitted, before)
+    slowest = fitted.ranking.frame.iloc[int(fitted.ranking.frame["lifetime_ps"].to_numpy().argmax())]
+    return FitSummary(
+        data_key=data_key(fitted.inputs.config, fitted.inputs.state),
+        n_measured=fitted.n_measured,
+        n_train=len(fitted.training.dataset),
+        grade=fitted.validation.grade,
+        scores={split: card.to_dict() for split, card in fitted.validation.score_cards.items()},
+        best_predicted=(str(slowest["formula"]), float(slowest["lifetime_ps"])),
+        strategy=fitted.strategy.reason,
+        may_stop=advice.stop,
+        stop_advice=advice.reasons,
+        surprises=surprises,
+        left_out=fitted.training.left_out,
+        versions=package_versions(),
+        properties={learnt.name: learnt.to_dict() for learnt in fitted.properties},
     )
 
 
-def holdouts(training: TrainingSet, seed: int) -> dict[str, list[NDArray[np.int64]]]:
-    """Test rows, each of shape (rows,), of the paper's hold-outs (doi 10.1039/d5sc07406a) and of the campaign's own.
+def stop_advice(fitted: Round, before: pd.DataFrame | None) -> StopAdvice:
+    """Whether going on is worth it: advice with reasons, never an order."""
+    if isinstance(fitted.aim, Lot):
+        return StopAdvice(False, nan, nan, nan, ("what is drawn at random says nothing about stopping",))
+    frame = fitted.ranking.frame
+    previous = None if before is None else before["formula"].head(N_TOP).tolist()
+    return advise_stopping(
+        frame["mean"].to_numpy(dtype=np.float64),
+        frame["sd"].to_numpy(dtype=np.float64),
+        fitted.ranking.best_observed,
+        frame["formula"].head(N_TOP).tolist(),
+        previous,
+    )
 
-    "literature_to_synthesised" trains on literature values and tests on the paper's own crystals (the paper's 38/14);
-    "random_seven" holds out seven random rows, drawn `DRAWS` times (its 45/7); "own_measurements" trains on published
-    rows and tests on the campaign's own, where there are some.
-    """
-    from screening.validation.splits import random_holdouts
 
-    split = training.dataset.table["split"].to_numpy()
-    generator = np.random.default_rng(seed)
-    rows = len(split)
-    draws = random_holdouts(rows, DRAW_SIZE, DRAWS, generator)
-    tests = {
-        "literature_to_synthesised": [np.flatnonzero(split == "synthesised")],
-        "random_seven": draws if rows > 2 * DRAW_SIZE else [],
-        "own_measurements": [np.flatnonzero(split == "campaign")],
-    }
-    kept = {name: [test for test in found if 0 < len(test) < rows - 3] for name, found in tests.items()}
-    return {name: found for name, found in kept.items() if found}
+def indices_of(space: CompoundSpace, compounds: Iterable[Compound]) -> NDArray[np.int64]:
+    """Indices in `space` of those `compounds` that it holds, shape (e,)."""
+    return np.array([space.index(compound) for compound in compounds if compound in space], dtype=np.int64)

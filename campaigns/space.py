@@ -22,7 +22,6 @@ from chemspace.library import ReadReport
 
 if TYPE_CHECKING:
     from chemspace.constraints import Constraint
-    from screening.feasibility import SpacerTraits
 
 __all__ = ["Gathered", "gather"]
 
@@ -207,7 +206,7 @@ def _list(value: Any) -> Iterable[Any]:
 
 #: Libraries smaller than this are read faster than a copy of what was read.
 _WORTH_KEEPING = 500
-_COPY, _TRAITS = "library.parquet", "spacers.npz"
+_COPY = "library.parquet"
 _COLUMNS = ("smiles", "charge", "inchikey", "abbreviation", "names", "role", "source")
 
 
@@ -277,22 +276,6 @@ def copy_library(config: CampaignConfig, library: CationLibrary, folder: Path) -
     table = pa.table(columns).replace_schema_metadata({"spinscreen_library": _key(config)})
     with suppress(StoreError):
         write_whole(folder / _COPY, lambda path: pq.write_table(table, path))
-
-
-def spacer_traits(spacers: Sequence[Cation], folder: Path | None) -> SpacerTraits:
-    """What feasibility reads off spacers, copied into the folder where there are many."""
-    from campaigns.files import write_whole
-    from screening.feasibility import SpacerTraits
-
-    if folder is None or len(spacers) < _WORTH_KEEPING:
-        return SpacerTraits.of(spacers)
-    key = sha256("\n".join([_versions(), *(spacer.smiles for spacer in spacers)]).encode()).hexdigest()
-    known = SpacerTraits.load(folder / _TRAITS, key)
-    if known is None:
-        known = SpacerTraits.of(spacers)
-        with suppress(StoreError):
-            write_whole(folder / _TRAITS, lambda path: known.save(path, key))
-    return known
 
 
 def write_rejects(library: CationLibrary, config: CampaignConfig, file: Callable[[str], bytes], target: Path) -> bool:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["FitSummary", "IngestResult", "Status", "Suggestion", "SuggestionBatch"]
+if TYPE_CHECKING:
+    from chemspace import Compound
+
+__all__ = ["FitSummary", "IngestResult", "Prediction", "Status", "Suggestion", "SuggestionBatch"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,30 @@ class Suggestion:
     reason: str
     nearest_measured: str
     properties: dict[str, dict[str, float]] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls, compound: Compound, row: Mapping[str, Any], reason: str, properties: dict[str, dict[str, float]]
+    ) -> Suggestion:
+        """Of a layered compound, by its row of a ranking (`screening.ranking.Ranking.frame`)."""
+        assert compound.spacer is not None
+        assert compound.n_layers is not None
+        return cls(
+            formula=compound.formula,
+            phase=compound.phase,
+            spacer=compound.spacer.abbreviation,
+            cage="/".join(cation.abbreviation for cation, _ in compound.cage),
+            n_layers=compound.n_layers,
+            lifetime_ps=float(row["lifetime_ps"]),
+            lifetime_low_ps=float(row["lifetime_low_ps"]),
+            lifetime_high_ps=float(row["lifetime_high_ps"]),
+            rate_per_ps=float(10.0 ** row["mean"]),
+            acquisition=float(row["acquisition"]),
+            feasibility=float(row["feasibility"]),
+            reason=reason,
+            nearest_measured=str(row["nearest_measured"]),
+            properties=properties,
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON, one key an attribute."""
@@ -91,6 +119,46 @@ class SuggestionBatch:
             suggestions=suggestions,
             versions=values["versions"],
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What the model expects of a compound, and why.
+
+    Attributes:
+        formula: canonical formula.
+        in_space: whether the campaign may suggest it.
+        lifetime_ps, lifetime_low_ps, lifetime_high_ps: predicted median and calibrated 90% interval, ps.
+        feasibility: probability that a phase-pure layered compound forms; None outside the layered family.
+        feasibility_reasons: what that probability is made of.
+        features: value of each feature.
+        contributions: Shapley value of each feature, log10 rate; with `base_log10_rate` they add up to the prediction.
+        base_log10_rate: what the model expects of a typical training row.
+        nearest_measured, distance: nearest measured compound, root-mean-square difference in standard deviations.
+        in_domain: whether that is as near as measured compounds usually are to each other.
+        measured_ps: lifetimes measured of this very compound, ps.
+        properties: predicted "mean" and "sd" of each further measured property of the campaign, by its name.
+    """
+
+    formula: str
+    in_space: bool
+    lifetime_ps: float
+    lifetime_low_ps: float
+    lifetime_high_ps: float
+    feasibility: float | None
+    feasibility_reasons: tuple[str, ...]
+    features: dict[str, float]
+    contributions: dict[str, float]
+    base_log10_rate: float
+    nearest_measured: str
+    distance: float
+    in_domain: bool
+    measured_ps: tuple[float, ...]
+    properties: dict[str, dict[str, float]]
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON."""
+        return asdict(self)
 
 
 #: Fields of a row that only lifetimes have, and such as only values of a property have.

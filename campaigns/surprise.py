@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from campaigns.config import CampaignConfig
 from campaigns.narrate import picoseconds
-from campaigns.propose import TrainingSet
 from campaigns.round import Round
 from campaigns.targets import Measurement
+from campaigns.training import TrainingSet
 from screening.calibration import half_width
+from screening.ranking.frame import NEAREST
 
 #: Half-width of a central 95% interval in standard deviations.
 _Z95 = float(half_width(0.95))
@@ -55,13 +55,12 @@ class Expectation:
         )
 
 
-def expectations(done: Round, fresh: Sequence[Measurement], config: CampaignConfig) -> tuple[Expectation, ...]:
+def expectations(fitted: Round, fresh: Sequence[Measurement]) -> tuple[Expectation, ...]:
     """What a model without the `fresh` measurements expects of them: one fit on all the other rows.
 
     Args:
-        done: a round on all rows.
+        fitted: a round on all rows.
         fresh: measurements that are new in it.
-        config: names the surrogate and its seed.
 
     Returns:
         One for each fresh row that trains; none where nothing else does.
@@ -70,16 +69,16 @@ def expectations(done: Round, fresh: Sequence[Measurement], config: CampaignConf
     from screening.surrogates.registry import get_recipe
     from screening.validation.cross_validate import out_of_fold
 
-    data, x = done.training.dataset, done.training.x
-    rows = rows_of(done.training, fresh)
+    config, data, x = fitted.inputs.config, fitted.training.dataset, fitted.training.x
+    rows = rows_of(fitted.training, fresh)
     if not rows.size or len(data) - rows.size < MIN_ROWS:
         return ()
     problem = make_problem(x, data.log10_rate, data.noise, data.groups, censored=data.censored)
     ((mean, sd),) = out_of_fold(get_recipe(config.surrogate), problem, [rows], config.seed)
-    reach = _Z95 * sd * _calibration(done, rows)
+    reach = _Z95 * sd * _calibration(fitted, rows)
     return tuple(
         Expectation(
-            formula=done.training.formulas[row],
+            formula=fitted.training.formulas[row],
             x=x[row],
             measured_ps=float(10.0 ** -data.log10_rate[row]),
             is_upper_bound=bool(data.censored[row]),
@@ -91,12 +90,12 @@ def expectations(done: Round, fresh: Sequence[Measurement], config: CampaignConf
     )
 
 
-def _calibration(done: Round, rows: NDArray[np.int64]) -> float:
+def _calibration(fitted: Round, rows: NDArray[np.int64]) -> float:
     """The factor of the standard deviations, by the out-of-fold errors of all rows but these."""
     from screening.calibration import fit_scale
     from screening.surrogates.surrogate import CALIBRATION_SPLIT
 
-    out = done.validation.predictions
+    out = fitted.validation.predictions
     out = out[(out["split"] == CALIBRATION_SPLIT) & ~out["row"].isin(rows)]
     return fit_scale((out["y"] - out["mean"]).to_numpy(dtype=float), out["sd"].to_numpy(dtype=float))
 
@@ -141,14 +140,14 @@ def ranking_changes(
     both = _places(before).merge(_places(after), on="formula", suffixes=("_before", "_after"))
     both = both.assign(size=_moved(both, "lifetime_ps") + _moved(both, "feasibility"))
     both = both.sort_values("size", ascending=False, kind="stable")
-    told = both[both["size"] >= _WORTH_SAYING].head(N_CHANGES)
-    return tuple(_sentence(row) + _cause(row, x, news) for row in told.to_dict("records"))
+    moved = both[both["size"] >= _WORTH_SAYING].head(N_CHANGES)
+    return tuple(_sentence(row) + _cause(row, x, news) for row in moved.to_dict("records"))
 
 
 def _places(ranking: pd.DataFrame) -> pd.DataFrame:
-    kept = ranking[["formula", "lifetime_ps", "nearest_measured"]]
+    columns = ranking[["formula", "lifetime_ps", NEAREST]]
     chance = ranking.get("feasibility", 1.0)
-    return kept.assign(place=np.arange(1, len(ranking) + 1), feasibility=chance)
+    return columns.assign(place=np.arange(1, len(ranking) + 1), feasibility=chance)
 
 
 def _moved(both: pd.DataFrame, name: str) -> NDArray[np.float64]:
@@ -163,8 +162,8 @@ def _sentence(row: dict[Any, Any]) -> str:
     if chances[0] != chances[1]:
         parts.append(f"forms {chances[0]} to {chances[1]}")
     parts.append(f"place {row['place_before']} to {row['place_after']}")
-    nearest = row["nearest_measured_after"]
-    why = f"; nearest measured is now {nearest}" if nearest != row["nearest_measured_before"] else ""
+    nearest = row[f"{NEAREST}_after"]
+    why = f"; nearest measured is now {nearest}" if nearest != row[f"{NEAREST}_before"] else ""
     return ", ".join(parts) + why
 
 

@@ -80,6 +80,14 @@ class CationRecord:
         """True where the descriptors are there."""
         return self.status == "ok"
 
+    @property
+    def positions(self) -> NDArray[np.float64] | None:
+        """Positions of the conformer's atoms, shape (atoms, 3), angstrom; None where there is no geometry."""
+        if not self.geometry:
+            return None
+        rows = (line.split()[1:4] for line in self.geometry.splitlines()[2:] if line.strip())
+        return np.array([[float(value) for value in row] for row in rows])
+
     def to_row(self) -> dict[str, Any]:
         """The record as a flat mapping, the geometry left out; the keys are those of `spinscreen oracle describe`."""
         return {

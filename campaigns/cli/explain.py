@@ -14,7 +14,7 @@ from campaigns.cli.console import out
 from campaigns.cli.options import AsJson, Folder, OracleStorePath
 
 if TYPE_CHECKING:
-    from campaigns.prediction import Prediction
+    from campaigns.summary import Prediction
     from screening.validation import ScoreCard
     from screening.validation.card import FullCard
 

@@ -243,7 +243,7 @@ def deep_view(done: Round, progress: Progress | None = None) -> dict[str, Any]:
         first); scrambled (R2 with shuffled targets); spacer_only (R2 of knowing the spacer alone); curve (share of the
         rows to R2); band (experiments, mean_ps, low_ps, high_ps, random_ps).
     """
-    from campaigns.round import card_of
+    from campaigns.training import card_of
 
     tell, steps = progress or silent, 0
 

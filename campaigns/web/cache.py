@@ -17,10 +17,7 @@ from chemspace.progress import Progress
 from oracle import default_store_path
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from campaigns.round import Round
-    from oracle import CationRecord
 
 
 #: Fits whose files are kept: the present one and the one before.
@@ -57,20 +54,18 @@ class Cache:
             self._figures[key] = make()
         return self._figures[key]
 
-    def lay_out(self, key: str, done: Round, records: Mapping[str, CationRecord], progress: Progress) -> None:
+    def lay_out(self, key: str, done: Round, progress: Progress) -> None:
         """Score every compound of a round's space into arrays.
 
         Raises:
             StoreError: if the folder cannot be written, or the space is larger than `MAX_INDEXED`.
         """
-        from campaigns.propose import cation_tables
-
         if len(done.space) > MAX_INDEXED:
             raise StoreError(
                 f"the space holds {len(done.space):,} compounds; pages list spaces up to {MAX_INDEXED:,}, "
                 "ranking.parquet holds the top of larger ones"
             )
-        build_index(_make(self._folder(key)) / "ranking", done, *cation_tables(done.space, records), progress)
+        build_index(_make(self._folder(key)) / "ranking", done, progress)
         self._drop_old(key)
 
     def draw(self, key: str, done: Round, progress: Progress) -> None:

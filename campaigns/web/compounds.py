@@ -36,7 +36,7 @@ def structure_cif(service: CampaignService, compound: Compound) -> str:
     Raises:
         GeometryError: for a mixture, or a cation too bulky for its place.
     """
-    from campaigns.workbench import geometries
+    from campaigns.records import geometries
     from chemspace.crystal import build_structure
 
     records = service.records([cation for cation, _ in compound.cation_counts])

@@ -22,7 +22,6 @@ from screening.calibration import half_width
 
 if TYPE_CHECKING:
     from campaigns.round import Round
-    from oracle.descriptors import CationTable
 
 
 Array = NDArray[np.float64]
@@ -102,9 +101,7 @@ class RankIndex:
         }
 
 
-def build_index(
-    folder: Path, done: Round, spacers: CationTable, cages: CationTable, progress: Progress | None = None
-) -> RankIndex:
+def build_index(folder: Path, done: Round, progress: Progress | None = None) -> RankIndex:
     """Score every compound of a round's space once and keep the numbers and their orders in `folder`.
 
     Memory: a block of features, and while sorting 12 bytes a compound; the arrays themselves are files. The folder
@@ -113,14 +110,13 @@ def build_index(
     Args:
         folder: where; its parent must exist.
         done: the round; measured and pending compounds are scored like all others.
-        spacers, cages: descriptors of the space's cations, rows aligned.
         progress: called after each block.
     """
     if (there := RankIndex.open(folder)) is not None:
         return there
     draft = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
     try:
-        about = _score(draft, done, spacers, cages, progress)
+        about = _score(draft, done, progress)
         (draft / _ABOUT).write_text(json.dumps(about), encoding="utf-8")
         draft.chmod(0o755)
         shutil.rmtree(folder, ignore_errors=True)
@@ -132,24 +128,21 @@ def build_index(
     return built
 
 
-def _score(
-    draft: Path, done: Round, spacers: CationTable, cages: CationTable, progress: Progress | None
-) -> dict[str, Any]:
+def _score(draft: Path, done: Round, progress: Progress | None) -> dict[str, Any]:
     from campaigns.outputs import scoring_of
     from oracle.descriptors import space_descriptors
     from screening.features import to_features
-    from screening.ranking import MeasuredSet
     from screening.ranking.stream import predict, subset
 
-    space, measured = done.space, MeasuredSet(done.training.formulas, done.training.x)
-    scoring = scoring_of(done, spacers, cages)
+    space, measured = done.space, done.measured
+    scoring = scoring_of(done)
     size, kept = len(space), {}
     for name, kind in NUMBERS.items():
         kept[name] = np.lib.format.open_memmap(draft / f"{name}.npy", mode="w+", dtype=kind, shape=(size,))
         kept[name][:] = -1 if name == "nearest" else np.nan
     exact = np.full(size, np.nan)
     for block in space.blocks(_BLOCK):
-        x = to_features(space_descriptors(space, block, spacers, cages))
+        x = to_features(space_descriptors(space, block, done.inputs.tables.spacers, done.inputs.tables.cages))
         rows = np.flatnonzero(np.isfinite(x).all(axis=1))
         kept["feasibility"][block.index] = np.exp(scoring.log_feasibility(block))
         if rows.size:

@@ -44,12 +44,12 @@ def records_of(
     campaign: Campaign, also: Sequence[Compound] = (), progress: Progress | None = None
 ) -> dict[str, CationRecord]:
     """The oracle's records of every cation of the space, of what is measured and of `also`, by InChIKey."""
-    return campaign._bench.records(campaign.state, also, progress)
+    return campaign.records(also, progress)
 
 
 def budget_of(campaign: Campaign) -> Budget:
     """The price table and limits of the campaign."""
-    return campaign._bench.budget
+    return campaign.budget
 
 
 def history_after(campaign: Campaign, event_id: int) -> list[tuple[int, dict[str, str]]]:
@@ -64,7 +64,7 @@ def history_after(campaign: Campaign, event_id: int) -> list[tuple[int, dict[str
                 "what": sentence(event),
             },
         )
-        for event in campaign._log.events(after=event_id)
+        for event in campaign.events(after=event_id)
     ]
 
 
@@ -202,9 +202,7 @@ class Snapshots:
 
 
 def _measure(campaign: Campaign, state: CampaignState) -> _Measured:
-    from campaigns.propose import measured_dataset
-
-    dataset = measured_dataset(state.measurements, campaign.names)
+    dataset = campaign.dataset()
     lifetimes: dict[str, tuple[float, ...]] = {}
     bounds: dict[str, tuple[float, ...]] = {}
     rows = zip(dataset.compounds, dataset.table["lifetime_ps"], dataset.censored, strict=True)
@@ -468,7 +466,7 @@ class CampaignService:
         done = self._rounded(campaign, progress)
         fit = campaign.fit()
         assert fit is not None
-        self.cache.lay_out(fit.data_key, done, records_of(campaign), progress)
+        self.cache.lay_out(fit.data_key, done, progress)
         self.cache.draw(fit.data_key, done, progress)
         if self._settings.dig and (self.cache.deep(fit.data_key) is None or self.cache.paper() is None):
             self.queue.submit(self.slug, "score card", "server", self._dig, lane=Lane.SLOW, once=True)

@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -284,31 +283,17 @@ class SpacerTraits:
         shapes = np.array([cation_shape(mol) for mol in mols]).reshape(len(mols), len(SHAPE_NAMES))
         return cls(shapes, fingerprints(mols))
 
-    def save(self, path: Path, key: str) -> None:
-        """Write them to a .npz file under `key`, which says what they are of.
-
-        Raises:
-            OSError: if the file cannot be written.
-        """
+    def to_arrays(self) -> dict[str, NDArray[Any]]:
+        """As arrays of numbers, to be kept in a file: shapes, the fingerprints' bytes one after the other, and the
+        number of bytes of each."""
         bits = [print_.ToBinary() for print_ in self.prints]
         lengths = np.array([len(row) for row in bits], dtype=np.int64)
-        flat = np.frombuffer(b"".join(bits), dtype=np.uint8)
-        with path.open("wb") as stream:
-            np.savez(stream, key=np.array(key), shapes=self.shapes, prints=flat, lengths=lengths)
+        return {"shapes": self.shapes, "prints": np.frombuffer(b"".join(bits), dtype=np.uint8), "lengths": lengths}
 
     @classmethod
-    def load(cls, path: Path, key: str) -> SpacerTraits | None:
-        """What `save` wrote under the same key; None where there is no such file, or a damaged one."""
-        from zipfile import BadZipFile
-
-        try:
-            with path.open("rb") as stream, np.load(stream) as kept:
-                if str(kept["key"]) != key:
-                    return None
-                shapes, flat, lengths = kept["shapes"], kept["prints"].tobytes(), kept["lengths"]
-        except (OSError, EOFError, ValueError, KeyError, BadZipFile):
-            return None
-        return cls(shapes, _Packed(flat, np.cumsum([0, *lengths])))
+    def from_arrays(cls, shapes: NDArray[Any], prints: NDArray[Any], lengths: NDArray[Any]) -> SpacerTraits:
+        """From what `to_arrays` gave."""
+        return cls(shapes, _Packed(prints.tobytes(), np.cumsum([0, *lengths])))
 
 
 class _Packed(Sequence[Any]):

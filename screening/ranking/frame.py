@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from screening.calibration import half_width
 from screening.errors import RankingError
 
-__all__ = ["MeasuredSet", "Ranking", "lifetime_columns"]
+__all__ = ["NEAREST", "MeasuredSet", "Ranking", "add_nearest", "lifetime_columns"]
 
 
 @dataclass(frozen=True)
@@ -79,6 +79,8 @@ class MeasuredSet:
         return np.where(spread > 0.0, spread, 1.0)
 
 
+#: Column of the measured compound that is nearest in descriptor space.
+NEAREST = "nearest_measured"
 #: Columns of a ranking's frame, in order. `mean` and `sd` are of log10(rate in 1/ps); `acquisition` is the value ranked
 #: by, log EI + log feasibility; the interval is the central 90% one.
 RANKING_COLUMNS = (
@@ -91,7 +93,7 @@ RANKING_COLUMNS = (
     "lifetime_high_ps",
     "acquisition",
     "feasibility",
-    "nearest_measured",
+    NEAREST,
     "distance",
     "in_domain",
 )
@@ -140,9 +142,9 @@ def lifetime_columns(mean: NDArray[np.float64], sd: NDArray[np.float64]) -> dict
 def add_nearest(frame: pd.DataFrame, x: NDArray[np.float64], measured: MeasuredSet | None) -> None:
     """Write the columns on the nearest measured compound of features (m, d); NaN where nothing is measured."""
     if measured is None or not len(measured.labels):
-        frame["nearest_measured"], frame["distance"], frame["in_domain"] = "", np.nan, False
+        frame[NEAREST], frame["distance"], frame["in_domain"] = "", np.nan, False
         return
     row, distance = measured.nearest(x)
-    frame["nearest_measured"] = [measured.labels[position] for position in row]
+    frame[NEAREST] = [measured.labels[position] for position in row]
     frame["distance"] = distance
     frame["in_domain"] = distance <= measured.domain_radius

@@ -12,7 +12,7 @@ import pytest
 from campaigns import Campaign, CampaignConfig
 from campaigns.config import SpaceRules
 from campaigns.errors import CampaignError, CampaignExistsError, CampaignNotFoundError, ConfigError, IngestError
-from campaigns.propose import measured_dataset, training_set, validate
+from campaigns.training import measured_dataset, training_set, validate
 from chemspace import RecipeError, parse_formula
 from tests.campaigns.conftest import Launched, launch
 
@@ -167,7 +167,7 @@ def test_what_cannot_be_a_campaign_leaves_no_folder(tmp_path: Path) -> None:
 
 
 def test_shuffled_targets_score_no_better_than_the_mean(launched: Launched, campaign: Campaign) -> None:
-    records = campaign._bench.records(campaign.state)
+    records = campaign.records()
     training = training_set(measured_dataset((), campaign.names), records, campaign.config)
     table = training.dataset.table.copy()
     order = np.random.default_rng(7).permutation(len(table))

@@ -12,7 +12,7 @@ from campaigns import Campaign, CampaignConfig
 from campaigns.config import read_description
 from campaigns.errors import ConfigError
 from campaigns.plan import check
-from campaigns.propose import awaited_columns
+from campaigns.round import awaited_columns
 from chemspace import CationLibrary
 from screening.ranking import Tradeoff
 from tests.campaigns.conftest import Launched

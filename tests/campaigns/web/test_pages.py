@@ -87,7 +87,7 @@ def test_a_look_at_a_compound_never_waits_for_xtb(browser: TestClient, monkeypat
     def explode(*_: object, **__: object) -> None:
         raise AssertionError("xTB was asked for while somebody waited for a page")
 
-    monkeypatch.setattr("campaigns.workbench.describe", explode)
+    monkeypatch.setattr("campaigns.records.describe", explode)
     monkeypatch.setattr("campaigns.web.service.CampaignService._known_round", lambda self: (0, object()))
     explain = {"formula": "(EDA)PbI4"}  # of the built-in library: not in this space, and never measured
     for _ in range(2):

@@ -21,8 +21,7 @@ WISHES = {
 def laid_out(launched: Launched, folder: Path, **fields: Any) -> tuple[Campaign, RankIndex]:
     asked = CampaignConfig.parse({"space": {"n_layers": (1, 2, 3)}, "surrogate": "gp", **fields})
     campaign = Campaign.create(folder / "made", asked, libraries=[launched.library], oracle_store=launched.oracle_store)
-    bench = campaign._bench
-    return campaign, build_index(folder / "index", campaign.round(), *bench.tables())
+    return campaign, build_index(folder / "index", campaign.round())
 
 
 def same_order(campaign: Campaign, index: RankIndex) -> None:

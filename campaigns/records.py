@@ -1,0 +1,153 @@
+"""The oracle's records of a campaign's cations: read from its store, computed where it holds none."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from campaigns.artifacts import Artifacts, Form, digest
+from campaigns.summary import Described
+from chemspace import Cation, Compound, CompoundSpace
+from chemspace.progress import Progress
+from oracle import CationRecord, OracleStore, describe
+
+__all__ = ["geometries"]
+
+if TYPE_CHECKING:
+    from oracle.descriptors import CationTable
+    from oracle.protocol import Protocol
+
+
+@dataclass(frozen=True)
+class SpaceTables:
+    """Descriptors of a space's cations.
+
+    Attributes:
+        spacers, cages: rows aligned with the space's spacers and cage cations.
+        failures: a line for each cation that has no descriptors, with the reason.
+        is_final: whether computing the failed ones again would fail again.
+    """
+
+    spacers: CationTable
+    cages: CationTable
+    failures: tuple[str, ...] = ()
+    is_final: bool = True
+
+    @cached_property
+    def digest(self) -> str:
+        """Hash of the numbers."""
+        return digest(self.spacers, self.cages)
+
+
+def tables_form() -> Form[SpaceTables]:
+    """How the descriptors of a space are kept."""
+    from oracle.descriptors import CationTable
+
+    def pack(tables: SpaceTables) -> dict[str, object]:
+        return {
+            "spacers": tables.spacers.values,
+            "organic_spacers": np.asarray(tables.spacers.organic),
+            "cages": tables.cages.values,
+            "organic_cages": np.asarray(tables.cages.organic),
+            "failures": list(tables.failures),
+        }
+
+    return Form(
+        pack,
+        lambda held: SpaceTables(
+            CationTable(held["spacers"], held["organic_spacers"]),
+            CationTable(held["cages"], held["organic_cages"]),
+            tuple(held["failures"]),
+        ),
+    )
+
+
+class CationRecords:
+    """Records of the cations of one space and of what is measured beside it."""
+
+    def __init__(self, space: CompoundSpace, protocol: Protocol, store: Path, artifacts: Artifacts) -> None:
+        """Bind the space, how its cations are described, the file of computed descriptors, and what is kept."""
+        self._space, self._protocol, self._store, self._artifacts = space, protocol, store, artifacts
+        self._records: dict[str, CationRecord] = {}
+
+    @cached_property
+    def of_space(self) -> tuple[Cation, ...]:
+        """The space's organic cations, each once."""
+        return needed_cations((*self._space.spacers, *self._space.cage_cations), ())
+
+    def of(self, cations: Sequence[Cation], progress: Progress | None = None) -> dict[str, CationRecord]:
+        """Records by InChIKey that hold at least these cations; missing ones are computed."""
+        if any(cation.inchikey not in self._records for cation in cations):
+            self._describe(cations, 2, progress)
+        return self._records
+
+    def tables(self, progress: Progress | None = None) -> SpaceTables:
+        """Descriptors of the space's cations; missing ones are computed."""
+        from oracle.descriptors import CationTable
+
+        def make() -> SpaceTables:
+            records = list(self.of(self.of_space, progress).values())
+            own = [self._records[cation.inchikey] for cation in self.of_space]
+            return SpaceTables(
+                CationTable.from_records(self._space.spacers, records),
+                CationTable.from_records(self._space.cage_cations, records),
+                self._failures(self.of_space),
+                not any(record.retry for record in own),  # else the next command may have more luck
+            )
+
+        return self._artifacts.get(
+            "descriptors", self._tables_key, make, tables_form(), if_worth=lambda tables: tables.is_final
+        )
+
+    def describe(
+        self, compounds: Sequence[Compound], *, workers: int = 2, progress: Progress | None = None
+    ) -> Described:
+        """Compute the descriptors of every organic cation of the space and of these compounds that are not known."""
+        cations = needed_cations(self.of_space, compounds)
+        known = self._artifacts.find("descriptors", self._tables_key, tables_form())
+        if known is None:
+            failures = self._describe(cations, workers, progress)
+        else:
+            further = self._describe(needed_cations((), compounds), workers, progress)
+            failures = tuple(dict.fromkeys((*known.failures, *further)))
+        return Described(len(cations), failures)
+
+    @cached_property
+    def _tables_key(self) -> str:
+        return "\n".join([self._protocol.key, *(cation.inchikey for cation in self.of_space)])
+
+    def _describe(self, cations: Sequence[Cation], workers: int, progress: Progress | None) -> tuple[str, ...]:
+        """Compute what the store does not hold; a line for each cation that has no descriptors."""
+        with OracleStore(self._store) as store:
+            found = describe(cations, self._protocol, store, workers=workers, progress=progress)
+        self._records |= {record.inchikey: record for record in found}
+        return self._failures(cations)
+
+    def _failures(self, cations: Sequence[Cation]) -> tuple[str, ...]:
+        described = ((cation, self._records[cation.inchikey]) for cation in cations)
+        return tuple(f"{c.abbreviation} has no descriptors: {record.error}" for c, record in described if not record.ok)
+
+
+def needed_cations(cations: Sequence[Cation], compounds: Sequence[Compound]) -> tuple[Cation, ...]:
+    """The organic ones among cations and those of compounds, each once."""
+    of_compounds = (cation for compound in compounds for cation, _ in compound.cation_counts)
+    return tuple(cation for cation in dict.fromkeys((*cations, *of_compounds)) if cation.is_organic)
+
+
+def geometries(compound: Compound, records: Mapping[str, CationRecord]) -> dict[str, NDArray[np.float64]]:
+    """xTB geometries of a compound's cations by InChIKey, shape (atoms, 3), angstrom.
+
+    A cation without a record, or whose record is of another drawing of it (another order of atoms), is left out.
+    """
+    own = ((cation, records.get(cation.inchikey)) for cation, _ in compound.cation_counts)
+    return {
+        cation.inchikey: record.positions
+        for cation, record in own
+        if record is not None and record.positions is not None and record.smiles == cation.smiles
+    }

@@ -1,0 +1,191 @@
+"""What the surrogate is taught: the measured rows that train, their validation, the fit, and the full score card."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from campaigns.config import CampaignConfig
+from campaigns.errors import CampaignError
+from campaigns.targets import Measurement
+from chemspace import CationLibrary, Compound, CompoundSpace
+from chemspace.progress import Progress
+from oracle import CationRecord
+from screening.dataset import EXCLUDING_FLAGS, UPPER_BOUND, SpinDataset, excluding_flags
+from screening.features import to_features
+
+if TYPE_CHECKING:
+    from screening.surrogates import Surrogate
+    from screening.validation import Validation
+    from screening.validation.card import FullCard
+
+__all__ = ["card_of"]
+
+
+#: Below this nothing can be validated: every fold must keep a handful of rows.
+MIN_ROWS = 8
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """Rows that train, as arrays.
+
+    Attributes:
+        dataset: the k rows.
+        x: features, shape (k, d).
+        left_out: one line for each measured row that does not train, with the reason.
+    """
+
+    dataset: SpinDataset
+    x: NDArray[np.float64]
+    left_out: tuple[str, ...]
+
+    @property
+    def formulas(self) -> tuple[str, ...]:
+        """Canonical formula of each row; a published row whose halides are uncertain keeps its filed one."""
+        filed = self.dataset.table["formula"]
+        return tuple(f if c is None else c.formula for c, f in zip(self.dataset.compounds, filed, strict=True))
+
+    @property
+    def rows(self) -> tuple[Any, ...]:
+        """Features (k, d), log10 rates (k,), their noise (k,) and the spacer's group of each row."""
+        data = self.dataset
+        return self.x, data.log10_rate, data.noise, data.groups
+
+    def best_inside(self, space: CompoundSpace) -> float:
+        """Lowest measured log10 rate of a compound inside the space; of all rows where none is inside. Bounds do not
+        count: such a lifetime may be any shorter."""
+        data = self.dataset.subset(~self.dataset.censored)
+        inside = np.array([compound in space for compound in data.compounds])
+        return float((data.log10_rate[inside] if inside.any() else data.log10_rate).min())
+
+
+def measured_dataset(measurements: Sequence[Measurement], library: CationLibrary) -> SpinDataset:
+    """The published rows and a campaign's own."""
+    published = SpinDataset.published()
+    if not measurements:
+        return published
+    rows = pd.DataFrame([measurement.to_dict() for measurement in measurements])
+    rows["flags"] = np.where(rows.pop("is_upper_bound"), UPPER_BOUND, "")
+    rows = rows.rename(columns={"sample": "material_id", "source": "doi"})
+    for column in ("lifetime_stderr_ps", "temperature_k"):
+        rows[column] = pd.to_numeric(rows[column])
+    return published.append(rows, library, confirm_range=True)
+
+
+def layered_ions(compounds: Sequence[Compound]) -> frozenset[str]:
+    """Metals and halides that the layered ones among `compounds` hold."""
+    layered = [compound for compound in compounds if compound.spacer is not None]
+    halides = {symbol for compound in layered for symbol, _ in compound.halide}
+    return frozenset({compound.b_site for compound in layered} | halides)
+
+
+def training_set(dataset: SpinDataset, records: Mapping[str, CationRecord], config: CampaignConfig) -> TrainingSet:
+    """Rows of `dataset` that train, with their features.
+
+    Args:
+        dataset: every measured row.
+        records: the oracle's records by InChIKey.
+        config: says whether flagged rows train.
+
+    Raises:
+        CampaignError: if fewer than `MIN_ROWS` rows are left that are measurements, not bounds.
+    """
+    from oracle.descriptors import compound_descriptors
+
+    compounds = dataset.compounds
+    known = np.array([compound is not None for compound in compounds])
+    x = np.full((len(dataset), to_features(np.empty((0, 10))).shape[1]), np.nan)
+    x[known] = to_features(compound_descriptors([c for c in compounds if c is not None], records))
+    reasons = [
+        _why_not(flags, bool(row.all()), config.include_flagged)
+        for flags, row in zip(dataset.table["flags"], np.isfinite(x), strict=True)
+    ]
+    keep = np.array([reason is None for reason in reasons])
+    numbers = int((keep & ~dataset.censored).sum())
+    if numbers < MIN_ROWS:
+        raise CampaignError(f"only {numbers} measured rows can train a model; at least {MIN_ROWS} are needed")
+    names = zip(dataset.table["material_id"], dataset.table["formula"], reasons, strict=True)
+    left_out = tuple(f"{name} {formula}: {reason}".strip() for name, formula, reason in names if reason is not None)
+    return TrainingSet(dataset.subset(keep), x[keep], left_out)
+
+
+def validate(training: TrainingSet, config: CampaignConfig) -> Validation:
+    """Out-of-fold predictions and score cards, leaving out one row and one spacer at a time."""
+    from screening.validation import cross_validate
+
+    return cross_validate(*training.rows, seed=config.seed, name=config.surrogate, censored=training.dataset.censored)
+
+
+def fit(training: TrainingSet, config: CampaignConfig, validation: Validation) -> Surrogate:
+    """The surrogate on all rows, its intervals recalibrated by the out-of-fold errors of `validation`."""
+    from screening.surrogates import fit_surrogate
+
+    how = {"seed": config.seed, "name": config.surrogate, "validation": validation}
+    return fit_surrogate(*training.rows, **how, censored=training.dataset.censored)
+
+
+def _why_not(flags: str, described: bool, include_flagged: bool) -> str | None:
+    """Why a row does not train, None if it does."""
+    excluding = excluding_flags(flags)
+    if excluding and not include_flagged:
+        return "; ".join(EXCLUDING_FLAGS[flag] for flag in excluding)
+    if not described:
+        return "no descriptors: its composition is uncertain or the oracle failed for one of its cations"
+    return None
+
+
+#: The reference paper holds out seven rows and does not say which: so many random draws are scored together.
+DRAWS, DRAW_SIZE = 10, 7
+
+
+def card_of(
+    training: TrainingSet,
+    seed: int,
+    name: str,
+    further: Mapping[str, list[NDArray[np.int64]]] | None = None,
+    progress: Progress | None = None,
+) -> FullCard:
+    """The full score card on the rows that train, upper bounds known as such.
+
+    Args:
+        training: the rows.
+        seed: of everything random.
+        name: of the surrogate.
+        further: test rows of hold-outs beside the usual splits, as `holdouts` gives, shape (rows,) each.
+        progress: called after every part.
+
+    Raises:
+        ScreeningError: if there is too little to learn from.
+    """
+    from screening.validation.card import full_score_card
+
+    censored = training.dataset.censored
+    return full_score_card(*training.rows, seed, name, holdouts=further, censored=censored, progress=progress)
+
+
+def holdouts(training: TrainingSet, seed: int) -> dict[str, list[NDArray[np.int64]]]:
+    """Test rows, each of shape (rows,), of the paper's hold-outs (doi 10.1039/d5sc07406a) and of the campaign's own.
+
+    "literature_to_synthesised" trains on literature values and tests on the paper's own crystals (the paper's 38/14);
+    "random_seven" holds out seven random rows, drawn `DRAWS` times (its 45/7); "own_measurements" trains on published
+    rows and tests on the campaign's own, where there are some.
+    """
+    from screening.validation.splits import random_holdouts
+
+    split = training.dataset.table["split"].to_numpy()
+    generator = np.random.default_rng(seed)
+    rows = len(split)
+    draws = random_holdouts(rows, DRAW_SIZE, DRAWS, generator)
+    tests = {
+        "literature_to_synthesised": [np.flatnonzero(split == "synthesised")],
+        "random_seven": draws if rows > 2 * DRAW_SIZE else [],
+        "own_measurements": [np.flatnonzero(split == "campaign")],
+    }
+    kept = {name: [test for test in found if 0 < len(test) < rows - 3] for name, found in tests.items()}
+    return {name: found for name, found in kept.items() if found}

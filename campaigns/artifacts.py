@@ -165,7 +165,7 @@ def _read(path: Path, form: Form[T]) -> T | None:
         for name, columns in about["frames"].items():
             content[name] = pd.DataFrame({column: content.pop(f"{name}/{column}") for column in columns})
         return form.unpack(content)
-    except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, BadZipFile):
         return None
 
 

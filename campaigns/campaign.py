@@ -402,7 +402,9 @@ class Campaign:
         from campaigns.round import fit_round
 
         def fit() -> Round:
-            return fit_round(self._inputs(self._state, pending, self._records, progress), self._artifacts, progress, dask)
+            return fit_round(
+                self._inputs(self._state, pending, self._records, progress), self._artifacts, progress, dask
+            )
 
         left_out = f"{' '.join(sorted(pending))} {' '.join(sorted(self._state.barred))}"
         return self._artifacts.get("round", f"{self._data_key} {left_out}", fit)

@@ -60,7 +60,6 @@ from screening.strategies import AIMED_ACQUISITIONS, HYPERVOLUME, RANDOM, Choice
 
 if TYPE_CHECKING:
     from screening.explain import Shapley
-    from screening.ranking.stream import Scoring
     from screening.surrogates import Surrogate
     from screening.validation import Validation
 
@@ -246,9 +245,7 @@ def fit_round(
     tell(0, total, "cross-validation")
     properties = _learn_properties(inputs, artifacts)
     training = training_set(inputs.dataset, inputs.records, config)
-    validation = artifacts.get(
-        "validation", inputs.fit_key, lambda: validate(training, config), validation_form()
-    )
+    validation = artifacts.get("validation", inputs.fit_key, lambda: validate(training, config), validation_form())
     tell(fitting, total, "fit")
     surrogate = fit(training, config, validation)
     strategy = strategy_of(config, validation, properties)
@@ -398,6 +395,16 @@ def propose(fitted: Round, batch_size: int, seed: int, budget: Budget) -> tuple[
     Raises:
         NothingToSuggestError: if fewer are left, or the budget allows fewer.
     """
+    rows = choose(fitted, batch_size, seed, budget)
+    shares = fitted.explain(fitted.ranking.x[rows])
+    return tuple(
+        _suggestion(fitted, fitted.ranking.frame.iloc[row], dict(zip(shares.feature_names, values, strict=True)))
+        for row, values in zip(rows, shares.contributions, strict=True)
+    )
+
+
+def choose(fitted: Round, batch_size: int, seed: int, budget: Budget) -> list[int]:
+    """Rows of the ranking that `propose` takes."""
     ranking = fitted.ranking
     if len(ranking) < batch_size:
         raise NothingToSuggestError(f"only {len(ranking)} compounds are left to suggest, {batch_size} were asked for")
@@ -419,12 +426,7 @@ def propose(fitted: Round, batch_size: int, seed: int, budget: Budget) -> tuple[
         )
     except BatchError as error:
         raise NothingToSuggestError(f"the budget of the campaign leaves no whole batch: {error}") from error
-    rows = [int(np.flatnonzero(indices == index)[0]) for index in chosen]
-    told = fitted.explain(ranking.x[rows])
-    return tuple(
-        _suggestion(fitted, ranking.frame.iloc[row], dict(zip(told.feature_names, values, strict=True)))
-        for row, values in zip(rows, told.contributions, strict=True)
-    )
+    return [int(np.flatnonzero(indices == index)[0]) for index in chosen]
 
 
 def awaited_columns(fitted: Round) -> pd.DataFrame | None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import signal
 import time
+from dataclasses import replace
 from hashlib import sha256
+from importlib.metadata import version
 from json import dumps
 from pathlib import Path
 from typing import Any
@@ -181,10 +183,11 @@ def test_new_values_are_another_key_and_without_them_it_is_the_one_before(campai
 
 
 def test_keys_of_campaigns_without_such_events_stay_as_they_were(campaign: Campaign) -> None:
-    for config in (CampaignConfig(), campaign.config):
-        told = dumps([config.key_fields(), [], [], "protocol", "0.1"], sort_keys=True)
-        key = data_key(config, (), (), "protocol", "0.1", dict(config.properties))
-        assert key == sha256(told.encode()).hexdigest()[:16]
+    bare = CampaignConfig()
+    for state in (replace(campaign.state, config=bare, property_values={}), campaign.state):
+        parts = [state.config.key_fields(), [], [], state.config.protocol.key, version("spinscreen")]
+        told = dumps(parts, sort_keys=True)
+        assert data_key(state.config, state) == sha256(told.encode()).hexdigest()[:16]
 
 
 def test_a_value_is_taken_back_once_with_a_reason_and_does_not_come_back_with_its_file(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from campaigns.narrate import picoseconds, reason
+from campaigns.narrate import Candidate, picoseconds, reason
 
 QUIET = {"homo_ev": 0.0, "log1p_dipole": 0.01}
 
@@ -14,7 +14,7 @@ QUIET = {"homo_ev": 0.0, "log1p_dipole": 0.01}
 def say(lifetime_ps: float, high_ps: float, **how: object) -> str:
     values: dict[str, object] = {"feasibility": 0.9, "in_domain": True, "contributions": QUIET} | how
     contributions = values.pop("contributions")
-    return reason(contributions, lifetime_ps=lifetime_ps, lifetime_high_ps=high_ps, best_lifetime_ps=13.0, **values)  # type: ignore[arg-type]  # a test helper
+    return reason(contributions, Candidate(lifetime_ps, high_ps, 13.0, **values))  # type: ignore[arg-type]  # a test helper
 
 
 def test_the_aim_is_told_against_the_best_measured() -> None:

@@ -25,7 +25,8 @@ def test_the_suggestions_are_those_of_this_machine(launched: Launched, address: 
     batches = []
     for name, where in (("here", ()), ("there", ("--dask", address))):
         launched.copy(tmp_path / name).close()
-        (tmp_path / name / CACHE / "ranking.npz").unlink()
+        for kept in (tmp_path / name / CACHE).glob("ranking-*.npz"):
+            kept.unlink()
         done = run(launched, "suggest", tmp_path / name, "--batch-size", 3, "--seed", 5, *where, "--json")
         assert done.exit_code == 0, done.output
         batches.append(json.loads(done.stdout))
@@ -38,7 +39,8 @@ def test_a_scheduler_that_does_not_answer_is_told(
 ) -> None:
     monkeypatch.setattr("oracle.cluster.PATIENCE", 0.5)
     launched.copy(tmp_path / "copy").close()
-    (tmp_path / "copy" / CACHE / "ranking.npz").unlink()
+    for kept in (tmp_path / "copy" / CACHE).glob("ranking-*.npz"):
+        kept.unlink()
     done = run(launched, "suggest", tmp_path / "copy", "--batch-size", 3, "--dask", "tcp://127.0.0.1:9")
     assert isinstance(done.exception, OracleError)
     assert str(done.exception).startswith("no Dask scheduler answers at tcp://127.0.0.1:9 (")

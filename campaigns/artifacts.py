@@ -97,7 +97,8 @@ class Artifacts:
     def find(self, name: str, key: str, form: Form[T] | None = None) -> T | None:
         """The value of this name and key, None where it is not kept."""
         with self._lock:
-            value = self._memory.get(name, {}).get(key)
+            memory = self._memory.get(name)
+            value = None if memory is None else memory.get(key)
         if value is None and form is not None and self.folder is not None:
             value = _read(self.folder / _file_name(name, key), form)
             if value is not None:
@@ -151,8 +152,9 @@ def _write(path: Path, content: Mapping[str, Any]) -> None:
             else:
                 text[part] = one.tolist() if isinstance(one, np.ndarray | np.generic) else one
     about = json.dumps({"frames": frames, "values": text}).encode()
+    arrays[_TEXT] = np.frombuffer(about, dtype=np.uint8)
     with path.open("wb") as stream:
-        np.savez(stream, **arrays, **{_TEXT: np.frombuffer(about, dtype=np.uint8)})
+        np.savez(stream, **arrays)
 
 
 def _read(path: Path, form: Form[T]) -> T | None:

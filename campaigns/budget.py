@@ -58,10 +58,10 @@ class Budget:
             cap = next((cap for cap in caps if np.minimum(rows, cap).sum() >= batch_size), len(spacer))
         return BatchLimits(cap, self.limits.min_distance, self.limits.max_cost, self.limits.max_days)
 
-    def of(self, space: CompoundSpace, indices: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
+    def of(self, space: CompoundSpace, indices: NDArray[np.int64]) -> dict[str, Any]:
         """Cost, days and what is barred of some compounds, as arguments of `screening.batch.choose_batch`; each (m,),
         worked out where a limit asks for it."""
-        bounds: dict[str, NDArray[Any]] = {}
+        bounds: dict[str, Any] = {}
         if self.limits.max_cost is not None:
             bounds["cost"] = np.array([self.cost(space[int(index)]) for index in indices])
         if self.limits.max_days is not None:

@@ -8,7 +8,7 @@ from functools import cached_property
 from hashlib import sha256
 from importlib.metadata import version
 from math import log10, nan
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -396,10 +396,11 @@ def propose(fitted: Round, batch_size: int, seed: int, budget: Budget) -> tuple[
         NothingToSuggestError: if fewer are left, or the budget allows fewer.
     """
     rows = choose(fitted, batch_size, seed, budget)
+    chosen = fitted.ranking.frame.iloc[rows].to_dict("records")
     shares = fitted.explain(fitted.ranking.x[rows])
     return tuple(
-        _suggestion(fitted, fitted.ranking.frame.iloc[row], dict(zip(shares.feature_names, values, strict=True)))
-        for row, values in zip(rows, shares.contributions, strict=True)
+        _suggestion(fitted, row, dict(zip(shares.feature_names, values, strict=True)))
+        for row, values in zip(chosen, shares.contributions, strict=True)
     )
 
 
@@ -440,7 +441,7 @@ def awaited_columns(fitted: Round) -> pd.DataFrame | None:
     return pd.DataFrame({name: aim.source.of(name, numbers) for name in aim.awaits}, index=range(len(fitted.pending)))
 
 
-def _suggestion(fitted: Round, row: pd.Series, contributions: Mapping[str, float]) -> Suggestion:
+def _suggestion(fitted: Round, row: Mapping[str, Any], contributions: Mapping[str, float]) -> Suggestion:
     compound = fitted.space[int(row["index"])]
     candidate = Candidate(
         lifetime_ps=float(row["lifetime_ps"]),
@@ -459,7 +460,7 @@ def _suggestion(fitted: Round, row: pd.Series, contributions: Mapping[str, float
     return Suggestion.of(compound, row, reason(contributions, candidate), properties)
 
 
-def _weighed(aim: Aim | Lot | None, row: pd.Series) -> dict[str, float] | None:
+def _weighed(aim: Aim | Lot | None, row: Mapping[str, Any]) -> dict[str, float] | None:
     """What counts beside the lifetime and is not told of every suggestion; None where an acquisition ranks."""
     if isinstance(aim, Desire):
         names = [wish.column for wish in aim.wishes]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -52,7 +52,7 @@ class TrainingSet:
         return tuple(f if c is None else c.formula for c, f in zip(self.dataset.compounds, filed, strict=True))
 
     @property
-    def rows(self) -> tuple[Any, ...]:
+    def rows(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], tuple[str, ...]]:
         """Features (k, d), log10 rates (k,), their noise (k,) and the spacer's group of each row."""
         data = self.dataset
         return self.x, data.log10_rate, data.noise, data.groups
@@ -126,8 +126,8 @@ def fit(training: TrainingSet, config: CampaignConfig, validation: Validation) -
     """The surrogate on all rows, its intervals recalibrated by the out-of-fold errors of `validation`."""
     from screening.surrogates import fit_surrogate
 
-    how = {"seed": config.seed, "name": config.surrogate, "validation": validation}
-    return fit_surrogate(*training.rows, **how, censored=training.dataset.censored)
+    censored, seed, name = training.dataset.censored, config.seed, config.surrogate
+    return fit_surrogate(*training.rows, seed=seed, name=name, validation=validation, censored=censored)
 
 
 def _why_not(flags: str, described: bool, include_flagged: bool) -> str | None:

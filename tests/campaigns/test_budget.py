@@ -34,6 +34,9 @@ def ranking(spacers: list[int]) -> Ranking:
     return Ranking(frame, x, np.array(spacers), np.zeros(size), 0.0, size, 0, 0)
 
 
+NO_LIMITS = BudgetRules()
+
+
 class Costing(Budget):
     """Costs, days and hazards of rows as a test says."""
 
@@ -43,7 +46,7 @@ class Costing(Budget):
         return self.told
 
 
-def head(found: Ranking, size: int, limits: BudgetRules = BudgetRules(), **told: NDArray[Any]) -> list[int]:
+def head(found: Ranking, size: int, limits: BudgetRules = NO_LIMITS, **told: NDArray[Any]) -> list[int]:
     cheap = Desire((Wish("price", 100.0, 0.0),), {"price": lambda block, x: x[:, 0]})
     fitted = SimpleNamespace(
         ranking=found,

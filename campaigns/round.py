@@ -441,7 +441,7 @@ def awaited_columns(fitted: Round) -> pd.DataFrame | None:
     return pd.DataFrame({name: aim.source.of(name, numbers) for name in aim.awaits}, index=range(len(fitted.pending)))
 
 
-def _suggestion(fitted: Round, row: Mapping[str, Any], contributions: Mapping[str, float]) -> Suggestion:
+def _suggestion(fitted: Round, row: Mapping[Any, Any], contributions: Mapping[str, float]) -> Suggestion:
     compound = fitted.space[int(row["index"])]
     candidate = Candidate(
         lifetime_ps=float(row["lifetime_ps"]),
@@ -460,7 +460,7 @@ def _suggestion(fitted: Round, row: Mapping[str, Any], contributions: Mapping[st
     return Suggestion.of(compound, row, reason(contributions, candidate), properties)
 
 
-def _weighed(aim: Aim | Lot | None, row: Mapping[str, Any]) -> dict[str, float] | None:
+def _weighed(aim: Aim | Lot | None, row: Mapping[Any, Any]) -> dict[str, float] | None:
     """What counts beside the lifetime and is not told of every suggestion; None where an acquisition ranks."""
     if isinstance(aim, Desire):
         names = [wish.column for wish in aim.wishes]

@@ -46,7 +46,7 @@ class Suggestion:
 
     @classmethod
     def of(
-        cls, compound: Compound, row: Mapping[str, Any], reason: str, properties: dict[str, dict[str, float]]
+        cls, compound: Compound, row: Mapping[Any, Any], reason: str, properties: dict[str, dict[str, float]]
     ) -> Suggestion:
         """Of a layered compound, by its row of a ranking (`screening.ranking.Ranking.frame`)."""
         assert compound.spacer is not None

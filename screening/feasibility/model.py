@@ -292,7 +292,7 @@ class SpacerTraits:
 
     @classmethod
     def from_arrays(cls, shapes: NDArray[Any], prints: NDArray[Any], lengths: NDArray[Any]) -> SpacerTraits:
-        """From what `to_arrays` gave."""
+        """From what `to_arrays` gave: shapes (c, 5), prints (bytes,), lengths (c,)."""
         return cls(shapes, _Packed(prints.tobytes(), np.cumsum([0, *lengths])))
 
 

@@ -133,7 +133,7 @@ def ingest(
 
       spinscreen ingest demo --formula "(PEA)2PbI4" --sc-map sc.csv --cc-map cc.csv --window 520 526
     """
-    from campaigns.kinetics.maps import MeasuredFiles
+    from campaigns.kinetics import MeasuredFiles
 
     files = MeasuredFiles(sc, cc, trace, sc_map or (), cc_map or ())
     settings = TraceSettings(window, irf_fwhm, time_zero, exclude, delay_unit, model, spectrum_at)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -99,7 +99,7 @@ def fitted(files: MeasuredFiles, settings: TraceSettings) -> tuple[Measured, Tra
         raise typer.BadParameter("--window and --spectrum-at belong to maps: give --sc-map and --cc-map")
     measured = files.read(delay_unit=settings.delay_unit, window_nm=settings.window)
     if settings.exclude is not None:
-        measured = measured.without(*settings.exclude)
+        measured = replace(measured, trace=measured.trace.without(*settings.exclude))
     try:
         fit = fit_trace(measured.trace, settings.irf_fwhm, model=settings.model, time_zero_ps=settings.time_zero)
     except FitSettingError as error:
@@ -135,7 +135,7 @@ def fit_trace(
 
       spinscreen fit-trace --sc-map sc_map.csv --cc-map cc_map.csv --plot fit.html
     """
-    from campaigns.kinetics.maps import MeasuredFiles
+    from campaigns.kinetics import MeasuredFiles
 
     files = MeasuredFiles(sc, cc, trace, sc_map or (), cc_map or ())
     settings = TraceSettings(window, irf_fwhm, time_zero, exclude, delay_unit, model, spectrum_at)

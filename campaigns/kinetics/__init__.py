@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from campaigns.kinetics.errors import KineticsError
     from campaigns.kinetics.fit import fit_trace
-    from campaigns.kinetics.maps import Measured, MeasuredFiles, ProbeWindow, TransientMap, read_map, trace_at
+    from campaigns.kinetics.maps import ProbeWindow, TransientMap, read_map, trace_at
+    from campaigns.kinetics.measurement import Measured, MeasuredFiles, TraceSettings, measure
     from campaigns.kinetics.result import TraceFit
     from campaigns.kinetics.trace import Trace, read_trace, read_traces
 
@@ -25,24 +26,28 @@ __all__ = [
     "ProbeWindow",
     "Trace",
     "TraceFit",
+    "TraceSettings",
     "TransientMap",
     "fit_trace",
+    "measure",
     "read_map",
     "read_trace",
     "read_traces",
     "trace_at",
 ]
 
-#: Module of each name. Loaded when asked for: the fit brings lmfit and SciPy, and reading a table needs neither.
+#: Module of each name. Loaded when asked for: the fit brings SciPy, and reading a table needs neither.
 _HOMES = {
     "KineticsError": "campaigns.kinetics.errors",
-    "Measured": "campaigns.kinetics.maps",
-    "MeasuredFiles": "campaigns.kinetics.maps",
+    "Measured": "campaigns.kinetics.measurement",
+    "MeasuredFiles": "campaigns.kinetics.measurement",
     "ProbeWindow": "campaigns.kinetics.maps",
     "Trace": "campaigns.kinetics.trace",
     "TraceFit": "campaigns.kinetics.result",
+    "TraceSettings": "campaigns.kinetics.measurement",
     "TransientMap": "campaigns.kinetics.maps",
     "fit_trace": "campaigns.kinetics.fit",
+    "measure": "campaigns.kinetics.measurement",
     "read_map": "campaigns.kinetics.maps",
     "read_trace": "campaigns.kinetics.trace",
     "read_traces": "campaigns.kinetics.trace",

@@ -20,7 +20,8 @@ from campaigns.errors import StoreError
 from campaigns.files import write_whole
 from campaigns.kinetics.columns import mean_over
 from campaigns.kinetics.errors import AxisError, PlotFileError
-from campaigns.kinetics.maps import Measured, ProbeWindow, TransientMap
+from campaigns.kinetics.maps import ProbeWindow, TransientMap
+from campaigns.kinetics.measurement import Measured
 from campaigns.kinetics.result import TraceFit
 
 __all__ = ["kinetics_figure", "map_figure", "write_page"]

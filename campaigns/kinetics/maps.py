@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import isnan
 from pathlib import Path
-from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from campaigns.kinetics.columns import SourceFile, as_trace_error, mean_over, read_text, to_ps
 from campaigns.kinetics.errors import AxisError, DelayMismatchError, ProbeWindowError, TraceFileError, UnitError
-from campaigns.kinetics.trace import Trace, read_trace, read_traces
+from campaigns.kinetics.trace import Trace
 from chemspace.tables.cells import bad_cell, is_missing, to_number
 from chemspace.tables.numbers import Dialect, is_numeric, sniff, split_line
 from chemspace.tables.units import split_heading
-
-__all__ = ["MeasuredFiles"]
-
 
 Array = NDArray[np.float64]
 
@@ -322,79 +318,3 @@ def _require_same_axes(sc: TransientMap, cc: TransientMap) -> None:
                 f"the SC and CC maps differ in their {what} ({len(a)} from {a[0]:g} to {a[-1]:g} {unit}, {len(b)} from "
                 f"{b[0]:g} to {b[-1]:g} {unit}): both must be measured on the same axes"
             )
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Measured:
-    """What was read.
-
-    Attributes:
-        trace: SC, CC and their difference against delay.
-        maps: SC and CC against wavelength and delay, where those were measured.
-        probe: the wavelengths that were averaged into the trace, where there are maps.
-    """
-
-    trace: Trace
-    maps: tuple[TransientMap, TransientMap] | None = None
-    probe: ProbeWindow | None = None
-
-    @property
-    def peak_delay_ps(self) -> float:
-        """Delay at which the difference is largest, ps."""
-        return float(self.trace.delay_ps[abs(self.trace.signal).argmax()])
-
-    def without(self, low_ps: float, high_ps: float) -> Measured:
-        """The same with the delays from `low_ps` to `high_ps` left out of the trace."""
-        return replace(self, trace=self.trace.without(low_ps, high_ps))
-
-
-@dataclass(frozen=True, slots=True)
-class MeasuredFiles:
-    """The files of one measurement: `sc` and `cc`, or `trace`, or `sc_map` and `cc_map` (one file a scan)."""
-
-    sc: str | Path | None = None
-    cc: str | Path | None = None
-    trace: str | Path | None = None
-    sc_map: Sequence[str | Path] = ()
-    cc_map: Sequence[str | Path] = ()
-
-    #: Each way of giving a measurement, and its fields.
-    WAYS: ClassVar[dict[str, tuple[str, ...]]] = {
-        "--sc and --cc": ("sc", "cc"),
-        "--trace": ("trace",),
-        "--sc-map and --cc-map": ("sc_map", "cc_map"),
-    }
-
-    def problem(self) -> str | None:
-        """What is wrong with the choice of files, None if it is exactly one way, whole."""
-        used = [way for way, names in self.WAYS.items() if any(getattr(self, name) for name in names)]
-        if len(used) != 1:
-            return f"give the data in exactly one way: {', '.join(self.WAYS)}"
-        if not all(getattr(self, name) for name in self.WAYS[used[0]]):
-            return f"one of two files is missing: give {used[0]}"
-        return None
-
-    def paths(self) -> tuple[Path, ...]:
-        """Every file, SC before CC."""
-        single = (path for path in (self.sc, self.cc, self.trace) if path is not None)
-        return tuple(Path(path) for path in (*single, *self.sc_map, *self.cc_map))
-
-    def read(self, *, delay_unit: str | None = None, window_nm: tuple[float, float] | None = None) -> Measured:
-        """Read them.
-
-        Args:
-            delay_unit: unit of the delays, one of fs, ps, ns, us, s; None takes the heading's, or ps.
-            window_nm: probe window of maps, nm; None takes the photobleach peak.
-
-        Raises:
-            KineticsError: as `read_trace`, `read_traces`, `read_map` and `trace_at`.
-        """
-        if self.sc_map and self.cc_map:
-            maps = read_map(self.sc_map, delay_unit=delay_unit), read_map(self.cc_map, delay_unit=delay_unit)
-            trace, probe = trace_at(*maps, window_nm)
-            return Measured(trace, maps, probe)
-        if self.trace is not None:
-            return Measured(read_trace(self.trace, delay_unit=delay_unit))
-        assert self.sc is not None
-        assert self.cc is not None
-        return Measured(read_traces(self.sc, self.cc, delay_unit=delay_unit))

@@ -1,0 +1,175 @@
+"""One measurement of a crystal: its files, how they are read and fitted, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, ClassVar, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from campaigns.kinetics.maps import ProbeWindow, TransientMap, read_map, trace_at
+from campaigns.kinetics.trace import Trace, read_trace, read_traces
+
+if TYPE_CHECKING:
+    from campaigns.kinetics.result import TraceFit
+
+__all__ = ["Measured", "MeasuredFiles", "TraceSettings", "measure"]
+
+
+def _typed(text: object) -> object:
+    """A number as people type it in a form, None for an empty field."""
+    if not isinstance(text, str):
+        return text
+    try:
+        return float(text.replace(",", ".")) if text.strip() else None
+    except ValueError:
+        raise ValueError(f"{text.strip()!r} is not a number") from None
+
+
+Ps = Annotated[Annotated[float, Field(ge=-1e9, le=1e9, allow_inf_nan=False)] | None, BeforeValidator(_typed)]
+Nm = Annotated[Annotated[float, Field(ge=0.0, le=1e5, allow_inf_nan=False)] | None, BeforeValidator(_typed)]
+Unit = Annotated[Annotated[str, Field(pattern="^(fs|ps|ns|us|s)$")] | None, BeforeValidator(lambda unit: unit or None)]
+
+
+class TraceSettings(BaseModel):
+    """How the traces or maps of one crystal are read and fitted: on the command line, in a form, by a program.
+
+    None leaves it to the reader or the fit. Numbers may be text with a decimal comma; empty text is None.
+
+    Attributes:
+        irf_fwhm_ps: full width at half maximum of the response, ps; None fits it.
+        time_zero_ps: time zero where it is known, ps; None fits it.
+        window_low_nm, window_high_nm: probe window of maps, nm; None takes 5 nm at the photobleach peak.
+        exclude_from_ps, exclude_to_ps: delays to leave out, ps, such as a coherent spike.
+        delay_unit: unit of the delays, one of fs, ps, ns, us, s; None takes the heading's, or ps.
+        model: "auto", "exponential" or "stretched", the latter two with "+offset", "+plateau" or both.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    irf_fwhm_ps: Ps = None
+    time_zero_ps: Ps = None
+    window_low_nm: Nm = None
+    window_high_nm: Nm = None
+    exclude_from_ps: Ps = None
+    exclude_to_ps: Ps = None
+    delay_unit: Unit = None
+    model: Annotated[str, Field(max_length=40)] = "auto"
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        for low, high in (("window_low_nm", "window_high_nm"), ("exclude_from_ps", "exclude_to_ps")):
+            if (getattr(self, low) is None) != (getattr(self, high) is None):
+                raise ValueError(f"give both of {low} and {high}, or neither")
+        return self
+
+    @property
+    def window_nm(self) -> tuple[float, float] | None:
+        """Probe window of maps, nm."""
+        return _ascending(self.window_low_nm, self.window_high_nm)
+
+    @property
+    def exclude_ps(self) -> tuple[float, float] | None:
+        """Delays to leave out, ps."""
+        return _ascending(self.exclude_from_ps, self.exclude_to_ps)
+
+    def fit(self, trace: Trace) -> TraceFit:
+        """The lifetime of a trace that was read, without the delays to leave out.
+
+        Raises:
+            KineticsError: as `campaigns.kinetics.fit_trace`.
+        """
+        from campaigns.kinetics.fit import fit_trace
+
+        if self.exclude_ps is not None:
+            trace = trace.without(*self.exclude_ps)
+        return fit_trace(trace, self.irf_fwhm_ps, model=self.model, time_zero_ps=self.time_zero_ps)
+
+
+def _ascending(low: float | None, high: float | None) -> tuple[float, float] | None:
+    return None if low is None or high is None else (min(low, high), max(low, high))
+
+
+def measure(files: MeasuredFiles, settings: TraceSettings) -> tuple[Measured, TraceFit]:
+    """Read the files of one crystal and fit their lifetime.
+
+    Raises:
+        KineticsError: if the files or the settings are wrong.
+    """
+    measured = files.read(delay_unit=settings.delay_unit, window_nm=settings.window_nm)
+    fit = settings.fit(measured.trace)
+    return replace(measured, trace=fit.trace), fit
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Measured:
+    """What was read.
+
+    Attributes:
+        trace: SC, CC and their difference against delay.
+        maps: SC and CC against wavelength and delay, where those were measured.
+        probe: the wavelengths that were averaged into the trace, where there are maps.
+    """
+
+    trace: Trace
+    maps: tuple[TransientMap, TransientMap] | None = None
+    probe: ProbeWindow | None = None
+
+    @property
+    def peak_delay_ps(self) -> float:
+        """Delay at which the difference is largest, ps."""
+        return float(self.trace.delay_ps[abs(self.trace.signal).argmax()])
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredFiles:
+    """The files of one measurement: `sc` and `cc`, or `trace`, or `sc_map` and `cc_map` (one file a scan)."""
+
+    sc: str | Path | None = None
+    cc: str | Path | None = None
+    trace: str | Path | None = None
+    sc_map: Sequence[str | Path] = ()
+    cc_map: Sequence[str | Path] = ()
+
+    #: Each way of giving a measurement, and its fields.
+    WAYS: ClassVar[dict[str, tuple[str, ...]]] = {
+        "--sc and --cc": ("sc", "cc"),
+        "--trace": ("trace",),
+        "--sc-map and --cc-map": ("sc_map", "cc_map"),
+    }
+
+    def problem(self) -> str | None:
+        """What is wrong with the choice of files, None if it is exactly one way, whole."""
+        used = [way for way, names in self.WAYS.items() if any(getattr(self, name) for name in names)]
+        if len(used) != 1:
+            return f"give the data in exactly one way: {', '.join(self.WAYS)}"
+        if not all(getattr(self, name) for name in self.WAYS[used[0]]):
+            return f"one of two files is missing: give {used[0]}"
+        return None
+
+    def paths(self) -> tuple[Path, ...]:
+        """Every file, SC before CC."""
+        single = (path for path in (self.sc, self.cc, self.trace) if path is not None)
+        return tuple(Path(path) for path in (*single, *self.sc_map, *self.cc_map))
+
+    def read(self, *, delay_unit: str | None = None, window_nm: tuple[float, float] | None = None) -> Measured:
+        """Read them.
+
+        Args:
+            delay_unit: unit of the delays, one of fs, ps, ns, us, s; None takes the heading's, or ps.
+            window_nm: probe window of maps, nm; None takes the photobleach peak.
+
+        Raises:
+            KineticsError: as `read_trace`, `read_traces`, `read_map` and `trace_at`.
+        """
+        if self.sc_map and self.cc_map:
+            maps = read_map(self.sc_map, delay_unit=delay_unit), read_map(self.cc_map, delay_unit=delay_unit)
+            trace, probe = trace_at(*maps, window_nm)
+            return Measured(trace, maps, probe)
+        if self.trace is not None:
+            return Measured(read_trace(self.trace, delay_unit=delay_unit))
+        assert self.sc is not None
+        assert self.cc is not None
+        return Measured(read_traces(self.sc, self.cc, delay_unit=delay_unit))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from campaigns.cli import console
-from campaigns.cli.options import AsJson
+from campaigns.cli.options import PrintingOptions, takes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,33 +21,44 @@ if TYPE_CHECKING:
 _STRATEGIES = "spinscreen, surrogate (that of campaigns; slow), random, botorch, forest"
 
 
-def backtest(
-    table: Annotated[Path, typer.Argument(metavar="TABLE", help="CSV or Parquet: descriptors and results.")],
-    target: Annotated[str, typer.Option(help="Column with the results.", show_default=False)],
-    strategy: Annotated[str, typer.Option(help=f"Separated by commas: {_STRATEGIES}.")] = "spinscreen,random",
+@dataclass(frozen=True, kw_only=True)
+class BacktestOptions(PrintingOptions):
+    """Options of `spinscreen backtest`."""
+
+    table: Annotated[Path, typer.Argument(metavar="TABLE", help="CSV or Parquet: descriptors and results.")]
+    target: Annotated[str, typer.Option(help="Column with the results.")]
+    strategy: Annotated[str, typer.Option(help=f"Separated by commas: {_STRATEGIES}.")] = "spinscreen,random"
     columns: Annotated[
-        str | None,
-        typer.Option(help="Descriptor columns, separated by commas. Default: every numeric one.", show_default=False),
-    ] = None,
-    maximize: Annotated[bool, typer.Option("--maximize", help="Large results are good. Default: small ones.")] = False,
-    batch_size: Annotated[int, typer.Option("--batch-size", "-q", min=1, help="Experiments a round.")] = 1,
-    start: Annotated[int, typer.Option(min=1, help="Random experiments before the first round.")] = 5,
-    budget: Annotated[int, typer.Option(min=1, help="Experiments in all; with --simulate, new ones.")] = 40,
-    seeds: Annotated[int, typer.Option(min=1, help="Campaigns a strategy; with --simulate, simulated worlds.")] = 10,
-    top: Annotated[int, typer.Option(min=1, help="How many of the best rows count as found.")] = 5,
+        str | None, typer.Option(help="Descriptor columns, separated by commas. Default: every numeric one.")
+    ] = None
+    maximize: Annotated[bool, typer.Option("--maximize", help="Large results are good. Default: small ones.")] = False
+    batch_size: Annotated[int, typer.Option("--batch-size", "-q", min=1, help="Experiments a round.")] = 1
+    start: Annotated[int, typer.Option(min=1, help="Random experiments before the first round.")] = 5
+    budget: Annotated[int, typer.Option(min=1, help="Experiments in all; with --simulate, new ones.")] = 40
+    seeds: Annotated[int, typer.Option(min=1, help="Campaigns a strategy; with --simulate, simulated worlds.")] = 10
+    top: Annotated[int, typer.Option(min=1, help="How many of the best rows count as found.")] = 5
     output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", help="Write the curves to this .html file.", dir_okay=False, show_default=False),
-    ] = None,
+        Path | None, typer.Option("--output", "-o", help="Write the curves to this .html file.", dir_okay=False)
+    ] = None
     simulate: Annotated[
         bool, typer.Option("--simulate", help="Plan: rows with an empty target are candidates, the others are known.")
-    ] = False,
-    goal: Annotated[
-        float | None, typer.Option(help="With --simulate: the result to reach.", show_default=False)
-    ] = None,
-    probability: Annotated[float, typer.Option(min=0.0, max=1.0, help="With --simulate: how sure to be.")] = 0.8,
-    as_json: AsJson = False,
-) -> None:
+    ] = False
+    goal: Annotated[float | None, typer.Option(help="With --simulate: the result to reach.")] = None
+    probability: Annotated[float, typer.Option(min=0.0, max=1.0, help="With --simulate: how sure to be.")] = 0.8
+
+    @property
+    def descriptors(self) -> list[str] | None:
+        """The descriptor columns that are named."""
+        return None if self.columns is None else [name.strip() for name in self.columns.split(",")]
+
+    @property
+    def strategies(self) -> list[str]:
+        """The strategies that are named."""
+        return [name.strip() for name in self.strategy.split(",") if name.strip()]
+
+
+@takes(BacktestOptions)
+def backtest(options: BacktestOptions) -> None:
     """Ask how well a strategy would have done on a finished table.
 
     Every strategy gets the same random starts. Printed: mean regret (0 is the best row, 1 the median one), experiments
@@ -54,34 +66,22 @@ def backtest(
 
     Example: spinscreen backtest measured.csv --target rate_per_ps --strategy spinscreen,random --seeds 20
     """
-    from chemspace.tables.frame import read_frame
-
-    names = None if columns is None else [name.strip() for name in columns.split(",")]
-    if simulate != (goal is not None):
+    if options.simulate != (options.goal is not None):
         raise typer.BadParameter("--simulate needs --goal, and --goal needs --simulate")
-    frame = read_frame(table)
-    if goal is not None:
-        _plan(frame, target, names, maximize, batch_size, budget, seeds, goal, probability, as_json)
-        return
+    from chemspace.tables.frame import read_frame
     from screening.backtest import FinishedTable
 
-    finished = FinishedTable.from_frame(frame, target, minimize=not maximize, columns=names)
-    wanted = [name.strip() for name in strategy.split(",") if name.strip()]
-    _replay(finished, wanted, batch_size, start, budget, seeds, top, output, table.name, as_json)
+    frame = read_frame(options.table)
+    if options.goal is not None:
+        _plan(frame, options.goal, options)
+        return
+    finished = FinishedTable.from_frame(
+        frame, options.target, minimize=not options.maximize, columns=options.descriptors
+    )
+    _replay(finished, options)
 
 
-def _replay(
-    finished: FinishedTable,
-    strategies: list[str],
-    batch_size: int,
-    start: int,
-    budget: int,
-    seeds: int,
-    top: int,
-    output: Path | None,
-    title: str,
-    as_json: bool,
-) -> None:
+def _replay(finished: FinishedTable, options: BacktestOptions) -> None:
     from campaigns.files import write_whole
     from screening.backtest import backtest as replay_all
     from screening.backtest import figure_html
@@ -89,30 +89,32 @@ def _replay(
     with console.bar("replaying") as progress:
         result = replay_all(
             finished,
-            strategies,
-            n_start=start,
-            batch_size=batch_size,
-            budget=budget,
-            seeds=range(seeds),
-            top_k=top,
+            options.strategies,
+            n_start=options.start,
+            batch_size=options.batch_size,
+            budget=options.budget,
+            seeds=range(options.seeds),
+            top_k=options.top,
             progress=progress,
         )
     summary = result.summary()
-    if output is not None:
-        write_whole(output, lambda path: path.write_text(figure_html(result, title), encoding="utf-8"))
-        console.note(f"curves written to {output}")
-    if as_json:
+    if options.output is not None:
+        page = figure_html(result, options.table.name)
+        write_whole(options.output, lambda path: path.write_text(page, encoding="utf-8"))
+        console.note(f"curves written to {options.output}")
+    if options.as_json:
         console.print_json(console.finite(summary.to_dict("records")))
-        return
-    _show(summary, len(finished.y), start, batch_size, seeds, top)
+    else:
+        _show(summary, len(finished.y), options)
 
 
-def _show(summary: pd.DataFrame, rows: int, start: int, batch_size: int, seeds: int, top: int) -> None:
-    from rich.table import Table
-
-    grid = Table(title=f"{rows} rows, {start} random first, batches of {batch_size}, {seeds} seeds, the best {top}")
-    for heading in ("strategy", "mean regret", "to half of the best", "to all of them", "acceleration", "enhancement"):
-        grid.add_column(heading, justify="left" if heading == "strategy" else "right")
+def _show(summary: pd.DataFrame, rows: int, options: BacktestOptions) -> None:
+    title = (
+        f"{rows} rows, {options.start} random first, batches of {options.batch_size}, {options.seeds} seeds, "
+        f"the best {options.top}"
+    )
+    headings = ("strategy", "mean regret", "to half of the best", "to all of them", "acceleration", "enhancement")
+    grid = console.framed(title, *headings)
     for row in summary.to_dict("records"):
         grid.add_row(
             str(row["strategy"]),
@@ -125,25 +127,15 @@ def _show(summary: pd.DataFrame, rows: int, start: int, batch_size: int, seeds: 
     console.out.print(grid)
 
 
-def _plan(
-    frame: pd.DataFrame,
-    target: str,
-    names: list[str] | None,
-    maximize: bool,
-    batch_size: int,
-    budget: int,
-    worlds: int,
-    goal: float,
-    probability: float,
-    as_json: bool,
-) -> None:
+def _plan(frame: pd.DataFrame, goal: float, options: BacktestOptions) -> None:
     from screening.backtest import FinishedTable, plan_campaign
     from screening.errors import BacktestError
 
+    target, budget, minimize = options.target, options.budget, not options.maximize
     if target not in frame.columns:
         raise BacktestError(f"no column {target!r} to learn; the table has {', '.join(map(str, frame.columns))}")
     known = frame[target].notna()
-    observed = FinishedTable.from_frame(frame[known], target, not maximize, names)
+    observed = FinishedTable.from_frame(frame[known], target, minimize, options.descriptors)
     candidates = FinishedTable.from_frame(frame[~known].assign(**{target: 0.0}), target, columns=observed.columns)
     with console.bar("simulating") as progress:
         plan = plan_campaign(
@@ -151,22 +143,29 @@ def _plan(
             observed.x,
             observed.y,
             goal,
-            batch_size=batch_size,
+            batch_size=options.batch_size,
             budget=budget,
-            minimize=not maximize,
-            draws=worlds,
+            minimize=minimize,
+            draws=options.seeds,
             progress=progress,
         )
-    needed = plan.experiments_for(probability)
-    if as_json:
-        answer = {"goal": goal, "probability": probability, "experiments": console.finite(needed), "budget": budget}
-        within = {"within_budget": plan.probability_within(budget), "possible": plan.possible}
-        console.print_json({**answer, **within})
+    needed = plan.experiments_for(options.probability)
+    if options.as_json:
+        console.print_json(
+            {
+                "goal": goal,
+                "probability": options.probability,
+                "experiments": console.finite(needed),
+                "budget": budget,
+                "within_budget": plan.probability_within(budget),
+                "possible": plan.possible,
+            }
+        )
         return
     count = f"{needed:g} experiments" if needed < float("inf") else f"more than {budget} experiments"
     console.out.print(
-        f"{target} {'>=' if maximize else '<='} {goal:g} with probability {probability:.0%}: {count}\n"
-        f"within the budget of {budget}: {plan.probability_within(budget):.0%} of {worlds} simulated worlds; "
+        f"{target} {'<=' if minimize else '>='} {goal:g} with probability {options.probability:.0%}: {count}\n"
+        f"within the budget of {budget}: {plan.probability_within(budget):.0%} of {options.seeds} simulated worlds; "
         f"some candidate reaches the goal in {plan.possible:.0%} of them"
     )
 
@@ -184,10 +183,15 @@ _TABLES = {
 }
 
 
-def paper(
-    seed: Annotated[int, typer.Option(min=0, help="Seed of every random draw.")] = 42,
-    as_json: AsJson = False,
-) -> None:
+@dataclass(frozen=True, kw_only=True)
+class PaperOptions(PrintingOptions):
+    """Options of `spinscreen paper`."""
+
+    seed: Annotated[int, typer.Option(min=0, help="Seed of every random draw.")] = 42
+
+
+@takes(PaperOptions)
+def paper(options: PaperOptions) -> None:
     """Repeat the reference paper's protocol on its table, beside honest scores of every model.
 
     R2 on training rows is what the paper's script prints; every other column is out of sample.
@@ -197,48 +201,41 @@ def paper(
     from screening.paper import reproduce
 
     with console.bar("scoring models") as progress:
-        told = reproduce(seed, progress=progress)
-    if as_json:
-        console.print_json(told.to_dict())
+        found = reproduce(options.seed, progress=progress)
+    if options.as_json:
+        console.print_json(found.to_dict())
         return
-    _claims(told)
+    _show_claims(found)
     for table in _TABLES:
-        _scores(told, table)
+        _show_scores(found, table)
     console.out.print(
         "R2 on log10 rate, in brackets on the rate. Only the first column scores rows that were trained on.",
         style="dim",
     )
 
 
-def _claims(told: Reproduction) -> None:
-    from rich.table import Table
-
+def _show_claims(found: Reproduction) -> None:
     from screening.paper import CLAIMS
 
-    mine = told.cards["as_filed"]
-    shown = Table(title="Claimed and found, R2 on the rate (doi 10.1039/d5sc07406a)")
-    for heading in ("model and rows", "claimed", "its protocol on training rows", "out of sample"):
-        shown.add_column(heading, justify="left" if heading.startswith("model") else "right")
+    cards = found.cards["as_filed"]
+    headings = ("model and rows", "claimed", "its protocol on training rows", "out of sample")
+    shown = console.framed("Claimed and found, R2 on the rate (doi 10.1039/d5sc07406a)", *headings)
     for claim in CLAIMS:
-        cards = mine[claim.model]
+        of_model = cards[claim.model]
         shown.add_row(
             f"{claim.model}: {claim.rows}",
             f"{claim.r2_rate:.2f}",
-            f"{cards['in_sample'].r2_rate:.2f}",
-            f"{cards[claim.split].r2_rate:.2f}",
+            f"{of_model['in_sample'].r2_rate:.2f}",
+            f"{of_model[claim.split].r2_rate:.2f}",
         )
     console.out.print(shown)
-    console.out.print(f"Network chosen from the paper's grid: {told.setting}.", style="dim")
+    console.out.print(f"Network chosen from the paper's grid: {found.setting}.", style="dim")
 
 
-def _scores(told: Reproduction, table: str) -> None:
-    from rich.table import Table
-
-    shown = Table(title=f"R2 of every model: {_TABLES[table].format(n=told.n_rows[table])}")
-    shown.add_column("model")
-    for heading in (*_HEADINGS.values(), "90% interval holds"):
-        shown.add_column(heading, justify="right")
-    for model, cards in told.cards[table].items():
+def _show_scores(found: Reproduction, table: str) -> None:
+    title = f"R2 of every model: {_TABLES[table].format(n=found.n_rows[table])}"
+    shown = console.framed(title, "model", *_HEADINGS.values(), "90% interval holds")
+    for model, cards in found.cards[table].items():
         scores = [f"{cards[split].r2_log:.2f} ({cards[split].r2_rate:.2f})" for split in _HEADINGS]
         shown.add_row(model, *scores, f"{cards['leave_one_spacer_out'].coverage_90:.0%}")
     console.out.print(shown)

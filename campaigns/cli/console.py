@@ -51,6 +51,33 @@ def table(first: str, *others: str, left: Collection[str] = ()) -> Table:
     return made
 
 
+def framed(title: str, first: str, *others: str) -> Table:
+    """A table with a title and rules: the first column on the left, the others on the right."""
+    made = Table(title=escape(title))
+    made.add_column(escape(first))
+    for heading in others:
+        made.add_column(escape(heading), justify="right")
+    return made
+
+
+def line(text: str) -> None:
+    """A line of a result, as it is."""
+    out.print(text, markup=False, soft_wrap=True)
+
+
+def marked(text: str) -> None:
+    """A line of a result with markup; what comes from users is to be escaped."""
+    out.print(text, soft_wrap=True)
+
+
+def answer(value: Any, text: str, *, as_json: bool) -> None:
+    """What a command did: for a program, or in a line."""
+    if as_json:
+        print_json(value)
+    else:
+        line(text)
+
+
 def note(text: str) -> None:
     """A line about what is going on."""
     err.print(escape(text), soft_wrap=True)

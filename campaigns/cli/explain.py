@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,8 +10,8 @@ import typer
 from rich.markup import escape
 
 from campaigns.cli import console
-from campaigns.cli.console import out
-from campaigns.cli.options import AsJson, Folder, OracleStorePath
+from campaigns.cli.console import marked, out
+from campaigns.cli.options import CampaignOptions, ComputingOptions, takes
 
 if TYPE_CHECKING:
     from campaigns.summary import Prediction
@@ -19,33 +19,32 @@ if TYPE_CHECKING:
     from screening.validation.card import FullCard
 
 
-def explain(
-    folder: Folder,
-    formula: Annotated[str, typer.Argument(metavar="FORMULA", help="Any layered or 3D compound.", show_default=False)],
-    oracle_store: OracleStorePath = None,
-    as_json: AsJson = False,
-) -> None:
+@dataclass(frozen=True, kw_only=True)
+class ExplainOptions(ComputingOptions):
+    """Options of `spinscreen explain`."""
+
+    formula: Annotated[str, typer.Argument(metavar="FORMULA", help="Any layered or 3D compound.")]
+
+
+@takes(ExplainOptions)
+def explain(options: ExplainOptions) -> None:
     """Show what the model expects of any compound, and what the expectation is made of.
 
     Example: spinscreen explain demo "(EOA)2(FA)3Pb4I13"
     """
-    from campaigns.campaign import Campaign
     from screening.explain import MECHANISMS
 
-    campaign = Campaign.open(folder, oracle_store=oracle_store)
+    campaign = options.open()
     with console.bar("training") as progress:
-        prediction = campaign.predict(formula, progress=progress)
-    if as_json:
+        prediction = campaign.predict(options.formula, progress=progress)
+    if options.as_json:
         console.print_json(console.finite(prediction.to_dict()) | {"hypotheses": [asdict(one) for one in MECHANISMS]})
         return
     show_prediction(prediction)
-    out.print(
-        "\nhow spins may relax, from textbooks: hypotheses about such compounds, no results of the model",
-        soft_wrap=True,
-    )
+    marked("\nhow spins may relax, from textbooks: hypotheses about such compounds, no results of the model")
     for one in MECHANISMS:
-        told = one.hypothesis.removeprefix("hypothesis: ")
-        out.print(f"[dim]{escape(one.name)}: {escape(told)} ({escape(one.source)})[/]", soft_wrap=True)
+        hypothesis = one.hypothesis.removeprefix("hypothesis: ")
+        marked(f"[dim]{escape(one.name)}: {escape(hypothesis)} ({escape(one.source)})[/]")
 
 
 def show_prediction(p: Prediction) -> None:
@@ -61,7 +60,7 @@ def show_prediction(p: Prediction) -> None:
     where = "inside" if p.in_domain else "outside"
     out.print(f"nearest measured: {escape(p.nearest_measured)} ({where} the domain); in the space: {_yes(p.in_space)}")
     if p.feasibility is not None:
-        out.print(f"forms: {p.feasibility:.0%}  [dim]{escape('; '.join(p.feasibility_reasons))}[/]", soft_wrap=True)
+        marked(f"forms: {p.feasibility:.0%}  [dim]{escape('; '.join(p.feasibility_reasons))}[/]")
     for name, told in p.properties.items():
         out.print(f"{escape(name)}: {told['mean']:.3g} ± {told['sd']:.2g} predicted by a model of its own")
     table = console.table("descriptor", "value", "lifetime")
@@ -86,7 +85,8 @@ _SPLITS = {
 }
 
 
-def validate(folder: Folder, oracle_store: OracleStorePath = None, as_json: AsJson = False) -> None:
+@takes(ComputingOptions)
+def validate(options: ComputingOptions) -> None:
     """Ask how far the campaign's model can be trusted, in every way at once; no row is scored that was trained on.
 
     Splits: one row, one spacer or a tenth left out; the reference paper's two hold-outs; the campaign's own
@@ -100,24 +100,19 @@ def validate(folder: Folder, oracle_store: OracleStorePath = None, as_json: AsJs
 
       spinscreen validate demo --json > card.json
     """
-    from campaigns.campaign import Campaign
-
-    campaign = Campaign.open(folder, oracle_store=oracle_store)
+    campaign = options.open()
     with console.bar("validating") as progress:
         card = campaign.validate(progress)
-    if as_json:
+    if options.as_json:
         console.print_json(console.finite(card.to_dict()))
     else:
         _show(card)
 
 
 def _show(card: FullCard) -> None:
-    from rich.markup import escape
-
     from campaigns.cli.show import SCORE_COLUMNS, number
 
-    out = console.out
-    out.print(f"[bold]{escape(card.verdict)}[/]", soft_wrap=True)
+    marked(f"[bold]{escape(card.verdict)}[/]")
     coverages = (("in 50%", "coverage_50", "{:.0%}"), ("in 95%", "coverage_95", "{:.0%}"))
     columns = (*SCORE_COLUMNS, *coverages, ("rows", "n_rows", "{:.0f}"))
     table = console.table("out of sample", *(title for title, _, _ in columns))
@@ -127,14 +122,13 @@ def _show(card: FullCard) -> None:
         table.add_row(_SPLITS.get(split, split.replace("_", " ")), *told)
     out.print(table)
     shuffled = ", ".join(f"{r2:.2f}" for r2 in card.scrambled_r2_log)
-    out.print(
+    marked(
         f"shuffled targets, one spacer left out: R² {shuffled} "
-        "[dim](must scatter around zero or below, or the validation leaks)[/]",
-        soft_wrap=True,
+        "[dim](must scatter around zero or below, or the validation leaks)[/]"
     )
     out.print(f"told only the spacer, one row left out: R² {card.spacer_only_r2_log:.2f}")
     curve = ", ".join(f"{r2:.2f} with {share:.0%} of the rows" for share, r2 in card.curve.items())
-    out.print(f"learning curve: R² {curve}\n", soft_wrap=True)
+    marked(f"learning curve: R² {curve}\n")
     beside = console.table("beside it, R² log rate", "one row left out", "one spacer left out", "in 90%")
     for name, other in {card.validation.name: card.validation, **card.baselines}.items():
         row, spacer = (other.score_cards[split] for split in ("leave_one_out", "leave_one_spacer_out"))
@@ -146,33 +140,33 @@ def _beside(row: ScoreCard, spacer: ScoreCard) -> tuple[str, str, str]:
     return f"{row.r2_log:.2f}", f"{spacer.r2_log:.2f}", f"{spacer.coverage_90:.0%}"
 
 
-def status(folder: Folder, as_json: AsJson = False) -> None:
+@takes(CampaignOptions)
+def status(options: CampaignOptions) -> None:
     """Show what is measured, what is pending, and how good the model is.
 
     Example: spinscreen status demo
     """
-    from campaigns.campaign import Campaign
     from campaigns.cli.show import show_status
 
-    campaign = Campaign.open(folder)
-    if as_json:
-        console.print_json(campaign.status().to_dict())
-        return
-    show_status(campaign.status())
+    status = options.open().status()
+    if options.as_json:
+        console.print_json(status.to_dict())
+    else:
+        show_status(status)
 
 
-def report(
-    folder: Folder,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Default: report.html in the campaign.", show_default=False)
-    ] = None,
-    pdf: Annotated[
-        Path | None,
-        typer.Option("--pdf", help="Print it into this file too; needs Chromium.", dir_okay=False, show_default=False),
-    ] = None,
-    oracle_store: OracleStorePath = None,
-    as_json: AsJson = False,
-) -> None:
+@dataclass(frozen=True, kw_only=True)
+class ReportOptions(ComputingOptions):
+    """Options of `spinscreen report`."""
+
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Default: report.html in the campaign.")] = None
+    pdf: Annotated[Path | None, typer.Option(help="Print it into this file too; needs Chromium.", dir_okay=False)] = (
+        None
+    )
+
+
+@takes(ReportOptions)
+def report(options: ReportOptions) -> None:
     """Write the report: one HTML file that needs nothing else and no network.
 
     It shows what the pages of `spinscreen serve` show, for a group meeting.
@@ -183,19 +177,13 @@ def report(
 
       spinscreen report demo --pdf meeting.pdf
     """
-    from campaigns.campaign import Campaign
-
-    campaign = Campaign.open(folder, oracle_store=oracle_store)
+    campaign = options.open()
     with console.bar("training, ranking") as progress:
-        path = campaign.report(output, progress=progress)
+        path = campaign.report(options.output, progress=progress)
     written = {"report": str(path)}
-    if pdf is not None:
+    if options.pdf is not None:
         from campaigns.report.render import write_pdf
 
-        write_pdf(path, pdf)
-        written["pdf"] = str(pdf)
-    if as_json:
-        console.print_json(written)
-        return
-    for name in written.values():
-        console.out.print(name, soft_wrap=True, markup=False)
+        write_pdf(path, options.pdf)
+        written["pdf"] = str(options.pdf)
+    console.answer(written, "\n".join(written.values()), as_json=options.as_json)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from campaigns.cli import console
-from campaigns.cli.options import AsJson, Folder, OracleStorePath, Workers, takes
+from campaigns.cli.options import EXISTING_FILE, ComputingOptions, Workers, takes
 
 if TYPE_CHECKING:
     from campaigns.campaign import Campaign
@@ -26,18 +26,14 @@ def _template_names(incomplete: str) -> list[str]:
     return [name for name in template_names() if name.startswith(incomplete)]
 
 
-_Described = partial(
-    typer.Option,
-    rich_help_panel="The campaign's description (an option overrides the file)",
-    show_default=False,
-)
+_Described = partial(typer.Option, rich_help_panel="The campaign's description (an option overrides the file)")
 
 
 @dataclass(frozen=True, kw_only=True)
 class DescriptionOptions:
     """A description's file or template, and what is said over it."""
 
-    config: Annotated[Path | None, _Described("--config", "-c", help="YAML file.", exists=True, dir_okay=False)] = None
+    config: Annotated[Path | None, _Described("--config", "-c", help="YAML file.", **EXISTING_FILE)] = None
     template: Annotated[
         str | None,
         _Described(help="lead-iodide, tin or mixed-halide, instead of a file.", autocompletion=_template_names),
@@ -96,10 +92,9 @@ def _over(fields: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class LaunchOptions:
+class LaunchOptions(ComputingOptions):
     """Options of `spinscreen launch`."""
 
-    folder: Folder
     description: DescriptionOptions
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show sizes, estimates of time and memory, and problems; write nothing.")
@@ -112,12 +107,9 @@ class LaunchOptions:
         typer.Option(
             metavar="URL",
             help="Keep it in PostgreSQL: postgresql://user@host/database?schema=name. Default: a file in the folder.",
-            show_default=False,
         ),
     ] = None
     workers: Workers = 2
-    oracle_store: OracleStorePath = None
-    as_json: AsJson = False
 
 
 @takes(LaunchOptions)
@@ -151,7 +143,7 @@ def launch(options: LaunchOptions) -> None:
     if options.dry_run:
         _show_plan(*(_plan_known(options) if goes_on else _plan(options)), options)
     else:
-        _run(_open(options) if goes_on else _create(options), options)
+        _run(options.open() if goes_on else _create(options), options)
 
 
 def _layers(text: str) -> object:
@@ -172,12 +164,6 @@ def _is_there(folder: Path) -> bool:
     except CampaignNotFoundError:
         return False
     return True
-
-
-def _open(options: LaunchOptions) -> Campaign:
-    from campaigns.campaign import Campaign
-
-    return Campaign.open(options.folder, oracle_store=options.oracle_store)
 
 
 def _create(options: LaunchOptions) -> Campaign:
@@ -238,7 +224,7 @@ def _plan_known(options: LaunchOptions) -> tuple[LaunchPlan, str]:
     """Plan to go on with a campaign that is there, as it was described."""
     from campaigns.space import Gathered
 
-    campaign = _open(options)
+    campaign = options.open()
     return _planned(campaign.config, Gathered((), campaign.library), options), f"goes on with {options.folder}"
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from campaigns.cli import console
-from campaigns.cli.options import AsJson, Dications
+from campaigns.cli.options import Dications, PrintingOptions, takes
 
 if TYPE_CHECKING:
     from chemspace import Cation, CationLibrary
@@ -18,22 +19,24 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Look into cation libraries, read and convert them, make virtual spacers.", no_args_is_help=True)
 
-Source = Annotated[
-    str, typer.Argument(metavar="LIBRARY", help="A file .csv, .tsv, .smi (also .gz) or .parquet, or builtin.")
-]
 #: Refusals that are shown; a reject file holds all.
 N_SHOWN = 10
 
 
+@dataclass(frozen=True, kw_only=True)
+class LibraryOptions(PrintingOptions):
+    """Of a command that reads a library."""
+
+    source: Annotated[
+        str, typer.Argument(metavar="LIBRARY", help="A file .csv, .tsv, .smi (also .gz) or .parquet, or builtin.")
+    ]
+    dications: Dications = False
+    rejects: Annotated[Path | None, typer.Option(help="Write every refused row with its reason (CSV).")] = None
+
+
 @app.command()
-def show(
-    source: Source,
-    dications: Dications = False,
-    rejects: Annotated[
-        Path | None, typer.Option(help="Write every refused row with its reason (CSV).", show_default=False)
-    ] = None,
-    as_json: AsJson = False,
-) -> None:
+@takes(LibraryOptions)
+def show(options: LibraryOptions) -> None:
     """Read a library and say what is in it: counts, roles, names that are shared, refused rows with their reasons.
 
     Examples:
@@ -42,21 +45,25 @@ def show(
 
       spinscreen library show amines.smi --dications --rejects rejects.csv
     """
-    library = _read(source, dications, rejects)
-    told = _summary(source, library)
-    if as_json:
-        console.print_json(told)
+    summary = _summary(options.source, _read(options.source, options.dications, options.rejects))
+    if options.as_json:
+        console.print_json(summary)
     else:
-        _show(told)
+        _show(summary)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FindOptions(PrintingOptions):
+    """Options of `spinscreen library find`."""
+
+    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Abbreviations, aliases, names or SMILES.")]
+    source: Annotated[str, typer.Option("--in", metavar="LIBRARY", help="A file, or builtin.")] = "builtin"
+    dications: Dications = False
 
 
 @app.command()
-def find(
-    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Abbreviations, aliases, names or SMILES.")],
-    source: Annotated[str, typer.Option("--in", metavar="LIBRARY", help="A file, or builtin.")] = "builtin",
-    dications: Dications = False,
-    as_json: AsJson = False,
-) -> None:
+@takes(FindOptions)
+def find(options: FindOptions) -> None:
     """Look cations up by any of their names, or read a SMILES as the library would.
 
     Examples:
@@ -65,52 +72,57 @@ def find(
 
       spinscreen library find "NCc1ccc(CN)cc1" --dications
     """
-    library = _read(source, dications, None)
-    rows = [{"asked": name, **_row(_found(name, library, dications))} for name in names]
-    if as_json:
+    library = _read(options.source, options.dications, None)
+    rows = [{"asked": name, **_row(_found(name, library, options.dications))} for name in options.names]
+    if options.as_json:
         console.print_json(rows)
         return
     for row in rows:
         known = f", also {', '.join(row['names'])}" if row["names"] else ""
-        console.out.print(
+        console.line(
             f"{row['asked']}: {row['abbreviation']} ({row['role']}, {row['charge']:+d}){known}\n"
-            f"  {row['smiles']}  {row['inchikey']}  {row['molar_mass_g_mol']:.2f} g/mol",
-            markup=False,
-            soft_wrap=True,
+            f"  {row['smiles']}  {row['inchikey']}  {row['molar_mass_g_mol']:.2f} g/mol"
         )
 
 
+Output = Annotated[Path, typer.Argument(metavar="FILE", help="Ends in .csv, .smi or .parquet.", dir_okay=False)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConvertOptions(LibraryOptions):
+    """Options of `spinscreen library convert`."""
+
+    output: Output
+
+
 @app.command()
-def convert(
-    source: Source,
-    output: Annotated[Path, typer.Argument(metavar="FILE", help="Ends in .csv, .smi or .parquet.", dir_okay=False)],
-    dications: Dications = False,
-    rejects: Annotated[
-        Path | None, typer.Option(help="Write every refused row with its reason (CSV).", show_default=False)
-    ] = None,
-    as_json: AsJson = False,
-) -> None:
+@takes(ConvertOptions)
+def convert(options: ConvertOptions) -> None:
     """Read a library and write it as another kind of file: salts stripped, protonated, duplicates merged.
 
     Example: spinscreen library convert amines.smi.gz amines.csv --dications
     """
-    _check_output(output)
-    library = _read(source, dications, rejects)
-    _write(library, output)
-    _done(output, len(library), as_json, {"report": _report(library)})
+    _check_output(options.output)
+    library = _read(options.source, options.dications, options.rejects)
+    _write(library, options.output)
+    _done(options.output, len(library), {"report": _report(library)}, as_json=options.as_json)
+
+
+@dataclass(frozen=True, kw_only=True)
+class VirtualOptions(PrintingOptions):
+    """Options of `spinscreen library virtual`."""
+
+    output: Output
+    count: Annotated[int, typer.Option(min=1, help="Spacers to make.")] = 1000
+    seed: Annotated[int | None, typer.Option(min=0, help="Order of the combinations. Default: the plainest first.")] = (
+        None
+    )
+    workers: Annotated[int, typer.Option(min=1, help="Processes that build molecules.")] = 1
 
 
 @app.command()
-def virtual(
-    output: Annotated[Path, typer.Argument(metavar="FILE", help="Ends in .csv, .smi or .parquet.", dir_okay=False)],
-    count: Annotated[int, typer.Option(min=1, help="Spacers to make.")] = 1000,
-    seed: Annotated[
-        int | None,
-        typer.Option(min=0, help="Order of the combinations. Default: the plainest first.", show_default=False),
-    ] = None,
-    workers: Annotated[int, typer.Option(min=1, help="Processes that build molecules.")] = 1,
-    as_json: AsJson = False,
-) -> None:
+@takes(VirtualOptions)
+def virtual(options: VirtualOptions) -> None:
     """Make new spacers from scaffolds, linkers, head groups and substituents, filtered as a chemist would.
 
     The same seed gives the same spacers in the same order, and a longer file begins with a shorter one.
@@ -119,20 +131,20 @@ def virtual(
     """
     from chemspace.virtual import GenerationReport, VirtualSpacers
 
-    _check_output(output)
+    _check_output(options.output)
     report = GenerationReport()
     with console.bar("virtual spacers") as progress:
-        made = list(VirtualSpacers(seed=seed).generate(count, report, progress, workers))
-    _write(made, output)
+        made = list(VirtualSpacers(seed=options.seed).generate(options.count, report, progress, options.workers))
+    _write(made, options.output)
     refused = dict(report.refused.most_common())
-    told = {"tried": report.n_tried, "repeated": report.n_repeated, "refused": refused}
-    if not as_json:
-        console.out.print(f"{report.n_tried:,} combinations tried, {report.n_repeated:,} repeated", soft_wrap=True)
+    if not options.as_json:
+        console.line(f"{report.n_tried:,} combinations tried, {report.n_repeated:,} repeated")
         for reason, number in refused.items():
-            console.out.print(f"{number:8,}  {reason}", markup=False, soft_wrap=True)
-    if len(made) < count:
+            console.line(f"{number:8,}  {reason}")
+    if len(made) < options.count:
         console.warn(f"there are no more than {len(made):,} such spacers")
-    _done(output, len(made), as_json, told)
+    counts = {"tried": report.n_tried, "repeated": report.n_repeated, "refused": refused}
+    _done(options.output, len(made), counts, as_json=options.as_json)
 
 
 def _read(source: str, dications: bool, rejects: Path | None) -> CationLibrary:
@@ -190,7 +202,6 @@ def _report(library: CationLibrary) -> dict[str, Any] | None:
 
 
 def _show(told: dict[str, Any]) -> None:
-    out = console.out
     charges = ", ".join(f"{number:,} of {charge}" for charge, number in told["charges"].items())
     roles = ", ".join(f"{number:,} {role}" for role, number in told["roles"].items())
     sizes = told["heavy_atoms"]
@@ -200,19 +211,18 @@ def _show(told: dict[str, Any]) -> None:
         f"content hash {told['content_hash']}",
         *(f"  {example}" for example in told["examples"]),
     ):
-        out.print(line, markup=False, soft_wrap=True)
+        console.line(line)
     report = told["report"]
     if report is None:
         return
-    out.print(
+    console.line(
         f"{report['rows']:,} rows: {report['kept']:,} kept, {report['merged']:,} merged, "
-        f"{report['rejected']:,} rejected",
-        markup=False,
+        f"{report['rejected']:,} rejected"
     )
     for refused in report["rejections"][:N_SHOWN]:
-        out.print(f"  row {refused['row']}: {refused['text']}: {refused['reason']}", markup=False, soft_wrap=True)
+        console.line(f"  row {refused['row']}: {refused['text']}: {refused['reason']}")
     if report["rejected"] > N_SHOWN:
-        out.print(f"  and {report['rejected'] - N_SHOWN:,} more; --rejects FILE writes all", markup=False)
+        console.line(f"  and {report['rejected'] - N_SHOWN:,} more; --rejects FILE writes all")
 
 
 def _row(cation: Cation) -> dict[str, Any]:
@@ -262,8 +272,6 @@ def _write(cations: Iterable[Cation], path: Path) -> None:
     write_whole(path, writers[path.suffix])
 
 
-def _done(path: Path, count: int, as_json: bool, told: dict[str, Any]) -> None:
-    if as_json:
-        console.print_json({"file": str(path), "cations": count, **told})
-    else:
-        console.out.print(f"{count:,} cations in {path}", markup=False, soft_wrap=True)
+def _done(path: Path, count: int, further: dict[str, Any], *, as_json: bool) -> None:
+    answer = {"file": str(path), "cations": count, **further}
+    console.answer(answer, f"{count:,} cations in {path}", as_json=as_json)

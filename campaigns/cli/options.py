@@ -1,14 +1,15 @@
 """Options of a command as the fields of a frozen dataclass, and the options that several commands share.
 
     @dataclass(frozen=True, kw_only=True)
-    class StatusOptions:
-        folder: Folder
-        as_json: AsJson = False
+    class RetractOptions(CampaignOptions):
+        number: Annotated[int, typer.Argument(help="The measurement's number.")]
+        reason: Annotated[str, typer.Option(help="Why, for the record.")] = ""
 
 
-    @takes(StatusOptions)
-    def status(options: StatusOptions) -> None: ...
+    @takes(RetractOptions)
+    def retract(options: RetractOptions) -> None: ...
 
+Arguments come first, those of the base class before the own ones; then the own options, then those of the base class.
 A field whose type is another such dataclass stands for that one's options: they are listed in its place, and the
 command gets them as one object.
 """
@@ -16,28 +17,30 @@ command gets them as one object.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import MISSING, Field, fields, is_dataclass
-from inspect import Parameter, Signature
+from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
+from inspect import Parameter, Signature, get_annotations
 from pathlib import Path
-from typing import Annotated, Any, TypeVar, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_type_hints
 
 import typer
+from typer.models import ArgumentInfo
+
+if TYPE_CHECKING:
+    from campaigns.campaign import Campaign
 
 Options = TypeVar("Options")
 
 #: Settings of an option that takes a file which must be there.
-EXISTING_FILE = {"exists": True, "dir_okay": False, "show_default": False}
+EXISTING_FILE = {"exists": True, "dir_okay": False}
 
-Folder = Annotated[Path, typer.Argument(metavar="CAMPAIGN", help="The campaign's folder.", show_default=False)]
+Folder = Annotated[Path, typer.Argument(metavar="CAMPAIGN", help="The campaign's folder.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 Dications = Annotated[bool, typer.Option("--dications", help="Diamines take two protons.")]
 Workers = Annotated[int, typer.Option("--workers", min=1, help="Processes that compute xTB descriptors.")]
 Dask = Annotated[
     str | None,
     typer.Option(
-        "--dask",
-        help="Address or scheduler file of a Dask cluster that does the work. Default: this machine.",
-        show_default=False,
+        "--dask", help="Address or scheduler file of a Dask cluster that does the work. Default: this machine."
     ),
 ]
 OracleStorePath = Annotated[
@@ -46,9 +49,41 @@ OracleStorePath = Annotated[
         "--oracle-store",
         envvar="SPINSCREEN_ORACLE_STORE",
         help="File that keeps computed descriptors for all campaigns. Default: the user's cache folder.",
-        show_default=False,
     ),
 ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PrintingOptions:
+    """Of every command that prints a result."""
+
+    as_json: AsJson = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class CampaignOptions(PrintingOptions):
+    """Of a command on one campaign."""
+
+    folder: Folder
+
+    def open(self) -> Campaign:
+        """The campaign."""
+        from campaigns.campaign import Campaign
+
+        return Campaign.open(self.folder)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComputingOptions(CampaignOptions):
+    """Of a command that may compute descriptors for a campaign."""
+
+    oracle_store: OracleStorePath = None
+
+    def open(self) -> Campaign:
+        """The campaign over the store of descriptors."""
+        from campaigns.campaign import Campaign
+
+        return Campaign.open(self.folder, oracle_store=self.oracle_store)
 
 
 def takes(kind: type[Options]) -> Callable[[Callable[[Options], None]], Callable[..., None]]:
@@ -67,7 +102,7 @@ def takes(kind: type[Options]) -> Callable[[Callable[[Options], None]], Callable
 
 
 def _parameters(kind: Any) -> Iterator[Parameter]:
-    """The options of a dataclass in the order of its fields, those of its parts in their place."""
+    """The options of a dataclass, those of its parts in their place."""
     for field, hint in _fields(kind):
         if is_dataclass(hint):
             yield from _parameters(hint)
@@ -82,5 +117,12 @@ def _filled(kind: Any, values: dict[str, Any]) -> Any:
 
 
 def _fields(kind: Any) -> list[tuple[Field[Any], Any]]:
+    """The fields of a dataclass with their types, in the order in which they are listed."""
     hints = get_type_hints(kind, include_extras=True)
-    return [(field, hints[field.name]) for field in fields(kind)]
+    homes = {name: depth for depth, base in reversed([*enumerate(kind.__mro__)]) for name in get_annotations(base)}
+
+    def place(field: Field[Any]) -> tuple[bool, int]:
+        is_argument = any(isinstance(told, ArgumentInfo) for told in getattr(hints[field.name], "__metadata__", ()))
+        return (False, -homes[field.name]) if is_argument else (True, homes[field.name])
+
+    return [(field, hints[field.name]) for field in sorted(fields(kind), key=place)]

@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from campaigns.cli import console
-from campaigns.cli.options import AsJson, Dask, Dications, OracleStorePath, Workers
+from campaigns.cli.options import AsJson, Dask, Dications, OracleStorePath, PrintingOptions, Workers, takes
 
 if TYPE_CHECKING:
     from oracle import CationRecord, OracleStore, Protocol
@@ -20,35 +21,64 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Compute, export and import the xTB descriptors of cations.", no_args_is_help=True)
 
 
-@app.command()
-def describe(
+@dataclass(frozen=True, kw_only=True)
+class ProtocolOptions:
+    """How cations are computed."""
+
+    engine: Annotated[str, typer.Option(help="tblite, xtb-python, xtb or pyscf.")] = "tblite"
+    method: Annotated[str, typer.Option(help="Level of theory. Default: the engine's.")] = ""
+    solvent: Annotated[str | None, typer.Option(help="ALPB solvent. Default: gas phase.")] = None
+    conformers: Annotated[int | None, typer.Option(min=1, help="Conformers embedded. Default: 20.")] = None
+    optimised: Annotated[int | None, typer.Option(min=1, help="Conformers optimised. Default: 2.")] = None
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the conformers.")] = 42
+    polarizability: Annotated[str, typer.Option(help="D4 or finite-field.")] = "D4"
+    follow_saddles: Annotated[bool, typer.Option("--follow-saddles", help="Leave saddle points downhill.")] = False
+
+    def protocol(self) -> Protocol:
+        """The protocol.
+
+        Raises:
+            typer.BadParameter: if the oracle refuses it.
+        """
+        from oracle import Protocol, ProtocolError
+
+        counts: dict[str, Any] = {"n_conformers": self.conformers, "n_optimised": self.optimised}
+        try:
+            return Protocol(
+                engine=self.engine,
+                method=self.method,
+                solvent=self.solvent,
+                seed=self.seed,
+                polarizability=self.polarizability,
+                follow_saddles=self.follow_saddles,
+                **{name: count for name, count in counts.items() if count is not None},
+            )
+        except ProtocolError as problem:
+            raise typer.BadParameter(str(problem)) from None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DescribeOptions:
+    """Options of `spinscreen oracle describe`."""
+
     inputs: Annotated[
         list[str], typer.Argument(metavar="INPUT...", help="SMILES, or files (.smi, .csv, .tsv, .parquet).")
-    ],
-    workers: Workers = 2,
-    engine: Annotated[str, typer.Option(help="tblite, xtb-python, xtb or pyscf.")] = "tblite",
-    method: Annotated[str, typer.Option(help="Level of theory. Default: the engine's.", show_default=False)] = "",
-    solvent: Annotated[str | None, typer.Option(help="ALPB solvent. Default: gas phase.", show_default=False)] = None,
-    conformers: Annotated[
-        int | None, typer.Option(min=1, help="Conformers embedded. Default: 20.", show_default=False)
-    ] = None,
-    optimised: Annotated[
-        int | None, typer.Option(min=1, help="Conformers optimised. Default: 2.", show_default=False)
-    ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the conformers.")] = 42,
-    polarizability: Annotated[str, typer.Option(help="D4 or finite-field.")] = "D4",
-    follow_saddles: Annotated[bool, typer.Option("--follow-saddles", help="Leave saddle points downhill.")] = False,
-    dications: Dications = False,
-    dask: Dask = None,
-    time_limit: Annotated[float, typer.Option(min=0.0, help="Seconds one cation may take.")] = 600.0,
-    memory_limit: Annotated[float, typer.Option(min=0.0, help="Megabytes one worker may take.")] = 2048.0,
-    oracle_store: OracleStorePath = None,
-    as_json: AsJson = False,
-    csv: Annotated[Path | None, typer.Option(help="Write a CSV file.", dir_okay=False, show_default=False)] = None,
-    parquet: Annotated[
-        Path | None, typer.Option(help="Write a Parquet file.", dir_okay=False, show_default=False)
-    ] = None,
-) -> None:
+    ]
+    workers: Workers = 2
+    theory: ProtocolOptions
+    dications: Dications = False
+    dask: Dask = None
+    time_limit: Annotated[float, typer.Option(min=0.0, help="Seconds one cation may take.")] = 600.0
+    memory_limit: Annotated[float, typer.Option(min=0.0, help="Megabytes one worker may take.")] = 2048.0
+    oracle_store: OracleStorePath = None
+    as_json: AsJson = False
+    csv: Annotated[Path | None, typer.Option(help="Write a CSV file.", dir_okay=False)] = None
+    parquet: Annotated[Path | None, typer.Option(help="Write a Parquet file.", dir_okay=False)] = None
+
+
+@app.command()
+@takes(DescribeOptions)
+def describe(options: DescribeOptions) -> None:
     """Compute the descriptors of cations; what the store holds is not computed again.
 
     Examples:
@@ -57,80 +87,75 @@ def describe(
 
       spinscreen oracle describe amines.smi --workers 8 --parquet descriptors.parquet
     """
-    if sum((as_json, csv is not None, parquet is not None)) > 1:
+    if sum((options.as_json, options.csv is not None, options.parquet is not None)) > 1:
         raise typer.BadParameter("give one of --json, --csv and --parquet")
-    from oracle import Limits, ProtocolError
     from oracle.reading import is_file_name
 
-    if absent := [text for text in inputs if is_file_name(text) and not Path(text).is_file()]:
+    if absent := [text for text in options.inputs if is_file_name(text) and not Path(text).is_file()]:
         raise typer.BadParameter(f"there is no file {absent[0]}")
-
-    counts = {"n_conformers": conformers, "n_optimised": optimised}
-    try:
-        protocol = _protocol(
-            engine=engine,
-            method=method,
-            solvent=solvent,
-            seed=seed,
-            polarizability=polarizability,
-            follow_saddles=follow_saddles,
-            **{name: count for name, count in counts.items() if count is not None},
-        )
-    except ProtocolError as problem:
-        raise typer.BadParameter(str(problem)) from None
-    with _opened(oracle_store) as opened:
-        records = _run(inputs, protocol, opened, workers, Limits(time_limit, memory_limit), dask, dications)
-    _deliver(records, as_json=as_json, csv=csv, parquet=parquet)
+    protocol = options.theory.protocol()
+    with _opened(options.oracle_store) as opened:
+        records = _run(options, protocol, opened)
+    _deliver(records, options)
     if records and not any(record.ok for record in records):
         raise typer.Exit(1)
 
 
+@dataclass(frozen=True, kw_only=True)
+class StoreOptions(PrintingOptions):
+    """Of a command on the store."""
+
+    oracle_store: OracleStorePath = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportOptions(StoreOptions):
+    """Options of `spinscreen oracle export`."""
+
+    path: Annotated[Path, typer.Argument(metavar="FILE", help="Parquet file to write.", dir_okay=False)]
+
+
 @app.command("export")
-def export_store(
-    path: Annotated[Path, typer.Argument(metavar="FILE", help="Parquet file to write.", dir_okay=False)],
-    oracle_store: OracleStorePath = None,
-    as_json: AsJson = False,
-) -> None:
+@takes(ExportOptions)
+def export_store(options: ExportOptions) -> None:
     """Write every record of the store, geometries included, to a Parquet file.
 
     Example: spinscreen oracle export records.parquet
     """
     from oracle.store import export_records
 
-    with _opened(oracle_store) as opened:
-        count = export_records(opened, path)
-    if as_json:
-        console.print_json({"file": str(path), "records": count})
+    with _opened(options.oracle_store) as opened:
+        count = export_records(opened, options.path)
+    if options.as_json:
+        console.print_json({"file": str(options.path), "records": count})
     else:
-        console.note(f"{count} records written to {path}")
+        console.note(f"{count} records written to {options.path}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImportOptions(StoreOptions):
+    """Options of `spinscreen oracle import`."""
+
+    path: Annotated[
+        Path, typer.Argument(metavar="FILE", help="Another store, or an exported Parquet file.", dir_okay=False)
+    ]
 
 
 @app.command("import")
-def import_store(
-    path: Annotated[
-        Path, typer.Argument(metavar="FILE", help="Another store, or an exported Parquet file.", dir_okay=False)
-    ],
-    oracle_store: OracleStorePath = None,
-    as_json: AsJson = False,
-) -> None:
+@takes(ImportOptions)
+def import_store(options: ImportOptions) -> None:
     """Merge another store, or an exported Parquet file, into the store; results that are there stay.
 
     Example: spinscreen oracle import cluster.db
     """
     from oracle.store import import_records
 
-    with _opened(oracle_store) as opened:
-        read, added = import_records(opened, path)
-    if as_json:
-        console.print_json({"file": str(path), "read": read, "added": added})
+    with _opened(options.oracle_store) as opened:
+        read, added = import_records(opened, options.path)
+    if options.as_json:
+        console.print_json({"file": str(options.path), "read": read, "added": added})
     else:
-        console.note(f"{read} records read from {path}, {added} of them new")
-
-
-def _protocol(**values: Any) -> Protocol:
-    from oracle import Protocol
-
-    return Protocol(**values)
+        console.note(f"{read} records read from {options.path}, {added} of them new")
 
 
 @contextmanager
@@ -141,19 +166,18 @@ def _opened(path: Path | None) -> Iterator[OracleStore]:
         yield store
 
 
-def _run(
-    inputs: list[str], protocol: Protocol, store: OracleStore, workers: int, limits: Any, dask: str | None, both: bool
-) -> list[CationRecord]:
+def _run(options: DescribeOptions, protocol: Protocol, store: OracleStore) -> list[CationRecord]:
     """One record for each input, in the order of the inputs."""
     from chemspace.cation import Cation
-    from oracle import describe_each
+    from oracle import Limits, describe_each
     from oracle.reading import read_inputs
 
-    read = list(read_inputs(inputs, protocol, dications=both))
+    read = list(read_inputs(options.inputs, protocol, dications=options.dications))
     cations = [each for each in read if isinstance(each, Cation)]
     total = len({cation.inchikey for cation in cations})
     done: dict[str, CationRecord] = {}
-    found = describe_each(cations, protocol, store, workers=workers, limits=limits, dask=dask)
+    limits = Limits(options.time_limit, options.memory_limit)
+    found = describe_each(cations, protocol, store, workers=options.workers, limits=limits, dask=options.dask)
     for record in _watched(found, total):
         done[record.inchikey] = record
     return [done[each.inchikey] if isinstance(each, Cation) else each for each in read]
@@ -170,15 +194,15 @@ def _watched(records: Iterable[CationRecord], total: int) -> Iterator[CationReco
             yield record
 
 
-def _deliver(records: list[CationRecord], *, as_json: bool, csv: Path | None, parquet: Path | None) -> None:
+def _deliver(records: list[CationRecord], options: DescribeOptions) -> None:
     rows = [record.to_row() for record in records]
     for record in records:
         for text in record.warnings if record.ok else (record.error,):
             console.warn(f"{record.smiles}: {text}")
-    if as_json:
+    if options.as_json:
         console.print_json(console.finite(rows))
-    elif csv is not None or parquet is not None:
-        _write(rows, csv, parquet)
+    elif options.csv is not None or options.parquet is not None:
+        _write(rows, options.csv, options.parquet)
     else:
         _print(records)
 

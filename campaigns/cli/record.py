@@ -2,75 +2,69 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.markup import escape
 
 from campaigns.cli import console
-from campaigns.cli.console import out
-from campaigns.cli.options import AsJson, Folder, OracleStorePath
+from campaigns.cli.options import CampaignOptions, ComputingOptions, takes
 from campaigns.events import FAILED, Stage
 
 if TYPE_CHECKING:
     from campaigns.events import Step
 
 
-def replay(
-    folder: Folder,
-    number: Annotated[
-        int | None, typer.Argument(metavar="[ROUND]", help="Default: the last.", show_default=False)
-    ] = None,
-    oracle_store: OracleStorePath = None,
-    as_json: AsJson = False,
-) -> None:
+@dataclass(frozen=True, kw_only=True)
+class ReplayOptions(ComputingOptions):
+    """Options of `spinscreen replay`."""
+
+    number: Annotated[int | None, typer.Argument(metavar="[ROUND]", help="Default: the last.")] = None
+
+
+@takes(ReplayOptions)
+def replay(options: ReplayOptions) -> None:
     """Compute an old round of suggestions again and say whether it comes out the same, and what computes it changed.
 
     Exit code 1 where it does not.
 
     Example: spinscreen replay demo 1
     """
-    from campaigns.campaign import Campaign
-
-    campaign = Campaign.open(folder, oracle_store=oracle_store)
+    campaign = options.open()
     with console.bar("training, ranking") as progress:
-        told = campaign.replay(number, progress=progress)
-    if as_json:
-        console.print_json(told.to_dict())
-    else:
-        out.print(escape(told.verdict), soft_wrap=True)
-        for line in (*told.differences, *told.versions_changed):
-            out.print(f"  {escape(line)}", soft_wrap=True)
-    if not told.same:
+        replayed = campaign.replay(options.number, progress=progress)
+    lines = (replayed.verdict, *(f"  {line}" for line in (*replayed.differences, *replayed.versions_changed)))
+    console.answer(replayed.to_dict(), "\n".join(lines), as_json=options.as_json)
+    if not replayed.same:
         raise typer.Exit(1)
 
 
-def export(
-    folder: Folder,
-    output: Annotated[
-        Path, typer.Argument(metavar="FILE", help="Ends in .csv, .jsonl or .parquet.", show_default=False)
-    ],
+@dataclass(frozen=True, kw_only=True)
+class ExportOptions(CampaignOptions):
+    """Options of `spinscreen export`."""
+
+    output: Annotated[Path, typer.Argument(metavar="FILE", help="Ends in .csv, .jsonl or .parquet.")]
     raw: Annotated[
         Path | None,
         typer.Option(
             metavar="FOLDER",
             help="Write the raw files too (tables, traces, maps, library), each under its hash and name.",
             file_okay=False,
-            show_default=False,
         ),
-    ] = None,
+    ] = None
     of_property: Annotated[
         str | None,
         typer.Option(
             "--property",
             metavar="NAME",
             help="Not lifetimes but every value of this measured property, the launch's table first.",
-            show_default=False,
         ),
-    ] = None,
-    as_json: AsJson = False,
-) -> None:
+    ] = None
+
+
+@takes(ExportOptions)
+def export(options: ExportOptions) -> None:
     """Write the campaign's own measurements as a table, retracted ones with their reason.
 
     The column sha256 names the raw files of each row, number is what `retract` takes.
@@ -83,13 +77,13 @@ def export(
 
       spinscreen export demo gaps.csv --property band_gap_ev
     """
-    from campaigns.campaign import Campaign
     from campaigns.files import EXPORTS, write_files, write_table
     from campaigns.targets import property_of
 
+    output, raw, of_property = options.output, options.raw, options.of_property
     if output.suffix not in EXPORTS:
         raise typer.BadParameter(f"{output.name} must end in {', '.join(EXPORTS)}", param_hint="FILE")
-    campaign = Campaign.open(folder)
+    campaign = options.open()
     what = "measurements" if of_property is None else f"values of {of_property}"
     if of_property is None:
         rows = [row.to_dict() for row in campaign.state.record]
@@ -98,96 +92,106 @@ def export(
         rows = [row.to_dict() for row in campaign.state.property_values[of_property]]
     write_table(output, rows)
     written = [] if raw is None else write_files(raw, campaign.raw_files())
-    if as_json:
-        console.print_json({"file": str(output), "rows": len(rows), "raw": [str(path) for path in written]})
-        return
-    out.print(f"{len(rows)} {escape(what)} in {escape(str(output))}", soft_wrap=True)
-    if raw is not None:
-        out.print(f"{len(written)} raw files in {escape(str(raw))}", soft_wrap=True)
+    text = f"{len(rows)} {what} in {output}" + ("" if raw is None else f"\n{len(written)} raw files in {raw}")
+    answer = {"file": str(output), "rows": len(rows), "raw": [str(path) for path in written]}
+    console.answer(answer, text, as_json=options.as_json)
 
 
-def log(folder: Folder, as_json: AsJson = False) -> None:
+@takes(CampaignOptions)
+def log(options: CampaignOptions) -> None:
     """Show everything that happened, oldest first: when, who, what.
 
     Example: spinscreen log demo
     """
-    from campaigns.campaign import Campaign
-
-    told = Campaign.open(folder).history()
-    if as_json:
-        console.print_json(list(told))
-        return
-    for event in told:
-        out.print(f"{event['at'][:19]}  {escape(event['actor'])}  {escape(event['what'])}", soft_wrap=True)
+    history = options.open().history()
+    lines = (f"{event['at'][:19]}  {event['actor']}  {event['what']}" for event in history)
+    console.answer(list(history), "\n".join(lines), as_json=options.as_json)
 
 
-Formula = Annotated[
-    str, typer.Argument(metavar="FORMULA", help="The compound, as it was suggested.", show_default=False)
-]
-Reason = Annotated[str, typer.Option("--reason", help="Why, for the record.", show_default=False)]
-Why = Annotated[str, typer.Option("--reason", help="Why, for the record. Needed.", show_default=False)]
+Why = Annotated[str, typer.Option("--reason", help="Why, for the record. Needed.")]
 
 #: What `outcome` takes; the others have commands of their own.
 OUTCOMES = ("in synthesis", "formed", *sorted(stage.value for stage in FAILED), "not measurable", "abandoned", "stale")
 
 
-def accept(folder: Folder, formula: Formula, reason: Reason = "", as_json: AsJson = False) -> None:
+@dataclass(frozen=True, kw_only=True)
+class CompoundOptions(CampaignOptions):
+    """Of a command on one compound of a campaign."""
+
+    formula: Annotated[str, typer.Argument(metavar="FORMULA", help="The compound, as it was suggested.")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class AcceptOptions(CompoundOptions):
+    """Options of `spinscreen accept`."""
+
+    reason: Annotated[str, typer.Option(help="Why, for the record.")] = ""
+
+
+@takes(AcceptOptions)
+def accept(options: AcceptOptions) -> None:
     """Say that a suggestion will be made.
 
     Example: spinscreen accept demo "(4AMP)(FA)Pb2I7"
     """
-    _step(folder, formula, Stage.ACCEPTED, reason, "", as_json)
+    _step(options, Stage.ACCEPTED, options.reason)
 
 
-def decline(folder: Folder, formula: Formula, reason: Why = "", as_json: AsJson = False) -> None:
+@dataclass(frozen=True, kw_only=True)
+class DeclineOptions(CompoundOptions):
+    """Options of `spinscreen decline`."""
+
+    reason: Why = ""
+
+
+@takes(DeclineOptions)
+def decline(options: DeclineOptions) -> None:
     """Say that a suggestion will not be made, and why; it is not suggested again.
 
     Example: spinscreen decline demo "(HZ)2PbI4" --reason "hydrazine is not handled here"
     """
-    _step(folder, formula, Stage.DECLINED, reason, "", as_json)
+    _step(options, Stage.DECLINED, options.reason)
 
 
-def outcome(
-    folder: Folder,
-    formula: Formula,
-    stage: Annotated[
-        str, typer.Argument(metavar="OUTCOME", help=f"One of: {', '.join(OUTCOMES)}.", show_default=False)
-    ],
-    made: Annotated[
-        str, typer.Option("--made", help="What formed instead, if it was another compound.", show_default=False)
-    ] = "",
-    reason: Annotated[
-        str, typer.Option("--reason", help="Why, for the record. Needed for abandoned.", show_default=False)
-    ] = "",
-    as_json: AsJson = False,
-) -> None:
+@dataclass(frozen=True, kw_only=True)
+class OutcomeOptions(CompoundOptions):
+    """Options of `spinscreen outcome`."""
+
+    stage: Annotated[str, typer.Argument(metavar="OUTCOME", help=f"One of: {', '.join(OUTCOMES)}.")]
+    made: Annotated[str, typer.Option(help="What formed instead, if it was another compound.")] = ""
+    reason: Annotated[str, typer.Option(help="Why, for the record. Needed for abandoned.")] = ""
+
+
+@takes(OutcomeOptions)
+def outcome(options: OutcomeOptions) -> None:
     """Record how a synthesis stands or ended. What did not form teaches the model what forms.
 
     Example: spinscreen outcome demo "(EOA)2(FA)3Pb4I13" "mixed phases" --reason "n = 3 and 5 in XRD"
     """
-    wanted = stage.replace("_", " ").replace("-", " ")
+    wanted = options.stage.replace("_", " ").replace("-", " ")
     if wanted not in OUTCOMES:
-        raise typer.BadParameter(f"{stage!r} is not one of {', '.join(OUTCOMES)}", param_hint="OUTCOME")
-    _step(folder, formula, Stage(wanted), reason, made, as_json)
+        raise typer.BadParameter(f"{options.stage!r} is not one of {', '.join(OUTCOMES)}", param_hint="OUTCOME")
+    _step(options, Stage(wanted), options.reason, options.made)
 
 
-def retract(
-    folder: Folder,
-    number: Annotated[
-        int, typer.Argument(metavar="NUMBER", help="The measurement's number, as in `status`.", show_default=False)
-    ],
-    reason: Why = "",
+@dataclass(frozen=True, kw_only=True)
+class RetractOptions(CampaignOptions):
+    """Options of `spinscreen retract`."""
+
+    number: Annotated[int, typer.Argument(metavar="NUMBER", help="The measurement's number, as in `status`.")]
+    reason: Why = ""
     of_property: Annotated[
         str | None,
         typer.Option(
             "--property",
             metavar="NAME",
             help="Not a lifetime but a value of this property; its number is that in `status` or `export --property`.",
-            show_default=False,
         ),
-    ] = None,
-    as_json: AsJson = False,
-) -> None:
+    ] = None
+
+
+@takes(RetractOptions)
+def retract(options: RetractOptions) -> None:
     """Take a measurement back. It stays in the record; the next fit does not see it.
 
     Examples:
@@ -196,33 +200,24 @@ def retract(
 
       spinscreen retract demo 25 --property band_gap_ev --reason "wrong crystal"
     """
-    from campaigns.campaign import Campaign
-
-    if of_property is not None:
-        value = Campaign.open(folder).retract_value(of_property, number, reason)
-        if as_json:
-            console.print_json({"property": of_property, **value.to_dict()})
-        else:
-            told = f"value {number} of {of_property} ({value.value.formula}, {value.value.value:g}) is retracted"
-            console.out.print(told, markup=False, soft_wrap=True)
-        return
-    row = Campaign.open(folder).retract(number, reason)
-    if as_json:
-        console.print_json({"number": row.number, **row.measurement.to_dict(), "retracted": row.retracted})
+    number, reason = options.number, options.reason
+    campaign = options.open()
+    if options.of_property is not None:
+        value = campaign.retract_value(options.of_property, number, reason)
+        measured = value.value
+        text = f"value {number} of {options.of_property} ({measured.formula}, {measured.value:g}) is retracted"
+        answer = {"property": options.of_property, **value.to_dict()}
     else:
-        measured = row.measurement
-        console.out.print(f"measurement {number} ({measured.formula}, {measured.lifetime_ps:g} ps) is retracted")
+        row = campaign.retract(number, reason)
+        text = f"measurement {number} ({row.measurement.formula}, {row.measurement.lifetime_ps:g} ps) is retracted"
+        answer = {"number": row.number, **row.measurement.to_dict(), "retracted": row.retracted}
+    console.answer(answer, text, as_json=options.as_json)
 
 
-def _step(folder: Folder, formula: str, stage: Stage, reason: str, made: str, as_json: bool) -> None:
-    from campaigns.campaign import Campaign
-
-    step = Campaign.open(folder).step(formula, stage, reason=reason, made=made)
-    if as_json:
-        console.print_json(_as_dict(step))
-    else:
-        instead = f"; made instead: {step.made}" if step.made else ""
-        console.out.print(f"{step.formula}: {step.stands.value}{instead}", markup=False, soft_wrap=True)
+def _step(options: CompoundOptions, stage: Stage, reason: str, made: str = "") -> None:
+    step = options.open().step(options.formula, stage, reason=reason, made=made)
+    instead = f"; made instead: {step.made}" if step.made else ""
+    console.answer(_as_dict(step), f"{step.formula}: {step.stands.value}{instead}", as_json=options.as_json)
 
 
 def _as_dict(step: Step) -> dict[str, str]:

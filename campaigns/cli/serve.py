@@ -2,43 +2,47 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from campaigns.cli import console
-from campaigns.cli.options import OracleStorePath, Workers
+from campaigns.cli.options import OracleStorePath, Workers, takes
 
 if TYPE_CHECKING:
     from campaigns.web.tokens import Role, TokenFile
 
 
-def serve(
-    folders: Annotated[
-        list[Path], typer.Argument(metavar="CAMPAIGN...", help="Folders of the campaigns.", show_default=False)
-    ],
-    host: Annotated[
-        str, typer.Option(help="Address to listen on. Any but this machine's own needs tokens.")
-    ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = 8710,
+@dataclass(frozen=True, kw_only=True)
+class ServeOptions:
+    """Options of `spinscreen serve`."""
+
+    folders: Annotated[list[Path], typer.Argument(metavar="CAMPAIGN...", help="Folders of the campaigns.")]
+    host: Annotated[str, typer.Option(help="Address to listen on. Any but this machine's own needs tokens.")] = (
+        "127.0.0.1"
+    )
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = 8710
     add_token: Annotated[
         list[str] | None,
         typer.Option(
             metavar="NAME[:ROLE]",
             help="Make a token for somebody, viewer or editor (default), and print it once. Repeat for more people.",
-            show_default=False,
         ),
-    ] = None,
+    ] = None
     token_file: Annotated[
         Path | None,
-        typer.Option(help="File with the hashes of the tokens. Default: in the user's settings.", show_default=False),
-    ] = None,
-    max_upload_mb: Annotated[int, typer.Option(min=1, max=2000, help="Largest request, MB.")] = 64,
-    https: Annotated[bool, typer.Option("--https", help="People reach it through a proxy with HTTPS.")] = False,
-    oracle_store: OracleStorePath = None,
-    workers: Workers = 2,
-) -> None:
+        typer.Option(help="File with the hashes of the tokens. Default: in the user's settings."),
+    ] = None
+    max_upload_mb: Annotated[int, typer.Option(min=1, max=2000, help="Largest request, MB.")] = 64
+    https: Annotated[bool, typer.Option("--https", help="People reach it through a proxy with HTTPS.")] = False
+    oracle_store: OracleStorePath = None
+    workers: Workers = 2
+
+
+@takes(ServeOptions)
+def serve(options: ServeOptions) -> None:
     """Open campaigns in the browser for the whole group, and as a REST interface for the lab.
 
     On this machine alone nobody needs a token. On another address everybody does: the first start makes one for an
@@ -53,17 +57,17 @@ def serve(
     from campaigns.web.app import run
     from campaigns.web.settings import Settings, is_loopback
 
-    tokens = _tokens(token_file, add_token or [], needed=not is_loopback(host))
+    tokens = _tokens(options.token_file, options.add_token or [], needed=not is_loopback(options.host))
     settings = Settings(
-        folders=tuple(folders),
-        oracle_store=oracle_store,
+        folders=tuple(options.folders),
+        oracle_store=options.oracle_store,
         tokens=tokens,
-        host=host,
-        secure_cookies=https,
-        max_upload_bytes=max_upload_mb * 1_000_000,
-        workers=workers,
+        host=options.host,
+        secure_cookies=options.https,
+        max_upload_bytes=options.max_upload_mb * 1_000_000,
+        workers=options.workers,
     )
-    run(settings, port, lambda address: console.note(f"open {address}   (stop with Ctrl+C)"))
+    run(settings, options.port, lambda address: console.note(f"open {address}   (stop with Ctrl+C)"))
 
 
 def _tokens(path: Path | None, wanted: list[str], *, needed: bool) -> TokenFile | None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from campaigns.cli import console
-from campaigns.cli.options import EXISTING_FILE, AsJson, Dask, OracleStorePath
+from campaigns.cli.options import EXISTING_FILE, AsJson, Dask, OracleStorePath, takes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,38 +21,44 @@ if TYPE_CHECKING:
     from campaigns.summary import SuggestionBatch
 
 
-POOL = "Any table instead of a campaign"
+_OfPool = partial(typer.Option, rich_help_panel="Any table instead of a campaign")
 
 
-def suggest(
-    folder: Annotated[
-        Path | None, typer.Argument(metavar="[CAMPAIGN]", help="The campaign's folder.", show_default=False)
-    ] = None,
+@dataclass(frozen=True, kw_only=True)
+class PoolOptions:
+    """Any table instead of a campaign."""
+
+    pool: Annotated[Path | None, _OfPool(help="Candidates with numeric columns, CSV or Parquet.", **EXISTING_FILE)] = (
+        None
+    )
+    observed: Annotated[Path | None, _OfPool(help="Measured rows with the same columns.", **EXISTING_FILE)] = None
+    target: Annotated[str | None, _OfPool(help="Column with the results.")] = None
+    minimize: Annotated[bool, _OfPool("--minimize/--maximize", help="Which results are good.")] = True
+    noise: Annotated[str | None, _OfPool(help="Column with standard deviations.")] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SuggestOptions:
+    """Options of `spinscreen suggest`."""
+
+    folder: Annotated[Path | None, typer.Argument(metavar="[CAMPAIGN]", help="The campaign's folder.")] = None
     batch_size: Annotated[
-        int | None,
-        typer.Option("--batch-size", "-q", min=1, help="How many. Default: the campaign's, or 5.", show_default=False),
-    ] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="Default: the campaign's.", show_default=False)] = None,
+        int | None, typer.Option("--batch-size", "-q", min=1, help="How many. Default: the campaign's, or 5.")
+    ] = None
+    seed: Annotated[int | None, typer.Option(min=0, help="Default: the campaign's.")] = None
     more: Annotated[
         bool, typer.Option("--more", help="A further batch, although the last one is not measured yet.")
-    ] = False,
+    ] = False
     details: Annotated[
         bool, typer.Option("--details", help="With each: what the prediction is made of, neighbours, recipe.")
-    ] = False,
+    ] = False
     mass: Annotated[
         float | None,
-        typer.Option(
-            "--mass",
-            help="Grams of compound in the recipes, above 0. Default: the campaign's, or 1.",
-            show_default=False,
-        ),
-    ] = None,
+        typer.Option(help="Grams of compound in the recipes, above 0. Default: the campaign's, or 1."),
+    ] = None
     structures: Annotated[
-        Path | None,
-        typer.Option(
-            help="Write a starting structure (CIF) of each into this folder.", file_okay=False, show_default=False
-        ),
-    ] = None,
+        Path | None, typer.Option(help="Write a starting structure (CIF) of each into this folder.", file_okay=False)
+    ] = None
     candidates: Annotated[
         Path | None,
         typer.Option(
@@ -58,30 +66,16 @@ def suggest(
             help="Write every candidate with its numbers too: prediction, interval, what is ranked by, chance to form, "
             "nearest measured one. Ends in .parquet.",
             dir_okay=False,
-            show_default=False,
         ),
-    ] = None,
-    pool: Annotated[
-        Path | None,
-        typer.Option(help="Candidates with numeric columns, CSV or Parquet.", rich_help_panel=POOL, **EXISTING_FILE),
-    ] = None,
-    observed: Annotated[
-        Path | None, typer.Option(help="Measured rows with the same columns.", rich_help_panel=POOL, **EXISTING_FILE)
-    ] = None,
-    target: Annotated[
-        str | None, typer.Option(help="Column with the results.", rich_help_panel=POOL, show_default=False)
-    ] = None,
-    minimize: Annotated[
-        bool, typer.Option("--minimize/--maximize", help="Which results are good.", rich_help_panel=POOL)
-    ] = True,
-    noise: Annotated[
-        str | None,
-        typer.Option(help="Column with standard deviations.", rich_help_panel=POOL, show_default=False),
-    ] = None,
-    dask: Dask = None,
-    oracle_store: OracleStorePath = None,
-    as_json: AsJson = False,
-) -> None:
+    ] = None
+    table: PoolOptions
+    dask: Dask = None
+    oracle_store: OracleStorePath = None
+    as_json: AsJson = False
+
+
+@takes(SuggestOptions)
+def suggest(options: SuggestOptions) -> None:
     """Suggest what to make next.
 
     Of a campaign: asked again without new results it gives the same answer. What was suggested before the last results
@@ -99,34 +93,42 @@ def suggest(
 
       spinscreen suggest --pool table.csv --observed measured.csv --target rate --minimize
     """
+    table, candidates = options.table, options.candidates
     if candidates is not None and candidates.suffix != ".parquet":
         raise typer.BadParameter(f"{candidates.name} must end in .parquet", param_hint="--candidates")
-    if pool is not None or observed is not None or target is not None:
-        if dask is not None:
+    if table.pool is not None or table.observed is not None or table.target is not None:
+        if options.dask is not None:
             raise typer.BadParameter("--dask passes over the space of a campaign; a table is ranked on this machine")
-        if folder is not None or pool is None or observed is None or target is None:
+        if options.folder is not None or table.pool is None or table.observed is None or table.target is None:
             raise typer.BadParameter("give a campaign, or --pool, --observed and --target together")
-        _from_pool(pool, observed, target, batch_size or 5, seed or 0, minimize, noise, as_json, candidates)
-        return
-    if folder is None:
+        _suggest_of_table(options, table.pool, table.observed, table.target)
+    elif options.folder is not None:
+        _suggest_of_campaign(options, options.folder)
+    else:
         raise typer.BadParameter("give the campaign's folder, or a table with --pool, --observed and --target")
+
+
+def _suggest_of_campaign(options: SuggestOptions, folder: Path) -> None:
     from campaigns.campaign import Campaign
 
-    campaign = Campaign.open(folder, oracle_store=oracle_store)
+    campaign = Campaign.open(folder, oracle_store=options.oracle_store)
     with console.bar("training, ranking") as progress:
-        batch = campaign.suggest(batch_size=batch_size, seed=seed, more=more, progress=progress, dask=dask)
-    if candidates is not None:
+        batch = campaign.suggest(
+            batch_size=options.batch_size, seed=options.seed, more=options.more, progress=progress, dask=options.dask
+        )
+    if options.candidates is not None:
         with console.bar("candidates") as progress:
-            count = campaign.write_candidates(candidates, progress)
-        console.note(f"{count:,} candidates in {candidates}")
-    written = {} if structures is None else _write_structures(campaign, batch, structures)
-    if as_json:
+            count = campaign.write_candidates(options.candidates, progress)
+        console.note(f"{count:,} candidates in {options.candidates}")
+    written = {} if options.structures is None else _write_structures(campaign, batch, options.structures)
+    if options.as_json:
         fit = campaign.fit()
         for name, told in () if fit is None else fit.properties.items():
             console.note(f"{name}, learnt from {told['n_rows']} rows: {told['grade']}")
-        console.print_json(batch_json(campaign, batch, details or mass is not None, mass, written))
+        details = options.details or options.mass is not None
+        console.print_json(batch_json(campaign, batch, details, options.mass, written))
     else:
-        show_batch(campaign, batch, details, mass, written)
+        show_batch(campaign, batch, options.details, options.mass, written)
 
 
 def _write_structures(campaign: Campaign, batch: SuggestionBatch, folder: Path) -> dict[str, str | None]:
@@ -200,30 +202,22 @@ def show_batch(
     show_best(status)
 
 
-def _from_pool(
-    pool: Path,
-    observed: Path,
-    target: str,
-    batch_size: int,
-    seed: int,
-    minimize: bool,
-    noise: str | None,
-    as_json: bool,
-    candidates: Path | None,
-) -> None:
+def _suggest_of_table(options: SuggestOptions, pool: Path, observed: Path, target: str) -> None:
     from chemspace.tables.frame import read_frame
     from screening.pool import score_table, suggest_from_table
 
+    minimize, noise = options.table.minimize, options.table.noise
     rows, measured = read_frame(pool), read_frame(observed)
-    chosen = suggest_from_table(rows, measured, target, batch_size, minimize=minimize, noise=noise, seed=seed)
-    if candidates is not None:
+    size, seed = options.batch_size or 5, options.seed or 0
+    chosen = suggest_from_table(rows, measured, target, size, minimize=minimize, noise=noise, seed=seed)
+    if options.candidates is not None:
         from campaigns.files import write_frame
 
         numbers = score_table(rows, measured, target, minimize=minimize, noise=noise)
         own = rows.drop(columns=[name for name in numbers if name in rows]).reset_index(drop=True)
-        write_frame(candidates, numbers.join(own))
-        console.note(f"{len(rows):,} candidates in {candidates}")
-    if as_json:
+        write_frame(options.candidates, numbers.join(own))
+        console.note(f"{len(rows):,} candidates in {options.candidates}")
+    if options.as_json:
         console.print_json(_plain(chosen))
     else:
         _show_table(chosen, target)

@@ -44,7 +44,7 @@ def main(folder: Path, requests: int) -> None:
             statuses: dict[int, int] = {}
             for (_, status), count in seen.items():
                 statuses[status] = statuses.get(status, 0) + count
-            service.front.refresh()
+            service.campaign.refresh()
             written = len(service.events()) - before
             total += sum(statuses.values())
             print(

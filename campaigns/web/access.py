@@ -1,8 +1,9 @@
-"""Who asks, and whether they may: bearer tokens for programs, signed cookies and form tokens for browsers."""
+"""Who asks, and whether they may: bearer tokens for programs, sessions and form tokens for browsers."""
 
 from __future__ import annotations
 
 import hmac
+import secrets
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -12,7 +13,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from campaigns.web.errors import ForbiddenError, UnauthenticatedError
 from campaigns.web.registry import CampaignRegistry
 from campaigns.web.service import CampaignService
-from campaigns.web.tokens import COOKIE, Identity, Session
+from campaigns.web.tokens import Identity, Role
 
 
 class LoginNeededError(UnauthenticatedError):
@@ -21,11 +22,10 @@ class LoginNeededError(UnauthenticatedError):
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """A browser: who it is, the token its forms carry, and the cookie to set where it has none yet."""
+    """A browser: who it is, and the token its forms carry."""
 
     identity: Identity
     csrf: str
-    cookie: str | None = None
 
 
 def registry_of(request: Request) -> CampaignRegistry:
@@ -56,10 +56,10 @@ async def reader(
     Raises:
         UnauthenticatedError: without a token where one is needed, or with one that nobody has.
     """
-    return api_reader(registry, "" if credentials is None else f"Bearer {credentials.credentials}")
+    return identify(registry, "" if credentials is None else f"Bearer {credentials.credentials}")
 
 
-def api_reader(registry: CampaignRegistry, authorization: str) -> Identity:
+def identify(registry: CampaignRegistry, authorization: str) -> Identity:
     """Who a program speaks for, by its header.
 
     Raises:
@@ -92,16 +92,11 @@ async def visiting(request: Request, registry: Registry) -> Visitor:
     Raises:
         LoginNeededError: without a session where a token is needed.
     """
-    session = session_of(request, registry)
-    if session is not None:
-        return Visitor(session.identity, session.csrf)
-    known = registry.whoever()
-    if known is None:
+    if (visitor := visitor_of(request, registry)) is not None:
+        return visitor
+    if (identity := registry.whoever()) is None:
         raise LoginNeededError("log in with your token")
-    cookie = registry.sessions.issue(known)
-    fresh = registry.sessions.read(cookie)
-    assert fresh is not None
-    return Visitor(known, fresh.csrf, cookie)
+    return begin_session(request, identity)
 
 
 async def asking(request: Request, visitor: Visiting) -> Visitor:
@@ -114,7 +109,7 @@ async def asking(request: Request, visitor: Visiting) -> Visitor:
     if sent is None:
         held = (await request.form()).get("csrf")
         sent = held if isinstance(held, str) else ""
-    if visitor.cookie is not None or not hmac.compare_digest(sent.encode(), visitor.csrf.encode()):
+    if not hmac.compare_digest(sent.encode(), visitor.csrf.encode()):
         raise ForbiddenError("the form is out of date: reload the page and send it again")
     return visitor
 
@@ -130,15 +125,26 @@ async def editing(visitor: Asking) -> Visitor:
     return visitor
 
 
-def session_of(request: Request, registry: CampaignRegistry) -> Session | None:
-    """The session of a browser; None without one, or with one whose token is no longer there."""
-    session = registry.sessions.read(request.cookies.get(COOKIE))
-    if session is None:
+def begin_session(request: Request, identity: Identity) -> Visitor:
+    """Give a browser its signed cookie, with a token for its forms that only a page of this server can know."""
+    visitor = Visitor(identity, secrets.token_hex(32))
+    request.session.clear()
+    request.session.update(
+        name=identity.name, role=identity.role.value, token_hash=identity.token_hash, csrf=visitor.csrf
+    )
+    return visitor
+
+
+def visitor_of(request: Request, registry: CampaignRegistry) -> Visitor | None:
+    """The browser of a session; None without one, or with one whose token is no longer there."""
+    session = request.session
+    if not session:
         return None
-    tokens, held = registry.settings.tokens, session.identity.token_hash
+    visitor = Visitor(Identity(session["name"], Role(session["role"]), session["token_hash"]), session["csrf"])
+    tokens, token_hash = registry.settings.tokens, visitor.identity.token_hash
     if tokens is None:
-        return session if not held else None
-    return session if held and tokens.identify_hash(held) == session.identity else None
+        return visitor if not token_hash else None
+    return visitor if token_hash and tokens.identify_hash(token_hash) == visitor.identity else None
 
 
 Registry = Annotated[CampaignRegistry, Depends(current_registry)]

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import logging
+import secrets
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from importlib.metadata import version
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import uvicorn
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.middleware.body_limit import RequestBodyLimitMiddleware
+from starlette.middleware.sessions import SessionMiddleware
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from campaigns.errors import (
     CampaignNotFoundError,
@@ -27,7 +28,7 @@ from campaigns.errors import (
     StoreError,
     UnconfirmedError,
 )
-from campaigns.web.access import LoginNeededError
+from campaigns.web.access import LoginNeededError, registry_of
 from campaigns.web.api import measuring, properties, routes
 from campaigns.web.api.models import Problem
 from campaigns.web.errors import (
@@ -38,6 +39,7 @@ from campaigns.web.errors import (
     UnauthenticatedError,
     WebError,
 )
+from campaigns.web.guard import Guard
 from campaigns.web.pages import campaign, compounds, measure
 from campaigns.web.pages.render import error_page, mount_assets
 from campaigns.web.registry import CampaignRegistry
@@ -48,129 +50,39 @@ from chemspace import SpinscreenError
 __all__ = ["run"]
 
 
-#: SHA-256 of nothing: Plotly makes an empty style element and fills it by script, which the policy then allows.
-_EMPTY = "'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='"
-#: The policy of every page: nothing from another server, no inline script.
-CONTENT_SECURITY_POLICY = "; ".join(
-    (
-        "default-src 'none'",
-        "script-src 'self'",
-        f"style-src 'self' {_EMPTY}",
-        "img-src 'self' data: blob:",
-        "font-src 'self'",
-        "connect-src 'self'",
-        "form-action 'self'",
-        "base-uri 'none'",
-        "frame-ancestors 'none'",
-    )
-)
-_HEADERS = {
-    "content-security-policy": CONTENT_SECURITY_POLICY,
-    "x-content-type-options": "nosniff",
-    "x-frame-options": "DENY",
-    "referrer-policy": "same-origin",
-    "cross-origin-opener-policy": "same-origin",
-    "cross-origin-resource-policy": "same-origin",
-    "permissions-policy": "camera=(), microphone=(), geolocation=()",
-}
-_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-
-
-class Guard:
-    """ASGI middleware around everything."""
-
-    def __init__(self, app: ASGIApp, *, allowed_hosts: frozenset[str] | None, max_body_bytes: int) -> None:
-        """Wrap `app`; `allowed_hosts` None allows any name."""
-        self._app, self._hosts, self._limit = app, allowed_hosts, max_body_bytes
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        guarded = _with_headers(send)
-        if refusal := self._refusal(scope["method"], Headers(scope=scope)):
-            await _refuse(guarded, *refusal)
-            return
-        counted = _Counted(receive, guarded, self._limit)
-        await self._app(scope, counted.receive, counted.send)
-
-    def _refusal(self, method: str, headers: Headers) -> tuple[int, str] | None:
-        host = headers.get("host", "")
-        if self._hosts is not None and _name(host) not in self._hosts:
-            return 421, f"this server does not answer to the name {_name(host)[:80]!r}"
-        if method not in _SAFE and _from_elsewhere(headers, host):
-            return 403, "a page of another site may not send this"
-        length = headers.get("content-length", "0")
-        if not length.isdecimal():
-            return 400, "the content-length is not a number"
-        return (413, _too_large(self._limit)) if int(length) > self._limit else None
-
-
-class _Counted:
-    """Counts a body as it arrives, and answers 413 in place of the application once it is too long."""
-
-    def __init__(self, receive: Receive, send: Send, limit: int) -> None:
-        self._receive, self._send, self._limit = receive, send, limit
-        self._read, self._over, self._answered = 0, False, False
-
-    async def receive(self) -> Message:
-        message = await self._receive()
-        self._read += len(message.get("body", b""))
-        if self._read > self._limit:
-            self._over = True
-            return {"type": "http.disconnect"}
-        return message
-
-    async def send(self, message: Message) -> None:
-        if not self._over:
-            await self._send(message)
-        elif not self._answered:
-            self._answered = True
-            await _refuse(self._send, 413, _too_large(self._limit))
-
-
-def _with_headers(send: Send) -> Send:
-    async def add(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            headers = MutableHeaders(scope=message)
-            for name, value in _HEADERS.items():
-                headers.setdefault(name, value)
-            headers.setdefault("cache-control", "no-store")
-        await send(message)
-
-    return add
-
-
-def _name(host: str) -> str:
-    """The host without its port."""
-    return (urlsplit(f"//{host}").hostname or "") if host.count("]") <= 1 and "@" not in host else ""
-
-
-def _from_elsewhere(headers: Headers, host: str) -> bool:
-    """Whether a browser says that the request comes from a page of another site; programs say nothing."""
-    if headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
-        return True
-    origin = headers.get("origin")
-    return origin is not None and urlsplit(origin).netloc != host
-
-
-def _too_large(limit: int) -> str:
-    return f"the request is larger than {limit / 1e6:g} MB; send fewer files at once"
-
-
-async def _refuse(send: Send, status: int, title: str) -> None:
-    body = json.dumps({"title": title, "problems": []}).encode()
-    headers = [(b"content-type", b"application/problem+json"), (b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
-
-
 _DESCRIPTION = """The campaigns of this server for the lab's programs.
 
 Lifetimes are in ps; an interval is the calibrated central 90% one. Reading needs a token with any role, writing one
 with the role editor; a server on loopback may be open to its machine. Long work is a job: an answer 202 names it, and
 `/api/jobs/{job}` says how far it is and what came of it."""
+
+
+#: Name of the session's cookie, and its lifetime: a working day.
+COOKIE = "spinscreen_session"
+SESSION_S = 12 * 3600
+
+
+class _Application(FastAPI):
+    """FastAPI inside the guard, which Starlette would put inside its own answers to errors."""
+
+    def build_middleware_stack(self) -> ASGIApp:
+        return Guard(super().build_middleware_stack(), self.state.registry.settings.allowed_hosts)
+
+
+class _Sessions:
+    """Starlette's signed cookies; sent through HTTPS only where the request came so, or has to."""
+
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+        self.app = app
+        secret = secrets.token_hex(32) if settings.tokens is None else settings.tokens.secret
+        options = {"session_cookie": COOKIE, "max_age": SESSION_S, "same_site": "strict"}
+        self._plain, self._secure = (
+            SessionMiddleware(app, secret, https_only=https_only, **options)  # type: ignore[arg-type]  # as it takes them
+            for https_only in (settings.secure_cookies, True)
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await (self._secure if scope.get("scheme") == "https" else self._plain)(scope, receive, send)
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -187,7 +99,7 @@ def create_app(settings: Settings) -> FastAPI:
         yield
         registry.stop()
 
-    app = FastAPI(
+    app = _Application(
         title="spinscreen",
         version=version("spinscreen"),
         description=_DESCRIPTION,
@@ -204,7 +116,8 @@ def create_app(settings: Settings) -> FastAPI:
         app.include_router(router, include_in_schema=False)
     mount_assets(app)
     app.add_middleware(ResponseCache, registry=registry)
-    app.add_middleware(Guard, allowed_hosts=settings.allowed_hosts, max_body_bytes=settings.max_upload_bytes)
+    app.add_middleware(_Sessions, settings=settings)
+    app.add_middleware(RequestBodyLimitMiddleware, max_body_size=settings.max_upload_bytes)
     return app
 
 
@@ -300,13 +213,20 @@ def _listed(problem: SpinscreenError) -> list[str]:
 
 async def _invalid(request: Request, problem: Exception) -> Response:
     assert isinstance(problem, RequestValidationError)
-    listed = [f"{'.'.join(str(part) for part in e['loc'])}: {e['msg']}" for e in problem.errors()]
+    listed = [
+        f"{'.'.join(str(part) for part in e['loc'])}: {e['msg'].removeprefix('Value error, ')}"
+        for e in problem.errors()
+    ]
     return _answer(request, 422, "the request is not as it should be", listed)
 
 
 async def _http(request: Request, problem: Exception) -> Response:
     assert isinstance(problem, HTTPException)
-    response = _answer(request, problem.status_code, str(problem.detail), [])
+    title = str(problem.detail)
+    if problem.status_code == 413:
+        limit = registry_of(request).settings.max_upload_bytes
+        title = f"the request is larger than {limit / 1e6:g} MB; send fewer files at once"
+    response = _answer(request, problem.status_code, title, [])
     for name, value in (problem.headers or {}).items():
         response.headers[name] = value
     return response

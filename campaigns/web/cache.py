@@ -9,6 +9,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cachetools import LRUCache
+
 from campaigns.artifacts import DEEP, prepared_folder, read_prepared
 from campaigns.errors import StoreError
 from campaigns.files import write_whole
@@ -31,8 +33,7 @@ class Cache:
         """Keep what belongs to a campaign in its folder, and what is the same for all of them beside the oracle's
         store (None: the user's)."""
         self._campaign, self._shared = campaign_folder, (oracle_store or default_store_path()).parent
-        self._read: dict[Path, dict[str, Any]] = {}
-        self._figures: dict[tuple[object, ...], dict[str, Any]] = {}
+        self._read: LRUCache[Path, dict[str, Any]] = LRUCache(2 * KEPT)
 
     def index(self, key: str) -> RankIndex | None:
         """The ranking's arrays of the fit with this key, None where they are not laid out."""
@@ -45,14 +46,6 @@ class Cache:
     def deep(self, key: str) -> dict[str, Any] | None:
         """What `dig` worked out, None before."""
         return self._load(self._folder(key) / DEEP)
-
-    def figure(self, key: tuple[object, ...], make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-        """What `make` gives, kept in memory by `key`."""
-        if key not in self._figures:
-            if len(self._figures) > 4 * KEPT:
-                self._figures.clear()
-            self._figures[key] = make()
-        return self._figures[key]
 
     def lay_out(self, key: str, done: Round, progress: Progress) -> None:
         """Score every compound of a round's space into arrays.
@@ -105,8 +98,6 @@ class Cache:
             return known
         if (held := read_prepared(path)) is None:
             return None
-        if len(self._read) > 2 * KEPT:
-            self._read.clear()
         self._read[path] = held
         return held
 

@@ -74,8 +74,8 @@ def compound_of(service: CampaignService, formula: str) -> About:
     Raises:
         ChemspaceError: for a formula that cannot be read.
     """
-    compound = parse_formula(formula, service.front.names)
-    snapshot, space = service.snapshot(), service.front.space
+    compound = parse_formula(formula, service.campaign.names)
+    snapshot, space = service.snapshot(), service.campaign.space
     index = space.index(compound) if compound in space else None
     try:
         numbers = None if index is None else service.index().row(index)
@@ -83,7 +83,7 @@ def compound_of(service: CampaignService, formula: str) -> About:
         numbers = None
     name = compound.formula
     state = snapshot.state
-    values = service.kept(("values", state.last_event), lambda: _values(state, service.front.names))
+    values = service.kept(("values", state.last_event), lambda: _values(state, service.campaign.names))
     return About(
         compound=compound,
         index=index,
@@ -121,7 +121,7 @@ def asked_compound(service: CampaignService, asked: PredictionIn) -> Compound:
     Raises:
         QueryError: for both or neither. ChemspaceError: for what is no compound of this family.
     """
-    names = service.front.names
+    names = service.campaign.names
     if (asked.formula is None) == (asked.smiles is None):
         raise QueryError("give a formula, or the SMILES of a spacer")
     if asked.formula is not None:

@@ -8,6 +8,7 @@ import queue
 import secrets
 import signal
 import threading
+import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -28,24 +29,35 @@ LISTEN_S = 0.5
 NICENESS = 10
 
 
-def run_in_process(work: Callable[..., None], arguments: tuple[Any, ...], progress: Progress) -> None:
+def run_in_process(
+    work: Callable[..., None], arguments: tuple[Any, ...], progress: Progress, limit_s: float = 3600.0
+) -> None:
     """Run `work(*arguments, progress)` in another process.
+
+    Kept pools (concurrent.futures, pebble, loky) bring no progress back, for which a pipe is needed anyway.
 
     Args:
         work: a function of a module, since the process is spawned.
         arguments: what it takes before the callback; they travel by pickle.
         progress: told what `work` tells, and the same again while it is silent; what this raises ends the process.
+        limit_s: how long it may take.
 
     Raises:
-        WorkerError: if `work` refuses, in its words, or if its process ends without a word.
+        WorkerError: if `work` refuses, in its words, takes too long, or its process ends without a word.
     """
-    context = get_context("spawn")
-    hearing, telling = context.Pipe(duplex=False)
-    process = context.Process(target=_serve, args=(telling, work, arguments))
+    context, until = get_context("spawn"), time.monotonic() + limit_s
+    receiving, sending = context.Pipe(duplex=False)
+    process = context.Process(target=_work, args=(sending, work, arguments))
     process.start()
-    telling.close()
+    sending.close()
+    word, content = "progress", (0, 0, "starting")
     try:
-        _listen(hearing, progress)
+        while word == "progress":
+            progress(*content)
+            if receiving.poll(LISTEN_S):
+                word, content = receiving.recv()
+            elif time.monotonic() > until:
+                raise WorkerError(f"it was stopped after {limit_s:g} s")
     except EOFError:
         process.join()
         raise WorkerError(
@@ -54,41 +66,23 @@ def run_in_process(work: Callable[..., None], arguments: tuple[Any, ...], progre
     finally:
         process.kill()
         process.join()
-        hearing.close()
+        receiving.close()
+    if word != "done":
+        raise (WorkerError if word == "refused" else RuntimeError)(content)
 
 
-def _listen(hearing: Connection, progress: Progress) -> None:
-    """Pass on what the process tells until it is done."""
-    told = (0, 0, "starting")
-    progress(*told)
-    while True:
-        if not hearing.poll(LISTEN_S):
-            progress(*told)
-            continue
-        word, what = hearing.recv()
-        if word == "progress":
-            told = what
-            progress(*told)
-        elif word == "refused":
-            raise WorkerError(what)
-        elif word == "broken":
-            raise RuntimeError(what)
-        else:
-            return
-
-
-def _serve(telling: Connection, work: Callable[..., None], arguments: tuple[Any, ...]) -> None:
+def _work(sending: Connection, work: Callable[..., None], arguments: tuple[Any, ...]) -> None:
     """The other process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is for the server, which ends this one
     os.nice(NICENESS)
     try:
-        work(*arguments, lambda done, total, note: telling.send(("progress", (done, total, note))))
+        work(*arguments, lambda done, total, note: sending.send(("progress", (done, total, note))))
     except SpinscreenError as problem:
-        telling.send(("refused", str(problem)))
+        sending.send(("refused", str(problem)))
     except Exception:
-        telling.send(("broken", traceback.format_exc()))
+        sending.send(("broken", traceback.format_exc()))
     else:
-        telling.send(("done", None))
+        sending.send(("done", None))
 
 
 _log = logging.getLogger(__name__)

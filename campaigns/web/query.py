@@ -6,14 +6,15 @@ import json
 import shutil
 import tempfile
 import threading
-from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
+from cachetools import LRUCache
 from numpy.typing import NDArray
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from campaigns.web.errors import QueryError
 from chemspace import Cation, CompoundSpace
@@ -187,31 +188,35 @@ MAX_SIZE = 500
 _CHARGES = {"RP": 1, "DJ": 2}
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
-    """What of the ranking is wanted.
+Symbol = Annotated[str, Field(max_length=40)]
+Lifetime = Annotated[float, Field(ge=0.0, le=1e9, allow_inf_nan=False)]
+Chance = Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False)]
+Layers = Annotated[
+    tuple[Annotated[int, Field(ge=1, le=100)], ...],
+    Field(max_length=20),
+    AfterValidator(lambda layers: tuple(sorted(set(layers)))),
+]
 
-    Attributes:
-        sort: one of `SORTS`. ascending: smallest first.
-        text: part of a cation's abbreviation or name.
-        phase: "RP" or "DJ". n_layers: their numbers. spacer, cage: abbreviations. b_site, halide: symbols.
-            Empty for any.
-        min_lifetime_ps, min_feasibility: lower limits, 0 for none.
-        in_domain: only compounds near measured ones.
-        hide_taken: leave out what is measured, awaited or ruled out.
-    """
 
-    sort: str = "acquisition"
+class RankQuery(BaseModel):
+    """What of the ranking is wanted: one of `SORTS`, what a compound is made of ("" or () for any), lower limits (0 for
+    none), and whether to leave out what is measured, awaited or ruled out. The page's form leaves fields empty."""
+
+    model_config = ConfigDict(frozen=True)
+
+    sort: str = Field(default="acquisition", pattern=f"^({'|'.join(SORTS)})$")
     ascending: bool = False
-    text: str = ""
-    phase: str = ""
-    n_layers: tuple[int, ...] = ()
-    spacer: str = ""
-    cage: str = ""
-    b_site: str = ""
-    halide: str = ""
-    min_lifetime_ps: float = 0.0
-    min_feasibility: float = 0.0
+    text: Annotated[
+        str, Field(max_length=100, description="Part of a cation's abbreviation or name."), AfterValidator(str.strip)
+    ] = ""
+    phase: str = Field(default="", pattern="^(RP|DJ)?$")
+    n_layers: Layers = ()
+    spacer: Symbol = ""
+    cage: Symbol = ""
+    b_site: str = Field(default="", pattern="^(Pb|Sn|Ge)?$")
+    halide: str = Field(default="", pattern="^(I|Br|Cl)?$")
+    min_lifetime_ps: Lifetime = 0.0
+    min_feasibility: Chance = 0.0
     in_domain: bool = False
     hide_taken: bool = True
 
@@ -234,11 +239,11 @@ class Searcher:
 
     def __init__(self, space: CompoundSpace, index: RankIndex) -> None:
         self.space, self.index = space, index
-        self._answers: OrderedDict[Query, Places | None] = OrderedDict()
+        self._answers: LRUCache[RankQuery, Places | None] = LRUCache(KEPT)
         self._places: dict[str, Places] = {}
         self._lock = threading.Lock()
 
-    def page(self, query: Query, taken: Sequence[int], number: int, size: int) -> Page:
+    def page(self, query: RankQuery, taken: Sequence[int], number: int, size: int) -> Page:
         """Page `number` (from 1) of `size` rows.
 
         Args:
@@ -247,12 +252,8 @@ class Searcher:
             number, size: of the page; a page past the last one is empty.
 
         Raises:
-            QueryError: for a sort or page that cannot be.
+            QueryError: for a page that cannot be.
         """
-        if query.sort not in SORTS:
-            raise QueryError(f"one cannot sort by {query.sort!r}; use one of {', '.join(SORTS)}")
-        if query.phase and query.phase not in _CHARGES:
-            raise QueryError(f"there is no phase {query.phase!r}; use RP or DJ")
         if number < 1 or not 1 <= size <= MAX_SIZE:
             raise QueryError(f"page {number} of {size} rows: pages count from 1 and hold 1 to {MAX_SIZE} rows")
         order, found = self.index.orders[query.sort], self._found(query)
@@ -266,19 +267,16 @@ class Searcher:
         places = rows if found is None else found[rows]
         return Page(tuple(int(row) for row in order[places]), (number - 1) * size + 1, total)
 
-    def _found(self, query: Query) -> Places | None:
+    def _found(self, query: RankQuery) -> Places | None:
         """Places in the order of all that match, ascending; None for all of them."""
-        key = replace(query, ascending=False, hide_taken=False)
+        key = RankQuery(**(dict(query) | {"ascending": False, "hide_taken": False}))
         with self._lock:
             if key in self._answers:
-                self._answers.move_to_end(key)
                 return self._answers[key]
         allowed = self._allowed(query)
         found = None if allowed is None else np.flatnonzero(allowed[self.index.orders[query.sort]]).astype(np.uint32)
         with self._lock:
             self._answers[key] = found
-            while len(self._answers) > KEPT:
-                self._answers.popitem(last=False)
         return found
 
     def _holes(self, sort: str, found: Places | None, taken: Sequence[int]) -> NDArray[np.int64]:
@@ -301,7 +299,7 @@ class Searcher:
             self._places[sort] = place
         return self._places[sort]
 
-    def _allowed(self, query: Query) -> Mask | None:
+    def _allowed(self, query: RankQuery) -> Mask | None:
         """Which compounds match, shape (m,); None where all do."""
         mask = self._by_parts(query)
         limits: tuple[tuple[bool, Callable[[dict[str, Any]], Mask]], ...] = (
@@ -315,7 +313,7 @@ class Searcher:
                 mask = passed if mask is None else mask & passed
         return mask
 
-    def _by_parts(self, query: Query) -> Mask | None:
+    def _by_parts(self, query: RankQuery) -> Mask | None:
         """The part of the mask that follows from what a compound is made of: an outer product of the space's axes."""
         space = self.space
         tests: tuple[tuple[int, bool, Callable[[], Mask]], ...] = (

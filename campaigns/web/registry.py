@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import getpass
 import re
-import secrets
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,8 +12,8 @@ from campaigns.web.errors import NotServedError
 from campaigns.web.jobs import JobQueue
 from campaigns.web.service import CampaignService
 from campaigns.web.settings import Settings
-from campaigns.web.tokens import Identity, Role, Sessions
-from campaigns.web.uploads import Drafts, Tables
+from campaigns.web.tokens import Identity, Role
+from campaigns.web.uploads import Uploads
 
 
 class CampaignRegistry:
@@ -29,13 +28,12 @@ class CampaignRegistry:
         self.settings = settings
         self.queue = JobQueue()
         self._whoever = None if settings.tokens is not None else Identity(getpass.getuser(), Role.EDITOR)
-        self.sessions = Sessions(secrets.token_hex(32) if settings.tokens is None else settings.tokens.secret)
         self._services: dict[str, CampaignService] = {}
         for folder in settings.folders:
             slug = _slug(folder, self._services)
             self._services[slug] = CampaignService(slug, folder, self.queue, settings)
-        self._uploads = tempfile.TemporaryDirectory(prefix="spinscreen-uploads-")
-        self.drafts, self.tables = Drafts(Path(self._uploads.name)), Tables(Path(self._uploads.name))
+        self._folder = tempfile.TemporaryDirectory(prefix="spinscreen-uploads-")
+        self.uploads = Uploads(Path(self._folder.name))
 
     def __iter__(self) -> Iterator[CampaignService]:
         return iter(self._services.values())
@@ -70,7 +68,7 @@ class CampaignRegistry:
     def stop(self) -> None:
         """Release everything."""
         self.queue.stop()
-        self._uploads.cleanup()
+        self._folder.cleanup()
 
     def whoever(self) -> Identity | None:
         """Who somebody without a token is: the login user where none is needed, else nobody."""

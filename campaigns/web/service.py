@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,9 +11,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from cachetools import LRUCache
+
 from campaigns.campaign import Campaign
 from campaigns.database import DATABASE
-from campaigns.events import AWAITED, NEVER_AGAIN, Stage
+from campaigns.events import AWAITED, NEVER_AGAIN, Event, Stage
 from campaigns.narrate import sentence
 from campaigns.state import CampaignState
 from campaigns.summary import FitSummary
@@ -22,14 +23,13 @@ from campaigns.targets import property_standings
 from campaigns.web.cache import Cache, dig
 from campaigns.web.errors import NotReadyError, NotServedError, QueryError
 from campaigns.web.jobs import Job, JobQueue, Lane, run_in_process
-from campaigns.web.query import Searcher
+from campaigns.web.query import RankQuery, Searcher
 from campaigns.web.settings import Settings
 from chemspace import parse_formula
 from chemspace.progress import Progress
 from oracle import CationRecord, OracleStore, default_store_path
 
 if TYPE_CHECKING:
-    from campaigns.budget import Budget
     from campaigns.campaign import Campaign
     from campaigns.round import Round
     from campaigns.state import Recorded
@@ -38,34 +38,6 @@ if TYPE_CHECKING:
     from chemspace import Cation, Compound
     from chemspace.progress import Progress
     from oracle import CationRecord
-
-
-def records_of(
-    campaign: Campaign, also: Sequence[Compound] = (), progress: Progress | None = None
-) -> dict[str, CationRecord]:
-    """The oracle's records of every cation of the space, of what is measured and of `also`, by InChIKey."""
-    return campaign.records(also, progress)
-
-
-def budget_of(campaign: Campaign) -> Budget:
-    """The price table and limits of the campaign."""
-    return campaign.budget
-
-
-def history_after(campaign: Campaign, event_id: int) -> list[tuple[int, dict[str, str]]]:
-    """(id, what `Campaign.history` says of it) of every event after the one with this id, oldest first."""
-    return [
-        (
-            event.id,
-            {
-                "at": event.at.isoformat(timespec="seconds"),
-                "actor": event.actor,
-                "kind": event.kind.value,
-                "what": sentence(event),
-            },
-        )
-        for event in campaign.events(after=event_id)
-    ]
 
 
 #: Where something is to be done, whose turn it is, and what to do.
@@ -158,64 +130,22 @@ class _Measured:
     lifetimes: Mapping[str, tuple[float, ...]]
     bounds: Mapping[str, tuple[float, ...]]
 
-
-class Snapshots:
-    """Works out the snapshot of one campaign, and again only what a new event can have changed."""
-
-    def __init__(self) -> None:
-        self._measured: _Measured | None = None
-        self._snapshot: Snapshot | None = None
-        self._index_of: dict[str, int | None] = {}
-
-    def stand(self, campaign: Campaign) -> Snapshot:
-        """The snapshot now."""
-        state, known = campaign.state, self._snapshot
-        if known is not None and known.state is state:
-            return known
-        measured = self._measured
-        if measured is None or measured.record != state.record:
-            measured = _measure(campaign, state)
-            self._measured = measured
-        stages = state.stages
-        taken = {f for f, stage in stages.items() if stage in AWAITED | NEVER_AGAIN or stage is Stage.MEASURED}
-        snapshot = Snapshot(
-            state=state,
-            stages=MappingProxyType(stages),
-            fit=campaign.fit(),
-            best_observed=measured.best,
-            n_measured=measured.n_rows,
-            taken=self._indices(taken | measured.lifetimes.keys() | measured.bounds.keys(), campaign),
-            measured=measured.lifetimes,
-            bounds=measured.bounds,
-        )
-        self._snapshot = snapshot
-        return snapshot
-
-    def _indices(self, formulas: set[str], campaign: Campaign) -> tuple[int, ...]:
-        """Indices in the space of those formulas that it holds, ascending; each is looked up once."""
-        space = campaign.space
-        for formula in formulas - self._index_of.keys():
-            compound = parse_formula(formula, campaign.names)
-            self._index_of[formula] = space.index(compound) if compound in space else None
-        found = (self._index_of[formula] for formula in formulas)
-        return tuple(sorted(index for index in found if index is not None))
-
-
-def _measure(campaign: Campaign, state: CampaignState) -> _Measured:
-    dataset = campaign.dataset()
-    lifetimes: dict[str, tuple[float, ...]] = {}
-    bounds: dict[str, tuple[float, ...]] = {}
-    rows = zip(dataset.compounds, dataset.table["lifetime_ps"], dataset.censored, strict=True)
-    for compound, value, is_bound in rows:
-        if compound is not None:
-            held = bounds if is_bound else lifetimes
-            held[compound.formula] = (*held.get(compound.formula, ()), float(value))
-    return _Measured(state.record, campaign.status().best_observed, len(dataset), lifetimes, bounds)
+    @classmethod
+    def of(cls, campaign: Campaign) -> _Measured:
+        dataset = campaign.dataset()
+        values: dict[bool, dict[str, tuple[float, ...]]] = {True: {}, False: {}}
+        for compound, value, is_bound in zip(
+            dataset.compounds, dataset.table["lifetime_ps"], dataset.censored, strict=True
+        ):
+            if compound is not None:
+                of_compound = values[bool(is_bound)]
+                of_compound[compound.formula] = (*of_compound.get(compound.formula, ()), float(value))
+        return cls(campaign.state.record, campaign.status().best_observed, len(dataset), values[False], values[True])
 
 
 #: How often the file is looked at for what other processes wrote, s.
 LOOK_EVERY_S = 0.5
-#: Drawn cards and explained compounds that are kept in memory.
+#: Drawn cards, figures and explained compounds that are kept in memory.
 KEPT = 256
 T = TypeVar("T")
 
@@ -235,17 +165,19 @@ class CampaignService:
         """
         self.slug, self.folder, self.queue = slug, folder, queue
         self._settings = settings
-        self.front = Campaign.open(folder, oracle_store=settings.oracle_store)
+        self.campaign = Campaign.open(folder, oracle_store=settings.oracle_store)
         self._back: Campaign | None = None
         self._write_lock, self._work_lock, self._look_lock = threading.Lock(), threading.RLock(), threading.Lock()
         self._things_lock = threading.Lock()
-        self._snapshots = Snapshots()
+        self._snapshot: Snapshot | None = None
+        self._measured: _Measured | None = None
+        self._index_of: dict[str, int | None] = {}
         self._looked_at, self._seen = time.monotonic(), self._signature()
         self._round: tuple[int, Round] | None = None
         #: Job that describes a compound, by formula.
         self._described: dict[str, str] = {}
         self._searcher: tuple[str, Searcher] | None = None
-        self._things: OrderedDict[tuple[Hashable, ...], Any] = OrderedDict()
+        self._things: LRUCache[tuple[Hashable, ...], Any] = LRUCache(KEPT)
         self._events: tuple[int, tuple[dict[str, str], ...]] = (0, ())
         self.cache = Cache(folder, settings.oracle_store)
 
@@ -262,11 +194,40 @@ class CampaignService:
                 self._looked_at = now
                 if (signature := self._signature()) != self._seen:
                     with self._write_lock:
-                        self.front.refresh()
+                        self.campaign.refresh()
                         self._seen = signature
             finally:
                 self._look_lock.release()
-        return self._snapshots.stand(self.front)
+        if self._snapshot is None or self._snapshot.state is not self.campaign.state:
+            self._snapshot = self._take_snapshot()
+        return self._snapshot
+
+    def _take_snapshot(self) -> Snapshot:
+        """Worked out again are only the parts that a new event can have changed."""
+        campaign, state = self.campaign, self.campaign.state
+        if self._measured is None or self._measured.record != state.record:
+            self._measured = _Measured.of(campaign)
+        measured, stages = self._measured, state.stages
+        taken = {f for f, stage in stages.items() if stage in AWAITED | NEVER_AGAIN or stage is Stage.MEASURED}
+        return Snapshot(
+            state=state,
+            stages=MappingProxyType(stages),
+            fit=campaign.fit(),
+            best_observed=measured.best,
+            n_measured=measured.n_rows,
+            taken=self._indices(taken | measured.lifetimes.keys() | measured.bounds.keys()),
+            measured=measured.lifetimes,
+            bounds=measured.bounds,
+        )
+
+    def _indices(self, formulas: set[str]) -> tuple[int, ...]:
+        """Indices in the space of those formulas that it holds, ascending; each is looked up once."""
+        space = self.campaign.space
+        for formula in formulas - self._index_of.keys():
+            compound = parse_formula(formula, self.campaign.names)
+            self._index_of[formula] = space.index(compound) if compound in space else None
+        indices = (self._index_of[formula] for formula in formulas)
+        return tuple(sorted(index for index in indices if index is not None))
 
     def version(self) -> tuple[int, int] | None:
         """Changes with whatever a page can show: events, jobs and what they work out. Never waits: None where another
@@ -276,14 +237,14 @@ class CampaignService:
             if self._signature() != self._seen:
                 return None
             self._looked_at = now
-        return self.front.state.last_event, self.queue.revision
+        return self.campaign.state.last_event, self.queue.revision
 
     @contextmanager
     def writing(self) -> Iterator[Campaign]:
         """The campaign for a short write: one at a time, on what other processes wrote until now."""
         with self._write_lock:
-            self.front.refresh()
-            yield self.front
+            self.campaign.refresh()
+            yield self.campaign
 
     @contextmanager
     def working(self) -> Iterator[Campaign]:
@@ -300,21 +261,18 @@ class CampaignService:
         last = self.snapshot().state.last_event
         with self._things_lock:
             known, told = self._events
-            if known < last and (fresh := history_after(self.front, known)):
-                self._events = (fresh[-1][0], (*told, *(event for _, event in fresh)))
+            if known < last and (fresh := self.campaign.events(after=known)):
+                self._events = (fresh[-1].id, (*told, *map(_described, fresh)))
             return self._events[1]
 
     def kept(self, key: tuple[Hashable, ...], make: Callable[[], T]) -> T:
         """What `make` gives, kept in memory by `key` with the last `KEPT` such things."""
         with self._things_lock:
             if key in self._things:
-                self._things.move_to_end(key)
                 return cast(T, self._things[key])
         made = make()
         with self._things_lock:
             self._things[key] = made
-            while len(self._things) > KEPT:
-                self._things.popitem(last=False)
         return made
 
     def at_work(self, *kinds: str) -> list[Job]:
@@ -347,7 +305,7 @@ class CampaignService:
             from campaigns.prediction import predict
 
             with self.working() as campaign:
-                records = records_of(campaign, [compound], progress)
+                records = campaign.records([compound], progress)
                 return predict(self._rounded(campaign, progress), compound, records).to_dict()
 
         return self.queue.submit(self.slug, "predict", by, work)
@@ -379,12 +337,30 @@ class CampaignService:
         if (known := self._searcher) is not None and known[0] == key:
             return known[1]
         if fit is not None and (index := self.cache.index(key)) is not None:
-            self._searcher = (key, Searcher(self.front.space, index))
+            self._searcher = (key, Searcher(self.campaign.space, index))
             return self._searcher[1]
         why = self._why_not_ready("the ranking is being laid out")
         if known is not None:
             return known[1]
         raise NotReadyError(why)
+
+    def ranked(self, query: RankQuery, number: int, size: int) -> tuple[int, list[dict[str, Any]]]:
+        """How many compounds answer the query, and page `number` (from 1) of `size` of them: place, index, formula,
+        stage ("" where nobody mentioned it) and the numbers of `RankIndex.row`.
+
+        Raises:
+            NotReadyError: as `round`. QueryError: for a page that cannot be.
+        """
+        searcher, snapshot, space = self.searcher(), self.snapshot(), self.campaign.space
+        page = searcher.page(query, snapshot.taken, number, size)
+        rows = []
+        for place, index in enumerate(page.indices, start=page.first):
+            formula = space[index].formula
+            stage = snapshot.stages.get(formula, "")
+            rows.append(
+                {"place": place, "index": index, "formula": formula, "stage": stage, **searcher.index.row(index)}
+            )
+        return page.total, rows
 
     def explained(self, compound: Compound) -> dict[str, Any]:
         """Prediction of a compound with the contributions of its features, as `Prediction.to_dict`.
@@ -405,7 +381,7 @@ class CampaignService:
     def records(self, cations: Sequence[Cation]) -> dict[str, CationRecord]:
         """The oracle's records of these cations by InChIKey, those that it holds: nothing is computed."""
         with OracleStore(self._settings.oracle_store or default_store_path()) as store:
-            return store.get_many((cation.inchikey for cation in cations), self.front.config.protocol)
+            return store.get_many((cation.inchikey for cation in cations), self.campaign.config.protocol)
 
     def _describe(self, compound: Compound) -> None:
         """Have the descriptors of a compound's cations computed, and say that they are."""
@@ -492,6 +468,11 @@ class CampaignService:
             found.append((about.st_mtime_ns, about.st_size))
         # A store that is no file in the folder is read again now and then.
         return tuple(found) or ((int(time.monotonic() // 5), 0),)
+
+
+def _described(event: Event) -> dict[str, str]:
+    at = event.at.isoformat(timespec="seconds")
+    return {"at": at, "actor": event.actor, "kind": event.kind.value, "what": sentence(event)}
 
 
 def _scores(before: FitSummary | None, after: FitSummary) -> dict[str, list[float | None]]:

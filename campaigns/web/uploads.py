@@ -1,19 +1,24 @@
-"""Uploaded tables that somebody looks at row by row, and confirms, before anything of them is stored."""
+"""Uploaded traces and tables that somebody looks at, corrects and confirms before anything of them is stored."""
 
 from __future__ import annotations
 
 import re
 import secrets
 import shutil
+import tempfile
 import threading
-from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, ClassVar, TypeVar
+
+from cachetools import LRUCache
+from fastapi import UploadFile
 
 from campaigns.errors import IngestError, UnconfirmedError
 from campaigns.kinetics.errors import KineticsError
+from campaigns.kinetics.measurement import TraceSettings
 from campaigns.web.errors import NotServedError, QueryError
 from campaigns.web.service import CampaignService
 from chemspace.errors import TableError
@@ -24,67 +29,8 @@ if TYPE_CHECKING:
     from campaigns.summary import IngestResult, RowReport
 
 
-#: Uploads that are kept; the oldest go first.
+#: Uploads that are kept; those that were not looked at for longest go first.
 KEPT = 60
-
-
-class _Upload(Protocol):
-    @property
-    def id(self) -> str: ...
-
-    @property
-    def campaign(self) -> str: ...
-
-    @property
-    def folder(self) -> Path: ...
-
-
-Upload = TypeVar("Upload", bound=_Upload)
-
-
-class Waiting(Generic[Upload]):
-    """Uploads by their name; safe for several threads."""
-
-    def __init__(self, gone: str) -> None:
-        """Nothing waits yet; `gone` is what is said of an upload that is not here."""
-        self._gone = gone
-        self._lock = threading.Lock()
-        self._uploads: OrderedDict[str, Upload] = OrderedDict()
-
-    def put(self, upload: Upload) -> Upload:
-        """Keep an upload; the oldest ones beyond `KEPT` are forgotten with their files."""
-        with self._lock:
-            self._uploads[upload.id] = upload
-            while len(self._uploads) > KEPT:
-                _, old = self._uploads.popitem(last=False)
-                shutil.rmtree(old.folder, ignore_errors=True)
-        return upload
-
-    def get(self, campaign: str, name: str) -> Upload:
-        """The upload called `name` of a campaign.
-
-        Raises:
-            NotServedError: if there is none (any more).
-        """
-        upload = self._uploads.get(name)
-        if upload is None or upload.campaign != campaign:
-            raise NotServedError(self._gone)
-        return upload
-
-    def change(self, upload: Upload) -> Upload:
-        """Put a changed upload in the place of the one of its name, if that still waits."""
-        with self._lock:
-            if upload.id in self._uploads:
-                self._uploads[upload.id] = upload
-        return upload
-
-    def drop(self, upload: Upload) -> None:
-        """Forget an upload and its files."""
-        with self._lock:
-            self._uploads.pop(upload.id, None)
-        shutil.rmtree(upload.folder, ignore_errors=True)
-
-
 #: What an uploaded file can be.
 ROLES = ("sc", "cc", "trace", "sc_map", "cc_map")
 #: Scans of one map at most.
@@ -100,26 +46,37 @@ class Uploaded:
     content: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class FitSettings:
-    """How a trace is fitted; None leaves it to the fit. Delays in ps, wavelengths in nm."""
-
-    irf_fwhm_ps: float | None = None
-    time_zero_ps: float | None = None
-    window_nm: tuple[float, float] | None = None
-    exclude_ps: tuple[float, float] | None = None
-    delay_unit: str | None = None
-    model: str = "auto"
+def uploaded(files: Mapping[str, Sequence[UploadFile | None]]) -> list[Uploaded]:
+    """The files of a request by role; empty fields of a form are passed over."""
+    return [
+        Uploaded(role, file.filename or "", file.file.read())
+        for role, of_role in files.items()
+        for file in of_role
+        if file is not None and (file.filename or file.size)
+    ]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Draft:
-    """Files in the server's own folder, how they are fitted, and the fit.
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Upload:
+    """Files in a folder of the server's own that somebody looks at before anything of them is stored.
 
     Attributes:
-        id: its name.
-        folder: where its files are, on the server.
-        campaign: slug. by: who uploaded it.
+        id: its name. folder: what belongs to it alone. campaign: slug.
+    """
+
+    id: str
+    folder: Path
+    campaign: str
+
+    #: What is said of one that is not here.
+    GONE: ClassVar[str] = "this upload is not here (any more); upload the files again"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class TraceUpload(Upload):
+    """Traces or maps, how they are fitted, and the fit.
+
+    Attributes:
         formula, sample: what was measured.
         files: paths by role.
         settings: of the fit.
@@ -127,14 +84,10 @@ class Draft:
         maps, window: of a measurement that came as maps.
     """
 
-    id: str
-    folder: Path
-    campaign: str
-    by: str
     formula: str
     sample: str
     files: dict[str, tuple[Path, ...]]
-    settings: FitSettings = field(default_factory=FitSettings)
+    settings: TraceSettings = field(default_factory=TraceSettings)
     fit: TraceFit | None = None
     problem: str = ""
     maps: tuple[TransientMap, TransientMap] | None = None
@@ -151,69 +104,142 @@ class Draft:
         return ", ".join(path.name for path in self.paths)
 
 
-class Drafts:
-    """The drafts of all campaigns, in a folder of the server's own."""
+@dataclass(frozen=True, kw_only=True, eq=False)
+class TableUpload(Upload):
+    """A table, and how it is read."""
+
+    path: Path
+    reading: Reading
+
+    GONE: ClassVar[str] = "this table is not here (any more); upload it again"
+
+    @property
+    def is_workbook(self) -> bool:
+        """Whether it has sheets."""
+        with self.path.open("rb") as file:
+            return file.read(4) == b"PK\x03\x04"
+
+
+Kind = TypeVar("Kind", bound=Upload)
+
+
+class _Held(LRUCache[str, Upload]):
+    def popitem(self) -> tuple[str, Upload]:
+        name, upload = super().popitem()
+        shutil.rmtree(upload.folder, ignore_errors=True)
+        return name, upload
+
+
+class Uploads:
+    """The uploads of all campaigns that wait for a decision; safe for several threads."""
 
     def __init__(self, root: Path) -> None:
+        """Keep them in folders of their own in `root`."""
         self.root = root
-        self._waiting: Waiting[Draft] = Waiting("this upload is not here (any more); upload the files again")
+        self._lock = threading.Lock()
+        self._held = _Held(KEPT)
 
-    def take(
-        self,
-        campaign: str,
-        by: str,
-        formula: str,
-        sample: str,
-        uploads: list[Uploaded],
-        settings: FitSettings | None = None,
-    ) -> Draft:
-        """Keep files under names of the server's choosing, and fit them.
+    def traces(
+        self, campaign: str, formula: str, sample: str, files: list[Uploaded], settings: TraceSettings | None = None
+    ) -> TraceUpload:
+        """Keep traces or maps of one crystal, and fit them.
 
         Raises:
             QueryError: if they are not one trace, a pair of traces or a pair of maps.
         """
-        _check_roles([upload.role for upload in uploads])
+        _check_roles([file.role for file in files])
         name = secrets.token_urlsafe(12)
-        folder, files = self.root / name, dict[str, tuple[Path, ...]]()
-        for number, upload in enumerate(uploads):
-            place = folder / f"{number:02d}"
-            place.mkdir(parents=True)
-            path = place / clean_name(upload.name)
-            path.write_bytes(upload.content)
-            files[upload.role] = (*files.get(upload.role, ()), path)
-        return self._waiting.put(
-            fit_draft(Draft(name, folder, campaign, by, formula, sample, files, settings or FitSettings()))
+        paths = dict[str, tuple[Path, ...]]()
+        for number, file in enumerate(files):
+            path = _written(self.root / name / f"{number:02d}", file)
+            paths[file.role] = (*paths.get(file.role, ()), path)
+        upload = TraceUpload(
+            id=name, folder=self.root / name, campaign=campaign, formula=formula, sample=sample, files=paths
         )
+        return self._keep(fitted(replace(upload, settings=settings or TraceSettings())))
 
-    def get(self, campaign: str, name: str) -> Draft:
-        """The draft called `name` of a campaign.
+    def table(self, campaign: str, file: Uploaded, of_property: str = "") -> TableUpload:
+        """Keep a table.
+
+        Raises:
+            QueryError: if it is empty.
+        """
+        if not file.content:
+            wanted = "compound and value" if of_property else "formula and lifetime_ps"
+            raise QueryError(f"choose a table first, with the columns {wanted}")
+        name = secrets.token_urlsafe(12)
+        path = _written(self.root / name, file)
+        reading = Reading(of_property=of_property)
+        return self._keep(TableUpload(id=name, folder=path.parent, campaign=campaign, path=path, reading=reading))
+
+    def get(self, kind: type[Kind], campaign: str, name: str) -> Kind:
+        """The upload called `name` of a campaign.
 
         Raises:
             NotServedError: if there is none (any more).
         """
-        return self._waiting.get(campaign, name)
+        with self._lock:
+            upload = self._held.get(name)
+        if not isinstance(upload, kind) or upload.campaign != campaign:
+            raise NotServedError(kind.GONE)
+        return upload
 
-    def refit(self, draft: Draft, settings: FitSettings) -> Draft:
-        """The draft fitted in another way."""
-        return self._waiting.change(fit_draft(replace(draft, settings=settings)))
+    def change(self, upload: Kind) -> Kind:
+        """Put a changed upload in the place of the one of its name, if that still waits."""
+        with self._lock:
+            if upload.id in self._held:
+                self._held[upload.id] = upload
+        return upload
 
-    def relabel(self, draft: Draft, formula: str, sample: str) -> Draft:
-        """The draft of another compound or crystal; its fit stays."""
-        return self._waiting.change(replace(draft, formula=formula, sample=sample))
+    def drop(self, upload: Upload) -> None:
+        """Forget an upload and its files."""
+        with self._lock:
+            self._held.pop(upload.id, None)
+        shutil.rmtree(upload.folder, ignore_errors=True)
 
-    def drop(self, draft: Draft) -> None:
-        """Forget a draft and its files."""
-        self._waiting.drop(draft)
+    @contextmanager
+    def as_file(self, file: Uploaded) -> Iterator[Path]:
+        """A file of a request for as long as it is read."""
+        with tempfile.TemporaryDirectory(dir=self.root) as folder:
+            yield _written(Path(folder), file)
+
+    def _keep(self, upload: Kind) -> Kind:
+        with self._lock:
+            self._held[upload.id] = upload
+        return upload
 
 
-def fit_draft(draft: Draft) -> Draft:
-    """The draft with its fit, or with the reason why there is none."""
+def _written(folder: Path, file: Uploaded) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / clean_name(file.name)
+    path.write_bytes(file.content)
+    return path
+
+
+def fitted(upload: TraceUpload) -> TraceUpload:
+    """The upload with its fit, or with the reason why there is none."""
     try:
-        measured = _given(draft).read(delay_unit=draft.settings.delay_unit, window_nm=draft.settings.window_nm)
-        fit = _fit(measured.trace, draft.settings, draft.folder)
-        return replace(draft, fit=fit, problem="", maps=measured.maps, window=measured.probe)
+        measured = _given(upload).read(delay_unit=upload.settings.delay_unit, window_nm=upload.settings.window_nm)
+        fit = _fit(measured.trace, upload.settings, upload.folder)
+        return replace(upload, fit=fit, problem="", maps=measured.maps, window=measured.probe)
     except KineticsError as problem:
-        return replace(draft, fit=None, problem=_without_folder(str(problem), draft.folder), maps=_maps_of(draft))
+        return replace(upload, fit=None, problem=_without_folder(str(problem), upload.folder), maps=_maps_of(upload))
+
+
+def take_in_trace(service: CampaignService, upload: TraceUpload) -> IngestResult:
+    """Take the fitted lifetime of an upload into the campaign, with its raw files.
+
+    The same files of the same compound are taken in once, however many people confirm them.
+
+    Raises:
+        QueryError: if the upload has no fit or no compound.
+    """
+    if upload.fit is None:
+        raise QueryError(upload.problem or "there is no fit to confirm")
+    if not upload.formula:
+        raise QueryError("say which compound was measured")
+    with service.writing() as campaign:
+        return campaign.ingest_trace(upload.formula, upload.fit, upload.paths, sample=upload.sample)
 
 
 def clean_name(name: str) -> str:
@@ -223,35 +249,30 @@ def clean_name(name: str) -> str:
     return plain or "upload.txt"
 
 
-def _given(draft: Draft) -> MeasuredFiles:
+def _given(upload: TraceUpload) -> MeasuredFiles:
     from campaigns.kinetics import MeasuredFiles
 
-    sc, cc, trace = (next(iter(draft.files.get(role, ())), None) for role in ("sc", "cc", "trace"))
-    return MeasuredFiles(sc, cc, trace, draft.files.get("sc_map", ()), draft.files.get("cc_map", ()))
+    sc, cc, trace = (next(iter(upload.files.get(role, ())), None) for role in ("sc", "cc", "trace"))
+    return MeasuredFiles(sc, cc, trace, upload.files.get("sc_map", ()), upload.files.get("cc_map", ()))
 
 
-def _maps_of(draft: Draft) -> tuple[TransientMap, TransientMap] | None:
+def _maps_of(upload: TraceUpload) -> tuple[TransientMap, TransientMap] | None:
     """The maps, to choose another window on, where only the fit failed."""
     from campaigns.kinetics import read_map
 
-    if "sc_map" not in draft.files:
+    if "sc_map" not in upload.files:
         return None
-    unit = draft.settings.delay_unit
+    unit = upload.settings.delay_unit
     try:
-        return read_map(draft.files["sc_map"], delay_unit=unit), read_map(draft.files["cc_map"], delay_unit=unit)
+        return read_map(upload.files["sc_map"], delay_unit=unit), read_map(upload.files["cc_map"], delay_unit=unit)
     except KineticsError:
         return None
 
 
-def _fit(trace: Trace, settings: FitSettings, folder: Path) -> TraceFit:
-    from campaigns.kinetics import fit_trace
-
-    if settings.exclude_ps is not None:
-        trace = trace.without(*settings.exclude_ps)
+def _fit(trace: Trace, settings: TraceSettings, folder: Path) -> TraceFit:
     named = tuple(replace(source, path=Path(source.path).name) for source in trace.sources)
     notes = tuple(_without_folder(note, folder) for note in trace.notes)
-    trace = replace(trace, sources=named, notes=notes)
-    return fit_trace(trace, settings.irf_fwhm_ps, model=settings.model, time_zero_ps=settings.time_zero_ps)
+    return settings.fit(replace(trace, sources=named, notes=notes))
 
 
 def _check_roles(roles: list[str]) -> None:
@@ -308,27 +329,6 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
-class TableDraft:
-    """A table in the server's own folder that waits for somebody to confirm it."""
-
-    id: str
-    path: Path
-    campaign: str
-    reading: Reading
-
-    @property
-    def folder(self) -> Path:
-        """What belongs to this table alone."""
-        return self.path.parent
-
-    @property
-    def is_workbook(self) -> bool:
-        """Whether it has sheets."""
-        with self.path.open("rb") as file:
-            return file.read(4) == b"PK\x03\x04"
-
-
-@dataclass(frozen=True, slots=True)
 class Preview:
     """What taking a table in would do.
 
@@ -351,51 +351,16 @@ class Preview:
     result: IngestResult | None
 
 
-class Tables:
-    """The tables of all campaigns that wait, in a folder of the server's own."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        self._waiting: Waiting[TableDraft] = Waiting("this table is not here (any more); upload it again")
-
-    def take(self, campaign: str, name: str, content: bytes, of_property: str = "") -> TableDraft:
-        """Keep a table under a name of the server's choosing.
-
-        Raises:
-            QueryError: if it is empty.
-        """
-        if not content:
-            wanted = "compound and value" if of_property else "formula and lifetime_ps"
-            raise QueryError(f"choose a table first, with the columns {wanted}")
-        draft_id = secrets.token_urlsafe(12)
-        path = self.root / f"table-{draft_id}" / clean_name(name)
-        path.parent.mkdir(parents=True)
-        path.write_bytes(content)
-        return self._waiting.put(TableDraft(draft_id, path, campaign, Reading(of_property=of_property)))
-
-    def get(self, campaign: str, draft_id: str) -> TableDraft:
-        """The table called `draft_id` of a campaign.
-
-        Raises:
-            NotServedError: if there is none (any more).
-        """
-        return self._waiting.get(campaign, draft_id)
-
-    def read_as(self, draft: TableDraft, reading: Reading) -> TableDraft:
-        """The table read in another way."""
-        return self._waiting.change(replace(draft, reading=reading))
-
-
-def look_at(service: CampaignService, draft: TableDraft) -> Preview:
+def look_at(service: CampaignService, upload: TableUpload) -> Preview:
     """What taking a table in would do; nothing is stored.
 
     Raises:
         PropertyError: if it is to hold values of a property that the campaign does not have.
     """
-    if draft.reading.of_property:
-        return _look_at_values(service, draft)
-    headings, columns, unit = _layout(draft)
-    options = draft.reading.options()
+    if upload.reading.of_property:
+        return _look_at_values(service, upload)
+    headings, columns, unit = _layout(upload)
+    options = upload.reading.options()
     guesses: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
     rows: tuple[RowReport, ...] = ()
@@ -403,37 +368,37 @@ def look_at(service: CampaignService, draft: TableDraft) -> Preview:
     with service.writing() as campaign:
         try:
             try:
-                result = campaign.ingest(draft.path, dry_run=True, keep_going=True, **options)
+                result = campaign.ingest(upload.path, dry_run=True, keep_going=True, **options)
             except UnconfirmedError as question:
                 guesses = question.guesses
                 options["accept_guesses"] = True
-                result = campaign.ingest(draft.path, dry_run=True, keep_going=True, **options)
+                result = campaign.ingest(upload.path, dry_run=True, keep_going=True, **options)
             rows = result.rows
         except IngestError as error:
             problems, rows = tuple(for_people(problem) for problem in error.problems), error.rows
     return Preview(headings, columns, unit, guesses, problems, rows, result)
 
 
-def take_in_draft(service: CampaignService, draft: TableDraft, *, keep_going: bool) -> IngestResult:
+def take_in_table(service: CampaignService, upload: TableUpload, *, keep_going: bool) -> IngestResult:
     """Take a confirmed table in, whole; or, where `keep_going`, the rows that are right.
 
     Raises:
         IngestError: listing every problem with its row and column.
     """
-    if name := draft.reading.of_property:
+    if name := upload.reading.of_property:
         with service.writing() as campaign:
-            return campaign.ingest_values(draft.path, name, keep_going=keep_going, **draft.reading.value_options())
-    options = draft.reading.options()
+            return campaign.ingest_values(upload.path, name, keep_going=keep_going, **upload.reading.value_options())
+    options = upload.reading.options()
     options["accept_guesses"] = True  # they were shown, and confirmed
     with service.writing() as campaign:
-        return campaign.ingest(draft.path, keep_going=keep_going, **options)
+        return campaign.ingest(upload.path, keep_going=keep_going, **options)
 
 
-def _look_at_values(service: CampaignService, draft: TableDraft) -> Preview:
+def _look_at_values(service: CampaignService, upload: TableUpload) -> Preview:
     from campaigns.ingest.table import value_fields
     from chemspace.tables.grid import read_grid
 
-    reading, name = draft.reading, draft.path.name
+    reading, name = upload.reading, upload.path.name
     headings: tuple[str, ...] = ()
     columns: Mapping[str, str] = reading.columns
     problems: tuple[str, ...] = ()
@@ -441,14 +406,14 @@ def _look_at_values(service: CampaignService, draft: TableDraft) -> Preview:
     result: IngestResult | None = None
     with service.writing() as campaign:
         try:
-            grid = read_grid(name, draft.path.read_bytes(), reading.sheet or None)
+            grid = read_grid(name, upload.path.read_bytes(), reading.sheet or None)
             headings = tuple(column for column in grid.columns if column)
             columns = value_fields(name, grid, reading.of_property, reading.columns)
         except TableError:
             pass  # said below
         try:
             result = campaign.ingest_values(
-                draft.path, reading.of_property, dry_run=True, keep_going=True, **reading.value_options()
+                upload.path, reading.of_property, dry_run=True, keep_going=True, **reading.value_options()
             )
             rows = result.rows
         except IngestError as error:
@@ -463,14 +428,14 @@ def for_people(problem: str) -> str:
     return problem
 
 
-def _layout(draft: TableDraft) -> tuple[tuple[str, ...], Mapping[str, str], str]:
+def _layout(upload: TableUpload) -> tuple[tuple[str, ...], Mapping[str, str], str]:
     """Headings, column of each field, unit of the lifetimes, as far as they can be told."""
     from campaigns.ingest.layout import layout_of
     from chemspace.tables.grid import read_grid
 
-    reading, name = draft.reading, draft.path.name
+    reading, name = upload.reading, upload.path.name
     try:
-        grid = read_grid(name, draft.path.read_bytes(), reading.sheet or None)
+        grid = read_grid(name, upload.path.read_bytes(), reading.sheet or None)
     except TableError:
         return (), reading.columns, reading.unit
     headings = tuple(column for column in grid.columns if column)

@@ -5,13 +5,70 @@ Fields are written out, also where a value inside has the same: programs rely on
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import datetime
+from math import isfinite
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from fastapi import Response, UploadFile
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from campaigns.kinetics.measurement import TraceSettings
+from campaigns.web.errors import QueryError
+from campaigns.web.query import MAX_SIZE, RankQuery
+from campaigns.web.uploads import Uploaded, uploaded
 
 Formula = Annotated[str, Field(min_length=1, max_length=200, examples=["(PEA)2(MA)Pb2I7"])]
 Words = Annotated[str, Field(max_length=2000)]
+#: Upper limit of what counts something.
+MANY = 1_000_000_000
 Best = tuple[str, float]
+
+
+def finite(value: Any) -> Any:
+    """`value` with null for numbers that JSON cannot hold (NaN and infinities)."""
+    if isinstance(value, Mapping):
+        return {name: finite(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(part) for part in value]
+    return None if isinstance(value, float) and not isfinite(value) else value
+
+
+def _as_text(moment: datetime | str | None) -> str | None:
+    return moment.isoformat(timespec="seconds") if isinstance(moment, datetime) else moment
+
+
+Moment = Annotated[str, BeforeValidator(_as_text)]
+Scores = Annotated[dict[str, dict[str, float | None]], BeforeValidator(finite)]
+
+_PROBLEM: dict[str, Any] = {
+    "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+}
+#: Answers that any address may give beside its own.
+REFUSALS: dict[int | str, dict[str, Any]] = {
+    status: {"description": text, **_PROBLEM}
+    for status, text in (
+        (400, "The request cannot be read."),
+        (401, "A token is missing or unknown."),
+        (403, "The token may not do this."),
+        (404, "There is no such thing here."),
+        (409, "Not now: it cannot follow from where things stand, or is not ready."),
+        (413, "The request is too large."),
+        (422, "The request can be read and is wrong; `problems` lists why."),
+        (429, "Too many jobs wait already."),
+        (503, "The campaign's file cannot be used."),
+    )
+}
+
+
+class Out(BaseModel):
+    """An answer; `model_validate` fills it from the attributes of the campaign's own objects."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    def response(self) -> Response:
+        """As it goes out; the framework would check what it is made of once more, in another thread."""
+        return Response(self.model_dump_json(), media_type="application/json")
 
 
 class Strict(BaseModel):
@@ -27,7 +84,7 @@ class Problem(BaseModel):
     problems: list[str] = []
 
 
-class FitOut(BaseModel):
+class FitOut(Out):
     """How good the model is, out of fold. `scores` holds a score card by split."""
 
     data_key: str
@@ -35,19 +92,19 @@ class FitOut(BaseModel):
     strategy: str
     n_measured: int
     n_train: int
-    scores: dict[str, dict[str, float | None]]
+    scores: Scores
     surprises: list[str]
     stop_advice: list[str]
     may_stop: bool
 
 
-class CampaignOut(BaseModel):
+class CampaignOut(Out):
     """Where a campaign stands. `best_observed` and `best_predicted` are (formula, lifetime in ps); `properties` says
     how many values of each further measured property stand."""
 
     id: str
     title: str
-    created_at: str
+    created_at: Moment
     n_compounds: int
     n_measured: int
     n_ingested: int
@@ -60,7 +117,7 @@ class CampaignOut(BaseModel):
     properties: dict[str, int] = {}
 
 
-class SuggestionOut(BaseModel):
+class SuggestionOut(Out):
     """One compound to make: lifetimes in ps, the interval is the calibrated 90% one. `properties` holds mean and sd of
     each further measured property."""
 
@@ -81,7 +138,7 @@ class SuggestionOut(BaseModel):
     properties: dict[str, dict[str, float]] = {}
 
 
-class BatchOut(BaseModel):
+class BatchOut(Out):
     """One round of suggestions. `is_outdated` says whether results have come in since."""
 
     round: int
@@ -119,7 +176,7 @@ class OutcomeIn(Strict):
     made: Annotated[str, Field(max_length=200)] = ""
 
 
-class StepOut(BaseModel):
+class StepOut(Out):
     """A recorded step."""
 
     formula: str
@@ -127,10 +184,10 @@ class StepOut(BaseModel):
     made: str
     reason: str
     actor: str
-    at: str
+    at: Moment
 
 
-class MeasurementOut(BaseModel):
+class MeasurementOut(Out):
     """A measured lifetime in the record; `retracted` is the reason it was taken back for."""
 
     number: int
@@ -144,7 +201,7 @@ class MeasurementOut(BaseModel):
     technique: str
     note: str
     file: str
-    at: str
+    at: Moment
     actor: str
     retracted: str | None
 
@@ -155,7 +212,7 @@ class RetractionIn(Strict):
     reason: Annotated[str, Field(min_length=1, max_length=2000)]
 
 
-class PropertyOut(BaseModel):
+class PropertyOut(Out):
     """A further measured property: `n_ingested` of its `n_values` that stand came after the launch. `grade` and
     `scores` are those of the last fit (null and empty before the first)."""
 
@@ -164,10 +221,10 @@ class PropertyOut(BaseModel):
     n_values: int
     n_ingested: int
     grade: str | None
-    scores: dict[str, dict[str, float | None]]
+    scores: Scores
 
 
-class ValueOut(BaseModel):
+class ValueOut(Out):
     """A value of a property in its record; `file` is empty for the launch's table, `retracted` is the reason it was
     taken back for."""
 
@@ -179,12 +236,12 @@ class ValueOut(BaseModel):
     source: str
     note: str
     file: str
-    at: str
+    at: Moment
     actor: str
     retracted: str | None
 
 
-class RowOut(BaseModel):
+class RowOut(Out):
     """What becomes of one row of a table: `action` is add, known, retracted or refused. `value` and `error` are those
     of a further measured property, in its unit."""
 
@@ -200,7 +257,7 @@ class RowOut(BaseModel):
     error: float | None = None
 
 
-class IngestOut(BaseModel):
+class IngestOut(Out):
     """What an upload brought; `job` learns from it in the background, where anything was added. `property` names the
     further measured property that it holds values of (null for lifetimes)."""
 
@@ -215,12 +272,78 @@ class IngestOut(BaseModel):
     property: str | None = None
 
 
-class TraceOut(BaseModel):
+class TraceOut(Out):
     """A fitted trace, and what taking it in did (null in a dry run)."""
 
     formula: str
     fit: dict[str, Any]
     ingest: IngestOut | None
+
+
+Mapped = Annotated[str, Field(max_length=400)]
+
+
+class ValuesForm(BaseModel):
+    """A table of values of a further measured property, and what to do with it."""
+
+    file: UploadFile
+    columns: list[Mapped] = Field(default=[], description="FIELD=COLUMN, as value=Eg; repeat.")
+    sheet: Annotated[str, Field(max_length=200)] | None = None
+    keep_going: bool = Field(default=False, description="Take in the rows that are right, leave out the others.")
+    dry_run: bool = Field(default=False, description="Show row by row what would happen.")
+    learn: bool = Field(default=True, description="Train on it and suggest anew, in the background.")
+
+    def table(self) -> Uploaded:
+        """The file."""
+        return Uploaded("table", self.file.filename or "", self.file.file.read())
+
+    def reading(self) -> dict[str, Any]:
+        """As arguments of `Campaign.ingest_values`.
+
+        Raises:
+            QueryError: for a mapping that is none.
+        """
+        if wrong := [pair for pair in self.columns if "=" not in pair]:
+            example = str(type(self).model_fields["columns"].description).split(";")[0]
+            raise QueryError(f"{wrong[0]!r} is no mapping; write {example}")
+        columns = {name.strip(): column.strip() for name, _, column in (pair.partition("=") for pair in self.columns)}
+        how = {"dry_run": self.dry_run, "keep_going": self.keep_going}
+        return {"columns": columns, "sheet": self.sheet or None, **how}
+
+
+class TableForm(ValuesForm):
+    """A table of measured lifetimes, and what to do with it."""
+
+    columns: list[Mapped] = Field(default=[], description="FIELD=COLUMN, as lifetime=tau; repeat.")
+    unit: Annotated[str, Field(max_length=10)] | None = Field(
+        default=None, description="Of the lifetimes: ps, fs, ns, ps^-1 ..."
+    )
+    accept_guesses: bool = Field(default=False, description="Columns and units that were recognised are right.")
+    accept_extreme: bool = False
+
+    def reading(self) -> dict[str, Any]:
+        """As arguments of `Campaign.ingest`; raises as `ValuesForm.reading`."""
+        accepted = {"accept_guesses": self.accept_guesses, "accept_extreme": self.accept_extreme}
+        return {**super().reading(), "unit": self.unit or None, **accepted}
+
+
+class TraceForm(TraceSettings):
+    """The traces or maps of one crystal, and what to do with them; `dry_run` only fits."""
+
+    formula: Annotated[str, Field(min_length=1, max_length=200)]
+    sc: UploadFile | None = None
+    cc: UploadFile | None = None
+    trace: UploadFile | None = None
+    sc_map: list[UploadFile] = Field(default=[])
+    cc_map: list[UploadFile] = Field(default=[])
+    sample: Annotated[str, Field(max_length=200)] = ""
+    dry_run: bool = False
+    learn: bool = True
+
+    def files(self) -> list[Uploaded]:
+        """The files by role."""
+        single = {"sc": [self.sc], "cc": [self.cc], "trace": [self.trace]}
+        return uploaded({**single, "sc_map": self.sc_map, "cc_map": self.cc_map})
 
 
 class PredictionIn(Strict):
@@ -235,7 +358,7 @@ class PredictionIn(Strict):
     halide: Literal["I", "Br", "Cl"] = "I"
 
 
-class JobOut(BaseModel):
+class JobOut(Out):
     """Work in the background: `total` is 0 while it is not known."""
 
     id: str
@@ -246,13 +369,18 @@ class JobOut(BaseModel):
     done: int
     total: int
     note: str
-    result: dict[str, Any] | None
+    result: Annotated[dict[str, Any] | None, BeforeValidator(finite)]
     problem: str
-    created_at: str
-    ended_at: str | None
+    created_at: Moment
+    ended_at: Annotated[str | None, BeforeValidator(_as_text)]
 
 
-class RankedOut(BaseModel):
+class _Page(BaseModel):
+    page: int = Field(default=1, ge=1, le=MANY)
+    size: int = Field(default=50, ge=1, le=MAX_SIZE)
+
+
+class RankedOut(Out):
     """One compound of the ranking; lifetimes in ps. `acquisition` is what the campaign ranks by, null where a wished
     column is not known."""
 
@@ -270,7 +398,11 @@ class RankedOut(BaseModel):
     in_domain: bool
 
 
-class RankingOut(BaseModel):
+class RankPage(RankQuery, _Page):
+    """A question to the ranking, and which of the pages of its answer."""
+
+
+class RankingOut(Out):
     """One page of the ranking."""
 
     total: int
@@ -279,7 +411,7 @@ class RankingOut(BaseModel):
     rows: list[RankedOut]
 
 
-class CompoundOut(BaseModel):
+class CompoundOut(Out):
     """One compound: its place in the space (null outside), its numbers there (null without), measured lifetimes and
     upper bounds of its lifetime in ps, and its history."""
 
@@ -295,17 +427,17 @@ class CompoundOut(BaseModel):
     history: list[StepOut]
 
 
-class EventOut(BaseModel):
+class EventOut(Out):
     """One thing that happened."""
 
     number: int
-    at: str
+    at: Moment
     actor: str
     kind: str
     what: str
 
 
-class EventsOut(BaseModel):
+class EventsOut(Out):
     """Events, newest first."""
 
     total: int

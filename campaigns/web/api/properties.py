@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, File, Form, Path, UploadFile
+from fastapi import APIRouter, Depends, File, Path
 
 from campaigns.database import acting_as
 from campaigns.targets import property_of
 from campaigns.web.access import Editor, Reader, Registry, Service, reader
-from campaigns.web.api.answers import REFUSALS, ingest_out, properties_out, value_out
-from campaigns.web.api.measuring import ingest_values, mapping_of
-from campaigns.web.api.models import IngestOut, PropertyOut, RetractionIn, ValueOut
-from campaigns.web.uploads import Uploaded
+from campaigns.web.api.measuring import Number, ingested
+from campaigns.web.api.models import REFUSALS, IngestOut, PropertyOut, RetractionIn, ValueOut, ValuesForm
+from campaigns.web.api.routes import properties_out
 
 router = APIRouter(prefix="/api/campaigns/{campaign}/properties", responses=REFUSALS, dependencies=[Depends(reader)])
 
@@ -30,43 +29,27 @@ def list_values(service: Service, _: Reader, property: _Name) -> list[ValueOut]:
     """Every value of a property, the launch's table first, retracted ones too."""
     state = service.snapshot().state
     property_of(state.config, property)
-    return [value_out(row) for row in state.property_values[property]]
+    return [ValueOut.model_validate(row.to_dict()) for row in state.property_values[property]]
 
 
 @router.post("/{property}/table", tags=["properties"], status_code=201)
 def upload_values(
-    service: Service,
-    registry: Registry,
-    known: Editor,
-    property: _Name,
-    file: Annotated[UploadFile, File()],
-    columns: Annotated[
-        list[Annotated[str, Form(max_length=400)]], Form(description="FIELD=COLUMN, as value=Eg; repeat.")
-    ] = [],  # noqa: B006  FastAPI copies it
-    sheet: Annotated[str | None, Form(max_length=200)] = None,
-    keep_going: Annotated[bool, Form(description="Take in the rows that are right, leave out the others.")] = False,
-    dry_run: Annotated[bool, Form(description="Show row by row what would happen.")] = False,
-    learn: Annotated[bool, Form(description="Train on it and suggest anew, in the background.")] = True,
+    service: Service, registry: Registry, editor: Editor, property: _Name, form: Annotated[ValuesForm, File()]
 ) -> IngestOut:
     """Take in a table of values (columns compound, value and, if known, error, sample), whole or not at all."""
-    upload = Uploaded("table", file.filename or "", file.file.read())
-    reading = {"columns": mapping_of(columns, "value=Eg"), "sheet": sheet or None}
-    with acting_as(known.name):
-        result = ingest_values(
-            service, registry.drafts, upload, property, dry_run=dry_run, keep_going=keep_going, **reading
-        )
-    job = service.learn(known.name) if learn and result.added and not dry_run else None
-    return ingest_out(result, job)
+    with registry.uploads.as_file(form.table()) as path, acting_as(editor.name), service.writing() as campaign:
+        result = campaign.ingest_values(path, property, **form.reading())
+    return ingested(service, editor, result, form)
 
 
 @router.post("/{property}/values/{number}/retraction", tags=["properties"], status_code=201)
 def retract_value(
     service: Service,
-    known: Editor,
+    editor: Editor,
     property: _Name,
-    number: Annotated[int, Path(ge=1, le=1_000_000_000)],
+    number: Number,
     told: RetractionIn,
 ) -> ValueOut:
     """Take a value back, one of the launch's table too: it stays in the record, and the next fit does not see it."""
-    with acting_as(known.name), service.writing() as campaign:
-        return value_out(campaign.retract_value(property, number, told.reason))
+    with acting_as(editor.name), service.writing() as campaign:
+        return ValueOut.model_validate(campaign.retract_value(property, number, told.reason).to_dict())

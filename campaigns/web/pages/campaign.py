@@ -14,11 +14,11 @@ from campaigns.database import acting_as
 from campaigns.events import Stage, possible_steps
 from campaigns.report.view import suggestion_card
 from campaigns.summary import SuggestionBatch
-from campaigns.web.access import Editing, Registry, Service, Visiting, Visitor
+from campaigns.web.access import Editing, Registry, Service, Visiting, Visitor, begin_session
 from campaigns.web.errors import NotServedError, UnauthenticatedError
-from campaigns.web.pages.render import fragment, is_partial, page, redirect, with_cookie
-from campaigns.web.service import CampaignService, budget_of
-from campaigns.web.tokens import COOKIE, Identity, Role
+from campaigns.web.pages.render import fragment, is_partial, page, redirect
+from campaigns.web.service import CampaignService
+from campaigns.web.tokens import Identity, Role
 
 router = APIRouter(prefix="/c/{campaign}")
 #: What belongs to no campaign: the start, logging in and out.
@@ -30,7 +30,7 @@ LOG_SIZE = 100
 
 def launch_facts(service: CampaignService) -> list[tuple[str, str]]:
     """(what, how) of a launch: who and when, library, space, objective, model, oracle, batch and seed."""
-    campaign, events = service.front, service.events()
+    campaign, events = service.campaign, service.events()
     config, library = campaign.config, campaign.library
     made = events[0]
     names = (library.name for library in config.libraries)
@@ -47,7 +47,7 @@ def launch_facts(service: CampaignService) -> list[tuple[str, str]]:
 
 
 def _space(service: CampaignService) -> str:
-    space = service.front.space
+    space = service.campaign.space
     layers = sorted(space.n_layers)
     whole = len(layers) > 2 and layers == list(range(layers[0], layers[-1] + 1))
     n = f"{layers[0]} to {layers[-1]}" if whole else ", ".join(map(str, layers))
@@ -134,7 +134,7 @@ def overview(request: Request, visitor: Visiting, service: Service) -> Response:
 def learn(request: Request, visitor: Editing, service: Service) -> Response:
     """Learn from what has come in, and suggest anew."""
     job = service.learn(visitor.identity.name)
-    return fragment(request, visitor, "job.html", service, job=job)
+    return fragment(visitor, "job.html", service, job=job)
 
 
 @router.get("/jobs/{job}")
@@ -143,7 +143,7 @@ def show_job(request: Request, visitor: Visiting, service: Service, registry: Re
     found = registry.queue.get(job)
     if found.campaign != service.slug:
         raise NotServedError(f"{service.title} has no such job")
-    return fragment(request, visitor, "job.html", service, job=found)
+    return fragment(visitor, "job.html", service, job=found)
 
 
 def _progress(service: CampaignService) -> dict[str, object] | None:
@@ -155,8 +155,9 @@ def _progress(service: CampaignService) -> dict[str, object] | None:
     drawn = None if fit is None else service.cache.drawn(fit.data_key)
     if fit is None or drawn is None:
         return None
-    return service.cache.figure(
-        (fit.data_key, _has_band(service)), lambda: plain(progress_of(drawn, service.cache.deep(fit.data_key)))
+    return service.kept(
+        ("progress", fit.data_key, _has_band(service)),
+        lambda: plain(progress_of(drawn, service.cache.deep(fit.data_key))),
     )
 
 
@@ -214,7 +215,7 @@ def step(
     for batch in reversed(service.snapshot().state.batches):
         for place, suggestion in enumerate(batch.suggestions, start=1):
             if suggestion.formula == told.formula:
-                return fragment(request, visitor, "suggestion.html", service, s=_card(service, batch, place))
+                return fragment(visitor, "suggestion.html", service, s=_card(service, batch, place))
     return redirect(request, f"/c/{service.slug}/compound?formula={quote(told.formula)}")
 
 
@@ -223,7 +224,7 @@ def more(request: Request, visitor: Editing, service: Service, more: Annotated[b
     """Suggest: on what has come in, or beyond what is suggested already."""
     name = visitor.identity.name
     job = service.suggest(name, None, None, more=True) if more else service.learn(name)
-    return fragment(request, visitor, "job.html", service, job=job)
+    return fragment(visitor, "job.html", service, job=job)
 
 
 def _cards(service: CampaignService, batch: SuggestionBatch) -> list[dict[str, Any]]:
@@ -236,7 +237,7 @@ def _card(service: CampaignService, batch: SuggestionBatch, place: int) -> dict[
     last = next((step for step in reversed(snapshot.state.steps) if step.formula == suggestion.formula), None)
     made = service.kept(
         ("card", batch.number, place),
-        lambda: suggestion_card(suggestion, service.front.names, budget_of(service.front)),
+        lambda: suggestion_card(suggestion, service.campaign.names, service.campaign.budget),
     )
     stage = snapshot.stages.get(suggestion.formula, Stage.SUGGESTED)
     return {**made, "place": place, "stage": stage, "step": last, "possible": possible_steps(stage)}
@@ -254,7 +255,7 @@ def model(request: Request, visitor: Visiting, service: Service) -> Response:
     deep = None if fit is None else service.cache.deep(fit.data_key)
     curve = None
     if fit is not None and deep is not None:
-        curve = service.cache.figure(("curve", fit.data_key), lambda: plain(curve_figure(deep["curve"])))
+        curve = service.kept(("curve", fit.data_key), lambda: plain(curve_figure(deep["curve"])))
     jobs = service.at_work("prepare", "learn", "suggest", "score card")
     return page(
         request,
@@ -343,15 +344,15 @@ def log_in(
         response = page(request, _NOBODY, "login.html", next=_local(next), wrong=True)
         response.status_code = 401
         return response
-    return with_cookie(request, redirect(request, _local(next)), registry.sessions.issue(known))
+    begin_session(request, known)
+    return redirect(request, _local(next))
 
 
 @start_router.post("/logout")
 def log_out(request: Request) -> Response:
     """Forget the session."""
-    response = redirect(request, "/login")
-    response.delete_cookie(COOKIE, httponly=True, samesite="strict")
-    return response
+    request.session.clear()
+    return redirect(request, "/login")
 
 
 def _local(address: str) -> str:

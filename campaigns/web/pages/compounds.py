@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Annotated, Any
 from urllib.parse import quote, urlencode
 
-from fastapi import APIRouter, Depends, Form, Query, Request
+from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import PlainTextResponse, Response
-from pydantic import ValidationError
+from pydantic import BeforeValidator, Field, ValidationError
 
 from campaigns.files import file_name
 from campaigns.web.access import Asking, Service, Visiting
-from campaigns.web.api.answers import ranked_out
-from campaigns.web.api.models import PredictionIn
+from campaigns.web.api.models import MANY, PredictionIn
 from campaigns.web.compounds import asked_compound, cation_xyz, compound_of, history_of, structure_cif
 from campaigns.web.errors import NotReadyError, NotServedError, QueryError
 from campaigns.web.pages.render import fragment, is_partial, page
-from campaigns.web.query import Query as RankQuery
-from campaigns.web.service import CampaignService, budget_of
+from campaigns.web.query import Chance, Layers, Lifetime, RankQuery
+from campaigns.web.service import CampaignService
 from chemspace import CompoundSpace
 
 router = APIRouter(prefix="/c/{campaign}")
@@ -40,55 +38,60 @@ DESCRIPTOR_WORDS = {
 _Formula = Annotated[str, Query(min_length=1, max_length=200)]
 
 
-async def filters(
-    text: Annotated[str, Query(max_length=100)] = "",
-    sort: Annotated[str, Query(max_length=20)] = "acquisition",
-    ascending: bool = False,
-    phase: Annotated[str, Query(max_length=2)] = "",
-    n: Annotated[str, Query(max_length=40)] = "",
-    b_site: Annotated[str, Query(max_length=2)] = "",
-    halide: Annotated[str, Query(max_length=2)] = "",
-    cage: Annotated[str, Query(max_length=40)] = "",
-    min_lifetime: Annotated[str, Query(max_length=20)] = "",
-    min_forms: Annotated[str, Query(max_length=20)] = "",
-    in_domain: bool = False,
-    all: bool = False,
-) -> RankQuery:
-    """The query of a form, forgiving about empty fields."""
-    return RankQuery(
-        sort=sort,
-        ascending=ascending,
-        text=text.strip(),
-        phase=phase,
-        n_layers=_layers(n),
-        cage=cage,
-        b_site=b_site,
-        halide=halide,
-        min_lifetime_ps=_positive(min_lifetime, "the shortest lifetime"),
-        min_feasibility=_positive(min_forms, "the smallest chance") / 100.0,
-        in_domain=in_domain,
-        hide_taken=not all,
-    )
+def _parts(texts: list[str]) -> list[str]:
+    return [part.strip() for text in texts for part in text.split(",") if part.strip()]
+
+
+def _number(text: object) -> object:
+    """A number as people type it in a form."""
+    return (text.strip().replace(",", ".") or 0.0) if isinstance(text, str) else text
+
+
+def _share(text: object) -> object:
+    return float(str(_number(text))) / 100.0 if isinstance(text, str) else text
+
+
+class Filters(RankQuery):
+    """The query of the page's form, forgiving about empty fields; layers as "1,2", the chance to form in per cent."""
+
+    n_layers: Annotated[Layers, BeforeValidator(_parts), Field(alias="n")] = ()
+    min_lifetime_ps: Annotated[Lifetime, BeforeValidator(_number), Field(alias="min_lifetime")] = 0.0
+    min_feasibility: Annotated[Chance, BeforeValidator(_share), Field(alias="min_forms")] = 0.0
+    hide_taken: Annotated[bool, BeforeValidator(lambda told: told != "true"), Field(alias="all")] = True
+    page: int = Field(default=1, ge=1, le=MANY)
+
+    @property
+    def address(self) -> str:
+        """The query of this page's address, without the number of the page."""
+        values = {
+            "text": self.text,
+            "sort": self.sort,
+            "ascending": "true" if self.ascending else "",
+            "phase": self.phase,
+            "n": ",".join(map(str, self.n_layers)),
+            "b_site": self.b_site,
+            "halide": self.halide,
+            "cage": self.cage,
+            "min_lifetime": f"{self.min_lifetime_ps:g}" if self.min_lifetime_ps else "",
+            "min_forms": f"{100 * self.min_feasibility:g}" if self.min_feasibility else "",
+            "in_domain": "true" if self.in_domain else "",
+            "all": "" if self.hide_taken else "true",
+        }
+        return urlencode({name: value for name, value in values.items() if value})
 
 
 @router.get("/compounds")
-def compounds(
-    request: Request,
-    visitor: Visiting,
-    service: Service,
-    query: Annotated[RankQuery, Depends(filters)],
-    number: Annotated[int, Query(alias="page", ge=1, le=10**9)] = 1,
-) -> Response:
+def compounds(request: Request, visitor: Visiting, service: Service, query: Annotated[Filters, Query()]) -> Response:
     """One page of the ranking."""
-    values: dict[str, Any] = {"query": query, "number": number, "size": SIZE, "address": _address(service, query)}
+    values: dict[str, Any] = {"query": query, "number": query.page, "size": SIZE, "rows": [], "total": 0, "waiting": ""}
+    values["address"] = f"/c/{service.slug}/compounds?{query.address}"
     try:
-        found = service.searcher().page(query, service.snapshot().taken, number, SIZE)
-        values |= {"rows": ranked_out(service, found), "total": found.total, "waiting": ""}
+        values["total"], values["rows"] = service.ranked(query, query.page, SIZE)
     except NotReadyError as problem:
-        values |= {"rows": [], "total": 0, "waiting": str(problem)}
+        values["waiting"] = str(problem)
     if is_partial(request):
-        return fragment(request, visitor, "ranking.html", service, **values)
-    values |= service.kept(("choices",), lambda: _choices(service.front.space))
+        return fragment(visitor, "ranking.html", service, **values)
+    values |= service.kept(("choices",), lambda: _choices(service.campaign.space))
     return page(request, visitor, "compounds.html", service, tab="compounds", **values)
 
 
@@ -99,7 +102,7 @@ def compound(request: Request, visitor: Visiting, service: Service, formula: _Fo
     from campaigns.report.drawing import molecule_svg
     from campaigns.report.view import costs_of, recipe_of
 
-    budget = budget_of(service.front)
+    budget = service.campaign.budget
     drawn = [
         (cation, float(count), molecule_svg(cation))
         for cation, count in about.compound.cation_counts
@@ -130,10 +133,8 @@ def explain(request: Request, visitor: Visiting, service: Service, formula: _For
     try:
         told = service.explained(about.compound)
     except NotReadyError as problem:
-        return fragment(
-            request, visitor, "waiting.html", service, address=_explain_address(service, formula), why=str(problem)
-        )
-    return fragment(request, visitor, "explained.html", service, **explained_values(service, told, about.numbers))
+        return fragment(visitor, "waiting.html", service, address=_explain_address(service, formula), why=str(problem))
+    return fragment(visitor, "explained.html", service, **explained_values(service, told, about.numbers))
 
 
 @router.post("/compounds/predict")
@@ -158,7 +159,7 @@ def predict(
     except ValidationError as error:
         raise QueryError(f"that cannot be predicted: {error.errors()[0]['msg']}") from error
     job = service.predict(visitor.identity.name, asked_compound(service, asked))
-    return fragment(request, visitor, "job.html", service, job=job)
+    return fragment(visitor, "job.html", service, job=job)
 
 
 @router.get("/compound/cation.xyz")
@@ -199,7 +200,7 @@ def explained_values(
         ],
         "neighbours": _neighbours(service, told),
         "descriptors": _descriptors(service, told["formula"]),
-        "protocol": service.front.config.protocol.label,
+        "protocol": service.campaign.config.protocol.label,
     }
 
 
@@ -244,46 +245,5 @@ def _choices(space: CompoundSpace) -> dict[str, Any]:
     }
 
 
-def _address(service: CampaignService, query: RankQuery) -> str:
-    """The address of this query without its page."""
-    held = asdict(query)
-    values = {
-        "text": held["text"],
-        "sort": held["sort"],
-        "ascending": "true" if held["ascending"] else "",
-        "phase": held["phase"],
-        "n": ",".join(map(str, held["n_layers"])),
-        "b_site": held["b_site"],
-        "halide": held["halide"],
-        "cage": held["cage"],
-        "min_lifetime": f"{held['min_lifetime_ps']:g}" if held["min_lifetime_ps"] else "",
-        "min_forms": f"{100 * held['min_feasibility']:g}" if held["min_feasibility"] else "",
-        "in_domain": "true" if held["in_domain"] else "",
-        "all": "" if held["hide_taken"] else "true",
-    }
-    return f"/c/{service.slug}/compounds?" + urlencode({name: value for name, value in values.items() if value})
-
-
 def _explain_address(service: CampaignService, formula: str) -> str:
     return f"/c/{service.slug}/compound/explain?formula={quote(formula)}"
-
-
-def _layers(text: str) -> tuple[int, ...]:
-    parts = [part.strip() for part in text.split(",") if part.strip()]
-    if not all(part.isdecimal() and 1 <= int(part) <= 100 for part in parts):
-        raise QueryError(f"{text!r} is not a list of layer numbers; write 1,2,3")
-    return tuple(sorted({int(part) for part in parts}))
-
-
-def _positive(text: str, what: str) -> float:
-    from math import isfinite
-
-    if not text.strip():
-        return 0.0
-    try:
-        value = float(text.replace(",", "."))
-    except ValueError:
-        value = -1.0
-    if not isfinite(value) or value < 0.0:
-        raise QueryError(f"{what}: {text!r} is not a number from 0")
-    return value

@@ -2,28 +2,39 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Annotated, Any
+from dataclasses import replace
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, File, Form, Query, Request, UploadFile
+from fastapi import APIRouter, File, Form, Query, Request, UploadFile
 from fastapi.responses import Response
+from pydantic import AfterValidator, BaseModel, Field
 
 from campaigns.database import acting_as
 from campaigns.events import Stage
 from campaigns.ingest import UNITS
+from campaigns.kinetics.measurement import TraceSettings
+from campaigns.summary import IngestResult
 from campaigns.web.access import Editing, Registry, Service, Visiting, Visitor
-from campaigns.web.api.measuring import take_in_trace, uploads_of
 from campaigns.web.errors import QueryError
 from campaigns.web.pages.render import fragment, page
 from campaigns.web.service import CampaignService
-from campaigns.web.uploads import Draft, FitSettings, Reading, TableDraft, for_people, look_at, take_in_draft
+from campaigns.web.uploads import (
+    Reading,
+    TableUpload,
+    TraceUpload,
+    Uploaded,
+    fitted,
+    for_people,
+    look_at,
+    take_in_table,
+    take_in_trace,
+    uploaded,
+)
 from chemspace import parse_formula
 
 router = APIRouter(prefix="/c/{campaign}/measure")
 
-_Number = Annotated[str, Form(max_length=40)]
-_Formula = Annotated[str, Form(max_length=200)]
-_Files = Annotated[list[UploadFile], File()]
+Label = Annotated[str, Field(max_length=200)]
 
 #: Models that one can ask the fit for.
 MODELS = ("auto", "exponential", "exponential+offset", "exponential+plateau", "stretched", "stretched+offset")
@@ -53,111 +64,89 @@ def measure(
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Label:
-    """What was measured, as the form says: canonical formula ("" where none is given), the lab's name for it."""
+class FitForm(TraceSettings):
+    """How to fit what, by a form whose fields may be empty."""
 
-    formula: str
-    sample: str
+    formula: Label = ""
+    sample: Annotated[Label, AfterValidator(str.strip)] = ""
 
+    def compound(self, service: CampaignService) -> str:
+        """The canonical formula, "" where none is given."""
+        return parse_formula(self.formula, service.campaign.names).formula if self.formula.strip() else ""
 
-# Coroutines, though none of them waits: the framework would send plain functions to another thread, one by one.
-async def label_of(service: Service, formula: _Formula = "", sample: _Formula = "") -> Label:
-    """The label in a form."""
-    name = parse_formula(formula, service.front.names).formula if formula.strip() else ""
-    return Label(name, sample.strip())
-
-
-async def settings_of(
-    irf_fwhm_ps: _Number = "",
-    time_zero_ps: _Number = "",
-    window_low_nm: _Number = "",
-    window_high_nm: _Number = "",
-    exclude_from_ps: _Number = "",
-    exclude_to_ps: _Number = "",
-    delay_unit: Annotated[str, Form(pattern="^(fs|ps|ns|us|s)?$")] = "",
-    model: Annotated[str, Form(max_length=40)] = "auto",
-) -> FitSettings:
-    """How to fit, by a form whose fields may be empty."""
-    return FitSettings(
-        irf_fwhm_ps=_number(irf_fwhm_ps, "the response"),
-        time_zero_ps=_number(time_zero_ps, "time zero"),
-        window_nm=_range(window_low_nm, window_high_nm, "the probe window"),
-        exclude_ps=_range(exclude_from_ps, exclude_to_ps, "the delays to leave out"),
-        delay_unit=delay_unit or None,
-        model=model,
-    )
+    def settings(self) -> TraceSettings:
+        """How to fit."""
+        return TraceSettings.model_validate(self, from_attributes=True)
 
 
-Labelled = Annotated[Label, Depends(label_of)]
-Settled = Annotated[FitSettings, Depends(settings_of)]
+class DropForm(FitForm):
+    """What was dropped."""
+
+    sc: list[UploadFile] = Field(default=[])
+    cc: list[UploadFile] = Field(default=[])
+    trace: list[UploadFile] = Field(default=[])
+    kind: Literal["traces", "maps"] = "traces"
+
+    def files(self) -> list[Uploaded]:
+        """The files by role."""
+        kind = "_map" if self.kind == "maps" else ""
+        return uploaded({f"sc{kind}": self.sc, f"cc{kind}": self.cc, "trace": self.trace})
 
 
 @router.post("/upload")
-def upload(
-    request: Request,
-    visitor: Editing,
-    service: Service,
-    registry: Registry,
-    label: Labelled,
-    settings: Settled,
-    sc: _Files = [],  # noqa: B006  FastAPI copies it
-    cc: _Files = [],  # noqa: B006
-    trace: _Files = [],  # noqa: B006
-    kind: Annotated[str, Form(pattern="^(traces|maps)$")] = "traces",
-) -> Response:
+def upload(visitor: Editing, service: Service, registry: Registry, form: Annotated[DropForm, File()]) -> Response:
     """Fit what was dropped and show it."""
-    maps = kind == "maps"
-    given = uploads_of({"sc_map" if maps else "sc": sc, "cc_map" if maps else "cc": cc, "trace": trace})
-    draft = registry.drafts.take(service.slug, visitor.identity.name, label.formula, label.sample, given, settings)
-    return _shown(request, visitor, service, draft)
+    formula = form.compound(service)
+    draft = registry.uploads.traces(service.slug, formula, form.sample, form.files(), form.settings())
+    return _fitted(visitor, service, draft)
 
 
 @router.post("/{draft}/fit")
 def refit(
-    request: Request,
-    visitor: Editing,
-    service: Service,
-    registry: Registry,
-    draft: str,
-    label: Labelled,
-    settings: Settled,
+    visitor: Editing, service: Service, registry: Registry, draft: str, form: Annotated[FitForm, Form()]
 ) -> Response:
     """Fit the same files in another way."""
-    known = registry.drafts.relabel(registry.drafts.get(service.slug, draft), label.formula, label.sample)
-    return _shown(request, visitor, service, registry.drafts.refit(known, settings))
+    upload = registry.uploads.get(TraceUpload, service.slug, draft)
+    upload = replace(upload, formula=form.compound(service), sample=form.sample, settings=form.settings())
+    return _fitted(visitor, service, registry.uploads.change(fitted(upload)))
 
 
 @router.post("/{draft}/confirm")
 def confirm(
-    request: Request, visitor: Editing, service: Service, registry: Registry, draft: str, label: Labelled
+    visitor: Editing, service: Service, registry: Registry, draft: str, form: Annotated[FitForm, Form()]
 ) -> Response:
     """Take the fitted lifetime in, learn from it, suggest anew."""
-    known = registry.drafts.get(service.slug, draft)
-    known = registry.drafts.relabel(known, label.formula or known.formula, label.sample)
+    upload = registry.uploads.get(TraceUpload, service.slug, draft)
+    upload = replace(upload, formula=form.compound(service) or upload.formula, sample=form.sample)
     with acting_as(visitor.identity.name):
-        result = take_in_trace(service, known)
+        result = take_in_trace(service, registry.uploads.change(upload))
+    return _ingested(visitor, service, result, upload)
+
+
+def _ingested(
+    visitor: Visitor, service: CampaignService, result: IngestResult, upload: TraceUpload | None = None
+) -> Response:
     job = service.learn(visitor.identity.name) if result.added else None
-    told = {"result": result, "job": job, "formula": known.formula, "fit": known.fit}
-    response = fragment(request, visitor, "ingested.html", service, **told)
+    measured = {"formula": "", "fit": None} if upload is None else {"formula": upload.formula, "fit": upload.fit}
+    response = fragment(visitor, "ingested.html", service, result=result, job=job, **measured)
     response.headers["hx-trigger"] = "measured"
     return response
 
 
-def _shown(request: Request, visitor: Visiting, service: Service, draft: Draft) -> Response:
-    return fragment(request, visitor, "fitted.html", service, draft=draft, figures=_figures(draft), models=MODELS)
+def _fitted(visitor: Visitor, service: CampaignService, upload: TraceUpload) -> Response:
+    return fragment(visitor, "fitted.html", service, draft=upload, figures=_figures(upload), models=MODELS)
 
 
-def _figures(draft: Draft) -> dict[str, dict[str, Any]]:
+def _figures(upload: TraceUpload) -> dict[str, dict[str, Any]]:
     """The map with its window, and the fit with its residuals, as far as there are any."""
     from campaigns.kinetics.figures import kinetics_figure, map_figure
     from campaigns.report.figures import plain
 
     found = {}
-    if draft.maps is not None:
-        found["map"] = _undressed(plain(map_figure(*draft.maps, draft.window)))
-    if draft.fit is not None:
-        found["fit"] = _undressed(plain(kinetics_figure(draft.fit)))
+    if upload.maps is not None:
+        found["map"] = _undressed(plain(map_figure(*upload.maps, upload.window)))
+    if upload.fit is not None:
+        found["fit"] = _undressed(plain(kinetics_figure(upload.fit)))
     return found
 
 
@@ -172,34 +161,6 @@ def _undressed(figure: dict[str, Any]) -> dict[str, Any]:
     return figure
 
 
-def _number(text: str, what: str) -> float | None:
-    """A number of a form; None for an empty field.
-
-    Raises:
-        QueryError: for anything else.
-    """
-    from math import isfinite
-
-    if not text.strip():
-        return None
-    try:
-        value = float(text.replace(",", "."))
-    except ValueError:
-        value = float("nan")
-    if not isfinite(value):
-        raise QueryError(f"{what}: {text.strip()!r} is not a number")
-    return value
-
-
-def _range(low: str, high: str, what: str) -> tuple[float, float] | None:
-    ends = _number(low, what), _number(high, what)
-    if ends[0] is None and ends[1] is None:
-        return None
-    if ends[0] is None or ends[1] is None:
-        raise QueryError(f"{what}: give both ends, or neither")
-    return min(ends[0], ends[1]), max(ends[0], ends[1])
-
-
 #: Fields whose columns one can name on the page, in words.
 FIELDS = {
     "formula": "Compound",
@@ -210,12 +171,39 @@ FIELDS = {
 }
 #: The same of a table of values of a further measured property.
 VALUE_FIELDS = {"formula": "Compound", "value": "Value", "error": "Its standard error", "sample": "Crystal"}
-_Column = Annotated[str, Form(max_length=200)]
+
+
+class ReadingForm(BaseModel):
+    """How to read a table: the column of each field ("" as recognised), unit, sheet."""
+
+    formula: Label = ""
+    lifetime: Label = ""
+    lifetime_stderr: Label = ""
+    sample: Label = ""
+    temperature_k: Label = ""
+    value: Label = ""
+    error: Label = ""
+    unit: Label = ""
+    sheet: Label = ""
+    accept_extreme: bool = False
+
+    def reading(self, before: Reading) -> Reading:
+        """In place of how it was read before; another sheet has columns of its own.
+
+        Raises:
+            QueryError: for a unit that is none.
+        """
+        if self.unit and self.unit not in UNITS:
+            raise QueryError(f"there is no unit {self.unit!r}; units: {', '.join(UNITS)}")
+        columns, unit = dict[str, str](), ""
+        if self.sheet == before.sheet:
+            fields = VALUE_FIELDS if before.of_property else FIELDS
+            columns, unit = {name: column for name in fields if (column := getattr(self, name))}, self.unit
+        return Reading(columns, unit, self.sheet, self.accept_extreme, before.of_property)
 
 
 @router.post("/table")
 def upload_table(
-    request: Request,
     visitor: Editing,
     service: Service,
     registry: Registry,
@@ -223,52 +211,22 @@ def upload_table(
     of_property: Annotated[str, Form(max_length=100)] = "",
 ) -> Response:
     """Show what taking a table in would do."""
-    draft = registry.tables.take(service.slug, file.filename or "", file.file.read(), of_property)
-    return _preview(request, visitor, service, draft)
+    table = Uploaded("table", file.filename or "", file.file.read())
+    return _preview(visitor, service, registry.uploads.table(service.slug, table, of_property))
 
 
 @router.post("/table/{draft}/look")
 def look(
-    request: Request,
-    visitor: Editing,
-    service: Service,
-    registry: Registry,
-    draft: str,
-    formula: _Column = "",
-    lifetime: _Column = "",
-    lifetime_stderr: _Column = "",
-    sample: _Column = "",
-    temperature_k: _Column = "",
-    value: _Column = "",
-    error: _Column = "",
-    unit: _Column = "",
-    sheet: _Column = "",
-    accept_extreme: Annotated[bool, Form()] = False,
+    visitor: Editing, service: Service, registry: Registry, draft: str, form: Annotated[ReadingForm, Form()]
 ) -> Response:
     """Read the same table in another way."""
-    if unit and unit not in UNITS:
-        raise QueryError(f"there is no unit {unit!r}; units: {', '.join(UNITS)}")
-    known = registry.tables.get(service.slug, draft)
-    named = {
-        "formula": formula,
-        "lifetime": lifetime,
-        "lifetime_stderr": lifetime_stderr,
-        "sample": sample,
-        "temperature_k": temperature_k,
-        "value": value,
-        "error": error,
-    }
-    fields = VALUE_FIELDS if known.reading.of_property else FIELDS
-    columns = {each: column for each, column in named.items() if column and each in fields}
-    if sheet != known.reading.sheet:  # its columns are others
-        columns, unit = {}, ""
-    reading = Reading(columns, unit, sheet, accept_extreme, known.reading.of_property)
-    return _preview(request, visitor, service, registry.tables.read_as(known, reading))
+    upload = registry.uploads.get(TableUpload, service.slug, draft)
+    upload = replace(upload, reading=form.reading(upload.reading))
+    return _preview(visitor, service, registry.uploads.change(upload))
 
 
 @router.post("/table/{draft}/confirm")
 def confirm_table(
-    request: Request,
     visitor: Editing,
     service: Service,
     registry: Registry,
@@ -276,29 +234,22 @@ def confirm_table(
     keep_going: Annotated[bool, Form()] = False,
 ) -> Response:
     """Take it in as it was shown, learn from it, suggest anew."""
-    known = registry.tables.get(service.slug, draft)
+    upload = registry.uploads.get(TableUpload, service.slug, draft)
     with acting_as(visitor.identity.name):
-        result = take_in_draft(service, known, keep_going=keep_going)
-    job = service.learn(visitor.identity.name) if result.added else None
-    values = {"result": result, "job": job, "formula": "", "fit": None}
-    response = fragment(request, visitor, "ingested.html", service, **values)
-    response.headers["hx-trigger"] = "measured"
-    return response
+        result = take_in_table(service, upload, keep_going=keep_going)
+    return _ingested(visitor, service, result)
 
 
-def _preview(request: Request, visitor: Visitor, service: CampaignService, draft: TableDraft) -> Response:
-    preview = look_at(service, draft)
-    refused = sum(row.action == "refused" for row in preview.rows)
-    notes = {row.line: for_people(row.note) for row in preview.rows}
+def _preview(visitor: Visitor, service: CampaignService, upload: TableUpload) -> Response:
+    preview = look_at(service, upload)
     return fragment(
-        request,
         visitor,
         "table.html",
         service,
-        draft=draft,
+        draft=upload,
         preview=preview,
-        refused=refused,
-        notes=notes,
-        fields=VALUE_FIELDS if draft.reading.of_property else FIELDS,
+        refused=sum(row.action == "refused" for row in preview.rows),
+        notes={row.line: for_people(row.note) for row in preview.rows},
+        fields=VALUE_FIELDS if upload.reading.of_property else FIELDS,
         units=UNITS,
     )

@@ -19,7 +19,6 @@ from campaigns.report.render import environment
 from campaigns.web.access import Visitor, registry_of
 from campaigns.web.errors import NotServedError
 from campaigns.web.service import CampaignService
-from campaigns.web.tokens import COOKIE, LIFETIME_S
 
 #: Pages of a campaign: name, address below the campaign's, title.
 TABS = (
@@ -50,17 +49,17 @@ def page(
             **values,
         )
     )
-    return with_cookie(request, HTMLResponse(html), visitor.cookie)
+    return HTMLResponse(html)
 
 
-def fragment(request: Request, visitor: Visitor, template: str, service: CampaignService, **values: Any) -> Response:
+def fragment(visitor: Visitor, template: str, service: CampaignService, **values: Any) -> Response:
     """A part of a page, for htmx to put in place."""
     html = (
         _environment()
         .get_template(template)
         .render(visitor=visitor, service=service, base=f"/c/{service.slug}", **values)
     )
-    return with_cookie(request, HTMLResponse(html), visitor.cookie)
+    return HTMLResponse(html)
 
 
 def error_page(request: Request, status: int, title: str, problems: list[str]) -> Response:
@@ -80,14 +79,6 @@ def redirect(request: Request, address: str) -> Response:
 def is_partial(request: Request) -> bool:
     """Whether htmx asks for a part of a page."""
     return request.headers.get("hx-request") == "true"
-
-
-def with_cookie(request: Request, response: Response, cookie: str | None) -> Response:
-    """The response, with a session cookie where there is a new one."""
-    if cookie is not None:
-        secure = registry_of(request).settings.secure_cookies or request.url.scheme == "https"
-        response.set_cookie(COOKIE, cookie, max_age=LIFETIME_S, httponly=True, samesite="strict", secure=secure)
-    return response
 
 
 @lru_cache(maxsize=1)

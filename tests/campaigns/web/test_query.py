@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from campaigns.web.errors import QueryError
-from campaigns.web.query import SORTS, Query, RankIndex, Searcher
+from campaigns.web.query import SORTS, RankIndex, RankQuery, Searcher
 from chemspace import CationLibrary, Compound, CompoundSpace
 
 LIBRARY = CationLibrary.builtin()
@@ -60,7 +61,7 @@ def index() -> RankIndex:
 INDEX = index()
 
 
-def matches(query: Query, compound: Compound, at: int) -> bool:
+def matches(query: RankQuery, compound: Compound, at: int) -> bool:
     assert compound.spacer is not None
     cations = [compound.spacer, *(cation for cation, _ in compound.cage)]
     named = (query.text.casefold() in name.casefold() for c in cations for name in (c.abbreviation, *c.names))
@@ -81,7 +82,7 @@ def matches(query: Query, compound: Compound, at: int) -> bool:
 
 
 queries = st.builds(
-    Query,
+    RankQuery,
     sort=st.sampled_from(SORTS),
     ascending=st.booleans(),
     text=st.sampled_from(["", "", "PEA", "methyl", "ammonium", "zzz"]),
@@ -100,7 +101,7 @@ queries = st.builds(
 
 @settings(max_examples=150, deadline=None)
 @given(queries, st.sets(st.integers(0, len(SPACE) - 1), max_size=6), st.integers(1, 7))
-def test_pages_hold_what_a_walk_through_the_space_finds(query: Query, taken: set[int], size: int) -> None:
+def test_pages_hold_what_a_walk_through_the_space_finds(query: RankQuery, taken: set[int], size: int) -> None:
     hidden = taken if query.hide_taken else set()
     every = [i for i in range(len(SPACE)) if DESCRIBED[i] and i not in hidden and matches(query, SPACE[i], i)]
     expected = sorted(every, key=lambda i: value(query.sort, i), reverse=not query.ascending)
@@ -114,16 +115,24 @@ def test_pages_hold_what_a_walk_through_the_space_finds(query: Query, taken: set
 
 
 def test_a_page_past_the_last_is_empty() -> None:
-    assert Searcher(SPACE, INDEX).page(Query(), (), 10**9, 50).indices == ()
+    assert Searcher(SPACE, INDEX).page(RankQuery(), (), 10**9, 50).indices == ()
 
 
 @pytest.mark.parametrize(
     ("query", "number", "size"),
-    [(Query(sort="name"), 1, 5), (Query(), 0, 5), (Query(), 1, 0), (Query(), 1, 10**6), (Query(phase="3D"), 1, 5)],
+    [
+        ({"sort": "name"}, 1, 5),
+        ({}, 0, 5),
+        ({}, 1, 0),
+        ({}, 1, 10**6),
+        ({"phase": "3D"}, 1, 5),
+        ({"min_lifetime_ps": -1.0}, 1, 5),
+        ({"n_layers": [0]}, 1, 5),
+    ],
 )
-def test_what_cannot_be_asked_is_refused(query: Query, number: int, size: int) -> None:
-    with pytest.raises(QueryError):
-        Searcher(SPACE, INDEX).page(query, (), number, size)
+def test_what_cannot_be_asked_is_refused(query: dict[str, Any], number: int, size: int) -> None:
+    with pytest.raises((QueryError, ValidationError)):
+        Searcher(SPACE, INDEX).page(RankQuery(**query), (), number, size)
 
 
 def test_a_compound_without_descriptors_has_no_numbers() -> None:

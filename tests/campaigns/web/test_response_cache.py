@@ -13,7 +13,7 @@ from fastapi.testclient import TestClient
 
 from campaigns import Campaign
 from campaigns.events import Stage
-from campaigns.web import response_cache as shelf
+from campaigns.web import response_cache
 from campaigns.web.app import create_app
 from campaigns.web.jobs import JobQueue
 from campaigns.web.pages import render
@@ -98,9 +98,9 @@ def test_a_write_a_job_and_another_process_are_seen_at_once(
 
 
 @pytest.fixture
-def small_shelf(monkeypatch: pytest.MonkeyPatch, prepared: Prepared, tmp_path: Path) -> Iterator[TestClient]:
-    monkeypatch.setattr(shelf, "MAX_BYTES", 40_000)
-    monkeypatch.setattr(shelf, "MAX_ANSWER", 20_000)
+def small_cache(monkeypatch: pytest.MonkeyPatch, prepared: Prepared, tmp_path: Path) -> Iterator[TestClient]:
+    monkeypatch.setattr(response_cache, "MAX_BYTES", 40_000)
+    monkeypatch.setattr(response_cache, "MAX_ANSWER", 20_000)
     shutil.copytree(prepared.folder, tmp_path / "b")
     settings = prepared.settings(tmp_path)
     app = create_app(replace(settings, folders=(*settings.folders, tmp_path / "b")))
@@ -108,16 +108,16 @@ def small_shelf(monkeypatch: pytest.MonkeyPatch, prepared: Prepared, tmp_path: P
         yield client
 
 
-def test_what_is_kept_is_bounded_and_answers_stay_right(small_shelf: TestClient) -> None:
+def test_what_is_kept_is_bounded_and_answers_stay_right(small_cache: TestClient) -> None:
     told: dict[str, bytes] = {}
     for _ in range(2):
         for slug in (SLUG, "b"):
             for page in range(1, 30):
                 path = f"/api/campaigns/{slug}/ranking?size=20&page={page}"
-                answer = small_shelf.get(path).content
+                answer = small_cache.get(path).content
                 assert told.setdefault(path, answer) == answer
-    kept = small_shelf.app.middleware_stack  # type: ignore[attr-defined]  # the application, which the client wraps
-    while not isinstance(kept, shelf.ResponseCache):
+    kept = small_cache.app.middleware_stack  # type: ignore[attr-defined]  # the application, which the client wraps
+    while not isinstance(kept, response_cache.ResponseCache):
         kept = getattr(kept, "app", None) or kept._app
-    assert 0 < kept._bytes <= 40_000
-    assert kept._bytes == sum(len(answer.body) for answer in kept._answers.values())
+    assert 0 < kept.answers.currsize <= 40_000
+    assert kept.answers.currsize == sum(len(answer.body) for answer in kept.answers.values())

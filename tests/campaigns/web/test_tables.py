@@ -13,7 +13,7 @@ from openpyxl import Workbook
 
 from campaigns.web.errors import NotServedError, QueryError
 from campaigns.web.jobs import JobQueue
-from campaigns.web.uploads import KEPT, Tables, for_people
+from campaigns.web.uploads import KEPT, TableUpload, Uploaded, Uploads, for_people
 from tests.campaigns.web.conftest import SLUG, Guarded
 
 PAGE, HERE = f"/c/{SLUG}/measure/table", f"/api/campaigns/{SLUG}"
@@ -167,17 +167,18 @@ def test_an_empty_upload_and_a_draft_of_another_campaign_are_refused(lab: Lab, t
     lab.send("", 422, files={"file": ("t.csv", b"")})
     lab.send("/none/confirm", 404)
     lab.send("/none/look", 404)
-    tables = Tables(tmp_path)
-    draft = tables.take("a", "t.csv", b"x")
+    uploads = Uploads(tmp_path / "waiting")
+    table = Uploaded("table", "t.csv", b"x")
+    draft = uploads.table("a", table)
     with pytest.raises(NotServedError):
-        tables.get("b", draft.id)
+        uploads.get(TableUpload, "b", draft.id)
     with pytest.raises(QueryError):
-        tables.take("a", "t.csv", b"")
+        uploads.table("a", Uploaded("table", "t.csv", b""))
     for _ in range(KEPT):
-        tables.take("a", "t.csv", b"x")
+        uploads.table("a", table)
     with pytest.raises(NotServedError):
-        tables.get("a", draft.id)
-    assert len(list(tmp_path.glob("table-*"))) == KEPT
+        uploads.get(TableUpload, "a", draft.id)
+    assert len(list((tmp_path / "waiting").iterdir())) == KEPT
 
 
 def test_a_viewer_uploads_no_table(guarded: Guarded) -> None:

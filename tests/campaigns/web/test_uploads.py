@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,8 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from campaigns import Campaign
+from campaigns.kinetics.measurement import TraceSettings
 from campaigns.web.errors import NotServedError, QueryError
-from campaigns.web.uploads import Drafts, FitSettings, Uploaded, clean_name
+from campaigns.web.uploads import TableUpload, TraceUpload, Uploaded, Uploads, clean_name, fitted
 from tests.campaigns.web.conftest import SLUG, Guarded, Prepared, Traces
 
 
@@ -45,34 +47,33 @@ def test_names_keep_what_people_recognise(name: str, clean: str) -> None:
     assert clean_name(name) == clean
 
 
-def uploads(traces: Traces) -> list[Uploaded]:
+def files_of(traces: Traces) -> list[Uploaded]:
     return [Uploaded("sc", "SC.csv", traces.sc.read_bytes()), Uploaded("cc", "CC.csv", traces.cc.read_bytes())]
 
 
-def test_a_draft_is_fitted_corrected_and_forgotten(tmp_path: Path, traces: Traces) -> None:
-    drafts = Drafts(tmp_path)
-    draft = drafts.take("a", "Anna", "(PEA)2PbI4", "", uploads(traces))
-    assert draft.fit is not None
-    assert draft.file_names == "SC.csv, CC.csv"
-    assert all(str(tmp_path) not in note for note in draft.fit.trace.notes)
-    again = drafts.refit(draft, FitSettings(irf_fwhm_ps=0.2, model="exponential"))
+def test_an_upload_is_fitted_corrected_and_forgotten(tmp_path: Path, traces: Traces) -> None:
+    uploads = Uploads(tmp_path)
+    upload = uploads.traces("a", "(PEA)2PbI4", "", files_of(traces))
+    assert upload.fit is not None
+    assert upload.file_names == "SC.csv, CC.csv"
+    assert all(str(tmp_path) not in note for note in upload.fit.trace.notes)
+    settings = TraceSettings(irf_fwhm_ps=0.2, model="exponential")
+    again = uploads.change(fitted(replace(upload, settings=settings, sample="7")))
     assert again.fit is not None
     assert (again.fit.irf_fwhm_ps, again.fit.model, again.formula) == (0.2, "exponential", "(PEA)2PbI4")
-    renamed = drafts.relabel(again, "(BA)2PbI4", "7")
-    assert (renamed.formula, renamed.sample, renamed.fit) == ("(BA)2PbI4", "7", again.fit)
-    again = renamed
-    assert drafts.get("a", draft.id) is again
+    assert uploads.get(TraceUpload, "a", upload.id) is again
     with pytest.raises(NotServedError):
-        drafts.get("another campaign", draft.id)
-    drafts.drop(again)
+        uploads.get(TraceUpload, "another campaign", upload.id)
+    with pytest.raises(NotServedError):
+        uploads.get(TableUpload, "a", upload.id)
+    uploads.drop(again)
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(NotServedError):
-        drafts.get("a", draft.id)
+        uploads.get(TraceUpload, "a", upload.id)
 
 
 def test_a_file_that_cannot_be_read_is_named_without_the_servers_paths(tmp_path: Path) -> None:
-    drafts = Drafts(tmp_path)
-    draft = drafts.take("a", "", "", "", [Uploaded("trace", "mine.csv", b"delay_ps,sc,cc\n1,2,x\n2,3,4\n")])
+    draft = Uploads(tmp_path).traces("a", "", "", [Uploaded("trace", "mine.csv", b"delay_ps,sc,cc\n1,2,x\n2,3,4\n")])
     assert draft.fit is None
     assert draft.problem.startswith("mine.csv")
     assert str(tmp_path) not in draft.problem
@@ -81,19 +82,18 @@ def test_a_file_that_cannot_be_read_is_named_without_the_servers_paths(tmp_path:
 @pytest.mark.parametrize("roles", [[], ["sc"], ["sc", "cc", "trace"], ["sc", "sc", "cc"], ["sc_map"], ["sc", "cc_map"]])
 def test_files_that_make_no_measurement_are_refused(tmp_path: Path, roles: list[str]) -> None:
     with pytest.raises(QueryError):
-        Drafts(tmp_path).take("a", "", "", "", [Uploaded(role, "x.csv", b"1") for role in roles])
+        Uploads(tmp_path).traces("a", "", "", [Uploaded(role, "x.csv", b"1") for role in roles])
     assert list(tmp_path.iterdir()) == []
 
 
 def test_maps_are_cut_at_the_peak_or_at_a_chosen_window(tmp_path: Path, maps: Traces) -> None:
     files = [Uploaded("sc_map", "sc.csv", maps.sc.read_bytes()), Uploaded("cc_map", "cc.csv", maps.cc.read_bytes())]
-    drafts = Drafts(tmp_path)
-    draft = drafts.take("a", "", "", "", files)
+    draft = Uploads(tmp_path).traces("a", "", "", files)
     assert draft.window is not None
     assert draft.window.peak_nm == pytest.approx(525.0, abs=6.0)
     assert draft.fit is not None
     assert draft.fit.lifetime_ps == pytest.approx(4.0, rel=0.15)
-    empty = drafts.refit(draft, FitSettings(window_nm=(700.0, 710.0)))
+    empty = fitted(replace(draft, settings=TraceSettings(window_low_nm=710.0, window_high_nm=700.0)))
     assert empty.fit is None
     assert "no wavelength lies between" in empty.problem
     assert empty.maps is not None  # so that another window can be chosen

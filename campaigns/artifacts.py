@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields
+from functools import lru_cache
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
@@ -24,7 +25,7 @@ from cachetools import LRUCache
 from campaigns.config import CampaignConfig
 from campaigns.errors import StoreError
 from campaigns.files import write_whole
-from campaigns.versions import code_state, data_sha256, package_versions
+from campaigns.versions import code_sha256, data_sha256, package_versions
 
 if TYPE_CHECKING:
     from campaigns.state import CampaignState
@@ -131,9 +132,15 @@ _DIGITS = 16
 
 
 def _file_name(name: str, key: str) -> str:
-    """Of a value, by its key with the packages, our own code and the tables that come with it."""
-    made_by = [key, *package_versions().values(), code_state()["code_sha256"], data_sha256()]
-    return f"{name}-{sha256(chr(10).join(made_by).encode()).hexdigest()[:_DIGITS]}.npz"
+    """Of a value, by its key and what computes it."""
+    return f"{name}-{sha256(f'{key}{_made_by()}'.encode()).hexdigest()[:_DIGITS]}.npz"
+
+
+@lru_cache(maxsize=1)
+def _made_by() -> str:
+    """The packages, our own code and the tables that come with it, as they were when first asked: a process that later
+    gives up its rights may no longer read where they lie."""
+    return "\n".join(["", *package_versions().values(), code_sha256(), data_sha256()])
 
 
 def _write(path: Path, content: Mapping[str, Any]) -> None:
@@ -236,7 +243,7 @@ DEEP = "deep.json"
 
 def prepared_folder(campaign: Path, data_key: str) -> Path:
     """The folder of the fit with this key as this code works it out, in the campaign's folder."""
-    return campaign / PREPARED / f"{data_key}-{code_state()['code_sha256'][:8]}"
+    return campaign / PREPARED / f"{data_key}-{code_sha256()[:8]}"
 
 
 def read_prepared(path: Path) -> dict[str, Any] | None:

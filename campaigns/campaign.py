@@ -30,9 +30,9 @@ from campaigns.intake import (
 from campaigns.plan import check
 from campaigns.records import CationRecords, geometries, needed_cations
 from campaigns.space import (
-    copy_library,
     gather,
     hazards_of,
+    keep_library,
     kept_library,
     prices_of,
     space_of,
@@ -85,9 +85,9 @@ class Campaign:
         self.folder = folder
         self._log = log
         self._state = replay(log.events())
-        self.library = kept_library(self.config, log.file, folder) if library is None else library
-        self._oracle_store = oracle_store or default_store_path()
         self._artifacts = Artifacts(folder)
+        self.library = kept_library(self.config, log.file, self._artifacts) if library is None else library
+        self._oracle_store = oracle_store or default_store_path()
         self._ranked_before: pd.DataFrame | None = None
         self._news: tuple[Expectation, ...] = ()
 
@@ -125,7 +125,7 @@ class Campaign:
         payload = {"config": wanted.model_dump(mode="json")}
         kept = [(name, content) for name, content in read.files if content is not None]
         if log.append(EventKind.CREATED, payload, key="created", files=kept):
-            copy_library(wanted, read.library, folder)
+            keep_library(wanted, read.library, Artifacts(folder))
         campaign = cls(folder, log, read.library, None if oracle_store is None else Path(oracle_store))
         if differences := campaign.config.differences(wanted):
             raise CampaignExistsError(

@@ -5,17 +5,15 @@ from __future__ import annotations
 import re
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from fractions import Fraction
-from functools import lru_cache
-from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from campaigns.artifacts import Artifacts, Form
 from campaigns.config import BUILTIN, CampaignConfig, nearest, problems
-from campaigns.errors import ConfigError, StoreError
+from campaigns.errors import ConfigError
 from chemspace import Cation, CationLibrary, CompoundSpace, LibraryError, SpaceError, UnknownCationError
 from chemspace.cation import also_called, under_own_name
 from chemspace.library import ReadReport
@@ -206,7 +204,6 @@ def _list(value: Any) -> Iterable[Any]:
 
 #: Libraries smaller than this are read faster than a copy of what was read.
 _WORTH_KEEPING = 500
-_COPY = "library.parquet"
 _COLUMNS = ("smiles", "charge", "inchikey", "abbreviation", "names", "role", "source")
 
 
@@ -237,45 +234,36 @@ def gather(sources: Sequence[str | Path], *, dications: bool = False) -> Gathere
     return Gathered(files, _merged(files, dications))
 
 
-def kept_library(config: CampaignConfig, file: Callable[[str], bytes], folder: Path) -> CationLibrary:
-    """The library of a campaign, from the files it keeps.
-
-    Reading and protonating a large library takes minutes, so what was read is copied into the folder; the copy is
-    believed only if it names the very files and settings, and is written again otherwise.
+def kept_library(config: CampaignConfig, file: Callable[[str], bytes], artifacts: Artifacts) -> CationLibrary:
+    """The library of a campaign, from the files it keeps; reading and protonating a large one takes minutes, so what
+    was read is kept.
 
     Args:
         config: names the files by their hashes.
         file: content of a kept file by its SHA-256.
-        folder: of the campaign.
+        artifacts: of the campaign.
 
     Raises:
         StoreError, LibraryError: if a kept file is not there or cannot be read.
     """
     if all(kept.sha256 is None for kept in config.libraries):
         return CationLibrary.builtin()
-    key = _key(config)
-    known = _read_copy(folder / _COPY, key)
-    if known is not None:
-        return known
-    files = tuple((kept.name, None if kept.sha256 is None else file(kept.sha256)) for kept in config.libraries)
-    library = _merged(files, config.dications)
-    copy_library(config, library, folder)
-    return library
+
+    def read() -> CationLibrary:
+        files = tuple((kept.name, None if kept.sha256 is None else file(kept.sha256)) for kept in config.libraries)
+        return _merged(files, config.dications)
+
+    return artifacts.get("library", _key(config), read, _LIBRARY, if_worth=_is_large)
 
 
-def copy_library(config: CampaignConfig, library: CationLibrary, folder: Path) -> None:
-    """Copy what was read of a large library into the campaign's folder; a folder that takes no copy goes without."""
-    if len(library) < _WORTH_KEEPING or all(kept.sha256 is None for kept in config.libraries):
-        return
-    import pyarrow as pa
-    import pyarrow.parquet as pq
+def keep_library(config: CampaignConfig, library: CationLibrary, artifacts: Artifacts) -> None:
+    """Keep what was read of a large library, for `kept_library`."""
+    if _is_large(library) and any(kept.sha256 is not None for kept in config.libraries):
+        artifacts.put("library", _key(config), library, _LIBRARY)
 
-    from campaigns.files import write_whole
 
-    columns = {name: [getattr(cation, name) for cation in library] for name in _COLUMNS}
-    table = pa.table(columns).replace_schema_metadata({"spinscreen_library": _key(config)})
-    with suppress(StoreError):
-        write_whole(folder / _COPY, lambda path: pq.write_table(table, path))
+def _is_large(library: CationLibrary) -> bool:
+    return len(library) >= _WORTH_KEEPING
 
 
 def write_rejects(library: CationLibrary, config: CampaignConfig, file: Callable[[str], bytes], target: Path) -> bool:
@@ -327,35 +315,20 @@ def _joined(reports: Sequence[ReadReport]) -> ReadReport | None:
 
 
 def _key(config: CampaignConfig) -> str:
-    """What a copy was made from: the files, the setting, and the code that reads them."""
-    parts = [f"{file.name} {file.sha256}" for file in config.libraries]
-    said = "\n".join([_versions(), str(config.dications), *parts])
-    return sha256(said.encode()).hexdigest()
+    """What a library is read from: the files and the setting."""
+    return "\n".join([str(config.dications), *(f"{file.name} {file.sha256}" for file in config.libraries)])
 
 
-@lru_cache(maxsize=1)
-def _versions() -> str:
-    """Looked up once: a process that later gives up its rights may no longer read where the packages lie."""
-    from importlib.metadata import version
-
-    return f"spinscreen {version('spinscreen')}, rdkit {version('rdkit')}"
+def _pack(library: CationLibrary) -> dict[str, Any]:
+    return {name: [getattr(cation, name) for cation in library] for name in _COLUMNS}
 
 
-def _read_copy(path: Path, key: str) -> CationLibrary | None:
-    if not path.is_file():
-        return None
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        table = pq.read_table(path)
-    except (OSError, pa.ArrowException):
-        return None  # a damaged copy is written again
-    if (table.schema.metadata or {}).get(b"spinscreen_library") != key.encode():
-        return None
-    columns = [table.column(name).to_pylist() for name in _COLUMNS]
-    rows = zip(*columns, strict=True)
+def _unpack(columns: Mapping[str, Any]) -> CationLibrary:
+    rows = zip(*(columns[name] for name in _COLUMNS), strict=True)
     return CationLibrary(
         Cation(smiles, charge, inchikey, abbreviation, tuple(names), role, source)
         for smiles, charge, inchikey, abbreviation, names, role, source in rows
     )
+
+
+_LIBRARY = Form(_pack, _unpack)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Iterable
 from functools import lru_cache
 from hashlib import sha256
 from importlib import resources
@@ -18,6 +19,7 @@ PACKAGES = ("spinscreen", "torch", "botorch", "gpytorch", "numpy", "scipy", "rdk
 
 #: The four floors, whose files are the code.
 FLOORS = ("chemspace", "oracle", "screening", "campaigns")
+_ROOT = Path(__file__).parents[1]
 
 
 def provenance(library: CationLibrary, seed: int) -> dict[str, str]:
@@ -55,20 +57,25 @@ def code_state() -> dict[str, str]:
         code_sha256: over the Python files of the four floors, the same wherever they are installed; git_commit: of the
         clone they lie in, or "none" with the reason; git_changes: how many of their files differ from that commit.
     """
-    root = Path(__file__).parents[1]
-    files = sorted(path for floor in FLOORS for path in (root / floor).rglob("*.py"))
-    digest = sha256()
-    for path in files:
-        digest.update(f"{path.relative_to(root).as_posix()}\0".encode() + path.read_bytes() + b"\0")
-    return {"code_sha256": digest.hexdigest()} | _git_state(root)
+    return {"code_sha256": code_sha256()} | _git_state(_ROOT)
+
+
+@lru_cache(maxsize=1)
+def code_sha256() -> str:
+    """Hash over the Python files of the four floors."""
+    return _hash_of(path for floor in FLOORS for path in (_ROOT / floor).rglob("*.py"))
 
 
 @lru_cache(maxsize=1)
 def data_sha256() -> str:
     """Hash over the tables that come with the floors: measurements, outcomes, cations, prices."""
-    root, digest = Path(__file__).parents[1], sha256()
-    for path in sorted(path for floor in FLOORS for path in (root / floor / "data").rglob("*") if path.is_file()):
-        digest.update(f"{path.relative_to(root).as_posix()}\0".encode() + path.read_bytes() + b"\0")
+    return _hash_of(path for floor in FLOORS for path in (_ROOT / floor / "data").rglob("*") if path.is_file())
+
+
+def _hash_of(files: Iterable[Path]) -> str:
+    digest = sha256()
+    for path in sorted(files):
+        digest.update(f"{path.relative_to(_ROOT).as_posix()}\0".encode() + path.read_bytes() + b"\0")
     return digest.hexdigest()
 
 

@@ -8,7 +8,8 @@ import pytest
 
 from campaigns import CampaignConfig
 from campaigns import space as libraries
-from campaigns.space import copy_library, gather, kept_library, write_rejects
+from campaigns.artifacts import CACHE, Artifacts
+from campaigns.space import gather, keep_library, kept_library, write_rejects
 from chemspace import CationLibrary, LibraryError
 
 AMINES = "smiles,abbreviation\nNCCc1ccccc1,MINE\nNCCCCN,BDAM\nC1CC,bad\nNCC(C)CCCl,PEA\n"
@@ -62,7 +63,7 @@ def test_a_campaign_reads_its_libraries_from_what_it_keeps(amines: Path, tmp_pat
     read = gather(["builtin", amines], dications=True)
     config = config_of(read, dications=True)
     assert [file.sha256 is None for file in config.libraries] == [True, False]
-    again = kept_library(config, contents(read).__getitem__, tmp_path)
+    again = kept_library(config, contents(read).__getitem__, Artifacts(tmp_path))
     assert again.content_hash == read.library.content_hash
 
 
@@ -72,20 +73,21 @@ def test_a_large_library_is_read_once_and_a_copy_of_another_is_not_believed(
     monkeypatch.setattr(libraries, "_WORTH_KEEPING", 2)
     read = gather([amines])
     config = config_of(read)
-    copy_library(config, read.library, tmp_path)
+    keep_library(config, read.library, Artifacts(tmp_path))
 
     def refuse(digest: str) -> bytes:
         raise AssertionError("the kept file is not read where the copy is good")
 
-    again = kept_library(config, refuse, tmp_path)
+    again = kept_library(config, refuse, Artifacts(tmp_path))
     assert [(c.smiles, c.abbreviation, c.names, c.role) for c in again] == [
         (c.smiles, c.abbreviation, c.names, c.role) for c in read.library
     ]
     files = contents(read).__getitem__
     both = config.model_copy(update={"dications": True})
-    assert kept_library(both, files, tmp_path)["BDAM"].charge == 2
-    (tmp_path / "library.parquet").write_bytes(b"damaged")
-    assert kept_library(config, files, tmp_path).content_hash == read.library.content_hash
+    assert kept_library(both, files, Artifacts(tmp_path))["BDAM"].charge == 2
+    for kept in (tmp_path / CACHE).glob("library-*.npz"):
+        kept.write_bytes(b"damaged")
+    assert kept_library(config, files, Artifacts(tmp_path)).content_hash == read.library.content_hash
 
 
 def test_a_library_that_is_not_there_is_told(tmp_path: Path) -> None:

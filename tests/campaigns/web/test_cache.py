@@ -86,7 +86,7 @@ def test_other_code_works_its_pages_out_anew(
     tmp_path: Path, worked: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     check(Cache(tmp_path / "a", tmp_path / "shared" / "oracle.db"), "one")
-    monkeypatch.setattr("campaigns.artifacts.code_state", lambda: {"code_sha256": "of another release"})
+    monkeypatch.setattr("campaigns.artifacts.code_sha256", lambda: "of another release")
     assert Cache(tmp_path / "a", tmp_path / "shared" / "oracle.db").deep("one") is None
 
 

@@ -28,7 +28,7 @@ from screening.dataset import SpinDataset, published_descriptors
 from screening.devices import usable_device
 from screening.errors import DeviceError
 from screening.features import to_features
-from screening.ranking import rank
+from screening.ranking import Candidates, PassSettings, rank
 from screening.ranking.stream import SinglePrecision
 from screening.surrogates import Surrogate, fit_surrogate
 from screening.surrogates.problem import Problem, make_problem
@@ -153,8 +153,8 @@ def _best(work: Callable[[str], Pair], device: str, repeats: int) -> tuple[Pair,
 def _same_ranking(surrogate: Surrogate, best: float, device: str) -> bool:
     """Whether the top 100 by the pass on the device are those of double precision on the processor."""
     common = (*space_of(COMPOUNDS), surrogate)
-    there = rank(*common, best_observed=best, top_k=100, single_precision=True, device=device, workers=1)
-    here = rank(*common, best_observed=best, top_k=100)
+    there = rank(Candidates(*common, best), 100, PassSettings(workers=1, single_precision=True, device=device))
+    here = rank(Candidates(*common, best), 100)
     return there.frame["index"].tolist() == here.frame["index"].tolist()
 
 

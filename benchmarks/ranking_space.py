@@ -23,7 +23,7 @@ from chemspace.space import CompoundSpace
 from oracle.descriptors import CationTable
 from screening.dataset import SpinDataset, published_descriptors
 from screening.features import to_features
-from screening.ranking import Ranking, rank
+from screening.ranking import Candidates, PassSettings, Ranking, rank
 from screening.surrogates import Surrogate, fit_surrogate
 
 
@@ -66,15 +66,7 @@ def ranked(
     workers: int | None = None,
 ) -> Ranking:
     """The top 100 of a space, its passes in float32 or float64."""
-    return rank(
-        *parts,
-        surrogate,
-        best_observed=best,
-        top_k=100,
-        single_precision=single,
-        block_size=32768,
-        workers=workers,
-    )
+    return rank(Candidates(*parts, surrogate, best), 100, PassSettings(32768, workers, single))
 
 
 def whole(ranking: Ranking) -> int:

@@ -349,7 +349,7 @@ class CampaignConfig(_Part):
         oracle: fields of `oracle.Protocol` that are not the default's.
         surrogate: name of the surrogate.
         include_flagged: train on the published rows that are left out by default too.
-        acquisition: "auto" (by the surrogate's own score card), one of `screening.strategies.BATCH_ACQUISITIONS`,
+        acquisition: "auto" (by the surrogate's own score card), one of `screening.strategies.STRATEGIES`,
             "qlog_nehvi" (rate, properties with a goal and the objective's tradeoff at once) or "random".
         budget: how many compounds a round suggests, and what they may not exceed.
         prices: by abbreviation, alias or InChIKey of a cation.

@@ -25,9 +25,6 @@ if TYPE_CHECKING:
     from campaigns.campaign import Campaign
     from campaigns.kinetics import Measured, TraceFit
     from campaigns.round import Round
-    from screening.ranking.stream import Scoring
-
-__all__ = ["scoring_of"]
 
 
 def _suggestions(campaign: Campaign) -> pd.DataFrame:
@@ -120,41 +117,11 @@ def write_candidates(fitted: Round, path: Path, progress: Progress | None = None
         StoreError: if the file cannot be written.
     """
     from screening.ranking import write_candidates
-    from screening.strategies import pass_of
 
     try:
-        return write_candidates(
-            path,
-            fitted.space,
-            fitted.inputs.tables.spacers,
-            fitted.inputs.tables.cages,
-            fitted.surrogate,
-            fitted.feasibility,
-            best_observed=fitted.ranking.best_observed,
-            measured=fitted.measured,
-            score=pass_of(fitted.strategy.acquisition),
-            aim=fitted.aim,
-            properties={learnt.name: learnt.surrogate for learnt in fitted.properties},
-            progress=progress,
-        )
+        return write_candidates(path, fitted.candidates, progress=progress)
     except OSError as error:
         raise StoreError(f"{path} cannot be written: {error.strerror or error}") from error
-
-
-def scoring_of(fitted: Round) -> Scoring:
-    """What a round ranks every compound of its space by; nothing is excluded."""
-    from screening.ranking.stream import Scoring, unexplained_variance
-    from screening.strategies import pass_of
-
-    return Scoring(
-        fitted.space,
-        (fitted.inputs.tables.spacers, fitted.inputs.tables.cages),
-        fitted.feasibility.bind(fitted.space),
-        pass_of(fitted.strategy.acquisition),
-        fitted.ranking.best_observed,
-        unexplained_variance(fitted.surrogate),
-        aim=fitted.aim,
-    )
 
 
 def figures(fitted: Round) -> dict[str, Figure]:

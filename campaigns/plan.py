@@ -44,9 +44,9 @@ def check(config: CampaignConfig, library: CationLibrary) -> CompoundSpace:
 
         _one_of("surrogate", config.surrogate, surrogate_names())
     if config.acquisition != plain.acquisition:
-        from screening.strategies.acquisition import AIMED_ACQUISITIONS, BATCH_ACQUISITIONS
+        from screening.strategies import STRATEGIES
 
-        _one_of("acquisition", config.acquisition, ("auto", *BATCH_ACQUISITIONS, *AIMED_ACQUISITIONS))
+        _one_of("acquisition", config.acquisition, ("auto", *STRATEGIES))
     if config.oracle:
         config.protocol.require_installed()
     if config.prices:
@@ -79,7 +79,7 @@ def check(config: CampaignConfig, library: CationLibrary) -> CompoundSpace:
 def _check_aims(config: CampaignConfig) -> None:
     """Wishes on columns that there are, and something to trade off where that is asked for."""
     if config.objective.wishes:
-        from screening.ranking.aims import OWN_COLUMNS
+        from screening.strategies.columns import OWN_COLUMNS
 
         known = dict.fromkeys((*OWN_COLUMNS, "price", *config.properties))
         for place, wish in enumerate(config.objective.wishes):
@@ -88,15 +88,22 @@ def _check_aims(config: CampaignConfig) -> None:
                     f"objective.wishes: no column is called {wish.column!r}{nearest(wish.column, known)}",
                     ("objective", "wishes", place, "column"),
                 )
-    if config.acquisition in ("qlog_nehvi", "random") and config.objective.wishes:
+    takes, traders = frozenset({"wishes"}), list[str]()
+    if config.objective.tradeoff or config.acquisition != CampaignConfig().acquisition:
+        from screening.strategies import STRATEGIES
+
+        traders = [entry.name for entry in STRATEGIES.entries() if "tradeoff" in entry.item.takes]
+        takes = takes if config.acquisition == "auto" else STRATEGIES.get(config.acquisition).takes
+    if "wishes" not in takes and config.objective.wishes:
         raise ConfigError(
             f"acquisition: {config.acquisition} leaves no place for wishes; give one or the other", ("acquisition",)
         )
     tradeoff = config.objective.tradeoff
-    if tradeoff and config.acquisition != "qlog_nehvi":
+    if tradeoff and "tradeoff" not in takes:
+        names = " or ".join(traders)
         raise ConfigError(
-            f"objective.tradeoff is what acquisition qlog_nehvi trades the rate off against; the acquisition here is "
-            f"{config.acquisition}: write acquisition: qlog_nehvi, or leave the tradeoff out",
+            f"objective.tradeoff is what acquisition {names} trades the rate off against; the acquisition here is "
+            f"{config.acquisition}: write acquisition: {names}, or leave the tradeoff out",
             ("objective", "tradeoff"),
         )
     if tradeoff.get("feasibility", 0.0) >= 1.0:
@@ -106,11 +113,11 @@ def _check_aims(config: CampaignConfig) -> None:
             ("objective", "tradeoff", "feasibility"),
         )
     goals = [one for one in config.properties.values() if one.goal]
-    if config.acquisition == "qlog_nehvi" and not (goals or tradeoff):
+    if "tradeoff" in takes and not (goals or tradeoff):
         raise ConfigError(
-            "acquisition: qlog_nehvi trades the rate off against further properties: give a measured one a goal, as "
-            "properties: {band_gap_ev: {table: gaps.csv, goal: maximize}}, or name known ones with their worst values, "
-            "as objective: {tradeoff: {price: 100, novelty: 0}}",
+            f"acquisition: {config.acquisition} trades the rate off against further properties: give a measured one a "
+            "goal, as properties: {band_gap_ev: {table: gaps.csv, goal: maximize}}, or name known ones with their "
+            "worst values, as objective: {tradeoff: {price: 100, novelty: 0}}",
             ("acquisition",),
         )
 

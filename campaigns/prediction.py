@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-import pandas as pd
-
 from campaigns.errors import CampaignError
 from campaigns.summary import Prediction
 from chemspace import Compound
 from oracle import CationRecord, compound_descriptors
 from screening.features import FEATURE_NAMES, to_features
-from screening.ranking.frame import add_nearest, lifetime_columns
+from screening.ranking.candidates import lifetime_columns
 
 if TYPE_CHECKING:
     from campaigns.round import Round
@@ -35,14 +33,13 @@ def predict(fitted: Round, compound: Compound, records: Mapping[str, CationRecor
     _check_described(compound, records)
     mean, sd = fitted.surrogate.predict(x)
     shares = fitted.explain(x)
-    numbers = pd.DataFrame(lifetime_columns(mean, sd))
-    add_nearest(numbers, x, fitted.measured)
+    numbers = {**lifetime_columns(mean, sd), **fitted.measured.columns(x)}
     layered = compound.spacer is not None
     table = fitted.training.dataset.table
     return Prediction(
         formula=compound.formula,
         in_space=compound in fitted.space,
-        **{str(name): values.item() for name, values in numbers.items()},
+        **{name: values.tolist()[0] for name, values in numbers.items()},
         feasibility=float(fitted.feasibility.probability([compound])[0]) if layered else None,
         feasibility_reasons=tuple(fitted.feasibility.reasons(compound)) if layered else (),
         features=dict(zip(FEATURE_NAMES, map(float, x[0]), strict=True)),

@@ -8,7 +8,7 @@ from functools import cached_property
 from hashlib import sha256
 from importlib.metadata import version
 from math import log10, nan
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pandas as pd
@@ -32,31 +32,28 @@ from chemspace.progress import Progress, silent
 from chemspace.space import SpaceBlock
 from oracle import CationRecord
 from oracle.descriptors import CationTable
-from screening.batch import choose_batch
+from screening.batch import BatchQuery, choose_batch
 from screening.dataset import SpinDataset
 from screening.errors import BatchError
 from screening.feasibility import FeasibilityModel, RecordedOutcome, SpacerTraits, fit_feasibility
 from screening.features import FEATURE_NAMES
-from screening.ranking import (
-    Aim,
+from screening.ranking import Candidates, PassSettings, Ranking, StopAdvice, advise_stopping, rank
+from screening.strategies import (
+    Choice,
     Columns,
-    Desire,
-    Goal,
-    Known,
-    Lot,
+    FixedObjective,
     MeasuredSet,
     Numbers,
-    Ranking,
-    StopAdvice,
-    Tradeoff,
-    advise_stopping,
+    PropertyObjective,
+    Strategy,
+    StrategyInputs,
+    Wish,
+    choose_strategy,
+    make_strategy,
     price_of,
     price_property,
-    rank,
-    space_features,
 )
-from screening.ranking.aims import Property
-from screening.strategies import AIMED_ACQUISITIONS, HYPERVOLUME, RANDOM, Choice, Wish, choose_acquisition, pass_of
+from screening.strategies.columns import Property
 
 if TYPE_CHECKING:
     from screening.explain import Shapley
@@ -75,8 +72,8 @@ LARGE = 200_000
 _STEPS, _LONG_STEPS = (1, 2, 3), (5, 8, 100)
 #: Length of the top list whose agreement between rounds is looked at.
 N_TOP = 20
-#: Known properties that may be traded off against the rate: sign of the better, and what is sought, in words.
-KNOWN_GOALS = {"price": (-1.0, "low price"), "feasibility": (1.0, "chance to form"), "novelty": (1.0, "novelty")}
+#: Fixed properties that may be traded off against the rate: sign of the better, and what is sought, in words.
+_FIXED = {"price": (-1.0, "low price"), "feasibility": (1.0, "chance to form"), "novelty": (1.0, "novelty")}
 #: Spaces of fewer spacers have their traits worked out faster than read.
 _WORTH_KEEPING = 500
 
@@ -162,23 +159,36 @@ class Round:
         inputs: what it follows from.
         training: rows that train.
         validation: out-of-fold predictions and score cards.
-        surrogate: fitted on all training rows.
-        strategy: the acquisition the surrogate has earned by its worst split, and why.
-        feasibility: learnt from reported outcomes and the campaign's own.
         properties: what was learnt of the further measured properties.
-        aim: what the ranking is by instead of the acquisition times feasibility, or None.
+        choice: the strategy that was asked for or that the surrogate has earned by its worst split, and why.
+        candidates: the compounds of the space, with the surrogate fitted on all training rows, the strategy, and the
+            feasibility learnt from reported outcomes and the campaign's own; none is excluded.
         ranking: the top of the space, without what is measured or pending.
     """
 
     inputs: RoundInputs
     training: TrainingSet
     validation: Validation
-    surrogate: Surrogate
-    strategy: Choice
-    feasibility: FeasibilityModel
     properties: tuple[LearntProperty, ...]
-    aim: Aim | Lot | None
+    choice: Choice
+    candidates: Candidates
     ranking: Ranking
+
+    @property
+    def surrogate(self) -> Surrogate:
+        """Fitted on all training rows."""
+        return cast("Surrogate", self.candidates.surrogate)
+
+    @property
+    def strategy(self) -> Strategy:
+        """What the ranking is by."""
+        return self.candidates.strategy
+
+    @property
+    def feasibility(self) -> FeasibilityModel:
+        """What tells the chance to form."""
+        assert self.candidates.feasibility is not None
+        return self.candidates.feasibility
 
     @property
     def space(self) -> CompoundSpace:
@@ -190,10 +200,11 @@ class Round:
         """Measured rows known, training or not."""
         return len(self.inputs.dataset)
 
-    @cached_property
+    @property
     def measured(self) -> MeasuredSet:
         """Formulas and features of the rows that train."""
-        return MeasuredSet(self.training.formulas, self.training.x)
+        assert self.candidates.measured is not None
+        return self.candidates.measured
 
     @cached_property
     def best_lifetime_ps(self) -> float:
@@ -203,20 +214,12 @@ class Round:
     @cached_property
     def pending(self) -> NDArray[np.float64]:
         """Features of what is pending, shape (p, d)."""
-        return space_features(self.space, self.inputs.awaited, self.inputs.tables.spacers, self.inputs.tables.cages)
+        return self.candidates.features(self.space.take(self.inputs.awaited))
 
     @property
     def ranked_by(self) -> str:
         """What the ranking is by, in words."""
-        if isinstance(self.aim, Desire):
-            return "how far the wishes of the description are met together"
-        name = self.strategy.acquisition
-        if isinstance(self.aim, Lot):
-            return AIMED_ACQUISITIONS[name]
-        words = AIMED_ACQUISITIONS.get(name) or pass_of(name).words
-        if self.aim is None and not pass_of(name).logarithmic:
-            return f"{words}, less what is not likely to form"
-        return f"{words}, times the chance that it forms (the acquisition is its logarithm)"
+        return self.strategy.ranked_by
 
     def explain(self, x: NDArray[np.float64]) -> Shapley:
         """Shapley values of rows x, shape (m, d): what sets each apart from the training rows."""
@@ -248,10 +251,21 @@ def fit_round(
     validation = artifacts.get("validation", inputs.fit_key, lambda: validate(training, config), validation_form())
     tell(fitting, total, "fit")
     surrogate = fit(training, config, validation)
-    strategy = strategy_of(config, validation, properties)
-    traits = _spacer_traits(inputs.space, artifacts)
-    feasibility = feasibility_of(inputs.state.outcomes, inputs.names, traits)
-    aim = _aim_of(inputs, strategy.acquisition, training, surrogate, properties)
+    measured = MeasuredSet(training.formulas, training.x)
+    asked = _strategy_inputs(inputs, training, surrogate, properties, measured)
+    choice, strategy = choose_by(config, validation, asked, properties)
+    best, goal_ps = training.best_inside(inputs.space), config.objective.goal_lifetime_ps
+    candidates = Candidates(
+        inputs.space,
+        inputs.tables.spacers,
+        inputs.tables.cages,
+        surrogate,
+        best if goal_ps is None else min(best, -log10(goal_ps)),
+        strategy,
+        feasibility_of(inputs.state.outcomes, inputs.names, _spacer_traits(inputs.space, artifacts)),
+        measured=measured,
+        properties={learnt.name: learnt.surrogate for learnt in properties},
+    )
     tell(ranking_from, total, "ranking")
 
     def ranked(done: int, of: int, note: str) -> None:
@@ -260,31 +274,13 @@ def fit_round(
     def pass_over() -> Ranking:
         from oracle.cluster import connected
 
-        goal_ps, best = config.objective.goal_lifetime_ps, training.best_inside(inputs.space)
         with connected(dask) as client:
-            ranking = rank(
-                inputs.space,
-                inputs.tables.spacers,
-                inputs.tables.cages,
-                surrogate,
-                feasibility,
-                best_observed=best if goal_ps is None else min(best, -log10(goal_ps)),
-                top_k=TOP_K,
-                exclude=inputs.excluded,
-                measured=MeasuredSet(training.formulas, training.x),
-                score=pass_of(strategy.acquisition),
-                single_precision=len(inputs.space) >= LARGE,
-                aim=aim,
-                progress=ranked,
-                client=client,
-            )
-        for learnt in properties:
-            ranking.frame[learnt.name], ranking.frame[f"{learnt.name}_sd"] = learnt.predict(ranking.x)
-        return ranking
+            settings = PassSettings(single_precision=len(inputs.space) >= LARGE, client=client)
+            return rank(replace(candidates, exclude=inputs.excluded), TOP_K, settings, ranked)
 
     ranking = artifacts.get("ranking", inputs.rank_key, pass_over, ranking_form())
     tell(total, total, "done")
-    return Round(inputs, training, validation, surrogate, strategy, feasibility, properties, aim, ranking)
+    return Round(inputs, training, validation, properties, choice, candidates, ranking)
 
 
 def _learn_properties(inputs: RoundInputs, artifacts: Artifacts) -> tuple[LearntProperty, ...]:
@@ -306,68 +302,63 @@ def _spacer_traits(space: CompoundSpace, artifacts: Artifacts) -> SpacerTraits:
     return artifacts.get("spacers", key, lambda: SpacerTraits.of(space.spacers), form)
 
 
-def strategy_of(config: CampaignConfig, validation: Validation, properties: Sequence[LearntProperty] = ()) -> Choice:
-    """The acquisition that the description asks for; "auto" is the one the surrogate has earned by its worst split.
+def choose_by(
+    config: CampaignConfig, validation: Validation, inputs: StrategyInputs, properties: Sequence[LearntProperty]
+) -> tuple[Choice, Strategy]:
+    """The strategy that the description asks for, and why; "auto" is the one the surrogate has earned by its worst
+    split.
 
     The reason says how far the models of the properties that take part are to be trusted.
     """
-    worst = min(validation.score_cards.values(), key=lambda card: card.r2_log)
-    earned = choose_acquisition(worst)
-    asked = earned.acquisition if config.acquisition == "auto" else config.acquisition
-    if config.objective.wishes:
-        told = ", ".join(f"{wish.column} (weight {wish.weight:g})" for wish in config.objective.wishes)
-        wished = {wish.column for wish in config.objective.wishes}
-        trust = [learnt.sentence for learnt in properties if learnt.name in wished]
-        return Choice(asked, "; ".join([f"wishes, as the campaign's description asks, met together: {told}", *trust]))
-    if asked == RANDOM:
-        return Choice(asked, "random, as the campaign's description asks: drawn by lot, no prediction decides")
-    if asked == HYPERVOLUME:
-        traded = [learnt for learnt in properties if learnt.goal is not None]
-        known = (f"{KNOWN_GOALS[name][1]} (worst {worst:g})" for name, worst in config.objective.tradeoff.items())
-        goals = ", ".join([*(f"{learnt.goal} {learnt.name}" for learnt in traded), *known])
-        said = f"{asked}, as the campaign's description asks: slow relaxation traded off against: {goals}"
-        return Choice(asked, "; ".join([said, *(learnt.sentence for learnt in traded)]))
+    earned = choose_strategy(min(validation.score_cards.values(), key=lambda card: card.r2_log))
+    name = earned.name if config.acquisition == "auto" else config.acquisition
+    strategy = make_strategy(name, inputs)
+    if strategy.asked:
+        trust = [learnt.sentence for learnt in properties if learnt.name in strategy.reads]
+        return Choice(name, "; ".join([strategy.asked, *trust])), strategy
     if config.acquisition == "auto":
-        return earned
+        return earned, strategy
     agrees = (
         "which the score card would choose too"
-        if earned.acquisition == asked
-        else (f"though the score card says {earned.acquisition} ({earned.reason})")
+        if earned.name == name
+        else (f"though the score card says {earned.name} ({earned.reason})")
     )
-    return Choice(asked, f"{asked}, as the campaign's description asks, {agrees}")
+    return Choice(name, f"{name}, as the campaign's description asks, {agrees}"), strategy
 
 
-def _aim_of(
+def _strategy_inputs(
     inputs: RoundInputs,
-    acquisition: str,
     training: TrainingSet,
     surrogate: Surrogate,
     properties: Sequence[LearntProperty],
-) -> Aim | Lot | None:
-    """What the description ranks by instead of an acquisition times feasibility, None where it is that."""
-    objective, measured = inputs.config.objective, MeasuredSet(training.formulas, training.x)
-    if objective.wishes:
-        price = price_property(inputs.space, inputs.prices)
-        wishes = tuple(Wish(wish.column, wish.useless, wish.perfect, wish.weight) for wish in objective.wishes)
-        return Desire(wishes, {**{learnt.name: _mean_of(learnt) for learnt in properties}, "price": price}, measured)
-    if acquisition == RANDOM:
-        return Lot(inputs.config.seed)
-    if acquisition != HYPERVOLUME:
-        return None
-    goals = [
-        Goal(learnt.name, learnt.surrogate, 1.0 if learnt.goal == "maximize" else -1.0, learnt.worst)
+    measured: MeasuredSet,
+) -> StrategyInputs:
+    """What a strategy may be made from: wishes, goals and where their columns come from."""
+    objective, is_number = inputs.config.objective, ~training.dataset.censored
+    columns: dict[str, Property] = {learnt.name: _mean_of(learnt) for learnt in properties}
+    observed: dict[str, NDArray[np.float64]] = {}
+    if objective.asks_for_price:
+        columns["price"] = price_property(inputs.space, inputs.prices)
+        per_mol = np.array([nan if c is None else price_of(c, inputs.prices) for c in training.dataset.compounds])
+        observed["price"] = per_mol[is_number]
+    goals = (
+        PropertyObjective(learnt.name, learnt.surrogate, 1.0 if learnt.goal == "maximize" else -1.0, learnt.worst)
         for learnt in properties
         if learnt.goal is not None
-    ]
-    is_number = ~training.dataset.censored
-    per_mol = np.array([nan if c is None else price_of(c, inputs.prices) for c in training.dataset.compounds])
-    known = [
-        Known(name, KNOWN_GOALS[name][0], worst, per_mol[is_number] if name == "price" else None)
+    )
+    fixed = (
+        FixedObjective(name, _FIXED[name][0], worst, observed.get(name), _FIXED[name][1])
         for name, worst in objective.tradeoff.items()
-    ]
-    price = price_property(inputs.space, inputs.prices)
-    worst_rate = None if objective.goal_lifetime_ps is None else -log10(objective.goal_lifetime_ps)
-    return Tradeoff.of(surrogate, goals, training.x[is_number], worst_rate, known, Columns({"price": price}, measured))
+    )
+    return StrategyInputs(
+        inputs.config.seed,
+        surrogate,
+        training.x[is_number],
+        Columns(columns, measured),
+        tuple(Wish(wish.column, wish.useless, wish.perfect, wish.weight) for wish in objective.wishes),
+        (*goals, *fixed),
+        None if objective.goal_lifetime_ps is None else -log10(objective.goal_lifetime_ps),
+    )
 
 
 def _mean_of(learnt: LearntProperty) -> Property:
@@ -411,34 +402,31 @@ def choose(fitted: Round, batch_size: int, seed: int, budget: Budget) -> list[in
         raise NothingToSuggestError(f"only {len(ranking)} compounds are left to suggest, {batch_size} were asked for")
     indices = ranking.frame["index"].to_numpy(dtype=np.int64)
     try:
-        chosen = choose_batch(
-            ranking,
-            fitted.surrogate,
-            fitted.pending,
+        query = BatchQuery(
             batch_size,
             seed,
-            shortlist=SHORTLIST,
-            acquisition=fitted.strategy.acquisition,
-            observed=fitted.training.x,
-            aim=fitted.aim,
-            awaited=awaited_columns(fitted),
-            limits=budget.limits_of(ranking.spacer[:SHORTLIST], batch_size),
+            fitted.strategy,
+            budget.limits_of(ranking.spacer[:SHORTLIST], batch_size),
+            SHORTLIST,
+            fitted.pending,
+            pending_columns(fitted),
+            fitted.training.x,
             **budget.of(fitted.space, indices[:SHORTLIST]),
         )
+        chosen = choose_batch(ranking, fitted.surrogate, query)
     except BatchError as error:
         raise NothingToSuggestError(f"the budget of the campaign leaves no whole batch: {error}") from error
     return [int(np.flatnonzero(indices == index)[0]) for index in chosen]
 
 
-def awaited_columns(fitted: Round) -> pd.DataFrame | None:
-    """Values that a tradeoff needs of the pending compounds, one row each; None for other strategies."""
-    aim = fitted.aim
-    if not isinstance(aim, Tradeoff):
-        return None
-    block, none = fitted.space.take(fitted.inputs.awaited), np.full(len(fitted.pending), nan)
-    log_p = fitted.feasibility.bind(fitted.space).log_probability(block)
-    numbers = Numbers(block, fitted.pending, none, none, none, log_p)
-    return pd.DataFrame({name: aim.source.of(name, numbers) for name in aim.awaits}, index=range(len(fitted.pending)))
+def pending_columns(fitted: Round) -> pd.DataFrame:
+    """What the strategy has to know of the pending compounds, one row each."""
+    names, rows = fitted.strategy.pending_names, range(len(fitted.pending))
+    if not names:
+        return pd.DataFrame(index=rows)
+    block, none = fitted.space.take(fitted.inputs.awaited), np.full(len(rows), nan)
+    numbers = Numbers(fitted.pending, none, none, fitted.candidates.log_feasibility(block), nan, block)
+    return pd.DataFrame(fitted.strategy.columns(numbers), index=rows)[[*names]]
 
 
 def _suggestion(fitted: Round, row: Mapping[Any, Any], contributions: Mapping[str, float]) -> Suggestion:
@@ -450,8 +438,8 @@ def _suggestion(fitted: Round, row: Mapping[Any, Any], contributions: Mapping[st
         feasibility=float(row["feasibility"]),
         in_domain=bool(row["in_domain"]),
         unseen=unseen_ions(compound, fitted.training.dataset.compounds),
-        drawn=isinstance(fitted.aim, Lot),
-        weighed=_weighed(fitted.aim, row),
+        drawn=not fitted.strategy.predicts,
+        weighed=_weighed(fitted.strategy, row),
     )
     properties = {
         learnt.name: {"mean": float(row[learnt.name]), "sd": float(row[f"{learnt.name}_sd"])}
@@ -460,16 +448,10 @@ def _suggestion(fitted: Round, row: Mapping[Any, Any], contributions: Mapping[st
     return Suggestion.of(compound, row, reason(contributions, candidate), properties)
 
 
-def _weighed(aim: Aim | Lot | None, row: Mapping[Any, Any]) -> dict[str, float] | None:
+def _weighed(strategy: Strategy, row: Mapping[Any, Any]) -> dict[str, float] | None:
     """What counts beside the lifetime and is not told of every suggestion; None where an acquisition ranks."""
-    if isinstance(aim, Desire):
-        names = [wish.column for wish in aim.wishes]
-    elif isinstance(aim, Tradeoff):
-        names = [*(goal.name for goal in aim.goals), *(one.name for one in aim.known)]
-    else:
-        return None
     told = ("log10_rate", "lifetime_ps", "acquisition", "feasibility")
-    return {name: float(row[name]) for name in names if name not in told}
+    return {name: float(row[name]) for name in strategy.reads if name not in told} if strategy.reads else None
 
 
 def unseen_ions(compound: Compound, measured: Sequence[Compound | None]) -> tuple[str, ...]:
@@ -489,7 +471,7 @@ def summary(fitted: Round, before: pd.DataFrame | None, surprises: tuple[str, ..
         grade=fitted.validation.grade,
         scores={split: card.to_dict() for split, card in fitted.validation.score_cards.items()},
         best_predicted=(str(slowest["formula"]), float(slowest["lifetime_ps"])),
-        strategy=fitted.strategy.reason,
+        strategy=fitted.choice.reason,
         may_stop=advice.stop,
         stop_advice=advice.reasons,
         surprises=surprises,
@@ -501,7 +483,7 @@ def summary(fitted: Round, before: pd.DataFrame | None, surprises: tuple[str, ..
 
 def stop_advice(fitted: Round, before: pd.DataFrame | None) -> StopAdvice:
     """Whether going on is worth it: advice with reasons, never an order."""
-    if isinstance(fitted.aim, Lot):
+    if not fitted.strategy.predicts:
         return StopAdvice(False, nan, nan, nan, ("what is drawn at random says nothing about stopping",))
     frame = fitted.ranking.frame
     previous = None if before is None else before["formula"].head(N_TOP).tolist()

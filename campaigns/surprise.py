@@ -15,7 +15,7 @@ from campaigns.round import Round
 from campaigns.targets import Measurement
 from campaigns.training import TrainingSet
 from screening.calibration import half_width
-from screening.ranking.frame import NEAREST
+from screening.strategies.columns import NEAREST
 
 #: Half-width of a central 95% interval in standard deviations.
 _Z95 = float(half_width(0.95))

@@ -275,7 +275,7 @@ def check_properties(config: CampaignConfig, names: CationLibrary) -> None:
             another unit, or too few rows; naming the row.
     """
     from screening.ranking import RANKING_COLUMNS
-    from screening.ranking.aims import OWN_COLUMNS
+    from screening.strategies.columns import OWN_COLUMNS
 
     taken = {*OWN_COLUMNS, *RANKING_COLUMNS, "price"}
     for name, measured in config.properties.items():

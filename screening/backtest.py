@@ -153,7 +153,7 @@ def _spinscreen(pool: Array, seen: NDArray[np.int64], loss: Array, q: int, seed:
 
 
 def _surrogate(pool: Array, seen: NDArray[np.int64], loss: Array, q: int, seed: int) -> NDArray[np.int64]:
-    from screening.batch import next_values
+    from screening.strategies import Chosen, LogExpectedImprovement, Shortlist
     from screening.surrogates import fit_surrogate
 
     fresh, copies = _fresh_and_copies(pool, seen)
@@ -164,7 +164,8 @@ def _surrogate(pool: Array, seen: NDArray[np.int64], loss: Array, q: int, seed: 
     model = fit_surrogate(pool[seen], loss, seed=seed).model
     x, chosen = pool[fresh], list[int]()
     while len(chosen) < q:
-        value = next_values("log_ei", model, x, x[chosen], float(loss.min()), seed)
+        shortlist = Shortlist(x, model, float(loss.min()), seed)
+        value = LogExpectedImprovement().gains(shortlist, Chosen(x[chosen], len(chosen)))
         value[chosen] = -np.inf
         chosen.append(int(np.argmax(value)))
     return fresh[chosen]

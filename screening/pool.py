@@ -16,12 +16,11 @@ from scipy.special import logsumexp
 from scipy.stats import norm
 from threadpoolctl import threadpool_limits
 
-from screening.batch import log_gain
 from screening.errors import NothingLeftError, PoolError
-from screening.ranking.frame import MeasuredSet
 from screening.ranking.stream import TopK
 from screening.seeds import check_seed
-from screening.strategies.acquisition import log_expected_improvement
+from screening.strategies.acquisitions import log_expected_improvement, log_gain
+from screening.strategies.columns import MeasuredSet
 
 __all__ = ["score_table", "suggest_from_table"]
 
@@ -442,7 +441,7 @@ class Committee:
         return self._mix(parts)
 
     def log_gain(self, x: Array, points: Array, seed: int) -> Array:
-        """log of what each candidate adds to the points awaited (p, 2c), shape (m,); see `screening.batch`."""
+        """log of what each candidate adds to the points awaited (p, 2c), shape (m,); see `screening.strategies`."""
         if not len(points):
             return self.log_improvement(x)
         parts = [log_gain(*member.predict(x), self.best, member.joint(x, points), seed) for member in self.members]

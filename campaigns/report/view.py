@@ -201,7 +201,7 @@ def model_view(done: Round, progress: Progress | None = None) -> dict[str, Any]:
     tell(3, 3, "done")
     return {
         "grade": done.validation.grade,
-        "strategy": done.strategy.reason,
+        "strategy": done.choice.reason,
         "n_measured": done.n_measured,
         "n_train": len(training.dataset),
         "scores": score_rows({split: card.to_dict() for split, card in done.validation.score_cards.items()}),

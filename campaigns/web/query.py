@@ -130,26 +130,24 @@ def build_index(folder: Path, done: Round, progress: Progress | None = None) -> 
 
 
 def _score(draft: Path, done: Round, progress: Progress | None) -> dict[str, Any]:
-    from campaigns.outputs import scoring_of
-    from oracle.descriptors import space_descriptors
-    from screening.features import to_features
-    from screening.ranking.stream import predict, subset
+    from screening.ranking.candidates import subset
+    from screening.strategies.columns import predict
 
-    space, measured = done.space, done.measured
-    scoring = scoring_of(done)
+    space, measured, candidates = done.space, done.measured, done.candidates
     size, kept = len(space), {}
     for name, kind in NUMBERS.items():
         kept[name] = np.lib.format.open_memmap(draft / f"{name}.npy", mode="w+", dtype=kind, shape=(size,))
         kept[name][:] = -1 if name == "nearest" else np.nan
     exact = np.full(size, np.nan)
     for block in space.blocks(_BLOCK):
-        x = to_features(space_descriptors(space, block, done.inputs.tables.spacers, done.inputs.tables.cages))
+        x = candidates.features(block)
         rows = np.flatnonzero(np.isfinite(x).all(axis=1))
-        kept["feasibility"][block.index] = np.exp(scoring.log_feasibility(block))
+        kept["feasibility"][block.index] = np.exp(candidates.log_feasibility(block))
         if rows.size:
             at = block.index[rows]
             mean, sd = predict(done.surrogate, x[rows])
-            exact[at] = scoring.worth(mean, sd, x[rows], subset(block, rows))
+            numbers = candidates.numbers(subset(block, rows), x[rows], mean, sd)
+            exact[at] = candidates.strategy.score(numbers)
             kept["mean"][at], kept["sd"][at], kept["acquisition"][at] = mean, sd, exact[at]
             kept["nearest"][at], kept["distance"][at] = measured.nearest(x[rows])
         if progress is not None:
@@ -158,7 +156,7 @@ def _score(draft: Path, done: Round, progress: Progress | None) -> dict[str, Any
     return {
         "measured": list(measured.labels),
         "domain_radius": measured.domain_radius,
-        "acquisition": done.strategy.acquisition,
+        "acquisition": done.choice.name,
     }
 
 

@@ -1,4 +1,4 @@
-"""Own acquisition: a function of mean, spread and the best so far ranks a whole space; BoTorch's work on the model.
+"""Own acquisition: a value by mean, spread and the best so far ranks a whole space; BoTorch's work on the model.
 
 Run: python docs/howto/own_acquisition.py
 """
@@ -18,17 +18,24 @@ from oracle import CationTable
 from screening import SpinDataset, fit_feasibility, fit_surrogate, rank
 from screening.dataset import published_descriptors
 from screening.features import to_features
-from screening.ranking import space_features
+from screening.ranking import Candidates
+from screening.strategies import Acquisition, register_strategy
 
 Array = NDArray[np.float64]
 #: Slower than ten picoseconds: log10 of the rate below -1.
 GOAL = -1.0
 
 
-def log_probability_of_goal(mean: Array, sd: Array, best: float) -> Array:
-    """The own acquisition, shape (m,): log of the probability that the lifetime is above ten picoseconds."""
-    del best
-    return norm.logcdf((GOAL - mean) / sd)
+@register_strategy
+class ProbabilityOfGoal(Acquisition):
+    """Logarithm of the probability that the lifetime is above ten picoseconds."""
+
+    name = "log_p_goal"
+    words = "most likely to last ten picoseconds"
+
+    def value(self, mean: Array, sd: Array, best: float | Array) -> Array:
+        """The logarithm, shape (m,), by mean and sd (m,) of log10 rate."""
+        return norm.logcdf((GOAL - mean) / sd)
 
 
 def main() -> None:
@@ -51,10 +58,9 @@ def main() -> None:
     ]
     measured = [space.index(c) for c in rows.compounds if c is not None and c in space]
 
-    ranking = rank(
-        space, *tables, surrogate, fit_feasibility(),
-        best_observed=float(rows.log10_rate.min()), top_k=5, exclude=measured, score=log_probability_of_goal,
-    )  # fmt: skip
+    strategy, best = ProbabilityOfGoal(), float(rows.log10_rate.min())
+    candidates = Candidates(space, *tables, surrogate, best, strategy, fit_feasibility(), exclude=measured)
+    ranking = rank(candidates, top_k=5)
     print(ranking.frame[["formula", "lifetime_ps", "acquisition", "feasibility"]].round(2).to_string(index=False))
 
     # The model predicts log10 of the rate and BoTorch maximises, so the objective turns the sign.
@@ -62,7 +68,7 @@ def main() -> None:
     sampler = SobolQMCNormalSampler(torch.Size([512]), seed=0)
     best = float((-rows.log10_rate).max())
     value = qLogExpectedImprovement(surrogate.model, best_f=best, sampler=sampler, objective=slow)
-    points = torch.as_tensor(space_features(space, ranking.frame["index"].to_numpy(), *tables))
+    points = torch.as_tensor(ranking.x)
     print("BoTorch qLogEI of each:", value(points[:, None]).detach().numpy().round(2))
 
 

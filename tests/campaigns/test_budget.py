@@ -15,8 +15,8 @@ from campaigns.config import BudgetRules
 from campaigns.errors import NothingToSuggestError
 from campaigns.round import choose
 from chemspace import Cation, Compound, CompoundSpace
-from screening.ranking import Desire, Ranking
-from screening.strategies import Wish
+from screening.ranking import Ranking
+from screening.strategies import Columns, Desirability, Wish
 
 PEA = Cation.from_smiles("[NH3+]CCc1ccccc1", abbreviation="PEA")
 BA = Cation.from_smiles("CCCC[NH3+]", abbreviation="BA")
@@ -47,14 +47,13 @@ class Costing(Budget):
 
 
 def head(found: Ranking, size: int, limits: BudgetRules = NO_LIMITS, **told: NDArray[Any]) -> list[int]:
-    cheap = Desire((Wish("price", 100.0, 0.0),), {"price": lambda block, x: x[:, 0]})
+    cheap = Desirability((Wish("price", 100.0, 0.0),), Columns({"price": lambda block, x: x[:, 0]}))
     fitted = SimpleNamespace(
         ranking=found,
         surrogate=SimpleNamespace(model=None),  # a wish on the price needs none
         pending=np.empty((0, 1)),
-        strategy=SimpleNamespace(acquisition="log_ei"),
+        strategy=cheap,
         training=SimpleNamespace(x=None),
-        aim=cheap,
         space=None,
     )
     budget = Costing(limits, PRICES)

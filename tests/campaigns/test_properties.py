@@ -20,7 +20,7 @@ from campaigns.summary import FitSummary, SuggestionBatch
 from campaigns.targets import learn_property
 from chemspace import CationLibrary, Compound, parse_formula
 from oracle import OracleStore
-from screening.ranking import Desire, Lot, Tradeoff
+from screening.strategies import Desirability, Hypervolume, RandomStrategy
 from tests.campaigns.conftest import Launched
 from tests.campaigns.test_description import described
 
@@ -79,7 +79,7 @@ def wished(launched: Launched, tmp_path_factory: pytest.TempPathFactory) -> Camp
 def test_a_wished_property_ranks_by_its_predicted_mean(wished: Campaign) -> None:
     done = wished.round()
     frame = done.ranking.frame
-    assert isinstance(done.aim, Desire)
+    assert isinstance(done.strategy, Desirability)
     met = np.clip(frame["lifetime_ps"] / 50, 1e-6, 1) * np.clip((frame["band_gap_ev"] - 1.8) / 0.7, 1e-6, 1) ** 2
     assert np.exp(frame["acquisition"].to_numpy()) == pytest.approx(met.to_numpy() ** (1 / 3))
     assert frame["acquisition"].is_monotonic_decreasing
@@ -152,9 +152,9 @@ def test_rate_and_property_are_traded_off(launched: Launched, tmp_path: Path) ->
     text = "properties: {band_gap_ev: {table: gaps.csv, goal: maximize, worst: 1.9}}\nacquisition: qlog_nehvi\n"
     campaign = made(launched, tmp_path / "traded", **from_file(tmp_path, text))
     done = campaign.round()
-    assert isinstance(done.aim, Tradeoff)
-    assert done.aim.reference[1] == 1.9
-    assert "maximize band_gap_ev; band_gap_ev, learnt from 24 rows" in done.strategy.reason
+    assert isinstance(done.strategy, Hypervolume)
+    assert done.strategy.reference[1] == 1.9
+    assert "maximize band_gap_ev; band_gap_ev, learnt from 24 rows" in done.choice.reason
     assert "compromises" in done.ranked_by
     batch = campaign.suggest()
     assert len({suggestion.formula for suggestion in batch.suggestions}) == 2
@@ -165,9 +165,9 @@ def test_rate_and_property_are_traded_off(launched: Launched, tmp_path: Path) ->
 def test_a_random_campaign_draws_and_says_so(launched: Launched, tmp_path: Path) -> None:
     campaign = made(launched, tmp_path / "drawn", acquisition="random", limits={"max_per_spacer": 1}, seed=3)
     done, batch = campaign.round(), campaign.suggest()
-    assert done.aim == Lot(3)
+    assert done.strategy == RandomStrategy(3)
     order = done.ranking.frame["index"].to_numpy()
-    assert (np.diff(Lot(3).values(order)) < 0).all()
+    assert (np.diff(RandomStrategy(3).values(order)) < 0).all()
     assert batch.suggestions[0].formula == done.ranking.frame["formula"][0]
     assert all(suggestion.reason.startswith("drawn at random") for suggestion in batch.suggestions)
     assert len({suggestion.spacer for suggestion in batch.suggestions}) == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,9 +13,9 @@ from campaigns import Campaign, CampaignConfig
 from campaigns.config import read_description
 from campaigns.errors import ConfigError
 from campaigns.plan import check
-from campaigns.round import awaited_columns
+from campaigns.round import pending_columns
 from chemspace import CationLibrary
-from screening.ranking import Tradeoff
+from screening.strategies import Hypervolume, LogExpectedImprovement
 from tests.campaigns.conftest import Launched
 from tests.campaigns.test_description import described
 
@@ -48,12 +49,12 @@ def traded(launched: Launched, tmp_path_factory: pytest.TempPathFactory) -> Camp
 def test_every_suggestion_is_within_what_is_still_of_interest(traded: Campaign) -> None:
     done = traded.round()
     frame = done.ranking.frame
-    assert isinstance(done.aim, Tradeoff)
-    assert done.aim.reference[1:].tolist() == [120.0, 0.2, 0.0]
+    assert isinstance(done.strategy, Hypervolume)
+    assert done.strategy.reference[1:].tolist() == [120.0, 0.2, 0.0]
     assert (frame["price"] < 120).all()
     assert (frame["feasibility"] > 0.2).all()
     assert (frame["novelty"] > 0).all()
-    assert "low price (worst 120), chance to form (worst 0.2), novelty (worst 0)" in done.strategy.reason
+    assert "low price (worst 120), chance to form (worst 0.2), novelty (worst 0)" in done.choice.reason
     assert "compromises" in done.ranked_by
     row = frame.iloc[0]
     counts = done.space[int(row["index"])].cation_counts
@@ -67,12 +68,12 @@ def test_what_is_awaited_is_told_to_the_batch_and_a_replay_is_exact(traded: Camp
     assert all(re.search(r"weighed with price \d+.*, novelty ", s.reason) for s in first.suggestions)
     assert not {s.formula for s in first.suggestions} & {s.formula for s in second.suggestions}
     done = traded.round()
-    waiting = done.ranking.frame["index"].to_numpy()[:3]
-    told = awaited_columns(done.aim, done.space, waiting, done.ranking.x[:3], done.feasibility)
-    assert told is not None
+    waiting = replace(done.inputs, pending=tuple(done.ranking.frame["formula"][:3]))
+    told = pending_columns(replace(done, inputs=waiting))
     assert told["price"].tolist() == pytest.approx(done.ranking.frame["price"][:3].tolist())
     assert told["feasibility"].tolist() == pytest.approx(done.ranking.frame["feasibility"][:3].tolist())
-    assert awaited_columns(None, done.space, waiting, done.ranking.x[:3], done.feasibility) is None
+    plain = replace(done.candidates, strategy=LogExpectedImprovement())
+    assert pending_columns(replace(done, inputs=waiting, candidates=plain)).shape == (3, 0)
     assert traded.replay().same
 
 

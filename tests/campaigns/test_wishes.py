@@ -42,7 +42,7 @@ def test_wishes_rank_and_a_refused_hazard_is_never_suggested(launched: Launched,
     done = campaign.round()
     frame = done.ranking.frame
     assert done.ranked_by == "how far the wishes of the description are met together"
-    assert "lifetime_ps (weight 2), price (weight 1)" in done.strategy.reason
+    assert "lifetime_ps (weight 2), price (weight 1)" in done.choice.reason
     names = CationLibrary.builtin()
     price = {"PA": 20.0, "BDA": 60.0, "PDA": 45.0, "MA": 12.0, "FA": 9.0}
     for row in frame.to_dict("records"):
@@ -58,7 +58,7 @@ def test_wishes_rank_and_a_refused_hazard_is_never_suggested(launched: Launched,
 
 def test_a_batch_acquisition_is_reached_by_its_name(launched: Launched, tmp_path: Path) -> None:
     campaign = _created(launched, tmp_path / "thompson", acquisition="thompson")
-    assert campaign.round().strategy.acquisition == "thompson"
+    assert campaign.round().choice.name == "thompson"
     assert len(campaign.suggest().suggestions) == 2
 
 

@@ -11,8 +11,7 @@ import torch
 
 from screening.devices import usable_device
 from screening.errors import DeviceError
-from screening.ranking import rank
-from screening.ranking.rank import space_features
+from screening.ranking import Candidates, PassSettings, rank, space_features
 from screening.ranking.stream import SinglePrecision
 from screening.surrogates import Surrogate, fit_surrogate
 from screening.surrogates.ensemble import MAX_BLOCK_NUMBERS, EnsembleConfig, fit_ensembles
@@ -122,8 +121,8 @@ def test_the_single_precision_pass_runs_there(shipped: Surrogate) -> None:
 def test_a_ranking_by_the_pass_there_is_that_of_double_precision(shipped: Surrogate) -> None:
     common = (SPACE, *TABLES, shipped)
     with pretend_device():
-        told = rank(*common, best_observed=0.0, top_k=20, single_precision=True, device="cuda", workers=1)
-    pd.testing.assert_frame_equal(told.frame, rank(*common, best_observed=0.0, top_k=20).frame)
+        told = rank(Candidates(*common, 0.0), 20, PassSettings(workers=1, single_precision=True, device="cuda"))
+    pd.testing.assert_frame_equal(told.frame, rank(Candidates(*common, 0.0), 20).frame)
     assert told.n_bounded == 0
 
 

@@ -223,10 +223,9 @@ def _neighbours(service: CampaignService, told: dict[str, Any], n: int = 5) -> l
     """(formula, distance, measured lifetime in ps or "< bound") of the nearest measured compounds, nearest first."""
     import numpy as np
 
-    from screening.ranking import MeasuredSet
-
-    training = service.round().training
-    away = MeasuredSet(training.formulas, training.x).distances(np.array([list(told["features"].values())]))[0]
+    done = service.round()
+    training = done.training
+    away = done.measured.distances(np.array([list(told["features"].values())]))[0]
     rates, bounds = training.dataset.log10_rate, training.dataset.censored
     return [
         (training.formulas[row], float(away[row]), f"{'< ' if bounds[row] else ''}{10.0 ** -rates[row]:.3g}")

@@ -13,7 +13,7 @@ from campaigns import Campaign
 from campaigns.cli.app import app
 from campaigns.errors import StoreError
 from screening.pool import POOL_COLUMNS
-from screening.ranking import CANDIDATE_COLUMNS
+from screening.ranking import RANKING_COLUMNS
 from tests.campaigns.cli.test_suggest_pool import asked
 from tests.campaigns.conftest import Launched
 
@@ -37,7 +37,7 @@ def test_the_file_of_a_campaign_holds_its_whole_space_with_the_numbers_of_the_ra
     assert f"{len(campaign.space):,} candidates in" in err
     frame = pd.read_parquet(path).set_index("formula")
     assert len(frame) == len(campaign.space)
-    assert set(CANDIDATE_COLUMNS) - set(frame) == {"formula"}
+    assert set(RANKING_COLUMNS) - set(frame) == {"formula"}
     best = campaign.round().ranking.frame.set_index("formula")
     for name in ("mean", "sd", "lifetime_low_ps", "lifetime_high_ps", "acquisition", "feasibility", "distance"):
         assert frame.loc[best.index, name].to_numpy() == pytest.approx(best[name].to_numpy(), rel=1e-6)

@@ -10,7 +10,7 @@ import pytest
 import torch
 from botorch.models import SingleTaskGP
 
-from screening.batch import BatchLimits, choose_batch
+from screening.batch import BatchLimits, BatchQuery, choose_batch
 from screening.errors import BatchError
 from screening.ranking import Ranking
 from screening.strategies import log_expected_improvement
@@ -37,14 +37,14 @@ def _ranking(log_feasibility: np.ndarray | None = None) -> Ranking:
 
 def test_the_first_pick_with_nothing_pending_heads_the_ranking() -> None:
     ranking = _ranking()
-    assert choose_batch(ranking, SURROGATE, q=3)[0] == ranking.frame["index"][0]
+    assert choose_batch(ranking, SURROGATE, BatchQuery(q=3))[0] == ranking.frame["index"][0]
 
 
 def test_a_batch_is_distinct_reproducible_and_spread() -> None:
     ranking = _ranking()
-    batch = choose_batch(ranking, SURROGATE, q=5, seed=3)
+    batch = choose_batch(ranking, SURROGATE, BatchQuery(q=5, seed=3))
     assert len(set(batch.tolist())) == 5
-    assert batch.tolist() == choose_batch(ranking, SURROGATE, q=5, seed=3).tolist()
+    assert batch.tolist() == choose_batch(ranking, SURROGATE, BatchQuery(q=5, seed=3)).tolist()
     assert batch.tolist() != ranking.frame["index"][:5].tolist()
 
 
@@ -62,27 +62,27 @@ def test_a_batch_is_worth_as_much_as_botorch_s_sequential_greedy_one() -> None:
     )
     theirs, _ = optimize_acqf_discrete(value, q=4, choices=torch.as_tensor(_X), unique=True)
     value.set_X_pending(None)
-    ours = torch.as_tensor(_X[choose_batch(_ranking(), SURROGATE, q=4) - 1000])
+    ours = torch.as_tensor(_X[choose_batch(_ranking(), SURROGATE, BatchQuery(q=4)) - 1000])
     assert float(value(ours).detach()) > float(value(theirs).detach()) - 0.03
 
 
 def test_what_is_pending_is_not_asked_for_again() -> None:
     ranking = _ranking()
-    first = int(choose_batch(ranking, SURROGATE, q=1)[0])
+    first = int(choose_batch(ranking, SURROGATE, BatchQuery(q=1))[0])
     pending = _X[first - 1000][None, :]
-    assert choose_batch(ranking, SURROGATE, pending, q=1)[0] != first
+    assert choose_batch(ranking, SURROGATE, BatchQuery(q=1, pending=pending))[0] != first
 
 
 def test_a_spacer_fills_no_more_than_its_share() -> None:
-    batch = choose_batch(_ranking(), SURROGATE, q=4, max_per_spacer=1)
+    batch = choose_batch(_ranking(), SURROGATE, BatchQuery(q=4, limits=BatchLimits(max_per_spacer=1)))
     assert len({(index - 1000) % 4 for index in batch.tolist()}) == 4
     with pytest.raises(BatchError, match="only 4 of 5"):
-        choose_batch(_ranking(), SURROGATE, q=5, max_per_spacer=1)
+        choose_batch(_ranking(), SURROGATE, BatchQuery(q=5, limits=BatchLimits(max_per_spacer=1)))
 
 
 def test_members_keep_the_smallest_distance_from_each_other_and_from_pending_ones() -> None:
     pending = _X[[20]]
-    batch = choose_batch(_ranking(), SURROGATE, pending, q=4, limits=BatchLimits(min_distance=0.5))
+    batch = choose_batch(_ranking(), SURROGATE, BatchQuery(q=4, pending=pending, limits=BatchLimits(min_distance=0.5)))
     points = np.vstack([pending, _X[batch - 1000]]) / _X.std(axis=0)
     distance = np.sqrt(((points[:, None] - points[None]) ** 2).mean(axis=2))
     assert distance[~np.eye(5, dtype=bool)].min() >= 0.5
@@ -92,18 +92,20 @@ def test_money_and_days_are_kept() -> None:
     ranking = _ranking()
     cost, days = np.full(60, 10.0), np.full(60, 30.0)
     cost[:5], days[5:10] = np.nan, 3.0
-    batch = choose_batch(ranking, SURROGATE, q=3, limits=BatchLimits(max_cost=30.0, max_days=7.0), cost=cost, days=days)
+    batch = choose_batch(
+        ranking, SURROGATE, BatchQuery(q=3, limits=BatchLimits(max_cost=30.0, max_days=7.0), cost=cost, days=days)
+    )
     rows = [ranking.frame["index"].tolist().index(index) for index in batch.tolist()]
     assert set(rows) <= set(range(5, 10))
     with pytest.raises(BatchError, match="only 3 of 4"):
-        choose_batch(ranking, SURROGATE, q=4, limits=BatchLimits(max_cost=30.0), cost=cost)
+        choose_batch(ranking, SURROGATE, BatchQuery(q=4, limits=BatchLimits(max_cost=30.0), cost=cost))
 
 
 def test_an_infeasible_favourite_gives_way() -> None:
-    favourite = int(choose_batch(_ranking(), SURROGATE, q=1)[0]) - 1000
+    favourite = int(choose_batch(_ranking(), SURROGATE, BatchQuery(q=1))[0]) - 1000
     log_p = np.zeros(60)
     log_p[favourite] = -20.0
-    assert favourite + 1000 not in choose_batch(_ranking(log_p), SURROGATE, q=3).tolist()
+    assert favourite + 1000 not in choose_batch(_ranking(log_p), SURROGATE, BatchQuery(q=3)).tolist()
 
 
 @pytest.mark.parametrize(
@@ -113,13 +115,12 @@ def test_an_infeasible_favourite_gives_way() -> None:
         ({"seed": -1}, "seed is -1"),
         ({"q": 61}, "only 60 of 61"),
         ({"pending": np.zeros((1, 3))}, "3 columns"),
-        ({"max_per_spacer": 1, "limits": BatchLimits()}, "not both"),
         ({"limits": BatchLimits(max_cost=1.0)}, "no candidate has a cost"),
     ],
 )
 def test_a_batch_that_cannot_be_is_refused_with_the_reason(asked: dict[str, object], words: str) -> None:
     with pytest.raises(BatchError, match=words):
-        choose_batch(_ranking(), SURROGATE, **asked)  # type: ignore[arg-type]  # wrong values on purpose
+        choose_batch(_ranking(), SURROGATE, BatchQuery(**asked))  # type: ignore[arg-type]  # wrong values on purpose
 
 
 @pytest.mark.parametrize("wrong", [{"max_per_spacer": 0}, {"min_distance": -1.0}, {"max_cost": float("nan")}])

@@ -7,10 +7,11 @@ import pandas as pd
 import pytest
 from numpy.typing import NDArray
 
-from screening.batch import choose_batch, next_values, variance_after
-from screening.errors import BatchError, RankingError
+from screening.batch import BatchLimits, BatchQuery, choose_batch
+from screening.errors import BatchError
 from screening.ranking import Ranking
-from screening.strategies import BATCH_ACQUISITIONS, pass_of
+from screening.strategies import STRATEGIES, Acquisition, Chosen, Shortlist
+from screening.strategies.acquisitions import variance_after
 from screening.surrogates import Surrogate, fit_surrogate
 from tests.screening.rows import smooth_rows
 
@@ -18,6 +19,7 @@ Array = NDArray[np.float64]
 ROWS = smooth_rows(20, 2)
 _X = np.random.default_rng(5).uniform(-2.0, 2.0, size=(80, 2))
 BEST = float(ROWS.y.min())
+ACQUISITIONS = [entry.name for entry in STRATEGIES.entries() if issubclass(entry.item, Acquisition)]
 #: Their values do not depend on what is pending: the mean is expected to stay, a drawn function is what it is.
 BLIND = {"greedy", "thompson"}
 
@@ -27,29 +29,44 @@ def surrogate() -> Surrogate:
     return fit_surrogate(ROWS.x, ROWS.y, ROWS.noise, ROWS.groups, name="gp")
 
 
+def _acquisition(name: str) -> Acquisition:
+    strategy = STRATEGIES.get(name)()
+    assert isinstance(strategy, Acquisition)
+    return strategy
+
+
+def _gains(name: str, surrogate: Surrogate, points: Array, seed: int, space: Array | None = None) -> Array:
+    shortlist = Shortlist(_X, surrogate.model, BEST, seed, ROWS.x, space)
+    return _acquisition(name).gains(shortlist, Chosen(points))
+
+
 def _ranking(surrogate: Surrogate, name: str) -> Ranking:
-    value = pass_of(name)(*surrogate.predict(_X), BEST)
+    value = _acquisition(name).value(*surrogate.predict(_X), BEST)
     order = np.argsort(-value, kind="stable")
     frame = pd.DataFrame({"index": order, "acquisition": value[order]})
     return Ranking(frame, _X[order], (order % 4).astype(np.int64), np.zeros(80), BEST, 80, 0, 0)
 
 
-@pytest.mark.parametrize("name", list(BATCH_ACQUISITIONS))
+@pytest.mark.parametrize("name", ACQUISITIONS)
 def test_a_batch_is_distinct_reproducible_and_within_the_limits(surrogate: Surrogate, name: str) -> None:
     ranking = _ranking(surrogate, name)
     batches = [
-        choose_batch(ranking, surrogate, q=4, seed=1, max_per_spacer=1, acquisition=name, observed=ROWS.x)
+        choose_batch(
+            ranking,
+            surrogate,
+            BatchQuery(q=4, seed=1, observed=ROWS.x, strategy=_acquisition(name), limits=BatchLimits(max_per_spacer=1)),
+        )
         for _ in range(2)
     ]
     assert batches[0].tolist() == batches[1].tolist()
     assert {int(index) % 4 for index in batches[0]} == {0, 1, 2, 3}
 
 
-@pytest.mark.parametrize("name", [name for name in BATCH_ACQUISITIONS if name not in BLIND])
+@pytest.mark.parametrize("name", [name for name in ACQUISITIONS if name not in BLIND])
 def test_what_is_pending_is_worth_less_and_far_candidates_lose_little(surrogate: Surrogate, name: str) -> None:
-    plain = next_values(name, surrogate.model, _X, np.empty((0, 2)), BEST, 3, ROWS.x)
+    plain = _gains(name, surrogate, _X[:0], 3)
     first = int(plain.argmax())
-    told = next_values(name, surrogate.model, _X, _X[[first]], BEST, 3, ROWS.x)
+    told = _gains(name, surrogate, _X[[first]], 3)
     loss = plain - told
     assert loss[first] > 0.0
     near = np.argsort(((_X - _X[first]) ** 2).sum(axis=1))
@@ -59,15 +76,18 @@ def test_what_is_pending_is_worth_less_and_far_candidates_lose_little(surrogate:
 @pytest.mark.parametrize("name", ["log_ei", "log_pi", "max_variance", "qlog_nei", "qnipv"])
 def test_members_of_a_batch_know_of_each_other(surrogate: Surrogate, name: str) -> None:
     ranking = _ranking(surrogate, name)
-    batch = choose_batch(ranking, surrogate, q=4, acquisition=name, observed=ROWS.x)
-    alone = next_values(name, surrogate.model, _X, np.empty((0, 2)), BEST, 42, ROWS.x, ranking.x)
+    batch = choose_batch(ranking, surrogate, BatchQuery(q=4, observed=ROWS.x, strategy=_acquisition(name)))
+    alone = _gains(name, surrogate, _X[:0], 42, ranking.x)
     assert batch[0] == alone.argmax()
     assert batch.tolist() != np.argsort(-alone, kind="stable")[:4].tolist()
 
 
 def test_thompson_members_follow_functions_of_their_own(surrogate: Surrogate) -> None:
     ranking = _ranking(surrogate, "thompson")
-    draws = {tuple(choose_batch(ranking, surrogate, q=3, seed=s, acquisition="thompson").tolist()) for s in range(5)}
+    draws = {
+        tuple(choose_batch(ranking, surrogate, BatchQuery(q=3, seed=s, strategy=_acquisition("thompson"))).tolist())
+        for s in range(5)
+    }
     assert len(draws) > 1
 
 
@@ -81,16 +101,12 @@ def test_barred_candidates_are_not_chosen(surrogate: Surrogate) -> None:
     ranking = _ranking(surrogate, "log_ei")
     barred = np.ones(80, dtype=bool)
     barred[[10, 11, 12]] = False
-    batch = choose_batch(ranking, surrogate, q=3, barred=barred)
+    batch = choose_batch(ranking, surrogate, BatchQuery(q=3, barred=barred))
     assert set(batch.tolist()) == set(ranking.frame["index"][10:13])
     with pytest.raises(BatchError, match="only 3 of 4"):
-        choose_batch(ranking, surrogate, q=4, barred=barred)
+        choose_batch(ranking, surrogate, BatchQuery(q=4, barred=barred))
 
 
-def test_names_that_are_not_known_are_refused(surrogate: Surrogate) -> None:
-    with pytest.raises(BatchError, match="known: log_ei"):
-        next_values("magic", surrogate.model, _X, _X[:0], BEST, 0)
+def test_a_batch_by_noisy_improvement_needs_what_is_measured(surrogate: Surrogate) -> None:
     with pytest.raises(BatchError, match="observed"):
-        next_values("qlog_nei", surrogate.model, _X, _X[:0], BEST, 0)
-    with pytest.raises(RankingError, match="known: log_ei"):
-        pass_of("magic")
+        choose_batch(_ranking(surrogate, "qlog_nei"), surrogate, BatchQuery(strategy=_acquisition("qlog_nei")))

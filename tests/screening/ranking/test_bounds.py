@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -16,9 +14,9 @@ from chemspace.cation import Cation
 from chemspace.space import CompoundSpace
 from oracle.descriptors import CationTable
 from screening.feasibility import fit_feasibility
-from screening.ranking import Ranking, rank
+from screening.ranking import Candidates, PassSettings, Ranking, rank
 from screening.ranking.bounds import PredictionBounds
-from screening.strategies import ACQUISITIONS, log_expected_improvement
+from screening.strategies import STRATEGIES, Acquisition
 from screening.surrogates import Surrogate, fit_surrogate
 from tests.screening.ranking.test_rank import CAGES, Wavy, _table
 from tests.screening.rows import published_rows, smooth_rows
@@ -27,6 +25,7 @@ Array = NDArray[np.float64]
 CHAINS = tuple(
     Cation.from_smiles("[NH3+]" + "C" * n + "O" * (n % 2) + "C" * m) for n in range(3, 23) for m in range(20)
 )
+ACQUISITIONS = {e.name: e.item() for e in STRATEGIES.entries() if issubclass(e.item, Acquisition)}
 SPACE = CompoundSpace(tuple(dict.fromkeys(CHAINS)), CAGES, (1, 2, 3, 4, 5))
 
 
@@ -79,26 +78,26 @@ def test_only_mixtures_of_processes_and_trees_have_bounds(shipped: Surrogate) ->
 
 
 @pytest.mark.parametrize("block_size", [17, 500])
-@pytest.mark.parametrize("score", [log_expected_improvement, *ACQUISITIONS.values()], ids=["default", *ACQUISITIONS])
+@pytest.mark.parametrize("strategy", ACQUISITIONS.values(), ids=ACQUISITIONS)
 def test_what_bounds_leave_out_is_not_in_the_list_of_double_precision(
     shipped: Surrogate,
     tables: tuple[CationTable, CationTable],
-    score: Callable[[Array, Array, float], Array],
+    strategy: Acquisition,
     block_size: int,
 ) -> None:
     def ranked(single: bool) -> Ranking:
         return rank(
-            SPACE,
-            *tables,
-            shipped,
-            fit_feasibility(),
-            best_observed=-0.5,
-            top_k=20,
-            score=score,
-            exclude=range(0, len(SPACE), 7),
-            single_precision=single,
-            block_size=block_size,
-            workers=2,
+            Candidates(
+                SPACE,
+                *tables,
+                shipped,
+                -0.5,
+                strategy=strategy,
+                feasibility=fit_feasibility(),
+                exclude=range(0, len(SPACE), 7),
+            ),
+            20,
+            PassSettings(block_size=block_size, workers=2, single_precision=single),
         )
 
     double, single = ranked(False), ranked(True)
@@ -106,8 +105,7 @@ def test_what_bounds_leave_out_is_not_in_the_list_of_double_precision(
     for count in ("n_scored", "n_excluded", "n_undescribed"):
         assert getattr(single, count) == getattr(double, count)
     assert double.n_bounded == 0
-    rises = score is log_expected_improvement or getattr(score, "rises_with_sd", False)
-    assert (single.n_bounded > 0) == rises
+    assert (single.n_bounded > 0) == strategy.rises_with_sd
 
 
 def test_the_counts_do_not_depend_on_the_number_of_threads(
@@ -115,14 +113,7 @@ def test_the_counts_do_not_depend_on_the_number_of_threads(
 ) -> None:
     counts = {
         rank(
-            SPACE,
-            *tables,
-            shipped,
-            best_observed=-0.5,
-            top_k=5,
-            single_precision=True,
-            block_size=200,
-            workers=2,
+            Candidates(SPACE, *tables, shipped, -0.5), 5, PassSettings(block_size=200, workers=2, single_precision=True)
         ).n_bounded
         for _ in range(3)
     }
@@ -132,4 +123,4 @@ def test_the_counts_do_not_depend_on_the_number_of_threads(
 @pytest.mark.parametrize("name", [name for name, item in ACQUISITIONS.items() if item.rises_with_sd])
 def test_acquisitions_that_say_so_rise_with_the_standard_deviation(name: str) -> None:
     mean, sd = np.meshgrid(np.linspace(-3.0, 3.0, 61), np.linspace(1e-3, 4.0, 80))
-    assert (np.diff(ACQUISITIONS[name](mean, sd, 0.3), axis=0) >= -1e-9).all()
+    assert (np.diff(ACQUISITIONS[name].value(mean, sd, 0.3), axis=0) >= -1e-9).all()

@@ -11,7 +11,7 @@ import pytest
 
 from screening.errors import RankingError
 from screening.feasibility import fit_feasibility
-from screening.ranking import rank
+from screening.ranking import Candidates, PassSettings, rank
 from screening.surrogates import fit_surrogate
 from tests.clusters import local_cluster
 from tests.screening.ranking.test_rank import SPACE, TABLES, Wavy
@@ -28,16 +28,12 @@ def test_the_ranking_is_that_of_one_process(client: Any) -> None:
     rows = published_rows()
     surrogate = fit_surrogate(rows.x, rows.y, rows.noise, rows.groups, name="gp")
     seen: list[tuple[int, int]] = []
-    common = (SPACE, *TABLES, surrogate, fit_feasibility())
-    here = rank(*common, best_observed=-0.5, top_k=25, exclude=[1, 5])
+    candidates = Candidates(SPACE, *TABLES, surrogate, -0.5, feasibility=fit_feasibility(), exclude=[1, 5])
+    here = rank(candidates, 25)
     there = rank(
-        *common,
-        best_observed=-0.5,
-        top_k=25,
-        exclude=[1, 5],
-        single_precision=True,
-        block_size=20,
-        client=client,
+        candidates,
+        25,
+        PassSettings(block_size=20, single_precision=True, client=client),
         progress=lambda done, total, note: seen.append((done, total)),
     )
     pd.testing.assert_frame_equal(there.frame, here.frame)
@@ -47,7 +43,7 @@ def test_the_ranking_is_that_of_one_process(client: Any) -> None:
 
 def test_an_error_of_a_worker_is_the_local_one(client: Any) -> None:
     with pytest.raises(RankingError, match="predicts no number"):
-        rank(SPACE, *TABLES, _Lost(), best_observed=0.0, client=client)
+        rank(Candidates(SPACE, *TABLES, _Lost(), 0.0), settings=PassSettings(client=client))
 
 
 def test_a_client_without_workers_is_refused() -> None:
@@ -56,7 +52,7 @@ def test_a_client_without_workers_is_refused() -> None:
             return {}
 
     with pytest.raises(RankingError, match="no workers"):
-        rank(SPACE, *TABLES, Wavy(), best_observed=0.0, client=Empty())
+        rank(Candidates(SPACE, *TABLES, Wavy(), 0.0), settings=PassSettings(client=Empty()))
 
 
 class _Lost:

@@ -10,23 +10,22 @@ import pytest
 from chemspace.constraints import LayerLimits
 from chemspace.progress import Announcement
 from chemspace.space import CompoundSpace
-from screening.ranking import PassEstimate, estimate_pass, rank
-from screening.ranking.stream import Scoring
-from screening.strategies import log_expected_improvement
+from screening.ranking import Candidates, PassEstimate, PassSettings, estimate_pass, rank
+from screening.ranking.stream import Pass
 from tests.screening.ranking.test_rank import CAGES, SPACE, SPACERS, TABLES, Wavy
 
 HALF = CompoundSpace(SPACERS, CAGES, (1, 2, 3, 4, 5), constraints=(LayerLimits(rp=(2, 5), dj=(2, 5)),))
 
 
-def _scoring(space: CompoundSpace) -> Scoring:
-    return Scoring(space, TABLES, None, log_expected_improvement, -1.0, 0.0)
+def _pass(space: CompoundSpace, block_size: int) -> Pass:
+    return Pass(Candidates(space, *TABLES, Wavy(), -1.0), Wavy(), None, 20, block_size)
 
 
 def test_the_estimate_is_of_every_compound_that_is_allowed() -> None:
-    whole = estimate_pass(_scoring(SPACE), Wavy(), None, 20, block_size=50)
+    whole = estimate_pass(_pass(SPACE, 50))
     assert whole.n_compounds == len(SPACE)
     assert whole.seconds > 0.0
-    part = estimate_pass(_scoring(HALF), Wavy(), None, 20)
+    part = estimate_pass(_pass(HALF, 16384))
     assert part.n_compounds == len(list(HALF)) < len(HALF)
 
 
@@ -45,7 +44,7 @@ def test_a_long_pass_is_announced_and_its_progress_ends_at_the_whole(
         told.append((done, total, note))
 
     def run() -> list[int]:
-        ranking = rank(space, *TABLES, Wavy(), best_observed=-1.0, top_k=9, progress=listen, block_size=40)
+        ranking = rank(Candidates(space, *TABLES, Wavy(), -1.0), 9, PassSettings(block_size=40), progress=listen)
         return ranking.frame["index"].tolist()
 
     plain = run()

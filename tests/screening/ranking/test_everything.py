@@ -10,17 +10,10 @@ import pytest
 
 from oracle.descriptors import CationTable
 from screening.feasibility import fit_feasibility
-from screening.ranking import (
-    CANDIDATE_COLUMNS,
-    Columns,
-    Known,
-    MeasuredSet,
-    Tradeoff,
-    rank,
-    space_features,
-    write_candidates,
-)
+from screening.ranking import RANKING_COLUMNS, Candidates, rank, space_features, write_candidates
+from screening.strategies import Columns, FixedObjective, MeasuredSet
 from tests.screening.ranking.test_rank import SPACE, TABLES, Wavy
+from tests.screening.strategies.test_hypervolume import traded
 
 
 def test_the_file_holds_every_compound_with_the_numbers_of_the_ranking(tmp_path: Path) -> None:
@@ -32,15 +25,15 @@ def test_the_file_holds_every_compound_with_the_numbers_of_the_ranking(tmp_path:
     path = tmp_path / "candidates.parquet"
     feasibility = fit_feasibility()
     count = write_candidates(
-        path, SPACE, *tables, Wavy(), feasibility, best_observed=-1.0, measured=measured, block_size=100
+        path, Candidates(SPACE, *tables, Wavy(), -1.0, feasibility=feasibility, measured=measured), block_size=100
     )
     frame = pd.read_parquet(path)
     assert count == len(frame) == len(SPACE)
-    assert tuple(frame.columns) == CANDIDATE_COLUMNS
+    assert tuple(frame.columns) == RANKING_COLUMNS
     assert not list(tmp_path.glob("*.partial"))
-    best = rank(SPACE, *tables, Wavy(), feasibility, best_observed=-1.0, top_k=20, measured=measured).frame
+    best = rank(Candidates(SPACE, *tables, Wavy(), -1.0, feasibility=feasibility, measured=measured), 20).frame
     same = frame.set_index("index").loc[best["index"]]
-    for column in CANDIDATE_COLUMNS[1:]:
+    for column in RANKING_COLUMNS[1:]:
         if column in ("formula", "nearest_measured"):
             assert same[column].tolist() == best[column].tolist()
         else:
@@ -54,21 +47,18 @@ def test_aims_and_properties_add_their_columns_and_blocks_without_descriptors_st
     tables = (CationTable(values, TABLES[0].organic), TABLES[1])
     source = Columns({"price": lambda block, x: block.n_layers * 2.0})
     seen = space_features(SPACE, np.array([30, 60]), *tables)
-    tradeoff = Tradeoff.of(Wavy(), [], seen, known=[Known("price", -1.0, 99.0, np.array([2.0, 4.0]))], source=source)
+    tradeoff = traded(
+        Wavy(), [], seen, known=[FixedObjective("price", -1.0, 99.0, np.array([2.0, 4.0]))], source=source
+    )
     path, told = tmp_path / "candidates.parquet", list[tuple[int, int]]()
     count = write_candidates(
         path,
-        SPACE,
-        *tables,
-        Wavy(),
-        best_observed=-1.0,
-        aim=tradeoff,
-        properties={"gap_ev": Wavy()},
+        Candidates(SPACE, *tables, Wavy(), -1.0, strategy=tradeoff, properties={"gap_ev": Wavy()}),
         block_size=5,
         progress=lambda done, total, note: told.append((done, total)),
     )
     frame = pd.read_parquet(path)
-    assert list(frame) == [*CANDIDATE_COLUMNS, "price", "gap_ev", "gap_ev_sd"]
+    assert list(frame) == [*RANKING_COLUMNS, "price", "gap_ev", "gap_ev_sd"]
     first = len(SPACE) // len(SPACE.spacers)
     assert frame["price"][:first].isna().all()
     assert frame["price"][first:].to_numpy() == pytest.approx(SPACE.take(np.arange(first, len(SPACE))).n_layers * 2.0)
@@ -82,5 +72,5 @@ def test_a_pass_that_breaks_leaves_no_file(tmp_path: Path) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        write_candidates(tmp_path / "all.parquet", SPACE, *TABLES, Wavy(), best_observed=-1.0, progress=stop)
+        write_candidates(tmp_path / "all.parquet", Candidates(SPACE, *TABLES, Wavy(), -1.0), progress=stop)
     assert not list(tmp_path.iterdir())

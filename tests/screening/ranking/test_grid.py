@@ -12,7 +12,7 @@ from chemspace.constraints import LayerLimits, ToleranceWindow
 from chemspace.space import CompoundSpace
 from oracle.descriptors import CationTable
 from screening.ranking import space_features
-from screening.ranking.stream import BlockFeatures
+from screening.ranking.candidates import BlockFeatures
 from tests.screening.ranking.test_rank import CAGES, SPACERS, _table
 
 MA, FA, CS, _ = CAGES

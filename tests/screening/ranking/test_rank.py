@@ -14,9 +14,8 @@ from oracle.descriptors import CationTable
 from screening.calibration import half_width
 from screening.errors import NothingLeftError, RankingError
 from screening.feasibility import fit_feasibility
-from screening.ranking import RANKING_COLUMNS, MeasuredSet, rank
-from screening.ranking.rank import space_features
-from screening.strategies import log_expected_improvement
+from screening.ranking import RANKING_COLUMNS, Candidates, PassSettings, rank, space_features
+from screening.strategies import MeasuredSet, log_expected_improvement
 
 SPACERS = tuple(Cation.from_smiles("[NH3+]" + "C" * length) for length in range(3, 15)) + tuple(
     Cation.from_smiles("[NH3+]" + "C" * length + "[NH3+]") for length in range(3, 13)
@@ -55,14 +54,9 @@ def test_the_top_is_that_of_the_exhaustive_pass_for_any_block_size_and_number_of
     exhaustive: tuple[NDArray[np.float64], NDArray[np.int64]], block_size: int, workers: int
 ) -> None:
     ranking = rank(
-        SPACE,
-        *TABLES,
-        Wavy(),
-        fit_feasibility(),
-        best_observed=-1.0,
-        top_k=30,
-        block_size=block_size,
-        workers=workers,
+        Candidates(SPACE, *TABLES, Wavy(), -1.0, feasibility=fit_feasibility()),
+        30,
+        PassSettings(block_size=block_size, workers=workers),
     )
     assert ranking.frame["index"].tolist() == exhaustive[1][:30].tolist()
     assert ranking.frame["acquisition"].to_numpy() == pytest.approx(exhaustive[0][exhaustive[1][:30]])
@@ -91,9 +85,11 @@ class WavyWithModel(Wavy):
 
 
 def test_the_single_precision_pass_gives_the_top_of_double_precision() -> None:
-    double = rank(SPACE, *TABLES, WavyWithModel(), fit_feasibility(), best_observed=-1.0, top_k=50)
+    double = rank(Candidates(SPACE, *TABLES, WavyWithModel(), -1.0, feasibility=fit_feasibility()), 50)
     single = rank(
-        SPACE, *TABLES, WavyWithModel(), fit_feasibility(), best_observed=-1.0, top_k=50, single_precision=True
+        Candidates(SPACE, *TABLES, WavyWithModel(), -1.0, feasibility=fit_feasibility()),
+        50,
+        PassSettings(single_precision=True),
     )
     pd.testing.assert_frame_equal(single.frame, double.frame)
 
@@ -109,7 +105,9 @@ class Trembling(WavyWithModel):
 def test_equal_features_tie_and_the_lower_index_goes_first_however_a_batch_is_rounded() -> None:
     cages = tuple(Cation.from_smiles(smiles, role="cage") for smiles in ("[Cs+]", "[Rb+]", "[NH4+]"))
     space = CompoundSpace(SPACERS, cages, (2, 3))
-    ranking = rank(space, TABLES[0], _table(cages, 1), Trembling(), best_observed=-1.0, top_k=40, single_precision=True)
+    ranking = rank(
+        Candidates(space, TABLES[0], _table(cages, 1), Trembling(), -1.0), 40, PassSettings(single_precision=True)
+    )
     _, which = np.unique(ranking.x, axis=0, return_inverse=True)
     assert np.bincount(which).max() == 3
     for group in range(which.max() + 1):
@@ -120,15 +118,18 @@ def test_equal_features_tie_and_the_lower_index_goes_first_however_a_batch_is_ro
 
 def test_single_precision_needs_a_model_and_a_device_that_is_there() -> None:
     with pytest.raises(RankingError, match="float64 instead"):
-        rank(SPACE, *TABLES, Wavy(), best_observed=0.0, single_precision=True)
+        rank(Candidates(SPACE, *TABLES, Wavy(), 0.0), settings=PassSettings(single_precision=True))
     if not torch.cuda.is_available():
         with pytest.raises(RankingError, match="no CUDA"):
-            rank(SPACE, *TABLES, WavyWithModel(), best_observed=0.0, single_precision=True, device="cuda")
+            rank(
+                Candidates(SPACE, *TABLES, WavyWithModel(), 0.0),
+                settings=PassSettings(single_precision=True, device="cuda"),
+            )
 
 
 def test_excluded_compounds_never_appear(exhaustive: tuple[NDArray[np.float64], NDArray[np.int64]]) -> None:
     banned = exhaustive[1][:10].tolist()
-    ranking = rank(SPACE, *TABLES, Wavy(), fit_feasibility(), best_observed=-1.0, top_k=20, exclude=set(banned))
+    ranking = rank(Candidates(SPACE, *TABLES, Wavy(), -1.0, feasibility=fit_feasibility(), exclude=set(banned)), 20)
     assert ranking.frame["index"].tolist() == exhaustive[1][10:30].tolist()
     assert ranking.n_excluded == 10
 
@@ -137,7 +138,7 @@ def test_rows_say_what_the_compound_is_how_long_it_lasts_and_what_is_like_it() -
     known = np.array([0, 5, 200])
     x = space_features(SPACE, known, *TABLES)
     measured = MeasuredSet(tuple(SPACE[int(i)].formula for i in known), x)
-    row = rank(SPACE, *TABLES, Wavy(), best_observed=0.0, top_k=len(SPACE), measured=measured).frame
+    row = rank(Candidates(SPACE, *TABLES, Wavy(), 0.0, measured=measured), len(SPACE)).frame
     row = row.set_index("index").loc[5]
     assert row["formula"] == row["nearest_measured"] == SPACE[5].formula
     assert row["distance"] == 0.0
@@ -150,7 +151,7 @@ def test_rows_say_what_the_compound_is_how_long_it_lasts_and_what_is_like_it() -
 def test_compounds_without_descriptors_are_counted_and_left_out() -> None:
     values = TABLES[0].values.copy()  # noqa: PD011  # a field of CationTable, no pandas
     values[3] = np.nan
-    ranking = rank(SPACE, CationTable(values, TABLES[0].organic), TABLES[1], Wavy(), best_observed=0.0, top_k=10**6)
+    ranking = rank(Candidates(SPACE, CationTable(values, TABLES[0].organic), TABLES[1], Wavy(), 0.0), 10**6)
     assert ranking.n_undescribed == len(SPACE) // len(SPACERS)
     assert 3 not in set(ranking.spacer.tolist())
 
@@ -160,18 +161,15 @@ def test_equal_values_are_ordered_by_index() -> None:
         def predict(self, x: NDArray[np.float64], chunk: int = 0) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
             return np.zeros(len(x)), np.ones(len(x))
 
-    frame = rank(SPACE, *TABLES, Flat(), best_observed=0.0, top_k=5, block_size=3).frame
+    frame = rank(Candidates(SPACE, *TABLES, Flat(), 0.0), 5, PassSettings(block_size=3)).frame
     assert frame["index"].tolist() == [0, 1, 2, 3, 4]
 
 
 def test_progress_reaches_the_whole_space() -> None:
     seen: list[tuple[int, int]] = []
     rank(
-        SPACE,
-        *TABLES,
-        Wavy(),
-        best_observed=0.0,
-        block_size=100,
+        Candidates(SPACE, *TABLES, Wavy(), 0.0),
+        settings=PassSettings(block_size=100),
         progress=lambda done, total, note: seen.append((done, total)),
     )
     assert seen[-1] == (len(SPACE), len(SPACE))
@@ -179,16 +177,16 @@ def test_progress_reaches_the_whole_space() -> None:
 
 def test_nothing_left_is_said_in_numbers() -> None:
     with pytest.raises(NothingLeftError, match=f"of {len(SPACE)} compounds {len(SPACE)} are measured"):
-        rank(SPACE, *TABLES, Wavy(), best_observed=0.0, exclude=range(len(SPACE)))
+        rank(Candidates(SPACE, *TABLES, Wavy(), 0.0, exclude=range(len(SPACE))))
 
 
 def test_tables_of_another_space_and_models_without_numbers_are_refused() -> None:
     with pytest.raises(RankingError, match="spacer_table has 4 rows"):
-        rank(SPACE, TABLES[1], TABLES[1], Wavy(), best_observed=0.0)
+        rank(Candidates(SPACE, TABLES[1], TABLES[1], Wavy(), 0.0))
 
     class Lost:
         def predict(self, x: NDArray[np.float64], chunk: int = 0) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
             return np.full(len(x), np.nan), np.ones(len(x))
 
     with pytest.raises(RankingError, match="predicts no number"):
-        rank(SPACE, *TABLES, Lost(), best_observed=0.0)
+        rank(Candidates(SPACE, *TABLES, Lost(), 0.0))

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from screening.errors import RankingError
-from screening.strategies import ACQUISITIONS, Wish, choose_acquisition, get_acquisition, log_desirability
+from screening.strategies import STRATEGIES, Acquisition, Wish, choose_strategy
+from screening.strategies.objectives import log_desirability
 
 MEAN, SD = np.array([0.0, 0.5, 1.0]), np.array([0.1, 0.6, 1.0])
 
@@ -17,17 +18,20 @@ MEAN, SD = np.array([0.0, 0.5, 1.0]), np.array([0.1, 0.6, 1.0])
     ("name", "favourite"), [("greedy", 0), ("max_variance", 2), ("lcb", 2), ("log_ei", 2), ("log_pi", 0)]
 )
 def test_each_acquisition_has_its_favourite(name: str, favourite: int) -> None:
-    assert int(np.argmax(get_acquisition(name)(MEAN, SD, 0.05))) == favourite
+    strategy = STRATEGIES.get(name)()
+    assert isinstance(strategy, Acquisition)
+    assert int(np.argmax(strategy.value(MEAN, SD, 0.05))) == favourite
 
 
 def test_every_acquisition_says_what_it_wants() -> None:
-    for acquisition in ACQUISITIONS.values():
-        assert acquisition.words
+    for entry in STRATEGIES.entries():
+        assert entry.item.words
+        assert entry.words.endswith(".")
 
 
 def test_an_unknown_name_is_answered_with_the_known_ones() -> None:
-    with pytest.raises(RankingError, match="log_ei, log_pi"):
-        get_acquisition("magic")
+    with pytest.raises(RankingError, match="no acquisition 'magic'; there are log_ei, log_pi"):
+        STRATEGIES.get("magic")
 
 
 @pytest.mark.parametrize(
@@ -43,8 +47,8 @@ def test_an_unknown_name_is_answered_with_the_known_ones() -> None:
 def test_a_surrogate_that_fails_its_check_may_only_explore(
     r2: float, spearman: float, coverage: float, acquisition: str, word: str
 ) -> None:
-    choice = choose_acquisition(SimpleNamespace(r2_log=r2, spearman=spearman, coverage_90=coverage))
-    assert choice.acquisition == acquisition
+    choice = choose_strategy(SimpleNamespace(r2_log=r2, spearman=spearman, coverage_90=coverage))
+    assert choice.name == acquisition
     assert word in choice.reason
 
 

@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
-import pandas as pd
 import pytest
 import torch
-from botorch.utils.multi_objective.hypervolume import Hypervolume
+from botorch.utils.multi_objective.hypervolume import Hypervolume as Volume
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
-from screening.batch import choose_batch
+from screening.batch import BatchLimits, BatchQuery, choose_batch
 from screening.errors import RankingError
 from screening.feasibility import fit_feasibility
-from screening.ranking import Goal, Tradeoff, rank, space_features
-from screening.ranking.aims import Numbers
+from screening.ranking import Candidates, PassSettings, rank, space_features
+from screening.strategies import (
+    Chosen,
+    Columns,
+    FixedObjective,
+    Hypervolume,
+    Numbers,
+    PropertyObjective,
+    Shortlist,
+    StrategyInputs,
+)
+from screening.strategies.columns import Predictor
 from screening.surrogates import Surrogate, fit_surrogate
 from tests.screening.ranking.test_rank import SPACE, TABLES
 from tests.screening.rows import smooth_rows
 
 Array = NDArray[np.float64]
 ROWS = smooth_rows(20, 2)
-NOTHING = pd.DataFrame()
 _X = np.random.default_rng(5).uniform(-2.0, 2.0, size=(60, 2))
 
 
@@ -39,16 +49,30 @@ RATE, GAP = _Straight(0, 0.6), _Straight(1, 0.4)
 OBSERVED = np.array([[-1.0, 0.2], [0.0, 1.0], [0.5, 1.5], [0.4, 0.1]])
 
 
-def _values(tradeoff: Tradeoff, x: Array, sd: float = 0.6) -> Array:
-    zero = np.zeros(len(x))
-    return tradeoff.log_values(Numbers(SPACE.take(np.arange(len(x))), x, x[:, 0], np.full(len(x), sd), zero, zero))
+def traded(
+    surrogate: Predictor,
+    goals: Sequence[PropertyObjective],
+    x_observed: Array,
+    worst_log10_rate: float | None = None,
+    known: Sequence[FixedObjective] = (),
+    source: Columns | None = None,
+) -> Hypervolume:
+    return Hypervolume.make(
+        StrategyInputs(0, surrogate, x_observed, source or Columns(), (), (*goals, *known), worst_log10_rate)
+    )
+
+
+def _values(tradeoff: Hypervolume, x: Array, sd: float = 0.6) -> Array:
+    return tradeoff.score(
+        Numbers(x, x[:, 0], np.full(len(x), sd), np.zeros(len(x)), 0.0, SPACE.take(np.arange(len(x))))
+    )
 
 
 @pytest.mark.parametrize("sign", [1.0, -1.0])
 def test_the_value_is_the_mean_growth_of_the_dominated_area_over_drawn_outcomes(sign: float) -> None:
-    tradeoff = Tradeoff.of(RATE, [Goal("gap", GAP, sign, worst=-2.0 * sign)], OBSERVED, worst_log10_rate=2.0)
+    tradeoff = traded(RATE, [PropertyObjective("gap", GAP, sign, worst=-2.0 * sign)], OBSERVED, worst_log10_rate=2.0)
     signs = torch.tensor([-1.0, sign])
-    volume = Hypervolume(torch.tensor([-2.0, -2.0]))
+    volume = Volume(torch.tensor([-2.0, -2.0]))
     front = signs * torch.from_numpy(OBSERVED)
     before = volume.compute(front)
     drawn = np.random.default_rng(1).normal(size=(600, 2)) * [0.6, 0.4]
@@ -60,14 +84,17 @@ def test_the_value_is_the_mean_growth_of_the_dominated_area_over_drawn_outcomes(
 
 
 def test_a_worst_value_that_is_not_given_lies_below_the_front() -> None:
-    rate, gap = Tradeoff.of(RATE, [Goal("gap", GAP, 1.0)], OBSERVED).reference
+    rate, gap = traded(RATE, [PropertyObjective("gap", GAP, 1.0)], OBSERVED).reference
     assert rate > 0.5
     assert gap < 0.2
-    assert Tradeoff.of(RATE, [Goal("gap", GAP, 1.0, worst=0.9)], OBSERVED, -0.3).reference.tolist() == [-0.3, 0.9]
+    assert traded(RATE, [PropertyObjective("gap", GAP, 1.0, worst=0.9)], OBSERVED, -0.3).reference.tolist() == [
+        -0.3,
+        0.9,
+    ]
 
 
 def test_hopeless_compounds_still_have_an_order() -> None:
-    tradeoff = Tradeoff.of(RATE, [Goal("gap", GAP, 1.0)], OBSERVED)
+    tradeoff = traded(RATE, [PropertyObjective("gap", GAP, 1.0)], OBSERVED)
     far = np.array([[50.0, -40.0], [60.0, -40.0], [70.0, -50.0]])
     value = _values(tradeoff, far, sd=0.1)
     assert np.isfinite(value).all()
@@ -78,12 +105,15 @@ def test_a_pass_ranks_by_both_properties_and_the_chance_to_form() -> None:
     feasibility = fit_feasibility()
     x = space_features(SPACE, np.arange(len(SPACE)), *TABLES)
     columns = (_Straight(2, 0.3), _Straight(4, 0.3))
-    tradeoff = Tradeoff.of(columns[0], [Goal("homo", columns[1], -1.0)], x[::40])
-    ranking = rank(SPACE, *TABLES, columns[0], feasibility, best_observed=0.0, top_k=25, aim=tradeoff, block_size=50)
-    zero = np.zeros(len(x))
+    tradeoff = traded(columns[0], [PropertyObjective("homo", columns[1], -1.0)], x[::40])
+    ranking = rank(
+        Candidates(SPACE, *TABLES, columns[0], 0.0, strategy=tradeoff, feasibility=feasibility),
+        25,
+        PassSettings(block_size=50),
+    )
     log_p = feasibility.bind(SPACE).log_probability(SPACE.take(np.arange(len(SPACE))))
     block = SPACE.take(np.arange(len(SPACE)))
-    value = tradeoff.log_values(Numbers(block, x, x[:, 2], np.full(len(x), 0.3), zero, log_p))
+    value = tradeoff.score(Numbers(x, x[:, 2], np.full(len(x), 0.3), log_p, 0.0, block))
     order = np.lexsort((np.arange(len(SPACE)), -value))[:25]
     assert ranking.frame["index"].tolist() == order.tolist()
     assert ranking.frame["acquisition"].to_numpy() == pytest.approx(value[order])
@@ -98,16 +128,16 @@ def models() -> tuple[Surrogate, Surrogate]:
 
 def test_a_batch_by_botorch_agrees_with_the_pass_and_knows_what_is_pending(models: tuple[Surrogate, Surrogate]) -> None:
     rate, gap = models
-    tradeoff = Tradeoff.of(rate, [Goal("gap", gap, 1.0)], ROWS.x)
+    tradeoff = traded(rate, [PropertyObjective("gap", gap, 1.0)], ROWS.x)
     mean, sd = rate.predict(_X)
-    zero = np.zeros(len(_X))
-    told = Numbers(SPACE.take(np.arange(60)), _X, mean, sd, zero, zero)
-    alone = tradeoff.batch_values(rate.model, NOTHING, _X, _X[:0], NOTHING, 3)
+    shortlist = Shortlist(_X, rate.model, 0.0, 3)
+    told = Numbers(_X, mean, sd, np.zeros(len(_X)), 0.0, SPACE.take(np.arange(60)))
+    alone = tradeoff.gains(shortlist, Chosen(_X[:0]))
     hopeful = alone > -20.0  # beyond, BoTorch smooths and only the order is meant
-    assert spearmanr(tradeoff.log_values(told)[hopeful], alone[hopeful]).statistic > 0.9
-    assert alone.tolist() == tradeoff.batch_values(rate.model, NOTHING, _X, _X[:0], NOTHING, 3).tolist()
+    assert spearmanr(tradeoff.score(told)[hopeful], alone[hopeful]).statistic > 0.9
+    assert alone.tolist() == tradeoff.gains(shortlist, Chosen(_X[:0])).tolist()
     first = int(alone.argmax())
-    loss = alone - tradeoff.batch_values(rate.model, NOTHING, _X, _X[[first]], NOTHING, 3)
+    loss = alone - tradeoff.gains(shortlist, Chosen(_X[[first]]))
     near = np.argsort(((_X - _X[first]) ** 2).sum(axis=1))
     assert loss[first] > 1.0
     assert np.median(loss[near[:10]]) > np.median(loss[near[-10:]])
@@ -116,18 +146,20 @@ def test_a_batch_by_botorch_agrees_with_the_pass_and_knows_what_is_pending(model
 def test_a_batch_is_chosen_by_it(models: tuple[Surrogate, Surrogate]) -> None:
     from tests.screening.batch.test_values import _ranking
 
-    tradeoff = Tradeoff.of(models[0], [Goal("gap", models[1], 1.0)], ROWS.x)
+    tradeoff = traded(models[0], [PropertyObjective("gap", models[1], 1.0)], ROWS.x)
     ranking = _ranking(models[0], "log_ei")
-    batch = choose_batch(ranking, models[0], q=3, aim=tradeoff, seed=1, max_per_spacer=1)
-    alone = tradeoff.batch_values(models[0].model, NOTHING, ranking.x, ranking.x[:0], NOTHING, 1)
+    batch = choose_batch(
+        ranking, models[0], BatchQuery(q=3, seed=1, strategy=tradeoff, limits=BatchLimits(max_per_spacer=1))
+    )
+    alone = tradeoff.gains(Shortlist(ranking.x, models[0].model, 0.0, 1), Chosen(ranking.x[:0]))
     assert batch[0] == ranking.frame["index"][int(alone.argmax())]
     assert len({int(index) % 4 for index in batch}) == 3
 
 
 def test_what_cannot_be_traded_off_is_refused() -> None:
     with pytest.raises(RankingError, match="needs a property beside the rate"):
-        Tradeoff.of(RATE, [], OBSERVED)
+        traded(RATE, [], OBSERVED)
     with pytest.raises(RankingError, match="whose rate is measured"):
-        Tradeoff.of(RATE, [Goal("gap", GAP, 1.0)], OBSERVED[:0])
+        traded(RATE, [PropertyObjective("gap", GAP, 1.0)], OBSERVED[:0])
     with pytest.raises(RankingError, match="gap: its sign is 2"):
-        Goal("gap", GAP, 2.0)
+        PropertyObjective("gap", GAP, 2.0)

@@ -7,8 +7,7 @@ import pytest
 import torch
 from botorch.models import SingleTaskGP
 
-from screening.batch import gaussian_moments, log_gain, normal_samples
-from screening.strategies import log_expected_improvement
+from screening.strategies.acquisitions import gaussian_moments, log_expected_improvement, log_gain, normal_samples
 
 
 def _gaussian(seed: int, p: int) -> tuple[np.ndarray, np.ndarray]:

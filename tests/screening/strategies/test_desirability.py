@@ -8,8 +8,9 @@ import pytest
 from chemspace.space import CompoundSpace
 from screening.errors import NothingLeftError, RankingError
 from screening.feasibility import fit_feasibility
-from screening.ranking import RANKING_COLUMNS, Desire, MeasuredSet, price_property, rank, space_features
-from screening.strategies import Wish, log_desirability
+from screening.ranking import RANKING_COLUMNS, Candidates, PassSettings, rank, space_features
+from screening.strategies import Columns, Desirability, MeasuredSet, Wish, price_property
+from screening.strategies.objectives import log_desirability
 from tests.screening.ranking.test_rank import CAGES, SPACE, SPACERS, TABLES, Wavy, WavyWithModel
 
 EVERY = np.arange(len(SPACE))
@@ -30,6 +31,9 @@ def _band_gap(block: object, x: np.ndarray) -> np.ndarray:
     return np.asarray(x[:, 1])
 
 
+SOURCE = Columns({"price": PRICE, "band_gap": _band_gap}, MEASURED)
+
+
 def _by_hand(wishes: tuple[Wish, ...]) -> np.ndarray:
     block = SPACE.take(EVERY)
     columns = {
@@ -45,17 +49,11 @@ def _by_hand(wishes: tuple[Wish, ...]) -> np.ndarray:
 
 @pytest.mark.parametrize("single", [False, True])
 def test_the_ranking_is_that_of_the_weighted_desirability_of_every_compound(single: bool) -> None:
-    desire = Desire(WISHES, {"price": PRICE, "band_gap": _band_gap}, MEASURED)
+    desire = Desirability(WISHES, SOURCE)
     ranking = rank(
-        SPACE,
-        *TABLES,
-        WavyWithModel(),
-        fit_feasibility(),
-        best_observed=-1.0,
-        top_k=40,
-        aim=desire,
-        block_size=50,
-        single_precision=single,
+        Candidates(SPACE, *TABLES, WavyWithModel(), -1.0, strategy=desire, feasibility=fit_feasibility()),
+        40,
+        PassSettings(block_size=50, single_precision=single),
     )
     value = _by_hand(WISHES)
     order = np.lexsort((EVERY, -value))[:40]
@@ -72,20 +70,20 @@ def test_a_heavier_weight_brings_more_of_what_is_wished(column: str) -> None:
     means = []
     for weight in (0.05, 20.0):
         wishes = (Wish("log10_rate", 3.0, -3.0), Wish(column, useless, perfect, weight))
-        desire = Desire(wishes, {"price": PRICE, "band_gap": _band_gap}, MEASURED)
-        frame = rank(SPACE, *TABLES, Wavy(), fit_feasibility(), best_observed=-1.0, top_k=20, aim=desire).frame
+        desire = Desirability(wishes, SOURCE)
+        frame = rank(Candidates(SPACE, *TABLES, Wavy(), -1.0, strategy=desire, feasibility=fit_feasibility()), 20).frame
         means.append(frame[column].mean())
     assert (means[1] - means[0]) * (perfect - useless) > 0.0
 
 
 def test_a_compound_without_a_price_is_left_out_where_a_price_is_wished() -> None:
     some = {key: value for key, value in PER_MOL.items() if key != SPACERS[0].inchikey}
-    desire = Desire((Wish("price", 1000.0, 0.0),), {"price": price_property(SPACE, some)})
-    ranking = rank(SPACE, *TABLES, Wavy(), best_observed=0.0, top_k=len(SPACE), aim=desire)
+    desire = Desirability((Wish("price", 1000.0, 0.0),), Columns({"price": price_property(SPACE, some)}))
+    ranking = rank(Candidates(SPACE, *TABLES, Wavy(), 0.0, strategy=desire), len(SPACE))
     assert len(ranking) == len(SPACE) - len(SPACE) // len(SPACERS)
-    nothing = Desire((Wish("price", 1000.0, 0.0),), {"price": price_property(SPACE, {})})
+    nothing = Desirability((Wish("price", 1000.0, 0.0),), Columns({"price": price_property(SPACE, {})}))
     with pytest.raises(NothingLeftError, match="a wished column is not known"):
-        rank(SPACE, *TABLES, Wavy(), best_observed=0.0, aim=nothing)
+        rank(Candidates(SPACE, *TABLES, Wavy(), 0.0, strategy=nothing))
 
 
 def test_a_single_layer_has_the_price_of_its_spacers_alone() -> None:
@@ -105,4 +103,4 @@ def test_a_single_layer_has_the_price_of_its_spacers_alone() -> None:
 )
 def test_wishes_that_nothing_can_tell_are_refused(wishes: tuple[Wish, ...], words: str) -> None:
     with pytest.raises(RankingError, match=words):
-        Desire(wishes)
+        Desirability(wishes)

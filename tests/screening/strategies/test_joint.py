@@ -12,7 +12,7 @@ from botorch.acquisition.multi_objective import logei
 from botorch.models import SingleTaskGP
 
 from screening.errors import RankingError
-from screening.strategies import JOINT_ACQUISITIONS, build_acquisition, choose_with, hypervolume_improvement
+from screening.strategies.joint import JOINT_ACQUISITIONS, build_acquisition, choose_with, hypervolume_improvement
 
 _X = np.linspace(0.0, 1.0, 9)[::2, None]
 _GRID = np.linspace(0.0, 1.0, 41)[:, None]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from screening.errors import RankingError
-from screening.ranking import MeasuredSet
+from screening.strategies import MeasuredSet
 
 
 def test_the_nearest_is_found_in_units_of_the_measured_spread() -> None:

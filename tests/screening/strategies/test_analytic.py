@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.integrate import quad
 from scipy.stats import norm
 
-from screening.strategies import (
+from screening.strategies.acquisitions import (
     log_expected_improvement,
     log_probability_of_improvement,
     negative_lower_confidence_bound,

@@ -1,0 +1,317 @@
+"""The compounds of a space as candidates: what predicts them, what they are ranked by, and their features by block.
+
+Shapes: m compounds, d features, c spacers, u surroundings of a spacer, v of them with features of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from chemspace.geometry import tolerance_factor
+from chemspace.space import CompoundSpace, SpaceBlock
+from oracle.descriptors import DESCRIPTOR_NAMES, CationTable, space_descriptors
+from screening.calibration import half_width
+from screening.errors import RankingError
+from screening.feasibility.model import BoundFeasibility, FeasibilityModel
+from screening.features import to_features
+from screening.strategies.acquisitions import LogExpectedImprovement
+from screening.strategies.columns import (
+    NEAREST_COLUMNS,
+    MeasuredSet,
+    Numbers,
+    Predictor,
+    latent_sd,
+    predict,
+    unexplained_variance,
+)
+from screening.strategies.strategy import Strategy
+
+__all__ = ["Candidates", "lifetime_columns", "space_features", "subset"]
+
+Array = NDArray[np.float64]
+#: Columns of a ranking's frame, in order, before those of the strategy and of further properties. `mean` and `sd` are
+#: of log10(rate in 1/ps) of a new measurement, the lifetimes its median and its central 90% interval in ps;
+#: `acquisition` is the value ranked by; `feasibility` is P(forms).
+RANKING_COLUMNS = (
+    "index",
+    "formula",
+    "mean",
+    "sd",
+    "lifetime_ps",
+    "lifetime_low_ps",
+    "lifetime_high_ps",
+    "acquisition",
+    "feasibility",
+    *NEAREST_COLUMNS,
+)
+_Z90 = float(half_width(0.9))
+
+
+def lifetime_columns(mean: Array, sd: Array) -> dict[str, Array]:
+    """Median lifetime in ps and its central 90% interval from mean and sd of log10(rate), shapes (m,)."""
+    return {
+        "lifetime_ps": 10.0 ** (-mean),
+        "lifetime_low_ps": 10.0 ** (-(mean + _Z90 * sd)),
+        "lifetime_high_ps": 10.0 ** (-(mean - _Z90 * sd)),
+    }
+
+
+@dataclass(frozen=True, eq=False)
+class Candidates:
+    """The compounds of a space and everything they are ranked with.
+
+    Attributes:
+        space: the compounds, never materialised.
+        spacer_table: descriptors of `space.spacers`, rows aligned; NaN where the oracle failed.
+        cage_table: the same of `space.cage_cations`.
+        surrogate: anything with `predict(x, chunk) -> (mean, sd)` of log10(rate) over `screening.features`.
+        best_observed: lowest log10(rate) so far.
+        strategy: what they are ranked by.
+        feasibility: tells P(forms); None counts everything as formed.
+        exclude: indices never returned (measured, pending, banned).
+        measured: what the nearest measured compound is looked for in.
+        properties: further predictors by name; each adds a column of its means and one of its standard deviations,
+            NAME_sd.
+
+    Raises:
+        RankingError: if the tables do not fit the space.
+    """
+
+    space: CompoundSpace
+    spacer_table: CationTable
+    cage_table: CationTable
+    surrogate: Predictor
+    best_observed: float
+    strategy: Strategy = field(default_factory=LogExpectedImprovement)
+    feasibility: FeasibilityModel | None = None
+    exclude: Collection[int] = ()
+    measured: MeasuredSet | None = None
+    properties: Mapping[str, Predictor] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        tables = ((self.spacer_table, self.space.spacers), (self.cage_table, self.space.cage_cations))
+        for name, (table, cations) in zip(("spacer_table", "cage_table"), tables, strict=True):
+            if len(table.values) != len(cations):
+                raise RankingError(
+                    f"{name} has {len(table.values)} rows, the space has {len(cations)} such cations: one row a cation"
+                )
+
+    @cached_property
+    def excluded(self) -> NDArray[np.int64]:
+        """Indices never returned, ascending."""
+        return np.unique(np.fromiter(self.exclude, dtype=np.int64, count=len(self.exclude)))
+
+    @cached_property
+    def n_allowed(self) -> int:
+        """Compounds that the constraints of the space leave; an estimate where they do not factor."""
+        return self.space.estimated_size().count if self.space.constraints else len(self.space)
+
+    @cached_property
+    def block_features(self) -> BlockFeatures:
+        """Features of the blocks of this space."""
+        return BlockFeatures(self.space, self.spacer_table, self.cage_table)
+
+    def features(self, block: SpaceBlock) -> Array:
+        """Features of any compounds, shape (m, d); NaN rows where a cation has no descriptors."""
+        return to_features(space_descriptors(self.space, block, self.spacer_table, self.cage_table))
+
+    def log_feasibility(self, block: SpaceBlock) -> Array:
+        """log P(forms) of some compounds, shape (m,); zeros without a feasibility model."""
+        return np.zeros(len(block)) if self._bound is None else self._bound.log_probability(block)
+
+    def numbers(
+        self, block: SpaceBlock, x: Array, mean: Array, sd: Array, source: NDArray[np.int64] | None = None
+    ) -> Numbers:
+        """What a strategy is told of some compounds.
+
+        Args:
+            block: m compounds.
+            x: features of their rows, shape (rows, d). mean, sd: of a new measurement, shape (rows,).
+            source: row of x of each compound, shape (m,); absent, they are the same.
+        """
+        latent = latent_sd(sd, self._unexplained)
+        return Numbers(x, mean, latent, self.log_feasibility(block), self.best_observed, block, source)
+
+    def values(
+        self, predictor: Predictor, x: Array, block: SpaceBlock, source: NDArray[np.int64] | None = None
+    ) -> Array:
+        """Values of some compounds by the strategy, shape (m,), predicted by `predictor`; as `numbers`."""
+        if self.strategy.predicts:
+            return self.strategy.score(self.numbers(block, x, *predict(predictor, x), source))
+        nothing = np.zeros(len(x))
+        return self.strategy.score(Numbers(x, nothing, nothing, np.zeros(len(block)), 0.0, block, source))
+
+    def frame(self, block: SpaceBlock, x: Array, value: Array | None = None) -> pd.DataFrame:
+        """`RANKING_COLUMNS`, those of the strategy and those of the properties, one row a compound.
+
+        Args:
+            block: m compounds.
+            x: their features, shape (m, d), all finite.
+            value: theirs by the strategy, shape (m,), where it is known.
+        """
+        mean, sd = predict(self.surrogate, x)
+        numbers = self.numbers(block, x, mean, sd)
+        columns: dict[str, object] = {
+            "index": block.index,
+            "formula": [self.space[int(index)].formula for index in block.index],
+            "mean": mean,
+            "sd": sd,
+            **lifetime_columns(mean, sd),
+            "acquisition": self.strategy.score(numbers) if value is None else value,
+            "feasibility": np.exp(numbers.log_p),
+            **(self.measured or MeasuredSet((), x[:0])).columns(x),
+        }
+        columns = self.strategy.columns(numbers) | columns
+        for name, predictor in self.properties.items():
+            columns[name], columns[f"{name}_sd"] = predict(predictor, x)
+        return pd.DataFrame({name: columns[name] for name in dict.fromkeys((*RANKING_COLUMNS, *columns))})
+
+    @cached_property
+    def _bound(self) -> BoundFeasibility | None:
+        return None if self.feasibility is None else self.feasibility.bind(self.space)
+
+    @cached_property
+    def _unexplained(self) -> float:
+        return unexplained_variance(self.surrogate)
+
+
+def space_features(
+    space: CompoundSpace, indices: NDArray[np.int64], spacer_table: CationTable, cage_table: CationTable
+) -> Array:
+    """Features of some compounds of a space, shape (k, d); NaN rows where a cation has no descriptors."""
+    return to_features(space_descriptors(space, space.take(indices), spacer_table, cage_table))
+
+
+_RADIUS = DESCRIPTOR_NAMES.index("radius_angstrom")
+#: Columns before the tolerance factor and the layer number: averages over the organic cations.
+_AVERAGED = len(DESCRIPTOR_NAMES) - 2
+
+
+@dataclass(frozen=True)
+class BlockRows:
+    """Rows of features of a block, and which compounds of the block each stands for.
+
+    Cage cations without carbon have no descriptors, so compounds that differ in them alone share a row.
+
+    Attributes:
+        x: features, shape (rows, d), rows = c x v.
+        compounds: places in the block of each row's compounds, relative to its spacer, one row's after the other's,
+            shape (u,).
+        start, count: where the compounds of each of the v rows of one spacer begin in it, and how many there are.
+    """
+
+    x: Array
+    compounds: NDArray[np.int64]
+    start: NDArray[np.int64]
+    count: NDArray[np.int64]
+
+    def places(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Places in the block of the compounds of some rows (r,), and for each the position of its row, each (m,)."""
+        spacer, kind = np.divmod(rows, len(self.count))
+        counts = self.count[kind]
+        before = np.cumsum(counts) - counts
+        source = np.repeat(np.arange(len(rows)), counts)
+        inside = np.arange(int(counts.sum())) - before[source] + self.start[kind][source]
+        return self.compounds[inside] + spacer[source] * len(self.compounds), source
+
+
+class BlockFeatures:
+    """Features of any block of one space; what belongs to one cation or one surrounding is worked out here, once."""
+
+    def __init__(self, space: CompoundSpace, spacer_table: CationTable, cage_table: CationTable) -> None:
+        self._space, self._tables = space, (spacer_table, cage_table)
+        charges = np.fromiter((cation.charge for cation in space.spacers), dtype=np.float64, count=len(space.spacers))
+        self._weight = 2.0 / charges * spacer_table.organic
+        inner = space.take(np.arange(space.n_inner))
+        self._n_layers = inner.n_layers.astype(np.float64)
+        self._frame = inner.b_site * len(space.halide_options) + inner.halide
+        self._cages = [_part(space, inner, cage_table, which) for which in range(_most_parts(space))]
+        held = (
+            np.any([weight > 0.0 for weight, _ in self._cages], axis=0) if self._cages else np.zeros(len(inner), bool)
+        )
+        key = np.column_stack([inner.n_layers, self._frame, np.where(held, inner.cage, -1)])
+        self._kind = np.unique(key, axis=0, return_inverse=True)[1].reshape(-1)
+
+    def rows(self, block: SpaceBlock) -> BlockRows:
+        """Rows of a block; compounds that do not come as spacers times equal surroundings get a row each."""
+        inner = self._surroundings(block)
+        if inner is None:
+            x = to_features(space_descriptors(self._space, block, *self._tables))
+            return BlockRows(x, np.zeros(1, np.int64), np.zeros(1, np.int64), np.ones(1, np.int64))
+        _, first, kind = np.unique(self._kind[inner], return_index=True, return_inverse=True)
+        count = np.bincount(kind).astype(np.int64)
+        order = np.argsort(kind, kind="stable").astype(np.int64)
+        spacers = block.spacer[:: len(inner)]
+        return BlockRows(self._features(spacers, inner[first]), order, np.cumsum(count) - count, count)
+
+    def _surroundings(self, block: SpaceBlock) -> NDArray[np.int64] | None:
+        """Positions among a spacer's compounds that every spacer of the block has, shape (u,); None if they differ."""
+        size = len(block)
+        own = int(np.searchsorted(block.spacer, block.spacer[0], side="right")) if size else 0
+        if not own or size % own:
+            return None
+        spacer = block.spacer.reshape(-1, own)
+        inner = (block.index - block.spacer.astype(np.int64) * self._space.n_inner).reshape(-1, own)
+        alike = (spacer == spacer[:, :1]).all() and (inner == inner[0]).all()
+        return inner[0] if alike else None
+
+    def _features(self, spacers: NDArray[np.integer], inner: NDArray[np.int64]) -> Array:
+        """Features of every pair of spacers (c,) and surroundings (v,), shape (c x v, d); as `space_descriptors`."""
+        weight, values = self._weight[spacers], self._tables[0].values  # noqa: PD011  # no pandas
+        total = weight[:, None] * np.where(weight[:, None] > 0, values[spacers], 0.0)
+        out = np.empty((len(DESCRIPTOR_NAMES), len(spacers), len(inner)))
+        averaged, shared = out[:_AVERAGED], np.broadcast_to(weight[:, None], out.shape[1:])
+        averaged[:] = total.T[:, :, None]
+        for cage_weight, sums in self._cages:
+            averaged += sums[inner].T[:, None, :]
+            shared = shared + cage_weight[inner]
+        with np.errstate(invalid="ignore"):
+            averaged /= shared
+        for frame in np.unique(self._frame[inner]):
+            own = np.flatnonzero(self._frame[inner] == frame)
+            where = slice(own[0], own[-1] + 1) if own[-1] - own[0] == len(own) - 1 else own
+            out[_AVERAGED][:, where] = self._tolerance(int(frame), out[_RADIUS][:, where])
+        out[-1] = self._n_layers[inner]
+        return to_features(out.reshape(len(out), -1).T)
+
+    def _tolerance(self, frame: int, radius: Array) -> Array:
+        b_site, halide = divmod(frame, len(self._space.halide_options))
+        metal, parts = self._space.b_sites[b_site], self._space.halide_options[halide]
+        value: Array = sum(  # type: ignore[assignment]  # there is at least one part
+            float(part) * tolerance_factor(radius, metal, symbol) for symbol, part in parts
+        )
+        return value
+
+
+def _most_parts(space: CompoundSpace) -> int:
+    return max(map(len, space.cage_options), default=0)
+
+
+def _part(space: CompoundSpace, inner: SpaceBlock, cages: CationTable, which: int) -> tuple[Array, Array]:
+    """Weight (n_inner,) and weighted descriptors (n_inner, 8) of the first, second, ... cation of each surrounding."""
+    place = {cation: number for number, cation in enumerate(space.cage_cations)}
+    held = [option[which] if which < len(option) else None for option in space.cage_options]
+    places = np.array([0 if part is None else place[part[0]] for part in held], dtype=np.intp)
+    fractions = np.array([0.0 if part is None else float(part[1]) for part in held])
+    option = np.where(inner.cage >= 0, inner.cage, 0)
+    cage = places[option]
+    weight = np.where(inner.cage >= 0, fractions[option] * (inner.n_layers - 1.0), 0.0) * cages.organic[cage]
+    return weight, weight[:, None] * np.where(weight[:, None] > 0, cages.values[cage], 0.0)  # noqa: PD011  # no pandas
+
+
+def subset(block: SpaceBlock, rows: NDArray[np.int64]) -> SpaceBlock:
+    """The compounds of a block at some places in it, shape (r,)."""
+    return SpaceBlock(
+        block.index[rows],
+        block.spacer[rows],
+        block.cage[rows],
+        block.n_layers[rows],
+        block.b_site[rows],
+        block.halide[rows],
+    )

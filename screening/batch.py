@@ -101,7 +101,7 @@ class HasModel(Protocol):
 
 
 def choose_batch(ranking: Ranking, surrogate: HasModel, query: BatchQuery = BatchQuery()) -> NDArray[np.int64]:
-    """Indices of q compounds of the ranked space, in the order they were chosen.
+    """Indices of q compounds of the ranked space, in the order they were chosen, shape (q,).
 
     Sequential greedy: each pick maximises what it gains by the strategy, given everything pending and everything picked
     before. By default that is the logarithm of the expected improvement beyond all of them plus log P(forms); greedy

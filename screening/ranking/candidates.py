@@ -104,7 +104,7 @@ class Candidates:
 
     @cached_property
     def excluded(self) -> NDArray[np.int64]:
-        """Indices never returned, ascending."""
+        """Indices never returned, ascending, shape (e,)."""
         return np.unique(np.fromiter(self.exclude, dtype=np.int64, count=len(self.exclude)))
 
     @cached_property

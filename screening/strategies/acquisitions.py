@@ -103,7 +103,7 @@ class LogExpectedImprovement(_Improvement):
     rises_with_sd = True
 
     def value(self, mean: Array, sd: Array, best: float | Array) -> Array:
-        """`log_expected_improvement`."""
+        """`log_expected_improvement`, shape (m,)."""
         return log_expected_improvement(mean, sd, best)
 
 
@@ -115,7 +115,7 @@ class LogProbabilityOfImprovement(_Improvement):
     words = "most likely to beat the best so far"
 
     def value(self, mean: Array, sd: Array, best: float | Array) -> Array:
-        """`log_probability_of_improvement`."""
+        """`log_probability_of_improvement`, shape (m,)."""
         return log_probability_of_improvement(mean, sd, best)
 
 
@@ -129,7 +129,7 @@ class LowerConfidenceBound(Acquisition):
     logarithmic = False
 
     def value(self, mean: Array, sd: Array, best: float | Array) -> Array:
-        """`negative_lower_confidence_bound`."""
+        """`negative_lower_confidence_bound`, shape (m,)."""
         return negative_lower_confidence_bound(mean, sd)
 
 
@@ -143,7 +143,7 @@ class Greedy(Acquisition):
     logarithmic = False
 
     def value(self, mean: Array, sd: Array, best: float | Array) -> Array:
-        """Minus the mean."""
+        """Minus the mean, shape (m,)."""
         return -mean
 
 
@@ -156,7 +156,7 @@ class MaxVariance(Acquisition):
     rises_with_sd = True
 
     def value(self, mean: Array, sd: Array, best: float | Array) -> Array:
-        """Logarithm of the variance."""
+        """Logarithm of the variance, shape (m,)."""
         value: Array = 2.0 * np.log(np.maximum(sd, _SMALLEST_SD))
         return value
 

@@ -95,7 +95,7 @@ class Desirability(Strategy):
         }
 
     def gains(self, shortlist: Shortlist, chosen: Chosen) -> Array:
-        """Desirability with what one more experiment is expected to change: the acquisition and the novelty."""
+        """Desirability with what one more experiment is expected to change, the acquisition and the novelty; shape (m,)."""
         values = {
             name: self.acquisition.next_value(shortlist, chosen)
             if name == "acquisition"

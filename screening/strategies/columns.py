@@ -102,7 +102,11 @@ class Numbers:
 
     @property
     def compounds(self) -> SpaceBlock:
-        """The compounds."""
+        """The compounds.
+
+        Raises:
+            RankingError: where only a bound is asked for.
+        """
         if self.block is None:
             raise RankingError("a bound is asked for without compounds: a score that looks at them has no bound")
         return self.block

@@ -95,7 +95,7 @@ class Desirability(Strategy):
         }
 
     def gains(self, shortlist: Shortlist, chosen: Chosen) -> Array:
-        """Desirability with what one more experiment is expected to change, the acquisition and the novelty; shape (m,)."""
+        """Desirability with what one more experiment changes, the acquisition and the novelty; shape (m,)."""
         values = {
             name: self.acquisition.next_value(shortlist, chosen)
             if name == "acquisition"

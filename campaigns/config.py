@@ -80,9 +80,9 @@ class ConfigProblem:
 
 
 def problems(error: ValidationError) -> tuple[ConfigProblem, ...]:
-    """Every problem that pydantic found, in our words."""
+    """Every problem that pydantic found, in our words; unknown names first, which may be the cause of the others."""
     told: dict[FieldPath, ConfigProblem] = {}
-    for found in error.errors():
+    for found in sorted(error.errors(), key=lambda one: one["type"] != "extra_forbidden"):
         path = tuple(part for part in found["loc"] if part != "[key]")  # a key that is wrong is told by its name
         kind = found["type"]
         if kind == "extra_forbidden":

@@ -19,7 +19,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 
 from campaigns.kinetics import KineticsError, Trace, fit_trace
-from campaigns.kinetics.synthetic import delay_grid, synthetic_trace
+from campaigns.kinetics.synthetic import Truth, delay_grid, synthetic_trace
 
 FWHM = 0.15
 
@@ -72,7 +72,9 @@ def draws(rng: np.random.Generator, n: int, low: float, high: float, **extra: fl
 def one(rng: np.random.Generator, at: int, lifetime: float, snr: float, **extra: float) -> Trace:
     delay = delay_grid(("linear", "log")[at % 2], int(rng.integers(200, 401)), lifetime)
     zero = float(rng.uniform(-0.2, 0.2))
-    return synthetic_trace(rng, delay, lifetime, snr, irf_fwhm_ps=FWHM, time_zero_ps=zero, **extra)
+    return synthetic_trace(
+        rng, delay, Truth(lifetime_ps=lifetime, snr=snr, irf_fwhm_ps=FWHM, time_zero_ps=zero, **extra)
+    )
 
 
 def coverage(rng: np.random.Generator, n: int) -> list[tuple[str, bool]]:

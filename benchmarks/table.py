@@ -104,7 +104,7 @@ Every case runs its contenders on the same inputs, in turn, each with one thread
 machine is the steadier measure. A contender that a limit ended stands there with that limit; an arrow in the plot
 begins where it was ended. "Multiple of ours" is taken item by item, then the median: 3 means three times as much
 as spinscreen needs, below 1 means that the contender needs less. `python -m benchmarks --list` names the cases,
-`python -m benchmarks NAME` runs one; `make bench-env` installs BayBE and Ax beside.
+`python -m benchmarks NAME` runs one; `make bench-env` installs BayBE, Ax and lmfit beside.
 """
 
 

@@ -8,110 +8,14 @@ from math import exp, inf, isfinite, log
 import numpy as np
 from numpy.typing import NDArray
 
-from campaigns.kinetics.errors import FitSettingError, KineticsError, NoSignalError, NoTimeZeroError, TooFewDelaysError
+from campaigns.kinetics.cautions import cautions, seem_swapped, signal_p_value, tests_of
+from campaigns.kinetics.errors import FitSettingError, NoSignalError, NoTimeZeroError, TooFewDelaysError
+from campaigns.kinetics.interval import Interval, profile
 from campaigns.kinetics.model import Model
 from campaigns.kinetics.result import TraceFit
-from campaigns.kinetics.select import (
-    ModelScore,
-    ResidualTests,
-    best_exponential,
-    choose_extras,
-    compare,
-    fit_model,
-    reach,
-    signal_p_value,
-    tests_of,
-)
-from campaigns.kinetics.solve import BetterFit, Interval, Problem, Solution, guesses, profile_interval, refine
+from campaigns.kinetics.select import ModelScore, best_exponential, choose_extras, compare, reach
+from campaigns.kinetics.solve import Problem, Solution, guesses, solve
 from campaigns.kinetics.trace import MIN_DELAYS, Trace
-
-#: A model this far above the best has essentially no support. Burnham, Anderson, Sociol. Methods Res. 33, 261 (2004),
-#: doi 10.1177/0049124104268644.
-NO_SUPPORT = 10.0
-#: White noise gives so small a Ljung-Box p-value once in a thousand traces.
-AUTOCORRELATED_P = 1e-3
-
-
-def cautions(
-    solution: Solution,
-    comparison: tuple[ModelScore, ...],
-    tests: ResidualTests,
-    lifetime_high_ps: float,
-    swapped: bool | None,
-) -> tuple[str, ...]:
-    """Warnings about a fit, most important first."""
-    found = []
-    if swapped:
-        found.append(
-            "SC and CC seem to be swapped: at this probe wavelength SC is the weaker of the two right after time zero. "
-            "The lifetime of the difference is the same; check which file is which."
-        )
-    found += _about_model(solution, comparison)
-    found += _about_window(solution, lifetime_high_ps)
-    if tests.ljung_box_p_value < AUTOCORRELATED_P:
-        found.append(
-            f"Residuals are not white noise (autocorrelation {tests.lag1_autocorrelation:+.2f} at lag 1, p = "
-            f"{tests.ljung_box_p_value:.1g}): the interval is too narrow."
-        )
-    if tests.n_outliers:
-        found.append(f"{tests.n_outliers} points lie more than five standard deviations off the fit.")
-    return tuple(found)
-
-
-def seem_swapped(trace: Trace, solution: Solution, scale: float) -> bool | None:
-    """Whether |SC| < |CC| right after time zero; None where the parts are unknown or the population is not seen.
-
-    State filling bleaches the probe of the pump's own helicity more, so SC - CC has the sign of the population signal
-    (SC + CC) / 2. Its sign is taken over the first lifetime after the rise, and must be four standard errors from zero.
-    """
-    if trace.sc is None or trace.cc is None:
-        return None
-    zero, lifetime = float(solution.theta[0]), float(np.exp(solution.theta[1]))
-    fwhm = solution.problem.fwhm(solution.theta)
-    before = trace.delay_ps < zero - fwhm
-    after = (trace.delay_ps > zero) & (trace.delay_ps < zero + max(lifetime, 3.0 * fwhm))
-    if not after.any():
-        return None
-    population = 0.5 * (trace.sc + trace.cc)
-    rise = float(population[after].mean()) - (float(population[before].mean()) if before.any() else 0.0)
-    # The mean of two signals has half the noise of their difference.
-    stderr = 0.5 * solution.noise * scale * (1.0 / after.sum() + (1.0 / before.sum() if before.any() else 0.0)) ** 0.5
-    if abs(rise) < 4.0 * stderr:
-        return None
-    return bool(np.sign(rise) != np.sign(solution.at.coefficients[0]))
-
-
-def _about_model(solution: Solution, comparison: tuple[ModelScore, ...]) -> list[str]:
-    best = comparison[0]
-    own = next(row for row in comparison if row.model == solution.problem.model.name)
-    if own.delta_aicc <= NO_SUPPORT:
-        return []
-    return [
-        f"A {best.model} decay fits better (AICc lower by {own.delta_aicc:.0f}; {best.describe()}): the {own.model} "
-        "lifetime does not describe this trace well."
-    ]
-
-
-def _about_window(solution: Solution, lifetime_high_ps: float) -> list[str]:
-    problem = solution.problem
-    found = []
-    fwhm, delay, zero = problem.fwhm(solution.theta), problem.delay_ps, float(solution.theta[0])
-    finest = float(np.diff(np.unique(delay)).min())
-    if lifetime_high_ps == inf:
-        found.append(
-            f"The trace ends {delay[-1] - zero:.3g} ps after time zero, too soon to limit the lifetime from above."
-        )
-    if problem.fwhm_ps is None and fwhm < finest:
-        found.append(
-            f"The response was fitted but is finer than the delays ({fwhm:.3g} ps against steps of {finest:.3g} ps): "
-            "give its width."
-        )
-    if problem.fwhm_ps is not None and finest > 50.0 * fwhm:
-        found.append(
-            f"The finest delay step is {finest:.3g} ps, {finest / fwhm:.0f} times the response: are the delays in ps?"
-        )
-    return found
-
 
 Array = NDArray[np.float64]
 
@@ -155,12 +59,15 @@ def fit_trace(
     chosen = None if model == "auto" else _reportable(Model.parse(model))
     delay, signal, scale = _scaled(trace)
     problem = _problem(delay, signal, irf_fwhm_ps, time_zero_ps)
-    theta = best_exponential(problem, guesses(delay, signal, irf_fwhm_ps))
-    p_value = _require_signal(problem, theta)
-    best, candidates = _choose(problem, theta, chosen)
+    plain = best_exponential(problem, guesses(delay, signal, irf_fwhm_ps))
+    p_value = _require_signal(plain)
+    best, candidates = _choose(plain, chosen)
     if time_zero_ps is None:
-        _require_rise(*best)
-    members, interval = _interval(best, confidence, chosen is None)
+        _require_rise(best)
+    members = [solve(best.problem, best.theta)]
+    if chosen is None:
+        members.append(solve(best.problem.with_model(_other_offset(best.problem.model)), members[0].theta))
+    members, interval = profile(members, confidence)
     return _result(trace, members[0], interval, compare(candidates), p_value, scale, confidence)
 
 
@@ -212,8 +119,9 @@ def _problem(delay: Array, signal: Array, fwhm_ps: float | None, time_zero_ps: f
     return Problem(delay, signal, Model("exponential"), fwhm_ps, time_zero_ps, limits, (finest / 4.0, span / 4.0))
 
 
-def _require_signal(problem: Problem, theta: Array) -> float:
-    p_value = signal_p_value(problem.signal, problem.project(theta).cost, int(problem.free.sum()))
+def _require_signal(plain: Solution) -> float:
+    problem = plain.problem
+    p_value = signal_p_value(problem.signal, plain.at.cost, int(problem.free.sum()))
     if p_value > MAX_SIGNAL_P:
         raise NoSignalError(
             f"no decay stands out of the noise in {len(problem.signal)} delays from {problem.delay_ps[0]:g} to "
@@ -223,37 +131,19 @@ def _require_signal(problem: Problem, theta: Array) -> float:
     return p_value
 
 
-def _choose(
-    problem: Problem, theta: Array, chosen: Model | None
-) -> tuple[tuple[Problem, Array], list[tuple[Problem, Array]]]:
-    """The problem to report with its parameters, and every candidate of the comparison."""
-    simple = choose_extras(problem, theta)
-    extras = simple[0].model.extras if chosen is None else chosen.extras
-    candidates = {"exponential": (problem, theta)}
+def _choose(plain: Solution, chosen: Model | None) -> tuple[Solution, list[Solution]]:
+    """The fit to report, and every candidate of the comparison."""
+    simple = choose_extras(plain)
+    extras = simple.problem.model.extras if chosen is None else chosen.extras
+    candidates = {"exponential": plain}
     # A plateau is the slow part of a biexponential already.
     rivals = [Model("biexponential", tuple(e for e in extras if e != "plateau")), Model("stretched", extras)]
     for model in (Model("exponential", ("offset",)), Model("exponential", extras), *rivals):
         if model.name not in candidates:
-            start = simple[1] if chosen is None else theta
-            candidates[model.name] = reach(problem, model, start)
+            candidates[model.name] = reach(simple if chosen is None else plain, model)
     best = simple if chosen is None else candidates[chosen.name]
-    candidates[best[0].model.name] = best
+    candidates[best.problem.model.name] = best
     return best, list(candidates.values())
-
-
-def _interval(best: tuple[Problem, Array], confidence: float, any_offset: bool) -> tuple[list[Solution], Interval]:
-    """The reported fit (first), its rival in the offset, and the interval over both."""
-    problem, theta = best
-    members = [fit_model(problem, theta)]
-    if any_offset:
-        rival = _other_offset(problem.model)
-        members.append(fit_model(problem.with_model(rival), members[0].theta))
-    for _ in range(20):
-        try:
-            return members, profile_interval(members, confidence)
-        except BetterFit as found:
-            members[found.member] = fit_model(members[found.member].problem, found.theta)
-    raise KineticsError("the fit has no stable best point: every profile step finds a better one; plot the trace")
 
 
 def _other_offset(model: Model) -> Model:
@@ -262,12 +152,13 @@ def _other_offset(model: Model) -> Model:
     return model.with_extra("offset")
 
 
-def _require_rise(problem: Problem, theta: Array) -> None:
+def _require_rise(best: Solution) -> None:
     """The rise must be seen: a decay that was under way at the first delay must fit worse."""
+    problem = best.problem
     width = problem.fwhm_ps if problem.fwhm_ps is not None else problem.fwhm_limits[0]
     tail = replace(problem, fwhm_ps=width, time_zero_ps=float(problem.delay_ps[0]) - 3.0 * width)
-    cost = refine(tail, tail.start(0.0, exp(theta[1]), width), tail.free)[1].cost
-    if len(problem.signal) * log(cost / max(problem.project(theta).cost, 1e-300)) < MIN_RISE:
+    cost = solve(tail, tail.start(0.0, best.lifetime_ps, width), tol=1e-7, most=30).at.cost
+    if len(problem.signal) * log(cost / max(best.at.cost, 1e-300)) < MIN_RISE:
         raise NoTimeZeroError(
             f"the trace begins at {problem.delay_ps[0]:g} ps, after its rise: time zero cannot be placed. "
             "Measure from before zero, or give the known time zero (time_zero_ps, --time-zero) to fit the tail"
@@ -284,7 +175,7 @@ class _Lifetime:
 
 
 def _lifetime(solution: Solution, interval: Interval) -> _Lifetime:
-    value = exp(solution.theta[1])
+    value = solution.lifetime_ps
     low = 0.0 if interval.low is None else exp(interval.low)
     high = inf if interval.high is None else exp(interval.high)
     resolution = RESOLUTION * solution.problem.fwhm(solution.theta)
@@ -293,10 +184,7 @@ def _lifetime(solution: Solution, interval: Interval) -> _Lifetime:
             raise NoSignalError("the trace bounds the lifetime on neither side: average more scans")
         bound = max(high, resolution)
         return _Lifetime(bound, None, 0.0, bound, True)
-    n = len(solution.problem.delay_ps)
-    # lmfit counts only the non-linear parameters; the linear ones were solved out before it saw the residual.
-    lost = (n - int(solution.problem.free.sum())) / solution.degrees_of_freedom
-    stderr = value * float(solution.stderr[1]) * lost**0.5
+    stderr = value * float(solution.stderr[1])
     return _Lifetime(value, stderr if isfinite(stderr) else None, low, high, False)
 
 

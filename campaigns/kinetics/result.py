@@ -8,9 +8,10 @@ from math import inf, isfinite, log
 import numpy as np
 from numpy.typing import NDArray
 
+from campaigns.kinetics.cautions import ResidualTests
 from campaigns.kinetics.errors import FitSettingError
 from campaigns.kinetics.model import Model
-from campaigns.kinetics.select import ModelScore, ResidualTests
+from campaigns.kinetics.select import ModelScore
 from campaigns.kinetics.solve import linear_terms
 from campaigns.kinetics.trace import Trace
 

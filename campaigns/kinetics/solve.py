@@ -1,20 +1,22 @@
-"""Minimise a trace's least-squares problem: lmfit for the fits that are reported, a small solver for the profile."""
+"""The least-squares problem of a trace, and its solution from one start."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from math import exp, log, sqrt
+from functools import cached_property
+from math import exp, log
 
-import lmfit
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import t as student
+from scipy.optimize import least_squares
 
 from campaigns.kinetics.model import DECAYS, FWHM_PER_SIGMA, Model, decay_curve, exponential_slopes, step_response
 
 Array = NDArray[np.float64]
 
 _SQRT_2PI = float(np.sqrt(2.0 * np.pi))
+#: Condition number from which the data do not tell the parameters apart.
+_SINGULAR = 1e8
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,7 @@ class Projection:
     cost: float
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Problem:
     """Signal, model and limits. Non-linear parameters, in this order: time zero (ps), ln lifetime, ln FWHM where the
     response is fitted, then the shape parameters of the decay.
@@ -59,13 +61,13 @@ class Problem:
     lifetime_limits: tuple[float, float]
     fwhm_limits: tuple[float, float]
 
-    @property
+    @cached_property
     def names(self) -> tuple[str, ...]:
         """Names of the non-linear parameters, length p."""
         width = () if self.fwhm_ps is not None else ("log_fwhm",)
         return ("time_zero_ps", "log_lifetime", *width, *DECAYS[self.model.decay])
 
-    @property
+    @cached_property
     def limits(self) -> Array:
         """Lower and upper limit of each non-linear parameter, shape (p, 2).
 
@@ -80,7 +82,7 @@ class Problem:
         rows += [(lower, upper) for _, lower, upper in DECAYS[self.model.decay].values()]
         return np.array(rows)
 
-    @property
+    @cached_property
     def free(self) -> NDArray[np.bool_]:
         """Which non-linear parameters are fitted, shape (p,): all but a fixed time zero."""
         mask = np.ones(len(self.names), dtype=bool)
@@ -101,10 +103,7 @@ class Problem:
         width = [] if self.fwhm_ps is not None else [log(fwhm_ps)]
         shape = [value for value, _, _ in DECAYS[self.model.decay].values()]
         zero = time_zero_ps if self.time_zero_ps is None else self.time_zero_ps
-        guess = np.array([zero, log(lifetime_ps), *width, *shape])
-        low, high = self.limits.T
-        margin = 1e-6 * (high - low) * self.free
-        inside: Array = np.clip(guess, low + margin, high - margin)
+        inside: Array = np.clip(np.array([zero, log(lifetime_ps), *width, *shape]), *self.limits.T)
         return inside
 
     def fwhm(self, theta: Array) -> float:
@@ -265,7 +264,7 @@ def _thin(delay_ps: Array, signal: Array) -> tuple[Array, Array]:
     return delay, values
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Solution:
     """The best fit of one model.
 
@@ -273,13 +272,21 @@ class Solution:
         problem: what was fitted.
         theta: non-linear parameters, shape (p,).
         at: linear terms and residual there.
-        stderr: standard errors of `theta` from the curvature, shape (p,); NaN where the data do not say.
     """
 
     problem: Problem
     theta: Array
     at: Projection
-    stderr: Array
+
+    @property
+    def lifetime_ps(self) -> float:
+        """Mean lifetime, ps."""
+        return exp(self.theta[1])
+
+    @property
+    def fwhm_ps(self) -> float:
+        """Full width at half maximum of the response, ps."""
+        return self.problem.fwhm(self.theta)
 
     @property
     def degrees_of_freedom(self) -> int:
@@ -293,197 +300,82 @@ class Solution:
 
     @property
     def aicc(self) -> float:
-        """Corrected Akaike criterion of this solution; see the function `aicc`."""
-        return aicc(self.at.cost, len(self.problem.delay_ps), self.problem.n_parameters)
+        """Corrected Akaike criterion, comparable within one trace; constants that cancel are left out.
+
+        n ln(SSR / n) + 2 k + 2 k (k + 1) / (n - k - 1), with k the curve's parameters and the noise.
+
+        Source: Hurvich, Tsai, Biometrika 76, 297 (1989), doi 10.1093/biomet/76.2.297.
+        """
+        n, k = len(self.problem.delay_ps), self.problem.n_parameters + 1
+        return n * log(max(self.at.cost, np.finfo(float).tiny) / n) + 2 * k + 2 * k * (k + 1) / (n - k - 1)
+
+    @cached_property
+    def stderr(self) -> Array:
+        """Standard errors of `theta` from the curvature, shape (p,): 0 where fixed, NaN where the data do not say."""
+        free = self.problem.free
+        errors = np.where(free, np.nan, 0.0)
+        slopes = self.problem.jacobian(self.theta, self.at)[:, free]
+        length = np.linalg.norm(slopes, axis=0)
+        if (length > 0.0).all():
+            scaled = slopes / length
+            if np.linalg.cond(scaled) < _SINGULAR:
+                spread = np.sqrt(np.diag(np.linalg.inv(scaled.T @ scaled)))
+                errors[free] = self.noise * spread / length
+        return errors
 
 
-def aicc(cost: float, n_delays: int, n_parameters: int) -> float:
-    """Corrected Akaike criterion of a least-squares fit with unknown noise; constants that cancel are left out.
+def solve(
+    problem: Problem,
+    start: Array,
+    *,
+    free: NDArray[np.bool_] | None = None,
+    tol: float = 1e-10,
+    most: int = 100,
+) -> Solution:
+    """Least squares within the limits from `start`, shape (p,), with the linear terms solved out.
 
-    n ln(SSR / n) + 2 k + 2 k (k + 1) / (n - k - 1), with k the curve's parameters and the noise.
-
-    Source: Hurvich, Tsai, Biometrika 76, 297 (1989), doi 10.1093/biomet/76.2.297.
-    """
-    k = n_parameters + 1
-    return n_delays * log(max(cost, np.finfo(float).tiny) / n_delays) + 2 * k + 2 * k * (k + 1) / (n_delays - k - 1)
-
-
-def solve(problem: Problem, start: Array) -> Solution:
-    """Fit by lmfit's Levenberg-Marquardt from `start`, shape (p,), with the linear terms solved out.
-
-    Where `start` is as good already (a lifetime at its lower limit, where lmfit's transformation of the limits has no
-    slope and its step can go astray), `start` is kept.
+    Args:
+        problem: what to fit.
+        start: non-linear parameters, shape (p,).
+        free: which of them move, shape (p,); None moves what the problem leaves free.
+        tol: converged when a step gains less than this share of the cost.
+        most: evaluations at most.
 
     Source of the separation: Golub, Pereyra, Inverse Problems 19, R1 (2003), doi 10.1088/0266-5611/19/2/201.
     """
-    names, memory = problem.names, _Memory(problem)
-    parameters = lmfit.Parameters()
-    for name, value, (low, high), free in zip(names, start, problem.limits, problem.free, strict=True):
-        parameters.add(name, value=float(value), min=float(low), max=float(high), vary=bool(free))
-
-    def theta_of(values: lmfit.Parameters) -> Array:
-        return np.array([values[name].value for name in names])
-
-    def residual(values: lmfit.Parameters) -> Array:
-        return memory.at(theta_of(values)).residual
-
-    def jacobian(values: lmfit.Parameters) -> Array:
-        theta = theta_of(values)
-        return problem.jacobian(theta, memory.at(theta))[:, problem.free]
-
-    minimizer = lmfit.Minimizer(residual, parameters, scale_covar=True)
-    found = minimizer.leastsq(Dfun=jacobian, col_deriv=0, ftol=1e-10, xtol=1e-8, max_nfev=200)
-    theta, before = theta_of(found.params), problem.project(start)
-    at = problem.project(theta)
-    if at.cost > before.cost * (1.0 + 1e-9):
-        return Solution(problem, start, before, np.where(problem.free, np.nan, 0.0))
-    stderr = np.array([_stderr(found.params[name]) for name in names])
-    return Solution(problem, theta, at, stderr)
-
-
-def refine(
-    problem: Problem, theta: Array, free: NDArray[np.bool_], steps: int = 30, tol: float = 1e-7
-) -> tuple[Array, Projection]:
-    """Damped Gauss-Newton over the `free` of the parameters `theta`, both shape (p,): the inner fits of a profile.
-
-    A parameter that a step would push past its limit stops at the limit. Converged when a step gains less than `tol` of
-    the cost.
-    """
+    mask = problem.free if free is None else free
     low, high = problem.limits.T
-    at, damping = problem.project(theta), 1e-4
-    if not free.any():
-        return theta, at
-    for _ in range(steps):
-        jacobian = problem.jacobian(theta, at)[:, free]
-        normal, gradient = jacobian.T @ jacobian, jacobian.T @ at.residual
-        while True:
-            scaled = normal + damping * np.diag(np.diag(normal) + 1e-12)
-            trial = theta.copy()
-            trial[free] = np.clip(theta[free] - np.linalg.solve(scaled, gradient), low[free], high[free])
-            there = problem.project(trial)
-            if there.cost <= at.cost or damping > 1e6:
-                break
-            damping *= 10.0
-        gain = at.cost - there.cost
-        if gain <= 0.0:
-            return theta, at
-        theta, at, damping = trial, there, max(damping * 0.1, 1e-10)
-        if gain < tol * at.cost:
-            break
-    return theta, at
+    theta = np.clip(start, low, high)
+    best = Solution(problem, theta, problem.project(theta))
+    if not mask.any():
+        return best
+    last = [best]
 
+    def at(values: Array) -> Solution:
+        """The residual and its derivatives are asked for at the same parameters in turn."""
+        if not np.array_equal(last[0].theta[mask], values):
+            moved = theta.copy()
+            moved[mask] = values
+            last[0] = Solution(problem, moved, problem.project(moved))
+        return last[0]
 
-class _Memory:
-    """The last projection: the residual and its derivatives are asked for at the same parameters in turn."""
+    def residual(values: Array) -> Array:
+        return at(values).at.residual
 
-    def __init__(self, problem: Problem) -> None:
-        self._problem = problem
-        self._last: tuple[Array, Projection] | None = None
+    def jacobian(values: Array) -> Array:
+        here = at(values)
+        return problem.jacobian(here.theta, here.at)[:, mask]
 
-    def at(self, theta: Array) -> Projection:
-        if self._last is None or not np.array_equal(self._last[0], theta):
-            self._last = (theta, self._problem.project(theta))
-        return self._last[1]
-
-
-def _stderr(parameter: lmfit.Parameter) -> float:
-    if not parameter.vary:
-        return 0.0
-    return float("nan") if parameter.stderr is None else float(parameter.stderr)
-
-
-_LIFETIME = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Interval:
-    """Limits of ln(lifetime); None where the data set no limit."""
-
-    low: float | None
-    high: float | None
-
-
-class BetterFit(Exception):
-    """A better fit of `member` was met on the way, at `theta`: fit again from there. Never leaves the package."""
-
-    def __init__(self, member: int, theta: Array) -> None:
-        super().__init__(f"member {member}")
-        self.member, self.theta = member, theta
-
-
-def profile_interval(members: list[Solution], confidence: float) -> Interval:
-    """Interval of ln(lifetime) from the profile likelihood with unknown noise, around the first member's lifetime.
-
-    The lifetimes u with D(u) <= n ln(1 + t^2 / (n - p)): D(u) is the AICc with the lifetime held at u, minimised over
-    all else and over the members, above its least value; t is the two-sided Student quantile. For one member this is
-    (SSR(u) - SSR_min) / s^2 <= t^2. Several members (with and without an offset) make the interval answer for the
-    choice between them.
-
-    Raises:
-        BetterFit: if a member was not at its best.
-
-    Source: Venzon, Moolgavkar, Appl. Stat. 37, 87 (1988), doi 10.2307/2347496; over several models, Dauncey, Kenzie,
-    Wardle, Davies, J. Instrum. 10, P04015 (2015), doi 10.1088/1748-0221/10/04/P04015.
-    """
-    first = members[0]
-    n, free = len(first.problem.delay_ps), first.degrees_of_freedom
-    quantile = float(student.ppf(0.5 + 0.5 * confidence, free))
-    limit = sqrt(n * log(1.0 + quantile**2 / free))
-    return Interval(_Walk(members, limit, -1.0).end(), _Walk(members, limit, 1.0).end())
-
-
-class _Walk:
-    """One side of the profile: bracket the end of the interval, then close in on it."""
-
-    def __init__(self, members: list[Solution], limit: float, side: float) -> None:
-        first = members[0]
-        self._members, self._limit, self._side = members, limit, side
-        self._least = min(member.aicc for member in members)
-        self._thetas = [member.theta for member in members]
-        self._free = first.problem.free
-        self._free[_LIFETIME] = False
-        self._centre = float(first.theta[_LIFETIME])
-        self._wall = abs(float(first.problem.limits[_LIFETIME][0 if side < 0 else 1]) - self._centre)
-
-    def end(self) -> float | None:
-        """ln(lifetime) at the end; None where it runs into the limit of the lifetime."""
-        outside = self._bracket()
-        if outside is None:
-            return None
-        inside = (0.0, sqrt(max(self._members[0].aicc - self._least, 0.0)))
-        for _ in range(12):
-            slope = (self._limit - inside[1]) / (outside[1] - inside[1])
-            edge = 0.02 * (outside[0] - inside[0])
-            distance = inside[0] + slope * (outside[0] - inside[0])
-            distance = min(max(distance, inside[0] + edge), outside[0] - edge)
-            root = self._root(distance)
-            if abs(root - self._limit) < 4e-3 * self._limit:
-                return self._centre + self._side * distance
-            inside, outside = ((distance, root), outside) if root < self._limit else (inside, (distance, root))
-        return self._centre + self._side * 0.5 * (inside[0] + outside[0])
-
-    def _bracket(self) -> tuple[float, float] | None:
-        """A distance outside the interval and sqrt(D) there; None where there is none up to the limit."""
-        stderr = float(self._members[0].stderr[_LIFETIME])
-        distance = self._limit * stderr if 0.0 < stderr < 0.5 else 0.5
-        while True:
-            distance = min(distance, self._wall)
-            root = self._root(distance)
-            if root >= self._limit:
-                return distance, root
-            if distance >= self._wall:
-                return None
-            distance *= min(max(1.1 * self._limit / max(root, 1e-3), 1.2), 3.0)
-
-    def _root(self, distance: float) -> float:
-        """sqrt(D) with the lifetime held `distance` from the first member's."""
-        return sqrt(max(min(self._score(i, distance) for i in range(len(self._members))) - self._least, 0.0))
-
-    def _score(self, index: int, distance: float) -> float:
-        member = self._members[index]
-        theta = self._thetas[index].copy()
-        theta[_LIFETIME] = self._centre + self._side * distance
-        self._thetas[index], at = refine(member.problem, theta, self._free)
-        if at.cost - member.at.cost < -0.02 * member.noise**2:
-            raise BetterFit(index, self._thetas[index])
-        return member.aicc + len(member.problem.delay_ps) * log(max(at.cost, 1e-300) / max(member.at.cost, 1e-300))
+    found = least_squares(
+        residual,
+        theta[mask],
+        jacobian,
+        bounds=(low[mask], high[mask]),
+        x_scale="jac",
+        ftol=tol,
+        xtol=1e-8,
+        gtol=None,
+        max_nfev=most,
+    )
+    reached = at(found.x)
+    return best if best.at.cost < reached.at.cost else reached

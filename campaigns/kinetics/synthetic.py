@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -33,26 +35,13 @@ def delay_grid(kind: str, n_delays: int, lifetime_ps: float) -> Array:
     raise FitSettingError(f"no grid {kind!r}: use linear or log")
 
 
-def synthetic_trace(
-    rng: np.random.Generator,
-    delay_ps: Array,
-    lifetime_ps: float,
-    snr: float,
-    *,
-    irf_fwhm_ps: float = 0.15,
-    time_zero_ps: float = 0.0,
-    height: float = 1.0,
-    offset: float = 0.0,
-    plateau: float = 0.0,
-    population_ps: float = 1000.0,
-) -> Trace:
-    """SC and CC of a polarisation that decays with `lifetime_ps`, with Gaussian noise.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Truth:
+    """What a synthetic measurement is made from.
 
-    Args:
-        rng: source of the noise.
-        delay_ps: delays, shape (t,), ps.
+    Attributes:
         lifetime_ps: tau of the difference, ps.
-        snr: largest difference over the standard deviation of the difference's noise.
+        snr: largest difference over the standard deviation of the difference's noise, of one pixel of a map.
         irf_fwhm_ps: full width of the Gaussian response, ps.
         time_zero_ps: centre of the response, ps.
         height: largest difference, in the unit of the signal; negative for a bleach.
@@ -60,12 +49,21 @@ def synthetic_trace(
         plateau: difference that stays after time zero, in units of `height`.
         population_ps: lifetime of the population SC + CC, ps.
     """
-    sigma = irf_fwhm_ps / FWHM_PER_SIGMA
-    decay = exponential_response(delay_ps, time_zero_ps, lifetime_ps, sigma)
-    difference = decay / decay.max() + offset + plateau * step_response(delay_ps, time_zero_ps, sigma)
-    population = 2.0 * exponential_response(delay_ps, time_zero_ps, population_ps, sigma)
-    noise = rng.normal(scale=2.0**-0.5 / snr, size=(2, len(delay_ps)))
-    sc, cc = height * (population + 0.5 * difference + noise[0]), height * (population - 0.5 * difference + noise[1])
+
+    lifetime_ps: float
+    snr: float
+    irf_fwhm_ps: float = 0.15
+    time_zero_ps: float = 0.0
+    height: float = 1.0
+    offset: float = 0.0
+    plateau: float = 0.0
+    population_ps: float = 1000.0
+
+
+def synthetic_trace(rng: np.random.Generator, delay_ps: Array, truth: Truth) -> Trace:
+    """SC and CC of a polarisation that decays, with Gaussian noise, at the delays of shape (t,), ps."""
+    noise = rng.normal(scale=2.0**-0.5 / truth.snr, size=(2, len(delay_ps)))
+    sc, cc = (truth.height * (part + noisy) for part, noisy in zip(_parts(delay_ps, truth), noise, strict=True))
     return Trace.of(delay_ps, sc=sc, cc=cc)
 
 
@@ -73,13 +71,10 @@ def synthetic_map(
     rng: np.random.Generator,
     wavelength_nm: Array,
     delay_ps: Array,
-    lifetime_ps: float,
-    snr: float,
+    truth: Truth,
     *,
     peak_nm: float,
     width_nm: float = 8.0,
-    irf_fwhm_ps: float = 0.15,
-    height: float = -1e-3,
 ) -> tuple[TransientMap, TransientMap]:
     """SC and CC maps of one Gaussian bleach band with a weaker absorption band at its red side.
 
@@ -87,19 +82,31 @@ def synthetic_map(
         rng: source of the noise.
         wavelength_nm: shape (w,), nm, ascending.
         delay_ps: shape (t,), ps, ascending.
-        lifetime_ps: tau of the difference, ps.
-        snr: largest difference over the noise of the difference of one pixel.
+        truth: of the peak.
         peak_nm: centre of the bleach, nm.
         width_nm: standard deviation of both bands, nm.
-        irf_fwhm_ps: full width of the response, ps.
-        height: largest difference, in the unit of the signal.
     """
     bands = np.exp(-0.5 * ((wavelength_nm - peak_nm) / width_nm) ** 2)
     bands = bands - 0.4 * np.exp(-0.5 * ((wavelength_nm - peak_nm - 3.0 * width_nm) / width_nm) ** 2)
-    clean = synthetic_trace(rng, delay_ps, lifetime_ps, np.inf, irf_fwhm_ps=irf_fwhm_ps, height=height)
-    maps = []
-    for part in (clean.sc, clean.cc):
-        noise = rng.normal(scale=2.0**-0.5 * abs(height) / snr, size=(len(wavelength_nm), len(delay_ps)))
-        signal = np.outer(bands, np.zeros_like(delay_ps) if part is None else part) + noise
-        maps.append(TransientMap(wavelength_nm, delay_ps, signal, 1, (), ()))
-    return maps[0], maps[1]
+    shape = (len(wavelength_nm), len(delay_ps))
+    sc, cc = (
+        TransientMap(
+            wavelength_nm,
+            delay_ps,
+            truth.height * (np.outer(bands, part) + rng.normal(scale=2.0**-0.5 / truth.snr, size=shape)),
+            1,
+            (),
+            (),
+        )
+        for part in _parts(delay_ps, truth)
+    )
+    return sc, cc
+
+
+def _parts(delay_ps: Array, truth: Truth) -> tuple[Array, Array]:
+    """SC and CC without noise in units of the largest difference, each shape (t,)."""
+    sigma, zero = truth.irf_fwhm_ps / FWHM_PER_SIGMA, truth.time_zero_ps
+    decay = exponential_response(delay_ps, zero, truth.lifetime_ps, sigma)
+    difference = decay / decay.max() + truth.offset + truth.plateau * step_response(delay_ps, zero, sigma)
+    population = 2.0 * exponential_response(delay_ps, zero, truth.population_ps, sigma)
+    return population + 0.5 * difference, population - 0.5 * difference

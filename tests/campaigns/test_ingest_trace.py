@@ -9,13 +9,13 @@ import pytest
 
 from campaigns import Campaign
 from campaigns.kinetics import TraceFit, fit_trace, read_traces
-from campaigns.kinetics.synthetic import delay_grid, synthetic_trace
+from campaigns.kinetics.synthetic import Truth, delay_grid, synthetic_trace
 
 
 def files(tmp_path: Path, lifetime_ps: float, seed: int = 1) -> tuple[list[Path], TraceFit]:
     """SC and CC files of a synthetic crystal, and the fit of what the reader makes of them."""
     delay = delay_grid("linear", 300, lifetime_ps)
-    trace = synthetic_trace(np.random.default_rng(seed), delay, lifetime_ps, snr=30.0)
+    trace = synthetic_trace(np.random.default_rng(seed), delay, Truth(lifetime_ps=lifetime_ps, snr=30.0))
     difference = trace.signal
     paths = [tmp_path / "SC.csv", tmp_path / "CC.csv"]
     for path, sign in zip(paths, (0.5, -0.5), strict=True):

@@ -10,7 +10,7 @@ import pytest
 
 from campaigns import Campaign
 from campaigns.kinetics import Measured, MeasuredFiles, TraceFit, fit_trace
-from campaigns.kinetics.synthetic import delay_grid, synthetic_map
+from campaigns.kinetics.synthetic import Truth, delay_grid, synthetic_map
 from tests.campaigns.small import created
 from tests.campaigns.test_ingest_trace import files
 
@@ -24,7 +24,9 @@ def maps(folder: Path) -> tuple[MeasuredFiles, Measured, TraceFit]:
     """Map files of a synthetic crystal, what is read from them and its fit."""
     delay, wavelength = delay_grid("log", 120, 2.0), np.linspace(510.0, 540.0, 25)
     paths = []
-    pair = synthetic_map(np.random.default_rng(6), wavelength, delay, 2.0, 8.0, peak_nm=524.0)
+    pair = synthetic_map(
+        np.random.default_rng(6), wavelength, delay, Truth(lifetime_ps=2.0, snr=8.0, height=-1e-3), peak_nm=524.0
+    )
     for name, each in zip(("sc_map.csv", "cc_map.csv"), pair, strict=True):
         block = np.vstack([np.r_[0.0, each.delay_ps], np.column_stack([wavelength, each.signal])])
         np.savetxt(folder / name, block, delimiter=",")

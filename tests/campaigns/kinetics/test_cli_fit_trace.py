@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from campaigns.cli.traces import fit_trace
 from campaigns.kinetics import KineticsError
-from campaigns.kinetics.synthetic import delay_grid, synthetic_map, synthetic_trace
+from campaigns.kinetics.synthetic import Truth, delay_grid, synthetic_map, synthetic_trace
 
 app = typer.Typer()
 app.command()(fit_trace)
@@ -24,8 +24,8 @@ app.command()(fit_trace)
 def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     folder, rng = tmp_path_factory.mktemp("traces"), np.random.default_rng(6)
     delay = delay_grid("log", 200, 2.0)
-    trace = synthetic_trace(rng, delay, 2.0, 30.0, height=-1e-3)
-    short = synthetic_trace(rng, delay_grid("log", 250, 0.02), 0.02, 30.0)
+    trace = synthetic_trace(rng, delay, Truth(lifetime_ps=2.0, snr=30.0, height=-1e-3))
+    short = synthetic_trace(rng, delay_grid("log", 250, 0.02), Truth(lifetime_ps=0.02, snr=30.0))
     tables = {
         "sc": ("delay_ps,signal", [delay, trace.sc]),
         "cc": ("delay_ps,signal", [delay, trace.cc]),
@@ -37,7 +37,9 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         np.savetxt(folder / name, np.column_stack(columns), delimiter=",", header=heading, comments="")
     wavelength = np.linspace(510.0, 540.0, 31)
     for name, each in zip(
-        ("sc_map", "cc_map"), synthetic_map(rng, wavelength, delay, 2.0, 8.0, peak_nm=524.0), strict=True
+        ("sc_map", "cc_map"),
+        synthetic_map(rng, wavelength, delay, Truth(lifetime_ps=2.0, snr=8.0, height=-1e-3), peak_nm=524.0),
+        strict=True,
     ):
         block = np.vstack([np.r_[0.0, each.delay_ps], np.column_stack([wavelength, each.signal])])
         np.savetxt(folder / name, block, delimiter=",")

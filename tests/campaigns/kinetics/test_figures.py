@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from campaigns.kinetics import Trace, fit_trace, trace_at
 from campaigns.kinetics.errors import AxisError, PlotFileError
 from campaigns.kinetics.figures import DelayAxis, kinetics_figure, map_figure, spectra_figure, write_html
-from campaigns.kinetics.synthetic import delay_grid, synthetic_map, synthetic_trace
+from campaigns.kinetics.synthetic import Truth, delay_grid, synthetic_map, synthetic_trace
 
 
 @given(delay=st.lists(st.floats(-1e3, 1e5), min_size=2, max_size=30, unique=True))
@@ -29,7 +29,7 @@ def test_ticks_are_delays_inside_the_data() -> None:
 
 
 def test_kinetics_show_data_fit_and_residuals() -> None:
-    trace = synthetic_trace(np.random.default_rng(0), delay_grid("log", 200, 20.0), 20.0, 20.0)
+    trace = synthetic_trace(np.random.default_rng(0), delay_grid("log", 200, 20.0), Truth(lifetime_ps=20.0, snr=20.0))
     fit = fit_trace(trace, 0.15)
     figure = kinetics_figure(fit)
     drawn = {line.name: line for line in figure.data}
@@ -41,14 +41,16 @@ def test_kinetics_show_data_fit_and_residuals() -> None:
 
 def test_a_long_trace_is_thinned_before_drawing() -> None:
     delay = np.linspace(-1.0, 20.0, 50_000)
-    trace = synthetic_trace(np.random.default_rng(0), delay, 3.0, 20.0)
+    trace = synthetic_trace(np.random.default_rng(0), delay, Truth(lifetime_ps=3.0, snr=20.0))
     figure = kinetics_figure(fit_trace(Trace.of(delay, difference=trace.signal), 0.15))
     assert max(len(line.x) for line in figure.data) <= 4000
 
 
 def test_maps_share_one_symmetric_scale_and_mark_the_window(tmp_path: Path) -> None:
     rng, wavelength = np.random.default_rng(0), np.linspace(500.0, 560.0, 41)
-    maps = synthetic_map(rng, wavelength, delay_grid("log", 120, 3.0), 3.0, 8.0, peak_nm=524.0)
+    maps = synthetic_map(
+        rng, wavelength, delay_grid("log", 120, 3.0), Truth(lifetime_ps=3.0, snr=8.0, height=-1e-3), peak_nm=524.0
+    )
     trace, window = trace_at(*maps)
     figure = map_figure(*maps, window)
     assert [line.type for line in figure.data] == ["heatmap", "heatmap"]

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from campaigns.kinetics import KineticsError, Trace, fit_trace
 from campaigns.kinetics.errors import FitSettingError, NoSignalError, NoTimeZeroError, TooFewDelaysError
 from campaigns.kinetics.model import exponential_response
-from campaigns.kinetics.synthetic import delay_grid, synthetic_trace
+from campaigns.kinetics.synthetic import Truth, delay_grid, synthetic_trace
 
 FWHM = 0.15
 
@@ -25,13 +25,16 @@ def many(n: int, lifetimes: tuple[float, float], snrs: tuple[float, float], seed
         lifetime, snr = (float(np.exp(rng.uniform(*np.log(limits)))) for limits in (lifetimes, snrs))
         delay = delay_grid(("linear", "log")[at % 2], int(rng.integers(200, 401)), lifetime)
         zero = float(rng.uniform(-0.2, 0.2))
-        yield fit_trace(synthetic_trace(rng, delay, lifetime, snr, time_zero_ps=zero), fwhm), lifetime
+        yield (
+            fit_trace(synthetic_trace(rng, delay, Truth(lifetime_ps=lifetime, snr=snr, time_zero_ps=zero)), fwhm),
+            lifetime,
+        )
 
 
 @pytest.fixture(scope="module")
 def clean() -> Trace:
     rng = np.random.default_rng(3)
-    return synthetic_trace(rng, delay_grid("log", 300, 2.0), 2.0, 30.0, height=-1e-3)
+    return synthetic_trace(rng, delay_grid("log", 300, 2.0), Truth(lifetime_ps=2.0, snr=30.0, height=-1e-3))
 
 
 @pytest.mark.parametrize("fwhm", [FWHM, None])
@@ -82,7 +85,7 @@ def test_the_result_tells_everything(clean: Trace) -> None:
 @given(scale=st.floats(1e-9, 1e9), sign=st.sampled_from([-1.0, 1.0]), shift=st.floats(-100.0, 100.0))
 @settings(max_examples=8, deadline=None)
 def test_unit_sign_and_clock_of_the_signal_do_not_matter(scale: float, sign: float, shift: float) -> None:
-    trace = synthetic_trace(np.random.default_rng(3), delay_grid("log", 200, 2.0), 2.0, 30.0)
+    trace = synthetic_trace(np.random.default_rng(3), delay_grid("log", 200, 2.0), Truth(lifetime_ps=2.0, snr=30.0))
     here = fit_trace(Trace.of(trace.delay_ps, difference=trace.signal), FWHM)
     there = fit_trace(Trace.of(trace.delay_ps + shift, difference=sign * scale * trace.signal), FWHM)
     assert there.lifetime_ps == pytest.approx(here.lifetime_ps, rel=1e-3)
@@ -93,10 +96,10 @@ def test_unit_sign_and_clock_of_the_signal_do_not_matter(scale: float, sign: flo
 
 def test_an_offset_and_a_plateau_are_found_and_do_not_move_the_lifetime() -> None:
     rng, delay = np.random.default_rng(2), delay_grid("log", 300, 2.0)
-    offset = fit_trace(synthetic_trace(rng, delay, 2.0, 20.0, offset=0.2), FWHM)
+    offset = fit_trace(synthetic_trace(rng, delay, Truth(lifetime_ps=2.0, snr=20.0, offset=0.2)), FWHM)
     assert offset.model == "exponential+offset"
     assert offset.offset == pytest.approx(0.2, abs=0.05)
-    plateau = fit_trace(synthetic_trace(rng, delay, 2.0, 20.0, plateau=0.2), FWHM)
+    plateau = fit_trace(synthetic_trace(rng, delay, Truth(lifetime_ps=2.0, snr=20.0, plateau=0.2)), FWHM)
     assert plateau.model == "exponential+plateau"
     assert offset.lifetime_ps == pytest.approx(2.0, rel=0.1)
     assert plateau.lifetime_ps == pytest.approx(2.0, rel=0.15)
@@ -150,7 +153,7 @@ def test_correlated_noise_and_outliers_are_said() -> None:
 
 def test_a_window_too_short_leaves_the_upper_end_open() -> None:
     rng, delay = np.random.default_rng(2), np.linspace(-1.0, 4.0, 200)
-    fit = fit_trace(synthetic_trace(rng, delay, 400.0, 10.0), FWHM)
+    fit = fit_trace(synthetic_trace(rng, delay, Truth(lifetime_ps=400.0, snr=10.0)), FWHM)
     assert math.isinf(fit.lifetime_high_ps)
     assert fit.to_dict()["lifetime_high_ps"] is None
     assert "too soon to limit the lifetime" in " ".join(fit.warnings)
@@ -178,7 +181,7 @@ def test_noise_is_refused() -> None:
 
 def test_a_trace_without_its_rise_needs_its_time_zero() -> None:
     rng, delay = np.random.default_rng(4), np.linspace(-1.0, 16.0, 400)
-    whole = synthetic_trace(rng, delay, 2.0, 20.0)
+    whole = synthetic_trace(rng, delay, Truth(lifetime_ps=2.0, snr=20.0))
     tail = Trace.of(delay[delay > 0.5], difference=whole.signal[delay > 0.5])
     with pytest.raises(NoTimeZeroError, match=r"begins at 0\.5.*--time-zero"):
         fit_trace(tail, FWHM)
@@ -188,13 +191,13 @@ def test_a_trace_without_its_rise_needs_its_time_zero() -> None:
 
 def test_a_coarse_grid_still_gives_a_long_lifetime() -> None:
     rng = np.random.default_rng(4)
-    fit = fit_trace(synthetic_trace(rng, np.linspace(-2.0, 200.0, 300), 25.0, 20.0), FWHM)
+    fit = fit_trace(synthetic_trace(rng, np.linspace(-2.0, 200.0, 300), Truth(lifetime_ps=25.0, snr=20.0)), FWHM)
     assert fit.lifetime_low_ps < 25.0 < fit.lifetime_high_ps
 
 
 def test_delays_far_coarser_than_the_response_raise_the_question_of_units() -> None:
     rng = np.random.default_rng(4)
-    fit = fit_trace(synthetic_trace(rng, np.linspace(-200.0, 4000.0, 300), 700.0, 20.0), FWHM)
+    fit = fit_trace(synthetic_trace(rng, np.linspace(-200.0, 4000.0, 300), Truth(lifetime_ps=700.0, snr=20.0)), FWHM)
     assert "are the delays in ps?" in " ".join(fit.warnings)
 
 

@@ -10,7 +10,7 @@ import pytest
 from campaigns.kinetics import TransientMap, fit_trace, trace_at
 from campaigns.kinetics.errors import DelayMismatchError, ProbeWindowError
 from campaigns.kinetics.maps import photobleach_peak
-from campaigns.kinetics.synthetic import delay_grid, synthetic_map
+from campaigns.kinetics.synthetic import Truth, delay_grid, synthetic_map
 
 WAVELENGTH = np.linspace(480.0, 620.0, 141)
 
@@ -18,7 +18,9 @@ WAVELENGTH = np.linspace(480.0, 620.0, 141)
 @pytest.fixture(scope="module")
 def maps() -> tuple[TransientMap, TransientMap]:
     rng = np.random.default_rng(8)
-    return synthetic_map(rng, WAVELENGTH, delay_grid("log", 200, 3.0), 3.0, 6.0, peak_nm=524.0)
+    return synthetic_map(
+        rng, WAVELENGTH, delay_grid("log", 200, 3.0), Truth(lifetime_ps=3.0, snr=6.0, height=-1e-3), peak_nm=524.0
+    )
 
 
 def spoiled(each: TransientMap) -> TransientMap:

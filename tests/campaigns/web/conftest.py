@@ -14,7 +14,7 @@ import pytest
 import uvicorn
 from fastapi.testclient import TestClient
 
-from campaigns.kinetics.synthetic import delay_grid, synthetic_map, synthetic_trace
+from campaigns.kinetics.synthetic import Truth, delay_grid, synthetic_map, synthetic_trace
 from campaigns.web.app import create_app
 from campaigns.web.jobs import JobQueue
 from campaigns.web.service import CampaignService
@@ -106,7 +106,9 @@ class Traces:
 @pytest.fixture(scope="session")
 def traces(tmp_path_factory: pytest.TempPathFactory) -> Traces:
     folder, lifetime_ps = tmp_path_factory.mktemp("traces"), 4.0
-    trace = synthetic_trace(np.random.default_rng(1), delay_grid("linear", 160, lifetime_ps), lifetime_ps, 40.0)
+    trace = synthetic_trace(
+        np.random.default_rng(1), delay_grid("linear", 160, lifetime_ps), Truth(lifetime_ps=lifetime_ps, snr=40.0)
+    )
     paths = []
     for name, signal in (("SC.csv", trace.sc), ("CC.csv", trace.cc)):
         assert signal is not None
@@ -123,7 +125,13 @@ def maps(tmp_path_factory: pytest.TempPathFactory) -> Traces:
     folder, lifetime_ps = tmp_path_factory.mktemp("maps"), 4.0
     wavelength, delay = np.linspace(500, 560, 61), np.linspace(-2, 20, 120)
     paths = []
-    made = synthetic_map(np.random.default_rng(0), wavelength, delay, lifetime_ps, 30.0, peak_nm=525.0)
+    made = synthetic_map(
+        np.random.default_rng(0),
+        wavelength,
+        delay,
+        Truth(lifetime_ps=lifetime_ps, snr=30.0, height=-1e-3),
+        peak_nm=525.0,
+    )
     for name, each in zip(("SC map.csv", "CC map.csv"), made, strict=True):
         rows = [[0.0, *delay], *([w, *line] for w, line in zip(wavelength, each.signal, strict=True))]
         path = folder / name

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -14,19 +14,9 @@ from campaigns.database import DATABASE, POINTER, EventLog, create_store, open_s
 from campaigns.errors import CampaignError, CampaignExistsError, OvertakenError, StoreError
 from campaigns.events import Event, EventKind, Stage, Step
 from campaigns.files import RANKING
-from campaigns.ingest import ReadingOptions, ValueOptions, read_table, read_values
-from campaigns.ingest.table import ReadRows
-from campaigns.intake import (
-    Make,
-    of_table,
-    of_trace,
-    of_values,
-    retraction,
-    step,
-    take_in,
-    take_in_table,
-    value_retraction,
-)
+from campaigns.ingest import ObservationTable, ReadingOptions, read_observations
+from campaigns.ingest.table import json_lines, read_file
+from campaigns.intake import of_table, of_trace, retraction, step, take_in, take_in_table
 from campaigns.plan import check
 from campaigns.records import CationRecords, geometries, needed_cations
 from campaigns.space import (
@@ -39,9 +29,9 @@ from campaigns.space import (
     with_builtin,
     write_rejects,
 )
-from campaigns.state import CampaignState, Recorded, replay
+from campaigns.state import CampaignState, replay
 from campaigns.summary import Described, FitSummary, IngestResult, Prediction, Status, SuggestionBatch
-from campaigns.targets import RecordedValue, property_compounds, property_of, property_standings
+from campaigns.targets import LIFETIME, Recorded, property_compounds, property_standings, target_of
 from chemspace import CationLibrary, Compound, CompoundSpace, parse_formula
 from chemspace.progress import Progress
 from oracle import default_store_path
@@ -301,7 +291,7 @@ class Campaign:
             record=tuple(row.to_dict() for row in self._state.record),
             rounds=len(self._state.batches),
             fit=fit,
-            properties=property_standings(self.config.properties, self._state.property_values),
+            properties=property_standings(self.config.properties, self._state.records),
         )
 
     def write_candidates(self, path: str | Path, progress: Progress | None = None) -> int:
@@ -352,7 +342,7 @@ class Campaign:
             {
                 "at": event.at.isoformat(timespec="seconds"),
                 "actor": event.actor,
-                "kind": event.kind.value,
+                "kind": event.label,
                 "what": sentence(event),
             }
             for event in self._log.events()
@@ -505,56 +495,53 @@ class Campaign:
     def ingest(
         self,
         path: str | Path,
+        target: str = LIFETIME.name,
         *,
         dry_run: bool = False,
         keep_going: bool = False,
         rejects: str | Path | None = None,
         **reading: Unpack[ReadingOptions],
     ) -> IngestResult:
-        """Take in a table of measured lifetimes (CSV, .xlsx or JSON lines), whole or not at all.
+        """Take in a table of results (CSV, .xlsx or JSON lines), whole or not at all.
 
         Args:
-            path: the table.
+            path: the table: measured lifetimes, or values of a further property such as a band gap.
+            target: what was measured: the lifetime, or a property of the campaign's description.
             dry_run: check everything and write nothing.
             keep_going: take in the rows that are right and write the others, each with its reason, to a file.
             rejects: that file, .csv; None puts it into the campaign's folder.
-            reading: columns, unit, sheet, accept_guesses, accept_extreme, as in `campaigns.ingest.read_table`.
+            reading: columns, unit, sheet, accept_guesses, accept_extreme, as in `campaigns.ingest.ReadingOptions`.
 
         Raises:
+            PropertyError: if the campaign does not measure `target`.
             UnconfirmedError: if columns or units had to be guessed.
             IngestError: listing every problem with its row and column; nothing was written.
             StoreError: if the campaign cannot be written.
         """
-        table = read_table(Path(path), self.names, **reading)
-        make = partial(of_table, table, space=self.space, keep_going=keep_going)
-        return self._take_in(table, make, keep_going, rejects, dry_run)
+        measured = target_of(self.config, target)
+        table = read_observations(Path(path).name, read_file(Path(path)), measured, self.names, **reading)
+        return self._take_in(table, keep_going, rejects, dry_run)
 
-    def ingest_values(
-        self,
-        path: str | Path,
-        name: str,
-        *,
-        dry_run: bool = False,
-        keep_going: bool = False,
-        rejects: str | Path | None = None,
-        **reading: Unpack[ValueOptions],
+    def observe(
+        self, rows: pd.DataFrame | Iterable[Mapping[str, Any]], target: str = LIFETIME.name, *, dry_run: bool = False
     ) -> IngestResult:
-        """Take in a table of values of a further measured property, such as a band gap, whole or not at all.
+        """Take in observations that are at hand as rows, whole or not at all.
 
         Args:
-            path: the table: CSV, .xlsx or JSON lines with the columns compound and value, as at the launch.
-            name: of the property, one of the campaign's description.
-            dry_run, keep_going, rejects: as for `ingest`.
-            reading: columns, sheet, as in `campaigns.ingest.read_values`.
+            rows: one mapping (or row of a data frame) for each, by the columns that a table has: formula and
+                lifetime_ps, or compound and value, and more where it is known.
+            target: what was measured.
+            dry_run: check everything and write nothing.
 
         Raises:
-            PropertyError: if the campaign has no such property.
-            IngestError, StoreError: as for `ingest`.
+            PropertyError, IngestError, StoreError: as for `ingest`.
         """
-        property_of(self.config, name)
-        table = read_values(Path(path), name, self.names, **reading)
-        make = partial(of_values, name, table, names=self.names, space=self.space, keep_going=keep_going)
-        return self._take_in(table, make, keep_going, rejects, dry_run)
+        table = read_observations("observed.jsonl", json_lines(rows), target_of(self.config, target), self.names)
+        return self._take_in(table, False, None, dry_run)
+
+    def ingest_values(self, path: str | Path, name: str, **how: Any) -> IngestResult:
+        """`ingest` of values of the property called `name`, as 0.1.0 called it."""
+        return self.ingest(path, name, **how)
 
     def ingest_trace(
         self,
@@ -612,35 +599,29 @@ class Campaign:
         self._append_checked(EventKind.STEPPED, lambda state: step(state, self.names, formula, stage, reason, made))
         return self._state.steps[-1]
 
-    def retract(self, number: int, reason: str) -> Recorded:
-        """Take a measurement back: it stays in the record, and the next fit does not see it.
+    def retract(self, number: int, reason: str, target: str = LIFETIME.name) -> Recorded:
+        """Take an observation back: it stays in the record, and the next fit does not see it.
 
         Args:
-            number: the measurement's number in the record.
+            number: its number in the record of the target; in that of a property the launch's table comes first.
             reason: why.
+            target: what was measured: the lifetime, or a property of the campaign's description.
 
         Raises:
-            LifecycleError: if there is no such measurement, it is retracted already, or no reason is given.
+            PropertyError: if the campaign does not measure `target`.
+            LifecycleError: if there is no such observation, it is retracted already, no reason is given, or too few
+                values of a property would stand to learn from.
         """
         self._append_checked(
-            EventKind.RETRACTED, lambda state: retraction(state, number, reason), key=f"retract:{number}"
+            EventKind.RETRACTED,
+            lambda state: retraction(state, target, number, reason),
+            key=f"retract:{number}" if target == LIFETIME.name else f"retract:{target}:{number}",
         )
-        return self._state.record[number - 1]
+        return self._state.records[target][number - 1]
 
-    def retract_value(self, name: str, number: int, reason: str) -> RecordedValue:
-        """Take a value of the property called `name` back, by its number in the record of that property, where the
-        launch's table comes first: it stays there, and the next fit does not see it.
-
-        Raises:
-            PropertyError: if the campaign has no such property.
-            LifecycleError: as for `retract`, or if too few values would stand to learn from.
-        """
-        self._append_checked(
-            EventKind.PROPERTY_RETRACTED,
-            lambda state: value_retraction(state, name, number, reason),
-            key=f"retract:{name}:{number}",
-        )
-        return self._state.property_values[name][number - 1]
+    def retract_value(self, name: str, number: int, reason: str) -> Recorded:
+        """`retract` of a value of the property called `name`, as 0.1.0 called it."""
+        return self.retract(number, reason, name)
 
     def report(self, path: str | Path | None = None, progress: Progress | None = None) -> Path:
         """Write the report, one HTML file that needs nothing else.
@@ -659,10 +640,11 @@ class Campaign:
         return target
 
     def _take_in(
-        self, table: ReadRows, make: Make, keep_going: bool, rejects: str | Path | None, dry_run: bool
+        self, table: ObservationTable, keep_going: bool, rejects: str | Path | None, dry_run: bool
     ) -> IngestResult:
-        target = Path(rejects) if rejects is not None else self.folder / f"{Path(table.name).stem}_rejects.csv"
-        where = target if keep_going else None
+        file = Path(rejects) if rejects is not None else self.folder / f"{Path(table.name).stem}_rejects.csv"
+        make = partial(of_table, table, names=self.names, space=self.space, keep_going=keep_going)
+        where = file if keep_going else None
         self._state, result = take_in_table(self._log, self._state, table, make, rejects=where, dry_run=dry_run)
         return result
 

@@ -40,7 +40,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 from sqlalchemy.pool import NullPool
 
 from campaigns.errors import CampaignNotFoundError, OvertakenError, SchemaError, StoreError
-from campaigns.events import Event, EventKind
+from campaigns.events import Event, EventKind, upcast
 
 __all__ = ["DATABASE", "Base", "acting_as"]
 
@@ -398,7 +398,7 @@ class EventLog:
 
     def _event(self, row: EventRow) -> Event:
         try:
-            kind = EventKind(row.kind)
+            kind, payload = upcast(row.kind, row.payload)
         except ValueError:
             raise SchemaError(
                 f"{self._name}: event {row.id} is of the kind {row.kind!r}, which this spinscreen does not know; "
@@ -406,7 +406,7 @@ class EventLog:
             ) from None
         # SQLite gives the time without its zone (UTC), PostgreSQL in the server's zone.
         at = row.at.replace(tzinfo=UTC) if row.at.tzinfo is None else row.at.astimezone(UTC)
-        return Event(row.id, at, row.actor, kind, row.key, row.payload)
+        return Event(row.id, at, row.actor, kind, row.key, payload)
 
     def _migrate(self) -> None:
         try:

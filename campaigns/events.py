@@ -1,4 +1,4 @@
-"""The life of a compound in a campaign: from suggested to measured, or to one of the ways it can end otherwise."""
+"""The events of a campaign's log, as they are read, and the life of a compound: from suggested to measured."""
 
 from __future__ import annotations
 
@@ -16,13 +16,11 @@ class EventKind(StrEnum):
     """The kinds of event in the log."""
 
     CREATED = "created"
-    MEASURED = "measured"
+    OBSERVED = "observed"
     FITTED = "fitted"
     SUGGESTED = "suggested"
     STEPPED = "stepped"
-    RETRACTED = "retracted"
-    PROPERTY_MEASURED = "property_measured"
-    PROPERTY_RETRACTED = "property_retracted"
+    RETRACTED = "taken_back"  # not "retracted": a release that knows one target would take back another number
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +42,45 @@ class Event:
     kind: EventKind
     key: str | None
     payload: dict[str, Any]
+
+    @property
+    def label(self) -> str:
+        """What the history calls its kind."""
+        label = {EventKind.OBSERVED: "measured", EventKind.RETRACTED: "retracted"}.get(self.kind, self.kind.value)
+        return label if self.payload.get("target", LIFETIME_PS) == LIFETIME_PS else f"property_{label}"
+
+
+#: The target whose observations move a compound through its life, and that a campaign ranks by: tau, ps.
+LIFETIME_PS = "lifetime_ps"
+#: Fields of an observation by what the rows of an event before 0.2.0 call them.
+_RENAMED = {
+    "lifetime_ps": "value",
+    "lifetime_stderr_ps": "stderr",
+    "is_upper_bound": "is_bound",
+    "error": "stderr",
+}
+
+
+def upcast(kind: str, payload: dict[str, Any]) -> tuple[EventKind, dict[str, Any]]:
+    """Kind and payload of a stored event as events are written today.
+
+    Up to 0.1.0 lifetimes and values of further properties came in by "measured" and "property_measured", and went by
+    "retracted" and "property_retracted".
+
+    Raises:
+        ValueError: for a kind that is not known.
+    """
+    if kind in ("measured", "property_measured"):
+        rows = [{_RENAMED.get(name, name): value for name, value in row.items()} for row in payload.get("rows", ())]
+        return EventKind.OBSERVED, {**_of_target(payload), "rows": rows}
+    if kind in ("retracted", "property_retracted"):
+        return EventKind.RETRACTED, _of_target(payload)
+    return EventKind(kind), payload
+
+
+def _of_target(payload: dict[str, Any]) -> dict[str, Any]:
+    rest = {name: value for name, value in payload.items() if name not in ("property", "target")}
+    return {"target": payload.get("target") or payload.get("property") or LIFETIME_PS, **rest}
 
 
 class Stage(StrEnum):

@@ -11,7 +11,7 @@ from campaigns.errors import LifecycleError
 from campaigns.events import Event, EventKind
 from campaigns.state import CampaignState, replay
 from campaigns.summary import Suggestion, SuggestionBatch
-from campaigns.targets import Measurement
+from campaigns.targets import Observation
 
 
 def before_round(events: Sequence[Event], number: int | None = None) -> tuple[CampaignState, SuggestionBatch]:
@@ -28,7 +28,7 @@ def before_round(events: Sequence[Event], number: int | None = None) -> tuple[Ca
     return replay(events[: rounds[wanted - 1]]), SuggestionBatch.from_dict(event.key or "", event.payload)
 
 
-def fresh_since_fit(events: Sequence[Event]) -> tuple[Measurement, ...]:
+def fresh_since_fit(events: Sequence[Event]) -> tuple[Observation, ...]:
     """Measurements that stand now and did not when the last fit was made; all of them where none was."""
     fits = [place for place, event in enumerate(events) if event.kind is EventKind.FITTED]
     now = replay(events).measurements

@@ -13,11 +13,10 @@ from campaigns.database import EventLog
 from campaigns.errors import IngestError, LifecycleError, OvertakenError
 from campaigns.events import MADE_OTHERWISE, NEEDS_REASON, EventKind, Stage, check_step
 from campaigns.files import write_table
-from campaigns.ingest import IngestTable, ValueTable
-from campaigns.ingest.table import ReadRows
+from campaigns.ingest import ObservationTable
 from campaigns.state import CampaignState, replay
 from campaigns.summary import IngestResult, RowReport
-from campaigns.targets import MIN_ROWS, Measurement, PropertyValue, RecordedValue, property_of
+from campaigns.targets import LIFETIME, MIN_ROWS, Observation, Recorded, target_of
 from chemspace import CationLibrary, Compound, CompoundSpace, parse_formula
 
 if TYPE_CHECKING:
@@ -33,14 +32,12 @@ class Intake:
         payload: what is recorded.
         files: (name, content) of the raw files.
         result: what to tell.
-        kind: of the event.
     """
 
     key: str
     payload: dict[str, Any]
     files: tuple[tuple[str, bytes], ...]
     result: IngestResult
-    kind: EventKind = EventKind.MEASURED
 
 
 #: What is new to a state.
@@ -67,7 +64,9 @@ def take_in(
         if dry_run or not result.added:
             return state, result
         try:
-            added = log.append(intake.kind, intake.payload, key=intake.key, files=intake.files, after=state.last_event)
+            added = log.append(
+                EventKind.OBSERVED, intake.payload, key=intake.key, files=intake.files, after=state.last_event
+            )
         except OvertakenError:  # what another process took in meanwhile may hold the same rows
             state = replay(log.events())
             continue
@@ -81,7 +80,7 @@ def take_in(
 def take_in_table(
     log: EventLog,
     state: CampaignState,
-    table: ReadRows,
+    table: ObservationTable,
     make: Make,
     *,
     rejects: Path | None = None,
@@ -110,67 +109,53 @@ def take_in_table(
     return state, replace(result, rejects=written)
 
 
-def of_table(table: IngestTable, state: CampaignState, space: CompoundSpace, *, keep_going: bool = False) -> Intake:
-    """The rows of a table that the campaign does not have.
-
-    Raises:
-        IngestError: if a row cannot be taken in, unless `keep_going` and another one can.
-    """
-    rows = _reports(table, state, space)
-    return of_rows(table, table.measurements, rows, space, _lifetime, keep_going=keep_going)
-
-
-def of_rows(
-    table: ReadRows,
-    read: Sequence[Measurement | PropertyValue],
-    rows: tuple[RowReport, ...],
+def of_table(
+    table: ObservationTable,
+    state: CampaignState,
+    names: CationLibrary,
     space: CompoundSpace,
-    what: Callable[[RowReport], str],
     *,
-    of_property: str | None = None,
     keep_going: bool = False,
 ) -> Intake:
-    """The rows of a table that are new, and what to tell of the others.
+    """The rows of a table that the campaign does not have, and what to tell of the others.
 
     Args:
         table: what was read.
-        read: of each row that can be taken in, as `table.lines`.
-        rows: what becomes of every row.
+        state: what is known.
+        names: of the cations in the formulas of the launch's tables.
         space: the campaign's.
-        what: what a row says, in words.
-        of_property: name of the property whose values they are; None for lifetimes.
         keep_going: leave out the rows that cannot be taken in.
 
     Raises:
         IngestError: if a row cannot be taken in, unless `keep_going` and another one can.
     """
-    if table.refused and (not keep_going or not read):
+    target = table.target
+    rows = _reports(table, state, names, space)
+    if table.refused and (not keep_going or not table.rows):
         raise IngestError(table.name, table.problems, rows)
     fate = {row.line: row.action for row in rows}
-    fresh = [item.to_dict() for line, item in zip(table.lines, read, strict=True) if fate[line] == "add"]
+    fresh = [row.observation.to_payload() for row in table.rows if fate[row.line] == "add"]
     left_out = [
-        f"row {row.line}: {what(row)} {row.note}; if it is another crystal, name it in a column 'sample'"
+        f"row {row.line}: {target.tell(row.formula, row.value or 0.0)} {row.note}; if it is another crystal, name it "
+        "in a column 'sample'"
         for row in rows
         if row.action in ("known", "retracted")
     ]
-    outside = tuple(dict.fromkeys(compound.formula for compound in table.compounds if compound not in space))
+    outside = tuple(dict.fromkeys(row.compound.formula for row in table.rows if row.compound not in space))
     refused = [{"line": row.line, "problem": row.problem, "cells": dict(row.cells)} for row in table.refused]
-    payload = {"name": table.name, "rows": fresh} | ({"refused": refused} if refused else {})
+    payload = {"target": target.name, "name": table.name, "rows": fresh} | ({"refused": refused} if refused else {})
     result = IngestResult(
         name=table.name,
         added=len(fresh),
         skipped=len(left_out),
         outside=outside,
         warnings=(*table.warnings, *left_out, *map(_outside, outside)),
+        target=target,
         rows=rows,
         refused=len(refused),
-        property=of_property,
     )
-    files = ((table.name, table.content),)
-    if of_property is None:
-        return Intake(f"file:{table.sha256}:{_digest(fresh)}", payload, files, result)
-    key = f"values:{table.sha256}:{_digest([of_property, fresh])}"
-    return Intake(key, {"property": of_property} | payload, files, result, EventKind.PROPERTY_MEASURED)
+    key = f"observed:{table.sha256}:{_digest([target.name, fresh])}"
+    return Intake(key, payload, ((table.name, table.content),), result)
 
 
 def of_trace(
@@ -180,26 +165,26 @@ def of_trace(
     name = " and ".join(path.name for path in paths)
     files = tuple((path.name, path.read_bytes()) for path in paths)
     hashes = hashes_of(paths)
-    measured = Measurement.from_fit(compound.formula, fit, sample=sample)
+    measured = Observation.of_fit(compound.formula, fit, sample=sample)
     outside = () if compound in space else (compound.formula,)
     warnings = [*fit.warnings, *map(_outside, outside)]
     before = [row for row in state.record if row.files == hashes]
-    here = [row for row in before if row.measurement.formula == compound.formula]
+    here = [row for row in before if row.observation.formula == compound.formula]
     standing = next((row for row in here if row.retracted is None), None)
     warnings += [
-        f"the same files are measurement {row.number} of {row.measurement.formula}; if one of them is wrong, retract it"
+        f"the same files are {row.name} of {row.observation.formula}; if one of them is wrong, retract it"
         for row in before
         if row not in here and row.retracted is None
     ]
     if standing is not None:
         warnings.append(
-            f"{name} is in the campaign already (measurement {standing.number}) and was left out; to take another fit "
+            f"{name} is in the campaign already ({standing.name}) and was left out; to take another fit "
             "of it, retract that one first"
         )
     again = f":{len(here)}" if here else ""
     return Intake(
         key=f"trace:{compound.formula}:{_digest(hashes)}{again}",
-        payload={"name": name, "rows": [measured.to_dict()], "fit": fit.to_dict()},
+        payload={"target": LIFETIME.name, "name": name, "rows": [measured.to_payload()], "fit": fit.to_dict()},
         files=files,
         result=IngestResult(name, 0 if standing else 1, 1 if standing else 0, outside, tuple(warnings)),
     )
@@ -210,7 +195,7 @@ def hashes_of(paths: Sequence[Path]) -> tuple[str, ...]:
     return tuple(sha256(path.read_bytes()).hexdigest() for path in paths)
 
 
-def _write_rejects(table: ReadRows, path: Path) -> None:
+def _write_rejects(table: ObservationTable, path: Path) -> None:
     """The rows that cannot be taken in, as they stood, with the line and the reason."""
     columns = [column for column in table.columns if column not in ("row", "problem")]
     rows = [
@@ -220,40 +205,52 @@ def _write_rejects(table: ReadRows, path: Path) -> None:
     write_table(path, rows)
 
 
-def _reports(table: IngestTable, state: CampaignState, space: CompoundSpace) -> tuple[RowReport, ...]:
+def _reports(
+    table: ObservationTable, state: CampaignState, names: CationLibrary, space: CompoundSpace
+) -> tuple[RowReport, ...]:
     """What becomes of each row, in the order of the file."""
-    known = {row.measurement: row for row in state.record}
-    seen: dict[Measurement, int] = {}
+    record = [(row, _canonical(row, names)) for row in state.records[table.target.name]]
+    standing = {_identity(what): row for row, what in reversed(record) if row.retracted is None}
+    gone = {_identity(what, with_error=True): row for row, what in record if row.retracted is not None}
+    seen: dict[object, int] = {}
     found = [
         RowReport(row.line, "refused", next(iter(row.cells.values()), ""), note=row.problem) for row in table.refused
     ]
-    for line, measurement, compound in zip(table.lines, table.measurements, table.compounds, strict=True):
-        recorded, earlier = known.get(measurement), seen.setdefault(measurement, line)
-        if recorded is not None and recorded.retracted is not None:
-            action, note = "retracted", f"was retracted ({recorded.retracted}) and was left out"
-        elif recorded is not None:
-            action, note = "known", "is in the campaign already and was left out"
-        elif earlier != line:
+    for row in table.rows:
+        what = row.observation
+        known, retracted = standing.get(_identity(what)), gone.get(_identity(what, with_error=True))
+        if known is not None:
+            number = "" if table.target.of_campaign else f" ({known.name})"
+            action, note = "known", f"is in the campaign already{number} and was left out"
+        elif retracted is not None:
+            number = "" if table.target.of_campaign else f"{retracted.name}: "
+            action, note = "retracted", f"was retracted ({number}{retracted.retracted}) and was left out"
+        elif (earlier := seen.setdefault(_identity(what), row.line)) != row.line:
             action, note = "known", f"stands in row {earlier} already and was left out"
         else:
-            action, note = "add", "" if compound in space else "outside the campaign's space"
+            action, note = "add", "" if row.compound in space else "outside the campaign's space"
         found.append(
-            RowReport(
-                line,
-                action,
-                measurement.formula,
-                measurement.lifetime_ps,
-                measurement.lifetime_stderr_ps,
-                measurement.is_upper_bound,
-                measurement.sample,
-                note,
-            )
+            RowReport(row.line, action, what.formula, what.value, what.stderr, what.is_bound, what.sample, note)
         )
     return tuple(sorted(found, key=lambda row: row.line))
 
 
-def _lifetime(row: RowReport) -> str:
-    return f"{row.formula} {row.lifetime_ps:g} ps"
+def _canonical(row: Recorded, names: CationLibrary) -> Observation:
+    """What was observed, with the canonical formula: the launch's tables write it as they like."""
+    what = row.observation
+    if not row.of_launch:
+        return what
+    return what.model_copy(update={"formula": parse_formula(what.formula, names).formula})
+
+
+def _identity(what: Observation, *, with_error: bool = False) -> object:
+    """What tells an observation from another: of a lifetime all that is said of it; else compound, value and crystal.
+
+    What comes back after a retraction may be the same with another error.
+    """
+    if what.target == LIFETIME.name:
+        return what
+    return what.formula, what.value, what.sample, what.stderr if with_error else None
 
 
 def _outside(formula: str) -> str:
@@ -264,110 +261,6 @@ def _outside(formula: str) -> str:
 def _digest(value: object) -> str:
     """Hash of a JSON value."""
     return sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:32]
-
-
-def of_values(
-    name: str,
-    table: ValueTable,
-    state: CampaignState,
-    names: CationLibrary,
-    space: CompoundSpace,
-    *,
-    keep_going: bool = False,
-) -> Intake:
-    """The rows of a table that the record of a property does not have.
-
-    Args:
-        name: of the property.
-        table: its values.
-        state: what is known.
-        names: of the cations in the formulas of the launch's table.
-        space: the campaign's.
-        keep_going: leave out the rows that cannot be taken in.
-
-    Raises:
-        PropertyError: if the campaign has no such property.
-        IngestError: if a row cannot be taken in, unless `keep_going` and another one can.
-    """
-    property_of(state.config, name)
-    rows = _value_reports(name, table, state, names, space)
-
-    def what(row: RowReport) -> str:
-        return f"{name} {row.value:g} of {row.formula}"
-
-    return of_rows(table, table.values, rows, space, what, of_property=name, keep_going=keep_going)
-
-
-def value_retraction(state: CampaignState, name: str, number: int, reason: str) -> dict[str, Any]:
-    """The payload of taking a value of a property back.
-
-    Raises:
-        PropertyError: if the campaign has no such property.
-        LifecycleError: if there is no such value, it is retracted already, no reason is given, or too few would stand.
-    """
-    property_of(state.config, name)
-    record = state.property_values[name]
-    row = next((row for row in record if row.number == number), None)
-    if row is None:
-        raise LifecycleError(f"there is no value {number} of {name}; its record holds {len(record)}")
-    if row.retracted is not None:
-        raise LifecycleError(f"value {number} of {name} is retracted already ({row.retracted})")
-    if not reason.strip():
-        raise LifecycleError(f"say why value {number} of {name} is retracted (--reason)")
-    standing = sum(row.retracted is None for row in record)
-    if standing <= MIN_ROWS:
-        raise LifecycleError(
-            f"value {number} of {name} cannot be retracted yet: {standing - 1} values would stand, and at least "
-            f"{MIN_ROWS} are needed to learn and to test; take in others first"
-        )
-    return {"property": name, "number": number, "reason": reason}
-
-
-def _value_reports(
-    name: str, table: ValueTable, state: CampaignState, names: CationLibrary, space: CompoundSpace
-) -> tuple[RowReport, ...]:
-    """What becomes of each row, in the order of the file."""
-    record = [(row, _what(row, names)) for row in state.property_values[name]]
-    standing = {what[:3]: row for row, what in reversed(record) if row.retracted is None}
-    gone = {what: row for row, what in record if row.retracted is not None}
-    seen: dict[tuple[object, ...], int] = {}
-    found = [
-        RowReport(row.line, "refused", next(iter(row.cells.values()), ""), note=row.problem) for row in table.refused
-    ]
-    for line, value, compound in zip(table.lines, table.values, table.compounds, strict=True):
-        what = _same(value.formula, value)
-        known, retracted = standing.get(what[:3]), gone.get(what)
-        if known is not None:
-            action, note = "known", f"is in the campaign already ({known.name}) and was left out"
-        elif retracted is not None:
-            action, note = "retracted", f"was retracted ({retracted.name}: {retracted.retracted}) and was left out"
-        elif (earlier := seen.setdefault(what[:3], line)) != line:
-            action, note = "known", f"stands in row {earlier} already and was left out"
-        else:
-            action, note = "add", "" if compound in space else "outside the campaign's space"
-        found.append(
-            RowReport(
-                line,
-                action,
-                value.formula,
-                sample=value.sample,
-                note=note,
-                value=value.value,
-                error=value.error,
-            )
-        )
-    return tuple(sorted(found, key=lambda row: row.line))
-
-
-def _what(row: RecordedValue, names: CationLibrary) -> tuple[object, ...]:
-    formula = parse_formula(row.value.formula, names).formula if row.of_launch else row.value.formula
-    return _same(formula, row.value)
-
-
-def _same(formula: str, value: PropertyValue) -> tuple[object, ...]:
-    """What tells a value from another: compound, number and crystal. What came back after a retraction may be the
-    same with another error."""
-    return formula, value.value, value.sample, value.error
 
 
 def step(
@@ -400,17 +293,28 @@ def step(
     return {"formula": asked, "stage": stage.value, "reason": reason, "made": "" if instead == asked else instead}
 
 
-def retraction(state: CampaignState, number: int, reason: str) -> dict[str, Any]:
-    """The payload of taking a measurement back.
+def retraction(state: CampaignState, target: str, number: int, reason: str) -> dict[str, Any]:
+    """The payload of taking an observation back.
 
     Raises:
-        LifecycleError: if there is no such measurement, it is retracted already, or no reason is given.
+        PropertyError: if the campaign does not measure `target`.
+        LifecycleError: if there is no such observation, it is retracted already, no reason is given, or too few values
+            of a property would stand to learn from.
     """
-    row = next((row for row in state.record if row.number == number), None)
+    told = target_of(state.config, target)
+    record = state.records[target]
+    what, whose = (f"measurement {number}", "the") if told.of_campaign else (f"value {number} of {target}", "its")
+    row = next((row for row in record if row.number == number), None)
     if row is None:
-        raise LifecycleError(f"there is no measurement {number}; the record holds {len(state.record)}")
+        raise LifecycleError(f"there is no {what}; {whose} record holds {len(record)}")
     if row.retracted is not None:
-        raise LifecycleError(f"measurement {number} is retracted already ({row.retracted})")
+        raise LifecycleError(f"{what} is retracted already ({row.retracted})")
     if not reason.strip():
-        raise LifecycleError(f"say why measurement {number} is retracted (--reason)")
-    return {"number": number, "reason": reason}
+        raise LifecycleError(f"say why {what} is retracted (--reason)")
+    standing = sum(row.retracted is None for row in record)
+    if not told.of_campaign and standing <= MIN_ROWS:
+        raise LifecycleError(
+            f"{what} cannot be retracted yet: {standing - 1} values would stand, and at least {MIN_ROWS} are needed to "
+            "learn and to test; take in others first"
+        )
+    return {"target": target, "number": number, "reason": reason}

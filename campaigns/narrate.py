@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import floor, log10
 
 from campaigns.config import upcast
-from campaigns.events import Event, EventKind
+from campaigns.events import LIFETIME_PS, Event, EventKind
 
 __all__ = ["FEATURE_WORDS", "INPUT_WORDS", "picoseconds", "sentence"]
 
@@ -18,9 +18,10 @@ def sentence(event: Event) -> str:
     match event.kind:
         case EventKind.CREATED:
             return f"created over the library {upcast(payload['config'])['libraries'][0]['name']}"
-        case EventKind.MEASURED:
+        case EventKind.OBSERVED:
             formulas = ", ".join(dict.fromkeys(row["formula"] for row in payload["rows"]))
-            return f"ingested {payload['name']}: {len(payload['rows'])} measured ({formulas})"
+            what = "measured" if payload["target"] == LIFETIME_PS else f"values of {payload['target']}"
+            return f"ingested {payload['name']}: {len(payload['rows'])} {what} ({formulas})"
         case EventKind.FITTED:
             learnt = payload.get("properties", {}).items()
             more = "".join(f"; {name} from {told['n_rows']} values: {told['grade']}" for name, told in learnt)
@@ -33,12 +34,9 @@ def sentence(event: Event) -> str:
             why = f": {payload['reason']}" if payload["reason"] else ""
             return f"{payload['formula']} {payload['stage']}{made}{why}"
         case EventKind.RETRACTED:
-            return f"retracted measurement {payload['number']}: {payload['reason']}"
-        case EventKind.PROPERTY_MEASURED:
-            formulas = ", ".join(dict.fromkeys(row["formula"] for row in payload["rows"]))
-            return f"ingested {payload['name']}: {len(payload['rows'])} values of {payload['property']} ({formulas})"
-        case EventKind.PROPERTY_RETRACTED:
-            return f"retracted value {payload['number']} of {payload['property']}: {payload['reason']}"
+            number, target = payload["number"], payload["target"]
+            what = f"measurement {number}" if target == LIFETIME_PS else f"value {number} of {target}"
+            return f"retracted {what}: {payload['reason']}"
 
 
 #: Features of `screening.features` in words.

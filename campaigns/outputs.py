@@ -14,8 +14,9 @@ from campaigns.errors import CampaignError, StoreError
 from campaigns.files import file_name, write_whole
 from campaigns.intake import hashes_of
 from campaigns.report.view import calibration_of, parity_of
-from campaigns.state import CampaignState, Recorded
+from campaigns.state import CampaignState
 from campaigns.summary import IngestResult
+from campaigns.targets import Recorded
 from chemspace.progress import Progress
 from screening.explain import bar
 
@@ -41,9 +42,8 @@ def _measurements(campaign: Campaign) -> pd.DataFrame:
 
 
 def _properties(campaign: Campaign) -> pd.DataFrame:
-    rows = [
-        {"property": name, **row.to_dict()} for name, held in campaign.state.property_values.items() for row in held
-    ]
+    records = campaign.state.records
+    rows = [{"property": name, **row.to_dict()} for name in campaign.config.properties for row in records[name]]
     return pd.DataFrame(rows)
 
 
@@ -143,7 +143,7 @@ def recorded_trace(state: CampaignState, formula: str, files: Sequence[Path]) ->
     return next(
         row
         for row in reversed(state.record)
-        if row.files == hashes and row.measurement.formula == formula and not row.retracted
+        if row.files == hashes and row.observation.formula == formula and not row.retracted
     )
 
 
@@ -170,11 +170,11 @@ def with_page(
     from campaigns.kinetics.errors import KineticsError
     from campaigns.kinetics.figures import write_page
 
-    formula = row.measurement.formula
+    formula = row.observation.formula
     page = folder / PAGES / f"{row.number:04d}-{file_name(formula, '.html')}"
     if page.exists() and not result.added:
         return replace(result, page=str(page))
-    about = {"measurement": row.number, "formula": formula, "sample": row.measurement.sample, **fit.to_dict()}
+    about = {"measurement": row.number, "formula": formula, "sample": row.observation.sample, **fit.to_dict()}
     text = json.dumps(about, indent=2)
     try:
         page.parent.mkdir(exist_ok=True)

@@ -10,46 +10,11 @@ from typing import Any
 
 from campaigns.config import CampaignConfig, MeasuredProperty
 from campaigns.errors import StoreError
-from campaigns.events import AWAITED, FAILED, NEVER_AGAIN, Event, EventKind, Stage, Step
+from campaigns.events import AWAITED, FAILED, LIFETIME_PS, NEVER_AGAIN, Event, EventKind, Stage, Step
 from campaigns.summary import SuggestionBatch
-from campaigns.targets import Measurement, RecordedValue, launched_values, recorded_values, standing_property
+from campaigns.targets import Observation, Recorded, launched, observed, standing_property
 
-__all__ = ["CampaignState", "Recorded"]
-
-
-@dataclass(frozen=True, slots=True)
-class Recorded:
-    """One measurement in the campaign's record.
-
-    Attributes:
-        number: its name in the campaign, from 1.
-        measurement: what was measured.
-        file: name of the file it came in.
-        at: when it was taken in, UTC.
-        actor: who took it in.
-        retracted: reason it was taken back for; None while it stands.
-        files: SHA-256 of the raw files it came in, kept in the store.
-    """
-
-    number: int
-    measurement: Measurement
-    file: str
-    at: datetime
-    actor: str
-    retracted: str | None = None
-    files: tuple[str, ...] = ()
-
-    def to_dict(self) -> dict[str, Any]:
-        """As JSON, the measurement's fields beside its number."""
-        about = {"file": self.file, "at": self.at.isoformat(timespec="seconds"), "actor": self.actor}
-        files = " ".join(self.files)
-        return {
-            "number": self.number,
-            **self.measurement.to_dict(),
-            **about,
-            "retracted": self.retracted,
-            "sha256": files,
-        }
+__all__ = ["CampaignState"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,38 +24,38 @@ class CampaignState:
     Attributes:
         config: what was asked for.
         created_at: when.
-        record: every measurement taken in, retracted ones too, in order.
+        records: every observation of each target by its name, retracted ones too, in order, those of a property with
+            the launch's table first.
         fits: score cards by the key of the data they were made on, oldest first.
         batches: the suggestions, by round.
         steps: the steps in the lives of compounds, oldest first.
-        property_values: the record of each further measured property by its name, the launch's table first.
         history: (formula, stage it entered, number of the measurement that brought it there or None), oldest first.
         last_event: id of the event it was read up to.
     """
 
     config: CampaignConfig
     created_at: datetime
-    record: tuple[Recorded, ...] = ()
+    records: MappingProxyType[str, tuple[Recorded, ...]]
     fits: MappingProxyType[str, dict[str, Any]] = field(default_factory=lambda: MappingProxyType({}))
     batches: tuple[SuggestionBatch, ...] = ()
     steps: tuple[Step, ...] = ()
     history: tuple[tuple[str, Stage, int | None], ...] = ()
-    property_values: MappingProxyType[str, tuple[RecordedValue, ...]] = field(
-        default_factory=lambda: MappingProxyType({})
-    )
     last_event: int = 0
 
     @property
-    def measurements(self) -> tuple[Measurement, ...]:
-        """The campaign's own measurements that stand, in the order they came."""
-        return tuple(row.measurement for row in self.record if row.retracted is None)
+    def record(self) -> tuple[Recorded, ...]:
+        """The campaign's own lifetimes, retracted ones too, in the order they came."""
+        return self.records[LIFETIME_PS]
+
+    @property
+    def measurements(self) -> tuple[Observation, ...]:
+        """The campaign's own lifetimes that stand, in the order they came."""
+        return tuple(row.observation for row in self.record if row.retracted is None)
 
     @property
     def properties(self) -> dict[str, MeasuredProperty]:
         """The further measured properties of the description, each with the values that stand."""
-        return {
-            name: standing_property(asked, self.property_values[name]) for name, asked in self.config.properties.items()
-        }
+        return {name: standing_property(asked, self.records[name]) for name, asked in self.config.properties.items()}
 
     @property
     def stages(self) -> dict[str, Stage]:
@@ -160,8 +125,8 @@ def replay(events: Iterable[Event], since: CampaignState | None = None) -> Campa
     if first.kind is not EventKind.CREATED:
         raise StoreError("the log does not begin with the campaign's creation; the file is not a whole campaign")
     config = CampaignConfig.parse(first.payload["config"])
-    values = MappingProxyType(launched_values(config, first))
-    return _continued(CampaignState(config, first.at, property_values=values, last_event=first.id), stream)
+    records = MappingProxyType(launched(config, first))
+    return _continued(CampaignState(config, first.at, records, last_event=first.id), stream)
 
 
 def _continued(state: CampaignState, events: Iterable[Event]) -> CampaignState:
@@ -172,18 +137,19 @@ def _continued(state: CampaignState, events: Iterable[Event]) -> CampaignState:
 
 def _after(state: CampaignState, event: Event) -> CampaignState:
     match event.kind:
-        case EventKind.MEASURED:
-            rows = _recorded(event, len(state.record))
-            entered = tuple((row.measurement.formula, Stage.MEASURED, row.number) for row in rows)
-            return replace(state, record=state.record + rows, history=state.history + entered)
+        case EventKind.OBSERVED:
+            record = state.records[event.payload["target"]]
+            fresh = observed(event, len(record))
+            entered = tuple((row.observation.formula, Stage.MEASURED, row.number) for row in fresh)
+            return _with_record(state, event, (*record, *fresh), state.history + entered)
         case EventKind.FITTED:
             fits = dict(state.fits) | {event.payload["data_key"]: event.payload}
             return replace(state, fits=MappingProxyType(fits))
         case EventKind.SUGGESTED:
             batch = SuggestionBatch.from_dict(event.key or "", event.payload)
             batch = replace(batch, number=len(state.batches) + 1)  # two processes may have counted at once
-            fresh = tuple((s.formula, Stage.SUGGESTED, None) for s in batch.suggestions)
-            return replace(state, batches=(*state.batches, batch), history=state.history + fresh)
+            suggested = tuple((s.formula, Stage.SUGGESTED, None) for s in batch.suggestions)
+            return replace(state, batches=(*state.batches, batch), history=state.history + suggested)
         case EventKind.STEPPED:
             step = Step.from_payload(event.payload, event.at, event.actor)
             known = state.stages.get(step.made) is Stage.MEASURED  # a further crystal of it is not awaited
@@ -192,31 +158,21 @@ def _after(state: CampaignState, event: Event) -> CampaignState:
             return replace(state, steps=(*state.steps, step), history=history)
         case EventKind.RETRACTED:
             number, reason = event.payload["number"], event.payload["reason"]
-            record = tuple(replace(r, retracted=reason) if r.number == number else r for r in state.record)
+            record = state.records[event.payload["target"]]
+            record = tuple(replace(r, retracted=reason) if r.number == number else r for r in record)
             history = tuple(entry for entry in state.history if entry[2] != number)  # as if never measured
-            return replace(state, record=record, history=history)
-        case EventKind.PROPERTY_MEASURED:
-            held = state.property_values[event.payload["property"]]
-            return _with_values(state, event, (*held, *recorded_values(event, len(held))))
-        case EventKind.PROPERTY_RETRACTED:
-            number, reason = event.payload["number"], event.payload["reason"]
-            held = state.property_values[event.payload["property"]]
-            return _with_values(
-                state, event, tuple(replace(r, retracted=reason) if r.number == number else r for r in held)
-            )
+            return _with_record(state, event, record, history)
         case EventKind.CREATED:
             raise StoreError(f"event {event.id} creates the campaign a second time; the file is damaged")
 
 
-def _with_values(state: CampaignState, event: Event, record: tuple[RecordedValue, ...]) -> CampaignState:
-    return replace(
-        state, property_values=MappingProxyType({**state.property_values, event.payload["property"]: record})
-    )
-
-
-def _recorded(event: Event, known: int) -> tuple[Recorded, ...]:
-    files = tuple(file["sha256"] for file in event.payload.get("files", ()))
-    return tuple(
-        Recorded(number, Measurement.from_dict(row), event.payload["name"], event.at, event.actor, files=files)
-        for number, row in enumerate(event.payload["rows"], start=known + 1)
-    )
+def _with_record(
+    state: CampaignState,
+    event: Event,
+    record: tuple[Recorded, ...],
+    history: tuple[tuple[str, Stage, int | None], ...],
+) -> CampaignState:
+    """The state with another record of the event's target; only lifetimes move compounds."""
+    target = event.payload["target"]
+    records = MappingProxyType({**state.records, target: record})
+    return replace(state, records=records, history=history if target == LIFETIME_PS else state.history)

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from campaigns.targets import LIFETIME, Target
+
 if TYPE_CHECKING:
     from chemspace import Compound
 
@@ -161,9 +163,6 @@ class Prediction:
         return asdict(self)
 
 
-#: Fields of a row that only lifetimes have, and such as only values of a property have.
-_OF_LIFETIMES = frozenset({"lifetime_ps", "lifetime_stderr_ps", "is_upper_bound"})
-_OF_VALUES = frozenset({"value", "error"})
 #: Fields of a fit that JSON keeps as lists.
 _TUPLES = ("best_predicted", "stop_advice", "surprises", "left_out")
 
@@ -234,24 +233,21 @@ class RowReport:
         line: its line in the file (row of the sheet), from 1.
         action: "add", "known" (in the campaign already), "retracted" (was, and taken back) or "refused".
         formula: the compound, canonical; as it stands in the file where the row is refused.
-        lifetime_ps: tau of the difference, ps; None where the row is refused.
-        lifetime_stderr_ps: its standard error, ps.
-        is_upper_bound: whether the lifetime is only a bound.
+        value: in the target's unit; None where the row is refused.
+        stderr: its standard error.
+        is_bound: whether the value is only a bound.
         sample: the lab's name of the crystal.
         note: why, or what is odd.
-        value, error: of a further measured property, in its unit; None for a lifetime.
     """
 
     line: int
     action: str
     formula: str
-    lifetime_ps: float | None = None
-    lifetime_stderr_ps: float | None = None
-    is_upper_bound: bool = False
+    value: float | None = None
+    stderr: float | None = None
+    is_bound: bool = False
     sample: str = ""
     note: str = ""
-    value: float | None = None
-    error: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,7 +264,7 @@ class IngestResult:
         refused: rows that cannot be taken in and were left out, as asked.
         rejects: file that holds them, each with its reason; None if there are none.
         page: file with the pictures of a trace; None for tables.
-        property: name of the further measured property that it holds values of; None for lifetimes.
+        target: what was measured.
     """
 
     name: str
@@ -280,15 +276,30 @@ class IngestResult:
     refused: int = 0
     rejects: str | None = None
     page: str | None = None
-    property: str | None = None
+    target: Target = LIFETIME
+
+    @property
+    def property(self) -> str | None:
+        """Name of the further measured property that it holds values of; None for lifetimes."""
+        return None if self.target.of_campaign else self.target.name
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON; of a lifetime's table without what properties have, and the other way round."""
-        lifetimes = self.property is None
-        other = _OF_VALUES if lifetimes else _OF_LIFETIMES
-        rows = [{name: told for name, told in asdict(row).items() if name not in other} for row in self.rows]
-        whole = asdict(self) | {"outside": list(self.outside), "warnings": list(self.warnings), "rows": rows}
-        return {name: told for name, told in whole.items() if name != ("property" if lifetimes else "page")}
+        """As JSON; a property is named, only a lifetime has a page."""
+        rows = [
+            {"line": row.line, "action": row.action} | self.target.public(asdict(row)) | {"note": row.note}
+            for row in self.rows
+        ]
+        return {
+            "name": self.name,
+            "added": self.added,
+            "skipped": self.skipped,
+            "outside": list(self.outside),
+            "warnings": list(self.warnings),
+            "rows": rows,
+            "refused": self.refused,
+            "rejects": self.rejects,
+            **({"page": self.page} if self.property is None else {"property": self.property}),
+        }
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from campaigns.narrate import picoseconds
 from campaigns.round import Round
-from campaigns.targets import Measurement
+from campaigns.targets import Observation
 from campaigns.training import TrainingSet
 from screening.calibration import half_width
 from screening.strategies.columns import NEAREST
@@ -55,7 +55,7 @@ class Expectation:
         )
 
 
-def expectations(fitted: Round, fresh: Sequence[Measurement]) -> tuple[Expectation, ...]:
+def expectations(fitted: Round, fresh: Sequence[Observation]) -> tuple[Expectation, ...]:
     """What a model without the `fresh` measurements expects of them: one fit on all the other rows.
 
     Args:
@@ -100,9 +100,9 @@ def _calibration(fitted: Round, rows: NDArray[np.int64]) -> float:
     return fit_scale((out["y"] - out["mean"]).to_numpy(dtype=float), out["sd"].to_numpy(dtype=float))
 
 
-def rows_of(training: TrainingSet, measurements: Sequence[Measurement]) -> NDArray[np.int64]:
+def rows_of(training: TrainingSet, measurements: Sequence[Observation]) -> NDArray[np.int64]:
     """Training rows that are these measurements of the campaign, shape (e,)."""
-    wanted = {(m.formula, m.lifetime_ps, m.sample) for m in measurements}
+    wanted = {(m.formula, m.value, m.sample) for m in measurements}
     table = training.dataset.table
     keys = zip(table["formula"], table["lifetime_ps"], table["material_id"], table["split"], strict=True)
     found = [

@@ -1,21 +1,27 @@
-"""Measured properties beside the lifetime, such as a band gap: checked, learnt, scored out of sample. Stateless."""
+"""What is measured of a compound: the spin lifetime and further properties such as a band gap. Stateless.
+
+Observations of all of them are recorded alike. A property beside the lifetime has a model of its own.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from math import inf
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
 
 from campaigns.config import CampaignConfig, MeasuredProperty, PropertyRow
 from campaigns.errors import CampaignError, ConfigError, PropertyError
-from campaigns.events import Event
+from campaigns.events import LIFETIME_PS, Event
 from chemspace import CationLibrary, ChemspaceError, Compound, parse_formula
 from oracle import CationRecord
+from screening.dataset import PLAUSIBLE_LIFETIME_PS
 from screening.features import to_features
 
 if TYPE_CHECKING:
@@ -23,112 +29,184 @@ if TYPE_CHECKING:
     from screening.surrogates import Surrogate
     from screening.validation import Validation
 
-__all__ = ["Measurement", "PropertyValue", "RecordedValue", "property_of", "property_standings", "range_problem"]
+__all__ = ["LIFETIME", "Observation", "Recorded", "Target", "property_standings", "target_of"]
 
 
-@dataclass(frozen=True, slots=True)
-class Measurement:
-    """A spin lifetime of one sample.
+#: Least and greatest value by the unit at the end of a name, and what is meant: an insulator's gap stays below 14 eV.
+_UNITS = {"ev": (-20.0, 20.0, "electronvolts; 2380 meV are 2.38")}
+#: What the fields of an observation are called outside, of the lifetime and of any further property.
+_LIFETIME_FIELDS = {
+    "formula": "formula",
+    "value": "lifetime_ps",
+    "stderr": "lifetime_stderr_ps",
+    "sample": "sample",
+    "source": "source",
+    "temperature_k": "temperature_k",
+    "technique": "technique",
+    "note": "note",
+    "is_bound": "is_upper_bound",
+}
+_VALUE_FIELDS = {
+    "formula": "formula",
+    "value": "value",
+    "stderr": "error",
+    "sample": "sample",
+    "source": "source",
+    "note": "note",
+}
+
+
+class Target(BaseModel):
+    """What is measured of a compound.
 
     Attributes:
-        formula: canonical formula of the compound.
-        lifetime_ps: decay time of the difference dR(SC) - dR(CC), ps; where `is_upper_bound`, the bound.
-        lifetime_stderr_ps: its standard error, ps; None where it was not reported.
+        name: with the unit at its end, as "band_gap_ev".
+        unit: of its values.
+        scale: on which a model learns it.
+        goal: which values are good; None takes no part in a tradeoff.
+        plausible: least and greatest value that can be, in its unit.
+        meant: what the unit means, for messages.
+        may_be_bound: whether an observation may say only that the value is smaller.
+        noun: what messages call an observation.
+        fields: what tables, JSON and REST call the fields of an `Observation`; it has no others.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    unit: str = ""
+    scale: Literal["log10", "linear"] = "linear"
+    goal: Literal["maximize", "minimize"] | None = None
+    plausible: tuple[float, float] = (-inf, inf)
+    meant: str = ""
+    may_be_bound: bool = False
+    noun: str = "value"
+    fields: Mapping[str, str] = _VALUE_FIELDS
+
+    @classmethod
+    def of_property(cls, name: str, goal: Literal["maximize", "minimize"] | None = None) -> Target:
+        """A further measured property; the unit at the end of its name says what values it can have."""
+        unit = name.rpartition("_")[2]
+        low, high, meant = _UNITS.get(unit, (-inf, inf, ""))
+        if "gap" in name.split("_"):
+            low = 0.0
+        return cls(name=name, unit=unit if meant else "", goal=goal, plausible=(low, high), meant=meant)
+
+    @property
+    def of_campaign(self) -> bool:
+        """Whether campaigns rank by it and a compound counts as measured by it."""
+        return self.name == LIFETIME_PS
+
+    @property
+    def title(self) -> str:
+        """Heading of a column of its values."""
+        return "lifetime (ps)" if self.of_campaign else self.name
+
+    def tell(self, formula: str, value: float, *, is_bound: bool = False) -> str:
+        """A value of a compound, in words."""
+        number = f"{'<' if is_bound else ''}{value:g}"
+        return f"{formula} {number} {self.unit}" if self.of_campaign else f"{self.name} {number} of {formula}"
+
+    def problem(self, value: float, stderr: float | None = None) -> str:
+        """Why a value, or its standard error, cannot be; "" where it can."""
+        low, high = self.plausible
+        hint = f"; a name that ends in _{self.unit} means {self.meant}" if self.meant else ""
+        if not low <= value <= high:
+            return f"{value:g} is out of all range{hint}"
+        if stderr is not None and stderr > high - low:
+            return f"an error of {stderr:g} is out of all range{hint}"
+        return ""
+
+    def public(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Fields of an observation under the names that tables, JSON and REST give them."""
+        return {name: values[field] for field, name in self.fields.items() if field in values}
+
+
+#: The spin lifetime tau: decay time of the difference dR(SC) - dR(CC). Every campaign has it.
+LIFETIME = Target(
+    name=LIFETIME_PS,
+    unit="ps",
+    scale="log10",
+    goal="maximize",
+    plausible=PLAUSIBLE_LIFETIME_PS,
+    may_be_bound=True,
+    noun="measurement",
+    fields=_LIFETIME_FIELDS,
+)
+
+
+class Observation(BaseModel):
+    """What was measured of one sample.
+
+    Attributes:
+        formula: canonical formula of the compound; as it stood there for a value of the launch's table.
+        value: in the target's unit; where `is_bound`, the value is smaller.
+        stderr: its standard error; None where it was not reported.
         sample: the lab's name of the crystal; tells true replicates from a row that was handed in twice.
         source: where it comes from, a doi or a lab.
         temperature_k: temperature, K.
         technique: how it was measured.
         note: anything else.
-        is_upper_bound: whether the trace only says that the lifetime is shorter than `lifetime_ps`.
+        is_bound: whether it is only known that the value is smaller.
+        target: name of what was measured.
     """
 
+    model_config = ConfigDict(frozen=True)
+
     formula: str
-    lifetime_ps: float
-    lifetime_stderr_ps: float | None = None
+    value: float
+    stderr: float | None = None
     sample: str = ""
     source: str = ""
     temperature_k: float | None = None
     technique: str = ""
     note: str = ""
-    is_upper_bound: bool = False
+    is_bound: bool = False
+    target: str = LIFETIME_PS
 
     @classmethod
-    def from_fit(cls, formula: str, fit: TraceFit, *, sample: str = "") -> Measurement:
-        """What a fitted trace measured of `formula`."""
-        note = f"{fit.model}, response {fit.irf_fwhm_ps:.3g} ps, R2 {fit.r_squared:.4f}"
+    def of_fit(cls, formula: str, fit: TraceFit, *, sample: str = "") -> Observation:
+        """The lifetime that a fitted trace says of `formula`."""
         return cls(
-            formula,
-            fit.lifetime_ps,
-            fit.lifetime_stderr_ps,
+            formula=formula,
+            value=fit.lifetime_ps,
+            stderr=fit.lifetime_stderr_ps,
             sample=sample,
             technique="TR",
-            note=note,
-            is_upper_bound=fit.is_upper_bound,
+            note=f"{fit.model}, response {fit.irf_fwhm_ps:.3g} ps, R2 {fit.r_squared:.4f}",
+            is_bound=fit.is_upper_bound,
         )
 
-    def to_dict(self) -> dict[str, Any]:
-        """As JSON."""
-        return asdict(self)
+    def to_payload(self) -> dict[str, Any]:
+        """As an event's row: what stands in every row is said once, by the event."""
+        return self.model_dump(exclude={"target"})
 
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Measurement:
-        """From what `to_dict` gave; fields that a newer version added are left out."""
-        known = {field.name for field in fields(cls)}
-        return cls(**{name: value for name, value in values.items() if name in known})
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON, under the names that the target gives its fields."""
+        return _named(self.target).public(dict(self))
+
+
+def _named(target: str) -> Target:
+    """The target of a name, as far as the name tells."""
+    return LIFETIME if target == LIFETIME_PS else Target.of_property(target)
 
 
 @dataclass(frozen=True, slots=True)
-class PropertyValue:
-    """A value of one sample, in the property's unit.
-
-    Attributes:
-        formula: formula of the compound; canonical, but for a value of the launch's table, which is as it stood there.
-        value: what was measured.
-        error: its standard error; None where it was not reported.
-        sample: the lab's name of the crystal; tells true replicates from a row that was handed in twice.
-        source: where it comes from, a doi or a lab.
-        note: anything else.
-    """
-
-    formula: str
-    value: float
-    error: float | None = None
-    sample: str = ""
-    source: str = ""
-    note: str = ""
-
-    @property
-    def row(self) -> PropertyRow:
-        """As a row of the property's table: what a model learns from."""
-        return PropertyRow(compound=self.formula, value=self.value, error=self.error)
-
-    def to_dict(self) -> dict[str, Any]:
-        """As JSON."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> PropertyValue:
-        """From what `to_dict` gave; fields that a newer version added are left out."""
-        known = {field.name for field in fields(cls)}
-        return cls(**{name: value for name, value in values.items() if name in known})
-
-
-@dataclass(frozen=True, slots=True)
-class RecordedValue:
-    """A value in the campaign's record of one property.
+class Recorded:
+    """An observation in the campaign's record of one target.
 
     Attributes:
         number: its name in that record, from 1; the launch's table comes first.
-        value: what was measured.
+        observation: what was measured.
         file: name of the file it came in; "" for the launch's table.
         at: when it was taken in, UTC.
         actor: who took it in.
         retracted: reason it was taken back for; None while it stands.
-        files: SHA-256 of the raw file it came in, kept in the store; () for the launch's table.
+        files: SHA-256 of the raw files it came in, kept in the store; () for the launch's table.
     """
 
     number: int
-    value: PropertyValue
+    observation: Observation
     file: str
     at: datetime
     actor: str
@@ -143,13 +221,14 @@ class RecordedValue:
     @property
     def name(self) -> str:
         """What messages call it."""
-        return f"value {self.number}, of the launch's table" if self.of_launch else f"value {self.number}"
+        name = f"{_named(self.observation.target).noun} {self.number}"
+        return f"{name}, of the launch's table" if self.of_launch else name
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON, the value's fields beside its number."""
+        """As JSON, the observation's fields beside its number."""
         return {
             "number": self.number,
-            **self.value.to_dict(),
+            **self.observation.to_dict(),
             "file": self.file,
             "at": self.at.isoformat(timespec="seconds"),
             "actor": self.actor,
@@ -158,64 +237,74 @@ class RecordedValue:
         }
 
 
-def launched_values(config: CampaignConfig, created: Event) -> dict[str, tuple[RecordedValue, ...]]:
-    """The record of each property as the launch begins it, from the event that created the campaign."""
-    return {
-        name: tuple(
-            RecordedValue(number, PropertyValue(row.compound, row.value, row.error), "", created.at, created.actor)
-            for number, row in enumerate(measured.table, start=1)
-        )
-        for name, measured in config.properties.items()
+def targets_of(config: CampaignConfig) -> dict[str, Target]:
+    """What a campaign measures by its name, the lifetime first."""
+    return {LIFETIME_PS: LIFETIME} | {
+        name: Target.of_property(name, measured.goal) for name, measured in config.properties.items()
     }
 
 
-def recorded_values(event: Event, known: int) -> tuple[RecordedValue, ...]:
-    """What an event brought to a record that holds `known` values."""
+def target_of(config: CampaignConfig, name: str) -> Target:
+    """What a campaign measures under this name.
+
+    Raises:
+        PropertyError: if there is none; the message lists those there are, or says how a campaign gets one.
+    """
+    targets = targets_of(config)
+    if name not in targets and not config.properties:
+        raise PropertyError(
+            f"the campaign has no further measured property, so none called {name!r}: it is described at the launch, "
+            f"as properties: {{{name}: {{table: {name}.csv}}}} in the file of --config; launch another campaign so"
+        )
+    if name not in targets:
+        raise PropertyError(f"the campaign has no property {name!r}; it has {', '.join(config.properties)}")
+    return targets[name]
+
+
+def launched(config: CampaignConfig, created: Event) -> dict[str, tuple[Recorded, ...]]:
+    """The record of each target as the launch begins it, from the event that created the campaign."""
+    records: dict[str, tuple[Recorded, ...]] = {LIFETIME_PS: ()}
+    for name, measured in config.properties.items():
+        rows = [
+            Observation(formula=row.compound, value=row.value, stderr=row.error, target=name) for row in measured.table
+        ]
+        records[name] = tuple(Recorded(n, row, "", created.at, created.actor) for n, row in enumerate(rows, start=1))
+    return records
+
+
+def observed(event: Event, known: int) -> tuple[Recorded, ...]:
+    """What an event brought to a record that holds `known` observations."""
     files = tuple(file["sha256"] for file in event.payload.get("files", ()))
+    rows = [Observation(**row, target=event.payload["target"]) for row in event.payload["rows"]]
     return tuple(
-        RecordedValue(number, PropertyValue.from_dict(row), event.payload["name"], event.at, event.actor, files=files)
-        for number, row in enumerate(event.payload["rows"], start=known + 1)
+        Recorded(number, row, event.payload["name"], event.at, event.actor, files=files)
+        for number, row in enumerate(rows, start=known + 1)
     )
 
 
-def standing_property(asked: MeasuredProperty, record: tuple[RecordedValue, ...]) -> MeasuredProperty:
+def standing_property(asked: MeasuredProperty, record: tuple[Recorded, ...]) -> MeasuredProperty:
     """A property of the description with the values that stand now; itself where they are those of the launch."""
     if len(record) == len(asked.table) and not any(recorded.retracted for recorded in record):
         return asked
-    table = tuple(recorded.value.row for recorded in record if recorded.retracted is None)
+    rows = [recorded.observation for recorded in record if recorded.retracted is None]
+    table = tuple(PropertyRow(compound=row.formula, value=row.value, error=row.stderr) for row in rows)
     return asked if table == asked.table else asked.model_copy(update={"table": table})
 
 
 def property_standings(
-    properties: Mapping[str, MeasuredProperty], values: Mapping[str, tuple[RecordedValue, ...]]
+    properties: Mapping[str, MeasuredProperty], records: Mapping[str, tuple[Recorded, ...]]
 ) -> dict[str, dict[str, Any]]:
     """Of each property: goal, n_values that stand, n_ingested of those that came after the launch, and the record of
     what came or was taken back since."""
     return {
         name: {
             "goal": measured.goal,
-            "n_values": sum(row.retracted is None for row in values[name]),
-            "n_ingested": sum(row.retracted is None and not row.of_launch for row in values[name]),
-            "record": [row.to_dict() for row in values[name] if row.retracted is not None or not row.of_launch],
+            "n_values": sum(row.retracted is None for row in records[name]),
+            "n_ingested": sum(row.retracted is None and not row.of_launch for row in records[name]),
+            "record": [row.to_dict() for row in records[name] if row.retracted is not None or not row.of_launch],
         }
         for name, measured in properties.items()
     }
-
-
-def property_of(config: CampaignConfig, name: str) -> MeasuredProperty:
-    """The property called `name`.
-
-    Raises:
-        PropertyError: if there is none; the message lists those there are, or says how a campaign gets one.
-    """
-    if not config.properties:
-        raise PropertyError(
-            f"the campaign has no further measured property, so none called {name!r}: it is described at the launch, "
-            f"as properties: {{{name}: {{table: {name}.csv}}}} in the file of --config; launch another campaign so"
-        )
-    if name not in config.properties:
-        raise PropertyError(f"the campaign has no property {name!r}; it has {', '.join(config.properties)}")
-    return config.properties[name]
 
 
 #: What learns a property: a Gaussian process over the features of the lifetime's model, with a length scale for each of
@@ -223,8 +312,6 @@ def property_of(config: CampaignConfig, name: str) -> MeasuredProperty:
 SURROGATE = "gp_ard"
 #: Fewer rows cannot be held out in turn.
 MIN_ROWS = 8
-#: Least and greatest value by the unit at the end of a name, and what is meant: an insulator's gap stays below 14 eV.
-_UNITS = {"ev": (-20.0, 20.0, "electronvolts; 2380 meV are 2.38")}
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
@@ -291,8 +378,9 @@ def check_properties(config: CampaignConfig, names: CationLibrary) -> None:
                 f"properties.{name}: {len(measured.table)} rows; at least {MIN_ROWS} are needed to learn and to test",
                 (*here, "table"),
             )
+        target = Target.of_property(name)
         for place, row in enumerate(measured.table):
-            if problem := range_problem(name, row.value, row.error):
+            if problem := target.problem(row.value, row.error):
                 raise ConfigError(
                     f"properties.{name}: entry {place + 1} of the table: {problem}", (*here, "table", place)
                 )
@@ -364,21 +452,6 @@ def _compounds(name: str, measured: MeasuredProperty, names: CationLibrary) -> I
         except ChemspaceError as error:
             here = ("properties", name, "table", place)
             raise ConfigError(f"properties.{name}: entry {place + 1} of the table: {error}", here) from error
-
-
-def range_problem(name: str, value: float, error: float | None = None) -> str:
-    """Why a value, or its standard error, cannot be one of the property called `name`, by the unit at the name's end;
-    "" where it can."""
-    unit = name.rpartition("_")[2]
-    low, high, meant = _UNITS.get(unit, (-np.inf, np.inf, ""))
-    if "gap" in name.split("_"):
-        low = 0.0
-    hint = f"; a name that ends in _{unit} means {meant}" if meant else ""
-    if not low <= value <= high:
-        return f"{value:g} is out of all range{hint}"
-    if error is not None and error > high - low:
-        return f"an error of {error:g} is out of all range{hint}"
-    return ""
 
 
 def _group(compound: Compound) -> str:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from campaigns.config import CampaignConfig
 from campaigns.errors import CampaignError
-from campaigns.targets import Measurement
+from campaigns.targets import Observation
 from chemspace import CationLibrary, Compound, CompoundSpace
 from chemspace.progress import Progress
 from oracle import CationRecord
@@ -65,7 +65,7 @@ class TrainingSet:
         return float((data.log10_rate[inside] if inside.any() else data.log10_rate).min())
 
 
-def measured_dataset(measurements: Sequence[Measurement], library: CationLibrary) -> SpinDataset:
+def measured_dataset(measurements: Sequence[Observation], library: CationLibrary) -> SpinDataset:
     """The published rows and a campaign's own."""
     published = SpinDataset.published()
     if not measurements:

@@ -4,110 +4,97 @@ further measured property."""
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from campaigns.cli import console
-from campaigns.cli.options import AsJson, Folder, OracleStorePath, Workers
+from campaigns.cli.options import AsJson, Folder, OracleStorePath, Workers, takes
 from campaigns.cli.suggest import batch_json, show_batch
-from campaigns.cli.traces import (
-    PANEL,
-    CcFile,
-    CcMap,
-    DelayUnit,
-    Exclude,
-    FitModel,
-    IrfFwhm,
-    ScFile,
-    ScMap,
-    SpectrumAt,
-    TimeZero,
-    TraceFile,
-    TraceSettings,
-    Window,
-    fitted,
-)
+from campaigns.cli.traces import PANEL, TraceOptions, fitted
 
 if TYPE_CHECKING:
     from campaigns.campaign import Campaign
-    from campaigns.ingest import ReadingOptions, ValueOptions
-    from campaigns.kinetics import MeasuredFiles
+    from campaigns.ingest import ReadingOptions
     from campaigns.summary import FitSummary, IngestResult, SuggestionBatch
 
 
-TABLE = "A table"
-_Panel = {"rich_help_panel": TABLE, "show_default": False}
+_Table = partial(typer.Option, rich_help_panel="A table", show_default=False)
+_Crystal = partial(typer.Option, rich_help_panel=PANEL, show_default=False)
 
 
-def ingest(
-    folder: Folder,
+@dataclass(frozen=True, kw_only=True)
+class TableOptions:
+    """A table of results, and how to read it."""
+
     results: Annotated[
         Path | None,
         typer.Argument(metavar="[RESULTS]", help="Table of results: CSV, .xlsx or JSON lines.", show_default=False),
-    ] = None,
+    ] = None
     of_property: Annotated[
         str | None,
-        typer.Option(
+        _Table(
             "--property",
             metavar="NAME",
             help="The table holds values of this measured property of the campaign, such as band_gap_ev.",
-            **_Panel,
         ),
-    ] = None,
+    ] = None
     columns: Annotated[
-        list[str] | None,
-        typer.Option("--map", metavar="FIELD=COLUMN", help="Column of a field, as lifetime=tau; repeat.", **_Panel),
-    ] = None,
-    unit: Annotated[
-        str | None, typer.Option(help="Unit of the lifetimes: ps, fs, ns, ps^-1 and so on.", **_Panel)
-    ] = None,
-    sheet: Annotated[str | None, typer.Option(help="Sheet of a workbook that has several.", **_Panel)] = None,
+        list[str] | None, _Table("--map", metavar="FIELD=COLUMN", help="Column of a field, as lifetime=tau; repeat.")
+    ] = None
+    unit: Annotated[str | None, _Table(help="Unit of the lifetimes: ps, fs, ns, ps^-1 and so on.")] = None
+    sheet: Annotated[str | None, _Table(help="Sheet of a workbook that has several.")] = None
     yes: Annotated[
-        bool, typer.Option("--yes", "-y", help="Take recognised columns and units as right.", rich_help_panel=TABLE)
-    ] = False,
+        bool, typer.Option("--yes", "-y", help="Take recognised columns and units as right.", rich_help_panel="A table")
+    ] = False
     keep_going: Annotated[
-        bool,
-        typer.Option("--keep-going", help="Take in the rows that are right, the others go to a file.", **_Panel),
-    ] = False,
+        bool, _Table("--keep-going", help="Take in the rows that are right, the others go to a file.")
+    ] = False
     rejects: Annotated[
-        Path | None,
-        typer.Option(help="That file, .csv. Default: RESULTS_rejects.csv in the campaign's folder.", **_Panel),
-    ] = None,
-    accept_extreme: Annotated[
-        bool, typer.Option("--accept-extreme", help="Take lifetimes far from any measured before.", **_Panel)
-    ] = False,
-    formula: Annotated[
-        str | None,
-        typer.Option(help="The compound whose traces follow.", show_default=False, rich_help_panel=PANEL),
-    ] = None,
-    sample: Annotated[
-        str, typer.Option(help="The lab's name of the crystal.", show_default=False, rich_help_panel=PANEL)
-    ] = "",
-    sc: ScFile = None,
-    cc: CcFile = None,
-    trace: TraceFile = None,
-    sc_map: ScMap = None,
-    cc_map: CcMap = None,
-    window: Window = None,
-    irf_fwhm: IrfFwhm = None,
-    time_zero: TimeZero = None,
-    exclude: Exclude = None,
-    delay_unit: DelayUnit = None,
-    model: FitModel = "auto",
-    spectrum_at: SpectrumAt = None,
+        Path | None, _Table(help="That file, .csv. Default: RESULTS_rejects.csv in the campaign's folder.")
+    ] = None
+    accept_extreme: Annotated[bool, _Table("--accept-extreme", help="Take lifetimes far from any measured before.")] = (
+        False
+    )
+
+    def reading(self) -> ReadingOptions:
+        """How to read the table."""
+        example = "lifetime=tau" if self.of_property is None else "value=gap"
+        return {
+            "columns": _mapping(self.columns or [], example),
+            "unit": self.unit,
+            "sheet": self.sheet,
+            "accept_guesses": self.yes,
+            "accept_extreme": self.accept_extreme,
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class IngestOptions:
+    """Options of `spinscreen ingest`."""
+
+    folder: Folder
+    table: TableOptions
+    formula: Annotated[str | None, _Crystal(help="The compound whose traces follow.")] = None
+    sample: Annotated[str, _Crystal(help="The lab's name of the crystal.")] = ""
+    traces: TraceOptions
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show row by row what would happen, and write nothing.")
-    ] = False,
+    ] = False
     suggest: Annotated[
         int | None,
         typer.Option(min=1, metavar="N", help="Suggest the next N compounds right away.", show_default=False),
-    ] = None,
-    workers: Workers = 2,
-    oracle_store: OracleStorePath = None,
-    as_json: AsJson = False,
-) -> None:
+    ] = None
+    workers: Workers = 2
+    oracle_store: OracleStorePath = None
+    as_json: AsJson = False
+
+
+@takes(IngestOptions)
+def ingest(options: IngestOptions) -> None:
     """Take in results and retrain: a table of lifetimes or of a further property, or one crystal's traces or maps.
 
     Traces and maps are the SC and CC ones of a crystal.
@@ -133,73 +120,54 @@ def ingest(
 
       spinscreen ingest demo --formula "(PEA)2PbI4" --sc-map sc.csv --cc-map cc.csv --window 520 526
     """
-    from campaigns.kinetics import MeasuredFiles
-
-    files = MeasuredFiles(sc, cc, trace, sc_map or (), cc_map or ())
-    settings = TraceSettings(window, irf_fwhm, time_zero, exclude, delay_unit, model, spectrum_at)
-    _check_usage(results, formula, files, suggest, dry_run=dry_run)
-    if of_property is not None:
-        _check_property_usage(results, unit=unit, yes=yes, accept_extreme=accept_extreme)
+    _check_usage(options)
     from campaigns.campaign import Campaign
     from campaigns.cli.show import show_ingest
 
-    campaign = Campaign.open(folder, oracle_store=oracle_store)
-    before, keep = campaign.fit(), keep_going or rejects is not None
-    if results is not None and of_property is not None:
-        told: ValueOptions = {"columns": _mapping(columns or [], "value=gap"), "sheet": sheet}
-        result = _values(campaign, results, of_property, told, keep, rejects, dry_run=dry_run, may_show=not as_json)
-    elif results is not None:
-        reading: ReadingOptions = {
-            "columns": _mapping(columns or []),
-            "unit": unit,
-            "sheet": sheet,
-            "accept_guesses": yes,
-            "accept_extreme": accept_extreme,
-        }
-        result = _table(campaign, results, reading, keep, rejects, dry_run=dry_run, may_ask=not as_json)
-    else:
-        assert formula is not None
-        result = _trace(campaign, formula, files, settings, sample, dry_run=dry_run)
+    campaign = Campaign.open(options.folder, oracle_store=options.oracle_store)
+    before = campaign.fit()
+    result = _trace(campaign, options) if options.table.results is None else _table(campaign, options)
     for line in result.warnings:
         console.warn(line)
-    fit = _retrain(campaign, workers) if result.added and not dry_run else None
-    if as_json:
-        console.print_json(_answer(campaign, result, fit, suggest))
+    fit = _retrain(campaign, options.workers) if result.added and not options.dry_run else None
+    if options.as_json:
+        console.print_json(_answer(campaign, result, fit, options.suggest))
         return
-    show_ingest(folder, result, dry_run=dry_run)
+    show_ingest(options.folder, result, dry_run=options.dry_run)
     if fit is not None:
         _show_learnt(campaign, fit, before)
-    if suggest is not None:
-        show_batch(campaign, _next(campaign, suggest))
+    if options.suggest is not None:
+        show_batch(campaign, _next(campaign, options.suggest))
 
 
-def _check_usage(
-    results: Path | None, formula: str | None, files: MeasuredFiles, suggest: int | None, *, dry_run: bool
-) -> None:
+def _check_usage(options: IngestOptions) -> None:
     """A table, or a formula with one way of giving its traces."""
-    if results is not None and (files.paths() or formula):
+    results, files = options.table.results, options.traces.files
+    if results is not None and (files.paths() or options.formula):
         raise typer.BadParameter("give a table or the traces of one compound, not both")
     if results is None and not files.paths():
         raise typer.BadParameter("give a table RESULTS, or --formula with --sc and --cc, --trace, or maps")
-    if results is None and formula is None:
+    if results is None and options.formula is None:
         raise typer.BadParameter("say which compound was measured: --formula")
     if results is None and (problem := files.problem()):
         raise typer.BadParameter(problem)
-    if dry_run and suggest is not None:
+    if options.dry_run and options.suggest is not None:
         raise typer.BadParameter("a dry run takes nothing in, so there is nothing new to suggest from")
+    if options.table.of_property is not None:
+        _check_property_usage(options.table)
 
 
-def _check_property_usage(results: Path | None, *, unit: str | None, yes: bool, accept_extreme: bool) -> None:
+def _check_property_usage(table: TableOptions) -> None:
     """Values of a property come as a table; what is said of lifetimes does not fit them."""
-    if results is None:
+    if table.results is None:
         raise typer.BadParameter(
             "values of a property come as a table: give RESULTS, no traces", param_hint="--property"
         )
-    if unit is not None:
+    if table.unit is not None:
         raise typer.BadParameter(
             "is for lifetimes; a property's values are in the unit at the end of its name", param_hint="--unit"
         )
-    for option, given in (("--yes", yes), ("--accept-extreme", accept_extreme)):
+    for option, given in (("--yes", table.yes), ("--accept-extreme", table.accept_extreme)):
         if given:
             raise typer.BadParameter("is for lifetimes, not for --property", param_hint=option)
 
@@ -215,7 +183,7 @@ def _next(campaign: Campaign, batch_size: int) -> SuggestionBatch:
         return campaign.suggest(batch_size, progress=progress)
 
 
-def _mapping(pairs: list[str], example: str = "lifetime=tau") -> dict[str, str]:
+def _mapping(pairs: list[str], example: str) -> dict[str, str]:
     found = {}
     for pair in pairs:
         field, sign, column = pair.partition("=")
@@ -225,77 +193,54 @@ def _mapping(pairs: list[str], example: str = "lifetime=tau") -> dict[str, str]:
     return found
 
 
-def _table(
-    campaign: Campaign,
-    results: Path,
-    reading: ReadingOptions,
-    keep_going: bool,
-    rejects: Path | None,
-    *,
-    dry_run: bool,
-    may_ask: bool,
-) -> IngestResult:
+def _table(campaign: Campaign, options: IngestOptions) -> IngestResult:
     from campaigns.cli.show import show_rows
     from campaigns.errors import IngestError, UnconfirmedError
+    from campaigns.targets import LIFETIME, target_of
 
+    table, may_ask = options.table, not options.as_json
+    assert table.results is not None
+    target = target_of(campaign.config, table.of_property or LIFETIME.name)
+    how: dict[str, Any] = {
+        **table.reading(),
+        "dry_run": options.dry_run,
+        "keep_going": table.keep_going or table.rejects is not None,
+        "rejects": table.rejects,
+    }
     try:
-        return campaign.ingest(results, dry_run=dry_run, keep_going=keep_going, rejects=rejects, **reading)
-    except UnconfirmedError as question:
-        if not (may_ask and sys.stdin.isatty() and sys.stderr.isatty()):
-            raise
-        for guess in question.guesses:
-            console.note(f"  {guess}")
-        if not typer.confirm("Is this right?", err=True):
-            raise
+        try:
+            return campaign.ingest(table.results, target.name, **how)
+        except UnconfirmedError as question:
+            if not (may_ask and sys.stdin.isatty() and sys.stderr.isatty()):
+                raise
+            for guess in question.guesses:
+                console.note(f"  {guess}")
+            if not typer.confirm("Is this right?", err=True):
+                raise
+        return campaign.ingest(table.results, target.name, **how | {"accept_guesses": True})
     except IngestError as error:
-        if dry_run and may_ask:
-            show_rows(error.rows)
+        if options.dry_run and may_ask:
+            show_rows(error.rows, target)
         if campaign.config.properties and any("'lifetime_ps' is missing" in problem for problem in error.problems):
             names = " or ".join(campaign.config.properties)
             console.note(f"if these are values of a measured property, say of which: --property {names}")
         raise
-    return _table(
-        campaign, results, {**reading, "accept_guesses": True}, keep_going, rejects, dry_run=dry_run, may_ask=may_ask
-    )
 
 
-def _values(
-    campaign: Campaign,
-    results: Path,
-    name: str,
-    reading: ValueOptions,
-    keep_going: bool,
-    rejects: Path | None,
-    *,
-    dry_run: bool,
-    may_show: bool,
-) -> IngestResult:
-    from campaigns.cli.show import show_rows
-    from campaigns.errors import IngestError
-
-    try:
-        return campaign.ingest_values(results, name, dry_run=dry_run, keep_going=keep_going, rejects=rejects, **reading)
-    except IngestError as error:
-        if dry_run and may_show:
-            show_rows(error.rows, name)
-        raise
-
-
-def _trace(
-    campaign: Campaign, formula: str, files: MeasuredFiles, settings: TraceSettings, sample: str, *, dry_run: bool
-) -> IngestResult:
-    measured, fit = fitted(files, settings)
+def _trace(campaign: Campaign, options: IngestOptions) -> IngestResult:
+    assert options.formula is not None
+    measured, fit = fitted(options.traces)
     for note in fit.trace.notes:
         console.note(note)
-    console.note(f"{formula}: {fit.summary()}")
+    console.note(f"{options.formula}: {fit.summary()}")
     return campaign.ingest_trace(
-        formula,
+        options.formula,
         fit,
-        files.paths(),
-        sample=sample,
-        dry_run=dry_run,
+        options.traces.files.paths(),
+        sample=options.sample,
+        dry_run=options.dry_run,
         measured=measured,
-        spectrum_at_ps=settings.spectrum_at,
+        spectrum_at_ps=options.traces.spectrum_at,
     )
 
 

@@ -78,18 +78,15 @@ def export(options: ExportOptions) -> None:
       spinscreen export demo gaps.csv --property band_gap_ev
     """
     from campaigns.files import EXPORTS, write_files, write_table
-    from campaigns.targets import property_of
+    from campaigns.targets import LIFETIME, target_of
 
     output, raw, of_property = options.output, options.raw, options.of_property
     if output.suffix not in EXPORTS:
         raise typer.BadParameter(f"{output.name} must end in {', '.join(EXPORTS)}", param_hint="FILE")
     campaign = options.open()
     what = "measurements" if of_property is None else f"values of {of_property}"
-    if of_property is None:
-        rows = [row.to_dict() for row in campaign.state.record]
-    else:
-        property_of(campaign.config, of_property)
-        rows = [row.to_dict() for row in campaign.state.property_values[of_property]]
+    target = target_of(campaign.config, of_property or LIFETIME.name)
+    rows = [row.to_dict() for row in campaign.state.records[target.name]]
     write_table(output, rows)
     written = [] if raw is None else write_files(raw, campaign.raw_files())
     text = f"{len(rows)} {what} in {output}" + ("" if raw is None else f"\n{len(written)} raw files in {raw}")
@@ -200,17 +197,17 @@ def retract(options: RetractOptions) -> None:
 
       spinscreen retract demo 25 --property band_gap_ev --reason "wrong crystal"
     """
-    number, reason = options.number, options.reason
-    campaign = options.open()
-    if options.of_property is not None:
-        value = campaign.retract_value(options.of_property, number, reason)
-        measured = value.value
-        text = f"value {number} of {options.of_property} ({measured.formula}, {measured.value:g}) is retracted"
-        answer = {"property": options.of_property, **value.to_dict()}
+    from campaigns.targets import LIFETIME
+
+    number, of_property = options.number, options.of_property
+    row = options.open().retract(number, options.reason, of_property or LIFETIME.name)
+    what = row.observation
+    if of_property is not None:
+        text = f"value {number} of {of_property} ({what.formula}, {what.value:g}) is retracted"
+        answer = {"property": of_property, **row.to_dict()}
     else:
-        row = campaign.retract(number, reason)
-        text = f"measurement {number} ({row.measurement.formula}, {row.measurement.lifetime_ps:g} ps) is retracted"
-        answer = {"number": row.number, **row.measurement.to_dict(), "retracted": row.retracted}
+        text = f"measurement {number} ({what.formula}, {what.value:g} ps) is retracted"
+        answer = {"number": row.number, **what.to_dict(), "retracted": row.retracted}
     console.answer(answer, text, as_json=options.as_json)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
 from rich.table import Table
@@ -12,6 +12,7 @@ from rich.table import Table
 from campaigns.cli.console import note, out, table, warn
 from campaigns.narrate import picoseconds
 from campaigns.summary import FitSummary, IngestResult, RowReport, Status, SuggestionBatch
+from campaigns.targets import LIFETIME, Target
 
 if TYPE_CHECKING:
     from campaigns.plan import LaunchPlan
@@ -148,8 +149,9 @@ def show_status(status: Status) -> None:
         out.print(f"{escape(name)}: {told['n_values']} values, {told['n_ingested']} of them taken in here")
     show_best(status)
     show_stages(status)
-    show_record(status)
-    show_values(status)
+    show_record("Measured here", status.record, LIFETIME)
+    for name, told in status.properties.items():
+        show_record(f"{name}, since the launch", told["record"], Target.of_property(name))
     if status.fit is not None:
         show_fit(status.fit)
 
@@ -162,36 +164,25 @@ def show_stages(status: Status) -> None:
         out.print(f"  {stage + ':':22s}{escape(', '.join(formulas))}", soft_wrap=True)
 
 
-def show_record(status: Status) -> None:
-    """The campaign's own measurements."""
-    if not status.record:
+def show_record(title: str, rows: Sequence[Mapping[str, Any]], target: Target) -> None:
+    """What was taken in, or taken back, of one target."""
+    if not rows:
         return
-    out.print("\n[bold]Measured here[/]")
-    for row in status.record:
-        bound = "<" if row["is_upper_bound"] else ""
-        error = "" if row["lifetime_stderr_ps"] is None else f" ± {row['lifetime_stderr_ps']:.2g}"
+    out.print(f"\n[bold]{escape(title)}[/]")
+    unit = f" {target.unit}" if target.of_campaign else ""
+    for row in rows:
+        told = {field: row[name] for field, name in target.fields.items()}
+        sample = escape(f"  {told['sample']}" if told["sample"] else "")
+        where = f"{escape(row['file'])}, {row['at'][:10]}" if row["file"] else "the launch's table"
         gone = "" if row["retracted"] is None else f"  [red]retracted:[/] {escape(row['retracted'])}"
-        sample = escape(f"  {row['sample']}" if row["sample"] else "")
-        out.print(
-            f"  {row['number']:3d}  {escape(row['formula'])}  {bound}{row['lifetime_ps']:.4g}{error} ps{sample}"
-            f"  [dim]{escape(row['file'])}, {row['at'][:10]}[/]{gone}",
-            soft_wrap=True,
-        )
+        value = f"{_figure(told['value'], told['stderr'], told.get('is_bound', False))}{unit}{sample}"
+        out.print(f"  {row['number']:3d}  {escape(told['formula'])}  {value}  [dim]{where}[/]{gone}", soft_wrap=True)
 
 
-def show_values(status: Status) -> None:
-    """What was taken in, or taken back, of each further measured property since the launch."""
-    for name, told in status.properties.items():
-        if not told["record"]:
-            continue
-        out.print(f"\n[bold]{escape(name)}, since the launch[/]")
-        for row in told["record"]:
-            error = "" if row["error"] is None else f" ± {row['error']:.2g}"
-            sample = escape(f"  {row['sample']}" if row["sample"] else "")
-            where = f"{escape(row['file'])}, {row['at'][:10]}" if row["file"] else "the launch's table"
-            gone = "" if row["retracted"] is None else f"  [red]retracted:[/] {escape(row['retracted'])}"
-            value = f"{row['value']:.4g}{error}{sample}"
-            out.print(f"  {row['number']:3d}  {escape(row['formula'])}  {value}  [dim]{where}[/]{gone}", soft_wrap=True)
+def _figure(value: float | None, stderr: float | None, is_bound: bool) -> str:
+    if value is None:
+        return ""
+    return f"{'<' if is_bound else ''}{value:.4g}" + ("" if stderr is None else f" ± {stderr:.2g}")
 
 
 def properties(told: Mapping[str, Mapping[str, float]]) -> str:
@@ -210,7 +201,7 @@ _COLOURS = {"add": "green", "known": "dim", "retracted": "yellow", "refused": "r
 def show_ingest(folder: Path, result: IngestResult, *, dry_run: bool) -> None:
     """What an ingest did, or would do."""
     if dry_run:
-        show_rows(result.rows, result.property)
+        show_rows(result.rows, result.target)
     verb = "would be added" if dry_run else "added"
     of = "" if result.property is None else f" of {escape(result.property)}"
     rows = f"{result.added} row{'' if result.added == 1 else 's'}{of} {verb}"
@@ -224,23 +215,20 @@ def show_ingest(folder: Path, result: IngestResult, *, dry_run: bool) -> None:
         out.print(f"Next: spinscreen suggest {escape(str(folder))}", soft_wrap=True)
 
 
-def show_rows(rows: Sequence[RowReport], of_property: str | None = None) -> None:
-    """Row by row what would happen, to lifetimes or to values of a property."""
+def show_rows(rows: Sequence[RowReport], target: Target) -> None:
+    """Row by row what would happen."""
     if not rows:
         return
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for title in ("row", "what", "formula", of_property or "lifetime (ps)", "sample", "note"):
+    for title in ("row", "what", "formula", target.title, "sample", "note"):
         table.add_column(title, justify="right" if title == "row" else "left", overflow="fold")
     for row in rows:
         colour = _COLOURS[row.action]
-        number, spread = (row.lifetime_ps, row.lifetime_stderr_ps) if of_property is None else (row.value, row.error)
-        value = "" if number is None else f"{'<' if row.is_upper_bound else ''}{number:.4g}"
-        error = "" if spread is None else f" ± {spread:.2g}"
         table.add_row(
             str(row.line),
             f"[{colour}]{row.action}[/]",
             escape(row.formula),
-            f"{value}{error}",
+            _figure(row.value, row.stderr, row.is_bound),
             escape(row.sample),
             escape(row.note),
         )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from campaigns.cli import console
-from campaigns.cli.options import EXISTING_FILE, AsJson
+from campaigns.cli.options import EXISTING_FILE, AsJson, takes
 
 if TYPE_CHECKING:
     from campaigns.kinetics import Measured, MeasuredFiles, TraceFit
@@ -20,70 +20,71 @@ PANEL = "The traces or maps of one crystal"
 _Panel = {"rich_help_panel": PANEL, "show_default": False}
 _File = EXISTING_FILE | _Panel
 
-ScFile = Annotated[Path | None, typer.Option("--sc", help="Same-circular trace: delay_ps, signal.", **_File)]
-CcFile = Annotated[Path | None, typer.Option("--cc", help="Counter-circular trace: delay_ps, signal.", **_File)]
-TraceFile = Annotated[Path | None, typer.Option("--trace", help="One file with delay_ps, sc, cc.", **_File)]
-ScMap = Annotated[
-    list[Path] | None,
-    typer.Option("--sc-map", help="Same-circular map, wavelength x delay; repeat for scans.", **_File),
-]
-CcMap = Annotated[list[Path] | None, typer.Option("--cc-map", help="Counter-circular map; repeat for scans.", **_File)]
-Window = Annotated[
-    tuple[float, float] | None,
-    typer.Option("--window", help="Probe window of the maps, nm. Default: 5 nm at the photobleach peak.", **_Panel),
-]
-IrfFwhm = Annotated[
-    float | None,
-    typer.Option("--irf-fwhm", help="Full width of the instrument response, ps. Default: fitted.", **_Panel),
-]
-TimeZero = Annotated[
-    float | None,
-    typer.Option("--time-zero", help="Time zero, ps, where it is known. Default: fitted.", **_Panel),
-]
-Exclude = Annotated[
-    tuple[float, float] | None,
-    typer.Option("--exclude", help="Delays to leave out, ps, such as a coherent spike.", **_Panel),
-]
-DelayUnit = Annotated[
-    str | None,
-    typer.Option(
-        "--delay-unit",
-        help="Unit of the delays: fs, ps, ns, us or s. Default: the heading's, or ps.",
-        **_Panel,
-    ),
-]
-FitModel = Annotated[
-    str,
-    typer.Option(
-        "--model",
-        help="auto, exponential or stretched, the latter two with +offset, +plateau or both.",
-        rich_help_panel=PANEL,
-    ),
-]
-SpectrumAt = Annotated[
-    float | None,
-    typer.Option(
-        "--spectrum-at",
-        help="Delay of the spectra drawn from maps, ps. Default: where the signal peaks.",
-        **_Panel,
-    ),
-]
+
+@dataclass(frozen=True, kw_only=True)
+class TraceOptions:
+    """Which traces or maps were measured, and how to read and fit them."""
+
+    sc: Annotated[Path | None, typer.Option("--sc", help="Same-circular trace: delay_ps, signal.", **_File)] = None
+    cc: Annotated[Path | None, typer.Option("--cc", help="Counter-circular trace: delay_ps, signal.", **_File)] = None
+    trace: Annotated[Path | None, typer.Option("--trace", help="One file with delay_ps, sc, cc.", **_File)] = None
+    sc_map: Annotated[
+        list[Path] | None,
+        typer.Option("--sc-map", help="Same-circular map, wavelength x delay; repeat for scans.", **_File),
+    ] = None
+    cc_map: Annotated[
+        list[Path] | None, typer.Option("--cc-map", help="Counter-circular map; repeat for scans.", **_File)
+    ] = None
+    window: Annotated[
+        tuple[float, float] | None,
+        typer.Option("--window", help="Probe window of the maps, nm. Default: 5 nm at the photobleach peak.", **_Panel),
+    ] = None
+    irf_fwhm: Annotated[
+        float | None,
+        typer.Option("--irf-fwhm", help="Full width of the instrument response, ps. Default: fitted.", **_Panel),
+    ] = None
+    time_zero: Annotated[
+        float | None,
+        typer.Option("--time-zero", help="Time zero, ps, where it is known. Default: fitted.", **_Panel),
+    ] = None
+    exclude: Annotated[
+        tuple[float, float] | None,
+        typer.Option("--exclude", help="Delays to leave out, ps, such as a coherent spike.", **_Panel),
+    ] = None
+    delay_unit: Annotated[
+        str | None,
+        typer.Option(
+            "--delay-unit",
+            help="Unit of the delays: fs, ps, ns, us or s. Default: the heading's, or ps.",
+            **_Panel,
+        ),
+    ] = None
+    model: Annotated[
+        str,
+        typer.Option(
+            "--model",
+            help="auto, exponential or stretched, the latter two with +offset, +plateau or both.",
+            rich_help_panel=PANEL,
+        ),
+    ] = "auto"
+    spectrum_at: Annotated[
+        float | None,
+        typer.Option(
+            "--spectrum-at",
+            help="Delay of the spectra drawn from maps, ps. Default: where the signal peaks.",
+            **_Panel,
+        ),
+    ] = None
+
+    @property
+    def files(self) -> MeasuredFiles:
+        """The files of the measurement."""
+        from campaigns.kinetics import MeasuredFiles
+
+        return MeasuredFiles(self.sc, self.cc, self.trace, self.sc_map or (), self.cc_map or ())
 
 
-@dataclass(frozen=True, slots=True)
-class TraceSettings:
-    """How to read and fit, as given."""
-
-    window: tuple[float, float] | None = None
-    irf_fwhm: float | None = None
-    time_zero: float | None = None
-    exclude: tuple[float, float] | None = None
-    delay_unit: str | None = None
-    model: str = "auto"
-    spectrum_at: float | None = None
-
-
-def fitted(files: MeasuredFiles, settings: TraceSettings) -> tuple[Measured, TraceFit]:
+def fitted(options: TraceOptions) -> tuple[Measured, TraceFit]:
     """Read and fit.
 
     Raises:
@@ -93,38 +94,34 @@ def fitted(files: MeasuredFiles, settings: TraceSettings) -> tuple[Measured, Tra
     from campaigns.kinetics import fit_trace
     from campaigns.kinetics.errors import FitSettingError
 
+    files = options.files
     if problem := files.problem():
         raise typer.BadParameter(problem)
-    if (settings.window is not None or settings.spectrum_at is not None) and not files.sc_map:
+    if (options.window is not None or options.spectrum_at is not None) and not files.sc_map:
         raise typer.BadParameter("--window and --spectrum-at belong to maps: give --sc-map and --cc-map")
-    measured = files.read(delay_unit=settings.delay_unit, window_nm=settings.window)
-    if settings.exclude is not None:
-        measured = replace(measured, trace=measured.trace.without(*settings.exclude))
+    measured = files.read(delay_unit=options.delay_unit, window_nm=options.window)
+    if options.exclude is not None:
+        measured = replace(measured, trace=measured.trace.without(*options.exclude))
     try:
-        fit = fit_trace(measured.trace, settings.irf_fwhm, model=settings.model, time_zero_ps=settings.time_zero)
+        fit = fit_trace(measured.trace, options.irf_fwhm, model=options.model, time_zero_ps=options.time_zero)
     except FitSettingError as error:
         raise typer.BadParameter(str(error)) from None
     return measured, fit
 
 
-def fit_trace(
-    sc: ScFile = None,
-    cc: CcFile = None,
-    trace: TraceFile = None,
-    sc_map: ScMap = None,
-    cc_map: CcMap = None,
-    window: Window = None,
-    irf_fwhm: IrfFwhm = None,
-    time_zero: TimeZero = None,
-    exclude: Exclude = None,
-    delay_unit: DelayUnit = None,
-    model: FitModel = "auto",
-    spectrum_at: SpectrumAt = None,
+@dataclass(frozen=True, kw_only=True)
+class FitTraceOptions:
+    """Options of `spinscreen fit-trace`."""
+
+    traces: TraceOptions
     plot: Annotated[
         Path | None, typer.Option(help="Write the figures into this HTML file.", dir_okay=False, show_default=False)
-    ] = None,
-    as_json: AsJson = False,
-) -> None:
+    ] = None
+    as_json: AsJson = False
+
+
+@takes(FitTraceOptions)
+def fit_trace(options: FitTraceOptions) -> None:
     """Fit the spin lifetime of measured kinetics: tau of the difference SC - CC, or an upper bound.
 
     Examples:
@@ -135,16 +132,12 @@ def fit_trace(
 
       spinscreen fit-trace --sc-map sc_map.csv --cc-map cc_map.csv --plot fit.html
     """
-    from campaigns.kinetics import MeasuredFiles
-
-    files = MeasuredFiles(sc, cc, trace, sc_map or (), cc_map or ())
-    settings = TraceSettings(window, irf_fwhm, time_zero, exclude, delay_unit, model, spectrum_at)
-    measured, fit = fitted(files, settings)
-    if plot is not None:
+    measured, fit = fitted(options.traces)
+    if options.plot is not None:
         from campaigns.kinetics.figures import write_page
 
-        write_page(plot, fit, measured, spectrum_at_ps=spectrum_at)
-    _show(fit, as_json=as_json)
+        write_page(options.plot, fit, measured, spectrum_at_ps=options.traces.spectrum_at)
+    _show(fit, as_json=options.as_json)
 
 
 def _show(fit: TraceFit, *, as_json: bool) -> None:

@@ -1,19 +1,20 @@
-"""Read a table of measured lifetimes: every row a measurement, or refused with its reason."""
+"""Read a table of results: every row an observation of one target, or refused with its reason."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from campaigns.errors import IngestError, UnconfirmedError
 from campaigns.ingest.cells import lifetime, split_bound, standard_error, temperature
 from campaigns.ingest.layout import NUMBERS, Layout, layout_of
 from campaigns.kinetics.result import CONVENTIONS, difference_lifetime_ps
-from campaigns.targets import Measurement, PropertyValue, range_problem
+from campaigns.targets import Observation, Target
 from chemspace import CationLibrary, ChemspaceError, Compound, parse_formula
 from chemspace.errors import CellError, TableError
 from chemspace.tables.cells import flag, number, optional_number, with_point
@@ -21,11 +22,29 @@ from chemspace.tables.decode import content_of
 from chemspace.tables.fields import Field, match_fields
 from chemspace.tables.grid import Grid, GridRow, read_grid
 
-__all__ = ["ReadRows", "value_fields"]
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["grid_of", "json_lines", "layout_for", "read_file"]
+
+
+#: What a table can say of a value of a property; the names that `--map` takes.
+VALUE_FIELDS = ("formula", "value", "error", "sample", "source", "note")
+#: Fields of either kind of table whose cells are numbers.
+_NUMBERS = frozenset({*NUMBERS, "value", "error"})
 
 
 class ReadingOptions(TypedDict, total=False):
-    """How to read a table, as the arguments of `read_table`."""
+    """How to read a table; what is left out is left to its headings.
+
+    Keys:
+        columns: column of a field of `campaigns.ingest.FIELDS`, of `VALUE_FIELDS` for a property, where it has another
+            name; "" leaves the field out.
+        unit: unit of the lifetimes or rates, one of `campaigns.ingest.UNITS`.
+        sheet: sheet of a workbook that has several.
+        accept_guesses: take columns and units that were recognised and not declared.
+        accept_extreme: take lifetimes far outside what has been measured so far.
+    """
 
     columns: Mapping[str, str] | None
     unit: str | None
@@ -44,26 +63,40 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
-class ReadRows:
+class ReadRow:
+    """A row that can be taken in: its line in the file, from 1, its compound, and what was measured of it."""
+
+    line: int
+    compound: Compound
+    observation: Observation
+
+
+@dataclass(frozen=True, slots=True)
+class ObservationTable:
     """A results file, read and checked.
 
     Attributes:
         name: the file's name.
         content: the file as it was.
+        target: what was measured.
         columns: its headings.
-        compounds: the compound of each row that can be taken in.
-        lines: line in the file of each, from 1.
+        rows: the rows that can be taken in.
         refused: the rows that cannot.
         warnings: what was left out or looks odd.
     """
 
     name: str
     content: bytes
+    target: Target
     columns: tuple[str, ...]
-    compounds: tuple[Compound, ...]
-    lines: tuple[int, ...]
+    rows: tuple[ReadRow, ...]
     refused: tuple[Refused, ...]
     warnings: tuple[str, ...]
+
+    @property
+    def observations(self) -> tuple[Observation, ...]:
+        """What the rows say that can be taken in."""
+        return tuple(row.observation for row in self.rows)
 
     @property
     def sha256(self) -> str:
@@ -76,77 +109,109 @@ class ReadRows:
         return tuple(f"row {row.line}, {row.problem}" for row in self.refused)
 
 
-@dataclass(frozen=True, slots=True)
-class IngestTable(ReadRows):
-    """A table of lifetimes.
+def read_observations(
+    name: str, content: bytes, target: Target, names: CationLibrary, **reading: Unpack[ReadingOptions]
+) -> ObservationTable:
+    """Read a table of observations of one target.
 
-    Attributes:
-        measurements: one for each row that can be taken in.
-    """
-
-    measurements: tuple[Measurement, ...]
-
-
-def read_table(
-    path: Path,
-    library: CationLibrary,
-    *,
-    columns: Mapping[str, str] | None = None,
-    unit: str | None = None,
-    sheet: str | None = None,
-    accept_guesses: bool = False,
-    accept_extreme: bool = False,
-) -> IngestTable:
-    """Read a table with the columns `formula` and `lifetime_ps` (others: see `campaigns.ingest.COLUMNS`).
+    Lifetimes stand in the columns `formula` and `lifetime_ps` (others: see `campaigns.ingest.COLUMNS`), values of a
+    further property in `compound` (or `formula`) and `value` (or the property's own name); where they are known also
+    `error` (standard error), `sample`, `source` and `note`.
 
     Args:
-        path: CSV (any usual encoding; commas, tabs or semicolons between the columns, the latter two with decimal
+        name: the file's name.
+        content: CSV (any usual encoding; commas, tabs or semicolons between the columns, the latter two with decimal
             commas), an Excel workbook (.xlsx) or JSON lines, with one header row. The content says which it is.
-        library: resolves the abbreviations in the formulas.
-        columns: column of a field of `campaigns.ingest.FIELDS` where it has another name; "" leaves the field out.
-        unit: unit of the lifetimes or rates, one of `campaigns.ingest.UNITS`; None takes what the heading says.
-        sheet: sheet of a workbook that has several.
-        accept_guesses: take columns and units that were recognised and not declared.
-        accept_extreme: take lifetimes far outside what has been measured so far.
+        target: what was measured.
+        names: resolves the abbreviations in the formulas.
+        reading: how to read it.
 
     Returns:
         Its rows; those that cannot be taken in are in `refused`.
 
     Raises:
-        UnconfirmedError: if columns or units had to be guessed and `accept_guesses` does not allow it.
-        IngestError: if there is no table in the file, or a column is missing.
+        UnconfirmedError: if columns or units of lifetimes had to be guessed and `accept_guesses` does not allow it.
+        IngestError: if there is no table in the file, a column is missing, or two could be meant.
     """
-    with _as_ingest_error():
-        content = content_of(path)
-        grid = read_grid(path.name, content, sheet)
-        layout = layout_of(path.name, grid, columns or {}, unit)
+    grid = grid_of(name, content, reading.get("sheet"))
+    layout = layout_for(name, grid, target, **reading)
     if not grid.rows:
-        raise IngestError(path.name, ("it has a header but no rows",))
-    if layout.guesses and not accept_guesses:
-        raise UnconfirmedError(path.name, layout.guesses, layout.declare)
-    commas = grid.has_decimal_commas(layout.columns[field] for field in NUMBERS if field in layout.columns)
-    measurements, compounds, lines, refused = [], [], [], []
+        raise IngestError(name, ("it has a header but no rows",))
+    if layout.guesses and not reading.get("accept_guesses"):
+        raise UnconfirmedError(name, layout.guesses, layout.declare)
+    commas = grid.has_decimal_commas(layout.columns[field] for field in _NUMBERS if field in layout.columns)
+    extreme = reading.get("accept_extreme", False)
+    rows, refused = [], []
     for row in grid.rows:
         try:
             cells = _cells(row, layout, commas=commas)
-            compound = _compound(cells["formula"], library)
-            measurement = _measurement(cells, compound, layout, accept_extreme=accept_extreme)
+            with _in_column(layout, "formula"):
+                compound = _compound(cells["formula"], names)
+            if target.of_campaign:
+                observation = _lifetime(cells, compound, layout, accept_extreme=extreme)
+            else:
+                observation = _value(cells, compound, layout, target)
         except CellError as error:
             refused.append(Refused(row.line, row.cells, str(error)))
             continue
-        measurements.append(measurement)
-        compounds.append(compound)
-        lines.append(row.line)
-    return IngestTable(
-        name=path.name,
+        rows.append(ReadRow(row.line, compound, observation))
+    return ObservationTable(
+        name=name,
         content=content,
+        target=target,
         columns=tuple(column for column in grid.columns if column),
-        compounds=tuple(compounds),
-        lines=tuple(lines),
+        rows=tuple(rows),
         refused=tuple(refused),
         warnings=(*grid.warnings, *layout.warnings),
-        measurements=tuple(measurements),
     )
+
+
+def layout_for(name: str, grid: Grid, target: Target, **reading: Unpack[ReadingOptions]) -> Layout:
+    """Which column of a table of observations of `target` is what.
+
+    Args:
+        name: the file's name, for messages.
+        grid: its cells.
+        target: what was measured.
+        reading: how to read it.
+
+    Raises:
+        IngestError: if something declared is not there, a column is missing, or two could be meant.
+    """
+    declared, unit = reading.get("columns") or {}, reading.get("unit")
+    with _as_ingest_error():
+        if target.of_campaign:
+            return layout_of(name, grid, declared, unit)
+        if unit is not None or reading.get("accept_extreme"):
+            problem = f"unit and accept_extreme are for lifetimes; the unit of {target.name} stands at its name's end"
+            raise IngestError(name, (problem,))
+        if grid.guesses:  # only ever which of several sheets is meant
+            raise IngestError(name, (f"{grid.guesses[0]}: say which sheet, {grid.declare[0]} or another",))
+        own = {"formula": ("compound", "formula"), "value": ("value", target.name)}
+        fields = [Field(field, own.get(field, ()), required=field in own) for field in VALUE_FIELDS]
+        columns = match_fields(name, grid.columns, fields, declared).columns
+    unused = [column for column in grid.columns if column and column not in columns.values()]
+    return Layout(columns, {}, (), (), tuple(f"column {column!r} is not used" for column in unused))
+
+
+def read_file(path: Path) -> bytes:
+    """The bytes of a results file.
+
+    Raises:
+        IngestError: if it cannot be read.
+    """
+    with _as_ingest_error():
+        return content_of(path)
+
+
+def grid_of(name: str, content: bytes, sheet: str | None) -> Grid:
+    """The cells of a results file.
+
+    Raises:
+        IngestError: if there is no table in it.
+    """
+    with _as_ingest_error():
+        return read_grid(name, content, sheet)
 
 
 @contextmanager
@@ -157,26 +222,35 @@ def _as_ingest_error() -> Iterator[None]:
         raise IngestError(error.name, error.problems) from None
 
 
+def json_lines(rows: pd.DataFrame | Iterable[Mapping[str, Any]]) -> bytes:
+    """Rows as a table of JSON lines; what is None or NaN in them is an empty cell."""
+    import pandas as pd
+
+    records: Iterable[Mapping[Any, Any]] = rows.to_dict("records") if isinstance(rows, pd.DataFrame) else rows
+    cells = [{str(name): cell for name, cell in row.items() if not pd.isna(cell)} for row in records]
+    return "\n".join(json.dumps(row, default=lambda cell: cell.item()) for row in cells).encode()
+
+
 def _cells(row: GridRow, layout: Layout, *, commas: bool) -> dict[str, str]:
     """Cells by field, numbers with a decimal point."""
     if row.surplus:
         raise CellError("the row has more cells than the header; is there a decimal comma?")
     cells = {field: row.cells.get(column, "") for field, column in layout.columns.items()}
     if commas:
-        for field in NUMBERS:
+        for field in cells.keys() & _NUMBERS:
             with _in_column(layout, field):
-                cells[field] = with_point(cells.get(field, ""))
+                cells[field] = with_point(cells[field])
     return cells
 
 
-def _compound(formula: str, library: CationLibrary, where: str = "column formula: ") -> Compound:
+def _compound(formula: str, library: CationLibrary) -> Compound:
     try:
         return parse_formula(formula, library)
     except ChemspaceError as error:
-        raise CellError(f"{where}{error}") from error
+        raise CellError(str(error)) from error
 
 
-def _measurement(cells: Mapping[str, str], compound: Compound, layout: Layout, *, accept_extreme: bool) -> Measurement:
+def _lifetime(cells: Mapping[str, str], compound: Compound, layout: Layout, *, accept_extreme: bool) -> Observation:
     unit = layout.units["lifetime"]
     with _in_column(layout, "lifetime"):
         less_than, number = split_bound(cells["lifetime"], unit)
@@ -191,16 +265,16 @@ def _measurement(cells: Mapping[str, str], compound: Compound, layout: Layout, *
         temperature_k = temperature(cells.get("temperature_k", ""))
     with _in_column(layout, "convention"):
         factor, told = _to_tau(cells.get("convention", ""))
-    return Measurement(
+    return Observation(
         formula=compound.formula,
-        lifetime_ps=lifetime_ps * factor,
-        lifetime_stderr_ps=None if stderr_ps is None else stderr_ps * factor,
+        value=lifetime_ps * factor,
+        stderr=None if stderr_ps is None else stderr_ps * factor,
         temperature_k=temperature_k,
         sample=cells.get("sample", ""),
         source=cells.get("source", ""),
         technique=cells.get("technique", ""),
         note="; ".join(part for part in (cells.get("note", ""), told) if part),
-        is_upper_bound=bound,
+        is_bound=bound,
     )
 
 
@@ -222,133 +296,23 @@ def _in_column(layout: Layout, field: str) -> Iterator[None]:
         raise CellError(f"column {layout.columns.get(field, field)}: {error}") from error
 
 
-#: What a table can say of a value; the names that `--map` takes.
-VALUE_FIELDS = ("formula", "value", "error", "sample", "source", "note")
-_NUMBERS = ("value", "error")
-
-
-class ValueOptions(TypedDict, total=False):
-    """How to read a table of values, as the arguments of `read_values`."""
-
-    columns: Mapping[str, str] | None
-    sheet: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class ValueTable(ReadRows):
-    """A table of values of one property.
-
-    Attributes:
-        values: one for each row that can be taken in.
-    """
-
-    values: tuple[PropertyValue, ...]
-
-
-def read_values(
-    path: Path,
-    name: str,
-    library: CationLibrary,
-    *,
-    columns: Mapping[str, str] | None = None,
-    sheet: str | None = None,
-) -> ValueTable:
-    """Read a table with the columns `compound` (or `formula`) and `value` (or the property's own name).
-
-    Where they are known also `error` (standard error), `sample`, `source` and `note`.
-
-    Args:
-        path: CSV, an Excel workbook (.xlsx) or JSON lines, as for lifetimes. The content says which it is.
-        name: of the property; its values are in the unit at its end.
-        library: resolves the abbreviations in the formulas.
-        columns: column of a field of `VALUE_FIELDS` where it has another name; "" leaves the field out.
-        sheet: sheet of a workbook; it must be named where several hold something.
-
-    Returns:
-        Its rows; those that cannot be taken in are in `refused`.
-
-    Raises:
-        IngestError: if there is no table in the file, a column is missing, or two could be meant.
-    """
-    with _as_ingest_error():
-        content = content_of(path)
-        grid = read_grid(path.name, content, sheet)
-    if grid.guesses:  # only ever which of several sheets is meant
-        raise IngestError(path.name, (f"{grid.guesses[0]}: say which sheet, {grid.declare[0]} or another",))
-    with _as_ingest_error():
-        fields = value_fields(path.name, grid, name, columns or {})
-    if not grid.rows:
-        raise IngestError(path.name, ("it has a header but no rows",))
-    commas = grid.has_decimal_commas(fields[field] for field in _NUMBERS if field in fields)
-    values, compounds, lines, refused = [], [], [], []
-    for row in grid.rows:
-        try:
-            compound, value = _value(row, fields, name, library, commas=commas)
-        except CellError as error:
-            refused.append(Refused(row.line, row.cells, str(error)))
-            continue
-        values.append(value)
-        compounds.append(compound)
-        lines.append(row.line)
-    unused = [column for column in grid.columns if column and column not in fields.values()]
-    return ValueTable(
-        name=path.name,
-        content=content,
-        columns=tuple(column for column in grid.columns if column),
-        compounds=tuple(compounds),
-        lines=tuple(lines),
-        refused=tuple(refused),
-        warnings=(*grid.warnings, *(f"column {column!r} is not used" for column in unused)),
-        values=tuple(values),
-    )
-
-
-def value_fields(file: str, grid: Grid, name: str, declared: Mapping[str, str]) -> dict[str, str]:
-    """Column of each field of `VALUE_FIELDS` that a table of values has.
-
-    Args:
-        file: the file's name, for messages.
-        grid: the table.
-        name: of the property.
-        declared: column of a field, as the user says; "" leaves the field out.
-
-    Raises:
-        TableError: if something declared is not there, a column is missing, or two could be meant.
-    """
-    own = {"formula": ("compound", "formula"), "value": ("value", name)}
-    fields = [Field(field, own.get(field, ()), required=field in own) for field in VALUE_FIELDS]
-    return dict(match_fields(file, grid.columns, fields, declared).columns)
-
-
-def _value(
-    row: GridRow, fields: Mapping[str, str], name: str, library: CationLibrary, *, commas: bool
-) -> tuple[Compound, PropertyValue]:
-    if row.surplus:
-        raise CellError("the row has more cells than the header; is there a decimal comma?")
-    cells = {field: row.cells.get(column, "") for field, column in fields.items()}
-    if commas:
-        for field in _NUMBERS:
-            with _in_value_column(fields.get(field, field)):
-                cells[field] = with_point(cells.get(field, ""))
-    with _in_value_column(fields["formula"]):
-        compound = _compound(cells["formula"], library, where="")
-    with _in_value_column(fields["value"]):
+def _value(cells: Mapping[str, str], compound: Compound, layout: Layout, target: Target) -> Observation:
+    with _in_column(layout, "value"):
         value = number(cells["value"])
-        if problem := range_problem(name, value):
+        if problem := target.problem(value):
             raise CellError(problem)
-    with _in_value_column(fields.get("error", "error")):
+    with _in_column(layout, "error"):
         error = optional_number(cells.get("error", ""))
         if error is not None and error < 0:
             raise CellError(f"{cells['error']} is no standard error; it is 0 or more (leave the cell empty if unknown)")
-        if problem := range_problem(name, value, error):
+        if problem := target.problem(value, error):
             raise CellError(problem)
-    words = {field: cells.get(field, "") for field in ("sample", "source", "note")}
-    return compound, PropertyValue(compound.formula, value, error, **words)
-
-
-@contextmanager
-def _in_value_column(column: str) -> Iterator[None]:
-    try:
-        yield
-    except CellError as error:
-        raise CellError(f"column {column}: {error}") from error
+    return Observation(
+        target=target.name,
+        formula=compound.formula,
+        value=value,
+        stderr=error,
+        sample=cells.get("sample", ""),
+        source=cells.get("source", ""),
+        note=cells.get("note", ""),
+    )

@@ -29,7 +29,7 @@ from campaigns.errors import (
     UnconfirmedError,
 )
 from campaigns.web.access import LoginNeededError, registry_of
-from campaigns.web.api import measuring, properties, routes
+from campaigns.web.api import measuring, routes
 from campaigns.web.api.models import Problem
 from campaigns.web.errors import (
     BusyError,
@@ -110,7 +110,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.registry = registry
     _answer_errors(app)
-    for part in (routes, measuring, properties):
+    for part in (routes, measuring):
         app.include_router(part.router)
     for router in (campaign.start_router, campaign.router, measure.router, compounds.router):
         app.include_router(router, include_in_schema=False)

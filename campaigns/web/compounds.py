@@ -104,12 +104,12 @@ def history_of(service: CampaignService, formula: str) -> tuple[Step, ...]:
 def _values(state: CampaignState, names: CationLibrary) -> dict[str, list[tuple[str, tuple[float, ...]]]]:
     """Of each compound, its values of each further property; tables of the launch write its formula as they like."""
     found: dict[str, list[tuple[str, tuple[float, ...]]]] = {}
-    for name, record in state.property_values.items():
+    for name in state.config.properties:
         values: dict[str, tuple[float, ...]] = {}
-        for row in record:
+        for row in state.records[name]:
             if row.retracted is None:
-                formula = parse_formula(row.value.formula, names).formula
-                values[formula] = (*values.get(formula, ()), row.value.value)
+                formula = parse_formula(row.observation.formula, names).formula
+                values[formula] = (*values.get(formula, ()), row.observation.value)
         for formula, told in values.items():
             found.setdefault(formula, []).append((name, told))
     return found

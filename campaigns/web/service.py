@@ -32,8 +32,8 @@ from oracle import CationRecord, OracleStore, default_store_path
 if TYPE_CHECKING:
     from campaigns.campaign import Campaign
     from campaigns.round import Round
-    from campaigns.state import Recorded
     from campaigns.summary import SuggestionBatch
+    from campaigns.targets import Recorded
     from campaigns.web.query import RankIndex
     from chemspace import Cation, Compound
     from chemspace.progress import Progress
@@ -76,7 +76,7 @@ class Snapshot:
     @property
     def properties(self) -> dict[str, dict[str, Any]]:
         """How many values there are of each further measured property, and what came since the launch."""
-        return property_standings(self.state.config.properties, self.state.property_values)
+        return property_standings(self.state.config.properties, self.state.records)
 
     @property
     def batch(self) -> SuggestionBatch | None:
@@ -472,7 +472,7 @@ class CampaignService:
 
 def _described(event: Event) -> dict[str, str]:
     at = event.at.isoformat(timespec="seconds")
-    return {"at": at, "actor": event.actor, "kind": event.kind.value, "what": sentence(event)}
+    return {"at": at, "actor": event.actor, "kind": event.label, "what": sentence(event)}
 
 
 def _scores(before: FitSummary | None, after: FitSummary) -> dict[str, list[float | None]]:

@@ -19,12 +19,12 @@ from fastapi import UploadFile
 from campaigns.errors import IngestError, UnconfirmedError
 from campaigns.kinetics.errors import KineticsError
 from campaigns.kinetics.measurement import TraceSettings
+from campaigns.targets import LIFETIME, Target, target_of
 from campaigns.web.errors import NotServedError, QueryError
 from campaigns.web.service import CampaignService
-from chemspace.errors import TableError
 
 if TYPE_CHECKING:
-    from campaigns.ingest import ReadingOptions, ValueOptions
+    from campaigns.ingest import ReadingOptions
     from campaigns.kinetics import MeasuredFiles, ProbeWindow, Trace, TraceFit, TransientMap
     from campaigns.summary import IngestResult, RowReport
 
@@ -323,9 +323,10 @@ class Reading:
             "accept_extreme": self.accept_extreme,
         }
 
-    def value_options(self) -> ValueOptions:
-        """As arguments of `Campaign.ingest_values`."""
-        return {"columns": dict(self.columns), "sheet": self.sheet or None}
+    @property
+    def target(self) -> str:
+        """Name of what the table holds."""
+        return self.of_property or LIFETIME.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -357,10 +358,8 @@ def look_at(service: CampaignService, upload: TableUpload) -> Preview:
     Raises:
         PropertyError: if it is to hold values of a property that the campaign does not have.
     """
-    if upload.reading.of_property:
-        return _look_at_values(service, upload)
-    headings, columns, unit = _layout(upload)
-    options = upload.reading.options()
+    target, options = upload.reading.target, upload.reading.options()
+    headings, columns, unit = _layout(upload, target_of(service.campaign.config, target))
     guesses: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
     rows: tuple[RowReport, ...] = ()
@@ -368,11 +367,11 @@ def look_at(service: CampaignService, upload: TableUpload) -> Preview:
     with service.writing() as campaign:
         try:
             try:
-                result = campaign.ingest(upload.path, dry_run=True, keep_going=True, **options)
+                result = campaign.ingest(upload.path, target, dry_run=True, keep_going=True, **options)
             except UnconfirmedError as question:
                 guesses = question.guesses
                 options["accept_guesses"] = True
-                result = campaign.ingest(upload.path, dry_run=True, keep_going=True, **options)
+                result = campaign.ingest(upload.path, target, dry_run=True, keep_going=True, **options)
             rows = result.rows
         except IngestError as error:
             problems, rows = tuple(for_people(problem) for problem in error.problems), error.rows
@@ -385,40 +384,10 @@ def take_in_table(service: CampaignService, upload: TableUpload, *, keep_going: 
     Raises:
         IngestError: listing every problem with its row and column.
     """
-    if name := upload.reading.of_property:
-        with service.writing() as campaign:
-            return campaign.ingest_values(upload.path, name, keep_going=keep_going, **upload.reading.value_options())
     options = upload.reading.options()
     options["accept_guesses"] = True  # they were shown, and confirmed
     with service.writing() as campaign:
-        return campaign.ingest(upload.path, keep_going=keep_going, **options)
-
-
-def _look_at_values(service: CampaignService, upload: TableUpload) -> Preview:
-    from campaigns.ingest.table import value_fields
-    from chemspace.tables.grid import read_grid
-
-    reading, name = upload.reading, upload.path.name
-    headings: tuple[str, ...] = ()
-    columns: Mapping[str, str] = reading.columns
-    problems: tuple[str, ...] = ()
-    rows: tuple[RowReport, ...] = ()
-    result: IngestResult | None = None
-    with service.writing() as campaign:
-        try:
-            grid = read_grid(name, upload.path.read_bytes(), reading.sheet or None)
-            headings = tuple(column for column in grid.columns if column)
-            columns = value_fields(name, grid, reading.of_property, reading.columns)
-        except TableError:
-            pass  # said below
-        try:
-            result = campaign.ingest_values(
-                upload.path, reading.of_property, dry_run=True, keep_going=True, **reading.value_options()
-            )
-            rows = result.rows
-        except IngestError as error:
-            problems, rows = tuple(for_people(problem) for problem in error.problems), error.rows
-    return Preview(headings, columns, "", (), problems, rows, result)
+        return campaign.ingest(upload.path, upload.reading.target, keep_going=keep_going, **options)
 
 
 def for_people(problem: str) -> str:
@@ -428,19 +397,16 @@ def for_people(problem: str) -> str:
     return problem
 
 
-def _layout(upload: TableUpload) -> tuple[tuple[str, ...], Mapping[str, str], str]:
+def _layout(upload: TableUpload, target: Target) -> tuple[tuple[str, ...], Mapping[str, str], str]:
     """Headings, column of each field, unit of the lifetimes, as far as they can be told."""
-    from campaigns.ingest.layout import layout_of
-    from chemspace.tables.grid import read_grid
+    from campaigns.ingest.table import grid_of, layout_for
 
     reading, name = upload.reading, upload.path.name
+    headings: tuple[str, ...] = ()
     try:
-        grid = read_grid(name, upload.path.read_bytes(), reading.sheet or None)
-    except TableError:
-        return (), reading.columns, reading.unit
-    headings = tuple(column for column in grid.columns if column)
-    try:
-        layout = layout_of(name, grid, reading.columns, reading.unit or None)
-    except TableError:
+        grid = grid_of(name, upload.path.read_bytes(), reading.sheet or None)
+        headings = tuple(column for column in grid.columns if column)
+        layout = layout_for(name, grid, target, **reading.options())
+    except IngestError:
         return headings, reading.columns, reading.unit
-    return headings, layout.columns, layout.units["lifetime"] or ""
+    return headings, layout.columns, layout.units.get("lifetime") or ""

@@ -77,8 +77,8 @@ def append_many(folder: Path, worker: int, count: int) -> None:
     """Append events of this worker's own, and such as every worker appends."""
     log = create_store(folder)
     for i in range(count):
-        log.append(EventKind.MEASURED, {"worker": worker, "i": i}, key=f"{worker}-{i}")
-        log.append(EventKind.MEASURED, {"shared": i}, key=f"shared-{i}")
+        log.append(EventKind.OBSERVED, {"worker": worker, "i": i}, key=f"{worker}-{i}")
+        log.append(EventKind.OBSERVED, {"shared": i}, key=f"shared-{i}")
 
 
 def append_forever(folder: Path, address: str | None, acknowledged: Path) -> None:
@@ -86,6 +86,6 @@ def append_forever(folder: Path, address: str | None, acknowledged: Path) -> Non
     log = create_store(folder, address)
     with acknowledged.open("a") as file:
         for i in range(100_000):
-            log.append(EventKind.MEASURED, {"i": i}, key=str(i))
+            log.append(EventKind.OBSERVED, {"i": i}, key=str(i))
             file.write(f"{i}\n")
             file.flush()

@@ -28,9 +28,9 @@ def test_a_fitted_trace_becomes_a_measurement_with_its_error_and_its_files(campa
     paths, fit = files(tmp_path, 2.0)
     assert campaign.ingest_trace("PA2PbI4", fit, paths, sample="K3").added == 1
     (row,) = campaign.state.record
-    assert row.measurement.formula == "(PA)2PbI4"
-    assert row.measurement.lifetime_ps == pytest.approx(2.0, rel=0.1)
-    assert row.measurement.lifetime_stderr_ps == fit.lifetime_stderr_ps
+    assert row.observation.formula == "(PA)2PbI4"
+    assert row.observation.value == pytest.approx(2.0, rel=0.1)
+    assert row.observation.stderr == fit.lifetime_stderr_ps
     kept = campaign._log.events()[-1].payload["files"]
     assert [campaign._log.file(file["sha256"]) for file in kept] == [path.read_bytes() for path in paths]
 
@@ -47,7 +47,7 @@ def test_an_upper_bound_is_recorded_and_trains_as_one(campaign: Campaign, tmp_pa
     paths, fit = files(tmp_path, 0.01)
     assert fit.is_upper_bound
     campaign.ingest_trace("(PA)2PbI4", fit, paths)
-    assert campaign.state.measurements[0].is_upper_bound
+    assert campaign.state.measurements[0].is_bound
     summary = campaign.retrain()
     assert summary.n_train == 48
     assert not any("(PA)2PbI4" in line for line in summary.left_out)

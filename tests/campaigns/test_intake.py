@@ -52,7 +52,7 @@ def test_a_dry_run_says_of_every_row_what_would_happen(campaign: Campaign, tmp_p
     ]
     assert result.rows[0].note == "was retracted (wrong crystal) and was left out"
     assert result.rows[3].note == "outside the campaign's space"
-    assert result.rows[3].is_upper_bound
+    assert result.rows[3].is_bound
     assert (result.added, result.skipped) == (2, 2)
     assert n_events(campaign) == events
 
@@ -61,7 +61,7 @@ def test_a_row_that_stands_twice_in_a_table_is_taken_in_once(campaign: Campaign,
     result = campaign.ingest(write(tmp_path, TABLE))
     assert (result.added, result.skipped) == (3, 1)
     assert "stands in row 2 already" in result.rows[2].note
-    assert [row.measurement.sample for row in campaign.state.record] == ["a", "b", "c"]
+    assert [row.observation.sample for row in campaign.state.record] == ["a", "b", "c"]
 
 
 def test_a_dry_run_of_a_bad_table_hands_over_the_rows_with_the_problems(campaign: Campaign, tmp_path: Path) -> None:
@@ -120,7 +120,7 @@ def test_a_table_that_was_read_in_the_wrong_unit_can_be_retracted_and_read_again
     campaign.ingest(path, columns=columns, unit="ps")
     campaign.retract(1, "they were fs")
     assert campaign.ingest(path, columns=columns, unit="fs").added == 1
-    assert [m.lifetime_ps for m in campaign.state.measurements] == [0.04]
+    assert [m.value for m in campaign.state.measurements] == [0.04]
 
 
 def test_a_trace_can_be_fitted_again_after_its_measurement_was_retracted(campaign: Campaign, tmp_path: Path) -> None:
@@ -154,7 +154,7 @@ def test_eight_processes_ingest_at_once_and_every_row_is_there_once(campaign: Ca
         ]
         jobs.append((campaign.folder, tables))
     assert all_at_once(ingest, jobs) == [0] * 8
-    samples = [row.measurement.sample for row in Campaign.open(campaign.folder).state.record]
+    samples = [row.observation.sample for row in Campaign.open(campaign.folder).state.record]
     assert len(samples) == len(set(samples)) == 5 + 8 * 5
 
 

@@ -121,7 +121,7 @@ def test_a_retracted_measurement_stays_in_the_record_and_leaves_the_fit(campaign
     with pytest.raises(LifecycleError, match="say why"):
         campaign.retract(1, " ")
     row = campaign.retract(1, "wrong crystal")
-    assert (row.number, row.retracted, row.measurement.lifetime_ps) == (1, "wrong crystal", 400.0)
+    assert (row.number, row.retracted, row.observation.value) == (1, "wrong crystal", 400.0)
     assert [m.formula for m in campaign.state.measurements] == ["(PA)2PbI4"]
     assert stage(campaign, formula) is Stage.SUGGESTED
     with pytest.raises(LifecycleError, match="retracted already"):

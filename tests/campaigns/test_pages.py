@@ -47,7 +47,7 @@ def test_maps_are_taken_in_with_their_files_and_drawn(campaign: Campaign, tmp_pa
     assert (campaign.folder / "traces" / "plotly.min.js").stat().st_size > 1_000_000
     kept = json.loads(Path(result.page).with_suffix(".json").read_text(encoding="utf-8"))
     assert (kept["measurement"], kept["formula"]) == (1, "(PA)2PbI4")
-    assert kept["lifetime_ps"] == campaign.state.record[0].measurement.lifetime_ps
+    assert kept["lifetime_ps"] == campaign.state.record[0].observation.value
     assert tuple(source["sha256"] for source in kept["sources"]) == campaign.state.record[0].files
 
 

@@ -61,11 +61,16 @@ def test_values_are_recorded_behind_those_of_the_launch_with_their_file(campaign
     assert (result.property, result.added, result.skipped, result.outside) == (GAP, 3, 0, ("(PEA)2SnI4",))
     again = Campaign.open(campaign.folder)
     assert again.state == campaign.state
-    record = again.state.property_values[GAP]
+    record = again.state.records[GAP]
     assert [row.number for row in record] == [*range(1, 28)]
     assert [row.of_launch for row in record] == [True] * 24 + [False] * 3
     new = record[24]
-    assert (new.value.formula, new.value.value, new.value.error, new.value.sample) == ("(PA)2PbI4", 2.55, 0.02, "K7")
+    assert (new.observation.formula, new.observation.value, new.observation.stderr, new.observation.sample) == (
+        "(PA)2PbI4",
+        2.55,
+        0.02,
+        "K7",
+    )
     assert (new.file, new.actor) == ("new.csv", record[0].actor)
     assert again._log.file(new.files[0]) == NEW.encode()
     assert len(again.state.properties[GAP].table) == 27
@@ -98,7 +103,7 @@ def test_a_value_of_the_launch_is_known_however_its_formula_is_written_unless_it
     assert [row.action for row in result.rows] == ["known", "add", "known", "add"]
     assert "value 1, of the launch's table" in result.rows[0].note
     assert "stands in row 3 already" in result.rows[2].note
-    assert [row.value.sample for row in campaign.state.property_values[GAP][24:]] == ["K8", ""]
+    assert [row.observation.sample for row in campaign.state.records[GAP][24:]] == ["K8", ""]
 
 
 def test_a_launch_with_a_longer_table_says_how_values_come_in(campaign: Campaign, tmp_path: Path) -> None:
@@ -121,8 +126,8 @@ def test_one_table_may_hold_two_properties(tmp_path: Path) -> None:
     path = write(tmp_path, f"compound,{GAP},stokes_shift_ev\n(PA)2PbI4,2.5,0.1\n")
     for name in (GAP, "stokes_shift_ev"):
         assert campaign.ingest_values(path, name).added == 1
-    values = campaign.state.property_values
-    assert [values[name][-1].value.value for name in values] == [2.5, 0.1]
+    values = campaign.state.records
+    assert [values[name][-1].observation.value for name in campaign.config.properties] == [2.5, 0.1]
 
 
 def test_one_bad_row_refuses_the_file_and_a_file_of_rejects_takes_it(campaign: Campaign, tmp_path: Path) -> None:
@@ -200,7 +205,7 @@ def test_a_value_is_taken_back_once_with_a_reason_and_does_not_come_back_with_it
     with pytest.raises(LifecycleError, match="no value 28 of band_gap_ev; its record holds 27"):
         campaign.retract_value(GAP, 28, "wrong")
     gone = campaign.retract_value(GAP, 25, "wrong crystal")
-    assert (gone.value.formula, gone.retracted) == ("(PA)2PbI4", "wrong crystal")
+    assert (gone.observation.formula, gone.retracted) == ("(PA)2PbI4", "wrong crystal")
     with pytest.raises(LifecycleError, match=r"value 25 of band_gap_ev is retracted already \(wrong crystal\)"):
         campaign.retract_value(GAP, 25, "me too")
     assert campaign.history()[-1]["what"] == "retracted value 25 of band_gap_ev: wrong crystal"
@@ -236,7 +241,7 @@ def test_a_log_read_in_two_parts_gives_the_state_of_the_whole(campaign: Campaign
     campaign.retract_value(GAP, 26, "wrong")
     campaign.ingest(write(tmp_path, "formula,lifetime_ps\n(PA)2PbI4,0.4\n", "lifetimes.csv"))
     events = campaign._log.events()
-    assert [event.kind for event in events[1:3]] == [EventKind.PROPERTY_MEASURED, EventKind.PROPERTY_RETRACTED]
+    assert [event.kind for event in events[1:3]] == [EventKind.OBSERVED, EventKind.RETRACTED]
     assert replay(events[at:], replay(events[:at])) == replay(events) == campaign.state
 
 
@@ -248,7 +253,7 @@ def test_processes_that_bring_the_same_values_at_once_leave_each_there_once(camp
         own = "".join(f"(BA)2PbI4,{2.5 + i / 100:.2f},w{worker}-{i}\n" for i in range(3))
         jobs.append((campaign.folder, GAP, [write(tmp_path, head + shared + own, f"w{worker}.csv")]))
     assert all_at_once(ingest_values, jobs) == [0] * 4
-    samples = [row.value.sample for row in Campaign.open(campaign.folder).state.property_values[GAP][24:]]
+    samples = [row.observation.sample for row in Campaign.open(campaign.folder).state.records[GAP][24:]]
     assert len(samples) == len(set(samples)) == 3 + 4 * 3
 
 
@@ -266,9 +271,9 @@ def test_a_kill_loses_no_value_that_was_acknowledged(campaign: Campaign, tmp_pat
     acknowledged = said.read_text().split("\n")[:-1]
     assert len(acknowledged) >= 5
     again = Campaign.open(campaign.folder)
-    record = again.state.property_values[GAP][24:]
-    assert set(acknowledged) <= {row.value.sample for row in record}
-    assert all(again._log.file(row.files[0]).endswith(f"{row.value.sample}\n".encode()) for row in record)
+    record = again.state.records[GAP][24:]
+    assert set(acknowledged) <= {row.observation.sample for row in record}
+    assert all(again._log.file(row.files[0]).endswith(f"{row.observation.sample}\n".encode()) for row in record)
 
 
 def test_new_values_are_learnt_from_and_rounds_before_and_after_come_out_the_same(

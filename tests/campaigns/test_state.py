@@ -8,7 +8,7 @@ import pytest
 
 from campaigns import CampaignConfig
 from campaigns.database import EventLog
-from campaigns.events import EventKind
+from campaigns.events import EventKind, upcast
 from campaigns.state import replay
 
 
@@ -18,9 +18,9 @@ def log(tmp_path: Path) -> EventLog:
     log.append(EventKind.CREATED, {"config": CampaignConfig().model_dump(mode="json")})
     for stage in ("accepted", "in synthesis", "formed"):
         log.append(EventKind.STEPPED, {"formula": "(PEA)2PbI4", "stage": stage, "reason": "", "made": ""})
-    row = {"formula": "(PEA)2PbI4", "lifetime_ps": 0.3}
-    log.append(EventKind.MEASURED, {"name": "t.csv", "rows": [row, row | {"sample": "b"}]})
-    log.append(EventKind.RETRACTED, {"number": 2, "reason": "wrong"})
+    row = {"formula": "(PEA)2PbI4", "value": 0.3}
+    log.append(EventKind.OBSERVED, {"target": "lifetime_ps", "name": "t.csv", "rows": [row, row | {"sample": "b"}]})
+    log.append(EventKind.RETRACTED, {"target": "lifetime_ps", "number": 2, "reason": "wrong"})
     return log
 
 
@@ -34,3 +34,26 @@ def test_a_log_read_in_two_parts_gives_the_state_of_the_whole(log: EventLog, at:
 def test_nothing_new_leaves_the_state_as_it_is(log: EventLog) -> None:
     state = replay(log.events())
     assert replay(log.events(after=state.last_event), state) is state
+
+
+def test_events_of_0_1_0_are_read_as_they_are_written_today() -> None:
+    row = {"formula": "(PEA)2PbI4", "lifetime_ps": 0.3, "lifetime_stderr_ps": 0.1, "is_upper_bound": False}
+    gap = {"formula": "(PEA)2PbI4", "value": 2.4, "error": 0.1}
+    told = [
+        upcast("measured", {"name": "t.csv", "rows": [row], "files": []}),
+        upcast("property_measured", {"property": "band_gap_ev", "name": "g.csv", "rows": [gap]}),
+        upcast("retracted", {"number": 1, "reason": "wrong"}),
+        upcast("property_retracted", {"property": "band_gap_ev", "number": 25, "reason": "wrong"}),
+    ]
+    assert [(kind, payload["target"]) for kind, payload in told] == [
+        (EventKind.OBSERVED, "lifetime_ps"),
+        (EventKind.OBSERVED, "band_gap_ev"),
+        (EventKind.RETRACTED, "lifetime_ps"),
+        (EventKind.RETRACTED, "band_gap_ev"),
+    ]
+    assert told[0][1]["rows"] == [{"formula": "(PEA)2PbI4", "value": 0.3, "stderr": 0.1, "is_bound": False}]
+    assert told[1][1]["rows"] == [{"formula": "(PEA)2PbI4", "value": 2.4, "stderr": 0.1}]
+
+
+def test_retractions_have_a_kind_that_0_1_0_refuses() -> None:
+    assert EventKind.RETRACTED.value not in ("retracted", "property_retracted")

@@ -1,4 +1,4 @@
-"""REST: measurements (tables and traces in, retractions), predictions of any compound."""
+"""REST: what is measured (tables and traces in, retractions, the record), predictions of any compound."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, File, Path, Response
 from campaigns.database import acting_as
 from campaigns.kinetics.measurement import TraceSettings
 from campaigns.summary import IngestResult
+from campaigns.targets import LIFETIME, target_of
 from campaigns.web.access import Editor, Reader, Registry, Service, reader
 from campaigns.web.api.models import (
     MANY,
@@ -17,14 +18,18 @@ from campaigns.web.api.models import (
     JobOut,
     MeasurementOut,
     PredictionIn,
+    PropertyOut,
     RetractionIn,
     TableForm,
     TraceForm,
     TraceOut,
+    ValueOut,
     ValuesForm,
 )
+from campaigns.web.api.routes import properties_out
 from campaigns.web.compounds import asked_compound
 from campaigns.web.errors import QueryError
+from campaigns.web.registry import CampaignRegistry
 from campaigns.web.service import CampaignService
 from campaigns.web.tokens import Identity
 from campaigns.web.uploads import take_in_trace
@@ -32,6 +37,7 @@ from chemspace import parse_formula
 
 router = APIRouter(prefix="/api/campaigns/{campaign}", responses=REFUSALS, dependencies=[Depends(reader)])
 
+Name = Annotated[str, Path(min_length=1, max_length=100, description="As in the campaign's description.")]
 Number = Annotated[int, Path(ge=1, le=MANY)]
 
 
@@ -47,9 +53,7 @@ def upload_table(service: Service, registry: Registry, editor: Editor, form: Ann
 
     Other headings and units are recognised; until they are accepted or declared the answer is 422, with a sentence for
     each."""
-    with registry.uploads.as_file(form.table()) as path, acting_as(editor.name), service.writing() as campaign:
-        result = campaign.ingest(path, **form.reading())
-    return ingested(service, editor, result, form)
+    return _table(service, registry, editor, form, LIFETIME.name)
 
 
 @router.post("/measurements/trace", tags=["measurements"], status_code=201)
@@ -66,7 +70,7 @@ def upload_trace(service: Service, registry: Registry, editor: Editor, form: Ann
             return TraceOut(formula=formula, fit=fit, ingest=None)
         with acting_as(editor.name):
             result = take_in_trace(service, upload)
-        return TraceOut(formula=formula, fit=fit, ingest=ingested(service, editor, result, form))
+        return TraceOut(formula=formula, fit=fit, ingest=_ingested(service, editor, result, form))
     finally:
         registry.uploads.drop(upload)
 
@@ -78,6 +82,35 @@ def retract(service: Service, editor: Editor, number: Number, told: RetractionIn
         return MeasurementOut.model_validate(campaign.retract(number, told.reason).to_dict())
 
 
+@router.get("/properties", tags=["properties"])
+def list_properties(service: Service, _: Reader) -> list[PropertyOut]:
+    """The further measured properties of the campaign, with the verdict on the model of each."""
+    return properties_out(service)
+
+
+@router.get("/properties/{property}/values", tags=["properties"])
+def list_values(service: Service, _: Reader, property: Name) -> list[ValueOut]:
+    """Every value of a property, the launch's table first, retracted ones too."""
+    state = service.snapshot().state
+    target = target_of(state.config, property)
+    return [ValueOut.model_validate(row.to_dict()) for row in state.records[target.name]]
+
+
+@router.post("/properties/{property}/table", tags=["properties"], status_code=201)
+def upload_values(
+    service: Service, registry: Registry, editor: Editor, property: Name, form: Annotated[ValuesForm, File()]
+) -> IngestOut:
+    """Take in a table of values (columns compound, value and, if known, error, sample), whole or not at all."""
+    return _table(service, registry, editor, form, property)
+
+
+@router.post("/properties/{property}/values/{number}/retraction", tags=["properties"], status_code=201)
+def retract_value(service: Service, editor: Editor, property: Name, number: Number, told: RetractionIn) -> ValueOut:
+    """Take a value back, one of the launch's table too: it stays in the record, and the next fit does not see it."""
+    with acting_as(editor.name), service.writing() as campaign:
+        return ValueOut.model_validate(campaign.retract(number, told.reason, property).to_dict())
+
+
 @router.post("/predictions", tags=["predictions"], status_code=202)
 def predict(service: Service, reader: Reader, asked: PredictionIn, response: Response) -> JobOut:
     """Predict a compound: a job, whose result is the prediction. xTB runs where a cation is new. Changes nothing."""
@@ -86,9 +119,20 @@ def predict(service: Service, reader: Reader, asked: PredictionIn, response: Res
     return JobOut.model_validate(job)
 
 
-def ingested(
+def _table(
+    service: CampaignService, registry: CampaignRegistry, editor: Identity, form: ValuesForm, target: str
+) -> IngestOut:
+    with registry.uploads.as_file(form.table()) as path, acting_as(editor.name), service.writing() as campaign:
+        result = campaign.ingest(path, target, **form.reading())
+    return _ingested(service, editor, result, form)
+
+
+def _ingested(
     service: CampaignService, editor: Identity, result: IngestResult, form: ValuesForm | TraceForm
 ) -> IngestOut:
     """What an upload brought; it is learnt from where anything came in, unless the form says not to."""
     job = service.learn(editor.name) if form.learn and result.added and not form.dry_run else None
-    return IngestOut.model_validate(result).model_copy(update={"job": None if job is None else job.id})
+    blank = {"lifetime_ps": None, "lifetime_stderr_ps": None, "is_upper_bound": False}
+    told = result.to_dict()
+    rows = [blank | row for row in told["rows"]]
+    return IngestOut.model_validate({**told, "rows": rows, "job": None if job is None else job.id})

@@ -298,7 +298,7 @@ class ValuesForm(BaseModel):
         return Uploaded("table", self.file.filename or "", self.file.file.read())
 
     def reading(self) -> dict[str, Any]:
-        """As arguments of `Campaign.ingest_values`.
+        """As arguments of `Campaign.ingest`.
 
         Raises:
             QueryError: for a mapping that is none.

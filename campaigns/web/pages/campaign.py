@@ -14,6 +14,7 @@ from campaigns.database import acting_as
 from campaigns.events import Stage, possible_steps
 from campaigns.report.view import suggestion_card
 from campaigns.summary import SuggestionBatch
+from campaigns.targets import LIFETIME
 from campaigns.web.access import Editing, Registry, Service, Visiting, Visitor, begin_session
 from campaigns.web.errors import NotServedError, UnauthenticatedError
 from campaigns.web.pages.render import fragment, is_partial, page, redirect
@@ -311,10 +312,7 @@ def retract(
 ) -> Response:
     """Take a measurement back, or a value of a property where one is named."""
     with acting_as(visitor.identity.name), service.writing() as campaign:
-        if of_property:
-            campaign.retract_value(of_property, number, reason)
-        else:
-            campaign.retract(number, reason)
+        campaign.retract(number, reason, of_property or LIFETIME.name)
     service.learn(visitor.identity.name)
     return redirect(request, f"/c/{service.slug}/log")
 

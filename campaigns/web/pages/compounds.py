@@ -122,7 +122,7 @@ def compound(request: Request, visitor: Visiting, service: Service, formula: _Fo
         history=history_of(service, about.compound.formula),
         costs=costs_of(about.compound, budget),
         recipe=recipe_of(about.compound, budget.limits.mass_g),
-        record=[row for row in service.snapshot().state.record if row.measurement.formula == about.compound.formula],
+        record=[row for row in service.snapshot().state.record if row.observation.formula == about.compound.formula],
     )
 
 

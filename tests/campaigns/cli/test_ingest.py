@@ -125,8 +125,8 @@ def test_maps_are_taken_in_with_their_pictures(campaign: Campaign, run: Run, tmp
     assert f"Pictures: {page}" in out
     assert "Spectra at 1" in page.read_text(encoding="utf-8")
     (row,) = Campaign.open(campaign.folder).state.record
-    assert row.measurement.sample == "K7"
-    assert row.measurement.lifetime_ps == pytest.approx(fit.lifetime_ps, rel=0.2)
+    assert row.observation.sample == "K7"
+    assert row.observation.value == pytest.approx(fit.lifetime_ps, rel=0.2)
     assert len(row.files) == 2
 
 

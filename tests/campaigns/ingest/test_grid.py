@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from campaigns.errors import IngestError, UnconfirmedError
-from campaigns.ingest import read_table
+from campaigns.ingest import read_observations
+from campaigns.targets import LIFETIME
 from chemspace import CationLibrary
 from chemspace.errors import TableError
 from chemspace.tables.grid import read_grid
@@ -22,16 +23,17 @@ HEADER = ["formula", "lifetime_ps", "lifetime_stderr_ps", "sample", "note"]
 
 def read(path: Path, content: bytes, **how: object) -> object:
     path.write_bytes(content)
-    return read_table(path, CationLibrary.builtin(), **how)  # type: ignore[arg-type]  # a test helper
+    names = CationLibrary.builtin()
+    return read_observations(path.name, path.read_bytes(), LIFETIME, names, **how)  # type: ignore[arg-type]  # a test helper
 
 
 def test_a_workbook_is_read_with_its_rows_as_the_sheet_counts_them(tmp_path: Path) -> None:
     rows = [[], HEADER, ["(PEA)2PbI4", 0.1 + 0.2, 0.02, "K7", "first"], [], ["(BA)2PbI4", 2, None, 12, None]]
     table = read(tmp_path / "r.xlsx", workbook(Results=rows))
-    first, second = table.measurements
-    assert table.lines == (3, 5)
-    assert (first.lifetime_ps, first.lifetime_stderr_ps, first.sample, first.note) == (0.3, 0.02, "K7", "first")
-    assert (second.lifetime_ps, second.lifetime_stderr_ps, second.sample) == (2.0, None, "12")
+    first, second = table.observations
+    assert [row.line for row in table.rows] == [3, 5]
+    assert (first.value, first.stderr, first.sample, first.note) == (0.3, 0.02, "K7", "first")
+    assert (second.value, second.stderr, second.sample) == (2.0, None, "12")
 
 
 def test_dates_that_excel_made_of_numbers_are_refused_and_of_names_are_told(tmp_path: Path) -> None:
@@ -57,8 +59,8 @@ def test_of_several_sheets_one_is_declared_or_confirmed(tmp_path: Path) -> None:
     )
     with pytest.raises(UnconfirmedError, match=r"(?s)the table is on the sheet 'Old' \(others: 'New'\).*--sheet 'Old'"):
         read(tmp_path / "r.xlsx", content)
-    assert len(read(tmp_path / "r.xlsx", content, sheet="New").measurements) == 2
-    assert len(read(tmp_path / "r.xlsx", content, accept_guesses=True).measurements) == 1
+    assert len(read(tmp_path / "r.xlsx", content, sheet="New").observations) == 2
+    assert len(read(tmp_path / "r.xlsx", content, accept_guesses=True).observations) == 1
     with pytest.raises(IngestError, match="no sheet 'Newer'; it has 'Old', 'New', 'Empty'"):
         read(tmp_path / "r.xlsx", content, sheet="Newer")
 
@@ -83,11 +85,11 @@ def test_json_lines_and_a_json_list_are_read(tmp_path: Path, as_list: bool) -> N
     ]
     text = json.dumps(rows) if as_list else "\n".join(map(json.dumps, rows)) + "\n\n"
     table = read(tmp_path / "r.jsonl", text.encode())
-    assert [(m.lifetime_ps, m.sample, m.is_upper_bound) for m in table.measurements] == [
+    assert [(m.value, m.sample, m.is_bound) for m in table.observations] == [
         (0.3, "K7", False),
         (0.05, "", True),
     ]
-    assert table.lines == (1, 2)
+    assert [row.line for row in table.rows] == [1, 2]
 
 
 @pytest.mark.parametrize(
@@ -148,7 +150,7 @@ def test_a_workbook_csv_and_json_lines_of_the_same_rows_say_the_same(
         read(folder / "same.csv", "\n".join([",".join(HEADER), *lines]).encode()),
         read(folder / "same.jsonl", "\n".join(records).encode()),
     ]
-    told = [[(m.lifetime_ps, m.lifetime_stderr_ps, m.sample) for m in each.measurements] for each in found]
+    told = [[(m.value, m.stderr, m.sample) for m in each.observations] for each in found]
     for other in told[1:]:
         for mine, theirs in zip(told[0], other, strict=True):
             assert mine[0] == pytest.approx(theirs[0], rel=1e-14)

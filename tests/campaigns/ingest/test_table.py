@@ -7,13 +7,16 @@ from pathlib import Path
 import pytest
 
 from campaigns.errors import IngestError, UnconfirmedError
-from campaigns.ingest import IngestTable, read_table
+from campaigns.ingest import ObservationTable, read_observations
+from campaigns.ingest.table import read_file
+from campaigns.targets import LIFETIME
 from chemspace import CationLibrary
 
 
-def read(path: Path, content: str | bytes, **how: object) -> IngestTable:
+def read(path: Path, content: str | bytes, **how: object) -> ObservationTable:
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    return read_table(path, CationLibrary.builtin(), **how)  # type: ignore[arg-type]  # a test helper
+    names = CationLibrary.builtin()
+    return read_observations(path.name, path.read_bytes(), LIFETIME, names, **how)  # type: ignore[arg-type]  # a test helper
 
 
 def test_a_good_table_is_read_with_all_it_says(tmp_path: Path) -> None:
@@ -22,11 +25,11 @@ def test_a_good_table_is_read_with_all_it_says(tmp_path: Path) -> None:
         "PEA2PbI4,0.31,0.02,K7,295,top\r\n\r\n(BA)2(MA)Pb2I7,3.2,,,,\r\n"
     )
     table = read(tmp_path / "r.csv", content)
-    first, second = table.measurements
-    told = (first.formula, first.lifetime_ps, first.lifetime_stderr_ps, first.sample)
+    first, second = table.observations
+    told = (first.formula, first.value, first.stderr, first.sample)
     assert told == ("(PEA)2PbI4", 0.31, 0.02, "K7")
-    assert (second.lifetime_stderr_ps, second.temperature_k) == (None, None)
-    assert table.lines == (2, 4)
+    assert (second.stderr, second.temperature_k) == (None, None)
+    assert [row.line for row in table.rows] == [2, 4]
     assert table.refused == ()
     assert "'shelf' is not used" in table.warnings[0]
 
@@ -84,13 +87,13 @@ def test_a_bad_row_is_refused_with_what_would_be_right(tmp_path: Path, content: 
     ],
 )
 def test_a_table_as_spreadsheets_of_other_countries_write_it_is_read(tmp_path: Path, content: bytes) -> None:
-    (row,) = read(tmp_path / "r.csv", content).measurements
-    assert (row.lifetime_ps, row.lifetime_stderr_ps, row.note) == (0.31, 0.02, "a, b")
+    (row,) = read(tmp_path / "r.csv", content).observations
+    assert (row.value, row.stderr, row.note) == (0.31, 0.02, "a, b")
 
 
 def test_a_thousand_or_one_and_a_quarter_is_not_guessed(tmp_path: Path) -> None:
     table = read(tmp_path / "r.csv", "formula;lifetime_ps\n(PEA)2PbI4;0,31\n(BA)2PbI4;1.250\n(PA)2PbI4;0.5\n")
-    assert [m.lifetime_ps for m in table.measurements] == [0.31, 0.5]
+    assert [m.value for m in table.observations] == [0.31, 0.5]
     assert table.problems == (
         "row 3, column lifetime_ps: '1.250' may be 1250 or 1.25, beside decimal commas; write it without the point",
     )
@@ -98,37 +101,37 @@ def test_a_thousand_or_one_and_a_quarter_is_not_guessed(tmp_path: Path) -> None:
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(IngestError, match="no such file"):
-        read_table(tmp_path / "absent.csv", CationLibrary.builtin())
+        read_file(tmp_path / "absent.csv")
 
 
 def test_every_bad_row_is_listed_and_the_good_ones_are_kept_apart(tmp_path: Path) -> None:
     table = read(tmp_path / "r.csv", "formula,lifetime_ps\n(PEA)2PbI4,x\n(PEA)2PbI4,0.3\n(PEA)2PbI4,-1\n")
     assert [row.line for row in table.refused] == [2, 4]
-    assert table.lines == (3,)
+    assert [row.line for row in table.rows] == [3]
     assert table.refused[0].cells == {"formula": "(PEA)2PbI4", "lifetime_ps": "x"}
 
 
 def test_a_cell_below_a_limit_is_an_upper_bound(tmp_path: Path) -> None:
     content = "formula,lifetime_ps,is_upper_bound\n(PEA)2PbI4,<0.05,\n(BA)2PbI4,0.06,yes\n(PA)2PbI4,0.07,no\n"
-    rows = read(tmp_path / "r.csv", content).measurements
-    assert [(m.lifetime_ps, m.is_upper_bound) for m in rows] == [(0.05, True), (0.06, True), (0.07, False)]
+    rows = read(tmp_path / "r.csv", content).observations
+    assert [(m.value, m.is_bound) for m in rows] == [(0.05, True), (0.06, True), (0.07, False)]
     rates = read(tmp_path / "r.csv", "formula,k\n(PEA)2PbI4,> 20\n", columns={"lifetime": "k"}, unit="ps^-1")
-    assert [(m.lifetime_ps, m.is_upper_bound) for m in rates.measurements] == [(0.05, True)]
+    assert [(m.value, m.is_bound) for m in rates.observations] == [(0.05, True)]
 
 
 def test_other_conventions_become_tau_and_are_noted(tmp_path: Path) -> None:
     content = "formula,lifetime_ps,lifetime_stderr_ps,convention\n(PEA)2PbI4,0.7,0.07,half-life\n(BA)2PbI4,2,,flip\n"
-    half, flip = read(tmp_path / "r.csv", content).measurements
-    assert half.lifetime_ps == pytest.approx(0.7 / 0.693147, rel=1e-5)
-    assert half.lifetime_stderr_ps == pytest.approx(0.07 / 0.693147, rel=1e-5)
+    half, flip = read(tmp_path / "r.csv", content).observations
+    assert half.value == pytest.approx(0.7 / 0.693147, rel=1e-5)
+    assert half.stderr == pytest.approx(0.07 / 0.693147, rel=1e-5)
     assert half.note == "given as half-life"
-    assert flip.lifetime_ps == 1.0
+    assert flip.value == 1.0
 
 
 def test_rates_with_their_errors_become_lifetimes(tmp_path: Path) -> None:
     content = "formula,rate (1/ps),rate_err (1/ps)\n(PEA)2PbI4,4,0.4\n"
-    (row,) = read(tmp_path / "r.csv", content, accept_guesses=True).measurements
-    assert (row.lifetime_ps, row.lifetime_stderr_ps) == (0.25, pytest.approx(0.025))
+    (row,) = read(tmp_path / "r.csv", content, accept_guesses=True).observations
+    assert (row.value, row.stderr) == (0.25, pytest.approx(0.025))
 
 
 @pytest.mark.parametrize(
@@ -138,9 +141,9 @@ def test_rates_with_their_errors_become_lifetimes(tmp_path: Path) -> None:
 def test_a_declared_unit_is_believed(tmp_path: Path, unit: str, cell: str, stderr: str) -> None:
     content = f"formula,tau,error\n(PEA)2PbI4,{cell},{stderr}\n"
     columns = {"lifetime": "tau", "lifetime_stderr": "error"}
-    (row,) = read(tmp_path / "r.csv", content, columns=columns, unit=unit).measurements
-    assert row.lifetime_ps == pytest.approx(0.31, rel=1e-4)
-    assert row.lifetime_stderr_ps == pytest.approx(0.02, rel=1e-3)
+    (row,) = read(tmp_path / "r.csv", content, columns=columns, unit=unit).observations
+    assert row.value == pytest.approx(0.31, rel=1e-4)
+    assert row.stderr == pytest.approx(0.02, rel=1e-3)
 
 
 def test_recognised_columns_and_units_need_a_yes(tmp_path: Path) -> None:
@@ -154,15 +157,15 @@ def test_recognised_columns_and_units_need_a_yes(tmp_path: Path) -> None:
         "'tau (fs)' is in fs, so 310 in row 2 is 0.31 ps",
     )
     assert "repeat the command with --yes, or declare it: --map formula=Compound" in str(question.value)
-    (row,) = read(tmp_path / "r.csv", content, accept_guesses=True).measurements
-    assert (row.formula, row.lifetime_ps, row.sample) == ("(PEA)2PbI4", 0.31, "K7")
+    (row,) = read(tmp_path / "r.csv", content, accept_guesses=True).observations
+    assert (row.formula, row.value, row.sample) == ("(PEA)2PbI4", 0.31, "K7")
 
 
 def test_what_the_question_proposes_declares_the_same(tmp_path: Path) -> None:
     content = "Compound,tau\n(PEA)2PbI4,310\n"
     columns = {"formula": "Compound", "lifetime": "tau"}
-    (row,) = read(tmp_path / "r.csv", content, columns=columns, unit="fs").measurements
-    assert row.lifetime_ps == 0.31
+    (row,) = read(tmp_path / "r.csv", content, columns=columns, unit="fs").observations
+    assert row.value == 0.31
     with pytest.raises(UnconfirmedError, match="'tau' names no unit: ps is assumed, so 310 in row 2 is 310 ps"):
         read(tmp_path / "r.csv", content, columns=columns)
 
@@ -170,14 +173,14 @@ def test_what_the_question_proposes_declares_the_same(tmp_path: Path) -> None:
 def test_cells_that_name_their_units_are_read_by_them(tmp_path: Path) -> None:
     content = "formula,tau,sigma\n(PEA)2PbI4,310 fs,20 fs\n(BA)2PbI4,0.002 ns,\n(PA)2PbI4,4 ps^-1,\n"
     table = read(tmp_path / "r.csv", content, accept_guesses=True)
-    assert [m.lifetime_ps for m in table.measurements] == pytest.approx([0.31, 2.0, 0.25])
-    assert table.measurements[0].lifetime_stderr_ps == pytest.approx(0.02)
+    assert [m.value for m in table.observations] == pytest.approx([0.31, 2.0, 0.25])
+    assert table.observations[0].stderr == pytest.approx(0.02)
 
 
 def test_a_field_can_be_left_out(tmp_path: Path) -> None:
     content = "formula,lifetime_ps,error\n(PEA)2PbI4,0.3,42\n"
-    (row,) = read(tmp_path / "r.csv", content, columns={"lifetime_stderr": ""}).measurements
-    assert row.lifetime_stderr_ps is None
+    (row,) = read(tmp_path / "r.csv", content, columns={"lifetime_stderr": ""}).observations
+    assert row.stderr is None
 
 
 @pytest.mark.parametrize(
@@ -201,5 +204,5 @@ def test_two_columns_that_could_be_the_lifetime_are_a_question(tmp_path: Path) -
 
 def test_a_unit_that_overrules_the_heading_is_told(tmp_path: Path) -> None:
     table = read(tmp_path / "r.csv", "formula,lifetime_ps\n(PEA)2PbI4,310\n", unit="fs")
-    assert table.measurements[0].lifetime_ps == 0.31
+    assert table.observations[0].value == 0.31
     assert table.warnings == ("column 'lifetime_ps' is read in fs, as asked, not in the ps it names",)

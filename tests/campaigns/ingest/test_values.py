@@ -8,18 +8,22 @@ from pathlib import Path
 import pytest
 
 from campaigns.errors import IngestError
-from campaigns.ingest import ValueTable, read_values
+from campaigns.ingest import ObservationTable, read_observations
+from campaigns.targets import Target
 from chemspace import CationLibrary
 from tests.chemspace.tables.files import workbook
 
+GAP = Target.of_property("band_gap_ev")
 
-def read(path: Path, content: str | bytes, **how: object) -> ValueTable:
+
+def read(path: Path, content: str | bytes, **how: object) -> ObservationTable:
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    return read_values(path, "band_gap_ev", CationLibrary.builtin(), **how)  # type: ignore[arg-type]  # a test helper
+    names = CationLibrary.builtin()
+    return read_observations(path.name, path.read_bytes(), GAP, names, **how)  # type: ignore[arg-type]  # a test helper
 
 
-def told(table: ValueTable) -> list[tuple[str, float, float | None, str]]:
-    return [(value.formula, value.value, value.error, value.sample) for value in table.values]
+def told(table: ObservationTable) -> list[tuple[str, float, float | None, str]]:
+    return [(value.formula, value.value, value.stderr, value.sample) for value in table.observations]
 
 
 def test_a_good_table_is_read_with_all_it_says(tmp_path: Path) -> None:
@@ -29,8 +33,8 @@ def test_a_good_table_is_read_with_all_it_says(tmp_path: Path) -> None:
     )
     table = read(tmp_path / "g.csv", content)
     assert told(table) == [("(PEA)2PbI4", 2.38, 0.02, "K7"), ("(BA)2(MA)Pb2I7", 2.0, None, "")]
-    assert (table.values[0].source, table.values[0].note) == ("our lab", "reflectance")
-    assert table.lines == (2, 4)
+    assert (table.observations[0].source, table.observations[0].note) == ("our lab", "reflectance")
+    assert [row.line for row in table.rows] == [2, 4]
     assert table.refused == ()
     assert table.warnings == ("column 'shelf' is not used",)
 

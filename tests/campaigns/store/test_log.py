@@ -28,9 +28,9 @@ def path(tmp_path: Path) -> Path:
 def test_events_come_back_in_order_with_who_and_when(path: Path) -> None:
     log = EventLog.create(path)
     log.append(EventKind.CREATED, {"seed": 1})
-    log.append(EventKind.MEASURED, {"rows": []})
+    log.append(EventKind.OBSERVED, {"rows": []})
     first, second = EventLog.open(path).events()
-    assert (first.kind, second.kind) == (EventKind.CREATED, EventKind.MEASURED)
+    assert (first.kind, second.kind) == (EventKind.CREATED, EventKind.OBSERVED)
     assert first.payload == {"seed": 1}
     assert first.actor
     assert first.at <= second.at
@@ -39,15 +39,15 @@ def test_events_come_back_in_order_with_who_and_when(path: Path) -> None:
 
 def test_a_key_happens_once(path: Path) -> None:
     log = EventLog.create(path)
-    assert log.append(EventKind.MEASURED, {"rows": [1]}, key="file-1")
-    assert not log.append(EventKind.MEASURED, {"rows": [2]}, key="file-1")
+    assert log.append(EventKind.OBSERVED, {"rows": [1]}, key="file-1")
+    assert not log.append(EventKind.OBSERVED, {"rows": [2]}, key="file-1")
     assert [event.payload for event in log.events()] == [{"rows": [1]}]
 
 
 def test_the_file_behind_an_event_is_kept_by_its_hash(path: Path) -> None:
     log = EventLog.create(path)
-    log.append(EventKind.MEASURED, {}, key="a", files=[("r.csv", b"formula")])
-    log.append(EventKind.MEASURED, {}, key="b", files=[("copy.csv", b"formula")])
+    log.append(EventKind.OBSERVED, {}, key="a", files=[("r.csv", b"formula")])
+    log.append(EventKind.OBSERVED, {}, key="b", files=[("copy.csv", b"formula")])
     digest = sha256(b"formula").hexdigest()
     assert log.file(digest) == b"formula"
     assert [event.payload["files"][0] for event in log.events()] == [

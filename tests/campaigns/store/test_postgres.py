@@ -37,7 +37,7 @@ def live(campaign: Campaign, folder: Path) -> Campaign:
 
 def told(campaign: Campaign) -> list[object]:
     """Everything a campaign knows but the times."""
-    record = [(r.number, r.measurement, r.file, r.retracted, r.files) for r in campaign.state.record]
+    record = [(r.number, r.observation, r.file, r.retracted, r.files) for r in campaign.state.record]
     events = [(event["kind"], event["what"], event["actor"]) for event in campaign.history()]
     return [campaign.config, record, campaign.state.stages, campaign.state.outcomes, events]
 
@@ -97,7 +97,7 @@ def test_eight_processes_ingest_at_once_and_every_row_is_there_once(address: str
         path.write_text(head + shared + "".join(f"(BA)2PbI4,0.{i + 1},w{worker}-{i}\n" for i in range(3)))
         tables.append((tmp_path / "there", [path]))
     assert all_at_once(ingest, tables) == [0] * 8
-    samples = [row.measurement.sample for row in Campaign.open(tmp_path / "there").state.record]
+    samples = [row.observation.sample for row in Campaign.open(tmp_path / "there").state.record]
     assert len(samples) == len(set(samples)) == 3 + 8 * 3
 
 

@@ -33,9 +33,7 @@ def test_a_database_of_a_released_schema_opens_with_all_it_holds(tmp_path: Path,
     campaign = Campaign.open(database(tmp_path / "old", revision))
     assert campaign.state.config.space.n_layers == (1, 2, 3)
     assert [cation.abbreviation for cation in campaign.library] == ["BA", "PA", "EOA", "MA"]
-    record = [
-        (r.number, r.measurement.formula, r.measurement.is_upper_bound, r.retracted) for r in campaign.state.record
-    ]
+    record = [(r.number, r.observation.formula, r.observation.is_bound, r.retracted) for r in campaign.state.record]
     assert record == [
         (1, "(PA)2PbI4", False, "wrong file"),
         (2, "(PA)2PbI4", False, None),

@@ -153,7 +153,7 @@ def test_a_file_where_the_folder_should_be_is_told(tmp_path: Path) -> None:
 def test_an_event_made_from_an_old_state_is_refused(tmp_path: Path) -> None:
     log = EventLog.create(tmp_path / "campaign.db")
     log.append(EventKind.CREATED, {}, after=0)
-    assert log.append(EventKind.MEASURED, {}, after=1)
+    assert log.append(EventKind.OBSERVED, {}, after=1)
     with pytest.raises(OvertakenError, match="went on from event 1 to 2"):
-        log.append(EventKind.MEASURED, {}, after=1)
+        log.append(EventKind.OBSERVED, {}, after=1)
     assert len(log.events()) == 2

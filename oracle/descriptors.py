@@ -1,70 +1,309 @@
-"""The ten descriptors of compounds, from the records of their organic cations.
+"""Descriptors of compounds: ten that are always there, and those that other packages register.
 
-Every per-cation number is averaged over the organic cations of one formula unit with their stoichiometric weights:
-(PEA)2(MA)Pb2I7 has (2 PEA + 1 MA) / 3. Cations without carbon (caesium, rubidium, ammonium) have no such numbers and
-no part in the average. The tolerance factor is that of the averaged radius.
+A number of an organic cation is averaged over the organic cations of one formula unit with their stoichiometric
+weights: (PEA)2(MA)Pb2I7 has (2 PEA + 1 MA) / 3. Cations without carbon (caesium, rubidium, ammonium) have no such
+numbers and no part in the average. The tolerance factor is that of the averaged radius.
 
 Source: the descriptor table of doi 10.1039/d5sc07406a, whose averages these rules reproduce.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from chemspace.geometry import tolerance_factor
-from oracle.errors import InputError
-from oracle.record import VALUE_NAMES, CationRecord
+from chemspace.registry import Registry
+from oracle.errors import DescriptorError, InputError
+from oracle.record import CationRecord
 
 if TYPE_CHECKING:
     from chemspace.cation import Cation
     from chemspace.compound import Compound
     from chemspace.space import CompoundSpace, SpaceBlock
 
-__all__ = ["DESCRIPTOR_NAMES", "CationTable", "compound_descriptors", "space_descriptors"]
+__all__ = [
+    "DEFAULT_DESCRIPTORS",
+    "DESCRIPTORS",
+    "DESCRIPTOR_NAMES",
+    "CationTable",
+    "Descriptor",
+    "DescriptorSet",
+    "compound_descriptors",
+    "descriptor_set",
+    "register_descriptor",
+    "space_descriptors",
+]
 
-#: Columns of every descriptor table, units in the names.
-DESCRIPTOR_NAMES = (*VALUE_NAMES, "tolerance_factor", "n_layers")
+#: How a descriptor enters as a feature: as it is, as its logarithm, as log(1 + it), as 1 / it; "" not at all.
+Enters: TypeAlias = Literal["linear", "log", "log1p", "inverse", ""]
+#: A number of one organic cation; None or NaN where it is not known.
+CationNumber: TypeAlias = Callable[[CationRecord], float | None]
 
-_RADIUS = VALUE_NAMES.index("radius_angstrom")
+
+@dataclass(frozen=True)
+class Descriptor:
+    """One number that is known of a compound before it is made.
+
+    Attributes:
+        name: of its column.
+        label: in words.
+        unit: as text, "" for a pure number; `scale` then may say whose.
+        scale: name of the scale of a pure number.
+        enters: how it enters as a feature.
+        feature: name of that feature.
+        feature_label: the feature in words.
+        of_cation: from a finished record to the number; None for the two that belong to the framework.
+    """
+
+    name: str
+    label: str
+    unit: str = ""
+    scale: str = ""
+    enters: Enters = "linear"
+    feature: str = ""
+    feature_label: str = ""
+    of_cation: CationNumber | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        """Name and label of the feature where they are not given."""
+        prefix = {"linear": "", "": ""}.get(self.enters, f"{self.enters}_")
+        object.__setattr__(self, "feature", self.feature or f"{prefix}{self.name}")
+        object.__setattr__(self, "feature_label", self.feature_label or self.label)
+
+
+#: Every descriptor by name.
+DESCRIPTORS: Registry[Descriptor] = Registry("descriptor", DescriptorError)
+
+
+def register_descriptor(
+    name: str, *, label: str = "", unit: str = "", scale: str = "", enters: Enters = "linear", feature: str = ""
+) -> Callable[[CationNumber], CationNumber]:
+    """Decorate a function from the record of an organic cation (its geometry, SMILES, numbers) to a further number.
+
+    A campaign whose description names it under `descriptors` learns from it: it is averaged over the organic cations
+    of a compound as the others are, and stands in features, ranking, explanation and files. The first sentence of the
+    function's docstring is what `spinscreen plugins` says of it. The function gives None or NaN where the number is not
+    known of a cation; compounds with that cation are then not ranked.
+
+    Args:
+        name: of its column.
+        label, unit, scale, enters, feature: as `Descriptor`; without a label the name in words.
+
+    Raises:
+        RegistryError: if the name is taken.
+    """
+
+    def add(of_cation: CationNumber) -> CationNumber:
+        described = Descriptor(name, label or name.replace("_", " "), unit, scale, enters, feature, of_cation=of_cation)
+        DESCRIPTORS.add(name, described, declared=of_cation)
+        return of_cation
+
+    return add
+
+
+@register_descriptor("molar_mass_g_mol", label="molar mass", unit="g/mol", enters="log", feature="log_molar_mass")
+def _molar_mass(record: CationRecord) -> float | None:
+    """Molar mass of the organic cations."""
+    return record.molar_mass_g_mol
+
+
+@register_descriptor("electronegativity", scale="Pauling")
+def _electronegativity(record: CationRecord) -> float | None:
+    """Mean Pauling electronegativity over all atoms."""
+    return record.electronegativity
+
+
+# One bohr^3 is one atomic unit of polarizability.
+@register_descriptor(
+    "polarizability_bohr3", label="polarizability", unit="bohr³", enters="log", feature="log_polarizability"
+)
+def _polarizability(record: CationRecord) -> float | None:
+    """Isotropic polarizability by the protocol's model."""
+    return record.polarizability_bohr3
+
+
+@register_descriptor("dipole_debye", label="dipole", unit="D", enters="log1p", feature="log1p_dipole")
+def _dipole(record: CationRecord) -> float | None:
+    """Length of the dipole about the centre of mass."""
+    return record.dipole_debye
+
+
+@register_descriptor("homo_ev", label="HOMO", unit="eV")
+def _homo(record: CationRecord) -> float | None:
+    """Energy of the highest occupied orbital."""
+    return record.homo_ev
+
+
+@register_descriptor("lumo_ev", label="LUMO", unit="eV")
+def _lumo(record: CationRecord) -> float | None:
+    """Energy of the lowest empty orbital."""
+    return record.lumo_ev
+
+
+# The reference paper drops the gap and the radius because each has |r| > 0.9 with a descriptor that stays.
+@register_descriptor("gap_ev", label="gap", unit="eV", enters="")
+def _gap(record: CationRecord) -> float | None:
+    """Difference of the two orbital energies; no feature."""
+    return record.gap_ev
+
+
+@register_descriptor("radius_angstrom", label="radius", unit="Å", enters="")
+def _radius(record: CationRecord) -> float | None:
+    """Half the largest distance between two atoms; no feature of its own."""
+    return record.radius_angstrom
+
+
+def _n_layers(compound: Compound) -> float:
+    """Number of octahedral layers between two spacer layers, infinite for a three-dimensional compound."""
+    return np.inf if compound.n_layers is None else compound.n_layers
+
+
+_FRAMEWORK = (
+    Descriptor("tolerance_factor", "tolerance factor"),
+    Descriptor("n_layers", "layers", enters="inverse", feature="inverse_n_layers", feature_label="number of layers"),
+)
+DESCRIPTORS.add("tolerance_factor", _FRAMEWORK[0], declared=tolerance_factor)
+DESCRIPTORS.add("n_layers", _FRAMEWORK[1], declared=_n_layers)
+
+
+@dataclass(frozen=True)
+class DescriptorSet:
+    """The descriptors of one campaign; c of them are of cations.
+
+    Attributes:
+        of_cations: c descriptors that are averaged over organic cations, those of every campaign first.
+    """
+
+    of_cations: tuple[Descriptor, ...]
+
+    @cached_property
+    def columns(self) -> tuple[Descriptor, ...]:
+        """All c + 2: those of cations, tolerance factor and number of layers."""
+        return self.of_cations + _FRAMEWORK
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Names of the c + 2 columns."""
+        return tuple(descriptor.name for descriptor in self.columns)
+
+    @cached_property
+    def feature_names(self) -> tuple[str, ...]:
+        """Names of the d features, in the order of their columns."""
+        return tuple(descriptor.feature for descriptor in self.columns if descriptor.enters)
+
+    @cached_property
+    def radius(self) -> int:
+        """Column of the radius, of which the tolerance factor is made."""
+        return self.names.index("radius_angstrom")
+
+    def __len__(self) -> int:
+        return len(self.columns)
+
+    def of_record(self, cation: Cation, table: Mapping[str, CationRecord]) -> tuple[float, ...]:
+        """The c numbers of a cation; all NaN where it failed.
+
+        Raises:
+            InputError: if the cation has no record in `table`.
+            DescriptorError: if a registered function fails.
+        """
+        record = table.get(cation.inchikey)
+        if record is None:
+            raise InputError(f"{cation.abbreviation} ({cation.inchikey}) has no record; describe it first")
+        if not record.ok:
+            return (np.nan,) * len(self.of_cations)
+        return tuple(_number(descriptor, record) for descriptor in self.of_cations)
+
+
+def _number(descriptor: Descriptor, record: CationRecord) -> float:
+    assert descriptor.of_cation is not None
+    try:
+        value = descriptor.of_cation(record)
+        return np.nan if value is None else float(value)
+    except Exception as error:  # another package's function; what it was asked is worth more than where it stopped
+        raise DescriptorError(
+            f"the descriptor {descriptor.name} fails for {record.smiles}: {type(error).__name__}: {error}"
+        ) from error
+
+
+#: The ten descriptors of every campaign.
+DEFAULT_DESCRIPTORS = DescriptorSet(
+    tuple(
+        DESCRIPTORS.get(name)
+        for name in (
+            *("molar_mass_g_mol", "electronegativity", "polarizability_bohr3", "dipole_debye", "homo_ev", "lumo_ev"),
+            *("gap_ev", "radius_angstrom"),
+        )
+    )
+)
+#: Their columns, units in the names.
+DESCRIPTOR_NAMES = DEFAULT_DESCRIPTORS.names
+
+
+def descriptor_set(further: Sequence[str] = ()) -> DescriptorSet:
+    """The ten descriptors of every campaign and those registered under further names.
+
+    Raises:
+        DescriptorError: for a name that nothing has, or that is there anyway.
+    """
+    if not further:
+        return DEFAULT_DESCRIPTORS
+    if twice := [name for at, name in enumerate(further) if name in DESCRIPTOR_NAMES or name in further[:at]]:
+        raise DescriptorError(f"the descriptor {twice[0]!r} is there already; name further ones only, each once")
+    return DescriptorSet(DEFAULT_DESCRIPTORS.of_cations + tuple(DESCRIPTORS.get(name) for name in further))
 
 
 @dataclass(frozen=True)
 class CationTable:
-    """Per-cation descriptors of c cations.
+    """Per-cation descriptors of m cations.
 
     Attributes:
-        values: shape (c, 8), columns as in VALUE_NAMES; NaN rows where the cation failed or holds no carbon.
-        organic: shape (c,), True where the cation holds carbon and so takes part in the averages.
+        values: shape (m, c), columns `descriptors.of_cations`; NaN rows where the cation failed or holds no carbon.
+        organic: shape (m,), True where the cation holds carbon and so takes part in the averages.
+        descriptors: of the columns.
     """
 
     values: NDArray[np.float64]
     organic: NDArray[np.bool_]
+    descriptors: DescriptorSet = DEFAULT_DESCRIPTORS
 
     @classmethod
-    def from_records(cls, cations: Sequence[Cation], records: Sequence[CationRecord]) -> CationTable:
+    def from_records(
+        cls,
+        cations: Sequence[Cation],
+        records: Sequence[CationRecord],
+        descriptors: DescriptorSet = DEFAULT_DESCRIPTORS,
+    ) -> CationTable:
         """Table of `cations`, aligned with them.
 
         Args:
-            cations: c cations.
+            cations: m cations.
             records: their records, in any order; others are passed over.
+            descriptors: of the columns.
 
         Raises:
             InputError: if a carbon-bearing cation has no record.
         """
         by_key = {record.inchikey: record for record in records}
         organic = np.array([cation.is_organic for cation in cations], dtype=np.bool_)
-        rows = [_values(cation, by_key) if held else _NOTHING for cation, held in zip(cations, organic, strict=True)]
-        values = np.array(rows, dtype=np.float64).reshape(len(rows), len(VALUE_NAMES))
-        return cls(values, organic)
+        values = np.full((len(cations), len(descriptors.of_cations)), np.nan)
+        for row, cation in zip(values, cations, strict=True):
+            if cation.is_organic:
+                row[:] = descriptors.of_record(cation, by_key)
+        return cls(values, organic, descriptors)
 
 
-def compound_descriptors(compounds: Sequence[Compound], table: Mapping[str, CationRecord]) -> NDArray[np.float64]:
-    """Descriptors of k compounds, shape (k, 10), columns as in DESCRIPTOR_NAMES.
+def compound_descriptors(
+    compounds: Sequence[Compound],
+    table: Mapping[str, CationRecord],
+    descriptors: DescriptorSet = DEFAULT_DESCRIPTORS,
+) -> NDArray[np.float64]:
+    """Descriptors of k compounds, shape (k, c + 2), columns as in `descriptors`.
 
     n_layers is inf for a three-dimensional compound. A row is NaN but for n_layers where a needed cation failed or the
     compound has no organic cation. Mixed halides take the mean of the pure halides' tolerance factors.
@@ -72,28 +311,30 @@ def compound_descriptors(compounds: Sequence[Compound], table: Mapping[str, Cati
     Args:
         compounds: k compounds.
         table: record of each organic cation by InChIKey.
+        descriptors: of the columns.
 
     Raises:
         InputError: if an organic cation has no record in `table`.
     """
-    out = np.full((len(compounds), len(DESCRIPTOR_NAMES)), np.nan)
+    c, out = len(descriptors.of_cations), np.full((len(compounds), len(descriptors)), np.nan)
     for row, compound in zip(out, compounds, strict=True):
-        row[-1] = np.inf if compound.n_layers is None else compound.n_layers
+        row[-1] = _n_layers(compound)
         parts = [(cation, float(count)) for cation, count in compound.cation_counts if count and cation.is_organic]
         if not parts:
             continue
         weights = np.array([count for _, count in parts])
-        values = np.array([_values(cation, table) for cation, _ in parts])
+        values = np.array([descriptors.of_record(cation, table) for cation, _ in parts])
         # The same order of operations as in space_descriptors: the two agree to the last bit.
-        row[:8] = (weights[:, None] * values).sum(0) / weights.sum()
-        row[8] = sum(float(part) * tolerance_factor(row[_RADIUS], compound.b_site, x) for x, part in compound.halide)
+        row[:c] = (weights[:, None] * values).sum(0) / weights.sum()
+        radius = row[descriptors.radius]
+        row[c] = sum(float(part) * tolerance_factor(radius, compound.b_site, x) for x, part in compound.halide)
     return out
 
 
 def space_descriptors(
     space: CompoundSpace, block: SpaceBlock, spacer_table: CationTable, cage_table: CationTable
 ) -> NDArray[np.float64]:
-    """Descriptors of the m compounds of a block, shape (m, 10); the numbers of `compound_descriptors`, vectorised.
+    """Descriptors of the m compounds of a block, shape (m, c + 2); the numbers of `compound_descriptors`, vectorised.
 
     Args:
         space: the space of the block.
@@ -111,24 +352,13 @@ def space_descriptors(
         cage_weight = np.where(has_cage, fractions[option] * (block.n_layers - 1.0), 0.0) * cage_table.organic[cage]
         total = total + cage_weight[:, None] * np.where(cage_weight[:, None] > 0, cage_table.values[cage], 0.0)
         weight = weight + cage_weight
-    out = np.empty((len(block.index), len(DESCRIPTOR_NAMES)))
+    descriptors = spacer_table.descriptors
+    c, out = len(descriptors.of_cations), np.empty((len(block.index), len(descriptors)))
     with np.errstate(invalid="ignore"):
-        out[:, :8] = total / weight[:, None]
-    out[:, 8] = _tolerance(space, block, out[:, _RADIUS])
-    out[:, 9] = block.n_layers
+        out[:, :c] = total / weight[:, None]
+    out[:, c] = _tolerance(space, block, out[:, descriptors.radius])
+    out[:, c + 1] = block.n_layers
     return out
-
-
-_NOTHING = (np.nan,) * len(VALUE_NAMES)
-
-
-def _values(cation: Cation, table: Mapping[str, CationRecord]) -> tuple[float, ...]:
-    record = table.get(cation.inchikey)
-    if record is None:
-        raise InputError(f"{cation.abbreviation} ({cation.inchikey}) has no record; describe it first")
-    if not record.ok:
-        return _NOTHING
-    return tuple(getattr(record, name) for name in VALUE_NAMES)
 
 
 def _spacers_per_formula(space: CompoundSpace) -> NDArray[np.float64]:

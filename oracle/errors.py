@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from chemspace.errors import SpinscreenError
 
-__all__ = ["ConvergenceError", "EngineError", "EngineMissingError", "OracleError", "ProtocolError"]
+__all__ = ["ConvergenceError", "DescriptorError", "EngineError", "EngineMissingError", "OracleError", "ProtocolError"]
 
 
 class OracleError(SpinscreenError):
@@ -22,6 +22,10 @@ class ProtocolError(OracleError):
 
 class InputError(OracleError):
     """A molecule or geometry that the engines would accept silently and answer wrongly."""
+
+
+class DescriptorError(OracleError):
+    """A descriptor that nothing registered, that is named twice, or whose function fails."""
 
 
 class ConformerError(OracleError):

@@ -10,18 +10,6 @@ from numpy.typing import NDArray
 
 from oracle.protocol import Protocol
 
-#: The numbers of a record, in the order of the descriptor table's first columns.
-VALUE_NAMES = (
-    "molar_mass_g_mol",
-    "electronegativity",
-    "polarizability_bohr3",
-    "dipole_debye",
-    "homo_ev",
-    "lumo_ev",
-    "gap_ev",
-    "radius_angstrom",
-)
-
 
 @dataclass(frozen=True, slots=True)
 class CationRecord:

@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from oracle.descriptors import DESCRIPTOR_NAMES
 from screening.errors import DatasetError
-from screening.features import DESCRIPTOR_ORDER
 
 if TYPE_CHECKING:
     from chemspace import CationLibrary, Compound
@@ -294,10 +294,10 @@ def published_descriptors(*, as_filed: bool = False) -> tuple[tuple[str, ...], N
         as_filed: the values of the paper's public file, errors included (zeros for the orbitals of Cs).
 
     Returns:
-        Material identifiers and an array (52, 10), columns `DESCRIPTOR_ORDER`, NaN where a value is a placeholder.
+        Material identifiers and an array (52, 10), columns `DESCRIPTOR_NAMES`, NaN where a value is a placeholder.
     """
     table = _read_csv("published_descriptors.csv")
-    columns = [name if not as_filed or name == "n_layers" else f"{name}_filed" for name in DESCRIPTOR_ORDER]
+    columns = [name if not as_filed or name == "n_layers" else f"{name}_filed" for name in DESCRIPTOR_NAMES]
     return tuple(table["material_id"]), table[columns].replace("", "nan").astype(float).to_numpy()
 
 

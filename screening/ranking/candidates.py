@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from chemspace.geometry import tolerance_factor
 from chemspace.space import CompoundSpace, SpaceBlock
-from oracle.descriptors import DESCRIPTOR_NAMES, CationTable, space_descriptors
+from oracle.descriptors import CationTable, space_descriptors
 from screening.calibration import half_width
 from screening.errors import RankingError
 from screening.feasibility.model import BoundFeasibility, FeasibilityModel
@@ -119,7 +119,8 @@ class Candidates:
 
     def features(self, block: SpaceBlock) -> Array:
         """Features of any compounds, shape (m, d); NaN rows where a cation has no descriptors."""
-        return to_features(space_descriptors(self.space, block, self.spacer_table, self.cage_table))
+        descriptors = space_descriptors(self.space, block, self.spacer_table, self.cage_table)
+        return to_features(descriptors, self.spacer_table.descriptors)
 
     def log_feasibility(self, block: SpaceBlock) -> Array:
         """log P(forms) of some compounds, shape (m,); zeros without a feasibility model."""
@@ -185,12 +186,8 @@ def space_features(
     space: CompoundSpace, indices: NDArray[np.int64], spacer_table: CationTable, cage_table: CationTable
 ) -> Array:
     """Features of some compounds of a space, shape (k, d); NaN rows where a cation has no descriptors."""
-    return to_features(space_descriptors(space, space.take(indices), spacer_table, cage_table))
-
-
-_RADIUS = DESCRIPTOR_NAMES.index("radius_angstrom")
-#: Columns before the tolerance factor and the layer number: averages over the organic cations.
-_AVERAGED = len(DESCRIPTOR_NAMES) - 2
+    descriptors = space_descriptors(space, space.take(indices), spacer_table, cage_table)
+    return to_features(descriptors, spacer_table.descriptors)
 
 
 @dataclass(frozen=True)
@@ -226,6 +223,7 @@ class BlockFeatures:
 
     def __init__(self, space: CompoundSpace, spacer_table: CationTable, cage_table: CationTable) -> None:
         self._space, self._tables = space, (spacer_table, cage_table)
+        self._descriptors = spacer_table.descriptors
         charges = np.fromiter((cation.charge for cation in space.spacers), dtype=np.float64, count=len(space.spacers))
         self._weight = 2.0 / charges * spacer_table.organic
         inner = space.take(np.arange(space.n_inner))
@@ -242,7 +240,7 @@ class BlockFeatures:
         """Rows of a block; compounds that do not come as spacers times equal surroundings get a row each."""
         inner = self._surroundings(block)
         if inner is None:
-            x = to_features(space_descriptors(self._space, block, *self._tables))
+            x = to_features(space_descriptors(self._space, block, *self._tables), self._descriptors)
             return BlockRows(x, np.zeros(1, np.int64), np.zeros(1, np.int64), np.ones(1, np.int64))
         _, first, kind = np.unique(self._kind[inner], return_index=True, return_inverse=True)
         count = np.bincount(kind).astype(np.int64)
@@ -265,8 +263,9 @@ class BlockFeatures:
         """Features of every pair of spacers (c,) and surroundings (v,), shape (c x v, d); as `space_descriptors`."""
         weight, values = self._weight[spacers], self._tables[0].values  # noqa: PD011  # no pandas
         total = weight[:, None] * np.where(weight[:, None] > 0, values[spacers], 0.0)
-        out = np.empty((len(DESCRIPTOR_NAMES), len(spacers), len(inner)))
-        averaged, shared = out[:_AVERAGED], np.broadcast_to(weight[:, None], out.shape[1:])
+        n_averaged, radius = len(self._descriptors.of_cations), self._descriptors.radius
+        out = np.empty((len(self._descriptors), len(spacers), len(inner)))
+        averaged, shared = out[:n_averaged], np.broadcast_to(weight[:, None], out.shape[1:])
         averaged[:] = total.T[:, :, None]
         for cage_weight, sums in self._cages:
             averaged += sums[inner].T[:, None, :]
@@ -276,9 +275,9 @@ class BlockFeatures:
         for frame in np.unique(self._frame[inner]):
             own = np.flatnonzero(self._frame[inner] == frame)
             where = slice(own[0], own[-1] + 1) if own[-1] - own[0] == len(own) - 1 else own
-            out[_AVERAGED][:, where] = self._tolerance(int(frame), out[_RADIUS][:, where])
+            out[n_averaged][:, where] = self._tolerance(int(frame), out[radius][:, where])
         out[-1] = self._n_layers[inner]
-        return to_features(out.reshape(len(out), -1).T)
+        return to_features(out.reshape(len(out), -1).T, self._descriptors)
 
     def _tolerance(self, frame: int, radius: Array) -> Array:
         b_site, halide = divmod(frame, len(self._space.halide_options))
@@ -294,7 +293,7 @@ def _most_parts(space: CompoundSpace) -> int:
 
 
 def _part(space: CompoundSpace, inner: SpaceBlock, cages: CationTable, which: int) -> tuple[Array, Array]:
-    """Weight (n_inner,) and weighted descriptors (n_inner, 8) of the first, second, ... cation of each surrounding."""
+    """Weight (n_inner,) and weighted descriptors (n_inner, c) of the first, second, ... cation of each surrounding."""
     place = {cation: number for number, cation in enumerate(space.cage_cations)}
     held = [option[which] if which < len(option) else None for option in space.cage_options]
     places = np.array([0 if part is None else place[part[0]] for part in held], dtype=np.intp)

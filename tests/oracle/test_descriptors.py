@@ -14,7 +14,6 @@ from chemspace import Cation, CationLibrary, Compound, CompoundSpace
 from chemspace.geometry import tolerance_factor
 from oracle import DESCRIPTOR_NAMES, CationRecord, CationTable, compound_descriptors, describe, space_descriptors
 from oracle.errors import InputError
-from oracle.record import VALUE_NAMES
 
 DATA = Path(__file__).parent / "data"
 PUBLISHED = pd.read_csv(DATA / "published_cations.csv", comment="#").fillna({"flag": ""})
@@ -23,15 +22,17 @@ MIXTURES = pd.read_csv(DATA / "published_mixtures.csv", comment="#").fillna({"fl
 
 def made_up(cation: Cation, *, failed: bool = False) -> CationRecord:
     """A record whose numbers come from the cation's key."""
-    values = np.random.default_rng(int.from_bytes(cation.inchikey[:6].encode(), "big")).uniform(1, 9, len(VALUE_NAMES))
-    named = {} if failed else dict(zip(VALUE_NAMES, values.tolist(), strict=True))
+    values = np.random.default_rng(int.from_bytes(cation.inchikey[:6].encode(), "big")).uniform(
+        1, 9, len(DESCRIPTOR_NAMES[:8])
+    )
+    named = {} if failed else dict(zip(DESCRIPTOR_NAMES[:8], values.tolist(), strict=True))
     status = "failed" if failed else "ok"
     return CationRecord(cation.inchikey, cation.smiles, cation.charge, status, "made up", "key", **named)
 
 
 def filed(row: pd.Series, smiles: str) -> CationRecord:
     """The published row of one pure cation as a record."""
-    values = {name: float(row[name]) for name in VALUE_NAMES if name != "gap_ev"}
+    values = {name: float(row[name]) for name in DESCRIPTOR_NAMES[:8] if name != "gap_ev"}
     values["gap_ev"] = values["lumo_ev"] - values["homo_ev"]
     cation = Cation.from_smiles(smiles)
     return CationRecord(cation.inchikey, smiles, cation.charge, "ok", "published", "published", **values)

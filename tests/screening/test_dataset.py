@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 from chemspace.errors import NotNeutralError
+from oracle.descriptors import DESCRIPTOR_NAMES
 from screening.dataset import EXCLUDING_FLAGS, FLAGS, SpinDataset, published_descriptors
 from screening.errors import DatasetError
-from screening.features import DESCRIPTOR_ORDER
 
 
 @pytest.fixture(scope="module")
@@ -123,9 +123,9 @@ def test_a_formula_that_is_not_neutral_is_refused(published: SpinDataset) -> Non
 
 def test_an_average_that_contradicts_its_own_cations_is_corrected_and_flagged(published: SpinDataset) -> None:
     names, table = published_descriptors()
-    column = table[:, DESCRIPTOR_ORDER.index("polarizability_bohr3")]
+    column = table[:, DESCRIPTOR_NAMES.index("polarizability_bohr3")]
     at = {name: column[names.index(name)] for name in ("S09", "S10", "S22")}
-    filed = published_descriptors(as_filed=True)[1][names.index("S09"), DESCRIPTOR_ORDER.index("polarizability_bohr3")]
+    filed = published_descriptors(as_filed=True)[1][names.index("S09"), DESCRIPTOR_NAMES.index("polarizability_bohr3")]
     assert at["S09"] == pytest.approx(0.5 * (at["S10"] + at["S22"]), abs=1e-4)
     assert filed == 43.998
     assert "corrected_descriptors" in published.rows.set_index("material_id").loc["S09", "flags"]
@@ -141,7 +141,7 @@ def test_an_upper_bound_is_a_row_but_no_replicate(published: SpinDataset) -> Non
 
 def test_corrected_descriptors_obey_the_rules_of_the_table() -> None:
     names, table = published_descriptors()
-    column = {name: table[:, i] for i, name in enumerate(DESCRIPTOR_ORDER)}
+    column = {name: table[:, i] for i, name in enumerate(DESCRIPTOR_NAMES)}
     bromide = np.isin(names, ["S23", "S37"])
     tin = np.array(names) == "S19"
     b, x = np.where(tin, 1.10, 1.19), np.where(bromide, 1.96, 2.20)
@@ -157,4 +157,4 @@ def test_filed_descriptors_stand_beside_the_corrected_ones() -> None:
     flags = SpinDataset.published().rows.set_index("material_id")["flags"]
     assert {n for n in changed if "corrected_descriptors" not in flags[n]} <= {"S36"}
     assert np.isnan(corrected[names.index("S36")]).sum() == 3
-    assert filed[names.index("S36"), DESCRIPTOR_ORDER.index("homo_ev")] == 0.0
+    assert filed[names.index("S36"), DESCRIPTOR_NAMES.index("homo_ev")] == 0.0

@@ -329,7 +329,7 @@ class Campaign:
 
         state, batch = before_round(self._log.events(), number)
         nothing = Artifacts()  # so that all of it is computed again
-        records = CationRecords(self.space, self.config.protocol, self._oracle_store, nothing)
+        records = CationRecords(self.config, self.space, self._oracle_store, nothing)
         fitted = fit_round(self._inputs(state, batch.pending, records, progress), nothing, progress)
         again = propose(fitted, len(batch.suggestions), batch.seed, self.budget)
         return compare(batch, again, provenance(self.library, batch.seed))
@@ -368,7 +368,7 @@ class Campaign:
 
     @cached_property
     def _records(self) -> CationRecords:
-        return CationRecords(self.space, self.config.protocol, self._oracle_store, self._artifacts)
+        return CationRecords(self.config, self.space, self._oracle_store, self._artifacts)
 
     def _measured(self, state: CampaignState) -> list[Compound]:
         """What a lifetime or a further property is measured of."""

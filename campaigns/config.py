@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from dataclasses import fields as fields_of
-from difflib import get_close_matches
 from fractions import Fraction
 from functools import cached_property
 from hashlib import sha256
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, get_args
 
 from pydantic import (
     AfterValidator,
@@ -27,7 +26,11 @@ from pydantic import (
 
 from campaigns.described_tables import read_prices, read_properties
 from campaigns.errors import ConfigError
+from chemspace.registry import nearest
 from oracle.protocol import Protocol
+
+if TYPE_CHECKING:
+    from oracle.descriptors import DescriptorSet
 
 __all__ = [
     "BUILTIN",
@@ -109,12 +112,6 @@ def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
         yield annotation
     for part in get_args(annotation):
         yield from _models_in(part)
-
-
-def nearest(name: str, known: Mapping[str, object]) -> str:
-    """A hint at the names there are, the nearest ones where some are near."""
-    near = get_close_matches(name, known, n=2, cutoff=0.6)
-    return f"; did you mean {' or '.join(near)}?" if near else f"; there are {', '.join(known)}"
 
 
 def field_name(path: FieldPath) -> str:
@@ -347,6 +344,7 @@ class CampaignConfig(_Part):
         space: the compounds that may be suggested.
         objective: what is sought.
         oracle: fields of `oracle.Protocol` that are not the default's.
+        descriptors: names of further descriptors that a plug-in registered, beside the ten of every campaign.
         surrogate: name of the surrogate.
         include_flagged: train on the published rows that are left out by default too.
         acquisition: "auto" (by the surrogate's own score card), one of `screening.strategies.STRATEGIES`,
@@ -364,6 +362,7 @@ class CampaignConfig(_Part):
     space: SpaceRules = SpaceRules()
     objective: Objective = Objective()
     oracle: Annotated[dict[str, Any], AfterValidator(_protocol_fields)] = {}
+    descriptors: tuple[str, ...] = ()
     surrogate: str = "spinscreen"
     include_flagged: bool = False
     acquisition: str = "auto"
@@ -407,6 +406,21 @@ class CampaignConfig(_Part):
             raise ConfigError(f"oracle.{first}", ("oracle", *first.path)) from error
         except OracleError as error:
             raise ConfigError(f"oracle: {error}", ("oracle",)) from error
+
+    @cached_property
+    def descriptor_set(self) -> DescriptorSet:
+        """The descriptors that compounds are learnt from.
+
+        Raises:
+            ConfigError: if nothing registered one of them.
+        """
+        from oracle.descriptors import descriptor_set
+        from oracle.errors import DescriptorError
+
+        try:
+            return descriptor_set(self.descriptors)
+        except DescriptorError as error:
+            raise ConfigError(f"descriptors: {error}", ("descriptors",)) from error
 
     def with_libraries(self, files: tuple[tuple[str, bytes | None], ...]) -> CampaignConfig:
         """The same campaign over the libraries in `files`, (name, content) each; content None for the built-in one."""

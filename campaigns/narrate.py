@@ -9,7 +9,7 @@ from math import floor, log10
 from campaigns.config import upcast
 from campaigns.events import LIFETIME_PS, Event, EventKind
 
-__all__ = ["FEATURE_WORDS", "INPUT_WORDS", "picoseconds", "sentence"]
+__all__ = ["picoseconds", "sentence"]
 
 
 def sentence(event: Event) -> str:
@@ -38,20 +38,6 @@ def sentence(event: Event) -> str:
             what = f"measurement {number}" if target == LIFETIME_PS else f"value {number} of {target}"
             return f"retracted {what}: {payload['reason']}"
 
-
-#: Features of `screening.features` in words.
-FEATURE_WORDS = {
-    "log_molar_mass": "molar mass",
-    "electronegativity": "electronegativity",
-    "log_polarizability": "polarizability",
-    "log1p_dipole": "dipole",
-    "homo_ev": "HOMO",
-    "lumo_ev": "LUMO",
-    "tolerance_factor": "tolerance factor",
-    "inverse_n_layers": "number of layers",
-}
-#: The same where sign or size of the input is shown: the model sees 1/n, which falls as n grows.
-INPUT_WORDS = {**FEATURE_WORDS, "inverse_n_layers": "1 / layers"}
 
 #: Contributions smaller than this (log10 rate) are not worth a word: a factor of 1.12 in the lifetime.
 _WORTH_SAYING = 0.05
@@ -126,5 +112,7 @@ def _drivers(contributions: Mapping[str, float]) -> str:
     slow = sorted((value, name) for name, value in contributions.items() if value < -_WORTH_SAYING)
     if not slow:
         return "no single descriptor stands out"
-    told = (f"{FEATURE_WORDS[name]} (lifetime x{10**-value:.2g})" for value, name in slow[:2])
+    from screening.features import feature_label
+
+    told = (f"{feature_label(name)} (lifetime x{10**-value:.2g})" for value, name in slow[:2])
     return "slowed by " + " and ".join(told)

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from campaigns.config import CampaignConfig, nearest
+from campaigns.config import CampaignConfig
 from campaigns.errors import ConfigError
 from campaigns.records import needed_cations
 from campaigns.space import Gathered, hazards_of, prices_of, space_of, with_builtin
@@ -20,6 +20,7 @@ from campaigns.targets import check_properties, property_compounds
 from campaigns.training import layered_ions
 from chemspace import Cation, CationLibrary, Compound, CompoundSpace
 from chemspace.progress import Progress, silent
+from chemspace.registry import nearest
 from oracle import CationRecord, OracleStore, describe
 from screening.dataset import SpinDataset, published_descriptors
 from screening.features import to_features
@@ -49,6 +50,8 @@ def check(config: CampaignConfig, library: CationLibrary) -> CompoundSpace:
         _one_of("acquisition", config.acquisition, ("auto", *STRATEGIES))
     if config.oracle:
         config.protocol.require_installed()
+    if config.descriptors:
+        _check_descriptors(config)
     if config.prices:
         prices_of(config, with_builtin(library))
     for limit, price in (("max_cost", "per_mol"), ("max_days", "days")):
@@ -70,10 +73,23 @@ def check(config: CampaignConfig, library: CationLibrary) -> CompoundSpace:
     if unknown := [flag for flag in config.budget.refused_hazards if flag not in flags]:
         raise ConfigError(
             f"budget.refused_hazards: no cation of the price table carries {unknown[0]!r}"
-            f"{nearest(unknown[0], dict.fromkeys(sorted(flags)))}",
+            f"{nearest(unknown[0], sorted(flags))}",
             ("budget", "refused_hazards"),
         )
     return space_of(config, library)
+
+
+def _check_descriptors(config: CampaignConfig) -> None:
+    """Further descriptors that there are, and no more features than explanations can take apart."""
+    from screening.explain import MAX_EXACT_FEATURES
+
+    n_features = len(config.descriptor_set.feature_names)
+    if n_features > MAX_EXACT_FEATURES:
+        raise ConfigError(
+            f"descriptors: {n_features} features in all; explanations are exact for {MAX_EXACT_FEATURES} at most, "
+            f"leave {n_features - MAX_EXACT_FEATURES} out",
+            ("descriptors",),
+        )
 
 
 def _check_aims(config: CampaignConfig) -> None:
@@ -124,7 +140,7 @@ def _check_aims(config: CampaignConfig) -> None:
 
 def _one_of(field: str, name: str, known: tuple[str, ...]) -> None:
     if name not in known:
-        raise ConfigError(f"{field}: none is called {name!r}{nearest(name, dict.fromkeys(known))}", (field,))
+        raise ConfigError(f"{field}: none is called {name!r}{nearest(name, known)}", (field,))
 
 
 #: Stored cations from which the time of one is known well enough; with fewer, `_SAMPLE` are computed to find out.

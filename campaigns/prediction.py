@@ -9,7 +9,7 @@ from campaigns.errors import CampaignError
 from campaigns.summary import Prediction
 from chemspace import Compound
 from oracle import CationRecord, compound_descriptors
-from screening.features import FEATURE_NAMES, to_features
+from screening.features import to_features
 from screening.ranking.candidates import lifetime_columns
 
 if TYPE_CHECKING:
@@ -29,7 +29,8 @@ def predict(fitted: Round, compound: Compound, records: Mapping[str, CationRecor
     Raises:
         CampaignError: if a cation of it has no descriptors, with the oracle's reason.
     """
-    x = to_features(compound_descriptors([compound], records))
+    descriptors = fitted.training.descriptors
+    x = to_features(compound_descriptors([compound], records, descriptors), descriptors)
     _check_described(compound, records)
     mean, sd = fitted.surrogate.predict(x)
     shares = fitted.explain(x)
@@ -42,8 +43,8 @@ def predict(fitted: Round, compound: Compound, records: Mapping[str, CationRecor
         **{name: values.tolist()[0] for name, values in numbers.items()},
         feasibility=float(fitted.feasibility.probability([compound])[0]) if layered else None,
         feasibility_reasons=tuple(fitted.feasibility.reasons(compound)) if layered else (),
-        features=dict(zip(FEATURE_NAMES, map(float, x[0]), strict=True)),
-        contributions=dict(zip(FEATURE_NAMES, map(float, shares.contributions[0]), strict=True)),
+        features=dict(zip(descriptors.feature_names, map(float, x[0]), strict=True)),
+        contributions=dict(zip(descriptors.feature_names, map(float, shares.contributions[0]), strict=True)),
         base_log10_rate=shares.base,
         measured_ps=tuple(
             float(lifetime_ps)

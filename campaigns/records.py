@@ -20,8 +20,8 @@ from oracle import CationRecord, OracleStore, describe
 __all__ = ["geometries"]
 
 if TYPE_CHECKING:
-    from oracle.descriptors import CationTable
-    from oracle.protocol import Protocol
+    from campaigns.config import CampaignConfig
+    from oracle.descriptors import CationTable, DescriptorSet
 
 
 @dataclass(frozen=True)
@@ -45,8 +45,8 @@ class SpaceTables:
         return digest(self.spacers, self.cages)
 
 
-def tables_form() -> Form[SpaceTables]:
-    """How the descriptors of a space are kept."""
+def tables_form(descriptors: DescriptorSet) -> Form[SpaceTables]:
+    """How these descriptors of a space are kept."""
     from oracle.descriptors import CationTable
 
     def pack(tables: SpaceTables) -> dict[str, object]:
@@ -61,8 +61,8 @@ def tables_form() -> Form[SpaceTables]:
     return Form(
         pack,
         lambda held: SpaceTables(
-            CationTable(held["spacers"], held["organic_spacers"]),
-            CationTable(held["cages"], held["organic_cages"]),
+            CationTable(held["spacers"], held["organic_spacers"], descriptors),
+            CationTable(held["cages"], held["organic_cages"], descriptors),
             tuple(held["failures"]),
         ),
     )
@@ -71,9 +71,10 @@ def tables_form() -> Form[SpaceTables]:
 class CationRecords:
     """Records of the cations of one space and of what is measured beside it."""
 
-    def __init__(self, space: CompoundSpace, protocol: Protocol, store: Path, artifacts: Artifacts) -> None:
-        """Bind the space, how its cations are described, the file of computed descriptors, and what is kept."""
-        self._space, self._protocol, self._store, self._artifacts = space, protocol, store, artifacts
+    def __init__(self, config: CampaignConfig, space: CompoundSpace, store: Path, artifacts: Artifacts) -> None:
+        """Bind how cations are described, the space, the file of computed descriptors, and what is kept."""
+        self._protocol, self._descriptors = config.protocol, config.descriptor_set
+        self._space, self._store, self._artifacts = space, store, artifacts
         self._records: dict[str, CationRecord] = {}
 
     @cached_property
@@ -95,14 +96,18 @@ class CationRecords:
             records = list(self.of(self.of_space, progress).values())
             own = [self._records[cation.inchikey] for cation in self.of_space]
             return SpaceTables(
-                CationTable.from_records(self._space.spacers, records),
-                CationTable.from_records(self._space.cage_cations, records),
+                CationTable.from_records(self._space.spacers, records, self._descriptors),
+                CationTable.from_records(self._space.cage_cations, records, self._descriptors),
                 self._failures(self.of_space),
                 not any(record.retry for record in own),  # else the next command may have more luck
             )
 
         return self._artifacts.get(
-            "descriptors", self._tables_key, make, tables_form(), if_worth=lambda tables: tables.is_final
+            "descriptors",
+            self._tables_key,
+            make,
+            tables_form(self._descriptors),
+            if_worth=lambda tables: tables.is_final,
         )
 
     def describe(
@@ -110,7 +115,7 @@ class CationRecords:
     ) -> Described:
         """Compute the descriptors of every organic cation of the space and of these compounds that are not known."""
         cations = needed_cations(self.of_space, compounds)
-        known = self._artifacts.find("descriptors", self._tables_key, tables_form())
+        known = self._artifacts.find("descriptors", self._tables_key, tables_form(self._descriptors))
         if known is None:
             failures = self._describe(cations, workers, progress)
         else:
@@ -120,7 +125,8 @@ class CationRecords:
 
     @cached_property
     def _tables_key(self) -> str:
-        return "\n".join([self._protocol.key, *(cation.inchikey for cation in self.of_space)])
+        further = self._descriptors.further_sources
+        return "\n".join([self._protocol.key, *further, *(cation.inchikey for cation in self.of_space)])
 
     def _describe(self, cations: Sequence[Cation], workers: int, progress: Progress | None) -> tuple[str, ...]:
         """Compute what the store does not hold; a line for each cation that has no descriptors."""

@@ -36,7 +36,6 @@ from screening.batch import BatchQuery, choose_batch
 from screening.dataset import SpinDataset
 from screening.errors import BatchError
 from screening.feasibility import FeasibilityModel, RecordedOutcome, SpacerTraits, fit_feasibility
-from screening.features import FEATURE_NAMES
 from screening.ranking import Candidates, PassSettings, Ranking, StopAdvice, advise_stopping, rank
 from screening.strategies import (
     Choice,
@@ -138,7 +137,8 @@ class RoundInputs:
         compounds = [compound for compound in self.dataset.compounds if compound is not None]
         compounds += property_compounds(self.state.properties, self.names)
         measured = needed_cations((), compounds)
-        described = digest(CationTable.from_records(measured, [self.records[c.inchikey] for c in measured]))
+        records = [self.records[cation.inchikey] for cation in measured]
+        described = digest(CationTable.from_records(measured, records, self.config.descriptor_set))
         return f"{data_key(self.config, self.state)} {described}"
 
     @property
@@ -225,7 +225,8 @@ class Round:
         """Shapley values of rows x, shape (m, d): what sets each apart from the training rows."""
         from screening.explain import shapley
 
-        return shapley(self.surrogate, x, FEATURE_NAMES, background=self.training.x)
+        names = self.training.descriptors.feature_names
+        return shapley(self.surrogate, x, names, background=self.training.x)
 
 
 def fit_round(
@@ -289,7 +290,8 @@ def _learn_properties(inputs: RoundInputs, artifacts: Artifacts) -> tuple[Learnt
     for name, measured in inputs.state.properties.items():
         kept = f"validation_{name}", inputs.fit_key
         known = artifacts.find(*kept, validation_form())
-        learnt.append(learn_property(name, measured, inputs.names, inputs.records, inputs.config.seed, known))
+        described = inputs.names, inputs.records, inputs.config.seed, known, inputs.config.descriptor_set
+        learnt.append(learn_property(name, measured, *described))
         if known is None:
             artifacts.put(*kept, learnt[-1].validation, validation_form())
     return tuple(learnt)

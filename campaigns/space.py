@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from campaigns.artifacts import Artifacts, Form
-from campaigns.config import BUILTIN, CampaignConfig, nearest, problems
+from campaigns.config import BUILTIN, CampaignConfig, problems
 from campaigns.errors import ConfigError
 from chemspace import Cation, CationLibrary, CompoundSpace, LibraryError, SpaceError, UnknownCationError
 from chemspace.cation import also_called, under_own_name
 from chemspace.library import ReadReport
+from chemspace.registry import nearest
 
 if TYPE_CHECKING:
     from chemspace.constraints import Constraint

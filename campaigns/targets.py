@@ -21,6 +21,7 @@ from campaigns.errors import CampaignError, ConfigError, PropertyError
 from campaigns.events import LIFETIME_PS, Event
 from chemspace import CationLibrary, ChemspaceError, Compound, parse_formula
 from oracle import CationRecord
+from oracle.descriptors import DEFAULT_DESCRIPTORS, DescriptorSet, compound_descriptors
 from screening.dataset import PLAUSIBLE_LIFETIME_PS
 from screening.features import to_features
 
@@ -404,6 +405,7 @@ def learn_property(
     records: Mapping[str, CationRecord],
     seed: int,
     validation: Validation | None = None,
+    descriptors: DescriptorSet = DEFAULT_DESCRIPTORS,
 ) -> LearntProperty:
     """Fit a property's model and score it, leaving out one row and one spacer at a time.
 
@@ -414,16 +416,16 @@ def learn_property(
         records: the oracle's records of their cations, by InChIKey.
         seed: of everything random.
         validation: of this very table, where it is known.
+        descriptors: what the features are made of.
 
     Raises:
         CampaignError: if the oracle failed for so many cations that too few rows are left.
     """
-    from oracle import compound_descriptors
     from screening.surrogates import fit_surrogate
     from screening.validation import cross_validate
 
     compounds = list(_compounds(name, measured, names))
-    x = to_features(compound_descriptors(compounds, records))
+    x = to_features(compound_descriptors(compounds, records, descriptors), descriptors)
     keep = np.flatnonzero(np.isfinite(x).all(axis=1))
     if len(keep) < MIN_ROWS:
         raise CampaignError(

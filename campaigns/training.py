@@ -16,6 +16,7 @@ from campaigns.targets import Observation
 from chemspace import CationLibrary, Compound, CompoundSpace
 from chemspace.progress import Progress
 from oracle import CationRecord
+from oracle.descriptors import DEFAULT_DESCRIPTORS, DescriptorSet, compound_descriptors
 from screening.dataset import EXCLUDING_FLAGS, UPPER_BOUND, SpinDataset, excluding_flags
 from screening.features import to_features
 
@@ -39,11 +40,13 @@ class TrainingSet:
         dataset: the k rows.
         x: features, shape (k, d).
         left_out: one line for each measured row that does not train, with the reason.
+        descriptors: what the features are made of.
     """
 
     dataset: SpinDataset
     x: NDArray[np.float64]
     left_out: tuple[str, ...]
+    descriptors: DescriptorSet = DEFAULT_DESCRIPTORS
 
     @property
     def formulas(self) -> tuple[str, ...]:
@@ -96,12 +99,11 @@ def training_set(dataset: SpinDataset, records: Mapping[str, CationRecord], conf
     Raises:
         CampaignError: if fewer than `MIN_ROWS` rows are left that are measurements, not bounds.
     """
-    from oracle.descriptors import compound_descriptors
-
     compounds = dataset.compounds
     known = np.array([compound is not None for compound in compounds])
-    x = np.full((len(dataset), to_features(np.empty((0, 10))).shape[1]), np.nan)
-    x[known] = to_features(compound_descriptors([c for c in compounds if c is not None], records))
+    described = compound_descriptors([c for c in compounds if c is not None], records, config.descriptor_set)
+    x = np.full((len(dataset), len(config.descriptor_set.feature_names)), np.nan)
+    x[known] = to_features(described, config.descriptor_set)
     reasons = [
         _why_not(flags, bool(row.all()), config.include_flagged)
         for flags, row in zip(dataset.table["flags"], np.isfinite(x), strict=True)
@@ -112,7 +114,7 @@ def training_set(dataset: SpinDataset, records: Mapping[str, CationRecord], conf
         raise CampaignError(f"only {numbers} measured rows can train a model; at least {MIN_ROWS} are needed")
     names = zip(dataset.table["material_id"], dataset.table["formula"], reasons, strict=True)
     left_out = tuple(f"{name} {formula}: {reason}".strip() for name, formula, reason in names if reason is not None)
-    return TrainingSet(dataset.subset(keep), x[keep], left_out)
+    return TrainingSet(dataset.subset(keep), x[keep], left_out, config.descriptor_set)
 
 
 def validate(training: TrainingSet, config: CampaignConfig) -> Validation:

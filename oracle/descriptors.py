@@ -197,6 +197,12 @@ class DescriptorSet:
         """Names of the d features, in the order of their columns."""
         return tuple(descriptor.feature for descriptor in self.columns if descriptor.enters)
 
+    @property
+    def further_sources(self) -> tuple[str, ...]:
+        """Name and source of each descriptor that not every campaign has: what numbers that are kept depend on."""
+        further = self.names[len(DEFAULT_DESCRIPTORS.of_cations) : -len(_FRAMEWORK)]
+        return tuple(f"{entry.name} {entry.source}" for entry in DESCRIPTORS.entries() if entry.name in further)
+
     @cached_property
     def radius(self) -> int:
         """Column of the radius, of which the tolerance factor is made."""

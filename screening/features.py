@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from oracle.descriptors import DEFAULT_DESCRIPTORS, DESCRIPTORS, Descriptor, DescriptorSet
 from screening.errors import TrainingDataError
 
-__all__ = ["FEATURE_NAMES", "feature_label", "feature_text", "to_features"]
+__all__ = ["FEATURE_NAMES", "feature_label", "feature_text", "input_label", "to_features"]
 
 #: Of the ten descriptors, eight enter. The layer number enters as 1/n: bounded, 3D is its limit 0. Mass and
 #: polarizability are positive and skewed, ratios of them mean more than differences: they enter as logarithms, the
@@ -65,6 +65,12 @@ def feature_label(name: str) -> str:
     """A feature in words; its name where no descriptor makes it."""
     made_from = _made_from(name)
     return name if made_from is None else made_from.feature_label
+
+
+def input_label(name: str) -> str:
+    """A feature in words where its own sign or size is shown: the model sees 1/n, which falls as n grows."""
+    made_from = _made_from(name)
+    return f"1 / {made_from.label}" if made_from is not None and made_from.enters == "inverse" else feature_label(name)
 
 
 def _made_from(feature: str) -> Descriptor | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from campaigns.cli import backtest, explain, ingest, launch, library, oracle, record, serve, suggest
+from campaigns.cli import backtest, explain, ingest, launch, library, oracle, plugins, record, serve, suggest
 from campaigns.cli import backtest as paper
 from campaigns.cli import explain as report
 from campaigns.cli import explain as status
@@ -43,5 +43,6 @@ app.command("replay", rich_help_panel=LAB)(record.replay)
 app.command("fit-trace", rich_help_panel=TOOLS)(fit_trace.fit_trace)
 app.command("paper", rich_help_panel=TOOLS)(paper.paper)
 app.command("backtest", rich_help_panel=TOOLS)(backtest.backtest)
+app.command("plugins", rich_help_panel=TOOLS)(plugins.plugins)
 app.add_typer(library.app, name="library", rich_help_panel=TOOLS)
 app.add_typer(oracle.app, name="oracle", rich_help_panel=TOOLS)

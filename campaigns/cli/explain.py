@@ -49,8 +49,8 @@ def explain(options: ExplainOptions) -> None:
 
 def show_prediction(p: Prediction) -> None:
     """What the model expects of a compound: interval, neighbours, feasibility, contributions."""
-    from campaigns.narrate import FEATURE_WORDS, picoseconds
-    from screening.features import feature_text
+    from campaigns.narrate import picoseconds
+    from screening.features import feature_label, feature_text
 
     interval = f"{picoseconds(p.lifetime_low_ps)} to {picoseconds(p.lifetime_high_ps)}"
     out.print(f"[bold cyan]{escape(p.formula)}[/]  {picoseconds(p.lifetime_ps)} ps [dim]({interval}, 90%)[/]")
@@ -65,7 +65,7 @@ def show_prediction(p: Prediction) -> None:
         out.print(f"{escape(name)}: {told['mean']:.3g} ± {told['sd']:.2g} predicted by a model of its own")
     table = console.table("descriptor", "value", "lifetime")
     for name, value in sorted(p.contributions.items(), key=lambda item: -abs(item[1])):
-        table.add_row(FEATURE_WORDS[name], feature_text(name, p.features[name]), f"x{10**-value:.2f}")
+        table.add_row(feature_label(name), feature_text(name, p.features[name]), f"x{10**-value:.2f}")
     out.print(f"\nfrom the {picoseconds(10**-p.base_log10_rate)} ps of a typical measured compound:")
     out.print(table)
 

@@ -10,9 +10,9 @@ import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from campaigns.narrate import FEATURE_WORDS, INPUT_WORDS, picoseconds
+from campaigns.narrate import picoseconds
 from screening.explain import Shapley
-from screening.features import feature_text
+from screening.features import feature_label, feature_text, input_label
 
 __all__ = ["curve_figure", "plain", "waterfall_figure"]
 
@@ -129,7 +129,7 @@ _TICKS_PS = tuple(float(f"{digit}e{power}") for power in range(-4, 6) for digit 
 
 def worded(shapley: Shapley) -> Shapley:
     """The same values under the features' names for people."""
-    names = tuple(INPUT_WORDS.get(name, name) for name in shapley.feature_names)
+    names = tuple(input_label(name) for name in shapley.feature_names)
     return Shapley(names, shapley.contributions, shapley.base, shapley.x)
 
 
@@ -165,7 +165,7 @@ def radar_figure(shapley: Shapley) -> go.Figure:
 
 def heatmap_figure(correlations: pd.DataFrame) -> go.Figure:
     """Pearson correlations of the features over the training rows."""
-    named = correlations.rename(index=INPUT_WORDS, columns=INPUT_WORDS)
+    named = correlations.rename(index=input_label, columns=input_label)
     names, values = list(named.columns), named.to_numpy(dtype=float)
     cells = go.Heatmap(
         z=values,
@@ -190,7 +190,7 @@ def waterfall_figure(
     ordered = sorted(contributions.items(), key=lambda item: -abs(item[1]))
     steps = [-base_log10_rate, *(-value for _, value in ordered)]
     ends = np.cumsum(steps)
-    names = [f"{FEATURE_WORDS.get(name, name)} {feature_text(name, features[name])}" for name, _ in ordered]
+    names = [f"{feature_label(name)} {feature_text(name, features[name])}" for name, _ in ordered]
     told = [f"{picoseconds(10.0 ** ends[0])} ps", *(f"×{10.0**-value:.2f}" for _, value in ordered)]
     figure = go.Figure(
         go.Waterfall(

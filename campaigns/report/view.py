@@ -181,21 +181,21 @@ def model_view(done: Round, progress: Progress | None = None) -> dict[str, Any]:
         parity, calibration, beeswarm, radar, heatmap), importances (rows of feature, value, direction), progress
         (lifetimes_ps, formulas, own, bounds), left_out.
     """
-    from campaigns.narrate import INPUT_WORDS
     from campaigns.report.figures import beeswarm_figure, heatmap_figure, radar_figure
     from screening.explain import pearson, shapley
-    from screening.features import FEATURE_NAMES
+    from screening.features import input_label
 
     tell = progress or silent
     tell(0, 3, "figures of the validation")
     training = done.training
     figures = {"parity": plain(parity_of(done)), "calibration": plain(calibration_of(done))}
     tell(1, 3, "what the model looks at")
-    told = shapley(done.surrogate, training.x, FEATURE_NAMES)
+    names = training.descriptors.feature_names
+    told = shapley(done.surrogate, training.x, names)
     figures["beeswarm"] = plain(beeswarm_figure(told, training.formulas))
     figures["radar"] = plain(radar_figure(told))
     tell(2, 3, "correlations")
-    figures["heatmap"] = plain(heatmap_figure(pearson(training.x, FEATURE_NAMES)))
+    figures["heatmap"] = plain(heatmap_figure(pearson(training.x, names)))
     table = training.dataset.table
     importances = told.importances()
     tell(3, 3, "done")
@@ -207,7 +207,7 @@ def model_view(done: Round, progress: Progress | None = None) -> dict[str, Any]:
         "scores": score_rows({split: card.to_dict() for split, card in done.validation.score_cards.items()}),
         "figures": figures,
         "importances": [
-            [INPUT_WORDS[name], float(value), float(direction)]
+            [input_label(name), float(value), float(direction)]
             for name, value, direction in zip(
                 importances["feature"], importances["importance"], importances["direction"], strict=True
             )
@@ -308,11 +308,11 @@ def paper_key() -> str:
 def _band(done: Round) -> dict[str, list[float]]:
     """Best lifetime against experiments when the engine starts from a few random rows of the same table."""
     from screening.backtest import FinishedTable, backtest
-    from screening.features import FEATURE_NAMES
 
     data = done.training.dataset
     rates = data.log10_rate[~data.censored]
-    table = FinishedTable(done.training.x[~data.censored], rates, tuple(FEATURE_NAMES), "log10_rate", True)
+    names = done.training.descriptors.feature_names
+    table = FinishedTable(done.training.x[~data.censored], rates, names, "log10_rate", True)
     frame = backtest(table, n_start=N_START, batch_size=BATCH, budget=len(rates), seeds=range(N_REPLAYS)).curves()
     ours, chance = frame[frame["strategy"] == "spinscreen"], frame[frame["strategy"] == "random"]
 

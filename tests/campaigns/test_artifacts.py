@@ -33,7 +33,9 @@ def kept(campaign: Campaign, name: str = "") -> list[Path]:
 def with_tables(campaign: Campaign, launched: Launched, change: Callable[[SpaceTables], SpaceTables]) -> Campaign:
     """The campaign opened anew, the descriptors that its folder keeps changed by `change`."""
     tables = campaign._records.tables()
-    Artifacts(campaign.folder).put("descriptors", campaign._records._tables_key, change(tables), tables_form())
+    Artifacts(campaign.folder).put(
+        "descriptors", campaign._records._tables_key, change(tables), tables_form(tables.spacers.descriptors)
+    )
     return Campaign.open(campaign.folder, oracle_store=launched.oracle_store)
 
 

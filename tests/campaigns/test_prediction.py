@@ -7,8 +7,7 @@ import pytest
 
 from campaigns import Campaign
 from campaigns.errors import CampaignError
-from campaigns.narrate import FEATURE_WORDS
-from screening.features import FEATURE_NAMES
+from screening.features import FEATURE_NAMES, feature_label, input_label
 
 
 def test_a_prediction_agrees_with_the_ranking_and_adds_up(campaign: Campaign) -> None:
@@ -46,4 +45,8 @@ def test_a_compound_without_organic_cation_has_no_descriptors(campaign: Campaign
 
 
 def test_every_feature_has_a_word() -> None:
-    assert set(FEATURE_WORDS) == set(FEATURE_NAMES)
+    assert [feature_label(name) for name in FEATURE_NAMES] == [
+        *("molar mass", "electronegativity", "polarizability", "dipole", "HOMO", "LUMO", "tolerance factor"),
+        "number of layers",
+    ]
+    assert input_label("inverse_n_layers") == "1 / layers"

@@ -22,19 +22,6 @@ from chemspace import CompoundSpace
 router = APIRouter(prefix="/c/{campaign}")
 
 SIZE = 50
-#: Descriptors in words, with their units; averages over the organic cations of the formula but for the last.
-DESCRIPTOR_WORDS = {
-    "molar_mass_g_mol": ("molar mass", "g/mol"),
-    "electronegativity": ("electronegativity", "(Pauling)"),
-    "polarizability_bohr3": ("polarizability", "bohr³"),
-    "dipole_debye": ("dipole", "D"),
-    "homo_ev": ("HOMO", "eV"),
-    "lumo_ev": ("LUMO", "eV"),
-    "gap_ev": ("gap", "eV"),
-    "radius_angstrom": ("radius", "Å"),
-    "tolerance_factor": ("tolerance factor", ""),
-    "n_layers": ("layers", ""),
-}
 _Formula = Annotated[str, Query(min_length=1, max_length=200)]
 
 
@@ -185,9 +172,8 @@ def explained_values(
     service: CampaignService, told: dict[str, Any], numbers: dict[str, Any] | None = None
 ) -> dict[str, Any]:
     """What the explanation's template shows."""
-    from campaigns.narrate import FEATURE_WORDS
     from campaigns.report.figures import plain, waterfall_figure
-    from screening.features import feature_text
+    from screening.features import feature_label, feature_text
 
     rows = sorted(told["contributions"].items(), key=lambda item: -abs(item[1]))
     return {
@@ -195,8 +181,7 @@ def explained_values(
         "numbers": numbers,
         "waterfall": plain(waterfall_figure(told["contributions"], told["features"], told["base_log10_rate"])),
         "rows": [
-            (FEATURE_WORDS.get(name, name), feature_text(name, told["features"][name]), 10.0**-value)
-            for name, value in rows
+            (feature_label(name), feature_text(name, told["features"][name]), 10.0**-value) for name, value in rows
         ],
         "neighbours": _neighbours(service, told),
         "descriptors": _descriptors(service, told["formula"]),
@@ -208,14 +193,15 @@ def _descriptors(service: CampaignService, formula: str) -> list[tuple[str, str]
     """(name, value with its unit) of every descriptor of a compound."""
     from math import isfinite
 
-    from oracle.descriptors import DESCRIPTOR_NAMES, compound_descriptors
+    from oracle.descriptors import compound_descriptors
 
-    compound = compound_of(service, formula).compound
-    values = compound_descriptors([compound], service.records([cation for cation, _ in compound.cation_counts]))[0]
-    told = dict(zip(DESCRIPTOR_NAMES, values, strict=True))
+    compound, descriptors = compound_of(service, formula).compound, service.campaign.config.descriptor_set
+    records = service.records([cation for cation, _ in compound.cation_counts])
+    values = compound_descriptors([compound], records, descriptors)[0]
+    units = [f"({one.scale})" if one.scale else one.unit for one in descriptors.columns]
     return [
-        (words, f"{told[name]:.4g} {unit}".strip() if isfinite(told[name]) else "–")
-        for name, (words, unit) in DESCRIPTOR_WORDS.items()
+        (one.label, f"{value:.4g} {unit}".strip() if isfinite(value) else "–")
+        for one, value, unit in zip(descriptors.columns, values, units, strict=True)
     ]
 
 

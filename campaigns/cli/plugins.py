@@ -1,0 +1,51 @@
+"""`spinscreen plugins`: everything that a campaign's description can name, and where it comes from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.markup import escape
+
+from campaigns.cli import console
+from campaigns.cli.options import AsJson
+from chemspace.registry import Registry, load_plugins
+
+
+def plugins(as_json: AsJson = False) -> None:
+    """List the surrogates, strategies, engines and descriptors that there are: where each comes from, and what it is.
+
+    A package adds to them by an entry point of the group spinscreen.plugins.
+
+    Examples:
+
+      spinscreen plugins
+
+      spinscreen plugins --json
+    """
+    failures = load_plugins()
+    found = {f"{registry.kind}s": _rows(registry) for registry in _registries()}
+    if as_json:
+        failed = [{"name": f.name, "source": f.source, "reason": f.reason} for f in failures]
+        console.print_json({**found, "not_loaded": failed})
+    else:
+        for title, rows in found.items():
+            table = console.table(title, "from", "what it is", left=("from", "what it is"))
+            for row in rows:
+                table.add_row(*(escape(text) for text in row.values()))
+            console.out.print(table)
+            console.out.print()
+    for failure in failures:
+        console.warn(f"the plug-in {failure.name} of {failure.source} could not be loaded: {failure.reason}")
+
+
+def _registries() -> tuple[Registry[Any], ...]:
+    from oracle.descriptors import DESCRIPTORS
+    from oracle.engines.registry import ENGINES
+    from screening.strategies import STRATEGIES
+    from screening.surrogates.registry import SURROGATES
+
+    return SURROGATES, STRATEGIES, ENGINES, DESCRIPTORS
+
+
+def _rows(registry: Registry[Any]) -> list[dict[str, str]]:
+    return [{"name": entry.name, "source": entry.source, "words": entry.words} for entry in registry.entries()]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from campaigns.cli import console
-from campaigns.cli.options import AsJson, Folder, OracleStorePath, Workers, takes
+from campaigns.cli.options import ComputingOptions, Workers, takes
 from campaigns.cli.suggest import batch_json, show_batch
 from campaigns.cli.traces import PANEL, TraceOptions, fitted
 
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from campaigns.summary import FitSummary, IngestResult, SuggestionBatch
 
 
-_Table = partial(typer.Option, rich_help_panel="A table", show_default=False)
-_Crystal = partial(typer.Option, rich_help_panel=PANEL, show_default=False)
+_Table = partial(typer.Option, rich_help_panel="A table")
+_Crystal = partial(typer.Option, rich_help_panel=PANEL)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +32,7 @@ class TableOptions:
 
     results: Annotated[
         Path | None,
-        typer.Argument(metavar="[RESULTS]", help="Table of results: CSV, .xlsx or JSON lines.", show_default=False),
+        typer.Argument(metavar="[RESULTS]", help="Table of results: CSV, .xlsx or JSON lines."),
     ] = None
     of_property: Annotated[
         str | None,
@@ -73,10 +73,9 @@ class TableOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
-class IngestOptions:
+class IngestOptions(ComputingOptions):
     """Options of `spinscreen ingest`."""
 
-    folder: Folder
     table: TableOptions
     formula: Annotated[str | None, _Crystal(help="The compound whose traces follow.")] = None
     sample: Annotated[str, _Crystal(help="The lab's name of the crystal.")] = ""
@@ -86,11 +85,9 @@ class IngestOptions:
     ] = False
     suggest: Annotated[
         int | None,
-        typer.Option(min=1, metavar="N", help="Suggest the next N compounds right away.", show_default=False),
+        typer.Option(min=1, metavar="N", help="Suggest the next N compounds right away."),
     ] = None
     workers: Workers = 2
-    oracle_store: OracleStorePath = None
-    as_json: AsJson = False
 
 
 @takes(IngestOptions)
@@ -121,10 +118,9 @@ def ingest(options: IngestOptions) -> None:
       spinscreen ingest demo --formula "(PEA)2PbI4" --sc-map sc.csv --cc-map cc.csv --window 520 526
     """
     _check_usage(options)
-    from campaigns.campaign import Campaign
     from campaigns.cli.show import show_ingest
 
-    campaign = Campaign.open(options.folder, oracle_store=options.oracle_store)
+    campaign = options.open()
     before = campaign.fit()
     result = _trace(campaign, options) if options.table.results is None else _table(campaign, options)
     for line in result.warnings:

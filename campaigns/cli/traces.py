@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from campaigns.cli import console
-from campaigns.cli.options import EXISTING_FILE, AsJson, takes
+from campaigns.cli.options import EXISTING_FILE, PrintingOptions, takes
 
 if TYPE_CHECKING:
     from campaigns.kinetics import Measured, MeasuredFiles, TraceFit
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 #: Heading of the options of traces in the help.
 PANEL = "The traces or maps of one crystal"
-_Panel = {"rich_help_panel": PANEL, "show_default": False}
+_Panel = {"rich_help_panel": PANEL}
 _File = EXISTING_FILE | _Panel
 
 
@@ -110,14 +110,11 @@ def fitted(options: TraceOptions) -> tuple[Measured, TraceFit]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class FitTraceOptions:
+class FitTraceOptions(PrintingOptions):
     """Options of `spinscreen fit-trace`."""
 
     traces: TraceOptions
-    plot: Annotated[
-        Path | None, typer.Option(help="Write the figures into this HTML file.", dir_okay=False, show_default=False)
-    ] = None
-    as_json: AsJson = False
+    plot: Annotated[Path | None, typer.Option(help="Write the figures into this HTML file.", dir_okay=False)] = None
 
 
 @takes(FitTraceOptions)

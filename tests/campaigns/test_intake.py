@@ -170,3 +170,15 @@ def test_two_who_look_at_the_same_state_cannot_both_retract_or_step(campaign: Ca
         third.step("(BA)2PbI4", Stage.ACCEPTED)
     third.step("(BA)2PbI4", Stage.DECOMPOSED)
     assert Campaign.open(campaign.folder).state.stages["(BA)2PbI4"] is Stage.DECOMPOSED
+
+
+def test_rows_at_hand_are_taken_in_as_a_table_of_them_is(campaign: Campaign) -> None:
+    rows = [{"formula": "(PA)2PbI4", "lifetime_ps": 0.4, "sample": "a"}, {"formula": "(BA)2PbI4", "lifetime_ps": 0.5}]
+    assert campaign.observe(rows, dry_run=True).added == 2
+    assert (campaign.observe(pd.DataFrame(rows)).added, campaign.observe(rows).added) == (2, 0)
+    assert [(m.formula, m.value, m.sample) for m in campaign.state.measurements] == [
+        ("(PA)2PbI4", 0.4, "a"),
+        ("(BA)2PbI4", 0.5, ""),
+    ]
+    with pytest.raises(IngestError, match=r"row 1, column lifetime_ps: .*must be positive"):
+        campaign.observe([{"formula": "(PA)2PbI4", "lifetime_ps": -1.0}])

@@ -1,9 +1,8 @@
-"""The columns of a trace's file by what they hold, delays in ps."""
+"""The columns of a trace's file by what they hold: declared, or said by their headings, or asked about."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
@@ -12,11 +11,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from campaigns.kinetics.errors import TraceFileError, UnitError
+from campaigns.kinetics.errors import TraceFileError
+from campaigns.kinetics.headings import MAPPED, are_scans, plain, quadratures, role_of, wavelength_of
 from chemspace.errors import NotTextError, TableError
 from chemspace.tables.decode import decode_text
+from chemspace.tables.fields import declared_columns
 from chemspace.tables.numbers import NumberTable, parse_numbers
 from chemspace.tables.units import TIME_UNITS, split_heading
+
+Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,125 +67,214 @@ def as_trace_error() -> Iterator[None]:
         raise TraceFileError(error.name, "; ".join(error.problems), error.right, row=error.row) from None
 
 
-#: Light passes a delay stage there and back: 20 ns is 3 m of stage, longer than any. Less than 0.1 ps in all, about the
-#: length of a pulse, holds no rise and no decay.
-LONGEST_PS, SHORTEST_PS = 20_000.0, 0.1
-
-
-def to_ps(
-    delay: NDArray[np.float64], name: str, heading_unit: str | None, given_unit: str | None
-) -> tuple[NDArray[np.float64], tuple[str, ...]]:
-    """Delays in ps, and notes on how.
-
-    Args:
-        delay: as the file has them, shape (t,).
-        name: the file, for messages.
-        heading_unit: what the heading says, or None (then ps).
-        given_unit: what the user says; it overrules the heading and is believed.
-
-    Raises:
-        UnitError: for an unknown unit, or a span no delay line has, where the user did not say so.
-    """
-    if given_unit is not None and given_unit not in TIME_UNITS:
-        raise UnitError(f"no delay unit {given_unit!r}: use one of {', '.join(TIME_UNITS)}")
-    if heading_unit is not None and heading_unit not in TIME_UNITS:
-        raise UnitError(f"{name}: {heading_unit} is no unit of a delay: use one of {', '.join(TIME_UNITS)}")
-    unit = given_unit or heading_unit or "ps"
-    in_ps = delay * TIME_UNITS[unit]
-    finite = in_ps[np.isfinite(in_ps)]
-    span = float(np.ptp(finite)) if finite.size else 0.0
-    if given_unit is None and finite.size > 1 and not SHORTEST_PS <= span <= LONGEST_PS:
-        raise UnitError(_implausible(name, unit, finite, span))
-    notes = () if unit == "ps" else (f"Delays of {name} were converted from {unit} to ps.",)
-    return in_ps, notes
-
-
-def _implausible(name: str, unit: str, in_ps: NDArray[np.float64], span: float) -> str:
-    fitting = [
-        f"{other} ({span / TIME_UNITS[unit] * factor:.4g} ps)"
-        for other, factor in TIME_UNITS.items()
-        if SHORTEST_PS <= span / TIME_UNITS[unit] * factor <= LONGEST_PS
-    ]
-    why = "longer than any delay line" if span > LONGEST_PS else "shorter than a rise and a decay"
-    return (
-        f"{name}: delays in {unit} span {span:.4g} ps ({in_ps.min():.4g} to {in_ps.max():.4g} ps), {why}. "
-        f"If they are in another unit, say so (delay_unit, --delay-unit): {' or '.join(fitting) or 'none fits'}; "
-        f"to keep {unit}, say that"
-    )
-
-
-Array = NDArray[np.float64]
-
 _EXPECTED = "Head the columns delay_ps, sc, cc (or delay_ps, signal in a file of one polarisation)."
-#: What headings mean, first match wins: "SC - CC" must be seen before "SC".
-_ROLES = (
-    ("delay", re.compile(r"delay|^time|^t\b|^t_|^zeit|^verz", re.IGNORECASE)),
-    ("difference", re.compile(r"\bsc\s*[-\u2212\u2013_]\s*cc\b|diff", re.IGNORECASE)),
-    ("sc", re.compile(r"(?<![a-z])sc(?![a-z])|same|co-?circ|\u03c3\+\s*/?\s*\u03c3\+", re.IGNORECASE)),
-    ("cc", re.compile(r"(?<![a-z])cc(?![a-z])|counter|oppos|cross|\u03c3\+\s*/?\s*\u03c3[-\u2212]", re.IGNORECASE)),
-    ("signal", re.compile(r"signal|^d[art]|^\u0394|delta|dr/r|dt/t|^y\b|amplitude", re.IGNORECASE)),
-)
 #: Roles of the columns of a file without headings, by their number.
 _BARE: dict[int, tuple[str, ...]] = {2: ("delay", "signal"), 3: ("delay", "sc", "cc")}
+#: What lock-in amplifiers and meters write for an overflow or no reading (SCPI: 9.9E37 and 9.91E37), and what programs
+#: write for a missing value where the rest of the column is far smaller.
+_OVERFLOW = 9.8e37
+_PLACEHOLDERS = (999.0, 9999.0, 99999.0, 999999.0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Columns:
     """The columns of one file by role ("delay", "sc", "cc", "difference", "signal"), each shape (t,).
 
-    Several columns of one role are scans and are averaged. `unit` is the delay's, where the heading names one.
+    Several columns of one role are scans and are averaged.
+
+    Attributes:
+        by_role: the columns.
+        heading: of the delays, "" where there is none.
+        metadata: lines of text around the numbers.
+        notes: what was done on the way in.
     """
 
     by_role: dict[str, Array]
-    unit: str | None
+    heading: str
+    metadata: tuple[str, ...]
     notes: tuple[str, ...]
 
 
-def read_columns(path: str | Path) -> tuple[Columns, SourceFile]:
+def read_columns(path: str | Path, declared: Mapping[str, str], *, alone: bool) -> tuple[Columns, SourceFile]:
     """The columns of a file, delays as it has them.
+
+    Args:
+        path: the file.
+        declared: heading, or number from 1, of the column of a role, as the user says; "" leaves the role out.
+        alone: whether the file holds one polarisation.
 
     Raises:
         TraceFileError: if the file cannot be read, is no table of numbers, or does not say what its columns are.
     """
     text, source = read_text(path)
     with as_trace_error():
-        return columns_of(str(path), parse_numbers(str(path), text)), source
+        return columns_of(str(path), parse_numbers(str(path), text), declared, alone=alone), source
 
 
-def columns_of(name: str, table: NumberTable) -> Columns:
-    """Assign roles to the columns of a table.
+def columns_of(name: str, table: NumberTable, declared: Mapping[str, str], *, alone: bool = False) -> Columns:
+    """Assign roles to the columns of a table. Arguments as `read_columns`.
 
     Raises:
-        TraceFileError: if there is no delay column, or no headings where they are needed.
+        TraceFileError: if the headings leave open which column is what.
+        TableError: if something declared is not there.
     """
-    n = table.values.shape[1]
+    values, notes = without_placeholders(name, table.values)
+    n = values.shape[1]
+    headings = table.headings or tuple(str(at + 1) for at in range(n))
+    places = {
+        role: headings.index(column) for role, column in declared_columns(name, headings, MAPPED, declared).items()
+    }
     if table.headings is None:
-        if n not in _BARE:
-            raise TraceFileError(name, f"has {n} columns and no headings", _EXPECTED)
-        return Columns({role: table.values[:, at] for at, role in enumerate(_BARE[n])}, None, ())
-    roles = [next((role for role, pattern in _ROLES if pattern.search(h.strip())), None) for h in table.headings]
-    if roles.count("delay") == 0 and roles[0] is None and not table.headings[0].strip():
-        roles[0] = "delay"
-    if roles.count("delay") != 1:
-        found = "several delay columns" if "delay" in roles else "no delay column"
-        raise TraceFileError(name, f"{found} among the headings {', '.join(map(repr, table.headings))}", _EXPECTED)
-    if n == 2 and roles[1 - roles.index("delay")] is None:
-        roles[1 - roles.index("delay")] = "signal"
-    return _collect(name, table, table.headings, roles)
-
-
-def _collect(name: str, table: NumberTable, headings: tuple[str, ...], roles: list[str | None]) -> Columns:
+        _require_no_wavelengths(name, values)
+        roles = _bare_roles(name, values, places, alone)
+    else:
+        roles = _roles(name, headings, places, declared)
     by_role: dict[str, Array] = {}
-    notes = []
-    for role in dict.fromkeys(role for role in roles if role is not None):
+    for role in dict.fromkeys(role for role in roles if role in MAPPED):
         at = [column for column, found in enumerate(roles) if found == role]
-        by_role[role] = mean_over(table.values[:, at], axis=1)
         if len(at) > 1:
+            _require_scans(name, role, [headings[column] for column in at])
             notes.append(f"{len(at)} columns of {name} were averaged as scans of {role}.")
-    if unknown := [headings[at] for at, role in enumerate(roles) if role is None]:
-        notes.append(f"Columns {', '.join(map(repr, unknown))} of {name} were not used.")
-    unit = split_heading(headings[roles.index("delay")])[1]
-    return Columns(by_role, unit, tuple(notes))
+        by_role[role] = mean_over(values[:, at], axis=1)
+    if unused := [headings[at] for at, role in enumerate(roles) if role not in MAPPED]:
+        notes.append(f"Columns {', '.join(map(repr, unused))} of {name} were not used.")
+    heading = headings[roles.index("delay")] if table.headings is not None else ""
+    return Columns(by_role, heading, table.around, tuple(notes))
+
+
+def _bare_roles(name: str, values: Array, places: Mapping[str, int], alone: bool) -> list[str | None]:
+    """Roles of columns without headings: as declared by number, or by how many there are."""
+    n = values.shape[1]
+    if "delay" in places or any(role in places for role in MAPPED[1:]):
+        roles: list[str | None] = [None] * n
+        for role, at in ({"delay": 0} | dict(places)).items():
+            roles[at] = role
+        return roles
+    if n not in _BARE:
+        raise TraceFileError(name, f"has {n} columns and no headings", f"{_EXPECTED} {_NUMBERS}")
+    if n == 3 and (alone or _may_be_errors(values[:, 2])):
+        what = "in a file of one polarisation" if alone else "and the last may be errors: it is never zero or negative"
+        raise TraceFileError(name, f"has 3 columns without headings {what}", f"{_EXPECTED} {_NUMBERS}")
+    return list(_BARE[n])
+
+
+_NUMBERS = "Or say which column is what by its number: --map signal=2, or --map sc=2 --map cc=3."
+
+
+def _may_be_errors(column: Array) -> bool:
+    finite = column[np.isfinite(column)]
+    return bool(finite.size >= 12 and finite.min() > 0.0 and finite.max() < 20.0 * finite.min())
+
+
+def _roles(
+    name: str, headings: Sequence[str], places: Mapping[str, int], declared: Mapping[str, str]
+) -> list[str | None]:
+    """Role of each column by its heading, what is declared before what is read."""
+    found: list[str | None] = [role_of(heading) for heading in headings]
+    for role, at in places.items():
+        found = [None if other == role else other for other in found]
+        found[at] = role
+    found = [None if role in declared and at not in places.values() else role for at, role in enumerate(found)]
+    if "delay" not in places:
+        _place_delay(name, headings, found)
+    signals = [at for at, role in enumerate(found) if role in ("sc", "cc", "difference", "signal", None)]
+    if found.count("delay") == 1 and len(signals) > 1:
+        for at in quadratures([heading if found[at] != "delay" else "" for at, heading in enumerate(headings)]):
+            if at not in places.values():
+                found[at] = "quadrature"
+    if len(headings) == 2 and found[1 - found.index("delay")] in (None, "perhaps delay"):
+        found[1 - found.index("delay")] = "signal"
+    _require_signal(name, headings, found)
+    return found
+
+
+def _place_delay(name: str, headings: Sequence[str], found: list[str | None]) -> None:
+    """Leave one column as the delay.
+
+    Raises:
+        TraceFileError: if none or several could be it.
+    """
+    shown = ", ".join(map(repr, headings[:12])) + (f" and {len(headings) - 12} more" if len(headings) > 12 else "")
+    could = [at for at, role in enumerate(found) if role == "delay"]
+    could = could or [at for at, role in enumerate(found) if role == "perhaps delay"]
+    if not could and found[0] is None and not headings[0].strip():
+        could = [0]
+    if len(could) > 1:
+        in_time = [at for at in could if split_heading(headings[at])[1] in TIME_UNITS]
+        could = in_time if len(in_time) == 1 else could
+    if len(could) != 1:
+        what = "several delay columns" if could else "no delay column"
+        ask = " or ".join(f"--map delay={headings[at]!r}" for at in could) or "--map delay=HEADING"
+        raise TraceFileError(name, f"{what} among the headings {shown}", f"{_EXPECTED} Or say which it is: {ask}.")
+    for at, role in enumerate(found):
+        if role in ("delay", "perhaps delay"):
+            found[at] = "signal" if plain(headings[at]) == "x" else None  # the X of a lock-in amplifier
+    found[could[0]] = "delay"
+
+
+def _require_signal(name: str, headings: Sequence[str], found: Sequence[str | None]) -> None:
+    """Refuse columns of wavelengths, of which nothing says which is meant."""
+    if any(role in ("sc", "cc", "difference", "signal") for role in found):
+        return
+    waves = [heading for heading, role in zip(headings, found, strict=True) if role is None and wavelength_of(heading)]
+    if waves:
+        raise TraceFileError(
+            name,
+            f"its columns are headed by wavelengths ({', '.join(waves[:4])}{', ...' if len(waves) > 4 else ''})",
+            f"Say which one is the signal: --map signal={waves[0]}"
+            + (", or give the files as maps (--sc-map, --cc-map)." if len(waves) > 2 else "."),
+        )
+
+
+def _require_scans(name: str, role: str, headings: Sequence[str]) -> None:
+    """Refuse several columns of one role that are not said to be scans of it."""
+    shown = ", ".join(map(repr, headings))
+    if len({wavelength_of(heading) for heading in headings} - {None}) > 1:
+        raise TraceFileError(
+            name,
+            f"its columns {shown} are at several wavelengths",
+            f"Say which one is meant: --map {role}={headings[0]!r}.",
+        )
+    if are_scans(headings, by_number=role != "signal"):
+        return
+    if role == "signal":
+        raise TraceFileError(
+            name,
+            f"its columns {shown} do not say which is SC and which CC, or whether they are scans of one",
+            f"Say so: --map sc={headings[0]!r} --map cc={headings[1]!r}, or the other way round; for one signal "
+            f"--map signal={headings[0]!r}.",
+        )
+    raise TraceFileError(
+        name, f"its columns {shown} could all be the {role}", f"Say which one: --map {role}={headings[0]!r}."
+    )
+
+
+def _require_no_wavelengths(name: str, values: Array) -> None:
+    """Refuse a first row that reads like wavelengths above columns of signal."""
+    first, rest = values[0], values[1:]
+    if len(values) < 3 or not (np.isnan(first[0]) or first[0] == 0.0) or not np.isfinite(first[1:]).all():
+        return
+    inside = (first[1:] >= 100.0) & (first[1:] <= 20_000.0)
+    largest = np.nanmax(np.abs(np.where(np.isfinite(rest[:, 1:]), rest[:, 1:], 0.0)))
+    if inside.all() and first[1:].min() > 20.0 * largest:
+        shown = ", ".join(f"{value:g}" for value in first[1:5])
+        raise TraceFileError(
+            name,
+            f"its first row reads like wavelengths ({shown})",
+            "Give the files as maps (--sc-map, --cc-map), or head the columns delay_ps, sc, cc.",
+        )
+
+
+def without_placeholders(name: str, values: Array) -> tuple[Array, list[str]]:
+    """Values (rows, columns) without what stands for an overflow or a missing reading, and a note of it."""
+    size = np.abs(values)
+    bad = np.isfinite(values) & (size >= _OVERFLOW)
+    usual = np.where(np.isfinite(values) & ~np.isin(size, _PLACEHOLDERS) & ~bad, size, 0.0)
+    bad |= np.isin(size, _PLACEHOLDERS) & (size > 20.0 * usual.max(axis=0)) & (np.arange(values.shape[1]) > 0)
+    if not bad.any():
+        return values, []
+    shown = ", ".join(dict.fromkeys(f"{value:g}" for value in values[bad]))
+    return np.where(bad, np.nan, values), [f"{int(bad.sum())} cells of {name} hold {shown}: taken as missing."]
 
 
 def mean_over(values: Array, axis: int) -> Array:

@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isnan
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from campaigns.kinetics.columns import SourceFile, as_trace_error, mean_over, read_text, to_ps
+from campaigns.kinetics.columns import SourceFile, as_trace_error, mean_over, read_text, without_placeholders
+from campaigns.kinetics.delays import DOUBLE_PASS, DelayUnit, are_same, shared_delays
 from campaigns.kinetics.errors import AxisError, DelayMismatchError, ProbeWindowError, TraceFileError, UnitError
 from campaigns.kinetics.trace import Trace
 from chemspace.tables.cells import bad_cell, is_missing, to_number
 from chemspace.tables.numbers import Dialect, is_numeric, sniff, split_line
-from chemspace.tables.units import split_heading
 
 Array = NDArray[np.float64]
 
 _LAYOUT = "A map has the delays in its first row and a wavelength (nm) at the start of every other row."
+#: TIMP's layout: which axis stands in the first row, and how many numbers that row has.
+_EXPLICIT = re.compile(r"\s*(time|wavelength)\s+explicit\b", re.IGNORECASE)
+_COUNT = re.compile(r"\s*interval\s*nr\D*(\d+)\s*$", re.IGNORECASE)
+_WAVENUMBER = re.compile(
+    r"\bcm\s*(?:\^\s*)?[-\u2212]\s*1|cm\u207b\u00b9|1\s*/\s*cm\b|wave\s*number|wellenzahl|nombre d.onde", re.IGNORECASE
+)
+#: A scan that was ended early counts if it has this share of the delays.
+_ENOUGH_DELAYS = 0.5
+#: SC and CC maps are subtracted at the delays they share, if these are so many of the shorter one's.
+_ENOUGH_SHARED = 0.8
 #: Probe wavelengths a transient-absorption spectrometer can have, nm: vacuum ultraviolet to mid infrared.
 _WAVELENGTHS_NM = (100.0, 20_000.0)
 
@@ -45,15 +56,21 @@ class TransientMap:
     notes: tuple[str, ...]
 
 
-def read_map(paths: str | Path | Sequence[str | Path], *, delay_unit: str | None = None) -> TransientMap:
+def read_map(
+    paths: str | Path | Sequence[str | Path], *, delay_unit: str | None = None, passes: int = DOUBLE_PASS
+) -> TransientMap:
     """Read a map from one file or from one file per scan; a file may hold several scans one below the other.
 
-    First row delays, first column wavelengths; a map the other way round is recognised and turned. Text above, between
-    and below the blocks is skipped, columns without a delay (an aborted scan) are dropped.
+    First row delays, first column wavelengths; a map the other way round is recognised and turned, and TIMP's
+    "time explicit" and "wavelength explicit" files, which have no corner cell, are read. Text above, between and below
+    the blocks is skipped, columns without a delay (an aborted scan) are dropped; a scan that ended earlier counts at
+    the delays it has.
 
     Args:
         paths: one file, or the files of several scans.
-        delay_unit: unit of the delays, one of fs, ps, ns, us, s; None takes what the file says, or ps.
+        delay_unit: unit of the delays, one of fs, ps, ns, us, s, or of positions of the stage, um or mm; None takes
+            what the file says, or ps.
+        passes: times that light passes along the travel of the stage, for um and mm.
 
     Raises:
         TraceFileError: if a file is no map; names the row.
@@ -63,44 +80,101 @@ def read_map(paths: str | Path | Sequence[str | Path], *, delay_unit: str | None
     files = [paths] if isinstance(paths, str | Path) else list(paths)
     if not files:
         raise AxisError("no map file was given")
-    scans: list[tuple[str, Array, Array, Array]] = []
+    scans: list[Scan] = []
     sources, notes = [], []
     for path in files:
         text, source = read_text(path)
-        found, found_notes = _scans(str(path), text, delay_unit)
+        found, found_notes = _scans(str(path), text, DelayUnit(delay_unit, passes))
         scans += found
         sources.append(source)
         notes += found_notes
-    first_name, wavelength, delay, _ = scans[0]
-    for name, other_wavelength, other_delay, _ in scans[1:]:
-        _require_same(first_name, wavelength, name, other_wavelength, "wavelengths", "nm")
-        _require_same(first_name, delay, name, other_delay, "delays", "ps")
-    signal = mean_over(np.stack([scan[3] for scan in scans]), axis=0)
-    rows, columns = np.argsort(wavelength, kind="stable"), np.argsort(delay, kind="stable")
+    whole = max(scans, key=lambda scan: len(scan.delay_ps))
+    signal = mean_over(np.stack([_on_axes_of(whole, scan) for scan in scans]), axis=0)
+    rows, columns = (np.argsort(axis, kind="stable") for axis in (whole.wavelength_nm, whole.delay_ps))
     if len(scans) > 1:
         notes.append(f"{len(scans)} scans were averaged.")
     return TransientMap(
-        wavelength[rows], delay[columns], signal[np.ix_(rows, columns)], len(scans), tuple(sources), tuple(notes)
+        whole.wavelength_nm[rows],
+        whole.delay_ps[columns],
+        signal[np.ix_(rows, columns)],
+        len(scans),
+        tuple(sources),
+        tuple(notes),
     )
 
 
-def _scans(name: str, text: str, delay_unit: str | None) -> tuple[list[tuple[str, Array, Array, Array]], list[str]]:
-    """Each scan of a file as (file, wavelengths, delays, signal), delays in ps."""
-    lines = text.split("\n")
+@dataclass(frozen=True, slots=True, eq=False)
+class Scan:
+    """One scan of a file: wavelengths (w,) and delays (t,) in the file's order, signal (w, t)."""
+
+    name: str
+    wavelength_nm: Array
+    delay_ps: Array
+    signal: Array
+
+
+def _on_axes_of(whole: Scan, scan: Scan) -> Array:
+    """The signal of a scan on the axes of another, NaN at delays that it does not have.
+
+    Raises:
+        AxisError: if it has other wavelengths or delays.
+    """
+    _require_same(whole.name, whole.wavelength_nm, scan.name, scan.wavelength_nm, "wavelengths", "nm")
+    if are_same(whole.delay_ps, scan.delay_ps):
+        return scan.signal
+    n = len(scan.delay_ps)
+    if len(whole.delay_ps) > n >= _ENOUGH_DELAYS * len(whole.delay_ps) and are_same(whole.delay_ps[:n], scan.delay_ps):
+        return np.pad(scan.signal, ((0, 0), (0, len(whole.delay_ps) - n)), constant_values=np.nan)
+    _require_same(whole.name, whole.delay_ps, scan.name, scan.delay_ps, "delays", "ps")
+    return scan.signal
+
+
+def _scans(name: str, text: str, unit: DelayUnit) -> tuple[list[Scan], list[str]]:
+    """Each scan of a file."""
+    explicit, lines = _with_corner(text)
     with as_trace_error():
         dialect = sniff(name, lines)
-    found, notes = [], []
+    words = [line for line in lines if not is_numeric(split_line(line, dialect), dialect)]
+    found: list[Scan] = []
+    notes: list[str] = []
     for corner, block in _blocks(name, lines, dialect):
+        block, found_notes = without_placeholders(name, block)
+        notes += found_notes
         delay, wavelength, signal = block[0, 1:], block[1:, 0], block[1:, 1:]
-        if _is_turned(delay, wavelength):
+        if _is_turned(delay, wavelength) if explicit is None else explicit == "wavelength":
             delay, wavelength, signal = wavelength, delay, signal.T
             notes.append(f"{name} has wavelengths in its first row and delays in its first column: it was turned.")
+        if _WAVENUMBER.search("\n".join((corner, *words))):
+            wavelength = 1e7 / wavelength
+            notes.append(f"Wavenumbers of {name} in 1/cm became wavelengths in nm.")
         _require_nm(name, wavelength)
-        in_ps, unit_notes = to_ps(delay, name, split_heading(corner)[1], delay_unit)
+        in_ps, unit_notes = unit.to_ps(delay, name, corner, words)
         keep, rows = np.isfinite(in_ps), np.isfinite(wavelength)
-        found.append((name, wavelength[rows], in_ps[keep], signal[np.ix_(rows, keep)]))
+        found.append(Scan(name, wavelength[rows], in_ps[keep], signal[np.ix_(rows, keep)]))
         notes += unit_notes
     return found, list(dict.fromkeys(notes))
+
+
+def _with_corner(text: str) -> tuple[str | None, list[str]]:
+    """Lines of a map, the axis of a file without a corner cell given one; "time" or "wavelength" where the file says
+    which axis that is (the layout of TIMP and Glotaran)."""
+    lines = text.split("\n")
+    head = next((at for at, line in enumerate(lines[:20]) if _EXPLICIT.match(line)), None)
+    if head is not None:
+        kind = _EXPLICIT.match(lines[head])
+        count = next((at for at in range(head + 1, min(head + 4, len(lines))) if _COUNT.match(lines[at])), None)
+        found = None if count is None else _COUNT.match(lines[count])
+        cells = [to_number(cell, ".") for line in lines[(count or head) + 1 :] for cell in line.split()]
+        if kind and found and all(cell is not None for cell in cells):
+            n, numbers = int(found[1]), [str(cell) for cell in cells]  # rows may be wrapped: only their length counts
+            rows = [["0", *numbers[:n]], *(numbers[at : at + n + 1] for at in range(n, len(numbers), n + 1))]
+            return kind[1].lower(), [*lines[:head], *(" ".join(row) for row in rows)]
+    sizes = [(at, cells) for at, line in enumerate(lines) if (cells := line.split()) and line.strip()]
+    for (at, first), (_, second), (_, third) in zip(sizes, sizes[1:], sizes[2:], strict=False):
+        plain = all(to_number(cell, ".") is not None for cell in (*first, *second, *third))
+        if plain and len(first) > 3 and len(second) == len(third) == len(first) + 1:
+            return None, [*lines[:at], f"0 {lines[at]}", *lines[at + 1 :]]
+    return None, lines
 
 
 def _blocks(name: str, lines: list[str], dialect: Dialect) -> Iterator[tuple[str, Array]]:
@@ -186,7 +260,7 @@ def _require_nm(name: str, wavelength: Array) -> None:
 
 
 def _require_same(first: str, axis: Array, name: str, other: Array, what: str, unit: str) -> None:
-    if axis.shape == other.shape and np.allclose(axis, other, rtol=1e-6, atol=1e-4):
+    if _are_close(axis, other):
         return
     if axis.shape != other.shape:
         detail = f"{len(axis)} and {len(other)}"
@@ -230,7 +304,7 @@ def trace_at(
         DelayMismatchError: if the maps differ in an axis.
         ProbeWindowError: if no wavelength lies in the window, or no peak is found.
     """
-    _require_same_axes(sc, cc)
+    sc, cc = paired(sc, cc)
     window = _found(sc, cc, half_width_nm) if window_nm is None else ProbeWindow(*sorted(window_nm))
     inside = (sc.wavelength_nm >= window.low_nm) & (sc.wavelength_nm <= window.high_nm)
     if not inside.any():
@@ -308,13 +382,36 @@ def _running_median(values: Array) -> Array:
     return np.asarray(np.median(np.stack([padded[:-2], values, padded[2:]]), axis=0), dtype=np.float64)
 
 
-def _require_same_axes(sc: TransientMap, cc: TransientMap) -> None:
-    for what, unit, a, b in (
-        ("wavelengths", "nm", sc.wavelength_nm, cc.wavelength_nm),
-        ("delays", "ps", sc.delay_ps, cc.delay_ps),
+def paired(sc: TransientMap, cc: TransientMap) -> tuple[TransientMap, TransientMap]:
+    """Both maps on the delays that they share: one of them may have been ended early, or read back from the stage.
+
+    Raises:
+        DelayMismatchError: if they differ in their wavelengths, or share too few delays.
+    """
+    if sc.delay_ps.shape == cc.delay_ps.shape and np.array_equal(sc.delay_ps, cc.delay_ps):
+        same = np.arange(len(sc.delay_ps))
+        in_sc, in_cc = same, same
+    else:
+        in_sc, in_cc = shared_delays(sc.delay_ps, cc.delay_ps)
+    enough = len(in_sc) >= max(3, _ENOUGH_SHARED * min(len(sc.delay_ps), len(cc.delay_ps)))
+    for what, unit, a, b, fits in (
+        ("wavelengths", "nm", sc.wavelength_nm, cc.wavelength_nm, _are_close(sc.wavelength_nm, cc.wavelength_nm)),
+        ("delays", "ps", sc.delay_ps, cc.delay_ps, enough),
     ):
-        if a.shape != b.shape or not np.allclose(a, b, rtol=1e-6, atol=1e-4):
+        if not fits:
             raise DelayMismatchError(
                 f"the SC and CC maps differ in their {what} ({len(a)} from {a[0]:g} to {a[-1]:g} {unit}, {len(b)} from "
                 f"{b[0]:g} to {b[-1]:g} {unit}): both must be measured on the same axes"
             )
+    if len(in_sc) == len(sc.delay_ps) == len(cc.delay_ps) and np.array_equal(sc.delay_ps, cc.delay_ps):
+        return sc, cc
+    delay = (sc.delay_ps[in_sc] + cc.delay_ps[in_cc]) / 2
+    note = f"{len(in_sc)} delays shared by the maps of SC ({len(sc.delay_ps)}) and CC ({len(cc.delay_ps)}) were used."
+    return (
+        replace(sc, delay_ps=delay, signal=sc.signal[:, in_sc], notes=(*sc.notes, note)),
+        replace(cc, delay_ps=delay, signal=cc.signal[:, in_cc], notes=(*cc.notes, note)),
+    )
+
+
+def _are_close(first: Array, second: Array) -> bool:
+    return first.shape == second.shape and bool(np.allclose(first, second, rtol=1e-6, atol=1e-4))

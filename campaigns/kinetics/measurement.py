@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from campaigns.kinetics.maps import ProbeWindow, TransientMap, read_map, trace_at
+from campaigns.kinetics.delays import DOUBLE_PASS
+from campaigns.kinetics.errors import TraceFileError
+from campaigns.kinetics.maps import ProbeWindow, TransientMap, paired, read_map, trace_at
 from campaigns.kinetics.trace import Trace, read_trace, read_traces
 
 if TYPE_CHECKING:
@@ -154,22 +156,34 @@ class MeasuredFiles:
         single = (path for path in (self.sc, self.cc, self.trace) if path is not None)
         return tuple(Path(path) for path in (*single, *self.sc_map, *self.cc_map))
 
-    def read(self, *, delay_unit: str | None = None, window_nm: tuple[float, float] | None = None) -> Measured:
+    def read(
+        self,
+        *,
+        delay_unit: str | None = None,
+        passes: int = DOUBLE_PASS,
+        columns: Mapping[str, str] | None = None,
+        window_nm: tuple[float, float] | None = None,
+    ) -> Measured:
         """Read them.
 
         Args:
-            delay_unit: unit of the delays, one of fs, ps, ns, us, s; None takes the heading's, or ps.
+            delay_unit: unit of the delays, one of fs, ps, ns, us, s, or of positions of the stage, um or mm; None takes
+                what the file says, or ps.
+            passes: times that light passes along the travel of the stage, for um and mm.
+            columns: heading of the column of "delay", "sc", "cc", "difference" or "signal" in traces.
             window_nm: probe window of maps, nm; None takes the photobleach peak.
 
         Raises:
             KineticsError: as `read_trace`, `read_traces`, `read_map` and `trace_at`.
         """
         if self.sc_map and self.cc_map:
-            maps = read_map(self.sc_map, delay_unit=delay_unit), read_map(self.cc_map, delay_unit=delay_unit)
+            if columns:
+                raise TraceFileError(str(self.paths()[0]), "is a map", "Columns are named for traces: leave --map out.")
+            maps = paired(*(read_map(way, delay_unit=delay_unit, passes=passes) for way in (self.sc_map, self.cc_map)))
             trace, probe = trace_at(*maps, window_nm)
             return Measured(trace, maps, probe)
         if self.trace is not None:
-            return Measured(read_trace(self.trace, delay_unit=delay_unit))
+            return Measured(read_trace(self.trace, delay_unit=delay_unit, passes=passes, columns=columns))
         assert self.sc is not None
         assert self.cc is not None
-        return Measured(read_traces(self.sc, self.cc, delay_unit=delay_unit))
+        return Measured(read_traces(self.sc, self.cc, delay_unit=delay_unit, passes=passes, columns=columns))

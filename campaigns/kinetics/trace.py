@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from campaigns.kinetics.columns import Columns, SourceFile, read_columns, to_ps
+from campaigns.kinetics.columns import Columns, SourceFile, read_columns
+from campaigns.kinetics.delays import DOUBLE_PASS, SAME_DELAY_PS, DelayUnit, are_same, run_backwards, shared_delays
 from campaigns.kinetics.errors import AxisError, DelayMismatchError, KineticsError, TooFewDelaysError, TraceFileError
 
 #: Fewer delays than this cannot carry time zero, response, lifetime, amplitude and offset and leave residuals.
@@ -131,13 +133,17 @@ def _where(sources: tuple[SourceFile, ...]) -> str:
 
 Array = NDArray[np.float64]
 
-#: Two delay stages agree to this (ps): 0.1 fs is 15 nm of stage, finer than any encoder.
-_SAME_DELAY_PS = 1e-4
 #: Files whose delays differ are still subtracted at the delays they share, if these are so many of the shorter file's.
 _ENOUGH_SHARED = 0.8
 
 
-def read_trace(path: str | Path, *, delay_unit: str | None = None) -> Trace:
+def read_trace(
+    path: str | Path,
+    *,
+    delay_unit: str | None = None,
+    passes: int = DOUBLE_PASS,
+    columns: Mapping[str, str] | None = None,
+) -> Trace:
     """Read one file with the columns delay_ps, sc, cc, or delay_ps and the difference.
 
     Separators (comma, semicolon, tab, blanks), decimal commas, UTF-8, UTF-16 and Windows text, headings with units
@@ -145,53 +151,85 @@ def read_trace(path: str | Path, *, delay_unit: str | None = None) -> Trace:
 
     Args:
         path: the file.
-        delay_unit: unit of the delays, one of fs, ps, ns, us, s; None takes the heading's, or ps.
+        delay_unit: unit of the delays, one of fs, ps, ns, us, s, or of positions of the stage, um or mm; None takes
+            what the file says, or ps.
+        passes: times that light passes along the travel of the stage, for um and mm.
+        columns: heading (number from 1 where there are none) of the column of "delay", "sc", "cc", "difference" or
+            "signal"; "" leaves a role out.
 
     Raises:
-        TraceFileError: if the file is no such table; names the row.
+        TraceFileError: if the file is no such table, with the row; or if it leaves open which column is what.
         UnitError: if the delays cannot be in their unit.
         TooFewDelaysError: if fewer than 12 delays are usable.
     """
-    columns, delay, source, notes = _read(path, delay_unit)
-    roles = columns.by_role
+    read, delay, source, notes = _read(path, DelayUnit(delay_unit, passes), columns or {}, alone=False)
+    roles = read.by_role
     if "sc" in roles and "cc" in roles:
-        return Trace.of(delay, sc=roles["sc"], cc=roles["cc"], sources=(source,), notes=notes)
+        return _forwards(delay, notes, (source,), sc=roles["sc"], cc=roles["cc"])
     if "difference" in roles:
-        return Trace.of(delay, difference=roles["difference"], sources=(source,), notes=notes)
+        return _forwards(delay, notes, (source,), difference=roles["difference"])
     if set(roles) == {"delay", "signal"}:
         note = f"{path} has one signal column: taken as the difference SC - CC."
-        return Trace.of(delay, difference=roles["signal"], sources=(source,), notes=(*notes, note))
+        return _forwards(delay, (*notes, note), (source,), difference=roles["signal"])
     missing = "cc" if "sc" in roles else "sc" if "cc" in roles else "sc and cc"
     raise TraceFileError(
-        str(path), f"has no column for {missing}", "Head the columns delay_ps, sc, cc, or give two files (--sc, --cc)."
+        str(path),
+        f"has no column for {missing}",
+        "Head the columns delay_ps, sc, cc, say which they are (--map sc=HEADING --map cc=HEADING), or give two files "
+        "(--sc, --cc).",
     )
 
 
-def read_traces(sc: str | Path, cc: str | Path, *, delay_unit: str | None = None) -> Trace:
+def read_traces(
+    sc: str | Path,
+    cc: str | Path,
+    *,
+    delay_unit: str | None = None,
+    passes: int = DOUBLE_PASS,
+    columns: Mapping[str, str] | None = None,
+) -> Trace:
     """Read two files of two columns, delay and signal: the same-circular and the counter-circular trace.
+
+    Delays that were read back from the stage may differ by a tenth of their finest step. Arguments as `read_trace`;
+    "sc" of `columns` is said of the first file, "cc" of the second, the other roles of both.
 
     Raises:
         DelayMismatchError: if they were measured at different delays.
         KineticsError: if both files hold the same bytes; others as `read_trace`.
     """
-    sc_columns, sc_delay, sc_source, sc_notes = _read(sc, delay_unit)
-    cc_columns, cc_delay, cc_source, cc_notes = _read(cc, delay_unit)
+    unit, named = DelayUnit(delay_unit, passes), columns or {}
+    own = [{role: column for role, column in named.items() if role != other} for other in ("cc", "sc")]
+    sc_columns, sc_delay, sc_source, sc_notes = _read(sc, unit, own[0], alone=True)
+    cc_columns, cc_delay, cc_source, cc_notes = _read(cc, unit, own[1], alone=True)
     if sc_source.sha256 == cc_source.sha256:
         raise KineticsError(f"{sc} and {cc} hold the same bytes: their difference is zero. Give the other file for one")
     same, counter = _one_signal(sc, sc_columns, "sc"), _one_signal(cc, cc_columns, "cc")
     notes, sources = (*sc_notes, *cc_notes), (sc_source, cc_source)
-    if sc_delay.shape == cc_delay.shape and np.allclose(
-        sc_delay, cc_delay, rtol=0.0, atol=_SAME_DELAY_PS, equal_nan=True
-    ):
-        return Trace.of(sc_delay, sc=same, cc=counter, sources=sources, notes=notes)
+    if are_same(sc_delay, cc_delay):
+        apart = float(np.nanmax(np.abs(sc_delay - cc_delay)))
+        if apart > SAME_DELAY_PS:
+            notes = (*notes, f"Delays of {sc} and {cc} differ by up to {apart:.3g} ps (read back): means are used.")
+        return _forwards((sc_delay + cc_delay) / 2, notes, sources, sc=same, cc=counter)
     delay, same, counter, note = _shared(str(sc), sc_delay, same, str(cc), cc_delay, counter)
-    return Trace.of(delay, sc=same, cc=counter, sources=sources, notes=(*notes, note))
+    return _forwards(delay, (*notes, note), sources, sc=same, cc=counter)
 
 
-def _read(path: str | Path, delay_unit: str | None) -> tuple[Columns, Array, SourceFile, tuple[str, ...]]:
-    columns, source = read_columns(path)
-    delay, notes = to_ps(columns.by_role["delay"], str(path), columns.unit, delay_unit)
+def _read(
+    path: str | Path, unit: DelayUnit, declared: Mapping[str, str], *, alone: bool
+) -> tuple[Columns, Array, SourceFile, tuple[str, ...]]:
+    columns, source = read_columns(path, declared, alone=alone)
+    delay, notes = unit.to_ps(columns.by_role["delay"], str(path), columns.heading, columns.metadata)
     return columns, delay, source, (*columns.notes, *notes)
+
+
+def _forwards(delay: Array, notes: tuple[str, ...], sources: tuple[SourceFile, ...], **signals: Array) -> Trace:
+    """The trace of signals over delays (t,), the delays turned where they run backwards."""
+    trace = Trace.of(delay, sources=sources, notes=notes, **signals)
+    both = trace.signal if trace.sc is None or trace.cc is None else (trace.sc + trace.cc) / 2
+    if not run_backwards(trace.delay_ps, both):
+        return trace
+    note = "The delays run backwards (a slow rise, an abrupt end, nothing after it): their sign was turned."
+    return Trace.of(-delay, sources=sources, notes=(*notes, note), **signals)
 
 
 def _one_signal(path: str | Path, columns: Columns, wanted: str) -> Array:
@@ -199,8 +237,14 @@ def _one_signal(path: str | Path, columns: Columns, wanted: str) -> Array:
     roles = {role: values for role, values in columns.by_role.items() if role != "delay"}
     if wanted in roles:
         return roles[wanted]
+    if set(roles) == {"signal"}:
+        return roles["signal"]
     if len(roles) == 1 and "difference" not in roles:
-        return next(iter(roles.values()))
+        raise TraceFileError(
+            str(path),
+            f"was given as {wanted.upper()}, and its signal is headed as {next(iter(roles)).upper()}",
+            f"Swap the files, or say --map {wanted}=HEADING if the heading is wrong.",
+        )
     raise TraceFileError(
         str(path),
         f"{'no' if not roles else 'more than one'} signal column ({', '.join(roles) or 'delays only'})",
@@ -213,21 +257,22 @@ def _shared(
 ) -> tuple[Array, Array, Array, str]:
     """Both signals at the delays the two files share, repeated delays averaged."""
     (sc_at, sc_mean), (cc_at, cc_mean) = _averaged(sc_delay, same), _averaged(cc_delay, counter)
-    shared, in_sc, in_cc = np.intersect1d(sc_at, cc_at, assume_unique=True, return_indices=True)
-    if len(shared) < max(MIN_DELAYS, _ENOUGH_SHARED * min(len(sc_at), len(cc_at))):
-        first = next((float(d) for d in sc_at if d not in cc_at), float(cc_at[0])) * _SAME_DELAY_PS
+    in_sc, in_cc = shared_delays(sc_at, cc_at)
+    if len(in_sc) < max(MIN_DELAYS, _ENOUGH_SHARED * min(len(sc_at), len(cc_at))):
+        alone = np.delete(sc_at, in_sc)
+        first = float(alone[0] if alone.size else cc_at[0])
         raise DelayMismatchError(
-            f"{sc_name} and {cc_name} share {len(shared)} of {len(sc_at)} and {len(cc_at)} delays ({first:g} ps is in "
+            f"{sc_name} and {cc_name} share {len(in_sc)} of {len(sc_at)} and {len(cc_at)} delays ({first:g} ps is in "
             "one of them only): measure SC and CC on the same delays; interpolated differences are not fitted"
         )
-    note = f"{len(shared)} delays shared by {sc_name} ({len(sc_at)}) and {cc_name} ({len(cc_at)}) were used."
-    return np.asarray(shared * _SAME_DELAY_PS, dtype=np.float64), sc_mean[in_sc], cc_mean[in_cc], note
+    note = f"{len(in_sc)} delays shared by {sc_name} ({len(sc_at)}) and {cc_name} ({len(cc_at)}) were used."
+    return (sc_at[in_sc] + cc_at[in_cc]) / 2, sc_mean[in_sc], cc_mean[in_cc], note
 
 
-def _averaged(delay: Array, signal: Array) -> tuple[NDArray[np.int64], Array]:
-    """Different delays in steps of `_SAME_DELAY_PS`, and the mean of the finite signals at each."""
+def _averaged(delay: Array, signal: Array) -> tuple[Array, Array]:
+    """Different delays in steps of `SAME_DELAY_PS`, and the mean of the finite signals at each."""
     finite = np.isfinite(delay) & np.isfinite(signal)
     steps, inverse, count = np.unique(
-        np.round(delay[finite] / _SAME_DELAY_PS).astype(np.int64), return_inverse=True, return_counts=True
+        np.round(delay[finite] / SAME_DELAY_PS).astype(np.int64), return_inverse=True, return_counts=True
     )
-    return steps, np.bincount(inverse, weights=signal[finite]) / count
+    return steps * SAME_DELAY_PS, np.bincount(inverse, weights=signal[finite]) / count

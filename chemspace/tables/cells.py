@@ -10,6 +10,9 @@ from chemspace.errors import CellError
 __all__ = ["bad_cell", "flag", "is_missing", "number", "optional_number", "to_number", "with_point"]
 
 _MISSING = frozenset({"", "nan", "-nan", "na", "n/a", "#n/a", "#nv", "null", "none", "-", "--", "1.#qnan", "-1.#ind"})
+#: What instruments, Fortran and Windows write in place of a number.
+_OVERFLOW = re.compile(r"\*+|-?1\.#\w+|ovld|ovl|overload|overflow", re.IGNORECASE)
+_FORTRAN = re.compile(r"[-+]?\d*\.?\d*[dD][-+]?\d+")
 _YES, _NO = frozenset({"true", "yes", "1", "x", "y"}), frozenset({"", "false", "no", "0", "n"})
 _GROUPED = re.compile(r"[-+]?\d{1,3}(\.\d{3})+(,\d+)?")
 _MONTH = r"(?:jan|feb|m[aä]r|mrz|apr|ma[iy]|jun|jul|aug|sep|o[ck]t|nov|de[cz])[a-zä]*"
@@ -22,7 +25,8 @@ _DATE = re.compile(
 
 def is_missing(cell: str) -> bool:
     """Whether a cell stands for no value."""
-    return cell.strip().lower() in _MISSING
+    text = cell.strip()
+    return text.lower() in _MISSING or _OVERFLOW.fullmatch(text) is not None
 
 
 def to_number(cell: str, decimal: str) -> float | None:
@@ -33,7 +37,7 @@ def to_number(cell: str, decimal: str) -> float | None:
         decimal: the decimal mark of the file, "." or ",".
     """
     text = cell.strip().replace("\u2212", "-").replace("\u00a0", "")
-    if text.lower() in _MISSING:
+    if is_missing(text):
         return math.nan
     if decimal == ",":
         if "." in text:  # 1.234,5 is clear; 1.234 may be a thousand or one and a quarter, so it is refused
@@ -46,7 +50,7 @@ def to_number(cell: str, decimal: str) -> float | None:
     try:
         return float(text)
     except ValueError:
-        return None
+        return float(re.sub("[dD]", "e", text)) if _FORTRAN.fullmatch(text) and text[0] not in "dD" else None
 
 
 def bad_cell(cell: str) -> tuple[str, str]:

@@ -14,7 +14,7 @@ from chemspace.tables.cells import with_point
 from chemspace.tables.grid import GridRow
 from chemspace.tables.units import split_heading
 
-__all__ = ["Field", "Matched", "cells_of", "in_column", "match_fields"]
+__all__ = ["Field", "Matched", "cells_of", "declared_columns", "in_column", "match_fields"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,18 +80,8 @@ def match_fields(
         TableError: if something declared is not there, a required column is missing, or two could be meant.
     """
     columns, declared = [heading for heading in headings if heading], declared or {}
-    names = [field.name for field in fields]
-    problems = [
-        f"there is no field {name!r} to map; fields: {', '.join(names)}" for name in declared if name not in names
-    ]
-    problems += [
-        f"there is no column {column!r} for {name} (found: {', '.join(columns)})"
-        for name, column in declared.items()
-        if column and column not in columns
-    ]
-    if problems:
-        raise TableError(file, *problems)
-    found = {name: column for name, column in declared.items() if column}
+    found = declared_columns(file, columns, [field.name for field in fields], declared)
+    problems: list[str] = []
     guessed: dict[str, str] = {}
     settled = {*declared}
     for known, by_alias in ((found, False), (guessed, True)):
@@ -113,6 +103,26 @@ def match_fields(
     if problems:
         raise TableError(file, *problems)
     return Matched(found | guessed, guessed)
+
+
+def declared_columns(
+    file: str, headings: Sequence[str], names: Sequence[str], declared: Mapping[str, str]
+) -> dict[str, str]:
+    """Column of each field as the user says, without those that are to be left out.
+
+    Raises:
+        TableError: if there is no such field or no such column.
+    """
+    known = ", ".join(names)
+    problems = [f"there is no field {name!r} to map; fields: {known}" for name in declared if name not in names]
+    problems += [
+        f"there is no column {column!r} for {name} (found: {', '.join(headings)})"
+        for name, column in declared.items()
+        if column and column not in headings
+    ]
+    if problems:
+        raise TableError(file, *problems)
+    return {name: column for name, column in declared.items() if column}
 
 
 def cells_of(row: GridRow, columns: Mapping[str, str], with_commas: Collection[str] = ()) -> dict[str, str]:

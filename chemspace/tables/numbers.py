@@ -13,13 +13,17 @@ from numpy.typing import NDArray
 
 from chemspace.errors import TableError
 from chemspace.tables.cells import bad_cell, is_missing, to_number
+from chemspace.tables.grid import read_grid
+from chemspace.tables.units import unit_of
 
 __all__ = ["Dialect", "NumberTable", "is_numeric", "parse_numbers", "sniff", "split_line"]
 
 _SAMPLE = 200
 _COMMENT = ("#", "%", "//", "!")
+#: A line that names the scan below it.
+_SCAN = re.compile(r"\W*(?:scan|run|sweep|repeat|measurement|messung|mesure)\b", re.IGNORECASE)
 #: Separator and decimal mark, tried in this order.
-_CANDIDATES = (("\t", "."), ("\t", ","), (";", "."), (";", ","), (",", "."), (" ", "."), (" ", ","))
+_CANDIDATES = (("\t", "."), ("\t", ","), (";", "."), (";", ","), (",", "."), (",", ","), (" ", "."), (" ", ","))
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +42,19 @@ class NumberTable:
         headings: one per column, or None where the file has none.
         values: shape (rows, columns); missing cells are NaN.
         lines: one-based line of the file of each row, shape (rows,).
+        around: the lines of text above and below the numbers.
     """
 
     headings: tuple[str, ...] | None
     values: NDArray[np.float64]
     lines: NDArray[np.int64]
+    around: tuple[str, ...] = ()
 
 
 def parse_numbers(name: str, text: str) -> NumberTable:
-    """The one block of numbers of a file, with the line above it as headings. Lines of text may follow the block.
+    """The one block of numbers of a file, with the lines above it as headings.
+
+    Lines of text may stand around it. Scans below each other, each with the headings again, are one block.
 
     Args:
         name: the file, for messages.
@@ -56,24 +64,61 @@ def parse_numbers(name: str, text: str) -> NumberTable:
         TableError: naming the row, if there are no numbers, a cell is no number, or a row has too many cells.
     """
     lines = text.split("\n")
-    dialect = sniff(name, lines)
+    try:
+        dialect = sniff(name, lines)
+    except TableError:
+        if (found := _beside_text(name, text)) is None:
+            raise
+        return found
     filled = [(number, line) for number, line in enumerate(lines, 1) if line.strip()]
-    first = next(
-        at
-        for at, (_, line) in enumerate(filled)
-        if not _skipped(line) and is_numeric(split_line(line, dialect), dialect)
-    )
-    above, body = filled[:first], [row for row in filled[first:] if not _skipped(row[1])]
-    stop = _end_of_numbers(body, dialect)
-    width = len(split_line(body[0][1], dialect))
+    width = _width([line for _, line in filled], dialect)
+    first = next(at for at, (_, line) in enumerate(filled) if _numbers_in(line, dialect) >= width)
+    above, body = filled[:first], filled[first:]
     headings = _headings(name, above, dialect, width)
+    stop = _end_of_numbers(body, dialect, width)
+    repeated = {line.strip() for _, line in above}
+    rows = [row for row in body[:stop] if not (_skipped(row[1]) or row[1].strip() in repeated or _SCAN.match(row[1]))]
     columns = width if headings is None else max(width, len(headings))
-    values = _fast(body[:stop], dialect, columns)
+    values = _fast(rows, dialect, columns)
     if values is None:
-        rows = [_row(name, number, split_line(line, dialect), dialect, columns) for number, line in body[:stop]]
-        values = np.array(rows, dtype=np.float64)
-    numbers = np.array([number for number, _ in body[:stop]], dtype=np.int64)
-    return _without_empty_columns(NumberTable(headings, values, numbers))
+        cells = [_row(name, number, split_line(line, dialect), dialect, columns) for number, line in rows]
+        values = np.array(cells, dtype=np.float64)
+    numbers = np.array([number for number, _ in rows], dtype=np.int64)
+    around = tuple(line for _, line in (*above, *body[stop:]))
+    return _without_empty_columns(NumberTable(headings, values, numbers, around))
+
+
+def _width(lines: list[str], dialect: Dialect) -> int:
+    """Cells of a row of numbers: the most that a fifth of those rows or more have; others are text around the table."""
+    stride = max(len(lines) // _SAMPLE, 1)
+    counts = list(filter(None, (_numbers_in(line, dialect) for line in (*lines[:_SAMPLE], *lines[_SAMPLE::stride]))))
+    counts = counts or list(filter(None, (_numbers_in(line, dialect) for line in lines)))
+    return max(count for count in set(counts) if 5 * counts.count(count) >= len(counts))
+
+
+def _numbers_in(line: str, dialect: Dialect) -> int:
+    """Cells of a row of numbers, 0 for any other line."""
+    cells = split_line(line, dialect)
+    return len(cells) if not _skipped(line) and is_numeric(cells, dialect) else 0
+
+
+def _beside_text(name: str, text: str) -> NumberTable | None:
+    """The columns of numbers of a table that has columns of text too, such as times of day; None if there are none."""
+    try:
+        grid = read_grid(name, text.encode())
+    except TableError:
+        return None
+    decimal = "," if grid.has_decimal_commas(grid.columns) else "."
+    columns = {}
+    for column in filter(None, grid.columns):
+        numbers = [to_number(row.cells[column], decimal) for row in grid.rows]
+        known = [number for number in numbers if number is not None]
+        if known and len(known) == len(numbers) and not all(map(isnan, known)):
+            columns[column] = known
+    if len(columns) < 2:
+        return None
+    values = np.array(list(columns.values()), dtype=np.float64).T
+    return NumberTable(tuple(columns), values, np.array([row.line for row in grid.rows], dtype=np.int64))
 
 
 def sniff(name: str, lines: list[str]) -> Dialect:
@@ -102,7 +147,7 @@ def split_line(line: str, dialect: Dialect) -> list[str]:
     if dialect.separator == " ":
         return line.split()
     if '"' in line:
-        return [cell.strip() for cell in next(csv.reader([line], delimiter=dialect.separator))]
+        return [cell.strip() for cell in next(csv.reader([line], delimiter=dialect.separator, skipinitialspace=True))]
     return [cell.strip() for cell in line.split(dialect.separator)]
 
 
@@ -120,22 +165,27 @@ def is_numeric(cells: list[str], dialect: Dialect) -> bool:
     return all(n is not None for n in numbers) and any(n is not None and not isnan(n) for n in numbers[:2])
 
 
-def _end_of_numbers(body: list[tuple[int, str]], dialect: Dialect) -> int:
-    """One past the last row of numbers; what follows is the text that software appends."""
+def _end_of_numbers(body: list[tuple[int, str]], dialect: Dialect, width: int) -> int:
+    """One past the last row of numbers; what follows is the text that software appends, numbers in it included."""
     stop = len(body)
-    while not is_numeric(split_line(body[stop - 1][1], dialect), dialect):
+    while _numbers_in(body[stop - 1][1], dialect) < width:
         stop -= 1
+    while stop < len(body) and _numbers_in(body[stop][1], dialect):  # a scan that ended in the middle of a row
+        stop += 1
     return stop
 
 
 def _headings(name: str, above: list[tuple[int, str]], dialect: Dialect, width: int) -> tuple[str, ...] | None:
-    """The line above the numbers, where it has a cell per column; two such lines (names, units) are joined."""
+    """The line above the numbers, where it has a cell per column; up to three such lines (names, units, comments) are
+    joined, units last."""
     found: list[list[str]] = []
-    for _, line in above[:-3:-1]:
-        cells = _heading_cells(line, dialect)
+    for _, line in above[:-4:-1]:
+        cells = _with_units(_heading_cells(line, dialect), width)
         while len(cells) > width and is_missing(cells[-1]):
             cells.pop()
         if len(cells) != width and (found or dialect.separator == " " or len(cells) < 2):
+            break
+        if found and _numbers_in(line, dialect):
             break
         found.insert(0, cells)
         if len(cells) != width:
@@ -149,7 +199,21 @@ def _headings(name: str, above: list[tuple[int, str]], dialect: Dialect, width: 
             right="Export with semicolons between columns, or with decimal points.",
             row=above[-1][0] + 1,
         )
+    found.sort(key=lambda cells: any(unit_of(cell.strip("()[] ")) for cell in cells))
     return tuple(" ".join(parts).strip() for parts in zip(*found, strict=True))
+
+
+def _with_units(cells: list[str], width: int) -> list[str]:
+    """Headings such as "Time, ps" in a table of commas that are not quoted: the unit belongs to the name before it."""
+    if len(cells) <= width:
+        return cells
+    joined: list[str] = []
+    for cell in cells:
+        if joined and unit_of(cell):
+            joined[-1] = f"{joined[-1]} ({cell})"
+        else:
+            joined.append(cell)
+    return joined if len(joined) == width else cells
 
 
 def _heading_cells(line: str, dialect: Dialect) -> list[str]:
@@ -202,4 +266,4 @@ def _without_empty_columns(table: NumberTable) -> NumberTable:
     if table.headings is not None:
         padded = table.headings + ("",) * (len(keep) - len(table.headings))
         headings = tuple(heading for heading, kept in zip(padded, keep, strict=True) if kept)
-    return NumberTable(headings, table.values[:, keep], table.lines)
+    return NumberTable(headings, table.values[:, keep], table.lines, table.around)

@@ -1,0 +1,208 @@
+"""Delays in ps: units of time, positions of a stage, values that no delay line has, two readings of one stage."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from campaigns.kinetics.errors import UnitError
+from campaigns.kinetics.headings import role_of
+from chemspace.tables.units import LENGTH_UNITS, TIME_UNITS, length_of, split_heading, unit_of, unit_text
+
+Array = NDArray[np.float64]
+
+#: What `--delay-unit` takes.
+DELAY_UNITS = (*TIME_UNITS, *LENGTH_UNITS)
+#: Times that light passes along the travel of a stage: there and back.
+DOUBLE_PASS = 2
+#: Picoseconds that light takes for a millimetre of vacuum; c = 299,792,458 m/s by definition of the metre.
+_PS_PER_MM = 1e9 / 299_792_458.0
+#: Light passes a delay stage there and back: 20 ns is 3 m of stage, longer than any. Less than 0.1 ps in all, about the
+#: length of a pulse, holds no rise and no decay.
+LONGEST_PS, SHORTEST_PS = 20_000.0, 0.1
+#: Delays that name no unit and whose finest step (ps) is this or more would resolve no pulse of a femtosecond laser.
+_COARSE_PS = 5.0
+#: Two delay stages agree to this (ps): 0.1 fs is 15 nm of stage, finer than any encoder.
+SAME_DELAY_PS = 1e-4
+#: Read-back positions scatter by up to this share of the finest step; their mean differs by less than the second.
+_JITTER, _BIAS = 0.1, 0.02
+
+_METADATA = re.compile(
+    r"^[#%/!\s\"']*(?:time|delay|zeit|temps|tiempo|tempo)[^:=;,\t\d]{0,15}?(?:units?|einheit|unit[ée]s?|unidad\w*|unit[àa])"
+    r"[\"']?\s*[:=;,\t]\s*[\"']?\s*([^\s\"';,\t][^\"';,\t]*)",
+    re.IGNORECASE,
+)
+#: Words in the place of a unit that are none.
+_NO_UNIT = re.compile(
+    r"corr\w*|t0[\s\w-]*|rel\w*|pump[\s-]*probe|stage|shift\w*|delay|nominal|set|actual|read\w*|raw|time|probe|axis|x|t",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class DelayUnit:
+    """What is known of the unit of a file's delays.
+
+    Attributes:
+        given: unit that the user says, one of `DELAY_UNITS`; None takes the file's.
+        passes: times that light passes along the travel of the stage, for units of length.
+    """
+
+    given: str | None = None
+    passes: int = DOUBLE_PASS
+
+    def __post_init__(self) -> None:
+        if self.given is not None and self.given not in DELAY_UNITS:
+            raise UnitError(f"no delay unit {self.given!r}: use one of {', '.join(DELAY_UNITS)}")
+        if self.passes < 1:
+            raise UnitError(f"{self.passes} passes: light passes along the stage once or more (2 there and back)")
+
+    def to_ps(
+        self, delay: Array, name: str, heading: str, metadata: Iterable[str] = ()
+    ) -> tuple[Array, tuple[str, ...]]:
+        """Delays in ps, and notes on how.
+
+        Args:
+            delay: as the file has them, shape (t,).
+            name: the file, for messages.
+            heading: of the delays, "" where there is none.
+            metadata: lines of text around the numbers.
+
+        Raises:
+            UnitError: for a unit that is not understood or of a length, and for delays that no pulsed laser has, where
+                the user did not say the unit.
+        """
+        named = None if self.given is not None else _named(name, heading, metadata)
+        unit = self.given or named or "ps"
+        if unit in LENGTH_UNITS:
+            per_unit = self.passes * _PS_PER_MM * LENGTH_UNITS[unit]
+            note = (
+                f"Positions of {name} in {unit} became delays of {per_unit:.6g} ps per {unit} ({self.passes} passes)."
+            )
+            return delay * per_unit, (note,)
+        in_ps = delay * TIME_UNITS[unit]
+        if self.given is None:
+            _require_plausible(name, unit, in_ps, named is not None)
+        return in_ps, () if unit == "ps" else (f"Delays of {name} were converted from {unit} to ps.",)
+
+
+def _named(name: str, heading: str, metadata: Iterable[str]) -> str | None:
+    """The unit that the heading or a line around the numbers names."""
+    unit = split_heading(heading)[1]
+    where = f"{name}: the delays are headed {heading.strip()!r}"
+    if unit is None and role_of(heading) in ("delay", "perhaps delay", None):
+        text = unit_text(heading)
+        if text is not None and length_of(text) and "wavelength" not in heading.lower():
+            length = length_of(text)
+            raise UnitError(
+                f"{where}, a length: say --delay-unit {length} if they are positions of the stage "
+                f"({DOUBLE_PASS * _PS_PER_MM * LENGTH_UNITS[length or 'mm']:.4g} ps per {length}, light goes there and "
+                "back; --passes says how often it passes along the stage), or the unit they are in"
+            )
+        is_delay = role_of(heading) is not None and "wavel" not in heading.lower()
+        if text is not None and is_delay and not _NO_UNIT.fullmatch(text):
+            raise UnitError(
+                f"{where}, and {text!r} is no unit of a delay that is known: say which (--delay-unit): "
+                f"{', '.join(DELAY_UNITS)}"
+            )
+    if unit is not None and unit not in TIME_UNITS:
+        raise UnitError(f"{where}, a rate: say which unit they are in (--delay-unit): {', '.join(DELAY_UNITS)}")
+    for line in metadata:
+        found = _METADATA.match(line)
+        if found is None:
+            continue
+        said = unit_of(found[1].strip("()[] "))
+        if said not in TIME_UNITS:
+            raise UnitError(
+                f"{name}: {line.strip()[:60]!r} names no unit of a delay that is known: say which (--delay-unit): "
+                f"{', '.join(DELAY_UNITS)}"
+            )
+        if unit is not None and said != unit:
+            raise UnitError(f"{where}, but {line.strip()[:60]!r} says {said}: say which is right (--delay-unit)")
+        unit = said
+    return unit
+
+
+def _require_plausible(name: str, unit: str, in_ps: Array, named: bool) -> None:
+    finite = np.unique(in_ps[np.isfinite(in_ps)])
+    if finite.size < 2:
+        return
+    span, finest = float(np.ptp(finite)), float(np.diff(finite).min())
+    if SHORTEST_PS <= span <= LONGEST_PS and (named or finest < _COARSE_PS):
+        return
+    per_unit = TIME_UNITS[unit]
+    fitting = [
+        f"{other} ({span / per_unit * factor:.4g} ps)"
+        for other, factor in TIME_UNITS.items()
+        if SHORTEST_PS <= span / per_unit * factor <= LONGEST_PS and finest / per_unit * factor < _COARSE_PS
+    ]
+    why = "longer than any delay line" if span > LONGEST_PS else "shorter than a rise and a decay"
+    if SHORTEST_PS <= span <= LONGEST_PS:
+        why = f"their finest step is {finest:.4g} ps, too coarse for a pulsed laser, and nothing names their unit"
+    raise UnitError(
+        f"{name}: delays in {unit} span {span:.4g} ps ({finite[0]:.4g} to {finite[-1]:.4g} ps), {why}. "
+        f"If they are in another unit, say so (delay_unit, --delay-unit): {' or '.join(fitting) or 'none fits'}; "
+        f"to keep {unit}, say that"
+    )
+
+
+def finest_step(delay: Array) -> float:
+    """Smallest difference between different delays, shape (t,), in their unit; 0 where all are alike."""
+    steps = np.diff(np.unique(delay[np.isfinite(delay)]))
+    steps = steps[steps > SAME_DELAY_PS]
+    return float(steps.min()) if steps.size else 0.0
+
+
+def are_same(first: Array, second: Array) -> bool:
+    """Whether two lists of delays (t,), ps, are one, read back from the stage: apart by no more than its jitter."""
+    if first.shape != second.shape:
+        return False
+    both = np.isfinite(first) & np.isfinite(second)
+    if not np.array_equal(np.isfinite(first), np.isfinite(second)) or not both.any():
+        return False
+    apart, step = first[both] - second[both], min(finest_step(first), finest_step(second))
+    bias = max(SAME_DELAY_PS, _BIAS * step, 3.0 * float(apart.std()) / np.sqrt(apart.size))
+    return bool(np.abs(apart).max() <= max(SAME_DELAY_PS, _JITTER * step) and abs(float(apart.mean())) <= bias)
+
+
+def shared_delays(first: Array, second: Array) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Places of the delays that two ascending lists (t,) and (u,), ps, share, shapes (s,): equal to the stage's
+    precision, or apart by no more than its read-back jitter where that does not shift one list against the other."""
+    if not first.size or not second.size:
+        return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
+    after = np.clip(np.searchsorted(second, first), 1, max(len(second) - 1, 1))
+    before = after - 1
+    nearest = np.where(
+        np.abs(second[np.minimum(after, len(second) - 1)] - first) < np.abs(second[before] - first),
+        np.minimum(after, len(second) - 1),
+        before,
+    )
+    step = min(finest_step(first), finest_step(second))
+    apart = np.abs(second[nearest] - first)
+    at = np.flatnonzero(apart <= max(SAME_DELAY_PS, _JITTER * step))
+    if at.size and not are_same(first[at], second[nearest[at]]):
+        at = np.flatnonzero(apart <= SAME_DELAY_PS)
+    places, kept = np.unique(nearest[at], return_index=True)
+    return at[kept], places
+
+
+def run_backwards(delay: Array, signal: Array) -> bool:
+    """Whether a signal (t,) over ascending delays (t,) rises slowly, falls within a response and stays flat: its time
+    was counted the other way."""
+    if len(delay) < 12:
+        return False
+    padded = np.concatenate([signal[:1], signal, signal[-1:]])
+    smooth = np.median(np.stack([padded[:-2], signal, padded[2:]]), axis=0)
+    last = max(5, len(smooth) // 20)
+    size = np.abs(smooth - np.median(smooth[-last:]))
+    peak = int(size.argmax())
+    if size[-last:].max() > 0.15 * size[peak] or peak < len(size) // 4:
+        return False
+    fall = delay[min(peak + int(np.argmax(size[peak:] < 0.2 * size[peak])), len(delay) - 1)] - delay[peak]
+    below = np.flatnonzero(size[: peak + 1] < 0.2 * size[peak])
+    rise = delay[peak] - delay[int(below[-1]) if below.size else 0]
+    return bool(rise > 4.0 * fall and (below.size == 0 or below[-1] + 1 < peak - 3))

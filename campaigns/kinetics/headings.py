@@ -75,7 +75,7 @@ def role_of(heading: str) -> str | None:
         return polarised
     if _SUM.search(text):
         return "sum"
-    return "signal" if _SIGNAL.search(text) else None
+    return "signal" if _SIGNAL.search(text) or (_SCANS.search(text) and re.search(r"\d", text)) else None
 
 
 def _polarisation(text: str) -> str | None:

@@ -22,8 +22,9 @@ Array = NDArray[np.float64]
 
 _LAYOUT = "A map has the delays in its first row and a wavelength (nm) at the start of every other row."
 #: TIMP's layout: which axis stands in the first row, and how many numbers that row has.
-_EXPLICIT = re.compile(r"\s*(time|wavelength)\s+explicit\b", re.IGNORECASE)
-_COUNT = re.compile(r"\s*interval\s*nr\D*(\d+)\s*$", re.IGNORECASE)
+_EXPLICIT = re.compile(
+    r"^[ \t]*(time|wavelength)\s+explicit\b[^\n]*\n\s*interval\s*nr\D*(\d+)[ \t]*\n", re.IGNORECASE | re.MULTILINE
+)
 _WAVENUMBER = re.compile(
     r"\bcm\s*(?:\^\s*)?[-\u2212]\s*1|cm\u207b\u00b9|1\s*/\s*cm\b|wave\s*number|wellenzahl|nombre d.onde", re.IGNORECASE
 )
@@ -159,18 +160,13 @@ def _with_corner(text: str) -> tuple[str | None, list[str]]:
     """Lines of a map, the axis of a file without a corner cell given one; "time" or "wavelength" where the file says
     which axis that is (the layout of TIMP and Glotaran)."""
     lines = text.split("\n")
-    head = next((at for at, line in enumerate(lines[:20]) if _EXPLICIT.match(line)), None)
-    if head is not None:
-        kind = _EXPLICIT.match(lines[head])
-        count = next((at for at in range(head + 1, min(head + 4, len(lines))) if _COUNT.match(lines[at])), None)
-        found = None if count is None else _COUNT.match(lines[count])
-        cells = [to_number(cell, ".") for line in lines[(count or head) + 1 :] for cell in line.split()]
-        if kind and found and all(cell is not None for cell in cells):
-            n, numbers = int(found[1]), [str(cell) for cell in cells]  # rows may be wrapped: only their length counts
-            rows = [["0", *numbers[:n]], *(numbers[at : at + n + 1] for at in range(n, len(numbers), n + 1))]
-            return kind[1].lower(), [*lines[:head], *(" ".join(row) for row in rows)]
-    sizes = [(at, cells) for at, line in enumerate(lines) if (cells := line.split()) and line.strip()]
-    for (at, first), (_, second), (_, third) in zip(sizes, sizes[1:], sizes[2:], strict=False):
+    if found := _EXPLICIT.search(text):
+        n, cells = int(found[2]), text[found.end() :].split()  # rows may be wrapped: only their length counts
+        if all(to_number(cell, ".") is not None for cell in cells):
+            rows = [["0", *cells[:n]], *(cells[at : at + n + 1] for at in range(n, len(cells), n + 1))]
+            return found[1].lower(), [*text[: found.start()].split("\n"), *(" ".join(row) for row in rows)]
+    filled = [(at, cells) for at, line in enumerate(lines) if (cells := line.split())]
+    for (at, first), (_, second), (_, third) in zip(filled, filled[1:], filled[2:], strict=False):
         plain = all(to_number(cell, ".") is not None for cell in (*first, *second, *third))
         if plain and len(first) > 3 and len(second) == len(third) == len(first) + 1:
             return None, [*lines[:at], f"0 {lines[at]}", *lines[at + 1 :]]

@@ -174,7 +174,7 @@ class MeasuredFiles:
             window_nm: probe window of maps, nm; None takes the photobleach peak.
 
         Raises:
-            KineticsError: as `read_trace`, `read_traces`, `read_map` and `trace_at`.
+            KineticsError: as `read_trace`, `read_traces`, `read_map` and `trace_at`; a TraceFileError for columns of maps.
         """
         if self.sc_map and self.cc_map:
             if columns:

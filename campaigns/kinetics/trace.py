@@ -275,4 +275,4 @@ def _averaged(delay: Array, signal: Array) -> tuple[Array, Array]:
     steps, inverse, count = np.unique(
         np.round(delay[finite] / SAME_DELAY_PS).astype(np.int64), return_inverse=True, return_counts=True
     )
-    return steps * SAME_DELAY_PS, np.bincount(inverse, weights=signal[finite]) / count
+    return np.asarray(steps * SAME_DELAY_PS, dtype=np.float64), np.bincount(inverse, weights=signal[finite]) / count

@@ -174,7 +174,8 @@ class MeasuredFiles:
             window_nm: probe window of maps, nm; None takes the photobleach peak.
 
         Raises:
-            KineticsError: as `read_trace`, `read_traces`, `read_map` and `trace_at`; a TraceFileError for columns of maps.
+            KineticsError: as `read_trace`, `read_traces`, `read_map` and `trace_at`.
+            TraceFileError: also if columns of maps are named.
         """
         if self.sc_map and self.cc_map:
             if columns:

@@ -2,24 +2,85 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
+from threading import Event, Thread
+from time import sleep
+from types import FrameType
 
 __all__ = ["main"]
 
+#: Seconds that a stopped command has to close what it holds.
+GRACE_S = 2.0
+#: Seconds after which a command that is still stopping says so.
+PATIENCE_S = 0.2
+
 
 def main() -> None:
-    """Run the command line: exit code 0 done, 1 the data are wrong, 2 the command is wrong."""
+    """Run the command line: exit code 0 done, 1 the data are wrong, 2 the command is wrong, 130 stopped by Ctrl+C."""
     from campaigns.cli import console
     from campaigns.cli.app import app
     from campaigns.errors import CampaignExistsError, CampaignNotFoundError, ConfigError, PropertyError
     from chemspace.errors import SpinscreenError
 
+    told = _answer_ctrl_c()
     try:
         app()
     except SpinscreenError as problem:
         console.error(str(problem))
         wrong_command = CampaignExistsError | CampaignNotFoundError | ConfigError | PropertyError
         sys.exit(2 if isinstance(problem, wrong_command) else 1)
-    except KeyboardInterrupt:
-        console.note("stopped; what was finished is kept, the same command goes on from there")
+    except _Stopped:
+        told.set()
+        console.say_stopped()
         sys.exit(130)
+
+
+class _Stopped(BaseException):
+    """Ctrl+C. Not a KeyboardInterrupt, on which Typer ends a command without a word."""
+
+
+def _answer_ctrl_c() -> Event:
+    """Say at once that the command stops, and end it after `GRACE_S` where it is deep in a library.
+
+    A signal reaches Python only between two of its instructions, which may be 20 s apart in xTB or in a training; a
+    thread that waits on the wake-up pipe hears it at once. Everything that is finished is on disk: a command may be
+    killed at any time.
+
+    Returns:
+        What is to be set once the command has stopped by itself.
+    """
+    told, (heard, wake_up) = Event(), os.pipe()
+    os.set_blocking(wake_up, False)
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # the second one ends it there and then
+        raise _Stopped
+
+    def watch() -> None:
+        from campaigns.cli import console
+
+        while os.read(heard, 1) != bytes([signal.SIGINT]):
+            pass
+        if not told.wait(PATIENCE_S):
+            console.say("stopping ...")
+        if told.wait(GRACE_S):
+            sleep(GRACE_S)  # the interpreter ends threads and processes
+        else:
+            console.say_stopped()
+        _end()
+
+    signal.signal(signal.SIGINT, stop)
+    signal.set_wakeup_fd(wake_up, warn_on_full_buffer=False)
+    Thread(target=watch, daemon=True).start()
+    return told
+
+
+def _end() -> None:
+    from multiprocessing import active_children
+
+    for child in active_children():
+        child.terminate()
+    sys.stdout.flush()
+    os._exit(130)

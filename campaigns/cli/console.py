@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from math import isfinite
 from typing import Any
 
@@ -24,13 +24,30 @@ from rich.table import Table
 from chemspace.progress import Announcement
 from chemspace.progress import Progress as ProgressCallback
 
-out = Console(highlight=False)
+
+class _Output(Console):
+    """Stdout; a reader that has seen enough, as `head`, ends the command quietly."""
+
+    def on_broken_pipe(self) -> None:
+        with suppress(SystemExit):
+            super().on_broken_pipe()
+        raise SystemExit(0)
+
+
+out = _Output(highlight=False)
 err = Console(stderr=True, highlight=False)
+#: Neither notes nor bars: `--quiet`.
+quiet = False
+#: What is told of a command that was stopped; a command that has done something to keep says what.
+stopped = "stopped; what was finished is kept, the same command goes on from there"
 
 
 def print_json(value: Any) -> None:
     """Print `value` as JSON on stdout, plain, for another program."""
-    print(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
+    try:
+        print(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False), flush=True)
+    except BrokenPipeError:
+        out.on_broken_pipe()
 
 
 def finite(value: Any) -> Any:
@@ -80,7 +97,24 @@ def answer(value: Any, text: str, *, as_json: bool) -> None:
 
 def note(text: str) -> None:
     """A line about what is going on."""
+    if not quiet:
+        say(text)
+
+
+def say(text: str) -> None:
+    """A line on stderr."""
     err.print(escape(text), soft_wrap=True)
+
+
+def say_stopped() -> None:
+    """What a command that was stopped leaves."""
+    say(stopped)
+
+
+def be_quiet() -> None:
+    """Print results, warnings and errors only."""
+    global quiet
+    quiet = True
 
 
 def warn(text: str) -> None:
@@ -105,7 +139,7 @@ def bar(title: str) -> Iterator[ProgressCallback]:
         TimeRemainingColumn(elapsed_when_finished=True),
         TextColumn("[dim]{task.fields[note]}"),
     )
-    with Progress(*columns, console=err, transient=False, expand=False) as progress:
+    with Progress(*columns, console=err, transient=False, expand=False, disable=quiet) as progress:
         tasks: list[TaskID] = []  # nothing is drawn for work that turns out to be done already
 
         def update(done: int, total: int, text: str) -> None:

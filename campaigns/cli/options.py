@@ -18,12 +18,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
-from inspect import Parameter, Signature, get_annotations
+from inspect import Parameter, Signature, get_annotations, getdoc
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_type_hints
 
 import typer
 from typer.models import ArgumentInfo
+
+from campaigns.cli import console
 
 if TYPE_CHECKING:
     from campaigns.campaign import Campaign
@@ -87,18 +89,33 @@ class ComputingOptions(CampaignOptions):
 
 
 def takes(kind: type[Options]) -> Callable[[Callable[[Options], None]], Callable[..., None]]:
-    """Make a command of a function of one options object: Typer sees one parameter for each field of `kind`."""
+    """Make a command of a function of one options object: Typer sees one parameter for each field of `kind`.
+
+    Every command takes `--quiet` too. Paragraphs of the docstring are wrapped to the terminal's width, not as they
+    stand in the source.
+    """
 
     def decorate(function: Callable[[Options], None]) -> Callable[..., None]:
-        def command(**values: Any) -> None:
+        def command(*, quiet: bool, **values: Any) -> None:
+            if quiet:
+                console.be_quiet()
             function(_filled(kind, values))
 
-        command.__name__, command.__doc__, command.__module__ = function.__name__, function.__doc__, function.__module__
+        command.__name__, command.__module__ = function.__name__, function.__module__
+        command.__doc__ = "\n\n".join(part.replace("\n", " ") for part in (getdoc(function) or "").split("\n\n"))
         command.__annotations__ = {}
-        command.__signature__ = Signature(list(_parameters(kind)))  # type: ignore[attr-defined]
+        command.__signature__ = Signature([*_parameters(kind), _QUIET])  # type: ignore[attr-defined]
         return command
 
     return decorate
+
+
+_QUIET = Parameter(
+    "quiet",
+    Parameter.KEYWORD_ONLY,
+    default=False,
+    annotation=Annotated[bool, typer.Option("--quiet", help="No notes and no progress: results, warnings, errors.")],
+)
 
 
 def _parameters(kind: Any) -> Iterator[Parameter]:

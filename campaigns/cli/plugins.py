@@ -7,11 +7,12 @@ from typing import Any
 from rich.markup import escape
 
 from campaigns.cli import console
-from campaigns.cli.options import AsJson
+from campaigns.cli.options import PrintingOptions, takes
 from chemspace.registry import Registry, load_plugins
 
 
-def plugins(as_json: AsJson = False) -> None:
+@takes(PrintingOptions)
+def plugins(options: PrintingOptions) -> None:
     """List the surrogates, strategies, engines and descriptors that there are: where each comes from, and what it is.
 
     A package adds to them by an entry point of the group spinscreen.plugins.
@@ -24,7 +25,7 @@ def plugins(as_json: AsJson = False) -> None:
     """
     failures = load_plugins()
     found = {f"{registry.kind}s": _rows(registry) for registry in _registries()}
-    if as_json:
+    if options.as_json:
         failed = [{"name": f.name, "source": f.source, "reason": f.reason} for f in failures]
         console.print_json({**found, "not_loaded": failed})
     else:

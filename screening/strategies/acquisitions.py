@@ -18,7 +18,7 @@ from scipy.stats import norm, qmc
 
 from screening.errors import BatchError
 from screening.strategies.columns import Numbers
-from screening.strategies.joint import build_acquisition, drawn_values, values_with
+from screening.strategies.joint import drawn_values, integrated_variance, noisy_improvement, values_with
 from screening.strategies.strategy import Chosen, Shortlist, Strategy, StrategyInputs, register_strategy
 
 __all__ = [
@@ -35,6 +35,8 @@ _HALF_LOG_HALF_PI = 0.5 * log(pi / 2.0)
 #: Below this u the difference 1 - sqrt(pi/2) |u| erfcx(|u|/sqrt 2) has lost its digits; its limit 1/u^2 takes over.
 _ASYMPTOTIC = -1.0e5
 _SMALLEST_SD = 1.0e-12
+#: Standard deviations of an optimistic bound.
+_BETA = 2.0
 #: Quasi-random samples of what is pending.
 _SAMPLES = 256
 #: Added to the diagonal of the pending covariance, relative to its mean, so that duplicates do not break Cholesky.
@@ -129,8 +131,9 @@ class LowerConfidenceBound(Acquisition):
     logarithmic = False
 
     def value(self, mean: Array, sd: Array, best: float | Array) -> Array:
-        """`negative_lower_confidence_bound`, shape (m,)."""
-        return negative_lower_confidence_bound(mean, sd)
+        """Minus the bound, shape (m,)."""
+        value: Array = _BETA * np.asarray(sd) - np.asarray(mean)
+        return value
 
 
 @register_strategy
@@ -172,10 +175,7 @@ class NoisyExpectedImprovement(LogExpectedImprovement):
         observed = shortlist.observed
         if observed is None or not len(observed):
             raise BatchError("qlog_nei compares with what is measured: give `observed`, features of the measurements")
-        acquisition = build_acquisition(
-            "qlog_nei", shortlist.model, observed, shortlist.best, pending=chosen.x, seed=shortlist.seed
-        )
-        return values_with(acquisition, shortlist.x)
+        return values_with(noisy_improvement(shortlist.model, observed, chosen.x, shortlist.seed), shortlist.x)
 
 
 @register_strategy
@@ -189,9 +189,7 @@ class IntegratedVariance(MaxVariance):
         model, x = shortlist.model, shortlist.x
         space = x if shortlist.space is None else shortlist.space
         every = space[np.linspace(0, len(space) - 1, min(len(space), _SPACE_POINTS)).astype(np.int64)]
-        acquisition = build_acquisition(
-            "qnipv", model, x[:0], 0.0, x_space=every, pending=chosen.x, seed=shortlist.seed
-        )
+        acquisition = integrated_variance(model, every, chosen.x, shortlist.seed)
         left = -values_with(acquisition, x, _AT_ONCE)
         _, variance, _, covariance, cross = gaussian_moments(model, every, chosen.x)
         now = max(float(variance_after(variance, covariance, cross, _noise(model)).mean()), float(left.max()))
@@ -290,18 +288,6 @@ def log_probability_of_improvement(mean: Array, sd: Array, best: float | Array) 
     Source: Kushner, J. Basic Eng. 86, 97 (1964), doi 10.1115/1.3653121.
     """
     value: Array = log_ndtr((best - np.asarray(mean)) / np.maximum(sd, _SMALLEST_SD))
-    return value
-
-
-def negative_lower_confidence_bound(mean: Array, sd: Array, beta: float = 4.0) -> Array:
-    """Minus the optimistic bound mean - sqrt(beta) sd, shape (m,): the lower the bound the higher the value.
-
-    Args:
-        beta: squared number of standard deviations; 4 is two of them.
-
-    Source: Srinivas et al., ICML (2010), arXiv 0912.3995.
-    """
-    value: Array = np.sqrt(beta) * np.asarray(sd) - np.asarray(mean)
     return value
 
 

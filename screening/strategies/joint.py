@@ -15,62 +15,54 @@ from numpy.typing import NDArray
 
 from screening.errors import RankingError
 
-__all__ = ["build_acquisition", "choose_with", "drawn_values", "hypervolume_improvement", "values_with"]
-
+__all__ = ["choose_with"]
 
 Array = NDArray[np.float64]
-#: Names that `build_acquisition` knows.
-JOINT_ACQUISITIONS = ("qlog_ei", "qlog_nei", "qnipv")
 #: Samples of an improvement, and of a hypervolume, of which each needs a decomposition of its own.
 _SAMPLES, _VOLUMES = 256, 64
 
 
-def build_acquisition(
-    name: str,
-    model: Any,
-    x_observed: Array,
-    best: float,
-    x_space: Array | None = None,
-    pending: Array | None = None,
-    seed: int = 42,
-) -> Any:
-    """A BoTorch acquisition function over q-batches, b x q x d -> b, to be maximised; the target is minimised.
+def noisy_improvement(model: Any, x_observed: Array, pending: Array | None = None, seed: int = 42) -> Any:
+    """BoTorch's qLogNEI, b x q x d -> b, to be maximised; the target is minimised.
 
     Args:
-        name: "qlog_ei" and "qlog_nei" (Ament et al. (2023), arXiv 2310.20708), or "qnipv", integrated variance
-            reduction (Seo et al. (2000), doi 10.1109/IJCNN.2000.861310).
         model: a BoTorch model of the target.
         x_observed: features of the observations, shape (k, d).
-        best: lowest observed target, for "qlog_ei".
-        x_space: features that the variance is integrated over, shape (s, d), for "qnipv".
         pending: features awaited, shape (p, d).
         seed: of the quasi-random samples.
 
-    Raises:
-        RankingError: for an unknown name or a missing `x_space`.
+    Source: Ament et al., Advances in Neural Information Processing Systems 36 (2023), arXiv 2310.20708.
     """
     import torch
-    from botorch.acquisition.active_learning import qNegIntegratedPosteriorVariance
-    from botorch.acquisition.logei import qLogExpectedImprovement, qLogNoisyExpectedImprovement
+    from botorch.acquisition.logei import qLogNoisyExpectedImprovement
     from botorch.acquisition.objective import GenericMCObjective
     from botorch.sampling.normal import SobolQMCNormalSampler
 
-    common: dict[str, Any] = {"X_pending": _awaited(pending)}
-    if name == "qnipv":
-        if x_space is None:
-            raise RankingError("qnipv integrates over the space: give x_space, features of a sample of it")
-        sampler = SobolQMCNormalSampler(torch.Size([1]), seed=seed)
-        return qNegIntegratedPosteriorVariance(model, mc_points=_tensor(x_space), sampler=sampler, **common)
-    common["objective"] = GenericMCObjective(_negate)
-    common["sampler"] = SobolQMCNormalSampler(torch.Size([_SAMPLES]), seed=seed)
-    if name == "qlog_ei":
-        return qLogExpectedImprovement(model, best_f=-best, **common)
-    if name == "qlog_nei":
-        with _jitter_is_fine():
-            return qLogNoisyExpectedImprovement(
-                model, X_baseline=_tensor(x_observed), prune_baseline=False, cache_root=False, **common
-            )
-    raise RankingError(f"unknown joint acquisition {name!r}; known: {', '.join(JOINT_ACQUISITIONS)}")
+    with _jitter_is_fine():
+        return qLogNoisyExpectedImprovement(
+            model,
+            X_baseline=_tensor(x_observed),
+            prune_baseline=False,
+            cache_root=False,
+            X_pending=_awaited(pending),
+            objective=GenericMCObjective(_negate),
+            sampler=SobolQMCNormalSampler(torch.Size([_SAMPLES]), seed=seed),
+        )
+
+
+def integrated_variance(model: Any, x_space: Array, pending: Array | None = None, seed: int = 42) -> Any:
+    """Minus the variance over `x_space`, shape (s, d), once a batch is measured: BoTorch's class; as above.
+
+    Source: Seo et al. (2000), doi 10.1109/IJCNN.2000.861310.
+    """
+    import torch
+    from botorch.acquisition.active_learning import qNegIntegratedPosteriorVariance
+    from botorch.sampling.normal import SobolQMCNormalSampler
+
+    sampler = SobolQMCNormalSampler(torch.Size([1]), seed=seed)
+    return qNegIntegratedPosteriorVariance(
+        model, mc_points=_tensor(x_space), sampler=sampler, X_pending=_awaited(pending)
+    )
 
 
 def choose_with(acquisition: Any, x: Array, q: int, chunk: int = 512) -> NDArray[np.int64]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -16,6 +16,9 @@ from numpy.typing import NDArray
 from chemspace.registry import Registry
 from screening.errors import RankingError
 from screening.strategies.columns import Columns, Numbers, Predictor
+
+if TYPE_CHECKING:
+    from screening.validation import ScoreCard
 
 __all__ = [
     "STRATEGIES",
@@ -270,25 +273,6 @@ _WEAK_SPEARMAN = 0.2
 _STRONG_R2 = 0.6
 
 
-class OutOfFold(Protocol):
-    """What is read of a score card; every number is out of fold."""
-
-    @property
-    def r2_log(self) -> float:
-        """R2 on log10 rate."""
-        ...
-
-    @property
-    def spearman(self) -> float:
-        """Rank correlation of prediction and outcome."""
-        ...
-
-    @property
-    def coverage_90(self) -> float:
-        """Share of outcomes inside their 90% interval."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class Choice:
     """A strategy's name and why it was chosen."""
@@ -297,7 +281,7 @@ class Choice:
     reason: str
 
 
-def choose_strategy(card: OutOfFold) -> Choice:
+def choose_strategy(card: ScoreCard) -> Choice:
     """Choose by the surrogate's own out-of-fold score card.
 
     Surrogates whose intervals are wrong or whose order is blind explore (maximum variance). The others use log expected

@@ -109,7 +109,7 @@ class _Writer(Protocol):
 def read_cations(
     path: str | Path,
     *,
-    dications: bool = False,
+    dications: bool | None = None,
     rejects: str | Path | None = None,
     progress: Progress | None = None,
 ) -> tuple[list[Cation], ReadReport]:
@@ -135,7 +135,7 @@ def stream_cations(
     path: str | Path,
     report: ReadReport,
     *,
-    dications: bool = False,
+    dications: bool | None = None,
     rejects: str | Path | None = None,
     progress: Progress | None = None,
 ) -> Iterator[Cation]:
@@ -144,7 +144,8 @@ def stream_cations(
     Args:
         path: a .csv, .tsv, .smi (each also .gz) or .parquet file.
         report: filled while the rows pass.
-        dications: whether diamines take two protons. A cation drawn with its charge stays as drawn otherwise.
+        dications: whether diamines take two protons; None: as they do in hydriodic acid. A cation drawn with its
+            charge stays as drawn unless this is True.
         rejects: CSV file to write: row, text, kind and reason of every refused row.
         progress: called every 1,000 rows with (rows, 0, note): the total is not known before the end.
 
@@ -155,7 +156,7 @@ def stream_cations(
 
 
 def _each(
-    path: str | Path, report: ReadReport, dications: bool, rejects: str | Path | None, progress: Progress | None
+    path: str | Path, report: ReadReport, dications: bool | None, rejects: str | Path | None, progress: Progress | None
 ) -> Iterator[tuple[Cation, bool]]:
     """Every cation read, and whether its InChIKey is new."""
     names: set[str] = set()
@@ -182,7 +183,7 @@ def _each(
             yield cation, new
 
 
-def _cation(row: Row, dications: bool) -> Cation:
+def _cation(row: Row, dications: bool | None) -> Cation:
     if row.problem:
         raise StructureError(row.problem)
     smiles = row.cells.get("smiles", "")
@@ -268,7 +269,7 @@ class CationLibrary:
         cls,
         path: str | Path,
         *,
-        dications: bool = False,
+        dications: bool | None = None,
         rejects: str | Path | None = None,
         progress: Progress | None = None,
     ) -> CationLibrary:
@@ -280,7 +281,7 @@ class CationLibrary:
         Args:
             path: .csv or .tsv (column smiles; optional abbreviation, aliases, name, role, source), .smi, each also
                 .gz, or .parquet with the columns of a CSV.
-            dications: whether diamines take two protons.
+            dications: whether diamines take two protons; None: as they do in hydriodic acid.
             rejects: CSV file to write with a reason for every refused row.
             progress: called every 1,000 rows with (rows, 0, note).
 

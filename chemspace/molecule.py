@@ -1,15 +1,19 @@
 """From a neutral amine or its salt to the cation it forms in concentrated hydriodic acid.
 
 The rule: counter-ions and solvent are stripped, charges that a proton or its loss cancels are cancelled (an amino acid
-loses its zwitterion and keeps COOH), and the proton goes to the nitrogen of the most basic class present. The classes
+loses its zwitterion and keeps COOH), and protons go to the nitrogens that the acid reaches: to one, or to two that
+stand at least three bonds apart (N-C-C-N), since the 57% acid (pH below 0) protonates the second nitrogen of every
+such diamine (ethylenediamine pKa 6.8 and 9.9, piperazine 5.3 and 9.7, 1,4-phenylenediamine 2.7 and 6.2, histamine 6.0
+and 9.8, 4,4'-bipyridine 3.2 and 4.9). A salt carries as many protons as acid was stripped from it. The classes
 and typical pKa of their conjugate acids in water at 25 C, most basic first: guanidine 13.6, amidine 12.4, aliphatic
 amine 9 to 11, alkylhydrazine 8, imidazole 7.0, alkylhydroxylamine 6, pyridine 5.2, aniline 4.6 (D. D. Perrin,
 "Dissociation Constants of Organic Bases in Aqueous Solution", Butterworths, London, 1965, as tabulated in the CRC
 Handbook of Chemistry and Physics, "Dissociation Constants of Organic Acids and Bases"). Nitrogens below about 3
-(amides, nitriles, diazines, azoles other than imidazole, diarylamines, 2-halopyridines) are not protonated: such a
-molecule is rejected unless it is drawn charged. Within a class the least substituted nitrogen is chosen, since the
-ammonium head has to enter the square of four terminal halides; where that leaves several, RDKit's canonical rank
-decides.
+(amides, nitriles, diazines, azoles other than imidazole, xanthines, diarylamines, nitro-, cyano- and 2,6-dihalo-
+anilines, amino groups of pyridines, 2-halopyridines) are not protonated: such a molecule is rejected unless it is drawn
+charged. Two pyridine nitrogens that share one proton (2,2'-bipyridine, 1,10-phenanthroline; second pKa below 0) take
+one. Within a class the least substituted nitrogen is chosen, since the ammonium head has to enter the square of four
+terminal halides; where that leaves several, RDKit's canonical rank decides.
 """
 
 from __future__ import annotations
@@ -82,10 +86,36 @@ def check_charges(mol: Chem.Mol, smiles: str) -> int:
         if atom.GetFormalCharge() < 0 and not any(n.GetFormalCharge() > 0 for n in atom.GetNeighbors()):
             symbol = atom.GetSymbol()
             raise StructureError(f"{_shown(smiles)} has an anionic {symbol}; in acid it is protonated, draw it so")
+    for atom in mol.GetAtoms() if "+" in smiles else ():
+        if atom.GetFormalCharge() > 0 and not _may_be_positive(atom, mol):
+            raise StructureError(
+                f"{_shown(smiles)} has its charge on {_kind_of_site(atom)}; "
+                "an ammonium, phosphonium, sulfonium or alkali cation is needed"
+            )
     if charge not in (1, 2):
         has = f"has charge {charge:+d}" if charge else "is neutral"
         raise ChargeError(f"{_shown(smiles)} {has}; a cation needs +1 or +2{_hint(charge)}")
     return charge
+
+
+def _may_be_positive(atom: Chem.Atom, mol: Chem.Mol) -> bool:
+    """Whether a positive atom belongs to a cation that iodide in acid leaves alone."""
+    if any(neighbour.GetFormalCharge() < 0 for neighbour in atom.GetNeighbors()):
+        return True  # one half of a nitro group or an N-oxide
+    if atom.GetSymbol() in ALKALI:
+        return mol.GetNumAtoms() == 1
+    if atom.GetSymbol() not in ("N", "P", "S", "Se"):
+        return False
+    orders = [bond.GetBondTypeAsDouble() for bond in atom.GetBonds()]
+    return max(orders, default=1.0) < 3 and orders.count(2.0) < 2
+
+
+def _kind_of_site(atom: Chem.Atom) -> str:
+    if atom.GetSymbol() == "H":
+        return "a bare proton"
+    if atom.GetSymbol() == "C":
+        return "carbon (a carbocation)"
+    return f"{atom.GetSymbol()} (an oxonium, diazonium or nitronium ion)"
 
 
 def check_atoms(mol: Chem.Mol, smiles: str) -> None:
@@ -137,11 +167,19 @@ BASE_CLASSES: tuple[tuple[str, str], ...] = (
     ),
     ("amidine", "[NX2;+0;!$(N-[!#6;!#1]);!$(N-C=[O,S])]=[CX3;!$(C([#7])(=[#7])[#7])][NX3;+0;!$(N-C=[O,S])]"),
     ("aliphatic amine", f"[N;+0;{_SP3_AMINE}]"),
-    ("hydrazine", "[NX3;+0;$(N([CX4])[NX3;+0;H2,$(N[CX4])]),$([NX3;H2][NX3;H2]);!$(N-C=[O,S,N]);!$(NN-C=[O,S,N])]"),
-    ("imidazole", "[nX2;r5;+0]1:[c,n]:[nX3;r5]:c:c:1"),
+    (
+        "hydrazine",
+        "[NX3;+0;$(N([CX4])[NX3;+0;H2,$(N[CX4])]),$([NX3;H2][NX3;H2]),$([NX3;H2][NX3]c);"
+        "!$(N-C=[O,S,N]);!$(NN-C=[O,S,N])]",
+    ),
+    ("imidazole", "[nX2;r5;+0;!$(n:c:c:c=O)]1:[c,n]:[nX3;r5]:c:c:1"),
     ("hydroxylamine", "[NX3;+0;H2,H1,H0;$(N-[OX2]);!$(N-C=[O,S]);!$(N-a)]"),
-    ("pyridine", "[nX2;r6;+0;!$(n:c[F,Cl,Br,I]);!$(n:n);!$(n:*:n);!$(n:*:*:n)]"),
-    ("aniline", "[NX3;+0;!$(N-[!#6;!#1]);!$(N-C=,#*);$(N-c1ccccc1);!$(N(-a)-a)]"),
+    ("pyridine", "[nX2;r6;+0;!$(n:c[F,Cl,Br,I]);!$(n:n);!$(n1:*:n:*:*:*:1);!$(n1:*:*:n:*:*:1)]"),
+    (
+        "aniline",
+        "[NX3;+0;!$(N-[!#6;!#1]);!$(N-C=,#*);$(N-c1ccccc1);!$(N(-a)-a);!$(N-c1c([F,Cl,Br,I])cccc1[F,Cl,Br,I]);"
+        "!$(N-c:c-[N+](=O)[O-]);!$(N-c:c:c-[N+](=O)[O-]);!$(N-c:c:c:c-[N+](=O)[O-]);!$(N-c:c-C#N);!$(N-c:c:c:c-C#N)]",
+    ),
 )
 
 #: Counter-ions, acids and solvents that are stripped where another molecule stands beside them (SMARTS, any charge).
@@ -166,19 +204,23 @@ _COUNTER_IONS = (
 )
 
 
-def cation_form(mol: Chem.Mol, smiles: str, dications: bool = False) -> Chem.Mol:
+def cation_form(mol: Chem.Mol, smiles: str, dications: bool | None = None) -> Chem.Mol:
     """The cation of a molecule as a catalogue writes it: salt stripped, neutralised where it can be, protonated.
 
     Args:
         mol: molecule without explicit hydrogens; not changed.
         smiles: its text, for messages.
-        dications: whether a molecule with two basic sites takes two protons.
+        dications: whether a molecule with two basic sites takes two protons; None: as hydriodic acid, or the acid of a
+            salt, gives them.
 
     Raises:
         StructureError: if nothing or several molecules are left, an atom is not allowed, or no nitrogen is basic.
     """
     if "." in smiles:
+        acids = _acids(mol)
         mol = _without_counter_ions(mol, smiles)
+        if dications is None and acids:
+            dications = acids > 1
     check_atoms(mol, smiles)
     if "-" in smiles and any(atom.GetFormalCharge() < 0 for atom in mol.GetAtoms()):
         with rdBase.BlockLogs():
@@ -186,15 +228,21 @@ def cation_form(mol: Chem.Mol, smiles: str, dications: bool = False) -> Chem.Mol
     return protonate(mol, smiles, dications)
 
 
-def protonate(mol: Chem.Mol, smiles: str, dications: bool = False) -> Chem.Mol:
-    """`mol` with protons added until it is +1, or +2 where `dications` is asked and two sites allow it.
+def protonate(mol: Chem.Mol, smiles: str, dications: bool | None = None) -> Chem.Mol:
+    """`mol` with protons added until it is +1, or +2 where two sites allow it.
+
+    Args:
+        mol: molecule. smiles: its text, for messages.
+        dications: True: two where two fit; False: one; None: as hydriodic acid does. A molecule drawn with a charge is
+            left as it is unless this is True.
 
     Raises:
-        StructureError: if a neutral molecule has no basic nitrogen, or `dications` would put on more than two.
+        StructureError: if a neutral molecule has no basic nitrogen, or more than two protons would go on.
     """
     charge = Chem.GetFormalCharge(mol)
     if charge >= (2 if dications else 1):
         return mol
+    asked, dications = dications, dications is not False
     sites = basic_sites(mol) if dications else basic_sites(mol, first_class=True)
     if charge < 1 and not sites:
         raise StructureError(
@@ -203,20 +251,25 @@ def protonate(mol: Chem.Mol, smiles: str, dications: bool = False) -> Chem.Mol:
     if not dications:
         return _with_protons(mol, sites[: 1 - charge])
     charged = [atom.GetIdx() for atom in mol.GetAtoms() if atom.GetFormalCharge() > 0]
-    together = _sites_apart(mol, sites, charged)
+    together = _sites_apart(mol, sites, charged, shared=asked is None)
     if charge + len(together) > 2:
-        raise StructureError(f"{smiles!r} takes {charge + len(together)} protons; draw the dication you mean")
+        raise StructureError(f"{smiles!r} takes {charge + len(together)} protons; draw the cation you mean")
     return _with_protons(mol, together)
 
 
-def _sites_apart(mol: Chem.Mol, sites: list[int], charged: list[int]) -> list[int]:
-    """The sites that can be charged together: at least three bonds apart (N-C-C-N) and from what is charged already."""
+def _sites_apart(mol: Chem.Mol, sites: list[int], charged: list[int], *, shared: bool) -> list[int]:
+    """The sites that can be charged together: three bonds apart (N-C-C-N) or more, from what is charged already too.
+
+    With `shared`, two pyridine nitrogens that share a proton count as one site.
+    """
     if len(sites) + len(charged) < 2:
         return sites
     distance = Chem.GetDistanceMatrix(mol)
+    pairs = mol.GetSubstructMatches(_patterns()[-1][1]) if shared else ()
+    chelates = {frozenset((match[0], match[-1])) for match in pairs}
     kept: list[int] = []
     for site in sites:
-        if all(distance[site, other] >= 3 for other in (*kept, *charged)):
+        if all(distance[site, other] >= 3 and {site, other} not in chelates for other in (*kept, *charged)):
             kept.append(site)
     return kept
 
@@ -246,6 +299,14 @@ def _without_counter_ions(mol: Chem.Mol, smiles: str) -> Chem.Mol:
     return next(iter(left.values()))
 
 
+def _acids(mol: Chem.Mol) -> int:
+    """Molecules of neutral hydrogen halide beside the molecule."""
+    return sum(
+        atom.GetSymbol() in ("F", "Cl", "Br", "I") and atom.GetDegree() == 0 and not atom.GetFormalCharge()
+        for atom in mol.GetAtoms()
+    )
+
+
 @lru_cache(maxsize=1)
 def _remover() -> rdMolStandardize.FragmentRemover:
     lines = "\n".join(f"{number}\t{smarts}" for number, smarts in enumerate(_COUNTER_IONS))
@@ -259,7 +320,7 @@ def basic_sites(mol: Chem.Mol, first_class: bool = False) -> list[int]:
     """
     taken: dict[int, int] = {}
     blocked: set[int] = set()
-    for rank, (name, pattern) in enumerate(_patterns()):
+    for rank, (name, pattern) in enumerate(_patterns()[:-1]):
         for match in mol.GetSubstructMatches(pattern):
             if match[0] not in blocked:
                 taken.setdefault(match[0], rank)
@@ -275,4 +336,7 @@ def basic_sites(mol: Chem.Mol, first_class: bool = False) -> list[int]:
 
 @lru_cache(maxsize=1)
 def _patterns() -> tuple[tuple[str, Chem.Mol], ...]:
-    return tuple((name, Chem.MolFromSmarts(smarts)) for name, smarts in BASE_CLASSES)
+    """The base classes, and last the ring nitrogens that share a proton."""
+    return tuple(
+        (name, Chem.MolFromSmarts(smarts)) for name, smarts in (*BASE_CLASSES, ("chelate", "[n;r6]:c~c:[n;r6]"))
+    )

@@ -20,7 +20,7 @@ FILE_ENDINGS = (".smi", ".csv", ".tsv", ".xlsx", ".parquet", ".gz")
 
 
 def read_inputs(
-    inputs: Iterable[str], protocol: Protocol, *, dications: bool = False
+    inputs: Iterable[str], protocol: Protocol, *, dications: bool | None = None
 ) -> Iterator[Cation | CationRecord]:
     """One cation, or one failed record that says why, for each SMILES; files are read row by row.
 
@@ -29,7 +29,7 @@ def read_inputs(
     Args:
         inputs: SMILES, and paths of .smi, .csv, .tsv (each also .gz) or .parquet files.
         protocol: named in the failed records.
-        dications: whether diamines take two protons.
+        dications: whether diamines take two protons; None: as they do in hydriodic acid.
 
     Raises:
         InputError: if a file does not exist.
@@ -47,7 +47,7 @@ def is_file_name(text: str) -> bool:
     return Path(text).suffix.lower() in FILE_ENDINGS
 
 
-def _file(path: Path, protocol: Protocol, dications: bool) -> Iterator[Cation | CationRecord]:
+def _file(path: Path, protocol: Protocol, dications: bool | None) -> Iterator[Cation | CationRecord]:
     if not path.is_file():
         raise InputError(f"there is no file {path}")
     for row in read_cells(path):
@@ -58,7 +58,7 @@ def _file(path: Path, protocol: Protocol, dications: bool) -> Iterator[Cation | 
             yield _one(row.cells.get("smiles", ""), where, protocol, dications)
 
 
-def _one(smiles: str, where: str, protocol: Protocol, dications: bool) -> Cation | CationRecord:
+def _one(smiles: str, where: str, protocol: Protocol, dications: bool | None) -> Cation | CationRecord:
     try:
         mol = cation_form(parse_smiles(smiles), smiles, dications)
         return Cation.from_checked_mol(mol, check_charges(mol, smiles))

@@ -83,10 +83,11 @@ def test_stereo_is_kept(tmp_path: Path) -> None:
         assert library[hand] == CationLibrary.builtin()[f"{hand}-MBA"]
 
 
-def test_diamines_become_dications_on_request(tmp_path: Path) -> None:
+def test_a_diamine_becomes_the_dication_of_hydriodic_acid_unless_one_proton_is_asked_for(tmp_path: Path) -> None:
     path = write(tmp_path / "a.smi", ["NCCCCN BDA"])
-    assert CationLibrary.read(path)["BDA"].charge == 1
+    assert CationLibrary.read(path)["BDA"].charge == 2
     assert CationLibrary.read(path, dications=True)["BDA"].charge == 2
+    assert CationLibrary.read(path, dications=False)["BDA"].charge == 1
 
 
 def test_columns_of_a_csv_are_used(tmp_path: Path) -> None:

@@ -6,11 +6,11 @@ import pytest
 from rdkit import Chem
 from rdkit.Chem.MolStandardize import rdMolStandardize
 
-from chemspace import CationLibrary, StructureError
+from chemspace import Cation, CationLibrary, StructureError
 from chemspace.molecule import cation_form, parse_smiles
 
 
-def cation_of(smiles: str, dications: bool = False) -> str:
+def cation_of(smiles: str, dications: bool | None = False) -> str:
     return Chem.MolToSmiles(cation_form(parse_smiles(smiles), smiles, dications))
 
 
@@ -112,3 +112,68 @@ def test_deprotonated_built_in_cations_come_back() -> None:
             continue
         assert Chem.MolToInchiKey(Chem.MolFromSmiles(found)) == cation.inchikey, cation.abbreviation  # type: ignore[no-untyped-call]  # RDKit's wrapper has no types
     assert set(missed) <= {"TAZ", "THZ", "DiPhA", "APz", "AEPZ", "MLA", "Tu"}
+
+
+@pytest.mark.parametrize(
+    ("written", "cation"),
+    [
+        ("NCCCCN", "[NH3+]CCCC[NH3+]"),
+        ("NCCc1c[nH]cn1", "[NH3+]CCc1c[nH]c[nH+]1"),
+        ("NCc1ccncc1", "[NH3+]Cc1cc[nH+]cc1"),
+        ("c1cc(-c2ccncc2)ccn1", "c1cc(-c2cc[nH+]cc2)cc[nH+]1"),
+        ("c1ccc(-c2ccccn2)nc1", "c1ccc(-c2cccc[nH+]2)nc1"),
+        ("c1cnc2c(c1)ccc1cccnc12", "c1cnc2c(c1)ccc1ccc[nH+]c12"),
+        ("Nc1ccncc1", "Nc1cc[nH+]cc1"),
+        ("NCCN.I.I", "[NH3+]CC[NH3+]"),
+        ("NCCCCN.Br.Br", "[NH3+]CCCC[NH3+]"),
+        ("NCCN.Cl", "NCC[NH3+]"),
+        ("NCC[NH3+].[I-]", "NCC[NH3+]"),
+        ("NNc1ccccc1", "[NH3+]Nc1ccccc1"),
+    ],
+)
+def test_without_a_word_protons_go_on_as_in_hydriodic_acid(written: str, cation: str) -> None:
+    smiles = Chem.MolToSmiles(cation_form(parse_smiles(written), written))
+    assert smiles == cation
+
+
+@pytest.mark.parametrize(
+    "smiles",
+    [
+        "Nc1c(F)c(F)c(F)c(F)c1F",
+        "Nc1ccc([N+](=O)[O-])cc1[N+](=O)[O-]",
+        "Nc1ccc([N+](=O)[O-])cc1",
+        "Cn1cnc2c1c(=O)n(C)c(=O)n2C",
+        "c1cnccn1",
+    ],
+)
+def test_a_base_below_three_is_refused(smiles: str) -> None:
+    with pytest.raises(StructureError, match="no nitrogen that hydriodic acid protonates"):
+        cation_form(parse_smiles(smiles), smiles)
+
+
+def test_a_triamine_is_asked_for_the_cation_that_is_meant() -> None:
+    with pytest.raises(StructureError, match="takes 3 protons"):
+        cation_form(parse_smiles("NCCNCCN"), "NCCNCCN")
+
+
+@pytest.mark.parametrize(
+    ("smiles", "says"),
+    [
+        ("[H+]", "bare proton"),
+        ("C[CH2+]", "carbocation"),
+        ("c1cccc[cH+]c1", "carbocation"),
+        ("[OH3+]", "oxonium"),
+        ("O=[N+]=O", "nitronium"),
+        ("N#[N+]c1ccccc1", "diazonium"),
+    ],
+)
+def test_what_is_no_cation_of_a_crystal_is_refused(smiles: str, says: str) -> None:
+    with pytest.raises(StructureError, match=says):
+        Cation.from_smiles(smiles)
+
+
+@pytest.mark.parametrize(
+    "smiles", ["C[N+](C)(C)C", "C[S+](C)C", "C[P+](C)(C)C", "[Cs+]", "O=[N+]([O-])c1ccc(C[NH3+])cc1"]
+)
+def test_onium_and_alkali_ions_and_nitro_groups_are_accepted(smiles: str) -> None:
+    assert Cation.from_smiles(smiles).charge == 1

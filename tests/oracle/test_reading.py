@@ -26,9 +26,9 @@ def test_smiles_and_files_mix_and_every_row_ends_as_a_cation_or_a_refusal(tmp_pa
     assert (refused[0].error or "").startswith("amines.smi row 2: ")
 
 
-def test_diamines_take_two_protons_where_asked() -> None:
-    (one,) = read_inputs(["NCCCCN"], PROTOCOL)
-    (two,) = read_inputs(["NCCCCN"], PROTOCOL, dications=True)
+def test_diamines_take_one_proton_where_asked() -> None:
+    (one,) = read_inputs(["NCCCCN"], PROTOCOL, dications=False)
+    (two,) = read_inputs(["NCCCCN"], PROTOCOL)
     assert (one.charge, two.charge) == (1, 2)
 
 

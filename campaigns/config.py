@@ -340,7 +340,7 @@ class CampaignConfig(_Part):
     Attributes:
         libraries: "builtin" or the user's files, merged in order; the first name of a cation holds. The campaign keeps
             the files' content.
-        dications: whether the diamines of the user's files take two protons.
+        dications: whether neutral diamines of the user's files take two protons; None: as in hydriodic acid.
         space: the compounds that may be suggested.
         objective: what is sought.
         oracle: fields of `oracle.Protocol` that are not the default's.
@@ -358,7 +358,7 @@ class CampaignConfig(_Part):
     libraries: Annotated[tuple[LibraryFile, ...], BeforeValidator(_library_list)] = Field(
         default=(LibraryFile(name=BUILTIN),), validation_alias=AliasChoices("libraries", "library")
     )
-    dications: bool = False
+    dications: bool | None = None
     space: SpaceRules = SpaceRules()
     objective: Objective = Objective()
     oracle: Annotated[dict[str, Any], AfterValidator(_protocol_fields)] = {}
@@ -433,6 +433,8 @@ class CampaignConfig(_Part):
     def differences(self, other: CampaignConfig) -> tuple[str, ...]:
         """One line for each field in which `other` differs from this."""
         mine, theirs = self._fields(), other._fields()
+        if theirs["dications"] is None:  # left to the rule: a campaign of 0.1.0 has False, which was the rule then
+            theirs["dications"] = mine["dications"]
         tables = [
             f"properties.{name}: a table of {len(held.table)} values here, another one of {len(asked.table)} asked "
             f"for; further values come in with: spinscreen ingest CAMPAIGN FILE --property {name}"
@@ -452,12 +454,14 @@ class CampaignConfig(_Part):
 
         Prices limit batches and change no fit, unless the ranking is by them.
         """
-        values, plain = self._key_values(), CampaignConfig()._key_values()
+        values, plain = self._key_values(), CampaignConfig(dications=False)._key_values()  # 0.1.0's default
         return {name: value for name, value in values.items() if name in _ALWAYS_IN_KEY or value != plain.get(name)}
 
     def _key_values(self) -> dict[str, Any]:
         left_out = {"budget"} if self.objective.asks_for_price else {"budget", "prices"}
         values = self.model_dump(mode="json", exclude=left_out)
+        if self.dications is None and all(file.sha256 is None for file in self.libraries):
+            values["dications"] = False  # no file whose molecules it could change
         first, *further = values.pop("libraries")
         named = {"library": first["name"], "library_sha256": first["sha256"], "further_libraries": further}
         objective = values.pop("objective")

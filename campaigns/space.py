@@ -29,7 +29,7 @@ _INCHIKEY = re.compile(r"[A-Z]{14}-[A-Z]{10}-[A-Z]")
 
 
 def library_from_content(
-    name: str, content: bytes, rejects: Path | None = None, *, dications: bool = False
+    name: str, content: bytes, rejects: Path | None = None, *, dications: bool | None = None
 ) -> CationLibrary:
     """The library in a kept file.
 
@@ -37,7 +37,7 @@ def library_from_content(
         name: what the user called the file; tells its format.
         content: the file.
         rejects: CSV file to write with a reason for every refused row.
-        dications: whether diamines take two protons.
+        dications: whether diamines take two protons; None: as in hydriodic acid.
 
     Raises:
         LibraryError: as `CationLibrary.read`.
@@ -221,12 +221,12 @@ class Gathered:
     library: CationLibrary
 
 
-def gather(sources: Sequence[str | Path], *, dications: bool = False) -> Gathered:
+def gather(sources: Sequence[str | Path], *, dications: bool | None = None) -> Gathered:
     """Read libraries.
 
     Args:
         sources: "builtin" or the path of each.
-        dications: whether the diamines of files take two protons.
+        dications: whether the diamines of files take two protons; None: as in hydriodic acid.
 
     Raises:
         LibraryError: if a file cannot be read or holds no cation.
@@ -289,7 +289,7 @@ def _content(path: Path) -> tuple[str, bytes]:
         raise LibraryError(f"{path} cannot be read: {error.strerror}") from error
 
 
-def _merged(files: Sequence[tuple[str, bytes | None]], dications: bool) -> CationLibrary:
+def _merged(files: Sequence[tuple[str, bytes | None]], dications: bool | None) -> CationLibrary:
     read = [
         CationLibrary.builtin() if content is None else library_from_content(name, content, dications=dications)
         for name, content in files

@@ -18,7 +18,7 @@ from typing import Protocol
 from chemspace.builtin_table import package_table
 from chemspace.cation import ABBREVIATION, Cation, also_called, under_own_name
 from chemspace.errors import AmbiguousNameError, LibraryError, StructureError, TableError, UnknownCationError
-from chemspace.molecule import cation_form, check_charges, parse_smiles
+from chemspace.molecule import acids_of, cation_form, check_charges, parse_smiles
 from chemspace.progress import Progress
 from chemspace.spelling import ELEMENTS, Spellings
 from chemspace.tables.rows import Row, read_lines, read_rows, undecodable
@@ -87,7 +87,9 @@ class Rejection:
 class ReadReport:
     """What became of a file's rows: `n_in` = `n_kept` + `n_merged` + `n_rejected`.
 
-    `kinds` counts the rejections by the kind of refusal; `rejections` holds the first of them.
+    `kinds` counts the rejections by the kind of refusal; `rejections` holds the first of them. `charges` counts the
+    cations kept by charge and where it comes from; `shared` holds the SMILES of every molecule that wants one name, the
+    built-in cation of that name first where it is another one.
     """
 
     path: str
@@ -97,6 +99,8 @@ class ReadReport:
     n_rejected: int = 0
     kinds: Counter[str] = field(default_factory=Counter)
     rejections: list[Rejection] = field(default_factory=list)
+    charges: Counter[str] = field(default_factory=Counter)
+    shared: dict[str, list[str]] = field(default_factory=dict)
 
     def __str__(self) -> str:
         return f"{self.path}: {self.n_in} rows, {self.n_kept} kept, {self.n_merged} merged, {self.n_rejected} rejected"
@@ -159,7 +163,7 @@ def _each(
     path: str | Path, report: ReadReport, dications: bool | None, rejects: str | Path | None, progress: Progress | None
 ) -> Iterator[tuple[Cation, bool]]:
     """Every cation read, and whether its InChIKey is new."""
-    names: set[str] = set()
+    names: dict[str, str] = {}
     seen: set[str] = set()
     with _reject_writer(rejects) as writer:
         for row in read_cells(path):
@@ -175,12 +179,34 @@ def _each(
             if new:
                 seen.add(cation.inchikey)
                 if cation.abbreviation in names:
+                    _tell_shared(report, cation, names[cation.abbreviation])
                     cation = under_own_name(cation)
-                names.add(cation.abbreviation)
+                elif (known := _builtin().names.get(cation.abbreviation)) and known != cation:
+                    _tell_shared(report, cation, known.smiles)
+                names[cation.abbreviation] = cation.smiles
                 report.n_kept += 1
+                report.charges[f"{cation.charge:+d} {_charge_from(row.cells.get('smiles', ''), cation.charge)}"] += 1
             else:
                 report.n_merged += 1
             yield cation, new
+
+
+def _tell_shared(report: ReadReport, cation: Cation, other: str) -> None:
+    """Note that a cation's name belongs to another molecule too; the first names only, as with rejections."""
+    wanted = report.shared.get(cation.abbreviation)
+    if wanted is None and len(report.shared) < KEPT_REJECTIONS:
+        wanted = report.shared[cation.abbreviation] = [other]
+    if wanted is not None and len(wanted) < KEPT_REJECTIONS:
+        wanted.append(cation.smiles)
+
+
+def _charge_from(smiles: str, charge: int) -> str:
+    """Where the charge of a kept cation comes from, in words."""
+    if "+" in smiles:
+        return "as drawn"
+    if "." in smiles and acids_of(smiles):
+        return "by the acid of its salt"
+    return "by one proton" if charge == 1 else "by two protons"
 
 
 def _cation(row: Row, dications: bool | None) -> Cation:

@@ -182,6 +182,8 @@ BASE_CLASSES: tuple[tuple[str, str], ...] = (
     ),
 )
 
+_HYDROGEN_HALIDES = frozenset(form.format(x) for x in ("F", "Cl", "Br", "I") for form in ("{}", "[H]{}", "[{}H]"))
+
 #: Counter-ions, acids and solvents that are stripped where another molecule stands beside them (SMARTS, any charge).
 _COUNTER_IONS = (
     "[F,Cl,Br,I;D0]",
@@ -217,7 +219,7 @@ def cation_form(mol: Chem.Mol, smiles: str, dications: bool | None = None) -> Ch
         StructureError: if nothing or several molecules are left, an atom is not allowed, or no nitrogen is basic.
     """
     if "." in smiles:
-        acids = _acids(mol)
+        acids = acids_of(smiles)
         mol = _without_counter_ions(mol, smiles)
         if dications is None and acids:
             dications = acids > 1
@@ -299,12 +301,9 @@ def _without_counter_ions(mol: Chem.Mol, smiles: str) -> Chem.Mol:
     return next(iter(left.values()))
 
 
-def _acids(mol: Chem.Mol) -> int:
-    """Molecules of neutral hydrogen halide beside the molecule."""
-    return sum(
-        atom.GetSymbol() in ("F", "Cl", "Br", "I") and atom.GetDegree() == 0 and not atom.GetFormalCharge()
-        for atom in mol.GetAtoms()
-    )
+def acids_of(smiles: str) -> int:
+    """Molecules of hydrogen halide that a SMILES names beside the molecule, as the two of NCCN.I.I."""
+    return sum(part in _HYDROGEN_HALIDES for part in smiles.split("."))
 
 
 @lru_cache(maxsize=1)

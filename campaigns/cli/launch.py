@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from campaigns.cli import console
-from campaigns.cli.options import EXISTING_FILE, ComputingOptions, Workers, takes
+from campaigns.cli.options import EXISTING_FILE, ComputingOptions, ProtonationOptions, Workers, takes
 
 if TYPE_CHECKING:
     from campaigns.campaign import Campaign
@@ -44,9 +44,7 @@ class DescriptionOptions:
             help="Cation library, .csv, .smi or .parquet, or builtin; repeat to merge several. Default: builtin."
         ),
     ] = None
-    dications: Annotated[
-        bool | None, _Described("--dications", help="The diamines of library files take two protons.")
-    ] = None
+    protons: ProtonationOptions
     n_layers: Annotated[str | None, _Described(help="Numbers of layers, as 1-5 or 1,2,3. Default: 1-5.")] = None
     cages: Annotated[
         str | None, _Described(help="Cage cations, as MA,FA. Default: every organic one of charge +1.")
@@ -63,7 +61,7 @@ class DescriptionOptions:
         """What the options give, in the sections of a description."""
         cages = None if self.cages is None else tuple(name.strip() for name in self.cages.split(","))
         sections: dict[str, dict[str, Any]] = {
-            "": {"include_flagged": self.include_flagged, "dications": self.dications, "seed": self.seed},
+            "": {"include_flagged": self.include_flagged, "dications": self.protons.dications, "seed": self.seed},
             "space": {"n_layers": None if self.n_layers is None else _layers(self.n_layers), "cages": cages},
             "budget": {"batch_size": self.batch_size},
         }

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from campaigns.cli import console
-from campaigns.cli.options import Dications, PrintingOptions, takes
+from campaigns.cli.options import PrintingOptions, ProtonationOptions, takes
 
 if TYPE_CHECKING:
     from chemspace import Cation, CationLibrary
@@ -30,7 +30,7 @@ class LibraryOptions(PrintingOptions):
     source: Annotated[
         str, typer.Argument(metavar="LIBRARY", help="A file .csv, .tsv, .smi (also .gz) or .parquet, or builtin.")
     ]
-    dications: Dications = False
+    protons: ProtonationOptions
     rejects: Annotated[Path | None, typer.Option(help="Write every refused row with its reason (CSV).")] = None
 
 
@@ -45,7 +45,7 @@ def show(options: LibraryOptions) -> None:
 
       spinscreen library show amines.smi --dications --rejects rejects.csv
     """
-    summary = _summary(options.source, _read(options.source, options.dications, options.rejects))
+    summary = _summary(options.source, _read(options.source, options.protons.dications, options.rejects))
     if options.as_json:
         console.print_json(summary)
     else:
@@ -58,7 +58,7 @@ class FindOptions(PrintingOptions):
 
     names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Abbreviations, aliases, names or SMILES.")]
     source: Annotated[str, typer.Option("--in", metavar="LIBRARY", help="A file, or builtin.")] = "builtin"
-    dications: Dications = False
+    protons: ProtonationOptions
 
 
 @app.command()
@@ -72,8 +72,8 @@ def find(options: FindOptions) -> None:
 
       spinscreen library find "NCc1ccc(CN)cc1" --dications
     """
-    library = _read(options.source, options.dications, None)
-    rows = [{"asked": name, **_row(_found(name, library, options.dications))} for name in options.names]
+    library = _read(options.source, options.protons.dications, None)
+    rows = [{"asked": name, **_row(_found(name, library, options.protons.dications))} for name in options.names]
     if options.as_json:
         console.print_json(rows)
         return
@@ -103,7 +103,7 @@ def convert(options: ConvertOptions) -> None:
     Example: spinscreen library convert amines.smi.gz amines.csv --dications
     """
     _check_output(options.output)
-    library = _read(options.source, options.dications, options.rejects)
+    library = _read(options.source, options.protons.dications, options.rejects)
     _write(library, options.output)
     _done(options.output, len(library), {"report": _report(library)}, as_json=options.as_json)
 
@@ -147,7 +147,7 @@ def virtual(options: VirtualOptions) -> None:
     _done(options.output, len(made), counts, as_json=options.as_json)
 
 
-def _read(source: str, dications: bool, rejects: Path | None) -> CationLibrary:
+def _read(source: str, dications: bool | None, rejects: Path | None) -> CationLibrary:
     from campaigns.config import BUILTIN
     from chemspace import CationLibrary
 
@@ -157,7 +157,7 @@ def _read(source: str, dications: bool, rejects: Path | None) -> CationLibrary:
         return CationLibrary.read(source, dications=dications, rejects=rejects, progress=progress)
 
 
-def _found(name: str, library: CationLibrary, dications: bool) -> Cation:
+def _found(name: str, library: CationLibrary, dications: bool | None) -> Cation:
     from chemspace import Cation, StructureError, UnknownCationError
     from chemspace.molecule import cation_form, check_charges, parse_smiles
 
@@ -197,6 +197,8 @@ def _report(library: CationLibrary) -> dict[str, Any] | None:
         "merged": report.n_merged,
         "rejected": report.n_rejected,
         "kinds": dict(report.kinds.most_common()),
+        "charges": dict(sorted(report.charges.items())),
+        "shared": report.shared,
         "rejections": [{"row": r.row, "text": r.text, "reason": r.reason} for r in report.rejections],
     }
 
@@ -219,6 +221,10 @@ def _show(told: dict[str, Any]) -> None:
         f"{report['rows']:,} rows: {report['kept']:,} kept, {report['merged']:,} merged, "
         f"{report['rejected']:,} rejected"
     )
+    counted = ", ".join(f"{number:,} {kind}" for kind, number in report["charges"].items())
+    console.line(f"charges: {counted}")
+    for name, structures in list(report["shared"].items())[:N_SHOWN]:
+        console.warn(f"{len(structures)} molecules are called {name}: {', '.join(structures[:4])}")
     for refused in report["rejections"][:N_SHOWN]:
         console.line(f"  row {refused['row']}: {refused['text']}: {refused['reason']}")
     if report["rejected"] > N_SHOWN:

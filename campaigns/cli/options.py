@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
+from enum import StrEnum
 from inspect import Parameter, Signature, get_annotations, getdoc
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_type_hints
@@ -37,7 +38,6 @@ EXISTING_FILE = {"exists": True, "dir_okay": False}
 
 Folder = Annotated[Path, typer.Argument(metavar="CAMPAIGN", help="The campaign's folder.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
-Dications = Annotated[bool, typer.Option("--dications", help="Diamines take two protons.")]
 Workers = Annotated[int, typer.Option("--workers", min=1, help="Processes that compute xTB descriptors.")]
 Dask = Annotated[
     str | None,
@@ -53,6 +53,30 @@ OracleStorePath = Annotated[
         help="File that keeps computed descriptors for all campaigns. Default: the user's cache folder.",
     ),
 ]
+
+
+class Protonation(StrEnum):
+    """How many protons a neutral diamine takes."""
+
+    AUTO = "auto"
+    ONE = "one"
+    TWO = "two"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProtonationOptions:
+    """How many protons the neutral diamines of a library take."""
+
+    protonation: Annotated[
+        Protonation,
+        typer.Option(help="Protons of a neutral diamine: as in hydriodic acid (auto), one, or two."),
+    ] = Protonation.AUTO
+    both: Annotated[bool, typer.Option("--dications", help="The same as --protonation two.")] = False
+
+    @property
+    def dications(self) -> bool | None:
+        """As `chemspace.CationLibrary.read` takes it."""
+        return True if self.both else {Protonation.ONE: False, Protonation.TWO: True}.get(self.protonation)
 
 
 @dataclass(frozen=True, kw_only=True)

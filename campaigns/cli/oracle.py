@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from campaigns.cli import console
-from campaigns.cli.options import AsJson, Dask, Dications, OracleStorePath, PrintingOptions, Workers, takes
+from campaigns.cli.options import AsJson, Dask, OracleStorePath, PrintingOptions, ProtonationOptions, Workers, takes
 
 if TYPE_CHECKING:
     from oracle import CationRecord, OracleStore, Protocol
@@ -66,7 +66,7 @@ class DescribeOptions:
     ]
     workers: Workers = 2
     theory: ProtocolOptions
-    dications: Dications = False
+    protons: ProtonationOptions
     dask: Dask = None
     time_limit: Annotated[float, typer.Option(min=0.0, help="Seconds one cation may take.")] = 600.0
     memory_limit: Annotated[float, typer.Option(min=0.0, help="Megabytes one worker may take.")] = 2048.0
@@ -172,7 +172,7 @@ def _run(options: DescribeOptions, protocol: Protocol, store: OracleStore) -> li
     from oracle import Limits, describe_each
     from oracle.reading import read_inputs
 
-    read = list(read_inputs(options.inputs, protocol, dications=options.dications))
+    read = list(read_inputs(options.inputs, protocol, dications=options.protons.dications))
     cations = [each for each in read if isinstance(each, Cation)]
     total = len({cation.inchikey for cation in cations})
     done: dict[str, CationRecord] = {}

@@ -24,12 +24,14 @@ def amines(tmp_path: Path) -> Path:
 
 def test_a_file_is_told_with_counts_and_the_reason_of_every_refused_row(amines: Path) -> None:
     told = json.loads(run(app, ["show", str(amines), "--json"]).stdout)
-    assert (told["cations"], told["charges"]) == (2, {"+1": 2})
+    assert (told["cations"], told["charges"]) == (2, {"+1": 1, "+2": 1})
     report = told["report"]
     assert (report["rows"], report["kept"], report["merged"], report["rejected"]) == (4, 2, 1, 1)
     assert report["rejections"][0]["row"] == 2
-    text = run(app, ["show", str(amines), "--dications"]).stdout
-    assert "1 of +1, 1 of +2" in text
+    assert report["charges"] == {"+1 by one proton": 1, "+2 by two protons": 1}
+    text = run(app, ["show", str(amines), "--protonation", "one"]).stdout
+    assert "2 of +1" in text
+    assert "charges: 2 +1 by one proton" in text
     assert "row 2: C1CC" in text
 
 
@@ -38,7 +40,7 @@ def test_rejects_go_to_a_file_and_the_rest_to_another(amines: Path, tmp_path: Pa
     done = run(app, ["convert", str(amines), str(made), "--rejects", str(rejects), "--json"])
     assert done.exit_code == 0, done.output
     assert json.loads(done.stdout)["cations"] == 2
-    assert pd.read_csv(made)["smiles"].tolist() == ["[NH3+]CCc1ccccc1", "NCCCC[NH3+]"]
+    assert pd.read_csv(made)["smiles"].tolist() == ["[NH3+]CCc1ccccc1", "[NH3+]CCCC[NH3+]"]
     assert len(rejects.read_text().splitlines()) == 2
 
 
@@ -74,3 +76,14 @@ def test_a_wrong_ending_or_folder_is_a_usage_error_and_a_bad_file_is_not(amines:
     for wrong in (tmp_path / "made.txt", tmp_path / "nowhere" / "made.csv"):
         assert run(app, ["virtual", str(wrong), "--count", "2"]).exit_code == 2
     assert isinstance(run(app, ["show", str(tmp_path / "no.csv")]).exception, LibraryError)
+
+
+def test_molecules_that_want_one_name_are_told_with_their_structures(tmp_path: Path) -> None:
+    path = tmp_path / "clash.csv"
+    path.write_text("smiles,abbreviation\nNCCc1ccccc1,PEA\nCCCCN,PEA\nC[C@@H](N)c1ccccc1,S-MBA\n")
+    shared = json.loads(run(app, ["show", str(path), "--json"]).stdout)["report"]["shared"]
+    assert shared["PEA"] == ["[NH3+]CCc1ccccc1", "CCCC[NH3+]"]
+    assert shared["S-MBA"] == ["C[C@H]([NH3+])c1ccccc1", "C[C@@H]([NH3+])c1ccccc1"]
+    assert "2 molecules are called PEA: [NH3+]CCc1ccccc1, CCCC[NH3+]" in " ".join(
+        run(app, ["show", str(path)]).output.split()
+    )

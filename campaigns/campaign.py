@@ -66,6 +66,13 @@ class Campaign:
 
     Its state is the replay of an append-only log in `campaign.db`; everything computed from it (fits, rankings) can
     be computed again and gives the same numbers.
+
+    Example:
+        >>> import tempfile
+        >>> from campaigns import Campaign
+        >>> with tempfile.TemporaryDirectory() as folder, Campaign.create(f"{folder}/demo") as campaign:
+        ...     campaign.config.budget.batch_size
+        5
     """
 
     def __init__(
@@ -361,6 +368,12 @@ class Campaign:
     def close(self) -> None:
         """Release the database."""
         self._log.close()
+
+    def __enter__(self) -> Campaign:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     @property
     def _data_key(self) -> str:

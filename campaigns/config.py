@@ -353,6 +353,12 @@ class CampaignConfig(_Part):
         prices: by abbreviation, alias or InChIKey of a cation.
         properties: further measured properties by name; a unit stands at the name's end, as in band_gap_ev.
         seed: seed of everything random.
+
+    Example:
+        >>> from campaigns import CampaignConfig
+        >>> config = CampaignConfig.parse({"space": {"n_layers": [1, 2]}, "budget": {"batch_size": 3}})
+        >>> config.budget.batch_size
+        3
     """
 
     libraries: Annotated[tuple[LibraryFile, ...], BeforeValidator(_library_list)] = Field(

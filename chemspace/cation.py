@@ -31,6 +31,12 @@ class Cation:
 
     Build one with `from_smiles`, which checks it. The InChIKey does not tell sites of protonation apart: two
     protomers of one charge are one cation here.
+
+    Example:
+        >>> from chemspace import Cation
+        >>> cation = Cation.from_smiles("[NH3+]CCc1ccccc1", abbreviation="PEA")
+        >>> cation.charge, cation.inchikey
+        (1, 'BHHGXPLMPWCGHP-UHFFFAOYSA-O')
     """
 
     smiles: str

@@ -38,6 +38,13 @@ class Compound:
     Raises:
         FormulaError: for parts that do not belong together, by number or by role.
         ChargeError: for a cage cation that is not +1.
+
+    Example:
+        >>> from chemspace import CationLibrary, Compound
+        >>> library = CationLibrary.builtin()
+        >>> compound = Compound.of(library["PEA"], library["MA"], n_layers=3)
+        >>> compound.formula, compound.phase
+        ('(PEA)2(MA)2Pb3I10', 'RP')
     """
 
     spacer: Cation | None

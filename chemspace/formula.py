@@ -704,6 +704,15 @@ def parse_formula(text: str, library: CationLibrary | None = None) -> Compound:
         FormulaError: if the text is no formula of this family.
         NotNeutralError: if its charges do not cancel; `suggestions` holds neutral formulas of the same ions.
         UnknownCationError: if the library lacks a name; AmbiguousNameError if a name has several readings.
+
+    Example:
+        >>> from chemspace import parse_formula
+        >>> parse_formula("PEA2PbI4(MAPbI3)2").formula
+        '(PEA)2(MA)2Pb3I10'
+        >>> parse_formula("(4AMPY)2MAPb3I10")
+        Traceback (most recent call last):
+        ...
+        chemspace.errors.NotNeutralError: '(4AMPY)2MAPb3I10' is not neutral: ...
     """
     library = CationLibrary.builtin() if library is None else library
     compound = read_canonical(text, library)

@@ -264,6 +264,12 @@ class CationLibrary:
 
     Raises:
         LibraryError: if two entries share an InChIKey or two cations an abbreviation.
+
+    Example:
+        >>> from chemspace import CationLibrary
+        >>> library = CationLibrary.builtin()
+        >>> library["iso-BA"].abbreviation, library["C12H25NH3"].abbreviation
+        ('iBA', 'DodA')
     """
 
     def __init__(self, cations: Iterable[Cation], ambiguous: Mapping[str, tuple[str, ...]] | None = None) -> None:

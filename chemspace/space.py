@@ -68,6 +68,15 @@ class CompoundSpace:
     Raises:
         SpaceError: for an empty or repeated axis, an n below 1, or a cation that cannot be where it stands.
         FormulaError: for a mixture that does not add up to 1.
+
+    Example:
+        >>> from chemspace import CationLibrary, CompoundSpace, parse_formula
+        >>> library = CationLibrary.builtin()
+        >>> space = CompoundSpace((library["PEA"], library["BDA"]), (library["MA"],), (1, 2, 3))
+        >>> len(space), space[5].formula
+        (6, '(BDA)(MA)2Pb3I10')
+        >>> parse_formula("(BA)2PbI4") in space
+        False
     """
 
     spacers: tuple[Cation, ...]

@@ -47,6 +47,13 @@ def describe(
         ProtocolError: if something must be computed and other versions are installed than the protocol names.
         StoreError: if the store cannot be used; what was finished before is kept.
         WorkerCrashError: if workers cannot be started at all.
+
+    Example:
+        >>> from chemspace import CationLibrary
+        >>> from oracle import describe
+        >>> (record,) = describe([CationLibrary.builtin()["MA"]], workers=1)
+        >>> record.ok, round(record.homo_ev, 1)
+        (True, -18.6)
     """
     protocol = protocol or Protocol()
     names = {cation.inchikey: cation.abbreviation for cation in cations}

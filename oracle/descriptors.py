@@ -321,6 +321,13 @@ def compound_descriptors(
 
     Raises:
         InputError: if an organic cation has no record in `table`.
+
+    Example:
+        >>> from chemspace import CationLibrary, parse_formula
+        >>> from oracle import compound_descriptors, describe
+        >>> (record,) = describe([CationLibrary.builtin()["MA"]], workers=1)
+        >>> compound_descriptors([parse_formula("MAPbI3")], {record.inchikey: record}).shape
+        (1, 10)
     """
     c, out = len(descriptors.of_cations), np.full((len(compounds), len(descriptors)), np.nan)
     for row, compound in zip(out, compounds, strict=True):

@@ -40,6 +40,11 @@ class Protocol:
         follow_saddles: True follows imaginary modes downhill until the end point is a minimum.
         polarizability: "D4" or "finite-field"; the two are never mixed.
         engine_version, conformer_version, polarizability_version: filled in from what is installed.
+
+    Example:
+        >>> from oracle import Protocol
+        >>> Protocol(n_optimised=5).key == Protocol().key
+        False
     """
 
     engine: str = "tblite"

@@ -61,6 +61,13 @@ class OracleStore:
     """Records on disk. Every `put` is durable before it returns; readers never wait for writers.
 
     One object belongs to one thread; open one each.
+
+    Example:
+        >>> import tempfile
+        >>> from oracle import OracleStore, Protocol
+        >>> with tempfile.TemporaryDirectory() as folder, OracleStore(f"{folder}/oracle.db") as store:
+        ...     len(store), store.get_many(["BHHGXPLMPWCGHP-UHFFFAOYSA-O"], Protocol())
+        (0, {})
     """
 
     def __init__(self, path: Path | str) -> None:

@@ -186,6 +186,12 @@ class SpinDataset:
             copies.
         parts: what a compound is built from, one entry a row: a `Compound`, a (spacer SMILES, cage, b_site, halide,
             n_layers) tuple still to be read, or None where the composition is unknown.
+
+    Example:
+        >>> from screening import SpinDataset
+        >>> published = SpinDataset.published()
+        >>> len(published.table)
+        52
     """
 
     table: pd.DataFrame

@@ -564,6 +564,15 @@ def suggest_from_pool(
         PoolError: for arrays that do not fit, NaN, a batch larger than what is left, pending rows outside the pool, a
             seed that is no whole number of 0 or more.
         NothingLeftError: if the pool is empty or all of it is measured or pending.
+
+    Example:
+        >>> import numpy as np
+        >>> from screening import suggest_from_pool
+        >>> pool = np.linspace(0.0, 1.0, 11)[:, None]
+        >>> measured = np.array([0, 5, 10])
+        >>> result = (pool[measured, 0] - 0.3) ** 2
+        >>> suggest_from_pool(pool, pool[measured], result, batch_size=2).shape
+        (2,)
     """
     seed = check_seed(seed, PoolError)
     problem = check_pool(pool, observed_x, observed_y, batch_size, minimize, pending, noise)

@@ -54,6 +54,16 @@ def fit_trace(
         FitSettingError: for a width that is not positive, a confidence not between 0.5 and 1, an unknown model.
         NoSignalError: if the trace is constant, or no decay stands out of the noise.
         NoTimeZeroError: if the trace begins after its rise and no `time_zero_ps` is given.
+
+    Example:
+        >>> import numpy as np
+        >>> from campaigns.kinetics import Trace, fit_trace
+        >>> delay_ps = np.linspace(-1.0, 25.0, 200)
+        >>> decay = np.where(delay_ps > 0, np.exp(-delay_ps / 3.0), 0.0)
+        >>> noise = np.random.default_rng(0).normal(scale=0.01, size=(2, 200))
+        >>> trace = Trace.of(delay_ps, sc=1 + decay / 2 + noise[0], cc=1 - decay / 2 + noise[1])
+        >>> 2.8 < fit_trace(trace, 0.1).lifetime_ps < 3.2
+        True
     """
     _check_settings(trace, irf_fwhm_ps, confidence)
     chosen = None if model == "auto" else _reportable(Model.parse(model))

@@ -275,6 +275,12 @@ def build_structure(
 
     Raises:
         GeometryError: for a mixture, a cation too bulky for its place, or a geometry of the wrong shape.
+
+    Example:
+        >>> from chemspace import parse_formula
+        >>> from chemspace.crystal import build_structure
+        >>> build_structure(parse_formula("(BA)2PbI4")).composition.reduced_formula
+        'H24PbC8(I2N)2'
     """
     if len(compound.cage) > 1 or len(compound.halide) > 1:
         raise GeometryError(f"{compound.formula} is a mixture; a cell of one formula unit cannot hold it in order")

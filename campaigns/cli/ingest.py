@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from campaigns.cli import console
-from campaigns.cli.options import ComputingOptions, Workers, takes
+from campaigns.cli.options import ComputingOptions, Workers, mapping_of, takes
 from campaigns.cli.suggest import batch_json, show_batch
 from campaigns.cli.traces import PANEL, TraceOptions, fitted
 
@@ -43,7 +43,10 @@ class TableOptions:
         ),
     ] = None
     columns: Annotated[
-        list[str] | None, _Table("--map", metavar="FIELD=COLUMN", help="Column of a field, as lifetime=tau; repeat.")
+        list[str] | None,
+        _Table(
+            "--map", metavar="FIELD=COLUMN", help="Column of a field, as lifetime=tau; of traces, as sc=LL; repeat."
+        ),
     ] = None
     unit: Annotated[str | None, _Table(help="Unit of the lifetimes: ps, fs, ns, ps^-1 and so on.")] = None
     sheet: Annotated[str | None, _Table(help="Sheet of a workbook that has several.")] = None
@@ -64,7 +67,7 @@ class TableOptions:
         """How to read the table."""
         example = "lifetime=tau" if self.of_property is None else "value=gap"
         return {
-            "columns": _mapping(self.columns or [], example),
+            "columns": mapping_of(self.columns, example),
             "unit": self.unit,
             "sheet": self.sheet,
             "accept_guesses": self.yes,
@@ -179,16 +182,6 @@ def _next(campaign: Campaign, batch_size: int) -> SuggestionBatch:
         return campaign.suggest(batch_size, progress=progress)
 
 
-def _mapping(pairs: list[str], example: str) -> dict[str, str]:
-    found = {}
-    for pair in pairs:
-        field, sign, column = pair.partition("=")
-        if not sign:
-            raise typer.BadParameter(f"{pair!r} is no mapping; write FIELD=COLUMN, as {example}", param_hint="--map")
-        found[field.strip()] = column.strip()
-    return found
-
-
 def _table(campaign: Campaign, options: IngestOptions) -> IngestResult:
     from campaigns.cli.show import show_rows
     from campaigns.errors import IngestError, UnconfirmedError
@@ -225,7 +218,7 @@ def _table(campaign: Campaign, options: IngestOptions) -> IngestResult:
 
 def _trace(campaign: Campaign, options: IngestOptions) -> IngestResult:
     assert options.formula is not None
-    measured, fit = fitted(options.traces)
+    measured, fit = fitted(options.traces, mapping_of(options.table.columns, "sc=LL"))
     for note in fit.trace.notes:
         console.note(note)
     console.note(f"{options.formula}: {fit.summary()}")

@@ -16,7 +16,7 @@ command gets them as one object.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
 from enum import StrEnum
 from inspect import Parameter, Signature, get_annotations, getdoc
@@ -167,3 +167,18 @@ def _fields(kind: Any) -> list[tuple[Field[Any], Any]]:
         return (False, -homes[field.name]) if is_argument else (True, homes[field.name])
 
     return [(field, hints[field.name]) for field in sorted(fields(kind), key=place)]
+
+
+def mapping_of(pairs: Sequence[str] | None, example: str) -> dict[str, str]:
+    """Column of each field, from FIELD=COLUMN each.
+
+    Raises:
+        typer.BadParameter: for one that is not so; the message shows `example`.
+    """
+    found = {}
+    for pair in pairs or ():
+        name, sign, column = pair.partition("=")
+        if not sign:
+            raise typer.BadParameter(f"{pair!r} is no mapping; write FIELD=COLUMN, as {example}", param_hint="--map")
+        found[name.strip()] = column.strip()
+    return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from campaigns.cli import console
-from campaigns.cli.options import EXISTING_FILE, PrintingOptions, takes
+from campaigns.cli.options import EXISTING_FILE, PrintingOptions, mapping_of, takes
 
 if TYPE_CHECKING:
     from campaigns.kinetics import Measured, MeasuredFiles, TraceFit
@@ -55,10 +56,14 @@ class TraceOptions:
         str | None,
         typer.Option(
             "--delay-unit",
-            help="Unit of the delays: fs, ps, ns, us or s. Default: the heading's, or ps.",
+            help="Unit of the delays: fs, ps, ns, us or s; mm or um of the stage. Default: what the file says, or ps.",
             **_Panel,
         ),
     ] = None
+    passes: Annotated[
+        int,
+        typer.Option("--passes", min=1, help="Times that light passes along the stage, for mm and um.", **_Panel),
+    ] = 2
     model: Annotated[
         str,
         typer.Option(
@@ -84,8 +89,8 @@ class TraceOptions:
         return MeasuredFiles(self.sc, self.cc, self.trace, self.sc_map or (), self.cc_map or ())
 
 
-def fitted(options: TraceOptions) -> tuple[Measured, TraceFit]:
-    """Read and fit.
+def fitted(options: TraceOptions, columns: Mapping[str, str]) -> tuple[Measured, TraceFit]:
+    """Read and fit; `columns` as `campaigns.kinetics.read_trace` takes them.
 
     Raises:
         typer.BadParameter: if the options do not go together.
@@ -99,7 +104,9 @@ def fitted(options: TraceOptions) -> tuple[Measured, TraceFit]:
         raise typer.BadParameter(problem)
     if (options.window is not None or options.spectrum_at is not None) and not files.sc_map:
         raise typer.BadParameter("--window and --spectrum-at belong to maps: give --sc-map and --cc-map")
-    measured = files.read(delay_unit=options.delay_unit, window_nm=options.window)
+    measured = files.read(
+        delay_unit=options.delay_unit, passes=options.passes, columns=columns, window_nm=options.window
+    )
     if options.exclude is not None:
         measured = replace(measured, trace=measured.trace.without(*options.exclude))
     try:
@@ -114,6 +121,10 @@ class FitTraceOptions(PrintingOptions):
     """Options of `spinscreen fit-trace`."""
 
     traces: TraceOptions
+    columns: Annotated[
+        list[str] | None,
+        typer.Option("--map", metavar="ROLE=HEADING", help="Which column is what, as sc=LL; repeat.", **_Panel),
+    ] = None
     plot: Annotated[Path | None, typer.Option(help="Write the figures into this HTML file.", dir_okay=False)] = None
 
 
@@ -125,11 +136,11 @@ def fit_trace(options: FitTraceOptions) -> None:
 
       spinscreen fit-trace --sc SC.csv --cc CC.csv --irf-fwhm 0.15
 
-      spinscreen fit-trace --trace both.csv --json
+      spinscreen fit-trace --trace both.csv --map sc=LL --map cc=LR --json
 
       spinscreen fit-trace --sc-map sc_map.csv --cc-map cc_map.csv --plot fit.html
     """
-    measured, fit = fitted(options.traces)
+    measured, fit = fitted(options.traces, mapping_of(options.columns, "sc=LL"))
     if options.plot is not None:
         from campaigns.kinetics.figures import write_page
 

@@ -136,6 +136,10 @@ def columns_of(name: str, table: NumberTable, declared: Mapping[str, str], *, al
             _require_scans(name, role, [headings[column] for column in at])
             notes.append(f"{len(at)} columns of {name} were averaged as scans of {role}.")
         by_role[role] = mean_over(values[:, at], axis=1)
+    taken = {role: headings[roles.index(role)] for role in by_role if role != "delay"}
+    if any(heading.lower() != role for role, heading in taken.items()):
+        shown = ", ".join(f"{role.upper() if len(role) == 2 else role} is {taken[role]!r}" for role in taken)
+        notes.append(f"Columns of {name}: {shown}.")
     if unused := [headings[at] for at, role in enumerate(roles) if role not in MAPPED]:
         notes.append(f"Columns {', '.join(map(repr, unused))} of {name} were not used.")
     heading = headings[roles.index("delay")] if table.headings is not None else ""

@@ -32,7 +32,10 @@ def _typed(text: object) -> object:
 
 Ps = Annotated[Annotated[float, Field(ge=-1e9, le=1e9, allow_inf_nan=False)] | None, BeforeValidator(_typed)]
 Nm = Annotated[Annotated[float, Field(ge=0.0, le=1e5, allow_inf_nan=False)] | None, BeforeValidator(_typed)]
-Unit = Annotated[Annotated[str, Field(pattern="^(fs|ps|ns|us|s)$")] | None, BeforeValidator(lambda unit: unit or None)]
+Unit = Annotated[
+    Annotated[str, Field(pattern="^(fs|ps|ns|us|s|um|mm)$")] | None, BeforeValidator(lambda unit: unit or None)
+]
+Mapped = Annotated[str, Field(max_length=400)]
 
 
 class TraceSettings(BaseModel):
@@ -45,7 +48,11 @@ class TraceSettings(BaseModel):
         time_zero_ps: time zero where it is known, ps; None fits it.
         window_low_nm, window_high_nm: probe window of maps, nm; None takes 5 nm at the photobleach peak.
         exclude_from_ps, exclude_to_ps: delays to leave out, ps, such as a coherent spike.
-        delay_unit: unit of the delays, one of fs, ps, ns, us, s; None takes the heading's, or ps.
+        delay_unit: unit of the delays, one of fs, ps, ns, us, s, or of positions of the stage, um or mm; None takes
+            what the file says, or ps.
+        passes: times that light passes along the travel of the stage, for um and mm.
+        columns: ROLE=HEADING, where the reader must be told which column of a trace is what; roles are delay, sc, cc,
+            difference and signal. Several in one text are separated by semicolons.
         model: "auto", "exponential" or "stretched", the latter two with "+offset", "+plateau" or both.
     """
 
@@ -58,6 +65,8 @@ class TraceSettings(BaseModel):
     exclude_from_ps: Ps = None
     exclude_to_ps: Ps = None
     delay_unit: Unit = None
+    passes: Annotated[int, Field(ge=1, le=16)] = DOUBLE_PASS
+    columns: list[Mapped] = Field(default=[], description="ROLE=HEADING, as sc=LL; repeat.")
     model: Annotated[str, Field(max_length=40)] = "auto"
 
     @model_validator(mode="after")
@@ -65,7 +74,20 @@ class TraceSettings(BaseModel):
         for low, high in (("window_low_nm", "window_high_nm"), ("exclude_from_ps", "exclude_to_ps")):
             if (getattr(self, low) is None) != (getattr(self, high) is None):
                 raise ValueError(f"give both of {low} and {high}, or neither")
+        self.mapping  # noqa: B018  refuses what is no mapping
         return self
+
+    @property
+    def mapping(self) -> dict[str, str]:
+        """Heading of each role that was told.
+
+        Raises:
+            ValueError: for a text that is no mapping.
+        """
+        pairs = [pair for text in self.columns for pair in text.split(";") if pair.strip()]
+        if wrong := [pair for pair in pairs if "=" not in pair]:
+            raise ValueError(f"{wrong[0].strip()!r} is no mapping; write ROLE=HEADING, as sc=LL")
+        return {role.strip(): heading.strip() for role, _, heading in (pair.partition("=") for pair in pairs)}
 
     @property
     def window_nm(self) -> tuple[float, float] | None:
@@ -76,6 +98,16 @@ class TraceSettings(BaseModel):
     def exclude_ps(self) -> tuple[float, float] | None:
         """Delays to leave out, ps."""
         return _ascending(self.exclude_from_ps, self.exclude_to_ps)
+
+    def read(self, files: MeasuredFiles) -> Measured:
+        """What the files hold.
+
+        Raises:
+            KineticsError: as `MeasuredFiles.read`.
+        """
+        return files.read(
+            delay_unit=self.delay_unit, passes=self.passes, columns=self.mapping, window_nm=self.window_nm
+        )
 
     def fit(self, trace: Trace) -> TraceFit:
         """The lifetime of a trace that was read, without the delays to leave out.
@@ -100,7 +132,7 @@ def measure(files: MeasuredFiles, settings: TraceSettings) -> tuple[Measured, Tr
     Raises:
         KineticsError: if the files or the settings are wrong.
     """
-    measured = files.read(delay_unit=settings.delay_unit, window_nm=settings.window_nm)
+    measured = settings.read(files)
     fit = settings.fit(measured.trace)
     return replace(measured, trace=fit.trace), fit
 

@@ -219,7 +219,7 @@ def _written(folder: Path, file: Uploaded) -> Path:
 def fitted(upload: TraceUpload) -> TraceUpload:
     """The upload with its fit, or with the reason why there is none."""
     try:
-        measured = _given(upload).read(delay_unit=upload.settings.delay_unit, window_nm=upload.settings.window_nm)
+        measured = upload.settings.read(_given(upload))
         fit = _fit(measured.trace, upload.settings, upload.folder)
         return replace(upload, fit=fit, problem="", maps=measured.maps, window=measured.probe)
     except KineticsError as problem:
@@ -258,13 +258,13 @@ def _given(upload: TraceUpload) -> MeasuredFiles:
 
 def _maps_of(upload: TraceUpload) -> tuple[TransientMap, TransientMap] | None:
     """The maps, to choose another window on, where only the fit failed."""
-    from campaigns.kinetics import read_map
+    from campaigns.kinetics.maps import paired, read_map
 
     if "sc_map" not in upload.files:
         return None
-    unit = upload.settings.delay_unit
+    unit, passes = upload.settings.delay_unit, upload.settings.passes
     try:
-        return read_map(upload.files["sc_map"], delay_unit=unit), read_map(upload.files["cc_map"], delay_unit=unit)
+        return paired(*(read_map(upload.files[role], delay_unit=unit, passes=passes) for role in ("sc_map", "cc_map")))
     except KineticsError:
         return None
 
@@ -294,6 +294,11 @@ def _without_folder(text: str, folder: Path) -> str:
 
 #: What the messages of the reader call options of the command line, in words of the page.
 _WORDS = (
+    (r" \((?:delay_unit, )?--delay-unit\)", " below"),
+    (r"--delay-unit (\w+)", r"\1 below"),
+    (r" \(--(?:sc|cc|sc-map)[^)]*\)", ""),
+    (r"; --passes says how often it passes along the stage", ""),
+    (r"--map (delay|sc|cc|signal|difference)=", r"\1="),
     (r"; if it is right, use --accept-extreme", "; if it is right, say so below"),
     (r"; say which: --map .*$", "; choose below"),
     (r", say so: --map \S+='?[^']*'?$", ", choose it below"),

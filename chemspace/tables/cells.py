@@ -12,7 +12,7 @@ __all__ = ["bad_cell", "flag", "is_missing", "number", "optional_number", "to_nu
 _MISSING = frozenset({"", "nan", "-nan", "na", "n/a", "#n/a", "#nv", "null", "none", "-", "--", "1.#qnan", "-1.#ind"})
 #: What instruments, Fortran and Windows write in place of a number.
 _OVERFLOW = re.compile(r"\*+|-?1\.#\w+|ovld|ovl|overload|overflow", re.IGNORECASE)
-_FORTRAN = re.compile(r"[-+]?\d*\.?\d*[dD][-+]?\d+")
+_FORTRAN = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)[dD][-+]?\d+")
 _YES, _NO = frozenset({"true", "yes", "1", "x", "y"}), frozenset({"", "false", "no", "0", "n"})
 _GROUPED = re.compile(r"[-+]?\d{1,3}(\.\d{3})+(,\d+)?")
 _MONTH = r"(?:jan|feb|m[aä]r|mrz|apr|ma[iy]|jun|jul|aug|sep|o[ck]t|nov|de[cz])[a-zä]*"
@@ -50,7 +50,7 @@ def to_number(cell: str, decimal: str) -> float | None:
     try:
         return float(text)
     except ValueError:
-        return float(re.sub("[dD]", "e", text)) if _FORTRAN.fullmatch(text) and text[0] not in "dD" else None
+        return float(re.sub("[dD]", "e", text)) if _FORTRAN.fullmatch(text) else None
 
 
 def bad_cell(cell: str) -> tuple[str, str]:

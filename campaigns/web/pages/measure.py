@@ -134,7 +134,15 @@ def _ingested(
 
 
 def _fitted(visitor: Visitor, service: CampaignService, upload: TraceUpload) -> Response:
-    return fragment(visitor, "fitted.html", service, draft=upload, figures=_figures(upload), models=MODELS)
+    return fragment(
+        visitor,
+        "fitted.html",
+        service,
+        draft=upload,
+        problem=for_people(upload.problem),
+        figures=_figures(upload),
+        models=MODELS,
+    )
 
 
 def _figures(upload: TraceUpload) -> dict[str, dict[str, Any]]:

@@ -129,3 +129,19 @@ def test_help_is_quick_because_nothing_heavy_is_imported() -> None:
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert found.returncode == 0, found.stdout + found.stderr
+
+
+def test_columns_and_the_unit_of_a_stage_can_be_told(files: dict[str, str], tmp_path: Path) -> None:
+    delay, *signals = np.loadtxt(files["both"], delimiter=",", skiprows=1, unpack=True)
+    path = tmp_path / "stage.csv"
+    np.savetxt(path, np.column_stack([delay * 0.149896229, *signals]), delimiter=",", header="pos,a,b", comments="")
+    asked = ["--trace", str(path), "--delay-unit", "mm"]
+    assert isinstance(run(*asked)[3], KineticsError)
+    code, out, err, _ = run(*asked, "--map", "delay=pos", "--map", "sc=a", "--map", "cc=b")
+    assert code == 0
+    assert out.startswith("lifetime 2")
+    assert "SC is 'a', CC is 'b'" in err
+    assert "6.67128 ps per mm" in err
+    code, _, err, _ = run(*asked, "--map", "sc")
+    assert code == 2
+    assert "write FIELD=COLUMN, as sc=LL" in " ".join(err.split())

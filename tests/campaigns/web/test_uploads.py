@@ -149,3 +149,25 @@ def test_a_server_killed_in_the_middle_of_an_upload_leaves_the_campaign_whole(
     results = tmp_path / "t.csv"
     results.write_text("formula,lifetime_ps\n(PA)2PbI4,0.4\n")
     assert campaign.ingest(results).added == 1
+
+
+def test_columns_that_are_not_said_are_asked_about_and_can_be_told(guarded: Guarded, traces: Traces) -> None:
+    csrf = guarded.log_in("editor")
+    here, headers = f"/c/{SLUG}/measure", {"x-csrf-token": csrf, "hx-request": "true"}
+    client: TestClient = guarded.client
+    parts = [path.read_text(encoding="utf-8").splitlines()[1:] for path in (traces.sc, traces.cc)]
+    rows = [f"{same},{counter.split(',')[1]}" for same, counter in zip(*parts, strict=True)]
+    files = {"trace": ("both.csv", "\n".join(["delay (ps),dA 1,dA 2", *rows]).encode())}
+    asked = client.post(f"{here}/upload", files=files, data={"formula": "(PA)2PbI4"}, headers=headers)
+    assert "Say so: sc=&#39;dA 1&#39; cc=&#39;dA 2&#39;, or the other way round" in asked.text
+    draft = re.findall(r"/measure/([\w-]+)/fit", asked.text)[0]
+    told = client.post(f"{here}/{draft}/fit", data={"columns": "sc=dA 1; cc=dA 2"}, headers=headers)
+    assert "SC is &#39;dA 1&#39;, CC is &#39;dA 2&#39;" in told.text
+    assert "<details open><summary>How the files were read" in told.text
+    wrong = client.post(f"{here}/{draft}/fit", data={"columns": "dA 1"}, headers=headers)
+    assert wrong.status_code == 422
+    data = {"formula": "(PA)2PbI4", "dry_run": "true", "columns": ["sc=dA 1", "cc=dA 2"]}
+    answer = client.post(
+        f"/api/campaigns/{SLUG}/measurements/trace", files=files, data=data, headers=guarded.headers("editor")
+    ).json()
+    assert answer["fit"]["lifetime_ps"] == pytest.approx(traces.lifetime_ps, rel=0.1)

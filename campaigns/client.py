@@ -118,7 +118,8 @@ class Client:
             sc, cc: the same- and counter-circular trace; or
             trace: one file with both; or
             sc_map, cc_map: wavelength x delay maps, one file a scan.
-            **settings: further fields of the form, such as sample, irf_fwhm_ps, window_low_nm, window_high_nm, dry_run.
+            **settings: further fields of the form, such as sample, irf_fwhm_ps, window_low_nm, window_high_nm, dry_run;
+                `columns` is a list of ROLE=HEADING, as ["sc=LL", "cc=LR"].
         """
         given = {"sc": (sc,), "cc": (cc,), "trace": (trace,), "sc_map": sc_map, "cc_map": cc_map}
         files = [_file(role, path) for role, paths in given.items() for path in paths if path is not None]

@@ -25,7 +25,7 @@ _STRATEGIES = "spinscreen, surrogate (that of campaigns; slow), random, botorch,
 class BacktestOptions(PrintingOptions):
     """Options of `spinscreen backtest`."""
 
-    table: Annotated[Path, typer.Argument(metavar="TABLE", help="CSV or Parquet: descriptors and results.")]
+    table: Annotated[Path, typer.Argument(metavar="TABLE", help="CSV, Excel or Parquet: descriptors and results.")]
     target: Annotated[str, typer.Option(help="Column with the results.")]
     strategy: Annotated[str, typer.Option(help=f"Separated by commas: {_STRATEGIES}.")] = "spinscreen,random"
     columns: Annotated[

@@ -28,7 +28,7 @@ _OfPool = partial(typer.Option, rich_help_panel="Any table instead of a campaign
 class PoolOptions:
     """Any table instead of a campaign."""
 
-    pool: Annotated[Path | None, _OfPool(help="Candidates with numeric columns, CSV or Parquet.", **EXISTING_FILE)] = (
+    pool: Annotated[Path | None, _OfPool(help="Candidates with numeric columns, CSV, Excel or Parquet.", **EXISTING_FILE)] = (
         None
     )
     observed: Annotated[Path | None, _OfPool(help="Measured rows with the same columns.", **EXISTING_FILE)] = None

@@ -28,9 +28,9 @@ _OfPool = partial(typer.Option, rich_help_panel="Any table instead of a campaign
 class PoolOptions:
     """Any table instead of a campaign."""
 
-    pool: Annotated[Path | None, _OfPool(help="Candidates with numeric columns, CSV, Excel or Parquet.", **EXISTING_FILE)] = (
-        None
-    )
+    pool: Annotated[
+        Path | None, _OfPool(help="Candidates with numeric columns, CSV, Excel or Parquet.", **EXISTING_FILE)
+    ] = None
     observed: Annotated[Path | None, _OfPool(help="Measured rows with the same columns.", **EXISTING_FILE)] = None
     target: Annotated[str | None, _OfPool(help="Column with the results.")] = None
     minimize: Annotated[bool, _OfPool("--minimize/--maximize", help="Which results are good.")] = True

@@ -143,7 +143,7 @@ def ion(cation: Cation, geometries: Mapping[str, NDArray[np.float64]], seed: int
             raise GeometryError(
                 f"the geometry of {cation.abbreviation} has shape {points.shape}; it has {mol.GetNumAtoms()} atoms"
             )
-    return (tuple(atom.GetSymbol() for atom in mol.GetAtoms()), points), head_atoms(mol)
+    return (tuple(atom.GetSymbol() for atom in mol.GetAtoms()), points), head_atoms(mol) or [0]  # Cs is its own head
 
 
 def in_cage(

@@ -344,6 +344,10 @@ def _metal_vectors(
     return first, second
 
 
+#: Parts of one split site lie nearer than this, angstrom; no two halides of a crystal do.
+SPLIT = 2.0
+#: Sum of occupancies that is still one site: refinements print a few per cent more than 1.
+MOST_OCCUPANCY = 1.05
 #: (t1, t2) of the ideal stackings: Blancon et al., Nat. Nanotechnol. 15, 969 (2020), doi 10.1038/s41565-020-00811-1.
 IDEAL_SHIFTS = {"DJ": (0.0, 0.0), "ACI": (0.5, 0.0), "RP": (0.5, 0.5)}
 
@@ -396,29 +400,77 @@ def read_structure(path: str | Path) -> Structure:
     """Crystal of a CIF, POSCAR or any other file that pymatgen reads; its remarks on rounding are passed over.
 
     Raises:
-        GeometryError: if the file is missing or holds no crystal.
+        GeometryError: if the file is missing, or holds no crystal or several.
     """
     from pymatgen.core.structure import Structure as PymatgenStructure  # loads pandas, which chemspace does without
 
     if not Path(path).is_file():
         raise GeometryError(f"{path} cannot be read: no such file")
     try:
+        if Path(path).suffix.lower() in (".cif", ".mcif"):
+            return _read_cif(Path(path))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return PymatgenStructure.from_file(str(path))
+    except GeometryError:
+        raise
     except Exception as error:  # pymatgen raises whatever its parsers meet
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise GeometryError(f"{Path(path).name} holds no readable crystal structure: {reason}") from error
 
 
+def _read_cif(path: Path) -> Structure:
+    """The one crystal of a CIF; occupancies a little above 1 (rounding of refinements) are scaled down."""
+    from pymatgen.io.cif import CifParser
+
+    with warnings.catch_warnings(record=True) as remarks:
+        warnings.simplefilter("always")
+        try:
+            found = CifParser(str(path), occupancy_tolerance=MOST_OCCUPANCY).parse_structures(primitive=False)
+        except ValueError as error:  # pymatgen's own error only says that nothing is left
+            reasons = [str(remark.message).splitlines()[0] for remark in remarks] or [str(error)]
+            raise GeometryError(f"{path.name} holds no readable crystal structure: {reasons[-1]}") from error
+    if len(found) > 1:
+        raise GeometryError(f"{path.name} holds {len(found)} crystal structures; give each a file of its own")
+    return found[0]
+
+
+def _with_whole_sites(structure: Structure) -> Structure:
+    """`structure` with a split halide or metal as one site: the part that is occupied most, the first of equal ones.
+
+    Parts are partly occupied sites of these elements within 2 angstrom of each other whose occupancies add up to at
+    most about 1. Their mean would lie on the straight line between two metals and hide the tilt.
+    """
+    network = set(HALIDES) | set(B_SITES)
+    occupancy = [float(site.species.num_atoms) for site in structure]
+    partial = [
+        place
+        for place, site in enumerate(structure)
+        if occupancy[place] < 0.99 and network & set(site.species.get_el_amt_dict())
+    ]
+    left_out: set[int] = set()
+    for place in sorted(partial, key=lambda place: -occupancy[place]):
+        if place in left_out:
+            continue
+        near = {int(hit.index) for hit in structure.get_neighbors(structure[place], SPLIT)} & set(partial) - left_out
+        if near and occupancy[place] + sum(occupancy[other] for other in near) <= MOST_OCCUPANCY:
+            left_out |= near - {place}
+    if not left_out:
+        return structure
+    whole = structure.copy()
+    whole.remove_sites(sorted(left_out))
+    return whole
+
+
 def structure_descriptors(structure: Structure | str | Path) -> StructureDescriptors:
-    """Descriptors of a crystal, given as a pymatgen `Structure` or a file.
+    """Descriptors of a crystal, given as a pymatgen `Structure` or a file; the parts of a split site count as one.
 
     Raises:
         GeometryError: if there is no metal-halide network of layers or in three dimensions, or the file cannot be read.
     """
     if isinstance(structure, str | Path):
         structure = read_structure(structure)
+    structure = _with_whole_sites(structure)
     network = find_network(structure)
     layers = find_layers(network)
     metals = len(network.metals)

@@ -130,3 +130,11 @@ def test_what_cannot_be_drawn_is_refused_with_the_reason(formula: str, says: str
 def test_unknown_ending_is_refused(tmp_path: Path) -> None:
     with pytest.raises(GeometryError, match="ending"):
         write_structure(build_structure(parse_formula("CsPbBr3")), tmp_path / "x.xyz")
+
+
+@pytest.mark.parametrize("formula", ["Cs2PbI4", "(Rb)2(Cs)Pb2I7"])
+def test_layers_of_single_atoms_are_built_too(formula: str) -> None:
+    compound = parse_formula(formula)
+    structure = build_structure(compound)
+    assert structure.composition == compound.composition
+    assert structure_descriptors(structure).n_layers == compound.n_layers

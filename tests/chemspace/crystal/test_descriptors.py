@@ -161,3 +161,33 @@ def test_crystals_of_another_kind_are_refused(tmp_path: Path) -> None:
         structure_descriptors(chain)
     with pytest.raises(GeometryError, match="no such file"):
         structure_descriptors(tmp_path / "none.cif")
+
+
+#: Variants of one crystal, (BA)2PbI4 (mikepols/2database), as refinements and databases write it.
+CIFS = Path(__file__).parent / "cif"
+
+
+def test_a_split_bridging_iodine_counts_as_one() -> None:
+    split = structure_descriptors(CIFS / "ba2pbi4_split_bridging_I.cif")
+    whole = structure_descriptors(CIFS / "ba2pbi4_plain.cif")
+    assert split.coordination == 6
+    assert np.isfinite(split.bond_distortion)
+    assert split.mean_bridge_angle_deg == pytest.approx(whole.mean_bridge_angle_deg, abs=0.5)
+    assert split.mean_bond_angstrom == pytest.approx(whole.mean_bond_angstrom, abs=0.01)
+    assert split.layer_spacing_angstrom == pytest.approx(whole.layer_spacing_angstrom)
+
+
+def test_an_occupancy_a_little_above_one_is_read_as_one() -> None:
+    assert structure_descriptors(CIFS / "ba2pbi4_occ102.cif") == structure_descriptors(CIFS / "ba2pbi4_plain.cif")
+
+
+def test_a_file_of_several_crystals_is_refused_with_their_number() -> None:
+    with pytest.raises(GeometryError, match=r"two_blocks\.cif holds 2 crystal structures"):
+        read_structure(CIFS / "two_blocks.cif")
+
+
+def test_a_file_without_a_crystal_says_what_the_reader_met(tmp_path: Path) -> None:
+    text = (CIFS / "ba2pbi4_occ102.cif").read_text()
+    (tmp_path / "odd.cif").write_text(text.replace("1.02\n", "1.4\n"))
+    with pytest.raises(GeometryError, match=r"odd\.cif holds no readable crystal structure: .*occupanc"):
+        read_structure(tmp_path / "odd.cif")

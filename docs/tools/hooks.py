@@ -125,11 +125,27 @@ def formability(_: str) -> str:
 def cations(_: str) -> str:
     """Every cation of the built-in library with its source."""
     return _table(
-        ("abbreviation", "name", "SMILES", "charge", "role", "source"),
+        ("abbreviation", "also written", "name", "SMILES", "charge", "role", "source"),
         [
-            (r["abbreviation"], r["name"], f"`{r['smiles']}`", r["charge"], r["role"], r["source"])
+            (
+                r["abbreviation"],
+                r["aliases"].replace(";", ", "),
+                r["name"],
+                f"`{r['smiles']}`",
+                r["charge"],
+                r["role"],
+                r["source"],
+            )
             for r in _read("chemspace/data/cations.csv")
         ],
+    )
+
+
+def ambiguous(_: str) -> str:
+    """Abbreviations with several meanings, which are refused."""
+    return _table(
+        ("written", "may mean", "why"),
+        [(r["name"], r["readings"].replace(";", ", "), r["note"]) for r in _read("chemspace/data/ambiguous_names.csv")],
     )
 
 
@@ -165,5 +181,5 @@ def _doi(text: str) -> str:
 
 
 WRITERS: dict[str, Callable[[str], str]] = {
-    each.__name__: each for each in (modules, lifetimes, flags, corrections, formability, cations, radii, counts)
+    each.__name__: each for each in (modules, lifetimes, flags, corrections, formability, cations, ambiguous, radii, counts)
 }

@@ -7,17 +7,21 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
+from uuid import uuid4
 
 import httpx
 
 from campaigns.errors import RemoteError
 
 Json = dict[str, Any]
+#: How often a request is sent that gets no answer.
+ATTEMPTS = 3
 
 
 class Client:
     """Speaks to one server; answers are the JSON values that `docs/web.md` describes. Every method raises
-    `RemoteError` for what the server refuses."""
+    `RemoteError` for what the server refuses. A request that gets no answer is sent again; a write carries a key by
+    which the server does it once."""
 
     def __init__(self, address: str, token: str | None = None, *, timeout_s: float = 60.0) -> None:
         """Prepare to speak to `address`, with a token where the server asks for one."""
@@ -233,10 +237,15 @@ class Client:
         return found
 
     def _ask(self, verb: str, path: str, **how: Any) -> Any:
-        try:
-            answer = self._http.request(verb, path, **how)
-        except httpx.HTTPError as error:
-            raise RemoteError(0, f"{self._http.base_url}: no answer ({error})") from error
+        headers = {"idempotency-key": uuid4().hex} if verb == "POST" else {}
+        for attempt in range(ATTEMPTS):
+            try:
+                answer = self._http.request(verb, path, headers=headers, **how)
+                break
+            except httpx.HTTPError as error:
+                if attempt == ATTEMPTS - 1 or not isinstance(error, httpx.TransportError):
+                    raise RemoteError(0, f"{self._http.base_url}: no answer ({error})") from error
+                time.sleep(0.5 * 2**attempt)
         try:
             told = answer.json()
             if answer.is_success:

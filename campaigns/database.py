@@ -7,6 +7,7 @@ it is. The folder of a campaign in PostgreSQL holds its address and what can be 
 from __future__ import annotations
 
 import getpass
+import json
 import os
 import re
 import shutil
@@ -128,10 +129,36 @@ _CAUSES = (
 )
 
 
+#: Half an emoji or a control character, as JSON writes them.
+_UNREADABLE = re.compile(r"\\u(?:d[89a-f]|00[01]|007f|00[89])", re.IGNORECASE)
+_CONTROLS = {code: "\ufffd" for code in (*range(32), *range(127, 160)) if chr(code) not in "\t\n\r"}
+
+
+def readable_json(text: str) -> Any:
+    """The value of a JSON text; what cannot be written as UTF-8 or would steer a terminal is shown as U+FFFD.
+
+    Such text is refused where it comes in; logs of 0.1.0 may hold some.
+    """
+    value = json.loads(text)
+    return _readable(value) if _UNREADABLE.search(text) else value
+
+
+def _readable(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {_readable(name): _readable(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_readable(part) for part in value]
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace").translate(_CONTROLS)
+    return value
+
+
 def sqlite_engine(path: Path) -> Engine:
     """Engine of a SQLite file in WAL mode; read-only where its folder cannot be written or its disk is full."""
     # NullPool: no connection outlives its transaction, so a forked or spawned child never shares one.
-    engine = create_engine("sqlite://", poolclass=NullPool, creator=lambda: _connect(path))
+    engine = create_engine(
+        "sqlite://", poolclass=NullPool, creator=lambda: _connect(path), json_deserializer=readable_json
+    )
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
@@ -166,6 +193,7 @@ def postgres_engine(url: str) -> Engine:
     return create_engine(
         address.set(drivername="postgresql+psycopg").difference_update_query(["schema"]),
         poolclass=NullPool,
+        json_deserializer=readable_json,
         connect_args={"connect_timeout": _CONNECT_S, "options": f"-csearch_path={schema}"},
         execution_options={"schema_name": schema},
     )

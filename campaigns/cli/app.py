@@ -45,6 +45,7 @@ COMMANDS = {
         explain.explain,
         explain.report,
         serve.serve,
+        serve.tokens,
         record.log,
         record.export,
         record.replay,

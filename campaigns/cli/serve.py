@@ -9,10 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from campaigns.cli import console
-from campaigns.cli.options import OracleStorePath, Workers, takes
+from campaigns.cli.options import AsJson, OracleStorePath, Workers, takes
 
 if TYPE_CHECKING:
     from campaigns.web.tokens import Role, TokenFile
+
+
+#: How long a token lasts unless somebody says otherwise, days.
+DAYS = 365.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +45,24 @@ class ServeOptions:
     workers: Workers = 2
 
 
+@dataclass(frozen=True, kw_only=True)
+class TokenOptions:
+    """Options of `spinscreen tokens`."""
+
+    add: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME[:ROLE]", help="Make a token, viewer or editor (default). Repeat for more people."),
+    ] = None
+    days: Annotated[float, typer.Option(min=0.01, max=36500, help="How long a new token lasts, days.")] = DAYS
+    revoke: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Take somebody's token away. Repeat for more people.")
+    ] = None
+    token_file: Annotated[
+        Path | None, typer.Option(help="File with the hashes of the tokens. Default: in the user's settings.")
+    ] = None
+    as_json: AsJson = False
+
+
 @takes(ServeOptions)
 def serve(options: ServeOptions) -> None:
     """Open campaigns in the browser for the whole group, and as a REST interface for the lab.
@@ -67,6 +89,11 @@ def serve(options: ServeOptions) -> None:
         max_upload_bytes=options.max_upload_mb * 1_000_000,
         workers=options.workers,
     )
+    if not (is_loopback(options.host) or options.https):
+        console.warn(
+            "this is plain HTTP: whoever is on the network can read tokens and results; put a proxy with HTTPS in "
+            "front and say --https"
+        )
     run(settings, options.port, lambda address: console.note(f"open {address}   (stop with Ctrl+C)"))
 
 
@@ -80,10 +107,7 @@ def _tokens(path: Path | None, wanted: list[str], *, needed: bool) -> TokenFile 
     people = [_person(text) for text in wanted]
     if needed and not len(tokens) and not people:
         people = [("editor", Role.EDITOR), ("viewer", Role.VIEWER)]
-    for name, role in people:
-        console.out.print(f"token of {name} ({role}): {tokens.add(name, role)}", soft_wrap=True, markup=False)
-    if people:
-        console.note(f"kept as hashes in {tokens.path}; the tokens themselves are not shown again")
+    _make(tokens, people, DAYS)
     if not len(tokens):
         raise typer.BadParameter(
             f"{tokens.path} holds no token; make one with --add-token NAME", param_hint="--token-file"
@@ -91,14 +115,56 @@ def _tokens(path: Path | None, wanted: list[str], *, needed: bool) -> TokenFile 
     return tokens
 
 
-def _person(text: str) -> tuple[str, Role]:
+@takes(TokenOptions)
+def tokens(options: TokenOptions) -> None:
+    """List, make and revoke the tokens of `spinscreen serve`. A server that runs sees it at once.
+
+    Examples:
+
+      spinscreen tokens
+
+      spinscreen tokens --add Anna --add Guest:viewer --days 7
+
+      spinscreen tokens --revoke Guest
+    """
+    from campaigns.web.tokens import TokenFile
+
+    held = TokenFile(options.token_file or _default_file())
+    for name in options.revoke or []:
+        held.revoke(name)
+        console.note(f"the token of {name} is revoked, and its sessions are over")
+    _make(held, [_person(text, "--add") for text in options.add or []], options.days)
+    if options.as_json:
+        told = [{"name": t.name, "role": t.role, "made_at": t.made_at, "expires_at": t.expires_at} for t in held]
+        console.print_json(told)
+        return
+    if not len(held):
+        console.note(f"{held.path} holds no token")
+    for token in held:
+        ends = f"{'ended' if token.is_over else 'until'} {token.expires_at[:10]}" if token.expires_at else "no end"
+        line = f"{token.name}: {token.role}, made {token.made_at[:10]}, {ends}"
+        console.out.print(line, soft_wrap=True, markup=False)
+
+
+def _make(tokens: TokenFile, people: list[tuple[str, Role]], days: float) -> None:
+    """Make tokens and print each once."""
+    for name, role in people:
+        console.out.print(f"token of {name} ({role}): {tokens.add(name, role, days)}", soft_wrap=True, markup=False)
+    if people:
+        console.note(
+            f"kept as hashes in {tokens.path}, for {days:g} days; the tokens themselves are not shown again "
+            "(`spinscreen tokens` lists and revokes them)"
+        )
+
+
+def _person(text: str, option: str = "--add-token") -> tuple[str, Role]:
     from campaigns.web.tokens import Role
 
     name, colon, role = text.rpartition(":")
     if not colon:
         return text, Role.EDITOR
     if role not in tuple(Role):
-        raise typer.BadParameter(f"{role!r} is no role; use viewer or editor", param_hint="--add-token")
+        raise typer.BadParameter(f"{role!r} is no role; use viewer or editor", param_hint=option)
     return name, Role(role)
 
 

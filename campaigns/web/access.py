@@ -49,14 +49,27 @@ _bearer = HTTPBearer(auto_error=False, description="A token made by `spinscreen 
 
 
 async def reader(
-    registry: Registry, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+    request: Request,
+    registry: Registry,
+    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
 ) -> Identity:
     """Who a program speaks for.
 
     Raises:
         UnauthenticatedError: without a token where one is needed, or with one that nobody has.
+        BusyError: after too many of those.
     """
-    return identify(registry, "" if credentials is None else f"Bearer {credentials.credentials}")
+    try:
+        return identify(registry, "" if credentials is None else f"Bearer {credentials.credentials}")
+    except UnauthenticatedError:
+        if credentials is not None:
+            registry.refuse_token(address_of(request))
+        raise
+
+
+def address_of(request: Request) -> str:
+    """Where a request comes from."""
+    return "" if request.client is None else request.client.host
 
 
 def identify(registry: CampaignRegistry, authorization: str) -> Identity:
@@ -136,9 +149,9 @@ def begin_session(request: Request, identity: Identity) -> Visitor:
 
 
 def visitor_of(request: Request, registry: CampaignRegistry) -> Visitor | None:
-    """The browser of a session; None without one, or with one whose token is no longer there."""
+    """The browser of a session; None without one, with one that was logged out, or whose token is no longer there."""
     session = request.session
-    if not session:
+    if not session or registry.has_ended(session["csrf"]):
         return None
     visitor = Visitor(Identity(session["name"], Role(session["role"]), session["token_hash"]), session["csrf"])
     tokens, token_hash = registry.settings.tokens, visitor.identity.token_hash

@@ -8,6 +8,7 @@ import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from importlib.metadata import version
+from typing import Any
 from urllib.parse import quote
 
 import uvicorn
@@ -37,14 +38,16 @@ from campaigns.web.errors import (
     NotReadyError,
     NotServedError,
     UnauthenticatedError,
-    WebError,
 )
 from campaigns.web.guard import Guard
+from campaigns.web.idempotency import Idempotency
 from campaigns.web.pages import campaign, compounds, measure
 from campaigns.web.pages.render import error_page, mount_assets
 from campaigns.web.registry import CampaignRegistry
 from campaigns.web.response_cache import ResponseCache
+from campaigns.web.server import config_of, listen
 from campaigns.web.settings import Settings
+from campaigns.web.tokens import SESSION_S
 from chemspace import SpinscreenError
 
 __all__ = ["run"]
@@ -54,12 +57,12 @@ _DESCRIPTION = """The campaigns of this server for the lab's programs.
 
 Lifetimes are in ps; an interval is the calibrated central 90% one. Reading needs a token with any role, writing one
 with the role editor; a server on loopback may be open to its machine. Long work is a job: an answer 202 names it, and
-`/api/jobs/{job}` says how far it is and what came of it."""
+`/api/jobs/{job}` says how far it is and what came of it. A write may carry the header `Idempotency-Key`: sent again
+with the same key within a day, it is answered as before and nothing is done twice."""
 
 
-#: Name of the session's cookie, and its lifetime: a working day.
+#: Name of the session's cookie.
 COOKIE = "spinscreen_session"
-SESSION_S = 12 * 3600
 
 
 class _Application(FastAPI):
@@ -67,6 +70,12 @@ class _Application(FastAPI):
 
     def build_middleware_stack(self) -> ASGIApp:
         return Guard(super().build_middleware_stack(), self.state.registry.settings.allowed_hosts)
+
+    def openapi(self) -> dict[str, Any]:
+        """The document, with the model that every refusal refers to and no route returns."""
+        document = super().openapi()
+        document["components"]["schemas"].setdefault("Problem", Problem.model_json_schema())
+        return document
 
 
 class _Sessions:
@@ -116,6 +125,7 @@ def create_app(settings: Settings) -> FastAPI:
         app.include_router(router, include_in_schema=False)
     mount_assets(app)
     app.add_middleware(ResponseCache, registry=registry)
+    app.add_middleware(Idempotency, registry=registry)
     app.add_middleware(_Sessions, settings=settings)
     app.add_middleware(RequestBodyLimitMiddleware, max_body_size=settings.max_upload_bytes)
     return app
@@ -132,35 +142,12 @@ def run(settings: Settings, port: int, ready: Callable[[str], None]) -> None:
     Raises:
         WebError: if the address cannot be listened on. Others as `create_app`.
     """
-    with _listen(settings.host, port) as listener:
+    with listen(settings.host, port) as listener:
         app = create_app(settings)
-        name = f"[{settings.host}]" if ":" in settings.host else settings.host
+        name = socket.gethostname() if settings.host in ("0.0.0.0", "::") else settings.host
+        name = f"[{name}]" if ":" in name else name
         ready(f"http://{name}:{listener.getsockname()[1]}/")
-        config = uvicorn.Config(
-            app,
-            log_level="warning",
-            server_header=False,
-            date_header=True,
-            timeout_keep_alive=20,
-            timeout_graceful_shutdown=5,
-            limit_concurrency=1000,
-        )
-        uvicorn.Server(config).run(sockets=[listener])
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
-        listener.listen(256)
-    except OSError as error:
-        listener.close()
-        raise WebError(
-            f"cannot listen on {host} port {port} ({error.strerror}); is another server there? --port"
-        ) from error
-    return listener
+        uvicorn.Server(config_of(app)).run(sockets=[listener])
 
 
 _log = logging.getLogger(__name__)

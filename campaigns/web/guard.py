@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -36,6 +38,8 @@ _HEADERS = {
     "permissions-policy": "camera=(), microphone=(), geolocation=()",
     "cache-control": "no-store",
 }
+#: How long the body of a request may pause, and take as a whole, s: 64 MB through 1 Mbit/s.
+PAUSE_S, BODY_S = 20.0, 600.0
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 #: A host with or without its port; a browser's address of IPv6 stands in brackets.
 _HOST = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([\w.-]*))(?::\d*)?")
@@ -65,7 +69,7 @@ class Guard:
             await send(message)
 
         refusal = self._refusal(scope["method"], Headers(scope=scope))
-        await (refusal or self._app)(scope, receive, with_headers)
+        await (refusal or self._app)(scope, _in_time(receive), with_headers)
 
     def _refusal(self, method: str, headers: Headers) -> JSONResponse | None:
         host = headers.get("host", "")
@@ -79,6 +83,27 @@ class Guard:
         if not headers.get("content-length", "0").isdecimal():
             return _refuse(400, "the content-length is not a number")
         return None
+
+
+def _in_time(receive: Receive) -> Receive:
+    """The same, refused where the body stops arriving or takes too long as a whole."""
+    loop, is_whole = asyncio.get_running_loop(), False
+    until = loop.time() + BODY_S
+
+    async def received() -> Message:
+        nonlocal is_whole
+        if is_whole:
+            return await receive()
+        try:
+            message = await asyncio.wait_for(receive(), min(PAUSE_S, until - loop.time()))
+        except TimeoutError:
+            raise HTTPException(
+                408, "the request did not arrive in time; send it again", {"connection": "close"}
+            ) from None
+        is_whole = not message.get("more_body", False)
+        return message
+
+    return received
 
 
 def _from_elsewhere(headers: Headers, host: str) -> bool:

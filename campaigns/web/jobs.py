@@ -93,6 +93,8 @@ Work = Callable[[Progress], dict[str, Any]]
 KEPT = 500
 #: Jobs of one campaign that may wait at once.
 MAX_QUEUED = 40
+#: Predictions that one person may have waiting or running at once.
+MAX_PREDICTIONS = 2
 
 
 class JobState(StrEnum):
@@ -108,6 +110,7 @@ class Lane(StrEnum):
     """Jobs of one lane follow each other; what takes minutes does not hold up what takes seconds."""
 
     WORK = "work"
+    PREDICT = "predict"
     SLOW = "slow"
 
 
@@ -190,18 +193,22 @@ class JobQueue:
             by: who asks.
             work: what to do.
             lane: with what it takes turns.
-            once: give back a waiting job of the same kind and campaign instead, where there is one.
+            once: give back a waiting job of the same kind and campaign instead, where there is one. Such a job is
+                always taken up: at most one of its kind waits, and what was stored must be learnt from.
 
         Raises:
-            BusyError: if too many wait already.
+            BusyError: if too many wait already, or `by` has `MAX_PREDICTIONS` predictions that are not over.
         """
         with self._lock:
             waiting = [j for j in self._jobs.values() if (j.campaign, j.kind, j.state) == (campaign, kind, "queued")]
             if once and waiting:
                 return waiting[0]
             queued = sum(j.campaign == campaign and j.state is JobState.QUEUED for j in self._jobs.values())
-            if queued >= MAX_QUEUED:
+            if queued >= MAX_QUEUED and not once:
                 raise BusyError(f"{queued} jobs of this campaign wait already; try again when some are done")
+            mine = sum((j.by, j.kind) == (by, kind) and not j.is_over for j in self._jobs.values())
+            if lane is Lane.PREDICT and mine >= MAX_PREDICTIONS:
+                raise BusyError(f"{mine} predictions for {by} are not done yet; ask again when one is")
             job = Job(secrets.token_urlsafe(12), campaign, kind, by, datetime.now(UTC))
             self._jobs[job.id] = job
             self.revision += 1

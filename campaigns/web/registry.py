@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import getpass
+import logging
 import re
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from campaigns.web.errors import NotServedError
+from cachetools import TTLCache
+
+from campaigns.web.errors import BusyError, NotServedError
 from campaigns.web.jobs import JobQueue
 from campaigns.web.service import CampaignService
 from campaigns.web.settings import Settings
-from campaigns.web.tokens import Identity, Role
+from campaigns.web.tokens import SESSION_S, Identity, Role
 from campaigns.web.uploads import Uploads
+
+_log = logging.getLogger(__name__)
+
+#: Wrong tokens that one address may send within `FAILURES_S` seconds.
+MAX_FAILURES = 60
+FAILURES_S = 60
 
 
 class CampaignRegistry:
@@ -32,6 +41,8 @@ class CampaignRegistry:
         for folder in settings.folders:
             slug = _slug(folder, self._services)
             self._services[slug] = CampaignService(slug, folder, self.queue, settings)
+        self._ended: TTLCache[str, bool] = TTLCache(10_000, SESSION_S)
+        self._failures: TTLCache[str, int] = TTLCache(10_000, FAILURES_S)
         self._folder = tempfile.TemporaryDirectory(prefix="spinscreen-uploads-")
         self.uploads = Uploads(Path(self._folder.name))
 
@@ -69,6 +80,30 @@ class CampaignRegistry:
         """Release everything."""
         self.queue.stop()
         self._folder.cleanup()
+
+    def end_session(self, session: str) -> None:
+        """A session that was logged out is over, whoever still has its cookie."""
+        if self.settings.tokens is None:
+            self._ended[session] = True
+        else:
+            self.settings.tokens.end_session(session)
+
+    def has_ended(self, session: str) -> bool:
+        """Whether a session was logged out."""
+        tokens = self.settings.tokens
+        return session in self._ended if tokens is None else tokens.has_ended(session)
+
+    def refuse_token(self, address: str) -> None:
+        """Note that somebody at `address` gave a token that nobody has; a right one is never held up by that.
+
+        Raises:
+            BusyError: if that happened too often within a minute.
+        """
+        failures = self._failures[address] = self._failures.get(address, 0) + 1
+        if failures <= MAX_FAILURES:
+            _log.warning("a token that nobody has, from %s", address)
+        else:
+            raise BusyError(f"{failures} wrong tokens from {address}; wait a minute before you try again")
 
     def whoever(self) -> Identity | None:
         """Who somebody without a token is: the login user where none is needed, else nobody."""

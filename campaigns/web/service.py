@@ -21,10 +21,11 @@ from campaigns.state import CampaignState
 from campaigns.summary import FitSummary
 from campaigns.targets import property_standings
 from campaigns.web.cache import Cache, dig
-from campaigns.web.errors import NotReadyError, NotServedError, QueryError
+from campaigns.web.errors import BusyError, ForbiddenError, NotReadyError, NotServedError, QueryError
 from campaigns.web.jobs import Job, JobQueue, Lane, run_in_process
 from campaigns.web.query import RankQuery, Searcher
 from campaigns.web.settings import Settings
+from campaigns.web.tokens import Identity
 from chemspace import parse_formula
 from chemspace.progress import Progress
 from oracle import CationRecord, OracleStore, default_store_path
@@ -298,17 +299,30 @@ class CampaignService:
 
         return self.queue.submit(self.slug, "suggest", by, work)
 
-    def predict(self, by: str, compound: Compound) -> Job:
-        """Queue a prediction; the oracle is run for cations it does not know."""
+    def predict(self, identity: Identity, compound: Compound) -> Job:
+        """Queue a prediction; the oracle is run for cations it does not know.
+
+        It takes turns with other predictions only: neither learning nor a write waits for xTB.
+
+        Raises:
+            ForbiddenError: if a viewer asks for a cation without descriptors.
+            BusyError: if they have `MAX_PREDICTIONS` already.
+        """
+        if not identity.may_write and self._is_new(compound):
+            raise ForbiddenError(
+                f"xTB would have to run for a cation of {compound.formula}; this needs a token with the role editor"
+            )
 
         def work(progress: Progress) -> dict[str, Any]:
             from campaigns.prediction import predict
 
-            with self.working() as campaign:
-                records = campaign.records([compound], progress)
-                return predict(self._rounded(campaign, progress), compound, records).to_dict()
+            if self._round is None:
+                with self.working() as campaign:
+                    self._rounded(campaign, progress)
+            records = self.campaign.records([compound], progress)
+            return predict(self.round(), compound, records).to_dict()
 
-        return self.queue.submit(self.slug, "predict", by, work)
+        return self.queue.submit(self.slug, "predict", identity.name, work, lane=Lane.PREDICT)
 
     def round(self) -> Round:
         """The round behind the pages, of the present data or, while they are learnt from, of those before.
@@ -362,20 +376,19 @@ class CampaignService:
             )
         return page.total, rows
 
-    def explained(self, compound: Compound) -> dict[str, Any]:
+    def explained(self, compound: Compound, identity: Identity) -> dict[str, Any]:
         """Prediction of a compound with the contributions of its features, as `Prediction.to_dict`.
 
         Raises:
             NotReadyError: as `round`; or while xTB runs for a cation that is new, which is queued.
-            QueryError: if that failed. CampaignError: if a cation has no descriptors.
+            QueryError: if that failed. CampaignError: if a cation has no descriptors. ForbiddenError: as `predict`.
         """
         from campaigns.prediction import predict
 
         key, done = self._known_round()
-        cations = [cation for cation, _ in compound.cation_counts]
-        records = self.records(cations)
-        if any(cation.is_organic and cation.inchikey not in records for cation in cations):
-            self._describe(compound)
+        if self._is_new(compound):
+            self._describe(compound, identity)
+        records = self.records([cation for cation, _ in compound.cation_counts])
         return self.kept(("explained", compound.formula, key), lambda: predict(done, compound, records).to_dict())
 
     def records(self, cations: Sequence[Cation]) -> dict[str, CationRecord]:
@@ -383,14 +396,22 @@ class CampaignService:
         with OracleStore(self._settings.oracle_store or default_store_path()) as store:
             return store.get_many((cation.inchikey for cation in cations), self.campaign.config.protocol)
 
-    def _describe(self, compound: Compound) -> None:
+    def _is_new(self, compound: Compound) -> bool:
+        """Whether xTB has to run for one of its cations."""
+        cations = [cation for cation, _ in compound.cation_counts if cation.is_organic]
+        return not {cation.inchikey for cation in cations} <= self.records(cations).keys()
+
+    def _describe(self, compound: Compound, identity: Identity) -> None:
         """Have the descriptors of a compound's cations computed, and say that they are."""
         asked = self._described.get(compound.formula)
         job = next((job for job in self.queue.of(self.slug) if job.id == asked), None)
-        if job is None:
-            self._described[compound.formula] = self.predict("server", compound).id
-        elif job.problem:
+        if job is not None and job.problem:
             raise QueryError(f"{compound.formula} cannot be described: {job.problem}")
+        if job is None:
+            try:
+                self._described[compound.formula] = self.predict(identity, compound).id
+            except BusyError as problem:
+                raise NotReadyError(str(problem)) from problem
         raise NotReadyError("xTB runs for a cation of this compound that is new here; it takes seconds")
 
     def _known_round(self) -> tuple[int, Round]:

@@ -1,4 +1,4 @@
-"""Who may do what: tokens with a name and a role, of which only hashes are kept."""
+"""Who may do what: tokens with a name and a role, of which only hashes are kept; and sessions that have ended."""
 
 from __future__ import annotations
 
@@ -6,20 +6,24 @@ import json
 import os
 import re
 import secrets
-from dataclasses import dataclass
-from datetime import UTC, datetime
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from hashlib import sha256
 from hmac import compare_digest
 from pathlib import Path
-from typing import Any
 
 from campaigns.web.errors import TokenError
 
-__all__ = ["Role", "TokenFile"]
+__all__ = ["Role", "Token", "TokenFile"]
 
 
 _NAME = re.compile(r"[\w .@+-]{1,60}")
+#: How long a session lasts: a working day.
+SESSION_S = 12 * 3600
 
 
 class Role(StrEnum):
@@ -43,11 +47,44 @@ class Identity:
         return self.role is Role.EDITOR
 
 
+@dataclass(frozen=True, slots=True)
+class Token:
+    """What is kept of a token.
+
+    Attributes:
+        name: whose it is. role: what they may do.
+        sha256: its hash.
+        made_at: when, ISO time, UTC.
+        expires_at: when it ends; "" for never, as those made by 0.1.0.
+    """
+
+    name: str
+    role: Role
+    sha256: str
+    made_at: str
+    expires_at: str = ""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has ended."""
+        return bool(self.expires_at) and datetime.fromisoformat(self.expires_at) <= datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """The content of a token file; `ended` are sessions that were logged out, with the time they would have lasted."""
+
+    secret: str
+    tokens: tuple[Token, ...] = ()
+    ended: dict[str, str] | None = None
+
+
 class TokenFile:
     """Tokens in a file that only its owner reads: names, roles and SHA-256 hashes.
 
     A token is 256 random bits, so its plain hash cannot be reversed by trying. The file also holds the key that signs
-    session cookies, so that sessions outlive a restart.
+    session cookies, so that sessions outlive a restart, and the sessions that were ended before their time. What
+    another process writes to it counts from the next question on.
     """
 
     def __init__(self, path: Path) -> None:
@@ -57,56 +94,153 @@ class TokenFile:
             TokenError: if it is no token file.
         """
         self.path = path
-        self._rows: list[dict[str, Any]] = []
-        self.secret = secrets.token_hex(32)
+        self._lock = threading.Lock()
+        self._held, self._seen = _Held(secrets.token_hex(32)), self._signature()
         if path.exists():
-            try:
-                held = json.loads(path.read_text(encoding="utf-8"))
-                self._rows, self.secret = list(held["tokens"]), str(held["secret"])
-            except (OSError, ValueError, KeyError, TypeError) as error:
-                raise TokenError(f"{path} is not a token file ({error}); name another, or remove it") from error
+            self._held = self._read()
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return len(self._now().tokens)
 
-    def add(self, name: str, role: Role) -> str:
+    def __iter__(self) -> Iterator[Token]:
+        return iter(self._now().tokens)
+
+    @property
+    def secret(self) -> str:
+        """The key that signs session cookies."""
+        return self._held.secret
+
+    def add(self, name: str, role: Role, days: float | None = None) -> str:
         """Make a token, keep its hash, return it: this is the only time it is seen.
+
+        Args:
+            name: whose it is.
+            role: what they may do.
+            days: until it ends; None never.
 
         Raises:
             TokenError: for a name that is taken or not a name, or a file that cannot be written.
         """
         if not _NAME.fullmatch(name):
             raise TokenError(f"{name!r} is no name for a token; use letters, digits, blanks and . @ + - (at most 60)")
-        if any(row["name"] == name for row in self._rows):
-            raise TokenError(f"{self.path} has a token for {name!r} already; give another name, or remove that one")
-        token = secrets.token_urlsafe(32)
-        made = datetime.now(UTC).isoformat(timespec="seconds")
-        self._rows.append({"name": name, "role": role.value, "sha256": _hash(token), "made_at": made})
-        self._write()
+        token, now = secrets.token_urlsafe(32), datetime.now(UTC)
+        ends = "" if days is None else (now + timedelta(days=days)).isoformat(timespec="seconds")
+        with self._changing() as held:
+            if any(other.name == name for other in held.tokens):
+                raise TokenError(
+                    f"{self.path} has a token for {name!r} already; give another name, or revoke that one first"
+                )
+            made = Token(name, role, _hash(token), now.isoformat(timespec="seconds"), ends)
+            self._held = replace(held, tokens=(*held.tokens, made))
         return token
 
+    def revoke(self, name: str) -> None:
+        """Take somebody's token away; their sessions end with it, on a server that runs too.
+
+        Raises:
+            TokenError: if nobody of that name has one, or the file cannot be written.
+        """
+        with self._changing() as held:
+            kept = tuple(token for token in held.tokens if token.name != name)
+            if len(kept) == len(held.tokens):
+                names = ", ".join(token.name for token in held.tokens) or "nobody"
+                raise TokenError(f"{self.path} has no token for {name!r}; there are: {names}")
+            self._held = replace(held, tokens=kept)
+
     def identify(self, token: str) -> Identity | None:
-        """Whose token it is, None if nobody's."""
+        """Whose token it is, None if nobody's, or if it has ended."""
         return self.identify_hash(_hash(token))
 
     def identify_hash(self, token_hash: str) -> Identity | None:
         """Whose token has this hash; None if nobody's, or no longer."""
-        found = [row for row in self._rows if compare_digest(row["sha256"].encode(), token_hash.encode())]
-        return Identity(found[0]["name"], Role(found[0]["role"]), found[0]["sha256"]) if found else None
+        for token in self._now().tokens:
+            if compare_digest(token.sha256.encode(), token_hash.encode()) and not token.is_over:
+                return Identity(token.name, token.role, token.sha256)
+        return None
+
+    def end_session(self, session: str) -> None:
+        """Note that a session was logged out.
+
+        Raises:
+            TokenError: if the file cannot be written.
+        """
+        now = datetime.now(UTC)
+        with self._changing() as held:
+            ended = {name: ends for name, ends in (held.ended or {}).items() if ends > now.isoformat()}
+            ended[_hash(session)] = (now + timedelta(seconds=SESSION_S)).isoformat(timespec="seconds")
+            self._held = replace(held, ended=ended)
+
+    def has_ended(self, session: str) -> bool:
+        """Whether a session was logged out."""
+        return _hash(session) in (self._now().ended or {})
+
+    def _now(self) -> _Held:
+        """What the file holds; one that somebody damages meanwhile changes nothing."""
+        if (signature := self._signature()) != self._seen:
+            with self._lock:
+                try:
+                    self._held = self._read()
+                except TokenError:
+                    return self._held
+                self._seen = signature
+        return self._held
+
+    def _signature(self) -> tuple[int, int] | None:
+        try:
+            about = self.path.stat()
+        except OSError:
+            return None
+        return about.st_mtime_ns, about.st_ino
+
+    def _read(self) -> _Held:
+        try:
+            held = json.loads(self.path.read_text(encoding="utf-8"))
+            tokens = tuple(Token(**{**row, "role": Role(row["role"])}) for row in held["tokens"])
+            return _Held(str(held["secret"]), tokens, dict(held.get("ended", {})))
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise TokenError(f"{self.path} is not a token file ({error}); name another, or remove it") from error
+
+    @contextmanager
+    def _changing(self) -> Iterator[_Held]:
+        """What the file holds, to be changed by one process at a time."""
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with self._lock, _locked(self.path.with_name(f".{self.path.name}.lock")):
+                if self.path.exists():
+                    self._held = self._read()
+                yield self._held
+                self._write()
+                self._seen = self._signature()
+        except OSError as error:
+            raise TokenError(f"{self.path} cannot be written ({error.strerror})") from error
 
     def _write(self) -> None:
         draft = self.path.with_name(f".{self.path.name}.{secrets.token_hex(4)}")
-        text = json.dumps({"secret": self.secret, "tokens": self._rows}, indent=2)
+        rows = [asdict(token) for token in self._held.tokens]
+        text = json.dumps({"secret": self._held.secret, "tokens": rows, "ended": self._held.ended or {}}, indent=2)
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
             handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(handle, "w", encoding="utf-8") as file:
                 file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
             draft.replace(self.path)
-        except OSError as error:
+        finally:
             draft.unlink(missing_ok=True)
-            raise TokenError(f"{self.path} cannot be written ({error.strerror})") from error
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Hold a lock between processes; where the system has none, there is one process."""
+    try:
+        import fcntl
+    except ImportError:
+        yield
+        return
+    with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600)) as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def _hash(token: str) -> str:
-    return sha256(token.encode()).hexdigest()
+    return sha256(token.encode("utf-8", "surrogatepass")).hexdigest()

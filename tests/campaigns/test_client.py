@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -59,6 +60,38 @@ def test_a_refusal_is_told_in_the_servers_words(prepared: Prepared, tmp_path: Pa
             assert "size" in caught.value.problems[0]
     with Client(address, timeout_s=5) as late, pytest.raises(RemoteError, match="no answer"):
         late.campaigns()
+
+
+class Deaf(BaseHTTPRequestHandler):
+    """A server whose first answer is lost on the way."""
+
+    keys: ClassVar[list[str | None]] = []
+
+    def do_POST(self) -> None:
+        self.keys.append(self.headers["idempotency-key"])
+        if len(self.keys) > 1:
+            body = b'{"stage": "accepted"}'
+            self.send_response(201)
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+    def log_message(self, *told: object) -> None:
+        """Say nothing."""
+
+
+def test_a_write_whose_answer_was_lost_is_sent_again_with_its_key() -> None:
+    with HTTPServer(("127.0.0.1", 0), Deaf) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        with Client(f"http://127.0.0.1:{server.server_port}") as lab:
+            assert lab.accept(SLUG, "(PEA)2PbI4") == {"stage": "accepted"}
+            lab.accept(SLUG, "(PEA)2PbI4")
+        server.shutdown()
+        thread.join(20)
+    first, again, other = Deaf.keys
+    assert first == again != other
+    assert first
 
 
 class Another(BaseHTTPRequestHandler):

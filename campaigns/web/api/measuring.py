@@ -114,7 +114,7 @@ def retract_value(service: Service, editor: Editor, property: Name, number: Numb
 @router.post("/predictions", tags=["predictions"], status_code=202)
 def predict(service: Service, reader: Reader, asked: PredictionIn, response: Response) -> JobOut:
     """Predict a compound: a job, whose result is the prediction. xTB runs where a cation is new. Changes nothing."""
-    job = service.predict(reader.name, asked_compound(service, asked))
+    job = service.predict(reader, asked_compound(service, asked))
     response.headers["location"] = f"/api/jobs/{job.id}"
     return JobOut.model_validate(job)
 

@@ -15,7 +15,7 @@ from campaigns.events import Stage, possible_steps
 from campaigns.report.view import suggestion_card
 from campaigns.summary import SuggestionBatch
 from campaigns.targets import LIFETIME
-from campaigns.web.access import Editing, Registry, Service, Visiting, Visitor, begin_session
+from campaigns.web.access import Editing, Registry, Service, Visiting, Visitor, address_of, begin_session, visitor_of
 from campaigns.web.errors import NotServedError, UnauthenticatedError
 from campaigns.web.pages.render import fragment, is_partial, page, redirect
 from campaigns.web.service import CampaignService
@@ -339,6 +339,7 @@ def log_in(
     if known is None:
         if tokens is None:
             raise UnauthenticatedError("this server needs no token")
+        registry.refuse_token(address_of(request))
         response = page(request, _NOBODY, "login.html", next=_local(next), wrong=True)
         response.status_code = 401
         return response
@@ -347,8 +348,10 @@ def log_in(
 
 
 @start_router.post("/logout")
-def log_out(request: Request) -> Response:
-    """Forget the session."""
+def log_out(request: Request, registry: Registry) -> Response:
+    """End the session: its cookie is of no use any more, wherever it is."""
+    if (visitor := visitor_of(request, registry)) is not None:
+        registry.end_session(visitor.csrf)
     request.session.clear()
     return redirect(request, "/login")
 

@@ -118,7 +118,7 @@ def explain(request: Request, visitor: Visiting, service: Service, formula: _For
     """What the prediction of one compound is made of."""
     about = compound_of(service, formula)
     try:
-        told = service.explained(about.compound)
+        told = service.explained(about.compound, visitor.identity)
     except NotReadyError as problem:
         return fragment(visitor, "waiting.html", service, address=_explain_address(service, formula), why=str(problem))
     return fragment(visitor, "explained.html", service, **explained_values(service, told, about.numbers))
@@ -145,7 +145,7 @@ def predict(
         )
     except ValidationError as error:
         raise QueryError(f"that cannot be predicted: {error.errors()[0]['msg']}") from error
-    job = service.predict(visitor.identity.name, asked_compound(service, asked))
+    job = service.predict(visitor.identity, asked_compound(service, asked))
     return fragment(visitor, "job.html", service, job=job)
 
 

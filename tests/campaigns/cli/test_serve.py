@@ -53,6 +53,29 @@ def test_elsewhere_tokens_are_made_once_and_printed_once(tmp_path: Path) -> None
     assert len(json.loads((tmp_path / "tokens.json").read_text())["tokens"]) == 4
 
 
+def test_plain_http_beyond_this_machine_is_warned_of(tmp_path: Path) -> None:
+    where = [str(tmp_path), "--host", "0.0.0.0", "--token-file", str(tmp_path / "tokens.json")]
+    assert "plain HTTP" in CliRunner().invoke(app, ["serve", *where]).stderr
+    assert "plain HTTP" not in CliRunner().invoke(app, ["serve", *where, "--https"]).stderr
+    assert "plain HTTP" not in CliRunner().invoke(app, ["serve", str(tmp_path)]).stderr
+
+
+def test_tokens_are_listed_made_and_revoked(tmp_path: Path) -> None:
+    def tokens(*arguments: str) -> str:
+        where = ["tokens", "--token-file", str(tmp_path / "tokens.json")]
+        result = CliRunner().invoke(app, [*where, *arguments], catch_exceptions=False)
+        assert result.exit_code == 0, result.output
+        return result.stdout
+
+    made = tokens("--add", "Anna", "--add", "Guest:viewer", "--days", "7")
+    assert "token of Guest (viewer): " in made
+    told = json.loads(tokens("--json"))
+    assert [(one["name"], one["role"]) for one in told] == [("Anna", "editor"), ("Guest", "viewer")]
+    assert all(one["made_at"] < one["expires_at"] for one in told)
+    assert "Guest" not in tokens("--revoke", "Guest")
+    assert "Anna: editor, made" in tokens()
+
+
 def test_an_unknown_role_is_refused(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["serve", str(tmp_path), "--add-token", "Anna:boss"])
     assert result.exit_code == 2

@@ -17,6 +17,7 @@ from fastapi.testclient import TestClient
 from campaigns.kinetics.synthetic import Truth, delay_grid, synthetic_map, synthetic_trace
 from campaigns.web.app import create_app
 from campaigns.web.jobs import JobQueue
+from campaigns.web.server import config_of
 from campaigns.web.service import CampaignService
 from campaigns.web.settings import Settings
 from campaigns.web.tokens import Role, TokenFile
@@ -143,8 +144,8 @@ def maps(tmp_path_factory: pytest.TempPathFactory) -> Traces:
 @contextmanager
 def running(settings: Settings) -> Iterator[str]:
     """A real server on a free port of loopback, in a thread; gives its address."""
-    config = uvicorn.Config(create_app(settings), port=0, log_level="error", timeout_graceful_shutdown=1)
-    server = uvicorn.Server(config)
+    server = uvicorn.Server(config_of(create_app(settings), "error"))
+    server.config.port, server.config.timeout_graceful_shutdown = 0, 1
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     wait_for(lambda: server.started)

@@ -11,10 +11,12 @@ import pytest
 from fastapi.testclient import TestClient
 from itsdangerous import TimestampSigner
 
-from campaigns.web.app import COOKIE, SESSION_S, create_app
+from campaigns.web.app import COOKIE, create_app
 from campaigns.web.errors import TokenError
+from campaigns.web.registry import MAX_FAILURES
+from campaigns.web.service import CampaignService
 from campaigns.web.settings import is_loopback
-from campaigns.web.tokens import Role, TokenFile
+from campaigns.web.tokens import SESSION_S, Role, TokenFile
 from tests.campaigns.web.conftest import BASE, SLUG, Guarded, Prepared
 
 #: A well-formed body for every address of the REST interface that takes one.
@@ -123,16 +125,75 @@ def test_a_viewers_forms_are_refused(guarded: Guarded) -> None:
     assert "Accept" not in page
 
 
-def test_a_token_taken_from_the_file_ends_its_sessions_with_the_next_start(
-    guarded: Guarded, prepared: Prepared, tmp_path: Path
-) -> None:
+def test_a_token_taken_from_the_file_ends_its_sessions(guarded: Guarded, prepared: Prepared, tmp_path: Path) -> None:
     guarded.log_in("editor")
     held = json.loads(guarded.tokens.path.read_text())
     for kept, status in ((held["tokens"], 200), (held["tokens"][1:], 303)):
         guarded.tokens.path.write_text(json.dumps({**held, "tokens": kept}))
+        assert guarded.client.get(f"/c/{SLUG}", follow_redirects=False).status_code == status
         settings = prepared.settings(tmp_path, tokens=TokenFile(guarded.tokens.path))
         with TestClient(create_app(settings), base_url=BASE, cookies=guarded.client.cookies) as restarted:
             assert restarted.get(f"/c/{SLUG}", follow_redirects=False).status_code == status
+
+
+def test_a_token_revoked_by_another_process_is_nobodys_at_once(guarded: Guarded) -> None:
+    here = f"/api/campaigns/{SLUG}"
+    guarded.log_in("editor")
+    assert guarded.client.get(here, headers=guarded.headers("editor")).status_code == 200
+    other = TokenFile(guarded.tokens.path)
+    other.revoke("Anna")
+    assert guarded.client.get(here, headers=guarded.headers("editor")).status_code == 401
+    assert guarded.client.get(f"/c/{SLUG}", follow_redirects=False).status_code == 303
+    assert guarded.client.get(here, headers=guarded.headers("viewer")).status_code == 200
+    again = other.add("Anna", Role.VIEWER)
+    assert guarded.client.get(here, headers={"authorization": f"Bearer {again}"}).status_code == 200
+    with pytest.raises(TokenError, match="no token for 'Berta'; there are: Wall, Anna"):
+        other.revoke("Berta")
+
+
+def test_a_token_ends_when_it_was_said_to(tmp_path: Path) -> None:
+    tokens = TokenFile(tmp_path / "tokens.json")
+    over, good = tokens.add("Guest", Role.VIEWER, days=-1), tokens.add("Anna", Role.EDITOR, days=1)
+    assert tokens.identify(over) is None
+    identity = tokens.identify(good)
+    assert identity is not None
+    assert identity.name == "Anna"
+    assert [(token.name, token.is_over) for token in tokens] == [("Guest", True), ("Anna", False)]
+
+
+def test_two_processes_that_make_tokens_lose_none(tmp_path: Path) -> None:
+    first, second = TokenFile(tmp_path / "tokens.json"), TokenFile(tmp_path / "tokens.json")
+    made = [first.add("Anna", Role.EDITOR), second.add("Berta", Role.VIEWER), first.add("Carl", Role.VIEWER)]
+    assert all(TokenFile(tmp_path / "tokens.json").identify(token) is not None for token in made)
+
+
+def test_a_session_that_was_logged_out_is_over_for_whoever_has_its_cookie(
+    guarded: Guarded, prepared: Prepared, tmp_path: Path
+) -> None:
+    guarded.log_in("editor")
+    cookie = guarded.client.cookies[COOKIE]
+    assert guarded.client.post("/logout", follow_redirects=False).status_code == 303
+
+    def status(client: TestClient) -> int:
+        client.cookies.clear()
+        return client.get(f"/c/{SLUG}", headers={"cookie": f"{COOKIE}={cookie}"}, follow_redirects=False).status_code
+
+    assert status(guarded.client) == 303
+    settings = prepared.settings(tmp_path, tokens=TokenFile(guarded.tokens.path))
+    with TestClient(create_app(settings), base_url=BASE) as restarted:
+        assert status(restarted) == 303
+
+
+def test_wrong_tokens_are_logged_and_slowed_and_the_right_one_never(
+    guarded: Guarded, caplog: pytest.LogCaptureFixture
+) -> None:
+    here, wrong = f"/api/campaigns/{SLUG}", {"authorization": "Bearer wrong"}
+    told = [guarded.client.get(here, headers=wrong).status_code for _ in range(MAX_FAILURES + 2)]
+    assert told == [401] * MAX_FAILURES + [429] * 2
+    assert guarded.client.post("/login", data={"token": "wrong"}).status_code == 429
+    assert guarded.client.get(here, headers=guarded.headers("editor")).status_code == 200
+    assert len([record for record in caplog.records if "nobody has" in record.message]) == MAX_FAILURES
+    assert "wrong" not in caplog.text.replace("wrong tokens", "")
 
 
 def test_the_file_holds_hashes_only_and_is_private(guarded: Guarded) -> None:
@@ -151,9 +212,11 @@ def test_a_name_has_one_token_and_a_file_is_a_token_file(tmp_path: Path) -> None
         tokens.add("Anna", Role.VIEWER)
     with pytest.raises(TokenError, match="no name"):
         tokens.add("<b>", Role.VIEWER)
-    (tmp_path / "other.json").write_text("[1, 2]")
-    with pytest.raises(TokenError, match="not a token file"):
-        TokenFile(tmp_path / "other.json")
+    king = '{"secret": "x", "tokens": [{"name": "A", "role": "king", "sha256": "", "made_at": ""}]}'
+    for text in ("[1, 2]", "", king, '{"secret": "x", "tokens": [{"name": "A"}]}'):
+        (tmp_path / "other.json").write_text(text)
+        with pytest.raises(TokenError, match="not a token file"):
+            TokenFile(tmp_path / "other.json")
 
 
 @pytest.mark.parametrize("place", [0, 5, 60, -40, -20, -1])
@@ -206,6 +269,20 @@ def test_every_answer_carries_the_headers_that_protect_browsers(client: TestClie
         assert "unsafe-inline" not in headers["content-security-policy"]
         assert headers["x-content-type-options"] == "nosniff"
         assert headers["x-frame-options"] == "DENY"
+
+
+def test_an_error_of_the_program_carries_them_too(
+    prepared: Prepared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(self: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(CampaignService, "events", broken)
+    with TestClient(create_app(prepared.settings(tmp_path)), base_url=BASE, raise_server_exceptions=False) as client:
+        answer = client.get(f"/api/campaigns/{SLUG}/events")
+    assert answer.status_code == 500
+    assert "script-src 'self';" in answer.headers["content-security-policy"]
+    assert "ZeroDivision" not in answer.text
 
 
 def test_too_large_a_request_is_refused_before_it_is_read(prepared: Prepared, tmp_path: Path) -> None:

@@ -9,7 +9,11 @@ from typing import Any
 import pandas as pd
 import pytest
 from fastapi.testclient import TestClient
+from openapi_spec_validator import validate
 
+from campaigns.web.app import create_app
+from campaigns.web.jobs import MAX_QUEUED, JobQueue
+from campaigns.web.tokens import Role, TokenFile
 from tests.campaigns.web.conftest import SLUG, Prepared, Traces, wait_for
 
 HERE = f"/api/campaigns/{SLUG}"
@@ -184,6 +188,59 @@ def test_what_another_process_writes_is_seen(client: TestClient, tmp_path: Path,
     wait_for(lambda: client.get(f"{HERE}/suggestions").json()["suggestions"][0]["stage"] == "accepted", 5)
     refused = client.post(f"{HERE}/outcomes", json={"formula": formula, "stage": "suggested"})
     assert refused.status_code == 422
+
+
+def test_a_write_with_a_key_is_done_once(client: TestClient, prepared: Prepared, tmp_path: Path) -> None:
+    formula = client.get(f"{HERE}/suggestions").json()["suggestions"][0]["formula"]
+    told = {"formula": formula, "stage": "accepted"}
+    first, again = (client.post(f"{HERE}/outcomes", json=told, headers={"idempotency-key": "a"}) for _ in range(2))
+    assert first.status_code == again.status_code == 201
+    assert first.content == again.content
+    assert len(client.get(f"{HERE}/outcomes").json()) == 1
+    other = client.post(f"{HERE}/outcomes", json={**told, "stage": "in synthesis"}, headers={"idempotency-key": "a"})
+    assert other.status_code == 422
+    assert "make a new one" in other.json()["title"]
+    refused = {"formula": formula, "stage": "declined"}
+    for _ in range(2):  # what was refused may be sent again, put right
+        answer = client.post(f"{HERE}/outcomes", json=refused, headers={"idempotency-key": "b"})
+        assert answer.status_code == 409
+    right = {"formula": formula, "stage": "in synthesis"}
+    assert client.post(f"{HERE}/outcomes", json=right, headers={"idempotency-key": "b"}).status_code == 201
+
+
+def test_what_was_stored_is_answered_so_however_many_jobs_wait(
+    client: TestClient, prepared: Prepared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(JobQueue, "start", lambda self: None)
+    with TestClient(create_app(prepared.settings(tmp_path)), base_url="http://127.0.0.1") as busy:
+        asked = [busy.post(f"{HERE}/suggestions", json={}).status_code for _ in range(MAX_QUEUED + 1)]
+        assert asked == [202] * MAX_QUEUED + [429]
+        table = {"file": ("t.csv", b"formula,lifetime_ps\n(PA)2PbI4,0.4\n")}
+        answer = busy.post(f"{HERE}/measurements/table", files=table)
+        assert answer.status_code == 201
+        waiting = busy.get(f"/api/jobs/{answer.json()['job']}").json()
+        assert (waiting["kind"], waiting["state"]) == ("learn", "queued")
+
+
+def test_predictions_wait_for_each_other_only_and_are_limited(
+    client: TestClient, prepared: Prepared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(JobQueue, "start", lambda self: None)
+    tokens = TokenFile(tmp_path / "tokens.json")
+    keys = {role: {"authorization": f"Bearer {tokens.add(role.value, role)}"} for role in Role}
+    settings = prepared.settings(tmp_path, tokens=tokens)
+    with TestClient(create_app(settings), base_url="http://127.0.0.1") as busy:
+
+        def asked(role: Role, **compound: str) -> int:
+            return busy.post(f"{HERE}/predictions", json=compound, headers=keys[role]).status_code
+
+        assert [asked(Role.VIEWER, formula="(PEA)2PbI4") for _ in range(3)] == [202, 202, 429]
+        assert asked(Role.EDITOR, smiles="CCCCCCCCN") == 202
+        assert asked(Role.VIEWER, smiles="CCCCCCCCN") == 403
+
+
+def test_the_document_is_valid_openapi(client: TestClient) -> None:
+    validate(client.get("/api/openapi.json").json())
 
 
 def test_the_documents_name_every_answer(client: TestClient) -> None:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 from fastapi.testclient import TestClient
+from typer.testing import CliRunner
 
+from campaigns import Campaign
+from campaigns.cli.app import app
+from campaigns.web.app import create_app
 from campaigns.web.jobs import JobQueue
-from tests.campaigns.web.conftest import SLUG, Guarded
+from tests.campaigns.web.conftest import BASE, SLUG, Guarded, Prepared
 
 PAGE, HERE = f"/c/{SLUG}", f"/api/campaigns/{SLUG}"
 
@@ -93,3 +100,30 @@ def test_a_look_at_a_compound_never_waits_for_xtb(browser: TestClient, monkeypat
     for _ in range(2):
         assert "xTB runs for a cation of this compound" in browser.get(f"{PAGE}/compound/explain", params=explain).text
     assert [job["kind"] for job in browser.get(f"{HERE}/jobs").json()] == ["predict"]
+
+
+def test_text_that_0_1_0_let_in_and_nobody_can_write_is_shown_as_replaced(prepared: Prepared, tmp_path: Path) -> None:
+    settings = prepared.settings(tmp_path)
+    folder = settings.folders[0]
+    results = tmp_path / "results.csv"
+    results.write_text("formula,lifetime_ps,sample,note\n(PA)2PbI4,0.4,CRYSTAL,NOTE\n")
+    Campaign.open(folder, oracle_store=prepared.oracle_store).ingest(results)
+    with closing(sqlite3.connect(folder / "campaign.db")) as store:
+        for marker, text in (("CRYSTAL", "\\ud83d"), ("NOTE", "a \\u001b[31m b")):
+            store.execute("UPDATE event SET payload = replace(payload, ?, ?)", (marker, text))
+        store.commit()
+    with TestClient(create_app(settings), base_url=BASE) as client:
+        pages = ("", "/suggestions", "/measure", "/compounds", "/model", "/log", "/compound?formula=(PA)2PbI4")
+        for page in pages:
+            answer = client.get(f"/c/{SLUG}{page}")
+            assert answer.status_code == 200, page
+            assert "\x1b" not in answer.text
+        assert "\ufffd" in client.get(f"/c/{SLUG}/log").text
+        (row,) = client.get(f"/api/campaigns/{SLUG}/measurements").json()
+        assert (row["sample"], row["note"]) == ("\ufffd", "a \ufffd[31m b")
+        assert client.get(f"/api/campaigns/{SLUG}/events").status_code == 200
+    for command in (["status"], ["log"], ["export"]):
+        output = [str(tmp_path / "measured.csv")] if command == ["export"] else []
+        done = CliRunner().invoke(app, [*command, str(folder), *output], catch_exceptions=False)
+        assert done.exit_code == 0, done.output
+    assert "\ufffd[31m" in (tmp_path / "measured.csv").read_text(encoding="utf-8")

@@ -352,9 +352,11 @@ class CationLibrary:
             if len(readings) == 1:
                 raise AmbiguousNameError(f"{name!r} is not read as {listed}: it names other cations too; write which")
             raise AmbiguousNameError(f"{name!r} may mean {listed}; write one of them")
+        swaps = (name[:i] + name[i + 1] + name[i] + name[i + 2 :] for i in range(len(name) - 1))
         near = get_close_matches(name, self.names, n=3, cutoff=0.5) or get_close_matches(
             name.upper(), [key.upper() for key in self.names], n=3, cutoff=0.5
         )
+        near = list(dict.fromkeys([*(one for one in swaps if one in self.names and one != name), *near]))[:3]
         hint = f"the nearest names are {', '.join(near)}" if near else "no name is near; add it with its SMILES"
         raise UnknownCationError(f"no cation is called {name!r} in this library of {len(self)}; {hint}")
 

@@ -21,6 +21,7 @@ def main() -> None:
     """Run the command line: exit code 0 done, 1 the data are wrong, 2 the command is wrong, 130 stopped by Ctrl+C."""
     from campaigns.cli import console
     from campaigns.cli.app import app
+    from campaigns.cli.options import campaigns_here
     from campaigns.errors import CampaignExistsError, CampaignNotFoundError, ConfigError, PropertyError
     from chemspace.errors import SpinscreenError
 
@@ -29,6 +30,8 @@ def main() -> None:
         app()
     except SpinscreenError as problem:
         console.error(str(problem))
+        if isinstance(problem, CampaignNotFoundError) and (here := campaigns_here()):
+            console.say(f"the campaigns here are {', '.join(here)}")
         wrong_command = CampaignExistsError | CampaignNotFoundError | ConfigError | PropertyError
         sys.exit(2 if isinstance(problem, wrong_command) else 1)
     except _Stopped:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from campaigns.cli import console
-from campaigns.cli.options import PrintingOptions, takes
+from campaigns.cli.options import NEW_FILE, PrintingOptions, takes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,7 +38,7 @@ class BacktestOptions(PrintingOptions):
     seeds: Annotated[int, typer.Option(min=1, help="Campaigns a strategy; with --simulate, simulated worlds.")] = 10
     top: Annotated[int, typer.Option(min=1, help="How many of the best rows count as found.")] = 5
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Write the curves to this .html file.", dir_okay=False)
+        Path | None, typer.Option("--output", "-o", help="Write the curves to this .html file.", **NEW_FILE)
     ] = None
     simulate: Annotated[
         bool, typer.Option("--simulate", help="Plan: rows with an empty target are candidates, the others are known.")
@@ -114,7 +114,7 @@ def _show(summary: pd.DataFrame, rows: int, options: BacktestOptions) -> None:
         f"the best {options.top}"
     )
     headings = ("strategy", "mean regret", "to half of the best", "to all of them", "acceleration", "enhancement")
-    grid = console.framed(title, *headings)
+    grid = console.table(*headings, title=title)
     for row in summary.to_dict("records"):
         grid.add_row(
             str(row["strategy"]),
@@ -219,7 +219,7 @@ def _show_claims(found: Reproduction) -> None:
 
     cards = found.cards["as_filed"]
     headings = ("model and rows", "claimed", "its protocol on training rows", "out of sample")
-    shown = console.framed("Claimed and found, R2 on the rate (doi 10.1039/d5sc07406a)", *headings)
+    shown = console.table(*headings, title="Claimed and found, R2 on the rate (doi 10.1039/d5sc07406a)")
     for claim in CLAIMS:
         of_model = cards[claim.model]
         shown.add_row(
@@ -234,7 +234,7 @@ def _show_claims(found: Reproduction) -> None:
 
 def _show_scores(found: Reproduction, table: str) -> None:
     title = f"R2 of every model: {_TABLES[table].format(n=found.n_rows[table])}"
-    shown = console.framed(title, "model", *_HEADINGS.values(), "90% interval holds")
+    shown = console.table("model", *_HEADINGS.values(), "90% interval holds", title=title)
     for model, cards in found.cards[table].items():
         scores = [f"{cards[split].r2_log:.2f} ({cards[split].r2_rate:.2f})" for split in _HEADINGS]
         shown.add_row(model, *scores, f"{cards['leave_one_spacer_out'].coverage_90:.0%}")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from math import isfinite
+from textwrap import wrap
 from typing import Any
 
 from rich.console import Console
@@ -20,6 +22,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.table import Table
+from rich.text import Text
 
 from chemspace.progress import Announcement
 from chemspace.progress import Progress as ProgressCallback
@@ -59,32 +62,68 @@ def finite(value: Any) -> Any:
     return None if isinstance(value, float) and not isfinite(value) else value
 
 
-def table(first: str, *others: str, left: Collection[str] = ()) -> Table:
-    """A plain table: the first column and those named in `left` on the left, the others, numbers, on the right."""
-    made = Table(box=None, pad_edge=False, header_style="dim")
-    made.add_column(escape(first))
-    for title in others:
-        made.add_column(escape(title), justify="left" if title in left else "right")
-    return made
+def count(number: int, noun: str) -> str:
+    """1 round, 2 rounds."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
-def framed(title: str, first: str, *others: str) -> Table:
-    """A table with a title and rules: the first column on the left, the others on the right."""
-    made = Table(title=escape(title))
-    made.add_column(escape(first))
+def table(first: str, *others: str, left: Collection[str] = (), title: str | None = None) -> Table:
+    """A table: the first column and those named in `left` on the left, the others, numbers, on the right.
+
+    Without a title it has no rules. Where the terminal is narrow for so many headings, they are broken between words,
+    and the first column gives way; numbers stay whole.
+    """
+    made = Table(box=None, pad_edge=False, header_style="dim") if title is None else Table(title=escape(title))
+    made.add_column(escape(first), overflow="fold")
+    is_crowded = sum(len(heading) + 2 for heading in others) > out.width / 2
     for heading in others:
-        made.add_column(escape(heading), justify="right")
+        width = max(map(len, heading.split()))
+        shown = "\n".join(wrap(heading, max(width, 5))) if is_crowded else heading
+        if heading in left:
+            made.add_column(escape(shown), overflow="fold")
+        else:
+            made.add_column(escape(shown), justify="right", min_width=max(width, min(len(heading), 5)))
     return made
 
 
 def line(text: str) -> None:
     """A line of a result, as it is."""
-    out.print(text, markup=False, soft_wrap=True)
+    _print(Text(text))
 
 
 def marked(text: str) -> None:
     """A line of a result with markup; what comes from users is to be escaped."""
-    out.print(text, soft_wrap=True)
+    _print(Text.from_markup(text, emoji=False))
+
+
+#: A number and its unit, between which no line is broken.
+_QUANTITY = re.compile(r"(?<=\d) (?=(?:ps|fs|ns|[mµu]?L|[mk]?g|mmol|mol|M|K|nm|eV|D|h|min|s|°C)\b)")
+#: Stands for a space that is no place to break a line, while lines are broken.
+_TIE = "\ue000"
+
+
+def _print(text: Text) -> None:
+    """Print lines: as they are into a pipe, broken between words in a terminal."""
+    if not out.is_terminal:
+        out.print(text, soft_wrap=True)
+        return
+    for paragraph in text.split("\n", allow_blank=True):
+        for part in _broken(paragraph, out.width):
+            out.print(part, soft_wrap=True)
+
+
+def _broken(text: Text, width: int) -> Iterator[Text]:
+    """`text` in lines of at most `width`, those after the first a little further in."""
+    if text.cell_len <= width:
+        yield text
+        return
+    indent = len(text.plain) - len(text.plain.lstrip())
+    text = text[indent:]
+    text.plain = _QUANTITY.sub(_TIE, text.plain)
+    for place, part in enumerate(text.wrap(out, width - indent - 4, overflow="fold")):
+        part.plain = part.plain.replace(_TIE, " ")
+        part.pad_left(indent + (4 if place else 0))
+        yield part
 
 
 def answer(value: Any, text: str, *, as_json: bool) -> None:

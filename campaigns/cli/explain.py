@@ -11,7 +11,7 @@ from rich.markup import escape
 
 from campaigns.cli import console
 from campaigns.cli.console import marked, out
-from campaigns.cli.options import CampaignOptions, ComputingOptions, takes
+from campaigns.cli.options import NEW_FILE, CampaignOptions, ComputingOptions, takes, writable
 
 if TYPE_CHECKING:
     from campaigns.summary import Prediction
@@ -159,10 +159,10 @@ def status(options: CampaignOptions) -> None:
 class ReportOptions(ComputingOptions):
     """Options of `spinscreen report`."""
 
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Default: report.html in the campaign.")] = None
-    pdf: Annotated[Path | None, typer.Option(help="Print it into this file too; needs Chromium.", dir_okay=False)] = (
-        None
-    )
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Default: report.html in the campaign.", callback=writable)
+    ] = None
+    pdf: Annotated[Path | None, typer.Option(help="Print it into this file too; needs Chromium.", **NEW_FILE)] = None
 
 
 @takes(ReportOptions)

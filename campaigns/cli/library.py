@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from campaigns.cli import console
-from campaigns.cli.options import PrintingOptions, ProtonationOptions, takes
+from campaigns.cli.options import NEW_FILE, PrintingOptions, ProtonationOptions, takes
 
 if TYPE_CHECKING:
     from chemspace import Cation, CationLibrary
@@ -85,7 +85,7 @@ def find(options: FindOptions) -> None:
         )
 
 
-Output = Annotated[Path, typer.Argument(metavar="FILE", help="Ends in .csv, .smi or .parquet.", dir_okay=False)]
+Output = Annotated[Path, typer.Argument(metavar="FILE", help="Ends in .csv, .smi or .parquet.", **NEW_FILE)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -248,8 +248,6 @@ def _row(cation: Cation) -> dict[str, Any]:
 def _check_output(path: Path) -> None:
     if path.suffix not in (".csv", ".smi", ".parquet"):
         raise typer.BadParameter(f"{path.name} must end in .csv, .smi or .parquet", param_hint="FILE")
-    if not path.parent.is_dir():
-        raise typer.BadParameter(f"there is no folder {path.parent}", param_hint="FILE")
 
 
 def _write(cations: Iterable[Cation], path: Path) -> None:

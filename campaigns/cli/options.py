@@ -16,6 +16,7 @@ command gets them as one object.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
 from enum import StrEnum
@@ -33,10 +34,45 @@ if TYPE_CHECKING:
 
 Options = TypeVar("Options")
 
-#: Settings of an option that takes a file which must be there.
-EXISTING_FILE = {"exists": True, "dir_okay": False}
 
-Folder = Annotated[Path, typer.Argument(metavar="CAMPAIGN", help="The campaign's folder.")]
+def campaign_folder(path: Path | None) -> Path | None:
+    """`path`, unless it is a file.
+
+    Raises:
+        typer.BadParameter: saying what was probably meant.
+    """
+    if path is None or not path.is_file():
+        return path
+    if path.name == "campaign.db":
+        raise typer.BadParameter(f"{path} is the file of a campaign; give its folder: {path.parent}")
+    here = campaigns_here()
+    known = f"; the campaigns here are {', '.join(here)}" if here else ""
+    raise typer.BadParameter(f"{path} is a file; the campaign's folder comes first{known}")
+
+
+def campaigns_here() -> list[str]:
+    """The campaigns in the working folder, at most five."""
+    return sorted(path.parent.name for path in Path().glob("*/campaign.db"))[:5]
+
+
+def writable(path: Path | None) -> Path | None:
+    """`path`, if a file can be written there: asked before hours of work go into it.
+
+    Raises:
+        typer.BadParameter: saying why not.
+    """
+    if path is not None and not path.parent.is_dir():
+        raise typer.BadParameter(f"there is no folder {path.parent}")
+    if path is not None and not os.access(path.parent, os.W_OK):
+        raise typer.BadParameter(f"nothing can be written into {path.parent}; check the permissions")
+    return path
+
+
+#: Settings of an option that takes a file which must be there, and of one that names a file to write.
+EXISTING_FILE = {"exists": True, "dir_okay": False}
+NEW_FILE = {"dir_okay": False, "callback": writable}
+
+Folder = Annotated[Path, typer.Argument(metavar="CAMPAIGN", help="The campaign's folder.", callback=campaign_folder)]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 Workers = Annotated[int, typer.Option("--workers", min=1, help="Processes that compute xTB descriptors.")]
 Dask = Annotated[

@@ -10,9 +10,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.markup import escape
 
 from campaigns.cli import console
-from campaigns.cli.options import AsJson, Dask, OracleStorePath, PrintingOptions, ProtonationOptions, Workers, takes
+from campaigns.cli.options import (
+    NEW_FILE,
+    AsJson,
+    Dask,
+    OracleStorePath,
+    PrintingOptions,
+    ProtonationOptions,
+    Workers,
+    takes,
+)
 
 if TYPE_CHECKING:
     from oracle import CationRecord, OracleStore, Protocol
@@ -72,8 +82,8 @@ class DescribeOptions:
     memory_limit: Annotated[float, typer.Option(min=0.0, help="Megabytes one worker may take.")] = 2048.0
     oracle_store: OracleStorePath = None
     as_json: AsJson = False
-    csv: Annotated[Path | None, typer.Option(help="Write a CSV file.", dir_okay=False)] = None
-    parquet: Annotated[Path | None, typer.Option(help="Write a Parquet file.", dir_okay=False)] = None
+    csv: Annotated[Path | None, typer.Option(help="Write a CSV file.", **NEW_FILE)] = None
+    parquet: Annotated[Path | None, typer.Option(help="Write a Parquet file.", **NEW_FILE)] = None
 
 
 @app.command()
@@ -112,7 +122,7 @@ class StoreOptions(PrintingOptions):
 class ExportOptions(StoreOptions):
     """Options of `spinscreen oracle export`."""
 
-    path: Annotated[Path, typer.Argument(metavar="FILE", help="Parquet file to write.", dir_okay=False)]
+    path: Annotated[Path, typer.Argument(metavar="FILE", help="Parquet file to write.", **NEW_FILE)]
 
 
 @app.command("export")
@@ -219,11 +229,16 @@ def _write(rows: list[dict[str, Any]], csv: Path | None, parquet: Path | None) -
 
 
 def _print(records: list[CationRecord]) -> None:
-    from rich.table import Table
-
-    columns = ("homo_ev", "lumo_ev", "gap_ev", "dipole_debye", "polarizability_bohr3", "radius_angstrom")
-    table = Table("smiles", *columns)
+    columns = {
+        "HOMO (eV)": "homo_ev",
+        "LUMO (eV)": "lumo_ev",
+        "gap (eV)": "gap_ev",
+        "dipole (D)": "dipole_debye",
+        "polarizability (bohr³)": "polarizability_bohr3",
+        "radius (Å)": "radius_angstrom",
+    }
+    table = console.table("SMILES", *columns)
     for record in records:
-        values = [getattr(record, name) for name in columns]
-        table.add_row(record.smiles, *("" if value is None else f"{value:.3f}" for value in values))
+        values = [getattr(record, name) for name in columns.values()]
+        table.add_row(escape(record.smiles), *("" if value is None else f"{value:.3f}" for value in values))
     console.out.print(table)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from campaigns.cli import console
-from campaigns.cli.options import CampaignOptions, ComputingOptions, takes
+from campaigns.cli.options import NEW_FILE, CampaignOptions, ComputingOptions, takes
 from campaigns.events import FAILED, Stage
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def replay(options: ReplayOptions) -> None:
 class ExportOptions(CampaignOptions):
     """Options of `spinscreen export`."""
 
-    output: Annotated[Path, typer.Argument(metavar="FILE", help="Ends in .csv, .jsonl or .parquet.")]
+    output: Annotated[Path, typer.Argument(metavar="FILE", help="Ends in .csv, .jsonl or .parquet.", **NEW_FILE)]
     raw: Annotated[
         Path | None,
         typer.Option(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from rich.markup import escape
 from rich.table import Table
 
-from campaigns.cli.console import note, out, table, warn
+from campaigns.cli.console import count, marked, note, out, table, warn
 from campaigns.narrate import picoseconds
 from campaigns.summary import FitSummary, IngestResult, RowReport, Status, SuggestionBatch
 from campaigns.targets import LIFETIME, Target
@@ -50,10 +50,10 @@ def show_fit(fit: FitSummary, before: FitSummary | None = None) -> None:
             was = before.scores[split]
             scored.add_row("  before", *(number(was.get(key), form) for _, key, form in SCORE_COLUMNS), style="dim")
     out.print(scored)
-    out.print(f"{escape(fit.grade)}\nso: {escape(fit.strategy)}", soft_wrap=True)
+    marked(f"{escape(fit.grade)}\nso: {escape(fit.strategy)}")
     show_properties(fit, before)
     if fit.may_stop:
-        out.print(f"[yellow]consider stopping:[/] {escape('; '.join(fit.stop_advice))}", soft_wrap=True)
+        marked(f"[yellow]consider stopping:[/] {escape('; '.join(fit.stop_advice))}")
 
 
 def show_properties(fit: FitSummary, before: FitSummary | None = None) -> None:
@@ -71,7 +71,7 @@ def show_properties(fit: FitSummary, before: FitSummary | None = None) -> None:
                 was = known[split]
                 scored.add_row("  before", *(number(was.get(k), form) for _, k, form in PROPERTY_COLUMNS), style="dim")
         out.print(scored)
-        out.print(escape(told["grade"]), soft_wrap=True)
+        marked(escape(told["grade"]))
         for line in told["left_out"]:
             warn(f"left out: {line}")
 
@@ -81,7 +81,7 @@ def show_changes(changes: tuple[str, ...]) -> None:
     if changes:
         out.print("\n[bold]What moved[/] (among the top ranked, before and after)")
         for line in changes:
-            out.print(f"  {escape(line)}", soft_wrap=True)
+            marked(f"  {escape(line)}")
 
 
 def show_suggestions(
@@ -90,20 +90,19 @@ def show_suggestions(
     """The suggestions of one round, each with its recipe in a line and the file of its structure where given."""
     out.print(f"\n[bold]Make next[/] (round {batch.number}; predicted lifetime with its 90% interval)")
     for place, s in enumerate(batch.suggestions, start=1):
-        out.print(
+        marked(
             f"{place:2d}  [bold cyan]{escape(s.formula)}[/]  {picoseconds(s.lifetime_ps)} ps "
             f"[dim]({picoseconds(s.lifetime_low_ps)} to {picoseconds(s.lifetime_high_ps)})[/]  "
-            f"acquisition {s.acquisition:.2f}  forms {s.feasibility:.0%}",
-            soft_wrap=True,
+            f"acquisition {s.acquisition:.2f}  forms {s.feasibility:.0%}"
         )
-        out.print(f"    {escape(s.reason)}", soft_wrap=True)
-        out.print(f"    [dim]nearest measured:[/] {escape(s.nearest_measured)}", soft_wrap=True)
+        marked(f"    {escape(s.reason)}")
+        marked(f"    [dim]nearest measured:[/] {escape(s.nearest_measured)}")
         if s.properties:
-            out.print(f"    [dim]predicted:[/] {escape(properties(s.properties))}", soft_wrap=True)
+            marked(f"    [dim]predicted:[/] {escape(properties(s.properties))}")
         if recipes:
-            out.print(f"    [dim]recipe:[/] {escape(recipes[place - 1])}", soft_wrap=True)
+            marked(f"    [dim]recipe:[/] {escape(recipes[place - 1])}")
         if structures and (path := structures.get(s.formula)) is not None:
-            out.print(f"    [dim]structure:[/] {escape(path)}", soft_wrap=True)
+            marked(f"    [dim]structure:[/] {escape(path)}")
 
 
 def show_rejects(report: ReadReport | None, written: Path | None) -> None:
@@ -123,30 +122,29 @@ def show_best(status: Status) -> None:
     for label, best in (("best observed", status.best_observed), ("best predicted", status.best_predicted)):
         told = "known after the next training: spinscreen suggest" if label == "best predicted" else "none in the space"
         told = told if best is None else f"{best[0]}  {best[1]:.3g} ps"
-        out.print(f"{label + ':':16s}{escape(told)}", soft_wrap=True)
+        marked(f"{label + ':':16s}{escape(told)}")
 
 
 def show_next(folder: Path, files: Iterable[Path]) -> None:
     """What was written and what to type next."""
     out.print("\n[bold]Written[/]")
     for path in files:
-        out.print(f"  {escape(str(path))}", soft_wrap=True)
+        marked(f"  {escape(str(path))}")
     out.print("\n[bold]Next[/]")
     for command, what in (
         (f"spinscreen suggest {folder}", "the same list again, or the next one after new results"),
         (f"spinscreen ingest {folder} results.csv", "take in a CSV with the columns formula,lifetime_ps"),
     ):
-        out.print(f"  {escape(command):36s}  [dim]{what}[/]", soft_wrap=True)
+        marked(f"  {escape(command):36s}  [dim]{what}[/]")
 
 
 def show_status(status: Status) -> None:
     """Where the campaign stands."""
     out.print(f"[bold]{escape(status.folder)}[/]  since {status.created_at}")
-    out.print(
-        f"{status.n_compounds:,} compounds; {status.n_measured} lifetimes measured, {status.n_ingested} of them ours"
-    )
+    measured = f"{count(status.n_measured, 'lifetime')} measured, {status.n_ingested} of them ours"
+    out.print(f"{count(status.n_compounds, 'compound')}; {measured}")
     for name, told in status.properties.items():
-        out.print(f"{escape(name)}: {told['n_values']} values, {told['n_ingested']} of them taken in here")
+        out.print(f"{escape(name)}: {count(told['n_values'], 'value')}, {told['n_ingested']} of them taken in here")
     show_best(status)
     show_stages(status)
     show_record("Measured here", status.record, LIFETIME)
@@ -158,10 +156,11 @@ def show_status(status: Status) -> None:
 
 def show_stages(status: Status) -> None:
     """Every compound that was suggested or tried, by where it stands."""
-    out.print(f"\n[bold]Compounds[/] ({status.rounds} rounds of suggestions, {len(status.pending)} results awaited)")
+    awaited = count(len(status.pending), "result")
+    out.print(f"\n[bold]Compounds[/] ({count(status.rounds, 'round')} of suggestions, {awaited} awaited)")
     for stage in dict.fromkeys(status.stages.values()):
         formulas = [formula for formula, other in status.stages.items() if other == stage]
-        out.print(f"  {stage + ':':22s}{escape(', '.join(formulas))}", soft_wrap=True)
+        marked(f"  {stage + ':':22s}{escape(', '.join(formulas))}")
 
 
 def show_record(title: str, rows: Sequence[Mapping[str, Any]], target: Target) -> None:
@@ -176,7 +175,7 @@ def show_record(title: str, rows: Sequence[Mapping[str, Any]], target: Target) -
         where = f"{escape(row['file'])}, {row['at'][:10]}" if row["file"] else "the launch's table"
         gone = "" if row["retracted"] is None else f"  [red]retracted:[/] {escape(row['retracted'])}"
         value = f"{_figure(told['value'], told['stderr'], told.get('is_bound', False))}{unit}{sample}"
-        out.print(f"  {row['number']:3d}  {escape(told['formula'])}  {value}  [dim]{where}[/]{gone}", soft_wrap=True)
+        marked(f"  {row['number']:3d}  {escape(told['formula'])}  {value}  [dim]{where}[/]{gone}")
 
 
 def _figure(value: float | None, stderr: float | None, is_bound: bool) -> str:
@@ -204,15 +203,15 @@ def show_ingest(folder: Path, result: IngestResult, *, dry_run: bool) -> None:
         show_rows(result.rows, result.target)
     verb = "would be added" if dry_run else "added"
     of = "" if result.property is None else f" of {escape(result.property)}"
-    rows = f"{result.added} row{'' if result.added == 1 else 's'}{of} {verb}"
+    rows = f"{count(result.added, 'row')}{of} {verb}"
     refused = f", {result.refused} refused" if result.refused else ""
-    out.print(f"{escape(result.name)}: {rows}, {result.skipped} already known{refused}", soft_wrap=True)
+    marked(f"{escape(result.name)}: {rows}, {result.skipped} already known{refused}")
     if result.rejects is not None:
-        out.print(f"The refused rows stand with their reasons in {escape(result.rejects)}", soft_wrap=True)
+        marked(f"The refused rows stand with their reasons in {escape(result.rejects)}")
     if result.page is not None:
-        out.print(f"Pictures: {escape(result.page)}", soft_wrap=True)
+        marked(f"Pictures: {escape(result.page)}")
     if result.added and not dry_run:
-        out.print(f"Next: spinscreen suggest {escape(str(folder))}", soft_wrap=True)
+        marked(f"Next: spinscreen suggest {escape(str(folder))}")
 
 
 def show_rows(rows: Sequence[RowReport], target: Target) -> None:
@@ -252,8 +251,8 @@ def show_plan(plan: LaunchPlan, then: str) -> None:
     table.add_row(f"{plan.memory_mb:,.0f} MB", "of memory at most")
     out.print(table)
     for problem in plan.problems:
-        out.print(f"[yellow]look at this:[/] {escape(problem)}", soft_wrap=True)
-    out.print(f"nothing was written; without --dry-run this {escape(then)}", soft_wrap=True)
+        marked(f"[yellow]look at this:[/] {escape(problem)}")
+    marked(f"nothing was written; without --dry-run this {escape(then)}")
 
 
 def span(seconds: float) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from campaigns.cli import console
-from campaigns.cli.options import EXISTING_FILE, AsJson, Dask, OracleStorePath, takes
+from campaigns.cli.options import EXISTING_FILE, NEW_FILE, AsJson, Dask, OracleStorePath, campaign_folder, takes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,7 +41,9 @@ class PoolOptions:
 class SuggestOptions:
     """Options of `spinscreen suggest`."""
 
-    folder: Annotated[Path | None, typer.Argument(metavar="[CAMPAIGN]", help="The campaign's folder.")] = None
+    folder: Annotated[
+        Path | None, typer.Argument(metavar="[CAMPAIGN]", help="The campaign's folder.", callback=campaign_folder)
+    ] = None
     batch_size: Annotated[
         int | None, typer.Option("--batch-size", "-q", min=1, help="How many. Default: the campaign's, or 5.")
     ] = None
@@ -65,7 +67,7 @@ class SuggestOptions:
             metavar="FILE",
             help="Write every candidate with its numbers too: prediction, interval, what is ranked by, chance to form, "
             "nearest measured one. Ends in .parquet.",
-            dir_okay=False,
+            **NEW_FILE,
         ),
     ] = None
     table: PoolOptions
@@ -195,7 +197,7 @@ def show_batch(
 
         console.out.rule(style="dim")
         show_prediction(campaign.predict(suggestion.formula))
-        console.out.print(f"\n{escape(str(recipe))}", soft_wrap=True)
+        console.marked(f"\n{escape(str(recipe))}")
     status = campaign.status()
     if status.fit is not None:
         show_properties(status.fit)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from campaigns.cli import console
-from campaigns.cli.options import EXISTING_FILE, PrintingOptions, mapping_of, takes
+from campaigns.cli.options import EXISTING_FILE, NEW_FILE, PrintingOptions, mapping_of, takes
 
 if TYPE_CHECKING:
     from campaigns.kinetics import Measured, MeasuredFiles, TraceFit
@@ -125,7 +125,7 @@ class FitTraceOptions(PrintingOptions):
         list[str] | None,
         typer.Option("--map", metavar="ROLE=HEADING", help="Which column is what, as sc=LL; repeat.", **_Panel),
     ] = None
-    plot: Annotated[Path | None, typer.Option(help="Write the figures into this HTML file.", dir_okay=False)] = None
+    plot: Annotated[Path | None, typer.Option(help="Write the figures into this HTML file.", **NEW_FILE)] = None
 
 
 @takes(FitTraceOptions)
@@ -157,15 +157,11 @@ def _show(fit: TraceFit, *, as_json: bool) -> None:
         console.print_json(fit.to_dict())
         return
     response = f"{fit.irf_fwhm_ps:.3g} ps ({'fitted' if fit.irf_fitted else 'given'})"
-    console.out.print(fit.summary(), markup=False, soft_wrap=True)
-    console.out.print(
+    console.line(fit.summary())
+    console.line(
         f"model {fit.model}, response {response}, time zero {fit.time_zero_ps:.3g} ps, R2 {fit.r_squared:.4f}, "
-        f"{len(fit.trace)} delays",
-        markup=False,
-        soft_wrap=True,
+        f"{len(fit.trace)} delays"
     )
-    console.out.print(
-        f"half-life {'<' if fit.is_upper_bound else ''}{fit.half_life_ps:.3g} ps; the lifetime is tau of SC - CC",
-        markup=False,
-        soft_wrap=True,
+    console.line(
+        f"half-life {'<' if fit.is_upper_bound else ''}{fit.half_life_ps:.3g} ps; the lifetime is tau of SC - CC"
     )

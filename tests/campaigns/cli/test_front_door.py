@@ -8,9 +8,16 @@ import subprocess
 import sys
 import time
 from importlib.metadata import version
+from io import StringIO
+from pathlib import Path
 
+import pytest
+from rich.console import Console
+
+from campaigns.cli import console
 from tests.campaigns.cli.test_main import run
 from tests.campaigns.conftest import Launched
+from tests.campaigns.small import created
 
 STOPPED = "stopped; what was finished is kept, the same command goes on from there"
 #: A command that waits where the program puts {wait}, as `spinscreen wait`.
@@ -73,6 +80,7 @@ def stopped(wait: str) -> tuple[float, int, str]:
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with subprocess.Popen([sys.executable, "-c", WAITING.format(wait=wait)], text=True, **pipes) as process:  # type: ignore[call-overload]  # the pipes
         assert process.stdout.readline() == "here\n"
+        time.sleep(0.5)  # until it waits
         begin = time.monotonic()
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=60)
@@ -90,3 +98,98 @@ def test_ctrl_c_is_answered_in_a_library_that_does_not_come_back() -> None:
     assert code == 130
     assert said == f"stopping ...\n{STOPPED}\n"
     assert seconds < 30
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (
+            ("ingest", "table.csv"),
+            "table.csv is a file; the campaign's folder comes first; the campaigns here are demo",
+        ),
+        (("suggest", "demo/campaign.db"), "demo/campaign.db is the file of a campaign; give its folder: demo"),
+        (
+            ("status", "dmeo"),
+            "dmeo holds no campaign; start one with: spinscreen launch dmeo\nthe campaigns here are demo",
+        ),
+    ],
+)
+def test_what_is_no_campaign_is_told_with_what_was_probably_meant(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, str], says: str
+) -> None:
+    created(tmp_path / "demo")
+    (tmp_path / "table.csv").write_text("formula,lifetime_ps\n(PEA)2PbI4,3\n")
+    monkeypatch.chdir(tmp_path)
+    done = run(*words)
+    assert done.returncode == 2
+    assert says in " ".join(done.stderr.replace("│", "").split()) or says in done.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("report", "demo", "-o", "nowhere/report.html"),
+        ("report", "demo", "--pdf", "nowhere/report.pdf"),
+        ("export", "demo", "nowhere/measured.csv"),
+        ("suggest", "demo", "--candidates", "nowhere/all.parquet"),
+        ("fit-trace", "--plot", "nowhere/fit.html"),
+        ("oracle", "describe", "C[NH3+]", "--csv", "nowhere/cations.csv"),
+    ],
+    ids=lambda words: " ".join(words[:2]),
+)
+def test_where_nothing_can_be_written_is_told_before_the_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    created(tmp_path / "demo")
+    monkeypatch.chdir(tmp_path)
+    begin = time.monotonic()
+    done = run(*words)
+    assert done.returncode == 2
+    assert "there is no folder nowhere" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert time.monotonic() - begin < 30
+
+
+class Terminal:
+    """A terminal of 80 columns, and what was printed there."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.written = StringIO()
+        screen = Console(file=self.written, force_terminal=True, width=80, highlight=False, color_system=None)
+        monkeypatch.setattr("campaigns.cli.console.out", screen)
+
+    @property
+    def lines(self) -> list[str]:
+        """Its lines."""
+        return self.written.getvalue().splitlines()
+
+
+def test_lines_break_between_words_and_never_between_a_number_and_its_unit(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = Terminal(monkeypatch)
+    recipe = "    [dim]recipe:[/] 310.5 mg of (EOA)I, 460 mg of PbI2, " + ", ".join(
+        f"HI 57% at least {n}.5 mL" for n in range(9)
+    )
+    console.marked(recipe)
+    assert all(len(line) <= 80 for line in screen.lines)
+    assert screen.lines[0].startswith("    recipe: 310.5 mg")
+    assert all(line.startswith("        ") for line in screen.lines[1:])
+    assert not any(line.lstrip().startswith("mL") for line in screen.lines)
+    assert " ".join(" ".join(screen.lines).split()) == " ".join(recipe.replace("[dim]", "").replace("[/]", "").split())
+
+
+def test_tables_fit_80_columns_with_whole_numbers_and_headings(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = Terminal(monkeypatch)
+    headings = ("R² log rate", "R² rate", "MAE log", "Spearman", "in 90%", "NLPD", "in 50%", "in 95%", "rows")
+    table = console.table("out of sample", *headings)
+    for name in ("one row left out", "literature to the paper's crystals"):
+        table.add_row(name, "-0.55", "-1.02", "0.31", "-0.62", "88%", "12.51", "48%", "100%", "45")
+    console.out.print(table)
+    shown = "\n".join(screen.lines)
+    assert "…" not in shown
+    assert all(len(line) <= 80 for line in screen.lines)
+    for word in ("Spearman", "-0.55", "-1.02", "12.51", "literature", "crystals"):
+        assert word in shown
+
+
+def test_one_is_one_round() -> None:
+    assert (console.count(1, "round"), console.count(1200, "round")) == ("1 round", "1,200 rounds")

@@ -12,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from campaigns.kinetics.errors import TraceFileError
-from campaigns.kinetics.headings import MAPPED, are_scans, plain, quadratures, role_of, wavelength_of
+from campaigns.kinetics.headings import MAPPED, are_scans, is_mean, plain, quadratures, role_of, wavelength_of
 from chemspace.errors import NotTextError, TableError
 from chemspace.tables.decode import decode_text
 from chemspace.tables.fields import declared_columns
+from chemspace.tables.grid import sheet_text
 from chemspace.tables.numbers import NumberTable, parse_numbers
 from chemspace.tables.units import TIME_UNITS, split_heading
 
@@ -48,9 +49,11 @@ def read_text(path: str | Path) -> tuple[str, SourceFile]:
             name, f"cannot be read ({problem.strerror})", "Check the path and its permissions."
         ) from None
     try:
-        text = decode_text(raw)
+        text = sheet_text(name, raw) if raw.startswith(b"PK\x03\x04") else decode_text(raw)
     except NotTextError as problem:
         raise TraceFileError(name, problem.what, _ADVICE.get(problem.what, _AS_CSV)) from None
+    except TableError as problem:
+        raise TraceFileError(name, "; ".join(problem.problems), _AS_CSV) from None
     return text, SourceFile(name, sha256(raw).hexdigest())
 
 
@@ -86,12 +89,14 @@ class Columns:
         by_role: the columns.
         heading: of the delays, "" where there is none.
         metadata: lines of text around the numbers.
+        unused: headings of the other columns.
         notes: what was done on the way in.
     """
 
     by_role: dict[str, Array]
     heading: str
     metadata: tuple[str, ...]
+    unused: tuple[str, ...]
     notes: tuple[str, ...]
 
 
@@ -125,25 +130,36 @@ def columns_of(name: str, table: NumberTable, declared: Mapping[str, str], *, al
         role: headings.index(column) for role, column in declared_columns(name, headings, MAPPED, declared).items()
     }
     if table.headings is None:
-        _require_no_wavelengths(name, values)
+        values = _below_wavelengths(name, values, named=bool(places))
         roles = _bare_roles(name, values, places, alone)
     else:
         roles = _roles(name, headings, places, declared)
     by_role: dict[str, Array] = {}
+    taken: dict[str, str] = {}
     for role in dict.fromkeys(role for role in roles if role in MAPPED):
         at = [column for column, found in enumerate(roles) if found == role]
+        means = [column for column in at if is_mean(headings[column])]
+        at = means if len(means) == 1 else at
         if len(at) > 1:
             _require_scans(name, role, [headings[column] for column in at])
             notes.append(f"{len(at)} columns of {name} were averaged as scans of {role}.")
         by_role[role] = mean_over(values[:, at], axis=1)
-    taken = {role: headings[roles.index(role)] for role in by_role if role != "delay"}
-    if any(heading.lower() != role for role, heading in taken.items()):
-        shown = ", ".join(f"{role.upper() if len(role) == 2 else role} is {taken[role]!r}" for role in taken)
+        taken[role] = headings[at[0]]
+    signals = {role: heading for role, heading in taken.items() if role != "delay"}
+    if places or (table.headings is not None and any(heading.lower() != role for role, heading in signals.items())):
+        shown = ", ".join(f"{role.upper() if len(role) == 2 else role} is {at!r}" for role, at in signals.items())
         notes.append(f"Columns of {name}: {shown}.")
-    if unused := [headings[at] for at, role in enumerate(roles) if role not in MAPPED]:
-        notes.append(f"Columns {', '.join(map(repr, unused))} of {name} were not used.")
+    unused = tuple(headings[at] for at, role in enumerate(roles) if role not in MAPPED)
+    if unused:
+        notes.append(f"Columns {_listed(unused)} of {name} were not used.")
     heading = headings[roles.index("delay")] if table.headings is not None else ""
-    return Columns(by_role, heading, table.around, tuple(notes))
+    return Columns(by_role, heading, table.around, unused, tuple(notes))
+
+
+def _listed(headings: Sequence[str]) -> str:
+    """Headings for a message, the first of them where there are many."""
+    more = f" and {len(headings) - _SHOWN} more" if len(headings) > _SHOWN else ""
+    return ", ".join(map(repr, headings[:_SHOWN])) + more
 
 
 def _bare_roles(name: str, values: Array, places: Mapping[str, int], alone: bool) -> list[str | None]:
@@ -154,6 +170,10 @@ def _bare_roles(name: str, values: Array, places: Mapping[str, int], alone: bool
         for role, at in ({"delay": 0} | dict(places)).items():
             roles[at] = role
         return roles
+    if n > _SHOWN:
+        raise TraceFileError(
+            name, f"has {n} columns and no headings", "If it is a map, give it with --sc-map or --cc-map."
+        )
     if n not in _BARE:
         raise TraceFileError(name, f"has {n} columns and no headings", f"{_EXPECTED} {_NUMBERS}")
     if n == 3 and (alone or _may_be_errors(values[:, 2])):
@@ -162,6 +182,9 @@ def _bare_roles(name: str, values: Array, places: Mapping[str, int], alone: bool
     return list(_BARE[n])
 
 
+_AS_MAPS = ", or give the files as maps (--sc-map, --cc-map)"
+#: So many headings are shown in a message.
+_SHOWN = 12
 _NUMBERS = "Or say which column is what by its number: --map signal=2, or --map sc=2 --map cc=3."
 
 
@@ -198,7 +221,6 @@ def _place_delay(name: str, headings: Sequence[str], found: list[str | None]) ->
     Raises:
         TraceFileError: if none or several could be it.
     """
-    shown = ", ".join(map(repr, headings[:12])) + (f" and {len(headings) - 12} more" if len(headings) > 12 else "")
     could = [at for at, role in enumerate(found) if role == "delay"]
     could = could or [at for at, role in enumerate(found) if role == "perhaps delay"]
     if not could and found[0] is None and not headings[0].strip():
@@ -209,7 +231,9 @@ def _place_delay(name: str, headings: Sequence[str], found: list[str | None]) ->
     if len(could) != 1:
         what = "several delay columns" if could else "no delay column"
         ask = " or ".join(f"--map delay={headings[at]!r}" for at in could) or "--map delay=HEADING"
-        raise TraceFileError(name, f"{what} among the headings {shown}", f"{_EXPECTED} Or say which it is: {ask}.")
+        raise TraceFileError(
+            name, f"{what} among the headings {_listed(headings)}", f"{_EXPECTED} Or say which it is: {ask}."
+        )
     for at, role in enumerate(found):
         if role in ("delay", "perhaps delay"):
             found[at] = "signal" if plain(headings[at]) == "x" else None  # the X of a lock-in amplifier
@@ -225,8 +249,7 @@ def _require_signal(name: str, headings: Sequence[str], found: Sequence[str | No
         raise TraceFileError(
             name,
             f"its columns are headed by wavelengths ({', '.join(waves[:4])}{', ...' if len(waves) > 4 else ''})",
-            f"Say which one is the signal: --map signal={waves[0]}"
-            + (", or give the files as maps (--sc-map, --cc-map)." if len(waves) > 2 else "."),
+            f"Say which one is the signal: --map signal={waves[0]}{_AS_MAPS if len(waves) > 2 else ''}.",
         )
 
 
@@ -253,20 +276,27 @@ def _require_scans(name: str, role: str, headings: Sequence[str]) -> None:
     )
 
 
-def _require_no_wavelengths(name: str, values: Array) -> None:
-    """Refuse a first row that reads like wavelengths above columns of signal."""
+def _below_wavelengths(name: str, values: Array, *, named: bool) -> Array:
+    """Values (t, columns) without a first row that reads like wavelengths above columns of signal.
+
+    Raises:
+        TraceFileError: if there is such a row and the columns were not named.
+    """
     first, rest = values[0], values[1:]
     if len(values) < 3 or not (np.isnan(first[0]) or first[0] == 0.0) or not np.isfinite(first[1:]).all():
-        return
+        return values
     inside = (first[1:] >= 100.0) & (first[1:] <= 20_000.0)
     largest = np.nanmax(np.abs(np.where(np.isfinite(rest[:, 1:]), rest[:, 1:], 0.0)))
-    if inside.all() and first[1:].min() > 20.0 * largest:
+    if not inside.all() or first[1:].min() <= 20.0 * largest:
+        return values
+    if not named:
         shown = ", ".join(f"{value:g}" for value in first[1:5])
         raise TraceFileError(
             name,
             f"its first row reads like wavelengths ({shown})",
-            "Give the files as maps (--sc-map, --cc-map), or head the columns delay_ps, sc, cc.",
+            f"Say which column is what by its number (--map signal=2){_AS_MAPS if len(first) > 3 else ''}.",
         )
+    return rest
 
 
 def without_placeholders(name: str, values: Array) -> tuple[Array, list[str]]:

@@ -31,6 +31,8 @@ SAME_DELAY_PS = 1e-4
 #: Read-back positions scatter by up to this share of the finest step; their mean differs by less than the second.
 _JITTER, _BIAS = 0.1, 0.02
 
+#: A step of a delay line is chosen to two significant digits, to this precision.
+_ROUND = 2e-4
 _METADATA = re.compile(
     r"^[#%/!\s\"']*(?:time|delay|zeit|temps|tiempo|tempo)[^:=;,\t\d]{0,15}?(?:units?|einheit|unit[ée]s?|unidad\w*|unit[àa])"
     r"[\"']?\s*[:=;,\t]\s*[\"']?\s*([^\s\"';,\t][^\"';,\t]*)",
@@ -133,6 +135,11 @@ def _require_plausible(name: str, unit: str, in_ps: Array, named: bool) -> None:
         return
     span, finest = float(np.ptp(finite)), float(np.diff(finite).min())
     if SHORTEST_PS <= span <= LONGEST_PS and (named or finest < _COARSE_PS):
+        if not named and (length := _length_in_disguise(finite)):
+            raise UnitError(
+                f"{name}: nothing names the unit of its delays ({finite[0]:.4g} to {finite[-1]:.4g}), and {length}. "
+                f"Say which (delay_unit, --delay-unit): {', '.join(DELAY_UNITS)}"
+            )
         return
     per_unit = TIME_UNITS[unit]
     fitting = [
@@ -148,6 +155,26 @@ def _require_plausible(name: str, unit: str, in_ps: Array, named: bool) -> None:
         f"If they are in another unit, say so (delay_unit, --delay-unit): {' or '.join(fitting) or 'none fits'}; "
         f"to keep {unit}, say that"
     )
+
+
+def _length_in_disguise(values: Array) -> str:
+    """Why values (t,), ascending, in no named unit may be positions of a stage, "" if they need not be."""
+    steps = np.diff(values)
+    alike = steps[np.abs(steps - np.median(steps[steps < 1.5 * steps.min()])) < 0.02 * steps.min()]
+    step = float(alike.mean()) if len(alike) >= 8 else 0.0  # the mean, as positions are rounded
+    if step > 0.0 and not _is_round(step):
+        for unit, scale in LENGTH_UNITS.items():
+            per_unit = DOUBLE_PASS * _PS_PER_MM * scale
+            if _is_round(step * per_unit) and SHORTEST_PS <= float(np.ptp(values)) * per_unit <= LONGEST_PS:
+                return f"its finest step is a round number of ps if they are positions of a stage in {unit}"
+    if values[0] > float(np.ptp(values)):
+        return "they are far from zero, as positions of a stage are"
+    return ""
+
+
+def _is_round(step: float) -> bool:
+    digits = step / 10.0 ** (np.floor(np.log10(step)) - 1.0)
+    return bool(abs(digits - round(digits)) < _ROUND * digits)
 
 
 def finest_step(delay: Array) -> float:

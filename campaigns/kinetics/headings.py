@@ -126,6 +126,13 @@ def are_scans(headings: Sequence[str], *, by_number: bool) -> bool:
     return by_number and len(stems) == 1 and max(numbers, default=0) < 100
 
 
+def is_mean(heading: str) -> bool:
+    """Whether a column is the mean of scans beside it."""
+    return (
+        re.search(rf"{_START}(?:mean|average|avg|mittelwert|moyenne|promedio|media){_END}", plain(heading)) is not None
+    )
+
+
 def wavelength_of(heading: str) -> float | None:
     """The wavelength (nm) that a heading names: "520", "520 nm", "SC 520.1 nm"; None if it names none."""
     text = plain(heading)

@@ -185,7 +185,7 @@ def read_trace(
     missing = "cc" if "sc" in roles else "sc" if "cc" in roles else "sc and cc"
     raise TraceFileError(
         str(path),
-        f"has no column for {missing}",
+        f"has no column for {missing}" + (f" (it has {', '.join(map(repr, read.unused[:6]))})" if read.unused else ""),
         "Head the columns delay_ps, sc, cc, say which they are (--map sc=HEADING --map cc=HEADING), or give two files "
         "(--sc, --cc).",
     )

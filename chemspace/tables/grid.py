@@ -7,6 +7,7 @@ import io
 import json
 import re
 import warnings
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
@@ -20,7 +21,7 @@ from chemspace.tables.decode import decode_text
 if TYPE_CHECKING:
     from openpyxl.workbook import Workbook
 
-__all__ = ["Grid", "GridRow", "delimiter_of", "read_grid"]
+__all__ = ["Grid", "GridRow", "delimiter_of", "read_grid", "sheet_text"]
 
 _WANTED = "it needs a table (CSV, .xlsx or JSON lines) with one row of headings"
 
@@ -101,6 +102,22 @@ def read_grid(name: str, content: bytes, sheet: str | None = None) -> Grid:
     return _from_text(name, text)
 
 
+def sheet_text(name: str, content: bytes) -> str:
+    """The rows of a workbook's only filled sheet as text, cells between tabs, each row on its own line.
+
+    Raises:
+        TableError: if it is no workbook, empty, or has several filled sheets.
+    """
+    book = _load(name, content, values=True)
+    read = {title: _cells(book, title) for title in book.sheetnames}
+    sheets = {title: rows for title, rows in read.items() if any(any(row) for _, row in rows)}
+    if len(sheets) != 1:
+        found = f"several sheets hold something ({', '.join(map(repr, sheets))}): keep one" if sheets else "it is empty"
+        raise TableError(name, found)
+    (rows,) = sheets.values()
+    return "\n".join("\t".join(" ".join(cell.split()) for cell in row) for _, row in rows)
+
+
 def delimiter_of(text: str) -> tuple[str, int]:
     """Delimiter of a text table and the number of its first line, from 1: as the line `sep=;` says, or by the header,
     which has no numbers."""
@@ -154,15 +171,21 @@ def _from_workbook(name: str, content: bytes, sheet: str | None) -> Grid:
     )
 
 
+#: What openpyxl, zipfile and the XML readers raise for a damaged file.
+_DAMAGES = (
+    ArithmeticError, AttributeError, BadZipFile, EOFError, LookupError, NotImplementedError, OSError, RecursionError,
+    SyntaxError, TypeError, ValueError, zlib.error,
+)  # fmt: skip
+
+
 def _load(name: str, content: bytes, *, values: bool) -> Workbook:
     from openpyxl import load_workbook  # 0.3 s, and most tables are CSV
-    from openpyxl.utils.exceptions import InvalidFileException
 
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # openpyxl tells of charts and styles that it leaves out
             return load_workbook(io.BytesIO(content), data_only=values)
-    except (BadZipFile, InvalidFileException, KeyError, ValueError, OSError, EOFError) as error:
+    except _DAMAGES as error:
         raise TableError(
             name, f"it is a zip archive or a damaged Excel workbook ({error}); save the table again as .xlsx or CSV"
         ) from None

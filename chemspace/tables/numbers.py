@@ -20,6 +20,8 @@ __all__ = ["Dialect", "NumberTable", "is_numeric", "parse_numbers", "sniff", "sp
 
 _SAMPLE = 200
 _COMMENT = ("#", "%", "//", "!")
+#: So many rows of numbers may follow the words below a table.
+_FEW = 2
 #: A line that names the scan below it.
 _SCAN = re.compile(r"\W*(?:scan|run|sweep|repeat|measurement|messung|mesure)\b", re.IGNORECASE)
 #: Separator and decimal mark, tried in this order.
@@ -168,11 +170,23 @@ def is_numeric(cells: list[str], dialect: Dialect) -> bool:
 def _end_of_numbers(body: list[tuple[int, str]], dialect: Dialect, width: int) -> int:
     """One past the last row of numbers; what follows is the text that software appends, numbers in it included."""
     stop = len(body)
+    begin = max(stop - _SAMPLE, 0)
+    whole = [at for at in range(begin, stop) if _numbers_in(body[at][1], dialect) >= width]
+    for at in range(begin, stop):  # few rows of numbers belong to what is said below a table
+        after = sum(other > at for other in whole)
+        if 0 < after <= _FEW < len(whole) - after and _starts_with_a_word(body[at][1], dialect):
+            stop = at
+            break
     while _numbers_in(body[stop - 1][1], dialect) < width:
         stop -= 1
     while stop < len(body) and _numbers_in(body[stop][1], dialect):  # a scan that ended in the middle of a row
         stop += 1
     return stop
+
+
+def _starts_with_a_word(line: str, dialect: Dialect) -> bool:
+    first = split_line(line, dialect)[0] if line.strip() else ""
+    return not _skipped(line) and not _SCAN.match(line) and to_number(first, dialect.decimal) is None
 
 
 def _headings(name: str, above: list[tuple[int, str]], dialect: Dialect, width: int) -> tuple[str, ...] | None:

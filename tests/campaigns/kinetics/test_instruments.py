@@ -14,6 +14,7 @@ import pytest
 
 from campaigns.kinetics import KineticsError, MeasuredFiles, Trace, fit_trace, read_map, read_trace, read_traces
 from campaigns.kinetics.errors import DelayMismatchError, TraceFileError, UnitError
+from tests.chemspace.tables.files import workbook
 
 CASES = Path(__file__).parent / "cases"
 DELAY = np.round(np.concatenate([np.arange(-1.0, 2.0, 0.1), np.geomspace(2.0, 30.0, 20)]), 4)
@@ -221,6 +222,59 @@ def test_positions_of_a_stage_become_delays_by_the_way_of_the_light(tmp_path: Pa
         assert np.allclose(trace.delay_ps, DELAY, atol=1e-4)
     with pytest.raises(UnitError, match="0 passes"):
         read_trace(path, delay_unit="mm", passes=0)
+
+
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        (DELAY * 0.149896229, "round number of ps if they are positions of a stage in mm"),
+        (50.0 + DELAY, "far from zero, as positions of a stage are"),
+    ],
+)
+def test_numbers_without_a_unit_that_may_be_a_stage_s_are_asked_about(
+    tmp_path: Path, values: np.ndarray, says: str
+) -> None:
+    path = write(tmp_path / "t.csv", "", values, SC, CC)
+    with pytest.raises(UnitError, match=says):
+        read_trace(path)
+    assert is_right(read_trace(path, delay_unit="mm"))
+    assert is_right(read_trace(write(path, "delay_ps,sc,cc", values, SC, CC)))
+
+
+def test_a_workbook_is_read_as_the_text_in_it(tmp_path: Path) -> None:
+    rows = [["Sample 7"], [], ["Delay (ps)", "SC", "CC"], *np.column_stack([DELAY, SC, CC]).tolist()]
+    (tmp_path / "t.xlsx").write_bytes(workbook(Scan=rows))
+    assert is_right(read_trace(tmp_path / "t.xlsx"))
+    (tmp_path / "t.xlsx").write_bytes(workbook(One=rows, Two=rows))
+    with pytest.raises(TraceFileError, match="several sheets hold something"):
+        read_trace(tmp_path / "t.xlsx")
+
+
+def test_a_mean_beside_its_scans_stands_for_them(tmp_path: Path) -> None:
+    headings = "delay_ps,SC scan 1,SC scan 2,SC mean,CC scan 1,CC scan 2,CC mean"
+    path = write(tmp_path / "t.csv", headings, DELAY, SC - 1, SC - 2, SC, CC - 1, CC - 2, CC)
+    assert is_right(read_trace(path))
+
+
+def test_wavelengths_above_columns_are_no_delay(tmp_path: Path) -> None:
+    path = write(tmp_path / "t.csv", "0,520.1,531.4", DELAY, SC, CC)
+    with pytest.raises(TraceFileError, match=r"first row reads like wavelengths \(520\.1, 531\.4\)"):
+        read_trace(path)
+    assert is_right(read_trace(path, columns={"sc": "2", "cc": "3"}))
+
+
+def test_the_x_of_a_lock_in_amplifier_is_the_signal(tmp_path: Path) -> None:
+    headings = "Delay (ps),X_V,Y_V,R_V,theta"
+    same = write(tmp_path / "sc.csv", headings, DELAY, SC, 0 * SC, abs(SC), SC * 90)
+    counter = write(tmp_path / "cc.csv", headings, DELAY, CC, 0 * CC, abs(CC), CC * 90)
+    assert is_right(read_traces(same, counter))
+
+
+def test_words_and_numbers_below_a_table_are_left_out(tmp_path: Path) -> None:
+    path = write(tmp_path / "t.csv", "delay_ps,SC,CC", DELAY, SC, CC)
+    with path.open("a", encoding="utf-8") as stream:
+        stream.write("\nPump,1,2\n7,8,9\n")
+    assert is_right(read_trace(path))
 
 
 def test_delays_apart_by_jitter_are_one_and_by_more_are_not(tmp_path: Path) -> None:

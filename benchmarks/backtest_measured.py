@@ -18,9 +18,10 @@ import warnings
 import numpy as np
 from numpy.typing import NDArray
 
-from screening.backtest import STRATEGIES, FinishedTable, backtest, experiments_needed, mean_regret, top_found
+from screening.backtest import STRATEGIES, FinishedTable, Schedule, backtest, experiments_needed, mean_regret, top_found
 from screening.dataset import SpinDataset, published_descriptors
 from screening.features import to_features
+from screening.surrogates import TrainingRows
 
 Array = NDArray[np.float64]
 
@@ -50,7 +51,9 @@ def places(table: FinishedTable, model: str) -> str:
     """Place of each of the slowest five among all rows, by predictions of models that saw all rows but that one."""
     from screening.validation import cross_validate
 
-    told = cross_validate(table.x, table.y, name=model, splits=["leave_one_out"]).predictions.sort_values("row")
+    told = cross_validate(
+        TrainingRows.of(table.x, table.y), name=model, splits=["leave_one_out"]
+    ).predictions.sort_values("row")
     mean, hopeful = told["mean"].to_numpy(), (told["mean"] - told["sd"]).to_numpy()
     slowest = np.argsort(table.loss, kind="stable")[:5]
     by_mean, by_bound = ([int((value < value[row]).sum()) + 1 for row in slowest] for value in (mean, hopeful))
@@ -78,9 +81,7 @@ def main() -> None:
     print(
         f"{len(table.y)} rows, {asked.start} random first, batches of {asked.batch}, {asked.seeds} seeds, slowest five"
     )
-    result = backtest(
-        table, names, n_start=asked.start, batch_size=asked.batch, budget=len(table.y), seeds=range(asked.seeds)
-    )
+    result = backtest(table, names, Schedule(asked.start, asked.batch, len(table.y)), seeds=range(asked.seeds))
     found = {name: top_found(table.loss, rows, 5) for name, rows in result.rows.items()}
     for share, words in ((0.2, "one of them"), (0.6, "three of them"), (1.0, "all of them")):
         chance = experiments_needed(found["random"], share)

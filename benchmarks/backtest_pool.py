@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from benchmarks.ranking_pool import baybe_campaign
 from chemspace.tables.frame import read_frame
-from screening.backtest import STRATEGIES, FinishedTable, Strategy, mean_regret, replay
+from screening.backtest import STRATEGIES, FinishedTable, Schedule, Strategy, mean_regret, replay
 from screening.dataset import SpinDataset, published_descriptors
 from screening.features import to_features
 
@@ -139,7 +139,7 @@ def main() -> None:
         for name, strategy in strategies.items():
             spent: list[float] = []
             order = [
-                replay(table, timed(strategy, spent), seed, asked.start, asked.batch, asked.budget)
+                replay(table, timed(strategy, spent), seed, Schedule(asked.start, asked.batch, asked.budget))
                 for seed in range(asked.seeds)
             ]
             regret = mean_regret(table.loss, np.array(order), asked.start)

@@ -30,8 +30,8 @@ from screening.errors import DeviceError
 from screening.features import to_features
 from screening.ranking import Candidates, PassSettings, rank
 from screening.ranking.stream import SinglePrecision
-from screening.surrogates import Surrogate, fit_surrogate
-from screening.surrogates.problem import Problem, make_problem
+from screening.surrogates import Surrogate, TrainingRows, fit_surrogate
+from screening.surrogates.recipe import Problem
 from screening.surrogates.registry import get_recipe
 from screening.validation import cross_validate
 
@@ -94,7 +94,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(f"torch {torch.__version__}, {device}: {card}")
     print(f"{'':34s} {'mean':>9s} {'sd':>9s} {'allowed':>9s}  {'':7s} {'cpu / s':>8s} {device + ' / s':>8s}")
     problem, labels = _published(asked.rows)
-    surrogate = fit_surrogate(problem.x, problem.y, np.sqrt(problem.noise_variance), labels)
+    surrogate = fit_surrogate(TrainingRows.of(problem.x, problem.y, np.sqrt(problem.noise_variance), labels))
     told = []
     for name, allowed, work in _jobs(problem, labels, surrogate):
         told.append(_compare(name, allowed, work, device, asked.repeats))
@@ -107,7 +107,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _jobs(problem: Problem, labels: list[str], surrogate: Surrogate) -> list[tuple[str, float, Callable[[str], Pair]]]:
     """What is compared: a name, what is allowed, and the work on a device."""
     folds = ~np.eye(problem.n_rows, dtype=bool)
-    bounds = make_problem(problem.x, problem.y, censored=np.arange(problem.n_rows) % 7 == 3)
+    bounds = TrainingRows.of(problem.x, problem.y, censored=np.arange(problem.n_rows) % 7 == 3)
     points = np.random.default_rng(0).normal(problem.x.mean(0), problem.x.std(0), (PASS_ROWS, problem.x.shape[1]))
 
     def fitted(name: str, own: Problem) -> Callable[[str], Pair]:
@@ -119,7 +119,9 @@ def _jobs(problem: Problem, labels: list[str], surrogate: Surrogate) -> list[tup
 
     def validated(device: str) -> Pair:
         noise, splits = np.sqrt(problem.noise_variance), ("leave_one_spacer_out",)
-        told = cross_validate(problem.x, problem.y, noise, labels, splits=splits, device=device).predictions
+        told = cross_validate(
+            TrainingRows.of(problem.x, problem.y, noise, labels), splits=splits, device=device
+        ).predictions
         return told["mean"].to_numpy(), told["sd_calibrated"].to_numpy()
 
     return [
@@ -165,7 +167,7 @@ def _published(most: int) -> tuple[Problem, list[str]]:
     x = to_features(descriptors[np.isin(names, data.rows["material_id"])])
     keep = np.linspace(0, len(x) - 1, min(most, len(x))).round().astype(int)
     labels = [data.groups[i] for i in keep]
-    return make_problem(x[keep], data.log10_rate[keep], data.noise[keep], labels), labels
+    return TrainingRows.of(x[keep], data.log10_rate[keep], data.noise[keep], labels), labels
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ from oracle.descriptors import CationTable
 from screening.dataset import SpinDataset, published_descriptors
 from screening.features import to_features
 from screening.ranking import Candidates, PassSettings, Ranking, rank
-from screening.surrogates import Surrogate, fit_surrogate
+from screening.surrogates import Surrogate, TrainingRows, fit_surrogate
 
 
 def space_of(size: int, frameworks: int = 1) -> tuple[CompoundSpace, CationTable, CationTable]:
@@ -54,7 +54,7 @@ def trained() -> tuple[Surrogate, float]:
     x = to_features(published)
     known = np.isfinite(x).all(axis=1) & ~data.censored
     groups = [group for group, keep in zip(data.groups, known, strict=True) if keep]
-    surrogate = fit_surrogate(x[known], data.log10_rate[known], groups=groups)
+    surrogate = fit_surrogate(TrainingRows.of(x[known], data.log10_rate[known], groups=groups))
     return surrogate, float(data.log10_rate[known].min())
 
 

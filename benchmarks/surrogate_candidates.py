@@ -14,7 +14,7 @@ import argparse
 import os
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 from unittest.mock import patch
@@ -30,12 +30,13 @@ from oracle import OracleStore, default_store_path, describe
 from oracle.descriptors import compound_descriptors
 from screening.dataset import SpinDataset, published_descriptors
 from screening.features import to_features
-from screening.surrogates import gaussian_process, surrogate_names
+from screening.surrogates import TrainingRows, gaussian_process, surrogate_names
 from screening.surrogates import gaussian_process as kernels
 from screening.surrogates import mixture as joint
 from screening.surrogates.ensemble import EnsembleConfig
 from screening.surrogates.gaussian_process import KernelSpec
 from screening.surrogates.mixture import MixtureRecipe, stacking_weights
+from screening.surrogates.observations import Folds
 from screening.surrogates.registry import ARD, ISOTROPIC, ROUGH, SURROGATES
 from screening.surrogates.trees import TreesConfig
 from screening.validation import Validation, cross_validate
@@ -144,7 +145,7 @@ def validated(name: str, source: str, seed: int) -> Validation:
     if candidate is None:
         if name == "gp_pearson":  # the paper's way: it chooses among all ten
             features = descriptors
-        return cross_validate(features, rows.log10_rate, rows.noise, rows.groups, seed, name)
+        return cross_validate(TrainingRows.of(features, rows.log10_rate, rows.noise, rows.groups), seed=seed, name=name)
     x = np.column_stack([raw if candidate.raw else features, *(columns[each] for each in candidate.columns)])
     recipe = MixtureRecipe(name, candidate.kernels, candidate.networks, candidate.trees)
     with ExitStack() as changed:
@@ -155,7 +156,7 @@ def validated(name: str, source: str, seed: int) -> Validation:
             changed.enter_context(patch.object(joint, "stacking_weights", weigh))
         if candidate.student:
             changed.enter_context(patch.object(joint, "fit_gaussian_processes", _student))
-        return cross_validate(x, rows.log10_rate, rows.noise, rows.groups, seed, name)
+        return cross_validate(TrainingRows.of(x, rows.log10_rate, rows.noise, rows.groups), seed=seed, name=name)
 
 
 @cache
@@ -219,16 +220,15 @@ def _equal(density: torch.Tensor, mask: torch.Tensor, families: Any = None) -> t
     return torch.full(density.shape[:2], 1.0 / len(density), dtype=density.dtype)
 
 
-def _student(spec: Any, scaling: Any, x: Any, y: Any, noise: Any, mask: Any, **more: Any) -> Any:
-    fitted = gaussian_process.fit_gaussian_processes(spec, scaling, x, y, noise, mask, **more)
+def _student(spec: Any, folds: Folds, targets: Any = None, device: str = "cpu") -> Any:
+    fitted = gaussian_process.fit_gaussian_processes(spec, folds, targets, device)
     for _ in range(2):
-        mean, variance = fitted.leave_groups_out(torch.arange(len(x)))
+        mean, variance = fitted.leave_groups_out(torch.arange(len(folds.y)))
         surprise = (fitted.targets - mean) ** 2 / variance
         weight = ((STUDENT_FREEDOM + surprise) / (STUDENT_FREEDOM + 1.0)).clamp_min(1.0)
-        own = fitted.nugget()[:, None] * scaling.y_sd**2 + noise
-        fitted = gaussian_process.fit_gaussian_processes(
-            spec, scaling, x, y, noise + (weight - 1.0) * own, mask, **more
-        )
+        own = fitted.nugget()[:, None] * folds.scaling.y_sd**2 + folds.noise_variance
+        weighed = replace(folds, noise_variance=folds.noise_variance + (weight - 1.0) * own)
+        fitted = gaussian_process.fit_gaussian_processes(spec, weighed, targets, device)
     return fitted
 
 

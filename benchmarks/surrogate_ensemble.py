@@ -18,7 +18,8 @@ from screening.dataset import SpinDataset, published_descriptors
 from screening.devices import one_thread
 from screening.features import to_features
 from screening.surrogates.ensemble import EnsembleConfig, fit_ensembles
-from screening.surrogates.observations import fit_scaling
+from screening.surrogates.observations import Folds
+from screening.surrogates.recipe import TrainingRows
 
 MEMBERS, HIDDEN, STEPS = 10, (32, 32), 1300
 
@@ -39,13 +40,14 @@ def main() -> None:
 
 
 def batched(x: np.ndarray, y: np.ndarray) -> tuple[float, float, float]:
-    features, target = torch.tensor(x), torch.tensor(y)
+    features = torch.tensor(x)
     mask = ~torch.eye(len(y), dtype=torch.bool)
     config = EnsembleConfig(members=MEMBERS, hidden=HIDDEN, iterations=STEPS, parts=1)
     wall, cpu = time.perf_counter(), time.process_time()
     with one_thread():
-        scaling = fit_scaling(features, target, mask)
-        fitted = fit_ensembles(config, scaling, features, target, torch.arange(len(y)), mask, seed=0)
+        folds = Folds.of(TrainingRows.of(x, y), mask.numpy())
+        scaling = folds.scaling
+        fitted = fit_ensembles(config, folds, seed=0)
         mean, _ = fitted.predict(scaling.x(features))
     told = (scaling.y_mean + scaling.y_sd * mean).diagonal().numpy()
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu

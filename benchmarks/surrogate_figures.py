@@ -26,6 +26,7 @@ from screening import cross_validate, fit_surrogate
 from screening.explain import out_of_fold_shapley, out_of_fold_signs
 from screening.features import FEATURE_NAMES
 from screening.ranking.stream import SinglePrecision
+from screening.surrogates import TrainingRows
 from screening.validation import full_score_card
 
 Array = NDArray[np.float64]
@@ -79,12 +80,13 @@ def card() -> None:
     rng = np.random.default_rng(SEED)
     sevens = [np.sort(rng.choice(len(x), 7, replace=False)) for _ in range(10)]
     told = full_score_card(
-        x, rows.log10_rate, rows.noise, rows.groups, holdouts={"38 / 14": [made], "45 / 7, ten draws": sevens}
+        TrainingRows.of(x, rows.log10_rate, rows.noise, rows.groups),
+        holdouts={"38 / 14": [made], "45 / 7, ten draws": sevens},
     )
     for split, scores in told.validation.score_cards.items():
         print(f"{split}: R2 {scores.r2_log:.2f}, 50, 90 and 95% intervals hold {_held(scores)}")
     xgboost = cross_validate(
-        x, rows.log10_rate, rows.noise, rows.groups, name="xgboost", holdouts={"38 / 14": [made]}
+        TrainingRows.of(x, rows.log10_rate, rows.noise, rows.groups), name="xgboost", holdouts={"38 / 14": [made]}
     ).score_cards["38 / 14"]
     print(f"XGBoost on 38 / 14: R2 {xgboost.r2_log:.2f}")
     print(f"shuffled targets: R2 {', '.join(f'{r2:.2f}' for r2 in told.scrambled_r2_log)}")
@@ -96,9 +98,12 @@ def signs() -> None:
     """Directions on rows held out, and mean absolute contributions."""
     for source in ("published", "xtb"):
         rows, x, *_ = table(source)
-        for check in out_of_fold_signs(x, rows.log10_rate, rows.noise, rows.groups, FEATURE_NAMES):
+        training = TrainingRows.of(x, rows.log10_rate, rows.noise, rows.groups)
+        for check in out_of_fold_signs(training, FEATURE_NAMES):
             print(f"{source}: {check.sentence()} (folds {', '.join(f'{r:+.2f}' for r in check.correlations)})")
-        told = out_of_fold_shapley(x, rows.log10_rate, rows.noise, rows.groups, FEATURE_NAMES).importances()
+        told = out_of_fold_shapley(
+            TrainingRows.of(x, rows.log10_rate, rows.noise, rows.groups), FEATURE_NAMES
+        ).importances()
         each = zip(told["feature"], told["importance"], strict=True)
         print(f"{source}: mean absolute contributions {', '.join(f'{name} {size:.2f}' for name, size in each)}")
 
@@ -106,12 +111,12 @@ def signs() -> None:
 def speed() -> None:
     """CPU seconds of validation and explanation, rows a CPU second of prediction."""
     rows, x, *_ = table("published")
-    data = (rows.log10_rate, rows.noise, rows.groups)
-    _timed("validation by both leave-out splits", lambda: cross_validate(x, *data))
-    _timed("out-of-fold Shapley values of all rows", lambda: out_of_fold_shapley(x, *data, FEATURE_NAMES))
+    training = TrainingRows.of(x, rows.log10_rate, rows.noise, rows.groups)
+    _timed("validation by both leave-out splits", lambda: cross_validate(training))
+    _timed("out-of-fold Shapley values of all rows", lambda: out_of_fold_shapley(training, FEATURE_NAMES))
     many = np.random.default_rng(SEED).choice(x, (PREDICTED,), axis=0)
     for name in ("spinscreen", "gp_ensemble", "trees"):
-        surrogate = fit_surrogate(x, *data, name=name)
+        surrogate = fit_surrogate(training, name)
         single, points = SinglePrecision(surrogate), torch.from_numpy(many)
 
         def double(points: torch.Tensor = points, model: object = surrogate.model) -> None:

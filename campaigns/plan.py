@@ -279,7 +279,7 @@ def _heavy(smiles: str) -> int:
 
 def _learning_seconds(config: CampaignConfig, n_compounds: int) -> float:
     """Seconds to validate, fit and rank: the first two done on the published rows, the last timed on one block."""
-    from screening.surrogates import fit_surrogate
+    from screening.surrogates import TrainingRows, fit_surrogate
     from screening.validation import cross_validate
 
     data = SpinDataset.published()
@@ -287,9 +287,9 @@ def _learning_seconds(config: CampaignConfig, n_compounds: int) -> float:
     keep = np.isfinite(x).all(axis=1) & np.array([bool(row) for row in _trains(data, config)])
     rows = data.subset(keep)
     begin = time.perf_counter()
-    how = {"seed": config.seed, "name": config.surrogate}
-    told = cross_validate(x[keep], rows.log10_rate, rows.noise, rows.groups, **how)  # type: ignore[arg-type]  # a dict of mixed values
-    fitted = fit_surrogate(x[keep], rows.log10_rate, rows.noise, rows.groups, **how, validation=told)  # type: ignore[arg-type]  # as above
+    training = TrainingRows.of(x[keep], rows.log10_rate, rows.noise, rows.groups)
+    validation = cross_validate(training, config.surrogate, config.seed)
+    fitted = fit_surrogate(training, config.surrogate, config.seed, validation=validation)
     learnt = time.perf_counter()
     fitted.predict(np.resize(x[keep], (min(_BLOCK, max(n_compounds, 1)), x.shape[1])))
     scored = time.perf_counter()

@@ -18,7 +18,6 @@ from screening.calibration import half_width
 from screening.strategies.columns import NEAREST
 
 #: Half-width of a central 95% interval in standard deviations.
-_Z95 = float(half_width(0.95))
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +64,7 @@ def expectations(fitted: Round, fresh: Sequence[Observation]) -> tuple[Expectati
     Returns:
         One for each fresh row that trains; none where nothing else does.
     """
-    from screening.surrogates.problem import MIN_ROWS, make_problem
+    from screening.surrogates.recipe import MIN_ROWS
     from screening.surrogates.registry import get_recipe
     from screening.validation.cross_validate import out_of_fold
 
@@ -73,9 +72,8 @@ def expectations(fitted: Round, fresh: Sequence[Observation]) -> tuple[Expectati
     rows = rows_of(fitted.training, fresh)
     if not rows.size or len(data) - rows.size < MIN_ROWS:
         return ()
-    problem = make_problem(x, data.log10_rate, data.noise, data.groups, censored=data.censored)
-    ((mean, sd),) = out_of_fold(get_recipe(config.surrogate), problem, [rows], config.seed)
-    reach = _Z95 * sd * _calibration(fitted, rows)
+    ((mean, sd),) = out_of_fold(get_recipe(config.surrogate), fitted.training.rows, [rows], config.seed)
+    reach = half_width(0.95) * sd * _calibration(fitted, rows)
     return tuple(
         Expectation(
             formula=fitted.training.formulas[row],

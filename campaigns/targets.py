@@ -421,7 +421,7 @@ def learn_property(
     Raises:
         CampaignError: if the oracle failed for so many cations that too few rows are left.
     """
-    from screening.surrogates import fit_surrogate
+    from screening.surrogates import TrainingRows, fit_surrogate
     from screening.validation import cross_validate
 
     compounds = list(_compounds(name, measured, names))
@@ -434,15 +434,16 @@ def learn_property(
     y = np.array([row.value for row in measured.table])[keep]
     noise = np.array([row.error or 0.0 for row in measured.table])[keep]
     groups = [_group(compounds[row]) for row in keep]
-    how: dict[str, Any] = {"seed": seed, "name": SURROGATE}
-    told = cross_validate(x[keep], y, noise, groups, **how) if validation is None else validation
+    training = TrainingRows.of(x[keep], y, noise, groups)
+    if validation is None:
+        validation = cross_validate(training, SURROGATE, seed)
     return LearntProperty(
         name=name,
         goal=measured.goal,
         worst=measured.worst,
         n_rows=len(keep),
-        validation=told,
-        surrogate=fit_surrogate(x[keep], y, noise, groups, validation=told, **how),
+        validation=validation,
+        surrogate=fit_surrogate(training, SURROGATE, seed, validation=validation),
         left_out=tuple(_left_out(name, compounds, set(keep.tolist()))),
     )
 

@@ -21,7 +21,7 @@ from screening.dataset import EXCLUDING_FLAGS, UPPER_BOUND, SpinDataset, excludi
 from screening.features import to_features
 
 if TYPE_CHECKING:
-    from screening.surrogates import Surrogate
+    from screening.surrogates import Surrogate, TrainingRows
     from screening.validation import Validation
     from screening.validation.card import FullCard
 
@@ -55,10 +55,12 @@ class TrainingSet:
         return tuple(f if c is None else c.formula for c, f in zip(self.dataset.compounds, filed, strict=True))
 
     @property
-    def rows(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], tuple[str, ...]]:
-        """Features (k, d), log10 rates (k,), their noise (k,) and the spacer's group of each row."""
+    def rows(self) -> TrainingRows:
+        """The rows as a surrogate takes them, upper bounds known as such."""
+        from screening.surrogates import TrainingRows
+
         data = self.dataset
-        return self.x, data.log10_rate, data.noise, data.groups
+        return TrainingRows.of(self.x, data.log10_rate, data.noise, data.groups, censored=data.censored)
 
     def best_inside(self, space: CompoundSpace) -> float:
         """Lowest measured log10 rate of a compound inside the space; of all rows where none is inside. Bounds do not
@@ -121,15 +123,14 @@ def validate(training: TrainingSet, config: CampaignConfig) -> Validation:
     """Out-of-fold predictions and score cards, leaving out one row and one spacer at a time."""
     from screening.validation import cross_validate
 
-    return cross_validate(*training.rows, seed=config.seed, name=config.surrogate, censored=training.dataset.censored)
+    return cross_validate(training.rows, config.surrogate, config.seed)
 
 
 def fit(training: TrainingSet, config: CampaignConfig, validation: Validation) -> Surrogate:
     """The surrogate on all rows, its intervals recalibrated by the out-of-fold errors of `validation`."""
     from screening.surrogates import fit_surrogate
 
-    censored, seed, name = training.dataset.censored, config.seed, config.surrogate
-    return fit_surrogate(*training.rows, seed=seed, name=name, validation=validation, censored=censored)
+    return fit_surrogate(training.rows, config.surrogate, config.seed, validation=validation)
 
 
 def _why_not(flags: str, described: bool, include_flagged: bool) -> str | None:
@@ -167,8 +168,7 @@ def card_of(
     """
     from screening.validation.card import full_score_card
 
-    censored = training.dataset.censored
-    return full_score_card(*training.rows, seed, name, holdouts=further, censored=censored, progress=progress)
+    return full_score_card(training.rows, name, seed, holdouts=further, progress=progress)
 
 
 def holdouts(training: TrainingSet, seed: int) -> dict[str, list[NDArray[np.int64]]]:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from screening.feasibility import fit_feasibility
     from screening.pool import suggest_from_pool
     from screening.ranking import rank
-    from screening.surrogates import fit_surrogate
+    from screening.surrogates import TrainingRows, fit_surrogate
     from screening.validation import cross_validate
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "SpinDataset",
     "SurrogateError",
     "TrainingDataError",
+    "TrainingRows",
     "UnknownSurrogateError",
     "choose_batch",
     "cross_validate",
@@ -36,6 +37,7 @@ __all__ = [
 
 _HOMES = {
     "SpinDataset": "screening.dataset",
+    "TrainingRows": "screening.surrogates",
     "choose_batch": "screening.batch",
     "cross_validate": "screening.validation",
     "fit_feasibility": "screening.feasibility",

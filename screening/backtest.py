@@ -13,7 +13,7 @@ from chemspace.progress import Progress
 from screening.errors import BacktestError
 from screening.pool import check_pool, fit_committee, fit_input_scale, standardise_target, suggest_from_pool
 from screening.seeds import check_seed
-from screening.surrogates.problem import MIN_ROWS
+from screening.surrogates.recipe import MIN_ROWS
 
 __all__ = ["FinishedTable", "backtest", "figure_html", "plan_campaign"]
 
@@ -154,14 +154,14 @@ def _spinscreen(pool: Array, seen: NDArray[np.int64], loss: Array, q: int, seed:
 
 def _surrogate(pool: Array, seen: NDArray[np.int64], loss: Array, q: int, seed: int) -> NDArray[np.int64]:
     from screening.strategies import Chosen, LogExpectedImprovement, Shortlist
-    from screening.surrogates import fit_surrogate
+    from screening.surrogates import TrainingRows, fit_surrogate
 
     fresh, copies = _fresh_and_copies(pool, seen)
     if len(fresh) < q:
         return np.concatenate([fresh, copies])[:q]
     if len(seen) < MIN_ROWS:
         return fresh[suggest_from_pool(pool[fresh], pool[seen], loss, q, seed)]
-    model = fit_surrogate(pool[seen], loss, seed=seed).model
+    model = fit_surrogate(TrainingRows.of(pool[seen], loss), seed=seed).model
     x, chosen = pool[fresh], list[int]()
     while len(chosen) < q:
         shortlist = Shortlist(x, model, float(loss.min()), seed)
@@ -228,20 +228,43 @@ _ALL = (
 STRATEGIES = {item.name: item for item in _ALL}
 
 
-def replay(
-    table: FinishedTable, strategy: Strategy, seed: int, n_start: int = 5, batch_size: int = 1, budget: int = 40
-) -> NDArray[np.int64]:
+@dataclass(frozen=True)
+class Schedule:
+    """How a campaign goes: random experiments first, then batches until the budget is spent.
+
+    Attributes:
+        n_start: random experiments.
+        batch_size: experiments a round.
+        budget: experiments in all; of a planned campaign, new ones.
+    """
+
+    n_start: int = 5
+    batch_size: int = 1
+    budget: int = 40
+
+    def __post_init__(self) -> None:
+        """Checks that each is at least 1.
+
+        Raises:
+            BacktestError: for numbers that make no campaign.
+        """
+        if min(self.n_start, self.batch_size, self.budget) < 1:
+            raise BacktestError(
+                f"start {self.n_start}, batch size {self.batch_size}, budget {self.budget}: at least 1 each"
+            )
+
+
+def replay(table: FinishedTable, strategy: Strategy, seed: int, schedule: Schedule = Schedule()) -> NDArray[np.int64]:
     """Rows of a table in the order in which a campaign would have measured them, shape (budget,) or the whole table.
 
     The same seed gives every strategy the same random start.
 
     Raises:
-        BacktestError: for numbers that make no campaign, or a strategy that repeats itself.
+        BacktestError: for a budget below the start, or a strategy that repeats itself.
     """
-    if n_start < 1 or batch_size < 1 or budget < n_start:
-        raise BacktestError(
-            f"start {n_start}, batch size {batch_size}, budget {budget}: at least 1, 1 and the start are needed"
-        )
+    n_start, batch_size, budget = schedule.n_start, schedule.batch_size, schedule.budget
+    if budget < n_start:
+        raise BacktestError(f"start {n_start}, batch size {batch_size}, budget {budget}: at least the start is needed")
     seed, m = check_seed(seed, BacktestError), len(table.y)
     seen = np.random.default_rng(seed).permutation(m)[: min(n_start, m)].astype(np.int64)
     while len(seen) < min(budget, m):
@@ -262,13 +285,13 @@ class Backtest:
     Attributes:
         table: what was replayed.
         rows: per strategy the rows in order of measurement, shape (r, t) for r seeds and t experiments.
-        n_start, batch_size: as asked for. top_k: rows counted as the top.
+        schedule: as asked for.
+        top_k: rows counted as the top.
     """
 
     table: FinishedTable
     rows: dict[str, NDArray[np.int64]]
-    n_start: int
-    batch_size: int
+    schedule: Schedule
     top_k: int
 
     def curves(self) -> pd.DataFrame:
@@ -296,7 +319,7 @@ class Backtest:
         rows = []
         random = self._top("random") if "random" in self.rows else None
         for name, order in self.rows.items():
-            top, regret = self._top(name), mean_regret(self.table.loss, order, self.n_start)
+            top, regret = self._top(name), mean_regret(self.table.loss, order, self.schedule.n_start)
             rows.append(
                 {
                     "strategy": name,
@@ -317,10 +340,8 @@ class Backtest:
 def backtest(
     table: FinishedTable,
     strategies: Sequence[str] = ("spinscreen", "random"),
+    schedule: Schedule = Schedule(),
     *,
-    n_start: int = 5,
-    batch_size: int = 1,
-    budget: int = 40,
     seeds: Sequence[int] = range(10),
     top_k: int = 5,
     progress: Progress | None = None,
@@ -340,12 +361,12 @@ def backtest(
     for strategy in chosen:
         runs = []
         for seed in seeds:
-            runs.append(replay(table, strategy, seed, n_start, batch_size, budget))
+            runs.append(replay(table, strategy, seed, schedule))
             done += 1
             if progress is not None:
                 progress(done, total, f"{strategy.name}, seed {seed}")
         rows[strategy.name] = np.array(runs)
-    return Backtest(table, rows, n_start, batch_size, top_k)
+    return Backtest(table, rows, schedule, top_k)
 
 
 #: Candidates a function is drawn over; larger pools are thinned, the draw costs the cube of this.
@@ -380,14 +401,11 @@ class CampaignPlan:
 
 
 def plan_campaign(
+    observed: FinishedTable,
     pool: Array,
-    observed_x: Array,
-    observed_y: Array,
     goal: float,
+    schedule: Schedule = Schedule(batch_size=4),
     *,
-    batch_size: int = 4,
-    budget: int = 40,
-    minimize: bool = True,
     draws: int = 20,
     seed: int = 42,
     progress: Progress | None = None,
@@ -398,67 +416,76 @@ def plan_campaign(
     simulated measurement. The plan is as good as the surrogate: where that knows little, worlds differ widely.
 
     Args:
-        pool: candidates, shape (m, d). observed_x: (k, d), k >= 2. observed_y: (k,).
+        observed: what has been measured, two rows or more.
+        pool: candidates, shape (m, d), in the columns of `observed`.
         goal: the true value that a measured candidate must reach.
-        batch_size, budget: of the simulated campaign; the budget counts new experiments only.
-        minimize: whether small is good. draws: worlds simulated. seed: of all random numbers.
+        schedule: of the simulated campaign; its budget counts new experiments only, nothing is measured at random.
+        draws: worlds simulated.
+        seed: of all random numbers.
+        progress: called after every world.
 
     Raises:
-        BacktestError: for fewer than two observations or numbers that make no campaign. PoolError: as for the pool.
+        BacktestError: for fewer than two observations or no draws. PoolError: as for the pool.
     """
-    if len(observed_y) < 2 or draws < 1 or budget < 1:
-        raise BacktestError(f"{len(observed_y)} observations, {draws} draws, budget {budget}: 2, 1 and 1 at least")
-    seed = check_seed(seed, BacktestError)
-    problem = check_pool(pool, observed_x, observed_y, batch_size, minimize, None, None)
-    rng = np.random.default_rng(seed)
+    if len(observed.y) < 2 or draws < 1:
+        raise BacktestError(f"{len(observed.y)} observations, {draws} draws: 2 and 1 at least")
+    rng = np.random.default_rng(check_seed(seed, BacktestError))
+    problem = check_pool(pool, observed.x, observed.y, schedule.batch_size, observed.minimize, None, None)
     rows = np.flatnonzero(problem.free)
     rows = np.sort(rng.choice(rows, min(len(rows), _LARGEST_DRAW), replace=False))
     scale = fit_input_scale(problem.pool, problem.x)
     y, noise = standardise_target(problem.y, problem.noise)
     committee = fit_committee(scale(problem.x), y, noise)
-    target = (goal if minimize else -goal, float(problem.y.mean()), float(problem.y.std(ddof=1)) or 1.0)
+    target = goal if observed.minimize else -goal
+    centre, spread = float(problem.y.mean()), float(problem.y.std(ddof=1)) or 1.0
     needed, possible = np.full(draws, np.inf), 0
     for draw in range(draws):
         member = committee.members[int(rng.integers(len(committee.members)))]
         mean, covariance, _ = member.joint(scale(problem.x), scale(problem.pool[rows]))
         values, vectors = np.linalg.eigh(covariance)
         world = mean + vectors @ (np.sqrt(np.maximum(values, 0.0)) * rng.standard_normal(len(mean)))
-        truth = target[1] + target[2] * world
-        possible += int((truth <= target[0]).any())
-        spread = target[2] * np.sqrt(member.noise)
-        needed[draw] = _campaign(
-            problem.pool[rows], truth, spread, (problem.x, problem.y), target[0], batch_size, budget, rng
-        )
+        simulated = _World(problem.pool[rows], centre + spread * world, spread * np.sqrt(member.noise), target)
+        possible += int(simulated.meets_goal.any())
+        needed[draw] = simulated.experiments_needed(problem.x, problem.y, schedule, rng)
         if progress is not None:
             progress(draw + 1, draws, "worlds simulated")
-    return CampaignPlan(needed, goal, budget, possible / draws)
+    return CampaignPlan(needed, goal, schedule.budget, possible / draws)
 
 
-def _campaign(
-    pool: Array,
-    truth: Array,
-    noise: float,
-    known: tuple[Array, Array],
-    goal: float,
-    q: int,
-    budget: int,
-    rng: np.random.Generator,
-) -> float:
-    """New experiments until a candidate whose true value meets the goal is measured; infinite beyond the budget."""
-    x, y = known
-    left = np.arange(len(pool))
-    done = 0
-    while done < budget and left.size:
-        size = min(q, budget - done, len(left))
-        picks = left[suggest_from_pool(pool[left], x, y, size, seed=int(rng.integers(2**31)))]
-        met = np.flatnonzero(truth[picks] <= goal)
-        if met.size:
-            return float(done + met[0] + 1)
-        x = np.vstack([x, pool[picks]])
-        y = np.append(y, truth[picks] + noise * rng.standard_normal(len(picks)))
-        left = np.setdiff1d(left, picks)
-        done += size
-    return float("inf")
+@dataclass(frozen=True)
+class _World:
+    """A possible truth: candidates (m, d), their true values (m,), the noise of a measurement, and the goal."""
+
+    pool: Array
+    truth: Array
+    noise: float
+    goal: float
+
+    @property
+    def meets_goal(self) -> NDArray[np.bool_]:
+        """Which candidates' true values meet the goal, shape (m,)."""
+        return self.truth <= self.goal
+
+    def experiments_needed(self, x: Array, y: Array, schedule: Schedule, rng: np.random.Generator) -> float:
+        """New experiments until a candidate whose true value meets the goal is measured; infinite beyond the budget.
+
+        Args:
+            x, y: what is known at the start, shapes (k, d) and (k,).
+            schedule: batches and budget.
+            rng: of ties and of the measurements' noise.
+        """
+        left, done = np.arange(len(self.pool)), 0
+        while done < schedule.budget and left.size:
+            size = min(schedule.batch_size, schedule.budget - done, len(left))
+            picks = left[suggest_from_pool(self.pool[left], x, y, size, seed=int(rng.integers(2**31)))]
+            met = np.flatnonzero(self.meets_goal[picks])
+            if met.size:
+                return float(done + met[0] + 1)
+            x = np.vstack([x, self.pool[picks]])
+            y = np.append(y, self.truth[picks] + self.noise * rng.standard_normal(len(picks)))
+            left = np.setdiff1d(left, picks)
+            done += size
+        return float("inf")
 
 
 #: Okabe and Ito's palette, told apart by colour-blind readers too.
@@ -501,7 +528,8 @@ def figure_html(result: Backtest, title: str = "Back-test") -> str:
             figure.add_trace(line, row=1, col=column)
     seeds = len(next(iter(result.rows.values())))
     figure.update_layout(
-        title=f"{title}: {len(result.table.y)} rows, {result.n_start} random first, batches of {result.batch_size}, "
+        title=f"{title}: {len(result.table.y)} rows, {result.schedule.n_start} random first, "
+        f"batches of {result.schedule.batch_size}, "
         f"{seeds} seeds; bands hold 80% of the campaigns",
         template="simple_white",
     )

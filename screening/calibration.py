@@ -1,4 +1,10 @@
-"""Recalibration from out-of-fold errors: a factor on standard deviations, and the shape of what is predicted."""
+"""What an interval is: the shape of a predictive distribution, and its recalibration from out-of-fold errors.
+
+Every interval that is shown is central, of Student's t with `FREEDOM` degrees of freedom around a recalibrated
+standard deviation: 90% take 1.507 standard deviations on either side. `normal_half_width` (1.645) is for what no
+out-of-fold error has recalibrated: the committee of `screening.pool`, and raw deviations scored beside recalibrated
+ones.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +12,13 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import gammaln, stdtr, stdtrit
+from scipy.special import gammaln, ndtri, stdtr, stdtrit
 
-__all__ = ["crps", "fit_scale", "half_width", "log_density"]
+__all__ = ["LEVEL", "crps", "fit_scale", "half_width", "interval", "log_density", "normal_half_width"]
 
 
+#: The interval that is shown, and that the recalibration makes hold.
+LEVEL = 0.90
 #: Degrees of freedom.
 FREEDOM = 4.0
 #: Scale of the t distribution whose standard deviation is 1.
@@ -20,6 +28,25 @@ UNIT = math.sqrt((FREEDOM - 2.0) / FREEDOM)
 def half_width(level: float | NDArray[np.float64]) -> NDArray[np.float64]:
     """Standard deviations on either side of the mean that the central interval of a level (0 to 1) takes; its shape."""
     return np.asarray(UNIT * stdtrit(FREEDOM, 0.5 * (1.0 + np.asarray(level))), dtype=np.float64)
+
+
+def interval(
+    mean: NDArray[np.float64], sd: NDArray[np.float64], level: float = LEVEL
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Ends of the central interval of a level (0 to 1) around means, shapes (m,).
+
+    Example:
+        >>> low, high = interval(np.array([0.0]), np.array([1.0]))
+        >>> round(float(high[0]), 3)
+        1.507
+    """
+    reach = half_width(level) * sd
+    return mean - reach, mean + reach
+
+
+def normal_half_width(level: float = LEVEL) -> float:
+    """Half-width of a level (0 to 1) in standard deviations of a normal distribution that nothing has recalibrated."""
+    return float(ndtri(0.5 * (1.0 + level)))
 
 
 def log_density(error: NDArray[np.float64], sd: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -48,8 +75,6 @@ def crps(error: NDArray[np.float64], sd: NDArray[np.float64]) -> NDArray[np.floa
     return score
 
 
-#: The interval that the quantile makes hold.
-LEVEL = 0.90
 #: The factor starts as 1 with the weight of this many rows.
 PRIOR_ROWS = 10.0
 #: Least ratio of an error to its standard deviation that is taken at its word: perfect predictions are luck.

@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from screening.calibration import half_width
+from screening.calibration import LEVEL, half_width
 from screening.errors import SurrogateError
 from screening.surrogates import DEFAULT_SURROGATE, Surrogate
-from screening.surrogates.problem import make_problem
+from screening.surrogates.recipe import TrainingRows
 from screening.surrogates.registry import get_recipe
 
 if TYPE_CHECKING:
@@ -161,24 +161,18 @@ class SignCheck:
 
 
 def out_of_fold_signs(
-    x: ArrayLike,
-    y: ArrayLike,
-    noise: ArrayLike | None,
-    groups: Sequence[object],
-    feature_names: Sequence[str],
-    seed: int = 42,
-    name: str = DEFAULT_SURROGATE,
+    training: TrainingRows, feature_names: Sequence[str], name: str = DEFAULT_SURROGATE, seed: int = 42
 ) -> tuple[SignCheck, ...]:
     """Compare the paper's directions with Shapley values of models that did not see the explained rows.
 
     Args:
-        x: features, shape (k, d). y: log10 rate, shape (k,). noise: standard deviations, shape (k,), or None.
-        groups: spacer of each row, length k; whole spacers are held out.
+        training: the rows; whole groups are held out.
         feature_names: d names; those of `PAPER_SIGNS` are checked.
-        seed: of the folds and fits. name: of the surrogate.
+        name: of the surrogate.
+        seed: of the folds and fits.
     """
     told: dict[str, list[float]] = {feature: [] for feature in feature_names if feature in PAPER_SIGNS}
-    for _, values in _by_fold(x, y, noise, groups, feature_names, seed, name):
+    for _, values in _by_fold(training, feature_names, name, seed):
         table = values.importances().set_index("feature")["direction"]
         for feature, directions in told.items():
             directions.append(float(table[feature]))
@@ -186,44 +180,31 @@ def out_of_fold_signs(
 
 
 def out_of_fold_shapley(
-    x: ArrayLike,
-    y: ArrayLike,
-    noise: ArrayLike | None,
-    groups: Sequence[object],
-    feature_names: Sequence[str],
-    seed: int = 42,
-    name: str = DEFAULT_SURROGATE,
+    training: TrainingRows, feature_names: Sequence[str], name: str = DEFAULT_SURROGATE, seed: int = 42
 ) -> Shapley:
-    """Shapley values of every row by a model that saw neither the row nor its spacer; arguments as
+    """Shapley values of every row by a model that saw neither the row nor its group; arguments as
     `out_of_fold_signs`. Each row's base is that of its own model."""
-    features = np.asarray(x, dtype=np.float64)
-    contributions, bases = np.empty_like(features), np.empty(len(features))
-    for rows, told in _by_fold(x, y, noise, groups, feature_names, seed, name):
+    contributions, bases = np.empty_like(training.x), np.empty(training.n_rows)
+    for rows, told in _by_fold(training, feature_names, name, seed):
         contributions[rows], bases[rows] = told.contributions, told.base
-    return Shapley(tuple(feature_names), contributions, float(bases.mean()), features, bases)
+    return Shapley(tuple(feature_names), contributions, float(bases.mean()), training.x, bases)
 
 
 def _by_fold(
-    x: ArrayLike,
-    y: ArrayLike,
-    noise: ArrayLike | None,
-    groups: Sequence[object],
-    feature_names: Sequence[str],
-    seed: int,
-    name: str,
+    training: TrainingRows, feature_names: Sequence[str], name: str, seed: int
 ) -> Iterator[tuple[NDArray[np.int64], Shapley]]:
     """Held-out rows of each fold and their Shapley values; all folds are fitted together."""
-    problem, recipe = make_problem(x, y, noise, groups), get_recipe(name)
-    codes = np.random.default_rng(seed).permutation(np.unique(problem.groups))
+    recipe = get_recipe(name)
+    codes = np.random.default_rng(seed).permutation(np.unique(training.groups))
     parts = np.array_split(codes, min(FOLDS, codes.size))
-    masks = np.array([~np.isin(problem.groups, part) for part in parts])
-    fits = recipe.fit(problem, masks, seed)
-    k, d = problem.x.shape
+    masks = np.array([~np.isin(training.groups, part) for part in parts])
+    fits = recipe.fit(training, masks, seed)
+    k, d = training.x.shape
     for fold, mask in enumerate(masks):
         model = fits.model(fold, 0.0, 1.0).eval()
         surrogate = Surrogate(name, model, 1.0, int(mask.sum()), d, seed, {})
-        background = problem.x[mask][:: max(1, int(mask.sum()) // N_BACKGROUND)]
-        yield np.arange(k)[~mask], shapley(surrogate, problem.x[~mask], feature_names, background)
+        background = training.x[mask][:: max(1, int(mask.sum()) // N_BACKGROUND)]
+        yield np.arange(k)[~mask], shapley(surrogate, training.x[~mask], feature_names, background)
 
 
 def partial_dependence(
@@ -303,8 +284,6 @@ MECHANISMS = (
 AXIS = "contribution to log10 rate (right: faster)"
 #: From Okabe and Ito's palette, told apart by colour-blind readers. https://jfly.uni-koeln.de/color/
 VERDICT_COLOUR = {"supported": "#009E73", "contradicted": "#D55E00", "undecided": "#8a8f98"}
-#: Half-width of a central 90% interval in standard deviations.
-Z90 = float(half_width(0.9))
 
 
 def bar(shapley: Shapley) -> Any:
@@ -384,7 +363,7 @@ def residuals(predictions: pd.DataFrame, labels: Sequence[str] | None = None) ->
     import plotly.graph_objects as go
 
     error = predictions["y"] - predictions["mean"]
-    bars = {"type": "data", "array": Z90 * predictions["sd_calibrated"], "thickness": 0.5}
+    bars = {"type": "data", "array": half_width(LEVEL) * predictions["sd_calibrated"], "thickness": 0.5}
     figure = go.Figure(go.Scatter(x=predictions["mean"], y=error, error_y=bars, mode="markers", text=labels))
     figure.add_hline(y=0.0)
     return figure.update_layout(
@@ -403,7 +382,7 @@ def parity(predictions: pd.DataFrame, labels: Sequence[str] | None = None) -> An
 
     measured, mean = predictions["y"], predictions["mean"]
     ends = [float(min(measured.min(), mean.min())) - 0.2, float(max(measured.max(), mean.max())) + 0.2]
-    bars = {"type": "data", "array": Z90 * predictions["sd_calibrated"], "thickness": 0.5}
+    bars = {"type": "data", "array": half_width(LEVEL) * predictions["sd_calibrated"], "thickness": 0.5}
     text = None if labels is None else [labels[row] for row in predictions["row"]]
     figure = go.Figure(go.Scatter(x=ends, y=ends, mode="lines", line={"dash": "dash"}, showlegend=False))
     figure.add_scatter(x=measured, y=mean, error_y=bars, mode="markers", text=text, showlegend=False)

@@ -18,7 +18,7 @@ from screening.calibration import fit_scale
 from screening.dataset import SpinDataset, published_descriptors
 from screening.devices import one_thread
 from screening.features import to_features
-from screening.surrogates.problem import make_problem
+from screening.surrogates.recipe import TrainingRows
 from screening.surrogates.registry import DEFAULT_SURROGATE, get_recipe
 from screening.validation import cross_validate
 from screening.validation.splits import ScoreCard, hold_out, random_holdouts, score
@@ -173,20 +173,15 @@ def fit_predict(
     with one_thread():
         for hidden, activation in shapes:
             own = [i for i, s in enumerate(settings) if (s.hidden, s.activation) == (hidden, activation)]
-            alphas = [settings[i].alpha for i in own]
-            told[own] = _batch(x, rate, masks, hidden, activation, alphas, seed)
+            told[own] = _batch(x, rate, masks, [settings[i] for i in own], seed)
     return np.maximum(told, 0.0)
 
 
 def _batch(
-    x: NDArray[np.float64],
-    rate: NDArray[np.float64],
-    masks: NDArray[np.bool_],
-    hidden: tuple[int, ...],
-    activation: str,
-    alphas: Sequence[float],
-    seed: int,
+    x: NDArray[np.float64], rate: NDArray[np.float64], masks: NDArray[np.bool_], settings: Sequence[Setting], seed: int
 ) -> NDArray[np.float64]:
+    """Predicted rates (s, f, k) by settings that differ in their penalty only."""
+    hidden, activation, alphas = settings[0].hidden, settings[0].activation, [s.alpha for s in settings]
     rows = torch.from_numpy(masks).float().repeat(len(alphas), 1)
     alpha = torch.tensor(alphas, dtype=torch.float32).repeat_interleave(len(masks))
     z, target = _standardised(x, masks).repeat(len(alphas), 1, 1), torch.tensor(rate, dtype=torch.float32)
@@ -197,7 +192,7 @@ def _batch(
         for shape in ((fan_in, fan_out), (1, fan_out)):
             drawn = bound * (2.0 * torch.rand(shape, generator=generator) - 1.0)
             start.append(drawn.expand(len(rows), *shape).clone())
-    weights = _train(start, z, target, rows, alpha, activation)
+    weights = _train(start, _Networks(z, target, rows, alpha, activation))
     with torch.no_grad():
         output = _forward(weights, z, activation)
     return output.double().numpy().reshape(len(alphas), len(masks), -1)
@@ -220,15 +215,35 @@ def _forward(weights: Sequence[Tensor], z: Tensor, activation: str) -> Tensor:
     return h[..., 0]
 
 
-def _train(
-    start: list[Tensor], z: Tensor, target: Tensor, rows: Tensor, alpha: Tensor, activation: str
-) -> list[Tensor]:
+@dataclass(frozen=True)
+class _Networks:
+    """What a batch of n networks learns: inputs (n, k, d), targets (k,), rows that train (n, k), penalties (n,)."""
+
+    z: Tensor
+    target: Tensor
+    rows: Tensor
+    alpha: Tensor
+    activation: str
+
+    def part(self, keep: Tensor) -> _Networks:
+        """Some of the networks, `keep` (n,)."""
+        return _Networks(self.z[keep], self.target, self.rows[keep], self.alpha[keep], self.activation)
+
+    def loss(self, weights: Sequence[Tensor]) -> Tensor:
+        """Penalised squared error of each network, shape (n,)."""
+        penalty = sum((w**2).sum((-2, -1)) for w in weights[::2])
+        error = self.rows * (_forward(weights, self.z, self.activation) - self.target) ** 2
+        return 0.5 * (error.sum(-1) + self.alpha * penalty) / self.rows.sum(-1)
+
+
+def _train(start: list[Tensor], networks: _Networks) -> list[Tensor]:
     final = [w.clone() for w in start]
-    alive = torch.arange(len(rows))
+    n = len(networks.rows)
+    alive = torch.arange(n)
     weights, moments = start, [(torch.zeros_like(w), torch.zeros_like(w)) for w in start]
-    least, idle = torch.full((len(rows),), math.inf), torch.zeros(len(rows))
+    least, idle = torch.full((n,), math.inf), torch.zeros(n)
     for epoch in range(1, MAX_EPOCHS + 1):
-        loss = _step(weights, moments, z, target, rows, alpha, activation, epoch)
+        loss = _step(weights, moments, networks, epoch)
         idle = torch.where(loss > least - TOLERANCE, idle + 1.0, torch.zeros_like(idle))
         least = torch.minimum(least, loss)
         stopped = idle == PATIENCE + 1
@@ -239,8 +254,8 @@ def _train(
             keep = idle <= PATIENCE
             if not bool(keep.any()):
                 return final
-            alive, z, rows, alpha, least, idle = (t[keep] for t in (alive, z, rows, alpha, least, idle))
-            weights = [w[keep] for w in weights]
+            alive, least, idle = (t[keep] for t in (alive, least, idle))
+            networks, weights = networks.part(keep), [w[keep] for w in weights]
             moments = [(m[keep], v[keep]) for m, v in moments]
     unfinished = idle <= PATIENCE
     for f, w in zip(final, weights, strict=True):
@@ -248,22 +263,11 @@ def _train(
     return final
 
 
-def _step(
-    weights: list[Tensor],
-    moments: list[tuple[Tensor, Tensor]],
-    z: Tensor,
-    target: Tensor,
-    rows: Tensor,
-    alpha: Tensor,
-    activation: str,
-    epoch: int,
-) -> Tensor:
+def _step(weights: list[Tensor], moments: list[tuple[Tensor, Tensor]], networks: _Networks, epoch: int) -> Tensor:
     """One epoch of Adam, in place; the loss of each network before it."""
     for w in weights:
         w.requires_grad_(True)
-    n = rows.sum(-1)
-    penalty = sum((w**2).sum((-2, -1)) for w in weights[::2])
-    loss = 0.5 * ((rows * (_forward(weights, z, activation) - target) ** 2).sum(-1) + alpha * penalty) / n
+    loss = networks.loss(weights)
     gradients = torch.autograd.grad(loss.sum(), weights)
     step = LEARNING_RATE * math.sqrt(1.0 - 0.999**epoch) / (1.0 - 0.9**epoch)
     with torch.no_grad():
@@ -429,10 +433,10 @@ def reproduce(
 def _recipe_scores(model: str, table: Table, seed: int) -> dict[str, ScoreCard]:
     # A linear fit to one column that says "n = 1 Ruddlesden-Popper" is the mean of either group.
     name, x = ("linear", table.n1_rp[:, None].astype(float)) if model == "two_group" else (model, table.x)
-    told = cross_validate(x, table.y, table.noise, table.groups, seed, name, holdouts=table.holdouts(seed))
-    problem = make_problem(x, table.y, table.noise, table.groups)
-    mean, variance = get_recipe(name).fit(problem, problem.full_mask(), seed).predict(problem.x)
-    fitted = score(table.y, mean[0], np.sqrt(variance[0] + problem.noise_variance))
+    training = TrainingRows.of(x, table.y, table.noise, table.groups)
+    told = cross_validate(training, name, seed, holdouts=table.holdouts(seed))
+    mean, variance = get_recipe(name).fit(training, training.full_mask(), seed).predict(training.x)
+    fitted = score(table.y, mean[0], np.sqrt(variance[0] + training.noise_variance))
     cards = {"in_sample": fitted, **told.score_cards}
     return {split: cards[split] for split in PAPER_SPLITS}
 

@@ -13,9 +13,9 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import cho_solve, solve_triangular
 from scipy.optimize import minimize
 from scipy.special import logsumexp
-from scipy.stats import norm
 from threadpoolctl import threadpool_limits
 
+from screening.calibration import normal_half_width
 from screening.errors import NothingLeftError, PoolError
 from screening.ranking.stream import TopK
 from screening.seeds import check_seed
@@ -612,7 +612,6 @@ def _spread(problem: PoolProblem, scale: InputScale, q: int, seed: int) -> NDArr
 #: Columns added to a candidate's row. `acquisition` is log expected improvement in units of the target's spread;
 #: `low` and `high` bound the central 90% of a new measurement; `nearest_row` is a row number of the observed table.
 POOL_COLUMNS = ("row", "mean", "sd", "low", "high", "acquisition", "nearest_row", "distance", "in_domain")
-_Z90 = float(norm.ppf(0.95))
 _FRAME_BLOCK = 65_536
 
 
@@ -720,5 +719,6 @@ def _predicted_numbers(
     measured = MeasuredSet(tuple(map(str, range(len(problem.x)))), scale(problem.x))
     near, distance = measured.nearest(x)
     centre = centre if minimize else -centre
-    values = (rows, centre, sd, centre - _Z90 * sd, centre + _Z90 * sd, committee.log_improvement(x), near, distance)
+    reach = normal_half_width() * sd
+    values = (rows, centre, sd, centre - reach, centre + reach, committee.log_improvement(x), near, distance)
     return pd.DataFrame(dict(zip(POOL_COLUMNS, (*values, distance <= measured.domain_radius), strict=True)))

@@ -6,12 +6,13 @@ import numpy as np
 
 from benchmarks import backtest_pool
 from benchmarks.registry import Outcome, Setting, case
-from screening.backtest import STRATEGIES, FinishedTable, Strategy, mean_regret, replay
+from screening.backtest import STRATEGIES, FinishedTable, Schedule, Strategy, mean_regret, replay
 from screening.dataset import SpinDataset, published_descriptors
 from screening.features import to_features
 
 #: Rounds as a group has them: five random crystals, then batches of four.
 START, BATCH, BUDGET = 5, 4, 29
+SCHEDULE = Schedule(START, BATCH, BUDGET)
 SEEDS = 5
 
 
@@ -53,7 +54,7 @@ def _replayed(tables: dict[str, object], setting: Setting) -> Outcome:
         strategies["BayBE"] = baybe
     for name, strategy in strategies.items():
         outcome.samples[name] = [
-            float(mean_regret(table.loss, replay(table, strategy, seed, START, BATCH, BUDGET)[None], START)[0])  # type: ignore[attr-defined, arg-type]
+            float(mean_regret(table.loss, replay(table, strategy, seed, SCHEDULE)[None], START)[0])  # type: ignore[attr-defined, arg-type]
             for table in tables.values()
             for seed in range(setting.seed, setting.seed + setting.times(SEEDS))
         ]

@@ -83,16 +83,14 @@ def backtest(options: BacktestOptions) -> None:
 
 def _replay(finished: FinishedTable, options: BacktestOptions) -> None:
     from campaigns.files import write_whole
+    from screening.backtest import Schedule, figure_html
     from screening.backtest import backtest as replay_all
-    from screening.backtest import figure_html
 
     with console.bar("replaying") as progress:
         result = replay_all(
             finished,
             options.strategies,
-            n_start=options.start,
-            batch_size=options.batch_size,
-            budget=options.budget,
+            Schedule(options.start, options.batch_size, options.budget),
             seeds=range(options.seeds),
             top_k=options.top,
             progress=progress,
@@ -128,7 +126,7 @@ def _show(summary: pd.DataFrame, rows: int, options: BacktestOptions) -> None:
 
 
 def _plan(frame: pd.DataFrame, goal: float, options: BacktestOptions) -> None:
-    from screening.backtest import FinishedTable, plan_campaign
+    from screening.backtest import FinishedTable, Schedule, plan_campaign
     from screening.errors import BacktestError
 
     target, budget, minimize = options.target, options.budget, not options.maximize
@@ -139,13 +137,10 @@ def _plan(frame: pd.DataFrame, goal: float, options: BacktestOptions) -> None:
     candidates = FinishedTable.from_frame(frame[~known].assign(**{target: 0.0}), target, columns=observed.columns)
     with console.bar("simulating") as progress:
         plan = plan_campaign(
+            observed,
             candidates.x,
-            observed.x,
-            observed.y,
             goal,
-            batch_size=options.batch_size,
-            budget=budget,
-            minimize=minimize,
+            Schedule(batch_size=options.batch_size, budget=budget),
             draws=options.seeds,
             progress=progress,
         )

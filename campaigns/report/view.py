@@ -27,7 +27,7 @@ from chemspace import CationLibrary, Compound, parse_formula
 from chemspace.errors import SpinscreenError
 from chemspace.progress import Progress, silent
 from chemspace.recipe import make_recipe
-from screening.calibration import half_width
+from screening.calibration import LEVEL, half_width
 
 if TYPE_CHECKING:
     from campaigns.round import Round
@@ -307,13 +307,14 @@ def paper_key() -> str:
 
 def _band(done: Round) -> dict[str, list[float]]:
     """Best lifetime against experiments when the engine starts from a few random rows of the same table."""
-    from screening.backtest import FinishedTable, backtest
+    from screening.backtest import FinishedTable, Schedule, backtest
 
     data = done.training.dataset
     rates = data.log10_rate[~data.censored]
     names = done.training.descriptors.feature_names
     table = FinishedTable(done.training.x[~data.censored], rates, names, "log10_rate", True)
-    frame = backtest(table, n_start=N_START, batch_size=BATCH, budget=len(rates), seeds=range(N_REPLAYS)).curves()
+    schedule = Schedule(N_START, BATCH, len(rates))
+    frame = backtest(table, schedule=schedule, seeds=range(N_REPLAYS)).curves()
     ours, chance = frame[frame["strategy"] == "spinscreen"], frame[frame["strategy"] == "random"]
 
     def lifetimes(values: Any) -> list[float]:
@@ -330,8 +331,6 @@ def _band(done: Round) -> dict[str, list[float]]:
 
 #: Rows of the ranking in the page; the files beside it hold more.
 N_ROWS = 100
-
-_Z90 = float(half_width(0.9))
 
 
 @dataclass(frozen=True)
@@ -412,7 +411,7 @@ def parity_of(done: Round) -> go.Figure:
     out = _measured(done)
     out = out[out["split"] == "leave_one_spacer_out"]
     rows = out["row"].to_numpy()
-    mean, spread = out["mean"].to_numpy(dtype=float), _Z90 * out["sd_calibrated"].to_numpy(dtype=float)
+    mean, spread = out["mean"].to_numpy(dtype=float), half_width(LEVEL) * out["sd_calibrated"].to_numpy(dtype=float)
     phases = done.training.dataset.table["phase"]
     return parity_figure(
         10.0 ** -out["y"].to_numpy(dtype=float),

@@ -19,7 +19,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from campaigns.web.errors import QueryError
 from chemspace import Cation, CompoundSpace
 from chemspace.progress import Progress
-from screening.calibration import half_width
+from screening.calibration import interval
 
 if TYPE_CHECKING:
     from campaigns.round import Round
@@ -44,7 +44,6 @@ NUMBERS = {
 #: interval, and the chance that it forms.
 SORTS = ("acquisition", "lifetime_ps", "lifetime_high_ps", "feasibility")
 #: Half-width of a central 90% interval, standard deviations.
-Z90 = float(half_width(0.9))
 _BLOCK = 65_536
 _ABOUT = "about.json"
 
@@ -90,10 +89,11 @@ class RankIndex:
             ) | {"nearest_measured": "", "in_domain": False}
         worth = float(self.numbers["acquisition"][index])
         nearest, distance = int(self.numbers["nearest"][index]), float(self.numbers["distance"][index])
+        slowest, fastest = (float(end) for end in interval(np.asarray(mean), np.asarray(sd)))
         return {
             "lifetime_ps": 10.0**-mean,
-            "lifetime_low_ps": 10.0 ** -(mean + Z90 * sd),
-            "lifetime_high_ps": 10.0 ** -(mean - Z90 * sd),
+            "lifetime_low_ps": 10.0**-fastest,
+            "lifetime_high_ps": 10.0**-slowest,
             "acquisition": worth if np.isfinite(worth) else None,
             "feasibility": float(self.numbers["feasibility"][index]),
             "distance": distance,
@@ -166,7 +166,7 @@ def _sort(draft: Path, acquisition: Array, kept: Mapping[str, NDArray[Any]]) -> 
     values: dict[str, Callable[[], Array]] = {
         "acquisition": lambda: acquisition[described],
         "lifetime_ps": lambda: -kept["mean"][described],
-        "lifetime_high_ps": lambda: -(kept["mean"][described] - Z90 * kept["sd"][described]),
+        "lifetime_high_ps": lambda: -interval(kept["mean"][described], kept["sd"][described])[0],
         "feasibility": lambda: kept["feasibility"][described],
     }
     for name in SORTS:

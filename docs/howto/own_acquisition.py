@@ -20,6 +20,7 @@ from screening.dataset import published_descriptors
 from screening.features import to_features
 from screening.ranking import Candidates
 from screening.strategies import Acquisition, register_strategy
+from screening.surrogates import TrainingRows
 
 Array = NDArray[np.float64]
 #: Slower than ten picoseconds: log10 of the rate below -1.
@@ -44,7 +45,7 @@ def main() -> None:
     data = SpinDataset.published()
     keep = np.isin(data.rows["material_id"], data.trainable().rows["material_id"])
     rows, x = data.subset(keep), to_features(descriptors[keep])
-    surrogate = fit_surrogate(x, rows.log10_rate, rows.noise, rows.groups, name="gp")
+    surrogate = fit_surrogate(TrainingRows.of(x, rows.log10_rate, rows.noise, rows.groups), name="gp")
 
     # Descriptors of one level of theory, those of training: n = 1 rows hold the pure spacer's, 3D rows the cage's.
     of_row = dict(zip(data.compounds, descriptors[:, :8], strict=True))

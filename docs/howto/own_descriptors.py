@@ -13,6 +13,7 @@ from chemspace import Compound, parse_formula
 from screening import SpinDataset, cross_validate, fit_surrogate
 from screening.dataset import published_descriptors
 from screening.features import FEATURE_NAMES, to_features
+from screening.surrogates import TrainingRows
 
 SURROGATE = "gp"
 
@@ -37,11 +38,13 @@ def main() -> None:
     x = to_features(descriptors[keep])
     wider = np.column_stack([x, stiffness([compound for compound in rows.compounds if compound is not None])])
     for name, table in ((f"{len(FEATURE_NAMES)} features", x), ("and stiffness", wider)):
-        scores = cross_validate(table, rows.log10_rate, rows.noise, rows.groups, name=SURROGATE).score_cards
+        scores = cross_validate(
+            TrainingRows.of(table, rows.log10_rate, rows.noise, rows.groups), name=SURROGATE
+        ).score_cards
         card = scores["leave_one_spacer_out"]
         print(f"{name:14s} spacer left out: R2 {card.r2_log:.2f}, 90% intervals hold {card.coverage_90:.0%}")
 
-    surrogate = fit_surrogate(wider, rows.log10_rate, rows.noise, rows.groups, name=SURROGATE)
+    surrogate = fit_surrogate(TrainingRows.of(wider, rows.log10_rate, rows.noise, rows.groups), name=SURROGATE)
     compound = parse_formula("(PEA)2PbI4")
     measured = [each == compound for each in rows.compounds]
     mean, sd = surrogate.predict(wider[measured][:1])

@@ -16,8 +16,8 @@ from screening import SpinDataset, cross_validate
 from screening.calibration import fit_scale
 from screening.dataset import published_descriptors
 from screening.features import to_features
+from screening.surrogates import TrainingRows
 from screening.surrogates.baselines import SklearnRecipe
-from screening.surrogates.problem import make_problem
 from screening.validation.cross_validate import out_of_fold
 from screening.validation.splits import hold_out, score
 
@@ -35,24 +35,26 @@ def main() -> None:
     keep = np.isin(data.rows["material_id"], data.trainable().rows["material_id"])
     rows, x = data.subset(keep), to_features(descriptors[keep])
 
-    # A recipe fits all folds of a problem at once; `SklearnRecipe` makes one of any estimator. To write one from
-    # scratch, or around a BoTorch model, give a class the methods of screening.surrogates.problem.Recipe.
+    # A recipe fits all folds of a training at once; `SklearnRecipe` makes one of any estimator. To write one from
+    # scratch, or around a BoTorch model, give a class the methods of screening.surrogates.recipe.Recipe.
     recipe = SklearnRecipe("five neighbours", neighbours)
-    problem = make_problem(x, rows.log10_rate, rows.noise, rows.groups)
+    training = TrainingRows.of(x, rows.log10_rate, rows.noise, rows.groups)
     for split in ("leave_one_out", "leave_one_spacer_out"):
-        tests = hold_out(split, problem.groups, seed=42)
-        told = out_of_fold(recipe, problem, tests, seed=42)
+        tests = hold_out(split, training.groups, seed=42)
+        told = out_of_fold(recipe, training, tests, seed=42)
         order = np.concatenate(tests)
         mean, sd = (np.concatenate([pair[i] for pair in told]) for i in (0, 1))
-        y = problem.y[order]
+        y = training.y[order]
         card = score(y, mean, sd * fit_scale(y - mean, sd), sd)
         print(f"{recipe.name:15s} {split:21s} R2 {card.r2_log:5.2f}  rank correlation {card.spearman:5.2f}")
     for name in ("mean", "gp"):
-        for split, card in cross_validate(x, rows.log10_rate, rows.noise, rows.groups, name=name).score_cards.items():
+        for split, card in cross_validate(
+            TrainingRows.of(x, rows.log10_rate, rows.noise, rows.groups), name=name
+        ).score_cards.items():
             print(f"{name:15s} {split:21s} R2 {card.r2_log:5.2f}  rank correlation {card.spearman:5.2f}")
 
     # One BoTorch model of all rows: any acquisition of BoTorch works on its posterior.
-    model = recipe.fit(problem, problem.full_mask(), seed=42).model(0, noise_variance=0.01, calibration=1.0)
+    model = recipe.fit(training, training.full_mask(), seed=42).model(0, noise_variance=0.01, calibration=1.0)
     print(f"a {type(model).__name__} with {model.num_outputs} output")
 
 

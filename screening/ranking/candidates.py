@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from chemspace.geometry import tolerance_factor
 from chemspace.space import CompoundSpace, SpaceBlock
 from oracle.descriptors import CationTable, space_descriptors
-from screening.calibration import half_width
+from screening.calibration import interval
 from screening.errors import RankingError
 from screening.feasibility.model import BoundFeasibility, FeasibilityModel
 from screening.features import to_features
@@ -50,16 +50,12 @@ RANKING_COLUMNS = (
     "feasibility",
     *NEAREST_COLUMNS,
 )
-_Z90 = float(half_width(0.9))
 
 
 def lifetime_columns(mean: Array, sd: Array) -> dict[str, Array]:
     """Median lifetime in ps and its central 90% interval from mean and sd of log10(rate), shapes (m,)."""
-    return {
-        "lifetime_ps": 10.0 ** (-mean),
-        "lifetime_low_ps": 10.0 ** (-(mean + _Z90 * sd)),
-        "lifetime_high_ps": 10.0 ** (-(mean - _Z90 * sd)),
-    }
+    slowest, fastest = interval(mean, sd)
+    return {"lifetime_ps": 10.0**-mean, "lifetime_low_ps": 10.0**-fastest, "lifetime_high_ps": 10.0**-slowest}
 
 
 @dataclass(frozen=True, eq=False)

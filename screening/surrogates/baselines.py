@@ -19,7 +19,7 @@ from gpytorch.distributions import MultivariateNormal
 from numpy.typing import NDArray
 from torch import Tensor
 
-from screening.surrogates.problem import Problem
+from screening.surrogates.recipe import TrainingRows
 
 
 class IndependentModel(Model):
@@ -123,12 +123,12 @@ class SklearnRecipe:
     name: str
     make: Callable[[int], Any]
 
-    def fit(self, problem: Problem, mask: NDArray[np.bool_], seed: int) -> SklearnFits:
+    def fit(self, training: TrainingRows, mask: NDArray[np.bool_], seed: int) -> SklearnFits:
         """Fit every fold; mask is (f, k)."""
-        noise = float(np.mean(problem.noise_variance))
+        noise = float(np.mean(training.noise_variance))
         estimators, variances = [], []
-        for rows in mask & ~problem.censored:  # scikit-learn's estimators take numbers, not bounds
-            x, y, groups = problem.x[rows], problem.y[rows], problem.groups[rows]
+        for rows in mask & ~training.censored:  # scikit-learn's estimators take numbers, not bounds
+            x, y, groups = training.x[rows], training.y[rows], training.groups[rows]
             estimators.append(self._fit(x, y, seed))
             out_of_bag = getattr(estimators[-1], "oob_prediction_", None)
             squared = self._inner_squared_errors(x, y, groups, seed) if out_of_bag is None else (y - out_of_bag) ** 2

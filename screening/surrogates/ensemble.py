@@ -16,7 +16,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from screening.surrogates.observations import LEAST_VARIANCE, Scaling, Sites, member_rows, out_of_group, plain_sites
+from screening.surrogates.observations import LEAST_VARIANCE, Folds, Sites, member_rows, out_of_group, plain_sites
 
 #: Numbers of one layer's activations that a block of folds may hold, 0.4 MB in single precision: with weights and
 #: moments a block fits a cache of one or two megabytes, and takes four fifths of the time of all folds at once.
@@ -79,40 +79,31 @@ class Ensembles:
 
 
 def fit_ensembles(
-    config: EnsembleConfig,
-    scaling: Scaling,
-    x: Tensor,
-    y: Tensor,
-    groups: Tensor,
-    mask: Tensor,
-    seed: int,
-    device: str = "cpu",
-    sites: Sites | None = None,
+    config: EnsembleConfig, folds: Folds, seed: int, sites: Sites | None = None, device: str = "cpu"
 ) -> Ensembles:
     """Train all members of all folds together.
 
     Args:
         config: shape and training.
-        scaling: standardisation of each fold.
-        x: raw features, shape (k, d). y: raw targets, shape (k,). groups: integer codes, shape (k,).
-        mask: which rows train, shape (f, k).
+        folds: the rows.
         seed: starts the generator of weights and parts; every fold starts from the same draw.
+        sites: targets and weights of the rows where some are bounds; absent, all are measurements.
         device: where to train, "cpu" or a CUDA device. Weights are drawn on the processor, so that every device starts
             from the same numbers, and come back to it.
-        sites: targets and weights of the rows where some are bounds; absent, all are measurements.
     """
-    asked = plain_sites(scaling, y) if sites is None else sites
+    asked, mask = plain_sites(folds) if sites is None else sites, folds.mask
     generator = torch.Generator().manual_seed(seed)
-    seen = member_rows(config.members, config.parts, groups, mask, asked.known, generator)
-    z = scaling.x(x).to(device, torch.float32)[:, None]
+    seen = member_rows(config.members, config.parts, folds, asked.known, generator)
+    standardised = folds.scaling.x(folds.x)
+    z = standardised.to(device, torch.float32)[:, None]
     target = asked.targets.to(device, torch.float32)[:, None]
-    start = _initial(config, x.shape[1], generator)
+    start = _initial(config, folds.x.shape[1], generator)
     anchors = [w.expand(mask.shape[0], *w.shape[1:]).to(device) for w in start]
     absent = mask[:, None] & ~seen & asked.known
     weight = (seen * asked.weights[:, None]).to(z)
     best, steps = _train(config, anchors, z, target, weight, absent.to(z))
     weights = tuple((best[i].double().cpu(), best[i + 1].double().cpu()) for i in range(0, len(best), 2))
-    output = _forward(weights, scaling.x(x)[:, None])
+    output = _forward(weights, standardised[:, None])
     mean, error, spread = out_of_group(output, asked.targets[:, None], absent)
     return Ensembles(weights, mean, error.clamp_min(LEAST_VARIANCE), spread, steps.cpu())
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from screening.surrogates.observations import Scaling, Sites, bound_sites
+from screening.surrogates.observations import Folds, Sites, bound_sites
 
 __all__ = ["KernelSpec", "covariance"]
 
@@ -219,15 +219,11 @@ class GaussianProcesses:
         """Variance of what the features do not explain, shape (f,)."""
         return nugget_variance(self.theta)
 
-    def sites(self, noise_variance: Tensor, censored: Tensor) -> Sites:
-        """What the rows ask of other learners: bounds as this process has come to see them.
-
-        Args:
-            noise_variance: of each target, standardised, shape (f, k). censored: which are bounds, shape (k,).
-        """
-        plain = self.nugget()[:, None] + noise_variance + JITTER
-        weights = torch.where(censored, (plain / self.variance).clamp_max(1.0), 1.0)
-        return Sites(self.targets, weights, ~censored)
+    def sites(self, folds: Folds) -> Sites:
+        """What the rows it was fitted to ask of other learners: bounds as this process has come to see them."""
+        plain = self.nugget()[:, None] + folds.noise + JITTER
+        weights = torch.where(folds.censored, (plain / self.variance).clamp_max(1.0), 1.0)
+        return Sites(self.targets, weights, ~folds.censored)
 
     def leave_groups_out(self, groups: Tensor) -> tuple[Tensor, Tensor]:
         """Predictions of training rows by the process without their group, hyperparameters kept.
@@ -254,41 +250,25 @@ class GaussianProcesses:
 
 
 def fit_gaussian_processes(
-    spec: KernelSpec,
-    scaling: Scaling,
-    x: Tensor,
-    y: Tensor,
-    noise_variance: Tensor,
-    mask: Tensor,
-    standardised: Tensor | None = None,
-    censored: Tensor | None = None,
-    device: str = "cpu",
+    spec: KernelSpec, folds: Folds, targets: Tensor | None = None, device: str = "cpu"
 ) -> GaussianProcesses:
-    """Fit one process a fold.
+    """Fit one process a fold; hyperparameters come from measurements, bounds join by expectation propagation.
 
     Args:
         spec: the covariance.
-        scaling: standardisation of each fold.
-        x: raw features, shape (k, d). y: raw targets, shape (k,).
-        noise_variance: variance of each target's error in raw units, shape (k,).
-        mask: which rows train, shape (f, k).
-        standardised: standardised targets of each fold in place of y, shape (f, k).
-        censored: rows whose target is only a lower bound, shape (k,). Hyperparameters come from the other rows.
+        folds: the rows.
+        targets: standardised targets of each fold in place of the rows' own, shape (f, k).
         device: where to search and to condition, "cpu" or a CUDA device; in double precision on either.
 
     Returns:
         The processes, their tensors on the processor wherever they were fitted.
     """
-    asked = (
-        scaling.x(x),
-        scaling.y(y) if standardised is None else standardised,
-        noise_variance / scaling.y_sd**2,
-        mask,
-        torch.zeros_like(mask[0]) if censored is None else censored,
+    own = folds.scaling.y(folds.y) if targets is None else targets
+    z, targets, noise, mask, bounds = (
+        tensor.to(device) for tensor in (folds.scaling.x(folds.x), own, folds.noise, folds.mask, folds.censored)
     )
-    z, targets, noise, mask, bounds = (tensor.to(device) for tensor in asked)
     weight, measured = mask.to(z), (mask & ~bounds).to(z)
-    keep = _search_rows(x.shape[0]).to(device)
+    keep = _search_rows(len(folds.y)).to(device)
     theta = _search(spec, z[:, keep], (targets * measured)[:, keep], noise[:, keep], measured[:, keep])
     variance = nugget_variance(theta)[:, None] + noise + JITTER
     prior = covariance(spec, theta, z, z)
@@ -297,8 +277,8 @@ def fit_gaussian_processes(
     targets = targets * weight
     inverse = torch.cholesky_inverse(torch.linalg.cholesky(_masked(prior, variance, weight)))
     alpha = (inverse @ targets[..., None])[..., 0]
-    told = (theta, z, inverse, alpha, targets, variance, mask)
-    return GaussianProcesses(spec, *(tensor.cpu() for tensor in told))
+    parts = (theta, z, inverse, alpha, targets, variance, mask)
+    return GaussianProcesses(spec, *(tensor.cpu() for tensor in parts))
 
 
 def _search_rows(k: int) -> Tensor:

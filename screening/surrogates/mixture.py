@@ -6,7 +6,6 @@ import math
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,8 +17,8 @@ from screening.devices import one_thread
 from screening.surrogates.ensemble import EnsembleConfig, Ensembles, fit_ensembles
 from screening.surrogates.gaussian_process import LENGTH, GaussianProcesses, KernelSpec, fit_gaussian_processes
 from screening.surrogates.model import Component, EnsembleComponent, MixtureModel, ProcessComponent
-from screening.surrogates.observations import Scaling, Sites, drop_correlated, fit_scaling, plain_sites
-from screening.surrogates.problem import FoldFits, Movable, Problem, Recipe
+from screening.surrogates.observations import Folds, Scaling, Sites, drop_correlated, plain_sites
+from screening.surrogates.recipe import FoldFits, Movable, Recipe, TrainingRows
 from screening.surrogates.trees import Trees, TreesComponent, TreesConfig, fit_trees
 
 if TYPE_CHECKING:
@@ -138,19 +137,14 @@ class ResidualRecipe:
         """The same fitted on another device."""
         return replace(self, device=device)
 
-    def fit(self, problem: Problem, mask: NDArray[np.bool_], seed: int) -> ResidualFits:
+    def fit(self, training: TrainingRows, mask: NDArray[np.bool_], seed: int) -> ResidualFits:
         """Fit every fold; mask is (f, k)."""
         with one_thread():
-            x, y, noise = (torch.from_numpy(a) for a in (problem.x, problem.y, problem.noise_variance))
-            rows = torch.from_numpy(mask & ~problem.censored)  # bounds do not train this one
-            scaling = fit_scaling(x, y, rows)
-            groups = torch.from_numpy(problem.groups)
-            ensembles = fit_ensembles(self.ensemble, scaling, x, y, groups, rows, seed, self.device)
-            residual = (scaling.y(y) - ensembles.out_of_group).nan_to_num(0.0)
-            processes = fit_gaussian_processes(
-                self.kernel, scaling, x, y, noise, rows, standardised=residual, device=self.device
-            )
-        return ResidualFits(ensembles, processes, scaling)
+            folds = Folds.of(training, mask).without_bounds()  # bounds do not train this one
+            ensembles = fit_ensembles(self.ensemble, folds, seed, device=self.device)
+            residual = (folds.scaling.y(folds.y) - ensembles.out_of_group).nan_to_num(0.0)
+            processes = fit_gaussian_processes(self.kernel, folds, residual, self.device)
+        return ResidualFits(ensembles, processes, folds.scaling)
 
 
 #: Stands in for the log density of a row that a candidate cannot predict out of group.
@@ -257,73 +251,70 @@ class MixtureRecipe:
         """The same with its processes and networks on another device; None if it has neither."""
         return replace(self, device=device) if self.kernels or self.ensemble is not None else None
 
-    def fit(self, problem: Problem, mask: NDArray[np.bool_], seed: int) -> MixtureFits:
+    def fit(self, training: TrainingRows, mask: NDArray[np.bool_], seed: int) -> MixtureFits:
         """Fit every candidate in every fold and weigh them there; mask is (f, k)."""
         with one_thread():
-            return self._fit(problem, mask, seed)
+            return self._fit(training, mask, seed)
 
-    def _fit(self, problem: Problem, mask: NDArray[np.bool_], seed: int) -> MixtureFits:
-        x, y, noise = (torch.from_numpy(a) for a in (problem.x, problem.y, problem.noise_variance))
-        groups, rows = torch.from_numpy(problem.groups), torch.from_numpy(mask)
-        censored = torch.from_numpy(problem.censored)
-        scaling = fit_scaling(x, y, rows & ~censored)
+    def _fit(self, training: TrainingRows, mask: NDArray[np.bool_], seed: int) -> MixtureFits:
+        folds = Folds.of(training, mask)
         if self.most_correlated is not None:
-            scaling = drop_correlated(scaling, x, rows & ~censored, self.most_correlated)
-        spread = torch.linspace(0, len(y) - 1, min(len(y), MAX_PROCESS_ROWS)).round().long()
-        part = (x[spread], y[spread], noise[spread], rows[:, spread])
-
-        def process(spec: KernelSpec) -> GaussianProcesses:
-            return fit_gaussian_processes(spec, scaling, *part, censored=censored[spread], device=self.device)
-
-        sites = plain_sites(scaling, y)
-        grow = partial(self._grow, scaling, x, groups, rows, seed)
+            folds = drop_correlated(folds, self.most_correlated)
+        spread = torch.linspace(0, training.n_rows - 1, min(training.n_rows, MAX_PROCESS_ROWS)).round().long()
+        part, has_bounds = folds.part(spread), bool(training.censored.any())
+        sites = plain_sites(folds)
         with ThreadPoolExecutor(1, thread_name_prefix="trees") as aside:
             # Trees that need no process to read bounds for them grow beside the processes.
-            growing = None if problem.censored.any() else aside.submit(grow, sites)
-            processes = tuple(process(spec) for spec in self.kernels)
-            if problem.censored.any():
-                witness = processes[0] if processes else process(WITNESS)
-                sites = _with_bounds(sites, witness, noise[spread] / scaling.y_sd**2, censored, spread)
+            growing = None if has_bounds else aside.submit(self._grow, folds, sites, seed)
+            processes = tuple(fit_gaussian_processes(spec, part, device=self.device) for spec in self.kernels)
+            if has_bounds:
+                witness = processes[0] if processes else fit_gaussian_processes(WITNESS, part, device=self.device)
+                sites = _with_bounds(sites, witness, folds, spread)
             ensembles = None
             if self.ensemble is not None:
-                ensembles = fit_ensembles(self.ensemble, scaling, x, y, groups, rows, seed, self.device, sites)
-            trees = grow(sites) if growing is None else growing.result()
-        density = _out_of_group_density(
-            processes, (ensembles, trees), scaling.y(y)[:, spread], noise[spread] / scaling.y_sd**2, groups, spread
-        )
+                ensembles = fit_ensembles(self.ensemble, folds, seed, sites, self.device)
+            trees = self._grow(folds, sites, seed) if growing is None else growing.result()
+        density = _out_of_group_density(processes, (ensembles, trees), part, spread)
         families = [0] * len(processes) + list(range(1, 1 + len(density) - len(processes)))
-        weights = stacking_weights(density, (rows & ~censored)[:, spread], families)
-        return MixtureFits(processes, ensembles, trees, weights, scaling)
+        weights = stacking_weights(density, part.measured, families)
+        return MixtureFits(processes, ensembles, trees, weights, folds.scaling)
 
-    def _grow(self, scaling: Scaling, x: Tensor, groups: Tensor, rows: Tensor, seed: int, sites: Sites) -> Trees | None:
-        return None if self.trees is None else fit_trees(self.trees, scaling, x, groups, rows, sites, seed)
+    def _grow(self, folds: Folds, sites: Sites, seed: int) -> Trees | None:
+        return None if self.trees is None else fit_trees(self.trees, folds, sites, seed)
 
 
-def _with_bounds(plain: Sites, process: GaussianProcesses, noise: Tensor, censored: Tensor, spread: Tensor) -> Sites:
+def _with_bounds(plain: Sites, process: GaussianProcesses, folds: Folds, spread: Tensor) -> Sites:
     """Sites with bounds as the process sees them; bounds among the rows it did not learn from weigh nothing."""
-    seen = process.sites(noise, censored[spread])
-    targets, weights = plain.targets.clone(), torch.where(censored, 0.0, plain.weights)
-    targets[:, spread] = torch.where(censored[spread], seen.targets, targets[:, spread])
+    part = folds.part(spread)
+    seen = process.sites(part)
+    targets, weights = plain.targets.clone(), torch.where(folds.censored, 0.0, plain.weights)
+    targets[:, spread] = torch.where(part.censored, seen.targets, targets[:, spread])
     weights[:, spread] = seen.weights
-    return Sites(targets, weights, ~censored)
+    return Sites(targets, weights, ~folds.censored)
 
 
 def _out_of_group_density(
     processes: tuple[GaussianProcesses, ...],
     committees: tuple[Ensembles | Trees | None, ...],
-    target: Tensor,
-    noise: Tensor,
-    groups: Tensor,
+    part: Folds,
     spread: Tensor,
 ) -> Tensor:
-    """Log density of each row of `spread` under each candidate that has not seen its group, shape (c, f, k)."""
-    told = [gaussian_log_density(target, *p.leave_groups_out(groups[spread])) for p in processes]
+    """Log density of each row under each candidate that has not seen its group, shape (c, f, k).
+
+    Args:
+        processes: fitted to `part`.
+        committees: fitted to all rows.
+        part: the rows that count.
+        spread: their numbers among all rows.
+    """
+    target = part.scaling.y(part.y)
+    densities = [gaussian_log_density(target, *p.leave_groups_out(part.groups)) for p in processes]
     for committee in committees:
         if committee is not None:
-            variance = committee.spread[:, spread] + committee.error_variance[:, None] + noise
-            own = gaussian_log_density(target, committee.out_of_group[:, spread], variance)
-            told.append(own.nan_to_num(UNKNOWN_LOG_DENSITY))
-    return torch.stack(told)
+            variance = committee.spread[:, spread] + committee.error_variance[:, None] + part.noise
+            density = gaussian_log_density(target, committee.out_of_group[:, spread], variance)
+            densities.append(density.nan_to_num(UNKNOWN_LOG_DENSITY))
+    return torch.stack(densities)
 
 
 #: Groups are dealt to this many inner folds for the choice among recipes.
@@ -388,31 +379,31 @@ class AutoRecipe:
         moved = (recipe.on(device) if isinstance(recipe, Movable) else None for recipe in self.candidates)
         return replace(self, candidates=tuple(m or r for m, r in zip(moved, self.candidates, strict=True)))
 
-    def fit(self, problem: Problem, mask: NDArray[np.bool_], seed: int) -> AutoFits:
+    def fit(self, training: TrainingRows, mask: NDArray[np.bool_], seed: int) -> AutoFits:
         """Choose inside every fold and fit the choice there; mask is (f, k)."""
-        nlpd = np.array([_inner_nlpd(r, problem, mask, seed) for r in self.candidates])
+        nlpd = np.array([_inner_nlpd(r, training, mask, seed) for r in self.candidates])
         chosen = nlpd.argmin(0)
         fits, place = {}, np.zeros(len(mask), dtype=np.int64)
         for candidate in np.unique(chosen):
             own = chosen == candidate
             place[own] = np.arange(own.sum())
-            fits[int(candidate)] = self.candidates[int(candidate)].fit(problem, mask[own], seed)
+            fits[int(candidate)] = self.candidates[int(candidate)].fit(training, mask[own], seed)
         return AutoFits(tuple(r.name for r in self.candidates), nlpd, chosen, fits, place)
 
 
-def _inner_nlpd(recipe: Recipe, problem: Problem, mask: NDArray[np.bool_], seed: int) -> NDArray[np.float64]:
+def _inner_nlpd(recipe: Recipe, training: TrainingRows, mask: NDArray[np.bool_], seed: int) -> NDArray[np.float64]:
     """Mean negative log density of training rows under fits without their group, shape (f,)."""
-    groups = problem.groups if np.unique(problem.groups).size > 1 else np.arange(problem.n_rows)
+    groups = training.groups if np.unique(training.groups).size > 1 else np.arange(training.n_rows)
     codes = np.random.default_rng(seed).permutation(np.unique(groups))
     total, count = np.zeros(len(mask)), np.zeros(len(mask))
     for part in np.array_split(codes, min(INNER_FOLDS, codes.size)):
         out = np.isin(groups, part)
         inner = mask & ~out
-        usable = (inner & ~problem.censored).sum(1) >= 2
-        mean, variance = recipe.fit(problem, inner[usable], seed).predict(problem.x)
-        variance = variance + problem.noise_variance
-        density = 0.5 * ((problem.y - mean) ** 2 / variance + np.log(2.0 * np.pi * variance))
-        rows = mask[usable] & out & ~problem.censored
+        usable = (inner & ~training.censored).sum(1) >= 2
+        mean, variance = recipe.fit(training, inner[usable], seed).predict(training.x)
+        variance = variance + training.noise_variance
+        density = 0.5 * ((training.y - mean) ** 2 / variance + np.log(2.0 * np.pi * variance))
+        rows = mask[usable] & out & ~training.censored
         total[usable] += (density * rows).sum(1)
         count[usable] += rows.sum(1)
     nlpd: NDArray[np.float64] = np.where(count > 0, total / np.maximum(count, 1.0), np.inf)

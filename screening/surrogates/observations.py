@@ -1,12 +1,16 @@
-"""What networks and trees share: members that grow without some of the groups, and what they say of those."""
+"""What processes, networks and trees share: folds, their scaling, bounds as sites, members without some groups."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
+
+from screening.surrogates.recipe import TrainingRows
 
 #: Spread under which a column counts as constant, relative to its size: rounding leaves about 1e-16.
 CONSTANT_COLUMN = 1e-10
@@ -62,16 +66,80 @@ def fit_scaling(x: Tensor, y: Tensor, mask: Tensor) -> Scaling:
     return Scaling(x_mean, _no_zero(x_sd, x_mean), y_mean, _no_zero(y_sd, y_mean))
 
 
-def drop_correlated(scaling: Scaling, x: Tensor, mask: Tensor, most: float) -> Scaling:
-    """The scaling with features switched off that repeat an earlier one in the fold's training rows.
+def _no_zero(sd: Tensor, mean: Tensor) -> Tensor:
+    return torch.where(sd > CONSTANT_COLUMN * (1.0 + mean.abs()), sd, torch.ones_like(sd))
+
+
+@dataclass(frozen=True)
+class Folds:
+    """Rows and folds of them as tensors; k rows, d features, f folds.
+
+    Attributes:
+        x: raw features, shape (k, d).
+        y: raw targets, shape (k,).
+        noise_variance: variance of each target's error in raw units, shape (k,).
+        groups: integer codes, shape (k,).
+        mask: which rows train, shape (f, k).
+        censored: rows whose target is only a lower bound, shape (k,).
+        scaling: standardisation of each fold.
+    """
+
+    x: Tensor
+    y: Tensor
+    noise_variance: Tensor
+    groups: Tensor
+    mask: Tensor
+    censored: Tensor
+    scaling: Scaling
+
+    @classmethod
+    def of(cls, training: TrainingRows, mask: NDArray[np.bool_]) -> Folds:
+        """Folds of checked rows; mask is (f, k)."""
+        x, y, noise, groups, censored = (
+            torch.from_numpy(array)
+            for array in (training.x, training.y, training.noise_variance, training.groups, training.censored)
+        )
+        rows = torch.from_numpy(mask)
+        return cls(x, y, noise, groups, rows, censored, fit_scaling(x, y, rows & ~censored))
+
+    @property
+    def measured(self) -> Tensor:
+        """Rows that train and are measurements, shape (f, k)."""
+        return self.mask & ~self.censored
+
+    @property
+    def noise(self) -> Tensor:
+        """Variance of each target's error, standardised, shape (f, k)."""
+        return self.noise_variance / self.scaling.y_sd**2
+
+    def part(self, rows: Tensor) -> Folds:
+        """Some of the rows, given by their numbers, under the same scaling."""
+        return Folds(
+            self.x[rows],
+            self.y[rows],
+            self.noise_variance[rows],
+            self.groups[rows],
+            self.mask[:, rows],
+            self.censored[rows],
+            self.scaling,
+        )
+
+    def without_bounds(self) -> Folds:
+        """The same with bounds that train nothing."""
+        return replace(self, mask=self.measured, censored=torch.zeros_like(self.censored))
+
+
+def drop_correlated(folds: Folds, most: float) -> Folds:
+    """The folds with features switched off that repeat an earlier one in the fold's training rows.
 
     The reference paper's choice (|r| > 0.9; doi 10.1039/d5sc07406a), made inside each fold: a dropped feature gets an
     infinite spread, so that its standardised values are zero in every row.
 
     Args:
-        scaling: of each fold. x: features, shape (k, d). mask: which rows train, shape (f, k).
+        folds: the rows.
         most: largest absolute Pearson correlation of two features that both stay.
     """
+    scaling, x, mask = folds.scaling, folds.x, folds.measured
     z = scaling.x(x) * mask[..., None]
     correlation = (z.mT @ z / mask.sum(-1)[:, None, None]).abs()
     dropped = torch.zeros(len(mask), x.shape[1], dtype=torch.bool)
@@ -79,11 +147,7 @@ def drop_correlated(scaling: Scaling, x: Tensor, mask: Tensor, most: float) -> S
         repeats = (correlation[:, feature, :feature] > most) & ~dropped[:, :feature]
         dropped[:, feature] = repeats.any(-1)
     x_sd = scaling.x_sd.masked_fill(dropped[:, None], torch.inf)
-    return Scaling(scaling.x_mean, x_sd, scaling.y_mean, scaling.y_sd)
-
-
-def _no_zero(sd: Tensor, mean: Tensor) -> Tensor:
-    return torch.where(sd > CONSTANT_COLUMN * (1.0 + mean.abs()), sd, torch.ones_like(sd))
+    return replace(folds, scaling=replace(scaling, x_sd=x_sd))
 
 
 #: Sweeps of expectation propagation and share of each update that is taken; sites move by less than 1e-6 after it.
@@ -107,10 +171,10 @@ class Sites:
     known: Tensor
 
 
-def plain_sites(scaling: Scaling, y: Tensor) -> Sites:
-    """Sites of measurements: targets y (k,) as they are, all of weight one."""
-    targets = scaling.y(y)
-    return Sites(targets, torch.ones_like(targets), torch.ones_like(y, dtype=torch.bool))
+def plain_sites(folds: Folds) -> Sites:
+    """Sites of measurements: targets as they are, all of weight one."""
+    targets = folds.scaling.y(folds.y)
+    return Sites(targets, torch.ones_like(targets), torch.ones_like(folds.y, dtype=torch.bool))
 
 
 def bound_sites(
@@ -174,18 +238,17 @@ def _above(mean: Tensor, variance: Tensor, bound: Tensor, error: Tensor) -> tupl
 LEAST_VARIANCE = 1e-4
 
 
-def member_rows(
-    members: int, parts: int, groups: Tensor, mask: Tensor, known: Tensor, generator: torch.Generator
-) -> Tensor:
+def member_rows(members: int, parts: int, folds: Folds, known: Tensor, generator: torch.Generator) -> Tensor:
     """Which rows each member trains on, shape (f, s, k).
 
     Args:
         members: s. parts: every member leaves one of this many parts of the groups out; 1 leaves nothing out.
-        groups: integer codes, shape (k,). mask: rows that train, shape (f, k).
+        folds: the rows.
         known: rows that are measurements, shape (k,); bounds of groups without any are left out by no member, so that
             they change no draw.
         generator: of the draws.
     """
+    groups, mask = folds.groups, folds.mask
     own = torch.unique(groups[known])
     place = torch.searchsorted(own, groups).clamp_max(len(own) - 1)
     dealt = own[place] == groups

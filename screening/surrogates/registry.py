@@ -11,7 +11,7 @@ from screening.errors import DeviceError, SurrogateError, UnknownSurrogateError
 from screening.surrogates.baselines import BASELINES, SklearnRecipe
 from screening.surrogates.gaussian_process import KernelSpec
 from screening.surrogates.mixture import AutoRecipe, MixtureRecipe, ResidualRecipe
-from screening.surrogates.problem import Movable, Recipe
+from screening.surrogates.recipe import Movable, Recipe
 from screening.surrogates.trees import TreesConfig
 
 __all__ = ["DEFAULT_SURROGATE", "SURROGATES", "get_recipe", "register_surrogate"]

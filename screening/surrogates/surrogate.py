@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from screening.calibration import fit_scale
 from screening.devices import one_thread
 from screening.errors import TrainingDataError
-from screening.surrogates.problem import MIN_ROWS, Problem, Recipe, make_problem
+from screening.surrogates.recipe import MIN_ROWS, Recipe, TrainingRows
 from screening.surrogates.registry import DEFAULT_SURROGATE, get_recipe
 
 if TYPE_CHECKING:
@@ -89,47 +88,46 @@ class Surrogate:
 
 
 def fit_surrogate(
-    x: ArrayLike,
-    y: ArrayLike,
-    noise: ArrayLike | None = None,
-    groups: Sequence[object] | None = None,
-    seed: int = 42,
+    training: TrainingRows,
     name: str = DEFAULT_SURROGATE,
+    seed: int = 42,
+    *,
     validation: Validation | None = None,
-    missing: str = "refuse",
-    censored: ArrayLike | None = None,
     device: str = "cpu",
 ) -> Surrogate:
     """Fit a surrogate on all rows and recalibrate it by its out-of-fold errors.
 
     Args:
-        x: features, shape (k, d). y: log10 rate, shape (k,).
-        noise: standard deviation of each target in log10, shape (k,), or None.
-        groups: spacer of each row, length k; None makes every row its own.
+        training: rows to learn from.
+        name: of the surrogate, one of `surrogate_names`.
         seed: of every random draw; the same seed on the same device gives the same surrogate to the bit.
-        name: of the surrogate.
         validation: `cross_validate` of the same rows and name, whose errors then serve for the recalibration instead
             of being computed again.
-        missing: "refuse" NaN features, or "impute" the mean of the training rows.
-        censored: true where y is only a lower bound of log10 rate (the lifetime an upper bound), shape (k,).
         device: where Gaussian processes and networks are fitted, "cpu" or a CUDA device ("cuda", "cuda:1"). Random
             draws, trees and the candidates' weights stay on the processor, and the surrogate predicts there wherever
             it was fitted.
 
     Raises:
-        TrainingDataError: for arrays nothing can be learnt from. UnknownSurrogateError: for the name.
+        TrainingDataError: if the validation is of other rows. UnknownSurrogateError: for the name.
         DeviceError: if the device is not there, or nothing of this surrogate (trees, baselines) would run on it.
+
+    Example:
+        >>> x = [[0.0], [0.2], [0.4], [0.6], [0.8]]
+        >>> surrogate = fit_surrogate(TrainingRows.of(x, [0.0, 0.2, 0.4, 0.6, 0.8]), "gp")
+        >>> mean, sd = surrogate.predict([[0.5]])
+        >>> bool(0.4 < mean[0] < 0.6)
+        True
     """
-    problem, recipe = make_problem(x, y, noise, groups, missing, censored), get_recipe(name, device)
-    scale = _calibration(recipe, problem, seed) if validation is None else _reuse(validation, recipe, problem)
-    fits = recipe.fit(problem, problem.full_mask(), seed)
-    noise_variance = float(np.median(problem.noise_variance[~problem.censored]))
+    recipe = get_recipe(name, device)
+    scale = _calibration(recipe, training, seed) if validation is None else _reuse(validation, recipe, training)
+    fits = recipe.fit(training, training.full_mask(), seed)
+    noise_variance = float(np.median(training.noise_variance[training.measured]))
     return Surrogate(
         name=recipe.name,
         model=fits.model(0, noise_variance, scale).eval(),
         calibration=scale,
-        n_rows=problem.n_rows,
-        n_features=int(problem.x.shape[1]),
+        n_rows=training.n_rows,
+        n_features=int(training.x.shape[1]),
         seed=seed,
         details=fits.describe(0),
     )
@@ -140,31 +138,31 @@ def _marginal(model: Any, x: torch.Tensor) -> tuple[NDArray[np.float64], NDArray
     return mean.numpy(), (latent + model.unexplained_variance()).numpy()
 
 
-def _calibration(recipe: Recipe, problem: Problem, seed: int) -> float:
+def _calibration(recipe: Recipe, training: TrainingRows, seed: int) -> float:
     from screening.validation.cross_validate import out_of_fold  # that module fits surrogates through this package
     from screening.validation.splits import hold_out
 
-    n_groups = np.unique(problem.groups).size
-    if n_groups <= 1 or problem.n_rows < FEWEST_ROWS:
+    n_groups = np.unique(training.groups).size
+    if n_groups <= 1 or training.n_rows < FEWEST_ROWS:
         return 1.0
-    tests = hold_out("k_fold" if n_groups > MAX_CALIBRATION_FOLDS else CALIBRATION_SPLIT, problem.groups, seed)
-    if problem.n_rows > MANY_ROWS:
+    tests = hold_out("k_fold" if n_groups > MAX_CALIBRATION_FOLDS else CALIBRATION_SPLIT, training.groups, seed)
+    if training.n_rows > MANY_ROWS:
         tests = tests[:2]
-    measured = int((~problem.censored).sum())
-    tests = [t for t in tests if 0 < (~problem.censored[t]).sum() <= measured - MIN_ROWS]
+    measured = int(training.measured.sum())
+    tests = [t for t in tests if 0 < training.measured[t].sum() <= measured - MIN_ROWS]
     if not tests:
         return 1.0
-    predicted = out_of_fold(recipe, problem, tests, seed)
+    predicted = out_of_fold(recipe, training, tests, seed)
     rows = np.concatenate(tests)
-    error, sd = problem.y[rows] - np.concatenate([m for m, _ in predicted]), np.concatenate([s for _, s in predicted])
-    return fit_scale(error[~problem.censored[rows]], sd[~problem.censored[rows]])
+    error, sd = training.y[rows] - np.concatenate([m for m, _ in predicted]), np.concatenate([s for _, s in predicted])
+    return fit_scale(error[training.measured[rows]], sd[training.measured[rows]])
 
 
-def _reuse(validation: Validation, recipe: Recipe, problem: Problem) -> float:
+def _reuse(validation: Validation, recipe: Recipe, training: TrainingRows) -> float:
     frame = validation.predictions
     split = CALIBRATION_SPLIT if CALIBRATION_SPLIT in validation.score_cards else next(iter(validation.score_cards))
     own = frame[frame["split"] == split]
-    measured = int((~problem.censored).sum())
+    measured = int(training.measured.sum())
     if validation.name != recipe.name or own["row"].nunique() != measured:
         raise TrainingDataError(
             f"the validation is of {validation.name!r} on {own['row'].nunique()} rows; "

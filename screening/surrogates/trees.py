@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import embedding_bag
 
-from screening.surrogates.observations import LEAST_VARIANCE, Scaling, Sites, member_rows, out_of_group
+from screening.surrogates.observations import LEAST_VARIANCE, Folds, Sites, member_rows, out_of_group
 
 __all__ = ["TreesComponent"]
 
@@ -85,25 +85,23 @@ class Trees:
         return values.mean(1), values.var(1, correction=0)
 
 
-def fit_trees(
-    config: TreesConfig, scaling: Scaling, x: Tensor, groups: Tensor, mask: Tensor, sites: Sites, seed: int
-) -> Trees:
+def fit_trees(config: TreesConfig, folds: Folds, sites: Sites, seed: int) -> Trees:
     """Grow all members of all folds together.
 
     Args:
         config: shape and training.
-        scaling: standardisation of each fold.
-        x: raw features, shape (k, d). groups: integer codes, shape (k,). mask: which rows train, shape (f, k).
+        folds: the rows.
         sites: standardised targets and weights of the rows.
         seed: starts the generator of members and features; every fold starts from the same draw.
     """
+    x, mask = folds.x, folds.mask
     generator = torch.Generator().manual_seed(seed)
-    seen = member_rows(config.members, config.parts, groups, mask, sites.known, generator)
+    seen = member_rows(config.members, config.parts, folds, sites.known, generator)
     d = x.shape[1]
     chosen = max(1, math.ceil(config.features * d))
     draws = torch.rand(config.rounds, config.members, d, generator=generator)
     barred = draws.argsort(-1).argsort(-1) >= chosen
-    thresholds, centre = _thresholds(config, x, mask & sites.known), scaling.x_mean[:, 0]
+    thresholds, centre = _thresholds(config, x, mask & sites.known), folds.scaling.x_mean[:, 0]
     left = is_left(x, thresholds, centre)
     weight = seen.double() * sites.weights[:, None]
     splits, leaves, output = _boost(config, left, sites.targets[:, None], weight, barred)

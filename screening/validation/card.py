@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,10 +12,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from chemspace.progress import Progress
 from screening.errors import TrainingDataError
-from screening.surrogates.problem import Problem, make_problem
+from screening.surrogates.recipe import TrainingRows
 from screening.surrogates.registry import DEFAULT_SURROGATE
 from screening.validation.cross_validate import Validation, cross_validate
-from screening.validation.splits import random_holdouts
+from screening.validation.splits import LEAVE_OUT_SPLITS, random_holdouts
 
 __all__ = ["FullCard", "full_score_card"]
 
@@ -70,91 +70,65 @@ class FullCard:
 
 
 def full_score_card(
-    x: ArrayLike,
-    y: ArrayLike,
-    noise: ArrayLike | None = None,
-    groups: Sequence[object] | None = None,
-    seed: int = 42,
+    training: TrainingRows,
     name: str = DEFAULT_SURROGATE,
+    seed: int = 42,
+    *,
     baselines: Sequence[str] = BASELINE_NAMES,
     holdouts: Mapping[str, Sequence[NDArray[np.int64]]] | None = None,
     progress: Progress | None = None,
-    missing: str = "refuse",
-    censored: ArrayLike | None = None,
 ) -> FullCard:
-    """Validate a surrogate in every way at once; arguments as `cross_validate`.
+    """Validate a surrogate in every way at once; arguments and errors as `cross_validate`.
 
     Args:
-        x: features, shape (k, d). y: log10 rate, shape (k,). noise: standard deviations, shape (k,), or None.
-        groups: spacer of each row, length k.
-        seed: of every random draw. name: of the surrogate.
+        training: the rows; baselines cannot impute.
+        name: of the surrogate.
+        seed: of every random draw.
         baselines: names of the surrogates to set beside it.
-        holdouts: further splits, as in `cross_validate`.
+        holdouts: further splits.
         progress: called after every part.
-        missing, censored: as in `cross_validate`; the baselines cannot impute.
-
-    Raises:
-        TrainingDataError, UnknownSurrogateError, ScreeningError: as `cross_validate`.
     """
-    problem = make_problem(x, y, noise, groups, missing, censored)
     total = 4 + len(baselines)
 
     def say(done: int, note: str) -> None:
         if progress is not None:
             progress(done, total, note)
 
-    splits = ("leave_one_out", "leave_one_spacer_out", "repeated_k_fold")
-    told = _validate(problem, problem.x, problem.y, seed, name, splits, holdouts)
+    validation = cross_validate(training, name, seed, splits=(*LEAVE_OUT_SPLITS, "repeated_k_fold"), holdouts=holdouts)
     say(1, name)
-    scrambled = tuple(_scrambled(problem, seed + i, name) for i in range(SHUFFLES))
+    scrambled = tuple(_scrambled(training, seed + i, name) for i in range(SHUFFLES))
     say(2, "shuffled targets")
-    one_hot = (problem.groups[:, None] == np.unique(problem.groups)).astype(np.float64)
-    control = _validate(problem, one_hot, problem.y, seed, name, ("leave_one_out",))
+    one_hot = (training.groups[:, None] == np.unique(training.groups)).astype(np.float64)
+    control = cross_validate(replace(training, x=one_hot), name, seed, splits=("leave_one_out",))
     say(3, "spacer only")
-    curve = learning_curve(problem, seed, name)
+    curve = learning_curve(training, name, seed)
     say(4, "learning curve")
     others = {}
     for i, other in enumerate(baselines):
-        others[other] = _validate(problem, problem.x, problem.y, seed, other, splits[:2])
+        others[other] = cross_validate(training, other, seed)
         say(5 + i, other)
-    return FullCard(told, scrambled, control.score_cards["leave_one_out"].r2_log, others, curve)
+    return FullCard(validation, scrambled, control.score_cards["leave_one_out"].r2_log, others, curve)
 
 
-def learning_curve(problem: Problem, seed: int, name: str = DEFAULT_SURROGATE) -> dict[float, float]:
+def learning_curve(training: TrainingRows, name: str = DEFAULT_SURROGATE, seed: int = 42) -> dict[float, float]:
     """R2 on the rows left out against the share of rows trained on; `CURVE_DRAWS` random training sets a share."""
     generator = np.random.default_rng(seed)
     holdouts = {}
     for share in SHARES:
-        size = max(1, round((1.0 - share) * problem.n_rows))
-        holdouts[f"{share}"] = random_holdouts(problem.n_rows, size, CURVE_DRAWS, generator)
-    told = _validate(problem, problem.x, problem.y, seed, name, (), holdouts)
-    return {share: told.score_cards[f"{share}"].r2_log for share in SHARES}
+        size = max(1, round((1.0 - share) * training.n_rows))
+        holdouts[f"{share}"] = random_holdouts(training.n_rows, size, CURVE_DRAWS, generator)
+    validation = cross_validate(training, name, seed, splits=(), holdouts=holdouts)
+    return {share: validation.score_cards[f"{share}"].r2_log for share in SHARES}
 
 
-def _validate(
-    problem: Problem,
-    x: NDArray[np.float64],
-    y: NDArray[np.float64],
-    seed: int,
-    name: str,
-    splits: Sequence[str],
-    holdouts: Mapping[str, Sequence[NDArray[np.int64]]] | None = None,
-) -> Validation:
-    noise, groups = np.sqrt(problem.noise_variance), [int(g) for g in problem.groups]
-    missing = "impute" if np.isnan(x).any() else "refuse"
-    return cross_validate(
-        x, y, noise, groups, seed, name, splits, holdouts=holdouts, missing=missing, censored=problem.censored
-    )
-
-
-def _scrambled(problem: Problem, seed: int, name: str) -> float:
-    order, measured = np.arange(problem.n_rows), np.flatnonzero(~problem.censored)
+def _scrambled(training: TrainingRows, seed: int, name: str) -> float:
+    order, measured = np.arange(training.n_rows), np.flatnonzero(training.measured)
     order[measured] = np.random.default_rng(seed).permutation(measured)
-    told = _validate(problem, problem.x, problem.y[order], seed, name, ("leave_one_spacer_out",))
-    return told.score_cards["leave_one_spacer_out"].r2_log
+    scrambled = replace(training, y=training.y[order])
+    validation = cross_validate(scrambled, name, seed, splits=("leave_one_spacer_out",))
+    return validation.score_cards["leave_one_spacer_out"].r2_log
 
 
-_SPLITS = ("leave_one_out", "leave_one_spacer_out")
 #: Fewer rows than this tell nothing about either path.
 MIN_COMPARED = 8
 
@@ -176,7 +150,7 @@ class PathComparison:
         """One row a split and path: split, path and the scores of `ScoreCard`."""
         told = [
             {"split": split, "path": path, **card.to_dict()}
-            for split in _SPLITS
+            for split in LEAVE_OUT_SPLITS
             for path, validation in (("computed", self.computed), ("computed and measured", self.measured))
             for card in (validation.score_cards[split],)
         ]
@@ -192,29 +166,23 @@ class PathComparison:
 
 
 def compare_paths(
-    x: ArrayLike,
-    measured: ArrayLike,
-    y: ArrayLike,
-    noise: ArrayLike | None,
-    groups: Sequence[object],
-    seed: int = 42,
-    name: str = DEFAULT_SURROGATE,
-    missing: str = "refuse",
+    training: TrainingRows, measured: ArrayLike, name: str = DEFAULT_SURROGATE, seed: int = 42, missing: str = "refuse"
 ) -> PathComparison:
     """Score a surrogate with and without measured descriptors on the rows that have them.
 
     Args:
-        x: features, shape (k, d). measured: of `screening.structures.measured_features(missing="keep")`, shape (k, q),
-            NaN where a value was not measured.
-        y: log10 rate, shape (k,). noise: standard deviations, shape (k,), or None. groups: spacer of each row.
-        seed: of every random draw. name: of the surrogate.
+        training: the rows, with the descriptors that need no experiment.
+        measured: of `screening.structures.measured_features(missing="keep")`, shape (k, q), NaN where a value was not
+            measured.
+        name: of the surrogate.
+        seed: of every random draw.
         missing: "refuse" compares the rows that have every value; "impute" those that have any, gaps filled by the
             mean of each fold's training rows.
 
     Raises:
         TrainingDataError: if too few rows have measured descriptors.
     """
-    features, extra = np.asarray(x, dtype=np.float64), np.asarray(measured, dtype=np.float64)
+    extra = np.asarray(measured, dtype=np.float64)
     known = np.isfinite(extra)
     rows = np.flatnonzero(known.any(1) if missing == "impute" else known.all(1))
     if rows.size < MIN_COMPARED:
@@ -222,8 +190,6 @@ def compare_paths(
             f"{rows.size} rows have {'any' if missing == 'impute' else 'all'} of the measured descriptors; at least "
             f"{MIN_COMPARED} are needed to compare"
         )
-    target, labels = np.asarray(y, dtype=np.float64)[rows], [groups[int(row)] for row in rows]
-    error = None if noise is None else np.asarray(noise, dtype=np.float64)[rows]
-    tables = (features[rows], np.hstack([features[rows], extra[rows]]))
-    told = [cross_validate(t, target, error, labels, seed, name, _SPLITS, missing=missing) for t in tables]
-    return PathComparison(rows, *told)
+    computed = training.part(rows)
+    both = replace(computed, x=np.hstack([computed.x, extra[rows]]))
+    return PathComparison(rows, *(cross_validate(path, name, seed) for path in (computed, both)))

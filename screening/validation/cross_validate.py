@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from chemspace.progress import Progress
 from screening.calibration import fit_scale
-from screening.surrogates.problem import Problem, Recipe, make_problem
+from screening.surrogates.recipe import Recipe, TrainingRows
 from screening.surrogates.registry import DEFAULT_SURROGATE, get_recipe
-from screening.validation.splits import ScoreCard, grade, hold_out, score
+from screening.validation.splits import LEAVE_OUT_SPLITS, ScoreCard, grade, hold_out, score
 
 __all__ = ["out_of_fold"]
 
@@ -59,54 +59,52 @@ class Validation:
 
 
 def cross_validate(
-    x: ArrayLike,
-    y: ArrayLike,
-    noise: ArrayLike | None = None,
-    groups: Sequence[object] | None = None,
-    seed: int = 42,
+    training: TrainingRows,
     name: str = DEFAULT_SURROGATE,
-    splits: Sequence[str] = ("leave_one_out", "leave_one_spacer_out"),
-    progress: Progress | None = None,
+    seed: int = 42,
+    *,
+    splits: Sequence[str] = LEAVE_OUT_SPLITS,
     holdouts: Mapping[str, Sequence[NDArray[np.int64]]] | None = None,
-    missing: str = "refuse",
-    censored: ArrayLike | None = None,
+    progress: Progress | None = None,
     device: str = "cpu",
 ) -> Validation:
     """Predict every row by models that never saw it, and score the predictions.
 
     Everything that is fitted (standardisation, hyperparameters, early stopping, weights of the mixture) is fitted
-    inside each fold; the recalibration of a row uses the errors of other folds only.
+    inside each fold; the recalibration of a row uses the errors of other folds only. Bounds train, held out with their
+    group; they are predicted and scored nowhere.
 
     Args:
-        x: features, shape (k, d). y: log10 rate, shape (k,).
-        noise: standard deviation of each target in log10, shape (k,), or None.
-        groups: spacer of each row, length k; None makes every row its own.
-        seed: of every random draw.
+        training: the rows.
         name: of the surrogate.
+        seed: of every random draw.
         splits: names from `screening.validation.splits.SPLITS`.
-        progress: called after every batch of folds.
         holdouts: further splits: name to test rows of each of its folds, which need not cover the table. Their
             intervals are recalibrated by the errors that the first of `splits` makes on rows outside the test set.
-        missing: "refuse" NaN features, or "impute" the mean of each fold's training rows.
-        censored: true where y is only a lower bound of log10 rate, shape (k,). Bounds train, held out with their
-            group; they are predicted and scored nowhere.
+        progress: called after every batch of folds.
         device: where the folds are fitted, "cpu" or a CUDA device, as in `fit_surrogate`.
 
     Raises:
-        TrainingDataError: for arrays nothing can be learnt from. UnknownSurrogateError, ScreeningError: for names.
+        UnknownSurrogateError, ScreeningError: for names.
         DeviceError: if the device is not there, or nothing of this surrogate would run on it.
+
+    Example:
+        >>> rows = TrainingRows.of([[i / 10] for i in range(8)], [i / 10 for i in range(8)], groups="aabbccdd")
+        >>> validation = cross_validate(rows, "linear")
+        >>> round(validation.score_cards["leave_one_spacer_out"].r2_log, 3)
+        1.0
     """
-    problem, recipe = make_problem(x, y, noise, groups, missing, censored), get_recipe(name, device)
-    folds = {split: hold_out(split, problem.groups, seed) for split in splits}
+    recipe = get_recipe(name, device)
+    folds = {split: hold_out(split, training.groups, seed) for split in splits}
     folds.update({split: list(tests) for split, tests in (holdouts or {}).items()})
-    folds = {split: _with_measurements(problem, tests) for split, tests in folds.items()}
-    predicted = out_of_fold(recipe, problem, [t for tests in folds.values() for t in tests], seed, progress)
+    folds = {split: _with_measurements(training, tests) for split, tests in folds.items()}
+    predicted = out_of_fold(recipe, training, [t for tests in folds.values() for t in tests], seed, progress)
     frames: list[pd.DataFrame] = []
     at = 0
     for split, tests in folds.items():
         if not tests:
             continue
-        frame = _frame(split, problem, tests, predicted[at : at + len(tests)])
+        frame = _frame(split, training, tests, predicted[at : at + len(tests)])
         reference = frames[0] if split not in splits and frames else frame
         frame["sd_calibrated"] = frame["sd"] * _scales(frame, reference)
         at += len(tests)
@@ -116,7 +114,7 @@ def cross_validate(
 
 def out_of_fold(
     recipe: Recipe,
-    problem: Problem,
+    training: TrainingRows,
     tests: Sequence[NDArray[np.int64]],
     seed: int,
     progress: Progress | None = None,
@@ -128,33 +126,33 @@ def out_of_fold(
     unique: dict[bytes, int] = {}
     masks: list[NDArray[np.bool_]] = []
     for rows in tests:
-        mask = np.ones(problem.n_rows, dtype=bool)
+        mask = np.ones(training.n_rows, dtype=bool)
         mask[rows] = False
         if unique.setdefault(mask.tobytes(), len(masks)) == len(masks):
             masks.append(mask)
-    means, variances = _predict_all(recipe, problem, np.array(masks), seed, progress)
+    means, variances = _predict_all(recipe, training, np.array(masks), seed, progress)
     told = []
     for rows in tests:
-        mask = np.ones(problem.n_rows, dtype=bool)
+        mask = np.ones(training.n_rows, dtype=bool)
         mask[rows] = False
         fold = unique[mask.tobytes()]
-        told.append((means[fold, rows], np.sqrt(variances[fold, rows] + problem.noise_variance[rows])))
+        told.append((means[fold, rows], np.sqrt(variances[fold, rows] + training.noise_variance[rows])))
     return told
 
 
-def _with_measurements(problem: Problem, tests: Sequence[NDArray[np.int64]]) -> list[NDArray[np.int64]]:
+def _with_measurements(training: TrainingRows, tests: Sequence[NDArray[np.int64]]) -> list[NDArray[np.int64]]:
     """Test sets that hold a measurement; the others have nothing to score."""
-    return [rows for rows in tests if not problem.censored[rows].all()]
+    return [rows for rows in tests if not training.censored[rows].all()]
 
 
 def _predict_all(
-    recipe: Recipe, problem: Problem, masks: NDArray[np.bool_], seed: int, progress: Progress | None
+    recipe: Recipe, training: TrainingRows, masks: NDArray[np.bool_], seed: int, progress: Progress | None
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    size = max(1, MAX_BATCH_NUMBERS // problem.n_rows**2)
+    size = max(1, MAX_BATCH_NUMBERS // training.n_rows**2)
     means, variances = np.empty(masks.shape), np.empty(masks.shape)
     for start in range(0, len(masks), size):
         batch = slice(start, start + size)
-        means[batch], variances[batch] = recipe.fit(problem, masks[batch], seed).predict(problem.x)
+        means[batch], variances[batch] = recipe.fit(training, masks[batch], seed).predict(training.x)
         if progress is not None:
             progress(min(start + size, len(masks)), len(masks), f"{recipe.name} out of fold")
     return means, variances
@@ -162,7 +160,7 @@ def _predict_all(
 
 def _frame(
     split: str,
-    problem: Problem,
+    training: TrainingRows,
     tests: Sequence[NDArray[np.int64]],
     predicted: Sequence[tuple[NDArray[np.float64], NDArray[np.float64]]],
 ) -> pd.DataFrame:
@@ -173,10 +171,10 @@ def _frame(
         "sd": np.concatenate([s for _, s in predicted]),
     }
     frame = pd.DataFrame(columns)
-    measured = ~problem.censored[frame["row"].to_numpy()]
+    measured = ~training.censored[frame["row"].to_numpy()]
     frame = pd.DataFrame(frame[measured]).sort_values(["row", "fold"], ignore_index=True)
     frame.insert(1, "split", split)
-    frame.insert(3, "y", problem.y[frame["row"].to_numpy()])
+    frame.insert(3, "y", training.y[frame["row"].to_numpy()])
     return frame
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm, spearmanr
 
-from screening.calibration import crps, half_width, log_density
+from screening.calibration import crps, half_width, log_density, normal_half_width
 from screening.errors import ScreeningError
 
 __all__ = ["ScoreCard", "hold_out", "random_holdouts", "score"]
@@ -50,6 +50,10 @@ SPLITS: dict[str, Split] = {
     "k_fold": _k_fold,
     "repeated_k_fold": _repeated_k_fold,
 }
+
+
+#: Those whose scores are shown everywhere: a row, and all rows of a spacer.
+LEAVE_OUT_SPLITS = ("leave_one_out", "leave_one_spacer_out")
 
 
 def hold_out(name: str, groups: NDArray[np.int64], seed: int) -> list[NDArray[np.int64]]:
@@ -159,7 +163,7 @@ def score(
         coverage_95=covered[95],
         miscalibration_area=float(np.abs(actual - LEVELS).mean()),
         spread_error_spearman=_rank_correlation(sd, np.abs(error)),
-        coverage_90_raw=_coverage(error, raw, float(norm.ppf(0.95))),
+        coverage_90_raw=_coverage(error, raw, normal_half_width()),
         nlpd_raw=float(-np.mean(norm.logpdf(error, scale=raw))),
     )
 

@@ -6,10 +6,14 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from screening.dataset import SpinDataset, published_descriptors
 from screening.features import to_features
+from screening.surrogates import TrainingRows
+from screening.surrogates.observations import Folds, fit_scaling
 
 
 @dataclass(frozen=True)
@@ -18,6 +22,11 @@ class Rows:
     y: NDArray[np.float64]
     noise: NDArray[np.float64]
     groups: tuple[str, ...]
+
+    @property
+    def training(self) -> TrainingRows:
+        """As a surrogate takes them."""
+        return TrainingRows.of(self.x, self.y, self.noise, self.groups)
 
 
 @cache
@@ -35,3 +44,18 @@ def smooth_rows(k: int = 24, d: int = 3, seed: int = 0) -> Rows:
     x = generator.normal(size=(k, d))
     y = np.sin(x[:, 0]) + 0.5 * x[:, 1] + 0.05 * generator.normal(size=k)
     return Rows(x, y, np.full(k, 0.05), tuple(str(i // 2) for i in range(k)))
+
+
+def folds_of(
+    mask: Tensor,
+    x: Tensor,
+    y: Tensor,
+    noise_variance: Tensor | None = None,
+    groups: Tensor | None = None,
+    censored: Tensor | None = None,
+) -> Folds:
+    """Folds of tensors; without noise, groups and bounds where none are given."""
+    groups = torch.arange(len(y)) if groups is None else groups
+    noise_variance = torch.zeros_like(y) if noise_variance is None else noise_variance
+    censored = torch.zeros(len(y), dtype=torch.bool) if censored is None else censored
+    return Folds(x, y, noise_variance, groups, mask, censored, fit_scaling(x, y, mask & ~censored))

@@ -13,23 +13,21 @@ from screening.devices import usable_device
 from screening.errors import DeviceError
 from screening.ranking import Candidates, PassSettings, rank, space_features
 from screening.ranking.stream import SinglePrecision
-from screening.surrogates import Surrogate, fit_surrogate
+from screening.surrogates import Surrogate, TrainingRows, fit_surrogate
 from screening.surrogates.ensemble import MAX_BLOCK_NUMBERS, EnsembleConfig, fit_ensembles
 from screening.surrogates.gaussian_process import STEPS, KernelSpec, fit_gaussian_processes
-from screening.surrogates.observations import fit_scaling
-from screening.surrogates.problem import make_problem
 from screening.surrogates.registry import get_recipe
 from screening.validation import cross_validate
 from tests.pretend_device import pretend_device
 from tests.screening.ranking.test_rank import SPACE, TABLES
-from tests.screening.rows import smooth_rows
+from tests.screening.rows import folds_of, smooth_rows
 
 ROWS = smooth_rows(k=20)
 X, Y, NOISE = torch.from_numpy(ROWS.x), torch.from_numpy(ROWS.y), torch.from_numpy(ROWS.noise**2)
 MASK = ~torch.eye(20, dtype=torch.bool)[:3]
 BOUNDS = torch.arange(20) % 7 == 3
-SCALING = fit_scaling(X, Y, MASK)
-Z = SCALING.x(X)
+FOLDS = folds_of(MASK, X, Y, NOISE)
+Z = FOLDS.scaling.x(X)
 
 
 @pytest.fixture(scope="module")
@@ -38,17 +36,18 @@ def shipped() -> Surrogate:
     x = space_features(SPACE, np.arange(0, len(SPACE), len(SPACE) // 24), *TABLES)
     x = x[np.isfinite(x).all(1)]
     y = 0.3 * x[:, 0] - 0.2 * x[:, 3] + np.sin(x[:, 5])
-    return fit_surrogate(x, y, np.full(len(y), 0.05), [str(i // 2) for i in range(len(y))])
+    return fit_surrogate(TrainingRows.of(x, y, np.full(len(y), 0.05), [str(i // 2) for i in range(len(y))]))
 
 
 @pytest.mark.parametrize(
     ("bounds", "reverse_sums", "most"), [(False, False, 0.0), (True, False, 0.0), (True, True, 1e-8)]
 )
 def test_processes_search_and_condition_there(bounds: bool, reverse_sums: bool, most: float) -> None:
-    spec, censored = KernelSpec("test", ard=True), BOUNDS if bounds else None
-    here = fit_gaussian_processes(spec, SCALING, X, Y, NOISE, MASK, censored=censored)
+    spec = KernelSpec("test", ard=True)
+    folds = replace(FOLDS, censored=BOUNDS) if bounds else FOLDS
+    here = fit_gaussian_processes(spec, folds)
     with pretend_device(reverse_sums) as device:
-        there = fit_gaussian_processes(spec, SCALING, X, Y, NOISE, MASK, censored=censored, device="cuda")
+        there = fit_gaussian_processes(spec, folds, device="cuda")
     assert device.ran["cholesky_inverse"] == STEPS + 1
     for a, b in zip(here.predict(Z), there.predict(Z), strict=True):
         assert float((a - b).abs().max()) <= most
@@ -56,10 +55,10 @@ def test_processes_search_and_condition_there(bounds: bool, reverse_sums: bool, 
 
 @pytest.mark.parametrize(("reverse_sums", "most"), [(False, 0.0), (True, 1e-5)])
 def test_networks_train_there(reverse_sums: bool, most: float) -> None:
-    config, groups = EnsembleConfig(members=6, parts=3, iterations=60), torch.arange(20) // 2
-    here = fit_ensembles(config, SCALING, X, Y, groups, MASK, seed=5)
+    config, folds = EnsembleConfig(members=6, parts=3, iterations=60), replace(FOLDS, groups=torch.arange(20) // 2)
+    here = fit_ensembles(config, folds, seed=5)
     with pretend_device(reverse_sums) as device:
-        there = fit_ensembles(config, SCALING, X, Y, groups, MASK, seed=5, device="cuda")
+        there = fit_ensembles(config, folds, seed=5, device="cuda")
     assert device.ran["_fused_adam_"] == 3 * 60  # one of each layer a step
     assert torch.equal(here.steps, there.steps)
     for a, b in zip(here.predict(Z), there.predict(Z), strict=True):
@@ -70,20 +69,20 @@ def test_folds_that_fill_many_blocks_here_are_one_there() -> None:
     mask = ~torch.eye(20, dtype=torch.bool)
     config = EnsembleConfig(members=12, hidden=(64,), iterations=10)
     assert mask.numel() * config.members * 64 > 2 * MAX_BLOCK_NUMBERS
-    scaling = fit_scaling(X, Y, mask)
-    here = fit_ensembles(config, scaling, X, Y, torch.arange(20), mask, seed=5)
+    folds = folds_of(mask, X, Y)
+    scaling = folds.scaling
+    here = fit_ensembles(config, folds, seed=5)
     with pretend_device() as device:
-        there = fit_ensembles(config, scaling, X, Y, torch.arange(20), mask, seed=5, device="cuda")
+        there = fit_ensembles(config, folds, seed=5, device="cuda")
     assert device.ran["_fused_adam_"] == 2 * 10
     assert torch.allclose(here.predict(scaling.x(X))[0], there.predict(scaling.x(X))[0], atol=1e-5)
 
 
 def test_a_surrogate_fitted_there_is_the_same_and_predicts_here() -> None:
-    common = (ROWS.x, ROWS.y, ROWS.noise, ROWS.groups, 42, "gp")
     with pretend_device() as device:
-        there = fit_surrogate(*common, device="cuda")
+        there = fit_surrogate(ROWS.training, "gp", device="cuda")
     assert device.ran["cholesky_inverse"] == 2 * (STEPS + 1)
-    here = fit_surrogate(*common)
+    here = fit_surrogate(ROWS.training, "gp")
     assert there.describe() == here.describe()
     assert np.array_equal(there.predict(ROWS.x), here.predict(ROWS.x))
 
@@ -91,7 +90,7 @@ def test_a_surrogate_fitted_there_is_the_same_and_predicts_here() -> None:
 @pytest.mark.parametrize(("name", "bounds"), [("gp_on_residuals", False), ("ensemble", True)])
 def test_the_other_ways_to_join_are_the_same_from_there(name: str, bounds: bool) -> None:
     censored = BOUNDS.numpy() if bounds else None
-    problem = make_problem(ROWS.x, ROWS.y, ROWS.noise, ROWS.groups, censored=censored)
+    problem = TrainingRows.of(ROWS.x, ROWS.y, ROWS.noise, ROWS.groups, censored=censored)
     here = get_recipe(name).fit(problem, problem.full_mask(), 0).predict(ROWS.x)
     with pretend_device() as device:
         there = get_recipe(name, "cuda").fit(problem, problem.full_mask(), 0).predict(ROWS.x)
@@ -101,11 +100,10 @@ def test_the_other_ways_to_join_are_the_same_from_there(name: str, bounds: bool)
 
 
 def test_folds_of_the_shipped_mixture_are_validated_there() -> None:
-    rows = (ROWS.x, ROWS.y, ROWS.noise, ROWS.groups)
     with pretend_device() as device:
-        told = cross_validate(*rows, splits=("leave_one_spacer_out",), device="cuda:0")
+        told = cross_validate(ROWS.training, splits=("leave_one_spacer_out",), device="cuda:0")
     assert device.ran["cholesky_inverse"] == 3 * (STEPS + 1)
-    here = cross_validate(*rows, splits=("leave_one_spacer_out",))
+    here = cross_validate(ROWS.training, splits=("leave_one_spacer_out",))
     pd.testing.assert_frame_equal(told.predictions, here.predictions, check_exact=True)
 
 
@@ -137,13 +135,13 @@ def test_candidates_that_cannot_move_stay_beside_those_that_do() -> None:
 @pytest.mark.parametrize("name", ["trees", "mean", "linear", "random_forest", "svr", "xgboost"])
 def test_a_surrogate_of_which_nothing_runs_there_says_so(name: str) -> None:
     with pretend_device(), pytest.raises(DeviceError, match=rf"nothing of '{name}' .* one of spinscreen, gp"):
-        fit_surrogate(ROWS.x, ROWS.y, name=name, device="cuda")
+        fit_surrogate(TrainingRows.of(ROWS.x, ROWS.y), name=name, device="cuda")
 
 
 @pytest.mark.parametrize("device", ["", "gpu", "cuda:", "cuda:first", "cuda:-1", "mps", "CPU", "cpu:0"])
 def test_a_device_of_another_name_is_refused_with_the_right_ones(device: str) -> None:
     with pytest.raises(DeviceError, match="'cpu', 'cuda' or"):
-        fit_surrogate(ROWS.x, ROWS.y, device=device)
+        fit_surrogate(TrainingRows.of(ROWS.x, ROWS.y), device=device)
 
 
 def test_a_card_that_is_not_there_is_refused_with_the_last_that_is() -> None:
@@ -156,4 +154,4 @@ def test_a_card_that_is_not_there_is_refused_with_the_last_that_is() -> None:
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a CUDA device")
 def test_cuda_is_refused_where_torch_has_none() -> None:
     with pytest.raises(DeviceError, match=r"torch .* sees no CUDA device; use 'cpu'"):
-        cross_validate(ROWS.x, ROWS.y, device="cuda")
+        cross_validate(TrainingRows.of(ROWS.x, ROWS.y), device="cuda")

@@ -7,14 +7,14 @@ import pytest
 
 from screening.errors import SurrogateError
 from screening.explain import shapley
-from screening.surrogates import fit_surrogate
+from screening.surrogates import TrainingRows, fit_surrogate
 from tests.screening.rows import smooth_rows
 
 ROWS = smooth_rows()
 
 
 def test_values_add_up_to_the_prediction() -> None:
-    surrogate = fit_surrogate(ROWS.x, ROWS.y, name="gp")
+    surrogate = fit_surrogate(TrainingRows.of(ROWS.x, ROWS.y), name="gp")
     told = shapley(surrogate, ROWS.x, ("a", "b", "c"))
     assert np.allclose(told.base + told.contributions.sum(1), surrogate.predict(ROWS.x)[0], atol=1e-5)
     table = told.importances()
@@ -23,7 +23,7 @@ def test_values_add_up_to_the_prediction() -> None:
 
 
 def test_a_linear_surrogate_has_the_closed_form() -> None:
-    surrogate = fit_surrogate(ROWS.x, ROWS.x @ [1.0, -2.0, 0.0], name="linear")
+    surrogate = fit_surrogate(TrainingRows.of(ROWS.x, ROWS.x @ [1.0, -2.0, 0.0]), name="linear")
     background = ROWS.x[:5]
     told = shapley(surrogate, ROWS.x, ("a", "b", "c"), background)
     assert np.allclose(told.contributions, (ROWS.x - background.mean(0)) * [1.0, -2.0, 0.0], atol=1e-5)
@@ -32,4 +32,4 @@ def test_a_linear_surrogate_has_the_closed_form() -> None:
 def test_too_many_features_are_refused() -> None:
     wide = np.random.default_rng(0).normal(size=(10, 13))
     with pytest.raises(SurrogateError, match="12"):
-        shapley(fit_surrogate(wide, wide[:, 0], name="linear"), wide, tuple("abcdefghijklm"))
+        shapley(fit_surrogate(TrainingRows.of(wide, wide[:, 0]), name="linear"), wide, tuple("abcdefghijklm"))

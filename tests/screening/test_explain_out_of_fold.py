@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from screening.explain import out_of_fold_shapley, out_of_fold_signs, partial_dependence, pearson
-from screening.surrogates import fit_surrogate
+from screening.surrogates import TrainingRows, fit_surrogate
 from tests.screening.rows import smooth_rows
 
 ROWS = smooth_rows(k=30)
@@ -15,7 +15,7 @@ NAMES = ("homo_ev", "lumo_ev", "other")
 
 def test_a_direction_the_data_have_is_supported_and_its_opposite_contradicted() -> None:
     y = ROWS.x[:, 0] + ROWS.x[:, 1]
-    told = {c.feature: c for c in out_of_fold_signs(ROWS.x, y, None, ROWS.groups, NAMES, name="gp")}
+    told = {c.feature: c for c in out_of_fold_signs(TrainingRows.of(ROWS.x, y, None, ROWS.groups), NAMES, name="gp")}
     assert set(told) == {"homo_ev", "lumo_ev"}
     assert told["lumo_ev"].verdict == "supported"
     assert told["homo_ev"].verdict == "contradicted"
@@ -26,14 +26,16 @@ def test_the_explanation_of_a_row_does_not_depend_on_its_target() -> None:
     y = ROWS.x[:, 0] + ROWS.x[:, 1]
     first = np.array([group == ROWS.groups[0] for group in ROWS.groups])
     changed = np.where(first, y + 5.0, y)
-    a, b = (out_of_fold_shapley(ROWS.x, t, None, ROWS.groups, NAMES, name="linear") for t in (y, changed))
+    a, b = (
+        out_of_fold_shapley(TrainingRows.of(ROWS.x, t, None, ROWS.groups), NAMES, name="linear") for t in (y, changed)
+    )
     assert np.array_equal(a.contributions[first], b.contributions[first])
     assert not np.allclose(a.contributions[~first], b.contributions[~first])
     assert a.base_of(0) + a.contributions[0].sum() == pytest.approx(y[0], abs=1e-6)
 
 
 def test_partial_dependence_of_a_linear_surrogate_is_its_line() -> None:
-    surrogate = fit_surrogate(ROWS.x, ROWS.x @ [2.0, 0.0, 0.0], name="linear")
+    surrogate = fit_surrogate(TrainingRows.of(ROWS.x, ROWS.x @ [2.0, 0.0, 0.0]), name="linear")
     grid, mean, each = partial_dependence(surrogate, ROWS.x, 0, n_points=5)
     assert np.allclose(np.diff(mean), 2.0 * np.diff(grid))
     assert each.shape == (30, 5)

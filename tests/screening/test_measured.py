@@ -8,7 +8,7 @@ import pytest
 
 from screening.errors import DatasetError, TrainingDataError
 from screening.structures import measured_features
-from screening.surrogates import fit_surrogate
+from screening.surrogates import TrainingRows, fit_surrogate
 from screening.validation import cross_validate
 from tests.screening.rows import smooth_rows
 
@@ -46,10 +46,10 @@ def test_gaps_are_imputed_inside_the_fold_only_when_asked() -> None:
     x = ROWS.x.copy()
     x[::3, 2] = np.nan
     with pytest.raises(TrainingDataError, match="row 0"):
-        cross_validate(x, ROWS.y, name="gp")
-    told = cross_validate(x, ROWS.y, ROWS.noise, ROWS.groups, name="gp", missing="impute")
+        cross_validate(TrainingRows.of(x, ROWS.y), name="gp")
+    told = cross_validate(TrainingRows.of(x, ROWS.y, ROWS.noise, ROWS.groups, missing="impute"), name="gp")
     assert told.score_cards["leave_one_out"].r2_log > 0.5
-    surrogate = fit_surrogate(x, ROWS.y, ROWS.noise, ROWS.groups, name="gp", missing="impute")
+    surrogate = fit_surrogate(TrainingRows.of(x, ROWS.y, ROWS.noise, ROWS.groups, missing="impute"), name="gp")
     assert np.isfinite(surrogate.predict(x)[0]).all()
 
 
@@ -58,5 +58,5 @@ def test_an_imputed_value_is_the_mean_of_the_training_rows() -> None:
     x[0, 2] = np.nan
     filled = x.copy()
     filled[0, 2] = x[1:, 2].mean()
-    a = fit_surrogate(x, ROWS.y, name="gp", groups=["s"] * 24, missing="impute")
+    a = fit_surrogate(TrainingRows.of(x, ROWS.y, groups=["s"] * 24, missing="impute"), name="gp")
     assert a.predict(x[:1])[0] == pytest.approx(a.predict(filled[:1])[0], abs=1e-9)

@@ -59,14 +59,14 @@ def test_the_checks_know_which_rows_are_bounds(monkeypatch: pytest.MonkeyPatch) 
     splits = ("leave_one_out", "leave_one_spacer_out")
     done.validation.score_cards = {split: SimpleNamespace(r2_log=0.5) for split in splits}
 
-    def card(*rows: Any, progress: Any, **how: Any) -> Any:
-        asked.update(how)
+    def card(training: Any, *named: Any, progress: Any, **how: Any) -> Any:
+        asked["censored"] = training.censored
         progress(7, 7, "the last part")
         rest = {"baselines": {}, "scrambled_r2_log": (), "spacer_only_r2_log": 0.0, "curve": {}}
         return SimpleNamespace(verdict="weak", validation=done.validation, **rest)
 
     def replay(table: Any, **how: Any) -> Any:
-        asked["rates"], asked["budget"] = table.y.tolist(), how["budget"]
+        asked["rates"], asked["budget"] = table.y.tolist(), how["schedule"].budget
         empty = pd.DataFrame(columns=["strategy", "experiments", "best", "best_low", "best_high"])
         return SimpleNamespace(curves=lambda: empty)
 

@@ -6,7 +6,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from screening.backtest import STRATEGIES, FinishedTable, Strategy, backtest, figure_html, get_strategy, replay
+from screening.backtest import (
+    STRATEGIES,
+    FinishedTable,
+    Schedule,
+    Strategy,
+    backtest,
+    figure_html,
+    get_strategy,
+    replay,
+)
 from screening.errors import BacktestError
 
 
@@ -19,21 +28,21 @@ def _table(m: int = 60, minimize: bool = True) -> FinishedTable:
 @pytest.mark.parametrize("name", sorted(STRATEGIES))
 @pytest.mark.parametrize("q", [1, 4])
 def test_every_strategy_measures_each_row_once_until_the_budget_is_spent(name: str, q: int) -> None:
-    rows = replay(_table(14), get_strategy(name), seed=0, n_start=5, batch_size=q, budget=8)
+    rows = replay(_table(14), get_strategy(name), seed=0, schedule=Schedule(5, q, 8))
     assert len(set(rows.tolist())) == len(rows) == 8
-    assert rows[:5].tolist() == replay(_table(14), get_strategy("random"), seed=0, budget=5).tolist()
+    assert rows[:5].tolist() == replay(_table(14), get_strategy("random"), seed=0, schedule=Schedule(budget=5)).tolist()
 
 
 @pytest.mark.parametrize("name", ["spinscreen", "surrogate"])
 def test_a_budget_beyond_the_table_measures_all_of_it_replicates_included(name: str) -> None:
     x = np.repeat(np.random.default_rng(1).random((4, 2)), 3, axis=0)
     table = FinishedTable(x, np.arange(12.0), ("a", "b"), "y", True)
-    rows = replay(table, get_strategy(name), seed=0, n_start=2, batch_size=2, budget=99)
+    rows = replay(table, get_strategy(name), seed=0, schedule=Schedule(2, 2, 99))
     assert sorted(rows.tolist()) == list(range(12))
 
 
 def test_the_start_is_the_same_for_all_and_learning_beats_chance() -> None:
-    result = backtest(_table(), ["spinscreen", "random"], n_start=5, batch_size=2, budget=13, seeds=range(2))
+    result = backtest(_table(), ["spinscreen", "random"], Schedule(5, 2, 13), seeds=range(2))
     ours, chance = result.rows["spinscreen"], result.rows["random"]
     assert (ours[:, :5] == chance[:, :5]).all()
     summary = result.summary().set_index("strategy")
@@ -43,21 +52,21 @@ def test_the_start_is_the_same_for_all_and_learning_beats_chance() -> None:
 
 
 def test_the_surrogate_of_campaigns_finds_the_best_row_sooner_than_chance() -> None:
-    result = backtest(_table(), ["surrogate", "random"], n_start=8, batch_size=2, budget=12, seeds=range(2))
+    result = backtest(_table(), ["surrogate", "random"], Schedule(8, 2, 12), seeds=range(2))
     summary = result.summary().set_index("strategy")
     assert summary.loc["surrogate", "mean_regret"] < 0.7 * summary.loc["random", "mean_regret"]
 
 
 def test_maximising_gives_the_campaigns_of_minimising_the_negative() -> None:
-    down = backtest(_table(), ["spinscreen"], budget=7, seeds=[1])
-    up = backtest(_table(minimize=False), ["spinscreen"], budget=7, seeds=[1])
+    down = backtest(_table(), ["spinscreen"], Schedule(budget=7), seeds=[1])
+    up = backtest(_table(minimize=False), ["spinscreen"], Schedule(budget=7), seeds=[1])
     assert (down.rows["spinscreen"] == up.rows["spinscreen"]).all()
     assert up.curves()["best"].to_numpy() == pytest.approx(-down.curves()["best"].to_numpy())
     assert up.curves()["regret"].to_numpy() == pytest.approx(down.curves()["regret"].to_numpy())
 
 
 def test_curves_only_improve_and_bands_hold_their_mean() -> None:
-    frame = backtest(_table(), ["random"], budget=20, seeds=range(5), top_k=3).curves()
+    frame = backtest(_table(), ["random"], Schedule(budget=20), seeds=range(5), top_k=3).curves()
     assert frame["regret"].is_monotonic_decreasing
     assert frame["top_found"].is_monotonic_increasing
     assert (frame["best_low"] <= frame["best_high"]).all()
@@ -66,7 +75,11 @@ def test_curves_only_improve_and_bands_hold_their_mean() -> None:
 def test_progress_counts_campaigns_and_the_figure_is_one_page() -> None:
     seen: list[tuple[int, int]] = []
     result = backtest(
-        _table(), ["random"], budget=8, seeds=range(3), progress=lambda done, total, note: seen.append((done, total))
+        _table(),
+        ["random"],
+        Schedule(budget=8),
+        seeds=range(3),
+        progress=lambda done, total, note: seen.append((done, total)),
     )
     assert seen == [(1, 3), (2, 3), (3, 3)]
     page = figure_html(result, "Try")
@@ -87,7 +100,7 @@ def test_a_strategy_that_repeats_itself_is_caught() -> None:
         ({"strategies": []}, "0 strategies"),
         ({"seeds": []}, "0 seeds"),
         ({"seeds": [-1]}, "seed is -1"),
-        ({"budget": 2}, "budget 2"),
+        ({"schedule": Schedule(budget=2)}, "budget 2"),
     ],
 )
 def test_what_makes_no_campaign_is_refused(asked: dict[str, object], words: str) -> None:
@@ -115,3 +128,9 @@ def test_a_frame_becomes_a_table_of_its_numeric_columns() -> None:
 def test_a_frame_that_is_no_finished_table_is_refused_with_the_place(frame: pd.DataFrame, words: str) -> None:
     with pytest.raises(BacktestError, match=words):
         FinishedTable.from_frame(frame, "rate")
+
+
+@pytest.mark.parametrize("numbers", [(0, 1, 40), (5, 0, 40), (5, 1, 0)])
+def test_a_schedule_of_nothing_is_refused(numbers: tuple[int, int, int]) -> None:
+    with pytest.raises(BacktestError, match="at least 1 each"):
+        Schedule(*numbers)

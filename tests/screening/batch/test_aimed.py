@@ -58,7 +58,7 @@ def test_distance_is_by_the_measure_of_novelty() -> None:
 @pytest.fixture(scope="module")
 def surrogate() -> Surrogate:
     rows = published_rows()
-    return fit_surrogate(rows.x, rows.y, rows.noise, rows.groups, name="gp")
+    return fit_surrogate(rows.training, name="gp")
 
 
 def test_a_wished_acquisition_is_that_given_what_is_pending(surrogate: Surrogate) -> None:

@@ -26,7 +26,7 @@ BLIND = {"greedy", "thompson"}
 
 @pytest.fixture(scope="module")
 def surrogate() -> Surrogate:
-    return fit_surrogate(ROWS.x, ROWS.y, ROWS.noise, ROWS.groups, name="gp")
+    return fit_surrogate(ROWS.training, name="gp")
 
 
 def _acquisition(name: str) -> Acquisition:

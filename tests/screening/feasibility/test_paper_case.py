@@ -10,7 +10,7 @@ from screening.calibration import half_width
 from screening.dataset import SpinDataset, published_descriptors
 from screening.feasibility import RecordedOutcome, fit_feasibility
 from screening.features import to_features
-from screening.surrogates import fit_surrogate
+from screening.surrogates import TrainingRows, fit_surrogate
 
 FORMULA = "(EOA)2(FA)3Pb4I13"
 
@@ -25,7 +25,7 @@ def test_whatever_the_surrogate_says_the_recorded_outcome_lowers_its_feasibility
     x, unflagged = to_features(descriptors), set(data.trainable().rows["material_id"])
     known = np.isfinite(x).all(axis=1) & np.array([name in unflagged for name in data.rows["material_id"]])
     groups = [group for group, keep in zip(data.groups, known, strict=True) if keep]
-    surrogate = fit_surrogate(x[known], data.log10_rate[known], data.noise[known], groups)
+    surrogate = fit_surrogate(TrainingRows.of(x[known], data.log10_rate[known], data.noise[known], groups))
     mean, sd = surrogate.predict(to_features(row))
     width = half_width(0.9) * sd[0]
     low, high = 10.0 ** (mean[0] - width), 10.0 ** (mean[0] + width)

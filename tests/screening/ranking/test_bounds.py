@@ -32,7 +32,7 @@ SPACE = CompoundSpace(tuple(dict.fromkeys(CHAINS)), CAGES, (1, 2, 3, 4, 5))
 @pytest.fixture(scope="module")
 def shipped() -> Surrogate:
     rows = published_rows()
-    return fit_surrogate(rows.x, rows.y, rows.noise, rows.groups)
+    return fit_surrogate(rows.training)
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +48,7 @@ def tables() -> tuple[CationTable, CationTable]:
 @pytest.mark.parametrize("name", ["spinscreen", "gp", "gp_rough", "gp_ard"])
 def test_the_mean_is_exact_and_the_standard_deviation_is_never_too_low(name: str) -> None:
     rows = smooth_rows(30, 5)
-    surrogate = fit_surrogate(rows.x, rows.y, rows.noise, rows.groups, name=name)
+    surrogate = fit_surrogate(rows.training, name=name)
     bounds = PredictionBounds.of(surrogate.model)
     assert bounds is not None
 
@@ -68,7 +68,7 @@ def test_the_mean_is_exact_and_the_standard_deviation_is_never_too_low(name: str
 def test_only_mixtures_of_processes_and_trees_have_bounds(shipped: Surrogate) -> None:
     rows = smooth_rows()
     for name in ("trees", "linear"):
-        other = fit_surrogate(rows.x, rows.y, rows.noise, rows.groups, name=name)
+        other = fit_surrogate(rows.training, name=name)
         assert PredictionBounds.of(other.model) is None
     conditioned = shipped.model.condition_on_observations(
         torch.zeros(1, 8, dtype=torch.float64), torch.zeros(1, 1, dtype=torch.float64)

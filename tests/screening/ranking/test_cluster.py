@@ -26,7 +26,7 @@ def client() -> Iterator[Any]:
 
 def test_the_ranking_is_that_of_one_process(client: Any) -> None:
     rows = published_rows()
-    surrogate = fit_surrogate(rows.x, rows.y, rows.noise, rows.groups, name="gp")
+    surrogate = fit_surrogate(rows.training, name="gp")
     seen: list[tuple[int, int]] = []
     candidates = Candidates(SPACE, *TABLES, surrogate, -0.5, feasibility=fit_feasibility(), exclude=[1, 5])
     here = rank(candidates, 25)

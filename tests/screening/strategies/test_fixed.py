@@ -156,7 +156,7 @@ def test_what_has_no_price_or_a_worse_one_than_the_worst_is_left_out() -> None:
 
 @pytest.fixture(scope="module")
 def model() -> Surrogate:
-    return fit_surrogate(ROWS.x, ROWS.y, ROWS.noise, ROWS.groups, name="gp")
+    return fit_surrogate(ROWS.training, name="gp")
 
 
 _POINTS = np.random.default_rng(5).uniform(-2.0, 2.0, size=(60, 2))

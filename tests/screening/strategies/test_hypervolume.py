@@ -26,7 +26,7 @@ from screening.strategies import (
     StrategyInputs,
 )
 from screening.strategies.columns import Predictor
-from screening.surrogates import Surrogate, fit_surrogate
+from screening.surrogates import Surrogate, TrainingRows, fit_surrogate
 from tests.screening.ranking.test_rank import SPACE, TABLES
 from tests.screening.rows import smooth_rows
 
@@ -122,8 +122,9 @@ def test_a_pass_ranks_by_both_properties_and_the_chance_to_form() -> None:
 
 @pytest.fixture(scope="module")
 def models() -> tuple[Surrogate, Surrogate]:
-    rate = fit_surrogate(ROWS.x, ROWS.y, ROWS.noise, ROWS.groups, name="gp")
-    return rate, fit_surrogate(ROWS.x, np.sin(2.0 * ROWS.x[:, 0]) - ROWS.x[:, 1], None, ROWS.groups, name="gp")
+    rate = fit_surrogate(ROWS.training, name="gp")
+    gap = np.sin(2.0 * ROWS.x[:, 0]) - ROWS.x[:, 1]
+    return rate, fit_surrogate(TrainingRows.of(ROWS.x, gap, groups=ROWS.groups), "gp")
 
 
 def test_a_batch_by_botorch_agrees_with_the_pass_and_knows_what_is_pending(models: tuple[Surrogate, Surrogate]) -> None:

@@ -8,7 +8,7 @@ import torch
 from scipy import integrate, stats
 
 from screening.errors import TrainingDataError
-from screening.surrogates import Surrogate, fit_surrogate, surrogate_names
+from screening.surrogates import Surrogate, TrainingRows, fit_surrogate, surrogate_names
 from screening.surrogates.observations import bound_sites
 from screening.validation import cross_validate
 from tests.screening.rows import smooth_rows
@@ -23,11 +23,11 @@ SLOW = {"auto", "gp_ensemble", "random_forest", "xgboost", "spinscreen", "gp_rou
 
 def _with_bound(bound: float, name: str = "gp") -> Surrogate:
     y = np.where(LAST, bound, ROWS.y)
-    return fit_surrogate(ROWS.x, y, ROWS.noise, GROUPS, seed=3, name=name, censored=LAST)
+    return fit_surrogate(TrainingRows.of(ROWS.x, y, ROWS.noise, GROUPS, censored=LAST), seed=3, name=name)
 
 
 def _without(name: str = "gp") -> Surrogate:
-    return fit_surrogate(ROWS.x[:24], ROWS.y[:24], ROWS.noise[:24], GROUPS[:24], seed=3, name=name)
+    return fit_surrogate(TrainingRows.of(ROWS.x[:24], ROWS.y[:24], ROWS.noise[:24], GROUPS[:24]), seed=3, name=name)
 
 
 @pytest.mark.parametrize("name", ["gp", "ensemble", "trees", "spinscreen"])
@@ -53,7 +53,7 @@ def test_a_bound_is_not_a_value() -> None:
     believed = float(_without().predict(AT)[0][0])
     low = believed - 0.5
     y = np.where(LAST, low, ROWS.y)
-    as_value = fit_surrogate(ROWS.x, y, ROWS.noise, GROUPS, seed=3, name="gp").predict(AT)[0][0]
+    as_value = fit_surrogate(TrainingRows.of(ROWS.x, y, ROWS.noise, GROUPS), seed=3, name="gp").predict(AT)[0][0]
     assert as_value < believed - 0.2
     assert _with_bound(low).predict(AT)[0][0] > believed - 0.05
 
@@ -77,7 +77,9 @@ def test_one_bound_gives_the_moments_of_the_truncated_density() -> None:
 
 def test_bounds_are_neither_predicted_nor_scored() -> None:
     told = cross_validate(
-        ROWS.x, np.where(LAST, 0.0, ROWS.y), ROWS.noise, GROUPS, name="gp", censored=LAST, splits=("leave_one_out",)
+        TrainingRows.of(ROWS.x, np.where(LAST, 0.0, ROWS.y), ROWS.noise, GROUPS, censored=LAST),
+        name="gp",
+        splits=("leave_one_out",),
     )
     assert told.score_cards["leave_one_out"].n_rows == 24
     assert 24 not in set(told.predictions["row"])
@@ -90,7 +92,7 @@ def test_a_bound_is_held_out_with_its_spacer() -> None:
     def predicted(bound: float) -> np.ndarray:
         y = np.where(LAST, bound, ROWS.y)
         split = ("leave_one_spacer_out",)
-        told = cross_validate(ROWS.x, y, ROWS.noise, groups, name="gp", censored=LAST, splits=split)
+        told = cross_validate(TrainingRows.of(ROWS.x, y, ROWS.noise, groups, censored=LAST), name="gp", splits=split)
         frame = told.predictions.set_index("row")
         return frame.loc[np.flatnonzero(first & ~LAST), "mean"].to_numpy(dtype=float)
 
@@ -114,4 +116,4 @@ def test_every_surrogate_takes_bounds(name: str) -> None:
 )
 def test_bounds_that_make_no_sense_are_refused(censored: np.ndarray, says: str) -> None:
     with pytest.raises(TrainingDataError, match=says):
-        fit_surrogate(ROWS.x, ROWS.y, censored=censored)
+        fit_surrogate(TrainingRows.of(ROWS.x, ROWS.y, censored=censored))

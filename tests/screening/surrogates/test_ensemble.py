@@ -6,7 +6,7 @@ import torch
 
 from screening.surrogates.ensemble import EnsembleConfig, fit_ensembles
 from screening.surrogates.observations import fit_scaling
-from tests.screening.rows import smooth_rows
+from tests.screening.rows import folds_of, smooth_rows
 
 ROWS = smooth_rows(k=20)
 X, Y, GROUPS = torch.from_numpy(ROWS.x), torch.from_numpy(ROWS.y), torch.arange(20) // 2
@@ -14,7 +14,7 @@ CONFIG = EnsembleConfig(members=6, parts=3, iterations=60)
 
 
 def _fit(mask: torch.Tensor, y: torch.Tensor = Y, config: EnsembleConfig = CONFIG):  # type: ignore[no-untyped-def]  # a shorthand
-    return fit_ensembles(config, fit_scaling(X, y, mask), X, y, GROUPS, mask, seed=5)
+    return fit_ensembles(config, folds_of(mask, X, y, groups=GROUPS), seed=5)
 
 
 def test_a_held_out_target_changes_nothing_in_its_fold() -> None:

@@ -7,7 +7,7 @@ import torch
 
 from screening.surrogates.gaussian_process import KernelSpec, covariance, fit_gaussian_processes, log_prior
 from screening.surrogates.observations import fit_scaling
-from tests.screening.rows import smooth_rows
+from tests.screening.rows import folds_of, smooth_rows
 
 ROWS = smooth_rows(k=16)
 X, Y, NOISE = torch.from_numpy(ROWS.x), torch.from_numpy(ROWS.y), torch.from_numpy(ROWS.noise**2)
@@ -15,7 +15,7 @@ SPEC = KernelSpec("test", ard=True)
 
 
 def _fit(mask: torch.Tensor, x: torch.Tensor = X, y: torch.Tensor = Y, noise: torch.Tensor = NOISE):  # type: ignore[no-untyped-def]  # a shorthand
-    return fit_gaussian_processes(SPEC, fit_scaling(x, y, mask), x, y, noise, mask)
+    return fit_gaussian_processes(SPEC, folds_of(mask, x, y, noise))
 
 
 def test_a_masked_fold_is_the_fit_without_its_rows() -> None:

@@ -9,7 +9,7 @@ from botorch.acquisition import LogExpectedImprovement, qLogExpectedImprovement
 from botorch.sampling import SobolQMCNormalSampler
 
 from screening.errors import TrainingDataError, UnknownSurrogateError
-from screening.surrogates import Surrogate, fit_surrogate, surrogate_names
+from screening.surrogates import Surrogate, TrainingRows, fit_surrogate, surrogate_names
 from tests.screening.rows import published_rows, smooth_rows
 
 ROWS = smooth_rows()
@@ -18,7 +18,7 @@ QUICK = [name for name in surrogate_names() if name not in {"auto", "random_fore
 
 @pytest.fixture(scope="module")
 def shipped() -> Surrogate:
-    return fit_surrogate(ROWS.x, ROWS.y, ROWS.noise, ROWS.groups, seed=7)
+    return fit_surrogate(ROWS.training, seed=7)
 
 
 def test_it_learns_a_smooth_target(shipped: Surrogate) -> None:
@@ -29,7 +29,7 @@ def test_it_learns_a_smooth_target(shipped: Surrogate) -> None:
 
 
 def test_the_same_seed_gives_the_same_bits(shipped: Surrogate) -> None:
-    again = fit_surrogate(ROWS.x, ROWS.y, ROWS.noise, ROWS.groups, seed=7)
+    again = fit_surrogate(ROWS.training, seed=7)
     for a, b in zip(shipped.predict(ROWS.x), again.predict(ROWS.x), strict=True):
         assert np.array_equal(a, b)
     assert shipped.describe() == again.describe()
@@ -39,7 +39,7 @@ def test_the_number_of_threads_changes_nothing_and_is_given_back(shipped: Surrog
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
-        again = fit_surrogate(ROWS.x, ROWS.y, ROWS.noise, ROWS.groups, seed=7)
+        again = fit_surrogate(ROWS.training, seed=7)
         assert torch.get_num_threads() == 2
         assert np.array_equal(again.predict(ROWS.x)[0], shipped.predict(ROWS.x)[0])
     finally:
@@ -52,7 +52,7 @@ def test_the_global_generators_are_left_alone(shipped: Surrogate) -> None:
     expected = torch.rand(1), np.random.rand()  # noqa: NPY002
     torch.manual_seed(3)
     np.random.seed(3)  # noqa: NPY002
-    fit_surrogate(ROWS.x, ROWS.y, ROWS.noise, ROWS.groups, seed=1, name="ensemble")
+    fit_surrogate(ROWS.training, seed=1, name="ensemble")
     assert (torch.rand(1), np.random.rand()) == expected  # noqa: NPY002
 
 
@@ -126,7 +126,7 @@ def test_botorchs_acquisition_functions_run_with_pending_points(shipped: Surroga
 
 @pytest.mark.parametrize("name", QUICK)
 def test_every_surrogate_ends_as_a_botorch_model(name: str) -> None:
-    told = fit_surrogate(ROWS.x, ROWS.y, ROWS.noise, ROWS.groups, seed=0, name=name)
+    told = fit_surrogate(ROWS.training, seed=0, name=name)
     mean, sd = told.predict(ROWS.x)
     posterior = told.model.posterior(torch.from_numpy(ROWS.x[:6]).reshape(3, 2, 3))
     assert posterior.mean.shape == (3, 2, 1)
@@ -136,49 +136,51 @@ def test_every_surrogate_ends_as_a_botorch_model(name: str) -> None:
 
 
 def test_auto_says_what_it_chose_and_why() -> None:
-    told = fit_surrogate(ROWS.x, ROWS.y, ROWS.noise, ["same"] * 24, name="auto").describe()["details"]
+    told = fit_surrogate(TrainingRows.of(ROWS.x, ROWS.y, ROWS.noise, ["same"] * 24), name="auto").describe()["details"]
     assert told["chosen"] in told["nlpd"]
     assert told["chosen"] in told["reason"]
 
 
 def test_an_unknown_name_is_answered_with_the_known_ones() -> None:
     with pytest.raises(UnknownSurrogateError, match="spinscreen"):
-        fit_surrogate(ROWS.x, ROWS.y, name="oracle")
+        fit_surrogate(TrainingRows.of(ROWS.x, ROWS.y), name="oracle")
 
 
 def test_equal_rows_with_different_targets_are_no_trouble() -> None:
     x, y = np.repeat(ROWS.x, 2, axis=0), np.repeat(ROWS.y, 2) + np.tile([0.0, 0.4], 24)
-    mean, sd = fit_surrogate(x, y, np.zeros(48)).predict(ROWS.x)
+    mean, sd = fit_surrogate(TrainingRows.of(x, y, np.zeros(48))).predict(ROWS.x)
     assert np.isfinite(mean).all()
     assert (sd > 0.1).all()
 
 
 def test_a_constant_column_is_ignored() -> None:
     padded = np.column_stack([ROWS.x, np.full(24, 1e6)])
-    assert np.isfinite(fit_surrogate(padded, ROWS.y, name="gp").predict(padded)[0]).all()
+    assert np.isfinite(fit_surrogate(TrainingRows.of(padded, ROWS.y), name="gp").predict(padded)[0]).all()
 
 
 def test_equal_targets_give_their_value_with_an_error() -> None:
-    mean, sd = fit_surrogate(ROWS.x, np.full(24, 0.3), ROWS.noise, ROWS.groups).predict(ROWS.x)
+    mean, sd = fit_surrogate(TrainingRows.of(ROWS.x, np.full(24, 0.3), ROWS.noise, ROWS.groups)).predict(ROWS.x)
     assert np.allclose(mean, 0.3, atol=0.05)
     assert (sd > 0.0).all()
 
 
 def test_units_off_by_a_thousand_change_nothing_but_the_scale() -> None:
-    mean, _ = fit_surrogate(1000.0 * ROWS.x, ROWS.y, ROWS.noise, ROWS.groups, name="gp").predict(1000.0 * ROWS.x)
-    plain, _ = fit_surrogate(ROWS.x, ROWS.y, ROWS.noise, ROWS.groups, name="gp").predict(ROWS.x)
+    mean, _ = fit_surrogate(TrainingRows.of(1000.0 * ROWS.x, ROWS.y, ROWS.noise, ROWS.groups), name="gp").predict(
+        1000.0 * ROWS.x
+    )
+    plain, _ = fit_surrogate(ROWS.training, name="gp").predict(ROWS.x)
     assert np.allclose(mean, plain, atol=1e-6)
 
 
 def test_three_rows_are_enough_to_fit() -> None:
-    mean, sd = fit_surrogate(ROWS.x[:3], ROWS.y[:3]).predict(ROWS.x)
+    mean, sd = fit_surrogate(TrainingRows.of(ROWS.x[:3], ROWS.y[:3])).predict(ROWS.x)
     assert np.isfinite(mean).all()
     assert (sd > 0.0).all()
 
 
 def test_thousands_of_rows_fit() -> None:
     many = smooth_rows(k=1010)
-    mean, _ = fit_surrogate(many.x, many.y, many.noise, many.groups, name="gp").predict(many.x)
+    mean, _ = fit_surrogate(many.training, name="gp").predict(many.x)
     assert np.corrcoef(mean, many.y)[0, 1] > 0.99
 
 
@@ -196,7 +198,7 @@ def test_thousands_of_rows_fit() -> None:
 def test_arrays_nothing_can_be_learnt_from_are_refused(change: object, says: str) -> None:
     x, y, noise = change(ROWS.x, ROWS.y, ROWS.noise)  # type: ignore[operator]  # a lambda of the table above
     with pytest.raises(TrainingDataError, match=says):
-        fit_surrogate(x, y, noise)
+        fit_surrogate(TrainingRows.of(x, y, noise))
 
 
 def test_rows_of_another_width_are_refused(shipped: Surrogate) -> None:
@@ -206,7 +208,7 @@ def test_rows_of_another_width_are_refused(shipped: Surrogate) -> None:
 
 def test_the_published_rows_are_described_by_weights_that_sum_to_one() -> None:
     rows = published_rows()
-    told = fit_surrogate(rows.x, rows.y, rows.noise, rows.groups, seed=3)
+    told = fit_surrogate(rows.training, seed=3)
     weights = [part["weight"] for part in told.describe()["details"].values()]
     assert sum(weights) == pytest.approx(1.0, abs=1e-3)
     assert told.n_rows == 47

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -10,7 +12,7 @@ from hypothesis import strategies as st
 
 from screening.surrogates.observations import Sites, fit_scaling, plain_sites
 from screening.surrogates.trees import Trees, TreesComponent, TreesConfig, fit_trees
-from tests.screening.rows import smooth_rows
+from tests.screening.rows import folds_of, smooth_rows
 
 ROWS = smooth_rows(k=20)
 X, Y, GROUPS = torch.from_numpy(ROWS.x), torch.from_numpy(ROWS.y), torch.arange(20) // 2
@@ -19,8 +21,8 @@ ALL = torch.ones(1, 20, dtype=torch.bool)
 
 
 def _fit(mask: torch.Tensor, y: torch.Tensor = Y, config: TreesConfig = CONFIG, x: torch.Tensor = X) -> Trees:
-    scaling = fit_scaling(x, y, mask)
-    return fit_trees(config, scaling, x, GROUPS, mask, plain_sites(scaling, y), seed=5)
+    folds = folds_of(mask, x, y, groups=GROUPS)
+    return fit_trees(config, folds, plain_sites(folds), seed=5)
 
 
 def test_a_held_out_target_changes_nothing_in_its_fold() -> None:
@@ -46,12 +48,12 @@ def test_one_split_of_one_feature_is_found_where_it_is() -> None:
 def test_a_row_of_weight_zero_is_no_row() -> None:
     mask = ALL.clone()
     mask[0, 4] = False
-    scaling = fit_scaling(X, Y, ALL)
-    plain = plain_sites(scaling, Y)
+    folds = folds_of(ALL, X, Y, groups=GROUPS)
+    plain = plain_sites(folds)
     weights = torch.where(torch.arange(20) == 4, 0.0, plain.weights)
     whole = TreesConfig(members=2, rounds=20, parts=1, thresholds=100)
-    light = fit_trees(whole, scaling, X, GROUPS, ALL, Sites(plain.targets, weights, plain.known), seed=1)
-    without = fit_trees(whole, scaling, X, GROUPS, mask, plain, seed=1)
+    light = fit_trees(whole, folds, Sites(plain.targets, weights, plain.known), seed=1)
+    without = fit_trees(whole, replace(folds, mask=mask), plain, seed=1)
     keep = mask[0]
     assert torch.allclose(light.members(X)[..., keep], without.members(X)[..., keep], atol=1e-9)
 

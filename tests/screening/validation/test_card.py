@@ -16,9 +16,7 @@ ROWS = smooth_rows(k=30)
 
 @pytest.fixture(scope="module")
 def card() -> FullCard:
-    return full_score_card(
-        ROWS.x, ROWS.y, ROWS.noise, ROWS.groups, name="gp", baselines=("mean", "two_group", "linear")
-    )
+    return full_score_card(ROWS.training, name="gp", baselines=("mean", "two_group", "linear"))
 
 
 def test_it_holds_every_split_and_is_json(card: FullCard) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from screening.errors import ScreeningError, TrainingDataError
-from screening.surrogates import fit_surrogate
+from screening.surrogates import TrainingRows, fit_surrogate
 from screening.validation import Validation, cross_validate
 from tests.screening.rows import published_rows, smooth_rows
 
@@ -16,7 +18,7 @@ ROWS = smooth_rows()
 @pytest.fixture(scope="module")
 def published() -> Validation:
     rows = published_rows()
-    return cross_validate(rows.x, rows.y, rows.noise, rows.groups)
+    return cross_validate(rows.training)
 
 
 def test_every_row_is_predicted_once_a_split(published: Validation) -> None:
@@ -40,7 +42,7 @@ def test_shuffled_targets_score_near_zero_or_below() -> None:
     scores = []
     for seed in range(3):
         order = np.random.default_rng(seed).permutation(47)
-        told = cross_validate(rows.x, rows.y[order], rows.noise[order], None, seed, splits=("k_fold",))
+        told = cross_validate(TrainingRows.of(rows.x, rows.y[order], rows.noise[order]), seed=seed, splits=("k_fold",))
         scores.append(told.score_cards["k_fold"].r2_log)
     assert np.mean(scores) < 0.1
     assert max(scores) < 0.3
@@ -49,9 +51,8 @@ def test_shuffled_targets_score_near_zero_or_below() -> None:
 def test_a_rows_target_never_reaches_its_own_prediction() -> None:
     changed = ROWS.y.copy()
     changed[4] += 3.0
-    kwargs = {"noise": ROWS.noise, "groups": ROWS.groups, "splits": ("leave_one_out",)}
-    before = cross_validate(ROWS.x, ROWS.y, **kwargs).predictions  # type: ignore[arg-type]  # mixed values
-    after = cross_validate(ROWS.x, changed, **kwargs).predictions  # type: ignore[arg-type]  # mixed values
+    before = cross_validate(ROWS.training, splits=("leave_one_out",)).predictions
+    after = cross_validate(replace(ROWS.training, y=changed), splits=("leave_one_out",)).predictions
     mean = "mean"
     assert before[mean][4] == pytest.approx(after[mean][4], abs=1e-9)
     assert before["sd_calibrated"][4] == pytest.approx(after["sd_calibrated"][4], rel=0.3)
@@ -61,53 +62,55 @@ def test_a_rows_target_never_reaches_its_own_prediction() -> None:
 def test_a_spacer_left_out_is_left_out_whole() -> None:
     changed = ROWS.y.copy()
     changed[:2] += 3.0
-    kwargs = {"groups": ROWS.groups, "splits": ("leave_one_spacer_out",), "name": "gp"}
-    before = cross_validate(ROWS.x, ROWS.y, **kwargs).predictions  # type: ignore[arg-type]  # mixed values
-    after = cross_validate(ROWS.x, changed, **kwargs).predictions  # type: ignore[arg-type]  # mixed values
+    training = TrainingRows.of(ROWS.x, ROWS.y, groups=ROWS.groups)
+    before = cross_validate(training, "gp", splits=("leave_one_spacer_out",)).predictions
+    after = cross_validate(replace(training, y=changed), "gp", splits=("leave_one_spacer_out",)).predictions
     assert np.allclose(before["mean"][:2], after["mean"][:2], atol=1e-9)
 
 
 def test_predictions_repeat_to_the_bit() -> None:
-    told = [cross_validate(ROWS.x, ROWS.y, ROWS.noise, ROWS.groups, seed=3).predictions for _ in range(2)]
+    told = [cross_validate(ROWS.training, seed=3).predictions for _ in range(2)]
     assert told[0].equals(told[1])
 
 
 def test_a_holdout_predicts_only_its_test_rows() -> None:
-    told = cross_validate(ROWS.x, ROWS.y, name="gp", holdouts={"last_four": [np.arange(20, 24)]})
+    told = cross_validate(TrainingRows.of(ROWS.x, ROWS.y), name="gp", holdouts={"last_four": [np.arange(20, 24)]})
     frame = told.predictions[told.predictions["split"] == "last_four"]
     assert list(frame["row"]) == [20, 21, 22, 23]
     assert told.score_cards["last_four"].n_rows == 4
 
 
 def test_its_errors_serve_the_recalibration_of_the_final_fit() -> None:
-    told = cross_validate(ROWS.x, ROWS.y, ROWS.noise, ROWS.groups, seed=2, name="gp")
-    reused = fit_surrogate(ROWS.x, ROWS.y, ROWS.noise, ROWS.groups, seed=2, name="gp", validation=told)
-    fresh = fit_surrogate(ROWS.x, ROWS.y, ROWS.noise, ROWS.groups, seed=2, name="gp")
+    told = cross_validate(ROWS.training, seed=2, name="gp")
+    reused = fit_surrogate(ROWS.training, seed=2, name="gp", validation=told)
+    fresh = fit_surrogate(ROWS.training, seed=2, name="gp")
     assert reused.calibration == pytest.approx(fresh.calibration, rel=1e-9)
     with pytest.raises(TrainingDataError, match="validation"):
-        fit_surrogate(ROWS.x, ROWS.y, ROWS.noise, ROWS.groups, name="ensemble", validation=told)
+        fit_surrogate(ROWS.training, name="ensemble", validation=told)
 
 
 def test_equal_targets_cannot_be_judged() -> None:
-    told = cross_validate(ROWS.x, np.zeros(24), ROWS.noise, ROWS.groups, name="gp")
+    told = cross_validate(TrainingRows.of(ROWS.x, np.zeros(24), ROWS.noise, ROWS.groups), name="gp")
     assert "cannot be judged" in told.grade
     assert told.to_dict()["score_cards"]["leave_one_out"]["r2_log"] is None
 
 
 def test_progress_counts_to_the_end() -> None:
     calls: list[tuple[int, int]] = []
-    cross_validate(ROWS.x, ROWS.y, name="gp", progress=lambda done, total, note: calls.append((done, total)))
+    cross_validate(
+        TrainingRows.of(ROWS.x, ROWS.y), name="gp", progress=lambda done, total, note: calls.append((done, total))
+    )
     assert calls[-1][0] == calls[-1][1]
 
 
 def test_one_group_and_unknown_splits_are_refused() -> None:
     with pytest.raises(ScreeningError, match="one group"):
-        cross_validate(ROWS.x, ROWS.y, groups=["same"] * 24)
+        cross_validate(TrainingRows.of(ROWS.x, ROWS.y, groups=["same"] * 24))
     with pytest.raises(ScreeningError, match="leave_one_out"):
-        cross_validate(ROWS.x, ROWS.y, splits=("bootstrap",))
+        cross_validate(TrainingRows.of(ROWS.x, ROWS.y), splits=("bootstrap",))
 
 
 def test_thousands_of_folds_are_refused_with_the_way_out() -> None:
     many = smooth_rows(k=1200)
     with pytest.raises(ScreeningError, match="k_fold"):
-        cross_validate(many.x, many.y, splits=("leave_one_out",))
+        cross_validate(TrainingRows.of(many.x, many.y), splits=("leave_one_out",))

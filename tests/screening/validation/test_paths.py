@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from screening.errors import TrainingDataError
+from screening.surrogates import TrainingRows
 from screening.validation import compare_paths
 from tests.screening.rows import smooth_rows
 
@@ -17,7 +18,7 @@ COMPUTED, MEASURED = ROWS.x[:, 1:], ROWS.x[:, :1]
 
 def test_both_paths_are_scored_on_the_rows_that_have_the_measurement() -> None:
     extra = np.where(np.arange(30)[:, None] < 4, np.nan, MEASURED)
-    told = compare_paths(COMPUTED, extra, ROWS.y, ROWS.noise, ROWS.groups, name="gp")
+    told = compare_paths(TrainingRows.of(COMPUTED, ROWS.y, ROWS.noise, ROWS.groups), extra, name="gp")
     assert told.rows.tolist() == list(range(4, 30))
     table = told.table().set_index(["split", "path"])
     for split in ("leave_one_out", "leave_one_spacer_out"):
@@ -30,7 +31,7 @@ def test_both_paths_are_scored_on_the_rows_that_have_the_measurement() -> None:
 def test_imputation_takes_rows_with_any_measurement() -> None:
     two = np.column_stack([MEASURED, MEASURED])
     two[:4, 0], two[2:6, 1] = np.nan, np.nan
-    kept = compare_paths(COMPUTED, two, ROWS.y, ROWS.noise, ROWS.groups, name="gp", missing="impute")
+    kept = compare_paths(TrainingRows.of(COMPUTED, ROWS.y, ROWS.noise, ROWS.groups), two, name="gp", missing="impute")
     assert kept.rows.tolist() == [0, 1, *range(4, 30)]
     assert kept.measured.score_cards["leave_one_out"].r2_log > kept.computed.score_cards["leave_one_out"].r2_log
 
@@ -38,4 +39,4 @@ def test_imputation_takes_rows_with_any_measurement() -> None:
 def test_too_few_measured_rows_are_refused() -> None:
     extra = np.where(np.arange(30)[:, None] < 25, np.nan, MEASURED)
     with pytest.raises(TrainingDataError, match="5 rows have all"):
-        compare_paths(COMPUTED, extra, ROWS.y, ROWS.noise, ROWS.groups, name="gp")
+        compare_paths(TrainingRows.of(COMPUTED, ROWS.y, ROWS.noise, ROWS.groups), extra, name="gp")

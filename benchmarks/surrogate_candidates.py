@@ -11,6 +11,7 @@ seconds. `xtb` computes what the oracle's store does not hold.
 from __future__ import annotations
 
 import argparse
+import math
 import os
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -48,10 +49,17 @@ LAYERS = 7
 STUDENT_FREEDOM = 4.0
 
 PLAIN, TIED = ISOTROPIC, ARD
-FOREST = KernelSpec("gp_forest", ard=True, forest=True)
 PROCESSES = (PLAIN, ROUGH, TIED)
 FIRST_TREES = TreesConfig(members=12, parts=12, thresholds=31)
 NETWORKS = EnsembleConfig()
+
+
+class ForestSpec(KernelSpec):
+    """Laplace kernel of the L1 distance, the limit of a Mondrian forest (Balog et al., UAI 2016, arXiv 1606.05241)."""
+
+
+class AdditiveSpec(KernelSpec):
+    """The Matern part is a mean over single features instead of one over all features together."""
 
 
 class ProductSpec(KernelSpec):
@@ -83,6 +91,7 @@ class Candidate:
     student: bool = False
 
 
+FOREST = ForestSpec("gp_forest", ard=True)
 _WITH_FOREST = (*PROCESSES, FOREST)
 CANDIDATES = {
     "C0": Candidate(),
@@ -105,7 +114,7 @@ CANDIDATES = {
     "charge": Candidate((PLAIN,), None, columns=("charge",)),
     "matern12": Candidate((ROUGH,), None),
     "tied": Candidate((TIED,), None),
-    "additive": Candidate((KernelSpec("gp_additive", additive=True),), None, raw=True),
+    "additive": Candidate((AdditiveSpec("gp_additive"),), None, raw=True),
     "processes": Candidate(networks=None, families=True),
     "12-members": Candidate(networks=EnsembleConfig(members=12), families=True),
 }
@@ -151,6 +160,7 @@ def validated(name: str, source: str, seed: int) -> Validation:
     with ExitStack() as changed:
         changed.enter_context(SURROGATES.including(name, lambda: recipe))
         changed.enter_context(patch.object(kernels, "_stationary", _stationary))
+        changed.enter_context(patch.object(kernels, "_length_mean", _length_mean))
         if not candidate.families:
             weigh: Callable[..., torch.Tensor] = _equal if candidate.equal else _own_credit
             changed.enter_context(patch.object(joint, "stacking_weights", weigh))
@@ -196,17 +206,28 @@ def table(source: str) -> tuple[SpinDataset, Array, Array, dict[str, Array], Arr
     return rows, features, raw, columns, descriptors
 
 
-_shipped_stationary = kernels._stationary
+_shipped_stationary, _shipped_length_mean = kernels._stationary, kernels._length_mean
+
+
+def _length_mean(spec: KernelSpec, d: int) -> float:
+    return _shipped_length_mean(spec, 1 if isinstance(spec, AdditiveSpec) else d)
 
 
 def _stationary(spec: KernelSpec, lengths: torch.Tensor, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    scale = lengths[..., None, :]
+    if isinstance(spec, ForestSpec):
+        apart = (a / scale)[..., :, None, :] - (b / scale)[..., None, :, :]
+        return torch.exp(-apart.abs().sum(-1) / math.sqrt(a.shape[-1]))
+    if isinstance(spec, AdditiveSpec):
+        apart = (a / scale)[..., :, None, :] - (b / scale)[..., None, :, :]
+        return kernels._matern(spec, apart**2).mean(-1)
     if not isinstance(spec, ProductSpec):
         return _shipped_stationary(spec, lengths, a, b)
     rest = [i for i in range(a.shape[-1]) if i != LAYERS]
     parts = []
     for place, kept in enumerate((rest, [LAYERS])):
-        scale = lengths[..., None, place : place + 1]
-        parts.append(kernels._matern(spec, kernels._squared_distance(a[..., kept] / scale, b[..., kept] / scale)))
+        own = lengths[..., None, place : place + 1]
+        parts.append(kernels._matern(spec, kernels._squared_distance(a[..., kept] / own, b[..., kept] / own)))
     return parts[0] * parts[1]
 
 

@@ -1,4 +1,8 @@
-"""Suggestions from any table of candidates: no chemistry, no campaign, plain arrays."""
+"""Suggestions from any table of candidates: no chemistry, no campaign, plain arrays.
+
+Its processes are written on NumPy and not on those of `screening.surrogates`: loading torch takes 1.1 CPU seconds, more
+than a whole suggestion among 10^5 candidates may take (0.7).
+"""
 
 from __future__ import annotations
 

@@ -24,7 +24,10 @@ EPSILON = 1e-8
 
 
 class Adam:
-    """Moments of the gradients of one tensor (Kingma and Ba, arXiv 1412.6980, algorithm 1)."""
+    """Moments of the gradients of one tensor (Kingma and Ba, arXiv 1412.6980, algorithm 1).
+
+    Not torch.optim's: its first step loads torch's compiler, a CPU second in every process.
+    """
 
     def __init__(self, parameters: Tensor, decay: tuple[float, float] = (0.9, 0.999)) -> None:
         """Bind the parameters, any shape, changed in place by `step`; `decay` is that of mean and square."""
@@ -75,16 +78,11 @@ class KernelSpec:
         name: what provenance calls it.
         ard: one length scale a feature instead of one for all.
         rough: Matern 1/2 instead of 5/2, for targets that jump between similar compounds.
-        additive: the Matern part is a mean over single features instead of one over all features together.
-        forest: Laplace kernel of the L1 distance instead of a Matern, the limit of a Mondrian forest (Balog et al.,
-            UAI 2016, arXiv 1606.05241).
     """
 
     name: str
     ard: bool = False
     rough: bool = False
-    additive: bool = False
-    forest: bool = False
 
     def n_lengths(self, d: int) -> int:
         """How many length scales d features have."""
@@ -138,28 +136,17 @@ def diagonal(spec: KernelSpec, theta: Tensor, a: Tensor) -> Tensor:
 
 
 def _length_mean(spec: KernelSpec, d: int) -> float:
-    effective = 1 if spec.additive else d
-    return LENGTH_PRIOR_SHIFT + 0.5 * math.log(effective)
+    del spec
+    return LENGTH_PRIOR_SHIFT + 0.5 * math.log(d)
 
 
 def _stationary(spec: KernelSpec, lengths: Tensor, a: Tensor, b: Tensor) -> Tensor:
     scale = lengths[..., None, :]
-    if spec.forest:
-        return torch.exp(-_city_distance(a / scale, b / scale))
-    if spec.additive:
-        apart = (a / scale)[..., :, None, :] - (b / scale)[..., None, :, :]
-        return _matern(spec, apart**2).mean(-1)
     return _matern(spec, _squared_distance(a / scale, b / scale))
 
 
 def _squared_distance(a: Tensor, b: Tensor) -> Tensor:
     return (a**2).sum(-1)[..., :, None] + (b**2).sum(-1)[..., None, :] - 2.0 * a @ b.mT
-
-
-def _city_distance(a: Tensor, b: Tensor) -> Tensor:
-    """Mean absolute difference over features times sqrt d: of the size of the Euclidean distance."""
-    apart = (a[..., :, None, :] - b[..., None, :, :]).abs().sum(-1)
-    return apart / math.sqrt(a.shape[-1])
 
 
 def _matern(spec: KernelSpec, squared: Tensor) -> Tensor:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from screening.explain import out_of_fold_shapley, out_of_fold_signs, partial_dependence, pearson
-from screening.surrogates import TrainingRows, fit_surrogate
+from screening.explain import out_of_fold_shapley, out_of_fold_signs, pearson
+from screening.surrogates import TrainingRows
 from tests.screening.rows import smooth_rows
 
 ROWS = smooth_rows(k=30)
@@ -32,13 +32,6 @@ def test_the_explanation_of_a_row_does_not_depend_on_its_target() -> None:
     assert np.array_equal(a.contributions[first], b.contributions[first])
     assert not np.allclose(a.contributions[~first], b.contributions[~first])
     assert a.base_of(0) + a.contributions[0].sum() == pytest.approx(y[0], abs=1e-6)
-
-
-def test_partial_dependence_of_a_linear_surrogate_is_its_line() -> None:
-    surrogate = fit_surrogate(TrainingRows.of(ROWS.x, ROWS.x @ [2.0, 0.0, 0.0]), name="linear")
-    grid, mean, each = partial_dependence(surrogate, ROWS.x, 0, n_points=5)
-    assert np.allclose(np.diff(mean), 2.0 * np.diff(grid))
-    assert each.shape == (30, 5)
 
 
 def test_pearson_is_symmetric_with_ones() -> None:

@@ -31,7 +31,7 @@ def measured_features(
         material_ids: the rows wanted, length k.
         table: column `material_id` and any of `columns`, one row a material.
         columns: the measured descriptors to use, q names.
-        missing: "refuse" raises where a value is absent; "keep" leaves NaN, for `make_problem(missing="impute")`,
+        missing: "refuse" raises where a value is absent; "keep" leaves NaN, for `TrainingRows.of(missing="impute")`,
             which fills it inside each fold; "drop" says which rows are complete.
 
     Returns:

@@ -110,16 +110,15 @@ def validate(options: ComputingOptions) -> None:
 
 
 def _show(card: FullCard) -> None:
-    from campaigns.cli.show import SCORE_COLUMNS, number
+    from screening.validation.splits import BRIEF_SCORES, ScoreWords
 
     marked(f"[bold]{escape(card.verdict)}[/]")
-    coverages = (("in 50%", "coverage_50", "{:.0%}"), ("in 95%", "coverage_95", "{:.0%}"))
-    columns = (*SCORE_COLUMNS, *coverages, ("rows", "n_rows", "{:.0f}"))
-    table = console.table("out of sample", *(title for title, _, _ in columns))
+    further = (("coverage_50", "in 50%", "{:.0%}"), ("coverage_95", "in 95%", "{:.0%}"), ("n_rows", "rows", "{:.0f}"))
+    columns = (*BRIEF_SCORES, *(ScoreWords(key, title, title, form) for key, title, form in further))
+    table = console.table("out of sample", *(score.short for score in columns))
     for split, scores in card.validation.score_cards.items():
         values = scores.to_dict()
-        told = (number(values.get(key), form) for _, key, form in columns)
-        table.add_row(_SPLITS.get(split, split.replace("_", " ")), *told)
+        table.add_row(_SPLITS.get(split, split.replace("_", " ")), *(score.show(values) for score in columns))
     out.print(table)
     shuffled = ", ".join(f"{r2:.2f}" for r2 in card.scrambled_r2_log)
     marked(

@@ -22,33 +22,18 @@ if TYPE_CHECKING:
 #: Refused library rows that are shown; the reject file holds all.
 N_REJECTS = 5
 
-#: Columns of a printed score card: heading, key of the score, format.
-SCORE_COLUMNS = (
-    ("R² log rate", "r2_log", "{:.2f}"),
-    ("R² rate", "r2_rate", "{:.2f}"),
-    ("MAE log", "mae_log", "{:.2f}"),
-    ("Spearman", "spearman", "{:.2f}"),
-    ("in 90%", "coverage_90", "{:.0%}"),
-    ("NLPD", "nlpd", "{:.2f}"),
-)
-#: The same of a further measured property, in its own unit.
-PROPERTY_COLUMNS = (
-    ("R²", "r2_log", "{:.2f}"),
-    ("MAE", "mae_log", "{:.3g}"),
-    ("Spearman", "spearman", "{:.2f}"),
-    ("in 90%", "coverage_90", "{:.0%}"),
-)
-
 
 def show_fit(fit: FitSummary, before: FitSummary | None = None) -> None:
     """The score card and the verdict, beside those of the fit before."""
+    from screening.validation.splits import BRIEF_SCORES
+
     out.print(f"\n[bold]How far to trust the model[/] ({fit.n_train} of {fit.n_measured} measured rows train it)")
-    scored = table("out of fold", *(title for title, _, _ in SCORE_COLUMNS))
+    scored = table("out of fold", *(score.short for score in BRIEF_SCORES))
     for split, scores in fit.scores.items():
-        scored.add_row(split.replace("_", " "), *(number(scores.get(key), form) for _, key, form in SCORE_COLUMNS))
+        scored.add_row(split.replace("_", " "), *(score.show(scores) for score in BRIEF_SCORES))
         if before is not None and split in before.scores:
             was = before.scores[split]
-            scored.add_row("  before", *(number(was.get(key), form) for _, key, form in SCORE_COLUMNS), style="dim")
+            scored.add_row("  before", *(score.show(was) for score in BRIEF_SCORES), style="dim")
     out.print(scored)
     marked(f"{escape(fit.grade)}\nso: {escape(fit.strategy)}")
     show_properties(fit, before)
@@ -59,17 +44,17 @@ def show_fit(fit: FitSummary, before: FitSummary | None = None) -> None:
 def show_properties(fit: FitSummary, before: FitSummary | None = None) -> None:
     """Out-of-sample scores of the models of further measured properties, and the verdict on each, beside those of the
     fit before."""
+    from screening.validation.splits import PROPERTY_SCORES
+
     for name, told in fit.properties.items():
         known = {} if before is None else before.properties.get(name, {}).get("scores", {})
         out.print(f"\n[bold]{escape(name)}[/] (learnt from {told['n_rows']} rows by a Gaussian process of its own)")
-        scored = table("out of fold", *(title for title, _, _ in PROPERTY_COLUMNS))
+        scored = table("out of fold", *(score.short for score in PROPERTY_SCORES))
         for split, scores in told["scores"].items():
-            scored.add_row(
-                split.replace("_", " "), *(number(scores.get(key), form) for _, key, form in PROPERTY_COLUMNS)
-            )
+            scored.add_row(split.replace("_", " "), *(score.show(scores) for score in PROPERTY_SCORES))
             if split in known:
                 was = known[split]
-                scored.add_row("  before", *(number(was.get(k), form) for _, k, form in PROPERTY_COLUMNS), style="dim")
+                scored.add_row("  before", *(score.show(was) for score in PROPERTY_SCORES), style="dim")
         out.print(scored)
         marked(escape(told["grade"]))
         for line in told["left_out"]:
@@ -187,11 +172,6 @@ def _figure(value: float | None, stderr: float | None, is_bound: bool) -> str:
 def properties(told: Mapping[str, Mapping[str, float]]) -> str:
     """Predicted properties with their standard deviations, in a line."""
     return ", ".join(f"{name} {value['mean']:.3g} ± {value['sd']:.2g}" for name, value in told.items())
-
-
-def number(value: float | None, form: str) -> str:
-    """`value` in `form`, a dash where there is none."""
-    return "–" if value is None else form.format(value)
 
 
 _COLOURS = {"add": "green", "known": "dim", "retracted": "yellow", "refused": "red"}

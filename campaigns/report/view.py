@@ -28,12 +28,12 @@ from chemspace.errors import SpinscreenError
 from chemspace.progress import Progress, silent
 from chemspace.recipe import make_recipe
 from screening.calibration import LEVEL, half_width
+from screening.validation.splits import PROPERTY_SCORES, SCORES
 
 if TYPE_CHECKING:
     from campaigns.round import Round
 
 __all__ = [
-    "SCORES",
     "calibration_of",
     "costs_of",
     "deep_view",
@@ -118,15 +118,6 @@ def recipe_of(compound: Compound, mass_g: float = RECIPE_G) -> dict[str, Any] | 
     return None
 
 
-#: Columns of the score table, in the property's own unit: title, key of the score card, format.
-_SCORES = (
-    ("R²", "r2_log", "{:.2f}"),
-    ("mean abs. error", "mae_log", "{:.3g}"),
-    ("Spearman", "spearman", "{:.2f}"),
-    ("inside 90%", "coverage_90", "{:.0%}"),
-)
-
-
 def property_views(standings: Mapping[str, Mapping[str, Any]], fit: FitSummary | None) -> list[dict[str, Any]]:
     """One for each property.
 
@@ -151,26 +142,12 @@ def _view(name: str, told: Mapping[str, Any], learnt: Mapping[str, Any] | None) 
         "n_ingested": told["n_ingested"],
         "grade": "" if learnt is None else learnt["grade"],
         "n_rows": 0 if learnt is None else learnt["n_rows"],
-        "titles": [title for title, _, _ in _SCORES],
+        "titles": [score.title for score in PROPERTY_SCORES],
         "scores": [
-            [split.replace("_", " "), ["–" if card.get(k) is None else form.format(card[k]) for _, k, form in _SCORES]]
-            for split, card in scores.items()
+            [split.replace("_", " "), [score.show(card) for score in PROPERTY_SCORES]] for split, card in scores.items()
         ],
         "record": [{**row, "formula_html": Markup(formula_html(row["formula"]))} for row in told["record"]],
     }
-
-
-#: Columns of the score table: title, key of the score card, format.
-SCORES = (
-    ("R² of log10 rate", "r2_log", "{:.2f}"),
-    ("R² of rate", "r2_rate", "{:.2f}"),
-    ("mean abs. error (log10)", "mae_log", "{:.2f}"),
-    ("Spearman", "spearman", "{:.2f}"),
-    ("inside 50%", "coverage_50", "{:.0%}"),
-    ("inside 90%", "coverage_90", "{:.0%}"),
-    ("NLPD", "nlpd", "{:.2f}"),
-    ("CRPS", "crps", "{:.2f}"),
-)
 
 
 def model_view(done: Round, progress: Progress | None = None) -> dict[str, Any]:
@@ -224,10 +201,7 @@ def model_view(done: Round, progress: Progress | None = None) -> dict[str, Any]:
 
 def score_rows(scores: dict[str, dict[str, Any]]) -> list[list[Any]]:
     """Rows of the score table: the split in words and the formatted values of `SCORES`, a dash where there is none."""
-    return [
-        [split.replace("_", " "), ["–" if card.get(key) is None else form.format(card[key]) for _, key, form in SCORES]]
-        for split, card in scores.items()
-    ]
+    return [[split.replace("_", " "), [score.show(card) for score in SCORES]] for split, card in scores.items()]
 
 
 #: Replays of the back-test, and rows that each begins with at random.
@@ -378,7 +352,7 @@ def report_view(
         n_compounds=f"{status.n_compounds:,}",
         n_measured=done.n_measured,
         n_train=len(done.training.dataset),
-        score_names=tuple(title for title, _, _ in SCORES),
+        score_names=tuple(score.title for score in SCORES),
         model=model,
         deep=deep,
         figures=figures,

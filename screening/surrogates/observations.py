@@ -113,7 +113,7 @@ class Folds:
         return self.noise_variance / self.scaling.y_sd**2
 
     def part(self, rows: Tensor) -> Folds:
-        """Some of the rows, given by their numbers, under the same scaling."""
+        """Some of the rows, given by their numbers, shape (r,), under the same scaling."""
         return Folds(
             self.x[rows],
             self.y[rows],

@@ -85,7 +85,7 @@ def full_score_card(
         name: of the surrogate.
         seed: of every random draw.
         baselines: names of the surrogates to set beside it.
-        holdouts: further splits.
+        holdouts: further splits, test rows of shape (rows,) each.
         progress: called after every part.
     """
     total = 4 + len(baselines)

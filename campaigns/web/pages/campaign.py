@@ -248,7 +248,8 @@ def _card(service: CampaignService, batch: SuggestionBatch, place: int) -> dict[
 def model(request: Request, visitor: Visiting, service: Service) -> Response:
     """Score card, figures, checks that take minutes, the paper's claims."""
     from campaigns.report.figures import curve_figure, plain
-    from campaigns.report.view import SCORES, property_views, score_rows
+    from campaigns.report.view import property_views, score_rows
+    from screening.validation.splits import SCORES
 
     snapshot = service.snapshot()
     fit = snapshot.last_fit
@@ -266,7 +267,7 @@ def model(request: Request, visitor: Visiting, service: Service) -> Response:
         tab="model",
         fit=fit,
         is_current=snapshot.fit is not None,
-        titles=[title for title, _, _ in SCORES],
+        titles=[score.title for score in SCORES],
         scores=[] if fit is None else score_rows(fit.scores),
         properties=property_views(snapshot.properties, fit),
         drawn=drawn,

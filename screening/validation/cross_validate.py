@@ -80,7 +80,8 @@ def cross_validate(
         seed: of every random draw.
         splits: names from `screening.validation.splits.SPLITS`.
         holdouts: further splits: name to test rows, shape (rows,), of each of its folds, which need not cover the
-            table. Their intervals are recalibrated by the errors that the first of `splits` makes on rows outside the test set.
+            table. Their intervals are recalibrated by the errors that the first of `splits` makes on rows outside the
+            test set.
         progress: called after every batch of folds.
         device: where the folds are fitted, "cpu" or a CUDA device, as in `fit_surrogate`.
 

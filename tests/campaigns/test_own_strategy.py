@@ -38,7 +38,7 @@ from tests.screening.rows import published_rows
 
 check(CampaignConfig.parse({"acquisition": "goal"}), CationLibrary.builtin())
 rows = published_rows()
-surrogate = fit_surrogate(rows.x, rows.y, rows.noise, rows.groups, name="gp")
+surrogate = fit_surrogate(rows.training, "gp")
 strategy = STRATEGIES.get("goal")()
 ranking = rank(Candidates(SPACE, *TABLES, surrogate, -1.0, strategy), 50)
 first, second = choose_batch(ranking, surrogate, BatchQuery(2, strategy=strategy))

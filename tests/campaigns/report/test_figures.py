@@ -12,6 +12,7 @@ import pytest
 from campaigns.report import view as deep_view
 from campaigns.report.figures import progress_figure
 from campaigns.report.view import calibration_of, parity_of
+from screening.surrogates import TrainingRows
 
 BOUNDS = np.array([False, True, False, False])
 
@@ -29,7 +30,14 @@ def round_of() -> Any:
         noise=np.full(4, 0.05),
         groups=("a", "a", "b", "3D"),
     )
-    training = SimpleNamespace(dataset=dataset, formulas=("A", "B", "C", "D"), x=np.arange(8.0).reshape(4, 2))
+    x = np.arange(8.0).reshape(4, 2)
+    training = SimpleNamespace(
+        dataset=dataset,
+        formulas=("A", "B", "C", "D"),
+        x=x,
+        rows=TrainingRows.of(x, y, dataset.noise, dataset.groups, censored=BOUNDS),
+        descriptors=SimpleNamespace(feature_names=("a", "b")),
+    )
     validation = SimpleNamespace(predictions=predictions, name="spinscreen")
     return SimpleNamespace(training=training, validation=validation, surrogate=SimpleNamespace(seed=3))
 

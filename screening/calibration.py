@@ -36,6 +36,7 @@ def interval(
     """Ends of the central interval of a level (0 to 1) around means, shapes (m,).
 
     Example:
+        >>> import numpy as np
         >>> low, high = interval(np.array([0.0]), np.array([1.0]))
         >>> round(float(high[0]), 3)
         1.507

@@ -12,7 +12,8 @@ FRONT_DOORS = {
     "chemspace": ("Cation", "CationLibrary", "Compound", "CompoundSpace", "parse_formula"),
     "chemspace.crystal": ("build_structure",),
     "oracle": ("OracleStore", "Protocol", "compound_descriptors", "describe"),
-    "screening": ("SpinDataset", "suggest_from_pool"),
+    "screening": ("SpinDataset", "TrainingRows", "cross_validate", "fit_surrogate", "suggest_from_pool"),
+    "screening.calibration": ("interval",),
     "campaigns": ("Campaign", "CampaignConfig"),
     "campaigns.kinetics": ("fit_trace", "read_trace"),
 }

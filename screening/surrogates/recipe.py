@@ -31,6 +31,12 @@ class TrainingRows:
         noise_variance: variance of each target's measurement error, shape (k,).
         groups: integer code of the group (spacer) of each row, shape (k,).
         censored: rows whose target is only a lower bound (the lifetime was an upper bound), shape (k,).
+
+    Example:
+        >>> from screening import TrainingRows
+        >>> rows = TrainingRows.of([[0.1], [0.5], [0.9]], [0.0, 0.4, 1.0], groups=["PEA", "PEA", "BA"])
+        >>> rows.n_rows, rows.groups.tolist()
+        (3, [0, 0, 1])
     """
 
     x: NDArray[np.float64]
@@ -66,11 +72,6 @@ class TrainingRows:
         Raises:
             TrainingDataError: on shapes that do not fit, NaN or infinite numbers (row and column are named), negative
                 errors, or fewer than `MIN_ROWS` measured rows.
-
-        Example:
-            >>> rows = TrainingRows.of([[0.1], [0.5], [0.9]], [0.0, 0.4, 1.0], groups=["PEA", "PEA", "BA"])
-            >>> rows.n_rows, rows.groups.tolist()
-            (3, [0, 0, 1])
         """
         features, target = np.array(x, dtype=np.float64), np.array(y, dtype=np.float64)
         if features.ndim != 2 or features.shape[1] == 0 or target.shape != (features.shape[0],):

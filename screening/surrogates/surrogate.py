@@ -112,6 +112,7 @@ def fit_surrogate(
         DeviceError: if the device is not there, or nothing of this surrogate (trees, baselines) would run on it.
 
     Example:
+        >>> from screening import TrainingRows, fit_surrogate
         >>> x = [[0.0], [0.2], [0.4], [0.6], [0.8]]
         >>> surrogate = fit_surrogate(TrainingRows.of(x, [0.0, 0.2, 0.4, 0.6, 0.8]), "gp")
         >>> mean, sd = surrogate.predict([[0.5]])

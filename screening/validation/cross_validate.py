@@ -90,6 +90,7 @@ def cross_validate(
         DeviceError: if the device is not there, or nothing of this surrogate would run on it.
 
     Example:
+        >>> from screening import TrainingRows, cross_validate
         >>> rows = TrainingRows.of([[i / 10] for i in range(8)], [i / 10 for i in range(8)], groups="aabbccdd")
         >>> validation = cross_validate(rows, "linear")
         >>> round(validation.score_cards["leave_one_spacer_out"].r2_log, 3)

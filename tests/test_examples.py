@@ -13,7 +13,6 @@ FRONT_DOORS = {
     "chemspace.crystal": ("build_structure",),
     "oracle": ("OracleStore", "Protocol", "compound_descriptors", "describe"),
     "screening": ("SpinDataset", "TrainingRows", "cross_validate", "fit_surrogate", "suggest_from_pool"),
-    "screening.calibration": ("interval",),
     "campaigns": ("Campaign", "CampaignConfig"),
     "campaigns.kinetics": ("fit_trace", "read_trace"),
 }

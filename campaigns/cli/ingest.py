@@ -128,15 +128,27 @@ def ingest(options: IngestOptions) -> None:
     result = _trace(campaign, options) if options.table.results is None else _table(campaign, options)
     for line in result.warnings:
         console.warn(line)
-    fit = _retrain(campaign, options.workers) if result.added and not options.dry_run else None
+    fit = None
+    if not options.dry_run and (result.added or _is_behind(campaign)):
+        if result.added:
+            rows = console.count(result.added, "row")
+            console.stopped = f"stopped; {rows} of {result.name} taken in, the same command goes on to learn from that"
+        fit = _retrain(campaign, options.workers)
     if options.as_json:
         console.print_json(_answer(campaign, result, fit, options.suggest))
         return
-    show_ingest(options.folder, result, dry_run=options.dry_run)
+    show_ingest(result, dry_run=options.dry_run)
+    if result.added and not options.dry_run and options.suggest is None:
+        console.line(f"Next: spinscreen suggest {options.folder}")
     if fit is not None:
         _show_learnt(campaign, fit, before)
     if options.suggest is not None:
         show_batch(campaign, _next(campaign, options.suggest))
+
+
+def _is_behind(campaign: Campaign) -> bool:
+    """Whether the model has not learnt from all that was taken in, as after an ingest that was stopped."""
+    return bool(campaign.state.fits) and campaign.fit() is None
 
 
 def _check_usage(options: IngestOptions) -> None:

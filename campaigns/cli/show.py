@@ -177,7 +177,7 @@ def properties(told: Mapping[str, Mapping[str, float]]) -> str:
 _COLOURS = {"add": "green", "known": "dim", "retracted": "yellow", "refused": "red"}
 
 
-def show_ingest(folder: Path, result: IngestResult, *, dry_run: bool) -> None:
+def show_ingest(result: IngestResult, *, dry_run: bool) -> None:
     """What an ingest did, or would do."""
     if dry_run:
         show_rows(result.rows, result.target)
@@ -190,8 +190,6 @@ def show_ingest(folder: Path, result: IngestResult, *, dry_run: bool) -> None:
         marked(f"The refused rows stand with their reasons in {escape(result.rejects)}")
     if result.page is not None:
         marked(f"Pictures: {escape(result.page)}")
-    if result.added and not dry_run:
-        marked(f"Next: spinscreen suggest {escape(str(folder))}")
 
 
 def show_rows(rows: Sequence[RowReport], target: Target) -> None:

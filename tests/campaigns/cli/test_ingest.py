@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 
 from campaigns import Campaign
-from campaigns.cli import main
+from campaigns.cli import console, main
+from tests.campaigns.cli.test_main import run as run_command
+from tests.campaigns.conftest import Launched
 from tests.campaigns.small import created
 from tests.campaigns.test_pages import maps
 from tests.chemspace.tables.files import workbook
@@ -150,3 +152,25 @@ def test_options_that_do_not_go_together_exit_2(
     code, _, err = run(campaign.folder, *options)
     assert code == 2
     assert says in " ".join(err.replace("│", " ").split())
+
+
+def test_an_ingest_that_is_stopped_says_what_was_taken_in(
+    campaign: Campaign, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr("campaigns.cli.ingest._retrain", lambda *_: told.append(console.stopped))
+    monkeypatch.setattr(console, "stopped", console.stopped)
+    run(campaign.folder, write(tmp_path, "formula,lifetime_ps\n(PA)2PbI4,0.4\n"))
+    assert told == ["stopped; 1 row of results.csv taken in, the same command goes on to learn from that"]
+
+
+def test_the_same_ingest_again_learns_what_a_stopped_one_did_not(launched: Launched, tmp_path: Path) -> None:
+    campaign = launched.copy(tmp_path / "copy")
+    results = write(tmp_path, f"formula,lifetime_ps\n{campaign.suggest().suggestions[0].formula},900\n")
+    campaign.ingest(results)
+    done = run_command("ingest", campaign.folder, results, "--json", store=launched.oracle_store)
+    answer = json.loads(done.stdout)
+    assert (answer["added"], answer["skipped"]) == (0, 1)
+    assert "900 ps" in " ".join(answer["surprises"])
+    again = run_command("ingest", campaign.folder, results, "--json", store=launched.oracle_store)
+    assert json.loads(again.stdout)["surprises"] == []

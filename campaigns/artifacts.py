@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 from zipfile import BadZipFile
 
 import numpy as np
-import pandas as pd
 from cachetools import LRUCache
 
 from campaigns.config import CampaignConfig
@@ -144,6 +143,8 @@ def _made_by() -> str:
 
 
 def _write(path: Path, content: Mapping[str, Any]) -> None:
+    import pandas as pd
+
     arrays: dict[str, Any] = {}
     text: dict[str, Any] = {}
     frames: dict[str, list[str]] = {}
@@ -166,6 +167,8 @@ def _write(path: Path, content: Mapping[str, Any]) -> None:
 
 def _read(path: Path, form: Form[T]) -> T | None:
     """What a file holds; None where there is none, or a damaged one."""
+    import pandas as pd
+
     try:
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as held:
             content = dict(held)

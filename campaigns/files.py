@@ -11,10 +11,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from campaigns.errors import StoreError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["EXPORTS", "file_name", "write_files", "write_frame", "write_table", "write_whole"]
 
@@ -74,6 +76,8 @@ def write_table(path: Path, rows: Sequence[Mapping[str, object]]) -> None:
     Raises:
         StoreError: as `write_whole`.
     """
+    import pandas as pd
+
     write_frame(path, pd.DataFrame(list(rows)))
 
 
@@ -106,6 +110,8 @@ def read_ranking(folder: Path) -> pd.DataFrame | None:
     Raises:
         StoreError: if the file is damaged.
     """
+    import pandas as pd
+
     path = folder / RANKING[0]
     if not path.exists():
         return None

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from campaigns.config import CampaignConfig
@@ -72,6 +71,8 @@ class TrainingSet:
 
 def measured_dataset(measurements: Sequence[Observation], library: CationLibrary) -> SpinDataset:
     """The published rows and a campaign's own."""
+    import pandas as pd
+
     published = SpinDataset.published()
     if not measurements:
         return published

@@ -10,13 +10,14 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from oracle.descriptors import DESCRIPTOR_NAMES
 from screening.errors import DatasetError
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from chemspace import CationLibrary, Compound
 
 __all__ = ["EXCLUDING_FLAGS", "UPPER_BOUND", "SpinDataset", "excluding_flags", "published_descriptors"]
@@ -122,6 +123,8 @@ def checked_measurements(rows: pd.DataFrame, *, convert: bool = False, confirm_r
 
 
 def _check_numbers(table: pd.DataFrame, column: str, *, low_is_allowed: bool) -> None:
+    import pandas as pd
+
     numbers = pd.to_numeric(table[column], errors="coerce").to_numpy(dtype=float)
     good = np.isfinite(numbers) & ((numbers >= 0.0) if low_is_allowed else (numbers > 0.0))
     if not good.all():
@@ -202,6 +205,8 @@ class SpinDataset:
         """The 52 measurements of the reference paper (doi 10.1039/d5sc07406a; its public table, MIT licence,
         github.com/DogofKristin-hue/SRR), formulas and spacers corrected, doubtful rows flagged (`screening.dataset`).
         """
+        import pandas as pd
+
         filed = _read_csv("published_lifetimes.csv")
         table = filed.drop(columns=["rate_per_ps"]).assign(
             lifetime_ps=1.0 / filed["rate_per_ps"].astype(float),
@@ -280,6 +285,8 @@ class SpinDataset:
             DatasetError: naming row and column.
             ChemspaceError: for a formula that cannot be read.
         """
+        import pandas as pd
+
         from chemspace import parse_formula  # RDKit loads only when formulas are read
 
         checked = checked_measurements(rows, convert=convert, confirm_range=confirm_range)
@@ -308,6 +315,8 @@ def published_descriptors(*, as_filed: bool = False) -> tuple[tuple[str, ...], N
 
 
 def _read_csv(name: str) -> pd.DataFrame:
+    import pandas as pd
+
     with resources.files("screening").joinpath("data", name).open(encoding="utf-8") as stream:
         return pd.read_csv(stream, dtype=str, keep_default_na=False)
 

@@ -84,6 +84,7 @@ def test_every_floor_imports_from_the_one_below() -> None:
         ("import oracle", ("torch", "pandas", "pymatgen", "sklearn")),
         ("import screening", ("torch", "shap", "botorch")),
         ("import campaigns", ("torch", "shap", "botorch", "plotly")),
+        ("import campaigns.campaign", ("torch", "pandas", "scipy.stats", "scipy.optimize", "sklearn")),
         ("import campaigns.cli.app", ("torch", "pandas", "sqlalchemy", "pydantic")),
     ],
 )

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import inf
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import chi2
+from scipy.special import chdtrc
 
-from campaigns.kinetics.select import ModelScore
-from campaigns.kinetics.solve import Solution
-from campaigns.kinetics.trace import Trace
+if TYPE_CHECKING:
+    from campaigns.kinetics.select import ModelScore
+    from campaigns.kinetics.solve import Solution
+    from campaigns.kinetics.trace import Trace
 
 Array = NDArray[np.float64]
 
@@ -59,7 +61,7 @@ def signal_p_value(signal: Array, cost: float, n_nonlinear: int) -> float:
     n = len(signal)
     flat = float(np.sum((signal - signal.mean()) ** 2))
     ratio = n * np.log(max(flat, 1e-300) / max(cost, 1e-300))
-    return float(min(1.0, n * chi2.sf(ratio, 1 + n_nonlinear)))
+    return float(min(1.0, n * chdtrc(1 + n_nonlinear, ratio)))
 
 
 def tests_of(solution: Solution, p_value: float) -> ResidualTests:
@@ -76,7 +78,7 @@ def tests_of(solution: Solution, p_value: float) -> ResidualTests:
         signal_p_value=p_value,
         amplitude_over_stderr=_amplitude_over_stderr(solution),
         lag1_autocorrelation=float(correlation[0]),
-        ljung_box_p_value=float(chi2.sf(statistic, lags)),
+        ljung_box_p_value=float(chdtrc(lags, statistic)),
         n_outliers=int(np.sum(np.abs(residual) > OUTLIER_SIGMA * solution.noise)),
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from math import inf, isfinite, log
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +12,10 @@ from numpy.typing import NDArray
 from campaigns.kinetics.cautions import ResidualTests
 from campaigns.kinetics.errors import FitSettingError
 from campaigns.kinetics.model import Model
-from campaigns.kinetics.select import ModelScore
-from campaigns.kinetics.solve import linear_terms
 from campaigns.kinetics.trace import Trace
+
+if TYPE_CHECKING:
+    from campaigns.kinetics.select import ModelScore
 
 __all__ = ["CONVENTIONS", "difference_lifetime_ps"]
 
@@ -146,6 +148,8 @@ class TraceFit:
 
     def curve(self, delay_ps: Array) -> Array:
         """The fitted curve at any delays, shape (t,), in the unit of the signal."""
+        from campaigns.kinetics.solve import linear_terms
+
         model = Model.parse(self.model)
         terms = linear_terms(model, np.asarray(delay_ps, dtype=np.float64), np.array(self.theta), self.irf_fwhm_ps)
         heights = [self.amplitude, *({"offset": self.offset, "plateau": self.plateau}[e] for e in model.extras)]

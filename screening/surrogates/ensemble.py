@@ -23,6 +23,8 @@ from screening.surrogates.observations import LEAST_VARIANCE, Folds, Sites, memb
 MAX_BLOCK_NUMBERS = 100_000
 #: The same on a CUDA device, which is idle in small blocks: 80 MB, of which a block holds about six at a time.
 MAX_DEVICE_BLOCK_NUMBERS = 20_000_000
+#: Least width of a bin, standardised: the many equal values of a feature make a step.
+LEAST_WIDTH = 1e-6
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,7 @@ class EnsembleConfig:
         noise: variance of the target's error in units of its spread, which sets how much the anchors hold.
         check_every: steps between snapshots.
         gain: spread of the starting weights, times one over the root of the inputs of a neuron.
+        bins: quantile bins of each feature whose piecewise-linear encoding stands beside it; 0 for none.
     """
 
     members: int = 24
@@ -48,6 +51,7 @@ class EnsembleConfig:
     noise: float = 0.1
     check_every: int = 10
     gain: float = 2.0
+    bins: int = 0
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,7 @@ class Ensembles:
         error_variance: mean squared error of `out_of_group` less the members' spread, shape (f,).
         spread: variance over the members that did not see the row's group, shape (f, k).
         steps: steps kept by early stopping, shape (f,).
+        edges: of the bins of each feature, standardised, shape (f, d, b + 1); b = 0 for none.
     """
 
     weights: tuple[tuple[Tensor, Tensor], ...]
@@ -67,10 +72,11 @@ class Ensembles:
     error_variance: Tensor
     spread: Tensor
     steps: Tensor
+    edges: Tensor
 
     def members(self, z: Tensor) -> Tensor:
         """Predictions of every member at standardised features z (f, m, d), shape (f, s, m)."""
-        return _forward(self.weights, z[:, None])
+        return _forward(self.weights, encode(z, self.edges)[:, None])
 
     def predict(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and variance over members at standardised features z (f, m, d), each (f, m)."""
@@ -94,10 +100,12 @@ def fit_ensembles(
     asked, mask = plain_sites(folds) if sites is None else sites, folds.mask
     generator = torch.Generator().manual_seed(seed)
     seen = member_rows(config.members, config.parts, folds, asked.known, generator)
-    standardised = folds.scaling.x(folds.x)
+    plain = folds.scaling.x(folds.x)
+    edges = bin_edges(plain, folds.measured, config.bins)
+    standardised = encode(plain, edges)
     z = standardised.to(device, torch.float32)[:, None]
     target = asked.targets.to(device, torch.float32)[:, None]
-    start = _initial(config, folds.x.shape[1], generator)
+    start = _initial(config, standardised.shape[-1], generator)
     anchors = [w.expand(mask.shape[0], *w.shape[1:]).to(device) for w in start]
     absent = mask[:, None] & ~seen & asked.known
     weight = (seen * asked.weights[:, None]).to(z)
@@ -105,7 +113,36 @@ def fit_ensembles(
     weights = tuple((best[i].double().cpu(), best[i + 1].double().cpu()) for i in range(0, len(best), 2))
     output = _forward(weights, standardised[:, None])
     mean, error, spread = out_of_group(output, asked.targets[:, None], absent)
-    return Ensembles(weights, mean, error.clamp_min(LEAST_VARIANCE), spread, steps.cpu())
+    return Ensembles(weights, mean, error.clamp_min(LEAST_VARIANCE), spread, steps.cpu(), edges)
+
+
+def bin_edges(z: Tensor, mask: Tensor, bins: int) -> Tensor:
+    """Quantiles of each feature among the rows that train, shape (f, d, bins + 1).
+
+    Args:
+        z: standardised features, shape (f, k, d). mask: which rows train, shape (f, k).
+        bins: how many; 0 gives no edges to encode by.
+    """
+    if not bins:
+        return z.new_zeros(*z[:, 0].shape, 1)
+    at = torch.linspace(0.0, 1.0, bins + 1, dtype=z.dtype)
+    return torch.stack([torch.quantile(own[rows], at, dim=0).T for own, rows in zip(z, mask, strict=True)])
+
+
+def encode(z: Tensor, edges: Tensor) -> Tensor:
+    """Features with the piecewise-linear encoding of each beside them, shape (..., m, d (1 + b)).
+
+    A bin's column rises from -1 to 1 inside the bin and stays there, so a network can bend at every edge: what trees
+    have in single features.
+
+    Args:
+        z: standardised features, shape (..., m, d). edges: of each fold, shape (..., d, b + 1).
+
+    Source: Gorishniy, Rubachev and Babenko, NeurIPS 2022, arXiv 2203.05556.
+    """
+    low, width = edges[..., None, :, :-1], edges.diff(dim=-1)[..., None, :, :]
+    inside = ((z[..., None] - low) / width.clamp_min(LEAST_WIDTH)).clamp(0.0, 1.0)
+    return torch.cat([z, (2.0 * inside - 1.0).flatten(-2)], -1)
 
 
 def _initial(config: EnsembleConfig, d: int, generator: torch.Generator) -> list[Tensor]:

@@ -37,7 +37,9 @@ def gaussian_log_density(value: Tensor, mean: Tensor, variance: Tensor) -> Tenso
     return -0.5 * ((value - mean) ** 2 / variance + variance.log() + math.log(2.0 * math.pi))
 
 
-def stacking_weights(log_density: Tensor, mask: Tensor, families: Sequence[int] | None = None) -> Tensor:
+def stacking_weights(
+    log_density: Tensor, mask: Tensor, families: Sequence[int] | None = None, floor: float = 0.0
+) -> Tensor:
     """Weights that maximise the mixture's log density over rows, plus a Dirichlet prior.
 
     Stacking of predictive distributions (Yao et al., Bayesian Anal. 13, 917 (2018), doi 10.1214/17-BA1091),
@@ -48,6 +50,7 @@ def stacking_weights(log_density: Tensor, mask: Tensor, families: Sequence[int] 
         mask: rows that count, shape (f, k).
         families: number of each candidate's family, length c; three processes are no three opinions. Absent, each
             candidate is one of its own.
+        floor: least share of each family; what is below it is raised to it at the others' cost.
 
     Returns:
         Weights that sum to one over candidates, shape (c, f).
@@ -59,7 +62,16 @@ def stacking_weights(log_density: Tensor, mask: Tensor, families: Sequence[int] 
     for _ in range(STEPS):
         share = torch.softmax(density + weights.log()[..., None], 0) * mask
         weights = (share.sum(-1) + credit) / (mask.sum(-1) + credit.sum())
-    return weights
+    return weights if floor <= 0.0 else _with_floor(weights, own, floor)
+
+
+def _with_floor(weights: Tensor, families: Sequence[int], floor: float) -> Tensor:
+    """Weights (c, f) in which every family has at least a share of `floor`, its members' ratios kept."""
+    member = weights.new_tensor([[float(family == each) for family in families] for each in sorted(set(families))])
+    share = member @ weights
+    above = (share - floor).clamp_min(0.0)
+    raised = floor + (1.0 - floor * len(member)) * above / above.sum(0)
+    return weights * (member.T @ (raised / share))
 
 
 class SumComponent(nn.Module):
@@ -236,6 +248,7 @@ class MixtureRecipe:
         trees: the boosted trees, or None for none.
         device: where processes and networks are fitted, "cpu" or a CUDA device. The trees always grow on the processor:
             a split is a choice between gains, and another device's rounding could choose another one.
+        floor: least share of each family of candidates (processes, networks, trees) in the mixture.
         most_correlated: features that repeat an earlier one with a larger |r| are dropped inside each fold; None keeps
             all (the trees see all in any case).
     """
@@ -246,6 +259,7 @@ class MixtureRecipe:
     trees: TreesConfig | None = None
     device: str = "cpu"
     most_correlated: float | None = None
+    floor: float = 0.0
 
     def on(self, device: str) -> MixtureRecipe | None:
         """The same with its processes and networks on another device; None if it has neither."""
@@ -276,7 +290,7 @@ class MixtureRecipe:
             trees = self._grow(folds, sites, seed) if growing is None else growing.result()
         density = _out_of_group_density(processes, (ensembles, trees), part, spread)
         families = [0] * len(processes) + list(range(1, 1 + len(density) - len(processes)))
-        weights = stacking_weights(density, part.measured, families)
+        weights = stacking_weights(density, part.measured, families, self.floor)
         return MixtureFits(processes, ensembles, trees, weights, folds.scaling)
 
     def _grow(self, folds: Folds, sites: Sites, seed: int) -> Trees | None:

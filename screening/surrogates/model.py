@@ -13,7 +13,7 @@ from botorch.sampling.base import MCSampler
 from gpytorch.distributions import MultivariateNormal
 from torch import Tensor, nn
 
-from screening.surrogates.ensemble import Ensembles
+from screening.surrogates.ensemble import Ensembles, encode
 from screening.surrogates.gaussian_process import JITTER, GaussianProcesses, covariance, diagonal
 from screening.surrogates.observations import Scaling
 
@@ -80,9 +80,11 @@ class EnsembleComponent(nn.Module):
 
     takes_raw = False
     error_variance: Tensor
+    edges: Tensor
 
     def __init__(self, fitted: Ensembles, fold: int) -> None:
         super().__init__()
+        self.register_buffer("edges", fitted.edges[fold])
         self.n_layers = len(fitted.weights)
         for i, (weight, bias) in enumerate(fitted.weights):
             self.register_buffer(f"weight_{i}", weight[fold])
@@ -106,7 +108,7 @@ class EnsembleComponent(nn.Module):
         return self.error_variance
 
     def _members(self, z: Tensor) -> Tensor:
-        h = z
+        h = encode(z, self.edges)
         for i in range(self.n_layers):
             h = h @ self.get_buffer(f"weight_{i}") + self.get_buffer(f"bias_{i}")
             if i < self.n_layers - 1:

@@ -9,6 +9,7 @@ from chemspace.registry import Registry
 from screening.devices import usable_device
 from screening.errors import DeviceError, SurrogateError, UnknownSurrogateError
 from screening.surrogates.baselines import BASELINES, SklearnRecipe
+from screening.surrogates.ensemble import EnsembleConfig
 from screening.surrogates.gaussian_process import KernelSpec
 from screening.surrogates.mixture import AutoRecipe, MixtureRecipe, ResidualRecipe
 from screening.surrogates.recipe import Movable, Recipe
@@ -80,6 +81,11 @@ ISOTROPIC = KernelSpec("gp_isotropic")
 ROUGH = KernelSpec("gp_rough", rough=True)
 ARD = KernelSpec("gp_ard", ard=True)
 
+#: Strong anchors: 48 tanh networks whose prior holds five times as much as that of `ensemble`.
+NETWORKS = EnsembleConfig(members=48, gain=3.0, noise=0.5, bins=4)
+#: Least share of networks and of processes: on fifty rows a weight of nothing would be an accident.
+SHARE_FLOOR = 0.2
+
 
 @register_surrogate(DEFAULT_SURROGATE)
 def _spinscreen() -> Recipe:
@@ -127,6 +133,12 @@ def _trees() -> Recipe:
 def _gp_ensemble() -> Recipe:
     """Three Gaussian processes and the network ensemble, stacked inside each fold."""
     return MixtureRecipe("gp_ensemble", (ISOTROPIC, ROUGH, ARD))
+
+
+@register_surrogate("networks_processes")
+def _networks_processes() -> Recipe:
+    """Networks with numeric embeddings and processes, stacked inside each fold, with a least share for both."""
+    return MixtureRecipe("networks_processes", (ISOTROPIC, ROUGH, ARD), NETWORKS, floor=SHARE_FLOOR)
 
 
 @register_surrogate("gp_on_residuals")

@@ -37,6 +37,7 @@ def interval(
 
     Example:
         >>> import numpy as np
+        >>> from screening.calibration import interval
         >>> low, high = interval(np.array([0.0]), np.array([1.0]))
         >>> round(float(high[0]), 3)
         1.507

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from screening.surrogates.ensemble import EnsembleConfig, fit_ensembles
+from screening.surrogates.ensemble import EnsembleConfig, bin_edges, encode, fit_ensembles
 from screening.surrogates.observations import fit_scaling
 from tests.screening.rows import folds_of, smooth_rows
 
@@ -54,3 +54,33 @@ def test_without_parts_every_member_sees_all_rows() -> None:
     fitted = _fit(mask, config=EnsembleConfig(members=4, parts=1, iterations=40, hidden=(8,)))
     assert torch.isnan(fitted.out_of_group).all()
     assert int(fitted.steps[0]) == 40
+
+
+def test_an_encoding_rises_inside_its_bin_and_stays_there() -> None:
+    z = torch.tensor([[[0.0], [1.0], [2.0], [3.0], [4.0]]]).double()
+    edges = bin_edges(z, torch.ones(1, 5, dtype=torch.bool), 2)
+    assert edges.flatten().tolist() == [0.0, 2.0, 4.0]
+    told = encode(torch.tensor([[[-1.0], [1.0], [3.0], [9.0]]]).double(), edges)[0]
+    assert told[:, 0].tolist() == [-1.0, 1.0, 3.0, 9.0]
+    assert told[:, 1].tolist() == [-1.0, 0.0, 1.0, 1.0]
+    assert told[:, 2].tolist() == [-1.0, -1.0, 0.0, 1.0]
+
+
+def test_edges_come_from_training_rows_and_no_bins_change_nothing() -> None:
+    mask = ~torch.eye(20, dtype=torch.bool)[:3]
+    z = folds_of(mask, X, Y).scaling.x(X)
+    far = z.clone()
+    far[0, 0] = 100.0
+    assert torch.equal(bin_edges(z, mask, 4)[0], bin_edges(far, mask, 4)[0])
+    assert torch.equal(encode(z, bin_edges(z, mask, 0)), z)
+
+
+def test_networks_with_encodings_find_a_step_that_plain_ones_smooth_over() -> None:
+    mask = torch.ones(1, 20, dtype=torch.bool)
+    y = torch.where(X[:, 1] > X[:, 1].median(), 1.0, -1.0).double()
+    target = folds_of(mask, X, y).scaling.y(y)
+    error = []
+    for bins in (0, 4):
+        fitted = _fit(mask, y, EnsembleConfig(members=6, parts=1, iterations=60, noise=0.5, bins=bins))
+        error.append(float(((fitted.predict(folds_of(mask, X, y).scaling.x(X))[0] - target) ** 2).mean()))
+    assert error[1] < error[0]

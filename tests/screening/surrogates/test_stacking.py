@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
 from screening.surrogates.mixture import stacking_weights
@@ -30,3 +31,13 @@ def test_three_of_a_kind_are_one_opinion() -> None:
     density = torch.zeros(4, 1, 30).double()
     weights = stacking_weights(density, torch.ones(1, 30, dtype=torch.bool), families=(0, 0, 0, 1))
     assert torch.allclose(weights[:, 0], torch.tensor([1.0, 1.0, 1.0, 3.0]).double() / 6.0)
+
+
+def test_no_family_vanishes_below_the_floor_and_members_keep_their_ratio() -> None:
+    density = torch.stack([torch.zeros(1, 500), torch.full((1, 500), -0.5), torch.full((1, 500), -9.0)]).double()
+    free = stacking_weights(density, torch.ones(1, 500, dtype=torch.bool), families=(0, 0, 1))
+    floored = stacking_weights(density, torch.ones(1, 500, dtype=torch.bool), families=(0, 0, 1), floor=0.2)
+    assert float(free[2]) < 0.1
+    assert torch.allclose(floored.sum(0), torch.ones(1).double())
+    assert float(floored[2]) == pytest.approx(0.2)
+    assert torch.allclose(floored[0] / floored[1], free[0] / free[1])

@@ -13,10 +13,9 @@ from numpy.typing import NDArray
 
 from campaigns.kinetics.errors import TraceFileError
 from campaigns.kinetics.headings import MAPPED, are_scans, is_mean, plain, quadratures, role_of, wavelength_of
+from campaigns.kinetics.layouts import text_of
 from chemspace.errors import NotTextError, TableError
-from chemspace.tables.decode import decode_text
 from chemspace.tables.fields import declared_columns
-from chemspace.tables.grid import sheet_text
 from chemspace.tables.numbers import NumberTable, parse_numbers
 from chemspace.tables.units import TIME_UNITS, split_heading
 
@@ -49,11 +48,11 @@ def read_text(path: str | Path) -> tuple[str, SourceFile]:
             name, f"cannot be read ({problem.strerror})", "Check the path and its permissions."
         ) from None
     try:
-        text = sheet_text(name, raw) if raw.startswith(b"PK\x03\x04") else decode_text(raw)
+        text = text_of(name, raw)
     except NotTextError as problem:
         raise TraceFileError(name, problem.what, _ADVICE.get(problem.what, _AS_CSV)) from None
     except TableError as problem:
-        raise TraceFileError(name, "; ".join(problem.problems), _AS_CSV) from None
+        raise TraceFileError(name, "; ".join(problem.problems), problem.right or _AS_CSV) from None
     return text, SourceFile(name, sha256(raw).hexdigest())
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import isnan
 from pathlib import Path
@@ -14,13 +14,18 @@ from numpy.typing import NDArray
 from campaigns.kinetics.columns import SourceFile, as_trace_error, mean_over, read_text, without_placeholders
 from campaigns.kinetics.delays import DOUBLE_PASS, DelayUnit, are_same, shared_delays
 from campaigns.kinetics.errors import AxisError, DelayMismatchError, ProbeWindowError, TraceFileError, UnitError
+from campaigns.kinetics.layouts import matrix_text
 from campaigns.kinetics.trace import Trace
+from chemspace.errors import TableError
 from chemspace.tables.cells import bad_cell, is_missing, to_number
+from chemspace.tables.fields import declared_columns
 from chemspace.tables.numbers import Dialect, is_numeric, sniff, split_line
 
 Array = NDArray[np.float64]
 
 _LAYOUT = "A map has the delays in its first row and a wavelength (nm) at the start of every other row."
+_APART = "If its axes stand in files of their own, name them: --map delay=FILE --map wavelength=FILE."
+_AXES = "--map delay=FILE --map wavelength=FILE"
 #: TIMP's layout: which axis stands in the first row, and how many numbers that row has.
 _EXPLICIT = re.compile(
     r"^[ \t]*(time|wavelength)\s+explicit\b[^\n]*\n\s*interval\s*nr\D*(\d+)[ \t]*\n", re.IGNORECASE | re.MULTILINE
@@ -58,7 +63,11 @@ class TransientMap:
 
 
 def read_map(
-    paths: str | Path | Sequence[str | Path], *, delay_unit: str | None = None, passes: int = DOUBLE_PASS
+    paths: str | Path | Sequence[str | Path],
+    *,
+    delay_unit: str | None = None,
+    passes: int = DOUBLE_PASS,
+    axes: Mapping[str, str] | None = None,
 ) -> TransientMap:
     """Read a map from one file or from one file per scan; a file may hold several scans one below the other.
 
@@ -72,6 +81,7 @@ def read_map(
         delay_unit: unit of the delays, one of fs, ps, ns, us, s, or of positions of the stage, um or mm; None takes
             what the file says, or ps.
         passes: times that light passes along the travel of the stage, for um and mm.
+        axes: names of the files "delay" and "wavelength" beside a matrix that has no axes of its own.
 
     Raises:
         TraceFileError: if a file is no map; names the row.
@@ -85,6 +95,7 @@ def read_map(
     sources, notes = [], []
     for path in files:
         text, source = read_text(path)
+        text = _with_axes(Path(path), text, axes) if axes else text
         found, found_notes = _scans(str(path), text, DelayUnit(delay_unit, passes))
         scans += found
         sources.append(source)
@@ -154,6 +165,26 @@ def _scans(name: str, text: str, unit: DelayUnit) -> tuple[list[Scan], list[str]
         found.append(Scan(name, wavelength[rows], in_ps[keep], signal[np.ix_(rows, keep)]))
         notes += unit_notes
     return found, list(dict.fromkeys(notes))
+
+
+def _with_axes(path: Path, text: str, axes: Mapping[str, str]) -> str:
+    """A matrix with the axes that stand in files beside it."""
+    name, held = str(path), {}
+    with as_trace_error():
+        declared_columns(name, list(axes.values()), ("delay", "wavelength"), axes)
+        for axis in ("delay", "wavelength"):
+            file = axes.get(axis, "")
+            if not file or file != Path(file).name:  # an upload must not name another file of the server
+                raise TableError(name, "needs the files of both axes", right=f"They stand beside the map: {_AXES}.")
+            held[axis] = [value for row in _rows_of_numbers(read_text(path.parent / file)[0]) for value in row]
+        return matrix_text(name, _rows_of_numbers(text), held["delay"], held["wavelength"])
+
+
+def _rows_of_numbers(text: str) -> list[list[float]]:
+    """The numbers of each line that holds nothing else."""
+    lines = [re.split(r"[\s,;]+", line.strip(" \t,;")) for line in text.split("\n") if line.strip()]
+    rows = [[to_number(cell, ".") for cell in cells] for cells in lines]
+    return [[value for value in row if value is not None] for row in rows if None not in row]
 
 
 def _with_corner(text: str) -> tuple[str | None, list[str]]:
@@ -250,7 +281,7 @@ def _require_nm(name: str, wavelength: Array) -> None:
     if finite.size < 2 or finite.min() < low or finite.max() > high:
         span = f"{finite.min():g} to {finite.max():g}" if finite.size else "nothing"
         hint = " (photon energies in eV? nm = 1239.84 / eV)" if finite.size and finite.max() < 10.0 else ""
-        raise UnitError(f"{name}: the first column holds {span}, not wavelengths in nm{hint}. {_LAYOUT}")
+        raise UnitError(f"{name}: the first column holds {span}, not wavelengths in nm{hint}. {_LAYOUT} {_APART}")
     if len(np.unique(finite)) < len(finite):
         raise AxisError(f"{name}: a wavelength stands twice in the first column of one scan. {_LAYOUT}")
 

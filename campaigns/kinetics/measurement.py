@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from campaigns.kinetics.delays import DOUBLE_PASS
-from campaigns.kinetics.errors import TraceFileError
 from campaigns.kinetics.maps import ProbeWindow, TransientMap, paired, read_map, trace_at
 from campaigns.kinetics.trace import Trace, read_trace, read_traces
 
@@ -202,17 +201,16 @@ class MeasuredFiles:
             delay_unit: unit of the delays, one of fs, ps, ns, us, s, or of positions of the stage, um or mm; None takes
                 what the file says, or ps.
             passes: times that light passes along the travel of the stage, for um and mm.
-            columns: heading of the column of "delay", "sc", "cc", "difference" or "signal" in traces.
+            columns: heading of the column of "delay", "sc", "cc", "difference" or "signal" in traces; name of the file
+                of "delay" and "wavelength" beside maps without axes.
             window_nm: probe window of maps, nm; None takes the photobleach peak.
 
         Raises:
             KineticsError: as `read_trace`, `read_traces`, `read_map` and `trace_at`.
-            TraceFileError: also if columns of maps are named.
         """
         if self.sc_map and self.cc_map:
-            if columns:
-                raise TraceFileError(str(self.paths()[0]), "is a map", "Columns are named for traces: leave --map out.")
-            maps = paired(*(read_map(way, delay_unit=delay_unit, passes=passes) for way in (self.sc_map, self.cc_map)))
+            sides = (self.sc_map, self.cc_map)
+            maps = paired(*(read_map(files, delay_unit=delay_unit, passes=passes, axes=columns) for files in sides))
             trace, probe = trace_at(*maps, window_nm)
             return Measured(trace, maps, probe)
         if self.trace is not None:

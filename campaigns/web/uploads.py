@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from cachetools import LRUCache
 from fastapi import UploadFile
@@ -262,9 +262,10 @@ def _maps_of(upload: TraceUpload) -> tuple[TransientMap, TransientMap] | None:
 
     if "sc_map" not in upload.files:
         return None
-    unit, passes = upload.settings.delay_unit, upload.settings.passes
+    settings = upload.settings
+    how: dict[str, Any] = {"delay_unit": settings.delay_unit, "passes": settings.passes, "axes": settings.mapping}
     try:
-        return paired(*(read_map(upload.files[role], delay_unit=unit, passes=passes) for role in ("sc_map", "cc_map")))
+        return paired(*(read_map(upload.files[role], **how) for role in ("sc_map", "cc_map")))
     except KineticsError:
         return None
 

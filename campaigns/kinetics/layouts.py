@@ -1,0 +1,200 @@
+"""Files that are no table of text, as one: spectrometers' binary files, named arrays, matrices with axes apart."""
+
+from __future__ import annotations
+
+import io
+import re
+import struct
+import zipfile
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from campaigns.kinetics.headings import plain, role_of
+from chemspace.errors import TableError
+from chemspace.tables.cells import to_number
+from chemspace.tables.decode import decode_text
+from chemspace.tables.grid import sheet_text
+
+Array = NDArray[np.float64]
+
+_UFS = b"\x00\x00\x00\x08Version"
+_HDF5 = b"\x89HDF\r\n\x1a\n"
+_WAVELENGTH = re.compile(r"wave|^wl|^lambda|^λ|^nm$|(?<![a-z])nm(?![a-z])")
+
+
+def text_of(name: str, raw: bytes) -> str:
+    """The text of a trace or map, line ends made uniform; what is no text as the text that says the same.
+
+    Read are Surface Xplorer's .ufs, NumPy's .npz and HDF5 files of named arrays, Excel workbooks, and OPTIMUS' .ana.
+
+    Args:
+        name: the file, for messages.
+        raw: its bytes.
+
+    Raises:
+        NotTextError: if it is empty, damaged, or nothing of the kind.
+        TableError: if it is of such a kind and cannot be read.
+    """
+    if raw.startswith(_UFS):
+        return _ufs_text(name, raw)
+    if raw.startswith(_HDF5):
+        return arrays_text(name, _hdf5_arrays(name, raw))
+    if raw.startswith(b"PK\x03\x04"):
+        return arrays_text(name, arrays) if (arrays := _npz_arrays(name, raw)) else sheet_text(name, raw)
+    text = decode_text(raw)
+    return _ana_text(name, text) if re.match(r"\s*%(?:FILENAME|TIMELIST)\b", text) else text
+
+
+def matrix_text(name: str, rows: Iterable[Sequence[float]], delay: Sequence[float], wavelength: Sequence[float]) -> str:
+    """A map whose axes stand apart from it, as text with both.
+
+    Args:
+        name: the file, for messages.
+        rows: signal, one row a wavelength and one column a delay, or the other way round.
+        delay: shape (t,), in the file's unit.
+        wavelength: shape (w,), nm.
+
+    Raises:
+        TableError: if the axes do not fit.
+    """
+    signal = np.array(list(rows), dtype=np.float64)
+    if signal.shape == (len(delay), len(wavelength)) and len(delay) != len(wavelength):
+        signal = signal.T
+    if signal.shape != (len(wavelength), len(delay)):
+        raise TableError(
+            name,
+            f"holds {' x '.join(map(str, signal.shape))} numbers, and its axes {len(wavelength)} wavelengths and "
+            f"{len(delay)} delays",
+        )
+    return _lines([[0.0, *delay], *([at, *row] for at, row in zip(wavelength, signal.tolist(), strict=True))])
+
+
+def arrays_text(name: str, arrays: Mapping[str, Array]) -> str:
+    """Named arrays as text: a map where one of them has two dimensions, else a trace.
+
+    Raises:
+        TableError: if their names do not say which are the delays (and the wavelengths).
+    """
+    shown = ", ".join(f"{key} {'x'.join(map(str, array.shape))}" for key, array in arrays.items()) or "none"
+    flat = {key: array for key, array in arrays.items() if array.ndim == 1}
+    maps = {key: array for key, array in arrays.items() if array.ndim == 2}
+    delays = [key for key in flat if role_of(key) == "delay"] or [
+        key for key in flat if role_of(key) == "perhaps delay"
+    ]
+    waves = [key for key in flat if _WAVELENGTH.search(plain(key)) and key not in delays]
+    if len(delays) != 1 or len(maps) > 1 or len(waves) != len(maps):
+        raise TableError(
+            name,
+            f"does not say which of its arrays is what ({shown})",
+            right="Name them delay_ps, sc, cc; or delay_ps, wavelength_nm and one matrix.",
+        )
+    delay = flat[delays[0]]
+    if maps:
+        (signal,) = maps.values()
+        text = matrix_text(name, signal, delay.tolist(), flat[waves[0]].tolist())
+        return f"{delays[0]}{text[1:]}"  # the corner names the unit of the delays
+    columns = {key: array for key, array in flat.items() if len(array) == len(delay)}
+    return "\t".join(columns) + "\n" + _lines(np.column_stack(list(columns.values())).tolist())
+
+
+def _lines(rows: Iterable[Sequence[float]]) -> str:
+    return "\n".join("\t".join(f"{value:.12g}" for value in row) for row in rows)
+
+
+def _npz_arrays(name: str, raw: bytes) -> dict[str, Array]:
+    """Arrays of numbers of a .npz file; {} if it is another zip archive."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(raw)) as archive:
+            if not any(member.endswith(".npy") for member in archive.namelist()):
+                return {}
+        with np.load(io.BytesIO(raw), allow_pickle=False) as held:
+            found = {key: held[key] for key in held.files}
+    except zipfile.BadZipFile:
+        return {}  # said as of a workbook
+    except (ValueError, OSError, EOFError) as error:
+        raise TableError(name, f"is a damaged .npz file ({error})") from None
+    return {key: array.astype(np.float64) for key, array in found.items() if array.dtype.kind in "iuf"}
+
+
+def _hdf5_arrays(name: str, raw: bytes) -> dict[str, Array]:
+    """Arrays of numbers of an HDF5 file by their names, with their unit where an attribute says it."""
+    try:
+        import h5py  # type: ignore[import-untyped]  # not everybody has it, and few traces come so
+    except ImportError:
+        raise TableError(name, "is an HDF5 file", right="Install h5py to read it, or export it as CSV.") from None
+    found: dict[str, Array] = {}
+
+    def keep(path: str, item: object) -> None:
+        if isinstance(item, h5py.Dataset) and item.dtype.kind in "iuf" and item.ndim in (1, 2):
+            unit = item.attrs.get("units", item.attrs.get("unit", ""))
+            unit = unit.decode() if isinstance(unit, bytes) else str(unit)
+            found[path.rsplit("/", 1)[-1] + (f" ({unit})" if unit else "")] = np.asarray(item[()], dtype=np.float64)
+
+    try:
+        with h5py.File(io.BytesIO(raw), "r") as file:
+            file.visititems(keep)
+    except (OSError, RuntimeError, ValueError) as error:
+        raise TableError(name, f"is a damaged HDF5 file ({error})") from None
+    return found
+
+
+class _Ufs:
+    """A .ufs file from its begin on: big-endian numbers, texts and lists behind their length."""
+
+    def __init__(self, raw: bytes) -> None:
+        self._raw, self._at = raw, 0
+
+    def count(self) -> int:
+        self._at += 4
+        return int(struct.unpack_from(">I", self._raw, self._at - 4)[0])
+
+    def words(self) -> str:
+        begin = self._at + 4
+        self._at = begin + self.count()
+        return self._raw[begin : self._at].decode("utf-8", "replace")
+
+    def numbers(self, count: int) -> list[float]:
+        if self._at + 8 * count > len(self._raw):
+            raise ValueError("it ends too early")
+        self._at += 8 * count
+        return list(struct.unpack_from(f">{count}d", self._raw, self._at - 8 * count))
+
+
+def _ufs_text(name: str, raw: bytes) -> str:
+    """A map as Ultrafast Systems' spectrometers write it: version; label, unit and numbers of the wavelengths; the same
+    of the delays; label of the data, three sizes, numbers; remarks. The layout is that of public converters (ufs2csv by
+    P. Tapping, SXConverter by K. Kohzuki)."""
+    file = _Ufs(raw)
+    try:
+        file.words()
+        first, second = ((file.words(), file.words(), file.numbers(file.count())) for _ in range(2))
+        file.words()
+        sets, n_rows, n_columns = file.count(), file.count(), file.count()
+        rows = [file.numbers(n_columns) for _ in range(n_rows)] if sets in (0, 1) else []
+    except (struct.error, ValueError) as error:
+        raise TableError(name, f"is a damaged .ufs file ({error})") from None
+    if not rows:
+        raise TableError(name, f"is a .ufs file of {sets} data sets", right="Export the one you mean as CSV.")
+    (_, _, wavelength), (label, unit, delay) = (first, second) if role_of(first[0]) != "delay" else (second, first)
+    return f"# {label} units: {unit}\n" + matrix_text(name, rows, delay, wavelength)
+
+
+def _ana_text(name: str, text: str) -> str:
+    """OPTIMUS' layout: %TIMESCALE, %TIMELIST, %WAVELENGTHLIST and %INTENSITYMATRIX, a row a delay."""
+    parts = dict(re.findall(r"%(\w+)\s*=([^%]*)", text))
+    lists = [
+        [to_number(cell, ".") for cell in parts.get(key, "").split()]
+        for key in ("TIMELIST", "WAVELENGTHLIST", "INTENSITYMATRIX")
+    ]
+    known = [[cell for cell in numbers if cell is not None] for numbers in lists]
+    if not all(known) or known != lists:
+        raise TableError(name, "is an OPTIMUS file without its TIMELIST, WAVELENGTHLIST or INTENSITYMATRIX in numbers")
+    delay, wavelength, signal = known
+    rows = [signal[at : at + len(wavelength)] for at in range(0, len(signal), len(wavelength))]
+    if len(rows) != len(delay) or len(rows[-1]) != len(wavelength):
+        raise TableError(name, f"holds {len(signal)} numbers for {len(delay)} delays and {len(wavelength)} wavelengths")
+    unit = parts.get("TIMESCALE", "").strip()
+    columns = [list(column) for column in zip(*rows, strict=True)]
+    return (f"# time unit: {unit}\n" if unit else "") + matrix_text(name, columns, delay, wavelength)

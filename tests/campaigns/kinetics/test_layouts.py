@@ -1,0 +1,143 @@
+"""Files that are no table of text: binary files of spectrometers, named arrays, matrices with axes apart."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from campaigns.kinetics import MeasuredFiles, TransientMap, read_map, read_trace
+from campaigns.kinetics.errors import KineticsError, TraceFileError, UnitError
+from campaigns.kinetics.layouts import text_of
+from chemspace.errors import TableError
+
+DELAY = np.round(np.concatenate([np.arange(-1.0, 2.0, 0.1), np.geomspace(2.0, 30.0, 20)]), 4)
+WAVES = np.round(np.linspace(500.0, 540.0, 9), 1)
+SIGNAL = np.round(np.outer(np.cos(WAVES), np.sin(DELAY)), 6)
+
+
+def is_right(found: TransientMap) -> bool:
+    return (
+        np.allclose(found.delay_ps, DELAY, atol=1e-6)
+        and np.allclose(found.wavelength_nm, WAVES)
+        and np.allclose(found.signal, SIGNAL, atol=1e-6)
+    )
+
+
+def words(text: str) -> bytes:
+    return struct.pack(">I", len(text)) + text.encode()
+
+
+def numbers(values: np.ndarray) -> bytes:
+    return struct.pack(f">{values.size}d", *values.ravel())
+
+
+def ufs(unit: str = "ps", per_ps: float = 1.0, sets: int = 0) -> bytes:
+    axes = words("Wavelength") + words("nm") + struct.pack(">I", len(WAVES)) + numbers(WAVES)
+    axes += words("Time") + words(unit) + struct.pack(">I", len(DELAY)) + numbers(DELAY * per_ps)
+    sizes = struct.pack(">III", sets, len(WAVES), len(DELAY))
+    return words("Version2") + axes + words("DA") + sizes + numbers(SIGNAL) + words("Pump: 2, 3\nNotes")
+
+
+@pytest.mark.parametrize("unit", ["ps", "fs"])
+def test_a_binary_file_of_the_spectrometer_is_read_in_its_unit(tmp_path: Path, unit: str) -> None:
+    (tmp_path / "m.ufs").write_bytes(ufs(unit, 1e3 if unit == "fs" else 1.0))
+    assert is_right(read_map(tmp_path / "m.ufs"))
+
+
+def test_a_binary_file_of_several_sets_or_an_unknown_unit_is_asked_about(tmp_path: Path) -> None:
+    (tmp_path / "m.ufs").write_bytes(ufs(sets=3))
+    with pytest.raises(TraceFileError, match=r"\.ufs file of 3 data sets\. Export the one you mean"):
+        read_map(tmp_path / "m.ufs")
+    (tmp_path / "m.ufs").write_bytes(ufs("ticks"))
+    with pytest.raises(UnitError, match=r"ticks.*names no unit of a delay"):
+        read_map(tmp_path / "m.ufs")
+
+
+@given(st.integers(0, len(ufs())), st.binary(max_size=20))
+def test_a_damaged_binary_file_is_refused_in_a_sentence(at: int, wrong: bytes) -> None:
+    try:
+        text_of("m.ufs", ufs()[:at] + wrong)
+    except TableError as error:
+        assert str(error)  # noqa: PT017  what is left may still be a file
+
+
+@pytest.mark.parametrize("kind", ["npz", "hdf5"])
+@pytest.mark.parametrize(
+    ("names", "per_ps"),
+    [(("delay_ps", "wavelength", "data"), 1.0), (("t (fs)", "wl", "dA"), 1e3), (("tau", "nm", "z"), 1)],
+)
+@pytest.mark.parametrize("turned", [False, True])
+def test_named_arrays_are_a_map(
+    tmp_path: Path, kind: str, names: tuple[str, str, str], per_ps: float, turned: bool
+) -> None:
+    arrays = dict(zip(names, (DELAY * per_ps, WAVES, SIGNAL.T if turned else SIGNAL), strict=True))
+    path = tmp_path / f"m.{kind}"
+    if kind == "npz":
+        np.savez(path, **arrays)
+    else:
+        with h5py.File(path, "w") as file:
+            for key, array in arrays.items():
+                file.create_dataset(f"scan/{key}", data=array)
+    assert is_right(read_map(path))
+
+
+def test_named_arrays_are_a_trace_and_an_attribute_may_hold_the_unit(tmp_path: Path) -> None:
+    same, counter = np.cos(DELAY), np.sin(DELAY)
+    np.savez(tmp_path / "t.npz", delay_ps=DELAY, LL=same, LR=counter, remark=np.array(["x"]))
+    trace = read_trace(tmp_path / "t.npz")
+    assert trace.sc == pytest.approx(same)
+    assert trace.cc == pytest.approx(counter)
+    with h5py.File(tmp_path / "t.h5", "w") as file:
+        file.create_dataset("delay", data=DELAY * 1e3).attrs["units"] = "fs"
+        file.create_dataset("sc", data=same)
+        file.create_dataset("cc", data=counter)
+    assert read_trace(tmp_path / "t.h5").delay_ps == pytest.approx(DELAY)
+
+
+def test_arrays_whose_names_say_nothing_are_asked_about(tmp_path: Path) -> None:
+    np.savez(tmp_path / "t.npz", DELAY, SIGNAL)
+    with pytest.raises(
+        TraceFileError, match=r"which of its arrays is what \(arr_0 50, arr_1 9x50\)\. Name them delay_ps"
+    ):
+        read_map(tmp_path / "t.npz")
+    np.savez(tmp_path / "o.npz", delay=np.array([{}], dtype=object))
+    with pytest.raises(KineticsError, match=r"damaged \.npz file"):
+        read_map(tmp_path / "o.npz")
+
+
+def test_the_layout_of_optimus_is_read(tmp_path: Path) -> None:
+    rows = ["%FILENAME=x", "%DATATYPE=TAVIS", "%TIMESCALE=fs", "%TIMELIST=" + " ".join(map(str, DELAY * 1e3))]
+    rows += ["%WAVELENGTHLIST=" + " ".join(map(str, WAVES)), "%INTENSITYMATRIX="]
+    rows += [" ".join(map(str, row)) for row in SIGNAL.T]
+    (tmp_path / "m.ana").write_bytes("\r".join(rows).encode())
+    assert is_right(read_map(tmp_path / "m.ana"))
+    (tmp_path / "m.ana").write_bytes("\r".join(rows[:-1]).encode())
+    with pytest.raises(TraceFileError, match="holds 441 numbers for 50 delays and 9 wavelengths"):
+        read_map(tmp_path / "m.ana")
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_matrix_whose_axes_stand_in_other_files_is_read(tmp_path: Path, turned: bool) -> None:
+    np.savetxt(tmp_path / "sc.txt", SIGNAL.T if turned else SIGNAL, delimiter="\t")
+    np.savetxt(tmp_path / "cc.txt", 2 * SIGNAL, delimiter=",")
+    np.savetxt(tmp_path / "time_delay.txt", DELAY)
+    np.savetxt(tmp_path / "wavelength.txt", WAVES[None, :], header="nm")
+    files = MeasuredFiles(sc_map=[tmp_path / "sc.txt"], cc_map=[tmp_path / "cc.txt"])
+    axes = {"delay": "time_delay.txt", "wavelength": "wavelength.txt"}
+    maps = files.read(columns=axes, window_nm=(500, 540)).maps
+    assert maps is not None
+    assert is_right(maps[0])
+    with pytest.raises(KineticsError, match="--map delay=FILE --map wavelength=FILE"):
+        files.read()
+    with pytest.raises(TraceFileError, match="beside the map"):
+        files.read(columns={"delay": "../time_delay.txt", "wavelength": "wavelength.txt"})
+    with pytest.raises(TraceFileError, match="its axes 50 wavelengths and 50 delays"):
+        files.read(columns={"delay": "time_delay.txt", "wavelength": "time_delay.txt"})
+    with pytest.raises(TraceFileError, match="no field 'sc' to map; fields: delay, wavelength"):
+        files.read(columns={"sc": "x"})

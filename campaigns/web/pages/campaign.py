@@ -8,10 +8,12 @@ from urllib.parse import quote
 
 from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import Response
+from pydantic import BaseModel, Field
 
 from campaigns.config import CampaignConfig
 from campaigns.database import acting_as
 from campaigns.events import Stage, possible_steps
+from campaigns.report.decision import decisions
 from campaigns.report.view import suggestion_card
 from campaigns.summary import SuggestionBatch
 from campaigns.targets import LIFETIME
@@ -25,6 +27,8 @@ router = APIRouter(prefix="/c/{campaign}")
 #: What belongs to no campaign: the start, logging in and out.
 start_router = APIRouter()
 
+#: Steps by which nobody makes it any more.
+GIVEN_UP = frozenset({Stage.DECLINED, Stage.ABANDONED, Stage.STALE})
 #: Events on a page of the log.
 LOG_SIZE = 100
 
@@ -122,6 +126,7 @@ def overview(request: Request, visitor: Visiting, service: Service) -> Response:
         service,
         tab="overview",
         snapshot=snapshot,
+        cards=_open_cards(service),
         fit=snapshot.last_fit,
         progress=_progress(service),
         has_band=_has_band(service),
@@ -182,6 +187,7 @@ def suggestions(
         tab="suggestions",
         batch=batch,
         cards=[] if batch is None else _cards(service, batch),
+        others=[card for card in _open_cards(service) if batch is not None and card["round"] != batch.number],
         rounds=len(snapshot.state.batches),
         is_outdated=snapshot.is_outdated and (batch is None or batch is snapshot.batch),
         needs_learning=snapshot.fit is None,
@@ -198,26 +204,34 @@ def sheet(
     return page(request, visitor, "sheet.html", service, tab="suggestions", batch=batch, cards=_cards(service, batch))
 
 
+class StepForm(BaseModel):
+    """A step in a compound's life; `because` is a reason that was chosen, `reason` one that was written,
+    which counts more."""
+
+    formula: Annotated[str, Field(min_length=1, max_length=200)]
+    stage: Stage
+    reason: Annotated[str, Field(max_length=2000)] = ""
+    because: Annotated[str, Field(max_length=200)] = ""
+    made: Annotated[str, Field(max_length=200)] = ""
+
+
 @router.post("/suggestions/step")
 def step(
     request: Request,
     visitor: Editing,
     service: Service,
-    formula: Annotated[str, Form(min_length=1, max_length=200)],
-    stage: Annotated[Stage, Form()],
-    reason: Annotated[str, Form(max_length=2000)] = "",
-    made: Annotated[str, Form(max_length=200)] = "",
+    form: Annotated[StepForm, Form()],
 ) -> Response:
     """Accept, decline, or say how a synthesis stands or ended."""
     with acting_as(visitor.identity.name), service.writing() as campaign:
-        told = campaign.step(formula, stage, reason=reason.strip(), made=made.strip())
+        step = campaign.step(
+            form.formula, form.stage, reason=(form.reason or form.because).strip(), made=form.made.strip()
+        )
     if not is_partial(request):
         return redirect(request, f"/c/{service.slug}/suggestions")
-    for batch in reversed(service.snapshot().state.batches):
-        for place, suggestion in enumerate(batch.suggestions, start=1):
-            if suggestion.formula == told.formula:
-                return fragment(visitor, "suggestion.html", service, s=_card(service, batch, place))
-    return redirect(request, f"/c/{service.slug}/compound?formula={quote(told.formula)}")
+    if (card := card_of(service, step.formula)) is not None:
+        return fragment(visitor, "suggestion.html", service, s=card)
+    return redirect(request, f"/c/{service.slug}/compound?formula={quote(step.formula)}")
 
 
 @router.post("/suggestions/new")
@@ -228,20 +242,54 @@ def more(request: Request, visitor: Editing, service: Service, more: Annotated[b
     return fragment(visitor, "job.html", service, job=job)
 
 
+def card_of(service: CampaignService, formula: str) -> dict[str, Any] | None:
+    """The card of a compound as it was suggested last, None where it never was."""
+    for batch in reversed(service.snapshot().state.batches):
+        for place, suggestion in enumerate(batch.suggestions, start=1):
+            if suggestion.formula == formula:
+                return _card(service, batch, place)
+    return None
+
+
+def _open_cards(service: CampaignService) -> list[dict[str, Any]]:
+    """Cards of what waits for a decision, whatever its round; the newest round first."""
+    snapshot = service.snapshot()
+    batches = reversed(snapshot.state.batches)
+    formulas = dict.fromkeys(suggestion.formula for batch in batches for suggestion in batch.suggestions)
+    waiting = [formula for formula in formulas if snapshot.stages.get(formula) is Stage.SUGGESTED]
+    return [card for formula in waiting if (card := card_of(service, formula)) is not None]
+
+
 def _cards(service: CampaignService, batch: SuggestionBatch) -> list[dict[str, Any]]:
     return [_card(service, batch, place) for place in range(1, len(batch.suggestions) + 1)]
 
 
 def _card(service: CampaignService, batch: SuggestionBatch, place: int) -> dict[str, Any]:
-    """The suggestion at `place` (from 1) of a batch, with where it stands now."""
+    """The suggestion at `place` (from 1) of a batch, with where it stands now and what to weigh."""
     snapshot, suggestion = service.snapshot(), batch.suggestions[place - 1]
     last = next((step for step in reversed(snapshot.state.steps) if step.formula == suggestion.formula), None)
-    made = service.kept(
+    facts = service.kept(
         ("card", batch.number, place),
         lambda: suggestion_card(suggestion, service.campaign.names, service.campaign.budget),
     )
+    best = None if snapshot.best_observed is None else snapshot.best_observed[1]
+    weighed = service.kept(
+        ("decisions", batch.number, best),
+        lambda: decisions(batch.suggestions, best, snapshot.state.config.objective.goal_lifetime_ps),
+    )
     stage = snapshot.stages.get(suggestion.formula, Stage.SUGGESTED)
-    return {**made, "place": place, "stage": stage, "step": last, "possible": possible_steps(stage)}
+    is_last = batch is snapshot.batch
+    return {
+        **facts,
+        "decision": weighed[place - 1],
+        "id": f"suggestion-{place}" if is_last else f"suggestion-{batch.number}-{place}",
+        "place": place,
+        "round": batch.number,
+        "stage": stage,
+        "step": last,
+        # What ends it comes last, so that nobody records it by not choosing.
+        "possible": sorted(possible_steps(stage), key=lambda step: step in GIVEN_UP),
+    }
 
 
 @router.get("/model")

@@ -14,6 +14,7 @@ from campaigns.web.access import Asking, Service, Visiting
 from campaigns.web.api.models import MANY, PredictionIn
 from campaigns.web.compounds import asked_compound, cation_xyz, compound_of, history_of, structure_cif
 from campaigns.web.errors import NotReadyError, NotServedError, QueryError
+from campaigns.web.pages.campaign import card_of
 from campaigns.web.pages.render import fragment, is_partial, page
 from campaigns.web.query import Chance, Layers, Lifetime, RankQuery
 from campaigns.web.service import CampaignService
@@ -103,6 +104,7 @@ def compound(request: Request, visitor: Visiting, service: Service, formula: _Fo
         tab="compounds",
         about=about,
         formula=about.compound.formula,
+        card=card_of(service, about.compound.formula),
         quoted=quote(about.compound.formula),
         cif_name=file_name(about.compound.formula, ".cif"),
         drawn=drawn,

@@ -87,6 +87,9 @@ def _environment() -> Environment:
     made.globals["asset"] = address_of
     made.filters["formula"] = lambda text: Markup(formula_html(text))
     made.filters["ps"] = picoseconds
+    made.filters["chance"] = lambda share: (
+        "under 1%" if share < 0.01 else "over 99%" if share > 0.99 else f"{share:.0%}"
+    )
     made.filters["thousands"] = lambda number: f"{number:,}"
     return made
 
@@ -138,3 +141,8 @@ def _read(name: str) -> tuple[bytes, bytes, str]:
 
 def _type(name: str) -> str:
     return _TYPES[name[name.rindex(".") :]] + "; charset=utf-8"
+
+
+def _chance(share: float) -> str:
+    """A probability for people, who would read 0% as never."""
+    return "under 1%" if share < 0.01 else "over 99%" if share > 0.99 else f"{share:.0%}"

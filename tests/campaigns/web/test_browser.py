@@ -96,7 +96,7 @@ def test_from_a_suggestion_to_the_next_ones(browser: Browser, address: str, trac
     cards = page.locator("ol.cards > li")
     expect(cards).to_have_count(5)
     first = cards.first
-    formula = first.locator("input[name=formula]").input_value()
+    formula = first.locator("input[name=formula]").first.input_value()
     expect(first.locator("svg[aria-label^='structure of']")).to_be_visible()
     for part in ("ps 90% interval", "likely", "Cations for 1 g", "Delivery", "Acquisition", "Most like"):
         expect(first).to_contain_text(part)
@@ -104,12 +104,17 @@ def test_from_a_suggestion_to_the_next_ones(browser: Browser, address: str, trac
     expect(first.get_by_role("table")).to_contain_text("Mass (mg)")
     first.get_by_role("button", name="Accept").click()
     expect(first.get_by_role("status")).to_have_text("accepted")
-    cards.nth(1).get_by_role("button", name="Decline").click()
+    cards.nth(1).get_by_text("Decline", exact=True).click()
+    cards.nth(1).get_by_role("button", name="Decline for this reason").click()
     expect(cards.nth(1).get_by_role("alert")).to_contain_text("say why")
     expect(cards.nth(1).get_by_role("status")).to_have_text("suggested")
-    cards.nth(1).get_by_label("Reason").fill("no precursor")
-    cards.nth(1).get_by_role("button", name="Decline").click()
+    cards.nth(1).get_by_label("Another reason").fill("no precursor")
+    cards.nth(1).get_by_label("Another reason").press("Enter")
     expect(cards.nth(1).get_by_role("status")).to_have_text("declined")
+    expect(cards.nth(1)).to_contain_text("no precursor")
+    cards.nth(2).get_by_text("Decline", exact=True).click()
+    cards.nth(2).get_by_role("button", name="too expensive").click()
+    expect(cards.nth(2)).to_contain_text("too expensive")
     wrong[:] = [line for line in wrong if not line.endswith("step: 409")]  # the refusal above
 
     first.get_by_text("Say how it goes").click()

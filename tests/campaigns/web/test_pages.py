@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -36,6 +37,29 @@ def browser(guarded: Guarded) -> TestClient:
 
 def suggested(browser: TestClient) -> list[str]:
     return [one["formula"] for one in browser.get(f"{HERE}/suggestions").json()["suggestions"]]
+
+
+def test_the_decision_is_on_the_overview_the_suggestions_and_the_compounds_page(browser: TestClient) -> None:
+    first, second = suggested(browser)[:2]
+    for page in ("", "/suggestions", f"/compound?formula={quote(first)}"):
+        shown = browser.get(f"{PAGE}{page}").text
+        for part in ('value="accepted">Accept<', ">Decline<", "chance to beat", "best so far", "90% interval"):
+            assert part in shown, (page, part)
+        assert shown.index("chance to beat") < shown.index(">Accept<") < shown.index("Why this one")
+    step = {"formula": first, "stage": "declined", "because": "hazardous", "reason": ""}
+    assert "hazardous" in browser.post(f"{PAGE}/suggestions/step", data=step).text
+    written = {"formula": second, "stage": "declined", "because": "hazardous", "reason": "no precursor"}
+    assert ": no precursor" in browser.post(f"{PAGE}/suggestions/step", data=written).text
+    assert f'value="{first}"' not in browser.get(PAGE).text
+    assert "Accept after all" in browser.get(f"{PAGE}/compound?formula={quote(first)}").text
+
+
+def test_what_is_recorded_by_not_choosing_is_never_the_end_of_a_synthesis(browser: TestClient) -> None:
+    step = {"formula": suggested(browser)[0], "stage": "accepted"}
+    shown = browser.post(f"{PAGE}/suggestions/step", data=step).text
+    options = re.findall(r"<option>([^<]+)</option>", shown)
+    assert options[0] == "in synthesis"
+    assert "declined" in options[-3:]
 
 
 def test_a_step_is_shown_on_its_card_however_the_formula_was_written(browser: TestClient) -> None:

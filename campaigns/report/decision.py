@@ -1,0 +1,112 @@
+"""What one weighs before a compound is made: the chance that it beats the best so far, and the interval beside that."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import log10
+
+from markupsafe import Markup
+
+from campaigns.narrate import picoseconds
+from campaigns.summary import Suggestion
+from screening.calibration import LEVEL, chance_above, half_width
+
+__all__ = ["Decision", "decisions"]
+
+LIKELY_SLOW, TEACHES_MOST = "likely slow", "teaches most"
+#: Size of the drawing, and its margin on either side.
+_WIDTH, _HEIGHT, _MARGIN = 320.0, 46.0, 12.0
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What one weighs.
+
+    Attributes:
+        tag: "likely slow" where its predicted lifetime stands higher among its round's than its uncertainty does,
+            else "teaches most".
+        chance_best: probability that its lifetime, if it forms, is longer than the best so far; None without one.
+        chance_goal: the same of the goal; None without one, or where the best has reached it.
+        best, goal: these lifetimes for people, ps.
+        bar: the 90% interval on a logarithmic axis that its round shares, with a line at the best so far, as SVG.
+    """
+
+    tag: str
+    chance_best: float | None
+    chance_goal: float | None
+    best: str
+    goal: str
+    bar: Markup
+
+
+def decisions(round: Sequence[Suggestion], best_ps: float | None, goal_ps: float | None) -> list[Decision]:
+    """One for each suggestion of a round.
+
+    Args:
+        round: the suggestions.
+        best_ps: longest lifetime measured in the space, ps; None before the first.
+        goal_ps: lifetime that is sought, ps; None where none was named.
+    """
+    if best_ps is not None and goal_ps is not None and goal_ps <= best_ps:
+        goal_ps = None
+    marks = [mark for mark in (best_ps, goal_ps) if mark is not None]
+    low = min([*(one.lifetime_low_ps for one in round), *marks], default=1.0)
+    high = max([*(one.lifetime_high_ps for one in round), *marks], default=1.0)
+    axis = _Axis(log10(low) - 0.05, log10(high) + 0.05)
+    by_lifetime = sorted(round, key=lambda one: -one.lifetime_ps)
+    by_width = sorted(round, key=lambda one: -one.lifetime_high_ps / one.lifetime_low_ps)
+    return [
+        Decision(
+            tag=LIKELY_SLOW if by_lifetime.index(one) <= by_width.index(one) else TEACHES_MOST,
+            chance_best=None if best_ps is None else _chance(one, best_ps),
+            chance_goal=None if goal_ps is None else _chance(one, goal_ps),
+            best="" if best_ps is None else picoseconds(best_ps),
+            goal="" if goal_ps is None else picoseconds(goal_ps),
+            bar=_bar(one, best_ps, goal_ps, axis),
+        )
+        for one in round
+    ]
+
+
+def _chance(suggestion: Suggestion, lifetime_ps: float) -> float:
+    sd = log10(suggestion.lifetime_high_ps / suggestion.lifetime_low_ps) / (2.0 * float(half_width(LEVEL)))
+    return chance_above(log10(lifetime_ps / suggestion.lifetime_ps), sd)
+
+
+@dataclass(frozen=True, slots=True)
+class _Axis:
+    """A logarithmic axis across the drawing."""
+
+    low: float
+    high: float
+
+    def place(self, lifetime_ps: float) -> float:
+        share = (log10(lifetime_ps) - self.low) / (self.high - self.low)
+        return round(_MARGIN + share * (_WIDTH - 2.0 * _MARGIN), 1)
+
+
+def _bar(suggestion: Suggestion, best_ps: float | None, goal_ps: float | None, axis: _Axis) -> Markup:
+    low, middle, high = (
+        axis.place(t) for t in (suggestion.lifetime_low_ps, suggestion.lifetime_ps, suggestion.lifetime_high_ps)
+    )
+    label = (
+        f"predicted {picoseconds(suggestion.lifetime_ps)} ps, 90% interval "
+        f"{picoseconds(suggestion.lifetime_low_ps)} to {picoseconds(suggestion.lifetime_high_ps)} ps"
+    )
+    mark = ""
+    # The goal stands where nothing is measured yet: two labels would cover each other.
+    name, words, level = ("best", "best so far", best_ps) if best_ps is not None else ("goal", "goal", goal_ps)
+    if level is not None:
+        at, text = axis.place(level), f"{words} {picoseconds(level)} ps"
+        anchor = "end" if at > 0.7 * _WIDTH else "start" if at < 0.3 * _WIDTH else "middle"
+        label += f"; {text}"
+        mark = (
+            f'<line class="{name}" x1="{at}" x2="{at}" y1="15" y2="44"/>'
+            f'<text x="{at}" y="11" text-anchor="{anchor}">{text}</text>'
+        )
+    return Markup(
+        f'<svg class="bar-of" role="img" aria-label="{label}" viewBox="0 0 {_WIDTH:g} {_HEIGHT:g}">'
+        f'<line class="axis" x1="{_MARGIN:g}" x2="{_WIDTH - _MARGIN:g}" y1="30" y2="30"/>'
+        f'<line class="span" x1="{low}" x2="{high}" y1="30" y2="30"/><circle cx="{middle}" cy="30" r="5"/>{mark}</svg>'
+    )

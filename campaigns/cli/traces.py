@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,7 +13,7 @@ from campaigns.cli import console
 from campaigns.cli.options import EXISTING_FILE, NEW_FILE, PrintingOptions, mapping_of, takes
 
 if TYPE_CHECKING:
-    from campaigns.kinetics import Measured, MeasuredFiles, TraceFit
+    from campaigns.kinetics import Measured, MeasuredFiles, TraceFit, TraceSettings
 
 
 #: Heading of the options of traces in the help.
@@ -44,6 +44,13 @@ class TraceOptions:
         float | None,
         typer.Option("--irf-fwhm", help="Full width of the instrument response, ps. Default: fitted.", **_Panel),
     ] = None
+    irf_error: Annotated[
+        float,
+        typer.Option("--irf-error", help="Relative error of that width; 0 takes it as exact.", **_Panel),
+    ] = 0.1
+    irf_shape: Annotated[
+        str, typer.Option("--irf-shape", help="Shape of the response: gaussian or sech2.", **_Panel)
+    ] = "gaussian"
     time_zero: Annotated[
         float | None,
         typer.Option("--time-zero", help="Time zero, ps, where it is known. Default: fitted.", **_Panel),
@@ -68,7 +75,7 @@ class TraceOptions:
         str,
         typer.Option(
             "--model",
-            help="auto, exponential or stretched, the latter two with +offset, +plateau or both.",
+            help="auto, exponential, stretched or delayed, with any of +offset, +plateau, +sum, +spike.",
             rich_help_panel=PANEL,
         ),
     ] = "auto"
@@ -88,6 +95,39 @@ class TraceOptions:
 
         return MeasuredFiles(self.sc, self.cc, self.trace, self.sc_map or (), self.cc_map or ())
 
+    def settings(self, columns: Mapping[str, str]) -> TraceSettings:
+        """How to read and fit them; `columns` as `campaigns.kinetics.read_trace` takes them.
+
+        Raises:
+            typer.BadParameter: for a number out of range.
+        """
+        from pydantic import ValidationError
+
+        from campaigns.kinetics import TraceSettings
+
+        window, exclude = self.window or (None, None), self.exclude or (None, None)
+        try:
+            return TraceSettings.model_validate(
+                {
+                    "irf_fwhm_ps": self.irf_fwhm,
+                    "irf_error": self.irf_error,
+                    "irf_shape": self.irf_shape,
+                    "time_zero_ps": self.time_zero,
+                    "window_low_nm": window[0],
+                    "window_high_nm": window[1],
+                    "exclude_from_ps": exclude[0],
+                    "exclude_to_ps": exclude[1],
+                    "delay_unit": self.delay_unit,
+                    "passes": self.passes,
+                    "columns": [f"{role}={heading}" for role, heading in columns.items()],
+                    "model": self.model,
+                }
+            )
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(map(str, first["loc"]))
+            raise typer.BadParameter(f"{where}: {first['msg']}") from None
+
 
 def fitted(options: TraceOptions, columns: Mapping[str, str]) -> tuple[Measured, TraceFit]:
     """Read and fit; `columns` as `campaigns.kinetics.read_trace` takes them.
@@ -96,7 +136,7 @@ def fitted(options: TraceOptions, columns: Mapping[str, str]) -> tuple[Measured,
         typer.BadParameter: if the options do not go together.
         KineticsError: if the data are wrong.
     """
-    from campaigns.kinetics import fit_trace
+    from campaigns.kinetics import measure
     from campaigns.kinetics.errors import FitSettingError
 
     files = options.files
@@ -104,16 +144,10 @@ def fitted(options: TraceOptions, columns: Mapping[str, str]) -> tuple[Measured,
         raise typer.BadParameter(problem)
     if (options.window is not None or options.spectrum_at is not None) and not files.sc_map:
         raise typer.BadParameter("--window and --spectrum-at belong to maps: give --sc-map and --cc-map")
-    measured = files.read(
-        delay_unit=options.delay_unit, passes=options.passes, columns=columns, window_nm=options.window
-    )
-    if options.exclude is not None:
-        measured = replace(measured, trace=measured.trace.without(*options.exclude))
     try:
-        fit = fit_trace(measured.trace, options.irf_fwhm, model=options.model, time_zero_ps=options.time_zero)
+        return measure(files, options.settings(columns))
     except FitSettingError as error:
         raise typer.BadParameter(str(error)) from None
-    return measured, fit
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,7 +190,8 @@ def _show(fit: TraceFit, *, as_json: bool) -> None:
     if as_json:
         console.print_json(fit.to_dict())
         return
-    response = f"{fit.irf_fwhm_ps:.3g} ps ({'fitted' if fit.irf_fitted else 'given'})"
+    given = "fitted" if fit.irf_given_ps is None else f"{fit.irf_given_ps:.3g} given"
+    response = f"{fit.irf_fwhm_ps:.3g} ps ({given})"
     console.line(fit.summary())
     console.line(
         f"model {fit.model}, response {response}, time zero {fit.time_zero_ps:.3g} ps, R2 {fit.r_squared:.4f}, "

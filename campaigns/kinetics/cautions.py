@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import inf
+from math import inf, log
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,15 +11,23 @@ from numpy.typing import NDArray
 from scipy.special import chdtrc
 
 if TYPE_CHECKING:
+    from campaigns.kinetics.interval import Interval
     from campaigns.kinetics.select import ModelScore
     from campaigns.kinetics.solve import Solution
     from campaigns.kinetics.trace import Trace
 
 Array = NDArray[np.float64]
 
-#: A model this far above the best has essentially no support. Burnham, Anderson, Sociol. Methods Res. 33, 261 (2004),
-#: doi 10.1177/0049124104268644.
-NO_SUPPORT = 10.0
+#: A lifetime whose interval reaches below this share of the response's width is reported as a bound. Below it the
+#: curve is a Gaussian but for a slight asymmetry, which no real response is known well enough to be told from.
+RESOLUTION = 1.0 / 3.0
+#: Noise must be this unlikely to fake the decay.
+MAX_SIGNAL_P = 0.01
+#: A model this far above the best has considerably less support. Burnham, Anderson, Sociol. Methods Res. 33, 261
+#: (2004), doi 10.1177/0049124104268644.
+LITTLE_SUPPORT = 4.0
+#: A fitted width this many standard deviations from the given one is said.
+DOUBTFUL_PULL = 2.0
 #: White noise gives so small a Ljung-Box p-value once in a thousand traces.
 AUTOCORRELATED_P = 1e-3
 #: A residual this many standard deviations out is counted as an outlier: 1 in 1.7 million of Gaussian noise.
@@ -46,11 +54,32 @@ class ResidualTests:
     n_outliers: int
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Fitted:
+    """A finished fit.
+
+    Attributes:
+        solution: the fit to report.
+        interval: of its lifetime.
+        comparison: every model that was tried, best AICc first.
+        p_value: probability that noise alone fakes so good a decay.
+        inflation: factor by which correlated noise has fewer independent points.
+        left_out_ps: delays of single bad points that were left out, ps.
+        irf_given: width of the response that was given, ps, and its relative error; None where none was.
+    """
+
+    solution: Solution
+    interval: Interval
+    comparison: tuple[ModelScore, ...]
+    p_value: float
+    inflation: float
+    left_out_ps: Array
+    irf_given: tuple[float, float] | None
+
+
 def signal_p_value(signal: Array, cost: float, n_nonlinear: int) -> float:
     """Probability that pure noise gives a decay that lowers the sum of squares so far, with time zero searched for.
 
-    The likelihood ratio against a constant, n ln(SSR0 / SSR), as chi-squared with one degree for the amplitude and one
-    for each non-linear parameter, times the number of delays at which the decay could have begun (Bonferroni).
     benchmarks/kinetics_synthetic.py measures on pure noise how often it falls below 0.01.
 
     Args:
@@ -58,29 +87,61 @@ def signal_p_value(signal: Array, cost: float, n_nonlinear: int) -> float:
         cost: sum of squared residuals of the fit.
         n_nonlinear: number of fitted non-linear parameters.
     """
-    n = len(signal)
-    flat = float(np.sum((signal - signal.mean()) ** 2))
-    ratio = n * np.log(max(flat, 1e-300) / max(cost, 1e-300))
+    return decay_p_value(float(np.sum((signal - signal.mean()) ** 2)), cost, len(signal), n_nonlinear)
+
+
+def decay_p_value(without: float, cost: float, n: int, n_nonlinear: int) -> float:
+    """Probability that noise of n points gives a decay that lowers the sum of squares from `without` to `cost`.
+
+    The likelihood ratio n ln(SSR0 / SSR) as chi-squared with one degree for the amplitude and one for each non-linear
+    parameter, times the number of delays at which the decay could have begun (Bonferroni).
+    """
+    ratio = n * np.log(max(without, 1e-300) / max(cost, 1e-300))
     return float(min(1.0, n * chdtrc(1 + n_nonlinear, ratio)))
 
 
 def tests_of(solution: Solution, p_value: float) -> ResidualTests:
-    """Tests of the residuals of a fit.
-
-    Source: Ljung, Box, Biometrika 65, 297 (1978), doi 10.1093/biomet/65.2.297.
-    """
+    """Tests of the residuals of a fit."""
     residual = solution.at.residual
-    n, lags = len(residual), min(_MAX_LAGS, len(residual) // 5)
-    power = max(float(residual @ residual), 1e-300)
-    correlation = np.array([residual[lag:] @ residual[:-lag] / power for lag in range(1, lags + 1)])
-    statistic = n * (n + 2) * float(np.sum(correlation**2 / (n - np.arange(1, lags + 1))))
     return ResidualTests(
         signal_p_value=p_value,
         amplitude_over_stderr=_amplitude_over_stderr(solution),
-        lag1_autocorrelation=float(correlation[0]),
-        ljung_box_p_value=float(chdtrc(lags, statistic)),
+        lag1_autocorrelation=float(_correlations(residual)[0]),
+        ljung_box_p_value=ljung_box_p_value(residual),
         n_outliers=int(np.sum(np.abs(residual) > OUTLIER_SIGMA * solution.noise)),
     )
+
+
+def ljung_box_p_value(residual: Array) -> float:
+    """Probability of so much autocorrelation of residuals of shape (t,), up to ten lags, in white noise.
+
+    Source: Ljung, Box, Biometrika 65, 297 (1978), doi 10.1093/biomet/65.2.297.
+    """
+    n, correlation = len(residual), _correlations(residual)
+    lags = np.arange(1, len(correlation) + 1)
+    return float(chdtrc(len(lags), n * (n + 2) * float(np.sum(correlation**2 / (n - lags)))))
+
+
+def correlation_inflation(residual: Array) -> float:
+    """Factor by which residuals of shape (t,) have fewer independent points than points; 1 for white noise.
+
+    1 + 2 sum rho over the lags up to the first that is not positive (Sokal's window), where the Ljung-Box test sees
+    correlation.
+
+    Source: Sokal, in Functional Integration (NATO ASI B 361), 131 (1997), doi 10.1007/978-1-4899-0319-8_6.
+    """
+    if ljung_box_p_value(residual) >= AUTOCORRELATED_P:
+        return 1.0
+    correlation = _correlations(residual, len(residual) // 4)
+    negative = np.flatnonzero(correlation <= 0.0)
+    return 1.0 + 2.0 * float(correlation[: negative[0] if len(negative) else None].sum())
+
+
+def _correlations(residual: Array, lags: int = _MAX_LAGS) -> Array:
+    """Autocorrelation at lags 1 to `lags`, a fifth of the points at most."""
+    power = max(float(residual @ residual), 1e-300)
+    lags = max(1, min(lags, len(residual) // 5))
+    return np.array([residual[lag:] @ residual[:-lag] / power for lag in range(1, lags + 1)])
 
 
 def _amplitude_over_stderr(solution: Solution) -> float:
@@ -91,13 +152,7 @@ def _amplitude_over_stderr(solution: Solution) -> float:
     return abs(float(solution.at.coefficients[0])) * float(np.linalg.norm(alone)) / max(solution.noise, 1e-300)
 
 
-def cautions(
-    solution: Solution,
-    comparison: tuple[ModelScore, ...],
-    tests: ResidualTests,
-    lifetime_high_ps: float,
-    swapped: bool | None,
-) -> tuple[str, ...]:
+def cautions(done: Fitted, tests: ResidualTests, lifetime_high_ps: float, swapped: bool | None) -> tuple[str, ...]:
     """Warnings about a fit, most important first."""
     found = []
     if swapped:
@@ -105,16 +160,51 @@ def cautions(
             "SC and CC seem to be swapped: at this probe wavelength SC is the weaker of the two right after time zero. "
             "The lifetime of the difference is the same; check which file is which."
         )
-    found += _about_model(solution, comparison)
-    found += _about_window(solution, lifetime_high_ps)
+    found += _about_model(done.solution, done.comparison)
+    found += _about_measurement(done)
+    found += _about_window(done, lifetime_high_ps)
     if tests.ljung_box_p_value < AUTOCORRELATED_P:
         found.append(
             f"Residuals are not white noise (autocorrelation {tests.lag1_autocorrelation:+.2f} at lag 1, p = "
-            f"{tests.ljung_box_p_value:.1g}): the interval is too narrow."
+            f"{tests.ljung_box_p_value:.1g}): the interval was made {done.inflation**0.5:.2g} times as wide for it, "
+            "and a part of the signal may not be in the model."
         )
     if tests.n_outliers:
         found.append(f"{tests.n_outliers} points lie more than five standard deviations off the fit.")
     return tuple(found)
+
+
+def _about_measurement(done: Fitted) -> list[str]:
+    """What of the measurement is in the signal beside the decay."""
+    solution, found = done.solution, []
+    if len(done.left_out_ps):
+        delays = ", ".join(f"{delay:.4g}" for delay in done.left_out_ps)
+        found.append(
+            f"{len(done.left_out_ps)} single bad point{'s' * (len(done.left_out_ps) > 1)} at {delays} ps: left out, "
+            "neighbours and fit miss it by more than five standard deviations."
+        )
+    share = solution.sum_share
+    if share:
+        found.append(
+            f"SC - CC holds {share:.1%} of (SC + CC) / 2, as unequal pump power or imperfect polarisation gives: it "
+            "was fitted beside the decay."
+        )
+    given, error = done.irf_given or (solution.fwhm_ps, 0.0)
+    if abs(log(solution.fwhm_ps / given)) > DOUBTFUL_PULL * error:
+        found.append(
+            f"The trace itself shows a response of {solution.fwhm_ps:.3g} ps, {given:.3g} ps was given: check which is "
+            "right."
+        )
+    if "spike" in solution.problem.model.extras:
+        zero, reach = float(solution.theta[0]), 1.5 * solution.fwhm_ps
+        found.append(
+            "A coherent artefact at time zero was fitted beside the decay; to leave it out instead, --exclude "
+            f"{zero - reach:.2g} {zero + reach:.2g}."
+        )
+    if solution.problem.model.decay == "delayed":
+        rise = solution.lifetime_ps * float(np.exp(solution.theta[-1]))
+        found.append(f"The signal rises with {rise:.3g} ps before it decays: the lifetime is that of the decay.")
+    return found
 
 
 def seem_swapped(trace: Trace, solution: Solution, scale: float) -> bool | None:
@@ -126,7 +216,7 @@ def seem_swapped(trace: Trace, solution: Solution, scale: float) -> bool | None:
     if trace.sc is None or trace.cc is None:
         return None
     zero, lifetime = float(solution.theta[0]), float(np.exp(solution.theta[1]))
-    fwhm = solution.problem.fwhm(solution.theta)
+    fwhm = solution.fwhm_ps
     before = trace.delay_ps < zero - fwhm
     after = (trace.delay_ps > zero) & (trace.delay_ps < zero + max(lifetime, 3.0 * fwhm))
     if not after.any():
@@ -143,7 +233,7 @@ def seem_swapped(trace: Trace, solution: Solution, scale: float) -> bool | None:
 def _about_model(solution: Solution, comparison: tuple[ModelScore, ...]) -> list[str]:
     best = comparison[0]
     own = next(row for row in comparison if row.model == solution.problem.model.name)
-    if own.delta_aicc <= NO_SUPPORT:
+    if own.delta_aicc <= LITTLE_SUPPORT:
         return []
     return [
         f"A {best.model} decay fits better (AICc lower by {own.delta_aicc:.0f}; {best.describe()}): the {own.model} "
@@ -151,21 +241,21 @@ def _about_model(solution: Solution, comparison: tuple[ModelScore, ...]) -> list
     ]
 
 
-def _about_window(solution: Solution, lifetime_high_ps: float) -> list[str]:
-    problem = solution.problem
+def _about_window(done: Fitted, lifetime_high_ps: float) -> list[str]:
+    solution, problem = done.solution, done.solution.problem
     found = []
-    fwhm, delay, zero = problem.fwhm(solution.theta), problem.delay_ps, float(solution.theta[0])
+    fwhm, delay, zero = solution.fwhm_ps, problem.delay_ps, float(solution.theta[0])
     finest = float(np.diff(np.unique(delay)).min())
     if lifetime_high_ps == inf:
         found.append(
             f"The trace ends {delay[-1] - zero:.3g} ps after time zero, too soon to limit the lifetime from above."
         )
-    if problem.fwhm_ps is None and fwhm < finest:
+    if done.irf_given is None and fwhm < finest:
         found.append(
             f"The response was fitted but is finer than the delays ({fwhm:.3g} ps against steps of {finest:.3g} ps): "
             "give its width."
         )
-    if problem.fwhm_ps is not None and finest > 50.0 * fwhm:
+    if done.irf_given is not None and finest > 50.0 * fwhm:
         found.append(
             f"The finest delay step is {finest:.3g} ps, {finest / fwhm:.0f} times the response: are the delays in ps?"
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import isfinite
+
 from campaigns.errors import CampaignError
 
 __all__ = ["FitSettingError", "KineticsError"]
@@ -43,6 +45,24 @@ class TooFewDelaysError(KineticsError):
 
 class NoSignalError(KineticsError):
     """A constant trace, or one in which no decay stands out of the noise."""
+
+
+class OscillationError(KineticsError):
+    """A damped oscillation (Larmor precession, exciton beats): it has a period and a damping, no single lifetime.
+
+    Attributes:
+        period_ps: period, ps.
+        damping_ps: 1/e time of the envelope, ps; `damping_stderr_ps` its standard error, NaN where unknown.
+    """
+
+    def __init__(self, period_ps: float, damping_ps: float, damping_stderr_ps: float, gain: float) -> None:
+        self.period_ps, self.damping_ps, self.damping_stderr_ps = period_ps, damping_ps, damping_stderr_ps
+        error = f" +/- {damping_stderr_ps:.2g}" if isfinite(damping_stderr_ps) else ""
+        super().__init__(
+            f"SC - CC is a damped oscillation with a period of {period_ps:.3g} ps that decays with {damping_ps:.3g}"
+            f"{error} ps (AICc {gain:.0f} lower than any decay), such as Larmor precession or exciton beats: it has no "
+            "single lifetime. Measure without the transverse field, or name a decay to fit it all the same (--model)"
+        )
 
 
 class NoTimeZeroError(KineticsError):

@@ -8,26 +8,52 @@ from math import exp, inf, isfinite, log
 import numpy as np
 from numpy.typing import NDArray
 
-from campaigns.kinetics.cautions import cautions, seem_swapped, signal_p_value, tests_of
-from campaigns.kinetics.errors import FitSettingError, NoSignalError, NoTimeZeroError, TooFewDelaysError
-from campaigns.kinetics.interval import Interval, profile
-from campaigns.kinetics.model import Model
+from campaigns.kinetics.cautions import (
+    MAX_SIGNAL_P,
+    RESOLUTION,
+    Fitted,
+    cautions,
+    correlation_inflation,
+    decay_p_value,
+    ljung_box_p_value,
+    seem_swapped,
+    signal_p_value,
+    tests_of,
+)
+from campaigns.kinetics.errors import (
+    FitSettingError,
+    NoSignalError,
+    NoTimeZeroError,
+    OscillationError,
+    TooFewDelaysError,
+)
+from campaigns.kinetics.interval import profile
+from campaigns.kinetics.model import RESPONSES, Model
+from campaigns.kinetics.outliers import without_outliers
 from campaigns.kinetics.result import TraceFit
-from campaigns.kinetics.select import ModelScore, best_exponential, choose_extras, compare, reach
-from campaigns.kinetics.solve import Problem, Solution, guesses, solve
+from campaigns.kinetics.select import EXTRA_MARGIN, MAX_SHARE, best_exponential, choose_extras, compare, reach
+from campaigns.kinetics.solve import Problem, Solution, Width, solve
 from campaigns.kinetics.trace import MIN_DELAYS, Trace
 
 Array = NDArray[np.float64]
 
-#: A lifetime whose interval reaches below this share of the response's width is reported as a bound. Below it the
-#: curve is a Gaussian but for a slight asymmetry, which no real response is known well enough to be told from.
-RESOLUTION = 1.0 / 3.0
-#: Noise must be this unlikely to fake the decay.
-MAX_SIGNAL_P = 0.01
+#: Residuals of the best other model must be this far from white noise before an oscillation is tried.
+OSCILLATION_P = 0.01
 #: Without its rise a trace must fit worse by this likelihood ratio: three standard deviations.
 MIN_RISE = 9.0
 #: Longer traces are averaged in equal groups of neighbours: the fit gains nothing from more points.
 MAX_POINTS = 20_000
+
+
+#: A delayed rise, a coherent artefact or an oscillation is taken up where it lowers the AICc by more than this.
+TAKEN_UP = 10.0
+#: Rivals whose AICc is at most this much higher widen the interval. Burnham, Anderson, Sociol. Methods Res. 33, 261
+#: (2004), doi 10.1177/0049124104268644: considerably less support from 4 on.
+RIVALS = 4.0
+#: Below this many response widths the pulse shape matters: a sech^2 pulse of the same width is a rival then.
+SHAPE_MATTERS = 4.0
+#: Relative standard deviation of a response's width that was given without one.
+IRF_ERROR = 0.1
 
 
 def fit_trace(
@@ -37,23 +63,28 @@ def fit_trace(
     model: str = "auto",
     time_zero_ps: float | None = None,
     confidence: float = 0.95,
+    irf_error: float = IRF_ERROR,
+    irf_shape: str = "gaussian",
 ) -> TraceFit:
-    """Fit a decay seen through a Gaussian response to the difference SC - CC.
+    """Fit a decay seen through the instrument response to the difference SC - CC.
 
     Args:
         trace: the measured trace.
         irf_fwhm_ps: full width at half maximum of the response, ps; None fits it.
-        model: "auto" takes a single exponential, with an offset or plateau where the AICc asks for it, and compares
-            it with the biexponential and stretched decay without taking them; else "exponential" or "stretched", each
-            with "+offset", "+plateau" or both.
+        model: "auto" takes a single exponential, with what else of the measurement the AICc asks for (an offset, a
+            plateau, a share of the sum, a delayed rise, a coherent artefact), and compares it with decays that have no
+            single lifetime; else a model's name, such as "exponential+offset" or "stretched".
         time_zero_ps: time zero where it is known, ps; None fits it. A trace without its rise needs it.
         confidence: of the profile-likelihood interval.
+        irf_error: relative standard deviation of `irf_fwhm_ps`, which enters the interval; 0 takes it as exact.
+        irf_shape: of the pulse, "gaussian" or "sech2".
 
     Raises:
         TooFewDelaysError: if fewer than 12 delays are different.
         FitSettingError: for a width that is not positive, a confidence not between 0.5 and 1, an unknown model.
-        NoSignalError: if the trace is constant, or no decay stands out of the noise.
+        NoSignalError: if the trace is constant, no decay stands out of the noise, or SC - CC is a share of SC + CC.
         NoTimeZeroError: if the trace begins after its rise and no `time_zero_ps` is given.
+        OscillationError: if the trace is a damped oscillation.
 
     Example:
         >>> import numpy as np
@@ -66,19 +97,38 @@ def fit_trace(
         True
     """
     _check_settings(trace, irf_fwhm_ps, confidence)
+    if not 0.0 <= irf_error <= 1.0 or irf_shape not in RESPONSES:
+        raise FitSettingError(
+            f"a response of shape {irf_shape!r} known to {irf_error:g}: the shape is {' or '.join(RESPONSES)}, the "
+            "relative error from 0 to 1"
+        )
     chosen = None if model == "auto" else _reportable(Model.parse(model))
-    delay, signal, scale = _scaled(trace)
-    problem = _problem(delay, signal, irf_fwhm_ps, time_zero_ps)
-    plain = best_exponential(problem, guesses(delay, signal, irf_fwhm_ps))
+    problem, scale = _problem(trace, Width(irf_fwhm_ps, shape=irf_shape), time_zero_ps)
+    plain, left_out = without_outliers(best_exponential(problem))
     p_value = _require_signal(plain)
-    best, candidates = _choose(plain, chosen)
+    _require_spin(plain)
+    simple = choose_extras(plain)
+    if irf_fwhm_ps is not None and irf_error > 0.0:
+        plain, simple = (_with_uncertain_width(fit, irf_error, simple.noise) for fit in (plain, simple))
+        if _with_fitted_width(simple).aicc < simple.aicc - TAKEN_UP:
+            plain, simple = _with_fitted_width(plain), _with_fitted_width(simple)
+    best, candidates = _choose(plain, simple, chosen)
     if time_zero_ps is None:
         _require_rise(best)
-    members = [solve(best.problem, best.theta)]
-    if chosen is None:
-        members.append(solve(best.problem.with_model(_other_offset(best.problem.model)), members[0].theta))
-    members, interval = profile(members, confidence)
-    return _result(trace, members[0], interval, compare(candidates), p_value, scale, confidence)
+    best = solve(best.problem, best.theta)
+    inflation = correlation_inflation(best.at.residual)
+    rivals = _rivals(best, candidates) if chosen is None else []
+    members, interval = profile([best, *rivals], confidence, inflation)
+    done = Fitted(
+        solution=members[0],
+        interval=interval,
+        comparison=compare(candidates),
+        p_value=p_value,
+        inflation=inflation,
+        left_out_ps=problem.delay_ps[left_out],
+        irf_given=None if irf_fwhm_ps is None else (irf_fwhm_ps, irf_error),
+    )
+    return _result(trace, done, scale, confidence)
 
 
 def _check_settings(trace: Trace, irf_fwhm_ps: float | None, confidence: float) -> None:
@@ -95,38 +145,60 @@ def _check_settings(trace: Trace, irf_fwhm_ps: float | None, confidence: float) 
 
 
 def _reportable(model: Model) -> Model:
-    if model.decay == "biexponential":
+    if model.decay in ("biexponential", "oscillation"):
         raise FitSettingError(
-            "a biexponential has no single lifetime to report; it is always compared, with its two parts "
-            "(TraceFit.comparison). Use auto, exponential or stretched, or leave out delays to keep one part"
+            f"a {model.decay} has no single lifetime to report; it is compared, with its parts "
+            "(TraceFit.comparison). Use auto, exponential, stretched or delayed, or leave out delays to keep one part"
         )
     return model
 
 
-def _scaled(trace: Trace) -> tuple[Array, Array, float]:
-    """Delays, signal over its largest magnitude, and that magnitude; averaged in groups where there are too many."""
-    delay, signal = trace.delay_ps, trace.signal
-    if len(delay) > MAX_POINTS:
-        size = -(-len(delay) // MAX_POINTS)
-        kept = len(delay) // size * size
-        delay, signal = (values[:kept].reshape(-1, size).mean(axis=1) for values in (delay, signal))
-    spread = float(np.ptp(signal))
-    if spread <= 1e-12 * float(np.abs(signal).max()):
+def _problem(trace: Trace, width: Width, time_zero_ps: float | None) -> tuple[Problem, float]:
+    """The plain single exponential with limits that only keep the search from running away, and the unit of its signal.
+
+    The signal is scaled to its largest magnitude, and averaged in groups where there are too many delays.
+    """
+    population = np.empty(0) if trace.sc is None or trace.cc is None else 0.5 * (trace.sc + trace.cc)
+    columns = [trace.delay_ps, trace.signal, *([population] if population.size else [])]
+    if len(trace) > MAX_POINTS:
+        size = -(-len(trace) // MAX_POINTS)
+        kept = len(trace) // size * size
+        columns = [values[:kept].reshape(-1, size).mean(axis=1) for values in columns]
+    delay, signal = columns[:2]
+    scale = float(np.abs(signal).max())
+    if float(np.ptp(signal)) <= 1e-12 * scale:
         raise NoSignalError(
             f"the difference SC - CC is constant ({float(signal[0]):g} at all {len(signal)} delays): "
             "SC and CC may be the same file, or the detector was blocked"
         )
-    scale = float(np.abs(signal).max())
-    return delay, signal / scale, scale
-
-
-def _problem(delay: Array, signal: Array, fwhm_ps: float | None, time_zero_ps: float | None) -> Problem:
-    """The plain single exponential with limits that only keep the search from running away."""
     step, span = np.diff(np.unique(delay)), float(np.ptp(delay))
     finest = float(step.min())
-    shortest = (fwhm_ps if fwhm_ps is not None else finest) / 100.0
-    limits = (min(shortest, finest), 1000.0 * span)
-    return Problem(delay, signal, Model("exponential"), fwhm_ps, time_zero_ps, limits, (finest / 4.0, span / 4.0))
+    shortest = (width.fwhm_ps if width.fwhm_ps is not None else finest) / 100.0
+    problem = Problem(
+        delay_ps=delay,
+        signal=signal / scale,
+        population=columns[2] / scale if population.size else None,
+        model=Model("exponential"),
+        width=width,
+        time_zero_ps=time_zero_ps,
+        lifetime_limits=(min(shortest, finest), 1000.0 * span),
+        fwhm_limits=(finest / 4.0, span / 4.0),
+    )
+    return problem, scale
+
+
+def _with_uncertain_width(fit: Solution, error: float, noise: float) -> Solution:
+    """The fit with the width of the response free within what is known of it."""
+    problem = fit.problem
+    assert problem.width.fwhm_ps is not None
+    free = replace(problem, width=replace(problem.width, error=error, noise=noise))
+    return solve(free, np.insert(fit.theta, 2, log(problem.width.fwhm_ps)), tol=1e-7, most=30)
+
+
+def _with_fitted_width(fit: Solution) -> Solution:
+    """The fit with the width of the response free, whatever was known of it."""
+    free = replace(fit.problem, width=Width(shape=fit.problem.width.shape))
+    return solve(free, fit.theta, tol=1e-7, most=30)
 
 
 def _require_signal(plain: Solution) -> float:
@@ -141,33 +213,121 @@ def _require_signal(plain: Solution) -> float:
     return p_value
 
 
-def _choose(plain: Solution, chosen: Model | None) -> tuple[Solution, list[Solution]]:
-    """The fit to report, and every candidate of the comparison."""
-    simple = choose_extras(plain)
+def _require_spin(plain: Solution) -> None:
+    """A decay must stand out beside a share of the population signal, which unequal pump power leaves in SC - CC."""
+    problem = plain.problem
+    if problem.population is None:
+        return
+    ground = np.column_stack([np.ones_like(problem.signal), problem.population])
+    heights = np.linalg.lstsq(ground, problem.signal, rcond=None)[0]
+    share, left = float(heights[1]), float(np.sum((problem.signal - ground @ heights) ** 2))
+    with_sum = solve(problem.with_model(plain.problem.model.with_extra("sum")), plain.theta, tol=1e-5, most=15)
+    cost = min(with_sum.at.cost, plain.at.cost)
+    if (
+        abs(share) > MAX_SHARE
+        or decay_p_value(left, cost, len(problem.signal), int(problem.free.sum())) <= MAX_SIGNAL_P
+    ):
+        return
+    raise NoSignalError(
+        f"no spin decay: SC - CC is {share:.1%} of (SC + CC) / 2 at every delay, as unequal pump power or imperfect "
+        "polarisation gives; equalise the power of both polarisations and measure again"
+    )
+
+
+def _choose(plain: Solution, simple: Solution, chosen: Model | None) -> tuple[Solution, list[Solution]]:
+    """The fit to report, and every candidate of the comparison.
+
+    Raises:
+        OscillationError: if none was chosen and the trace is a damped oscillation.
+    """
     extras = simple.problem.model.extras if chosen is None else chosen.extras
-    candidates = {"exponential": plain}
+    near = simple if chosen is None else plain
+    candidates = {fit.problem.model.name: fit for fit in ((plain, simple) if chosen is None else (plain,))}
     # A plateau is the slow part of a biexponential already.
-    rivals = [Model("biexponential", tuple(e for e in extras if e != "plateau")), Model("stretched", extras)]
-    for model in (Model("exponential", ("offset",)), Model("exponential", extras), *rivals):
+    bare = tuple(extra for extra in extras if extra != "plateau")
+    offset = tuple(extra for extra in ("offset", *bare) if extra != "spike")
+    for model in (
+        Model("exponential", ("offset",)),
+        Model("exponential", extras),
+        Model("biexponential", bare),
+        Model("stretched", extras),
+        Model("delayed", bare),
+        Model("exponential", extras).with_extra("spike"),
+        *([] if chosen is None else [chosen]),
+    ):
         if model.name not in candidates:
-            candidates[model.name] = reach(simple if chosen is None else plain, model)
-    best = simple if chosen is None else candidates[chosen.name]
-    candidates[best.problem.model.name] = best
+            candidates[model.name] = reach(near, model)
+    delayed = candidates[Model("delayed", bare).name]
+    if (chosen is None or chosen.decay != "delayed") and not _is_delayed(delayed):
+        del candidates[delayed.problem.model.name]
+    least = min(candidates.values(), key=lambda fit: fit.aicc)
+    if ljung_box_p_value(least.at.residual) < OSCILLATION_P:
+        wave = reach(near, Model("oscillation", tuple(dict.fromkeys(offset))))
+        candidates[wave.problem.model.name] = wave
+        if chosen is None and wave.aicc < least.aicc - TAKEN_UP:
+            raise _oscillation(wave, least)
+    if chosen is not None:
+        return candidates[chosen.name], list(candidates.values())
+    best = min((fit for fit in candidates.values() if _is_single(fit)), key=lambda fit: fit.aicc)
+    if best.aicc >= simple.aicc - TAKEN_UP:
+        return simple, list(candidates.values())
+    # What the decay stands on was chosen without the rise or the artefact: choose again beside it.
+    alone = Model(best.problem.model.decay, tuple(extra for extra in best.problem.model.extras if extra == "spike"))
+    fresh = choose_extras(reach(plain, alone))
+    if fresh.aicc < best.aicc + EXTRA_MARGIN:
+        best = fresh
+        candidates[best.problem.model.name] = best
     return best, list(candidates.values())
 
 
-def _other_offset(model: Model) -> Model:
-    if "offset" in model.extras:
-        return Model(model.decay, tuple(extra for extra in model.extras if extra != "offset"))
-    return model.with_extra("offset")
+def _is_single(fit: Solution) -> bool:
+    """Whether it is one decay behind a delayed rise or beside a coherent artefact."""
+    return fit.problem.model.decay == "delayed" or "spike" in fit.problem.model.extras
+
+
+def _is_delayed(fit: Solution) -> bool:
+    """Whether a rise that the response does not hide comes before the decay."""
+    slow, fast = fit.at.coefficients[:2]
+    return bool(slow * fast < 0.0) and fit.lifetime_ps * exp(fit.theta[-1]) > RESOLUTION * fit.fwhm_ps
+
+
+def _oscillation(wave: Solution, rival: Solution) -> OscillationError:
+    wave = solve(wave.problem, wave.theta)
+    damping, ratio = wave.lifetime_ps, exp(wave.theta[-1])
+    return OscillationError(damping * ratio, damping, damping * float(wave.stderr[1]), rival.aicc - wave.aicc)
+
+
+def _rivals(best: Solution, candidates: list[Solution]) -> list[Solution]:
+    """Other models that the trace supports nearly as well: they widen the interval."""
+    model = best.problem.model
+    tried = [
+        best.problem.with_model(model.without("offset") if "offset" in model.extras else model.with_extra("offset"))
+    ]
+    if best.problem.population is not None and "sum" not in model.extras:
+        tried.append(best.problem.with_model(model.with_extra("sum")))
+    if best.problem.width.shape == "gaussian" and best.lifetime_ps < SHAPE_MATTERS * best.fwhm_ps:
+        tried.append(replace(best.problem, width=replace(best.problem.width, shape="sech2")))
+    found = [solve(problem, best.theta) for problem in tried]
+    names = {model.name, *(fit.problem.model.name for fit in found)}
+    for fit in candidates:
+        # Decays of another kind, whose lifetime is another quantity, count where they are better than the reported one;
+        # so does an artefact. Near the response they can stand for any decay.
+        other = fit.problem.model
+        alike = other.decay == model.decay and ("spike" in other.extras) == ("spike" in model.extras)
+        if not alike and (other.decay == "oscillation" or best.lifetime_ps < SHAPE_MATTERS * best.fwhm_ps):
+            continue
+        if other.name not in names and fit.aicc < best.aicc + RIVALS * alike:
+            found.append(solve(fit.problem, fit.theta))
+    return [fit for fit in found if fit.aicc < best.aicc + RIVALS and abs(fit.sum_share) <= MAX_SHARE]
 
 
 def _require_rise(best: Solution) -> None:
     """The rise must be seen: a decay that was under way at the first delay must fit worse."""
     problem = best.problem
-    width = problem.fwhm_ps if problem.fwhm_ps is not None else problem.fwhm_limits[0]
-    tail = replace(problem, fwhm_ps=width, time_zero_ps=float(problem.delay_ps[0]) - 3.0 * width)
-    cost = solve(tail, tail.start(0.0, best.lifetime_ps, width), tol=1e-7, most=30).at.cost
+    width = problem.width.fwhm_ps or problem.fwhm_limits[0]
+    held = Width(width, shape=problem.width.shape)
+    tail = replace(problem, width=held, time_zero_ps=float(problem.delay_ps[0]) - 3.0 * width)
+    cost = solve(tail, tail.start(0.0, best.lifetime_ps, width), tol=1e-3, most=30).at.cost
     if len(problem.signal) * log(cost / max(best.at.cost, 1e-300)) < MIN_RISE:
         raise NoTimeZeroError(
             f"the trace begins at {problem.delay_ps[0]:g} ps, after its rise: time zero cannot be placed. "
@@ -184,32 +344,27 @@ class _Lifetime:
     is_bound: bool
 
 
-def _lifetime(solution: Solution, interval: Interval) -> _Lifetime:
+def _lifetime(done: Fitted) -> _Lifetime:
+    solution, interval = done.solution, done.interval
     value = solution.lifetime_ps
     low = 0.0 if interval.low is None else exp(interval.low)
     high = inf if interval.high is None else exp(interval.high)
-    resolution = RESOLUTION * solution.problem.fwhm(solution.theta)
+    resolution = RESOLUTION * solution.fwhm_ps
     if low < resolution:
         if high == inf:
             raise NoSignalError("the trace bounds the lifetime on neither side: average more scans")
         bound = max(high, resolution)
         return _Lifetime(bound, None, 0.0, bound, True)
-    stderr = value * float(solution.stderr[1])
+    stderr = value * float(solution.stderr[1]) * done.inflation**0.5
     return _Lifetime(value, stderr if isfinite(stderr) else None, low, high, False)
 
 
-def _result(
-    trace: Trace,
-    solution: Solution,
-    interval: Interval,
-    comparison: tuple[ModelScore, ...],
-    p_value: float,
-    scale: float,
-    confidence: float,
-) -> TraceFit:
-    life, tests, problem = _lifetime(solution, interval), tests_of(solution, p_value), solution.problem
-    heights = dict(zip(("decay", *problem.model.extras), solution.at.coefficients * scale, strict=True))
+def _result(trace: Trace, done: Fitted, scale: float, confidence: float) -> TraceFit:
+    life, solution, problem = _lifetime(done), done.solution, done.solution.problem
+    heights = solution.at.coefficients * scale
+    of = {name: heights[at] for name, at in problem.model.slices.items()}
     swapped = seem_swapped(trace, solution, scale)
+    tests = tests_of(solution, done.p_value)
     spread = float(np.sum((problem.signal - problem.signal.mean()) ** 2))
     return TraceFit(
         lifetime_ps=life.value,
@@ -217,22 +372,26 @@ def _result(
         lifetime_low_ps=life.low,
         lifetime_high_ps=life.high,
         is_upper_bound=life.is_bound,
-        irf_fwhm_ps=problem.fwhm(solution.theta),
-        irf_fitted=problem.fwhm_ps is None,
+        irf_fwhm_ps=solution.fwhm_ps,
+        irf_shape=problem.width.shape,
+        irf_given_ps=None if done.irf_given is None else done.irf_given[0],
         model=problem.model.name,
         aicc=solution.aicc,
-        r_squared=1.0 - solution.at.cost / spread,
+        r_squared=1.0 - float(solution.at.residual @ solution.at.residual) / spread,
         confidence=confidence,
         time_zero_ps=float(solution.theta[0]),
         time_zero_stderr_ps=float(solution.stderr[0]),
-        amplitude=float(heights["decay"]),
-        offset=float(heights.get("offset", 0.0)),
-        plateau=float(heights.get("plateau", 0.0)),
+        amplitude=float(of["decay"][0]),
+        offset=float(of["offset"][0]) if "offset" in of else 0.0,
+        plateau=float(of["plateau"][0]) if "plateau" in of else 0.0,
+        sum_share=solution.sum_share,
+        left_out_ps=tuple(float(delay) for delay in done.left_out_ps),
         noise=solution.noise * scale,
-        comparison=comparison,
+        comparison=done.comparison,
         tests=tests,
         swapped=swapped,
-        warnings=cautions(solution, comparison, tests, life.high, swapped),
+        warnings=cautions(done, tests, life.high, swapped),
         trace=trace,
         theta=tuple(float(value) for value in solution.theta),
+        heights=tuple(float(height) for height in heights),
     )

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import log, sqrt
+from math import inf, log, sqrt
 
+import numpy as np
+from numpy.typing import NDArray
 from scipy.stats import t as student
 
 from campaigns.kinetics.errors import KineticsError
@@ -13,6 +15,10 @@ from campaigns.kinetics.solve import Solution, solve
 #: Position of ln(lifetime) among the non-linear parameters.
 _LIFETIME = 1
 _MOST_RESTARTS = 20
+#: The end of an interval is found to this share of its distance.
+_CLOSE = 4e-3
+
+Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +37,7 @@ class _BetterFit(Exception):
         self.member, self.near = member, near
 
 
-def profile(members: list[Solution], confidence: float) -> tuple[list[Solution], Interval]:
+def profile(members: list[Solution], confidence: float, inflation: float = 1.0) -> tuple[list[Solution], Interval]:
     """The members at their best, and the interval over them; a member that was not at its best is fitted again.
 
     Raises:
@@ -39,20 +45,20 @@ def profile(members: list[Solution], confidence: float) -> tuple[list[Solution],
     """
     for _ in range(_MOST_RESTARTS):
         try:
-            return members, profile_interval(members, confidence)
+            return members, _interval(members, confidence, inflation)
         except _BetterFit as found:
             better = solve(found.near.problem, found.near.theta)
             members = [better if at == found.member else member for at, member in enumerate(members)]
     raise KineticsError("the fit has no stable best point: every profile step finds a better one; plot the trace")
 
 
-def profile_interval(members: list[Solution], confidence: float) -> Interval:
-    """Interval of ln(lifetime) from the profile likelihood with unknown noise, around the first member's lifetime.
+def _interval(members: list[Solution], confidence: float, inflation: float) -> Interval:
+    """Interval of ln(lifetime) from the profile likelihood with unknown noise.
 
-    The lifetimes u with D(u) <= n ln(1 + t^2 / (n - p)): D(u) is the AICc with the lifetime held at u, minimised over
+    The lifetimes u with D(u) <= n ln(1 + f t^2 / (n - p)): D(u) is the AICc with the lifetime held at u, minimised over
     all else and over the members, above its least value; t is the two-sided Student quantile. For one member this is
     (SSR(u) - SSR_min) / s^2 <= t^2. Several members (with and without an offset) make the interval answer for the
-    choice between them.
+    choice between them. f, the inflation, is the factor by which correlated noise has fewer independent points.
 
     Source: Venzon, Moolgavkar, Appl. Stat. 37, 87 (1988), doi 10.2307/2347496; over several models, Dauncey, Kenzie,
     Wardle, Davies, J. Instrum. 10, P04015 (2015), doi 10.1088/1748-0221/10/04/P04015.
@@ -60,63 +66,68 @@ def profile_interval(members: list[Solution], confidence: float) -> Interval:
     first = members[0]
     n, free = len(first.problem.delay_ps), first.degrees_of_freedom
     quantile = float(student.ppf(0.5 + 0.5 * confidence, free))
-    limit = sqrt(n * log(1.0 + quantile**2 / free))
-    return Interval(_Walk(members, limit, -1.0).end(), _Walk(members, limit, 1.0).end())
+    limit = n * log(1.0 + inflation * quantile**2 / free)
+    least = min(member.aicc for member in members)
+    ends = {-1.0: 0.0, 1.0: 0.0}  # as distances from the first member's lifetime, to either side
+    for index, member in enumerate(members):
+        room = limit - (member.aicc - least)
+        if room <= 0.0:
+            continue
+        walk = _Walk(index, member, sqrt(room))
+        for side in ends:
+            offset = side * float(member.theta[_LIFETIME] - first.theta[_LIFETIME])
+            if walk.reach + offset > ends[side]:
+                ends[side] = max(ends[side], walk.end(side) + offset)
+    low, high = (first.theta[_LIFETIME] + side * end if end < inf else None for side, end in ends.items())
+    return Interval(low, high)
 
 
 class _Walk:
-    """One side of the profile: bracket the end of the interval, then close in on it."""
+    """The profile of one member: bracket an end of its interval, then close in on it."""
 
-    def __init__(self, members: list[Solution], limit: float, side: float) -> None:
-        first = members[0]
-        self._members, self._limit, self._side = members, limit, side
-        self._least = min(member.aicc for member in members)
-        self._thetas = [member.theta for member in members]
-        self._centre = float(first.theta[_LIFETIME])
-        self._wall = abs(float(first.problem.limits[_LIFETIME][0 if side < 0 else 1]) - self._centre)
+    def __init__(self, index: int, member: Solution, limit: float) -> None:
+        self._index, self._member, self._limit = index, member, limit
+        self._free = member.problem.free.copy()
+        self._free[_LIFETIME] = False
+        stderr = float(member.stderr[_LIFETIME])
+        self._first = limit * stderr if 0.0 < stderr < 0.5 else 0.5
+        #: Farthest that an end can be, judged from the curvature.
+        self.reach = 2.0 * self._first if 0.0 < stderr < 0.2 else inf
 
-    def end(self) -> float | None:
-        """ln(lifetime) at the end; None where it runs into the limit of the lifetime."""
-        outside = self._bracket()
-        if outside is None:
-            return None
-        inside = (0.0, sqrt(max(self._members[0].aicc - self._least, 0.0)))
-        for _ in range(12):
-            slope = (self._limit - inside[1]) / (outside[1] - inside[1])
-            edge = 0.02 * (outside[0] - inside[0])
-            distance = inside[0] + slope * (outside[0] - inside[0])
-            distance = min(max(distance, inside[0] + edge), outside[0] - edge)
-            root = self._root(distance)
-            if abs(root - self._limit) < 4e-3 * self._limit:
-                return self._centre + self._side * distance
-            inside, outside = ((distance, root), outside) if root < self._limit else (inside, (distance, root))
-        return self._centre + self._side * 0.5 * (inside[0] + outside[0])
-
-    def _bracket(self) -> tuple[float, float] | None:
-        """A distance outside the interval and sqrt(D) there; None where there is none up to the limit."""
-        stderr = float(self._members[0].stderr[_LIFETIME])
-        distance = self._limit * stderr if 0.0 < stderr < 0.5 else 0.5
+    def end(self, side: float) -> float:
+        """Distance of the end from the member's lifetime, infinite where it runs into the limit of the lifetime."""
+        wall = abs(float(self._member.problem.limits[_LIFETIME][0 if side < 0 else 1] - self._member.theta[_LIFETIME]))
+        near, far = (0.0, 0.0, self._member.theta), min(self._first, wall)
         while True:
-            distance = min(distance, self._wall)
-            root = self._root(distance)
-            if root >= self._limit:
-                return distance, root
-            if distance >= self._wall:
-                return None
-            distance *= min(max(1.1 * self._limit / max(root, 1e-3), 1.2), 3.0)
+            root, theta = self._root(side, far, near)
+            if abs(root - self._limit) < _CLOSE * self._limit:
+                return far
+            if root > self._limit:
+                break
+            if far >= wall:
+                return inf
+            near = far, root, theta
+            far = min(wall, far * min(max(1.1 * self._limit / max(root, 1e-3), 1.2), 3.0))
+        outside = far, root
+        for _ in range(12):
+            step = (self._limit - near[1]) / (outside[1] - near[1])
+            distance = near[0] + min(max(step, 0.02), 0.98) * (outside[0] - near[0])
+            root, theta = self._root(side, distance, near)
+            if abs(root - self._limit) < _CLOSE * self._limit:
+                return distance
+            if root < self._limit:
+                near = distance, root, theta
+            else:
+                outside = distance, root
+        return 0.5 * (near[0] + outside[0])
 
-    def _root(self, distance: float) -> float:
-        """sqrt(D) with the lifetime held `distance` from the first member's."""
-        return sqrt(max(min(self._score(i, distance) for i in range(len(self._members))) - self._least, 0.0))
-
-    def _score(self, index: int, distance: float) -> float:
-        member = self._members[index]
-        theta = self._thetas[index].copy()
-        theta[_LIFETIME] = self._centre + self._side * distance
-        others = member.problem.free.copy()
-        others[_LIFETIME] = False
-        held = solve(member.problem, theta, free=others, tol=1e-6, most=30)
-        self._thetas[index] = held.theta
+    def _root(self, side: float, distance: float, near: tuple[float, float, Array]) -> tuple[float, Array]:
+        """sqrt(D) with the lifetime held `distance` away, and the parameters there; `near` is a point on the way."""
+        member, (passed, _, theta) = self._member, near
+        start = member.theta + (theta - member.theta) * (distance / passed) if passed else member.theta.copy()
+        start[_LIFETIME] = member.theta[_LIFETIME] + side * distance
+        held = solve(member.problem, start, free=self._free, tol=1e-6, most=30)
         if held.at.cost - member.at.cost < -0.02 * member.noise**2:
-            raise _BetterFit(index, held)
-        return held.aicc
+            raise _BetterFit(self._index, held)
+        ratio = max(held.at.cost, 1e-300) / max(member.at.cost, 1e-300)
+        return sqrt(max(len(member.problem.delay_ps) * log(ratio), 0.0)), held.theta

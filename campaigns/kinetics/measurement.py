@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ClassVar, Self
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
@@ -29,6 +29,13 @@ def _typed(text: object) -> object:
         raise ValueError(f"{text.strip()!r} is not a number") from None
 
 
+def _or(default: object) -> Callable[[object], object]:
+    """Reads an empty field of a form as its default."""
+    return lambda text: (
+        default if (typed := _typed(text) if isinstance(default, float) else text) in (None, "") else typed
+    )
+
+
 Ps = Annotated[Annotated[float, Field(ge=-1e9, le=1e9, allow_inf_nan=False)] | None, BeforeValidator(_typed)]
 Nm = Annotated[Annotated[float, Field(ge=0.0, le=1e5, allow_inf_nan=False)] | None, BeforeValidator(_typed)]
 Unit = Annotated[
@@ -44,6 +51,8 @@ class TraceSettings(BaseModel):
 
     Attributes:
         irf_fwhm_ps: full width at half maximum of the response, ps; None fits it.
+        irf_error: relative standard deviation of that width, which enters the interval; 0 takes it as exact.
+        irf_shape: of the response, "gaussian" or "sech2".
         time_zero_ps: time zero where it is known, ps; None fits it.
         window_low_nm, window_high_nm: probe window of maps, nm; None takes 5 nm at the photobleach peak.
         exclude_from_ps, exclude_to_ps: delays to leave out, ps, such as a coherent spike.
@@ -52,12 +61,14 @@ class TraceSettings(BaseModel):
         passes: times that light passes along the travel of the stage, for um and mm.
         columns: ROLE=HEADING, where the reader must be told which column of a trace is what; roles are delay, sc, cc,
             difference and signal. Several in one text are separated by semicolons.
-        model: "auto", "exponential" or "stretched", the latter two with "+offset", "+plateau" or both.
+        model: "auto", or "exponential", "stretched" or "delayed" with any of "+offset", "+plateau", "+sum", "+spike".
     """
 
     model_config = ConfigDict(frozen=True)
 
     irf_fwhm_ps: Ps = None
+    irf_error: Annotated[float, Field(ge=0.0, le=1.0), BeforeValidator(_or(0.1))] = 0.1
+    irf_shape: Annotated[Literal["gaussian", "sech2"], BeforeValidator(_or("gaussian"))] = "gaussian"
     time_zero_ps: Ps = None
     window_low_nm: Nm = None
     window_high_nm: Nm = None
@@ -118,7 +129,14 @@ class TraceSettings(BaseModel):
 
         if self.exclude_ps is not None:
             trace = trace.without(*self.exclude_ps)
-        return fit_trace(trace, self.irf_fwhm_ps, model=self.model, time_zero_ps=self.time_zero_ps)
+        return fit_trace(
+            trace,
+            self.irf_fwhm_ps,
+            model=self.model,
+            time_zero_ps=self.time_zero_ps,
+            irf_error=self.irf_error,
+            irf_shape=self.irf_shape,
+        )
 
 
 def _ascending(low: float | None, high: float | None) -> tuple[float, float] | None:

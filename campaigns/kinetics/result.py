@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from campaigns.kinetics.cautions import ResidualTests
 from campaigns.kinetics.errors import FitSettingError
-from campaigns.kinetics.model import Model
+from campaigns.kinetics.model import Model, Response, linear_terms
 from campaigns.kinetics.trace import Trace
 
 if TYPE_CHECKING:
@@ -97,8 +97,9 @@ class TraceFit:
         lifetime_low_ps: lower end of the profile-likelihood interval, ps; 0 for a bound.
         lifetime_high_ps: upper end, ps; infinite where the trace is too short to say.
         is_upper_bound: whether the trace only says that the lifetime is shorter than the response resolves.
-        irf_fwhm_ps: full width at half maximum of the Gaussian response, ps.
-        irf_fitted: whether that width was fitted (else it was given).
+        irf_fwhm_ps: full width at half maximum of the response, ps; a given one as far as the trace corrects it.
+        irf_shape: of the response, "gaussian" or "sech2".
+        irf_given_ps: width that was given, ps; None where nothing was known of it.
         model: "exponential", "exponential+offset" and so on.
         aicc: corrected Akaike criterion of that model, comparable within one trace only.
         r_squared: share of the trace's variance that the fit explains.
@@ -108,6 +109,8 @@ class TraceFit:
         amplitude: height of the decay at time zero before the response, in the unit of the signal.
         offset: baseline at all delays, same unit; 0 where the model has none.
         plateau: what stays after time zero, same unit; 0 where the model has none.
+        sum_share: share of (SC + CC) / 2 in the difference (unequal pump power, imperfect polarisation).
+        left_out_ps: delays of single bad points that were left out, ps.
         noise: standard deviation of one point, same unit.
         comparison: every model that was tried, best AICc first.
         tests: of the residuals.
@@ -115,6 +118,7 @@ class TraceFit:
         warnings: what a reader should know before using the number, one sentence each.
         trace: what was fitted; its notes say how it was read.
         theta: the non-linear parameters behind `curve`, in the order of `campaigns.kinetics.solve.Problem`.
+        heights: the linear ones, in the order of `campaigns.kinetics.model.Model.slices`, in the unit of the signal.
     """
 
     lifetime_ps: float
@@ -123,7 +127,8 @@ class TraceFit:
     lifetime_high_ps: float
     is_upper_bound: bool
     irf_fwhm_ps: float
-    irf_fitted: bool
+    irf_shape: str
+    irf_given_ps: float | None
     model: str
     aicc: float
     r_squared: float
@@ -133,6 +138,8 @@ class TraceFit:
     amplitude: float
     offset: float
     plateau: float
+    sum_share: float
+    left_out_ps: tuple[float, ...]
     noise: float
     comparison: tuple[ModelScore, ...]
     tests: ResidualTests
@@ -140,6 +147,12 @@ class TraceFit:
     warnings: tuple[str, ...]
     trace: Trace = field(repr=False)
     theta: tuple[float, ...] = field(repr=False)
+    heights: tuple[float, ...] = field(repr=False)
+
+    @property
+    def irf_fitted(self) -> bool:
+        """Whether the width of the response was fitted without a given one."""
+        return self.irf_given_ps is None
 
     @property
     def half_life_ps(self) -> float:
@@ -148,12 +161,15 @@ class TraceFit:
 
     def curve(self, delay_ps: Array) -> Array:
         """The fitted curve at any delays, shape (t,), in the unit of the signal."""
-        from campaigns.kinetics.solve import linear_terms
-
-        model = Model.parse(self.model)
-        terms = linear_terms(model, np.asarray(delay_ps, dtype=np.float64), np.array(self.theta), self.irf_fwhm_ps)
-        heights = [self.amplitude, *({"offset": self.offset, "plateau": self.plateau}[e] for e in model.extras)]
-        curve: Array = terms @ np.array(heights)
+        delay, trace, population = np.asarray(delay_ps, dtype=np.float64), self.trace, None
+        if trace.sc is not None and trace.cc is not None:
+            population = np.interp(delay, trace.delay_ps, 0.5 * (trace.sc + trace.cc))
+        response = Response(self.irf_fwhm_ps, self.irf_shape)
+        # The share of the sum is a number, the other heights are in the unit of the signal.
+        model, heights = Model.parse(self.model), np.array(self.heights)
+        if "sum" in model.extras:
+            heights[model.slices["sum"]] = self.sum_share
+        curve: Array = linear_terms(model, delay, np.array(self.theta), response, population) @ heights
         return curve
 
     def summary(self) -> str:
@@ -175,6 +191,8 @@ class TraceFit:
             "lifetime_high_ps": None if self.lifetime_high_ps == inf else self.lifetime_high_ps,
             "is_upper_bound": self.is_upper_bound,
             "irf_fwhm_ps": self.irf_fwhm_ps,
+            "irf_given_ps": self.irf_given_ps,
+            "irf_shape": self.irf_shape,
             "model": self.model,
             "aicc": self.aicc,
             "r_squared": self.r_squared,
@@ -186,6 +204,8 @@ class TraceFit:
             "amplitude": self.amplitude,
             "offset": self.offset,
             "plateau": self.plateau,
+            "sum_share": self.sum_share,
+            "left_out_ps": list(self.left_out_ps),
             "noise": self.noise,
             "n_delays": len(self.trace),
             "signal_p_value": self.tests.signal_p_value,

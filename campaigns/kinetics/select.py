@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import exp, log
 
 import numpy as np
 from numpy.typing import NDArray
 
-from campaigns.kinetics.model import DECAYS, EXTRAS, Model, biexponential_parts
-from campaigns.kinetics.solve import Guess, Problem, Solution, solve
+from campaigns.kinetics.model import DECAYS, Model, biexponential_parts
+from campaigns.kinetics.solve import Problem, Solution, guesses, solve
 
 Array = NDArray[np.float64]
 
 #: An offset or plateau is taken up only when it lowers the AICc by more than this: a model within 2 of the best still
 #: has substantial support. Burnham, Anderson, Sociol. Methods Res. 33, 261 (2004), doi 10.1177/0049124104268644.
 EXTRA_MARGIN = 2.0
+#: Linear terms a decay may stand on without being another decay.
+GROUND = ("offset", "plateau", "sum")
+#: A larger share of (SC + CC) / 2 in SC - CC is the polarisation of the spins itself, not unequal pump power.
+MAX_SHARE = 0.5
+#: Periods that are tried, even in logarithm.
+_N_PERIODS = 24
 #: How many of the starting points, best first, are followed.
 MAX_STARTS = 4
 #: Tolerance of the search; what is reported is fitted again to a finer one.
@@ -48,22 +55,23 @@ class ModelScore:
         return f"mean lifetime {self.lifetime_ps:.3g} ps"
 
 
-def best_exponential(problem: Problem, starts: list[Guess]) -> Solution:
-    """The best single exponential reached from any start."""
+def best_exponential(problem: Problem) -> Solution:
+    """The best single exponential reached from any of its starting points."""
+    starts = guesses(problem.delay_ps, problem.signal, problem.width.fwhm_ps)
     thetas = sorted((problem.start(*guess) for guess in starts), key=lambda theta: problem.project(theta).cost)
     reached = [solve(problem, theta, tol=SEARCH_TOL, most=12) for theta in thetas[:MAX_STARTS]]
     return min(reached, key=lambda found: found.at.cost)
 
 
 def choose_extras(plain: Solution) -> Solution:
-    """The single exponential with an offset, a plateau or both where the AICc asks for them."""
+    """The single exponential with an offset, a plateau or a share of the sum where the AICc asks for them."""
     best = plain
-    for _ in EXTRAS:
+    for _ in GROUND:
         base = best
-        for extra in (e for e in EXTRAS if e not in base.problem.model.extras):
-            trial = base.problem.with_model(base.problem.model.with_extra(extra))
-            found = solve(trial, base.theta, tol=SEARCH_TOL, most=15)
-            if found.aicc < best.aicc - EXTRA_MARGIN:
+        model = base.problem.model
+        for extra in (e for e in GROUND if e in base.problem.extras and e not in model.extras):
+            found = solve(base.problem.with_model(model.with_extra(extra)), base.theta, tol=SEARCH_TOL, most=15)
+            if found.aicc < best.aicc - EXTRA_MARGIN and abs(found.sum_share) <= MAX_SHARE:
                 best = found
         if best is base:
             break
@@ -73,10 +81,34 @@ def choose_extras(plain: Solution) -> Solution:
 def reach(exponential: Solution, model: Model) -> Solution:
     """The best of `model` reached from a single exponential, near enough for its AICc."""
     target = exponential.problem.with_model(model)
-    shape = [start for start, _, _ in DECAYS[model.decay].values()]
-    starts = [shape, list(_TAIL)] if model.decay == "biexponential" else [shape]
-    fits = [solve(target, np.concatenate([exponential.theta, start]), tol=1e-5, most=12) for start in starts]
+    if model.decay == "oscillation":
+        starts = _oscillations(target, exponential)
+    else:
+        shape = [start for start, _, _ in DECAYS[model.decay].values()]
+        shapes = [shape, list(_TAIL)] if model.decay == "biexponential" else [shape]
+        starts = [np.concatenate([exponential.theta, start]) for start in shapes]
+    fits = [solve(target, start, tol=1e-5, most=12) for start in starts]
     return min(fits, key=lambda fit: fit.at.cost)
+
+
+def _oscillations(target: Problem, near: Solution) -> list[Array]:
+    """Starts of a damped oscillation, best first: of periods from two delay steps to twice the span, damped within a
+    quarter of a period to four, those two that leave least of a sharp-edged trace."""
+    delay, span = target.delay_ps, float(np.ptp(target.delay_ps))
+    zero = float(near.theta[0])
+    time = np.maximum(delay - zero, 0.0)
+    after = (delay > zero).astype(np.float64)
+    found = []
+    for period in np.geomspace(max(2.0 * float(np.median(np.diff(delay))), span / 500.0), 2.0 * span, _N_PERIODS):
+        wave = np.exp(2j * np.pi * time / period)
+        for damping in (0.25, 1.0, 4.0):
+            curve = after * np.exp(-time / (damping * period)) * wave
+            terms = np.column_stack([np.ones_like(delay), curve.real, curve.imag])
+            cost = float(np.linalg.lstsq(terms, target.signal, rcond=None)[1].sum())
+            found.append((cost, damping * period, -log(damping)))
+    found.sort()
+    width = near.theta[2:3] if target.width.is_fitted else np.empty(0)
+    return [np.array([zero, log(lifetime), *width, ratio]) for _, lifetime, ratio in found[:2]]
 
 
 def compare(candidates: list[Solution]) -> tuple[ModelScore, ...]:
@@ -89,7 +121,12 @@ def compare(candidates: list[Solution]) -> tuple[ModelScore, ...]:
 
 
 def _parts(fit: Solution) -> tuple[tuple[float, float], ...]:
-    if fit.problem.model.decay == "biexponential":
+    decay = fit.problem.model.decay
+    if decay == "biexponential":
         share, fast, slow = biexponential_parts(fit.lifetime_ps, *fit.theta[-2:])
         return (share, fast), (1.0 - share, slow)
-    return ((1.0, fit.lifetime_ps),) if fit.problem.model.decay == "exponential" else ()
+    if decay == "delayed":
+        slow_height, fast_height = fit.at.coefficients[:2]
+        share = float(fast_height / slow_height)
+        return (share, fit.lifetime_ps * exp(fit.theta[-1])), (1.0, fit.lifetime_ps)
+    return ((1.0, fit.lifetime_ps),) if decay == "exponential" else ()

@@ -10,13 +10,24 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
-from campaigns.kinetics.model import DECAYS, FWHM_PER_SIGMA, Model, decay_curve, exponential_slopes, step_response
+from campaigns.kinetics.model import (
+    DECAYS,
+    EXTRAS,
+    FWHM_PER_SIGMA,
+    Model,
+    Response,
+    exponential_response,
+    exponential_slopes,
+    linear_terms,
+)
 
 Array = NDArray[np.float64]
 
 _SQRT_2PI = float(np.sqrt(2.0 * np.pi))
 #: Condition number from which the data do not tell the parameters apart.
 _SINGULAR = 1e8
+#: Decays whose derivatives are taken numerically.
+_NUMERIC = ("biexponential", "stretched", "oscillation")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,14 +39,42 @@ class Projection:
         coefficients: of the linear terms (decay, then extras), shape (c,).
         basis: orthonormal basis of the linear terms, shape (t, c).
         terms: the linear terms, shape (t, c).
-        cost: sum of squared residuals.
+        pull: of the width on what was known of it, in the unit of the signal.
+        cost: sum of squared residuals and pull.
     """
 
     residual: Array
     coefficients: Array
     basis: Array
     terms: Array
+    pull: float
     cost: float
+
+
+@dataclass(frozen=True, slots=True)
+class Width:
+    """What is known of the response's width beforehand.
+
+    Attributes:
+        fwhm_ps: full width at half maximum, ps; None where nothing is known.
+        error: standard deviation of its logarithm; 0 holds the width.
+        noise: standard deviation of the signal's noise, against which `error` is weighed.
+        shape: of the response, a key of `RESPONSES`.
+    """
+
+    fwhm_ps: float | None = None
+    error: float = 0.0
+    noise: float = 0.0
+    shape: str = "gaussian"
+
+    @property
+    def is_fitted(self) -> bool:
+        """Whether the width is a parameter of the fit."""
+        return self.fwhm_ps is None or self.error > 0.0
+
+    def pull(self, log_fwhm: float) -> float:
+        """How many standard deviations a width lies from what was known; 0 where nothing was."""
+        return 0.0 if self.fwhm_ps is None or not self.error else (log_fwhm - log(self.fwhm_ps)) / self.error
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,8 +85,9 @@ class Problem:
     Attributes:
         delay_ps: shape (t,), ps, ascending.
         signal: shape (t,), scaled to about one.
+        population: (SC + CC) / 2 in the same unit, shape (t,); None where it was not measured.
         model: decay and extras.
-        fwhm_ps: width of the response, or None where it is fitted.
+        width: of the response.
         time_zero_ps: fixed time zero, or None where it is fitted.
         lifetime_limits: lower and upper limit of the lifetime, ps.
         fwhm_limits: lower and upper limit of a fitted response, ps.
@@ -55,8 +95,9 @@ class Problem:
 
     delay_ps: Array
     signal: Array
+    population: Array | None
     model: Model
-    fwhm_ps: float | None
+    width: Width
     time_zero_ps: float | None
     lifetime_limits: tuple[float, float]
     fwhm_limits: tuple[float, float]
@@ -64,7 +105,7 @@ class Problem:
     @cached_property
     def names(self) -> tuple[str, ...]:
         """Names of the non-linear parameters, length p."""
-        width = () if self.fwhm_ps is not None else ("log_fwhm",)
+        width = ("log_fwhm",) if self.width.is_fitted else ()
         return ("time_zero_ps", "log_lifetime", *width, *DECAYS[self.model.decay])
 
     @cached_property
@@ -73,12 +114,13 @@ class Problem:
 
         Time zero may lie a little before the first delay, so that a trace without its rise is recognised.
         """
-        width = self.fwhm_ps if self.fwhm_ps is not None else self.fwhm_limits[0]
-        earliest = self.delay_ps[0] - 2.0 * (self.delay_ps[1] - self.delay_ps[0] + width)
+        known = self.width.fwhm_ps
+        earliest = self.delay_ps[0] - 2.0 * (self.delay_ps[1] - self.delay_ps[0] + (known or self.fwhm_limits[0]))
         zeros = [earliest, self.delay_ps[-1], *([] if self.time_zero_ps is None else [self.time_zero_ps])]
         rows = [(min(zeros), max(zeros)), tuple(map(log, self.lifetime_limits))]
-        if self.fwhm_ps is None:
-            rows.append(tuple(map(log, self.fwhm_limits)))
+        if self.width.is_fitted:
+            low, high = self.fwhm_limits if known is None else (known / 3.0, known * 3.0)
+            rows.append((log(low), log(high)))
         rows += [(lower, upper) for _, lower, upper in DECAYS[self.model.decay].values()]
         return np.array(rows)
 
@@ -91,8 +133,20 @@ class Problem:
 
     @property
     def n_parameters(self) -> int:
-        """Number of fitted parameters of the curve, linear and non-linear."""
-        return int(self.free.sum()) + 1 + len(self.model.extras)
+        """Number of fitted parameters of the curve, linear and non-linear; a width that is known beforehand, if not
+        well, brings its own observation and does not count."""
+        known = self.width.is_fitted and self.width.fwhm_ps is not None
+        return int(self.free.sum()) - known + self.model.n_linear
+
+    @property
+    def extras(self) -> tuple[str, ...]:
+        """The linear terms a model of this trace may have."""
+        return EXTRAS if self.population is not None else tuple(extra for extra in EXTRAS if extra != "sum")
+
+    def keeping(self, kept: NDArray[np.bool_]) -> Problem:
+        """The same with some of the delays, a mask of shape (t,)."""
+        population = None if self.population is None else self.population[kept]
+        return replace(self, delay_ps=self.delay_ps[kept], signal=self.signal[kept], population=population)
 
     def with_model(self, model: Model) -> Problem:
         """The same trace and limits for another curve."""
@@ -100,67 +154,100 @@ class Problem:
 
     def start(self, time_zero_ps: float, lifetime_ps: float, fwhm_ps: float) -> Array:
         """Parameters, shape (p,), from a guess, moved inside the limits."""
-        width = [] if self.fwhm_ps is not None else [log(fwhm_ps)]
+        width = [log(fwhm_ps)] if self.width.is_fitted else []
         shape = [value for value, _, _ in DECAYS[self.model.decay].values()]
         zero = time_zero_ps if self.time_zero_ps is None else self.time_zero_ps
         inside: Array = np.clip(np.array([zero, log(lifetime_ps), *width, *shape]), *self.limits.T)
         return inside
 
-    def fwhm(self, theta: Array) -> float:
-        """Width of the response at these parameters, shape (p,), in ps."""
-        return self.fwhm_ps if self.fwhm_ps is not None else exp(theta[2])
+    def response(self, theta: Array) -> Response:
+        """The response at these parameters, shape (p,)."""
+        known = self.width.fwhm_ps
+        return Response(exp(theta[2]) if known is None or self.width.is_fitted else known, self.width.shape)
 
     def project(self, theta: Array) -> Projection:
         """Solve the linear terms at these non-linear parameters, shape (p,)."""
-        terms = self._terms(theta)
+        terms = self.terms(theta)
         basis, triangle = _orthonormal(terms)
         weights = basis.T @ self.signal
         residual = self.signal - basis @ weights
         coefficients = np.asarray(np.linalg.solve(triangle, weights), dtype=np.float64)
-        return Projection(residual, coefficients, basis, terms, float(residual @ residual))
+        cost = float(residual @ residual)
+        pull = self.width.noise * self.width.pull(theta[2]) if self.width.is_fitted else 0.0
+        return Projection(residual, coefficients, basis, terms, pull, cost + pull**2)
 
     def slopes(self, theta: Array, at: Projection) -> Array:
         """Derivatives of the fitted curve by the non-linear parameters at fixed linear terms, shape (t, p)."""
-        slopes = self._analytic(theta, at) if self.model.decay == "exponential" else self._numeric(theta, at)
+        slopes = self._numeric(theta, at) if self.model.decay in _NUMERIC else self._analytic(theta, at)
         slopes[:, ~self.free] = 0.0
         return slopes
 
+    def residual(self, at: Projection) -> Array:
+        """What is minimised: the residuals, then the pull on the width where it is known, shape (t,) or (t + 1,)."""
+        return np.append(at.residual, at.pull) if self.width.noise else at.residual
+
     def jacobian(self, theta: Array, at: Projection) -> Array:
-        """Derivatives of the residual with the linear terms solved out, shape (t, p).
+        """Derivatives of `residual` with the linear terms solved out, shape (t, p) or (t + 1, p).
 
         Source: Kaufman, BIT 15, 49 (1975), doi 10.1007/BF01932995.
         """
         slopes = self.slopes(theta, at)
         derivatives: Array = at.basis @ (at.basis.T @ slopes) - slopes
-        return derivatives
+        if not self.width.noise:
+            return derivatives
+        pull = np.zeros((1, len(theta)))
+        pull[0, 2] = self.width.noise / self.width.error
+        return np.vstack([derivatives, pull])
 
-    def _terms(self, theta: Array) -> Array:
-        return linear_terms(self.model, self.delay_ps, theta, self.fwhm(theta))
+    def terms(self, theta: Array) -> Array:
+        """The linear terms at these parameters, shape (t, c)."""
+        return linear_terms(self.model, self.delay_ps, theta, self.response(theta), self.population)
 
     def _analytic(self, theta: Array, at: Projection) -> Array:
-        sigma = self.fwhm(theta) / FWHM_PER_SIGMA
-        by_zero, by_lifetime, by_width = exponential_slopes(
-            self.delay_ps, at.terms[:, 0], theta[0], exp(theta[1]), sigma
-        )
-        amplitude = at.coefficients[0]
-        slopes = [amplitude * by_zero, amplitude * by_lifetime, amplitude * by_width][: len(theta)]
-        if "plateau" in self.model.extras:
-            x = (self.delay_ps - theta[0]) / sigma
-            density = at.coefficients[-1] * np.exp(-0.5 * x * x) / _SQRT_2PI
-            slopes[0] = slopes[0] - density / sigma
-            if self.fwhm_ps is None:
-                slopes[2] = slopes[2] - x * density
-        return np.column_stack(slopes)
+        """Of sums of exponentials and what they stand on; columns in the order of the parameters."""
+        zero, lifetime, fitted = theta[0], exp(theta[1]), self.width.is_fitted
+        slices, response = self.model.slices, self.response(theta)
+        by_zero, by_width = np.zeros_like(self.delay_ps), np.zeros_like(self.delay_ps)
+        by_lifetimes = []
+        for height, tau in self._exponentials(lifetime, theta, at):
+            by_lifetime = np.zeros_like(self.delay_ps)
+            for share, sigma in response.parts:
+                curve = exponential_response(self.delay_ps, zero, tau, sigma)
+                by = exponential_slopes(self.delay_ps, curve, zero, tau, sigma)
+                by_zero += share * height * by[0]
+                by_lifetime += share * height * by[1]
+                by_width += share * height * by[2]
+            by_lifetimes.append(by_lifetime)
+        for share, sigma in response.parts if "plateau" in slices else ():
+            x = (self.delay_ps - zero) / sigma
+            density = at.coefficients[slices["plateau"]] * np.exp(-0.5 * x * x) * (share / _SQRT_2PI)
+            by_zero -= density / sigma
+            by_width -= x * density
+        if "spike" in slices:
+            x = (self.delay_ps - zero) * (FWHM_PER_SIGMA / response.fwhm_ps)
+            first, second, third = at.coefficients[slices["spike"]]
+            bell = np.exp(-0.5 * x * x)
+            by_x = bell * (second - (first - 3.0 * third) * x - second * x * x - third * x**3)
+            by_zero -= by_x * (FWHM_PER_SIGMA / response.fwhm_ps)
+            by_width -= x * by_x
+        columns = [by_zero, np.sum(by_lifetimes, axis=0), *([by_width] if fitted else []), *by_lifetimes[1:]]
+        return np.column_stack(columns)
+
+    def _exponentials(self, lifetime: float, theta: Array, at: Projection) -> list[tuple[float, float]]:
+        """Height and lifetime (ps) of each exponential."""
+        if self.model.decay == "delayed":
+            return [(at.coefficients[0], lifetime), (at.coefficients[1], lifetime * exp(theta[-1]))]
+        return [(at.coefficients[0], lifetime)]
 
     def _numeric(self, theta: Array, at: Projection) -> Array:
         """Forward differences; a step of 1e-6 in ps-scaled or logarithmic parameters."""
         slopes = np.empty((len(self.delay_ps), len(theta)))
         curve = at.terms @ at.coefficients
         for column in range(len(theta)):
-            step = 1e-6 * (self.fwhm(theta) if column == 0 else 1.0)
+            step = 1e-6 * (self.response(theta).fwhm_ps if column == 0 else 1.0)
             moved = theta.copy()
             moved[column] += step
-            slopes[:, column] = (self._terms(moved) @ at.coefficients - curve) / step
+            slopes[:, column] = (self.terms(moved) @ at.coefficients - curve) / step
         return slopes
 
 
@@ -183,18 +270,6 @@ def _orthonormal(terms: Array) -> tuple[Array, Array]:
             triangle[column, column] = length**0.5
             basis[:, column] = rest / length**0.5
     return basis, triangle
-
-
-def linear_terms(model: Model, delay_ps: Array, theta: Array, fwhm_ps: float) -> Array:
-    """The decay and the extras of a model as columns, shape (t, c), at its non-linear parameters, shape (p,)."""
-    sigma = fwhm_ps / FWHM_PER_SIGMA
-    shape = tuple(theta[len(theta) - len(DECAYS[model.decay]) :])
-    columns = [decay_curve(model.decay, delay_ps, theta[0], exp(theta[1]), sigma, shape)]
-    if "offset" in model.extras:
-        columns.append(np.ones_like(delay_ps))
-    if "plateau" in model.extras:
-        columns.append(step_response(delay_ps, theta[0], sigma))
-    return np.column_stack(columns)
 
 
 #: Time zero, lifetime and response width, ps.
@@ -286,7 +361,13 @@ class Solution:
     @property
     def fwhm_ps(self) -> float:
         """Full width at half maximum of the response, ps."""
-        return self.problem.fwhm(self.theta)
+        return self.problem.response(self.theta).fwhm_ps
+
+    @property
+    def sum_share(self) -> float:
+        """Share of (SC + CC) / 2 in the difference; 0 where the model has none."""
+        at = self.problem.model.slices.get("sum")
+        return 0.0 if at is None else float(self.at.coefficients[at][0])
 
     @property
     def degrees_of_freedom(self) -> int:
@@ -360,22 +441,23 @@ def solve(
         return last[0]
 
     def residual(values: Array) -> Array:
-        return at(values).at.residual
+        return problem.residual(at(values).at)
 
     def jacobian(values: Array) -> Array:
         here = at(values)
         return problem.jacobian(here.theta, here.at)[:, mask]
 
-    found = least_squares(
-        residual,
-        theta[mask],
-        jacobian,
-        bounds=(low[mask], high[mask]),
-        x_scale="jac",
-        ftol=tol,
-        xtol=1e-8,
-        gtol=None,
-        max_nfev=most,
-    )
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):  # a flat direction has no scale
+        found = least_squares(
+            residual,
+            theta[mask],
+            jacobian,
+            bounds=(low[mask], high[mask]),
+            x_scale="jac",
+            ftol=tol,
+            xtol=1e-8,
+            gtol=None,
+            max_nfev=most,
+        )
     reached = at(found.x)
     return best if best.at.cost < reached.at.cost else reached

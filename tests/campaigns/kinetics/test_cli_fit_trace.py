@@ -56,7 +56,7 @@ def test_two_traces_give_a_lifetime(files: dict[str, str]) -> None:
     code, out, err, _ = run("--sc", files["sc"], "--cc", files["cc"], "--irf-fwhm", "0.15")
     assert code == 0
     assert out.startswith("lifetime 2")
-    assert "response 0.15 ps (given)" in out
+    assert "ps (0.15 given)" in out
     assert err == ""
 
 

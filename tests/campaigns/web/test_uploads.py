@@ -60,7 +60,7 @@ def test_an_upload_is_fitted_corrected_and_forgotten(tmp_path: Path, traces: Tra
     settings = TraceSettings(irf_fwhm_ps=0.2, model="exponential")
     again = uploads.change(fitted(replace(upload, settings=settings, sample="7")))
     assert again.fit is not None
-    assert (again.fit.irf_fwhm_ps, again.fit.model, again.formula) == (0.2, "exponential", "(PEA)2PbI4")
+    assert (again.fit.irf_given_ps, again.fit.model, again.formula) == (0.2, "exponential", "(PEA)2PbI4")
     assert uploads.get(TraceUpload, "a", upload.id) is again
     with pytest.raises(NotServedError):
         uploads.get(TraceUpload, "another campaign", upload.id)

@@ -1,0 +1,262 @@
+"""What the trace fit makes of faulty measurements: does the interval hold the truth, or is the fault said?
+
+    python benchmarks/kinetics_faults.py [--traces 100] [--seed 7] [--only WORD] [--response given|fitted]
+
+Lifetimes even in logarithm from 0.5 to 20 ps, SNR 8 to 60, 180 delays from -2 ps to eight lifetimes (steps of 0.03 ps,
+then even in logarithm), response 0.15 ps, population twice the difference with 200 to 1000 ps, unless a row says more.
+"Silent": the interval misses the true lifetime and the fit says nothing. "Said": a warning, or no single lifetime.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import numpy as np
+from numpy.typing import NDArray
+
+from campaigns.kinetics import KineticsError, Trace, fit_trace
+from campaigns.kinetics.model import FWHM_PER_SIGMA, RESPONSES, exponential_response, oscillating_response
+
+Array = NDArray[np.float64]
+FWHM = 0.15
+
+
+@dataclass(frozen=True)
+class Crystal:
+    """One measurement without noise: a spin decay, a population, a response, and what the optics add."""
+
+    lifetime_ps: float
+    snr: float
+    population_ps: float
+    delay_ps: Array = field(repr=False)
+    shape: str = "gaussian"
+    spin: Callable[[Crystal, Array], Array] | None = None
+    cc_zero_ps: float = 0.0
+    cc_share: float = 1.0
+    mixed: float = 0.0
+    in_sc: Callable[[Crystal, np.random.Generator], Array] | None = None
+
+    def decay(self, lifetime_ps: float, zero_ps: float = 0.0) -> Array:
+        """An exponential through the response, shape (t,)."""
+        parts = RESPONSES[self.shape]
+        return np.sum(
+            [w * exponential_response(self.delay_ps, zero_ps, lifetime_ps, s * FWHM) for w, s in parts], axis=0
+        )
+
+    def difference(self, zero_ps: float = 0.0) -> Array:
+        """The spin's part of SC - CC before any fault of the optics, shape (t,), about one high."""
+        if self.spin is not None:
+            return self.spin(self, self.delay_ps - zero_ps)
+        return self.decay(self.lifetime_ps, zero_ps)
+
+    def measure(self, rng: np.random.Generator) -> Trace:
+        """SC and CC with noise."""
+        sc = 2.0 * self.decay(self.population_ps) + 0.5 * self.difference()
+        cc = 2.0 * self.decay(self.population_ps, self.cc_zero_ps) - 0.5 * self.difference(self.cc_zero_ps)
+        sc, cc = (1.0 - self.mixed) * sc + self.mixed * cc, (1.0 - self.mixed) * cc + self.mixed * sc
+        noise = rng.normal(scale=2.0**-0.5 / self.snr, size=(2, len(sc)))
+        sc, cc = sc + noise[0], self.cc_share * cc + noise[1]
+        return Trace.of(self.delay_ps, sc=sc if self.in_sc is None else sc + self.in_sc(self, rng), cc=cc)
+
+
+def drawn(rng: np.random.Generator, low: float = 0.5, high: float = 20.0, snr: float = 8.0) -> Crystal:
+    """A crystal without a fault."""
+    lifetime, noise = (float(np.exp(rng.uniform(*np.log(limits)))) for limits in ((low, high), (snr, 60.0)))
+    early = np.arange(-2.0, 0.7, 0.03)
+    delay = np.concatenate([early, np.geomspace(0.7, max(4.0, 8.0 * lifetime), 180 - len(early))])
+    return Crystal(lifetime, noise, float(rng.uniform(200.0, 1000.0)), delay)
+
+
+Fault = Callable[[Crystal, np.random.Generator], Crystal]
+
+
+def two(share: float, ratio: float) -> Fault:
+    """A second exponential: its share of the height, its lifetime over the first's."""
+
+    def spin(crystal: Crystal, at: Array) -> Array:
+        sigma = FWHM / FWHM_PER_SIGMA
+        fast = exponential_response(at, 0.0, crystal.lifetime_ps, sigma)
+        return (1.0 - abs(share)) * fast + share * exponential_response(at, 0.0, ratio * crystal.lifetime_ps, sigma)
+
+    return lambda crystal, _: replace(crystal, spin=spin)
+
+
+def rise(crystal: Crystal, _: np.random.Generator) -> Crystal:
+    """Half of the signal rises with a fifth of the lifetime."""
+
+    def spin(crystal: Crystal, at: Array) -> Array:
+        sigma = FWHM / FWHM_PER_SIGMA
+        late = exponential_response(at, 0.0, 0.2 * crystal.lifetime_ps, sigma)
+        return exponential_response(at, 0.0, crystal.lifetime_ps, sigma) - 0.5 * late
+
+    return replace(crystal, spin=spin)
+
+
+def beat(periods: float) -> Fault:
+    """A damped cosine with a period of so many lifetimes."""
+
+    def spin(crystal: Crystal, at: Array) -> Array:
+        tau = crystal.lifetime_ps
+        return oscillating_response(at, 0.0, tau, periods * tau, FWHM / FWHM_PER_SIGMA)[0]
+
+    return lambda crystal, _: replace(crystal, spin=spin)
+
+
+def spike(height: float, derivative: bool = False) -> Fault:
+    """A coherent artefact of the response's width in SC, in units of the difference."""
+
+    def added(crystal: Crystal, _: np.random.Generator) -> Array:
+        x = crystal.delay_ps / (FWHM / FWHM_PER_SIGMA)
+        return height * np.exp(-0.5 * x * x) * (1.0 - x * x if derivative else 1.0)
+
+    return lambda crystal, _: replace(crystal, in_sc=added)
+
+
+def glitches(size: float, number: int = 1) -> Fault:
+    """Single bad points in SC, at random delays."""
+
+    def added(crystal: Crystal, rng: np.random.Generator) -> Array:
+        bad = np.zeros(len(crystal.delay_ps))
+        bad[rng.choice(len(bad), number, replace=False)] = size * rng.choice([-1.0, 1.0], number)
+        return bad
+
+    return lambda crystal, _: replace(crystal, in_sc=added)
+
+
+def drift(crystal: Crystal, rng: np.random.Generator) -> Array:
+    """1/f noise as strong as the white one."""
+    n = len(crystal.delay_ps)
+    spectrum = np.fft.rfft(rng.normal(size=n)) / np.sqrt(np.maximum(np.arange(n // 2 + 1), 1.0))
+    noise = np.fft.irfft(spectrum, n)
+    return noise / noise.std() / crystal.snr
+
+
+def unequal(share: float, population_ps: float | None = None) -> Fault:
+    """CC measured with another pump power, and a population of that lifetime."""
+    return lambda crystal, _: replace(
+        crystal, cc_share=share, population_ps=population_ps or crystal.population_ps, cc_zero_ps=0.0
+    )
+
+
+FAULTS: dict[str, Fault] = {
+    "none": lambda crystal, _: crystal,
+    "polarisation mixed 10%": lambda crystal, _: replace(crystal, mixed=0.1),
+    "one bad point, 2x": glitches(2.0),
+    "one bad point, 5x": glitches(5.0),
+    "one bad point, 10x": glitches(10.0),
+    "one bad point, 20x": glitches(20.0),
+    "three bad points, 1.5x": glitches(1.5, 3),
+    "CC x 0.97, population 500 ps": unequal(0.97, 500.0),
+    "CC x 0.9, population 500 ps": unequal(0.9, 500.0),
+    "CC x 1.1, population 500 ps": unequal(1.1, 500.0),
+    "CC x 0.9, population 50 ps": unequal(0.9, 50.0),
+    "CC x 1.1, population 50 ps": unequal(1.1, 50.0),
+    "CC x 0.9, population 20 ps": unequal(0.9, 20.0),
+    "beat, period 4 lifetimes": beat(4.0),
+    "beat, period 2 lifetimes": beat(2.0),
+    "beat, period 1 lifetime": beat(1.0),
+    "beat, period 0.5 lifetimes": beat(0.5),
+    "sech2 response": lambda crystal, _: replace(crystal, shape="sech2"),
+    "delayed rise": rise,
+    "spike +0.5": spike(0.5),
+    "spike +2": spike(2.0),
+    "spike -2": spike(-2.0),
+    "spike with side lobes, 1": spike(1.0, derivative=True),
+    "biexponential, 20% at 5 lifetimes": two(0.2, 5.0),
+    "biexponential, 50% at 3 lifetimes": two(0.5, 3.0),
+    "biexponential, 50% at 10 lifetimes": two(0.5, 10.0),
+    "1/f noise": lambda crystal, _: replace(crystal, in_sc=drift),
+    "zero of CC 0.02 ps later": lambda crystal, _: replace(crystal, cc_zero_ps=0.02),
+    "zero of CC 0.05 ps later": lambda crystal, _: replace(crystal, cc_zero_ps=0.05),
+    "zero of CC 0.1 ps later": lambda crystal, _: replace(crystal, cc_zero_ps=0.1),
+    "zero of CC 0.3 ps later": lambda crystal, _: replace(crystal, cc_zero_ps=0.3),
+}
+#: Near the response: given so many times as wide as it is, and its true shape.
+NEAR: dict[str, tuple[float, str]] = {
+    "0.06 to 0.12 ps, response right": (1.0, "gaussian"),
+    "0.06 to 0.12 ps, response 10% too narrow": (0.9, "gaussian"),
+    "0.06 to 0.12 ps, response 10% too wide": (1.1, "gaussian"),
+    "0.06 to 0.12 ps, sech2": (1.0, "sech2"),
+}
+
+
+@dataclass
+class Tally:
+    """What came of one row."""
+
+    error: list[float] = field(default_factory=list)
+    holds: list[bool] = field(default_factory=list)
+    said: list[bool] = field(default_factory=list)
+    bound: list[bool] = field(default_factory=list)
+    width: list[float] = field(default_factory=list)
+    cpu: list[float] = field(default_factory=list)
+
+    def add(self, trace: Trace, lifetime: float, fwhm: float | None) -> None:
+        start = time.process_time()
+        try:
+            fit = fit_trace(trace, fwhm)
+        except KineticsError:
+            self.holds.append(False)
+            self.said.append(True)
+            self.bound.append(False)
+            return
+        finally:
+            self.cpu.append(time.process_time() - start)
+        holds = fit.lifetime_low_ps <= lifetime <= fit.lifetime_high_ps
+        self.holds.append(holds)
+        self.said.append(bool(fit.warnings))
+        self.bound.append(fit.is_upper_bound and not holds)
+        if not fit.is_upper_bound:
+            self.error.append(fit.lifetime_ps / lifetime - 1.0)
+            self.width.append(float(np.log(fit.lifetime_high_ps / fit.lifetime_low_ps)))
+
+    def line(self) -> str:
+        holds, said = np.array(self.holds), np.array(self.said)
+        bias = f"{100 * np.median(self.error):+.1f}" if self.error else "-"
+        width = f"{100 * np.median(self.width):.1f}" if self.width else "-"
+        return (
+            f"{bias} | {100 * holds.mean():.0f} | {100 * (holds | said).mean():.0f} | "
+            f"{100 * (~holds & ~said).mean():.0f} | {100 * said.mean():.0f} | {100 * np.mean(self.bound):.0f} | "
+            f"{width} | {1e3 * np.mean(self.cpu):.0f}"
+        )
+
+
+def rows(only: str) -> Iterator[tuple[str, Fault, float, bool]]:
+    """Name, fault, factor of the given width and whether the lifetimes are near the response."""
+    for name, fault in FAULTS.items():
+        if only in name:
+            yield name, fault, 1.0, False
+    for name, (factor, shape) in NEAR.items():
+        if only in name:
+            yield name, lambda crystal, _, shape=shape: replace(crystal, shape=shape), factor, True
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--traces", type=int, default=100)
+    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--only", default="")
+    parser.add_argument("--response", choices=("given", "fitted"))
+    options = parser.parse_args()
+    print(f"{options.traces} traces a row and response\n")
+    print(
+        "| fault | response | median bias % | holds % | holds or said % | silent % | said % | false bounds % | ", end=""
+    )
+    print("width of the interval % | CPU ms |\n|---|---|---|---|---|---|---|---|---|---|")
+    for name, fault, factor, near in rows(options.only):
+        for response in (options.response,) if options.response else ("given", "fitted"):
+            rng, tally = np.random.default_rng(options.seed), Tally()
+            for _ in range(options.traces):
+                crystal = fault(drawn(rng, 0.06, 0.12, 15.0) if near else drawn(rng), rng)
+                tally.add(crystal.measure(rng), crystal.lifetime_ps, factor * FWHM if response == "given" else None)
+            print(f"| {name} | {response} | {tally.line()} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()

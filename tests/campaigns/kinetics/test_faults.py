@@ -1,0 +1,114 @@
+"""What a measurement adds to the decay: fitted, left out or refused, with the right lifetime. The traces in cases/ are
+synthetic; their truth is in the file's name or 3 ps."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from campaigns.kinetics import TraceFit, fit_trace, read_trace
+from campaigns.kinetics.errors import FitSettingError, NoSignalError, OscillationError
+
+CASES = Path(__file__).parent / "cases"
+
+
+def fitted(name: str, fwhm: float | None, **settings: object) -> TraceFit:
+    return fit_trace(read_trace(CASES / f"{name}.csv"), fwhm, **settings)
+
+
+def said(fit: TraceFit) -> str:
+    return " ".join(fit.warnings)
+
+
+both = pytest.mark.parametrize("fwhm", [0.2, None])
+
+
+@both
+def test_unequal_pump_power_without_a_spin_is_no_spin_decay(fwhm: float | None) -> None:
+    with pytest.raises(NoSignalError, match=r"no spin decay: SC - CC is 10\.5% of \(SC \+ CC\) / 2 at every delay"):
+        fitted("power_mismatch_no_spin", fwhm)
+
+
+@both
+def test_unequal_pump_power_is_fitted_beside_the_spin(fwhm: float | None) -> None:
+    fit = fitted("power_mismatch_spin3_pop50", fwhm)
+    assert fit.lifetime_ps == pytest.approx(2.97, abs=0.03)
+    assert fit.lifetime_low_ps < 3.0 < fit.lifetime_high_ps
+    assert fit.sum_share == pytest.approx(0.1, abs=0.02)
+    assert "of (SC + CC) / 2, as unequal pump power" in said(fit)
+
+
+@both
+def test_beats_have_a_period_and_a_damping_and_no_lifetime(fwhm: float | None) -> None:
+    with pytest.raises(OscillationError, match="no single lifetime") as caught:
+        fitted("quantum_beat_T10_tau20", fwhm)
+    assert caught.value.period_ps == pytest.approx(10.0, abs=0.15)
+    assert caught.value.damping_ps == pytest.approx(20.0, abs=1.0)
+    forced = fitted("quantum_beat_T10_tau20", fwhm, model="exponential")
+    assert "oscillation" in said(forced)
+
+
+def test_an_oscillation_cannot_be_asked_for_as_if_it_had_a_lifetime() -> None:
+    with pytest.raises(FitSettingError, match="no single lifetime"):
+        fitted("quantum_beat_T10_tau20", 0.2, model="oscillation")
+
+
+@both
+def test_a_coherent_artefact_is_fitted_beside_the_decay_and_an_exclusion_proposed(fwhm: float | None) -> None:
+    fit = fitted("coherent_artefact", fwhm)
+    assert fit.model == "exponential+spike"
+    assert fit.lifetime_ps == pytest.approx(3.0, abs=0.05)
+    assert fit.lifetime_low_ps < 3.0 < fit.lifetime_high_ps
+    assert "coherent artefact" in said(fit)
+    assert "--exclude -0." in said(fit)
+
+
+@both
+def test_a_delayed_rise_leaves_the_lifetime_of_the_decay(fwhm: float | None) -> None:
+    fit = fitted("delayed_rise_0.6_tau_3", fwhm)
+    assert fit.model.startswith("delayed")
+    assert fit.lifetime_ps == pytest.approx(2.92, abs=0.1)
+    assert fit.lifetime_low_ps < 3.0 < fit.lifetime_high_ps
+    assert "The signal rises with 0." in said(fit)
+
+
+@pytest.mark.parametrize("given", [0.135, 0.15, 0.165, None])
+def test_a_response_given_wrong_by_a_tenth_is_in_the_interval(given: float | None) -> None:
+    fit = fitted("gauss_response_0.15_tau_0.09", given)
+    assert fit.lifetime_low_ps < 0.09 < fit.lifetime_high_ps
+
+
+def test_a_response_taken_as_exact_is_not_corrected() -> None:
+    fit = fitted("gauss_response_0.15_tau_0.09", 0.165, irf_error=0.0)
+    assert fit.irf_fwhm_ps == 0.165
+    assert fit.lifetime_high_ps < 0.09
+
+
+@pytest.mark.parametrize("given", [0.15, None])
+def test_a_pulse_of_another_shape_is_in_the_interval_near_the_response(given: float | None) -> None:
+    fit = fitted("sech2_response_0.15_tau_0.09", given)
+    assert fit.lifetime_low_ps < 0.09 < fit.lifetime_high_ps
+    told = fitted("sech2_response_0.15_tau_0.09", given, irf_shape="sech2")
+    assert told.irf_shape == "sech2"
+    assert told.lifetime_low_ps < 0.09 < told.lifetime_high_ps
+
+
+def test_a_width_that_the_trace_contradicts_is_said() -> None:
+    fit = fitted("power_mismatch_spin3_pop50", 0.4)
+    assert "0.4 ps was given" in said(fit)
+    assert fit.irf_fwhm_ps == pytest.approx(0.2, abs=0.01)
+    assert fit.lifetime_low_ps < 3.0 < fit.lifetime_high_ps
+
+
+@both
+def test_zeros_of_sc_and_cc_that_differ_do_not_move_the_lifetime(fwhm: float | None) -> None:
+    fit = fitted("zero_SC_CC_300fs_apart", fwhm)
+    assert fit.lifetime_low_ps < 3.0 < fit.lifetime_high_ps
+    assert fit.warnings
+
+
+@pytest.mark.parametrize("settings", [{"irf_error": -0.1}, {"irf_error": 2.0}, {"irf_shape": "square"}])
+def test_a_response_that_makes_no_sense_is_refused(settings: dict[str, object]) -> None:
+    with pytest.raises(FitSettingError, match="the shape is gaussian or sech2"):
+        fitted("coherent_artefact", 0.2, **settings)

@@ -32,6 +32,7 @@ from campaigns.space import (
 from campaigns.state import CampaignState, replay
 from campaigns.summary import Described, FitSummary, IngestResult, Prediction, Status, SuggestionBatch
 from campaigns.targets import LIFETIME, Recorded, property_compounds, property_standings, target_of
+from campaigns.text import printable
 from chemspace import CationLibrary, Compound, CompoundSpace, parse_formula
 from chemspace.progress import Progress
 from oracle import default_store_path
@@ -224,6 +225,10 @@ class Campaign:
         training = training_set(self.dataset(), records, self.config)
         tests = holdouts(training, self.config.seed)
         return card_of(training, self.config.seed, self.config.surrogate, tests, progress)
+
+    def is_behind(self) -> bool:
+        """Whether there is something that no fit has seen, as after an ingest that was stopped."""
+        return self.fit() is None and bool(self._state.fits or self._state.measurements)
 
     def fit(self) -> FitSummary | None:
         """The fit on the present data, None if there was none yet."""
@@ -523,20 +528,26 @@ class Campaign:
             dry_run: check everything and write nothing.
             keep_going: take in the rows that are right and write the others, each with its reason, to a file.
             rejects: that file, .csv; None puts it into the campaign's folder.
-            reading: columns, unit, sheet, accept_guesses, accept_extreme, as in `campaigns.ingest.ReadingOptions`.
+            reading: columns, unit, sheet and what is accepted, as in `campaigns.ingest.ReadingOptions`.
 
         Raises:
             PropertyError: if the campaign does not measure `target`.
-            UnconfirmedError: if columns or units had to be guessed.
+            UnconfirmedError: if columns or units had to be guessed, or rows correct what is recorded.
             IngestError: listing every problem with its row and column; nothing was written.
             StoreError: if the campaign cannot be written.
         """
         measured = target_of(self.config, target)
-        table = read_observations(Path(path).name, read_file(Path(path)), measured, self.names, **reading)
-        return self._take_in(table, keep_going, rejects, dry_run)
+        table = read_observations(printable(Path(path).name), read_file(Path(path)), measured, self.names, **reading)
+        accepted = dry_run or reading.get("accept_corrections", False)
+        return self._take_in(table, keep_going, rejects, dry_run, accept_corrections=accepted)
 
     def observe(
-        self, rows: pd.DataFrame | Iterable[Mapping[str, Any]], target: str = LIFETIME.name, *, dry_run: bool = False
+        self,
+        rows: pd.DataFrame | Iterable[Mapping[str, Any]],
+        target: str = LIFETIME.name,
+        *,
+        dry_run: bool = False,
+        accept_corrections: bool = False,
     ) -> IngestResult:
         """Take in observations that are at hand as rows, whole or not at all.
 
@@ -545,12 +556,13 @@ class Campaign:
                 lifetime_ps, or compound and value, and more where it is known.
             target: what was measured.
             dry_run: check everything and write nothing.
+            accept_corrections: take what rows say otherwise of crystals in the record.
 
         Raises:
-            PropertyError, IngestError, StoreError: as for `ingest`.
+            PropertyError, UnconfirmedError, IngestError, StoreError: as for `ingest`.
         """
         table = read_observations("observed.jsonl", json_lines(rows), target_of(self.config, target), self.names)
-        return self._take_in(table, False, None, dry_run)
+        return self._take_in(table, False, None, dry_run, accept_corrections=dry_run or accept_corrections)
 
     def ingest_values(self, path: str | Path, name: str, **how: Any) -> IngestResult:
         """`ingest` of values of the property called `name`, as 0.1.0 called it."""
@@ -653,10 +665,23 @@ class Campaign:
         return target
 
     def _take_in(
-        self, table: ObservationTable, keep_going: bool, rejects: str | Path | None, dry_run: bool
+        self,
+        table: ObservationTable,
+        keep_going: bool,
+        rejects: str | Path | None,
+        dry_run: bool,
+        *,
+        accept_corrections: bool,
     ) -> IngestResult:
         file = Path(rejects) if rejects is not None else self.folder / f"{Path(table.name).stem}_rejects.csv"
-        make = partial(of_table, table, names=self.names, space=self.space, keep_going=keep_going)
+        make = partial(
+            of_table,
+            table,
+            names=self.names,
+            space=self.space,
+            keep_going=keep_going,
+            accept_corrections=accept_corrections,
+        )
         where = file if keep_going else None
         self._state, result = take_in_table(self._log, self._state, table, make, rejects=where, dry_run=dry_run)
         return result

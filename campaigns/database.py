@@ -42,6 +42,7 @@ from sqlalchemy.pool import NullPool
 
 from campaigns.errors import CampaignNotFoundError, OvertakenError, SchemaError, StoreError
 from campaigns.events import Event, EventKind, upcast
+from campaigns.text import check_recordable, printable
 
 __all__ = ["DATABASE", "Base", "acting_as"]
 
@@ -363,8 +364,10 @@ class EventLog:
 
         Raises:
             OvertakenError: if the log went on after event `after`: look again, then append.
+            UnfitTextError: if a text in the payload cannot be recorded.
             StoreError: if the database refuses (read-only folder, full disk, damaged file).
         """
+        check_recordable(payload)
         with self._session(writing=True) as session:
             if key is not None and session.scalar(select(EventRow.id).where(EventRow.key == key)) is not None:
                 return False
@@ -372,9 +375,11 @@ class EventLog:
                 raise OvertakenError(
                     f"{self._name} went on from event {after} to {last} meanwhile; nothing was written"
                 )
-            kept = [{"name": name, "sha256": _keep(session, name, content)} for name, content in files]
+            kept = [{"name": printable(name), "sha256": _keep(session, name, content)} for name, content in files]
             full = payload | {"files": kept} if kept else payload
-            session.add(EventRow(at=datetime.now(UTC), actor=actor(), kind=kind.value, key=key, payload=full))
+            session.add(
+                EventRow(at=datetime.now(UTC), actor=printable(actor()), kind=kind.value, key=key, payload=full)
+            )
             try:
                 session.commit()
             except IntegrityError:  # another process was faster with the same key
@@ -426,7 +431,7 @@ class EventLog:
 
     def _event(self, row: EventRow) -> Event:
         try:
-            kind, payload = upcast(row.kind, row.payload)
+            kind, payload = upcast(row.kind, printable(row.payload))
         except ValueError:
             raise SchemaError(
                 f"{self._name}: event {row.id} is of the kind {row.kind!r}, which this spinscreen does not know; "
@@ -434,7 +439,7 @@ class EventLog:
             ) from None
         # SQLite gives the time without its zone (UTC), PostgreSQL in the server's zone.
         at = row.at.replace(tzinfo=UTC) if row.at.tzinfo is None else row.at.astimezone(UTC)
-        return Event(row.id, at, row.actor, kind, row.key, payload)
+        return Event(row.id, at, printable(row.actor), kind, row.key, payload)
 
     def _migrate(self) -> None:
         try:

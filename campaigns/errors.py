@@ -64,6 +64,10 @@ class LifecycleError(CampaignError):
     """A step in a compound's life, or a retraction, that cannot follow from where it stands."""
 
 
+class UnfitTextError(CampaignError):
+    """Text that cannot be recorded: half a character, or a control character."""
+
+
 class NothingToSuggestError(CampaignError):
     """A space in which everything is measured, pending or not describable."""
 
@@ -104,17 +108,22 @@ class IngestError(CampaignError):
 
 
 class UnconfirmedError(CampaignError):
-    """A table whose columns or units were recognised but not declared; nothing was written.
+    """A table whose columns or units were recognised but not declared, or that corrects what is recorded; nothing was
+    written.
 
     Attributes:
         guesses: what was assumed, one sentence each.
-        declare: options that say the same.
+        declare: options that say the same; () where only --yes does.
+        accept: the field of `campaigns.ingest.ReadingOptions` that takes it as right.
     """
 
-    def __init__(self, name: str, guesses: tuple[str, ...], declare: tuple[str, ...]) -> None:
-        self.guesses, self.declare = guesses, declare
+    def __init__(
+        self, name: str, guesses: tuple[str, ...], declare: tuple[str, ...] = (), accept: str = "accept_guesses"
+    ) -> None:
+        self.guesses, self.declare, self.accept = guesses, declare, accept
         listed = "\n".join(f"  {guess}" for guess in guesses)
+        declared = f", or declare it: {' '.join(declare)}" if declare else ""
         super().__init__(
             f"{name} was not ingested, nothing was written: say whether this is right\n{listed}\n"
-            f"If it is, repeat the command with --yes, or declare it: {' '.join(declare)}"
+            f"If it is, repeat the command with --yes{declared}"
         )

@@ -32,8 +32,9 @@ def fresh_since_fit(events: Sequence[Event]) -> tuple[Observation, ...]:
     """Measurements that stand now and did not when the last fit was made; all of them where none was."""
     fits = [place for place, event in enumerate(events) if event.kind is EventKind.FITTED]
     now = replay(events).measurements
-    known = set(replay(events[: fits[-1]]).measurements) if fits else set()
-    return tuple(measurement for measurement in now if measurement not in known)
+    before = replay(events[: fits[-1]]).measurements if fits else ()
+    known = {(m.formula, m.sample, m.value, m.is_bound) for m in before}
+    return tuple(m for m in now if (m.formula, m.sample, m.value, m.is_bound) not in known)
 
 
 #: Relative difference below which two numbers count as the same: other processors round in another order.

@@ -10,13 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from campaigns.database import EventLog
-from campaigns.errors import IngestError, LifecycleError, OvertakenError
+from campaigns.errors import IngestError, LifecycleError, OvertakenError, UnconfirmedError
 from campaigns.events import MADE_OTHERWISE, NEEDS_REASON, EventKind, Stage, check_step
+from campaigns.fates import disagreements, recorded_of, row_fates
 from campaigns.files import write_table
 from campaigns.ingest import ObservationTable
 from campaigns.state import CampaignState, replay
 from campaigns.summary import IngestResult, RowReport
-from campaigns.targets import LIFETIME, MIN_ROWS, Observation, Recorded, target_of
+from campaigns.targets import LIFETIME, MIN_ROWS, Observation, target_of
+from campaigns.text import check_recordable
 from chemspace import CationLibrary, Compound, CompoundSpace, parse_formula
 
 if TYPE_CHECKING:
@@ -57,11 +59,15 @@ def take_in(
 
     Returns:
         The state after it, and what to tell.
+
+    Raises:
+        UnfitTextError: if a text cannot be recorded, in a dry run too.
     """
     while True:
         intake = make(state)
         result = intake.result
-        if dry_run or not result.added:
+        check_recordable(intake.payload)
+        if dry_run or not result.changed:
             return state, result
         try:
             added = log.append(
@@ -116,8 +122,9 @@ def of_table(
     space: CompoundSpace,
     *,
     keep_going: bool = False,
+    accept_corrections: bool = True,
 ) -> Intake:
-    """The rows of a table that the campaign does not have, and what to tell of the others.
+    """The rows of a table that the campaign does not have or that correct what it has, and what to tell of the others.
 
     Args:
         table: what was read.
@@ -125,36 +132,48 @@ def of_table(
         names: of the cations in the formulas of the launch's tables.
         space: the campaign's.
         keep_going: leave out the rows that cannot be taken in.
+        accept_corrections: whether corrections are right.
 
     Raises:
         IngestError: if a row cannot be taken in, unless `keep_going` and another one can.
+        UnconfirmedError: if rows correct what is recorded, unless `accept_corrections`.
     """
     target = table.target
-    rows = _reports(table, state, names, space)
+    fates = row_fates(table, state, names, space)
+    refused = [
+        RowReport(row.line, "refused", next(iter(row.cells.values()), ""), note=row.problem) for row in table.refused
+    ]
+    rows = tuple(sorted((*refused, *(fate.report for fate in fates)), key=lambda row: row.line))
     if table.refused and (not keep_going or not table.rows):
         raise IngestError(table.name, table.problems, rows)
-    fate = {row.line: row.action for row in rows}
-    fresh = [row.observation.to_payload() for row in table.rows if fate[row.line] == "add"]
-    left_out = [
-        f"row {row.line}: {target.tell(row.formula, row.value or 0.0)} {row.note}; if it is another crystal, name it "
-        "in a column 'sample'"
-        for row in rows
-        if row.action in ("known", "retracted")
+    fresh = [fate.observation.to_payload() for fate in fates if fate.report.action == "add"]
+    corrections = [
+        {"number": fate.corrects.number, **fate.observation.to_payload()} for fate in fates if fate.corrects is not None
     ]
+    if corrections and not accept_corrections:
+        told = tuple(fate.words[0] for fate in fates if fate.corrects is not None)
+        raise UnconfirmedError(table.name, told, accept="accept_corrections")
     outside = tuple(dict.fromkeys(row.compound.formula for row in table.rows if row.compound not in space))
-    refused = [{"line": row.line, "problem": row.problem, "cells": dict(row.cells)} for row in table.refused]
-    payload = {"target": target.name, "name": table.name, "rows": fresh} | ({"refused": refused} if refused else {})
+    left_out = [{"line": row.line, "problem": row.problem, "cells": dict(row.cells)} for row in table.refused]
+    payload = {
+        "target": target.name,
+        "name": table.name,
+        "rows": fresh,
+        **({"corrections": corrections} if corrections else {}),
+        **({"refused": left_out} if left_out else {}),
+    }
     result = IngestResult(
         name=table.name,
         added=len(fresh),
-        skipped=len(left_out),
+        skipped=sum(fate.report.action in ("known", "retracted") for fate in fates),
         outside=outside,
-        warnings=(*table.warnings, *left_out, *map(_outside, outside)),
+        warnings=(*table.warnings, *(word for fate in fates for word in fate.words), *map(_outside, outside)),
         target=target,
         rows=rows,
-        refused=len(refused),
+        refused=len(left_out),
+        corrected=len(corrections),
     )
-    key = f"observed:{table.sha256}:{_digest([target.name, fresh])}"
+    key = f"observed:{table.sha256}:{_digest([target.name, fresh, corrections])}"
     return Intake(key, payload, ((table.name, table.content),), result)
 
 
@@ -168,7 +187,7 @@ def of_trace(
     measured = Observation.of_fit(compound.formula, fit, sample=sample)
     outside = () if compound in space else (compound.formula,)
     warnings = [*fit.warnings, *map(_outside, outside)]
-    before = [row for row in state.record if row.files == hashes]
+    before = [row for row in state.record if row.files[: len(hashes)] == hashes]
     here = [row for row in before if row.observation.formula == compound.formula]
     standing = next((row for row in here if row.retracted is None), None)
     warnings += [
@@ -181,6 +200,8 @@ def of_trace(
             f"{name} is in the campaign already ({standing.name}) and was left out; to take another fit "
             "of it, retract that one first"
         )
+    else:
+        warnings += disagreements(measured, LIFETIME, recorded_of(state, compound))
     again = f":{len(here)}" if here else ""
     return Intake(
         key=f"trace:{compound.formula}:{_digest(hashes)}{again}",
@@ -203,54 +224,6 @@ def _write_rejects(table: ObservationTable, path: Path) -> None:
         for row in table.refused
     ]
     write_table(path, rows)
-
-
-def _reports(
-    table: ObservationTable, state: CampaignState, names: CationLibrary, space: CompoundSpace
-) -> tuple[RowReport, ...]:
-    """What becomes of each row, in the order of the file."""
-    record = [(row, _canonical(row, names)) for row in state.records[table.target.name]]
-    standing = {_identity(what): row for row, what in reversed(record) if row.retracted is None}
-    gone = {_identity(what, with_error=True): row for row, what in record if row.retracted is not None}
-    seen: dict[object, int] = {}
-    found = [
-        RowReport(row.line, "refused", next(iter(row.cells.values()), ""), note=row.problem) for row in table.refused
-    ]
-    for row in table.rows:
-        what = row.observation
-        known, retracted = standing.get(_identity(what)), gone.get(_identity(what, with_error=True))
-        if known is not None:
-            number = "" if table.target.of_campaign else f" ({known.name})"
-            action, note = "known", f"is in the campaign already{number} and was left out"
-        elif retracted is not None:
-            number = "" if table.target.of_campaign else f"{retracted.name}: "
-            action, note = "retracted", f"was retracted ({number}{retracted.retracted}) and was left out"
-        elif (earlier := seen.setdefault(_identity(what), row.line)) != row.line:
-            action, note = "known", f"stands in row {earlier} already and was left out"
-        else:
-            action, note = "add", "" if row.compound in space else "outside the campaign's space"
-        found.append(
-            RowReport(row.line, action, what.formula, what.value, what.stderr, what.is_bound, what.sample, note)
-        )
-    return tuple(sorted(found, key=lambda row: row.line))
-
-
-def _canonical(row: Recorded, names: CationLibrary) -> Observation:
-    """What was observed, with the canonical formula: the launch's tables write it as they like."""
-    what = row.observation
-    if not row.of_launch:
-        return what
-    return what.model_copy(update={"formula": parse_formula(what.formula, names).formula})
-
-
-def _identity(what: Observation, *, with_error: bool = False) -> object:
-    """What tells an observation from another: of a lifetime all that is said of it; else compound, value and crystal.
-
-    What comes back after a retraction may be the same with another error.
-    """
-    if what.target == LIFETIME.name:
-        return what
-    return what.formula, what.value, what.sample, what.stderr if with_error else None
 
 
 def _outside(formula: str) -> str:

@@ -21,7 +21,10 @@ def sentence(event: Event) -> str:
         case EventKind.OBSERVED:
             formulas = ", ".join(dict.fromkeys(row["formula"] for row in payload["rows"]))
             what = "measured" if payload["target"] == LIFETIME_PS else f"values of {payload['target']}"
-            return f"ingested {payload['name']}: {len(payload['rows'])} {what} ({formulas})"
+            fresh = [f"{len(payload['rows'])} {what} ({formulas})"] if payload["rows"] else []
+            changed = [f"{row['formula']} (number {row['number']})" for row in payload.get("corrections", ())]
+            corrected = [f"corrected {', '.join(changed)}"] if changed else []
+            return f"ingested {payload['name']}: {'; '.join(fresh + corrected)}"
         case EventKind.FITTED:
             learnt = payload.get("properties", {}).items()
             more = "".join(f"; {name} from {told['n_rows']} values: {told['grade']}" for name, told in learnt)

@@ -143,7 +143,7 @@ def recorded_trace(state: CampaignState, formula: str, files: Sequence[Path]) ->
     return next(
         row
         for row in reversed(state.record)
-        if row.files == hashes and row.observation.formula == formula and not row.retracted
+        if row.files[: len(hashes)] == hashes and row.observation.formula == formula and not row.retracted
     )
 
 

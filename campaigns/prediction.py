@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from campaigns.errors import CampaignError
 from campaigns.summary import Prediction
 from chemspace import Compound
@@ -36,7 +38,8 @@ def predict(fitted: Round, compound: Compound, records: Mapping[str, CationRecor
     shares = fitted.explain(x)
     numbers = {**lifetime_columns(mean, sd), **fitted.measured.columns(x)}
     layered = compound.spacer is not None
-    table = fitted.training.dataset.table
+    here = np.array([formula == compound.formula for formula in fitted.training.formulas])
+    lifetimes = fitted.training.dataset.table["lifetime_ps"].to_numpy(dtype=float)
     return Prediction(
         formula=compound.formula,
         in_space=compound in fitted.space,
@@ -46,11 +49,8 @@ def predict(fitted: Round, compound: Compound, records: Mapping[str, CationRecor
         features=dict(zip(descriptors.feature_names, map(float, x[0]), strict=True)),
         contributions=dict(zip(descriptors.feature_names, map(float, shares.contributions[0]), strict=True)),
         base_log10_rate=shares.base,
-        measured_ps=tuple(
-            float(lifetime_ps)
-            for formula, lifetime_ps in zip(fitted.training.formulas, table["lifetime_ps"], strict=True)
-            if formula == compound.formula
-        ),
+        measured_ps=tuple(lifetimes[here & ~fitted.training.dataset.censored].tolist()),
+        bounds_ps=tuple(lifetimes[here & fitted.training.dataset.censored].tolist()),
         properties={
             learnt.name: dict(zip(("mean", "sd"), (float(part[0]) for part in learnt.predict(x)), strict=True))
             for learnt in fitted.properties

@@ -138,10 +138,11 @@ def _continued(state: CampaignState, events: Iterable[Event]) -> CampaignState:
 def _after(state: CampaignState, event: Event) -> CampaignState:
     match event.kind:
         case EventKind.OBSERVED:
-            record = state.records[event.payload["target"]]
-            fresh = observed(event, len(record))
+            before = state.records[event.payload["target"]]
+            record = observed(event, before)
+            fresh = record[len(before) :]
             entered = tuple((row.observation.formula, Stage.MEASURED, row.number) for row in fresh)
-            return _with_record(state, event, (*record, *fresh), state.history + entered)
+            return _with_record(state, event, record, state.history + entered)
         case EventKind.FITTED:
             fits = dict(state.fits) | {event.payload["data_key"]: event.payload}
             return replace(state, fits=MappingProxyType(fits))

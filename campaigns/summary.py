@@ -139,6 +139,7 @@ class Prediction:
         nearest_measured, distance: nearest measured compound, root-mean-square difference in standard deviations.
         in_domain: whether that is as near as measured compounds usually are to each other.
         measured_ps: lifetimes measured of this very compound, ps.
+        bounds_ps: upper bounds of its lifetime, ps, where no more is known.
         properties: predicted "mean" and "sd" of each further measured property of the campaign, by its name.
     """
 
@@ -156,6 +157,7 @@ class Prediction:
     distance: float
     in_domain: bool
     measured_ps: tuple[float, ...]
+    bounds_ps: tuple[float, ...]
     properties: dict[str, dict[str, float]]
 
     def to_dict(self) -> dict[str, Any]:
@@ -231,7 +233,8 @@ class RowReport:
 
     Attributes:
         line: its line in the file (row of the sheet), from 1.
-        action: "add", "known" (in the campaign already), "retracted" (was, and taken back) or "refused".
+        action: "add", "known" (in the campaign already), "correct" (it is, and something of it is said otherwise),
+            "retracted" (was, and taken back) or "refused".
         formula: the compound, canonical; as it stands in the file where the row is refused.
         value: in the target's unit; None where the row is refused.
         stderr: its standard error.
@@ -250,6 +253,10 @@ class RowReport:
     note: str = ""
 
 
+#: Fields of a report that JSON calls as the target does.
+_ROW_FIELDS = ("formula", "value", "stderr", "is_bound", "sample", "note")
+
+
 @dataclass(frozen=True, slots=True)
 class IngestResult:
     """What an ingest did.
@@ -257,6 +264,7 @@ class IngestResult:
     Attributes:
         name: name of the file.
         added: rows taken in (or that would be, in a dry run).
+        corrected: rows by which something is corrected (or would be) of an observation in the record.
         skipped: rows that were in the campaign already.
         outside: formulas outside the campaign's space; they train the model and are never suggested or best.
         warnings: everything above and more, as sentences.
@@ -277,6 +285,12 @@ class IngestResult:
     rejects: str | None = None
     page: str | None = None
     target: Target = LIFETIME
+    corrected: int = 0
+
+    @property
+    def changed(self) -> bool:
+        """Whether the record is (or would be) another one."""
+        return bool(self.added or self.corrected)
 
     @property
     def property(self) -> str | None:
@@ -285,14 +299,16 @@ class IngestResult:
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON; a property is named, only a lifetime has a page."""
+        told = {name: self.target.fields[name] for name in _ROW_FIELDS if name in self.target.fields}
         rows = [
-            {"line": row.line, "action": row.action} | self.target.public(asdict(row)) | {"note": row.note}
+            {"line": row.line, "action": row.action} | {name: getattr(row, field) for field, name in told.items()}
             for row in self.rows
         ]
         return {
             "name": self.name,
             "added": self.added,
             "skipped": self.skipped,
+            **({"corrected": self.corrected} if self.corrected else {}),
             "outside": list(self.outside),
             "warnings": list(self.warnings),
             "rows": rows,

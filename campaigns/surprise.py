@@ -176,8 +176,11 @@ def _cause(row: dict[Any, Any], x: NDArray[np.float64] | None, news: Sequence[Ex
     went = np.sign(row["lifetime_ps_after"] - row["lifetime_ps_before"])
     if went != np.sign(nearest.measured_ps - nearest.expected_ps):
         return ""
+    if nearest.is_upper_bound and went > 0:  # it may be as short as was expected, or shorter
+        return ""
+    below = "below " if nearest.is_upper_bound else ""
     how = "slower" if went > 0 else "faster"
     return (
         f"; the nearest new result, {nearest.formula}, came out {how} than expected "
-        f"({picoseconds(nearest.measured_ps)} ps, not {picoseconds(nearest.expected_ps)})"
+        f"({below}{picoseconds(nearest.measured_ps)} ps, not {picoseconds(nearest.expected_ps)})"
     )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from math import inf
 from typing import TYPE_CHECKING, Any, Literal
@@ -273,19 +273,27 @@ def launched(config: CampaignConfig, created: Event) -> dict[str, tuple[Recorded
     return records
 
 
-def observed(event: Event, known: int) -> tuple[Recorded, ...]:
-    """What an event brought to a record that holds `known` observations."""
+def observed(event: Event, record: tuple[Recorded, ...]) -> tuple[Recorded, ...]:
+    """The record of a target after an event brought observations, or corrected some."""
     files = tuple(file["sha256"] for file in event.payload.get("files", ()))
-    rows = [Observation(**row, target=event.payload["target"]) for row in event.payload["rows"]]
-    return tuple(
+    target = event.payload["target"]
+    corrections = {row["number"]: Observation(**row, target=target) for row in event.payload.get("corrections", ())}
+    after = tuple(
+        replace(row, observation=corrections[row.number], files=tuple(dict.fromkeys((*row.files, *files))))
+        if row.number in corrections
+        else row
+        for row in record
+    )
+    fresh = [Observation(**row, target=target) for row in event.payload["rows"]]
+    return after + tuple(
         Recorded(number, row, event.payload["name"], event.at, event.actor, files=files)
-        for number, row in enumerate(rows, start=known + 1)
+        for number, row in enumerate(fresh, start=len(record) + 1)
     )
 
 
 def standing_property(asked: MeasuredProperty, record: tuple[Recorded, ...]) -> MeasuredProperty:
     """A property of the description with the values that stand now; itself where they are those of the launch."""
-    if len(record) == len(asked.table) and not any(recorded.retracted for recorded in record):
+    if len(record) == len(asked.table) and not any(row.retracted or row.files for row in record):
         return asked
     rows = [recorded.observation for recorded in record if recorded.retracted is None]
     table = tuple(PropertyRow(compound=row.formula, value=row.value, error=row.stderr) for row in rows)

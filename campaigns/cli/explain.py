@@ -54,8 +54,8 @@ def show_prediction(p: Prediction) -> None:
 
     interval = f"{picoseconds(p.lifetime_low_ps)} to {picoseconds(p.lifetime_high_ps)}"
     out.print(f"[bold cyan]{escape(p.formula)}[/]  {picoseconds(p.lifetime_ps)} ps [dim]({interval}, 90%)[/]")
-    if p.measured_ps:
-        measured = ", ".join(f"{value:.3g}" for value in p.measured_ps)
+    if p.measured_ps or p.bounds_ps:
+        measured = ", ".join([f"{v:.3g}" for v in p.measured_ps] + [f"below {v:.3g}" for v in p.bounds_ps])
         out.print(f"[yellow]measured: {measured} ps; the prediction has seen that, it is no test of the model[/]")
     where = "inside" if p.in_domain else "outside"
     out.print(f"nearest measured: {escape(p.nearest_measured)} ({where} the domain); in the space: {_yes(p.in_space)}")

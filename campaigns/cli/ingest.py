@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from campaigns.summary import FitSummary, IngestResult, SuggestionBatch
 
 
+#: Exit code of an ingest that was recorded and could not be learnt.
+NOT_LEARNT = 3
+
 _Table = partial(typer.Option, rich_help_panel="A table")
 _Crystal = partial(typer.Option, rich_help_panel=PANEL)
 
@@ -51,7 +54,13 @@ class TableOptions:
     unit: Annotated[str | None, _Table(help="Unit of the lifetimes: ps, fs, ns, ps^-1 and so on.")] = None
     sheet: Annotated[str | None, _Table(help="Sheet of a workbook that has several.")] = None
     yes: Annotated[
-        bool, typer.Option("--yes", "-y", help="Take recognised columns and units as right.", rich_help_panel="A table")
+        bool,
+        typer.Option(
+            "--yes",
+            "-y",
+            help="Take recognised columns and units, and corrections, as right.",
+            rich_help_panel="A table",
+        ),
     ] = False
     keep_going: Annotated[
         bool, _Table("--keep-going", help="Take in the rows that are right, the others go to a file.")
@@ -72,6 +81,7 @@ class TableOptions:
             "sheet": self.sheet,
             "accept_guesses": self.yes,
             "accept_extreme": self.accept_extreme,
+            "accept_corrections": self.yes,
         }
 
 
@@ -128,27 +138,18 @@ def ingest(options: IngestOptions) -> None:
     result = _trace(campaign, options) if options.table.results is None else _table(campaign, options)
     for line in result.warnings:
         console.warn(line)
-    fit = None
-    if not options.dry_run and (result.added or _is_behind(campaign)):
-        if result.added:
-            rows = console.count(result.added, "row")
-            console.stopped = f"stopped; {rows} of {result.name} taken in, the same command goes on to learn from that"
-        fit = _retrain(campaign, options.workers)
+    behind = not options.dry_run and (result.changed or campaign.is_behind())
+    fit = _learnt(campaign, result, options.workers) if behind else None
     if options.as_json:
         console.print_json(_answer(campaign, result, fit, options.suggest))
         return
     show_ingest(result, dry_run=options.dry_run)
-    if result.added and not options.dry_run and options.suggest is None:
+    if result.changed and not options.dry_run and options.suggest is None:
         console.line(f"Next: spinscreen suggest {options.folder}")
     if fit is not None:
         _show_learnt(campaign, fit, before)
     if options.suggest is not None:
         show_batch(campaign, _next(campaign, options.suggest))
-
-
-def _is_behind(campaign: Campaign) -> bool:
-    """Whether the model has not learnt from all that was taken in, as after an ingest that was stopped."""
-    return bool(campaign.state.fits) and campaign.fit() is None
 
 
 def _check_usage(options: IngestOptions) -> None:
@@ -178,9 +179,8 @@ def _check_property_usage(table: TableOptions) -> None:
         raise typer.BadParameter(
             "is for lifetimes; a property's values are in the unit at the end of its name", param_hint="--unit"
         )
-    for option, given in (("--yes", table.yes), ("--accept-extreme", table.accept_extreme)):
-        if given:
-            raise typer.BadParameter("is for lifetimes, not for --property", param_hint=option)
+    if table.accept_extreme:
+        raise typer.BadParameter("is for lifetimes, not for --property", param_hint="--accept-extreme")
 
 
 def _answer(campaign: Campaign, result: IngestResult, fit: FitSummary | None, suggest: int | None) -> dict[str, Any]:
@@ -209,16 +209,17 @@ def _table(campaign: Campaign, options: IngestOptions) -> IngestResult:
         "rejects": table.rejects,
     }
     try:
-        try:
-            return campaign.ingest(table.results, target.name, **how)
-        except UnconfirmedError as question:
-            if not (may_ask and sys.stdin.isatty() and sys.stderr.isatty()):
-                raise
-            for guess in question.guesses:
-                console.note(f"  {guess}")
-            if not typer.confirm("Is this right?", err=True):
-                raise
-        return campaign.ingest(table.results, target.name, **how | {"accept_guesses": True})
+        while True:
+            try:
+                return campaign.ingest(table.results, target.name, **how)
+            except UnconfirmedError as question:
+                if not (may_ask and sys.stdin.isatty() and sys.stderr.isatty()):
+                    raise
+                for guess in question.guesses:
+                    console.note(f"  {guess}")
+                if not typer.confirm("Is this right?", err=True):
+                    raise
+                how[question.accept] = True
     except IngestError as error:
         if options.dry_run and may_ask:
             show_rows(error.rows, target)
@@ -243,6 +244,28 @@ def _trace(campaign: Campaign, options: IngestOptions) -> IngestResult:
         measured=measured,
         spectrum_at_ps=options.traces.spectrum_at,
     )
+
+
+def _learnt(campaign: Campaign, result: IngestResult, workers: int) -> FitSummary:
+    """What is learnt of what is recorded; where that fails or is stopped, what is recorded is told.
+
+    Raises:
+        typer.Exit: with `NOT_LEARNT` if it fails.
+    """
+    from chemspace.errors import SpinscreenError
+
+    last = len(campaign.state.records[result.target.name])
+    numbers = [str(number) for number in dict.fromkeys((last - result.added + 1, last))] if result.added else []
+    recorded = f"recorded as {result.target.noun} {' to '.join(numbers)}" if numbers else "recorded"
+    rows = console.count(result.added + result.corrected, "row")
+    if result.changed:
+        console.stopped = f"stopped; {rows} of {result.name} taken in, the same command goes on to learn from that"
+    try:
+        return _retrain(campaign, workers)
+    except SpinscreenError as problem:
+        console.error(f"{recorded}; training failed: {problem}")
+        console.note("the same command, or suggest, goes on from there")
+        raise typer.Exit(NOT_LEARNT) from None
 
 
 def _retrain(campaign: Campaign, workers: int) -> FitSummary:

@@ -202,11 +202,12 @@ def retract(options: RetractOptions) -> None:
     number, of_property = options.number, options.of_property
     row = options.open().retract(number, options.reason, of_property or LIFETIME.name)
     what = row.observation
+    bound = "below " if what.is_bound else ""
     if of_property is not None:
         text = f"value {number} of {of_property} ({what.formula}, {what.value:g}) is retracted"
         answer = {"property": of_property, **row.to_dict()}
     else:
-        text = f"measurement {number} ({what.formula}, {what.value:g} ps) is retracted"
+        text = f"measurement {number} ({what.formula}, {bound}{what.value:g} ps) is retracted"
         answer = {"number": row.number, **what.to_dict(), "retracted": row.retracted}
     console.answer(answer, text, as_json=options.as_json)
 

@@ -174,7 +174,7 @@ def properties(told: Mapping[str, Mapping[str, float]]) -> str:
     return ", ".join(f"{name} {value['mean']:.3g} ± {value['sd']:.2g}" for name, value in told.items())
 
 
-_COLOURS = {"add": "green", "known": "dim", "retracted": "yellow", "refused": "red"}
+_COLOURS = {"add": "green", "known": "dim", "correct": "cyan", "retracted": "yellow", "refused": "red"}
 
 
 def show_ingest(result: IngestResult, *, dry_run: bool) -> None:
@@ -184,6 +184,8 @@ def show_ingest(result: IngestResult, *, dry_run: bool) -> None:
     verb = "would be added" if dry_run else "added"
     of = "" if result.property is None else f" of {escape(result.property)}"
     rows = f"{count(result.added, 'row')}{of} {verb}"
+    if result.corrected:
+        rows += f", {result.corrected} corrected"
     refused = f", {result.refused} refused" if result.refused else ""
     marked(f"{escape(result.name)}: {rows}, {result.skipped} already known{refused}")
     if result.rejects is not None:

@@ -15,6 +15,7 @@ from campaigns.ingest.cells import lifetime, split_bound, standard_error, temper
 from campaigns.ingest.layout import NUMBERS, Layout, layout_of
 from campaigns.kinetics.result import CONVENTIONS, difference_lifetime_ps
 from campaigns.targets import Observation, Target
+from campaigns.text import printable, text_problem
 from chemspace import CationLibrary, ChemspaceError, Compound, parse_formula
 from chemspace.errors import CellError, TableError
 from chemspace.tables.cells import flag, number, optional_number, with_point
@@ -30,6 +31,8 @@ __all__ = ["grid_of", "json_lines", "layout_for", "read_file"]
 
 #: What a table can say of a value of a property; the names that `--map` takes.
 VALUE_FIELDS = ("formula", "value", "error", "sample", "source", "note")
+#: The column in which an export says why a row was taken back.
+RETRACTED = "retracted"
 #: Fields of either kind of table whose cells are numbers.
 _NUMBERS = frozenset({*NUMBERS, "value", "error"})
 
@@ -44,6 +47,7 @@ class ReadingOptions(TypedDict, total=False):
         sheet: sheet of a workbook that has several.
         accept_guesses: take columns and units that were recognised and not declared.
         accept_extreme: take lifetimes far outside what has been measured so far.
+        accept_corrections: take what rows say otherwise of crystals in the record.
     """
 
     columns: Mapping[str, str] | None
@@ -51,6 +55,7 @@ class ReadingOptions(TypedDict, total=False):
     sheet: str | None
     accept_guesses: bool
     accept_extreme: bool
+    accept_corrections: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +69,21 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class ReadRow:
-    """A row that can be taken in: its line in the file, from 1, its compound, and what was measured of it."""
+    """A row that can be read.
+
+    Attributes:
+        line: its line in the file, from 1.
+        formula: as it stands there.
+        compound: what that names.
+        observation: what was measured of it.
+        retracted: why the file says that it was taken back; "" where it stands.
+    """
 
     line: int
+    formula: str
     compound: Compound
     observation: Observation
+    retracted: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +156,7 @@ def read_observations(
         raise UnconfirmedError(name, layout.guesses, layout.declare)
     commas = grid.has_decimal_commas(layout.columns[field] for field in _NUMBERS if field in layout.columns)
     extreme = reading.get("accept_extreme", False)
+    has_retracted = RETRACTED in grid.columns and RETRACTED not in layout.columns.values()
     rows, refused = [], []
     for row in grid.rows:
         try:
@@ -152,9 +168,10 @@ def read_observations(
             else:
                 observation = _value(cells, compound, layout, target)
         except CellError as error:
-            refused.append(Refused(row.line, row.cells, str(error)))
+            refused.append(Refused(row.line, printable(dict(row.cells)), printable(str(error))))
             continue
-        rows.append(ReadRow(row.line, compound, observation))
+        retracted = row.cells.get(RETRACTED, "") if has_retracted else ""
+        rows.append(ReadRow(row.line, cells["formula"], compound, observation, retracted))
     return ObservationTable(
         name=name,
         content=content,
@@ -162,7 +179,7 @@ def read_observations(
         columns=tuple(column for column in grid.columns if column),
         rows=tuple(rows),
         refused=tuple(refused),
-        warnings=(*grid.warnings, *layout.warnings),
+        warnings=(*grid.warnings, *(w for w in layout.warnings if not w.startswith(f"column {RETRACTED!r} "))),
     )
 
 
@@ -236,6 +253,9 @@ def _cells(row: GridRow, layout: Layout, *, commas: bool) -> dict[str, str]:
     if row.surplus:
         raise CellError("the row has more cells than the header; is there a decimal comma?")
     cells = {field: row.cells.get(column, "") for field, column in layout.columns.items()}
+    for field, cell in cells.items():
+        if problem := text_problem(cell):
+            raise CellError(f"column {layout.columns[field]}: the cell {problem}")
     if commas:
         for field in cells.keys() & _NUMBERS:
             with _in_column(layout, field):

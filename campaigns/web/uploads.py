@@ -391,7 +391,7 @@ def take_in_table(service: CampaignService, upload: TableUpload, *, keep_going: 
         IngestError: listing every problem with its row and column.
     """
     options = upload.reading.options()
-    options["accept_guesses"] = True  # they were shown, and confirmed
+    options |= {"accept_guesses": True, "accept_corrections": True}  # they were shown, and confirmed
     with service.writing() as campaign:
         return campaign.ingest(upload.path, upload.reading.target, keep_going=keep_going, **options)
 

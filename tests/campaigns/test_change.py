@@ -40,6 +40,16 @@ def test_a_move_is_owed_to_the_nearest_new_result_that_points_the_same_way() -> 
     assert ranking_changes(before, after, x, [fast])[0] == "B: 2.0 to 9.0 ps, place 2 to 2"
 
 
+def test_a_bound_is_told_as_one_and_is_no_cause_of_a_longer_lifetime() -> None:
+    x = np.array([[0.0, 0.0], [3.0, 1.0]])
+    above = Expectation("S", np.array([2.9, 1.0]), 9.0, True, 2.0, 1.0, 40.0)
+    below = Expectation("F", np.array([2.9, 1.0]), 0.15, True, 2.0, 0.5, 9.0)
+    before, after = ranking(("B", 2.0, "X"), ("A", 4.0, "X")), ranking(("A", 4.0, "X"), ("B", 9.0, "X"))
+    assert ranking_changes(before, after, x, [above])[0] == "B: 2.0 to 9.0 ps, place 1 to 2"
+    told = ranking_changes(after, before, x[::-1], [below])[0]
+    assert told.endswith("; the nearest new result, F, came out faster than expected (below 0.15 ps, not 2.0)")
+
+
 def test_a_changed_chance_to_form_is_told() -> None:
     before, after = (ranking(("A", 4.0, "X"), ("B", 2.0, "X")).assign(feasibility=chance) for chance in (0.9, 0.3))
     assert ranking_changes(before, after)[0] == "A: 4.0 to 4.0 ps, forms 90% to 30%, place 1 to 1"

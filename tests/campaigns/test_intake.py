@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import sqlite3
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from campaigns import Campaign
-from campaigns.errors import IngestError, LifecycleError, StoreError
+from campaigns.errors import IngestError, LifecycleError, StoreError, UnconfirmedError, UnfitTextError
 from campaigns.events import Stage
+from campaigns.files import write_table
 from campaigns.kinetics import fit_trace, read_traces
+from screening import SpinDataset
 from tests.campaigns.processes import all_at_once, ingest
 from tests.campaigns.small import created
 from tests.campaigns.test_ingest_trace import files
@@ -50,7 +54,7 @@ def test_a_dry_run_says_of_every_row_what_would_happen(campaign: Campaign, tmp_p
         (4, "retracted", "a"),
         (5, "add", "c"),
     ]
-    assert result.rows[0].note == "was retracted (wrong crystal) and was left out"
+    assert result.rows[0].note == "was retracted (measurement 1: wrong crystal) and was left out"
     assert result.rows[3].note == "outside the campaign's space"
     assert result.rows[3].is_bound
     assert (result.added, result.skipped) == (2, 2)
@@ -182,3 +186,164 @@ def test_rows_at_hand_are_taken_in_as_a_table_of_them_is(campaign: Campaign) -> 
     ]
     with pytest.raises(IngestError, match=r"row 1, column lifetime_ps: .*must be positive"):
         campaign.observe([{"formula": "(PA)2PbI4", "lifetime_ps": -1.0}])
+
+
+WEEK_1 = "formula,lifetime_ps,sample,note\n(BA)2(MA)2Pb3I10,3.4,K7,\n(PA)2PbI4,1.9,K8,\n"
+WEEK_2 = "formula,lifetime_ps,lifetime_stderr_ps,sample,note\n(BA)2(MA)2Pb3I10,3.4,0.2,K7,checked by XRD\n"
+
+
+def test_one_crystal_stays_one_when_its_note_and_error_are_edited_and_that_is_confirmed(
+    campaign: Campaign, tmp_path: Path
+) -> None:
+    campaign.ingest(write(tmp_path, WEEK_1))
+    path = write(tmp_path, WEEK_2 + "(PA)2PbI4,1.9,,K8,\n(PEA)2(MA)Pb2I7,2.2,,K9,\n", "week2.csv")
+    shown = campaign.ingest(path, dry_run=True)
+    assert [row.action for row in shown.rows] == ["correct", "known", "add"]
+    assert shown.rows[0].note == "corrects measurement 1: error 0.2, note 'checked by XRD'"
+    before = n_events(campaign)
+    with pytest.raises(UnconfirmedError, match=r"row 2: .* corrects measurement 1: error 0.2, note 'checked by XRD'"):
+        campaign.ingest(path)
+    assert n_events(campaign) == before
+    result = campaign.ingest(path, accept_corrections=True)
+    assert (result.added, result.corrected, result.skipped) == (1, 1, 1)
+    told = [(m.sample, m.value, m.stderr, m.note) for m in campaign.state.measurements]
+    assert told == [("K7", 3.4, 0.2, "checked by XRD"), ("K8", 1.9, None, ""), ("K9", 2.2, None, "")]
+    assert campaign.history()[-1]["what"].endswith("corrected (BA)2(MA)2Pb3I10 (number 1)")
+    assert Campaign.open(campaign.folder).state == campaign.state
+    again = campaign.ingest(path)
+    assert (again.added, again.corrected, again.skipped) == (0, 0, 3)
+
+
+def test_an_empty_cell_takes_nothing_back(campaign: Campaign, tmp_path: Path) -> None:
+    campaign.ingest(write(tmp_path, WEEK_2))
+    assert campaign.ingest(write(tmp_path, WEEK_1, "week1.csv")).rows[0].action == "known"
+
+
+def test_the_labs_copy_of_a_published_row_is_known_and_an_own_crystal_is_not(
+    campaign: Campaign, tmp_path: Path
+) -> None:
+    rows = "(PEA)2PbI4,0.3,\n(BA)2PbI4,0.2,\n(PEA)2PbI4,0.3,K1\n(PEA)2PbI4,0.35,\n"
+    result = campaign.ingest(write(tmp_path, "formula,lifetime_ps,sample\n" + rows))
+    assert [row.action for row in result.rows] == ["known", "known", "add", "add"]
+    assert "the published row S14 (doi 10.1039/d5sc07406a), which trains already" in result.warnings[0]
+
+
+def test_the_whole_published_table_brings_nothing(campaign: Campaign, tmp_path: Path) -> None:
+    path = tmp_path / "master.csv"
+    SpinDataset.published().table[["formula", "lifetime_ps"]].to_csv(path, index=False)
+    result = campaign.ingest(path, keep_going=True, dry_run=True, accept_extreme=True)
+    assert (result.added, result.skipped, result.refused) == (0, 50, 2)
+
+
+@pytest.mark.parametrize(
+    ("rows", "told"),
+    [
+        (
+            "(PA)2PbI4,5.5,0.4,q1\n(PA)2PbI4,1.1,0.1,q2\n(PA)2PbI4,1.2,0.1,q3\n",
+            [
+                "row 3: (PA)2PbI4 is 1.1 ± 0.1 ps here and 5.5 ± 0.4 ps in row 2: they differ by 0.7 decades, 13.8 "
+                "standard errors; published replicates differ by 0.05 to 0.19",
+                "row 4: (PA)2PbI4 is 1.2 ± 0.1 ps here and 5.5 ± 0.4 ps in row 2: they differ by 0.66 decades, 13.8 "
+                "standard errors; published replicates differ by 0.05 to 0.19",
+            ],
+        ),
+        ("(PA)2PbI4,2.5,1.5,q1\n(PA)2PbI4,1.2,0.4,q2\n(PA)2PbI4,1.0,,q3\n", []),
+        (
+            "(PA)2PbI4,1.9,,K1\n(PA)2PbI4,2.4,,K1\n",
+            [
+                "row 3: (PA)2PbI4 is 2.4 ps here and 1.9 ps in row 2, of one crystal, K1; if the one corrects the "
+                "other, retract the wrong one"
+            ],
+        ),
+        (
+            "(PA)2PbI4,<0.5,,q1\n(PA)2PbI4,0.2,,q2\n(PA)2PbI4,4,,q3\n",
+            [
+                "row 4: (PA)2PbI4 is 4 ps here and 0.2 ps in row 3: they differ by 1.3 decades; published replicates "
+                "differ by 0.05 to 0.19"
+            ],
+        ),
+        (
+            "(PEA)2PbI4,3,,own\n",
+            [
+                "row 2: (PEA)2PbI4 is 3 ps here and 0.3 ps in the published row S14 (doi 10.1039/d5sc07406a): they "
+                "differ by 1 decades; published replicates differ by 0.05 to 0.19"
+            ],
+        ),
+    ],
+)
+def test_replicates_that_disagree_are_told_in_both_figures(
+    campaign: Campaign, tmp_path: Path, rows: str, told: list[str]
+) -> None:
+    result = campaign.ingest(write(tmp_path, "formula,lifetime_ps,lifetime_stderr_ps,sample\n" + rows))
+    assert result.added == rows.count("\n")
+    assert [word for word in result.warnings if "outside the campaign" not in word] == told
+
+
+def test_what_was_taken_back_elsewhere_is_left_out_and_told(campaign: Campaign, tmp_path: Path) -> None:
+    campaign.ingest(write(tmp_path, WEEK_1))
+    campaign.retract(1, "response drifted")
+    write_table(tmp_path / "out.csv", [row.to_dict() for row in campaign.state.record])
+    other = created(tmp_path / "other")
+    result = other.ingest(tmp_path / "out.csv")
+    assert [m.formula for m in other.state.measurements] == ["(PA)2PbI4"]
+    assert [row.action for row in result.rows] == ["retracted", "add"]
+    note = "is retracted in the file (response drifted) and was left out"
+    assert f"row 2: (BA)2(MA)2Pb3I10 3.4 ps {note}" in result.warnings
+    assert not any("'retracted' is not used" in word for word in result.warnings)
+
+
+def test_a_name_that_was_read_as_another_is_told_with_its_row(campaign: Campaign, tmp_path: Path) -> None:
+    rows = "(PEA)₂PbI₄,0.31\nPEA2FAPb2I7,1.9\n(iso-BA)2PbI4,0.3\n(C6H5CH2NH3)2PbI4,0.35\n(BA)2(MA0.5FA0.5)Pb2I7,2\n"
+    result = campaign.ingest(write(tmp_path, "formula,lifetime_ps\n" + rows))
+    assert [word for word in result.warnings if "is read as" in word] == [
+        "row 4: (iso-BA)2PbI4 is read as (iBA)2PbI4 (iBA, iso-butylammonium)",
+        "row 5: (C6H5CH2NH3)2PbI4 is read as (BZA)2PbI4 (BZA, benzylammonium)",
+    ]
+
+
+HALF = json.dumps({"formula": "(PA)2PbI4", "lifetime_ps": 1.2, "sample": "K1", "note": "\ud83d"})
+ESCAPE = json.dumps({"formula": "(PA)2PbI4", "lifetime_ps": 1.2, "sample": "\x1b]0;x\x07"})
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        (HALF, r"row 1, column note: the cell holds half a character \(U\+D83D\), which is no valid text"),
+        (ESCAPE, r"row 1, column sample: the cell holds the control character U\+001B; delete it"),
+    ],
+)
+def test_text_that_no_file_can_hold_is_refused_with_row_and_column(
+    campaign: Campaign, tmp_path: Path, line: str, problem: str
+) -> None:
+    path = write(tmp_path, line, "results.jsonl")
+    for dry_run in (True, False):
+        with pytest.raises(IngestError, match=problem):
+            campaign.ingest(path, dry_run=dry_run)
+    good = json.dumps({"formula": "(PA)2PbI4", "lifetime_ps": 1.2, "note": "line 1\nline 2, τ"})
+    path = write(tmp_path, f"{line}\n{good}", "mixed.jsonl")
+    result = campaign.ingest(path, keep_going=True)
+    assert (result.added, result.refused) == (1, 1)
+    assert "U+" in Path(str(result.rejects)).read_text(encoding="utf-8")
+    assert Campaign.open(campaign.folder).state == campaign.state
+
+
+def test_no_door_takes_text_that_no_file_can_hold(campaign: Campaign) -> None:
+    campaign.observe([{"formula": "(PA)2PbI4", "lifetime_ps": 1.2}])
+    before = n_events(campaign)
+    with pytest.raises(UnfitTextError, match=r"reason: it holds the control character U\+001B"):
+        campaign.retract(1, "wrong \x1b[31m")
+    with pytest.raises(UnfitTextError, match="reason: it holds half a character"):
+        campaign.step("(BA)2PbI4", Stage.DECLINED, reason="\udce9")
+    assert n_events(campaign) == before
+
+
+def test_text_of_an_older_log_that_no_file_can_hold_is_shown_with_a_mark(campaign: Campaign) -> None:
+    row = {"formula": "(PA)2PbI4", "lifetime_ps": 1.2, "note": "\ud83d", "sample": "a\x1b"}
+    payload = json.dumps({"name": "old.jsonl", "rows": [row]})
+    with sqlite3.connect(campaign.folder / "campaign.db") as connection:
+        connection.execute(
+            "INSERT INTO event (at, actor, kind, payload) VALUES (datetime('now'), 'a', 'measured', ?)", (payload,)
+        )
+    campaign.refresh()
+    (shown,) = campaign.state.measurements
+    assert (shown.note, shown.sample) == ("\ufffd", "a\ufffd")

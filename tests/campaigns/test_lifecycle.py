@@ -130,7 +130,7 @@ def test_a_retracted_measurement_stays_in_the_record_and_leaves_the_fit(campaign
         campaign.retract(3, "typo")
     campaign.retract(2, "all of it")
     assert campaign._data_key == key
-    assert "was retracted (wrong crystal)" in campaign.ingest(results).warnings[0]
+    assert "was retracted (measurement 1: wrong crystal)" in campaign.ingest(results).warnings[0]
 
 
 def test_the_state_is_a_replay_of_the_log(campaign: Campaign, results: Path) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from campaigns import Campaign
+from campaigns.cli.explain import show_prediction
 from campaigns.errors import CampaignError
 from screening.features import FEATURE_NAMES, feature_label, input_label
 
@@ -37,6 +40,13 @@ def test_a_compound_of_another_library_is_computed_and_is_not_in_the_space(campa
 
 def test_a_measured_compound_says_so(campaign: Campaign) -> None:
     assert campaign.predict("(PEA)2PbI4").measured_ps == (pytest.approx(0.3, rel=0.01),)
+
+
+def test_an_upper_bound_is_told_as_one(campaign: Campaign, capsys: pytest.CaptureFixture[str]) -> None:
+    told = campaign.predict("(PEA)2PbI4")
+    assert told.bounds_ps == ()
+    show_prediction(replace(told, bounds_ps=(60.0,)))
+    assert "measured: 0.3, below 60 ps; the prediction has seen that" in capsys.readouterr().out
 
 
 def test_a_compound_without_organic_cation_has_no_descriptors(campaign: Campaign) -> None:

@@ -18,7 +18,7 @@ import pytest
 from benchmarks.campaign_kills import LIBRARY
 from campaigns import Campaign, CampaignConfig
 from campaigns.artifacts import data_key
-from campaigns.errors import CampaignExistsError, IngestError, LifecycleError, PropertyError
+from campaigns.errors import CampaignExistsError, IngestError, LifecycleError, PropertyError, UnconfirmedError
 from campaigns.events import EventKind
 from campaigns.state import replay
 from campaigns.targets import MIN_ROWS
@@ -99,9 +99,12 @@ def test_a_value_of_the_launch_is_known_however_its_formula_is_written_unless_it
 ) -> None:
     value = TABLE[0]["value"]
     rows = f"PEA2PbI4,{value},0.5,\nPEA2PbI4,{value},,K8\nPEA2PbI4,{value},,K8\nPEA2PbI4,{value + 0.01},,\n"
-    result = campaign.ingest_values(write(tmp_path, "formula,value,error,sample\n" + rows), GAP)
-    assert [row.action for row in result.rows] == ["known", "add", "known", "add"]
-    assert "value 1, of the launch's table" in result.rows[0].note
+    path = write(tmp_path, "formula,value,error,sample\n" + rows)
+    with pytest.raises(UnconfirmedError, match=r"corrects value 1, of the launch's table: error 0\.5"):
+        campaign.ingest_values(path, GAP)
+    result = campaign.ingest_values(path, GAP, accept_corrections=True)
+    assert [row.action for row in result.rows] == ["correct", "add", "known", "add"]
+    assert campaign.state.properties[GAP].table[0].error == 0.5
     assert "stands in row 3 already" in result.rows[2].note
     assert [row.observation.sample for row in campaign.state.records[GAP][24:]] == ["K8", ""]
 
@@ -189,7 +192,7 @@ def test_new_values_are_another_key_and_without_them_it_is_the_one_before(campai
 
 def test_keys_of_campaigns_without_such_events_stay_as_they_were(campaign: Campaign) -> None:
     bare = CampaignConfig()
-    for state in (replace(campaign.state, config=bare, property_values={}), campaign.state):
+    for state in (replace(campaign.state, config=bare, records={"lifetime_ps": ()}), campaign.state):
         parts = [state.config.key_fields(), [], [], state.config.protocol.key, version("spinscreen")]
         told = dumps(parts, sort_keys=True)
         assert data_key(state.config, state) == sha256(told.encode()).hexdigest()[:16]

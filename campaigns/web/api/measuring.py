@@ -131,7 +131,7 @@ def _ingested(
     service: CampaignService, editor: Identity, result: IngestResult, form: ValuesForm | TraceForm
 ) -> IngestOut:
     """What an upload brought; it is learnt from where anything came in, unless the form says not to."""
-    job = service.learn(editor.name) if form.learn and result.added and not form.dry_run else None
+    job = service.learn(editor.name) if form.learn and result.changed and not form.dry_run else None
     blank = {"lifetime_ps": None, "lifetime_stderr_ps": None, "is_upper_bound": False}
     told = result.to_dict()
     rows = [blank | row for row in told["rows"]]

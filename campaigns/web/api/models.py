@@ -318,12 +318,18 @@ class TableForm(ValuesForm):
     unit: Annotated[str, Field(max_length=10)] | None = Field(
         default=None, description="Of the lifetimes: ps, fs, ns, ps^-1 ..."
     )
-    accept_guesses: bool = Field(default=False, description="Columns and units that were recognised are right.")
+    accept_guesses: bool = Field(
+        default=False, description="Columns and units that were recognised, and corrections, are right."
+    )
     accept_extreme: bool = False
 
     def reading(self) -> dict[str, Any]:
         """As arguments of `Campaign.ingest`; raises as `ValuesForm.reading`."""
-        accepted = {"accept_guesses": self.accept_guesses, "accept_extreme": self.accept_extreme}
+        accepted = {
+            "accept_guesses": self.accept_guesses,
+            "accept_corrections": self.accept_guesses,
+            "accept_extreme": self.accept_extreme,
+        }
         return {**super().reading(), "unit": self.unit or None, **accepted}
 
 

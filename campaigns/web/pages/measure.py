@@ -126,7 +126,7 @@ def confirm(
 def _ingested(
     visitor: Visitor, service: CampaignService, result: IngestResult, upload: TraceUpload | None = None
 ) -> Response:
-    job = service.learn(visitor.identity.name) if result.added else None
+    job = service.learn(visitor.identity.name) if result.changed else None
     measured = {"formula": "", "fit": None} if upload is None else {"formula": upload.formula, "fit": upload.fit}
     response = fragment(visitor, "ingested.html", service, result=result, job=job, **measured)
     response.headers["hx-trigger"] = "measured"

@@ -14,6 +14,7 @@ import pytest
 
 from campaigns import Campaign
 from campaigns.cli import console, main
+from campaigns.errors import StoreError
 from tests.campaigns.cli.test_main import run as run_command
 from tests.campaigns.conftest import Launched
 from tests.campaigns.small import created
@@ -174,3 +175,37 @@ def test_the_same_ingest_again_learns_what_a_stopped_one_did_not(launched: Launc
     assert "900 ps" in " ".join(answer["surprises"])
     again = run_command("ingest", campaign.folder, results, "--json", store=launched.oracle_store)
     assert json.loads(again.stdout)["surprises"] == []
+
+
+WEEK_1 = "formula,lifetime_ps,sample,note\n(PA)2PbI4,0.4,K7,\n"
+WEEK_2 = "formula,lifetime_ps,sample,note\n(PA)2PbI4,0.4,K7,checked by XRD\n(BA)2PbI4,0.5,K8,\n"
+
+
+def test_a_correction_is_shown_and_taken_in_when_it_is_confirmed(campaign: Campaign, run: Run, tmp_path: Path) -> None:
+    run(campaign.folder, write(tmp_path, WEEK_1))
+    path = write(tmp_path, WEEK_2, "week2.csv")
+    code, _, err = run(campaign.folder, path)
+    assert code == 1
+    assert "(PA)2PbI4 0.4 ps corrects measurement 1: note 'checked by XRD'" in err
+    assert "repeat the command with --yes" in err
+    code, out, _ = run(campaign.folder, path, "--yes")
+    assert (code, "1 row added, 1 corrected, 0 already known" in out) == (0, True)
+    assert [row.observation.note for row in Campaign.open(campaign.folder).state.record] == ["checked by XRD", ""]
+
+
+def test_what_was_recorded_and_not_learnt_is_learnt_by_the_same_command(
+    campaign: Campaign, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> None:
+        raise StoreError("ranking.parquet is damaged")
+
+    learnt = []
+    path = write(tmp_path, WEEK_2)
+    monkeypatch.setattr("campaigns.cli.ingest._retrain", fails)
+    code, _, err = run(campaign.folder, path)
+    assert code == 3
+    assert "recorded as measurement 1 to 2; training failed: ranking.parquet is damaged" in err
+    assert "the same command, or suggest, goes on from there" in err
+    monkeypatch.setattr("campaigns.cli.ingest._retrain", lambda *_: learnt.append(1))
+    code, out, _ = run(campaign.folder, path)
+    assert (code, learnt, "0 rows added, 2 already known" in out) == (0, [1], True)

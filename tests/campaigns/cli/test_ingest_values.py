@@ -102,11 +102,10 @@ def test_columns_by_other_names_are_declared_and_refused_rows_go_to_a_file(
         (("new.csv", "--property", "gap"), f"the campaign has no property 'gap'; it has {GAP}"),
         (("new.csv", "--property", GAP, "--unit", "meV"), "in the unit at the end of its name"),
         (("new.csv", "--property", GAP, "--accept-extreme"), "is for lifetimes, not for --property"),
-        (("new.csv", "--property", GAP, "--yes"), "is for lifetimes, not for --property"),
         (("new.csv", "--property", GAP, "--map", "gap"), "write FIELD=COLUMN, as value=gap"),
         (("--property", GAP, "--formula", "(PA)2PbI4", "--trace", "new.csv"), "come as a table: give RESULTS"),
     ],
-    ids=["unknown", "unit", "extreme", "yes", "map", "trace"],
+    ids=["unknown", "unit", "extreme", "map", "trace"],
 )
 def test_what_does_not_go_with_a_property_is_told(
     campaign: Campaign, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...], says: str

@@ -47,3 +47,14 @@ def test_an_exported_table_can_be_ingested_elsewhere(tmp_path: Path) -> None:
     write_table(tmp_path / "out.csv", [row.to_dict() for row in here.state.record])
     there.ingest(tmp_path / "out.csv")
     assert there.state.measurements == here.state.measurements
+
+
+def test_a_bound_that_is_taken_back_is_called_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    campaign = created(tmp_path / "small")
+    campaign.observe([{"formula": "(PA)2PbI4", "lifetime_ps": "<0.15", "sample": "u1"}])
+    monkeypatch.setattr(sys, "argv", ["spinscreen", "retract", str(campaign.folder), "1", "--reason", "wrong"])
+    with pytest.raises(SystemExit):
+        main()
+    assert "measurement 1 ((PA)2PbI4, below 0.15 ps) is retracted" in capsys.readouterr().out

@@ -1,0 +1,272 @@
+"""What becomes of each row of a results table: new, known, a correction, a copy of a published row, or left out.
+
+One crystal stays one: a row is the observation in the record that has its compound, its value and its crystal's name.
+What else it says, and says otherwise, is a correction of that.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from math import hypot, isclose, log, log10
+
+from campaigns.ingest import ObservationTable
+from campaigns.ingest.table import ReadRow
+from campaigns.state import CampaignState
+from campaigns.summary import RowReport
+from campaigns.targets import Observation, Recorded, Target
+from chemspace import CationLibrary, Compound, CompoundSpace, parse_formula
+from chemspace.formula import normalise
+from screening.dataset import SpinDataset
+
+#: Replicates among the published lifetimes differ by 0.05 to 0.19 decades (screening/data/published_lifetimes.csv, rows
+#: with the flag "replicate", measured alike).
+REPLICATE_DECADES = (0.05, 0.19)
+#: What else two observations differ by that disagree, in their joint standard errors.
+_SIGMAS = 2.0
+#: Fields that a row may add to, or say otherwise than, what is recorded of its crystal; and what they are called.
+_REST = {
+    "stderr": "error",
+    "temperature_k": "temperature",
+    "source": "source",
+    "technique": "technique",
+    "note": "note",
+}
+_HINT = "; if it is another crystal, name it in a column 'sample'"
+
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """What becomes of a row that can be read.
+
+    Attributes:
+        report: for people.
+        observation: what is recorded of it, where it is.
+        corrects: what it corrects.
+        words: what to tell of it.
+    """
+
+    report: RowReport
+    observation: Observation
+    corrects: Recorded | None
+    words: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """An observation to hold another one against, and how messages call it."""
+
+    observation: Observation
+    name: str
+
+
+def row_fates(
+    table: ObservationTable, state: CampaignState, names: CationLibrary, space: CompoundSpace
+) -> tuple[Fate, ...]:
+    """What becomes of each row that can be read, in the order of the file.
+
+    Args:
+        table: what was read.
+        state: what is known.
+        names: of the cations in the formulas of the launch's tables.
+        space: the campaign's.
+    """
+    before = _Before(table.target, state, names, space)
+    return tuple(before.fate(row) for row in table.rows)
+
+
+def recorded_of(state: CampaignState, compound: Compound) -> list[Known]:
+    """The lifetimes of a compound that stand, the campaign's own and the published ones."""
+    own = [Known(row.observation, row.name) for row in state.record if row.retracted is None]
+    return [one for one in own if one.observation.formula == compound.formula] + _published(compound)
+
+
+class _Before:
+    """What a row is held against: the record of its target, the published rows, and the rows before it."""
+
+    def __init__(self, target: Target, state: CampaignState, names: CationLibrary, space: CompoundSpace) -> None:
+        self.target, self.space = target, space
+        self.standing: dict[object, list[tuple[Recorded, Observation]]] = defaultdict(list)
+        self.gone: dict[object, Recorded] = {}
+        self.seen: dict[object, int] = {}
+        self.known: dict[str, list[Known]] = defaultdict(list)
+        for row in state.records[target.name]:
+            what = row.observation
+            if row.of_launch:  # its table writes formulas as it likes
+                what = what.model_copy(update={"formula": parse_formula(what.formula, names).formula})
+            if row.retracted is None:
+                self.standing[_crystal(what)].append((row, what))
+                self.known[what.formula].append(Known(what, row.name))
+            else:
+                self.gone[_crystal(what), what.stderr] = row
+
+    def fate(self, row: ReadRow) -> Fate:
+        """What becomes of a row; later rows are held against it too."""
+        what = row.observation
+        action, note, corrects, merged = self._action(row)
+        words = [f"row {row.line}: {self._words(what)} {note}"] if action != "add" else []
+        if action in ("known", "retracted") and not row.retracted:
+            words[0] += _HINT
+        if action == "add":
+            others = self.known[what.formula] + (_published(row.compound) if self.target.of_campaign else [])
+            words += [f"row {row.line}: {word}" for word in disagreements(what, self.target, others)]
+            self.known[what.formula].append(Known(what, f"row {row.line}"))
+        if action in ("add", "correct") and (read := _read_as(row)):
+            words.append(f"row {row.line}: {read}")
+        if action == "add" and row.compound not in self.space:
+            note = "outside the campaign's space"
+        report = RowReport(row.line, action, what.formula, what.value, what.stderr, what.is_bound, what.sample, note)
+        return Fate(report, merged, corrects, tuple(words))
+
+    def _action(self, row: ReadRow) -> tuple[str, str, Recorded | None, Observation]:
+        """Action and note of its report, what it corrects, and what is recorded."""
+        what = row.observation
+        crystal = _crystal(what)
+        if row.retracted:
+            return "retracted", f"is retracted in the file ({row.retracted}) and was left out", None, what
+        for recorded, known in self.standing.get(crystal, ()):
+            if _other_temperature(what, known):
+                continue
+            merged, changes = _merged(known, what)
+            if changes:
+                return "correct", f"corrects {recorded.name}: {', '.join(changes)}", recorded, merged
+            return "known", f"is in the campaign already ({recorded.name}) and was left out", None, what
+        if (gone := self.gone.get((crystal, what.stderr))) is not None:
+            return "retracted", f"was retracted ({gone.name}: {gone.retracted}) and was left out", None, what
+        if (earlier := self.seen.setdefault((crystal, what.temperature_k), row.line)) != row.line:
+            return "known", f"stands in row {earlier} already and was left out", None, what
+        if self.target.of_campaign and (copy := _published_copy(row)) is not None:
+            note = f"is {copy.name}, which trains already, and was left out"
+            return "known", note, None, what
+        return "add", "", None, what
+
+    def _words(self, what: Observation) -> str:
+        return self.target.tell(what.formula, what.value, is_bound=what.is_bound)
+
+
+def disagreements(what: Observation, target: Target, others: Sequence[Known]) -> Iterator[str]:
+    """Sentences on how an observation disagrees with others of its compound, in both figures; the worst one.
+
+    Two values of one crystal always do.
+    """
+    alike = [one for one in others if what.sample and one.observation.sample == what.sample]
+    if (same := next((one for one in alike if not _other_temperature(what, one.observation)), None)) is not None:
+        yield (
+            f"{what.formula} is {_figures(what, target)} here and {_figures(same.observation, target)} in {same.name}, "
+            f"of one crystal, {what.sample}; if the one corrects the other, retract the wrong one"
+        )
+        return
+    worst = max(others, key=lambda one: _apart(what, one.observation, target)[0], default=None)
+    if worst is None:
+        return
+    apart, sigma = _apart(what, worst.observation, target)
+    if apart <= _SIGMAS * sigma or apart <= (REPLICATE_DECADES[1] if target.scale == "log10" else 0.0):
+        return
+    if target.scale == "linear" and not sigma:  # nothing says how far apart replicates are
+        return
+    figures = f"{_figures(what, target)} here and {_figures(worst.observation, target)} in {worst.name}"
+    times = f", {apart / sigma:.1f} standard errors" if sigma else ""
+    if target.scale == "log10":
+        low, high = REPLICATE_DECADES
+        size = f"they differ by {apart:.2g} decades{times}; published replicates differ by {low:g} to {high:g}"
+    else:
+        size = f"they differ by {apart:.3g}{times}"
+    yield f"{what.formula} is {figures}: {size}"
+
+
+def _apart(one: Observation, other: Observation, target: Target) -> tuple[float, float]:
+    """How far apart two observations are on the target's scale, and the standard error of that; 0 where it is not
+    known. A bound is apart only from what is above it."""
+    high, low = (one, other) if one.value >= other.value else (other, one)
+    if high.is_bound or _other_temperature(one, other):
+        return 0.0, 0.0
+    if target.scale == "linear":
+        return high.value - low.value, hypot(high.stderr or 0.0, low.stderr or 0.0)
+    errors = [(each.stderr or 0.0) / each.value / log(10.0) for each in (high, low)]
+    return log10(high.value / low.value), hypot(*errors)
+
+
+def _figures(what: Observation, target: Target) -> str:
+    error = "" if what.stderr is None else f" ± {what.stderr:.2g}"
+    return (
+        f"{'below ' if what.is_bound else ''}{what.value:.4g}{error}{f' {target.unit}' if target.of_campaign else ''}"
+    )
+
+
+def _crystal(what: Observation) -> object:
+    """What a row is the same by: compound, crystal and value."""
+    return what.formula, what.sample, what.value, what.is_bound
+
+
+def _other_temperature(one: Observation, other: Observation) -> bool:
+    return None not in (one.temperature_k, other.temperature_k) and one.temperature_k != other.temperature_k
+
+
+def _merged(known: Observation, told: Observation) -> tuple[Observation, list[str]]:
+    """What is known with what is told of it now, and the changes in words. An empty cell says nothing."""
+    changes, words = dict[str, object](), []
+    for field, word in _REST.items():
+        before, after = getattr(known, field), getattr(told, field)
+        if after not in ("", None) and after != before:
+            changes[field] = after
+            words.append(f"{word} {after!r}" if before in ("", None) else f"{word} {before!r} becomes {after!r}")
+    return known.model_copy(update=changes), words
+
+
+@cache
+def _published_rows() -> dict[Compound, tuple[Known, ...]]:
+    """The published lifetimes by compound; those of doubtful composition have none."""
+    data = SpinDataset.published()
+    found: dict[Compound, tuple[Known, ...]] = {}
+    for compound, row in zip(data.compounds, data.table.to_dict("records"), strict=True):
+        if compound is not None:
+            what = Observation(
+                formula=compound.formula,
+                value=row["lifetime_ps"],
+                sample=row["material_id"],
+                source=row["doi"],
+                technique=row["flags"],
+            )
+            name = f"the published row {row['material_id']} (doi {row['doi']})"
+            found[compound] = (*found.get(compound, ()), Known(what, name))
+    return found
+
+
+def _published(compound: Compound) -> list[Known]:
+    """The published lifetimes of a compound that were measured as others are."""
+    doubtful = ("other_conditions", "conflict", "unknown")
+    rows = _published_rows().get(compound, ())
+    return [one for one in rows if not any(word in one.observation.technique for word in doubtful)]
+
+
+def _published_copy(row: ReadRow) -> Known | None:
+    """The published row that a row is a copy of: the same compound and lifetime, perhaps rounded, and no crystal of
+    the lab's own."""
+    what = row.observation
+    for one in _published_rows().get(row.compound, ()):
+        exact = one.observation.value
+        same = isclose(exact, what.value, rel_tol=1e-6) or any(
+            isclose(float(f"{exact:.{digits}g}"), what.value, rel_tol=1e-9) for digits in range(1, 7)
+        )
+        if same and not what.is_bound and what.sample in ("", one.observation.sample):
+            return one
+    return None
+
+
+def _read_as(row: ReadRow) -> str:
+    """Which names of cations in a formula were read as others; "" where none was."""
+    text = normalise(row.formula)
+    inside = re.findall(r"\(([^()]*)\)", text)
+    outside = re.sub(r"\([^()]*\)", " ", text)
+    changed = []
+    for cation, _ in row.compound.cation_counts:
+        name = re.escape(cation.abbreviation)
+        if cation.is_organic and not (
+            any(re.search(rf"(?<![^\d.]){name}(?![^\d.])", part) for part in inside) or re.search(name, outside)
+        ):
+            full = next((f", {word}" for word in cation.names if word.endswith(("ium", "amine"))), "")
+            changed.append(f"{cation.abbreviation}{full}")
+    return f"{row.formula} is read as {row.compound.formula} ({'; '.join(changed)})" if changed else ""

@@ -30,7 +30,8 @@ from screening.errors import DeviceError
 from screening.features import to_features
 from screening.ranking import Candidates, PassSettings, rank
 from screening.ranking.stream import SinglePrecision
-from screening.surrogates import Surrogate, TrainingRows, fit_surrogate
+from screening.surrogate import Surrogate, fit_surrogate
+from screening.surrogates import TrainingRows
 from screening.surrogates.recipe import Problem
 from screening.surrogates.registry import get_recipe
 from screening.validation import cross_validate

@@ -24,7 +24,8 @@ from oracle.descriptors import CationTable
 from screening.dataset import SpinDataset, published_descriptors
 from screening.features import to_features
 from screening.ranking import Candidates, PassSettings, Ranking, rank
-from screening.surrogates import Surrogate, TrainingRows, fit_surrogate
+from screening.surrogate import Surrogate, fit_surrogate
+from screening.surrogates import TrainingRows
 
 
 def space_of(size: int, frameworks: int = 1) -> tuple[CompoundSpace, CationTable, CationTable]:

@@ -279,7 +279,8 @@ def _heavy(smiles: str) -> int:
 
 def _learning_seconds(config: CampaignConfig, n_compounds: int) -> float:
     """Seconds to validate, fit and rank: the first two done on the published rows, the last timed on one block."""
-    from screening.surrogates import TrainingRows, fit_surrogate
+    from screening.surrogate import fit_surrogate
+    from screening.surrogates import TrainingRows
     from screening.validation import cross_validate
 
     data = SpinDataset.published()

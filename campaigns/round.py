@@ -56,7 +56,7 @@ from screening.strategies.columns import Property
 
 if TYPE_CHECKING:
     from screening.explain import Shapley
-    from screening.surrogates import Surrogate
+    from screening.surrogate import Surrogate
     from screening.validation import Validation
 
 __all__ = ["Round"]

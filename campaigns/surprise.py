@@ -91,7 +91,7 @@ def expectations(fitted: Round, fresh: Sequence[Observation]) -> tuple[Expectati
 def _calibration(fitted: Round, rows: NDArray[np.int64]) -> float:
     """The factor of the standard deviations, by the out-of-fold errors of all rows but these."""
     from screening.calibration import fit_scale
-    from screening.surrogates.surrogate import CALIBRATION_SPLIT
+    from screening.surrogate import CALIBRATION_SPLIT
 
     out = fitted.validation.predictions
     out = out[(out["split"] == CALIBRATION_SPLIT) & ~out["row"].isin(rows)]

@@ -27,7 +27,7 @@ from screening.features import to_features
 
 if TYPE_CHECKING:
     from campaigns.kinetics import TraceFit
-    from screening.surrogates import Surrogate
+    from screening.surrogate import Surrogate
     from screening.validation import Validation
 
 __all__ = ["LIFETIME", "Observation", "Recorded", "Target", "property_standings", "target_of"]
@@ -429,7 +429,8 @@ def learn_property(
     Raises:
         CampaignError: if the oracle failed for so many cations that too few rows are left.
     """
-    from screening.surrogates import TrainingRows, fit_surrogate
+    from screening.surrogate import fit_surrogate
+    from screening.surrogates import TrainingRows
     from screening.validation import cross_validate
 
     compounds = list(_compounds(name, measured, names))

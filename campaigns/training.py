@@ -20,7 +20,8 @@ from screening.dataset import EXCLUDING_FLAGS, UPPER_BOUND, SpinDataset, excludi
 from screening.features import to_features
 
 if TYPE_CHECKING:
-    from screening.surrogates import Surrogate, TrainingRows
+    from screening.surrogate import Surrogate
+    from screening.surrogates import TrainingRows
     from screening.validation import Validation
     from screening.validation.card import FullCard
 
@@ -129,7 +130,7 @@ def validate(training: TrainingSet, config: CampaignConfig) -> Validation:
 
 def fit(training: TrainingSet, config: CampaignConfig, validation: Validation) -> Surrogate:
     """The surrogate on all rows, its intervals recalibrated by the out-of-fold errors of `validation`."""
-    from screening.surrogates import fit_surrogate
+    from screening.surrogate import fit_surrogate
 
     return fit_surrogate(training.rows, config.surrogate, config.seed, validation=validation)
 

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from screening.feasibility import fit_feasibility
     from screening.pool import suggest_from_pool
     from screening.ranking import rank
-    from screening.surrogates import TrainingRows, fit_surrogate
+    from screening.surrogate import fit_surrogate
+    from screening.surrogates import TrainingRows
     from screening.validation import cross_validate
 
 __all__ = [
@@ -41,7 +42,7 @@ _HOMES = {
     "choose_batch": "screening.batch",
     "cross_validate": "screening.validation",
     "fit_feasibility": "screening.feasibility",
-    "fit_surrogate": "screening.surrogates",
+    "fit_surrogate": "screening.surrogate",
     "rank": "screening.ranking",
     "suggest_from_pool": "screening.pool",
 }

@@ -154,7 +154,8 @@ def _spinscreen(pool: Array, seen: NDArray[np.int64], loss: Array, q: int, seed:
 
 def _surrogate(pool: Array, seen: NDArray[np.int64], loss: Array, q: int, seed: int) -> NDArray[np.int64]:
     from screening.strategies import Chosen, LogExpectedImprovement, Shortlist
-    from screening.surrogates import TrainingRows, fit_surrogate
+    from screening.surrogate import fit_surrogate
+    from screening.surrogates import TrainingRows
 
     fresh, copies = _fresh_and_copies(pool, seen)
     if len(fresh) < q:

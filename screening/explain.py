@@ -12,7 +12,8 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from screening.errors import SurrogateError
-from screening.surrogates import DEFAULT_SURROGATE, Surrogate
+from screening.surrogate import Surrogate
+from screening.surrogates import DEFAULT_SURROGATE
 from screening.surrogates.recipe import TrainingRows
 from screening.surrogates.registry import get_recipe
 

@@ -535,7 +535,7 @@ def choose_from_pool(
     return rows[chosen]
 
 
-def suggest_from_pool(
+def suggest_from_pool(  # noqa: PLR0913  # plain arrays in, as users of other optimisers hand them
     pool: ArrayLike,
     observed_x: ArrayLike,
     observed_y: ArrayLike,
@@ -619,7 +619,7 @@ POOL_COLUMNS = ("row", "mean", "sd", "low", "high", "acquisition", "nearest_row"
 _FRAME_BLOCK = 65_536
 
 
-def suggest_from_table(
+def suggest_from_table(  # noqa: PLR0913  # plain arrays in, as users of other optimisers hand them
     pool: pd.DataFrame,
     observed: pd.DataFrame,
     target: str,

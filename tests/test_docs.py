@@ -136,7 +136,7 @@ def test_every_row_of_the_formability_table_has_its_source_or_says_that_none_is_
 def test_the_reference_has_a_block_for_every_module_of_the_library() -> None:
     blocks = tool("hooks").modules("screening")
     assert "::: screening.dataset" in blocks
-    assert "::: screening.surrogates.surrogate" in blocks
+    assert "::: screening.surrogate" in blocks
     assert "campaigns.cli" not in tool("hooks").modules("campaigns")
 
 

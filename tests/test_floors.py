@@ -1,12 +1,10 @@
-"""The four floors: each imports only from the floors below, and the light parts stay light."""
+"""The four floors stand on each other, and the light parts stay light; `lint-imports` holds the rest."""
 
 from __future__ import annotations
 
 import ast
 import subprocess
 import sys
-from collections.abc import Collection, Iterator
-from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
 from pathlib import Path
 
@@ -25,51 +23,6 @@ def imported_packages(file: Path) -> set[str]:
         elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
             names.add(node.module.split(".")[0])
     return names
-
-
-def module_name(file: Path) -> str:
-    parts = file.relative_to(ROOT).with_suffix("").parts
-    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-
-
-def loaded_with(body: list[ast.stmt]) -> Iterator[str]:
-    """Every name that is imported as a module is loaded, with its module: outside functions and `if TYPE_CHECKING`."""
-    for node in body:
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
-        elif isinstance(node, ast.If) and "TYPE_CHECKING" not in ast.unparse(node.test):
-            yield from loaded_with([*node.body, *node.orelse])
-        elif isinstance(node, ast.Try):
-            yield from loaded_with(
-                [*node.body, *node.orelse, *node.finalbody, *(s for h in node.handlers for s in h.body)]
-            )
-        elif isinstance(node, ast.ClassDef | ast.With):
-            yield from loaded_with(node.body)
-
-
-def imported_modules(file: Path, known: Collection[str]) -> Iterator[str]:
-    """The modules among `known` that are loaded with a file: what a name stands in, or is."""
-    for name in loaded_with(ast.parse(file.read_text(encoding="utf-8")).body):
-        yield from [one for one in (name, name.rpartition(".")[0]) if one in known][:1]
-
-
-def test_no_modules_import_each_other_in_a_circle() -> None:
-    files = {module_name(file): file for floor in FLOORS for file in (ROOT / floor).rglob("*.py")}
-    graph = {name: set(imported_modules(file, files)) - {name} for name, file in files.items()}
-    assert sum(map(len, graph.values())) > 500
-    try:
-        TopologicalSorter(graph).prepare()
-    except CycleError as circle:
-        pytest.fail(" -> ".join(circle.args[1]))
-
-
-@pytest.mark.parametrize("floor", FLOORS)
-def test_a_floor_imports_only_from_the_floors_below(floor: str) -> None:
-    above = set(FLOORS[FLOORS.index(floor) + 1 :]) | {"tests", "benchmarks"}
-    for file in sorted((ROOT / floor).rglob("*.py")):
-        assert not imported_packages(file) & above, f"{file.relative_to(ROOT)} imports from above"
 
 
 def test_every_floor_imports_from_the_one_below() -> None:

@@ -181,5 +181,6 @@ def _doi(text: str) -> str:
 
 
 WRITERS: dict[str, Callable[[str], str]] = {
-    each.__name__: each for each in (modules, lifetimes, flags, corrections, formability, cations, ambiguous, radii, counts)
+    each.__name__: each
+    for each in (modules, lifetimes, flags, corrections, formability, cations, ambiguous, radii, counts)
 }

@@ -4,6 +4,5 @@ from __future__ import annotations
 
 from screening.surrogates.recipe import TrainingRows
 from screening.surrogates.registry import DEFAULT_SURROGATE, surrogate_names
-from screening.surrogates.surrogate import Surrogate, fit_surrogate
 
-__all__ = ["DEFAULT_SURROGATE", "Surrogate", "TrainingRows", "fit_surrogate", "surrogate_names"]
+__all__ = ["DEFAULT_SURROGATE", "TrainingRows", "surrogate_names"]

@@ -32,7 +32,7 @@ from chemspace import CationLibrary
 from screening.batch import BatchQuery, choose_batch
 from screening.ranking import Candidates, rank
 from screening.strategies import STRATEGIES
-from screening.surrogates import fit_surrogate
+from screening.surrogate import fit_surrogate
 from tests.screening.ranking.test_rank import SPACE, TABLES
 from tests.screening.rows import published_rows
 

@@ -13,7 +13,8 @@ from screening.devices import usable_device
 from screening.errors import DeviceError
 from screening.ranking import Candidates, PassSettings, rank, space_features
 from screening.ranking.stream import SinglePrecision
-from screening.surrogates import Surrogate, TrainingRows, fit_surrogate
+from screening.surrogate import Surrogate, fit_surrogate
+from screening.surrogates import TrainingRows
 from screening.surrogates.ensemble import MAX_BLOCK_NUMBERS, EnsembleConfig, fit_ensembles
 from screening.surrogates.gaussian_process import STEPS, KernelSpec, fit_gaussian_processes
 from screening.surrogates.registry import get_recipe

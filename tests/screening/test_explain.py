@@ -7,7 +7,8 @@ import pytest
 
 from screening.errors import SurrogateError
 from screening.explain import shapley
-from screening.surrogates import TrainingRows, fit_surrogate
+from screening.surrogate import fit_surrogate
+from screening.surrogates import TrainingRows
 from tests.screening.rows import smooth_rows
 
 ROWS = smooth_rows()

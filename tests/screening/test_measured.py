@@ -8,7 +8,8 @@ import pytest
 
 from screening.errors import DatasetError, TrainingDataError
 from screening.structures import measured_features
-from screening.surrogates import TrainingRows, fit_surrogate
+from screening.surrogate import fit_surrogate
+from screening.surrogates import TrainingRows
 from screening.validation import cross_validate
 from tests.screening.rows import smooth_rows
 

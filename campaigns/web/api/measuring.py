@@ -11,6 +11,7 @@ from campaigns.kinetics.measurement import TraceSettings
 from campaigns.summary import IngestResult
 from campaigns.targets import LIFETIME, target_of
 from campaigns.web.access import Editor, Reader, Registry, Service, reader
+from campaigns.web.api.compounds import asked_compound
 from campaigns.web.api.models import (
     MANY,
     REFUSALS,
@@ -27,7 +28,6 @@ from campaigns.web.api.models import (
     ValuesForm,
 )
 from campaigns.web.api.routes import properties_out
-from campaigns.web.compounds import asked_compound
 from campaigns.web.errors import QueryError
 from campaigns.web.registry import CampaignRegistry
 from campaigns.web.service import CampaignService

@@ -10,6 +10,7 @@ from campaigns.database import acting_as
 from campaigns.events import Stage
 from campaigns.summary import SuggestionBatch
 from campaigns.web.access import Editor, Reader, Registry, Service, reader
+from campaigns.web.api.compounds import compound_of, history_of
 from campaigns.web.api.models import (
     MANY,
     REFUSALS,
@@ -28,7 +29,6 @@ from campaigns.web.api.models import (
     SuggestIn,
     SuggestionOut,
 )
-from campaigns.web.compounds import compound_of, history_of
 from campaigns.web.service import CampaignService
 
 router = APIRouter(prefix="/api", responses=REFUSALS, dependencies=[Depends(reader)])

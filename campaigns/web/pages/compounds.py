@@ -11,8 +11,8 @@ from pydantic import BeforeValidator, Field, ValidationError
 
 from campaigns.files import file_name
 from campaigns.web.access import Asking, Service, Visiting
+from campaigns.web.api.compounds import asked_compound, cation_xyz, compound_of, history_of, structure_cif
 from campaigns.web.api.models import MANY, PredictionIn
-from campaigns.web.compounds import asked_compound, cation_xyz, compound_of, history_of, structure_cif
 from campaigns.web.errors import NotReadyError, NotServedError, QueryError
 from campaigns.web.pages.campaign import card_of
 from campaigns.web.pages.render import fragment, is_partial, page

@@ -11,7 +11,7 @@ from screening.batch import BatchLimits, BatchQuery, choose_batch
 from screening.feasibility import fit_feasibility
 from screening.ranking import Candidates, Ranking, rank, space_features
 from screening.strategies import Columns, Desirability, MeasuredSet, RandomStrategy, Wish, price_property
-from screening.surrogates import Surrogate, fit_surrogate
+from screening.surrogate import Surrogate, fit_surrogate
 from tests.screening.ranking.test_rank import SPACE, TABLES, Wavy
 from tests.screening.rows import published_rows
 

@@ -12,7 +12,7 @@ from screening.errors import BatchError
 from screening.ranking import Ranking
 from screening.strategies import STRATEGIES, Acquisition, Chosen, Shortlist
 from screening.strategies.acquisitions import variance_after
-from screening.surrogates import Surrogate, fit_surrogate
+from screening.surrogate import Surrogate, fit_surrogate
 from tests.screening.rows import smooth_rows
 
 Array = NDArray[np.float64]

@@ -10,7 +10,8 @@ from screening.calibration import half_width
 from screening.dataset import SpinDataset, published_descriptors
 from screening.feasibility import RecordedOutcome, fit_feasibility
 from screening.features import to_features
-from screening.surrogates import TrainingRows, fit_surrogate
+from screening.surrogate import fit_surrogate
+from screening.surrogates import TrainingRows
 
 FORMULA = "(EOA)2(FA)3Pb4I13"
 

@@ -17,7 +17,7 @@ from screening.feasibility import fit_feasibility
 from screening.ranking import Candidates, PassSettings, Ranking, rank
 from screening.ranking.bounds import PredictionBounds
 from screening.strategies import STRATEGIES, Acquisition
-from screening.surrogates import Surrogate, fit_surrogate
+from screening.surrogate import Surrogate, fit_surrogate
 from tests.screening.ranking.test_rank import CAGES, Wavy, _table
 from tests.screening.rows import published_rows, smooth_rows
 

@@ -12,7 +12,7 @@ import pytest
 from screening.errors import RankingError
 from screening.feasibility import fit_feasibility
 from screening.ranking import Candidates, PassSettings, rank
-from screening.surrogates import fit_surrogate
+from screening.surrogate import fit_surrogate
 from tests.clusters import local_cluster
 from tests.screening.ranking.test_rank import SPACE, TABLES, Wavy
 from tests.screening.rows import published_rows

@@ -28,7 +28,7 @@ from screening.strategies import (
     log_expected_improvement,
     price_property,
 )
-from screening.surrogates import Surrogate, fit_surrogate
+from screening.surrogate import Surrogate, fit_surrogate
 from tests.screening.ranking.test_rank import SPACE, TABLES, Wavy
 from tests.screening.strategies.test_hypervolume import GAP, OBSERVED, RATE, ROWS, traded
 

@@ -26,7 +26,8 @@ from screening.strategies import (
     StrategyInputs,
 )
 from screening.strategies.columns import Predictor
-from screening.surrogates import Surrogate, TrainingRows, fit_surrogate
+from screening.surrogate import Surrogate, fit_surrogate
+from screening.surrogates import TrainingRows
 from tests.screening.ranking.test_rank import SPACE, TABLES
 from tests.screening.rows import smooth_rows
 

@@ -8,7 +8,8 @@ import torch
 from scipy import integrate, stats
 
 from screening.errors import TrainingDataError
-from screening.surrogates import Surrogate, TrainingRows, fit_surrogate, surrogate_names
+from screening.surrogate import Surrogate, fit_surrogate
+from screening.surrogates import TrainingRows, surrogate_names
 from screening.surrogates.observations import bound_sites
 from screening.validation import cross_validate
 from tests.screening.rows import smooth_rows

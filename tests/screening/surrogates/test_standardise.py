@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from screening.surrogates import TrainingRows, fit_surrogate
+from screening.surrogate import fit_surrogate
+from screening.surrogates import TrainingRows
 from screening.surrogates.observations import drop_correlated
 from tests.screening.rows import folds_of, smooth_rows
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from screening.errors import ScreeningError, TrainingDataError
-from screening.surrogates import TrainingRows, fit_surrogate
+from screening.surrogate import fit_surrogate
+from screening.surrogates import TrainingRows
 from screening.validation import Validation, cross_validate
 from tests.screening.rows import published_rows, smooth_rows
 

@@ -9,7 +9,8 @@ from botorch.acquisition import LogExpectedImprovement, qLogExpectedImprovement
 from botorch.sampling import SobolQMCNormalSampler
 
 from screening.errors import TrainingDataError, UnknownSurrogateError
-from screening.surrogates import Surrogate, TrainingRows, fit_surrogate, surrogate_names
+from screening.surrogate import Surrogate, fit_surrogate
+from screening.surrogates import TrainingRows, surrogate_names
 from tests.screening.rows import published_rows, smooth_rows
 
 ROWS = smooth_rows()

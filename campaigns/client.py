@@ -14,6 +14,8 @@ import httpx
 from campaigns.errors import RemoteError
 
 Json = dict[str, Any]
+#: One file, or one a scan.
+_Files = str | Path | Sequence[str | Path] | None
 #: How often a request is sent that gets no answer.
 ATTEMPTS = 3
 
@@ -107,11 +109,11 @@ class Client:
         self,
         name: str,
         formula: str,
-        sc: str | Path | None = None,
-        cc: str | Path | None = None,
-        trace: str | Path | None = None,
-        sc_map: Sequence[str | Path] = (),
-        cc_map: Sequence[str | Path] = (),
+        sc: _Files = (),
+        cc: _Files = (),
+        trace: _Files = (),
+        sc_map: _Files = (),
+        cc_map: _Files = (),
         **settings: object,
     ) -> Json:
         """Fit the traces or maps of one crystal and take the lifetime in.
@@ -119,15 +121,21 @@ class Client:
         Args:
             name: the campaign.
             formula: what was measured.
-            sc, cc: the same- and counter-circular trace; or
-            trace: one file with both; or
-            sc_map, cc_map: wavelength x delay maps, one file a scan.
+            sc, cc: the same- and counter-circular trace, one file or one a scan; or
+            trace: a file with both; or
+            sc_map, cc_map: wavelength x delay maps.
             **settings: further fields of the form, such as sample, irf_fwhm_ps, window_low_nm, window_high_nm, dry_run;
                 `columns` is a list of ROLE=HEADING, as ["sc=LL", "cc=LR"].
         """
-        given = {"sc": (sc,), "cc": (cc,), "trace": (trace,), "sc_map": sc_map, "cc_map": cc_map}
-        files = [_file(role, path) for role, paths in given.items() for path in paths if path is not None]
-        data = {"formula": formula, **{key: _text(value) for key, value in settings.items()}}
+        given = {"sc": sc, "cc": cc, "trace": trace, "sc_map": sc_map, "cc_map": cc_map}
+        files = [
+            _file(role, path)
+            for role, paths in given.items()
+            for path in ((paths,) if isinstance(paths, str | Path) else paths or ())
+        ]
+        lists = {key: list(value) for key, value in settings.items() if isinstance(value, list | tuple)}
+        plain = {key: _text(value) for key, value in settings.items() if key not in lists}
+        data = {"formula": formula, **plain, **lists}
         return self._json("POST", f"campaigns/{name}/measurements/trace", files=files, data=data)
 
     def retract(self, name: str, number: int, reason: str) -> Json:

@@ -26,9 +26,17 @@ _File = EXISTING_FILE | _Panel
 class TraceOptions:
     """Which traces or maps were measured, and how to read and fit them."""
 
-    sc: Annotated[Path | None, typer.Option("--sc", help="Same-circular trace: delay_ps, signal.", **_File)] = None
-    cc: Annotated[Path | None, typer.Option("--cc", help="Counter-circular trace: delay_ps, signal.", **_File)] = None
-    trace: Annotated[Path | None, typer.Option("--trace", help="One file with delay_ps, sc, cc.", **_File)] = None
+    sc: Annotated[
+        list[Path] | None,
+        typer.Option("--sc", help="Same-circular trace: delay_ps, signal; repeat for scans.", **_File),
+    ] = None
+    cc: Annotated[
+        list[Path] | None,
+        typer.Option("--cc", help="Counter-circular trace: delay_ps, signal; repeat for scans.", **_File),
+    ] = None
+    trace: Annotated[
+        list[Path] | None, typer.Option("--trace", help="A file with delay_ps, sc, cc; repeat for scans.", **_File)
+    ] = None
     sc_map: Annotated[
         list[Path] | None,
         typer.Option("--sc-map", help="Same-circular map, wavelength x delay; repeat for scans.", **_File),
@@ -93,7 +101,7 @@ class TraceOptions:
         """The files of the measurement."""
         from campaigns.kinetics import MeasuredFiles
 
-        return MeasuredFiles(self.sc, self.cc, self.trace, self.sc_map or (), self.cc_map or ())
+        return MeasuredFiles(self.sc, self.cc, self.trace, self.sc_map, self.cc_map)
 
     def settings(self, columns: Mapping[str, str]) -> TraceSettings:
         """How to read and fit them; `columns` as `campaigns.kinetics.read_trace` takes them.

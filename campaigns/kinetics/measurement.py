@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self, TypeAlias
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from campaigns.kinetics.delays import DOUBLE_PASS
 from campaigns.kinetics.maps import ProbeWindow, TransientMap, paired, read_map, trace_at
-from campaigns.kinetics.trace import Trace, read_trace, read_traces
+from campaigns.kinetics.trace import Trace, joined, read_trace, read_traces
 
 if TYPE_CHECKING:
     from campaigns.kinetics.result import TraceFit
+
+#: One file, or one a scan.
+Files: TypeAlias = str | Path | Sequence[str | Path] | None
 
 __all__ = ["Measured", "MeasuredFiles", "TraceSettings", "measure"]
 
@@ -176,13 +179,13 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class MeasuredFiles:
-    """The files of one measurement: `sc` and `cc`, or `trace`, or `sc_map` and `cc_map` (one file a scan)."""
+    """The files of one measurement: `sc` and `cc`, or `trace`, or `sc_map` and `cc_map`; one file, or one a scan."""
 
-    sc: str | Path | None = None
-    cc: str | Path | None = None
-    trace: str | Path | None = None
-    sc_map: Sequence[str | Path] = ()
-    cc_map: Sequence[str | Path] = ()
+    sc: Files = None
+    cc: Files = None
+    trace: Files = None
+    sc_map: Files = ()
+    cc_map: Files = ()
 
     #: Each way of giving a measurement, and its fields.
     WAYS: ClassVar[dict[str, tuple[str, ...]]] = {
@@ -198,12 +201,13 @@ class MeasuredFiles:
             return f"give the data in exactly one way: {', '.join(self.WAYS)}"
         if not all(getattr(self, name) for name in self.WAYS[used[0]]):
             return f"one of two files is missing: give {used[0]}"
+        if len(_listed(self.sc)) != len(_listed(self.cc)):
+            return "give as many scans of SC as of CC: each is subtracted from its own"
         return None
 
     def paths(self) -> tuple[Path, ...]:
         """Every file, SC before CC."""
-        single = (path for path in (self.sc, self.cc, self.trace) if path is not None)
-        return tuple(Path(path) for path in (*single, *self.sc_map, *self.cc_map))
+        return tuple(path for names in self.WAYS.values() for name in names for path in _listed(getattr(self, name)))
 
     def read(
         self,
@@ -227,12 +231,20 @@ class MeasuredFiles:
             KineticsError: as `read_trace`, `read_traces`, `read_map` and `trace_at`.
         """
         if self.sc_map and self.cc_map:
-            sides = (self.sc_map, self.cc_map)
+            sides = (_listed(self.sc_map), _listed(self.cc_map))
             maps = paired(*(read_map(files, delay_unit=delay_unit, passes=passes, axes=columns) for files in sides))
             trace, probe = trace_at(*maps, window_nm)
             return Measured(trace, maps, probe)
-        if self.trace is not None:
-            return Measured(read_trace(self.trace, delay_unit=delay_unit, passes=passes, columns=columns))
-        assert self.sc is not None
-        assert self.cc is not None
-        return Measured(read_traces(self.sc, self.cc, delay_unit=delay_unit, passes=passes, columns=columns))
+        scans = [
+            read_trace(path, delay_unit=delay_unit, passes=passes, columns=columns) for path in _listed(self.trace)
+        ] or [
+            read_traces(sc, cc, delay_unit=delay_unit, passes=passes, columns=columns)
+            for sc, cc in zip(_listed(self.sc), _listed(self.cc), strict=True)
+        ]
+        return Measured(joined(scans))
+
+
+def _listed(files: Files) -> tuple[Path, ...]:
+    if files is None:
+        return ()
+    return (Path(files),) if isinstance(files, str | Path) else tuple(map(Path, files))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -161,17 +161,6 @@ def read_trace(
         TraceFileError: if the file is no such table, with the row; or if it leaves open which column is what.
         UnitError: if the delays cannot be in their unit.
         TooFewDelaysError: if fewer than 12 delays are usable.
-
-    Example:
-        >>> import tempfile
-        >>> from pathlib import Path
-        >>> from campaigns.kinetics import read_trace
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     path = Path(folder) / "k7.csv"
-        ...     rows = ["Delay (ps),SC,CC", *(f"{0.1 * k:.1f},{2.0 ** -k},{-(2.0 ** -k)}" for k in range(20))]
-        ...     _ = path.write_text(chr(10).join(rows))
-        ...     float(read_trace(path).signal[0])
-        2.0
     """
     read, delay, source, notes = _read(path, DelayUnit(delay_unit, passes), columns or {}, alone=False)
     roles = read.by_role
@@ -223,6 +212,28 @@ def read_traces(
         return _forwards((sc_delay + cc_delay) / 2, notes, sources, sc=same, cc=counter)
     delay, same, counter, note = _shared(str(sc), sc_delay, same, str(cc), cc_delay, counter)
     return _forwards(delay, (*notes, note), sources, sc=same, cc=counter)
+
+
+def joined(scans: Sequence[Trace]) -> Trace:
+    """One trace of several scans of it: every point is kept, so that the spread of the scans is its noise.
+
+    Raises:
+        AxisError: if some hold SC and CC and others only their difference.
+    """
+    if len(scans) == 1:
+        return scans[0]
+    whole = [scan.sc is not None for scan in scans]
+    if any(whole) != all(whole):
+        raise AxisError("some scans hold SC and CC, others only their difference: give scans of one kind")
+    names = ("sc", "cc") if all(whole) else ("signal",)
+    parts = {name: np.concatenate([getattr(scan, name) for scan in scans]) for name in names}
+    notes = tuple(dict.fromkeys(note for scan in scans for note in scan.notes))
+    return Trace.of(
+        np.concatenate([scan.delay_ps for scan in scans]),
+        **{"difference" if name == "signal" else name: values for name, values in parts.items()},
+        sources=tuple(source for scan in scans for source in scan.sources),
+        notes=(*notes, f"{len(scans)} scans were joined."),
+    )
 
 
 def _read(

@@ -252,8 +252,7 @@ def clean_name(name: str) -> str:
 def _given(upload: TraceUpload) -> MeasuredFiles:
     from campaigns.kinetics import MeasuredFiles
 
-    sc, cc, trace = (next(iter(upload.files.get(role, ())), None) for role in ("sc", "cc", "trace"))
-    return MeasuredFiles(sc, cc, trace, upload.files.get("sc_map", ()), upload.files.get("cc_map", ()))
+    return MeasuredFiles(**{role: upload.files.get(role, ()) for role in ROLES})
 
 
 def _maps_of(upload: TraceUpload) -> tuple[TransientMap, TransientMap] | None:
@@ -280,10 +279,8 @@ def _check_roles(roles: list[str]) -> None:
     given = {role: roles.count(role) for role in ROLES if role in roles}
     if set(given) not in ({"sc", "cc"}, {"trace"}, {"sc_map", "cc_map"}):
         raise QueryError("give an SC and a CC trace, one file with both, or an SC and a CC map")
-    if max(given.get(role, 0) for role in ("sc", "cc", "trace")) > 1:
-        raise QueryError(
-            "give one file for each of SC and CC, or one file with both; only maps may come as several scans"
-        )
+    if given.get("sc") != given.get("cc"):
+        raise QueryError("give as many scans of SC as of CC: each is subtracted from its own")
     if len(roles) > MAX_FILES:
         raise QueryError(f"{len(roles)} files are more than the {MAX_FILES} of one measurement")
 

@@ -16,7 +16,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from campaigns.kinetics.measurement import TraceSettings
 from campaigns.web.errors import QueryError
 from campaigns.web.query import MAX_SIZE, RankQuery
-from campaigns.web.uploads import Uploaded, uploaded
+from campaigns.web.uploads import ROLES, Uploaded, uploaded
 
 Formula = Annotated[str, Field(min_length=1, max_length=200, examples=["(PEA)2(MA)Pb2I7"])]
 Words = Annotated[str, Field(max_length=2000)]
@@ -337,9 +337,9 @@ class TraceForm(TraceSettings):
     """The traces or maps of one crystal, and what to do with them; `dry_run` only fits."""
 
     formula: Annotated[str, Field(min_length=1, max_length=200)]
-    sc: UploadFile | None = None
-    cc: UploadFile | None = None
-    trace: UploadFile | None = None
+    sc: list[UploadFile] = Field(default=[])
+    cc: list[UploadFile] = Field(default=[])
+    trace: list[UploadFile] = Field(default=[])
     sc_map: list[UploadFile] = Field(default=[])
     cc_map: list[UploadFile] = Field(default=[])
     sample: Annotated[str, Field(max_length=200)] = ""
@@ -348,8 +348,7 @@ class TraceForm(TraceSettings):
 
     def files(self) -> list[Uploaded]:
         """The files by role."""
-        single = {"sc": [self.sc], "cc": [self.cc], "trace": [self.trace]}
-        return uploaded({**single, "sc_map": self.sc_map, "cc_map": self.cc_map})
+        return uploaded({role: getattr(self, role) for role in ROLES})
 
 
 class PredictionIn(Strict):

@@ -296,6 +296,19 @@ def test_a_trace_that_starts_after_its_rise_is_not_turned(tmp_path: Path) -> Non
     assert np.allclose(read_trace(path).delay_ps, DELAY[late], atol=1e-4)
 
 
+def test_scans_in_files_of_their_own_are_fitted_together(tmp_path: Path) -> None:
+    files = [
+        write(tmp_path / f"{name}{at}.csv", "delay_ps,signal", DELAY, signal + at)
+        for at in range(2)
+        for name, signal in (("sc", SC), ("cc", CC))
+    ]
+    trace = MeasuredFiles(sc=files[::2], cc=files[1::2]).read().trace
+    assert len(trace) == 2 * len(DELAY)
+    assert trace.signal[::2] == pytest.approx(SC - CC, abs=1e-4)
+    assert len(trace.sources) == 4
+    assert "as many scans of SC as of CC" in str(MeasuredFiles(sc=files[::2], cc=files[1]).problem())
+
+
 MAP_WAVES = np.round(np.linspace(500.0, 540.0, 9), 1)
 
 

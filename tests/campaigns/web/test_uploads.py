@@ -86,6 +86,15 @@ def test_files_that_make_no_measurement_are_refused(tmp_path: Path, roles: list[
     assert list(tmp_path.iterdir()) == []
 
 
+def test_several_scans_of_a_trace_are_fitted_together(tmp_path: Path, traces: Traces) -> None:
+    once = Uploads(tmp_path).traces("a", "", "", files_of(traces))
+    twice = Uploads(tmp_path).traces("a", "", "", files_of(traces) * 2)
+    assert once.fit is not None
+    assert twice.fit is not None
+    assert len(twice.fit.trace) == 2 * len(once.fit.trace)
+    assert twice.fit.lifetime_ps == pytest.approx(traces.lifetime_ps, rel=0.1)
+
+
 def test_maps_are_cut_at_the_peak_or_at_a_chosen_window(tmp_path: Path, maps: Traces) -> None:
     files = [Uploaded("sc_map", "sc.csv", maps.sc.read_bytes()), Uploaded("cc_map", "cc.csv", maps.cc.read_bytes())]
     draft = Uploads(tmp_path).traces("a", "", "", files)

@@ -202,7 +202,7 @@ class MeasuredFiles:
         if not all(getattr(self, name) for name in self.WAYS[used[0]]):
             return f"one of two files is missing: give {used[0]}"
         if len(_listed(self.sc)) != len(_listed(self.cc)):
-            return "give as many scans of SC as of CC: each is subtracted from its own"
+            return "give as many scans of SC as of CC: each CC is subtracted from its own SC"
         return None
 
     def paths(self) -> tuple[Path, ...]:

@@ -280,7 +280,7 @@ def _check_roles(roles: list[str]) -> None:
     if set(given) not in ({"sc", "cc"}, {"trace"}, {"sc_map", "cc_map"}):
         raise QueryError("give an SC and a CC trace, one file with both, or an SC and a CC map")
     if given.get("sc") != given.get("cc"):
-        raise QueryError("give as many scans of SC as of CC: each is subtracted from its own")
+        raise QueryError("give as many scans of SC as of CC: each CC is subtracted from its own SC")
     if len(roles) > MAX_FILES:
         raise QueryError(f"{len(roles)} files are more than the {MAX_FILES} of one measurement")
 

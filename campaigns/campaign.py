@@ -683,7 +683,9 @@ class Campaign:
             accept_corrections=accept_corrections,
         )
         where = file if keep_going else None
-        self._state, result = take_in_table(self._log, self._state, table, make, rejects=where, dry_run=dry_run)
+        state, result = take_in_table(self._log, self._state, table, make, rejects=where, dry_run=dry_run)
+        if not dry_run:  # else another thread may have written meanwhile
+            self._state = state
         return result
 
     def _append_checked(

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from campaigns.round import Round
 
 
+#: The model's figures in a fit's folder.
+MODEL = "model.json"
+#: What a file has to hold to be one; any other holds the paper's claims.
+_FIELDS = {MODEL: frozenset({"figures", "progress", "left_out"}), DEEP: frozenset({"verdict"})}
 #: Fits whose files are kept: the present one and the one before.
 KEPT = 2
 
@@ -41,7 +45,7 @@ class Cache:
 
     def drawn(self, key: str) -> dict[str, Any] | None:
         """What `draw` worked out, None before."""
-        return self._load(self._folder(key) / "model.json")
+        return self._load(self._folder(key) / MODEL)
 
     def deep(self, key: str) -> dict[str, Any] | None:
         """What `dig` worked out, None before."""
@@ -65,7 +69,7 @@ class Cache:
         """Work out the model's score card and figures."""
         from campaigns.report.view import model_view
 
-        self._fill(self._folder(key) / "model.json", lambda: model_view(done, progress))
+        self._fill(self._folder(key) / MODEL, lambda: model_view(done, progress))
 
     def dig(self, key: str, done: Round, progress: Progress) -> None:
         """Work out what takes minutes: baselines, shuffled targets, learning curve, the paper's claims, a back-test."""
@@ -96,8 +100,9 @@ class Cache:
     def _load(self, path: Path) -> dict[str, Any] | None:
         if (known := self._read.get(path)) is not None:
             return known
-        if (held := read_prepared(path)) is None:
-            return None
+        held = read_prepared(path)
+        if not isinstance(held, dict) or not _FIELDS.get(path.name, frozenset({"claims"})) <= held.keys():
+            return None  # not there, cut short or damaged: made again
         self._read[path] = held
         return held
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import getpass
 import logging
+import os
 import re
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +22,8 @@ from campaigns.web.uploads import Uploads
 
 _log = logging.getLogger(__name__)
 
+#: Beginning of the name of a server's folder of uploads; its process follows.
+UPLOADS = "spinscreen-uploads-"
 #: Wrong tokens that one address may send within `FAILURES_S` seconds.
 MAX_FAILURES = 60
 FAILURES_S = 60
@@ -43,7 +47,8 @@ class CampaignRegistry:
             self._services[slug] = CampaignService(slug, folder, self.queue, settings)
         self._ended: TTLCache[str, bool] = TTLCache(10_000, SESSION_S)
         self._failures: TTLCache[str, int] = TTLCache(10_000, FAILURES_S)
-        self._folder = tempfile.TemporaryDirectory(prefix="spinscreen-uploads-")
+        _sweep()
+        self._folder = tempfile.TemporaryDirectory(prefix=f"{UPLOADS}{os.getpid()}-")
         self.uploads = Uploads(Path(self._folder.name))
 
     def __iter__(self) -> Iterator[CampaignService]:
@@ -108,6 +113,26 @@ class CampaignRegistry:
     def whoever(self) -> Identity | None:
         """Who somebody without a token is: the login user where none is needed, else nobody."""
         return self._whoever
+
+
+def _sweep() -> None:
+    """Remove the uploads that servers of this user left which were killed."""
+    if os.name != "posix":  # elsewhere the question whether a process lives would end it
+        return
+    for folder in Path(tempfile.gettempdir()).glob(f"{UPLOADS}*"):
+        pid = folder.name.removeprefix(UPLOADS).partition("-")[0]
+        if pid.isdecimal() and folder.stat().st_uid == os.getuid() and not _is_alive(int(pid)):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        pass
+    return True
 
 
 def _slug(folder: Path, taken: dict[str, CampaignService]) -> str:

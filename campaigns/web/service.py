@@ -241,6 +241,12 @@ class CampaignService:
         return self.campaign.state.last_event, self.queue.revision
 
     @contextmanager
+    def reading(self) -> Iterator[Campaign]:
+        """The campaign for a question that changes nothing, such as a dry run: it holds up nobody."""
+        self.snapshot()
+        yield self.campaign
+
+    @contextmanager
     def writing(self) -> Iterator[Campaign]:
         """The campaign for a short write: one at a time, on what other processes wrote until now."""
         with self._write_lock:

@@ -367,7 +367,7 @@ def look_at(service: CampaignService, upload: TableUpload) -> Preview:
     problems: tuple[str, ...] = ()
     rows: tuple[RowReport, ...] = ()
     result: IngestResult | None = None
-    with service.writing() as campaign:
+    with service.reading() as campaign:
         try:
             try:
                 result = campaign.ingest(upload.path, target, dry_run=True, keep_going=True, **options)

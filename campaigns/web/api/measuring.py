@@ -122,7 +122,8 @@ def predict(service: Service, reader: Reader, asked: PredictionIn, response: Res
 def _table(
     service: CampaignService, registry: CampaignRegistry, editor: Identity, form: ValuesForm, target: str
 ) -> IngestOut:
-    with registry.uploads.as_file(form.table()) as path, acting_as(editor.name), service.writing() as campaign:
+    at_work = service.reading() if form.dry_run else service.writing()
+    with registry.uploads.as_file(form.table()) as path, acting_as(editor.name), at_work as campaign:
         result = campaign.ingest(path, target, **form.reading())
     return _ingested(service, editor, result, form)
 

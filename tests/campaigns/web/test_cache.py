@@ -63,6 +63,18 @@ def test_a_file_that_was_cut_short_is_made_again(tmp_path: Path, worked: list[st
     assert worked == ["one", "paper", "paper"]
 
 
+@pytest.mark.parametrize("text", ["[1, 2]", "{}", "3", '{"claims": 1}'])
+def test_a_file_of_another_shape_is_made_again(tmp_path: Path, worked: list[str], text: str) -> None:
+    cache = Cache(tmp_path / "a", tmp_path / "shared" / "oracle.db")
+    check(cache, "one")
+    (held,) = (tmp_path / "a").rglob("*.json")
+    held.write_text(text)
+    again = Cache(tmp_path / "a", tmp_path / "shared" / "oracle.db")
+    assert again.deep("one") is None
+    check(again, "one")
+    assert worked == ["one", "paper", "one"]
+
+
 def test_the_checks_are_of_the_fit_that_is_the_present_one_when_they_run(
     launched: Launched, tmp_path: Path, worked: list[str]
 ) -> None:

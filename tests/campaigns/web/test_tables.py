@@ -213,3 +213,13 @@ def test_programs_declare_or_accept_what_was_recognised(guarded: Guarded) -> Non
     assert "write FIELD=COLUMN" in send(422, columns=["tau"])["title"]
     declared = send(201, columns=["formula=Compound", "lifetime=tau"], unit="fs")
     assert (declared["added"], declared["rows"][0]["lifetime_ps"]) == (2, 0.31)
+
+
+def test_looking_at_a_table_waits_for_no_write(lab: Lab) -> None:
+    app: Any = lab.client.app
+    with app.state.registry.service(SLUG).writing():
+        shown, _ = lab.upload("t.csv", "formula,lifetime_ps\n(PA)2PbI4,0.4\n")
+        assert "1 of 1 row would be taken in" in shown
+        files = {"file": ("t.csv", b"formula,lifetime_ps\n(PA)2PbI4,0.4\n")}
+        dry = lab.client.post(f"{HERE}/measurements/table", files=files, data={"dry_run": "true"}, headers=lab.known)
+        assert dry.json()["added"] == 1

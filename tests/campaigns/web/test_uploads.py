@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from hypothesis import strategies as st
 from campaigns import Campaign
 from campaigns.kinetics.measurement import TraceSettings
 from campaigns.web.errors import NotServedError, QueryError
+from campaigns.web.registry import UPLOADS, CampaignRegistry
 from campaigns.web.uploads import TableUpload, TraceUpload, Uploaded, Uploads, clean_name, fitted
 from tests.campaigns.web.conftest import SLUG, Guarded, Prepared, Traces
 
@@ -153,6 +155,10 @@ def test_a_server_killed_in_the_middle_of_an_upload_leaves_the_campaign_whole(
             line.sendall(head.encode() + body + b"(PA)2PbI4,0.4\n" * 20)
             server.kill()
             assert server.wait(60) == -signal.SIGKILL
+    left = list(Path(tempfile.gettempdir()).glob(f"{UPLOADS}{server.pid}-*"))
+    assert len(left) == 1
+    CampaignRegistry(settings).stop()
+    assert not left[0].exists()
     campaign = Campaign.open(folder, oracle_store=prepared.oracle_store)
     assert campaign.history() == before
     results = tmp_path / "t.csv"

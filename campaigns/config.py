@@ -84,7 +84,7 @@ class ConfigProblem:
 
 def problems(error: ValidationError) -> tuple[ConfigProblem, ...]:
     """Every problem that pydantic found, in our words; unknown names first, which may be the cause of the others."""
-    told: dict[FieldPath, ConfigProblem] = {}
+    by_place: dict[FieldPath, ConfigProblem] = {}
     for found in sorted(error.errors(), key=lambda one: one["type"] != "extra_forbidden"):
         path = tuple(part for part in found["loc"] if part != "[key]")  # a key that is wrong is told by its name
         kind = found["type"]
@@ -94,8 +94,8 @@ def problems(error: ValidationError) -> tuple[ConfigProblem, ...]:
             text = f"give fields, such as {next(iter(_model_at(path).model_fields))}"
         else:
             text = _text(kind, found.get("ctx", {}), found["input"], found["msg"])
-        told.setdefault(path, ConfigProblem(path, text))
-    return tuple(told.values())
+        by_place.setdefault(path, ConfigProblem(path, text))
+    return tuple(by_place.values())
 
 
 def _model_at(path: FieldPath) -> type[BaseModel]:
@@ -392,9 +392,9 @@ class CampaignConfig(_Part):
         try:
             return cls.model_validate(dict(values))
         except ValidationError as error:
-            told = problems(error)
-            wrong = "; ".join(str(problem) for problem in told)
-            raise ConfigError(f"the campaign's description is not valid: {wrong}", told[0].path) from error
+            wrong = problems(error)
+            listed = "; ".join(str(problem) for problem in wrong)
+            raise ConfigError(f"the campaign's description is not valid: {listed}", wrong[0].path) from error
 
     @cached_property
     def protocol(self) -> Protocol:

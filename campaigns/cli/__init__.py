@@ -25,7 +25,7 @@ def main() -> None:
     from campaigns.errors import CampaignExistsError, CampaignNotFoundError, ConfigError, PropertyError
     from chemspace.errors import SpinscreenError
 
-    told = _answer_ctrl_c()
+    has_stopped = _answer_ctrl_c()
     try:
         app()
     except SpinscreenError as problem:
@@ -35,7 +35,7 @@ def main() -> None:
         wrong_command = CampaignExistsError | CampaignNotFoundError | ConfigError | PropertyError
         sys.exit(2 if isinstance(problem, wrong_command) else 1)
     except _Stopped:
-        told.set()
+        has_stopped.set()
         console.say_stopped()
         sys.exit(130)
 
@@ -54,7 +54,7 @@ def _answer_ctrl_c() -> Event:
     Returns:
         What is to be set once the command has stopped by itself.
     """
-    told, (heard, wake_up) = Event(), os.pipe()
+    has_stopped, (heard, wake_up) = Event(), os.pipe()
     os.set_blocking(wake_up, False)
 
     def stop(number: int, frame: FrameType | None) -> None:
@@ -66,9 +66,9 @@ def _answer_ctrl_c() -> Event:
 
         while os.read(heard, 1) != bytes([signal.SIGINT]):
             pass
-        if not told.wait(PATIENCE_S):
+        if not has_stopped.wait(PATIENCE_S):
             console.say("stopping ...")
-        if told.wait(GRACE_S):
+        if has_stopped.wait(GRACE_S):
             sleep(GRACE_S)  # the interpreter ends threads and processes
         else:
             console.say_stopped()
@@ -77,7 +77,7 @@ def _answer_ctrl_c() -> Event:
     signal.signal(signal.SIGINT, stop)
     signal.set_wakeup_fd(wake_up, warn_on_full_buffer=False)
     Thread(target=watch, daemon=True).start()
-    return told
+    return has_stopped
 
 
 def _end() -> None:

@@ -158,7 +158,7 @@ def _plan(frame: pd.DataFrame, goal: float, options: BacktestOptions) -> None:
         )
         return
     count = f"{needed:g} experiments" if needed < float("inf") else f"more than {budget} experiments"
-    console.out.print(
+    console.marked(
         f"{target} {'<=' if minimize else '>='} {goal:g} with probability {options.probability:.0%}: {count}\n"
         f"within the budget of {budget}: {plan.probability_within(budget):.0%} of {options.seeds} simulated worlds; "
         f"some candidate reaches the goal in {plan.possible:.0%} of them"

@@ -10,8 +10,9 @@ from math import isfinite
 from textwrap import wrap
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderResult
 from rich.markup import escape
+from rich.measure import Measurement
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -67,22 +68,31 @@ def count(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
+class _Table(Table):
+    """A table whose headings are broken between words where it is wider than the terminal."""
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        if Measurement.get(console, options.update(max_width=10_000), self).maximum > options.max_width:
+            for column in self.columns[1:]:
+                words = str(column.header).split()
+                column.header = "\n".join(wrap(str(column.header), max(*map(len, words), 5)))
+        return super().__rich_console__(console, options)
+
+
 def table(first: str, *others: str, left: Collection[str] = (), title: str | None = None) -> Table:
     """A table: the first column and those named in `left` on the left, the others, numbers, on the right.
 
-    Without a title it has no rules. Where the terminal is narrow for so many headings, they are broken between words,
-    and the first column gives way; numbers stay whole.
+    Without a title it has no rules. Where the terminal is narrow, headings are broken between words and the first
+    column gives way; numbers stay whole.
     """
-    made = Table(box=None, pad_edge=False, header_style="dim") if title is None else Table(title=escape(title))
+    made = _Table(box=None, pad_edge=False, header_style="dim") if title is None else _Table(title=escape(title))
     made.add_column(escape(first), overflow="fold")
-    is_crowded = sum(len(heading) + 2 for heading in others) > out.width / 2
     for heading in others:
-        width = max(map(len, heading.split()))
-        shown = "\n".join(wrap(heading, max(width, 5))) if is_crowded else heading
         if heading in left:
-            made.add_column(escape(shown), overflow="fold")
+            made.add_column(escape(heading), overflow="fold")
         else:
-            made.add_column(escape(shown), justify="right", min_width=max(width, min(len(heading), 5)))
+            least = max(*map(len, heading.split()), min(len(heading), 5))
+            made.add_column(escape(heading), justify="right", min_width=least)
     return made
 
 

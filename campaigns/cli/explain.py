@@ -53,20 +53,20 @@ def show_prediction(p: Prediction) -> None:
     from screening.features import feature_label, feature_text
 
     interval = f"{picoseconds(p.lifetime_low_ps)} to {picoseconds(p.lifetime_high_ps)}"
-    out.print(f"[bold cyan]{escape(p.formula)}[/]  {picoseconds(p.lifetime_ps)} ps [dim]({interval}, 90%)[/]")
+    marked(f"[bold cyan]{escape(p.formula)}[/]  {picoseconds(p.lifetime_ps)} ps [dim]({interval}, 90%)[/]")
     if p.measured_ps or p.bounds_ps:
         measured = ", ".join([f"{v:.3g}" for v in p.measured_ps] + [f"below {v:.3g}" for v in p.bounds_ps])
-        out.print(f"[yellow]measured: {measured} ps; the prediction has seen that, it is no test of the model[/]")
+        marked(f"[yellow]measured: {measured} ps; the prediction has seen that, it is no test of the model[/]")
     where = "inside" if p.in_domain else "outside"
-    out.print(f"nearest measured: {escape(p.nearest_measured)} ({where} the domain); in the space: {_yes(p.in_space)}")
+    marked(f"nearest measured: {escape(p.nearest_measured)} ({where} the domain); in the space: {_yes(p.in_space)}")
     if p.feasibility is not None:
         marked(f"forms: {p.feasibility:.0%}  [dim]{escape('; '.join(p.feasibility_reasons))}[/]")
-    for name, told in p.properties.items():
-        out.print(f"{escape(name)}: {told['mean']:.3g} ± {told['sd']:.2g} predicted by a model of its own")
+    for name, expected in p.properties.items():
+        marked(f"{escape(name)}: {expected['mean']:.3g} ± {expected['sd']:.2g} predicted by a model of its own")
     table = console.table("descriptor", "value", "lifetime")
     for name, value in sorted(p.contributions.items(), key=lambda item: -abs(item[1])):
         table.add_row(feature_label(name), feature_text(name, p.features[name]), f"x{10**-value:.2f}")
-    out.print(f"\nfrom the {picoseconds(10**-p.base_log10_rate)} ps of a typical measured compound:")
+    marked(f"\nfrom the {picoseconds(10**-p.base_log10_rate)} ps of a typical measured compound:")
     out.print(table)
 
 
@@ -125,7 +125,7 @@ def _show(card: FullCard) -> None:
         f"shuffled targets, one spacer left out: R² {shuffled} "
         "[dim](must scatter around zero or below, or the validation leaks)[/]"
     )
-    out.print(f"told only the spacer, one row left out: R² {card.spacer_only_r2_log:.2f}")
+    marked(f"told only the spacer, one row left out: R² {card.spacer_only_r2_log:.2f}")
     curve = ", ".join(f"{r2:.2f} with {share:.0%} of the rows" for share, r2 in card.curve.items())
     marked(f"learning curve: R² {curve}\n")
     beside = console.table("beside it, R² log rate", "one row left out", "one spacer left out", "in 90%")

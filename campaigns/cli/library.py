@@ -203,18 +203,18 @@ def _report(library: CationLibrary) -> dict[str, Any] | None:
     }
 
 
-def _show(told: dict[str, Any]) -> None:
-    charges = ", ".join(f"{number:,} of {charge}" for charge, number in told["charges"].items())
-    roles = ", ".join(f"{number:,} {role}" for role, number in told["roles"].items())
-    sizes = told["heavy_atoms"]
+def _show(summary: dict[str, Any]) -> None:
+    charges = ", ".join(f"{number:,} of {charge}" for charge, number in summary["charges"].items())
+    roles = ", ".join(f"{number:,} {role}" for role, number in summary["roles"].items())
+    sizes = summary["heavy_atoms"]
     for line in (
-        f"{told['library']}: {told['cations']:,} cations ({charges}; roles: {roles})",
+        f"{summary['library']}: {summary['cations']:,} cations ({charges}; roles: {roles})",
         f"heavy atoms: {sizes['least']} to {sizes['most']}, median {sizes['median']}",
-        f"content hash {told['content_hash']}",
-        *(f"  {example}" for example in told["examples"]),
+        f"content hash {summary['content_hash']}",
+        *(f"  {example}" for example in summary["examples"]),
     ):
         console.line(line)
-    report = told["report"]
+    report = summary["report"]
     if report is None:
         return
     console.line(

@@ -94,6 +94,7 @@ def serve(options: ServeOptions) -> None:
             "this is plain HTTP: whoever is on the network can read tokens and results; put a proxy with HTTPS in "
             "front and say --https"
         )
+    console.stopped = "the server has stopped"
     run(settings, options.port, lambda address: console.note(f"open {address}   (stop with Ctrl+C)"))
 
 

@@ -17,6 +17,7 @@ from campaigns.targets import LIFETIME, Target
 if TYPE_CHECKING:
     from campaigns.plan import LaunchPlan
     from chemspace.library import ReadReport
+    from screening.validation.splits import ScoreWords
 
 
 #: Refused library rows that are shown; the reject file holds all.
@@ -27,14 +28,8 @@ def show_fit(fit: FitSummary, before: FitSummary | None = None) -> None:
     """The score card and the verdict, beside those of the fit before."""
     from screening.validation.splits import BRIEF_SCORES
 
-    out.print(f"\n[bold]How far to trust the model[/] ({fit.n_train} of {fit.n_measured} measured rows train it)")
-    scored = table("out of fold", *(score.short for score in BRIEF_SCORES))
-    for split, scores in fit.scores.items():
-        scored.add_row(split.replace("_", " "), *(score.show(scores) for score in BRIEF_SCORES))
-        if before is not None and split in before.scores:
-            was = before.scores[split]
-            scored.add_row("  before", *(score.show(was) for score in BRIEF_SCORES), style="dim")
-    out.print(scored)
+    marked(f"\n[bold]How far to trust the model[/] ({fit.n_train} of {fit.n_measured} measured rows train it)")
+    _show_scores(BRIEF_SCORES, fit.scores, {} if before is None else before.scores)
     marked(f"{escape(fit.grade)}\nso: {escape(fit.strategy)}")
     show_properties(fit, before)
     if fit.may_stop:
@@ -46,25 +41,29 @@ def show_properties(fit: FitSummary, before: FitSummary | None = None) -> None:
     fit before."""
     from screening.validation.splits import PROPERTY_SCORES
 
-    for name, told in fit.properties.items():
-        known = {} if before is None else before.properties.get(name, {}).get("scores", {})
-        out.print(f"\n[bold]{escape(name)}[/] (learnt from {told['n_rows']} rows by a Gaussian process of its own)")
-        scored = table("out of fold", *(score.short for score in PROPERTY_SCORES))
-        for split, scores in told["scores"].items():
-            scored.add_row(split.replace("_", " "), *(score.show(scores) for score in PROPERTY_SCORES))
-            if split in known:
-                was = known[split]
-                scored.add_row("  before", *(score.show(was) for score in PROPERTY_SCORES), style="dim")
-        out.print(scored)
-        marked(escape(told["grade"]))
-        for line in told["left_out"]:
+    for name, model in fit.properties.items():
+        earlier = {} if before is None else before.properties.get(name, {}).get("scores", {})
+        marked(f"\n[bold]{escape(name)}[/] (learnt from {model['n_rows']} rows by a Gaussian process of its own)")
+        _show_scores(PROPERTY_SCORES, model["scores"], earlier)
+        marked(escape(model["grade"]))
+        for line in model["left_out"]:
             warn(f"left out: {line}")
+
+
+def _show_scores(columns: Sequence[ScoreWords], scores: Mapping[str, Any], before: Mapping[str, Any]) -> None:
+    """Scores by split, those of the fit before under them."""
+    shown = table("out of fold", *(column.short for column in columns))
+    for split, values in scores.items():
+        shown.add_row(split.replace("_", " "), *(column.show(values) for column in columns))
+        if split in before:
+            shown.add_row("  before", *(column.show(before[split]) for column in columns), style="dim")
+    out.print(shown)
 
 
 def show_changes(changes: tuple[str, ...]) -> None:
     """What moved in the ranking."""
     if changes:
-        out.print("\n[bold]What moved[/] (among the top ranked, before and after)")
+        marked("\n[bold]What moved[/] (among the top ranked, before and after)")
         for line in changes:
             marked(f"  {escape(line)}")
 
@@ -73,7 +72,7 @@ def show_suggestions(
     batch: SuggestionBatch, recipes: Sequence[str] = (), structures: Mapping[str, str | None] | None = None
 ) -> None:
     """The suggestions of one round, each with its recipe in a line and the file of its structure where given."""
-    out.print(f"\n[bold]Make next[/] (round {batch.number}; predicted lifetime with its 90% interval)")
+    marked(f"\n[bold]Make next[/] (round {batch.number}; predicted lifetime with its 90% interval)")
     for place, s in enumerate(batch.suggestions, start=1):
         marked(
             f"{place:2d}  [bold cyan]{escape(s.formula)}[/]  {picoseconds(s.lifetime_ps)} ps "
@@ -105,17 +104,16 @@ def show_best(status: Status) -> None:
     """Best observed and best predicted, told apart."""
     out.print()
     for label, best in (("best observed", status.best_observed), ("best predicted", status.best_predicted)):
-        told = "known after the next training: spinscreen suggest" if label == "best predicted" else "none in the space"
-        told = told if best is None else f"{best[0]}  {best[1]:.3g} ps"
-        marked(f"{label + ':':16s}{escape(told)}")
+        none = "known after the next training: spinscreen suggest" if label == "best predicted" else "none in the space"
+        marked(f"{label + ':':16s}{none if best is None else escape(f'{best[0]}  {best[1]:.3g} ps')}")
 
 
 def show_next(folder: Path, files: Iterable[Path]) -> None:
     """What was written and what to type next."""
-    out.print("\n[bold]Written[/]")
+    marked("\n[bold]Written[/]")
     for path in files:
         marked(f"  {escape(str(path))}")
-    out.print("\n[bold]Next[/]")
+    marked("\n[bold]Next[/]")
     for command, what in (
         (f"spinscreen suggest {folder}", "the same list again, or the next one after new results"),
         (f"spinscreen ingest {folder} results.csv", "take in a CSV with the columns formula,lifetime_ps"),
@@ -125,16 +123,16 @@ def show_next(folder: Path, files: Iterable[Path]) -> None:
 
 def show_status(status: Status) -> None:
     """Where the campaign stands."""
-    out.print(f"[bold]{escape(status.folder)}[/]  since {status.created_at}")
+    marked(f"[bold]{escape(status.folder)}[/]  since {status.created_at}")
     measured = f"{count(status.n_measured, 'lifetime')} measured, {status.n_ingested} of them ours"
-    out.print(f"{count(status.n_compounds, 'compound')}; {measured}")
-    for name, told in status.properties.items():
-        out.print(f"{escape(name)}: {count(told['n_values'], 'value')}, {told['n_ingested']} of them taken in here")
+    marked(f"{count(status.n_compounds, 'compound')}; {measured}")
+    for name, counts in status.properties.items():
+        marked(f"{escape(name)}: {count(counts['n_values'], 'value')}, {counts['n_ingested']} of them taken in here")
     show_best(status)
     show_stages(status)
     show_record("Measured here", status.record, LIFETIME)
-    for name, told in status.properties.items():
-        show_record(f"{name}, since the launch", told["record"], Target.of_property(name))
+    for name, values in status.properties.items():
+        show_record(f"{name}, since the launch", values["record"], Target.of_property(name))
     if status.fit is not None:
         show_fit(status.fit)
 
@@ -142,7 +140,7 @@ def show_status(status: Status) -> None:
 def show_stages(status: Status) -> None:
     """Every compound that was suggested or tried, by where it stands."""
     awaited = count(len(status.pending), "result")
-    out.print(f"\n[bold]Compounds[/] ({count(status.rounds, 'round')} of suggestions, {awaited} awaited)")
+    marked(f"\n[bold]Compounds[/] ({count(status.rounds, 'round')} of suggestions, {awaited} awaited)")
     for stage in dict.fromkeys(status.stages.values()):
         formulas = [formula for formula, other in status.stages.items() if other == stage]
         marked(f"  {stage + ':':22s}{escape(', '.join(formulas))}")
@@ -152,15 +150,15 @@ def show_record(title: str, rows: Sequence[Mapping[str, Any]], target: Target) -
     """What was taken in, or taken back, of one target."""
     if not rows:
         return
-    out.print(f"\n[bold]{escape(title)}[/]")
+    marked(f"\n[bold]{escape(title)}[/]")
     unit = f" {target.unit}" if target.of_campaign else ""
     for row in rows:
-        told = {field: row[name] for field, name in target.fields.items()}
-        sample = escape(f"  {told['sample']}" if told["sample"] else "")
+        known = {field: row[name] for field, name in target.fields.items()}
+        sample = escape(f"  {known['sample']}" if known["sample"] else "")
         where = f"{escape(row['file'])}, {row['at'][:10]}" if row["file"] else "the launch's table"
         gone = "" if row["retracted"] is None else f"  [red]retracted:[/] {escape(row['retracted'])}"
-        value = f"{_figure(told['value'], told['stderr'], told.get('is_bound', False))}{unit}{sample}"
-        marked(f"  {row['number']:3d}  {escape(told['formula'])}  {value}  [dim]{where}[/]{gone}")
+        value = f"{_figure(known['value'], known['stderr'], known.get('is_bound', False))}{unit}{sample}"
+        marked(f"  {row['number']:3d}  {escape(known['formula'])}  {value}  [dim]{where}[/]{gone}")
 
 
 def _figure(value: float | None, stderr: float | None, is_bound: bool) -> str:
@@ -169,9 +167,9 @@ def _figure(value: float | None, stderr: float | None, is_bound: bool) -> str:
     return f"{'<' if is_bound else ''}{value:.4g}" + ("" if stderr is None else f" ± {stderr:.2g}")
 
 
-def properties(told: Mapping[str, Mapping[str, float]]) -> str:
+def properties(predicted: Mapping[str, Mapping[str, float]]) -> str:
     """Predicted properties with their standard deviations, in a line."""
-    return ", ".join(f"{name} {value['mean']:.3g} ± {value['sd']:.2g}" for name, value in told.items())
+    return ", ".join(f"{name} {value['mean']:.3g} ± {value['sd']:.2g}" for name, value in predicted.items())
 
 
 _COLOURS = {"add": "green", "known": "dim", "correct": "cyan", "retracted": "yellow", "refused": "red"}

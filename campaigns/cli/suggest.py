@@ -125,8 +125,8 @@ def _suggest_of_campaign(options: SuggestOptions, folder: Path) -> None:
     written = {} if options.structures is None else _write_structures(campaign, batch, options.structures)
     if options.as_json:
         fit = campaign.fit()
-        for name, told in () if fit is None else fit.properties.items():
-            console.note(f"{name}, learnt from {told['n_rows']} rows: {told['grade']}")
+        for name, model in () if fit is None else fit.properties.items():
+            console.note(f"{name}, learnt from {model['n_rows']} rows: {model['grade']}")
         details = options.details or options.mass is not None
         console.print_json(batch_json(campaign, batch, details, options.mass, written))
     else:
@@ -248,4 +248,4 @@ def _show_table(chosen: pd.DataFrame, target: str) -> None:
             f"{row['acquisition']:.2f}",
         )
     console.out.print(table)
-    console.out.print("[dim]row: of the pool's table, from 1 after its header; the interval is of a new measurement[/]")
+    console.marked("[dim]row: of the pool's table, from 1 after its header; the interval is of a new measurement[/]")

@@ -13,6 +13,7 @@ from campaigns.cli.options import NEW_FILE, CampaignOptions, ComputingOptions, t
 from campaigns.events import FAILED, Stage
 
 if TYPE_CHECKING:
+    from campaigns.campaign import Campaign
     from campaigns.events import Step
 
 
@@ -131,7 +132,23 @@ def accept(options: AcceptOptions) -> None:
 
     Example: spinscreen accept demo "(4AMP)(FA)Pb2I7"
     """
-    _step(options, Stage.ACCEPTED, options.reason)
+    campaign = _step(options, Stage.ACCEPTED, options.reason)
+    formula = campaign.state.steps[-1].formula
+    if measured := _lifetimes(campaign, formula):
+        console.warn(f"{formula} is measured already: {', '.join(measured)}")
+    elif not any(one.formula == formula for batch in campaign.state.batches for one in batch.suggestions):
+        console.note(f"{formula} was not suggested; its result is awaited as if it had been")
+
+
+def _lifetimes(campaign: Campaign, formula: str) -> list[str]:
+    """Every lifetime that is known of a compound, in words."""
+    data = campaign.dataset()
+    rows = zip(data.compounds, data.table["lifetime_ps"], data.censored, strict=True)
+    return [
+        f"{'below ' if is_bound else ''}{lifetime:.3g} ps"
+        for compound, lifetime, is_bound in rows
+        if compound is not None and compound.formula == formula
+    ]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -212,10 +229,12 @@ def retract(options: RetractOptions) -> None:
     console.answer(answer, text, as_json=options.as_json)
 
 
-def _step(options: CompoundOptions, stage: Stage, reason: str, made: str = "") -> None:
-    step = options.open().step(options.formula, stage, reason=reason, made=made)
+def _step(options: CompoundOptions, stage: Stage, reason: str, made: str = "") -> Campaign:
+    campaign = options.open()
+    step = campaign.step(options.formula, stage, reason=reason, made=made)
     instead = f"; made instead: {step.made}" if step.made else ""
     console.answer(_as_dict(step), f"{step.formula}: {step.stands.value}{instead}", as_json=options.as_json)
+    return campaign
 
 
 def _as_dict(step: Step) -> dict[str, str]:

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from campaigns.cli import main
+from tests.campaigns.cli.test_main import run
 from tests.campaigns.small import created
 from tests.campaigns.test_ingest_trace import files
 
@@ -58,3 +59,18 @@ def test_a_bound_that_is_taken_back_is_called_one(
     with pytest.raises(SystemExit):
         main()
     assert "measurement 1 ((PA)2PbI4, below 0.15 ps) is retracted" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("formula", "says"),
+    [
+        ("(PEA)2PbI4", "warning: (PEA)2PbI4 is measured already: "),
+        ("(PA)2PbI4", "(PA)2PbI4 was not suggested; its result is awaited as if it had been"),
+    ],
+    ids=["published", "never-suggested"],
+)
+def test_what_is_odd_about_a_compound_that_is_accepted_is_told(tmp_path: Path, formula: str, says: str) -> None:
+    done = run("accept", created(tmp_path / "small").folder, formula, "--json")
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["stage"] == "accepted"
+    assert says in done.stderr

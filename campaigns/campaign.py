@@ -16,7 +16,7 @@ from campaigns.events import Event, EventKind, Stage, Step
 from campaigns.files import RANKING
 from campaigns.ingest import ObservationTable, ReadingOptions, read_observations
 from campaigns.ingest.table import json_lines, read_file
-from campaigns.intake import of_table, of_trace, retraction, step, take_in, take_in_table
+from campaigns.intake import IntakeRules, of_table, of_trace, retraction, step, take_in, take_in_table
 from campaigns.plan import check
 from campaigns.records import CationRecords, geometries, needed_cations
 from campaigns.space import (
@@ -539,7 +539,7 @@ class Campaign:
         measured = target_of(self.config, target)
         table = read_observations(printable(Path(path).name), read_file(Path(path)), measured, self.names, **reading)
         accepted = dry_run or reading.get("accept_corrections", False)
-        return self._take_in(table, keep_going, rejects, dry_run, accept_corrections=accepted)
+        return self._take_in(table, IntakeRules(keep_going, accepted, self.is_behind()), rejects, dry_run=dry_run)
 
     def observe(
         self,
@@ -562,7 +562,8 @@ class Campaign:
             PropertyError, UnconfirmedError, IngestError, StoreError: as for `ingest`.
         """
         table = read_observations("observed.jsonl", json_lines(rows), target_of(self.config, target), self.names)
-        return self._take_in(table, False, None, dry_run, accept_corrections=dry_run or accept_corrections)
+        rules = IntakeRules(accept_corrections=dry_run or accept_corrections, tell_known=self.is_behind())
+        return self._take_in(table, rules, dry_run=dry_run)
 
     def ingest_values(self, path: str | Path, name: str, **how: Any) -> IngestResult:
         """`ingest` of values of the property called `name`, as 0.1.0 called it."""
@@ -665,24 +666,11 @@ class Campaign:
         return target
 
     def _take_in(
-        self,
-        table: ObservationTable,
-        keep_going: bool,
-        rejects: str | Path | None,
-        dry_run: bool,
-        *,
-        accept_corrections: bool,
+        self, table: ObservationTable, rules: IntakeRules, rejects: str | Path | None = None, *, dry_run: bool
     ) -> IngestResult:
         file = Path(rejects) if rejects is not None else self.folder / f"{Path(table.name).stem}_rejects.csv"
-        make = partial(
-            of_table,
-            table,
-            names=self.names,
-            space=self.space,
-            keep_going=keep_going,
-            accept_corrections=accept_corrections,
-        )
-        where = file if keep_going else None
+        make = partial(of_table, table, names=self.names, space=self.space, rules=rules)
+        where = file if rules.keep_going else None
         state, result = take_in_table(self._log, self._state, table, make, rejects=where, dry_run=dry_run)
         if not dry_run:  # else another thread may have written meanwhile
             self._state = state

@@ -64,7 +64,12 @@ class Known:
 
 
 def row_fates(
-    table: ObservationTable, state: CampaignState, names: CationLibrary, space: CompoundSpace
+    table: ObservationTable,
+    state: CampaignState,
+    names: CationLibrary,
+    space: CompoundSpace,
+    *,
+    tell_known: bool = False,
 ) -> tuple[Fate, ...]:
     """What becomes of each row that can be read, in the order of the file.
 
@@ -73,9 +78,10 @@ def row_fates(
         state: what is known.
         names: of the cations in the formulas of the launch's tables.
         space: the campaign's.
+        tell_known: tell what is odd about rows that are known, too.
     """
     before = _Before(table.target, state, names, space)
-    return tuple(before.fate(row) for row in table.rows)
+    return tuple(before.fate(row, tell_known=tell_known) for row in table.rows)
 
 
 def recorded_of(state: CampaignState, compound: Compound) -> list[Known]:
@@ -103,26 +109,29 @@ class _Before:
             else:
                 self.gone[_crystal(what), what.stderr] = row
 
-    def fate(self, row: ReadRow) -> Fate:
+    def fate(self, row: ReadRow, *, tell_known: bool) -> Fate:
         """What becomes of a row; later rows are held against it too."""
         what = row.observation
-        action, note, corrects, merged = self._action(row)
+        action, note, recorded, merged = self._action(row)
         words = [f"row {row.line}: {self._words(what)} {note}"] if action != "add" else []
         if action in ("known", "retracted") and not row.retracted:
             words[0] += _HINT
+        again = tell_known and action == "known" and recorded is not None
+        if action == "add" or again:
+            published = _published(row.compound) if self.target.of_campaign else []
+            own = [one for one in self.known[what.formula] if recorded is None or one.name != recorded.name]
+            words += [f"row {row.line}: {word}" for word in disagreements(what, self.target, own + published)]
         if action == "add":
-            others = self.known[what.formula] + (_published(row.compound) if self.target.of_campaign else [])
-            words += [f"row {row.line}: {word}" for word in disagreements(what, self.target, others)]
             self.known[what.formula].append(Known(what, f"row {row.line}"))
-        if action in ("add", "correct") and (read := _read_as(row)):
+        if (action in ("add", "correct") or again) and (read := _read_as(row)):
             words.append(f"row {row.line}: {read}")
         if action == "add" and row.compound not in self.space:
             note = "outside the campaign's space"
         report = RowReport(row.line, action, what.formula, what.value, what.stderr, what.is_bound, what.sample, note)
-        return Fate(report, merged, corrects, tuple(words))
+        return Fate(report, merged, recorded if action == "correct" else None, tuple(words))
 
     def _action(self, row: ReadRow) -> tuple[str, str, Recorded | None, Observation]:
-        """Action and note of its report, what it corrects, and what is recorded."""
+        """Action and note of its report, what it is known as or corrects, and what is recorded."""
         what = row.observation
         crystal = _crystal(what)
         if row.retracted:
@@ -133,7 +142,7 @@ class _Before:
             merged, changes = _merged(known, what)
             if changes:
                 return "correct", f"corrects {recorded.name}: {', '.join(changes)}", recorded, merged
-            return "known", f"is in the campaign already ({recorded.name}) and was left out", None, what
+            return "known", f"is in the campaign already ({recorded.name}) and was left out", recorded, what
         if (gone := self.gone.get((crystal, what.stderr))) is not None:
             return "retracted", f"was retracted ({gone.name}: {gone.retracted}) and was left out", None, what
         if (earlier := self.seen.setdefault((crystal, what.temperature_k), row.line)) != row.line:
@@ -171,7 +180,7 @@ def disagreements(what: Observation, target: Target, others: Sequence[Known]) ->
     times = f", {apart / sigma:.1f} standard errors" if sigma else ""
     if target.scale == "log10":
         low, high = REPLICATE_DECADES
-        size = f"they differ by {apart:.2g} decades{times}; published replicates differ by {low:g} to {high:g}"
+        size = f"they differ by {apart:.2f} decades{times}; published replicates differ by {low:g} to {high:g}"
     else:
         size = f"they differ by {apart:.3g}{times}"
     yield f"{what.formula} is {figures}: {size}"
@@ -249,7 +258,7 @@ def _published_copy(row: ReadRow) -> Known | None:
     for one in _published_rows().get(row.compound, ()):
         exact = one.observation.value
         same = isclose(exact, what.value, rel_tol=1e-6) or any(
-            isclose(float(f"{exact:.{digits}g}"), what.value, rel_tol=1e-9) for digits in range(1, 7)
+            isclose(float(f"{exact:.{digits}g}"), what.value, rel_tol=1e-9) for digits in range(2, 7)
         )
         if same and not what.is_bound and what.sample in ("", one.observation.sample):
             return one

@@ -42,6 +42,21 @@ class Intake:
     result: IngestResult
 
 
+@dataclass(frozen=True, slots=True)
+class IntakeRules:
+    """How a table is taken in.
+
+    Attributes:
+        keep_going: whether the rows that cannot be taken in are left out; else they refuse the table.
+        accept_corrections: whether corrections are right; else they are asked for.
+        tell_known: whether what is odd about rows that are known is told again, as nothing has learnt from them yet.
+    """
+
+    keep_going: bool = False
+    accept_corrections: bool = False
+    tell_known: bool = False
+
+
 #: What is new to a state.
 Make: TypeAlias = Callable[[CampaignState], Intake]
 
@@ -120,9 +135,7 @@ def of_table(
     state: CampaignState,
     names: CationLibrary,
     space: CompoundSpace,
-    *,
-    keep_going: bool = False,
-    accept_corrections: bool = True,
+    rules: IntakeRules,
 ) -> Intake:
     """The rows of a table that the campaign does not have or that correct what it has, and what to tell of the others.
 
@@ -131,26 +144,25 @@ def of_table(
         state: what is known.
         names: of the cations in the formulas of the launch's tables.
         space: the campaign's.
-        keep_going: leave out the rows that cannot be taken in.
-        accept_corrections: whether corrections are right.
+        rules: what is to be left out, accepted and told.
 
     Raises:
-        IngestError: if a row cannot be taken in, unless `keep_going` and another one can.
-        UnconfirmedError: if rows correct what is recorded, unless `accept_corrections`.
+        IngestError: if a row cannot be taken in, unless `rules.keep_going` and another one can.
+        UnconfirmedError: if rows correct what is recorded, unless `rules.accept_corrections`.
     """
     target = table.target
-    fates = row_fates(table, state, names, space)
+    fates = row_fates(table, state, names, space, tell_known=rules.tell_known)
     refused = [
         RowReport(row.line, "refused", next(iter(row.cells.values()), ""), note=row.problem) for row in table.refused
     ]
     rows = tuple(sorted((*refused, *(fate.report for fate in fates)), key=lambda row: row.line))
-    if table.refused and (not keep_going or not table.rows):
+    if table.refused and (not rules.keep_going or not table.rows):
         raise IngestError(table.name, table.problems, rows)
     fresh = [fate.observation.to_payload() for fate in fates if fate.report.action == "add"]
     corrections = [
         {"number": fate.corrects.number, **fate.observation.to_payload()} for fate in fates if fate.corrects is not None
     ]
-    if corrections and not accept_corrections:
+    if corrections and not rules.accept_corrections:
         told = tuple(fate.words[0] for fate in fates if fate.corrects is not None)
         raise UnconfirmedError(table.name, told, accept="accept_corrections")
     outside = tuple(dict.fromkeys(row.compound.formula for row in table.rows if row.compound not in space))

@@ -17,6 +17,7 @@ from campaigns.errors import ConfigError
 from campaigns.records import needed_cations
 from campaigns.space import Gathered, hazards_of, prices_of, space_of, with_builtin
 from campaigns.targets import check_properties, property_compounds
+from campaigns.text import check_recordable
 from campaigns.training import layered_ions
 from chemspace import Cation, CationLibrary, Compound, CompoundSpace
 from chemspace.progress import Progress, silent
@@ -60,6 +61,7 @@ def check(config: CampaignConfig, library: CationLibrary) -> CompoundSpace:
             raise ConfigError(
                 f"budget.{limit} needs a price table: give prices, as {{PEA: {{{price}: 5}}}}", ("budget", limit)
             )
+    check_recordable(config.model_dump(mode="json"), "the description")
     if config.properties:
         check_properties(config, with_builtin(library))
     _check_aims(config)

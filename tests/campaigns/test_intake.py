@@ -241,7 +241,7 @@ def test_the_whole_published_table_brings_nothing(campaign: Campaign, tmp_path: 
         (
             "(PA)2PbI4,5.5,0.4,q1\n(PA)2PbI4,1.1,0.1,q2\n(PA)2PbI4,1.2,0.1,q3\n",
             [
-                "row 3: (PA)2PbI4 is 1.1 ± 0.1 ps here and 5.5 ± 0.4 ps in row 2: they differ by 0.7 decades, 13.8 "
+                "row 3: (PA)2PbI4 is 1.1 ± 0.1 ps here and 5.5 ± 0.4 ps in row 2: they differ by 0.70 decades, 13.8 "
                 "standard errors; published replicates differ by 0.05 to 0.19",
                 "row 4: (PA)2PbI4 is 1.2 ± 0.1 ps here and 5.5 ± 0.4 ps in row 2: they differ by 0.66 decades, 13.8 "
                 "standard errors; published replicates differ by 0.05 to 0.19",
@@ -258,7 +258,7 @@ def test_the_whole_published_table_brings_nothing(campaign: Campaign, tmp_path: 
         (
             "(PA)2PbI4,<0.5,,q1\n(PA)2PbI4,0.2,,q2\n(PA)2PbI4,4,,q3\n",
             [
-                "row 4: (PA)2PbI4 is 4 ps here and 0.2 ps in row 3: they differ by 1.3 decades; published replicates "
+                "row 4: (PA)2PbI4 is 4 ps here and 0.2 ps in row 3: they differ by 1.30 decades; published replicates "
                 "differ by 0.05 to 0.19"
             ],
         ),
@@ -266,7 +266,7 @@ def test_the_whole_published_table_brings_nothing(campaign: Campaign, tmp_path: 
             "(PEA)2PbI4,3,,own\n",
             [
                 "row 2: (PEA)2PbI4 is 3 ps here and 0.3 ps in the published row S14 (doi 10.1039/d5sc07406a): they "
-                "differ by 1 decades; published replicates differ by 0.05 to 0.19"
+                "differ by 1.00 decades; published replicates differ by 0.05 to 0.19"
             ],
         ),
     ],
@@ -277,6 +277,16 @@ def test_replicates_that_disagree_are_told_in_both_figures(
     result = campaign.ingest(write(tmp_path, "formula,lifetime_ps,lifetime_stderr_ps,sample\n" + rows))
     assert result.added == rows.count("\n")
     assert [word for word in result.warnings if "outside the campaign" not in word] == told
+
+
+def test_what_is_odd_is_told_again_until_it_is_learnt(campaign: Campaign, tmp_path: Path) -> None:
+    path = write(tmp_path, "formula,lifetime_ps,sample\n(PA)2PbI4,0.4,a\n(PA)2PbI4,4,b\n(iso-BA)2PbI4,0.2,c\n")
+    first, again = (
+        [word for word in campaign.ingest(path).warnings if "differ by" in word or "is read as" in word]
+        for _ in range(2)
+    )
+    assert [word[:6] for word in first] == ["row 3:", "row 4:"]
+    assert [word[:6] for word in again] == ["row 2:", "row 3:", "row 4:"]
 
 
 def test_what_was_taken_back_elsewhere_is_left_out_and_told(campaign: Campaign, tmp_path: Path) -> None:

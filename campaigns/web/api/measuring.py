@@ -132,7 +132,8 @@ def _ingested(
     service: CampaignService, editor: Identity, result: IngestResult, form: ValuesForm | TraceForm
 ) -> IngestOut:
     """What an upload brought; it is learnt from where anything came in, unless the form says not to."""
-    job = service.learn(editor.name) if form.learn and result.changed and not form.dry_run else None
+    learns = form.learn and not form.dry_run and (result.changed or service.campaign.is_behind())
+    job = service.learn(editor.name) if learns else None
     blank = {"lifetime_ps": None, "lifetime_stderr_ps": None, "is_upper_bound": False}
     told = result.to_dict()
     rows = [blank | row for row in told["rows"]]

@@ -16,7 +16,7 @@ _ERROR = re.compile(
     rf"|incert\w+|errore|error\w*|sigma|σ){_END}(?!\s*_?(?:[+-]|plus|minus|[pm]\b))|err(?:or)?$|±"
 )
 _DELAY = re.compile(
-    r"delay|^time(?!\s*stamp)|^t\b|^t_|^zeit|verz[oö]e?g|^temps|retard|d[ée]lai|tiempo|retraso|^tempo|ritardo|atraso"
+    r"delay|^time(?![\s_]*stamp)|^t\b(?!\s*[(\[/]\s*k\b)|^t_|^zeit|verz[oö]e?g|^temps|retard|d[ée]lai|tiempo|retraso|^tempo|ritardo|atraso"
     r"|时间|時間|延迟|延遲|遅延|시간|지연|врем|задерж|czas|op[oó][zź]n|zpo[zž]d|^[cč]as\b|x_value"
 )
 #: Headings that are the delay where no other is: "dt" in small letters (dT is a signal), a stage, an abscissa.

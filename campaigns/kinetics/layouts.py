@@ -16,11 +16,18 @@ from chemspace.errors import TableError
 from chemspace.tables.cells import to_number
 from chemspace.tables.decode import decode_text
 from chemspace.tables.grid import sheet_text
+from chemspace.tables.units import unit_of
 
 Array = NDArray[np.float64]
 
 _UFS = b"\x00\x00\x00\x08Version"
 _HDF5 = b"\x89HDF\r\n\x1a\n"
+#: So many cells with a unit are no headings.
+_MANY = 10
+_CELL_WITH_UNIT = re.compile(
+    r"(?<![\w.])([-+]?\d[\d.,]*(?:[eE][-+]?\d+)?)[ \t]?(fs|ps|ns|us|\u00b5s|\u03bcs|nm)(?=[ \t]*(?:$|[,;\t\"]))",
+    re.MULTILINE,
+)
 _WAVELENGTH = re.compile(r"wave|^wl|^lambda|^λ|^nm$|(?<![a-z])nm(?![a-z])")
 
 
@@ -44,7 +51,7 @@ def text_of(name: str, raw: bytes) -> str:
     if raw.startswith(b"PK\x03\x04"):
         return arrays_text(name, arrays) if (arrays := _npz_arrays(name, raw)) else sheet_text(name, raw)
     text = decode_text(raw)
-    return _ana_text(name, text) if re.match(r"\s*%(?:FILENAME|TIMELIST)\b", text) else text
+    return _ana_text(name, text) if re.match(r"\s*%(?:FILENAME|TIMELIST)\b", text) else _without_units(name, text)
 
 
 def matrix_text(name: str, rows: Iterable[Sequence[float]], delay: Sequence[float], wavelength: Sequence[float]) -> str:
@@ -138,6 +145,18 @@ def _hdf5_arrays(name: str, raw: bytes) -> dict[str, Array]:
     except (OSError, RuntimeError, ValueError) as error:
         raise TableError(name, f"is a damaged HDF5 file ({error})") from None
     return found
+
+
+def _without_units(name: str, text: str) -> str:
+    """Text whose cells carry units ("0.5 ps", "520 nm") without them, the unit of time in a line of its own."""
+    units = [found[2] for found in _CELL_WITH_UNIT.finditer(text)]
+    if len(units) < _MANY:
+        return text
+    times = {unit_of(unit) for unit in units} - {None}
+    if len(times) > 1:
+        raise TableError(name, f"has delays in {' and '.join(sorted(map(str, times)))}", right="Give all in one unit.")
+    said = f"\n# time unit: {times.pop()}" if times else ""
+    return _CELL_WITH_UNIT.sub(r"\1", text) + said
 
 
 class _Ufs:

@@ -19,6 +19,7 @@ from chemspace.tables.units import unit_of
 __all__ = ["Dialect", "NumberTable", "is_numeric", "parse_numbers", "sniff", "split_line"]
 
 _SAMPLE = 200
+_NUMBER_BEGINS = frozenset("0123456789+-.")
 _COMMENT = ("#", "%", "//", "!")
 #: So many rows of numbers may follow the words below a table.
 _FEW = 2
@@ -154,6 +155,8 @@ def split_line(line: str, dialect: Dialect) -> list[str]:
 
 
 def _skipped(line: str) -> bool:
+    if line[:1] in _NUMBER_BEGINS:  # most lines, and files are long
+        return False
     start = line.lstrip("\ufeff \t")
     return start[:4].lower() == "sep=" or (start.startswith(_COMMENT) and not start.lower().startswith(("#n/a", "#nv")))
 

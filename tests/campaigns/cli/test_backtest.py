@@ -76,3 +76,20 @@ def test_curves_that_cannot_be_written_are_a_typed_error(table: Path) -> None:
 def test_a_probability_above_one_is_a_usage_error(table: Path) -> None:
     asked = [str(table), "--target", "rate", "--simulate", "--goal", "0.05", "--probability", "2"]
     assert CliRunner().invoke(app, asked).exit_code == 2
+
+
+@pytest.mark.parametrize("form", ["excel", "semicolons", "utf-16"])
+def test_a_finished_table_is_read_in_every_form_that_ingest_reads(table: Path, form: str) -> None:
+    frame = pd.read_csv(table).round(6)
+    frame.to_csv(table, index=False)
+    asked = [str(table), "--target", "rate", "--strategy", "random", "--budget", "8", "--seeds", "2", "--json"]
+    plain = json.loads(CliRunner().invoke(app, asked).stdout)
+    if form == "excel":
+        with table.open("wb") as stream:
+            frame.to_excel(stream, index=False)
+    else:
+        encoding = "utf-16" if form == "utf-16" else "utf-8"
+        frame.to_csv(table, index=False, sep=";" if form == "semicolons" else "\t", decimal=",", encoding=encoding)
+    done = CliRunner().invoke(app, asked)
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout) == plain

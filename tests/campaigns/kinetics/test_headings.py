@@ -39,7 +39,9 @@ def test_a_heading_says_what_its_column_holds(heading: str, role: str) -> None:
     assert role_of(heading) == role
 
 
-@pytest.mark.parametrize("heading", ["foo", "520", "520.1", "comment", "R_V", "theta", "timestamp", "index", ""])
+@pytest.mark.parametrize(
+    "heading", ["foo", "520", "520.1", "comment", "R_V", "theta", "timestamp", "time_stamp", "T (K)", "index", ""]
+)
 def test_a_heading_that_says_nothing_says_nothing(heading: str) -> None:
     assert role_of(heading) is None
 

@@ -169,6 +169,20 @@ def test_what_stands_for_no_reading_is_left_out(tmp_path: Path, cell: str) -> No
     assert np.abs(trace.signal).max() < 1.0
 
 
+@pytest.mark.parametrize("separator", [",", "\t"])
+def test_cells_that_carry_their_unit_are_read_in_it(tmp_path: Path, separator: str) -> None:
+    rows = [
+        separator.join((f"{1e3 * d:.6g} fs", f"{s:.6g}", f"{c:.6g}")) for d, s, c in zip(DELAY, SC, CC, strict=True)
+    ]
+    (tmp_path / "t.csv").write_text("\n".join([separator.join(("Delay", "SC", "CC")), *rows]), encoding="utf-8")
+    trace = read_trace(tmp_path / "t.csv")
+    assert is_right(trace)
+    assert np.allclose(trace.delay_ps, DELAY, atol=1e-4)
+    (tmp_path / "t.csv").write_text("\n".join(["Delay,SC,CC", *rows, "30 ns,1,1"]), encoding="utf-8")
+    with pytest.raises(TraceFileError, match="delays in fs and ns. Give all in one unit"):
+        read_trace(tmp_path / "t.csv")
+
+
 def test_exponents_of_fortran_are_numbers(tmp_path: Path) -> None:
     path = write(tmp_path / "t.csv", "delay_ps,SC,CC", DELAY, SC, CC)
     lines = [",".join(f"{float(cell):.8E}".replace("E", "D") for cell in row.split(",")) for row in

@@ -22,8 +22,8 @@ Array = NDArray[np.float64]
 
 _UFS = b"\x00\x00\x00\x08Version"
 _HDF5 = b"\x89HDF\r\n\x1a\n"
-#: So many cells with a unit are no headings.
-_MANY = 10
+#: So many cells with a unit in the first characters of a file are no headings.
+_MANY, _HEAD = 10, 50_000
 _CELL_WITH_UNIT = re.compile(
     r"(?<![\w.])([-+]?\d[\d.,]*(?:[eE][-+]?\d+)?)[ \t]?(fs|ps|ns|us|\u00b5s|\u03bcs|nm)(?=[ \t]*(?:$|[,;\t\"]))",
     re.MULTILINE,
@@ -149,10 +149,9 @@ def _hdf5_arrays(name: str, raw: bytes) -> dict[str, Array]:
 
 def _without_units(name: str, text: str) -> str:
     """Text whose cells carry units ("0.5 ps", "520 nm") without them, the unit of time in a line of its own."""
-    units = [found[2] for found in _CELL_WITH_UNIT.finditer(text)]
-    if len(units) < _MANY:
+    if sum(1 for _ in _CELL_WITH_UNIT.finditer(text[:_HEAD])) < _MANY:
         return text
-    times = {unit_of(unit) for unit in units} - {None}
+    times = {unit_of(found[2]) for found in _CELL_WITH_UNIT.finditer(text)} - {None}
     if len(times) > 1:
         raise TableError(name, f"has delays in {' and '.join(sorted(map(str, times)))}", right="Give all in one unit.")
     said = f"\n# time unit: {times.pop()}" if times else ""

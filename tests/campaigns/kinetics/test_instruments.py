@@ -179,7 +179,7 @@ def test_cells_that_carry_their_unit_are_read_in_it(tmp_path: Path, separator: s
     assert is_right(trace)
     assert np.allclose(trace.delay_ps, DELAY, atol=1e-4)
     (tmp_path / "t.csv").write_text("\n".join(["Delay,SC,CC", *rows, "30 ns,1,1"]), encoding="utf-8")
-    with pytest.raises(TraceFileError, match="delays in fs and ns. Give all in one unit"):
+    with pytest.raises(TraceFileError, match=r"delays in fs and ns\. Give all in one unit"):
         read_trace(tmp_path / "t.csv")
 
 

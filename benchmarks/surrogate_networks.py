@@ -25,6 +25,7 @@ from screening.surrogates.mixture import MixtureRecipe
 from screening.surrogates.registry import ARD, ISOTROPIC, NETWORKS, ROUGH, SURROGATES
 from screening.surrogates.trees import TreesConfig
 from screening.validation import Validation, cross_validate
+from screening.validation.card import paired
 from screening.validation.splits import LEAVE_OUT_SPLITS
 
 PROCESSES = (ISOTROPIC, ROUGH, ARD)
@@ -83,7 +84,7 @@ def _show(
         cells.append(" / ".join(form.format(value) for value in means))
     for number in (_squared, _density):
         differences = [
-            _paired(
+            paired(
                 np.mean([number(v, split) for v, _ in own], 0) - np.mean([number(v, split) for v, _ in shipped], 0),
                 training,
             )
@@ -106,12 +107,6 @@ def _squared(validation: Validation, split: str) -> np.ndarray:
 def _density(validation: Validation, split: str) -> np.ndarray:
     frame = _of(validation, split)
     return log_density((frame["y"] - frame["mean"]).to_numpy(), frame["sd_calibrated"].to_numpy())
-
-
-def _paired(difference: np.ndarray, training: TrainingRows) -> tuple[float, float]:
-    """Mean over rows, and its standard error with rows of one spacer as one draw."""
-    sums = np.bincount(training.groups, difference - difference.mean())
-    return float(difference.mean()), float(np.sqrt((sums**2).sum()) / len(difference))
 
 
 if __name__ == "__main__":

@@ -467,7 +467,7 @@ def _compounds(name: str, measured: MeasuredProperty, names: CationLibrary) -> I
 
 
 def _group(compound: Compound) -> str:
-    return "3D" if compound.spacer is None else compound.spacer.inchikey
+    return "3D" if compound.spacer is None else compound.spacer.inchikey.split("-")[0]
 
 
 def _left_out(name: str, compounds: Sequence[Compound], kept: set[int]) -> Iterator[str]:

@@ -60,7 +60,19 @@ class TrainingSet:
         from screening.surrogates import TrainingRows
 
         data = self.dataset
-        return TrainingRows.of(self.x, data.log10_rate, data.noise, data.groups, censored=data.censored)
+        return TrainingRows.of(
+            self.x, data.log10_rate, data.noise, data.groups, censored=data.censored, compounds=self.formulas
+        )
+
+    @property
+    def classes(self) -> dict[str, tuple[str, ...]]:
+        """What the layers alone say of each row: n = 1 Ruddlesden-Popper or not, and three classes."""
+        kinds = [
+            f"n = 1 {phase}" if n_layers == 1 else "rest"
+            for phase, n_layers in zip(self.dataset.table["phase"], self.dataset.table["n_layers"], strict=True)
+        ]
+        two = tuple(kind if kind == "n = 1 RP" else "rest" for kind in kinds)
+        return {"two_group": two, "class_means": tuple(kinds)}
 
     def best_inside(self, space: CompoundSpace) -> float:
         """Lowest measured log10 rate of a compound inside the space; of all rows where none is inside. Bounds do not
@@ -170,7 +182,7 @@ def card_of(
     """
     from screening.validation.card import full_score_card
 
-    return full_score_card(training.rows, name, seed, holdouts=further, progress=progress)
+    return full_score_card(training.rows, name, seed, classes=training.classes, holdouts=further, progress=progress)
 
 
 def holdouts(training: TrainingSet, seed: int) -> dict[str, list[NDArray[np.int64]]]:

@@ -250,8 +250,8 @@ class SpinDataset:
 
     @property
     def groups(self) -> tuple[str, ...]:
-        """Spacer of each row (InChIKey), or "3D"."""
-        return tuple(self.table["group"])
+        """Spacer of each row, or "3D"; enantiomers and their racemate share the first block of the InChIKey."""
+        return tuple(group.split("-")[0] for group in self.table["group"])
 
     def trainable(self, include_flagged: bool = False) -> SpinDataset:
         """The rows a model trains on: those without an excluding flag, or all of them if asked."""

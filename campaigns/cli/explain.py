@@ -15,7 +15,6 @@ from campaigns.cli.options import NEW_FILE, CampaignOptions, ComputingOptions, t
 
 if TYPE_CHECKING:
     from campaigns.summary import Prediction
-    from screening.validation import ScoreCard
     from screening.validation.card import FullCard
 
 
@@ -76,7 +75,7 @@ def _yes(value: bool) -> str:
 
 #: Splits in words; others are shown by their name.
 _SPLITS = {
-    "leave_one_out": "one row left out",
+    "leave_one_compound_out": "one compound left out",
     "leave_one_spacer_out": "one spacer left out",
     "repeated_k_fold": "tenths left out, 3 times",
     "literature_to_synthesised": "literature to the paper's crystals",
@@ -89,7 +88,7 @@ _SPLITS = {
 def validate(options: ComputingOptions) -> None:
     """Ask how far the campaign's model can be trusted, in every way at once; no row is scored that was trained on.
 
-    Splits: one row, one spacer or a tenth left out; the reference paper's two hold-outs; the campaign's own
+    Splits: one compound, one spacer or a tenth left out; the reference paper's two hold-outs; the campaign's own
     measurements by a model of published rows only. Beside them: how often intervals hold, the same surrogate on
     shuffled targets (which must score near zero or below), one that knows nothing but the spacer, simple baselines,
     and how the score grows with the number of rows.
@@ -110,6 +109,7 @@ def validate(options: ComputingOptions) -> None:
 
 
 def _show(card: FullCard) -> None:
+    from screening.validation.card import CARD_SPLITS
     from screening.validation.splits import BRIEF_SCORES, ScoreWords
 
     marked(f"[bold]{escape(card.verdict)}[/]")
@@ -125,18 +125,19 @@ def _show(card: FullCard) -> None:
         f"shuffled targets, one spacer left out: R² {shuffled} "
         "[dim](must scatter around zero or below, or the validation leaks)[/]"
     )
-    marked(f"told only the spacer, one row left out: R² {card.spacer_only_r2_log:.2f}")
+    marked(f"told only the spacer, one compound left out: R² {card.spacer_only_r2_log:.2f}")
     curve = ", ".join(f"{r2:.2f} with {share:.0%} of the rows" for share, r2 in card.curve.items())
     marked(f"learning curve: R² {curve}\n")
-    beside = console.table("beside it, R² log rate", "one row left out", "one spacer left out", "in 90%")
+    beside = console.table(
+        "beside it, R² log rate", "one compound left out", "one spacer left out", "saved ± error", "in 90%"
+    )
     for name, other in {card.validation.name: card.validation, **card.baselines}.items():
-        row, spacer = (other.score_cards[split] for split in ("leave_one_out", "leave_one_spacer_out"))
-        beside.add_row(name.replace("_", " "), *_beside(row, spacer))
+        compound, spacer = (other.score_cards[split] for split in CARD_SPLITS)
+        saved = "{:+.3f} ± {:.3f}".format(*card.saved[name]) if name in card.saved else ""
+        shown = f"{compound.r2_log:.2f}", f"{spacer.r2_log:.2f}", saved, f"{spacer.coverage_90:.0%}"
+        beside.add_row(name.replace("_", " "), *shown)
     out.print(beside)
-
-
-def _beside(row: ScoreCard, spacer: ScoreCard) -> tuple[str, str, str]:
-    return f"{row.r2_log:.2f}", f"{spacer.r2_log:.2f}", f"{spacer.coverage_90:.0%}"
+    marked("[dim]saved: squared error that the model saves on spacers never seen, and its paired standard error[/]")
 
 
 @takes(CampaignOptions)

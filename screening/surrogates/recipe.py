@@ -31,6 +31,7 @@ class TrainingRows:
         noise_variance: variance of each target's measurement error, shape (k,).
         groups: integer code of the group (spacer) of each row, shape (k,).
         censored: rows whose target is only a lower bound (the lifetime was an upper bound), shape (k,).
+        compounds: integer code of the compound of each row, shape (k,): replicates share one.
 
     Example:
         >>> from screening import TrainingRows
@@ -44,6 +45,7 @@ class TrainingRows:
     noise_variance: NDArray[np.float64]
     groups: NDArray[np.int64]
     censored: NDArray[np.bool_]
+    compounds: NDArray[np.int64]
 
     @classmethod
     def of(
@@ -54,6 +56,7 @@ class TrainingRows:
         groups: Sequence[object] | None = None,
         *,
         censored: ArrayLike | None = None,
+        compounds: Sequence[object] | None = None,
         missing: str = "refuse",
     ) -> TrainingRows:
         """Check arrays and bind them.
@@ -66,6 +69,7 @@ class TrainingRows:
             groups: any hashable label a row, length k; None puts every row into a group of its own.
             censored: true where y is only a lower bound of log10 rate, shape (k,); None where every row is a
                 measurement.
+            compounds: any hashable label a row, length k; None makes every row a compound of its own.
             missing: "refuse" raises on NaN features; "impute" lets them pass to surrogates that take the mean of each
                 fold's training rows in their place (the mixtures, not the baselines).
 
@@ -95,7 +99,8 @@ class TrainingRows:
             raise TrainingDataError(
                 "noise must hold one finite standard deviation >= 0 (log10 units) a row; pass None where it is unknown"
             )
-        return cls(features, target, error**2, _group_codes(groups, target.size), bounds)
+        codes = [_codes(labels, target.size) for labels in (groups, compounds)]
+        return cls(features, target, error**2, codes[0], bounds, codes[1])
 
     @property
     def n_rows(self) -> int:
@@ -129,13 +134,13 @@ def _check_finite(x: NDArray[np.float64], y: NDArray[np.float64]) -> None:
         raise TrainingDataError(f"target of row {row} is {y[row]}; log10 of a positive rate is needed")
 
 
-def _group_codes(groups: Sequence[object] | None, k: int) -> NDArray[np.int64]:
-    if groups is None:
+def _codes(labels: Sequence[object] | None, k: int) -> NDArray[np.int64]:
+    if labels is None:
         return np.arange(k, dtype=np.int64)
-    if len(groups) != k:
-        raise TrainingDataError(f"{len(groups)} group labels for {k} rows; one a row is needed")
-    code = {label: i for i, label in enumerate(dict.fromkeys(groups))}
-    return np.array([code[label] for label in groups], dtype=np.int64)
+    if len(labels) != k:
+        raise TrainingDataError(f"{len(labels)} group labels for {k} rows; one a row is needed")
+    code = {label: i for i, label in enumerate(dict.fromkeys(labels))}
+    return np.array([code[label] for label in labels], dtype=np.int64)
 
 
 class FoldFits(Protocol):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -21,11 +21,15 @@ __all__ = ["FullCard", "full_score_card"]
 
 
 #: What every score is set beside.
-BASELINE_NAMES = ("mean", "two_group", "linear", "random_forest", "svr", "xgboost")
+BASELINE_NAMES = ("mean", "linear", "random_forest", "svr", "xgboost")
+#: Splits of the card's two columns: all rows of a compound, and all rows of a spacer.
+CARD_SPLITS = ("leave_one_compound_out", "leave_one_spacer_out")
 #: Shuffles of the targets, and shares of the rows at which the learning curve is drawn.
 SHUFFLES, SHARES = 5, (0.4, 0.6, 0.8)
 #: Random training sets a point of the learning curve.
 CURVE_DRAWS = 8
+#: Rank correlation times the root of the rows beyond which an order is shown (one-sided, 5% of chance orders).
+ORDER_SHOWN = 1.645
 
 
 @dataclass(frozen=True)
@@ -33,13 +37,17 @@ class FullCard:
     """Everything that is known about how a surrogate predicts rows it has not seen.
 
     Attributes:
-        validation: leave-one-out, leave-one-spacer-out, repeated ten-fold and the caller's holdouts.
+        validation: leave-one-compound-out, leave-one-spacer-out, repeated ten-fold and the caller's holdouts.
         scrambled_r2_log: leave-one-spacer-out R2 with shuffled targets, one a shuffle; near or below zero or the
             validation leaks.
-        spacer_only_r2_log: leave-one-out R2 of the same surrogate told only which spacer a row has: what knowing the
-            spacer's other compounds is worth without any descriptor.
+        spacer_only_r2_log: leave-one-compound-out R2 of the same surrogate told only which spacer a row has: what
+            knowing the spacer's other compounds is worth without any descriptor.
         baselines: validations of the baselines by the two leave-out splits.
         curve: share of rows trained on to R2 on the other rows.
+        saved: squared error that the surrogate saves beside each baseline on spacers never seen, and its paired
+            standard error with the rows of a spacer as one draw (log10 units squared).
+        slow_order: rank correlation of predicted and measured on spacers never seen, within the slower of two groups,
+            and the rows in it; None without groups.
     """
 
     validation: Validation
@@ -47,15 +55,24 @@ class FullCard:
     spacer_only_r2_log: float
     baselines: dict[str, Validation]
     curve: dict[float, float]
+    saved: dict[str, tuple[float, float]] = field(default_factory=dict)
+    slow_order: tuple[float, int] | None = None
 
     @property
     def verdict(self) -> str:
-        """The grade, and which baselines are as good or better by leave-one-spacer-out R2."""
-        split = "leave_one_spacer_out"
-        own = self.validation.score_cards[split].r2_log
-        better = [n for n, told in self.baselines.items() if told.score_cards[split].r2_log >= own]
-        beside = f"not better than {', '.join(better)}" if better else "better than every baseline"
-        return f"{self.validation.grade}; {beside} on spacers never seen" if self.baselines else self.validation.grade
+        """The grade, beside which baselines it is shown to hold, and whether the order among slow compounds is."""
+        parts = [self.validation.grade]
+        if self.saved:
+            open_ = [name.replace("_", " ") for name, (mean, error) in self.saved.items() if mean <= error]
+            beside = f"not shown to be better than {', '.join(open_)}" if open_ else "better than every baseline"
+            parts.append(f"{beside} on spacers never seen")
+        if self.slow_order is not None:
+            rank, rows = self.slow_order
+            if not rank * np.sqrt(max(rows - 1, 1)) > ORDER_SHOWN:
+                parts.append(
+                    f"the order among slow compounds is not shown (rank correlation {rank:.2f} in {rows} rows)"
+                )
+        return "; ".join(parts)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -65,6 +82,8 @@ class FullCard:
             "scrambled_r2_log": [round(r, 4) for r in self.scrambled_r2_log],
             "spacer_only_r2_log": round(self.spacer_only_r2_log, 4),
             "baselines": {name: told.to_dict()["score_cards"] for name, told in self.baselines.items()},
+            "squared_error_saved": {name: [round(v, 4) for v in pair] for name, pair in self.saved.items()},
+            "slow_order": None if self.slow_order is None else [round(self.slow_order[0], 4), self.slow_order[1]],
             "learning_curve": {f"{share:.2f}": round(r2, 4) for share, r2 in self.curve.items()},
         }
 
@@ -74,6 +93,7 @@ def full_score_card(
     name: str = DEFAULT_SURROGATE,
     seed: int = 42,
     *,
+    classes: Mapping[str, Sequence[str]] | None = None,
     baselines: Sequence[str] = BASELINE_NAMES,
     holdouts: Mapping[str, Sequence[NDArray[np.int64]]] | None = None,
     progress: Progress | None = None,
@@ -84,30 +104,80 @@ def full_score_card(
         training: the rows; baselines cannot impute.
         name: of the surrogate.
         seed: of every random draw.
+        classes: by name, a label of each row, length k, whose means are baselines too; the first decides which rows are
+            the slower group.
         baselines: names of the surrogates to set beside it.
         holdouts: further splits, test rows of shape (rows,) each.
         progress: called after every part.
     """
-    total = 4 + len(baselines)
+    labels = {} if classes is None else dict(classes)
+    total = 4 + len(labels) + len(baselines)
 
     def say(done: int, note: str) -> None:
         if progress is not None:
             progress(done, total, note)
 
-    validation = cross_validate(training, name, seed, splits=(*LEAVE_OUT_SPLITS, "repeated_k_fold"), holdouts=holdouts)
+    splits = (*CARD_SPLITS, "repeated_k_fold")
+    validation = cross_validate(training, name, seed, splits=splits, holdouts=holdouts)
     say(1, name)
     scrambled = tuple(_scrambled(training, seed + i, name) for i in range(SHUFFLES))
     say(2, "shuffled targets")
-    one_hot = (training.groups[:, None] == np.unique(training.groups)).astype(np.float64)
-    control = cross_validate(replace(training, x=one_hot), name, seed, splits=("leave_one_out",))
+    control = cross_validate(replace(training, x=_one_hot(training.groups)), name, seed, splits=CARD_SPLITS[:1])
     say(3, "spacer only")
     curve = learning_curve(training, name, seed)
     say(4, "learning curve")
     others = {}
-    for i, other in enumerate(baselines):
-        others[other] = cross_validate(training, other, seed)
-        say(5 + i, other)
-    return FullCard(validation, scrambled, control.score_cards["leave_one_out"].r2_log, others, curve)
+    # A linear fit to columns that say which class a row is in is the mean of each class.
+    tasks = [(label, "linear", replace(training, x=_one_hot(np.array(own)))) for label, own in labels.items()]
+    for i, (label, recipe, rows) in enumerate([*tasks, *((other, other, training) for other in baselines)]):
+        others[label] = cross_validate(rows, recipe, seed, splits=CARD_SPLITS)
+        say(5 + i, label)
+    return FullCard(
+        validation,
+        scrambled,
+        control.score_cards[CARD_SPLITS[0]].r2_log,
+        others,
+        curve,
+        {label: squared_error_saved(validation, other, training.groups) for label, other in others.items()},
+        _slow_order(validation, np.array(next(iter(labels.values())))) if labels else None,
+    )
+
+
+def _one_hot(labels: NDArray[Any]) -> NDArray[np.float64]:
+    columns: NDArray[np.float64] = (labels[:, None] == np.unique(labels)).astype(np.float64)
+    return columns
+
+
+def squared_error_saved(
+    own: Validation, other: Validation, groups: NDArray[np.int64], split: str = "leave_one_spacer_out"
+) -> tuple[float, float]:
+    """Squared error that `own` saves beside `other` on the same rows, and its paired standard error.
+
+    Args:
+        own, other: of the same rows.
+        groups: of all rows, shape (k,); rows of one group are one draw.
+        split: in both.
+    """
+    frames = [v.predictions[v.predictions["split"] == split].sort_values("row") for v in (own, other)]
+    ours, theirs = (((f["y"] - f["mean"]) ** 2).to_numpy() for f in frames)
+    return paired(theirs - ours, groups[frames[0]["row"].to_numpy()])
+
+
+def paired(difference: NDArray[np.float64], groups: NDArray[np.int64]) -> tuple[float, float]:
+    """Mean of differences (k,) and its standard error, rows of one group (k,) as one draw."""
+    sums = np.bincount(groups, difference - difference.mean())
+    return float(difference.mean()), float(np.sqrt((sums**2).sum()) / difference.size)
+
+
+def _slow_order(validation: Validation, labels: NDArray[Any]) -> tuple[float, int] | None:
+    frame = validation.predictions[validation.predictions["split"] == "leave_one_spacer_out"]
+    own = labels[frame["row"].to_numpy()]
+    means = {label: frame["y"][own == label].mean() for label in np.unique(own)}
+    slow = frame[own == min(means, key=lambda label: float(means[label]))]
+    if len(means) < 2 or len(slow) < MIN_COMPARED:
+        return None
+    rank = slow["y"].corr(slow["mean"], method="spearman")
+    return (0.0 if np.isnan(rank) else float(rank)), len(slow)
 
 
 def learning_curve(training: TrainingRows, name: str = DEFAULT_SURROGATE, seed: int = 42) -> dict[float, float]:

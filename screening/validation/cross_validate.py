@@ -14,7 +14,7 @@ from chemspace.progress import Progress
 from screening.calibration import fit_scale
 from screening.surrogates.recipe import Recipe, TrainingRows
 from screening.surrogates.registry import DEFAULT_SURROGATE, get_recipe
-from screening.validation.splits import LEAVE_OUT_SPLITS, ScoreCard, grade, hold_out, score
+from screening.validation.splits import BY_COMPOUND, LEAVE_OUT_SPLITS, ScoreCard, grade, hold_out, score
 
 __all__ = ["out_of_fold"]
 
@@ -97,7 +97,10 @@ def cross_validate(
         1.0
     """
     recipe = get_recipe(name, device)
-    folds = {split: hold_out(split, training.groups, seed) for split in splits}
+    folds = {
+        split: hold_out(split, training.compounds if split in BY_COMPOUND else training.groups, seed)
+        for split in splits
+    }
     folds.update({split: list(tests) for split, tests in (holdouts or {}).items()})
     folds = {split: _with_measurements(training, tests) for split, tests in folds.items()}
     predicted = out_of_fold(recipe, training, [t for tests in folds.values() for t in tests], seed, progress)

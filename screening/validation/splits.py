@@ -38,7 +38,7 @@ def _leave_one_out(groups: NDArray[np.int64], seed: int) -> list[NDArray[np.int6
     return [np.array([i]) for i in range(groups.size)]
 
 
-def _leave_one_spacer_out(groups: NDArray[np.int64], seed: int) -> list[NDArray[np.int64]]:
+def _leave_one_group_out(groups: NDArray[np.int64], seed: int) -> list[NDArray[np.int64]]:
     del seed
     return [np.flatnonzero(groups == code) for code in np.unique(groups)]
 
@@ -55,12 +55,15 @@ def _repeated_k_fold(groups: NDArray[np.int64], seed: int) -> list[NDArray[np.in
 #: Split name to function of (group codes (k,), seed), returning test rows of each fold.
 SPLITS: dict[str, Split] = {
     "leave_one_out": _leave_one_out,
-    "leave_one_spacer_out": _leave_one_spacer_out,
+    "leave_one_compound_out": _leave_one_group_out,
+    "leave_one_spacer_out": _leave_one_group_out,
     "k_fold": _k_fold,
     "repeated_k_fold": _repeated_k_fold,
 }
 
 
+#: Splits whose groups are compounds; those of the others are spacers.
+BY_COMPOUND = ("leave_one_compound_out",)
 #: Those whose scores are shown everywhere: a row, and all rows of a spacer.
 LEAVE_OUT_SPLITS = ("leave_one_out", "leave_one_spacer_out")
 

@@ -181,7 +181,7 @@ def test_tables_fit_80_columns_with_whole_numbers_and_headings(monkeypatch: pyte
     screen = Terminal(monkeypatch)
     headings = ("R² log rate", "R² rate", "MAE log", "Spearman", "in 90%", "NLPD", "in 50%", "in 95%", "rows")
     table = console.table("out of sample", *headings)
-    for name in ("one row left out", "literature to the paper's crystals"):
+    for name in ("one compound left out", "literature to the paper's crystals"):
         table.add_row(name, "-0.55", "-1.02", "0.31", "-0.62", "88%", "12.51", "48%", "100%", "45")
     console.out.print(table)
     shown = "\n".join(screen.lines)

@@ -37,6 +37,7 @@ def round_of() -> Any:
         x=x,
         rows=TrainingRows.of(x, y, dataset.noise, dataset.groups, censored=BOUNDS),
         descriptors=SimpleNamespace(feature_names=("a", "b")),
+        classes={"two_group": ("n = 1 RP", "n = 1 RP", "rest", "rest")},
     )
     validation = SimpleNamespace(predictions=predictions, name="spinscreen")
     return SimpleNamespace(training=training, validation=validation, surrogate=SimpleNamespace(seed=3))
@@ -64,7 +65,7 @@ def test_an_upper_bound_is_no_record() -> None:
 
 def test_the_checks_know_which_rows_are_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
     done, asked, told = round_of(), dict[str, Any](), list[tuple[int, int]]()
-    splits = ("leave_one_out", "leave_one_spacer_out")
+    splits = ("leave_one_compound_out", "leave_one_spacer_out")
     done.validation.score_cards = {split: SimpleNamespace(r2_log=0.5) for split in splits}
 
     def card(training: Any, *named: Any, progress: Any, **how: Any) -> Any:

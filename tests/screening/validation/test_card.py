@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from screening.validation import FullCard, full_score_card
+from screening.validation.card import paired
 from tests.screening.rows import smooth_rows
 
 ROWS = smooth_rows(k=30)
@@ -16,19 +17,20 @@ ROWS = smooth_rows(k=30)
 
 @pytest.fixture(scope="module")
 def card() -> FullCard:
-    return full_score_card(ROWS.training, name="gp", baselines=("mean", "two_group", "linear"))
+    classes = {"two_group": np.where(ROWS.x[:, 1] > 0.5, "fast", "rest").tolist()}
+    return full_score_card(ROWS.training, name="gp", classes=classes, baselines=("mean", "linear"))
 
 
 def test_it_holds_every_split_and_is_json(card: FullCard) -> None:
     told = json.loads(json.dumps(card.to_dict()))
-    assert set(told["score_cards"]) == {"leave_one_out", "leave_one_spacer_out", "repeated_k_fold"}
+    assert set(told["score_cards"]) == {"leave_one_compound_out", "leave_one_spacer_out", "repeated_k_fold"}
     assert set(told["baselines"]) == {"mean", "two_group", "linear"}
 
 
 def test_shuffled_targets_and_a_spacer_without_descriptors_score_nothing(card: FullCard) -> None:
     assert np.mean(card.scrambled_r2_log) < 0.15
     assert card.spacer_only_r2_log < 0.3
-    assert card.validation.score_cards["leave_one_out"].r2_log > 0.6
+    assert card.validation.score_cards["leave_one_compound_out"].r2_log > 0.6
 
 
 def test_more_rows_predict_better(card: FullCard) -> None:
@@ -36,9 +38,30 @@ def test_more_rows_predict_better(card: FullCard) -> None:
     assert card.curve[shares[-1]] > card.curve[shares[0]]
 
 
-def test_the_verdict_names_the_baselines_that_are_as_good(card: FullCard) -> None:
-    own = card.validation
-    worse = {"mean": card.baselines["mean"], "two_group": card.baselines["two_group"]}
-    assert replace(card, baselines=worse).verdict == f"{own.grade}; better than every baseline on spacers never seen"
-    equal = {"mean": card.baselines["mean"], "linear": own}
-    assert replace(card, baselines=equal).verdict == f"{own.grade}; not better than linear on spacers never seen"
+def test_the_verdict_names_the_baselines_it_is_not_shown_to_beat(card: FullCard) -> None:
+    own = replace(card, slow_order=None)
+    better, open_ = {"mean": (0.3, 0.1)}, {"mean": (0.3, 0.1), "class_means": (0.01, 0.04)}
+    grade = own.validation.grade
+    assert replace(own, saved=better).verdict == f"{grade}; better than every baseline on spacers never seen"
+    assert (
+        replace(own, saved=open_).verdict == f"{grade}; not shown to be better than class means on spacers never seen"
+    )
+
+
+def test_the_verdict_says_where_the_order_among_slow_compounds_is_not_shown(card: FullCard) -> None:
+    assert "rank correlation 0.14 in 31 rows" in replace(card, slow_order=(0.14, 31)).verdict
+    assert "slow" not in replace(card, slow_order=(0.6, 31)).verdict
+
+
+def test_class_means_are_the_means_of_the_other_rows_of_the_class(card: FullCard) -> None:
+    frame = card.baselines["two_group"].predictions
+    frame = frame[frame["split"] == "leave_one_spacer_out"].sort_values("row")
+    fast = ROWS.x[:, 1] > 0.5
+    own = np.array([group == ROWS.groups[0] for group in ROWS.groups])
+    assert frame["mean"].iloc[0] == pytest.approx(ROWS.y[(fast == fast[0]) & ~own].mean(), abs=1e-6)
+
+
+def test_a_paired_standard_error_counts_rows_of_one_group_once() -> None:
+    difference, groups = np.array([1.0, 1.0, -1.0, -1.0]), np.array([0, 0, 1, 1])
+    assert paired(difference, groups) == (0.0, pytest.approx(np.sqrt(8.0) / 4.0))
+    assert paired(difference, np.arange(4)) == (0.0, pytest.approx(0.5))

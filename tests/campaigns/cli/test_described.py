@@ -157,8 +157,8 @@ def test_the_score_card_is_told_whole(
     Campaign.open(folder, oracle_store=launched.oracle_store).ingest(tmp_path / "own.csv")
     told = json.loads(run(launched, "validate", folder, "--json").stdout)
     assert {
-        "leave_one_compound_out", "leave_one_spacer_out", "repeated_k_fold", "literature_to_synthesised", "random_seven",
-        "own_measurements",
+        "leave_one_compound_out", "leave_one_spacer_out", "repeated_k_fold", "literature_to_synthesised",
+        "random_seven", "own_measurements",
     } == set(told["score_cards"])  # fmt: skip
     assert told["score_cards"]["own_measurements"]["n_rows"] == 2
     assert told["scrambled_r2_log"][0] < 0.3

@@ -30,6 +30,8 @@ __all__ = ["ReadReport", "read_cells"]
 FORMATS = (".csv", ".tsv", ".smi", ".xlsx", ".parquet")
 #: Columns that a table of cations may have; only the first must be there.
 COLUMNS = ("smiles", "abbreviation", "aliases", "name", "role", "source")
+#: What databases head the structures, letters only; of two the one that knows stereochemistry.
+_SMILES = ("isomericsmiles", "canonicalsmiles", "smilesstring", "smilescode", "structuresmiles", "smi")
 
 
 def read_cells(path: str | Path) -> Iterator[Row]:
@@ -48,7 +50,7 @@ def read_cells(path: str | Path) -> Iterator[Row]:
         if ending == ".smi":
             yield from _smi_rows(path)
         else:
-            yield from read_rows(path, COLUMNS, lambda header: _check_header(path, header))
+            yield from read_rows(path, lambda header: _chosen(path, header))
     except TableError as error:
         raise LibraryError(f"{error.name}: {'; '.join(error.problems)}") from error
 
@@ -61,12 +63,19 @@ def _smi_rows(path: Path) -> Iterator[Row]:
             yield Row(number, cells, undecodable(cells))
 
 
-def _check_header(path: Path, header: list[str]) -> None:
-    if "smiles" not in header:
-        shown = ", ".join(name[:30] for name in header[:8]) or "none"
-        raise LibraryError(f"{path.name} has no column smiles (its columns: {shown}); head the structures smiles")
+def _chosen(path: Path, header: list[str]) -> dict[str, str]:
+    """The field of each heading that says something of a cation."""
+    fields = {heading: heading for heading in header if heading in COLUMNS}
     if header.count("smiles") > 1:
         raise LibraryError(f"{path.name} has the column smiles twice; keep one")
+    if "smiles" not in fields:
+        alike = {re.sub(r"[\W_]+", "", heading): heading for heading in header}
+        smiles = next((alike[name] for name in _SMILES if name in alike), None)
+        if smiles is None:
+            shown = ", ".join(name[:30] for name in header[:8]) or "none"
+            raise LibraryError(f"{path.name} has no column smiles (its columns: {shown}); head the structures smiles")
+        fields[smiles] = "smiles"
+    return fields
 
 
 #: Rejections kept in the report; the reject file holds all of them.

@@ -5,12 +5,12 @@ from __future__ import annotations
 import csv
 import gzip
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO, TypeAlias, cast
 
 from chemspace.errors import NotTextError, TableError
 from chemspace.tables.decode import decode_text
@@ -33,32 +33,35 @@ class Row:
     problem: str = ""
 
 
-def read_rows(path: Path, columns: Sequence[str], check_header: Callable[[list[str]], None]) -> Iterator[Row]:
+#: Gets all headings of a table in small letters, gives the name of each that is wanted; may refuse the table.
+Choice: TypeAlias = Callable[[list[str]], Mapping[str, str]]
+
+
+def read_rows(path: Path, choose: Choice) -> Iterator[Row]:
     """Rows of a table: text (also .gz) that is read line by line, Parquet, Excel or JSON lines.
 
     A row that cannot be decoded or split comes with a `problem`; empty rows are passed over.
 
     Args:
         path: the file. One called *.parquet must be Parquet; of others the content says what they are.
-        columns: headings, in small letters, of the cells that are wanted.
-        check_header: called with all headings, in small letters, before the first row; it may refuse the file.
+        choose: called with the headings before the first row.
 
     Raises:
         TableError: if the file cannot be read at all: missing, binary, empty, several sheets.
     """
     if path.suffix.lower() == ".parquet":
-        yield from _parquet_rows(path, columns, check_header)
+        yield from _parquet_rows(path, choose)
         return
     head = _head(path)
     if head.startswith(b"PK\x03\x04") or re.match(rb"\s*(?:\{|\[\s*\{)", head):
         with _opened(path) as stream:
             grid = read_grid(path.name, stream.read()).only_sheet(path.name)
-        check_header([name.lower() for name in grid.columns])
+        names = choose([name.lower() for name in grid.columns])
         for row in grid.rows:
-            cells = {name.lower(): cell for name, cell in row.cells.items() if name.lower() in columns}
+            cells = {names[name.lower()]: cell for name, cell in row.cells.items() if name.lower() in names}
             yield Row(row.line, cells, "the row has more cells than the header" if row.surplus else "")
         return
-    yield from _text_rows(path, columns, check_header)
+    yield from _text_rows(path, choose)
 
 
 def read_lines(path: Path) -> Iterator[str]:
@@ -84,7 +87,7 @@ def read_lines(path: Path) -> Iterator[str]:
             yield text.rstrip("\r\n")
 
 
-def _text_rows(path: Path, columns: Sequence[str], check_header: Callable[[list[str]], None]) -> Iterator[Row]:
+def _text_rows(path: Path, choose: Choice) -> Iterator[Row]:
     lines, declared, above = read_lines(path), "", 0
     for line in lines:
         judged, start = delimiter_of(line)
@@ -101,7 +104,7 @@ def _text_rows(path: Path, columns: Sequence[str], check_header: Callable[[list[
         header = [name.strip().lower() for name in next(reader)]
     except csv.Error as error:
         raise TableError(path.name, f"has no readable header: {error}") from error
-    check_header(header)
+    names = choose(header)
     while True:
         try:
             values = next(reader)
@@ -112,14 +115,14 @@ def _text_rows(path: Path, columns: Sequence[str], check_header: Callable[[list[
             continue
         if not any(value.strip() for value in values):
             continue
-        cells = {name: value.strip() for name, value in zip(header, values, strict=False) if name in columns}
+        cells = {names[name]: value.strip() for name, value in zip(header, values, strict=False) if name in names}
         problem = undecodable(cells)
         if len(values) > len(header):
             problem = f"the row has {len(values)} fields, the header {len(header)}; quote fields that hold a delimiter"
         yield Row(reader.line_num + above, cells, problem)
 
 
-def _parquet_rows(path: Path, columns: Sequence[str], check_header: Callable[[list[str]], None]) -> Iterator[Row]:
+def _parquet_rows(path: Path, choose: Choice) -> Iterator[Row]:
     import pyarrow as pa  # heavy, and only Parquet needs it
     import pyarrow.parquet as pq
 
@@ -127,14 +130,16 @@ def _parquet_rows(path: Path, columns: Sequence[str], check_header: Callable[[li
         raise TableError(str(path), "cannot be read: no such file")
     try:
         with pq.ParquetFile(path) as table:
-            names = {name.lower(): name for name in table.schema_arrow.names}
-            check_header(list(names))
-            wanted = [names[column] for column in columns if column in names]
+            chosen = choose([name.lower() for name in table.schema_arrow.names])
+            wanted = [name for name in table.schema_arrow.names if name.lower() in chosen]
             number = 0
             for batch in table.iter_batches(batch_size=10_000, columns=wanted):
                 for record in batch.to_pylist():
                     number += 1
-                    yield Row(number, {key.lower(): "" if v is None else str(v).strip() for key, v in record.items()})
+                    values = {chosen[key.lower()]: value for key, value in record.items()}
+                    yield Row(
+                        number, {key: "" if value is None else str(value).strip() for key, value in values.items()}
+                    )
     except pa.ArrowException as error:
         raise TableError(path.name, f"is no readable Parquet file: {str(error).splitlines()[0]}") from error
 

@@ -62,6 +62,8 @@ def test_gzip_csv_and_parquet_hold_the_same_library(tmp_path: Path) -> None:
         ("a.smi", "NCCc1ccccc1 PEA\nCCCCN BA\n".encode("utf-16")),
         ("a.csv.gz", gzip.compress(b"smiles;abbreviation\nNCCc1ccccc1;PEA\nCCCCN;BA\n")),
         ("a.xlsx", workbook(Amines=[["SMILES", "abbreviation"], ["NCCc1ccccc1", "PEA"], [], ["CCCCN", "BA"]])),
+        ("a.csv", b"IsomericSMILES,CID,abbreviation\nNCCc1ccccc1,1001,PEA\nCCCCN,8007,BA\n"),
+        ("a.csv", b"ID,canonical_smiles,Isomeric SMILES,abbreviation\n1,O,NCCc1ccccc1,PEA\n2,O,CCCCN,BA\n"),
         ("a.csv", b'{"smiles": "NCCc1ccccc1", "abbreviation": "PEA"}\n{"smiles": "CCCCN", "abbreviation": "BA"}\n'),
     ],
 )

@@ -34,7 +34,7 @@ from oracle import CationRecord
 from oracle.descriptors import CationTable
 from screening.batch import BatchQuery, choose_batch
 from screening.dataset import SpinDataset
-from screening.errors import BatchError
+from screening.errors import BatchError, NothingLeftError
 from screening.feasibility import FeasibilityModel, RecordedOutcome, SpacerTraits, fit_feasibility
 from screening.ranking import Candidates, PassSettings, Ranking, StopAdvice, advise_stopping, rank
 from screening.strategies import (
@@ -241,7 +241,7 @@ def fit_round(
         dask: address or scheduler file of a Dask cluster that passes over the space; None does it here.
 
     Raises:
-        CampaignError, ScreeningError: if there is too little to learn from or nothing left to rank.
+        CampaignError, ScreeningError: if there is too little to learn from, or what is left cannot be ranked.
         OracleError: if no Dask scheduler answers.
     """
     config, tell = inputs.config, progress or silent
@@ -251,7 +251,7 @@ def fit_round(
     training = training_set(inputs.dataset, inputs.records, config)
     validation = artifacts.get("validation", inputs.fit_key, lambda: validate(training, config), validation_form())
     tell(fitting, total, "fit")
-    surrogate = fit(training, config, validation)
+    surrogate = artifacts.get("surrogate", inputs.fit_key, lambda: fit(training, config, validation))
     measured = MeasuredSet(training.formulas, training.x)
     asked = _strategy_inputs(inputs, training, surrogate, properties, measured)
     choice, strategy = choose_by(config, validation, asked, properties)
@@ -275,9 +275,15 @@ def fit_round(
     def pass_over() -> Ranking:
         from oracle.cluster import connected
 
-        with connected(dask) as client:
-            settings = PassSettings(single_precision=len(inputs.space) >= LARGE, client=client)
-            return rank(replace(candidates, exclude=inputs.excluded), TOP_K, settings, ranked)
+        left = replace(candidates, exclude=inputs.excluded)
+        try:
+            with connected(dask) as client:
+                settings = PassSettings(single_precision=len(inputs.space) >= LARGE, client=client)
+                return rank(left, TOP_K, settings, ranked)
+        except NothingLeftError as error:
+            if error.is_used_up:
+                return Ranking.empty(left)
+            raise
 
     ranking = artifacts.get("ranking", inputs.rank_key, pass_over, ranking_form())
     tell(total, total, "done")
@@ -464,15 +470,15 @@ def unseen_ions(compound: Compound, measured: Sequence[Compound | None]) -> tupl
 
 def summary(fitted: Round, before: pd.DataFrame | None, surprises: tuple[str, ...] = ()) -> FitSummary:
     """What to remember of a round's fit; `before` is the ranking that stood until now."""
-    advice = stop_advice(fitted, before)
-    slowest = fitted.ranking.frame.iloc[int(fitted.ranking.frame["lifetime_ps"].to_numpy().argmax())]
+    advice, ranked = stop_advice(fitted, before), fitted.ranking.frame
+    slowest = ranked.loc[ranked["lifetime_ps"].idxmax()] if len(ranked) else None
     return FitSummary(
         data_key=data_key(fitted.inputs.config, fitted.inputs.state),
         n_measured=fitted.n_measured,
         n_train=len(fitted.training.dataset),
         grade=fitted.validation.grade,
         scores={split: card.to_dict() for split, card in fitted.validation.score_cards.items()},
-        best_predicted=(str(slowest["formula"]), float(slowest["lifetime_ps"])),
+        best_predicted=None if slowest is None else (str(slowest["formula"]), float(slowest["lifetime_ps"])),
         strategy=fitted.choice.reason,
         may_stop=advice.stop,
         stop_advice=advice.reasons,
@@ -485,6 +491,8 @@ def summary(fitted: Round, before: pd.DataFrame | None, surprises: tuple[str, ..
 
 def stop_advice(fitted: Round, before: pd.DataFrame | None) -> StopAdvice:
     """Whether going on is worth it: advice with reasons, never an order."""
+    if not len(fitted.ranking):
+        return StopAdvice(True, 0.0, 0.0, nan, ("every compound of the space is measured, awaited or ruled out",))
     if not fitted.strategy.predicts:
         return StopAdvice(False, nan, nan, nan, ("what is drawn at random says nothing about stopping",))
     frame = fitted.ranking.frame

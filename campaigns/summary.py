@@ -192,7 +192,8 @@ class FitSummary:
         n_train: rows that train.
         grade: the verdict in plain words.
         scores: score card by split name.
-        best_predicted: (formula, lifetime_ps) of the slowest predicted compound among the top ranked.
+        best_predicted: (formula, lifetime_ps) of the slowest predicted compound among the top ranked; None where no
+            compound is left.
         strategy: whether the model may exploit or only explore, and why.
         may_stop: whether every sign points to stopping.
         stop_advice: the signs, one line each.
@@ -208,7 +209,7 @@ class FitSummary:
     n_train: int
     grade: str
     scores: dict[str, dict[str, float | None]]
-    best_predicted: tuple[str, float]
+    best_predicted: tuple[str, float] | None
     strategy: str
     may_stop: bool
     stop_advice: tuple[str, ...]
@@ -219,12 +220,13 @@ class FitSummary:
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON."""
-        return asdict(self) | {name: list(getattr(self, name)) for name in _TUPLES}
+        lists = {name: None if (told := getattr(self, name)) is None else list(told) for name in _TUPLES}
+        return asdict(self) | lists
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> FitSummary:
         """From what `to_dict` gave."""
-        return cls(**(values | {name: tuple(values[name]) for name in _TUPLES}))
+        return cls(**(values | {name: None if (told := values[name]) is None else tuple(told) for name in _TUPLES}))
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,12 @@ class RankingError(ScreeningError):
 
 
 class NothingLeftError(RankingError):
-    """Every candidate is measured, pending, excluded or without descriptors."""
+    """Every candidate is measured, pending, excluded or without descriptors; `is_used_up` where none is without."""
+
+    def __init__(self, message: str, *, is_used_up: bool = False) -> None:
+        """Say why; `is_used_up`: whether every candidate is measured, pending or excluded."""
+        super().__init__(message)
+        self.is_used_up = is_used_up
 
 
 class DeviceError(SurrogateError, RankingError):

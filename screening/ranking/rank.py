@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from chemspace.progress import Announcement, Progress
 from chemspace.space import SpaceBlock
 from screening.errors import NothingLeftError, RankingError
-from screening.ranking.candidates import Candidates, subset
+from screening.ranking.candidates import RANKING_COLUMNS, Candidates, subset
 from screening.ranking.cluster import stream_on
 from screening.ranking.stream import Counts, Pass, SinglePrecision, cores, stream
-from screening.strategies.columns import NEAREST_COLUMNS
+from screening.strategies.columns import NEAREST, NEAREST_COLUMNS
 
 if TYPE_CHECKING:
     from screening.ranking.bounds import PredictionBounds
@@ -84,6 +84,16 @@ class Ranking:
 
     def __len__(self) -> int:
         return len(self.frame)
+
+    @classmethod
+    def empty(cls, candidates: Candidates) -> Ranking:
+        """That of a space of which every compound is excluded."""
+        x, none = candidates.features(candidates.space.take(np.empty(0, dtype=np.int64))), np.empty(0)
+        words = {"formula", NEAREST}
+        columns = {name: pd.Series(dtype=object if name in words else np.float64) for name in RANKING_COLUMNS}
+        frame = pd.DataFrame(columns).astype({"index": np.int64, "in_domain": np.bool_})
+        count = len(candidates.excluded)
+        return cls(frame, x, np.empty(0, dtype=np.int64), none, candidates.best_observed, count, count, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +172,7 @@ def rank(
         else:
             index, value, counts = stream_on(settings.client, work, progress)
         if not index.size:
-            raise NothingLeftError(_nothing(counts, candidates))
+            raise NothingLeftError(_nothing(counts, candidates), is_used_up=counts.excluded >= counts.scored)
         if not single:
             break
         exact = _exact(candidates, index)

@@ -211,7 +211,7 @@ class Campaign:
 
     def round(self, progress: Progress | None = None) -> Round:
         """Everything behind the present suggestions: training rows, validation, surrogate, ranking."""
-        return self._learn(self._state.pending_before(self._data_key), progress)
+        return self._learn(self._state.pending, progress)
 
     def validate(self, progress: Progress | None = None) -> FullCard:
         """The full score card: every split, calibration, shuffled targets, baselines, learning curve.
@@ -304,6 +304,7 @@ class Campaign:
             rounds=len(self._state.batches),
             fit=fit,
             properties=property_standings(self.config.properties, self._state.records),
+            nothing_left=self.nothing_left(),
         )
 
     def write_candidates(self, path: str | Path, progress: Progress | None = None) -> int:
@@ -460,7 +461,7 @@ class Campaign:
 
         key = self._data_key
         fresh = fresh_since_fit(self._log.events())
-        fitted = self._learn(self._state.pending_before(key), progress, dask)
+        fitted = self._learn(self._state.pending, progress, dask)
         self._news = expectations(fitted, fresh)
         self._ranked_before = read_ranking(self.folder)
         write_ranking(self.folder, fitted.ranking.frame)
@@ -483,16 +484,20 @@ class Campaign:
     ) -> SuggestionBatch:
         """The next compounds to make.
 
-        The answer depends on what is measured, on what is pending, on the seed and on the size; asked again, it is
-        the recorded one. Pending is what was suggested before the last measurements came in and is not measured.
+        Asked again, the answer is the recorded one, whatever became of its compounds, until results come in or `more`
+        is said. Pending is what was accepted and is not measured yet; suggestions on older data that nobody took up
+        are stale once a new round is recorded.
 
         Args:
             batch_size: how many; None takes the campaign's.
             seed: None takes the campaign's.
-            more: treat everything ever suggested as pending and choose further compounds.
+            more: choose further compounds beside those that were suggested on these data.
             progress: called while training.
             dask: address or scheduler file of a Dask cluster that passes over the space; None does it here. The answer
                 is the same.
+
+        Returns:
+            The round; without suggestions, and not recorded, where `nothing_left` says why.
 
         Raises:
             CampaignError: if fewer than one is asked for.
@@ -503,12 +508,25 @@ class Campaign:
         chosen_seed = self.config.seed if seed is None else seed
         if size < 1:
             raise CampaignError(f"{size} suggestions were asked for; ask for at least 1")
-        pending = self._state.pending_before(self._data_key, more=more)
-        key = batch_key(self._data_key, chosen_seed, size, pending, self._state.barred)
-        known = self._state.batch(key)
-        if known is None:
-            known = self._choose(key, size, chosen_seed, pending, progress, dask)
-        return known
+        if not more and (known := self._state.last_batch(self._data_key, size, chosen_seed)) is not None:
+            return known
+        if self.fit() is None:
+            self.retrain(progress, dask=dask)
+        pending = self._state.pending_for(self._data_key, more=more)
+        if self.nothing_left(pending):
+            return SuggestionBatch(len(self._state.batches), "", self._data_key, chosen_seed, pending, (), {})
+        return self._choose(size, chosen_seed, pending, progress, dask)
+
+    def nothing_left(self, pending: Sequence[str] | None = None) -> str | None:
+        """What became of the compounds of a space of which none is left to suggest, in a sentence; None while some are.
+
+        Args:
+            pending: formulas that are not suggested because their result is awaited; None takes what is awaited now.
+        """
+        from campaigns.usage import used_up
+
+        use = used_up(self, self._state.pending if pending is None else pending)
+        return None if use is None else use.sentence
 
     def ingest(
         self,
@@ -625,6 +643,15 @@ class Campaign:
         self._append_checked(EventKind.STEPPED, lambda state: step(state, self.names, formula, stage, reason, made))
         return self._state.steps[-1]
 
+    def let_go(self, reason: str = "") -> tuple[Step, ...]:
+        """Let every suggestion that nobody took up go stale, so that it may be suggested again.
+
+        Args:
+            reason: why, for the record.
+        """
+        open_ = [formula for formula, stage in self._state.stages.items() if stage is Stage.SUGGESTED]
+        return tuple(self.step(formula, Stage.STALE, reason=reason) for formula in open_)
+
     def retract(self, number: int, reason: str, target: str = LIFETIME.name) -> Recorded:
         """Take an observation back: it stays in the record, and the next fit does not see it.
 
@@ -650,7 +677,8 @@ class Campaign:
         return self.retract(number, reason, name)
 
     def report(self, path: str | Path | None = None, progress: Progress | None = None) -> Path:
-        """Write the report, one HTML file that needs nothing else.
+        """Write the report, one HTML file that needs nothing else, with the last round as it stands; the campaign stays
+        as it is.
 
         Args:
             path: where; None puts it into the campaign's folder.
@@ -660,7 +688,7 @@ class Campaign:
         from campaigns.report.render import render
 
         target = Path(path) if path is not None else self.folder / REPORT
-        batch = self.suggest(progress=progress)
+        batch = self._state.batches[-1] if self._state.batches else None
         html = render(self.round(progress), batch, self.status(), self.names, self.budget)
         write_whole(target, lambda file: file.write_text(html, encoding="utf-8"))
         return target
@@ -694,19 +722,13 @@ class Campaign:
         return added
 
     def _choose(
-        self,
-        key: str,
-        batch_size: int,
-        seed: int,
-        pending: Sequence[str],
-        progress: Progress | None,
-        dask: str | None,
+        self, batch_size: int, seed: int, pending: Sequence[str], progress: Progress | None, dask: str | None
     ) -> SuggestionBatch:
+        """Choose a batch and record it as a round."""
         from campaigns.round import propose
         from campaigns.versions import provenance
 
-        if self.fit() is None:
-            self.retrain(progress, dask=dask)
+        key = batch_key(self._data_key, seed, batch_size, pending, self._state.barred)
         chosen = propose(self._learn(pending, progress, dask), batch_size, seed, self.budget)
         batch = SuggestionBatch(
             number=len(self._state.batches) + 1,

@@ -108,8 +108,8 @@ class Stage(StrEnum):
 #: Syntheses that were tried and gave no phase-pure layered compound.
 FAILED = frozenset({Stage.MIXED_PHASES, Stage.OTHER_DIMENSIONALITY, Stage.NOT_FORMED, Stage.DECOMPOSED})
 
-#: A result is awaited: pending for the next batch.
-AWAITED = frozenset({Stage.SUGGESTED, Stage.ACCEPTED, Stage.IN_SYNTHESIS, Stage.FORMED})
+#: A result is awaited: pending for the next round. What is merely suggested is not: nobody took it up yet.
+AWAITED = frozenset({Stage.ACCEPTED, Stage.IN_SYNTHESIS, Stage.FORMED})
 
 #: Not suggested again, although unmeasured. An abandoned or stale one may be.
 NEVER_AGAIN = FAILED | {Stage.DECLINED, Stage.NOT_MEASURABLE}

@@ -195,6 +195,11 @@ class Round:
         """The compounds."""
         return self.inputs.space
 
+    @cached_property
+    def data_key(self) -> str:
+        """Key of the data it was learnt from."""
+        return data_key(self.inputs.config, self.inputs.state)
+
     @property
     def n_measured(self) -> int:
         """Measured rows known, training or not."""
@@ -471,9 +476,9 @@ def unseen_ions(compound: Compound, measured: Sequence[Compound | None]) -> tupl
 def summary(fitted: Round, before: pd.DataFrame | None, surprises: tuple[str, ...] = ()) -> FitSummary:
     """What to remember of a round's fit; `before` is the ranking that stood until now."""
     advice, ranked = stop_advice(fitted, before), fitted.ranking.frame
-    slowest = ranked.loc[ranked["lifetime_ps"].idxmax()] if len(ranked) else None
+    slowest = ranked.iloc[int(ranked["lifetime_ps"].to_numpy().argmax())] if len(ranked) else None
     return FitSummary(
-        data_key=data_key(fitted.inputs.config, fitted.inputs.state),
+        data_key=fitted.data_key,
         n_measured=fitted.n_measured,
         n_train=len(fitted.training.dataset),
         grade=fitted.validation.grade,

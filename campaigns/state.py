@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from types import MappingProxyType
@@ -67,19 +67,17 @@ class CampaignState:
         """Formulas whose result is awaited."""
         return tuple(formula for formula, stage in self.stages.items() if stage in AWAITED)
 
-    def pending_before(self, data_key: str, *, more: bool = False) -> tuple[str, ...]:
-        """What is pending when suggesting on the data with this key.
-
-        Suggestions made on the same data are alternatives to each other, not experiments under way, unless `more` or
-        somebody took them up.
-        """
-        open_here = {s.formula for b in self.batches if b.data_key == data_key for s in b.suggestions}
-        open_before = {s.formula for b in self.batches if b.data_key != data_key for s in b.suggestions}
+    def pending_for(self, data_key: str, *, more: bool = False) -> tuple[str, ...]:
+        """What a round on the data with this key treats as awaited; with `more` whatever was suggested on them too,
+        unless it is measured or ruled out by now."""
+        if not more:
+            return self.pending
+        suggested = {s.formula for b in self.batches if b.data_key == data_key for s in b.suggestions}
+        out = NEVER_AGAIN | {Stage.MEASURED}
         return tuple(
             formula
             for formula, stage in self.stages.items()
-            if stage in AWAITED
-            and (more or stage is not Stage.SUGGESTED or formula in open_before or formula not in open_here)
+            if stage in AWAITED or (formula in suggested and stage not in out)
         )
 
     @property
@@ -104,6 +102,13 @@ class CampaignState:
     def batch(self, key: str) -> SuggestionBatch | None:
         """The suggestions with this key."""
         return next((batch for batch in self.batches if batch.key == key), None)
+
+    def last_batch(self, data_key: str, size: int, seed: int) -> SuggestionBatch | None:
+        """The last suggestions of this size and seed on the data with this key: they stay the same whatever became of
+        each of them, until other data or further suggestions come."""
+        asked = (data_key, size, seed)
+        same = (b for b in reversed(self.batches) if (b.data_key, len(b.suggestions), b.seed) == asked)
+        return next(same, None)
 
 
 def replay(events: Iterable[Event], since: CampaignState | None = None) -> CampaignState:
@@ -135,6 +140,14 @@ def _continued(state: CampaignState, events: Iterable[Event]) -> CampaignState:
     return state
 
 
+def _expired(state: CampaignState, data_key: str) -> Iterator[tuple[str, Stage, int | None]]:
+    """What was suggested on other data and not taken up: a round on these data takes its place."""
+    here = {s.formula for b in state.batches if b.data_key == data_key for s in b.suggestions}
+    for formula, stage in state.stages.items():
+        if stage is Stage.SUGGESTED and formula not in here:
+            yield formula, Stage.STALE, None
+
+
 def _after(state: CampaignState, event: Event) -> CampaignState:
     match event.kind:
         case EventKind.OBSERVED:
@@ -150,7 +163,8 @@ def _after(state: CampaignState, event: Event) -> CampaignState:
             batch = SuggestionBatch.from_dict(event.key or "", event.payload)
             batch = replace(batch, number=len(state.batches) + 1)  # two processes may have counted at once
             suggested = tuple((s.formula, Stage.SUGGESTED, None) for s in batch.suggestions)
-            return replace(state, batches=(*state.batches, batch), history=state.history + suggested)
+            history = (*state.history, *_expired(state, batch.data_key), *suggested)
+            return replace(state, batches=(*state.batches, batch), history=history)
         case EventKind.STEPPED:
             step = Step.from_payload(event.payload, event.at, event.actor)
             known = state.stages.get(step.made) is Stage.MEASURED  # a further crystal of it is not awaited

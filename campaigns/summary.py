@@ -339,6 +339,7 @@ class Status:
         fit: the last fit, None before the first.
         properties: of each further measured property: goal; n_values that stand and n_ingested, those of them that
             were taken in here; record, what was taken in or taken back, each with its number.
+        nothing_left: where nothing is left to suggest: what became of the compounds, in a sentence.
     """
 
     folder: str
@@ -354,6 +355,7 @@ class Status:
     rounds: int
     fit: FitSummary | None
     properties: dict[str, dict[str, Any]] = field(default_factory=dict)
+    nothing_left: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON."""

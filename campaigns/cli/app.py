@@ -43,6 +43,7 @@ COMMANDS = {
         record.retract,
         explain.validate,
         explain.explain,
+        explain.recipe,
         explain.report,
         serve.serve,
         serve.tokens,

@@ -46,6 +46,24 @@ def explain(options: ExplainOptions) -> None:
         marked(f"[dim]{escape(one.name)}: {escape(hypothesis)} ({escape(one.source)})[/]")
 
 
+@dataclass(frozen=True, kw_only=True)
+class RecipeOptions(CampaignOptions):
+    """Options of `spinscreen recipe`."""
+
+    formula: Annotated[str, typer.Argument(metavar="FORMULA", help="Any layered or 3D compound.")]
+    mass: Annotated[float | None, typer.Option(metavar="GRAM", help="Default: that of the description.")] = None
+
+
+@takes(RecipeOptions)
+def recipe(options: RecipeOptions) -> None:
+    """Show what to weigh in for a compound: one that was accepted, or any other.
+
+    Example: spinscreen recipe demo "(4AMP)(FA)Pb2I7" --mass 0.5
+    """
+    made = options.open().recipe(options.formula, options.mass)
+    console.answer(made.to_dict(), str(made), as_json=options.as_json)
+
+
 def show_prediction(p: Prediction) -> None:
     """What the model expects of a compound: interval, neighbours, feasibility, contributions."""
     from campaigns.narrate import picoseconds

@@ -148,6 +148,8 @@ def ingest(options: IngestOptions) -> None:
         console.line(f"Next: spinscreen suggest {options.folder}")
     if fit is not None:
         _show_learnt(campaign, fit, before)
+        if (nothing := campaign.nothing_left()) and options.suggest is None:
+            console.line(nothing)
     if options.suggest is not None:
         show_batch(campaign, _next(campaign, options.suggest))
 

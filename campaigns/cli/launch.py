@@ -202,7 +202,10 @@ def _run(campaign: Campaign, options: LaunchOptions) -> None:
         console.print_json([suggestion.to_dict() for suggestion in batch.suggestions])
         return
     show_fit(campaign.retrain() if (fit := campaign.fit()) is None else fit)
-    show_suggestions(batch)
+    if batch.suggestions:
+        show_suggestions(batch, {})
+    else:
+        console.line(campaign.nothing_left() or "")
     show_next(options.folder, campaign.files())
 
 

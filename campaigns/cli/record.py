@@ -171,7 +171,11 @@ def decline(options: DeclineOptions) -> None:
 class OutcomeOptions(CompoundOptions):
     """Options of `spinscreen outcome`."""
 
-    stage: Annotated[str, typer.Argument(metavar="OUTCOME", help=f"One of: {', '.join(OUTCOMES)}.")]
+    stage: Annotated[str, typer.Argument(metavar="OUTCOME", help=f"One of: {', '.join(OUTCOMES)}.")] = ""
+    every: Annotated[
+        bool,
+        typer.Option("--all", help="With stale alone: of every suggestion that nobody took up."),
+    ] = False
     made: Annotated[str, typer.Option(help="What formed instead, if it was another compound.")] = ""
     reason: Annotated[str, typer.Option(help="Why, for the record. Needed for abandoned.")] = ""
 
@@ -180,8 +184,19 @@ class OutcomeOptions(CompoundOptions):
 def outcome(options: OutcomeOptions) -> None:
     """Record how a synthesis stands or ended. What did not form teaches the model what forms.
 
-    Example: spinscreen outcome demo "(EOA)2(FA)3Pb4I13" "mixed phases" --reason "n = 3 and 5 in XRD"
+    Examples:
+
+      spinscreen outcome demo "(EOA)2(FA)3Pb4I13" "mixed phases" --reason "n = 3 and 5 in XRD"
+
+      spinscreen outcome demo stale --all
     """
+    if options.every:
+        if (options.formula, options.stage, options.made) != (Stage.STALE.value, "", ""):
+            raise typer.BadParameter("only suggestions can end together: spinscreen outcome CAMPAIGN stale --all")
+        steps = options.open().let_go(options.reason)
+        text = "\n".join(f"{step.formula}: stale" for step in steps) or "no suggestion is open"
+        console.answer([_as_dict(step) for step in steps], text, as_json=options.as_json)
+        return
     wanted = options.stage.replace("_", " ").replace("-", " ")
     if wanted not in OUTCOMES:
         raise typer.BadParameter(f"{options.stage!r} is not one of {', '.join(OUTCOMES)}", param_hint="OUTCOME")

@@ -69,15 +69,19 @@ def show_changes(changes: tuple[str, ...]) -> None:
 
 
 def show_suggestions(
-    batch: SuggestionBatch, recipes: Sequence[str] = (), structures: Mapping[str, str | None] | None = None
+    batch: SuggestionBatch,
+    stages: Mapping[str, str],
+    recipes: Sequence[str] = (),
+    structures: Mapping[str, str | None] | None = None,
 ) -> None:
-    """The suggestions of one round, each with its recipe in a line and the file of its structure where given."""
+    """The suggestions of one round, each with where it stands if that moved on, and with its recipe in a line and the
+    file of its structure where given."""
     marked(f"\n[bold]Make next[/] (round {batch.number}; predicted lifetime with its 90% interval)")
     for place, s in enumerate(batch.suggestions, start=1):
         marked(
             f"{place:2d}  [bold cyan]{escape(s.formula)}[/]  {picoseconds(s.lifetime_ps)} ps "
             f"[dim]({picoseconds(s.lifetime_low_ps)} to {picoseconds(s.lifetime_high_ps)})[/]  "
-            f"acquisition {s.acquisition:.2f}  forms {s.feasibility:.0%}"
+            f"acquisition {s.acquisition:.2f}  forms {s.feasibility:.0%}{_mark(stages.get(s.formula, ''))}"
         )
         marked(f"    {escape(s.reason)}")
         marked(f"    [dim]nearest measured:[/] {escape(s.nearest_measured)}")
@@ -87,6 +91,11 @@ def show_suggestions(
             marked(f"    [dim]recipe:[/] {escape(recipes[place - 1])}")
         if structures and (path := structures.get(s.formula)) is not None:
             marked(f"    [dim]structure:[/] {escape(path)}")
+
+
+def _mark(stage: str) -> str:
+    """Where a suggestion stands, unless it is only suggested."""
+    return "" if stage in ("", "suggested") else f"  [yellow]{escape(stage)}[/]"
 
 
 def show_rejects(report: ReadReport | None, written: Path | None) -> None:
@@ -103,8 +112,9 @@ def show_rejects(report: ReadReport | None, written: Path | None) -> None:
 def show_best(status: Status) -> None:
     """Best observed and best predicted, told apart."""
     out.print()
+    untold = "known after the next training: spinscreen suggest" if status.fit is None else "none is left to suggest"
     for label, best in (("best observed", status.best_observed), ("best predicted", status.best_predicted)):
-        none = "known after the next training: spinscreen suggest" if label == "best predicted" else "none in the space"
+        none = untold if label == "best predicted" else "none in the space"
         marked(f"{label + ':':16s}{none if best is None else escape(f'{best[0]}  {best[1]:.3g} ps')}")
 
 
@@ -128,6 +138,8 @@ def show_status(status: Status) -> None:
     marked(f"{count(status.n_compounds, 'compound')}; {measured}")
     for name, counts in status.properties.items():
         marked(f"{escape(name)}: {count(counts['n_values'], 'value')}, {counts['n_ingested']} of them taken in here")
+    if status.nothing_left:
+        marked(escape(status.nothing_left))
     show_best(status)
     show_stages(status)
     show_record("Measured here", status.record, LIFETIME)

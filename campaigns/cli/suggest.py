@@ -166,9 +166,9 @@ def batch_json(
     written: Mapping[str, str | None] = MappingProxyType({}),
 ) -> list[dict[str, Any]]:
     """The suggestions; what was asked for beside them under further keys."""
-    rows = []
+    rows, stages = [], campaign.state.stages
     for suggestion in batch.suggestions:
-        row = suggestion.to_dict()
+        row = suggestion.to_dict() | {"stage": stages[suggestion.formula].value}
         if details:
             row["recipe"] = campaign.recipe(suggestion.formula, mass_g).to_dict()
             row["explanation"] = console.finite(campaign.predict(suggestion.formula).to_dict())
@@ -191,14 +191,17 @@ def show_batch(
     from campaigns.cli.show import show_best, show_properties, show_suggestions
 
     recipes = [campaign.recipe(suggestion.formula, mass_g) for suggestion in batch.suggestions]
-    show_suggestions(batch, [recipe.line for recipe in recipes], written)
+    status = campaign.status()
+    if batch.suggestions:
+        show_suggestions(batch, status.stages, [recipe.line for recipe in recipes], written)
+    elif status.nothing_left:
+        console.line(status.nothing_left)
     for suggestion, recipe in zip(batch.suggestions, recipes, strict=True) if details else ():
         from campaigns.cli.explain import show_prediction
 
         console.out.rule(style="dim")
         show_prediction(campaign.predict(suggestion.formula))
         console.marked(f"\n{escape(str(recipe))}")
-    status = campaign.status()
     if status.fit is not None:
         show_properties(status.fit)
     show_best(status)

@@ -26,13 +26,13 @@ __all__ = ["environment", "render", "write_pdf"]
 
 
 def render(
-    done: Round, batch: SuggestionBatch, status: Status, names: CationLibrary, budget: Budget | None = None
+    done: Round, batch: SuggestionBatch | None, status: Status, names: CationLibrary, budget: Budget | None = None
 ) -> str:
     """The report as HTML that loads nothing from anywhere.
 
     Args:
         done: what the present round worked out.
-        batch: the suggestions to show.
+        batch: the suggestions to show; None before the first.
         status: where the campaign stands.
         names: cations by abbreviation, for the drawings.
         budget: prices and delivery times of cations, and the mass that is made; None where there are none.

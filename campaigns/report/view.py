@@ -319,6 +319,8 @@ class ReportView:
     deep: dict[str, Any] | None
     figures: dict[str, dict[str, Any]]
     round: int
+    is_outdated: bool
+    nothing_left: str | None
     acquisition_name: str
     suggestions: tuple[dict[str, Any], ...]
     best_observed: Markup
@@ -334,9 +336,10 @@ class ReportView:
 
 
 def report_view(
-    done: Round, batch: SuggestionBatch, status: Status, names: CationLibrary, budget: Budget | None = None
+    done: Round, batch: SuggestionBatch | None, status: Status, names: CationLibrary, budget: Budget | None = None
 ) -> ReportView:
     """Collect and format."""
+    suggestions = () if batch is None else batch.suggestions
     frame, model = done.ranking.frame, model_view(done)
     deep = None
     if status.fit is not None:  # what the server worked out in minutes for this fit, where it did
@@ -354,9 +357,14 @@ def report_view(
         model=model,
         deep=deep,
         figures=figures,
-        round=batch.number,
+        round=0 if batch is None else batch.number,
+        is_outdated=batch is not None and batch.data_key != done.data_key,
+        nothing_left=status.nothing_left,
         acquisition_name=done.ranked_by,
-        suggestions=tuple(suggestion_card(suggestion, names, budget) for suggestion in batch.suggestions),
+        suggestions=tuple(
+            suggestion_card(suggestion, names, budget) | {"stage": status.stages.get(suggestion.formula, "")}
+            for suggestion in suggestions
+        ),
         best_observed=_best(status.best_observed),
         best_predicted=_best(status.best_predicted),
         ranking=tuple(ranking_row(row) for row in frame.head(N_ROWS).to_dict("records")),

@@ -209,7 +209,8 @@ class CampaignService:
         if self._measured is None or self._measured.record != state.record:
             self._measured = _Measured.of(campaign)
         measured, stages = self._measured, state.stages
-        taken = {f for f, stage in stages.items() if stage in AWAITED | NEVER_AGAIN or stage is Stage.MEASURED}
+        gone = AWAITED | NEVER_AGAIN | {Stage.SUGGESTED, Stage.MEASURED}
+        taken = {formula for formula, stage in stages.items() if stage in gone}
         return Snapshot(
             state=state,
             stages=MappingProxyType(stages),

@@ -46,7 +46,7 @@ def test_a_declined_suggestion_needs_a_reason_and_does_not_come_back(campaign: C
         campaign.step(formula, Stage.DECLINED)
     campaign.step(formula, Stage.DECLINED, reason="no supplier")
     assert formula in campaign.state.barred
-    assert formula not in {s.formula for s in campaign.suggest().suggestions}
+    assert formula not in {s.formula for s in campaign.suggest(more=True).suggestions}
 
 
 def test_a_failed_synthesis_lowers_its_own_chance_and_that_of_its_neighbours(campaign: Campaign) -> None:

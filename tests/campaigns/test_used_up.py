@@ -1,0 +1,71 @@
+"""A space that is used up: trained on, scored and reported, and said to be so."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from campaigns import Campaign, CampaignConfig
+from campaigns.events import Stage
+from tests.campaigns.conftest import Launched
+
+LIBRARY = "smiles,abbreviation,role\nCCCN,PA,spacer\nCN,MA,cage\n"
+
+
+@pytest.fixture
+def small(launched: Launched, tmp_path: Path) -> Campaign:
+    """Two compounds, (PA)2PbI4 and (PA)2(MA)Pb2I7; both suggested."""
+    library = tmp_path / "two.csv"
+    library.write_text(LIBRARY)
+    asked = {"n_layers": (1, 2), "cages": ("MA",), "batch_size": 2, "limits": {"max_per_spacer": 2}, "surrogate": "gp"}
+    config = CampaignConfig.parse(asked)
+    campaign = Campaign.create(tmp_path / "ex", config, libraries=[library], oracle_store=launched.oracle_store)
+    assert len(campaign.suggest().suggestions) == 2
+    return campaign
+
+
+def ingest(campaign: Campaign, path: Path, *rows: str) -> None:
+    path.write_text("\n".join(["formula,lifetime_ps", *rows]) + "\n")
+    campaign.ingest(path)
+
+
+def test_one_measured_and_one_accepted_leave_nothing_and_the_model_is_scored(small: Campaign, results: Path) -> None:
+    small.step("(PA)2(MA)Pb2I7", Stage.ACCEPTED)
+    ingest(small, results, "(PA)2PbI4,0.4")
+    fit = small.retrain()
+    assert fit.best_predicted is None
+    assert fit.scores
+    assert fit.may_stop
+    assert small.suggest().suggestions == ()
+    assert len(small.state.batches) == 1
+    told = small.status().nothing_left
+    assert told is not None
+    assert told.startswith("nothing is left to suggest of 2 compounds: 1 measured, 1 awaited. To go on: ")
+    assert small.predict("(PA)2(MA)Pb2I7").lifetime_ps > 0
+    assert "nothing is left to suggest of 2 compounds" in small.report().read_text(encoding="utf-8")
+    assert Campaign.open(small.folder).fit() == fit
+
+
+def test_what_nobody_took_up_is_suggested_again(small: Campaign, results: Path) -> None:
+    ingest(small, results, "(PA)2PbI4,0.4")
+    assert small.status().nothing_left is None
+    assert [s.formula for s in small.suggest(1).suggestions] == ["(PA)2(MA)Pb2I7"]
+
+
+def test_what_is_given_up_is_free_again(small: Campaign, results: Path) -> None:
+    small.step("(PA)2(MA)Pb2I7", Stage.ACCEPTED)
+    ingest(small, results, "(PA)2PbI4,0.4")
+    assert small.suggest(1).suggestions == ()
+    small.step("(PA)2(MA)Pb2I7", Stage.ABANDONED, reason="the student left")
+    assert small.status().nothing_left is None
+    assert [s.formula for s in small.suggest(1).suggestions] == ["(PA)2(MA)Pb2I7"]
+
+
+def test_declined_and_failed_are_told_apart(small: Campaign) -> None:
+    small.step("(PA)2PbI4", Stage.DECLINED, reason="dull")
+    small.step("(PA)2(MA)Pb2I7", Stage.MIXED_PHASES)
+    told = small.status().nothing_left
+    assert told is not None
+    assert "2 compounds: 1 declined, 1 failed. To go on: launch a campaign over a wider space" in told
+    assert small.suggest().suggestions == ()

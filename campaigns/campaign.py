@@ -29,7 +29,7 @@ from campaigns.space import (
     with_builtin,
     write_rejects,
 )
-from campaigns.state import CampaignState, replay
+from campaigns.state import CampaignState, replay, voids
 from campaigns.summary import Described, FitSummary, IngestResult, Prediction, Status, SuggestionBatch
 from campaigns.targets import LIFETIME, Recorded, property_compounds, property_standings, target_of
 from campaigns.text import printable
@@ -347,18 +347,23 @@ class Campaign:
         again = propose(fitted, len(batch.suggestions), batch.seed, self.budget)
         return compare(batch, again, provenance(self.library, batch.seed))
 
-    def history(self) -> tuple[dict[str, str], ...]:
-        """Everything that happened, oldest first: keys at (ISO time, UTC), actor, kind, what."""
+    def history(self) -> tuple[dict[str, Any], ...]:
+        """Everything that happened, oldest first: keys id (its number), at (ISO time, UTC), actor, kind, what, and
+        is_undone (whether it does not count any more)."""
         from campaigns.narrate import sentence
 
+        events = self._log.events()
+        undone = voids(events)
         return tuple(
             {
+                "id": event.id,
                 "at": event.at.isoformat(timespec="seconds"),
                 "actor": event.actor,
                 "kind": event.label,
                 "what": sentence(event),
+                "is_undone": event.id in undone,
             }
-            for event in self._log.events()
+            for event in events
         )
 
     def raw_files(self) -> Iterator[tuple[str, bytes]]:
@@ -420,7 +425,9 @@ class Campaign:
 
     def refresh(self) -> None:
         """Read the log again: what other processes did since this object was made."""
-        self._state = replay(self._log.events(after=self._state.last_event), self._state)
+        fresh = self._log.events(after=self._state.last_event)
+        undoes = any(event.kind is EventKind.VOIDED for event in fresh)
+        self._state = replay(self._log.events()) if undoes else replay(fresh, self._state)
 
     def write_rejects(self) -> Path | None:
         """Write the rows of the user's library that became no cation, each with its reason; None if there are none."""
@@ -470,7 +477,7 @@ class Campaign:
         if (known := self.fit()) is not None:
             surprises = known.surprises
         fit = replace(summary(fitted, self._ranked_before, surprises), versions=computed_by)
-        self._append(EventKind.FITTED, fit.to_dict(), key=f"fit:{key}")
+        self._append(EventKind.FITTED, fit.to_dict(), key=self._state.event_key(f"fit:{key}"))
         return fit
 
     def suggest(
@@ -668,9 +675,35 @@ class Campaign:
         self._append_checked(
             EventKind.RETRACTED,
             lambda state: retraction(state, target, number, reason),
-            key=f"retract:{number}" if target == LIFETIME.name else f"retract:{target}:{number}",
+            key=self._state.event_key(f"retract:{number}" if target == LIFETIME.name else f"retract:{target}:{number}"),
         )
         return self._state.records[target][number - 1]
+
+    def undo(self, number: int, reason: str, *, confirmed: bool = False) -> str:
+        """Undo an event: it stays in the log and does not count any more. What undid one may be undone too.
+
+        Measurements that it brought stay in the record with their numbers, as retracted ones, and may come again.
+
+        Args:
+            number: of the event, as `history` tells it.
+            reason: why.
+            confirmed: undo it though later events stand on it.
+
+        Returns:
+            What was undone, in a sentence.
+
+        Raises:
+            LifecycleError: if there is no such event, it is the first or undone already, or no reason is given.
+            DependedOnError: naming what stands on it, unless `confirmed`.
+        """
+        from campaigns.narrate import sentence
+        from campaigns.undo import voiding
+
+        def payload(state: CampaignState) -> dict[str, Any]:
+            return voiding(self._log.events(), state, number, reason, confirmed=confirmed)
+
+        self._append_checked(EventKind.VOIDED, payload, key=self._state.event_key(f"undo:{number}"))
+        return next(sentence(event) for event in self._log.events() if event.id == number)
 
     def retract_value(self, name: str, number: int, reason: str) -> Recorded:
         """`retract` of a value of the property called `name`, as 0.1.0 called it."""
@@ -728,10 +761,10 @@ class Campaign:
         from campaigns.round import propose
         from campaigns.versions import provenance
 
-        key = batch_key(self._data_key, seed, batch_size, pending, self._state.barred)
+        key = self._state.event_key(batch_key(self._data_key, seed, batch_size, pending, self._state.barred))
         chosen = propose(self._learn(pending, progress, dask), batch_size, seed, self.budget)
         batch = SuggestionBatch(
-            number=len(self._state.batches) + 1,
+            number=self._state.n_rounds + 1,
             key=key,
             data_key=self._data_key,
             seed=seed,

@@ -14,6 +14,7 @@ __all__ = [
     "CampaignExistsError",
     "CampaignNotFoundError",
     "ConfigError",
+    "DependedOnError",
     "IngestError",
     "LifecycleError",
     "NothingToSuggestError",
@@ -66,6 +67,10 @@ class LifecycleError(CampaignError):
 
 class UnfitTextError(CampaignError):
     """Text that cannot be recorded: half a character, or a control character."""
+
+
+class DependedOnError(LifecycleError):
+    """Something that later events stand on is to be undone, and nobody confirmed it."""
 
 
 class NothingToSuggestError(CampaignError):

@@ -20,6 +20,7 @@ class EventKind(StrEnum):
     FITTED = "fitted"
     SUGGESTED = "suggested"
     STEPPED = "stepped"
+    VOIDED = "undone"
     RETRACTED = "taken_back"  # not "retracted": a release that knows one target would take back another number
 
 

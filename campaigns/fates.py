@@ -106,7 +106,7 @@ class _Before:
             if row.retracted is None:
                 self.standing[_crystal(what)].append((row, what))
                 self.known[what.formula].append(Known(what, row.name))
-            else:
+            elif not row.is_undone:
                 self.gone[_crystal(what), what.stderr] = row
 
     def fate(self, row: ReadRow, *, tell_known: bool) -> Fate:

@@ -9,7 +9,7 @@ from typing import Any
 
 from campaigns.errors import LifecycleError
 from campaigns.events import Event, EventKind
-from campaigns.state import CampaignState, replay
+from campaigns.state import CampaignState, replay, voids
 from campaigns.summary import Suggestion, SuggestionBatch
 from campaigns.targets import Observation
 
@@ -30,7 +30,8 @@ def before_round(events: Sequence[Event], number: int | None = None) -> tuple[Ca
 
 def fresh_since_fit(events: Sequence[Event]) -> tuple[Observation, ...]:
     """Measurements that stand now and did not when the last fit was made; all of them where none was."""
-    fits = [place for place, event in enumerate(events) if event.kind is EventKind.FITTED]
+    undone = voids(events)
+    fits = [place for place, event in enumerate(events) if event.kind is EventKind.FITTED and event.id not in undone]
     now = replay(events).measurements
     before = replay(events[: fits[-1]]).measurements if fits else ()
     known = {(m.formula, m.sample, m.value, m.is_bound) for m in before}

@@ -86,7 +86,11 @@ def take_in(
             return state, result
         try:
             added = log.append(
-                EventKind.OBSERVED, intake.payload, key=intake.key, files=intake.files, after=state.last_event
+                EventKind.OBSERVED,
+                intake.payload,
+                key=state.event_key(intake.key),
+                files=intake.files,
+                after=state.last_event,
             )
         except OvertakenError:  # what another process took in meanwhile may hold the same rows
             state = replay(log.events())

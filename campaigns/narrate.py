@@ -40,6 +40,8 @@ def sentence(event: Event) -> str:
             number, target = payload["number"], payload["target"]
             what = f"measurement {number}" if target == LIFETIME_PS else f"value {number} of {target}"
             return f"retracted {what}: {payload['reason']}"
+        case EventKind.VOIDED:
+            return f"undid event {payload['event']}: {payload['reason']}"
 
 
 #: Contributions smaller than this (log10 rate) are not worth a word: a factor of 1.12 in the lifetime.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from types import MappingProxyType
@@ -30,6 +30,8 @@ class CampaignState:
         batches: the suggestions, by round.
         steps: the steps in the lives of compounds, oldest first.
         history: (formula, stage it entered, number of the measurement that brought it there or None), oldest first.
+        n_rounds: rounds ever recorded, undone ones too.
+        n_voids: events that undid another one.
         last_event: id of the event it was read up to.
     """
 
@@ -40,6 +42,8 @@ class CampaignState:
     batches: tuple[SuggestionBatch, ...] = ()
     steps: tuple[Step, ...] = ()
     history: tuple[tuple[str, Stage, int | None], ...] = ()
+    n_rounds: int = 0
+    n_voids: int = 0
     last_event: int = 0
 
     @property
@@ -95,6 +99,10 @@ class CampaignState:
                 found.append((step.made, Stage.FORMED))
         return tuple(dict.fromkeys(pair for pair in found if pair[1] in FAILED or pair[1] is Stage.FORMED))
 
+    def event_key(self, key: str) -> str:
+        """Key of an event to be recorded, so that what was undone may be recorded once more."""
+        return f"{key}~{self.n_voids}" if self.n_voids else key
+
     def fit(self, key: str) -> dict[str, Any] | None:
         """The score card made on the data with this key."""
         return self.fits.get(key)
@@ -111,33 +119,56 @@ class CampaignState:
         return next(same, None)
 
 
-def replay(events: Iterable[Event], since: CampaignState | None = None) -> CampaignState:
+def replay(events: Sequence[Event], since: CampaignState | None = None) -> CampaignState:
     """State after `events`.
 
     Args:
-        events: all of the log, or what came after `since`.
+        events: all of the log, or what came after `since` where that undoes nothing.
         since: the state that the log had before them; None for all of the log.
 
     Raises:
         StoreError: if all of the log does not begin with the campaign's creation.
     """
-    stream = iter(events)
     if since is not None:
-        return _continued(since, stream)
-    first = next(stream, None)
-    if first is None:
+        return _continued(since, events)
+    if not events:
         raise StoreError("the campaign was stopped before it was created; run its launch again")
+    first, *rest = events
     if first.kind is not EventKind.CREATED:
         raise StoreError("the log does not begin with the campaign's creation; the file is not a whole campaign")
     config = CampaignConfig.parse(first.payload["config"])
     records = MappingProxyType(launched(config, first))
-    return _continued(CampaignState(config, first.at, records, last_event=first.id), stream)
+    return _continued(CampaignState(config, first.at, records, last_event=first.id), rest)
 
 
-def _continued(state: CampaignState, events: Iterable[Event]) -> CampaignState:
+def voids(events: Sequence[Event]) -> dict[int, Event]:
+    """The event that undid it, by the id of each event that does not count; what undoes may be undone too."""
+    undone: dict[int, Event] = {}
+    for event in reversed(events):
+        if event.kind is EventKind.VOIDED and event.id not in undone:
+            undone[event.payload["event"]] = event
+    return undone
+
+
+def _continued(state: CampaignState, events: Sequence[Event]) -> CampaignState:
+    undone = voids(events)
     for event in events:
-        state = replace(_after(state, event), last_event=event.id)
+        by = undone.get(event.id)
+        after = _after(state, event) if by is None else _without(state, event, by)
+        state = replace(after, last_event=event.id)
     return state
+
+
+def _without(state: CampaignState, event: Event, by: Event) -> CampaignState:
+    """The state after an event that does not count: its rows and rounds keep their numbers."""
+    if event.kind is EventKind.OBSERVED:
+        before, reason = state.records[event.payload["target"]], f"undone: {by.payload['reason']}"
+        fresh = observed(event, before)[len(before) :]  # what it corrected stays as it was
+        rows = (replace(row, retracted=reason, is_undone=True) for row in fresh)
+        return _with_record(state, event, (*before, *rows), state.history)
+    if event.kind is EventKind.SUGGESTED:
+        return replace(state, n_rounds=state.n_rounds + 1)
+    return replace(state, n_voids=state.n_voids + 1) if event.kind is EventKind.VOIDED else state
 
 
 def _expired(state: CampaignState, data_key: str) -> Iterator[tuple[str, Stage, int | None]]:
@@ -161,10 +192,10 @@ def _after(state: CampaignState, event: Event) -> CampaignState:
             return replace(state, fits=MappingProxyType(fits))
         case EventKind.SUGGESTED:
             batch = SuggestionBatch.from_dict(event.key or "", event.payload)
-            batch = replace(batch, number=len(state.batches) + 1)  # two processes may have counted at once
+            batch = replace(batch, number=state.n_rounds + 1)  # two processes may have counted at once
             suggested = tuple((s.formula, Stage.SUGGESTED, None) for s in batch.suggestions)
             history = (*state.history, *_expired(state, batch.data_key), *suggested)
-            return replace(state, batches=(*state.batches, batch), history=history)
+            return replace(state, batches=(*state.batches, batch), history=history, n_rounds=batch.number)
         case EventKind.STEPPED:
             step = Step.from_payload(event.payload, event.at, event.actor)
             known = state.stages.get(step.made) is Stage.MEASURED  # a further crystal of it is not awaited
@@ -177,6 +208,8 @@ def _after(state: CampaignState, event: Event) -> CampaignState:
             record = tuple(replace(r, retracted=reason) if r.number == number else r for r in record)
             history = tuple(entry for entry in state.history if entry[2] != number)  # as if never measured
             return _with_record(state, event, record, history)
+        case EventKind.VOIDED:
+            return replace(state, n_voids=state.n_voids + 1)
         case EventKind.CREATED:
             raise StoreError(f"event {event.id} creates the campaign a second time; the file is damaged")
 

@@ -204,6 +204,7 @@ class Recorded:
         actor: who took it in.
         retracted: reason it was taken back for; None while it stands.
         files: SHA-256 of the raw files it came in, kept in the store; () for the launch's table.
+        is_undone: whether it came by an event that was undone; it may come again.
     """
 
     number: int
@@ -213,6 +214,7 @@ class Recorded:
     actor: str
     retracted: str | None = None
     files: tuple[str, ...] = ()
+    is_undone: bool = False
 
     @property
     def of_launch(self) -> bool:

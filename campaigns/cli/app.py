@@ -41,6 +41,7 @@ COMMANDS = {
         record.decline,
         record.outcome,
         record.retract,
+        record.undo,
         explain.validate,
         explain.explain,
         explain.recipe,

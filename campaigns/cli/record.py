@@ -97,12 +97,17 @@ def export(options: ExportOptions) -> None:
 
 @takes(CampaignOptions)
 def log(options: CampaignOptions) -> None:
-    """Show everything that happened, oldest first: when, who, what.
+    """Show everything that happened, oldest first: its number, when, who, what.
 
     Example: spinscreen log demo
     """
     history = options.open().history()
-    lines = (f"{event['at'][:19]}  {event['actor']}  {event['what']}" for event in history)
+    digits = len(str(history[-1]["id"]))
+    lines = (
+        f"{event['id']:{digits}d}  {event['at'][:19]}  {event['actor']}  {event['what']}"
+        + ("  (undone)" if event["is_undone"] else "")
+        for event in history
+    )
     console.answer(list(history), "\n".join(lines), as_json=options.as_json)
 
 
@@ -242,6 +247,28 @@ def retract(options: RetractOptions) -> None:
         text = f"measurement {number} ({what.formula}, {bound}{what.value:g} ps) is retracted"
         answer = {"number": row.number, **what.to_dict(), "retracted": row.retracted}
     console.answer(answer, text, as_json=options.as_json)
+
+
+@dataclass(frozen=True, kw_only=True)
+class UndoOptions(CampaignOptions):
+    """Options of `spinscreen undo`."""
+
+    number: Annotated[int, typer.Argument(metavar="EVENT", help="The event's number, as in `log`.")]
+    reason: Why = ""
+    yes: Annotated[bool, typer.Option("--yes", help="Undo it though later events stand on it.")] = False
+
+
+@takes(UndoOptions)
+def undo(options: UndoOptions) -> None:
+    """Undo anything that was recorded by mistake: an ingest, a step, a retraction, an undo. The log keeps it.
+
+    What stands on it is told first; nothing is undone then until --yes is said.
+
+    Example: spinscreen undo demo 17 --reason "wrong compound"
+    """
+    undone = options.open().undo(options.number, options.reason, confirmed=options.yes)
+    answer = {"event": options.number, "what": undone, "reason": options.reason}
+    console.answer(answer, f"undone: {undone}", as_json=options.as_json)
 
 
 def _step(options: CompoundOptions, stage: Stage, reason: str, made: str = "") -> Campaign:

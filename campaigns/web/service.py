@@ -93,10 +93,12 @@ class Snapshot:
         batches = self.state.batches
         if not batches:
             raise NotServedError("nothing has been suggested yet")
-        at = len(batches) if number is None else number
-        if not 1 <= at <= len(batches):
-            raise NotServedError(f"there is no round {at}; the campaign has had {len(batches)}")
-        return batches[at - 1]
+        if number is None:
+            return batches[-1]
+        known = next((batch for batch in batches if batch.number == number), None)
+        if known is None:
+            raise NotServedError(f"there is no round {number}; the campaign has had {self.state.n_rounds}")
+        return known
 
     @property
     def is_outdated(self) -> bool:

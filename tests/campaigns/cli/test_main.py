@@ -40,10 +40,11 @@ def test_suggest_prints_json_and_nothing_else_on_stdout(launched: Launched) -> N
     ]  # fmt: skip
 
 
-def test_status_says_what_is_pending(launched: Launched) -> None:
+def test_status_says_what_is_suggested_and_that_nothing_is_awaited_yet(launched: Launched) -> None:
     done = run("status", launched.folder, "--json")
     status = json.loads(done.stdout)
-    assert len(status["pending"]) == 5
+    assert list(status["stages"].values()) == ["suggested"] * 5
+    assert status["pending"] == []
     assert status["fit"]["grade"]
     assert "\x1b" not in run("status", launched.folder).stdout  # no colours in a pipe
 

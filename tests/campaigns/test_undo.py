@@ -1,0 +1,141 @@
+"""Any event but the first can be undone by an event: the state is as if it had never been, and replays hold."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from campaigns import Campaign
+from campaigns.errors import DependedOnError, LifecycleError
+from campaigns.events import EventKind, Stage
+from tests.campaigns.cli.test_described import run
+from tests.campaigns.conftest import Launched
+
+
+def last(campaign: Campaign, kind: EventKind) -> int:
+    """Number of the last event of a kind."""
+    return [event.id for event in campaign.events() if event.kind is kind][-1]
+
+
+def ingest(campaign: Campaign, path: Path, *rows: str) -> None:
+    path.write_text("\n".join(["formula,lifetime_ps", *rows]) + "\n")
+    campaign.ingest(path)
+
+
+def test_an_outcome_by_mistake_leaves_no_trace_in_what_forms(campaign: Campaign) -> None:
+    formula = campaign.suggest().suggestions[0].formula
+    before, key = campaign.state, campaign._data_key
+    campaign.step(formula, Stage.MIXED_PHASES)
+    assert campaign._data_key != key
+    assert campaign.undo(last(campaign, EventKind.STEPPED), "wrong compound") == f"{formula} mixed phases"
+    assert campaign._data_key == key
+    assert campaign.state.stages == before.stages
+    assert campaign.state.outcomes == before.outcomes
+    assert campaign.suggest() == before.batches[-1]
+    assert Campaign.open(campaign.folder).state == campaign.state
+
+
+@pytest.mark.parametrize("stage", [Stage.ACCEPTED, Stage.DECLINED])
+def test_an_answer_is_taken_back(campaign: Campaign, stage: Stage) -> None:
+    formula = campaign.suggest().suggestions[0].formula
+    campaign.step(formula, stage, reason="a test")
+    campaign.undo(last(campaign, EventKind.STEPPED), "of another")
+    assert campaign.state.stages[formula] is Stage.SUGGESTED
+    assert formula not in (*campaign.state.pending, *campaign.state.barred)
+
+
+def test_an_ingest_is_undone_and_the_same_table_comes_in_again(campaign: Campaign, results: Path) -> None:
+    key = campaign._data_key
+    ingest(campaign, results, "(PA)2PbI4,0.5", "(BDA)PbI4,0.7")
+    campaign.undo(last(campaign, EventKind.OBSERVED), "wrong campaign")
+    assert campaign._data_key == key
+    assert campaign.state.measurements == ()
+    assert [row.retracted for row in campaign.state.record] == ["undone: wrong campaign"] * 2
+    result = campaign.ingest(results)
+    assert (result.added, result.warnings) == (2, ())
+    assert [row.number for row in campaign.state.record if row.retracted is None] == [3, 4]
+    assert Campaign.open(campaign.folder).state == campaign.state
+    with pytest.raises(LifecycleError, match="measurement 1 is retracted already"):
+        campaign.retract(1, "again")
+
+
+def test_a_retraction_is_undone_and_may_be_made_again(campaign: Campaign, results: Path) -> None:
+    ingest(campaign, results, "(PA)2PbI4,0.5")
+    measured = campaign.state.measurements
+    campaign.retract(1, "wrong crystal")
+    campaign.undo(last(campaign, EventKind.RETRACTED), "it was right")
+    assert campaign.state.measurements == measured
+    assert campaign.state.stages["(PA)2PbI4"] is Stage.MEASURED
+    campaign.retract(1, "wrong after all")
+    assert campaign.state.record[0].retracted == "wrong after all"
+
+
+def test_an_undo_is_undone(campaign: Campaign, results: Path) -> None:
+    ingest(campaign, results, "(PA)2PbI4,0.5")
+    before, taken_in = campaign.state, last(campaign, EventKind.OBSERVED)
+    campaign.undo(taken_in, "wrong table")
+    with pytest.raises(LifecycleError, match=rf"event {taken_in} is undone already \(wrong table\); undo event \d+"):
+        campaign.undo(taken_in, "again")
+    campaign.undo(last(campaign, EventKind.VOIDED), "the right table")
+    assert campaign.state.measurements == before.measurements
+    campaign.undo(taken_in, "wrong table, still")
+    assert campaign.state.measurements == ()
+
+
+def test_what_stands_on_an_event_is_told_first(campaign: Campaign, results: Path) -> None:
+    ingest(campaign, results, "(PA)2PbI4,0.5", "(BDA)PbI4,0.7")
+    taken_in = last(campaign, EventKind.OBSERVED)
+    campaign.retract(2, "wrong crystal")
+    campaign.suggest()
+    with pytest.raises(DependedOnError, match=r"retracted measurement 2: wrong crystal; round 2 chosen with it\. They"):
+        campaign.undo(taken_in, "wrong table")
+    assert campaign.state.measurements
+    campaign.undo(taken_in, "wrong table", confirmed=True)
+    assert campaign.state.measurements == ()
+    accepted = campaign.suggest().suggestions[0].formula
+    campaign.step(accepted, Stage.ACCEPTED)
+    campaign.step(accepted, Stage.FORMED)
+    first = next(event.id for event in campaign.events() if event.kind is EventKind.STEPPED)
+    with pytest.raises(DependedOnError, match="formed"):
+        campaign.undo(first, "not accepted")
+
+
+def test_replays_hold_before_between_and_after(campaign: Campaign, results: Path) -> None:
+    ingest(campaign, results, "(PA)2PbI4,0.5")
+    campaign.suggest()
+    campaign.undo(last(campaign, EventKind.OBSERVED), "wrong table", confirmed=True)
+    assert campaign.suggest().number == 1
+    campaign.undo(last(campaign, EventKind.SUGGESTED), "not discussed")
+    assert [batch.number for batch in campaign.state.batches] == [1]
+    ingest(campaign, results, "(BDA)PbI4,0.7")
+    assert campaign.suggest().number == 3
+    for number in (1, 2, 3):
+        told = campaign.replay(number)
+        assert (told.number, told.same) == (number, True)
+
+
+def test_what_cannot_be_undone_says_why(campaign: Campaign) -> None:
+    for number, reason, why in (
+        (1, "a test", "event 1 made the campaign"),
+        (99, "a test", "there is no event 99"),
+        (2, " ", "say why event 2 is undone"),
+    ):
+        with pytest.raises(LifecycleError, match=why):
+            campaign.undo(number, reason, confirmed=True)
+
+
+def test_the_command_asks_first_and_the_log_marks_what_is_undone(campaign: Campaign, launched: Launched) -> None:
+    formula = campaign.suggest().suggestions[0].formula
+    campaign.step(formula, Stage.ACCEPTED)
+    campaign.step(formula, Stage.IN_SYNTHESIS)
+    first, second = (event.id for event in campaign.events() if event.kind is EventKind.STEPPED)
+    refused = run(launched, "undo", campaign.folder, first, "--reason", "a test")
+    assert isinstance(refused.exception, DependedOnError)
+    assert f"event {second}, {formula} in synthesis" in str(refused.exception)
+    done = run(launched, "undo", campaign.folder, second, "--reason", "a test")
+    assert done.stdout.strip() == f"undone: {formula} in synthesis"
+    told = run(launched, "log", campaign.folder).stdout.splitlines()
+    assert told[second - 1].endswith(f"{formula} in synthesis  (undone)")
+    assert told[-1].endswith(f"undid event {second}: a test")
+    assert told[first - 1].startswith(f"{first}  ")

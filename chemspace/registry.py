@@ -17,7 +17,6 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
-from importlib import metadata
 from typing import Generic, TypeVar
 
 from chemspace.errors import RegistryError, SpinscreenError
@@ -143,6 +142,8 @@ def load_plugins() -> tuple[PluginFailure, ...]:
     Returns:
         Those that could not be loaded; what is asked for by a name of theirs is then unknown.
     """
+    from importlib import metadata  # takes longer to load than most commands' help
+
     global _failures
     if _failures is None:
         _failures = []  # before the loop: a plug-in that asks for a name must not load them all again
@@ -174,6 +175,8 @@ def _source(declared: object) -> str:
 
 @cache
 def _own_version() -> str:
+    from importlib import metadata
+
     try:
         return metadata.version("spinscreen")
     except metadata.PackageNotFoundError:

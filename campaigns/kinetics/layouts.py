@@ -6,6 +6,7 @@ import io
 import re
 import struct
 import zipfile
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
@@ -118,9 +119,9 @@ def _npz_arrays(name: str, raw: bytes) -> dict[str, Array]:
                 return {}
         with np.load(io.BytesIO(raw), allow_pickle=False) as held:
             found = {key: held[key] for key in held.files}
-    except zipfile.BadZipFile:
+    except (zipfile.BadZipFile, NotImplementedError):
         return {}  # said as of a workbook
-    except (ValueError, OSError, EOFError) as error:
+    except (ValueError, OSError, EOFError, zlib.error) as error:
         raise TableError(name, f"is a damaged .npz file ({error})") from None
     return {key: array.astype(np.float64) for key, array in found.items() if array.dtype.kind in "iuf"}
 

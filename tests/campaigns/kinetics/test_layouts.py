@@ -8,13 +8,14 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from campaigns.kinetics import MeasuredFiles, TransientMap, read_map, read_trace
 from campaigns.kinetics.errors import KineticsError, TraceFileError, UnitError
 from campaigns.kinetics.layouts import text_of
 from chemspace.errors import TableError
+from tests.chemspace.tables.files import workbook
 
 DELAY = np.round(np.concatenate([np.arange(-1.0, 2.0, 0.1), np.geomspace(2.0, 30.0, 20)]), 4)
 WAVES = np.round(np.linspace(500.0, 540.0, 9), 1)
@@ -59,12 +60,20 @@ def test_a_binary_file_of_several_sets_or_an_unknown_unit_is_asked_about(tmp_pat
         read_map(tmp_path / "m.ufs")
 
 
-@given(st.integers(0, len(ufs())), st.binary(max_size=20))
-def test_a_damaged_binary_file_is_refused_in_a_sentence(at: int, wrong: bytes) -> None:
+GOOD = {"m.ufs": ufs(), "t.xlsx": workbook(A=[["delay_ps", "sc", "cc"], [1, 2, 3], [4, 5, 6]])}
+
+
+@pytest.mark.parametrize("name", GOOD)
+@given(changes=st.lists(st.tuples(st.integers(12, 4000), st.integers(0, 255)), max_size=8), cut=st.integers(100, 9000))
+@settings(max_examples=80, deadline=None)
+def test_a_damaged_file_is_refused_in_a_sentence(name: str, changes: list[tuple[int, int]], cut: int) -> None:
+    raw = bytearray(GOOD[name][:cut])
+    for at, byte in changes:
+        raw[12 + at % (len(raw) - 12)] = byte
     try:
-        text_of("m.ufs", ufs()[:at] + wrong)
+        assert text_of(name, bytes(raw))
     except TableError as error:
-        assert str(error)  # noqa: PT017  what is left may still be a file
+        assert error.name == name  # noqa: PT017  what is left may still be a file
 
 
 @pytest.mark.parametrize("kind", ["npz", "hdf5"])

@@ -7,14 +7,18 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from chemspace.errors import TableError
 from chemspace.tables.frame import read_frame
+from chemspace.tables.grid import read_grid
 from tests.chemspace.tables.files import workbook
 
 ROWS = [["a", 105, 1.35, 77.5], ["b", 83, 2.73, None], ["c", 96, 0.5, 71.0]]
 HEADER = ["ligand", "temp", "equiv", "yield"]
 TEXT = "\n".join([",".join(HEADER), "a,105,1.35,77.5", "b,83,2.73,", "c,96,0.5,71.0"]) + "\n"
+GOOD = workbook(Yields=[HEADER, *ROWS])
 GERMAN = TEXT.replace(",", ";").replace(".", ",")
 
 
@@ -95,3 +99,19 @@ def test_what_is_no_table_is_refused_with_what_would_be_right(tmp_path: Path, co
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(TableError, match=r"absent\.csv: there is no such file"):
         read_frame(tmp_path / "absent.csv")
+
+
+@given(
+    changes=st.lists(st.tuples(st.integers(4, 4000), st.integers(0, 255)), min_size=1, max_size=8),
+    cut=st.integers(100, 100_000),
+)
+@settings(max_examples=150, deadline=None)
+def test_a_damaged_workbook_is_read_or_refused_in_a_sentence(changes: list[tuple[int, int]], cut: int) -> None:
+    raw = bytearray(GOOD[:cut])
+    for at, byte in changes:
+        raw[at % len(raw)] = byte
+    raw[:4] = GOOD[:4]
+    try:
+        assert read_grid("lab.xlsx", bytes(raw))
+    except TableError as error:
+        assert error.name == "lab.xlsx"  # noqa: PT017  what is left may still be a workbook

@@ -70,8 +70,8 @@ class Client:
 
     def outcome(self, name: str, formula: str, stage: str, reason: str = "", made: str = "") -> Json:
         """Say how a synthesis stands or ended."""
-        told = {"formula": formula, "stage": stage, "reason": reason, "made": made}
-        return self._json("POST", f"campaigns/{name}/outcomes", json=told)
+        body = {"formula": formula, "stage": stage, "reason": reason, "made": made}
+        return self._json("POST", f"campaigns/{name}/outcomes", json=body)
 
     def outcomes(self, name: str) -> list[Json]:
         """Every step in the lives of compounds."""
@@ -255,10 +255,10 @@ class Client:
                     raise RemoteError(0, f"{self._http.base_url}: no answer ({error})") from error
                 time.sleep(0.5 * 2**attempt)
         try:
-            told = answer.json()
+            content = answer.json()
             if answer.is_success:
-                return told
-            refused = RemoteError(answer.status_code, told["title"], tuple(told["problems"]))
+                return content
+            refused = RemoteError(answer.status_code, content["title"], tuple(content["problems"]))
         except (ValueError, KeyError, TypeError):
             what = (
                 f"{self._http.base_url}: the answer ({answer.status_code}) is not spinscreen's; is the address right?"

@@ -45,8 +45,8 @@ def plain(figure: go.Figure) -> dict[str, Any]:
 
     from plotly.utils import PlotlyJSONEncoder
 
-    told: dict[str, Any] = json.loads(json.dumps(figure.to_plotly_json(), cls=PlotlyJSONEncoder))
-    return told
+    values: dict[str, Any] = json.loads(json.dumps(figure.to_plotly_json(), cls=PlotlyJSONEncoder))
+    return values
 
 
 PHASE_COLOUR = {"RP": BLUE, "DJ": ORANGE, "3D": GREEN}

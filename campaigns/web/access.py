@@ -79,24 +79,24 @@ def identify(registry: CampaignRegistry, authorization: str) -> Identity:
         UnauthenticatedError: as `reader`.
     """
     if registry.settings.tokens is None:
-        known = registry.whoever()
+        identity = registry.whoever()
     else:
         scheme, _, token = authorization.partition(" ")
-        known = registry.settings.tokens.identify(token) if scheme.lower() == "bearer" and token else None
-    if known is None:
+        identity = registry.settings.tokens.identify(token) if scheme.lower() == "bearer" and token else None
+    if identity is None:
         raise UnauthenticatedError("this server needs a token: send the header 'Authorization: Bearer TOKEN'")
-    return known
+    return identity
 
 
-async def editor(known: Reader) -> Identity:
+async def editor(identity: Reader) -> Identity:
     """Who a program that writes speaks for.
 
     Raises:
         ForbiddenError: for a viewer.
     """
-    if not known.may_write:
-        raise ForbiddenError(f"the token of {known.name} may read only; this needs one with the role editor")
-    return known
+    if not identity.may_write:
+        raise ForbiddenError(f"the token of {identity.name} may read only; this needs one with the role editor")
+    return identity
 
 
 async def visiting(request: Request, registry: Registry) -> Visitor:
@@ -120,8 +120,8 @@ async def asking(request: Request, visitor: Visiting) -> Visitor:
     """
     sent = request.headers.get("x-csrf-token")
     if sent is None:
-        held = (await request.form()).get("csrf")
-        sent = held if isinstance(held, str) else ""
+        field = (await request.form()).get("csrf")
+        sent = field if isinstance(field, str) else ""
     if not hmac.compare_digest(sent.encode(), visitor.csrf.encode()):
         raise ForbiddenError("the form is out of date: reload the page and send it again")
     return visitor

@@ -51,37 +51,37 @@ class Cache:
         """What `dig` worked out, None before."""
         return self._load(self._folder(key) / DEEP)
 
-    def lay_out(self, key: str, done: Round, progress: Progress) -> None:
+    def lay_out(self, key: str, fitted: Round, progress: Progress) -> None:
         """Score every compound of a round's space into arrays.
 
         Raises:
             StoreError: if the folder cannot be written, or the space is larger than `MAX_INDEXED`.
         """
-        if len(done.space) > MAX_INDEXED:
+        if len(fitted.space) > MAX_INDEXED:
             raise StoreError(
-                f"the space holds {len(done.space):,} compounds; pages list spaces up to {MAX_INDEXED:,}, "
+                f"the space holds {len(fitted.space):,} compounds; pages list spaces up to {MAX_INDEXED:,}, "
                 "ranking.parquet holds the top of larger ones"
             )
-        build_index(_make(self._folder(key)) / "ranking", done, progress)
+        build_index(_make(self._folder(key)) / "ranking", fitted, progress)
         self._drop_old(key)
 
-    def draw(self, key: str, done: Round, progress: Progress) -> None:
+    def draw(self, key: str, fitted: Round, progress: Progress) -> None:
         """Work out the model's score card and figures."""
         from campaigns.report.view import model_view
 
-        self._fill(self._folder(key) / MODEL, lambda: model_view(done, progress))
+        self._fill(self._folder(key) / MODEL, lambda: model_view(fitted, progress))
 
-    def dig(self, key: str, done: Round, progress: Progress) -> None:
+    def dig(self, key: str, fitted: Round, progress: Progress) -> None:
         """Work out what takes minutes: baselines, shuffled targets, learning curve, the paper's claims, a back-test."""
         from campaigns.report.view import deep_view, paper_view
 
-        self._fill(self._folder(key) / DEEP, lambda: deep_view(done, progress))
+        self._fill(self._folder(key) / DEEP, lambda: deep_view(fitted, progress))
         self._fill(self._paper, lambda: {"claims": paper_view(progress)})
 
     def paper(self) -> list[dict[str, Any]] | None:
         """The reference paper's claims beside what they come to, None before `dig`; the same for every campaign."""
-        held = self._load(self._paper)
-        return None if held is None else list(held["claims"])
+        content = self._load(self._paper)
+        return None if content is None else list(content["claims"])
 
     @cached_property
     def _paper(self) -> Path:
@@ -100,11 +100,11 @@ class Cache:
     def _load(self, path: Path) -> dict[str, Any] | None:
         if (known := self._read.get(path)) is not None:
             return known
-        held = read_prepared(path)
-        if not isinstance(held, dict) or not _FIELDS.get(path.name, frozenset({"claims"})) <= held.keys():
+        content = read_prepared(path)
+        if not isinstance(content, dict) or not _FIELDS.get(path.name, frozenset({"claims"})) <= content.keys():
             return None  # not there, cut short or damaged: made again
-        self._read[path] = held
-        return held
+        self._read[path] = content
+        return content
 
     def _folder(self, key: str) -> Path:
         return prepared_folder(self._campaign, key)

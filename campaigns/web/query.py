@@ -102,7 +102,7 @@ class RankIndex:
         }
 
 
-def build_index(folder: Path, done: Round, progress: Progress | None = None) -> RankIndex:
+def build_index(folder: Path, fitted: Round, progress: Progress | None = None) -> RankIndex:
     """Score every compound of a round's space once and keep the numbers and their orders in `folder`.
 
     Memory: a block of features, and while sorting 12 bytes a compound; the arrays themselves are files. The folder
@@ -110,14 +110,14 @@ def build_index(folder: Path, done: Round, progress: Progress | None = None) -> 
 
     Args:
         folder: where; its parent must exist.
-        done: the round; measured and pending compounds are scored like all others.
+        fitted: the round; measured and pending compounds are scored like all others.
         progress: called after each block.
     """
     if (there := RankIndex.open(folder)) is not None:
         return there
     draft = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
     try:
-        about = _score(draft, done, progress)
+        about = _score(draft, fitted, progress)
         (draft / _ABOUT).write_text(json.dumps(about), encoding="utf-8")
         draft.chmod(0o755)
         shutil.rmtree(folder, ignore_errors=True)
@@ -129,50 +129,50 @@ def build_index(folder: Path, done: Round, progress: Progress | None = None) -> 
     return built
 
 
-def _score(draft: Path, done: Round, progress: Progress | None) -> dict[str, Any]:
+def _score(draft: Path, fitted: Round, progress: Progress | None) -> dict[str, Any]:
     from screening.ranking.candidates import subset
     from screening.strategies.columns import predict
 
-    space, measured, candidates = done.space, done.measured, done.candidates
-    size, kept = len(space), {}
+    space, measured, candidates = fitted.space, fitted.measured, fitted.candidates
+    size, arrays = len(space), {}
     for name, kind in NUMBERS.items():
-        kept[name] = np.lib.format.open_memmap(draft / f"{name}.npy", mode="w+", dtype=kind, shape=(size,))
-        kept[name][:] = -1 if name == "nearest" else np.nan
+        arrays[name] = np.lib.format.open_memmap(draft / f"{name}.npy", mode="w+", dtype=kind, shape=(size,))
+        arrays[name][:] = -1 if name == "nearest" else np.nan
     exact = np.full(size, np.nan)
     for block in space.blocks(_BLOCK):
         x = candidates.features(block)
         rows = np.flatnonzero(np.isfinite(x).all(axis=1))
-        kept["feasibility"][block.index] = np.exp(candidates.log_feasibility(block))
+        arrays["feasibility"][block.index] = np.exp(candidates.log_feasibility(block))
         if rows.size:
             at = block.index[rows]
-            mean, sd = predict(done.surrogate, x[rows])
+            mean, sd = predict(fitted.surrogate, x[rows])
             numbers = candidates.numbers(subset(block, rows), x[rows], mean, sd)
             exact[at] = candidates.strategy.score(numbers)
-            kept["mean"][at], kept["sd"][at], kept["acquisition"][at] = mean, sd, exact[at]
-            kept["nearest"][at], kept["distance"][at] = measured.nearest(x[rows])
+            arrays["mean"][at], arrays["sd"][at], arrays["acquisition"][at] = mean, sd, exact[at]
+            arrays["nearest"][at], arrays["distance"][at] = measured.nearest(x[rows])
         if progress is not None:
             progress(int(block.index[-1]) + 1, size, "compounds laid out")
-    _sort(draft, exact, kept)
+    _sort(draft, exact, arrays)
     return {
         "measured": list(measured.labels),
         "domain_radius": measured.domain_radius,
-        "acquisition": done.choice.name,
+        "acquisition": fitted.choice.name,
     }
 
 
-def _sort(draft: Path, acquisition: Array, kept: Mapping[str, NDArray[Any]]) -> None:
+def _sort(draft: Path, acquisition: Array, arrays: Mapping[str, NDArray[Any]]) -> None:
     described = np.flatnonzero(~np.isnan(acquisition))
     kind = np.uint32 if len(acquisition) < 2**32 else np.uint64
     values: dict[str, Callable[[], Array]] = {
         "acquisition": lambda: acquisition[described],
-        "lifetime_ps": lambda: -kept["mean"][described],
-        "lifetime_high_ps": lambda: -interval(kept["mean"][described], kept["sd"][described])[0],
-        "feasibility": lambda: kept["feasibility"][described],
+        "lifetime_ps": lambda: -arrays["mean"][described],
+        "lifetime_high_ps": lambda: -interval(arrays["mean"][described], arrays["sd"][described])[0],
+        "feasibility": lambda: arrays["feasibility"][described],
     }
     for name in SORTS:
         order = np.argsort(-values[name](), kind="stable")
         np.save(draft / f"by_{name}.npy", described[order].astype(kind))
-    for array in kept.values():
+    for array in arrays.values():
         array.flush()  # type: ignore[attr-defined]  # a memory map, which numpy's types call an array
 
 
@@ -272,10 +272,10 @@ class Searcher:
             if key in self._answers:
                 return self._answers[key]
         allowed = self._allowed(query)
-        found = None if allowed is None else np.flatnonzero(allowed[self.index.orders[query.sort]]).astype(np.uint32)
+        places = None if allowed is None else np.flatnonzero(allowed[self.index.orders[query.sort]]).astype(np.uint32)
         with self._lock:
-            self._answers[key] = found
-        return found
+            self._answers[key] = places
+        return places
 
     def _holes(self, sort: str, found: Places | None, taken: Sequence[int]) -> NDArray[np.int64]:
         """Rows of an answer that hold what is taken, ascending."""

@@ -270,9 +270,9 @@ class CampaignService:
         """Everything that happened, oldest first: keys at, actor, kind, what."""
         last = self.snapshot().state.last_event
         with self._things_lock:
-            known, told = self._events
-            if known < last and (fresh := self.campaign.events(after=known)):
-                self._events = (fresh[-1].id, (*told, *map(_described, fresh)))
+            last_seen, events = self._events
+            if last_seen < last and (fresh := self.campaign.events(after=last_seen)):
+                self._events = (fresh[-1].id, (*events, *map(_described, fresh)))
             return self._events[1]
 
     def kept(self, key: tuple[Hashable, ...], make: Callable[[], T]) -> T:
@@ -394,11 +394,11 @@ class CampaignService:
         """
         from campaigns.prediction import predict
 
-        key, done = self._known_round()
+        key, fitted = self._known_round()
         if self._is_new(compound):
             self._describe(compound, identity)
         records = self.records([cation for cation, _ in compound.cation_counts])
-        return self.kept(("explained", compound.formula, key), lambda: predict(done, compound, records).to_dict())
+        return self.kept(("explained", compound.formula, key), lambda: predict(fitted, compound, records).to_dict())
 
     def records(self, cations: Sequence[Cation]) -> dict[str, CationRecord]:
         """The oracle's records of these cations by InChIKey, those that it holds: nothing is computed."""
@@ -469,11 +469,11 @@ class CampaignService:
         """Work out what pages show of the round on the present data, unless that is there already."""
         if campaign.fit() is None:
             return
-        done = self._rounded(campaign, progress)
+        fitted = self._rounded(campaign, progress)
         fit = campaign.fit()
         assert fit is not None
-        self.cache.lay_out(fit.data_key, done, progress)
-        self.cache.draw(fit.data_key, done, progress)
+        self.cache.lay_out(fit.data_key, fitted, progress)
+        self.cache.draw(fit.data_key, fitted, progress)
         if self._settings.dig and (self.cache.deep(fit.data_key) is None or self.cache.paper() is None):
             self.queue.submit(self.slug, "score card", "server", self._dig, lane=Lane.SLOW, once=True)
 
@@ -483,9 +483,9 @@ class CampaignService:
         return {}
 
     def _rounded(self, campaign: Campaign, progress: Progress) -> Round:
-        done = campaign.round(progress)
-        self._round = (campaign.state.last_event, done)
-        return done
+        fitted = campaign.round(progress)
+        self._round = (campaign.state.last_event, fitted)
+        return fitted
 
     def _signature(self) -> tuple[tuple[int, int], ...]:
         """Changes when anything is written to the campaign's file."""

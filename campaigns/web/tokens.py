@@ -71,7 +71,7 @@ class Token:
 
 
 @dataclass(frozen=True, slots=True)
-class _Held:
+class _Content:
     """The content of a token file; `ended` are sessions that were logged out, with the time they would have lasted."""
 
     secret: str
@@ -95,9 +95,9 @@ class TokenFile:
         """
         self.path = path
         self._lock = threading.Lock()
-        self._held, self._seen = _Held(secrets.token_hex(32)), self._signature()
+        self._content, self._seen = _Content(secrets.token_hex(32)), self._signature()
         if path.exists():
-            self._held = self._read()
+            self._content = self._read()
 
     def __len__(self) -> int:
         return len(self._now().tokens)
@@ -108,7 +108,7 @@ class TokenFile:
     @property
     def secret(self) -> str:
         """The key that signs session cookies."""
-        return self._held.secret
+        return self._content.secret
 
     def add(self, name: str, role: Role, days: float | None = None) -> str:
         """Make a token, keep its hash, return it: this is the only time it is seen.
@@ -125,13 +125,13 @@ class TokenFile:
             raise TokenError(f"{name!r} is no name for a token; use letters, digits, blanks and . @ + - (at most 60)")
         token, now = secrets.token_urlsafe(32), datetime.now(UTC)
         ends = "" if days is None else (now + timedelta(days=days)).isoformat(timespec="seconds")
-        with self._changing() as held:
-            if any(other.name == name for other in held.tokens):
+        with self._changing() as content:
+            if any(other.name == name for other in content.tokens):
                 raise TokenError(
                     f"{self.path} has a token for {name!r} already; give another name, or revoke that one first"
                 )
             made = Token(name, role, _hash(token), now.isoformat(timespec="seconds"), ends)
-            self._held = replace(held, tokens=(*held.tokens, made))
+            self._content = replace(content, tokens=(*content.tokens, made))
         return token
 
     def revoke(self, name: str) -> None:
@@ -140,12 +140,12 @@ class TokenFile:
         Raises:
             TokenError: if nobody of that name has one, or the file cannot be written.
         """
-        with self._changing() as held:
-            kept = tuple(token for token in held.tokens if token.name != name)
-            if len(kept) == len(held.tokens):
-                names = ", ".join(token.name for token in held.tokens) or "nobody"
+        with self._changing() as content:
+            remaining = tuple(token for token in content.tokens if token.name != name)
+            if len(remaining) == len(content.tokens):
+                names = ", ".join(token.name for token in content.tokens) or "nobody"
                 raise TokenError(f"{self.path} has no token for {name!r}; there are: {names}")
-            self._held = replace(held, tokens=kept)
+            self._content = replace(content, tokens=remaining)
 
     def identify(self, token: str) -> Identity | None:
         """Whose token it is, None if nobody's, or if it has ended."""
@@ -165,25 +165,25 @@ class TokenFile:
             TokenError: if the file cannot be written.
         """
         now = datetime.now(UTC)
-        with self._changing() as held:
-            ended = {name: ends for name, ends in (held.ended or {}).items() if ends > now.isoformat()}
+        with self._changing() as content:
+            ended = {name: ends for name, ends in (content.ended or {}).items() if ends > now.isoformat()}
             ended[_hash(session)] = (now + timedelta(seconds=SESSION_S)).isoformat(timespec="seconds")
-            self._held = replace(held, ended=ended)
+            self._content = replace(content, ended=ended)
 
     def has_ended(self, session: str) -> bool:
         """Whether a session was logged out."""
         return _hash(session) in (self._now().ended or {})
 
-    def _now(self) -> _Held:
+    def _now(self) -> _Content:
         """What the file holds; one that somebody damages meanwhile changes nothing."""
         if (signature := self._signature()) != self._seen:
             with self._lock:
                 try:
-                    self._held = self._read()
+                    self._content = self._read()
                 except TokenError:
-                    return self._held
+                    return self._content
                 self._seen = signature
-        return self._held
+        return self._content
 
     def _signature(self) -> tuple[int, int] | None:
         try:
@@ -192,23 +192,23 @@ class TokenFile:
             return None
         return about.st_mtime_ns, about.st_ino
 
-    def _read(self) -> _Held:
+    def _read(self) -> _Content:
         try:
-            held = json.loads(self.path.read_text(encoding="utf-8"))
-            tokens = tuple(Token(**{**row, "role": Role(row["role"])}) for row in held["tokens"])
-            return _Held(str(held["secret"]), tokens, dict(held.get("ended", {})))
+            content = json.loads(self.path.read_text(encoding="utf-8"))
+            tokens = tuple(Token(**{**row, "role": Role(row["role"])}) for row in content["tokens"])
+            return _Content(str(content["secret"]), tokens, dict(content.get("ended", {})))
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise TokenError(f"{self.path} is not a token file ({error}); name another, or remove it") from error
 
     @contextmanager
-    def _changing(self) -> Iterator[_Held]:
+    def _changing(self) -> Iterator[_Content]:
         """What the file holds, to be changed by one process at a time."""
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with self._lock, _locked(self.path.with_name(f".{self.path.name}.lock")):
                 if self.path.exists():
-                    self._held = self._read()
-                yield self._held
+                    self._content = self._read()
+                yield self._content
                 self._write()
                 self._seen = self._signature()
         except OSError as error:
@@ -216,8 +216,10 @@ class TokenFile:
 
     def _write(self) -> None:
         draft = self.path.with_name(f".{self.path.name}.{secrets.token_hex(4)}")
-        rows = [asdict(token) for token in self._held.tokens]
-        text = json.dumps({"secret": self._held.secret, "tokens": rows, "ended": self._held.ended or {}}, indent=2)
+        rows = [asdict(token) for token in self._content.tokens]
+        text = json.dumps(
+            {"secret": self._content.secret, "tokens": rows, "ended": self._content.ended or {}}, indent=2
+        )
         try:
             handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(handle, "w", encoding="utf-8") as file:

@@ -71,23 +71,25 @@ def _rules(config: CampaignConfig) -> Iterator[tuple[str, str]]:
         yield "Left out by", ", ".join(names)
     if config.properties:
         goals = {"maximize": ", sought high", "minimize": ", sought low", None: ""}
-        told = (
+        parts = (
             f"{name.replace('_', ' ')}{goals[held.goal]} ({len(held.table)} values)"
             for name, held in config.properties.items()
         )
-        yield "Also measured", "; ".join(told)
+        yield "Also measured", "; ".join(parts)
 
 
 def _objective(config: CampaignConfig) -> str:
     if wishes := config.objective.wishes:
-        told = (f"{w.column.replace('_', ' ')} from {w.useless:g} (useless) to {w.perfect:g} (perfect)" for w in wishes)
-        return f"all of these together: {'; '.join(told)}"
+        parts = (
+            f"{w.column.replace('_', ' ')} from {w.useless:g} (useless) to {w.perfect:g} (perfect)" for w in wishes
+        )
+        return f"all of these together: {'; '.join(parts)}"
     goal = config.objective.goal_lifetime_ps
     sought = "the longest spin lifetime" if goal is None else f"a spin lifetime above {goal:g} ps"
     if tradeoff := config.objective.tradeoff:
         ends = {"price": "below", "feasibility": "above", "novelty": "above"}
-        told = (f"{name} ({ends[name]} {worst:g})" for name, worst in tradeoff.items())
-        return f"{sought}, traded off against {', '.join(told)}"
+        parts = (f"{name} ({ends[name]} {worst:g})" for name, worst in tradeoff.items())
+        return f"{sought}, traded off against {', '.join(parts)}"
     return sought
 
 
@@ -146,10 +148,10 @@ def learn(request: Request, visitor: Editing, service: Service) -> Response:
 @router.get("/jobs/{job}")
 def show_job(request: Request, visitor: Visiting, service: Service, registry: Registry, job: str) -> Response:
     """How far a job is; asks for itself again until it is over."""
-    found = registry.queue.get(job)
-    if found.campaign != service.slug:
+    current = registry.queue.get(job)
+    if current.campaign != service.slug:
         raise NotServedError(f"{service.title} has no such job")
-    return fragment(visitor, "job.html", service, job=found)
+    return fragment(visitor, "job.html", service, job=current)
 
 
 def _progress(service: CampaignService) -> dict[str, object] | None:
@@ -384,15 +386,15 @@ def log_in(
 ) -> Response:
     """Exchange a token for a session. The guard refuses this from pages of other sites."""
     tokens = registry.settings.tokens
-    known = None if tokens is None else tokens.identify(token.strip())
-    if known is None:
+    identity = None if tokens is None else tokens.identify(token.strip())
+    if identity is None:
         if tokens is None:
             raise UnauthenticatedError("this server needs no token")
         registry.refuse_token(address_of(request))
         response = page(request, _NOBODY, "login.html", next=_local(next), wrong=True)
         response.status_code = 401
         return response
-    begin_session(request, known)
+    begin_session(request, identity)
     return redirect(request, _local(next))
 
 

@@ -45,7 +45,7 @@ class Filters(RankQuery):
     n_layers: Annotated[Layers, BeforeValidator(_parts), Field(alias="n")] = ()
     min_lifetime_ps: Annotated[Lifetime, BeforeValidator(_number), Field(alias="min_lifetime")] = 0.0
     min_feasibility: Annotated[Chance, BeforeValidator(_share), Field(alias="min_forms")] = 0.0
-    hide_taken: Annotated[bool, BeforeValidator(lambda told: told != "true"), Field(alias="all")] = True
+    hide_taken: Annotated[bool, BeforeValidator(lambda value: value != "true"), Field(alias="all")] = True
     page: int = Field(default=1, ge=1, le=MANY)
 
     @property
@@ -120,10 +120,10 @@ def explain(request: Request, visitor: Visiting, service: Service, formula: _For
     """What the prediction of one compound is made of."""
     about = compound_of(service, formula)
     try:
-        told = service.explained(about.compound, visitor.identity)
+        prediction = service.explained(about.compound, visitor.identity)
     except NotReadyError as problem:
         return fragment(visitor, "waiting.html", service, address=_explain_address(service, formula), why=str(problem))
-    return fragment(visitor, "explained.html", service, **explained_values(service, told, about.numbers))
+    return fragment(visitor, "explained.html", service, **explained_values(service, prediction, about.numbers))
 
 
 @router.post("/compounds/predict")
@@ -171,22 +171,25 @@ def structure(service: Service, visitor: Visiting, formula: _Formula) -> Respons
 
 
 def explained_values(
-    service: CampaignService, told: dict[str, Any], numbers: dict[str, Any] | None = None
+    service: CampaignService, prediction: dict[str, Any], numbers: dict[str, Any] | None = None
 ) -> dict[str, Any]:
     """What the explanation's template shows."""
     from campaigns.report.figures import plain, waterfall_figure
     from screening.features import feature_label, feature_text
 
-    rows = sorted(told["contributions"].items(), key=lambda item: -abs(item[1]))
+    rows = sorted(prediction["contributions"].items(), key=lambda item: -abs(item[1]))
     return {
-        "p": told,
+        "p": prediction,
         "numbers": numbers,
-        "waterfall": plain(waterfall_figure(told["contributions"], told["features"], told["base_log10_rate"])),
+        "waterfall": plain(
+            waterfall_figure(prediction["contributions"], prediction["features"], prediction["base_log10_rate"])
+        ),
         "rows": [
-            (feature_label(name), feature_text(name, told["features"][name]), 10.0**-value) for name, value in rows
+            (feature_label(name), feature_text(name, prediction["features"][name]), 10.0**-value)
+            for name, value in rows
         ],
-        "neighbours": _neighbours(service, told),
-        "descriptors": _descriptors(service, told["formula"]),
+        "neighbours": _neighbours(service, prediction),
+        "descriptors": _descriptors(service, prediction["formula"]),
         "protocol": service.campaign.config.protocol.label,
     }
 
@@ -207,13 +210,13 @@ def _descriptors(service: CampaignService, formula: str) -> list[tuple[str, str]
     ]
 
 
-def _neighbours(service: CampaignService, told: dict[str, Any], n: int = 5) -> list[tuple[str, float, str]]:
+def _neighbours(service: CampaignService, prediction: dict[str, Any], n: int = 5) -> list[tuple[str, float, str]]:
     """(formula, distance, measured lifetime in ps or "< bound") of the nearest measured compounds, nearest first."""
     import numpy as np
 
-    done = service.round()
-    training = done.training
-    away = done.measured.distances(np.array([list(told["features"].values())]))[0]
+    fitted = service.round()
+    training = fitted.training
+    away = fitted.measured.distances(np.array([list(prediction["features"].values())]))[0]
     rates, bounds = training.dataset.log10_rate, training.dataset.censored
     return [
         (training.formulas[row], float(away[row]), f"{'< ' if bounds[row] else ''}{10.0 ** -rates[row]:.3g}")

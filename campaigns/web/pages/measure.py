@@ -150,12 +150,12 @@ def _figures(upload: TraceUpload) -> dict[str, dict[str, Any]]:
     from campaigns.kinetics.figures import kinetics_figure, map_figure
     from campaigns.report.figures import plain
 
-    found = {}
+    figures = {}
     if upload.maps is not None:
-        found["map"] = _undressed(plain(map_figure(*upload.maps, upload.window)))
+        figures["map"] = _undressed(plain(map_figure(*upload.maps, upload.window)))
     if upload.fit is not None:
-        found["fit"] = _undressed(plain(kinetics_figure(upload.fit)))
-    return found
+        figures["fit"] = _undressed(plain(kinetics_figure(upload.fit)))
+    return figures
 
 
 def _undressed(figure: dict[str, Any]) -> dict[str, Any]:

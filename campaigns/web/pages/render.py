@@ -118,8 +118,8 @@ def mount_assets(app: FastAPI) -> None:
         plain, packed, tag = _read(name)
         headers = {"etag": f'"{tag}"', "vary": "accept-encoding"}
         # An address with the content's own hash can be kept for ever.
-        kept = request.query_params.get("v") == tag
-        headers["cache-control"] = "public, max-age=31536000, immutable" if kept else "no-cache"
+        is_fixed = request.query_params.get("v") == tag
+        headers["cache-control"] = "public, max-age=31536000, immutable" if is_fixed else "no-cache"
         if request.headers.get("if-none-match") == headers["etag"]:
             return Response(status_code=304, headers=headers)
         if "gzip" in request.headers.get("accept-encoding", ""):

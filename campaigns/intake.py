@@ -15,6 +15,7 @@ from campaigns.events import MADE_OTHERWISE, NEEDS_REASON, EventKind, Stage, che
 from campaigns.fates import disagreements, recorded_of, row_fates
 from campaigns.files import write_table
 from campaigns.ingest import ObservationTable
+from campaigns.ingest.cells import far_outside
 from campaigns.state import CampaignState, replay
 from campaigns.summary import IngestResult, RowReport
 from campaigns.targets import LIFETIME, MIN_ROWS, Observation, target_of
@@ -225,6 +226,28 @@ def of_trace(
         files=files,
         result=IngestResult(name, 0 if standing else 1, 1 if standing else 0, outside, tuple(warnings)),
     )
+
+
+def require_confirmed(fit: TraceFit, name: str, *, accept_warnings: bool, accept_extreme: bool) -> None:
+    """What a fit warns of is asked before a campaign takes it in, and an extreme lifetime is refused, as in tables.
+
+    Args:
+        fit: the fit.
+        name: of its files, for messages.
+        accept_warnings: somebody has seen the warnings and takes the lifetime as right.
+        accept_extreme: take a lifetime far outside what has been measured so far.
+
+    Raises:
+        IngestError: for an extreme lifetime, unless accepted.
+        UnconfirmedError: if the fit warns, unless accepted.
+    """
+    value = fit.lifetime_ps
+    if LIFETIME.problem(value) and not accept_extreme:
+        sign = "<" if fit.is_upper_bound else ""
+        told = f"{sign}{value:.3g} ps {far_outside(value, value, 'ps')}; if it is right, use --accept-extreme"
+        raise IngestError(name, (told,), ())
+    if fit.warnings and not accept_warnings:
+        raise UnconfirmedError(name, fit.warnings, accept="accept_warnings")
 
 
 def hashes_of(paths: Sequence[Path]) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ from campaigns.cli.traces import PANEL, TraceOptions, fitted
 if TYPE_CHECKING:
     from campaigns.campaign import Campaign
     from campaigns.ingest import ReadingOptions
+    from campaigns.kinetics import TraceFit
     from campaigns.summary import FitSummary, IngestResult, SuggestionBatch
 
 
@@ -58,7 +59,7 @@ class TableOptions:
         typer.Option(
             "--yes",
             "-y",
-            help="Take recognised columns and units, and corrections, as right.",
+            help="Take recognised columns and units, corrections, and fits that warn, as right.",
             rich_help_panel="A table",
         ),
     ] = False
@@ -237,6 +238,8 @@ def _trace(campaign: Campaign, options: IngestOptions) -> IngestResult:
     for note in fit.trace.notes:
         console.note(note)
     console.note(f"{options.formula}: {fit.summary()}")
+    if not options.dry_run:
+        _confirm(fit, options)
     return campaign.ingest_trace(
         options.formula,
         fit,
@@ -246,6 +249,24 @@ def _trace(campaign: Campaign, options: IngestOptions) -> IngestResult:
         measured=measured,
         spectrum_at_ps=options.traces.spectrum_at,
     )
+
+
+def _confirm(fit: TraceFit, options: IngestOptions) -> None:
+    """Ask about what a fit warns of before it is taken in."""
+    from campaigns.errors import UnconfirmedError
+    from campaigns.intake import require_confirmed
+
+    name = " and ".join(path.name for path in options.traces.files.paths())
+    table = options.table
+    try:
+        require_confirmed(fit, name, accept_warnings=table.yes, accept_extreme=table.accept_extreme)
+    except UnconfirmedError as question:
+        if options.as_json or not (sys.stdin.isatty() and sys.stderr.isatty()):
+            raise
+        for warning in question.guesses:
+            console.note(f"  {warning}")
+        if not typer.confirm("Take the lifetime all the same?", err=True):
+            raise
 
 
 def _learnt(campaign: Campaign, result: IngestResult, workers: int) -> FitSummary:

@@ -33,7 +33,7 @@ def lifetime(text: str, *, accept_extreme: bool, unit: str | None = "ps") -> flo
     in_ps = lifetime_in_ps(value, unit)
     low, high = PLAUSIBLE_LIFETIME_PS
     if not accept_extreme and not low <= in_ps <= high:
-        raise CellError(f"{text} {unit} {_far_outside(value, in_ps, unit)}; if it is right, use --accept-extreme")
+        raise CellError(f"{text} {unit} {far_outside(value, in_ps, unit)}; if it is right, use --accept-extreme")
     return in_ps
 
 
@@ -101,7 +101,7 @@ def _with_own_unit(text: str) -> tuple[str, str]:
     return found[1], unit
 
 
-def _far_outside(value: float, in_ps: float, unit: str) -> str:
+def far_outside(value: float, in_ps: float, unit: str) -> str:
     low, high = PLAUSIBLE_LIFETIME_PS
     if unit != "ps":
         return f"is {in_ps:g} ps, far outside {low:g} to {high:g} ps; is the unit right"

@@ -194,7 +194,8 @@ async def _refused(request: Request, problem: Exception) -> Response:
 
 def _listed(problem: SpinscreenError) -> list[str]:
     if isinstance(problem, UnconfirmedError):
-        return [*problem.guesses, "if that is right, send accept_guesses=true; if not, declare columns, unit or sheet"]
+        else_declare = "; if not, declare columns, unit or sheet" if problem.accept == "accept_guesses" else ""
+        return [*problem.guesses, f"if that is right, send {problem.accept}=true{else_declare}"]
     return list(problem.problems) if isinstance(problem, IngestError) else []
 
 

@@ -99,6 +99,11 @@ class TraceUpload(Upload):
         return tuple(path for role in ROLES for path in self.files.get(role, ()))
 
     @property
+    def is_extreme(self) -> bool:
+        """Whether the fitted lifetime is far from any measured before."""
+        return self.fit is not None and bool(LIFETIME.problem(self.fit.lifetime_ps))
+
+    @property
     def file_names(self) -> str:
         """Their names, for people."""
         return ", ".join(path.name for path in self.paths)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from campaigns import Campaign
+from campaigns.errors import IngestError, UnconfirmedError
+from campaigns.intake import require_confirmed
 from campaigns.kinetics import TraceFit, fit_trace, read_traces
 from campaigns.kinetics.synthetic import Truth, delay_grid, synthetic_trace
 
@@ -53,3 +56,22 @@ def test_an_upper_bound_is_recorded_and_trains_as_one(campaign: Campaign, tmp_pa
     assert not any("(PA)2PbI4" in line for line in summary.left_out)
     assert {card["n_rows"] for card in summary.scores.values()} == {47}
     assert "(PA)2PbI4" not in {s.formula for s in campaign.suggest().suggestions}
+
+
+def test_what_a_fit_warns_of_is_asked_before_it_is_taken_in(tmp_path: Path) -> None:
+    _, fit = files(tmp_path, 2.0)
+    require_confirmed(fit, "SC.csv", accept_warnings=False, accept_extreme=False)
+    warned = replace(fit, warnings=("Residuals are not white noise.",))
+    with pytest.raises(UnconfirmedError, match="nothing was written: say whether this is right\n  Residuals") as asked:
+        require_confirmed(warned, "SC.csv", accept_warnings=False, accept_extreme=False)
+    assert asked.value.accept == "accept_warnings"
+    require_confirmed(warned, "SC.csv", accept_warnings=True, accept_extreme=False)
+
+
+@pytest.mark.parametrize("lifetime_ps", [0.00838, 5000.0])
+def test_an_extreme_lifetime_of_a_trace_is_refused_as_in_a_table(tmp_path: Path, lifetime_ps: float) -> None:
+    _, fit = files(tmp_path, 2.0)
+    extreme = replace(fit, lifetime_ps=lifetime_ps)
+    with pytest.raises(IngestError, match="if it is right, use --accept-extreme"):
+        require_confirmed(extreme, "SC.csv", accept_warnings=True, accept_extreme=False)
+    require_confirmed(extreme, "SC.csv", accept_warnings=True, accept_extreme=True)

@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, File, Path, Response
 
 from campaigns.database import acting_as
+from campaigns.intake import require_confirmed
 from campaigns.kinetics.measurement import TraceSettings
 from campaigns.summary import IngestResult
 from campaigns.targets import LIFETIME, target_of
@@ -68,6 +69,9 @@ def upload_trace(service: Service, registry: Registry, editor: Editor, form: Ann
         fit = upload.fit.to_dict()
         if form.dry_run:
             return TraceOut(formula=formula, fit=fit, ingest=None)
+        require_confirmed(
+            upload.fit, upload.file_names, accept_warnings=form.accept_warnings, accept_extreme=form.accept_extreme
+        )
         with acting_as(editor.name):
             result = take_in_trace(service, upload)
         return TraceOut(formula=formula, fit=fit, ingest=_ingested(service, editor, result, form))

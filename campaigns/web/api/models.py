@@ -343,6 +343,8 @@ class TraceForm(TraceSettings):
     sc_map: list[UploadFile] = Field(default=[])
     cc_map: list[UploadFile] = Field(default=[])
     sample: Annotated[str, Field(max_length=200)] = ""
+    accept_warnings: bool = Field(default=False, description="Take the lifetime although the fit warns.")
+    accept_extreme: bool = Field(default=False, description="Take a lifetime far from any measured before.")
     dry_run: bool = False
     learn: bool = True
 

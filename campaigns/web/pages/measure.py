@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, Field
 from campaigns.database import acting_as
 from campaigns.events import Stage
 from campaigns.ingest import UNITS
+from campaigns.intake import require_confirmed
 from campaigns.kinetics.measurement import TraceSettings
 from campaigns.summary import IngestResult
 from campaigns.web.access import Editing, Registry, Service, Visiting, Visitor
@@ -69,6 +70,7 @@ class FitForm(TraceSettings):
 
     formula: Label = ""
     sample: Annotated[Label, AfterValidator(str.strip)] = ""
+    accept_extreme: bool = False
 
     def compound(self, service: CampaignService) -> str:
         """The canonical formula, "" where none is given."""
@@ -118,6 +120,8 @@ def confirm(
     """Take the fitted lifetime in, learn from it, suggest anew."""
     upload = registry.uploads.get(TraceUpload, service.slug, draft)
     upload = replace(upload, formula=form.compound(service) or upload.formula, sample=form.sample)
+    if upload.fit is not None:  # its warnings stand above the button that confirms
+        require_confirmed(upload.fit, upload.file_names, accept_warnings=True, accept_extreme=form.accept_extreme)
     with acting_as(visitor.identity.name):
         result = take_in_trace(service, registry.uploads.change(upload))
     return _ingested(visitor, service, result, upload)

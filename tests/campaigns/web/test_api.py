@@ -149,7 +149,7 @@ def test_two_people_who_confirm_the_same_traces_store_them_once(client: TestClie
 
     def confirm() -> None:
         start.wait()
-        data = {"formula": "(PA)2PbI4", "learn": "false"}
+        data = {"formula": "(PA)2PbI4", "learn": "false", "accept_warnings": "true"}
         answer = client.post(f"{HERE}/measurements/trace", files=files_of(traces), data=data)
         assert answer.status_code == 201
         added.append(answer.json()["ingest"]["added"])

@@ -27,7 +27,7 @@ from campaigns.kinetics.errors import (
     OscillationError,
     TooFewDelaysError,
 )
-from campaigns.kinetics.interval import profile
+from campaigns.kinetics.interval import Interval, profile
 from campaigns.kinetics.model import RESPONSES, Model
 from campaigns.kinetics.outliers import without_outliers
 from campaigns.kinetics.result import TraceFit
@@ -119,6 +119,8 @@ def fit_trace(
     inflation = correlation_inflation(best.at.residual)
     rivals = _rivals(best, candidates) if chosen is None else []
     members, interval = profile([best, *rivals], confidence, inflation)
+    if chosen is None:
+        _require_bound_or_lifetime(members[0], interval, candidates)
     done = Fitted(
         solution=members[0],
         interval=interval,
@@ -260,6 +262,9 @@ def _choose(plain: Solution, simple: Solution, chosen: Model | None) -> tuple[So
     delayed = candidates[Model("delayed", bare).name]
     if (chosen is None or chosen.decay != "delayed") and not _is_delayed(delayed):
         del candidates[delayed.problem.model.name]
+    spiked = Model("exponential", extras).with_extra("spike").name
+    if (chosen is None or chosen.name != spiked) and candidates[spiked].lifetime_ps < candidates[spiked].fwhm_ps:
+        del candidates[spiked]  # beside a decay that the response hides, it can stand for any signal
     least = min(candidates.values(), key=lambda fit: fit.aicc)
     if ljung_box_p_value(least.at.residual) < OSCILLATION_P:
         wave = reach(near, Model("oscillation", tuple(dict.fromkeys(offset))))
@@ -268,7 +273,7 @@ def _choose(plain: Solution, simple: Solution, chosen: Model | None) -> tuple[So
             raise _oscillation(wave, least)
     if chosen is not None:
         return candidates[chosen.name], list(candidates.values())
-    best = min((fit for fit in candidates.values() if _is_single(fit)), key=lambda fit: fit.aicc)
+    best = min((fit for fit in candidates.values() if _is_single(fit)), key=lambda fit: fit.aicc, default=simple)
     if best.aicc >= simple.aicc - TAKEN_UP:
         return simple, list(candidates.values())
     # What the decay stands on was chosen without the rise or the artefact: choose again beside it.
@@ -319,6 +324,19 @@ def _rivals(best: Solution, candidates: list[Solution]) -> list[Solution]:
         if other.name not in names and fit.aicc < best.aicc + RIVALS * alike:
             found.append(solve(fit.problem, fit.theta))
     return [fit for fit in found if fit.aicc < best.aicc + RIVALS and abs(fit.sum_share) <= MAX_SHARE]
+
+
+def _require_bound_or_lifetime(best: Solution, interval: Interval, candidates: list[Solution]) -> None:
+    """A decay too fast to be resolved must not stand for a signal that another model describes far better."""
+    rival = min(candidates, key=lambda fit: fit.aicc)
+    hidden = interval.low is None or exp(interval.low) < RESOLUTION * best.fwhm_ps
+    if hidden and rival.aicc < best.aicc - TAKEN_UP and rival.lifetime_ps > best.fwhm_ps:
+        (score, *_) = compare([rival])
+        raise NoSignalError(
+            f"no bound and no single lifetime: the response would hide one decay, but a {score.model} describes "
+            f"the trace far better (AICc lower by {best.aicc - rival.aicc:.0f}; {score.describe()}). Plot the trace; "
+            "name a model (--model) or leave out delays (--exclude) to fit a part"
+        )
 
 
 def _require_rise(best: Solution) -> None:

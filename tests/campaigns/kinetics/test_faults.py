@@ -5,10 +5,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from campaigns.kinetics import TraceFit, fit_trace, read_trace
+from campaigns.kinetics import Trace, TraceFit, fit_trace, read_trace
 from campaigns.kinetics.errors import FitSettingError, NoSignalError, OscillationError
+from campaigns.kinetics.model import oscillating_response
 
 CASES = Path(__file__).parent / "cases"
 
@@ -47,6 +49,17 @@ def test_beats_have_a_period_and_a_damping_and_no_lifetime(fwhm: float | None) -
     assert caught.value.damping_ps == pytest.approx(20.0, abs=1.0)
     forced = fitted("quantum_beat_T10_tau20", fwhm, model="exponential")
     assert "oscillation" in said(forced)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_fast_beat_seen_through_an_unknown_response_is_no_bound(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    delay = np.concatenate([np.arange(-2.0, 0.7, 0.03), np.geomspace(0.7, 26.0, 90)])
+    beat = oscillating_response(delay, 0.0, 3.2, 6.4, 0.064)[0]
+    noise = rng.normal(scale=0.03, size=len(delay))
+    with pytest.raises(OscillationError) as caught:
+        fit_trace(Trace.of(delay, difference=beat + noise))
+    assert caught.value.period_ps == pytest.approx(6.4, rel=0.1)
 
 
 def test_an_oscillation_cannot_be_asked_for_as_if_it_had_a_lifetime() -> None:

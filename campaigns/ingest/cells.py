@@ -102,6 +102,7 @@ def _with_own_unit(text: str) -> tuple[str, str]:
 
 
 def far_outside(value: float, in_ps: float, unit: str) -> str:
+    """What is wrong with an extreme lifetime of `value` in `unit`, which is `in_ps` in ps."""
     low, high = PLAUSIBLE_LIFETIME_PS
     if unit != "ps":
         return f"is {in_ps:g} ps, far outside {low:g} to {high:g} ps; is the unit right"

@@ -178,11 +178,12 @@ class Campaign:
         return measured_dataset(self._state.measurements, self.names)
 
     def best_observed(self) -> tuple[str, float] | None:
-        """Formula and lifetime (ps) of the slowest measured compound inside the space, among rows that may train."""
-        dataset = self.dataset()
-        dataset = dataset.subset(~dataset.censored).trainable(self.config.include_flagged)
-        rows = zip(dataset.compounds, dataset.table["lifetime_ps"], strict=True)
-        inside = ((c.formula, float(t)) for c, t in rows if c is not None and c in self.space)
+        """Formula and lifetime (ps) of the slowest measured compound inside the space, among rows that may train; the
+        mean over its crystals."""
+        from campaigns.training import compound_rates
+
+        rates = compound_rates(self.dataset().trainable(self.config.include_flagged))
+        inside = ((compound.formula, 10.0**-rate) for compound, rate in rates.items() if compound in self.space)
         return max(inside, key=lambda pair: pair[1], default=None)
 
     def records(self, also: Sequence[Compound] = (), progress: Progress | None = None) -> dict[str, CationRecord]:
@@ -462,7 +463,7 @@ class Campaign:
         """
         from campaigns.files import read_ranking, write_ranking
         from campaigns.history import fresh_since_fit
-        from campaigns.round import summary
+        from campaigns.round import summary, top_list
         from campaigns.surprise import expectations
         from campaigns.versions import provenance
 
@@ -476,8 +477,10 @@ class Campaign:
         surprises = tuple(one.sentence for one in self._news if one.outside)
         if (known := self.fit()) is not None:
             surprises = known.surprises
-        fit = replace(summary(fitted, self._ranked_before, surprises), versions=computed_by)
-        self._append(EventKind.FITTED, fit.to_dict(), key=self._state.event_key(f"fit:{key}"))
+        fit = replace(summary(fitted, self._state.top_before(key), surprises), versions=computed_by)
+        self._append(
+            EventKind.FITTED, fit.to_dict() | {"top": top_list(fitted.ranking)}, key=self._state.event_key(f"fit:{key}")
+        )
         return fit
 
     def suggest(

@@ -36,7 +36,7 @@ from screening.batch import BatchQuery, choose_batch
 from screening.dataset import SpinDataset
 from screening.errors import BatchError, NothingLeftError
 from screening.feasibility import FeasibilityModel, RecordedOutcome, SpacerTraits, fit_feasibility
-from screening.ranking import Candidates, PassSettings, Ranking, StopAdvice, advise_stopping, rank
+from screening.ranking import Candidates, PassSettings, Ranking, StopAdvice, advise_stopping, rank, top_size
 from screening.strategies import (
     Choice,
     Columns,
@@ -52,7 +52,7 @@ from screening.strategies import (
     price_of,
     price_property,
 )
-from screening.strategies.columns import Property
+from screening.strategies.columns import Property, latent_sd, unexplained_variance
 
 if TYPE_CHECKING:
     from screening.explain import Shapley
@@ -69,8 +69,6 @@ LARGE = 200_000
 #: Steps done when fitting and when ranking begin, and all of them; for a large space in hundredths, since ranking it
 #: is most of the work.
 _STEPS, _LONG_STEPS = (1, 2, 3), (5, 8, 100)
-#: Length of the top list whose agreement between rounds is looked at.
-N_TOP = 20
 #: Fixed properties that may be traded off against the rate: sign of the better, and what is sought, in words.
 _FIXED = {"price": (-1.0, "low price"), "feasibility": (1.0, "chance to form"), "novelty": (1.0, "novelty")}
 #: Spaces of fewer spacers have their traits worked out faster than read.
@@ -260,17 +258,18 @@ def fit_round(
     measured = MeasuredSet(training.formulas, training.x)
     asked = _strategy_inputs(inputs, training, surrogate, properties, measured)
     choice, strategy = choose_by(config, validation, asked, properties)
-    best, goal_ps = training.best_inside(inputs.space), config.objective.goal_lifetime_ps
+    goal_ps = config.objective.goal_lifetime_ps
     candidates = Candidates(
         inputs.space,
         inputs.tables.spacers,
         inputs.tables.cages,
         surrogate,
-        best if goal_ps is None else min(best, -log10(goal_ps)),
+        training.best_inside(inputs.space),
         strategy,
         feasibility_of(inputs.state.outcomes, inputs.names, _spacer_traits(inputs.space, artifacts)),
         measured=measured,
         properties={learnt.name: learnt.surrogate for learnt in properties},
+        goal=None if goal_ps is None else -log10(goal_ps),
     )
     tell(ranking_from, total, "ranking")
 
@@ -473,8 +472,8 @@ def unseen_ions(compound: Compound, measured: Sequence[Compound | None]) -> tupl
     return tuple(ion for ion in (compound.b_site, *(symbol for symbol, _ in compound.halide)) if ion not in known)
 
 
-def summary(fitted: Round, before: pd.DataFrame | None, surprises: tuple[str, ...] = ()) -> FitSummary:
-    """What to remember of a round's fit; `before` is the ranking that stood until now."""
+def summary(fitted: Round, before: Sequence[str] = (), surprises: tuple[str, ...] = ()) -> FitSummary:
+    """What to remember of a round's fit; `before` is the top list of the last round."""
     advice, ranked = stop_advice(fitted, before), fitted.ranking.frame
     slowest = ranked.iloc[int(ranked["lifetime_ps"].to_numpy().argmax())] if len(ranked) else None
     return FitSummary(
@@ -494,21 +493,27 @@ def summary(fitted: Round, before: pd.DataFrame | None, surprises: tuple[str, ..
     )
 
 
-def stop_advice(fitted: Round, before: pd.DataFrame | None) -> StopAdvice:
-    """Whether going on is worth it: advice with reasons, never an order."""
+def stop_advice(fitted: Round, before: Sequence[str] = ()) -> StopAdvice:
+    """Whether going on is worth it: advice with reasons, never an order.
+
+    Args:
+        fitted: the round.
+        before: formulas of the top list of the last round, best first.
+    """
     if not len(fitted.ranking):
         return StopAdvice(True, 0.0, 0.0, nan, ("every compound of the space is measured, awaited or ruled out",))
     if not fitted.strategy.predicts:
         return StopAdvice(False, nan, nan, nan, ("what is drawn at random says nothing about stopping",))
     frame = fitted.ranking.frame
-    previous = None if before is None else before["formula"].head(N_TOP).tolist()
-    return advise_stopping(
-        frame["mean"].to_numpy(dtype=np.float64),
-        frame["sd"].to_numpy(dtype=np.float64),
-        fitted.ranking.best_observed,
-        frame["formula"].head(N_TOP).tolist(),
-        previous,
-    )
+    sd = latent_sd(frame["sd"].to_numpy(dtype=np.float64), unexplained_variance(fitted.surrogate))
+    top, best = top_list(fitted.ranking), fitted.ranking.best_observed
+    return advise_stopping(frame["mean"].to_numpy(dtype=np.float64), sd, best, top, [*before])
+
+
+def top_list(ranking: Ranking) -> tuple[str, ...]:
+    """Formulas of the compounds at the head of a ranking that rounds are compared by."""
+    size = top_size(ranking.n_scored - ranking.n_excluded - ranking.n_undescribed)
+    return tuple(ranking.frame["formula"].head(size))
 
 
 def indices_of(space: CompoundSpace, compounds: Iterable[Compound]) -> NDArray[np.int64]:

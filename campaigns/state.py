@@ -107,6 +107,11 @@ class CampaignState:
         """The score card made on the data with this key."""
         return self.fits.get(key)
 
+    def top_before(self, key: str) -> tuple[str, ...]:
+        """Top list of the fit behind the last round that was made on other data than these; () where there is none."""
+        rounds = [batch.data_key for batch in self.batches if batch.data_key != key]
+        return tuple((self.fit(rounds[-1]) or {}).get("top", ())) if rounds else ()
+
     def batch(self, key: str) -> SuggestionBatch | None:
         """The suggestions with this key."""
         return next((batch for batch in self.batches if batch.key == key), None)

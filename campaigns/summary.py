@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
+from math import isnan
 from typing import TYPE_CHECKING, Any
 
 from campaigns.targets import LIFETIME, Target
@@ -29,6 +30,10 @@ class Suggestion:
         reason: one line for the group meeting.
         nearest_measured: formula of the measured compound that is nearest in descriptor space.
         properties: predicted "mean" and "sd" of each further measured property of the campaign, by its name.
+        chance_best, chance_goal: that it is measured slower than the best so far, and than the goal, if it forms, 0 to
+            1; None without a goal, and in rounds of before they were told.
+        tag: "likely slow" or "teaches most", by the higher of its places among the ranked compounds, by predicted
+            lifetime and by uncertainty; "" as above.
     """
 
     formula: str
@@ -45,6 +50,9 @@ class Suggestion:
     reason: str
     nearest_measured: str
     properties: dict[str, dict[str, float]] = field(default_factory=dict)
+    chance_best: float | None = None
+    chance_goal: float | None = None
+    tag: str = ""
 
     @classmethod
     def of(
@@ -68,6 +76,9 @@ class Suggestion:
             reason=reason,
             nearest_measured=str(row["nearest_measured"]),
             properties=properties,
+            chance_best=float(row["chance_best"]),
+            chance_goal=None if isnan(row["chance_goal"]) else float(row["chance_goal"]),
+            tag=str(row["tag"]),
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -225,8 +236,9 @@ class FitSummary:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> FitSummary:
-        """From what `to_dict` gave."""
-        return cls(**(values | {name: None if (told := values[name]) is None else tuple(told) for name in _TUPLES}))
+        """From what `to_dict` gave; what else a log holds of a fit is passed over."""
+        own = {item.name: values[item.name] for item in fields(cls) if item.name in values}
+        return cls(**(own | {name: None if values[name] is None else tuple(values[name]) for name in _TUPLES}))
 
 
 @dataclass(frozen=True, slots=True)

@@ -375,7 +375,7 @@ def check_properties(config: CampaignConfig, names: CationLibrary) -> None:
     from screening.ranking import RANKING_COLUMNS
     from screening.strategies.columns import OWN_COLUMNS
 
-    taken = {*OWN_COLUMNS, *RANKING_COLUMNS, "price"}
+    taken = {*OWN_COLUMNS, *RANKING_COLUMNS, "price", "tag"}
     for name, measured in config.properties.items():
         here = ("properties", name)
         if not _NAME.fullmatch(name):

@@ -14,7 +14,17 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammaln, ndtri, stdtr, stdtrit
 
-__all__ = ["LEVEL", "chance_above", "crps", "fit_scale", "half_width", "interval", "log_density", "normal_half_width"]
+__all__ = [
+    "LEVEL",
+    "chance_above",
+    "chance_below",
+    "crps",
+    "fit_scale",
+    "half_width",
+    "interval",
+    "log_density",
+    "normal_half_width",
+]
 
 
 #: The interval that is shown, and that the recalibration makes hold.
@@ -54,6 +64,12 @@ def normal_half_width(level: float = LEVEL) -> float:
 def chance_above(gap: float, sd: float) -> float:
     """Probability that an outcome lies more than `gap` above its predicted mean, whose standard deviation is `sd`."""
     return float(stdtr(FREEDOM, -gap / (UNIT * sd))) if sd > 0.0 else float(gap < 0.0)
+
+
+def chance_below(value: float, mean: NDArray[np.float64], sd: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Chance that what is predicted by mean and sd, shapes (m,), lies below a value, shape (m,); the distribution is
+    that of the intervals."""
+    return np.asarray(stdtr(FREEDOM, (value - mean) / (UNIT * sd)), dtype=np.float64)
 
 
 def log_density(error: NDArray[np.float64], sd: NDArray[np.float64]) -> NDArray[np.float64]:

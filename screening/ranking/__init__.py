@@ -2,7 +2,7 @@
 
 from screening.ranking.candidates import RANKING_COLUMNS, Candidates, space_features
 from screening.ranking.rank import PassEstimate, PassSettings, Ranking, estimate_pass, rank, write_candidates
-from screening.ranking.stop import StopAdvice, advise_stopping
+from screening.ranking.stop import StopAdvice, advise_stopping, top_size
 
 __all__ = [
     "RANKING_COLUMNS",
@@ -15,5 +15,6 @@ __all__ = [
     "estimate_pass",
     "rank",
     "space_features",
+    "top_size",
     "write_candidates",
 ]

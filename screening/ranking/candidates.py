@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from chemspace.geometry import tolerance_factor
 from chemspace.space import CompoundSpace, SpaceBlock
 from oracle.descriptors import CationTable, space_descriptors
-from screening.calibration import interval
+from screening.calibration import chance_below, interval
 from screening.errors import RankingError
 from screening.feasibility.model import BoundFeasibility, FeasibilityModel
 from screening.features import to_features
@@ -37,7 +37,8 @@ __all__ = ["Candidates", "lifetime_columns", "space_features", "subset"]
 Array = NDArray[np.float64]
 #: Columns of a ranking's frame, in order, before those of the strategy and of further properties. `mean` and `sd` are
 #: of log10(rate in 1/ps) of a new measurement, the lifetimes its median and its central 90% interval in ps;
-#: `acquisition` is the value ranked by; `feasibility` is P(forms).
+#: `acquisition` is the value ranked by; `feasibility` is P(forms); `chance_best` and `chance_goal` are the chances that
+#: the compound, if it forms, is measured slower than the best so far, and than the goal (NaN without one).
 RANKING_COLUMNS = (
     "index",
     "formula",
@@ -49,6 +50,8 @@ RANKING_COLUMNS = (
     "acquisition",
     "feasibility",
     *NEAREST_COLUMNS,
+    "chance_best",
+    "chance_goal",
 )
 
 
@@ -74,6 +77,7 @@ class Candidates:
         measured: what the nearest measured compound is looked for in.
         properties: further predictors by name; each adds a column of its means and one of its standard deviations,
             NAME_sd.
+        goal: log10(rate) that is sought; improvement counts from it where it is below the best so far. None for none.
 
     Raises:
         RankingError: if the tables do not fit the space.
@@ -89,6 +93,7 @@ class Candidates:
     exclude: Collection[int] = ()
     measured: MeasuredSet | None = None
     properties: Mapping[str, Predictor] = field(default_factory=dict)
+    goal: float | None = None
 
     def __post_init__(self) -> None:
         tables = ((self.spacer_table, self.space.spacers), (self.cage_table, self.space.cage_cations))
@@ -97,6 +102,11 @@ class Candidates:
                 raise RankingError(
                     f"{name} has {len(table.values)} rows, the space has {len(cations)} such cations: one row a cation"
                 )
+
+    @property
+    def incumbent(self) -> float:
+        """What must be beaten, log10(rate): the best so far, or the goal where that is lower."""
+        return self.best_observed if self.goal is None else min(self.best_observed, self.goal)
 
     @cached_property
     def excluded(self) -> NDArray[np.int64]:
@@ -133,7 +143,7 @@ class Candidates:
             source: row of x of each compound, shape (m,); absent, they are the same.
         """
         latent = latent_sd(sd, self._unexplained)
-        return Numbers(x, mean, latent, self.log_feasibility(block), self.best_observed, block, source)
+        return Numbers(x, mean, latent, self.log_feasibility(block), self.incumbent, block, source)
 
     def values(
         self, predictor: Predictor, x: Array, block: SpaceBlock, source: NDArray[np.int64] | None = None
@@ -163,6 +173,8 @@ class Candidates:
             "acquisition": self.strategy.score(numbers) if value is None else value,
             "feasibility": np.exp(numbers.log_p),
             **(self.measured or MeasuredSet((), x[:0])).columns(x),
+            "chance_best": chance_below(self.best_observed, mean, sd),
+            "chance_goal": chance_below(np.nan if self.goal is None else self.goal, mean, sd),
         }
         columns = self.strategy.columns(numbers) | columns
         for name, predictor in self.properties.items():

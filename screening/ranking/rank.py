@@ -30,6 +30,8 @@ Array = NDArray[np.float64]
 _SPARE = 1000
 #: From this size on a pass takes long enough to be told beforehand.
 _LONG = 5_000_000
+#: What a ranked compound is good for.
+LIKELY_SLOW, TEACHES_MOST = "likely slow", "teaches most"
 #: Blocks that are timed, spread over the space.
 _TIMED = 3
 
@@ -62,7 +64,7 @@ class Ranking:
     """The best candidates of one pass, best first.
 
     Attributes:
-        frame: one row a candidate, columns `RANKING_COLUMNS`.
+        frame: one row a candidate: `RANKING_COLUMNS`, columns of the strategy and of properties, and `tag`.
         x: features of the same rows, shape (k, d).
         spacer: position of each row's spacer in the space, shape (k,).
         log_feasibility: logarithm of P(forms), shape (k,); zeros without a feasibility model.
@@ -184,17 +186,24 @@ def rank(
             break
     block = candidates.space.take(index)
     x = candidates.features(block)
+    frame = candidates.frame(block, x, value)
     return Ranking(
-        candidates.frame(block, x, value),
+        frame.assign(tag=_tags(frame)),
         x,
         block.spacer.astype(np.int64),
         candidates.log_feasibility(block),
-        candidates.best_observed,
+        candidates.incumbent,
         counts.scored,
         counts.excluded,
         counts.undescribed,
         counts.bounded,
     )
+
+
+def _tags(frame: pd.DataFrame) -> list[str]:
+    """Of each ranked compound, what it is good for: the higher of its places by predicted rate and by uncertainty."""
+    slow, open_ = frame["mean"].rank(method="min"), frame["sd"].rank(method="min", ascending=False)
+    return [LIKELY_SLOW if is_slow else TEACHES_MOST for is_slow in slow <= open_]
 
 
 def _nothing(counts: Counts, candidates: Candidates) -> str:

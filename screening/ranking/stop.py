@@ -17,6 +17,14 @@ Array = NDArray[np.float64]
 _WORTHWHILE = 0.05
 #: Share of the top list that must be the same as in the round before for it to count as settled.
 _SETTLED = 0.8
+#: The top list: this share of the compounds that are left, and at most so many. Of 30 compounds the 20 best would agree
+#: by themselves.
+_TOP_SHARE, _TOP_MOST = 0.1, 20
+
+
+def top_size(n_left: int) -> int:
+    """Length of the top list that rounds are compared by, where `n_left` compounds can still be suggested."""
+    return max(1, min(_TOP_MOST, int(_TOP_SHARE * n_left)))
 
 
 @dataclass(frozen=True)
@@ -53,9 +61,10 @@ def advise_stopping(
     below a tenth of it and the top list has settled.
 
     Args:
-        mean, sd: latent prediction of the candidates left, shapes (m,), the best ranked ones at least.
+        mean, sd: latent prediction of the candidates left, shapes (m,), the best ranked ones at least; what no
+            descriptor explains is not to be gained by looking further.
         best_observed: lowest target so far.
-        top: names or indices of the best ranked candidates now; previous_top: the same a round ago.
+        top: names or indices of the best ranked candidates now; previous_top: the same a round ago, as long or longer.
         worthwhile: smallest improvement worth an experiment, in the target's unit.
 
     Source of the bound: Makarova et al., AutoML (2022), arXiv 2104.08166, with the best observed value for its upper

@@ -209,7 +209,7 @@ class Pass:
     def _bound(self, bounds: PredictionBounds, x: Array) -> Array:
         """Upper bound of the score of any compound with these features (rows, d), shape (rows,)."""
         mean, sd = bounds.mean_and_sd(x)
-        return self.candidates.strategy.score(Numbers(x, mean, sd, np.zeros(len(x)), self.candidates.best_observed))
+        return self.candidates.strategy.score(Numbers(x, mean, sd, np.zeros(len(x)), self.candidates.incumbent))
 
     def _excluded_in(self, block: SpaceBlock) -> NDArray[np.int64]:
         excluded = self.candidates.excluded

@@ -35,6 +35,12 @@ _HALF_LOG_HALF_PI = 0.5 * log(pi / 2.0)
 #: Below this u the difference 1 - sqrt(pi/2) |u| erfcx(|u|/sqrt 2) has lost its digits; its limit 1/u^2 takes over.
 _ASYMPTOTIC = -1.0e5
 _SMALLEST_SD = 1.0e-12
+#: Chance to form that values which are no logarithms ask for. As a penalty of ln P in decades of the rate it decided
+#: alone: over the compounds of a campaign ln P varies four times as much as the mean (1.04 to 0.26), and the order by
+#: greedy had a rank correlation of 0.93 with P and of -0.01 with the predicted rate.
+FLOOR = 0.5
+#: What the others lose, in decades: more than any two predictions are apart.
+_BEHIND = 1000.0
 #: Standard deviations of an optimistic bound.
 _BETA = 2.0
 #: Quasi-random samples of what is pending.
@@ -49,11 +55,11 @@ _LEAST_REDUCTION = 1.0e-12
 
 
 class Acquisition(Strategy):
-    """A strategy by mean and spread of the predicted log10(rate); log P(forms) is added.
+    """A strategy by mean and spread of the predicted log10(rate).
 
     Attributes:
-        logarithmic: whether values are logarithms, so that log P(forms) adds to them as a product; on the other ones it
-            acts as a penalty in the target's unit.
+        logarithmic: whether values are logarithms, so that log P(forms) adds to them as a product. The others keep to
+            the order that they are named after: what forms with a chance below `FLOOR` stands behind everything else.
     """
 
     takes = frozenset({"wishes"})
@@ -73,18 +79,22 @@ class Acquisition(Strategy):
         return self.value(mean, np.sqrt(after), shortlist.best)
 
     def score(self, numbers: Numbers) -> Array:
-        """The value plus log P(forms), shape (m,)."""
-        return numbers.of_rows(self.value(numbers.row_mean, numbers.row_sd, numbers.best)) + numbers.log_p
+        """The value with P(forms), shape (m,)."""
+        return self._weighed(numbers.of_rows(self.value(numbers.row_mean, numbers.row_sd, numbers.best)), numbers.log_p)
 
     def gains(self, shortlist: Shortlist, chosen: Chosen) -> Array:
-        """The value given what is pending or chosen, plus log P(forms), shape (m,)."""
+        """The value given what is pending or chosen, with P(forms), shape (m,)."""
         value = self.next_value(shortlist, chosen)
-        return value if shortlist.log_p is None else value + shortlist.log_p
+        return value if shortlist.log_p is None else self._weighed(value, shortlist.log_p)
 
     @property
     def ranked_by(self) -> str:
         """What a ranking is by, in words."""
-        return super().ranked_by if self.logarithmic else f"{self.words}, less what is not likely to form"
+        behind = f"; what forms with a chance below {FLOOR:.0%} stands behind all others"
+        return super().ranked_by if self.logarithmic else self.words + behind
+
+    def _weighed(self, value: Array, log_p: Array) -> Array:
+        return value + log_p if self.logarithmic else value - np.where(log_p < log(FLOOR), _BEHIND, 0.0)
 
 
 class _Improvement(Acquisition):

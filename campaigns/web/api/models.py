@@ -119,7 +119,8 @@ class CampaignOut(Out):
 
 class SuggestionOut(Out):
     """One compound to make: lifetimes in ps, the interval is the calibrated 90% one. `properties` holds mean and sd of
-    each further measured property."""
+    each further measured property; `chance_best` and `chance_goal` are the chances that, if it forms, it is measured
+    slower than the best so far, and than the goal; `tag` says whether it is "likely slow" or "teaches most"."""
 
     formula: str
     stage: str
@@ -136,6 +137,9 @@ class SuggestionOut(Out):
     reason: str
     nearest_measured: str
     properties: dict[str, dict[str, float]] = {}
+    chance_best: float | None = None
+    chance_goal: float | None = None
+    tag: str = ""
 
 
 class BatchOut(Out):

@@ -60,7 +60,7 @@ def test_the_top_is_that_of_the_exhaustive_pass_for_any_block_size_and_number_of
     )
     assert ranking.frame["index"].tolist() == exhaustive[1][:30].tolist()
     assert ranking.frame["acquisition"].to_numpy() == pytest.approx(exhaustive[0][exhaustive[1][:30]])
-    assert tuple(ranking.frame.columns) == RANKING_COLUMNS
+    assert tuple(ranking.frame.columns) == (*RANKING_COLUMNS, "tag")
     assert ranking.n_scored == len(SPACE)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from screening.errors import RankingError
-from screening.ranking import advise_stopping
+from screening.ranking import advise_stopping, top_size
 
 
 def test_a_promising_candidate_keeps_the_campaign_going() -> None:
@@ -38,3 +38,8 @@ def test_a_wide_but_unlikely_chance_is_let_go_only_when_the_list_has_settled(bef
 def test_what_cannot_be_judged_is_refused(mean: np.ndarray, worthwhile: float, words: str) -> None:
     with pytest.raises(RankingError, match=words):
         advise_stopping(mean, np.ones(len(mean)), 0.0, [], worthwhile=worthwhile)
+
+
+@pytest.mark.parametrize(("n_left", "size"), [(0, 1), (9, 1), (30, 3), (150, 15), (10**9, 20)])
+def test_the_top_list_is_a_share_of_what_is_left(n_left: int, size: int) -> None:
+    assert top_size(n_left) == size

@@ -59,7 +59,7 @@ def test_the_ranking_is_that_of_the_weighted_desirability_of_every_compound(sing
     order = np.lexsort((EVERY, -value))[:40]
     assert ranking.frame["index"].tolist() == order.tolist()
     assert ranking.frame["acquisition"].to_numpy() == pytest.approx(value[order])
-    assert list(ranking.frame) == [*RANKING_COLUMNS, "log10_rate", "price", "novelty", "band_gap"]
+    assert list(ranking.frame) == [*RANKING_COLUMNS, "log10_rate", "price", "novelty", "band_gap", "tag"]
     assert ranking.frame["band_gap"].to_numpy() == pytest.approx(X[order, 1])
 
 

@@ -37,7 +37,7 @@ def test_suggest_prints_json_and_nothing_else_on_stdout(launched: Launched) -> N
     assert list(suggestions[0]) == [
         "formula", "phase", "spacer", "cage", "n_layers", "lifetime_ps", "lifetime_low_ps", "lifetime_high_ps",
         "rate_per_ps", "acquisition", "feasibility", "reason", "nearest_measured", "properties",
-    "chance_best", "chance_goal", "tag", "stage",
+        "chance_best", "chance_goal", "tag", "stage",
     ]  # fmt: skip
 
 

@@ -265,7 +265,7 @@ def check_again(ground: Ground, command: Command, tally: Tally) -> None:
         return
     check_store(ground, command, tally)
     with sqlite3.connect(command.folder / "campaign.db") as connection:
-        payloads = [json.loads(p) for (p,) in connection.execute("SELECT payload FROM event WHERE kind = 'measured'")]
+        payloads = [json.loads(p) for (p,) in connection.execute("SELECT payload FROM event WHERE kind = 'observed'")]
     connection.close()
     samples = Counter(row["sample"] for payload in payloads for row in payload["rows"])
     for sample in command.samples:

@@ -32,7 +32,6 @@ from screening.ranking import Candidates, PassSettings, rank
 from screening.ranking.stream import SinglePrecision
 from screening.surrogate import Surrogate, fit_surrogate
 from screening.surrogates import TrainingRows
-from screening.surrogates.recipe import Problem
 from screening.surrogates.registry import get_recipe
 from screening.validation import cross_validate
 
@@ -94,10 +93,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     card = torch.cuda.get_device_name(device) if device != "cpu" else "the processor itself"
     print(f"torch {torch.__version__}, {device}: {card}")
     print(f"{'':34s} {'mean':>9s} {'sd':>9s} {'allowed':>9s}  {'':7s} {'cpu / s':>8s} {device + ' / s':>8s}")
-    problem, labels = _published(asked.rows)
-    surrogate = fit_surrogate(TrainingRows.of(problem.x, problem.y, np.sqrt(problem.noise_variance), labels))
+    problem = _published(asked.rows)
+    surrogate = fit_surrogate(problem)
     told = []
-    for name, allowed, work in _jobs(problem, labels, surrogate):
+    for name, allowed, work in _jobs(problem, surrogate):
         told.append(_compare(name, allowed, work, device, asked.repeats))
         print(told[-1], flush=True)
     same = _same_ranking(surrogate, float(problem.y.min()), device)
@@ -105,13 +104,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0 if same and all(check.holds for check in told) else 1
 
 
-def _jobs(problem: Problem, labels: list[str], surrogate: Surrogate) -> list[tuple[str, float, Callable[[str], Pair]]]:
+def _jobs(problem: TrainingRows, surrogate: Surrogate) -> list[tuple[str, float, Callable[[str], Pair]]]:
     """What is compared: a name, what is allowed, and the work on a device."""
     folds = ~np.eye(problem.n_rows, dtype=bool)
     bounds = TrainingRows.of(problem.x, problem.y, censored=np.arange(problem.n_rows) % 7 == 3)
     points = np.random.default_rng(0).normal(problem.x.mean(0), problem.x.std(0), (PASS_ROWS, problem.x.shape[1]))
 
-    def fitted(name: str, own: Problem) -> Callable[[str], Pair]:
+    def fitted(name: str, own: TrainingRows) -> Callable[[str], Pair]:
         def work(device: str) -> Pair:
             mean, variance = get_recipe(name, device).fit(own, folds, 0).predict(own.x)
             return mean, np.sqrt(variance)
@@ -119,10 +118,7 @@ def _jobs(problem: Problem, labels: list[str], surrogate: Surrogate) -> list[tup
         return work
 
     def validated(device: str) -> Pair:
-        noise, splits = np.sqrt(problem.noise_variance), ("leave_one_spacer_out",)
-        told = cross_validate(
-            TrainingRows.of(problem.x, problem.y, noise, labels), splits=splits, device=device
-        ).predictions
+        told = cross_validate(problem, splits=("leave_one_spacer_out",), device=device).predictions
         return told["mean"].to_numpy(), told["sd_calibrated"].to_numpy()
 
     return [
@@ -161,14 +157,14 @@ def _same_ranking(surrogate: Surrogate, best: float, device: str) -> bool:
     return there.frame["index"].tolist() == here.frame["index"].tolist()
 
 
-def _published(most: int) -> tuple[Problem, list[str]]:
-    """The published rows that train, at most so many, evenly spaced, and their spacers."""
+def _published(most: int) -> TrainingRows:
+    """The published rows that train, at most so many, evenly spaced, grouped by spacer."""
     data = SpinDataset.published().trainable()
     names, descriptors = published_descriptors()
     x = to_features(descriptors[np.isin(names, data.rows["material_id"])])
     keep = np.linspace(0, len(x) - 1, min(most, len(x))).round().astype(int)
     labels = [data.groups[i] for i in keep]
-    return TrainingRows.of(x[keep], data.log10_rate[keep], data.noise[keep], labels), labels
+    return TrainingRows.of(x[keep], data.log10_rate[keep], data.noise[keep], labels)
 
 
 if __name__ == "__main__":

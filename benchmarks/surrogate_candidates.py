@@ -231,13 +231,11 @@ def _stationary(spec: KernelSpec, lengths: torch.Tensor, a: torch.Tensor, b: tor
     return parts[0] * parts[1]
 
 
-def _own_credit(density: torch.Tensor, mask: torch.Tensor, families: Any = None) -> torch.Tensor:
-    del families
+def _own_credit(density: torch.Tensor, mask: torch.Tensor, *_: Any) -> torch.Tensor:
     return stacking_weights(density, mask)
 
 
-def _equal(density: torch.Tensor, mask: torch.Tensor, families: Any = None) -> torch.Tensor:
-    del mask, families
+def _equal(density: torch.Tensor, *_: Any) -> torch.Tensor:
     return torch.full(density.shape[:2], 1.0 / len(density), dtype=density.dtype)
 
 

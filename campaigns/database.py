@@ -135,11 +135,12 @@ _UNREADABLE = re.compile(r"\\u(?:d[89a-f]|00[01]|007f|00[89])", re.IGNORECASE)
 _CONTROLS = {code: "\ufffd" for code in (*range(32), *range(127, 160)) if chr(code) not in "\t\n\r"}
 
 
-def readable_json(text: str) -> Any:
+def readable_json(text: str | bytes) -> Any:
     """The value of a JSON text; what cannot be written as UTF-8 or would steer a terminal is shown as U+FFFD.
 
     Such text is refused where it comes in; logs of 0.1.0 may hold some.
     """
+    text = text if isinstance(text, str) else text.decode("utf-8")  # psycopg hands bytes over
     value = json.loads(text)
     return _readable(value) if _UNREADABLE.search(text) else value
 

@@ -161,6 +161,17 @@ def read_trace(
         TraceFileError: if the file is no such table, with the row; or if it leaves open which column is what.
         UnitError: if the delays cannot be in their unit.
         TooFewDelaysError: if fewer than 12 delays are usable.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from campaigns.kinetics import read_trace
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = Path(folder) / "k7.csv"
+        ...     rows = ["Delay (ps),SC,CC", *(f"{0.1 * k:.1f},{2.0 ** -k},{-(2.0 ** -k)}" for k in range(20))]
+        ...     _ = path.write_text(chr(10).join(rows))
+        ...     float(read_trace(path).signal[0])
+        2.0
     """
     read, delay, source, notes = _read(path, DelayUnit(delay_unit, passes), columns or {}, alone=False)
     roles = read.by_role

@@ -58,7 +58,7 @@ def test_compounds_print_the_formula_of_the_table(published: SpinDataset) -> Non
 def test_groups_are_spacers(published: SpinDataset) -> None:
     for group, compound in zip(published.groups, published.compounds, strict=True):
         if compound is not None:
-            assert group == ("3D" if compound.spacer is None else compound.spacer.inchikey)
+            assert group == ("3D" if compound.spacer is None else compound.spacer.inchikey.split("-")[0])  # no hand
 
 
 def test_rows_hands_out_copies(published: SpinDataset) -> None:
@@ -72,7 +72,7 @@ def test_appended_rows_get_rates_groups_and_the_replicate_error(published: SpinD
     last = longer.rows.iloc[-1]
     assert len(longer) == 53
     assert last["rate_per_ps"] == pytest.approx(2.5)
-    assert last["group"] == published.groups[13]
+    assert last["group"].split("-")[0] == published.groups[13]
     assert last["log10_rate_stderr"] > 0.0
     assert str(longer.compounds[-1]) == "(PEA)2PbI4"
 

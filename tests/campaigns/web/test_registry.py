@@ -65,7 +65,9 @@ def test_a_write_to_one_leaves_the_other_as_it_was(both: Guarded, traces: Traces
     step = {"formula": formula, "stage": "accepted"}
     assert client.post(f"{here}/outcomes", json=step, headers=headers).status_code == 201
     files = {"sc": ("SC.csv", traces.sc.read_bytes()), "cc": ("CC.csv", traces.cc.read_bytes())}
-    sent = client.post(f"{here}/measurements/trace", files=files, data={"formula": formula}, headers=headers)
+    sent = client.post(
+        f"{here}/measurements/trace", files=files, data={"formula": formula, "accept_warnings": "true"}, headers=headers
+    )
     assert sent.json()["ingest"]["added"] == 1
     table = {"file": ("t.csv", b"formula,lifetime_ps\n(PA)2PbI4,0.4\n")}
     assert client.post(f"{here}/measurements/table", files=table, headers=headers).json()["added"] == 1

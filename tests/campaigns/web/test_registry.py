@@ -68,6 +68,7 @@ def test_a_write_to_one_leaves_the_other_as_it_was(both: Guarded, traces: Traces
     sent = client.post(
         f"{here}/measurements/trace", files=files, data={"formula": formula, "accept_warnings": "true"}, headers=headers
     )
+    assert sent.status_code == 201, sent.text
     assert sent.json()["ingest"]["added"] == 1
     table = {"file": ("t.csv", b"formula,lifetime_ps\n(PA)2PbI4,0.4\n")}
     assert client.post(f"{here}/measurements/table", files=table, headers=headers).json()["added"] == 1
@@ -78,8 +79,12 @@ def test_a_write_to_one_leaves_the_other_as_it_was(both: Guarded, traces: Traces
     assert everything(SLUG)[1:] != before[1:]
     # The same files of the same compound are another measurement there: campaigns share nothing but descriptors.
     sent = client.post(
-        f"/api/campaigns/{OTHER}/measurements/trace", files=files, data={"formula": formula}, headers=headers
+        f"/api/campaigns/{OTHER}/measurements/trace",
+        files=files,
+        data={"formula": formula, "accept_warnings": "true"},
+        headers=headers,
     )
+    assert sent.status_code == 201, sent.text
     assert sent.json()["ingest"]["added"] == 1
 
 
@@ -100,7 +105,12 @@ def test_uploads_and_jobs_of_one_are_not_found_in_the_other(both: Guarded, trace
     client = both.client
     headers = {"x-csrf-token": both.log_in("editor"), "hx-request": "true"}
     files = {"sc": ("SC.csv", traces.sc.read_bytes()), "cc": ("CC.csv", traces.cc.read_bytes())}
-    shown = client.post(f"/c/{SLUG}/measure/upload", files=files, data={"formula": "(PA)2PbI4"}, headers=headers).text
+    shown = client.post(
+        f"/c/{SLUG}/measure/upload",
+        files=files,
+        data={"formula": "(PA)2PbI4", "accept_warnings": "true"},
+        headers=headers,
+    ).text
     draft = re.findall(r"/measure/([\w-]+)/confirm", shown)[0]
     assert client.post(f"/c/{OTHER}/measure/{draft}/confirm", headers=headers).status_code == 404
     table = {"file": ("t.csv", b"formula,lifetime_ps\n(PA)2PbI4,0.4\n")}

@@ -116,15 +116,18 @@ class Campaign:
             StoreError: if the folder cannot be written.
         """
         folder, wanted = Path(folder), config or CampaignConfig()
-        read = gather(libraries or (BUILTIN,), dications=wanted.dications)
+        read = gather(libraries or (BUILTIN,), dications=wanted.dications, edition=wanted.defaults)
         wanted = wanted.with_libraries(read.files)
         check(wanted, read.library)
         log = create_store(folder, store)
         payload = {"config": wanted.model_dump(mode="json")}
         kept = [(name, content) for name, content in read.files if content is not None]
-        if log.append(EventKind.CREATED, payload, key="created", files=kept):
+        is_new = log.append(EventKind.CREATED, payload, key="created", files=kept)
+        if is_new:
             keep_library(wanted, read.library, Artifacts(folder))
-        campaign = cls(folder, log, read.library, None if oracle_store is None else Path(oracle_store))
+        campaign = cls(
+            folder, log, read.library if is_new else None, None if oracle_store is None else Path(oracle_store)
+        )
         if differences := campaign.config.differences(wanted):
             raise CampaignExistsError(
                 f"{folder} holds a campaign with another description ({'; '.join(differences)}); "
@@ -157,7 +160,7 @@ class Campaign:
     @cached_property
     def names(self) -> CationLibrary:
         """Every cation a formula may name: the library's and the built-in ones."""
-        return with_builtin(self.library)
+        return with_builtin(self.library, self.config.defaults)
 
     @cached_property
     def space(self) -> CompoundSpace:

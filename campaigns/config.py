@@ -25,6 +25,7 @@ from pydantic import (
 )
 
 from campaigns.described_tables import read_prices, read_properties
+from campaigns.editions import EDITIONS, FIRST, NEWEST, Edition
 from campaigns.errors import ConfigError
 from chemspace.registry import nearest
 from oracle.protocol import Protocol
@@ -334,6 +335,12 @@ def _protocol_fields(value: dict[str, Any]) -> dict[str, Any]:
     return value
 
 
+def _known_edition(number: int) -> int:
+    if number not in EDITIONS:
+        raise ValueError(f"there is no edition {number}; this spinscreen knows {', '.join(map(str, EDITIONS))}")
+    return number
+
+
 class CampaignConfig(_Part):
     """The description of one campaign, in the sections of the YAML file that `docs/campaigns.md` explains.
 
@@ -353,6 +360,8 @@ class CampaignConfig(_Part):
         prices: by abbreviation, alias or InChIKey of a cation.
         properties: further measured properties by name; a unit stands at the name's end, as in band_gap_ev.
         seed: seed of everything random.
+        edition: of the defaults, the built-in library and P(forms), `campaigns.editions`; the newest one where a new
+            description names none, the first one where a log does.
 
     Example:
         >>> from campaigns import CampaignConfig
@@ -376,11 +385,16 @@ class CampaignConfig(_Part):
     prices: dict[str, Price] = {}
     properties: dict[str, MeasuredProperty] = {}
     seed: int = Field(default=0, ge=0)
+    edition: Annotated[int, AfterValidator(_known_edition)] = NEWEST
 
     @model_validator(mode="before")
     @classmethod
     def _in_sections(cls, values: object) -> object:
-        return upcast(values) if isinstance(values, Mapping) else values
+        if not isinstance(values, Mapping):
+            return values
+        named = values.get("edition", NEWEST)
+        of_edition = EDITIONS[named].description if isinstance(named, int) and named in EDITIONS else {}
+        return {**of_edition, **upcast(values)}
 
     @classmethod
     def parse(cls, values: Mapping[str, Any]) -> CampaignConfig:
@@ -396,6 +410,11 @@ class CampaignConfig(_Part):
             listed = "; ".join(str(problem) for problem in wrong)
             raise ConfigError(f"the campaign's description is not valid: {listed}", wrong[0].path) from error
 
+    @property
+    def defaults(self) -> Edition:
+        """What holds where this description says nothing else."""
+        return EDITIONS[self.edition]
+
     @cached_property
     def protocol(self) -> Protocol:
         """How cations are computed.
@@ -406,7 +425,7 @@ class CampaignConfig(_Part):
         from oracle.errors import OracleError
 
         try:
-            return TypeAdapter(Protocol).validate_python(self.oracle)
+            return TypeAdapter(Protocol).validate_python({**self.defaults.protocol, **self.oracle})
         except ValidationError as error:
             first = problems(error)[0]
             raise ConfigError(f"oracle.{first}", ("oracle", *first.path)) from error
@@ -437,8 +456,11 @@ class CampaignConfig(_Part):
         return self.model_copy(update={"libraries": named})
 
     def differences(self, other: CampaignConfig) -> tuple[str, ...]:
-        """One line for each field in which `other` differs from this."""
+        """One line for each field in which `other` differs from this; what it leaves out is of this one's edition."""
         mine, theirs = self._fields(), other._fields()
+        if "edition" not in other.model_fields_set:
+            of_edition = {"edition": self.edition, **self.defaults.description}
+            theirs |= {name: value for name, value in of_edition.items() if name not in other.model_fields_set}
         if theirs["dications"] is None:  # left to the rule: a campaign of 0.1.0 has False, which was the rule then
             theirs["dications"] = mine["dications"]
         tables = [
@@ -460,7 +482,7 @@ class CampaignConfig(_Part):
 
         Prices limit batches and change no fit, unless the ranking is by them.
         """
-        values, plain = self._key_values(), CampaignConfig(dications=False)._key_values()  # 0.1.0's default
+        values, plain = self._key_values(), CampaignConfig(dications=False, edition=FIRST)._key_values()
         return {name: value for name, value in values.items() if name in _ALWAYS_IN_KEY or value != plain.get(name)}
 
     def _key_values(self) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from campaigns.editions import FIRST
 from campaigns.errors import LifecycleError
 
 __all__ = ["AWAITED", "FAILED", "NEVER_AGAIN", "Stage", "Step", "possible_steps"]
@@ -66,7 +67,7 @@ def upcast(kind: str, payload: dict[str, Any]) -> tuple[EventKind, dict[str, Any
     """Kind and payload of a stored event as events are written today.
 
     Up to 0.1.0 lifetimes and values of further properties came in by "measured" and "property_measured", and went by
-    "retracted" and "property_retracted".
+    "retracted" and "property_retracted"; descriptions named no edition.
 
     Raises:
         ValueError: for a kind that is not known.
@@ -76,6 +77,8 @@ def upcast(kind: str, payload: dict[str, Any]) -> tuple[EventKind, dict[str, Any
         return EventKind.OBSERVED, {**_of_target(payload), "rows": rows}
     if kind in ("retracted", "property_retracted"):
         return EventKind.RETRACTED, _of_target(payload)
+    if kind == EventKind.CREATED:
+        return EventKind.CREATED, {**payload, "config": {"edition": FIRST, **payload["config"]}}
     return EventKind(kind), payload
 
 

@@ -54,7 +54,7 @@ def check(config: CampaignConfig, library: CationLibrary) -> CompoundSpace:
     if config.descriptors:
         _check_descriptors(config)
     if config.prices:
-        prices_of(config, with_builtin(library))
+        prices_of(config, with_builtin(library, config.defaults))
     for limit, price in (("max_cost", "per_mol"), ("max_days", "days")):
         known = any(getattr(entry, price) is not None for entry in config.prices.values())
         if getattr(config.budget, limit) is not None and not known:
@@ -63,7 +63,7 @@ def check(config: CampaignConfig, library: CationLibrary) -> CompoundSpace:
             )
     check_recordable(config.model_dump(mode="json"), "the description")
     if config.properties:
-        check_properties(config, with_builtin(library))
+        check_properties(config, with_builtin(library, config.defaults))
     _check_aims(config)
     if config.objective.asks_for_price and not any(entry.per_mol is not None for entry in config.prices.values()):
         field = "tradeoff" if "price" in config.objective.tradeoff else "wishes"
@@ -215,7 +215,7 @@ def plan_launch(
     compounds = [compound for compound in measured.trainable(config.include_flagged).compounds if compound is not None]
     cations = needed_cations(
         (*space.spacers, *space.cage_cations),
-        [*compounds, *property_compounds(config.properties, with_builtin(read.library))],
+        [*compounds, *property_compounds(config.properties, with_builtin(read.library, config.defaults))],
     )
     stored = _stored(cations, config, oracle_store)
     missing = [c for c in cations if c.inchikey not in stored or stored[c.inchikey].retry]
@@ -357,7 +357,7 @@ def _unpriced(config: CampaignConfig, read: Gathered, space: CompoundSpace) -> l
     limited = [(0, "price", config.budget.max_cost), (1, "delivery time", config.budget.max_days)]
     if all(limit is None for _, _, limit in limited):
         return []
-    known = prices_of(config, with_builtin(read.library))
+    known = prices_of(config, with_builtin(read.library, config.defaults))
     told = []
     for which, what, limit in limited:
         absent = [c for c in space.spacers if known.get(c.inchikey, (None, None))[which] is None]
@@ -371,7 +371,7 @@ def _refused(config: CampaignConfig, read: Gathered, space: CompoundSpace, n_com
     flags = set(config.budget.refused_hazards)
     if not flags:
         return []
-    carried = hazards_of(config, with_builtin(read.library))
+    carried = hazards_of(config, with_builtin(read.library, config.defaults))
     barred = {key for key, own in carried.items() if own & flags}
     names = [c.abbreviation for c in (*space.spacers, *space.cage_cations) if c.inchikey in barred]
     if not names:

@@ -35,7 +35,7 @@ from oracle.descriptors import CationTable
 from screening.batch import BatchQuery, choose_batch
 from screening.dataset import SpinDataset
 from screening.errors import BatchError, NothingLeftError
-from screening.feasibility import FeasibilityModel, RecordedOutcome, SpacerTraits, fit_feasibility
+from screening.feasibility import FeasibilityModel, FeasibilityPrior, RecordedOutcome, SpacerTraits, fit_feasibility
 from screening.ranking import Candidates, PassSettings, Ranking, StopAdvice, advise_stopping, rank, top_size
 from screening.strategies import (
     Choice,
@@ -266,7 +266,12 @@ def fit_round(
         surrogate,
         training.best_inside(inputs.space),
         strategy,
-        feasibility_of(inputs.state.outcomes, inputs.names, _spacer_traits(inputs.space, artifacts)),
+        feasibility_of(
+            inputs.state.outcomes,
+            inputs.names,
+            config.defaults.feasibility_prior,
+            _spacer_traits(inputs.space, artifacts),
+        ),
         measured=measured,
         properties={learnt.name: learnt.surrogate for learnt in properties},
         goal=None if goal_ps is None else -log10(goal_ps),
@@ -381,12 +386,15 @@ def _mean_of(learnt: LearntProperty) -> Property:
 
 
 def feasibility_of(
-    outcomes: Sequence[tuple[str, Stage]], library: CationLibrary, traits: SpacerTraits | None = None
+    outcomes: Sequence[tuple[str, Stage]],
+    library: CationLibrary,
+    prior: FeasibilityPrior | None = None,
+    traits: SpacerTraits | None = None,
 ) -> FeasibilityModel:
     """Feasibility learnt from reported outcomes and the campaign's own; a 3D compound says nothing about layers."""
     told = [(parse_formula(formula, library), stage) for formula, stage in outcomes if stage in _OUTCOME_WORDS]
     own = [RecordedOutcome(compound, _OUTCOME_WORDS[stage]) for compound, stage in told if compound.spacer is not None]
-    return replace(fit_feasibility(own), traits=traits)
+    return replace(fit_feasibility(own, prior), traits=traits)
 
 
 def propose(fitted: Round, batch_size: int, seed: int, budget: Budget) -> tuple[Suggestion, ...]:

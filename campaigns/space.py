@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from campaigns.artifacts import Artifacts, Form
 from campaigns.config import BUILTIN, CampaignConfig, problems
+from campaigns.editions import EDITIONS, FIRST, NEWEST, Edition
 from campaigns.errors import ConfigError
 from chemspace import Cation, CationLibrary, CompoundSpace, LibraryError, SpaceError, UnknownCationError
 from chemspace.cation import also_called, under_own_name
@@ -68,13 +69,13 @@ def merged(libraries: Sequence[CationLibrary]) -> CationLibrary:
     return CationLibrary(kept.values())
 
 
-def with_builtin(library: CationLibrary) -> CationLibrary:
+def with_builtin(library: CationLibrary, edition: Edition) -> CationLibrary:
     """`library` and every built-in cation it does not have, so that published compounds can be named beside it.
 
     Where both use an abbreviation for different cations, the user's holds.
     """
     taken = {cation.abbreviation for cation in library}
-    known = (c for c in CationLibrary.builtin() if c not in library and c.abbreviation not in taken)
+    known = (c for c in edition.library if c not in library and c.abbreviation not in taken)
     return CationLibrary([*library, *known])
 
 
@@ -88,7 +89,7 @@ def space_of(config: CampaignConfig, library: CationLibrary) -> CompoundSpace:
         ConfigError: for an unknown cation, or a constraint that cannot be.
         SpaceError: if nothing can be enumerated.
     """
-    names, rules = with_builtin(library) if _names_cations(config) else library, config.space
+    names, rules = with_builtin(library, config.defaults) if _names_cations(config) else library, config.space
     space = CompoundSpace(
         spacers=library.spacers,
         cages=_cages(config, library, names),
@@ -136,7 +137,7 @@ def _cages(config: CampaignConfig, library: CationLibrary, names: CationLibrary)
         return tuple(_named(name, names, ("space", "cages", place)) for place, name in enumerate(config.space.cages))
     # A library in which nothing is marked as a cage cation (a bare list of amines) means its entries as spacers.
     marked = any(c.role == "cage" for c in library.cages)
-    return tuple(c for c in (library if marked else CationLibrary.builtin()).cages if c.is_organic)
+    return tuple(c for c in (library if marked else config.defaults.library).cages if c.is_organic)
 
 
 def _cage_mixtures(config: CampaignConfig, names: CationLibrary) -> tuple[tuple[tuple[Cation, Fraction], ...], ...]:
@@ -221,18 +222,21 @@ class Gathered:
     library: CationLibrary
 
 
-def gather(sources: Sequence[str | Path], *, dications: bool | None = None) -> Gathered:
+def gather(
+    sources: Sequence[str | Path], *, dications: bool | None = None, edition: Edition = EDITIONS[NEWEST]
+) -> Gathered:
     """Read libraries.
 
     Args:
         sources: "builtin" or the path of each.
         dications: whether the diamines of files take two protons; None: as in hydriodic acid.
+        edition: of the built-in library.
 
     Raises:
         LibraryError: if a file cannot be read or holds no cation.
     """
     files = tuple((BUILTIN, None) if source == BUILTIN else _content(Path(source)) for source in sources)
-    return Gathered(files, _merged(files, dications))
+    return Gathered(files, _merged(files, dications, edition))
 
 
 def kept_library(config: CampaignConfig, file: Callable[[str], bytes], artifacts: Artifacts) -> CationLibrary:
@@ -248,11 +252,11 @@ def kept_library(config: CampaignConfig, file: Callable[[str], bytes], artifacts
         StoreError, LibraryError: if a kept file is not there or cannot be read.
     """
     if all(kept.sha256 is None for kept in config.libraries):
-        return CationLibrary.builtin()
+        return config.defaults.library
 
     def read() -> CationLibrary:
         files = tuple((kept.name, None if kept.sha256 is None else file(kept.sha256)) for kept in config.libraries)
-        return _merged(files, config.dications)
+        return _merged(files, config.dications, config.defaults)
 
     return artifacts.get("library", _key(config), read, _LIBRARY, if_worth=_is_large)
 
@@ -289,9 +293,9 @@ def _content(path: Path) -> tuple[str, bytes]:
         raise LibraryError(f"{path} cannot be read: {error.strerror}") from error
 
 
-def _merged(files: Sequence[tuple[str, bytes | None]], dications: bool | None) -> CationLibrary:
+def _merged(files: Sequence[tuple[str, bytes | None]], dications: bool | None, edition: Edition) -> CationLibrary:
     read = [
-        CationLibrary.builtin() if content is None else library_from_content(name, content, dications=dications)
+        edition.library if content is None else library_from_content(name, content, dications=dications)
         for name, content in files
     ]
     library = merged(read)
@@ -317,7 +321,8 @@ def _joined(reports: Sequence[ReadReport]) -> ReadReport | None:
 
 def _key(config: CampaignConfig) -> str:
     """What a library is read from: the files and the setting."""
-    return "\n".join([str(config.dications), *(f"{file.name} {file.sha256}" for file in config.libraries)])
+    edition = [] if config.edition == FIRST else [str(config.edition)]
+    return "\n".join([str(config.dications), *edition, *(f"{file.name} {file.sha256}" for file in config.libraries)])
 
 
 def _pack(library: CationLibrary) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from functools import cached_property, lru_cache
+from functools import cache, cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import Protocol
@@ -190,7 +190,7 @@ def _each(
                 if cation.abbreviation in names:
                     _tell_shared(report, cation, names[cation.abbreviation])
                     cation = under_own_name(cation)
-                elif (known := _builtin().names.get(cation.abbreviation)) and known != cation:
+                elif (known := CationLibrary.builtin().names.get(cation.abbreviation)) and known != cation:
                     _tell_shared(report, cation, known.smiles)
                 names[cation.abbreviation] = cation.smiles
                 report.n_kept += 1
@@ -301,9 +301,13 @@ class CationLibrary:
             by_abbreviation[cation.abbreviation] = cation
 
     @classmethod
-    def builtin(cls) -> CationLibrary:
-        """The library that comes with spinscreen: cations reported as spacers or cage cations, with their sources."""
-        return _builtin()
+    def builtin(cls, edition: int | None = None) -> CationLibrary:
+        """The library that comes with spinscreen: cations reported as spacers or cage cations, with their sources.
+
+        Args:
+            edition: leaves out what a later edition of the table added; None takes all of it.
+        """
+        return _builtin(edition)
 
     @classmethod
     def read(
@@ -449,10 +453,12 @@ class CationLibrary:
         return digest.hexdigest()
 
 
-@lru_cache(maxsize=1)
-def _builtin() -> CationLibrary:
+@cache
+def _builtin(edition: int | None) -> CationLibrary:
     cations = []
     for row in package_table("cations.csv"):
+        if edition is not None and int(row["edition"]) > edition:
+            continue
         names = (*filter(None, row["aliases"].split(";")), row["name"])
         cations.append(
             Cation(

@@ -79,14 +79,16 @@ class DescriptionOptions:
             found = read_description(self.config)
         else:
             found = Description(CampaignConfig()) if self.template is None else read_template(self.template)
-        merged = CampaignConfig.parse(_over(found.config.model_dump(), self.given()))
+        merged = CampaignConfig.parse(_over(found.config.model_dump(exclude_unset=True), self.given()))
         sources = tuple(BUILTIN if one == BUILTIN else Path(one) for one in self.library or ()) or found.libraries
         return replace(found, config=merged, libraries=sources)
 
 
 def _over(fields: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
     """`fields` with those that are given in their place, section by section."""
-    return fields | {name: fields[name] | value if isinstance(value, dict) else value for name, value in given.items()}
+    return fields | {
+        name: fields.get(name, {}) | value if isinstance(value, dict) else value for name, value in given.items()
+    }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -214,7 +216,7 @@ def _plan(options: LaunchOptions) -> tuple[LaunchPlan, str]:
     from campaigns.space import gather
 
     described = options.description.read()
-    read = gather(described.libraries, dications=described.config.dications)
+    read = gather(described.libraries, dications=described.config.dications, edition=described.config.defaults)
     try:
         return _planned(described.config, read, options), f"makes {options.folder}"
     except ConfigError as problem:

@@ -1,0 +1,57 @@
+"""Editions of what a campaign takes for granted: what its description leaves out, the built-in library, P(forms).
+
+A better default must not change what an old log replays to, so a campaign keeps the edition it was launched under.
+Whatever depends on it is asked of `EDITIONS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from chemspace import CationLibrary
+
+if TYPE_CHECKING:
+    from screening.feasibility import FeasibilityPrior
+
+
+@dataclass(frozen=True, slots=True)
+class Edition:
+    """What holds in a campaign where its description says nothing else.
+
+    Attributes:
+        number: as descriptions write it.
+        description: fields of a description whose default is another one than the newest edition's.
+        protocol: fields of `oracle.Protocol` whose default is another one than the newest edition's.
+    """
+
+    number: int
+    description: Mapping[str, Any] = field(default_factory=dict)
+    protocol: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def library(self) -> CationLibrary:
+        """The built-in library."""
+        return CationLibrary.builtin(self.number)
+
+    @property
+    def feasibility_prior(self) -> FeasibilityPrior:
+        """What is believed of P(forms) before the campaign's first crystal."""
+        from screening.feasibility import FeasibilityPrior
+
+        return FeasibilityPrior()
+
+
+#: Release 0.1.0, whose logs name no edition.
+FIRST = 1
+#: What a new campaign gets.
+NEWEST = 2
+EDITIONS: Mapping[int, Edition] = {
+    FIRST: Edition(
+        FIRST,
+        description={"surrogate": "spinscreen"},
+        protocol={"solvent": None, "n_conformers": 20, "n_optimised": 2, "follow_saddles": False},
+    ),
+    NEWEST: Edition(NEWEST),
+}

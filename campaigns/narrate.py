@@ -9,7 +9,7 @@ from math import floor, log10
 from campaigns.config import upcast
 from campaigns.events import LIFETIME_PS, Event, EventKind
 
-__all__ = ["picoseconds", "sentence"]
+__all__ = ["picoseconds", "sentence", "with_error"]
 
 
 def sentence(event: Event) -> str:
@@ -97,6 +97,15 @@ def picoseconds(value: float) -> str:
     """A lifetime in ps with two significant digits and no exponent: 0.0082, 6.1, 110."""
     rounded = float(f"{value:.1e}")
     return f"{rounded:.{max(0, 1 - floor(log10(rounded)))}f}"
+
+
+def with_error(value: float, stderr: float | None) -> str:
+    """A number with the digits that its standard error leaves it: 3.20 ± 0.03, 3.207 ± 0.012."""
+    if stderr is None or not stderr > 0.0:
+        return f"{value:.3g}"
+    rounded = float(f"{stderr:.0e}")
+    digits = -floor(log10(rounded)) + (f"{stderr:e}"[0] == "1" and rounded < 2.0 * 10.0 ** floor(log10(stderr)))
+    return f"{value:.{max(digits, 0)}f} ± {stderr:.{max(digits, 0)}f}"
 
 
 def _aim(candidate: Candidate) -> str:

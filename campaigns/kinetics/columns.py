@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -87,6 +88,7 @@ class Columns:
     Attributes:
         by_role: the columns.
         heading: of the delays, "" where there is none.
+        unit: of the signals, as their heading says it; "" where it says none.
         metadata: lines of text around the numbers.
         unused: headings of the other columns.
         notes: what was done on the way in.
@@ -94,6 +96,7 @@ class Columns:
 
     by_role: dict[str, Array]
     heading: str
+    unit: str
     metadata: tuple[str, ...]
     unused: tuple[str, ...]
     notes: tuple[str, ...]
@@ -152,7 +155,12 @@ def columns_of(name: str, table: NumberTable, declared: Mapping[str, str], *, al
     if unused:
         notes.append(f"Columns {_listed(unused)} of {name} were not used.")
     heading = headings[roles.index("delay")] if table.headings is not None else ""
-    return Columns(by_role, heading, table.around, unused, tuple(notes))
+    units = [found[1] for signal in signals.values() if (found := _SIGNAL_UNIT.search(signal))]
+    return Columns(by_role, heading, next(iter(units), ""), table.around, unused, tuple(notes))
+
+
+#: Unit of a signal at the end of its heading: signal_mOD, dA (mOD), SC [a.u.].
+_SIGNAL_UNIT = re.compile(r"[\s_(\[/,]((?:[mµuμ]?OD)|m?deg|[mµuμn]?[VA]|a\.?u\.?|arb\. ?u\.?|%)[)\]]?$")
 
 
 def _listed(headings: Sequence[str]) -> str:

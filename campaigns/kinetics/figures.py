@@ -54,11 +54,18 @@ class DelayAxis:
         beyond = np.sign(delay) * self._linear_ps * (1.0 + np.log10(size))
         return np.asarray(np.where(np.abs(delay) <= self._linear_ps, delay, beyond), dtype=np.float64)
 
+    @property
+    def changes(self) -> tuple[float, ...]:
+        """Positions at which the axis turns logarithmic."""
+        ends = (-self._linear_ps, self._linear_ps)
+        return () if self.is_linear else tuple(end for end in ends if self._low < end < self._high)
+
     def layout(self) -> dict[str, object]:
-        """Axis settings for Plotly: title, and ticks where the axis is not linear."""
-        title: dict[str, object] = {"title": {"text": "delay (ps)"}}
+        """Axis settings for Plotly: title, which says what the axis is, and ticks where it is not linear."""
         if self.is_linear:
-            return title
+            return {"title": {"text": "delay (ps), linear"}}
+        words = f"delay (ps), linear to {self._linear_ps:g} ps (dotted), then logarithmic"
+        title: dict[str, object] = {"title": {"text": words}}
         decades = 10.0 ** np.arange(1, int(np.ceil(np.log10(max(abs(self._low), abs(self._high))))) + 1)
         major = np.concatenate([[0.5, 1.0], decades, decades * 0.3]) * self._linear_ps
         ticks = np.unique(np.concatenate([-major, [0.0], major]))
@@ -78,23 +85,29 @@ def kinetics_figure(fit: TraceFit) -> go.Figure:
     figure = make_subplots(rows=2, cols=1, shared_xaxes=True, row_heights=[0.75, 0.25], vertical_spacing=0.05)
     for name, values, colour in (("SC", trace.sc, SC_COLOUR), ("CC", trace.cc, CC_COLOUR)):
         if values is not None:
-            figure.add_trace(_points(axis, trace.delay_ps, values, name, colour, size=4), row=1, col=1)
-    figure.add_trace(_points(axis, trace.delay_ps, trace.signal, "SC − CC", DIFFERENCE_COLOUR, size=5), row=1, col=1)
+            figure.add_trace(_points(axis, trace.delay_ps, values, name, colour, size=6), row=1, col=1)
+    figure.add_trace(_points(axis, trace.delay_ps, trace.signal, "SC − CC", DIFFERENCE_COLOUR, size=7), row=1, col=1)
     fine = _fine_delays(fit)
     figure.add_trace(_line(axis, fine, fit.curve(fine), f"fit: {fit.model}", FIT_COLOUR), row=1, col=1)
     residual = (trace.signal - fit.curve(trace.delay_ps)) / fit.noise
     figure.add_trace(
-        _points(axis, trace.delay_ps, residual, "residual", DIFFERENCE_COLOUR, size=4, legend=False), row=2, col=1
+        _points(axis, trace.delay_ps, residual, "residual", DIFFERENCE_COLOUR, size=5, legend=False), row=2, col=1
     )
     for level in (-2.0, 0.0, 2.0):
         figure.add_hline(
             y=level, line={"width": 1, "dash": "dot" if level else "solid", "color": "#999999"}, row=2, col=1
         )
     figure.update_xaxes(**{k: v for k, v in axis.layout().items() if k != "title"})
-    figure.update_xaxes(title_text="delay (ps)", row=2, col=1)
-    figure.update_yaxes(title_text="signal", row=1, col=1, exponentformat="power")
+    figure.update_xaxes(title=axis.layout()["title"], row=2, col=1)
+    for change in axis.changes:
+        figure.add_vline(x=change, line={"width": 1, "dash": "dot", "color": "#999999"})
+    figure.update_yaxes(title_text=_signal_title(trace.unit), row=1, col=1, exponentformat="power")
     figure.update_yaxes(title_text="residual (s.d.)", row=2, col=1)
     return _styled(figure, escape(fit.summary()), height=560)
+
+
+def _signal_title(unit: str) -> str:
+    return f"signal ({unit})" if unit else "signal, as in the file"
 
 
 def map_figure(sc: TransientMap, cc: TransientMap, window: ProbeWindow | None = None) -> go.Figure:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +28,7 @@ class Trace:
         cc: counter-circular signal, shape (t,), or None.
         sources: the files the numbers came from.
         notes: what was done to the data on the way in, one sentence each.
+        unit: of the signals, as the file says it; "" where it says none.
     """
 
     delay_ps: NDArray[np.float64]
@@ -36,6 +37,7 @@ class Trace:
     cc: NDArray[np.float64] | None = None
     sources: tuple[SourceFile, ...] = ()
     notes: tuple[str, ...] = field(default=())
+    unit: str = ""
 
     @classmethod
     def of(
@@ -83,7 +85,8 @@ class Trace:
         note = f"{int((~keep).sum())} delays from {low_ps:g} to {high_ps:g} ps were left out as asked."
         parts = {"difference": self.signal} if self.sc is None or self.cc is None else {"sc": self.sc, "cc": self.cc}
         kept = {name: values[keep] for name, values in parts.items()}
-        return Trace.of(self.delay_ps[keep], **kept, sources=self.sources, notes=(*self.notes, note))
+        left = Trace.of(self.delay_ps[keep], **kept, sources=self.sources, notes=(*self.notes, note))
+        return replace(left, unit=self.unit)
 
 
 def _columns(
@@ -176,12 +179,12 @@ def read_trace(
     read, delay, source, notes = _read(path, DelayUnit(delay_unit, passes), columns or {}, alone=False)
     roles = read.by_role
     if "sc" in roles and "cc" in roles:
-        return _forwards(delay, notes, (source,), sc=roles["sc"], cc=roles["cc"])
+        return replace(_forwards(delay, notes, (source,), sc=roles["sc"], cc=roles["cc"]), unit=read.unit)
     if "difference" in roles:
-        return _forwards(delay, notes, (source,), difference=roles["difference"])
+        return replace(_forwards(delay, notes, (source,), difference=roles["difference"]), unit=read.unit)
     if set(roles) == {"delay", "signal"}:
         note = f"{path} has one signal column: taken as the difference SC - CC."
-        return _forwards(delay, (*notes, note), (source,), difference=roles["signal"])
+        return replace(_forwards(delay, (*notes, note), (source,), difference=roles["signal"]), unit=read.unit)
     missing = "cc" if "sc" in roles else "sc" if "cc" in roles else "sc and cc"
     raise TraceFileError(
         str(path),
@@ -220,9 +223,11 @@ def read_traces(
         apart = float(np.nanmax(np.abs(sc_delay - cc_delay)))
         if apart > SAME_DELAY_PS:
             notes = (*notes, f"Delays of {sc} and {cc} differ by up to {apart:.3g} ps (read back): means are used.")
-        return _forwards((sc_delay + cc_delay) / 2, notes, sources, sc=same, cc=counter)
-    delay, same, counter, note = _shared(str(sc), sc_delay, same, str(cc), cc_delay, counter)
-    return _forwards(delay, (*notes, note), sources, sc=same, cc=counter)
+        trace = _forwards((sc_delay + cc_delay) / 2, notes, sources, sc=same, cc=counter)
+    else:
+        delay, same, counter, note = _shared(str(sc), sc_delay, same, str(cc), cc_delay, counter)
+        trace = _forwards(delay, (*notes, note), sources, sc=same, cc=counter)
+    return replace(trace, unit=sc_columns.unit)
 
 
 def joined(scans: Sequence[Trace]) -> Trace:
@@ -239,12 +244,13 @@ def joined(scans: Sequence[Trace]) -> Trace:
     names = ("sc", "cc") if all(whole) else ("signal",)
     parts = {name: np.concatenate([getattr(scan, name) for scan in scans]) for name in names}
     notes = tuple(dict.fromkeys(note for scan in scans for note in scan.notes))
-    return Trace.of(
+    trace = Trace.of(
         np.concatenate([scan.delay_ps for scan in scans]),
         **{"difference" if name == "signal" else name: values for name, values in parts.items()},
         sources=tuple(source for scan in scans for source in scan.sources),
         notes=(*notes, f"{len(scans)} scans were joined."),
     )
+    return replace(trace, unit=scans[0].unit)
 
 
 def _read(

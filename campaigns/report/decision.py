@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import log10
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from campaigns.narrate import picoseconds
 from campaigns.summary import Suggestion
 from screening.calibration import LEVEL, chance_above, half_width
 
-__all__ = ["Decision", "decisions"]
+__all__ = ["Decision", "compared", "decisions"]
 
 LIKELY_SLOW, TEACHES_MOST = "likely slow", "teaches most"
 #: Size of the drawing, and its margin on either side.
@@ -87,26 +87,41 @@ class _Axis:
 
 
 def _bar(suggestion: Suggestion, best_ps: float | None, goal_ps: float | None, axis: _Axis) -> Markup:
-    low, middle, high = (
-        axis.place(t) for t in (suggestion.lifetime_low_ps, suggestion.lifetime_ps, suggestion.lifetime_high_ps)
-    )
-    label = (
-        f"predicted {picoseconds(suggestion.lifetime_ps)} ps, 90% interval "
-        f"{picoseconds(suggestion.lifetime_low_ps)} to {picoseconds(suggestion.lifetime_high_ps)} ps"
-    )
-    mark = ""
     # The goal stands where nothing is measured yet: two labels would cover each other.
-    name, words, level = ("best", "best so far", best_ps) if best_ps is not None else ("goal", "goal", goal_ps)
+    mark = ("best", "best so far", best_ps) if best_ps is not None else ("goal", "goal", goal_ps)
+    return _drawn((suggestion.lifetime_low_ps, suggestion.lifetime_ps, suggestion.lifetime_high_ps), mark, axis)
+
+
+def compared(predicted_ps: tuple[float, float, float], measured_ps: float, *, is_bound: bool = False) -> Markup:
+    """A predicted interval with a line at what was measured, as SVG.
+
+    Args:
+        predicted_ps: low end, median and high end of the 90% interval, ps.
+        measured_ps: lifetime, or its upper bound, ps.
+        is_bound: which of the two it is.
+    """
+    ends = (*predicted_ps, measured_ps)
+    axis = _Axis(log10(min(ends)) - 0.15, log10(max(ends)) + 0.15)
+    return _drawn(predicted_ps, ("measured", "measured <" if is_bound else "measured", measured_ps), axis)
+
+
+def _drawn(predicted_ps: tuple[float, float, float], mark: tuple[str, str, float | None], axis: _Axis) -> Markup:
+    """An interval (low, median, high, ps) on `axis`, with a mark: its class, words and lifetime (ps)."""
+    low, middle, high = (axis.place(t) for t in predicted_ps)
+    words = [picoseconds(t) for t in predicted_ps]
+    label = f"predicted {words[1]} ps, 90% interval {words[0]} to {words[2]} ps"
+    drawn = ""
+    name, what, level = mark
     if level is not None:
-        at, text = axis.place(level), f"{words} {picoseconds(level)} ps"
+        at, text = axis.place(level), escape(f"{what} {picoseconds(level)} ps")
         anchor = "end" if at > 0.7 * _WIDTH else "start" if at < 0.3 * _WIDTH else "middle"
         label += f"; {text}"
-        mark = (
+        drawn = (
             f'<line class="{name}" x1="{at}" x2="{at}" y1="15" y2="44"/>'
             f'<text x="{at}" y="11" text-anchor="{anchor}">{text}</text>'
         )
     return Markup(
         f'<svg class="bar-of" role="img" aria-label="{label}" viewBox="0 0 {_WIDTH:g} {_HEIGHT:g}">'
         f'<line class="axis" x1="{_MARGIN:g}" x2="{_WIDTH - _MARGIN:g}" y1="30" y2="30"/>'
-        f'<line class="span" x1="{low}" x2="{high}" y1="30" y2="30"/><circle cx="{middle}" cy="30" r="5"/>{mark}</svg>'
+        f'<line class="span" x1="{low}" x2="{high}" y1="30" y2="30"/><circle cx="{middle}" cy="30" r="5"/>{drawn}</svg>'
     )

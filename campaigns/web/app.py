@@ -187,13 +187,15 @@ async def _refused(request: Request, problem: Exception) -> Response:
     status = status_of(problem)
     if status >= 500:
         _log.error("%s %s: %s", request.method, request.url.path, problem)
-    listed = _listed(problem)
+    listed = _listed(problem, for_programs=_is_api(request))
     title = (str(problem).splitlines()[0].rstrip(":") if listed else str(problem)).replace(" (--reason)", "")
     return _answer(request, status, title, listed)
 
 
-def _listed(problem: SpinscreenError) -> list[str]:
+def _listed(problem: SpinscreenError, *, for_programs: bool) -> list[str]:
     if isinstance(problem, UnconfirmedError):
+        if not for_programs:
+            return [*problem.guesses, "if that is right, tick that it is"]
         else_declare = "; if not, declare columns, unit or sheet" if problem.accept == "accept_guesses" else ""
         return [*problem.guesses, f"if that is right, send {problem.accept}=true{else_declare}"]
     return list(problem.problems) if isinstance(problem, IngestError) else []

@@ -15,6 +15,7 @@ from cachetools import LRUCache
 
 from campaigns.campaign import Campaign
 from campaigns.database import DATABASE
+from campaigns.doubts import Doubt, Expected, doubt
 from campaigns.events import AWAITED, NEVER_AGAIN, Event, Stage
 from campaigns.narrate import sentence
 from campaigns.state import CampaignState
@@ -332,6 +333,26 @@ class CampaignService:
             return predict(self.round(), compound, records).to_dict()
 
         return self.queue.submit(self.slug, "predict", identity.name, work, lane=Lane.PREDICT)
+
+    def expected(self, formula: str) -> Expected | None:
+        """What the ranking, or else the last suggestion of it, says of a compound; None where neither does."""
+        compound = parse_formula(formula, self.campaign.names)
+        for suggestion in (s for b in reversed(self.snapshot().state.batches) for s in b.suggestions):
+            if suggestion.formula == compound.formula:
+                return Expected(suggestion.lifetime_ps, suggestion.lifetime_low_ps, suggestion.lifetime_high_ps)
+        space = self.campaign.space
+        try:
+            row = self.index().row(space.index(compound)) if compound in space else None
+        except NotReadyError:
+            return None
+        if not row or not row.get("lifetime_ps"):
+            return None
+        return Expected(row["lifetime_ps"], row["lifetime_low_ps"], row["lifetime_high_ps"])
+
+    def doubt(self, formula: str, lifetime_ps: float, *, is_bound: bool = False) -> Doubt | None:
+        """What contradicts a lifetime that somebody wants to record; None where nothing does."""
+        earlier = self.snapshot().measured.get(formula, ())
+        return doubt(lifetime_ps, earlier, self.expected(formula), is_bound=is_bound)
 
     def round(self) -> Round:
         """The round behind the pages, of the present data or, while they are learnt from, of those before.

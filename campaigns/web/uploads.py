@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from cachetools import LRUCache
 from fastapi import UploadFile
 
+from campaigns.doubts import Doubt
 from campaigns.errors import IngestError, UnconfirmedError
 from campaigns.kinetics.errors import KineticsError
 from campaigns.kinetics.measurement import TraceSettings
@@ -231,6 +232,24 @@ def fitted(upload: TraceUpload) -> TraceUpload:
         return replace(upload, fit=None, problem=_without_folder(str(problem), upload.folder), maps=_maps_of(upload))
 
 
+def doubt_of(service: CampaignService, upload: TraceUpload) -> Doubt | None:
+    """What contradicts the fitted lifetime; None where nothing does, or nobody said of what it is."""
+    fit = upload.fit
+    if fit is None or not upload.formula:
+        return None
+    return service.doubt(upload.formula, fit.lifetime_ps, is_bound=fit.is_upper_bound)
+
+
+def require_undoubted(service: CampaignService, upload: TraceUpload, *, accept: bool) -> None:
+    """Ask about a lifetime that contradicts what is known.
+
+    Raises:
+        UnconfirmedError: if it does, unless accepted.
+    """
+    if not accept and (doubt := doubt_of(service, upload)) is not None:
+        raise UnconfirmedError(upload.file_names, (doubt.sentence,), accept="accept_extreme")
+
+
 def take_in_trace(service: CampaignService, upload: TraceUpload) -> IngestResult:
     """Take the fitted lifetime of an upload into the campaign, with its raw files.
 
@@ -349,6 +368,7 @@ class Preview:
         problems: why nothing of it can be taken in.
         rows: what becomes of each row.
         result: what would be taken in; None where nothing can.
+        doubts: rows whose lifetime contradicts what is known of their compound, as sentences.
     """
 
     headings: tuple[str, ...]
@@ -358,6 +378,7 @@ class Preview:
     problems: tuple[str, ...]
     rows: tuple[RowReport, ...]
     result: IngestResult | None
+    doubts: tuple[str, ...] = ()
 
 
 def look_at(service: CampaignService, upload: TableUpload) -> Preview:
@@ -383,7 +404,16 @@ def look_at(service: CampaignService, upload: TableUpload) -> Preview:
             rows = result.rows
         except IngestError as error:
             problems, rows = tuple(for_people(problem) for problem in error.problems), error.rows
-    return Preview(headings, columns, unit, guesses, problems, rows, result)
+    doubts = () if upload.reading.of_property else tuple(_doubtful(service, rows))
+    return Preview(headings, columns, unit, guesses, problems, rows, result, doubts)
+
+
+def _doubtful(service: CampaignService, rows: Sequence[RowReport]) -> Iterator[str]:
+    for row in rows:
+        if row.action in ("add", "correct") and row.value is not None:
+            found = service.doubt(row.formula, row.value, is_bound=row.is_bound)
+            if found is not None:
+                yield f"row {row.line}, {row.formula}: {found.sentence}"
 
 
 def take_in_table(service: CampaignService, upload: TableUpload, *, keep_going: bool) -> IngestResult:

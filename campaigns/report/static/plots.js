@@ -1,6 +1,13 @@
 // Draws every figure of a page from the JSON beside it, in the page's own colours, and again when those change.
 "use strict";
 (() => {
+  // Plotly writes style attributes, which the server's policy refuses; the same styles set by script are allowed.
+  const write = Element.prototype.setAttribute;
+  Element.prototype.setAttribute = function (name, value) {
+    if (name === "style") this.style.cssText = value;
+    else write.call(this, name, value);
+  };
+
   const variable = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
   // Greys that a figure brings for things without a colour of their own, by what they become on this page.

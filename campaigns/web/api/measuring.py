@@ -33,7 +33,7 @@ from campaigns.web.errors import QueryError
 from campaigns.web.registry import CampaignRegistry
 from campaigns.web.service import CampaignService
 from campaigns.web.tokens import Identity
-from campaigns.web.uploads import take_in_trace
+from campaigns.web.uploads import require_undoubted, take_in_trace
 from chemspace import parse_formula
 
 router = APIRouter(prefix="/api/campaigns/{campaign}", responses=REFUSALS, dependencies=[Depends(reader)])
@@ -72,6 +72,7 @@ def upload_trace(service: Service, registry: Registry, editor: Editor, form: Ann
         require_confirmed(
             upload.fit, upload.file_names, accept_warnings=form.accept_warnings, accept_extreme=form.accept_extreme
         )
+        require_undoubted(service, upload, accept=form.accept_extreme)
         with acting_as(editor.name):
             result = take_in_trace(service, upload)
         return TraceOut(formula=formula, fit=fit, ingest=_ingested(service, editor, result, form))

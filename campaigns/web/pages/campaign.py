@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field
 from campaigns.config import CampaignConfig
 from campaigns.database import acting_as
 from campaigns.events import Stage, possible_steps
-from campaigns.report.decision import decisions
+from campaigns.report.decision import compared, decisions
 from campaigns.report.view import suggestion_card
 from campaigns.summary import SuggestionBatch
 from campaigns.targets import LIFETIME
@@ -132,6 +132,7 @@ def overview(request: Request, visitor: Visiting, service: Service) -> Response:
         fit=snapshot.last_fit,
         progress=_progress(service),
         has_band=_has_band(service),
+        compared=_compared(service),
         jobs=service.at_work("prepare", "learn", "suggest", "score card"),
         recent=service.events()[-6:][::-1],
         launch=service.kept(("launch",), lambda: launch_facts(service)),
@@ -167,6 +168,26 @@ def _progress(service: CampaignService) -> dict[str, object] | None:
         ("progress", fit.data_key, _has_band(service)),
         lambda: plain(progress_of(drawn, service.cache.deep(fit.data_key))),
     )
+
+
+#: Own results on the overview.
+N_COMPARED = 6
+
+
+def _compared(service: CampaignService) -> list[dict[str, Any]]:
+    """The last results of this campaign beside what was predicted when their compounds were suggested, newest first."""
+    snapshot, found = service.snapshot(), []
+    for row in reversed(snapshot.state.record):
+        seen = row.observation
+        suggested = next((s for b in snapshot.state.batches for s in b.suggestions if s.formula == seen.formula), None)
+        if suggested is None or row.retracted is not None:
+            continue
+        ends = (suggested.lifetime_low_ps, suggested.lifetime_ps, suggested.lifetime_high_ps)
+        bar = compared(ends, seen.value, is_bound=seen.is_bound)
+        found.append({"observation": seen, "at": row.at, "predicted": suggested.lifetime_ps, "bar": bar})
+        if len(found) == N_COMPARED:
+            break
+    return found
 
 
 def _has_band(service: CampaignService) -> bool:

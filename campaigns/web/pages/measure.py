@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from fastapi import APIRouter, File, Form, Query, Request, UploadFile
 from fastapi.responses import Response
 from pydantic import AfterValidator, BaseModel, Field
 
 from campaigns.database import acting_as
+from campaigns.doubts import Expected
 from campaigns.events import Stage
 from campaigns.ingest import UNITS
 from campaigns.intake import require_confirmed
 from campaigns.kinetics.measurement import TraceSettings
+from campaigns.narrate import with_error
+from campaigns.report.decision import compared
 from campaigns.summary import IngestResult
 from campaigns.web.access import Editing, Registry, Service, Visiting, Visitor
 from campaigns.web.errors import QueryError
@@ -24,14 +27,19 @@ from campaigns.web.uploads import (
     TableUpload,
     TraceUpload,
     Uploaded,
+    doubt_of,
     fitted,
     for_people,
     look_at,
+    require_undoubted,
     take_in_table,
     take_in_trace,
     uploaded,
 )
 from chemspace import parse_formula
+
+if TYPE_CHECKING:
+    from campaigns.kinetics import TraceFit
 
 router = APIRouter(prefix="/c/{campaign}/measure")
 
@@ -52,6 +60,7 @@ def measure(
     waiting = sorted(
         ((f, s) for f, s in snapshot.stages.items() if s in _EXPECTED), key=lambda pair: _EXPECTED.index(pair[1])
     )
+    awaited = [name for name, stage in waiting if stage is not Stage.SUGGESTED]
     return page(
         request,
         visitor,
@@ -59,7 +68,7 @@ def measure(
         service,
         tab="measure",
         waiting=waiting,
-        formula=formula,
+        formula=formula or (awaited[0] if len(awaited) == 1 else ""),
         record=snapshot.state.record[::-1][:50],
         properties=snapshot.properties,
     )
@@ -99,7 +108,13 @@ class DropForm(FitForm):
 def upload(visitor: Editing, service: Service, registry: Registry, form: Annotated[DropForm, File()]) -> Response:
     """Fit what was dropped and show it."""
     formula = form.compound(service)
-    draft = registry.uploads.traces(service.slug, formula, form.sample, form.files(), form.settings())
+    files, settings = form.files(), form.settings()
+    draft = registry.uploads.traces(service.slug, formula, form.sample, files, settings)
+    if draft.fit is None and {file.role for file in files} == {"sc", "cc"}:  # maps, dropped where traces belong
+        maps = [replace(file, role=f"{file.role}_map") for file in files]
+        tried = registry.uploads.traces(service.slug, formula, form.sample, maps, settings)
+        registry.uploads.drop(draft if tried.maps is not None else tried)
+        draft = draft if tried.maps is None else tried
     return _fitted(visitor, service, draft)
 
 
@@ -108,9 +123,11 @@ def refit(
     visitor: Editing, service: Service, registry: Registry, draft: str, form: Annotated[FitForm, Form()]
 ) -> Response:
     """Fit the same files in another way."""
-    upload = registry.uploads.get(TraceUpload, service.slug, draft)
-    upload = replace(upload, formula=form.compound(service), sample=form.sample, settings=form.settings())
-    return _fitted(visitor, service, registry.uploads.change(fitted(upload)))
+    before = registry.uploads.get(TraceUpload, service.slug, draft)
+    upload = replace(before, formula=form.compound(service), sample=form.sample, settings=form.settings())
+    if upload.settings != before.settings or before.fit is None:
+        upload = fitted(upload)
+    return _fitted(visitor, service, registry.uploads.change(upload))
 
 
 @router.post("/{draft}/confirm")
@@ -120,33 +137,81 @@ def confirm(
     """Take the fitted lifetime in, learn from it, suggest anew."""
     upload = registry.uploads.get(TraceUpload, service.slug, draft)
     upload = replace(upload, formula=form.compound(service) or upload.formula, sample=form.sample)
-    if upload.fit is not None:  # its warnings stand above the button that confirms
-        require_confirmed(upload.fit, upload.file_names, accept_warnings=True, accept_extreme=form.accept_extreme)
+    fit, expected = upload.fit, service.expected(upload.formula) if upload.formula else None
+    if fit is not None:  # its warnings stand above the button that confirms
+        require_confirmed(fit, upload.file_names, accept_warnings=True, accept_extreme=form.accept_extreme)
+        require_undoubted(service, upload, accept=form.accept_extreme)
     with acting_as(visitor.identity.name):
         result = take_in_trace(service, registry.uploads.change(upload))
-    return _ingested(visitor, service, result, upload)
+    return _ingested(visitor, service, result, upload, expected)
 
 
 def _ingested(
-    visitor: Visitor, service: CampaignService, result: IngestResult, upload: TraceUpload | None = None
+    visitor: Visitor,
+    service: CampaignService,
+    result: IngestResult,
+    upload: TraceUpload | None = None,
+    expected: Expected | None = None,
 ) -> Response:
+    """What was taken in, beside what was expected of it; the model learns from it."""
     job = service.learn(visitor.identity.name) if result.changed else None
-    measured = {"formula": "", "fit": None} if upload is None else {"formula": upload.formula, "fit": upload.fit}
-    response = fragment(visitor, "ingested.html", service, result=result, job=job, **measured)
+    shown: dict[str, Any] = {"formula": "", "fit": None, "lifetime": "", "compared": None}
+    if upload is not None and upload.fit is not None:
+        fit = upload.fit
+        shown |= {"formula": upload.formula, "fit": fit, "lifetime": _lifetime(fit)}
+        if expected is not None and result.added:
+            shown["compared"] = _compared(expected, fit.lifetime_ps, is_bound=fit.is_upper_bound)
+    response = fragment(visitor, "ingested.html", service, result=result, job=job, **shown)
     response.headers["hx-trigger"] = "measured"
     return response
 
 
+def _compared(expected: Expected, lifetime_ps: float, *, is_bound: bool) -> dict[str, Any]:
+    ends = (expected.low_ps, expected.lifetime_ps, expected.high_ps)
+    inside = ends[0] <= lifetime_ps and (is_bound or lifetime_ps <= ends[2])
+    verdict = "inside the interval" if inside else "faster than it" if lifetime_ps < ends[0] else "slower than it"
+    return {"predicted": expected, "bar": compared(ends, lifetime_ps, is_bound=is_bound), "verdict": verdict}
+
+
+def _lifetime(fit: TraceFit) -> str:
+    """The lifetime with the digits that its error leaves it."""
+    return f"< {fit.lifetime_ps:.3g}" if fit.is_upper_bound else with_error(fit.lifetime_ps, fit.lifetime_stderr_ps)
+
+
 def _fitted(visitor: Visitor, service: CampaignService, upload: TraceUpload) -> Response:
+    fit = upload.fit
+    zero = "" if fit is None else with_error(fit.time_zero_ps, fit.time_zero_stderr_ps)
     return fragment(
         visitor,
         "fitted.html",
         service,
         draft=upload,
+        fit=fit,
+        lifetime="" if fit is None else _lifetime(fit),
+        zero=zero,
+        doubt=doubt_of(service, upload),
+        read=() if fit is None else fit.trace.notes,
+        rivals=[] if fit is None else _rivals(fit),
         problem=for_people(upload.problem),
         figures=_figures(upload),
         models=MODELS,
     )
+
+
+#: How much worse another model is by the AICc it stands above the best (Burnham, Anderson, Sociol. Methods Res. 33, 261
+#: (2004), doi 10.1177/0049124104268644).
+_WORSE = ((2.0, "about as good"), (4.0, "somewhat worse"), (10.0, "clearly worse"))
+
+
+def _rivals(fit: TraceFit) -> list[str]:
+    """The models that were not taken, in words."""
+    return [
+        f"{score.model}: {score.describe()}; "
+        f"{next((words for most, words in _WORSE if score.delta_aicc < most), 'not supported by the trace')} "
+        f"(AICc +{score.delta_aicc:.1f})"
+        for score in fit.comparison
+        if score.model != fit.model
+    ]
 
 
 def _figures(upload: TraceUpload) -> dict[str, dict[str, Any]]:

@@ -63,10 +63,17 @@
       zone.classList.toggle("filled", input.files.length > 0);
       if (input.files.length && input.form && isWhole(input.form)) input.form.requestSubmit();
     }
+    // What is said of the measurement counts for the fit that is shown.
+    if (input.closest("#drop .about") && input.name !== "sample") document.getElementById("correct")?.requestSubmit();
     if (input.name === "kind" && input.form && input.form.id === "drop") {
       const maps = input.form.querySelector("[name=kind]:checked").value === "maps";
       input.form.querySelectorAll(".only-traces").forEach((zone) => { zone.hidden = maps; });
     }
+  });
+
+  document.addEventListener("input", (event) => {
+    const crystal = event.target.matches("#drop [name=sample]") && document.querySelector("[data-crystal]");
+    if (crystal) crystal.textContent = event.target.value.trim() && `, crystal ${event.target.value.trim()}`;
   });
 
   // What was dropped is shown at once, as soon as it makes a measurement or a table.

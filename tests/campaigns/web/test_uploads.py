@@ -178,7 +178,7 @@ def test_columns_that_are_not_said_are_asked_about_and_can_be_told(guarded: Guar
     draft = re.findall(r"/measure/([\w-]+)/fit", asked.text)[0]
     told = client.post(f"{here}/{draft}/fit", data={"columns": "sc=dA 1; cc=dA 2"}, headers=headers)
     assert "SC is &#39;dA 1&#39;, CC is &#39;dA 2&#39;" in told.text
-    assert "<details open><summary>How the files were read" in told.text
+    assert "<h3>How the files were read</h3>" in told.text
     wrong = client.post(f"{here}/{draft}/fit", data={"columns": "dA 1"}, headers=headers)
     assert wrong.status_code == 422
     data = {"formula": "(PA)2PbI4", "dry_run": "true", "columns": ["sc=dA 1", "cc=dA 2"]}

@@ -1,0 +1,82 @@
+"""Whether a lifetime contradicts what is known of its compound: asked about before a campaign takes it in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from campaigns.fates import REPLICATE_DECADES
+from campaigns.narrate import picoseconds
+from screening.calibration import LEVEL, half_width
+
+#: Decades between crystals of one compound that nobody takes for scatter: three times what published replicates reach.
+APART_DECADES = 3.0 * REPLICATE_DECADES[1]
+#: An outcome outside this central interval of the model is asked about.
+DOUBT_LEVEL = 0.999
+#: Slips of a unit: what was meant for each ps that was written, and how that is said.
+_SLIPS = ((1e-3, "fs"), (1e3, "ns"))
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What the model predicts of a compound: median and calibrated 90% interval of its lifetime, ps."""
+
+    lifetime_ps: float
+    low_ps: float
+    high_ps: float
+
+    def reach(self, level: float) -> tuple[float, float]:
+        """Ends of the central interval that holds the outcome with probability `level`, ps."""
+        size = float((self.high_ps / self.lifetime_ps) ** (half_width(level) / half_width(LEVEL)))
+        return self.lifetime_ps / size, self.lifetime_ps * size
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """A lifetime that contradicts what is known.
+
+    Attributes:
+        sentence: what is known, and the likely slip.
+        meant_ps: the lifetime if that slip was made, ps; None where none explains it.
+        unit: unit in which the number was then written.
+    """
+
+    sentence: str
+    meant_ps: float | None = None
+    unit: str = ""
+
+
+def doubt(
+    lifetime_ps: float, earlier_ps: Sequence[float], expected: Expected | None, *, is_bound: bool = False
+) -> Doubt | None:
+    """What contradicts a lifetime; None where nothing does.
+
+    Args:
+        lifetime_ps: the lifetime, or its upper bound, ps.
+        earlier_ps: lifetimes of the compound's earlier crystals, ps; they count more than the model.
+        expected: what the model predicts of it; None where it predicts nothing.
+        is_bound: whether it is an upper bound, which only contradicts what is longer.
+    """
+    low, high, known = _known(earlier_ps, expected)
+    if low <= lifetime_ps and (is_bound or lifetime_ps <= high):
+        return None
+    sentence = f"{'< ' if is_bound else ''}{picoseconds(lifetime_ps)} ps, and {known}"
+    for factor, unit in _SLIPS:
+        meant = factor * lifetime_ps
+        if low <= meant <= high:
+            asked = f"did you mean {picoseconds(meant)} ps ({picoseconds(lifetime_ps)} {unit})?"
+            return Doubt(f"{sentence}: {asked}", meant, unit)
+    return Doubt(f"{sentence}. Is it this compound, and is the unit right?")
+
+
+def _known(earlier_ps: Sequence[float], expected: Expected | None) -> tuple[float, float, str]:
+    """Lower and upper end of what contradicts nothing, ps, and what is known in words."""
+    if earlier_ps:
+        apart = 10.0**APART_DECADES
+        values = ", ".join(picoseconds(value) for value in sorted(earlier_ps))
+        return min(earlier_ps) / apart, max(earlier_ps) * apart, f"earlier crystals of this compound gave {values} ps"
+    if expected is None:
+        return 0.0, float("inf"), ""
+    low, high = expected.reach(DOUBT_LEVEL)
+    words = f"the model expects {picoseconds(low)} to {picoseconds(high)} ps ({DOUBT_LEVEL:.1%} interval)"
+    return low, high, words

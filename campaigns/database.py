@@ -12,13 +12,14 @@ import os
 import re
 import shutil
 import sqlite3
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import (
     JSON,
@@ -28,6 +29,7 @@ from sqlalchemy import (
     Engine,
     LargeBinary,
     String,
+    cast,
     create_engine,
     event,
     func,
@@ -40,15 +42,23 @@ from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 from sqlalchemy.pool import NullPool
 
-from campaigns.errors import CampaignNotFoundError, OvertakenError, SchemaError, StoreError
+from campaigns import chain
+from campaigns.chain import StoredEvent
+from campaigns.errors import CampaignNotFoundError, DamagedError, OvertakenError, SchemaError, StoreError
 from campaigns.events import Event, EventKind, upcast
+from campaigns.files import write_whole
+from campaigns.sums import write_sums
 from campaigns.text import check_recordable, printable
+from chemspace.mounts import mount_of
 
 __all__ = ["DATABASE", "Base", "acting_as"]
 
+T = TypeVar("T")
 
-#: The newest migration in `campaigns/store/migrations/versions`; a test holds the two together.
-HEAD_REVISION = "0001"
+
+#: The migrations in `campaigns/migrations/versions`; a test holds the two together.
+REVISIONS = ("0001", "0002")
+HEAD_REVISION = REVISIONS[-1]
 
 
 class Base(DeclarativeBase):
@@ -77,6 +87,12 @@ class EventRow(Base):
     #: What makes this event the same as another (a content hash, say): a second one is refused by the database.
     key: Mapped[str | None] = mapped_column(String(255), unique=True)
     payload: Mapped[dict[str, Any]] = mapped_column(JSON)
+    #: Over this event and the one before it, as in `campaigns.chain`.
+    hash: Mapped[str | None] = mapped_column(String(64))
+
+
+#: Hash, name and content of kept files; bytes, whatever type a damaged SQLite file makes of them.
+_FILES = select(FileRow.sha256, FileRow.name, cast(FileRow.content, LargeBinary))
 
 
 def revision_of(engine: Engine) -> str | None:
@@ -114,6 +130,9 @@ _CONNECT_S = 10
 #: Bytes that must be free for a database to be opened for writing.
 _ROOM = 100_000
 _SCHEMA = re.compile(r"[a-z_][a-z0-9_]{0,62}")
+#: How often, and after how long (s), somebody who may not write looks again.
+_LOOKS, _PAUSE_S = 5, 0.05
+_ADVICE = "`spinscreen check` says what else is, a backup holds it as it was"
 
 #: What the databases say (SQLite, PostgreSQL), and what that means.
 _CAUSES = (
@@ -122,7 +141,10 @@ _CAUSES = (
         ("readonly", "read-only", "unable to open", "permission denied"),
         "cannot write here ({cause}); check the permissions of the folder or of the database's role",
     ),
-    (("not a database", "malformed"), "is not a campaign file or is damaged ({cause})"),
+    (
+        ("not a database", "malformed", "codec can't decode", "Could not decode"),
+        "is not a campaign file or is damaged ({cause})",
+    ),
     (
         ("connection failed", "connection is bad", "could not translate", "Connection refused", "timeout expired"),
         "the database cannot be reached ({cause}); check the address, and the password in ~/.pgpass or PGPASSWORD",
@@ -130,9 +152,8 @@ _CAUSES = (
 )
 
 
-#: Half an emoji or a control character, as JSON writes them.
-_UNREADABLE = re.compile(r"\\u(?:d[89a-f]|00[01]|007f|00[89])", re.IGNORECASE)
-_CONTROLS = {code: "\ufffd" for code in (*range(32), *range(127, 160)) if chr(code) not in "\t\n\r"}
+#: Half an emoji or a control character, as JSON writes them, and the one that it writes as it is.
+_UNREADABLE = re.compile(r"\\u(?:d[89a-f]|00[01]|007f|00[89])|\x7f", re.IGNORECASE)
 
 
 def readable_json(text: str | bytes) -> Any:
@@ -142,21 +163,21 @@ def readable_json(text: str | bytes) -> Any:
     """
     text = text if isinstance(text, str) else text.decode("utf-8")  # psycopg hands bytes over
     value = json.loads(text)
-    return _readable(value) if _UNREADABLE.search(text) else value
-
-
-def _readable(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {_readable(name): _readable(part) for name, part in value.items()}
-    if isinstance(value, list):
-        return [_readable(part) for part in value]
-    if isinstance(value, str):
-        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace").translate(_CONTROLS)
-    return value
+    return printable(value) if _UNREADABLE.search(text) else value
 
 
 def sqlite_engine(path: Path) -> Engine:
-    """Engine of a SQLite file in WAL mode; read-only where its folder cannot be written or its disk is full."""
+    """Engine of a SQLite file; read-only where its folder cannot be written or its disk is full.
+
+    In WAL mode, but on a file system that several machines share, where only a rollback journal is safe.
+
+    Raises:
+        StoreError: where the locks of the file system do not hold.
+    """
+    if problem := mount_of(path.parent.absolute()).lock_problem:
+        raise StoreError(
+            f"{path.parent} {problem}; put the campaign on a local disk, or its log into PostgreSQL (launch --store)"
+        )
     # NullPool: no connection outlives its transaction, so a forked or spawned child never shares one.
     engine = create_engine(
         "sqlite://", poolclass=NullPool, creator=lambda: _connect(path), json_deserializer=readable_json
@@ -212,7 +233,11 @@ def shown(url: str) -> str:
     return _parsed(url).render_as_string()
 
 
-def explain(name: str, error: SQLAlchemyError) -> str:
+#: What reading may raise: of the database, and of text in it that is none.
+_REFUSALS = (SQLAlchemyError, UnicodeDecodeError)
+
+
+def explain(name: str, error: Exception) -> str:
     """One sentence about a database's refusal."""
     cause = " ".join(str(getattr(error, "orig", None) or error).split())
     if any(word in cause for word in ("disk I/O error", "readonly", "unable to open")) and _is_full(Path(name).parent):
@@ -239,7 +264,7 @@ def _connect(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(f"{path.absolute().as_uri()}{mode}", uri=True, timeout=_BUSY_S)
     connection.isolation_level = None  # the driver's own transactions leave out DDL; ours are begun by the engine
     try:
-        _prepare_sqlite(connection, read_only=read_only)
+        _prepare_sqlite(connection, read_only=read_only, shared=mount_of(path.parent.absolute()).is_shared)
     except sqlite3.Error:
         connection.close()
         raise
@@ -253,10 +278,10 @@ def _is_full(folder: Path) -> bool:
         return False
 
 
-def _prepare_sqlite(connection: Any, *, read_only: bool) -> None:
+def _prepare_sqlite(connection: Any, *, read_only: bool, shared: bool) -> None:
     if not read_only:
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute(f"PRAGMA journal_mode={'DELETE' if shared else 'WAL'}")
+        connection.execute(f"PRAGMA synchronous={'EXTRA' if shared else 'FULL'}")  # EXTRA: the journal's end too
     connection.execute("PRAGMA foreign_keys=ON")
 
 
@@ -290,9 +315,11 @@ class EventLog:
     to one log; a key that is already there is refused by the database itself.
     """
 
-    def __init__(self, engine: Engine, name: str) -> None:
+    def __init__(self, engine: Engine, name: str, path: Path | None = None) -> None:
         self._engine = engine
         self._name = name
+        self._path = path
+        self._is_chained = True
 
     @classmethod
     def create(cls, path: Path) -> EventLog:
@@ -308,7 +335,7 @@ class EventLog:
         except OSError as error:
             raise StoreError(f"{path.parent}: cannot create the campaign folder ({error.strerror})") from error
         try:
-            return cls.on(sqlite_engine(path), str(path))
+            return cls.on(sqlite_engine(path), str(path), path)
         except StoreError:
             _remove_if_empty(path, with_folder=made)
             raise
@@ -332,13 +359,13 @@ class EventLog:
         return cls.create(path)
 
     @classmethod
-    def on(cls, engine: Engine, name: str) -> EventLog:
-        """The log in a database, brought to the newest schema; `name` is for messages.
+    def on(cls, engine: Engine, name: str, path: Path | None = None) -> EventLog:
+        """The log in a database, brought to the newest schema; `name` is for messages, `path` the file of SQLite.
 
         Raises:
             StoreError, SchemaError: as in `create`.
         """
-        log = cls(engine, name)
+        log = cls(engine, name, path)
         log._migrate()
         return log
 
@@ -378,13 +405,17 @@ class EventLog:
                 )
             kept = [{"name": printable(name), "sha256": _keep(session, name, content)} for name, content in files]
             full = payload | {"files": kept} if kept else payload
-            session.add(
-                EventRow(at=datetime.now(UTC), actor=printable(actor()), kind=kind.value, key=key, payload=full)
-            )
+            row = EventRow(at=datetime.now(UTC), actor=printable(actor()), kind=kind.value, key=key, payload=full)
+            last = session.scalar(select(func.max(EventRow.id))) or 0
+            session.add(row)
             try:
+                session.flush()
+                number, connection = row.id, session.connection()
+                hash_ = chain.seal_last(connection, number, chain.hash_of(connection, last))
                 session.commit()
             except IntegrityError:  # another process was faster with the same key
                 return False
+        self._sum_up(number, hash_)
         return True
 
     def has(self, key: str) -> bool:
@@ -393,27 +424,47 @@ class EventLog:
             return session.scalar(select(EventRow.id).where(EventRow.key == key)) is not None
 
     def events(self, after: int = 0) -> tuple[Event, ...]:
-        """Every event after the one with this id, oldest first; 0 for all of them."""
-        with self._session() as session:
-            rows = session.scalars(select(EventRow).where(EventRow.id > after).order_by(EventRow.id)).all()
-            return tuple(self._event(row) for row in rows)
+        """Every event after the one with this id, oldest first; 0 for all of them.
+
+        Raises:
+            DamagedError: naming the first event that is not what was recorded.
+            SchemaError: for one of a kind that came later.
+        """
+        stored = self._patiently(lambda: self._stored(after))
+        return tuple(self._event(row) for row in stored)
 
     def file(self, digest: str) -> bytes:
         """Content of a kept file.
 
         Raises:
             StoreError: if no file with this SHA-256 is kept.
+            DamagedError: if its content is not what was handed in.
         """
         with self._session() as session:
-            row = session.get(FileRow, digest)
+            row = session.execute(_FILES.where(FileRow.sha256 == digest)).one_or_none()
             if row is None:
                 raise StoreError(f"{self._name} keeps no file with SHA-256 {digest}")
-            return row.content
+            _, name, content = row
+            if sha256(content).hexdigest() != digest:
+                raise DamagedError(
+                    f"{self._name} is damaged: the kept file {printable(name)} is not what was handed in"
+                )
+            return bytes(content)
 
     def file_names(self) -> dict[str, str]:
         """Name of every kept file, as it was handed in first, by its SHA-256."""
         with self._session() as session:
             return {row.sha256: row.name for row in session.execute(select(FileRow.sha256, FileRow.name))}
+
+    def raw_events(self) -> list[StoredEvent]:
+        """Every event as the database holds it, sound or not."""
+        with self._session() as session:
+            return list(chain.stored_events(session.connection(), hashed=self._is_chained))
+
+    def raw_files(self) -> dict[str, tuple[str, bytes]]:
+        """Name and content of every kept file by the SHA-256 it is kept under, sound or not."""
+        with self._session() as session:
+            return {digest: (printable(name), content or b"") for digest, name, content in session.execute(_FILES)}
 
     def close(self) -> None:
         """Release the database."""
@@ -427,33 +478,83 @@ class EventLog:
                 if writing and engine.dialect.name == "postgresql":  # one writer at a time, as SQLite's IMMEDIATE
                     session.execute(text("LOCK TABLE event IN EXCLUSIVE MODE"))
                 yield session
-        except SQLAlchemyError as error:
+        except _REFUSALS as error:
             raise StoreError(explain(self._name, error)) from error
 
-    def _event(self, row: EventRow) -> Event:
+    def _sum_up(self, number: int, hash_: str) -> None:
+        """Keep the sums of the file, as it is after the event with this number and hash."""
+        if self._path is not None:
+            write_sums(self._path, number, hash_)
+
+    def _stored(self, after: int) -> list[StoredEvent]:
+        """The events as they stand in the database, the chain checked."""
+        with self._session() as session:
+            connection = session.connection()
+            previous = chain.hash_of(connection, after) if self._is_chained else chain.START
+            stored = list(chain.stored_events(connection, after, hashed=self._is_chained))
+        if (broken := next(chain.breaks(stored, previous), None)) is not None:
+            raise DamagedError(f"{self._name} is damaged: {broken} is not what was recorded; {_ADVICE}")
+        return stored
+
+    def _patiently(self, read: Callable[[], T]) -> T:
+        """What `read` gives. Who may not write cannot hold a writer back, and looks again where it came between."""
+        for _ in range(_LOOKS if self._path is not None and not os.access(self._path.parent, os.W_OK) else 0):
+            with suppress(StoreError):
+                return read()
+            time.sleep(_PAUSE_S)
+        return read()
+
+    def _event(self, row: StoredEvent) -> Event:
         try:
-            kind, payload = upcast(row.kind, printable(row.payload))
+            at, actor, kind, payload = (bytes(row.columns[place] or b"").decode() for place in (0, 1, 2, 4))
+            key = None if row.columns[3] is None else row.columns[3].decode()
+            when, content = datetime.fromisoformat(at), readable_json(payload)
+        except ValueError:
+            raise DamagedError(f"{self._name} is damaged: {row} cannot be read; {_ADVICE}") from None
+        try:
+            known, content = upcast(kind, content)
         except ValueError:
             raise SchemaError(
-                f"{self._name}: event {row.id} is of the kind {row.kind!r}, which this spinscreen does not know; "
+                f"{self._name}: event {row.id} is of the kind {kind!r}, which this spinscreen does not know; "
                 "upgrade spinscreen to open it"
             ) from None
-        # SQLite gives the time without its zone (UTC), PostgreSQL in the server's zone.
-        at = row.at.replace(tzinfo=UTC) if row.at.tzinfo is None else row.at.astimezone(UTC)
-        return Event(row.id, at, printable(row.actor), kind, row.key, payload)
+        return Event(row.id, when.replace(tzinfo=UTC), printable(actor), known, key, content)
 
     def _migrate(self) -> None:
         try:
-            found = revision_of(self._engine)
-            if found is not None and found > HEAD_REVISION:
-                raise SchemaError(
-                    f"{self._name} was written by a newer spinscreen (schema {found}, this one knows {HEAD_REVISION}); "
-                    "upgrade spinscreen to open it"
-                )
-            if found != HEAD_REVISION:
+            found = self._patiently(self._revision)
+            if found == HEAD_REVISION:
+                return
+            try:
                 upgrade(self._engine.execution_options(sqlite_begin="IMMEDIATE"))
-        except SQLAlchemyError as error:
+                if stored := self.raw_events():
+                    self._sum_up(stored[-1].id, stored[-1].hash or "")
+            except SQLAlchemyError as error:
+                if found is None or not _cannot_write(error):
+                    raise
+                self._is_chained = False  # as it is: what cannot be written can still be looked at
+        except _REFUSALS as error:
             raise StoreError(explain(self._name, error)) from error
+
+    def _revision(self) -> str | None:
+        """The schema of the database, None for an empty one."""
+        try:
+            found = revision_of(self._engine)
+        except _REFUSALS as error:
+            raise StoreError(explain(self._name, error)) from error
+        if found is None or found in REVISIONS:
+            return found
+        if found > HEAD_REVISION:
+            raise SchemaError(
+                f"{self._name} was written by a newer spinscreen (schema {found}, this one knows {HEAD_REVISION}); "
+                "upgrade spinscreen to open it"
+            )
+        raise DamagedError(f"{self._name} is damaged: no spinscreen has a schema {found!r}; {_ADVICE}")
+
+
+def _cannot_write(error: SQLAlchemyError) -> bool:
+    """Whether a database refused because nothing can be written to it."""
+    return any(word in str(error) for words, _ in _CAUSES[:2] for word in words)
 
 
 def _keep(session: Session, name: str, content: bytes) -> str:
@@ -514,8 +615,6 @@ def point_to(folder: Path, url: str | None) -> None:
     Raises:
         StoreError: if it cannot be written.
     """
-    from campaigns.files import write_whole
-
     if url is not None and _pointer(folder) is None:
         address = without_password(url)
         write_whole(folder / POINTER, lambda path: path.write_text(f"{address}\n", encoding="utf-8"))

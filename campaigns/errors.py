@@ -57,6 +57,10 @@ class SchemaError(StoreError):
     """A campaign file written by a newer spinscreen."""
 
 
+class DamagedError(StoreError):
+    """A campaign's log or kept file that is not what was written."""
+
+
 class OvertakenError(StoreError):
     """An event made from a state that is no longer the last one: another process was faster."""
 

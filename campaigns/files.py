@@ -40,12 +40,20 @@ def file_name(formula: str, suffix: str) -> str:
     return "".join(sign if sign.isalnum() or sign in "-.,+" else "_" for sign in plain).strip("-") + suffix
 
 
-def write_whole(path: Path, write: Callable[[Path], object]) -> None:
+def write_whole(path: Path, write: Callable[[Path], object], *, durable: bool = True) -> None:
     """Let `write` fill a temporary file beside `path`, then put it in place in one step.
 
+    Args:
+        path: the file.
+        write: writes the file that it is given.
+        durable: whether it must survive a power cut; what is computed again need not.
+
     Raises:
-        StoreError: if the folder cannot be written or the disk is full; `path` is then as it was.
+        StoreError: if the folder cannot be written or the disk is full, or something that is no file stands there;
+            `path` is then as it was.
     """
+    if path.exists() and not path.is_file():
+        raise StoreError(f"{path} is no ordinary file and stays as it is; name another one")
     try:
         _sweep(path)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
@@ -54,12 +62,27 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
         try:
             write(temporary)
             temporary.chmod(0o644)  # mkstemp makes it private, a report is for the group
+            if durable:
+                sync(temporary)  # else the new name may point to nothing after a power cut
             temporary.replace(path)
+            if durable:
+                sync(path.parent)
         finally:
             temporary.unlink(missing_ok=True)
     except OSError as error:
         why = error.strerror or str(error)
         raise StoreError(f"{path}: cannot be written ({why}); what stood there is untouched") from error
+
+
+def sync(path: Path) -> None:
+    """Have what was written to a file, or into a folder, on disk."""
+    if path.is_dir() and os.name == "nt":  # Windows opens no folder
+        return
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _sweep(path: Path) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, fields
+from hashlib import sha256
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
@@ -14,6 +16,7 @@ from typing import Any
 
 from platformdirs import user_cache_path
 
+from chemspace.mounts import mount_of
 from oracle.errors import StoreCorruptError, StoreError, StoreFullError, StoreSchemaError
 from oracle.protocol import Protocol
 from oracle.record import CationRecord
@@ -23,7 +26,7 @@ __all__ = ["export_records", "import_records"]
 
 #: Marks the file as ours (SQLite application_id): "sPin" in ASCII.
 APPLICATION_ID = 0x7350696E
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 #: Seconds a writer waits for another one.
 PATIENCE = 60.0
@@ -45,13 +48,14 @@ _TEXT = {
     "error",
     "error_type",
 }
-_CREATE = "CREATE TABLE records ({}, PRIMARY KEY (protocol_key, inchikey)) WITHOUT ROWID".format(
+_CREATE = "CREATE TABLE records ({}, sha256 TEXT, PRIMARY KEY (protocol_key, inchikey)) WITHOUT ROWID".format(
     ", ".join(f"{name} {_KINDS.get(name, 'TEXT' if name in _TEXT else 'REAL')}" for name in _COLUMNS)
 )
+_STORED = (*_COLUMNS, "sha256")
 #: A result is never replaced by a failure, and never by another result: the first stays.
 _PUT = (
-    f"INSERT INTO records ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))}) "
-    f"ON CONFLICT DO UPDATE SET {', '.join(f'{c} = excluded.{c}' for c in _COLUMNS)} WHERE status <> 'ok'"
+    f"INSERT INTO records ({', '.join(_STORED)}) VALUES ({', '.join('?' * len(_STORED))}) "
+    f"ON CONFLICT DO UPDATE SET {', '.join(f'{c} = excluded.{c}' for c in _STORED)} WHERE status <> 'ok'"
 )
 #: Warnings are kept as one text; no warning holds a line feed.
 _SEPARATOR = "\n"
@@ -76,15 +80,21 @@ class OracleStore:
         Raises:
             StoreCorruptError: if the file is not a store, or a damaged one.
             StoreSchemaError: if a newer spinscreen wrote it.
-            StoreError: if it cannot be opened.
+            StoreError: if it cannot be opened, or lies where locks do not hold.
         """
         self.path = Path(path)
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StoreError(f"the folder of the store {self.path} cannot be made: {error}") from error
+        self._is_hashed = True
+        mount = mount_of(self.path.parent.absolute())
+        if mount.lock_problem:
+            raise StoreError(f"{self.path} {mount.lock_problem}; name a store on a local disk (--oracle-store)")
+        self._journal = "DELETE" if mount.is_shared else "WAL"
         with self._translated():
             self._connection = sqlite3.connect(self.path, timeout=PATIENCE, isolation_level=None)
+            self._connection.text_factory = lambda text: text.decode("utf-8", "replace")  # a damaged one is told below
         try:
             with self._translated():
                 self._prepare()
@@ -93,7 +103,10 @@ class OracleStore:
             raise
 
     def get_many(self, inchikeys: Iterable[str], protocol: Protocol) -> dict[str, CationRecord]:
-        """The records that the store holds of these cations under this protocol, failures included."""
+        """The records that the store holds of these cations under this protocol, failures included.
+
+        One that is not as it was written is left out, and gives way to the one that is computed in its place.
+        """
         keys = list(dict.fromkeys(inchikeys))
         found: dict[str, CationRecord] = {}
         for start in range(0, len(keys), CHUNK):
@@ -102,7 +115,7 @@ class OracleStore:
             query = f"SELECT * FROM records WHERE protocol_key = ? AND inchikey IN ({marks})"
             with self._translated():
                 rows = self._connection.execute(query, (protocol.key, *part)).fetchall()
-            found.update((row[0], _from_row(row)) for row in rows)
+            found.update((row[0], _from_row(row)) for row in rows if self._is_sound(row))
         return found
 
     def put(self, record: CationRecord) -> None:
@@ -119,6 +132,9 @@ class OracleStore:
         with self._translated():
             self._connection.execute("BEGIN IMMEDIATE")
             try:
+                self._connection.executemany(
+                    "DELETE FROM records WHERE inchikey = ? AND protocol_key = ?", self._unsound(rows)
+                )
                 self._connection.executemany(_PUT, rows)
                 self._connection.execute("COMMIT")
             except BaseException:
@@ -131,7 +147,14 @@ class OracleStore:
             return int(self._connection.execute("SELECT count(*) FROM records").fetchone()[0])
 
     def __iter__(self) -> Iterator[CationRecord]:
-        """Every record, in the order of protocol and InChIKey, without loading them all."""
+        """Every record that is as it was written, in the order of protocol and InChIKey, without loading them all."""
+        return (_from_row(row) for row in self._rows() if self._is_sound(row))
+
+    def damaged(self) -> list[str]:
+        """InChIKeys of the records that are not as they were written, as far as they can be read."""
+        return [str(row[0]) for row in self._rows() if not self._is_sound(row)]
+
+    def _rows(self) -> Iterator[tuple[Any, ...]]:
         with self._translated():
             cursor = self._connection.execute("SELECT * FROM records ORDER BY protocol_key, inchikey")
         while True:
@@ -139,7 +162,17 @@ class OracleStore:
                 rows = cursor.fetchmany(CHUNK)
             if not rows:
                 return
-            yield from map(_from_row, rows)
+            yield from rows
+
+    def _is_sound(self, row: tuple[Any, ...]) -> bool:
+        return not self._is_hashed or row[-1] == _hash(row[:-1])
+
+    def _unsound(self, rows: Iterable[tuple[Any, ...]]) -> list[tuple[str, str]]:
+        """Keys of the records that are to be replaced because they are damaged."""
+        keys = [(row[0], row[_PROTOCOL_KEY]) for row in rows]
+        query = "SELECT * FROM records WHERE inchikey = ? AND protocol_key = ?"
+        there = ((key, self._connection.execute(query, key).fetchone()) for key in keys)
+        return [key for key, row in there if row is not None and not self._is_sound(row)]
 
     def close(self) -> None:
         """Closes the file."""
@@ -160,11 +193,24 @@ class OracleStore:
         self._connection.execute("PRAGMA synchronous = NORMAL")
         if self._pragma("user_version") == SCHEMA_VERSION:
             return
-        self._connection.execute("BEGIN IMMEDIATE")
-        if self._pragma("user_version") == 0:  # asked again: another process may have been first
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            if "readonly" not in str(error) or self._pragma("user_version") == 0:
+                raise
+            self._is_hashed = False  # an older store that may only be read
+            return
+        version = self._pragma("user_version")  # asked again: another process may have been first
+        if version == 0:
             self._connection.execute(_CREATE)
             self._connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-            self._connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        if version == 1:
+            self._connection.execute("ALTER TABLE records ADD COLUMN sha256 TEXT")
+            hashes = [(_hash(row[:-1]), row[0], row[_PROTOCOL_KEY]) for row in self._rows()]
+            self._connection.executemany(
+                "UPDATE records SET sha256 = ? WHERE inchikey = ? AND protocol_key = ?", hashes
+            )
+        self._connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
         self._connection.execute("COMMIT")
 
     def _refuse_others(self) -> None:
@@ -181,11 +227,12 @@ class OracleStore:
             )
 
     def _write_ahead(self) -> None:
-        """Switches to write-ahead logging; SQLite does not wait by itself when two processes do so at once."""
+        """Switches to write-ahead logging, or where several machines share the disk to a rollback journal; SQLite does
+        not wait by itself when two processes do so at once."""
         deadline = time.monotonic() + PATIENCE
         while True:
             try:
-                self._connection.execute("PRAGMA journal_mode = WAL")
+                self._connection.execute(f"PRAGMA journal_mode = {self._journal}")
                 return
             except sqlite3.OperationalError as error:
                 if "locked" not in str(error) or time.monotonic() > deadline:
@@ -220,11 +267,24 @@ def default_store_path() -> Path:
 def _to_row(record: CationRecord) -> tuple[Any, ...]:
     values = [getattr(record, name) for name in _COLUMNS]
     values[_WARNINGS] = _SEPARATOR.join(record.warnings)
-    return tuple(values)
+    values = [_as_kept(name, value) for name, value in zip(_COLUMNS, values, strict=True)]
+    return (*values, _hash(values))
+
+
+def _as_kept(name: str, value: Any) -> Any:
+    """A value as SQLite gives it back."""
+    if value is None or name in _TEXT:
+        return value
+    return int(value) if name in _KINDS else None if value != value else float(value)
+
+
+def _hash(values: Sequence[Any]) -> str:
+    """Of the values of a row, as they are kept."""
+    return sha256(json.dumps(values, default=repr).encode()).hexdigest()
 
 
 def _from_row(row: tuple[Any, ...]) -> CationRecord:
-    values = list(row)
+    values = list(row[: len(_COLUMNS)])
     values[_WARNINGS] = tuple(values[_WARNINGS].split(_SEPARATOR)) if values[_WARNINGS] else ()
     values[_RETRY] = bool(values[_RETRY])
     return CationRecord(*values)
@@ -232,6 +292,7 @@ def _from_row(row: tuple[Any, ...]) -> CationRecord:
 
 _WARNINGS = _COLUMNS.index("warnings")
 _RETRY = _COLUMNS.index("retry")
+_PROTOCOL_KEY = _COLUMNS.index("protocol_key")
 
 
 #: Records written or merged at once.

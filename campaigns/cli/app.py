@@ -19,6 +19,7 @@ from campaigns.cli import (
     serve,
     suggest,
     traces,
+    upkeep,
 )
 
 app = typer.Typer(
@@ -26,7 +27,7 @@ app = typer.Typer(
     help="Find layered halide perovskites with a long spin lifetime in few experiments.",
     epilog="""Start with: spinscreen launch demo
 
-Exit codes: 0 done, 1 the data are wrong (or replay came out otherwise), 2 the command is wrong, 130 stopped by you.
+Exit codes: 0 done, 1 the data are wrong, damaged or replayed otherwise, 2 the command is wrong, 130 stopped by you.
 Results go to stdout, everything else to stderr; --json makes every command but serve print for a program.
 Completion in your shell: spinscreen --install-completion""",
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -51,6 +52,8 @@ COMMANDS = {
         record.log,
         record.export,
         record.replay,
+        upkeep.check,
+        upkeep.backup,
     ),
     "Tools": (traces.fit_trace, backtest.paper, backtest.backtest, plugins.plugins),
 }

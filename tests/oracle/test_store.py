@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from chemspace.mounts import Mount
 from oracle import CationRecord, OracleStore, Protocol
 from oracle.errors import StoreCorruptError, StoreError, StoreFullError, StoreSchemaError
 from oracle.store import export_records, import_records
@@ -128,8 +129,50 @@ def test_a_store_of_a_newer_schema_is_refused(tmp_path: Path) -> None:
     connection = sqlite3.connect(path)
     connection.execute("PRAGMA user_version = 99")
     connection.close()
-    with pytest.raises(StoreSchemaError, match="schema 99, this spinscreen knows 1"):
+    with pytest.raises(StoreSchemaError, match="schema 99, this spinscreen knows 2"):
         OracleStore(path)
+
+
+def test_a_changed_record_is_not_used_and_gives_way_to_the_one_computed_again(tmp_path: Path) -> None:
+    path = tmp_path / "flipped.db"
+    with OracleStore(path) as store:
+        store.put_many([record("A"), record("B")])
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE records SET homo_ev = homo_ev * 1000 WHERE inchikey = 'A'")
+    connection.close()
+    with OracleStore(path) as store:
+        assert list(store.get_many(["A", "B"], PROTOCOL)) == ["B"]
+        assert store.damaged() == ["A"]
+        assert [kept.inchikey for kept in store] == ["B"]
+        store.put(record("A"))
+        assert store.damaged() == []
+        assert store.get_many(["A"], PROTOCOL)["A"] == record("A")
+
+
+def test_a_store_of_the_first_schema_is_taken_over_with_its_records(tmp_path: Path) -> None:
+    path = tmp_path / "first.db"
+    with OracleStore(path) as store:
+        store.put_many([record("A"), record("B", warnings=("one", "two"))])
+        before = list(store)
+    with sqlite3.connect(path) as connection:
+        connection.execute("ALTER TABLE records DROP COLUMN sha256")
+        connection.execute("PRAGMA user_version = 1")
+    connection.close()
+    with OracleStore(path) as store:
+        assert list(store) == before
+        assert store.damaged() == []
+
+
+def test_where_several_machines_share_a_disk_the_store_keeps_a_rollback_journal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("oracle.store.mount_of", lambda _: Mount("nfs4"))
+    with OracleStore(tmp_path / "shared.db") as store:
+        store.put(record())
+        assert store._connection.execute("PRAGMA journal_mode").fetchone() == ("delete",)
+    monkeypatch.setattr("oracle.store.mount_of", lambda _: Mount("fuse.sshfs"))
+    with pytest.raises(StoreError, match=r"lies on fuse\.sshfs, where locks do not hold"):
+        OracleStore(tmp_path / "shared.db")
 
 
 def test_a_full_disk_keeps_what_was_there(tmp_path: Path) -> None:

@@ -14,8 +14,9 @@ import pytest
 from campaigns import Campaign, CampaignConfig
 from campaigns.config import SpaceRules
 from campaigns.database import create_store, open_store
-from campaigns.errors import CampaignExistsError, SchemaError, StoreError
+from campaigns.errors import CampaignExistsError, DamagedError, SchemaError, StoreError
 from campaigns.events import EventKind, Stage
+from campaigns.upkeep import look_over
 from tests.campaigns.processes import all_at_once, append_forever, create, ingest, process
 from tests.campaigns.small import created
 from tests.campaigns.test_ingest_trace import files
@@ -172,3 +173,21 @@ def test_a_folder_has_one_store(tmp_path: Path, address: str) -> None:
     created(tmp_path / "there", address)
     with pytest.raises(StoreError, match="take another folder"):
         create_store(tmp_path / "there", address.replace("schema=", "schema=other_"))
+
+
+def test_a_log_of_the_first_schema_is_taken_over_and_a_changed_event_is_named(server: Path, tmp_path: Path) -> None:
+    address = f"postgresql://lab@/postgres?host={server}&schema=chained"
+    live(created(tmp_path / "there", address), tmp_path)
+    with psycopg.connect(f"postgresql://lab@/postgres?host={server}") as connection:
+        before = connection.execute("SELECT id, hash FROM chained.event ORDER BY id").fetchall()
+        connection.execute("ALTER TABLE chained.event DROP COLUMN hash")
+        connection.execute("UPDATE chained.alembic_version SET version_num = '0001'")
+    Campaign.open(tmp_path / "there").close()
+    with psycopg.connect(f"postgresql://lab@/postgres?host={server}") as connection:
+        assert connection.execute("SELECT id, hash FROM chained.event ORDER BY id").fetchall() == before
+        assert all(len(hash_) == 64 for _, hash_ in before)
+    assert look_over(tmp_path / "there", tmp_path / "none.db").damage == ()
+    with psycopg.connect(f"postgresql://lab@/postgres?host={server}") as connection:
+        connection.execute("UPDATE chained.event SET payload = replace(payload::text, '0.4', '9.4')::json WHERE id = 2")
+    with pytest.raises(DamagedError, match=r"event 2 \(observed.*is not what was recorded"):
+        Campaign.open(tmp_path / "there")

@@ -73,7 +73,9 @@ def test_a_database_of_a_newer_spinscreen_is_refused_and_left_alone(tmp_path: Pa
 def test_an_event_of_a_kind_that_came_later_is_refused(tmp_path: Path) -> None:
     folder = database(tmp_path / "new", RELEASED[-1])
     with sqlite3.connect(folder / "campaign.db") as connection:
-        connection.execute("INSERT INTO event VALUES (11, '2027-01-01 00:00:00', 'lab', 'teleported', NULL, '{}')")
+        connection.execute(
+            "INSERT INTO event VALUES (11, '2027-01-01 00:00:00', 'lab', 'teleported', NULL, '{}', NULL)"
+        )
     connection.close()
     with pytest.raises(SchemaError, match=r"event 11 is of the kind 'teleported'.*upgrade spinscreen"):
         Campaign.open(folder)

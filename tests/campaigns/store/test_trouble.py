@@ -130,6 +130,18 @@ def test_a_read_only_folder_can_be_looked_at_and_says_that_it_cannot_be_written(
     assert sorted((open_folder / "small").iterdir()) == before
 
 
+def test_a_log_of_an_older_schema_in_a_read_only_folder_can_be_looked_at(open_folder: Path) -> None:
+    folder = created(open_folder / "small").folder
+    with sqlite3.connect(folder / "campaign.db") as connection:
+        connection.execute("ALTER TABLE event DROP COLUMN hash")
+        connection.execute("UPDATE alembic_version SET version_num = '0001'")
+    connection.close()
+    folder.chmod(0o555)
+    before = (folder / "campaign.db").read_bytes()
+    assert as_nobody(_look, open_folder) == "0 measured"
+    assert (folder / "campaign.db").read_bytes() == before
+
+
 def test_a_campaign_in_a_read_only_folder_is_refused(open_folder: Path) -> None:
     (open_folder / "cations.csv").write_text("")
     (open_folder / "closed").mkdir(mode=0o555)

@@ -77,7 +77,7 @@ def upcast(kind: str, payload: dict[str, Any]) -> tuple[EventKind, dict[str, Any
         return EventKind.OBSERVED, {**_of_target(payload), "rows": rows}
     if kind in ("retracted", "property_retracted"):
         return EventKind.RETRACTED, _of_target(payload)
-    if kind == EventKind.CREATED:
+    if kind == EventKind.CREATED and "config" in payload:
         return EventKind.CREATED, {**payload, "config": {"edition": FIRST, **payload["config"]}}
     return EventKind(kind), payload
 

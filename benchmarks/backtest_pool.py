@@ -27,6 +27,7 @@ from chemspace.tables.frame import read_frame
 from screening.backtest import STRATEGIES, FinishedTable, Schedule, Strategy, mean_regret, replay
 from screening.dataset import SpinDataset, published_descriptors
 from screening.features import to_features
+from screening.table_features import TableQuery
 
 Array = NDArray[np.float64]
 
@@ -49,7 +50,7 @@ def tables(files: list[str]) -> dict[str, FinishedTable]:
         found[name] = _table(points, function(points))
     for text in files:
         path, target, *way = text.split(":")
-        found[Path(path).stem] = FinishedTable.from_frame(read_frame(Path(path)), target, minimize=way != ["max"])
+        found[Path(path).stem] = FinishedTable.from_frame(read_frame(Path(path)), TableQuery(target, way != ["max"]))
     return found
 
 

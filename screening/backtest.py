@@ -10,23 +10,36 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from chemspace.progress import Progress
+from screening.committee import fit_input_scale
 from screening.errors import BacktestError
-from screening.pool import check_pool, fit_committee, fit_input_scale, standardise_target, suggest_from_pool
+from screening.pool import check_pool, choose_rows, row_codes
+from screening.pool_table import merge_replicates
 from screening.seeds import check_seed
 from screening.surrogates.recipe import MIN_ROWS
+from screening.table_features import NamedTable, Results, TableQuery, read_features, read_results
 
 __all__ = ["FinishedTable", "backtest", "figure_html", "plan_campaign"]
 
 
 @dataclass(frozen=True)
 class FinishedTable:
-    """Descriptors `x` (m, d), results `y` (m,), the columns' names, the target's name, and whether small is good."""
+    """Descriptors and results.
+
+    Attributes:
+        x: features, shape (m, d).
+        y: results, shape (m,).
+        columns: names of the descriptors.
+        target: name of the results.
+        minimize: whether small results are good.
+        remarks: what was made of the file's columns and rows, as sentences.
+    """
 
     x: NDArray[np.float64]
     y: NDArray[np.float64]
     columns: tuple[str, ...]
     target: str
     minimize: bool
+    remarks: tuple[str, ...] = ()
 
     @property
     def loss(self) -> NDArray[np.float64]:
@@ -34,33 +47,49 @@ class FinishedTable:
         return self.y if self.minimize else -self.y
 
     @classmethod
-    def from_frame(
-        cls, frame: pd.DataFrame, target: str, minimize: bool = True, columns: Sequence[str] | None = None
-    ) -> FinishedTable:
-        """Table of a frame; without `columns` every numeric column but the target is a descriptor.
+    def from_frame(cls, frame: pd.DataFrame, query: TableQuery) -> FinishedTable:
+        """Table of a frame; texts are categories, replicates are one row unless they are asked for one by one.
 
         Raises:
-            BacktestError: if the target or a column is missing, holds text or NaN, or too few rows are left.
+            BacktestError: if the target or a column is missing, a cell is no number where one is needed, too few rows
+                are left, or all results are the same.
         """
-        if target not in frame.columns:
-            raise BacktestError(f"no column {target!r} to learn; the table has {', '.join(map(str, frame.columns))}")
-        numeric = [str(name) for name in frame.select_dtypes("number").columns if name != target]
-        names = numeric if columns is None else list(columns)
-        absent = [name for name in names if name not in numeric]
-        if absent or not names:
-            what = f"column {absent[0]!r} is not there or not numeric" if absent else "no numeric column is left"
-            raise BacktestError(f"{what}; numeric columns besides {target!r}: {', '.join(numeric) or 'none'}")
-        values = frame[[*names, target]].apply(pd.to_numeric, errors="coerce").to_numpy(dtype=np.float64)
-        bad = np.argwhere(~np.isfinite(values))
-        if bad.size:
-            row, column = bad[0]
+        table, candidates = cls.with_candidates(frame, query)
+        if len(candidates):
+            row = int(np.flatnonzero(~np.isfinite(read_results(NamedTable("the table", frame), query).y))[0])
             raise BacktestError(
-                f"row {row + 1}, column {[*names, target][column]!r} is empty, text or infinite ({len(bad)} such): "
-                "a finished table has a number everywhere; drop those rows or columns first"
+                f"row {row + 1}, column {query.target!r} is empty ({len(candidates)} such): a finished table has a "
+                "number everywhere; drop those rows first"
             )
-        if len(values) < 3:
-            raise BacktestError(f"{len(values)} rows: a campaign needs at least 3 to choose from")
-        return cls(values[:, :-1], values[:, -1], tuple(names), target, minimize)
+        if len(table.y) < 3:
+            raise BacktestError(f"{len(table.y)} rows: a campaign needs at least 3 to choose from")
+        if not np.ptp(table.y) > 0.0:
+            raise BacktestError(f"all results are {table.y[0]:g}: there is nothing to find")
+        return table
+
+    @classmethod
+    def with_candidates(cls, frame: pd.DataFrame, query: TableQuery) -> tuple[FinishedTable, NDArray[np.float64]]:
+        """Table of the rows with a result, and the features of the rows without, shape (c, d).
+
+        Raises:
+            BacktestError: as `from_frame`, but for the number of rows and what they hold.
+        """
+        named = NamedTable("the table", frame)
+        results = read_results(named, query, BacktestError)
+        features = read_features([named], query, BacktestError)
+        (x,), (identity,), (rows,) = features.x, features.identity, features.rows
+        values = results.y[rows]
+        noise = None if results.noise is None else results.noise[rows]
+        known = np.isfinite(values)
+        found = Results(values[known], None if noise is None else noise[known], results.remarks)
+        measured = merge_replicates(x[known], identity[known], found, query.replicates)
+        told = [features.sentence(query.target), *results.remarks, *features.remarks]
+        if measured.replicated:
+            settings = len(np.unique(measured.repeats))
+            how = "each setting is one row, the mean of its results" if query.replicates == "mean" else "each is a row"
+            told.append(f"{settings:,} settings in {int(known.sum()):,} rows: {how} (--replicates)")
+        table = cls(measured.x, measured.y, features.names, str(query.target), query.minimize, tuple(told))
+        return table, x[~known]
 
 
 Array = NDArray[np.float64]
@@ -101,12 +130,13 @@ def acceleration(curve: Array, random: Array, goal: float) -> float:
 
     `curve` and `random` are rising curves, shape (r, t).
 
-    NaN where the strategy's median replay does not reach the goal; infinite where only chance does not.
+    NaN where the strategy's median replay does not reach the goal. Where only chance does not, it is counted as one
+    experiment beyond the last: the factor is at least that.
 
     Source: Rohr et al., Chem. Sci. 11, 2696 (2020), doi 10.1039/c9sc05999g.
     """
     ours, theirs = float(np.median(experiments_needed(curve, goal))), float(np.median(experiments_needed(random, goal)))
-    return theirs / ours if np.isfinite(ours) else float("nan")
+    return min(theirs, random.shape[1] + 1.0) / ours if np.isfinite(ours) else float("nan")
 
 
 def enhancement(curve: Array, random: Array) -> Array:
@@ -148,8 +178,11 @@ def _spinscreen(pool: Array, seen: NDArray[np.int64], loss: Array, q: int, seed:
     fresh, copies = _fresh_and_copies(pool, seen)
     if len(fresh) < q:
         return np.concatenate([fresh, copies])[:q]
-    chosen: NDArray[np.int64] = fresh[suggest_from_pool(pool[fresh], pool[seen], loss, q, seed)]
-    return chosen
+    return fresh[_choose(pool[fresh], pool[seen], loss, q, seed)]
+
+
+def _choose(pool: Array, x: Array, loss: Array, q: int, seed: int) -> NDArray[np.int64]:
+    return choose_rows(check_pool(pool, x, loss, q, True, None, None), q, seed)
 
 
 def _surrogate(pool: Array, seen: NDArray[np.int64], loss: Array, q: int, seed: int) -> NDArray[np.int64]:
@@ -161,7 +194,7 @@ def _surrogate(pool: Array, seen: NDArray[np.int64], loss: Array, q: int, seed: 
     if len(fresh) < q:
         return np.concatenate([fresh, copies])[:q]
     if len(seen) < MIN_ROWS:
-        return fresh[suggest_from_pool(pool[fresh], pool[seen], loss, q, seed)]
+        return fresh[_choose(pool[fresh], pool[seen], loss, q, seed)]
     model = fit_surrogate(TrainingRows.of(pool[seen], loss), seed=seed).model
     x, chosen = pool[fresh], list[int]()
     while len(chosen) < q:
@@ -175,7 +208,8 @@ def _surrogate(pool: Array, seen: NDArray[np.int64], loss: Array, q: int, seed: 
 def _fresh_and_copies(pool: Array, seen: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Rows left that were never measured, and those that repeat a measured one: a table may hold replicates."""
     free = np.setdiff1d(np.arange(len(pool)), seen)
-    copies = (pool[free][:, None, :] == pool[seen][None, :, :]).all(axis=2).any(axis=1)
+    codes = row_codes(pool)
+    copies = np.isin(codes[free], codes[seen])
     return free[~copies], free[copies]
 
 
@@ -258,25 +292,31 @@ class Schedule:
 def replay(table: FinishedTable, strategy: Strategy, seed: int, schedule: Schedule = Schedule()) -> NDArray[np.int64]:
     """Rows of a table in the order in which a campaign would have measured them, shape (budget,) or the whole table.
 
-    The same seed gives every strategy the same random start.
+    The same seed gives every strategy the same random start. A strategy gets the rows in a random order, another one
+    for each seed: files are often sorted by their results.
 
     Raises:
-        BacktestError: for a budget below the start, or a strategy that repeats itself.
+        BacktestError: for a budget below the start, a start that leaves nothing to choose, or a strategy that repeats
+            itself.
     """
     n_start, batch_size, budget = schedule.n_start, schedule.batch_size, schedule.budget
     if budget < n_start:
-        raise BacktestError(f"start {n_start}, batch size {batch_size}, budget {budget}: at least the start is needed")
+        raise BacktestError(f"a budget of {budget} experiments is less than the {n_start} random ones at the start")
     seed, m = check_seed(seed, BacktestError), len(table.y)
-    seen = np.random.default_rng(seed).permutation(m)[: min(n_start, m)].astype(np.int64)
+    if n_start >= m:
+        raise BacktestError(f"{n_start} random experiments at the start of {m} rows: nothing is left to choose")
+    order = np.random.default_rng(seed).permutation(m).astype(np.int64)
+    x, loss = table.x[order], table.loss[order]
+    seen = np.arange(n_start)
     while len(seen) < min(budget, m):
         q = min(batch_size, min(budget, m) - len(seen))
-        rows = strategy.choose(table.x, seen, table.loss[seen], q, seed)
+        rows = strategy.choose(x, seen, loss[seen], q, seed)
         if len(rows) != q or len(np.union1d(seen, rows)) != len(seen) + q:
             raise BacktestError(
                 f"strategy {strategy.name!r} returned {rows.tolist()}: {q} rows never measured are needed"
             )
         seen = np.concatenate([seen, rows])
-    return seen
+    return order[seen]
 
 
 @dataclass(frozen=True)
@@ -314,28 +354,93 @@ class Backtest:
         """One row a strategy: mean normalised regret with its standard error, experiments to the goals, factors.
 
         `experiments_to_half_top` and `experiments_to_top` are medians over seeds until half or all of the top are
-        found (infinite where the median campaign does not get there); `acceleration` is for half of the top and, like
-        `enhancement` (at the end), against the strategy "random", NaN where that was not run.
+        found, NaN where the median campaign does not get there; `acceleration` is for half of the top and, like
+        `enhancement` (at the end), against the strategy "random", NaN where that was not run or nothing was found.
+        `notes` says why a number is NaN.
         """
         rows = []
         random = self._top("random") if "random" in self.rows else None
         for name, order in self.rows.items():
-            top, regret = self._top(name), mean_regret(self.table.loss, order, self.schedule.n_start)
-            rows.append(
-                {
-                    "strategy": name,
-                    "mean_regret": float(regret.mean()),
-                    "mean_regret_se": float(regret.std(ddof=1) / np.sqrt(len(regret))) if len(regret) > 1 else np.nan,
-                    "experiments_to_half_top": float(np.median(experiments_needed(top, 0.5))),
-                    "experiments_to_top": float(np.median(experiments_needed(top, 1.0))),
-                    "acceleration": np.nan if random is None else acceleration(top, random, 0.5),
-                    "enhancement": np.nan if random is None else float(enhancement(top, random)[-1]),
-                }
-            )
+            top, regret = self._top(name), self._regret(name)
+            numbers = {
+                "mean_regret": float(regret.mean()),
+                "mean_regret_se": _standard_error(regret),
+                "experiments_to_half_top": _median(experiments_needed(top, 0.5)),
+                "experiments_to_top": _median(experiments_needed(top, 1.0)),
+                "acceleration": np.nan if random is None else acceleration(top, random, 0.5),
+                "enhancement": np.nan if random is None else float(enhancement(top, random)[-1]),
+            }
+            rows.append({"strategy": name, **numbers, "notes": self._notes(numbers, random, order.shape[1])})
         return pd.DataFrame(rows)
+
+    def _notes(self, numbers: dict[str, float], random: Array | None, experiments: int) -> str:
+        """Why numbers are missing, and where chance is only bounded."""
+        missing = {name for name, value in numbers.items() if np.isnan(value)}
+        said = []
+        if "mean_regret_se" in missing:
+            said.append("one seed has no standard error")
+        if "experiments_to_top" in missing:
+            which = "half of the best" if "experiments_to_half_top" in missing else "all of the best"
+            said.append(f"{which} were not found within {experiments} experiments")
+        if random is None:
+            said.append("factors against chance need the strategy random")
+        else:
+            if not np.isfinite(np.median(experiments_needed(random, 0.5))) and "acceleration" not in missing:
+                said.append("chance did not find half of the best: the acceleration is at least this")
+            if "enhancement" in missing:
+                said.append("chance found none of the best")
+        return "; ".join(said)
+
+    def comparisons(self) -> pd.DataFrame:
+        """The first strategy against each other one: difference of the mean regrets over the same seeds.
+
+        Columns `strategy` and `against`, `difference` (below 0: the first is better) with its standard error, and `p`:
+        the share of sign changes of the paired differences whose mean is as far from 0 (all of them up to twelve seeds,
+        10,000 random ones beyond); NaN for one seed.
+        """
+        names = list(self.rows)
+        rows = []
+        for other in names[1:]:
+            difference = self._regret(names[0]) - self._regret(other)
+            row = {"strategy": names[0], "against": other, "difference": float(difference.mean())}
+            rows.append({**row, "standard_error": _standard_error(difference), "p": _paired_p(difference)})
+        return pd.DataFrame(rows, columns=["strategy", "against", "difference", "standard_error", "p"])
+
+    def _regret(self, name: str) -> Array:
+        return mean_regret(self.table.loss, self.rows[name], self.schedule.n_start)
 
     def _top(self, name: str) -> NDArray[np.float64]:
         return top_found(self.table.loss, self.rows[name], self.top_k)
+
+
+def _median(experiments: Array) -> float:
+    middle = float(np.median(experiments))
+    return middle if np.isfinite(middle) else float("nan")
+
+
+def _standard_error(values: Array) -> float:
+    return float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else float("nan")
+
+
+#: Seeds up to which all changes of signs are tried, and how many random ones beyond.
+_ALL_SIGNS, _RANDOM_SIGNS = 12, 10_000
+
+
+def _paired_p(difference: Array) -> float:
+    """Two-sided p of a mean difference of 0 by changes of sign, shape of `difference` (r,).
+
+    Source: Fisher, The Design of Experiments (1935), section 21.
+    """
+    r = len(difference)
+    if r < 2:
+        return float("nan")
+    if r <= _ALL_SIGNS:
+        signs = 1.0 - 2.0 * ((np.arange(2**r)[:, None] >> np.arange(r)) & 1)
+    else:
+        signs = np.random.default_rng(0).choice([-1.0, 1.0], size=(_RANDOM_SIGNS, r))
+        signs[0] = 1.0
+    means = np.abs(signs @ difference)
+    return float(np.mean(means >= means[0] * (1.0 - 1e-9)))
 
 
 def backtest(
@@ -358,6 +463,8 @@ def backtest(
         raise BacktestError(
             f"{len(chosen)} strategies, {len(seeds)} seeds, top {top_k}: at least one of each is needed"
         )
+    if top_k > len(table.y):
+        raise BacktestError(f"the best {top_k} of {len(table.y)} rows: count fewer as found")
     total, done, rows = len(chosen) * len(seeds), 0, {}
     for strategy in chosen:
         runs = []
@@ -435,17 +542,15 @@ def plan_campaign(
     rows = np.flatnonzero(problem.free)
     rows = np.sort(rng.choice(rows, min(len(rows), _LARGEST_DRAW), replace=False))
     scale = fit_input_scale(problem.pool, problem.x)
-    y, noise = standardise_target(problem.y, problem.noise)
-    committee = fit_committee(scale(problem.x), y, noise)
+    committee, unit = problem.committee(scale), problem.target_scale
     target = goal if observed.minimize else -goal
-    centre, spread = float(problem.y.mean()), float(problem.y.std(ddof=1)) or 1.0
     needed, possible = np.full(draws, np.inf), 0
     for draw in range(draws):
         member = committee.members[int(rng.integers(len(committee.members)))]
         mean, covariance, _ = member.joint(scale(problem.x), scale(problem.pool[rows]))
         values, vectors = np.linalg.eigh(covariance)
         world = mean + vectors @ (np.sqrt(np.maximum(values, 0.0)) * rng.standard_normal(len(mean)))
-        simulated = _World(problem.pool[rows], centre + spread * world, spread * np.sqrt(member.noise), target)
+        simulated = _World(problem.pool[rows], unit.original(world), unit.unit * np.sqrt(member.noise), target)
         possible += int(simulated.meets_goal.any())
         needed[draw] = simulated.experiments_needed(problem.x, problem.y, schedule, rng)
         if progress is not None:
@@ -478,7 +583,7 @@ class _World:
         left, done = np.arange(len(self.pool)), 0
         while done < schedule.budget and left.size:
             size = min(schedule.batch_size, schedule.budget - done, len(left))
-            picks = left[suggest_from_pool(self.pool[left], x, y, size, seed=int(rng.integers(2**31)))]
+            picks = left[_choose(self.pool[left], x, y, size, int(rng.integers(2**31)))]
             met = np.flatnonzero(self.meets_goal[picks])
             if met.size:
                 return float(done + met[0] + 1)

@@ -62,6 +62,10 @@ class PoolError(ScreeningError):
     """A pool of candidates or its observations that cannot be used; the message names the argument, row or column."""
 
 
+class PoolWarning(UserWarning):
+    """Results of a pool that were not taken at their word."""
+
+
 class FeasibilityError(ScreeningError):
     """An outcome, a rule or a training table that the feasibility model cannot use."""
 

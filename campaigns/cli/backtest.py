@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
+from math import isnan
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from campaigns.cli import console
-from campaigns.cli.options import NEW_FILE, PrintingOptions, takes
+from campaigns.cli.options import NEW_FILE, PrintingOptions, TableOptions, takes
 
 if TYPE_CHECKING:
-    import pandas as pd
-
-    from screening.backtest import FinishedTable
+    from screening.backtest import Backtest, FinishedTable
     from screening.paper import Reproduction
 
 
+#: p from which on two strategies are not told apart.
+_SIGNIFICANT = 0.05
 _STRATEGIES = "spinscreen, surrogate (that of campaigns; slow), random, botorch, forest"
 
 
@@ -28,10 +30,7 @@ class BacktestOptions(PrintingOptions):
     table: Annotated[Path, typer.Argument(metavar="TABLE", help="CSV, Excel or Parquet: descriptors and results.")]
     target: Annotated[str, typer.Option(help="Column with the results.")]
     strategy: Annotated[str, typer.Option(help=f"Separated by commas: {_STRATEGIES}.")] = "spinscreen,random"
-    columns: Annotated[
-        str | None, typer.Option(help="Descriptor columns, separated by commas. Default: every numeric one.")
-    ] = None
-    maximize: Annotated[bool, typer.Option("--maximize", help="Large results are good. Default: small ones.")] = False
+    minimize: Annotated[bool, typer.Option("--minimize/--maximize", help="Which results are good.")] = True
     batch_size: Annotated[int, typer.Option("--batch-size", "-q", min=1, help="Experiments a round.")] = 1
     start: Annotated[int, typer.Option(min=1, help="Random experiments before the first round.")] = 5
     budget: Annotated[int, typer.Option(min=1, help="Experiments in all; with --simulate, new ones.")] = 40
@@ -45,11 +44,7 @@ class BacktestOptions(PrintingOptions):
     ] = False
     goal: Annotated[float | None, typer.Option(help="With --simulate: the result to reach.")] = None
     probability: Annotated[float, typer.Option(min=0.0, max=1.0, help="With --simulate: how sure to be.")] = 0.8
-
-    @property
-    def descriptors(self) -> list[str] | None:
-        """The descriptor columns that are named."""
-        return None if self.columns is None else [name.strip() for name in self.columns.split(",")]
+    reading: TableOptions
 
     @property
     def strategies(self) -> list[str]:
@@ -61,8 +56,9 @@ class BacktestOptions(PrintingOptions):
 def backtest(options: BacktestOptions) -> None:
     """Ask how well a strategy would have done on a finished table.
 
-    Every strategy gets the same random starts. Printed: mean regret (0 is the best row, 1 the median one), experiments
-    until half and all of the best rows were found, and the factors against chance (run "random" too to have them).
+    Every strategy gets the same random starts, and the rows in a random order. Printed: mean regret (0 is the best row,
+    1 the median one), experiments until half and all of the best rows were found, the factors against chance (run
+    "random" too to have them), and what the differences between strategies are worth.
 
     Example: spinscreen backtest measured.csv --target rate_per_ps --strategy spinscreen,random --seeds 20
     """
@@ -71,14 +67,16 @@ def backtest(options: BacktestOptions) -> None:
     from chemspace.tables.frame import read_frame
     from screening.backtest import FinishedTable
 
-    frame = read_frame(options.table)
+    frame, query = read_frame(options.table), options.reading.query(options.target, options.minimize)
     if options.goal is not None:
-        _plan(frame, options.goal, options)
+        _plan(*FinishedTable.with_candidates(frame, query), options.goal, options)
         return
-    finished = FinishedTable.from_frame(
-        frame, options.target, minimize=not options.maximize, columns=options.descriptors
-    )
-    _replay(finished, options)
+    _replay(FinishedTable.from_frame(frame, query), options)
+
+
+def _tell(finished: FinishedTable, options: BacktestOptions) -> None:
+    for sentence in finished.remarks:
+        console.note(sentence) if options.as_json else console.line(sentence)
 
 
 def _replay(finished: FinishedTable, options: BacktestOptions) -> None:
@@ -86,6 +84,7 @@ def _replay(finished: FinishedTable, options: BacktestOptions) -> None:
     from screening.backtest import Schedule, figure_html
     from screening.backtest import backtest as replay_all
 
+    _tell(finished, options)
     with console.bar("replaying") as progress:
         result = replay_all(
             finished,
@@ -101,44 +100,62 @@ def _replay(finished: FinishedTable, options: BacktestOptions) -> None:
         write_whole(options.output, lambda path: path.write_text(page, encoding="utf-8"))
         console.note(f"curves written to {options.output}")
     if options.as_json:
-        console.print_json(console.finite(summary.to_dict("records")))
+        pairs = console.finite(result.comparisons().to_dict("records"))
+        against = {name: [pair for pair in pairs if pair["strategy"] == name] for name in result.rows}
+        rows = console.finite(summary.to_dict("records"))
+        console.print_json([{**row, "comparisons": against[row["strategy"]]} for row in rows])
     else:
-        _show(summary, len(finished.y), options)
+        _show(result, options)
 
 
-def _show(summary: pd.DataFrame, rows: int, options: BacktestOptions) -> None:
+def _show(result: Backtest, options: BacktestOptions) -> None:
     title = (
-        f"{rows} rows, {options.start} random first, batches of {options.batch_size}, {options.seeds} seeds, "
-        f"the best {options.top}"
+        f"{len(result.table.y)} rows, {options.start} random first, batches of {options.batch_size}, "
+        f"{console.count(options.seeds, 'seed')}, the best {options.top}"
     )
     headings = ("strategy", "mean regret", "to half of the best", "to all of them", "acceleration", "enhancement")
     grid = console.table(*headings, title=title)
-    for row in summary.to_dict("records"):
+    rows = result.summary().to_dict("records")
+    for row in rows:
+        error = row["mean_regret_se"]
         grid.add_row(
             str(row["strategy"]),
-            f"{row['mean_regret']:.3f} ± {row['mean_regret_se']:.3f}",
-            f"{row['experiments_to_half_top']:g}",
-            f"{row['experiments_to_top']:g}",
-            f"{row['acceleration']:.2f}",
-            f"{row['enhancement']:.2f}",
+            f"{row['mean_regret']:.3f}" + ("" if isnan(error) else f" ± {error:.3f}"),
+            *(_number(row[name], "g") for name in ("experiments_to_half_top", "experiments_to_top")),
+            *(_number(row[name], ".2f") for name in ("acceleration", "enhancement")),
         )
     console.out.print(grid)
+    for row in rows:
+        if row["notes"]:
+            console.line(f"{row['strategy']}: {row['notes']}")
+    for pair in result.comparisons().to_dict("records"):
+        console.line(_compared(pair, options.seeds))
 
 
-def _plan(frame: pd.DataFrame, goal: float, options: BacktestOptions) -> None:
-    from screening.backtest import FinishedTable, Schedule, plan_campaign
-    from screening.errors import BacktestError
+def _number(value: float, form: str) -> str:
+    return "-" if isnan(value) else format(value, form)
 
-    target, budget, minimize = options.target, options.budget, not options.maximize
-    if target not in frame.columns:
-        raise BacktestError(f"no column {target!r} to learn; the table has {', '.join(map(str, frame.columns))}")
-    known = frame[target].notna()
-    observed = FinishedTable.from_frame(frame[known], target, minimize, options.descriptors)
-    candidates = FinishedTable.from_frame(frame[~known].assign(**{target: 0.0}), target, columns=observed.columns)
+
+def _compared(pair: Mapping[Hashable, Any], seeds: int) -> str:
+    """A difference of two strategies in words."""
+    first, other, difference, error = pair["strategy"], pair["against"], pair["difference"], pair["standard_error"]
+    if isnan(error):
+        return f"{first} against {other}: {difference:+.3f} in mean regret; one seed cannot tell how much that is worth"
+    told = f"{first} against {other}: {difference:+.3f} ± {error:.3f} in mean regret, paired over {seeds} seeds"
+    if pair["p"] >= _SIGNIFICANT:
+        return f"{told}, p {pair['p']:.2g}: not told apart"
+    return f"{told}, p {pair['p']:.2g}: {first if difference < 0.0 else other} is better"
+
+
+def _plan(observed: FinishedTable, candidates: Any, goal: float, options: BacktestOptions) -> None:
+    from screening.backtest import Schedule, plan_campaign
+
+    target, budget, minimize = options.target, options.budget, options.minimize
+    _tell(observed, options)
     with console.bar("simulating") as progress:
         plan = plan_campaign(
             observed,
-            candidates.x,
+            candidates,
             goal,
             Schedule(batch_size=options.batch_size, budget=budget),
             draws=options.seeds,

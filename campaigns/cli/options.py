@@ -16,10 +16,12 @@ command gets them as one object.
 
 from __future__ import annotations
 
+import csv
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
 from enum import StrEnum
+from functools import partial
 from inspect import Parameter, Signature, get_annotations, getdoc
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_type_hints
@@ -31,6 +33,7 @@ from campaigns.cli import console
 
 if TYPE_CHECKING:
     from campaigns.campaign import Campaign
+    from screening.table_features import TableQuery
 
 Options = TypeVar("Options")
 
@@ -113,6 +116,56 @@ class ProtonationOptions:
     def dications(self) -> bool | None:
         """As `chemspace.CationLibrary.read` takes it."""
         return True if self.both else {Protonation.ONE: False, Protonation.TWO: True}.get(self.protonation)
+
+
+class Replicates(StrEnum):
+    """What results of equal rows of a table are."""
+
+    MEAN = "mean"
+    ROWS = "rows"
+
+
+_OfTable = partial(typer.Option, rich_help_panel="Columns and rows of a table")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableOptions:
+    """How any table is read."""
+
+    columns: Annotated[
+        str | None,
+        _OfTable(help="Columns to learn from, separated by commas. Default: all that can be; the others are told."),
+    ] = None
+    categories: Annotated[
+        str | None,
+        _OfTable(
+            help="Columns of numbers that are codes, separated by commas, or none. Default: whole numbers from 0 or 1 "
+            "on without a gap. Texts are categories anyway."
+        ),
+    ] = None
+    noise: Annotated[str | None, _OfTable(help="Column with standard deviations of the results.")] = None
+    replicates: Annotated[Replicates, _OfTable(help="Results of equal rows: one, their mean, or each by itself.")] = (
+        Replicates.MEAN
+    )
+    keep_going: Annotated[
+        bool, _OfTable("--keep-going", help="Leave out rows with a cell that is no number where one is needed.")
+    ] = False
+
+    def query(self, target: str | None, minimize: bool) -> TableQuery:
+        """What is asked of the table."""
+        from screening.table_features import TableQuery
+
+        categories = () if self.categories == "none" else _names(self.categories)
+        return TableQuery(
+            target, minimize, _names(self.columns), categories, self.noise, self.replicates.value, self.keep_going
+        )
+
+
+def _names(text: str | None) -> list[str] | None:
+    """Headings between commas; quotes keep a comma in a heading."""
+    if text is None:
+        return None
+    return [name.strip() for name in next(csv.reader([text], skipinitialspace=True)) if name.strip()]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,13 +12,24 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from campaigns.cli import console
-from campaigns.cli.options import EXISTING_FILE, NEW_FILE, AsJson, Dask, OracleStorePath, campaign_folder, takes
+from campaigns.cli.options import (
+    EXISTING_FILE,
+    NEW_FILE,
+    AsJson,
+    Dask,
+    OracleStorePath,
+    TableOptions,
+    campaign_folder,
+    takes,
+)
+from campaigns.files import EXPORTS
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from campaigns.campaign import Campaign
     from campaigns.summary import SuggestionBatch
+    from screening.pool_table import PoolTable
 
 
 _OfPool = partial(typer.Option, rich_help_panel="Any table instead of a campaign")
@@ -29,12 +40,20 @@ class PoolOptions:
     """Any table instead of a campaign."""
 
     pool: Annotated[
-        Path | None, _OfPool(help="Candidates with numeric columns, CSV, Excel or Parquet.", **EXISTING_FILE)
+        Path | None, _OfPool(help="Candidates, one a row: CSV, Excel, JSON lines or Parquet.", **EXISTING_FILE)
     ] = None
-    observed: Annotated[Path | None, _OfPool(help="Measured rows with the same columns.", **EXISTING_FILE)] = None
+    observed: Annotated[
+        Path | None,
+        _OfPool(help="Measured rows with the same columns. Without: a first batch that spreads.", **EXISTING_FILE),
+    ] = None
     target: Annotated[str | None, _OfPool(help="Column with the results.")] = None
     minimize: Annotated[bool, _OfPool("--minimize/--maximize", help="Which results are good.")] = True
-    noise: Annotated[str | None, _OfPool(help="Column with standard deviations.")] = None
+    pending: Annotated[
+        Path | None, _OfPool(help="Rows that are being measured now: not suggested again.", **EXISTING_FILE)
+    ] = None
+    out: Annotated[
+        Path | None, _OfPool(metavar="FILE", help="Write the suggestions too, .csv, .jsonl or .parquet.", **NEW_FILE)
+    ] = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +90,7 @@ class SuggestOptions:
         ),
     ] = None
     table: PoolOptions
+    reading: TableOptions
     dask: Dask = None
     oracle_store: OracleStorePath = None
     as_json: AsJson = False
@@ -94,20 +114,26 @@ def suggest(options: SuggestOptions) -> None:
       spinscreen suggest huge --dask tcp://head-node:8786
 
       spinscreen suggest --pool table.csv --observed measured.csv --target rate --minimize
+
+      spinscreen suggest --pool table.csv --out first.csv
     """
     table, candidates = options.table, options.candidates
     if candidates is not None and candidates.suffix != ".parquet":
         raise typer.BadParameter(f"{candidates.name} must end in .parquet", param_hint="--candidates")
-    if table.pool is not None or table.observed is not None or table.target is not None:
+    if table.out is not None and table.out.suffix not in EXPORTS:
+        raise typer.BadParameter(f"{table.out.name} must end in {', '.join(EXPORTS)}", param_hint="--out")
+    if any(value is not None for value in (table.pool, table.observed, table.target, table.pending, table.out)):
         if options.dask is not None:
             raise typer.BadParameter("--dask passes over the space of a campaign; a table is ranked on this machine")
-        if options.folder is not None or table.pool is None or table.observed is None or table.target is None:
-            raise typer.BadParameter("give a campaign, or --pool, --observed and --target together")
-        _suggest_of_table(options, table.pool, table.observed, table.target)
+        if options.folder is not None or table.pool is None or (table.observed is None) != (table.target is None):
+            raise typer.BadParameter(
+                "give a campaign, or a table: --pool, with --observed and --target together once something is measured"
+            )
+        _suggest_of_table(options, table.pool)
     elif options.folder is not None:
         _suggest_of_campaign(options, options.folder)
     else:
-        raise typer.BadParameter("give the campaign's folder, or a table with --pool, --observed and --target")
+        raise typer.BadParameter("give the campaign's folder, or a table with --pool")
 
 
 def _suggest_of_campaign(options: SuggestOptions, folder: Path) -> None:
@@ -207,25 +233,33 @@ def show_batch(
     show_best(status)
 
 
-def _suggest_of_table(options: SuggestOptions, pool: Path, observed: Path, target: str) -> None:
+def _suggest_of_table(options: SuggestOptions, pool: Path) -> None:
+    from campaigns.files import write_frame
     from chemspace.tables.frame import read_frame
-    from screening.pool import score_table, suggest_from_table
+    from screening.pool_table import PoolTable
 
-    minimize, noise = options.table.minimize, options.table.noise
-    rows, measured = read_frame(pool), read_frame(observed)
-    size, seed = options.batch_size or 5, options.seed or 0
-    chosen = suggest_from_table(rows, measured, target, size, minimize=minimize, noise=noise, seed=seed)
+    asked = options.table
+    observed, pending = (None if path is None else read_frame(path) for path in (asked.observed, asked.pending))
+    table = PoolTable.of(read_frame(pool), observed, options.reading.query(asked.target, asked.minimize), pending)
+    for sentence in (table.sentence, *table.remarks):
+        console.note(sentence) if options.as_json else console.line(sentence)
+    chosen = _from_one(table.suggest(options.batch_size or 5, options.seed or 0))
     if options.candidates is not None:
-        from campaigns.files import write_frame
-
-        numbers = score_table(rows, measured, target, minimize=minimize, noise=noise)
-        own = rows.drop(columns=[name for name in numbers if name in rows]).reset_index(drop=True)
-        write_frame(options.candidates, numbers.join(own))
-        console.note(f"{len(rows):,} candidates in {options.candidates}")
+        write_frame(options.candidates, _from_one(table.score()))
+        console.note(f"{len(table.pool):,} candidates in {options.candidates}")
+    if asked.out is not None:
+        write_frame(asked.out, chosen)
+        console.note(f"{console.count(len(chosen), 'suggestion')} in {asked.out}")
     if options.as_json:
         console.print_json(_plain(chosen))
     else:
-        _show_table(chosen, target)
+        _show_table(chosen, table)
+
+
+def _from_one(numbers: pd.DataFrame) -> pd.DataFrame:
+    """Row numbers as people count them, from 1 after the headings."""
+    counted = [name for name in ("row", "nearest_row") if name in numbers]
+    return numbers.assign(**{name: numbers[name] + 1 for name in counted})
 
 
 def _plain(chosen: pd.DataFrame) -> list[dict[str, object]]:
@@ -235,20 +269,29 @@ def _plain(chosen: pd.DataFrame) -> list[dict[str, object]]:
     return [{str(k): v if isinstance(v, kinds) else str(v) for k, v in row.items()} for row in rows]
 
 
-def _show_table(chosen: pd.DataFrame, target: str) -> None:
+#: Own columns of a candidate that are shown.
+_SHOWN = 8
+
+
+def _show_table(chosen: pd.DataFrame, table: PoolTable) -> None:
     from rich.markup import escape
 
-    own = [name for name in chosen.columns if chosen[name].dtype == object][:1]
-    own_titles = [str(name) for name in own]
-    table = console.table("#", "row", *own_titles, target, "90% interval", "acquisition", left=own_titles)
+    own = [name for name in table.pool.columns if name not in table.features.left_out]
+    names = [name for name in table.pool.columns if "names" in table.features.left_out.get(name, "")]
+    titles = [str(name) for name in (*names[:1], *own[:_SHOWN])]
+    predicted = [name for name in ("mean",) if name in chosen]
+    numbers = [str(table.query.target), "90% interval", "acquisition"] if predicted else []
+    grid = console.table("#", "row", *titles, *numbers, left=titles)
     for place, row in enumerate(chosen.to_dict("records"), start=1):
-        table.add_row(
-            str(place),
-            str(row["row"] + 1),
-            *(escape(str(row[name])) for name in own),
-            f"{row['mean']:.4g}",
-            f"{row['low']:.4g} to {row['high']:.4g}",
-            f"{row['acquisition']:.2f}",
-        )
-    console.out.print(table)
-    console.marked("[dim]row: of the pool's table, from 1 after its header; the interval is of a new measurement[/]")
+        cells = [escape(f"{row[name]:g}" if isinstance(row[name], float) else str(row[name])) for name in titles]
+        if predicted:
+            spread = f"{row['low']:.4g} to {row['high']:.4g}" if table.spread_is_known else "-"
+            cells += [f"{row['mean']:.4g}", spread, f"{row['acquisition']:.2f}"]
+        grid.add_row(str(place), str(row["row"]), *cells)
+    console.out.print(grid)
+    told = "row: of the pool's table, from 1 after its headings"
+    if predicted and table.spread_is_known:
+        told += "; the interval is of a new measurement, as wide as the errors of results left out ask for"
+    console.marked(f"[dim]{told}[/]")
+    if predicted and not table.spread_is_known:
+        console.line(table.why_no_spread)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections import Counter
 from math import nan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -59,11 +60,13 @@ def _of_text(path: Path, head: bytes) -> pd.DataFrame:
     delimiter, first = delimiter_of(decode_text(whole or head))
     how: dict[str, Any] = {"sep": delimiter, "skiprows": first - 1}
     encoding = encoding_of(whole or head)
+    _refuse_equal_headings(path.name, decode_text(whole or head), delimiter, first)
     try:
         frame = _read_csv(path, encoding, how)
     except UnicodeDecodeError:
         encoding = "cp1252"
         frame = _read_csv(path, encoding, how)
+    frame.attrs["decimal_commas"] = delimiter != ","
     if delimiter == "," or not any(_has_decimal_commas(frame[column]) for column in frame):
         return frame
     text = _read_csv(path, encoding, {**how, "dtype": str, "keep_default_na": False})
@@ -72,6 +75,14 @@ def _of_text(path: Path, head: bytes) -> pd.DataFrame:
         if numbers is not None:
             frame[column] = numbers
     return frame
+
+
+def _refuse_equal_headings(name: str, text: str, delimiter: str, first: int) -> None:
+    """pandas would number them without a word."""
+    lines = [line for line in text.split("\n")[first - 1 :] if line.strip()]
+    headings = [heading.strip() for heading in next(csv.reader(lines[:1], delimiter=delimiter), [])]
+    if twice := next((heading for heading, count in Counter(filter(None, headings)).items() if count > 1), None):
+        raise TableError(name, f"column {twice!r} stands twice in the header; give each its own name")
 
 
 def _read_csv(path: Path | io.StringIO, encoding: str, how: dict[str, Any]) -> pd.DataFrame:

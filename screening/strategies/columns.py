@@ -37,6 +37,8 @@ __all__ = [
 Array = NDArray[np.float64]
 #: Rows a model predicts at once (fits the cache).
 _CHUNK = 4096
+#: Differences of features that are held at once.
+_BLOCK = 4_000_000
 #: Column of the measured compound that is nearest in descriptor space.
 NEAREST = "nearest_measured"
 #: It, how far away it is, and whether that is in the domain; empty, NaN and False where nothing is measured.
@@ -197,7 +199,12 @@ class MeasuredSet:
         return float(np.quantile(gap, 0.95)) if gap.size else 0.0
 
     def _between(self, x: Array, others: Array) -> Array:
-        squared = ((x[:, None, :] / self._scale - others[None, :, :] / self._scale) ** 2).mean(axis=2)
+        scaled, reference = x / self._scale, others / self._scale
+        squared = np.empty((len(x), len(others)))
+        size = max(1, _BLOCK // max(1, reference.size))
+        for start in range(0, len(x), size):
+            block = scaled[start : start + size, None, :] - reference[None, :, :]
+            squared[start : start + size] = (block**2).mean(axis=2)
         distance: Array = np.sqrt(squared)
         return distance
 

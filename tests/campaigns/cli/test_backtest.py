@@ -62,7 +62,7 @@ def test_a_goal_without_simulation_is_a_usage_error(table: Path) -> None:
 def test_a_missing_target_is_named(table: Path) -> None:
     result = CliRunner().invoke(app, [str(table), "--target", "speed"])
     assert isinstance(result.exception, BacktestError)
-    assert "u, v, rate" in str(result.exception)
+    assert "it has u, v, rate" in str(result.exception)
 
 
 def test_a_place_where_curves_cannot_be_written_is_told_before_the_work(table: Path) -> None:
@@ -92,3 +92,17 @@ def test_a_finished_table_is_read_in_every_form_that_ingest_reads(table: Path, f
     done = CliRunner().invoke(app, asked)
     assert done.exit_code == 0, done.output
     assert json.loads(done.stdout) == plain
+
+
+def test_replicates_missing_numbers_and_differences_are_told(table: Path) -> None:
+    frame = pd.read_csv(table)
+    pd.concat([frame, frame]).to_csv(table, index=False)
+    asked = [str(table), "--target", "rate", "--budget", "6", "--seeds", "2", "--strategy", "random,forest"]
+    told = CliRunner().invoke(app, asked).stdout
+    assert "learning rate from u, v" in told
+    assert "30 settings in 60 rows: each setting is one row, the mean of its results (--replicates)" in told
+    assert "random against forest:" in told
+    assert "paired over 2 seeds" in told
+    assert not any(word in told for word in ("nan", "inf"))
+    rows = json.loads(CliRunner().invoke(app, [*asked, "--json"]).stdout)
+    assert [row["comparisons"][0]["against"] for row in rows if row["comparisons"]] == ["forest"]

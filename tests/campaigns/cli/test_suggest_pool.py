@@ -32,20 +32,21 @@ def test_json_keeps_small_numbers_as_they_are(asked: list[str], tmp_path: Path) 
     rows = json.loads(done.stdout)
     pool = pd.read_csv(tmp_path / "pool.csv")
     assert len(rows) == 3
-    assert all(row["tiny"] == pool["tiny"][row["row"]] > 0.0 for row in rows)
+    assert all(row["tiny"] == pool["tiny"][row["row"] - 1] > 0.0 for row in rows)
 
 
 def test_the_table_for_people_names_the_candidates(asked: list[str], tmp_path: Path) -> None:
     done = CliRunner().invoke(app, asked)
     assert done.exit_code == 0, done.output
     assert done.stdout.count("m") >= 3
-    assert "90% interval" in done.stdout
+    assert "interval is of a new measurement" in done.stdout
+    assert "learning rate from x, tiny; left out: name (names: nearly every row has its own)" in done.stdout
 
 
 def test_half_of_what_a_pool_needs_is_a_usage_error(asked: list[str]) -> None:
-    done = CliRunner().invoke(app, asked[:3])
+    done = CliRunner().invoke(app, asked[:5])
     assert done.exit_code == 2
-    assert "--observed and --target together" in done.output.replace("\n", " ")
+    assert "once something is measured" in done.output
 
 
 @pytest.mark.parametrize("form", ["excel", "semicolons", "tabs", "utf-16", "json lines"])
@@ -71,3 +72,16 @@ def test_a_pool_that_is_no_table_is_refused_with_what_would_be_right(asked: list
     (tmp_path / "pool.csv").write_bytes(b"%PDF-1.7")
     with pytest.raises(TableError, match=r"pool\.csv: it is a PDF document, not text; a table is needed \(CSV, Excel"):
         CliRunner().invoke(app, asked, catch_exceptions=False)
+
+
+def test_first_batch_pending_rows_and_the_file_of_suggestions(asked: list[str], tmp_path: Path) -> None:
+    out = tmp_path / "first.csv"
+    done = CliRunner().invoke(app, [*asked[:3], "-q", "4", "--out", str(out)])
+    assert done.exit_code == 0, done.output
+    assert "spreading over x, tiny" in done.stdout
+    first = pd.read_csv(out)
+    assert list(first.columns) == ["row", "name", "x", "tiny"]
+    done = CliRunner().invoke(app, [*asked, "--pending", str(out), "--json"])
+    assert done.exit_code == 0, done.output
+    assert not {row["name"] for row in json.loads(done.stdout)} & set(first["name"])
+    assert "learning rate from x, tiny" in done.stderr

@@ -11,7 +11,7 @@ from gpytorch.kernels import LinearKernel
 from numpy.typing import NDArray
 from scipy.optimize import check_grad
 
-from screening.pool import KERNELS, _negative_log_posterior, fit_gaussian_process
+from screening.committee import KERNELS, _negative_log_posterior, fit_gaussian_process
 
 Array = NDArray[np.float64]
 
@@ -76,5 +76,5 @@ def test_single_precision_agrees_with_double() -> None:
 
 def test_one_shared_length_scale_is_one() -> None:
     x, y = _data()
-    model = fit_gaussian_process("rbf", x, y, np.zeros(25), shared_length=True)
+    model = fit_gaussian_process("rbf", x, y, np.zeros(25), groups=np.zeros(3, dtype=np.int64))
     assert len(set(model.length.tolist())) == 1

@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from screening.errors import NothingLeftError, PoolError
-from screening.pool import fit_committee, fit_input_scale, standardise_target, suggest_from_pool
+from screening.committee import fit_input_scale
+from screening.errors import NothingLeftError, PoolError, PoolWarning
+from screening.pool import check_pool, suggest_from_pool
 
 Array = NDArray[np.float64]
 
@@ -73,10 +74,9 @@ def test_the_units_of_the_columns_and_of_the_target_do_not_matter() -> None:
 
 def test_the_shortlist_of_a_large_pool_holds_its_exact_best() -> None:
     x, y = _table(4000, 2, seed=5)
-    target, noise = standardise_target(y[:12], np.zeros(12))
+    problem = check_pool(x, x[:12], y[:12], 1, True, None, None)
     scale = fit_input_scale(x, x[:12])
-    committee = fit_committee(scale(x[:12]), target, noise)
-    exact = committee.log_improvement(scale(x))
+    exact = problem.committee(scale).log_improvement(scale(x))
     exact[:12] = -np.inf
     assert suggest_from_pool(x, x[:12], y[:12], 1)[0] == np.argmax(exact)
 
@@ -149,6 +149,9 @@ _X, _Y = _table(20, 3, seed=10)
         ({"pending": list(range(20))}, NothingLeftError, "measured or pending"),
         ({"noise": -1.0}, PoolError, "noise"),
         ({"noise": np.ones(3)}, PoolError, "5 standard deviations"),
+        ({"noise": [0.1, np.nan, 0.1, 0.1, 0.1]}, PoolError, "noise is nan in row 1"),
+        ({"minimize": "False"}, PoolError, "minimize is .False.: True or False"),
+        ({"observed_y": [1e301] * 5}, PoolError, "numbers below 1e.300"),
         ({"pool": [["a", 1.0, 2.0]] * 6}, PoolError, "no number"),
         ({"pool": np.ones(5)}, PoolError, "shape"),
         ({"seed": -1}, PoolError, "seed is -1: a whole number of 0 or more"),
@@ -168,3 +171,30 @@ def test_importing_the_pool_does_not_load_torch() -> None:
 
     code = "import sys, screening.pool; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_frames_are_matched_by_their_columns() -> None:
+    import pandas as pd
+
+    pool = pd.DataFrame(_X, columns=list("abc"))
+    turned = pool[["c", "a", "b"]].iloc[:5]
+    assert suggest_from_pool(pool, turned, _Y[:5], 2).tolist() == suggest_from_pool(_X, _X[:5], _Y[:5], 2).tolist()
+    with pytest.raises(PoolError, match="observed_x has no column 'b'; it has a, c"):
+        suggest_from_pool(pool, turned[["a", "c"]], _Y[:5], 2)
+
+
+def test_one_wild_result_does_not_ruin_the_search_and_is_told() -> None:
+    x, y = _table(300, 4, seed=11)
+    y[2] = 1e6
+    with pytest.warns(PoolWarning, match="1 result is far worse than the others .row 2 first"):
+        wild = suggest_from_pool(x, x[:6], y[:6], 3)
+    y[2] = np.delete(y[:6], 2).max()
+    assert wild.tolist() == suggest_from_pool(x, x[:6], y[:6], 3).tolist()
+
+
+def test_columns_that_are_one_hot_are_one_descriptor() -> None:
+    rng = np.random.default_rng(12)
+    x = np.column_stack(
+        [rng.random(30), np.eye(3)[np.arange(30) % 3], rng.integers(0, 2, 30), np.eye(2)[np.arange(30) % 2]]
+    )
+    assert fit_input_scale(x, x[:3]).groups.tolist() == [0, 1, 1, 1, 2, 3, 3]

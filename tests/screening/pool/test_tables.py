@@ -9,7 +9,9 @@ import pandas as pd
 import pytest
 
 from screening.errors import NothingLeftError, PoolError
-from screening.pool import POOL_COLUMNS, score_table, suggest_from_pool, suggest_from_table
+from screening.pool import suggest_from_pool
+from screening.pool_table import POOL_COLUMNS, PoolTable
+from screening.table_features import TableQuery
 
 
 def _frames() -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -21,17 +23,21 @@ def _frames() -> tuple[pd.DataFrame, pd.DataFrame]:
 
 def test_the_rows_are_those_of_the_plain_function_with_their_numbers() -> None:
     pool, observed = _frames()
-    frame = suggest_from_table(pool, observed, "rate", 3, columns=["u", "v"])
+    table = PoolTable.of(pool, observed, TableQuery("rate", columns=["u", "v"]))
+    frame = table.suggest(3)
     plain = suggest_from_pool(pool[["u", "v"]], observed[["u", "v"]], observed["rate"], 3)
     assert frame["row"].tolist() == plain.tolist()
     assert tuple(frame.columns) == (*POOL_COLUMNS, "name", "u", "v")
     assert frame["name"].tolist() == [f"c{i}" for i in plain]
     assert ((frame["low"] < frame["mean"]) & (frame["mean"] < frame["high"])).all()
+    assert table.sentence == (
+        "learning rate from u, v; left out: name (not in the observed table); error (only in the observed table)"
+    )
 
 
 def test_every_candidate_s_numbers_survive_parquet(tmp_path: Path) -> None:
     pool, observed = _frames()
-    scored = score_table(pool, observed, "rate", noise="error")
+    scored = PoolTable.of(pool, observed, TableQuery("rate", noise="error")).score()
     scored.to_parquet(tmp_path / "pool.parquet")
     back = pd.read_parquet(tmp_path / "pool.parquet")
     assert back["row"].tolist() == list(range(120))
@@ -43,21 +49,180 @@ def test_every_candidate_s_numbers_survive_parquet(tmp_path: Path) -> None:
 
 def test_maximising_turns_the_numbers_back_into_the_user_s_sign() -> None:
     pool, observed = _frames()
-    low = score_table(pool, observed, "rate")
-    high = score_table(pool, observed.assign(rate=-observed["rate"]), "rate", minimize=False)
+    low = PoolTable.of(pool, observed, TableQuery("rate")).score()
+    high = PoolTable.of(pool, observed.assign(rate=-observed["rate"]), TableQuery("rate", minimize=False)).score()
     assert high["mean"].to_numpy() == pytest.approx(-low["mean"].to_numpy())
     assert high["acquisition"].to_numpy() == pytest.approx(low["acquisition"].to_numpy())
 
 
 def test_tables_that_do_not_fit_are_refused_with_the_column() -> None:
     pool, observed = _frames()
-    with pytest.raises(PoolError, match="no column 'speed'; it has u, v"):
-        suggest_from_table(pool, observed, "speed")
-    with pytest.raises(PoolError, match="'w' is not in both"):
-        suggest_from_table(pool, observed, "rate", columns=["u", "w"])
-    with pytest.raises(PoolError, match="share no numeric column"):
-        suggest_from_table(pool[["name"]], observed, "rate")
-    with pytest.raises(PoolError, match="no rows"):
-        suggest_from_table(pool, observed.iloc[:0], "rate")
-    with pytest.raises(NothingLeftError):
-        suggest_from_table(pool.iloc[:20], observed, "rate")
+    for query, words in (
+        (TableQuery("speed"), "no column 'speed'; it has u, v"),
+        (TableQuery("rate", columns=["u", "w"]), "the pool has no column 'w'"),
+        (TableQuery("rate", columns=["name"]), "the observed table has no column 'name'"),
+        (TableQuery(), "no target"),
+    ):
+        with pytest.raises(PoolError, match=words):
+            PoolTable.of(pool, observed, query)
+    with pytest.raises(PoolError, match="no column to learn from; name: not in the observed table"):
+        PoolTable.of(pool[["name"]], observed, TableQuery("rate"))
+    with pytest.raises(NothingLeftError, match="measured or pending"):
+        PoolTable.of(pool.iloc[:20], observed, TableQuery("rate")).suggest()
+
+
+def _grid() -> pd.DataFrame:
+    rows = [(ligand, temp, wet) for ligand in "ABC" for temp in (80, 100, 120) for wet in (True, False)]
+    return pd.DataFrame(rows, columns=["ligand", "temp", "wet"])
+
+
+def test_texts_and_booleans_are_categories_and_whole_rows_are_measured() -> None:
+    pool = _grid()
+    observed = pool.iloc[[0, 2, 4]].assign(rate=[3.0, 2.0, 1.0])  # ligand A at every temperature, wet
+    table = PoolTable.of(pool, observed, TableQuery("rate"))
+    assert table.features.learnt == ("ligand (3 categories)", "temp", "wet (2 categories)")
+    assert table.features.x[0].shape == (18, 6)
+    assert sorted(table.suggest(15)["row"].tolist()) == sorted(set(range(18)) - {0, 2, 4})
+
+
+def test_a_category_that_matters_is_found() -> None:
+    pool = _grid()
+    rate = 5.0 * (pool["ligand"] != "B") + 0.01 * pool["temp"] + (pool["wet"] == 0)
+    seen = [0, 3, 7, 14]
+    table = PoolTable.of(pool, pool.iloc[seen].assign(rate=rate.iloc[seen]), TableQuery("rate"))
+    assert (table.suggest(2)["ligand"] == "B").all()
+    assert table.score()["mean"].groupby(pool["ligand"]).mean().idxmin() == "B"
+
+
+def test_codes_are_categories_unless_they_are_numbers() -> None:
+    rng = np.random.default_rng(1)
+    pool = pd.DataFrame({"x": rng.random(40), "solvent": np.arange(40) % 4 + 1, "n_layers": np.arange(40) % 5 + 1})
+    observed = pool.iloc[:9].assign(rate=rng.random(9))
+    learnt = PoolTable.of(pool, observed, TableQuery("rate")).features.learnt
+    assert learnt == ("x", "solvent (4 codes, as categories)", "n_layers")
+    assert PoolTable.of(pool, observed, TableQuery("rate", categories=())).features.learnt[1] == "solvent"
+    asked = PoolTable.of(pool, observed, TableQuery("rate", categories=["n_layers"])).features.learnt
+    assert asked == ("x", "solvent", "n_layers (5 categories)")
+
+
+def test_what_is_left_out_is_told_with_the_reason() -> None:
+    m = 30
+    pool = pd.DataFrame(
+        {
+            "entry": range(1, m + 1),
+            "name": [f"c{i}" for i in range(m)],
+            "made": ["2024-03-01"] * (m - 1) + ["2024-04-02"],
+            "x": np.random.default_rng(2).random(m),
+            "p_bar": 1,
+            "cost": np.random.default_rng(3).random(m),
+            "empty": np.nan,
+        }
+    )
+    observed = pool.iloc[:9].assign(rate=range(9))
+    table = PoolTable.of(pool, observed, TableQuery("rate"))
+    assert table.sentence == (
+        "learning rate from x; left out: entry (row numbers); name (names: nearly every row has its own); made "
+        "(dates); p_bar (the same in every row); cost (another outcome by its heading; --columns takes it in); "
+        "empty (empty)"
+    )
+    assert PoolTable.of(pool, observed, TableQuery("rate", columns=["x", "cost"])).features.names == ("x", "cost")
+
+
+def test_a_cell_that_is_no_number_is_asked_about_and_left_out_only_when_that_is_said() -> None:
+    pool, observed = _frames()
+    pool = pool.astype({"v": object})
+    pool.loc[25, "v"] = "n.d."
+    with pytest.raises(
+        PoolError,
+        match=r"'v' holds numbers but for 1 .*row 26 of the pool: 'n\.d\.' is not a number.*--keep-going.*--columns u",
+    ):
+        PoolTable.of(pool, observed, TableQuery("rate"))
+    table = PoolTable.of(pool, observed, TableQuery("rate", keep_going=True))
+    assert "row 26 of the pool" in table.remarks[0]
+    assert 25 not in table.suggest(99)["row"].tolist()
+    assert np.isnan(table.score().loc[25, "mean"])
+
+
+def test_headings_are_matched_but_for_blanks_capitals_and_the_way_units_are_written() -> None:
+    pool, observed = _frames()
+    plain = PoolTable.of(pool, observed, TableQuery("rate")).suggest(3)["row"].tolist()
+    headed = observed.rename(columns={"u": " U ", "v": "v [mA/cm2]", "rate": "Rate (1/ps)"})
+    assert PoolTable.of(pool, headed, TableQuery("rate")).suggest(3)["row"].tolist() == plain
+    kelvin = observed.rename(columns={"u": "u (K)"})
+    with pytest.raises(PoolError, match=r"the pool has 'u \(C\)', the observed table 'u \(K\)': the same unit"):
+        PoolTable.of(pool.rename(columns={"u": "u (C)"}), kelvin, TableQuery("rate"))
+
+
+def test_replicates_are_one_result_unless_they_are_asked_for_by_rows() -> None:
+    pool, observed = _frames()
+    twice = pd.concat([observed, observed.assign(rate=observed["rate"] + 0.2)], ignore_index=True)
+    mean, rows = (PoolTable.of(pool, twice, TableQuery("rate", replicates=how)) for how in ("mean", "rows"))
+    assert mean.measured.y == pytest.approx(observed["rate"].to_numpy() + 0.1)
+    assert mean.measured.noise == pytest.approx(np.full(20, 0.1))  # sd 0.1414 of single results, two each
+    assert len(rows.measured.y) == 40
+    assert mean.remarks == ("20 candidates in 40 results: their means are learnt from (--replicates)",)
+    assert rows.score()["sd"].mean() > 0.09  # a result left out with its twin
+
+
+def test_stated_errors_weigh_the_mean_of_replicates() -> None:
+    pool, observed = _frames()
+    twice = pd.concat([observed, observed.assign(rate=observed["rate"] + 1.0, error=0.02)], ignore_index=True)
+    measured = PoolTable.of(pool, twice, TableQuery("rate", noise="error")).measured
+    assert measured.y == pytest.approx(observed["rate"].to_numpy() + 0.2)
+    assert measured.noise == pytest.approx(np.full(20, (1e4 + 2.5e3) ** -0.5))
+
+
+def test_nothing_is_said_about_a_spread_that_nothing_tells() -> None:
+    pool, observed = _frames()
+    few, equal = observed.iloc[:1], observed.assign(rate=0.0)
+    for part, words in (
+        (few, "from 1 measured candidate: an interval needs 10"),
+        (equal, "all 20 results are the same"),
+    ):
+        table = PoolTable.of(pool, part, TableQuery("rate"))
+        assert table.suggest(2)[["sd", "low", "high"]].isna().all(axis=None)
+        assert words in table.why_no_spread
+
+
+def test_intervals_hold_what_they_are_called() -> None:
+    rng = np.random.default_rng(4)
+    x = rng.random((260, 3))
+    y = np.sin(5.0 * x[:, 0]) + x[:, 1] + 0.3 * rng.standard_t(3, size=260)
+    pool = pd.DataFrame(x, columns=list("abc"))
+    scored = PoolTable.of(pool, pool.iloc[:60].assign(rate=y[:60]), TableQuery("rate")).score().iloc[60:]
+    held = ((scored["low"] <= y[60:]) & (y[60:] <= scored["high"])).mean()
+    assert 0.84 <= held <= 0.96
+
+
+def test_one_wild_result_is_told_and_changes_nothing_much() -> None:
+    pool, observed = _frames()
+    wild = observed.copy()
+    wild.loc[wild["rate"].idxmax(), "rate"] = 1e6
+    table = PoolTable.of(pool, wild, TableQuery("rate"))
+    assert "far worse than all others" in table.remarks[0]
+    assert f"row {observed['rate'].idxmax() + 1}: 1e+06" in table.remarks[0]
+    calm = PoolTable.of(pool, observed, TableQuery("rate"))
+    assert table.score()["mean"].to_numpy() == pytest.approx(calm.score()["mean"].to_numpy(), abs=0.5)
+
+
+def test_rows_without_a_result_and_pending_rows_are_not_suggested() -> None:
+    pool, observed = _frames()
+    observed = observed.astype({"rate": object})
+    observed.loc[3, "rate"] = "PENDING"
+    table = PoolTable.of(pool, observed, TableQuery("rate"), pending=pool.iloc[30:110])
+    assert table.remarks == ("1 row without a result is taken as being measured",)
+    assert sorted(table.suggest(20)["row"]) == [*range(20, 30), *range(110, 120)]
+
+
+def test_before_the_first_result_the_batch_spreads() -> None:
+    pool, observed = _frames()
+    for nothing in (None, observed.iloc[:0]):
+        table = PoolTable.of(pool, nothing, TableQuery("rate", columns=["u", "v"]))
+        assert table.sentence == "spreading over u, v; left out: name (not asked for)"
+        assert tuple(table.suggest(4).columns) == ("row", "name", "u", "v")
+
+
+def test_measured_rows_are_recognised_but_for_rounding() -> None:
+    pool, observed = _frames()
+    rounded = observed.assign(v=observed["v"] + 1e-8)
+    assert PoolTable.of(pool, rounded, TableQuery("rate")).suggest(100)["row"].min() == 20

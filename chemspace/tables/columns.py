@@ -1,0 +1,252 @@
+"""What a column of any table holds: numbers, texts that are categories, names, dates or row numbers.
+
+Shapes: m rows.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chemspace.tables.cells import bad_cell, is_missing, to_number
+from chemspace.tables.units import unit_text
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = [
+    "Cells",
+    "Kind",
+    "find_heading",
+    "join_cells",
+    "kind_of",
+    "match_headings",
+    "read_cells",
+    "same_quantity",
+    "what_is_wrong",
+]
+
+#: Numbers with marks between thousands, per cent signs and blanks; a mark before one or two last digits is decimal.
+_THOUSANDS = re.compile(r"[-+]?[1-9]\d{0,2}(?:[,'\u2019\u202f\u00a0 ]\d{3})+(?:\.\d*)?")
+_COMMA = re.compile(r"[-+]?(?:\d+|\d{1,3}(?:\.\d{3})+)?,\d+(?:e[-+]?\d+)?", re.IGNORECASE)
+_PERCENT = re.compile(r"\s*%$")
+_BOUND = re.compile(r"[<>\u2264\u2265~\u2248]\s*[-+]?[\d.,]+\s*%?")
+_DATE = re.compile(
+    r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}([T ]\d{1,2}:\d{2}.*)?|\d{1,2}[./-]\d{1,2}[./-]\d{2,4}|\d{1,2}:\d{2}(:\d{2}.*)?"
+)
+#: Headings of columns that count rows.
+_COUNTS = re.compile(
+    r"(?:new_?|old_?)?(?:index|idx|ids?|entry|entries|no|nr|num|number|row|rows|run|exp|experiment|unnamed_\d+|)"
+)
+#: Headings of quantities that are counted: few whole numbers of these are no codes.
+_COUNTED = re.compile(
+    r"(?:^|_)(?:n|num|number|nr|count|layers?|equivs?|equivalents?|cycles?|steps?|charge|atoms?|days?|hours?|runs?)(?:_|$)"
+)
+#: Whole numbers from 0 or 1 on without a gap are codes, if there are so many different ones.
+_CODES = range(3, 13)
+
+
+class Kind(StrEnum):
+    """What a column holds."""
+
+    NUMBERS = "numbers"
+    CATEGORIES = "categories"
+    CODES = "codes"
+    NAMES = "names"
+    DATES = "dates"
+    ROW_NUMBERS = "row numbers"
+    CONSTANT = "the same in every row"
+    EMPTY = "empty"
+
+
+@dataclass(frozen=True)
+class Cells:
+    """A column of one table, or of several below each other.
+
+    Attributes:
+        numbers: shape (m,), NaN for what is empty or no number.
+        filled: which cells hold anything, shape (m,).
+        text: the cells as text, shape (m,); None where all are numbers.
+        percent: whether a cell has a per cent sign.
+    """
+
+    numbers: NDArray[np.float64]
+    filled: NDArray[np.bool_]
+    text: NDArray[np.object_] | None
+    percent: bool = False
+
+    @property
+    def odd(self) -> NDArray[np.int64]:
+        """Rows whose cell is filled and no number, shape (o,)."""
+        return np.flatnonzero(self.filled & ~np.isfinite(self.numbers))
+
+    @cached_property
+    def labels(self) -> NDArray[np.object_]:
+        """The cells as values of a category, shape (m,); numbers as they are written shortest, "" for empty ones."""
+        values, at = np.unique(self.numbers, return_inverse=True)
+        whole = np.array([f"{number:.12g}" if np.isfinite(number) else "" for number in values], dtype=object)[at]
+        if self.text is None:
+            return whole
+        pairs = zip(whole, self.text, self.filled, strict=True)
+        return np.array([n or (" ".join(cell.split()) if full else "") for n, cell, full in pairs], dtype=object)
+
+
+def read_cells(column: pd.Series, decimal_commas: bool = False) -> Cells:
+    """The cells of a column: numbers with per cent signs, marks between thousands and decimal commas are numbers.
+
+    Args:
+        column: of a frame.
+        decimal_commas: whether the file writes them; else a column does where one of its cells can be nothing else.
+    """
+    if column.dtype.kind in "iuf":
+        numbers = column.to_numpy(dtype=np.float64, na_value=np.nan)
+        return Cells(numbers, ~np.isnan(numbers), None)
+    text = np.array([_text(cell) for cell in column], dtype=object)
+    different = dict.fromkeys(text)
+    plain = {cell: _PERCENT.sub("", cell) for cell in different}
+    commas = decimal_commas or any(_COMMA.fullmatch(cell) and not _THOUSANDS.fullmatch(cell) for cell in plain.values())
+    known = {cell: _number(plain[cell], commas) for cell in different}
+    numbers = np.array([known[cell] for cell in text], dtype=np.float64)
+    filled = np.array([not is_missing(cell) for cell in text], dtype=bool)
+    percent = any(plain[cell] != cell and np.isfinite(known[cell]) for cell in different)
+    return Cells(np.where(filled, numbers, np.nan), filled, text, percent)
+
+
+def join_cells(parts: Sequence[Cells]) -> Cells:
+    """Columns of one heading below each other."""
+    text = None
+    if any(part.text is not None for part in parts):
+        text = np.concatenate([part.labels if part.text is None else part.text for part in parts])
+    return Cells(
+        np.concatenate([part.numbers for part in parts]),
+        np.concatenate([part.filled for part in parts]),
+        text,
+        any(part.percent for part in parts),
+    )
+
+
+def kind_of(heading: str, cells: Cells) -> Kind:
+    """What a column holds, by its cells and its heading.
+
+    A column of numbers stays one where a few cells are none of them: at least half are, and two.
+    """
+    if not cells.filled.any():
+        return Kind.EMPTY
+    finite = np.isfinite(cells.numbers)
+    count, odd = int(finite.sum()), len(cells.odd)
+    if odd and (count < 2 or count < odd):
+        return _kind_of_text(cells)
+    values = np.unique(cells.numbers[finite])
+    if len(values) == 1 and not odd:
+        return Kind.CONSTANT if finite.all() else Kind.NUMBERS
+    if not odd and finite.all() and _counts_rows(heading, cells.numbers, values):
+        return Kind.ROW_NUMBERS
+    if _is_code(heading, values) and count > 2 * len(values):
+        return Kind.CODES
+    return Kind.NUMBERS
+
+
+def what_is_wrong(cell: str) -> str:
+    """Why a cell is no number, and what would be right."""
+    if not cell.strip():
+        return "the cell is empty"
+    if _BOUND.fullmatch(cell.strip()):
+        return f"{cell.strip()!r} is a bound, not a number; write the number that stands for it, or leave the row out"
+    problem, right = bad_cell(cell)
+    return problem if right.startswith("Write") else f"{problem}; {right[0].lower()}{right[1:].rstrip('.')}"
+
+
+def match_headings(wanted: Iterable[str], found: Iterable[str]) -> dict[str, str]:
+    """Heading in `found` of each of `wanted`, blanks, capitals and the ways to write a unit apart; those that are not
+    there are left out."""
+    headings = list(found)
+    exact, plain, bare = set(headings), _unique(headings, _plain), _unique(headings, _bare)
+    matched = {}
+    for name in wanted:
+        if name in exact:
+            matched[name] = name
+        elif _plain(name) in plain:
+            matched[name] = plain[_plain(name)]
+        elif _bare(name) in bare and (_unit(name) is None or _unit(bare[_bare(name)]) is None):
+            matched[name] = bare[_bare(name)]
+    return matched
+
+
+def find_heading(wanted: str, found: Iterable[str]) -> str | None:
+    """The heading that is meant by a name; None if there is none."""
+    return match_headings([wanted], found).get(wanted)
+
+
+def same_quantity(heading: str, other: str) -> bool:
+    """Whether two headings differ in their units only."""
+    return _bare(heading) == _bare(other) and _unit(heading) is not None and _unit(other) is not None
+
+
+def _text(cell: object) -> str:
+    return "" if cell is None or cell != cell else str(cell).strip()  # NaN is not itself
+
+
+def _number(cell: str, commas: bool) -> float:
+    """The number in a cell, NaN where it is none; `commas` as marks before decimals."""
+    text = unicodedata.normalize("NFKC", cell).strip()
+    if not commas and _THOUSANDS.fullmatch(text):
+        text = re.sub(r"[,'\u2019\s]", "", text)
+    number = to_number(text, "," if commas and "," in text else ".")
+    return float("nan") if number is None else number
+
+
+def _kind_of_text(cells: Cells) -> Kind:
+    labels = cells.labels
+    filled = labels[cells.filled]
+    if all(_DATE.fullmatch(label) for label in filled):
+        return Kind.DATES
+    different = len(set(labels))
+    if different == 1:
+        return Kind.CONSTANT
+    return Kind.NAMES if len(filled) > 2 and 2 * different > len(labels) else Kind.CATEGORIES
+
+
+def _counts_rows(heading: str, numbers: NDArray[np.float64], values: NDArray[np.float64]) -> bool:
+    """Whether whole numbers only tell the rows apart: headed as row numbers are, or one more in each row."""
+    if not (values == np.round(values)).all() or len(values) < 3:
+        return False
+    if _COUNTS.fullmatch(_plain(heading)):
+        return 2 * len(values) > len(numbers)
+    return bool(numbers[0] in (0.0, 1.0) and len(values) > 12 and (np.diff(numbers[: len(values)]) == 1.0).all())
+
+
+def _is_code(heading: str, values: NDArray[np.float64]) -> bool:
+    first, last = values[0], values[-1]
+    without_gap = first in (0.0, 1.0) and last - first + 1 == len(values) and (values == np.round(values)).all()
+    counted = _COUNTED.search(_plain(heading)) or _unit(heading)
+    return bool(without_gap and len(values) in _CODES and not counted)
+
+
+def _plain(heading: str) -> str:
+    return re.sub(r"[\W_]+", "_", unicodedata.normalize("NFKC", heading).casefold()).strip("_")
+
+
+def _bare(heading: str) -> str:
+    """The heading without the unit at its end."""
+    unit = _unit(heading)
+    return _plain(heading if unit is None else heading[: heading.rindex(unit)])
+
+
+def _unit(heading: str) -> str | None:
+    """The unit in a heading; a heading that is only a unit is a name."""
+    unit = unit_text(heading)
+    return None if unit is None or _plain(unit) == _plain(heading) else unit
+
+
+def _unique(headings: Sequence[str], key: object) -> dict[str, str]:
+    """Heading by its key, those that share one left out."""
+    keys = [key(heading) for heading in headings]  # type: ignore[operator]
+    return {one: heading for one, heading in zip(keys, headings, strict=True) if keys.count(one) == 1}

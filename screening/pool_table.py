@@ -1,0 +1,284 @@
+"""A table of candidates beside a table of results: what is learnt from them, and the rows to measure next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from screening.calibration import interval
+from screening.committee import FEWEST, Committee, InputScale, fit_input_scale
+from screening.errors import NothingLeftError, PoolError
+from screening.pool import PoolProblem, choose_batch, choose_rows, equal_rows, row_codes, winsorised
+from screening.seeds import check_seed
+from screening.strategies.columns import MeasuredSet
+from screening.table_features import NamedTable, Results, TableFeatures, TableQuery, read_features, read_results
+
+__all__ = ["PoolTable"]
+
+Array = NDArray[np.float64]
+#: Columns added to a candidate's row. `acquisition` is log expected improvement in units of the target's spread;
+#: `low` and `high` bound the central 90% of a new measurement, NaN like `sd` where nothing can be said about it;
+#: `nearest_row` is a row number of the observed table.
+POOL_COLUMNS = ("row", "mean", "sd", "low", "high", "acquisition", "nearest_row", "distance", "in_domain")
+_FRAME_BLOCK = 65_536
+#: So many differences of replicates from their means say how large the error of a result is.
+_REPLICATES = 5
+#: Results from which the radius of the domain is read.
+_REFERENCE = 1000
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Results by candidate.
+
+    Attributes:
+        x: features, shape (k, d).
+        y: results, shape (k,).
+        noise: their standard deviations, shape (k,), zeros where unknown.
+        row: row of the observed table each stands for, the first of its replicates, shape (k,).
+        repeats: results of one number are of the same candidate, shape (k,).
+        replicated: candidates measured more than once.
+    """
+
+    x: Array
+    y: Array
+    noise: Array
+    row: NDArray[np.int64]
+    repeats: NDArray[np.int64]
+    replicated: int
+
+
+def merge_replicates(x: Array, identity: Array, results: Results, replicates: str) -> Measured:
+    """Results of equal rows as one or as they stand.
+
+    The mean of n results has the error s / sqrt n, where s is the pooled standard deviation of all replicates, once
+    there are `_REPLICATES` differences to tell it from; stated errors weigh the mean.
+
+    Args:
+        x: features of the measured rows, shape (k, d).
+        identity: by which they are told apart, shape (k, e).
+        results: of the same rows.
+        replicates: "mean" or "rows".
+    """
+    codes, rows = row_codes(identity), np.arange(len(x))
+    counts = np.bincount(codes) if len(x) else np.empty(0, dtype=np.int64)
+    replicated = int((counts > 1).sum())
+    noise = np.zeros(len(x)) if results.noise is None else results.noise
+    if replicates == "rows" or not replicated:
+        return Measured(x, results.y, noise, rows, codes, replicated)
+    stated = results.noise is not None and bool((noise > 0.0).all())
+    weight = noise**-2.0 if stated else np.ones(len(x))
+    total = np.bincount(codes, weight)
+    # differences from the first of each: the mean of equal results is that result to the last digit
+    first = np.unique(codes, return_index=True)[1]
+    mean = results.y[first] + np.bincount(codes, weight * (results.y - results.y[first][codes])) / total
+    error = np.asarray(total**-0.5 if stated else np.zeros(len(total)), dtype=np.float64)
+    freedom = len(x) - len(total)
+    if not stated and freedom >= _REPLICATES:
+        error = np.sqrt(((results.y - mean[codes]) ** 2).sum() / freedom / counts)
+    order = np.argsort(first)  # as they stand in the table
+    return Measured(x[first][order], mean[order], error[order], first[order], np.arange(len(first)), replicated)
+
+
+@dataclass(frozen=True)
+class PoolTable:
+    """Candidates and results in one form.
+
+    Attributes:
+        pool: the candidates as they were handed in.
+        query: what was asked.
+        features: what was made of the columns.
+        problem: the same as arrays.
+        measured: the results that are learnt from.
+        remarks: what the user should know, as sentences.
+
+    Example:
+        >>> import pandas as pd
+        >>> from screening.pool_table import PoolTable
+        >>> from screening.table_features import TableQuery
+        >>> pool = pd.DataFrame({"ligand": list("AABBCC"), "temp": [80, 100] * 3})
+        >>> observed = pool.iloc[:2].assign(rate=[12.0, 25.0])
+        >>> PoolTable.of(pool, observed, TableQuery("rate")).suggest(4)["row"].min()
+        2
+    """
+
+    pool: pd.DataFrame
+    query: TableQuery
+    features: TableFeatures
+    problem: PoolProblem
+    measured: Measured
+    remarks: tuple[str, ...]
+
+    @classmethod
+    def of(
+        cls,
+        pool: pd.DataFrame,
+        observed: pd.DataFrame | None,
+        query: TableQuery,
+        pending: pd.DataFrame | None = None,
+    ) -> PoolTable:
+        """Read the tables.
+
+        Args:
+            pool: candidates, m rows.
+            observed: measured rows with the columns of the pool and the target; rows whose result is still to come are
+                pending. None or no rows: nothing is known yet.
+            query: what is asked of them.
+            pending: rows that are being measured, with the columns of the pool.
+
+        Raises:
+            PoolError: for columns or cells that cannot be used. NothingLeftError: if no candidate is left.
+        """
+        if not len(pool):
+            raise NothingLeftError("the pool has no rows: give at least one candidate")
+        tables = [NamedTable("the pool", pool)]
+        if observed is not None and len(observed):
+            tables.append(NamedTable("the observed table", observed))
+            results = read_results(tables[1], query)
+        else:
+            observed, results = None, Results(np.empty(0), None, ())
+        if pending is not None and len(pending):
+            tables.append(NamedTable("the pending table", pending))
+        features = read_features(tables, query)
+        d, e = features.x[0].shape[1], features.identity[0].shape[1]
+        x, identity = (
+            (features.x[1], features.identity[1]) if observed is not None else (np.empty((0, d)), np.empty((0, e)))
+        )
+        read = features.rows[1] if observed is not None else np.empty(0, dtype=np.int64)
+        values, noise = results.y[read], None if results.noise is None else results.noise[read]
+        there = np.isfinite(values)
+        awaited_x, awaited = [x[~there]], [identity[~there]]
+        if pending is not None and len(pending):
+            awaited_x.append(features.x[-1])
+            awaited.append(features.identity[-1])
+        known = Results(values[there], None if noise is None else noise[there], results.remarks)
+        measured = merge_replicates(x[there], identity[there], known, query.replicates)
+        measured = replace(measured, row=read[there][measured.row])
+        loss, far = winsorised(measured.y if query.minimize else -measured.y)
+        free = np.zeros(len(pool), dtype=bool)
+        free[features.rows[0]] = ~equal_rows(features.identity[0], np.vstack([identity, *awaited]))
+        whole = np.zeros((len(pool), d))
+        whole[features.rows[0]] = features.x[0]
+        problem = PoolProblem(whole, measured.x, loss, measured.noise, np.vstack(awaited_x), free, far)
+        remarks = _remarks(query, measured, problem, there, results.remarks + features.remarks)
+        return cls(pool, query, features, problem, measured, remarks)
+
+    @property
+    def sentence(self) -> str:
+        """What is learnt from what, and what is left out and why."""
+        return self.features.sentence(self.query.target if len(self.measured.y) else None)
+
+    @property
+    def spread_is_known(self) -> bool:
+        """Whether an interval can be given."""
+        return bool(len(self.measured.y)) and self._committee.calibration is not None
+
+    @property
+    def why_no_spread(self) -> str:
+        """Why no interval can be given."""
+        k = len(np.unique(self.measured.repeats))
+        if k >= FEWEST:
+            return f"all {k} results are the same: nothing can be said about the spread of another"
+        return (
+            f"nothing can be said about the spread of a result from {k} measured candidate{'s' * (k > 1)}: an interval "
+            f"needs {FEWEST}"
+        )
+
+    @cached_property
+    def _scale(self) -> InputScale:
+        return fit_input_scale(self.problem.pool, np.vstack([self.problem.x, self.problem.pending]))
+
+    @cached_property
+    def _committee(self) -> Committee:
+        with threadpool_limits(1):
+            committee = self.problem.committee(self._scale, self.measured.repeats)
+            committee.calibration  # noqa: B018  # within the limit on threads
+            return committee
+
+    @cached_property
+    def _reference(self) -> tuple[MeasuredSet, float]:
+        """What is measured, and the radius of its domain; of many results that of an evenly spaced part."""
+        x = self._scale(self.problem.x)
+        part = x[:: -(-len(x) // _REFERENCE)]
+        measured, some = (MeasuredSet(("",) * len(rows), rows) for rows in (x, part))
+        return measured, some.domain_radius
+
+    def suggest(self, batch_size: int = 5, seed: int = 42) -> pd.DataFrame:
+        """The next rows, `POOL_COLUMNS` before their own columns, in the order chosen.
+
+        Before the first result they spread over the pool, and `row` is the only column added.
+
+        Raises:
+            PoolError: for a batch larger than what is left. NothingLeftError: if nothing is.
+        """
+        seed = check_seed(seed, PoolError)
+        self.problem.check_batch(batch_size)
+        if not len(self.measured.y) or not len(self._scale.kept):
+            chosen = choose_rows(self.problem, batch_size, seed)
+            return self._with_own_columns(pd.DataFrame({"row": chosen}))
+        with threadpool_limits(1):
+            chosen = choose_batch(self.problem, self._committee, self._scale, batch_size, seed)
+            return self._with_own_columns(self._numbers(chosen))
+
+    def score(self) -> pd.DataFrame:
+        """`POOL_COLUMNS` for every candidate in the pool's order, measured ones included, and its own columns.
+
+        Raises:
+            PoolError: before the first result.
+        """
+        if not len(self.measured.y):
+            raise PoolError("nothing is measured yet: there is nothing to predict from")
+        m = len(self.pool)
+        with threadpool_limits(1):
+            blocks = [np.arange(start, min(start + _FRAME_BLOCK, m)) for start in range(0, m, _FRAME_BLOCK)]
+            numbers = pd.concat([self._numbers(block) for block in blocks], ignore_index=True)
+        unread = np.setdiff1d(np.arange(m), self.features.rows[0])
+        numbers.loc[unread, [name for name in POOL_COLUMNS if name not in ("row", "nearest_row", "in_domain")]] = np.nan
+        return self._with_own_columns(numbers)
+
+    def _with_own_columns(self, numbers: pd.DataFrame) -> pd.DataFrame:
+        own = self.pool.iloc[numbers["row"].to_numpy()].reset_index(drop=True)
+        own = own.drop(columns=[name for name in own if name in numbers])
+        return pd.concat([numbers.reset_index(drop=True), own], axis=1)
+
+    def _numbers(self, rows: NDArray[np.int64]) -> pd.DataFrame:
+        """The numbers of some candidates in the target's own unit."""
+        x, committee, target = self._scale(self.problem.pool[rows]), self._committee, self.problem.target_scale
+        mean, variance = committee.predict(x)
+        centre = target.original(mean) * (1.0 if self.query.minimize else -1.0) + 0.0  # no -0
+        factor = np.nan if committee.calibration is None else committee.calibration
+        sd = factor * target.unit * np.sqrt(variance + committee.noise)
+        low, high = interval(centre, sd)
+        reference, radius = self._reference
+        near, distance = reference.nearest(x)
+        values = (rows, centre, sd, low, high, committee.log_improvement(x), self.measured.row[near], distance)
+        return pd.DataFrame(dict(zip(POOL_COLUMNS, (*values, distance <= radius), strict=True)))
+
+
+def _remarks(
+    query: TableQuery, measured: Measured, problem: PoolProblem, there: NDArray[np.bool_], read: tuple[str, ...]
+) -> tuple[str, ...]:
+    said = list(read)
+    awaited = int((~there).sum())
+    if awaited:
+        said.append(
+            f"{awaited} rows without a result are taken as being measured"
+            if awaited > 1
+            else "1 row without a result is taken as being measured"
+        )
+    if measured.replicated:
+        how = "their means are learnt from" if query.replicates == "mean" else "each result is learnt from"
+        said.append(
+            f"{len(np.unique(measured.repeats)):,} candidates in {int(there.sum()):,} results: {how} (--replicates)"
+        )
+    if problem.far.size:
+        worst = float(problem.y.max()) * (1.0 if query.minimize else -1.0)
+        rows = ", ".join(f"row {measured.row[at] + 1}: {measured.y[at]:g}" for at in problem.far[:3])
+        more = f" and {len(problem.far) - 3} more" if len(problem.far) > 3 else ""
+        said.append(f"far worse than all others, and counted as {worst:g}, the worst of these: {rows}{more}")
+    return tuple(said)

@@ -1,0 +1,449 @@
+"""Features of any table: which of its columns are learnt from, as what, and why the others are not.
+
+Shapes: m rows of all tables together, d features.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from chemspace.tables.columns import (
+    Cells,
+    Kind,
+    find_heading,
+    join_cells,
+    kind_of,
+    match_headings,
+    read_cells,
+    same_quantity,
+    what_is_wrong,
+)
+from screening.errors import PoolError, ScreeningError
+
+__all__ = ["TableQuery"]
+
+Array = NDArray[np.float64]
+#: A text column with more values than this is no category that a few dozen results could teach.
+_MOST_VALUES = 100
+#: Numbers that the features of a table may take, so that it fits in memory.
+_MOST_NUMBERS = 250_000_000
+#: Headings of what is found out by an experiment, or wanted of it.
+_OUTCOMES = frozenset(
+    (
+        "yield",
+        "conversion",
+        "selectivity",
+        "ee",
+        "er",
+        "dr",
+        "purity",
+        "cost",
+        "price",
+        "score",
+        "priority",
+        "outcome",
+        "result",
+        "productivity",
+        "efficiency",
+        "objective",
+    )
+)
+#: What labs write where a result is still to come.
+_AWAITED = frozenset({"", "pending", "tbd", "todo", "running", "queued", "in progress", "?"})
+_WORDS = {
+    Kind.NAMES: "names: nearly every row has its own",
+    Kind.DATES: "dates",
+    Kind.ROW_NUMBERS: "row numbers",
+    Kind.CONSTANT: "the same in every row",
+    Kind.EMPTY: "empty",
+}
+
+
+@dataclass(frozen=True)
+class TableQuery:
+    """What is asked of a table.
+
+    Attributes:
+        target: column with the results.
+        minimize: whether small results are good.
+        columns: descriptors; by default all columns that can be learnt from.
+        categories: columns of numbers that are codes of categories; by default those of whole numbers from 0 or 1 on
+            without a gap.
+        noise: column with standard deviations of the results.
+        replicates: "mean": results of equal rows count as one, their mean; "rows": each is one.
+        keep_going: leave out rows with a cell that cannot be read, in place of refusing the table.
+    """
+
+    target: str | None = None
+    minimize: bool = True
+    columns: Sequence[str] | None = None
+    categories: Sequence[str] | None = None
+    noise: str | None = None
+    replicates: str = "mean"
+    keep_going: bool = False
+
+    def __post_init__(self) -> None:
+        if self.replicates not in ("mean", "rows"):
+            raise PoolError(f"replicates is {self.replicates!r}: mean or rows")
+
+
+@dataclass(frozen=True)
+class NamedTable:
+    """A frame and what it is called in messages ("the pool")."""
+
+    name: str
+    frame: pd.DataFrame
+
+    def heading(self, wanted: str, refuse: type[ScreeningError] = PoolError) -> str:
+        """The column that is meant by a name.
+
+        Raises:
+            ScreeningError: of the type given, if there is none; a row below that holds it is named.
+        """
+        found = find_heading(wanted, self.frame.columns)
+        if found is not None:
+            return found
+        below = [at for at, row in enumerate(self.frame.head(3).itertuples(index=False), 1) if wanted in map(str, row)]
+        hint = f"; row {below[0]} holds it: delete what stands above the headings" if below else ""
+        raise refuse(f"{self.name} has no column {wanted!r}; it has {', '.join(map(str, self.frame.columns))}{hint}")
+
+
+@dataclass(frozen=True)
+class TableFeatures:
+    """What was made of the columns.
+
+    Attributes:
+        x: features of each table, shapes (m_t, d): numbers as they stand, categories one-hot.
+        identity: of each table the numbers by which rows are the same, learnt from or not, shapes (m_t, e).
+        names: columns that are learnt from.
+        learnt: the same in words, "ligand (3 categories)".
+        left_out: columns that are not, and why.
+        remarks: what else was read into the tables, as sentences.
+        rows: of each table the rows that could be read.
+    """
+
+    x: tuple[Array, ...]
+    identity: tuple[Array, ...]
+    names: tuple[str, ...]
+    learnt: tuple[str, ...]
+    left_out: dict[str, str]
+    remarks: tuple[str, ...]
+    rows: tuple[NDArray[np.int64], ...]
+
+    def sentence(self, target: str | None) -> str:
+        """What is learnt from what, and what is left out and why."""
+        told = f"learning {target} from " if target else "spreading over "
+        told += ", ".join(self.learnt)
+        left = "; ".join(f"{name} ({why})" for name, why in self.left_out.items())
+        return told + (f"; left out: {left}" if left else "")
+
+
+@dataclass(frozen=True)
+class _Column:
+    """A column that all tables have: its cells below each other, what it holds, and why it is not learnt from."""
+
+    name: str
+    parts: tuple[Cells, ...]
+    cells: Cells
+    kind: Kind
+    left_out: str = ""
+
+    @property
+    def as_numbers(self) -> bool:
+        """Whether it enters as a number, not as a category."""
+        return self.kind in (Kind.NUMBERS, Kind.ROW_NUMBERS) or (self.kind is Kind.CONSTANT and not len(self.cells.odd))
+
+    @property
+    def words(self) -> str:
+        """It and what it holds."""
+        if self.as_numbers:
+            return self.name + (" (%)" if self.cells.percent else "")
+        count = len(set(self.cells.labels))
+        return (
+            f"{self.name} ({count} codes, as categories)"
+            if self.kind is Kind.CODES
+            else f"{self.name} ({count} categories)"
+        )
+
+    def features(self) -> Array:
+        """What enters the model, shape (m, values): one column of numbers, or one a value of the category."""
+        if self.as_numbers:
+            return self.cells.numbers[:, None]
+        labels = self.cells.labels
+        return np.column_stack([(labels == value).astype(np.float64) for value in sorted(set(labels))])
+
+    def identity(self) -> Array:
+        """A number by which rows are told apart, shape (m,)."""
+        if self.as_numbers and not len(self.cells.odd):
+            numbers = self.cells.numbers
+            beyond = np.nanmax(numbers, initial=0.0) + np.ptp(numbers[self.cells.filled]) + 1.0
+            return np.where(self.cells.filled, numbers, beyond)
+        return np.asarray(np.unique(self.cells.labels.astype(str), return_inverse=True)[1], dtype=np.float64)
+
+
+def read_features(
+    tables: Sequence[NamedTable], query: TableQuery, refuse: type[ScreeningError] = PoolError
+) -> TableFeatures:
+    """Features of tables with the same columns, the first of which says which columns there are.
+
+    Args:
+        tables: the candidates first.
+        query: its target and noise are not learnt from.
+        refuse: the error that is raised.
+
+    Raises:
+        ScreeningError: of the type given, for a column that is missing, cells in it that are no numbers, or tables
+            without a column to learn from; the message names them.
+    """
+    headings, left_out = _shared(tables, query, refuse)
+    asked = None if query.columns is None else [_asked(name, headings, tables, refuse) for name in query.columns]
+    codes = None if query.categories is None else [_asked(name, headings, tables, refuse) for name in query.categories]
+    columns = [_column(name, tables, headings[name], codes, refuse) for name in headings]
+    columns = [_judged(column, asked) for column in columns]
+    if not any(not column.left_out for column in columns):
+        columns = [_at_least(column) for column in columns]
+    learnt = [column for column in columns if not column.left_out]
+    left_out |= {column.name: column.left_out for column in columns if column.left_out}
+    if not learnt:
+        reasons = "".join(f"; {name}: {why}" for name, why in left_out.items())
+        raise refuse(f"{tables[0].name} has no column to learn from{reasons}")
+    owner = np.repeat(np.arange(len(tables)), [len(table.frame) for table in tables])
+    readable, remarks = _readable(learnt, tables, owner, query, refuse)
+    width = sum(1 if column.as_numbers else len(set(column.cells.labels)) for column in learnt)
+    if width * len(owner) > _MOST_NUMBERS:
+        raise refuse(f"{len(owner):,} rows of {width:,} features do not fit in memory: choose columns (--columns)")
+    x = np.column_stack([column.features() for column in learnt])
+    told_apart = [column.identity() for column in columns if not _says_nothing(column)]
+    identity = np.column_stack(told_apart) if told_apart else x
+    parts = [readable & (owner == at) for at in range(len(tables))]
+    return TableFeatures(
+        tuple(x[part] for part in parts),
+        tuple(identity[part] for part in parts),
+        tuple(column.name for column in learnt),
+        tuple(column.words for column in learnt),
+        left_out,
+        (*remarks, *(remark for column in learnt for remark in _remarks(column, tables))),
+        tuple(np.flatnonzero(readable[owner == at]) for at in range(len(tables))),
+    )
+
+
+def _shared(
+    tables: Sequence[NamedTable], query: TableQuery, refuse: type[ScreeningError]
+) -> tuple[dict[str, list[str]], dict[str, str]]:
+    """Heading in each table of every column of the first one that all have, and why the others are left out."""
+    own = set()
+    for table in tables:
+        headings = list(map(str, table.frame.columns))
+        twice = next((name for name in headings if headings.count(name) > 1), None)
+        if twice is not None:
+            raise refuse(f"{table.name} has two columns {twice!r}: give each its own name")
+        own |= {found for name in (query.target, query.noise) if name and (found := find_heading(name, headings))}
+    first = [str(name) for name in tables[0].frame.columns if str(name) not in own]
+    matches = [match_headings(first, map(str, table.frame.columns)) for table in tables]
+    shared = {name: [match[name] for match in matches] for name in first if all(name in match for match in matches)}
+    left_out: dict[str, str] = {}
+    for table, match in zip(tables, matches, strict=True):
+        left_out |= {name: f"not in {table.name}" for name in first if name not in match}
+        others = [str(name) for name in table.frame.columns if str(name) not in own and name not in match.values()]
+        left_out |= dict.fromkeys(others, f"only in {table.name}")
+        _refuse_other_units(first, match, others, tables[0], table, refuse)
+    return shared, left_out
+
+
+def _refuse_other_units(
+    first: list[str],
+    match: dict[str, str],
+    others: list[str],
+    pool: NamedTable,
+    table: NamedTable,
+    refuse: type[ScreeningError],
+) -> None:
+    """One quantity in two units is no column that can be left out quietly.
+
+    Raises:
+        ScreeningError: of the type given, naming both headings.
+    """
+    for name in first:
+        for other in others:
+            if name not in match and same_quantity(name, other):
+                raise refuse(f"{pool.name} has {name!r}, {table.name} {other!r}: the same unit is needed in both")
+
+
+def _asked(
+    name: str, headings: dict[str, list[str]], tables: Sequence[NamedTable], refuse: type[ScreeningError]
+) -> str:
+    found = find_heading(name, headings)
+    if found is None:
+        for table in tables:
+            table.heading(name, refuse)
+        raise refuse(f"column {name!r} cannot be learnt from: it is the target or its noise")
+    return found
+
+
+def _column(
+    name: str, tables: Sequence[NamedTable], of: list[str], codes: list[str] | None, refuse: type[ScreeningError]
+) -> _Column:
+    parts = tuple(
+        read_cells(table.frame[heading], bool(table.frame.attrs.get("decimal_commas")))
+        for table, heading in zip(tables, of, strict=True)
+    )
+    shares = [part for part in parts if not part.percent and np.nanmax(part.numbers, initial=0.0) <= 1.0]
+    if any(np.nanmax(part.numbers, initial=0.0) > 1.0 for part in parts if part.percent) and any(
+        np.isfinite(part.numbers).any() for part in shares
+    ):
+        raise refuse(f"column {name!r} has per cent signs in one table and shares of 1 in another: write both alike")
+    cells = join_cells(parts)
+    kind = kind_of(name, cells)
+    if codes is not None and kind in (Kind.NUMBERS, Kind.CODES):
+        kind = Kind.CATEGORIES if name in codes else Kind.NUMBERS
+    return _Column(name, parts, cells, kind)
+
+
+def _judged(column: _Column, asked: list[str] | None) -> _Column:
+    """The column with the reason why it is not learnt from, if there is one."""
+    if asked is not None:
+        return replace(column, left_out="" if column.name in asked else "not asked for")
+    if column.kind in _WORDS:
+        return replace(column, left_out=_WORDS[column.kind])
+    if set(re.split(r"[\W_]+", column.name.lower())) & _OUTCOMES:
+        return replace(column, left_out="another outcome by its heading; --columns takes it in")
+    if not column.as_numbers and (count := len(set(column.cells.labels))) > _MOST_VALUES:
+        return replace(column, left_out=f"{count} different values; give columns that describe them")
+    return column
+
+
+def _at_least(column: _Column) -> _Column:
+    """Where nothing else is left, names that are few are categories, and row numbers that are no index are numbers."""
+    if column.kind is Kind.NAMES and len(set(column.cells.labels)) <= _MOST_VALUES:
+        return replace(column, left_out="")
+    return column
+
+
+def _says_nothing(column: _Column) -> bool:
+    """Whether a column tells no candidate from another: what is found out by an experiment, and when it was done."""
+    return column.kind in (Kind.DATES, Kind.ROW_NUMBERS, Kind.EMPTY) or column.left_out.startswith("another outcome")
+
+
+def _readable(
+    learnt: Sequence[_Column],
+    tables: Sequence[NamedTable],
+    owner: NDArray[np.int64],
+    query: TableQuery,
+    refuse: type[ScreeningError],
+) -> tuple[NDArray[np.bool_], list[str]]:
+    """Which rows have a number wherever one is needed, shape (m,), and what is said of the others.
+
+    Raises:
+        ScreeningError: of the type given, naming the cells, unless such rows are to be left out.
+    """
+    readable = np.ones(len(owner), dtype=bool)
+    within = np.concatenate([np.arange(1, (owner == at).sum() + 1) for at in range(len(tables))])
+    said = []
+    for column in learnt:
+        bad = np.flatnonzero(~np.isfinite(column.cells.numbers)) if column.as_numbers else np.empty(0, dtype=np.int64)
+        if not bad.size:
+            continue
+        readable[bad] = False
+        shown = "; ".join(
+            f"row {within[at]} of {tables[owner[at]].name}: "
+            + what_is_wrong("" if column.cells.text is None else column.cells.text[at])
+            for at in bad[:3]
+        )
+        more = f" and {len(bad) - 3} more" if len(bad) > 3 else ""
+        said.append(f"column {column.name!r} holds numbers but for {len(bad)} of its cells ({shown}{more})")
+    if said and not query.keep_going:
+        others = ",".join(
+            column.name for column in learnt if np.isfinite(column.cells.numbers).all() or not column.as_numbers
+        )
+        raise refuse(
+            f"{said[0]}: repair them, leave those rows out (--keep-going), take other columns"
+            + (f" (--columns {others})" if others else "")
+            + f", or take it as categories (--categories {learnt[0].name if len(learnt) == 1 else _first_bad(learnt)})"
+        )
+    return readable, [f"{sentence}: those rows are left out" for sentence in said]
+
+
+def _first_bad(learnt: Sequence[_Column]) -> str:
+    return next(column.name for column in learnt if column.as_numbers and not np.isfinite(column.cells.numbers).all())
+
+
+def _remarks(column: _Column, tables: Sequence[NamedTable]) -> list[str]:
+    if column.as_numbers:
+        return []
+    values = [set(part.labels) for part in column.parts]
+    said = []
+    if "" in set().union(*values):
+        said.append(f"{column.name}: empty cells are a value of their own")
+    for table, found in zip(tables[1:], values[1:], strict=True):
+        if new := sorted(found - values[0] - {""}):
+            said.append(f"{column.name}: no candidate has {', '.join(map(repr, new[:3]))}, which {table.name} has")
+    return said
+
+
+@dataclass(frozen=True)
+class Results:
+    """The column of results of a table.
+
+    Attributes:
+        y: shape (k,), NaN where a result is still to come.
+        noise: standard deviations, shape (k,); None without such a column.
+        remarks: what was read into it, as sentences.
+    """
+
+    y: Array
+    noise: Array | None
+    remarks: tuple[str, ...]
+
+
+def read_results(table: NamedTable, query: TableQuery, refuse: type[ScreeningError] = PoolError) -> Results:
+    """The results of measured rows; empty cells and words such as PENDING are results still to come.
+
+    Raises:
+        ScreeningError: of the type given, for a column that is missing, or a cell that is no number.
+    """
+    if query.target is None:
+        raise refuse(f"{table.name} is there, and no target: name the column with the results (--target)")
+    y = _numbers(table, query.target, refuse)
+    remarks: list[str] = []
+    return Results(y, _noise(table, query, y, refuse, remarks), tuple(remarks))
+
+
+def _numbers(table: NamedTable, name: str, refuse: type[ScreeningError]) -> Array:
+    """The numbers of a column, NaN where they are still to come."""
+    heading = table.heading(name, refuse)
+    cells = read_cells(table.frame[heading], bool(table.frame.attrs.get("decimal_commas")))
+    awaited = ~cells.filled
+    if cells.text is not None:
+        awaited |= np.array([cell.lower() in _AWAITED for cell in cells.text], dtype=bool)
+    bad = np.flatnonzero(~np.isfinite(cells.numbers) & ~awaited)
+    if bad.size:
+        cell = f"{cells.numbers[bad[0]]:g}" if cells.text is None else str(cells.text[bad[0]])
+        raise refuse(f"{table.name}: row {bad[0] + 1}, column {heading!r}: {what_is_wrong(cell)} ({len(bad)} such)")
+    return cells.numbers
+
+
+def _noise(
+    table: NamedTable, query: TableQuery, results: Array, refuse: type[ScreeningError], remarks: list[str]
+) -> Array | None:
+    if query.noise is None:
+        return None
+    noise = _numbers(table, query.noise, refuse)
+    negative = np.flatnonzero(noise < 0.0)
+    if negative.size:
+        raise refuse(
+            f"{table.name}: row {negative[0] + 1}, column {query.noise!r}: {noise[negative[0]]:g} is no "
+            "standard deviation; it is 0 or more"
+        )
+    known = np.isfinite(noise)
+    if not known.any():
+        raise refuse(f"{table.name}: column {query.noise!r} is empty")
+    without = int((~known & np.isfinite(results)).sum())
+    if without:
+        remarks.append(f"{without} of the results without an error get the median of the others' errors")
+    return np.where(known, noise, np.median(noise[known]))

@@ -1,0 +1,193 @@
+"""Tables as labs hand them in, one peculiarity each: what is learnt, or what is asked, and never a silent loss.
+
+Every table but the categorical ones is `clean_obs.csv` (12 yields over temp_C and equiv) with one thing changed.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from chemspace.errors import SpinscreenError, TableError
+from chemspace.tables.frame import read_frame
+from screening.backtest import FinishedTable
+from screening.errors import BacktestError, PoolError
+from screening.pool_table import PoolTable
+from screening.table_features import TableQuery
+
+CASES = Path(__file__).with_name("cases")
+BOTH = ("temp_C", "equiv")
+
+
+def _table(case: str, **asked: object) -> PoolTable:
+    pool = CASES / f"{case}_pool.csv"
+    observed = CASES / f"{case}_obs.csv"
+    frames = [
+        read_frame(pool if pool.exists() else CASES / "clean_pool.csv"),
+        read_frame(observed if observed.exists() else CASES / "clean_obs.csv"),
+    ]
+    return PoolTable.of(*frames, TableQuery("yield", minimize=False, **asked))  # type: ignore[arg-type]
+
+
+@cache
+def _clean() -> list[int]:
+    rows: list[int] = _table("clean").suggest(3)["row"].tolist()
+    return rows
+
+
+@pytest.mark.parametrize("case", ["german", "order", "percent", "constcol", "date", "rounded"])
+def test_a_peculiar_table_gives_the_suggestions_of_the_plain_one(case: str) -> None:
+    table = _table(case)
+    assert table.features.names == BOTH
+    assert table.suggest(3)["row"].tolist() == _clean()
+
+
+@pytest.mark.parametrize(
+    ("case", "told"),
+    [("constcol", "p_bar (the same in every row)"), ("date", "date (only in the observed table)")],
+)
+def test_what_such_a_table_has_too_is_told(case: str, told: str) -> None:
+    assert told in _table(case).sentence
+
+
+@pytest.mark.parametrize(
+    ("case", "asked", "words"),
+    [
+        (
+            "onebadcell",
+            {},
+            r"'equiv' holds numbers but for 1 of its cells \(row 26 of the pool: 'n\.d\.' is not a number",
+        ),
+        ("missx", {}, r"'equiv' holds numbers but for 1 of its cells \(row 4 of the observed table: the cell is empty"),
+        ("bound", {}, r"row 3, column 'yield': '<0\.1' is a bound, not a number; write the number that stands for it"),
+        ("inf", {}, "row 1, column 'yield': 'inf' is not a number"),
+        ("merged", {}, "no column 'yield'; it has Reaction, .*row 1 holds it: delete what stands above the headings"),
+        ("noiseneg", {"noise": "sd"}, "row 2, column 'sd': -1 is no standard deviation; it is 0 or more"),
+    ],
+)
+def test_what_cannot_be_read_is_asked_about_with_its_place(case: str, asked: dict[str, object], words: str) -> None:
+    with pytest.raises(PoolError, match=words):
+        _table(case, **asked)
+
+
+@pytest.mark.parametrize(
+    ("case", "words"), [("dup", "column 'temp_C' stands twice in the header"), ("empty", "it is empty")]
+)
+def test_a_file_that_is_no_table_is_refused(case: str, words: str) -> None:
+    with pytest.raises(TableError, match=words):
+        read_frame(CASES / (f"{case}_obs.csv" if case == "dup" else f"{case}.csv"))
+
+
+@pytest.mark.parametrize(
+    ("case", "asked", "remark"),
+    [
+        ("missy", {}, "1 row without a result is taken as being measured"),
+        ("noisenan", {"noise": "sd"}, "1 of the results without an error get the median of the others' errors"),
+    ],
+)
+def test_what_is_missing_and_can_be_done_without_is_told(case: str, asked: dict[str, object], remark: str) -> None:
+    table = _table(case, **asked)
+    assert table.remarks == (remark,)
+    assert table.spread_is_known
+
+
+@pytest.mark.parametrize(
+    ("case", "words"), [("onerow", "from 1 measured candidate"), ("const", "all 12 results are the same")]
+)
+def test_no_interval_is_made_up(case: str, words: str) -> None:
+    table = _table(case)
+    assert table.suggest(2)["low"].isna().all()
+    assert words in table.why_no_spread
+
+
+def test_huge_results_have_huge_numbers_and_no_nan() -> None:
+    frame = _table("huge").suggest(3)
+    assert frame["row"].tolist() == _clean()
+    assert np.isfinite(frame[["mean", "sd", "low", "high"]].to_numpy()).all()
+
+
+def test_a_table_of_headings_only_is_a_cold_start() -> None:
+    assert _table("headeronly").suggest(3).columns.tolist() == ["row", *BOTH]
+
+
+def test_of_six_candidates_with_two_measured_four_are_left() -> None:
+    table = _table("cat")
+    assert table.features.learnt == ("ligand (3 categories)", "temp")
+    assert sorted(table.suggest(4)["row"]) == [2, 3, 4, 5]
+
+
+def test_codes_of_a_solvent_are_categories() -> None:
+    assert _table("intcat").features.learnt == (*BOTH, "solvent (4 codes, as categories)")
+
+
+def test_a_table_of_one_column_is_learnt_from() -> None:
+    assert _table("one").features.names == ("temp_C",)
+
+
+def _written(case: str, folder: Path) -> bytes:
+    """`clean_pool.csv` written in another way."""
+    text = (CASES / "clean_pool.csv").read_text(encoding="utf-8")
+    head, *rows = text.splitlines()
+    match case:
+        case "percentx":
+            rows = [f"{row}%" for row in rows]
+        case "space":
+            head = "temp_C, equiv "
+        case "thousands":
+            rows = [f'"{int(row.split(",")[0]) * 1000:,}",{row.split(",")[1]}' for row in rows]
+        case "latin":
+            head = "temp_C,equiv,L\xf6semittel"
+            rows = [f"{row},Th\xfcringen" for row in rows]
+        case _:
+            raise AssertionError(case)
+    text = "\n".join([head, *rows])
+    return text.encode("cp1252" if case == "latin" else "utf-8")
+
+
+@pytest.mark.parametrize("case", ["percentx", "space", "thousands", "latin"])
+def test_ways_to_write_the_same_pool_are_read(case: str, tmp_path: Path) -> None:
+    (tmp_path / "pool.csv").write_bytes(_written(case, tmp_path))
+    observed = read_frame(CASES / "clean_obs.csv")
+    if case == "thousands":
+        observed["temp_C"] *= 1000
+    table = PoolTable.of(read_frame(tmp_path / "pool.csv"), observed, TableQuery("yield", minimize=False))
+    assert table.features.names == BOTH
+    assert table.suggest(3)["row"].tolist() == _clean()
+
+
+def test_per_cent_signs_beside_shares_of_one_are_asked_about() -> None:
+    pool = pd.DataFrame({"wet": ["10%", "20%", "40%"], "x": [1.0, 2.5, 3.5]})
+    observed = pd.DataFrame({"wet": [0.1, 0.2], "x": [1.0, 2.5], "yield": [1.0, 2.0]})
+    with pytest.raises(PoolError, match="'wet' has per cent signs in one table and shares of 1 in another"):
+        PoolTable.of(pool, observed, TableQuery("yield"))
+
+
+def test_a_finished_table_of_texts_with_replicates_is_one_row_a_setting() -> None:
+    frame = pd.read_csv(CASES / "cat_pool.csv")
+    frame = pd.concat([frame.assign(rate=range(6)), frame.assign(rate=range(1, 7))], ignore_index=True)
+    table = FinishedTable.from_frame(frame, TableQuery("rate"))
+    assert table.y.tolist() == [0.5, 1.5, 2.5, 3.5, 4.5, 5.5]
+    assert "6 settings in 12 rows: each setting is one row, the mean of its results (--replicates)" in table.remarks
+    assert len(FinishedTable.from_frame(frame, TableQuery("rate", replicates="rows")).y) == 12
+
+
+@pytest.mark.parametrize(
+    ("cell", "words"),
+    [("DATA", "row 1, column 'rate': 'DATA' is not a number"), ("PENDING", "row 1, column 'rate' is empty")],
+)
+def test_a_second_header_or_a_pending_row_in_a_finished_table_is_named(cell: str, words: str) -> None:
+    frame = pd.DataFrame({"x": ["1", "2", "3", "4"], "rate": [cell, "1", "2", "3"]})
+    with pytest.raises(BacktestError, match=words):
+        FinishedTable.from_frame(frame, TableQuery("rate"))
+
+
+def test_every_case_is_answered_or_refused_in_a_sentence() -> None:
+    for path in sorted(CASES.glob("*_obs.csv")):
+        try:
+            _table(path.stem.removesuffix("_obs")).suggest(1)
+        except SpinscreenError as error:
+            assert "\n" not in str(error)  # noqa: PT017  one sentence

@@ -3,37 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 from campaigns.artifacts import Artifacts, batch_key, data_key
 from campaigns.config import BUILTIN, CampaignConfig
 from campaigns.database import DATABASE, POINTER, EventLog, create_store, open_store, point_to
-from campaigns.errors import CampaignError, CampaignExistsError, OvertakenError, StoreError
-from campaigns.events import Event, EventKind, Stage, Step
+from campaigns.errors import CampaignError, CampaignExistsError, OvertakenError, StoreError, UnconfirmedError
+from campaigns.events import Event, EventKind, RuledOut, Stage, Step
 from campaigns.files import RANKING
 from campaigns.ingest import ObservationTable, ReadingOptions, read_observations
 from campaigns.ingest.table import json_lines, read_file
 from campaigns.intake import IntakeRules, of_table, of_trace, retraction, step, take_in, take_in_table
 from campaigns.plan import check
 from campaigns.records import CationRecords, geometries, needed_cations
-from campaigns.space import (
-    gather,
-    hazards_of,
-    keep_library,
-    kept_library,
-    prices_of,
-    space_of,
-    with_builtin,
-    write_rejects,
-)
+from campaigns.scope import Scope
+from campaigns.space import Source, gather, keep_library, write_rejects
 from campaigns.state import CampaignState, replay, voids
 from campaigns.summary import Described, FitSummary, IngestResult, Prediction, Status, SuggestionBatch
 from campaigns.targets import LIFETIME, Recorded, property_compounds, property_standings, target_of
 from campaigns.text import printable
-from chemspace import CationLibrary, Compound, CompoundSpace, parse_formula
+from chemspace import CationLibrary, Compound, CompoundSpace, LibraryError, parse_formula
 from chemspace.progress import Progress
 from oracle import default_store_path
 
@@ -42,6 +35,7 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure
     from pymatgen.core.structure import Structure
 
+    from campaigns.amend import Amendment
     from campaigns.budget import Budget
     from campaigns.history import Replay
     from campaigns.kinetics import Measured, TraceFit
@@ -84,7 +78,7 @@ class Campaign:
         self._log = log
         self._state = replay(log.events())
         self._artifacts = Artifacts(folder)
-        self.library = kept_library(self.config, log.file, self._artifacts) if library is None else library
+        self._scope = Scope.of(self.config, self._state.descriptions, log.file, self._artifacts, library)
         self._oracle_store = oracle_store or default_store_path()
         self._ranked_before: pd.DataFrame | None = None
         self._news: tuple[Expectation, ...] = ()
@@ -98,6 +92,7 @@ class Campaign:
         libraries: Sequence[str | Path] = (),
         oracle_store: str | Path | None = None,
         store: str | None = None,
+        known: Campaign | None = None,
     ) -> Campaign:
         """Create a campaign, or open the one that is there if it was asked for the same.
 
@@ -109,6 +104,7 @@ class Campaign:
             oracle_store: file of computed descriptors; None takes the user's cache.
             store: where its log and files are kept: postgresql://user@host/database, `?schema=name` to tell several in
                 one database apart; None takes a SQLite file in the folder.
+            known: another campaign whose measurements, outcomes, declines and what is awaited this one begins with.
 
         Raises:
             CampaignExistsError: if the folder holds a campaign with another description.
@@ -119,9 +115,12 @@ class Campaign:
         read = gather(libraries or (BUILTIN,), dications=wanted.dications, edition=wanted.defaults)
         wanted = wanted.with_libraries(read.files)
         check(wanted, read.library)
-        log = create_store(folder, store)
-        payload = {"config": wanted.model_dump(mode="json")}
+        payload: dict[str, Any] = {"config": wanted.model_dump(mode="json")}
         kept = [(name, content) for name, content in read.files if content is not None]
+        if known is not None:
+            payload["carried"] = known.carried(wanted, read.library)
+            kept += [(name, known._log.file(digest)) for digest, name in known._log.file_names().items()]
+        log = create_store(folder, store)
         is_new = log.append(EventKind.CREATED, payload, key="created", files=kept)
         if is_new:
             keep_library(wanted, read.library, Artifacts(folder))
@@ -132,6 +131,11 @@ class Campaign:
             raise CampaignExistsError(
                 f"{folder} holds a campaign with another description ({'; '.join(differences)}); "
                 "give the new one another folder"
+            )
+        if known is not None and "carried" not in log.events()[0].payload:
+            raise CampaignExistsError(
+                f"{folder} holds a campaign already, which did not begin with what another one knew; give the new one "
+                "another folder, or ingest what `export` writes of the other one"
             )
         point_to(folder, store)
         return campaign
@@ -157,22 +161,25 @@ class Campaign:
         """What it was asked to do."""
         return self._state.config
 
-    @cached_property
-    def names(self) -> CationLibrary:
-        """Every cation a formula may name: the library's and the built-in ones."""
-        return with_builtin(self.library, self.config.defaults)
+    @property
+    def library(self) -> CationLibrary:
+        """The cations of its description."""
+        return self._scope.library
 
-    @cached_property
+    @property
+    def names(self) -> CationLibrary:
+        """Every cation a formula may name: the library's, those it had before, and the built-in ones."""
+        return self._scope.names
+
+    @property
     def space(self) -> CompoundSpace:
         """The compounds it may suggest."""
-        return space_of(self.config, self.library)
+        return self._scope.space
 
-    @cached_property
+    @property
     def budget(self) -> Budget:
         """The price table, and the limits of a batch."""
-        from campaigns.budget import Budget
-
-        return Budget(self.config.budget, prices_of(self.config, self.names), hazards_of(self.config, self.names))
+        return self._scope.budget
 
     def dataset(self) -> SpinDataset:
         """Every measured row that stands, published ones first."""
@@ -346,10 +353,11 @@ class Campaign:
 
         state, batch = before_round(self._log.events(), number)
         nothing = Artifacts()  # so that all of it is computed again
-        records = CationRecords(self.config, self.space, self._oracle_store, nothing)
-        fitted = fit_round(self._inputs(state, batch.pending, records, progress), nothing, progress)
-        again = propose(fitted, len(batch.suggestions), batch.seed, self.budget)
-        return compare(batch, again, provenance(self.library, batch.seed))
+        scope = Scope.of(state.config, state.descriptions, self._log.file, self._artifacts)
+        records = CationRecords(scope.config, scope.space, self._oracle_store, nothing)
+        fitted = fit_round(self._inputs(state, scope, batch.pending, records, progress), nothing, progress)
+        again = propose(fitted, len(batch.suggestions), batch.seed, scope.budget)
+        return compare(batch, again, provenance(scope.library, batch.seed))
 
     def history(self) -> tuple[dict[str, Any], ...]:
         """Everything that happened, oldest first: keys id (its number), at (ISO time, UTC), actor, kind, what, and
@@ -398,40 +406,51 @@ class Campaign:
     def _records(self) -> CationRecords:
         return CationRecords(self.config, self.space, self._oracle_store, self._artifacts)
 
-    def _measured(self, state: CampaignState) -> list[Compound]:
+    def _measured(self, state: CampaignState, names: CationLibrary | None = None) -> list[Compound]:
         """What a lifetime or a further property is measured of."""
         from campaigns.training import measured_dataset
 
-        compounds = measured_dataset(state.measurements, self.names).compounds
-        properties = property_compounds(state.properties, self.names) if state.properties else []
+        names = self.names if names is None else names
+        compounds = measured_dataset(state.measurements, names).compounds
+        properties = property_compounds(state.properties, names) if state.properties else []
         return [*(compound for compound in compounds if compound is not None), *properties]
 
     def _inputs(
-        self, state: CampaignState, pending: Sequence[str], records: CationRecords, progress: Progress | None
+        self,
+        state: CampaignState,
+        scope: Scope,
+        pending: Sequence[str],
+        records: CationRecords,
+        progress: Progress | None,
     ) -> RoundInputs:
         from campaigns.round import RoundInputs
 
         tables = records.tables(progress)
-        measured = records.of(needed_cations((), self._measured(state)), progress)
-        return RoundInputs(self.config, self.names, self.space, tables, measured, state, tuple(pending))
+        measured = records.of(needed_cations((), self._measured(state, scope.names)), progress)
+        return RoundInputs(scope.config, scope.names, scope.space, tables, measured, state, tuple(pending))
 
     def _learn(self, pending: Sequence[str], progress: Progress | None, dask: str | None = None) -> Round:
         """The round on the present state; kept, since the next step of a command asks for it again."""
         from campaigns.round import fit_round
 
         def fit() -> Round:
-            return fit_round(
-                self._inputs(self._state, pending, self._records, progress), self._artifacts, progress, dask
-            )
+            inputs = self._inputs(self._state, self._scope, pending, self._records, progress)
+            return fit_round(inputs, self._artifacts, progress, dask)
 
-        left_out = f"{' '.join(sorted(pending))} {' '.join(sorted(self._state.barred))}"
-        return self._artifacts.get("round", f"{self._data_key} {left_out}", fit)
+        return self._artifacts.get("round", f"{self._data_key} {self._state.left_out(pending)}", fit)
 
     def refresh(self) -> None:
         """Read the log again: what other processes did since this object was made."""
         fresh = self._log.events(after=self._state.last_event)
         undoes = any(event.kind is EventKind.VOIDED for event in fresh)
-        self._state = replay(self._log.events()) if undoes else replay(fresh, self._state)
+        self._take(replay(self._log.events()) if undoes else replay(fresh, self._state))
+
+    def _take(self, state: CampaignState) -> None:
+        """Go on from a state; another description has another space."""
+        before, self._state = self._state, state
+        if (state.config, state.descriptions) != (before.config, before.descriptions):
+            self._scope = Scope.of(state.config, state.descriptions, self._log.file, self._artifacts)
+            self.__dict__.pop("_records", None)
 
     def write_rejects(self) -> Path | None:
         """Write the rows of the user's library that became no cation, each with its reason; None if there are none."""
@@ -629,7 +648,7 @@ class Campaign:
         from campaigns.outputs import recorded_trace, with_page
 
         compound = parse_formula(formula, self.names)
-        self._state, result = take_in(
+        state, result = take_in(
             self._log,
             self._state,
             lambda state: of_trace(compound, fit, files, sample, state, self.space),
@@ -637,6 +656,7 @@ class Campaign:
         )
         if dry_run:
             return result
+        self._take(state)
         row = recorded_trace(self._state, compound.formula, files)
         return with_page(result, row, self.folder, fit, measured, spectrum_at_ps)
 
@@ -655,6 +675,113 @@ class Campaign:
         """
         self._append_checked(EventKind.STEPPED, lambda state: step(state, self.names, formula, stage, reason, made))
         return self._state.steps[-1]
+
+    def amend(
+        self,
+        config: CampaignConfig,
+        *,
+        libraries: Sequence[Source] | None = None,
+        reason: str = "",
+        confirmed: bool = False,
+    ) -> Amendment:
+        """Change the description: results, outcomes, what is awaited and what is declined stay.
+
+        Undo the event to have the description of before.
+
+        Args:
+            config: the whole description as it shall be.
+            libraries: of its cations: "builtin", a path, name and content, or the name of a file that the campaign
+                keeps. None keeps the libraries as they are.
+            reason: why, for the record.
+            confirmed: store it; else it is shown.
+
+        Returns:
+            How it differs; where it does not, nothing is stored.
+
+        Raises:
+            UnconfirmedError: listing the differences, unless `confirmed`.
+            ConfigError, LibraryError, SpaceError: if the description cannot work.
+        """
+        while True:
+            told, files = self._amendment(config, libraries)
+            if not told.changes:
+                return told
+            if not confirmed:
+                raise UnconfirmedError("the campaign", (*told.changes, *told.notes), accept="confirmed", done="amended")
+            payload = {"config": told.config.model_dump(mode="json"), "changes": [*told.changes], "reason": reason}
+            with suppress(OvertakenError):
+                self._append(EventKind.AMENDED, payload, files=files, after=self._state.last_event)
+                return told
+            self.refresh()
+
+    def amendment(self, config: CampaignConfig, *, libraries: Sequence[Source] | None = None) -> Amendment:
+        """How a description differs from the present one; nothing is stored. Arguments and errors as for `amend`."""
+        return self._amendment(config, libraries)[0]
+
+    def _amendment(
+        self, config: CampaignConfig, libraries: Sequence[Source] | None
+    ) -> tuple[Amendment, list[tuple[str, bytes]]]:
+        """How a description differs, and the files of its libraries."""
+        from campaigns.amend import amendment, in_edition_of
+
+        config = in_edition_of(self.config, config)
+        given = [one.name for one in self.config.libraries] if libraries is None else libraries
+        dications = self.config.dications if config.dications is None else config.dications
+        read = gather([self._source(one) for one in given], dications=dications, edition=config.defaults)
+        files = [(name, content) for name, content in read.files if content is not None]
+        return amendment(self._state, self._scope, config, read), files
+
+    def _source(self, library: Source) -> Source:
+        """A library to read: what is no file is one that the campaign keeps."""
+        if isinstance(library, tuple) or library == BUILTIN or Path(library).is_file():
+            return library
+        return self.library_file(Path(library).name)
+
+    def library_file(self, name: str) -> Source:
+        """Name and content of a library that the campaign keeps, of this description or an earlier one; "builtin" as
+        it is.
+
+        Raises:
+            LibraryError: if it keeps none called so.
+        """
+        hashes = {one.name: one.sha256 for described in self._state.descriptions for one in described.libraries}
+        if name not in hashes and name != BUILTIN:
+            raise LibraryError(f"{name} cannot be read: there is no such file, and the campaign keeps none called so")
+        digest = hashes.get(name)
+        return BUILTIN if digest is None else (name, self._log.file(digest))
+
+    def carried(self, config: CampaignConfig, library: CationLibrary) -> dict[str, Any]:
+        """What a campaign of this description and library takes over of this one.
+
+        Raises:
+            ConfigError: if the library calls another cation by a name that is used here.
+            CampaignError: if there is nothing to take over.
+        """
+        from campaigns.amend import carried, check_names
+
+        check_names(self.names, library)
+        return carried(self.folder.resolve().name, self._state, config)
+
+    def decline_cation(self, name: str, reason: str, *, place: Literal["spacer", "cage"] = "spacer") -> RuledOut:
+        """Leave every compound with a cation in this place out of all rounds to come; undo the event to lift that.
+
+        Open suggestions with it are declined; what is accepted goes on.
+
+        Args:
+            name: of the cation.
+            reason: why.
+            place: where in the formula it is not used.
+
+        Raises:
+            LifecycleError: if the space has no such cation there, it is declined already, or no reason is given.
+            UnknownCationError: if no cation is called so.
+        """
+        from campaigns.intake import ruling_out
+
+        self._append_checked(
+            EventKind.RULED_OUT, lambda state: ruling_out(state, self.space, self.names[name], place, reason)
+        )
+        return self._state.ruled_out[-1]
 
     def let_go(self, reason: str = "") -> tuple[Step, ...]:
         """Let every suggestion that nobody took up go stale, so that it may be suggested again.
@@ -740,7 +867,7 @@ class Campaign:
         where = file if rules.keep_going else None
         state, result = take_in_table(self._log, self._state, table, make, rejects=where, dry_run=dry_run)
         if not dry_run:  # else another thread may have written meanwhile
-            self._state = state
+            self._take(state)
         return result
 
     def _append_checked(
@@ -767,7 +894,8 @@ class Campaign:
         from campaigns.round import propose
         from campaigns.versions import provenance
 
-        key = self._state.event_key(batch_key(self._data_key, seed, batch_size, pending, self._state.barred))
+        barred = (*self._state.barred, *(f"{one.place}:{one.inchikey}" for one in self._state.ruled_out))
+        key = self._state.event_key(batch_key(self._data_key, seed, batch_size, pending, barred))
         chosen = propose(self._learn(pending, progress, dask), batch_size, seed, self.budget)
         batch = SuggestionBatch(
             number=self._state.n_rounds + 1,

@@ -73,6 +73,41 @@ class Client:
         body = {"formula": formula, "stage": stage, "reason": reason, "made": made}
         return self._json("POST", f"campaigns/{name}/outcomes", json=body)
 
+    def decline_cation(self, name: str, cation: str, reason: str, place: str = "spacer") -> Json:
+        """Leave every compound with a cation in this place ("spacer" or "cage") out of all rounds to come."""
+        body = {"cation": cation, "place": place, "reason": reason}
+        return self._json("POST", f"campaigns/{name}/declines", json=body)
+
+    def description(self, name: str) -> Json:
+        """The campaign's description, to change and to hand to `amend`."""
+        return self._json("GET", f"campaigns/{name}/description")
+
+    def amend(
+        self,
+        name: str,
+        description: Mapping[str, Any],
+        *,
+        libraries: Mapping[str, str] | None = None,
+        reason: str = "",
+        confirmed: bool = False,
+    ) -> Json:
+        """Change a campaign's description; without `confirmed` the differences are answered and nothing is stored.
+
+        Args:
+            name: the campaign.
+            description: the whole description as it shall be.
+            libraries: text of each library file that the campaign does not keep yet, by its name.
+            reason: why, for the record.
+            confirmed: the differences are right.
+        """
+        body = {"description": dict(description), "libraries": dict(libraries or {}), "reason": reason}
+        return self._json("POST", f"campaigns/{name}/amendments", json=body | {"confirmed": confirmed})
+
+    def undo(self, name: str, event: int, reason: str, *, confirmed: bool = False) -> Json:
+        """Undo an event by its number; `confirmed` undoes it though later events stand on it."""
+        body = {"reason": reason, "confirmed": confirmed}
+        return self._json("POST", f"campaigns/{name}/events/{event}/undo", json=body)
+
     def outcomes(self, name: str) -> list[Json]:
         """Every step in the lives of compounds."""
         found: list[Json] = self._ask("GET", f"campaigns/{name}/outcomes")

@@ -457,7 +457,7 @@ class CampaignConfig(_Part):
 
     def differences(self, other: CampaignConfig) -> tuple[str, ...]:
         """One line for each field in which `other` differs from this; what it leaves out is of this one's edition."""
-        mine, theirs = self._fields(), other._fields()
+        mine, theirs = self.fields(), other.fields()
         if "edition" not in other.model_fields_set:
             of_edition = {"edition": self.edition, **self.defaults.description}
             theirs |= {name: value for name, value in of_edition.items() if name not in other.model_fields_set}
@@ -472,10 +472,27 @@ class CampaignConfig(_Part):
         told = [f"{name}: {mine[name]} here, {theirs[name]} asked for" for name in mine if mine[name] != theirs[name]]
         return (*told, *tables)
 
-    def _fields(self) -> dict[str, Any]:
+    def fields(self) -> dict[str, Any]:
         """Every field by its name, those of the space and the budget among them; tables of any length left out."""
         fields = self.model_dump(exclude={"properties": {"__all__": {"table"}}})
         return {**fields.pop("space"), **fields.pop("budget"), **fields}
+
+    def in_sections(self) -> dict[str, Any]:
+        """As `parse` reads it, without what is as by default; libraries by their names."""
+        values = self.model_dump(mode="json", exclude_defaults=True, exclude={"libraries"})
+        of_edition = self.model_dump(mode="json", include=set(self.defaults.description))
+        return {"libraries": [one.name for one in self.libraries], **of_edition, **values}
+
+    def to_yaml(self) -> str:
+        """The text of a file that describes the same campaign; a library's file is called as it was."""
+        from io import StringIO
+
+        from ruamel.yaml import YAML
+
+        text, yaml = StringIO(), YAML(typ="safe", pure=True)
+        yaml.default_flow_style, yaml.sort_base_mapping_type_on_output = None, False  # type: ignore[assignment]
+        yaml.dump(self.in_sections(), text)
+        return text.getvalue()
 
     def key_fields(self) -> dict[str, Any]:
         """What a fit depends on, as JSON, flat as in release 0.1.0, so that the fits it kept are found again.

@@ -117,22 +117,27 @@ class IngestError(CampaignError):
 
 
 class UnconfirmedError(CampaignError):
-    """A table whose columns or units were recognised but not declared, or that corrects what is recorded; nothing was
-    written.
+    """A table whose columns or units were recognised but not declared, or that corrects what is recorded, or another
+    description of a campaign; nothing was written.
 
     Attributes:
         guesses: what was assumed, one sentence each.
         declare: options that say the same; () where only --yes does.
-        accept: the field of `campaigns.ingest.ReadingOptions` that takes it as right.
+        accept: the argument that takes it as right.
     """
 
     def __init__(
-        self, name: str, guesses: tuple[str, ...], declare: tuple[str, ...] = (), accept: str = "accept_guesses"
+        self,
+        name: str,
+        guesses: tuple[str, ...],
+        declare: tuple[str, ...] = (),
+        accept: str = "accept_guesses",
+        done: str = "ingested",
     ) -> None:
         self.guesses, self.declare, self.accept = guesses, declare, accept
         listed = "\n".join(f"  {guess}" for guess in guesses)
         declared = f", or declare it: {' '.join(declare)}" if declare else ""
         super().__init__(
-            f"{name} was not ingested, nothing was written: say whether this is right\n{listed}\n"
+            f"{name} was not {done}, nothing was written: say whether this is right\n{listed}\n"
             f"If it is, repeat the command with --yes{declared}"
         )

@@ -10,17 +10,19 @@ from typing import Any
 from campaigns.editions import FIRST
 from campaigns.errors import LifecycleError
 
-__all__ = ["AWAITED", "FAILED", "NEVER_AGAIN", "Stage", "Step", "possible_steps"]
+__all__ = ["AWAITED", "FAILED", "NEVER_AGAIN", "REASONS", "RuledOut", "Stage", "Step", "possible_steps"]
 
 
 class EventKind(StrEnum):
     """The kinds of event in the log."""
 
     CREATED = "created"
+    AMENDED = "amended"
     OBSERVED = "observed"
     FITTED = "fitted"
     SUGGESTED = "suggested"
     STEPPED = "stepped"
+    RULED_OUT = "ruled_out"
     VOIDED = "undone"
     RETRACTED = "taken_back"  # not "retracted": a release that knows one target would take back another number
 
@@ -121,6 +123,17 @@ NEVER_AGAIN = FAILED | {Stage.DECLINED, Stage.NOT_MEASURABLE}
 #: Steps that teach nothing without a reason.
 NEEDS_REASON = frozenset({Stage.DECLINED, Stage.ABANDONED})
 
+#: Usual reasons to decline a compound or a cation, to choose from; any other text will do.
+REASONS = (
+    "too expensive",
+    "cannot be bought",
+    "takes too long to come",
+    "hazardous",
+    "not stable",
+    "no way to make it",
+    "known already",
+)
+
 #: Steps that may name another compound that was made instead: it is phase-pure, and it is not what was asked for.
 MADE_OTHERWISE = frozenset({Stage.FORMED, Stage.NOT_FORMED, Stage.OTHER_DIMENSIONALITY})
 
@@ -167,6 +180,36 @@ class Step:
         """From an event's payload."""
         stage = Stage(payload["stage"])
         return cls(payload["formula"], stage, at, actor, payload.get("reason", ""), payload.get("made", ""))
+
+
+@dataclass(frozen=True, slots=True)
+class RuledOut:
+    """A cation that is not used in one place of a formula, whatever stands in the others.
+
+    Attributes:
+        place: "spacer" or "cage".
+        inchikey, name: the cation, and what it was called.
+        reason: why, in their words.
+        at, actor: when (UTC), and who said so.
+    """
+
+    place: str
+    inchikey: str
+    name: str
+    reason: str
+    at: datetime
+    actor: str
+
+    def to_dict(self) -> dict[str, str]:
+        """As JSON."""
+        return {
+            "place": self.place,
+            "cation": self.name,
+            "inchikey": self.inchikey,
+            "reason": self.reason,
+            "at": self.at.isoformat(timespec="seconds"),
+            "actor": self.actor,
+        }
 
 
 def possible_steps(before: Stage | None) -> tuple[Stage, ...]:

@@ -20,7 +20,7 @@ from campaigns.state import CampaignState, replay
 from campaigns.summary import IngestResult, RowReport
 from campaigns.targets import LIFETIME, MIN_ROWS, Observation, target_of
 from campaigns.text import check_recordable
-from chemspace import CationLibrary, Compound, CompoundSpace, parse_formula
+from chemspace import Cation, CationLibrary, Compound, CompoundSpace, parse_formula
 
 if TYPE_CHECKING:
     from campaigns.kinetics import TraceFit
@@ -303,6 +303,26 @@ def step(
         )
     check_step(asked, state.stages.get(asked), stage)
     return {"formula": asked, "stage": stage.value, "reason": reason, "made": "" if instead == asked else instead}
+
+
+def ruling_out(state: CampaignState, space: CompoundSpace, cation: Cation, place: str, reason: str) -> dict[str, Any]:
+    """The payload of declining a cation in one place of formulas.
+
+    Raises:
+        LifecycleError: if the space has no such cation there, it is declined already, or no reason is given.
+    """
+    used = space.spacers if place == "spacer" else space.cage_cations
+    what = "spacer" if place == "spacer" else "cage cation"
+    if cation not in used:
+        other = "as a cage cation" if place == "spacer" else "as a spacer"
+        there = f"; it is used {other}" if cation in (*space.spacers, *space.cage_cations) else ""
+        raise LifecycleError(f"{cation.abbreviation} is no {what} of this campaign's space{there}")
+    for known in state.ruled_out:
+        if (known.place, known.inchikey) == (place, cation.inchikey):
+            raise LifecycleError(f"{cation.abbreviation} is declined as a {what} already ({known.reason})")
+    if not reason.strip():
+        raise LifecycleError(f"{cation.abbreviation}: say why it is declined (--reason), so that others know")
+    return {"place": place, "inchikey": cation.inchikey, "name": cation.abbreviation, "reason": reason}
 
 
 def retraction(state: CampaignState, target: str, number: int, reason: str) -> dict[str, Any]:

@@ -17,7 +17,13 @@ def sentence(event: Event) -> str:
     payload = event.payload
     match event.kind:
         case EventKind.CREATED:
-            return f"created over the library {upcast(payload['config'])['libraries'][0]['name']}"
+            known = f" with what {payload['carried']['campaign']} knew" if "carried" in payload else ""
+            return f"created over the library {upcast(payload['config'])['libraries'][0]['name']}{known}"
+        case EventKind.AMENDED:
+            why = f" ({payload['reason']})" if payload["reason"] else ""
+            return f"amended: {'; '.join(payload['changes'])}{why}"
+        case EventKind.RULED_OUT:
+            return f"declined {payload['name']} as {payload['place']}: {payload['reason']}"
         case EventKind.OBSERVED:
             formulas = ", ".join(dict.fromkeys(row["formula"] for row in payload["rows"]))
             what = "measured" if payload["target"] == LIFETIME_PS else f"values of {payload['target']}"

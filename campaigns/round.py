@@ -21,7 +21,7 @@ from campaigns.errors import NothingToSuggestError
 from campaigns.events import Stage
 from campaigns.narrate import Candidate, reason
 from campaigns.records import SpaceTables, needed_cations
-from campaigns.space import prices_of
+from campaigns.space import prices_of, without
 from campaigns.state import CampaignState
 from campaigns.summary import FitSummary, Suggestion
 from campaigns.targets import LearntProperty, learn_property, property_compounds
@@ -142,8 +142,7 @@ class RoundInputs:
     @property
     def rank_key(self) -> str:
         """Of the ranking: the fit, what it leaves out, and the descriptors of the space."""
-        left_out = f"{' '.join(sorted(self.pending))} {' '.join(sorted(self.state.barred))}"
-        return f"{self.fit_key} {left_out} {self.tables.digest}"
+        return f"{self.fit_key} {self.state.left_out(self.pending)} {self.tables.digest}"
 
     def _indices(self, formulas: Iterable[str]) -> NDArray[np.int64]:
         return indices_of(self.space, (parse_formula(formula, self.names) for formula in formulas))
@@ -284,7 +283,8 @@ def fit_round(
     def pass_over() -> Ranking:
         from oracle.cluster import connected
 
-        left = replace(candidates, exclude=inputs.excluded)
+        allowed = without(inputs.space, inputs.state.ruled_out)
+        left = replace(candidates, exclude=inputs.excluded, space=allowed)
         try:
             with connected(dask) as client:
                 settings = PassSettings(single_precision=len(inputs.space) >= LARGE, client=client)

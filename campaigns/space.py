@@ -6,15 +6,16 @@ import re
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from campaigns.artifacts import Artifacts, Form
 from campaigns.config import BUILTIN, CampaignConfig, problems
 from campaigns.editions import EDITIONS, FIRST, NEWEST, Edition
 from campaigns.errors import ConfigError
+from campaigns.events import RuledOut
 from chemspace import Cation, CationLibrary, CompoundSpace, LibraryError, SpaceError, UnknownCationError
 from chemspace.cation import also_called, under_own_name
 from chemspace.library import ReadReport
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 __all__ = ["Gathered", "gather"]
 
 
+#: A library to read: "builtin", the path of a file, or its name and content.
+Source: TypeAlias = str | Path | tuple[str, bytes]
 _INCHIKEY = re.compile(r"[A-Z]{14}-[A-Z]{10}-[A-Z]")
 
 
@@ -126,6 +129,17 @@ def hazards_of(config: CampaignConfig, names: CationLibrary) -> dict[str, frozen
     return {_inchikey(name, names, ("prices", name)): frozenset(price.hazards) for name, price in config.prices.items()}
 
 
+def without(space: CompoundSpace, ruled_out: Sequence[RuledOut]) -> CompoundSpace:
+    """`space` without the compounds that hold one of these cations in its place; indices stay."""
+    if not ruled_out:
+        return space
+    from chemspace.constraints import ExcludedCations
+
+    places = {place: tuple(one.inchikey for one in ruled_out if one.place == place) for place in ("spacer", "cage")}
+    barred = ExcludedCations(places["spacer"], places["cage"])
+    return replace(space, constraints=(*space.constraints, barred))
+
+
 def _names_cations(config: CampaignConfig) -> bool:
     return bool(config.space.cages or config.space.cage_mixtures or config.space.constraints or config.prices)
 
@@ -179,6 +193,9 @@ def _constraint(place: int, rule: dict[str, Any], names: CationLibrary, config: 
         raise ConfigError(f"constraints.{name} {what} {', '.join(known)}", here)
     if "pairs" in values:
         values["pairs"] = [[_inchikey(str(one), names, here) for one in pair] for pair in _list(values["pairs"])]
+    for side in ("spacers", "cages"):
+        if side in values:
+            values[side] = [_inchikey(str(one), names, here) for one in _list(values[side])]
     if "per_mol" in known:
         values["per_mol"] = _priced(values.get("per_mol"), names, config, here)
     try:
@@ -223,23 +240,28 @@ class Gathered:
 
 
 def gather(
-    sources: Sequence[str | Path], *, dications: bool | None = None, edition: Edition = EDITIONS[NEWEST]
+    sources: Sequence[Source], *, dications: bool | None = None, edition: Edition = EDITIONS[NEWEST]
 ) -> Gathered:
     """Read libraries.
 
     Args:
-        sources: "builtin" or the path of each.
+        sources: "builtin", the path, or name and content of each.
         dications: whether the diamines of files take two protons; None: as in hydriodic acid.
         edition: of the built-in library.
 
     Raises:
         LibraryError: if a file cannot be read or holds no cation.
     """
-    files = tuple((BUILTIN, None) if source == BUILTIN else _content(Path(source)) for source in sources)
+    files = tuple(
+        source if isinstance(source, tuple) else (BUILTIN, None) if source == BUILTIN else _content(Path(source))
+        for source in sources
+    )
     return Gathered(files, _merged(files, dications, edition))
 
 
-def kept_library(config: CampaignConfig, file: Callable[[str], bytes], artifacts: Artifacts) -> CationLibrary:
+def kept_library(
+    config: CampaignConfig, file: Callable[[str], bytes], artifacts: Artifacts, keep: int = 1
+) -> CationLibrary:
     """The library of a campaign, from the files it keeps; reading and protonating a large one takes minutes, so what
     was read is kept.
 
@@ -247,6 +269,7 @@ def kept_library(config: CampaignConfig, file: Callable[[str], bytes], artifacts
         config: names the files by their hashes.
         file: content of a kept file by its SHA-256.
         artifacts: of the campaign.
+        keep: how many libraries the campaign has.
 
     Raises:
         StoreError, LibraryError: if a kept file is not there or cannot be read.
@@ -258,7 +281,7 @@ def kept_library(config: CampaignConfig, file: Callable[[str], bytes], artifacts
         files = tuple((kept.name, None if kept.sha256 is None else file(kept.sha256)) for kept in config.libraries)
         return _merged(files, config.dications, config.defaults)
 
-    return artifacts.get("library", _key(config), read, _LIBRARY, if_worth=_is_large)
+    return artifacts.get("library", _key(config), read, _LIBRARY, keep=keep, if_worth=_is_large)
 
 
 def keep_library(config: CampaignConfig, library: CationLibrary, artifacts: Artifacts) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from types import MappingProxyType
@@ -10,9 +10,17 @@ from typing import Any
 
 from campaigns.config import CampaignConfig, MeasuredProperty
 from campaigns.errors import StoreError
-from campaigns.events import AWAITED, FAILED, LIFETIME_PS, NEVER_AGAIN, Event, EventKind, Stage, Step
+from campaigns.events import AWAITED, FAILED, LIFETIME_PS, NEVER_AGAIN, Event, EventKind, RuledOut, Stage, Step
 from campaigns.summary import SuggestionBatch
-from campaigns.targets import Observation, Recorded, launched, observed, standing_property
+from campaigns.targets import (
+    Observation,
+    Recorded,
+    amended_records,
+    carried_records,
+    launched,
+    observed,
+    standing_property,
+)
 
 __all__ = ["CampaignState"]
 
@@ -30,7 +38,12 @@ class CampaignState:
         batches: the suggestions, by round.
         steps: the steps in the lives of compounds, oldest first.
         history: (formula, stage it entered, number of the measurement that brought it there or None), oldest first.
+        ruled_out: cations that are not used, oldest first.
+        descriptions: every description that the campaign had, and those of the campaign it was made from: the present
+            one and undone ones too; formulas in the log use the names of all of them.
+        n_before: batches that were suggested before the description was last amended.
         n_rounds: rounds ever recorded, undone ones too.
+        n_amended: amendments ever recorded.
         n_voids: events that undid another one.
         last_event: id of the event it was read up to.
     """
@@ -42,7 +55,11 @@ class CampaignState:
     batches: tuple[SuggestionBatch, ...] = ()
     steps: tuple[Step, ...] = ()
     history: tuple[tuple[str, Stage, int | None], ...] = ()
+    ruled_out: tuple[RuledOut, ...] = ()
+    descriptions: tuple[CampaignConfig, ...] = ()
+    n_before: int = 0
     n_rounds: int = 0
+    n_amended: int = 0
     n_voids: int = 0
     last_event: int = 0
 
@@ -76,7 +93,7 @@ class CampaignState:
         unless it is measured or ruled out by now."""
         if not more:
             return self.pending
-        suggested = {s.formula for b in self.batches if b.data_key == data_key for s in b.suggestions}
+        suggested = self._suggested_on(data_key)
         out = NEVER_AGAIN | {Stage.MEASURED}
         return tuple(
             formula
@@ -89,6 +106,11 @@ class CampaignState:
         """Formulas that are not suggested again although nothing is awaited of them."""
         return tuple(formula for formula, stage in self.stages.items() if stage in NEVER_AGAIN)
 
+    def left_out(self, pending: Sequence[str]) -> str:
+        """What a ranking leaves out beside what is measured, as part of a key, where these formulas are awaited."""
+        cations = sorted(f"{one.place}:{one.inchikey}" for one in self.ruled_out)
+        return " ".join([*sorted(pending), "", *sorted(self.barred), *cations])
+
     @property
     def outcomes(self) -> tuple[tuple[str, Stage], ...]:
         """(formula, stage) of every synthesis that says whether a compound forms."""
@@ -100,8 +122,20 @@ class CampaignState:
         return tuple(dict.fromkeys(pair for pair in found if pair[1] in FAILED or pair[1] is Stage.FORMED))
 
     def event_key(self, key: str) -> str:
-        """Key of an event to be recorded, so that what was undone may be recorded once more."""
+        """Key of an event to be recorded, so that what was undone, or said before an amendment, may be recorded once
+        more."""
+        if self.n_amended:
+            return f"{key}~{self.n_voids}.{self.n_amended}"
         return f"{key}~{self.n_voids}" if self.n_voids else key
+
+    def is_current(self, batch: SuggestionBatch, data_key: str) -> bool:
+        """Whether a batch was chosen on the data with this key and by the present description."""
+        return batch.data_key == data_key and batch in self.batches[self.n_before :]
+
+    def _suggested_on(self, data_key: str) -> set[str]:
+        """What was suggested on these data by the present description."""
+        rounds = (batch for batch in self.batches[self.n_before :] if batch.data_key == data_key)
+        return {suggestion.formula for batch in rounds for suggestion in batch.suggestions}
 
     def fit(self, key: str) -> dict[str, Any] | None:
         """The score card made on the data with this key."""
@@ -118,9 +152,10 @@ class CampaignState:
 
     def last_batch(self, data_key: str, size: int, seed: int) -> SuggestionBatch | None:
         """The last suggestions of this size and seed on the data with this key: they stay the same whatever became of
-        each of them, until other data or further suggestions come."""
+        each of them, until other data, another description or further suggestions come."""
         asked = (data_key, size, seed)
-        same = (b for b in reversed(self.batches) if (b.data_key, len(b.suggestions), b.seed) == asked)
+        rounds = reversed(self.batches[self.n_before :])
+        same = (b for b in rounds if (b.data_key, len(b.suggestions), b.seed) == asked)
         return next(same, None)
 
 
@@ -142,8 +177,24 @@ def replay(events: Sequence[Event], since: CampaignState | None = None) -> Campa
     if first.kind is not EventKind.CREATED:
         raise StoreError("the log does not begin with the campaign's creation; the file is not a whole campaign")
     config = CampaignConfig.parse(first.payload["config"])
-    records = MappingProxyType(launched(config, first))
-    return _continued(CampaignState(config, first.at, records, last_event=first.id), rest)
+    state = CampaignState(
+        config, first.at, MappingProxyType(launched(config, first)), descriptions=(config,), last_event=first.id
+    )
+    return _continued(_carrying(state, first.payload["carried"]) if "carried" in first.payload else state, rest)
+
+
+def _carrying(state: CampaignState, carried: Mapping[str, Any]) -> CampaignState:
+    """The state of a new campaign with what another one knew, as `campaigns.amend.carried` writes it."""
+    known = (*map(CampaignConfig.parse, carried["descriptions"]), state.config)
+    steps = tuple(Step.from_payload(row, datetime.fromisoformat(row["at"]), row["actor"]) for row in carried["steps"])
+    return replace(
+        state,
+        descriptions=known,
+        records=MappingProxyType(carried_records(state.records, carried["records"])),
+        steps=steps,
+        history=tuple((formula, Stage(stage), number) for formula, stage, number in carried["history"]),
+        ruled_out=tuple(RuledOut(**row | {"at": datetime.fromisoformat(row["at"])}) for row in carried["ruled_out"]),
+    )
 
 
 def voids(events: Sequence[Event]) -> dict[int, Event]:
@@ -167,27 +218,39 @@ def _continued(state: CampaignState, events: Sequence[Event]) -> CampaignState:
 def _without(state: CampaignState, event: Event, by: Event) -> CampaignState:
     """The state after an event that does not count: its rows and rounds keep their numbers."""
     if event.kind is EventKind.OBSERVED:
-        before, reason = state.records[event.payload["target"]], f"undone: {by.payload['reason']}"
+        before, reason = state.records.get(event.payload["target"], ()), f"undone: {by.payload['reason']}"
         fresh = observed(event, before)[len(before) :]  # what it corrected stays as it was
         rows = (replace(row, retracted=reason, is_undone=True) for row in fresh)
         return _with_record(state, event, (*before, *rows), state.history)
     if event.kind is EventKind.SUGGESTED:
         return replace(state, n_rounds=state.n_rounds + 1)
+    if event.kind is EventKind.AMENDED:  # what was recorded meanwhile may name its cations
+        described = (*state.descriptions, CampaignConfig.parse(event.payload["config"]))
+        return replace(state, descriptions=described, n_amended=state.n_amended + 1)
     return replace(state, n_voids=state.n_voids + 1) if event.kind is EventKind.VOIDED else state
 
 
 def _expired(state: CampaignState, data_key: str) -> Iterator[tuple[str, Stage, int | None]]:
     """What was suggested on other data and not taken up: a round on these data takes its place."""
-    here = {s.formula for b in state.batches if b.data_key == data_key for s in b.suggestions}
+    here = state._suggested_on(data_key)
     for formula, stage in state.stages.items():
         if stage is Stage.SUGGESTED and formula not in here:
             yield formula, Stage.STALE, None
 
 
+def _open_with(state: CampaignState, cation: RuledOut) -> Iterator[str]:
+    """Formulas of open suggestions with a cation in its place."""
+    stages = state.stages
+    for suggestion in {s.formula: s for batch in state.batches for s in batch.suggestions}.values():
+        named = suggestion.spacer if cation.place == "spacer" else suggestion.cage
+        if stages.get(suggestion.formula) is Stage.SUGGESTED and cation.name in named.split("/"):
+            yield suggestion.formula
+
+
 def _after(state: CampaignState, event: Event) -> CampaignState:
     match event.kind:
         case EventKind.OBSERVED:
-            before = state.records[event.payload["target"]]
+            before = state.records.get(event.payload["target"], ())
             record = observed(event, before)
             fresh = record[len(before) :]
             entered = tuple((row.observation.formula, Stage.MEASURED, row.number) for row in fresh)
@@ -209,12 +272,26 @@ def _after(state: CampaignState, event: Event) -> CampaignState:
             return replace(state, steps=(*state.steps, step), history=history)
         case EventKind.RETRACTED:
             number, reason = event.payload["number"], event.payload["reason"]
-            record = state.records[event.payload["target"]]
+            record = state.records.get(event.payload["target"], ())
             record = tuple(replace(r, retracted=reason) if r.number == number else r for r in record)
             history = tuple(entry for entry in state.history if entry[2] != number)  # as if never measured
             return _with_record(state, event, record, history)
         case EventKind.VOIDED:
             return replace(state, n_voids=state.n_voids + 1)
+        case EventKind.AMENDED:
+            config = CampaignConfig.parse(event.payload["config"])
+            return replace(
+                state,
+                config=config,
+                descriptions=(*state.descriptions, config),
+                records=MappingProxyType(amended_records(state.records, config, event)),
+                n_before=len(state.batches),
+                n_amended=state.n_amended + 1,
+            )
+        case EventKind.RULED_OUT:
+            cation = RuledOut(**event.payload, at=event.at, actor=event.actor)
+            declined = tuple((formula, Stage.DECLINED, None) for formula in _open_with(state, cation))
+            return replace(state, ruled_out=(*state.ruled_out, cation), history=(*state.history, *declined))
         case EventKind.CREATED:
             raise StoreError(f"event {event.id} creates the campaign a second time; the file is damaged")
 

@@ -275,6 +275,29 @@ def launched(config: CampaignConfig, created: Event) -> dict[str, tuple[Recorded
     return records
 
 
+def amended_records(
+    records: Mapping[str, tuple[Recorded, ...]], config: CampaignConfig, event: Event
+) -> dict[str, tuple[Recorded, ...]]:
+    """The records after an event that amended the description: a property that is new begins with its table."""
+    return {**launched(config, event), **records}
+
+
+def carried_records(
+    records: Mapping[str, tuple[Recorded, ...]], carried: Mapping[str, Sequence[Mapping[str, Any]]]
+) -> dict[str, tuple[Recorded, ...]]:
+    """The records that a launch begins, each with what another campaign knew of its target behind them."""
+    found = dict(records)
+    for name in records.keys() & carried.keys():
+        rows = [_recorded(number, name, row) for number, row in enumerate(carried[name], start=len(found[name]) + 1)]
+        found[name] = (*found[name], *rows)
+    return found
+
+
+def _recorded(number: int, target: str, row: Mapping[str, Any]) -> Recorded:
+    known = {**row, "at": datetime.fromisoformat(row["at"]), "files": tuple(row["files"])}
+    return Recorded(number, Observation(**known.pop("observation"), target=target), **known)
+
+
 def observed(event: Event, record: tuple[Recorded, ...]) -> tuple[Recorded, ...]:
     """The record of a target after an event brought observations, or corrected some."""
     files = tuple(file["sha256"] for file in event.payload.get("files", ()))

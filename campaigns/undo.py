@@ -12,7 +12,7 @@ from campaigns.state import CampaignState, voids
 from campaigns.targets import MIN_ROWS
 
 #: Kinds of event that change what a model learns; a step does where it says what formed.
-_TEACHING = frozenset({EventKind.OBSERVED, EventKind.RETRACTED})
+_TEACHING = frozenset({EventKind.OBSERVED, EventKind.RETRACTED, EventKind.AMENDED})
 
 
 def voiding(
@@ -98,6 +98,9 @@ def _refers(other: Event, event: Event, events: Sequence[Event]) -> bool:
         )
         numbers = range(before + 1, before + 1 + len(event.payload["rows"]))
         return bool(other.payload["target"] == target and other.payload["number"] in numbers)
+    if event.kind is EventKind.AMENDED:
+        added = event.payload["config"]["properties"]
+        return other.kind is EventKind.AMENDED or other.payload.get("target") in added
     return other.kind is EventKind.STEPPED and other.payload["formula"] in _compounds(event.payload, event.kind)
 
 

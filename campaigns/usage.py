@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from campaigns.events import NEVER_AGAIN, Stage
+from campaigns.space import without
 from chemspace import Compound, parse_formula
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class SpaceUse:
             ways.append("tell which of the awaited will not be made (spinscreen outcome CAMPAIGN FORMULA abandoned)")
         if self.n_refused:
             ways.append("lift a refused hazard")
-        ways.append("launch a campaign over a wider space")
+        ways.append("amend the description to a wider space (spinscreen amend)")
         return f"nothing is left to suggest of {self.n_compounds} compounds: {told}. To go on: {', or '.join(ways)}"
 
 
@@ -87,7 +88,10 @@ def used_up(campaign: Campaign, pending: Sequence[str]) -> SpaceUse | None:
 
     n_measured = take(campaign.dataset().compounds)
     n_awaited = take(parse_formula(formula, campaign.names) for formula in pending)
-    n_declined, n_failed = take(with_stage({Stage.DECLINED})), take(with_stage(NEVER_AGAIN - {Stage.DECLINED}))
+    n_failed = take(with_stage(NEVER_AGAIN - {Stage.DECLINED}))
+    n_declined = take(with_stage({Stage.DECLINED}))
+    allowed = without(space, campaign.state.ruled_out).allowed(left)
+    n_declined, left = n_declined + int(np.count_nonzero(~allowed)), left[allowed]
     if len(left) > _LOOKED_AT or not all(campaign.budget.refused(space[int(index)]) for index in left):
         return None
     return SpaceUse(n_compounds, n_measured, n_awaited, n_declined, n_failed, len(left))

@@ -297,6 +297,22 @@ class ExcludedElements(_Factoring):
 
 
 @dataclass(frozen=True)
+class ExcludedCations(_Factoring):
+    """Spacers and cage cations, by InChIKey, that no compound may hold in that place, in a mixture neither."""
+
+    name: ClassVar[str] = "excluded_cations"
+    spacers: tuple[str, ...] = ()
+    cages: tuple[str, ...] = ()
+
+    def kinds(self, axes: Axes) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+        """As `Constraint`."""
+        spacers, cages = frozenset(self.spacers), frozenset(self.cages)
+        kinds, table = _spacer_rule(axes, lambda cation: cation.inchikey not in spacers)
+        free = [all(c.inchikey not in cages for c, _ in option) for option in axes.cage_options]
+        return kinds, table & np.array([*free, True])[axes.inner_columns[0]]
+
+
+@dataclass(frozen=True)
 class ToleranceWindow(_Factoring):
     """Classical tolerance factor of the perovskite inside the layers (cage, metal, halide), both ends included.
 
@@ -416,6 +432,7 @@ CONSTRAINT_KINDS: dict[str, Any] = {
     kind.name: kind
     for kind in (
         AllowedPairs,
+        ExcludedCations,
         ExcludedElements,
         HeavyAtomLimits,
         LayerLimits,

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from campaigns.cli import (
+    amend,
     backtest,
     console,
     explain,
@@ -43,6 +44,7 @@ COMMANDS = {
         record.outcome,
         record.retract,
         record.undo,
+        amend.amend,
         explain.validate,
         explain.explain,
         explain.recipe,

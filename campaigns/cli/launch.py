@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from campaigns.cli import console
-from campaigns.cli.options import EXISTING_FILE, ComputingOptions, ProtonationOptions, Workers, takes
+from campaigns.cli.options import (
+    EXISTING_FILE,
+    ComputingOptions,
+    ProtonationOptions,
+    Workers,
+    campaign_folder,
+    takes,
+)
 
 if TYPE_CHECKING:
     from campaigns.campaign import Campaign
@@ -30,14 +37,9 @@ _Described = partial(typer.Option, rich_help_panel="The campaign's description (
 
 
 @dataclass(frozen=True, kw_only=True)
-class DescriptionOptions:
-    """A description's file or template, and what is said over it."""
+class FieldOptions:
+    """Single fields of a description."""
 
-    config: Annotated[Path | None, _Described("--config", "-c", help="YAML file.", **EXISTING_FILE)] = None
-    template: Annotated[
-        str | None,
-        _Described(help="lead-iodide, tin or mixed-halide, instead of a file.", autocompletion=_template_names),
-    ] = None
     library: Annotated[
         list[str] | None,
         _Described(
@@ -71,17 +73,32 @@ class DescriptionOptions:
         }
         return named.pop("") | {section: fields for section, fields in named.items() if fields}
 
-    def read(self) -> Description:
-        """The description of the file or template, or the default one, with what the options say over it."""
-        from campaigns.config import BUILTIN, CampaignConfig, Description, read_description, read_template
+    def over(self, found: Description) -> Description:
+        """A description with what the options say over it."""
+        from campaigns.config import BUILTIN, CampaignConfig
 
-        if self.config is not None:
-            found = read_description(self.config)
-        else:
-            found = Description(CampaignConfig()) if self.template is None else read_template(self.template)
         merged = CampaignConfig.parse(_over(found.config.model_dump(exclude_unset=True), self.given()))
         sources = tuple(BUILTIN if one == BUILTIN else Path(one) for one in self.library or ()) or found.libraries
         return replace(found, config=merged, libraries=sources)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DescriptionOptions(FieldOptions):
+    """A description's file or template, and what is said over it."""
+
+    config: Annotated[Path | None, _Described("--config", "-c", help="YAML file.", **EXISTING_FILE)] = None
+    template: Annotated[
+        str | None,
+        _Described(help="lead-iodide, tin or mixed-halide, instead of a file.", autocompletion=_template_names),
+    ] = None
+
+    def read(self) -> Description:
+        """The description of the file or template, or the default one, with what the options say over it."""
+        from campaigns.config import CampaignConfig, Description, read_description, read_template
+
+        if self.config is not None:
+            return self.over(read_description(self.config))
+        return self.over(Description(CampaignConfig()) if self.template is None else read_template(self.template))
 
 
 def _over(fields: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
@@ -102,6 +119,15 @@ class LaunchOptions(ComputingOptions):
     show_template: Annotated[
         bool, typer.Option("--show-template", help="Print the template as a file to start from, and stop.")
     ] = False
+    known: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            metavar="OLD",
+            help="Begin with what another campaign knows: measurements, outcomes, declines, what is awaited.",
+            callback=campaign_folder,
+        ),
+    ] = None
     store: Annotated[
         str | None,
         typer.Option(
@@ -131,6 +157,8 @@ def launch(options: LaunchOptions) -> None:
       spinscreen launch any --template lead-iodide --show-template > mine.yaml
 
       spinscreen launch mine --config mine.yaml --batch-size 8
+
+      spinscreen launch wider --config wider.yaml --from mine
     """
     asked = options.description
     if asked.config is not None and asked.template is not None:
@@ -138,7 +166,7 @@ def launch(options: LaunchOptions) -> None:
     if options.show_template:
         _print_template(asked.template)
         return
-    new = asked.given() or asked.config or asked.template or asked.library or options.store
+    new = asked.given() or asked.config or asked.template or asked.library or options.store or options.known
     goes_on = not new and _is_there(options.folder)
     if options.dry_run:
         _show_plan(*(_plan_known(options) if goes_on else _plan(options)), options)
@@ -178,6 +206,7 @@ def _create(options: LaunchOptions) -> Campaign:
             libraries=described.libraries,
             oracle_store=options.oracle_store,
             store=options.store,
+            known=None if options.known is None else Campaign.open(options.known),
         )
     except ConfigError as problem:
         raise described.located(problem) from problem

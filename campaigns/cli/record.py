@@ -10,7 +10,7 @@ import typer
 
 from campaigns.cli import console
 from campaigns.cli.options import NEW_FILE, CampaignOptions, ComputingOptions, takes
-from campaigns.events import FAILED, Stage
+from campaigns.events import FAILED, REASONS, Stage
 
 if TYPE_CHECKING:
     from campaigns.campaign import Campaign
@@ -137,7 +137,7 @@ def accept(options: AcceptOptions) -> None:
 
     Example: spinscreen accept demo "(4AMP)(FA)Pb2I7"
     """
-    campaign = _step(options, Stage.ACCEPTED, options.reason)
+    campaign = _step(options, options.formula, Stage.ACCEPTED, options.reason)
     formula = campaign.state.steps[-1].formula
     if measured := _lifetimes(campaign, formula):
         console.warn(f"{formula} is measured already: {', '.join(measured)}")
@@ -157,19 +157,47 @@ def _lifetimes(campaign: Campaign, formula: str) -> list[str]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class DeclineOptions(CompoundOptions):
+class DeclineOptions(CampaignOptions):
     """Options of `spinscreen decline`."""
 
-    reason: Why = ""
+    formula: Annotated[str | None, typer.Argument(metavar="[FORMULA]", help="The compound, as it was suggested.")] = (
+        None
+    )
+    spacer: Annotated[str | None, typer.Option(metavar="CATION", help="Not one compound but all with this spacer.")] = (
+        None
+    )
+    cage: Annotated[str | None, typer.Option(metavar="CATION", help="All with this cage cation.")] = None
+    reason: Annotated[
+        str,
+        typer.Option(
+            help=f"Why, for the record. Needed; such as: {', '.join(REASONS)}.", autocompletion=lambda: [*REASONS]
+        ),
+    ] = ""
 
 
 @takes(DeclineOptions)
 def decline(options: DeclineOptions) -> None:
-    """Say that a suggestion will not be made, and why; it is not suggested again.
+    """Say what will not be made, and why: one compound, or all with a cation. It is not suggested again.
 
-    Example: spinscreen decline demo "(HZ)2PbI4" --reason "hydrazine is not handled here"
+    Open suggestions with a declined cation are declined too; what is accepted goes on. `undo` lifts it.
+
+    Examples:
+
+      spinscreen decline demo "(HZ)2PbI4" --reason "hydrazine is not handled here"
+
+      spinscreen decline demo --spacer F4-PDMA --reason "too expensive"
     """
-    _step(options, Stage.DECLINED, options.reason)
+    named = {"spacer": options.spacer, "cage": options.cage}
+    given = [(place, name) for place, name in named.items() if name is not None]
+    if len(given) + (options.formula is not None) != 1:
+        raise typer.BadParameter("give one FORMULA, --spacer or --cage")
+    if options.formula is not None:
+        _step(options, options.formula, Stage.DECLINED, options.reason)
+        return
+    ((place, name),) = given
+    declined = options.open().decline_cation(name, options.reason, place="spacer" if place == "spacer" else "cage")
+    text = f"{declined.name} as {declined.place}: declined; no compound with it is suggested"
+    console.answer(declined.to_dict(), text, as_json=options.as_json)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -205,7 +233,7 @@ def outcome(options: OutcomeOptions) -> None:
     wanted = options.stage.replace("_", " ").replace("-", " ")
     if wanted not in OUTCOMES:
         raise typer.BadParameter(f"{options.stage!r} is not one of {', '.join(OUTCOMES)}", param_hint="OUTCOME")
-    _step(options, Stage(wanted), options.reason, options.made)
+    _step(options, options.formula, Stage(wanted), options.reason, options.made)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -271,9 +299,9 @@ def undo(options: UndoOptions) -> None:
     console.answer(answer, f"undone: {undone}", as_json=options.as_json)
 
 
-def _step(options: CompoundOptions, stage: Stage, reason: str, made: str = "") -> Campaign:
+def _step(options: CampaignOptions, formula: str, stage: Stage, reason: str, made: str = "") -> Campaign:
     campaign = options.open()
-    step = campaign.step(options.formula, stage, reason=reason, made=made)
+    step = campaign.step(formula, stage, reason=reason, made=made)
     instead = f"; made instead: {step.made}" if step.made else ""
     console.answer(_as_dict(step), f"{step.formula}: {step.stands.value}{instead}", as_json=options.as_json)
     return campaign

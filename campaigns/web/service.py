@@ -11,6 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+import numpy as np
 from cachetools import LRUCache
 
 from campaigns.campaign import Campaign
@@ -18,13 +19,14 @@ from campaigns.database import DATABASE
 from campaigns.doubts import Doubt, Expected, doubt
 from campaigns.events import AWAITED, NEVER_AGAIN, Event, Stage
 from campaigns.narrate import sentence
-from campaigns.state import CampaignState
+from campaigns.space import without
+from campaigns.state import CampaignState, voids
 from campaigns.summary import FitSummary
 from campaigns.targets import property_standings
 from campaigns.web.cache import Cache, dig
 from campaigns.web.errors import BusyError, ForbiddenError, NotReadyError, NotServedError, QueryError
 from campaigns.web.jobs import Job, JobQueue, Lane, run_in_process
-from campaigns.web.query import RankQuery, Searcher
+from campaigns.web.query import MAX_INDEXED, RankQuery, Searcher
 from campaigns.web.settings import Settings
 from campaigns.web.tokens import Identity
 from chemspace import parse_formula
@@ -103,8 +105,8 @@ class Snapshot:
 
     @property
     def is_outdated(self) -> bool:
-        """Whether results have come in since the last suggestions were made."""
-        return self.batch is None or self.fit is None or self.batch.data_key != self.fit.data_key
+        """Whether results have come in, or the description was amended, since the last suggestions were made."""
+        return self.batch is None or self.fit is None or not self.state.is_current(self.batch, self.fit.data_key)
 
     @property
     def last_fit(self) -> FitSummary | None:
@@ -181,6 +183,7 @@ class CampaignService:
         #: Job that describes a compound, by formula.
         self._described: dict[str, str] = {}
         self._searcher: tuple[str, Searcher] | None = None
+        self._space = self.campaign.space
         self._things: LRUCache[tuple[Hashable, ...], Any] = LRUCache(KEPT)
         self._events: tuple[int, tuple[dict[str, str], ...]] = (0, ())
         self.cache = Cache(folder, settings.oracle_store)
@@ -209,6 +212,11 @@ class CampaignService:
     def _take_snapshot(self) -> Snapshot:
         """Worked out again are only the parts that a new event can have changed."""
         campaign, state = self.campaign, self.campaign.state
+        if self._space is not campaign.space:  # amended: what was worked out is of other compounds
+            self._space, self._measured, self._round, self._searcher = campaign.space, None, None, None
+            self._index_of.clear()
+            with self._things_lock:
+                self._things.clear()
         if self._measured is None or self._measured.record != state.record:
             self._measured = _Measured.of(campaign)
         measured, stages = self._measured, state.stages
@@ -220,10 +228,18 @@ class CampaignService:
             fit=campaign.fit(),
             best_observed=measured.best,
             n_measured=measured.n_rows,
-            taken=self._indices(taken | measured.lifetimes.keys() | measured.bounds.keys()),
+            taken=self._taken(taken | measured.lifetimes.keys() | measured.bounds.keys()),
             measured=measured.lifetimes,
             bounds=measured.bounds,
         )
+
+    def _taken(self, formulas: set[str]) -> tuple[int, ...]:
+        """Indices of those formulas and of what holds a declined cation, ascending."""
+        own, declined = self._indices(formulas), self.campaign.state.ruled_out
+        if not declined or len(self._space) > MAX_INDEXED:
+            return own
+        allowed = without(self._space, declined).allowed(np.arange(len(self._space)))
+        return tuple(sorted({*own, *np.flatnonzero(~allowed).tolist()}))
 
     def _indices(self, formulas: set[str]) -> tuple[int, ...]:
         """Indices in the space of those formulas that it holds, ascending; each is looked up once."""
@@ -268,13 +284,20 @@ class CampaignService:
             yield self._back
 
     def events(self) -> tuple[dict[str, str], ...]:
-        """Everything that happened, oldest first: keys at, actor, kind, what."""
+        """Everything that happened, oldest first: keys number, at, actor, kind, what."""
         last = self.snapshot().state.last_event
         with self._things_lock:
             last_seen, events = self._events
             if last_seen < last and (fresh := self.campaign.events(after=last_seen)):
                 self._events = (fresh[-1].id, (*events, *map(_described, fresh)))
             return self._events[1]
+
+    def undone(self) -> frozenset[int]:
+        """Numbers of the events that do not count any more."""
+        state = self.snapshot().state
+        if not state.n_voids:
+            return frozenset()
+        return self.kept(("undone", state.last_event), lambda: frozenset(voids(self.campaign.events())))
 
     def kept(self, key: tuple[Hashable, ...], make: Callable[[], T]) -> T:
         """What `make` gives, kept in memory by `key` with the last `KEPT` such things."""
@@ -380,7 +403,8 @@ class CampaignService:
         key = "" if fit is None else fit.data_key
         if (known := self._searcher) is not None and known[0] == key:
             return known[1]
-        if fit is not None and (index := self.cache.index(key)) is not None:
+        is_of_space = self.snapshot().fit is not None or len(self.campaign.state.descriptions) == 1
+        if fit is not None and is_of_space and (index := self.cache.index(key)) is not None:
             self._searcher = (key, Searcher(self.campaign.space, index))
             return self._searcher[1]
         why = self._why_not_ready("the ranking is being laid out")
@@ -523,7 +547,7 @@ class CampaignService:
 
 def _described(event: Event) -> dict[str, str]:
     at = event.at.isoformat(timespec="seconds")
-    return {"at": at, "actor": event.actor, "kind": event.label, "what": sentence(event)}
+    return {"number": str(event.id), "at": at, "actor": event.actor, "kind": event.label, "what": sentence(event)}
 
 
 def _scores(before: FitSummary | None, after: FitSummary) -> dict[str, list[float | None]]:

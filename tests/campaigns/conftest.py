@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from benchmarks.campaign_kills import LIBRARY
 from campaigns import Campaign, CampaignConfig
 from campaigns.config import Price, SpaceRules
+from campaigns.events import Stage
 
 #: Money a mole and days of some cations; no limit asks for them, so that they decide nothing.
 PRICES = {
@@ -69,3 +71,29 @@ def campaign(launched: Launched, tmp_path: Path) -> Campaign:
 def results(tmp_path: Path) -> Path:
     """Where a test writes the table it ingests."""
     return tmp_path / "results.csv"
+
+
+def described(**sections: Any) -> CampaignConfig:
+    """A description with the cheapest surrogate, for tests of the memory, with other sections."""
+    plain: dict[str, Any] = {"surrogate": "mean", "space": {"n_layers": (1, 2)}, "budget": {"batch_size": 2}}
+    return CampaignConfig.parse(plain | sections)
+
+
+@pytest.fixture(scope="session")
+def year_once(launched: Launched, tmp_path_factory: pytest.TempPathFactory) -> Launched:
+    """A campaign with a measurement that stands and one that was taken back, an outcome, a decline, and one awaited."""
+    folder = tmp_path_factory.mktemp("made") / "year"
+    made = Campaign.create(folder, described(), libraries=[launched.library], oracle_store=launched.oracle_store)
+    made.suggest()
+    made.observe([{"formula": "(BDA)PbI4", "lifetime_ps": 0.7}, {"formula": "(CMA)2PbI4", "lifetime_ps": 2.0}])
+    made.retract(2, "wrong crystal")
+    made.step("(EOA)2PbI4", Stage.MIXED_PHASES)
+    made.step("(PA)2PbI4", Stage.DECLINED, reason="too expensive")
+    made.step("(PDA)PbI4", Stage.ACCEPTED)
+    made.close()
+    return replace(launched, folder=folder)
+
+
+@pytest.fixture
+def year(year_once: Launched, tmp_path: Path) -> Campaign:
+    return year_once.copy(tmp_path / "year")

@@ -67,5 +67,5 @@ def test_declined_and_failed_are_told_apart(small: Campaign) -> None:
     small.step("(PA)2(MA)Pb2I7", Stage.MIXED_PHASES)
     told = small.status().nothing_left
     assert told is not None
-    assert "2 compounds: 1 declined, 1 failed. To go on: launch a campaign over a wider space" in told
+    assert "2 compounds: 1 declined, 1 failed. To go on: amend the description to a wider space" in told
     assert small.suggest().suggestions == ()

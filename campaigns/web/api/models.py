@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 from fastapi import Response, UploadFile
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from campaigns.events import REASONS
 from campaigns.kinetics.measurement import TraceSettings
 from campaigns.web.errors import QueryError
 from campaigns.web.query import MAX_SIZE, RankQuery
@@ -178,6 +179,58 @@ class OutcomeIn(Strict):
     ]
     reason: Words = ""
     made: Annotated[str, Field(max_length=200)] = ""
+
+
+class DeclineIn(Strict):
+    """A cation that is not used in one place of a formula: no compound with it there is suggested."""
+
+    cation: Annotated[str, Field(min_length=1, max_length=100, examples=["F4-PDMA"])]
+    place: Literal["spacer", "cage"] = "spacer"
+    reason: Annotated[str, Field(min_length=1, max_length=2000, examples=[*REASONS])]
+
+
+class DeclineOut(Out):
+    """A declined cation."""
+
+    cation: str
+    place: str
+    inchikey: str
+    reason: str
+    actor: str
+    at: Moment
+
+
+class AmendmentIn(Strict):
+    """The whole description as it shall be, in its sections. A library is "builtin", one that the campaign keeps, or
+    one of `libraries`: the text of each file by its name, as {"new.csv": "abbreviation,smiles ..."}. Without
+    `confirmed` the differences are answered and nothing is stored."""
+
+    description: dict[str, Any]
+    libraries: dict[Annotated[str, Field(min_length=1, max_length=200)], str] = {}
+    reason: Words = ""
+    confirmed: bool = False
+
+
+class AmendmentOut(Out):
+    """How a description differs from the one before, one line each, and what follows from that."""
+
+    changes: list[str]
+    notes: list[str]
+    stored: bool
+
+
+class UndoIn(Strict):
+    """Why an event is undone; `confirmed` undoes it though later events stand on it."""
+
+    reason: Annotated[str, Field(min_length=1, max_length=2000)]
+    confirmed: bool = False
+
+
+class UndoOut(Out):
+    """The event that was undone, in a sentence."""
+
+    event: int
+    what: str
 
 
 class StepOut(Out):
@@ -439,13 +492,14 @@ class CompoundOut(Out):
 
 
 class EventOut(Out):
-    """One thing that happened."""
+    """One thing that happened; `is_undone` says that it does not count any more."""
 
     number: int
     at: Moment
     actor: str
     kind: str
     what: str
+    is_undone: bool = False
 
 
 class EventsOut(Out):

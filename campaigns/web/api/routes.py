@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Depends, Path, Query, Response
 
+from campaigns.config import CampaignConfig
 from campaigns.database import acting_as
 from campaigns.events import Stage
 from campaigns.summary import SuggestionBatch
@@ -14,9 +15,13 @@ from campaigns.web.api.compounds import compound_of, history_of
 from campaigns.web.api.models import (
     MANY,
     REFUSALS,
+    AmendmentIn,
+    AmendmentOut,
     BatchOut,
     CampaignOut,
     CompoundOut,
+    DeclineIn,
+    DeclineOut,
     EventOut,
     EventsOut,
     FitOut,
@@ -28,6 +33,8 @@ from campaigns.web.api.models import (
     StepOut,
     SuggestIn,
     SuggestionOut,
+    UndoIn,
+    UndoOut,
 )
 from campaigns.web.service import CampaignService
 
@@ -78,6 +85,50 @@ def record_outcome(service: Service, editor: Editor, told: OutcomeIn) -> StepOut
     return StepOut.model_validate(step)
 
 
+@router.get("/campaigns/{campaign}/declines", tags=["outcomes"])
+def list_declines(service: Service, _: Reader) -> list[DeclineOut]:
+    """The cations that are not used, oldest first."""
+    return [DeclineOut.model_validate(one.to_dict()) for one in service.snapshot().state.ruled_out]
+
+
+@router.post("/campaigns/{campaign}/declines", tags=["outcomes"], status_code=201)
+def decline_cation(service: Service, editor: Editor, told: DeclineIn) -> DeclineOut:
+    """Leave every compound with a cation in one place out of all rounds to come."""
+    with acting_as(editor.name), service.writing() as campaign:
+        declined = campaign.decline_cation(told.cation, told.reason.strip(), place=told.place)
+    return DeclineOut.model_validate(declined.to_dict())
+
+
+@router.get("/campaigns/{campaign}/description", tags=["campaigns"])
+def show_description(service: Service, _: Reader) -> dict[str, Any]:
+    """The present description in its sections, without what is as by default; libraries by their names."""
+    return service.snapshot().state.config.in_sections()
+
+
+@router.post("/campaigns/{campaign}/amendments", tags=["campaigns"])
+def amend(service: Service, editor: Editor, asked: AmendmentIn) -> AmendmentOut:
+    """Change the description while the campaign runs: results, outcomes, what is awaited and declined stay."""
+    config = CampaignConfig.parse(asked.description)
+    given = {name: text.encode() for name, text in asked.libraries.items()}
+    named = [one.name for one in config.libraries] if "libraries" in config.model_fields_set else None
+    with acting_as(editor.name), service.writing() as campaign:
+        libraries = None
+        if named is not None:  # never a file of the server's own
+            libraries = [(name, given[name]) if name in given else campaign.library_file(name) for name in named]
+        told = campaign.amendment(config, libraries=libraries)
+        if asked.confirmed:
+            told = campaign.amend(config, libraries=libraries, reason=asked.reason.strip(), confirmed=True)
+    return AmendmentOut(stored=asked.confirmed and bool(told.changes), **told.to_dict())
+
+
+@router.post("/campaigns/{campaign}/events/{number}/undo", tags=["events"], status_code=201)
+def undo(service: Service, editor: Editor, number: Annotated[int, Path(ge=1, le=MANY)], why: UndoIn) -> UndoOut:
+    """Undo what was recorded by mistake. Where later events stand on it, they are listed (409) until confirmed."""
+    with acting_as(editor.name), service.writing() as campaign:
+        what = campaign.undo(number, why.reason.strip(), confirmed=why.confirmed)
+    return UndoOut(event=number, what=what)
+
+
 @router.get("/campaigns/{campaign}/ranking", tags=["ranking"], response_model=RankingOut)
 def show_ranking(service: Service, _: Reader, query: Annotated[RankPage, Query()]) -> Response:
     """One page of the ranking of the whole space, best first."""
@@ -115,8 +166,10 @@ def list_events(
     """What happened, newest first."""
     events = service.events()
     total = len(events)
-    numbers = range(max(0, total - offset), max(0, total - offset - limit), -1)
-    return EventsOut(total=total, events=[EventOut(number=n, **events[n - 1]) for n in numbers]).response()
+    newest = events[max(0, total - offset - limit) : max(0, total - offset)][::-1]
+    undone = service.undone()
+    told = [EventOut(**event, is_undone=int(event["number"]) in undone) for event in newest]  # type: ignore[arg-type]
+    return EventsOut(total=total, events=told).response()
 
 
 @router.get("/jobs/{job}", tags=["jobs"])

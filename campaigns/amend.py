@@ -1,0 +1,239 @@
+"""Changing a campaign's mind: what another description changes, and what a new campaign takes over of an old one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from campaigns.config import CampaignConfig
+from campaigns.errors import CampaignError, ConfigError
+from campaigns.events import LIFETIME_PS, Stage
+from campaigns.plan import check
+from campaigns.scope import Scope
+from campaigns.space import Gathered
+from campaigns.state import CampaignState
+from campaigns.targets import Recorded
+from chemspace import Cation, CationLibrary, CompoundSpace, parse_formula
+
+#: Names of cations that a difference lists.
+_LISTED = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Amendment:
+    """Another description of a campaign, and how it differs from the present one.
+
+    Attributes:
+        config: the other description.
+        changes: one line for each difference; () where there is none.
+        notes: what follows from them, one line each.
+    """
+
+    config: CampaignConfig
+    changes: tuple[str, ...]
+    notes: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON."""
+        return {"changes": [*self.changes], "notes": [*self.notes]}
+
+
+def amendment(state: CampaignState, scope: Scope, config: CampaignConfig, read: Gathered) -> Amendment:
+    """What a description of these libraries would change.
+
+    Args:
+        state: of the campaign.
+        scope: its present one.
+        config: the description.
+        read: its libraries.
+
+    Raises:
+        ConfigError, SpaceError: if the description cannot work, calls another cation by a name that the campaign
+            knows, or gives a property another table.
+    """
+    config = config.with_libraries(read.files)
+    if config.dications is None:  # left to the rule, as it was
+        config = config.model_copy(update={"dications": state.config.dications})
+    space = check(config, read.library)
+    check_names(scope.names, read.library)
+    _check_tables(state, config)
+    changes = (*_cations("spacer", scope.space.spacers, space.spacers), *_cages(scope.space, space))
+    changes += tuple(_fields(state.config.fields(), config.fields()))
+    notes = (*_notes(state, scope, space), *_renamed(scope.names, read.library)) if changes else ()
+    return Amendment(config, changes, notes)
+
+
+def in_edition_of(present: CampaignConfig, config: CampaignConfig) -> CampaignConfig:
+    """A description that names no edition in that of the present one."""
+    if "edition" in config.model_fields_set:
+        return config
+    return CampaignConfig.parse({"edition": present.edition, **config.model_dump(mode="json", exclude_unset=True)})
+
+
+def check_names(names: CationLibrary, library: CationLibrary) -> None:
+    """Refuse a library that calls a cation by the abbreviation that another one has already.
+
+    Raises:
+        ConfigError: naming both.
+    """
+    called = {cation.abbreviation: cation for cation in names}
+    for cation in library:
+        other = called.get(cation.abbreviation)
+        if other is not None and other != cation:
+            raise ConfigError(
+                f"libraries: {cation.abbreviation} is {other.smiles} in this campaign and {cation.smiles} in the new "
+                "library; call the new one otherwise",
+                ("libraries",),
+            )
+
+
+def _check_tables(state: CampaignState, config: CampaignConfig) -> None:
+    """A property keeps the table that it began with."""
+    for name, asked in config.properties.items():
+        own = (row.observation for row in state.records.get(name, ()) if row.of_launch)
+        begun = [(row.formula, row.value) for row in own]
+        if begun and begun != [(row.compound, row.value) for row in asked.table]:
+            raise ConfigError(
+                f"properties.{name}: the campaign began it with {len(begun)} other values; leave its table as it was, "
+                f"further values come in with: spinscreen ingest CAMPAIGN FILE --property {name}",
+                ("properties", name, "table"),
+            )
+
+
+def _cations(what: str, before: Sequence[Cation], after: Sequence[Cation]) -> Iterator[str]:
+    for verb, more, fewer in (("added", after, before), ("left out", before, after)):
+        known = {cation.inchikey for cation in fewer}
+        if names := [cation.abbreviation for cation in more if cation.inchikey not in known]:
+            listed = ", ".join(names[:_LISTED]) + (", ..." if len(names) > _LISTED else "")
+            yield f"{len(names)} {what}{'s' if len(names) > 1 else ''} {verb}: {listed}"
+
+
+def _cages(before: CompoundSpace, after: CompoundSpace) -> Iterator[str]:
+    yield from _cations("cage cation", before.cages, after.cages)
+
+
+def _fields(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
+    """A line for each field, or entry of a field, that differs."""
+    for name in before:
+        old, new = before[name], after[name]
+        if old == new:
+            continue
+        if not isinstance(old, Mapping):
+            yield f"{name}: {_words(old)} becomes {_words(new)}"
+            continue
+        for key in dict.fromkeys((*old, *new)):
+            if old.get(key) != new.get(key):
+                yield f"{name}.{key}: {_words(old.get(key))} becomes {_words(new.get(key))}"
+
+
+def _words(value: Any) -> str:
+    if value is None or value in ((), {}, []):
+        return "none"
+    if isinstance(value, Mapping):
+        if set(value) == {"name", "sha256"}:
+            return str(value["name"])
+        return "{" + ", ".join(f"{key}: {_words(part)}" for key, part in value.items() if part not in (None, ())) + "}"
+    if isinstance(value, list | tuple):
+        return ", ".join(map(_words, value))
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _notes(state: CampaignState, scope: Scope, space: CompoundSpace) -> Iterator[str]:
+    before, after = _size(scope.space), _size(space)
+    if before != after:
+        yield f"{before} compounds become {after}"
+    for what, formulas, stay in (
+        ("measured", [row.formula for row in state.measurements], "trains the model and is never best"),
+        ("awaited", state.pending, "its result is taken in"),
+    ):
+        compounds = {parse_formula(formula, scope.names) for formula in formulas}
+        outside = sorted(c.formula for c in compounds if c in scope.space and c not in space)
+        if outside:
+            yield f"outside the new space: {', '.join(outside)} ({what}; {stay})"
+
+
+def _renamed(names: CationLibrary, library: CationLibrary) -> Iterator[str]:
+    """Cations that a new library calls otherwise: formulas in the record use the names they had."""
+    called = {cation.inchikey: cation.abbreviation for cation in names}
+    for cation in library:
+        if (name := called.get(cation.inchikey, cation.abbreviation)) != cation.abbreviation:
+            yield f"{cation.abbreviation} is called {name}, as it was; {cation.abbreviation} is read too"
+
+
+def _size(space: CompoundSpace) -> str:
+    return str(space.estimated_size()) if space.constraints else f"{len(space):,}"
+
+
+#: Where nobody took up a suggestion, or its round is over, nothing is known of a compound.
+_NOTHING = frozenset({Stage.SUGGESTED, Stage.STALE})
+
+
+def carried(name: str, state: CampaignState, config: CampaignConfig) -> dict[str, Any]:
+    """What a campaign knows, for the first event of another one: measurements, retracted ones too, steps, what is
+    awaited and what is declined; not its suggestions, nor values of properties that the other one does not have.
+
+    Args:
+        name: of the campaign.
+        state: its state.
+        config: the description of the other one.
+
+    Returns:
+        Plain values, which `campaigns.state.replay` reads.
+
+    Raises:
+        CampaignError: if there is nothing to carry.
+    """
+    if not (any(state.records.values()) or state.steps or state.ruled_out):
+        raise CampaignError(f"{name} has no measurements, outcomes or declined cations; there is nothing to carry over")
+    known = {formula for formula, stage in state.stages.items() if stage not in _NOTHING}
+    return {
+        "campaign": name,
+        "descriptions": [config.model_dump(mode="json") for config in state.descriptions],
+        "records": {
+            target: [_row(name, row) for row in rows if _is_new(row, config)]
+            for target, rows in state.records.items()
+            if target == LIFETIME_PS or target in config.properties
+        },
+        "steps": [
+            {
+                "formula": step.formula,
+                "stage": step.stage.value,
+                "reason": step.reason,
+                "made": step.made,
+                "at": step.at.isoformat(),
+                "actor": step.actor,
+            }
+            for step in state.steps
+            if step.formula in known
+        ],
+        "history": [
+            (formula, stage.value, number)
+            for formula, stage, number in state.history
+            if formula in known and stage not in _NOTHING
+        ],
+        "ruled_out": [
+            {field: getattr(one, field) for field in ("place", "inchikey", "name", "reason", "actor")}
+            | {"at": one.at.isoformat()}
+            for one in state.ruled_out
+        ],
+    }
+
+
+def _row(name: str, row: Recorded) -> dict[str, Any]:
+    return {
+        "observation": row.observation.to_payload(),
+        "file": row.file or f"the launch's table of {name}",
+        "at": row.at.isoformat(),
+        "actor": row.actor,
+        "retracted": row.retracted,
+        "files": [*row.files],
+        "is_undone": row.is_undone,
+    }
+
+
+def _is_new(row: Recorded, config: CampaignConfig) -> bool:
+    """Whether an observation does not stand in the description's own table."""
+    begun = config.properties.get(row.observation.target)
+    table = () if begun is None else begun.table
+    return (row.observation.formula, row.observation.value) not in {(own.compound, own.value) for own in table}

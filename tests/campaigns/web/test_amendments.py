@@ -1,0 +1,75 @@
+"""REST: amendments, declined cations, undo."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from fastapi.testclient import TestClient
+
+from campaigns import Campaign
+from campaigns.web.app import create_app
+from campaigns.web.settings import Settings
+from tests.campaigns.conftest import Launched
+from tests.campaigns.web.conftest import BASE
+
+
+@pytest.fixture
+def server(year: Campaign, launched: Launched) -> Iterator[TestClient]:
+    settings = Settings(folders=(year.folder,), oracle_store=launched.oracle_store, prepare=False, dig=False)
+    with TestClient(create_app(settings), base_url=f"{BASE}/api/campaigns/year") as made:
+        yield made
+
+
+def test_a_description_is_amended_once_its_differences_were_seen(server: TestClient, year: Campaign) -> None:
+    description = server.get("description").json()
+    assert description["libraries"] == ["cations.csv"]
+    asked = {"description": description | {"space": {"n_layers": "1-3"}}, "reason": "a new oven"}
+    shown = server.post("amendments", json=asked).json()
+    assert shown == {
+        "changes": ["n_layers: 1, 2 becomes 1, 2, 3"],
+        "notes": ["24 compounds become 40"],
+        "stored": False,
+    }
+    assert server.get("").json()["n_compounds"] == 24
+    stored = server.post("amendments", json=asked | {"confirmed": True}).json()
+    assert stored == shown | {"stored": True}
+    assert server.get("").json()["n_compounds"] == 40
+    assert server.get("events").json()["events"][0]["what"] == "amended: n_layers: 1, 2 becomes 1, 2, 3 (a new oven)"
+    assert server.get("ranking").status_code == 409
+    year.refresh()
+    assert year.config.space.n_layers == (1, 2, 3)
+    text = "abbreviation,smiles,role\nBSE,CCCCSCC[NH3+],spacer\nMA,C[NH3+],cage\n"
+    asked = {"description": description | {"libraries": ["new.csv"]}, "libraries": {"new.csv": text}}
+    assert "1 spacer added: BSE" in server.post("amendments", json=asked).json()["changes"]
+
+
+@pytest.mark.parametrize("name", ["/etc/passwd", "../cations.csv", "other.csv"])
+def test_no_file_of_the_server_is_read_as_a_library(server: TestClient, name: str) -> None:
+    answer = server.post("amendments", json={"description": {"libraries": [name]}})
+    assert answer.status_code == 422
+    assert "the campaign keeps none called so" in answer.json()["title"]
+
+
+def test_a_cation_is_declined_and_the_event_undone(server: TestClient, year: Campaign) -> None:
+    told = server.post("declines", json={"cation": "4AMP", "reason": "too expensive"})
+    assert (told.status_code, told.json()["place"]) == (201, "spacer")
+    assert [one["cation"] for one in server.get("declines").json()] == ["4AMP"]
+    again = server.post("declines", json={"cation": "4AMP", "reason": "dull"})
+    assert (again.status_code, "is declined as a spacer already" in again.json()["title"]) == (409, True)
+    year.refresh()
+    number = year.state.last_event
+    undone = server.post(f"events/{number}/undo", json={"reason": "on offer"})
+    assert undone.json() == {"event": number, "what": "declined 4AMP as spacer: too expensive"}
+    events = server.get("events").json()["events"]
+    assert [(event["number"], event["is_undone"]) for event in events[:2]] == [(number + 1, False), (number, True)]
+    assert server.get("declines").json() == []
+
+
+def test_what_stands_on_an_event_is_told_before_it_is_undone(server: TestClient, year: Campaign) -> None:
+    taken_in = next(event.id for event in year.events() if event.kind == "observed")
+    refused = server.post(f"events/{taken_in}/undo", json={"reason": "wrong table"})
+    assert (refused.status_code, "retracted measurement 2" in refused.json()["title"]) == (409, True)
+    done = server.post(f"events/{taken_in}/undo", json={"reason": "wrong table", "confirmed": True})
+    assert done.status_code == 201
+    assert server.get("").json()["n_ingested"] == 0

@@ -13,6 +13,7 @@ from chemspace import Cation, CationLibrary, CompoundSpace, NotInSpaceError, Spa
 from chemspace.constraints import (
     AllowedPairs,
     Constraint,
+    ExcludedCations,
     ExcludedElements,
     HeavyAtomLimits,
     LayerLimits,
@@ -121,6 +122,10 @@ RULES: list[tuple[Constraint, object]] = [
     (HeavyAtomLimits(least=6), lambda c: c.spacer.n_heavy_atoms >= 6),
     (ExcludedElements(("Sn", "Br")), lambda c: not {"Sn", "Br"} & set(c.element_counts)),
     (ExcludedElements(("Cs",)), lambda c: "Cs" not in c.element_counts),
+    (
+        ExcludedCations((PEA.inchikey,), (FA.inchikey,)),
+        lambda c: c.spacer != PEA and FA not in [a for a, _ in c.cage],
+    ),
     (OctahedralWindow(least=0.51), lambda c: c.b_site == "Pb" or "Br" in dict(c.halide)),
     (
         AllowedPairs(((PEA.inchikey, FA.inchikey),)),

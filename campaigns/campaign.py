@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from campaigns.budget import Budget
     from campaigns.history import Replay
     from campaigns.kinetics import Measured, TraceFit
+    from campaigns.outcome_table import OutcomeResult
     from campaigns.round import Round, RoundInputs
     from campaigns.surprise import Expectation
     from chemspace.recipe import Recipe
@@ -590,6 +591,28 @@ class Campaign:
         table = read_observations(printable(Path(path).name), read_file(Path(path)), measured, self.names, **reading)
         accepted = dry_run or reading.get("accept_corrections", False)
         return self._take_in(table, IntakeRules(keep_going, accepted, self.is_behind()), rejects, dry_run=dry_run)
+
+    def ingest_outcomes(self, path: str | Path, *, dry_run: bool = False) -> OutcomeResult:
+        """Take in a table of outcomes as `export` writes it: steps of compounds, declined cations; whole or not at all.
+
+        A row that is known is passed over. What is measured here stays so, whatever else the table tells of it.
+
+        Args:
+            path: the table, with the columns formula, stage, made, reason, cation, place.
+            dry_run: check everything and write nothing.
+
+        Raises:
+            IngestError: listing every row that cannot be read; nothing was written.
+        """
+        from campaigns.outcome_table import OutcomeResult, new_outcomes
+
+        name, content = printable(Path(path).name), read_file(Path(path))
+        self.refresh()
+        events, skipped = new_outcomes(name, content, self._state, self.names)
+        for kind, payload in () if dry_run else events:  # stopped between two, the same command goes on
+            self._log.append(kind, payload)
+        self.refresh()
+        return OutcomeResult(name, len(events), skipped)
 
     def observe(
         self,

@@ -144,7 +144,8 @@ _AFTER: dict[Stage | None, frozenset[Stage]] = {
     Stage.ACCEPTED: _ENDS | {Stage.DECLINED, Stage.IN_SYNTHESIS, Stage.STALE},
     Stage.IN_SYNTHESIS: _ENDS,
     Stage.FORMED: frozenset({Stage.MEASURED, Stage.NOT_MEASURABLE, Stage.ABANDONED, Stage.DECOMPOSED}),
-    Stage.MEASURED: frozenset({Stage.MEASURED, Stage.DECOMPOSED}),
+    # Accepted once more for a second crystal.
+    Stage.MEASURED: frozenset({Stage.MEASURED, Stage.DECOMPOSED, Stage.ACCEPTED, Stage.IN_SYNTHESIS}),
 }
 #: After any other end one may try again.
 _AGAIN = _ENDS | {Stage.ACCEPTED, Stage.IN_SYNTHESIS}

@@ -47,12 +47,14 @@ class Fate:
         observation: what is recorded of it, where it is.
         corrects: what it corrects.
         words: what to tell of it.
+        retracted: why the file says that it was taken back, where that is new here.
     """
 
     report: RowReport
     observation: Observation
     corrects: Recorded | None
     words: tuple[str, ...]
+    retracted: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,17 +130,18 @@ class _Before:
         if action == "add" and row.compound not in self.space:
             note = "outside the campaign's space"
         report = RowReport(row.line, action, what.formula, what.value, what.stderr, what.is_bound, what.sample, note)
-        return Fate(report, merged, recorded if action == "correct" else None, tuple(words))
+        is_new = bool(row.retracted) and (action == "correct" or note.startswith("is retracted"))
+        corrects = recorded if action == "correct" else None
+        return Fate(report, merged, corrects, tuple(words), row.retracted if is_new else "")
 
     def _action(self, row: ReadRow) -> tuple[str, str, Recorded | None, Observation]:
         """Action and note of its report, what it is known as or corrects, and what is recorded."""
         what = row.observation
         crystal = _crystal(what)
         if row.retracted:
-            return "retracted", f"is retracted in the file ({row.retracted}) and was left out", None, what
-        for recorded, known in self.standing.get(crystal, ()):
-            if _other_temperature(what, known):
-                continue
+            return self._taken_back(row)
+        if (same := self._standing(what)) is not None:
+            recorded, known = same
             merged, changes = _merged(known, what)
             if changes:
                 return "correct", f"corrects {recorded.name}: {', '.join(changes)}", recorded, merged
@@ -151,6 +154,24 @@ class _Before:
             note = f"is {copy.name}, which trains already, and was left out"
             return "known", note, None, what
         return "add", "", None, what
+
+    def _standing(self, what: Observation) -> tuple[Recorded, Observation] | None:
+        """The observation in the record that is the same, that at the same temperature first."""
+        known = self.standing.get(_crystal(what), ())
+        same = [pair for pair in known if not _other_temperature(what, pair[1])]
+        return min(same, key=lambda pair: pair[1].temperature_k != what.temperature_k, default=None)
+
+    def _taken_back(self, row: ReadRow) -> tuple[str, str, Recorded | None, Observation]:
+        """`_action` of a row that the file says was taken back: so it stands in the record, and trains nothing."""
+        what = row.observation
+        crystal = _crystal(what)
+        if (same := self._standing(what)) is not None:
+            return "correct", f"takes back {same[0].name}: {row.retracted}", *same
+        if (gone := self.gone.get((crystal, what.stderr))) is not None:
+            return "retracted", f"was retracted ({gone.name}: {gone.retracted}) and was left out", None, what
+        if (earlier := self.seen.setdefault((crystal, what.temperature_k), row.line)) != row.line:
+            return "known", f"stands in row {earlier} already and was left out", None, what
+        return "retracted", f"is retracted in the file ({row.retracted}) and trains nothing", None, what
 
     def _words(self, what: Observation) -> str:
         return self.target.tell(what.formula, what.value, is_bound=what.is_bound)

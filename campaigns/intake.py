@@ -163,11 +163,25 @@ def of_table(
     rows = tuple(sorted((*refused, *(fate.report for fate in fates)), key=lambda row: row.line))
     if table.refused and (not rules.keep_going or not table.rows):
         raise IngestError(table.name, table.problems, rows)
-    fresh = [fate.observation.to_payload() for fate in fates if fate.report.action == "add"]
-    corrections = [
-        {"number": fate.corrects.number, **fate.observation.to_payload()} for fate in fates if fate.corrects is not None
+    added = [fate for fate in fates if fate.report.action == "add"]
+    gone = [fate for fate in fates if fate.retracted]
+    fresh = [
+        {**fate.observation.to_payload(), **({"retracted": fate.retracted} if fate.retracted else {})}
+        for fate in fates
+        if fate in added or (fate in gone and fate.corrects is None)
     ]
-    if corrections and not rules.accept_corrections:
+    corrected = [fate for fate in fates if fate.corrects is not None]
+    corrections = [
+        {"number": fate.corrects.number, **fate.observation.to_payload()}
+        for fate in corrected
+        if fate.corrects is not None and not fate.retracted
+    ]
+    retractions = [
+        {"number": fate.corrects.number, "reason": fate.retracted}
+        for fate in corrected
+        if fate.corrects is not None and fate.retracted
+    ]
+    if corrected and not rules.accept_corrections:
         told = tuple(fate.words[0] for fate in fates if fate.corrects is not None)
         raise UnconfirmedError(table.name, told, accept="accept_corrections")
     outside = tuple(dict.fromkeys(row.compound.formula for row in table.rows if row.compound not in space))
@@ -177,20 +191,23 @@ def of_table(
         "name": table.name,
         "rows": fresh,
         **({"corrections": corrections} if corrections else {}),
+        **({"retractions": retractions} if retractions else {}),
         **({"refused": left_out} if left_out else {}),
     }
     result = IngestResult(
         name=table.name,
-        added=len(fresh),
-        skipped=sum(fate.report.action in ("known", "retracted") for fate in fates),
+        added=len(added),
+        skipped=sum(fate.report.action in ("known", "retracted") and not fate.retracted for fate in fates),
         outside=outside,
         warnings=(*table.warnings, *(word for fate in fates for word in fate.words), *map(_outside, outside)),
         target=target,
         rows=rows,
         refused=len(left_out),
         corrected=len(corrections),
+        retracted=len(gone),
     )
-    key = f"observed:{table.sha256}:{_digest([target.name, fresh, corrections])}"
+    parts = [target.name, fresh, corrections, *([retractions] if retractions else [])]
+    key = f"observed:{table.sha256}:{_digest(parts)}"
     return Intake(key, payload, ((table.name, table.content),), result)
 
 

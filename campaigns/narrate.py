@@ -30,7 +30,9 @@ def sentence(event: Event) -> str:
             fresh = [f"{len(payload['rows'])} {what} ({formulas})"] if payload["rows"] else []
             changed = [f"{row['formula']} (number {row['number']})" for row in payload.get("corrections", ())]
             corrected = [f"corrected {', '.join(changed)}"] if changed else []
-            return f"ingested {payload['name']}: {'; '.join(fresh + corrected)}"
+            gone = [str(row["number"]) for row in payload.get("retractions", ())]
+            taken_back = [f"took back {', '.join(gone)}"] if gone else []
+            return f"ingested {payload['name']}: {'; '.join(fresh + corrected + taken_back)}"
         case EventKind.FITTED:
             learnt = payload.get("properties", {}).items()
             more = "".join(f"; {name} from {told['n_rows']} values: {told['grade']}" for name, told in learnt)

@@ -238,6 +238,18 @@ def _expired(state: CampaignState, data_key: str) -> Iterator[tuple[str, Stage, 
             yield formula, Stage.STALE, None
 
 
+#: Ends of a further crystal of a compound that leave it measured.
+_OF_CRYSTAL = frozenset({Stage.DECLINED, Stage.ABANDONED, Stage.STALE, Stage.NOT_MEASURABLE})
+
+
+def _measured_still(state: CampaignState, step: Step, *, is_carried: bool) -> Iterator[tuple[str, Stage, int | None]]:
+    """The entry by which a measured compound stays measured though a further crystal of it came to nothing, or another
+    campaign's record tells its life."""
+    numbers = [row.number for row in state.record if row.retracted is None and row.observation.formula == step.formula]
+    if numbers and (is_carried or step.stands in _OF_CRYSTAL):
+        yield step.formula, Stage.MEASURED, numbers[-1]
+
+
 def _open_with(state: CampaignState, cation: RuledOut) -> Iterator[str]:
     """Formulas of open suggestions with a cation in its place."""
     stages = state.stages
@@ -253,8 +265,11 @@ def _after(state: CampaignState, event: Event) -> CampaignState:
             before = state.records.get(event.payload["target"], ())
             record = observed(event, before)
             fresh = record[len(before) :]
-            entered = tuple((row.observation.formula, Stage.MEASURED, row.number) for row in fresh)
-            return _with_record(state, event, record, state.history + entered)
+            standing = [row for row in fresh if row.retracted is None]
+            entered = tuple((row.observation.formula, Stage.MEASURED, row.number) for row in standing)
+            gone = {row["number"] for row in event.payload.get("retractions", ())}
+            history = tuple(entry for entry in state.history if entry[2] not in gone)  # as if never measured
+            return _with_record(state, event, record, history + entered)
         case EventKind.FITTED:
             fits = dict(state.fits) | {event.payload["data_key"]: event.payload}
             return replace(state, fits=MappingProxyType(fits))
@@ -268,7 +283,9 @@ def _after(state: CampaignState, event: Event) -> CampaignState:
             step = Step.from_payload(event.payload, event.at, event.actor)
             known = state.stages.get(step.made) is Stage.MEASURED  # a further crystal of it is not awaited
             made = ((step.made, Stage.FORMED, None),) if step.made and not known else ()
-            history = (*state.history, (step.formula, step.stands, None), *made)
+            is_carried = event.payload.get("is_carried", False)
+            still = _measured_still(state, step, is_carried=is_carried)
+            history = (*state.history, (step.formula, step.stands, None), *made, *still)
             return replace(state, steps=(*state.steps, step), history=history)
         case EventKind.RETRACTED:
             number, reason = event.payload["number"], event.payload["reason"]

@@ -279,6 +279,7 @@ class IngestResult:
         name: name of the file.
         added: rows taken in (or that would be, in a dry run).
         corrected: rows by which something is corrected (or would be) of an observation in the record.
+        retracted: rows that the file says were taken back, and that are (or would be) recorded as such.
         skipped: rows that were in the campaign already.
         outside: formulas outside the campaign's space; they train the model and are never suggested or best.
         warnings: everything above and more, as sentences.
@@ -300,11 +301,12 @@ class IngestResult:
     page: str | None = None
     target: Target = LIFETIME
     corrected: int = 0
+    retracted: int = 0
 
     @property
     def changed(self) -> bool:
         """Whether the record is (or would be) another one."""
-        return bool(self.added or self.corrected)
+        return bool(self.added or self.corrected or self.retracted)
 
     @property
     def property(self) -> str | None:
@@ -323,6 +325,7 @@ class IngestResult:
             "added": self.added,
             "skipped": self.skipped,
             **({"corrected": self.corrected} if self.corrected else {}),
+            **({"retracted": self.retracted} if self.retracted else {}),
             "outside": list(self.outside),
             "warnings": list(self.warnings),
             "rows": rows,

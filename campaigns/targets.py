@@ -303,16 +303,18 @@ def observed(event: Event, record: tuple[Recorded, ...]) -> tuple[Recorded, ...]
     files = tuple(file["sha256"] for file in event.payload.get("files", ()))
     target = event.payload["target"]
     corrections = {row["number"]: Observation(**row, target=target) for row in event.payload.get("corrections", ())}
+    retractions = {row["number"]: row["reason"] for row in event.payload.get("retractions", ())}
     after = tuple(
         replace(row, observation=corrections[row.number], files=tuple(dict.fromkeys((*row.files, *files))))
         if row.number in corrections
-        else row
+        else replace(row, retracted=retractions.get(row.number, row.retracted))
         for row in record
     )
-    fresh = [Observation(**row, target=target) for row in event.payload["rows"]]
+    rows = ({"retracted": None, **row} for row in event.payload["rows"])
+    fresh = [(row.pop("retracted"), Observation(**row, target=target)) for row in rows]
     return after + tuple(
-        Recorded(number, row, event.payload["name"], event.at, event.actor, files=files)
-        for number, row in enumerate(fresh, start=len(record) + 1)
+        Recorded(number, row, event.payload["name"], event.at, event.actor, retracted, files)
+        for number, (retracted, row) in enumerate(fresh, start=len(record) + 1)
     )
 
 

@@ -46,6 +46,13 @@ class TableOptions:
             help="The table holds values of this measured property of the campaign, such as band_gap_ev.",
         ),
     ] = None
+    outcomes: Annotated[
+        bool,
+        _Table(
+            "--outcomes",
+            help="The table holds what became of compounds, as `export --outcomes` writes it: formula, stage, reason.",
+        ),
+    ] = False
     columns: Annotated[
         list[str] | None,
         _Table(
@@ -127,6 +134,8 @@ def ingest(options: IngestOptions) -> None:
 
       spinscreen ingest demo gaps.csv --property band_gap_ev
 
+      spinscreen ingest demo outcomes.csv --outcomes
+
       spinscreen ingest demo --formula "(PEA)2PbI4" --sc SC.csv --cc CC.csv --irf-fwhm 0.15
 
       spinscreen ingest demo --formula "(PEA)2PbI4" --sc-map sc.csv --cc-map cc.csv --window 520 526
@@ -135,6 +144,9 @@ def ingest(options: IngestOptions) -> None:
     from campaigns.cli.show import show_ingest
 
     campaign = options.open()
+    if options.table.outcomes:
+        _take_in_outcomes(campaign, options)
+        return
     before = campaign.fit()
     result = _trace(campaign, options) if options.table.results is None else _table(campaign, options)
     for line in result.warnings:
@@ -155,6 +167,15 @@ def ingest(options: IngestOptions) -> None:
         show_batch(campaign, _next(campaign, options.suggest))
 
 
+def _take_in_outcomes(campaign: Campaign, options: IngestOptions) -> None:
+    assert options.table.results is not None
+    result = campaign.ingest_outcomes(options.table.results, dry_run=options.dry_run)
+    verb = "would be added" if options.dry_run else "added"
+    answer = {"name": result.name, "added": result.added, "skipped": result.skipped}
+    text = f"{result.name}: {console.count(result.added, 'outcome')} {verb}, {result.skipped} already known"
+    console.answer(answer, text, as_json=options.as_json)
+
+
 def _check_usage(options: IngestOptions) -> None:
     """A table, or a formula with one way of giving its traces."""
     results, files = options.table.results, options.traces.files
@@ -168,6 +189,8 @@ def _check_usage(options: IngestOptions) -> None:
         raise typer.BadParameter(problem)
     if options.dry_run and options.suggest is not None:
         raise typer.BadParameter("a dry run takes nothing in, so there is nothing new to suggest from")
+    if options.table.outcomes and (results is None or options.suggest is not None or options.table.of_property):
+        raise typer.BadParameter("outcomes come as a table alone: spinscreen ingest CAMPAIGN FILE --outcomes")
     if options.table.of_property is not None:
         _check_property_usage(options.table)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -62,13 +62,17 @@ class ExportOptions(CampaignOptions):
             help="Not lifetimes but every value of this measured property, the launch's table first.",
         ),
     ] = None
+    outcomes: Annotated[
+        bool, typer.Option("--outcomes", help="Not lifetimes but what became of compounds, and declined cations.")
+    ] = False
 
 
 @takes(ExportOptions)
 def export(options: ExportOptions) -> None:
     """Write the campaign's own measurements as a table, retracted ones with their reason.
 
-    The column sha256 names the raw files of each row, number is what `retract` takes.
+    `ingest` of another campaign reads it as it is, and --outcomes too. The column sha256 names the raw files of each
+    row, number is what `retract` takes.
 
     Examples:
 
@@ -77,6 +81,8 @@ def export(options: ExportOptions) -> None:
       spinscreen export demo measured.csv --raw raw
 
       spinscreen export demo gaps.csv --property band_gap_ev
+
+      spinscreen export demo outcomes.csv --outcomes
     """
     from campaigns.files import EXPORTS, write_files, write_table
     from campaigns.targets import LIFETIME, target_of
@@ -84,10 +90,16 @@ def export(options: ExportOptions) -> None:
     output, raw, of_property = options.output, options.raw, options.of_property
     if output.suffix not in EXPORTS:
         raise typer.BadParameter(f"{output.name} must end in {', '.join(EXPORTS)}", param_hint="FILE")
+    if options.outcomes and of_property is not None:
+        raise typer.BadParameter("give --property or --outcomes, not both")
     campaign = options.open()
     what = "measurements" if of_property is None else f"values of {of_property}"
     target = target_of(campaign.config, of_property or LIFETIME.name)
-    rows = [row.to_dict() for row in campaign.state.records[target.name]]
+    rows: list[dict[str, Any]] = [row.to_dict() for row in campaign.state.records[target.name]]
+    if options.outcomes:
+        from campaigns.outcome_table import outcome_rows
+
+        what, rows = "outcomes", [*outcome_rows(campaign.state)]
     write_table(output, rows)
     written = [] if raw is None else write_files(raw, campaign.raw_files())
     text = f"{len(rows)} {what} in {output}" + ("" if raw is None else f"\n{len(written)} raw files in {raw}")

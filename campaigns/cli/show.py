@@ -154,8 +154,14 @@ def show_stages(status: Status) -> None:
     awaited = count(len(status.pending), "result")
     marked(f"\n[bold]Compounds[/] ({count(status.rounds, 'round')} of suggestions, {awaited} awaited)")
     for stage in dict.fromkeys(status.stages.values()):
-        formulas = [formula for formula, other in status.stages.items() if other == stage]
+        formulas = [f"{formula}{_measured(status, formula)}" for formula, now in status.stages.items() if now == stage]
         marked(f"  {stage + ':':22s}{escape(', '.join(formulas))}")
+
+
+def _measured(status: Status, formula: str) -> str:
+    """That a compound is measured, where it stands otherwise."""
+    has = any(row["formula"] == formula and row["retracted"] is None for row in status.record)
+    return " (measured)" if has and status.stages[formula] != "measured" else ""
 
 
 def show_record(title: str, rows: Sequence[Mapping[str, Any]], target: Target) -> None:
@@ -196,6 +202,8 @@ def show_ingest(result: IngestResult, *, dry_run: bool) -> None:
     rows = f"{count(result.added, 'row')}{of} {verb}"
     if result.corrected:
         rows += f", {result.corrected} corrected"
+    if result.retracted:
+        rows += f", {result.retracted} recorded as retracted"
     refused = f", {result.refused} refused" if result.refused else ""
     marked(f"{escape(result.name)}: {rows}, {result.skipped} already known{refused}")
     if result.rejects is not None:

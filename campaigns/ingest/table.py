@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from campaigns.errors import IngestError, UnconfirmedError
 from campaigns.ingest.cells import lifetime, split_bound, standard_error, temperature
-from campaigns.ingest.layout import NUMBERS, Layout, layout_of
+from campaigns.ingest.layout import EXPORTED, NUMBERS, Layout, layout_of
 from campaigns.kinetics.result import CONVENTIONS, difference_lifetime_ps
 from campaigns.targets import Observation, Target
 from campaigns.text import printable, text_problem
@@ -208,6 +208,8 @@ def layout_for(name: str, grid: Grid, target: Target, **reading: Unpack[ReadingO
         fields = [Field(field, own.get(field, ()), required=field in own) for field in VALUE_FIELDS]
         columns = match_fields(name, grid.columns, fields, declared).columns
     unused = [column for column in grid.columns if column and column not in columns.values()]
+    if {*unused} > EXPORTED:
+        unused = [column for column in unused if column not in EXPORTED]
     return Layout(columns, {}, (), (), tuple(f"column {column!r} is not used" for column in unused))
 
 

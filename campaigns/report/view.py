@@ -358,7 +358,7 @@ def report_view(
         deep=deep,
         figures=figures,
         round=0 if batch is None else batch.number,
-        is_outdated=batch is not None and batch.data_key != done.data_key,
+        is_outdated=batch is not None and not done.inputs.state.is_current(batch, done.data_key),
         nothing_left=status.nothing_left,
         acquisition_name=done.ranked_by,
         suggestions=tuple(

@@ -14,6 +14,7 @@ from campaigns.errors import IngestError, LifecycleError, StoreError, Unconfirme
 from campaigns.events import Stage
 from campaigns.files import write_table
 from campaigns.kinetics import fit_trace, read_traces
+from campaigns.outcome_table import outcome_rows
 from screening import SpinDataset
 from tests.campaigns.processes import all_at_once, ingest
 from tests.campaigns.small import created
@@ -289,7 +290,9 @@ def test_what_is_odd_is_told_again_until_it_is_learnt(campaign: Campaign, tmp_pa
     assert [word[:6] for word in again] == ["row 2:", "row 3:", "row 4:"]
 
 
-def test_what_was_taken_back_elsewhere_is_left_out_and_told(campaign: Campaign, tmp_path: Path) -> None:
+def test_what_was_taken_back_elsewhere_is_recorded_as_such_and_trains_nothing(
+    campaign: Campaign, tmp_path: Path
+) -> None:
     campaign.ingest(write(tmp_path, WEEK_1))
     campaign.retract(1, "response drifted")
     write_table(tmp_path / "out.csv", [row.to_dict() for row in campaign.state.record])
@@ -297,9 +300,74 @@ def test_what_was_taken_back_elsewhere_is_left_out_and_told(campaign: Campaign, 
     result = other.ingest(tmp_path / "out.csv")
     assert [m.formula for m in other.state.measurements] == ["(PA)2PbI4"]
     assert [row.action for row in result.rows] == ["retracted", "add"]
-    note = "is retracted in the file (response drifted) and was left out"
-    assert f"row 2: (BA)2(MA)2Pb3I10 3.4 ps {note}" in result.warnings
-    assert not any("'retracted' is not used" in word for word in result.warnings)
+    assert (result.added, result.retracted, result.skipped) == (1, 1, 0)
+    note = "is retracted in the file (response drifted) and trains nothing"
+    assert result.warnings == (f"row 2: (BA)2(MA)2Pb3I10 3.4 ps {note}",)
+    assert [row.retracted for row in other.state.record] == ["response drifted", None]
+    again = other.ingest(tmp_path / "out.csv")
+    assert (again.changed, again.skipped) == (False, 2)
+    assert Campaign.open(other.folder).state == other.state
+
+
+def test_a_retraction_elsewhere_is_taken_over_once_it_is_confirmed(campaign: Campaign, tmp_path: Path) -> None:
+    path = write(tmp_path, WEEK_1)
+    campaign.ingest(path)
+    other = created(tmp_path / "other")
+    other.ingest(path)
+    campaign.retract(1, "response drifted")
+    write_table(tmp_path / "out.csv", [row.to_dict() for row in campaign.state.record])
+    with pytest.raises(UnconfirmedError, match="takes back measurement 1: response drifted"):
+        other.ingest(tmp_path / "out.csv")
+    other.ingest(tmp_path / "out.csv", accept_corrections=True)
+    assert [row.retracted for row in other.state.record] == ["response drifted", None]
+    assert "(BA)2(MA)2Pb3I10" not in other.state.stages
+    other.undo(other.state.last_event, "it was right")
+    assert [row.retracted for row in other.state.record] == [None, None]
+    assert other.state.stages["(BA)2(MA)2Pb3I10"] is Stage.MEASURED
+
+
+TOLD = """formula,lifetime_ps,lifetime_stderr_ps,sample,temperature_k,is_upper_bound,technique,note
+(PA)2PbI4,1.2,0.1,K1,,,,first
+(PA)2PbI4,1.3,,K2,,,,
+(PA)2PbI4,1.2,0.1,K1,77,,,cold
+(BDA)PbI4,<0.2,,,,,TR,
+(EOA)2PbI4,0.4,,,,yes,,
+"""
+
+
+def test_an_export_comes_in_as_it_went_out(campaign: Campaign, tmp_path: Path) -> None:
+    campaign.ingest(write(tmp_path, TOLD))
+    campaign.retract(2, "cracked")
+    campaign.step("(PDA)PbI4", Stage.ACCEPTED)
+    campaign.step("(PDA)PbI4", Stage.FORMED, made="(PDA)(MA)Pb2I7")
+    campaign.step("(BDA)PbI4", Stage.ACCEPTED, reason="a second crystal")
+    campaign.step("(CMA)2PbI4", Stage.DECLINED, reason="dull")
+    campaign.decline_cation("4AMP", "too expensive")
+    other = created(tmp_path / "other")
+    for _ in range(2):  # the second time all of it is known
+        write_table(tmp_path / "out.csv", [row.to_dict() for row in campaign.state.record])
+        write_table(tmp_path / "steps.csv", outcome_rows(campaign.state))
+        other.ingest(tmp_path / "out.csv")
+        last = other.ingest_outcomes(tmp_path / "steps.csv")
+        came = [(row.observation, row.retracted) for row in other.state.record]
+        assert came == [(row.observation, row.retracted) for row in campaign.state.record]
+        assert other.state.outcomes == campaign.state.outcomes
+        steps = [(step.formula, step.stage, step.made, step.reason) for step in other.state.steps]
+        assert steps == [(step.formula, step.stage, step.made, step.reason) for step in campaign.state.steps]
+        assert [one.inchikey for one in other.state.ruled_out] == [one.inchikey for one in campaign.state.ruled_out]
+    assert (last.added, last.skipped) == (0, 5)
+    assert other.state.stages["(BDA)PbI4"] is Stage.MEASURED
+
+
+def test_outcomes_that_cannot_be_read_are_listed_and_nothing_is_taken_in(campaign: Campaign, tmp_path: Path) -> None:
+    path = tmp_path / "steps.csv"
+    path.write_text(
+        "formula,stage,cation,place\n(PA)2PbI4,boiled,,\n(QQQ)2PbI4,formed,,\n,declined,PA,top\n,formed,,\n"
+    )
+    with pytest.raises(IngestError) as refused:
+        campaign.ingest_outcomes(path)
+    assert [problem.split(":")[0] for problem in refused.value.problems] == ["row 2", "row 3", "row 4", "row 5"]
+    assert campaign.state.steps == ()
 
 
 def test_a_name_that_was_read_as_another_is_told_with_its_row(campaign: Campaign, tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ ASKED = {
     "ingest_unknown_property": "ingest lab gaps.csv --property colour",
     "launch_refused": "launch new --config wrong.yaml",
     "launch_another": "launch lead --library cations.csv --n-layers 1-3",
-    "accept_refused": "accept lab (BDA)PbI4",
+    "accept_refused": "outcome lab (BDA)PbI4 abandoned",
     "decline_refused": "decline lab (BDA)(FA)Pb2I7",
     "retract_refused": "retract lab 99 --reason mistake",
     "no_campaign": "status nothing",

@@ -638,5 +638,6 @@ def _pointer(folder: Path) -> str | None:
         return (folder / POINTER).read_text(encoding="utf-8").strip()
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except OSError as error:
-        raise StoreError(f"{folder / POINTER} cannot be read ({error.strerror})") from error
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or "it is no text"
+        raise StoreError(f"{folder / POINTER} cannot be read ({why}); it holds the address of the database") from error

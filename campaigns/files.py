@@ -128,20 +128,12 @@ def write_files(folder: Path, files: Iterable[tuple[str, bytes]]) -> list[Path]:
 
 
 def read_ranking(folder: Path) -> pd.DataFrame | None:
-    """The ranking that stands in `folder`, None if there is none yet.
-
-    Raises:
-        StoreError: if the file is damaged.
-    """
+    """The ranking that stands in `folder`, None where there is none yet, or a damaged one."""
     import pandas as pd
 
-    path = folder / RANKING[0]
-    if not path.exists():
-        return None
-    try:
-        return pd.read_parquet(path)
-    except (OSError, ValueError) as error:
-        raise StoreError(f"{path} cannot be read ({error}); delete it, the next training writes it again") from error
+    with suppress(OSError, ValueError):
+        return pd.read_parquet(folder / RANKING[0])
+    return None
 
 
 def write_ranking(folder: Path, frame: pd.DataFrame) -> tuple[Path, Path]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from textwrap import shorten
 from types import MappingProxyType
 from typing import Any
 
 from campaigns.config import CampaignConfig, MeasuredProperty
-from campaigns.errors import StoreError
+from campaigns.errors import SchemaError, StoreError
 from campaigns.events import AWAITED, FAILED, LIFETIME_PS, NEVER_AGAIN, Event, EventKind, RuledOut, Stage, Step
 from campaigns.summary import SuggestionBatch
 from campaigns.targets import (
@@ -168,6 +169,7 @@ def replay(events: Sequence[Event], since: CampaignState | None = None) -> Campa
 
     Raises:
         StoreError: if all of the log does not begin with the campaign's creation.
+        SchemaError: naming an event that says what this spinscreen cannot read.
     """
     if since is not None:
         return _continued(since, events)
@@ -210,9 +212,19 @@ def _continued(state: CampaignState, events: Sequence[Event]) -> CampaignState:
     undone = voids(events)
     for event in events:
         by = undone.get(event.id)
-        after = _after(state, event) if by is None else _without(state, event, by)
+        try:
+            after = _after(state, event) if by is None else _without(state, event, by)
+        except (TypeError, KeyError, AttributeError, ValueError) as error:  # pydantic's are ValueErrors
+            raise SchemaError(
+                f"event {event.id} ({event.label}) says what this spinscreen cannot read "
+                f"({_in_a_line(error)}); a newer one wrote it: upgrade spinscreen to open it"
+            ) from error
         state = replace(after, last_event=event.id)
     return state
+
+
+def _in_a_line(error: Exception) -> str:
+    return shorten(f"{type(error).__name__}: {error}", 160)
 
 
 def _without(state: CampaignState, event: Event, by: Event) -> CampaignState:

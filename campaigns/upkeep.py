@@ -16,7 +16,7 @@ from campaigns.artifacts import CACHE
 from campaigns.chain import StoredEvent, breaks
 from campaigns.database import DATABASE, POINTER, EventLog, open_store
 from campaigns.errors import CampaignNotFoundError, StoreError
-from campaigns.files import read_ranking, write_whole
+from campaigns.files import RANKING, read_ranking, write_whole
 from campaigns.state import replay
 from campaigns.sums import compare_sums
 from campaigns.text import printable
@@ -129,10 +129,8 @@ def _derived(folder: Path) -> Iterator[str]:
             broken = str(error)
         if broken is not None:
             yield f"{path} is damaged and is computed anew when it is needed"
-    try:
-        read_ranking(folder)
-    except StoreError as error:
-        yield str(error)
+    if (path := folder / RANKING[0]).exists() and read_ranking(folder) is None:
+        yield f"{path} is damaged; the next training writes it anew"
 
 
 def back_up(folder: Path, target: Path) -> int:

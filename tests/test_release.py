@@ -58,6 +58,16 @@ def test_the_citation_names_the_paper_whose_measurements_we_start_from() -> None
     assert [paper["doi"] for paper in citation["references"]] == ["10.1039/d5sc07406a"]
 
 
+def test_every_dependency_has_a_lower_bound_that_the_tested_version_meets() -> None:
+    project, pins = PROJECT["project"], dict(line.split("==") for line in PINS)
+    asked = [*project["dependencies"], *(line for extra in project["optional-dependencies"].values() for line in extra)]
+    for wanted in map(Requirement, asked):
+        if wanted.name != project["name"]:
+            assert any(part.operator == ">=" for part in wanted.specifier), f"{wanted.name} has no lower bound"
+            if (pinned := pins.get(normalised(wanted.name))) is not None:
+                assert wanted.specifier.contains(pinned), f"{wanted} leaves out the tested {pinned}"
+
+
 def test_constraints_are_names_and_versions_and_nothing_else() -> None:
     assert all(re.fullmatch(r"[a-z0-9-]+==[0-9][A-Za-z0-9.!]*", line) for line in PINS)
     assert sorted(PINS, key=lambda line: line.split("==")[0]) == PINS

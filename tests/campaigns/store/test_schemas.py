@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -79,6 +80,39 @@ def test_an_event_of_a_kind_that_came_later_is_refused(tmp_path: Path) -> None:
     connection.close()
     with pytest.raises(SchemaError, match=r"event 11 is of the kind 'teleported'.*upgrade spinscreen"):
         Campaign.open(folder)
+
+
+@pytest.mark.parametrize(
+    ("kind", "payload", "says"),
+    [
+        (EventKind.STEPPED, {"formula": "(PA)2PbI4", "stage": "dreamt of"}, r"event 11 \(stepped\).*dreamt of"),
+        (EventKind.SUGGESTED, {"suggestions": [{"colour": "red"}]}, r"event 11 \(suggested\)"),
+        (EventKind.OBSERVED, {"target": "charm", "rows": []}, r"event 11 \(property_measured\).*charm"),
+    ],
+)
+def test_an_event_that_says_more_than_this_release_knows_is_refused(
+    tmp_path: Path, kind: EventKind, payload: dict[str, Any], says: str
+) -> None:
+    folder = database(tmp_path / "new", RELEASED[-1])
+    EventLog.open(folder / "campaign.db").append(kind, payload)
+    with pytest.raises(SchemaError, match=f"{says}.*upgrade spinscreen to open it"):
+        Campaign.open(folder)
+
+
+@pytest.mark.parametrize("schema", ["0000", "x", "/002"])
+def test_a_schema_that_no_release_had_is_damage(tmp_path: Path, schema: str) -> None:
+    folder = database(tmp_path / "odd", RELEASED[-1])
+    with sqlite3.connect(folder / "campaign.db") as connection:
+        connection.execute("UPDATE alembic_version SET version_num = ?", (schema,))
+    connection.close()
+    with pytest.raises(StoreError, match=r"no spinscreen has a schema|newer spinscreen"):
+        Campaign.open(folder)
+
+
+def test_an_address_that_is_no_text_is_told(tmp_path: Path) -> None:
+    (tmp_path / "store.url").write_bytes(b"\xff\xfe")
+    with pytest.raises(StoreError, match=r"store\.url cannot be read \(it is no text\)"):
+        Campaign.open(tmp_path)
 
 
 def test_a_campaign_that_was_stopped_before_it_was_created_says_so(tmp_path: Path) -> None:

@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, Any, Literal, Unpack
 from campaigns.artifacts import Artifacts, batch_key, data_key
 from campaigns.config import BUILTIN, CampaignConfig
 from campaigns.database import DATABASE, POINTER, EventLog, create_store, open_store, point_to
-from campaigns.errors import CampaignError, CampaignExistsError, OvertakenError, StoreError, UnconfirmedError
+from campaigns.errors import (
+    AlreadySoError,
+    CampaignError,
+    CampaignExistsError,
+    OvertakenError,
+    StoreError,
+    UnconfirmedError,
+)
 from campaigns.events import Event, EventKind, RuledOut, Stage, Step
 from campaigns.files import RANKING
 from campaigns.ingest import ObservationTable, ReadingOptions, read_observations
@@ -686,6 +693,8 @@ class Campaign:
     def step(self, formula: str, stage: Stage, *, reason: str = "", made: str = "") -> Step:
         """Record a step in a compound's life: accepted, declined, in synthesis, or how its synthesis ended.
 
+        The compound's last step said again in the same words is that step: nothing is recorded.
+
         Args:
             formula: the compound that was asked for.
             stage: where it stands now.
@@ -696,8 +705,10 @@ class Campaign:
             LifecycleError: if the step cannot follow, or a reason is missing.
             ChemspaceError: for a formula that cannot be read.
         """
-        self._append_checked(EventKind.STEPPED, lambda state: step(state, self.names, formula, stage, reason, made))
-        return self._state.steps[-1]
+        with suppress(AlreadySoError):
+            self._append_checked(EventKind.STEPPED, lambda state: step(state, self.names, formula, stage, reason, made))
+        asked = parse_formula(formula, self.names).formula
+        return next(known for known in reversed(self._state.steps) if known.formula == asked)
 
     def amend(
         self,
@@ -816,7 +827,8 @@ class Campaign:
         return tuple(self.step(formula, Stage.STALE, reason=reason) for formula in open_)
 
     def retract(self, number: int, reason: str, target: str = LIFETIME.name) -> Recorded:
-        """Take an observation back: it stays in the record, and the next fit does not see it.
+        """Take an observation back: it stays in the record, and the next fit does not see it. Said again in the same
+        words, it is taken back once.
 
         Args:
             number: its number in the record of the target; in that of a property the launch's table comes first.
@@ -828,15 +840,14 @@ class Campaign:
             LifecycleError: if there is no such observation, it is retracted already, no reason is given, or too few
                 values of a property would stand to learn from.
         """
-        self._append_checked(
-            EventKind.RETRACTED,
-            lambda state: retraction(state, target, number, reason),
-            key=self._state.event_key(f"retract:{number}" if target == LIFETIME.name else f"retract:{target}:{number}"),
-        )
+        key = self._state.event_key(f"retract:{number}" if target == LIFETIME.name else f"retract:{target}:{number}")
+        with suppress(AlreadySoError):
+            self._append_checked(EventKind.RETRACTED, lambda state: retraction(state, target, number, reason), key=key)
         return self._state.records[target][number - 1]
 
     def undo(self, number: int, reason: str, *, confirmed: bool = False) -> str:
-        """Undo an event: it stays in the log and does not count any more. What undid one may be undone too.
+        """Undo an event: it stays in the log and does not count any more. What undid one may be undone too. Said again
+        in the same words, it is undone once.
 
         Measurements that it brought stay in the record with their numbers, as retracted ones, and may come again.
 
@@ -858,7 +869,8 @@ class Campaign:
         def payload(state: CampaignState) -> dict[str, Any]:
             return voiding(self._log.events(), state, number, reason, confirmed=confirmed)
 
-        self._append_checked(EventKind.VOIDED, payload, key=self._state.event_key(f"undo:{number}"))
+        with suppress(AlreadySoError):
+            self._append_checked(EventKind.VOIDED, payload, key=self._state.event_key(f"undo:{number}"))
         return next(sentence(event) for event in self._log.events() if event.id == number)
 
     def retract_value(self, name: str, number: int, reason: str) -> Recorded:

@@ -69,6 +69,10 @@ class LifecycleError(CampaignError):
     """A step in a compound's life, or a retraction, that cannot follow from where it stands."""
 
 
+class AlreadySoError(LifecycleError):
+    """What is to be recorded is what was recorded last, in the same words."""
+
+
 class UnfitTextError(CampaignError):
     """Text that cannot be recorded: half a character, or a control character."""
 

@@ -176,6 +176,11 @@ class Step:
         """Where the compound that was asked for stands: if another one formed, it did not."""
         return Stage.NOT_FORMED if self.made and self.stage is Stage.FORMED else self.stage
 
+    @property
+    def payload(self) -> dict[str, Any]:
+        """As its event holds it."""
+        return {"formula": self.formula, "stage": self.stage.value, "made": self.made, "reason": self.reason}
+
     @classmethod
     def from_payload(cls, payload: dict[str, Any], at: datetime, actor: str) -> Step:
         """From an event's payload."""

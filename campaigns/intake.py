@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from campaigns.database import EventLog
-from campaigns.errors import IngestError, LifecycleError, OvertakenError, UnconfirmedError
+from campaigns.errors import AlreadySoError, IngestError, LifecycleError, OvertakenError, UnconfirmedError
 from campaigns.events import MADE_OTHERWISE, NEEDS_REASON, EventKind, Stage, check_step
 from campaigns.fates import disagreements, recorded_of, row_fates
 from campaigns.files import write_table
@@ -306,6 +306,7 @@ def step(
         made: formula of what was made instead, if it was something else.
 
     Raises:
+        AlreadySoError: if it is the last one of that compound, in the same words.
         LifecycleError: if the step cannot follow, a reason is missing, or something else was made where nothing was.
         ChemspaceError: for a formula that cannot be read.
     """
@@ -318,8 +319,12 @@ def step(
             f"{asked} {stage.value}, made {instead}: another compound made instead goes with "
             f"{', '.join(sorted(MADE_OTHERWISE))}; say what else was seen in the reason"
         )
+    wanted = {"formula": asked, "stage": stage.value, "reason": reason, "made": "" if instead == asked else instead}
+    last = next((step for step in reversed(state.steps) if step.formula == asked), None)
+    if last is not None and last.stands is state.stages.get(asked) and last.payload == wanted:
+        raise AlreadySoError(f"{asked} is {stage.value} already, in the same words")
     check_step(asked, state.stages.get(asked), stage)
-    return {"formula": asked, "stage": stage.value, "reason": reason, "made": "" if instead == asked else instead}
+    return wanted
 
 
 def ruling_out(state: CampaignState, space: CompoundSpace, cation: Cation, place: str, reason: str) -> dict[str, Any]:
@@ -347,6 +352,7 @@ def retraction(state: CampaignState, target: str, number: int, reason: str) -> d
 
     Raises:
         PropertyError: if the campaign does not measure `target`.
+        AlreadySoError: if it is retracted already, in the same words.
         LifecycleError: if there is no such observation, it is retracted already, no reason is given, or too few values
             of a property would stand to learn from.
     """
@@ -357,7 +363,8 @@ def retraction(state: CampaignState, target: str, number: int, reason: str) -> d
     if row is None:
         raise LifecycleError(f"there is no {what}; {whose} record holds {len(record)}")
     if row.retracted is not None:
-        raise LifecycleError(f"{what} is retracted already ({row.retracted})")
+        is_same = row.retracted == reason and not row.is_undone
+        raise (AlreadySoError if is_same else LifecycleError)(f"{what} is retracted already ({row.retracted})")
     if not reason.strip():
         raise LifecycleError(f"say why {what} is retracted (--reason)")
     standing = sum(row.retracted is None for row in record)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from campaigns.errors import DependedOnError, LifecycleError
+from campaigns.errors import AlreadySoError, DependedOnError, LifecycleError
 from campaigns.events import FAILED, Event, EventKind, Stage
 from campaigns.narrate import sentence
 from campaigns.state import CampaignState, voids
@@ -28,6 +28,7 @@ def voiding(
         confirmed: whether it is to be undone though others depend on it.
 
     Raises:
+        AlreadySoError: if it is undone already, in the same words.
         LifecycleError: if there is no such event, it is the first, it is undone already, no reason is given, or too
             few values of a property would stand to learn from.
         DependedOnError: naming what depends on it, unless `confirmed`.
@@ -39,7 +40,8 @@ def voiding(
         raise LifecycleError("event 1 made the campaign; it cannot be undone")
     undone = voids(events)
     if (by := undone.get(number)) is not None:
-        raise LifecycleError(f"event {number} is undone already ({by.payload['reason']}); undo event {by.id} instead")
+        kind = AlreadySoError if by.payload["reason"] == reason else LifecycleError
+        raise kind(f"event {number} is undone already ({by.payload['reason']}); undo event {by.id} instead")
     if not reason.strip():
         raise LifecycleError(f"say why event {number} is undone (--reason)")
     _check_values(state, event)

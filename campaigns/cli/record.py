@@ -149,8 +149,7 @@ def accept(options: AcceptOptions) -> None:
 
     Example: spinscreen accept demo "(4AMP)(FA)Pb2I7"
     """
-    campaign = _step(options, options.formula, Stage.ACCEPTED, options.reason)
-    formula = campaign.state.steps[-1].formula
+    campaign, formula = _step(options, options.formula, Stage.ACCEPTED, options.reason)
     if measured := _lifetimes(campaign, formula):
         console.warn(f"{formula} is measured already: {', '.join(measured)}")
     elif not any(one.formula == formula for batch in campaign.state.batches for one in batch.suggestions):
@@ -277,7 +276,9 @@ def retract(options: RetractOptions) -> None:
     from campaigns.targets import LIFETIME
 
     number, of_property = options.number, options.of_property
-    row = options.open().retract(number, options.reason, of_property or LIFETIME.name)
+    campaign = options.open()
+    last = campaign.state.last_event
+    row = campaign.retract(number, options.reason, of_property or LIFETIME.name)
     what = row.observation
     bound = "below " if what.is_bound else ""
     if of_property is not None:
@@ -286,7 +287,7 @@ def retract(options: RetractOptions) -> None:
     else:
         text = f"measurement {number} ({what.formula}, {bound}{what.value:g} ps) is retracted"
         answer = {"number": row.number, **what.to_dict(), "retracted": row.retracted}
-    console.answer(answer, text, as_json=options.as_json)
+    console.answer(answer, _recorded(campaign, last, text), as_json=options.as_json)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -306,25 +307,30 @@ def undo(options: UndoOptions) -> None:
 
     Example: spinscreen undo demo 17 --reason "wrong compound"
     """
-    undone = options.open().undo(options.number, options.reason, confirmed=options.yes)
-    answer = {"event": options.number, "what": undone, "reason": options.reason}
-    console.answer(answer, f"undone: {undone}", as_json=options.as_json)
-
-
-def _step(options: CampaignOptions, formula: str, stage: Stage, reason: str, made: str = "") -> Campaign:
     campaign = options.open()
+    last = campaign.state.last_event
+    undone = campaign.undo(options.number, options.reason, confirmed=options.yes)
+    answer = {"event": options.number, "what": undone, "reason": options.reason}
+    console.answer(answer, _recorded(campaign, last, f"undone: {undone}"), as_json=options.as_json)
+
+
+def _step(options: CampaignOptions, formula: str, stage: Stage, reason: str, made: str = "") -> tuple[Campaign, str]:
+    """Record a step; the campaign, and the formula as it is recorded."""
+    campaign = options.open()
+    last = campaign.state.last_event
     step = campaign.step(formula, stage, reason=reason, made=made)
     instead = f"; made instead: {step.made}" if step.made else ""
-    console.answer(_as_dict(step), f"{step.formula}: {step.stands.value}{instead}", as_json=options.as_json)
-    return campaign
+    text = _recorded(campaign, last, f"{step.formula}: {step.stands.value}{instead}")
+    console.answer(_as_dict(step), text, as_json=options.as_json)
+    return campaign, step.formula
+
+
+def _recorded(campaign: Campaign, last: int, text: str) -> str:
+    """`text`, and whether there was nothing to record after event `last`: the command was run before."""
+    if campaign.state.last_event > last:
+        return text
+    return f"already so: {text} (what happened a second time needs other words: --reason)"
 
 
 def _as_dict(step: Step) -> dict[str, str]:
-    return {
-        "formula": step.formula,
-        "stage": step.stage.value,
-        "made": step.made,
-        "reason": step.reason,
-        "actor": step.actor,
-        "at": step.at.isoformat(timespec="seconds"),
-    }
+    return {**step.payload, "actor": step.actor, "at": step.at.isoformat(timespec="seconds")}

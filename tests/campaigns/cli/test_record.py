@@ -9,8 +9,11 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from typer.testing import CliRunner
 
+from campaigns import Campaign
 from campaigns.cli import main
+from campaigns.cli.app import app
 from tests.campaigns.cli.test_main import run
 from tests.campaigns.small import created
 from tests.campaigns.test_ingest_trace import files
@@ -74,3 +77,25 @@ def test_what_is_odd_about_a_compound_that_is_accepted_is_told(tmp_path: Path, f
     assert done.returncode == 0
     assert json.loads(done.stdout)["stage"] == "accepted"
     assert says in done.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("accept", "(PEA)2PbI4"),
+        ("outcome", "(BA)2PbI4", "not formed", "--reason", "powder"),
+        ("decline", "(PDA)PbI4", "--reason", "none left"),
+        ("retract", "1", "--reason", "wrong file"),
+        ("undo", "2", "--reason", "wrong table"),
+    ],
+)
+def test_the_same_command_again_records_nothing_and_says_so(tmp_path: Path, words: tuple[str, ...]) -> None:
+    campaign = created(tmp_path / "small")
+    results = tmp_path / "results.csv"
+    results.write_text("formula,lifetime_ps\n(PA)2PbI4,0.4\n")
+    campaign.ingest(results)
+    command, *rest = words
+    first, again = (CliRunner().invoke(app, [command, str(campaign.folder), *rest]) for _ in range(2))
+    assert (first.exit_code, again.exit_code) == (0, 0)
+    assert again.stdout.startswith(f"already so: {first.stdout.strip()}")
+    assert len(Campaign.open(campaign.folder).history()) == 3

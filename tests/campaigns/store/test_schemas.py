@@ -87,7 +87,7 @@ def test_an_event_of_a_kind_that_came_later_is_refused(tmp_path: Path) -> None:
     [
         (EventKind.STEPPED, {"formula": "(PA)2PbI4", "stage": "dreamt of"}, r"event 11 \(stepped\).*dreamt of"),
         (EventKind.SUGGESTED, {"suggestions": [{"colour": "red"}]}, r"event 11 \(suggested\)"),
-        (EventKind.OBSERVED, {"target": "charm", "rows": []}, r"event 11 \(property_measured\).*charm"),
+        (EventKind.OBSERVED, {"target": "lifetime_ps", "rows": [{"colour": 1}]}, r"event 11 \(measured\)"),
     ],
 )
 def test_an_event_that_says_more_than_this_release_knows_is_refused(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from dataclasses import fields as fields_of
+from datetime import date
 from fractions import Fraction
 from functools import cached_property
 from hashlib import sha256
@@ -27,7 +29,9 @@ from pydantic import (
 from campaigns.described_tables import read_prices, read_properties
 from campaigns.editions import EDITIONS, FIRST, NEWEST, Edition
 from campaigns.errors import ConfigError
+from chemspace.errors import TableError
 from chemspace.registry import nearest
+from chemspace.tables.limits import bytes_of
 from oracle.protocol import Protocol
 
 if TYPE_CHECKING:
@@ -124,7 +128,10 @@ def field_name(path: FieldPath) -> str:
 
 
 def _text(kind: str, context: Mapping[str, Any], value: object, message: str) -> str:
-    shown = repr(value) if isinstance(value, str) else str(value)
+    if isinstance(value, int) and abs(value) >= 10**18:
+        shown = f"a number of {value.bit_length()} bits"
+    else:
+        shown = repr(value) if isinstance(value, str) else str(value)
     if kind == "value_error":
         return str(context.get("error", message))
     wanted = _WANTED.get(kind)
@@ -140,6 +147,10 @@ def parse_layers(value: object) -> object:
     if not isinstance(value, str):
         return value
     layers: set[int] = set()
+    if any(len(end) > _DIGITS for end in re.findall(r"\d+", value)):
+        raise ValueError(
+            f"{value[:40]!r} names more layers than the {10**_DIGITS - 1:,} that are read; write 1-5 or 1,2,3"
+        )
     for part in value.split(","):
         ends = part.strip().split("-")
         if not all(end.isdigit() and int(end) >= 1 for end in ends) or len(ends) > 2 or int(ends[0]) > int(ends[-1]):
@@ -288,7 +299,7 @@ class BudgetRules(_Part):
         refused_hazards: hazard flags of the price table; no compound with a cation that carries one is suggested.
     """
 
-    batch_size: int = Field(default=5, ge=1)
+    batch_size: int = Field(default=5, ge=1, le=100_000)
     max_per_spacer: int | None = Field(default=None, ge=1)
     min_distance: float | None = Field(default=None, ge=0)
     max_cost: float | None = Field(default=None, ge=0)
@@ -384,7 +395,7 @@ class CampaignConfig(_Part):
     budget: BudgetRules = BudgetRules()
     prices: dict[str, Price] = {}
     properties: dict[str, MeasuredProperty] = {}
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, le=2**63 - 1)
     edition: Annotated[int, AfterValidator(_known_edition)] = NEWEST
 
     @model_validator(mode="before")
@@ -571,9 +582,11 @@ def read_description(path: str | Path) -> Description:
     """
     path = Path(path)
     try:
-        text = path.read_text(encoding="utf-8")
+        text = bytes_of(path, _MOST_TEXT).decode("utf-8")
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
+    except TableError as error:
+        raise ConfigError(str(error)) from None
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path.name} is no UTF-8 text; a description is a YAML file") from error
     return _described(path.name, text, path.parent)
@@ -651,17 +664,46 @@ def _read_yaml(name: str, text: str) -> tuple[dict[str, Any], dict[FieldPath, in
     from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
     yaml: Any = YAML(typ="rt", pure=True)
+    if len(text) > _MOST_TEXT:
+        raise ConfigError(f"{name} has {len(text):,} characters; a description has {_MOST_TEXT:,} at most")
     try:
         tree = yaml.load(text)
+        if not isinstance(tree, dict):
+            raise ConfigError(f"{name} describes no campaign: give sections such as 'library: builtin' and 'space:'")
+        _check_size(name, tree)
+        return _plain(tree), dict(_lines_of(tree, ()))
     except MarkedYAMLError as error:
         mark = error.problem_mark
         at = "" if mark is None else f", line {mark.line + 1}"
         raise ConfigError(f"{name}{at}: no YAML ({error.problem or error.context})") from error
     except YAMLError as error:
         raise ConfigError(f"{name} is no YAML: {str(error).splitlines()[0]}") from error
-    if not isinstance(tree, dict):
-        raise ConfigError(f"{name} describes no campaign: give sections such as 'library: builtin' and 'space:'")
-    return _plain(tree), dict(_lines_of(tree, ()))
+    except RecursionError:
+        raise ConfigError(f"{name} describes no campaign: it is lists within lists") from None
+    except (ArithmeticError, AttributeError, LookupError, NotImplementedError, TypeError, ValueError) as error:
+        raise ConfigError(f"{name} is no YAML that can be read ({error})") from error  # the reader's own
+
+
+#: Digits of a number of layers, characters of a description, and values in it, aliases written out.
+_DIGITS, _MOST_TEXT, _MOST_VALUES = 4, 2_000_000, 200_000
+#: Levels of a description.
+_DEEPEST = 50
+
+
+def _check_size(name: str, tree: Any) -> None:
+    """Checks how much a description holds: a few aliases of aliases say more than fits.
+
+    Raises:
+        ConfigError: if it is too much, or holds itself.
+    """
+    open_nodes, count = [(tree, 0)], 0
+    while open_nodes:
+        node, depth = open_nodes.pop()
+        inside = list(node.values()) if isinstance(node, Mapping) else node if isinstance(node, list) else ()
+        count += len(inside)
+        if count > _MOST_VALUES or depth > _DEEPEST:
+            raise ConfigError(f"{name} says more than {_MOST_VALUES:,} values, its aliases written out: leave them out")
+        open_nodes += [(part, depth + 1) for part in inside]
 
 
 def _plain(node: Any) -> Any:
@@ -673,14 +715,16 @@ def _plain(node: Any) -> Any:
     for kind in (bool, int, float, str):
         if isinstance(node, kind):
             return kind(node)
-    return node
+    return node if node is None or isinstance(node, date) else str(node)
 
 
 def _lines_of(node: Any, path: FieldPath) -> Iterator[tuple[FieldPath, int]]:
     if isinstance(node, Mapping):
         for key, value in node.items():
             here = (*path, str(key))
-            yield here, node.lc.key(key)[0] + 1  # type: ignore[attr-defined]  # the reader's own mapping
+            place = (node.lc.data or {}).get(key)  # type: ignore[attr-defined]  # the reader's own mapping
+            if place is not None:  # what is merged in stands elsewhere
+                yield here, place[0] + 1
             yield from _lines_of(value, here)
     elif isinstance(node, list):
         for place, value in enumerate(node):

@@ -18,8 +18,10 @@ from campaigns.errors import ConfigError
 from campaigns.events import RuledOut
 from chemspace import Cation, CationLibrary, CompoundSpace, LibraryError, SpaceError, UnknownCationError
 from chemspace.cation import also_called, under_own_name
+from chemspace.errors import TableError
 from chemspace.library import ReadReport
 from chemspace.registry import nearest
+from chemspace.tables.limits import MAX_LIBRARY_BYTES, bytes_of
 
 if TYPE_CHECKING:
     from chemspace.constraints import Constraint
@@ -311,7 +313,9 @@ def write_rejects(library: CationLibrary, config: CampaignConfig, file: Callable
 
 def _content(path: Path) -> tuple[str, bytes]:
     try:
-        return path.name, path.read_bytes()
+        return path.name, bytes_of(path, MAX_LIBRARY_BYTES)
+    except TableError as error:
+        raise LibraryError(str(error)) from None
     except OSError as error:
         raise LibraryError(f"{path} cannot be read: {error.strerror}") from error
 

@@ -17,6 +17,7 @@ from campaigns.kinetics.headings import MAPPED, are_scans, is_mean, plain, quadr
 from campaigns.kinetics.layouts import text_of
 from chemspace.errors import NotTextError, TableError
 from chemspace.tables.fields import declared_columns
+from chemspace.tables.limits import MAX_LIBRARY_BYTES, bytes_of
 from chemspace.tables.numbers import NumberTable, parse_numbers
 from chemspace.tables.units import TIME_UNITS, split_heading
 
@@ -43,7 +44,9 @@ def read_text(path: str | Path) -> tuple[str, SourceFile]:
     """
     name = str(path)
     try:
-        raw = Path(path).read_bytes()
+        raw = bytes_of(Path(path), MAX_LIBRARY_BYTES)
+    except TableError as problem:
+        raise TraceFileError(name, "; ".join(problem.problems), _AS_CSV) from None
     except OSError as problem:
         raise TraceFileError(
             name, f"cannot be read ({problem.strerror})", "Check the path and its permissions."

@@ -285,7 +285,7 @@ def _band(done: Round) -> dict[str, list[float]]:
     rates = data.log10_rate[~data.censored]
     names = done.training.descriptors.feature_names
     table = FinishedTable(done.training.x[~data.censored], rates, names, "log10_rate", True)
-    schedule = Schedule(N_START, BATCH, len(rates))
+    schedule = Schedule(min(N_START, len(rates) - 1), BATCH, len(rates))
     frame = backtest(table, schedule=schedule, seeds=range(N_REPLAYS)).curves()
     ours, chance = frame[frame["strategy"] == "spinscreen"], frame[frame["strategy"] == "random"]
 

@@ -6,6 +6,7 @@ import codecs
 from pathlib import Path
 
 from chemspace.errors import NotTextError, TableError
+from chemspace.tables.limits import bytes_of
 
 __all__ = ["content_of", "decode_text", "encoding_of"]
 
@@ -36,10 +37,10 @@ def content_of(path: Path) -> bytes:
     """The bytes of a file.
 
     Raises:
-        TableError: if it is not there or cannot be read.
+        TableError: if it is not there, cannot be read, or is too large.
     """
     try:
-        return path.read_bytes()
+        return bytes_of(path)
     except FileNotFoundError:
         raise TableError(str(path), "there is no such file") from None
     except OSError as error:

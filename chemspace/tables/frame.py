@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-from collections import Counter
 from math import nan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ from chemspace.errors import CellError, NotTextError, TableError
 from chemspace.tables.cells import is_missing, to_number, with_point
 from chemspace.tables.decode import content_of, decode_text, encoding_of
 from chemspace.tables.grid import Grid, delimiter_of, read_grid
+from chemspace.tables.limits import MAX_FEATURES, MAX_LIBRARY_BYTES, check_headings, too_large
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,6 +21,8 @@ __all__ = ["read_frame"]
 
 #: So much of a file (bytes) shows how it is written.
 _HEAD = 1 << 16
+#: Cells of a Parquet file, which unpacks.
+_MOST_NUMBERS = 250_000_000
 
 
 def read_frame(path: Path) -> pd.DataFrame:
@@ -33,17 +35,21 @@ def read_frame(path: Path) -> pd.DataFrame:
         TableError: if the file cannot be read, holds no table, several sheets that could be meant, or a number that may
             be a thousand or one and a quarter.
     """
-    import pandas as pd
 
+    if not path.is_file():
+        content_of(path)  # says what is wrong, or that there is no end to it
+        raise TableError(str(path), "it is no ordinary file: save the table as one")
+    name = path.name
+    if path.stat().st_size > MAX_LIBRARY_BYTES:
+        raise too_large(name, MAX_LIBRARY_BYTES)
     try:
         with path.open("rb") as stream:
             head = stream.read(_HEAD)
     except OSError:
-        head = content_of(path)  # says what is wrong
-    name = path.name
+        head = content_of(path)
     try:
         if head.startswith(b"PAR1"):
-            return pd.read_parquet(path)
+            return _of_parquet(path)
         if head.startswith(b"PK\x03\x04") or head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"["):
             return _of_grid(name, read_grid(name, content_of(path)).only_sheet(name))
         return _of_text(path, head)
@@ -54,13 +60,24 @@ def read_frame(path: Path) -> pd.DataFrame:
         raise TableError(name, f"it cannot be read as a table: {str(error).strip()}") from error
 
 
+def _of_parquet(path: Path) -> pd.DataFrame:
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(path) as table:
+        check_headings(path.name, table.schema_arrow.names, MAX_FEATURES)
+        if table.metadata.num_rows * table.metadata.num_columns > _MOST_NUMBERS:
+            raise TableError(path.name, f"it has more than {_MOST_NUMBERS:,} cells: choose columns or fewer rows")
+        frame: pd.DataFrame = table.read().to_pandas()
+        return frame
+
+
 def _of_text(path: Path, head: bytes) -> pd.DataFrame:
     # judged by its whole lines: the last one may be cut in the middle of a character
     whole = head[: head.rfind(b"\n") + 1] if len(head) == _HEAD and b"\0" not in head else head
     delimiter, first = delimiter_of(decode_text(whole or head))
     how: dict[str, Any] = {"sep": delimiter, "skiprows": first - 1}
     encoding = encoding_of(whole or head)
-    _refuse_equal_headings(path.name, decode_text(whole or head), delimiter, first)
+    _check_headings(path.name, decode_text(whole or head), delimiter, first)
     try:
         frame = _read_csv(path, encoding, how)
     except UnicodeDecodeError:
@@ -77,12 +94,11 @@ def _of_text(path: Path, head: bytes) -> pd.DataFrame:
     return frame
 
 
-def _refuse_equal_headings(name: str, text: str, delimiter: str, first: int) -> None:
+def _check_headings(name: str, text: str, delimiter: str, first: int) -> None:
     """pandas would number them without a word."""
     lines = [line for line in text.split("\n")[first - 1 :] if line.strip()]
-    headings = [heading.strip() for heading in next(csv.reader(lines[:1], delimiter=delimiter), [])]
-    if twice := next((heading for heading, count in Counter(filter(None, headings)).items() if count > 1), None):
-        raise TableError(name, f"column {twice!r} stands twice in the header; give each its own name")
+    headings = (heading.strip() for heading in next(csv.reader(lines[:1], delimiter=delimiter), []))
+    check_headings(name, headings, MAX_FEATURES)
 
 
 def _read_csv(path: Path | io.StringIO, encoding: str, how: dict[str, Any]) -> pd.DataFrame:

@@ -6,20 +6,14 @@ import csv
 import io
 import json
 import re
-import warnings
-import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, time
 from pathlib import PurePath
-from typing import TYPE_CHECKING
-from zipfile import BadZipFile
 
 from chemspace.errors import NotTextError, TableError
 from chemspace.tables.decode import decode_text
-
-if TYPE_CHECKING:
-    from openpyxl.workbook import Workbook
+from chemspace.tables.limits import GAP, MAX_CELLS, MAX_LINES, CellCount, check_headings
+from chemspace.tables.workbook import width_of, workbook
 
 __all__ = ["Grid", "GridRow", "delimiter_of", "read_grid", "sheet_text"]
 
@@ -28,7 +22,8 @@ _WANTED = "it needs a table (CSV, .xlsx or JSON lines) with one row of headings"
 
 @dataclass(frozen=True, slots=True)
 class GridRow:
-    """One row: its line in the file (row of the sheet), from 1; cells as text by column; whether it has too many."""
+    """One row: its line in the file (row of the sheet), from 1; filled cells as text by column; whether it has too
+    many."""
 
     line: int
     cells: dict[str, str]
@@ -97,6 +92,8 @@ def read_grid(name: str, content: bytes, sheet: str | None = None) -> Grid:
         text = decode_text(content)
     except NotTextError as error:
         raise TableError(name, f"it {error.what}; {_WANTED}") from None
+    if text.count("\n") > MAX_LINES:
+        raise TableError(name, f"it has more than {MAX_LINES:,} lines: hand it in in parts")
     if text.lstrip()[:1] in ("{", "["):
         return _from_records(name, _json_records(name, text))
     return _from_text(name, text)
@@ -108,14 +105,18 @@ def sheet_text(name: str, content: bytes) -> str:
     Raises:
         TableError: if it is no workbook, empty, or has several filled sheets.
     """
-    book = _load(name, content, values=True)
-    read = {title: _cells(book, title) for title in book.sheetnames}
-    sheets = {title: rows for title, rows in read.items() if any(any(row) for _, row in rows)}
-    if len(sheets) != 1:
-        found = f"several sheets hold something ({', '.join(map(repr, sheets))}): keep one" if sheets else "it is empty"
-        raise TableError(name, found)
-    (rows,) = sheets.values()
-    return "\n".join("\t".join(" ".join(cell.split()) for cell in row) for _, row in rows)
+    with workbook(name, content) as book:
+        filled = book.filled
+        if len(filled) != 1:
+            found = (
+                f"several sheets hold something ({', '.join(map(repr, filled))}): keep one" if filled else "it is empty"
+            )
+            raise TableError(name, found)
+        rows = dict(book.sheet(filled[0]).rows)
+    lines = (rows.get(line, {}) for line in range(1, max(rows) + 1))
+    return "\n".join(
+        "\t".join(" ".join(row.get(at, "").split()) for at in range(max(row, default=-1) + 1)) for row in lines
+    )
 
 
 def delimiter_of(text: str) -> tuple[str, int]:
@@ -132,105 +133,61 @@ def delimiter_of(text: str) -> tuple[str, int]:
 def _from_text(name: str, text: str) -> Grid:
     delimiter, first = delimiter_of(text)
     reader = csv.reader(io.StringIO(text if first == 1 else text.split("\n", 1)[1]), delimiter=delimiter)
+    columns, rows, count = None, [], CellCount(name)
     try:
-        table = [(reader.line_num + first - 1, cells) for cells in reader]
+        for cells in reader:
+            filled = {at: cell for at, text in enumerate(cells) if (cell := text.strip())}
+            if not filled:
+                continue
+            if columns is None:
+                columns = _columns(name, cells)
+                continue
+            line = reader.line_num + first - 1
+            count.add(line, filled.values())
+            rows.append(_row(columns, line, filled))
     except csv.Error as error:
         raise TableError(name, f"row {reader.line_num + first - 1} cannot be read ({error})") from None
-    filled = [(line, cells) for line, cells in table if any(cell.strip() for cell in cells)]
-    if not filled:
+    if columns is None:
         raise TableError(name, f"it is empty; {_WANTED}")
-    columns = _columns(name, filled[0][1])
-    return Grid(columns, tuple(_rows(columns, filled[1:])), decimal_commas=delimiter != ",")
+    return Grid(columns, tuple(rows), decimal_commas=delimiter != ",")
 
 
 def _from_workbook(name: str, content: bytes, sheet: str | None) -> Grid:
-    book, formulas = _load(name, content, values=True), _load(name, content, values=False)
-    filled = [title for title in book.sheetnames if any(any(row) for _, row in _cells(book, title))]
-    if not filled:
-        raise TableError(name, "the workbook is empty")
-    if sheet is not None and sheet not in book.sheetnames:
-        raise TableError(name, f"there is no sheet {sheet!r}; it has {', '.join(map(repr, book.sheetnames))}")
-    chosen = filled[0] if sheet is None else sheet
-    table = [(line, row) for line, row in _cells(book, chosen) if any(row)]
-    if not table:
+    with workbook(name, content) as book:
+        filled = book.filled
+        if not filled:
+            raise TableError(name, "the workbook is empty")
+        if sheet is not None and sheet not in book.titles:
+            raise TableError(name, f"there is no sheet {sheet!r}; it has {', '.join(map(repr, book.titles))}")
+        chosen = filled[0] if sheet is None else sheet
+        read = book.sheet(chosen)
+    if not read.rows:
         raise TableError(name, f"the sheet {chosen!r} is empty")
-    asked = dict(_cells(formulas, chosen))
-    columns = _columns(name, table[0][1])
-    rows = tuple(_rows(columns, ((line, _with_formulas(cells, asked[line])) for line, cells in table[1:])))
+    header = read.rows[0][1]
+    columns = _columns(name, (header.get(at, "") for at in range(width_of(header))))
+    beyond = len(columns) + GAP
+    rows = [_row(columns, line, {at: cell for at, cell in row.items() if at < beyond}) for line, row in read.rows[1:]]
+    strays = read.strays + sum(at >= beyond for _, row in read.rows for at in row)
     guesses: tuple[str, ...] = ()
     if sheet is None and len(filled) > 1:
         guesses = (f"the table is on the sheet {chosen!r} (others: {', '.join(map(repr, filled[1:]))})",)
-    misnamed = PurePath(name).suffix.lower() not in (".xlsx", ".xlsm")
-    told = (f"{name} is an Excel workbook by its content and was read as one",) if misnamed else ()
+    told = []
+    if PurePath(name).suffix.lower() not in (".xlsx", ".xlsm"):
+        told.append(f"{name} is an Excel workbook by its content and was read as one")
+    if strays:
+        told.append(f"{strays} {'cells' if strays > 1 else 'cell'} far from the table left out")
+    told += [
+        f"row {line}, column {columns[at]}: Excel keeps a date here ({text}); if it was a name such as 3-1, format the "
+        "column as text and type it again"
+        for line, at, text in read.dates
+        if at < len(columns) and columns[at] in ("sample", "source", "technique", "note")
+    ]
     return Grid(
         columns,
-        rows,
+        tuple(row for row in rows if row.cells or row.surplus),
         guesses=guesses,
         declare=(f"--sheet {chosen!r}",) if guesses else (),
-        warnings=(*told, *_dates(book, chosen, table[0][1])),
-    )
-
-
-#: What openpyxl, zipfile and the XML readers raise for a damaged file.
-_DAMAGES = (
-    ArithmeticError, AttributeError, BadZipFile, EOFError, LookupError, NotImplementedError, OSError, RecursionError,
-    SyntaxError, TypeError, ValueError, zlib.error,
-)  # fmt: skip
-
-
-def _load(name: str, content: bytes, *, values: bool) -> Workbook:
-    from openpyxl import load_workbook  # 0.3 s, and most tables are CSV
-
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # openpyxl tells of charts and styles that it leaves out
-            return load_workbook(io.BytesIO(content), data_only=values)
-    except _DAMAGES as error:
-        raise TableError(
-            name, f"it is a zip archive or a damaged Excel workbook ({error}); save the table again as .xlsx or CSV"
-        ) from None
-
-
-def _cells(book: Workbook, title: str) -> list[tuple[int, list[str]]]:
-    sheet = book[title]
-    if not hasattr(sheet, "iter_rows"):  # a sheet that is only a chart
-        return []
-    return [
-        (line, [_cell_text(value) for value in row]) for line, row in enumerate(sheet.iter_rows(values_only=True), 1)
-    ]
-
-
-def _cell_text(value: object) -> str:
-    match value:
-        case None:
-            return ""
-        case bool():
-            return "true" if value else "false"
-        case float():
-            return f"{value:.15g}"  # 0.1 + 0.2 is 0.3 in a spreadsheet too
-        case datetime():
-            return value.isoformat(sep=" ").removesuffix(" 00:00:00")
-        case date() | time():
-            return value.isoformat()
-        case _:
-            return str(value).strip()
-
-
-def _with_formulas(cells: list[str], asked: list[str]) -> list[str]:
-    """Cells whose formula has no kept value show the formula, so that the reader can say what is missing."""
-    return [
-        formula if not cell and formula.startswith("=") else cell for cell, formula in zip(cells, asked, strict=True)
-    ]
-
-
-def _dates(book: Workbook, title: str, header: list[str]) -> tuple[str, ...]:
-    """A warning for each date outside the columns of numbers, where it may have been a name such as 3-1."""
-    return tuple(
-        f"row {line}, column {column}: Excel keeps a date here ({_cell_text(value)}); if it was a name such as 3-1, "
-        "format the column as text and type it again"
-        for line, row in enumerate(book[title].iter_rows(values_only=True), 1)
-        for column, value in zip(header, row, strict=False)
-        if isinstance(value, date | time) and column in ("sample", "source", "technique", "note")
+        warnings=tuple(told),
     )
 
 
@@ -239,7 +196,7 @@ _Record = tuple[int, dict[str, object] | None]
 
 
 def _from_records(name: str, records: Iterable[_Record]) -> Grid:
-    rows, problems = [], []
+    rows, problems, count = [], [], CellCount(name)
     for line, record in records:
         wrong = [key for key, value in record.items() if isinstance(value, dict | list)] if record is not None else []
         if record is None:
@@ -247,12 +204,14 @@ def _from_records(name: str, records: Iterable[_Record]) -> Grid:
         elif wrong:
             problems.append(f"row {line}: {wrong[0]!r} holds a list or an object; a cell is a number or a text")
         else:
-            rows.append((line, {str(key).strip(): _record_cell(value) for key, value in record.items()}))
+            cells = {str(key).strip(): cell for key, value in record.items() if (cell := _record_cell(value))}
+            count.add(line, cells.values())
+            rows.append((line, cells))
     if problems:
         raise TableError(name, *problems)
     columns = tuple(dict.fromkeys(key for _, cells in rows for key in cells))
-    full = (GridRow(line, {column: cells.get(column, "") for column in columns}) for line, cells in rows)
-    return Grid(columns, tuple(row for row in full if any(row.cells.values())))
+    check_headings(name, columns)
+    return Grid(columns, tuple(GridRow(line, cells) for line, cells in rows if cells))
 
 
 def _json_records(name: str, text: str) -> Iterator[_Record]:
@@ -282,7 +241,11 @@ def _parquet_records(name: str, content: bytes) -> Iterator[_Record]:
     import pyarrow.parquet as pq
 
     try:
-        records = pq.read_table(io.BytesIO(content)).to_pylist()
+        table = pq.ParquetFile(io.BytesIO(content))
+        check_headings(name, table.schema_arrow.names)
+        if table.metadata.num_rows * table.metadata.num_columns > MAX_CELLS:
+            raise TableError(name, f"it has more than {MAX_CELLS:,} cells: hand it in in parts")
+        records = table.read().to_pylist()
     except (pa.ArrowException, OSError) as error:
         raise TableError(name, f"it is no readable Parquet file ({str(error).splitlines()[0]})") from None
     yield from enumerate(records, 1)
@@ -302,15 +265,11 @@ def _columns(name: str, header: Iterable[str]) -> tuple[str, ...]:
     columns = [cell.strip().removeprefix("\ufeff") for cell in header]
     while columns and not columns[-1]:
         columns.pop()
-    twice = next((column for column in columns if column and columns.count(column) > 1), None)
-    if twice is not None:
-        raise TableError(name, f"column {twice!r} stands twice in the header; give each its own name")
+    check_headings(name, columns)
     return tuple(columns)
 
 
-def _rows(columns: tuple[str, ...], table: Iterable[tuple[int, Sequence[str]]]) -> Iterator[GridRow]:
-    for line, cells in table:
-        padded = [cell.strip() for cell in cells] + [""] * (len(columns) - len(cells))
-        if any(padded):
-            by_column = {column: cell for column, cell in zip(columns, padded, strict=False) if column}
-            yield GridRow(line, by_column, surplus=any(padded[len(columns) :]))
+def _row(columns: tuple[str, ...], line: int, filled: Mapping[int, str]) -> GridRow:
+    """A row of cells by their place; those below a column without a heading are left out."""
+    cells = {columns[at]: cell for at, cell in filled.items() if at < len(columns) and columns[at]}
+    return GridRow(line, cells, surplus=any(at >= len(columns) for at in filled))

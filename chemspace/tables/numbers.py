@@ -114,7 +114,7 @@ def _beside_text(name: str, text: str) -> NumberTable | None:
     decimal = "," if grid.has_decimal_commas(grid.columns) else "."
     columns = {}
     for column in filter(None, grid.columns):
-        numbers = [to_number(row.cells[column], decimal) for row in grid.rows]
+        numbers = [to_number(row.cells.get(column, ""), decimal) for row in grid.rows]
         known = [number for number in numbers if number is not None]
         if known and len(known) == len(numbers) and not all(map(isnan, known)):
             columns[column] = known

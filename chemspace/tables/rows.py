@@ -15,6 +15,7 @@ from typing import BinaryIO, TypeAlias, cast
 from chemspace.errors import NotTextError, TableError
 from chemspace.tables.decode import decode_text
 from chemspace.tables.grid import delimiter_of, read_grid
+from chemspace.tables.limits import MAX_BYTES, bytes_of_stream
 
 __all__ = ["Row", "read_lines", "read_rows", "undecodable"]
 
@@ -55,7 +56,7 @@ def read_rows(path: Path, choose: Choice) -> Iterator[Row]:
     head = _head(path)
     if head.startswith(b"PK\x03\x04") or re.match(rb"\s*(?:\{|\[\s*\{)", head):
         with _opened(path) as stream:
-            grid = read_grid(path.name, stream.read()).only_sheet(path.name)
+            grid = read_grid(path.name, bytes_of_stream(path.name, stream)).only_sheet(path.name)
         names = choose([name.lower() for name in grid.columns])
         for row in grid.rows:
             cells = {names[name.lower()]: cell for name, cell in row.cells.items() if name.lower() in names}
@@ -74,7 +75,7 @@ def read_lines(path: Path) -> Iterator[str]:
     if b"\0" in head or head.startswith((b"\xff\xfe", b"\xfe\xff")):
         try:
             with _opened(path) as stream:
-                yield from decode_text(stream.read()).split("\n")
+                yield from decode_text(bytes_of_stream(path.name, stream, MAX_BYTES)).split("\n")
         except NotTextError as error:
             raise TableError(path.name, error.what) from None
         return

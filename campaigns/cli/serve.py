@@ -39,6 +39,14 @@ class ServeOptions:
         Path | None,
         typer.Option(help="File with the hashes of the tokens. Default: in the user's settings."),
     ] = None
+    is_open: Annotated[
+        bool,
+        typer.Option(
+            "--open",
+            envvar="SPINSCREEN_SERVE_OPEN",
+            help="Ask for no token although others have accounts on this machine.",
+        ),
+    ] = False
     max_upload_mb: Annotated[int, typer.Option(min=1, max=2000, help="Largest request, MB.")] = 64
     https: Annotated[bool, typer.Option("--https", help="People reach it through a proxy with HTTPS.")] = False
     oracle_store: OracleStorePath = None
@@ -67,8 +75,8 @@ class TokenOptions:
 def serve(options: ServeOptions) -> None:
     """Open campaigns in the browser for the whole group, and as a REST interface for the lab.
 
-    On this machine alone nobody needs a token. On another address everybody does: the first start makes one for an
-    editor and one for a viewer and prints them once.
+    On this machine alone nobody needs a token, unless others have accounts on it. There, and on another address,
+    everybody does: the first start makes one for an editor and one for a viewer and prints them once.
 
     Examples:
 
@@ -77,9 +85,16 @@ def serve(options: ServeOptions) -> None:
       spinscreen serve demo second --host 0.0.0.0 --add-token Anna --add-token Wall:viewer
     """
     from campaigns.web.app import run
-    from campaigns.web.settings import Settings, is_loopback
+    from campaigns.web.settings import Settings, is_loopback, other_people
 
-    tokens = _tokens(options.token_file, options.add_token or [], needed=not is_loopback(options.host))
+    is_local = is_loopback(options.host)
+    if options.is_open and not is_local:
+        raise typer.BadParameter("only this machine's own address may be open", param_hint="--open")
+    others = () if options.is_open or not is_local else other_people()
+    if others:
+        named = ", ".join((*others[:3], *(["..."] if len(others) > 3 else [])))
+        console.note(f"others have accounts on this machine ({named}): tokens are asked for (--open: none)")
+    tokens = _tokens(options.token_file, options.add_token or [], needed=bool(others) or not is_local)
     settings = Settings(
         folders=tuple(options.folders),
         oracle_store=options.oracle_store,
@@ -89,7 +104,7 @@ def serve(options: ServeOptions) -> None:
         max_upload_bytes=options.max_upload_mb * 1_000_000,
         workers=options.workers,
     )
-    if not (is_loopback(options.host) or options.https):
+    if not (is_local or options.https):
         console.warn(
             "this is plain HTTP: whoever is on the network can read tokens and results; put a proxy with HTTPS in "
             "front and say --https"

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
 
 from campaigns.web.tokens import TokenFile
 
-__all__ = ["Settings", "is_loopback"]
+__all__ = ["Settings", "is_loopback", "other_people"]
 
 #: Names by which a browser on this machine reaches a server on it.
 LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -61,3 +64,25 @@ def is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+#: User ids of people, by the habit of Linux (UID_MIN and UID_MAX of login.defs) and of macOS.
+_PEOPLE = range(501 if sys.platform == "darwin" else 1000, 60_000)
+
+
+def other_people() -> tuple[str, ...]:
+    """Accounts of others on this machine: those that can log in and have a home, and whoever runs a program now."""
+    try:
+        import pwd
+    except ImportError:  # Windows
+        return ()
+    here = {
+        account.pw_uid: account.pw_name
+        for account in pwd.getpwall()
+        if Path(account.pw_shell).name not in ("nologin", "false", "") and Path(account.pw_dir).is_dir()
+    }
+    for process in Path("/proc").glob("[0-9]*"):  # accounts of a directory service are not listed above
+        with suppress(OSError):
+            owner = process.stat().st_uid
+            here.setdefault(owner, str(owner))
+    return tuple(name for uid, name in sorted(here.items()) if uid in _PEOPLE and uid != os.getuid())

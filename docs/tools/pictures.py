@@ -72,7 +72,7 @@ def served(campaign: Path, patience_s: float = 600.0) -> Iterator[str]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     address = f"http://127.0.0.1:{port}/c/{campaign.resolve().name}/"
-    command = [str(Path(sys.executable).parent / "spinscreen"), "serve", str(campaign), "--port", str(port)]
+    command = [str(Path(sys.executable).parent / "spinscreen"), "serve", str(campaign), "--port", str(port), "--open"]
     nobody = {**os.environ, "LOGNAME": "lab"}  # the page names who looks at it
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=nobody)
     try:

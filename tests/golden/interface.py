@@ -52,6 +52,7 @@ def help_texts(run: Commands) -> dict[str, str]:
 def served(folder: Path, oracle_store: Path, names: tuple[str, ...], code: Path = ROOT) -> Iterator[httpx.Client]:
     """A server over the campaigns of these names in `folder`, for as long as this is open."""
     environment = os.environ | FIXED | {"SPINSCREEN_ORACLE_STORE": str(oracle_store), "PYTHONPATH": str(code)}
+    environment["SPINSCREEN_SERVE_OPEN"] = "1"  # whoever else has an account where the tests run
     command = [sys.executable, "-P", "-m", "campaigns.cli", "serve", *names, "--port", "0"]
     process = subprocess.Popen(command, cwd=folder, env=environment, stderr=subprocess.PIPE, encoding="utf-8")
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pwd
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from campaigns.cli.app import app
 from campaigns.errors import CampaignNotFoundError
 from campaigns.web import app as server
 from campaigns.web.errors import WebError
-from campaigns.web.settings import Settings
+from campaigns.web.settings import Settings, other_people
 from tests.campaigns.small import created
 
 started: list[Settings] = []
@@ -22,6 +23,7 @@ started: list[Settings] = []
 def no_server(monkeypatch: pytest.MonkeyPatch) -> None:
     started.clear()
     monkeypatch.setattr(server, "run", lambda settings, port, ready: started.append(settings))
+    monkeypatch.setattr("campaigns.web.settings.other_people", lambda: ())
 
 
 def serve(*arguments: str) -> str:
@@ -34,6 +36,30 @@ def test_on_loopback_nobody_needs_a_token(tmp_path: Path) -> None:
     assert serve(str(tmp_path)) == ""
     assert started[0].tokens is None
     assert started[0].allowed_hosts is not None
+
+
+def test_where_others_have_accounts_tokens_are_the_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("campaigns.web.settings.other_people", lambda: ("ben", "eva"))
+    where = [str(tmp_path), "--token-file", str(tmp_path / "tokens.json")]
+    assert serve(*where).count("token of") == 2
+    assert started[0].tokens is not None
+    serve(str(tmp_path), "--open")
+    assert started[1].tokens is None
+    refused = CliRunner().invoke(app, ["serve", *where, "--open", "--host", "0.0.0.0"])
+    assert refused.exit_code == 2
+
+
+def test_people_are_those_who_can_log_in_and_who_run_programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    accounts = [
+        pwd.struct_passwd(("root", "x", 0, 0, "", str(tmp_path), "/bin/bash")),
+        pwd.struct_passwd(("me", "x", 1000, 1000, "", str(tmp_path), "/bin/bash")),
+        pwd.struct_passwd(("eva", "x", 1001, 1001, "", str(tmp_path), "/bin/zsh")),
+        pwd.struct_passwd(("daemon", "x", 1002, 1002, "", str(tmp_path), "/usr/sbin/nologin")),
+        pwd.struct_passwd(("gone", "x", 1003, 1003, "", str(tmp_path / "no"), "/bin/sh")),
+    ]
+    monkeypatch.setattr(pwd, "getpwall", lambda: accounts)
+    monkeypatch.setattr("campaigns.web.settings.os.getuid", lambda: 1000)
+    assert [name for name in other_people() if not name.isdecimal()] == ["eva"]
 
 
 def test_elsewhere_tokens_are_made_once_and_printed_once(tmp_path: Path) -> None:

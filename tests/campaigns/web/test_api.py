@@ -206,6 +206,10 @@ def test_a_write_with_a_key_is_done_once(client: TestClient, prepared: Prepared,
         assert answer.status_code == 409
     right = {"formula": formula, "stage": "in synthesis"}
     assert client.post(f"{HERE}/outcomes", json=right, headers={"idempotency-key": "b"}).status_code == 201
+    with TestClient(create_app(prepared.settings(tmp_path)), base_url="http://127.0.0.1") as restarted:
+        later = restarted.post(f"{HERE}/outcomes", json=told, headers={"idempotency-key": "a"})
+        assert (later.status_code, later.content) == (201, first.content)
+        assert len(restarted.get(f"{HERE}/outcomes").json()) == 2
 
 
 def test_what_was_stored_is_answered_so_however_many_jobs_wait(

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from campaigns.errors import StoreError
+from chemspace.tables.write import write_csv
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,7 +29,7 @@ _ABANDONED_S = 3600.0
 
 #: How a table is written, by the ending of its name.
 EXPORTS: dict[str, Callable[[pd.DataFrame, Path], object]] = {
-    ".csv": lambda frame, path: frame.to_csv(path, index=False),
+    ".csv": write_csv,
     ".jsonl": lambda frame, path: frame.to_json(path, orient="records", lines=True, force_ascii=False),
     ".parquet": lambda frame, path: frame.to_parquet(path, index=False),
 }
@@ -151,5 +152,5 @@ def write_ranking(folder: Path, frame: pd.DataFrame) -> tuple[Path, Path]:
     """
     parquet, table = (folder / name for name in RANKING)
     write_whole(parquet, lambda path: frame.to_parquet(path, index=False))
-    write_whole(table, lambda path: frame.to_csv(path, index=False, float_format="%.6g"))
+    write_whole(table, lambda path: write_csv(frame, path, float_format="%.6g"))
     return parquet, table

@@ -22,6 +22,7 @@ from chemspace.molecule import acids_of, cation_form, check_charges, parse_smile
 from chemspace.progress import Progress
 from chemspace.spelling import ELEMENTS, Spellings
 from chemspace.tables.rows import Row, read_lines, read_rows, undecodable
+from chemspace.tables.write import guarded
 
 __all__ = ["ReadReport", "read_cells"]
 
@@ -247,7 +248,8 @@ def _reject(report: ReadReport, writer: _Writer | None, row: Row, error: Structu
     if len(report.rejections) < KEPT_REJECTIONS:
         report.rejections.append(Rejection(row.number, row.cells.get("smiles", "")[:200], str(error)))
     if writer is not None:
-        writer.writerow([row.number, row.cells.get("smiles", ""), type(error).__name__, str(error)])
+        texts = (row.cells.get("smiles", ""), type(error).__name__, str(error))
+        writer.writerow([row.number, *(str(guarded(text)) for text in texts)])
 
 
 @contextmanager

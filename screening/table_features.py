@@ -33,6 +33,8 @@ Array = NDArray[np.float64]
 _MOST_VALUES = 100
 #: Numbers that the features of a table may take, so that it fits in memory.
 _MOST_NUMBERS = 250_000_000
+#: Results and features of this size or more are refused: their differences leave the range of numbers.
+_HUGE = 1.0e300
 #: Headings of what is found out by an experiment, or wanted of it.
 _OUTCOMES = frozenset(
     (
@@ -346,7 +348,8 @@ def _readable(
     within = np.concatenate([np.arange(1, (owner == at).sum() + 1) for at in range(len(tables))])
     said = []
     for column in learnt:
-        bad = np.flatnonzero(~np.isfinite(column.cells.numbers)) if column.as_numbers else np.empty(0, dtype=np.int64)
+        usable = np.abs(column.cells.numbers) < _HUGE if column.as_numbers else readable | True
+        bad = np.flatnonzero(~usable)
         if not bad.size:
             continue
         readable[bad] = False
@@ -425,6 +428,10 @@ def _numbers(table: NamedTable, name: str, refuse: type[ScreeningError]) -> Arra
     if bad.size:
         cell = f"{cells.numbers[bad[0]]:g}" if cells.text is None else str(cells.text[bad[0]])
         raise refuse(f"{table.name}: row {bad[0] + 1}, column {heading!r}: {what_is_wrong(cell)} ({len(bad)} such)")
+    huge = np.flatnonzero(np.abs(np.nan_to_num(cells.numbers)) >= _HUGE)
+    if huge.size:
+        number = cells.numbers[huge[0]]
+        raise refuse(f"{table.name}: row {huge[0] + 1}, column {heading!r}: {number:g} is not below {_HUGE:g}")
     return cells.numbers
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -254,6 +255,7 @@ def _write(cations: Iterable[Cation], path: Path) -> None:
     import pandas as pd
 
     from campaigns.files import write_whole
+    from chemspace.tables.write import write_csv
 
     rows = [
         {
@@ -266,8 +268,8 @@ def _write(cations: Iterable[Cation], path: Path) -> None:
         for cation in cations
     ]
     frame = pd.DataFrame(rows)
-    writers = {
-        ".csv": lambda target: frame.to_csv(target, index=False),
+    writers: dict[str, Callable[[Path], object]] = {
+        ".csv": partial(write_csv, frame),
         ".parquet": lambda target: frame.to_parquet(target, index=False),
         ".smi": lambda target: target.write_text(
             "".join(f"{row['smiles']} {row['abbreviation']}\n" for row in rows), encoding="utf-8"

@@ -220,9 +220,11 @@ def _deliver(records: list[CationRecord], options: DescribeOptions) -> None:
 def _write(rows: list[dict[str, Any]], csv: Path | None, parquet: Path | None) -> None:
     import pandas as pd
 
+    from chemspace.tables.write import write_csv
+
     frame = pd.DataFrame(rows)
     if csv is not None:
-        frame.to_csv(csv, index=False)
+        write_csv(frame, csv)
     if parquet is not None:
         frame.to_parquet(parquet, index=False)
     console.note(f"{len(rows)} rows written to {csv or parquet}")

@@ -7,7 +7,7 @@ import re
 
 from chemspace.errors import CellError
 
-__all__ = ["bad_cell", "flag", "is_missing", "number", "optional_number", "to_number", "with_point"]
+__all__ = ["bad_cell", "flag", "is_missing", "number", "optional_number", "to_number", "with_point", "without_guard"]
 
 _MISSING = frozenset({"", "nan", "-nan", "na", "n/a", "#n/a", "#nv", "null", "none", "-", "--", "1.#qnan", "-1.#ind"})
 #: What instruments, Fortran and Windows write in place of a number.
@@ -15,12 +15,18 @@ _OVERFLOW = re.compile(r"\*+|-?1\.#\w+|ovld|ovl|overload|overflow", re.IGNORECAS
 _FORTRAN = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)[dD][-+]?\d+")
 _YES, _NO = frozenset({"true", "yes", "1", "x", "y"}), frozenset({"", "false", "no", "0", "n"})
 _GROUPED = re.compile(r"[-+]?\d{1,3}(\.\d{3})+(,\d+)?")
+_GUARDED = re.compile(r"'+[=+\-@\t\r]")
 _MONTH = r"(?:jan|feb|m[aä]r|mrz|apr|ma[iy]|jun|jul|aug|sep|o[ck]t|nov|de[cz])[a-zä]*"
 _DATE = re.compile(
     rf"\d{{1,4}}[-./ ]+{_MONTH}|{_MONTH}[-./ ]+\d{{1,4}}"
     r"|\d{4}-\d{1,2}-\d{1,2}|\d{1,2}[./]\d{1,2}[./]\d{2,4}",
     re.IGNORECASE,
 )
+
+
+def without_guard(cell: str) -> str:
+    """A cell of a table for people without the quote that keeps a spreadsheet from running it; see `tables.write`."""
+    return cell[1:] if cell.startswith("'") and _GUARDED.match(cell) else cell
 
 
 def is_missing(cell: str) -> bool:

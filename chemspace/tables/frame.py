@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from chemspace.errors import CellError, NotTextError, TableError
-from chemspace.tables.cells import is_missing, to_number, with_point
+from chemspace.tables.cells import is_missing, to_number, with_point, without_guard
 from chemspace.tables.decode import content_of, decode_text, encoding_of
 from chemspace.tables.grid import Grid, delimiter_of, read_grid
 from chemspace.tables.limits import MAX_FEATURES, MAX_LIBRARY_BYTES, check_headings, too_large
@@ -105,7 +105,14 @@ def _read_csv(path: Path | io.StringIO, encoding: str, how: dict[str, Any]) -> p
     import pandas as pd
 
     frame: pd.DataFrame = pd.read_csv(path, encoding=encoding, **how)
-    return frame.rename(columns=lambda heading: str(heading).strip())
+    for column in frame.select_dtypes(exclude="number"):
+        if frame[column].astype(str).str.startswith("'").any():
+            frame[column] = frame[column].map(_plain, na_action="ignore")
+    return frame.rename(columns=lambda heading: without_guard(str(heading).strip()))
+
+
+def _plain(cell: object) -> object:
+    return without_guard(cell) if isinstance(cell, str) else cell
 
 
 def _has_decimal_commas(column: pd.Series) -> bool:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 
 from chemspace.errors import NotTextError, TableError
+from chemspace.tables.cells import without_guard
 from chemspace.tables.decode import decode_text
 from chemspace.tables.limits import GAP, MAX_CELLS, MAX_LINES, CellCount, check_headings
 from chemspace.tables.workbook import width_of, workbook
@@ -262,7 +263,7 @@ def _record_cell(value: object) -> str:
 
 
 def _columns(name: str, header: Iterable[str]) -> tuple[str, ...]:
-    columns = [cell.strip().removeprefix("\ufeff") for cell in header]
+    columns = [without_guard(cell.strip().removeprefix("\ufeff")) for cell in header]
     while columns and not columns[-1]:
         columns.pop()
     check_headings(name, columns)
@@ -271,5 +272,5 @@ def _columns(name: str, header: Iterable[str]) -> tuple[str, ...]:
 
 def _row(columns: tuple[str, ...], line: int, filled: Mapping[int, str]) -> GridRow:
     """A row of cells by their place; those below a column without a heading are left out."""
-    cells = {columns[at]: cell for at, cell in filled.items() if at < len(columns) and columns[at]}
+    cells = {columns[at]: without_guard(cell) for at, cell in filled.items() if at < len(columns) and columns[at]}
     return GridRow(line, cells, surplus=any(at >= len(columns) for at in filled))

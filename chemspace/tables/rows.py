@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import BinaryIO, TypeAlias, cast
 
 from chemspace.errors import NotTextError, TableError
+from chemspace.tables.cells import without_guard
 from chemspace.tables.decode import decode_text
 from chemspace.tables.grid import delimiter_of, read_grid
 from chemspace.tables.limits import MAX_BYTES, bytes_of_stream
@@ -102,7 +103,7 @@ def _text_rows(path: Path, choose: Choice) -> Iterator[Row]:
     by_name = "\t" if ".tsv" in map(str.lower, path.suffixes) else ""
     reader = csv.reader(chain([line], lines), delimiter=declared or by_name or judged)
     try:
-        header = [name.strip().lower() for name in next(reader)]
+        header = [without_guard(name.strip()).lower() for name in next(reader)]
     except csv.Error as error:
         raise TableError(path.name, f"has no readable header: {error}") from error
     names = choose(header)
@@ -116,7 +117,8 @@ def _text_rows(path: Path, choose: Choice) -> Iterator[Row]:
             continue
         if not any(value.strip() for value in values):
             continue
-        cells = {names[name]: value.strip() for name, value in zip(header, values, strict=False) if name in names}
+        pairs = zip(header, values, strict=False)
+        cells = {names[name]: without_guard(value.strip()) for name, value in pairs if name in names}
         problem = undecodable(cells)
         if len(values) > len(header):
             problem = f"the row has {len(values)} fields, the header {len(header)}; quote fields that hold a delimiter"

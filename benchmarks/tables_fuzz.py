@@ -38,9 +38,10 @@ from screening.table_features import TableQuery
 LIMIT_S, LIMIT_GB = 2.0, 1.0
 _HEADINGS = ("formula", "lifetime_ps", "yield", "temp (C)", "ligand", "note", "", "index", "x", "=1", "lifetime (sec)")
 _CELLS = (
-    "", "1", "-2.5", "1e308", "-1e400", "inf", "nan", "n.d.", "12 %", "1,077", "1.234,5", "<0.1", "PENDING", "(PEA)2PbI4",
-    "2024-03-01", "=1/0", "=A1", "#REF!", "'=x", "\u00b5", "\ud83d", "\x00", "\x1b[31m", "A" * 3000, "9" * 400, "true", "A",
-    "B", "C", "\u202e", "0x1f", "1_000", "1d3", "\u0663", "--", "+", "1;2", '"', "'", "\t", "\r",
+    "", "1", "-2.5", "1e308", "-1e400", "inf", "nan", "n.d.", "12 %", "1,077", "1.234,5", "<0.1", "PENDING",
+    "(PEA)2PbI4", "2024-03-01", "=1/0", "=A1", "#REF!", "'=x", "\u00b5", "\ud83d", "\x00", "\x1b[31m", "A" * 3000,
+    "9" * 400,
+    "true", "A", "B", "C", "\u202e", "0x1f", "1_000", "1d3", "\u0663", "--", "+", "1;2", '"', "'", "\t", "\r",
 )  # fmt: skip
 _PARTS = ("xl/worksheets/sheet1.xml", "xl/workbook.xml", "xl/sharedStrings.xml", "xl/styles.xml", "[Content_Types].xml")
 

@@ -67,7 +67,7 @@ _WANTED = {
     "string_type": "give a name",
     "tuple_type": "give a list, as [1, 2]",
     "list_type": "give a list, as [1, 2]",
-    "dict_type": "give fields, as {name: value}",
+    "dict_type": "give fields, as {{name: value}}",
     "greater_than": "give a number above {gt:g}",
     "greater_than_equal": "give {ge:g} or more",
     "less_than_equal": "give {le:g} or less",

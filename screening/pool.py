@@ -122,7 +122,7 @@ def _in_order(pool: ArrayLike, name: str, values: Any) -> Any:
 #: are no more than this share. Not by robust deviations: a search that closes in on the best makes these small.
 _FAR, _FEW = 10.0, 1.0 / 3.0
 #: Results of this size or more are refused: their differences leave the range of numbers.
-_HUGE = 1.0e300
+_HUGE = 1.0e305
 
 
 def winsorised(loss: Array) -> tuple[Array, NDArray[np.int64]]:

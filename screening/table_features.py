@@ -33,8 +33,6 @@ Array = NDArray[np.float64]
 _MOST_VALUES = 100
 #: Numbers that the features of a table may take, so that it fits in memory.
 _MOST_NUMBERS = 250_000_000
-#: Results and features of this size or more are refused: their differences leave the range of numbers.
-_HUGE = 1.0e300
 #: Headings of what is found out by an experiment, or wanted of it.
 _OUTCOMES = frozenset(
     (
@@ -348,14 +346,12 @@ def _readable(
     within = np.concatenate([np.arange(1, (owner == at).sum() + 1) for at in range(len(tables))])
     said = []
     for column in learnt:
-        usable = np.abs(column.cells.numbers) < _HUGE if column.as_numbers else readable | True
-        bad = np.flatnonzero(~usable)
+        bad = np.flatnonzero(~np.isfinite(column.cells.numbers)) if column.as_numbers else np.empty(0, dtype=np.int64)
         if not bad.size:
             continue
         readable[bad] = False
         shown = "; ".join(
-            f"row {within[at]} of {tables[owner[at]].name}: "
-            + what_is_wrong("" if column.cells.text is None else column.cells.text[at])
+            f"row {within[at]} of {tables[owner[at]].name}: " + what_is_wrong(column.cells.shown(int(at)))
             for at in bad[:3]
         )
         more = f" and {len(bad) - 3} more" if len(bad) > 3 else ""
@@ -426,12 +422,8 @@ def _numbers(table: NamedTable, name: str, refuse: type[ScreeningError]) -> Arra
         awaited |= np.array([cell.lower() in _AWAITED for cell in cells.text], dtype=bool)
     bad = np.flatnonzero(~np.isfinite(cells.numbers) & ~awaited)
     if bad.size:
-        cell = f"{cells.numbers[bad[0]]:g}" if cells.text is None else str(cells.text[bad[0]])
-        raise refuse(f"{table.name}: row {bad[0] + 1}, column {heading!r}: {what_is_wrong(cell)} ({len(bad)} such)")
-    huge = np.flatnonzero(np.abs(np.nan_to_num(cells.numbers)) >= _HUGE)
-    if huge.size:
-        number = cells.numbers[huge[0]]
-        raise refuse(f"{table.name}: row {huge[0] + 1}, column {heading!r}: {number:g} is not below {_HUGE:g}")
+        wrong = what_is_wrong(cells.shown(int(bad[0])))
+        raise refuse(f"{table.name}: row {bad[0] + 1}, column {heading!r}: {wrong} ({len(bad)} such)")
     return cells.numbers
 
 

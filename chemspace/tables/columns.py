@@ -54,6 +54,10 @@ _COUNTED = re.compile(
 _CODES = range(3, 13)
 
 
+#: Numbers of this size or more are refused: their differences leave the range of numbers.
+HUGE = 1.0e305
+
+
 class Kind(StrEnum):
     """What a column holds."""
 
@@ -72,7 +76,7 @@ class Cells:
     """A column of one table, or of several below each other.
 
     Attributes:
-        numbers: shape (m,), NaN for what is empty or no number.
+        numbers: shape (m,), NaN for what is empty or no number, infinite for `HUGE` ones, which are none either.
         filled: which cells hold anything, shape (m,).
         text: the cells as text, shape (m,); None where all are numbers.
         percent: whether a cell has a per cent sign.
@@ -87,6 +91,12 @@ class Cells:
     def odd(self) -> NDArray[np.int64]:
         """Rows whose cell is filled and no number, shape (o,)."""
         return np.flatnonzero(self.filled & ~np.isfinite(self.numbers))
+
+    def shown(self, row: int) -> str:
+        """The cell of a row as it was written."""
+        if self.text is not None:
+            return str(self.text[row])
+        return "" if not self.filled[row] else f"{self.numbers[row]:g}"
 
     @cached_property
     def labels(self) -> NDArray[np.object_]:
@@ -107,7 +117,7 @@ def read_cells(column: pd.Series, decimal_commas: bool = False) -> Cells:
         decimal_commas: whether the file writes them; else a column does where one of its cells can be nothing else.
     """
     if column.dtype.kind in "iuf":
-        numbers = column.to_numpy(dtype=np.float64, na_value=np.nan)
+        numbers = _bounded(column.to_numpy(dtype=np.float64, na_value=np.nan))
         return Cells(numbers, ~np.isnan(numbers), None)
     text = np.array([_text(cell) for cell in column], dtype=object)
     different = dict.fromkeys(text)
@@ -117,7 +127,7 @@ def read_cells(column: pd.Series, decimal_commas: bool = False) -> Cells:
     numbers = np.array([known[cell] for cell in text], dtype=np.float64)
     filled = np.array([not is_missing(cell) for cell in text], dtype=bool)
     percent = any(plain[cell] != cell and np.isfinite(known[cell]) for cell in different)
-    return Cells(np.where(filled, numbers, np.nan), filled, text, percent)
+    return Cells(_bounded(np.where(filled, numbers, np.nan)), filled, text, percent)
 
 
 def join_cells(parts: Sequence[Cells]) -> Cells:
@@ -188,6 +198,11 @@ def find_heading(wanted: str, found: Iterable[str]) -> str | None:
 def same_quantity(heading: str, other: str) -> bool:
     """Whether two headings differ in their units only."""
     return _bare(heading) == _bare(other) and _unit(heading) is not None and _unit(other) is not None
+
+
+def _bounded(numbers: NDArray[np.float64]) -> NDArray[np.float64]:
+    with np.errstate(invalid="ignore"):
+        return np.where(np.abs(numbers) >= HUGE, np.inf, numbers)
 
 
 def _text(cell: object) -> str:

@@ -125,7 +125,8 @@ def delimiter_of(text: str) -> tuple[str, int]:
     which has no numbers."""
     first, _, rest = text.partition("\n")
     declared = first.strip().lower().removeprefix("\ufeff")
-    if declared.startswith("sep=") and len(declared) == 5:  # Excel's own way of saying it
+    # Excel's own way of saying it
+    if declared.startswith("sep=") and len(declared) == 5 and declared.isascii() and not declared[4].isalnum():
         return declared[4], 2
     header = first if first.strip() else next((line for line in rest.split("\n") if line.strip()), "")
     return max(",;\t", key=header.count), 1

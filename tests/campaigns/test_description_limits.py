@@ -29,9 +29,10 @@ LAUGHS = f"library: builtin\na: &a {_NINE}\n" + "".join(
         ),
         ("a: " + "[" * 3000 + "]" * 3000, "lists within lists"),
         ("library: !foo\n  bar: 1\nspace: !!set {a, b}\n", "describes no campaign"),
+        ("space: {constraints: [null]}\n", "give fields, as {name: value}"),
         ("#" + "x" * 2_000_001, "larger than 2 MB"),
     ],
-    ids=["laughs", "itself", "layers", "seed", "long number", "batch", "deep", "tags", "long"],
+    ids=["laughs", "itself", "layers", "seed", "long number", "batch", "deep", "tags", "nothing", "long"],
 )
 def test_a_description_that_says_too_much_is_one_sentence(tmp_path: Path, text: str, words: str) -> None:
     (tmp_path / "c.yaml").write_text(text, encoding="utf-8")

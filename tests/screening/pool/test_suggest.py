@@ -151,7 +151,7 @@ _X, _Y = _table(20, 3, seed=10)
         ({"noise": np.ones(3)}, PoolError, "5 standard deviations"),
         ({"noise": [0.1, np.nan, 0.1, 0.1, 0.1]}, PoolError, "noise is nan in row 1"),
         ({"minimize": "False"}, PoolError, "minimize is .False.: True or False"),
-        ({"observed_y": [1e301] * 5}, PoolError, "numbers below 1e.300"),
+        ({"observed_y": [1e306] * 5}, PoolError, "numbers below 1e.305"),
         ({"pool": [["a", 1.0, 2.0]] * 6}, PoolError, "no number"),
         ({"pool": np.ones(5)}, PoolError, "shape"),
         ({"seed": -1}, PoolError, "seed is -1: a whole number of 0 or more"),

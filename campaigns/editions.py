@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from chemspace import CationLibrary
 
 if TYPE_CHECKING:
-    from screening.feasibility import FeasibilityPrior
+    from screening.feasibility import FeasibilityPrior, ReportedOutcomes
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +38,22 @@ class Edition:
     @property
     def feasibility_prior(self) -> FeasibilityPrior:
         """What is believed of P(forms) before the campaign's first crystal."""
-        from screening.feasibility import FeasibilityPrior
+        from screening.feasibility import CageWindow, FeasibilityPrior, SpacerRule, ThickLayers
 
-        return FeasibilityPrior()
+        if self.number > FIRST:
+            return FeasibilityPrior()
+        return FeasibilityPrior(
+            ThickLayers(odds_factor=0.25, each_layer=False),
+            CageWindow(low=0.8, factor=0.5, misfit_factor=0.1, unknown_factor=0.25, of_odds=True),
+            SpacerRule(n_shapes=5, report_log_odds=0.0, knows_range=False),
+        )
+
+    @property
+    def reported(self) -> ReportedOutcomes:
+        """The reports of spacers that P(forms) is learnt from."""
+        from screening.feasibility import ReportedOutcomes
+
+        return ReportedOutcomes.published(self.number)
 
 
 #: Release 0.1.0, whose logs name no edition.

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from campaigns.artifacts import Artifacts, data_key, digest, ranking_form, traits_form, validation_form
 from campaigns.budget import Budget
 from campaigns.config import CampaignConfig
+from campaigns.editions import EDITIONS, FIRST, NEWEST, Edition
 from campaigns.errors import NothingToSuggestError
 from campaigns.events import Stage
 from campaigns.narrate import Candidate, reason
@@ -35,7 +36,7 @@ from oracle.descriptors import CationTable
 from screening.batch import BatchQuery, choose_batch
 from screening.dataset import SpinDataset
 from screening.errors import BatchError, NothingLeftError
-from screening.feasibility import FeasibilityModel, FeasibilityPrior, RecordedOutcome, SpacerTraits, fit_feasibility
+from screening.feasibility import SHAPE_NAMES, FeasibilityModel, RecordedOutcome, SpacerTraits, fit_feasibility
 from screening.ranking import Candidates, PassSettings, Ranking, StopAdvice, advise_stopping, rank, top_size
 from screening.strategies import (
     Choice,
@@ -265,12 +266,7 @@ def fit_round(
         surrogate,
         training.best_inside(inputs.space),
         strategy,
-        feasibility_of(
-            inputs.state.outcomes,
-            inputs.names,
-            config.defaults.feasibility_prior,
-            _spacer_traits(inputs.space, artifacts),
-        ),
+        replace(feasibility_in(inputs), traits=_spacer_traits(inputs.space, artifacts)),
         measured=measured,
         properties={learnt.name: learnt.surrogate for learnt in properties},
         goal=None if goal_ps is None else -log10(goal_ps),
@@ -314,7 +310,9 @@ def _learn_properties(inputs: RoundInputs, artifacts: Artifacts) -> tuple[Learnt
 
 def _spacer_traits(space: CompoundSpace, artifacts: Artifacts) -> SpacerTraits:
     """What feasibility reads off the spacers; of many it is kept."""
-    key = sha256("\n".join([version("rdkit"), *(spacer.smiles for spacer in space.spacers)]).encode()).hexdigest()
+    key = sha256(
+        "\n".join([version("rdkit"), *SHAPE_NAMES, *(spacer.smiles for spacer in space.spacers)]).encode()
+    ).hexdigest()
     form = traits_form() if len(space.spacers) >= _WORTH_KEEPING else None
     return artifacts.get("spacers", key, lambda: SpacerTraits.of(space.spacers), form)
 
@@ -385,16 +383,24 @@ def _mean_of(learnt: LearntProperty) -> Property:
     return mean
 
 
+def feasibility_in(inputs: RoundInputs) -> FeasibilityModel:
+    """P(forms) as the campaign's edition has it, from reports, its outcomes and what is measured."""
+    edition = inputs.config.defaults
+    measured = () if edition.number == FIRST else inputs.dataset.compounds
+    return feasibility_of(inputs.state.outcomes, inputs.names, edition, measured)
+
+
 def feasibility_of(
     outcomes: Sequence[tuple[str, Stage]],
     library: CationLibrary,
-    prior: FeasibilityPrior | None = None,
-    traits: SpacerTraits | None = None,
+    edition: Edition = EDITIONS[NEWEST],
+    measured: Sequence[Compound | None] = (),
 ) -> FeasibilityModel:
     """Feasibility learnt from reported outcomes and the campaign's own; a 3D compound says nothing about layers."""
     told = [(parse_formula(formula, library), stage) for formula, stage in outcomes if stage in _OUTCOME_WORDS]
     own = [RecordedOutcome(compound, _OUTCOME_WORDS[stage]) for compound, stage in told if compound.spacer is not None]
-    return replace(fit_feasibility(own, prior), traits=traits)
+    layered = [compound for compound in measured if compound is not None and compound.spacer is not None]
+    return fit_feasibility(own, edition.feasibility_prior, edition.reported, measured=layered)
 
 
 def propose(fitted: Round, batch_size: int, seed: int, budget: Budget) -> tuple[Suggestion, ...]:
@@ -465,7 +471,8 @@ def _suggestion(fitted: Round, row: Mapping[Any, Any], contributions: Mapping[st
         learnt.name: {"mean": float(row[learnt.name]), "sd": float(row[f"{learnt.name}_sd"])}
         for learnt in fitted.properties
     }
-    return Suggestion.of(compound, row, reason(contributions, candidate), properties)
+    suggestion = Suggestion.of(compound, row, reason(contributions, candidate), properties)
+    return replace(suggestion, reported=fitted.feasibility.told(compound))
 
 
 def _weighed(strategy: Strategy, row: Mapping[Any, Any]) -> dict[str, float] | None:

@@ -34,6 +34,7 @@ class Suggestion:
             1; None without a goal, and in rounds of before they were told.
         tag: "likely slow" or "teaches most", by the higher of its places among the ranked compounds, by predicted
             lifetime and by uncertainty; "" as above.
+        reported: what is reported of its very spacer, with the sources; "" where nothing is, or as above.
     """
 
     formula: str
@@ -53,6 +54,7 @@ class Suggestion:
     chance_best: float | None = None
     chance_goal: float | None = None
     tag: str = ""
+    reported: str = ""
 
     @classmethod
     def of(

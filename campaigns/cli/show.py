@@ -84,6 +84,8 @@ def show_suggestions(
             f"acquisition {s.acquisition:.2f}  forms {s.feasibility:.0%}{_mark(stages.get(s.formula, ''))}"
         )
         marked(f"    {escape(s.reason)}")
+        if s.reported:
+            marked(f"    {escape(s.reported)}")
         marked(f"    [dim]nearest measured:[/] {escape(s.nearest_measured)}")
         if s.properties:
             marked(f"    [dim]predicted:[/] {escape(properties(s.properties))}")

@@ -79,6 +79,7 @@ def suggestion_card(suggestion: Suggestion, names: CationLibrary, budget: Budget
         "costs": costs_of(compound, budget),
         "acquisition": f"{suggestion.acquisition:.2f}",
         "reason": suggestion.reason,
+        "reported": suggestion.reported,
         "nearest_html": Markup(formula_html(suggestion.nearest_measured)),
         "recipe": recipe_of(compound, RECIPE_G if budget is None else budget.limits.mass_g),
     }

@@ -114,9 +114,12 @@ def corrections(_: str) -> str:
 def formability(_: str) -> str:
     """Every spacer with a reported outcome and its source."""
     return _table(
-        ("spacer", "SMILES", "charge", "reports", "layered", "doi", "note"),
+        ("spacer", "SMILES", "charge", "reports", "layered", "doi", "note", "against it"),
         [
-            (r["abbreviation"], f"`{r['smiles']}`", r["charge"], r["reports"], r["layered"], _doi(r["doi"]), r["note"])
+            (
+                *(r["abbreviation"], f"`{r['smiles']}`", r["charge"], r["reports"], r["layered"], _doi(r["doi"])),
+                *(r["note"], f"{r['against_note']} {_doi(r['against'])}".strip()),
+            )
             for r in _read("screening/data/formability.csv")
         ],
     )

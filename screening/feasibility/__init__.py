@@ -13,15 +13,17 @@ from screening.feasibility.model import (
     ThickLayers,
     fit_feasibility,
 )
-from screening.feasibility.spacers import ReportedOutcomes, SpacerScore
+from screening.feasibility.spacers import SHAPE_NAMES, ReportedOutcomes, SpacerRule, SpacerScore
 
 __all__ = [
     "OUTCOMES",
+    "SHAPE_NAMES",
     "CageWindow",
     "FeasibilityModel",
     "FeasibilityPrior",
     "RecordedOutcome",
     "ReportedOutcomes",
+    "SpacerRule",
     "SpacerScore",
     "SpacerTraits",
     "ThickLayers",

@@ -1,16 +1,18 @@
 """The feasibility model: spacer classifier, prior rules, and a latent correction learnt from recorded outcomes.
 
-log-odds(compound) = classifier(spacer) + rules(n, cage) + g(compound)
+log-odds(compound) = spacer(shape, reports) + rules(n, cage) + g(compound)
 
-g is a zero-mean Gaussian process with a product kernel (fingerprint similarity of the spacers, sameness of cage, B site
-and halide, closeness in n), fitted to the campaign's outcomes with a logistic likelihood at its mode (Rasmussen and
-Williams, Gaussian Processes for Machine Learning (2006), algorithm 3.1). Without outcomes g is exactly zero.
+What reports say of a spacer (`screening.feasibility.spacers`) holds for lead iodides; its evidence counts by
+`other_cage` less for another metal or halide. g is a zero-mean Gaussian process with a product kernel (fingerprint
+similarity of the spacers, sameness of cage, B site and halide, closeness in n), fitted to the campaign's outcomes with
+a logistic likelihood at its mode (Rasmussen and Williams, Gaussian Processes for Machine Learning (2006), algorithm
+3.1). Without outcomes g is exactly zero. A compound that was measured has formed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any
 
@@ -27,13 +29,14 @@ from screening.errors import FeasibilityError
 from screening.feasibility.spacers import (
     SHAPE_NAMES,
     ReportedOutcomes,
-    SpacerClassifier,
+    SpacerModel,
+    SpacerRule,
     SpacerScore,
     cation_shape,
     fingerprint_similarity,
     fingerprints,
-    fit_spacer_classifier,
-    score_spacer_classifier,
+    latent_mode,
+    score_spacers,
 )
 
 __all__ = ["BoundFeasibility", "FeasibilityModel"]
@@ -73,40 +76,53 @@ class ThickLayers:
     """Compounds of many layers tend to grow as mixtures of neighbouring thicknesses.
 
     Formation enthalpies are unfavourable above n = 7, the thickest crystal then known (Soe et al., PNAS 116, 58 (2019),
-    doi 10.1073/pnas.1811006115). That mixtures are common from n = 4 on is our opinion, like the odds factor.
+    doi 10.1073/pnas.1811006115); n = 4 and 5 crystallise (Stoumpos et al., Chem 2, 427 (2017), doi
+    10.1016/j.chempr.2017.02.004). That the odds halve with every layer from n = 4 on is our opinion.
+
+    Attributes:
+        from_layers: the first number of layers that pays.
+        odds_factor: what it pays.
+        each_layer: whether every further layer pays it again.
     """
 
     from_layers: int = 4
-    odds_factor: float = 0.25
+    odds_factor: float = 0.5
+    each_layer: bool = True
 
     def log_odds(self, n_layers: NDArray[np.integer]) -> NDArray[np.float64]:
         """What the rule adds to the log-odds of each compound, shape (m,)."""
-        return np.where(n_layers >= self.from_layers, np.log(self.odds_factor), 0.0)
+        too_many = np.maximum(0, n_layers.astype(np.int64) - self.from_layers + 1)
+        times = too_many if self.each_layer else np.minimum(too_many, 1)
+        return np.asarray(times * np.log(self.odds_factor), dtype=np.float64)
 
 
 @dataclass(frozen=True, slots=True)
 class CageWindow:
-    """The cage cation has to fit its cuboctahedral hole: tolerance factor 0.8 to 1.0.
+    """The cage cation has to fit its cuboctahedral hole: tolerance factor 0.84 to 1.0.
 
     Window and effective radii: Kieslich, Sun and Cheetham, Chem. Sci. 5, 4712 (2014), doi 10.1039/c4sc02211d, and 6,
-    3430 (2015), doi 10.1039/c5sc00961h. Layered hosts take larger cations up to guanidinium, 1.04 (Fu et al., ACS Cent.
-    Sci. 5, 1377 (2019), doi 10.1021/acscentsci.9b00367), so up to `relaxed_high` the odds fall by `odds_factor` only;
-    beyond it, and below `low`, by `misfit_factor`. A cage cation without a published effective radius has not been
-    shown to fit and pays `unknown_factor`. The three factors are opinions; a recorded outcome overrules them.
+    3430 (2015), doi 10.1039/c5sc00961h, where it begins at 0.8. Caesium (0.85) is the smallest cation that lead iodide
+    takes up, rubidium (0.82) and potassium (0.80) stay outside (Kubicki et al., J. Am. Chem. Soc. 139, 14173 (2017),
+    doi 10.1021/jacs.7b07223). Layered hosts take larger cations up to guanidinium, 1.04 (Fu et al., ACS Cent.
+    Sci. 5, 1377 (2019), doi 10.1021/acscentsci.9b00367), so up to `relaxed_high` the chance to form falls by `factor`
+    only; beyond it, and below `low`, by `misfit_factor`. A cage cation without a published effective radius has not
+    been shown to fit and pays `unknown_factor`. The three factors are opinions; a recorded outcome overrules them.
+    With `of_odds` they multiply the odds, which a good spacer then outweighs.
     """
 
-    low: float = 0.8
+    low: float = 0.84
     high: float = 1.0
     relaxed_high: float = 1.05
-    odds_factor: float = 0.5
-    misfit_factor: float = 0.1
-    unknown_factor: float = 0.25
+    factor: float = 0.7
+    misfit_factor: float = 0.02
+    unknown_factor: float = 0.3
+    of_odds: bool = False
 
-    def log_odds(self, tolerance: NDArray[np.float64]) -> NDArray[np.float64]:
-        """What the rule adds to the log-odds of each compound, shape (m,).
+    def log_factor(self, tolerance: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Logarithm of what each compound pays, shape (m,).
 
         Args:
-            tolerance: from `cage_tolerance`, shape (m,); NaN (no cage) adds 0.
+            tolerance: from `cage_tolerance`, shape (m,); NaN (no cage) pays nothing.
         """
         factor = np.select(
             [
@@ -115,19 +131,36 @@ class CageWindow:
                 (tolerance < self.low) | (tolerance > self.relaxed_high),
                 tolerance > self.high,
             ],
-            [1.0, self.unknown_factor, self.misfit_factor, self.odds_factor],
+            [1.0, self.unknown_factor, self.misfit_factor, self.factor],
             default=1.0,
         )
         return np.asarray(np.log(factor), dtype=np.float64)
 
+    def applied(self, log_odds: NDArray[np.float64], log_factor: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Log-odds of compounds after the rule, shape (m,).
+
+        Args:
+            log_odds: before it, shape (m,).
+            log_factor: from `log_factor`, shape (m,).
+        """
+        if self.of_odds:
+            return log_odds + log_factor
+        log_p = log_factor - np.logaddexp(0.0, -log_odds)
+        with np.errstate(divide="ignore"):  # what is certain stays so
+            return np.where(log_factor == 0.0, log_odds, log_p - np.log(-np.expm1(log_p)))
+
     def words(self, tolerance: float) -> str:
         """The rule as it meets one compound, empty where it says nothing."""
-        factor = float(np.exp(self.log_odds(np.array([tolerance]))[0]))
+        factor = float(np.exp(self.log_factor(np.array([tolerance]))[0]))
         if factor == 1.0:
             return ""
+        cost = f"{'odds' if self.of_odds else 'P'} x {factor:g}"
         if np.isinf(tolerance):
-            return f"cage cation without a published radius: odds x {factor:g}"
-        return f"cage tolerance factor {tolerance:.2f} outside {self.low:g} to {self.high:g}: odds x {factor:g}"
+            return f"cage cation without a published radius: {cost}"
+        where = f"cage tolerance factor {tolerance:.2f} outside {self.low:g} to {self.high:g}"
+        if self.low <= tolerance <= self.relaxed_high:
+            return f"{where}: {cost}"
+        return f"{where}, where no lead-iodide cage is known to hold its cation: {cost}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +170,7 @@ class FeasibilityPrior:
     Attributes:
         thick_layers: rule on the number of layers.
         cage_window: rule on the cage cation.
+        spacers: how reports of spacers are learnt from.
         base_rate: share of untried spacers thought to form a layered compound; None keeps the share in the reported
             outcomes, which flatters: failures are published less often than successes.
         outcome_log_odds: prior standard deviation, in log-odds, of what one recorded outcome can reveal; larger means
@@ -147,6 +181,7 @@ class FeasibilityPrior:
 
     thick_layers: ThickLayers = field(default_factory=ThickLayers)
     cage_window: CageWindow = field(default_factory=CageWindow)
+    spacers: SpacerRule = field(default_factory=SpacerRule)
     base_rate: float | None = None
     outcome_log_odds: float = 2.0
     layer_reach: float = 2.0
@@ -158,7 +193,7 @@ class FeasibilityPrior:
         window = self.cage_window
         factors = {
             "thick_layers.odds_factor": self.thick_layers.odds_factor,
-            "cage_window.odds_factor": window.odds_factor,
+            "cage_window.factor": window.factor,
             "cage_window.misfit_factor": window.misfit_factor,
             "cage_window.unknown_factor": window.unknown_factor,
         }
@@ -170,6 +205,15 @@ class FeasibilityPrior:
                 "outcome_log_odds and layer_reach must be greater than 0 and other_cage between 0 and 1, not "
                 f"{self.outcome_log_odds}, {self.layer_reach} and {self.other_cage}"
             )
+
+    def evidence_share(self, b_site: str, halide: Sequence[tuple[str, Fraction]]) -> float:
+        """How much of what reports of lead iodides say holds for this metal and halide, 0 to 1."""
+        others = (b_site != "Pb") + (main_ion(halide) != "I")
+        return float(self.other_cage**others)
+
+
+#: Log-odds of a compound that was measured: 0.99, for samples are mistaken for one another now and then.
+_HAS_FORMED = float(logit(0.99))
 
 
 def cage_tolerance(cage: Cation | None, b_site: str, halide: str) -> float:
@@ -244,34 +288,9 @@ def layer_kernel(left: NDArray[np.integer], right: NDArray[np.integer], reach: f
     return kernel
 
 
-def latent_mode(
-    kernel: NDArray[np.float64], mean: NDArray[np.float64], formed: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Newton's method for the posterior mode of g; returns y - p there, so that g(x) = k(x, outcomes) @ pull."""
-
-    def objective(pull: NDArray[np.float64]) -> float:
-        latent = kernel @ pull
-        odds = np.where(formed == 1.0, -(mean + latent), mean + latent)
-        return float(np.logaddexp(0.0, odds).sum() + 0.5 * pull @ latent)
-
-    pull, identity = np.zeros(len(formed)), np.eye(len(formed))
-    for _ in range(100):
-        probability = expit(mean + kernel @ pull)
-        weight = probability * (1.0 - probability)
-        target = weight * (kernel @ pull) + formed - probability
-        step = target - weight * np.linalg.solve(identity + kernel * weight[None, :], kernel @ target) - pull
-        size = 1.0
-        while objective(pull + size * step) > objective(pull) + 1e-12 and size > 1e-6:
-            size *= 0.5
-        pull = pull + size * step
-        if float(np.abs(step).max()) < 1e-10:
-            break
-    return pull
-
-
 @dataclass(frozen=True)
 class SpacerTraits:
-    """Shapes, shape (c, 5), and fingerprints of c spacers, as `screening.feasibility.spacers` makes them."""
+    """Shapes, shape (c, 8), and fingerprints of c spacers, as `screening.feasibility.spacers` makes them."""
 
     shapes: NDArray[np.float64]
     prints: Sequence[Any]
@@ -292,7 +311,7 @@ class SpacerTraits:
 
     @classmethod
     def from_arrays(cls, shapes: NDArray[Any], prints: NDArray[Any], lengths: NDArray[Any]) -> SpacerTraits:
-        """From what `to_arrays` gave: shapes (c, 5), prints (bytes,), lengths (c,)."""
+        """From what `to_arrays` gave: shapes (c, 8), prints (bytes,), lengths (c,)."""
         return cls(shapes, _Packed(prints.tobytes(), np.cumsum([0, *lengths])))
 
 
@@ -323,11 +342,14 @@ class BoundFeasibility:
 
     model: FeasibilityModel
     spacer_log_odds: NDArray[np.float64]  # (c,)
-    cage_log_odds: NDArray[np.float64]  # (a + 1, number of B sites, number of halide options); last row: no cage
+    evidence: NDArray[np.float64]  # (c,), of lead iodides
+    evidence_share: NDArray[np.float64]  # (B sites, halide options)
+    cage_log_factor: NDArray[np.float64]  # (a + 1, number of B sites, number of halide options); last row: no cage
     similarity: NDArray[np.float64]  # (c, k), prior variance included
     same_cage: NDArray[np.float64]  # (a + 1, k)
     same_framework: NDArray[np.float64]  # (B sites, halide options, k)
     outcome_layers: NDArray[np.int64]  # (k,)
+    measured: NDArray[np.int64]  # indices of compounds of the space that were measured
 
     @classmethod
     def build(
@@ -352,22 +374,29 @@ class BoundFeasibility:
         return cls(
             model,
             model.spacer_log_odds(known.shapes),
-            model.prior.cage_window.log_odds(tolerance),
+            model.evidence_log_odds(known.shapes, known.prints),
+            np.array([[model.prior.evidence_share(b, halide) for halide in halides] for b in space.b_sites]),
+            model.prior.cage_window.log_factor(tolerance),
             similarity,
             alike(cages, 0),
             framework,
             outcomes.n_layers,
+            np.array([space.index(compound) for compound in model.measured if compound in space], dtype=np.int64),
         )
 
     def log_probability(self, block: SpaceBlock) -> NDArray[np.float64]:
         """Logarithm of the probability of each compound of a block, shape (m,)."""
-        odds = self.spacer_log_odds[block.spacer] + self.model.prior.thick_layers.log_odds(block.n_layers)
-        odds = odds + self.cage_log_odds[block.cage, block.b_site, block.halide]
+        prior = self.model.prior
+        odds = self.spacer_log_odds[block.spacer] + prior.thick_layers.log_odds(block.n_layers)
+        odds = odds + self.evidence[block.spacer] * self.evidence_share[block.b_site, block.halide]
+        odds = prior.cage_window.applied(odds, self.cage_log_factor[block.cage, block.b_site, block.halide])
         if len(self.outcome_layers):
             near = self.similarity[block.spacer] * self.same_cage[block.cage]
             near = near * self.same_framework[block.b_site, block.halide]
-            near = near * layer_kernel(block.n_layers, self.outcome_layers, self.model.prior.layer_reach)
+            near = near * layer_kernel(block.n_layers, self.outcome_layers, prior.layer_reach)
             odds = odds + near @ self.model.pull
+        if len(self.measured):
+            odds = np.where(np.isin(block.index, self.measured), np.maximum(odds, _HAS_FORMED), odds)
         result: NDArray[np.float64] = -np.logaddexp(0.0, -odds)
         return result
 
@@ -377,47 +406,77 @@ class FeasibilityModel:
     """P(forms a phase-pure layered compound) for any compound, from `fit_feasibility`.
 
     Attributes:
-        classifier: the spacer classifier.
+        spacers: what is known of spacers.
+        reported: the reports it was learnt from.
         prior: the rules and strengths in force.
         outcomes: recorded outcomes that say something, k of them.
         pull: per outcome, the latent weight (y - p at the mode), shape (k,).
+        measured: compounds that were measured, so they have formed.
         traits: of the spacers of the space that `bind` will be asked for, where they are known already.
     """
 
-    classifier: SpacerClassifier
+    spacers: SpacerModel
+    reported: ReportedOutcomes
     prior: FeasibilityPrior
     outcomes: tuple[RecordedOutcome, ...] = ()
     pull: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+    measured: frozenset[Compound] = frozenset()
     traits: SpacerTraits | None = field(default=None, repr=False, compare=False)
 
     def probability(self, compounds: Sequence[Compound]) -> NDArray[np.float64]:
         """Probability of each compound, shape (m,). A compound without spacer (3D) is not layered: 0."""
         rows = CompoundRows.of(compounds)
-        odds = _prior_log_odds(self.classifier, self.prior, rows)
+        odds = self.prior_log_odds(rows)
         if self.outcomes:
             odds = odds + self._likeness(rows) @ self.pull
+        formed = np.array([compound in self.measured for compound in compounds], dtype=bool)
+        odds = np.where(formed, np.maximum(odds, _HAS_FORMED), odds)
         layered = np.array([compound.spacer is not None for compound in compounds], dtype=bool)
         return np.where(layered, expit(odds), 0.0)
 
     def spacer_log_odds(self, shapes: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Log-odds of spacers alone from their shapes (m, 5), shape (m,), moved to the prior's base rate if any."""
-        return _spacer_log_odds(self.classifier, self.prior, shapes)
+        """Log-odds of spacers from their shapes (m, 8), shape (m,), moved to the prior's base rate if any."""
+        odds, rate = self.spacers.shape_log_odds(shapes), self.prior.base_rate
+        return odds if rate is None else odds + float(logit(rate) - logit(self.spacers.classifier.base_rate))
+
+    def evidence_log_odds(self, shapes: NDArray[np.float64], prints: Sequence[Any]) -> NDArray[np.float64]:
+        """What reports add in a lead iodide of spacers with these shapes (m, 8) and fingerprints, shape (m,)."""
+        evidence = self.spacers.evidence
+        return np.zeros(len(prints)) if evidence is None else evidence.log_odds(shapes, prints)
+
+    def prior_log_odds(self, rows: CompoundRows) -> NDArray[np.float64]:
+        """Log-odds of m compounds before any outcome of the campaign, shape (m,)."""
+        share = np.array([self.prior.evidence_share(b_site, halide) for _, b_site, halide in rows.framework])
+        odds = self.spacer_log_odds(rows.shapes) + share * self.evidence_log_odds(rows.shapes, rows.prints)
+        window = self.prior.cage_window
+        return window.applied(odds + self.prior.thick_layers.log_odds(rows.n_layers), window.log_factor(rows.tolerance))
 
     def bind(self, space: CompoundSpace) -> BoundFeasibility:
         """The same probabilities for blocks of one space: everything per cation is computed once, here."""
         return BoundFeasibility.build(self, space, self.traits)
 
     def score(self, seed: int = 42) -> SpacerScore:
-        """Out-of-fold AUC and Brier score of the spacer classifier on the reported outcomes, grouped by scaffold."""
-        return score_spacer_classifier(seed=seed)
+        """Out-of-fold AUC and Brier score on the reported outcomes, whole scaffolds left out."""
+        return score_spacers(self.reported, self.prior.spacers, seed=seed)
+
+    def told(self, compound: Compound) -> str:
+        """What is reported of a compound's very spacer, with the sources; empty where nothing is, or where the prior
+        counts reports as labels only."""
+        if compound.spacer is None or self.spacers.evidence is None:
+            return ""
+        return self.reported.told(spacer_mol(compound.spacer), compound.spacer.abbreviation)
 
     def reasons(self, compound: Compound) -> list[str]:
         """Why the probability is what it is: each part of the log-odds in words."""
         rows = CompoundRows.of([compound])
-        spacer = float(self.spacer_log_odds(rows.shapes)[0])
-        parts = [f"spacer alone: P = {expit(np.array([spacer]))[0]:.2f} from reported lead-iodide outcomes"]
-        if self.prior.thick_layers.log_odds(rows.n_layers)[0] != 0.0:
-            parts.append(f"n >= {self.prior.thick_layers.from_layers}: odds x {self.prior.thick_layers.odds_factor:g}")
+        odds, sizes = self.spacer_log_odds(rows.shapes), self.spacers.sizes
+        source = "from reported lead-iodide outcomes"
+        if sizes is not None and sizes.outside(rows.shapes)[0]:
+            source = "as of the reported spacers nearest in charge and size, for none is of its size"
+        parts = [f"spacer alone: P = {expit(odds)[0]:.2f} {source}"]
+        parts += [part for part in (self._evidence_words(compound, rows),) if part]
+        if (thick := float(self.prior.thick_layers.log_odds(rows.n_layers)[0])) != 0.0:
+            parts.append(f"n >= {self.prior.thick_layers.from_layers}: odds x {np.exp(thick):.2g}")
         if cage := self.prior.cage_window.words(float(rows.tolerance[0])):
             parts.append(cage)
         if self.outcomes:
@@ -427,7 +486,18 @@ class FeasibilityModel:
                 f"recorded outcomes: odds x {np.exp(weights.sum()):.2g}, most from {self.outcomes[strongest].compound} "
                 f"({self.outcomes[strongest].outcome.replace('_', ' ')})"
             )
+        if compound in self.measured:
+            parts.append("measured, so it has formed")
         return parts
+
+    def _evidence_words(self, compound: Compound, rows: CompoundRows) -> str:
+        """What reports change, and what they say of the very spacer."""
+        share = self.prior.evidence_share(compound.b_site, compound.halide)
+        odds = f"odds x {np.exp(share * self.evidence_log_odds(rows.shapes, rows.prints)[0]):.2g}"
+        told = self.told(compound)
+        if told:
+            return f"{told}: {odds}"
+        return "" if odds == "odds x 1" else f"reports of similar spacers: {odds}"
 
     def _likeness(self, rows: CompoundRows) -> NDArray[np.float64]:
         """Prior covariance of each compound with each recorded one, shape (m, k)."""
@@ -440,36 +510,26 @@ def fit_feasibility(
     prior: FeasibilityPrior | None = None,
     reported: ReportedOutcomes | None = None,
     seed: int = 42,
+    measured: Sequence[Compound] = (),
 ) -> FeasibilityModel:
     """Fit the model on the reported outcomes and a campaign's own record.
 
     Args:
         outcomes: the campaign's outcomes; the same compound may appear more than once.
         prior: rules and strengths; `FeasibilityPrior()` where None.
-        reported: spacer outcomes to learn from; the package's table of 151 lead-iodide cations where None.
+        reported: spacer outcomes to learn from; the package's table of lead-iodide cations where None.
         seed: of the folds that choose the ridge.
+        measured: compounds that were measured, so they have formed.
 
     Returns:
         A frozen model; equal arguments give equal models.
     """
-    belief = FeasibilityPrior() if prior is None else prior
-    classifier = fit_spacer_classifier(reported, seed)
+    belief, table = prior or FeasibilityPrior(), reported or ReportedOutcomes.published()
+    model = FeasibilityModel(SpacerModel.fit(table, belief.spacers, seed), table, belief, measured=frozenset(measured))
     told = tuple(item for item in outcomes if item.formed is not None and item.compound.spacer is not None)
     if not told:
-        return FeasibilityModel(classifier, belief)
+        return model
     rows = CompoundRows.of([item.compound for item in told])
     formed = np.array([item.formed for item in told], dtype=np.float64)
-    pull = latent_mode(outcome_kernel(rows, rows, belief), _prior_log_odds(classifier, belief, rows), formed)
-    return FeasibilityModel(classifier, belief, told, pull)
-
-
-def _spacer_log_odds(
-    classifier: SpacerClassifier, prior: FeasibilityPrior, shapes: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    odds = classifier.log_odds(shapes)
-    return odds if prior.base_rate is None else odds + float(logit(prior.base_rate) - logit(classifier.base_rate))
-
-
-def _prior_log_odds(classifier: SpacerClassifier, prior: FeasibilityPrior, rows: CompoundRows) -> NDArray[np.float64]:
-    rules = prior.thick_layers.log_odds(rows.n_layers) + prior.cage_window.log_odds(rows.tolerance)
-    return _spacer_log_odds(classifier, prior, rows.shapes) + rules
+    pull = latent_mode(outcome_kernel(rows, rows, belief), model.prior_log_odds(rows), formed)
+    return replace(model, outcomes=told, pull=pull)

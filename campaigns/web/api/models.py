@@ -121,7 +121,8 @@ class CampaignOut(Out):
 class SuggestionOut(Out):
     """One compound to make: lifetimes in ps, the interval is the calibrated 90% one. `properties` holds mean and sd of
     each further measured property; `chance_best` and `chance_goal` are the chances that, if it forms, it is measured
-    slower than the best so far, and than the goal; `tag` says whether it is "likely slow" or "teaches most"."""
+    slower than the best so far, and than the goal; `tag` says whether it is "likely slow" or "teaches most"; `reported`
+    is what is reported of its very spacer."""
 
     formula: str
     stage: str
@@ -141,6 +142,7 @@ class SuggestionOut(Out):
     chance_best: float | None = None
     chance_goal: float | None = None
     tag: str = ""
+    reported: str = ""
 
 
 class BatchOut(Out):

@@ -9,6 +9,7 @@ import pytest
 
 from chemspace.cation import Cation
 from chemspace.compound import Compound
+from chemspace.library import CationLibrary
 from chemspace.space import CompoundSpace
 from screening.errors import FeasibilityError
 from screening.feasibility import (
@@ -28,6 +29,8 @@ MA = Cation.from_smiles("C[NH3+]", abbreviation="MA", role="cage")
 FA = Cation.from_smiles("NC=[NH2+]", abbreviation="FA", role="cage")
 GA = Cation.from_smiles("NC(N)=[NH2+]", abbreviation="GA", role="cage")
 CS = Cation.from_smiles("[Cs+]", abbreviation="Cs", role="cage")
+UNREPORTED = Cation.from_smiles("[NH3+]CCCCCCF", abbreviation="FHxA")
+LIBRARY = CationLibrary.builtin()
 SPACE = CompoundSpace((EOA, PEA, TBA, AMPY), (MA, FA, GA, CS), (1, 2, 3, 4, 5), ("Pb", "Sn"), ("I", "Br"))
 MIXED = RecordedOutcome(Compound.of(EOA, FA, 4), "mixed phases")
 
@@ -75,13 +78,13 @@ def test_thick_layers_and_misfitting_cages_lower_the_odds_by_the_stated_factor(u
     def odds(p: float) -> float:
         return p / (1.0 - p)
 
-    assert odds(thick) / odds(thin) == pytest.approx(0.25)
-    assert odds(tight) / odds(thin) == pytest.approx(0.5)
+    assert odds(thick) / odds(thin) == pytest.approx(0.5)
+    assert tight / thin == pytest.approx(0.7)
 
 
 def test_the_prior_can_be_changed_by_the_user(untouched: FeasibilityModel) -> None:
     flat = FeasibilityPrior(
-        ThickLayers(odds_factor=1.0), CageWindow(odds_factor=1.0, misfit_factor=1.0, unknown_factor=1.0), base_rate=0.3
+        ThickLayers(odds_factor=1.0), CageWindow(factor=1.0, misfit_factor=1.0, unknown_factor=1.0), base_rate=0.3
     )
     model = fit_feasibility(prior=flat)
     compounds = [Compound.of(PEA, MA, 3), Compound.of(PEA, GA, 5)]
@@ -90,7 +93,7 @@ def test_the_prior_can_be_changed_by_the_user(untouched: FeasibilityModel) -> No
 
 
 def test_a_base_rate_like_that_of_the_reports_changes_nothing(untouched: FeasibilityModel) -> None:
-    same = fit_feasibility(prior=FeasibilityPrior(base_rate=untouched.classifier.base_rate))
+    same = fit_feasibility(prior=FeasibilityPrior(base_rate=untouched.spacers.classifier.base_rate))
     compounds = [Compound.of(PEA, MA, 3), Compound.of(TBA, n_layers=1)]
     assert same.probability(compounds) == pytest.approx(untouched.probability(compounds))
 
@@ -155,12 +158,54 @@ def test_reasons_name_the_parts(untouched: FeasibilityModel) -> None:
     text = " | ".join(fit_feasibility([MIXED]).reasons(Compound.of(EOA, GA, 4)))
     for part in ("spacer alone", "n >= 4", "tolerance factor 1.04", "mixed phases"):
         assert part in text
-    assert len(untouched.reasons(Compound.of(PEA, MA, 2))) == 1
+    assert len(untouched.reasons(Compound.of(PEA, MA, 2))) == 2
+
+
+def test_reports_of_the_very_spacer_decide_and_are_told_with_their_source(untouched: FeasibilityModel) -> None:
+    slim = [Compound.of(LIBRARY[name], n_layers=1) for name in ("CHA", "CHpA", "PBA", "EA")]
+    layered, *failed = untouched.probability(slim)
+    assert layered > 0.75
+    assert max(failed) < 0.35
+    assert untouched.told(slim[2]) == "PBA lead iodide is reported as not layered (doi 10.1039/d5dd00163c)"
+    assert untouched.told(Compound.of(UNREPORTED, n_layers=1)) == ""
+
+
+def test_reports_that_disagree_are_both_told_and_leave_it_open(untouched: FeasibilityModel) -> None:
+    compound = Compound.of(LIBRARY["EDA"], n_layers=1)
+    assert 0.35 < untouched.probability([compound])[0] < 0.65
+    told = untouched.told(compound)
+    assert told.startswith("reports disagree: EDA lead iodide is reported as not layered (doi 10.1039/d5dd00163c)")
+    assert "10.1126/sciadv.1700841" in told
+
+
+def test_what_a_lead_iodide_tells_counts_half_for_another_metal_or_halide(untouched: FeasibilityModel) -> None:
+    lead, tin, both = (
+        Compound.of(LIBRARY["PBA"], n_layers=1, b_site=b, halide=x) for b, x in (("Pb", "I"), ("Sn", "I"), ("Sn", "Br"))
+    )
+    told = untouched.probability([lead, tin, both])
+    assert told[0] < told[1] < told[2]
+
+
+def test_a_spacer_beyond_the_reported_sizes_gets_the_share_of_its_class(untouched: FeasibilityModel) -> None:
+    small = Compound.of(Cation.from_smiles("C[NH3+]", abbreviation="MAs"), n_layers=1)
+    assert untouched.probability([small])[0] < 0.5
+    assert "none is of its size" in untouched.reasons(small)[0]
+
+
+def test_what_was_measured_has_formed(untouched: FeasibilityModel) -> None:
+    compound = Compound.of(LIBRARY["PBA"], MA, 5)
+    told = fit_feasibility(measured=[compound, Compound.of(EOA, FA, 3)])
+    assert told.probability([compound])[0] == pytest.approx(0.99)
+    assert told.probability([Compound.of(PEA, MA, 2)]) == untouched.probability([Compound.of(PEA, MA, 2)])
+    assert told.reasons(compound)[-1] == "measured, so it has formed"
+    block = SPACE.take(np.arange(len(SPACE)))
+    single = told.probability([SPACE[i] for i in range(len(SPACE))])
+    assert np.exp(told.bind(SPACE).log_probability(block)) == pytest.approx(single, rel=1e-10)
 
 
 def test_fitting_twice_gives_the_same_model() -> None:
     first, second = fit_feasibility([MIXED]), fit_feasibility([MIXED])
-    assert (first.classifier.weights == second.classifier.weights).all()
+    assert (first.spacers.classifier.weights == second.spacers.classifier.weights).all()
     assert (first.pull == second.pull).all()
 
 

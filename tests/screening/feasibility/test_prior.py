@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.special import expit
 
 from chemspace import CationLibrary
 from screening.errors import FeasibilityError
@@ -14,7 +15,7 @@ LIBRARY = CationLibrary.builtin()
 
 def factor(cage: str | None) -> float:
     tolerance = cage_tolerance(None if cage is None else LIBRARY[cage], "Pb", "I")
-    return float(np.exp(CageWindow().log_odds(np.array([tolerance]))[0]))
+    return float(np.exp(CageWindow().log_factor(np.array([tolerance]))[0]))
 
 
 def test_a_cage_that_is_reported_in_three_dimensional_perovskites_costs_nothing() -> None:
@@ -33,8 +34,8 @@ def test_a_cage_of_unknown_size_has_not_been_shown_to_fit() -> None:
 
 
 def test_the_window_has_the_stated_ends() -> None:
-    told = np.exp(CageWindow().log_odds(np.array([0.79, 0.8, 1.0, 1.01, 1.05, 1.06, np.nan, np.inf])))
-    assert told.tolist() == pytest.approx([0.1, 1.0, 1.0, 0.5, 0.5, 0.1, 1.0, 0.25])
+    told = np.exp(CageWindow().log_factor(np.array([0.83, 0.84, 1.0, 1.01, 1.05, 1.06, np.nan, np.inf])))
+    assert told.tolist() == pytest.approx([0.02, 1.0, 1.0, 0.7, 0.7, 0.02, 1.0, 0.3])
 
 
 def test_a_rule_that_says_nothing_is_not_mentioned() -> None:
@@ -43,10 +44,27 @@ def test_a_rule_that_says_nothing_is_not_mentioned() -> None:
 
 
 def test_many_layers_cost_from_their_threshold_on() -> None:
-    assert ThickLayers().log_odds(np.array([1, 3, 4, 5])).tolist() == pytest.approx([0, 0, np.log(0.25), np.log(0.25)])
+    told = ThickLayers(odds_factor=0.25, each_layer=False).log_odds(np.array([1, 3, 4, 5]))
+    assert np.exp(told).tolist() == pytest.approx([1, 1, 0.25, 0.25])
 
 
-@pytest.mark.parametrize("name", ["odds_factor", "misfit_factor", "unknown_factor"])
+def test_every_further_layer_costs_the_same_again() -> None:
+    assert np.exp(ThickLayers().log_odds(np.array([3, 4, 5, 10]))).tolist() == pytest.approx([1, 1 / 2, 1 / 4, 1 / 128])
+
+
+@pytest.mark.parametrize("cage", ["TMA", "K", "Rb"])
+def test_a_cage_that_fits_no_lead_iodide_is_said_to_be_outside(cage: str) -> None:
+    told = CageWindow().words(cage_tolerance(LIBRARY[cage], "Pb", "I"))
+    assert "where no lead-iodide cage is known to hold its cation: P x 0.02" in told
+    assert factor("Cs") == 1.0
+
+
+def test_a_cage_that_does_not_fit_bounds_the_chance_whatever_the_spacer() -> None:
+    told = expit(CageWindow().applied(np.array([0.0, 8.0, 8.0]), np.log([0.02, 0.02, 1.0])))
+    assert told.tolist() == pytest.approx([0.01, 0.02, expit(8.0)], rel=1e-3)
+
+
+@pytest.mark.parametrize("name", ["factor", "misfit_factor", "unknown_factor"])
 def test_a_factor_of_zero_is_refused_by_name(name: str) -> None:
     with pytest.raises(FeasibilityError, match=name):
         FeasibilityPrior(cage_window=CageWindow(**{name: 0.0}))

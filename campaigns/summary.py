@@ -84,8 +84,9 @@ class Suggestion:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON, one key an attribute."""
-        return asdict(self)
+        """As JSON, one key an attribute; `reported` only where something is, so that old rounds stay as they were."""
+        values = asdict(self)
+        return values if self.reported else {name: value for name, value in values.items() if name != "reported"}
 
 
 @dataclass(frozen=True, slots=True)

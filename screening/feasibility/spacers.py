@@ -160,7 +160,7 @@ class ReportedOutcomes:
         return [flat_smiles(mol) for mol in self.mols]
 
     def subset(self, rows: NDArray[np.integer]) -> ReportedOutcomes:
-        """Some of the rows."""
+        """Some of the rows, by their positions, shape (r,)."""
         kept = [int(row) for row in rows]
         part = ReportedOutcomes(
             tuple(self.smiles[row] for row in kept),

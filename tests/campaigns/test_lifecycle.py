@@ -11,6 +11,7 @@ from campaigns.errors import LifecycleError
 from campaigns.events import FAILED, Stage, check_step, possible_steps
 from campaigns.round import feasibility_of
 from chemspace import FormulaError, parse_formula
+from screening.feasibility import ReportedOutcomes
 
 
 def stage(campaign: Campaign, formula: str) -> Stage | None:
@@ -58,6 +59,15 @@ def test_a_failed_synthesis_lowers_its_own_chance_and_that_of_its_neighbours(cam
     lowered = feasibility_of(campaign.state.outcomes, campaign.names).probability(compounds)
     assert (lowered < untouched).all()
     assert failed in campaign.state.barred
+
+
+def test_every_suggestion_says_what_is_reported_of_its_very_spacer(campaign: Campaign) -> None:
+    reports = ReportedOutcomes.published()
+    suggestions = campaign.suggest().suggestions
+    told = [reports.told(campaign.names[s.spacer].mol, s.spacer) for s in suggestions]
+    assert [s.reported for s in suggestions] == told
+    assert all("reported as" in text and "doi" in text for text in told if text)
+    assert any(told)
 
 
 def test_abandoning_says_nothing_about_the_compound(campaign: Campaign) -> None:

@@ -142,6 +142,7 @@ def acquisition_description(name: str) -> str:
     """A campaign that ranks by the acquisition of this name."""
     gaps = "properties: {band_gap_ev: {table: gaps.csv, goal: maximize}}\n" if name == "qlog_nehvi" else ""
     return f"""library: cations.csv
+edition: 1
 space: {{n_layers: 1-3}}
 surrogate: gp
 acquisition: {name}

@@ -568,9 +568,20 @@ class Campaign:
         use = used_up(self, self._state.pending if pending is None else pending)
         return None if use is None else use.sentence
 
+    def read(
+        self, path: str | Path, target: str = LIFETIME.name, **reading: Unpack[ReadingOptions]
+    ) -> ObservationTable:
+        """Read a table of results for `ingest`, which may take a while and needs no turn among those who write.
+
+        Raises:
+            PropertyError, UnconfirmedError, IngestError: as `ingest`.
+        """
+        measured = target_of(self.config, target)
+        return read_observations(printable(Path(path).name), read_file(Path(path)), measured, self.names, **reading)
+
     def ingest(
         self,
-        path: str | Path,
+        path: str | Path | ObservationTable,
         target: str = LIFETIME.name,
         *,
         dry_run: bool = False,
@@ -581,7 +592,8 @@ class Campaign:
         """Take in a table of results (CSV, .xlsx or JSON lines), whole or not at all.
 
         Args:
-            path: the table: measured lifetimes, or values of a further property such as a band gap.
+            path: the table: measured lifetimes, or values of a further property such as a band gap; or what `read` gave
+                of it for the same target.
             target: what was measured: the lifetime, or a property of the campaign's description.
             dry_run: check everything and write nothing.
             keep_going: take in the rows that are right and write the others, each with its reason, to a file.
@@ -594,8 +606,7 @@ class Campaign:
             IngestError: listing every problem with its row and column; nothing was written.
             StoreError: if the campaign cannot be written.
         """
-        measured = target_of(self.config, target)
-        table = read_observations(printable(Path(path).name), read_file(Path(path)), measured, self.names, **reading)
+        table = path if isinstance(path, ObservationTable) else self.read(path, target, **reading)
         accepted = dry_run or reading.get("accept_corrections", False)
         return self._take_in(table, IntakeRules(keep_going, accepted, self.is_behind()), rejects, dry_run=dry_run)
 

@@ -424,8 +424,10 @@ def take_in_table(service: CampaignService, upload: TableUpload, *, keep_going: 
     """
     options = upload.reading.options()
     options |= {"accept_guesses": True, "accept_corrections": True}  # they were shown, and confirmed
+    with service.reading() as campaign:
+        table = campaign.read(upload.path, upload.reading.target, **options)
     with service.writing() as campaign:
-        return campaign.ingest(upload.path, upload.reading.target, keep_going=keep_going, **options)
+        return campaign.ingest(table, upload.reading.target, keep_going=keep_going, **options)
 
 
 def for_people(problem: str) -> str:

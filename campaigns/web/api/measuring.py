@@ -127,9 +127,14 @@ def predict(service: Service, reader: Reader, asked: PredictionIn, response: Res
 def _table(
     service: CampaignService, registry: CampaignRegistry, editor: Identity, form: ValuesForm, target: str
 ) -> IngestOut:
+    options = form.reading()
+    with registry.uploads.as_file(form.table()) as path, service.reading() as campaign:
+        table = campaign.read(
+            path, target, **{name: options[name] for name in options.keys() - {"dry_run", "keep_going"}}
+        )
     at_work = service.reading() if form.dry_run else service.writing()
-    with registry.uploads.as_file(form.table()) as path, acting_as(editor.name), at_work as campaign:
-        result = campaign.ingest(path, target, **form.reading())
+    with acting_as(editor.name), at_work as campaign:
+        result = campaign.ingest(table, target, **options)
     return _ingested(service, editor, result, form)
 
 

@@ -10,6 +10,7 @@ import sys
 import tempfile
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
@@ -186,3 +187,21 @@ def test_columns_that_are_not_said_are_asked_about_and_can_be_told(guarded: Guar
         f"/api/campaigns/{SLUG}/measurements/trace", files=files, data=data, headers=guarded.headers("editor")
     ).json()
     assert answer["fit"]["lifetime_ps"] == pytest.approx(traces.lifetime_ps, rel=0.1)
+
+
+def test_a_table_is_read_while_somebody_else_writes(
+    client: TestClient, prepared: Prepared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = client.app.state.registry.service(SLUG)  # type: ignore[attr-defined]
+    free: list[bool] = []
+    read = Campaign.read
+
+    def reading(self: Campaign, *how: Any, **options: Any) -> Any:
+        free.append(service._write_lock.acquire(blocking=False))
+        service._write_lock.release()
+        return read(self, *how, **options)
+
+    monkeypatch.setattr(Campaign, "read", reading)
+    file = {"file": ("t.csv", b"formula,lifetime_ps\n(PA)2PbI4,0.4\n")}
+    answer = client.post(f"/api/campaigns/{SLUG}/measurements/table", files=file, data={"learn": "false"})
+    assert (answer.status_code, answer.json()["added"], free) == (201, 1, [True])

@@ -1,4 +1,4 @@
-"""Kill launch, ingest and suggest at random moments; look what is lost, damaged, or does not finish when run again.
+"""Kill every command that writes at random moments; look what is lost, damaged, or does not finish when run again.
 
     python benchmarks/campaign_kills.py [--kills 200] [--near 60] [--seed 7] [--oracle-store FILE]
 
@@ -6,7 +6,8 @@ Every command runs in a process of its own that gets SIGKILL at a moment drawn e
 ones (`--near`) get it within 30 ms of the beginning of a write to the store, where an even draw hardly ever falls. The
 processes are forked from one that has only imported the packages, so that the kills fall into the work and not into
 three seconds of imports. In them every event that the store has acknowledged is noted in a file the moment `append`
-returns; all of them must be in the store afterwards. Exits 1 where anything is lost, damaged, doubled or unfinished.
+returns; all of them must be in the store afterwards. The store is looked over as by `spinscreen check`, and what the
+command says must be there once after it was run again. Exits 1 where anything is lost, damaged, doubled or unfinished.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ surrogate: mean
 budget: {batch_size: 2}
 """
 #: Events that each command records.
-WRITES = {"launch": 3, "ingest": 2, "suggest": 2}
+WRITES = {"launch": 3, "ingest": 2, "suggest": 2, "accept": 1, "decline": 1, "outcome": 1, "retract": 1, "undo": 1}
 PRELOADED = (
     "alembic.command",
     "campaigns.campaign",
@@ -58,6 +59,7 @@ PRELOADED = (
     "campaigns.report.view",
     "campaigns.report.view",
     "campaigns.round",
+    "campaigns.upkeep",
     "screening.explain",
     "screening.surrogates",
     "screening.validation",
@@ -97,12 +99,13 @@ class Tally:
 
 @dataclass(frozen=True)
 class Command:
-    """A command, the campaign it works on, and the samples it brings."""
+    """A command, the campaign it works on, the samples it brings, and the reason it gives."""
 
     name: str
     arguments: list[str]
     folder: Path
     samples: tuple[str, ...] = ()
+    reason: str = ""
 
 
 def preload() -> None:
@@ -200,23 +203,46 @@ def table(ground: Ground, rng: random.Random, number: int) -> tuple[Path, tuple[
 
 
 def next_command(ground: Ground, rng: random.Random, number: int, folder: Path) -> Command:
-    """Launch a new campaign, or ingest into the present one, or have it suggest on data it has not seen."""
+    """Launch a new campaign, or ingest into the present one, or have it suggest on data it has not seen, or say what
+    became of a compound, or take something back."""
     oracle = ["--oracle-store", str(ground.oracle), "--json"]
-    match number % 3:
+    spacers = ("PEA", "BA", "PA", "EOA", "CMA")
+    n = 2 + number // 5 % 11
+    formula, reason = f"({spacers[number % 5]})2(FA){n - 1}Pb{n}I{3 * n + 1}", f"r{number}"
+    why = ["--reason", reason, "--json"]
+    match number % len(WRITES):
         case 0:
             new = ground.root / f"launched{number}"
             return Command("launch", launch_arguments(ground, new), new)
         case 1:
             path, samples = table(ground, rng, number)
             return Command("ingest", ["ingest", str(folder), str(path), *oracle], folder, samples)
+        case 3:
+            return Command("accept", ["accept", str(folder), formula, *why], folder, reason=reason)
+        case 4:
+            return Command("decline", ["decline", str(folder), formula, *why], folder, reason=reason)
+        case 5:
+            return Command("outcome", ["outcome", str(folder), formula, "not formed", *why], folder, reason=reason)
+        case 6:
+            path, _ = table(ground, rng, number)
+            row = _ingest_only(ground, folder, path)
+            return Command("retract", ["retract", str(folder), str(row), *why], folder, reason=reason)
+        case 7:
+            path, _ = table(ground, rng, number)
+            _ingest_only(ground, folder, path)
+            with sqlite3.connect(folder / "campaign.db") as connection:
+                (last,) = connection.execute("SELECT max(id) FROM event").fetchone()
+            connection.close()
+            return Command("undo", ["undo", str(folder), str(last), *why], folder, reason=reason)
         case _:
             path, samples = table(ground, rng, number)
             _ingest_only(ground, folder, path)
             return Command("suggest", ["suggest", str(folder), "-q", "2", *oracle], folder, samples)
 
 
-def _ingest_only(ground: Ground, folder: Path, path: Path) -> None:
-    """Take a table in without training, in a process of its own."""
+def _ingest_only(ground: Ground, folder: Path, path: Path) -> int:
+    """Take a table in without training, in a process of its own; the number of its first crystal."""
+    before = len(_crystals(folder))
     pid = os.fork()
     if pid == 0:
         code = 1
@@ -229,13 +255,23 @@ def _ingest_only(ground: Ground, folder: Path, path: Path) -> None:
             os._exit(code)
     if code := finish(pid):
         raise SystemExit(f"taking in {path} ended with {code}")
+    return before + 1
+
+
+def _crystals(folder: Path) -> list[str]:
+    """Samples of all crystals that were ever taken in, in order."""
+    with sqlite3.connect(folder / "campaign.db") as connection:
+        query = "SELECT payload FROM event WHERE kind = 'observed' ORDER BY id"
+        payloads = [json.loads(payload) for (payload,) in connection.execute(query)]
+    connection.close()
+    return [row["sample"] for payload in payloads for row in payload["rows"]]
 
 
 def check_store(ground: Ground, command: Command, tally: Tally) -> Counter[str]:
     """The store is whole and holds what was acknowledged; how many events of each kind it has."""
     database = command.folder / "campaign.db"
     if not database.exists() or database.stat().st_size == 0:
-        keys, kinds = set(), Counter[str]()
+        keys, kinds, free = set(), Counter[str](), Counter[str]()
     else:
         with sqlite3.connect(database) as connection:
             verdict = connection.execute("PRAGMA integrity_check").fetchone()[0]
@@ -244,20 +280,24 @@ def check_store(ground: Ground, command: Command, tally: Tally) -> Counter[str]:
             there = connection.execute("SELECT name FROM sqlite_master WHERE name = 'event'").fetchone()
             rows = connection.execute("SELECT kind, key FROM event").fetchall() if there else []
         connection.close()
-        keys, kinds = {key for _, key in rows}, Counter(kind for kind, _ in rows)
-        if len(keys) != len(rows):
+        kinds, keyed = Counter(kind for kind, _ in rows), [key for _, key in rows if key is not None]
+        keys, free = set(keyed), Counter(kind for kind, key in rows if key is None)
+        if len(keys) != len(keyed):
             tally.problems.append(f"{command.name}: an event stands twice in {database}")
     for line in ground.acknowledged.read_text().splitlines():
         name, kind, key = line.split("\t")
         if Path(name) == database:
             tally.acknowledged += 1
-            if key not in keys:
+            free[kind] -= key == "None"  # without a key it may stand more than once: that many must be there
+            if free[kind] < 0 if key == "None" else key not in keys:
                 tally.problems.append(f"{command.name}: the acknowledged event {kind} {key} is lost")
     return kinds
 
 
 def check_again(ground: Ground, command: Command, tally: Tally) -> None:
     """The same command finishes now, and what it brought is there once."""
+    from campaigns.upkeep import look_over
+
     code = finish(start(ground, command.arguments))
     said = ground.output.read_text()
     if code != 0:
@@ -265,9 +305,12 @@ def check_again(ground: Ground, command: Command, tally: Tally) -> None:
         return
     check_store(ground, command, tally)
     with sqlite3.connect(command.folder / "campaign.db") as connection:
-        payloads = [json.loads(p) for (p,) in connection.execute("SELECT payload FROM event WHERE kind = 'observed'")]
+        events = [json.loads(payload) for (payload,) in connection.execute("SELECT payload FROM event")]
     connection.close()
-    samples = Counter(row["sample"] for payload in payloads for row in payload["rows"])
+    if command.reason and (n := sum(event.get("reason") == command.reason for event in events)) != 1:
+        tally.problems.append(f"{command.name}: what it says is there {n} times")
+    tally.problems += (f"{command.name}: {line}" for line in look_over(command.folder, command.folder / "none").damage)
+    samples = Counter(_crystals(command.folder))
     for sample in command.samples:
         if samples[sample] != 1:
             tally.problems.append(f"{command.name}: the crystal {sample} is there {samples[sample]} times")
@@ -310,7 +353,7 @@ def prepare(root: Path, oracle: Path | None) -> tuple[Ground, dict[str, float]]:
         raise SystemExit(f"launch ended with {code}: {ground.output.read_text()}")
     folder, usual = root / "usual", {}
     shutil.copytree(ground.pristine, folder)
-    for number in (0, 1, 2):
+    for number in range(len(WRITES)):
         command = next_command(ground, random.Random(number), number, folder)
         began = time.monotonic()
         if code := finish(start(ground, command.arguments)):
@@ -323,10 +366,10 @@ def prepare(root: Path, oracle: Path | None) -> tuple[Ground, dict[str, float]]:
 def run(root: Path, kills: int, near: int, seed: int, oracle: Path | None) -> Tally:
     """Kill until `kills` commands were killed at any moment and `near` near a write."""
     ground, usual = prepare(root, oracle)
-    rng, tally, number = random.Random(seed), Tally(), 3
+    rng, tally, number = random.Random(seed), Tally(), len(WRITES)
     folder = ground.pristine
     while (done := sum(tally.kills.values())) < kills + near:
-        if (number - 3) % KILLS_A_CAMPAIGN == 0:
+        if (number - len(WRITES)) % KILLS_A_CAMPAIGN == 0:
             folder = root / f"campaign{number}"
             shutil.copytree(ground.pristine, folder)
         command = next_command(ground, rng, number, folder)

@@ -233,9 +233,10 @@ def _counts_rows(heading: str, numbers: NDArray[np.float64], values: NDArray[np.
     """Whether whole numbers only tell the rows apart: headed as row numbers are, or one more in each row."""
     if not (values == np.round(values)).all() or len(values) < 3:
         return False
-    if _COUNTS.fullmatch(_plain(heading)):
-        return 2 * len(values) > len(numbers)
-    return bool(numbers[0] in (0.0, 1.0) and len(values) > 12 and (np.diff(numbers[: len(values)]) == 1.0).all())
+    many = values[0] in (0.0, 1.0) and len(values) > _CODES[-1]
+    if _COUNTS.fullmatch(_plain(heading)):  # replicates repeat them
+        return bool(2 * len(values) > len(numbers) or (many and (np.diff(values) == 1.0).all()))
+    return bool(many and numbers[0] == values[0] and (np.diff(numbers[: len(values)]) == 1.0).all())
 
 
 def _is_code(heading: str, values: NDArray[np.float64]) -> bool:

@@ -175,6 +175,13 @@ def test_a_finished_table_of_texts_with_replicates_is_one_row_a_setting() -> Non
     assert len(FinishedTable.from_frame(frame, TableQuery("rate", replicates="rows")).y) == 12
 
 
+def test_row_numbers_that_replicates_repeat_are_left_out() -> None:
+    frame = pd.DataFrame({"entry": range(20), "x": np.random.default_rng(0).random(20), "rate": range(20)})
+    table = FinishedTable.from_frame(pd.concat([frame, frame]), TableQuery("rate"))
+    assert table.remarks[0] == "learning rate from x; left out: entry (row numbers)"
+    assert len(table.y) == 20
+
+
 @pytest.mark.parametrize(
     ("cell", "words"),
     [("DATA", "row 1, column 'rate': 'DATA' is not a number"), ("PENDING", "row 1, column 'rate' is empty")],

@@ -63,7 +63,6 @@ PRELOADED = (
     "screening.explain",
     "screening.surrogates",
     "screening.validation",
-    "shap",
     "sklearn.ensemble",
     "sklearn.model_selection",
     "pymatgen.core",

@@ -1,9 +1,10 @@
-"""Networks and processes beside the shipped mixture, on the measured rows, with paired standard errors.
+"""Networks and processes beside the mixture of release 0.1.0, on the measured rows, with paired standard errors.
 
     python -m benchmarks.surrogate_networks [--seeds 42 1 2 3 4] [--sources published xtb] [NAME...]
 
 Candidates are listed in `CANDIDATES`; all were fixed before the first run. Squared errors and log densities are
-compared row by row with the shipped default's, clustered by spacer: a difference is worth its paired standard error.
+compared row by row with those of `spinscreen`, 0.1.0's default, clustered by spacer: a difference is worth its paired
+standard error.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import pandas as pd
 
 from benchmarks.surrogate_candidates import table
 from screening.calibration import log_density
-from screening.surrogates import DEFAULT_SURROGATE, TrainingRows
+from screening.surrogates import TrainingRows
 from screening.surrogates.mixture import MixtureRecipe
 from screening.surrogates.registry import ARD, ISOTROPIC, NETWORKS, ROUGH, SURROGATES
 from screening.surrogates.trees import TreesConfig
@@ -30,7 +31,9 @@ from screening.validation.splits import LEAVE_OUT_SPLITS
 
 PROCESSES = (ISOTROPIC, ROUGH, ARD)
 PLAIN = replace(NETWORKS, bins=0)
-#: What is compared with the shipped default, by name.
+#: The default of release 0.1.0.
+BEFORE = "spinscreen"
+#: What is compared with it, by name.
 CANDIDATES = {
     "plain-networks": MixtureRecipe("plain-networks", (), PLAIN),
     "embedded-networks": MixtureRecipe("embedded-networks", (), NETWORKS),
@@ -43,7 +46,7 @@ CANDIDATES = {
 
 
 def main() -> None:
-    """Prints a row for every candidate and source: means over seeds, and differences to the shipped default."""
+    """Prints a row for every candidate and source: means over seeds, and differences to the default of 0.1.0."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", metavar="NAME", default=[])
     parser.add_argument("--seeds", nargs="+", type=int, default=[42, 1, 2, 3, 4])
@@ -54,16 +57,18 @@ def main() -> None:
     print("|---|---|---|---|---|---|---|---|")
     for source in asked.sources:
         rows, features, *_ = table(source)
-        training = TrainingRows.of(features, rows.log10_rate, rows.noise, rows.groups)
-        shipped = [_validated(DEFAULT_SURROGATE, training, seed) for seed in asked.seeds]
-        _show(DEFAULT_SURROGATE, source, shipped, shipped, training)
+        training = TrainingRows.of(
+            features, rows.log10_rate, rows.noise, rows.groups, compounds=list(rows.table["formula"])
+        )
+        shipped = [_validated(BEFORE, training, seed) for seed in asked.seeds]
+        _show(BEFORE, source, shipped, shipped, training)
         for name in names:
             _show(name, source, [_validated(name, training, seed) for seed in asked.seeds], shipped, training)
 
 
 def _validated(name: str, training: TrainingRows, seed: int) -> tuple[Validation, float]:
     begin = time.process_time()
-    if name == DEFAULT_SURROGATE:
+    if name == BEFORE:
         validation = cross_validate(training, name, seed)
     else:
         with SURROGATES.including(name, lambda: CANDIDATES[name]):
@@ -86,7 +91,7 @@ def _show(
         differences = [
             paired(
                 np.mean([number(v, split) for v, _ in own], 0) - np.mean([number(v, split) for v, _ in shipped], 0),
-                training,
+                training.groups,
             )
             for split in LEAVE_OUT_SPLITS
         ]

@@ -193,7 +193,8 @@ class Campaign:
         """Every measured row that stands, published ones first."""
         from campaigns.training import measured_dataset
 
-        return measured_dataset(self._state.measurements, self.names)
+        sets_apart = self.config.defaults.sets_apart
+        return measured_dataset(self._state.measurements, self.names, sets_apart=sets_apart)
 
     def best_observed(self) -> tuple[str, float] | None:
         """Formula and lifetime (ps) of the slowest measured compound inside the space, among rows that may train; the

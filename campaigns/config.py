@@ -389,7 +389,7 @@ class CampaignConfig(_Part):
     objective: Objective = Objective()
     oracle: Annotated[dict[str, Any], AfterValidator(_protocol_fields)] = {}
     descriptors: tuple[str, ...] = ()
-    surrogate: str = "spinscreen"
+    surrogate: str = "networks_processes"
     include_flagged: bool = False
     acquisition: str = "auto"
     budget: BudgetRules = BudgetRules()

@@ -24,11 +24,13 @@ class Edition:
         number: as descriptions write it.
         description: fields of a description whose default is another one than the newest edition's.
         protocol: fields of `oracle.Protocol` whose default is another one than the newest edition's.
+        sets_apart: whether lifetimes measured otherwise than the rest do not train, and one replicate cannot blur all.
     """
 
     number: int
     description: Mapping[str, Any] = field(default_factory=dict)
     protocol: Mapping[str, Any] = field(default_factory=dict)
+    sets_apart: bool = True
 
     @property
     def library(self) -> CationLibrary:
@@ -65,6 +67,7 @@ EDITIONS: Mapping[int, Edition] = {
         FIRST,
         description={"surrogate": "spinscreen"},
         protocol={"solvent": None, "n_conformers": 20, "n_optimised": 2, "follow_saddles": False},
+        sets_apart=False,
     ),
     NEWEST: Edition(NEWEST),
 }

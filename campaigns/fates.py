@@ -20,7 +20,7 @@ from campaigns.summary import RowReport
 from campaigns.targets import Observation, Recorded, Target
 from chemspace import CationLibrary, Compound, CompoundSpace, parse_formula
 from chemspace.formula import normalise
-from screening.dataset import SpinDataset
+from screening.dataset import EXCLUDING_FLAGS, SpinDataset, contradicting, stated_conditions
 
 #: Replicates among the published lifetimes differ by 0.05 to 0.19 decades (screening/data/published_lifetimes.csv, rows
 #: with the flag "replicate", measured alike).
@@ -97,6 +97,7 @@ class _Before:
 
     def __init__(self, target: Target, state: CampaignState, names: CationLibrary, space: CompoundSpace) -> None:
         self.target, self.space = target, space
+        self.sets_apart = target.of_campaign and state.config.defaults.sets_apart
         self.standing: dict[object, list[tuple[Recorded, Observation]]] = defaultdict(list)
         self.gone: dict[object, Recorded] = {}
         self.seen: dict[object, int] = {}
@@ -123,6 +124,8 @@ class _Before:
             published = _published(row.compound) if self.target.of_campaign else []
             own = [one for one in self.known[what.formula] if recorded is None or one.name != recorded.name]
             words += [f"row {row.line}: {word}" for word in disagreements(what, self.target, own + published)]
+            if self.sets_apart:
+                words += [f"row {row.line}: {word}" for word in set_apart(what, published + own)]
         if action == "add":
             self.known[what.formula].append(Known(what, f"row {row.line}"))
         if (action in ("add", "correct") or again) and (read := _read_as(row)):
@@ -175,6 +178,26 @@ class _Before:
 
     def _words(self, what: Observation) -> str:
         return self.target.tell(what.formula, what.value, is_bound=what.is_bound)
+
+
+def set_apart(what: Observation, others: Sequence[Known]) -> Iterator[str]:
+    """Why a lifetime will not train, in the words of its flag; nothing where it will.
+
+    Args:
+        what: the lifetime.
+        others: of the same compound, the published ones first.
+    """
+    flags = stated_conditions(what.temperature_k, what.technique)
+    alike = [one.observation for one in others if not one.observation.is_bound]
+    alike = [one for one in alike if not stated_conditions(one.temperature_k, one.technique)]
+    rates = [-log10(one.value) for one in (*alike, what)]
+    if not flags and not what.is_bound and len(rates) - 1 in contradicting(rates):
+        flags = ("other_conditions",)
+    if flags:
+        yield (
+            f"{what.formula} is set apart and does not train ({'; '.join(EXCLUDING_FLAGS[flag] for flag in flags)}); "
+            "'include_flagged: true' in a description trains on such rows with an error of half a decade"
+        )
 
 
 def disagreements(what: Observation, target: Target, others: Sequence[Known]) -> Iterator[str]:

@@ -66,7 +66,7 @@ __all__ = ["Round"]
 #: Rows of the ranking that are kept, and how many of them compete for a place in the batch.
 TOP_K, SHORTLIST = 1000, 1000
 #: From this size on a space is passed over in single precision; the result is that of double precision.
-LARGE = 200_000
+LARGE = 50_000
 #: Steps done when fitting and when ranking begin, and all of them; for a large space in hundredths, since ranking it
 #: is most of the work.
 _STEPS, _LONG_STEPS = (1, 2, 3), (5, 8, 100)
@@ -111,7 +111,7 @@ class RoundInputs:
     @cached_property
     def dataset(self) -> SpinDataset:
         """Every measured row, published ones first."""
-        return measured_dataset(self.state.measurements, self.names)
+        return measured_dataset(self.state.measurements, self.names, sets_apart=self.config.defaults.sets_apart)
 
     @cached_property
     def awaited(self) -> NDArray[np.int64]:

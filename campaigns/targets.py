@@ -470,7 +470,8 @@ def learn_property(
     y = np.array([row.value for row in measured.table])[keep]
     noise = np.array([row.error or 0.0 for row in measured.table])[keep]
     groups = [_group(compounds[row]) for row in keep]
-    training = TrainingRows.of(x[keep], y, noise, groups)
+    formulas = [compounds[row].formula for row in keep]
+    training = TrainingRows.of(x[keep], y, noise, groups, compounds=formulas)
     if validation is None:
         validation = cross_validate(training, SURROGATE, seed)
     return LearntProperty(

@@ -96,8 +96,10 @@ def compound_rates(dataset: SpinDataset) -> dict[Compound, float]:
     return {compound: float(np.average(rates[own], weights=weights[own])) for compound, own in rows.items()}
 
 
-def measured_dataset(measurements: Sequence[Observation], library: CationLibrary) -> SpinDataset:
-    """The published rows and a campaign's own."""
+def measured_dataset(
+    measurements: Sequence[Observation], library: CationLibrary, *, sets_apart: bool = True
+) -> SpinDataset:
+    """The published rows and a campaign's own; whether rows of other conditions are set apart is the edition's."""
     import pandas as pd
 
     published = SpinDataset.published()
@@ -108,7 +110,7 @@ def measured_dataset(measurements: Sequence[Observation], library: CationLibrary
     rows = rows.rename(columns={"sample": "material_id", "source": "doi"})
     for column in ("lifetime_stderr_ps", "temperature_k"):
         rows[column] = pd.to_numeric(rows[column])
-    return published.append(rows, library, confirm_range=True)
+    return published.append(rows, library, confirm_range=True, robust=sets_apart)
 
 
 def layered_ions(compounds: Sequence[Compound]) -> frozenset[str]:

@@ -254,7 +254,9 @@ def _botorch(pool: Array, seen: NDArray[np.int64], loss: Array, q: int, seed: in
 
 _ALL = (
     Strategy("spinscreen", "this engine: a committee of Gaussian processes, joint expected improvement", _spinscreen),
-    Strategy("surrogate", "the surrogate of campaigns (processes and trees), joint expected improvement", _surrogate),
+    Strategy(
+        "surrogate", "the surrogate of campaigns (networks and processes), joint expected improvement", _surrogate
+    ),
     Strategy("random", "chance", _random),
     Strategy("botorch", "BoTorch's SingleTaskGP with qLogEI over the whole table", _botorch),
     Strategy("forest", "scikit-learn's random forest, best predicted rows first", _forest),

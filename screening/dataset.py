@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import resources
@@ -20,7 +22,15 @@ if TYPE_CHECKING:
 
     from chemspace import CationLibrary, Compound
 
-__all__ = ["EXCLUDING_FLAGS", "UPPER_BOUND", "SpinDataset", "excluding_flags", "published_descriptors"]
+__all__ = [
+    "EXCLUDING_FLAGS",
+    "UPPER_BOUND",
+    "SpinDataset",
+    "contradicting",
+    "excluding_flags",
+    "published_descriptors",
+    "stated_conditions",
+]
 
 
 #: Flag of a row whose lifetime is only an upper bound: the response did not resolve it. Its rate is a lower bound, and
@@ -33,6 +43,9 @@ EXCLUDING_FLAGS = MappingProxyType(
     {
         "other_conditions": "the same material is filed a second time with a rate more than ten times different, while "
         "other replicates agree within a factor of 1.6: temperature or state must differ, and neither is given",
+        "other_temperature": "the stated temperature is not room temperature, of which the other rows are taken to be",
+        "other_technique": "the stated technique follows resident spins in a magnetic field, the other rows the decay "
+        "of optically oriented carriers",
         "unit_conflict": "the likely source reports a lifetime 1,000 times longer: the unit is in doubt",
         "unknown_composition": "the composition was lost in the published file, so no descriptor is certain",
         "no_organic_cation": "the descriptors describe organic cations and there is none (filed as zeros)",
@@ -45,6 +58,16 @@ EXCLUDING_FLAGS = MappingProxyType(
 #: that the paper's CsPbI3 most likely comes from): a decade is taken as two standard deviations.
 DOUBTFUL_LOG10_SD = 0.5
 
+#: Room temperature, K. Published rows state none and are taken to be of it.
+ROOM_TEMPERATURE_K = (283.0, 308.0)
+#: Techniques whose lifetimes are not those of optically oriented carriers without a field.
+_OTHER_TECHNIQUES = re.compile(r"hanle|spin noise|muon|\b(epr|esr|odmr|nmr)\b", re.IGNORECASE)
+#: Decades from its replicates beyond which a row is set apart.
+CONTRADICTION = 1.0
+#: Degrees of freedom of the published replicates' spread beside a campaign's own, and how many of its standard
+#: deviations one replicate may count for at most: a bad crystal must not blur what is known of every compound.
+PRIOR_FREEDOM, MOST_DEVIATIONS = 20.0, 2.0
+
 #: Every flag of the published table, with its meaning.
 FLAGS = MappingProxyType(
     {
@@ -54,6 +77,7 @@ FLAGS = MappingProxyType(
         "descriptors_of_hydrazine": "the filed descriptors belong to C10H12N4; only mass and electronegativity could "
         "be corrected",
         "identity_from_mass": "the spacer was identified from its filed molar mass",
+        "identity_open": "another spacer of the same mass is known in such a compound, so which was measured is open",
         "lifetime_conflict": "the likely source gives another lifetime",
         "orbitals_of_3ampy": "filed HOMO and LUMO are those of the pyridinium 3AMPY, not of the piperidinium 3AMP",
         "other_metal": "tin instead of lead",
@@ -67,6 +91,26 @@ FLAGS = MappingProxyType(
 def excluding_flags(flags: str) -> tuple[str, ...]:
     """Those of a row's flags (joined by semicolons) that keep it out of training."""
     return tuple(flag for flag in flags.split(";") if flag in EXCLUDING_FLAGS)
+
+
+def stated_conditions(temperature_k: float | None, technique: str) -> tuple[str, ...]:
+    """The excluding flags of a row that says how it was measured; none where it says nothing or what the others say."""
+    low, high = ROOM_TEMPERATURE_K
+    cold = temperature_k is not None and np.isfinite(temperature_k) and not low <= temperature_k <= high
+    other = _OTHER_TECHNIQUES.search(technique) is not None
+    return (*(["other_temperature"] if cold else []), *(["other_technique"] if other else []))
+
+
+def contradicting(log10_rates: Sequence[float]) -> list[int]:
+    """Which rows of one compound, in the order they came, are more than `CONTRADICTION` decades from most of them.
+
+    Of two the first is believed.
+    """
+    believed = log10_rates if len(log10_rates) % 2 else log10_rates[:-1]
+    if not believed:
+        return []
+    centre = float(np.median(believed))
+    return [row for row, rate in enumerate(log10_rates) if abs(rate - centre) > CONTRADICTION]
 
 
 #: What a lifetime may be, and the factor to tau, the time constant of exp(-t/tau) fitted to the difference SC - CC.
@@ -271,6 +315,7 @@ class SpinDataset:
         *,
         convert: bool = False,
         confirm_range: bool = False,
+        robust: bool = True,
     ) -> SpinDataset:
         """The data set with further measurements.
 
@@ -280,6 +325,9 @@ class SpinDataset:
             library: where the formulas' abbreviations are looked up, by default the built-in one.
             convert: turn other definitions of a lifetime into tau instead of refusing them.
             confirm_range: accept lifetimes of an implausible size.
+            robust: set rows apart that were measured otherwise or contradict their replicates by more than a decade,
+                and hold the error of rows without one near the published replicates' spread. Release 0.1.0 did
+                neither.
 
         Raises:
             DatasetError: naming row and column.
@@ -297,7 +345,10 @@ class SpinDataset:
             n_layers=[np.inf if c.n_layers is None else float(c.n_layers) for c in compounds],
         )
         own = self.table.drop(columns=["log10_rate_stderr"])
-        return SpinDataset(_with_rates(pd.concat([own, checked], ignore_index=True)), (*self.parts, *compounds))
+        full = pd.concat([own, checked], ignore_index=True)
+        if robust:
+            full = full.assign(flags=_set_apart(full))
+        return SpinDataset(_with_rates(full, robust=robust), (*self.parts, *compounds))
 
 
 def published_descriptors(*, as_filed: bool = False) -> tuple[tuple[str, ...], NDArray[np.float64]]:
@@ -321,28 +372,61 @@ def _read_csv(name: str) -> pd.DataFrame:
         return pd.read_csv(stream, dtype=str, keep_default_na=False)
 
 
-def _with_rates(table: pd.DataFrame) -> pd.DataFrame:
+def _set_apart(table: pd.DataFrame) -> list[str]:
+    """Flags of each row, those of other conditions among them where a campaign's row has them."""
+    flags = [str(own) for own in table["flags"]]
+
+    def flag(row: int, *further: str) -> None:
+        flags[row] = ";".join(dict.fromkeys(word for word in (*flags[row].split(";"), *further) if word))
+
+    temperatures = table["temperature_k"].astype(float)
+    for row in np.flatnonzero(table["split"] == "campaign").tolist():
+        flag(row, *stated_conditions(float(temperatures[row]), str(table["technique"][row])))
+    is_bound, rates = _is_bound(table), -np.log10(table["lifetime_ps"].astype(float))
+    for _, rows in table.groupby("formula").groups.items():
+        sound = [row for row in rows if not excluding_flags(flags[row]) and not is_bound[row]]
+        if (table["split"][sound] == "campaign").any():
+            for place in contradicting([float(rates[row]) for row in sound]):
+                flag(sound[place], "other_conditions")
+    return flags
+
+
+def _with_rates(table: pd.DataFrame, *, robust: bool = False) -> pd.DataFrame:
     """Rates, their logarithms and errors; columns in the order of DATASET_COLUMNS."""
     lifetime = table["lifetime_ps"].astype(float)
     full = table.assign(lifetime_ps=lifetime, rate_per_ps=1.0 / lifetime, log10_rate=-np.log10(lifetime))
     own = full["lifetime_stderr_ps"].astype(float) / (lifetime * np.log(10.0))
     doubtful = [bool(excluding_flags(flags)) for flags in full["flags"]]
-    full["log10_rate_stderr"] = own.fillna(_replicate_sd(full)).mask(doubtful, DOUBTFUL_LOG10_SD)
+    full["log10_rate_stderr"] = own.fillna(_replicate_sd(full, robust=robust)).mask(doubtful, DOUBTFUL_LOG10_SD)
     return full.loc[:, list(DATASET_COLUMNS)]
 
 
-def _replicate_sd(table: pd.DataFrame) -> float:
+def _replicate_sd(table: pd.DataFrame, *, robust: bool) -> float:
     """Pooled standard deviation of log10 rate within materials, rows with an excluding flag left out.
+
+    Robust, the published rows' is the prior, of `PRIOR_FREEDOM`, and what a campaign's own replicates add is bounded.
 
     Raises:
         DatasetError: if no material is measured twice, so that no error is known at all.
     """
     sound = table[[not excluding_flags(flags) for flags in table["flags"]] & ~_is_bound(table)]
-    within = sound.groupby("formula")["log10_rate"]
-    squares, freedom = within.var(ddof=1) * (within.count() - 1), within.count() - 1
+    squares, freedom = _within(sound)
     if int(freedom.sum()) == 0:
         raise DatasetError("no standard errors and no replicates: give lifetime_stderr_ps or keep the published rows")
-    return float(np.sqrt(squares.sum() / freedom.sum()))
+    before, known = _within(sound[sound["split"] != "campaign"])
+    if not robust or not known.sum():
+        return float(np.sqrt(squares.sum() / freedom.sum()))
+    prior = float(before.sum() / known.sum())
+    added = freedom.sub(known, fill_value=0.0)
+    own = squares.sub(before, fill_value=0.0).clip(0.0, added * MOST_DEVIATIONS**2 * prior)
+    return float(np.sqrt((PRIOR_FREEDOM * prior + own.sum()) / (PRIOR_FREEDOM + added.sum())))
+
+
+def _within(rows: pd.DataFrame) -> tuple[pd.Series[float], pd.Series[float]]:
+    """Sum of squares around the mean and degrees of freedom of log10 rate, of each material measured twice or more."""
+    within = rows.groupby("formula")["log10_rate"]
+    freedom = (within.count() - 1).astype(float)
+    return (within.var(ddof=1) * freedom).fillna(0.0), freedom
 
 
 def _is_bound(table: pd.DataFrame) -> NDArray[np.bool_]:

@@ -21,7 +21,7 @@ from screening.features import to_features
 from screening.surrogates.recipe import TrainingRows
 from screening.surrogates.registry import DEFAULT_SURROGATE, get_recipe
 from screening.validation import cross_validate
-from screening.validation.splits import ScoreCard, hold_out, random_holdouts, score
+from screening.validation.splits import LEAVE_OUT_SPLITS, ScoreCard, hold_out, random_holdouts, score
 
 __all__ = ["CLAIMS", "Reproduction", "filed_table", "reproduce"]
 
@@ -53,8 +53,9 @@ CLAIMS = (
 )
 
 
-#: The paper's ways of scoring, the honest one it lacks (a spacer left out), and the training rows themselves.
-PAPER_SPLITS = ("in_sample", "leave_one_out", "leave_one_spacer_out", "train38_test14", "train45_test7")
+#: The paper's ways of scoring, the honest ones it lacks (a compound with its replicates, and a spacer, left out), and
+#: the training rows themselves.
+PAPER_SPLITS = ("in_sample", "leave_one_out", *LEAVE_OUT_SPLITS, "train38_test14", "train45_test7")
 #: The paper does not say which seven rows it held out of 52: as many random draws of seven are scored together.
 DRAWS, DRAW_SIZE = 10, 7
 
@@ -66,7 +67,7 @@ class Table:
     Attributes:
         name: "as_filed" or "default_rows".
         descriptors: shape (k, 10). x: our features, shape (k, 8). rate: 1/ps, shape (k,). noise: log10, shape (k,).
-        groups: spacer of each row. synthesised: the paper's own 14 samples, shape (k,).
+        groups: spacer of each row. compounds: its formula. synthesised: the paper's own 14 samples, shape (k,).
         n1_rp: n = 1 Ruddlesden-Popper rows, shape (k,).
     """
 
@@ -76,6 +77,7 @@ class Table:
     rate: NDArray[np.float64]
     noise: NDArray[np.float64]
     groups: tuple[str, ...]
+    compounds: tuple[str, ...]
     synthesised: NDArray[np.bool_]
     n1_rp: NDArray[np.bool_]
 
@@ -117,6 +119,7 @@ def _table(name: str, data: SpinDataset, descriptors: NDArray[np.float64], noise
         rate=rows["rate_per_ps"].to_numpy(dtype=np.float64),
         noise=noise,
         groups=data.groups,
+        compounds=tuple(rows["formula"]),
         synthesised=(rows["split"] == "synthesised").to_numpy(dtype=bool),
         n1_rp=((rows["phase"] == "RP") & (rows["n_layers"] == 1)).to_numpy(dtype=bool),
     )
@@ -307,12 +310,15 @@ def network_scores(table: Table, seed: int, settings: Sequence[Setting] = GRID) 
     every = fit_predict(table.descriptors, table.rate, masks, settings, seed)
     left_out = every[:, 1:][:, rows, rows]
     best = int(((left_out - table.rate) ** 2).mean(1).argmin())
-    groups = np.unique(np.array(table.groups), return_inverse=True)[1].astype(np.int64)
-    spacers = hold_out("leave_one_spacer_out", groups, seed)
+    labels = dict(zip(LEAVE_OUT_SPLITS, (table.compounds, table.groups), strict=True))
+    whole = {
+        split: hold_out(split, np.unique(np.array(own), return_inverse=True)[1].astype(np.int64), seed)
+        for split, own in labels.items()
+    }
     error = _log(left_out[best], table) - table.y
     cards = {"in_sample": _card(table, [rows], [every[best, 0]], error)}
     cards["leave_one_out"] = _card(table, list(rows[:, None]), list(left_out[best][:, None]), error)
-    for name, tests in {"leave_one_spacer_out": spacers, **table.holdouts(seed)}.items():
+    for name, tests in {**whole, **table.holdouts(seed)}.items():
         cards[name] = _card(table, tests, _held_out(table, tests, settings[best], seed), error)
     return NetworkScores(settings[best], cards)
 
@@ -349,10 +355,11 @@ def _spread(error: NDArray[np.float64]) -> float:
     return spread * fit_scale(error, np.full(error.size, spread))
 
 
-#: Models of the table, the shipped default first. `two_group` is the mean of n = 1 Ruddlesden-Popper compounds and of
-#: all others; `mlp` the paper's network.
+#: Models of the table, the shipped default first, then that of release 0.1.0. `two_group` is the mean of n = 1
+#: Ruddlesden-Popper compounds and of all others; `mlp` the paper's network.
 MODELS = (
     DEFAULT_SURROGATE,
+    "spinscreen",
     "gp",
     "ensemble",
     "trees",
@@ -433,8 +440,9 @@ def reproduce(
 def _recipe_scores(model: str, table: Table, seed: int) -> dict[str, ScoreCard]:
     # A linear fit to one column that says "n = 1 Ruddlesden-Popper" is the mean of either group.
     name, x = ("linear", table.n1_rp[:, None].astype(float)) if model == "two_group" else (model, table.x)
-    training = TrainingRows.of(x, table.y, table.noise, table.groups)
-    told = cross_validate(training, name, seed, holdouts=table.holdouts(seed))
+    training = TrainingRows.of(x, table.y, table.noise, table.groups, compounds=table.compounds)
+    splits = ("leave_one_out", *LEAVE_OUT_SPLITS)
+    told = cross_validate(training, name, seed, splits=splits, holdouts=table.holdouts(seed))
     mean, variance = get_recipe(name).fit(training, training.full_mask(), seed).predict(training.x)
     fitted = score(table.y, mean[0], np.sqrt(variance[0] + training.noise_variance))
     cards = {"in_sample": fitted, **told.score_cards}

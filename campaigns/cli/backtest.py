@@ -184,7 +184,7 @@ def _plan(observed: FinishedTable, candidates: Any, goal: float, options: Backte
 
 _HEADINGS = {
     "in_sample": "training rows",
-    "leave_one_out": "leave one out",
+    "leave_one_compound_out": "leave compound out",
     "leave_one_spacer_out": "leave spacer out",
     "train38_test14": "38 / 14",
     "train45_test7": "45 / 7",

@@ -127,8 +127,7 @@ def validate(options: ComputingOptions) -> None:
 
 
 def _show(card: FullCard) -> None:
-    from screening.validation.card import CARD_SPLITS
-    from screening.validation.splits import BRIEF_SCORES, ScoreWords
+    from screening.validation.splits import BRIEF_SCORES, LEAVE_OUT_SPLITS, ScoreWords
 
     marked(f"[bold]{escape(card.verdict)}[/]")
     further = (("coverage_50", "in 50%", "{:.0%}"), ("coverage_95", "in 95%", "{:.0%}"), ("n_rows", "rows", "{:.0f}"))
@@ -150,7 +149,7 @@ def _show(card: FullCard) -> None:
         "beside it, R² log rate", "one compound left out", "one spacer left out", "saved ± error", "in 90%"
     )
     for name, other in {card.validation.name: card.validation, **card.baselines}.items():
-        compound, spacer = (other.score_cards[split] for split in CARD_SPLITS)
+        compound, spacer = (other.score_cards[split] for split in LEAVE_OUT_SPLITS)
         saved = "{:+.3f} ± {:.3f}".format(*card.saved[name]) if name in card.saved else ""
         shown = f"{compound.r2_log:.2f}", f"{spacer.r2_log:.2f}", saved, f"{spacer.coverage_90:.0%}"
         beside.add_row(name.replace("_", " "), *shown)

@@ -219,7 +219,7 @@ def deep_view(done: Round, progress: Progress | None = None) -> dict[str, Any]:
         rows to R2); band (experiments, mean_ps, low_ps, high_ps, random_ps).
     """
     from campaigns.training import card_of
-    from screening.validation.card import CARD_SPLITS
+    from screening.validation.splits import LEAVE_OUT_SPLITS
 
     tell, steps = progress or silent, 0
 
@@ -234,7 +234,9 @@ def deep_view(done: Round, progress: Progress | None = None) -> dict[str, Any]:
     tell(steps, steps + 1, "back-test")
     return {
         "verdict": card.verdict,
-        "baselines": [[other, *(round(v.score_cards[s].r2_log, 3) for s in CARD_SPLITS)] for other, v in told.items()],
+        "baselines": [
+            [other, *(round(v.score_cards[s].r2_log, 3) for s in LEAVE_OUT_SPLITS)] for other, v in told.items()
+        ],
         "scrambled": [round(float(r2), 3) for r2 in card.scrambled_r2_log],
         "spacer_only": round(float(card.spacer_only_r2_log), 3),
         "curve": {f"{share:g}": round(float(r2), 3) for share, r2 in card.curve.items()},

@@ -17,8 +17,8 @@ from chemspace.space import SpaceBlock
 from screening.errors import NothingLeftError, RankingError
 from screening.ranking.candidates import RANKING_COLUMNS, Candidates, subset
 from screening.ranking.cluster import stream_on
-from screening.ranking.stream import Counts, Pass, SinglePrecision, cores, stream
-from screening.strategies.columns import NEAREST, NEAREST_COLUMNS
+from screening.ranking.stream import Counts, Pass, SinglePrecision, bound, cores, stream
+from screening.strategies.columns import NEAREST, NEAREST_COLUMNS, Numbers, latent_sd, predict, unexplained_variance
 
 if TYPE_CHECKING:
     from screening.ranking.bounds import PredictionBounds
@@ -34,6 +34,10 @@ _LONG = 5_000_000
 LIKELY_SLOW, TEACHES_MOST = "likely slow", "teaches most"
 #: Blocks that are timed, spread over the space.
 _TIMED = 3
+#: Compounds from which bounds of networks are learnt, and the least share of them whose scores set the slack.
+_SAMPLE, _TOP = 6000, 0.02
+#: Scores of the list may lie above their bounds by the slack over this; else it is raised and the pass repeated.
+_WELL_INSIDE = 1.25
 
 
 @dataclass(frozen=True)
@@ -46,8 +50,9 @@ class PassSettings:
         single_precision: pass over the space in float32, keep at least 1,000 more than asked for, and score those again
             in float64. The pass is repeated with a longer list should the difference between the two ever reach across
             its end. On the CPU, and for a strategy that rises with the standard deviation, bounds of the shipped
-            surrogate (`screening.ranking.bounds`) decide first which compounds can still reach the list; the others
-            are counted in `n_bounded` and get no whole prediction.
+            surrogates (`screening.ranking.bounds`) decide first which compounds can still reach the list; the others
+            are counted in `n_bounded` and get no whole prediction. Bounds of networks are learnt: the pass is repeated
+            with more slack should a compound of the list come near the end of it.
         device: "cpu" or "cuda" for the float32 pass.
         client: a `distributed.Client`, whose workers make the pass instead of this process.
     """
@@ -161,8 +166,8 @@ def rank(
     surrogate, strategy = candidates.surrogate, candidates.strategy
     single = settings.single_precision and strategy.predicts
     quick = SinglePrecision(surrogate, settings.device) if single else surrogate
-    bounds = _bounds(candidates) if single and settings.device == "cpu" else None
     keep, workers = top_k + max(top_k, _SPARE) if single else top_k, settings.workers or cores()
+    bounds = _bounds(candidates, keep) if single and settings.device == "cpu" else None
     if progress is not None and settings.client is None and len(candidates.space) >= _LONG:
         cost = estimate_pass(Pass(candidates, quick, bounds, keep, settings.block_size), workers)
         progress(0, candidates.n_allowed, Announcement(f"to rank: {cost}"))
@@ -180,10 +185,12 @@ def rank(
         exact = _exact(candidates, index)
         order = np.lexsort((index, -exact))[:top_k]
         slack = 4.0 * float(np.abs(exact - value).max())
-        certain = len(index) < keep or exact[order[-1]] > value[-1] + slack
-        index, value, keep = index[order], exact[order], 4 * keep
-        if certain:
+        is_short = len(index) >= keep and exact[order[-1]] <= value[-1] + slack
+        is_tight = bounds is not None and not bounds.is_exact and _loosened(candidates, bounds, index)
+        index, value = index[order], exact[order]
+        if not is_short and not is_tight:
             break
+        keep = 4 * keep if is_short else keep
     block = candidates.space.take(index)
     x = candidates.features(block)
     frame = candidates.frame(block, x, value)
@@ -215,11 +222,44 @@ def _nothing(counts: Counts, candidates: Candidates) -> str:
     )
 
 
-def _bounds(candidates: Candidates) -> PredictionBounds | None:
+def _bounds(candidates: Candidates, keep: int) -> PredictionBounds | None:
+    """Bounds for a list of this length; those of networks are learnt, and their slack found, on compounds from all over
+    the space."""
     from screening.ranking.bounds import PredictionBounds  # loads torch, which a double-precision pass may not need
 
-    rises = candidates.strategy.rises_with_sd
-    return PredictionBounds.of(getattr(candidates.surrogate, "model", None)) if rises else None
+    if not candidates.strategy.rises_with_sd:
+        return None
+    model, size = getattr(candidates.surrogate, "model", None), len(candidates.space)
+    if (plain := PredictionBounds.of(model)) is not None:
+        return plain
+    index = np.unique(np.linspace(0, size - 1, 2 * _SAMPLE).astype(np.int64))
+    x = candidates.features(candidates.space.take(index[::2]))
+    bounds = PredictionBounds.of(model, x[np.isfinite(x).all(axis=1)])
+    if bounds is not None:
+        _loosened(candidates, bounds, index, max(_TOP, 2.0 * keep / size))
+    return bounds
+
+
+def _loosened(candidates: Candidates, bounds: PredictionBounds, index: NDArray[np.int64], share: float = 1.0) -> bool:
+    """Whether the slack of bounds had to be raised, so that what scores lie above them stays well inside it.
+
+    Args:
+        candidates: the compounds.
+        bounds: whose slack may be raised.
+        index: of compounds to look at, shape (k,).
+        share: of these, the ones with the best scores that count.
+    """
+    x = candidates.features(candidates.space.take(index))
+    x = x[np.isfinite(x).all(axis=1)]
+    mean, sd = predict(candidates.surrogate, x)
+    latent = latent_sd(sd, unexplained_variance(candidates.surrogate))
+    score = candidates.strategy.score(Numbers(x, mean, latent, np.zeros(len(x)), candidates.incumbent))
+    best = score >= np.quantile(score, max(0.0, 1.0 - share))
+    above = float((score - bound(candidates, bounds, x))[best].max(initial=0.0))
+    if above <= bounds.slack / _WELL_INSIDE:
+        return False
+    bounds.slack = 1.5 * above
+    return True
 
 
 def _exact(candidates: Candidates, index: NDArray[np.int64]) -> Array:

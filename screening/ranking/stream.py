@@ -115,16 +115,18 @@ class SinglePrecision:
         self._unexplained = float(surrogate.model.unexplained_variance())
         self.model = copy.deepcopy(surrogate.model).to(device=device, dtype=torch.float32).eval()
 
-    def predict(self, x: Array, chunk: int = 65536) -> tuple[Array, Array]:
-        """Mean and standard deviation of a new measurement, shapes (m,), float64 numbers of float32 accuracy."""
+    def predict(self, x: Array, chunk: int | None = None) -> tuple[Array, Array]:
+        """Mean and standard deviation of a new measurement, shapes (m,), float64 numbers of float32 accuracy; `chunk`
+        rows at once, absent as many as stay in a processor's cache or fill another device."""
         import torch
 
         from screening.devices import one_thread
 
         mean, sd = np.empty(len(x)), np.empty(len(x))
+        size = chunk or (2048 if self._device == "cpu" else 65536)
         with torch.no_grad(), one_thread():
-            for start in range(0, len(x), chunk):
-                rows = slice(start, start + chunk)
+            for start in range(0, len(x), size):
+                rows = slice(start, start + size)
                 points = torch.as_tensor(x[rows], device=self._device).to(torch.float32)
                 centre, variance = self.model.marginal(points)
                 mean[rows] = centre.cpu().numpy()
@@ -179,8 +181,8 @@ class Pass:
         wanted = described
         if self.bounds is not None and threshold > -np.inf and described.any():
             wanted = described.copy()
-            best = self._bound(self.bounds, rows.x[described])
-            wanted[described] = best >= threshold - _MARGIN * (1.0 + abs(threshold))
+            best = bound(self.candidates, self.bounds, rows.x[described])
+            wanted[described] = best >= threshold - self.bounds.slack - _MARGIN * (1.0 + abs(threshold))
         held = np.isin(block.index, self._excluded_in(block), assume_unique=True)
         missing = np.zeros(len(block), dtype=bool)
         missing[rows.places(np.flatnonzero(~described))[0]] = True
@@ -206,15 +208,16 @@ class Pass:
                 counts = counts + own
         return (*top.result(), counts)
 
-    def _bound(self, bounds: PredictionBounds, x: Array) -> Array:
-        """Upper bound of the score of any compound with these features (rows, d), shape (rows,)."""
-        mean, sd = bounds.mean_and_sd(x)
-        return self.candidates.strategy.score(Numbers(x, mean, sd, np.zeros(len(x)), self.candidates.incumbent))
-
     def _excluded_in(self, block: SpaceBlock) -> NDArray[np.int64]:
         excluded = self.candidates.excluded
         first, last = np.searchsorted(excluded, [block.index[0], block.index[-1] + 1])
         return excluded[first:last]
+
+
+def bound(candidates: Candidates, bounds: PredictionBounds, x: Array) -> Array:
+    """Upper bound of the score of any compound with these features (rows, d), but for `bounds.slack`, shape (rows,)."""
+    mean, sd = bounds.mean_and_sd(x)
+    return candidates.strategy.score(Numbers(x, mean, sd, np.zeros(len(x)), candidates.incumbent))
 
 
 def stream(work: Pass, workers: int, progress: Progress | None = None) -> Found:

@@ -16,6 +16,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
+from screening.surrogates.gaussian_process import cosine
 from screening.surrogates.observations import LEAST_VARIANCE, Folds, Sites, member_rows, out_of_group, plain_sites
 
 #: Numbers of one layer's activations that a block of folds may hold, 0.4 MB in single precision: with weights and
@@ -222,20 +223,15 @@ class _Block:
     def train(self, target: Tensor, absent: Tensor) -> tuple[list[Tensor], Tensor]:
         """Weights and biases (f, s, in or 1, out) of the best snapshot of each fold, and its step (f,)."""
         config, best = self.config, self.parameters.clone()
-        for w, slope in zip(self.layers, self.gradients, strict=True):
-            w.grad = slope
-        # The anchor pulls by p (w - w0): weight decay is the first part, `anchored` the second.
-        groups = [{"params": [w], "weight_decay": p} for w, p in zip(self.layers, self.pulls, strict=True)]
-        optimiser = torch.optim.Adam(groups, lr=config.learning_rate, fused=True)
-        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, config.iterations, 0.1 * config.learning_rate)
+        adam = _Adam(self.layers, self.gradients, self.pulls)
         least = torch.full((self.f,), math.inf).to(target)
         steps = torch.zeros(self.f, dtype=torch.long, device=target.device)
         stops_early = bool(absent.any())
         for step in range(1, config.iterations + 1):
             self._slope(self.share * (self._output() - self.wanted))
             self.slopes.sub_(self.anchored)
-            optimiser.step()
-            schedule.step()
+            part = (step - 1) / config.iterations
+            adam.step(cosine(config.learning_rate, 0.1 * config.learning_rate, part))
             if stops_early and step % config.check_every == 0:
                 error = _out_of_group_error(self._output().reshape(self.f, self.s, -1), target, absent)
                 better = error < least
@@ -268,6 +264,31 @@ class _Block:
             slope = slope * w if w.shape[1] == 1 else torch.bmm(slope, w)
             slope = torch.ops.aten.tanh_backward(slope, before)
             torch.bmm(self.activations[i - 1].mT, slope, out=self.gradients[i - 1])
+
+
+class _Adam:
+    """Adam (Kingma and Ba, arXiv 1412.6980) in torch's fused kernel, weights decaying by a factor of their layer.
+
+    Not `torch.optim.Adam`, which is this kernel and loads torch's compiler, two CPU seconds in every process.
+    """
+
+    def __init__(self, parameters: list[Tensor], gradients: list[Tensor], decays: list[float]) -> None:
+        self._parameters, self._gradients, self._decays = parameters, gradients, decays
+        self._mean, self._square = ([torch.zeros_like(w) for w in parameters] for _ in range(2))
+        self._steps = [w.new_zeros(()) for w in parameters]
+
+    def step(self, step_size: float) -> None:
+        """One step down the gradients."""
+        torch._foreach_add_(self._steps, 1.0)
+        for moments in zip(
+            self._parameters, self._gradients, self._mean, self._square, self._steps, self._decays, strict=True
+        ):
+            *tensors, decay = moments
+            parameter, gradient, mean, square, steps = ([tensor] for tensor in tensors)
+            torch._fused_adam_(
+                parameter, gradient, mean, square, [], steps, lr=step_size, beta1=0.9, beta2=0.999, weight_decay=decay,
+                eps=1e-8, amsgrad=False, maximize=False,
+            )  # fmt: skip
 
 
 def _views(flat: Tensor, shapes: list[torch.Size]) -> list[Tensor]:

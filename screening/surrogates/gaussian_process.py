@@ -160,6 +160,8 @@ def _matern(spec: KernelSpec, squared: Tensor) -> Tensor:
 JITTER = 1e-6
 #: Steps and step size of the search; a test holds the gradient small at the end.
 STEPS, STEP_SIZE = 70, 0.12
+#: Steps and step size of a fold's search from the hyperparameters of all rows, and the rows from which it starts so.
+WARM, MAX_COLD_ROWS = (12, 0.04), 60
 #: Rows above which hyperparameters are sought on a subset; the posterior still conditions on every row.
 MAX_SEARCH_ROWS = 400
 
@@ -256,7 +258,12 @@ def fit_gaussian_processes(
     )
     weight, measured = mask.to(z), (mask & ~bounds).to(z)
     keep = _search_rows(len(folds.y)).to(device)
-    theta = _search(spec, z[:, keep], (targets * measured)[:, keep], noise[:, keep], measured[:, keep])
+    rows = (z[:, keep], (targets * measured)[:, keep], noise[:, keep], measured[:, keep])
+    start = None
+    if len(mask) > 1 and len(folds.y) > MAX_COLD_ROWS:
+        every = measured[:, keep].amax(0, keepdim=True)  # of the first fold's scale, which moves a start, not an end
+        start = _search(spec, rows[0][:1], (targets * ~bounds)[:1, keep], rows[2][:1], every).expand(len(mask), -1)
+    theta = _search(spec, *rows, start)
     variance = nugget_variance(theta)[:, None] + noise + JITTER
     prior = covariance(spec, theta, z, z)
     if bool(bounds.any()):
@@ -279,12 +286,14 @@ def _masked(prior: Tensor, variance: Tensor, weight: Tensor) -> Tensor:
     return prior * weight[:, :, None] * weight[:, None, :] + torch.diag_embed(own)
 
 
-def _search(spec: KernelSpec, z: Tensor, targets: Tensor, noise: Tensor, weight: Tensor) -> Tensor:
-    """Maximum a posteriori hyperparameters by Adam, shape (f, p)."""
+def _search(
+    spec: KernelSpec, z: Tensor, targets: Tensor, noise: Tensor, weight: Tensor, start: Tensor | None = None
+) -> Tensor:
+    """Maximum a posteriori hyperparameters by Adam, shape (f, p); near a start (f, p) fewer steps do."""
     f, _, d = z.shape
-    theta = initial_parameters(spec, f, d).to(z).requires_grad_(True)
-    adam = Adam(theta, decay=(0.8, 0.95))
-    for step in range(STEPS):
+    theta = (initial_parameters(spec, f, d) if start is None else start.clone()).to(z).requires_grad_(True)
+    adam, steps, size = Adam(theta, decay=(0.8, 0.95)), *((STEPS, STEP_SIZE) if start is None else WARM)
+    for step in range(steps):
         k = _masked(covariance(spec, theta, z, z), nugget_variance(theta)[:, None] + noise + JITTER, weight)
         with torch.no_grad():
             inverse = torch.cholesky_inverse(torch.linalg.cholesky(k))
@@ -292,5 +301,5 @@ def _search(spec: KernelSpec, z: Tensor, targets: Tensor, noise: Tensor, weight:
             slope = 0.5 * (inverse - alpha @ alpha.mT)
         loss = (slope * k).sum() - log_prior(spec, theta, d).sum()
         (gradient,) = torch.autograd.grad(loss, theta)
-        adam.step(gradient, cosine(STEP_SIZE, 0.01 * STEP_SIZE, step / STEPS))
+        adam.step(gradient, cosine(size, 0.01 * size, step / steps))
     return theta.detach()

@@ -87,8 +87,13 @@ class EnsembleComponent(nn.Module):
         self.register_buffer("edges", fitted.edges[fold])
         self.n_layers = len(fitted.weights)
         for i, (weight, bias) in enumerate(fitted.weights):
-            self.register_buffer(f"weight_{i}", weight[fold])
-            self.register_buffer(f"bias_{i}", bias[fold])
+            w, b = weight[fold].mT, bias[fold].mT
+            # What enters is a sigmoid s and tanh(a) = 2 s(2a) - 1, ten times as fast on CPUs: the factors are the
+            # weights' own.
+            into = 1.0 if i == 0 else 2.0
+            out = 1.0 if i == self.n_layers - 1 else 2.0
+            self.register_buffer(f"weight_{i}", (into * out * w).contiguous())
+            self.register_buffer(f"bias_{i}", out * (b if i == 0 else b - w.sum(-1, keepdim=True)))
         self.register_buffer("error_variance", fitted.error_variance[fold])
 
     def joint(self, z: Tensor) -> tuple[Tensor, Tensor]:
@@ -108,12 +113,13 @@ class EnsembleComponent(nn.Module):
         return self.error_variance
 
     def _members(self, z: Tensor) -> Tensor:
-        h = encode(z, self.edges)
-        for i in range(self.n_layers):
-            h = h @ self.get_buffer(f"weight_{i}") + self.get_buffer(f"bias_{i}")
-            if i < self.n_layers - 1:
-                h = 2.0 * torch.sigmoid(2.0 * h) - 1.0  # tanh, ten times as fast on CPUs
-        return h[..., 0]
+        """Outputs (s, m) at standardised rows z (m, d); rows are columns inside, so that each layer is one product."""
+        first: Tensor = self.get_buffer("weight_0")
+        h = (first.flatten(0, 1) @ encode(z, self.edges).mT).reshape(*first.shape[:2], -1) + self.get_buffer("bias_0")
+        for i in range(1, self.n_layers):
+            h = torch.baddbmm(self.get_buffer(f"bias_{i}"), self.get_buffer(f"weight_{i}"), h.sigmoid_())
+        told: Tensor = h[:, 0]
+        return told
 
 
 class MixtureModel(Model):

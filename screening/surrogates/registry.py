@@ -75,7 +75,7 @@ def _on(device: str, recipe: Recipe) -> Recipe | None:
 
 
 #: The surrogate of a campaign that names none.
-DEFAULT_SURROGATE = "spinscreen"
+DEFAULT_SURROGATE = "networks_processes"
 
 ISOTROPIC = KernelSpec("gp_isotropic")
 ROUGH = KernelSpec("gp_rough", rough=True)
@@ -88,9 +88,15 @@ SHARE_FLOOR = 0.2
 
 
 @register_surrogate(DEFAULT_SURROGATE)
+def _networks_processes() -> Recipe:
+    """Networks with numeric embeddings and processes, stacked inside each fold, with a least share for both."""
+    return MixtureRecipe(DEFAULT_SURROGATE, (ISOTROPIC, ROUGH, ARD), NETWORKS, floor=SHARE_FLOOR)
+
+
+@register_surrogate("spinscreen")
 def _spinscreen() -> Recipe:
-    """Three Gaussian processes and boosted trees, stacked inside each fold."""
-    return MixtureRecipe(DEFAULT_SURROGATE, (ISOTROPIC, ROUGH, ARD), None, TreesConfig())
+    """The default of release 0.1.0: three Gaussian processes and boosted trees, stacked inside each fold."""
+    return MixtureRecipe("spinscreen", (ISOTROPIC, ROUGH, ARD), None, TreesConfig())
 
 
 @register_surrogate("gp")
@@ -135,12 +141,6 @@ def _gp_ensemble() -> Recipe:
     return MixtureRecipe("gp_ensemble", (ISOTROPIC, ROUGH, ARD))
 
 
-@register_surrogate("networks_processes")
-def _networks_processes() -> Recipe:
-    """Networks with numeric embeddings and processes, stacked inside each fold, with a least share for both."""
-    return MixtureRecipe("networks_processes", (ISOTROPIC, ROUGH, ARD), NETWORKS, floor=SHARE_FLOOR)
-
-
 @register_surrogate("gp_on_residuals")
 def _gp_on_residuals() -> Recipe:
     """The network ensemble, and a Gaussian process on what it leaves over."""
@@ -149,7 +149,7 @@ def _gp_on_residuals() -> Recipe:
 
 @register_surrogate("auto")
 def _auto() -> Recipe:
-    """The default, `gp`, the mean, linear regression or support vectors, chosen inside each fold."""
+    """`spinscreen`, `gp`, the mean, linear regression or support vectors, chosen inside each fold."""
     return AutoRecipe("auto", (_spinscreen(), _gp(), *(BASELINES[name] for name in ("mean", "linear", "svr"))))
 
 

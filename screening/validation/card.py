@@ -22,8 +22,6 @@ __all__ = ["FullCard", "full_score_card"]
 
 #: What every score is set beside.
 BASELINE_NAMES = ("mean", "linear", "random_forest", "svr", "xgboost")
-#: Splits of the card's two columns: all rows of a compound, and all rows of a spacer.
-CARD_SPLITS = ("leave_one_compound_out", "leave_one_spacer_out")
 #: Shuffles of the targets, and shares of the rows at which the learning curve is drawn.
 SHUFFLES, SHARES = 5, (0.4, 0.6, 0.8)
 #: Random training sets a point of the learning curve.
@@ -117,12 +115,12 @@ def full_score_card(
         if progress is not None:
             progress(done, total, note)
 
-    splits = (*CARD_SPLITS, "repeated_k_fold")
+    splits = (*LEAVE_OUT_SPLITS, "repeated_k_fold")
     validation = cross_validate(training, name, seed, splits=splits, holdouts=holdouts)
     say(1, name)
     scrambled = tuple(_scrambled(training, seed + i, name) for i in range(SHUFFLES))
     say(2, "shuffled targets")
-    control = cross_validate(replace(training, x=_one_hot(training.groups)), name, seed, splits=CARD_SPLITS[:1])
+    control = cross_validate(replace(training, x=_one_hot(training.groups)), name, seed, splits=LEAVE_OUT_SPLITS[:1])
     say(3, "spacer only")
     curve = learning_curve(training, name, seed)
     say(4, "learning curve")
@@ -130,12 +128,12 @@ def full_score_card(
     # A linear fit to columns that say which class a row is in is the mean of each class.
     tasks = [(label, "linear", replace(training, x=_one_hot(np.array(own)))) for label, own in labels.items()]
     for i, (label, recipe, rows) in enumerate([*tasks, *((other, other, training) for other in baselines)]):
-        others[label] = cross_validate(rows, recipe, seed, splits=CARD_SPLITS)
+        others[label] = cross_validate(rows, recipe, seed, splits=LEAVE_OUT_SPLITS)
         say(5 + i, label)
     return FullCard(
         validation,
         scrambled,
-        control.score_cards[CARD_SPLITS[0]].r2_log,
+        control.score_cards[LEAVE_OUT_SPLITS[0]].r2_log,
         others,
         curve,
         {label: squared_error_saved(validation, other, training.groups) for label, other in others.items()},

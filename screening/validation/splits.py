@@ -29,6 +29,9 @@ __all__ = [
 #: More models than this are not trained for one split.
 MAX_FOLDS = 1000
 K_FOLDS, K_REPEATS = 10, 3
+#: Up to so many rows every group is a fold of its own. Of more, whole groups are dealt to as many folds as times rows
+#: make `FOLD_ROWS`, at least `LEAST_FOLDS`: the cost of a validation then grows with the rows, not with their square.
+EXACT_ROWS, FOLD_ROWS, LEAST_FOLDS = 60, 1500, 5
 
 Split = Callable[[NDArray[np.int64], int], list[NDArray[np.int64]]]
 
@@ -39,8 +42,11 @@ def _leave_one_out(groups: NDArray[np.int64], seed: int) -> list[NDArray[np.int6
 
 
 def _leave_one_group_out(groups: NDArray[np.int64], seed: int) -> list[NDArray[np.int64]]:
-    del seed
-    return [np.flatnonzero(groups == code) for code in np.unique(groups)]
+    codes, most = np.unique(groups), max(LEAST_FOLDS, FOLD_ROWS // max(groups.size, 1))
+    if groups.size <= EXACT_ROWS or len(codes) <= most:
+        return [np.flatnonzero(groups == code) for code in codes]
+    dealt = np.array_split(np.random.default_rng(seed).permutation(codes), most)
+    return [np.flatnonzero(np.isin(groups, part)) for part in dealt]
 
 
 def _k_fold(groups: NDArray[np.int64], seed: int) -> list[NDArray[np.int64]]:
@@ -64,8 +70,8 @@ SPLITS: dict[str, Split] = {
 
 #: Splits whose groups are compounds; those of the others are spacers.
 BY_COMPOUND = ("leave_one_compound_out",)
-#: Those whose scores are shown everywhere: a row, and all rows of a spacer.
-LEAVE_OUT_SPLITS = ("leave_one_out", "leave_one_spacer_out")
+#: Those whose scores are shown everywhere: all rows of a compound, and all rows of a spacer.
+LEAVE_OUT_SPLITS = ("leave_one_compound_out", "leave_one_spacer_out")
 
 
 def hold_out(name: str, groups: NDArray[np.int64], seed: int) -> list[NDArray[np.int64]]:

@@ -184,7 +184,7 @@ def test_shuffled_targets_score_no_better_than_the_mean(launched: Launched, camp
 def test_the_figures_are_out_of_fold(campaign: Campaign) -> None:
     fit = campaign.fit()
     assert fit is not None
-    assert set(fit.scores) == {"leave_one_out", "leave_one_spacer_out"}
+    assert set(fit.scores) == {"leave_one_compound_out", "leave_one_spacer_out"}
     for card in fit.scores.values():
         assert card["n_rows"] == fit.n_train
         assert card["r2_log"] is not None

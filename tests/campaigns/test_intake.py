@@ -44,6 +44,16 @@ def n_events(campaign: Campaign) -> int:
     return len(campaign.history())
 
 
+def test_lifetimes_of_other_conditions_are_told_and_do_not_train(campaign: Campaign, tmp_path: Path) -> None:
+    text = "formula,lifetime_ps,temperature_k\n(PEA)2PbI4,300,4\n(PEA)2PbI4,0.33,295\n(BA)2PbI4,30,\n"
+    told = campaign.ingest(write(tmp_path, text)).warnings
+    apart = [words for words in told if "set apart" in words]
+    assert [words.partition(":")[0] for words in apart] == ["row 2", "row 4"]
+    assert "the stated temperature is not room temperature" in "".join(told)
+    flags = campaign.dataset().rows["flags"].tail(3).tolist()
+    assert flags == ["other_temperature", "", "other_conditions"]
+
+
 def test_a_dry_run_says_of_every_row_what_would_happen(campaign: Campaign, tmp_path: Path) -> None:
     campaign.ingest(write(tmp_path, TABLE.split("(PA)2PbI4,0.4,0.02,b")[0], "first.csv"))
     campaign.retract(1, "wrong crystal")
@@ -277,7 +287,8 @@ def test_replicates_that_disagree_are_told_in_both_figures(
 ) -> None:
     result = campaign.ingest(write(tmp_path, "formula,lifetime_ps,lifetime_stderr_ps,sample\n" + rows))
     assert result.added == rows.count("\n")
-    assert [word for word in result.warnings if "outside the campaign" not in word] == told
+    further = ("outside the campaign", "is set apart")
+    assert [word for word in result.warnings if not any(words in word for words in further)] == told
 
 
 def test_what_is_odd_is_told_again_until_it_is_learnt(campaign: Campaign, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from chemspace.errors import NotNeutralError
 from oracle.descriptors import DESCRIPTOR_NAMES
-from screening.dataset import EXCLUDING_FLAGS, FLAGS, SpinDataset, published_descriptors
+from screening.dataset import EXCLUDING_FLAGS, FLAGS, SpinDataset, contradicting, published_descriptors
 from screening.errors import DatasetError
 
 
@@ -129,6 +129,45 @@ def test_an_average_that_contradicts_its_own_cations_is_corrected_and_flagged(pu
     assert at["S09"] == pytest.approx(0.5 * (at["S10"] + at["S22"]), abs=1e-4)
     assert filed == 43.998
     assert "corrected_descriptors" in published.rows.set_index("material_id").loc["S09", "flags"]
+
+
+@pytest.mark.parametrize(
+    ("told", "flag"),
+    [
+        ({"lifetime_ps": 300.0}, "other_conditions"),
+        ({"lifetime_ps": 300.0, "temperature_k": 4.0, "technique": "TRFR"}, "other_temperature"),
+        ({"lifetime_ps": 0.3, "technique": "Hanle effect"}, "other_technique"),
+    ],
+)
+def test_a_row_of_other_conditions_is_set_apart_and_blurs_no_other_row(
+    published: SpinDataset, told: dict[str, object], flag: str
+) -> None:
+    longer = published.append(pd.DataFrame([{"formula": "(PEA)2PbI4", **told}]))
+    assert longer.rows["flags"].iloc[-1] == flag
+    assert len(longer.trainable()) == len(published.trainable())
+    assert longer.noise[:52] == pytest.approx(published.noise, abs=1e-12)
+
+
+@pytest.mark.parametrize("factor", [2.0, 5.0, 9.5])
+def test_one_bad_crystal_moves_the_error_of_all_others_by_less_than_a_tenth(
+    published: SpinDataset, factor: float
+) -> None:
+    known = published.rows.set_index("material_id").loc["S14", "lifetime_ps"]
+    row = pd.DataFrame({"formula": ["(PEA)2PbI4"], "lifetime_ps": [factor * known]})
+    longer, pooled = (published.append(row, robust=robust) for robust in (True, False))
+    assert len(longer.trainable()) == len(published.trainable()) + 1
+    assert published.noise[13] < longer.noise[13] < 1.1 * published.noise[13]
+    assert pooled.noise[13] > longer.noise[13]
+
+
+@pytest.mark.parametrize(
+    ("rates", "wrong"),
+    [([], []), ([0.0], []), ([0.0, 2.0], [1]), ([0.0, 2.0, 2.1], [0]), ([0.0, 0.9], []), ([0.0, 0.1, -3.0, 0.2], [2])],
+)
+def test_of_replicates_the_few_that_contradict_the_many_are_wrong_and_of_two_the_later(
+    rates: list[float], wrong: list[int]
+) -> None:
+    assert contradicting(rates) == wrong
 
 
 def test_an_upper_bound_is_a_row_but_no_replicate(published: SpinDataset) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -28,6 +30,18 @@ def test_a_linear_surrogate_has_the_closed_form() -> None:
     background = ROWS.x[:5]
     told = shapley(surrogate, ROWS.x, ("a", "b", "c"), background)
     assert np.allclose(told.contributions, (ROWS.x - background.mean(0)) * [1.0, -2.0, 0.0], atol=1e-5)
+
+
+def test_values_are_those_of_the_shap_package() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PendingDeprecationWarning)  # of matplotlib's, by how shap sets colours
+        import shap
+    surrogate, background = fit_surrogate(TrainingRows.of(ROWS.x, ROWS.y), name="gp"), ROWS.x[:6]
+    explainer = shap.KernelExplainer(lambda z: surrogate.predict(z)[0], background)
+    expected = explainer.shap_values(ROWS.x[6:9], nsamples=8, l1_reg=0, silent=True)
+    told = shapley(surrogate, ROWS.x[6:9], ("a", "b", "c"), background)
+    assert told.contributions == pytest.approx(np.asarray(expected), abs=1e-7)
+    assert told.base == pytest.approx(float(explainer.expected_value), abs=1e-12)
 
 
 def test_too_many_features_are_refused() -> None:

@@ -21,7 +21,7 @@ def round_of() -> Any:
     """Four rows, one of them a bound that is far from its prediction; the rest is predicted within half its spread."""
     y = np.array([0.0, -2.0, 0.5, 1.0])
     told = {"row": range(4), "y": y, "mean": [0.1, 1.0, 0.6, 1.1], "sd_calibrated": 0.2}
-    splits = ("leave_one_out", "leave_one_spacer_out")
+    splits = ("leave_one_compound_out", "leave_one_spacer_out")
     predictions = pd.concat([pd.DataFrame({"split": split, **told}) for split in splits], ignore_index=True)
     dataset = SimpleNamespace(
         censored=BOUNDS,
@@ -39,7 +39,7 @@ def round_of() -> Any:
         descriptors=SimpleNamespace(feature_names=("a", "b")),
         classes={"two_group": ("n = 1 RP", "n = 1 RP", "rest", "rest")},
     )
-    validation = SimpleNamespace(predictions=predictions, name="spinscreen")
+    validation = SimpleNamespace(predictions=predictions, name="networks_processes")
     return SimpleNamespace(training=training, validation=validation, surrogate=SimpleNamespace(seed=3))
 
 
@@ -47,7 +47,7 @@ def test_parity_and_calibration_leave_upper_bounds_out() -> None:
     shown = [name for trace in parity_of(round_of()).data for name in trace.text or ()]
     assert sorted(shown) == ["A", "C", "D"]
     lines = [trace for trace in calibration_of(round_of()).data if trace.name]
-    assert [trace.name for trace in lines] == ["leave one out", "leave one spacer out"]
+    assert [trace.name for trace in lines] == ["leave one compound out", "leave one spacer out"]
     for trace in lines:
         assert trace.y[-1] == 1.0  # with the bound at most three of four could lie inside
 

@@ -36,7 +36,7 @@ def test_a_campaign_tells_where_it_stands(client: TestClient) -> None:
     assert one == client.get(HERE).json()
     assert (one["id"], one["n_compounds"], one["n_measured"], one["rounds"]) == (SLUG, 40, 52, 1)
     assert one["pending"] == []
-    assert one["fit"]["scores"]["leave_one_out"]["n_rows"] == one["fit"]["n_train"]
+    assert one["fit"]["scores"]["leave_one_compound_out"]["n_rows"] == one["fit"]["n_train"]
     assert client.get("/api/campaigns/other").status_code == 404
 
 

@@ -76,7 +76,7 @@ def test_a_held_out_row_does_not_train_the_network() -> None:
 def test_the_setting_is_chosen_by_leave_one_out_error_not_by_the_fit() -> None:
     generator = np.random.default_rng(0)
     noise = {"descriptors": generator.normal(size=(16, 10)), "rate": generator.uniform(0.5, 1.5, size=16)}
-    halves = {"groups": ("a", "b") * 8, "synthesised": np.arange(16) < 4}
+    halves = {"groups": ("a", "b") * 8, "compounds": tuple("abcdefghijklmnop"), "synthesised": np.arange(16) < 4}
     table = replace(filed_table(), **noise, **halves)  # type: ignore[arg-type]  # fields by name
     bold, timid = (Setting((20,), "relu", alpha) for alpha in (1e-4, 1e2))
     assert network_scores(table, 0, [bold, timid]).setting == timid

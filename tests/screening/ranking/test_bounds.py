@@ -31,8 +31,13 @@ SPACE = CompoundSpace(tuple(dict.fromkeys(CHAINS)), CAGES, (1, 2, 3, 4, 5))
 
 @pytest.fixture(scope="module")
 def shipped() -> Surrogate:
-    rows = published_rows()
-    return fit_surrogate(rows.training)
+    return fit_surrogate(published_rows().training, "spinscreen")
+
+
+@pytest.fixture(scope="module")
+def networks() -> Surrogate:
+    training = published_rows().training
+    return fit_surrogate(training.part(np.arange(0, training.n_rows, 2)))
 
 
 @pytest.fixture(scope="module")
@@ -65,8 +70,14 @@ def test_the_mean_is_exact_and_the_standard_deviation_is_never_too_low(name: str
     holds()
 
 
-def test_only_mixtures_of_processes_and_trees_have_bounds(shipped: Surrogate) -> None:
-    rows = smooth_rows()
+def test_only_mixtures_of_processes_and_trees_or_networks_have_bounds(
+    shipped: Surrogate, networks: Surrogate, tables: tuple[CationTable, CationTable]
+) -> None:
+    rows, some = smooth_rows(), Candidates(SPACE, *tables, networks, -0.5).features(SPACE.take(np.arange(500)))
+    assert PredictionBounds.of(networks.model) is None  # without compounds to learn from
+    learnt = PredictionBounds.of(networks.model, some)
+    assert learnt is not None
+    assert not learnt.is_exact
     for name in ("trees", "linear"):
         other = fit_surrogate(rows.training, name=name)
         assert PredictionBounds.of(other.model) is None
@@ -106,6 +117,19 @@ def test_what_bounds_leave_out_is_not_in_the_list_of_double_precision(
         assert getattr(single, count) == getattr(double, count)
     assert double.n_bounded == 0
     assert (single.n_bounded > 0) == strategy.rises_with_sd
+
+
+@pytest.mark.parametrize("name", ["log_ei", "lcb"])
+def test_with_networks_the_list_is_that_of_double_precision_too(
+    networks: Surrogate, tables: tuple[CationTable, CationTable], name: str
+) -> None:
+    candidates = Candidates(SPACE, *tables, networks, -0.5, strategy=ACQUISITIONS[name])
+    double, single = (
+        rank(candidates, 5, PassSettings(block_size=400, workers=1, single_precision=single))
+        for single in (False, True)
+    )
+    pd.testing.assert_frame_equal(single.frame, double.frame)
+    assert single.n_bounded > 0
 
 
 def test_the_counts_do_not_depend_on_the_number_of_threads(

@@ -25,11 +25,11 @@ def published() -> Validation:
 def test_every_row_is_predicted_once_a_split(published: Validation) -> None:
     for _, frame in published.predictions.groupby("split"):
         assert sorted(frame["row"]) == list(range(47))
-    assert set(published.score_cards) == {"leave_one_out", "leave_one_spacer_out"}
+    assert set(published.score_cards) == {"leave_one_compound_out", "leave_one_spacer_out"}
 
 
 def test_the_shipped_default_scores_what_the_documentation_says(published: Validation) -> None:
-    one, spacer = published.score_cards["leave_one_out"], published.score_cards["leave_one_spacer_out"]
+    one, spacer = published.score_cards["leave_one_compound_out"], published.score_cards["leave_one_spacer_out"]
     assert one.r2_log > 0.58
     assert spacer.r2_log > 0.55
     assert 0.85 <= one.coverage_90 <= 0.95
@@ -93,7 +93,7 @@ def test_its_errors_serve_the_recalibration_of_the_final_fit() -> None:
 def test_equal_targets_cannot_be_judged() -> None:
     told = cross_validate(TrainingRows.of(ROWS.x, np.zeros(24), ROWS.noise, ROWS.groups), name="gp")
     assert "cannot be judged" in told.grade
-    assert told.to_dict()["score_cards"]["leave_one_out"]["r2_log"] is None
+    assert told.to_dict()["score_cards"]["leave_one_compound_out"]["r2_log"] is None
 
 
 def test_progress_counts_to_the_end() -> None:

@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from campaigns.outcome_table import OutcomeResult
     from campaigns.round import Round, RoundInputs
     from campaigns.surprise import Expectation
+    from campaigns.track_record import TrackRecord
     from chemspace.recipe import Recipe
     from oracle import CationRecord
     from oracle.descriptors import CationTable
@@ -325,7 +326,15 @@ class Campaign:
             fit=fit,
             properties=property_standings(self.config.properties, self._state.records),
             nothing_left=self.nothing_left(),
+            track_record=None if (told := self.track_record()) is None else told.to_dict(),
         )
+
+    def track_record(self) -> TrackRecord | None:
+        """How its own predictions came out: hits, intervals, and whether that beats chance; None before the first
+        measurement of something that was suggested."""
+        from campaigns.track_record import track_record
+
+        return track_record(self._state, include_flagged=self.config.include_flagged)
 
     def write_candidates(self, path: str | Path, progress: Progress | None = None) -> int:
         """Write the numbers of every compound of the space, as the present round sees them, to a Parquet file.

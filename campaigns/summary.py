@@ -358,6 +358,8 @@ class Status:
         properties: of each further measured property: goal; n_values that stand and n_ingested, those of them that
             were taken in here; record, what was taken in or taken back, each with its number.
         nothing_left: where nothing is left to suggest: what became of the compounds, in a sentence.
+        track_record: how the campaign's own predictions came out, as `campaigns.track_record.TrackRecord.to_dict`; None
+            before the first result of a suggestion.
     """
 
     folder: str
@@ -374,6 +376,7 @@ class Status:
     fit: FitSummary | None
     properties: dict[str, dict[str, Any]] = field(default_factory=dict)
     nothing_left: str | None = None
+    track_record: dict[str, Any] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON."""

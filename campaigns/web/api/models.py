@@ -99,9 +99,43 @@ class FitOut(Out):
     may_stop: bool
 
 
+class ComparedOut(Out):
+    """A compound that was suggested before it was measured: lifetimes in ps, the interval is the 90% one that the round
+    gave, `slow_ps` is exceeded by a quarter of what was measured until then."""
+
+    formula: str
+    round: int
+    predicted_ps: float
+    low_ps: float
+    high_ps: float
+    measured_ps: float
+    is_bound: bool
+    slow_ps: float
+    is_hit: bool
+    is_inside: bool
+
+
+class TrackRecordOut(Out):
+    """How the campaign's own predictions came out: hits are among the slowest quarter of what was measured until their
+    suggestion, `p_chance` is the chance of so many or more at random, `coverage` the share inside their own 90%
+    intervals."""
+
+    sentence: str
+    n_hits: int
+    hit_rate: float
+    chance: float
+    p_chance: float
+    beats_chance: bool
+    n_inside: int
+    coverage: float
+    rank_correlation: float | None
+    compared: list[ComparedOut]
+
+
 class CampaignOut(Out):
     """Where a campaign stands. `best_observed` and `best_predicted` are (formula, lifetime in ps); `properties` says
-    how many values of each further measured property stand."""
+    how many values of each further measured property stand; `track_record` is null before the first result of a
+    suggestion."""
 
     id: str
     title: str
@@ -116,6 +150,7 @@ class CampaignOut(Out):
     best_predicted: Best | None
     fit: FitOut | None
     properties: dict[str, int] = {}
+    track_record: TrackRecordOut | None = None
 
 
 class SuggestionOut(Out):

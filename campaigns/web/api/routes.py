@@ -33,6 +33,7 @@ from campaigns.web.api.models import (
     StepOut,
     SuggestIn,
     SuggestionOut,
+    TrackRecordOut,
     UndoIn,
     UndoOut,
 )
@@ -212,7 +213,13 @@ def _campaign(service: CampaignService) -> CampaignOut:
         best_predicted=None if fit is None else fit.best_predicted,
         fit=None if fit is None else service.kept(("fit", fit.data_key), lambda: FitOut.model_validate(fit)),
         properties={name: counted["n_values"] for name, counted in snapshot.properties.items()},
+        track_record=service.kept(("track record", state.last_event), lambda: _track_record(service)),
     )
+
+
+def _track_record(service: CampaignService) -> TrackRecordOut | None:
+    told = service.campaign.track_record()
+    return None if told is None else TrackRecordOut.model_validate(told.to_dict())
 
 
 def _batch(service: CampaignService, batch: SuggestionBatch) -> BatchOut:

@@ -17,6 +17,7 @@ from campaigns.report.decision import compared, decisions
 from campaigns.report.view import suggestion_card
 from campaigns.summary import SuggestionBatch
 from campaigns.targets import LIFETIME
+from campaigns.track_record import TrackRecord
 from campaigns.web.access import Editing, Registry, Service, Visiting, Visitor, address_of, begin_session, visitor_of
 from campaigns.web.errors import NotServedError, UnauthenticatedError
 from campaigns.web.pages.render import fragment, is_partial, page, redirect
@@ -121,6 +122,7 @@ def start(request: Request, visitor: Visiting, registry: Registry) -> Response:
 def overview(request: Request, visitor: Visiting, service: Service) -> Response:
     """Progress, what waits for whom, the verdict."""
     snapshot = service.snapshot()
+    record = service.campaign.track_record()
     return page(
         request,
         visitor,
@@ -132,7 +134,8 @@ def overview(request: Request, visitor: Visiting, service: Service) -> Response:
         fit=snapshot.last_fit,
         progress=_progress(service),
         has_band=_has_band(service),
-        compared=_compared(service),
+        track_record=record,
+        compared=_compared(record),
         jobs=service.at_work("prepare", "learn", "suggest", "score card"),
         recent=service.events()[-6:][::-1],
         launch=service.kept(("launch",), lambda: launch_facts(service)),
@@ -174,20 +177,16 @@ def _progress(service: CampaignService) -> dict[str, object] | None:
 N_COMPARED = 6
 
 
-def _compared(service: CampaignService) -> list[dict[str, Any]]:
+def _compared(record: TrackRecord | None) -> list[dict[str, Any]]:
     """The last results of this campaign beside what was predicted when their compounds were suggested, newest first."""
-    snapshot, found = service.snapshot(), []
-    for row in reversed(snapshot.state.record):
-        seen = row.observation
-        suggested = next((s for b in snapshot.state.batches for s in b.suggestions if s.formula == seen.formula), None)
-        if suggested is None or row.retracted is not None:
-            continue
-        ends = (suggested.lifetime_low_ps, suggested.lifetime_ps, suggested.lifetime_high_ps)
-        bar = compared(ends, seen.value, is_bound=seen.is_bound)
-        found.append({"observation": seen, "at": row.at, "predicted": suggested.lifetime_ps, "bar": bar})
-        if len(found) == N_COMPARED:
-            break
-    return found
+    pairs = () if record is None else record.compared[::-1][:N_COMPARED]
+    return [
+        {
+            "pair": one,
+            "bar": compared((one.low_ps, one.predicted_ps, one.high_ps), one.measured_ps, is_bound=one.is_bound),
+        }
+        for one in pairs
+    ]
 
 
 def _has_band(service: CampaignService) -> bool:

@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from campaigns.kinetics import Measured, TraceFit
     from campaigns.outcome_table import OutcomeResult
     from campaigns.round import Round, RoundInputs
-    from campaigns.surprise import Expectation
+    from campaigns.surprise import News
     from campaigns.track_record import TrackRecord
     from chemspace.recipe import Recipe
     from oracle import CationRecord
@@ -90,7 +90,7 @@ class Campaign:
         self._scope = Scope.of(self.config, self._state.descriptions, log.file, self._artifacts, library)
         self._oracle_store = oracle_store or default_store_path()
         self._ranked_before: pd.DataFrame | None = None
-        self._news: tuple[Expectation, ...] = ()
+        self._news: News | None = None
 
     @classmethod
     def create(
@@ -225,10 +225,30 @@ class Campaign:
         """What the last `retrain` moved most in the ranking, and why; () if there was no ranking before."""
         from campaigns.surprise import ranking_changes
 
-        if self._ranked_before is None:
+        if self._ranked_before is None or self._news is None:
             return ()
         ranking = self.round().ranking
         return ranking_changes(self._ranked_before, ranking.frame, ranking.x, self._news)
+
+    def _news_since(self, before: CampaignState | None, *, by_others: bool) -> News:
+        """What happened since the state of the last fit beside new measurements; `by_others` where other versions of
+        the code or of packages compute now."""
+        from campaigns.history import taken_back_since
+        from campaigns.surprise import News
+
+        if before is None:
+            return News()
+        outcomes = []
+        for formula, stage in self._state.outcomes:
+            spacer = parse_formula(formula, self.names).spacer
+            if (formula, stage) not in before.outcomes and spacer is not None:
+                outcomes.append((formula, spacer.abbreviation, stage))
+        changed = [
+            *before.config.learning_differences(self.config),
+            *(["computed by other versions"] if by_others else []),
+        ]
+        model = f"the model is another one ({'; '.join(changed)})" if changed else ""
+        return News(outcomes=tuple(outcomes), taken_back=taken_back_since(before, self._state), model=model)
 
     def round(self, progress: Progress | None = None) -> Round:
         """Everything behind the present suggestions: training rows, validation, surrogate, ranking."""
@@ -502,19 +522,20 @@ class Campaign:
             OracleError: if no Dask scheduler answers.
         """
         from campaigns.files import read_ranking, write_ranking
-        from campaigns.history import fresh_since_fit
+        from campaigns.history import at_last_fit, fresh_since
         from campaigns.round import summary, top_list
         from campaigns.surprise import expectations
-        from campaigns.versions import provenance
+        from campaigns.versions import computed_otherwise, provenance
 
         key = self._data_key
-        fresh = fresh_since_fit(self._log.events())
+        before, by = at_last_fit(self._log.events())
         fitted = self._learn(self._state.pending, progress, dask)
-        self._news = expectations(fitted, fresh)
+        results = expectations(fitted, fresh_since(before, self._state))
         self._ranked_before = read_ranking(self.folder)
         write_ranking(self.folder, fitted.ranking.frame)
         computed_by = provenance(self.library, self.config.seed)
-        surprises = tuple(one.sentence for one in self._news if one.outside)
+        self._news = replace(self._news_since(before, by_others=computed_otherwise(by, computed_by)), results=results)
+        surprises = tuple(one.sentence for one in results if one.outside)
         if (known := self.fit()) is not None:
             surprises = known.surprises
         fit = replace(summary(fitted, self._state.top_before(key), surprises), versions=computed_by)

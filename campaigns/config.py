@@ -483,6 +483,12 @@ class CampaignConfig(_Part):
         told = [f"{name}: {mine[name]} here, {theirs[name]} asked for" for name in mine if mine[name] != theirs[name]]
         return (*told, *tables)
 
+    def learning_differences(self, other: CampaignConfig) -> tuple[str, ...]:
+        """One line for each field in which `other` would learn otherwise from the same measurements."""
+        names = ("surrogate", "descriptors", "include_flagged", "oracle", "edition", "seed")
+        mine, theirs = self.fields(), other.fields()
+        return tuple(f"{name}: {mine[name]} before, {theirs[name]} now" for name in names if mine[name] != theirs[name])
+
     def fields(self) -> dict[str, Any]:
         """Every field by its name, those of the space and the budget among them; tables of any length left out."""
         fields = self.model_dump(exclude={"properties": {"__all__": {"table"}}})

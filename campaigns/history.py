@@ -28,14 +28,31 @@ def before_round(events: Sequence[Event], number: int | None = None) -> tuple[Ca
     return replay(events[: rounds[wanted - 1]]), SuggestionBatch.from_dict(event.key or "", event.payload)
 
 
-def fresh_since_fit(events: Sequence[Event]) -> tuple[Observation, ...]:
-    """Measurements that stand now and did not when the last fit was made; all of them where none was."""
+def at_last_fit(events: Sequence[Event]) -> tuple[CampaignState | None, dict[str, str]]:
+    """The state that the last fit was made on, as it stands of it now, and what computed that fit; None and {} before
+    the first."""
     undone = voids(events)
     fits = [place for place, event in enumerate(events) if event.kind is EventKind.FITTED and event.id not in undone]
-    now = replay(events).measurements
-    before = replay(events[: fits[-1]]).measurements if fits else ()
-    known = {(m.formula, m.sample, m.value, m.is_bound) for m in before}
-    return tuple(m for m in now if (m.formula, m.sample, m.value, m.is_bound) not in known)
+    if not fits:
+        return None, {}
+    return replay(events[: fits[-1]]), dict(events[fits[-1]].payload.get("versions", {}))
+
+
+def fresh_since(before: CampaignState | None, now: CampaignState) -> tuple[Observation, ...]:
+    """Measurements that stand now and did not before; all of them where there is no before."""
+    known = set() if before is None else {_identity(m) for m in before.measurements}
+    return tuple(m for m in now.measurements if _identity(m) not in known)
+
+
+def taken_back_since(before: CampaignState | None, now: CampaignState) -> tuple[str, ...]:
+    """Formulas of measurements that stood before and do not now."""
+    standing = {_identity(m) for m in now.measurements}
+    known = () if before is None else before.measurements
+    return tuple(m.formula for m in known if _identity(m) not in standing)
+
+
+def _identity(measured: Observation) -> tuple[str, str, float, bool]:
+    return measured.formula, measured.sample, measured.value, measured.is_bound
 
 
 #: Relative difference below which two numbers count as the same: other processors round in another order.

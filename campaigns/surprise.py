@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import log10
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from campaigns.events import Stage
 from campaigns.narrate import picoseconds
 from campaigns.round import Round
 from campaigns.targets import Observation
 from campaigns.training import TrainingSet
 from screening.calibration import half_width
 from screening.strategies.columns import NEAREST
-
-#: Half-width of a central 95% interval in standard deviations.
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,13 @@ class Expectation:
         return self.measured_ps < self.low_ps or (self.measured_ps > self.high_ps and not self.is_upper_bound)
 
     @property
+    def moves(self) -> bool:
+        """Whether the measurement lies more than one standard deviation from what was expected; a bound only below."""
+        away = log10(self.measured_ps / self.expected_ps)
+        sd = log10(self.high_ps / self.expected_ps) / half_width(0.95)
+        return bool(away < -sd or (away > sd and not self.is_upper_bound))
+
+    @property
     def sentence(self) -> str:
         """What was measured and what was expected."""
         how = "below " if self.is_upper_bound else ""
@@ -52,6 +59,23 @@ class Expectation:
             f"{self.formula} was measured at {how}{picoseconds(self.measured_ps)} ps; without it the model expects "
             f"{picoseconds(self.expected_ps)} ps ({picoseconds(self.low_ps)} to {picoseconds(self.high_ps)} with 95%)"
         )
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What may have moved a ranking since the fit before.
+
+    Attributes:
+        results: new measurements and what was expected of them.
+        outcomes: (formula, spacer, stage) of each new word on what forms.
+        taken_back: formulas of measurements that do not stand any more.
+        model: what else of the model is another one, in words; "" where nothing is.
+    """
+
+    results: Sequence[Expectation] = ()
+    outcomes: Sequence[tuple[str, str, Stage]] = ()
+    taken_back: Sequence[str] = ()
+    model: str = ""
 
 
 def expectations(fitted: Round, fresh: Sequence[Observation]) -> tuple[Expectation, ...]:
@@ -122,24 +146,24 @@ def ranking_changes(
     before: pd.DataFrame,
     after: pd.DataFrame,
     x: NDArray[np.float64] | None = None,
-    news: Sequence[Expectation] = (),
+    news: News = News(),  # frozen
 ) -> tuple[str, ...]:
     """A sentence for each compound that moved most, among those ranked before and after.
 
     Args:
         before, after: rankings as `ranking.parquet` holds them, best first.
         x: features of the rows of `after`, shape (m, d).
-        news: the new measurements and what was expected of them; the one nearest in descriptors is named as the cause.
+        news: what happened between them.
 
     Returns:
-        At most `N_CHANGES` sentences: old and new lifetime, chance to form and place; what it is owed to; and the
-        measured compound that is nearest now if it was not nearest before.
+        At most `N_CHANGES` sentences: old and new lifetime, chance to form and place; the measured compound that is
+        nearest now if it was not nearest before; and the event that moved it, or that no single one did.
     """
     both = _places(before).merge(_places(after), on="formula", suffixes=("_before", "_after"))
-    both = both.assign(size=_moved(both, "lifetime_ps") + _moved(both, "feasibility"))
-    both = both.sort_values("size", ascending=False, kind="stable")
+    both = both.assign(by_lifetime=_moved(both, "lifetime_ps"), by_chance=_moved(both, "feasibility"))
+    both = both.assign(size=both["by_lifetime"] + both["by_chance"]).sort_values("size", ascending=False, kind="stable")
     moved = both[both["size"] >= _WORTH_SAYING].head(N_CHANGES)
-    return tuple(_sentence(row) + _cause(row, x, news) for row in moved.to_dict("records"))
+    return tuple(f"{_sentence(row)}; {_cause(row, x, news)}" for row in moved.to_dict("records"))
 
 
 def _places(ranking: pd.DataFrame) -> pd.DataFrame:
@@ -165,22 +189,45 @@ def _sentence(row: dict[Any, Any]) -> str:
     return ", ".join(parts) + why
 
 
-def _cause(row: dict[Any, Any], x: NDArray[np.float64] | None, news: Sequence[Expectation]) -> str:
-    """The new measurement that is nearest in descriptors, if it points the way the prediction went."""
-    if x is None or not news:
+def _cause(row: dict[Any, Any], x: NDArray[np.float64] | None, news: News) -> str:
+    """The event that moved a compound, in words."""
+    if row["by_chance"] > row["by_lifetime"]:
+        return _by_outcome(row, news.outcomes) or _NOTHING
+    if news.model:
+        return news.model
+    if len(news.taken_back) == 1 and not news.results:
+        return f"a measurement of {news.taken_back[0]} was taken back"
+    return _by_result(row, x, news.results) or _NOTHING
+
+
+_NOTHING = "no single event moved it"
+
+
+def _by_outcome(row: dict[Any, Any], outcomes: Sequence[tuple[str, str, Stage]]) -> str:
+    """The new outcome that points the way P(forms) went: of the same spacer, or the only one."""
+    rose = row["feasibility_after"] > row["feasibility_before"]
+    pointing = [one for one in outcomes if (one[2] is Stage.FORMED) == rose]
+    own = [one for one in pointing if row["formula"].startswith(f"({one[1]})")]
+    named = own[:1] if own else pointing if len(pointing) == 1 else []
+    return "".join(f"{formula} was recorded as {stage.value}" for formula, _, stage in named)
+
+
+def _by_result(row: dict[Any, Any], x: NDArray[np.float64] | None, results: Sequence[Expectation]) -> str:
+    """Of the new measurements that came out otherwise than expected the nearest in descriptors, if it points the way
+    the prediction went."""
+    surprising = [one for one in results if one.moves]
+    if x is None or not surprising:
         return ""
     spread = np.where(x.std(axis=0) > 0, x.std(axis=0), 1.0)
-    points = np.array([one.x for one in news])
+    points = np.array([one.x for one in surprising])
     distance = np.sqrt((((points - x[row["place_after"] - 1]) / spread) ** 2).mean(axis=1))
-    nearest = news[int(distance.argmin())]
+    nearest = surprising[int(distance.argmin())]
     went = np.sign(row["lifetime_ps_after"] - row["lifetime_ps_before"])
     if went != np.sign(nearest.measured_ps - nearest.expected_ps):
-        return ""
-    if nearest.is_upper_bound and went > 0:  # it may be as short as was expected, or shorter
         return ""
     below = "below " if nearest.is_upper_bound else ""
     how = "slower" if went > 0 else "faster"
     return (
-        f"; the nearest new result, {nearest.formula}, came out {how} than expected "
+        f"the nearest new result, {nearest.formula}, came out {how} than expected "
         f"({below}{picoseconds(nearest.measured_ps)} ps, not {picoseconds(nearest.expected_ps)})"
     )

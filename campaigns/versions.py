@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from hashlib import sha256
 from importlib import resources
@@ -58,6 +58,12 @@ def code_state() -> dict[str, str]:
         clone they lie in, or "none" with the reason; git_changes: how many of their files differ from that commit.
     """
     return {"code_sha256": code_sha256()} | _git_state(_ROOT)
+
+
+def computed_otherwise(before: Mapping[str, str], now: Mapping[str, str]) -> bool:
+    """Whether other code, tables or packages compute fits than before, by two records of `provenance`."""
+    names = ("code_sha256", "data_sha256", *package_versions())
+    return any(name in before and before[name] != now.get(name) for name in names)
 
 
 @lru_cache(maxsize=1)

@@ -213,3 +213,14 @@ def test_what_cannot_be_declined_says_why(year: Campaign) -> None:
     ):
         with pytest.raises(CampaignError, match=why):
             year.decline_cation(name, reason, place=place)  # type: ignore[arg-type]
+
+
+def test_what_moved_is_owed_to_the_outcome_or_to_the_other_model(year: Campaign) -> None:
+    year.suggest()
+    year.step("(BDA)(MA)Pb2I7", Stage.NOT_FORMED)
+    year.retrain()
+    assert {line.split("; ")[-1] for line in year.changes()} == {"(BDA)(MA)Pb2I7 was recorded as not formed"}
+    year.amend(described(surrogate="two_group"), confirmed=True)
+    year.retrain()
+    model = "the model is another one (surrogate: mean before, two_group now)"
+    assert {line.split("; ")[-1] for line in year.changes()} == {model}

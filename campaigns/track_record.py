@@ -45,9 +45,9 @@ class Compared:
     slow_ps: float
 
     @property
-    def is_hit(self) -> bool:
-        """Whether it is among the slow quarter; of a bound that is not known, and it does not count."""
-        return not self.is_bound and self.measured_ps > self.slow_ps
+    def is_hit(self) -> bool | None:
+        """Whether it is among the slow quarter; None for a bound that leaves that open."""
+        return None if self.is_bound and self.measured_ps > self.slow_ps else self.measured_ps > self.slow_ps
 
     @property
     def is_inside(self) -> bool:
@@ -61,8 +61,10 @@ class TrackRecord:
 
     Attributes:
         compared: every compound that was suggested before it was measured, oldest measurement first.
-        n_hits: of these among the slowest quarter of what was measured until their suggestion.
-        hit_rate: their share.
+        n_judged: of these known to be, or not to be, among the slowest quarter of what was measured until their
+            suggestion.
+        n_hits: of these among it.
+        hit_rate: their share; None where none is judged.
         chance: the share that compounds taken at random from what was measured would have.
         p_chance: chance of so many hits or more by that share alone (one-sided binomial test).
         n_inside: measurements inside their own 90% interval.
@@ -71,8 +73,9 @@ class TrackRecord:
     """
 
     compared: tuple[Compared, ...]
+    n_judged: int
     n_hits: int
-    hit_rate: float
+    hit_rate: float | None
     chance: float
     p_chance: float
     n_inside: int
@@ -91,9 +94,9 @@ class TrackRecord:
         verdict = "better than chance" if self.beats_chance else "not told from chance so far"
         order = "" if self.rank_correlation is None else f"; rank correlation {self.rank_correlation:.2f}"
         return (
-            f"{n} {'compound was' if n == 1 else 'compounds were'} measured after being suggested: {self.n_hits} "
-            f"({self.hit_rate:.0%}) among the slowest quarter of what was known before, {self.chance:.0%} by chance "
-            f"(p = {self.p_chance:.2g}): {verdict}; {self.n_inside} ({self.coverage:.0%}) inside their own 90% "
+            f"{n} {'compound was' if n == 1 else 'compounds were'} measured after being suggested: {self.n_hits} of "
+            f"{self.n_judged} among the slowest quarter of what was known before, {self.chance:.0%} by chance "
+            f"(p = {self.p_chance:.2g}): {verdict}; {self.n_inside} of {n} ({self.coverage:.0%}) inside their own 90% "
             f"intervals{order}"
         )
 
@@ -117,10 +120,12 @@ def track_record(state: CampaignState, *, include_flagged: bool = False) -> Trac
     compared = tuple(_compared(state, include_flagged=include_flagged))
     if not compared:
         return None
-    n, hits = len(compared), sum(one.is_hit for one in compared)
-    inside = sum(one.is_inside for one in compared)
+    judged = [one.is_hit for one in compared if one.is_hit is not None]
+    n, hits, inside = len(judged), sum(judged), sum(one.is_inside for one in compared)
     tail = sum(comb(n, k) * SLOW**k * (1 - SLOW) ** (n - k) for k in range(hits, n + 1))
-    return TrackRecord(compared, hits, hits / n, SLOW, tail, inside, inside / n, _rank_correlation(compared))
+    rate = hits / n if n else None
+    coverage = inside / len(compared)
+    return TrackRecord(compared, n, hits, rate, SLOW, tail, inside, coverage, _rank_correlation(compared))
 
 
 def _compared(state: CampaignState, *, include_flagged: bool) -> Iterator[Compared]:

@@ -111,18 +111,19 @@ class ComparedOut(Out):
     measured_ps: float
     is_bound: bool
     slow_ps: float
-    is_hit: bool
+    is_hit: bool | None
     is_inside: bool
 
 
 class TrackRecordOut(Out):
-    """How the campaign's own predictions came out: hits are among the slowest quarter of what was measured until their
-    suggestion, `p_chance` is the chance of so many or more at random, `coverage` the share inside their own 90%
-    intervals."""
+    """How the campaign's own predictions came out: `n_hits` of `n_judged` are among the slowest quarter of what was
+    measured until their suggestion (an upper bound may leave that open), `p_chance` is the chance of so many or more at
+    random, `coverage` the share inside their own 90% intervals."""
 
     sentence: str
+    n_judged: int
     n_hits: int
-    hit_rate: float
+    hit_rate: float | None
     chance: float
     p_chance: float
     beats_chance: bool

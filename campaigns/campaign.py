@@ -9,12 +9,12 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Unpack
 
+from campaigns.arguments import stage_of, whole_number
 from campaigns.artifacts import Artifacts, batch_key, data_key
 from campaigns.config import BUILTIN, CampaignConfig
 from campaigns.database import DATABASE, POINTER, EventLog, create_store, open_store, point_to
 from campaigns.errors import (
     AlreadySoError,
-    CampaignError,
     CampaignExistsError,
     OvertakenError,
     StoreError,
@@ -59,6 +59,8 @@ if TYPE_CHECKING:
 __all__ = ["Campaign"]
 
 
+#: What rows are called that came in without a file.
+OBSERVED = "observed.jsonl"
 #: The report in a campaign's folder.
 REPORT = "report.html"
 #: Rows of the user's library that became no cation.
@@ -575,10 +577,8 @@ class Campaign:
             OracleError: if no Dask scheduler answers.
             NothingToSuggestError: if fewer compounds are left.
         """
-        size = self.config.budget.batch_size if batch_size is None else batch_size
-        chosen_seed = self.config.seed if seed is None else seed
-        if size < 1:
-            raise CampaignError(f"{size} suggestions were asked for; ask for at least 1")
+        size = self.config.budget.batch_size if batch_size is None else whole_number(batch_size, 1, "the batch size")
+        chosen_seed = self.config.seed if seed is None else whole_number(seed, 0, "the seed")
         if not more and (known := self._state.last_batch(self._data_key, size, chosen_seed)) is not None:
             return known
         if self.fit() is None:
@@ -600,7 +600,7 @@ class Campaign:
         return None if use is None else use.sentence
 
     def read(
-        self, path: str | Path, target: str = LIFETIME.name, **reading: Unpack[ReadingOptions]
+        self, path: str | Path | pd.DataFrame, target: str = LIFETIME.name, **reading: Unpack[ReadingOptions]
     ) -> ObservationTable:
         """Read a table of results for `ingest`, which may take a while and needs no turn among those who write.
 
@@ -608,11 +608,15 @@ class Campaign:
             PropertyError, UnconfirmedError, IngestError: as `ingest`.
         """
         measured = target_of(self.config, target)
-        return read_observations(printable(Path(path).name), read_file(Path(path)), measured, self.names, **reading)
+        if isinstance(path, str | Path):
+            name, content = printable(Path(path).name), read_file(Path(path))
+        else:
+            name, content = OBSERVED, json_lines(path)
+        return read_observations(name, content, measured, self.names, **reading)
 
     def ingest(
         self,
-        path: str | Path | ObservationTable,
+        path: str | Path | pd.DataFrame | ObservationTable,
         target: str = LIFETIME.name,
         *,
         dry_run: bool = False,
@@ -623,8 +627,8 @@ class Campaign:
         """Take in a table of results (CSV, .xlsx or JSON lines), whole or not at all.
 
         Args:
-            path: the table: measured lifetimes, or values of a further property such as a band gap; or what `read` gave
-                of it for the same target.
+            path: the table: measured lifetimes, or values of a further property such as a band gap; a data frame; or
+                what `read` gave of it for the same target.
             target: what was measured: the lifetime, or a property of the campaign's description.
             dry_run: check everything and write nothing.
             keep_going: take in the rows that are right and write the others, each with its reason, to a file.
@@ -683,7 +687,7 @@ class Campaign:
         Raises:
             PropertyError, UnconfirmedError, IngestError, StoreError: as for `ingest`.
         """
-        table = read_observations("observed.jsonl", json_lines(rows), target_of(self.config, target), self.names)
+        table = read_observations(OBSERVED, json_lines(rows), target_of(self.config, target), self.names)
         rules = IntakeRules(accept_corrections=dry_run or accept_corrections, tell_known=self.is_behind())
         return self._take_in(table, rules, dry_run=dry_run)
 
@@ -732,23 +736,24 @@ class Campaign:
         row = recorded_trace(self._state, compound.formula, files)
         return with_page(result, row, self.folder, fit, measured, spectrum_at_ps)
 
-    def step(self, formula: str, stage: Stage, *, reason: str = "", made: str = "") -> Step:
+    def step(self, formula: str, stage: Stage | str, *, reason: str = "", made: str = "") -> Step:
         """Record a step in a compound's life: accepted, declined, in synthesis, or how its synthesis ended.
 
         The compound's last step said again in the same words is that step: nothing is recorded.
 
         Args:
             formula: the compound that was asked for.
-            stage: where it stands now.
+            stage: where it stands now, or its word on the command line, as "accepted".
             reason: why; needed to decline or abandon.
             made: what was made instead, if it was something else; both are kept.
 
         Raises:
-            LifecycleError: if the step cannot follow, or a reason is missing.
+            LifecycleError: if there is no such stage, the step cannot follow, or a reason is missing.
             ChemspaceError: for a formula that cannot be read.
         """
+        after = stage_of(stage)
         with suppress(AlreadySoError):
-            self._append_checked(EventKind.STEPPED, lambda state: step(state, self.names, formula, stage, reason, made))
+            self._append_checked(EventKind.STEPPED, lambda state: step(state, self.names, formula, after, reason, made))
         asked = parse_formula(formula, self.names).formula
         return next(known for known in reversed(self._state.steps) if known.formula == asked)
 

@@ -333,6 +333,8 @@ def ruling_out(state: CampaignState, space: CompoundSpace, cation: Cation, place
     Raises:
         LifecycleError: if the space has no such cation there, it is declined already, or no reason is given.
     """
+    if place not in ("spacer", "cage"):
+        raise LifecycleError(f"{place!r} is no place in a formula; a cation is declined as spacer or cage")
     used = space.spacers if place == "spacer" else space.cage_cations
     what = "spacer" if place == "spacer" else "cage cation"
     if cation not in used:

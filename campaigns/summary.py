@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from campaigns.targets import LIFETIME, Target
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from chemspace import Compound
 
 __all__ = ["FitSummary", "IngestResult", "Prediction", "Status", "Suggestion", "SuggestionBatch"]
@@ -110,6 +112,40 @@ class SuggestionBatch:
     pending: tuple[str, ...]
     suggestions: tuple[Suggestion, ...]
     versions: dict[str, str]
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row a suggestion, in the order they were chosen, its place (from 1) as the index."""
+        import pandas as pd
+
+        rows = [suggestion.to_dict() for suggestion in self.suggestions]
+        columns = [item.name for item in fields(Suggestion)]
+        return pd.DataFrame(rows, columns=columns, index=pd.RangeIndex(1, len(rows) + 1, name="place"))
+
+    def __str__(self) -> str:
+        """The suggestions as a table for people."""
+        if not self.suggestions:
+            return "nothing is left to suggest"
+        return f"round {self.number}\n{self._shown().to_string()}"
+
+    def _repr_html_(self) -> str:
+        """In a notebook."""
+        return f"<p>round {self.number}</p>{self._shown().to_html()}" if self.suggestions else f"<p>{self}</p>"
+
+    def _shown(self) -> pd.DataFrame:
+        """What a group meeting looks at."""
+        import pandas as pd
+
+        return pd.DataFrame(
+            {
+                "formula": [s.formula for s in self.suggestions],
+                "lifetime (ps)": [f"{s.lifetime_ps:.2g}" for s in self.suggestions],
+                "90% interval": [f"{s.lifetime_low_ps:.2g} to {s.lifetime_high_ps:.2g}" for s in self.suggestions],
+                "forms": [f"{s.feasibility:.0%}" for s in self.suggestions],
+                "tag": [s.tag for s in self.suggestions],
+                "nearest measured": [s.nearest_measured for s in self.suggestions],
+            },
+            index=self.to_frame().index,
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON."""

@@ -1,0 +1,57 @@
+"""A campaign in Python: batches as tables, data frames in and out, arguments in the words of the command line."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from campaigns import Campaign
+from campaigns.errors import CampaignError, LifecycleError
+from campaigns.events import Stage
+from campaigns.summary import SuggestionBatch
+
+
+def test_a_batch_prints_as_a_table_and_shows_as_one_in_a_notebook(year: Campaign) -> None:
+    (batch,) = year.state.batches
+    frame, printed = batch.to_frame(), str(batch).splitlines()
+    assert [*frame["formula"]] == [s.formula for s in batch.suggestions]
+    assert [*frame.index] == [1, 2]
+    assert printed[0] == "round 1"
+    for suggestion, line in zip(batch.suggestions, printed[-2:], strict=True):
+        assert suggestion.formula in line
+        assert f"{suggestion.lifetime_low_ps:.2g} to {suggestion.lifetime_high_ps:.2g}" in line
+    assert batch._repr_html_().count("<tr") == 4
+    empty = SuggestionBatch(1, "", "", 0, (), (), {})
+    assert (str(empty), len(empty.to_frame())) == ("nothing is left to suggest", 0)
+
+
+def test_a_data_frame_is_taken_in_and_comes_out(year: Campaign) -> None:
+    frame = pd.DataFrame({"formula": ["(PDA)PbI4"], "lifetime_ps": [1.5], "lifetime_stderr_ps": [np.nan]})
+    assert year.ingest(frame, dry_run=True).added == 1
+    assert year.ingest(frame).added == 1
+    assert year.ingest(frame).skipped == 1
+    assert [*year.table("measurements")["formula"]] == ["(BDA)PbI4", "(CMA)2PbI4", "(PDA)PbI4"]
+
+
+@pytest.mark.parametrize("size", [2.5, "3", 0, True])
+def test_a_batch_size_is_a_whole_number(year: Campaign, size: Any) -> None:
+    with pytest.raises(CampaignError, match=r"the batch size is .*; give a whole number, at least 1"):
+        year.suggest(size)
+
+
+@pytest.mark.parametrize("seed", [-1, 0.5, "0"])
+def test_a_seed_is_a_whole_number(year: Campaign, seed: Any) -> None:
+    with pytest.raises(CampaignError, match=r"the seed is .*; give a whole number, at least 0"):
+        year.suggest(seed=seed)
+
+
+def test_a_stage_is_said_in_the_words_of_the_command_line(year: Campaign) -> None:
+    assert year.step("(PEA)2(FA)Pb2I7", "in_synthesis").stage is Stage.IN_SYNTHESIS
+    assert year.step("(PEA)2(FA)Pb2I7", "Mixed phases").stage is Stage.MIXED_PHASES
+    with pytest.raises(LifecycleError, match="'boiled' is not one of accepted, declined, in synthesis"):
+        year.step("(PEA)2(FA)Pb2I7", "boiled")
+    with pytest.raises(LifecycleError, match="'top' is no place in a formula"):
+        year.decline_cation("FA", "dull", place="top")  # type: ignore[arg-type]

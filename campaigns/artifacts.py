@@ -167,14 +167,14 @@ def _write(path: Path, content: Mapping[str, Any]) -> None:
 
 def _read(path: Path, form: Form[T]) -> T | None:
     """What a file holds; None where there is none, or a damaged one."""
-    import pandas as pd
-
     try:
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as held:
             content = dict(held)
         about = json.loads(content.pop(_TEXT).tobytes())
         content |= about["values"]
         for name, columns in about["frames"].items():
+            import pandas as pd
+
             content[name] = pd.DataFrame({column: content.pop(f"{name}/{column}") for column in columns})
         return form.unpack(content)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, BadZipFile):

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import nan
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from campaigns.config import BudgetRules
 from chemspace import Compound, CompoundSpace
-from screening.batch import BatchLimits
+
+if TYPE_CHECKING:
+    from screening.batch import BatchLimits
 
 __all__ = ["Budget"]
 
@@ -51,6 +53,8 @@ class Budget:
     def limits_of(self, spacer: NDArray[np.int64], batch_size: int) -> BatchLimits:
         """Limits of a batch from rows of these spacers, shape (m,): at most `MAX_PER_SPACER` of one spacer unless the
         limits say otherwise; where that leaves too few, the cap rises until the batch is full."""
+        from screening.batch import BatchLimits
+
         cap = self.limits.max_per_spacer
         if cap is None:
             _, rows = np.unique(spacer, return_counts=True)

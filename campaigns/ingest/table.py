@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 from campaigns.errors import IngestError, UnconfirmedError
 from campaigns.ingest.cells import lifetime, split_bound, standard_error, temperature
 from campaigns.ingest.layout import EXPORTED, NUMBERS, Layout, layout_of
-from campaigns.kinetics.result import CONVENTIONS, difference_lifetime_ps
 from campaigns.targets import Observation, Target
 from campaigns.text import printable, text_problem
 from chemspace import CationLibrary, ChemspaceError, Compound, parse_formula
@@ -303,11 +302,15 @@ def _lifetime(cells: Mapping[str, str], compound: Compound, layout: Layout, *, a
 def _to_tau(convention: str) -> tuple[float, str]:
     """Factor from a lifetime in some convention to tau of the difference, and what to note of it."""
     name = convention.strip().lower() or "tau"
+    if name == "tau":
+        return 1.0, ""
+    from campaigns.kinetics.result import CONVENTIONS, difference_lifetime_ps
+
     if name not in CONVENTIONS:
         raise CellError(
             f"{convention!r} is no convention of a lifetime; write {', '.join(CONVENTIONS)}, or leave it empty"
         )
-    return difference_lifetime_ps(1.0, name), "" if name == "tau" else f"given as {name}"
+    return difference_lifetime_ps(1.0, name), f"given as {name}"
 
 
 @contextmanager

@@ -28,7 +28,7 @@ from chemspace.errors import SpinscreenError
 from chemspace.progress import Progress, silent
 from chemspace.recipe import make_recipe
 from screening.calibration import LEVEL, half_width
-from screening.validation.splits import PROPERTY_SCORES, SCORES
+from screening.scores import PROPERTY_SCORES, SCORES
 
 if TYPE_CHECKING:
     from campaigns.round import Round

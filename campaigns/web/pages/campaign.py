@@ -319,7 +319,7 @@ def model(request: Request, visitor: Visiting, service: Service) -> Response:
     """Score card, figures, checks that take minutes, the paper's claims."""
     from campaigns.report.figures import curve_figure, plain
     from campaigns.report.view import property_views, score_rows
-    from screening.validation.splits import SCORES
+    from screening.scores import SCORES
 
     snapshot = service.snapshot()
     fit = snapshot.last_fit

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -329,6 +330,8 @@ def export_records(store: Iterable[CationRecord], path: Path) -> int:
             for block in _blocks(store):
                 writer.write_table(pa.Table.from_pylist([asdict(record) for record in block], schema=schema))
                 count += len(block)
+        with part.open("rb") as written:
+            os.fsync(written.fileno())
         part.replace(path)
     except OSError as error:
         part.unlink(missing_ok=True)

@@ -16,6 +16,7 @@ from hashlib import sha256
 from hmac import compare_digest
 from pathlib import Path
 
+from campaigns.files import sync
 from campaigns.web.errors import TokenError
 
 __all__ = ["Role", "Token", "TokenFile"]
@@ -227,6 +228,7 @@ class TokenFile:
                 file.flush()
                 os.fsync(file.fileno())
             draft.replace(self.path)
+            sync(self.path.parent)
         finally:
             draft.unlink(missing_ok=True)
 

@@ -93,11 +93,16 @@ class Walker:
 
     def allowed(self, index: NDArray[np.int64], constraints: tuple[Constraint, ...]) -> NDArray[np.bool_]:
         """Which indices pass `constraints`, shape (m,)."""
-        passed = np.ones(len(index), dtype=np.bool_)
         spacer, inner = np.divmod(index, self._axes.n_inner)
+        if constraints is self._constraints:
+            kinds, table = self.settled
+            passed = table[kinds[spacer], inner]
+        else:
+            passed = np.ones(len(index), dtype=np.bool_)
+            for constraint in constraints:
+                kinds, table = constraint.kinds(self._axes)
+                passed &= table[kinds[spacer], inner]
         for constraint in constraints:
-            kinds, table = constraint.kinds(self._axes)
-            passed &= table[kinds[spacer], inner]
             single = constraint.single(self._axes)
             if single is not None:
                 passed &= single(self.columns(index))
@@ -202,8 +207,13 @@ class Walker:
         return tuple(mask for mask in masks if mask is not None)
 
     @cached_property
-    def _kinds(self) -> tuple[NDArray[np.intp], list[NDArray[np.int64]]]:
-        """Kind of each spacer, and for each kind the inner compounds that every factoring constraint allows."""
+    def settled(self) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+        """Kind of each spacer, shape (c,), and which inner compounds every factoring constraint allows each kind,
+        shape (kinds, n_inner).
+
+        Raises:
+            SpaceError: if they tell too many kinds of spacer apart.
+        """
         axes = self._axes
         kinds = np.zeros(len(axes.spacers), dtype=np.intp)
         table = np.ones((1, axes.n_inner), dtype=np.bool_)
@@ -213,6 +223,12 @@ class Walker:
             if len(pairs) * axes.n_inner > MAX_TABLE:
                 raise SpaceError(f"{constraint} tells {len(pairs)} kinds of spacer apart: too many for this space")
             table = table[pairs // len(allowed)] & allowed[pairs % len(allowed)]
+        return kinds, table
+
+    @cached_property
+    def _kinds(self) -> tuple[NDArray[np.intp], list[NDArray[np.int64]]]:
+        """Kind of each spacer, and for each kind the inner compounds that every factoring constraint allows."""
+        kinds, table = self.settled
         return kinds, [np.flatnonzero(row) for row in table]
 
 

@@ -202,6 +202,22 @@ class CompoundSpace:
         """Which of `indices`, shape (m,), pass every constraint; shape (m,)."""
         return self._walker.allowed(np.asarray(indices, dtype=np.int64), self.constraints)
 
+    @cached_property
+    def charges(self) -> NDArray[np.float64]:
+        """Charge of each spacer, shape (c,): 1 makes RP phases, 2 DJ."""
+        return np.fromiter((cation.charge for cation in self.spacers), dtype=np.float64, count=len(self.spacers))
+
+    @property
+    def allowed_inner(self) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+        """Kind of each spacer, shape (c,), and which compounds of a spacer each kind may have, (kinds, n_inner).
+
+        What constraints on single compounds (`price`) leave out besides, `allowed` tells.
+
+        Raises:
+            SpaceError: if the constraints tell too many kinds of spacer apart.
+        """
+        return self._walker.settled
+
     def estimated_size(self, samples: int = 200_000, seed: int = 0) -> SizeEstimate:
         """How many compounds the constraints leave: counted where they factor, else from a seeded sample of indices."""
         return self._walker.estimate(samples, seed)

@@ -355,7 +355,7 @@ def space_descriptors(
         spacer_table: table of `space.spacers`.
         cage_table: table of `space.cage_cations`, those of mixtures included.
     """
-    spacer_weight = _spacers_per_formula(space)[block.spacer] * spacer_table.organic[block.spacer]
+    spacer_weight = 2.0 / space.charges[block.spacer] * spacer_table.organic[block.spacer]
     has_cage = block.cage >= 0
     option = np.where(has_cage, block.cage, 0)
     total = spacer_weight[:, None] * np.where(spacer_weight[:, None] > 0, spacer_table.values[block.spacer], 0.0)
@@ -372,11 +372,6 @@ def space_descriptors(
     out[:, c] = _tolerance(space, block, out[:, descriptors.radius])
     out[:, c + 1] = block.n_layers
     return out
-
-
-def _spacers_per_formula(space: CompoundSpace) -> NDArray[np.float64]:
-    """2 of a mono-cation (Ruddlesden-Popper), 1 of a dication (Dion-Jacobson)."""
-    return np.array([2.0 / cation.charge for cation in space.spacers])
 
 
 def _cage_parts(space: CompoundSpace) -> list[tuple[NDArray[np.intp], NDArray[np.float64]]]:

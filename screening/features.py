@@ -41,7 +41,7 @@ def to_features(descriptors: NDArray[np.float64], of: DescriptorSet = DEFAULT_DE
     if table.ndim != 2 or table.shape[1] != len(of):
         raise TrainingDataError(f"descriptors have shape {table.shape}; {len(of)} columns are needed: {of.names}")
     return np.column_stack(
-        [_entering(one, column) for one, column in zip(of.columns, table.T, strict=True) if one.enters]
+        [entering(one, column) for one, column in zip(of.columns, table.T, strict=True) if one.enters]
     )
 
 
@@ -90,7 +90,12 @@ _ENTERING: dict[str, tuple[float, Callable[[NDArray[np.float64]], NDArray[np.flo
 }
 
 
-def _entering(descriptor: Descriptor, column: NDArray[np.float64]) -> NDArray[np.float64]:
+def entering(descriptor: Descriptor, column: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The feature that a descriptor's column (m,) enters as, shape (m,).
+
+    Raises:
+        TrainingDataError: for a value that cannot be.
+    """
     least, feature = _ENTERING[descriptor.enters]
     below = np.flatnonzero(column < least)
     if below.size:

@@ -232,8 +232,7 @@ class BlockFeatures:
     def __init__(self, space: CompoundSpace, spacer_table: CationTable, cage_table: CationTable) -> None:
         self._space, self._tables = space, (spacer_table, cage_table)
         self._descriptors = spacer_table.descriptors
-        charges = np.fromiter((cation.charge for cation in space.spacers), dtype=np.float64, count=len(space.spacers))
-        self._weight = 2.0 / charges * spacer_table.organic
+        self._weight = 2.0 / space.charges * spacer_table.organic
         inner = space.take(np.arange(space.n_inner))
         self._n_layers = inner.n_layers.astype(np.float64)
         self._frame = inner.b_site * len(space.halide_options) + inner.halide
@@ -243,6 +242,33 @@ class BlockFeatures:
         )
         key = np.column_stack([inner.n_layers, self._frame, np.where(held, inner.cage, -1)])
         self._kind = np.unique(key, axis=0, return_inverse=True)[1].reshape(-1)
+
+    @cached_property
+    def kinds(self) -> tuple[NDArray[np.int64], BlockRows]:
+        """Kinds of surroundings that features tell apart: one of the compounds of a spacer for each, shape (v,), and
+        rows by which `places` gives indices in the space of the compounds of row spacer x v + kind; these rows have no
+        features."""
+        first, count = np.unique(self._kind, return_index=True, return_counts=True)[1:]
+        order = np.argsort(self._kind, kind="stable").astype(np.int64)
+        nothing = np.empty((0, len(self._descriptors)))
+        return first.astype(np.int64), BlockRows(nothing, order, np.cumsum(count) - count, count.astype(np.int64))
+
+    def pairs(self, spacers: NDArray[np.int64], inner: NDArray[np.int64]) -> Array:
+        """Features of spacers (r,), each in a surrounding of its own (r,), shape (r, d); as `space_descriptors`."""
+        weight, values = self._weight[spacers], self._tables[0].values  # noqa: PD011  # no pandas
+        total, shared = weight[:, None] * np.where(weight[:, None] > 0, values[spacers], 0.0), weight
+        for cage_weight, sums in self._cages:
+            total, shared = total + sums[inner], shared + cage_weight[inner]
+        n_averaged, radius = len(self._descriptors.of_cations), self._descriptors.radius
+        out = np.empty((len(spacers), len(self._descriptors)))
+        with np.errstate(invalid="ignore"):
+            out[:, :n_averaged] = total / shared[:, None]
+        frames = self._frame[inner]
+        for frame in np.unique(frames):
+            own = frames == frame
+            out[own, n_averaged] = self._tolerance(int(frame), out[own, radius])
+        out[:, -1] = self._n_layers[inner]
+        return to_features(out, self._descriptors)
 
     def rows(self, block: SpaceBlock) -> BlockRows:
         """Rows of a block; compounds that do not come as spacers times equal surroundings get a row each."""

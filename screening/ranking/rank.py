@@ -17,7 +17,7 @@ from chemspace.space import SpaceBlock
 from screening.errors import NothingLeftError, RankingError
 from screening.ranking.candidates import RANKING_COLUMNS, Candidates, subset
 from screening.ranking.cluster import stream_on
-from screening.ranking.stream import Counts, Pass, SinglePrecision, bound, cores, stream
+from screening.ranking.stream import Counts, Found, Pass, SinglePrecision, bound, cores, stream
 from screening.strategies.columns import NEAREST, NEAREST_COLUMNS, Numbers, latent_sd, predict, unexplained_variance
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["PassEstimate", "PassSettings", "Ranking", "estimate_pass", "rank", "write_candidates"]
 
 Array = NDArray[np.float64]
-#: Compounds kept beyond top_k by the single-precision pass.
+#: Compounds kept beyond top_k by a pass.
 _SPARE = 1000
 #: From this size on a pass takes long enough to be told beforehand.
 _LONG = 5_000_000
@@ -54,6 +54,9 @@ class PassSettings:
             are counted in `n_bounded` and get no whole prediction. Bounds of networks are learnt: the pass is repeated
             with more slack should a compound of the list come near the end of it.
         device: "cpu" or "cuda" for the float32 pass.
+        sketched: predict only what a sketch of all values (`screening.ranking.sketch`) says may reach the list, where
+            the strategy tells by prediction and P(forms) alone (`rises_with_sd`); how many compounds of the list may be
+            expected to be missed by that is in `Ranking.n_missed`, and it is below `screening.ranking.sketch.MISSED`.
         client: a `distributed.Client`, whose workers make the pass instead of this process.
     """
 
@@ -61,6 +64,7 @@ class PassSettings:
     workers: int | None = None
     single_precision: bool = False
     device: str = "cpu"
+    sketched: bool = False
     client: Any = None
 
 
@@ -77,6 +81,7 @@ class Ranking:
         n_scored: compounds passed over; of these n_excluded: measured, pending or excluded; n_undescribed: without
             descriptors; n_bounded: their bound alone showed that they cannot reach the list, so the whole prediction
             was left out.
+        n_missed: how many compounds of the list are expected to be missing; 0 but for a sketched pass.
     """
 
     frame: pd.DataFrame
@@ -88,6 +93,7 @@ class Ranking:
     n_excluded: int
     n_undescribed: int
     n_bounded: int = 0
+    n_missed: float = 0.0
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -166,31 +172,35 @@ def rank(
     surrogate, strategy = candidates.surrogate, candidates.strategy
     single = settings.single_precision and strategy.predicts
     quick = SinglePrecision(surrogate, settings.device) if single else surrogate
-    keep, workers = top_k + max(top_k, _SPARE) if single else top_k, settings.workers or cores()
-    bounds = _bounds(candidates, keep) if single and settings.device == "cpu" else None
-    if progress is not None and settings.client is None and len(candidates.space) >= _LONG:
+    keep, workers = top_k + max(top_k, _SPARE), settings.workers or cores()
+    candidates.log_feasibility(candidates.space.take(np.empty(0, dtype=np.int64)))  # learnt once, for every worker
+    found, missed = _sketched(Pass(candidates, quick, None, keep, settings.block_size), top_k, settings, progress)
+    bounds = _bounds(candidates, keep) if single and settings.device == "cpu" and found is None else None
+    if progress is not None and settings.client is None and found is None and len(candidates.space) >= _LONG:
         cost = estimate_pass(Pass(candidates, quick, bounds, keep, settings.block_size), workers)
         progress(0, candidates.n_allowed, Announcement(f"to rank: {cost}"))
-    candidates.log_feasibility(candidates.space.take(np.empty(0, dtype=np.int64)))  # learnt once, for every worker
     while True:
         work = Pass(candidates, quick, bounds, keep, settings.block_size)
-        if settings.client is None:
+        if found is not None:
+            index, value, counts = found
+        elif settings.client is None:
             index, value, counts = stream(work, workers, progress)
         else:
             index, value, counts = stream_on(settings.client, work, progress)
         if not index.size:
             raise NothingLeftError(_nothing(counts, candidates), is_used_up=counts.excluded >= counts.scored)
-        if not single:
-            break
         exact = _exact(candidates, index)
         order = np.lexsort((index, -exact))[:top_k]
         slack = 4.0 * float(np.abs(exact - value).max())
-        is_short = len(index) >= keep and exact[order[-1]] <= value[-1] + slack
+        is_short = single and len(index) >= keep and exact[order[-1]] <= value[-1] + slack
         is_tight = bounds is not None and not bounds.is_exact and _loosened(candidates, bounds, index)
-        index, value = index[order], exact[order]
         if not is_short and not is_tight:
             break
-        keep = 4 * keep if is_short else keep
+        found, missed, keep = None, 0.0, 4 * keep if is_short else keep
+    index = np.sort(index[order])
+    value = _exact(candidates, index)  # of the list alone, so that its numbers do not depend on what else was kept
+    order = np.lexsort((index, -value))
+    index, value = index[order], value[order]
     block = candidates.space.take(index)
     x = candidates.features(block)
     frame = candidates.frame(block, x, value)
@@ -204,6 +214,7 @@ def rank(
         counts.excluded,
         counts.undescribed,
         counts.bounded,
+        missed,
     )
 
 
@@ -220,6 +231,22 @@ def _nothing(counts: Counts, candidates: Candidates) -> str:
         f"excluded and {counts.undescribed} have no descriptors"
         f"{', and ' + others if others else ''}; widen the space or lift the exclusions"
     )
+
+
+def _sketched(work: Pass, wanted: int, settings: PassSettings, progress: Progress | None) -> tuple[Found | None, float]:
+    """What a sketched pass finds and misses; None where none is asked for, or it is not cheaper than the whole pass."""
+    if not settings.sketched:
+        return None, 0.0
+    candidates = work.candidates
+    if not candidates.strategy.rises_with_sd or settings.client is not None:
+        if progress is not None:
+            why = "a cluster makes the pass" if settings.client is not None else "it tells by more than that"
+            words = f"no sketch of values by {candidates.strategy.name}: {why}; every compound is passed over"
+            progress(0, candidates.n_allowed, Announcement(words))
+        return None, 0.0
+    from screening.ranking.sketch import SketchPass  # loads scipy.special, which other passes may not need
+
+    return SketchPass(work, wanted, settings.workers or cores(), progress).run() or (None, 0.0)
 
 
 def _bounds(candidates: Candidates, keep: int) -> PredictionBounds | None:

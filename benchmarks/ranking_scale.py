@@ -1,0 +1,92 @@
+"""Sketched passes over very large spaces: time, memory, what is predicted, and the whole pass timed in the same run.
+
+    python -m benchmarks.ranking_scale --spacers 100000 [--surrogate networks_processes] [--drawn library]
+
+Every space has 945 compounds a spacer (26 cage cations, n = 1 to 5, three metals, three halides); 765 of them differ in
+their features. 10^5 spacers make about 10^8 compounds, 10^6 about 10^9. Descriptors are drawn, from the published ones
+each times a number near 1 ("near"), or from a normal kernel estimate of their joint distribution ("library"). The
+prediction of every compound is timed on a block of the same space and multiplied by their number; with --whole that
+pass is made and the two lists are compared. Descriptors are given, and P(forms) is left out: the spacers are numbers.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import time
+
+import numpy as np
+
+from benchmarks.ranking_space import space_of
+from oracle.descriptors import CationTable
+from screening.dataset import SpinDataset, published_descriptors
+from screening.features import to_features
+from screening.ranking import Candidates, PassSettings, rank
+from screening.ranking.stream import Pass, SinglePrecision
+from screening.surrogate import fit_surrogate
+from screening.surrogates import TrainingRows
+
+#: Compounds of a spacer.
+PER_SPACER = 945
+#: Columns that are drawn as logarithms: mass and polarizability; and as log(1 + D): the dipole.
+LOG, LOG1P = [0, 2], 3
+
+
+def library_like(count: int, seed: int = 1) -> np.ndarray:
+    """Descriptors (count, 8) drawn from a normal kernel estimate of the published ones, bandwidth by Scott's rule."""
+    _, published = published_descriptors()
+    rows = published[np.isfinite(published[:, :8]).all(axis=1), :8]
+    rows[:, LOG], rows[:, LOG1P] = np.log(rows[:, LOG]), np.log1p(rows[:, LOG1P])
+    rng, width = np.random.default_rng(seed), len(rows) ** (-1.0 / 12.0)
+    noise = rng.multivariate_normal(np.zeros(8), np.cov(rows.T), count)
+    drawn = rows[rng.integers(len(rows), size=count)] - rows.mean(axis=0) + width * noise
+    values = rows.mean(axis=0) + drawn / np.sqrt(1.0 + width**2)
+    values[:, LOG], values[:, LOG1P] = np.exp(values[:, LOG]), np.maximum(np.expm1(values[:, LOG1P]), 0.0)
+    return values
+
+
+def main() -> None:
+    """Run and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--spacers", type=int, default=100_000)
+    parser.add_argument("--surrogate", default="networks_processes")
+    parser.add_argument("--drawn", choices=["near", "library"], default="library")
+    parser.add_argument("--top", type=int, default=100)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--whole", action="store_true", help="make the whole pass too and compare")
+    asked = parser.parse_args()
+    data, (_, published) = SpinDataset.published(), published_descriptors()
+    x = to_features(published)
+    known = np.isfinite(x).all(axis=1) & ~data.censored
+    groups = [group for group, keep in zip(data.groups, known, strict=True) if keep]
+    surrogate = fit_surrogate(TrainingRows.of(x[known], data.log10_rate[known], groups=groups), asked.surrogate)
+    space, table, cages = space_of(asked.spacers * PER_SPACER, 9)
+    if asked.drawn == "library":
+        table = CationTable(library_like(len(space.spacers)), table.organic)
+    candidates = Candidates(space, table, cages, surrogate, float(data.log10_rate[known].min()))
+    print(f"{asked.surrogate}, {len(space):,} compounds of {len(space.spacers):,} spacers, {asked.workers} threads")
+    lists = []
+    for sketched in [True, False] if asked.whole else [True]:
+        settings = PassSettings(32768, asked.workers, single_precision=True, sketched=sketched)
+        wall, cpu = time.perf_counter(), time.process_time()
+        ranking = rank(candidates, asked.top, settings)
+        wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+        lists.append(ranking.frame["index"].tolist())
+        predicted = ranking.n_scored - ranking.n_excluded - ranking.n_undescribed - ranking.n_bounded
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+        print(
+            f"{'sketched' if sketched else 'whole'} pass: {cpu:.1f} CPU s, {wall:.1f} s, peak {peak:.2f} GB; "
+            f"{predicted:,} predicted whole, {ranking.n_missed:.3f} of the top {asked.top} expected to be missing"
+        )
+    if asked.whole:
+        print(f"the top {asked.top} are {'equal' if lists[0] == lists[1] else 'DIFFERENT'}")
+    cpu = time.process_time()
+    work = Pass(candidates, SinglePrecision(surrogate), None, asked.top + 1000, 32768)
+    block = space.take(np.arange(32 * PER_SPACER))
+    work.block_numbers(block, -np.inf)
+    share = len(space) / len(block)
+    print(f"every compound predicted: {(time.process_time() - cpu) * share:.0f} CPU s by a block of it")
+
+
+if __name__ == "__main__":
+    main()

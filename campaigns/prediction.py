@@ -11,7 +11,8 @@ from campaigns.errors import CampaignError
 from campaigns.summary import Prediction
 from chemspace import Compound
 from oracle import CationRecord, compound_descriptors
-from screening.features import to_features
+from screening.crystals import LEVEL, band_gap
+from screening.features import FEATURE_NAMES, to_features
 from screening.ranking.candidates import lifetime_columns
 
 if TYPE_CHECKING:
@@ -40,6 +41,9 @@ def predict(fitted: Round, compound: Compound, records: Mapping[str, CationRecor
     layered = compound.spacer is not None
     here = np.array([formula == compound.formula for formula in fitted.training.formulas])
     lifetimes = fitted.training.dataset.table["lifetime_ps"].to_numpy(dtype=float)
+    protocol = fitted.inputs.config.protocol
+    is_level = (protocol.method, protocol.solvent, protocol.polarizability) == LEVEL
+    names = descriptors.feature_names
     return Prediction(
         formula=compound.formula,
         in_space=compound in fitted.space,
@@ -55,6 +59,7 @@ def predict(fitted: Round, compound: Compound, records: Mapping[str, CationRecor
             learnt.name: dict(zip(("mean", "sd"), (float(part[0]) for part in learnt.predict(x)), strict=True))
             for learnt in fitted.properties
         },
+        band_gap=band_gap(compound, x[0, [names.index(name) for name in FEATURE_NAMES]] if is_level else None),
     )
 
 

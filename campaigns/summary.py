@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from chemspace import Compound
+    from screening.crystals import BandGap
 
 __all__ = ["FitSummary", "IngestResult", "Prediction", "Status", "Suggestion", "SuggestionBatch"]
 
@@ -191,6 +192,7 @@ class Prediction:
         measured_ps: lifetimes measured of this very compound, ps.
         bounds_ps: upper bounds of its lifetime, ps, where no more is known.
         properties: predicted "mean" and "sd" of each further measured property of the campaign, by its name.
+        band_gap: as filed of its crystals, and predicted from those of other spacers; None where neither is known.
     """
 
     formula: str
@@ -209,6 +211,7 @@ class Prediction:
     measured_ps: tuple[float, ...]
     bounds_ps: tuple[float, ...]
     properties: dict[str, dict[str, float]]
+    band_gap: BandGap | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON."""

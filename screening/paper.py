@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise, product
 from typing import Any
 
@@ -15,12 +15,14 @@ from torch import Tensor
 
 from chemspace.progress import Progress
 from screening.calibration import fit_scale
+from screening.crystals import crystal_columns
 from screening.dataset import SpinDataset, published_descriptors
 from screening.devices import one_thread
 from screening.features import to_features
 from screening.surrogates.recipe import TrainingRows
 from screening.surrogates.registry import DEFAULT_SURROGATE, get_recipe
 from screening.validation import cross_validate
+from screening.validation.card import PathComparison, compare_paths
 from screening.validation.splits import LEAVE_OUT_SPLITS, ScoreCard, hold_out, random_holdouts, score
 
 __all__ = ["CLAIMS", "Reproduction", "filed_table", "reproduce"]
@@ -383,11 +385,14 @@ class Reproduction:
         cards: score cards by table ("as_filed": 52 rows; "default_rows"), model and split.
         n_rows: rows of each table.
         setting: of the network, chosen from the paper's grid on the 52 rows.
+        paths: the paper's path A (measured on the crystal) beside its path B (computed before synthesis), by what is
+            measured; the same rows in both.
     """
 
     cards: dict[str, dict[str, dict[str, ScoreCard]]]
     n_rows: dict[str, int]
     setting: str
+    paths: dict[str, PathComparison] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON: claims, then models of the published table, then those of the default rows."""
@@ -402,6 +407,7 @@ class Reproduction:
             "mlp_setting": self.setting,
             "models": tables["as_filed"],
             "default_rows": tables.get("default_rows", {}),
+            "paths": {name: path.to_dict() for name, path in self.paths.items()},
         }
 
 
@@ -434,7 +440,17 @@ def reproduce(
             done += 1
             if progress is not None:
                 progress(done, len(tables) * len(models), f"{model}, {table.name}")
-    return Reproduction(cards, {t.name: len(t.rate) for t in tables}, str(setting))
+    paths = crystal_paths(seed) if default_rows else {}
+    return Reproduction(cards, {t.name: len(t.rate) for t in tables}, str(setting), paths)
+
+
+def crystal_paths(seed: int) -> dict[str, PathComparison]:
+    """The shipped surrogate with and without what is measured on crystals, on the rows whose crystals are filed."""
+    kept, table = SpinDataset.published().trainable(), default_table()
+    training = TrainingRows.of(table.x, table.y, table.noise, table.groups, compounds=table.compounds)
+    measured = crystal_columns(kept.compounds)
+    sets = {"spacing, volume, angle and bond": measured[:, 1:], "the same and the gap": measured}
+    return {name: compare_paths(training, columns, seed=seed) for name, columns in sets.items()}
 
 
 def _recipe_scores(model: str, table: Table, seed: int) -> dict[str, ScoreCard]:

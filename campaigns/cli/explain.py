@@ -78,6 +78,8 @@ def show_prediction(p: Prediction) -> None:
     marked(f"nearest measured: {escape(p.nearest_measured)} ({where} the domain); in the space: {_yes(p.in_space)}")
     if p.feasibility is not None:
         marked(f"forms: {p.feasibility:.0%}  [dim]{escape('; '.join(p.feasibility_reasons))}[/]")
+    if p.band_gap is not None:
+        marked(f"band gap: {escape(str(p.band_gap))}")
     for name, expected in p.properties.items():
         marked(f"{escape(name)}: {expected['mean']:.3g} ± {expected['sd']:.2g} predicted by a model of its own")
     table = console.table("descriptor", "value", "lifetime")

@@ -1,0 +1,215 @@
+"""Crystals of layered halides and their band gaps: what is filed of a compound, and a model of any other one's gap.
+
+The table holds numbers derived from the structure files of github.com/fanghj01234/Ensemble-Learning_SATGNN (MIT
+licence, commit 30e2b78; doi 10.1039/d5dd00163c), with the number of each file; the crystals go back to depositions in
+the CCDC. Only files whose composition and spacer are exact are in it, and three of (BA) compounds whose hydrogens are
+disordered (flagged, without a gap). The source has no legend for its gaps; their
+values are those of optical gaps, and repeats of a compound differ by 0.03 eV.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib import resources
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from screening.calibration import half_width
+from screening.features import FEATURE_NAMES
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from chemspace import Compound
+
+__all__ = ["LEVEL", "BandGap", "FiledCrystal", "band_gap", "crystal_columns", "filed_crystal"]
+
+#: What the table holds of a crystal, in the words of the reference paper's second path (doi 10.1039/d5sc07406a).
+CRYSTAL_COLUMNS = (
+    "band_gap_ev",
+    "layer_spacing_angstrom",
+    "cell_volume_angstrom3",
+    "b_x_b_angle_deg",
+    "b_x_distance_angstrom",
+)
+#: Where the files and the gaps are from.
+SOURCE = "10.1039/d5dd00163c"
+#: Method, solvent and polarizability of the features in the table; `benchmarks.crystal_gaps --describe` writes those of
+#: another default.
+LEVEL = ("GFN2-xTB", None, "D4")
+#: Pooled standard deviation of the gaps of one compound in several files, eV.
+REPEAT_EV = 0.03
+#: Metals and halides the gap is learnt of.
+GAP_METALS, GAP_HALIDES = ("Pb", "Sn"), ("I", "Br", "Cl")
+
+#: What a compound's crystals are found by: first block of the spacer's InChIKey, cage cation, metal, halide, layers.
+Key = tuple[str, str, str, str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class FiledCrystal:
+    """What is filed of a compound, means over its crystals; None where no crystal has a value.
+
+    Attributes:
+        files: numbers of the files in the source.
+        band_gap_ev: eV. layer_spacing_angstrom: distance of two layers. cell_volume_angstrom3: of one formula unit.
+        b_x_b_angle_deg, b_x_distance_angstrom: mean angle at the bridging halide, mean length of a bond.
+    """
+
+    files: tuple[int, ...]
+    band_gap_ev: float | None
+    layer_spacing_angstrom: float | None
+    cell_volume_angstrom3: float | None
+    b_x_b_angle_deg: float | None
+    b_x_distance_angstrom: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class BandGap:
+    """The band gap of a compound, eV.
+
+    Attributes:
+        filed_ev: mean over its crystals, None where none is filed.
+        files: their numbers in the source.
+        predicted_ev, low_ev, high_ev: by a model of the other spacers, with its 90% interval; None without descriptors
+            of the level it was trained on.
+    """
+
+    filed_ev: float | None
+    files: tuple[int, ...]
+    predicted_ev: float | None = None
+    low_ev: float | None = None
+    high_ev: float | None = None
+
+    def __str__(self) -> str:
+        parts = []
+        if self.filed_ev is not None:
+            numbers = ", ".join(map(str, self.files))
+            parts.append(f"{self.filed_ev:.2f} eV filed (crystal {numbers} of doi {SOURCE})")
+        if self.predicted_ev is not None:
+            interval = f"{self.low_ev:.2f} to {self.high_ev:.2f}, 90%"
+            parts.append(f"{self.predicted_ev:.2f} eV ({interval}) predicted from the crystals of other spacers")
+        return "; ".join(parts)
+
+
+def crystal_table() -> pd.DataFrame:
+    """One row a crystal: file, formula, spacer, cage, metal, halide, layers, `CRYSTAL_COLUMNS`, flags, and the features
+    of its compound (`FEATURE_NAMES`, of `LEVEL`)."""
+    import pandas as pd
+
+    with resources.files("screening").joinpath("data", "layered_crystals.csv").open(encoding="utf-8") as stream:
+        return pd.read_csv(stream, keep_default_na=False, na_values={name: [""] for name in CRYSTAL_COLUMNS})
+
+
+def filed_crystal(compound: Compound) -> FiledCrystal | None:
+    """What is filed of a compound; enantiomers and their racemate are one. None where nothing is."""
+    key = _key(compound)
+    return None if key is None else _filed().get(key)
+
+
+def crystal_columns(compounds: Sequence[Compound | None]) -> NDArray[np.float64]:
+    """`CRYSTAL_COLUMNS` of compounds, shape (k, 5); NaN where nothing is filed."""
+    found = [None if compound is None else filed_crystal(compound) for compound in compounds]
+    values = [[getattr(one, name, None) for name in CRYSTAL_COLUMNS] for one in found]
+    return np.array(values, dtype=np.float64).reshape(len(found), len(CRYSTAL_COLUMNS))
+
+
+def band_gap(compound: Compound, x: NDArray[np.float64] | None) -> BandGap | None:
+    """The band gap of a layered compound of lead or tin and one halide; None where nothing is known of it.
+
+    The model is one Gaussian process on the features, the halide and the metal, fitted without the crystals of this
+    compound's own spacer, so that a filed gap is a check of it. Scores: `benchmarks.crystal_gaps`.
+
+    Args:
+        compound: any.
+        x: its `FEATURE_NAMES`, shape (8,), of `LEVEL`; None where they are of another one.
+    """
+    key, filed = _key(compound), filed_crystal(compound)
+    known = None if filed is None or filed.band_gap_ev is None else BandGap(filed.band_gap_ev, filed.files)
+    if x is None or key is None or key[2] not in GAP_METALS or key[3] not in GAP_HALIDES:
+        return known
+    inputs, gaps, spacers, _ = gap_rows()
+    point = np.concatenate([x, _ions(key[3], key[2])])
+    mean, sd = fit_gaps(inputs, gaps, spacers, np.array([spacers != key[0]]), point[None])
+    reach = float(half_width(0.9)) * float(sd[0, 0])
+    predicted = float(mean[0, 0])
+    return replace(
+        known or BandGap(None, ()), predicted_ev=predicted, low_ev=predicted - reach, high_ev=predicted + reach
+    )
+
+
+def gap_rows() -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.str_], NDArray[np.str_]]:
+    """What the gap is learnt from, one row a compound: inputs (k, 11), gaps in eV (k,), first block of the spacer's
+    InChIKey (k,), and metal with halide, as "PbI" (k,)."""
+    table = crystal_table()
+    table = table[table["band_gap_ev"].notna()]
+    spacers = table["spacer_inchikey"].str.split("-").str[0]
+    by = [spacers, table["cage"], table["b_site"], table["halide"], table["n_layers"]]
+    rows = table.groupby(by, sort=False)[["band_gap_ev", *FEATURE_NAMES]].mean()
+    named = rows.index.to_frame(index=False).to_numpy(dtype=str)
+    ions = np.array([_ions(halide, metal) for metal, halide in zip(named[:, 2], named[:, 3], strict=True)])
+    inputs = np.column_stack([rows[list(FEATURE_NAMES)].to_numpy(dtype=np.float64), ions])
+    return inputs, rows["band_gap_ev"].to_numpy(dtype=np.float64), named[:, 0], np.char.add(named[:, 2], named[:, 3])
+
+
+def fit_gaps(
+    inputs: NDArray[np.float64],
+    gaps: NDArray[np.float64],
+    spacers: NDArray[np.str_],
+    mask: NDArray[np.bool_],
+    at: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean and standard deviation of the gap, eV, at some inputs by a process of every fold, each (f, m).
+
+    Args:
+        inputs, gaps, spacers: as of `gap_rows`, k compounds.
+        mask: which of them train, shape (f, k).
+        at: shape (m, 11).
+    """
+    from screening.surrogates.recipe import TrainingRows
+    from screening.surrogates.registry import get_recipe
+
+    rows = TrainingRows.of(inputs, gaps, np.full(len(gaps), REPEAT_EV), spacers.tolist())
+    mean, variance = get_recipe("gp_ard").fit(rows, mask, 0).predict(at)
+    return mean, np.sqrt(variance + REPEAT_EV**2)
+
+
+def _ions(halide: str, metal: str) -> NDArray[np.float64]:
+    """Columns that say bromide, chloride and tin."""
+    told: NDArray[np.float64] = np.array([halide == "Br", halide == "Cl", metal == "Sn"], dtype=np.float64)
+    return told
+
+
+def _key(compound: Compound) -> Key | None:
+    """None of a compound without layers or with a mixture."""
+    if compound.spacer is None or compound.n_layers is None or len(compound.halide) > 1 or len(compound.cage) > 1:
+        return None
+    cage = compound.cage[0][0].inchikey if compound.cage else ""
+    return compound.spacer.inchikey.split("-")[0], cage, compound.b_site, compound.halide[0][0], compound.n_layers
+
+
+@cache
+def _filed() -> dict[Key, FiledCrystal]:
+    from chemspace import CationLibrary
+
+    library, table = CationLibrary.builtin(), crystal_table()
+    cages = {name: library[name].inchikey if name else "" for name in table["cage"].unique()}
+    by = [
+        table["spacer_inchikey"].str.split("-").str[0],
+        table["cage"].map(cages),
+        table["b_site"],
+        table["halide"],
+        table["n_layers"],
+    ]
+    found: dict[Key, FiledCrystal] = {}
+    for key, rows in table.groupby(by, sort=False):
+        values = {name: rows[name].mean() for name in CRYSTAL_COLUMNS}
+        numbers = {name: None if np.isnan(value) else round(float(value), 4) for name, value in values.items()}
+        spacer, cage, metal, halide = (str(part) for part in key[:-1])
+        files = tuple(int(number) for number in rows["file"])
+        found[spacer, cage, metal, halide, int(rows["n_layers"].iloc[0])] = FiledCrystal(files, **numbers)
+    return found

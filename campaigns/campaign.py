@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Unpack
+from weakref import ref
 
 from campaigns.arguments import stage_of, whole_number
 from campaigns.artifacts import Artifacts, batch_key, data_key
@@ -22,6 +23,7 @@ from campaigns.errors import (
 )
 from campaigns.events import Event, EventKind, RuledOut, Stage, Step
 from campaigns.files import RANKING
+from campaigns.hooks import occasions, tell
 from campaigns.ingest import ObservationTable, ReadingOptions, read_observations
 from campaigns.ingest.table import json_lines, read_file
 from campaigns.intake import IntakeRules, of_table, of_trace, retraction, step, take_in, take_in_table
@@ -91,6 +93,8 @@ class Campaign:
         self._artifacts = Artifacts(folder)
         self._scope = Scope.of(self.config, self._state.descriptions, log.file, self._artifacts, library)
         self._oracle_store = oracle_store or default_store_path()
+        me = ref(self)  # the log does not keep its campaign alive
+        log.listener = lambda kind, payload: _tell_hooks(me(), kind, payload)
         self._ranked_before: pd.DataFrame | None = None
         self._news: News | None = None
 
@@ -992,3 +996,10 @@ class Campaign:
         known = self._state.batch(key)
         assert known is not None  # ours, or that of a process which was faster with the same key
         return known
+
+
+def _tell_hooks(campaign: Campaign | None, kind: EventKind, payload: Mapping[str, Any]) -> None:
+    """Tell the description's hooks of an event; what the campaign knew before it is still its state."""
+    if campaign is not None and campaign.config.hooks:
+        for occasion, facts in occasions(kind, payload, campaign.state):
+            tell(campaign.folder, campaign.config.hooks, occasion, facts)

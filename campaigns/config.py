@@ -29,6 +29,7 @@ from pydantic import (
 from campaigns.described_tables import read_prices, read_properties
 from campaigns.editions import EDITIONS, FIRST, NEWEST, Edition
 from campaigns.errors import ConfigError
+from campaigns.hooks import Hook
 from chemspace.errors import TableError
 from chemspace.registry import nearest
 from chemspace.tables.limits import bytes_of
@@ -370,6 +371,7 @@ class CampaignConfig(_Part):
         budget: how many compounds a round suggests, and what they may not exceed.
         prices: by abbreviation, alias or InChIKey of a cation.
         properties: further measured properties by name; a unit stands at the name's end, as in band_gap_ev.
+        hooks: who is told when a round is suggested, a result comes in, a surprise is found, a goal is reached.
         seed: seed of everything random.
         edition: of the defaults, the built-in library and P(forms), `campaigns.editions`; the newest one where a new
             description names none, the first one where a log does.
@@ -395,6 +397,7 @@ class CampaignConfig(_Part):
     budget: BudgetRules = BudgetRules()
     prices: dict[str, Price] = {}
     properties: dict[str, MeasuredProperty] = {}
+    hooks: tuple[Hook, ...] = ()
     seed: int = Field(default=0, ge=0, le=2**63 - 1)
     edition: Annotated[int, AfterValidator(_known_edition)] = NEWEST
 
@@ -520,7 +523,7 @@ class CampaignConfig(_Part):
         return {name: value for name, value in values.items() if name in _ALWAYS_IN_KEY or value != plain.get(name)}
 
     def _key_values(self) -> dict[str, Any]:
-        left_out = {"budget"} if self.objective.asks_for_price else {"budget", "prices"}
+        left_out = {"budget", "hooks"} if self.objective.asks_for_price else {"budget", "hooks", "prices"}
         values = self.model_dump(mode="json", exclude=left_out)
         if self.dications is None and all(file.sha256 is None for file in self.libraries):
             values["dications"] = False  # no file whose molecules it could change

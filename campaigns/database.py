@@ -13,7 +13,7 @@ import re
 import shutil
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from datetime import UTC, datetime
@@ -320,6 +320,8 @@ class EventLog:
         self._name = name
         self._path = path
         self._is_chained = True
+        #: Told each event that this log, not another process, has added.
+        self.listener: Callable[[EventKind, Mapping[str, Any]], None] | None = None
 
     @classmethod
     def create(cls, path: Path) -> EventLog:
@@ -416,6 +418,8 @@ class EventLog:
             except IntegrityError:  # another process was faster with the same key
                 return False
         self._sum_up(number, hash_)
+        if self.listener is not None:
+            self.listener(kind, full)
         return True
 
     def has(self, key: str) -> bool:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from campaigns.campaign import Campaign
     from campaigns.ingest import ReadingOptions
     from campaigns.kinetics import TraceFit
+    from campaigns.outcome_table import OutcomeResult
     from campaigns.summary import FitSummary, IngestResult, SuggestionBatch
 
 
@@ -51,6 +52,13 @@ class TableOptions:
         _Table(
             "--outcomes",
             help="The table holds what became of compounds, as `export --outcomes` writes it: formula, stage, reason.",
+        ),
+    ] = False
+    eln: Annotated[
+        bool,
+        _Table(
+            "--eln",
+            help="The file is an .eln one that `export` wrote: measurements and outcomes, its hashes checked.",
         ),
     ] = False
     columns: Annotated[
@@ -136,6 +144,8 @@ def ingest(options: IngestOptions) -> None:
 
       spinscreen ingest demo outcomes.csv --outcomes
 
+      spinscreen ingest demo theirs.eln --eln
+
       spinscreen ingest demo --formula "(PEA)2PbI4" --sc SC.csv --cc CC.csv --irf-fwhm 0.15
 
       spinscreen ingest demo --formula "(PEA)2PbI4" --sc-map sc.csv --cc-map cc.csv --window 520 526
@@ -148,7 +158,13 @@ def ingest(options: IngestOptions) -> None:
         _take_in_outcomes(campaign, options)
         return
     before = campaign.fit()
-    result = _trace(campaign, options) if options.table.results is None else _table(campaign, options)
+    if options.table.eln:
+        taken = _crate(campaign, options)
+        if taken is None:
+            return
+        result = taken
+    else:
+        result = _trace(campaign, options) if options.table.results is None else _table(campaign, options)
     for line in result.warnings:
         console.warn(line)
     behind = not options.dry_run and (result.changed or campaign.is_behind())
@@ -167,9 +183,26 @@ def ingest(options: IngestOptions) -> None:
         show_batch(campaign, _next(campaign, options.suggest))
 
 
+def _crate(campaign: Campaign, options: IngestOptions) -> IngestResult | None:
+    """What came of the measurements of an .eln file, after its outcomes are told; None where it holds none."""
+    from campaigns.exchange.crate import ingest_crate
+
+    assert options.table.results is not None
+    dry_run = options.dry_run
+    measured, became = ingest_crate(campaign, options.table.results, dry_run=dry_run, reading=options.table.reading())
+    if became is not None and options.as_json and measured is not None:
+        console.note(f"outcomes: {became.added} added, {became.skipped} already known")
+    elif became is not None:
+        _tell_outcomes(became, options)
+    return measured
+
+
 def _take_in_outcomes(campaign: Campaign, options: IngestOptions) -> None:
     assert options.table.results is not None
-    result = campaign.ingest_outcomes(options.table.results, dry_run=options.dry_run)
+    _tell_outcomes(campaign.ingest_outcomes(options.table.results, dry_run=options.dry_run), options)
+
+
+def _tell_outcomes(result: OutcomeResult, options: IngestOptions) -> None:
     verb = "would be added" if options.dry_run else "added"
     answer = {"name": result.name, "added": result.added, "skipped": result.skipped}
     text = f"{result.name}: {console.count(result.added, 'outcome')} {verb}, {result.skipped} already known"
@@ -191,6 +224,8 @@ def _check_usage(options: IngestOptions) -> None:
         raise typer.BadParameter("a dry run takes nothing in, so there is nothing new to suggest from")
     if options.table.outcomes and (results is None or options.suggest is not None or options.table.of_property):
         raise typer.BadParameter("outcomes come as a table alone: spinscreen ingest CAMPAIGN FILE --outcomes")
+    if options.table.eln and (results is None or options.table.outcomes or options.table.of_property):
+        raise typer.BadParameter("an .eln file comes alone: spinscreen ingest CAMPAIGN FILE.eln --eln")
     if options.table.of_property is not None:
         _check_property_usage(options.table)
 

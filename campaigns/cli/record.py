@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from campaigns.cli import console
-from campaigns.cli.options import NEW_FILE, CampaignOptions, ComputingOptions, takes
+from campaigns.cli.options import NEW_FILE, CampaignOptions, ComputingOptions, takes, writable
 from campaigns.events import FAILED, REASONS, Stage
 
 if TYPE_CHECKING:
@@ -41,11 +42,32 @@ def replay(options: ReplayOptions) -> None:
         raise typer.Exit(1)
 
 
+class Form(StrEnum):
+    """What `export` writes."""
+
+    TABLE = "table"
+    ELN = "eln"
+
+
+#: Ending of a file by its form.
+ENDINGS = {Form.ELN: ".eln"}
+
+
 @dataclass(frozen=True, kw_only=True)
 class ExportOptions(CampaignOptions):
     """Options of `spinscreen export`."""
 
-    output: Annotated[Path, typer.Argument(metavar="FILE", help="Ends in .csv, .jsonl or .parquet.", **NEW_FILE)]
+    output: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[FILE]",
+            help="A table ends in .csv, .jsonl or .parquet. Left out with --format: the name of CAMPAIGN.",
+            **NEW_FILE,
+        ),
+    ] = None
+    form: Annotated[Form, typer.Option("--format", help="What other software reads; see the documentation.")] = (
+        Form.TABLE
+    )
     raw: Annotated[
         Path | None,
         typer.Option(
@@ -83,11 +105,18 @@ def export(options: ExportOptions) -> None:
       spinscreen export demo gaps.csv --property band_gap_ev
 
       spinscreen export demo outcomes.csv --outcomes
+
+      spinscreen export demo --format eln
     """
+    if options.form is not Form.TABLE:
+        _export_form(options)
+        return
     from campaigns.files import EXPORTS, write_files, write_table
     from campaigns.targets import LIFETIME, target_of
 
     output, raw, of_property = options.output, options.raw, options.of_property
+    if output is None:
+        raise typer.BadParameter("say where the table goes, as measured.csv", param_hint="FILE")
     if output.suffix not in EXPORTS:
         raise typer.BadParameter(f"{output.name} must end in {', '.join(EXPORTS)}", param_hint="FILE")
     if options.outcomes and of_property is not None:
@@ -105,6 +134,22 @@ def export(options: ExportOptions) -> None:
     text = f"{len(rows)} {what} in {output}" + ("" if raw is None else f"\n{len(written)} raw files in {raw}")
     answer = {"file": str(output), "rows": len(rows), "raw": [str(path) for path in written]}
     console.answer(answer, text, as_json=options.as_json)
+
+
+def _export_form(options: ExportOptions) -> None:
+    """Write the whole campaign in a form that other software reads."""
+    if options.raw or options.outcomes or options.of_property:
+        raise typer.BadParameter("--raw, --property and --outcomes are for tables; this form holds all it can hold")
+    ending = ENDINGS[options.form]
+    output = options.output or writable(Path(f"{options.folder.resolve().name}{ending}"))
+    assert output is not None
+    if output.suffix != ending:
+        raise typer.BadParameter(f"{output.name} must end in {ending}", param_hint="FILE")
+    from campaigns.exchange.eln import write_eln
+
+    entries = write_eln(options.open(), output)
+    answer = {"file": str(output), "entries": entries}
+    console.answer(answer, f"{console.count(entries, 'compound')} in {output}", as_json=options.as_json)
 
 
 @takes(CampaignOptions)

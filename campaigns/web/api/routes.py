@@ -37,6 +37,7 @@ from campaigns.web.api.models import (
     UndoIn,
     UndoOut,
 )
+from campaigns.web.errors import ForbiddenError
 from campaigns.web.service import CampaignService
 
 router = APIRouter(prefix="/api", responses=REFUSALS, dependencies=[Depends(reader)])
@@ -113,6 +114,7 @@ def amend(service: Service, editor: Editor, asked: AmendmentIn) -> AmendmentOut:
     given = {name: text.encode() for name, text in asked.libraries.items()}
     named = [one.name for one in config.libraries] if "libraries" in config.model_fields_set else None
     with acting_as(editor.name), service.writing() as campaign:
+        config = _with_hooks_of(campaign.config, config)
         libraries = None
         if named is not None:  # never a file of the server's own
             libraries = [(name, given[name]) if name in given else campaign.library_file(name) for name in named]
@@ -120,6 +122,17 @@ def amend(service: Service, editor: Editor, asked: AmendmentIn) -> AmendmentOut:
         if asked.confirmed:
             told = campaign.amend(config, libraries=libraries, reason=asked.reason.strip(), confirmed=True)
     return AmendmentOut(stored=asked.confirmed and bool(told.changes), **told.to_dict())
+
+
+def _with_hooks_of(present: CampaignConfig, config: CampaignConfig) -> CampaignConfig:
+    """A description that says nothing of hooks with those there are: they let the server post and run programs.
+
+    Raises:
+        ForbiddenError: if it has others.
+    """
+    if "hooks" in config.model_fields_set and config.hooks != present.hooks:
+        raise ForbiddenError("hooks are changed on the server's own command line: spinscreen amend CAMPAIGN")
+    return config.model_copy(update={"hooks": present.hooks})
 
 
 @router.post("/campaigns/{campaign}/events/{number}/undo", tags=["events"], status_code=201)

@@ -73,3 +73,11 @@ def test_what_stands_on_an_event_is_told_before_it_is_undone(server: TestClient,
     done = server.post(f"events/{taken_in}/undo", json={"reason": "wrong table", "confirmed": True})
     assert done.status_code == 201
     assert server.get("").json()["n_ingested"] == 0
+
+
+def test_hooks_are_not_changed_from_afar(server: TestClient) -> None:
+    hooks = [{"command": ["sh", "-c", "echo"]}]
+    refused = server.post("amendments", json={"description": {"hooks": hooks}, "confirmed": True})
+    assert refused.status_code == 403
+    assert "command line" in refused.json()["title"]
+    assert server.get("description").json().get("hooks") is None

@@ -32,11 +32,11 @@ from campaigns.records import CationRecords, geometries, needed_cations
 from campaigns.scope import Scope
 from campaigns.space import Source, gather, keep_library, write_rejects
 from campaigns.state import CampaignState, replay, voids
-from campaigns.summary import Described, FitSummary, IngestResult, Prediction, Status, SuggestionBatch
+from campaigns.summary import Described, FitSummary, IngestResult, Prediction, SpacerRound, Status, SuggestionBatch
 from campaigns.targets import LIFETIME, Recorded, property_compounds, property_standings, target_of
 from campaigns.text import printable
 from chemspace import CationLibrary, Compound, CompoundSpace, LibraryError, parse_formula
-from chemspace.progress import Progress
+from chemspace.progress import Progress, silent
 from oracle import default_store_path
 
 if TYPE_CHECKING:
@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from oracle import CationRecord
     from oracle.descriptors import CationTable
     from screening.dataset import SpinDataset
+    from screening.ranking import Candidates
     from screening.validation.card import FullCard
 
 __all__ = ["Campaign"]
@@ -97,6 +98,7 @@ class Campaign:
         log.listener = lambda kind, payload: _tell_hooks(me(), kind, payload)
         self._ranked_before: pd.DataFrame | None = None
         self._news: News | None = None
+        self._records_at: tuple[tuple[SpacerRound, ...], CationRecords] | None = None
 
     @classmethod
     def create(
@@ -222,6 +224,10 @@ class Campaign:
         """Descriptors of the space's spacers and of its cage cations; missing ones are computed."""
         tables = self._records.tables(progress)
         return tables.spacers, tables.cages
+
+    def failed_cations(self) -> frozenset[str]:
+        """InChIKeys of the space's cations that the oracle failed for; nothing is computed."""
+        return self._records.failed()
 
     def events(self, after: int = 0) -> tuple[Event, ...]:
         """The log as it stands now, oldest first: every event after the one with this id."""
@@ -353,6 +359,7 @@ class Campaign:
             properties=property_standings(self.config.properties, self._state.records),
             nothing_left=self.nothing_left(),
             track_record=None if (told := self.track_record()) is None else told.to_dict(),
+            spacers=self.spacer_status(),
         )
 
     def track_record(self) -> TrackRecord | None:
@@ -398,7 +405,7 @@ class Campaign:
         state, batch = before_round(self._log.events(), number)
         nothing = Artifacts()  # so that all of it is computed again
         scope = Scope.of(state.config, state.descriptions, self._log.file, self._artifacts)
-        records = CationRecords(scope.config, scope.space, self._oracle_store, nothing)
+        records = self._records_of(state, scope, nothing)
         fitted = fit_round(self._inputs(state, scope, batch.pending, records, progress), nothing, progress)
         again = propose(fitted, len(batch.suggestions), batch.seed, scope.budget)
         return compare(batch, again, provenance(scope.library, batch.seed))
@@ -446,9 +453,16 @@ class Campaign:
     def _data_key(self) -> str:
         return data_key(self.config, self._state)
 
-    @cached_property
+    @property
     def _records(self) -> CationRecords:
-        return CationRecords(self.config, self.space, self._oracle_store, self._artifacts)
+        """Records of what is computed as the log stands now."""
+        rounds = self._state.spacer_rounds
+        if self._records_at is None or self._records_at[0] != rounds:
+            self._records_at = rounds, self._records_of(self._state, self._scope, self._artifacts)
+        return self._records_at[1]
+
+    def _records_of(self, state: CampaignState, scope: Scope, artifacts: Artifacts) -> CationRecords:
+        return CationRecords(scope.config, scope.space, self._oracle_store, artifacts, state.chosen_spacers)
 
     def _measured(self, state: CampaignState, names: CationLibrary | None = None) -> list[Compound]:
         """What a lifetime or a further property is measured of."""
@@ -466,10 +480,12 @@ class Campaign:
         pending: Sequence[str],
         records: CationRecords,
         progress: Progress | None,
+        *,
+        fresh: bool = False,
     ) -> RoundInputs:
         from campaigns.round import RoundInputs
 
-        tables = records.tables(progress)
+        tables = records.fresh_tables(progress) if fresh else records.tables(progress)
         measured = records.of(needed_cations((), self._measured(state, scope.names)), progress)
         return RoundInputs(scope.config, scope.names, scope.space, tables, measured, state, tuple(pending))
 
@@ -481,7 +497,10 @@ class Campaign:
             inputs = self._inputs(self._state, self._scope, pending, self._records, progress)
             return fit_round(inputs, self._artifacts, progress, dask)
 
-        return self._artifacts.get("round", f"{self._data_key} {self._state.left_out(pending)}", fit)
+        if self.config.budget.calculations is not None:
+            self.describe(progress=progress)
+        key = f"{self._data_key} {len(self._state.spacer_rounds)} {self._state.left_out(pending)}"
+        return self._artifacts.get("round", key, fit)
 
     def refresh(self) -> None:
         """Read the log again: what other processes did since this object was made."""
@@ -494,7 +513,7 @@ class Campaign:
         before, self._state = self._state, state
         if (state.config, state.descriptions) != (before.config, before.descriptions):
             self._scope = Scope.of(state.config, state.descriptions, self._log.file, self._artifacts)
-            self.__dict__.pop("_records", None)
+            self._records_at = None
 
     def write_rejects(self) -> Path | None:
         """Write the rows of the user's library that became no cation, each with its reason; None if there are none."""
@@ -504,14 +523,64 @@ class Campaign:
     def describe(self, *, workers: int = 2, progress: Progress | None = None) -> Described:
         """Compute the descriptors of every cation the campaign needs and does not have.
 
+        With a budget of calculations a learned oracle chooses the spacers, round by round, until the list on the
+        present data is stable or the budget is spent. Each round is recorded before it is computed, and what is
+        computed is kept at once: stopped anywhere, the next call goes on.
+
         Args:
             workers: processes.
             progress: called after each cation.
 
         Returns:
             How many cations there are, and which failed and why.
+
+        Raises:
+            CampaignError: if nothing is computed and nothing may be.
         """
+        if self.config.budget.calculations is not None:
+            self._search_spacers(workers, progress or silent)
         return self._records.describe(self._measured(self._state), workers=workers, progress=progress)
+
+    def spacer_status(self) -> dict[str, Any] | None:
+        """Of the spacers, how many are computed and how many predicted, where a learned oracle chooses (`Status`)."""
+        chosen, rounds = self._state.chosen_spacers, self._state.spacer_rounds
+        if chosen is None:
+            return None
+        n_computed = sum(spacer.inchikey in chosen for spacer in self.space.spacers)
+        last = {} if not rounds else {k: v for k, v in rounds[-1].to_dict().items() if k != "spacers"}
+        return {
+            "n_spacers": len(self.space.spacers),
+            "n_computed": n_computed,
+            "n_predicted": len(self.space.spacers) - n_computed,
+            "calculations": self.config.budget.calculations,
+            "calculations_left": self._state.calculations_left,
+            "last_round": last,
+            "outlook": rounds[-1].outlook if rounds else "the search has not begun",
+        }
+
+    def _search_spacers(self, workers: int, tell: Progress) -> None:
+        from campaigns.round import learn, left_to_suggest
+        from campaigns.spacers import SpacerSearch
+
+        search = SpacerSearch(self.config, self.space, self._oracle_store, self._artifacts)
+        granted = self.config.budget.calculations or 0
+
+        def computed(done: int, total: int, note: str) -> None:
+            spent = granted - self._state.calculations_left
+            tell(max(0, spent - (total - done)), granted, f"round {len(self._state.spacer_rounds)}: {note}")
+
+        def candidates() -> Candidates:
+            inputs = self._inputs(self._state, self._scope, self._state.pending, self._records, None, fresh=True)
+            return left_to_suggest(inputs, learn(inputs, self._artifacts).candidates)
+
+        while True:
+            self._records.describe(self._measured(self._state), workers=workers, progress=computed)
+            key, chosen = self._data_key, self._records.is_chosen
+            planned = search.next_round(self._state, key, chosen, candidates, tell)
+            if planned is None:
+                return
+            event_key = self._state.event_key(f"spacers:{key}:{planned.number}")
+            self._append(EventKind.DESCRIBED, planned.to_dict(), key=event_key)
 
     def retrain(self, progress: Progress | None = None, *, dask: str | None = None) -> FitSummary:
         """Train on everything measured, validate out of sample, rank the space and write the ranking's files.

@@ -298,6 +298,8 @@ class BudgetRules(_Part):
         max_days: longest delivery time of any cation, days.
         mass_g: mass of each compound that is made, g; decides costs and recipes.
         refused_hazards: hazard flags of the price table; no compound with a cation that carries one is suggested.
+        calculations: spacers that xTB may compute: a learned oracle predicts the others and says which can still
+            change the list. None computes every one.
     """
 
     batch_size: int = Field(default=5, ge=1, le=100_000)
@@ -307,6 +309,7 @@ class BudgetRules(_Part):
     max_days: float | None = Field(default=None, ge=0)
     mass_g: float = Field(default=1.0, gt=0)
     refused_hazards: tuple[str, ...] = ()
+    calculations: int | None = Field(default=None, ge=0)
 
 
 class Price(_Part):

@@ -24,6 +24,7 @@ class EventKind(StrEnum):
     STEPPED = "stepped"
     RULED_OUT = "ruled_out"
     VOIDED = "undone"
+    DESCRIBED = "described"
     RETRACTED = "taken_back"  # not "retracted": a release that knows one target would take back another number
 
 

@@ -8,6 +8,7 @@ from math import floor, log10
 
 from campaigns.config import upcast
 from campaigns.events import LIFETIME_PS, Event, EventKind
+from campaigns.summary import SpacerRound
 
 __all__ = ["picoseconds", "sentence", "with_error"]
 
@@ -40,6 +41,14 @@ def sentence(event: Event) -> str:
         case EventKind.SUGGESTED:
             formulas = ", ".join(suggestion["formula"] for suggestion in payload["suggestions"])
             return f"suggested, round {payload['number']}: {formulas}"
+        case EventKind.DESCRIBED:
+            told = SpacerRound.from_dict(payload)
+            if not told.spacers:
+                why = "the list is stable" if told.is_stable else "no calculation is left"
+                return f"learned oracle: {why}; {told.outlook}"
+            far = f", {told.n_far} far outside the others" if told.n_far else ""
+            known = f", {told.n_known} known to the store" if told.n_known else ""
+            return f"learned oracle, round {told.number}: {_count(told.spacers)}{known}{far}; {told.outlook}"
         case EventKind.STEPPED:
             made = f", made {payload['made']}" if payload["made"] else ""
             why = f": {payload['reason']}" if payload["reason"] else ""
@@ -50,6 +59,10 @@ def sentence(event: Event) -> str:
             return f"retracted {what}: {payload['reason']}"
         case EventKind.VOIDED:
             return f"undid event {payload['event']}: {payload['reason']}"
+
+
+def _count(spacers: Sequence[str]) -> str:
+    return f"{len(spacers):,} spacer{'' if len(spacers) == 1 else 's'}"
 
 
 #: Contributions smaller than this (log10 rate) are not worth a word: a factor of 1.12 in the lifetime.

@@ -75,6 +75,27 @@ def _ranking(campaign: Campaign) -> pd.DataFrame:
     return pd.DataFrame() if ranking is None else ranking
 
 
+def _spacers(campaign: Campaign) -> pd.DataFrame:
+    """Which spacers' descriptors are computed, and in which round of a learned oracle; the others are predicted only,
+    and no compound of theirs is suggested."""
+    rounds = {key: one.number for one in campaign.state.spacer_rounds for key in one.spacers}
+    everything = campaign.state.chosen_spacers is None
+    failed = campaign.failed_cations()
+    rows = [
+        {
+            "spacer": spacer.abbreviation,
+            "inchikey": spacer.inchikey,
+            "smiles": spacer.smiles,
+            "descriptors": "failed"
+            if spacer.inchikey in failed
+            else ("computed" if everything or spacer.inchikey in rounds else "predicted"),
+            "round": rounds.get(spacer.inchikey),
+        }
+        for spacer in campaign.space.spacers
+    ]
+    return pd.DataFrame(rows).astype({"round": "Int64"})
+
+
 def _history(campaign: Campaign) -> pd.DataFrame:
     return pd.DataFrame(list(campaign.history()))
 
@@ -87,6 +108,7 @@ TABLES: dict[str, Callable[[Campaign], pd.DataFrame]] = {
     "compounds": _compounds,
     "scores": _scores,
     "ranking": _ranking,
+    "spacers": _spacers,
     "history": _history,
 }
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -25,6 +25,9 @@ from chemspace.registry import nearest
 from oracle import CationRecord, OracleStore, describe
 from screening.dataset import SpinDataset, published_descriptors
 from screening.features import to_features
+
+if TYPE_CHECKING:
+    from screening.learned_oracle import SearchPlan
 
 __all__ = ["LaunchPlan", "plan_launch"]
 
@@ -160,8 +163,10 @@ class LaunchPlan:
     Attributes:
         n_compounds: in the space; `compounds_exact` says whether that is a count or an estimate.
         n_spacers, n_rp_spacers, n_dj_spacers, n_cage_options: what they are made of.
-        n_cations: whose descriptors are needed; n_stored: those the oracle's store holds; n_to_compute: the others.
-        oracle_seconds: time to compute them, and how that is known.
+        n_cations: whose descriptors are needed; n_stored: those the oracle's store holds; n_to_compute: the others, or
+            with a learned oracle as many of them as the budget grants.
+        n_rounds: rounds of a learned oracle at most; 0 where every spacer is computed.
+        oracle_seconds: time to compute them, and how that is known; oracle_core_hours: of all processes together.
         learning_seconds: time to train, validate and rank, measured here on the published rows.
         memory_mb: largest memory of the process.
         problems: what will not work, or not as one may think.
@@ -176,7 +181,9 @@ class LaunchPlan:
     n_cations: int
     n_stored: int
     n_to_compute: int
+    n_rounds: int
     oracle_seconds: float
+    oracle_core_hours: float
     oracle_seconds_from: str
     learning_seconds: float
     memory_mb: float
@@ -220,9 +227,14 @@ def plan_launch(
     stored = _stored(cations, config, oracle_store)
     missing = [c for c in cations if c.inchikey not in stored or stored[c.inchikey].retry]
     tell(1, 3, "time of a cation")
+    n_to_compute, search = _granted(missing, space, config)
     seconds, known_from = _oracle_seconds(missing, list(stored.values()), config, workers)
+    seconds *= n_to_compute / max(len(missing), 1)
     tell(2, 3, "time to learn")
-    learning = _learning_seconds(config, size.count)
+    learning, a_pass = _learning_seconds(config, size.count)
+    if search is not None:
+        cost = search.cost([spacer.smiles for spacer in space.spacers], a_pass, size.count)
+        learning += cost.seconds
     tell(3, 3, "done")
     charges = [spacer.charge for spacer in space.spacers]
     return LaunchPlan(
@@ -234,13 +246,32 @@ def plan_launch(
         n_cage_options=len(space.cage_options),
         n_cations=len(cations),
         n_stored=len(cations) - len(missing),
-        n_to_compute=len(missing),
+        n_to_compute=n_to_compute,
+        n_rounds=0 if search is None else search.n_rounds,
         oracle_seconds=round(seconds, 1),
+        oracle_core_hours=round(seconds * workers / 3600.0, 3),
         oracle_seconds_from=known_from,
         learning_seconds=round(learning, 1),
-        memory_mb=round(_memory_mb(len(cations), list(stored.values()))),
+        memory_mb=round(
+            _memory_mb(len(cations) - len(missing) + n_to_compute, list(stored.values()))
+            + (0.0 if search is None else cost.memory_mb)
+        ),
         problems=tuple(_problems(config, read, space, size.count, compounds, stored, cations)),
     )
+
+
+def _granted(missing: Sequence[Cation], space: CompoundSpace, config: CampaignConfig) -> tuple[int, SearchPlan | None]:
+    """How many of the missing cations are computed at most, and the search of a learned oracle that says which."""
+    if config.budget.calculations is None:
+        return len(missing), None
+    from screening.learned_oracle import SearchPlan
+
+    spacers = set(space.spacers)
+    n_open = sum(cation in spacers for cation in missing)
+    granted = min(config.budget.calculations, n_open)
+    n_to_compute = len(missing) - n_open + granted
+    known = len(spacers) - n_open
+    return n_to_compute, SearchPlan(len(spacers), known, granted) if granted < n_open else None
 
 
 def _stored(cations: Sequence[Cation], config: CampaignConfig, path: Path) -> dict[str, CationRecord]:
@@ -279,8 +310,9 @@ def _heavy(smiles: str) -> int:
     return 1 if mol is None else int(mol.GetNumHeavyAtoms())
 
 
-def _learning_seconds(config: CampaignConfig, n_compounds: int) -> float:
-    """Seconds to validate, fit and rank: the first two done on the published rows, the last timed on one block."""
+def _learning_seconds(config: CampaignConfig, n_compounds: int) -> tuple[float, float]:
+    """Seconds to validate, fit and rank, and of these to rank: the first two done on the published rows, the last timed
+    on one block."""
     from screening.surrogate import fit_surrogate
     from screening.surrogates import TrainingRows
     from screening.validation import cross_validate
@@ -296,7 +328,8 @@ def _learning_seconds(config: CampaignConfig, n_compounds: int) -> float:
     learnt = time.perf_counter()
     fitted.predict(np.resize(x[keep], (min(_BLOCK, max(n_compounds, 1)), x.shape[1])))
     scored = time.perf_counter()
-    return learnt - begin + (scored - learnt) * max(1.0, n_compounds / _BLOCK)
+    ranking = (scored - learnt) * max(1.0, n_compounds / _BLOCK)
+    return learnt - begin + ranking, ranking
 
 
 def _trains(data: SpinDataset, config: CampaignConfig) -> list[bool]:

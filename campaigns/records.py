@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -71,16 +71,51 @@ def tables_form(descriptors: DescriptorSet) -> Form[SpaceTables]:
 class CationRecords:
     """Records of the cations of one space and of what is measured beside it."""
 
-    def __init__(self, config: CampaignConfig, space: CompoundSpace, store: Path, artifacts: Artifacts) -> None:
-        """Bind how cations are described, the space, the file of computed descriptors, and what is kept."""
+    def __init__(
+        self,
+        config: CampaignConfig,
+        space: CompoundSpace,
+        store: Path,
+        artifacts: Artifacts,
+        chosen: Collection[str] | None = None,
+    ) -> None:
+        """Bind how cations are described, the space, the file of computed descriptors, what is kept, and the InChIKeys
+        of the spacers that are computed (None: all of them)."""
         self._protocol, self._descriptors = config.protocol, config.descriptor_set
         self._space, self._store, self._artifacts = space, store, artifacts
+        self._chosen = chosen
         self._records: dict[str, CationRecord] = {}
 
     @cached_property
     def of_space(self) -> tuple[Cation, ...]:
-        """The space's organic cations, each once."""
-        return needed_cations((*self._space.spacers, *self._space.cage_cations), ())
+        """The space's organic cations that are computed, each once."""
+        return needed_cations((*self._spacers, *self._space.cage_cations), ())
+
+    @cached_property
+    def is_chosen(self) -> NDArray[np.bool_]:
+        """Which of the space's spacers are computed, failures among them, shape (m,)."""
+        spacers = self._space.spacers
+        if self._chosen is None:
+            return np.ones(len(spacers), dtype=np.bool_)
+        return np.fromiter((spacer.inchikey in self._chosen for spacer in spacers), np.bool_, len(spacers))
+
+    @cached_property
+    def _spacers(self) -> tuple[Cation, ...]:
+        spacers = self._space.spacers
+        return spacers if self._chosen is None else tuple(spacers[int(i)] for i in np.flatnonzero(self.is_chosen))
+
+    def _spacer_table(self, records: Sequence[CationRecord]) -> CationTable:
+        """Descriptors of every spacer of the space; NaN where they are not computed."""
+        from oracle.descriptors import CationTable
+
+        table = CationTable.from_records(self._spacers, records, self._descriptors)
+        if self._chosen is None:
+            return table
+        spacers = self._space.spacers
+        values = np.full((len(spacers), table.values.shape[1]), np.nan)
+        values[self.is_chosen] = table.values
+        organic = np.fromiter((spacer.is_organic for spacer in spacers), np.bool_, len(spacers))
+        return CationTable(values, organic, self._descriptors)
 
     def of(self, cations: Sequence[Cation], progress: Progress | None = None) -> dict[str, CationRecord]:
         """Records by InChIKey that hold at least these cations; missing ones are computed."""
@@ -90,24 +125,25 @@ class CationRecords:
 
     def tables(self, progress: Progress | None = None) -> SpaceTables:
         """Descriptors of the space's cations; missing ones are computed."""
-        from oracle.descriptors import CationTable
-
-        def make() -> SpaceTables:
-            records = list(self.of(self.of_space, progress).values())
-            own = [self._records[cation.inchikey] for cation in self.of_space]
-            return SpaceTables(
-                CationTable.from_records(self._space.spacers, records, self._descriptors),
-                CationTable.from_records(self._space.cage_cations, records, self._descriptors),
-                self._failures(self.of_space),
-                not any(record.retry for record in own),  # else the next command may have more luck
-            )
-
         return self._artifacts.get(
             "descriptors",
             self._tables_key,
-            make,
+            lambda: self.fresh_tables(progress),
             tables_form(self._descriptors),
             if_worth=lambda tables: tables.is_final,
+        )
+
+    def fresh_tables(self, progress: Progress | None = None) -> SpaceTables:
+        """`tables`, kept nowhere."""
+        from oracle.descriptors import CationTable
+
+        records = list(self.of(self.of_space, progress).values())
+        own = [self._records[cation.inchikey] for cation in self.of_space]
+        return SpaceTables(
+            self._spacer_table(records),
+            CationTable.from_records(self._space.cage_cations, records, self._descriptors),
+            self._failures(self.of_space),
+            not any(record.retry for record in own),  # else the next command may have more luck
         )
 
     def describe(
@@ -122,6 +158,14 @@ class CationRecords:
             further = self._describe(needed_cations((), compounds), workers, progress)
             failures = tuple(dict.fromkeys((*known.failures, *further)))
         return Described(len(cations), failures)
+
+    def failed(self) -> frozenset[str]:
+        """InChIKeys of the space's cations that stand in the store without a result."""
+        if not self._store.is_file():
+            return frozenset()
+        with OracleStore(self._store) as store:
+            held = store.get_many([cation.inchikey for cation in self.of_space], self._protocol)
+        return frozenset(key for key, record in held.items() if not record.ok)
 
     @cached_property
     def _tables_key(self) -> str:

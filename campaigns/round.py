@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import sha256
 from importlib.metadata import version
 from math import log10, nan
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 import pandas as pd
@@ -247,13 +247,64 @@ def fit_round(
         CampaignError, ScreeningError: if there is too little to learn from, or what is left cannot be ranked.
         OracleError: if no Dask scheduler answers.
     """
-    config, tell = inputs.config, progress or silent
+    tell = progress or silent
     fitting, ranking_from, total = _STEPS if len(inputs.space) < LARGE else _LONG_STEPS
     tell(0, total, "cross-validation")
+    learnt = learn(inputs, artifacts, lambda: tell(fitting, total, "fit"))
+    tell(ranking_from, total, "ranking")
+
+    def ranked(done: int, of: int, note: str) -> None:
+        tell(ranking_from + (total - ranking_from - 1) * done // of, total, note)
+
+    def pass_over() -> Ranking:
+        from oracle.cluster import connected
+
+        left = left_to_suggest(inputs, learnt.candidates)
+        try:
+            with connected(dask) as client:
+                settings = PassSettings(single_precision=len(inputs.space) >= LARGE, client=client)
+                return rank(left, TOP_K, settings, ranked)
+        except NothingLeftError as error:
+            if error.is_used_up:
+                return Ranking.empty(left)
+            raise
+
+    ranking = artifacts.get("ranking", inputs.rank_key, pass_over, ranking_form())
+    tell(total, total, "done")
+    return Round(inputs, *learnt, ranking)
+
+
+def left_to_suggest(inputs: RoundInputs, candidates: Candidates) -> Candidates:
+    """The candidates without what is measured, pending or ruled out."""
+    return replace(candidates, exclude=inputs.excluded, space=without(inputs.space, inputs.state.ruled_out))
+
+
+class Learnt(NamedTuple):
+    """What a round learnt, as in `Round`."""
+
+    training: TrainingSet
+    validation: Validation
+    properties: tuple[LearntProperty, ...]
+    choice: Choice
+    candidates: Candidates
+
+
+def learn(inputs: RoundInputs, artifacts: Artifacts, on_fit: Callable[[], None] = lambda: None) -> Learnt:
+    """Everything of a round but its ranking.
+
+    Args:
+        inputs: what the round follows from.
+        artifacts: of the campaign.
+        on_fit: called between validation and fit.
+
+    Raises:
+        CampaignError, ScreeningError: if there is too little to learn from.
+    """
+    config = inputs.config
     properties = _learn_properties(inputs, artifacts)
     training = training_set(inputs.dataset, inputs.records, config)
     validation = artifacts.get("validation", inputs.fit_key, lambda: validate(training, config), validation_form())
-    tell(fitting, total, "fit")
+    on_fit()
     surrogate = artifacts.get("surrogate", inputs.fit_key, lambda: fit(training, config, validation))
     measured = MeasuredSet(training.formulas, training.x)
     asked = _strategy_inputs(inputs, training, surrogate, properties, measured)
@@ -271,28 +322,7 @@ def fit_round(
         properties={learnt.name: learnt.surrogate for learnt in properties},
         goal=None if goal_ps is None else -log10(goal_ps),
     )
-    tell(ranking_from, total, "ranking")
-
-    def ranked(done: int, of: int, note: str) -> None:
-        tell(ranking_from + (total - ranking_from - 1) * done // of, total, note)
-
-    def pass_over() -> Ranking:
-        from oracle.cluster import connected
-
-        allowed = without(inputs.space, inputs.state.ruled_out)
-        left = replace(candidates, exclude=inputs.excluded, space=allowed)
-        try:
-            with connected(dask) as client:
-                settings = PassSettings(single_precision=len(inputs.space) >= LARGE, client=client)
-                return rank(left, TOP_K, settings, ranked)
-        except NothingLeftError as error:
-            if error.is_used_up:
-                return Ranking.empty(left)
-            raise
-
-    ranking = artifacts.get("ranking", inputs.rank_key, pass_over, ranking_form())
-    tell(total, total, "done")
-    return Round(inputs, training, validation, properties, choice, candidates, ranking)
+    return Learnt(training, validation, properties, choice, candidates)
 
 
 def _learn_properties(inputs: RoundInputs, artifacts: Artifacts) -> tuple[LearntProperty, ...]:

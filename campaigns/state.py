@@ -12,7 +12,7 @@ from typing import Any
 from campaigns.config import CampaignConfig, MeasuredProperty
 from campaigns.errors import SchemaError, StoreError
 from campaigns.events import AWAITED, FAILED, LIFETIME_PS, NEVER_AGAIN, Event, EventKind, RuledOut, Stage, Step
-from campaigns.summary import SuggestionBatch
+from campaigns.summary import SpacerRound, SuggestionBatch
 from campaigns.targets import (
     Observation,
     Recorded,
@@ -37,6 +37,7 @@ class CampaignState:
             the launch's table first.
         fits: score cards by the key of the data they were made on, oldest first.
         batches: the suggestions, by round.
+        spacer_rounds: spacers that a learned oracle chose to compute, by round.
         steps: the steps in the lives of compounds, oldest first.
         history: (formula, stage it entered, number of the measurement that brought it there or None), oldest first.
         ruled_out: cations that are not used, oldest first.
@@ -54,6 +55,7 @@ class CampaignState:
     records: MappingProxyType[str, tuple[Recorded, ...]]
     fits: MappingProxyType[str, dict[str, Any]] = field(default_factory=lambda: MappingProxyType({}))
     batches: tuple[SuggestionBatch, ...] = ()
+    spacer_rounds: tuple[SpacerRound, ...] = ()
     steps: tuple[Step, ...] = ()
     history: tuple[tuple[str, Stage, int | None], ...] = ()
     ruled_out: tuple[RuledOut, ...] = ()
@@ -111,6 +113,19 @@ class CampaignState:
         """What a ranking leaves out beside what is measured, as part of a key, where these formulas are awaited."""
         cations = sorted(f"{one.place}:{one.inchikey}" for one in self.ruled_out)
         return " ".join([*sorted(pending), "", *sorted(self.barred), *cations])
+
+    @property
+    def chosen_spacers(self) -> frozenset[str] | None:
+        """InChIKeys of the spacers whose descriptors are computed; None where every spacer's are."""
+        if self.config.budget.calculations is None:
+            return None
+        return frozenset(spacer for one in self.spacer_rounds for spacer in one.spacers)
+
+    @property
+    def calculations_left(self) -> int:
+        """Calculations that a learned oracle may still spend."""
+        spent = sum(len(one.spacers) - one.n_known for one in self.spacer_rounds)
+        return max(0, (self.config.budget.calculations or 0) - spent)
 
     @property
     def outcomes(self) -> tuple[tuple[str, Stage], ...]:
@@ -291,6 +306,8 @@ def _after(state: CampaignState, event: Event) -> CampaignState:
             suggested = tuple((s.formula, Stage.SUGGESTED, None) for s in batch.suggestions)
             history = (*state.history, *_expired(state, batch.data_key), *suggested)
             return replace(state, batches=(*state.batches, batch), history=history, n_rounds=batch.number)
+        case EventKind.DESCRIBED:
+            return replace(state, spacer_rounds=(*state.spacer_rounds, SpacerRound.from_dict(event.payload)))
         case EventKind.STEPPED:
             step = Step.from_payload(event.payload, event.at, event.actor)
             known = state.stages.get(step.made) is Stage.MEASURED  # a further crystal of it is not awaited

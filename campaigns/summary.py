@@ -236,6 +236,51 @@ class Described:
 
 
 @dataclass(frozen=True, slots=True)
+class SpacerRound:
+    """Spacers that a learned oracle had computed together.
+
+    Attributes:
+        number: round, from 1.
+        data_key: key of the measured data whose list is looked for.
+        spacers: InChIKeys of the spacers, most wanted first; none where the search on these data ends.
+        n_known: how many of them the oracle's store held before, which cost nothing.
+        n_far: how many of them were far outside what was computed before.
+        list_size, open_places: places of the list, and how many of them spacers that were not computed were expected
+            to hold before the round; 0 and None where too few were computed for a model.
+        is_stable: whether they were too few to matter.
+        scores: of each predicted descriptor by its name: r2, rmse and share inside the 90% interval, out of fold by
+            scaffold.
+    """
+
+    number: int
+    data_key: str
+    spacers: tuple[str, ...]
+    n_known: int = 0
+    n_far: int = 0
+    list_size: int = 0
+    open_places: float | None = None
+    is_stable: bool = False
+    scores: dict[str, dict[str, float]] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON."""
+        return asdict(self) | {"spacers": list(self.spacers)}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> SpacerRound:
+        """From what `to_dict` gave."""
+        return cls(**{**values, "spacers": tuple(values["spacers"])})
+
+    @property
+    def outlook(self) -> str:
+        """What is still open of the list, in words."""
+        if self.open_places is None:
+            return "nothing is predicted yet"
+        left = f"{self.open_places:.1f} of the list's {self.list_size} places"
+        return f"spacers that are not computed are expected to hold {left}"
+
+
+@dataclass(frozen=True, slots=True)
 class FitSummary:
     """How good the model is, out of fold.
 
@@ -399,6 +444,8 @@ class Status:
         nothing_left: where nothing is left to suggest: what became of the compounds, in a sentence.
         track_record: how the campaign's own predictions came out, as `campaigns.track_record.TrackRecord.to_dict`; None
             before the first result of a suggestion.
+        spacers: with a learned oracle: how many spacers there are, how many are computed and how many predicted only,
+            the calculations that are granted and left, its last round, and what is open. None where all are computed.
     """
 
     folder: str
@@ -416,7 +463,9 @@ class Status:
     properties: dict[str, dict[str, Any]] = field(default_factory=dict)
     nothing_left: str | None = None
     track_record: dict[str, Any] | None = None
+    spacers: dict[str, Any] | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON."""
-        return asdict(self)
+        """As JSON; `spacers` only where a learned oracle chooses."""
+        values = asdict(self)
+        return values if self.spacers is not None else {name: values[name] for name in values if name != "spacers"}

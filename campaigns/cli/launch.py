@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -36,6 +37,13 @@ def _template_names(incomplete: str) -> list[str]:
 _Described = partial(typer.Option, rich_help_panel="The campaign's description (an option overrides the file)")
 
 
+class Oracle(StrEnum):
+    """Where the descriptors of spacers come from."""
+
+    XTB = "xtb"
+    LEARNED = "learned"
+
+
 @dataclass(frozen=True, kw_only=True)
 class FieldOptions:
     """Single fields of a description."""
@@ -57,6 +65,13 @@ class FieldOptions:
     batch_size: Annotated[
         int | None, _Described("--batch-size", "-q", min=1, help="Suggestions in a round. Default: 5.")
     ] = None
+    oracle: Annotated[
+        Oracle | None,
+        _Described(
+            help="xtb computes every spacer; learned predicts them and computes those that can change the list."
+        ),
+    ] = None
+    budget: Annotated[int | None, _Described(min=0, help="Spacers that xTB may compute, with --oracle learned.")] = None
     seed: Annotated[int | None, _Described(min=0, help="Seed of everything random. Default: 0.")] = None
 
     def given(self) -> dict[str, Any]:
@@ -65,7 +80,7 @@ class FieldOptions:
         sections: dict[str, dict[str, Any]] = {
             "": {"include_flagged": self.include_flagged, "dications": self.protons.dications, "seed": self.seed},
             "space": {"n_layers": None if self.n_layers is None else _layers(self.n_layers), "cages": cages},
-            "budget": {"batch_size": self.batch_size},
+            "budget": {"batch_size": self.batch_size, "calculations": self.budget},
         }
         named = {
             section: {name: value for name, value in fields.items() if value is not None}
@@ -77,6 +92,11 @@ class FieldOptions:
         """A description with what the options say over it."""
         from campaigns.config import BUILTIN, CampaignConfig
 
+        if (self.oracle is Oracle.LEARNED) is not (self.budget is not None):
+            raise typer.BadParameter(
+                "--oracle learned and --budget go together: say how many spacers xTB may compute, as "
+                "--oracle learned --budget 3000"
+            )
         merged = CampaignConfig.parse(_over(found.config.model_dump(exclude_unset=True), self.given()))
         sources = tuple(BUILTIN if one == BUILTIN else Path(one) for one in self.library or ()) or found.libraries
         return replace(found, config=merged, libraries=sources)
@@ -154,6 +174,8 @@ def launch(options: LaunchOptions) -> None:
 
       spinscreen launch mixed --template mixed-halide --dry-run
 
+      spinscreen launch million --library virtual.csv --oracle learned --budget 30000
+
       spinscreen launch any --template lead-iodide --show-template > mine.yaml
 
       spinscreen launch mine --config mine.yaml --batch-size 8
@@ -213,7 +235,8 @@ def _create(options: LaunchOptions) -> Campaign:
 
 
 def _run(campaign: Campaign, options: LaunchOptions) -> None:
-    from campaigns.cli.show import show_fit, show_next, show_rejects, show_suggestions
+    from campaigns.cli.show import note_search, show_fit, show_next, show_rejects, show_spacers, show_suggestions
+    from campaigns.space import Gathered
 
     space = campaign.space
     console.note(
@@ -222,10 +245,13 @@ def _run(campaign: Campaign, options: LaunchOptions) -> None:
         + (" or mixtures" if space.cage_mixtures else "")
     )
     show_rejects(campaign.library.report, campaign.write_rejects())
+    if campaign.config.budget.calculations is not None and not campaign.state.spacer_rounds:
+        note_search(_planned(campaign.config, Gathered((), campaign.library), options))
     with console.bar("xTB descriptors") as progress:
         described = campaign.describe(workers=options.workers, progress=progress)
     for line in described.failures:
         console.warn(line)
+    show_spacers(campaign.spacer_status(), console.note)
     with console.bar("training, ranking") as progress:
         batch = campaign.suggest(progress=progress)
     campaign.report()

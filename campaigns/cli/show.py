@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -140,6 +140,7 @@ def show_status(status: Status) -> None:
     marked(f"{count(status.n_compounds, 'compound')}; {measured}")
     for name, counts in status.properties.items():
         marked(f"{escape(name)}: {count(counts['n_values'], 'value')}, {counts['n_ingested']} of them taken in here")
+    show_spacers(status.spacers, lambda text: marked(escape(text)))
     if status.nothing_left:
         marked(escape(status.nothing_left))
     show_best(status)
@@ -247,14 +248,35 @@ def show_plan(plan: LaunchPlan, then: str) -> None:
         f"{plan.n_spacers:,}", f"spacers: {plan.n_rp_spacers:,} of charge +1 (RP), {plan.n_dj_spacers:,} of +2 (DJ)"
     )
     table.add_row(f"{plan.n_cage_options}", "cage cations and mixtures")
-    table.add_row(f"{plan.n_to_compute:,}", f"cations to compute; {plan.n_stored:,} are in the oracle's store")
-    table.add_row(span(plan.oracle_seconds), f"for the oracle ({plan.oracle_seconds_from})")
+    most = f" at most, in {count(plan.n_rounds, 'round')} of a learned oracle" if plan.n_rounds else ""
+    table.add_row(f"{plan.n_to_compute:,}", f"cations to compute{most}; {plan.n_stored:,} are in the oracle's store")
+    hours = f", {plan.oracle_core_hours:.2g} core-hours" if plan.oracle_seconds else ""
+    table.add_row(span(plan.oracle_seconds), f"for the oracle ({plan.oracle_seconds_from}{hours})")
     table.add_row(span(plan.learning_seconds), "to train, validate and rank (timed here on the published rows)")
     table.add_row(f"{plan.memory_mb:,.0f} MB", "of memory at most")
     out.print(table)
     for problem in plan.problems:
         marked(f"[yellow]look at this:[/] {escape(problem)}")
     marked(f"nothing was written; without --dry-run this {escape(then)}")
+
+
+def note_search(plan: LaunchPlan) -> None:
+    """What a learned oracle will cost at most, before it begins."""
+    hours = f"{plan.oracle_core_hours:.2g} core-hours, {span(plan.oracle_seconds)} ({plan.oracle_seconds_from})"
+    most = f"{count(plan.n_to_compute, 'calculation')} in {count(plan.n_rounds, 'round')}"
+    note(
+        f"learned oracle: at most {most}: {hours}; "
+        f"about {span(plan.learning_seconds)} to learn and rank, {plan.memory_mb:,.0f} MB"
+    )
+
+
+def show_spacers(told: Mapping[str, Any] | None, show: Callable[[str], None]) -> None:
+    """How many spacers are computed and how many predicted, and what is open, where a learned oracle chooses."""
+    if told is not None:
+        left = f"{told['calculations_left']:,} of {count(told['calculations'], 'calculation')} left"
+        computed = f"{told['n_computed']:,} of {count(told['n_spacers'], 'spacer')} computed"
+        never = f"{told['n_predicted']:,} predicted only and never suggested"
+        show(f"{computed}, {never}; {left}; {told['outlook']}")
 
 
 def span(seconds: float) -> str:

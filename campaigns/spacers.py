@@ -1,0 +1,163 @@
+"""Which spacers of a campaign are computed, where a budget does not grant them all: round by round those that a learned
+oracle asks for, until the list is stable."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
+from hashlib import sha256
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from campaigns.artifacts import Artifacts, Form
+from campaigns.config import CampaignConfig
+from campaigns.errors import CampaignError
+from campaigns.state import CampaignState
+from campaigns.summary import SpacerRound
+from chemspace import CompoundSpace
+from chemspace.progress import Progress
+from oracle import OracleStore
+
+if TYPE_CHECKING:
+    from screening.learned_oracle import Known, SpacerFeatures
+    from screening.ranking import Candidates
+
+#: Spacers of fewer than this have their features worked out faster than read.
+_WORTH_KEEPING = 2000
+
+
+class SpacerSearch:
+    """Rounds of calculations over the spacers of one space."""
+
+    def __init__(self, config: CampaignConfig, space: CompoundSpace, store: Path, artifacts: Artifacts) -> None:
+        """Bind the description, the space, the file of computed descriptors, and what is kept."""
+        self._config, self._space, self._store, self._artifacts = config, space, store, artifacts
+        self._budget = config.budget.calculations or 0
+
+    def next_round(
+        self,
+        state: CampaignState,
+        data_key: str,
+        chosen: NDArray[np.bool_],
+        candidates: Callable[[], Candidates],
+        progress: Progress | None = None,
+    ) -> SpacerRound | None:
+        """The next spacers to compute on these data; None where the search on them has ended.
+
+        It follows from the log and the oracle's store alone, so a search that was stopped goes on as it would have.
+
+        Args:
+            state: with the rounds so far, all of whose spacers are computed.
+            data_key: of the measured data.
+            chosen: which spacers were chosen, shape (m,).
+            candidates: the compounds, with the descriptors of the chosen spacers and without what is measured, pending
+                or ruled out.
+            progress: told of the spacers read.
+
+        Raises:
+            CampaignError: if nothing is computed and nothing may be.
+        """
+        from campaigns.round import LARGE
+        from screening.errors import TrainingDataError
+        from screening.learned_oracle import plan_round
+        from screening.ranking import PassSettings
+
+        rounds, left = state.spacer_rounds, state.calculations_left
+        here = [one for one in rounds if one.data_key == data_key]
+        if here and not here[-1].spacers and (here[-1].is_stable or not left):
+            return None
+        number, seed = len(rounds) + 1, self._config.seed
+        if not rounds:
+            return self._first(data_key)
+        if chosen.all():
+            return SpacerRound(number, data_key, (), open_places=0.0, is_stable=True)
+        settings = PassSettings(single_precision=len(self._space) >= LARGE)
+        try:
+            choice = plan_round(
+                candidates(), self._known(chosen, progress), self._budget, left, (seed, number), settings
+            )
+        except TrainingDataError:  # most of what was computed failed: others are tried until the budget ends
+            others = np.random.default_rng([seed, number]).permutation(np.flatnonzero(~chosen))
+            return self._round(number, data_key, others[: min(left, self._budget // 10 + 1)])
+        told = SpacerRound(
+            number,
+            data_key,
+            (),
+            list_size=choice.list_size,
+            open_places=round(choice.open_places, 3),
+            is_stable=choice.is_stable,
+            scores={score.name: {k: v for k, v in asdict(score).items() if k != "name"} for score in choice.scores},
+        )
+        if choice.is_stable:
+            return told
+        planned = self._round(number, data_key, choice.spacers)
+        return replace(told, spacers=planned.spacers, n_known=planned.n_known, n_far=choice.n_far)
+
+    def _round(self, number: int, data_key: str, places: NDArray[np.integer[Any]]) -> SpacerRound:
+        """A round of these spacers, which cost nothing where the store holds them."""
+        keys = tuple(self._space.spacers[int(place)].inchikey for place in places)
+        return SpacerRound(number, data_key, keys, len(self._held(keys)))
+
+    def _held(self, keys: Sequence[str]) -> set[str]:
+        with OracleStore(self._store) as store:
+            return {key for key, record in store.get_many(keys, self._config.protocol).items() if not record.retry}
+
+    def _first(self, data_key: str) -> SpacerRound:
+        """What the oracle's store holds already, and as many more as a model can begin with."""
+        from screening.learned_oracle import first_spacers
+
+        keys = [spacer.inchikey for spacer in self._space.spacers]
+        held = self._held(keys)
+        known = np.fromiter((key in held for key in keys), np.bool_, len(keys))
+        if int((~known).sum()) <= self._budget:
+            further = np.flatnonzero(~known)
+        else:
+            further = first_spacers(known, self._budget, self._config.seed)
+        if not known.any() and not further.size:
+            raise CampaignError(
+                f"a budget of {self._budget} calculations computes no spacer, and the oracle's store holds none of the "
+                f"{len(keys)}; grant some calculations (--budget)"
+            )
+        return self._round(1, data_key, np.concatenate([np.flatnonzero(known), further]))
+
+    def _known(self, chosen: NDArray[np.bool_], progress: Progress | None) -> Known:
+        from screening.learned_oracle import Known, scaffold_groups, spacer_features
+
+        smiles = [spacer.smiles for spacer in self._space.spacers]
+        key = sha256("\n".join([version("rdkit"), *smiles]).encode()).hexdigest()
+        features = self._artifacts.get(
+            "spacer_features",
+            key,
+            lambda: spacer_features(smiles, 2, progress),
+            _FEATURES if len(smiles) >= _WORTH_KEEPING else None,
+        )
+        return Known(features, chosen, scaffold_groups([smiles[int(place)] for place in np.flatnonzero(chosen)]))
+
+
+def _pack(features: SpacerFeatures) -> dict[str, Any]:
+    counts = features.counts
+    return {
+        "numbers": features.numbers,
+        "formula": features.formula,
+        "data": counts.data,
+        "indices": counts.indices,
+        "indptr": counts.indptr,
+        "bits": counts.shape[1],
+    }
+
+
+def _unpack(held: Mapping[str, Any]) -> SpacerFeatures:
+    from scipy.sparse import csr_matrix
+
+    from screening.learned_oracle import SpacerFeatures
+
+    shape = (len(held["numbers"]), held["bits"])
+    counts = csr_matrix((held["data"], held["indices"], held["indptr"]), shape=shape)
+    return SpacerFeatures(held["numbers"], counts, held["formula"])
+
+
+_FEATURES: Form[SpacerFeatures] = Form(_pack, _unpack)

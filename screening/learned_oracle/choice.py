@@ -1,0 +1,227 @@
+"""Which spacers to compute next: those that could still change the list, and those that the model knows nothing of.
+
+Shapes: m spacers, c descriptors, u compounds that reach the list in some draw.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from oracle.descriptors import CationTable
+from screening.errors import NothingLeftError
+from screening.learned_oracle.features import SpacerFeatures
+from screening.learned_oracle.model import FEWEST, DescriptorModel, DescriptorScore, PredictedDescriptors
+from screening.ranking import Candidates, PassSettings, rank, space_features
+
+__all__ = ["Known", "SpacerChoice", "far_spacers", "first_spacers", "plan_round"]
+
+#: Compounds of the list that is to be found.
+LIST = 100
+#: The list is stable where spacers that are not computed are expected to hold this share of its places at most.
+STABLE = 0.02
+#: Passes over the space, the first at the means, the others each at one draw of every spacer; and compounds of each
+#: pass among which the list is looked for.
+SCOUTS, REACH = 4, 1000
+#: Draws that tell how often a compound is in the list.
+DRAWS = 128
+#: A spacer is far outside where more than this share of its atom environments occurs in no computed one, or a
+#: whole-ion number lies outside their range by more than this share of it.
+_FAR = 0.3
+#: Share of a round that goes to spacers far outside at most.
+_FAR_SHARE = 0.25
+#: Shares of the budget that the first spacers and those of each later round take.
+_FIRST, ROUND = 0.25, 0.1
+#: First spacers at least.
+_LEAST_FIRST = 4 * FEWEST
+
+
+@dataclass(frozen=True)
+class Known:
+    """The spacers of a space, and which of them are computed.
+
+    Attributes:
+        features: of m spacers.
+        computed: which are computed, failures among them, shape (m,).
+        scaffolds: group of each computed one, in order, shape (k,).
+    """
+
+    features: SpacerFeatures
+    computed: NDArray[np.bool_]
+    scaffolds: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class SpacerChoice:
+    """What to compute in a round.
+
+    Attributes:
+        spacers: positions of the spacers, most wanted first, shape (b,).
+        n_far: how many of them are far outside what is computed.
+        open_places: places of the list that spacers without computed descriptors are expected to hold.
+        list_size: places of the list: `LIST`, or fewer in a small space.
+        scores: how well each descriptor was predicted, out of fold by scaffold.
+    """
+
+    spacers: NDArray[np.int64]
+    n_far: int
+    open_places: float
+    list_size: int
+    scores: tuple[DescriptorScore, ...] = ()
+
+    @property
+    def is_stable(self) -> bool:
+        """Whether what is not computed is expected to hold 2% of the list at most."""
+        return self.open_places <= STABLE * self.list_size
+
+
+def n_first(n_known: int, budget: int) -> int:
+    """How many spacers `first_spacers` draws where the space has them."""
+    return max(0, min(max(_LEAST_FIRST, int(np.ceil(_FIRST * budget))) - n_known, budget))
+
+
+def first_spacers(computed: NDArray[np.bool_], budget: int, seed: int) -> NDArray[np.int64]:
+    """Spacers that a model can begin with, drawn at random: a quarter of the budget together with those that are
+    computed already, at least 32.
+
+    Args:
+        computed: which are computed, shape (m,).
+        budget: calculations that are granted.
+        seed: of the draw.
+    """
+    left = np.flatnonzero(~computed)
+    size = min(n_first(int(computed.sum()), budget), len(left))
+    return np.sort(np.random.default_rng([seed, 0]).choice(left, size, replace=False)).astype(np.int64)
+
+
+def plan_round(
+    candidates: Candidates,
+    known: Known,
+    budget: int,
+    left: int,
+    seed: tuple[int, int],
+    settings: PassSettings | None = None,
+    spread: bool = True,
+) -> SpacerChoice:
+    """The spacers to compute next, and how much of the list is still open.
+
+    A model learns from what is computed. The descriptors of the others are drawn as they could turn out, several times,
+    and the compounds ranked by the strategy in force: what is in the list in any draw could be in it. A spacer's worth
+    is the number of places of the list that it is expected to hold. Spacers far outside what is computed come first, up
+    to a quarter of a round.
+
+    Args:
+        candidates: the compounds, the descriptors of computed spacers in their table.
+        known: the spacers.
+        budget: calculations that were granted in all; a round takes a tenth of them.
+        left: calculations that are left.
+        seed: of the campaign, and number of the round.
+        settings: how the space is passed over; None for the usual way.
+        spread: False takes every prediction for certain.
+
+    Raises:
+        TrainingDataError: if fewer than eight computed spacers have descriptors.
+    """
+    of, values = candidates.spacer_table.descriptors, candidates.spacer_table.values
+    rows = np.flatnonzero(known.computed)
+    model = DescriptorModel(known.features.take(rows), values[rows], known.scaffolds, of, seed[0])
+    predicted = model.predict(known.features)
+    if not spread:
+        predicted = replace(predicted, sd=np.zeros_like(predicted.sd))
+    want = min(left, max(1, int(np.ceil(ROUND * budget))))
+    far = far_spacers(known.features, known.computed, int(np.ceil(_FAR_SHARE * want)))
+    index = _reachable(candidates, predicted, known.computed, seed, settings or PassSettings())
+    if not index.size:
+        return SpacerChoice(np.empty(0, np.int64), 0, 0.0, 0, model.scores)
+    size = min(LIST, len(index))
+    often = _in_list(candidates, predicted, known.computed, index, size, seed)
+    spacer = candidates.space.take(index).spacer.astype(np.int64)
+    places = np.bincount(spacer, often, minlength=len(known.computed))
+    places[known.computed] = 0.0
+    rest = np.setdiff1d(np.unique(spacer[~known.computed[spacer]]), far)
+    chosen = np.concatenate([far, rest[np.lexsort((rest, -places[rest]))]])[:want]
+    return SpacerChoice(chosen, min(len(far), len(chosen)), float(places.sum()), size, model.scores)
+
+
+def far_spacers(features: SpacerFeatures, computed: NDArray[np.bool_], limit: int) -> NDArray[np.int64]:
+    """Spacers far outside the computed ones, at most `limit`, shape (b,).
+
+    The one with the greatest share of unknown environments comes first; what it brings counts as known for the next.
+
+    Args:
+        features: of m spacers.
+        computed: which are computed, shape (m,); at least one.
+        limit: how many.
+    """
+    known = features.numbers[computed]
+    low, high = known.min(axis=0), known.max(axis=0)
+    slack = _FAR * (high - low) + 1e-6 * (1.0 + np.abs(high))
+    outside = ((features.numbers < low - slack) | (features.numbers > high + slack)).any(axis=1)
+    seen = np.asarray(features.counts[computed].sum(axis=0)).reshape(-1) > 0
+    present = features.counts.sign()
+    size = np.maximum(np.asarray(present.sum(axis=1)).reshape(-1), 1.0)
+    share = (present @ (~seen).astype(np.float32)) / size
+    left = np.flatnonzero(~computed & (outside | (share > _FAR)))
+    out, chosen = outside[left], list[int]()
+    while left.size and len(chosen) < limit:
+        share = (present[left] @ (~seen).astype(np.float32)) / size[left]
+        wanted = np.flatnonzero(out | (share > _FAR))
+        if not wanted.size:
+            break
+        best = int(wanted[np.argmax(share[wanted] + out[wanted])])
+        chosen.append(int(left[best]))
+        row = features.counts[left[best]]
+        seen[row.indices] = True
+        low, high = np.minimum(low, features.numbers[left[best]]), np.maximum(high, features.numbers[left[best]])
+        left, out = np.delete(left, best), np.delete(out, best)
+        slack = _FAR * (high - low) + 1e-6 * (1.0 + np.abs(high))
+        out &= ((features.numbers[left] < low - slack) | (features.numbers[left] > high + slack)).any(axis=1)
+    return np.array(chosen, dtype=np.int64)
+
+
+def _reachable(
+    candidates: Candidates,
+    predicted: PredictedDescriptors,
+    computed: NDArray[np.bool_],
+    seed: tuple[int, int],
+    settings: PassSettings,
+) -> NDArray[np.int64]:
+    """Compounds near the top of the list at the means or in some draw, shape (u,)."""
+    known, table, found = computed[:, None], candidates.spacer_table, list[NDArray[np.int64]]()
+    for scout in range(SCOUTS):
+        drawn = predicted.draw((*seed, scout)) if scout else predicted.values
+        drawn = np.where(known, table.values, drawn)
+        own = replace(candidates, spacer_table=CationTable(drawn, table.organic, table.descriptors))
+        try:
+            found.append(rank(own, REACH, settings).frame["index"].to_numpy(dtype=np.int64))
+        except NothingLeftError:
+            break
+    return np.unique(np.concatenate(found)) if found else np.empty(0, np.int64)
+
+
+def _in_list(
+    candidates: Candidates,
+    predicted: PredictedDescriptors,
+    computed: NDArray[np.bool_],
+    index: NDArray[np.int64],
+    size: int,
+    seed: tuple[int, int],
+) -> NDArray[np.float64]:
+    """Share of the draws in which each of some compounds, shape (u,), is among the `size` best of them."""
+    space, table = candidates.space, candidates.spacer_table
+    block = space.take(index)
+    spacers, place = np.unique(block.spacer, return_inverse=True)
+    own = replace(space, spacers=tuple(space.spacers[int(one)] for one in spacers), constraints=())
+    inner = index - block.spacer.astype(np.int64) * space.n_inner
+    own_index, is_known = place.reshape(-1) * space.n_inner + inner, computed[spacers]
+    often = np.zeros(len(index))
+    for draw in range(DRAWS):
+        values = predicted.draw((*seed, SCOUTS + draw), spacers)
+        values[is_known] = table.values[spacers[is_known]]  # no pandas
+        drawn = CationTable(values, table.organic[spacers], table.descriptors)
+        x = space_features(own, own_index, drawn, candidates.cage_table)
+        value = candidates.values(candidates.surrogate, x, block)
+        often[np.argpartition(-value, size - 1)[:size]] += 1.0
+    return often / DRAWS

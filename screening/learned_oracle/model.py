@@ -1,0 +1,271 @@
+"""Descriptors of spacers that nobody computed, predicted with an error that is measured out of fold.
+
+A Bayesian linear model over whole-ion numbers and random Fourier features of these numbers and the atom environments:
+a Gaussian process in closed form whose cost grows linearly with the spacers (Rahimi and Recht, NIPS 2007).
+
+Shapes: m spacers, k of them computed, c descriptors, w weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import cho_factor, cho_solve, eigh
+
+from oracle.descriptors import DescriptorSet
+from screening.errors import TrainingDataError
+from screening.learned_oracle.features import SpacerFeatures
+
+__all__ = ["DescriptorModel", "DescriptorScore", "PredictedDescriptors"]
+
+Array = NDArray[np.float64]
+#: Random Fourier features, and the degrees of freedom of their frequencies: those of a Matern 5/2 kernel.
+N_WAVES, FREEDOM = 768, 5
+#: Noise over signal among which each descriptor's is chosen by the evidence.
+_NOISES = tuple(10.0 ** np.arange(-4.0, 1.01, 0.5))
+#: Fewer computed spacers than this tell no error.
+FEWEST = 8
+#: Groups of scaffolds that are left out in turn.
+_FOLDS = 5
+#: Spacers predicted at once.
+_CHUNK = 2048
+#: Descriptors that follow from the formula, in the order of `SpacerFeatures.formula`.
+_OF_FORMULA = ("molar_mass_g_mol", "electronegativity")
+
+
+@dataclass(frozen=True)
+class DescriptorScore:
+    """How well one descriptor is predicted of spacers whose scaffold the model does not know.
+
+    Attributes:
+        name: of the descriptor.
+        r2: share of the variance that is explained, 1 - (mean squared error) / variance.
+        rmse: root mean squared error, in the descriptor's unit.
+        inside_90: share of the computed values inside the central 90% interval.
+    """
+
+    name: str
+    r2: float
+    rmse: float
+    inside_90: float
+
+
+@dataclass(frozen=True)
+class PredictedDescriptors:
+    """What a model expects of m spacers.
+
+    Attributes:
+        mean, sd: in the scale that the model learns in, shape (m, c); sd is 0 where the formula tells the number.
+        errors: standardised errors out of fold, shape (e, c); a row is of one spacer, so that errors of different
+            descriptors stay together.
+        is_log: descriptors learnt as log(1 + value), shape (c,).
+    """
+
+    mean: NDArray[np.float32]
+    sd: NDArray[np.float32]
+    errors: NDArray[np.float32]
+    is_log: NDArray[np.bool_]
+
+    @property
+    def values(self) -> Array:
+        """The descriptors at their means, shape (m, c)."""
+        return self._of(self.mean.astype(np.float64))
+
+    def draw(self, seed: Sequence[int], rows: NDArray[np.integer[Any]] | None = None) -> Array:
+        """Descriptors as they could turn out, shape (m, c) or, of some rows, (r, c): the mean and the error of a
+        computed spacer drawn for each, scaled to its standard deviation.
+
+        Args:
+            seed: of the draw.
+            rows: positions of the spacers; None takes all.
+        """
+        mean, sd = (self.mean, self.sd) if rows is None else (self.mean[rows], self.sd[rows])
+        source = np.random.default_rng([*seed]).integers(len(self.errors), size=len(mean))
+        return self._of((mean + sd * self.errors[source]).astype(np.float64))
+
+    def _of(self, learnt: Array) -> Array:
+        return np.where(self.is_log, np.maximum(np.expm1(np.where(self.is_log, learnt, 0.0)), _LEAST), learnt)
+
+
+#: A descriptor that is never negative is drawn no smaller than this: the logarithm of some is a feature.
+_LEAST = 1e-3
+
+
+class DescriptorModel:
+    """From drawings to descriptors.
+
+    Attributes:
+        scores: of each descriptor that is predicted, out of fold by scaffold.
+        n_rows: computed spacers it learnt from.
+    """
+
+    def __init__(
+        self, features: SpacerFeatures, values: Array, scaffolds: NDArray[np.int64], of: DescriptorSet, seed: int
+    ) -> None:
+        """Learn from computed spacers.
+
+        Args:
+            features: of k spacers.
+            values: their descriptors, shape (k, c); rows that are not finite (failures) do not train.
+            scaffolds: group of each, shape (k,): out of fold means that a whole group was left out.
+            of: the columns.
+            seed: of the random features and the folds.
+
+        Raises:
+            TrainingDataError: if fewer than eight spacers train.
+        """
+        rows = np.flatnonzero(np.isfinite(values).all(axis=1))
+        if len(rows) < FEWEST:
+            raise TrainingDataError(
+                f"{len(rows)} computed spacers have descriptors; a learned oracle needs {FEWEST} or more: raise the "
+                "budget, or compute every spacer"
+            )
+        own, learnt = features.take(rows), values[rows]
+        self.n_rows, self._columns = len(rows), of
+        self._exact = [_OF_FORMULA.index(d.name) if d.name in _OF_FORMULA else -1 for d in of.of_cations]
+        self._is_log = learnt.min(axis=0) >= 0.0
+        self._waves = _Waves(own, np.random.default_rng([seed, 1]))
+        target = np.where(self._is_log, np.log1p(np.where(self._is_log, learnt, 0.0)), learnt)
+        self._mean, spread = target.mean(axis=0), target.std(axis=0)
+        self._spread = np.where(spread > 1e-9 * (1.0 + np.abs(self._mean)), spread, 0.0)
+        y = (target - self._mean) / np.where(self._spread > 0.0, self._spread, 1.0)
+        self._linear = BayesianRegressions(self._waves(own), y)
+        folds = _folds(scaffolds[rows], seed)
+        error, sd = self._linear.left_out(y, folds)
+        self._errors = np.where(self._predicted, error / sd, 0.0)
+        self._errors /= np.maximum(np.sqrt((self._errors**2).mean(axis=0)), 1e-12)
+        self._widen = np.sqrt(((error / sd) ** 2).mean(axis=0))
+        self.scores = self._score(learnt, target, error * self._spread)
+
+    @property
+    def _predicted(self) -> NDArray[np.bool_]:
+        return (np.array(self._exact) < 0) & (self._spread > 0.0)
+
+    def predict(self, features: SpacerFeatures) -> PredictedDescriptors:
+        """Descriptors of m spacers, with their errors."""
+        mean = np.empty((len(features), len(self._exact)), np.float32)
+        sd = np.zeros_like(mean)
+        for start in range(0, len(features), _CHUNK):
+            rows = np.arange(start, min(start + _CHUNK, len(features)))
+            own, spread = self._linear.predict(self._waves(features.take(rows)))
+            mean[rows] = self._mean + self._spread * own
+            sd[rows] = np.where(self._predicted, self._spread * self._widen * spread, 0.0)
+        for column, source in enumerate(self._exact):
+            if source >= 0:
+                known = features.formula[:, source]
+                mean[:, column] = np.log1p(known) if self._is_log[column] else known
+        return PredictedDescriptors(mean, sd, self._errors.astype(np.float32), self._is_log)
+
+    def _score(self, values: Array, target: Array, error: Array) -> tuple[DescriptorScore, ...]:
+        found = target - error
+        back = np.where(self._is_log, np.expm1(np.where(self._is_log, found, 0.0)), found)
+        miss, inside = back - values, (np.abs(self._errors) <= 1.6449).mean(axis=0)
+        rmse = np.sqrt((miss**2).mean(axis=0))
+        r2 = 1.0 - rmse**2 / np.maximum(values.var(axis=0), 1e-300)
+        return tuple(
+            DescriptorScore(d.name, round(float(r2[j]), 4), round(float(rmse[j]), 5), round(float(inside[j]), 3))
+            for j, d in enumerate(self._columns.of_cations)
+            if self._predicted[j]
+        )
+
+
+class _Waves:
+    """Whole-ion numbers as they are, and random Fourier features of them and the environments."""
+
+    def __init__(self, features: SpacerFeatures, random: np.random.Generator) -> None:
+        numbers = features.numbers.astype(np.float64)
+        self._centre = numbers.mean(axis=0)
+        spread = numbers.std(axis=0)
+        self._scale = np.where(spread > 0.0, 1.0 / np.where(spread > 0.0, spread, 1.0), 0.0)
+        tail = np.sqrt(FREEDOM / random.chisquare(FREEDOM, N_WAVES))
+        p, b = numbers.shape[1], features.counts.shape[1]
+        # Of numbers and of environments alike: two spacers are one length apart in the root mean square.
+        n_numbers = max(int((self._scale > 0.0).sum()), 1)
+        n_environments = max(float(features.counts.sum()) / max(len(features), 1), 1.0)
+        self._numbers = random.normal(size=(p, N_WAVES)) * tail / np.sqrt(2.0 * n_numbers)
+        counts = random.normal(size=(b, N_WAVES)) * tail / np.sqrt(2.0 * n_environments)
+        self._counts = counts.astype(np.float32)
+        self._phase = random.uniform(0.0, 2.0 * np.pi, N_WAVES)
+
+    def __call__(self, features: SpacerFeatures) -> Array:
+        """Shape (m, w): a one, p numbers, the waves."""
+        plain = np.clip((features.numbers - self._centre) * self._scale, -10.0, 10.0)
+        angle = plain @ self._numbers + features.counts.sqrt() @ self._counts + self._phase
+        waves = np.sqrt(2.0 / N_WAVES) * np.cos(angle)
+        return np.hstack([np.ones((len(plain), 1)), plain / np.sqrt(max(plain.shape[1], 1)), waves])
+
+
+class BayesianRegressions:
+    """Bayesian linear regressions of c targets on the same inputs, each with the noise of the greatest evidence."""
+
+    def __init__(self, z: Array, y: Array) -> None:
+        k, w = z.shape
+        if w <= k:
+            value, vector = eigh(z.T @ z, check_finite=False)
+            keep = value > 1e-10 * value[-1]
+            self._vectors, self._square = vector[:, keep], value[keep]
+        else:
+            value, vector = eigh(z @ z.T, check_finite=False)
+            keep = value > 1e-10 * value[-1]
+            self._square = value[keep]
+            self._vectors = z.T @ (vector[:, keep] / np.sqrt(self._square))
+        self._left = z @ (self._vectors / np.sqrt(self._square))  # (k, r), orthonormal
+        inside = self._left.T @ y
+        rest = (y**2).sum(axis=0) - (inside**2).sum(axis=0)
+        told = np.array([_evidence(self._square, noise, inside, rest, k) for noise in _NOISES])  # (n, 2, c)
+        best = told[:, 0].argmax(axis=0)
+        self.noise = np.array(_NOISES)[best]
+        self.signal = np.maximum(told[best, 1, np.arange(y.shape[1])], 1e-12)
+        shrink = np.sqrt(self._square)[:, None] / (self._square[:, None] + self.noise)
+        self._weights = self._vectors @ (shrink * inside)
+
+    def predict(self, z: Array) -> tuple[Array, Array]:
+        """Mean and standard deviation of a value, noise included, each (m, c)."""
+        along = (z @ self._vectors) ** 2
+        known = along @ (self._square[:, None] / (self._square[:, None] + self.noise))
+        free = np.maximum((z**2).sum(axis=1)[:, None] - known, 0.0)
+        return z @ self._weights, np.sqrt(self.signal * (free + self.noise))
+
+    def left_out(self, y: Array, folds: Sequence[NDArray[np.intp]]) -> tuple[Array, Array]:
+        """Errors (value - prediction) and standard deviations of each row when its fold is left out, each (k, c).
+
+        With H = L S L' the matrix from values to fits, the errors of a fold are (I - H)^-1 times its residuals, and the
+        variances the diagonal of (I - H)^-1 times the noise; (I - L S L')^-1 = I + L (S^-1 - L'L)^-1 L'.
+        """
+        error, sd = np.empty_like(y), np.empty_like(y)
+        share = self._square[:, None] / (self._square[:, None] + self.noise)
+        residual = y - self._left @ (share * (self._left.T @ y))
+        for rows in folds:
+            own = self._left[rows]
+            gram = own.T @ own
+            for column in range(y.shape[1]):
+                inverse = cho_factor(np.diag(1.0 / share[:, column]) - gram, check_finite=False)
+                error[rows, column] = residual[rows, column] + own @ cho_solve(inverse, own.T @ residual[rows, column])
+                wider = 1.0 + (own * cho_solve(inverse, own.T).T).sum(axis=1)
+                sd[rows, column] = np.sqrt(self.signal[column] * self.noise[column] * wider)
+        return error, sd
+
+
+def _evidence(square: Array, noise: float, inside: Array, rest: Array, k: int) -> tuple[Array, Array]:
+    """Log marginal likelihood (c,) at the best signal variance (c,), which is told too."""
+    signal = ((inside**2 / (square + noise)[:, None]).sum(axis=0) + rest / noise) / k
+    determinant = np.log(square + noise).sum() + (k - len(square)) * np.log(noise)
+    return -0.5 * (k * np.log(np.maximum(signal, 1e-300)) + determinant), signal
+
+
+def _folds(groups: NDArray[np.int64], seed: int) -> list[NDArray[np.intp]]:
+    """Rows of each fold, whole groups together, folds of about the same size; one row a fold where all are alike."""
+    names, sizes = np.unique(groups, return_counts=True)
+    if len(names) == 1:
+        order = np.random.default_rng([seed, 2]).permutation(len(groups))
+        return [np.sort(part) for part in np.array_split(order, min(_FOLDS, len(groups)))]
+    load, members = np.zeros(min(_FOLDS, len(names))), [list[int]() for _ in range(min(_FOLDS, len(names)))]
+    for place in np.argsort(-sizes, kind="stable"):
+        emptiest = int(load.argmin())
+        load[emptiest] += sizes[place]
+        members[emptiest].append(int(names[place]))
+    return [np.flatnonzero(np.isin(groups, own)) for own in members]

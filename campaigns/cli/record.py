@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -47,10 +48,19 @@ class Form(StrEnum):
 
     TABLE = "table"
     ELN = "eln"
+    NOMAD = "nomad"
+    DATA_PACKAGE = "data-package"
+    MODEL_CARD = "model-card"
 
 
-#: Ending of a file by its form.
-ENDINGS = {Form.ELN: ".eln"}
+#: By form: what is added to the campaign's name where no file is named, the endings it may have, the module of
+#: `campaigns.exchange` and its function that write it, and what that counts.
+WRITERS = {
+    Form.ELN: (".eln", (".eln",), "eln", "write_eln", "compound"),
+    Form.NOMAD: ("_nomad.zip", (".zip",), "nomad", "write_nomad", "compound"),
+    Form.DATA_PACKAGE: ("_data.zip", (".zip",), "data_package", "write_data_package", "table"),
+    Form.MODEL_CARD: ("_model.md", (".md", ".json"), "model_card", "write_model_card", "split"),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,16 +150,15 @@ def _export_form(options: ExportOptions) -> None:
     """Write the whole campaign in a form that other software reads."""
     if options.raw or options.outcomes or options.of_property:
         raise typer.BadParameter("--raw, --property and --outcomes are for tables; this form holds all it can hold")
-    ending = ENDINGS[options.form]
-    output = options.output or writable(Path(f"{options.folder.resolve().name}{ending}"))
+    added, endings, module, function, noun = WRITERS[options.form]
+    output = options.output or writable(Path(f"{options.folder.resolve().name}{added}"))
     assert output is not None
-    if output.suffix != ending:
-        raise typer.BadParameter(f"{output.name} must end in {ending}", param_hint="FILE")
-    from campaigns.exchange.eln import write_eln
-
-    entries = write_eln(options.open(), output)
+    if output.suffix not in endings:
+        raise typer.BadParameter(f"{output.name} must end in {' or '.join(endings)}", param_hint="FILE")
+    write = getattr(import_module(f"campaigns.exchange.{module}"), function)
+    entries: int = write(options.open(), output)
     answer = {"file": str(output), "entries": entries}
-    console.answer(answer, f"{console.count(entries, 'compound')} in {output}", as_json=options.as_json)
+    console.answer(answer, f"{console.count(entries, noun)} in {output}", as_json=options.as_json)
 
 
 @takes(CampaignOptions)

@@ -52,11 +52,11 @@ class _Entry:
 
     @property
     def people(self) -> list[str]:
-        return sorted({one.actor for one in (*self.rows, *self.steps)})
+        return sorted({row.actor for row in self.rows} | {step.actor for step in self.steps})
 
     @property
     def times(self) -> list[datetime]:
-        return sorted(one.at for one in (*self.rows, *self.steps))
+        return sorted([*(row.at for row in self.rows), *(step.at for step in self.steps)])
 
     def record(self) -> dict[str, Any]:
         """As JSON."""

@@ -519,13 +519,15 @@ def unseen_ions(compound: Compound, measured: Sequence[Compound | None]) -> tupl
 
 def summary(fitted: Round, before: Sequence[str] = (), surprises: tuple[str, ...] = ()) -> FitSummary:
     """What to remember of a round's fit; `before` is the top list of the last round."""
+    from screening.validation.card import verdict_of
+
     advice, ranked = stop_advice(fitted, before), fitted.ranking.frame
     slowest = ranked.iloc[int(ranked["lifetime_ps"].to_numpy().argmax())] if len(ranked) else None
     return FitSummary(
         data_key=fitted.data_key,
         n_measured=fitted.n_measured,
         n_train=len(fitted.training.dataset),
-        grade=fitted.validation.grade,
+        grade=verdict_of(fitted.validation, fitted.training.classes["two_group"]),
         scores={split: card.to_dict() for split, card in fitted.validation.score_cards.items()},
         best_predicted=None if slowest is None else (str(slowest["formula"]), float(slowest["lifetime_ps"])),
         strategy=fitted.choice.reason,

@@ -17,7 +17,7 @@ from screening.surrogates.registry import DEFAULT_SURROGATE
 from screening.validation.cross_validate import Validation, cross_validate
 from screening.validation.splits import LEAVE_OUT_SPLITS, random_holdouts
 
-__all__ = ["FullCard", "full_score_card"]
+__all__ = ["FullCard", "full_score_card", "verdict_of"]
 
 
 #: What every score is set beside.
@@ -64,13 +64,7 @@ class FullCard:
             open_ = [name.replace("_", " ") for name, (mean, error) in self.saved.items() if mean <= error]
             beside = f"not shown to be better than {', '.join(open_)}" if open_ else "better than every baseline"
             parts.append(f"{beside} on spacers never seen")
-        if self.slow_order is not None:
-            rank, rows = self.slow_order
-            if not rank * np.sqrt(max(rows - 1, 1)) > ORDER_SHOWN:
-                parts.append(
-                    f"the order among slow compounds is not shown (rank correlation {rank:.2f} in {rows} rows)"
-                )
-        return "; ".join(parts)
+        return "; ".join([*parts, *order_among_slow(self.slow_order)])
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -137,7 +131,7 @@ def full_score_card(
         others,
         curve,
         {label: squared_error_saved(validation, other, training.groups) for label, other in others.items()},
-        _slow_order(validation, np.array(next(iter(labels.values())))) if labels else None,
+        slow_order(validation, np.array(next(iter(labels.values())))) if labels else None,
     )
 
 
@@ -167,7 +161,25 @@ def paired(difference: NDArray[np.float64], groups: NDArray[np.int64]) -> tuple[
     return float(difference.mean()), float(np.sqrt((sums**2).sum()) / difference.size)
 
 
-def _slow_order(validation: Validation, labels: NDArray[Any]) -> tuple[float, int] | None:
+def verdict_of(validation: Validation, labels: Sequence[str]) -> str:
+    """The grade, and where the order among the slow compounds is not shown, that.
+
+    Args:
+        validation: by `LEAVE_OUT_SPLITS`.
+        labels: group of each row, length k.
+    """
+    return "; ".join([validation.grade, *order_among_slow(slow_order(validation, np.array(labels)))])
+
+
+def order_among_slow(order: tuple[float, int] | None) -> list[str]:
+    """What to say of a rank correlation and the rows it is of: nothing where it shows an order."""
+    if order is None or order[0] * np.sqrt(max(order[1] - 1, 1)) > ORDER_SHOWN:
+        return []
+    return [f"the order among slow compounds is not shown (rank correlation {order[0]:.2f} in {order[1]} rows)"]
+
+
+def slow_order(validation: Validation, labels: NDArray[Any]) -> tuple[float, int] | None:
+    """Rank correlation on spacers never seen within the slower of the groups of rows, labels (k,), and its rows."""
     frame = validation.predictions[validation.predictions["split"] == "leave_one_spacer_out"]
     own = labels[frame["row"].to_numpy()]
     means = {label: frame["y"][own == label].mean() for label in np.unique(own)}

@@ -162,6 +162,7 @@ def model_view(done: Round, progress: Progress | None = None) -> dict[str, Any]:
     from campaigns.report.figures import beeswarm_figure, heatmap_figure, radar_figure
     from screening.explain import pearson, shapley
     from screening.features import input_label
+    from screening.validation.card import verdict_of
 
     tell = progress or silent
     tell(0, 3, "figures of the validation")
@@ -178,7 +179,7 @@ def model_view(done: Round, progress: Progress | None = None) -> dict[str, Any]:
     importances = told.importances()
     tell(3, 3, "done")
     return {
-        "grade": done.validation.grade,
+        "grade": verdict_of(done.validation, done.training.classes["two_group"]),
         "strategy": done.choice.reason,
         "n_measured": done.n_measured,
         "n_train": len(training.dataset),

@@ -295,6 +295,6 @@ def choose_strategy(card: ScoreCard) -> Choice:
         return Choice("max_variance", f"explore: the surrogate cannot tell good from bad yet ({order})")
     if card.r2_log >= _STRONG_R2:
         return Choice(
-            "log_ei", f"exploit: the surrogate is calibrated and explains most of what varies ({order}; {coverage})"
+            "log_ei", f"exploit: the surrogate is calibrated and explains more than half ({order}; {coverage})"
         )
     return Choice("log_ei", f"balance: the surrogate is calibrated but weak ({order}; {coverage})")

@@ -6,10 +6,12 @@ import json
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from screening.validation import FullCard, full_score_card
-from screening.validation.card import paired
+from screening.validation import FullCard, Validation, full_score_card
+from screening.validation.card import paired, verdict_of
+from screening.validation.splits import LEAVE_OUT_SPLITS
 from tests.screening.rows import smooth_rows
 
 ROWS = smooth_rows(k=30)
@@ -51,6 +53,15 @@ def test_the_verdict_names_the_baselines_it_is_not_shown_to_beat(card: FullCard)
 def test_the_verdict_says_where_the_order_among_slow_compounds_is_not_shown(card: FullCard) -> None:
     assert "rank correlation 0.14 in 31 rows" in replace(card, slow_order=(0.14, 31)).verdict
     assert "slow" not in replace(card, slow_order=(0.6, 31)).verdict
+
+
+@pytest.mark.parametrize(("sign", "is_told"), [(1.0, False), (-1.0, True)])
+def test_the_grade_of_a_fit_says_where_the_order_among_slow_compounds_is_not_shown(sign: float, is_told: bool) -> None:
+    slow = np.linspace(-1.0, 0.0, 12)
+    frame = {"row": range(24), "fold": range(24), "y": [*slow, *(slow + 5.0)], "mean": [*(sign * slow), *(slow + 5.0)]}
+    both = [pd.DataFrame({"split": split, **frame, "sd": 0.5, "sd_calibrated": 0.5}) for split in LEAVE_OUT_SPLITS]
+    told = verdict_of(Validation.of("any", pd.concat(both, ignore_index=True)), ("slow",) * 12 + ("fast",) * 12)
+    assert ("the order among slow compounds is not shown (rank correlation -1.00 in 12 rows)" in told) == is_told
 
 
 def test_class_means_are_the_means_of_the_other_rows_of_the_class(card: FullCard) -> None:

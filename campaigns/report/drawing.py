@@ -11,7 +11,7 @@ from rdkit.Chem.Draw import rdMolDraw2D
 
 from chemspace import Cation
 
-__all__ = ["formula_html", "molecule_svg"]
+__all__ = ["equation_html", "formula_html", "molecule_svg"]
 
 #: Colours of atoms by atomic number; carbon takes the colour of the text, so that a drawing suits light and dark.
 _PALETTE = {
@@ -26,6 +26,9 @@ _PALETTE = {
     53: (0.55, 0.25, 0.60),
 }
 
+_TERM = re.compile(r"(?P<count>\d+(?:[./]\d+)? )?(?P<name>.+)")
+#: A formula, and no name of a substance with digits of its own such as F4-PDMA.
+_FORMULA = re.compile(r"(?:\([^)]*\)|[A-Z][a-z]?)(?:\([^)]*\)|[A-Z][a-z]?|\d+(?:\.\d+)?)*")
 _GROUP_OR_NUMBER = re.compile(r"\([^)]*\)|\d+(?:\.\d+)?")
 
 
@@ -43,6 +46,22 @@ def formula_html(formula: str) -> str:
         return _GROUP_OR_NUMBER.sub(lambda found: found[0] if found[0][0] == "(" else f"<sub>{found[0]}</sub>", formula)
     parts = re.split(r"(\([^)]*\))", formula)
     return "".join(escape(part) if part.startswith("(") else _subscripts(part) for part in parts)
+
+
+def equation_html(equation: str) -> str:
+    """A balanced equation with subscripts in its formulas, an arrow, and no number torn from what it counts."""
+    sides = []
+    for side in equation.split(" -> "):
+        terms = (_TERM.fullmatch(term) for term in side.split(" + "))
+        told = [(found["count"] or "", found["name"]) for found in terms if found is not None]
+        sides.append(
+            " + ".join(f"{count.strip()}\u00a0{_named(name)}" if count else _named(name) for count, name in told)
+        )
+    return " → ".join(sides)
+
+
+def _named(name: str) -> str:
+    return formula_html(name) if _FORMULA.fullmatch(name) else escape(name)
 
 
 @lru_cache(maxsize=2048)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from campaigns.artifacts import DEEP, prepared_folder, read_prepared
 from campaigns.budget import Budget
 from campaigns.narrate import picoseconds
-from campaigns.report.drawing import formula_html, molecule_svg
+from campaigns.report.drawing import equation_html, formula_html, molecule_svg
 from campaigns.report.figures import calibration_figure, curve_figure, parity_figure, plain, progress_figure
 from campaigns.round import Round
 from campaigns.summary import FitSummary, Status, Suggestion, SuggestionBatch
@@ -109,9 +109,9 @@ def recipe_of(compound: Compound, mass_g: float = RECIPE_G) -> dict[str, Any] | 
         return {
             "mass_g": f"{recipe.target_mass_g:g}",
             "amount_mmol": f"{recipe.amount_mmol:.3g}",
-            "equation": recipe.equation,
+            "equation": Markup(equation_html(recipe.equation)),
             "precursors": [
-                {"name": p.name, "mmol": f"{p.amount_mmol:.3g}", "mg": f"{p.mass_g * 1000:.1f}"}
+                {"name": Markup(equation_html(p.name)), "mmol": f"{p.amount_mmol:.3g}", "mg": f"{p.mass_g * 1000:.1f}"}
                 for p in recipe.precursors
             ],
             "acids": [(name, f"{volume:.2g}") for name, volume in recipe.acid_ml],

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from chemspace.crystal.build import build_structure, write_structure
+from chemspace.crystal.build import build_parts, build_structure, write_structure
 from chemspace.crystal.read import StructureDescriptors, read_structure, structure_descriptors
 
-__all__ = ["StructureDescriptors", "build_structure", "read_structure", "structure_descriptors", "write_structure"]
+__all__ = [
+    "StructureDescriptors",
+    "build_parts",
+    "build_structure",
+    "read_structure",
+    "structure_descriptors",
+    "write_structure",
+]

@@ -257,6 +257,23 @@ def _check(cation: Cation, clearance: float, layer: Slab) -> None:
         )
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Parts:
+    """One formula unit of an idealised crystal, no molecule cut by a cell's edge.
+
+    Attributes:
+        lattice: its vectors as rows, shape (3, 3), angstrom; the third leads to the next layer.
+        inorganic: the octahedra.
+        cages: cage cations between the octahedra of a layer.
+        spacers: spacers above and below the layer; none in three dimensions.
+    """
+
+    lattice: NDArray[np.float64]
+    inorganic: Atoms
+    cages: tuple[Atoms, ...]
+    spacers: tuple[Atoms, ...]
+
+
 def build_structure(
     compound: Compound, geometries: Mapping[str, NDArray[np.float64]] | None = None, seed: int = 42
 ) -> Structure:
@@ -282,6 +299,14 @@ def build_structure(
         >>> build_structure(parse_formula("(BA)2PbI4")).composition.reduced_formula
         'H24PbC8(I2N)2'
     """
+    parts = build_parts(compound, geometries, seed)
+    return _structure(parts.lattice, [parts.inorganic, *parts.cages, *parts.spacers])
+
+
+def build_parts(
+    compound: Compound, geometries: Mapping[str, NDArray[np.float64]] | None = None, seed: int = 42
+) -> Parts:
+    """What `build_structure` puts into a cell, before it is cut at the cell's edges; arguments and errors as there."""
     if len(compound.cage) > 1 or len(compound.halide) > 1:
         raise GeometryError(f"{compound.formula} is a mixture; a cell of one formula unit cannot hold it in order")
     given = geometries or {}
@@ -289,17 +314,18 @@ def build_structure(
     if compound.spacer is None:
         return _three_dimensional(compound, layer, given, seed)
     inorganic: Atoms = (layer.symbols, layer.points)
-    parts = [inorganic]
+    cages = []
     for centre in layer.cages:
         cage, _ = ion(compound.cage[0][0], given, seed)
-        parts.append(in_cage(compound.cage[0][0], cage, centre, inorganic, in_plane_shifts(layer.side, with_zero=True)))
+        cages.append(in_cage(compound.cage[0][0], cage, centre, inorganic, in_plane_shifts(layer.side, with_zero=True)))
     spacer, heads = ion(compound.spacer, given, seed)
     if compound.phase == "DJ":
         placed, height = bridging(compound.spacer, spacer, heads, layer, inorganic)
-        return _structure(_lattice(layer.side, height, shift=0.0), [*parts, placed])
+        return Parts(_lattice(layer.side, height, shift=0.0), inorganic, tuple(cages), (placed,))
     upper = upright(compound.spacer, spacer, heads, layer, inorganic)
-    parts += [upper, turned_over(upper, layer)]
-    return _structure(_lattice(layer.side, packed_height(layer, _joined(parts)), shift=layer.side / 2), parts)
+    spacers = (upper, turned_over(upper, layer))
+    height = packed_height(layer, _joined([inorganic, *cages, *spacers]))
+    return Parts(_lattice(layer.side, height, shift=layer.side / 2), inorganic, tuple(cages), spacers)
 
 
 def write_structure(structure: Structure, path: str | Path) -> None:
@@ -323,14 +349,14 @@ def write_structure(structure: Structure, path: str | Path) -> None:
 
 def _three_dimensional(
     compound: Compound, layer: Slab, geometries: Mapping[str, NDArray[np.float64]], seed: int
-) -> Structure:
+) -> Parts:
     """The cubic perovskite: one octahedron, its upper halide being the next one's lower, and the cage cation."""
     inorganic: Atoms = (layer.symbols[:-1], layer.points[:-1])
     cage, _ = ion(compound.cage[0][0], geometries, seed)
     centre = np.array([layer.side / 2, layer.side / 2, layer.side])
     shifts = np.array(list(product((-1.0, 0.0, 1.0), repeat=3))) * layer.side
     placed = in_cage(compound.cage[0][0], cage, centre, inorganic, shifts)
-    return _structure(np.eye(3) * layer.side, [inorganic, placed])
+    return Parts(np.eye(3) * layer.side, inorganic, (placed,), ())
 
 
 def _lattice(side: float, height: float, shift: float) -> NDArray[np.float64]:

@@ -44,6 +44,15 @@ def structure_cif(service: CampaignService, compound: Compound) -> str:
     return text
 
 
+def structure_scene(service: CampaignService, compound: Compound) -> dict[str, Any]:
+    """The same as the browser draws it. Raises as `structure_cif`."""
+    from campaigns.records import geometries
+    from campaigns.report.crystal import crystal_scene
+
+    records = service.records([cation for cation, _ in compound.cation_counts])
+    return crystal_scene(compound, geometries(compound, records))
+
+
 @dataclass(frozen=True, slots=True)
 class About:
     """What is known of a compound.

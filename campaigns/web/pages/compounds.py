@@ -6,12 +6,19 @@ from typing import Annotated, Any
 from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter, Form, Query, Request
-from fastapi.responses import PlainTextResponse, Response
+from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from pydantic import BeforeValidator, Field, ValidationError
 
 from campaigns.files import file_name
 from campaigns.web.access import Asking, Service, Visiting
-from campaigns.web.api.compounds import asked_compound, cation_xyz, compound_of, history_of, structure_cif
+from campaigns.web.api.compounds import (
+    asked_compound,
+    cation_xyz,
+    compound_of,
+    history_of,
+    structure_cif,
+    structure_scene,
+)
 from campaigns.web.api.models import MANY, PredictionIn
 from campaigns.web.errors import NotReadyError, NotServedError, QueryError
 from campaigns.web.pages.campaign import card_of
@@ -168,6 +175,13 @@ def structure(service: Service, visitor: Visiting, formula: _Formula) -> Respons
     made = compound_of(service, formula).compound
     text = service.kept(("cif", made.formula), lambda: structure_cif(service, made))
     return PlainTextResponse(text)
+
+
+@router.get("/compound/structure.json")
+def scene(service: Service, visitor: Visiting, formula: _Formula) -> JSONResponse:
+    """The same for the page's picture, no molecule cut in two."""
+    made = compound_of(service, formula).compound
+    return JSONResponse(service.kept(("scene", made.formula), lambda: structure_scene(service, made)))
 
 
 def explained_values(

@@ -103,12 +103,12 @@ _TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml",
 _FILES = {
     "style.css": ("campaigns.report", "static", "style.css"),
     "plots.js": ("campaigns.report", "static", "plots.js"),
+    "crystal.js": ("campaigns.report", "static", "crystal.js"),
     "plotly.js": ("plotly", "package_data", "plotly.min.js"),
     **{
         name: ("campaigns.web", "static", name)
-        for name in ("web.css", "app.js", "view3d.js", "theme.js", "htmx.js", "3dmol.js", "icon.svg")
+        for name in ("web.css", "app.js", "theme.js", "htmx.js", "icon.svg", "htmx.LICENSE.txt")
     },
-    **{name: ("campaigns.web", "static", name) for name in ("htmx.LICENSE.txt", "3dmol.LICENSE.txt")},
 }
 
 

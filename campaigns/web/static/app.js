@@ -108,7 +108,7 @@
   });
   document.addEventListener("htmx:afterSettle", (event) => {
     if (globalThis.drawPlots) globalThis.drawPlots(event.detail.elt);
-    if (globalThis.view3d) globalThis.view3d(event.detail.elt);
+    if (globalThis.drawCrystals) globalThis.drawCrystals(document);
   });
 
   // What was taken in is not sent twice by accident.

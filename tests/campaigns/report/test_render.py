@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from campaigns.errors import PdfError
-from campaigns.report.drawing import formula_html, molecule_svg
+from campaigns.report.drawing import equation_html, formula_html, molecule_svg
 from campaigns.report.render import script_json, write_pdf
 from chemspace import Cation
 from tests.campaigns.conftest import Launched
@@ -100,3 +100,19 @@ def test_json_cannot_end_the_script_it_stands_in() -> None:
 )
 def test_numbers_of_a_formula_are_subscripts_and_names_stay(formula: str, html: str) -> None:
     assert formula_html(formula) == html
+
+
+@pytest.mark.parametrize(
+    ("equation", "html"),
+    [
+        (
+            "2 PbO + 2 BA free base + MAI + 6 HI -> (BA)2(MA)Pb2I7 + 2 H2O",
+            "2\u00a0PbO + 2\u00a0BA free base + MAI + 6\u00a0HI \u2192 "
+            "(BA)<sub>2</sub>(MA)Pb<sub>2</sub>I<sub>7</sub> + 2\u00a0H<sub>2</sub>O",
+        ),
+        ("F4-PDMA free base + PbI2", "F4-PDMA free base + PbI<sub>2</sub>"),
+        ("<b>", "&lt;b&gt;"),
+    ],
+)
+def test_an_equation_has_subscripts_in_formulas_and_in_nothing_else(equation: str, html: str) -> None:
+    assert equation_html(equation) == html

@@ -102,7 +102,7 @@ def test_from_a_suggestion_to_the_next_ones(browser: Browser, address: str, trac
     for part in ("ps 90% interval", "likely", "Cations for 1 g", "Delivery", "Acquisition", "Most like"):
         expect(first).to_contain_text(part)
     first.get_by_text("Recipe").click()
-    expect(first.get_by_role("table")).to_contain_text("Mass (mg)")
+    expect(first.get_by_role("table")).to_contain_text("How much")
     first.get_by_role("button", name="Accept").click()
     expect(first.get_by_role("status")).to_have_text("accepted")
     cards.nth(1).get_by_text("Decline", exact=True).click()
@@ -264,7 +264,7 @@ def test_every_page_is_whole_and_accessible(browser: Browser, prepared: Prepared
             if name == "compound":
                 expect(page.locator("#plot-waterfall .main-svg").first).to_be_visible()
                 page.set_viewport_size({"width": width, "height": 5000})  # what is drawn when it comes into view, does
-                for place in page.locator(".view3d").all():
+                for place in page.locator(".crystal").all():
                     expect(place).to_have_attribute("data-drawn", "yes")
             wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
             assert wide <= 1, f"{name} is {wide} pixels wider than the window"

@@ -18,6 +18,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from campaigns.web.errors import QueryError
 from chemspace import Cation, CompoundSpace
+from chemspace.errors import ChemspaceError
 from chemspace.progress import Progress
 from screening.calibration import interval
 
@@ -205,7 +206,9 @@ class RankQuery(BaseModel):
     sort: str = Field(default="acquisition", pattern=f"^({'|'.join(SORTS)})$")
     ascending: bool = False
     text: Annotated[
-        str, Field(max_length=100, description="Part of a cation's abbreviation or name."), AfterValidator(str.strip)
+        str,
+        Field(max_length=200, description="A cation by its name or SMILES, or part of its name."),
+        AfterValidator(str.strip),
     ] = ""
     phase: str = Field(default="", pattern="^(RP|DJ)?$")
     n_layers: Layers = ()
@@ -327,12 +330,22 @@ class Searcher:
             if wanted:
                 mask = self._on_axis(mask, axis, test())
         if query.text:
-            words = query.text.casefold()
-            spacer = np.array([_mentions(c, words) for c in space.spacers])
-            slot = self._slots(lambda c: _mentions(c, words))
+            matches = self._matches(query.text)
+            spacer = np.array([matches(c) for c in space.spacers])
+            slot = self._slots(matches)
             either = spacer[:, None, None, None] | slot[None, None, None, :]
             mask = np.broadcast_to(either, self._shape) if mask is None else mask & either
         return None if mask is None else mask.reshape(-1)
+
+    def _matches(self, text: str) -> Callable[[Cation], bool]:
+        """Which cations a text means: those of that very name, else those of that structure, else those whose names
+        hold it."""
+        words = text.casefold()
+        cations = [*self.space.spacers, *(c for option in self.space.cage_options for c, _ in option)]
+        exact = {c.inchikey for c in cations if words in (name.casefold() for name in (c.abbreviation, *c.names))}
+        if not exact and (key := _inchikey(text)) is not None:
+            exact = {c.inchikey for c in cations if c.inchikey == key}
+        return (lambda c: c.inchikey in exact) if exact else (lambda c: _mentions(c, words))
 
     @property
     def _shape(self) -> tuple[int, int, int, int]:
@@ -352,6 +365,29 @@ class Searcher:
 
 def _named(cations: Sequence[Cation], abbreviation: str) -> Mask:
     return np.array([cation.abbreviation == abbreviation for cation in cations])
+
+
+def cation_of(smiles: str, abbreviation: str | None = None) -> Cation:
+    """The cation of a SMILES; a neutral amine takes one proton.
+
+    Raises:
+        ChemspaceError: for what is no SMILES of one.
+    """
+    from rdkit import Chem
+
+    from chemspace.molecule import cation_form, parse_smiles
+
+    mol = parse_smiles(smiles)
+    if not Chem.GetFormalCharge(mol):
+        smiles = Chem.MolToSmiles(cation_form(mol, smiles))
+    return Cation.from_smiles(smiles, abbreviation=abbreviation or None)
+
+
+def _inchikey(smiles: str) -> str | None:
+    try:
+        return cation_of(smiles).inchikey
+    except ChemspaceError:
+        return None
 
 
 def _mentions(cation: Cation, words: str) -> bool:

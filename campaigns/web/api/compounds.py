@@ -9,6 +9,7 @@ from campaigns.events import Stage, Step
 from campaigns.state import CampaignState
 from campaigns.web.api.models import PredictionIn
 from campaigns.web.errors import NotReadyError, QueryError
+from campaigns.web.query import cation_of
 from campaigns.web.service import CampaignService
 from chemspace import Cation, CationLibrary, Compound, parse_formula
 from chemspace.spacer_geometry import mmff_geometry
@@ -145,12 +146,5 @@ def asked_compound(service: CampaignService, asked: PredictionIn) -> Compound:
 
 def _spacer(smiles: str, abbreviation: str | None, names: CationLibrary) -> Cation:
     """The cation of a SMILES, by the name it has here where it is known; a neutral amine takes one proton."""
-    from rdkit import Chem
-
-    from chemspace.molecule import cation_form, parse_smiles
-
-    mol = parse_smiles(smiles)
-    if not sum(atom.GetFormalCharge() for atom in mol.GetAtoms()):
-        smiles = Chem.MolToSmiles(cation_form(mol, smiles))
-    cation = Cation.from_smiles(smiles, abbreviation=abbreviation or None)
+    cation = cation_of(smiles, abbreviation)
     return names.get_by_inchikey(cation.inchikey) or cation

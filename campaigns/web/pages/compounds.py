@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any
 from urllib.parse import quote, urlencode
 
@@ -22,15 +23,20 @@ from campaigns.web.api.compounds import (
 from campaigns.web.api.models import MANY, PredictionIn
 from campaigns.web.errors import NotReadyError, NotServedError, QueryError
 from campaigns.web.pages.campaign import card_of
-from campaigns.web.pages.render import fragment, is_partial, page
+from campaigns.web.pages.render import fragment, is_partial, page, redirect
 from campaigns.web.query import Chance, Layers, Lifetime, RankQuery
 from campaigns.web.service import CampaignService
-from chemspace import CompoundSpace
+from chemspace import CompoundSpace, parse_formula
+from chemspace.errors import ChemspaceError
 
 router = APIRouter(prefix="/c/{campaign}")
 
 SIZE = 50
 _Formula = Annotated[str, Query(min_length=1, max_length=200)]
+
+
+#: What every formula of the family holds, and no SMILES of a cation.
+_METAL = re.compile("Pb|Sn|Ge")
 
 
 def _parts(texts: list[str]) -> list[str]:
@@ -79,13 +85,22 @@ class Filters(RankQuery):
 def compounds(request: Request, visitor: Visiting, service: Service, query: Annotated[Filters, Query()]) -> Response:
     """One page of the ranking."""
     values: dict[str, Any] = {"query": query, "number": query.page, "size": SIZE, "rows": [], "total": 0, "waiting": ""}
-    values["address"] = f"/c/{service.slug}/compounds?{query.address}"
-    try:
-        values["total"], values["rows"] = service.ranked(query, query.page, SIZE)
-    except NotReadyError as problem:
-        values["waiting"] = str(problem)
+    values |= {"address": f"/c/{service.slug}/compounds?{query.address}", "hit": "", "problem": ""}
+    if _METAL.search(query.text):
+        try:
+            values["hit"] = parse_formula(query.text, service.campaign.names).formula
+        except ChemspaceError as problem:
+            values["problem"] = str(problem)
+    else:
+        try:
+            values["total"], values["rows"] = service.ranked(query, query.page, SIZE)
+        except NotReadyError as problem:
+            values["waiting"] = str(problem)
     if is_partial(request):
         return fragment(visitor, "ranking.html", service, **values)
+    only = values["rows"][0]["formula"] if values["total"] == 1 and query.text else values["hit"]
+    if only:
+        return redirect(request, f"/c/{service.slug}/compound?formula={quote(only)}")
     values |= service.kept(("choices",), lambda: _choices(service.campaign.space))
     return page(request, visitor, "compounds.html", service, tab="compounds", **values)
 
@@ -139,7 +154,6 @@ def predict(
     visitor: Asking,
     service: Service,
     compound: Annotated[str, Form(min_length=1, max_length=500)],
-    kind: Annotated[str, Form(pattern="^(formula|smiles)$")] = "formula",
     cage: Annotated[str, Form(max_length=40)] = "",
     n_layers: Annotated[int, Form(ge=1, le=20)] = 1,
 ) -> Response:
@@ -147,8 +161,8 @@ def predict(
     text = compound.strip()
     try:
         asked = PredictionIn(
-            formula=text if kind == "formula" else None,
-            smiles=text if kind == "smiles" else None,
+            formula=text if (is_formula := _METAL.search(text)) else None,
+            smiles=None if is_formula else text,
             cage=cage or None,
             n_layers=n_layers,
         )

@@ -33,6 +33,12 @@
 
   document.addEventListener("click", (event) => {
     if (event.target.closest("[data-print]")) globalThis.print();
+    const heading = event.target.closest("[data-sort]"); // a heading sorts as the field above the table does
+    const field = heading && document.querySelector(".filters [name=sort]");
+    if (!field) return;
+    event.preventDefault();
+    field.value = heading.dataset.sort;
+    field.dispatchEvent(new Event("change", { bubbles: true }));
   });
 
   // Files dropped on a zone go into its input.

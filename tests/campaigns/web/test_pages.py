@@ -151,3 +151,18 @@ def test_text_that_0_1_0_let_in_and_nobody_can_write_is_shown_as_replaced(prepar
         done = CliRunner().invoke(app, [*command, str(folder), *output], catch_exceptions=False)
         assert done.exit_code == 0, done.output
     assert "\ufffd[31m" in (tmp_path / "measured.csv").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("asked", ["(BA)2PbI4", "BA2PbI4", "(C4H9NH3)2PbI4", "(BA)₂PbI₄"])
+def test_a_formula_in_any_notation_opens_its_compound(client: TestClient, asked: str) -> None:
+    found = client.get(f"/c/{SLUG}/compounds", params={"text": asked}, follow_redirects=False)
+    assert found.status_code == 303
+    assert found.headers["location"] == f"/c/{SLUG}/compound?formula=%28BA%292PbI4"
+    part = client.get(f"/c/{SLUG}/compounds", params={"text": asked}, headers={"hx-request": "true"})
+    assert "Open (BA)<sub>2</sub>PbI<sub>4</sub>" in part.text
+
+
+def test_a_formula_that_cannot_be_is_told_with_the_one_that_can(client: TestClient) -> None:
+    shown = client.get(f"/c/{SLUG}/compounds", params={"text": "(BA)3PbI4"}).text
+    assert "(BA)2PbI4" in shown
+    assert "neutral" in shown

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from pydantic import ValidationError
 
 from campaigns.web.errors import QueryError
 from campaigns.web.query import SORTS, RankIndex, RankQuery, Searcher
-from chemspace import CationLibrary, Compound, CompoundSpace
+from chemspace import Cation, CationLibrary, Compound, CompoundSpace
 
 LIBRARY = CationLibrary.builtin()
 SPACE = CompoundSpace(
@@ -61,10 +62,27 @@ def index() -> RankIndex:
 INDEX = index()
 
 
+CATIONS = [*SPACE.spacers, *(c for option in SPACE.cage_options for c, _ in option)]
+
+
+@cache
+def means(text: str, cation: Cation) -> bool:
+    """Whether a text means a cation: the ones of that very name, else those of that SMILES, else parts of names."""
+    exact = {c for c in CATIONS if text.casefold() in (name.casefold() for name in (c.abbreviation, *c.names))}
+    exact = exact or {c for c in CATIONS if text == AMINES.get(c.abbreviation)}
+    if exact:
+        return cation in exact
+    return any(text.casefold() in name.casefold() for name in (cation.abbreviation, *cation.names))
+
+
+#: Free base of a spacer of the space.
+AMINES = {"BA": "CCCCN"}
+
+
 def matches(query: RankQuery, compound: Compound, at: int) -> bool:
     assert compound.spacer is not None
     cations = [compound.spacer, *(cation for cation, _ in compound.cage)]
-    named = (query.text.casefold() in name.casefold() for c in cations for name in (c.abbreviation, *c.names))
+    named = (means(query.text, c) for c in cations)
     return all(
         (
             not query.text or any(named),
@@ -85,7 +103,7 @@ queries = st.builds(
     RankQuery,
     sort=st.sampled_from(SORTS),
     ascending=st.booleans(),
-    text=st.sampled_from(["", "", "PEA", "methyl", "ammonium", "zzz"]),
+    text=st.sampled_from(["", "", "PEA", "pea", "methyl", "ammonium", "CCCCN", "zzz"]),
     phase=st.sampled_from(["", "RP", "DJ"]),
     n_layers=st.sets(st.integers(1, 4), max_size=2).map(tuple),
     spacer=st.sampled_from(["", "", "BA", "XX"]),

@@ -1009,8 +1009,7 @@ class Campaign:
         from campaigns.report.render import render
 
         target = Path(path) if path is not None else self.folder / REPORT
-        batch = self._state.batches[-1] if self._state.batches else None
-        html = render(self.round(progress), batch, self.status(), self.names, self.budget)
+        html = render(self.round(progress), self._state.batches, self.status(), self.names, self.budget)
         write_whole(target, lambda file: file.write_text(html, encoding="utf-8"))
         return target
 

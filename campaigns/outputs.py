@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -169,6 +169,33 @@ def recorded_trace(state: CampaignState, formula: str, files: Sequence[Path]) ->
     )
 
 
+#: Points of a map that a report draws at most.
+MAX_POINTS = 60_000
+
+
+def _drawn(fit: TraceFit, measured: Measured | None) -> dict[str, Any]:
+    """The figures of a fit for a report: Plotly's JSON by name."""
+    from campaigns.kinetics.figures import kinetics_figure, map_figure
+    from campaigns.report.figures import plain
+
+    figures = {"fit": plain(kinetics_figure(fit))}
+    if measured is not None and measured.maps is not None and measured.maps[0].signal.size <= MAX_POINTS:
+        figures["map"] = plain(map_figure(*measured.maps, measured.probe))
+    for drawn in figures.values():
+        drawn["layout"].pop("template", None)
+        drawn["layout"].pop("title", None)
+    return figures
+
+
+def drawn_traces(folder: Path, number: int) -> dict[str, Any] | None:
+    """Formula, sample and figures of the traces of a measurement; None where there are none."""
+    page = next(iter(sorted((folder / PAGES).glob(f"{number:04d}-*.json"))), None)
+    if page is None:
+        return None
+    about = json.loads(page.read_text(encoding="utf-8"))
+    return {name: about[name] for name in ("formula", "sample", "figures")} if "figures" in about else None
+
+
 def with_page(
     result: IngestResult,
     row: Recorded,
@@ -197,6 +224,7 @@ def with_page(
     if page.exists() and not result.added:
         return replace(result, page=str(page))
     about = {"measurement": row.number, "formula": formula, "sample": row.observation.sample, **fit.to_dict()}
+    about["figures"] = _drawn(fit, measured)
     text = json.dumps(about, indent=2)
     try:
         page.parent.mkdir(exist_ok=True)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import log10
+from typing import Any
 
 from markupsafe import Markup, escape
 
@@ -12,7 +13,7 @@ from campaigns.narrate import picoseconds
 from campaigns.summary import Suggestion
 from screening.calibration import LEVEL, chance_above, half_width
 
-__all__ = ["Decision", "compared", "decisions"]
+__all__ = ["Decision", "compared", "compared_views", "decisions"]
 
 LIKELY_SLOW, TEACHES_MOST = "likely slow", "teaches most"
 #: Size of the drawing, and its margin on either side.
@@ -103,6 +104,31 @@ def compared(predicted_ps: tuple[float, float, float], measured_ps: float, *, is
     ends = (*predicted_ps, measured_ps)
     axis = _Axis(log10(min(ends)) - 0.15, log10(max(ends)) + 0.15)
     return _drawn(predicted_ps, ("measured", "measured <" if is_bound else "measured", measured_ps), axis)
+
+
+#: Results of the campaign that pages show.
+N_COMPARED = 6
+
+
+def compared_views(record: Mapping[str, Any] | None) -> list[dict[str, Any]]:
+    """The last results of the campaign beside what was predicted of them, newest first: formula, predicted and
+    measured lifetimes for people (ps), and both as a bar.
+
+    Args:
+        record: as `campaigns.track_record.TrackRecord.to_dict`; None before the first.
+    """
+    pairs = [] if record is None else record["compared"][::-1][:N_COMPARED]
+    return [
+        {
+            "formula": one["formula"],
+            "predicted": picoseconds(one["predicted_ps"]),
+            "measured": f"{'< ' if one['is_bound'] else ''}{picoseconds(one['measured_ps'])}",
+            "bar": compared(
+                (one["low_ps"], one["predicted_ps"], one["high_ps"]), one["measured_ps"], is_bound=one["is_bound"]
+            ),
+        }
+        for one in pairs
+    ]
 
 
 def _drawn(predicted_ps: tuple[float, float, float], mark: tuple[str, str, float | None], axis: _Axis) -> Markup:

@@ -50,6 +50,8 @@ def plain(figure: go.Figure) -> dict[str, Any]:
 
 
 PHASE_COLOUR = {"RP": BLUE, "DJ": ORANGE, "3D": GREEN}
+#: Points of a parity plot that are named.
+N_NAMED = 2
 PHASE_SYMBOL = {"RP": "circle", "DJ": "diamond", "3D": "square"}
 
 
@@ -88,7 +90,11 @@ def parity_figure(
             text=[formulas[i] for i in rows],
             hovertemplate="%{text}<br>measured %{x:.3g} ps<br>predicted %{y:.3g} ps<extra></extra>",
         )
-    axis = {"type": "log", "dtick": 1}
+    misses = np.abs(np.log10(predicted_ps / measured_ps))
+    for at, row in enumerate(np.argsort(-misses)[:N_NAMED]):  # the largest misses are the story
+        place = {"x": float(np.log10(measured_ps[row])), "y": float(np.log10(predicted_ps[row]))}
+        figure.add_annotation(**place, text=formulas[row], ax=-40, ay=(60, -70)[at % 2], font_size=11, arrowwidth=1)
+    axis = {"type": "log", "dtick": 1, "range": [float(np.log10(end)) for end in ends]}
     return dress(
         figure,
         xaxis={**axis, "title": "measured lifetime (ps)"},
@@ -133,6 +139,21 @@ def worded(shapley: Shapley) -> Shapley:
     return Shapley(names, shapley.contributions, shapley.base, shapley.x)
 
 
+def bar_figure(shapley: Shapley) -> go.Figure:
+    """Mean absolute contribution of every feature, coloured by the way a higher value points."""
+    told = worded(shapley)
+    table = Shapley(told.feature_names, -told.contributions, -told.base, told.x).importances().iloc[::-1]
+    slower = table["direction"].to_numpy(dtype=float) >= 0.0
+    figure = go.Figure()
+    for name, rows, colour in (("higher is slower", slower, ORANGE), ("higher is faster", ~slower, BLUE)):
+        figure.add_bar(
+            x=table["importance"][rows], y=table["feature"][rows], orientation="h", name=name, marker={"color": colour}
+        )
+    order = {"categoryorder": "array", "categoryarray": list(table["feature"])}
+    title = {"title": {"text": "mean size of the contribution to log10 lifetime"}}
+    return dress(figure, yaxis=order, xaxis=title, barmode="overlay")
+
+
 def beeswarm_figure(shapley: Shapley, formulas: Sequence[str]) -> go.Figure:
     """Contribution of every feature to every measured compound's lifetime, coloured by the feature's rank."""
     from screening.explain import beeswarm
@@ -149,7 +170,8 @@ def beeswarm_figure(shapley: Shapley, formulas: Sequence[str]) -> go.Figure:
     figure.data[0].marker.colorbar.ticktext = ["low", "high"]
     figure.data[0].marker.colorbar.thickness = 10
     return figure.update_layout(
-        xaxis={"title": {"text": "contribution to log10 lifetime (right: slower relaxation)"}, "zeroline": True}
+        xaxis={"title": {"text": "contribution to log10 lifetime (right: slower relaxation)"}, "zeroline": True},
+        yaxis={"zeroline": False},
     )
 
 
@@ -157,7 +179,11 @@ def radar_figure(shapley: Shapley) -> go.Figure:
     """Share of each feature in the mean absolute contributions."""
     from screening.explain import radar
 
-    figure = dress(radar(worded(shapley)), margin={"l": 70, "r": 70, "t": 30, "b": 30})
+    figure = dress(
+        radar(worded(shapley)),
+        margin={"l": 70, "r": 70, "t": 30, "b": 30},
+        polar={"angularaxis": {"tickfont": {"size": 14}}},
+    )
     return figure.update_traces(
         line={"color": BLUE}, fillcolor="rgba(0,114,178,0.25)", hovertemplate="%{theta}: %{r:.0%}<extra></extra>"
     )

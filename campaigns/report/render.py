@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from plotly.offline import get_plotlyjs
 from campaigns.budget import Budget
 from campaigns.errors import PdfError
 from campaigns.files import write_whole
+from campaigns.report.drawing import formula_html
 from campaigns.report.view import report_view
 from campaigns.round import Round
 from campaigns.summary import Status, SuggestionBatch
@@ -26,13 +29,13 @@ __all__ = ["environment", "render", "write_pdf"]
 
 
 def render(
-    done: Round, batch: SuggestionBatch | None, status: Status, names: CationLibrary, budget: Budget | None = None
+    done: Round, rounds: Sequence[SuggestionBatch], status: Status, names: CationLibrary, budget: Budget | None = None
 ) -> str:
     """The report as HTML that loads nothing from anywhere.
 
     Args:
         done: what the present round worked out.
-        batch: the suggestions to show; None before the first.
+        rounds: all of them, oldest first; the last one is shown.
         status: where the campaign stands.
         names: cations by abbreviation, for the drawings.
         budget: prices and delivery times of cations, and the mass that is made; None where there are none.
@@ -41,10 +44,11 @@ def render(
         environment(PackageLoader("campaigns.report"))
         .get_template("report.html")
         .render(
-            view=report_view(done, batch, status, names, budget),
+            view=report_view(done, rounds, status, names, budget),
             css=Markup(asset("style.css")),
             plotly_js=Markup(get_plotlyjs()),
             plots_js=Markup(asset("plots.js")),
+            crystal_js=Markup(asset("crystal.js")),
         )
     )
 
@@ -60,6 +64,11 @@ def environment(loader: Any) -> Environment:
         auto_reload=False,  # the package's own files, looked at once
     )
     made.filters["script_json"] = script_json
+    made.filters["formula"] = lambda text: Markup(formula_html(text))
+    made.filters["chance"] = lambda share: (
+        "under 1%" if share < 0.01 else "over 99%" if share > 0.99 else f"{share:.0%}"
+    )
+    made.filters["css_text"] = lambda text: Markup(re.sub(r"[^\w .,:()-]", " ", text))
     return made
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from math import isfinite
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from campaigns.artifacts import DEEP, prepared_folder, read_prepared
 from campaigns.budget import Budget
 from campaigns.narrate import picoseconds
+from campaigns.report.decision import compared_views, decisions
 from campaigns.report.drawing import equation_html, formula_html, molecule_svg
 from campaigns.report.figures import calibration_figure, curve_figure, parity_figure, plain, progress_figure
 from campaigns.round import Round
@@ -39,6 +40,7 @@ __all__ = [
     "deep_view",
     "model_view",
     "paper_key",
+    "paper_sentence",
     "paper_view",
     "parity_of",
     "progress_of",
@@ -156,10 +158,10 @@ def model_view(done: Round, progress: Progress | None = None) -> dict[str, Any]:
 
     Returns:
         grade, strategy, n_measured, n_train, scores (rows of split and formatted values), figures (Plotly JSON by name:
-        parity, calibration, beeswarm, radar, heatmap), importances (rows of feature, value, direction), progress
+        parity, calibration, bar, beeswarm, radar, heatmap), importances (rows of feature, value, direction), progress
         (lifetimes_ps, formulas, own, bounds), left_out.
     """
-    from campaigns.report.figures import beeswarm_figure, heatmap_figure, radar_figure
+    from campaigns.report.figures import bar_figure, beeswarm_figure, heatmap_figure, radar_figure
     from screening.explain import pearson, shapley
     from screening.features import input_label
     from screening.validation.card import verdict_of
@@ -171,6 +173,7 @@ def model_view(done: Round, progress: Progress | None = None) -> dict[str, Any]:
     tell(1, 3, "what the model looks at")
     names = training.descriptors.feature_names
     told = shapley(done.surrogate, training.x, names)
+    figures["bar"] = plain(bar_figure(told))
     figures["beeswarm"] = plain(beeswarm_figure(told, training.formulas))
     figures["radar"] = plain(radar_figure(told))
     tell(2, 3, "correlations")
@@ -267,6 +270,20 @@ def paper_view(progress: Progress | None = None) -> list[dict[str, Any]]:
     ]
 
 
+def paper_sentence(rows: Sequence[Mapping[str, Any]]) -> str:
+    """What `paper_view` comes to, in a sentence; "" without its network on all rows."""
+    network = [row for row in rows if row["model"] == "mlp"]
+    if not network:
+        return ""
+    row = max(network, key=lambda row: row["claimed"])
+    unseen, ours = (f"{max(row[name], 0.0):.0%}" for name in ("out_of_sample", "ours"))
+    return (
+        f"On compounds it has not seen, the paper's network explains {unseen} of the variation of the rate, not the "
+        f"{row['claimed']:.0%} that are printed; this engine explains {ours} of the rate and "
+        f"{max(row['ours_log'], 0.0):.0%} of its logarithm."
+    )
+
+
 def paper_key() -> str:
     """Key of what `paper_view` gives: the paper's table and the code that scores it."""
     from hashlib import sha256
@@ -328,6 +345,8 @@ class ReportView:
     track_record: str | None
     acquisition_name: str
     suggestions: tuple[dict[str, Any], ...]
+    compared: tuple[dict[str, Any], ...]
+    fits: tuple[dict[str, Any], ...]
     best_observed: Markup
     best_predicted: Markup
     ranking: tuple[dict[str, Any], ...]
@@ -341,9 +360,10 @@ class ReportView:
 
 
 def report_view(
-    done: Round, batch: SuggestionBatch | None, status: Status, names: CationLibrary, budget: Budget | None = None
+    done: Round, rounds: Sequence[SuggestionBatch], status: Status, names: CationLibrary, budget: Budget | None = None
 ) -> ReportView:
     """Collect and format."""
+    batch = rounds[-1] if rounds else None
     suggestions = () if batch is None else batch.suggestions
     frame, model = done.ranking.frame, model_view(done)
     deep = None
@@ -352,6 +372,8 @@ def report_view(
     figures = {"progress": plain(progress_of(model, deep)), **model["figures"]}
     if deep is not None:
         figures["curve"] = plain(curve_figure(deep["curve"]))
+    best = None if status.best_observed is None else status.best_observed[1]
+    goal = done.inputs.config.objective.goal_lifetime_ps
     return ReportView(
         title=f"Campaign {Path(status.folder).resolve().name}",
         written_at=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
@@ -368,9 +390,13 @@ def report_view(
         track_record=None if status.track_record is None else status.track_record["sentence"],
         acquisition_name=done.ranked_by,
         suggestions=tuple(
-            suggestion_card(suggestion, names, budget) | {"stage": status.stages.get(suggestion.formula, "")}
-            for suggestion in suggestions
+            suggestion_card(suggestion, names, budget)
+            | {"stage": status.stages.get(suggestion.formula, ""), "decision": weighed, "crystal": _scene(compound)}
+            for suggestion, weighed in zip(suggestions, decisions(suggestions, best, goal), strict=True)
+            for compound in [parse_formula(suggestion.formula, names)]
         ),
+        compared=tuple(compared_views(status.track_record)),
+        fits=tuple(_fits(Path(status.folder), [row["number"] for row in status.record if row["retracted"] is None])),
         best_observed=_best(status.best_observed),
         best_predicted=_best(status.best_predicted),
         ranking=tuple(ranking_row(row) for row in frame.head(N_ROWS).to_dict("records")),
@@ -382,6 +408,29 @@ def report_view(
         notes=_notes(done, status),
         provenance=(("seed", str(done.surrogate.seed)), *package_versions().items()),
     )
+
+
+def _scene(compound: Compound) -> dict[str, Any] | None:
+    """The crystal as the browser draws it; None where no ideal one can be built."""
+    from campaigns.report.crystal import crystal_scene
+
+    try:
+        return crystal_scene(compound)
+    except SpinscreenError:
+        return None
+
+
+#: Fits that are shown, newest first.
+N_FITS = 4
+
+
+def _fits(folder: Path, numbers: Sequence[int]) -> Iterator[dict[str, Any]]:
+    """Title and figures of the traces of the last of these measurements, where they were drawn when they were taken in."""
+    from campaigns.outputs import drawn_traces
+
+    for number in numbers[: -N_FITS - 1 : -1]:
+        if (drawn := drawn_traces(folder, number)) is not None:
+            yield {"number": number, **drawn}
 
 
 def progress_of(model: dict[str, Any], deep: dict[str, Any] | None) -> go.Figure:

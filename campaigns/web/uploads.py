@@ -19,7 +19,7 @@ from fastapi import UploadFile
 from campaigns.doubts import Doubt
 from campaigns.errors import IngestError, UnconfirmedError
 from campaigns.kinetics.errors import KineticsError
-from campaigns.kinetics.measurement import TraceSettings
+from campaigns.kinetics.measurement import Measured, TraceSettings
 from campaigns.targets import LIFETIME, Target, target_of
 from campaigns.web.errors import NotServedError, QueryError
 from campaigns.web.service import CampaignService
@@ -262,8 +262,9 @@ def take_in_trace(service: CampaignService, upload: TraceUpload) -> IngestResult
         raise QueryError(upload.problem or "there is no fit to confirm")
     if not upload.formula:
         raise QueryError("say which compound was measured")
+    measured = Measured(upload.fit.trace, upload.maps, upload.window)
     with service.writing() as campaign:
-        return campaign.ingest_trace(upload.formula, upload.fit, upload.paths, sample=upload.sample)
+        return campaign.ingest_trace(upload.formula, upload.fit, upload.paths, sample=upload.sample, measured=measured)
 
 
 def clean_name(name: str) -> str:

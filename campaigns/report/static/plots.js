@@ -102,15 +102,26 @@
     const modes = { displayModeBar: false, responsive: true, displaylogo: false };
     const narrow = place.clientWidth < 560;
     if (narrow && isPair(figure.layout)) place.classList.add("tallest");
-    Plotly.react(place, tinted(figure.data, narrow), dressed(figure, narrow), modes).then(() => {
+    const layout = dressed(figure, narrow);
+    // Paper has a size, and nothing on it is drawn again.
+    if (document.documentElement.classList.contains("printing")) {
+      layout.font.size = 11;
+      Object.assign(layout, { autosize: false, width: place.clientWidth, height: place.clientHeight });
+    }
+    Plotly.react(place, tinted(figure.data, narrow), layout, modes).then(() => {
       place.dataset.drawn = "yes";
       place.dispatchEvent(new CustomEvent("drawn", { bubbles: true }));
     });
   }
 
   addEventListener("beforeprint", () => {
-    document.querySelectorAll("details").forEach((part) => { part.open = true; });
-    document.querySelectorAll(".plot[data-drawn]").forEach((place) => globalThis.Plotly.Plots.resize(place));
+    document.querySelectorAll("details").forEach((part) => { part.open = !part.closest(".decisions"); });
+    document.documentElement.classList.add("printing");
+    document.querySelectorAll(".plot[data-drawn]").forEach(draw);
+  });
+  addEventListener("afterprint", () => {
+    document.documentElement.classList.remove("printing");
+    drawAll(document);
   });
 
   const drawAll = (root) => root.querySelectorAll(".plot").forEach(draw);

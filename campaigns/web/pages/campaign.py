@@ -13,11 +13,10 @@ from pydantic import BaseModel, Field
 from campaigns.config import CampaignConfig
 from campaigns.database import acting_as
 from campaigns.events import Stage, possible_steps
-from campaigns.report.decision import compared, decisions
+from campaigns.report.decision import compared_views, decisions
 from campaigns.report.view import suggestion_card
 from campaigns.summary import SuggestionBatch
 from campaigns.targets import LIFETIME
-from campaigns.track_record import TrackRecord
 from campaigns.web.access import Editing, Registry, Service, Visiting, Visitor, address_of, begin_session, visitor_of
 from campaigns.web.errors import NotServedError, UnauthenticatedError
 from campaigns.web.pages.render import fragment, is_partial, page, redirect
@@ -135,7 +134,7 @@ def overview(request: Request, visitor: Visiting, service: Service) -> Response:
         progress=_progress(service),
         has_band=_has_band(service),
         track_record=record,
-        compared=_compared(record),
+        compared=compared_views(None if record is None else record.to_dict()),
         jobs=service.at_work("prepare", "learn", "suggest", "score card"),
         recent=service.events()[-6:][::-1],
         launch=service.kept(("launch",), lambda: launch_facts(service)),
@@ -171,22 +170,6 @@ def _progress(service: CampaignService) -> dict[str, object] | None:
         ("progress", fit.data_key, _has_band(service)),
         lambda: plain(progress_of(drawn, service.cache.deep(fit.data_key))),
     )
-
-
-#: Own results on the overview.
-N_COMPARED = 6
-
-
-def _compared(record: TrackRecord | None) -> list[dict[str, Any]]:
-    """The last results of this campaign beside what was predicted when their compounds were suggested, newest first."""
-    pairs = () if record is None else record.compared[::-1][:N_COMPARED]
-    return [
-        {
-            "pair": one,
-            "bar": compared((one.low_ps, one.predicted_ps, one.high_ps), one.measured_ps, is_bound=one.is_bound),
-        }
-        for one in pairs
-    ]
 
 
 def _has_band(service: CampaignService) -> bool:
@@ -318,7 +301,7 @@ def _card(service: CampaignService, batch: SuggestionBatch, place: int) -> dict[
 def model(request: Request, visitor: Visiting, service: Service) -> Response:
     """Score card, figures, checks that take minutes, the paper's claims."""
     from campaigns.report.figures import curve_figure, plain
-    from campaigns.report.view import property_views, score_rows
+    from campaigns.report.view import paper_sentence, property_views, score_rows
     from screening.scores import SCORES
 
     snapshot = service.snapshot()
@@ -343,7 +326,8 @@ def model(request: Request, visitor: Visiting, service: Service) -> Response:
         drawn=drawn,
         deep=deep,
         curve=curve,
-        paper=service.cache.paper(),
+        paper=(paper := service.cache.paper()),
+        claim=paper_sentence(paper or []),
         jobs=jobs,
     )
 

@@ -12,10 +12,8 @@ from typing import Any
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import ChoiceLoader, Environment, PackageLoader
-from markupsafe import Markup
 
 from campaigns.narrate import picoseconds
-from campaigns.report.drawing import formula_html
 from campaigns.report.render import environment
 from campaigns.web.access import Visitor, registry_of
 from campaigns.web.errors import NotServedError
@@ -86,11 +84,7 @@ def is_partial(request: Request) -> bool:
 def _environment() -> Environment:
     made = environment(ChoiceLoader([PackageLoader("campaigns.web"), PackageLoader("campaigns.report")]))
     made.globals["asset"] = address_of
-    made.filters["formula"] = lambda text: Markup(formula_html(text))
     made.filters["ps"] = picoseconds
-    made.filters["chance"] = lambda share: (
-        "under 1%" if share < 0.01 else "over 99%" if share > 0.99 else f"{share:.0%}"
-    )
     made.filters["thousands"] = lambda number: f"{number:,}"
     return made
 

@@ -58,7 +58,7 @@ def test_a_browser_draws_every_plot(launched: Launched, tmp_path: Path) -> None:
         timeout=240,
         check=True,
     )
-    assert done.stdout.count('data-drawn="yes"') == 6
+    assert done.stdout.count('data-drawn="yes"') == 7 + 5  # figures and crystals
     for label in ("measured lifetime (ps)", "nominal size of the interval", "lifetime (ps)", "log10 lifetime"):
         assert label in done.stdout.split("</header>")[1]
 
@@ -69,6 +69,7 @@ def test_the_report_is_printed_as_a_pdf(launched: Launched, tmp_path: Path) -> N
     content = (tmp_path / "meeting.pdf").read_bytes()
     assert content.startswith(b"%PDF")
     assert len(content) > 50_000
+    assert 5 <= len(re.findall(rb"/Type /Page\b", content)) <= 7
     assert [path.name for path in tmp_path.iterdir()] == ["meeting.pdf"]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -65,6 +66,11 @@ class TokenOptions:
     revoke: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="Take somebody's token away. Repeat for more people.")
     ] = None
+    link: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Make a link by which somebody logs in once, within a day."),
+    ] = None
+    address: Annotated[str, typer.Option(help="Address of the server, for links.")] = "http://127.0.0.1:8710/"
     token_file: Annotated[
         Path | None, typer.Option(help="File with the hashes of the tokens. Default: in the user's settings.")
     ] = None
@@ -87,6 +93,7 @@ def serve(options: ServeOptions) -> None:
     from campaigns.web.app import run
     from campaigns.web.settings import Settings, is_loopback, other_people
 
+    started_at = datetime.now(UTC).isoformat(timespec="seconds")
     is_local = is_loopback(options.host)
     if options.is_open and not is_local:
         raise typer.BadParameter("only this machine's own address may be open", param_hint="--open")
@@ -110,7 +117,24 @@ def serve(options: ServeOptions) -> None:
             "front and say --https"
         )
     console.stopped = "the server has stopped"
-    run(settings, options.port, lambda address: console.note(f"open {address}   (stop with Ctrl+C)"))
+    people = [] if tokens is None else [token.name for token in tokens if token.made_at >= started_at]
+
+    def ready(address: str) -> None:
+        console.note(f"open {address}   (stop with Ctrl+C)")
+        for name in people:
+            assert tokens is not None
+            _show_link(name, f"{address}login?link={tokens.link(name)}")
+
+    run(settings, options.port, ready)
+
+
+def _show_link(name: str, address: str) -> None:
+    """A login link, with its QR code for a phone where somebody looks at the terminal."""
+    console.out.print(f"{name} logs in once, within a day: {address}", soft_wrap=True, markup=False)
+    if console.out.is_terminal:
+        import segno
+
+        segno.make(address, error="l").terminal(console.out.file, compact=True)
 
 
 def _tokens(path: Path | None, wanted: list[str], *, needed: bool) -> TokenFile | None:
@@ -142,6 +166,8 @@ def tokens(options: TokenOptions) -> None:
       spinscreen tokens --add Anna --add Guest:viewer --days 7
 
       spinscreen tokens --revoke Guest
+
+      spinscreen tokens --link Anna --address http://lab-pc:8710/
     """
     from campaigns.web.tokens import TokenFile
 
@@ -150,6 +176,8 @@ def tokens(options: TokenOptions) -> None:
         held.revoke(name)
         console.note(f"the token of {name} is revoked, and its sessions are over")
     _make(held, [_person(text, "--add") for text in options.add or []], options.days)
+    for name in options.link or []:
+        _show_link(name, f"{options.address.rstrip('/')}/login?link={held.link(name)}")
     if options.as_json:
         told = [{"name": t.name, "role": t.role, "made_at": t.made_at, "expires_at": t.expires_at} for t in held]
         console.print_json(told)

@@ -10,20 +10,20 @@ import tempfile
 from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
-from plotly.offline import get_plotlyjs
 
 from campaigns.budget import Budget
 from campaigns.errors import PdfError
 from campaigns.files import write_whole
 from campaigns.report.drawing import formula_html
-from campaigns.report.view import report_view
-from campaigns.round import Round
 from campaigns.summary import Status, SuggestionBatch
 from chemspace import CationLibrary
+
+if TYPE_CHECKING:
+    from campaigns.round import Round
 
 __all__ = ["environment", "render", "write_pdf"]
 
@@ -40,6 +40,10 @@ def render(
         names: cations by abbreviation, for the drawings.
         budget: prices and delivery times of cations, and the mass that is made; None where there are none.
     """
+    from plotly.offline import get_plotlyjs
+
+    from campaigns.report.view import report_view  # torch and Plotly: the server is ready before they are
+
     return (
         environment(PackageLoader("campaigns.report"))
         .get_template("report.html")

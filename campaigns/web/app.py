@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import secrets
-import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -45,7 +44,7 @@ from campaigns.web.pages import campaign, compounds, measure
 from campaigns.web.pages.render import error_page, mount_assets
 from campaigns.web.registry import CampaignRegistry
 from campaigns.web.response_cache import ResponseCache
-from campaigns.web.server import config_of, listen
+from campaigns.web.server import config_of, listen, reachable_name
 from campaigns.web.settings import Settings
 from campaigns.web.tokens import SESSION_S
 from chemspace import SpinscreenError
@@ -144,7 +143,7 @@ def run(settings: Settings, port: int, ready: Callable[[str], None]) -> None:
     """
     with listen(settings.host, port) as listener:
         app = create_app(settings)
-        name = socket.gethostname() if settings.host in ("0.0.0.0", "::") else settings.host
+        name = reachable_name() if settings.host in ("0.0.0.0", "::") else settings.host
         name = f"[{name}]" if ":" in name else name
         ready(f"http://{name}:{listener.getsockname()[1]}/")
         uvicorn.Server(config_of(app)).run(sockets=[listener])

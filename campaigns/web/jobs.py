@@ -127,7 +127,8 @@ class Job:
         done, total, note: progress; `total` is 0 while it is not known.
         result: what it gave, once done.
         problem: why it failed.
-        created_at, ended_at: UTC.
+        created_at, started_at, ended_at: UTC.
+        usual_s: how long the last one of this kind and campaign took, s; 0 where there was none.
     """
 
     id: str
@@ -141,7 +142,21 @@ class Job:
     note: str = ""
     result: dict[str, Any] | None = None
     problem: str = ""
+    started_at: datetime | None = None
     ended_at: datetime | None = None
+    usual_s: float = 0.0
+
+    @property
+    def left(self) -> str:
+        """About how long it still takes, in words; "" while nothing tells."""
+        if self.started_at is None:
+            return ""
+        gone = (datetime.now(UTC) - self.started_at).total_seconds()
+        whole = gone * self.total / self.done if self.total and self.done >= 0.1 * self.total else self.usual_s
+        left = whole - gone
+        if left <= 0.0:
+            return ""
+        return f"about {left:.0f} s left" if left < 90.0 else f"about {left / 60.0:.0f} min left"
 
     @property
     def is_over(self) -> bool:
@@ -251,7 +266,7 @@ class JobQueue:
             if told != (told := (done, total, note)):
                 self._change(job_id, done=done, total=total, note=note)
 
-        self._change(job_id, state=JobState.RUNNING)
+        self._change(job_id, state=JobState.RUNNING, started_at=datetime.now(UTC), usual_s=self._usual_s(job_id))
         try:
             with acting_as(self._jobs[job_id].by):
                 result = work(tell)
@@ -262,6 +277,13 @@ class JobQueue:
             self._end(job_id, JobState.FAILED, problem="an error of the program; the server's log has the details")
         else:
             self._end(job_id, JobState.DONE, result=result)
+
+    def _usual_s(self, job_id: str) -> float:
+        mine = self._jobs[job_id]
+        for job in self.of(mine.campaign):
+            if job.kind == mine.kind and job.state is JobState.DONE and job.started_at and job.ended_at:
+                return (job.ended_at - job.started_at).total_seconds()
+        return 0.0
 
     def _end(self, job_id: str, state: JobState, **how: Any) -> None:
         self._change(job_id, state=state, ended_at=datetime.now(UTC), **how)

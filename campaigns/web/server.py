@@ -101,3 +101,11 @@ def _allow_sockets() -> None:
         wanted = 2 * MAX_CONNECTIONS
         if soft != resource.RLIM_INFINITY and soft < wanted:
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted if hard < 0 else min(wanted, hard), hard))
+
+
+def reachable_name() -> str:
+    """The address of this machine by which others of its network reach it; its name where it has no network."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe, suppress(OSError):
+        probe.connect(("192.0.2.1", 9))  # of no machine (RFC 5737); nothing is sent
+        return str(probe.getsockname()[0])
+    return socket.gethostname()

@@ -476,6 +476,8 @@ class CampaignService:
 
     def _why_not_ready(self, while_prepared: str) -> str:
         """Why what pages show of the present fit is not there; it is queued, where it was not."""
+        if not self.snapshot().state.fits:
+            return "nothing has been learnt yet; learn and suggest first, on the overview"
         if self.snapshot().fit is None:
             return "results have come in that the model has not learnt from; learn from them first, on the overview"
         if not self.at_work("prepare", "learn"):

@@ -9,7 +9,7 @@ import secrets
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from hashlib import sha256
@@ -25,6 +25,8 @@ __all__ = ["Role", "Token", "TokenFile"]
 _NAME = re.compile(r"[\w .@+-]{1,60}")
 #: How long a session lasts: a working day.
 SESSION_S = 12 * 3600
+#: How long a login link waits to be used.
+LINK_S = 24 * 3600
 
 
 class Role(StrEnum):
@@ -73,11 +75,18 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class _Content:
-    """The content of a token file; `ended` are sessions that were logged out, with the time they would have lasted."""
+    """The content of a token file.
+
+    Attributes:
+        secret: key that signs session cookies. tokens: what is kept of each.
+        ended: sessions that were logged out, by hash, with the time they would have lasted.
+        links: login links that nobody used yet, by hash, with the hash of their token and their end.
+    """
 
     secret: str
     tokens: tuple[Token, ...] = ()
-    ended: dict[str, str] | None = None
+    ended: dict[str, str] = field(default_factory=dict)
+    links: dict[str, tuple[str, str]] = field(default_factory=dict)
 
 
 class TokenFile:
@@ -159,6 +168,39 @@ class TokenFile:
                 return Identity(token.name, token.role, token.sha256)
         return None
 
+    def link(self, name: str) -> str:
+        """A secret by which the person called `name` logs in once, within `LINK_S`; only its hash is kept.
+
+        Raises:
+            TokenError: if nobody of that name has a token, or the file cannot be written.
+        """
+        secret, now = secrets.token_urlsafe(24), datetime.now(UTC)
+        with self._changing() as content:
+            token = next((token for token in content.tokens if token.name == name and not token.is_over), None)
+            if token is None:
+                raise TokenError(f"{self.path} has no token for {name!r}; make one with --add {name}")
+            waiting = {one: about for one, about in content.links.items() if about[1] > now.isoformat()}
+            ends = (now + timedelta(seconds=LINK_S)).isoformat(timespec="seconds")
+            self._content = replace(content, links={**waiting, _hash(secret): (token.sha256, ends)})
+        return secret
+
+    def whose_link(self, secret: str) -> Identity | None:
+        """Who logs in by this link; None if nobody, or no longer."""
+        token_hash, ends = self._now().links.get(_hash(secret), ("", ""))
+        return self.identify_hash(token_hash) if ends > datetime.now(UTC).isoformat() else None
+
+    def redeem(self, secret: str) -> Identity | None:
+        """Who logs in by this link, for the only time.
+
+        Raises:
+            TokenError: if the file cannot be written.
+        """
+        with self._changing() as content:
+            identity = self.whose_link(secret)
+            left = {name: about for name, about in content.links.items() if name != _hash(secret)}
+            self._content = replace(content, links=left)
+        return identity
+
     def end_session(self, session: str) -> None:
         """Note that a session was logged out.
 
@@ -167,13 +209,13 @@ class TokenFile:
         """
         now = datetime.now(UTC)
         with self._changing() as content:
-            ended = {name: ends for name, ends in (content.ended or {}).items() if ends > now.isoformat()}
+            ended = {name: ends for name, ends in content.ended.items() if ends > now.isoformat()}
             ended[_hash(session)] = (now + timedelta(seconds=SESSION_S)).isoformat(timespec="seconds")
             self._content = replace(content, ended=ended)
 
     def has_ended(self, session: str) -> bool:
         """Whether a session was logged out."""
-        return _hash(session) in (self._now().ended or {})
+        return _hash(session) in self._now().ended
 
     def _now(self) -> _Content:
         """What the file holds; one that somebody damages meanwhile changes nothing."""
@@ -197,7 +239,8 @@ class TokenFile:
         try:
             content = json.loads(self.path.read_text(encoding="utf-8"))
             tokens = tuple(Token(**{**row, "role": Role(row["role"])}) for row in content["tokens"])
-            return _Content(str(content["secret"]), tokens, dict(content.get("ended", {})))
+            links = {name: (str(token), str(ends)) for name, (token, ends) in content.get("links", {}).items()}
+            return _Content(str(content["secret"]), tokens, dict(content.get("ended", {})), links)
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise TokenError(f"{self.path} is not a token file ({error}); name another, or remove it") from error
 
@@ -219,7 +262,13 @@ class TokenFile:
         draft = self.path.with_name(f".{self.path.name}.{secrets.token_hex(4)}")
         rows = [asdict(token) for token in self._content.tokens]
         text = json.dumps(
-            {"secret": self._content.secret, "tokens": rows, "ended": self._content.ended or {}}, indent=2
+            {
+                "secret": self._content.secret,
+                "tokens": rows,
+                "ended": self._content.ended,
+                "links": self._content.links,
+            },
+            indent=2,
         )
         try:
             handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

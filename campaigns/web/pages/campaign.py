@@ -7,21 +7,20 @@ from typing import Annotated, Any
 from urllib.parse import quote
 
 from fastapi import APIRouter, Form, Query, Request
-from fastapi.responses import Response
+from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, Field
 
 from campaigns.config import CampaignConfig
 from campaigns.database import acting_as
 from campaigns.events import Stage, possible_steps
+from campaigns.report.card import suggestion_card
 from campaigns.report.decision import compared_views, decisions
-from campaigns.report.view import suggestion_card
 from campaigns.summary import SuggestionBatch
 from campaigns.targets import LIFETIME
-from campaigns.web.access import Editing, Registry, Service, Visiting, Visitor, address_of, begin_session, visitor_of
+from campaigns.web.access import Editing, Registry, Service, Visiting, address_of, begin_session, visitor_of
 from campaigns.web.errors import NotServedError, UnauthenticatedError
-from campaigns.web.pages.render import fragment, is_partial, page, redirect
+from campaigns.web.pages.render import NOBODY, fragment, is_partial, page, redirect
 from campaigns.web.service import CampaignService
-from campaigns.web.tokens import Identity, Role
 
 router = APIRouter(prefix="/c/{campaign}")
 #: What belongs to no campaign: the start, logging in and out.
@@ -139,6 +138,12 @@ def overview(request: Request, visitor: Visiting, service: Service) -> Response:
         recent=service.events()[-6:][::-1],
         launch=service.kept(("launch",), lambda: launch_facts(service)),
     )
+
+
+@router.get("/version")
+def version(visitor: Visiting, service: Service) -> JSONResponse:
+    """Number of the last event: pages that are open ask whether something happened."""
+    return JSONResponse({"version": service.snapshot().state.last_event})
 
 
 @router.post("/learn")
@@ -372,34 +377,45 @@ def retract(
     return redirect(request, f"/c/{service.slug}/log")
 
 
-_NOBODY = Visitor(Identity("", Role.VIEWER), "")
-
-
 @start_router.get("/login")
-def show(request: Request, next: Annotated[str, Query(max_length=300)] = "/") -> Response:
-    """The form."""
-    return page(request, _NOBODY, "login.html", next=_local(next), wrong=False)
+def show(
+    request: Request,
+    registry: Registry,
+    next: Annotated[str, Query(max_length=300)] = "/",
+    link: Annotated[str, Query(max_length=200)] = "",
+) -> Response:
+    """The form; behind a login link only a button, so that a program which looks at links does not use it up."""
+    tokens = registry.settings.tokens
+    guest = tokens.whose_link(link) if link and tokens is not None else None
+    wrong = "This link was used already, or its time is over." if link and guest is None else ""
+    values = {"next": _local(next), "wrong": wrong, "link": link, "guest": guest}
+    return page(request, NOBODY, "login.html", **values)
+
+
+class LoginForm(BaseModel):
+    """A token, or a login link's secret."""
+
+    token: Annotated[str, Field(max_length=200)] = ""
+    link: Annotated[str, Field(max_length=200)] = ""
+    next: Annotated[str, Field(max_length=300)] = "/"
 
 
 @start_router.post("/login")
-def log_in(
-    request: Request,
-    registry: Registry,
-    token: Annotated[str, Form(max_length=200)],
-    next: Annotated[str, Form(max_length=300)] = "/",
-) -> Response:
-    """Exchange a token for a session. The guard refuses this from pages of other sites."""
+def log_in(request: Request, registry: Registry, form: Annotated[LoginForm, Form()]) -> Response:
+    """Exchange a token or a link for a session. The guard refuses this from pages of other sites."""
     tokens = registry.settings.tokens
-    identity = None if tokens is None else tokens.identify(token.strip())
+    if tokens is None:
+        raise UnauthenticatedError("this server needs no token")
+    identity = tokens.redeem(form.link) if form.link else tokens.identify(form.token.strip())
     if identity is None:
-        if tokens is None:
-            raise UnauthenticatedError("this server needs no token")
         registry.refuse_token(address_of(request))
-        response = page(request, _NOBODY, "login.html", next=_local(next), wrong=True)
+        wrong = "This link was used already, or its time is over." if form.link else "Nobody has this token."
+        values = {"next": _local(form.next), "wrong": wrong, "link": "", "guest": None}
+        response = page(request, NOBODY, "login.html", **values)
         response.status_code = 401
         return response
     begin_session(request, identity)
-    return redirect(request, _local(next))
+    return redirect(request, _local(form.next))
 
 
 @start_router.post("/logout")

@@ -96,6 +96,7 @@ def compounds(request: Request, visitor: Visiting, service: Service, query: Anno
             values["total"], values["rows"] = service.ranked(query, query.page, SIZE)
         except NotReadyError as problem:
             values["waiting"] = str(problem)
+    values["is_working"] = bool(service.at_work("prepare", "learn", "suggest"))
     if is_partial(request):
         return fragment(visitor, "ranking.html", service, **values)
     only = values["rows"][0]["formula"] if values["total"] == 1 and query.text else values["hit"]
@@ -109,8 +110,8 @@ def compounds(request: Request, visitor: Visiting, service: Service, query: Anno
 def compound(request: Request, visitor: Visiting, service: Service, formula: _Formula) -> Response:
     """One compound: its numbers, its history, its cations."""
     about = compound_of(service, formula)
+    from campaigns.report.card import costs_of, recipe_of
     from campaigns.report.drawing import molecule_svg
-    from campaigns.report.view import costs_of, recipe_of
 
     budget = service.campaign.budget
     drawn = [

@@ -15,9 +15,10 @@ from jinja2 import ChoiceLoader, Environment, PackageLoader
 
 from campaigns.narrate import picoseconds
 from campaigns.report.render import environment
-from campaigns.web.access import Visitor, registry_of
+from campaigns.web.access import Visitor, registry_of, visitor_of
 from campaigns.web.errors import NotServedError
 from campaigns.web.service import CampaignService
+from campaigns.web.tokens import Identity, Role
 
 #: Pages of a campaign: name, address below the campaign's, title.
 TABS = (
@@ -28,6 +29,10 @@ TABS = (
     ("model", "/model", "Model"),
     ("log", "/log", "Log"),
 )
+
+
+#: A browser of which nothing is known.
+NOBODY = Visitor(Identity("", Role.VIEWER), "")
 
 
 def page(
@@ -42,7 +47,7 @@ def page(
             visitor=visitor,
             service=service,
             base="" if service is None else f"/c/{service.slug}",
-            services=tuple(registry),
+            services=tuple(registry) if visitor.identity.name else (),
             tabs=TABS,
             tokens=registry.settings.tokens is not None,
             **values,
@@ -62,10 +67,16 @@ def fragment(visitor: Visitor, template: str, service: CampaignService, **values
 
 
 def error_page(request: Request, status: int, title: str, problems: list[str]) -> Response:
-    """An error for people: a note in the page where htmx asked, else a page of its own."""
-    template = "error_note.html" if is_partial(request) else "error.html"
-    html = _environment().get_template(template).render(status=status, title=title, problems=problems)
-    return HTMLResponse(html, status)
+    """An error for people: a note in the page where htmx asked, else a page of its own, with the ways on."""
+    values = {"status": status, "title": title, "problems": problems}
+    if is_partial(request):
+        return HTMLResponse(_environment().get_template("error_note.html").render(**values), status)
+    registry, parts = registry_of(request), request.url.path.split("/")
+    visitor = visitor_of(request, registry) if "session" in request.scope else None
+    service = registry.known(parts[2]) if visitor is not None and parts[1:2] == ["c"] and len(parts) > 2 else None
+    response = page(request, visitor or NOBODY, "error.html", service, tab="", **values)
+    response.status_code = status
+    return response
 
 
 def redirect(request: Request, address: str) -> Response:

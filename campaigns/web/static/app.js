@@ -41,6 +41,30 @@
     field.dispatchEvent(new Event("change", { bubbles: true }));
   });
 
+  // What others do is shown without being asked for: the page is fetched anew where nobody is at work in it, else a line
+  // says that there is news.
+  const busy = () => document.querySelector("#fitted .confirm, .decide details[open], .dropzone.filled, .job progress")
+    || document.activeElement?.matches("input, select, textarea, summary");
+  async function lookForNews() {
+    const main = document.getElementById("main");
+    if (document.hidden || !main?.dataset.ask) return;
+    const answer = await fetch(main.dataset.ask).catch(() => null);
+    if (!answer?.ok) return;
+    const { version } = await answer.json();
+    if (String(version) === main.dataset.version) return;
+    if (!busy()) {
+      globalThis.htmx.ajax("GET", location.href, { target: "#main", select: "#main", swap: "outerHTML" });
+    } else if (!document.getElementById("news")) {
+      const line = document.createElement("div");
+      line.id = "news";
+      line.className = "note";
+      line.setAttribute("role", "status");
+      line.innerHTML = '<p>Something new has come in. <a href="">Show it</a></p>';
+      main.prepend(line);
+    }
+  }
+  setInterval(lookForNews, 5000);
+
   // Files dropped on a zone go into its input.
   const zoneOf = (event) => event.target.closest && event.target.closest(".dropzone");
   document.addEventListener("dragover", (event) => {
@@ -96,6 +120,7 @@
   document.addEventListener("htmx:beforeSwap", (event) => {
     const detail = event.detail;
     if (detail.xhr.status < 400) return;
+    if (detail.target.id === "main") detail.shouldSwap = false; // the next look will do
     const form = detail.requestConfig.elt.closest("form");
     if (!form) return;
     let said = form.querySelector(":scope > .said");

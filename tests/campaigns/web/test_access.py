@@ -322,3 +322,40 @@ def test_only_this_machines_own_addresses_are_loopback(host: str, *, expected: b
 def test_no_cookie_is_set_where_there_is_one(client: TestClient) -> None:
     assert COOKIE in client.get(f"/c/{SLUG}").cookies
     assert "set-cookie" not in client.get(f"/c/{SLUG}").headers
+
+
+def test_a_login_link_is_shown_as_a_button_and_works_once(guarded: Guarded) -> None:
+    link, client = guarded.tokens.link("Anna"), guarded.client
+    for _ in range(2):  # a program that looks at links does not use it up
+        assert "Log in as Anna" in client.get("/login", params={"link": link}).text
+    first = client.post("/login", data={"link": link}, follow_redirects=False)
+    assert (first.status_code, first.headers["location"]) == (303, "/")
+    assert "Anna" in client.get(f"/c/{SLUG}").text
+    client.cookies.clear()
+    assert client.post("/login", data={"link": link}).status_code == 401
+    assert "used already" in client.get("/login", params={"link": link}).text
+
+
+def test_a_login_link_ends_with_its_token_and_its_day(guarded: Guarded, monkeypatch: pytest.MonkeyPatch) -> None:
+    link = guarded.tokens.link("Anna")
+    monkeypatch.setattr("campaigns.web.tokens.LINK_S", -1)
+    assert guarded.tokens.whose_link(guarded.tokens.link("Anna")) is None
+    guarded.tokens.revoke("Anna")
+    assert guarded.tokens.redeem(link) is None
+    with pytest.raises(TokenError, match="no token for 'Anna'"):
+        guarded.tokens.link("Anna")
+
+
+def test_an_error_keeps_the_pages_of_the_campaign_and_tells_strangers_nothing(guarded: Guarded) -> None:
+    guarded.log_in("viewer")
+    for path in ("nowhere", "compound?formula=(XYZ)2PbI4"):
+        shown = guarded.client.get(f"/c/{SLUG}/{path}", headers={"accept": "text/html"}).text
+        assert f'href="/c/{SLUG}/suggestions"' in shown
+    guarded.client.cookies.clear()
+    assert SLUG not in guarded.client.get("/nowhere").text
+
+
+def test_an_open_page_can_ask_whether_something_happened(guarded: Guarded, prepared: Prepared) -> None:
+    guarded.log_in("viewer")
+    seen = guarded.client.get(f"/c/{SLUG}/version").json()["version"]
+    assert f'data-version="{seen}"' in guarded.client.get(f"/c/{SLUG}").text

@@ -134,7 +134,7 @@ def _show_link(name: str, address: str) -> None:
     if console.out.is_terminal:
         import segno
 
-        segno.make(address, error="l").terminal(console.out.file, compact=True)
+        segno.make(address, error="l").terminal(compact=True)
 
 
 def _tokens(path: Path | None, wanted: list[str], *, needed: bool) -> TokenFile | None:

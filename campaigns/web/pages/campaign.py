@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field
 
 from campaigns.config import CampaignConfig
 from campaigns.database import acting_as
+from campaigns.errors import DependedOnError
 from campaigns.events import Stage, possible_steps
 from campaigns.report.card import suggestion_card
 from campaigns.report.decision import compared_views, decisions
@@ -21,6 +22,7 @@ from campaigns.web.access import Editing, Registry, Service, Visiting, address_o
 from campaigns.web.errors import NotServedError, UnauthenticatedError
 from campaigns.web.pages.render import NOBODY, fragment, is_partial, page, redirect
 from campaigns.web.service import CampaignService
+from chemspace import parse_formula
 
 router = APIRouter(prefix="/c/{campaign}")
 #: What belongs to no campaign: the start, logging in and out.
@@ -215,14 +217,15 @@ def sheet(
 
 
 class StepForm(BaseModel):
-    """A step in a compound's life; `because` is a reason that was chosen, `reason` one that was written,
-    which counts more."""
+    """A step in a compound's life; `because` is a reason that was chosen, `reason` one that was written, which counts
+    more; `whole_spacer` declines every compound of its spacer."""
 
     formula: Annotated[str, Field(min_length=1, max_length=200)]
     stage: Stage
     reason: Annotated[str, Field(max_length=2000)] = ""
     because: Annotated[str, Field(max_length=200)] = ""
     made: Annotated[str, Field(max_length=200)] = ""
+    whole_spacer: bool = False
 
 
 @router.post("/suggestions/step")
@@ -234,6 +237,11 @@ def step(
 ) -> Response:
     """Accept, decline, or say how a synthesis stands or ended."""
     with acting_as(visitor.identity.name), service.writing() as campaign:
+        if form.whole_spacer and form.stage is Stage.DECLINED:
+            spacer = parse_formula(form.formula, campaign.names).spacer
+            if spacer is not None:
+                campaign.decline_cation(spacer.abbreviation, (form.reason or form.because).strip())
+                return redirect(request, f"/c/{service.slug}/suggestions")
         step = campaign.step(
             form.formula, form.stage, reason=(form.reason or form.because).strip(), made=form.made.strip()
         )
@@ -345,7 +353,7 @@ def log(
     number: Annotated[int, Query(alias="page", ge=1, le=10**9)] = 1,
 ) -> Response:
     """Events, newest first, and the record of measurements."""
-    events = list(enumerate(service.events(), start=1))[::-1]
+    events = service.events()[::-1]
     return page(
         request,
         visitor,
@@ -356,6 +364,7 @@ def log(
         total=len(events),
         number=number,
         size=LOG_SIZE,
+        undone=service.undone(),
         record=service.snapshot().state.record[::-1],
         properties=service.snapshot().properties,
     )
@@ -377,6 +386,27 @@ def retract(
     return redirect(request, f"/c/{service.slug}/log")
 
 
+@router.post("/log/undo")
+def undo(
+    request: Request,
+    visitor: Editing,
+    service: Service,
+    number: Annotated[int, Form(ge=1, le=10**9)],
+    reason: Annotated[str, Form(max_length=2000)] = "",
+    confirmed: Annotated[bool, Form()] = False,
+) -> Response:
+    """Undo an event; what stands on it is told first."""
+    try:
+        with acting_as(visitor.identity.name), service.writing() as campaign:
+            campaign.undo(number, reason, confirmed=confirmed)
+    except DependedOnError as problem:
+        told = {"number": number, "reason": reason, "problem": str(problem).partition("(--")[0].strip()}
+        return fragment(visitor, "undo.html", service, **told)
+    if service.snapshot().fit is None and service.snapshot().state.fits:
+        service.learn(visitor.identity.name)
+    return redirect(request, f"/c/{service.slug}/log")
+
+
 @start_router.get("/login")
 def show(
     request: Request,
@@ -388,7 +418,7 @@ def show(
     tokens = registry.settings.tokens
     guest = tokens.whose_link(link) if link and tokens is not None else None
     wrong = "This link was used already, or its time is over." if link and guest is None else ""
-    values = {"next": _local(next), "wrong": wrong, "link": link, "guest": guest}
+    values: dict[str, Any] = {"next": _local(next), "wrong": wrong, "link": link, "guest": guest}
     return page(request, NOBODY, "login.html", **values)
 
 
@@ -410,7 +440,7 @@ def log_in(request: Request, registry: Registry, form: Annotated[LoginForm, Form
     if identity is None:
         registry.refuse_token(address_of(request))
         wrong = "This link was used already, or its time is over." if form.link else "Nobody has this token."
-        values = {"next": _local(form.next), "wrong": wrong, "link": "", "guest": None}
+        values: dict[str, Any] = {"next": _local(form.next), "wrong": wrong, "link": "", "guest": None}
         response = page(request, NOBODY, "login.html", **values)
         response.status_code = 401
         return response

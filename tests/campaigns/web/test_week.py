@@ -1,0 +1,170 @@
+"""A lab's week in a real browser, click by click: what was launched, one compound accepted by phone, two traces, a slip
+of the unit asked about and mended, the next recipe, a spacer declined and that undone, a search, the report.
+
+Its pictures go to the folder that SPINSCREEN_SCREENSHOTS names, else to a temporary one; `make pictures` puts them into
+docs/images.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from PIL import Image
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+
+from campaigns.kinetics.synthetic import Truth, delay_grid, synthetic_trace
+from tests.campaigns.web.conftest import SLUG, Prepared, running
+from tests.system import require
+
+#: What the whole week may take.
+MAX_CLICKS = 25
+#: Of a page without its figures' library, as it is sent, bytes.
+MAX_PAGE = 300_000
+PATIENCE_MS = 180_000
+#: Whether the crystals that are in view are drawn.
+DRAWN = """() => [...document.querySelectorAll(".crystal")].every((place) => {
+    const box = place.getBoundingClientRect();
+    return !box.width || box.top > innerHeight || box.bottom < 0 || place.dataset.drawn;
+})"""
+
+
+class Walk:
+    """Somebody who clicks, and whoever counts."""
+
+    def __init__(self, browser: Browser, address: str, pictures: Path) -> None:
+        self.browser, self.address, self.pictures = browser, address, pictures
+        self.clicks, self.wrong = 0, list[str]()
+
+    def open(self, width: int) -> tuple[BrowserContext, Page]:
+        """A window of this width."""
+        context = self.browser.new_context(viewport={"width": width, "height": 860}, color_scheme="light")
+        context.set_default_timeout(PATIENCE_MS)
+        page = context.new_page()
+        page.on("pageerror", lambda error: self.wrong.append(str(error)))
+        page.on("console", lambda line: self.wrong.append(line.text) if line.type == "error" else None)
+        return context, page
+
+    def click(self, page: Page, name: str, role: str = "button", at: int = 0) -> None:
+        """One click on what is called so."""
+        self.clicks += 1
+        page.get_by_role(role, name=name, exact=role != "button").nth(at).click()  # type: ignore[arg-type]  # a role
+
+    def look(self, page: Page, name: str) -> None:
+        """Take a picture, and let axe look at the page."""
+        while not page.evaluate(DRAWN):  # wait_for_function would need what the policy refuses
+            page.wait_for_timeout(100)
+        page.mouse.move(0, 0)
+        shot = self.pictures / f"week-{name}.png"
+        page.screenshot(path=shot)
+        with Image.open(shot) as image:
+            image.convert("RGB").quantize(96).save(shot, optimize=True)
+        found = Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa", "best-practice"]})
+        violations = found.response["violations"]
+        assert violations == [], (name, [(v["id"], [node["html"] for node in v["nodes"]]) for v in violations])
+
+
+@pytest.fixture
+def walk(prepared: Prepared, tmp_path: Path) -> Iterator[Walk]:
+    chromium = require("chromium")
+    pictures = Path(os.environ.get("SPINSCREEN_SCREENSHOTS", tmp_path))
+    arguments = ["--no-sandbox", "--disable-background-networking", "--disable-gpu", "--disable-dev-shm-usage"]
+    expect.set_options(timeout=PATIENCE_MS)
+    with running(prepared.settings(tmp_path)) as base, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=arguments)
+        yield Walk(browser, f"{base}/c/{SLUG}", pictures)
+        browser.close()
+
+
+@pytest.fixture
+def in_fs(tmp_path: Path) -> tuple[Path, Path]:
+    """SC and CC of 4 ps whose delays are in fs and do not say so."""
+    truth = Truth(lifetime_ps=4.0, snr=60.0, irf_fwhm_ps=0.15)
+    trace = synthetic_trace(np.random.default_rng(3), delay_grid("linear", 160, 4.0), truth)
+    paths = (tmp_path / "SC.csv", tmp_path / "CC.csv")
+    for path, signal in zip(paths, (trace.sc, trace.cc), strict=True):
+        assert signal is not None
+        rows = (f"{1000 * t:.2f},{s:.6f}" for t, s in zip(trace.delay_ps, signal, strict=True))
+        path.write_text("\n".join(["delay,signal_mOD", *rows]), encoding="utf-8")
+    return paths
+
+
+def test_a_labs_week_takes_few_clicks_and_leaves_nothing_unsaid(walk: Walk, in_fs: tuple[Path, Path]) -> None:
+    # Monday, by phone: what was launched, and one compound accepted.
+    context, page = walk.open(390)
+    answer = page.goto(walk.address)
+    assert answer is not None
+    assert len(answer.body()) < MAX_PAGE
+    expect(page.locator("section[aria-labelledby=launch]")).to_contain_text("40 compounds")
+    first = page.locator("ol.cards > li").first
+    formula = first.locator("input[name=formula]").first.input_value()
+    expect(first.get_by_role("button", name="Accept")).to_be_in_viewport()
+    walk.look(page, "phone")
+    walk.click(page, "Accept")
+    expect(page.locator(f"li:has(input[value='{formula}'])").get_by_role("status")).to_have_text("accepted")
+    context.close()
+
+    # Wednesday, at the laser: the compound that is awaited stands there, two traces are dropped, the unit is asked.
+    context, page = walk.open(1280)
+    page.goto(walk.address)
+    walk.look(page, "overview")
+    walk.click(page, "Measure", "link")
+    expect(page.get_by_label("Compound")).to_have_value(formula)
+    for name, path in zip(("sc", "cc"), in_fs, strict=True):
+        page.locator(f"#drop input[name={name}]").set_input_files(path)
+    expect(page.get_by_role("alert")).to_contain_text("longer than any delay line")
+    walk.look(page, "asked")
+    page.get_by_label("Unit of the delays").select_option("fs")
+    walk.click(page, "Fit again")
+    bar = page.get_by_role("form", name="Confirm")
+    expect(bar).to_contain_text(re.compile(r"\d ± 0\.\d+ ps"))
+    expect(bar).to_be_in_viewport(ratio=1.0)
+    expect(page.locator("#plot-fit .main-svg").first).to_be_visible()
+    walk.look(page, "fitted")
+    walk.click(page, "Confirm and take in")
+    expect(page.locator(".compared")).to_contain_text("Predicted")
+    expect(page.get_by_text("The model has learnt.")).to_be_visible()
+    walk.look(page, "learnt")
+
+    # Thursday: the next recipe is printed, a spacer is declined, and that is undone.
+    walk.click(page, "To the suggestions", "link")
+    expect(page.get_by_text("Round 2 of 2")).to_be_visible()
+    walk.look(page, "suggestions")
+    walk.click(page, "Sheet to print", "link")
+    expect(page.get_by_text("How much").first).to_be_visible()
+    walk.look(page, "sheet")
+    walk.click(page, "Suggestions", "link")
+    card = page.locator("ol.cards > li").first
+    walk.clicks += 3
+    card.get_by_text("Decline", exact=True).click()
+    spacer = card.get_by_label(re.compile("every compound of"))
+    spacer.check()
+    card.get_by_role("button", name="too expensive").click()
+    expect(page.locator("ol.cards > li").first.get_by_role("status")).to_have_text("declined")
+    walk.click(page, "Log", "link")
+    walk.clicks += 2
+    event = page.locator("table.log tbody tr").first
+    event.get_by_text("Undo").first.click()
+    event.get_by_role("textbox").fill("a cheaper supplier was found")
+    event.get_by_role("button", name="Undo").click()
+    expect(page.get_by_text("undone").first).to_be_visible()
+    walk.look(page, "log")
+
+    # Friday: a compound is looked up by its formula, and the model is shown.
+    walk.click(page, "Compounds", "link")
+    page.get_by_label("Search").fill("BA2PbI4")
+    page.get_by_label("Search").press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("(BA)2PbI4")
+    expect(page.locator("#plot-waterfall .main-svg").first).to_be_visible()
+    walk.look(page, "compound")
+    walk.click(page, "Model", "link")
+    expect(page.locator("#plot-parity .main-svg").first).to_be_visible()
+    walk.look(page, "model")
+    assert walk.wrong == []
+    assert walk.clicks <= MAX_CLICKS
+    context.close()

@@ -46,8 +46,9 @@ docs: .venv/installed-test
 
 # The README's pictures as the test run draws them; needs Chromium.
 pictures: .venv/installed-test
-	@$(BIN)/python -m pytest -q -n 0 tests/campaigns/web/test_pictures.py -k headings
-	@cp build/pictures/report.png build/pictures/page.png docs/images/
+	@SPINSCREEN_SCREENSHOTS=build/pictures $(BIN)/python -m pytest -q -n 0 \
+		tests/campaigns/web/test_pictures.py tests/campaigns/web/test_week.py -k "headings or week"
+	@cp build/pictures/{report,page,loop,week-*}.png docs/images/
 
 # The tools that spinscreen is measured against live in benchmarks/.venv; without them the cases run without them.
 .PHONY: bench bench-env constraints wheel

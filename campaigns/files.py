@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["EXPORTS", "file_name", "write_files", "write_frame", "write_table", "write_whole"]
 
+#: Folder of the pages of traces in a campaign's folder; it can be deleted, the data are in the store.
+TRACES = "traces"
 #: The ranking in a campaign's folder: to be read again, and for people.
 RANKING = ("ranking.parquet", "ranking.csv")
 

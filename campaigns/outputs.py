@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from campaigns.errors import CampaignError, StoreError
-from campaigns.files import file_name, write_whole
+from campaigns.files import TRACES, file_name, write_whole
 from campaigns.intake import hashes_of
 from campaigns.report.view import calibration_of, parity_of
 from campaigns.state import CampaignState
@@ -155,10 +155,6 @@ def figures(fitted: Round) -> dict[str, Figure]:
     }
 
 
-#: Folder of the pages in a campaign's folder; it can be deleted, the data are in the store.
-PAGES = "traces"
-
-
 def recorded_trace(state: CampaignState, formula: str, files: Sequence[Path]) -> Recorded:
     """The measurement of a compound, by its canonical formula, that stands and was read from these raw files."""
     hashes = hashes_of(files)
@@ -187,15 +183,6 @@ def _drawn(fit: TraceFit, measured: Measured | None) -> dict[str, Any]:
     return figures
 
 
-def drawn_traces(folder: Path, number: int) -> dict[str, Any] | None:
-    """Formula, sample and figures of the traces of a measurement; None where there are none."""
-    page = next(iter(sorted((folder / PAGES).glob(f"{number:04d}-*.json"))), None)
-    if page is None:
-        return None
-    about = json.loads(page.read_text(encoding="utf-8"))
-    return {name: about[name] for name in ("formula", "sample", "figures")} if "figures" in about else None
-
-
 def with_page(
     result: IngestResult,
     row: Recorded,
@@ -220,7 +207,7 @@ def with_page(
     from campaigns.kinetics.figures import write_page
 
     formula = row.observation.formula
-    page = folder / PAGES / f"{row.number:04d}-{file_name(formula, '.html')}"
+    page = folder / TRACES / f"{row.number:04d}-{file_name(formula, '.html')}"
     if page.exists() and not result.added:
         return replace(result, page=str(page))
     about = {"measurement": row.number, "formula": formula, "sample": row.observation.sample, **fit.to_dict()}

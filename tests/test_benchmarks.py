@@ -157,9 +157,9 @@ def test_fewer_repeats_are_made_at_a_smaller_scale_but_never_one() -> None:
     assert Setting(scale=0.01).times(50) == 2
 
 
-def test_the_readmes_table_is_what_the_results_say() -> None:
+def test_the_readmes_sentences_are_what_the_results_say() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert readme.split(table.BEGIN)[1].split(table.END)[0] == table.short_table(SUMMARY)
+    assert readme.split(table.BEGIN)[1].split(table.END)[0] == table.sentences(SUMMARY)
 
 
 def test_the_page_of_benchmarks_is_what_the_results_say() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 from campaigns.artifacts import DEEP, prepared_folder, read_prepared
 from campaigns.budget import Budget
+from campaigns.files import TRACES
 from campaigns.narrate import picoseconds
 from campaigns.report.card import suggestion_card
 from campaigns.report.decision import compared_views, decisions
@@ -351,12 +353,12 @@ N_FITS = 4
 
 
 def _fits(folder: Path, numbers: Sequence[int]) -> Iterator[dict[str, Any]]:
-    """Title and figures of the traces of the last of these measurements, where they were drawn when they were taken in."""
-    from campaigns.outputs import drawn_traces
-
+    """Number, formula, sample and figures of the traces of the last of these measurements, where they were drawn."""
     for number in numbers[: -N_FITS - 1 : -1]:
-        if (drawn := drawn_traces(folder, number)) is not None:
-            yield {"number": number, **drawn}
+        for page in (folder / TRACES).glob(f"{number:04d}-*.json"):
+            about = json.loads(page.read_text(encoding="utf-8"))
+            if "figures" in about:  # drawn by this release
+                yield {"number": number, **{name: about[name] for name in ("formula", "sample", "figures")}}
 
 
 def progress_of(model: dict[str, Any], deep: dict[str, Any] | None) -> go.Figure:

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from campaigns.kinetics.synthetic import Truth, delay_grid, synthetic_trace
@@ -122,7 +122,7 @@ def test_a_labs_week_takes_few_clicks_and_leaves_nothing_unsaid(walk: Walk, in_f
     page.get_by_label("Unit of the delays").select_option("fs")
     walk.click(page, "Fit again")
     bar = page.get_by_role("form", name="Confirm")
-    expect(bar).to_contain_text(re.compile(r"\d ± 0\.\d+ ps"))
+    expect(bar).to_contain_text(re.compile(r"\d ± 0\.\d+\sps"))
     expect(bar).to_be_in_viewport(ratio=1.0)
     expect(page.locator("#plot-fit .main-svg").first).to_be_visible()
     walk.look(page, "fitted")
@@ -168,3 +168,19 @@ def test_a_labs_week_takes_few_clicks_and_leaves_nothing_unsaid(walk: Walk, in_f
     assert walk.wrong == []
     assert walk.clicks <= MAX_CLICKS
     context.close()
+    draw_loop(walk.pictures)
+
+
+def draw_loop(pictures: Path) -> None:
+    """The week as a loop of four pictures, for the README."""
+    parts = {"1 decide": "overview", "2 measure": "fitted", "3 learn": "learnt", "4 next round": "suggestions"}
+    size, bar, gap = (760, 510), 44, 12
+    sheet = Image.new("RGB", (2 * size[0] + 3 * gap, 2 * (size[1] + bar) + 3 * gap), "#0b5f8a")
+    drawer, font = ImageDraw.Draw(sheet), ImageFont.load_default(size=26)
+    places = [(0, 0), (1, 0), (1, 1), (0, 1)]
+    for (words, name), (across, down) in zip(parts.items(), places, strict=True):
+        left, top = gap + across * (size[0] + gap), gap + down * (size[1] + bar + gap)
+        with Image.open(pictures / f"week-{name}.png") as shot:
+            sheet.paste(shot.convert("RGB").resize(size, Image.Resampling.LANCZOS), (left, top + bar))
+        drawer.text((left + 6, top + 4), words, fill="white", font=font)
+    sheet.quantize(64).save(pictures / "loop.png", optimize=True)

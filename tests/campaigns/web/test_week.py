@@ -26,6 +26,8 @@ from tests.system import require
 MAX_CLICKS = 25
 #: Of a page without its figures' library, as it is sent, bytes.
 MAX_PAGE = 300_000
+#: Of the pictures, so that they stay small.
+COLOURS = 200
 PATIENCE_MS = 180_000
 #: Whether the crystals that are in view are drawn.
 DRAWN = """() => [...document.querySelectorAll(".crystal")].every((place) => {
@@ -63,7 +65,7 @@ class Walk:
         shot = self.pictures / f"week-{name}.png"
         page.screenshot(path=shot)
         with Image.open(shot) as image:
-            image.convert("RGB").quantize(96).save(shot, optimize=True)
+            image.convert("RGB").quantize(COLOURS, Image.Quantize.FASTOCTREE).save(shot, optimize=True)
         found = Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa", "best-practice"]})
         violations = found.response["violations"]
         assert violations == [], (name, [(v["id"], [node["html"] for node in v["nodes"]]) for v in violations])
@@ -183,4 +185,4 @@ def draw_loop(pictures: Path) -> None:
         with Image.open(pictures / f"week-{name}.png") as shot:
             sheet.paste(shot.convert("RGB").resize(size, Image.Resampling.LANCZOS), (left, top + bar))
         drawer.text((left + 6, top + 4), words, fill="white", font=font)
-    sheet.quantize(64).save(pictures / "loop.png", optimize=True)
+    sheet.quantize(COLOURS, Image.Quantize.FASTOCTREE).save(pictures / "loop.png", optimize=True)

@@ -66,7 +66,7 @@ EDITIONS: Mapping[int, Edition] = {
     FIRST: Edition(
         FIRST,
         description={"surrogate": "spinscreen"},
-        protocol={"solvent": None, "n_conformers": 20, "n_optimised": 2, "follow_saddles": False},
+        protocol={"conformer_solvent": None, "n_conformers": 20, "n_optimised": 2, "stretch": 0.0},
         sets_apart=False,
     ),
     NEWEST: Edition(NEWEST),

@@ -16,12 +16,20 @@ from oracle.errors import BondsChangedError, ConvergenceError, InputError, Oracl
 from oracle.optimise import Optimum, choose_coordinates, force_field_hessian, leave_saddles, minimise
 from oracle.protocol import Protocol
 from oracle.record import CationRecord, Task, failure
-from oracle.units import ANGSTROM_PER_BOHR, DEBYE_PER_E_BOHR, EV_PER_HARTREE
+from oracle.units import ANGSTROM_PER_BOHR, DEBYE_PER_E_BOHR, EV_PER_HARTREE, HARTREE_PER_KCAL_MOL
 from oracle.validate import atomic_masses, bond_changes, mean_electronegativity, validate_molecule
 
 #: Below this gap (eV) the orbitals above it begin to fill at xTB's 300 K, and HOMO and LUMO mostly sit on different
 #: parts of the ion (benchmarks/oracle_gaps.py, docs/oracle.md).
 SMALL_GAP_EV = 0.5
+
+
+#: A start geometry this close to that of the kept conformer may end below it, kcal/mol.
+CLOSE = 0.5
+#: Where so many of the embedded conformers are distinct, others were probably missed.
+MANY = 0.75
+#: A conformer is the longest if it reaches so far of the longest start geometry.
+LONGEST = 0.97
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,20 +103,21 @@ def _small_gap(point: SinglePoint) -> tuple[str, ...]:
 
 
 def _relax(mol: Chem.Mol, numbers: NDArray[np.int64], charge: int, protocol: Protocol, tools: Tools) -> _Relaxed:
-    """Optimises the most promising conformers and keeps the lowest that still has the molecule's bonds."""
-    conformers = embed(mol, protocol.n_conformers, protocol.seed)
+    """Optimises the most promising conformers and keeps the best that still has the molecule's bonds."""
+    screened = protocol.of_geometry.solvent is not None and protocol.stretch > 0.0
+    conformers = embed(mol, protocol.n_conformers, protocol.seed, screened=screened)
     warnings = [] if conformers.force_field == "MMFF94" else ["MMFF94 has no parameters for this ion; UFF was used"]
     session = tools.geometry.session(numbers, charge)
     try:
-        found: list[Optimum] = []
+        found: dict[int, Optimum] = {}
         saddles = 0
         problems: list[OracleError] = []
-        for k in _by_promise(session, conformers, protocol.n_optimised):
-            if len(found) == protocol.n_optimised:
-                break
+        promise = _promise(session, conformers, numbers, protocol)
+        rest = sorted(range(len(promise)), key=lambda k: (promise[k], k))
+        while rest and len(found) < protocol.n_optimised:
+            k = rest.pop(0)
             try:
-                optimum, pushes = _optimise(session, conformers, k, protocol)
-                found.append(optimum)
+                found[k], pushes = _optimise(session, conformers, k, protocol)
                 saddles += pushes
             except (BondsChangedError, ConvergenceError) as error:
                 problems.append(error)  # the next conformer takes its place
@@ -118,17 +127,41 @@ def _relax(mol: Chem.Mol, numbers: NDArray[np.int64], charge: int, protocol: Pro
         raise problems[0]
     if saddles:
         warnings.append(f"{saddles} saddle point{'s' if saddles > 1 else ''} left along an imaginary mode")
-    best = min(found, key=lambda optimum: optimum.energy)
     warnings += [f"one conformer was left out: {problem}" for problem in problems]
-    return _Relaxed(best, len(conformers.ids), tuple(warnings))
+    worth = {k: _worth(optimum.energy, optimum.positions[numbers > 1], protocol) for k, optimum in found.items()}
+    best = min(found, key=lambda k: worth[k])
+    near = promise[best] + CLOSE * HARTREE_PER_KCAL_MOL
+    if protocol.stretch and (rivals := sum(promise[k] < near for k in rest)):
+        warnings.append(
+            f"the search for conformers has not converged: {rivals} of {len(promise)} that were not optimised may be "
+            f"kept in its place; optimise more than {protocol.n_optimised}"
+        )
+    elif screened and _is_open(found[best], conformers, numbers, protocol):
+        warnings.append(
+            f"the search for conformers has not converged: {len(promise)} of the {protocol.n_conformers} embedded are "
+            "distinct, so there may be others; embed more"
+        )
+    return _Relaxed(found[best], len(promise), tuple(warnings))
 
 
-def _by_promise(session: Session, conformers: Conformers, count: int) -> list[int]:
-    """Positions of the conformers, lowest single-point energy first; unsorted where all are optimised anyway."""
-    if len(conformers.ids) <= count:
-        return list(range(len(conformers.ids)))
-    energies = [session.energy_gradient(positions)[0] for positions in conformers.positions]
-    return sorted(range(len(energies)), key=lambda k: (energies[k], k))
+def _is_open(kept: Optimum, conformers: Conformers, numbers: NDArray[np.int64], protocol: Protocol) -> bool:
+    """Whether hardly any conformer was met twice, and the one that is kept is not the longest, which is built."""
+    longest = max(_half_extent(positions[numbers > 1]) for positions in conformers.positions)
+    met_once = len(conformers.ids) >= MANY * protocol.n_conformers
+    return met_once and _half_extent(kept.positions[numbers > 1]) < LONGEST * longest
+
+
+def _promise(session: Session, conformers: Conformers, numbers: NDArray[np.int64], protocol: Protocol) -> list[float]:
+    """What each start geometry is worth by a single point, hartree; zero for each where all are optimised anyway."""
+    if len(conformers.ids) <= protocol.n_optimised:
+        return [0.0] * len(conformers.ids)
+    return [_worth(session.energy_gradient(x)[0], x[numbers > 1], protocol) for x in conformers.positions]
+
+
+def _worth(energy: float, heavy: NDArray[np.float64], protocol: Protocol) -> float:
+    """What decides between conformers, hartree, the lowest is kept: the energy less what the length of the heavy atoms
+    at these positions gains."""
+    return energy - protocol.stretch * HARTREE_PER_KCAL_MOL * ANGSTROM_PER_BOHR * _half_extent(heavy)
 
 
 def _optimise(session: Session, conformers: Conformers, k: int, protocol: Protocol) -> tuple[Optimum, int]:

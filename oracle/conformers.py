@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from rdkit import Chem
-from rdkit.Chem import rdDistGeom, rdForceFieldHelpers
+from rdkit.Chem import rdDistGeom, rdForceFieldHelpers, rdMolTransforms
 
 from oracle.errors import ConformerError, InputError
 from oracle.units import ANGSTROM_PER_BOHR
@@ -20,6 +20,9 @@ from oracle.units import ANGSTROM_PER_BOHR
 #: Two conformers are one when their energies (kcal/mol) and sorted interatomic distances (angstrom) agree this well.
 SAME_ENERGY = 0.02
 SAME_DISTANCE = 0.05
+
+#: Dielectric constant in which the force field sees charges where conformers are meant for a polar surrounding.
+SCREENING = 40.0
 
 #: Steps granted to a force field; it stops at its own convergence long before.
 FORCE_FIELD_STEPS = 2000
@@ -54,16 +57,24 @@ def build_molecule(smiles: str) -> Chem.Mol:
     return Chem.AddHs(mol)
 
 
-def embed(mol: Chem.Mol, count: int, seed: int) -> Conformers:
+def embed(mol: Chem.Mol, count: int, seed: int, *, screened: bool = False) -> Conformers:
     """Embeds `count` conformers, relaxes them with the force field and keeps the distinct ones.
 
     Mirror images count as one: every descriptor is the same for both.
+
+    Args:
+        mol: a molecule with its hydrogens.
+        count: how many to embed.
+        seed: of the embedding.
+        screened: let the force field screen charges, and add a conformer whose chains are extended.
 
     Raises:
         ConformerError: if no conformer could be embedded.
     """
     ids = _embed(mol, count, seed)
-    force_field, energies = _relax(mol)
+    if screened and (turns := _chain_torsions(mol)):
+        ids.append(_extended(mol, ids[0], turns))
+    force_field, energies = _relax(mol, screened=screened)
     numbers = len(ids)
     order = sorted(range(numbers), key=lambda k: (energies[k], k))
     kept = _distinct(mol, ids, energies, order)
@@ -85,7 +96,53 @@ def _embed(mol: Chem.Mol, count: int, seed: int) -> list[int]:
     return ids
 
 
-def _relax(mol: Chem.Mol) -> tuple[str, list[float]]:
+def _chain_torsions(mol: Chem.Mol) -> list[tuple[int, int, int, int]]:
+    """Atoms of the torsion along the longest way through each bond between saturated chain atoms."""
+    found = []
+    for bond in mol.GetBonds():
+        ends = bond.GetBeginAtom(), bond.GetEndAtom()
+        if bond.IsInRing() or any(a.GetHybridization() != Chem.HybridizationType.SP3 for a in ends):
+            continue
+        if all(a.GetAtomicNum() == 16 for a in ends):  # a disulfide stands at a right angle
+            continue
+        first, second = ((_deepest(end, other)) for end, other in (ends, ends[::-1]))
+        if first is not None and second is not None:
+            found.append((first, ends[0].GetIdx(), ends[1].GetIdx(), second))
+    return found
+
+
+def _deepest(atom: Chem.Atom, away_from: Chem.Atom) -> int | None:
+    """The heavy neighbour of `atom` behind which the molecule reaches farthest; None where there is none."""
+    mol, blocked = atom.GetOwningMol(), {atom.GetIdx(), away_from.GetIdx()}
+
+    def depth(start: int) -> int:
+        seen, edge, steps = {*blocked, start}, [start], 0
+        while edge:
+            around = {n.GetIdx() for k in edge for n in mol.GetAtomWithIdx(k).GetNeighbors() if n.GetAtomicNum() > 1}
+            edge = sorted(around - seen)
+            seen |= around
+            steps += 1
+        return steps
+
+    heavy = [n.GetIdx() for n in atom.GetNeighbors() if n.GetAtomicNum() > 1 and n.GetIdx() not in blocked]
+    return max(heavy, key=lambda k: (depth(k), -k), default=None)
+
+
+def _extended(mol: Chem.Mol, start: int, torsions: list[tuple[int, int, int, int]]) -> int:
+    """A new conformer of `mol` like the one with the id `start`, its chains stretched out; returns its id."""
+    conformer = Chem.Conformer(mol.GetConformer(start))
+    for torsion in torsions:
+        rdMolTransforms.SetDihedralDeg(conformer, *torsion, 180.0)
+    return int(mol.AddConformer(conformer, assignId=True))
+
+
+def _relax(mol: Chem.Mol, *, screened: bool = False) -> tuple[str, list[float]]:
+    if screened and rdForceFieldHelpers.MMFFHasAllMoleculeParams(mol):
+        properties = rdForceFieldHelpers.MMFFGetMoleculeProperties(mol)
+        properties.SetMMFFDielectricConstant(SCREENING)
+        field = rdForceFieldHelpers.MMFFGetMoleculeForceField(mol, properties)
+        pairs = rdForceFieldHelpers.OptimizeMoleculeConfs(mol, field, numThreads=1, maxIters=FORCE_FIELD_STEPS)
+        return "MMFF94", [float(energy) for _, energy in pairs]
     if rdForceFieldHelpers.MMFFHasAllMoleculeParams(mol):
         pairs = rdForceFieldHelpers.MMFFOptimizeMoleculeConfs(mol, numThreads=1, maxIters=FORCE_FIELD_STEPS)
         return "MMFF94", [float(energy) for _, energy in pairs]

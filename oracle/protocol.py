@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from functools import cached_property
 
 from oracle.engines.registry import ENGINES, distribution_version, get_engine, installed_version
@@ -17,6 +17,11 @@ __all__ = ["Protocol"]
 POLARIZABILITIES = ("D4", "finite-field")
 
 
+#: What a protocol without these fields means, as 0.1.0 wrote it.
+_ABSENT: dict[str, object] = {"conformer_solvent": None, "stretch": 0.0}
+_NEVER = object()
+
+
 @dataclass(frozen=True)
 class Protocol:
     """How a cation is turned into descriptors; part of every record and of the store's key.
@@ -26,8 +31,13 @@ class Protocol:
             one that a plug-in registered.
         method: level of theory, one of the engine's methods; empty chooses the engine's default.
         solvent: ALPB solvent name, or None for the gas phase.
+        conformer_solvent: ALPB solvent in which conformers are ranked and optimised, for a crystal screens a cation's
+            charge as a polar solvent does and the gas phase folds it onto itself; None: as `solvent`. Engines that
+            know no solvent take None.
         n_conformers: ETKDGv3 conformers embedded.
-        n_optimised: distinct conformers optimised with the engine, best single-point energies first.
+        n_optimised: distinct conformers optimised with the engine, best single points first.
+        stretch: what a conformer gains by its length, as if layers pulled at it: kcal/mol an angstrom of half the
+            largest distance between heavy atoms; 0 keeps the lowest energy.
         seed: seed of the embedding.
         force_field: "MMFF94" (UFF where it has no parameters; the record then warns).
         optimiser: "internals/1"; the number changes with the algorithm, so that old records keep their own key.
@@ -50,8 +60,10 @@ class Protocol:
     engine: str = "tblite"
     method: str = ""
     solvent: str | None = None
+    conformer_solvent: str | None = "dmf"
     n_conformers: int = 20
-    n_optimised: int = 2
+    n_optimised: int = 4
+    stretch: float = 6.0
     seed: int = 42
     force_field: str = "MMFF94"
     optimiser: str = "internals/1"
@@ -72,6 +84,8 @@ class Protocol:
             ProtocolError: if a value is impossible.
             EngineMissingError: if the engine is not installed and its version was not given.
         """
+        if not get_engine(self.engine).ability.solvent:
+            object.__setattr__(self, "conformer_solvent", None)
         self._check_names()
         self._check_numbers()
         fill = {
@@ -93,10 +107,20 @@ class Protocol:
     def label(self) -> str:
         """One line for people."""
         place = "gas phase" if self.solvent is None else f"ALPB {self.solvent}"
+        screened = "" if self.conformer_solvent is None else f" in ALPB {self.conformer_solvent}"
+        kept = f", stretched by {self.stretch:g} kcal/mol an angstrom" if self.stretch else ""
         return (
             f"{self.method} ({self.engine} {self.engine_version}, {place}), ETKDGv3 {self.n_conformers} conformers, "
-            f"{self.n_optimised} optimised, seed {self.seed}, {self.polarizability} polarizability [{self.key}]"
+            f"{self.n_optimised} optimised{screened}{kept}, seed {self.seed}, {self.polarizability} polarizability "
+            f"[{self.key}]"
         )
+
+    @property
+    def of_geometry(self) -> Protocol:
+        """The protocol that conformers are ranked and optimised by."""
+        if self.conformer_solvent is None:
+            return self
+        return replace(self, solvent=self.conformer_solvent, conformer_solvent=None)
 
     @property
     def versions(self) -> str:
@@ -130,8 +154,9 @@ class Protocol:
                 )
 
     def to_json(self) -> str:
-        """All fields in a stable order."""
-        return json.dumps(asdict(self), sort_keys=True)
+        """All fields in a stable order; what 0.1.0 did not know is left out where it does as 0.1.0 did."""
+        values = {name: value for name, value in asdict(self).items() if _ABSENT.get(name, _NEVER) != value}
+        return json.dumps(values, sort_keys=True)
 
     @classmethod
     def from_json(cls, text: str) -> Protocol:
@@ -144,7 +169,7 @@ class Protocol:
         unknown = set(values) - {f.name for f in fields(cls)}
         if unknown:
             raise ProtocolError(f"a protocol has no field {', '.join(sorted(unknown))}")
-        return cls(**values)
+        return cls(**{**_ABSENT, **values})
 
     def _check_names(self) -> None:
         able = get_engine(self.engine).ability
@@ -172,6 +197,8 @@ class Protocol:
             raise ProtocolError(
                 f"n_optimised is between 1 and n_conformers ({self.n_conformers}), not {self.n_optimised}"
             )
+        if not 0.0 <= self.stretch < 100.0:
+            raise ProtocolError(f"stretch is from 0 to 100 kcal/mol an angstrom, not {self.stretch}")
         if min(self.accuracy, self.step_accuracy, self.gradient_norm) <= 0:
             raise ProtocolError("accuracy, step_accuracy and gradient_norm are positive")
         if not 0 <= self.seed < 2**31:

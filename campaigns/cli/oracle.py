@@ -39,7 +39,14 @@ class ProtocolOptions:
     method: Annotated[str, typer.Option(help="Level of theory. Default: the engine's.")] = ""
     solvent: Annotated[str | None, typer.Option(help="ALPB solvent. Default: gas phase.")] = None
     conformers: Annotated[int | None, typer.Option(min=1, help="Conformers embedded. Default: 20.")] = None
-    optimised: Annotated[int | None, typer.Option(min=1, help="Conformers optimised. Default: 2.")] = None
+    optimised: Annotated[int | None, typer.Option(min=1, help="Conformers optimised. Default: 4.")] = None
+    conformer_solvent: Annotated[
+        str | None, typer.Option(help="ALPB solvent in which conformers are chosen, or gas. Default: dmf.")
+    ] = None
+    stretch: Annotated[
+        float | None,
+        typer.Option(min=0.0, help="What an angstrom of half its length gains a conformer, kcal/mol. Default: 6."),
+    ] = None
     seed: Annotated[int, typer.Option(min=0, help="Seed of the conformers.")] = 42
     polarizability: Annotated[str, typer.Option(help="D4 or finite-field.")] = "D4"
     follow_saddles: Annotated[bool, typer.Option("--follow-saddles", help="Leave saddle points downhill.")] = False
@@ -52,7 +59,15 @@ class ProtocolOptions:
         """
         from oracle import Protocol, ProtocolError
 
-        counts: dict[str, Any] = {"n_conformers": self.conformers, "n_optimised": self.optimised}
+        given: dict[str, Any] = {
+            "n_conformers": self.conformers,
+            "n_optimised": self.optimised,
+            "conformer_solvent": self.conformer_solvent,
+            "stretch": self.stretch,
+        }
+        given = {name: value for name, value in given.items() if value is not None}
+        if self.conformer_solvent == "gas":
+            given["conformer_solvent"] = None
         try:
             return Protocol(
                 engine=self.engine,
@@ -61,7 +76,7 @@ class ProtocolOptions:
                 seed=self.seed,
                 polarizability=self.polarizability,
                 follow_saddles=self.follow_saddles,
-                **{name: count for name, count in counts.items() if count is not None},
+                **given,
             )
         except ProtocolError as problem:
             raise typer.BadParameter(str(problem)) from None

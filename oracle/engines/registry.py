@@ -150,9 +150,9 @@ def open_tools(protocol: Protocol) -> Tools:
         ProtocolError: for xtb-python outside a worker process.
     """
     engine = get_engine(protocol.engine)
-    geometry = engine.open(protocol)
+    geometry, plain = engine.open(protocol.of_geometry), engine.open(protocol)
     separate = engine.ability.open_properties
-    return Tools(geometry, geometry if separate is None else separate(protocol), _polarizability(protocol, geometry))
+    return Tools(geometry, plain if separate is None else separate(protocol), _polarizability(protocol, plain))
 
 
 def _polarizability(protocol: Protocol, engine: Engine) -> Polarizability:

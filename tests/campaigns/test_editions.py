@@ -48,7 +48,9 @@ def test_an_edition_that_is_not_known_is_refused_with_those_that_are(tmp_path: P
 
 def test_the_first_edition_computes_as_the_first_release_did() -> None:
     first = CampaignConfig(edition=FIRST, oracle={"seed": 7}).protocol
-    assert first == Protocol(solvent=None, n_conformers=20, n_optimised=2, seed=7)
+    assert first == Protocol(conformer_solvent=None, n_conformers=20, n_optimised=2, stretch=0.0, seed=7)
+    water = CampaignConfig(edition=FIRST, oracle={"solvent": "water"}).protocol
+    assert (water.of_geometry, "conformer_solvent" in water.to_json()) == (water, False)
     assert CampaignConfig().protocol == Protocol()
 
 

@@ -23,6 +23,12 @@ def quick() -> Protocol:
 
 
 @pytest.fixture(scope="session")
+def lowest_in_gas() -> Protocol:
+    """The same in the gas phase, by energy alone: where golden values were taken."""
+    return Protocol(n_conformers=1, n_optimised=1, conformer_solvent=None, stretch=0.0)
+
+
+@pytest.fixture(scope="session")
 def small() -> list[Cation]:
     """Six cations of few atoms."""
     return [Cation.from_smiles(smiles) for smiles in SMALL]

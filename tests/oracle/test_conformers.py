@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from rdkit import Chem
+from rdkit.Chem import rdMolTransforms
 
 from oracle.conformers import build_molecule, embed
 from oracle.optimise import force_field_hessian
+from oracle.units import ANGSTROM_PER_BOHR
 
 
 def test_the_same_seed_gives_the_same_bits() -> None:
@@ -25,6 +28,23 @@ def test_a_rigid_cation_has_one_conformer_however_many_are_embedded() -> None:
 
 def test_mirror_images_count_as_one() -> None:
     assert len(embed(build_molecule("CC[NH2+]C"), 20, 42).ids) == 2  # anti, and both gauche forms together
+
+
+@pytest.mark.parametrize(("smiles", "length"), [("CCCCCCCCCCCC[NH3+]", 8.4), ("[NH3+]CCCCCCCC[NH3+]", 6.4)])
+def test_a_screened_search_holds_the_stretched_chain_whatever_the_seed(smiles: str, length: float) -> None:
+    """Half lengths (angstrom) of the all-anti chains."""
+    for seed in (1, 2):
+        found = embed(build_molecule(smiles), 2, seed, screened=True)
+        extents = [np.linalg.norm(p[:, None] - p[None], axis=-1).max() / 2 * ANGSTROM_PER_BOHR for p in found.positions]
+        assert max(extents) == pytest.approx(length, abs=0.15)
+
+
+def test_a_disulfide_is_not_stretched() -> None:
+    stretched = embed(build_molecule("[NH3+]CCSSCC[NH3+]"), 1, 42, screened=True)
+    for k in stretched.ids:
+        atoms = stretched.mol.GetSubstructMatch(Chem.MolFromSmarts("CSSC"))
+        angle = abs(rdMolTransforms.GetDihedralDeg(stretched.mol.GetConformer(k), *atoms))
+        assert 60.0 < angle < 120.0
 
 
 def test_a_cation_outside_mmff94_is_relaxed_with_uff() -> None:

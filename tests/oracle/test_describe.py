@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -77,9 +78,9 @@ def test_a_record_carries_geometry_versions_and_protocol(small: list[Cation], qu
     assert record.seconds > 0
 
 
-def test_a_record_holds_the_golden_values_in_the_units_of_its_columns(quick: Protocol) -> None:
+def test_a_record_holds_the_golden_values_in_the_units_of_its_columns(lowest_in_gas: Protocol) -> None:
     golden = GOLDEN[0]
-    (record,) = describe([Cation.from_smiles(golden.smiles)], quick)
+    (record,) = describe([Cation.from_smiles(golden.smiles)], lowest_in_gas)
     assert record.energy_hartree == pytest.approx(golden.energy_hartree, abs=1e-6)
     assert record.homo_ev == pytest.approx(golden.homo_ev, abs=2e-3)
     assert record.lumo_ev == pytest.approx(golden.lumo_ev, abs=2e-3)
@@ -99,7 +100,8 @@ def test_a_record_holds_the_golden_values_in_the_units_of_its_columns(quick: Pro
 def test_the_lowest_of_the_optimised_conformers_is_kept_and_the_most_promising_is_tried_first() -> None:
     # the oxygen of this ion turns to the ammonium or away from it: 25 millihartree between the two minima
     folding = [Cation.from_smiles("COCCC[NH3+]")]
-    (one,), (every,) = (describe(folding, Protocol(n_conformers=12, n_optimised=n)) for n in (1, 12))
+    gas = {"conformer_solvent": None, "stretch": 0.0}
+    (one,), (every,) = (describe(folding, Protocol(n_conformers=12, n_optimised=n, **gas)) for n in (1, 12))
     assert one.n_conformers == every.n_conformers > 2
     assert one.energy_hartree == pytest.approx(every.energy_hartree, abs=1e-5)
 
@@ -132,9 +134,9 @@ def test_a_full_disk_stops_the_run_and_its_workers(small: list[Cation], quick: P
     wait_for(lambda: not children(os.getpid()), 10)
 
 
-def test_the_finite_field_is_named_in_the_record_and_differs(small: list[Cation], quick: Protocol) -> None:
-    protocol = Protocol(n_conformers=1, n_optimised=1, polarizability="finite-field")
-    (field,), (d4,) = describe(small[:1], protocol), describe(small[:1], quick)
+def test_the_finite_field_is_named_in_the_record_and_differs(small: list[Cation], lowest_in_gas: Protocol) -> None:
+    protocol = replace(lowest_in_gas, polarizability="finite-field", polarizability_version="none")
+    (field,), (d4,) = describe(small[:1], protocol), describe(small[:1], lowest_in_gas)
     assert field.polarizability_bohr3 == pytest.approx(11.22, abs=0.05)
     assert d4.polarizability_bohr3 == pytest.approx(24.49, abs=0.05)
     assert "finite-field" in field.protocol
@@ -164,9 +166,11 @@ def test_one_bad_cation_costs_only_itself(small: list[Cation], quick: Protocol) 
     assert not records[1].retry
 
 
-def test_a_moved_proton_is_a_failure_that_says_so(quick: Protocol) -> None:
-    # In the gas phase the ammonium of this ion hands a proton to the pyridine beside it.
-    (record,) = describe([Cation.from_smiles("[NH3+]Cc1ccccn1")], quick)
+def test_a_moved_proton_is_a_failure_that_says_so(quick: Protocol, lowest_in_gas: Protocol) -> None:
+    # In the gas phase the ammonium of this ion hands a proton to the pyridine beside it; a solvent keeps it.
+    ion = [Cation.from_smiles("[NH3+]Cc1ccccn1")]
+    assert describe(ion, quick)[0].ok
+    (record,) = describe(ion, lowest_in_gas)
     assert record.error_type == "BondsChangedError"
     assert re.search(r"bond N0-H(\d+) broke; bond N7-H\1 formed", record.error or "")
     assert not record.retry

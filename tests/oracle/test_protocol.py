@@ -30,6 +30,9 @@ def test_every_field_changes_the_key() -> None:
         Protocol(solvent="water"),
         Protocol(n_conformers=21),
         Protocol(n_optimised=1),
+        Protocol(conformer_solvent=None),
+        Protocol(conformer_solvent="water"),
+        Protocol(stretch=0.0),
         Protocol(seed=1),
         Protocol(accuracy=0.1),
         Protocol(step_accuracy=1.0),
@@ -42,6 +45,21 @@ def test_every_field_changes_the_key() -> None:
         Protocol(polarizability_version="4.0"),
     ]
     assert len({protocol.key for protocol in [base, *others]}) == len(others) + 1
+
+
+def test_a_protocol_of_the_first_release_keeps_its_key_and_is_read_from_its_text() -> None:
+    versions = {"engine_version": "0.8.0", "conformer_version": "2026.9.1", "polarizability_version": "4.3.1"}
+    old = Protocol(conformer_solvent=None, n_optimised=2, stretch=0.0, **versions)
+    assert old.key == "9ede3849c625"  # of the records in tests/golden/oracle.db, written by 0.1.0
+    assert "conformer_solvent" not in old.to_json()
+    assert Protocol.from_json(old.to_json()) == old
+
+
+def test_geometries_have_a_solvent_of_their_own_where_the_engine_knows_one() -> None:
+    protocol = Protocol()
+    assert (protocol.solvent, protocol.of_geometry.solvent) == (None, "dmf")
+    assert protocol.of_geometry.of_geometry == protocol.of_geometry
+    assert Protocol(engine="pyscf", engine_version="1").conformer_solvent is None
 
 
 def test_the_label_names_level_engine_conformers_and_key() -> None:
@@ -61,6 +79,7 @@ def test_the_label_names_level_engine_conformers_and_key() -> None:
         ({"n_conformers": 0}, "at least 1"),
         ({"n_optimised": 50}, "between 1 and n_conformers"),
         ({"accuracy": 0.0}, "positive"),
+        ({"stretch": -1.0}, "from 0 to 100 kcal/mol an angstrom"),
         ({"seed": -1}, "between 0"),
         ({"force_field": "GAFF"}, "MMFF94 is used"),
         ({"optimiser": "simplex"}, "there is internals/1"),

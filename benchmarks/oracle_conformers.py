@@ -29,7 +29,7 @@ from oracle import CationRecord, Protocol, describe
 CHOICES = ((1, 1), (5, 1), (10, 1), (10, 2), (20, 1), (20, 2), (20, 3), (50, 3), (50, 50))
 
 #: The protocol of edition 1.
-_GAS = Protocol(conformer_solvent=None, stretch=0.0, n_optimised=2)
+_GAS = Protocol(conformer_solvent=None, stretch=0.0, n_conformers=20, n_optimised=2)
 
 COLUMNS = ("homo_ev", "lumo_ev", "dipole_debye", "polarizability_bohr3", "radius_angstrom")
 
@@ -76,7 +76,7 @@ def _seeds(count: int, seeds: int) -> None:
     organic = sorted((c for c in CationLibrary.builtin() if c.is_organic), key=lambda cation: cation.inchikey)
     cations = [organic[round(k)] for k in np.linspace(3, len(organic) - 4, count)]
     runs, seconds = [], []
-    for seed in range(seeds):
+    for seed in range(1, seeds + 1):
         records, spent = timed(lambda seed=seed: describe(cations, Protocol(seed=seed), workers=1))
         runs.append([(record.homo_ev or nan, record.dipole_debye or nan) for record in records])
         seconds.append(spent)

@@ -71,7 +71,7 @@ def embed(mol: Chem.Mol, count: int, seed: int, *, screened: bool = False) -> Co
     Raises:
         ConformerError: if no conformer could be embedded.
     """
-    ids = _embed(mol, count, seed)
+    ids = _embed(mol, count, (seed or 2**30) if screened else seed)  # with 0 RDKit makes one geometry again and again
     if screened and (turns := _chain_torsions(mol)):
         ids.append(_extended(mol, ids[0], turns))
     force_field, energies = _relax(mol, screened=screened)

@@ -61,8 +61,8 @@ class Protocol:
     method: str = ""
     solvent: str | None = None
     conformer_solvent: str | None = "dmf"
-    n_conformers: int = 20
-    n_optimised: int = 4
+    n_conformers: int = 30
+    n_optimised: int = 5
     stretch: float = 6.0
     seed: int = 42
     force_field: str = "MMFF94"

@@ -19,7 +19,8 @@ ASKED = {
     "library_show": "library show cations.csv --json",
     "library_find": "library find PEA CCC[NH3+] --json",
     "library_convert": "library convert amines.smi out.csv --dications --json",
-    "oracle_describe": "oracle describe CCC[NH3+] --conformer-solvent gas --optimised 2 --stretch 0 --json",
+    "oracle_describe": "oracle describe CCC[NH3+] --json --conformer-solvent gas --conformers 20 --optimised 2 "
+    "--stretch 0",
     "template": "launch new --template mixed-halide --show-template",
     "ingest_dry_run": "ingest lab further.csv --dry-run --yes",
     "ingest_dry_run_json": "ingest lab further.csv --dry-run --yes --json",

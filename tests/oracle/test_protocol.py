@@ -49,7 +49,7 @@ def test_every_field_changes_the_key() -> None:
 
 def test_a_protocol_of_the_first_release_keeps_its_key_and_is_read_from_its_text() -> None:
     versions = {"engine_version": "0.8.0", "conformer_version": "2026.9.1", "polarizability_version": "4.3.1"}
-    old = Protocol(conformer_solvent=None, n_optimised=2, stretch=0.0, **versions)
+    old = Protocol(conformer_solvent=None, n_conformers=20, n_optimised=2, stretch=0.0, **versions)
     assert old.key == "9ede3849c625"  # of the records in tests/golden/oracle.db, written by 0.1.0
     assert "conformer_solvent" not in old.to_json()
     assert Protocol.from_json(old.to_json()) == old

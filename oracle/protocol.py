@@ -61,7 +61,7 @@ class Protocol:
     method: str = ""
     solvent: str | None = None
     conformer_solvent: str | None = "dmf"
-    n_conformers: int = 30
+    n_conformers: int = 24
     n_optimised: int = 5
     stretch: float = 6.0
     seed: int = 42

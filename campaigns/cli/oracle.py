@@ -38,7 +38,7 @@ class ProtocolOptions:
     engine: Annotated[str, typer.Option(help="tblite, xtb-python, xtb or pyscf.")] = "tblite"
     method: Annotated[str, typer.Option(help="Level of theory. Default: the engine's.")] = ""
     solvent: Annotated[str | None, typer.Option(help="ALPB solvent. Default: gas phase.")] = None
-    conformers: Annotated[int | None, typer.Option(min=1, help="Conformers embedded. Default: 30.")] = None
+    conformers: Annotated[int | None, typer.Option(min=1, help="Conformers embedded. Default: 24.")] = None
     optimised: Annotated[int | None, typer.Option(min=1, help="Conformers optimised. Default: 5.")] = None
     conformer_solvent: Annotated[
         str | None, typer.Option(help="ALPB solvent in which conformers are chosen, or gas. Default: dmf.")

@@ -224,6 +224,17 @@ def data_key(config: CampaignConfig, state: CampaignState) -> str:
     return _digest([*parts, changed] if changed else parts)
 
 
+def training_key(config: CampaignConfig, state: CampaignState) -> str:
+    """Key of what models are trained on: measurements, values of properties, and what the description says of training.
+
+    Outcomes, goals, prices and the space change what is ranked and train nothing.
+    """
+    fields = config.model_dump(mode="json", include={"surrogate", "seed", "include_flagged", "descriptors", "edition"})
+    measured = [m.to_dict() for m in state.measurements]
+    values = {name: [row.model_dump(mode="json") for row in one.table] for name, one in state.properties.items()}
+    return _digest([fields, measured, values, config.protocol.key, version("spinscreen")])
+
+
 def batch_key(fit_key: str, seed: int, batch_size: int, pending: Sequence[str], barred: Sequence[str]) -> str:
     """Key of a batch: the fit, the seed, the size, what was pending and what was ruled out."""
     return "suggest:" + _digest([fit_key, seed, batch_size, sorted(pending), sorted(barred)])

@@ -33,7 +33,7 @@ from campaigns.scope import Scope
 from campaigns.space import Source, gather, keep_library, write_rejects
 from campaigns.state import CampaignState, replay, voids
 from campaigns.summary import Described, FitSummary, IngestResult, Prediction, SpacerRound, Status, SuggestionBatch
-from campaigns.targets import LIFETIME, Recorded, property_compounds, property_standings, target_of
+from campaigns.targets import LIFETIME, Observation, Recorded, property_compounds, property_standings, target_of
 from campaigns.text import printable
 from chemspace import CationLibrary, Compound, CompoundSpace, LibraryError, parse_formula
 from chemspace.progress import Progress, silent
@@ -99,6 +99,7 @@ class Campaign:
         self._ranked_before: pd.DataFrame | None = None
         self._news: News | None = None
         self._records_at: tuple[tuple[SpacerRound, ...], CationRecords] | None = None
+        self._measured_rows: tuple[tuple[tuple[Observation, ...], Scope], SpinDataset] | None = None
 
     @classmethod
     def create(
@@ -202,8 +203,11 @@ class Campaign:
         """Every measured row that stands, published ones first."""
         from campaigns.training import measured_dataset
 
-        sets_apart = self.config.defaults.sets_apart
-        return measured_dataset(self._state.measurements, self.names, sets_apart=sets_apart)
+        of = self._state.measurements, self._scope
+        if self._measured_rows is None or self._measured_rows[0] != of:
+            sets_apart = self.config.defaults.sets_apart
+            self._measured_rows = of, measured_dataset(of[0], self.names, sets_apart=sets_apart)
+        return self._measured_rows[1]
 
     def best_observed(self) -> tuple[str, float] | None:
         """Formula and lifetime (ps) of the slowest measured compound inside the space, among rows that may train; the

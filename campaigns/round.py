@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from campaigns.artifacts import Artifacts, data_key, digest, ranking_form, traits_form, validation_form
+from campaigns.artifacts import Artifacts, data_key, digest, ranking_form, training_key, traits_form, validation_form
 from campaigns.budget import Budget
 from campaigns.config import CampaignConfig
 from campaigns.editions import EDITIONS, FIRST, NEWEST, Edition
@@ -138,12 +138,13 @@ class RoundInputs:
         measured = needed_cations((), compounds)
         records = [self.records[cation.inchikey] for cation in measured]
         described = digest(CationTable.from_records(measured, records, self.config.descriptor_set))
-        return f"{data_key(self.config, self.state)} {described}"
+        return f"{training_key(self.config, self.state)} {described}"
 
     @property
     def rank_key(self) -> str:
         """Of the ranking: the fit, what it leaves out, and the descriptors of the space."""
-        return f"{self.fit_key} {self.state.left_out(self.pending)} {self.tables.digest}"
+        whole = data_key(self.config, self.state)  # outcomes and goals rank, and train nothing
+        return f"{whole} {self.fit_key} {self.state.left_out(self.pending)} {self.tables.digest}"
 
     def _indices(self, formulas: Iterable[str]) -> NDArray[np.int64]:
         return indices_of(self.space, (parse_formula(formula, self.names) for formula in formulas))

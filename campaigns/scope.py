@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from campaigns.budget import Budget
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Scope:
     """The cations, the space and the budget of one description.
 

@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from importlib import resources
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -439,6 +439,7 @@ def _published_parts(smiles: str, spacer: str, cage: str, b_site: str, halide: s
     return (smiles, spacer, cage, b_site, halide, n_layers)
 
 
+@lru_cache(maxsize=256)  # the published rows, asked for by every state of a campaign
 def _build(part: object) -> Compound | None:
     from chemspace import Cation, CationLibrary, Compound
 

@@ -19,7 +19,7 @@ from campaigns import Campaign
 from campaigns.artifacts import CACHE, PLAIN, Artifacts
 from campaigns.records import SpaceTables, tables_form
 from campaigns.summary import SuggestionBatch
-from tests.campaigns.conftest import Launched
+from tests.campaigns.conftest import Launched, described
 
 
 def numbers(batch: SuggestionBatch) -> list[dict[str, object]]:
@@ -108,6 +108,19 @@ def test_a_folder_that_takes_no_files_goes_without(launched: Launched, tmp_path:
     shutil.rmtree(campaign.folder / CACHE)
     (campaign.folder / CACHE).write_text("in the way")
     assert len(campaign.suggest(3, seed=5).suggestions) == 3
+
+
+def test_an_outcome_or_a_goal_ranks_anew_and_trains_nothing(year: Campaign, monkeypatch: pytest.MonkeyPatch) -> None:
+    year.suggest()
+    monkeypatch.setattr("campaigns.round.validate", None)
+    monkeypatch.setattr("campaigns.round.fit", None)
+    year.step("(BDA)(MA)Pb2I7", "not formed")
+    assert year.fit() is None
+    assert year.suggest().number == 3
+    year.amend(described(objective={"goal_lifetime_ps": 20.0}), confirmed=True)
+    assert year.suggest().number == 4
+    monkeypatch.undo()
+    assert year.replay(4).same
 
 
 def test_a_replay_believes_nothing_that_is_kept(campaign: Campaign, monkeypatch: pytest.MonkeyPatch) -> None:

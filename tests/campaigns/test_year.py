@@ -1,0 +1,255 @@
+"""A lab year in 120 steps: whatever a group does, what the campaign says is held against a notebook beside it."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+
+import numpy as np
+import pytest
+
+from campaigns import Campaign
+from campaigns.errors import CampaignError, DependedOnError, LifecycleError, NothingToSuggestError
+from campaigns.events import AWAITED, NEVER_AGAIN, EventKind, Stage
+from campaigns.files import write_table
+from campaigns.outcome_table import outcome_rows
+from tests.campaigns.conftest import Launched, described
+
+STEPS, SEED = 120, 2026
+#: Compounds of the space that no published row holds, as the steps name them.
+COMPOUNDS = [f"({spacer})2({cage})Pb2I7" for spacer in ("PA", "EOA", "CMA") for cage in ("MA", "FA")]
+COMPOUNDS += [f"({spacer})({cage})Pb2I7" for spacer in ("BDA", "PDA") for cage in ("MA", "FA")]
+WORDS = [stage.value for stage in Stage if stage not in (Stage.SUGGESTED, Stage.MEASURED)]
+REASON = "a year"
+#: What a group does, the more often the more it stands here.
+ACTS = ["measure"] * 4 + ["step"] * 4 + ["suggest", "suggest", "retract", "undo", "undo", "amend", "decline_cation"]
+
+
+@dataclass
+class Notebook:
+    """What the group knows, kept by hand.
+
+    Attributes:
+        rows: (formula, lifetime in ps, whether it is a bound, sample, whether it stands, whether it is undone).
+        stages: of every compound.
+        declined: (place, cation) that are not used.
+        batch_size, n_layers: of the description.
+    """
+
+    rows: list[tuple[str, float, bool, str, bool, bool]] = field(default_factory=list)
+    stages: dict[str, Stage] = field(default_factory=dict)
+    declined: list[tuple[str, str]] = field(default_factory=list)
+    batch_size: int = 2
+    n_layers: tuple[int, ...] = (1, 2)
+
+    def standing(self, formula: str = "") -> list[tuple[str, float, bool, str, bool, bool]]:
+        return [row for row in self.rows if row[4] and formula in ("", row[0])]
+
+    def best(self, n_layers: tuple[int, ...]) -> tuple[str, float] | None:
+        """The slowest compound of the lab's own: the geometric mean of its crystals, bounds left out."""
+        means = {}
+        for formula in {row[0] for row in self.standing() if not row[2]} if 2 in n_layers else ():
+            values = [row[1] for row in self.standing(formula) if not row[2]]
+            means[formula] = float(np.exp(np.mean(np.log(values))))
+        return max(means.items(), key=lambda pair: pair[1], default=None)
+
+
+class Year:
+    """One campaign and the notebook beside it."""
+
+    def __init__(self, root: Path, launched: Launched, seed: int) -> None:
+        """Launch it."""
+        self.root, self.launched, self.dice = root, launched, Random(seed)
+        library, store = launched.library, launched.oracle_store
+        self.campaign = Campaign.create(root / "year", described(), libraries=[library], oracle_store=store)
+        self.book = Notebook()
+        self.published = self.campaign.status()
+        #: The notebook as it was before each event of the group, by the event's number.
+        self.before: dict[int, Notebook] = {}
+        self.undone: set[int] = set()
+
+    def noted(self, earlier: Notebook) -> bool:
+        """Whether the campaign recorded something; the notebook of before is kept."""
+        last = self.campaign.state.last_event
+        is_new = last not in self.before and self.campaign.events()[-1].kind is not EventKind.FITTED
+        self.before[last] = earlier
+        return is_new
+
+    def act(self) -> None:
+        """One of the things that a group does."""
+        getattr(self, self.dice.choice(ACTS))()
+
+    def measure(self) -> None:
+        dice = self.dice
+        formula, tenths = dice.choice(COMPOUNDS), dice.randint(2, 200)
+        sample, bound = dice.choice("abc"), dice.random() < 0.25
+        earlier, value = deepcopy(self.book), tenths / 10
+        same = [row for row in self.book.rows if row[:4] == (formula, value, bound, sample) and not row[5]]
+        row = {"formula": formula, "lifetime_ps": value, "sample": sample, "is_upper_bound": bound}
+        result = self.campaign.observe([row])
+        assert (result.added, result.skipped) == ((0, 1) if same else (1, 0))
+        if not same:
+            self.book.rows.append((formula, value, bound, sample, True, False))
+            self.book.stages[formula] = Stage.MEASURED
+            self.noted(earlier)
+
+    def step(self) -> None:
+        formula, word = self.dice.choice(COMPOUNDS), self.dice.choice(WORDS)
+        earlier, last = deepcopy(self.book), self.campaign.state.last_event
+        try:
+            self.campaign.step(formula, word, reason=REASON)
+        except LifecycleError as problem:
+            assert str(self.book.stages.get(formula, "never")).split()[0] in str(problem)  # noqa: PT017
+            assert self.campaign.state.last_event == last
+            return
+        if self.campaign.state.last_event == last:  # said already
+            return
+        stage = Stage(word)
+        still = stage in (Stage.DECLINED, Stage.ABANDONED, Stage.STALE, Stage.NOT_MEASURABLE)
+        self.book.stages[formula] = Stage.MEASURED if still and self.book.standing(formula) else stage
+        self.noted(earlier)
+
+    def retract(self) -> None:
+        earlier = deepcopy(self.book)
+        numbers = [place for place, row in enumerate(self.book.rows) if row[4]]
+        if not numbers:
+            return
+        place = self.dice.choice(numbers)
+        formula, *rest = self.book.rows[place]
+        self.campaign.retract(place + 1, REASON)
+        self.book.rows[place] = (formula, rest[0], rest[1], rest[2], False, False)
+        # Where it stands now follows from what came before; the campaign's own word is checked by its counts alone.
+        self.follow(formula)
+        self.noted(earlier)
+
+    def follow(self, formula: str) -> None:
+        """Take over where a compound stands, if that can be."""
+        stage = self.campaign.state.stages.get(formula)
+        assert (stage is Stage.MEASURED) <= bool(self.book.standing(formula))
+        self.book.stages.pop(formula, None)
+        if stage is not None:
+            self.book.stages[formula] = stage
+
+    def suggest(self) -> None:
+        more, earlier, state = self.dice.random() < 0.3, deepcopy(self.book), self.campaign.state
+        try:
+            batch = self.campaign.suggest(more=more)
+        except NothingToSuggestError:
+            return
+        is_new = self.campaign.state.n_rounds > state.n_rounds
+        assert len(batch.suggestions) in (0, self.book.batch_size)
+        if not is_new:
+            return
+        assert self.campaign.suggest() == batch
+        for suggestion in batch.suggestions:
+            stage = self.book.stages.get(suggestion.formula)
+            assert stage not in AWAITED | NEVER_AGAIN | {Stage.MEASURED}
+            assert not self.book.standing(suggestion.formula)
+            assert suggestion.n_layers in self.book.n_layers
+            assert ("spacer", suggestion.spacer) not in self.book.declined
+            assert ("cage", suggestion.cage) not in self.book.declined
+        for formula, stage in self.campaign.state.stages.items():
+            assert (stage in (Stage.SUGGESTED, Stage.STALE)) or stage == self.book.stages[formula]
+            self.book.stages[formula] = stage
+        self.noted(earlier)
+
+    def decline_cation(self) -> None:
+        place = self.dice.choice([("spacer", "4AMP"), ("spacer", "PEA"), ("cage", "FA")])
+        earlier = deepcopy(self.book)
+        if place in self.book.declined:
+            with pytest.raises(LifecycleError, match=r"is declined as a .* already"):
+                self.campaign.decline_cation(place[1], REASON, place=place[0])  # type: ignore[arg-type]
+            return
+        self.campaign.decline_cation(place[1], REASON, place=place[0])  # type: ignore[arg-type]
+        self.book.declined.append(place)
+        for formula in [formula for formula, stage in self.book.stages.items() if stage is Stage.SUGGESTED]:
+            inside = formula.startswith(f"({place[1]})") if place[0] == "spacer" else f"({place[1]})Pb" in formula
+            if inside:
+                self.book.stages[formula] = Stage.DECLINED
+        self.noted(earlier)
+
+    def amend(self) -> None:
+        size, n_layers = self.dice.randint(1, 3), self.dice.choice([(1, 2), (2,), (1, 2, 3)])
+        earlier = deepcopy(self.book)
+        config = described(space={"n_layers": n_layers}, budget={"batch_size": size})
+        same = (size, n_layers) == (self.book.batch_size, self.book.n_layers)
+        assert bool(self.campaign.amend(config, confirmed=True).changes) != same
+        if not same:
+            self.book.batch_size, self.book.n_layers = size, n_layers
+            self.noted(earlier)
+
+    def undo(self) -> None:
+        """Undo the last thing that the group did, if nothing was learnt on it."""
+        last = self.campaign.state.last_event
+        if last not in self.before or last in self.undone:
+            return
+        n_rows = len(self.book.rows)
+        try:
+            self.campaign.undo(last, REASON)
+        except DependedOnError:
+            return
+        self.undone.add(last)
+        rows = self.book.rows
+        self.book = deepcopy(self.before[last])
+        self.book.rows += [(*row[:4], False, True) for row in rows[len(self.book.rows) : n_rows]]
+
+    def what_it_says_is_true(self) -> None:
+        campaign, book = self.campaign, self.book
+        status, standing = campaign.status(), book.standing()
+        assert (status.n_ingested, len(status.record)) == (len(standing), len(book.rows))
+        assert status.n_measured == self.published.n_measured + len(standing)
+        told = [(row["formula"], row["lifetime_ps"], row["is_upper_bound"]) for row in status.record]
+        assert told == [row[:3] for row in book.rows]
+        assert [row["retracted"] is None for row in status.record] == [row[4] for row in book.rows]
+        assert status.stages == {formula: stage.value for formula, stage in book.stages.items()}
+        assert set(status.pending) == {formula for formula, stage in book.stages.items() if stage in AWAITED}
+        assert [(one.place, one.name) for one in campaign.state.ruled_out] == book.declined
+        assert (campaign.config.budget.batch_size, campaign.config.space.n_layers) == (book.batch_size, book.n_layers)
+        own, best = book.best(book.n_layers), status.best_observed
+        if own is not None and 1 in book.n_layers:
+            assert best is not None
+            assert self.published.best_observed is not None
+            assert best[1] == pytest.approx(max(own[1], self.published.best_observed[1]))
+        record = campaign.track_record()
+        assert (record is None) or record.n_inside <= len(record.compared) <= len({row[0] for row in standing})
+        assert Campaign.open(campaign.folder).state == campaign.state
+
+    def ends(self) -> None:
+        """At the end of the year all of it goes into another campaign, by tables and as a whole; then the last round
+        is computed again."""
+        campaign, state = self.campaign, self.campaign.state
+        library, store = self.launched.library, self.launched.oracle_store
+        tables, whole = self.root / "tables", self.root / "whole"
+        other = Campaign.create(tables, described(), libraries=[library], oracle_store=store)
+        if state.record:
+            write_table(self.root / "rows.csv", [row.to_dict() for row in state.record])
+            other.ingest(self.root / "rows.csv")
+        write_table(self.root / "steps.csv", outcome_rows(state))
+        if state.steps or state.ruled_out:
+            other.ingest_outcomes(self.root / "steps.csv")
+        assert sorted(row.observation.to_dict().items() for row in other.state.record if not row.retracted) == sorted(
+            row.observation.to_dict().items() for row in state.record if not row.retracted
+        )
+        assert set(other.state.outcomes) == set(state.outcomes)
+        assert {one.inchikey for one in other.state.ruled_out} == {one.inchikey for one in state.ruled_out}
+        try:
+            known = Campaign.create(whole, described(), libraries=[library], oracle_store=store, known=campaign)
+        except CampaignError as problem:
+            assert "there is nothing to carry over" in str(problem)  # noqa: PT017
+        else:
+            assert known.state.measurements == state.measurements
+            assert (known.state.outcomes, known.state.pending) == (state.outcomes, state.pending)
+        if state.batches:
+            assert campaign.replay().same
+
+
+def test_a_year_of_a_campaign_holds_every_statement_it_makes(launched: Launched, tmp_path: Path) -> None:
+    year = Year(tmp_path, launched, seed=SEED)
+    for _ in range(STEPS):
+        year.act()
+        year.what_it_says_is_true()
+    state = year.campaign.state
+    assert min(len(state.record), len(state.steps), state.n_rounds, state.n_amended, state.n_voids) >= 4
+    year.ends()

@@ -168,11 +168,11 @@ class _Before:
         """`_action` of a row that the file says was taken back: so it stands in the record, and trains nothing."""
         what = row.observation
         crystal = _crystal(what)
-        if (same := self._standing(what)) is not None:
-            return "correct", f"takes back {same[0].name}: {row.retracted}", *same
         if (gone := self.gone.get((crystal, what.stderr))) is not None:
             return "retracted", f"was retracted ({gone.name}: {gone.retracted}) and was left out", None, what
-        if (earlier := self.seen.setdefault((crystal, what.temperature_k), row.line)) != row.line:
+        if (same := self._standing(what)) is not None:
+            return "correct", f"takes back {same[0].name}: {row.retracted}", *same
+        if (earlier := self.seen.setdefault((crystal, what.stderr, "retracted"), row.line)) != row.line:
             return "known", f"stands in row {earlier} already and was left out", None, what
         return "retracted", f"is retracted in the file ({row.retracted}) and trains nothing", None, what
 

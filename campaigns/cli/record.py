@@ -134,7 +134,7 @@ def export(options: ExportOptions) -> None:
     campaign = options.open()
     what = "measurements" if of_property is None else f"values of {of_property}"
     target = target_of(campaign.config, of_property or LIFETIME.name)
-    rows: list[dict[str, Any]] = [row.to_dict() for row in campaign.state.records[target.name]]
+    rows: list[dict[str, Any]] = [row.to_dict() for row in campaign.state.records[target.name] if not row.is_undone]
     if options.outcomes:
         from campaigns.outcome_table import outcome_rows
 

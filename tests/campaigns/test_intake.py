@@ -337,6 +337,24 @@ def test_a_retraction_elsewhere_is_taken_over_once_it_is_confirmed(campaign: Cam
     assert other.state.stages["(BA)2(MA)2Pb3I10"] is Stage.MEASURED
 
 
+def test_a_crystal_taken_back_and_measured_again_goes_out_and_comes_in_as_both(
+    campaign: Campaign, tmp_path: Path
+) -> None:
+    campaign.ingest(write(tmp_path, "formula,lifetime_ps,lifetime_stderr_ps,sample\n(PA)2PbI4,0.4,0.1,K1\n"))
+    campaign.retract(1, "the error is wrong")
+    campaign.ingest(
+        write(tmp_path, "formula,lifetime_ps,lifetime_stderr_ps,sample\n(PA)2PbI4,0.4,0.2,K1\n", "again.csv")
+    )
+    write_table(tmp_path / "out.csv", [row.to_dict() for row in campaign.state.record])
+    other = created(tmp_path / "other")
+    for _ in range(2):
+        other.ingest(tmp_path / "out.csv")
+        assert [(row.observation.stderr, row.retracted) for row in other.state.record] == [
+            (0.1, "the error is wrong"),
+            (0.2, None),
+        ]
+
+
 TOLD = """formula,lifetime_ps,lifetime_stderr_ps,sample,temperature_k,is_upper_bound,technique,note
 (PA)2PbI4,1.2,0.1,K1,,,,first
 (PA)2PbI4,1.3,,K2,,,,

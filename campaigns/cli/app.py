@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from campaigns.cli import (
+    agents,
     amend,
     backtest,
     console,
@@ -51,6 +52,7 @@ COMMANDS = {
         explain.report,
         serve.serve,
         serve.tokens,
+        agents.mcp,
         record.log,
         record.export,
         record.replay,

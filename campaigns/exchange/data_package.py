@@ -69,6 +69,22 @@ _COLUMNS = {
     "made": "What was made instead",
     "cation": "Cation that is declined",
     "split": "How rows were left out of the training",
+    "n_rows": "Predictions scored",
+    "r2_log": "Coefficient of determination on log10 rate",
+    "r2_rate": "Coefficient of determination on the rate itself",
+    "mae_log": "Mean absolute error, log10 rate",
+    "rmse_log": "Root mean square error, log10 rate",
+    "spearman": "Rank correlation of predicted and measured",
+    "nlpd": "Mean negative log predictive density, nats, recalibrated",
+    "crps": "Mean continuous ranked probability score, log10 rate, recalibrated",
+    "coverage_50": "Share of rows inside the central 50% interval",
+    "coverage_80": "Share of rows inside the central 80% interval",
+    "coverage_90": "Share of rows inside the central 90% interval",
+    "coverage_95": "Share of rows inside the central 95% interval",
+    "miscalibration_area": "Mean absolute difference of nominal and actual coverage over all levels",
+    "spread_error_spearman": "Rank correlation of predicted standard deviation and absolute error",
+    "coverage_90_raw": "Share of rows inside the central 90% interval before recalibration",
+    "nlpd_raw": "Mean negative log predictive density before recalibration, nats",
 }
 _UNITS = {"_per_ps": "1/ps", "_ps": "ps", "_ev": "eV", "_k": "K"}
 

@@ -158,7 +158,8 @@ def write_eln(campaign: Campaign, path: Path) -> int:
     crate.license = "No licence is stated; ask those who measured"
     maker = {"@type": "Organization", "name": "spinscreen", "url": "https://pypi.org/project/spinscreen"}
     crate.metadata["sdPublisher"] = crate.add(ContextEntity(crate, "#spinscreen", properties=maker))
-    for name, rows in ((MEASUREMENTS, [row.to_dict() for row in state.record]), (OUTCOMES, outcome_rows(state))):
+    standing = [row.to_dict() for row in state.record if not row.is_undone]
+    for name, rows in ((MEASUREMENTS, standing), (OUTCOMES, outcome_rows(state))):
         if rows:
             writer.add_file(name, _csv(rows), f"Every row of the campaign's {name.partition('.')[0]}", created)
     raw = {name.partition("_")[0]: (name, content) for name, content in campaign.raw_files()}

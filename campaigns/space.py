@@ -77,11 +77,17 @@ def merged(libraries: Sequence[CationLibrary]) -> CationLibrary:
 def with_builtin(library: CationLibrary, edition: Edition) -> CationLibrary:
     """`library` and every built-in cation it does not have, so that published compounds can be named beside it.
 
-    Where both use an abbreviation for different cations, the user's holds.
+    A cation that the library calls otherwise keeps its built-in names as aliases. Where both use an abbreviation for
+    different cations, the user's holds.
     """
+    builtin = edition.library
+    own = [
+        cation if known is None or known.abbreviation == cation.abbreviation else also_called(cation, known)
+        for cation, known in ((cation, builtin.get_by_inchikey(cation.inchikey)) for cation in library)
+    ]
     taken = {cation.abbreviation for cation in library}
-    known = (c for c in edition.library if c not in library and c.abbreviation not in taken)
-    return CationLibrary([*library, *known])
+    further = (c for c in builtin if c not in library and c.abbreviation not in taken)
+    return CationLibrary([*own, *further])
 
 
 def space_of(config: CampaignConfig, library: CationLibrary) -> CompoundSpace:

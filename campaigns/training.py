@@ -102,7 +102,7 @@ def measured_dataset(
     """The published rows and a campaign's own; whether rows of other conditions are set apart is the edition's."""
     import pandas as pd
 
-    published = SpinDataset.published()
+    published = SpinDataset.published().called_by(library)
     if not measurements:
         return published
     rows = pd.DataFrame([measurement.to_dict() for measurement in measurements])

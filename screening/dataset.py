@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from importlib import resources
 from types import MappingProxyType
@@ -277,6 +277,12 @@ class SpinDataset:
         """One compound a row; None where the composition is unknown."""
         return tuple(_build(part) for part in self.parts)
 
+    def called_by(self, library: CationLibrary) -> SpinDataset:
+        """The same rows, their compounds by the names that `library` gives the cations."""
+        called = tuple(None if compound is None else _called(compound, library) for compound in self.compounds)
+        same = all(new is old for new, old in zip(called, self.compounds, strict=True))
+        return self if same else replace(self, parts=called)
+
     @property
     def log10_rate(self) -> NDArray[np.float64]:
         """Targets, log10 of the rate in 1/ps, shape (k,)."""
@@ -427,6 +433,17 @@ def _within(rows: pd.DataFrame) -> tuple[pd.Series[float], pd.Series[float]]:
     within = rows.groupby("formula")["log10_rate"]
     freedom = (within.count() - 1).astype(float)
     return (within.var(ddof=1) * freedom).fillna(0.0), freedom
+
+
+def _called(compound: Compound, library: CationLibrary) -> Compound:
+    """A compound whose cations are called as in a library; itself where they are."""
+    known = ((cation, library.get_by_inchikey(cation.inchikey)) for cation, _ in compound.cation_counts)
+    names = {old: new for old, new in known if new is not None and new.abbreviation != old.abbreviation}
+    if not names:
+        return compound
+    cage = tuple((names.get(cation, cation), share) for cation, share in compound.cage)
+    spacer = None if compound.spacer is None else names.get(compound.spacer, compound.spacer)
+    return replace(compound, spacer=spacer, cage=cage)
 
 
 def _is_bound(table: pd.DataFrame) -> NDArray[np.bool_]:

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from campaigns import CampaignConfig
+from campaigns import Campaign, CampaignConfig
 from campaigns import space as libraries
 from campaigns.artifacts import CACHE, Artifacts
 from campaigns.space import gather, keep_library, kept_library, write_rejects
-from chemspace import CationLibrary, LibraryError
+from chemspace import CationLibrary, LibraryError, parse_formula
 
 AMINES = "smiles,abbreviation\nNCCc1ccccc1,MINE\nNCCCCN,BDAM\nC1CC,bad\nNCC(C)CCCl,PEA\n"
 
@@ -94,3 +94,21 @@ def test_a_large_library_is_read_once_and_a_copy_of_another_is_not_believed(
 def test_a_library_that_is_not_there_is_told(tmp_path: Path) -> None:
     with pytest.raises(LibraryError, match=r"no\.csv cannot be read: No such file"):
         gather([tmp_path / "no.csv"])
+
+
+def test_a_published_cation_by_another_name_is_one_cation_everywhere(tmp_path: Path) -> None:
+    library = tmp_path / "lab.csv"
+    library.write_text("smiles,abbreviation,role\nCCCCN,BuA,spacer\nNCCO,EOAlab,spacer\nCN,MA,cage\n")
+    config = CampaignConfig.parse({"surrogate": "mean", "space": {"n_layers": (1, 2)}})
+    with Campaign.create(tmp_path / "lab", config, libraries=[library]) as campaign:
+        best = campaign.best_observed()
+        assert best is not None
+        assert best[0] == "(EOAlab)2PbI4"
+        for name, formula in (("(BA)2PbI4", "(BuA)2PbI4"), ("(EOA)2PbI4", best[0]), (best[0], best[0])):
+            assert parse_formula(name, campaign.names).formula == formula
+        measured = [compound for compound in campaign.dataset().compounds if compound is not None]
+        assert {compound.formula for compound in measured if compound in campaign.space} <= {
+            compound.formula for compound in campaign.space
+        }
+        campaign.step("(EOA)2PbI4", "accepted")
+        assert [*campaign.state.stages] == [best[0]]

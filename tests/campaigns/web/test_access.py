@@ -23,6 +23,9 @@ from tests.campaigns.web.conftest import BASE, SLUG, Guarded, Prepared
 BODIES: dict[str, dict[str, Any]] = {
     "/api/campaigns/{campaign}/suggestions": {"json": {}},
     "/api/campaigns/{campaign}/outcomes": {"json": {"formula": "(PEA)2PbI4", "stage": "accepted"}},
+    "/api/campaigns/{campaign}/declines": {"json": {"cation": "PA", "reason": "too expensive"}},
+    "/api/campaigns/{campaign}/amendments": {"json": {"description": {}}},
+    "/api/campaigns/{campaign}/events/{number}/undo": {"json": {"reason": "wrong"}},
     "/api/campaigns/{campaign}/measurements/table": {
         "files": {"file": ("t.csv", b"formula,lifetime_ps\n(PA)2PbI4,1\n")}
     },

@@ -22,9 +22,8 @@ from rocrate.model import ContextEntity, Person
 from rocrate.rocrate import ROCrate
 
 from campaigns.events import Step
-from campaigns.files import file_name, write_whole
+from campaigns.files import TRACES, file_name, write_whole
 from campaigns.outcome_table import outcome_rows
-from campaigns.outputs import PAGES
 from campaigns.targets import Recorded
 from chemspace.errors import ChemspaceError
 from chemspace.tables.write import write_csv
@@ -167,7 +166,7 @@ def write_eln(campaign: Campaign, path: Path) -> int:
     for entry in entries:
         times = entry.times or [state.created_at]
         latest = max(latest, times[-1])
-        _add_entry(writer, entry, raw, campaign.folder / PAGES)
+        _add_entry(writer, entry, raw, campaign.folder / TRACES)
     crate.root_dataset["datePublished"] = latest.isoformat(timespec="seconds")
     crate.metadata["dateCreated"] = latest.isoformat(timespec="seconds")
     write_whole(path, lambda target: writer.write(target, path.stem))

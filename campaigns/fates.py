@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from math import hypot, isclose, log, log10
 
@@ -289,10 +289,14 @@ def _published_rows() -> dict[Compound, tuple[Known, ...]]:
 
 
 def _published(compound: Compound) -> list[Known]:
-    """The published lifetimes of a compound that were measured as others are."""
+    """The published lifetimes of a compound that were measured as others are, under the name it has here."""
     doubtful = ("other_conditions", "conflict", "unknown")
     rows = _published_rows().get(compound, ())
-    return [one for one in rows if not any(word in one.observation.technique for word in doubtful)]
+    return [
+        replace(one, observation=one.observation.model_copy(update={"formula": compound.formula}))
+        for one in rows
+        if not any(word in one.observation.technique for word in doubtful)
+    ]
 
 
 def _published_copy(row: ReadRow) -> Known | None:

@@ -357,6 +357,7 @@ def _problems(
     """What will not work, or not as one may think."""
     told: list[str] = []
     report = read.library.report
+    told += () if report is None else report.clashes
     if report is not None and report.n_rejected:
         told.append(f"{report.n_rejected} of {report.n_in} rows of {report.path} become no cation; first: row "
                     f"{report.rejections[0].row}, {report.rejections[0].reason}")  # fmt: skip

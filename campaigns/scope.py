@@ -69,7 +69,9 @@ class Scope:
         }
         named = CationLibrary(renamed.values())
         named.report = own.report
-        return cls(config, named, CationLibrary(renamed.get(cation.inchikey, cation) for cation in names))
+        several = with_builtin(read(first), first.defaults).ambiguous
+        several = {name: keys for name, keys in several.items() if name not in names.names}
+        return cls(config, named, CationLibrary((renamed.get(one.inchikey, one) for one in names), several))
 
     @cached_property
     def space(self) -> CompoundSpace:

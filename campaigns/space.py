@@ -75,19 +75,38 @@ def merged(libraries: Sequence[CationLibrary]) -> CationLibrary:
 
 
 def with_builtin(library: CationLibrary, edition: Edition) -> CationLibrary:
-    """`library` and every built-in cation it does not have, so that published compounds can be named beside it.
+    """`library`, its cations known by their built-in names too, and every built-in cation it does not have.
 
-    A cation that the library calls otherwise keeps its built-in names as aliases. Where both use an abbreviation for
-    different cations, the user's holds.
+    The user's names hold: a built-in name that the library gives to another cation is that one's alone, and a built-in
+    cation that loses its abbreviation so is called by its InChIKey.
     """
     builtin = edition.library
-    own = [
-        cation if known is None or known.abbreviation == cation.abbreviation else also_called(cation, known)
-        for cation, known in ((cation, builtin.get_by_inchikey(cation.inchikey)) for cation in library)
-    ]
-    taken = {cation.abbreviation for cation in library}
-    further = (c for c in builtin if c not in library and c.abbreviation not in taken)
-    return CationLibrary([*own, *further])
+    if library is builtin:
+        return library
+    meant = _meant(library, builtin)
+    known = {}
+    for cation in builtin:
+        free = tuple(name for name in cation.names if meant.get(name, cation.inchikey) == cation.inchikey)
+        known[cation.inchikey] = replace(cation, names=free)
+    cations = list(library)
+    for place, cation in enumerate(cations):
+        if (same := known.pop(cation.inchikey, None)) is not None:
+            if meant.get(same.abbreviation, cation.inchikey) != cation.inchikey:
+                same = replace(same, abbreviation=cation.abbreviation)
+            cations[place] = also_called(cation, same)
+    taken = {cation.abbreviation for cation in library} if edition.number == FIRST else meant
+    cations += (under_own_name(cation) if cation.abbreviation in taken else cation for cation in known.values())
+    return CationLibrary(cations, {name: keys for name, keys in builtin.ambiguous.items() if name not in meant})
+
+
+def _meant(library: CationLibrary, builtin: CationLibrary) -> dict[str, str]:
+    """The built-in names that `library` has itself, with the InChIKey each means there; "" for one of several."""
+    theirs = {name for cation in builtin for name in (cation.abbreviation, *cation.names)} | set(builtin.ambiguous)
+    meant: dict[str, str] = {}
+    for cation in library:
+        for name in theirs.intersection(cation.names):
+            meant[name] = cation.inchikey if meant.get(name, cation.inchikey) == cation.inchikey else ""
+    return meant | {c.abbreviation: c.inchikey for c in library if c.abbreviation in theirs}
 
 
 def space_of(config: CampaignConfig, library: CationLibrary) -> CompoundSpace:
@@ -333,14 +352,22 @@ def _merged(files: Sequence[tuple[str, bytes | None]], dications: bool | None, e
     ]
     library = merged(read)
     if len(read) > 1:
-        library.report = _joined([one.report for one in read if one.report is not None])
+        library.report = _joined([one for one in read if one.report is not None])
     return library
 
 
-def _joined(reports: Sequence[ReadReport]) -> ReadReport | None:
-    """What became of the rows of several files together."""
+def _joined(libraries: Sequence[CationLibrary]) -> ReadReport | None:
+    """What became of the rows of several files together, and the names that two of them give to different cations."""
+    reports = [library.report for library in libraries if library.report is not None]
     if not reports:
         return None
+    called: dict[str, dict[str, str]] = {}
+    for cation in (cation for library in libraries for cation in library) if len(libraries) > 1 else ():
+        called.setdefault(cation.abbreviation, {})[cation.inchikey] = cation.smiles
+    shared = {name: list(smiles.values()) for name, smiles in called.items() if len(smiles) > 1}
+    for report in reports:
+        for name, structures in report.shared.items():
+            shared[name] = list(dict.fromkeys((*structures, *shared.get(name, ()))))
     return ReadReport(
         path=" and ".join(report.path for report in reports),
         n_in=sum(report.n_in for report in reports),
@@ -349,6 +376,8 @@ def _joined(reports: Sequence[ReadReport]) -> ReadReport | None:
         n_rejected=sum(report.n_rejected for report in reports),
         kinds=sum((report.kinds for report in reports), Counter()),
         rejections=[rejection for report in reports for rejection in report.rejections],
+        charges=sum((report.charges for report in reports), Counter()),
+        shared=shared,
     )
 
 

@@ -112,6 +112,15 @@ class ReadReport:
     charges: Counter[str] = field(default_factory=Counter)
     shared: dict[str, list[str]] = field(default_factory=dict)
 
+    @property
+    def clashes(self) -> tuple[str, ...]:
+        """A sentence for each name that several molecules want, with their structures."""
+        return tuple(
+            f"{len(structures)} molecules are called {name}: {', '.join(structures[:4])}"
+            f"{', ...' if len(structures) > 4 else ''}"
+            for name, structures in self.shared.items()
+        )
+
     def __str__(self) -> str:
         return f"{self.path}: {self.n_in} rows, {self.n_kept} kept, {self.n_merged} merged, {self.n_rejected} rejected"
 
@@ -189,10 +198,12 @@ def _each(
             if new:
                 seen.add(cation.inchikey)
                 if cation.abbreviation in names:
-                    _tell_shared(report, cation, names[cation.abbreviation])
+                    _tell_shared(report, cation.abbreviation, cation, names[cation.abbreviation])
                     cation = under_own_name(cation)
-                elif (known := CationLibrary.builtin().names.get(cation.abbreviation)) and known != cation:
-                    _tell_shared(report, cation, known.smiles)
+                builtin = CationLibrary.builtin().names
+                for name in (cation.abbreviation, *cation.names):
+                    if (known := builtin.get(name)) and known != cation and name not in report.shared:
+                        _tell_shared(report, name, cation, known.smiles)
                 names[cation.abbreviation] = cation.smiles
                 report.n_kept += 1
                 report.charges[f"{cation.charge:+d} {_charge_from(row.cells.get('smiles', ''), cation.charge)}"] += 1
@@ -201,11 +212,11 @@ def _each(
             yield cation, new
 
 
-def _tell_shared(report: ReadReport, cation: Cation, other: str) -> None:
+def _tell_shared(report: ReadReport, name: str, cation: Cation, other: str) -> None:
     """Note that a cation's name belongs to another molecule too; the first names only, as with rejections."""
-    wanted = report.shared.get(cation.abbreviation)
+    wanted = report.shared.get(name)
     if wanted is None and len(report.shared) < KEPT_REJECTIONS:
-        wanted = report.shared[cation.abbreviation] = [other]
+        wanted = report.shared[name] = [other]
     if wanted is not None and len(wanted) < KEPT_REJECTIONS:
         wanted.append(cation.smiles)
 
@@ -271,7 +282,7 @@ class CationLibrary:
 
     Args:
         cations: the cations, each InChIKey once.
-        ambiguous: names with several readings, for example {"MBA": ("R-MBA", "S-MBA")}.
+        ambiguous: names with several readings, as abbreviations or InChIKeys: {"MBA": ("R-MBA", "S-MBA")}.
 
     Raises:
         LibraryError: if two entries share an InChIKey or two cations an abbreviation.
@@ -283,11 +294,10 @@ class CationLibrary:
         ('iBA', 'DodA')
     """
 
-    def __init__(self, cations: Iterable[Cation], ambiguous: Mapping[str, tuple[str, ...]] | None = None) -> None:
+    def __init__(self, cations: Iterable[Cation], ambiguous: Mapping[str, Iterable[str]] | None = None) -> None:
         #: What became of the rows of the file this library was read from; None for others.
         self.report: ReadReport | None = None
         self._cations = tuple(cations)
-        self._ambiguous = dict(ambiguous or {})
         self._by_inchikey: dict[str, Cation] = {}
         by_abbreviation: dict[str, Cation] = {}
         for cation in self._cations:
@@ -301,6 +311,12 @@ class CationLibrary:
                 raise LibraryError(f"two cations are called {cation.abbreviation}; rename {cation.smiles}")
             self._by_inchikey[cation.inchikey] = cation
             by_abbreviation[cation.abbreviation] = cation
+        known = self._by_inchikey | by_abbreviation if ambiguous else {}
+        #: The names declared to have several readings, with the InChIKeys of those that are here.
+        self.ambiguous: dict[str, tuple[str, ...]] = {
+            name: tuple(known[reading].inchikey for reading in readings if reading in known)
+            for name, readings in (ambiguous or {}).items()
+        }
 
     @classmethod
     def builtin(cls, edition: int | None = None) -> CationLibrary:
@@ -360,7 +376,7 @@ class CationLibrary:
         if found is not None:
             return found
         readings = self.readings(name)
-        if len(readings) == 1 and name not in self._ambiguous:
+        if len(readings) == 1 and name not in self.ambiguous:
             return readings[0]
         if readings:
             listed = ", ".join(f"{c.abbreviation} ({_long_name(c)})" for c in readings)
@@ -409,10 +425,9 @@ class CationLibrary:
                 if alias not in abbreviations:
                     carriers.setdefault(alias, []).append(cation)
         shared = {name: tuple(found) for name, found in carriers.items() if len(found) > 1}
-        for name, readings in self._ambiguous.items():
-            known = tuple(abbreviations[r] for r in readings if r in abbreviations)
-            if name not in abbreviations and known:
-                shared[name] = known
+        for name, readings in self.ambiguous.items():
+            if name not in abbreviations and readings:
+                shared[name] = tuple(self._by_inchikey[key] for key in readings)
         return shared
 
     @cached_property

@@ -46,11 +46,12 @@ def show(options: LibraryOptions) -> None:
 
       spinscreen library show amines.smi --dications --rejects rejects.csv
     """
-    summary = _summary(options.source, _read(options.source, options.protons.dications, options.rejects))
+    library = _read(options.source, options.protons.dications, options.rejects)
+    summary = _summary(options.source, library)
     if options.as_json:
         console.print_json(summary)
     else:
-        _show(summary)
+        _show(summary, () if library.report is None else library.report.clashes)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -204,7 +205,7 @@ def _report(library: CationLibrary) -> dict[str, Any] | None:
     }
 
 
-def _show(summary: dict[str, Any]) -> None:
+def _show(summary: dict[str, Any], clashes: tuple[str, ...]) -> None:
     charges = ", ".join(f"{number:,} of {charge}" for charge, number in summary["charges"].items())
     roles = ", ".join(f"{number:,} {role}" for role, number in summary["roles"].items())
     sizes = summary["heavy_atoms"]
@@ -224,8 +225,8 @@ def _show(summary: dict[str, Any]) -> None:
     )
     counted = ", ".join(f"{number:,} {kind}" for kind, number in report["charges"].items())
     console.line(f"charges: {counted}")
-    for name, structures in list(report["shared"].items())[:N_SHOWN]:
-        console.warn(f"{len(structures)} molecules are called {name}: {', '.join(structures[:4])}")
+    for clash in clashes[:N_SHOWN]:
+        console.warn(clash)
     for refused in report["rejections"][:N_SHOWN]:
         console.line(f"  row {refused['row']}: {refused['text']}: {refused['reason']}")
     if report["rejected"] > N_SHOWN:

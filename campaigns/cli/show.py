@@ -105,6 +105,8 @@ def show_rejects(report: ReadReport | None, written: Path | None) -> None:
     if report is None:
         return
     note(str(report))
+    for clash in report.clashes[:N_REJECTS]:
+        warn(f"{report.path}: {clash}")
     for refused in report.rejections[:N_REJECTS]:
         warn(f"{report.path}, row {refused.row}: {refused.text}: {refused.reason}")
     if written is not None:

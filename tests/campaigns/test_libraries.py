@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -9,8 +10,11 @@ import pytest
 from campaigns import Campaign, CampaignConfig
 from campaigns import space as libraries
 from campaigns.artifacts import CACHE, Artifacts
-from campaigns.space import gather, keep_library, kept_library, write_rejects
-from chemspace import CationLibrary, LibraryError, parse_formula
+from campaigns.editions import EDITIONS, NEWEST
+from campaigns.events import Stage
+from campaigns.space import gather, keep_library, kept_library, with_builtin, write_rejects
+from campaigns.training import measured_dataset
+from chemspace import AmbiguousNameError, CationLibrary, LibraryError, parse_formula
 
 AMINES = "smiles,abbreviation\nNCCc1ccccc1,MINE\nNCCCCN,BDAM\nC1CC,bad\nNCC(C)CCCl,PEA\n"
 
@@ -112,3 +116,84 @@ def test_a_published_cation_by_another_name_is_one_cation_everywhere(tmp_path: P
         }
         campaign.step("(EOA)2PbI4", "accepted")
         assert [*campaign.state.stages] == [best[0]]
+
+
+OWN = "smiles,abbreviation,aliases\nCCCCN,BuA,\nNCCc1ccccc1,X1,\nCCCCCN,PMA,hexyl\nNCC(C)C,mine,PEA\nCC(N)=[NH2+],AA,\n"
+
+
+@pytest.fixture(scope="module")
+def called() -> CationLibrary:
+    """The names of a campaign whose library calls cations otherwise, and others by built-in names."""
+    return with_builtin(gather([("own.csv", OWN.encode())]).library, EDITIONS[NEWEST])
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("(BA)2PbI4", "(BuA)2PbI4"),
+        ("(BuA)2PbI4", "(BuA)2PbI4"),
+        ("(n-butylammonium)2(MA)Pb2I7", "(BuA)2(MA)Pb2I7"),
+        ("(phenethylammonium)2PbI4", "(X1)2PbI4"),
+        ("(PEA)2PbI4", "(mine)2PbI4"),
+        ("(iBA)2PbI4", "(mine)2PbI4"),
+        ("(PMA)2PbI4", "(PMA)2PbI4"),
+        ("(PeA)2PbI4", "(PMA)2PbI4"),
+        ("(AA)2PbI4", "(AA)2PbI4"),
+        ("(HxA)2PbI4", "(HxA)2PbI4"),
+    ],
+)
+def test_a_formula_is_read_under_every_name_of_its_cation_and_shown_under_the_campaigns(
+    written: str, read: str, called: CationLibrary
+) -> None:
+    compound = parse_formula(written, called)
+    assert compound.formula == read
+    assert parse_formula(read, called) == compound
+
+
+def test_names_mean_what_the_users_library_says_and_displaced_cations_stay(called: CationLibrary) -> None:
+    builtin = CationLibrary.builtin()
+    assert called["PMA"] == builtin["PeA"]
+    displaced = called.get_by_inchikey(builtin["PMA"].inchikey)
+    assert displaced is not None
+    assert called[displaced.abbreviation] == displaced == called["benzylammonium"]
+    assert len(called) == len(builtin)
+    assert all(called[cation.abbreviation] == cation for cation in called)
+    with pytest.raises(AmbiguousNameError, match="PhEA"):
+        called["PhEA"]
+
+
+def test_published_rows_appear_under_the_campaigns_names(called: CationLibrary) -> None:
+    filed, shown = measured_dataset((), CationLibrary.builtin()), measured_dataset((), called)
+    assert shown.compounds == filed.compounds
+    known = [compound for compound in shown.compounds if compound is not None]
+    assert [parse_formula(compound.formula, called) for compound in known] == known
+    assert {"(BuA)2PbI4", "(X1)2PbI4"} <= set(shown.table["formula"])
+    assert not {"(BA)2PbI4", "(PEA)2PbI4"} & set(shown.table["formula"])
+
+
+def test_a_campaign_takes_either_name_and_answers_with_its_own(tmp_path: Path) -> None:
+    library = tmp_path / "own.csv"
+    library.write_text(OWN + "CN,MA,\n")
+    with closing(Campaign.create(tmp_path / "own", libraries=[library])) as campaign:
+        rows = tmp_path / "r.csv"
+        rows.write_text("formula,lifetime_ps,sample\n(BA)2PbI4,3,a\n(BuA)2PbI4,3.1,b\n")
+        told = campaign.ingest(rows)
+        assert [row.formula for row in told.rows] == ["(BuA)2PbI4", "(BuA)2PbI4"]
+        assert any("(BA)2PbI4 is read as (BuA)2PbI4" in word for word in told.warnings)
+        assert campaign.step("(BA)2(MA)Pb2I7", Stage("not formed"), reason="no crystals").formula == "(BuA)2(MA)Pb2I7"
+        assert [fate.formula for fate in campaign.state.steps] == ["(BuA)2(MA)Pb2I7"]
+        assert campaign.recipe("(BA)2PbI4") == campaign.recipe("(BuA)2PbI4")
+        assert campaign.best_observed is not None
+
+
+def test_cations_of_two_files_or_of_the_builtin_library_that_want_one_name_are_told_with_their_structures() -> None:
+    read = gather([("a.csv", b"smiles,abbreviation\nCCCCN,X\nCCCN,BA\n"), ("b.csv", b"smiles,abbreviation\nCCN,X\n")])
+    report = read.library.report
+    assert report is not None
+    assert set(report.clashes) == {
+        "2 molecules are called X: CCCC[NH3+], CC[NH3+]",
+        "2 molecules are called BA: CCCC[NH3+], CCC[NH3+]",
+    }
+    aliased = gather([("c.csv", OWN.encode())]).library.report
+    assert aliased is not None
+    assert "2 molecules are called PEA: [NH3+]CCc1ccccc1, CC(C)C[NH3+]" in aliased.clashes

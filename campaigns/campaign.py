@@ -107,7 +107,7 @@ class Campaign:
         folder: str | Path,
         config: CampaignConfig | None = None,
         *,
-        libraries: Sequence[str | Path] = (),
+        libraries: Sequence[Source] = (),
         oracle_store: str | Path | None = None,
         store: str | None = None,
         known: Campaign | None = None,

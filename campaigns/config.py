@@ -565,13 +565,13 @@ class Description:
 
     Attributes:
         config: the campaign, its libraries not read yet.
-        libraries: "builtin" or the path of each; a path is taken from the folder of the file.
+        libraries: "builtin", the path, or name and content of each; a path is taken from the folder of the file.
         name: of the file.
         lines: line (from 1) of every field, by its keys and positions in the file.
     """
 
     config: CampaignConfig
-    libraries: tuple[str | Path, ...] = (BUILTIN,)
+    libraries: tuple[str | Path | tuple[str, bytes], ...] = (BUILTIN,)
     name: str = ""
     lines: Mapping[FieldPath, int] = field(default_factory=dict)
 

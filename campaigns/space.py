@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import csv
 import re
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from fractions import Fraction
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -19,7 +21,7 @@ from campaigns.events import RuledOut
 from chemspace import Cation, CationLibrary, CompoundSpace, LibraryError, SpaceError, UnknownCationError
 from chemspace.cation import also_called, under_own_name
 from chemspace.errors import TableError
-from chemspace.library import ReadReport
+from chemspace.library import COLUMNS, ReadReport, read_cells
 from chemspace.registry import nearest
 from chemspace.tables.limits import MAX_LIBRARY_BYTES, bytes_of
 
@@ -52,6 +54,25 @@ def library_from_content(
         path = Path(folder) / name
         path.write_bytes(content)
         return CationLibrary.read(path, rejects=rejects, dications=dications)
+
+
+def with_columns(path: Path, columns: Mapping[str, str]) -> tuple[str, bytes]:
+    """Name and content of a library whose columns are headed otherwise, under the headings that a campaign reads.
+
+    Args:
+        path: the file.
+        columns: heading of each field, as `CationLibrary.read` takes them.
+
+    Raises:
+        LibraryError: if the file cannot be read or lacks a column.
+    """
+    text = StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for row in read_cells(path, columns):
+        values = [row.cells.get(name, "") for name in COLUMNS]
+        writer.writerow([*values, row.problem] if row.problem else values)  # one field too many: refused again
+    return f"{path.stem}.csv", text.getvalue().encode()
 
 
 def merged(libraries: Sequence[CationLibrary]) -> CationLibrary:

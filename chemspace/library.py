@@ -24,24 +24,30 @@ from chemspace.spelling import ELEMENTS, Spellings
 from chemspace.tables.rows import Row, read_lines, read_rows, undecodable
 from chemspace.tables.write import guarded
 
-__all__ = ["ReadReport", "read_cells"]
+__all__ = ["COLUMNS", "ReadReport", "read_cells"]
 
 
 #: File endings that are read; each but .parquet also with .gz.
-FORMATS = (".csv", ".tsv", ".smi", ".xlsx", ".parquet")
+FORMATS = (".csv", ".tsv", ".smi", ".sdf", ".mol", ".xlsx", ".parquet")
 #: Columns that a table of cations may have; only the first must be there.
 COLUMNS = ("smiles", "abbreviation", "aliases", "name", "role", "source")
 #: What databases head the structures, letters only; of two the one that knows stereochemistry.
 _SMILES = ("isomericsmiles", "canonicalsmiles", "smilesstring", "smilescode", "structuresmiles", "smi")
 
 
-def read_cells(path: str | Path) -> Iterator[Row]:
+def read_cells(path: str | Path, columns: Mapping[str, str] | None = None) -> Iterator[Row]:
     """Rows of one file of cations in order, their cells by `COLUMNS`, never more than a batch in memory.
 
     A row that cannot be decoded or split comes with a `problem`; empty lines are passed over.
 
+    Args:
+        path: the file.
+        columns: heading of each of `COLUMNS` that is headed otherwise; a `name` is the abbreviation where nothing else
+            is.
+
     Raises:
-        LibraryError: if the file cannot be read at all: missing, of unknown ending, binary, without column smiles.
+        LibraryError: if the file cannot be read at all: missing, of unknown ending, binary, without column smiles or
+            one that `columns` names.
     """
     path = Path(path)
     ending = next((suffix for suffix in map(str.lower, reversed(path.suffixes)) if suffix != ".gz"), "")
@@ -50,8 +56,12 @@ def read_cells(path: str | Path) -> Iterator[Row]:
     try:
         if ending == ".smi":
             yield from _smi_rows(path)
+        elif ending in (".sdf", ".mol"):
+            from chemspace.structure_rows import structure_rows
+
+            yield from structure_rows(path, lambda items: _fields(path, items, columns or {}, is_drawn=True))
         else:
-            yield from read_rows(path, lambda header: _chosen(path, header))
+            yield from read_rows(path, lambda header: _chosen(path, header, columns or {}))
     except TableError as error:
         raise LibraryError(f"{error.name}: {'; '.join(error.problems)}") from error
 
@@ -64,18 +74,40 @@ def _smi_rows(path: Path) -> Iterator[Row]:
             yield Row(number, cells, undecodable(cells))
 
 
-def _chosen(path: Path, header: list[str]) -> dict[str, str]:
+def _chosen(path: Path, header: list[str], columns: Mapping[str, str]) -> dict[str, str]:
     """The field of each heading that says something of a cation."""
-    fields = {heading: heading for heading in header if heading in COLUMNS}
-    if header.count("smiles") > 1:
+    fields = _fields(path, header, columns)
+    if sum(fields.get(heading) == "smiles" for heading in header) > 1:
         raise LibraryError(f"{path.name} has the column smiles twice; keep one")
-    if "smiles" not in fields:
+    if "smiles" not in fields.values():
         alike = {re.sub(r"[\W_]+", "", heading): heading for heading in header}
-        smiles = next((alike[name] for name in _SMILES if name in alike), None)
-        if smiles is None:
-            shown = ", ".join(name[:30] for name in header[:8]) or "none"
-            raise LibraryError(f"{path.name} has no column smiles (its columns: {shown}); head the structures smiles")
-        fields[smiles] = "smiles"
+        usual = [alike[name] for name in _SMILES if name in alike][:1]
+        near = usual or [
+            alike[name] for name in alike if "smile" in name or get_close_matches(name, ["smiles"], 1, 0.8)
+        ]
+        if len(near) != 1:
+            shown = ", ".join(name[:30] for name in near or header[:8]) or "none"
+            what = (
+                f"several columns that may be smiles ({shown})" if near else f"no column smiles (its columns: {shown})"
+            )
+            raise LibraryError(f"{path.name} has {what}; head the structures smiles, or give --map smiles=COLUMN")
+        fields[near[0]] = "smiles"
+    return fields
+
+
+def _fields(path: Path, header: list[str], columns: Mapping[str, str], *, is_drawn: bool = False) -> dict[str, str]:
+    """The field of each heading by its own name or by `columns`; a record of drawn structures need not have them."""
+    fields = {heading: heading for heading in header if heading in COLUMNS and heading not in columns}
+    if is_drawn:
+        fields.pop("smiles", None)
+    for name, heading in columns.items():
+        if name not in COLUMNS or (is_drawn and name == "smiles"):
+            raise LibraryError(f"{name!r} is no field of a library; there are {', '.join(COLUMNS)}")
+        if heading.lower() in header:
+            fields[heading.lower()] = "abbreviation" if name == "name" and "abbreviation" not in header else name
+        elif not is_drawn:
+            shown = ", ".join(one[:30] for one in header[:8]) or "none"
+            raise LibraryError(f"{path.name} has no column {heading} (its columns: {shown})")
     return fields
 
 
@@ -132,6 +164,7 @@ class _Writer(Protocol):
 def read_cations(
     path: str | Path,
     *,
+    columns: Mapping[str, str] | None = None,
     dications: bool | None = None,
     rejects: str | Path | None = None,
     progress: Progress | None = None,
@@ -143,7 +176,7 @@ def read_cations(
     """
     report = ReadReport(Path(path).name)
     kept: dict[str, Cation] = {}
-    for cation, new in _each(path, report, dications, rejects, progress):
+    for cation, new in _each(read_cells(path, columns), report, dications, rejects, progress):
         if new:
             kept[cation.inchikey] = cation
         else:
@@ -165,7 +198,7 @@ def stream_cations(
     """Cations of a file as they are read, each InChIKey once; only the keys and names seen stay in memory.
 
     Args:
-        path: a .csv, .tsv, .smi (each also .gz) or .parquet file.
+        path: a file of one of `FORMATS`.
         report: filled while the rows pass.
         dications: whether diamines take two protons; None: as they do in hydriodic acid. A cation drawn with its
             charge stays as drawn unless this is True.
@@ -175,17 +208,21 @@ def stream_cations(
     Raises:
         LibraryError: if the file cannot be read at all, or the reject file not be written.
     """
-    return (cation for cation, new in _each(path, report, dications, rejects, progress) if new)
+    return (cation for cation, new in _each(read_cells(path), report, dications, rejects, progress) if new)
 
 
 def _each(
-    path: str | Path, report: ReadReport, dications: bool | None, rejects: str | Path | None, progress: Progress | None
+    rows: Iterator[Row],
+    report: ReadReport,
+    dications: bool | None,
+    rejects: str | Path | None,
+    progress: Progress | None,
 ) -> Iterator[tuple[Cation, bool]]:
     """Every cation read, and whether its InChIKey is new."""
     names: dict[str, str] = {}
     seen: set[str] = set()
     with _reject_writer(rejects) as writer:
-        for row in read_cells(path):
+        for row in rows:
             report.n_in += 1
             if progress is not None and report.n_in % _PROGRESS_EVERY == 0:
                 progress(report.n_in, 0, f"{report.n_kept} cations")
@@ -332,6 +369,7 @@ class CationLibrary:
         cls,
         path: str | Path,
         *,
+        columns: Mapping[str, str] | None = None,
         dications: bool | None = None,
         rejects: str | Path | None = None,
         progress: Progress | None = None,
@@ -342,8 +380,9 @@ class CationLibrary:
         a bad row is reported and the rest goes on.
 
         Args:
-            path: .csv or .tsv (column smiles; optional abbreviation, aliases, name, role, source), .smi, each also
-                .gz, or .parquet with the columns of a CSV.
+            path: .csv or .tsv (column smiles; optional abbreviation, aliases, name, role, source), .smi, .sdf or .mol,
+                each also .gz, or .xlsx or .parquet with the columns of a CSV.
+            columns: heading of each column that is headed otherwise, as {"smiles": "Structure", "name": "Code"}.
             dications: whether diamines take two protons; None: as they do in hydriodic acid.
             rejects: CSV file to write with a reason for every refused row.
             progress: called every 1,000 rows with (rows, 0, note).
@@ -351,7 +390,7 @@ class CationLibrary:
         Raises:
             LibraryError: if the file cannot be read at all or holds no cation.
         """
-        cations, report = read_cations(path, dications=dications, rejects=rejects, progress=progress)
+        cations, report = read_cations(path, columns=columns, dications=dications, rejects=rejects, progress=progress)
         library = cls(cations)
         library.report = report
         return library

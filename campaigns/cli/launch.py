@@ -14,7 +14,7 @@ from campaigns.cli import console
 from campaigns.cli.options import (
     EXISTING_FILE,
     ComputingOptions,
-    ProtonationOptions,
+    ReadingOptions,
     Workers,
     campaign_folder,
     takes,
@@ -51,10 +51,11 @@ class FieldOptions:
     library: Annotated[
         list[str] | None,
         _Described(
-            help="Cation library, .csv, .smi or .parquet, or builtin; repeat to merge several. Default: builtin."
+            help="Cation library, .csv, .smi, .sdf, .xlsx or .parquet, or builtin; repeat to merge several. "
+            "Default: builtin."
         ),
     ] = None
-    protons: ProtonationOptions
+    protons: ReadingOptions
     n_layers: Annotated[str | None, _Described(help="Numbers of layers, as 1-5 or 1,2,3. Default: 1-5.")] = None
     cages: Annotated[
         str | None, _Described(help="Cage cations, as MA,FA. Default: every organic one of charge +1.")
@@ -99,6 +100,10 @@ class FieldOptions:
             )
         merged = CampaignConfig.parse(_over(found.config.model_dump(exclude_unset=True), self.given()))
         sources = tuple(BUILTIN if one == BUILTIN else Path(one) for one in self.library or ()) or found.libraries
+        if columns := self.protons.columns:
+            from campaigns.space import with_columns
+
+            sources = tuple(one if one == BUILTIN else with_columns(Path(str(one)), columns) for one in sources)
         return replace(found, config=merged, libraries=sources)
 
 

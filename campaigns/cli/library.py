@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from campaigns.cli import console
-from campaigns.cli.options import NEW_FILE, PrintingOptions, ProtonationOptions, takes
+from campaigns.cli.options import NEW_FILE, PrintingOptions, ReadingOptions, takes
 
 if TYPE_CHECKING:
     from chemspace import Cation, CationLibrary
@@ -29,9 +29,12 @@ class LibraryOptions(PrintingOptions):
     """Of a command that reads a library."""
 
     source: Annotated[
-        str, typer.Argument(metavar="LIBRARY", help="A file .csv, .tsv, .smi (also .gz) or .parquet, or builtin.")
+        str,
+        typer.Argument(
+            metavar="LIBRARY", help="A file .csv, .tsv, .smi, .sdf, .mol (also .gz), .xlsx or .parquet, or builtin."
+        ),
     ]
-    protons: ProtonationOptions
+    protons: ReadingOptions
     rejects: Annotated[Path | None, typer.Option(help="Write every refused row with its reason (CSV).")] = None
 
 
@@ -45,8 +48,10 @@ def show(options: LibraryOptions) -> None:
       spinscreen library show builtin
 
       spinscreen library show amines.smi --dications --rejects rejects.csv
+
+      spinscreen library show vendor.xlsx --map smiles=Structure --map name=Code
     """
-    library = _read(options.source, options.protons.dications, options.rejects)
+    library = _read(options.source, options.protons, options.rejects)
     summary = _summary(options.source, library)
     if options.as_json:
         console.print_json(summary)
@@ -60,7 +65,7 @@ class FindOptions(PrintingOptions):
 
     names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Abbreviations, aliases, names or SMILES.")]
     source: Annotated[str, typer.Option("--in", metavar="LIBRARY", help="A file, or builtin.")] = "builtin"
-    protons: ProtonationOptions
+    protons: ReadingOptions
 
 
 @app.command()
@@ -74,7 +79,7 @@ def find(options: FindOptions) -> None:
 
       spinscreen library find "NCc1ccc(CN)cc1" --dications
     """
-    library = _read(options.source, options.protons.dications, None)
+    library = _read(options.source, options.protons, None)
     rows = [{"asked": name, **_row(_found(name, library, options.protons.dications))} for name in options.names]
     if options.as_json:
         console.print_json(rows)
@@ -105,7 +110,7 @@ def convert(options: ConvertOptions) -> None:
     Example: spinscreen library convert amines.smi.gz amines.csv --dications
     """
     _check_output(options.output)
-    library = _read(options.source, options.protons.dications, options.rejects)
+    library = _read(options.source, options.protons, options.rejects)
     _write(library, options.output)
     _done(options.output, len(library), {"report": _report(library)}, as_json=options.as_json)
 
@@ -149,14 +154,16 @@ def virtual(options: VirtualOptions) -> None:
     _done(options.output, len(made), counts, as_json=options.as_json)
 
 
-def _read(source: str, dications: bool | None, rejects: Path | None) -> CationLibrary:
+def _read(source: str, reading: ReadingOptions, rejects: Path | None) -> CationLibrary:
     from campaigns.config import BUILTIN
     from chemspace import CationLibrary
 
     if source == BUILTIN:
         return CationLibrary.builtin()
     with console.bar("rows") as progress:
-        return CationLibrary.read(source, dications=dications, rejects=rejects, progress=progress)
+        return CationLibrary.read(
+            source, columns=reading.columns, dications=reading.dications, rejects=rejects, progress=progress
+        )
 
 
 def _found(name: str, library: CationLibrary, dications: bool | None) -> Cation:

@@ -118,6 +118,25 @@ class ProtonationOptions:
         return True if self.both else {Protonation.ONE: False, Protonation.TWO: True}.get(self.protonation)
 
 
+@dataclass(frozen=True, kw_only=True)
+class ReadingOptions(ProtonationOptions):
+    """How the rows of a library become cations."""
+
+    mapped: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--map",
+            metavar="FIELD=COLUMN",
+            help="Column of a library's field, as smiles=Structure or name=Code; repeat.",
+        ),
+    ] = None
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """Heading of each field that is headed otherwise, as `chemspace.CationLibrary.read` takes it."""
+        return mapping_of(self.mapped, "smiles=Structure")
+
+
 class Replicates(StrEnum):
     """What results of equal rows of a table are."""
 

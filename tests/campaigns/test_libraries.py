@@ -12,7 +12,7 @@ from campaigns import space as libraries
 from campaigns.artifacts import CACHE, Artifacts
 from campaigns.editions import EDITIONS, NEWEST
 from campaigns.events import Stage
-from campaigns.space import gather, keep_library, kept_library, with_builtin, write_rejects
+from campaigns.space import gather, keep_library, kept_library, with_builtin, with_columns, write_rejects
 from campaigns.training import measured_dataset
 from chemspace import AmbiguousNameError, CationLibrary, LibraryError, parse_formula
 
@@ -197,3 +197,14 @@ def test_cations_of_two_files_or_of_the_builtin_library_that_want_one_name_are_t
     aliased = gather([("c.csv", OWN.encode())]).library.report
     assert aliased is not None
     assert "2 molecules are called PEA: [NH3+]CCc1ccccc1, CC(C)C[NH3+]" in aliased.clashes
+
+
+def test_a_library_with_other_headings_is_kept_as_one_that_reads_the_same(tmp_path: Path) -> None:
+    path = tmp_path / "vendor.csv"
+    path.write_text("Code,Structure\nB1,CCCCN\nX2,C1CC\nY3,CCN,surplus\n")
+    columns = {"smiles": "Structure", "abbreviation": "Code"}
+    read = gather([with_columns(path, columns)]).library
+    assert [cation.abbreviation for cation in read] == ["B1"]
+    assert read.report is not None
+    assert [refused.row for refused in read.report.rejections] == [3, 4]
+    assert read.content_hash == CationLibrary.read(path, columns=columns).content_hash

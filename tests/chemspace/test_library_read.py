@@ -9,6 +9,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from rdkit import Chem
+from rdkit.Chem import AllChem
 
 from chemspace import CationLibrary, LibraryError
 from chemspace.library import ReadReport, stream_cations
@@ -185,3 +187,57 @@ def test_a_bad_row_is_rejected_and_the_rest_goes_on(tmp_path: Path, row: bytes, 
     assert (report.n_kept, report.n_rejected) == (2, 1)
     assert says in report.rejections[0].reason
     assert report.rejections[0].row == 3
+
+
+@pytest.mark.parametrize(
+    "heading", ["smile", "SMILE", "simles", "smiles_canonical", "smiles_neutral", "IsomericSMILES", "SMILES (salt)"]
+)
+def test_structures_are_found_under_any_usual_heading(tmp_path: Path, heading: str) -> None:
+    library = CationLibrary.read(write(tmp_path / "a.csv", [f"id,{heading},name", "1,NCCc1ccccc1,PEA"]))
+    assert [cation.smiles for cation in library] == ["[NH3+]CCc1ccccc1"]
+
+
+def test_columns_are_mapped_and_a_name_that_fits_is_the_abbreviation(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", ["Code,Structure,smiles", "B1,CCCCN,none", "P 2,NCCc1ccccc1,none"])
+    library = CationLibrary.read(path, columns={"smiles": "Structure", "name": "Code"})
+    assert library["B1"].smiles == "CCCC[NH3+]"
+    assert library["P 2"].smiles == "[NH3+]CCc1ccccc1"
+    with pytest.raises(LibraryError, match="no column Nope"):
+        CationLibrary.read(path, columns={"smiles": "Nope"})
+    with pytest.raises(LibraryError, match="'charge' is no field of a library"):
+        CationLibrary.read(path, columns={"charge": "Code"})
+
+
+def test_two_headings_that_may_be_smiles_are_refused_with_both(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", ["smiles_old,smiles_new", "CCCCN,CCCN"])
+    with pytest.raises(LibraryError, match=r"\(smiles_old, smiles_new\).*--map smiles=COLUMN"):
+        CationLibrary.read(path)
+
+
+def test_drawn_structures_are_read_with_their_hands_and_charges(tmp_path: Path) -> None:
+    drawn = {"S1": "C[C@@H](N)c1ccccc1", "BuA": "CCCC[NH3+]", "EDAc": "NCCN.Cl.Cl"}
+    blocks = {}
+    for name, smiles in drawn.items():
+        mol = Chem.MolFromSmiles(smiles)
+        AllChem.Compute2DCoords(mol)
+        mol.SetProp("_Name", name)
+        blocks[name] = Chem.MolToMolBlock(mol)
+    records = [f"{block}> <role>\nboth\n\n$$$$\n" for block in blocks.values()]
+    broken = "five\n\n\n  1  0  0  0  0  0            999 V2000\n    0.0 0.0 0.0 ?\n$$$$\n"
+    (tmp_path / "a.sdf.gz").write_bytes(gzip.compress("".join([*records, broken]).encode()))
+    library = CationLibrary.read(tmp_path / "a.sdf.gz")
+    assert {cation.abbreviation: cation.smiles for cation in library} == {
+        "S1": "C[C@@H]([NH3+])c1ccccc1",
+        "BuA": "CCCC[NH3+]",
+        "EDAc": "[NH3+]CC[NH3+]",
+    }
+    assert {cation.role for cation in library} == {"both"}
+    assert library.report is not None
+    assert [(one.row, one.reason) for one in library.report.rejections] == [
+        (4, "the record holds no structure that can be read")
+    ]
+    (tmp_path / "b.mol").write_text(blocks["BuA"])
+    assert CationLibrary.read(tmp_path / "b.mol")["BuA"].smiles == "CCCC[NH3+]"
+    (tmp_path / "c.sdf").write_text("no record\n")
+    with pytest.raises(LibraryError, match="holds no structure"):
+        CationLibrary.read(tmp_path / "c.sdf")

@@ -280,8 +280,13 @@ class SpinDataset:
     def called_by(self, library: CationLibrary) -> SpinDataset:
         """The same rows, their compounds by the names that `library` gives the cations."""
         called = tuple(None if compound is None else _called(compound, library) for compound in self.compounds)
-        same = all(new is old for new, old in zip(called, self.compounds, strict=True))
-        return self if same else replace(self, parts=called)
+        if all(new is old for new, old in zip(called, self.compounds, strict=True)):
+            return self
+        formulas = [
+            filed if new is old or new is None else new.formula
+            for filed, new, old in zip(self.table["formula"], called, self.compounds, strict=True)
+        ]
+        return SpinDataset(self.table.assign(formula=formulas), called)
 
     @property
     def log10_rate(self) -> NDArray[np.float64]:
@@ -436,9 +441,13 @@ def _within(rows: pd.DataFrame) -> tuple[pd.Series[float], pd.Series[float]]:
 
 
 def _called(compound: Compound, library: CationLibrary) -> Compound:
-    """A compound whose cations are called as in a library; itself where they are."""
+    """A compound whose cations are called as in a library; itself where they are. Their roles stay: it was made."""
     known = ((cation, library.get_by_inchikey(cation.inchikey)) for cation, _ in compound.cation_counts)
-    names = {old: new for old, new in known if new is not None and new.abbreviation != old.abbreviation}
+    names = {
+        old: replace(old, abbreviation=new.abbreviation, names=new.names)
+        for old, new in known
+        if new is not None and new.abbreviation != old.abbreviation
+    }
     if not names:
         return compound
     cage = tuple((names.get(cation, cation), share) for cation, share in compound.cage)
@@ -456,12 +465,18 @@ def _published_parts(smiles: str, spacer: str, cage: str, b_site: str, halide: s
     return (smiles, spacer, cage, b_site, halide, n_layers)
 
 
-@lru_cache(maxsize=256)  # the published rows, asked for by every state of a campaign
 def _build(part: object) -> Compound | None:
+    from chemspace import Compound
+
+    if isinstance(part, tuple):
+        return _published_compound(part)
+    return part if isinstance(part, Compound) else None
+
+
+@lru_cache(maxsize=256)  # asked for by every state of a campaign; a compound equals one with other names, so no part is
+def _published_compound(part: tuple[str, ...]) -> Compound:
     from chemspace import Cation, CationLibrary, Compound
 
-    if not isinstance(part, tuple):
-        return part if isinstance(part, Compound) else None
     smiles, abbreviation, cage, b_site, halide, n_layers = part
     library = CationLibrary.builtin()
     spacer = None

@@ -30,7 +30,7 @@ app = typer.Typer(
     epilog="""Start with: spinscreen launch demo
 
 Exit codes: 0 done, 1 the data are wrong, damaged or replayed otherwise, 2 the command is wrong, 130 stopped by you.
-Results go to stdout, everything else to stderr; --json makes every command but serve print for a program.
+Results go to stdout, everything else to stderr; --json makes every command but serve and mcp print for a program.
 Completion in your shell: spinscreen --install-completion""",
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,

@@ -19,7 +19,7 @@ from oracle import Protocol
 from tests.campaigns.conftest import Launched
 
 #: A server prints nothing when it is done, it is never done.
-WITHOUT_JSON = {"serve"}
+WITHOUT_JSON = {"serve", "mcp"}
 
 
 def commands(group: TyperGroup, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:

@@ -42,7 +42,7 @@ def predict(fitted: Round, compound: Compound, records: Mapping[str, CationRecor
     here = np.array([formula == compound.formula for formula in fitted.training.formulas])
     lifetimes = fitted.training.dataset.table["lifetime_ps"].to_numpy(dtype=float)
     protocol = fitted.inputs.config.protocol
-    is_level = (protocol.method, protocol.solvent, protocol.polarizability) == LEVEL
+    is_level = (protocol.method, protocol.solvent, protocol.conformer_solvent, protocol.polarizability) == LEVEL
     names = descriptors.feature_names
     return Prediction(
         formula=compound.formula,

@@ -41,12 +41,13 @@ def compare_sums(database: Path, number: int, hash_: str) -> tuple[str, str]:
     path = database.with_name(SUMS)
     try:
         content, own = json.loads(path.read_text(encoding="utf-8"))
-        if own != _sum(content):
-            raise ValueError("its own sum is another")
+        wrong_sum = "" if own == _sum(content) else "its own sum is another"
     except FileNotFoundError:
         return "", f"{path} is not there; {_LEFT_OUT}"
     except (OSError, ValueError, TypeError) as error:
-        return f"{path} is damaged ({error}); the next event writes it anew", ""
+        wrong_sum = str(error)
+    if wrong_sum:
+        return f"{path} is damaged ({wrong_sum}); the next event writes it anew", ""
     if content["event"] > number:
         return f"{database}: event {content['event']} was written here and is gone; the last one now is {number}", ""
     if content["event"] < number or _has_log(database):

@@ -38,9 +38,9 @@ CRYSTAL_COLUMNS = (
 )
 #: Where the files and the gaps are from.
 SOURCE = "10.1039/d5dd00163c"
-#: Method, solvent and polarizability of the features in the table; `benchmarks.crystal_gaps --describe` writes those of
-#: another default.
-LEVEL = ("GFN2-xTB", None, "D4")
+#: Method, solvent, solvent of the conformers and polarizability of the features in the table;
+#: `benchmarks.crystal_gaps --describe` writes those of another default.
+LEVEL = ("GFN2-xTB", None, "dmf", "D4")
 #: Pooled standard deviation of the gaps of one compound in several files, eV.
 REPEAT_EV = 0.03
 #: Metals and halides the gap is learnt of.

@@ -22,7 +22,7 @@ def crystal_scene(compound: Compound, geometries: Mapping[str, NDArray[np.float6
 
     Args:
         compound: an unmixed compound.
-        geometries: of its cations, as `chemspace.crystal.build_structure` takes them.
+        geometries: of its cations, shape (atoms, 3) each, as `chemspace.crystal.build_structure` takes them.
 
     Returns:
         lattice (three vectors), reach (half the axis of an octahedron), centres of the octahedra of one layer, cages

@@ -306,7 +306,12 @@ def build_structure(
 def build_parts(
     compound: Compound, geometries: Mapping[str, NDArray[np.float64]] | None = None, seed: int = 42
 ) -> Parts:
-    """What `build_structure` puts into a cell, before it is cut at the cell's edges; arguments and errors as there."""
+    """What `build_structure` puts into a cell, before it is cut at the cell's edges; arguments (geometries of shape
+    (atoms, 3)) as there.
+
+    Raises:
+        GeometryError: as `build_structure`.
+    """
     if len(compound.cage) > 1 or len(compound.halide) > 1:
         raise GeometryError(f"{compound.formula} is a mixture; a cell of one formula unit cannot hold it in order")
     given = geometries or {}

@@ -62,7 +62,7 @@ def test_gzip_csv_and_parquet_hold_the_same_library(tmp_path: Path) -> None:
         ("a.csv", "smiles\tabbreviation\r\nNCCc1ccccc1\tPEA\r\nCCCCN\tBA\r\n".encode("utf-16")),
         ("a.tsv", b"smiles\tabbreviation\nNCCc1ccccc1\tPEA\nCCCCN\tBA\n"),
         ("a.smi", "NCCc1ccccc1 PEA\nCCCCN BA\n".encode("utf-16")),
-        ("a.csv.gz", gzip.compress(b"smiles;abbreviation\nNCCc1ccccc1;PEA\nCCCCN;BA\n")),
+        ("a.csv.gz", gzip.compress(b"smiles;abbreviation\nNCCc1ccccc1;PEA\nCCCCN;BA\n", mtime=0)),
         ("a.xlsx", workbook(Amines=[["SMILES", "abbreviation"], ["NCCc1ccccc1", "PEA"], [], ["CCCCN", "BA"]])),
         ("a.csv", b"IsomericSMILES,CID,abbreviation\nNCCc1ccccc1,1001,PEA\nCCCCN,8007,BA\n"),
         ("a.csv", b"ID,canonical_smiles,Isomeric SMILES,abbreviation\n1,O,NCCc1ccccc1,PEA\n2,O,CCCCN,BA\n"),

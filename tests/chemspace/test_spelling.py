@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks.spellings_fuzz import formula_fates, structure_fates
 from chemspace import AmbiguousNameError, CationLibrary, ChemspaceError, FormulaError, NotNeutralError, parse_formula
 from chemspace.errors import UnknownCationError
 from chemspace.spelling import condensed_smiles
@@ -159,3 +163,12 @@ def test_letters_alone_in_brackets_are_never_two_cations() -> None:
 )
 def test_a_condensed_formula_is_a_linear_ion_or_nothing(text: str, smiles: str | None) -> None:
     assert condensed_smiles(text) == smiles
+
+
+@pytest.mark.parametrize("fates", [formula_fates, structure_fates])
+def test_generated_spellings_are_read_rightly_or_refused_with_a_reason(
+    fates: Callable[[int, int], tuple[Counter[str], list[str]]],
+) -> None:
+    told, wrong = fates(300, 18)
+    assert wrong == []
+    assert told["read"] > 150

@@ -208,3 +208,14 @@ def test_a_library_with_other_headings_is_kept_as_one_that_reads_the_same(tmp_pa
     assert read.report is not None
     assert [refused.row for refused in read.report.rejections] == [3, 4]
     assert read.content_hash == CationLibrary.read(path, columns=columns).content_hash
+
+
+def test_a_lab_library_beside_the_builtin_one_keeps_its_names_and_the_builtin_dication() -> None:
+    rows = b"smiles,abbreviation\nCC(C)CN,iso-BA\nNCCc1ccc(Cl)cc1,ClPEA\nCCCCCN,AA\nNCCCCN,BDA\n"
+    read = gather([("my_bda.csv", rows), "builtin"]).library
+    names = with_builtin(read, EDITIONS[NEWEST])
+    for written in ("(BDA)PbI4", "(iso-BA)2PbI4", "(AA)2PbI4", "(ClPEA)2PbI4"):
+        assert parse_formula(written, names).formula == written
+    assert parse_formula("(PeA)2PbI4", names).formula == "(AA)2PbI4"
+    assert read.report is not None
+    assert read.report.clashes == ()

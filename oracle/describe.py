@@ -52,8 +52,8 @@ def describe(
         >>> from chemspace import CationLibrary
         >>> from oracle import describe
         >>> (record,) = describe([CationLibrary.builtin()["MA"]], workers=1)
-        >>> record.ok, round(record.homo_ev, 1)
-        (True, -18.6)
+        >>> record.ok, round(record.homo_ev)
+        (True, -19)
     """
     protocol = protocol or Protocol()
     names = {cation.inchikey: cation.abbreviation for cation in cations}

@@ -53,7 +53,7 @@ class Protocol:
 
     Example:
         >>> from oracle import Protocol
-        >>> Protocol(n_optimised=5).key == Protocol().key
+        >>> Protocol(n_optimised=8).key == Protocol().key
         False
     """
 

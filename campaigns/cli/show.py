@@ -11,7 +11,7 @@ from rich.table import Table
 
 from campaigns.cli.console import count, marked, note, out, table, warn
 from campaigns.narrate import picoseconds
-from campaigns.summary import FitSummary, IngestResult, RowReport, Status, SuggestionBatch
+from campaigns.summary import FitSummary, IngestResult, RowReport, Status, Suggestion, SuggestionBatch
 from campaigns.targets import LIFETIME, Target
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def show_suggestions(
         marked(
             f"{place:2d}  [bold cyan]{escape(s.formula)}[/]  {picoseconds(s.lifetime_ps)} ps "
             f"[dim]({picoseconds(s.lifetime_low_ps)} to {picoseconds(s.lifetime_high_ps)})[/]  "
-            f"acquisition {s.acquisition:.2f}  forms {s.feasibility:.0%}{_mark(stages.get(s.formula, ''))}"
+            f"{_worth(s)}  forms {s.feasibility:.0%}{_mark(stages.get(s.formula, ''))}"
         )
         marked(f"    {escape(s.reason)}")
         if s.reported:
@@ -93,6 +93,14 @@ def show_suggestions(
             marked(f"    [dim]recipe:[/] {escape(recipes[place - 1])}")
         if structures and (path := structures.get(s.formula)) is not None:
             marked(f"    [dim]structure:[/] {escape(path)}")
+
+
+def _worth(suggestion: Suggestion) -> str:
+    """The chance to beat the best and, where there is one, to reach the goal; rounds of before have neither."""
+    if suggestion.chance_best is None:
+        return f"acquisition {suggestion.acquisition:.2f}"
+    goal = "" if suggestion.chance_goal is None else f", reaches the goal {suggestion.chance_goal:.0%}"
+    return f"[green]{suggestion.tag}[/]  beats the best {suggestion.chance_best:.0%}{goal}"
 
 
 def _mark(stage: str) -> str:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from screening.ranking import Ranking
     from screening.validation import Validation
 
-__all__ = ["DEEP", "Artifacts", "Form", "prepared_folder", "read_prepared"]
+__all__ = ["DEEP", "prepared_folder", "read_prepared"]
 
 T = TypeVar("T")
 

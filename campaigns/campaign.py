@@ -59,8 +59,6 @@ if TYPE_CHECKING:
     from screening.ranking import Candidates
     from screening.validation.card import FullCard
 
-__all__ = ["Campaign"]
-
 
 #: What rows are called that came in without a file.
 OBSERVED = "observed.jsonl"
@@ -408,7 +406,7 @@ class Campaign:
 
         state, batch = before_round(self._log.events(), number)
         nothing = Artifacts()  # so that all of it is computed again
-        scope = Scope.of(state.config, state.descriptions, self._log.file, self._artifacts)
+        scope = Scope.of(state.config, state.descriptions, self._log.file, nothing)
         records = self._records_of(state, scope, nothing)
         fitted = fit_round(self._inputs(state, scope, batch.pending, records, progress), nothing, progress)
         again = propose(fitted, len(batch.suggestions), batch.seed, scope.budget)

@@ -40,7 +40,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BUILTIN",
-    "CampaignConfig",
     "Description",
     "parse_layers",
     "read_description",

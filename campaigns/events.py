@@ -10,7 +10,7 @@ from typing import Any
 from campaigns.editions import FIRST
 from campaigns.errors import LifecycleError
 
-__all__ = ["AWAITED", "FAILED", "NEVER_AGAIN", "REASONS", "RuledOut", "Stage", "Step", "possible_steps"]
+__all__ = ["AWAITED", "FAILED", "NEVER_AGAIN", "REASONS", "Stage", "Step", "possible_steps"]
 
 
 class EventKind(StrEnum):

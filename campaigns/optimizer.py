@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from campaigns.campaign import Campaign
     from campaigns.client import Client
 
-__all__ = ["AskTell", "CampaignOptimizer", "LocalCampaign", "RemoteCampaign"]
 
 #: What a trial is called by, and what is measured of it.
 FORMULA, LIFETIME, OUTCOME = "formula", "lifetime_ps", "outcome"

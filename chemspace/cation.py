@@ -14,7 +14,7 @@ from chemspace.builtin_table import known_roles
 from chemspace.errors import StructureError
 from chemspace.molecule import check_cation, parse_smiles
 
-__all__ = ["Cation", "also_called", "under_own_name"]
+__all__ = ["also_called", "under_own_name"]
 
 #: What a cation does in a layered perovskite; "both" has been reported between the layers and in the cages.
 ROLES = ("spacer", "cage", "both")

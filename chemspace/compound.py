@@ -15,7 +15,7 @@ from chemspace.errors import ChargeError, FormulaError
 if TYPE_CHECKING:
     from pymatgen.core.composition import Composition
 
-__all__ = ["B_SITES", "HALIDES", "Compound"]
+__all__ = ["B_SITES", "HALIDES"]
 
 #: Metals of the B site, all +2.
 B_SITES = ("Pb", "Sn", "Ge")

@@ -20,7 +20,7 @@ from chemspace.cation import Cation
 from chemspace.errors import GeometryError, SpaceError
 from chemspace.geometry import effective_radius, octahedral_factor, tolerance_factor
 
-__all__ = ["CONSTRAINT_KINDS", "Axes", "CageMixture", "Constraint", "HalideMixture", "SizeEstimate", "Walker"]
+__all__ = ["CONSTRAINT_KINDS", "Constraint"]
 
 CageMixture: TypeAlias = tuple[tuple[Cation, Fraction], ...]
 HalideMixture: TypeAlias = tuple[tuple[str, Fraction], ...]

@@ -2,17 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = [
-    "CellError",
-    "ChemspaceError",
-    "GeometryError",
-    "NotTextError",
-    "RegistryError",
-    "SpinscreenError",
-    "StructureError",
-    "TableError",
-    "UnknownRadiusError",
-]
+__all__ = ["CellError", "NotTextError", "TableError"]
 
 
 class SpinscreenError(Exception):

@@ -21,7 +21,7 @@ from typing import Generic, TypeVar
 
 from chemspace.errors import RegistryError, SpinscreenError
 
-__all__ = ["Registered", "Registry", "load_plugins", "nearest"]
+__all__ = ["Registry", "load_plugins", "nearest"]
 
 #: Group of the entry points that are loaded.
 PLUGIN_GROUP = "spinscreen.plugins"

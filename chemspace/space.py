@@ -17,8 +17,6 @@ from chemspace.compound import B_SITES, HALIDES, Compound
 from chemspace.constraints import Axes, CageMixture, Constraint, HalideMixture, SizeEstimate, Walker
 from chemspace.errors import NotInSpaceError, SpaceError
 
-__all__ = ["CompoundSpace", "SpaceBlock"]
-
 #: Entries of an axis that a message names.
 _LISTED = 8
 

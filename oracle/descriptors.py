@@ -27,18 +27,7 @@ if TYPE_CHECKING:
     from chemspace.compound import Compound
     from chemspace.space import CompoundSpace, SpaceBlock
 
-__all__ = [
-    "DEFAULT_DESCRIPTORS",
-    "DESCRIPTORS",
-    "DESCRIPTOR_NAMES",
-    "CationTable",
-    "Descriptor",
-    "DescriptorSet",
-    "compound_descriptors",
-    "descriptor_set",
-    "register_descriptor",
-    "space_descriptors",
-]
+__all__ = ["DEFAULT_DESCRIPTORS", "DESCRIPTORS", "Descriptor", "DescriptorSet", "descriptor_set"]
 
 #: How a descriptor enters as a feature: as it is, as its logarithm, as log(1 + it), as 1 / it; "" not at all.
 Enters: TypeAlias = Literal["linear", "log", "log1p", "inverse", ""]

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from chemspace.errors import SpinscreenError
 
-__all__ = ["ConvergenceError", "DescriptorError", "EngineError", "EngineMissingError", "OracleError", "ProtocolError"]
+__all__ = ["ConvergenceError", "DescriptorError", "EngineError", "EngineMissingError"]
 
 
 class OracleError(SpinscreenError):

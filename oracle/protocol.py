@@ -10,8 +10,6 @@ from functools import cached_property
 from oracle.engines.registry import ENGINES, distribution_version, get_engine, installed_version
 from oracle.errors import ProtocolError
 
-__all__ = ["Protocol"]
-
 #: D4: atomic polarizabilities of the D4 dispersion model with electronegativity-equilibration charges
 #: (doi 10.1063/1.5090222), by dftd4. finite-field: response of the engine's own dipole to an electric field.
 POLARIZABILITIES = ("D4", "finite-field")

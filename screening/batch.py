@@ -16,7 +16,7 @@ from screening.ranking.rank import Ranking
 from screening.seeds import check_seed
 from screening.strategies import Chosen, LogExpectedImprovement, Shortlist, Strategy
 
-__all__ = ["BatchLimits", "BatchQuery", "choose_batch"]
+__all__ = ["BatchLimits", "BatchQuery"]
 
 Array = NDArray[np.float64]
 

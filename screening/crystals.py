@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from chemspace import Compound
 
-__all__ = ["LEVEL", "BandGap", "FiledCrystal", "band_gap", "crystal_columns", "filed_crystal"]
+__all__ = ["LEVEL", "BandGap", "band_gap"]
 
 #: What the table holds of a crystal, in the words of the reference paper's second path (doi 10.1039/d5sc07406a).
 CRYSTAL_COLUMNS = (

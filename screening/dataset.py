@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 __all__ = [
     "EXCLUDING_FLAGS",
     "UPPER_BOUND",
-    "SpinDataset",
     "contradicting",
     "excluding_flags",
     "published_descriptors",

@@ -4,17 +4,7 @@ from __future__ import annotations
 
 from chemspace.errors import SpinscreenError
 
-__all__ = [
-    "BacktestError",
-    "BatchError",
-    "DeviceError",
-    "FeasibilityError",
-    "NothingLeftError",
-    "RankingError",
-    "ScreeningError",
-    "TrainingDataError",
-    "UnknownSurrogateError",
-]
+__all__ = ["BatchError", "DeviceError", "FeasibilityError", "NothingLeftError", "RankingError"]
 
 
 class ScreeningError(SpinscreenError):

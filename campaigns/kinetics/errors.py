@@ -6,7 +6,7 @@ from math import isfinite
 
 from campaigns.errors import CampaignError
 
-__all__ = ["FitSettingError", "KineticsError"]
+__all__ = ["FitSettingError"]
 
 
 class KineticsError(CampaignError):

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 #: One file, or one a scan.
 Files: TypeAlias = str | Path | Sequence[str | Path] | None
 
-__all__ = ["Measured", "MeasuredFiles", "TraceSettings", "measure"]
-
 
 def _typed(text: object) -> object:
     """A number as people type it in a form, None for an empty field."""

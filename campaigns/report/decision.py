@@ -13,7 +13,7 @@ from campaigns.narrate import picoseconds
 from campaigns.summary import Suggestion
 from screening.calibration import LEVEL, chance_above, half_width
 
-__all__ = ["Decision", "compared", "compared_views", "decisions"]
+__all__ = ["compared", "compared_views", "decisions"]
 
 LIKELY_SLOW, TEACHES_MOST = "likely slow", "teaches most"
 #: Size of the drawing, and its margin on either side.

@@ -11,7 +11,7 @@ from rdkit.Chem.Draw import rdMolDraw2D
 
 from chemspace import Cation
 
-__all__ = ["equation_html", "formula_html", "molecule_svg"]
+__all__ = ["molecule_svg"]
 
 #: Colours of atoms by atomic number; carbon takes the colour of the text, so that a drawing suits light and dark.
 _PALETTE = {

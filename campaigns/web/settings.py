@@ -11,7 +11,7 @@ from pathlib import Path
 
 from campaigns.web.tokens import TokenFile
 
-__all__ = ["Settings", "is_loopback", "other_people"]
+__all__ = ["is_loopback", "other_people"]
 
 #: Names by which a browser on this machine reaches a server on it.
 LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})

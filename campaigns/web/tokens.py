@@ -19,7 +19,7 @@ from pathlib import Path
 from campaigns.files import sync
 from campaigns.web.errors import TokenError
 
-__all__ = ["Role", "Token", "TokenFile"]
+__all__ = ["Role", "TokenFile"]
 
 
 _NAME = re.compile(r"[\w .@+-]{1,60}")

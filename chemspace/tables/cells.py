@@ -7,7 +7,7 @@ import re
 
 from chemspace.errors import CellError
 
-__all__ = ["bad_cell", "flag", "is_missing", "number", "optional_number", "to_number", "with_point", "without_guard"]
+__all__ = ["bad_cell", "flag", "is_missing", "number", "optional_number", "to_number", "with_point"]
 
 _MISSING = frozenset({"", "nan", "-nan", "na", "n/a", "#n/a", "#nv", "null", "none", "-", "--", "1.#qnan", "-1.#ind"})
 #: What instruments, Fortran and Windows write in place of a number.

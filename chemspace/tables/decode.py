@@ -8,7 +8,7 @@ from pathlib import Path
 from chemspace.errors import NotTextError, TableError
 from chemspace.tables.limits import bytes_of
 
-__all__ = ["content_of", "decode_text", "encoding_of"]
+__all__ = ["content_of", "decode_text"]
 
 #: First bytes of files that people give a .csv name, and what they are.
 _NOT_TEXT = (

@@ -14,7 +14,7 @@ from chemspace.tables.cells import with_point
 from chemspace.tables.grid import GridRow
 from chemspace.tables.units import split_heading
 
-__all__ = ["Field", "Matched", "cells_of", "declared_columns", "in_column", "match_fields"]
+__all__ = ["Field", "cells_of", "declared_columns", "match_fields"]
 
 
 @dataclass(frozen=True, slots=True)

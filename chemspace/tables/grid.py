@@ -16,7 +16,7 @@ from chemspace.tables.decode import decode_text
 from chemspace.tables.limits import GAP, MAX_CELLS, MAX_LINES, CellCount, check_headings
 from chemspace.tables.workbook import width_of, workbook
 
-__all__ = ["Grid", "GridRow", "delimiter_of", "read_grid", "sheet_text"]
+__all__ = ["Grid", "GridRow", "read_grid", "sheet_text"]
 
 _WANTED = "it needs a table (CSV, .xlsx or JSON lines) with one row of headings"
 

@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 from chemspace.errors import TableError
 
-__all__ = ["MAX_BYTES", "MAX_LIBRARY_BYTES", "bytes_of", "bytes_of_stream"]
+__all__ = ["MAX_BYTES", "MAX_LIBRARY_BYTES", "bytes_of"]
 
 #: Of a file that is read whole, of a workbook unpacked, and of a library, in bytes.
 MAX_BYTES, MAX_LIBRARY_BYTES = 64_000_000, 1_000_000_000

@@ -15,8 +15,6 @@ from zipfile import BadZipFile, ZipFile
 from chemspace.errors import TableError
 from chemspace.tables.limits import GAP, MAX_BYTES, CellCount, too_large
 
-__all__ = ["workbook"]
-
 #: What openpyxl, zipfile and the XML readers raise for a damaged file.
 _DAMAGES = (
     ArithmeticError, AssertionError, AttributeError, BadZipFile, EOFError, LookupError, NotImplementedError, OSError,

@@ -18,15 +18,7 @@ if TYPE_CHECKING:
     from oracle.engines.base import Engine, PointEngine
     from oracle.protocol import Protocol
 
-__all__ = [
-    "ENGINES",
-    "Tools",
-    "distribution_version",
-    "get_engine",
-    "installed_version",
-    "open_tools",
-    "register_engine",
-]
+__all__ = ["ENGINES", "Tools", "distribution_version", "get_engine", "installed_version", "open_tools"]
 
 
 @lru_cache(maxsize=32)

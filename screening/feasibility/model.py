@@ -39,7 +39,7 @@ from screening.feasibility.spacers import (
     score_spacers,
 )
 
-__all__ = ["BoundFeasibility", "FeasibilityModel"]
+__all__ = ["BoundFeasibility"]
 
 
 #: What each recorded outcome says about forming a phase-pure layered compound; None says nothing.

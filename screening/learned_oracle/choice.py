@@ -16,8 +16,6 @@ from screening.learned_oracle.features import SpacerFeatures
 from screening.learned_oracle.model import FEWEST, DescriptorModel, DescriptorScore, PredictedDescriptors
 from screening.ranking import Candidates, PassSettings, rank, space_features
 
-__all__ = ["Known", "SpacerChoice", "far_spacers", "first_spacers", "plan_round"]
-
 #: Compounds of the list that is to be found.
 LIST = 100
 #: The list is stable where spacers that are not computed are expected to hold this share of its places at most.

@@ -13,8 +13,6 @@ from screening.learned_oracle.choice import DRAWS, REACH, ROUND, SCOUTS, n_first
 from screening.learned_oracle.features import spacer_features
 from screening.learned_oracle.model import N_WAVES
 
-__all__ = ["SearchCost", "SearchPlan"]
-
 #: Spacers whose features are timed, and rows of the matrix product that tells the speed of the machine.
 _SAMPLE, _ROWS = 200, 512
 #: Numbers that a model sees of a spacer: waves, and whole-ion numbers about so many.

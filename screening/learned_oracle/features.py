@@ -22,8 +22,6 @@ from scipy.sparse import csr_matrix
 from chemspace.progress import Progress, silent
 from oracle.validate import atomic_masses, mean_electronegativity
 
-__all__ = ["SpacerFeatures", "scaffold_groups", "spacer_features"]
-
 #: Bits of the folded count fingerprint: Morgan environments of up to two bonds, J. Chem. Inf. Model. 2010, 50, 742,
 #: doi 10.1021/ci100050t.
 BITS, RADIUS = 2048, 2

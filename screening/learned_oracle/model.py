@@ -20,8 +20,6 @@ from oracle.descriptors import DescriptorSet
 from screening.errors import TrainingDataError
 from screening.learned_oracle.features import SpacerFeatures
 
-__all__ = ["DescriptorModel", "DescriptorScore", "PredictedDescriptors"]
-
 Array = NDArray[np.float64]
 #: Random Fourier features, and the degrees of freedom of their frequencies: those of a Matern 5/2 kernel.
 N_WAVES, FREEDOM = 768, 5

@@ -32,7 +32,7 @@ from screening.strategies.columns import (
 )
 from screening.strategies.strategy import Strategy
 
-__all__ = ["Candidates", "lifetime_columns", "space_features", "subset"]
+__all__ = ["lifetime_columns", "subset"]
 
 Array = NDArray[np.float64]
 #: Columns of a ranking's frame, in order, before those of the strategy and of further properties. `mean` and `sd` are

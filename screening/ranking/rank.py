@@ -23,7 +23,6 @@ from screening.strategies.columns import NEAREST, NEAREST_COLUMNS, Numbers, late
 if TYPE_CHECKING:
     from screening.ranking.bounds import PredictionBounds
 
-__all__ = ["PassEstimate", "PassSettings", "Ranking", "estimate_pass", "rank", "write_candidates"]
 
 Array = NDArray[np.float64]
 #: Compounds kept beyond top_k by a pass.

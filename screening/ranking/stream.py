@@ -25,7 +25,7 @@ from screening.strategies.columns import Numbers, Predictor
 if TYPE_CHECKING:
     from screening.ranking.bounds import PredictionBounds
 
-__all__ = ["SinglePrecision", "TopK"]
+__all__ = ["TopK"]
 
 Array = NDArray[np.float64]
 #: How far below the threshold a bound may be before its compound is left out, relative to 1 + |threshold|: single

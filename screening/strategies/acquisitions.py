@@ -21,13 +21,7 @@ from screening.strategies.columns import Numbers
 from screening.strategies.joint import drawn_values, integrated_variance, noisy_improvement, values_with
 from screening.strategies.strategy import Chosen, Shortlist, Strategy, StrategyInputs, register_strategy
 
-__all__ = [
-    "Acquisition",
-    "LogExpectedImprovement",
-    "log_expected_improvement",
-    "log_gain",
-    "log_probability_of_improvement",
-]
+__all__ = ["log_gain"]
 
 Array = NDArray[np.float64]
 _HALF_LOG_2PI = 0.5 * log(2.0 * pi)

@@ -22,15 +22,10 @@ __all__ = [
     "NEAREST",
     "NEAREST_COLUMNS",
     "OWN_COLUMNS",
-    "Columns",
-    "MeasuredSet",
-    "Numbers",
     "Predictor",
     "Property",
     "latent_sd",
     "predict",
-    "price_of",
-    "price_property",
     "unexplained_variance",
 ]
 

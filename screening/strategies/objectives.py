@@ -31,8 +31,6 @@ from screening.strategies.strategy import (
     register_strategy,
 )
 
-__all__ = ["Desirability", "Hypervolume", "make_strategy"]
-
 Array = NDArray[np.float64]
 #: A wish that is not met at all leaves this share of the whole, so that candidates failing it still have an order.
 _FLOOR = 1.0e-6

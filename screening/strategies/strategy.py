@@ -20,19 +20,6 @@ from screening.strategies.columns import Columns, Numbers, Predictor
 if TYPE_CHECKING:
     from screening.validation import ScoreCard
 
-__all__ = [
-    "STRATEGIES",
-    "Choice",
-    "Chosen",
-    "FixedObjective",
-    "PropertyObjective",
-    "Shortlist",
-    "Strategy",
-    "StrategyInputs",
-    "Wish",
-    "choose_strategy",
-    "register_strategy",
-]
 
 Array = NDArray[np.float64]
 

@@ -14,7 +14,7 @@ from screening.errors import TrainingDataError
 if TYPE_CHECKING:
     from botorch.models.model import Model
 
-__all__ = ["MIN_ROWS", "Recipe", "TrainingRows"]
+__all__ = ["MIN_ROWS", "Recipe"]
 
 
 #: Fewer rows leave nothing to standardise by and nothing to hold out.

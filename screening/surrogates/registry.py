@@ -15,7 +15,7 @@ from screening.surrogates.mixture import AutoRecipe, MixtureRecipe, ResidualReci
 from screening.surrogates.recipe import Movable, Recipe
 from screening.surrogates.trees import TreesConfig
 
-__all__ = ["DEFAULT_SURROGATE", "SURROGATES", "get_recipe", "register_surrogate"]
+__all__ = ["SURROGATES", "get_recipe"]
 
 #: What makes the recipe of each name.
 SURROGATES: Registry[Callable[[], Recipe]] = Registry("surrogate", UnknownSurrogateError)

@@ -17,7 +17,7 @@ from screening.surrogates.registry import DEFAULT_SURROGATE
 from screening.validation.cross_validate import Validation, cross_validate
 from screening.validation.splits import LEAVE_OUT_SPLITS, random_holdouts
 
-__all__ = ["FullCard", "full_score_card", "verdict_of"]
+__all__ = ["verdict_of"]
 
 
 #: What every score is set beside.

@@ -14,12 +14,7 @@ from scipy.stats import norm, spearmanr
 from screening.calibration import crps, half_width, log_density, normal_half_width
 from screening.errors import ScreeningError
 
-__all__ = [
-    "ScoreCard",
-    "hold_out",
-    "random_holdouts",
-    "score",
-]
+__all__ = ["hold_out", "random_holdouts", "score"]
 
 
 #: More models than this are not trained for one split.

@@ -73,7 +73,7 @@ def test_a_file_that_cannot_be_written_leaves_nothing_behind(tmp_path: Path) -> 
     taken = tmp_path / "taken.html"
     taken.mkdir()
     (taken / "inside").touch()
-    for path in (tmp_path / "absent" / "out.html", taken):
-        with pytest.raises(PlotFileError, match="cannot be written"):
+    for path, why in ((tmp_path / "absent" / "out.html", "cannot be written"), (taken, "is no ordinary file")):
+        with pytest.raises(PlotFileError, match=why):
             write_html(path, "t", [])
     assert list(tmp_path.iterdir()) == [taken]

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -281,7 +282,10 @@ class CampaignService:
                 self._back = Campaign.open(self.folder, oracle_store=self._settings.oracle_store)
             else:
                 self._back.refresh()
-            yield self._back
+            try:
+                yield self._back
+            finally:
+                self._looked_at = -inf  # whoever asks next sees what was written here
 
     def events(self) -> tuple[dict[str, str], ...]:
         """Everything that happened, oldest first: keys number, at, actor, kind, what."""

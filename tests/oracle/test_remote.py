@@ -87,7 +87,7 @@ def test_the_command_survives_the_death_of_a_dask_worker(cluster: object, tmp_pa
         assert process.returncode == 0, said
         rows = json.loads(out)
         assert [row["smiles"] for row in rows] == [Cation.from_smiles(text).smiles for text in (*CHAINS, *SMALL)]
-        assert {row["status"] for row in rows} == {"ok"}
+        assert {row["status"] for row in rows} == {"ok"}, rows
         assert {record.inchikey for record in store} == {row["inchikey"] for row in rows}
 
 

@@ -51,7 +51,7 @@ def test_the_file_of_a_table_holds_every_row_with_its_own_columns(asked: list[st
     scored, chosen = pd.read_parquet(path), pd.DataFrame(json.loads(done.stdout))
     assert list(scored) == [*POOL_COLUMNS, "name", "x", "tiny"]
     assert len(scored) == 20
-    assert scored["mean"][chosen["row"]].to_numpy() == pytest.approx(chosen["mean"].to_numpy())
+    assert scored["mean"][chosen["row"] - 1].to_numpy() == pytest.approx(chosen["mean"].to_numpy())
     assert "20 candidates in" in done.stderr
 
 

@@ -28,6 +28,9 @@ SMALL_GAP_EV = 0.5
 CLOSE = 0.5
 #: Where so many of the embedded conformers are distinct, others were probably missed.
 MANY = 0.75
+#: In a solvent model, whose surface is a grid, a gradient this many times the norm wanted may be as low as it gets:
+#: methylammonium in DMF ends at 2.2e-4 of 2.0e-4 hartree/bohr from some starts.
+ROUGH = 2.0
 #: A conformer is the longest if it reaches so far of the longest start geometry.
 LONGEST = 0.97
 
@@ -170,7 +173,8 @@ def _optimise(session: Session, conformers: Conformers, k: int, protocol: Protoc
     positions = conformers.positions[k]
     coordinates = choose_coordinates(conformers.mol, positions)
     norm, steps = protocol.gradient_norm, protocol.max_steps
-    optimum = minimise(session, coordinates, positions, hessian, gradient_norm=norm, max_steps=steps)
+    slack = 1.0 if protocol.solvent is None and protocol.conformer_solvent is None else ROUGH
+    optimum = minimise(session, coordinates, positions, hessian, gradient_norm=norm, max_steps=steps, slack=slack)
     pushes = 0
     if protocol.follow_saddles:
         optimum, pushes = leave_saddles(session, coordinates, optimum, gradient_norm=norm, max_steps=steps)

@@ -437,6 +437,7 @@ def minimise(
     *,
     gradient_norm: float,
     max_steps: int,
+    slack: float = 1.0,
 ) -> Optimum:
     """Walks downhill until the norm of the Cartesian gradient falls below `gradient_norm`.
 
@@ -447,6 +448,7 @@ def minimise(
         hessian: start Hessian in Cartesian coordinates, shape (3n, 3n), hartree/bohr^2.
         gradient_norm: hartree/bohr, norm over all 3n components.
         max_steps: gradients granted.
+        slack: how many times `gradient_norm` is low enough once they are spent.
 
     Raises:
         ConvergenceError: if `max_steps` gradients were not enough.
@@ -456,6 +458,8 @@ def minimise(
         if walk.norm < gradient_norm:
             return Optimum(walk.here.positions, walk.energy, walk.norm, step)
         walk.advance(step)
+    if walk.norm < slack * gradient_norm:
+        return Optimum(walk.here.positions, walk.energy, walk.norm, max_steps)
     raise ConvergenceError(
         f"the geometry did not converge in {max_steps} steps "
         f"(gradient norm {walk.norm:.1e}, wanted {gradient_norm:.1e} hartree/bohr)"

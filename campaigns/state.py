@@ -146,7 +146,7 @@ class CampaignState:
 
     def is_current(self, batch: SuggestionBatch, data_key: str) -> bool:
         """Whether a batch was chosen on the data with this key and by the present description."""
-        return batch.data_key == data_key and batch in self.batches[self.n_before :]
+        return batch.data_key == data_key and batch not in self.batches[: self.n_before]
 
     def _suggested_on(self, data_key: str) -> set[str]:
         """What was suggested on these data by the present description."""

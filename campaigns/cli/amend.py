@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -87,12 +86,7 @@ def _amend(campaign: Campaign, described: Description, options: AmendOptions) ->
                 described.config, libraries=described.libraries or None, reason=options.reason, confirmed=confirmed
             )
         except UnconfirmedError as question:
-            if options.as_json or not (sys.stdin.isatty() and sys.stderr.isatty()):
-                raise
-            for line in question.guesses:
-                console.note(f"  {line}")
-            if not typer.confirm("Is this right?", err=True):
-                raise
+            console.ask(question, "Is this right?", may_ask=not options.as_json)
             confirmed = True
         except ConfigError as problem:
             raise described.located(problem) from problem

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from math import isfinite
 from textwrap import wrap
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.markup import escape
@@ -24,9 +25,13 @@ from rich.progress import (
 )
 from rich.table import Table
 from rich.text import Text
+from typer import confirm
 
 from chemspace.progress import Announcement
 from chemspace.progress import Progress as ProgressCallback
+
+if TYPE_CHECKING:
+    from campaigns.errors import UnconfirmedError
 
 
 class _Output(Console):
@@ -169,6 +174,16 @@ def be_quiet() -> None:
 def warn(text: str) -> None:
     """Something the user should know that does not stop the work."""
     err.print(f"[yellow]warning:[/] {escape(text)}", soft_wrap=True)
+
+
+def ask(question: UnconfirmedError, words: str, *, may_ask: bool) -> None:
+    """Go on where a person at a terminal says yes to what is in question; raises `question` elsewhere."""
+    if not (may_ask and sys.stdin.isatty() and sys.stderr.isatty()):
+        raise question
+    for guess in question.guesses:
+        note(f"  {guess}")
+    if not confirm(words, err=True):
+        raise question
 
 
 def error(text: str) -> None:

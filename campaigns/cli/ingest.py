@@ -3,7 +3,6 @@ further measured property."""
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -274,12 +273,7 @@ def _table(campaign: Campaign, options: IngestOptions) -> IngestResult:
             try:
                 return campaign.ingest(table.results, target.name, **how)
             except UnconfirmedError as question:
-                if not (may_ask and sys.stdin.isatty() and sys.stderr.isatty()):
-                    raise
-                for guess in question.guesses:
-                    console.note(f"  {guess}")
-                if not typer.confirm("Is this right?", err=True):
-                    raise
+                console.ask(question, "Is this right?", may_ask=may_ask)
                 how[question.accept] = True
     except IngestError as error:
         if options.dry_run and may_ask:
@@ -319,12 +313,7 @@ def _confirm(fit: TraceFit, options: IngestOptions) -> None:
     try:
         require_confirmed(fit, name, accept_warnings=table.yes, accept_extreme=table.accept_extreme)
     except UnconfirmedError as question:
-        if options.as_json or not (sys.stdin.isatty() and sys.stderr.isatty()):
-            raise
-        for warning in question.guesses:
-            console.note(f"  {warning}")
-        if not typer.confirm("Take the lifetime all the same?", err=True):
-            raise
+        console.ask(question, "Take the lifetime all the same?", may_ask=not options.as_json)
 
 
 def _learnt(campaign: Campaign, result: IngestResult, workers: int) -> FitSummary:

@@ -121,6 +121,9 @@ def _in_order(pool: ArrayLike, name: str, values: Any) -> Any:
 #: Results are far off where the step from the others to them is so many times the span of the others, and where they
 #: are no more than this share. Not by robust deviations: a search that closes in on the best makes these small.
 _FAR, _FEW = 10.0, 1.0 / 3.0
+#: Few results lie close together by chance: a step counts only where n results drawn evenly over it would lie as close
+#: together as the others with no more than this chance, n (span / step)^(n - 1).
+_CHANCE = 1.0e-5
 #: Results of this size or more are refused: their differences leave the range of numbers.
 _HUGE = 1.0e305
 
@@ -136,7 +139,9 @@ def winsorised(loss: Array) -> tuple[Array, NDArray[np.int64]]:
     ranked = loss[order]
     span = ranked - ranked[:1]
     first = max(len(loss) - int(_FEW * len(loss)), 3)  # the others are these at least
-    steps = np.flatnonzero(np.diff(ranked)[first - 1 :] > _FAR * span[first - 1 : -1]) + first
+    others = np.arange(first, len(loss))
+    factor = np.maximum(_FAR, (others / _CHANCE) ** (1.0 / (others - 1.0)))
+    steps = np.flatnonzero(np.diff(ranked)[first - 1 :] > factor * span[first - 1 : -1]) + first
     if not steps.size or not span[steps[0] - 1] > 0.0:
         return loss, nothing
     far = np.sort(order[steps[0] :])

@@ -11,7 +11,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Campaign", "CampaignConfig"]
 
-
 #: Module of each name. Loaded when asked for: the command line imports this package for every --help.
 _HOMES = {"Campaign": "campaigns.campaign", "CampaignConfig": "campaigns.config"}
 

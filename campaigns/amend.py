@@ -40,18 +40,7 @@ class Amendment:
 
 
 def amendment(state: CampaignState, scope: Scope, config: CampaignConfig, read: Gathered) -> Amendment:
-    """What a description of these libraries would change.
-
-    Args:
-        state: of the campaign.
-        scope: its present one.
-        config: the description.
-        read: its libraries.
-
-    Raises:
-        ConfigError, SpaceError: if the description cannot work, calls another cation by a name that the campaign
-            knows, or gives a property another table.
-    """
+    """What a description of these libraries would change."""
     config = config.with_libraries(read.files)
     if config.dications is None:  # left to the rule, as it was
         config = config.model_copy(update={"dications": state.config.dications})
@@ -72,11 +61,8 @@ def in_edition_of(present: CampaignConfig, config: CampaignConfig) -> CampaignCo
 
 
 def check_names(names: CationLibrary, library: CationLibrary) -> None:
-    """Refuse a library that calls a cation by the abbreviation that another one has already.
-
-    Raises:
-        ConfigError: naming both.
-    """
+    """Refuse a library that calls a cation by the abbreviation that another one has already. Raises ConfigError naming
+    both."""
     called = {cation.abbreviation: cation for cation in names}
     for cation in library:
         other = called.get(cation.abbreviation)
@@ -172,18 +158,7 @@ _NOTHING = frozenset({Stage.SUGGESTED, Stage.STALE})
 def carried(name: str, state: CampaignState, config: CampaignConfig) -> dict[str, Any]:
     """What a campaign knows, for the first event of another one: measurements, retracted ones too, steps, what is
     awaited and what is declined; not its suggestions, nor values of properties that the other one does not have.
-
-    Args:
-        name: of the campaign.
-        state: its state.
-        config: the description of the other one.
-
-    Returns:
-        Plain values, which `campaigns.state.replay` reads.
-
-    Raises:
-        CampaignError: if there is nothing to carry.
-    """
+    Returns plain values, which `campaigns.state.replay` reads. Raises CampaignError if there is nothing to carry."""
     if not (any(state.records.values()) or state.steps or state.ruled_out):
         raise CampaignError(f"{name} has no measurements, outcomes or declined cations; there is nothing to carry over")
     known = {formula for formula, stage in state.stages.items() if stage not in _NOTHING}

@@ -9,11 +9,7 @@ from campaigns.events import Stage
 
 
 def whole_number(value: object, least: int, what: str) -> int:
-    """`value` as a whole number of at least `least`.
-
-    Raises:
-        CampaignError: naming `what` it is, and what would be right.
-    """
+    """`value` as a whole number of at least `least`. Raises CampaignError naming `what` it is, and what is right."""
     try:
         number = index(value)  # type: ignore[arg-type]  # what is no whole number raises
     except TypeError:
@@ -24,11 +20,8 @@ def whole_number(value: object, least: int, what: str) -> int:
 
 
 def stage_of(word: str) -> Stage:
-    """The stage that a word of the command line names, as "not formed" or "not_formed".
-
-    Raises:
-        LifecycleError: listing the stages that there are.
-    """
+    """The stage that a word of the command line names, as "not formed" or "not_formed". Raises LifecycleError listing
+    the stages that there are."""
     stages = {stage.value: stage for stage in Stage if stage not in (Stage.SUGGESTED, Stage.MEASURED)}
     wanted = str(word).replace("_", " ").replace("-", " ").strip().lower()
     if isinstance(word, Stage):

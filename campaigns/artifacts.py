@@ -77,16 +77,7 @@ class Artifacts:
         keep: int = 1,
         if_worth: Callable[[T], bool] = lambda value: True,
     ) -> T:
-        """The value of this name and key; what `make` gives where it is not kept.
-
-        Args:
-            name: what it is.
-            key: of everything it follows from, beside the code, the packages and the tables that come with them.
-            make: computes it.
-            form: how it is written to the folder; None keeps it in memory alone.
-            keep: how many of this name are kept.
-            if_worth: whether a value that was made is to be kept.
-        """
+        """The value of this name and key; what `make` gives where it is not kept."""
         if (known := self.find(name, key, form)) is not None:
             return known
         value = make()

@@ -59,7 +59,6 @@ if TYPE_CHECKING:
     from screening.ranking import Candidates
     from screening.validation.card import FullCard
 
-
 #: What rows are called that came in without a file.
 OBSERVED = "observed.jsonl"
 #: The report in a campaign's folder.
@@ -115,11 +114,11 @@ class Campaign:
         Args:
             folder: where; made if missing.
             config: what to do; the default screens lead iodides over the built-in library.
-            libraries: files of cations, whose content the campaign keeps, merged in order; "builtin" is the built-in
-                library, and what is taken where none is given.
+            libraries: files of cations, whose content the campaign keeps, merged in order; "builtin" is the
+                built-in library, and what is taken where none is given.
             oracle_store: file of computed descriptors; None takes the user's cache.
-            store: where its log and files are kept: postgresql://user@host/database, `?schema=name` to tell several in
-                one database apart; None takes a SQLite file in the folder.
+            store: where its log and files are kept: postgresql://user@host/database, `?schema=name` to tell several
+                in one database apart; None takes a SQLite file in the folder.
             known: another campaign whose measurements, outcomes, declines and what is awaited this one begins with.
 
         Raises:
@@ -158,12 +157,8 @@ class Campaign:
 
     @classmethod
     def open(cls, folder: str | Path, *, oracle_store: str | Path | None = None) -> Campaign:
-        """Open the campaign in `folder`.
-
-        Raises:
-            CampaignNotFoundError: if there is none.
-            StoreError, SchemaError: if its file cannot be used.
-        """
+        """Open the campaign in `folder`. Raises CampaignNotFoundError if there is none; StoreError, SchemaError if its
+        file cannot be used."""
         log = open_store(Path(folder))
         return cls(Path(folder), log, None, None if oracle_store is None else Path(oracle_store))
 
@@ -269,11 +264,8 @@ class Campaign:
         return self._learn(self._state.pending, progress)
 
     def validate(self, progress: Progress | None = None) -> FullCard:
-        """The full score card: every split, calibration, shuffled targets, baselines, learning curve.
-
-        Raises:
-            CampaignError, ScreeningError: if there is too little to learn from.
-        """
+        """The full score card: every split, calibration, shuffled targets, baselines, learning curve. Raises
+        CampaignError, ScreeningError if there is too little to learn from."""
         from campaigns.training import card_of, holdouts, training_set
 
         records = self._records.of(needed_cations((), self._measured(self._state)), progress)
@@ -293,11 +285,8 @@ class Campaign:
     def predict(self, formula: str | Compound, progress: Progress | None = None) -> Prediction:
         """What the model expects of a compound, in the space or not, and why.
 
-        A cation without descriptors is computed first.
-
-        Raises:
-            ChemspaceError: for a formula that cannot be read.
-            CampaignError: if a cation of it has no descriptors.
+        A cation without descriptors is computed first. Raises ChemspaceError for a formula that cannot be read;
+        CampaignError if a cation of it has no descriptors.
         """
         from campaigns.prediction import predict
 
@@ -306,21 +295,15 @@ class Campaign:
         return predict(fitted, compound, self._records.of(needed_cations((), [compound]), progress))
 
     def recipe(self, formula: str, mass_g: float | None = None) -> Recipe:
-        """What to weigh in for a compound, by default for the mass that the campaign's description names.
-
-        Raises:
-            ChemspaceError: for a formula that cannot be read, or a compound without a recipe.
-        """
+        """What to weigh in for a compound, by default for the mass that the campaign's description names. Raises
+        ChemspaceError for a formula that cannot be read, or a compound without a recipe."""
         from chemspace.recipe import make_recipe
 
         return make_recipe(parse_formula(formula, self.names), self.config.budget.mass_g if mass_g is None else mass_g)
 
     def structure(self, formula: str, progress: Progress | None = None) -> Structure:
-        """An idealised crystal of a compound to start a calculation from, with xTB geometries of its cations.
-
-        Raises:
-            ChemspaceError: for a formula that cannot be read, a mixture, or a cation too bulky for its place.
-        """
+        """An idealised crystal of a compound to start a calculation from, with xTB geometries of its cations. Raises
+        ChemspaceError for a formula that cannot be read, a mixture, or a cation too bulky for its place."""
         from chemspace.crystal import build_structure
 
         compound = parse_formula(formula, self.names)
@@ -328,11 +311,8 @@ class Campaign:
         return build_structure(compound, geometries(compound, records))
 
     def table(self, name: str) -> pd.DataFrame:
-        """One of the tables in `campaigns.outputs.TABLES`: suggestions, measurements, compounds, scores, ...
-
-        Raises:
-            CampaignError: if there is no such table; the message lists those there are.
-        """
+        """One of the tables in `campaigns.outputs.TABLES`: suggestions, measurements, compounds, scores, ... Raises
+        CampaignError if there is no such table; the message lists those there are."""
         from campaigns.outputs import table
 
         return table(self, name)
@@ -395,7 +375,6 @@ class Campaign:
 
         Args:
             number: the round; None takes the last.
-            progress: called while training.
 
         Raises:
             LifecycleError: if there is no such round.
@@ -531,7 +510,6 @@ class Campaign:
 
         Args:
             workers: processes.
-            progress: called after each cation.
 
         Returns:
             How many cations there are, and which failed and why.
@@ -591,7 +569,6 @@ class Campaign:
         outside the 95% interval that a model without it predicts is told of in `surprises`.
 
         Args:
-            progress: called while training and ranking.
             dask: address or scheduler file of a Dask cluster that passes over the space; None does it here.
 
         Raises:
@@ -633,16 +610,15 @@ class Campaign:
         """The next compounds to make.
 
         Asked again, the answer is the recorded one, whatever became of its compounds, until results come in or `more`
-        is said. Pending is what was accepted and is not measured yet; suggestions on older data that nobody took up
-        are stale once a new round is recorded.
+        is said. Pending is what was accepted and is not measured yet; suggestions on older data that nobody took up are
+        stale once a new round is recorded.
 
         Args:
             batch_size: how many; None takes the campaign's.
             seed: None takes the campaign's.
             more: choose further compounds beside those that were suggested on these data.
-            progress: called while training.
-            dask: address or scheduler file of a Dask cluster that passes over the space; None does it here. The answer
-                is the same.
+            dask: address or scheduler file of a Dask cluster that passes over the space; None does it here. The
+                answer is the same.
 
         Returns:
             The round; without suggestions, and not recorded, where `nothing_left` says why.
@@ -677,11 +653,8 @@ class Campaign:
     def read(
         self, path: str | Path | pd.DataFrame, target: str = LIFETIME.name, **reading: Unpack[ReadingOptions]
     ) -> ObservationTable:
-        """Read a table of results for `ingest`, which may take a while and needs no turn among those who write.
-
-        Raises:
-            PropertyError, UnconfirmedError, IngestError: as `ingest`.
-        """
+        """Read a table of results for `ingest`, which may take a while and needs no turn among those who write. Raises
+        PropertyError, UnconfirmedError, IngestError as `ingest`."""
         measured = target_of(self.config, target)
         if isinstance(path, str | Path):
             name, content = printable(Path(path).name), read_file(Path(path))
@@ -702,10 +675,9 @@ class Campaign:
         """Take in a table of results (CSV, .xlsx or JSON lines), whole or not at all.
 
         Args:
-            path: the table: measured lifetimes, or values of a further property such as a band gap; a data frame; or
-                what `read` gave of it for the same target.
+            path: the table: measured lifetimes, or values of a further property such as a band gap; a data frame;
+                or what `read` gave of it for the same target.
             target: what was measured: the lifetime, or a property of the campaign's description.
-            dry_run: check everything and write nothing.
             keep_going: take in the rows that are right and write the others, each with its reason, to a file.
             rejects: that file, .csv; None puts it into the campaign's folder.
             reading: columns, unit, sheet and what is accepted, as in `campaigns.ingest.ReadingOptions`.
@@ -727,7 +699,6 @@ class Campaign:
 
         Args:
             path: the table, with the columns formula, stage, made, reason, cation, place.
-            dry_run: check everything and write nothing.
 
         Raises:
             IngestError: listing every row that cannot be read; nothing was written.
@@ -756,7 +727,6 @@ class Campaign:
             rows: one mapping (or row of a data frame) for each, by the columns that a table has: formula and
                 lifetime_ps, or compound and value, and more where it is known.
             target: what was measured.
-            dry_run: check everything and write nothing.
             accept_corrections: take what rows say otherwise of crystals in the record.
 
         Raises:
@@ -788,7 +758,6 @@ class Campaign:
             fit: from `campaigns.kinetics.fit_trace`; an upper bound is recorded as one.
             files: the raw files, kept by content hash.
             sample: the lab's name of the crystal.
-            dry_run: check everything and write nothing.
             measured: what was read from the files; with maps, they are drawn too.
             spectrum_at_ps: delay of the spectra drawn from maps, ps; None takes where the difference is largest.
 
@@ -819,7 +788,6 @@ class Campaign:
         Args:
             formula: the compound that was asked for.
             stage: where it stands now, or its word on the command line, as "accepted".
-            reason: why; needed to decline or abandon.
             made: what was made instead, if it was something else; both are kept.
 
         Raises:
@@ -845,10 +813,8 @@ class Campaign:
         Undo the event to have the description of before.
 
         Args:
-            config: the whole description as it shall be.
             libraries: of its cations: "builtin", a path, name and content, or the name of a file that the campaign
                 keeps. None keeps the libraries as they are.
-            reason: why, for the record.
             confirmed: store it; else it is shown.
 
         Returns:
@@ -894,12 +860,8 @@ class Campaign:
         return self.library_file(Path(library).name)
 
     def library_file(self, name: str) -> Source:
-        """Name and content of a library that the campaign keeps, of this description or an earlier one; "builtin" as
-        it is.
-
-        Raises:
-            LibraryError: if it keeps none called so.
-        """
+        """Name and content of a library that the campaign keeps, of this description or an earlier one; "builtin" as it
+        is. Raises LibraryError if it keeps none called so."""
         hashes = {one.name: one.sha256 for described in self._state.descriptions for one in described.libraries}
         if name not in hashes and name != BUILTIN:
             raise LibraryError(f"{name} cannot be read: there is no such file, and the campaign keeps none called so")
@@ -907,12 +869,8 @@ class Campaign:
         return BUILTIN if digest is None else (name, self._log.file(digest))
 
     def carried(self, config: CampaignConfig, library: CationLibrary) -> dict[str, Any]:
-        """What a campaign of this description and library takes over of this one.
-
-        Raises:
-            ConfigError: if the library calls another cation by a name that is used here.
-            CampaignError: if there is nothing to take over.
-        """
+        """What a campaign of this description and library takes over of this one. Raises ConfigError if the library
+        calls another cation by a name that is used here; CampaignError if there is nothing to take over."""
         from campaigns.amend import carried, check_names
 
         check_names(self.names, library)
@@ -924,8 +882,6 @@ class Campaign:
         Open suggestions with it are declined; what is accepted goes on.
 
         Args:
-            name: of the cation.
-            reason: why.
             place: where in the formula it is not used.
 
         Raises:
@@ -940,11 +896,7 @@ class Campaign:
         return self._state.ruled_out[-1]
 
     def let_go(self, reason: str = "") -> tuple[Step, ...]:
-        """Let every suggestion that nobody took up go stale, so that it may be suggested again.
-
-        Args:
-            reason: why, for the record.
-        """
+        """Let every suggestion that nobody took up go stale, so that it may be suggested again."""
         open_ = [formula for formula, stage in self._state.stages.items() if stage is Stage.SUGGESTED]
         return tuple(self.step(formula, Stage.STALE, reason=reason) for formula in open_)
 
@@ -954,7 +906,6 @@ class Campaign:
 
         Args:
             number: its number in the record of the target; in that of a property the launch's table comes first.
-            reason: why.
             target: what was measured: the lifetime, or a property of the campaign's description.
 
         Raises:
@@ -975,7 +926,6 @@ class Campaign:
 
         Args:
             number: of the event, as `history` tells it.
-            reason: why.
             confirmed: undo it though later events stand on it.
 
         Returns:
@@ -1005,7 +955,6 @@ class Campaign:
 
         Args:
             path: where; None puts it into the campaign's folder.
-            progress: called while training.
         """
         from campaigns.files import write_whole
         from campaigns.report.render import render

@@ -48,13 +48,7 @@ class StoredEvent:
 
 
 def stored_events(connection: Connection, after: int = 0, *, hashed: bool = True) -> Iterator[StoredEvent]:
-    """Every event after the one with this id, oldest first.
-
-    Args:
-        connection: to the database.
-        after: id of an event; 0 for all of them.
-        hashed: whether the table has hashes, as from schema 0002 on.
-    """
+    """Every event after the one with this id, oldest first."""
     columns = f"id, {_COLUMNS[connection.dialect.name]}, {'CAST(hash AS TEXT)' if hashed else 'NULL'}"
     found = connection.execute(text(f"SELECT {columns} FROM event WHERE id > :after ORDER BY id"), {"after": after})
     return (StoredEvent(id_, tuple(held), hash_) for id_, *held, hash_ in found)
@@ -97,10 +91,6 @@ def breaks(events: Iterable[StoredEvent], previous: str = START) -> Iterator[Sto
     """The events whose hash is not the one they should carry, in order.
 
     One that carries none is taken as it is, and the next one's hash vouches for it.
-
-    Args:
-        events: in order.
-        previous: hash of the event before them.
     """
     trusted: tuple[str, ...] = (previous,)  # after a break, what should have been carried and what is
     for event in events:

@@ -48,7 +48,6 @@ __all__ = [
     "template_text",
 ]
 
-
 #: Name of the library that comes with spinscreen.
 BUILTIN = "builtin"
 
@@ -139,11 +138,8 @@ def _text(kind: str, context: Mapping[str, Any], value: object, message: str) ->
 
 
 def parse_layers(value: object) -> object:
-    """Numbers of layers from "1-5" or "1,2,3"; anything but a text is handed back as it is.
-
-    Raises:
-        ValueError: if the text is neither.
-    """
+    """Numbers of layers from "1-5" or "1,2,3"; anything but a text is handed back as it is. Raises ValueError if the
+    text is neither."""
     if not isinstance(value, str):
         return value
     layers: set[int] = set()
@@ -168,11 +164,7 @@ def _mixture(value: object) -> object:
 
 
 def _whole(mixture: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
-    """Fractions that add up to 1, in lowest terms.
-
-    Raises:
-        ValueError: if one is no number above 0, or they do not.
-    """
+    """Fractions that add up to 1, in lowest terms."""
     try:
         parts = [(name, Fraction(text)) for name, text in mixture]
     except (ValueError, ZeroDivisionError):
@@ -414,11 +406,7 @@ class CampaignConfig(_Part):
 
     @classmethod
     def parse(cls, values: Mapping[str, Any]) -> CampaignConfig:
-        """Validate `values`.
-
-        Raises:
-            ConfigError: naming each field that is wrong.
-        """
+        """Validate `values`. Raises ConfigError naming each field that is wrong."""
         try:
             return cls.model_validate(dict(values))
         except ValidationError as error:
@@ -433,11 +421,7 @@ class CampaignConfig(_Part):
 
     @cached_property
     def protocol(self) -> Protocol:
-        """How cations are computed.
-
-        Raises:
-            ConfigError: if the oracle refuses it.
-        """
+        """How cations are computed. Raises ConfigError if the oracle refuses it."""
         from oracle.errors import OracleError
 
         try:
@@ -450,11 +434,7 @@ class CampaignConfig(_Part):
 
     @cached_property
     def descriptor_set(self) -> DescriptorSet:
-        """The descriptors that compounds are learnt from.
-
-        Raises:
-            ConfigError: if nothing registered one of them.
-        """
+        """The descriptors that compounds are learnt from. Raises ConfigError if nothing registered one of them."""
         from oracle.descriptors import descriptor_set
         from oracle.errors import DescriptorError
 
@@ -585,12 +565,8 @@ _SECTIONS = dict.fromkeys(("library", *CampaignConfig.model_fields))
 
 
 def read_description(path: str | Path) -> Description:
-    """The campaign that a YAML file describes; `docs/campaigns.md` lists the sections.
-
-    Raises:
-        ConfigError: if the file cannot be read or is no YAML, and for every field that is wrong: its line, its name,
-            and what would be right.
-    """
+    """The campaign that a YAML file describes; `docs/campaigns.md` lists the sections. Raises ConfigError if the file
+    cannot be read or is no YAML, and for every field that is wrong: its line, its name, and what would be right."""
     path = Path(path)
     try:
         text = bytes_of(path, _MOST_TEXT).decode("utf-8")
@@ -604,11 +580,8 @@ def read_description(path: str | Path) -> Description:
 
 
 def read_template(name: str) -> Description:
-    """The campaign that a template describes.
-
-    Raises:
-        ConfigError: if no template is called so; the message lists those there are.
-    """
+    """The campaign that a template describes. Raises ConfigError if no template is called so; the message lists those
+    there are."""
     return _described(f"{name}.yaml", template_text(name), Path())
 
 
@@ -619,11 +592,7 @@ def template_names() -> tuple[str, ...]:
 
 
 def template_text(name: str) -> str:
-    """A template as it is written.
-
-    Raises:
-        ConfigError: as `read_template`.
-    """
+    """A template as it is written. Raises ConfigError as `read_template`."""
     if name not in template_names():
         raise ConfigError(f"no template is called {name!r}; there are {', '.join(template_names())}")
     return resources.files("campaigns").joinpath("templates", f"{name}.yaml").read_text(encoding="utf-8")
@@ -702,11 +671,7 @@ _DEEPEST = 50
 
 
 def _check_size(name: str, tree: Any) -> None:
-    """Checks how much a description holds: a few aliases of aliases say more than fits.
-
-    Raises:
-        ConfigError: if it is too much, or holds itself.
-    """
+    """Checks how much a description holds: a few aliases of aliases say more than fits."""
     open_nodes, count = [(tree, 0)], 0
     while open_nodes:
         node, depth = open_nodes.pop()

@@ -55,7 +55,6 @@ __all__ = ["DATABASE", "Base", "acting_as"]
 
 T = TypeVar("T")
 
-
 #: The migrations in `campaigns/migrations/versions`; a test holds the two together.
 REVISIONS = ("0001", "0002")
 HEAD_REVISION = REVISIONS[-1]
@@ -151,7 +150,6 @@ _CAUSES = (
     ),
 )
 
-
 #: Half an emoji or a control character, as JSON writes them, and the one that it writes as it is.
 _UNREADABLE = re.compile(r"\\u(?:d[89a-f]|00[01]|007f|00[89])|\x7f", re.IGNORECASE)
 
@@ -170,9 +168,6 @@ def sqlite_engine(path: Path) -> Engine:
     """Engine of a SQLite file; read-only where its folder cannot be written or its disk is full.
 
     In WAL mode, but on a file system that several machines share, where only a rollback journal is safe.
-
-    Raises:
-        StoreError: where the locks of the file system do not hold.
     """
     if problem := mount_of(path.parent.absolute()).lock_problem:
         raise StoreError(
@@ -191,15 +186,7 @@ def sqlite_engine(path: Path) -> Engine:
 
 
 def postgres_engine(url: str) -> Engine:
-    """Engine of a PostgreSQL database.
-
-    Args:
-        url: postgresql://user@host/database; `?schema=name` puts the campaign into a schema of its own, so that one
-            database may hold many.
-
-    Raises:
-        StoreError: for another kind of URL, a schema that is no plain name, or where psycopg is not installed.
-    """
+    """Engine of a PostgreSQL database."""
     address = _parsed(url)
     if address.get_backend_name() != "postgresql":
         raise StoreError(
@@ -325,12 +312,8 @@ class EventLog:
 
     @classmethod
     def create(cls, path: Path) -> EventLog:
-        """Create the SQLite file at `path` or open it where it exists.
-
-        Raises:
-            StoreError: if the file cannot be created or is no campaign file; none is left behind then.
-            SchemaError: if a newer spinscreen wrote it.
-        """
+        """Create the SQLite file at `path` or open it where it exists. Raises StoreError if the file cannot be created
+        or is no campaign file; none is left behind then."""
         made = not path.parent.exists()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -344,12 +327,8 @@ class EventLog:
 
     @classmethod
     def open(cls, path: Path) -> EventLog:
-        """Open an existing SQLite file.
-
-        Raises:
-            CampaignNotFoundError: if there is none.
-            StoreError, SchemaError: as in `create`.
-        """
+        """Open an existing SQLite file. Raises CampaignNotFoundError if there is none; StoreError, SchemaError as in
+        `create`."""
         try:
             there = path.is_file()
         except OSError as error:
@@ -362,11 +341,7 @@ class EventLog:
 
     @classmethod
     def on(cls, engine: Engine, name: str, path: Path | None = None) -> EventLog:
-        """The log in a database, brought to the newest schema; `name` is for messages, `path` the file of SQLite.
-
-        Raises:
-            StoreError, SchemaError: as in `create`.
-        """
+        """The log in a database, brought to the newest schema; `name` is for messages, `path` the file of SQLite."""
         log = cls(engine, name, path)
         log._migrate()
         return log
@@ -380,23 +355,9 @@ class EventLog:
         files: Sequence[tuple[str, bytes]] = (),
         after: int | None = None,
     ) -> bool:
-        """Add one event, with the raw files it came from, in one transaction.
-
-        Args:
-            kind: what kind of thing happened.
-            payload: what happened, JSON-serialisable.
-            key: identity of the event, if it must not happen twice.
-            files: (name, content) of each file handed in; the event's payload gets their names and hashes as `files`.
-            after: id of the last event this one was made from; None for an event that holds whatever came before.
-
-        Returns:
-            False if an event with this key is already in the log (nothing was written then), else True.
-
-        Raises:
-            OvertakenError: if the log went on after event `after`: look again, then append.
-            UnfitTextError: if a text in the payload cannot be recorded.
-            StoreError: if the database refuses (read-only folder, full disk, damaged file).
-        """
+        """Add one event, with the raw files it came from, in one transaction. Returns False if an event with this key
+        is already in the log (nothing was written then), else True. Raises OvertakenError if the log went on after
+        event `after`: look again, then append."""
         check_recordable(payload)
         with self._session(writing=True) as session:
             if key is not None and session.scalar(select(EventRow.id).where(EventRow.key == key)) is not None:
@@ -428,22 +389,13 @@ class EventLog:
             return session.scalar(select(EventRow.id).where(EventRow.key == key)) is not None
 
     def events(self, after: int = 0) -> tuple[Event, ...]:
-        """Every event after the one with this id, oldest first; 0 for all of them.
-
-        Raises:
-            DamagedError: naming the first event that is not what was recorded.
-            SchemaError: for one of a kind that came later.
-        """
+        """Every event after the one with this id, oldest first; 0 for all of them."""
         stored = self._patiently(lambda: self._stored(after))
         return tuple(self._event(row) for row in stored)
 
     def file(self, digest: str) -> bytes:
-        """Content of a kept file.
-
-        Raises:
-            StoreError: if no file with this SHA-256 is kept.
-            DamagedError: if its content is not what was handed in.
-        """
+        """Content of a kept file. Raises StoreError if no file with this SHA-256 is kept; DamagedError if its content
+        is not what was handed in."""
         with self._session() as session:
             row = session.execute(_FILES.where(FileRow.sha256 == digest)).one_or_none()
             if row is None:
@@ -586,17 +538,8 @@ POINTER = "store.url"
 
 
 def create_store(folder: Path, url: str | None = None) -> EventLog:
-    """Create the store of the campaign in `folder`, or open the one it has.
-
-    Args:
-        folder: the campaign's folder, made if missing.
-        url: postgresql://user@host/database, with `?schema=name` where one database holds several campaigns; None
-            takes what the folder says, or a SQLite file in it.
-
-    Raises:
-        StoreError: if the store cannot be made or reached, or the folder has another one.
-        SchemaError: if a newer spinscreen wrote it.
-    """
+    """Create the store of the campaign in `folder`, or open the one it has. Raises StoreError if the store cannot be
+    made or reached, or the folder has another one."""
     known = _pointer(folder)
     if url is not None and (folder / DATABASE).exists():
         raise StoreError(f"{folder} keeps its campaign in {DATABASE}; a campaign in a database needs another folder")
@@ -614,23 +557,14 @@ def create_store(folder: Path, url: str | None = None) -> EventLog:
 
 
 def point_to(folder: Path, url: str | None) -> None:
-    """Write the address of the campaign's store into its folder, without the password; None is a file that is there.
-
-    Raises:
-        StoreError: if it cannot be written.
-    """
+    """Write the address of the campaign's store into its folder, without the password; None is a file that is there."""
     if url is not None and _pointer(folder) is None:
         address = without_password(url)
         write_whole(folder / POINTER, lambda path: path.write_text(f"{address}\n", encoding="utf-8"))
 
 
 def open_store(folder: Path) -> EventLog:
-    """Open the store of the campaign in `folder`.
-
-    Raises:
-        CampaignNotFoundError: if there is none.
-        StoreError, SchemaError: as `create_store`.
-    """
+    """Open the store of the campaign in `folder`."""
     known = _pointer(folder)
     if known is not None:
         return EventLog.on(postgres_engine(known), shown(known))

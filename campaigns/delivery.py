@@ -42,12 +42,6 @@ class _FailedError(Exception):
 def signature(secret: str, identity: str, seconds: int, body: bytes) -> str:
     """The header webhook-signature: "v1," and the HMAC-SHA256 of id, time and body, base64.
 
-    Args:
-        secret: the key, as text; "whsec_" and base64, as the specification writes keys, is taken as what it encodes.
-        identity: of the message, the header webhook-id.
-        seconds: since 1970, the header webhook-timestamp.
-        body: what is posted.
-
     Example:
         >>> signature("the lab's key", "msg_1", 1614265330, b"{}")[:3]
         'v1,'
@@ -58,11 +52,7 @@ def signature(secret: str, identity: str, seconds: int, body: bytes) -> str:
 
 
 async def deliver(hook: Hook, message: Mapping[str, Any], log: Path) -> bool:
-    """Tell one hook, try again where that makes sense, and log each try.
-
-    Returns:
-        Whether it was told.
-    """
+    """Tell one hook, try again where that makes sense, and log each try. Returns whether it was told."""
     for attempt in range(1, hook.tries + 1):
         try:
             async with asyncio.timeout(hook.timeout_s):

@@ -21,11 +21,7 @@ _NUMBERS = ("per_mol", "days", "value", "error")
 
 
 def read_prices(given: Any, folder: Path) -> Any:
-    """The price table: as it stands, or that of a CSV file with the columns cation, per_mol, days and hazards.
-
-    Raises:
-        ConfigError: if the file cannot be read, or holds something else.
-    """
+    """The price table: as it stands, or that of a CSV file with the columns cation, per_mol, days and hazards."""
     if not isinstance(given, str):
         return given
     prices: dict[str, dict[str, Any]] = {}
@@ -41,11 +37,7 @@ def read_prices(given: Any, folder: Path) -> Any:
 
 def read_properties(given: Any, folder: Path) -> Any:
     """Measured properties: as they stand; a table that is a text is read from the CSV file of that name, with the
-    columns compound (or formula), value (or the property's own name) and, where it is known, error.
-
-    Raises:
-        ConfigError: if a file cannot be read, or holds something else.
-    """
+    columns compound (or formula), value (or the property's own name) and, where it is known, error."""
     if not isinstance(given, Mapping):
         return given
     read: dict[str, Any] = {}

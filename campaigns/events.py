@@ -71,9 +71,6 @@ def upcast(kind: str, payload: dict[str, Any]) -> tuple[EventKind, dict[str, Any
 
     Up to 0.1.0 lifetimes and values of further properties came in by "measured" and "property_measured", and went by
     "retracted" and "property_retracted"; descriptions named no edition.
-
-    Raises:
-        ValueError: for a kind that is not known.
     """
     if kind in ("measured", "property_measured"):
         rows = [{_RENAMED.get(name, name): value for name, value in row.items()} for row in payload.get("rows", ())]
@@ -229,16 +226,7 @@ def possible_steps(before: Stage | None) -> tuple[Stage, ...]:
 
 
 def check_step(formula: str, before: Stage | None, after: Stage) -> None:
-    """Refuse a step that cannot follow.
-
-    Args:
-        formula: for the message.
-        before: stage so far, None for a compound that was never mentioned.
-        after: stage to come.
-
-    Raises:
-        LifecycleError: naming the stages that can follow.
-    """
+    """Refuse a step that cannot follow. Raises LifecycleError naming the stages that can follow."""
     allowed = possible_steps(before)
     if after not in allowed:
         stands = "was never suggested" if before is None else f"is {before.value}"

@@ -73,15 +73,7 @@ def row_fates(
     *,
     tell_known: bool = False,
 ) -> tuple[Fate, ...]:
-    """What becomes of each row that can be read, in the order of the file.
-
-    Args:
-        table: what was read.
-        state: what is known.
-        names: of the cations in the formulas of the launch's tables.
-        space: the campaign's.
-        tell_known: tell what is odd about rows that are known, too.
-    """
+    """What becomes of each row that can be read, in the order of the file."""
     before = _Before(table.target, state, names, space)
     return tuple(before.fate(row, tell_known=tell_known) for row in table.rows)
 
@@ -181,12 +173,7 @@ class _Before:
 
 
 def set_apart(what: Observation, others: Sequence[Known]) -> Iterator[str]:
-    """Why a lifetime will not train, in the words of its flag; nothing where it will.
-
-    Args:
-        what: the lifetime.
-        others: of the same compound, the published ones first.
-    """
+    """Why a lifetime will not train, in the words of its flag; nothing where it will."""
     flags = stated_conditions(what.temperature_k, what.technique)
     alike = [one.observation for one in others if not one.observation.is_bound]
     alike = [one for one in alike if not stated_conditions(one.temperature_k, one.technique)]

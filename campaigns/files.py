@@ -97,11 +97,7 @@ def _sweep(path: Path) -> None:
 
 
 def write_table(path: Path, rows: Sequence[Mapping[str, object]]) -> None:
-    """Write rows as the table that the ending of `path` names, one of `EXPORTS`.
-
-    Raises:
-        StoreError: as `write_whole`.
-    """
+    """Write rows as the table that the ending of `path` names, one of `EXPORTS`. Raises StoreError as `write_whole`."""
     import pandas as pd
 
     write_frame(path, pd.DataFrame(list(rows)))
@@ -113,11 +109,7 @@ def write_frame(path: Path, frame: pd.DataFrame) -> None:
 
 
 def write_files(folder: Path, files: Iterable[tuple[str, bytes]]) -> list[Path]:
-    """Write (name, content) of each file into `folder`, made if missing; the paths.
-
-    Raises:
-        StoreError: as `write_whole`.
-    """
+    """Write (name, content) of each file into `folder`, made if missing. Raises StoreError as `write_whole`."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -140,18 +132,7 @@ def read_ranking(folder: Path) -> pd.DataFrame | None:
 
 
 def write_ranking(folder: Path, frame: pd.DataFrame) -> tuple[Path, Path]:
-    """Write `frame` as ranking.parquet and ranking.csv.
-
-    Args:
-        folder: where.
-        frame: the top of the ranking, best first.
-
-    Returns:
-        The two paths.
-
-    Raises:
-        StoreError: as `write_whole`.
-    """
+    """Write `frame` as ranking.parquet and ranking.csv. Returns the two paths."""
     parquet, table = (folder / name for name in RANKING)
     write_whole(parquet, lambda path: frame.to_parquet(path, index=False))
     write_whole(table, lambda path: write_csv(frame, path, float_format="%.6g"))

@@ -15,11 +15,8 @@ from campaigns.targets import Observation
 
 
 def before_round(events: Sequence[Event], number: int | None = None) -> tuple[CampaignState, SuggestionBatch]:
-    """The state on which round `number` (None: the last) was suggested, and its suggestions.
-
-    Raises:
-        LifecycleError: if there is no such round.
-    """
+    """The state on which round `number` (None: the last) was suggested, and its suggestions. Raises LifecycleError if
+    there is no such round."""
     rounds = [place for place, event in enumerate(events) if event.kind is EventKind.SUGGESTED]
     wanted = len(rounds) if number is None else number
     if not 1 <= wanted <= len(rounds):
@@ -100,13 +97,7 @@ class Replay:
 
 
 def compare(batch: SuggestionBatch, again: Sequence[Suggestion], now: Mapping[str, str]) -> Replay:
-    """Hold a recorded batch against suggestions computed again.
-
-    Args:
-        batch: as it was recorded.
-        again: as it comes out now.
-        now: what computed it now, as `campaigns.versions.provenance`.
-    """
+    """Hold a recorded batch against suggestions computed again."""
     differences = tuple(
         difference
         for place, (old, new) in enumerate(zip(batch.suggestions, again, strict=True), start=1)

@@ -102,12 +102,7 @@ def is_own_host(host: str) -> bool:
 def occasions(
     kind: EventKind, payload: Mapping[str, Any], before: CampaignState
 ) -> Iterator[tuple[Occasion, dict[str, Any]]]:
-    """What an event gives to tell, and the facts.
-
-    Args:
-        kind, payload: of the event.
-        before: what the campaign knew before it.
-    """
+    """What an event gives to tell, and the facts."""
     if kind is EventKind.SUGGESTED:
         yield "suggested", {"seed": payload["seed"], "suggestions": payload["suggestions"]}
     elif kind is EventKind.FITTED and payload.get("surprises"):
@@ -130,14 +125,7 @@ _under_way: list[subprocess.Popen[bytes]] = []
 
 
 def tell(folder: Path, hooks: Sequence[Hook], occasion: Occasion, facts: Mapping[str, Any]) -> None:
-    """Start a process that tells every hook of this occasion; nothing is waited for, and nothing raised.
-
-    Args:
-        folder: of the campaign.
-        hooks: of its description.
-        occasion: what happened.
-        facts: the rest of the message, JSON.
-    """
+    """Start a process that tells every hook of this occasion; nothing is waited for, and nothing raised."""
     asked = [hook for hook in hooks if occasion in hook.on]
     if not asked:
         return

@@ -65,20 +65,8 @@ Make: TypeAlias = Callable[[CampaignState], Intake]
 def take_in(
     log: EventLog, state: CampaignState, make: Make, *, dry_run: bool = False
 ) -> tuple[CampaignState, IngestResult]:
-    """Record what `make` finds new, whole, however many processes do so at once.
-
-    Args:
-        log: where to.
-        state: what the log said when it was last read.
-        make: what is new to a state.
-        dry_run: write nothing.
-
-    Returns:
-        The state after it, and what to tell.
-
-    Raises:
-        UnfitTextError: if a text cannot be recorded, in a dry run too.
-    """
+    """Record what `make` finds new, whole, however many processes do so at once. Returns the state after it, and what
+    to tell."""
     while True:
         intake = make(state)
         result = intake.result
@@ -112,20 +100,7 @@ def take_in_table(
     rejects: Path | None = None,
     dry_run: bool = False,
 ) -> tuple[CampaignState, IngestResult]:
-    """Record the rows of a table that are new, whole or, where a file for rejects is named, those that are right.
-
-    Args:
-        log: where to.
-        state: what the log said when it was last read.
-        table: the table.
-        make: what of it is new to a state; it refuses a table with a bad row, unless a file for rejects is named.
-        rejects: file for the rows that cannot be taken in; None takes in all or nothing. Written before anything else.
-        dry_run: write nothing.
-
-    Raises:
-        IngestError: if a row cannot be taken in and `rejects` is None, or no row can.
-        StoreError: if something cannot be written.
-    """
+    """Record the rows of a table that are new, whole or, where a file for rejects is named, those that are right."""
     written = None
     if rejects is not None and table.refused and not dry_run:
         make(state)  # raises where nothing can be taken in, before the reject file is written
@@ -143,18 +118,8 @@ def of_table(
     rules: IntakeRules,
 ) -> Intake:
     """The rows of a table that the campaign does not have or that correct what it has, and what to tell of the others.
-
-    Args:
-        table: what was read.
-        state: what is known.
-        names: of the cations in the formulas of the launch's tables.
-        space: the campaign's.
-        rules: what is to be left out, accepted and told.
-
-    Raises:
-        IngestError: if a row cannot be taken in, unless `rules.keep_going` and another one can.
-        UnconfirmedError: if rows correct what is recorded, unless `rules.accept_corrections`.
-    """
+    Raises IngestError if a row cannot be taken in, unless `rules.keep_going` and another one can; UnconfirmedError if
+    rows correct what is recorded, unless `rules.accept_corrections`."""
     target = table.target
     fates = row_fates(table, state, names, space, tell_known=rules.tell_known)
     refused = [
@@ -250,7 +215,6 @@ def require_confirmed(fit: TraceFit, name: str, *, accept_warnings: bool, accept
 
     Args:
         fit: the fit.
-        name: of its files, for messages.
         accept_warnings: somebody has seen the warnings and takes the lifetime as right.
         accept_extreme: take a lifetime far outside what has been measured so far.
 
@@ -295,21 +259,9 @@ def _digest(value: object) -> str:
 def step(
     state: CampaignState, names: CationLibrary, formula: str, stage: Stage, reason: str = "", made: str = ""
 ) -> dict[str, Any]:
-    """The payload of a step in a compound's life.
-
-    Args:
-        state: as it stands.
-        names: cations a formula may name.
-        formula: the compound that was asked for.
-        stage: where it stands now.
-        reason: why; needed to decline or abandon.
-        made: formula of what was made instead, if it was something else.
-
-    Raises:
-        AlreadySoError: if it is the last one of that compound, in the same words.
-        LifecycleError: if the step cannot follow, a reason is missing, or something else was made where nothing was.
-        ChemspaceError: for a formula that cannot be read.
-    """
+    """The payload of a step in a compound's life. Raises AlreadySoError if it is the last one of that compound, in the
+    same words; LifecycleError if the step cannot follow, a reason is missing, or something else was made where nothing
+    was."""
     asked = parse_formula(formula, names).formula
     instead = parse_formula(made, names).formula if made else ""
     if stage in NEEDS_REASON and not reason.strip():
@@ -328,11 +280,8 @@ def step(
 
 
 def ruling_out(state: CampaignState, space: CompoundSpace, cation: Cation, place: str, reason: str) -> dict[str, Any]:
-    """The payload of declining a cation in one place of formulas.
-
-    Raises:
-        LifecycleError: if the space has no such cation there, it is declined already, or no reason is given.
-    """
+    """The payload of declining a cation in one place of formulas. Raises LifecycleError if the space has no such cation
+    there, it is declined already, or no reason is given."""
     if place not in ("spacer", "cage"):
         raise LifecycleError(f"{place!r} is no place in a formula; a cation is declined as spacer or cage")
     used = space.spacers if place == "spacer" else space.cage_cations
@@ -350,14 +299,8 @@ def ruling_out(state: CampaignState, space: CompoundSpace, cation: Cation, place
 
 
 def retraction(state: CampaignState, target: str, number: int, reason: str) -> dict[str, Any]:
-    """The payload of taking an observation back.
-
-    Raises:
-        PropertyError: if the campaign does not measure `target`.
-        AlreadySoError: if it is retracted already, in the same words.
-        LifecycleError: if there is no such observation, it is retracted already, no reason is given, or too few values
-            of a property would stand to learn from.
-    """
+    """The payload of taking an observation back. Raises LifecycleError if there is no such observation, it is retracted
+    already, no reason is given, or too few values of a property would stand to learn from."""
     told = target_of(state.config, target)
     record = state.records[target]
     what, whose = (f"measurement {number}", "the") if told.of_campaign else (f"value {number} of {target}", "its")

@@ -95,12 +95,7 @@ class Candidate:
 
 
 def reason(contributions: Mapping[str, float], candidate: Candidate) -> str:
-    """One line that says why a compound is suggested.
-
-    Args:
-        contributions: Shapley value of each feature for this compound, log10 rate.
-        candidate: what is predicted of it, and what counted.
-    """
+    """One line that says why a compound is suggested."""
     parts = ["drawn at random" if candidate.drawn else _aim(candidate), _drivers(contributions)]
     if candidate.weighed:
         parts.append(f"weighed with {', '.join(_number(*pair) for pair in candidate.weighed.items())}")

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from campaigns.campaign import Campaign
     from campaigns.client import Client
 
-
 #: What a trial is called by, and what is measured of it.
 FORMULA, LIFETIME, OUTCOME = "formula", "lifetime_ps", "outcome"
 #: Outcomes that a robot may tell instead of a lifetime.
@@ -54,20 +53,13 @@ class LocalCampaign:
         self.campaign = campaign
 
     def ask(self, n: int = 1) -> list[dict[str, Any]]:
-        """The next trials: the same ones until results come in.
-
-        Raises:
-            NothingToSuggestError: if fewer than `n` compounds are left.
-        """
+        """The next trials: the same ones until results come in. Raises NothingToSuggestError if fewer than `n`
+        compounds are left."""
         return [suggestion.to_dict() for suggestion in self.campaign.suggest(n).suggestions]
 
     def tell(self, results: Iterable[Mapping[str, Any]]) -> int:
-        """Take results; how many are new.
-
-        Raises:
-            CampaignError: for a result without a formula, or with neither a lifetime nor an outcome.
-            IngestError, LifecycleError: for one that cannot be.
-        """
+        """Take results; how many are new. Raises CampaignError for a result without a formula, or with neither a
+        lifetime nor an outcome; IngestError, LifecycleError for one that cannot be."""
         measured, ended = _sorted_out(results)
         before = self.campaign.state.last_event
         added = self.campaign.observe(measured).added if measured else 0
@@ -84,22 +76,14 @@ class RemoteCampaign:
         self.client, self.name = client, name
 
     def ask(self, n: int = 1) -> list[dict[str, Any]]:
-        """As `LocalCampaign.ask`.
-
-        Raises:
-            RemoteError: for what the server refuses.
-        """
+        """As `LocalCampaign.ask`. Raises RemoteError for what the server refuses."""
         done = self.client.wait(self.client.suggest(self.name, n)["id"], every_s=0.05)
         found: list[dict[str, Any]] = self.client.suggestions(self.name, done["round"])["suggestions"]
         return found
 
     def tell(self, results: Iterable[Mapping[str, Any]]) -> int:
-        """As `LocalCampaign.tell`; learning waits until trials are asked for.
-
-        Raises:
-            RemoteError: for what the server refuses.
-            CampaignError: as `LocalCampaign.tell`.
-        """
+        """As `LocalCampaign.tell`; learning waits until trials are asked for. Raises RemoteError for what the server
+        refuses; CampaignError as `LocalCampaign.tell`."""
         measured, ended = _sorted_out(results)
         added = 0
         if measured:
@@ -188,10 +172,7 @@ class CampaignOptimizer:
 
     def observe(self, results: Sequence[Mapping[str, Any]]) -> None:
         """What came of the trials that `suggest` gave, in their order; or of any compounds that name their formula.
-
-        Raises:
-            CampaignError: for another number of results, or as `LocalCampaign.tell`.
-        """
+        Raises CampaignError for another number of results, or as `LocalCampaign.tell`."""
         if not all(FORMULA in one for one in results):
             if len(results) != len(self._asked):
                 raise CampaignError(f"{len(results)} results for {len(self._asked)} trials; name the formula of each")
@@ -201,11 +182,7 @@ class CampaignOptimizer:
     def append_existing_data(
         self, existing_data: Iterable[Mapping[str, Any]] | Any, file_path: str | None = None
     ) -> None:
-        """Results from before: rows, a data frame, or a table's file.
-
-        Raises:
-            CampaignError: as `LocalCampaign.tell`.
-        """
+        """Results from before: rows, a data frame, or a table's file. Raises CampaignError as `LocalCampaign.tell`."""
         if file_path is not None:
             import pandas as pd
 
@@ -222,11 +199,8 @@ class CampaignOptimizer:
                 self.loop.campaign.step(point[FORMULA], Stage.ACCEPTED)
 
     def get_plots(self, plot_type: str) -> Figure:
-        """A figure of the present model (Plotly): parity, calibration or importances.
-
-        Raises:
-            CampaignError: for another one, or over a server.
-        """
+        """A figure of the present model (Plotly): parity, calibration or importances. Raises CampaignError for another
+        one, or over a server."""
         if not isinstance(self.loop, LocalCampaign):
             raise CampaignError("a server shows its figures on its pages")
         figures = self.loop.campaign.figures()

@@ -114,30 +114,15 @@ TABLES: dict[str, Callable[[Campaign], pd.DataFrame]] = {
 
 
 def table(campaign: Campaign, name: str) -> pd.DataFrame:
-    """One of `TABLES`.
-
-    Raises:
-        CampaignError: if there is no such table.
-    """
+    """One of `TABLES`. Raises CampaignError if there is no such table."""
     if name not in TABLES:
         raise CampaignError(f"a campaign has no table {name!r}; it has {', '.join(TABLES)}")
     return TABLES[name](campaign)
 
 
 def write_candidates(fitted: Round, path: Path, progress: Progress | None = None) -> int:
-    """Write what a round knows of every compound to a Parquet file, see `screening.ranking.write_candidates`.
-
-    Args:
-        fitted: the round.
-        path: of the file.
-        progress: called after each block.
-
-    Returns:
-        Number of compounds.
-
-    Raises:
-        StoreError: if the file cannot be written.
-    """
+    """Write what a round knows of every compound to a Parquet file, see `screening.ranking.write_candidates`. Returns
+    number of compounds. Raises StoreError if the file cannot be written."""
     from screening.ranking import write_candidates
 
     try:
@@ -194,14 +179,6 @@ def with_page(
     """The result with the page of its measurement, drawn if it is not there.
 
     A measurement that is recorded stays so: where the page cannot be written, a warning says why.
-
-    Args:
-        result: of the intake.
-        row: what was recorded.
-        folder: the campaign's.
-        fit: of the trace.
-        measured: what was read from its files; None draws the kinetics alone.
-        spectrum_at_ps: delay of the spectra, ps.
     """
     from campaigns.kinetics.errors import KineticsError
     from campaigns.kinetics.figures import write_page

@@ -33,16 +33,8 @@ __all__ = ["LaunchPlan", "plan_launch"]
 
 
 def check(config: CampaignConfig, library: CationLibrary) -> CompoundSpace:
-    """Names, protocol, prices and space of a campaign; returns the space.
-
-    Args:
-        config: the description.
-        library: its cations.
-
-    Raises:
-        ConfigError: naming the field that cannot be.
-        SpaceError: if nothing can be enumerated.
-    """
+    """Names, protocol, prices and space of a campaign; returns the space. Raises ConfigError naming the field that
+    cannot be."""
     plain = CampaignConfig()
     if config.surrogate != plain.surrogate:
         from screening.surrogates import surrogate_names
@@ -205,11 +197,9 @@ def plan_launch(
     """Work out what a launch would do.
 
     Args:
-        config: the description.
         read: its libraries.
         oracle_store: file of computed descriptors; it need not be there.
         workers: processes that would compute the others.
-        progress: called after each of the steps.
 
     Raises:
         ConfigError, SpaceError: if the description cannot work at all.

@@ -62,7 +62,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Round"]
 
-
 #: Rows of the ranking that are kept, and how many of them compete for a place in the batch.
 TOP_K, SHORTLIST = 1000, 1000
 #: From this size on a space is passed over in single precision; the result is that of double precision.
@@ -236,18 +235,7 @@ class Round:
 def fit_round(
     inputs: RoundInputs, artifacts: Artifacts, progress: Progress | None = None, dask: str | None = None
 ) -> Round:
-    """Validate, fit and rank; what artifacts hold is not computed again.
-
-    Args:
-        inputs: what the round follows from.
-        artifacts: of the campaign.
-        progress: called after each of the steps.
-        dask: address or scheduler file of a Dask cluster that passes over the space; None does it here.
-
-    Raises:
-        CampaignError, ScreeningError: if there is too little to learn from, or what is left cannot be ranked.
-        OracleError: if no Dask scheduler answers.
-    """
+    """Validate, fit and rank; what artifacts hold is not computed again."""
     tell = progress or silent
     fitting, ranking_from, total = _STEPS if len(inputs.space) < LARGE else _LONG_STEPS
     tell(0, total, "cross-validation")
@@ -291,16 +279,7 @@ class Learnt(NamedTuple):
 
 
 def learn(inputs: RoundInputs, artifacts: Artifacts, on_fit: Callable[[], None] = lambda: None) -> Learnt:
-    """Everything of a round but its ranking.
-
-    Args:
-        inputs: what the round follows from.
-        artifacts: of the campaign.
-        on_fit: called between validation and fit.
-
-    Raises:
-        CampaignError, ScreeningError: if there is too little to learn from.
-    """
+    """Everything of a round but its ranking."""
     config = inputs.config
     properties = _learn_properties(inputs, artifacts)
     training = training_set(inputs.dataset, inputs.records, config)
@@ -439,9 +418,6 @@ def propose(fitted: Round, batch_size: int, seed: int, budget: Budget) -> tuple[
 
     At most one of a spacer unless the limits say otherwise; where the ranking has too few spacers for that, the cap
     rises until the batch is full. Limits that are given hold strictly.
-
-    Raises:
-        NothingToSuggestError: if fewer are left, or the budget allows fewer.
     """
     rows = choose(fitted, batch_size, seed, budget)
     chosen = fitted.ranking.frame.iloc[rows].to_dict("records")
@@ -542,12 +518,7 @@ def summary(fitted: Round, before: Sequence[str] = (), surprises: tuple[str, ...
 
 
 def stop_advice(fitted: Round, before: Sequence[str] = ()) -> StopAdvice:
-    """Whether going on is worth it: advice with reasons, never an order.
-
-    Args:
-        fitted: the round.
-        before: formulas of the top list of the last round, best first.
-    """
+    """Whether going on is worth it: advice with reasons, never an order."""
     if not len(fitted.ranking):
         return StopAdvice(True, 0.0, 0.0, nan, ("every compound of the space is measured, awaited or ruled out",))
     if not fitted.strategy.predicts:

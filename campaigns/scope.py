@@ -40,15 +40,7 @@ class Scope:
         artifacts: Artifacts,
         library: CationLibrary | None = None,
     ) -> Scope:
-        """That of a description among all that a campaign had.
-
-        Args:
-            config: the description.
-            descriptions: all of them, oldest first.
-            file: content of a kept file by its SHA-256.
-            artifacts: of the campaign.
-            library: the cations of `config` as read; None reads them.
-        """
+        """That of a description among all that a campaign had."""
         sources = {_sources(one): one for one in (*descriptions, config)}
 
         def read(described: CampaignConfig) -> CationLibrary:

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Gathered", "gather"]
 
-
 #: A library to read: "builtin", the path of a file, or its name and content.
 Source: TypeAlias = str | Path | tuple[str, bytes]
 _INCHIKEY = re.compile(r"[A-Z]{14}-[A-Z]{10}-[A-Z]")
@@ -39,17 +38,7 @@ _INCHIKEY = re.compile(r"[A-Z]{14}-[A-Z]{10}-[A-Z]")
 def library_from_content(
     name: str, content: bytes, rejects: Path | None = None, *, dications: bool | None = None
 ) -> CationLibrary:
-    """The library in a kept file.
-
-    Args:
-        name: what the user called the file; tells its format.
-        content: the file.
-        rejects: CSV file to write with a reason for every refused row.
-        dications: whether diamines take two protons; None: as in hydriodic acid.
-
-    Raises:
-        LibraryError: as `CationLibrary.read`.
-    """
+    """The library in a kept file."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / name
         path.write_bytes(content)
@@ -133,12 +122,9 @@ def _meant(library: CationLibrary, builtin: CationLibrary) -> dict[str, str]:
 def space_of(config: CampaignConfig, library: CationLibrary) -> CompoundSpace:
     """The compounds a campaign may suggest.
 
-    Spacers are the library's; cage cations the named ones, or every organic one of charge +1 (an inorganic cage has
-    no orbital descriptors). A library without cage cations takes the built-in ones.
-
-    Raises:
-        ConfigError: for an unknown cation, or a constraint that cannot be.
-        SpaceError: if nothing can be enumerated.
+    Spacers are the library's; cage cations the named ones, or every organic one of charge +1 (an inorganic cage has no
+    orbital descriptors). A library without cage cations takes the built-in ones. Raises ConfigError for an unknown
+    cation, or a constraint that cannot be.
     """
     names, rules = with_builtin(library, config.defaults) if _names_cations(config) else library, config.space
     space = CompoundSpace(
@@ -158,22 +144,14 @@ def space_of(config: CampaignConfig, library: CationLibrary) -> CompoundSpace:
 
 
 def prices_of(config: CampaignConfig, names: CationLibrary) -> dict[str, tuple[float | None, float | None]]:
-    """Money a mole and days until delivery of each cation in the price table, by InChIKey.
-
-    Raises:
-        ConfigError: for a cation that no library knows.
-    """
+    """Money a mole and days until delivery of each cation in the price table, by InChIKey."""
     return {
         _inchikey(name, names, ("prices", name)): (price.per_mol, price.days) for name, price in config.prices.items()
     }
 
 
 def hazards_of(config: CampaignConfig, names: CationLibrary) -> dict[str, frozenset[str]]:
-    """Hazard flags of each cation in the price table, by InChIKey.
-
-    Raises:
-        ConfigError: for a cation that no library knows.
-    """
+    """Hazard flags of each cation in the price table, by InChIKey."""
     return {_inchikey(name, names, ("prices", name)): frozenset(price.hazards) for name, price in config.prices.items()}
 
 
@@ -311,17 +289,7 @@ def kept_library(
     config: CampaignConfig, file: Callable[[str], bytes], artifacts: Artifacts, keep: int = 1
 ) -> CationLibrary:
     """The library of a campaign, from the files it keeps; reading and protonating a large one takes minutes, so what
-    was read is kept.
-
-    Args:
-        config: names the files by their hashes.
-        file: content of a kept file by its SHA-256.
-        artifacts: of the campaign.
-        keep: how many libraries the campaign has.
-
-    Raises:
-        StoreError, LibraryError: if a kept file is not there or cannot be read.
-    """
+    was read is kept."""
     if all(kept.sha256 is None for kept in config.libraries):
         return config.defaults.library
 

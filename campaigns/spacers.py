@@ -49,17 +49,7 @@ class SpacerSearch:
         """The next spacers to compute on these data; None where the search on them has ended.
 
         It follows from the log and the oracle's store alone, so a search that was stopped goes on as it would have.
-
-        Args:
-            state: with the rounds so far, all of whose spacers are computed.
-            data_key: of the measured data.
-            chosen: which spacers were chosen, shape (m,).
-            candidates: the compounds, with the descriptors of the chosen spacers and without what is measured, pending
-                or ruled out.
-            progress: told of the spacers read.
-
-        Raises:
-            CampaignError: if nothing is computed and nothing may be.
+        `chosen` says of each spacer whether it was chosen, shape (m,); `candidates` hold nothing that is ruled out.
         """
         from campaigns.round import LARGE
         from screening.errors import TrainingDataError

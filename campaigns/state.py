@@ -176,16 +176,7 @@ class CampaignState:
 
 
 def replay(events: Sequence[Event], since: CampaignState | None = None) -> CampaignState:
-    """State after `events`.
-
-    Args:
-        events: all of the log, or what came after `since` where that undoes nothing.
-        since: the state that the log had before them; None for all of the log.
-
-    Raises:
-        StoreError: if all of the log does not begin with the campaign's creation.
-        SchemaError: naming an event that says what this spinscreen cannot read.
-    """
+    """State after `events`. Raises StoreError if all of the log does not begin with the campaign's creation."""
     if since is not None:
         return _continued(since, events)
     if not events:

@@ -31,13 +31,7 @@ def write_sums(database: Path, number: int, hash_: str) -> None:
 
 
 def compare_sums(database: Path, number: int, hash_: str) -> tuple[str, str]:
-    """What is wrong by the sums, and why they say nothing; "" for each where it is not so.
-
-    Args:
-        database: the file.
-        number: of the last event it holds.
-        hash_: of that event.
-    """
+    """What is wrong by the sums, and why they say nothing; "" for each where it is not so."""
     path = database.with_name(SUMS)
     try:
         content, own = json.loads(path.read_text(encoding="utf-8"))

@@ -79,15 +79,8 @@ class News:
 
 
 def expectations(fitted: Round, fresh: Sequence[Observation]) -> tuple[Expectation, ...]:
-    """What a model without the `fresh` measurements expects of them: one fit on all the other rows.
-
-    Args:
-        fitted: a round on all rows.
-        fresh: measurements that are new in it.
-
-    Returns:
-        One for each fresh row that trains; none where nothing else does.
-    """
+    """What a model without the `fresh` measurements expects of them: one fit on all the other rows. Returns one for
+    each fresh row that trains; none where nothing else does."""
     from screening.surrogates.recipe import MIN_ROWS
     from screening.surrogates.registry import get_recipe
     from screening.validation.cross_validate import out_of_fold
@@ -148,17 +141,9 @@ def ranking_changes(
     x: NDArray[np.float64] | None = None,
     news: News = News(),  # frozen
 ) -> tuple[str, ...]:
-    """A sentence for each compound that moved most, among those ranked before and after.
-
-    Args:
-        before, after: rankings as `ranking.parquet` holds them, best first.
-        x: features of the rows of `after`, shape (m, d).
-        news: what happened between them.
-
-    Returns:
-        At most `N_CHANGES` sentences: old and new lifetime, chance to form and place; the measured compound that is
-        nearest now if it was not nearest before; and the event that moved it, or that no single one did.
-    """
+    """A sentence for each compound that moved most among those ranked before and after (features x, shape (m, d), of
+    the latter); at most `N_CHANGES`: old and new lifetime, chance to form and place; the measured compound that is
+    nearest now if it was not nearest before; and the event that moved it, or that no single one did."""
     both = _places(before).merge(_places(after), on="formula", suffixes=("_before", "_after"))
     both = both.assign(by_lifetime=_moved(both, "lifetime_ps"), by_chance=_moved(both, "feasibility"))
     both = both.assign(size=both["by_lifetime"] + both["by_chance"]).sort_values("size", ascending=False, kind="stable")

@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
 __all__ = ["LIFETIME", "Observation", "Recorded", "Target", "property_standings", "target_of"]
 
-
 #: Least and greatest value by the unit at the end of a name, and what is meant: an insulator's gap stays below 14 eV.
 _UNITS = {"ev": (-20.0, 20.0, "electronvolts; 2380 meV are 2.38")}
 #: What the fields of an observation are called outside, of the lifetime and of any further property.
@@ -248,11 +247,8 @@ def targets_of(config: CampaignConfig) -> dict[str, Target]:
 
 
 def target_of(config: CampaignConfig, name: str) -> Target:
-    """What a campaign measures under this name.
-
-    Raises:
-        PropertyError: if there is none; the message lists those there are, or says how a campaign gets one.
-    """
+    """What a campaign measures under this name. Raises PropertyError if there is none; the message lists those there
+    are, or says how a campaign gets one."""
     targets = targets_of(config)
     if name not in targets and not config.properties:
         raise PropertyError(
@@ -391,12 +387,8 @@ class LearntProperty:
 
 
 def check_properties(config: CampaignConfig, names: CationLibrary) -> None:
-    """Whether the tables of measured properties can be used.
-
-    Raises:
-        ConfigError: for a name that is taken or no name, a compound that cannot be read, a value that is plainly in
-            another unit, or too few rows; naming the row.
-    """
+    """Whether the tables of measured properties can be used. Raises ConfigError for a name that is taken or no name, a
+    compound that cannot be read, a value that is plainly in another unit, or too few rows; naming the row."""
     from screening.ranking import RANKING_COLUMNS
     from screening.strategies.columns import OWN_COLUMNS
 
@@ -425,11 +417,7 @@ def check_properties(config: CampaignConfig, names: CationLibrary) -> None:
 
 
 def property_compounds(properties: Mapping[str, MeasuredProperty], names: CationLibrary) -> list[Compound]:
-    """Every compound of the tables of measured properties, given by name.
-
-    Raises:
-        ConfigError: for a formula that cannot be read.
-    """
+    """Every compound of the tables of measured properties, given by name."""
     return [c for name, measured in properties.items() for c in _compounds(name, measured, names)]
 
 
@@ -442,20 +430,8 @@ def learn_property(
     validation: Validation | None = None,
     descriptors: DescriptorSet = DEFAULT_DESCRIPTORS,
 ) -> LearntProperty:
-    """Fit a property's model and score it, leaving out one row and one spacer at a time.
-
-    Args:
-        name: of the property.
-        measured: its table.
-        names: of the cations in its formulas.
-        records: the oracle's records of their cations, by InChIKey.
-        seed: of everything random.
-        validation: of this very table, where it is known.
-        descriptors: what the features are made of.
-
-    Raises:
-        CampaignError: if the oracle failed for so many cations that too few rows are left.
-    """
+    """Fit a property's model and score it, leaving out one row and one spacer at a time. Raises CampaignError if the
+    oracle failed for so many cations that too few rows are left."""
     from screening.surrogate import fit_surrogate
     from screening.surrogates import TrainingRows
     from screening.validation import cross_validate

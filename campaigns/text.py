@@ -34,15 +34,7 @@ def printable(value: Any) -> Any:
 
 
 def check_recordable(value: Any, where: str = "") -> None:
-    """Refuse what holds text that cannot be recorded.
-
-    Args:
-        value: text, or lists and dictionaries of it.
-        where: what it is, for the message.
-
-    Raises:
-        UnfitTextError: naming the place and the character.
-    """
+    """Refuse what holds text that cannot be recorded. Raises UnfitTextError naming the place and the character."""
     if isinstance(value, str):
         if problem := text_problem(value):
             raise UnfitTextError(f"{where or 'the text'}: it {problem}")

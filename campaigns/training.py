@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 __all__ = ["card_of"]
 
-
 #: Below this nothing can be validated: every fold must keep a handful of rows.
 MIN_ROWS = 8
 
@@ -121,16 +120,8 @@ def layered_ions(compounds: Sequence[Compound]) -> frozenset[str]:
 
 
 def training_set(dataset: SpinDataset, records: Mapping[str, CationRecord], config: CampaignConfig) -> TrainingSet:
-    """Rows of `dataset` that train, with their features.
-
-    Args:
-        dataset: every measured row.
-        records: the oracle's records by InChIKey.
-        config: says whether flagged rows train.
-
-    Raises:
-        CampaignError: if fewer than `MIN_ROWS` rows are left that are measurements, not bounds.
-    """
+    """Rows of `dataset` that train, with their features. Raises CampaignError if fewer than `MIN_ROWS` rows are left
+    that are measurements, not bounds."""
     compounds = dataset.compounds
     known = np.array([compound is not None for compound in compounds])
     described = compound_descriptors([c for c in compounds if c is not None], records, config.descriptor_set)
@@ -189,9 +180,7 @@ def card_of(
     Args:
         training: the rows.
         seed: of everything random.
-        name: of the surrogate.
         further: test rows of hold-outs beside the usual splits, as `holdouts` gives, shape (rows,) each.
-        progress: called after every part.
 
     Raises:
         ScreeningError: if there is too little to learn from.

@@ -18,21 +18,9 @@ _TEACHING = frozenset({EventKind.OBSERVED, EventKind.RETRACTED, EventKind.AMENDE
 def voiding(
     events: Sequence[Event], state: CampaignState, number: int, reason: str, *, confirmed: bool
 ) -> dict[str, Any]:
-    """The payload of undoing an event.
-
-    Args:
-        events: the whole log, oldest first.
-        state: what follows from it.
-        number: id of the event.
-        reason: why.
-        confirmed: whether it is to be undone though others depend on it.
-
-    Raises:
-        AlreadySoError: if it is undone already, in the same words.
-        LifecycleError: if there is no such event, it is the first, it is undone already, no reason is given, or too
-            few values of a property would stand to learn from.
-        DependedOnError: naming what depends on it, unless `confirmed`.
-    """
+    """The payload of undoing an event. Raises LifecycleError if there is no such event, it is the first, it is undone
+    already, no reason is given, or too few values of a property would stand to learn from; DependedOnError naming what
+    depends on it, unless `confirmed`."""
     event = next((event for event in events if event.id == number), None)
     if event is None:
         raise LifecycleError(f"there is no event {number}; the log holds {events[-1].id} (spinscreen log)")

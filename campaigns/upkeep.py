@@ -48,12 +48,9 @@ class Findings:
 
 
 def look_over(folder: Path, oracle_store: Path) -> Findings:
-    """Compare everything a campaign keeps with what was written: events, files handed in, the database, the records
-    of the oracle; and see whether what is computed from them can be read.
-
-    Raises:
-        CampaignNotFoundError: if there is no campaign in `folder`.
-    """
+    """Compare everything a campaign keeps with what was written: events, files handed in, the database, the records of
+    the oracle; and see whether what is computed from them can be read. Raises CampaignNotFoundError if there is no
+    campaign in `folder`."""
     damage: list[str] = []
     notes = list(_derived(folder))
     records = 0
@@ -146,8 +143,8 @@ def back_up(folder: Path, target: Path) -> int:
     Raises:
         CampaignNotFoundError: if there is no campaign.
         DamagedError: if the campaign is damaged; the older backup stands then.
-        StoreError: for a campaign in PostgreSQL (the message says how it is copied), or if the file cannot be written
-            or holds something else.
+        StoreError: for a campaign in PostgreSQL (the message says how it is copied), or if the file cannot be
+            written or holds something else.
     """
     if (folder / POINTER).exists():
         address = (folder / POINTER).read_text(encoding="utf-8").strip()

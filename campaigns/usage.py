@@ -59,12 +59,7 @@ class SpaceUse:
 
 
 def used_up(campaign: Campaign, pending: Sequence[str]) -> SpaceUse | None:
-    """How a campaign's space is used up; None while something is left of it.
-
-    Args:
-        campaign: whose space, record and limits.
-        pending: formulas that are not suggested because their result is awaited.
-    """
+    """How a campaign's space is used up; None while something is left of it."""
     space, stages = campaign.space, campaign.state.stages
     if len(space) > _COUNTED:
         return None

@@ -49,10 +49,7 @@ def _answer_ctrl_c() -> Event:
 
     A signal reaches Python only between two of its instructions, which may be 20 s apart in xTB or in a training; a
     thread that waits on the wake-up pipe hears it at once. Everything that is finished is on disk: a command may be
-    killed at any time.
-
-    Returns:
-        What is to be set once the command has stopped by itself.
+    killed at any time. Returns what is to be set once the command has stopped by itself.
     """
     has_stopped, (heard, wake_up) = Event(), os.pipe()
     os.set_blocking(wake_up, False)

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from screening.backtest import Backtest, FinishedTable
     from screening.paper import Reproduction
 
-
 #: p from which on two strategies are not told apart.
 _SIGNIFICANT = 0.05
 _STRATEGIES = "spinscreen, surrogate (that of campaigns; slow), random, botorch, forest"

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from campaigns.outcome_table import OutcomeResult
     from campaigns.summary import FitSummary, IngestResult, SuggestionBatch
 
-
 #: Exit code of an ingest that was recorded and could not be learnt.
 NOT_LEARNT = 3
 
@@ -317,11 +316,7 @@ def _confirm(fit: TraceFit, options: IngestOptions) -> None:
 
 
 def _learnt(campaign: Campaign, result: IngestResult, workers: int) -> FitSummary:
-    """What is learnt of what is recorded; where that fails or is stopped, what is recorded is told.
-
-    Raises:
-        typer.Exit: with `NOT_LEARNT` if it fails.
-    """
+    """What is learnt of what is recorded; where that fails or is stopped, what is recorded is told."""
     from chemspace.errors import SpinscreenError
 
     last = len(campaign.state.records[result.target.name])

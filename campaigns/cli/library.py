@@ -17,7 +17,6 @@ from campaigns.cli.options import NEW_FILE, PrintingOptions, ReadingOptions, tak
 if TYPE_CHECKING:
     from chemspace import Cation, CationLibrary
 
-
 app = typer.Typer(help="Look into cation libraries, read and convert them, make virtual spacers.", no_args_is_help=True)
 
 #: Refusals that are shown; a reject file holds all.

@@ -39,11 +39,7 @@ Options = TypeVar("Options")
 
 
 def campaign_folder(path: Path | None) -> Path | None:
-    """`path`, unless it is a file.
-
-    Raises:
-        typer.BadParameter: saying what was probably meant.
-    """
+    """`path`, unless it is a file."""
     if path is None or not path.is_file():
         return path
     if path.name == "campaign.db":
@@ -59,11 +55,7 @@ def campaigns_here() -> list[str]:
 
 
 def writable(path: Path | None) -> Path | None:
-    """`path`, if a file can be written there: asked before hours of work go into it.
-
-    Raises:
-        typer.BadParameter: saying why not.
-    """
+    """`path`, if a file can be written there: asked before hours of work go into it."""
     if path is not None and not path.parent.is_dir():
         raise typer.BadParameter(f"there is no folder {path.parent}")
     if path is not None and not os.access(path.parent, os.W_OK):
@@ -278,11 +270,7 @@ def _fields(kind: Any) -> list[tuple[Field[Any], Any]]:
 
 
 def mapping_of(pairs: Sequence[str] | None, example: str) -> dict[str, str]:
-    """Column of each field, from FIELD=COLUMN each.
-
-    Raises:
-        typer.BadParameter: for one that is not so; the message shows `example`.
-    """
+    """Column of each field, from FIELD=COLUMN each."""
     found = {}
     for pair in pairs or ():
         name, sign, column = pair.partition("=")

@@ -27,7 +27,6 @@ from campaigns.cli.options import (
 if TYPE_CHECKING:
     from oracle import CationRecord, OracleStore, Protocol
 
-
 app = typer.Typer(help="Compute, export and import the xTB descriptors of cations.", no_args_is_help=True)
 
 
@@ -52,11 +51,7 @@ class ProtocolOptions:
     follow_saddles: Annotated[bool, typer.Option("--follow-saddles", help="Leave saddle points downhill.")] = False
 
     def protocol(self) -> Protocol:
-        """The protocol.
-
-        Raises:
-            typer.BadParameter: if the oracle refuses it.
-        """
+        """The protocol."""
         from oracle import Protocol, ProtocolError
 
         given: dict[str, Any] = {

@@ -15,7 +15,6 @@ from campaigns.cli.options import AsJson, OracleStorePath, Workers, takes
 if TYPE_CHECKING:
     from campaigns.web.tokens import Role, TokenFile
 
-
 #: How long a token lasts unless somebody says otherwise, days.
 DAYS = 365.0
 

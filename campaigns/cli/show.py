@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from chemspace.library import ReadReport
     from screening.scores import ScoreWords
 
-
 #: Refused library rows that are shown; the reject file holds all.
 N_REJECTS = 5
 

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from campaigns.summary import SuggestionBatch
     from screening.pool_table import PoolTable
 
-
 _OfPool = partial(typer.Option, rich_help_panel="Any table instead of a campaign")
 
 

@@ -15,7 +15,6 @@ from campaigns.cli.options import EXISTING_FILE, NEW_FILE, PrintingOptions, mapp
 if TYPE_CHECKING:
     from campaigns.kinetics import Measured, MeasuredFiles, TraceFit, TraceSettings
 
-
 #: Heading of the options of traces in the help.
 PANEL = "The traces or maps of one crystal"
 _Panel = {"rich_help_panel": PANEL}
@@ -104,11 +103,7 @@ class TraceOptions:
         return MeasuredFiles(self.sc, self.cc, self.trace, self.sc_map, self.cc_map)
 
     def settings(self, columns: Mapping[str, str]) -> TraceSettings:
-        """How to read and fit them; `columns` as `campaigns.kinetics.read_trace` takes them.
-
-        Raises:
-            typer.BadParameter: for a number out of range.
-        """
+        """How to read and fit them; `columns` as `campaigns.kinetics.read_trace` takes them."""
         from pydantic import ValidationError
 
         from campaigns.kinetics import TraceSettings
@@ -138,12 +133,7 @@ class TraceOptions:
 
 
 def fitted(options: TraceOptions, columns: Mapping[str, str]) -> tuple[Measured, TraceFit]:
-    """Read and fit; `columns` as `campaigns.kinetics.read_trace` takes them.
-
-    Raises:
-        typer.BadParameter: if the options do not go together.
-        KineticsError: if the data are wrong.
-    """
+    """Read and fit; `columns` as `campaigns.kinetics.read_trace` takes them."""
     from campaigns.kinetics import measure
     from campaigns.kinetics.errors import FitSettingError
 

@@ -48,12 +48,7 @@ class Crate:
 
 
 def read_crate(path: Path) -> Crate:
-    """Read an .eln file and check every file in it.
-
-    Raises:
-        IngestError: saying what is wrong with it: no zip, several folders, paths that lead out of it, too much in it,
-            no metadata, no RO-Crate, missing files, other hashes or sizes.
-    """
+    """Read an .eln file and check every file in it."""
     name = path.name
     try:
         with zipfile.ZipFile(path) as archive:

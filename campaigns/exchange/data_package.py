@@ -90,14 +90,7 @@ _UNITS = {"_per_ps": "1/ps", "_ps": "ps", "_ev": "eV", "_k": "K"}
 
 
 def write_data_package(campaign: Campaign, path: Path) -> int:
-    """Write the campaign's tables as a zip with a datapackage.json.
-
-    Returns:
-        Number of tables.
-
-    Raises:
-        StoreError: if the file cannot be written.
-    """
+    """Write the campaign's tables as a zip with a datapackage.json. Returns the number of tables."""
     frames = {name: frame for name in _RESOURCES if len(frame := _frame(campaign, name))}
     package = {
         "profile": "tabular-data-package",

@@ -24,11 +24,7 @@ _LIMITS = (
 
 
 def model_card(campaign: Campaign) -> dict[str, Any]:
-    """The card of the model on the present data, plain values.
-
-    Raises:
-        CampaignError: if nothing was learnt from the present data yet.
-    """
+    """The card of the model on the present data, plain values."""
     fit = campaign.fit()
     if fit is None:
         raise CampaignError("nothing is learnt from the present data yet; learn first: spinscreen suggest CAMPAIGN")
@@ -65,15 +61,7 @@ def _sources(table: pd.DataFrame) -> set[str]:
 
 
 def write_model_card(campaign: Campaign, path: Path) -> int:
-    """Write the card as JSON or, by any other ending, as Markdown.
-
-    Returns:
-        Number of splits that are scored.
-
-    Raises:
-        CampaignError: as `model_card`.
-        StoreError: if the file cannot be written.
-    """
+    """Write the card as JSON or, by any other ending, as Markdown. Returns the number of splits that are scored."""
     card = model_card(campaign)
     text = json.dumps(card, indent=2, ensure_ascii=False) if path.suffix == ".json" else as_markdown(card)
     write_whole(path, lambda target: target.write_text(text + "\n", encoding="utf-8"))

@@ -13,16 +13,8 @@ _NUMBER_AND_UNIT = re.compile(r"([-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?)\s*([^\d\s].*)
 
 
 def lifetime(text: str, *, accept_extreme: bool, unit: str | None = "ps") -> float:
-    """A lifetime in ps.
-
-    Args:
-        text: the cell, a lifetime or a rate.
-        accept_extreme: take lifetimes far outside what has been measured so far.
-        unit: unit of the column; None where the cell names its own.
-
-    Raises:
-        CellError: if the cell is empty, not a number, carries a unit of its own, is not positive or is extreme.
-    """
+    """A lifetime in ps. Raises CellError if the cell is empty, not a number, carries a unit of its own, is not positive
+    or is extreme."""
     if unit is None:
         text, unit = _with_own_unit(text)
     what = "a rate" if is_rate(unit) else "a lifetime"
@@ -38,16 +30,8 @@ def lifetime(text: str, *, accept_extreme: bool, unit: str | None = "ps") -> flo
 
 
 def standard_error(text: str, lifetime_ps: float, unit: str | None = "ps") -> float | None:
-    """A standard error in ps, None for an empty cell.
-
-    Args:
-        text: the cell.
-        lifetime_ps: the lifetime it belongs to, ps.
-        unit: unit of the column; None where the cell names its own.
-
-    Raises:
-        CellError: if it is not positive or larger than ten times the lifetime.
-    """
+    """A standard error in ps, None for an empty cell. Raises CellError if it is not positive or larger than ten times
+    the lifetime."""
     if unit is None:
         text, unit = _with_own_unit(text)
     _refuse_own_unit(text, unit)
@@ -63,11 +47,8 @@ def standard_error(text: str, lifetime_ps: float, unit: str | None = "ps") -> fl
 
 
 def split_bound(text: str, unit: str | None) -> tuple[bool, str]:
-    """Whether a cell such as "<0.05" (or ">20" for a rate) is an upper bound of the lifetime, and its number.
-
-    Raises:
-        CellError: for a lower bound, which no row can be.
-    """
+    """Whether a cell such as "<0.05" (or ">20" for a rate) is an upper bound of the lifetime, and its number. Raises
+    CellError for a lower bound, which no row can be."""
     sign, rest = text[:1], text[1:].lstrip("= ")
     if sign not in "<>≤≥" or not text:
         return False, text
@@ -79,11 +60,7 @@ def split_bound(text: str, unit: str | None) -> tuple[bool, str]:
 
 
 def temperature(text: str) -> float | None:
-    """A temperature in K, None for an empty cell.
-
-    Raises:
-        CellError: if it is not a positive number.
-    """
+    """A temperature in K, None for an empty cell. Raises CellError if it is not a positive number."""
     value = optional_number(text)
     if value is not None and value <= 0:
         raise CellError(f"{text} is not a temperature in K; it must be positive (K = C + 273.15)")

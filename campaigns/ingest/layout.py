@@ -73,17 +73,8 @@ EXPORTED = frozenset({"number", "file", "at", "actor", "sha256"})
 
 
 def layout_of(name: str, grid: Grid, declared: Mapping[str, str], unit: str | None) -> Layout:
-    """Find the fields of a table.
-
-    Args:
-        name: the file's name, for messages.
-        grid: the table.
-        declared: column of a field, as the user says; "" leaves the field out.
-        unit: unit of the lifetimes, as the user says; it overrules the heading.
-
-    Raises:
-        TableError: if something declared is not there, a required column is missing, or two could be meant.
-    """
+    """Find the fields of a table. Raises TableError if something declared is not there, a required column is missing,
+    or two could be meant."""
     if unit is not None and unit not in UNITS:
         raise TableError(name, f"there is no unit {unit!r}; units: {', '.join(UNITS)}")
     matched = match_fields(name, grid.columns, _FIELDS, declared)

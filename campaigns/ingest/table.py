@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 __all__ = ["grid_of", "json_lines", "layout_for", "read_file"]
 
-
 #: What a table can say of a value of a property; the names that `--map` takes.
 VALUE_FIELDS = ("formula", "value", "error", "sample", "source", "note")
 #: The column in which an export says why a row was taken back.
@@ -130,22 +129,9 @@ def read_observations(
 
     Lifetimes stand in the columns `formula` and `lifetime_ps` (others: see `campaigns.ingest.COLUMNS`), values of a
     further property in `compound` (or `formula`) and `value` (or the property's own name); where they are known also
-    `error` (standard error), `sample`, `source` and `note`.
-
-    Args:
-        name: the file's name.
-        content: CSV (any usual encoding; commas, tabs or semicolons between the columns, the latter two with decimal
-            commas), an Excel workbook (.xlsx) or JSON lines, with one header row. The content says which it is.
-        target: what was measured.
-        names: resolves the abbreviations in the formulas.
-        reading: how to read it.
-
-    Returns:
-        Its rows; those that cannot be taken in are in `refused`.
-
-    Raises:
-        UnconfirmedError: if columns or units of lifetimes had to be guessed and `accept_guesses` does not allow it.
-        IngestError: if there is no table in the file, a column is missing, or two could be meant.
+    `error` (standard error), `sample`, `source` and `note`. Returns its rows; those that cannot be taken in are in
+    `refused`. Raises UnconfirmedError if columns or units of lifetimes had to be guessed and `accept_guesses` does not
+    allow it; IngestError if there is no table in the file, a column is missing, or two could be meant.
     """
     grid = grid_of(name, content, reading.get("sheet"))
     layout = layout_for(name, grid, target, **reading)
@@ -186,7 +172,6 @@ def layout_for(name: str, grid: Grid, target: Target, **reading: Unpack[ReadingO
     """Which column of a table of observations of `target` is what.
 
     Args:
-        name: the file's name, for messages.
         grid: its cells.
         target: what was measured.
         reading: how to read it.
@@ -213,21 +198,13 @@ def layout_for(name: str, grid: Grid, target: Target, **reading: Unpack[ReadingO
 
 
 def read_file(path: Path) -> bytes:
-    """The bytes of a results file.
-
-    Raises:
-        IngestError: if it cannot be read.
-    """
+    """The bytes of a results file. Raises IngestError if it cannot be read."""
     with _as_ingest_error():
         return content_of(path)
 
 
 def grid_of(name: str, content: bytes, sheet: str | None) -> Grid:
-    """The cells of a results file.
-
-    Raises:
-        IngestError: if there is no table in it.
-    """
+    """The cells of a results file. Raises IngestError if there is no table in it."""
     with _as_ingest_error():
         return read_grid(name, content, sheet)
 

@@ -69,11 +69,8 @@ class FinishedTable:
 
     @classmethod
     def with_candidates(cls, frame: pd.DataFrame, query: TableQuery) -> tuple[FinishedTable, NDArray[np.float64]]:
-        """Table of the rows with a result, and the features of the rows without, shape (c, d).
-
-        Raises:
-            BacktestError: as `from_frame`, but for the number of rows and what they hold.
-        """
+        """Table of the rows with a result, and the features of the rows without, shape (c, d); a `BacktestError` as
+        `from_frame`, but for the number of rows and what they hold."""
         named = NamedTable("the table", frame)
         results = read_results(named, query, BacktestError)
         features = read_features([named], query, BacktestError)
@@ -109,10 +106,8 @@ def top_found(loss: Array, rows: NDArray[np.int64], k: int) -> Array:
 
 
 def mean_regret(loss: Array, rows: NDArray[np.int64], n_start: int) -> Array:
-    """Mean of the normalised simple regret from the last random row on, one value a replay, shape (r,).
-
-    Normalised: 0 is the best row of the table, 1 its median row.
-    """
+    """Mean of the normalised simple regret (0 the table's best row, 1 its median row) from the last random row on, one
+    value a replay, shape (r,)."""
     span = float(np.median(loss) - loss.min())
     regret = (best_so_far(loss, rows) - loss.min()) / (span if span > 0.0 else 1.0)
     result: Array = regret[:, n_start - 1 :].mean(axis=1)
@@ -140,10 +135,8 @@ def acceleration(curve: Array, random: Array, goal: float) -> float:
 
 
 def enhancement(curve: Array, random: Array) -> Array:
-    """Enhancement factor after each experiment, shape (t,): mean of the strategy's curve over that of chance.
-
-    NaN while chance has found nothing. Source: as `acceleration`.
-    """
+    """Enhancement factor after each experiment, shape (t,): mean of the strategy's curve over that of chance, NaN while
+    chance has found nothing. Source: as `acceleration`."""
     ours, theirs = curve.mean(axis=0), random.mean(axis=0)
     factor: Array = np.divide(ours, theirs, out=np.full_like(ours, np.nan), where=theirs > 0.0)
     return factor
@@ -163,11 +156,7 @@ class Strategy:
 
 
 def get_strategy(name: str) -> Strategy:
-    """The strategy of a name.
-
-    Raises:
-        BacktestError: for a name that is not known; the message lists those that are.
-    """
+    """The strategy of a name; a `BacktestError` that lists the names for one that is not known."""
     try:
         return STRATEGIES[name]
     except KeyError:
@@ -280,11 +269,7 @@ class Schedule:
     budget: int = 40
 
     def __post_init__(self) -> None:
-        """Checks that each is at least 1.
-
-        Raises:
-            BacktestError: for numbers that make no campaign.
-        """
+        """Checks that each is at least 1; else a `BacktestError`."""
         if min(self.n_start, self.batch_size, self.budget) < 1:
             raise BacktestError(
                 f"start {self.n_start}, batch size {self.batch_size}, budget {self.budget}: at least 1 each"
@@ -429,10 +414,8 @@ _ALL_SIGNS, _RANDOM_SIGNS = 12, 10_000
 
 
 def _paired_p(difference: Array) -> float:
-    """Two-sided p of a mean difference of 0 by changes of sign, shape of `difference` (r,).
-
-    Source: Fisher, The Design of Experiments (1935), section 21.
-    """
+    """Two-sided p of a mean difference of 0 by changes of sign (Fisher, The Design of Experiments (1935), section 21);
+    (r,)."""
     r = len(difference)
     if r < 2:
         return float("nan")
@@ -496,11 +479,8 @@ class CampaignPlan:
     possible: float
 
     def experiments_for(self, probability: float) -> float:
-        """Experiments after which the goal is met with a probability; infinite if the budget does not reach it.
-
-        Raises:
-            BacktestError: for a probability outside (0, 1].
-        """
+        """Experiments after which the goal is met with a probability, infinite if the budget does not reach it; a
+        `BacktestError` for a probability outside (0, 1]."""
         if not 0.0 < probability <= 1.0:
             raise BacktestError(f"probability {probability}: give a number between 0 and 1")
         return float(np.sort(self.needed)[int(np.ceil(probability * len(self.needed))) - 1])
@@ -575,13 +555,8 @@ class _World:
         return self.truth <= self.goal
 
     def experiments_needed(self, x: Array, y: Array, schedule: Schedule, rng: np.random.Generator) -> float:
-        """New experiments until a candidate whose true value meets the goal is measured; infinite beyond the budget.
-
-        Args:
-            x, y: what is known at the start, shapes (k, d) and (k,).
-            schedule: batches and budget.
-            rng: of ties and of the measurements' noise.
-        """
+        """New experiments until a candidate whose true value meets the goal is measured, infinite beyond the budget; x
+        (k, d) and y (k,) are known at the start, `rng` draws ties and the noise of measurements."""
         left, done = np.arange(len(self.pool)), 0
         while done < schedule.budget and left.size:
             size = min(schedule.batch_size, schedule.budget - done, len(left))

@@ -78,11 +78,7 @@ class BatchQuery:
     barred: NDArray[np.bool_] | None = None
 
     def pending_x(self, d: int) -> Array:
-        """Features of what is pending, shape (p, d).
-
-        Raises:
-            BatchError: if they have another number of columns.
-        """
+        """Features of what is pending, shape (p, d); a `BatchError` if they have another number of columns."""
         if self.pending is None:
             return np.empty((0, d))
         points = np.atleast_2d(np.asarray(self.pending, dtype=np.float64))
@@ -167,10 +163,8 @@ def _columns(query: BatchQuery, n_pending: int, ranking: Ranking, picked: Sequen
 
 
 class _Used:
-    """Keeps count of what a growing batch has used, and says which candidates still fit.
-
-    Shapes: m candidates, d features. A candidate whose cost or lead time is NaN (unknown) does not fit a limited batch.
-    """
+    """Counts what a growing batch has used and says which candidates still fit; an unknown (NaN) cost or lead time does
+    not fit a limited batch."""
 
     def __init__(self, query: BatchQuery, spacer: NDArray[np.int64], x: Array) -> None:
         limits, size = query.limits, len(x)

@@ -64,10 +64,8 @@ class InputScale:
 
 
 def fit_input_scale(pool: Array, observed: Array) -> InputScale:
-    """Scale of a pool (m, d) together with its observations (k, d); columns that do not vary are dropped.
-
-    The quantiles of a large pool are read from every n-th row, so that the scale is the same on every call.
-    """
+    """Scale of a pool (m, d), every n-th row of a large one, with its observations (k, d); what does not vary is
+    dropped."""
     low = np.minimum(pool.min(axis=0), observed.min(axis=0)) if len(observed) else pool.min(axis=0)
     high = np.maximum(pool.max(axis=0), observed.max(axis=0)) if len(observed) else pool.max(axis=0)
     kept = np.flatnonzero(high > low)
@@ -207,16 +205,12 @@ class GaussianProcess:
         return mean, self.covariance(points, points) - right.T @ right, self.covariance(x, points) - left.T @ right
 
     def left_out(self, y: Array, groups: NDArray[np.int64]) -> tuple[Array, Array]:
-        """Mean and variance of each result by the others, shapes (k,), for the hyperparameters of all of them.
+        """Mean and variance of each result by the others, shapes (k,), for the hyperparameters of all of them; results
+        of one number in `groups` (k,) are left out together, y (k,) is what the process was fitted to.
 
         Closed form: with P = K^-1 - K^-1 1 1' K^-1 / (1' K^-1 1), which estimates the mean anew too, the error of what
-        is left out is the solution of P_gg e = (P y)_g and its covariance the inverse of P_gg.
-
-        Args:
-            y: what the process was fitted to, shape (k,).
-            groups: results of one number are left out together, shape (k,).
-
-        Source: Dubrule, Math. Geol. 15, 687 (1983), doi 10.1007/BF01033232.
+        is left out is the solution of P_gg e = (P y)_g and its covariance the inverse of P_gg (Dubrule, Math. Geol. 15,
+        687 (1983), doi 10.1007/BF01033232).
         """
         inverse: Array = cho_solve((self.root, True), np.eye(len(y)))
         ones = inverse.sum(axis=1)
@@ -245,15 +239,9 @@ class GaussianProcess:
 def fit_gaussian_process(
     kernel: str, x: Array, y: Array, fixed_noise: Array, groups: NDArray[np.int64] | None = None
 ) -> GaussianProcess:
-    """Fit length scales and noise at their posterior mode (L-BFGS with the exact gradient).
-
-    Args:
-        kernel: one of `KERNELS`.
-        x: observations, shape (k, d), inputs scaled to about [0, 1].
-        y: target in standard units, shape (k,).
-        fixed_noise: known variance of each target in the same units, shape (k,); zeros where unknown.
-        groups: columns of one number, from 0, share a length scale, shape (d,); by default each has its own.
-    """
+    """Fit length scales and noise at their posterior mode (L-BFGS with the exact gradient) to targets y (k,) in
+    standard units of variance `fixed_noise` (k,), zero where unknown, at inputs x (k, d); columns of one number in
+    `groups` (d,) share a length scale, by default each has its own."""
     groups = np.arange(x.shape[1]) if groups is None else groups
     d = int(groups.max()) + 1
     squared = np.zeros((d, len(x), len(x)))
@@ -449,15 +437,9 @@ _SEARCH_ROWS, _SEARCH_NUMBERS = 400, 20_000_000
 def fit_committee(
     x: Array, y: Array, noise_variance: Array, scale: InputScale | None = None, repeats: NDArray[np.int64] | None = None
 ) -> Committee:
-    """Fit the members on scaled inputs and standardised targets; time and memory are bounded for any number of results.
-
-    Args:
-        x: scaled inputs, shape (k, 2c).
-        y: standardised targets, shape (k,).
-        noise_variance: their known noise variance, shape (k,).
-        scale: that scaled the inputs, for the columns that are one descriptor.
-        repeats: results of one number are of the same candidate, shape (k,).
-    """
+    """Fit the members on scaled inputs x (k, 2c) and standardised targets y (k,) of known noise variance (k,); time and
+    memory are bounded for any number of results. `scale` tells the columns that are one descriptor; results of one
+    number in `repeats` (k,) are of the same candidate."""
     groups = np.arange(x.shape[1] // 2) if scale is None else scale.groups
     rows, judged = _taken(y)
     x, y, noise_variance = x[rows], y[rows], noise_variance[rows]

@@ -163,13 +163,8 @@ def fit_gaps(
     mask: NDArray[np.bool_],
     at: NDArray[np.float64],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Mean and standard deviation of the gap, eV, at some inputs by a process of every fold, each (f, m).
-
-    Args:
-        inputs, gaps, spacers: as of `gap_rows`, k compounds.
-        mask: which of them train, shape (f, k).
-        at: shape (m, 11).
-    """
+    """Mean and standard deviation of the gap, eV, at inputs `at` (m, 11) by a process of every fold, each (f, m); the
+    first three arguments as of `gap_rows`, `mask` (f, k) says which of these compounds train."""
     from screening.surrogates.recipe import TrainingRows
     from screening.surrogates.registry import get_recipe
 

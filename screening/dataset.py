@@ -101,10 +101,8 @@ def stated_conditions(temperature_k: float | None, technique: str) -> tuple[str,
 
 
 def contradicting(log10_rates: Sequence[float]) -> list[int]:
-    """Which rows of one compound, in the order they came, are more than `CONTRADICTION` decades from most of them.
-
-    Of two the first is believed.
-    """
+    """Rows of one compound, in the order they came, more than `CONTRADICTION` decades from most; of two the first is
+    believed."""
     believed = log10_rates if len(log10_rates) % 2 else log10_rates[:-1]
     if not believed:
         return []
@@ -412,13 +410,9 @@ def _with_rates(table: pd.DataFrame, *, robust: bool = False) -> pd.DataFrame:
 
 
 def _replicate_sd(table: pd.DataFrame, *, robust: bool) -> float:
-    """Pooled standard deviation of log10 rate within materials, rows with an excluding flag left out.
-
-    Robust, the published rows' is the prior, of `PRIOR_FREEDOM`, and what a campaign's own replicates add is bounded.
-
-    Raises:
-        DatasetError: if no material is measured twice, so that no error is known at all.
-    """
+    """Pooled standard deviation of log10 rate within materials, rows with an excluding flag left out. Robust, the
+    published rows' is the prior, of `PRIOR_FREEDOM`, and what a campaign's own replicates add is bounded. A
+    `DatasetError` if no material is measured twice, so that no error is known at all."""
     sound = table[[not excluding_flags(flags) for flags in table["flags"]] & ~_is_bound(table)]
     squares, freedom = _within(sound)
     if int(freedom.sum()) == 0:

@@ -98,11 +98,8 @@ def shapley(
 
 
 def _exact(surrogate: Surrogate, row: NDArray[np.float64], behind: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Shapley values of one row (d,) by their definition: every coalition, each with every background row (b, d).
-
-    Not the `shap` package's Kernel SHAP, which is exact too with every coalition (the tests compare): importing it
-    takes two CPU seconds, this hundredths of one.
-    """
+    """Shapley values of one row (d,) by their definition: every coalition, each with every background row (b, d). Not
+    by the `shap` package, whose import takes two CPU seconds; the tests compare."""
     d = row.size
     coalitions = np.arange(2**d)
     inside = (coalitions[:, None] >> np.arange(d)) & 1 == 1
@@ -171,14 +168,8 @@ class SignCheck:
 def out_of_fold_signs(
     training: TrainingRows, feature_names: Sequence[str], name: str = DEFAULT_SURROGATE, seed: int = 42
 ) -> tuple[SignCheck, ...]:
-    """Compare the paper's directions with Shapley values of models that did not see the explained rows.
-
-    Args:
-        training: the rows; whole groups are held out.
-        feature_names: d names; those of `PAPER_SIGNS` are checked.
-        name: of the surrogate.
-        seed: of the folds and fits.
-    """
+    """Compare the paper's directions (`PAPER_SIGNS`) with Shapley values of models that did not see the explained rows'
+    groups; d `feature_names`, `name` of the surrogate, `seed` of the folds and fits."""
     told: dict[str, list[float]] = {feature: [] for feature in feature_names if feature in PAPER_SIGNS}
     for _, values in _by_fold(training, feature_names, name, seed):
         table = values.importances().set_index("feature")["direction"]

@@ -46,12 +46,8 @@ def to_features(descriptors: NDArray[np.float64], of: DescriptorSet = DEFAULT_DE
 
 
 def feature_text(name: str, value: float) -> str:
-    """A feature's value as the descriptor it was made from, with its unit: 4.81 of `log_molar_mass` is "123 g/mol".
-
-    Args:
-        name: of the feature; of one that no descriptor makes the value is given as it is.
-        value: the feature.
-    """
+    """A feature's value as the descriptor it was made from, with its unit: 4.81 of `log_molar_mass` is "123 g/mol"; the
+    value as it is where no descriptor makes the feature."""
     made_from = _made_from(name)
     if made_from is None:
         return f"{value:.3g}"
@@ -91,11 +87,8 @@ _ENTERING: dict[str, tuple[float, Callable[[NDArray[np.float64]], NDArray[np.flo
 
 
 def entering(descriptor: Descriptor, column: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The feature that a descriptor's column (m,) enters as, shape (m,).
-
-    Raises:
-        TrainingDataError: for a value that cannot be.
-    """
+    """The feature that a descriptor's column (m,) enters as, shape (m,); a `TrainingDataError` for a value that cannot
+    be."""
     least, feature = _ENTERING[descriptor.enters]
     below = np.flatnonzero(column < least)
     if below.size:

@@ -161,18 +161,8 @@ def fit_predict(
     settings: Sequence[Setting],
     seed: int,
 ) -> NDArray[np.float64]:
-    """Predicted rates of every row by every setting trained on every fold.
-
-    Args:
-        x: raw descriptors, shape (k, d), standardised inside each fold.
-        rate: in 1/ps, shape (k,).
-        masks: which rows train, shape (f, k).
-        settings: s points of the grid.
-        seed: of the starting weights.
-
-    Returns:
-        Rates in 1/ps, negative ones set to zero as the script does, shape (s, f, k).
-    """
+    """Predicted rates (1/ps, negative ones set to zero as the script does) of every row by every setting trained on
+    every fold, shape (s, f, k): x (k, d) is standardised inside each fold, `masks` (f, k) says which rows train."""
     told = np.empty((len(settings), len(masks), len(rate)))
     shapes = dict.fromkeys((setting.hidden, setting.activation) for setting in settings)
     with one_thread():
@@ -299,12 +289,9 @@ class NetworkScores:
 
 
 def network_scores(table: Table, seed: int, settings: Sequence[Setting] = GRID) -> NetworkScores:
-    """Choose among settings as the paper does and score the choice by every split.
-
-    Networks predict the rate, negative values set to zero; on the logarithm, predictions below half the smallest
-    measured rate count as that. The paper gives no intervals: the root mean square of leave-one-out errors on the
-    other rows stands in.
-    """
+    """Choose among settings as the paper does and score the choice by every split. On the logarithm, predictions below
+    half the smallest measured rate count as that; the paper gives no intervals, so the root mean square of
+    leave-one-out errors on the other rows stands in."""
     k = len(table.rate)
     rows = np.arange(k)
     singles = ~np.eye(k, dtype=bool)

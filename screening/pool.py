@@ -37,12 +37,8 @@ class PoolProblem:
     far: NDArray[np.int64]
 
     def check_batch(self, batch_size: int) -> None:
-        """Checks that a batch can be chosen.
-
-        Raises:
-            PoolError: for a size that is no whole number of 1 or more, or beyond what is left.
-            NothingLeftError: if everything is measured or pending.
-        """
+        """Refuses a size that is no whole number of 1 or more or beyond what is left (`PoolError`), and any where
+        everything is measured or pending (`NothingLeftError`)."""
         if isinstance(batch_size, bool) or not isinstance(batch_size, int | np.integer) or batch_size < 1:
             raise PoolError(f"batch_size is {batch_size!r}: a whole number of 1 or more")
         left = int(self.free.sum())
@@ -73,12 +69,8 @@ def check_pool(
     pending: ArrayLike | None,
     noise: ArrayLike | None,
 ) -> PoolProblem:
-    """Check the arguments of `suggest_from_pool` and put them in one form.
-
-    Raises:
-        PoolError: for shapes that do not fit, values that are no numbers, pending entries outside the pool.
-        NothingLeftError: if the pool is empty or everything in it is measured or pending.
-    """
+    """Check the arguments of `suggest_from_pool`, put them in one form, and refuse (`PoolError`, `NothingLeftError`) as
+    it does."""
     if not isinstance(minimize, bool | np.bool_):
         raise PoolError(f"minimize is {minimize!r}: True or False")
     observed_x, pending = (
@@ -105,11 +97,7 @@ def check_pool(
 
 
 def _in_order(pool: ArrayLike, name: str, values: Any) -> Any:
-    """Columns of a frame in the order of the pool's; anything else as it stands.
-
-    Raises:
-        PoolError: if the frame lacks one of the pool's columns.
-    """
+    """Columns of a frame in the order of the pool's; a `PoolError` if it lacks one. Anything else as it stands."""
     if not isinstance(pool, pd.DataFrame) or not isinstance(values, pd.DataFrame) or not len(values.columns):
         return values
     absent = [column for column in pool.columns if column not in values.columns]
@@ -129,11 +117,9 @@ _HUGE = 1.0e305
 
 
 def winsorised(loss: Array) -> tuple[Array, NDArray[np.int64]]:
-    """Results to be minimised, shape (k,), with those that are far worse than the others as bad as the worst of the
-    others, and the rows of these.
-
-    How bad a bad result is cannot matter to a search for the best, but one of 10^6 takes the unit away from all others.
-    """
+    """Results to be minimised (k,), those that are far worse than the others set to the worst of the others, and the
+    rows of these: how bad a bad result is cannot matter to a search, but one of 10^6 takes the unit away from all
+    others."""
     nothing = np.empty(0, dtype=np.int64)
     order = np.argsort(loss, kind="stable")
     ranked = loss[order]
@@ -275,13 +261,8 @@ def shortlist(
 def choose_from_pool(
     committee: Committee, x: Array, awaited: Array, rows: NDArray[np.int64], q: int, seed: int
 ) -> NDArray[np.int64]:
-    """q of the shortlisted rows one by one, each for its gain beyond everything awaited and chosen before.
-
-    Args:
-        x: scaled descriptors of the shortlist, shape (s, 2c).
-        awaited: scaled descriptors of pending points, shape (p, 2c).
-        rows: pool rows of the shortlist, shape (s,).
-    """
+    """q of the shortlisted rows (s,), scaled x (s, 2c), one by one, each for its gain beyond every awaited (p, 2c) and
+    chosen one."""
     chosen: list[int] = []
     open_rows = np.ones(len(rows), dtype=bool)
     while len(chosen) < q:
@@ -373,10 +354,8 @@ def choose_batch(
 
 
 def _spread(problem: PoolProblem, scale: InputScale, q: int, seed: int) -> NDArray[np.int64]:
-    """Before the first result: a random candidate, then each time the one farthest from all taken (maximin).
-
-    Source: Kennard and Stone, Technometrics 11, 137 (1969), doi 10.1080/00401706.1969.10490666.
-    """
+    """Before the first result: a random candidate, then each time the one farthest from all taken (maximin; Kennard and
+    Stone, Technometrics 11, 137 (1969), doi 10.1080/00401706.1969.10490666)."""
     rows = np.flatnonzero(problem.free)
     x = scale(problem.pool[rows])
     chosen: list[int] = []

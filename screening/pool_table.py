@@ -54,16 +54,11 @@ class Measured:
 
 
 def merge_replicates(x: Array, identity: Array, results: Results, replicates: str) -> Measured:
-    """Results of equal rows as one or as they stand.
+    """Results of equal rows as one ("mean") or as they stand ("rows"), from features (k, d) and what tells rows apart
+    (k, e).
 
     The mean of n results has the error s / sqrt n, where s is the pooled standard deviation of all replicates, once
     there are `_REPLICATES` differences to tell it from; stated errors weigh the mean.
-
-    Args:
-        x: features of the measured rows, shape (k, d).
-        identity: by which they are told apart, shape (k, e).
-        results: of the same rows.
-        replicates: "mean" or "rows".
     """
     codes, rows = row_codes(identity), np.arange(len(x))
     counts = np.bincount(codes) if len(x) else np.empty(0, dtype=np.int64)
@@ -226,11 +221,8 @@ class PoolTable:
             return self._with_own_columns(self._numbers(chosen))
 
     def score(self) -> pd.DataFrame:
-        """`POOL_COLUMNS` for every candidate in the pool's order, measured ones included, and its own columns.
-
-        Raises:
-            PoolError: before the first result.
-        """
+        """`POOL_COLUMNS` for every candidate in the pool's order, measured ones included, and its own columns; a
+        `PoolError` before the first result."""
         if not len(self.measured.y):
             raise PoolError("nothing is measured yet: there is nothing to predict from")
         m = len(self.pool)

@@ -101,11 +101,8 @@ class NamedTable:
     frame: pd.DataFrame
 
     def heading(self, wanted: str, refuse: type[ScreeningError] = PoolError) -> str:
-        """The column that is meant by a name.
-
-        Raises:
-            ScreeningError: of the type given, if there is none; a row below that holds it is named.
-        """
+        """The column that is meant by a name; where there is none, a `ScreeningError` of the type given that names a
+        row below holding it."""
         found = find_heading(wanted, self.frame.columns)
         if found is not None:
             return found
@@ -264,11 +261,8 @@ def _refuse_other_units(
     table: NamedTable,
     refuse: type[ScreeningError],
 ) -> None:
-    """One quantity in two units is no column that can be left out quietly.
-
-    Raises:
-        ScreeningError: of the type given, naming both headings.
-    """
+    """One quantity in two units is no column that can be left out quietly: an error of the type given names both
+    headings."""
     for name in first:
         for other in others:
             if name not in match and same_quantity(name, other):
@@ -337,11 +331,8 @@ def _readable(
     query: TableQuery,
     refuse: type[ScreeningError],
 ) -> tuple[NDArray[np.bool_], list[str]]:
-    """Which rows have a number wherever one is needed, shape (m,), and what is said of the others.
-
-    Raises:
-        ScreeningError: of the type given, naming the cells, unless such rows are to be left out.
-    """
+    """Which rows have a number wherever one is needed, shape (m,), and what is said of the others; an error of the type
+    given that names the cells, unless such rows are to be left out."""
     readable = np.ones(len(owner), dtype=bool)
     within = np.concatenate([np.arange(1, (owner == at).sum() + 1) for at in range(len(tables))])
     said = []
@@ -401,11 +392,8 @@ class Results:
 
 
 def read_results(table: NamedTable, query: TableQuery, refuse: type[ScreeningError] = PoolError) -> Results:
-    """The results of measured rows; empty cells and words such as PENDING are results still to come.
-
-    Raises:
-        ScreeningError: of the type given, for a column that is missing, or a cell that is no number.
-    """
+    """The results of measured rows, empty cells and words such as PENDING still to come; a `ScreeningError` of the type
+    given for a column that is missing, or a cell that is no number."""
     if query.target is None:
         raise refuse(f"{table.name} is there, and no target: name the column with the results (--target)")
     y = _numbers(table, query.target, refuse)

@@ -4,7 +4,6 @@
 """
 
 from screening.feasibility.model import (
-    OUTCOMES,
     CageWindow,
     FeasibilityModel,
     FeasibilityPrior,
@@ -13,10 +12,9 @@ from screening.feasibility.model import (
     ThickLayers,
     fit_feasibility,
 )
-from screening.feasibility.spacers import SHAPE_NAMES, ReportedOutcomes, SpacerRule, SpacerScore
+from screening.feasibility.spacers import SHAPE_NAMES, ReportedOutcomes, SpacerRule
 
 __all__ = [
-    "OUTCOMES",
     "SHAPE_NAMES",
     "CageWindow",
     "FeasibilityModel",
@@ -24,7 +22,6 @@ __all__ = [
     "RecordedOutcome",
     "ReportedOutcomes",
     "SpacerRule",
-    "SpacerScore",
     "SpacerTraits",
     "ThickLayers",
     "fit_feasibility",

@@ -119,11 +119,7 @@ class CageWindow:
     of_odds: bool = False
 
     def log_factor(self, tolerance: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Logarithm of what each compound pays, shape (m,).
-
-        Args:
-            tolerance: from `cage_tolerance`, shape (m,); NaN (no cage) pays nothing.
-        """
+        """Logarithm of what each compound pays, shape (m,), by its `cage_tolerance` (m,); no cage (NaN) pays none."""
         factor = np.select(
             [
                 np.isnan(tolerance),
@@ -137,12 +133,7 @@ class CageWindow:
         return np.asarray(np.log(factor), dtype=np.float64)
 
     def applied(self, log_odds: NDArray[np.float64], log_factor: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Log-odds of compounds after the rule, shape (m,).
-
-        Args:
-            log_odds: before it, shape (m,).
-            log_factor: from `log_factor`, shape (m,).
-        """
+        """Log-odds of compounds after the rule, shape (m,), from those before it (m,) and `log_factor` (m,)."""
         if self.of_odds:
             return log_odds + log_factor
         log_p = log_factor - np.logaddexp(0.0, -log_odds)

@@ -121,11 +121,8 @@ class ReportedOutcomes:
     @classmethod
     @lru_cache(maxsize=2)
     def published(cls, edition: int | None = None) -> ReportedOutcomes:
-        """The package's table of lead-iodide outcomes; every row's source stands in `doi`.
-
-        Args:
-            edition: leaves out what a later edition of the table added; None takes all of it.
-        """
+        """The package's table of lead-iodide outcomes with every row's source in `doi`, up to an `edition` or all of
+        it."""
         text = (files("screening") / "data" / "formability.csv").read_text(encoding="utf-8")
         every = csv.DictReader(text.splitlines())
         rows = [row for row in every if edition is None or int(row["edition"]) <= edition]
@@ -174,12 +171,8 @@ class ReportedOutcomes:
         return part
 
     def told(self, mol: Any, name: str) -> str:
-        """What is reported of one spacer, with its sources, as a sentence; empty where nothing is.
-
-        Args:
-            mol: RDKit molecule of the spacer.
-            name: what it is called.
-        """
+        """What is reported of one spacer (RDKit molecule) under its name, with the sources, as a sentence; empty where
+        nothing is."""
         graph = flat_smiles(mol)
         found = [k for k, row in enumerate(self.graphs) if row == graph]
         return "; ".join(dict.fromkeys(self._told(k, name) for k in found))
@@ -251,12 +244,8 @@ class SpacerEvidence:
         return replace(known, pull=pull)
 
     def log_odds(self, shapes: NDArray[np.float64], prints: Sequence[Any]) -> NDArray[np.float64]:
-        """What it adds to the log-odds of each of m spacers, shape (m,).
-
-        Args:
-            shapes: from `cation_shape`, shape (m, 8).
-            prints: their fingerprints.
-        """
+        """What it adds to the log-odds of each of m spacers, shape (m,), from their `cation_shape` (m, 8) and
+        fingerprints."""
         odds, step = np.zeros(len(prints)), 4096  # the similarities of a million spacers would fill the memory
         for start in range(0, len(prints), step):
             rows = [prints[row] for row in range(start, min(start + step, len(prints)))]
@@ -309,12 +298,8 @@ class SizeClasses:
     layered: NDArray[np.int64]
 
     def outside(self, shapes: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """Whether each of m spacers is smaller or larger than every reported one of its charge, or of a charge that
-        none has, shape (m,).
-
-        Args:
-            shapes: from `cation_shape`, shape (m, 8).
-        """
+        """Whether each of m spacers, of shapes (m, 8), is smaller or larger than every reported one of its charge, or
+        of a charge that none has, shape (m,)."""
         charge, size = shapes[:, 0], shapes[:, -1]
         beyond = np.ones(len(shapes), dtype=bool)
         for known in np.unique(self.charges):
@@ -409,14 +394,8 @@ def score_spacers(
     left_out: Literal["scaffolds", "cations"] = "scaffolds",
     seed: int = 42,
 ) -> SpacerScore:
-    """Cross-validate with whole groups left out; the ridge is chosen again inside every fold.
-
-    Args:
-        data: reported outcomes; the package's where None.
-        rule: how they are learnt from.
-        left_out: scaffolds in ten folds, or single cations with their enantiomers and racemate.
-        seed: of the folds.
-    """
+    """Cross-validate on reported outcomes (None: the package's) with scaffolds (ten folds by `seed`) or single cations
+    with their enantiomers left out whole; the ridge is chosen again inside every fold."""
     from sklearn.metrics import brier_score_loss, roc_auc_score
 
     table, rule = data or ReportedOutcomes.published(), rule or SpacerRule()

@@ -1,18 +1,13 @@
 """A learned oracle: descriptors of spacers that nobody computed, and which of them are worth computing."""
 
-from screening.learned_oracle.choice import Known, SpacerChoice, far_spacers, first_spacers, plan_round
-from screening.learned_oracle.cost import SearchCost, SearchPlan
+from screening.learned_oracle.choice import Known, SearchPlan, far_spacers, first_spacers, plan_round
 from screening.learned_oracle.features import SpacerFeatures, scaffold_groups, spacer_features
-from screening.learned_oracle.model import DescriptorModel, DescriptorScore, PredictedDescriptors
+from screening.learned_oracle.model import DescriptorModel
 
 __all__ = [
     "DescriptorModel",
-    "DescriptorScore",
     "Known",
-    "PredictedDescriptors",
-    "SearchCost",
     "SearchPlan",
-    "SpacerChoice",
     "SpacerFeatures",
     "far_spacers",
     "first_spacers",

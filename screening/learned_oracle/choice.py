@@ -1,19 +1,22 @@
-"""Which spacers to compute next: those that could still change the list, and those that the model knows nothing of.
+"""Which spacers to compute next, those that could still change the list or that nothing is known of, and the cost.
 
 Shapes: m spacers, c descriptors, u compounds that reach the list in some draw.
 """
 
 from __future__ import annotations
 
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
 
 from oracle.descriptors import CationTable
 from screening.errors import NothingLeftError
-from screening.learned_oracle.features import SpacerFeatures
-from screening.learned_oracle.model import FEWEST, DescriptorModel, DescriptorScore, PredictedDescriptors
+from screening.learned_oracle.features import SpacerFeatures, spacer_features
+from screening.learned_oracle.model import FEWEST, N_WAVES, DescriptorModel, DescriptorScore, PredictedDescriptors
 from screening.ranking import Candidates, PassSettings, rank, space_features
 
 #: Compounds of the list that is to be found.
@@ -77,18 +80,12 @@ class SpacerChoice:
 
 def n_first(n_known: int, budget: int) -> int:
     """How many spacers `first_spacers` draws where the space has them."""
-    return max(0, min(max(_LEAST_FIRST, int(np.ceil(_FIRST * budget))) - n_known, budget))
+    return max(0, min(max(_LEAST_FIRST, ceil(_FIRST * budget)) - n_known, budget))
 
 
 def first_spacers(computed: NDArray[np.bool_], budget: int, seed: int) -> NDArray[np.int64]:
-    """Spacers that a model can begin with, drawn at random: 15% of the budget together with those that are
-    computed already, at least 32.
-
-    Args:
-        computed: which are computed, shape (m,).
-        budget: calculations that are granted.
-        seed: of the draw.
-    """
+    """Spacers that a model can begin with, drawn at random from those not `computed` (m,), shape (b,): 15% of the
+    budget together with those that are computed already, at least 32."""
     left = np.flatnonzero(~computed)
     size = min(n_first(int(computed.sum()), budget), len(left))
     return np.sort(np.random.default_rng([seed, 0]).choice(left, size, replace=False)).astype(np.int64)
@@ -128,8 +125,8 @@ def plan_round(
     predicted = model.predict(known.features)
     if not spread:
         predicted = replace(predicted, sd=np.zeros_like(predicted.sd))
-    want = min(left, max(1, int(np.ceil(ROUND * budget))))
-    far = far_spacers(known.features, known.computed, int(np.ceil(_FAR_SHARE * want)))
+    want = min(left, max(1, ceil(ROUND * budget)))
+    far = far_spacers(known.features, known.computed, ceil(_FAR_SHARE * want))
     lists = _lists(candidates, predicted, known.computed, seed, settings or PassSettings())
     if not lists:
         return SpacerChoice(np.empty(0, np.int64), 0, 0.0, 0, model.scores)
@@ -148,15 +145,8 @@ def plan_round(
 
 
 def far_spacers(features: SpacerFeatures, computed: NDArray[np.bool_], limit: int) -> NDArray[np.int64]:
-    """Spacers far outside the computed ones, at most `limit`, shape (b,).
-
-    The one with the greatest share of unknown environments comes first; what it brings counts as known for the next.
-
-    Args:
-        features: of m spacers.
-        computed: which are computed, shape (m,); at least one.
-        limit: how many.
-    """
+    """Spacers far outside the `computed` ones (m,), at least one, at most `limit`, shape (b,); the one with the
+    greatest share of unknown environments comes first, and what it brings counts as known for the next."""
     known = features.numbers[computed]
     low, high = known.min(axis=0), known.max(axis=0)
     slack = _FAR * (high - low) + 1e-6 * (1.0 + np.abs(high))
@@ -227,3 +217,62 @@ def _in_list(
         value = candidates.values(candidates.surrogate, x, block)
         often[np.argpartition(-value, size - 1)[:size]] += 1.0
     return often / DRAWS
+
+
+#: Spacers whose features are timed, and rows of the matrix product that tells the speed of the machine.
+_SAMPLE, _ROWS = 200, 512
+#: Numbers that a model sees of a spacer: waves, and whole-ion numbers about so many.
+_WIDTH = N_WAVES + 36
+#: Multiplications for eigenvectors and for the folds of eight descriptors, in cubes of the width.
+_CUBES = 30
+#: Bytes a spacer: features; tables of descriptors as known, drawn and passed over; predictions.
+_BYTES = 500 + 4 * 64 + 3 * 64
+#: Copies of the inputs of the computed spacers that a fit holds.
+_COPIES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class SearchCost:
+    """Seconds of the search beside its calculations, and the memory it adds, MB."""
+
+    seconds: float
+    memory_mb: float
+
+
+@dataclass(frozen=True, slots=True)
+class SearchPlan:
+    """A search at its longest.
+
+    Attributes:
+        n_spacers: of the space.
+        n_known: computed before.
+        budget: calculations that are granted.
+    """
+
+    n_spacers: int
+    n_known: int
+    budget: int
+
+    @property
+    def n_rounds(self) -> int:
+        """Rounds at most."""
+        first = n_first(self.n_known, self.budget)
+        return 1 + ceil((self.budget - first) / max(1, ceil(ROUND * self.budget))) if self.budget else 1
+
+    def cost(self, smiles: Sequence[str], pass_seconds: float, compounds: int) -> SearchCost:
+        """Time and memory for spacers of these SMILES, the speed measured here; `pass_seconds` of one pass over so many
+        compounds."""
+        some = smiles[:: max(1, len(smiles) // _SAMPLE)][:_SAMPLE]
+        begin = time.perf_counter()
+        spacer_features(some)
+        read = (time.perf_counter() - begin) / max(len(some), 1) * len(smiles)
+        inputs = np.random.default_rng(0).normal(size=(_ROWS, _WIDTH))
+        begin = time.perf_counter()
+        inputs @ np.ones((_WIDTH, _WIDTH))
+        speed = _ROWS * _WIDTH**2 / (time.perf_counter() - begin)
+        computed = self.n_known + self.budget
+        fit = (2 * computed * _WIDTH**2 + _CUBES * _WIDTH**3) / speed
+        predict = self.n_spacers * _WIDTH * (_WIDTH + 100) / speed
+        passes = pass_seconds * (SCOUTS + DRAWS * 2 * REACH / max(compounds, 1))
+        memory = self.n_spacers * _BYTES + computed * _WIDTH * 8 * _COPIES
+        return SearchCost(read + (self.n_rounds) * (fit + predict + passes), memory / 1e6)

@@ -74,13 +74,8 @@ class PredictedDescriptors:
         return self._of(self.mean.astype(np.float64))
 
     def draw(self, seed: Sequence[int], rows: NDArray[np.integer[Any]] | None = None) -> Array:
-        """Descriptors as they could turn out, shape (m, c) or, of some rows, (r, c): the mean and the error of a
-        computed spacer drawn for each, scaled to its standard deviation.
-
-        Args:
-            seed: of the draw.
-            rows: positions of the spacers; None takes all.
-        """
+        """Descriptors as they could turn out, shape (m, c) or, of some rows (r,), (r, c): the mean and the error of a
+        computed spacer drawn for each, scaled to its standard deviation."""
         mean, sd = (self.mean, self.sd) if rows is None else (self.mean[rows], self.sd[rows])
         source = np.random.default_rng([*seed]).integers(len(self.errors), size=len(mean))
         return self._of((mean + sd * self.errors[source]).astype(np.float64))
@@ -104,18 +99,9 @@ class DescriptorModel:
     def __init__(
         self, features: SpacerFeatures, values: Array, scaffolds: NDArray[np.int64], of: DescriptorSet, seed: int
     ) -> None:
-        """Learn from computed spacers.
-
-        Args:
-            features: of k spacers.
-            values: their descriptors, shape (k, c); rows that are not finite (failures) do not train.
-            scaffolds: group of each, shape (k,): out of fold means that a whole group was left out.
-            of: the columns.
-            seed: of the random features and the folds.
-
-        Raises:
-            TrainingDataError: if fewer than eight spacers train.
-        """
+        """Learn from k computed spacers: `values` (k, c) in the columns `of`, rows that are not finite (failures) left
+        out; a whole group of `scaffolds` (k,) is out of fold together. A `TrainingDataError` if fewer than eight
+        spacers train."""
         rows = np.flatnonzero(np.isfinite(values).all(axis=1))
         if len(rows) < FEWEST:
             raise TrainingDataError(

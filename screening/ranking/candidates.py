@@ -135,13 +135,8 @@ class Candidates:
     def numbers(
         self, block: SpaceBlock, x: Array, mean: Array, sd: Array, source: NDArray[np.int64] | None = None
     ) -> Numbers:
-        """What a strategy is told of some compounds.
-
-        Args:
-            block: m compounds.
-            x: features of their rows, shape (rows, d). mean, sd: of a new measurement, shape (rows,).
-            source: row of x of each compound, shape (m,); absent, they are the same.
-        """
+        """What a strategy is told of m compounds with features x (rows, d), mean and sd (rows,) of a new measurement;
+        `source` (m,) is the row of each, absent they are the same."""
         latent = latent_sd(sd, self._unexplained)
         return Numbers(x, mean, latent, self.log_feasibility(block), self.incumbent, block, source)
 
@@ -155,13 +150,8 @@ class Candidates:
         return self.strategy.score(Numbers(x, nothing, nothing, np.zeros(len(block)), 0.0, block, source))
 
     def frame(self, block: SpaceBlock, x: Array, value: Array | None = None) -> pd.DataFrame:
-        """`RANKING_COLUMNS`, those of the strategy and those of the properties, one row a compound.
-
-        Args:
-            block: m compounds.
-            x: their features, shape (m, d), all finite.
-            value: theirs by the strategy, shape (m,), where it is known.
-        """
+        """`RANKING_COLUMNS`, those of the strategy and of the properties, one row a compound; features x (m, d) are
+        finite, `value` (m,) is theirs by the strategy where it is known."""
         mean, sd = predict(self.surrogate, x)
         numbers = self.numbers(block, x, mean, sd)
         columns: dict[str, object] = {

@@ -16,8 +16,7 @@ from chemspace.progress import Announcement, Progress
 from chemspace.space import SpaceBlock
 from screening.errors import NothingLeftError, RankingError
 from screening.ranking.candidates import RANKING_COLUMNS, Candidates, subset
-from screening.ranking.cluster import stream_on
-from screening.ranking.stream import Counts, Found, Pass, SinglePrecision, bound, cores, stream
+from screening.ranking.stream import Counts, Found, Pass, SinglePrecision, bound, cores, stream, stream_on
 from screening.strategies.columns import NEAREST, NEAREST_COLUMNS, Numbers, latent_sd, predict, unexplained_variance
 
 if TYPE_CHECKING:
@@ -267,14 +266,8 @@ def _bounds(candidates: Candidates, keep: int) -> PredictionBounds | None:
 
 
 def _loosened(candidates: Candidates, bounds: PredictionBounds, index: NDArray[np.int64], share: float = 1.0) -> bool:
-    """Whether the slack of bounds had to be raised, so that what scores lie above them stays well inside it.
-
-    Args:
-        candidates: the compounds.
-        bounds: whose slack may be raised.
-        index: of compounds to look at, shape (k,).
-        share: of these, the ones with the best scores that count.
-    """
+    """Whether the slack of bounds had to be raised, so that what scores lie above them, of the best `share` of
+    compounds at indices (k,), stays well inside it."""
     x = candidates.features(candidates.space.take(index))
     x = x[np.isfinite(x).all(axis=1)]
     mean, sd = predict(candidates.surrogate, x)

@@ -328,12 +328,9 @@ class SketchPass:
     # --- the sweep ------------------------------------------------------------------------------------------------
 
     def _open(self, sketches: list[Sketch]) -> tuple[int, float] | None:
-        """Predict rows in the order of their sketched values until nothing more is to be expected of the others.
-
-        Returns:
-            Compounds predicted, and compounds of the list that are expected to be missing; None if too many would have
-            to be predicted.
-        """
+        """Predict rows in the order of their sketched values until nothing more is to be expected of the others:
+        compounds predicted, and compounds of the list expected to be missing; None if too many would have to be
+        predicted."""
         threshold, whole = self._expected_threshold(sketches), 0
         picked, judge = 0.0, _Judge(self._top, self.wanted)
         opened: Whole = np.empty(0, dtype=np.int64)
@@ -492,15 +489,9 @@ def _hopeful(sketch: Sketch, threshold: float) -> Sketch:
 
 
 def _errors_left_out(a: Array, inverse: Array, target: Array, fitted: Array) -> tuple[Array, float]:
-    """Root mean square error of each kind at its highest sketched values, each spacer's by the fit without it.
-
-    Args:
-        a: functions of the sample, shape (n, f). inverse: of their penalised products, shape (f, f).
-        target, fitted: values and fit, shape (n, v).
-
-    Returns:
-        Standard errors, shape (v,), and the largest error above the fit in these units.
-    """
+    """Root mean square error of each kind (v,) at its highest sketched values, each spacer's by the fit without it, and
+    the largest error above the fit in these units; functions a (n, f), `inverse` of their penalised products (f, f),
+    values and fit (n, v)."""
     left_out = (target - fitted) / (1.0 - np.einsum("nf,fg,ng->n", a, inverse, a)).clip(0.05)[:, None]
     sketched = target - left_out
     high = sketched >= np.quantile(sketched, 1.0 - _JUDGED, axis=0)

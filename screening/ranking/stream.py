@@ -1,4 +1,4 @@
-"""One streamed pass over a space: score a block, keep the best, forget the rest."""
+"""One streamed pass over a space, here or on a Dask cluster: score a block, keep the best, forget the rest."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import copy
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -75,10 +75,8 @@ def cores() -> int:
 
 
 def map_blocks(function: Callable[[Item], Result], items: Iterable[Item], workers: int) -> Iterator[Result]:
-    """Results of `function` in the order of the items, at most two items a worker in flight, so memory is bounded.
-
-    One worker runs in the caller's own thread. An exception of the function is raised at its item's turn.
-    """
+    """Results of `function` in the order of the items, at most two items a worker in flight, so memory is bounded; one
+    worker runs in the caller's own thread, and an exception is raised at its item's turn."""
     if workers <= 1:
         yield from map(function, items)
         return
@@ -102,11 +100,7 @@ class SinglePrecision:
     """
 
     def __init__(self, surrogate: Any, device: str = "cpu") -> None:
-        """Copy the model.
-
-        Raises:
-            RankingError: for a surrogate whose model has no `marginal`. DeviceError: for a device that is not there.
-        """
+        """Copy the model; a `RankingError` if it has no `marginal`, a `DeviceError` for a device that is not there."""
         import torch
 
         if not hasattr(getattr(surrogate, "model", None), "marginal"):
@@ -241,3 +235,50 @@ def stream(work: Pass, workers: int, progress: Progress | None = None) -> Found:
             if progress is not None:
                 progress(counts.scored, max(total, counts.scored), "compounds scored")
     return (*top.result(), counts)
+
+
+#: Tasks that a pass is cut into, for each thread of the cluster, and how many of them a thread has ahead.
+_TASKS, _AHEAD = 8, 2
+
+
+def stream_on(client: Any, work: Pass, progress: Progress | None = None) -> Found:
+    """As `stream`, on the workers of a `distributed.Client`: indices and values, each (k,). A
+    task that dies with its worker is given to another one by Dask; how many compounds their bound leaves out depends on
+    the cluster's threads. A `RankingError` if the client has no workers, or loses its scheduler."""
+    threads = sum(client.nthreads().values())
+    if not threads:
+        raise RankingError("the Dask client has no workers; start some, or rank without a client")
+    top, counts = TopK(work.keep), Counts()
+    total = work.candidates.n_allowed
+    size = max(1, -(-len(work.candidates.space) // (work.block_size * _TASKS * threads)))
+    flying: deque[Any] = deque()
+    try:
+        submit = _submitter(client, client.scatter(work, broadcast=True, hash=False), size)
+        flying.extend(submit(top.threshold) for _ in range(_AHEAD * threads))
+        while flying:
+            index, value, own = flying.popleft().result()
+            if not own.scored:
+                break
+            counts = counts + own
+            top.offer(value, index)
+            if progress is not None:
+                progress(counts.scored, max(total, counts.scored), "compounds scored")
+            flying.append(submit(top.threshold))
+    except (CancelledError, OSError) as error:
+        raise RankingError(f"the Dask cluster is gone in the middle of the pass: {error}; rank again") from error
+    finally:
+        client.cancel(list(flying))
+    return (*top.result(), counts)
+
+
+def _submitter(client: Any, job: Any, size: int) -> Callable[[float], Any]:
+    """A function that submits the next run of `size` blocks."""
+    first = 0
+
+    def submit(threshold: float) -> Any:
+        nonlocal first
+        future = client.submit(Pass.run, job, first, first + size, threshold, pure=False)
+        first += size
+        return future
+
+    return submit

@@ -64,10 +64,8 @@ class Acquisition(Strategy):
         """What a candidate is worth, shape (m,), by mean and sd (m,) of the latent target and the best value so far."""
 
     def next_value(self, shortlist: Shortlist, chosen: Chosen) -> Array:
-        """The same given what is pending or chosen, shape (m,): with the variance that is left once it is measured.
-
-        What is expected of the mean does not change by that.
-        """
+        """The same given what is pending or chosen, shape (m,): with the variance that is left once it is measured, for
+        what is expected of the mean does not change by that."""
         mean, variance, _, covariance, cross = gaussian_moments(shortlist.model, shortlist.x, chosen.x)
         after = variance_after(variance, covariance, cross, _noise(shortlist.model))
         return self.value(mean, np.sqrt(after), shortlist.best)
@@ -287,10 +285,8 @@ def log_expected_improvement(mean: Array, sd: Array, best: float | Array) -> Arr
 
 
 def log_probability_of_improvement(mean: Array, sd: Array, best: float | Array) -> Array:
-    """Logarithm of the probability that a candidate falls below `best`, shape (m,): log Phi((best - mean) / sd).
-
-    Source: Kushner, J. Basic Eng. 86, 97 (1964), doi 10.1115/1.3653121.
-    """
+    """Logarithm of the probability that a candidate falls below `best`, shape (m,): log Phi((best - mean) / sd);
+    Kushner, J. Basic Eng. 86, 97 (1964), doi 10.1115/1.3653121."""
     value: Array = log_ndtr((best - np.asarray(mean)) / np.maximum(sd, _SMALLEST_SD))
     return value
 
@@ -347,15 +343,11 @@ def log_gain(
 
 
 def variance_after(variance: Array, covariance: Array, cross: Array, noise: float) -> Array:
-    """Variance of each candidate once the pending points are measured, whatever comes out, shape (m,).
+    """Variance (m,) of candidates of variance (m,) once the pending points, of covariance (p, p) and covariance with
+    the candidates (m, p), are measured with `noise` variance, whatever comes out.
 
     What is expected of the mean does not change by that, so an acquisition of both may be taken with this variance
     (Desautels et al., J. Mach. Learn. Res. 15, 4053 (2014)).
-
-    Args:
-        variance: of the candidates, shape (m,).
-        covariance: of the pending points, shape (p, p). cross: covariance with the candidates, shape (m, p).
-        noise: variance of a measurement around the latent target.
     """
     if not len(covariance):
         return variance
@@ -375,16 +367,8 @@ def normal_samples(dimension: int, seed: int) -> Array:
 def gaussian_moments(
     model: Any, x: Array, pending: Array, chunk: int = 512
 ) -> tuple[Array, Array, Array, Array, Array]:
-    """Moments of a BoTorch model's posterior at candidates and pending points together.
-
-    Args:
-        model: a `botorch.models.model.Model` with one outcome.
-        x: candidates, shape (m, d).
-        pending: shape (p, d).
-
-    Returns:
-        mean (m,), variance (m,), mean at pending (p,), covariance of pending (p, p), cross covariance (m, p).
-    """
+    """Moments of a one-outcome BoTorch model's posterior at candidates x (m, d) and pending points (p, d) together:
+    mean (m,), variance (m,), mean at pending (p,), covariance of pending (p, p), cross covariance (m, p)."""
     import torch
 
     device, parts = _device(model), []

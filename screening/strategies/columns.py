@@ -49,11 +49,7 @@ class Predictor(Protocol):
 
 
 def predict(surrogate: Predictor, x: Array) -> tuple[Array, Array]:
-    """Mean and standard deviation of a new measurement at features (m, d), each (m,).
-
-    Raises:
-        RankingError: if one of them is no number.
-    """
+    """Mean and sd of a new measurement at features (m, d), each (m,); a `RankingError` if one of them is no number."""
     mean, sd = surrogate.predict(x, _CHUNK)
     bad = np.flatnonzero(~(np.isfinite(mean) & np.isfinite(sd)))
     if bad.size:
@@ -99,11 +95,7 @@ class Numbers:
 
     @property
     def compounds(self) -> SpaceBlock:
-        """The compounds.
-
-        Raises:
-            RankingError: where only a bound is asked for.
-        """
+        """The compounds; a `RankingError` where only a bound is asked for."""
         if self.block is None:
             raise RankingError("a bound is asked for without compounds: a score that looks at them has no bound")
         return self.block
@@ -154,10 +146,8 @@ class MeasuredSet:
         return dict(zip(NEAREST_COLUMNS, told, strict=True))
 
     def nearest(self, x: Array) -> tuple[NDArray[np.int64], Array]:
-        """Row of the nearest measured compound and its distance, for features (m, d); shapes (m,) and (m,).
-
-        Distance: root mean square over the d features of the difference in standard deviations of the measured set.
-        """
+        """Row of the nearest measured compound and its distance, for features (m, d), each (m,): root mean square over
+        the features of the difference in standard deviations of the measured set."""
         scaled, reference = x / self._scale, self.x / self._scale
         squared = ((scaled**2).sum(1)[:, None] + (reference**2).sum(1)[None, :] - 2.0 * scaled @ reference.T).clip(0.0)
         row = squared.argmin(axis=1)
@@ -235,22 +225,16 @@ class Columns:
         return (*OWN_COLUMNS, *self.properties)
 
     def check(self, names: Sequence[str], what: str) -> None:
-        """Whether all of these can be told; `what` they are asked for, as in "to wish for".
-
-        Raises:
-            RankingError: for an unknown column, or novelty where nothing is measured.
-        """
+        """Refuses (`RankingError`) an unknown column `what` is asked for, as in "to wish for", and novelty where
+        nothing is measured."""
         if unknown := [name for name in names if name not in self.names]:
             raise RankingError(f"no column {unknown[0]!r} {what}; there are {', '.join(self.names)}")
         if "novelty" in names:
             self._counted_from()
 
     def of(self, name: str, numbers: Numbers) -> Array:
-        """The column of that name for some compounds, shape (m,); NaN where it is not known.
-
-        Raises:
-            RankingError: for "acquisition", which is a strategy's to tell.
-        """
+        """The column of that name, shape (m,), NaN where not known; a `RankingError` for "acquisition", a strategy's to
+        tell."""
         if name in self.properties:
             return np.asarray(self.properties[name](numbers.compounds, numbers.x), dtype=np.float64)
         if name == "novelty":
@@ -262,15 +246,8 @@ class Columns:
         return numbers.mean if name == "log10_rate" else 10.0**-numbers.mean
 
     def given(self, name: str, frame: pd.DataFrame, x: Array, points: Array) -> Array:
-        """The same for rows of a ranking once some points are measured too, shape (m,).
-
-        Novelty ends where a neighbour is measured; means, prices and P(forms) are not expected to move.
-
-        Args:
-            name: of the column; the frame holds it.
-            frame: m rows of a ranking. x: their features, shape (m, d).
-            points: features of what is pending or chosen, shape (p, d).
-        """
+        """The same for m rows of a ranking, features x (m, d), once some points (p, d) are measured too, shape (m,):
+        novelty ends where a neighbour is measured; means, prices and P(forms) are not expected to move."""
         if name == "novelty":
             return self.novelty(x, points)
         values: Array = frame["mean" if name == "log10_rate" else name].to_numpy(dtype=np.float64)
@@ -293,12 +270,7 @@ def price_of(compound: Compound, per_mol: Mapping[str, float]) -> float:
 
 
 def price_property(space: CompoundSpace, per_mol: Mapping[str, float]) -> Property:
-    """Money for the organic cations of one mole of formula units, NaN where one of them has no price.
-
-    Args:
-        space: whose compounds are priced.
-        per_mol: money a mole of each cation by InChIKey.
-    """
+    """Money for the organic cations of a mole of formula units, NaN where one has no price `per_mol` by InChIKey."""
     spacers = np.array(
         [2.0 / cation.charge * per_mol.get(cation.inchikey, np.nan) for cation in space.spacers], dtype=np.float64
     )

@@ -23,16 +23,8 @@ _SAMPLES, _VOLUMES = 256, 64
 
 
 def noisy_improvement(model: Any, x_observed: Array, pending: Array | None = None, seed: int = 42) -> Any:
-    """BoTorch's qLogNEI, b x q x d -> b, to be maximised; the target is minimised.
-
-    Args:
-        model: a BoTorch model of the target.
-        x_observed: features of the observations, shape (k, d).
-        pending: features awaited, shape (p, d).
-        seed: of the quasi-random samples.
-
-    Source: Ament et al., Advances in Neural Information Processing Systems 36 (2023), arXiv 2310.20708.
-    """
+    """BoTorch's qLogNEI (arXiv 2310.20708), b x q x d -> b, to be maximised, of a target that is minimised, given
+    features of the observations (k, d) and of what is awaited (p, d)."""
     import torch
     from botorch.acquisition.logei import qLogNoisyExpectedImprovement
     from botorch.acquisition.objective import GenericMCObjective
@@ -51,10 +43,8 @@ def noisy_improvement(model: Any, x_observed: Array, pending: Array | None = Non
 
 
 def integrated_variance(model: Any, x_space: Array, pending: Array | None = None, seed: int = 42) -> Any:
-    """Minus the variance over `x_space`, shape (s, d), once a batch is measured: BoTorch's class; as above.
-
-    Source: Seo et al. (2000), doi 10.1109/IJCNN.2000.861310.
-    """
+    """Minus the variance over `x_space` (s, d) once a batch is measured, by BoTorch's class (doi
+    10.1109/IJCNN.2000.861310); as above."""
     import torch
     from botorch.acquisition.active_learning import qNegIntegratedPosteriorVariance
     from botorch.sampling.normal import SobolQMCNormalSampler
@@ -66,10 +56,8 @@ def integrated_variance(model: Any, x_space: Array, pending: Array | None = None
 
 
 def choose_with(acquisition: Any, x: Array, q: int, chunk: int = 512) -> NDArray[np.int64]:
-    """Rows of a shortlist (m, d) chosen one after the other by a BoTorch acquisition, shape (q,).
-
-    After each pick the earlier ones are pending. The acquisition's own pending points are kept and restored.
-    """
+    """Rows (q,) of a shortlist (m, d) chosen one after the other by a BoTorch acquisition, the earlier picks pending;
+    its own pending points are kept and restored."""
     import torch
 
     points, before = _tensor(x), acquisition.X_pending
@@ -97,10 +85,8 @@ def values_with(acquisition: Any, x: Array, chunk: int = 512) -> Array:
 
 
 def drawn_values(model: Any, x: Array, seed: int) -> Array:
-    """Minus one function drawn from the posterior at a shortlist (m, d), shape (m,): its best is a Thompson pick.
-
-    Source: Thompson, Biometrika 25, 285 (1933), doi 10.1093/biomet/25.3-4.285.
-    """
+    """Minus one function drawn from the posterior at a shortlist (m, d), shape (m,): its best is a Thompson pick (doi
+    10.1093/biomet/25.3-4.285)."""
     import torch
 
     with torch.no_grad():

@@ -41,11 +41,8 @@ _CELLS = 1_000_000
 
 
 def make_strategy(name: str, inputs: StrategyInputs) -> Strategy:
-    """The strategy of a name for one round; wishes are met by means of it.
-
-    Raises:
-        RankingError: for a name that is not known, or inputs that it cannot be made from.
-    """
+    """The strategy of a name for one round; wishes are met by means of it. A `RankingError` for a name that is not
+    known, or inputs that it cannot be made from."""
     strategy = STRATEGIES.get(name).make(inputs)
     if not inputs.wishes:
         return strategy
@@ -72,11 +69,7 @@ class Desirability(Strategy):
     acquisition: Acquisition = field(default_factory=LogExpectedImprovement)
 
     def __post_init__(self) -> None:
-        """Refuse wishes that nothing can tell.
-
-        Raises:
-            RankingError: without wishes, for one on an unknown column, or on novelty where nothing is measured.
-        """
+        """Refuses (`RankingError`) no wishes, one on an unknown column, and novelty where nothing is measured."""
         if not self.wishes:
             raise RankingError(f"no wishes; give some on {', '.join(self.source.names)}")
         self.source.check(self.reads, "to wish for")
@@ -318,24 +311,16 @@ def _observed(one: FixedObjective, x: Array, source: Columns) -> Array:
 
 
 def _log_length(value: Array, low: Array, high: Array) -> Array:
-    """Logarithm of the length of the part of each interval that lies below a number, shape (m, c); -inf for NaN.
-
-    Args:
-        value: the numbers, shape (m,).
-        low, high: ends of the intervals, shape (c,); high may be infinite.
-    """
+    """Logarithm of the length of the part of each interval [low, high], (c,), that lies below a number (m,), shape (m,
+    c); -inf for NaN, `high` may be infinite."""
     length = np.minimum(np.nan_to_num(value, nan=-np.inf)[:, None], high[None, :]) - low[None, :]
     logarithm: Array = np.log(length, out=np.full(length.shape, -np.inf), where=length > 0.0)
     return logarithm
 
 
 def _log_expected_length(mean: Array, sd: Array, low: Array, high: Array) -> Array:
-    """Logarithm of the expected length of the part of each interval that lies below a normal number, shape (m, c).
-
-    Args:
-        mean, sd: of the numbers, shape (m,).
-        low, high: ends of the intervals, shape (c,); high may be infinite.
-    """
+    """Logarithm of the expected length of the part of each interval, as above, below a normal number of mean and sd
+    (m,), shape (m, c)."""
     above_low = log_expected_improvement(-mean[:, None], sd[:, None], -low[None, :])
     ends = np.where(np.isfinite(high), high, 0.0)
     above_high = log_expected_improvement(-mean[:, None], sd[:, None], -ends[None, :])

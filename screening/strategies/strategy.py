@@ -242,11 +242,8 @@ S = TypeVar("S", bound=type[Strategy])
 
 
 def register_strategy(cls: S) -> S:
-    """Class decorator: gives a strategy its name, so that a description can ask for it.
-
-    Raises:
-        RegistryError: if the name is taken.
-    """
+    """Class decorator: gives a strategy its name, so that a description can ask for it; a `RegistryError` if that is
+    taken."""
     STRATEGIES.add(cls.name, cls)
     return cls
 

@@ -88,16 +88,9 @@ class Ensembles:
 def fit_ensembles(
     config: EnsembleConfig, folds: Folds, seed: int, sites: Sites | None = None, device: str = "cpu"
 ) -> Ensembles:
-    """Train all members of all folds together.
-
-    Args:
-        config: shape and training.
-        folds: the rows.
-        seed: starts the generator of weights and parts; every fold starts from the same draw.
-        sites: targets and weights of the rows where some are bounds; absent, all are measurements.
-        device: where to train, "cpu" or a CUDA device. Weights are drawn on the processor, so that every device starts
-            from the same numbers, and come back to it.
-    """
+    """Train all members of all folds together, every fold from the same draw by `seed`; `sites` are targets and weights
+    where some rows are bounds. Weights are drawn on the processor, so that every device starts from the same numbers,
+    and come back to it."""
     asked, mask = plain_sites(folds) if sites is None else sites, folds.mask
     generator = torch.Generator().manual_seed(seed)
     seen = member_rows(config.members, config.parts, folds, asked.known, generator)
@@ -118,12 +111,7 @@ def fit_ensembles(
 
 
 def bin_edges(z: Tensor, mask: Tensor, bins: int) -> Tensor:
-    """Quantiles of each feature among the rows that train, shape (f, d, bins + 1).
-
-    Args:
-        z: standardised features, shape (f, k, d). mask: which rows train, shape (f, k).
-        bins: how many; 0 gives no edges to encode by.
-    """
+    """Quantiles of each standardised feature z (f, k, d) among the rows that train (f, k), shape (f, d, bins + 1)."""
     if not bins:
         return z.new_zeros(*z[:, 0].shape, 1)
     at = torch.linspace(0.0, 1.0, bins + 1, dtype=z.dtype)
@@ -131,15 +119,11 @@ def bin_edges(z: Tensor, mask: Tensor, bins: int) -> Tensor:
 
 
 def encode(z: Tensor, edges: Tensor) -> Tensor:
-    """Features with the piecewise-linear encoding of each beside them, shape (..., m, d (1 + b)).
+    """Features z (..., m, d) beside their piecewise-linear encoding by edges (..., d, b + 1), shape (..., m, d (1 +
+    b)).
 
     A bin's column rises from -1 to 1 inside the bin and stays there, so a network can bend at every edge: what trees
-    have in single features.
-
-    Args:
-        z: standardised features, shape (..., m, d). edges: of each fold, shape (..., d, b + 1).
-
-    Source: Gorishniy, Rubachev and Babenko, NeurIPS 2022, arXiv 2203.05556.
+    have in single features (Gorishniy, Rubachev and Babenko, NeurIPS 2022, arXiv 2203.05556).
     """
     low, width = edges[..., None, :, :-1], edges.diff(dim=-1)[..., None, :, :]
     inside = ((z[..., None] - low) / width.clamp_min(LEAST_WIDTH)).clamp(0.0, 1.0)
@@ -176,10 +160,8 @@ def _train(
     weight: Tensor,
     absent: Tensor,
 ) -> tuple[list[Tensor], Tensor]:
-    """Full-batch Adam; returns the snapshot of each fold with the least out-of-group error, and its step.
-
-    On the processor, folds train in blocks that stay in its cache.
-    """
+    """Full-batch Adam; the snapshot of each fold with the least out-of-group error, and its step. On the processor,
+    folds train in blocks that stay in its cache."""
     most = MAX_BLOCK_NUMBERS if z.device.type == "cpu" else MAX_DEVICE_BLOCK_NUMBERS
     size = max(1, most // (weight.shape[1] * weight.shape[2] * max(config.hidden, default=1)))
     told = []

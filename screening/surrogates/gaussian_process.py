@@ -113,12 +113,8 @@ def nugget_variance(theta: Tensor) -> Tensor:
 
 
 def covariance(spec: KernelSpec, theta: Tensor, a: Tensor, b: Tensor) -> Tensor:
-    """Covariance without the nugget, shape (..., m, k).
-
-    Args:
-        theta: log hyperparameters, shape (f, p), or (p,) with no fold axis.
-        a: shape (..., m, d). b: shape (..., k, d).
-    """
+    """Covariance without the nugget, (..., m, k), of a (..., m, d) and b (..., k, d); log hyperparameters theta (f, p)
+    or (p,)."""
     scalars = theta[..., :LENGTH].exp()[..., None, None]
     linear = a @ b.mT / a.shape[-1]
     return (
@@ -191,14 +187,8 @@ class GaussianProcesses:
     mask: Tensor
 
     def predict(self, z: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and variance of the latent target at standardised features.
-
-        Args:
-            z: shape (f, m, d).
-
-        Returns:
-            Mean (f, m) and variance (f, m) without nugget and measurement noise.
-        """
+        """Mean and variance, each (f, m), of the latent target (no nugget, no noise) at standardised features z (f, m,
+        d)."""
         cross = covariance(self.spec, self.theta, z, self.x) * self.mask[:, None, :]
         mean = (cross @ self.alpha[..., None])[..., 0]
         explained = ((cross @ self.inverse) * cross).sum(-1)
@@ -215,17 +205,9 @@ class GaussianProcesses:
         return Sites(self.targets, weights, ~folds.censored)
 
     def leave_groups_out(self, groups: Tensor) -> tuple[Tensor, Tensor]:
-        """Predictions of training rows by the process without their group, hyperparameters kept.
-
-        Rasmussen and Williams 2006, section 5.4.2, for blocks: with P the inverse covariance and S a group,
-        the mean is y_S - P_SS^-1 (P y)_S and the covariance P_SS^-1.
-
-        Args:
-            groups: integer codes, shape (k,).
-
-        Returns:
-            Mean and predictive variance (nugget and row noise included), shape (f, k).
-        """
+        """Mean and predictive variance (nugget and row noise included), each (f, k), of training rows by the process
+        without their group (codes (k,)), hyperparameters kept: with P the inverse covariance and S a group, mean y_S -
+        P_SS^-1 (P y)_S and covariance P_SS^-1 (Rasmussen and Williams 2006, section 5.4.2)."""
         if torch.unique(groups).numel() == groups.numel():
             own = 1.0 / torch.diagonal(self.inverse, dim1=-2, dim2=-1)
             return self.targets - own * self.alpha, own.clamp_min(JITTER)
@@ -241,17 +223,9 @@ class GaussianProcesses:
 def fit_gaussian_processes(
     spec: KernelSpec, folds: Folds, targets: Tensor | None = None, device: str = "cpu"
 ) -> GaussianProcesses:
-    """Fit one process a fold; hyperparameters come from measurements, bounds join by expectation propagation.
-
-    Args:
-        spec: the covariance.
-        folds: the rows.
-        targets: standardised targets of each fold in place of the rows' own, shape (f, k).
-        device: where to search and to condition, "cpu" or a CUDA device; in double precision on either.
-
-    Returns:
-        The processes, their tensors on the processor wherever they were fitted.
-    """
+    """Fit one process a fold, in double precision on "cpu" or a CUDA device, and bring it back to the processor;
+    hyperparameters come from measurements, bounds join by expectation propagation. `targets` (f, k), standardised,
+    stand in for the rows' own."""
     own = folds.scaling.y(folds.y) if targets is None else targets
     z, targets, noise, mask, bounds = (
         tensor.to(device) for tensor in (folds.scaling.x(folds.x), own, folds.noise, folds.mask, folds.censored)

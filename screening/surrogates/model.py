@@ -146,15 +146,9 @@ class MixtureModel(Model):
         noise_variance: float = 0.0,
         calibration: float = 1.0,
     ) -> None:
-        """Bind fitted candidates.
-
-        Args:
-            components: fitted candidates of one fold, in standardised units.
-            weights: of the candidates, shape (c,), sum one.
-            scaling: of that fold (fold axis of one).
-            noise_variance: measurement variance of a typical row, log10 units squared.
-            calibration: factor on every predicted standard deviation.
-        """
+        """Bind c fitted candidates of one fold, in standardised units, weights (c,) of sum one, that fold's scaling,
+        the measurement variance of a typical row (log10 units squared), and a factor on every predicted standard
+        deviation."""
         super().__init__()
         self.components = nn.ModuleList([c for c in components if isinstance(c, nn.Module)])
         self.register_buffer("weights", weights)
@@ -189,14 +183,8 @@ class MixtureModel(Model):
         return self.calibration**2 * ((self.weights * own).sum() * self.y_sd**2 + self.noise_variance)
 
     def marginal(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and latent variance of rows one by one: the quick way through many candidates.
-
-        Args:
-            x: raw features, shape (m, d).
-
-        Returns:
-            Mean (m,) and variance (m,) in log10 units. A conditioned model gives the same as `posterior`, slower.
-        """
+        """Mean and latent variance, each (m,), log10 units, of raw rows x (m, d) one by one: the quick way through many
+        candidates. A conditioned model gives the same as `posterior`, slower."""
         if self._y_known is not None:
             mean, cov = self.joint_moments(x[:, None, :])
             return mean[..., 0], cov[..., 0, 0]
@@ -240,13 +228,9 @@ class MixtureModel(Model):
         return posterior if posterior_transform is None else posterior_transform(posterior)
 
     def condition_on_observations(self, X: Tensor, Y: Tensor, **kwargs: Any) -> MixtureModel:
-        """The model after further observations, hyperparameters and weights kept; exact for the matched Gaussian.
-
-        Args:
-            X: raw features, shape (batch) x n x d.
-            Y: log10 rate, shape (fantasies x) (batch) x n x 1.
-            **kwargs: `noise`, variances of Y (broadcast to its shape); absent, `unexplained_variance`.
-        """
+        """The model after further observations Y, (fantasies x) (batch) x n x 1, of log10 rate at raw features X,
+        (batch) x n x d, with variances `noise` of Y's shape, absent `unexplained_variance`; hyperparameters and weights
+        kept, exact for the matched Gaussian."""
         y = Y[..., 0]
         x = X.to(y).expand(*y.shape[:-1], *X.shape[-2:])
         noise = kwargs.get("noise")

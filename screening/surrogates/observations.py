@@ -44,17 +44,8 @@ class Scaling:
 
 
 def fit_scaling(x: Tensor, y: Tensor, mask: Tensor) -> Scaling:
-    """Scaling of each fold from its training rows.
-
-    Args:
-        x: features, shape (k, d). y: targets, shape (k,).
-        mask: true where a row trains and is a measurement, shape (f, k): a bound that says nothing moves nothing.
-
-    Features that are NaN take no part in mean and spread.
-
-    Returns:
-        Scaling. A constant column, and targets that are all equal, get scale 1.
-    """
+    """Scaling of each fold from targets y (k,) and features x (k, d), NaN left out, of rows that train and are
+    measurements, (f, k): a bound that says nothing moves nothing. What is constant gets scale 1."""
     weight = mask.to(x) / mask.sum(-1, keepdim=True).clamp_min(1)
     known = (~x.isnan()).to(x)
     share = (weight @ known)[:, None, :].clamp_min(torch.finfo(x.dtype).tiny)
@@ -130,15 +121,9 @@ class Folds:
 
 
 def drop_correlated(folds: Folds, most: float) -> Folds:
-    """The folds with features switched off that repeat an earlier one in the fold's training rows.
-
-    The reference paper's choice (|r| > 0.9; doi 10.1039/d5sc07406a), made inside each fold: a dropped feature gets an
-    infinite spread, so that its standardised values are zero in every row.
-
-    Args:
-        folds: the rows.
-        most: largest absolute Pearson correlation of two features that both stay.
-    """
+    """The folds with features switched off (an infinite spread) that repeat an earlier one with an absolute Pearson
+    correlation above `most` in the fold's training rows: the reference paper's choice, |r| > 0.9 (doi
+    10.1039/d5sc07406a)."""
     scaling, x, mask = folds.scaling, folds.x, folds.measured
     z = scaling.x(x) * mask[..., None]
     correlation = (z.mT @ z / mask.sum(-1)[:, None, None]).abs()
@@ -180,17 +165,9 @@ def plain_sites(folds: Folds) -> Sites:
 def bound_sites(
     prior: Tensor, targets: Tensor, variance: Tensor, mask: Tensor, censored: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Targets and variances in which bounds are replaced by their sites.
-
-    Args:
-        prior: covariance of the latent target, shape (f, k, k).
-        targets: measured values, and the bounds above which the others lie, shape (f, k).
-        variance: of each target around the latent one, shape (f, k).
-        mask: rows that train, shape (f, k). censored: which are bounds, shape (k,).
-
-    Returns:
-        Targets (f, k) and variances (f, k); a bound that says nothing has a variance of 1 / `LEAST_PRECISION`.
-    """
+    """Targets and variances, each (f, k), in which bounds `censored` (k,) are replaced by their sites; a bound that
+    says nothing has a variance of 1 / `LEAST_PRECISION`. `prior` (f, k, k) is the covariance of the latent target,
+    `variance` (f, k) that of each target around it, `mask` (f, k) says which rows train."""
     measured = torch.where(mask & ~censored, 1.0 / variance, 0.0)
     at = torch.nonzero(censored)[:, 0]
     bound, error, rows = targets[:, at], variance[:, at], mask[:, at]
@@ -239,15 +216,8 @@ LEAST_VARIANCE = 1e-4
 
 
 def member_rows(members: int, parts: int, folds: Folds, known: Tensor, generator: torch.Generator) -> Tensor:
-    """Which rows each member trains on, shape (f, s, k).
-
-    Args:
-        members: s. parts: every member leaves one of this many parts of the groups out; 1 leaves nothing out.
-        folds: the rows.
-        known: rows that are measurements, shape (k,); bounds of groups without any are left out by no member, so that
-            they change no draw.
-        generator: of the draws.
-    """
+    """Which rows each member trains on, shape (f, s, k): each leaves one of `parts` parts of the groups out. Bounds,
+    not `known` (k,), of groups without any measurement are left out by no member, so that they change no draw."""
     groups, mask = folds.groups, folds.mask
     own = torch.unique(groups[known])
     place = torch.searchsorted(own, groups).clamp_max(len(own) - 1)
@@ -264,12 +234,8 @@ def member_rows(members: int, parts: int, folds: Folds, known: Tensor, generator
 
 
 def out_of_group(output: Tensor, target: Tensor, absent: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Mean (f, k) of the members that did not see a row's group, its mean squared error less their spread (f,), and
-    their spread (f, k).
-
-    Args:
-        output: of the members, shape (f, s, k). target: shape (f, 1, k). absent: shape (f, s, k).
-    """
+    """Mean (f, k) of the members' outputs (f, s, k) that did not see a row's group, `absent` (f, s, k), its mean
+    squared error from the target (f, 1, k) less their spread, (f,), and their spread (f, k)."""
     held = absent.to(output)
     count = held.sum(1)
     mean = (held * output).sum(1) / count

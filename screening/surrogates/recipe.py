@@ -147,15 +147,8 @@ class FoldFits(Protocol):
     """Fits of one recipe, one a fold."""
 
     def predict(self, x: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Mean and variance of a new compound's log10 rate by every fold.
-
-        Args:
-            x: raw features, shape (m, d).
-
-        Returns:
-            Mean and variance, each (f, m). The variance holds what the features do not explain, not the error of
-            a measurement.
-        """
+        """Mean and variance, each (f, m), of a new compound's log10 rate at raw features x (m, d) by every fold; the
+        variance holds what the features do not explain, not the error of a measurement."""
         ...
 
     def model(self, fold: int, noise_variance: float, calibration: float) -> Model:
@@ -176,13 +169,7 @@ class Recipe(Protocol):
         ...
 
     def fit(self, training: TrainingRows, mask: NDArray[np.bool_], seed: int) -> FoldFits:
-        """Fit every fold.
-
-        Args:
-            training: rows to learn from.
-            mask: which rows train in each fold, shape (f, k).
-            seed: of every random draw.
-        """
+        """Fit every fold; `mask` (f, k) says which rows train in each, `seed` is of every random draw."""
         ...
 
 

@@ -86,14 +86,7 @@ class Trees:
 
 
 def fit_trees(config: TreesConfig, folds: Folds, sites: Sites, seed: int) -> Trees:
-    """Grow all members of all folds together.
-
-    Args:
-        config: shape and training.
-        folds: the rows.
-        sites: standardised targets and weights of the rows.
-        seed: starts the generator of members and features; every fold starts from the same draw.
-    """
+    """Grow all members of all folds together; every fold starts from the same draw of members and features."""
     x, mask = folds.x, folds.mask
     generator = torch.Generator().manual_seed(seed)
     seen = member_rows(config.members, config.parts, folds, sites.known, generator)
@@ -111,10 +104,8 @@ def fit_trees(config: TreesConfig, folds: Folds, sites: Sites, seed: int) -> Tre
 
 
 def is_left(x: Tensor, thresholds: Tensor, centre: Tensor) -> Tensor:
-    """Whether rows x (m, d) are not above each threshold (f, d, t): shape (f, m, d x t), double precision.
-
-    Compared in single precision, so that a model in either precision sends a row the same way.
-    """
+    """Whether rows x (m, d) are not above each threshold (f, d, t): shape (f, m, d x t), double precision; compared in
+    single precision, so that a model in either precision sends a row the same way."""
     filled = torch.where(x.isnan(), centre[:, None], x).float()
     return (filled[..., None] <= thresholds[:, None]).flatten(2).double()
 

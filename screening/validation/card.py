@@ -143,13 +143,8 @@ def _one_hot(labels: NDArray[Any]) -> NDArray[np.float64]:
 def squared_error_saved(
     own: Validation, other: Validation, groups: NDArray[np.int64], split: str = "leave_one_spacer_out"
 ) -> tuple[float, float]:
-    """Squared error that `own` saves beside `other` on the same rows, and its paired standard error.
-
-    Args:
-        own, other: of the same rows.
-        groups: of all rows, shape (k,); rows of one group are one draw.
-        split: in both.
-    """
+    """Squared error that `own` saves beside `other` on the same rows of a split, and its paired standard error; rows of
+    one of `groups` (k,) are one draw."""
     frames = [v.predictions[v.predictions["split"] == split].sort_values("row") for v in (own, other)]
     ours, theirs = (((f["y"] - f["mean"]) ** 2).to_numpy() for f in frames)
     return paired(theirs - ours, groups[frames[0]["row"].to_numpy()])
@@ -162,12 +157,8 @@ def paired(difference: NDArray[np.float64], groups: NDArray[np.int64]) -> tuple[
 
 
 def verdict_of(validation: Validation, labels: Sequence[str]) -> str:
-    """The grade, and where the order among the slow compounds is not shown, that.
-
-    Args:
-        validation: by `LEAVE_OUT_SPLITS`.
-        labels: group of each row, length k.
-    """
+    """The grade, and where the order among the slow compounds is not shown, that; `labels` are the group of each row,
+    length k."""
     return "; ".join([validation.grade, *order_among_slow(slow_order(validation, np.array(labels)))])
 
 

@@ -124,10 +124,8 @@ def out_of_fold(
     seed: int,
     progress: Progress | None = None,
 ) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
-    """Mean and standard deviation of a measurement for the test rows of each fold, each of shape (rows,).
-
-    Folds with the same test rows are fitted once; all others in batches of bounded memory.
-    """
+    """Mean and standard deviation of a measurement for the test rows of each fold, each (rows,); folds with the same
+    test rows are fitted once, all others in batches of bounded memory."""
     unique: dict[bytes, int] = {}
     masks: list[NDArray[np.bool_]] = []
     for rows in tests:

@@ -28,7 +28,7 @@ from campaigns.ingest import ObservationTable, ReadingOptions, read_observations
 from campaigns.ingest.table import json_lines, read_file
 from campaigns.intake import IntakeRules, of_table, of_trace, retraction, step, take_in, take_in_table
 from campaigns.plan import check
-from campaigns.records import CationRecords, geometries, needed_cations
+from campaigns.records import CationRecords, needed_cations
 from campaigns.scope import Scope
 from campaigns.space import Source, gather, keep_library, write_rejects
 from campaigns.state import CampaignState, replay, voids
@@ -301,14 +301,14 @@ class Campaign:
 
         return make_recipe(parse_formula(formula, self.names), self.config.budget.mass_g if mass_g is None else mass_g)
 
-    def structure(self, formula: str, progress: Progress | None = None) -> Structure:
-        """An idealised crystal of a compound to start a calculation from, with xTB geometries of its cations. Raises
-        ChemspaceError for a formula that cannot be read, a mixture, or a cation too bulky for its place."""
-        from chemspace.crystal import build_structure
+    def structure(self, formula: str, progress: Progress | None = None, tilted: bool = False) -> Structure:
+        """An idealised crystal of a compound to start a calculation from, with xTB geometries of its cations; where
+        `tilted`, octahedra tilt as in the filed crystals of its halide and number of layers. Raises ChemspaceError for
+        a formula that cannot be read, a mixture, a cation too bulky for its place, or tilts without layers."""
+        from campaigns.records import starting_structure
 
         compound = parse_formula(formula, self.names)
-        records = self._records.of(needed_cations((), [compound]), progress)
-        return build_structure(compound, geometries(compound, records))
+        return starting_structure(compound, self._records.of(needed_cations((), [compound]), progress), tilted)
 
     def table(self, name: str) -> pd.DataFrame:
         """One of the tables in `campaigns.outputs.TABLES`: suggestions, measurements, compounds, scores, ... Raises

@@ -20,6 +20,8 @@ from oracle import CationRecord, OracleStore, describe
 __all__ = ["geometries"]
 
 if TYPE_CHECKING:
+    from pymatgen.core.structure import Structure
+
     from campaigns.config import CampaignConfig
     from oracle.descriptors import CationTable, DescriptorSet
 
@@ -201,3 +203,25 @@ def geometries(compound: Compound, records: Mapping[str, CationRecord]) -> dict[
         for cation, record in own
         if record is not None and record.positions is not None and record.smiles == cation.smiles
     }
+
+
+def starting_structure(compound: Compound, records: Mapping[str, CationRecord], tilted: bool) -> Structure:
+    """An idealised crystal; with the tilts of the filed crystals of its halide and number of layers where asked for.
+
+    Raises:
+        GeometryError: as `chemspace.crystal.build_structure`, or where no crystal says how far octahedra tilt.
+    """
+    from chemspace import GeometryError
+    from chemspace.crystal import build_structure
+
+    given = geometries(compound, records)
+    if not tilted:
+        return build_structure(compound, given)
+    from screening.crystals import usual_bridge_angle
+
+    usual = usual_bridge_angle(compound)
+    if usual is None:
+        raise GeometryError(
+            f"{compound.formula} is no layered compound of one halide; how far octahedra tilt is known of those only"
+        )
+    return build_structure(compound, given, bridge_angle_deg=usual.degrees)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from chemspace import Compound
 
-__all__ = ["LEVEL", "BandGap", "band_gap"]
+__all__ = ["LEVEL", "BandGap", "BridgeAngle", "band_gap", "usual_bridge_angle"]
 
 #: What the table holds of a crystal, in the words of the reference paper's second path (doi 10.1039/d5sc07406a).
 CRYSTAL_COLUMNS = (
@@ -94,6 +94,44 @@ class BandGap:
             interval = f"{self.low_ev:.2f} to {self.high_ev:.2f}, 90%"
             parts.append(f"{self.predicted_ev:.2f} eV ({interval}) predicted from the crystals of other spacers")
         return "; ".join(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class BridgeAngle:
+    """Median angle metal-halide-metal, degrees, of so many filed crystals of a halide and a number of layers."""
+
+    degrees: float
+    n_crystals: int
+    halide: str
+    n_layers: int
+
+    def __str__(self) -> str:
+        crystals = f"{self.n_crystals} filed layered {self.halide} crystals with n = {self.n_layers}"
+        return f"{self.degrees:.1f} degrees at the bridging halides, the median of {crystals}"
+
+
+#: Fewer crystals than this of one number of layers are no median; those of the nearest number are taken.
+FEWEST_CRYSTALS = 3
+
+
+def usual_bridge_angle(compound: Compound) -> BridgeAngle | None:
+    """How far octahedra tilt in the filed crystals of the compound's halide and number of layers, of all metals.
+
+    Where fewer than three are filed, those of the nearest number of layers; None without layers, for a mixture of
+    halides, or another halide.
+    """
+    n_layers = compound.n_layers
+    if n_layers is None or len(compound.halide) > 1:
+        return None
+    table, halide = crystal_table(), compound.halide[0][0]
+    alike = table[(table["halide"] == halide) & table["b_x_b_angle_deg"].notna()]
+    counts = alike["n_layers"].value_counts()
+    enough = [int(n) for n in counts.index[counts >= FEWEST_CRYSTALS]]
+    if not enough:
+        return None
+    nearest = min(enough, key=lambda n: abs(n - n_layers))
+    angles = alike[alike["n_layers"] == nearest]["b_x_b_angle_deg"]
+    return BridgeAngle(float(angles.median()), len(angles), halide, nearest)
 
 
 def crystal_table() -> pd.DataFrame:

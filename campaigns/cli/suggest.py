@@ -79,6 +79,13 @@ class SuggestOptions:
     structures: Annotated[
         Path | None, typer.Option(help="Write a starting structure (CIF) of each into this folder.", file_okay=False)
     ] = None
+    tilted: Annotated[
+        bool,
+        typer.Option(
+            "--tilted",
+            help="With --structures: octahedra tilted as in filed crystals, not straight.",
+        ),
+    ] = False
     candidates: Annotated[
         Path | None,
         typer.Option(
@@ -117,6 +124,8 @@ def suggest(options: SuggestOptions) -> None:
       spinscreen suggest --pool table.csv --out first.csv
     """
     table, candidates = options.table, options.candidates
+    if options.tilted and options.structures is None:
+        raise typer.BadParameter("it says how --structures are built; give that folder too", param_hint="--tilted")
     if candidates is not None and candidates.suffix != ".parquet":
         raise typer.BadParameter(f"{candidates.name} must end in .parquet", param_hint="--candidates")
     if table.out is not None and table.out.suffix not in EXPORTS:
@@ -147,7 +156,7 @@ def _suggest_of_campaign(options: SuggestOptions, folder: Path) -> None:
         with console.bar("candidates") as progress:
             count = campaign.write_candidates(options.candidates, progress)
         console.note(f"{count:,} candidates in {options.candidates}")
-    written = {} if options.structures is None else _write_structures(campaign, batch, options.structures)
+    written = {} if options.structures is None else _write_structures(campaign, batch, options)
     if options.as_json:
         fit = campaign.fit()
         for name, model in () if fit is None else fit.properties.items():
@@ -158,7 +167,7 @@ def _suggest_of_campaign(options: SuggestOptions, folder: Path) -> None:
         show_batch(campaign, batch, options.details, options.mass, written)
 
 
-def _write_structures(campaign: Campaign, batch: SuggestionBatch, folder: Path) -> dict[str, str | None]:
+def _write_structures(campaign: Campaign, batch: SuggestionBatch, options: SuggestOptions) -> dict[str, str | None]:
     """File of each compound by formula; None where none can be built, and the reason as a warning."""
     from campaigns.errors import StoreError
     from campaigns.files import file_name
@@ -166,15 +175,16 @@ def _write_structures(campaign: Campaign, batch: SuggestionBatch, folder: Path) 
     from chemspace.crystal import write_structure
 
     written: dict[str, str | None] = {}
+    folder, ending = options.structures or Path(), "-tilted.cif" if options.tilted else ".cif"
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StoreError(f"{folder} cannot be made: {error.strerror}") from error
     with console.bar("structures") as progress:
         for place, suggestion in enumerate(batch.suggestions, start=1):
-            path = folder / file_name(suggestion.formula, ".cif")
+            path = folder / file_name(suggestion.formula, ending)
             try:
-                write_structure(campaign.structure(suggestion.formula), path)
+                write_structure(campaign.structure(suggestion.formula, tilted=options.tilted), path)
                 written[suggestion.formula] = str(path)
             except GeometryError as problem:
                 console.warn(f"{suggestion.formula} has no starting structure: {problem}")

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
+from math import sqrt
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,10 @@ if TYPE_CHECKING:
 PB_I_CUBIC = 6.357878 / 2
 
 
+#: Angle metal-halide-metal where nothing tilts, degrees.
+STRAIGHT = 180.0
+
+
 def bond_length(b_site: str, halide: str) -> float:
     """Metal-halide distance of an ideal octahedron, angstrom.
 
@@ -41,10 +46,11 @@ def bond_length(b_site: str, halide: str) -> float:
 
 @dataclass(frozen=True)
 class Slab:
-    """n layers of octahedra over one square of side `side`; z = 0 is the plane of the lower terminal halides.
+    """n layers of octahedra; z = 0 is the plane of the lower metals less half a square.
 
-    `symbols` and `points` (atoms, 3) are metals and halides; `cages` (n - 1, 3) the centres of the cuboctahedra; `top`
-    the height of the upper terminal halides; heads enter at (side / 2, side / 2).
+    `side` is that of a square of metals, `squares` (one where nothing tilts, else two) the places of those in the cell;
+    `symbols` and `points` (atoms, 3) are metals and halides; `cages` (n - 1, 3) the centres of the cuboctahedra of the
+    first square; `top` the height of the upper terminal halides; heads enter at (side / 2, side / 2).
     """
 
     side: float
@@ -52,22 +58,32 @@ class Slab:
     symbols: tuple[str, ...]
     points: NDArray[np.float64]
     cages: NDArray[np.float64]
+    squares: NDArray[np.float64]
 
 
-def slab(b_site: str, halide: str, n_layers: int) -> Slab:
-    """An ideal slab of n layers: metals on the corners of the square, halides half way between and at both ends."""
-    side = 2 * bond_length(b_site, halide)
-    half = side / 2
+def slab(b_site: str, halide: str, n_layers: int, bridge_angle_deg: float = STRAIGHT) -> Slab:
+    """A slab of n layers: metals on the corners of a square, halides between them and at both ends.
+
+    Tilted octahedra turn by the same small angle about all three axes, each the other way than its neighbours (Glazer's
+    a- a- a-, Acta Cryst. B28, 3384 (1972), doi 10.1107/S0567740872007976), so that every bridge has the one angle and
+    every bond its ideal length: a halide stands off the line between its metals by d cos(angle / 2).
+    """
+    bond, bent = bond_length(b_site, halide), np.radians(bridge_angle_deg / 2)
+    half, off = float(bond * np.sin(bent)), float(bond * np.cos(bent)) / sqrt(2)
+    side = 2 * half
+    squares = np.array([(0, 0, 0), (side, 0, 0)] if bridge_angle_deg < STRAIGHT else [(0, 0, 0)], dtype=np.float64)
     symbols: list[str] = []
     points: list[tuple[float, float, float]] = []
-    for layer in range(n_layers):
-        height = (layer + 0.5) * side
-        symbols += [b_site, halide, halide, halide]
-        points += [(0, 0, height), (half, 0, height), (0, half, height), (0, 0, height - half)]
-    symbols.append(halide)
-    points.append((0, 0, n_layers * side))
+    for turned, (x, y, _) in enumerate(squares):
+        for layer in range(n_layers):
+            z, lean = (layer + 0.5) * side, off * (-1) ** (turned + layer)
+            symbols += [b_site, halide, halide, halide]
+            points += [(x, y, z), (x + half, y + lean, z - lean)]
+            points += [(x - lean, y + half, z + lean), (x - lean, y + lean, z - half)]
+        symbols.append(halide)
+        points.append((x + lean, y - lean, z + half))
     cages = [(half, half, (layer + 1) * side) for layer in range(n_layers - 1)]
-    return Slab(side, n_layers * side, tuple(symbols), np.array(points), np.array(cages).reshape(-1, 3))
+    return Slab(side, n_layers * side, tuple(symbols), np.array(points), np.array(cages).reshape(-1, 3), squares)
 
 
 #: Element symbols and coordinates, shape (atoms, 3), angstrom.
@@ -128,6 +144,8 @@ CLOSEST_CONTACT = 0.62
 #: What an orientation should reach before a larger tilt is tried, and layers keep when they are brought together.
 COMFORTABLE = 0.75
 TILTS = (0.0, 15.0, 30.0, 45.0)
+#: No bridge of the 328 filed crystals is smaller than 142 degrees.
+SMALLEST_BRIDGE = 130.0
 
 
 def ion(cation: Cation, geometries: Mapping[str, NDArray[np.float64]], seed: int) -> tuple[Atoms, list[int]]:
@@ -197,8 +215,13 @@ def upright(cation: Cation, atoms: Atoms, heads: list[int], layer: Slab, inorgan
 
 
 def turned_over(atoms: Atoms, layer: Slab) -> Atoms:
-    """The same ion on the lower face: a half turn about x through the middle of the slab, which keeps its hand."""
+    """The same ion on the lower face: a half turn through the middle of the slab, which keeps its hand.
+
+    About x over ideal octahedra, about (1, -1, 0) over tilted ones, which maps each onto its neighbour.
+    """
     symbols, points = atoms
+    if len(layer.squares) > 1:
+        return symbols, np.array([layer.side, layer.side, layer.top]) - points[:, [1, 0, 2]]
     return symbols, points * np.array([1.0, -1.0, -1.0]) + np.array([0.0, layer.side, layer.top])
 
 
@@ -259,7 +282,7 @@ def _check(cation: Cation, clearance: float, layer: Slab) -> None:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Parts:
-    """One formula unit of an idealised crystal, no molecule cut by a cell's edge.
+    """One formula unit of an idealised crystal, two where octahedra tilt, no molecule cut by a cell's edge.
 
     Attributes:
         lattice: its vectors as rows, shape (3, 3), angstrom; the third leads to the next layer.
@@ -275,23 +298,30 @@ class Parts:
 
 
 def build_structure(
-    compound: Compound, geometries: Mapping[str, NDArray[np.float64]] | None = None, seed: int = 42
+    compound: Compound,
+    geometries: Mapping[str, NDArray[np.float64]] | None = None,
+    seed: int = 42,
+    bridge_angle_deg: float = STRAIGHT,
 ) -> Structure:
-    """pymatgen `Structure` of one formula unit.
+    """pymatgen `Structure` of one formula unit, or of two where octahedra tilt.
 
     Straight layers of n ideal octahedra over a square of side 2 d(B-X); spacers upright over the squares of terminal
     halides with the ammonium nitrogen in their plane, turned and tilted until nothing clashes; RP layers shifted by
     (1/2, 1/2), as near as the spacers of both allow; DJ layers eclipsed, bridged by the spacer; cage cations in the
-    middle of the cuboctahedra. Cells are primitive (Z = 1), so an RP cell is oblique.
+    middle of the cuboctahedra. Cells are primitive, so an RP cell is oblique. Straight octahedra are a saddle of the
+    energy for most compounds; tilted ones are none, since no symmetry is left between them.
 
     Args:
         compound: an unmixed compound.
         geometries: coordinates by InChIKey, shape (atoms, 3), angstrom, in the order of `Chem.AddHs(cation.mol)`, for
             example xTB minima; MMFF94 geometries where none is given.
         seed: of the MMFF conformers.
+        bridge_angle_deg: angle metal-halide-metal, 130 to 180 degrees; `screening.crystals.usual_bridge_angle` has that
+            of the filed crystals.
 
     Raises:
-        GeometryError: for a mixture, a cation too bulky for its place, or a geometry of the wrong shape.
+        GeometryError: for a mixture, a cation too bulky for its place, a geometry of the wrong shape, another angle, or
+            tilts without layers.
 
     Example:
         >>> from chemspace import parse_formula
@@ -299,12 +329,15 @@ def build_structure(
         >>> build_structure(parse_formula("(BA)2PbI4")).composition.reduced_formula
         'H24PbC8(I2N)2'
     """
-    parts = build_parts(compound, geometries, seed)
+    parts = build_parts(compound, geometries, seed, bridge_angle_deg)
     return _structure(parts.lattice, [parts.inorganic, *parts.cages, *parts.spacers])
 
 
 def build_parts(
-    compound: Compound, geometries: Mapping[str, NDArray[np.float64]] | None = None, seed: int = 42
+    compound: Compound,
+    geometries: Mapping[str, NDArray[np.float64]] | None = None,
+    seed: int = 42,
+    bridge_angle_deg: float = STRAIGHT,
 ) -> Parts:
     """What `build_structure` puts into a cell, before it is cut at the cell's edges; arguments (geometries of shape
     (atoms, 3)) as there.
@@ -314,23 +347,34 @@ def build_parts(
     """
     if len(compound.cage) > 1 or len(compound.halide) > 1:
         raise GeometryError(f"{compound.formula} is a mixture; a cell of one formula unit cannot hold it in order")
+    if not SMALLEST_BRIDGE <= bridge_angle_deg <= STRAIGHT:
+        raise GeometryError(f"a bridge of {bridge_angle_deg:g} degrees; give {SMALLEST_BRIDGE:g} to {STRAIGHT:g}")
     given = geometries or {}
-    layer = slab(compound.b_site, compound.halide[0][0], compound.n_layers or 1)
+    layer = slab(compound.b_site, compound.halide[0][0], compound.n_layers or 1, bridge_angle_deg)
     if compound.spacer is None:
+        if len(layer.squares) > 1:
+            raise GeometryError(f"{compound.formula} has no layers; tilted octahedra are built for layers only")
         return _three_dimensional(compound, layer, given, seed)
     inorganic: Atoms = (layer.symbols, layer.points)
+    # every ion keeps clear of the octahedra of both squares, so that it stands alike in each
     cages = []
     for centre in layer.cages:
         cage, _ = ion(compound.cage[0][0], given, seed)
         cages.append(in_cage(compound.cage[0][0], cage, centre, inorganic, in_plane_shifts(layer.side, with_zero=True)))
     spacer, heads = ion(compound.spacer, given, seed)
+    spacers: tuple[Atoms, ...]
     if compound.phase == "DJ":
         placed, height = bridging(compound.spacer, spacer, heads, layer, inorganic)
-        return Parts(_lattice(layer.side, height, shift=0.0), inorganic, tuple(cages), (placed,))
-    upper = upright(compound.spacer, spacer, heads, layer, inorganic)
-    spacers = (upper, turned_over(upper, layer))
-    height = packed_height(layer, _joined([inorganic, *cages, *spacers]))
-    return Parts(_lattice(layer.side, height, shift=layer.side / 2), inorganic, tuple(cages), spacers)
+        shift, spacers = 0.0, (placed,)
+    else:
+        upper = upright(compound.spacer, spacer, heads, layer, inorganic)
+        shift, spacers = layer.side / 2, (upper, turned_over(upper, layer))
+        height = packed_height(layer, _joined([inorganic, *cages, *spacers]))
+    return Parts(
+        _lattice(layer, height, shift),
+        inorganic,
+        *(tuple((names, at + square) for square in layer.squares for names, at in ions) for ions in (cages, spacers)),
+    )
 
 
 def write_structure(structure: Structure, path: str | Path) -> None:
@@ -364,8 +408,9 @@ def _three_dimensional(
     return Parts(np.eye(3) * layer.side, inorganic, (placed,), ())
 
 
-def _lattice(side: float, height: float, shift: float) -> NDArray[np.float64]:
-    return np.array([[side, 0.0, 0.0], [0.0, side, 0.0], [shift, shift, height]])
+def _lattice(layer: Slab, height: float, shift: float) -> NDArray[np.float64]:
+    across = [[1, -1, 0], [1, 1, 0]] if len(layer.squares) > 1 else [[1, 0, 0], [0, 1, 0]]
+    return np.vstack([layer.side * np.array(across), [shift, shift, height]])
 
 
 def _joined(parts: list[Atoms]) -> Atoms:

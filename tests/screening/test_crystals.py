@@ -8,7 +8,15 @@ import pytest
 from chemspace import CationLibrary, Compound
 from chemspace.formula import parse_formula
 from screening import SpinDataset
-from screening.crystals import CRYSTAL_COLUMNS, band_gap, crystal_columns, crystal_table, filed_crystal, gap_rows
+from screening.crystals import (
+    CRYSTAL_COLUMNS,
+    band_gap,
+    crystal_columns,
+    crystal_table,
+    filed_crystal,
+    gap_rows,
+    usual_bridge_angle,
+)
 from screening.features import FEATURE_NAMES
 
 
@@ -64,3 +72,17 @@ def test_repeats_of_a_compound_are_one_row_of_what_the_gap_is_learnt_from() -> N
     assert len(gaps) == 223
     assert set(ions) == {"PbI", "PbBr", "PbCl", "SnI", "SnBr"}
     assert len(set(spacers)) > 100
+
+
+def test_how_far_octahedra_tilt_is_the_median_of_the_crystals_of_that_halide_and_n() -> None:
+    table = crystal_table()
+    bromides = table[(table["halide"] == "Br") & (table["n_layers"] == 1)]["b_x_b_angle_deg"]
+    told = usual_bridge_angle(parse_formula("(PEA)2PbBr4"))
+    assert told is not None
+    assert (told.degrees, told.n_crystals) == (pytest.approx(bromides.median()), len(bromides))
+    thick = usual_bridge_angle(parse_formula("(BA)2(MA)6Pb7I22"))  # two crystals of n = 7, one of 6, two of 5
+    assert thick is not None
+    assert thick.n_layers == 4
+    assert "filed layered I crystals with n = 4" in str(thick)
+    assert usual_bridge_angle(parse_formula("MAPbI3")) is None
+    assert usual_bridge_angle(parse_formula("(PEA)2PbI2Br2")) is None

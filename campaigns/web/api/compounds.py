@@ -31,17 +31,16 @@ def cation_xyz(service: CampaignService, cation: Cation) -> str:
     return f"{len(lines)}\n{cation.abbreviation}, MMFF94\n" + "\n".join(lines) + "\n"
 
 
-def structure_cif(service: CampaignService, compound: Compound) -> str:
+def structure_cif(service: CampaignService, compound: Compound, tilted: bool) -> str:
     """An idealised crystal as CIF, its cations as xTB left them where it has them.
 
     Raises:
-        GeometryError: for a mixture, or a cation too bulky for its place.
+        GeometryError: as `campaigns.records.starting_structure`.
     """
-    from campaigns.records import geometries
-    from chemspace.crystal import build_structure
+    from campaigns.records import starting_structure
 
     records = service.records([cation for cation, _ in compound.cation_counts])
-    text: str = build_structure(compound, geometries(compound, records)).to(fmt="cif")
+    text: str = starting_structure(compound, records, tilted).to(fmt="cif")
     return text
 
 

@@ -112,6 +112,7 @@ def compound(request: Request, visitor: Visiting, service: Service, formula: _Fo
     about = compound_of(service, formula)
     from campaigns.report.card import costs_of, recipe_of
     from campaigns.report.drawing import molecule_svg
+    from screening.crystals import usual_bridge_angle
 
     budget = service.campaign.budget
     drawn = [
@@ -130,6 +131,8 @@ def compound(request: Request, visitor: Visiting, service: Service, formula: _Fo
         card=card_of(service, about.compound.formula),
         quoted=quote(about.compound.formula),
         cif_name=file_name(about.compound.formula, ".cif"),
+        tilted_name=file_name(about.compound.formula, "-tilted.cif"),
+        usual_angle=usual_bridge_angle(about.compound),
         drawn=drawn,
         history=history_of(service, about.compound.formula),
         costs=costs_of(about.compound, budget),
@@ -185,10 +188,10 @@ def cation(
 
 
 @router.get("/compound/structure.cif")
-def structure(service: Service, visitor: Visiting, formula: _Formula) -> Response:
-    """An idealised crystal to start a calculation from."""
+def structure(service: Service, visitor: Visiting, formula: _Formula, tilted: bool = False) -> Response:
+    """An idealised crystal to start a calculation from, its octahedra straight, or tilted as in filed crystals."""
     made = compound_of(service, formula).compound
-    text = service.kept(("cif", made.formula), lambda: structure_cif(service, made))
+    text = service.kept(("cif", made.formula, tilted), lambda: structure_cif(service, made, tilted))
     return PlainTextResponse(text)
 
 

@@ -15,6 +15,7 @@ from campaigns import Campaign
 from campaigns.cli.app import app
 from campaigns.config import template_names
 from campaigns.errors import CampaignExistsError, ConfigError
+from chemspace.crystal import structure_descriptors
 from tests.campaigns.conftest import Launched
 
 
@@ -142,6 +143,12 @@ def test_suggestions_come_with_recipe_structure_and_what_they_are_made_of(launch
     assert len(written) >= 3
     for path in written:
         assert Structure.from_file(path).composition["Pb"] >= 1
+    again = run(launched, "suggest", folder, "--json", "--structures", cifs, "--tilted")
+    tilted = [Path(row["structure"]) for row in json.loads(again.stdout) if row["structure"] is not None]
+    assert tilted
+    for path in tilted:
+        assert structure_descriptors(path).mean_bridge_angle_deg < 170
+    assert run(launched, "suggest", folder, "--tilted").exit_code == 2
 
 
 def test_the_score_card_is_told_whole(

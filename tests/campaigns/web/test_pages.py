@@ -98,6 +98,12 @@ def test_the_page_of_a_suggested_compound_says_in_which_round(browser: TestClien
     shown = browser.get(f"{PAGE}/compound", params={"formula": formula}, headers={"hx-request": ""}).text
     assert f'suggested in <a href="{PAGE}/suggestions?round=1">round 1</a>' in shown
     assert "Nobody has touched it here" not in shown
+    assert "tilted=true" in shown
+    assert "the median of" in shown
+    files = [
+        browser.get(f"{PAGE}/compound/structure.cif", params={"formula": "(BA)2PbI4", "tilted": t}) for t in (0, 1)
+    ]
+    assert [one.text.count("\n  Pb  Pb") for one in files] == [1, 2]
 
 
 def test_before_the_model_has_learnt_one_is_told_to_let_it(browser: TestClient) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from pymatgen.core.structure import Structure
+from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
 from rdkit import Chem
 from rdkit.Chem import GetPeriodicTable
 
@@ -73,6 +74,37 @@ def test_octahedra_are_regular_and_the_layers_are_counted(formula: str) -> None:
         assert found.layer_thickness_angstrom == pytest.approx(2 * compound.n_layers * found.mean_bond_angstrom)
 
 
+@pytest.mark.parametrize("formula", ["(R-MBA)2PbI4", "(BA)2(MA)Pb2I7", "(BDA)(MA)Pb2I7", "(BZA)2(FA)2Pb3I10"])
+def test_tilted_octahedra_keep_their_bonds_and_have_the_one_angle_at_every_bridge(formula: str) -> None:
+    compound = parse_formula(formula)
+    structure = build_structure(compound, bridge_angle_deg=166.0)
+    assert structure.composition.almost_equals(2 * compound.composition)
+    assert bonded_pairs(structure) == 2 * expected_bonds(compound)
+    assert structure.is_valid(tol=0.9)
+    found, straight = structure_descriptors(structure), structure_descriptors(build_structure(compound))
+    assert found.mean_bridge_angle_deg == pytest.approx(166.0, abs=1e-3)
+    assert found.mean_bond_angstrom == pytest.approx(straight.mean_bond_angstrom)
+    assert (found.coordination, found.n_layers, found.stacking) == (6, compound.n_layers, compound.phase)
+    assert found.bond_distortion == pytest.approx(0, abs=1e-9)
+
+
+@pytest.mark.filterwarnings("ignore:Set OLD_ERROR_HANDLING:DeprecationWarning")  # spglib's, met inside pymatgen
+def test_no_symmetry_is_left_between_tilted_octahedra() -> None:
+    structure = build_structure(parse_formula("(Rb)2(Cs)Pb2I7"), bridge_angle_deg=160.0)
+    straight = build_structure(parse_formula("(Rb)2(Cs)Pb2I7"))
+    counts = [len(SpacegroupAnalyzer(one, 0.01).get_symmetry_operations()) for one in (straight, structure)]
+    assert counts[0] == 16
+    assert counts[1] <= 4
+
+
+def test_tilts_are_refused_without_layers_and_beyond_those_of_crystals() -> None:
+    with pytest.raises(GeometryError, match="no layers"):
+        build_structure(parse_formula("CsPbBr3"), bridge_angle_deg=160)
+    for angle in (90, 181, float("nan")):
+        with pytest.raises(GeometryError, match="give 130 to 180"):
+            build_structure(parse_formula("(BA)2PbI4"), bridge_angle_deg=angle)
+
+
 @pytest.mark.parametrize("formula", ["(PEA)2PbI4", "(3AMP)(MA)Pb2I7", "(BA)2(FA)2Pb3I10"])
 @pytest.mark.parametrize("name", ["x.cif", "x.vasp", "POSCAR"])
 def test_files_read_back_to_the_formula(tmp_path: Path, formula: str, name: str) -> None:
@@ -83,15 +115,17 @@ def test_files_read_back_to_the_formula(tmp_path: Path, formula: str, name: str)
     assert structure_descriptors(tmp_path / name).n_layers == compound.n_layers
 
 
-def test_hand_of_a_chiral_spacer_is_kept_on_both_faces() -> None:
+@pytest.mark.parametrize("angle", [180.0, 160.0])
+def test_hand_of_a_chiral_spacer_is_kept_on_both_faces(angle: float) -> None:
     cation = CationLibrary.builtin()["R-MBA"]
-    structure = build_structure(parse_formula("(R-MBA)2PbI4"))
+    structure = build_structure(parse_formula("(R-MBA)2PbI4"), bridge_angle_deg=angle)
+    inorganic = 5 if angle == 180 else 10  # one Pb and four I of each square come before the spacers
     size = Chem.AddHs(cation.mol).GetNumAtoms()
     mol = Chem.AddHs(cation.mol)
     centre = next(atom.GetIdx() for atom in cation.mol.GetAtoms() if atom.HasProp("_CIPCode"))
     neighbours = [atom.GetIdx() for atom in mol.GetAtomWithIdx(centre).GetNeighbors()][:3]
     volumes = []
-    for first in (5, 5 + size):  # one Pb and four I come before the two spacers
+    for first in (inorganic, inorganic + size):
         sites = structure[first : first + size]
         arms = [
             structure.lattice.get_cartesian_coords(

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from campaigns.config import CampaignConfig
+from campaigns.config import BUILTIN, CampaignConfig
 from campaigns.errors import CampaignError, ConfigError
 from campaigns.events import LIFETIME_PS, Stage
 from campaigns.plan import check
-from campaigns.scope import Scope
-from campaigns.space import Gathered
+from campaigns.space import Scope, Source, gather
 from campaigns.state import CampaignState
 from campaigns.targets import Recorded
-from chemspace import Cation, CationLibrary, CompoundSpace, parse_formula
+from chemspace import Cation, CationLibrary, CompoundSpace, LibraryError, parse_formula
 
 #: Names of cations that a difference lists.
 _LISTED = 8
@@ -28,32 +28,64 @@ class Amendment:
         config: the other description.
         changes: one line for each difference; () where there is none.
         notes: what follows from them, one line each.
+        files: name and content of its libraries.
     """
 
     config: CampaignConfig
     changes: tuple[str, ...]
     notes: tuple[str, ...]
+    files: tuple[tuple[str, bytes], ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON."""
         return {"changes": [*self.changes], "notes": [*self.notes]}
 
 
-def amendment(state: CampaignState, scope: Scope, config: CampaignConfig, read: Gathered) -> Amendment:
-    """What a description of these libraries would change."""
-    config = config.with_libraries(read.files)
-    if config.dications is None:  # left to the rule, as it was
-        config = config.model_copy(update={"dications": state.config.dications})
+def amendment(
+    state: CampaignState,
+    scope: Scope,
+    config: CampaignConfig,
+    libraries: Sequence[Source] | None,
+    file: Callable[[str], bytes],
+) -> Amendment:
+    """What a description of these libraries would change in a campaign; `file` gives a kept file by its SHA-256."""
+    config = _in_edition_of(state.config, config)
+    given = [one.name for one in state.config.libraries] if libraries is None else libraries
+    dications = state.config.dications if config.dications is None else config.dications  # left to the rule: as it was
+    sources = [_source(state, one, file) for one in given]
+    read = gather(sources, dications=dications, edition=config.defaults)
+    config = config.with_libraries(read.files).model_copy(update={"dications": dications})
     space = check(config, read.library)
     check_names(scope.names, read.library)
     _check_tables(state, config)
-    changes = (*_cations("spacer", scope.space.spacers, space.spacers), *_cages(scope.space, space))
+    changes = (
+        *_cations("spacer", scope.space.spacers, space.spacers),
+        *_cations("cage cation", scope.space.cages, space.cages),
+    )
     changes += tuple(_fields(state.config.fields(), config.fields()))
     notes = (*_notes(state, scope, space), *_renamed(scope.names, read.library)) if changes else ()
-    return Amendment(config, changes, notes)
+    files = tuple((name, content) for name, content in read.files if content is not None)
+    return Amendment(config, changes, notes, files)
 
 
-def in_edition_of(present: CampaignConfig, config: CampaignConfig) -> CampaignConfig:
+def _source(state: CampaignState, library: Source, file: Callable[[str], bytes]) -> Source:
+    """A library to read: what is no file is one that the campaign keeps."""
+    if isinstance(library, tuple) or library == BUILTIN or Path(library).is_file():
+        return library
+    return library_file(state, Path(library).name, file)
+
+
+def library_file(state: CampaignState, name: str, file: Callable[[str], bytes]) -> Source:
+    """Name and content of a library that a campaign keeps, of this description or an earlier one; "builtin" as it is.
+    Raises LibraryError if it keeps none called so."""
+    hashes = {one.name: one.sha256 for described in state.descriptions for one in described.libraries}
+    if name not in hashes and name != BUILTIN:
+        raise LibraryError(f"{name} cannot be read: there is no such file, and the campaign keeps none called so")
+    digest = hashes.get(name)
+    return BUILTIN if digest is None else (name, file(digest))
+
+
+def _in_edition_of(present: CampaignConfig, config: CampaignConfig) -> CampaignConfig:
     """A description that names no edition in that of the present one."""
     if "edition" in config.model_fields_set:
         return config
@@ -93,10 +125,6 @@ def _cations(what: str, before: Sequence[Cation], after: Sequence[Cation]) -> It
         if names := [cation.abbreviation for cation in more if cation.inchikey not in known]:
             listed = ", ".join(names[:_LISTED]) + (", ..." if len(names) > _LISTED else "")
             yield f"{len(names)} {what}{'s' if len(names) > 1 else ''} {verb}: {listed}"
-
-
-def _cages(before: CompoundSpace, after: CompoundSpace) -> Iterator[str]:
-    yield from _cations("cage cation", before.cages, after.cages)
 
 
 def _fields(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:

@@ -2,42 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
+from operator import index
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Unpack
-from weakref import ref
 
-from campaigns.arguments import stage_of, whole_number
-from campaigns.artifacts import Artifacts, batch_key, data_key
+from campaigns.artifacts import Artifacts, batch_key
 from campaigns.config import BUILTIN, CampaignConfig
-from campaigns.database import DATABASE, POINTER, EventLog, create_store, open_store, point_to
+from campaigns.database import create_store, open_store, point_to
 from campaigns.errors import (
     AlreadySoError,
+    CampaignError,
     CampaignExistsError,
+    LifecycleError,
     OvertakenError,
     StoreError,
     UnconfirmedError,
 )
-from campaigns.events import Event, EventKind, RuledOut, Stage, Step
-from campaigns.files import RANKING
-from campaigns.hooks import occasions, tell
+from campaigns.events import TOLD_STAGES, EventKind, RuledOut, Stage, Step, stage_named
+from campaigns.files import write_whole
 from campaigns.ingest import ObservationTable, ReadingOptions, read_observations
 from campaigns.ingest.table import json_lines, read_file
-from campaigns.intake import IntakeRules, of_table, of_trace, retraction, step, take_in, take_in_table
+from campaigns.intake import IntakeRules, of_table, of_trace, retraction, ruling_out, step, take_in, take_in_table
 from campaigns.plan import check
-from campaigns.records import CationRecords, needed_cations
-from campaigns.scope import Scope
+from campaigns.reader import REJECTS, REPORT, CampaignReader
+from campaigns.records import needed_cations
 from campaigns.space import Source, gather, keep_library, write_rejects
-from campaigns.state import CampaignState, replay, voids
-from campaigns.summary import Described, FitSummary, IngestResult, Prediction, SpacerRound, Status, SuggestionBatch
-from campaigns.targets import LIFETIME, Observation, Recorded, property_compounds, property_standings, target_of
+from campaigns.state import CampaignState
+from campaigns.summary import Described, FitSummary, IngestResult, Prediction, SuggestionBatch
+from campaigns.targets import LIFETIME, Recorded, target_of
 from campaigns.text import printable
-from chemspace import CationLibrary, Compound, CompoundSpace, LibraryError, parse_formula
+from chemspace import Compound, parse_formula
 from chemspace.progress import Progress, silent
-from oracle import default_store_path
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,33 +44,24 @@ if TYPE_CHECKING:
     from pymatgen.core.structure import Structure
 
     from campaigns.amend import Amendment
-    from campaigns.budget import Budget
     from campaigns.history import Replay
     from campaigns.kinetics import Measured, TraceFit
     from campaigns.outcome_table import OutcomeResult
-    from campaigns.round import Round, RoundInputs
-    from campaigns.surprise import News
-    from campaigns.track_record import TrackRecord
-    from chemspace.recipe import Recipe
+    from campaigns.round import Round
     from oracle import CationRecord
     from oracle.descriptors import CationTable
-    from screening.dataset import SpinDataset
     from screening.ranking import Candidates
     from screening.validation.card import FullCard
 
 #: What rows are called that came in without a file.
 OBSERVED = "observed.jsonl"
-#: The report in a campaign's folder.
-REPORT = "report.html"
-#: Rows of the user's library that became no cation.
-REJECTS = "library_rejects.csv"
 
 
-class Campaign:
+class Campaign(CampaignReader):
     """A screening campaign in a folder.
 
     Its state is the replay of an append-only log in `campaign.db`; everything computed from it (fits, rankings) can
-    be computed again and gives the same numbers.
+    be computed again and gives the same numbers. Where `progress` is taken, it is called while something is computed.
 
     Example:
         >>> import tempfile
@@ -80,23 +70,6 @@ class Campaign:
         ...     campaign.config.budget.batch_size
         5
     """
-
-    def __init__(
-        self, folder: Path, log: EventLog, library: CationLibrary | None = None, oracle_store: Path | None = None
-    ):
-        """Bind a folder and its open log; use `create` or `open`."""
-        self.folder = folder
-        self._log = log
-        self._state = replay(log.events())
-        self._artifacts = Artifacts(folder)
-        self._scope = Scope.of(self.config, self._state.descriptions, log.file, self._artifacts, library)
-        self._oracle_store = oracle_store or default_store_path()
-        me = ref(self)  # the log does not keep its campaign alive
-        log.listener = lambda kind, payload: _tell_hooks(me(), kind, payload)
-        self._ranked_before: pd.DataFrame | None = None
-        self._news: News | None = None
-        self._records_at: tuple[tuple[SpacerRound, ...], CationRecords] | None = None
-        self._measured_rows: tuple[tuple[tuple[Observation, ...], Scope], SpinDataset] | None = None
 
     @classmethod
     def create(
@@ -133,7 +106,10 @@ class Campaign:
         payload: dict[str, Any] = {"config": wanted.model_dump(mode="json")}
         kept = [(name, content) for name, content in read.files if content is not None]
         if known is not None:
-            payload["carried"] = known.carried(wanted, read.library)
+            from campaigns.amend import carried, check_names
+
+            check_names(known.names, read.library)
+            payload["carried"] = carried(known.folder.resolve().name, known.state, wanted)
             kept += [(name, known._log.file(digest)) for digest, name in known._log.file_names().items()]
         log = create_store(folder, store)
         is_new = log.append(EventKind.CREATED, payload, key="created", files=kept)
@@ -162,73 +138,15 @@ class Campaign:
         log = open_store(Path(folder))
         return cls(Path(folder), log, None, None if oracle_store is None else Path(oracle_store))
 
-    @property
-    def state(self) -> CampaignState:
-        """What the campaign knows."""
-        return self._state
-
-    @property
-    def config(self) -> CampaignConfig:
-        """What it was asked to do."""
-        return self._state.config
-
-    @property
-    def library(self) -> CationLibrary:
-        """The cations of its description."""
-        return self._scope.library
-
-    @property
-    def names(self) -> CationLibrary:
-        """Every cation a formula may name: the library's, those it had before, and the built-in ones."""
-        return self._scope.names
-
-    @property
-    def space(self) -> CompoundSpace:
-        """The compounds it may suggest."""
-        return self._scope.space
-
-    @property
-    def budget(self) -> Budget:
-        """The price table, and the limits of a batch."""
-        return self._scope.budget
-
-    def dataset(self) -> SpinDataset:
-        """Every measured row that stands, published ones first."""
-        from campaigns.training import measured_dataset
-
-        of = self._state.measurements, self._scope
-        if self._measured_rows is None or self._measured_rows[0] != of:
-            sets_apart = self.config.defaults.sets_apart
-            self._measured_rows = of, measured_dataset(of[0], self.names, sets_apart=sets_apart)
-        return self._measured_rows[1]
-
-    def best_observed(self) -> tuple[str, float] | None:
-        """Formula and lifetime (ps) of the slowest measured compound inside the space, among rows that may train; the
-        mean over its crystals."""
-        from campaigns.training import compound_rates
-
-        rates = compound_rates(self.dataset().trainable(self.config.include_flagged))
-        inside = ((compound.formula, 10.0**-rate) for compound, rate in rates.items() if compound in self.space)
-        return max(inside, key=lambda pair: pair[1], default=None)
-
     def records(self, also: Sequence[Compound] = (), progress: Progress | None = None) -> dict[str, CationRecord]:
         """The oracle's records of every cation of the space, of what is measured and of `also`, by InChIKey; missing
         ones are computed."""
-        cations = needed_cations(self._records.of_space, [*self._measured(self._state), *also])
-        return self._records.of(cations, progress)
+        return self._records.of(needed_cations(self._records.of_space, [*self._measured(), *also]), progress)
 
     def tables(self, progress: Progress | None = None) -> tuple[CationTable, CationTable]:
         """Descriptors of the space's spacers and of its cage cations; missing ones are computed."""
         tables = self._records.tables(progress)
         return tables.spacers, tables.cages
-
-    def failed_cations(self) -> frozenset[str]:
-        """InChIKeys of the space's cations that the oracle failed for; nothing is computed."""
-        return self._records.failed()
-
-    def events(self, after: int = 0) -> tuple[Event, ...]:
-        """The log as it stands now, oldest first: every event after the one with this id."""
-        return self._log.events(after=after)
 
     def changes(self) -> tuple[str, ...]:
         """What the last `retrain` moved most in the ranking, and why; () if there was no ranking before."""
@@ -239,26 +157,6 @@ class Campaign:
         ranking = self.round().ranking
         return ranking_changes(self._ranked_before, ranking.frame, ranking.x, self._news)
 
-    def _news_since(self, before: CampaignState | None, *, by_others: bool) -> News:
-        """What happened since the state of the last fit beside new measurements; `by_others` where other versions of
-        the code or of packages compute now."""
-        from campaigns.history import taken_back_since
-        from campaigns.surprise import News
-
-        if before is None:
-            return News()
-        outcomes = []
-        for formula, stage in self._state.outcomes:
-            spacer = parse_formula(formula, self.names).spacer
-            if (formula, stage) not in before.outcomes and spacer is not None:
-                outcomes.append((formula, spacer.abbreviation, stage))
-        changed = [
-            *before.config.learning_differences(self.config),
-            *(["computed by other versions"] if by_others else []),
-        ]
-        model = f"the model is another one ({'; '.join(changed)})" if changed else ""
-        return News(outcomes=tuple(outcomes), taken_back=taken_back_since(before, self._state), model=model)
-
     def round(self, progress: Progress | None = None) -> Round:
         """Everything behind the present suggestions: training rows, validation, surrogate, ranking."""
         return self._learn(self._state.pending, progress)
@@ -268,38 +166,20 @@ class Campaign:
         CampaignError, ScreeningError if there is too little to learn from."""
         from campaigns.training import card_of, holdouts, training_set
 
-        records = self._records.of(needed_cations((), self._measured(self._state)), progress)
+        records = self._records.of(needed_cations((), self._measured()), progress)
         training = training_set(self.dataset(), records, self.config)
         tests = holdouts(training, self.config.seed)
         return card_of(training, self.config.seed, self.config.surrogate, tests, progress)
 
-    def is_behind(self) -> bool:
-        """Whether there is something that no fit has seen, as after an ingest that was stopped."""
-        return self.fit() is None and bool(self._state.fits or self._state.measurements)
-
-    def fit(self) -> FitSummary | None:
-        """The fit on the present data, None if there was none yet."""
-        known = self._state.fit(self._data_key)
-        return None if known is None else FitSummary.from_dict(known)
-
     def predict(self, formula: str | Compound, progress: Progress | None = None) -> Prediction:
-        """What the model expects of a compound, in the space or not, and why.
-
-        A cation without descriptors is computed first. Raises ChemspaceError for a formula that cannot be read;
-        CampaignError if a cation of it has no descriptors.
-        """
-        from campaigns.prediction import predict
+        """What the model expects of a compound, in the space or not, and why. A cation without descriptors is computed
+        first. Raises ChemspaceError for a formula that cannot be read; CampaignError if a cation of it has no
+        descriptors."""
+        from campaigns.round import predict
 
         compound = parse_formula(formula, self.names) if isinstance(formula, str) else formula
         fitted = self.round(progress)
         return predict(fitted, compound, self._records.of(needed_cations((), [compound]), progress))
-
-    def recipe(self, formula: str, mass_g: float | None = None) -> Recipe:
-        """What to weigh in for a compound, by default for the mass that the campaign's description names. Raises
-        ChemspaceError for a formula that cannot be read, or a compound without a recipe."""
-        from chemspace.recipe import make_recipe
-
-        return make_recipe(parse_formula(formula, self.names), self.config.budget.mass_g if mass_g is None else mass_g)
 
     def structure(self, formula: str, progress: Progress | None = None, tilted: bool = False) -> Structure:
         """An idealised crystal of a compound to start a calculation from, with xTB geometries of its cations; where
@@ -310,59 +190,19 @@ class Campaign:
         compound = parse_formula(formula, self.names)
         return starting_structure(compound, self._records.of(needed_cations((), [compound]), progress), tilted)
 
-    def table(self, name: str) -> pd.DataFrame:
-        """One of the tables in `campaigns.outputs.TABLES`: suggestions, measurements, compounds, scores, ... Raises
-        CampaignError if there is no such table; the message lists those there are."""
-        from campaigns.outputs import table
-
-        return table(self, name)
-
     def figures(self, progress: Progress | None = None) -> dict[str, Figure]:
         """The report's figures (Plotly) by name: parity, calibration, importances."""
         from campaigns.outputs import figures
 
         return figures(self.round(progress))
 
-    def status(self) -> Status:
-        """Where the campaign stands, without computing anything."""
-        return Status(
-            folder=str(self.folder),
-            created_at=self._state.created_at.isoformat(timespec="seconds"),
-            n_compounds=len(self.space),
-            n_measured=len(self.dataset()),
-            n_ingested=len(self._state.measurements),
-            best_observed=self.best_observed(),
-            best_predicted=None if (fit := self.fit()) is None else fit.best_predicted,
-            stages={formula: stage.value for formula, stage in self._state.stages.items()},
-            pending=self._state.pending,
-            record=tuple(row.to_dict() for row in self._state.record),
-            rounds=len(self._state.batches),
-            fit=fit,
-            properties=property_standings(self.config.properties, self._state.records),
-            nothing_left=self.nothing_left(),
-            track_record=None if (told := self.track_record()) is None else told.to_dict(),
-            spacers=self.spacer_status(),
-        )
-
-    def track_record(self) -> TrackRecord | None:
-        """How its own predictions came out: hits, intervals, and whether that beats chance; None before the first
-        measurement of something that was suggested."""
-        from campaigns.track_record import track_record
-
-        return track_record(self._state, include_flagged=self.config.include_flagged)
-
     def write_candidates(self, path: str | Path, progress: Progress | None = None) -> int:
-        """Write the numbers of every compound of the space, as the present round sees them, to a Parquet file.
+        """Write the numbers of every compound of the space, as the present round sees them, to a Parquet file; their
+        number.
 
         Mean, standard deviation and 90% interval, what is ranked by, P(forms), the nearest measured compound, its
-        distance and whether that is inside the domain of what is measured; measured compounds included.
-
-        Returns:
-            Number of compounds.
-
-        Raises:
-            CampaignError, ScreeningError: if there is too little to learn from.
-            StoreError: if the file cannot be written.
+        distance and whether that is inside the domain of what is measured; measured compounds included. Raises
+        CampaignError, ScreeningError if there is too little to learn from; StoreError if the file cannot be written.
         """
         from campaigns.outputs import write_candidates
 
@@ -371,130 +211,11 @@ class Campaign:
         return write_candidates(self.round(progress), Path(path), progress)
 
     def replay(self, number: int | None = None, progress: Progress | None = None) -> Replay:
-        """Compute an old batch again from the log as it stood then, and say whether it is the same.
+        """Compute an old batch (None: the last) again from the log as it stood then, and say whether it is the same.
+        Raises LifecycleError if there is no such round."""
+        from campaigns.history import replayed
 
-        Args:
-            number: the round; None takes the last.
-
-        Raises:
-            LifecycleError: if there is no such round.
-        """
-        from campaigns.history import before_round, compare
-        from campaigns.round import fit_round, propose
-        from campaigns.versions import provenance
-
-        state, batch = before_round(self._log.events(), number)
-        nothing = Artifacts()  # so that all of it is computed again
-        scope = Scope.of(state.config, state.descriptions, self._log.file, nothing)
-        records = self._records_of(state, scope, nothing)
-        fitted = fit_round(self._inputs(state, scope, batch.pending, records, progress), nothing, progress)
-        again = propose(fitted, len(batch.suggestions), batch.seed, scope.budget)
-        return compare(batch, again, provenance(scope.library, batch.seed))
-
-    def history(self) -> tuple[dict[str, Any], ...]:
-        """Everything that happened, oldest first: keys id (its number), at (ISO time, UTC), actor, kind, what, and
-        is_undone (whether it does not count any more)."""
-        from campaigns.narrate import sentence
-
-        events = self._log.events()
-        undone = voids(events)
-        return tuple(
-            {
-                "id": event.id,
-                "at": event.at.isoformat(timespec="seconds"),
-                "actor": event.actor,
-                "kind": event.label,
-                "what": sentence(event),
-                "is_undone": event.id in undone,
-            }
-            for event in events
-        )
-
-    def raw_files(self) -> Iterator[tuple[str, bytes]]:
-        """(first twelve digits of the SHA-256, "_" and name; content) of every file that was handed in."""
-        for digest, name in self._log.file_names().items():
-            yield f"{digest[:12]}_{name}", self._log.file(digest)
-
-    def files(self) -> tuple[Path, ...]:
-        """The files in the campaign's folder that are there."""
-        names = (DATABASE, POINTER, *RANKING, REPORT, REJECTS)
-        return tuple(path for name in names if (path := self.folder / name).exists())
-
-    def close(self) -> None:
-        """Release the database."""
-        self._log.close()
-
-    def __enter__(self) -> Campaign:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    @property
-    def _data_key(self) -> str:
-        return data_key(self.config, self._state)
-
-    @property
-    def _records(self) -> CationRecords:
-        """Records of what is computed as the log stands now."""
-        rounds = self._state.spacer_rounds
-        if self._records_at is None or self._records_at[0] != rounds:
-            self._records_at = rounds, self._records_of(self._state, self._scope, self._artifacts)
-        return self._records_at[1]
-
-    def _records_of(self, state: CampaignState, scope: Scope, artifacts: Artifacts) -> CationRecords:
-        return CationRecords(scope.config, scope.space, self._oracle_store, artifacts, state.chosen_spacers)
-
-    def _measured(self, state: CampaignState, names: CationLibrary | None = None) -> list[Compound]:
-        """What a lifetime or a further property is measured of."""
-        from campaigns.training import measured_dataset
-
-        names = self.names if names is None else names
-        compounds = measured_dataset(state.measurements, names).compounds
-        properties = property_compounds(state.properties, names) if state.properties else []
-        return [*(compound for compound in compounds if compound is not None), *properties]
-
-    def _inputs(
-        self,
-        state: CampaignState,
-        scope: Scope,
-        pending: Sequence[str],
-        records: CationRecords,
-        progress: Progress | None,
-        *,
-        fresh: bool = False,
-    ) -> RoundInputs:
-        from campaigns.round import RoundInputs
-
-        tables = records.fresh_tables(progress) if fresh else records.tables(progress)
-        measured = records.of(needed_cations((), self._measured(state, scope.names)), progress)
-        return RoundInputs(scope.config, scope.names, scope.space, tables, measured, state, tuple(pending))
-
-    def _learn(self, pending: Sequence[str], progress: Progress | None, dask: str | None = None) -> Round:
-        """The round on the present state; kept, since the next step of a command asks for it again."""
-        from campaigns.round import fit_round
-
-        def fit() -> Round:
-            inputs = self._inputs(self._state, self._scope, pending, self._records, progress)
-            return fit_round(inputs, self._artifacts, progress, dask)
-
-        if self.config.budget.calculations is not None:
-            self.describe(progress=progress)
-        key = f"{self._data_key} {len(self._state.spacer_rounds)} {self._state.left_out(pending)}"
-        return self._artifacts.get("round", key, fit)
-
-    def refresh(self) -> None:
-        """Read the log again: what other processes did since this object was made."""
-        fresh = self._log.events(after=self._state.last_event)
-        undoes = any(event.kind is EventKind.VOIDED for event in fresh)
-        self._take(replay(self._log.events()) if undoes else replay(fresh, self._state))
-
-    def _take(self, state: CampaignState) -> None:
-        """Go on from a state; another description has another space."""
-        before, self._state = self._state, state
-        if (state.config, state.descriptions) != (before.config, before.descriptions):
-            self._scope = Scope.of(state.config, state.descriptions, self._log.file, self._artifacts)
-            self._records_at = None
+        return replayed(self._log, number, self._oracle_store, progress)
 
     def write_rejects(self) -> Path | None:
         """Write the rows of the user's library that became no cation, each with its reason; None if there are none."""
@@ -502,65 +223,16 @@ class Campaign:
         return target if write_rejects(self.library, self.config, self._log.file, target) else None
 
     def describe(self, *, workers: int = 2, progress: Progress | None = None) -> Described:
-        """Compute the descriptors of every cation the campaign needs and does not have.
+        """Compute the descriptors of every cation the campaign needs and does not have, in so many processes.
 
         With a budget of calculations a learned oracle chooses the spacers, round by round, until the list on the
         present data is stable or the budget is spent. Each round is recorded before it is computed, and what is
-        computed is kept at once: stopped anywhere, the next call goes on.
-
-        Args:
-            workers: processes.
-
-        Returns:
-            How many cations there are, and which failed and why.
-
-        Raises:
-            CampaignError: if nothing is computed and nothing may be.
+        computed is kept at once: stopped anywhere, the next call goes on. Raises CampaignError if nothing is computed
+        and nothing may be.
         """
         if self.config.budget.calculations is not None:
             self._search_spacers(workers, progress or silent)
-        return self._records.describe(self._measured(self._state), workers=workers, progress=progress)
-
-    def spacer_status(self) -> dict[str, Any] | None:
-        """Of the spacers, how many are computed and how many predicted, where a learned oracle chooses (`Status`)."""
-        chosen, rounds = self._state.chosen_spacers, self._state.spacer_rounds
-        if chosen is None:
-            return None
-        n_computed = sum(spacer.inchikey in chosen for spacer in self.space.spacers)
-        last = {} if not rounds else {k: v for k, v in rounds[-1].to_dict().items() if k != "spacers"}
-        return {
-            "n_spacers": len(self.space.spacers),
-            "n_computed": n_computed,
-            "n_predicted": len(self.space.spacers) - n_computed,
-            "calculations": self.config.budget.calculations,
-            "calculations_left": self._state.calculations_left,
-            "last_round": last,
-            "outlook": rounds[-1].outlook if rounds else "the search has not begun",
-        }
-
-    def _search_spacers(self, workers: int, tell: Progress) -> None:
-        from campaigns.round import learn, left_to_suggest
-        from campaigns.spacers import SpacerSearch
-
-        search = SpacerSearch(self.config, self.space, self._oracle_store, self._artifacts)
-        granted = self.config.budget.calculations or 0
-
-        def computed(done: int, total: int, note: str) -> None:
-            spent = granted - self._state.calculations_left
-            tell(max(0, spent - (total - done)), granted, f"round {len(self._state.spacer_rounds)}: {note}")
-
-        def candidates() -> Candidates:
-            inputs = self._inputs(self._state, self._scope, self._state.pending, self._records, None, fresh=True)
-            return left_to_suggest(inputs, learn(inputs, self._artifacts).candidates)
-
-        while True:
-            self._records.describe(self._measured(self._state), workers=workers, progress=computed)
-            key, chosen = self._data_key, self._records.is_chosen
-            planned = search.next_round(self._state, key, chosen, candidates, tell)
-            if planned is None:
-                return
-            event_key = self._state.event_key(f"spacers:{key}:{planned.number}")
-            self._append(EventKind.DESCRIBED, planned.to_dict(), key=event_key)
+        return self._records.describe(self._measured(), workers=workers, progress=progress)
 
     def retrain(self, progress: Progress | None = None, *, dask: str | None = None) -> FitSummary:
         """Train on everything measured, validate out of sample, rank the space and write the ranking's files.
@@ -569,6 +241,7 @@ class Campaign:
         outside the 95% interval that a model without it predicts is told of in `surprises`.
 
         Args:
+            progress: called while training and ranking.
             dask: address or scheduler file of a Dask cluster that passes over the space; None does it here.
 
         Raises:
@@ -576,26 +249,24 @@ class Campaign:
             OracleError: if no Dask scheduler answers.
         """
         from campaigns.files import read_ranking, write_ranking
-        from campaigns.history import at_last_fit, fresh_since
+        from campaigns.history import at_last_fit
         from campaigns.round import summary, top_list
-        from campaigns.surprise import expectations
+        from campaigns.surprise import news_since
         from campaigns.versions import computed_otherwise, provenance
 
         key = self._data_key
-        before, by = at_last_fit(self._log.events())
+        before, computed_before = at_last_fit(self._log.events())
         fitted = self._learn(self._state.pending, progress, dask)
-        results = expectations(fitted, fresh_since(before, self._state))
         self._ranked_before = read_ranking(self.folder)
         write_ranking(self.folder, fitted.ranking.frame)
         computed_by = provenance(self.library, self.config.seed)
-        self._news = replace(self._news_since(before, by_others=computed_otherwise(by, computed_by)), results=results)
-        surprises = tuple(one.sentence for one in results if one.outside)
-        if (known := self.fit()) is not None:
-            surprises = known.surprises
+        self._news = news_since(before, fitted, by_others=computed_otherwise(computed_before, computed_by))
+        surprises = tuple(one.sentence for one in self._news.results if one.outside)
+        if (earlier := self.fit()) is not None:
+            surprises = earlier.surprises
         fit = replace(summary(fitted, self._state.top_before(key), surprises), versions=computed_by)
-        self._append(
-            EventKind.FITTED, fit.to_dict() | {"top": top_list(fitted.ranking)}, key=self._state.event_key(f"fit:{key}")
-        )
+        payload = fit.to_dict() | {"top": top_list(fitted.ranking)}
+        self._append(EventKind.FITTED, payload, key=self._state.event_key(f"fit:{key}"))
         return fit
 
     def suggest(
@@ -617,6 +288,7 @@ class Campaign:
             batch_size: how many; None takes the campaign's.
             seed: None takes the campaign's.
             more: choose further compounds beside those that were suggested on these data.
+            progress: called while training.
             dask: address or scheduler file of a Dask cluster that passes over the space; None does it here. The
                 answer is the same.
 
@@ -628,27 +300,16 @@ class Campaign:
             OracleError: if no Dask scheduler answers.
             NothingToSuggestError: if fewer compounds are left.
         """
-        size = self.config.budget.batch_size if batch_size is None else whole_number(batch_size, 1, "the batch size")
-        chosen_seed = self.config.seed if seed is None else whole_number(seed, 0, "the seed")
-        if not more and (known := self._state.last_batch(self._data_key, size, chosen_seed)) is not None:
-            return known
+        size = self.config.budget.batch_size if batch_size is None else _whole_number(batch_size, 1, "the batch size")
+        chosen_seed = self.config.seed if seed is None else _whole_number(seed, 0, "the seed")
+        if not more and (recorded := self._state.last_batch(self._data_key, size, chosen_seed)) is not None:
+            return recorded
         if self.fit() is None:
             self.retrain(progress, dask=dask)
         pending = self._state.pending_for(self._data_key, more=more)
         if self.nothing_left(pending):
             return SuggestionBatch(len(self._state.batches), "", self._data_key, chosen_seed, pending, (), {})
-        return self._choose(size, chosen_seed, pending, progress, dask)
-
-    def nothing_left(self, pending: Sequence[str] | None = None) -> str | None:
-        """What became of the compounds of a space of which none is left to suggest, in a sentence; None while some are.
-
-        Args:
-            pending: formulas that are not suggested because their result is awaited; None takes what is awaited now.
-        """
-        from campaigns.usage import used_up
-
-        use = used_up(self, self._state.pending if pending is None else pending)
-        return None if use is None else use.sentence
+        return self._choose(size, chosen_seed, self._learn(pending, progress, dask))
 
     def read(
         self, path: str | Path | pd.DataFrame, target: str = LIFETIME.name, **reading: Unpack[ReadingOptions]
@@ -678,6 +339,7 @@ class Campaign:
             path: the table: measured lifetimes, or values of a further property such as a band gap; a data frame;
                 or what `read` gave of it for the same target.
             target: what was measured: the lifetime, or a property of the campaign's description.
+            dry_run: check everything and write nothing.
             keep_going: take in the rows that are right and write the others, each with its reason, to a file.
             rejects: that file, .csv; None puts it into the campaign's folder.
             reading: columns, unit, sheet and what is accepted, as in `campaigns.ingest.ReadingOptions`.
@@ -693,15 +355,11 @@ class Campaign:
         return self._take_in(table, IntakeRules(keep_going, accepted, self.is_behind()), rejects, dry_run=dry_run)
 
     def ingest_outcomes(self, path: str | Path, *, dry_run: bool = False) -> OutcomeResult:
-        """Take in a table of outcomes as `export` writes it: steps of compounds, declined cations; whole or not at all.
+        """Take in a table of outcomes as `export` writes it, with the columns formula, stage, made, reason, cation,
+        place: steps of compounds, declined cations; whole or not at all.
 
-        A row that is known is passed over. What is measured here stays so, whatever else the table tells of it.
-
-        Args:
-            path: the table, with the columns formula, stage, made, reason, cation, place.
-
-        Raises:
-            IngestError: listing every row that cannot be read; nothing was written.
+        A row that is known is passed over. What is measured here stays so, whatever else the table tells of it. Raises
+        IngestError listing every row that cannot be read; nothing was written.
         """
         from campaigns.outcome_table import OutcomeResult, new_outcomes
 
@@ -727,6 +385,7 @@ class Campaign:
             rows: one mapping (or row of a data frame) for each, by the columns that a table has: formula and
                 lifetime_ps, or compound and value, and more where it is known.
             target: what was measured.
+            dry_run: check everything and write nothing.
             accept_corrections: take what rows say otherwise of crystals in the record.
 
         Raises:
@@ -758,6 +417,7 @@ class Campaign:
             fit: from `campaigns.kinetics.fit_trace`; an upper bound is recorded as one.
             files: the raw files, kept by content hash.
             sample: the lab's name of the crystal.
+            dry_run: check everything and write nothing.
             measured: what was read from the files; with maps, they are drawn too.
             spectrum_at_ps: delay of the spectra drawn from maps, ps; None takes where the difference is largest.
 
@@ -768,12 +428,8 @@ class Campaign:
         from campaigns.outputs import recorded_trace, with_page
 
         compound = parse_formula(formula, self.names)
-        state, result = take_in(
-            self._log,
-            self._state,
-            lambda state: of_trace(compound, fit, files, sample, state, self.space),
-            dry_run=dry_run,
-        )
+        make = partial(of_trace, compound, fit, files, sample, space=self.space)
+        state, result = take_in(self._log, self._state, make, dry_run=dry_run)
         if dry_run:
             return result
         self._take(state)
@@ -788,17 +444,18 @@ class Campaign:
         Args:
             formula: the compound that was asked for.
             stage: where it stands now, or its word on the command line, as "accepted".
+            reason: why; needed to decline or abandon.
             made: what was made instead, if it was something else; both are kept.
 
         Raises:
             LifecycleError: if there is no such stage, the step cannot follow, or a reason is missing.
             ChemspaceError: for a formula that cannot be read.
         """
-        after = stage_of(stage)
+        after = _stage_of(stage)
         with suppress(AlreadySoError):
             self._append_checked(EventKind.STEPPED, lambda state: step(state, self.names, formula, after, reason, made))
         asked = parse_formula(formula, self.names).formula
-        return next(known for known in reversed(self._state.steps) if known.formula == asked)
+        return next(one for one in reversed(self._state.steps) if one.formula == asked)
 
     def amend(
         self,
@@ -813,8 +470,10 @@ class Campaign:
         Undo the event to have the description of before.
 
         Args:
+            config: the whole description as it shall be.
             libraries: of its cations: "builtin", a path, name and content, or the name of a file that the campaign
                 keeps. None keeps the libraries as they are.
+            reason: why, for the record.
             confirmed: store it; else it is shown.
 
         Returns:
@@ -825,71 +484,24 @@ class Campaign:
             ConfigError, LibraryError, SpaceError: if the description cannot work.
         """
         while True:
-            told, files = self._amendment(config, libraries)
-            if not told.changes:
-                return told
+            amended = self.amendment(config, libraries=libraries)
+            if not amended.changes:
+                return amended
             if not confirmed:
-                raise UnconfirmedError("the campaign", (*told.changes, *told.notes), accept="confirmed", done="amended")
-            payload = {"config": told.config.model_dump(mode="json"), "changes": [*told.changes], "reason": reason}
+                lines = (*amended.changes, *amended.notes)
+                raise UnconfirmedError("the campaign", lines, accept="confirmed", done="amended")
+            payload = {"config": amended.config.model_dump(mode="json"), "changes": [*amended.changes]}
             with suppress(OvertakenError):
-                self._append(EventKind.AMENDED, payload, files=files, after=self._state.last_event)
-                return told
+                last = self._state.last_event
+                self._append(EventKind.AMENDED, payload | {"reason": reason}, files=amended.files, after=last)
+                return amended
             self.refresh()
 
-    def amendment(self, config: CampaignConfig, *, libraries: Sequence[Source] | None = None) -> Amendment:
-        """How a description differs from the present one; nothing is stored. Arguments and errors as for `amend`."""
-        return self._amendment(config, libraries)[0]
-
-    def _amendment(
-        self, config: CampaignConfig, libraries: Sequence[Source] | None
-    ) -> tuple[Amendment, list[tuple[str, bytes]]]:
-        """How a description differs, and the files of its libraries."""
-        from campaigns.amend import amendment, in_edition_of
-
-        config = in_edition_of(self.config, config)
-        given = [one.name for one in self.config.libraries] if libraries is None else libraries
-        dications = self.config.dications if config.dications is None else config.dications
-        read = gather([self._source(one) for one in given], dications=dications, edition=config.defaults)
-        files = [(name, content) for name, content in read.files if content is not None]
-        return amendment(self._state, self._scope, config, read), files
-
-    def _source(self, library: Source) -> Source:
-        """A library to read: what is no file is one that the campaign keeps."""
-        if isinstance(library, tuple) or library == BUILTIN or Path(library).is_file():
-            return library
-        return self.library_file(Path(library).name)
-
-    def library_file(self, name: str) -> Source:
-        """Name and content of a library that the campaign keeps, of this description or an earlier one; "builtin" as it
-        is. Raises LibraryError if it keeps none called so."""
-        hashes = {one.name: one.sha256 for described in self._state.descriptions for one in described.libraries}
-        if name not in hashes and name != BUILTIN:
-            raise LibraryError(f"{name} cannot be read: there is no such file, and the campaign keeps none called so")
-        digest = hashes.get(name)
-        return BUILTIN if digest is None else (name, self._log.file(digest))
-
-    def carried(self, config: CampaignConfig, library: CationLibrary) -> dict[str, Any]:
-        """What a campaign of this description and library takes over of this one. Raises ConfigError if the library
-        calls another cation by a name that is used here; CampaignError if there is nothing to take over."""
-        from campaigns.amend import carried, check_names
-
-        check_names(self.names, library)
-        return carried(self.folder.resolve().name, self._state, config)
-
     def decline_cation(self, name: str, reason: str, *, place: Literal["spacer", "cage"] = "spacer") -> RuledOut:
-        """Leave every compound with a cation in this place out of all rounds to come; undo the event to lift that.
-
-        Open suggestions with it are declined; what is accepted goes on.
-
-        Args:
-            place: where in the formula it is not used.
-
-        Raises:
-            LifecycleError: if the space has no such cation there, it is declined already, or no reason is given.
-            UnknownCationError: if no cation is called so.
-        """
-        from campaigns.intake import ruling_out
-
+        """Leave every compound with a cation in this place of formulas out of all rounds to come; undo the event to
+        lift that. Open suggestions with it are declined; what is accepted goes on. Raises LifecycleError if the space
+        has no such cation there, it is declined already, or no reason is given; UnknownCationError if no cation is
+        called so."""
         self._append_checked(
             EventKind.RULED_OUT, lambda state: ruling_out(state, self.space, self.names[name], place, reason)
         )
@@ -906,6 +518,7 @@ class Campaign:
 
         Args:
             number: its number in the record of the target; in that of a property the launch's table comes first.
+            reason: why.
             target: what was measured: the lifetime, or a property of the campaign's description.
 
         Raises:
@@ -918,14 +531,18 @@ class Campaign:
             self._append_checked(EventKind.RETRACTED, lambda state: retraction(state, target, number, reason), key=key)
         return self._state.records[target][number - 1]
 
+    def retract_value(self, name: str, number: int, reason: str) -> Recorded:
+        """`retract` of a value of the property called `name`, as 0.1.0 called it."""
+        return self.retract(number, reason, name)
+
     def undo(self, number: int, reason: str, *, confirmed: bool = False) -> str:
         """Undo an event: it stays in the log and does not count any more. What undid one may be undone too. Said again
-        in the same words, it is undone once.
-
-        Measurements that it brought stay in the record with their numbers, as retracted ones, and may come again.
+        in the same words, it is undone once. Measurements that it brought stay in the record with their numbers, as
+        retracted ones, and may come again.
 
         Args:
             number: of the event, as `history` tells it.
+            reason: why.
             confirmed: undo it though later events stand on it.
 
         Returns:
@@ -935,8 +552,8 @@ class Campaign:
             LifecycleError: if there is no such event, it is the first or undone already, or no reason is given.
             DependedOnError: naming what stands on it, unless `confirmed`.
         """
+        from campaigns.history import voiding
         from campaigns.narrate import sentence
-        from campaigns.undo import voiding
 
         def payload(state: CampaignState) -> dict[str, Any]:
             return voiding(self._log.events(), state, number, reason, confirmed=confirmed)
@@ -945,24 +562,67 @@ class Campaign:
             self._append_checked(EventKind.VOIDED, payload, key=self._state.event_key(f"undo:{number}"))
         return next(sentence(event) for event in self._log.events() if event.id == number)
 
-    def retract_value(self, name: str, number: int, reason: str) -> Recorded:
-        """`retract` of a value of the property called `name`, as 0.1.0 called it."""
-        return self.retract(number, reason, name)
-
     def report(self, path: str | Path | None = None, progress: Progress | None = None) -> Path:
-        """Write the report, one HTML file that needs nothing else, with the last round as it stands; the campaign stays
-        as it is.
-
-        Args:
-            path: where; None puts it into the campaign's folder.
-        """
-        from campaigns.files import write_whole
+        """Write the report, one HTML file that needs nothing else, with the last round as it stands, into `path` or the
+        campaign's folder; the campaign stays as it is."""
         from campaigns.report.render import render
 
         target = Path(path) if path is not None else self.folder / REPORT
         html = render(self.round(progress), self._state.batches, self.status(), self.names, self.budget)
         write_whole(target, lambda file: file.write_text(html, encoding="utf-8"))
         return target
+
+    def _learn(self, pending: Sequence[str], progress: Progress | None, dask: str | None = None) -> Round:
+        """The round on the present state; kept, since the next step of a command asks for it again."""
+        from campaigns.round import RoundInputs, fit_round
+
+        def fit() -> Round:
+            inputs = RoundInputs.of(self._state, self._scope, self._records, pending, progress)
+            return fit_round(inputs, self._artifacts, progress, dask)
+
+        if self.config.budget.calculations is not None:
+            self.describe(progress=progress)
+        key = f"{self._data_key} {len(self._state.spacer_rounds)} {self._state.left_out(pending)}"
+        return self._artifacts.get("round", key, fit)
+
+    def _search_spacers(self, workers: int, tell: Progress) -> None:
+        from campaigns.round import RoundInputs, learn, left_to_suggest
+        from campaigns.spacers import SpacerSearch
+
+        search = SpacerSearch(self.config, self.space, self._oracle_store, self._artifacts)
+        granted = self.config.budget.calculations or 0
+
+        def computed(done: int, total: int, note: str) -> None:
+            spent = granted - self._state.calculations_left
+            tell(max(0, spent - (total - done)), granted, f"round {len(self._state.spacer_rounds)}: {note}")
+
+        def candidates() -> Candidates:
+            inputs = RoundInputs.of(self._state, self._scope, self._records, self._state.pending, fresh=True)
+            return left_to_suggest(inputs, learn(inputs, self._artifacts).candidates)
+
+        while True:
+            self._records.describe(self._measured(), workers=workers, progress=computed)
+            key, chosen = self._data_key, self._records.is_chosen
+            planned = search.next_round(self._state, key, chosen, candidates, tell)
+            if planned is None:
+                return
+            event_key = self._state.event_key(f"spacers:{key}:{planned.number}")
+            self._append(EventKind.DESCRIBED, planned.to_dict(), key=event_key)
+
+    def _choose(self, batch_size: int, seed: int, fitted: Round) -> SuggestionBatch:
+        """Choose a batch and record it as a round."""
+        from campaigns.round import propose
+        from campaigns.versions import provenance
+
+        pending, number = fitted.inputs.pending, self._state.n_rounds + 1
+        barred = (*self._state.barred, *(f"{one.place}:{one.inchikey}" for one in self._state.ruled_out))
+        key = self._state.event_key(batch_key(self._data_key, seed, batch_size, pending, barred))
+        chosen, versions = propose(fitted, batch_size, seed, self.budget), provenance(self.library, seed)
+        batch = SuggestionBatch(number, key, self._data_key, seed, pending, chosen, versions)
+        self._append(EventKind.SUGGESTED, batch.to_dict(), key=key)
+        recorded = self._state.batch(key)
+        assert recorded is not None  # ours, or that of a process which was faster with the same key
+        return recorded
 
     def _take_in(
         self, table: ObservationTable, rules: IntakeRules, rejects: str | Path | None = None, *, dry_run: bool
@@ -980,11 +640,9 @@ class Campaign:
     ) -> None:
         """Record what `make` allows on the state as it is when it is written, whatever others did meanwhile."""
         while True:
-            try:
+            with suppress(OvertakenError):
                 if self._append(kind, make(self._state), key=key, after=self._state.last_event):
                     return
-            except OvertakenError:
-                pass
             self.refresh()
 
     def _append(self, kind: EventKind, payload: dict[str, Any], **where: Any) -> bool:
@@ -992,33 +650,21 @@ class Campaign:
         self.refresh()
         return added
 
-    def _choose(
-        self, batch_size: int, seed: int, pending: Sequence[str], progress: Progress | None, dask: str | None
-    ) -> SuggestionBatch:
-        """Choose a batch and record it as a round."""
-        from campaigns.round import propose
-        from campaigns.versions import provenance
 
-        barred = (*self._state.barred, *(f"{one.place}:{one.inchikey}" for one in self._state.ruled_out))
-        key = self._state.event_key(batch_key(self._data_key, seed, batch_size, pending, barred))
-        chosen = propose(self._learn(pending, progress, dask), batch_size, seed, self.budget)
-        batch = SuggestionBatch(
-            number=self._state.n_rounds + 1,
-            key=key,
-            data_key=self._data_key,
-            seed=seed,
-            pending=tuple(pending),
-            suggestions=chosen,
-            versions=provenance(self.library, seed),
-        )
-        self._append(EventKind.SUGGESTED, batch.to_dict(), key=key)
-        known = self._state.batch(key)
-        assert known is not None  # ours, or that of a process which was faster with the same key
-        return known
+def _whole_number(value: object, least: int, what: str) -> int:
+    """`value` as a whole number of at least `least`, refused in the words of the command line."""
+    try:
+        number = index(value)  # type: ignore[arg-type]  # what is no whole number raises
+    except TypeError:
+        number = least - 1
+    if number < least or isinstance(value, bool):
+        raise CampaignError(f"{what} is {value!r}; give a whole number, at least {least}")
+    return number
 
 
-def _tell_hooks(campaign: Campaign | None, kind: EventKind, payload: Mapping[str, Any]) -> None:
-    """Tell the description's hooks of an event; what the campaign knew before it is still its state."""
-    if campaign is not None and campaign.config.hooks:
-        for occasion, facts in occasions(kind, payload, campaign.state):
-            tell(campaign.folder, campaign.config.hooks, occasion, facts)
+def _stage_of(word: str) -> Stage:
+    if isinstance(word, Stage):
+        return word
+    if (stage := stage_named(str(word))) is None:
+        raise LifecycleError(f"{word!r} is not one of {', '.join(TOLD_STAGES)}")
+    return stage

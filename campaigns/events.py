@@ -109,6 +109,16 @@ class Stage(StrEnum):
     STALE = "stale"
 
 
+#: Stages that somebody may say; the others follow from rounds and measurements.
+TOLD_STAGES = tuple(stage for stage in Stage if stage not in (Stage.SUGGESTED, Stage.MEASURED))
+
+
+def stage_named(word: str) -> Stage | None:
+    """The stage that a person's word names, as "not formed" or "not_formed"; None where there is none."""
+    wanted = word.replace("_", " ").replace("-", " ").strip().lower()
+    return Stage(wanted) if wanted in TOLD_STAGES else None
+
+
 #: Syntheses that were tried and gave no phase-pure layered compound.
 FAILED = frozenset({Stage.MIXED_PHASES, Stage.OTHER_DIMENSIONALITY, Stage.NOT_FORMED, Stage.DECOMPOSED})
 

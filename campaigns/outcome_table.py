@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from campaigns.errors import IngestError
-from campaigns.events import EventKind, Stage
+from campaigns.events import TOLD_STAGES, EventKind, Stage, stage_named
 from campaigns.ingest.table import grid_of
 from campaigns.state import CampaignState
 from campaigns.text import check_recordable
@@ -100,13 +100,12 @@ def _identity(kind: EventKind, payload: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _event(cells: Mapping[str, str], names: CationLibrary) -> tuple[EventKind, dict[str, Any]]:
     """The event of a row."""
-    word = cells.get("stage", "").replace("_", " ").replace("-", " ").strip().lower()
-    stages = [stage.value for stage in Stage if stage not in (Stage.SUGGESTED, Stage.MEASURED)]
-    if word not in stages:
-        raise CellError(f"column stage: {cells.get('stage', '')!r} is none of {', '.join(stages)}")
+    stage = stage_named(cells.get("stage", ""))
+    if stage is None:
+        raise CellError(f"column stage: {cells.get('stage', '')!r} is none of {', '.join(TOLD_STAGES)}")
     reason = cells.get("reason", "")
     if cells.get("cation"):
-        if word != Stage.DECLINED.value or cells.get("place") not in ("spacer", "cage"):
+        if stage is not Stage.DECLINED or cells.get("place") not in ("spacer", "cage"):
             raise CellError("a cation is declined as spacer or cage: write so in the columns stage and place")
         cation = names[cells["cation"]]
         return EventKind.RULED_OUT, {
@@ -119,4 +118,10 @@ def _event(cells: Mapping[str, str], names: CationLibrary) -> tuple[EventKind, d
         raise CellError("column formula is empty, and so is cation")
     made = parse_formula(cells["made"], names).formula if cells.get("made") else ""
     formula = parse_formula(cells["formula"], names).formula
-    return EventKind.STEPPED, {"formula": formula, "stage": word, "reason": reason, "made": made, "is_carried": True}
+    return EventKind.STEPPED, {
+        "formula": formula,
+        "stage": stage.value,
+        "reason": reason,
+        "made": made,
+        "is_carried": True,
+    }

@@ -23,12 +23,12 @@ from screening.explain import bar
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-    from campaigns.campaign import Campaign
     from campaigns.kinetics import Measured, TraceFit
+    from campaigns.reader import CampaignReader
     from campaigns.round import Round
 
 
-def _suggestions(campaign: Campaign) -> pd.DataFrame:
+def _suggestions(campaign: CampaignReader) -> pd.DataFrame:
     rows = [
         {"round": batch.number, "place": place, **suggestion.to_dict()}
         for batch in campaign.state.batches
@@ -37,17 +37,17 @@ def _suggestions(campaign: Campaign) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _measurements(campaign: Campaign) -> pd.DataFrame:
+def _measurements(campaign: CampaignReader) -> pd.DataFrame:
     return pd.DataFrame([row.to_dict() for row in campaign.state.record])
 
 
-def _properties(campaign: Campaign) -> pd.DataFrame:
+def _properties(campaign: CampaignReader) -> pd.DataFrame:
     records = campaign.state.records
     rows = [{"property": name, **row.to_dict()} for name in campaign.config.properties for row in records[name]]
     return pd.DataFrame(rows)
 
 
-def _compounds(campaign: Campaign) -> pd.DataFrame:
+def _compounds(campaign: CampaignReader) -> pd.DataFrame:
     stages = campaign.state.stages
     last = {step.formula: step for step in campaign.state.steps}
     rows = [
@@ -62,20 +62,20 @@ def _compounds(campaign: Campaign) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["formula", "stage", "made", "reason"])
 
 
-def _scores(campaign: Campaign) -> pd.DataFrame:
+def _scores(campaign: CampaignReader) -> pd.DataFrame:
     fit = campaign.fit()
     rows = [] if fit is None else [{"split": split, **scores} for split, scores in fit.scores.items()]
     return pd.DataFrame(rows)
 
 
-def _ranking(campaign: Campaign) -> pd.DataFrame:
+def _ranking(campaign: CampaignReader) -> pd.DataFrame:
     from campaigns.files import read_ranking
 
     ranking = read_ranking(campaign.folder)
     return pd.DataFrame() if ranking is None else ranking
 
 
-def _spacers(campaign: Campaign) -> pd.DataFrame:
+def _spacers(campaign: CampaignReader) -> pd.DataFrame:
     """Which spacers' descriptors are computed, and in which round of a learned oracle; the others are predicted only,
     and no compound of theirs is suggested."""
     rounds = {key: one.number for one in campaign.state.spacer_rounds for key in one.spacers}
@@ -96,12 +96,12 @@ def _spacers(campaign: Campaign) -> pd.DataFrame:
     return pd.DataFrame(rows).astype({"round": "Int64"})
 
 
-def _history(campaign: Campaign) -> pd.DataFrame:
+def _history(campaign: CampaignReader) -> pd.DataFrame:
     return pd.DataFrame(list(campaign.history()))
 
 
 #: Tables by name; each is empty where the campaign has nothing to put in.
-TABLES: dict[str, Callable[[Campaign], pd.DataFrame]] = {
+TABLES: dict[str, Callable[[CampaignReader], pd.DataFrame]] = {
     "suggestions": _suggestions,
     "measurements": _measurements,
     "properties": _properties,
@@ -113,7 +113,7 @@ TABLES: dict[str, Callable[[Campaign], pd.DataFrame]] = {
 }
 
 
-def table(campaign: Campaign, name: str) -> pd.DataFrame:
+def table(campaign: CampaignReader, name: str) -> pd.DataFrame:
     """One of `TABLES`. Raises CampaignError if there is no such table."""
     if name not in TABLES:
         raise CampaignError(f"a campaign has no table {name!r}; it has {', '.join(TABLES)}")

@@ -18,25 +18,34 @@ from campaigns.artifacts import Artifacts, data_key, digest, ranking_form, train
 from campaigns.budget import Budget
 from campaigns.config import CampaignConfig
 from campaigns.editions import EDITIONS, FIRST, NEWEST, Edition
-from campaigns.errors import NothingToSuggestError
+from campaigns.errors import CampaignError, NothingToSuggestError
 from campaigns.events import Stage
 from campaigns.narrate import Candidate, reason
-from campaigns.records import SpaceTables, needed_cations
-from campaigns.space import prices_of, without
+from campaigns.records import CationRecords, SpaceTables, needed_cations
+from campaigns.space import Scope, prices_of, without
 from campaigns.state import CampaignState
-from campaigns.summary import FitSummary, Suggestion
+from campaigns.summary import FitSummary, Prediction, Suggestion
 from campaigns.targets import LearntProperty, learn_property, property_compounds
-from campaigns.training import TrainingSet, fit, layered_ions, measured_dataset, training_set, validate
+from campaigns.training import (
+    TrainingSet,
+    fit,
+    layered_ions,
+    measured_compounds,
+    measured_dataset,
+    training_set,
+    validate,
+)
 from campaigns.versions import package_versions
 from chemspace import CationLibrary, Compound, CompoundSpace, parse_formula
 from chemspace.progress import Progress, silent
 from chemspace.space import SpaceBlock
-from oracle import CationRecord
+from oracle import CationRecord, compound_descriptors
 from oracle.descriptors import CationTable
 from screening.batch import BatchQuery, choose_batch
 from screening.dataset import SpinDataset
 from screening.errors import BatchError, NothingLeftError
 from screening.feasibility import SHAPE_NAMES, FeasibilityModel, RecordedOutcome, SpacerTraits, fit_feasibility
+from screening.features import FEATURE_NAMES, to_features
 from screening.ranking import Candidates, PassSettings, Ranking, StopAdvice, advise_stopping, rank, top_size
 from screening.strategies import (
     Choice,
@@ -106,6 +115,22 @@ class RoundInputs:
     records: Mapping[str, CationRecord]
     state: CampaignState
     pending: tuple[str, ...]
+
+    @classmethod
+    def of(
+        cls,
+        state: CampaignState,
+        scope: Scope,
+        records: CationRecords,
+        pending: Sequence[str],
+        progress: Progress | None = None,
+        *,
+        fresh: bool = False,
+    ) -> RoundInputs:
+        """What a round on this state follows from; missing descriptors are computed, and with `fresh` kept nowhere."""
+        tables = records.fresh_tables(progress) if fresh else records.tables(progress)
+        measured = records.of(needed_cations((), measured_compounds(state, scope.names)), progress)
+        return cls(scope.config, scope.names, scope.space, tables, measured, state, tuple(pending))
 
     @cached_property
     def dataset(self) -> SpinDataset:
@@ -538,3 +563,57 @@ def top_list(ranking: Ranking) -> tuple[str, ...]:
 def indices_of(space: CompoundSpace, compounds: Iterable[Compound]) -> NDArray[np.int64]:
     """Indices in `space` of those `compounds` that it holds, shape (e,)."""
     return np.array([space.index(compound) for compound in compounds if compound in space], dtype=np.int64)
+
+
+def predict(fitted: Round, compound: Compound, records: Mapping[str, CationRecord]) -> Prediction:
+    """Predict one compound.
+
+    Args:
+        fitted: a round.
+        compound: any compound whose organic cations `records` holds.
+        records: the oracle's records by InChIKey.
+
+    Raises:
+        CampaignError: if a cation of it has no descriptors, with the oracle's reason.
+    """
+    from screening.crystals import LEVEL, band_gap
+    from screening.ranking.candidates import lifetime_columns
+
+    descriptors = fitted.training.descriptors
+    x = to_features(compound_descriptors([compound], records, descriptors), descriptors)
+    _check_described(compound, records)
+    mean, sd = fitted.surrogate.predict(x)
+    shares = fitted.explain(x)
+    numbers = {**lifetime_columns(mean, sd), **fitted.measured.columns(x)}
+    layered = compound.spacer is not None
+    here = np.array([formula == compound.formula for formula in fitted.training.formulas])
+    lifetimes = fitted.training.dataset.table["lifetime_ps"].to_numpy(dtype=float)
+    protocol = fitted.inputs.config.protocol
+    is_level = (protocol.method, protocol.solvent, protocol.conformer_solvent, protocol.polarizability) == LEVEL
+    names = descriptors.feature_names
+    return Prediction(
+        formula=compound.formula,
+        in_space=compound in fitted.space,
+        **{name: values.tolist()[0] for name, values in numbers.items()},
+        feasibility=float(fitted.feasibility.probability([compound])[0]) if layered else None,
+        feasibility_reasons=tuple(fitted.feasibility.reasons(compound)) if layered else (),
+        features=dict(zip(descriptors.feature_names, map(float, x[0]), strict=True)),
+        contributions=dict(zip(descriptors.feature_names, map(float, shares.contributions[0]), strict=True)),
+        base_log10_rate=shares.base,
+        measured_ps=tuple(lifetimes[here & ~fitted.training.dataset.censored].tolist()),
+        bounds_ps=tuple(lifetimes[here & fitted.training.dataset.censored].tolist()),
+        properties={
+            learnt.name: dict(zip(("mean", "sd"), (float(part[0]) for part in learnt.predict(x)), strict=True))
+            for learnt in fitted.properties
+        },
+        band_gap=band_gap(compound, x[0, [names.index(name) for name in FEATURE_NAMES]] if is_level else None),
+    )
+
+
+def _check_described(compound: Compound, records: Mapping[str, CationRecord]) -> None:
+    organic = [cation for cation, _ in compound.cation_counts if cation.is_organic]
+    if not organic:
+        raise CampaignError(f"{compound.formula} has no organic cation; the descriptors describe organic cations only")
+    for cation in organic:
+        if not (record := records[cation.inchikey]).ok:
+            raise CampaignError(f"{compound.formula}: {cation.abbreviation} has no descriptors ({record.error})")

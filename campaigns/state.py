@@ -22,6 +22,7 @@ from campaigns.targets import (
     observed,
     standing_property,
 )
+from chemspace import Cation
 
 __all__ = ["CampaignState"]
 
@@ -126,6 +127,22 @@ class CampaignState:
         """Calculations that a learned oracle may still spend."""
         spent = sum(len(one.spacers) - one.n_known for one in self.spacer_rounds)
         return max(0, (self.config.budget.calculations or 0) - spent)
+
+    def spacer_standing(self, spacers: Sequence[Cation]) -> dict[str, Any] | None:
+        """Of the space's spacers, how many are computed and how many predicted, where a learned oracle chooses."""
+        chosen, rounds = self.chosen_spacers, self.spacer_rounds
+        if chosen is None:
+            return None
+        n_computed = sum(spacer.inchikey in chosen for spacer in spacers)
+        return {
+            "n_spacers": len(spacers),
+            "n_computed": n_computed,
+            "n_predicted": len(spacers) - n_computed,
+            "calculations": self.config.budget.calculations,
+            "calculations_left": self.calculations_left,
+            "last_round": {k: v for k, v in rounds[-1].to_dict().items() if k != "spacers"} if rounds else {},
+            "outlook": rounds[-1].outlook if rounds else "the search has not begun",
+        }
 
     @property
     def outcomes(self) -> tuple[tuple[str, Stage], ...]:

@@ -12,10 +12,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from campaigns.events import Stage
+from campaigns.history import fresh_since, taken_back_since
 from campaigns.narrate import picoseconds
 from campaigns.round import Round
+from campaigns.state import CampaignState
 from campaigns.targets import Observation
 from campaigns.training import TrainingSet
+from chemspace import parse_formula
 from screening.calibration import half_width
 from screening.strategies.columns import NEAREST
 
@@ -76,6 +79,23 @@ class News:
     outcomes: Sequence[tuple[str, str, Stage]] = ()
     taken_back: Sequence[str] = ()
     model: str = ""
+
+
+def news_since(before: CampaignState | None, fitted: Round, *, by_others: bool) -> News:
+    """What happened between the state of the fit before and a round; `by_others` where other versions of the code or of
+    packages compute now."""
+    now, names = fitted.inputs.state, fitted.inputs.names
+    results = expectations(fitted, fresh_since(before, now))
+    if before is None:
+        return News(results)
+    outcomes = []
+    for formula, stage in now.outcomes:
+        spacer = parse_formula(formula, names).spacer
+        if (formula, stage) not in before.outcomes and spacer is not None:
+            outcomes.append((formula, spacer.abbreviation, stage))
+    changed = [*before.config.learning_differences(now.config), *(["computed by other versions"] if by_others else [])]
+    model = f"the model is another one ({'; '.join(changed)})" if changed else ""
+    return News(results, tuple(outcomes), taken_back_since(before, now), model)
 
 
 def expectations(fitted: Round, fresh: Sequence[Observation]) -> tuple[Expectation, ...]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from campaigns.config import CampaignConfig
 from campaigns.errors import CampaignError
-from campaigns.targets import Observation
+from campaigns.targets import Observation, property_compounds
 from chemspace import CationLibrary, Compound, CompoundSpace
 from chemspace.progress import Progress
 from oracle import CationRecord
@@ -20,6 +20,7 @@ from screening.dataset import EXCLUDING_FLAGS, UPPER_BOUND, SpinDataset, excludi
 from screening.features import to_features
 
 if TYPE_CHECKING:
+    from campaigns.state import CampaignState
     from screening.surrogate import Surrogate
     from screening.surrogates import TrainingRows
     from screening.validation import Validation
@@ -110,6 +111,13 @@ def measured_dataset(
     for column in ("lifetime_stderr_ps", "temperature_k"):
         rows[column] = pd.to_numeric(rows[column])
     return published.append(rows, library, confirm_range=True, robust=sets_apart)
+
+
+def measured_compounds(state: CampaignState, names: CationLibrary) -> list[Compound]:
+    """What a lifetime or a further property is measured of."""
+    compounds = measured_dataset(state.measurements, names).compounds
+    properties = property_compounds(state.properties, names) if state.properties else []
+    return [*(compound for compound in compounds if compound is not None), *properties]
 
 
 def layered_ions(compounds: Sequence[Compound]) -> frozenset[str]:

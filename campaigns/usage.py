@@ -14,7 +14,7 @@ from campaigns.space import without
 from chemspace import Compound, parse_formula
 
 if TYPE_CHECKING:
-    from campaigns.campaign import Campaign
+    from campaigns.reader import CampaignReader
 
 #: Larger spaces are not counted: no group uses one up. Of more compounds than `_LOOKED_AT` no hazards are looked up.
 _COUNTED, _LOOKED_AT = 20_000, 1000
@@ -58,7 +58,7 @@ class SpaceUse:
         return f"nothing is left to suggest of {self.n_compounds} compounds: {told}. To go on: {', or '.join(ways)}"
 
 
-def used_up(campaign: Campaign, pending: Sequence[str]) -> SpaceUse | None:
+def used_up(campaign: CampaignReader, pending: Sequence[str]) -> SpaceUse | None:
     """How a campaign's space is used up; None while something is left of it."""
     space, stages = campaign.space, campaign.state.stages
     if len(space) > _COUNTED:

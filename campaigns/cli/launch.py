@@ -256,7 +256,7 @@ def _run(campaign: Campaign, options: LaunchOptions) -> None:
         described = campaign.describe(workers=options.workers, progress=progress)
     for line in described.failures:
         console.warn(line)
-    show_spacers(campaign.spacer_status(), console.note)
+    show_spacers(campaign.state.spacer_standing(space.spacers), console.note)
     with console.bar("training, ranking") as progress:
         batch = campaign.suggest(progress=progress)
     campaign.report()

@@ -351,7 +351,7 @@ class CampaignService:
             )
 
         def work(progress: Progress) -> dict[str, Any]:
-            from campaigns.prediction import predict
+            from campaigns.round import predict
 
             if self._round is None:
                 with self.working() as campaign:
@@ -441,7 +441,7 @@ class CampaignService:
             NotReadyError: as `round`; or while xTB runs for a cation that is new, which is queued.
             QueryError: if that failed. CampaignError: if a cation has no descriptors. ForbiddenError: as `predict`.
         """
-        from campaigns.prediction import predict
+        from campaigns.round import predict
 
         key, fitted = self._known_round()
         if self._is_new(compound):

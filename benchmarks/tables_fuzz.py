@@ -28,7 +28,7 @@ from pathlib import Path
 
 from openpyxl import Workbook
 
-from campaigns.config import read_description, template_names
+from campaigns.description import read_description, template_names
 from chemspace.errors import SpinscreenError
 from chemspace.tables.frame import read_frame
 from chemspace.tables.grid import read_grid

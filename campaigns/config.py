@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from dataclasses import fields as fields_of
-from datetime import date
 from fractions import Fraction
 from functools import cached_property
 from hashlib import sha256
-from importlib import resources
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, get_args
 
 from pydantic import (
@@ -26,27 +23,16 @@ from pydantic import (
     model_validator,
 )
 
-from campaigns.described_tables import read_prices, read_properties
 from campaigns.editions import EDITIONS, FIRST, NEWEST, Edition
 from campaigns.errors import ConfigError
 from campaigns.hooks import Hook
-from chemspace.errors import TableError
 from chemspace.registry import nearest
-from chemspace.tables.limits import bytes_of
 from oracle.protocol import Protocol
 
 if TYPE_CHECKING:
     from oracle.descriptors import DescriptorSet
 
-__all__ = [
-    "BUILTIN",
-    "Description",
-    "parse_layers",
-    "read_description",
-    "read_template",
-    "template_names",
-    "template_text",
-]
+__all__ = ["BUILTIN", "parse_layers"]
 
 #: Name of the library that comes with spinscreen.
 BUILTIN = "builtin"
@@ -135,6 +121,10 @@ def _text(kind: str, context: Mapping[str, Any], value: object, message: str) ->
         return str(context.get("error", message))
     wanted = _WANTED.get(kind)
     return f"{shown}: {message}" if wanted is None else f"{shown} will not do; {wanted.format(**context)}"
+
+
+#: Digits of a number of layers.
+_DIGITS = 4
 
 
 def parse_layers(value: object) -> object:
@@ -536,180 +526,3 @@ def upcast(values: Mapping[str, Any]) -> dict[str, Any]:
         first = {"name": fields.pop("library"), "sha256": fields.pop("library_sha256")}
         fields["libraries"] = [first, *fields.pop("further_libraries", ())]
     return fields
-
-
-@dataclass(frozen=True)
-class Description:
-    """What a file describes.
-
-    Attributes:
-        config: the campaign, its libraries not read yet.
-        libraries: "builtin", the path, or name and content of each; a path is taken from the folder of the file.
-        name: of the file.
-        lines: line (from 1) of every field, by its keys and positions in the file.
-    """
-
-    config: CampaignConfig
-    libraries: tuple[str | Path | tuple[str, bytes], ...] = (BUILTIN,)
-    name: str = ""
-    lines: Mapping[FieldPath, int] = field(default_factory=dict)
-
-    def located(self, problem: ConfigError) -> ConfigError:
-        """`problem` with the file and the line of its field, where the field stands in the file."""
-        line = _line(self.lines, problem.path)
-        return problem if line is None else ConfigError(f"{self.name}, line {line}: {problem}", problem.path)
-
-
-#: What a file may hold at its top.
-_SECTIONS = dict.fromkeys(("library", *CampaignConfig.model_fields))
-
-
-def read_description(path: str | Path) -> Description:
-    """The campaign that a YAML file describes; `docs/campaigns.md` lists the sections. Raises ConfigError if the file
-    cannot be read or is no YAML, and for every field that is wrong: its line, its name, and what would be right."""
-    path = Path(path)
-    try:
-        text = bytes_of(path, _MOST_TEXT).decode("utf-8")
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
-    except TableError as error:
-        raise ConfigError(str(error)) from None
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path.name} is no UTF-8 text; a description is a YAML file") from error
-    return _described(path.name, text, path.parent)
-
-
-def read_template(name: str) -> Description:
-    """The campaign that a template describes. Raises ConfigError if no template is called so; the message lists those
-    there are."""
-    return _described(f"{name}.yaml", template_text(name), Path())
-
-
-def template_names() -> tuple[str, ...]:
-    """The templates that come with spinscreen."""
-    files = resources.files("campaigns").joinpath("templates").iterdir()
-    return tuple(sorted(file.name.removesuffix(".yaml") for file in files if file.name.endswith(".yaml")))
-
-
-def template_text(name: str) -> str:
-    """A template as it is written. Raises ConfigError as `read_template`."""
-    if name not in template_names():
-        raise ConfigError(f"no template is called {name!r}; there are {', '.join(template_names())}")
-    return resources.files("campaigns").joinpath("templates", f"{name}.yaml").read_text(encoding="utf-8")
-
-
-def _described(name: str, text: str, folder: Path) -> Description:
-    record, lines = _read_yaml(name, text)
-    found = list(_unknown(record))
-    values = {key: value for key, value in record.items() if value is not None and key in _SECTIONS}
-    for section in ("space", "budget"):  # a field without a value is left out
-        if isinstance(inside := values.get(section), Mapping):
-            values[section] = {key: value for key, value in inside.items() if value is not None}
-    config = CampaignConfig()
-    try:
-        values["prices"] = read_prices(values.get("prices", {}), folder)
-        values["properties"] = read_properties(values.get("properties", {}), folder)
-        config = CampaignConfig.model_validate(values)
-    except ValidationError as error:
-        found += problems(error)
-    except ConfigError as error:
-        found.append(ConfigProblem(error.path, str(error)))
-    if len(set(config.libraries)) < len(config.libraries):
-        found.append(ConfigProblem(("libraries",), "a library is named twice; name each once"))
-    if found:
-        raise ConfigError(_listed(name, found, lines), found[0].path)
-    libraries = tuple(BUILTIN if one.name == BUILTIN else folder / one.name for one in config.libraries)
-    return Description(config, libraries, name, lines)
-
-
-def _unknown(record: Mapping[str, Any]) -> Iterator[ConfigProblem]:
-    for name in record:
-        if name not in _SECTIONS:
-            yield ConfigProblem((name,), f"there is no such section{nearest(name, _SECTIONS)}")
-    if "library" in record and "libraries" in record:
-        yield ConfigProblem(("libraries",), "give one library or a list of libraries, not both")
-
-
-def _listed(name: str, found: list[ConfigProblem], lines: Mapping[FieldPath, int]) -> str:
-    told = []
-    for problem in sorted(found, key=lambda problem: _line(lines, problem.path) or 0):
-        line = _line(lines, problem.path)
-        told.append(f"  {'' if line is None else f'line {line}, '}{problem}")
-    return f"{name} describes no campaign:\n" + "\n".join(told)
-
-
-def _read_yaml(name: str, text: str) -> tuple[dict[str, Any], dict[FieldPath, int]]:
-    """The file's content as plain values, and the line of every field."""
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import MarkedYAMLError, YAMLError
-
-    yaml: Any = YAML(typ="rt", pure=True)
-    if len(text) > _MOST_TEXT:
-        raise ConfigError(f"{name} has {len(text):,} characters; a description has {_MOST_TEXT:,} at most")
-    try:
-        tree = yaml.load(text)
-        if not isinstance(tree, dict):
-            raise ConfigError(f"{name} describes no campaign: give sections such as 'library: builtin' and 'space:'")
-        _check_size(name, tree)
-        return _plain(tree), dict(_lines_of(tree, ()))
-    except MarkedYAMLError as error:
-        mark = error.problem_mark
-        at = "" if mark is None else f", line {mark.line + 1}"
-        raise ConfigError(f"{name}{at}: no YAML ({error.problem or error.context})") from error
-    except YAMLError as error:
-        raise ConfigError(f"{name} is no YAML: {str(error).splitlines()[0]}") from error
-    except RecursionError:
-        raise ConfigError(f"{name} describes no campaign: it is lists within lists") from None
-    except (ArithmeticError, AttributeError, LookupError, NotImplementedError, TypeError, ValueError) as error:
-        raise ConfigError(f"{name} is no YAML that can be read ({error})") from error  # the reader's own
-
-
-#: Digits of a number of layers, characters of a description, and values in it, aliases written out.
-_DIGITS, _MOST_TEXT, _MOST_VALUES = 4, 2_000_000, 200_000
-#: Levels of a description.
-_DEEPEST = 50
-
-
-def _check_size(name: str, tree: Any) -> None:
-    """Checks how much a description holds: a few aliases of aliases say more than fits."""
-    open_nodes, count = [(tree, 0)], 0
-    while open_nodes:
-        node, depth = open_nodes.pop()
-        inside = list(node.values()) if isinstance(node, Mapping) else node if isinstance(node, list) else ()
-        count += len(inside)
-        if count > _MOST_VALUES or depth > _DEEPEST:
-            raise ConfigError(f"{name} says more than {_MOST_VALUES:,} values, its aliases written out: leave them out")
-        open_nodes += [(part, depth + 1) for part in inside]
-
-
-def _plain(node: Any) -> Any:
-    """Without the marks of the YAML reader."""
-    if isinstance(node, Mapping):
-        return {str(key): _plain(value) for key, value in node.items()}
-    if isinstance(node, list):
-        return [_plain(value) for value in node]
-    for kind in (bool, int, float, str):
-        if isinstance(node, kind):
-            return kind(node)
-    return node if node is None or isinstance(node, date) else str(node)
-
-
-def _lines_of(node: Any, path: FieldPath) -> Iterator[tuple[FieldPath, int]]:
-    if isinstance(node, Mapping):
-        for key, value in node.items():
-            here = (*path, str(key))
-            place = (node.lc.data or {}).get(key)  # type: ignore[attr-defined]  # the reader's own mapping
-            if place is not None:  # what is merged in stands elsewhere
-                yield here, place[0] + 1
-            yield from _lines_of(value, here)
-    elif isinstance(node, list):
-        for place, value in enumerate(node):
-            yield (*path, place), node.lc.item(place)[0] + 1  # type: ignore[attr-defined]  # the reader's own list
-            yield from _lines_of(value, (*path, place))
-
-
-def _line(lines: Mapping[FieldPath, int], path: FieldPath) -> int | None:
-    """Line of a field, or of the nearest field around it."""
-    while path and path not in lines:
-        path = path[:-1]
-    return lines.get(path)

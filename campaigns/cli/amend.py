@@ -15,7 +15,7 @@ from campaigns.cli.options import CampaignOptions, takes
 if TYPE_CHECKING:
     from campaigns.amend import Amendment
     from campaigns.campaign import Campaign
-    from campaigns.config import Description
+    from campaigns.description import Description
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +68,7 @@ def amend(options: AmendOptions) -> None:
 
 def _described(campaign: Campaign, options: AmendOptions) -> Description:
     """The new description, its libraries where it names some."""
-    from campaigns.config import Description, read_description
+    from campaigns.description import Description, read_description
 
     found = Description(campaign.config, ()) if options.description is None else read_description(options.description)
     if "libraries" not in found.config.model_fields_set:

@@ -22,14 +22,15 @@ from campaigns.cli.options import (
 
 if TYPE_CHECKING:
     from campaigns.campaign import Campaign
-    from campaigns.config import CampaignConfig, Description
+    from campaigns.config import CampaignConfig
+    from campaigns.description import Description
     from campaigns.plan import LaunchPlan
     from campaigns.space import Gathered
 
 
 def _template_names(incomplete: str) -> list[str]:
     """For the shell's completion."""
-    from campaigns.config import template_names
+    from campaigns.description import template_names
 
     return [name for name in template_names() if name.startswith(incomplete)]
 
@@ -119,7 +120,8 @@ class DescriptionOptions(FieldOptions):
 
     def read(self) -> Description:
         """The description of the file or template, or the default one, with what the options say over it."""
-        from campaigns.config import CampaignConfig, Description, read_description, read_template
+        from campaigns.config import CampaignConfig
+        from campaigns.description import Description, read_description, read_template
 
         if self.config is not None:
             return self.over(read_description(self.config))
@@ -310,7 +312,7 @@ def _show_plan(plan: LaunchPlan, then: str, options: LaunchOptions) -> None:
 
 
 def _print_template(name: str | None) -> None:
-    from campaigns.config import template_names, template_text
+    from campaigns.description import template_names, template_text
 
     if name is None:
         raise typer.BadParameter(f"say which: --template {', '.join(template_names())}")

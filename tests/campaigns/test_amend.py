@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from campaigns import Campaign
-from campaigns.config import read_description
+from campaigns.description import read_description
 from campaigns.errors import CampaignError, CampaignExistsError, ConfigError, DependedOnError, UnconfirmedError
 from campaigns.events import EventKind, Stage
 from chemspace import parse_formula

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from campaigns import CampaignConfig
-from campaigns.config import BUILTIN, read_description, read_template, template_names
+from campaigns.config import BUILTIN
+from campaigns.description import read_description, read_template, template_names
 from campaigns.errors import ConfigError
 from campaigns.plan import check
 from chemspace import CationLibrary, parse_formula

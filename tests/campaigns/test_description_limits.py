@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from campaigns.config import read_description
+from campaigns.description import read_description
 from campaigns.errors import ConfigError
 
 _NINE = "[" + ",".join(['"x"'] * 9) + "]"

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from campaigns import Campaign, CampaignConfig
-from campaigns.config import SpaceRules, read_description
+from campaigns.config import SpaceRules
+from campaigns.description import read_description
 from campaigns.editions import EDITIONS, FIRST, NEWEST
 from campaigns.errors import CampaignExistsError, ConfigError
 from campaigns.events import upcast

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from campaigns import CampaignConfig
-from campaigns.config import SpaceRules, read_template, template_names
+from campaigns.config import SpaceRules
+from campaigns.description import read_template, template_names
 from campaigns.plan import LaunchPlan, plan_launch
 from campaigns.space import gather
 from tests.campaigns.conftest import Launched

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from campaigns import Campaign, CampaignConfig
-from campaigns.config import read_description
+from campaigns.description import read_description
 from campaigns.errors import CampaignError, ConfigError
 from campaigns.history import compare
 from campaigns.plan import check

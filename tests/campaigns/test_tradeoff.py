@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from campaigns import Campaign, CampaignConfig
-from campaigns.config import read_description
+from campaigns.description import read_description
 from campaigns.errors import ConfigError
 from campaigns.plan import check
 from campaigns.round import pending_columns

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from campaigns import Campaign, CampaignConfig
-from campaigns.config import BudgetRules, Objective, WeighedWish, read_description
+from campaigns.config import BudgetRules, Objective, WeighedWish
+from campaigns.description import read_description
 from campaigns.errors import ConfigError
 from campaigns.plan import check
 from chemspace import CationLibrary, parse_formula

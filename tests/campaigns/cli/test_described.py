@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 
 from campaigns import Campaign
 from campaigns.cli.app import app
-from campaigns.config import template_names
+from campaigns.description import template_names
 from campaigns.errors import CampaignExistsError, ConfigError
 from chemspace.crystal import structure_descriptors
 from tests.campaigns.conftest import Launched
@@ -105,7 +105,7 @@ def test_a_dry_run_tells_sizes_and_problems_and_writes_nothing(launched: Launche
 
 @pytest.mark.parametrize("name", template_names())
 def test_a_template_prints_as_a_file_that_describes_the_same(launched: Launched, tmp_path: Path, name: str) -> None:
-    from campaigns.config import read_description, read_template
+    from campaigns.description import read_description, read_template
 
     printed = run(launched, "launch", "x", "--template", name, "--show-template")
     (tmp_path / "copy.yaml").write_text(printed.stdout)

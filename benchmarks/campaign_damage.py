@@ -18,10 +18,10 @@ import time
 from collections import Counter
 from pathlib import Path
 
+from campaigns.chain import SUMS
 from campaigns.database import DATABASE, EventLog
 from campaigns.errors import CampaignError
 from campaigns.state import replay
-from campaigns.sums import SUMS
 from campaigns.upkeep import look_over
 
 __all__ = ["try_bytes"]

@@ -43,11 +43,10 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 from sqlalchemy.pool import NullPool
 
 from campaigns import chain
-from campaigns.chain import StoredEvent
+from campaigns.chain import StoredEvent, write_sums
 from campaigns.errors import CampaignNotFoundError, DamagedError, OvertakenError, SchemaError, StoreError
 from campaigns.events import Event, EventKind, upcast
 from campaigns.files import write_whole
-from campaigns.sums import write_sums
 from campaigns.text import check_recordable, printable
 from chemspace.mounts import mount_of
 

@@ -13,12 +13,11 @@ from typing import Any
 from zipfile import BadZipFile, ZipFile
 
 from campaigns.artifacts import CACHE
-from campaigns.chain import StoredEvent, breaks
+from campaigns.chain import StoredEvent, breaks, compare_sums
 from campaigns.database import DATABASE, POINTER, EventLog, open_store
 from campaigns.errors import CampaignNotFoundError, StoreError
 from campaigns.files import RANKING, read_ranking, write_whole
 from campaigns.state import replay
-from campaigns.sums import compare_sums
 from campaigns.text import printable
 from oracle import OracleError, OracleStore
 

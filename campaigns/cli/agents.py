@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import Annotated
 
 import typer
 
-from campaigns.cli.options import takes
+from campaigns.cli.options import OptionGroup, takes
 
 
-@dataclass(frozen=True, kw_only=True)
-class McpOptions:
-    """Options of `spinscreen mcp`."""
-
+class McpOptions(OptionGroup):
     address: Annotated[
         str, typer.Argument(metavar="[ADDRESS]", help="Of the server that `spinscreen serve` started.")
     ] = "http://127.0.0.1:8710"

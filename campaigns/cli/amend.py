@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,10 +18,7 @@ if TYPE_CHECKING:
     from campaigns.description import Description
 
 
-@dataclass(frozen=True, kw_only=True)
 class AmendOptions(CampaignOptions):
-    """Options of `spinscreen amend`."""
-
     description: Annotated[
         Path | None,
         typer.Argument(metavar="[NEW.yaml]", help="The whole description as it shall be.", exists=True, dir_okay=False),

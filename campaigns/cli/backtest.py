@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass
 from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -22,10 +21,7 @@ _SIGNIFICANT = 0.05
 _STRATEGIES = "spinscreen, surrogate (that of campaigns; slow), random, botorch, forest"
 
 
-@dataclass(frozen=True, kw_only=True)
 class BacktestOptions(PrintingOptions):
-    """Options of `spinscreen backtest`."""
-
     table: Annotated[Path, typer.Argument(metavar="TABLE", help="CSV, Excel or Parquet: descriptors and results.")]
     target: Annotated[str, typer.Option(help="Column with the results.")]
     strategy: Annotated[str, typer.Option(help=f"Separated by commas: {_STRATEGIES}.")] = "spinscreen,random"
@@ -194,10 +190,7 @@ _TABLES = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
 class PaperOptions(PrintingOptions):
-    """Options of `spinscreen paper`."""
-
     seed: Annotated[int, typer.Option(min=0, help="Seed of every random draw.")] = 42
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,10 +18,7 @@ if TYPE_CHECKING:
     from screening.validation.card import FullCard
 
 
-@dataclass(frozen=True, kw_only=True)
 class ExplainOptions(ComputingOptions):
-    """Options of `spinscreen explain`."""
-
     formula: Annotated[str, typer.Argument(metavar="FORMULA", help="Any layered or 3D compound.")]
 
 
@@ -46,10 +43,7 @@ def explain(options: ExplainOptions) -> None:
         marked(f"[dim]{escape(one.name)}: {escape(hypothesis)} ({escape(one.source)})[/]")
 
 
-@dataclass(frozen=True, kw_only=True)
 class RecipeOptions(CampaignOptions):
-    """Options of `spinscreen recipe`."""
-
     formula: Annotated[str, typer.Argument(metavar="FORMULA", help="Any layered or 3D compound.")]
     mass: Annotated[float | None, typer.Option(metavar="GRAM", help="Default: that of the description.")] = None
 
@@ -175,10 +169,7 @@ def status(options: CampaignOptions) -> None:
         show_status(status)
 
 
-@dataclass(frozen=True, kw_only=True)
 class ReportOptions(ComputingOptions):
-    """Options of `spinscreen report`."""
-
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Default: report.html in the campaign.", callback=writable)
     ] = None

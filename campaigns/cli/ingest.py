@@ -3,7 +3,6 @@ further measured property."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from campaigns.cli import console
-from campaigns.cli.options import ComputingOptions, Workers, mapping_of, takes
+from campaigns.cli.options import ComputingOptions, OptionGroup, Workers, mapping_of, takes
 from campaigns.cli.suggest import batch_json, show_batch
 from campaigns.cli.traces import PANEL, TraceOptions, fitted
 
@@ -29,8 +28,7 @@ _Table = partial(typer.Option, rich_help_panel="A table")
 _Crystal = partial(typer.Option, rich_help_panel=PANEL)
 
 
-@dataclass(frozen=True, kw_only=True)
-class TableOptions:
+class TableOptions(OptionGroup):
     """A table of results, and how to read it."""
 
     results: Annotated[
@@ -99,10 +97,7 @@ class TableOptions:
         }
 
 
-@dataclass(frozen=True, kw_only=True)
 class IngestOptions(ComputingOptions):
-    """Options of `spinscreen ingest`."""
-
     table: TableOptions
     formula: Annotated[str | None, _Crystal(help="The compound whose traces follow.")] = None
     sample: Annotated[str, _Crystal(help="The lab's name of the crystal.")] = ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -14,6 +14,7 @@ from campaigns.cli import console
 from campaigns.cli.options import (
     EXISTING_FILE,
     ComputingOptions,
+    OptionGroup,
     ReadingOptions,
     Workers,
     campaign_folder,
@@ -45,8 +46,7 @@ class Oracle(StrEnum):
     LEARNED = "learned"
 
 
-@dataclass(frozen=True, kw_only=True)
-class FieldOptions:
+class FieldOptions(OptionGroup):
     """Single fields of a description."""
 
     library: Annotated[
@@ -108,7 +108,6 @@ class FieldOptions:
         return replace(found, config=merged, libraries=sources)
 
 
-@dataclass(frozen=True, kw_only=True)
 class DescriptionOptions(FieldOptions):
     """A description's file or template, and what is said over it."""
 
@@ -135,10 +134,7 @@ def _over(fields: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-@dataclass(frozen=True, kw_only=True)
 class LaunchOptions(ComputingOptions):
-    """Options of `spinscreen launch`."""
-
     description: DescriptionOptions
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show sizes, estimates of time and memory, and problems; write nothing.")

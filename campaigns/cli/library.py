@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -23,7 +22,6 @@ app = typer.Typer(help="Look into cation libraries, read and convert them, make 
 N_SHOWN = 10
 
 
-@dataclass(frozen=True, kw_only=True)
 class LibraryOptions(PrintingOptions):
     """Of a command that reads a library."""
 
@@ -58,10 +56,7 @@ def show(options: LibraryOptions) -> None:
         _show(summary, () if library.report is None else library.report.clashes)
 
 
-@dataclass(frozen=True, kw_only=True)
 class FindOptions(PrintingOptions):
-    """Options of `spinscreen library find`."""
-
     names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Abbreviations, aliases, names or SMILES.")]
     source: Annotated[str, typer.Option("--in", metavar="LIBRARY", help="A file, or builtin.")] = "builtin"
     protons: ReadingOptions
@@ -94,10 +89,7 @@ def find(options: FindOptions) -> None:
 Output = Annotated[Path, typer.Argument(metavar="FILE", help="Ends in .csv, .smi or .parquet.", **NEW_FILE)]
 
 
-@dataclass(frozen=True, kw_only=True)
 class ConvertOptions(LibraryOptions):
-    """Options of `spinscreen library convert`."""
-
     output: Output
 
 
@@ -114,10 +106,7 @@ def convert(options: ConvertOptions) -> None:
     _done(options.output, len(library), {"report": _report(library)}, as_json=options.as_json)
 
 
-@dataclass(frozen=True, kw_only=True)
 class VirtualOptions(PrintingOptions):
-    """Options of `spinscreen library virtual`."""
-
     output: Output
     count: Annotated[int, typer.Option(min=1, help="Spacers to make.")] = 1000
     seed: Annotated[int | None, typer.Option(min=0, help="Order of the combinations. Default: the plainest first.")] = (

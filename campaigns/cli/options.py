@@ -1,6 +1,5 @@
-"""Options of a command as the fields of a frozen dataclass, and the options that several commands share.
+"""Options of a command as the fields of an `OptionGroup`, and the options that several commands share.
 
-    @dataclass(frozen=True, kw_only=True)
     class RetractOptions(CampaignOptions):
         number: Annotated[int, typer.Argument(help="The measurement's number.")]
         reason: Annotated[str, typer.Option(help="Why, for the record.")] = ""
@@ -10,7 +9,7 @@
     def retract(options: RetractOptions) -> None: ...
 
 Arguments come first, those of the base class before the own ones; then the own options, then those of the base class.
-A field whose type is another such dataclass stands for that one's options: they are listed in its place, and the
+A field whose type is another such group stands for that one's options: they are listed in its place, and the
 command gets them as one object.
 """
 
@@ -24,7 +23,7 @@ from enum import StrEnum
 from functools import partial
 from inspect import Parameter, Signature, get_annotations, getdoc
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, dataclass_transform, get_type_hints
 
 import typer
 from typer.models import ArgumentInfo
@@ -86,6 +85,14 @@ OracleStorePath = Annotated[
 ]
 
 
+@dataclass_transform(kw_only_default=True, frozen_default=True)
+class OptionGroup:
+    """Options together: every subclass is a frozen dataclass of keywords."""
+
+    def __init_subclass__(cls) -> None:
+        dataclass(frozen=True, kw_only=True)(cls)
+
+
 class Protonation(StrEnum):
     """How many protons a neutral diamine takes."""
 
@@ -94,8 +101,7 @@ class Protonation(StrEnum):
     TWO = "two"
 
 
-@dataclass(frozen=True, kw_only=True)
-class ProtonationOptions:
+class ProtonationOptions(OptionGroup):
     """How many protons the neutral diamines of a library take."""
 
     protonation: Annotated[
@@ -110,7 +116,6 @@ class ProtonationOptions:
         return True if self.both else {Protonation.ONE: False, Protonation.TWO: True}.get(self.protonation)
 
 
-@dataclass(frozen=True, kw_only=True)
 class ReadingOptions(ProtonationOptions):
     """How the rows of a library become cations."""
 
@@ -139,8 +144,7 @@ class Replicates(StrEnum):
 _OfTable = partial(typer.Option, rich_help_panel="Columns and rows of a table")
 
 
-@dataclass(frozen=True, kw_only=True)
-class TableOptions:
+class TableOptions(OptionGroup):
     """How any table is read."""
 
     columns: Annotated[
@@ -179,14 +183,12 @@ def _names(text: str | None) -> list[str] | None:
     return [name.strip() for name in next(csv.reader([text], skipinitialspace=True)) if name.strip()]
 
 
-@dataclass(frozen=True, kw_only=True)
-class PrintingOptions:
+class PrintingOptions(OptionGroup):
     """Of every command that prints a result."""
 
     as_json: AsJson = False
 
 
-@dataclass(frozen=True, kw_only=True)
 class CampaignOptions(PrintingOptions):
     """Of a command on one campaign."""
 
@@ -199,7 +201,6 @@ class CampaignOptions(PrintingOptions):
         return Campaign.open(self.folder)
 
 
-@dataclass(frozen=True, kw_only=True)
 class ComputingOptions(CampaignOptions):
     """Of a command that may compute descriptors for a campaign."""
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,6 +16,7 @@ from campaigns.cli.options import (
     NEW_FILE,
     AsJson,
     Dask,
+    OptionGroup,
     OracleStorePath,
     PrintingOptions,
     ProtonationOptions,
@@ -30,15 +30,18 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Compute, export and import the xTB descriptors of cations.", no_args_is_help=True)
 
 
-@dataclass(frozen=True, kw_only=True)
-class ProtocolOptions:
-    """How cations are computed."""
+class ProtocolOptions(OptionGroup):
+    """How cations are computed; named as the fields of `oracle.Protocol`."""
 
     engine: Annotated[str, typer.Option(help="tblite, xtb-python, xtb or pyscf.")] = "tblite"
     method: Annotated[str, typer.Option(help="Level of theory. Default: the engine's.")] = ""
     solvent: Annotated[str | None, typer.Option(help="ALPB solvent. Default: gas phase.")] = None
-    conformers: Annotated[int | None, typer.Option(min=1, help="Conformers embedded. Default: 24.")] = None
-    optimised: Annotated[int | None, typer.Option(min=1, help="Conformers optimised. Default: 5.")] = None
+    n_conformers: Annotated[
+        int | None, typer.Option("--conformers", min=1, help="Conformers embedded. Default: 24.")
+    ] = None
+    n_optimised: Annotated[int | None, typer.Option("--optimised", min=1, help="Conformers optimised. Default: 5.")] = (
+        None
+    )
     conformer_solvent: Annotated[
         str | None, typer.Option(help="ALPB solvent in which conformers are chosen, or gas. Default: dmf.")
     ] = None
@@ -54,33 +57,16 @@ class ProtocolOptions:
         """The protocol."""
         from oracle import Protocol, ProtocolError
 
-        given: dict[str, Any] = {
-            "n_conformers": self.conformers,
-            "n_optimised": self.optimised,
-            "conformer_solvent": self.conformer_solvent,
-            "stretch": self.stretch,
-        }
-        given = {name: value for name, value in given.items() if value is not None}
+        given = {name: value for name, value in vars(self).items() if value is not None}
         if self.conformer_solvent == "gas":
             given["conformer_solvent"] = None
         try:
-            return Protocol(
-                engine=self.engine,
-                method=self.method,
-                solvent=self.solvent,
-                seed=self.seed,
-                polarizability=self.polarizability,
-                follow_saddles=self.follow_saddles,
-                **given,
-            )
+            return Protocol(**given)
         except ProtocolError as problem:
             raise typer.BadParameter(str(problem)) from None
 
 
-@dataclass(frozen=True, kw_only=True)
-class DescribeOptions:
-    """Options of `spinscreen oracle describe`."""
-
+class DescribeOptions(OptionGroup):
     inputs: Annotated[
         list[str], typer.Argument(metavar="INPUT...", help="SMILES, or files (.smi, .csv, .tsv, .parquet).")
     ]
@@ -121,17 +107,13 @@ def describe(options: DescribeOptions) -> None:
         raise typer.Exit(1)
 
 
-@dataclass(frozen=True, kw_only=True)
 class StoreOptions(PrintingOptions):
     """Of a command on the store."""
 
     oracle_store: OracleStorePath = None
 
 
-@dataclass(frozen=True, kw_only=True)
 class ExportOptions(StoreOptions):
-    """Options of `spinscreen oracle export`."""
-
     path: Annotated[Path, typer.Argument(metavar="FILE", help="Parquet file to write.", **NEW_FILE)]
 
 
@@ -152,10 +134,7 @@ def export_store(options: ExportOptions) -> None:
         console.note(f"{count} records written to {options.path}")
 
 
-@dataclass(frozen=True, kw_only=True)
 class ImportOptions(StoreOptions):
-    """Options of `spinscreen oracle import`."""
-
     path: Annotated[
         Path, typer.Argument(metavar="FILE", help="Another store, or an exported Parquet file.", dir_okay=False)
     ]

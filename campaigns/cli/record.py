@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from importlib import import_module
 from pathlib import Path
@@ -19,10 +18,7 @@ if TYPE_CHECKING:
     from campaigns.events import Step
 
 
-@dataclass(frozen=True, kw_only=True)
 class ReplayOptions(ComputingOptions):
-    """Options of `spinscreen replay`."""
-
     number: Annotated[int | None, typer.Argument(metavar="[ROUND]", help="Default: the last.")] = None
 
 
@@ -63,10 +59,7 @@ WRITERS = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
 class ExportOptions(CampaignOptions):
-    """Options of `spinscreen export`."""
-
     output: Annotated[
         Path | None,
         typer.Argument(
@@ -183,17 +176,13 @@ Why = Annotated[str, typer.Option("--reason", help="Why, for the record. Needed.
 OUTCOMES = ("in synthesis", "formed", *sorted(stage.value for stage in FAILED), "not measurable", "abandoned", "stale")
 
 
-@dataclass(frozen=True, kw_only=True)
 class CompoundOptions(CampaignOptions):
     """Of a command on one compound of a campaign."""
 
     formula: Annotated[str, typer.Argument(metavar="FORMULA", help="The compound, as it was suggested.")]
 
 
-@dataclass(frozen=True, kw_only=True)
 class AcceptOptions(CompoundOptions):
-    """Options of `spinscreen accept`."""
-
     reason: Annotated[str, typer.Option(help="Why, for the record.")] = ""
 
 
@@ -221,10 +210,7 @@ def _lifetimes(campaign: Campaign, formula: str) -> list[str]:
     ]
 
 
-@dataclass(frozen=True, kw_only=True)
 class DeclineOptions(CampaignOptions):
-    """Options of `spinscreen decline`."""
-
     formula: Annotated[str | None, typer.Argument(metavar="[FORMULA]", help="The compound, as it was suggested.")] = (
         None
     )
@@ -265,10 +251,7 @@ def decline(options: DeclineOptions) -> None:
     console.answer(declined.to_dict(), text, as_json=options.as_json)
 
 
-@dataclass(frozen=True, kw_only=True)
 class OutcomeOptions(CompoundOptions):
-    """Options of `spinscreen outcome`."""
-
     stage: Annotated[str, typer.Argument(metavar="OUTCOME", help=f"One of: {', '.join(OUTCOMES)}.")] = ""
     every: Annotated[
         bool,
@@ -301,10 +284,7 @@ def outcome(options: OutcomeOptions) -> None:
     _step(options, options.formula, Stage(wanted), options.reason, options.made)
 
 
-@dataclass(frozen=True, kw_only=True)
 class RetractOptions(CampaignOptions):
-    """Options of `spinscreen retract`."""
-
     number: Annotated[int, typer.Argument(metavar="NUMBER", help="The measurement's number, as in `status`.")]
     reason: Why = ""
     of_property: Annotated[
@@ -344,10 +324,7 @@ def retract(options: RetractOptions) -> None:
     console.answer(answer, _recorded(campaign, last, text), as_json=options.as_json)
 
 
-@dataclass(frozen=True, kw_only=True)
 class UndoOptions(CampaignOptions):
-    """Options of `spinscreen undo`."""
-
     number: Annotated[int, typer.Argument(metavar="EVENT", help="The event's number, as in `log`.")]
     reason: Why = ""
     yes: Annotated[bool, typer.Option("--yes", help="Undo it though later events stand on it.")] = False

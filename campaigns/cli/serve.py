@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from campaigns.cli import console
-from campaigns.cli.options import AsJson, OracleStorePath, Workers, takes
+from campaigns.cli.options import AsJson, OptionGroup, OracleStorePath, Workers, takes
 
 if TYPE_CHECKING:
     from campaigns.web.tokens import Role, TokenFile
@@ -19,10 +18,7 @@ if TYPE_CHECKING:
 DAYS = 365.0
 
 
-@dataclass(frozen=True, kw_only=True)
-class ServeOptions:
-    """Options of `spinscreen serve`."""
-
+class ServeOptions(OptionGroup):
     folders: Annotated[list[Path], typer.Argument(metavar="CAMPAIGN...", help="Folders of the campaigns.")]
     host: Annotated[str, typer.Option(help="Address to listen on. Any but this machine's own needs tokens.")] = (
         "127.0.0.1"
@@ -53,10 +49,7 @@ class ServeOptions:
     workers: Workers = 2
 
 
-@dataclass(frozen=True, kw_only=True)
-class TokenOptions:
-    """Options of `spinscreen tokens`."""
-
+class TokenOptions(OptionGroup):
     add: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME[:ROLE]", help="Make a token, viewer or editor (default). Repeat for more people."),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
@@ -17,6 +16,7 @@ from campaigns.cli.options import (
     NEW_FILE,
     AsJson,
     Dask,
+    OptionGroup,
     OracleStorePath,
     TableOptions,
     campaign_folder,
@@ -34,8 +34,7 @@ if TYPE_CHECKING:
 _OfPool = partial(typer.Option, rich_help_panel="Any table instead of a campaign")
 
 
-@dataclass(frozen=True, kw_only=True)
-class PoolOptions:
+class PoolOptions(OptionGroup):
     """Any table instead of a campaign."""
 
     pool: Annotated[
@@ -55,10 +54,7 @@ class PoolOptions:
     ] = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class SuggestOptions:
-    """Options of `spinscreen suggest`."""
-
+class SuggestOptions(OptionGroup):
     folder: Annotated[
         Path | None, typer.Argument(metavar="[CAMPAIGN]", help="The campaign's folder.", callback=campaign_folder)
     ] = None

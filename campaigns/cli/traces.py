@@ -3,96 +3,69 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from campaigns.cli import console
-from campaigns.cli.options import EXISTING_FILE, NEW_FILE, PrintingOptions, mapping_of, takes
+from campaigns.cli.options import EXISTING_FILE, NEW_FILE, OptionGroup, PrintingOptions, mapping_of, takes
 
 if TYPE_CHECKING:
     from campaigns.kinetics import Measured, MeasuredFiles, TraceFit, TraceSettings
 
 #: Heading of the options of traces in the help.
 PANEL = "The traces or maps of one crystal"
-_Panel = {"rich_help_panel": PANEL}
-_File = EXISTING_FILE | _Panel
+_OfCrystal = partial(typer.Option, rich_help_panel=PANEL)
 
 
-@dataclass(frozen=True, kw_only=True)
-class TraceOptions:
-    """Which traces or maps were measured, and how to read and fit them."""
+class TraceOptions(OptionGroup):
+    """Which traces or maps were measured, and how to read and fit them; named as the fields of `TraceSettings`."""
 
     sc: Annotated[
-        list[Path] | None,
-        typer.Option("--sc", help="Same-circular trace: delay_ps, signal; repeat for scans.", **_File),
+        list[Path] | None, _OfCrystal(help="Same-circular trace: delay_ps, signal; repeat for scans.", **EXISTING_FILE)
     ] = None
     cc: Annotated[
         list[Path] | None,
-        typer.Option("--cc", help="Counter-circular trace: delay_ps, signal; repeat for scans.", **_File),
+        _OfCrystal(help="Counter-circular trace: delay_ps, signal; repeat for scans.", **EXISTING_FILE),
     ] = None
     trace: Annotated[
-        list[Path] | None, typer.Option("--trace", help="A file with delay_ps, sc, cc; repeat for scans.", **_File)
+        list[Path] | None, _OfCrystal(help="A file with delay_ps, sc, cc; repeat for scans.", **EXISTING_FILE)
     ] = None
     sc_map: Annotated[
-        list[Path] | None,
-        typer.Option("--sc-map", help="Same-circular map, wavelength x delay; repeat for scans.", **_File),
+        list[Path] | None, _OfCrystal(help="Same-circular map, wavelength x delay; repeat for scans.", **EXISTING_FILE)
     ] = None
     cc_map: Annotated[
-        list[Path] | None, typer.Option("--cc-map", help="Counter-circular map; repeat for scans.", **_File)
+        list[Path] | None, _OfCrystal(help="Counter-circular map; repeat for scans.", **EXISTING_FILE)
     ] = None
     window: Annotated[
         tuple[float, float] | None,
-        typer.Option("--window", help="Probe window of the maps, nm. Default: 5 nm at the photobleach peak.", **_Panel),
+        _OfCrystal(help="Probe window of the maps, nm. Default: 5 nm at the photobleach peak."),
     ] = None
-    irf_fwhm: Annotated[
-        float | None,
-        typer.Option("--irf-fwhm", help="Full width of the instrument response, ps. Default: fitted.", **_Panel),
+    irf_fwhm_ps: Annotated[
+        float | None, _OfCrystal("--irf-fwhm", help="Full width of the instrument response, ps. Default: fitted.")
     ] = None
-    irf_error: Annotated[
-        float,
-        typer.Option("--irf-error", help="Relative error of that width; 0 takes it as exact.", **_Panel),
-    ] = 0.1
-    irf_shape: Annotated[
-        str, typer.Option("--irf-shape", help="Shape of the response: gaussian or sech2.", **_Panel)
-    ] = "gaussian"
-    time_zero: Annotated[
-        float | None,
-        typer.Option("--time-zero", help="Time zero, ps, where it is known. Default: fitted.", **_Panel),
+    irf_error: Annotated[float, _OfCrystal(help="Relative error of that width; 0 takes it as exact.")] = 0.1
+    irf_shape: Annotated[str, _OfCrystal(help="Shape of the response: gaussian or sech2.")] = "gaussian"
+    time_zero_ps: Annotated[
+        float | None, _OfCrystal("--time-zero", help="Time zero, ps, where it is known. Default: fitted.")
     ] = None
     exclude: Annotated[
-        tuple[float, float] | None,
-        typer.Option("--exclude", help="Delays to leave out, ps, such as a coherent spike.", **_Panel),
+        tuple[float, float] | None, _OfCrystal(help="Delays to leave out, ps, such as a coherent spike.")
     ] = None
     delay_unit: Annotated[
         str | None,
-        typer.Option(
-            "--delay-unit",
-            help="Unit of the delays: fs, ps, ns, us or s; mm or um of the stage. Default: what the file says, or ps.",
-            **_Panel,
+        _OfCrystal(
+            help="Unit of the delays: fs, ps, ns, us or s; mm or um of the stage. Default: what the file says, or ps."
         ),
     ] = None
-    passes: Annotated[
-        int,
-        typer.Option("--passes", min=1, help="Times that light passes along the stage, for mm and um.", **_Panel),
-    ] = 2
+    passes: Annotated[int, _OfCrystal(min=1, help="Times that light passes along the stage, for mm and um.")] = 2
     model: Annotated[
-        str,
-        typer.Option(
-            "--model",
-            help="auto, exponential, stretched or delayed, with any of +offset, +plateau, +sum, +spike.",
-            rich_help_panel=PANEL,
-        ),
+        str, _OfCrystal(help="auto, exponential, stretched or delayed, with any of +offset, +plateau, +sum, +spike.")
     ] = "auto"
     spectrum_at: Annotated[
-        float | None,
-        typer.Option(
-            "--spectrum-at",
-            help="Delay of the spectra drawn from maps, ps. Default: where the signal peaks.",
-            **_Panel,
-        ),
+        float | None, _OfCrystal(help="Delay of the spectra drawn from maps, ps. Default: where the signal peaks.")
     ] = None
 
     @property
@@ -108,24 +81,12 @@ class TraceOptions:
 
         from campaigns.kinetics import TraceSettings
 
-        window, exclude = self.window or (None, None), self.exclude or (None, None)
+        given = {name: getattr(self, name) for name in TraceSettings.model_fields if hasattr(self, name)}
+        given["window_low_nm"], given["window_high_nm"] = self.window or (None, None)
+        given["exclude_from_ps"], given["exclude_to_ps"] = self.exclude or (None, None)
+        given["columns"] = [f"{role}={heading}" for role, heading in columns.items()]
         try:
-            return TraceSettings.model_validate(
-                {
-                    "irf_fwhm_ps": self.irf_fwhm,
-                    "irf_error": self.irf_error,
-                    "irf_shape": self.irf_shape,
-                    "time_zero_ps": self.time_zero,
-                    "window_low_nm": window[0],
-                    "window_high_nm": window[1],
-                    "exclude_from_ps": exclude[0],
-                    "exclude_to_ps": exclude[1],
-                    "delay_unit": self.delay_unit,
-                    "passes": self.passes,
-                    "columns": [f"{role}={heading}" for role, heading in columns.items()],
-                    "model": self.model,
-                }
-            )
+            return TraceSettings.model_validate(given)
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(map(str, first["loc"]))
@@ -148,14 +109,11 @@ def fitted(options: TraceOptions, columns: Mapping[str, str]) -> tuple[Measured,
         raise typer.BadParameter(str(error)) from None
 
 
-@dataclass(frozen=True, kw_only=True)
 class FitTraceOptions(PrintingOptions):
-    """Options of `spinscreen fit-trace`."""
-
     traces: TraceOptions
     columns: Annotated[
         list[str] | None,
-        typer.Option("--map", metavar="ROLE=HEADING", help="Which column is what, as sc=LL; repeat.", **_Panel),
+        _OfCrystal("--map", metavar="ROLE=HEADING", help="Which column is what, as sc=LL; repeat."),
     ] = None
     plot: Annotated[Path | None, typer.Option(help="Write the figures into this HTML file.", **NEW_FILE)] = None
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -12,10 +11,7 @@ from campaigns.cli import console
 from campaigns.cli.options import NEW_FILE, CampaignOptions, OracleStorePath, takes
 
 
-@dataclass(frozen=True, kw_only=True)
 class CheckOptions(CampaignOptions):
-    """Options of `spinscreen check`."""
-
     oracle_store: OracleStorePath = None
 
 
@@ -43,10 +39,7 @@ def check(options: CheckOptions) -> None:
         raise typer.Exit(1)
 
 
-@dataclass(frozen=True, kw_only=True)
 class BackupOptions(CampaignOptions):
-    """Options of `spinscreen backup`."""
-
     target: Annotated[Path, typer.Argument(metavar="FILE", help="Where; an older backup is replaced.", **NEW_FILE)]
 
 

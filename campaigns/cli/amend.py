@@ -54,13 +54,11 @@ def amend(options: AmendOptions) -> None:
         raise typer.BadParameter("give NEW.yaml or what shall change, as --batch-size 4; --show prints what there is")
     described = _described(campaign, options)
     told = _amend(campaign, described, options)
-    if options.as_json:
-        console.print_json(told.to_dict())
-    elif not told.changes:
-        console.line("the campaign is described so already; nothing was changed")
-    else:
-        console.line("\n".join(("amended:", *(f"  {line}" for line in (*told.changes, *told.notes)))))
-        console.line(f"Next: spinscreen suggest {options.folder}")
+    lines = ("amended:", *(f"  {line}" for line in (*told.changes, *told.notes)))
+    changed = "\n".join((*lines, f"Next: spinscreen suggest {options.folder}"))
+    console.answer(
+        told.to_dict(), changed if told.changes else "the campaign is described so already; nothing was changed"
+    )
 
 
 def _described(campaign: Campaign, options: AmendOptions) -> Description:
@@ -83,7 +81,7 @@ def _amend(campaign: Campaign, described: Description, options: AmendOptions) ->
                 described.config, libraries=described.libraries or None, reason=options.reason, confirmed=confirmed
             )
         except UnconfirmedError as question:
-            console.ask(question, "Is this right?", may_ask=not options.as_json)
+            console.ask(question, "Is this right?")
             confirmed = True
         except ConfigError as problem:
             raise described.located(problem) from problem

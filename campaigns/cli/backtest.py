@@ -69,17 +69,13 @@ def backtest(options: BacktestOptions) -> None:
     _replay(FinishedTable.from_frame(frame, query), options)
 
 
-def _tell(finished: FinishedTable, options: BacktestOptions) -> None:
-    for sentence in finished.remarks:
-        console.note(sentence) if options.as_json else console.line(sentence)
-
-
 def _replay(finished: FinishedTable, options: BacktestOptions) -> None:
     from campaigns.files import write_whole
     from screening.backtest import Schedule, figure_html
     from screening.backtest import backtest as replay_all
 
-    _tell(finished, options)
+    for sentence in finished.remarks:
+        console.remark(sentence)
     with console.bar("replaying") as progress:
         result = replay_all(
             finished,
@@ -94,13 +90,11 @@ def _replay(finished: FinishedTable, options: BacktestOptions) -> None:
         page = figure_html(result, options.table.name)
         write_whole(options.output, lambda path: path.write_text(page, encoding="utf-8"))
         console.note(f"curves written to {options.output}")
-    if options.as_json:
-        pairs = console.finite(result.comparisons().to_dict("records"))
-        against = {name: [pair for pair in pairs if pair["strategy"] == name] for name in result.rows}
-        rows = console.finite(summary.to_dict("records"))
-        console.print_json([{**row, "comparisons": against[row["strategy"]]} for row in rows])
-    else:
-        _show(result, options)
+    pairs = console.finite(result.comparisons().to_dict("records"))
+    against = {name: [pair for pair in pairs if pair["strategy"] == name] for name in result.rows}
+    rows = console.finite(summary.to_dict("records"))
+    answer = [{**row, "comparisons": against[row["strategy"]]} for row in rows]
+    console.answer(answer, lambda: _show(result, options))
 
 
 def _show(result: Backtest, options: BacktestOptions) -> None:
@@ -146,7 +140,8 @@ def _plan(observed: FinishedTable, candidates: Any, goal: float, options: Backte
     from screening.backtest import Schedule, plan_campaign
 
     target, budget, minimize = options.target, options.budget, options.minimize
-    _tell(observed, options)
+    for sentence in observed.remarks:
+        console.remark(sentence)
     with console.bar("simulating") as progress:
         plan = plan_campaign(
             observed,
@@ -157,24 +152,21 @@ def _plan(observed: FinishedTable, candidates: Any, goal: float, options: Backte
             progress=progress,
         )
     needed = plan.experiments_for(options.probability)
-    if options.as_json:
-        console.print_json(
-            {
-                "goal": goal,
-                "probability": options.probability,
-                "experiments": console.finite(needed),
-                "budget": budget,
-                "within_budget": plan.probability_within(budget),
-                "possible": plan.possible,
-            }
-        )
-        return
+    answer = {
+        "goal": goal,
+        "probability": options.probability,
+        "experiments": console.finite(needed),
+        "budget": budget,
+        "within_budget": plan.probability_within(budget),
+        "possible": plan.possible,
+    }
     count = f"{needed:g} experiments" if needed < float("inf") else f"more than {budget} experiments"
-    console.marked(
+    text = (
         f"{target} {'<=' if minimize else '>='} {goal:g} with probability {options.probability:.0%}: {count}\n"
         f"within the budget of {budget}: {plan.probability_within(budget):.0%} of {options.seeds} simulated worlds; "
         f"some candidate reaches the goal in {plan.possible:.0%} of them"
     )
+    console.answer(answer, lambda: console.marked(text))
 
 
 _HEADINGS = {
@@ -206,9 +198,10 @@ def paper(options: PaperOptions) -> None:
 
     with console.bar("scoring models") as progress:
         found = reproduce(options.seed, progress=progress)
-    if options.as_json:
-        console.print_json(found.to_dict())
-        return
+    console.answer(found.to_dict(), lambda: _show_paper(found))
+
+
+def _show_paper(found: Reproduction) -> None:
     _show_claims(found)
     for table in _TABLES:
         _show_scores(found, table)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from math import isfinite
 from textwrap import wrap
@@ -45,8 +45,8 @@ class _Output(Console):
 
 out = _Output(highlight=False)
 err = Console(stderr=True, highlight=False)
-#: Neither notes nor bars: `--quiet`.
-quiet = False
+#: Neither notes nor bars: `--quiet`. Results for a program: `--json`.
+quiet = is_json = False
 #: What is told of a command that was stopped; a command that has done something to keep says what.
 stopped = "stopped; what was finished is kept, the same command goes on from there"
 
@@ -141,12 +141,19 @@ def _broken(text: Text, width: int) -> Iterator[Text]:
         yield part
 
 
-def answer(value: Any, text: str, *, as_json: bool) -> None:
-    """What a command did: for a program, or in a line."""
-    if as_json:
+def answer(value: Any, shown: str | Callable[[], object]) -> None:
+    """What a command did: for a program, or in lines, or as `shown` shows it."""
+    if is_json:
         print_json(value)
+    elif callable(shown):
+        shown()
     else:
-        line(text)
+        line(shown)
+
+
+def remark(text: str) -> None:
+    """A line of the result for people; beside one for a program it is a note."""
+    note(text) if is_json else line(text)
 
 
 def note(text: str) -> None:
@@ -165,10 +172,10 @@ def say_stopped() -> None:
     say(stopped)
 
 
-def be_quiet() -> None:
-    """Print results, warnings and errors only."""
-    global quiet
-    quiet = True
+def begin(*, be_quiet: bool, print_for_program: bool) -> None:
+    """How the command that begins prints: results, warnings and errors only, and results as JSON."""
+    global quiet, is_json
+    quiet, is_json = be_quiet, print_for_program
 
 
 def warn(text: str) -> None:
@@ -176,9 +183,9 @@ def warn(text: str) -> None:
     err.print(f"[yellow]warning:[/] {escape(text)}", soft_wrap=True)
 
 
-def ask(question: UnconfirmedError, words: str, *, may_ask: bool) -> None:
+def ask(question: UnconfirmedError, words: str) -> None:
     """Go on where a person at a terminal says yes to what is in question; raises `question` elsewhere."""
-    if not (may_ask and sys.stdin.isatty() and sys.stderr.isatty()):
+    if is_json or not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise question
     for guess in question.guesses:
         note(f"  {guess}")

@@ -55,7 +55,7 @@ def recipe(options: RecipeOptions) -> None:
     Example: spinscreen recipe demo "(4AMP)(FA)Pb2I7" --mass 0.5
     """
     made = options.open().recipe(options.formula, options.mass)
-    console.answer(made.to_dict(), str(made), as_json=options.as_json)
+    console.answer(made.to_dict(), str(made))
 
 
 def show_prediction(p: Prediction) -> None:
@@ -116,10 +116,7 @@ def validate(options: ComputingOptions) -> None:
     campaign = options.open()
     with console.bar("validating") as progress:
         card = campaign.validate(progress)
-    if options.as_json:
-        console.print_json(console.finite(card.to_dict()))
-    else:
-        _show(card)
+    console.answer(console.finite(card.to_dict()), lambda: _show(card))
 
 
 def _show(card: FullCard) -> None:
@@ -163,10 +160,7 @@ def status(options: CampaignOptions) -> None:
     from campaigns.cli.show import show_status
 
     status = options.open().status()
-    if options.as_json:
-        console.print_json(status.to_dict())
-    else:
-        show_status(status)
+    console.answer(status.to_dict(), lambda: show_status(status))
 
 
 class ReportOptions(ComputingOptions):
@@ -197,4 +191,4 @@ def report(options: ReportOptions) -> None:
 
         write_pdf(path, options.pdf)
         written["pdf"] = str(options.pdf)
-    console.answer(written, "\n".join(written.values()), as_json=options.as_json)
+    console.answer(written, "\n".join(written.values()))

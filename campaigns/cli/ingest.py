@@ -199,7 +199,7 @@ def _tell_outcomes(result: OutcomeResult, options: IngestOptions) -> None:
     verb = "would be added" if options.dry_run else "added"
     answer = {"name": result.name, "added": result.added, "skipped": result.skipped}
     text = f"{result.name}: {console.count(result.added, 'outcome')} {verb}, {result.skipped} already known"
-    console.answer(answer, text, as_json=options.as_json)
+    console.answer(answer, text)
 
 
 def _check_usage(options: IngestOptions) -> None:
@@ -253,7 +253,7 @@ def _table(campaign: Campaign, options: IngestOptions) -> IngestResult:
     from campaigns.errors import IngestError, UnconfirmedError
     from campaigns.targets import LIFETIME, target_of
 
-    table, may_ask = options.table, not options.as_json
+    table = options.table
     assert table.results is not None
     target = target_of(campaign.config, table.of_property or LIFETIME.name)
     how: dict[str, Any] = {
@@ -267,10 +267,10 @@ def _table(campaign: Campaign, options: IngestOptions) -> IngestResult:
             try:
                 return campaign.ingest(table.results, target.name, **how)
             except UnconfirmedError as question:
-                console.ask(question, "Is this right?", may_ask=may_ask)
+                console.ask(question, "Is this right?")
                 how[question.accept] = True
     except IngestError as error:
-        if options.dry_run and may_ask:
+        if options.dry_run and not options.as_json:
             show_rows(error.rows, target)
         if campaign.config.properties and any("'lifetime_ps' is missing" in problem for problem in error.problems):
             names = " or ".join(campaign.config.properties)
@@ -307,7 +307,7 @@ def _confirm(fit: TraceFit, options: IngestOptions) -> None:
     try:
         require_confirmed(fit, name, accept_warnings=table.yes, accept_extreme=table.accept_extreme)
     except UnconfirmedError as question:
-        console.ask(question, "Take the lifetime all the same?", may_ask=not options.as_json)
+        console.ask(question, "Take the lifetime all the same?")
 
 
 def _learnt(campaign: Campaign, result: IngestResult, workers: int) -> FitSummary:

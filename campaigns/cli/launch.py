@@ -194,7 +194,10 @@ def launch(options: LaunchOptions) -> None:
     new = asked.given() or asked.config or asked.template or asked.library or options.store or options.known
     goes_on = not new and _is_there(options.folder)
     if options.dry_run:
-        _show_plan(*(_plan_known(options) if goes_on else _plan(options)), options)
+        from campaigns.cli.show import show_plan
+
+        plan, then = _plan_known(options) if goes_on else _plan(options)
+        console.answer(plan.to_dict(), lambda: show_plan(plan, then))
     else:
         _run(options.open() if goes_on else _create(options), options)
 
@@ -296,15 +299,6 @@ def _planned(config: CampaignConfig, read: Gathered, options: LaunchOptions) -> 
     store = options.oracle_store or default_store_path()
     with console.bar("measuring") as progress:
         return plan_launch(config, read, store, workers=options.workers, progress=progress)
-
-
-def _show_plan(plan: LaunchPlan, then: str, options: LaunchOptions) -> None:
-    from campaigns.cli.show import show_plan
-
-    if options.as_json:
-        console.print_json(plan.to_dict())
-    else:
-        show_plan(plan, then)
 
 
 def _print_template(name: str | None) -> None:

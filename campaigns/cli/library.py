@@ -50,10 +50,7 @@ def show(options: LibraryOptions) -> None:
     """
     library = _read(options.source, options.protons, options.rejects)
     summary = _summary(options.source, library)
-    if options.as_json:
-        console.print_json(summary)
-    else:
-        _show(summary, () if library.report is None else library.report.clashes)
+    console.answer(summary, lambda: _show(summary, () if library.report is None else library.report.clashes))
 
 
 class FindOptions(PrintingOptions):
@@ -75,15 +72,15 @@ def find(options: FindOptions) -> None:
     """
     library = _read(options.source, options.protons, None)
     rows = [{"asked": name, **_row(_found(name, library, options.protons.dications))} for name in options.names]
-    if options.as_json:
-        console.print_json(rows)
-        return
-    for row in rows:
-        known = f", also {', '.join(row['names'])}" if row["names"] else ""
-        console.line(
-            f"{row['asked']}: {row['abbreviation']} ({row['role']}, {row['charge']:+d}){known}\n"
-            f"  {row['smiles']}  {row['inchikey']}  {row['molar_mass_g_mol']:.2f} g/mol"
-        )
+    console.answer(rows, "\n".join(map(_lines, rows)))
+
+
+def _lines(row: dict[str, Any]) -> str:
+    known = f", also {', '.join(row['names'])}" if row["names"] else ""
+    return (
+        f"{row['asked']}: {row['abbreviation']} ({row['role']}, {row['charge']:+d}){known}\n"
+        f"  {row['smiles']}  {row['inchikey']}  {row['molar_mass_g_mol']:.2f} g/mol"
+    )
 
 
 Output = Annotated[Path, typer.Argument(metavar="FILE", help="Ends in .csv, .smi or .parquet.", **NEW_FILE)]
@@ -103,7 +100,7 @@ def convert(options: ConvertOptions) -> None:
     _check_output(options.output)
     library = _read(options.source, options.protons, options.rejects)
     _write(library, options.output)
-    _done(options.output, len(library), {"report": _report(library)}, as_json=options.as_json)
+    _done(options.output, len(library), {"report": _report(library)})
 
 
 class VirtualOptions(PrintingOptions):
@@ -139,7 +136,7 @@ def virtual(options: VirtualOptions) -> None:
     if len(made) < options.count:
         console.warn(f"there are no more than {len(made):,} such spacers")
     counts = {"tried": report.n_tried, "repeated": report.n_repeated, "refused": refused}
-    _done(options.output, len(made), counts, as_json=options.as_json)
+    _done(options.output, len(made), counts)
 
 
 def _read(source: str, reading: ReadingOptions, rejects: Path | None) -> CationLibrary:
@@ -274,6 +271,5 @@ def _write(cations: Iterable[Cation], path: Path) -> None:
     write_whole(path, writers[path.suffix])
 
 
-def _done(path: Path, count: int, further: dict[str, Any], *, as_json: bool) -> None:
-    answer = {"file": str(path), "cations": count, **further}
-    console.answer(answer, f"{count:,} cations in {path}", as_json=as_json)
+def _done(path: Path, count: int, further: dict[str, Any]) -> None:
+    console.answer({"file": str(path), "cations": count, **further}, f"{count:,} cations in {path}")

@@ -222,8 +222,7 @@ def takes(kind: type[Options]) -> Callable[[Callable[[Options], None]], Callable
 
     def decorate(function: Callable[[Options], None]) -> Callable[..., None]:
         def command(*, quiet: bool, **values: Any) -> None:
-            if quiet:
-                console.be_quiet()
+            console.begin(be_quiet=quiet, print_for_program=values.get("as_json", False))
             function(_filled(kind, values))
 
         command.__name__, command.__module__ = function.__name__, function.__module__

@@ -128,10 +128,8 @@ def export_store(options: ExportOptions) -> None:
 
     with _opened(options.oracle_store) as opened:
         count = export_records(opened, options.path)
-    if options.as_json:
-        console.print_json({"file": str(options.path), "records": count})
-    else:
-        console.note(f"{count} records written to {options.path}")
+    answer = {"file": str(options.path), "records": count}
+    console.answer(answer, lambda: console.note(f"{count} records written to {options.path}"))
 
 
 class ImportOptions(StoreOptions):
@@ -151,10 +149,8 @@ def import_store(options: ImportOptions) -> None:
 
     with _opened(options.oracle_store) as opened:
         read, added = import_records(opened, options.path)
-    if options.as_json:
-        console.print_json({"file": str(options.path), "read": read, "added": added})
-    else:
-        console.note(f"{read} records read from {options.path}, {added} of them new")
+    text = f"{read} records read from {options.path}, {added} of them new"
+    console.answer({"file": str(options.path), "read": read, "added": added}, lambda: console.note(text))
 
 
 @contextmanager
@@ -198,12 +194,10 @@ def _deliver(records: list[CationRecord], options: DescribeOptions) -> None:
     for record in records:
         for text in record.warnings if record.ok else (record.error,):
             console.warn(f"{record.smiles}: {text}")
-    if options.as_json:
-        console.print_json(console.finite(rows))
-    elif options.csv is not None or options.parquet is not None:
+    if options.csv is not None or options.parquet is not None:
         _write(rows, options.csv, options.parquet)
     else:
-        _print(records)
+        console.answer(console.finite(rows), lambda: _print(records))
 
 
 def _write(rows: list[dict[str, Any]], csv: Path | None, parquet: Path | None) -> None:

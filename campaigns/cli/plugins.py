@@ -25,18 +25,19 @@ def plugins(options: PrintingOptions) -> None:
     """
     failures = load_plugins()
     found = {f"{registry.kind}s": _rows(registry) for registry in _registries()}
-    if options.as_json:
-        failed = [{"name": f.name, "source": f.source, "reason": f.reason} for f in failures]
-        console.print_json({**found, "not_loaded": failed})
-    else:
-        for title, rows in found.items():
-            table = console.table(title, "from", "what it is", left=("from", "what it is"))
-            for row in rows:
-                table.add_row(*(escape(text) for text in row.values()))
-            console.out.print(table)
-            console.out.print()
+    failed = [{"name": f.name, "source": f.source, "reason": f.reason} for f in failures]
+    console.answer({**found, "not_loaded": failed}, lambda: _show(found))
     for failure in failures:
         console.warn(f"the plug-in {failure.name} of {failure.source} could not be loaded: {failure.reason}")
+
+
+def _show(found: dict[str, list[dict[str, str]]]) -> None:
+    for title, rows in found.items():
+        table = console.table(title, "from", "what it is", left=("from", "what it is"))
+        for row in rows:
+            table.add_row(*(escape(text) for text in row.values()))
+        console.out.print(table)
+        console.out.print()
 
 
 def _registries() -> tuple[Registry[Any], ...]:

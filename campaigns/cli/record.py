@@ -34,7 +34,7 @@ def replay(options: ReplayOptions) -> None:
     with console.bar("training, ranking") as progress:
         replayed = campaign.replay(options.number, progress=progress)
     lines = (replayed.verdict, *(f"  {line}" for line in (*replayed.differences, *replayed.versions_changed)))
-    console.answer(replayed.to_dict(), "\n".join(lines), as_json=options.as_json)
+    console.answer(replayed.to_dict(), "\n".join(lines))
     if not replayed.same:
         raise typer.Exit(1)
 
@@ -136,7 +136,7 @@ def export(options: ExportOptions) -> None:
     written = [] if raw is None else write_files(raw, campaign.raw_files())
     text = f"{len(rows)} {what} in {output}" + ("" if raw is None else f"\n{len(written)} raw files in {raw}")
     answer = {"file": str(output), "rows": len(rows), "raw": [str(path) for path in written]}
-    console.answer(answer, text, as_json=options.as_json)
+    console.answer(answer, text)
 
 
 def _export_form(options: ExportOptions) -> None:
@@ -151,7 +151,7 @@ def _export_form(options: ExportOptions) -> None:
     write = getattr(import_module(f"campaigns.exchange.{module}"), function)
     entries: int = write(options.open(), output)
     answer = {"file": str(output), "entries": entries}
-    console.answer(answer, f"{console.count(entries, noun)} in {output}", as_json=options.as_json)
+    console.answer(answer, f"{console.count(entries, noun)} in {output}")
 
 
 @takes(CampaignOptions)
@@ -167,7 +167,7 @@ def log(options: CampaignOptions) -> None:
         + ("  (undone)" if event["is_undone"] else "")
         for event in history
     )
-    console.answer(list(history), "\n".join(lines), as_json=options.as_json)
+    console.answer(list(history), "\n".join(lines))
 
 
 Why = Annotated[str, typer.Option("--reason", help="Why, for the record. Needed.")]
@@ -248,7 +248,7 @@ def decline(options: DeclineOptions) -> None:
     ((place, name),) = given
     declined = options.open().decline_cation(name, options.reason, place="spacer" if place == "spacer" else "cage")
     text = f"{declined.name} as {declined.place}: declined; no compound with it is suggested"
-    console.answer(declined.to_dict(), text, as_json=options.as_json)
+    console.answer(declined.to_dict(), text)
 
 
 class OutcomeOptions(CompoundOptions):
@@ -276,7 +276,7 @@ def outcome(options: OutcomeOptions) -> None:
             raise typer.BadParameter("only suggestions can end together: spinscreen outcome CAMPAIGN stale --all")
         steps = options.open().let_go(options.reason)
         text = "\n".join(f"{step.formula}: stale" for step in steps) or "no suggestion is open"
-        console.answer([_as_dict(step) for step in steps], text, as_json=options.as_json)
+        console.answer([_as_dict(step) for step in steps], text)
         return
     wanted = options.stage.replace("_", " ").replace("-", " ")
     if wanted not in OUTCOMES:
@@ -321,7 +321,7 @@ def retract(options: RetractOptions) -> None:
     else:
         text = f"measurement {number} ({what.formula}, {bound}{what.value:g} ps) is retracted"
         answer = {"number": row.number, **what.to_dict(), "retracted": row.retracted}
-    console.answer(answer, _recorded(campaign, last, text), as_json=options.as_json)
+    console.answer(answer, _recorded(campaign, last, text))
 
 
 class UndoOptions(CampaignOptions):
@@ -342,7 +342,7 @@ def undo(options: UndoOptions) -> None:
     last = campaign.state.last_event
     undone = campaign.undo(options.number, options.reason, confirmed=options.yes)
     answer = {"event": options.number, "what": undone, "reason": options.reason}
-    console.answer(answer, _recorded(campaign, last, f"undone: {undone}"), as_json=options.as_json)
+    console.answer(answer, _recorded(campaign, last, f"undone: {undone}"))
 
 
 def _step(options: CampaignOptions, formula: str, stage: Stage, reason: str, made: str = "") -> tuple[Campaign, str]:
@@ -352,7 +352,7 @@ def _step(options: CampaignOptions, formula: str, stage: Stage, reason: str, mad
     step = campaign.step(formula, stage, reason=reason, made=made)
     instead = f"; made instead: {step.made}" if step.made else ""
     text = _recorded(campaign, last, f"{step.formula}: {step.stands.value}{instead}")
-    console.answer(_as_dict(step), text, as_json=options.as_json)
+    console.answer(_as_dict(step), text)
     return campaign, step.formula
 
 

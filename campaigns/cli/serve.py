@@ -170,10 +170,11 @@ def tokens(options: TokenOptions) -> None:
     _make(held, [_person(text, "--add") for text in options.add or []], options.days)
     for name in options.link or []:
         _show_link(name, f"{options.address.rstrip('/')}/login?link={held.link(name)}")
-    if options.as_json:
-        told = [{"name": t.name, "role": t.role, "made_at": t.made_at, "expires_at": t.expires_at} for t in held]
-        console.print_json(told)
-        return
+    listed = [{"name": t.name, "role": t.role, "made_at": t.made_at, "expires_at": t.expires_at} for t in held]
+    console.answer(listed, lambda: _list(held))
+
+
+def _list(held: TokenFile) -> None:
     if not len(held):
         console.note(f"{held.path} holds no token")
     for token in held:

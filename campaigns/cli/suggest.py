@@ -247,7 +247,7 @@ def _suggest_of_table(options: SuggestOptions, pool: Path) -> None:
     observed, pending = (None if path is None else read_frame(path) for path in (asked.observed, asked.pending))
     table = PoolTable.of(read_frame(pool), observed, options.reading.query(asked.target, asked.minimize), pending)
     for sentence in (table.sentence, *table.remarks):
-        console.note(sentence) if options.as_json else console.line(sentence)
+        console.remark(sentence)
     chosen = _from_one(table.suggest(options.batch_size or 5, options.seed or 0))
     if options.candidates is not None:
         write_frame(options.candidates, _from_one(table.score()))
@@ -255,10 +255,7 @@ def _suggest_of_table(options: SuggestOptions, pool: Path) -> None:
     if asked.out is not None:
         write_frame(asked.out, chosen)
         console.note(f"{console.count(len(chosen), 'suggestion')} in {asked.out}")
-    if options.as_json:
-        console.print_json(_plain(chosen))
-    else:
-        _show_table(chosen, table)
+    console.answer(_plain(chosen), lambda: _show_table(chosen, table))
 
 
 def _from_one(numbers: pd.DataFrame) -> pd.DataFrame:

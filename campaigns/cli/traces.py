@@ -135,24 +135,18 @@ def fit_trace(options: FitTraceOptions) -> None:
         from campaigns.kinetics.figures import write_page
 
         write_page(options.plot, fit, measured, spectrum_at_ps=options.traces.spectrum_at)
-    _show(fit, as_json=options.as_json)
-
-
-def _show(fit: TraceFit, *, as_json: bool) -> None:
     for note in fit.trace.notes:
         console.note(note)
     for warning in fit.warnings:
         console.warn(warning)
-    if as_json:
-        console.print_json(fit.to_dict())
-        return
+    console.answer(fit.to_dict(), _words(fit))
+
+
+def _words(fit: TraceFit) -> str:
     given = "fitted" if fit.irf_given_ps is None else f"{fit.irf_given_ps:.3g} given"
     response = f"{fit.irf_fwhm_ps:.3g} ps ({given})"
-    console.line(fit.summary())
-    console.line(
-        f"model {fit.model}, response {response}, time zero {fit.time_zero_ps:.3g} ps, R2 {fit.r_squared:.4f}, "
-        f"{len(fit.trace)} delays"
-    )
-    console.line(
+    return (
+        f"{fit.summary()}\nmodel {fit.model}, response {response}, time zero {fit.time_zero_ps:.3g} ps, "
+        f"R2 {fit.r_squared:.4f}, {len(fit.trace)} delays\n"
         f"half-life {'<' if fit.is_upper_bound else ''}{fit.half_life_ps:.3g} ps; the lifetime is tau of SC - CC"
     )

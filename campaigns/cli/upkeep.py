@@ -34,7 +34,7 @@ def check(options: CheckOptions) -> None:
         f"{console.count(found.records, 'record')} of the oracle"
     )
     sound = f"{options.folder} is as it was written ({looked_at})"
-    console.answer(found.to_dict(), "\n".join(found.damage) or sound, as_json=options.as_json)
+    console.answer(found.to_dict(), "\n".join(found.damage) or sound)
     if found.damage:
         raise typer.Exit(1)
 
@@ -59,4 +59,4 @@ def backup(options: BackupOptions) -> None:
         f"{console.count(n_events, 'event')} of {options.folder} in {options.target} ({size / 1e6:.1f} MB); "
         "to go back to it, copy it to campaign.db in a new folder"
     )
-    console.answer({"file": str(options.target), "events": n_events, "bytes": size}, text, as_json=options.as_json)
+    console.answer({"file": str(options.target), "events": n_events, "bytes": size}, text)

@@ -20,7 +20,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 from numpy.typing import NDArray
 
-from campaigns.kinetics import KineticsError, Trace, fit_trace
+from campaigns.kinetics import Trace, fit_trace
+from campaigns.kinetics.errors import KineticsError
 from campaigns.kinetics.model import FWHM_PER_SIGMA, RESPONSES, exponential_response, oscillating_response
 
 Array = NDArray[np.float64]

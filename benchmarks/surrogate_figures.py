@@ -27,7 +27,7 @@ from screening.explain import out_of_fold_shapley, out_of_fold_signs
 from screening.features import FEATURE_NAMES
 from screening.ranking.stream import SinglePrecision
 from screening.surrogates import TrainingRows
-from screening.validation import full_score_card
+from screening.validation.card import full_score_card
 
 Array = NDArray[np.float64]
 DRAWS, SEED = 2000, 42

@@ -8,10 +8,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from screening.errors import DatasetError, ScreeningError, SurrogateError, TrainingDataError, UnknownSurrogateError
-
 if TYPE_CHECKING:
-    from screening.batch import choose_batch
     from screening.dataset import SpinDataset
     from screening.feasibility import fit_feasibility
     from screening.pool import suggest_from_pool
@@ -21,14 +18,8 @@ if TYPE_CHECKING:
     from screening.validation import cross_validate
 
 __all__ = [
-    "DatasetError",
-    "ScreeningError",
     "SpinDataset",
-    "SurrogateError",
-    "TrainingDataError",
     "TrainingRows",
-    "UnknownSurrogateError",
-    "choose_batch",
     "cross_validate",
     "fit_feasibility",
     "fit_surrogate",
@@ -39,7 +30,6 @@ __all__ = [
 _HOMES = {
     "SpinDataset": "screening.dataset",
     "TrainingRows": "screening.surrogates",
-    "choose_batch": "screening.batch",
     "cross_validate": "screening.validation",
     "fit_feasibility": "screening.feasibility",
     "fit_surrogate": "screening.surrogate",

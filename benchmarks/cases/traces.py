@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from benchmarks import kinetics_synthetic
 from benchmarks.registry import Outcome, Setting, case
 from benchmarks.timing import timed
-from campaigns.kinetics import KineticsError, Trace, fit_trace
+from campaigns.kinetics import Trace, fit_trace
+from campaigns.kinetics.errors import KineticsError
 
 Array = NDArray[np.float64]
 TRACES = 120

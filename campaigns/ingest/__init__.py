@@ -1,7 +1,6 @@
 """From a file of results to observations that can be trusted."""
 
-from campaigns.ingest.layout import COLUMNS, FIELDS
-from campaigns.ingest.table import VALUE_FIELDS, ObservationTable, ReadingOptions, read_observations
+from campaigns.ingest.table import ObservationTable, ReadingOptions, read_observations
 from chemspace.tables.units import UNITS
 
-__all__ = ["COLUMNS", "FIELDS", "UNITS", "VALUE_FIELDS", "ObservationTable", "ReadingOptions", "read_observations"]
+__all__ = ["UNITS", "ObservationTable", "ReadingOptions", "read_observations"]

@@ -39,8 +39,8 @@ class ReadingOptions(TypedDict, total=False):
     """How to read a table; what is left out is left to its headings.
 
     Keys:
-        columns: column of a field of `campaigns.ingest.FIELDS`, of `VALUE_FIELDS` for a property, where it has another
-            name; "" leaves the field out.
+        columns: column of a field of `campaigns.ingest.layout.FIELDS`, of `VALUE_FIELDS` for a property, where it has
+            another name; "" leaves the field out.
         unit: unit of the lifetimes or rates, one of `campaigns.ingest.UNITS`.
         sheet: sheet of a workbook that has several.
         accept_guesses: take columns and units that were recognised and not declared.
@@ -127,7 +127,7 @@ def read_observations(
 ) -> ObservationTable:
     """Read a table of observations of one target.
 
-    Lifetimes stand in the columns `formula` and `lifetime_ps` (others: see `campaigns.ingest.COLUMNS`), values of a
+    Lifetimes stand in the columns `formula` and `lifetime_ps` (others: see `campaigns.ingest.layout`), values of a
     further property in `compound` (or `formula`) and `value` (or the property's own name); where they are known also
     `error` (standard error), `sample`, `source` and `note`. Returns its rows; those that cannot be taken in are in
     `refused`. Raises UnconfirmedError if columns or units of lifetimes had to be guessed and `accept_guesses` does not

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from chemspace.crystal.build import build_parts, build_structure, write_structure
-from chemspace.crystal.read import StructureDescriptors, read_structure, structure_descriptors
+from chemspace.crystal.read import structure_descriptors
 
 __all__ = [
-    "StructureDescriptors",
     "build_parts",
     "build_structure",
-    "read_structure",
     "structure_descriptors",
     "write_structure",
 ]

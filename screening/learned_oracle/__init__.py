@@ -1,15 +1,12 @@
 """A learned oracle: descriptors of spacers that nobody computed, and which of them are worth computing."""
 
-from screening.learned_oracle.choice import Known, SearchPlan, far_spacers, first_spacers, plan_round
+from screening.learned_oracle.choice import Known, SearchPlan, first_spacers, plan_round
 from screening.learned_oracle.features import SpacerFeatures, scaffold_groups, spacer_features
-from screening.learned_oracle.model import DescriptorModel
 
 __all__ = [
-    "DescriptorModel",
     "Known",
     "SearchPlan",
     "SpacerFeatures",
-    "far_spacers",
     "first_spacers",
     "plan_round",
     "scaffold_groups",

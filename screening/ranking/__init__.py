@@ -1,18 +1,16 @@
 """From a space and a surrogate to the ranked list: streamed in blocks, only the top is kept."""
 
 from screening.ranking.candidates import RANKING_COLUMNS, Candidates, space_features
-from screening.ranking.rank import PassEstimate, PassSettings, Ranking, estimate_pass, rank, write_candidates
+from screening.ranking.rank import PassSettings, Ranking, rank, write_candidates
 from screening.ranking.stop import StopAdvice, advise_stopping, top_size
 
 __all__ = [
     "RANKING_COLUMNS",
     "Candidates",
-    "PassEstimate",
     "PassSettings",
     "Ranking",
     "StopAdvice",
     "advise_stopping",
-    "estimate_pass",
     "rank",
     "space_features",
     "top_size",

@@ -16,7 +16,8 @@ from campaigns.errors import NothingToSuggestError
 from campaigns.round import choose
 from chemspace import Cation, Compound, CompoundSpace
 from screening.ranking import Ranking
-from screening.strategies import Columns, Desirability, Wish
+from screening.strategies import Columns, Wish
+from screening.strategies.objectives import Desirability
 
 PEA = Cation.from_smiles("[NH3+]CCc1ccccc1", abbreviation="PEA")
 BA = Cation.from_smiles("CCCC[NH3+]", abbreviation="BA")

@@ -14,7 +14,8 @@ from campaigns.config import SpaceRules
 from campaigns.errors import CampaignError, CampaignExistsError, CampaignNotFoundError, ConfigError, IngestError
 from campaigns.events import Stage
 from campaigns.training import measured_dataset, training_set, validate
-from chemspace import RecipeError, parse_formula
+from chemspace import parse_formula
+from chemspace.errors import RecipeError
 from tests.campaigns.conftest import Launched, launch
 
 KEYS = {

@@ -14,7 +14,8 @@ from campaigns.editions import EDITIONS, NEWEST
 from campaigns.events import Stage
 from campaigns.space import gather, keep_library, kept_library, with_builtin, with_columns, write_rejects
 from campaigns.training import measured_dataset
-from chemspace import AmbiguousNameError, CationLibrary, LibraryError, parse_formula
+from chemspace import CationLibrary, LibraryError, parse_formula
+from chemspace.errors import AmbiguousNameError
 
 AMINES = "smiles,abbreviation\nNCCc1ccccc1,MINE\nNCCCCN,BDAM\nC1CC,bad\nNCC(C)CCCl,PEA\n"
 

@@ -10,7 +10,8 @@ from campaigns import Campaign
 from campaigns.errors import LifecycleError
 from campaigns.events import FAILED, Stage, check_step, possible_steps
 from campaigns.round import feasibility_of
-from chemspace import FormulaError, parse_formula
+from chemspace import parse_formula
+from chemspace.errors import FormulaError
 from screening.feasibility import ReportedOutcomes
 
 

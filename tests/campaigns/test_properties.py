@@ -20,7 +20,8 @@ from campaigns.summary import FitSummary, SuggestionBatch
 from campaigns.targets import learn_property
 from chemspace import CationLibrary, Compound, parse_formula
 from oracle import OracleStore
-from screening.strategies import Desirability, Hypervolume, RandomStrategy
+from screening.strategies.acquisitions import RandomStrategy
+from screening.strategies.objectives import Desirability, Hypervolume
 from tests.campaigns.conftest import Launched
 from tests.campaigns.test_description import described
 

@@ -15,7 +15,8 @@ from campaigns.errors import ConfigError
 from campaigns.plan import check
 from campaigns.round import pending_columns
 from chemspace import CationLibrary
-from screening.strategies import Hypervolume, LogExpectedImprovement
+from screening.strategies import LogExpectedImprovement
+from screening.strategies.objectives import Hypervolume
 from tests.campaigns.conftest import Launched
 from tests.campaigns.test_description import described
 

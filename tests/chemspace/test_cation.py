@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from chemspace import Cation, CationLibrary, ChargeError, StructureError
+from chemspace import Cation, CationLibrary, StructureError
+from chemspace.errors import ChargeError
 
 
 def test_two_spellings_of_one_cation_are_equal_and_hash_alike() -> None:

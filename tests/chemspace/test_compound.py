@@ -6,7 +6,8 @@ from fractions import Fraction
 
 import pytest
 
-from chemspace import CationLibrary, ChargeError, Compound, FormulaError
+from chemspace import CationLibrary, Compound
+from chemspace.errors import ChargeError, FormulaError
 
 LIBRARY = CationLibrary.builtin()
 PEA, MA, FA, BDA = (LIBRARY[name] for name in ("PEA", "MA", "FA", "BDA"))

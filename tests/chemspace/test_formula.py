@@ -9,17 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chemspace import (
-    AmbiguousNameError,
-    Cation,
-    CationLibrary,
-    ChemspaceError,
-    Compound,
-    FormulaError,
-    NotNeutralError,
-    parse_formula,
-)
-from chemspace.errors import UnknownCationError
+from chemspace import Cation, CationLibrary, ChemspaceError, Compound, parse_formula
+from chemspace.errors import AmbiguousNameError, FormulaError, NotNeutralError, UnknownCationError
 
 LIBRARY = CationLibrary.builtin()
 

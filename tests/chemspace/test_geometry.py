@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from chemspace import CationLibrary, UnknownRadiusError
+from chemspace import CationLibrary
+from chemspace.errors import UnknownRadiusError
 from chemspace.geometry import cage_tolerance_factor, effective_radius, octahedral_factor, tolerance_factor
 
 LIBRARY = CationLibrary.builtin()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from chemspace import AmbiguousNameError, Cation, CationLibrary, LibraryError
-from chemspace.errors import UnknownCationError
+from chemspace import Cation, CationLibrary, LibraryError
+from chemspace.errors import AmbiguousNameError, UnknownCationError
 
 
 def test_built_in_table_holds_at_least_300_cations_that_check_out() -> None:

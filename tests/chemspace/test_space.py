@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chemspace import Cation, CationLibrary, CompoundSpace, NotInSpaceError, SpaceError, parse_formula
+from chemspace import Cation, CationLibrary, CompoundSpace, SpaceError, parse_formula
 from chemspace.constraints import (
     AllowedPairs,
     Constraint,
@@ -21,6 +21,7 @@ from chemspace.constraints import (
     PriceLimit,
     ToleranceWindow,
 )
+from chemspace.errors import NotInSpaceError
 
 LIBRARY = CationLibrary.builtin()
 PEA, BA, BDA, MA, FA, CS = (LIBRARY[name] for name in ("PEA", "BA", "BDA", "MA", "FA", "Cs"))

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.spellings_fuzz import formula_fates, structure_fates
-from chemspace import AmbiguousNameError, CationLibrary, ChemspaceError, FormulaError, NotNeutralError, parse_formula
-from chemspace.errors import UnknownCationError
+from chemspace import CationLibrary, ChemspaceError, parse_formula
+from chemspace.errors import AmbiguousNameError, FormulaError, NotNeutralError, UnknownCationError
 from chemspace.spelling import condensed_smiles
 
 LIBRARY = CationLibrary.builtin()

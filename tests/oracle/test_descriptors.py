@@ -12,7 +12,8 @@ from scipy.stats import spearmanr
 
 from chemspace import Cation, CationLibrary, Compound, CompoundSpace
 from chemspace.geometry import tolerance_factor
-from oracle import DESCRIPTOR_NAMES, CationRecord, CationTable, compound_descriptors, describe, space_descriptors
+from oracle import CationRecord, CationTable, compound_descriptors, describe
+from oracle.descriptors import DESCRIPTOR_NAMES, space_descriptors
 from oracle.errors import InputError
 
 DATA = Path(__file__).parent / "data"

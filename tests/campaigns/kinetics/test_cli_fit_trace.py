@@ -13,7 +13,7 @@ import typer
 from typer.testing import CliRunner
 
 from campaigns.cli.traces import fit_trace
-from campaigns.kinetics import KineticsError
+from campaigns.kinetics.errors import KineticsError
 from campaigns.kinetics.synthetic import Truth, delay_grid, synthetic_map, synthetic_trace
 
 app = typer.Typer()

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from campaigns.kinetics import Trace, fit_trace, trace_at
+from campaigns.kinetics import Trace, fit_trace
 from campaigns.kinetics.errors import AxisError, PlotFileError
 from campaigns.kinetics.figures import DelayAxis, kinetics_figure, map_figure, spectra_figure, write_html
+from campaigns.kinetics.maps import trace_at
 from campaigns.kinetics.synthetic import Truth, delay_grid, synthetic_map, synthetic_trace
 
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from campaigns.kinetics import KineticsError, Trace, fit_trace
-from campaigns.kinetics.errors import FitSettingError, NoSignalError, NoTimeZeroError, TooFewDelaysError
+from campaigns.kinetics import Trace, fit_trace
+from campaigns.kinetics.errors import FitSettingError, KineticsError, NoSignalError, NoTimeZeroError, TooFewDelaysError
 from campaigns.kinetics.model import exponential_response
 from campaigns.kinetics.synthetic import Truth, delay_grid, synthetic_trace
 

@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from campaigns.kinetics import TransientMap, fit_trace, trace_at
+from campaigns.kinetics import TransientMap, fit_trace
 from campaigns.kinetics.errors import DelayMismatchError, ProbeWindowError
-from campaigns.kinetics.maps import photobleach_peak
+from campaigns.kinetics.maps import photobleach_peak, trace_at
 from campaigns.kinetics.synthetic import Truth, delay_grid, synthetic_map
 
 WAVELENGTH = np.linspace(480.0, 620.0, 141)

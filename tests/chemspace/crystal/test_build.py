@@ -12,7 +12,8 @@ from rdkit import Chem
 from rdkit.Chem import GetPeriodicTable
 
 from chemspace import CationLibrary, Compound, GeometryError, parse_formula
-from chemspace.crystal import build_structure, read_structure, structure_descriptors, write_structure
+from chemspace.crystal import build_structure, structure_descriptors, write_structure
+from chemspace.crystal.read import read_structure
 from chemspace.spacer_geometry import mmff_geometry
 
 FORMULAS = (

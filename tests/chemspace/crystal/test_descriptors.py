@@ -10,7 +10,8 @@ from pymatgen.core.lattice import Lattice
 from pymatgen.core.structure import Structure
 
 from chemspace import GeometryError, parse_formula
-from chemspace.crystal import build_structure, read_structure, structure_descriptors
+from chemspace.crystal import build_structure, structure_descriptors
+from chemspace.crystal.read import read_structure
 
 
 def cs2pbi2cl2() -> Structure:

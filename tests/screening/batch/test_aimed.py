@@ -10,7 +10,9 @@ import pytest
 from screening.batch import BatchLimits, BatchQuery, choose_batch
 from screening.feasibility import fit_feasibility
 from screening.ranking import Candidates, Ranking, rank, space_features
-from screening.strategies import Columns, Desirability, MeasuredSet, RandomStrategy, Wish, price_property
+from screening.strategies import Columns, MeasuredSet, Wish, price_property
+from screening.strategies.acquisitions import RandomStrategy
+from screening.strategies.objectives import Desirability
 from screening.surrogate import Surrogate, fit_surrogate
 from tests.screening.ranking.test_rank import SPACE, TABLES, Wavy
 from tests.screening.rows import published_rows

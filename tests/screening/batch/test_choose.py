@@ -13,7 +13,7 @@ from botorch.models import SingleTaskGP
 from screening.batch import BatchLimits, BatchQuery, choose_batch
 from screening.errors import BatchError
 from screening.ranking import Ranking
-from screening.strategies import log_expected_improvement
+from screening.strategies.acquisitions import log_expected_improvement
 
 _X = np.random.default_rng(0).random((60, 2))
 _MODEL = SingleTaskGP(

@@ -8,13 +8,9 @@ import pytest
 from chemspace import CationLibrary
 from oracle.descriptors import DEFAULT_DESCRIPTORS
 from screening.errors import TrainingDataError
-from screening.learned_oracle import (
-    DescriptorModel,
-    SpacerFeatures,
-    far_spacers,
-    scaffold_groups,
-    spacer_features,
-)
+from screening.learned_oracle import SpacerFeatures, scaffold_groups, spacer_features
+from screening.learned_oracle.choice import far_spacers
+from screening.learned_oracle.model import DescriptorModel
 
 SMILES = tuple(spacer.smiles for spacer in CationLibrary.builtin().spacers[:150])
 NAMES = [descriptor.name for descriptor in DEFAULT_DESCRIPTORS.of_cations]

@@ -10,7 +10,8 @@ import pytest
 from chemspace.constraints import LayerLimits
 from chemspace.progress import Announcement
 from chemspace.space import CompoundSpace
-from screening.ranking import Candidates, PassEstimate, PassSettings, estimate_pass, rank
+from screening.ranking import Candidates, PassSettings, rank
+from screening.ranking.rank import PassEstimate, estimate_pass
 from screening.ranking.stream import Pass
 from tests.screening.ranking.test_rank import CAGES, SPACE, SPACERS, TABLES, Wavy
 

@@ -15,7 +15,8 @@ from screening.calibration import half_width
 from screening.errors import NothingLeftError, RankingError
 from screening.feasibility import fit_feasibility
 from screening.ranking import RANKING_COLUMNS, Candidates, PassSettings, rank, space_features
-from screening.strategies import MeasuredSet, log_expected_improvement
+from screening.strategies import MeasuredSet
+from screening.strategies.acquisitions import log_expected_improvement
 
 SPACERS = tuple(Cation.from_smiles("[NH3+]" + "C" * length) for length in range(3, 15)) + tuple(
     Cation.from_smiles("[NH3+]" + "C" * length + "[NH3+]") for length in range(3, 13)

@@ -9,8 +9,8 @@ from chemspace.space import CompoundSpace
 from screening.errors import NothingLeftError, RankingError
 from screening.feasibility import fit_feasibility
 from screening.ranking import RANKING_COLUMNS, Candidates, PassSettings, rank, space_features
-from screening.strategies import Columns, Desirability, MeasuredSet, Wish, price_property
-from screening.strategies.objectives import log_desirability
+from screening.strategies import Columns, MeasuredSet, Wish, price_property
+from screening.strategies.objectives import Desirability, log_desirability
 from tests.screening.ranking.test_rank import CAGES, SPACE, SPACERS, TABLES, Wavy, WavyWithModel
 
 EVERY = np.arange(len(SPACE))

@@ -20,14 +20,14 @@ from screening.strategies import (
     Chosen,
     Columns,
     FixedObjective,
-    Hypervolume,
     MeasuredSet,
     Numbers,
     PropertyObjective,
     Shortlist,
-    log_expected_improvement,
     price_property,
 )
+from screening.strategies.acquisitions import log_expected_improvement
+from screening.strategies.objectives import Hypervolume
 from screening.surrogate import Surrogate, fit_surrogate
 from tests.screening.ranking.test_rank import SPACE, TABLES, Wavy
 from tests.screening.strategies.test_hypervolume import GAP, OBSERVED, RATE, ROWS, traded

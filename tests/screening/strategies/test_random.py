@@ -14,7 +14,7 @@ from oracle.descriptors import CationTable
 from screening.errors import NothingLeftError
 from screening.feasibility import fit_feasibility
 from screening.ranking import Candidates, PassSettings, rank
-from screening.strategies import RandomStrategy
+from screening.strategies.acquisitions import RandomStrategy
 from tests.screening.ranking.test_rank import SPACE, TABLES
 
 INDEX, PLAIN = np.arange(100_000), PassSettings()

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from screening.validation import FullCard, Validation, full_score_card
-from screening.validation.card import paired, verdict_of
+from screening.validation import Validation
+from screening.validation.card import FullCard, full_score_card, paired, verdict_of
 from screening.validation.splits import LEAVE_OUT_SPLITS
 from tests.screening.rows import smooth_rows
 

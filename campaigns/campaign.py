@@ -618,7 +618,15 @@ class Campaign(CampaignReader):
         barred = (*self._state.barred, *(f"{one.place}:{one.inchikey}" for one in self._state.ruled_out))
         key = self._state.event_key(batch_key(self._data_key, seed, batch_size, pending, barred))
         chosen, versions = propose(fitted, batch_size, seed, self.budget), provenance(self.library, seed)
-        batch = SuggestionBatch(number, key, self._data_key, seed, pending, chosen, versions)
+        batch = SuggestionBatch(
+            number=number,
+            key=key,
+            data_key=self._data_key,
+            seed=seed,
+            pending=pending,
+            suggestions=chosen,
+            versions=versions,
+        )
         self._append(EventKind.SUGGESTED, batch.to_dict(), key=key)
         recorded = self._state.batch(key)
         assert recorded is not None  # ours, or that of a process which was faster with the same key

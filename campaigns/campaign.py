@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from functools import partial
 from operator import index
 from pathlib import Path
@@ -264,7 +263,7 @@ class Campaign(CampaignReader):
         surprises = tuple(one.sentence for one in self._news.results if one.outside)
         if (earlier := self.fit()) is not None:
             surprises = earlier.surprises
-        fit = replace(summary(fitted, self._state.top_before(key), surprises), versions=computed_by)
+        fit = summary(fitted, self._state.top_before(key), surprises).model_copy(update={"versions": computed_by})
         payload = fit.to_dict() | {"top": top_list(fitted.ranking)}
         self._append(EventKind.FITTED, payload, key=self._state.event_key(f"fit:{key}"))
         return fit
@@ -308,7 +307,15 @@ class Campaign(CampaignReader):
             self.retrain(progress, dask=dask)
         pending = self._state.pending_for(self._data_key, more=more)
         if self.nothing_left(pending):
-            return SuggestionBatch(len(self._state.batches), "", self._data_key, chosen_seed, pending, (), {})
+            return SuggestionBatch(
+                number=len(self._state.batches),
+                key="",
+                data_key=self._data_key,
+                seed=chosen_seed,
+                pending=pending,
+                suggestions=(),
+                versions={},
+            )
         return self._choose(size, chosen_seed, self._learn(pending, progress, dask))
 
     def read(

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import ConfigDict, Field, PlainSerializer, WithJsonSchema
 
 from campaigns.editions import FIRST
 from campaigns.errors import LifecycleError
@@ -85,6 +87,10 @@ def upcast(kind: str, payload: dict[str, Any]) -> tuple[EventKind, dict[str, Any
 def _of_target(payload: dict[str, Any]) -> dict[str, Any]:
     rest = {name: value for name, value in payload.items() if name not in ("property", "target")}
     return {"target": payload.get("target") or payload.get("property") or LIFETIME_PS, **rest}
+
+
+#: A time as every answer gives it: ISO, whole seconds.
+Moment = Annotated[datetime, PlainSerializer(lambda at: at.isoformat(timespec="seconds"), return_type=str)]
 
 
 class Stage(StrEnum):
@@ -172,9 +178,11 @@ class Step:
         made: formula of what was made instead, empty where it is what was asked for.
     """
 
+    __pydantic_config__ = ConfigDict(json_schema_serialization_defaults_required=True)
+
     formula: str
-    stage: Stage
-    at: datetime
+    stage: Annotated[Stage, WithJsonSchema({"type": "string"})]
+    at: Moment
     actor: str
     reason: str = ""
     made: str = ""
@@ -209,9 +217,9 @@ class RuledOut:
 
     place: str
     inchikey: str
-    name: str
+    name: Annotated[str, Field(serialization_alias="cation")]
     reason: str
-    at: datetime
+    at: Moment
     actor: str
 
     def to_dict(self) -> dict[str, str]:

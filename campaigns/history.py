@@ -29,7 +29,7 @@ def before_round(events: Sequence[Event], number: int | None = None) -> tuple[Ca
     if not 1 <= wanted <= len(rounds):
         raise LifecycleError(f"there is no round {wanted}; the campaign has had {len(rounds)}")
     event = events[rounds[wanted - 1]]
-    return replay(events[: rounds[wanted - 1]]), SuggestionBatch.from_dict(event.key or "", event.payload)
+    return replay(events[: rounds[wanted - 1]]), SuggestionBatch(key=event.key or "", **event.payload)
 
 
 def at_last_fit(events: Sequence[Event]) -> tuple[CampaignState | None, dict[str, str]]:

@@ -42,7 +42,7 @@ def sentence(event: Event) -> str:
             formulas = ", ".join(suggestion["formula"] for suggestion in payload["suggestions"])
             return f"suggested, round {payload['number']}: {formulas}"
         case EventKind.DESCRIBED:
-            told = SpacerRound.from_dict(payload)
+            told = SpacerRound(**payload)
             if not told.spacers:
                 why = "the list is stable" if told.is_stable else "no calculation is left"
                 return f"learned oracle: {why}; {told.outlook}"

@@ -241,8 +241,6 @@ def _loop(params: Mapping[str, Any], datapath: str | None) -> AskTell:
 
 
 def _parameters() -> tuple[str, ...]:
-    from dataclasses import fields
-
     from campaigns.summary import Suggestion
 
-    return tuple(field.name for field in fields(Suggestion))
+    return tuple(Suggestion.model_fields)

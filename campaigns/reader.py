@@ -16,7 +16,7 @@ from campaigns.hooks import occasions, tell
 from campaigns.records import CationRecords
 from campaigns.space import Scope, Source
 from campaigns.state import CampaignState, replay
-from campaigns.summary import FitSummary, SpacerRound, Status
+from campaigns.summary import FitSummary, SpacerRound, Status, TrackRecord
 from campaigns.targets import Observation, property_standings
 from chemspace import CationLibrary, Compound, CompoundSpace, parse_formula
 from oracle import default_store_path
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from campaigns.amend import Amendment
     from campaigns.budget import Budget
     from campaigns.surprise import News
-    from campaigns.track_record import TrackRecord
     from chemspace.recipe import Recipe
     from screening.dataset import SpinDataset
 
@@ -128,7 +127,7 @@ class CampaignReader:
     def fit(self) -> FitSummary | None:
         """The fit on the present data, None if there was none yet."""
         recorded = self._state.fit(self._data_key)
-        return None if recorded is None else FitSummary.from_dict(recorded)
+        return None if recorded is None else FitSummary(**recorded)
 
     def recipe(self, formula: str, mass_g: float | None = None) -> Recipe:
         """What to weigh in for a compound, by default for the mass that the campaign's description names. Raises
@@ -146,7 +145,7 @@ class CampaignReader:
 
     def status(self) -> Status:
         """Where the campaign stands, without computing anything."""
-        fit, own_predictions = self.fit(), self.track_record()
+        fit = self.fit()
         return Status(
             folder=str(self.folder),
             created_at=self._state.created_at.isoformat(timespec="seconds"),
@@ -162,7 +161,7 @@ class CampaignReader:
             fit=fit,
             properties=property_standings(self.config.properties, self._state.records),
             nothing_left=self.nothing_left(),
-            track_record=None if own_predictions is None else own_predictions.to_dict(),
+            track_record=self.track_record(),
             spacers=self._state.spacer_standing(self.space.spacers),
         )
 

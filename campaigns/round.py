@@ -504,7 +504,7 @@ def _suggestion(fitted: Round, row: Mapping[Any, Any], contributions: Mapping[st
         for learnt in fitted.properties
     }
     suggestion = Suggestion.of(compound, row, reason(contributions, candidate), properties)
-    return replace(suggestion, reported=fitted.feasibility.told(compound))
+    return suggestion.model_copy(update={"reported": fitted.feasibility.told(compound)})
 
 
 def _weighed(strategy: Strategy, row: Mapping[Any, Any]) -> dict[str, float] | None:

@@ -4,7 +4,7 @@ oracle asks for, until the list is stable."""
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
@@ -64,7 +64,7 @@ class SpacerSearch:
         if not rounds:
             return self._first(data_key)
         if chosen.all():
-            return SpacerRound(number, data_key, (), open_places=0.0, is_stable=True)
+            return SpacerRound(number=number, data_key=data_key, spacers=(), open_places=0.0, is_stable=True)
         settings = PassSettings(single_precision=len(self._space) >= LARGE)
         try:
             choice = plan_round(
@@ -74,9 +74,9 @@ class SpacerSearch:
             others = np.random.default_rng([seed, number]).permutation(np.flatnonzero(~chosen))
             return self._round(number, data_key, others[: min(left, self._budget // 10 + 1)])
         told = SpacerRound(
-            number,
-            data_key,
-            (),
+            number=number,
+            data_key=data_key,
+            spacers=(),
             list_size=choice.list_size,
             open_places=round(choice.open_places, 3),
             is_stable=choice.is_stable,
@@ -85,12 +85,12 @@ class SpacerSearch:
         if choice.is_stable:
             return told
         planned = self._round(number, data_key, choice.spacers)
-        return replace(told, spacers=planned.spacers, n_known=planned.n_known, n_far=choice.n_far)
+        return told.model_copy(update={"spacers": planned.spacers, "n_known": planned.n_known, "n_far": choice.n_far})
 
     def _round(self, number: int, data_key: str, places: NDArray[np.integer[Any]]) -> SpacerRound:
         """A round of these spacers, which cost nothing where the store holds them."""
         keys = tuple(self._space.spacers[int(place)].inchikey for place in places)
-        return SpacerRound(number, data_key, keys, len(self._held(keys)))
+        return SpacerRound(number=number, data_key=data_key, spacers=keys, n_known=len(self._held(keys)))
 
     def _held(self, keys: Sequence[str]) -> set[str]:
         with OracleStore(self._store) as store:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass
 from math import isnan
 from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict, Field
 
 from campaigns.targets import LIFETIME, Target
 
@@ -18,8 +20,17 @@ if TYPE_CHECKING:
 __all__ = ["FitSummary", "IngestResult", "Prediction", "Status", "Suggestion", "SuggestionBatch"]
 
 
-@dataclass(frozen=True, slots=True)
-class Suggestion:
+class Summary(BaseModel):
+    """A value that log, command, pages, REST and client share as it is declared."""
+
+    model_config = ConfigDict(frozen=True)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON, one key a field."""
+        return self.model_dump(mode="json")
+
+
+class Suggestion(Summary):
     """One compound to make.
 
     Attributes:
@@ -53,11 +64,11 @@ class Suggestion:
     feasibility: float
     reason: str
     nearest_measured: str
-    properties: dict[str, dict[str, float]] = field(default_factory=dict)
+    properties: dict[str, dict[str, float]] = {}
     chance_best: float | None = None
     chance_goal: float | None = None
     tag: str = ""
-    reported: str = ""
+    reported: str = Field(default="", exclude_if=lambda reported: not reported)
 
     @classmethod
     def of(
@@ -86,14 +97,8 @@ class Suggestion:
             tag=str(row["tag"]),
         )
 
-    def to_dict(self) -> dict[str, Any]:
-        """As JSON, one key an attribute; `reported` only where something is, so that old rounds stay as they were."""
-        values = asdict(self)
-        return values if self.reported else {name: value for name, value in values.items() if name != "reported"}
 
-
-@dataclass(frozen=True, slots=True)
-class SuggestionBatch:
+class SuggestionBatch(Summary):
     """The suggestions of one round.
 
     Attributes:
@@ -107,7 +112,7 @@ class SuggestionBatch:
     """
 
     number: int
-    key: str
+    key: str = Field(exclude=True)
     data_key: str
     seed: int
     pending: tuple[str, ...]
@@ -119,8 +124,9 @@ class SuggestionBatch:
         import pandas as pd
 
         rows = [suggestion.to_dict() for suggestion in self.suggestions]
-        columns = [item.name for item in fields(Suggestion)]
-        return pd.DataFrame(rows, columns=columns, index=pd.RangeIndex(1, len(rows) + 1, name="place"))
+        return pd.DataFrame(
+            rows, columns=list(Suggestion.model_fields), index=pd.RangeIndex(1, len(rows) + 1, name="place")
+        )
 
     def __str__(self) -> str:
         """The suggestions as a table for people."""
@@ -146,31 +152,6 @@ class SuggestionBatch:
                 "nearest measured": [s.nearest_measured for s in self.suggestions],
             },
             index=self.to_frame().index,
-        )
-
-    def to_dict(self) -> dict[str, Any]:
-        """As JSON."""
-        return {
-            "number": self.number,
-            "data_key": self.data_key,
-            "seed": self.seed,
-            "pending": list(self.pending),
-            "suggestions": [suggestion.to_dict() for suggestion in self.suggestions],
-            "versions": self.versions,
-        }
-
-    @classmethod
-    def from_dict(cls, key: str, values: dict[str, Any]) -> SuggestionBatch:
-        """From what `to_dict` gave."""
-        suggestions = tuple(Suggestion(**suggestion) for suggestion in values["suggestions"])
-        return cls(
-            number=values["number"],
-            key=key,
-            data_key=values["data_key"],
-            seed=values["seed"],
-            pending=tuple(values["pending"]),
-            suggestions=suggestions,
-            versions=values["versions"],
         )
 
 
@@ -218,10 +199,6 @@ class Prediction:
         return asdict(self)
 
 
-#: Fields of a fit that JSON keeps as lists.
-_TUPLES = ("best_predicted", "stop_advice", "surprises", "left_out")
-
-
 @dataclass(frozen=True, slots=True)
 class Described:
     """Outcome of the oracle's work.
@@ -235,8 +212,7 @@ class Described:
     failures: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class SpacerRound:
+class SpacerRound(Summary):
     """Spacers that a learned oracle had computed together.
 
     Attributes:
@@ -260,16 +236,7 @@ class SpacerRound:
     list_size: int = 0
     open_places: float | None = None
     is_stable: bool = False
-    scores: dict[str, dict[str, float]] = field(default_factory=dict)
-
-    def to_dict(self) -> dict[str, Any]:
-        """As JSON."""
-        return asdict(self) | {"spacers": list(self.spacers)}
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> SpacerRound:
-        """From what `to_dict` gave."""
-        return cls(**{**values, "spacers": tuple(values["spacers"])})
+    scores: dict[str, dict[str, float]] = {}
 
     @property
     def outlook(self) -> str:
@@ -280,52 +247,48 @@ class SpacerRound:
         return f"spacers that are not computed are expected to hold {left}"
 
 
-@dataclass(frozen=True, slots=True)
-class FitSummary:
+class Fit(Summary):
     """How good the model is, out of fold.
 
     Attributes:
         data_key: hash of what it was trained on.
+        grade: the verdict in plain words.
+        strategy: whether the model may exploit or only explore, and why.
         n_measured: measured rows known to the campaign.
         n_train: rows that train.
-        grade: the verdict in plain words.
         scores: score card by split name.
-        best_predicted: (formula, lifetime_ps) of the slowest predicted compound among the top ranked; None where no
-            compound is left.
-        strategy: whether the model may exploit or only explore, and why.
-        may_stop: whether every sign points to stopping.
-        stop_advice: the signs, one line each.
         surprises: measurements new since the fit before, outside the 95% interval that a model without any of them
             predicts, as sentences.
+        stop_advice: the signs that point to stopping or going on, one line each.
+        may_stop: whether all of them point to stopping.
+    """
+
+    data_key: str
+    grade: str
+    strategy: str
+    n_measured: int
+    n_train: int
+    scores: dict[str, dict[str, float | None]]
+    surprises: tuple[str, ...]
+    stop_advice: tuple[str, ...]
+    may_stop: bool
+
+
+class FitSummary(Fit):
+    """A fit as the log keeps it; what else a log holds of one is passed over.
+
+    Attributes:
+        best_predicted: (formula, lifetime_ps) of the slowest predicted compound among the top ranked; None where no
+            compound is left.
         left_out: rows that do not train, each with its reason.
         versions: versions of the packages.
         properties: of each further measured property its rows, verdict and score cards by split.
     """
 
-    data_key: str
-    n_measured: int
-    n_train: int
-    grade: str
-    scores: dict[str, dict[str, float | None]]
     best_predicted: tuple[str, float] | None
-    strategy: str
-    may_stop: bool
-    stop_advice: tuple[str, ...]
-    surprises: tuple[str, ...]
     left_out: tuple[str, ...]
     versions: dict[str, str]
-    properties: dict[str, dict[str, Any]] = field(default_factory=dict)
-
-    def to_dict(self) -> dict[str, Any]:
-        """As JSON."""
-        lists = {name: None if (told := getattr(self, name)) is None else list(told) for name in _TUPLES}
-        return asdict(self) | lists
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> FitSummary:
-        """From what `to_dict` gave; what else a log holds of a fit is passed over."""
-        own = {item.name: values[item.name] for item in fields(cls) if item.name in values}
-        return cls(**(own | {name: None if values[name] is None else tuple(values[name]) for name in _TUPLES}))
+    properties: dict[str, dict[str, Any]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -422,50 +385,108 @@ class IngestResult:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Status:
-    """Where a campaign stands.
+class Compared(Summary):
+    """A compound that was suggested before it was first measured.
 
     Attributes:
-        folder: its folder.
+        formula: the compound.
+        round: the last round that suggested it before.
+        predicted_ps, low_ps, high_ps: what that round predicted, with its 90% interval, ps.
+        measured_ps: its first lifetime, or upper bound, after that, ps.
+        is_bound: which of the two it is.
+        slow_ps: lifetime that a quarter of what was measured until then exceeds, ps.
+        is_hit: whether it is among that slow quarter; None for a bound that leaves that open.
+        is_inside: whether it lies inside its interval; a bound unless all of the interval is above it.
+    """
+
+    formula: str
+    round: int
+    predicted_ps: float
+    low_ps: float
+    high_ps: float
+    measured_ps: float
+    is_bound: bool
+    slow_ps: float
+    is_hit: bool | None
+    is_inside: bool
+
+
+class TrackRecord(Summary):
+    """How the campaign's own predictions came out.
+
+    Attributes:
+        sentence: all of it in words.
+        n_judged: compounds that are known to be, or not to be, among the slowest quarter of what was measured until
+            their suggestion (an upper bound may leave that open).
+        n_hits: of these among it.
+        hit_rate: their share; None where none is judged.
+        chance: the share that compounds taken at random from what was measured would have.
+        p_chance: chance of so many hits or more by that share alone (one-sided binomial test).
+        beats_chance: whether that is small.
+        n_inside: measurements inside their own 90% interval.
+        coverage: their share.
+        rank_correlation: Spearman's between predicted and measured lifetimes; None for fewer than three, or equal ones.
+        compared: every compound that was suggested before it was measured, oldest measurement first.
+    """
+
+    sentence: str
+    n_judged: int
+    n_hits: int
+    hit_rate: float | None
+    chance: float
+    p_chance: float
+    beats_chance: bool
+    n_inside: int
+    coverage: float
+    rank_correlation: float | None
+    compared: tuple[Compared, ...]
+
+
+class Standing(Summary):
+    """Where a campaign stands, in numbers.
+
+    Attributes:
         created_at: ISO time, UTC.
         n_compounds: size of the space.
         n_measured: measured rows it knows, published and its own.
         n_ingested: rows the lab brought.
+        rounds: batches suggested so far.
+        pending: compounds whose result is awaited.
+        stages: where each compound stands that was ever suggested, tried or measured here, by formula.
         best_observed: (formula, lifetime_ps) of the slowest measured compound inside the space.
         best_predicted: (formula, lifetime_ps) of the slowest predicted, unmeasured compound among the top ranked.
-        stages: where each compound stands that was ever suggested, tried or measured here, by formula.
-        pending: those whose result is awaited.
+        track_record: how the campaign's own predictions came out; None before the first result of a suggestion.
+    """
+
+    created_at: str
+    n_compounds: int
+    n_measured: int
+    n_ingested: int
+    rounds: int
+    pending: tuple[str, ...]
+    stages: dict[str, str]
+    best_observed: tuple[str, float] | None
+    best_predicted: tuple[str, float] | None
+    track_record: TrackRecord | None = None
+
+
+class Status(Standing):
+    """Where a campaign stands, with its record.
+
+    Attributes:
+        folder: its folder.
         record: the campaign's own measurements, each with its number, file and, if so, why it was retracted.
-        rounds: batches suggested so far.
         fit: the last fit, None before the first.
         properties: of each further measured property: goal; n_values that stand and n_ingested, those of them that
             were taken in here; record, what was taken in or taken back, each with its number.
         nothing_left: where nothing is left to suggest: what became of the compounds, in a sentence.
-        track_record: how the campaign's own predictions came out, as `campaigns.track_record.TrackRecord.to_dict`; None
-            before the first result of a suggestion.
         spacers: with a learned oracle: how many spacers there are, how many are computed and how many predicted only,
             the calculations that are granted and left, its last round, and what is open. None where all are computed.
     """
 
     folder: str
-    created_at: str
-    n_compounds: int
-    n_measured: int
-    n_ingested: int
-    best_observed: tuple[str, float] | None
-    best_predicted: tuple[str, float] | None
-    stages: dict[str, str]
-    pending: tuple[str, ...]
     record: tuple[dict[str, Any], ...]
-    rounds: int
     fit: FitSummary | None
-    properties: dict[str, dict[str, Any]] = field(default_factory=dict)
+    properties: dict[str, dict[str, Any]] = {}
     nothing_left: str | None = None
-    track_record: dict[str, Any] | None = None
-    spacers: dict[str, Any] | None = None
-
-    def to_dict(self) -> dict[str, Any]:
-        """As JSON; `spacers` only where a learned oracle chooses."""
-        values = asdict(self)
-        return values if self.spacers is not None else {name: values[name] for name in values if name != "spacers"}
+    spacers: dict[str, Any] | None = Field(default=None, exclude_if=lambda spacers: spacers is None)

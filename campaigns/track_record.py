@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
 from math import comb
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from campaigns.events import Stage
 from campaigns.state import CampaignState
-from campaigns.summary import Suggestion
+from campaigns.summary import Compared, Suggestion, TrackRecord
 from campaigns.targets import Observation
 from screening.dataset import SpinDataset
 
@@ -20,91 +18,6 @@ from screening.dataset import SpinDataset
 SLOW = 0.25
 #: Chance below which hits are told to beat chance.
 _LEVEL = 0.05
-
-
-@dataclass(frozen=True, slots=True)
-class Compared:
-    """A compound that was suggested before it was first measured.
-
-    Attributes:
-        formula: the compound.
-        round: the last round that suggested it before.
-        predicted_ps, low_ps, high_ps: what that round predicted, with its 90% interval, ps.
-        measured_ps: its first lifetime, or upper bound, after that, ps.
-        is_bound: which of the two it is.
-        slow_ps: lifetime that a quarter of what was measured until then exceeds, ps.
-    """
-
-    formula: str
-    round: int
-    predicted_ps: float
-    low_ps: float
-    high_ps: float
-    measured_ps: float
-    is_bound: bool
-    slow_ps: float
-
-    @property
-    def is_hit(self) -> bool | None:
-        """Whether it is among the slow quarter; None for a bound that leaves that open."""
-        return None if self.is_bound and self.measured_ps > self.slow_ps else self.measured_ps > self.slow_ps
-
-    @property
-    def is_inside(self) -> bool:
-        """Whether it lies inside its interval; a bound unless all of the interval is above it."""
-        return self.low_ps <= self.measured_ps and (self.is_bound or self.measured_ps <= self.high_ps)
-
-
-@dataclass(frozen=True, slots=True)
-class TrackRecord:
-    """How the campaign's predictions came out.
-
-    Attributes:
-        compared: every compound that was suggested before it was measured, oldest measurement first.
-        n_judged: of these known to be, or not to be, among the slowest quarter of what was measured until their
-            suggestion.
-        n_hits: of these among it.
-        hit_rate: their share; None where none is judged.
-        chance: the share that compounds taken at random from what was measured would have.
-        p_chance: chance of so many hits or more by that share alone (one-sided binomial test).
-        n_inside: measurements inside their own 90% interval.
-        coverage: their share.
-        rank_correlation: Spearman's between predicted and measured lifetimes; None for fewer than three, or equal ones.
-    """
-
-    compared: tuple[Compared, ...]
-    n_judged: int
-    n_hits: int
-    hit_rate: float | None
-    chance: float
-    p_chance: float
-    n_inside: int
-    coverage: float
-    rank_correlation: float | None
-
-    @property
-    def beats_chance(self) -> bool:
-        """Whether so many hits are unlikely by chance."""
-        return self.p_chance <= _LEVEL
-
-    @property
-    def sentence(self) -> str:
-        """All of it in words."""
-        n = len(self.compared)
-        verdict = "better than chance" if self.beats_chance else "not told from chance so far"
-        order = "" if self.rank_correlation is None else f"; rank correlation {self.rank_correlation:.2f}"
-        return (
-            f"{n} {'compound was' if n == 1 else 'compounds were'} measured after being suggested: {self.n_hits} of "
-            f"{self.n_judged} among the slowest quarter of what was known before, {self.chance:.0%} by chance "
-            f"(p = {self.p_chance:.2g}): {verdict}; {self.n_inside} of {n} ({self.coverage:.0%}) inside their own 90% "
-            f"intervals{order}"
-        )
-
-    def to_dict(self) -> dict[str, Any]:
-        """As JSON."""
-        numbers = {name: value for name, value in asdict(self).items() if name != "compared"}
-        rows = [{**asdict(one), "is_hit": one.is_hit, "is_inside": one.is_inside} for one in self.compared]
-        return {**numbers, "beats_chance": self.beats_chance, "sentence": self.sentence, "compared": rows}
 
 
 def track_record(state: CampaignState, *, include_flagged: bool = False) -> TrackRecord | None:
@@ -123,9 +36,32 @@ def track_record(state: CampaignState, *, include_flagged: bool = False) -> Trac
     judged = [one.is_hit for one in compared if one.is_hit is not None]
     n, hits, inside = len(judged), sum(judged), sum(one.is_inside for one in compared)
     tail = sum(comb(n, k) * SLOW**k * (1 - SLOW) ** (n - k) for k in range(hits, n + 1))
-    rate = hits / n if n else None
-    coverage = inside / len(compared)
-    return TrackRecord(compared, n, hits, rate, SLOW, tail, inside, coverage, _rank_correlation(compared))
+    record = TrackRecord(
+        sentence="",
+        n_judged=n,
+        n_hits=hits,
+        hit_rate=hits / n if n else None,
+        chance=SLOW,
+        p_chance=tail,
+        beats_chance=tail <= _LEVEL,
+        n_inside=inside,
+        coverage=inside / len(compared),
+        rank_correlation=_rank_correlation(compared),
+        compared=compared,
+    )
+    return record.model_copy(update={"sentence": _sentence(record)})
+
+
+def _sentence(record: TrackRecord) -> str:
+    n = len(record.compared)
+    verdict = "better than chance" if record.beats_chance else "not told from chance so far"
+    order = "" if record.rank_correlation is None else f"; rank correlation {record.rank_correlation:.2f}"
+    return (
+        f"{n} {'compound was' if n == 1 else 'compounds were'} measured after being suggested: {record.n_hits} of "
+        f"{record.n_judged} among the slowest quarter of what was known before, {record.chance:.0%} by chance "
+        f"(p = {record.p_chance:.2g}): {verdict}; {record.n_inside} of {n} ({record.coverage:.0%}) inside their own "
+        f"90% intervals{order}"
+    )
 
 
 def _compared(state: CampaignState, *, include_flagged: bool) -> Iterator[Compared]:
@@ -149,15 +85,19 @@ def _compared(state: CampaignState, *, include_flagged: bool) -> Iterator[Compar
 
 
 def _pair(observation: Observation, round_: int, suggestion: Suggestion, slow_ps: float) -> Compared:
+    measured, is_bound = observation.value, observation.is_bound
+    low, high = suggestion.lifetime_low_ps, suggestion.lifetime_high_ps
     return Compared(
-        observation.formula,
-        round_,
-        suggestion.lifetime_ps,
-        suggestion.lifetime_low_ps,
-        suggestion.lifetime_high_ps,
-        observation.value,
-        observation.is_bound,
-        slow_ps,
+        formula=observation.formula,
+        round=round_,
+        predicted_ps=suggestion.lifetime_ps,
+        low_ps=low,
+        high_ps=high,
+        measured_ps=measured,
+        is_bound=is_bound,
+        slow_ps=slow_ps,
+        is_hit=None if is_bound and measured > slow_ps else measured > slow_ps,
+        is_inside=low <= measured and (is_bound or measured <= high),
     )
 
 

@@ -154,7 +154,7 @@ def show_status(status: Status) -> None:
         marked(escape(status.nothing_left))
     show_best(status)
     if status.track_record is not None:
-        marked(f"\n[bold]Predicted and measured[/]\n{escape(status.track_record['sentence'])}")
+        marked(f"\n[bold]Predicted and measured[/]\n{escape(status.track_record.sentence)}")
     show_stages(status)
     show_record("Measured here", status.record, LIFETIME)
     for name, values in status.properties.items():

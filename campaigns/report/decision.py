@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import log10
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 from markupsafe import Markup, escape
 
 from campaigns.narrate import picoseconds
-from campaigns.summary import Suggestion
+from campaigns.summary import Suggestion, TrackRecord
 from screening.calibration import LEVEL, chance_above, half_width
 
 __all__ = ["compared", "compared_views", "decisions"]
@@ -110,22 +110,20 @@ def compared(predicted_ps: tuple[float, float, float], measured_ps: float, *, is
 N_COMPARED = 6
 
 
-def compared_views(record: Mapping[str, Any] | None) -> list[dict[str, Any]]:
+def compared_views(record: TrackRecord | None) -> list[dict[str, Any]]:
     """The last results of the campaign beside what was predicted of them, newest first: formula, predicted and
     measured lifetimes for people (ps), and both as a bar.
 
     Args:
-        record: as `campaigns.track_record.TrackRecord.to_dict`; None before the first.
+        record: None before the first.
     """
-    pairs = [] if record is None else record["compared"][::-1][:N_COMPARED]
+    pairs = () if record is None else record.compared[::-1][:N_COMPARED]
     return [
         {
-            "formula": one["formula"],
-            "predicted": picoseconds(one["predicted_ps"]),
-            "measured": f"{'< ' if one['is_bound'] else ''}{picoseconds(one['measured_ps'])}",
-            "bar": compared(
-                (one["low_ps"], one["predicted_ps"], one["high_ps"]), one["measured_ps"], is_bound=one["is_bound"]
-            ),
+            "formula": one.formula,
+            "predicted": picoseconds(one.predicted_ps),
+            "measured": f"{'< ' if one.is_bound else ''}{picoseconds(one.measured_ps)}",
+            "bar": compared((one.low_ps, one.predicted_ps, one.high_ps), one.measured_ps, is_bound=one.is_bound),
         }
         for one in pairs
     ]

@@ -315,7 +315,7 @@ def report_view(
         round=0 if batch is None else batch.number,
         is_outdated=batch is not None and not done.inputs.state.is_current(batch, done.data_key),
         nothing_left=status.nothing_left,
-        track_record=None if status.track_record is None else status.track_record["sentence"],
+        track_record=None if status.track_record is None else status.track_record.sentence,
         acquisition_name=done.ranked_by,
         suggestions=tuple(
             suggestion_card(suggestion, names, budget)

@@ -16,9 +16,12 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import ConfigDict, Field
 
 from campaigns.database import acting_as
+from campaigns.events import Moment
 from campaigns.web.errors import BusyError, NotServedError, WebError, WorkerError
 from chemspace import SpinscreenError
 from chemspace.progress import Progress
@@ -131,20 +134,22 @@ class Job:
         usual_s: how long the last one of this kind and campaign took, s; 0 where there was none.
     """
 
+    __pydantic_config__ = ConfigDict(json_schema_serialization_defaults_required=True)
+
     id: str
     campaign: str
     kind: str
     by: str
-    created_at: datetime
+    created_at: Moment
     state: JobState = JobState.QUEUED
     done: int = 0
     total: int = 0
     note: str = ""
     result: dict[str, Any] | None = None
     problem: str = ""
-    started_at: datetime | None = None
-    ended_at: datetime | None = None
-    usual_s: float = 0.0
+    started_at: Annotated[datetime | None, Field(exclude=True)] = None
+    ended_at: Moment | None = None
+    usual_s: Annotated[float, Field(exclude=True)] = 0.0
 
     @property
     def left(self) -> str:

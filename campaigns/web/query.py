@@ -222,6 +222,24 @@ class RankQuery(BaseModel):
     hide_taken: bool = True
 
 
+class Ranked(BaseModel):
+    """One compound of the ranking; lifetimes in ps. `acquisition` is what the campaign ranks by, null where a wished
+    column is not known."""
+
+    place: int
+    index: int
+    formula: str
+    stage: str
+    lifetime_ps: float
+    lifetime_low_ps: float
+    lifetime_high_ps: float
+    acquisition: float | None
+    feasibility: float
+    nearest_measured: str
+    distance: float
+    in_domain: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """One page: its rows' indices in the space and their places (from 1), of how many."""

@@ -27,7 +27,7 @@ from campaigns.targets import property_standings
 from campaigns.web.cache import Cache, dig
 from campaigns.web.errors import BusyError, ForbiddenError, NotReadyError, NotServedError, QueryError
 from campaigns.web.jobs import Job, JobQueue, Lane, run_in_process
-from campaigns.web.query import MAX_INDEXED, RankQuery, Searcher
+from campaigns.web.query import MAX_INDEXED, Ranked, RankQuery, Searcher
 from campaigns.web.settings import Settings
 from campaigns.web.tokens import Identity
 from chemspace import parse_formula
@@ -114,7 +114,7 @@ class Snapshot:
         """The present fit or, while there is none, the one before."""
         if self.fit is not None or not self.state.fits:
             return self.fit
-        return FitSummary.from_dict(dict(list(self.state.fits.values())[-1]))
+        return FitSummary(**list(self.state.fits.values())[-1])
 
     @property
     def waiting(self) -> dict[str, list[tuple[str, Stage, str]]]:
@@ -416,9 +416,8 @@ class CampaignService:
             return known[1]
         raise NotReadyError(why)
 
-    def ranked(self, query: RankQuery, number: int, size: int) -> tuple[int, list[dict[str, Any]]]:
-        """How many compounds answer the query, and page `number` (from 1) of `size` of them: place, index, formula,
-        stage ("" where nobody mentioned it) and the numbers of `RankIndex.row`.
+    def ranked(self, query: RankQuery, number: int, size: int) -> tuple[int, list[Ranked]]:
+        """How many compounds answer the query, and page `number` (from 1) of `size` of them.
 
         Raises:
             NotReadyError: as `round`. QueryError: for a page that cannot be.
@@ -429,9 +428,7 @@ class CampaignService:
         for place, index in enumerate(page.indices, start=page.first):
             formula = space[index].formula
             stage = snapshot.stages.get(formula, "")
-            rows.append(
-                {"place": place, "index": index, "formula": formula, "stage": stage, **searcher.index.row(index)}
-            )
+            rows.append(Ranked(place=place, index=index, formula=formula, stage=stage, **searcher.index.row(index)))
         return page.total, rows
 
     def explained(self, compound: Compound, identity: Identity) -> dict[str, Any]:

@@ -11,7 +11,6 @@ import pytest
 from campaigns import Campaign
 from campaigns.errors import CampaignError, LifecycleError
 from campaigns.events import Stage
-from campaigns.summary import SuggestionBatch
 
 
 def test_a_batch_prints_as_a_table_and_shows_as_one_in_a_notebook(year: Campaign) -> None:
@@ -24,7 +23,7 @@ def test_a_batch_prints_as_a_table_and_shows_as_one_in_a_notebook(year: Campaign
         assert suggestion.formula in line
         assert f"{suggestion.lifetime_low_ps:.2g} to {suggestion.lifetime_high_ps:.2g}" in line
     assert batch._repr_html_().count("<tr") == 4
-    empty = SuggestionBatch(1, "", "", 0, (), (), {})
+    empty = batch.model_copy(update={"suggestions": ()})
     assert (str(empty), len(empty.to_frame())) == ("nothing is left to suggest", 0)
 
 

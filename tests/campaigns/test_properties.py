@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from itertools import product
 from pathlib import Path
@@ -110,7 +109,7 @@ def test_its_score_is_out_of_sample_and_a_model_without_skill_says_so(
     assert fit.properties["band_gap_ev"]["n_rows"] == 24
     assert fit.properties["band_gap_ev"]["scores"]["leave_one_spacer_out"]["r2_log"] > 0.7
     assert "band_gap_ev, learnt from 24 rows: ranks unseen compounds usefully" in fit.strategy
-    assert FitSummary.from_dict(json.loads(json.dumps(fit.to_dict()))) == fit
+    assert FitSummary(**json.loads(json.dumps(fit.to_dict()))) == fit
     wish = {"wishes": [{"column": "noise", "useless": 0, "perfect": 23}]}
     poor = made(launched, tmp_path / "poor", properties={"noise": {"table": NO_SKILL}}, objective=wish).retrain()
     assert "do not believe its ranking" in poor.strategy
@@ -123,7 +122,7 @@ def test_the_table_is_the_campaign_s_own_and_a_replay_is_exact(wished: Campaign,
     assert again.replay().same
     batch = again.suggest()
     first, *rest = batch.suggestions
-    other = dataclasses.replace(first, properties={"band_gap_ev": {**first.properties["band_gap_ev"], "mean": 9.0}})
+    other = first.model_copy(update={"properties": {"band_gap_ev": {**first.properties["band_gap_ev"], "mean": 9.0}}})
     told = compare(batch, [other, *rest], batch.versions)
     assert "band_gap_ev.mean" in told.differences[0]
 
@@ -133,12 +132,12 @@ def test_a_batch_of_before_there_were_properties_opens(wished: Campaign) -> None
     old = batch.to_dict()
     for suggestion in old["suggestions"]:
         del suggestion["properties"]
-    assert SuggestionBatch.from_dict(batch.key, old).suggestions[0].properties == {}
+    assert SuggestionBatch(key=batch.key, **old).suggestions[0].properties == {}
     fit = wished.fit()
     assert fit is not None
     values = fit.to_dict()
     del values["properties"]
-    assert FitSummary.from_dict(values).properties == {}
+    assert FitSummary(**values).properties == {}
 
 
 def test_another_table_is_another_fit(wished: Campaign) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 
 import pandas as pd
@@ -41,7 +40,7 @@ def test_every_fit_and_every_batch_records_what_computed_it(campaign: Campaign) 
 def test_a_batch_that_comes_out_otherwise_is_told_with_both_values(campaign: Campaign) -> None:
     batch = campaign.suggest()
     first, second, *rest = batch.suggestions
-    other = dataclasses.replace(first, lifetime_ps=first.lifetime_ps * 2)
+    other = first.model_copy(update={"lifetime_ps": first.lifetime_ps * 2})
     told = compare(batch, [other, first, *rest], batch.versions)
     assert not told.same
     assert "lifetime_ps" in told.differences[0]
@@ -55,7 +54,7 @@ def test_other_code_is_told_even_where_the_numbers_are_the_same(campaign: Campai
     assert changed.same
     assert changed.versions_changed[0].startswith("code_sha256: ")
     assert "what computes it changed" in changed.verdict
-    old = compare(dataclasses.replace(batch, versions={"torch": "0.1"}), batch.suggestions, batch.versions)
+    old = compare(batch.model_copy(update={"versions": {"torch": "0.1"}}), batch.suggestions, batch.versions)
     assert old.versions_changed == (f"torch: 0.1 then, {batch.versions['torch']} now",)
     assert "does not say by which code it was made" in old.verdict
 

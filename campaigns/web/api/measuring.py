@@ -17,7 +17,6 @@ from campaigns.web.api.models import (
     MANY,
     REFUSALS,
     IngestOut,
-    JobOut,
     MeasurementOut,
     PredictionIn,
     PropertyOut,
@@ -30,6 +29,7 @@ from campaigns.web.api.models import (
 )
 from campaigns.web.api.routes import properties_out
 from campaigns.web.errors import QueryError
+from campaigns.web.jobs import Job
 from campaigns.web.registry import CampaignRegistry
 from campaigns.web.service import CampaignService
 from campaigns.web.tokens import Identity
@@ -45,7 +45,7 @@ Number = Annotated[int, Path(ge=1, le=MANY)]
 @router.get("/measurements", tags=["measurements"])
 def list_measurements(service: Service, _: Reader) -> list[MeasurementOut]:
     """The campaign's own record, retracted measurements too."""
-    return [MeasurementOut.model_validate(row.to_dict()) for row in service.snapshot().state.record]
+    return [MeasurementOut(**row.to_dict()) for row in service.snapshot().state.record]
 
 
 @router.post("/measurements/table", tags=["measurements"], status_code=201)
@@ -84,7 +84,7 @@ def upload_trace(service: Service, registry: Registry, editor: Editor, form: Ann
 def retract(service: Service, editor: Editor, number: Number, told: RetractionIn) -> MeasurementOut:
     """Take a measurement back: it stays in the record, and the next fit does not see it."""
     with acting_as(editor.name), service.writing() as campaign:
-        return MeasurementOut.model_validate(campaign.retract(number, told.reason).to_dict())
+        return MeasurementOut(**campaign.retract(number, told.reason).to_dict())
 
 
 @router.get("/properties", tags=["properties"])
@@ -98,7 +98,7 @@ def list_values(service: Service, _: Reader, property: Name) -> list[ValueOut]:
     """Every value of a property, the launch's table first, retracted ones too."""
     state = service.snapshot().state
     target = target_of(state.config, property)
-    return [ValueOut.model_validate(row.to_dict()) for row in state.records[target.name]]
+    return [ValueOut(**row.to_dict()) for row in state.records[target.name]]
 
 
 @router.post("/properties/{property}/table", tags=["properties"], status_code=201)
@@ -113,15 +113,15 @@ def upload_values(
 def retract_value(service: Service, editor: Editor, property: Name, number: Number, told: RetractionIn) -> ValueOut:
     """Take a value back, one of the launch's table too: it stays in the record, and the next fit does not see it."""
     with acting_as(editor.name), service.writing() as campaign:
-        return ValueOut.model_validate(campaign.retract(number, told.reason, property).to_dict())
+        return ValueOut(**campaign.retract(number, told.reason, property).to_dict())
 
 
 @router.post("/predictions", tags=["predictions"], status_code=202)
-def predict(service: Service, reader: Reader, asked: PredictionIn, response: Response) -> JobOut:
+def predict(service: Service, reader: Reader, asked: PredictionIn, response: Response) -> Job:
     """Predict a compound: a job, whose result is the prediction. xTB runs where a cation is new. Changes nothing."""
     job = service.predict(reader, asked_compound(service, asked))
     response.headers["location"] = f"/api/jobs/{job.id}"
-    return JobOut.model_validate(job)
+    return job
 
 
 def _table(
@@ -147,4 +147,4 @@ def _ingested(
     blank = {"lifetime_ps": None, "lifetime_stderr_ps": None, "is_upper_bound": False}
     told = result.to_dict()
     rows = [blank | row for row in told["rows"]]
-    return IngestOut.model_validate({**told, "rows": rows, "job": None if job is None else job.id})
+    return IngestOut(**{**told, "rows": rows, "job": None if job is None else job.id})

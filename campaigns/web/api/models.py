@@ -5,43 +5,22 @@ Fields are written out, also where a value inside has the same: programs rely on
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime
-from math import isfinite
 from typing import Annotated, Any, Literal
 
-from fastapi import Response, UploadFile
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from fastapi import UploadFile
+from pydantic import BaseModel, ConfigDict, Field
 
-from campaigns.events import REASONS
+from campaigns.events import REASONS, Step
 from campaigns.kinetics.measurement import TraceSettings
+from campaigns.summary import Fit, Standing, Suggestion
 from campaigns.web.errors import QueryError
-from campaigns.web.query import MAX_SIZE, RankQuery
+from campaigns.web.query import MAX_SIZE, Ranked, RankQuery
 from campaigns.web.uploads import ROLES, Uploaded, uploaded
 
 Formula = Annotated[str, Field(min_length=1, max_length=200, examples=["(PEA)2(MA)Pb2I7"])]
 Words = Annotated[str, Field(max_length=2000)]
 #: Upper limit of what counts something.
 MANY = 1_000_000_000
-Best = tuple[str, float]
-
-
-def finite(value: Any) -> Any:
-    """`value` with null for numbers that JSON cannot hold (NaN and infinities)."""
-    if isinstance(value, Mapping):
-        return {name: finite(part) for name, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [finite(part) for part in value]
-    return None if isinstance(value, float) and not isfinite(value) else value
-
-
-def _as_text(moment: datetime | str | None) -> str | None:
-    return moment.isoformat(timespec="seconds") if isinstance(moment, datetime) else moment
-
-
-Moment = Annotated[str, BeforeValidator(_as_text)]
-Scores = Annotated[dict[str, dict[str, float | None]], BeforeValidator(finite)]
-
 _PROBLEM: dict[str, Any] = {
     "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
 }
@@ -62,16 +41,6 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
 }
 
 
-class Out(BaseModel):
-    """An answer; `model_validate` fills it from the attributes of the campaign's own objects."""
-
-    model_config = ConfigDict(from_attributes=True)
-
-    def response(self) -> Response:
-        """As it goes out; the framework would check what it is made of once more, in another thread."""
-        return Response(self.model_dump_json(), media_type="application/json")
-
-
 class Strict(BaseModel):
     """A body: fields that nobody knows are refused."""
 
@@ -85,103 +54,28 @@ class Problem(BaseModel):
     problems: list[str] = []
 
 
-class FitOut(Out):
-    """How good the model is, out of fold. `scores` holds a score card by split."""
-
-    data_key: str
-    grade: str
-    strategy: str
-    n_measured: int
-    n_train: int
-    scores: Scores
-    surprises: list[str]
-    stop_advice: list[str]
-    may_stop: bool
-
-
-class ComparedOut(Out):
-    """A compound that was suggested before it was measured: lifetimes in ps, the interval is the 90% one that the round
-    gave, `slow_ps` is exceeded by a quarter of what was measured until then."""
-
-    formula: str
-    round: int
-    predicted_ps: float
-    low_ps: float
-    high_ps: float
-    measured_ps: float
-    is_bound: bool
-    slow_ps: float
-    is_hit: bool | None
-    is_inside: bool
-
-
-class TrackRecordOut(Out):
-    """How the campaign's own predictions came out: `n_hits` of `n_judged` are among the slowest quarter of what was
-    measured until their suggestion (an upper bound may leave that open), `p_chance` is the chance of so many or more at
-    random, `coverage` the share inside their own 90% intervals."""
-
-    sentence: str
-    n_judged: int
-    n_hits: int
-    hit_rate: float | None
-    chance: float
-    p_chance: float
-    beats_chance: bool
-    n_inside: int
-    coverage: float
-    rank_correlation: float | None
-    compared: list[ComparedOut]
-
-
-class CampaignOut(Out):
+class CampaignOut(Standing):
     """Where a campaign stands. `best_observed` and `best_predicted` are (formula, lifetime in ps); `properties` says
     how many values of each further measured property stand; `track_record` is null before the first result of a
     suggestion."""
 
     id: str
     title: str
-    created_at: Moment
-    n_compounds: int
-    n_measured: int
-    n_ingested: int
-    rounds: int
-    pending: list[str]
-    stages: dict[str, str]
-    best_observed: Best | None
-    best_predicted: Best | None
-    fit: FitOut | None
-    properties: dict[str, int] = {}
-    track_record: TrackRecordOut | None = None
+    fit: Fit | None
+    properties: dict[str, int] = Field(default={})
 
 
-class SuggestionOut(Out):
+class SuggestionOut(Suggestion):
     """One compound to make: lifetimes in ps, the interval is the calibrated 90% one. `properties` holds mean and sd of
     each further measured property; `chance_best` and `chance_goal` are the chances that, if it forms, it is measured
     slower than the best so far, and than the goal; `tag` says whether it is "likely slow" or "teaches most"; `reported`
     is what is reported of its very spacer."""
 
-    formula: str
     stage: str
-    phase: str
-    spacer: str
-    cage: str
-    n_layers: int
-    lifetime_ps: float
-    lifetime_low_ps: float
-    lifetime_high_ps: float
-    rate_per_ps: float
-    acquisition: float
-    feasibility: float
-    reason: str
-    nearest_measured: str
-    properties: dict[str, dict[str, float]] = {}
-    chance_best: float | None = None
-    chance_goal: float | None = None
-    tag: str = ""
     reported: str = ""
 
 
-class BatchOut(Out):
+class BatchOut(BaseModel):
     """One round of suggestions. `is_outdated` says whether results have come in since."""
 
     round: int
@@ -227,17 +121,6 @@ class DeclineIn(Strict):
     reason: Annotated[str, Field(min_length=1, max_length=2000, examples=[*REASONS])]
 
 
-class DeclineOut(Out):
-    """A declined cation."""
-
-    cation: str
-    place: str
-    inchikey: str
-    reason: str
-    actor: str
-    at: Moment
-
-
 class AmendmentIn(Strict):
     """The whole description as it shall be, in its sections. A library is "builtin", one that the campaign keeps, or
     one of `libraries`: the text of each file by its name, as {"new.csv": "abbreviation,smiles ..."}. Without
@@ -249,7 +132,7 @@ class AmendmentIn(Strict):
     confirmed: bool = False
 
 
-class AmendmentOut(Out):
+class AmendmentOut(BaseModel):
     """How a description differs from the one before, one line each, and what follows from that."""
 
     changes: list[str]
@@ -264,41 +147,41 @@ class UndoIn(Strict):
     confirmed: bool = False
 
 
-class UndoOut(Out):
+class UndoOut(BaseModel):
     """The event that was undone, in a sentence."""
 
     event: int
     what: str
 
 
-class StepOut(Out):
-    """A recorded step."""
-
-    formula: str
-    stage: str
-    made: str
-    reason: str
-    actor: str
-    at: Moment
-
-
-class MeasurementOut(Out):
-    """A measured lifetime in the record; `retracted` is the reason it was taken back for."""
-
+class _RecordedOut(BaseModel):
     number: int
     formula: str
+    sample: str
+    source: str
+    note: str
+    file: str
+    at: str
+    actor: str
+    retracted: str | None
+
+
+class MeasurementOut(_RecordedOut):
+    """A measured lifetime in the record; `retracted` is the reason it was taken back for."""
+
     lifetime_ps: float
     lifetime_stderr_ps: float | None
     is_upper_bound: bool
-    sample: str
-    source: str
     temperature_k: float | None
     technique: str
-    note: str
-    file: str
-    at: Moment
-    actor: str
-    retracted: str | None
+
+
+class ValueOut(_RecordedOut):
+    """A value of a property in its record; `file` is empty for the launch's table, `retracted` is the reason it was
+    taken back for."""
+
+    value: float
+    error: float | None
 
 
 class RetractionIn(Strict):
@@ -307,7 +190,7 @@ class RetractionIn(Strict):
     reason: Annotated[str, Field(min_length=1, max_length=2000)]
 
 
-class PropertyOut(Out):
+class PropertyOut(BaseModel):
     """A further measured property: `n_ingested` of its `n_values` that stand came after the launch. `grade` and
     `scores` are those of the last fit (null and empty before the first)."""
 
@@ -316,27 +199,10 @@ class PropertyOut(Out):
     n_values: int
     n_ingested: int
     grade: str | None
-    scores: Scores
+    scores: dict[str, dict[str, float | None]]
 
 
-class ValueOut(Out):
-    """A value of a property in its record; `file` is empty for the launch's table, `retracted` is the reason it was
-    taken back for."""
-
-    number: int
-    formula: str
-    value: float
-    error: float | None
-    sample: str
-    source: str
-    note: str
-    file: str
-    at: Moment
-    actor: str
-    retracted: str | None
-
-
-class RowOut(Out):
+class RowOut(BaseModel):
     """What becomes of one row of a table: `action` is add, known, retracted or refused. `value` and `error` are those
     of a further measured property, in its unit."""
 
@@ -352,7 +218,7 @@ class RowOut(Out):
     error: float | None = None
 
 
-class IngestOut(Out):
+class IngestOut(BaseModel):
     """What an upload brought; `job` learns from it in the background, where anything was added. `property` names the
     further measured property that it holds values of (null for lifetimes)."""
 
@@ -367,7 +233,7 @@ class IngestOut(Out):
     property: str | None = None
 
 
-class TraceOut(Out):
+class TraceOut(BaseModel):
     """A fitted trace, and what taking it in did (null in a dry run)."""
 
     formula: str
@@ -460,60 +326,25 @@ class PredictionIn(Strict):
     halide: Literal["I", "Br", "Cl"] = "I"
 
 
-class JobOut(Out):
-    """Work in the background: `total` is 0 while it is not known."""
-
-    id: str
-    campaign: str
-    kind: str
-    by: str
-    state: Literal["queued", "running", "done", "failed"]
-    done: int
-    total: int
-    note: str
-    result: Annotated[dict[str, Any] | None, BeforeValidator(finite)]
-    problem: str
-    created_at: Moment
-    ended_at: Annotated[str | None, BeforeValidator(_as_text)]
-
-
 class _Page(BaseModel):
     page: int = Field(default=1, ge=1, le=MANY)
     size: int = Field(default=50, ge=1, le=MAX_SIZE)
-
-
-class RankedOut(Out):
-    """One compound of the ranking; lifetimes in ps. `acquisition` is what the campaign ranks by, null where a wished
-    column is not known."""
-
-    place: int
-    index: int
-    formula: str
-    stage: str
-    lifetime_ps: float
-    lifetime_low_ps: float
-    lifetime_high_ps: float
-    acquisition: float | None
-    feasibility: float
-    nearest_measured: str
-    distance: float
-    in_domain: bool
 
 
 class RankPage(RankQuery, _Page):
     """A question to the ranking, and which of the pages of its answer."""
 
 
-class RankingOut(Out):
+class RankingOut(BaseModel):
     """One page of the ranking."""
 
     total: int
     page: int
     size: int
-    rows: list[RankedOut]
+    rows: list[Ranked]
 
 
-class CompoundOut(Out):
+class CompoundOut(BaseModel):
     """One compound: its place in the space (null outside), its numbers there (null without), measured lifetimes and
     upper bounds of its lifetime in ps, and its history."""
 
@@ -526,21 +357,21 @@ class CompoundOut(Out):
     numbers: dict[str, Any] | None
     measured_ps: list[float]
     bounds_ps: list[float]
-    history: list[StepOut]
+    history: list[Step]
 
 
-class EventOut(Out):
+class EventOut(BaseModel):
     """One thing that happened; `is_undone` says that it does not count any more."""
 
     number: int
-    at: Moment
+    at: str
     actor: str
     kind: str
     what: str
     is_undone: bool = False
 
 
-class EventsOut(Out):
+class EventsOut(BaseModel):
     """Events, newest first."""
 
     total: int

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Path, Query, Response
 
 from campaigns.config import CampaignConfig
 from campaigns.database import acting_as
-from campaigns.events import Stage
+from campaigns.events import RuledOut, Stage, Step
 from campaigns.summary import SuggestionBatch
 from campaigns.web.access import Editor, Reader, Registry, Service, reader
 from campaigns.web.api.compounds import compound_of, history_of
@@ -21,23 +21,19 @@ from campaigns.web.api.models import (
     CampaignOut,
     CompoundOut,
     DeclineIn,
-    DeclineOut,
     EventOut,
     EventsOut,
-    FitOut,
-    JobOut,
     OutcomeIn,
     PropertyOut,
     RankingOut,
     RankPage,
-    StepOut,
     SuggestIn,
     SuggestionOut,
-    TrackRecordOut,
     UndoIn,
     UndoOut,
 )
 from campaigns.web.errors import ForbiddenError
+from campaigns.web.jobs import Job
 from campaigns.web.service import CampaignService
 
 router = APIRouter(prefix="/api", responses=REFUSALS, dependencies=[Depends(reader)])
@@ -49,10 +45,10 @@ def list_campaigns(registry: Registry, _: Reader) -> list[CampaignOut]:
     return [_campaign(service) for service in registry]
 
 
-@router.get("/campaigns/{campaign}", tags=["campaigns"], response_model=CampaignOut)
-def show_campaign(service: Service, _: Reader) -> Response:
+@router.get("/campaigns/{campaign}", tags=["campaigns"])
+def show_campaign(service: Service, _: Reader) -> CampaignOut:
     """Where one campaign stands, with the score card of its model."""
-    return _campaign(service).response()
+    return _campaign(service)
 
 
 @router.get("/campaigns/{campaign}/suggestions", tags=["suggestions"])
@@ -66,39 +62,37 @@ def show_suggestions(
 
 
 @router.post("/campaigns/{campaign}/suggestions", tags=["suggestions"], status_code=202)
-def make_suggestions(service: Service, editor: Editor, wanted: SuggestIn, response: Response) -> JobOut:
+def make_suggestions(service: Service, editor: Editor, wanted: SuggestIn, response: Response) -> Job:
     """Suggest what to make next: a job, whose result names the round. Asked again, it is the recorded one."""
     job = service.suggest(editor.name, wanted.batch_size, wanted.seed, more=wanted.more)
     response.headers["location"] = f"/api/jobs/{job.id}"
-    return JobOut.model_validate(job)
+    return job
 
 
 @router.get("/campaigns/{campaign}/outcomes", tags=["outcomes"])
-def list_outcomes(service: Service, _: Reader) -> list[StepOut]:
+def list_outcomes(service: Service, _: Reader) -> list[Step]:
     """Every step in the lives of compounds, oldest first."""
-    return [StepOut.model_validate(step) for step in service.snapshot().state.steps]
+    return list(service.snapshot().state.steps)
 
 
 @router.post("/campaigns/{campaign}/outcomes", tags=["outcomes"], status_code=201)
-def record_outcome(service: Service, editor: Editor, told: OutcomeIn) -> StepOut:
+def record_outcome(service: Service, editor: Editor, told: OutcomeIn) -> Step:
     """Accept or decline a suggestion, or say how its synthesis stands or ended."""
     with acting_as(editor.name), service.writing() as campaign:
-        step = campaign.step(told.formula, Stage(told.stage), reason=told.reason.strip(), made=told.made.strip())
-    return StepOut.model_validate(step)
+        return campaign.step(told.formula, Stage(told.stage), reason=told.reason.strip(), made=told.made.strip())
 
 
 @router.get("/campaigns/{campaign}/declines", tags=["outcomes"])
-def list_declines(service: Service, _: Reader) -> list[DeclineOut]:
+def list_declines(service: Service, _: Reader) -> list[RuledOut]:
     """The cations that are not used, oldest first."""
-    return [DeclineOut.model_validate(one.to_dict()) for one in service.snapshot().state.ruled_out]
+    return list(service.snapshot().state.ruled_out)
 
 
 @router.post("/campaigns/{campaign}/declines", tags=["outcomes"], status_code=201)
-def decline_cation(service: Service, editor: Editor, told: DeclineIn) -> DeclineOut:
+def decline_cation(service: Service, editor: Editor, told: DeclineIn) -> RuledOut:
     """Leave every compound with a cation in one place out of all rounds to come."""
     with acting_as(editor.name), service.writing() as campaign:
-        declined = campaign.decline_cation(told.cation, told.reason.strip(), place=told.place)
-    return DeclineOut.model_validate(declined.to_dict())
+        return campaign.decline_cation(told.cation, told.reason.strip(), place=told.place)
 
 
 @router.get("/campaigns/{campaign}/description", tags=["campaigns"])
@@ -143,11 +137,11 @@ def undo(service: Service, editor: Editor, number: Annotated[int, Path(ge=1, le=
     return UndoOut(event=number, what=what)
 
 
-@router.get("/campaigns/{campaign}/ranking", tags=["ranking"], response_model=RankingOut)
-def show_ranking(service: Service, _: Reader, query: Annotated[RankPage, Query()]) -> Response:
+@router.get("/campaigns/{campaign}/ranking", tags=["ranking"])
+def show_ranking(service: Service, _: Reader, query: Annotated[RankPage, Query()]) -> RankingOut:
     """One page of the ranking of the whole space, best first."""
     total, rows = service.ranked(query, query.page, query.size)
-    return RankingOut.model_validate({"total": total, "page": query.page, "size": query.size, "rows": rows}).response()
+    return RankingOut(total=total, page=query.page, size=query.size, rows=rows)
 
 
 @router.get("/campaigns/{campaign}/compound", tags=["ranking"])
@@ -166,36 +160,36 @@ def show_compound(
         numbers=about.numbers,
         measured_ps=list(about.measured_ps),
         bounds_ps=list(about.bounds_ps),
-        history=[StepOut.model_validate(step) for step in history_of(service, about.compound.formula)],
+        history=list(history_of(service, about.compound.formula)),
     )
 
 
-@router.get("/campaigns/{campaign}/events", tags=["events"], response_model=EventsOut)
+@router.get("/campaigns/{campaign}/events", tags=["events"])
 def list_events(
     service: Service,
     _: Reader,
     offset: Annotated[int, Query(ge=0, le=MANY)] = 0,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
-) -> Response:
+) -> EventsOut:
     """What happened, newest first."""
     events = service.events()
     total = len(events)
     newest = events[max(0, total - offset - limit) : max(0, total - offset)][::-1]
     undone = service.undone()
     told = [EventOut(**event, is_undone=int(event["number"]) in undone) for event in newest]  # type: ignore[arg-type]
-    return EventsOut(total=total, events=told).response()
+    return EventsOut(total=total, events=told)
 
 
 @router.get("/jobs/{job}", tags=["jobs"])
-def show_job(job: str, registry: Registry, _: Reader) -> JobOut:
+def show_job(job: str, registry: Registry, _: Reader) -> Job:
     """How far a job is."""
-    return JobOut.model_validate(registry.queue.get(job))
+    return registry.queue.get(job)
 
 
 @router.get("/campaigns/{campaign}/jobs", tags=["jobs"])
-def list_jobs(service: Service, _: Reader) -> list[JobOut]:
+def list_jobs(service: Service, _: Reader) -> list[Job]:
     """The jobs of one campaign, newest first."""
-    return [JobOut.model_validate(job) for job in service.queue.of(service.slug)]
+    return list(service.queue.of(service.slug))
 
 
 def properties_out(service: CampaignService) -> list[PropertyOut]:
@@ -203,7 +197,7 @@ def properties_out(service: CampaignService) -> list[PropertyOut]:
     snapshot = service.snapshot()
     fitted = {} if snapshot.last_fit is None else snapshot.last_fit.properties
     return [
-        PropertyOut.model_validate({"name": name, "grade": None, "scores": {}, **counted, **fitted.get(name, {})})
+        PropertyOut(**{"name": name, "grade": None, "scores": {}, **counted, **fitted.get(name, {})})
         for name, counted in snapshot.properties.items()
     ]
 
@@ -215,24 +209,19 @@ def _campaign(service: CampaignService) -> CampaignOut:
     return CampaignOut(
         id=service.slug,
         title=service.title,
-        created_at=state.created_at,  # type: ignore[arg-type]  # which the model writes as text
+        created_at=state.created_at.isoformat(timespec="seconds"),
         n_compounds=len(service.campaign.space),
         n_measured=snapshot.n_measured,
         n_ingested=len(state.measurements),
         rounds=len(state.batches),
-        pending=list(state.pending),
+        pending=state.pending,
         stages=dict(snapshot.stages),
         best_observed=snapshot.best_observed,
         best_predicted=None if fit is None else fit.best_predicted,
-        fit=None if fit is None else service.kept(("fit", fit.data_key), lambda: FitOut.model_validate(fit)),
+        fit=fit,
         properties={name: counted["n_values"] for name, counted in snapshot.properties.items()},
-        track_record=service.kept(("track record", state.last_event), lambda: _track_record(service)),
+        track_record=service.kept(("track record", state.last_event), service.campaign.track_record),
     )
-
-
-def _track_record(service: CampaignService) -> TrackRecordOut | None:
-    told = service.campaign.track_record()
-    return None if told is None else TrackRecordOut.model_validate(told.to_dict())
 
 
 def _batch(service: CampaignService, batch: SuggestionBatch) -> BatchOut:
@@ -242,8 +231,5 @@ def _batch(service: CampaignService, batch: SuggestionBatch) -> BatchOut:
         round=batch.number,
         seed=batch.seed,
         is_outdated=snapshot.is_outdated if batch is snapshot.batch else True,
-        suggestions=[
-            SuggestionOut.model_validate({"stage": snapshot.stages[s.formula], **s.to_dict()})
-            for s in batch.suggestions
-        ],
+        suggestions=[SuggestionOut(**dict(s), stage=snapshot.stages[s.formula]) for s in batch.suggestions],
     )

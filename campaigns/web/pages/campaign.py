@@ -135,7 +135,7 @@ def overview(request: Request, visitor: Visiting, service: Service) -> Response:
         progress=_progress(service),
         has_band=_has_band(service),
         track_record=record,
-        compared=compared_views(None if record is None else record.to_dict()),
+        compared=compared_views(record),
         jobs=service.at_work("prepare", "learn", "suggest", "score card"),
         recent=service.events()[-6:][::-1],
         launch=service.kept(("launch",), lambda: launch_facts(service)),

@@ -99,7 +99,7 @@ def compounds(request: Request, visitor: Visiting, service: Service, query: Anno
     values["is_working"] = bool(service.at_work("prepare", "learn", "suggest"))
     if is_partial(request):
         return fragment(visitor, "ranking.html", service, **values)
-    only = values["rows"][0]["formula"] if values["total"] == 1 and query.text else values["hit"]
+    only = values["rows"][0].formula if values["total"] == 1 and query.text else values["hit"]
     if only:
         return redirect(request, f"/c/{service.slug}/compound?formula={quote(only)}")
     values |= service.kept(("choices",), lambda: _choices(service.campaign.space))

@@ -11,9 +11,20 @@ from campaigns.summary import Suggestion
 
 
 def suggestion(lifetime_ps: float, low_ps: float, high_ps: float) -> Suggestion:
-    numbers = {"rate_per_ps": 1.0 / lifetime_ps, "acquisition": 0.0, "feasibility": 0.8}
     return Suggestion(
-        "(PEA)2PbI4", "RP", "PEA", "", 1, lifetime_ps, low_ps, high_ps, reason="", nearest_measured="", **numbers
+        formula="(PEA)2PbI4",
+        phase="RP",
+        spacer="PEA",
+        cage="",
+        n_layers=1,
+        lifetime_ps=lifetime_ps,
+        lifetime_low_ps=low_ps,
+        lifetime_high_ps=high_ps,
+        rate_per_ps=1.0 / lifetime_ps,
+        acquisition=0.0,
+        feasibility=0.8,
+        reason="",
+        nearest_measured="",
     )
 
 

@@ -1,11 +1,13 @@
-"""The application: campaigns, pages, REST, what guards them, and errors as answers."""
+"""The application (campaigns, pages, REST, what guards them, errors as answers) and the server below it."""
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import secrets
+import socket
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from importlib.metadata import version
 from typing import Any
 from urllib.parse import quote
@@ -18,6 +20,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.middleware.sessions import SessionMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from campaigns.errors import (
     CampaignNotFoundError,
@@ -29,7 +32,7 @@ from campaigns.errors import (
     UnconfirmedError,
 )
 from campaigns.web.access import LoginNeededError, registry_of
-from campaigns.web.api import measuring, routes
+from campaigns.web.api import routes
 from campaigns.web.api.models import Problem
 from campaigns.web.errors import (
     BusyError,
@@ -37,14 +40,12 @@ from campaigns.web.errors import (
     NotReadyError,
     NotServedError,
     UnauthenticatedError,
+    WebError,
 )
-from campaigns.web.guard import Guard
-from campaigns.web.idempotency import Idempotency
+from campaigns.web.middleware import Guard, Idempotency, ResponseCache
 from campaigns.web.pages import campaign, compounds, measure
 from campaigns.web.pages.render import error_page, mount_assets
 from campaigns.web.registry import CampaignRegistry
-from campaigns.web.response_cache import ResponseCache
-from campaigns.web.server import config_of, listen, reachable_name
 from campaigns.web.settings import Settings
 from campaigns.web.tokens import SESSION_S
 from chemspace import SpinscreenError
@@ -118,8 +119,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.registry = registry
     _answer_errors(app)
-    for part in (routes, measuring):
-        app.include_router(part.router)
+    app.include_router(routes.router)
     for router in (campaign.start_router, campaign.router, measure.router, compounds.router):
         app.include_router(router, include_in_schema=False)
     mount_assets(app)
@@ -147,6 +147,105 @@ def run(settings: Settings, port: int, ready: Callable[[str], None]) -> None:
         name = f"[{name}]" if ":" in name else name
         ready(f"http://{name}:{listener.getsockname()[1]}/")
         uvicorn.Server(config_of(app)).run(sockets=[listener])
+
+
+#: How long the head of a request may take to arrive, s; uvicorn itself waits for ever.
+HEAD_S = 15.0
+#: Connections at once; half-open ones count until `HEAD_S` is over.
+MAX_CONNECTIONS = 4000
+
+_TOO_LATE = b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+
+
+class Protocol(HttpToolsProtocol):
+    """Ends a connection whose request does not arrive in time, so that nobody holds the server up by saying little."""
+
+    _timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
+        """A client is there."""
+        super().connection_made(transport)
+        self._timer = self.loop.call_later(HEAD_S, self._end)
+
+    def data_received(self, data: bytes) -> None:
+        """The client says something: the beginning of another request, where the last one is answered."""
+        if self._timer is None and self.cycle.response_complete:
+            self._timer = self.loop.call_later(HEAD_S, self._end)
+        super().data_received(data)
+
+    def on_headers_complete(self) -> None:
+        """The head of a request is whole."""
+        self._stop_timer()
+        super().on_headers_complete()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The client is gone."""
+        self._stop_timer()
+        super().connection_lost(exc)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _end(self) -> None:
+        if not self.transport.is_closing():
+            self.transport.write(_TOO_LATE)
+            self.transport.close()
+
+
+def config_of(app: FastAPI, log_level: str = "warning") -> uvicorn.Config:
+    """How uvicorn serves the application."""
+    _allow_sockets()
+    return uvicorn.Config(
+        app,
+        http=Protocol,
+        log_level=log_level,
+        server_header=False,
+        date_header=True,
+        timeout_keep_alive=20,
+        timeout_graceful_shutdown=5,
+        limit_concurrency=MAX_CONNECTIONS,
+    )
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens; 0 takes a free port.
+
+    Raises:
+        WebError: if the address cannot be listened on.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(1024)
+    except OSError as error:
+        listener.close()
+        raise WebError(
+            f"cannot listen on {host} port {port} ({error.strerror}); is another server there? --port"
+        ) from error
+    return listener
+
+
+def _allow_sockets() -> None:
+    """Let this process open as many files as the system allows it: each connection is one."""
+    with suppress(ImportError, OSError, ValueError):
+        import resource
+
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        wanted = 2 * MAX_CONNECTIONS
+        if soft != resource.RLIM_INFINITY and soft < wanted:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted if hard < 0 else min(wanted, hard), hard))
+
+
+def reachable_name() -> str:
+    """The address of this machine by which others of its network reach it; its name where it has no network."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe, suppress(OSError):
+        probe.connect(("192.0.2.1", 9))  # of no machine (RFC 5737); nothing is sent
+        return str(probe.getsockname()[0])
+    return socket.gethostname()
 
 
 _log = logging.getLogger(__name__)

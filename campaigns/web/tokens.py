@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import secrets
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from hashlib import sha256
 from hmac import compare_digest
 from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from campaigns.files import sync
 from campaigns.web.errors import TokenError
@@ -50,8 +51,7 @@ class Identity:
         return self.role is Role.EDITOR
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(BaseModel):
     """What is kept of a token.
 
     Attributes:
@@ -60,6 +60,8 @@ class Token:
         made_at: when, ISO time, UTC.
         expires_at: when it ends; "" for never, as those made by 0.1.0.
     """
+
+    model_config = ConfigDict(frozen=True)
 
     name: str
     role: Role
@@ -73,20 +75,17 @@ class Token:
         return bool(self.expires_at) and datetime.fromisoformat(self.expires_at) <= datetime.now(UTC)
 
 
-@dataclass(frozen=True, slots=True)
-class _Content:
-    """The content of a token file.
+class _Content(BaseModel):
+    """The content of a token file: the key that signs session cookies, the tokens, sessions that were logged out (by
+    hash, with the time they would have lasted), login links that nobody used yet (by hash, with the hash of their token
+    and their end)."""
 
-    Attributes:
-        secret: key that signs session cookies. tokens: what is kept of each.
-        ended: sessions that were logged out, by hash, with the time they would have lasted.
-        links: login links that nobody used yet, by hash, with the hash of their token and their end.
-    """
+    model_config = ConfigDict(frozen=True)
 
     secret: str
-    tokens: tuple[Token, ...] = ()
-    ended: dict[str, str] = field(default_factory=dict)
-    links: dict[str, tuple[str, str]] = field(default_factory=dict)
+    tokens: tuple[Token, ...]
+    ended: dict[str, str] = {}
+    links: dict[str, tuple[str, str]] = {}
 
 
 class TokenFile:
@@ -105,7 +104,7 @@ class TokenFile:
         """
         self.path = path
         self._lock = threading.Lock()
-        self._content, self._seen = _Content(secrets.token_hex(32)), self._signature()
+        self._content, self._seen = _Content(secret=secrets.token_hex(32), tokens=()), self._signature()
         if path.exists():
             self._content = self._read()
 
@@ -140,8 +139,10 @@ class TokenFile:
                 raise TokenError(
                     f"{self.path} has a token for {name!r} already; give another name, or revoke that one first"
                 )
-            made = Token(name, role, _hash(token), now.isoformat(timespec="seconds"), ends)
-            self._content = replace(content, tokens=(*content.tokens, made))
+            made = Token(
+                name=name, role=role, sha256=_hash(token), made_at=now.isoformat(timespec="seconds"), expires_at=ends
+            )
+            self._change(tokens=(*content.tokens, made))
         return token
 
     def revoke(self, name: str) -> None:
@@ -155,7 +156,7 @@ class TokenFile:
             if len(remaining) == len(content.tokens):
                 names = ", ".join(token.name for token in content.tokens) or "nobody"
                 raise TokenError(f"{self.path} has no token for {name!r}; there are: {names}")
-            self._content = replace(content, tokens=remaining)
+            self._change(tokens=remaining)
 
     def identify(self, token: str) -> Identity | None:
         """Whose token it is, None if nobody's, or if it has ended."""
@@ -181,7 +182,7 @@ class TokenFile:
                 raise TokenError(f"{self.path} has no token for {name!r}; make one with --add {name}")
             waiting = {one: about for one, about in content.links.items() if about[1] > now.isoformat()}
             ends = (now + timedelta(seconds=LINK_S)).isoformat(timespec="seconds")
-            self._content = replace(content, links={**waiting, _hash(secret): (token.sha256, ends)})
+            self._change(links={**waiting, _hash(secret): (token.sha256, ends)})
         return secret
 
     def whose_link(self, secret: str) -> Identity | None:
@@ -197,8 +198,7 @@ class TokenFile:
         """
         with self._changing() as content:
             identity = self.whose_link(secret)
-            left = {name: about for name, about in content.links.items() if name != _hash(secret)}
-            self._content = replace(content, links=left)
+            self._change(links={name: about for name, about in content.links.items() if name != _hash(secret)})
         return identity
 
     def end_session(self, session: str) -> None:
@@ -211,7 +211,7 @@ class TokenFile:
         with self._changing() as content:
             ended = {name: ends for name, ends in content.ended.items() if ends > now.isoformat()}
             ended[_hash(session)] = (now + timedelta(seconds=SESSION_S)).isoformat(timespec="seconds")
-            self._content = replace(content, ended=ended)
+            self._change(ended=ended)
 
     def has_ended(self, session: str) -> bool:
         """Whether a session was logged out."""
@@ -237,12 +237,13 @@ class TokenFile:
 
     def _read(self) -> _Content:
         try:
-            content = json.loads(self.path.read_text(encoding="utf-8"))
-            tokens = tuple(Token(**{**row, "role": Role(row["role"])}) for row in content["tokens"])
-            links = {name: (str(token), str(ends)) for name, (token, ends) in content.get("links", {}).items()}
-            return _Content(str(content["secret"]), tokens, dict(content.get("ended", {})), links)
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise TokenError(f"{self.path} is not a token file ({error}); name another, or remove it") from error
+            return _Content.model_validate_json(self.path.read_bytes())
+        except (OSError, ValidationError) as error:
+            why = error.strerror if isinstance(error, OSError) else error.errors()[0]["msg"]
+            raise TokenError(f"{self.path} is not a token file ({why}); name another, or remove it") from error
+
+    def _change(self, **what: object) -> None:
+        self._content = self._content.model_copy(update=what)
 
     @contextmanager
     def _changing(self) -> Iterator[_Content]:
@@ -260,22 +261,11 @@ class TokenFile:
 
     def _write(self) -> None:
         draft = self.path.with_name(f".{self.path.name}.{secrets.token_hex(4)}")
-        rows = [asdict(token) for token in self._content.tokens]
-        text = json.dumps(
-            {
-                "secret": self._content.secret,
-                "tokens": rows,
-                "ended": self._content.ended,
-                "links": self._content.links,
-            },
-            indent=2,
-        )
         try:
             handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
+                file.write(self._content.model_dump_json(indent=2))
+            sync(draft)
             draft.replace(self.path)
             sync(self.path.parent)
         finally:

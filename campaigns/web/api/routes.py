@@ -1,52 +1,44 @@
-"""REST: campaigns, suggestions, outcomes, the ranking, events, jobs."""
+"""REST: campaigns, suggestions, outcomes, what is measured, the ranking, predictions, events, jobs."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Query, Response
+from fastapi import APIRouter, Depends, File, Path, Query, Response
 
 from campaigns.config import CampaignConfig
 from campaigns.database import acting_as
 from campaigns.events import RuledOut, Stage, Step
-from campaigns.summary import SuggestionBatch
+from campaigns.intake import require_confirmed
+from campaigns.kinetics.measurement import TraceSettings
+from campaigns.summary import IngestResult, SuggestionBatch
+from campaigns.targets import LIFETIME, target_of
 from campaigns.web.access import Editor, Reader, Registry, Service, reader
-from campaigns.web.api.compounds import compound_of, history_of
-from campaigns.web.api.models import (
-    MANY,
-    REFUSALS,
-    AmendmentIn,
-    AmendmentOut,
-    BatchOut,
-    CampaignOut,
-    CompoundOut,
-    DeclineIn,
-    EventOut,
-    EventsOut,
-    OutcomeIn,
-    PropertyOut,
-    RankingOut,
-    RankPage,
-    SuggestIn,
-    SuggestionOut,
-    UndoIn,
-    UndoOut,
-)
-from campaigns.web.errors import ForbiddenError
+from campaigns.web.api import models
+from campaigns.web.api.compounds import asked_compound, compound_of, history_of
+from campaigns.web.errors import ForbiddenError, QueryError
 from campaigns.web.jobs import Job
+from campaigns.web.registry import CampaignRegistry
 from campaigns.web.service import CampaignService
+from campaigns.web.tokens import Identity
+from campaigns.web.uploads import require_undoubted, take_in_trace
+from chemspace import parse_formula
 
-router = APIRouter(prefix="/api", responses=REFUSALS, dependencies=[Depends(reader)])
+router = APIRouter(prefix="/api", responses=models.REFUSALS, dependencies=[Depends(reader)])
+
+
+Name = Annotated[str, Path(min_length=1, max_length=100, description="As in the campaign's description.")]
+Number = Annotated[int, Path(ge=1, le=models.MANY)]
 
 
 @router.get("/campaigns", tags=["campaigns"])
-def list_campaigns(registry: Registry, _: Reader) -> list[CampaignOut]:
+def list_campaigns(registry: Registry, _: Reader) -> list[models.CampaignOut]:
     """Every campaign of this server."""
     return [_campaign(service) for service in registry]
 
 
 @router.get("/campaigns/{campaign}", tags=["campaigns"])
-def show_campaign(service: Service, _: Reader) -> CampaignOut:
+def show_campaign(service: Service, _: Reader) -> models.CampaignOut:
     """Where one campaign stands, with the score card of its model."""
     return _campaign(service)
 
@@ -55,14 +47,14 @@ def show_campaign(service: Service, _: Reader) -> CampaignOut:
 def show_suggestions(
     service: Service,
     _: Reader,
-    round: Annotated[int | None, Query(ge=1, le=MANY, description="Default: the last.")] = None,
-) -> BatchOut:
+    round: Annotated[int | None, Query(ge=1, le=models.MANY, description="Default: the last.")] = None,
+) -> models.BatchOut:
     """The suggestions of a round."""
     return _batch(service, service.snapshot().round(round))
 
 
 @router.post("/campaigns/{campaign}/suggestions", tags=["suggestions"], status_code=202)
-def make_suggestions(service: Service, editor: Editor, wanted: SuggestIn, response: Response) -> Job:
+def make_suggestions(service: Service, editor: Editor, wanted: models.SuggestIn, response: Response) -> Job:
     """Suggest what to make next: a job, whose result names the round. Asked again, it is the recorded one."""
     job = service.suggest(editor.name, wanted.batch_size, wanted.seed, more=wanted.more)
     response.headers["location"] = f"/api/jobs/{job.id}"
@@ -76,7 +68,7 @@ def list_outcomes(service: Service, _: Reader) -> list[Step]:
 
 
 @router.post("/campaigns/{campaign}/outcomes", tags=["outcomes"], status_code=201)
-def record_outcome(service: Service, editor: Editor, told: OutcomeIn) -> Step:
+def record_outcome(service: Service, editor: Editor, told: models.OutcomeIn) -> Step:
     """Accept or decline a suggestion, or say how its synthesis stands or ended."""
     with acting_as(editor.name), service.writing() as campaign:
         return campaign.step(told.formula, Stage(told.stage), reason=told.reason.strip(), made=told.made.strip())
@@ -89,7 +81,7 @@ def list_declines(service: Service, _: Reader) -> list[RuledOut]:
 
 
 @router.post("/campaigns/{campaign}/declines", tags=["outcomes"], status_code=201)
-def decline_cation(service: Service, editor: Editor, told: DeclineIn) -> RuledOut:
+def decline_cation(service: Service, editor: Editor, told: models.DeclineIn) -> RuledOut:
     """Leave every compound with a cation in one place out of all rounds to come."""
     with acting_as(editor.name), service.writing() as campaign:
         return campaign.decline_cation(told.cation, told.reason.strip(), place=told.place)
@@ -102,7 +94,7 @@ def show_description(service: Service, _: Reader) -> dict[str, Any]:
 
 
 @router.post("/campaigns/{campaign}/amendments", tags=["campaigns"])
-def amend(service: Service, editor: Editor, asked: AmendmentIn) -> AmendmentOut:
+def amend(service: Service, editor: Editor, asked: models.AmendmentIn) -> models.AmendmentOut:
     """Change the description while the campaign runs: results, outcomes, what is awaited and declined stay."""
     config = CampaignConfig.parse(asked.description)
     given = {name: text.encode() for name, text in asked.libraries.items()}
@@ -115,7 +107,7 @@ def amend(service: Service, editor: Editor, asked: AmendmentIn) -> AmendmentOut:
         told = campaign.amendment(config, libraries=libraries)
         if asked.confirmed:
             told = campaign.amend(config, libraries=libraries, reason=asked.reason.strip(), confirmed=True)
-    return AmendmentOut(stored=asked.confirmed and bool(told.changes), **told.to_dict())
+    return models.AmendmentOut(stored=asked.confirmed and bool(told.changes), **told.to_dict())
 
 
 def _with_hooks_of(present: CampaignConfig, config: CampaignConfig) -> CampaignConfig:
@@ -130,27 +122,27 @@ def _with_hooks_of(present: CampaignConfig, config: CampaignConfig) -> CampaignC
 
 
 @router.post("/campaigns/{campaign}/events/{number}/undo", tags=["events"], status_code=201)
-def undo(service: Service, editor: Editor, number: Annotated[int, Path(ge=1, le=MANY)], why: UndoIn) -> UndoOut:
+def undo(service: Service, editor: Editor, number: Number, why: models.UndoIn) -> models.UndoOut:
     """Undo what was recorded by mistake. Where later events stand on it, they are listed (409) until confirmed."""
     with acting_as(editor.name), service.writing() as campaign:
         what = campaign.undo(number, why.reason.strip(), confirmed=why.confirmed)
-    return UndoOut(event=number, what=what)
+    return models.UndoOut(event=number, what=what)
 
 
 @router.get("/campaigns/{campaign}/ranking", tags=["ranking"])
-def show_ranking(service: Service, _: Reader, query: Annotated[RankPage, Query()]) -> RankingOut:
+def show_ranking(service: Service, _: Reader, query: Annotated[models.RankPage, Query()]) -> models.RankingOut:
     """One page of the ranking of the whole space, best first."""
     total, rows = service.ranked(query, query.page, query.size)
-    return RankingOut(total=total, page=query.page, size=query.size, rows=rows)
+    return models.RankingOut(total=total, page=query.page, size=query.size, rows=rows)
 
 
 @router.get("/campaigns/{campaign}/compound", tags=["ranking"])
 def show_compound(
     service: Service, _: Reader, formula: Annotated[str, Query(min_length=1, max_length=200)]
-) -> CompoundOut:
+) -> models.CompoundOut:
     """What is known of one compound without computing anything new."""
     about = compound_of(service, formula)
-    return CompoundOut(
+    return models.CompoundOut(
         formula=about.compound.formula,
         index=about.index,
         stage=about.stage,
@@ -168,16 +160,132 @@ def show_compound(
 def list_events(
     service: Service,
     _: Reader,
-    offset: Annotated[int, Query(ge=0, le=MANY)] = 0,
+    offset: Annotated[int, Query(ge=0, le=models.MANY)] = 0,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
-) -> EventsOut:
+) -> models.EventsOut:
     """What happened, newest first."""
     events = service.events()
     total = len(events)
     newest = events[max(0, total - offset - limit) : max(0, total - offset)][::-1]
     undone = service.undone()
-    told = [EventOut(**event, is_undone=int(event["number"]) in undone) for event in newest]  # type: ignore[arg-type]
-    return EventsOut(total=total, events=told)
+    told = [models.EventOut(**event, is_undone=int(event["number"]) in undone) for event in newest]  # type: ignore[arg-type]
+    return models.EventsOut(total=total, events=told)
+
+
+@router.get("/campaigns/{campaign}/measurements", tags=["measurements"])
+def list_measurements(service: Service, _: Reader) -> list[models.MeasurementOut]:
+    """The campaign's own record, retracted measurements too."""
+    return [models.MeasurementOut(**row.to_dict()) for row in service.snapshot().state.record]
+
+
+@router.post("/campaigns/{campaign}/measurements/table", tags=["measurements"], status_code=201)
+def upload_table(
+    service: Service, registry: Registry, editor: Editor, form: Annotated[models.TableForm, File()]
+) -> models.IngestOut:
+    """Take in a table of measured lifetimes (columns formula, lifetime_ps and others), whole or not at all.
+
+    Other headings and units are recognised; until they are accepted or declared the answer is 422, with a sentence for
+    each."""
+    return _table(service, registry, editor, form, LIFETIME.name)
+
+
+@router.post("/campaigns/{campaign}/measurements/trace", tags=["measurements"], status_code=201)
+def upload_trace(
+    service: Service, registry: Registry, editor: Editor, form: Annotated[models.TraceForm, File()]
+) -> models.TraceOut:
+    """Fit the SC and CC traces (or maps) of one crystal and take the lifetime in; `dry_run` only fits."""
+    formula = parse_formula(form.formula, service.campaign.names).formula
+    settings = TraceSettings.model_validate(form, from_attributes=True)
+    upload = registry.uploads.traces(service.slug, formula, form.sample, form.files(), settings)
+    try:
+        if upload.fit is None:
+            raise QueryError(upload.problem)
+        fit = upload.fit.to_dict()
+        if form.dry_run:
+            return models.TraceOut(formula=formula, fit=fit, ingest=None)
+        require_confirmed(
+            upload.fit, upload.file_names, accept_warnings=form.accept_warnings, accept_extreme=form.accept_extreme
+        )
+        require_undoubted(service, upload, accept=form.accept_extreme)
+        with acting_as(editor.name):
+            result = take_in_trace(service, upload)
+        return models.TraceOut(formula=formula, fit=fit, ingest=_ingested(service, editor, result, form))
+    finally:
+        registry.uploads.drop(upload)
+
+
+@router.post("/campaigns/{campaign}/measurements/{number}/retraction", tags=["measurements"], status_code=201)
+def retract(service: Service, editor: Editor, number: Number, told: models.RetractionIn) -> models.MeasurementOut:
+    """Take a measurement back: it stays in the record, and the next fit does not see it."""
+    with acting_as(editor.name), service.writing() as campaign:
+        return models.MeasurementOut(**campaign.retract(number, told.reason).to_dict())
+
+
+@router.get("/campaigns/{campaign}/properties", tags=["properties"])
+def list_properties(service: Service, _: Reader) -> list[models.PropertyOut]:
+    """The further measured properties of the campaign, with the verdict on the model of each."""
+    return properties_out(service)
+
+
+@router.get("/campaigns/{campaign}/properties/{property}/values", tags=["properties"])
+def list_values(service: Service, _: Reader, property: Name) -> list[models.ValueOut]:
+    """Every value of a property, the launch's table first, retracted ones too."""
+    state = service.snapshot().state
+    target = target_of(state.config, property)
+    return [models.ValueOut(**row.to_dict()) for row in state.records[target.name]]
+
+
+@router.post("/campaigns/{campaign}/properties/{property}/table", tags=["properties"], status_code=201)
+def upload_values(
+    service: Service, registry: Registry, editor: Editor, property: Name, form: Annotated[models.ValuesForm, File()]
+) -> models.IngestOut:
+    """Take in a table of values (columns compound, value and, if known, error, sample), whole or not at all."""
+    return _table(service, registry, editor, form, property)
+
+
+@router.post(
+    "/campaigns/{campaign}/properties/{property}/values/{number}/retraction", tags=["properties"], status_code=201
+)
+def retract_value(
+    service: Service, editor: Editor, property: Name, number: Number, told: models.RetractionIn
+) -> models.ValueOut:
+    """Take a value back, one of the launch's table too: it stays in the record, and the next fit does not see it."""
+    with acting_as(editor.name), service.writing() as campaign:
+        return models.ValueOut(**campaign.retract(number, told.reason, property).to_dict())
+
+
+@router.post("/campaigns/{campaign}/predictions", tags=["predictions"], status_code=202)
+def predict(service: Service, reader: Reader, asked: models.PredictionIn, response: Response) -> Job:
+    """Predict a compound: a job, whose result is the prediction. xTB runs where a cation is new. Changes nothing."""
+    job = service.predict(reader, asked_compound(service, asked))
+    response.headers["location"] = f"/api/jobs/{job.id}"
+    return job
+
+
+def _table(
+    service: CampaignService, registry: CampaignRegistry, editor: Identity, form: models.ValuesForm, target: str
+) -> models.IngestOut:
+    options = form.reading()
+    with registry.uploads.as_file(form.table()) as path, service.reading() as campaign:
+        table = campaign.read(
+            path, target, **{name: options[name] for name in options.keys() - {"dry_run", "keep_going"}}
+        )
+    at_work = service.reading() if form.dry_run else service.writing()
+    with acting_as(editor.name), at_work as campaign:
+        result = campaign.ingest(table, target, **options)
+    return _ingested(service, editor, result, form)
+
+
+def _ingested(
+    service: CampaignService, editor: Identity, result: IngestResult, form: models.ValuesForm | models.TraceForm
+) -> models.IngestOut:
+    """What an upload brought; it is learnt from where anything came in, unless the form says not to."""
+    learns = form.learn and not form.dry_run and (result.changed or service.campaign.is_behind())
+    job = service.learn(editor.name) if learns else None
+    blank = {"lifetime_ps": None, "lifetime_stderr_ps": None, "is_upper_bound": False}
+    told = result.to_dict()
+    rows = [blank | row for row in told["rows"]]
+    return models.IngestOut(**{**told, "rows": rows, "job": None if job is None else job.id})
 
 
 @router.get("/jobs/{job}", tags=["jobs"])
@@ -192,21 +300,21 @@ def list_jobs(service: Service, _: Reader) -> list[Job]:
     return list(service.queue.of(service.slug))
 
 
-def properties_out(service: CampaignService) -> list[PropertyOut]:
+def properties_out(service: CampaignService) -> list[models.PropertyOut]:
     """The further measured properties, with what the last fit says of their models."""
     snapshot = service.snapshot()
     fitted = {} if snapshot.last_fit is None else snapshot.last_fit.properties
     return [
-        PropertyOut(**{"name": name, "grade": None, "scores": {}, **counted, **fitted.get(name, {})})
+        models.PropertyOut(**{"name": name, "grade": None, "scores": {}, **counted, **fitted.get(name, {})})
         for name, counted in snapshot.properties.items()
     ]
 
 
-def _campaign(service: CampaignService) -> CampaignOut:
+def _campaign(service: CampaignService) -> models.CampaignOut:
     """Where a campaign stands."""
     snapshot, fit = service.snapshot(), service.snapshot().last_fit
     state = snapshot.state
-    return CampaignOut(
+    return models.CampaignOut(
         id=service.slug,
         title=service.title,
         created_at=state.created_at.isoformat(timespec="seconds"),
@@ -224,12 +332,12 @@ def _campaign(service: CampaignService) -> CampaignOut:
     )
 
 
-def _batch(service: CampaignService, batch: SuggestionBatch) -> BatchOut:
+def _batch(service: CampaignService, batch: SuggestionBatch) -> models.BatchOut:
     """One round, each compound with where it stands now."""
     snapshot = service.snapshot()
-    return BatchOut(
+    return models.BatchOut(
         round=batch.number,
         seed=batch.seed,
         is_outdated=snapshot.is_outdated if batch is snapshot.batch else True,
-        suggestions=[SuggestionOut(**dict(s), stage=snapshot.stages[s.formula]) for s in batch.suggestions],
+        suggestions=[models.SuggestionOut(**dict(s), stage=snapshot.stages[s.formula]) for s in batch.suggestions],
     )

@@ -15,9 +15,8 @@ import uvicorn
 from fastapi.testclient import TestClient
 
 from campaigns.kinetics.synthetic import Truth, delay_grid, synthetic_map, synthetic_trace
-from campaigns.web.app import create_app
+from campaigns.web.app import config_of, create_app
 from campaigns.web.jobs import JobQueue
-from campaigns.web.server import config_of
 from campaigns.web.service import CampaignService
 from campaigns.web.settings import Settings
 from campaigns.web.tokens import Role, TokenFile

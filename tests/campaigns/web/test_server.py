@@ -10,15 +10,15 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from campaigns.web import guard, server
+from campaigns.web import app, middleware
 from tests.campaigns.web.conftest import SLUG, Prepared, running
 
 
 @pytest.fixture
 def address(prepared: Prepared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """A server with little patience."""
-    monkeypatch.setattr(server, "HEAD_S", 3.0)
-    monkeypatch.setattr(guard, "PAUSE_S", 1.0)
+    monkeypatch.setattr(app, "HEAD_S", 3.0)
+    monkeypatch.setattr(middleware, "PAUSE_S", 1.0)
     with running(prepared.settings(tmp_path)) as found:
         yield found
 

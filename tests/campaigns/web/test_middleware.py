@@ -13,7 +13,7 @@ from fastapi.testclient import TestClient
 
 from campaigns import Campaign
 from campaigns.events import Stage
-from campaigns.web import response_cache
+from campaigns.web import middleware
 from campaigns.web.app import create_app
 from campaigns.web.jobs import JobQueue
 from campaigns.web.pages import render
@@ -99,8 +99,8 @@ def test_a_write_a_job_and_another_process_are_seen_at_once(
 
 @pytest.fixture
 def small_cache(monkeypatch: pytest.MonkeyPatch, prepared: Prepared, tmp_path: Path) -> Iterator[TestClient]:
-    monkeypatch.setattr(response_cache, "MAX_BYTES", 40_000)
-    monkeypatch.setattr(response_cache, "MAX_ANSWER", 20_000)
+    monkeypatch.setattr(middleware, "MAX_BYTES", 40_000)
+    monkeypatch.setattr(middleware, "MAX_ANSWER", 20_000)
     shutil.copytree(prepared.folder, tmp_path / "b")
     settings = prepared.settings(tmp_path)
     app = create_app(replace(settings, folders=(*settings.folders, tmp_path / "b")))
@@ -117,7 +117,7 @@ def test_what_is_kept_is_bounded_and_answers_stay_right(small_cache: TestClient)
                 answer = small_cache.get(path).content
                 assert told.setdefault(path, answer) == answer
     kept = small_cache.app.middleware_stack  # type: ignore[attr-defined]  # the application, which the client wraps
-    while not isinstance(kept, response_cache.ResponseCache):
+    while not isinstance(kept, middleware.ResponseCache):
         kept = getattr(kept, "app", None) or kept._app
     assert 0 < kept.answers.currsize <= 40_000
     assert kept.answers.currsize == sum(len(answer.body) for answer in kept.answers.values())

@@ -39,6 +39,12 @@ CANDIDATES = {
     "embedded-networks": MixtureRecipe("embedded-networks", (), NETWORKS),
     "plain-networks-processes": MixtureRecipe("plain-networks-processes", PROCESSES, PLAIN),
     "networks-processes": MixtureRecipe("networks-processes", PROCESSES, NETWORKS, floor=0.2),
+    "networks-processes-96": MixtureRecipe(
+        "networks-processes-96", PROCESSES, replace(NETWORKS, members=96), floor=0.2
+    ),
+    "networks-processes-wide": MixtureRecipe(
+        "networks-processes-wide", PROCESSES, replace(NETWORKS, hidden=(32, 32)), floor=0.2
+    ),
     "networks-processes-trees": MixtureRecipe(
         "networks-processes-trees", PROCESSES, NETWORKS, TreesConfig(), floor=0.2
     ),

@@ -9,7 +9,7 @@ from operator import index
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Unpack
 
-from campaigns.artifacts import Artifacts, batch_key
+from campaigns.artifacts import PLAIN, Artifacts, batch_key
 from campaigns.config import BUILTIN, CampaignConfig
 from campaigns.database import create_store, open_store, point_to
 from campaigns.errors import (
@@ -208,6 +208,25 @@ class Campaign(CampaignReader):
         if not Path(path).parent.is_dir():
             raise StoreError(f"{path} cannot be written: there is no folder {Path(path).parent}")
         return write_candidates(self.round(progress), Path(path), progress)
+
+    def stability(self, batch: SuggestionBatch, *, refit: bool = False) -> dict[str, tuple[int, int]]:
+        """In how many refits without one measured compound each suggestion stays in its batch, and of how many.
+
+        Args:
+            batch: one of the rounds.
+            refit: whether to refit where that was not kept (a few CPU seconds), if nothing has come in since.
+
+        Returns:
+            By formula; empty where it is not known.
+        """
+        found = self._artifacts.find("stability", batch.key, PLAIN)
+        if found is None and refit and batch.data_key == self._data_key and batch.suggestions:
+            from campaigns.training import validate
+
+            fitted = self._learn(batch.pending, None)
+            again = replace(fitted, validation=validate(fitted.training, self.config))
+            found = self._keep_stability(batch, again)
+        return {formula: (int(kept[0]), int(kept[1])) for formula, kept in (found or {}).items()}
 
     def replay(self, number: int | None = None, progress: Progress | None = None) -> Replay:
         """Compute an old batch (None: the last) again from the log as it stood then, and say whether it is the same.
@@ -637,7 +656,18 @@ class Campaign(CampaignReader):
         self._append(EventKind.SUGGESTED, batch.to_dict(), key=key)
         recorded = self._state.batch(key)
         assert recorded is not None  # ours, or that of a process which was faster with the same key
+        self._keep_stability(batch, fitted)
         return recorded
+
+    def _keep_stability(self, batch: SuggestionBatch, fitted: Round) -> dict[str, Any]:
+        from campaigns.round import refits_that_keep
+
+        if not fitted.validation.refits:
+            return {}
+        kept = refits_that_keep(fitted, [s.formula for s in batch.suggestions], batch.seed, self.budget)
+        fitted.validation.refits.clear()  # thirty MB
+        self._artifacts.put("stability", batch.key, kept, PLAIN)
+        return kept
 
     def _take_in(
         self, table: ObservationTable, rules: IntakeRules, rejects: str | Path | None = None, *, dry_run: bool

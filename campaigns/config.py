@@ -272,6 +272,9 @@ class BudgetRules(_Part):
 
     Attributes:
         batch_size: suggestions in a round.
+        teaching_share: of a batch for what teaches most, the others are likely slow; both kinds are in a batch of two.
+            0 leaves the kinds to the acquisition. None: 0.2 where the acquisition is "auto" and trusts its surrogate,
+            else 0 (0 too in campaigns of release 0.1.0).
         max_per_spacer: compounds of one spacer; None takes 1, and more only where the ranking has too few spacers.
         min_distance: smallest distance between two suggestions and to what is pending, in standard deviations of the
             ranked candidates' features (root mean square).
@@ -284,6 +287,7 @@ class BudgetRules(_Part):
     """
 
     batch_size: int = Field(default=5, ge=1, le=100_000)
+    teaching_share: float | None = Field(default=None, ge=0, le=1)
     max_per_spacer: int | None = Field(default=None, ge=1)
     min_distance: float | None = Field(default=None, ge=0)
     max_cost: float | None = Field(default=None, ge=0)

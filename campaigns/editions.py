@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from screening.feasibility import FeasibilityPrior, ReportedOutcomes
 
 
+#: Share of a batch for what teaches most, where a description leaves it and the strategy to the campaign.
+TEACHING_SHARE = 0.2
+
+
 @dataclass(frozen=True, slots=True)
 class Edition:
     """What holds in a campaign where its description says nothing else.
@@ -25,12 +29,14 @@ class Edition:
         description: fields of a description whose default is another one than the newest edition's.
         protocol: fields of `oracle.Protocol` whose default is another one than the newest edition's.
         sets_apart: whether lifetimes measured otherwise than the rest do not train, and one replicate cannot blur all.
+        teaching_share: of a batch for what teaches most, 0 leaves the kinds to the strategy.
     """
 
     number: int
     description: Mapping[str, Any] = field(default_factory=dict)
     protocol: Mapping[str, Any] = field(default_factory=dict)
     sets_apart: bool = True
+    teaching_share: float = TEACHING_SHARE
 
     @property
     def library(self) -> CationLibrary:
@@ -68,6 +74,7 @@ EDITIONS: Mapping[int, Edition] = {
         description={"surrogate": "spinscreen"},
         protocol={"conformer_solvent": None, "n_conformers": 20, "n_optimised": 2, "stretch": 0.0},
         sets_apart=False,
+        teaching_share=0.0,
     ),
     NEWEST: Edition(NEWEST),
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import sha256
@@ -28,6 +28,7 @@ from campaigns.summary import FitSummary, Prediction, Suggestion
 from campaigns.targets import LearntProperty, learn_property, property_compounds
 from campaigns.training import (
     TrainingSet,
+    compound_rates,
     fit,
     layered_ions,
     measured_compounds,
@@ -41,7 +42,7 @@ from chemspace.progress import Progress, silent
 from chemspace.space import SpaceBlock
 from oracle import CationRecord, compound_descriptors
 from oracle.descriptors import CationTable
-from screening.batch import BatchQuery, choose_batch
+from screening.batch import BatchQuery, choose_batch, teaching_places
 from screening.dataset import SpinDataset
 from screening.errors import BatchError, NothingLeftError
 from screening.feasibility import SHAPE_NAMES, FeasibilityModel, RecordedOutcome, SpacerTraits, fit_feasibility
@@ -243,6 +244,17 @@ class Round:
     def pending(self) -> NDArray[np.float64]:
         """Features of what is pending, shape (p, d)."""
         return self.candidates.features(self.space.take(self.inputs.awaited))
+
+    @property
+    def teaching_share(self) -> float:
+        """Share of a batch for what teaches most."""
+        config = self.inputs.config
+        if not self.strategy.predicts:
+            return 0.0
+        if config.budget.teaching_share is not None:
+            return config.budget.teaching_share
+        is_open = config.acquisition == "auto" and self.strategy.name == "log_ei"
+        return config.defaults.teaching_share if is_open else 0.0
 
     @property
     def ranked_by(self) -> str:
@@ -460,21 +472,51 @@ def choose(fitted: Round, batch_size: int, seed: int, budget: Budget) -> list[in
         raise NothingToSuggestError(f"only {len(ranking)} compounds are left to suggest, {batch_size} were asked for")
     indices = ranking.frame["index"].to_numpy(dtype=np.int64)
     try:
-        query = BatchQuery(
-            batch_size,
-            seed,
-            fitted.strategy,
-            budget.limits_of(ranking.spacer[:SHORTLIST], batch_size),
-            SHORTLIST,
-            fitted.pending,
-            pending_columns(fitted),
-            fitted.training.x,
-            **budget.of(fitted.space, indices[:SHORTLIST]),
-        )
-        chosen = choose_batch(ranking, fitted.surrogate, query)
+        chosen = choose_batch(ranking, fitted.surrogate, batch_query(fitted, batch_size, seed, budget))
     except BatchError as error:
         raise NothingToSuggestError(f"the budget of the campaign leaves no whole batch: {error}") from error
     return [int(np.flatnonzero(indices == index)[0]) for index in chosen]
+
+
+def batch_query(fitted: Round, batch_size: int, seed: int, budget: Budget) -> BatchQuery:
+    """What a batch of a round is to be."""
+    indices = fitted.ranking.frame["index"].to_numpy(dtype=np.int64)[:SHORTLIST]
+    return BatchQuery(
+        batch_size,
+        seed,
+        fitted.strategy,
+        budget.limits_of(fitted.ranking.spacer[:SHORTLIST], batch_size),
+        SHORTLIST,
+        fitted.pending,
+        pending_columns(fitted),
+        fitted.training.x,
+        teaching=teaching_places(batch_size, fitted.teaching_share),
+        **budget.of(fitted.space, indices),
+    )
+
+
+def refits_that_keep(fitted: Round, batch: Sequence[str], seed: int, budget: Budget) -> dict[str, tuple[int, int]]:
+    """By formula of a round's batch, in how many refits without one measured compound (of many rows: without one fold
+    of them) it is chosen again, and of how many; empty for a strategy that cannot tell, or where no refit was kept."""
+    from screening.batch import refits_that_keep as kept_of
+
+    training, rates = fitted.training, compound_rates(fitted.training.dataset)
+    inside = {compound.formula: rate for compound, rate in rates.items() if compound in fitted.space}
+    whole, goal = training.best_inside(fitted.space), fitted.candidates.goal
+    noise = float(np.median(training.rows.noise_variance[training.rows.measured]))
+
+    def models() -> Iterator[tuple[Any, float]]:
+        for rows, (fits, fold) in fitted.validation.refits:
+            out = {training.formulas[row] for row in rows}
+            best = min((rate for formula, rate in inside.items() if formula not in out), default=whole)
+            model = fits.model(fold, noise, fitted.surrogate.calibration).eval()
+            yield model, best if goal is None else min(best, goal)
+
+    indices = indices_of(fitted.space, [parse_formula(formula, fitted.inputs.names) for formula in batch])
+    kept = kept_of(fitted.ranking, batch_query(fitted, len(batch), seed, budget), indices, models())
+    if kept is None or not fitted.validation.refits:
+        return {}
+    return {formula: (int(count), len(fitted.validation.refits)) for formula, count in zip(batch, kept, strict=True)}
 
 
 def pending_columns(fitted: Round) -> pd.DataFrame:

@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from chemspace.progress import Progress
+from screening.batch import teaching_places
 from screening.committee import fit_input_scale
 from screening.errors import BacktestError
 from screening.pool import check_pool, choose_rows, row_codes
@@ -170,8 +171,8 @@ def _spinscreen(pool: Array, seen: NDArray[np.int64], loss: Array, q: int, seed:
     return fresh[_choose(pool[fresh], pool[seen], loss, q, seed)]
 
 
-def _choose(pool: Array, x: Array, loss: Array, q: int, seed: int) -> NDArray[np.int64]:
-    return choose_rows(check_pool(pool, x, loss, q, True, None, None), q, seed)
+def _choose(pool: Array, x: Array, loss: Array, q: int, seed: int, share: float = 0.0) -> NDArray[np.int64]:
+    return choose_rows(check_pool(pool, x, loss, q, True, None, None), q, seed, teaching_places(q, share))
 
 
 def _surrogate(pool: Array, seen: NDArray[np.int64], loss: Array, q: int, seed: int) -> NDArray[np.int64]:
@@ -262,11 +263,13 @@ class Schedule:
         n_start: random experiments.
         batch_size: experiments a round.
         budget: experiments in all; of a planned campaign, new ones.
+        teaching: share of a planned campaign's batches for what teaches most, 0 leaves it to the strategy.
     """
 
     n_start: int = 5
     batch_size: int = 1
     budget: int = 40
+    teaching: float = 0.0
 
     def __post_init__(self) -> None:
         """Checks that each is at least 1; else a `BacktestError`."""
@@ -489,6 +492,11 @@ class CampaignPlan:
         """Probability that the goal is met within so many experiments."""
         return float(np.mean(self.needed <= experiments))
 
+    @property
+    def within_budget(self) -> float:
+        """Probability that the goal is met within the budget."""
+        return self.probability_within(self.budget)
+
 
 def plan_campaign(
     observed: FinishedTable,
@@ -519,7 +527,7 @@ def plan_campaign(
     """
     if len(observed.y) < 2 or draws < 1:
         raise BacktestError(f"{len(observed.y)} observations, {draws} draws: 2 and 1 at least")
-    rng = np.random.default_rng(check_seed(seed, BacktestError))
+    rng = np.random.default_rng(seed := check_seed(seed, BacktestError))
     problem = check_pool(pool, observed.x, observed.y, schedule.batch_size, observed.minimize, None, None)
     rows = np.flatnonzero(problem.free)
     rows = np.sort(rng.choice(rows, min(len(rows), _LARGEST_DRAW), replace=False))
@@ -528,6 +536,7 @@ def plan_campaign(
     target = goal if observed.minimize else -goal
     needed, possible = np.full(draws, np.inf), 0
     for draw in range(draws):
+        rng = np.random.default_rng([seed, draw])  # the same worlds for every schedule
         member = committee.members[int(rng.integers(len(committee.members)))]
         mean, covariance, _ = member.joint(scale(problem.x), scale(problem.pool[rows]))
         values, vectors = np.linalg.eigh(covariance)
@@ -560,7 +569,7 @@ class _World:
         left, done = np.arange(len(self.pool)), 0
         while done < schedule.budget and left.size:
             size = min(schedule.batch_size, schedule.budget - done, len(left))
-            picks = left[_choose(self.pool[left], x, y, size, int(rng.integers(2**31)))]
+            picks = left[_choose(self.pool[left], x, y, size, int(rng.integers(2**31)), schedule.teaching)]
             met = np.flatnonzero(self.meets_goal[picks])
             if met.size:
                 return float(done + met[0] + 1)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from types import SimpleNamespace
 from typing import Any, Protocol
 
 import numpy as np
@@ -12,13 +13,15 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from screening.errors import BatchError
-from screening.ranking.rank import Ranking
+from screening.ranking.rank import TEACHES_MOST, Ranking
 from screening.seeds import check_seed
-from screening.strategies import Chosen, LogExpectedImprovement, Shortlist, Strategy
+from screening.strategies import Acquisition, Chosen, LogExpectedImprovement, Shortlist, Strategy
 
-__all__ = ["BatchLimits", "BatchQuery"]
+__all__ = ["BatchLimits", "BatchQuery", "teaching_places"]
 
 Array = NDArray[np.float64]
+#: Candidates that compete in a refit beside the batch itself.
+RIVALS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,8 @@ class BatchQuery:
         cost: money a candidate, shape (m,) like the ranking or its head; NaN unknown.
         days: lead time a candidate, shape as of cost.
         barred: candidates that may not be chosen (a hazard, say), shape as of cost.
+        teaching: so many of the batch teach most, the others are likely slow; where a kind has none left that fits, the
+            other one takes its places. None leaves the kinds to the strategy.
     """
 
     q: int = 5
@@ -76,6 +81,7 @@ class BatchQuery:
     cost: Array | None = None
     days: Array | None = None
     barred: NDArray[np.bool_] | None = None
+    teaching: int | None = None
 
     def pending_x(self, d: int) -> Array:
         """Features of what is pending, shape (p, d); a `BatchError` if they have another number of columns."""
@@ -121,9 +127,13 @@ def choose_batch(ranking: Ranking, surrogate: HasModel, query: BatchQuery = Batc
     used = _Used(query, ranking.spacer[:size], x)
     free = np.ones(size, dtype=bool) if query.barred is None else ~np.asarray(query.barred, dtype=bool)[:size]
     index = ranking.frame["index"].to_numpy(dtype=np.int64)[:size]
+    places, teaches = None, np.empty(0, dtype=bool)
+    if query.teaching is not None:
+        places, teaches = (query.q - query.teaching, query.teaching), (ranking.frame["tag"] == TEACHES_MOST).to_numpy()
     picked: list[int] = []
     while len(picked) < query.q:
-        rows = np.flatnonzero(used.fits() & free)
+        fits = used.fits() & free
+        rows = np.flatnonzero(fits if places is None else of_open_kind(fits, teaches[:size], picked, places))
         if not rows.size:
             raise BatchError(
                 f"only {len(picked)} of {query.q} compounds fit the limits ({query.limits}) among the {size} best "
@@ -145,6 +155,82 @@ def choose_batch(ranking: Ranking, surrogate: HasModel, query: BatchQuery = Batc
         used.take(row)
         picked.append(row)
     return index[picked]
+
+
+def teaching_places(q: int, share: float) -> int | None:
+    """How many of q compounds teach most by a share (0 to 1), one of each kind at least; None for 0, or of one."""
+    if share <= 0.0 or q < 2:
+        return None
+    return q if share >= 1.0 else min(max(round(share * q), 1), q - 1)
+
+
+def of_open_kind(
+    fits: NDArray[np.bool_], teaches: NDArray[np.bool_], picked: Sequence[int], places: tuple[int, int]
+) -> NDArray[np.bool_]:
+    """Of the candidates that fit (m,) those whose kind, likely slow or teaches most (m,), has a place left after the
+    picked ones; all of them where none of these fits."""
+    taken = np.bincount(teaches[[*picked]].astype(np.int64), minlength=2)
+    open_: NDArray[np.bool_] = fits & (taken < places)[teaches.astype(np.int64)]
+    return open_ if open_.any() else fits
+
+
+def refits_that_keep(
+    ranking: Ranking, query: BatchQuery, batch: NDArray[np.int64], refits: Iterable[tuple[Any, float]]
+) -> NDArray[np.int64] | None:
+    """In how many refits each member of a batch is chosen again, shape (q,); None for a strategy that asks a model for
+    more than means and covariances. Beside the batch its `RIVALS` best rivals compete.
+
+    Args:
+        ranking, query: as of `choose_batch`, which chose the batch (q,) from it.
+        refits: BoTorch model and what is to be beaten of each.
+    """
+    if not isinstance(query.strategy, Acquisition) or query.strategy.is_joint:
+        return None
+    import torch
+
+    index = ranking.frame["index"].to_numpy(dtype=np.int64)
+    rows = np.union1d(np.arange(min(RIVALS, query.shortlist, len(index))), np.flatnonzero(np.isin(index, batch)))
+    head = replace(
+        ranking,
+        frame=ranking.frame.iloc[rows],
+        x=ranking.x[rows],
+        spacer=ranking.spacer[rows],
+        log_feasibility=ranking.log_feasibility[rows],
+    )
+    limited = {name: None if (of := getattr(query, name)) is None else of[rows] for name in ("cost", "days", "barred")}
+    x, kept = np.vstack([head.x, query.pending_x(head.x.shape[1])]), np.zeros(len(batch), dtype=np.int64)
+    for model, best in refits:
+        with torch.no_grad():
+            mean, covariance = (part.numpy()[0] for part in model.joint_moments(torch.from_numpy(x)[None]))
+            known = _Moments(x, mean, covariance, float(model.unexplained_variance()))
+        own = replace(head, best_observed=best)
+        again = choose_batch(own, SimpleNamespace(model=known), replace(query, shortlist=len(rows), **limited))
+        kept += np.isin(batch, again)
+    return kept
+
+
+class _Moments:
+    """A Gaussian of known moments at known points, in place of a BoTorch model where a batch is chosen."""
+
+    def __init__(self, x: Array, mean: Array, covariance: Array, noise: float) -> None:
+        self._place = {row.tobytes(): place for place, row in enumerate(x)}
+        self._mean, self._covariance, self._noise = mean, covariance, noise
+
+    def parameters(self) -> Iterator[Any]:
+        """None: it is on the processor."""
+        return iter(())
+
+    def unexplained_variance(self) -> float:
+        """Variance of a measurement around the latent target."""
+        return self._noise
+
+    def joint_moments(self, x: Any) -> tuple[Any, Any]:
+        """Mean (b, q) and covariance (b, q, q) at points x (b, q, d)."""
+        import torch
+
+        flat = x.numpy().reshape(-1, x.shape[-1])
+        at = np.array([self._place[row.tobytes()] for row in flat]).reshape(x.shape[:-1])
+        return torch.from_numpy(self._mean[at]), torch.from_numpy(self._covariance[at[:, :, None], at[:, None, :]])
 
 
 def _columns(query: BatchQuery, n_pending: int, ranking: Ranking, picked: Sequence[int]) -> pd.DataFrame:

@@ -11,8 +11,10 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from threadpoolctl import threadpool_limits
 
+from screening.batch import of_open_kind
 from screening.committee import Committee, InputScale, TargetScale, fit_committee, fit_input_scale
 from screening.errors import NothingLeftError, PoolError, PoolWarning
+from screening.ranking.rank import teaches_most
 from screening.ranking.stream import TopK
 from screening.seeds import check_seed
 
@@ -259,19 +261,29 @@ def shortlist(
 
 
 def choose_from_pool(
-    committee: Committee, x: Array, awaited: Array, rows: NDArray[np.int64], q: int, seed: int
+    committee: Committee,
+    x: Array,
+    awaited: Array,
+    rows: NDArray[np.int64],
+    q: int,
+    seed: int,
+    teaching: int | None = None,
 ) -> NDArray[np.int64]:
     """q of the shortlisted rows (s,), scaled x (s, 2c), one by one, each for its gain beyond every awaited (p, 2c) and
-    chosen one."""
+    chosen one; `teaching` of them are of those that teach most."""
     chosen: list[int] = []
-    open_rows = np.ones(len(rows), dtype=bool)
+    open_rows, teaches = np.ones(len(rows), dtype=bool), np.empty(0, dtype=bool)
+    if teaching is not None:
+        mean, variance = committee.predict(x)
+        teaches = teaches_most(mean, np.sqrt(variance))
     while len(chosen) < q:
-        left = np.flatnonzero(open_rows)
+        fits = open_rows if teaching is None else of_open_kind(open_rows, teaches, chosen, (q - teaching, teaching))
+        left = np.flatnonzero(fits)
         value = committee.log_gain(x[left], np.vstack([awaited, x[chosen]]), seed)
         pick = int(left[np.argmax(value)])
         chosen.append(pick)
         open_rows[pick] = False
-        twins = left[(x[left] == x[pick]).all(axis=1)]
+        twins = np.flatnonzero(open_rows & (x == x[pick]).all(axis=1))
         if open_rows.sum() - len(twins) >= q - len(chosen):
             open_rows[twins] = False  # a twin teaches nothing more, unless twins are all that is left
     return rows[chosen]
@@ -333,7 +345,7 @@ def suggest_from_pool(  # noqa: PLR0913  # plain arrays in, as users of other op
     return choose_rows(problem, batch_size, seed)
 
 
-def choose_rows(problem: PoolProblem, batch_size: int, seed: int) -> NDArray[np.int64]:
+def choose_rows(problem: PoolProblem, batch_size: int, seed: int, teaching: int | None = None) -> NDArray[np.int64]:
     """Rows of a checked problem to measure next, shape (batch_size,), in the order they were chosen."""
     scale = fit_input_scale(problem.pool, np.vstack([problem.x, problem.pending]))
     if not len(scale.kept):
@@ -342,15 +354,21 @@ def choose_rows(problem: PoolProblem, batch_size: int, seed: int) -> NDArray[np.
         return _spread(problem, scale, batch_size, seed)
     # Many small matrices: a second BLAS thread makes 10^6 candidates cost six times the CPU seconds.
     with threadpool_limits(1):
-        return choose_batch(problem, problem.committee(scale), scale, batch_size, seed)
+        return choose_batch(problem, problem.committee(scale), scale, batch_size, seed, teaching)
 
 
 def choose_batch(
-    problem: PoolProblem, committee: Committee, scale: InputScale, batch_size: int, seed: int
+    problem: PoolProblem,
+    committee: Committee,
+    scale: InputScale,
+    batch_size: int,
+    seed: int,
+    teaching: int | None = None,
 ) -> NDArray[np.int64]:
     """The same, shape (batch_size,), by a committee that is fitted already."""
     rows = shortlist(committee, scale, problem.pool, problem.free, seed)
-    return choose_from_pool(committee, scale(problem.pool[rows]), scale(problem.pending), rows, batch_size, seed)
+    x, awaited = scale(problem.pool[rows]), scale(problem.pending)
+    return choose_from_pool(committee, x, awaited, rows, batch_size, seed, teaching)
 
 
 def _spread(problem: PoolProblem, scale: InputScale, q: int, seed: int) -> NDArray[np.int64]:

@@ -38,6 +38,14 @@ class BacktestOptions(PrintingOptions):
         bool, typer.Option("--simulate", help="Plan: rows with an empty target are candidates, the others are known.")
     ] = False
     goal: Annotated[float | None, typer.Option(help="With --simulate: the result to reach.")] = None
+    teaching: Annotated[
+        str,
+        typer.Option(
+            metavar="SHARES",
+            help="With --simulate: shares of a batch for what teaches most, such as 0,0.2,0.4, compared in the same "
+            "worlds.",
+        ),
+    ] = "0"
     probability: Annotated[float, typer.Option(min=0.0, max=1.0, help="With --simulate: how sure to be.")] = 0.8
     reading: TableOptions
 
@@ -45,6 +53,19 @@ class BacktestOptions(PrintingOptions):
     def strategies(self) -> list[str]:
         """The strategies that are named."""
         return [name.strip() for name in self.strategy.split(",") if name.strip()]
+
+    @property
+    def shares(self) -> list[float]:
+        """The shares that are compared."""
+        try:
+            found = [float(text) for text in self.teaching.split(",")]
+        except ValueError:
+            found = []
+        if not found or not all(0.0 <= share <= 1.0 for share in found):
+            raise typer.BadParameter(
+                f"{self.teaching!r}: give shares from 0 to 1, such as 0,0.2,0.4", param_hint="--teaching"
+            )
+        return found
 
 
 @takes(BacktestOptions)
@@ -139,34 +160,33 @@ def _compared(pair: Mapping[Hashable, Any], seeds: int) -> str:
 def _plan(observed: FinishedTable, candidates: Any, goal: float, options: BacktestOptions) -> None:
     from screening.backtest import Schedule, plan_campaign
 
-    target, budget, minimize = options.target, options.budget, options.minimize
+    budget, way = options.budget, "<=" if options.minimize else ">="
     for sentence in observed.remarks:
         console.remark(sentence)
-    with console.bar("simulating") as progress:
-        plan = plan_campaign(
-            observed,
-            candidates,
-            goal,
-            Schedule(batch_size=options.batch_size, budget=budget),
-            draws=options.seeds,
-            progress=progress,
-        )
-    needed = plan.experiments_for(options.probability)
-    answer = {
-        "goal": goal,
-        "probability": options.probability,
-        "experiments": console.finite(needed),
-        "budget": budget,
-        "within_budget": plan.probability_within(budget),
-        "possible": plan.possible,
-    }
-    count = f"{needed:g} experiments" if needed < float("inf") else f"more than {budget} experiments"
-    text = (
-        f"{target} {'<=' if minimize else '>='} {goal:g} with probability {options.probability:.0%}: {count}\n"
-        f"within the budget of {budget}: {plan.probability_within(budget):.0%} of {options.seeds} simulated worlds; "
-        f"some candidate reaches the goal in {plan.possible:.0%} of them"
-    )
-    console.answer(answer, lambda: console.marked(text))
+    plans = {}
+    for share in options.shares:
+        schedule = Schedule(batch_size=options.batch_size, budget=budget, teaching=share)
+        with console.bar("simulating") as progress:
+            plans[share] = plan_campaign(observed, candidates, goal, schedule, draws=options.seeds, progress=progress)
+    needed = {share: plan.experiments_for(options.probability) for share, plan in plans.items()}
+    first = next(iter(plans.values()))
+    asked = {"goal": goal, "probability": options.probability, "budget": budget, "possible": first.possible}
+    told = [
+        {"experiments": console.finite(needed[share]), "within_budget": plan.within_budget}
+        for share, plan in plans.items()
+    ]
+    shares = [{"teaching": share, **numbers} for share, numbers in zip(plans, told, strict=True)]
+    text = []
+    for share, plan in plans.items():
+        count = f"{needed[share]:g} experiments" if needed[share] < float("inf") else f"more than {budget} experiments"
+        for_those = f"{share:.0%} of a batch for what teaches most: " if len(plans) > 1 else ""
+        text += [
+            f"{for_those}{options.target} {way} {goal:g} with probability {options.probability:.0%}: {count}",
+            f"within the budget of {budget}: {plan.within_budget:.0%} of {options.seeds} simulated worlds",
+        ]
+    text.append(f"some candidate reaches the goal in {first.possible:.0%} of them")
+    answer = {**asked, **told[0]} if len(told) == 1 else {**asked, "shares": shares}
+    console.answer(answer, lambda: console.marked("\n".join(text)))
 
 
 _HEADINGS = {

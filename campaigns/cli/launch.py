@@ -266,7 +266,7 @@ def _run(campaign: Campaign, options: LaunchOptions) -> None:
         return
     show_fit(campaign.retrain() if (fit := campaign.fit()) is None else fit)
     if batch.suggestions:
-        show_suggestions(batch, {})
+        show_suggestions(batch, {}, stability=campaign.stability(batch))
     else:
         console.line(campaign.nothing_left() or "")
     show_next(options.folder, campaign.files())

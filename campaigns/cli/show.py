@@ -72,9 +72,10 @@ def show_suggestions(
     stages: Mapping[str, str],
     recipes: Sequence[str] = (),
     structures: Mapping[str, str | None] | None = None,
+    stability: Mapping[str, tuple[int, int]] | None = None,
 ) -> None:
-    """The suggestions of one round, each with where it stands if that moved on, and with its recipe in a line and the
-    file of its structure where given."""
+    """The suggestions of one round, each with where it stands if that moved on, and with its recipe in a line, the file
+    of its structure, and in how many refits it stays in the batch where given."""
     marked(f"\n[bold]Make next[/] (round {batch.number}; predicted lifetime with its 90% interval)")
     for place, s in enumerate(batch.suggestions, start=1):
         marked(
@@ -85,7 +86,11 @@ def show_suggestions(
         marked(f"    {escape(s.reason)}")
         if s.reported:
             marked(f"    {escape(s.reported)}")
-        marked(f"    [dim]nearest measured:[/] {escape(s.nearest_measured)}")
+        kept = (stability or {}).get(s.formula)
+        again = (
+            "" if kept is None else f"  [dim]suggested again in {kept[0]} of {kept[1]} refits without one compound[/]"
+        )
+        marked(f"    [dim]nearest measured:[/] {escape(s.nearest_measured)}{again}")
         if s.properties:
             marked(f"    [dim]predicted:[/] {escape(properties(s.properties))}")
         if recipes:

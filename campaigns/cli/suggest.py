@@ -197,9 +197,11 @@ def batch_json(
     written: Mapping[str, str | None] = MappingProxyType({}),
 ) -> list[dict[str, Any]]:
     """The suggestions; what was asked for beside them under further keys."""
-    rows, stages = [], campaign.state.stages
+    rows, stages, kept = [], campaign.state.stages, campaign.stability(batch, refit=details)
     for suggestion in batch.suggestions:
         row = suggestion.to_dict() | {"stage": stages[suggestion.formula].value}
+        if suggestion.formula in kept:
+            row["refits_kept"], row["refits"] = kept[suggestion.formula]
         if details:
             row["recipe"] = campaign.recipe(suggestion.formula, mass_g).to_dict()
             row["explanation"] = console.finite(campaign.predict(suggestion.formula).to_dict())
@@ -224,7 +226,8 @@ def show_batch(
     recipes = [campaign.recipe(suggestion.formula, mass_g) for suggestion in batch.suggestions]
     status = campaign.status()
     if batch.suggestions:
-        show_suggestions(batch, status.stages, [recipe.line for recipe in recipes], written)
+        kept = campaign.stability(batch, refit=details)
+        show_suggestions(batch, status.stages, [recipe.line for recipe in recipes], written, kept)
     elif status.nothing_left:
         console.line(status.nothing_left)
     for suggestion, recipe in zip(batch.suggestions, recipes, strict=True) if details else ():

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.stats import rankdata
 
 from chemspace.progress import Announcement, Progress
 from chemspace.space import SpaceBlock
@@ -203,7 +204,9 @@ def rank(
     x = candidates.features(block)
     frame = candidates.frame(block, x, value)
     return Ranking(
-        frame.assign(tag=_tags(frame)),
+        frame.assign(
+            tag=np.where(teaches_most(frame["mean"].to_numpy(), frame["sd"].to_numpy()), TEACHES_MOST, LIKELY_SLOW)
+        ),
         x,
         block.spacer.astype(np.int64),
         candidates.log_feasibility(block),
@@ -216,10 +219,10 @@ def rank(
     )
 
 
-def _tags(frame: pd.DataFrame) -> list[str]:
-    """Of each ranked compound, what it is good for: the higher of its places by predicted rate and by uncertainty."""
-    slow, open_ = frame["mean"].rank(method="min"), frame["sd"].rank(method="min", ascending=False)
-    return [LIKELY_SLOW if is_slow else TEACHES_MOST for is_slow in slow <= open_]
+def teaches_most(mean: Array, sd: Array) -> NDArray[np.bool_]:
+    """Whether a compound's place by uncertainty is higher than its place by predicted rate, shapes (m,)."""
+    teaches: NDArray[np.bool_] = rankdata(mean, "min") > rankdata(-sd, "min")
+    return teaches
 
 
 def _nothing(counts: Counts, candidates: Candidates) -> str:

@@ -54,10 +54,12 @@ class Acquisition(Strategy):
     Attributes:
         logarithmic: whether values are logarithms, so that log P(forms) adds to them as a product. The others keep to
             the order that they are named after: what forms with a chance below `FLOOR` stands behind everything else.
+        is_joint: whether a batch asks the model for more than means and covariances.
     """
 
     takes = frozenset({"wishes"})
     logarithmic: ClassVar[bool] = True
+    is_joint: ClassVar[bool] = False
 
     @abstractmethod
     def value(self, mean: Array, sd: Array, best: float | Array) -> Array:
@@ -171,6 +173,7 @@ class NoisyExpectedImprovement(LogExpectedImprovement):
     """BoTorch's qLogNEI for batches: improvement on what is measured, its noise counted (arXiv 2310.20708)."""
 
     name = "qlog_nei"
+    is_joint = True
 
     def next_value(self, shortlist: Shortlist, chosen: Chosen) -> Array:
         """BoTorch's value with the points as its pending ones, shape (m,)."""
@@ -185,6 +188,7 @@ class IntegratedVariance(MaxVariance):
     """Largest fall of the variance over the shortlist, for batches that teach (doi 10.1109/IJCNN.2000.861310)."""
 
     name = "qnipv"
+    is_joint = True
 
     def next_value(self, shortlist: Shortlist, chosen: Chosen) -> Array:
         """Logarithm of how much the variance falls, by BoTorch's qNegIntegratedPosteriorVariance, shape (m,)."""
@@ -204,6 +208,7 @@ class Thompson(LowerConfidenceBound):
     """Best of one function drawn from the posterior, another one for each member (doi 10.1093/biomet/25.3-4.285)."""
 
     name = "thompson"
+    is_joint = True
 
     def next_value(self, shortlist: Shortlist, chosen: Chosen) -> Array:
         """Minus the drawn function, shape (m,)."""

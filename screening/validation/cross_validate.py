@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from chemspace.progress import Progress
 from screening.calibration import fit_scale
-from screening.surrogates.recipe import Recipe, TrainingRows
+from screening.surrogates.recipe import FoldFits, Recipe, TrainingRows
 from screening.surrogates.registry import DEFAULT_SURROGATE, get_recipe
 from screening.validation.splits import BY_COMPOUND, LEAVE_OUT_SPLITS, ScoreCard, grade, hold_out, score
 
@@ -20,6 +20,13 @@ __all__ = ["out_of_fold"]
 
 #: Numbers of a covariance matrix that one batch of folds may hold, 160 MB in double precision.
 MAX_BATCH_NUMBERS = 20_000_000
+
+
+class Refit(NamedTuple):
+    """One fold of some fits."""
+
+    fits: FoldFits
+    fold: int
 
 
 @dataclass(frozen=True)
@@ -33,12 +40,15 @@ class Validation:
             `screening.calibration.half_width`).
         score_cards: by split.
         grade: the verdict in plain words.
+        refits: of the first split, test rows (rows,) and fit of each fold; none where they are not kept. Whoever is
+            done with them empties the list: they hold every weight of every fold.
     """
 
     name: str
     predictions: pd.DataFrame
     score_cards: dict[str, ScoreCard]
     grade: str
+    refits: list[tuple[NDArray[np.int64], Refit]] = field(default_factory=list, repr=False, compare=False)
 
     @classmethod
     def of(cls, name: str, predictions: pd.DataFrame) -> Validation:
@@ -103,7 +113,8 @@ def cross_validate(
     }
     folds.update({split: list(tests) for split, tests in (holdouts or {}).items()})
     folds = {split: _with_measurements(training, tests) for split, tests in folds.items()}
-    predicted = out_of_fold(recipe, training, [t for tests in folds.values() for t in tests], seed, progress)
+    fitted = _fitted(recipe, training, [t for tests in folds.values() for t in tests], seed, progress)
+    predicted = [fold.predicted for fold in fitted]
     frames: list[pd.DataFrame] = []
     at = 0
     for split, tests in folds.items():
@@ -114,7 +125,8 @@ def cross_validate(
         frame["sd_calibrated"] = frame["sd"] * _scales(frame, reference)
         at += len(tests)
         frames.append(frame)
-    return Validation.of(recipe.name, pd.concat(frames, ignore_index=True))
+    refits = [(rows, fold.fit) for rows, fold in zip(next(iter(folds.values())), fitted, strict=False)]
+    return replace(Validation.of(recipe.name, pd.concat(frames, ignore_index=True)), refits=refits)
 
 
 def out_of_fold(
@@ -124,41 +136,47 @@ def out_of_fold(
     seed: int,
     progress: Progress | None = None,
 ) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
-    """Mean and standard deviation of a measurement for the test rows of each fold, each (rows,); folds with the same
-    test rows are fitted once, all others in batches of bounded memory."""
-    unique: dict[bytes, int] = {}
-    masks: list[NDArray[np.bool_]] = []
-    for rows in tests:
-        mask = np.ones(training.n_rows, dtype=bool)
+    """Mean and standard deviation of a measurement for the test rows of each fold, each (rows,)."""
+    return [fold.predicted for fold in _fitted(recipe, training, tests, seed, progress)]
+
+
+class _Fold(NamedTuple):
+    """What one fold predicts for its test rows, mean and standard deviation (rows,), and its fit."""
+
+    predicted: tuple[NDArray[np.float64], NDArray[np.float64]]
+    fit: Refit
+
+
+def _fitted(
+    recipe: Recipe,
+    training: TrainingRows,
+    tests: Sequence[NDArray[np.int64]],
+    seed: int,
+    progress: Progress | None = None,
+) -> list[_Fold]:
+    """Each fold; those with the same test rows are fitted once, all others in batches of bounded memory."""
+    masks = np.ones((len(tests), training.n_rows), dtype=bool)
+    for mask, rows in zip(masks, tests, strict=True):
         mask[rows] = False
-        if unique.setdefault(mask.tobytes(), len(masks)) == len(masks):
-            masks.append(mask)
-    means, variances = _predict_all(recipe, training, np.array(masks), seed, progress)
-    told = []
-    for rows in tests:
-        mask = np.ones(training.n_rows, dtype=bool)
-        mask[rows] = False
-        fold = unique[mask.tobytes()]
-        told.append((means[fold, rows], np.sqrt(variances[fold, rows] + training.noise_variance[rows])))
-    return told
+    _, first, place = np.unique(masks, axis=0, return_index=True, return_inverse=True)
+    order = np.argsort(first)  # folds as they came
+    unique, place = masks[first[order]], np.argsort(order)[place.reshape(-1)]
+    size = max(1, MAX_BATCH_NUMBERS // training.n_rows**2)
+    means, variances, fits = np.empty(unique.shape), np.empty(unique.shape), list[Refit]()
+    for start in range(0, len(unique), size):
+        batch = slice(start, start + size)
+        fitted = recipe.fit(training, unique[batch], seed)
+        means[batch], variances[batch] = fitted.predict(training.x)
+        fits += [Refit(fitted, fold) for fold in range(len(unique[batch]))]
+        if progress is not None:
+            progress(min(start + size, len(unique)), len(unique), f"{recipe.name} out of fold")
+    sd = np.sqrt(variances + training.noise_variance)
+    return [_Fold((means[at, rows], sd[at, rows]), fits[at]) for rows, at in zip(tests, place, strict=True)]
 
 
 def _with_measurements(training: TrainingRows, tests: Sequence[NDArray[np.int64]]) -> list[NDArray[np.int64]]:
     """Test sets that hold a measurement; the others have nothing to score."""
     return [rows for rows in tests if not training.censored[rows].all()]
-
-
-def _predict_all(
-    recipe: Recipe, training: TrainingRows, masks: NDArray[np.bool_], seed: int, progress: Progress | None
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    size = max(1, MAX_BATCH_NUMBERS // training.n_rows**2)
-    means, variances = np.empty(masks.shape), np.empty(masks.shape)
-    for start in range(0, len(masks), size):
-        batch = slice(start, start + size)
-        means[batch], variances[batch] = recipe.fit(training, masks[batch], seed).predict(training.x)
-        if progress is not None:
-            progress(min(start + size, len(masks)), len(masks), f"{recipe.name} out of fold")
-    return means, variances
 
 
 def _frame(

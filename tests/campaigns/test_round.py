@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ import pytest
 
 import campaigns.cli.suggest
 import screening.batch
-from campaigns import Campaign
+from campaigns import Campaign, CampaignConfig
+from campaigns.round import choose
 from tests.campaigns.cli.test_described import run
 from tests.campaigns.conftest import Launched
 
@@ -46,3 +48,31 @@ def test_where_a_campaign_stands_is_told_without_a_model(campaign: Campaign, lau
     command = [sys.executable, "-c", code, str(campaign.folder), str(launched.oracle_store)]
     told = subprocess.run(command, capture_output=True, encoding="utf-8", check=True, cwd=Path(__file__).parents[2])
     assert told.stdout.strip() == "[]"
+
+
+def test_a_batch_holds_both_kinds_and_says_in_how_many_refits_each_stays(
+    launched: Launched, campaign: Campaign
+) -> None:
+    batch = campaign.suggest()
+    assert {one.tag for one in batch.suggestions} == {"likely slow", "teaches most"}
+    kept = campaign.stability(batch)
+    assert set(kept) == {one.formula for one in batch.suggestions}
+    n_compounds = len(set(campaign.round().training.formulas))
+    assert {refits for _, refits in kept.values()} == {n_compounds}
+    assert 0 < sum(count for count, _ in kept.values()) <= 5 * n_compounds
+    shown = run(launched, "suggest", campaign.folder)
+    first = batch.suggestions[0].formula
+    assert f"suggested again in {kept[first][0]} of {n_compounds} refits" in " ".join(shown.output.split())
+
+
+def test_a_share_of_a_batch_is_for_what_teaches_most(campaign: Campaign) -> None:
+    config = campaign.config.model_copy(
+        update={"budget": campaign.config.budget.model_copy(update={"teaching_share": 0.6})}
+    )
+    fitted = campaign.round()
+    asked = replace(fitted, inputs=replace(fitted.inputs, config=config))
+    tags = [fitted.ranking.frame["tag"][row] for row in choose(asked, 5, 0, campaign.budget)]
+    assert tags.count("teaches most") == 3
+    greedy = config.model_copy(update={"acquisition": "greedy", "budget": campaign.config.budget})
+    assert replace(fitted, inputs=replace(fitted.inputs, config=greedy)).teaching_share == 0.0
+    assert CampaignConfig.parse({"edition": 1}).defaults.teaching_share == 0.0

@@ -97,6 +97,8 @@ def _objective(config: CampaignConfig) -> str:
 def _batch(config: CampaignConfig) -> Iterator[str]:
     limits = config.budget
     yield f"{limits.batch_size} compounds of {limits.mass_g:g} g"
+    if limits.teaching_share is not None:
+        yield f"{limits.teaching_share:.0%} of a batch for what teaches most"
     if limits.max_per_spacer is not None:
         yield f"at most {limits.max_per_spacer} of a spacer"
     if limits.max_cost is not None:

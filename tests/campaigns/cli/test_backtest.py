@@ -53,6 +53,10 @@ def test_a_plan_says_how_many_experiments(table: Path) -> None:
     answer = json.loads(result.stdout)
     assert set(answer) == {"goal", "probability", "experiments", "budget", "within_budget", "possible"}
     assert "simulated worlds" in CliRunner().invoke(app, asked).stdout
+    compared = json.loads(CliRunner().invoke(app, [*asked, "--teaching", "0,0.5", "--json"]).stdout)
+    assert [one["teaching"] for one in compared["shares"]] == [0.0, 0.5]
+    assert compared["shares"][0]["experiments"] == answer["experiments"]
+    assert CliRunner().invoke(app, [*asked, "--teaching", "half"]).exit_code == 2
 
 
 def test_a_goal_without_simulation_is_a_usage_error(table: Path) -> None:

@@ -32,3 +32,12 @@ def test_numbers_that_make_no_plan_are_refused() -> None:
         plan_campaign(KNOWN, X, 0.0, seed=-1)
     with pytest.raises(BacktestError, match="probability"):
         plan_campaign(KNOWN, X, 1.0, Schedule(budget=2, batch_size=4), draws=2).experiments_for(0.0)
+
+
+def test_shares_of_a_batch_are_compared_in_the_same_worlds() -> None:
+    plain, none, all_ = (
+        plan_campaign(KNOWN, X, 0.03, replace(SHORT, budget=8, teaching=share), draws=3) for share in (0.0, 0.0, 1.0)
+    )
+    assert plain.possible == all_.possible
+    assert plain.needed.tolist() == none.needed.tolist() != all_.needed.tolist()
+    assert plain.within_budget == plain.probability_within(8)

@@ -9,10 +9,14 @@ import pandas as pd
 import pytest
 import torch
 from botorch.models import SingleTaskGP
+from hypothesis import given
+from hypothesis import strategies as st
 
-from screening.batch import BatchLimits, BatchQuery, choose_batch
+from screening.batch import BatchLimits, BatchQuery, choose_batch, refits_that_keep, teaching_places
 from screening.errors import BatchError
 from screening.ranking import Ranking
+from screening.ranking.rank import TEACHES_MOST, teaches_most
+from screening.strategies import STRATEGIES
 from screening.strategies.acquisitions import log_expected_improvement
 
 _X = np.random.default_rng(0).random((60, 2))
@@ -31,7 +35,8 @@ def _ranking(log_feasibility: np.ndarray | None = None) -> Ranking:
     log_p = np.zeros(60) if log_feasibility is None else log_feasibility
     value = log_expected_improvement(mean, sd, BEST) + log_p
     order = np.argsort(-value)
-    frame = pd.DataFrame({"index": order + 1000, "acquisition": value[order]})
+    tags = np.where(teaches_most(mean, sd), TEACHES_MOST, "likely slow")
+    frame = pd.DataFrame({"index": order + 1000, "acquisition": value[order], "tag": tags[order]})
     return Ranking(frame, _X[order], (order % 4).astype(np.int64), log_p[order], BEST, 60, 0, 0)
 
 
@@ -127,3 +132,69 @@ def test_a_batch_that_cannot_be_is_refused_with_the_reason(asked: dict[str, obje
 def test_limits_that_cannot_be_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(BatchError):
         BatchLimits(**wrong)  # type: ignore[arg-type]  # wrong values on purpose
+
+
+@pytest.mark.parametrize("teaching", [0, 1, 3, 5])
+def test_a_batch_holds_as_many_that_teach_as_are_asked_for(teaching: int) -> None:
+    ranking = _ranking()
+    batch = choose_batch(ranking, SURROGATE, BatchQuery(q=5, seed=3, teaching=teaching))
+    tags = ranking.frame.set_index("index")["tag"][batch]
+    assert len(set(batch.tolist())) == 5
+    assert (tags == TEACHES_MOST).sum() == teaching
+
+
+def test_where_a_kind_has_run_out_the_other_one_takes_its_places() -> None:
+    ranking = _ranking()
+    barred = (ranking.frame["tag"] == TEACHES_MOST).to_numpy()
+    batch = choose_batch(ranking, SURROGATE, BatchQuery(q=4, teaching=2, barred=barred))
+    assert len(set(batch.tolist())) == 4
+    assert (ranking.frame.set_index("index")["tag"][batch] != TEACHES_MOST).all()
+
+
+@given(q=st.integers(1, 200), share=st.floats(0.0, 1.0))
+def test_a_share_leaves_each_kind_a_place_in_two_or_more(q: int, share: float) -> None:
+    places = teaching_places(q, share)
+    if q < 2 or share == 0.0:
+        assert places is None
+    elif share == 1.0:
+        assert places == q
+    else:
+        assert places is not None
+        assert 1 <= places <= q - 1
+        assert abs(places - share * q) <= 1.0
+
+
+def test_refits_by_the_same_model_choose_the_same_batch_and_others_do_not() -> None:
+    ranking, query = _ranking(), BatchQuery(q=4, seed=3, pending=_X[[50]])
+    batch = choose_batch(ranking, SURROGATE, query)
+    with torch.no_grad():
+        _MODEL.posterior(torch.as_tensor(_X))  # its caches are filled
+    turned = SingleTaskGP(
+        torch.as_tensor(_X[:8]),
+        torch.as_tensor(-np.sin(5 * _X[:8, :1]) - _X[:8, 1:]),
+        train_Yvar=torch.full((8, 1), 1e-4, dtype=torch.float64),
+    )
+    same, other = (Moments(model) for model in (_MODEL, turned))
+    kept = refits_that_keep(ranking, query, batch, [(same, BEST), (same, BEST), (other, -BEST)])
+    assert kept is not None
+    assert kept.min() >= 2
+    assert kept.sum() < 12
+
+
+def test_a_strategy_that_draws_from_the_model_says_nothing_of_refits() -> None:
+    query = BatchQuery(q=2, strategy=STRATEGIES.get("thompson")())
+    assert refits_that_keep(_ranking(), query, np.array([1000, 1001]), [(Moments(_MODEL), BEST)]) is None
+
+
+class Moments:
+    """The moments of a BoTorch model as those of the shipped surrogates are asked for."""
+
+    def __init__(self, model: SingleTaskGP) -> None:
+        self._model = model
+
+    def joint_moments(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        told = self._model.posterior(x).distribution
+        return told.mean, told.covariance_matrix
+
+    def unexplained_variance(self) -> float:
+        return 0.0

@@ -197,7 +197,9 @@ def refits_that_keep(
         spacer=ranking.spacer[rows],
         log_feasibility=ranking.log_feasibility[rows],
     )
-    limited = {name: None if (of := getattr(query, name)) is None else of[rows] for name in ("cost", "days", "barred")}
+    limited: dict[str, Any] = {
+        name: None if (of := getattr(query, name)) is None else of[rows] for name in ("cost", "days", "barred")
+    }
     x, kept = np.vstack([head.x, query.pending_x(head.x.shape[1])]), np.zeros(len(batch), dtype=np.int64)
     for model, best in refits:
         with torch.no_grad():

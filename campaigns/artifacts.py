@@ -7,6 +7,7 @@ runs no code of theirs. That is why this is a page of our own and neither joblib
 from __future__ import annotations
 
 import json
+import shutil
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
     from screening.ranking import Ranking
     from screening.validation import Validation
 
-__all__ = ["DEEP", "prepared_folder", "read_prepared"]
-
 T = TypeVar("T")
 
 
@@ -53,6 +52,8 @@ class Form(Generic[T]):
 
 #: A dictionary of arrays, data frames and plain values, as it is.
 PLAIN: Form[dict[str, Any]] = Form(dict, dict)
+#: What takes minutes of a fit: baselines, shuffled targets, learning curve, back-test.
+DEEP = "deep"
 #: The folder of the files in a campaign's folder; whoever deletes it loses seconds, nothing else.
 CACHE = "cache"
 _TEXT = "json"
@@ -105,12 +106,27 @@ class Artifacts:
         with suppress(StoreError, OSError):
             self.folder.mkdir(exist_ok=True)
             write_whole(path, lambda draft: _write(draft, content))
-            older = sorted(
-                (p for p in self.folder.glob(f"{name}-{'?' * _DIGITS}.npz") if p != path),
-                key=lambda p: p.stat().st_mtime,
-            )
-            for old in older[: max(0, len(older) + 1 - keep)]:
-                old.unlink(missing_ok=True)
+            self._sweep(name, path, keep)
+
+    def laid_out(self, name: str, key: str, make: Callable[[Path], object] | None = None, *, keep: int = 1) -> Path:
+        """The folder of a value that is files of its own; `make` fills it, in one step, where it is not there.
+
+        Raises:
+            StoreError: if it cannot be written.
+        """
+        assert self.folder is not None
+        path = self.folder / _file_name(name, key, "")
+        if make is not None:
+            writable(self.folder)
+            make(path)
+            self._sweep(name, path, keep)
+        return path
+
+    def _sweep(self, name: str, path: Path, keep: int) -> None:
+        """Take away the oldest of this name beside `path` until `keep` are left."""
+        others = (p for p in path.parent.glob(f"{name}-{'?' * _DIGITS}{path.suffix}") if p != path)
+        for old in sorted(others, key=lambda p: p.stat().st_mtime)[: -keep + 1 or None]:
+            shutil.rmtree(old, ignore_errors=True) if old.is_dir() else old.unlink(missing_ok=True)
 
     def _remember(self, name: str, key: str, value: Any, keep: int) -> None:
         with self._lock:
@@ -121,9 +137,24 @@ class Artifacts:
 _DIGITS = 16
 
 
-def _file_name(name: str, key: str) -> str:
+def writable(folder: Path) -> Path:
+    """The folder, made where it is not there.
+
+    Raises:
+        StoreError: if it cannot be.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(
+            f"{folder}: cannot be written ({error.strerror}); what is computed needs room there"
+        ) from error
+    return folder
+
+
+def _file_name(name: str, key: str, suffix: str = ".npz") -> str:
     """Of a value, by its key and what computes it."""
-    return f"{name}-{sha256(f'{key}{_made_by()}'.encode()).hexdigest()[:_DIGITS]}.npz"
+    return f"{name}-{sha256(f'{key}{_made_by()}'.encode()).hexdigest()[:_DIGITS]}{suffix}"
 
 
 @lru_cache(maxsize=1)
@@ -238,23 +269,3 @@ def _digest(value: Any) -> str:
 def digest(*tables: CationTable) -> str:
     """Hash of descriptors: a cation whose computation was tried again with more luck makes other numbers."""
     return sha256(b"".join(np.ascontiguousarray(table.values).tobytes() for table in tables)).hexdigest()
-
-
-#: Subfolder of a campaign that holds what its pages need; it may be deleted at any time.
-PREPARED = "pages"
-#: What takes minutes: baselines, shuffled targets, learning curve, back-test.
-DEEP = "deep.json"
-
-
-def prepared_folder(campaign: Path, data_key: str) -> Path:
-    """The folder of the fit with this key as this code works it out, in the campaign's folder."""
-    return campaign / PREPARED / f"{data_key}-{code_sha256()[:8]}"
-
-
-def read_prepared(path: Path) -> dict[str, Any] | None:
-    """What a file holds; None where it is not there yet, or was cut short by a full disk."""
-    try:
-        held: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return held

@@ -15,7 +15,7 @@ import plotly.graph_objects as go
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from campaigns.artifacts import DEEP, prepared_folder, read_prepared
+from campaigns.artifacts import DEEP, PLAIN, Artifacts
 from campaigns.budget import Budget
 from campaigns.files import TRACES
 from campaigns.narrate import picoseconds
@@ -25,7 +25,7 @@ from campaigns.report.drawing import formula_html
 from campaigns.report.figures import calibration_figure, curve_figure, parity_figure, plain, progress_figure
 from campaigns.round import Round
 from campaigns.summary import FitSummary, Status, SuggestionBatch
-from campaigns.versions import code_state, package_versions
+from campaigns.versions import package_versions
 from chemspace import CationLibrary, Compound, parse_formula
 from chemspace.errors import SpinscreenError
 from chemspace.progress import Progress, silent
@@ -39,7 +39,6 @@ __all__ = [
     "calibration_of",
     "deep_view",
     "model_view",
-    "paper_key",
     "paper_sentence",
     "paper_view",
     "parity_of",
@@ -212,20 +211,6 @@ def paper_sentence(rows: Sequence[Mapping[str, Any]]) -> str:
     )
 
 
-def paper_key() -> str:
-    """Key of what `paper_view` gives: the paper's table and the code that scores it."""
-    from hashlib import sha256
-    from importlib.metadata import version
-
-    from screening.paper import filed_table
-
-    table = filed_table()
-    told = sha256(f"{version('spinscreen')} {code_state()['code_sha256']}".encode())
-    for part in (table.descriptors, table.rate, table.groups):
-        told.update(np.ascontiguousarray(part).astype(str).tobytes())
-    return told.hexdigest()[:16]
-
-
 def _band(done: Round) -> dict[str, list[float]]:
     """Best lifetime against experiments when the engine starts from a few random rows of the same table."""
     from screening.backtest import FinishedTable, Schedule, backtest
@@ -296,7 +281,7 @@ def report_view(
     frame, model = done.ranking.frame, model_view(done)
     deep = None
     if status.fit is not None:  # what the server worked out in minutes for this fit, where it did
-        deep = read_prepared(prepared_folder(Path(status.folder), status.fit.data_key) / DEEP)
+        deep = Artifacts(Path(status.folder)).find(DEEP, status.fit.data_key, PLAIN)
     figures = {"progress": plain(progress_of(model, deep)), **model["figures"]}
     if deep is not None:
         figures["curve"] = plain(curve_figure(deep["curve"]))

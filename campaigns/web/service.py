@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass
 from math import inf
 from pathlib import Path
@@ -15,19 +16,20 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import numpy as np
 from cachetools import LRUCache
 
+from campaigns.artifacts import DEEP, PLAIN, Artifacts, writable
 from campaigns.campaign import Campaign
 from campaigns.database import DATABASE
 from campaigns.doubts import Doubt, Expected, doubt
+from campaigns.errors import StoreError
 from campaigns.events import AWAITED, NEVER_AGAIN, Event, Stage
 from campaigns.narrate import sentence
 from campaigns.space import without
 from campaigns.state import CampaignState, voids
 from campaigns.summary import FitSummary
 from campaigns.targets import property_standings
-from campaigns.web.cache import Cache, dig
 from campaigns.web.errors import BusyError, ForbiddenError, NotReadyError, NotServedError, QueryError
 from campaigns.web.jobs import Job, JobQueue, Lane, run_in_process
-from campaigns.web.query import MAX_INDEXED, Ranked, RankQuery, Searcher
+from campaigns.web.query import MAX_INDEXED, Ranked, RankIndex, RankQuery, Searcher, build_index
 from campaigns.web.settings import Settings
 from campaigns.web.tokens import Identity
 from chemspace import parse_formula
@@ -35,14 +37,10 @@ from chemspace.progress import Progress
 from oracle import CationRecord, OracleStore, default_store_path
 
 if TYPE_CHECKING:
-    from campaigns.campaign import Campaign
     from campaigns.round import Round
     from campaigns.summary import SuggestionBatch
     from campaigns.targets import Recorded
-    from campaigns.web.query import RankIndex
     from chemspace import Cation, Compound
-    from chemspace.progress import Progress
-    from oracle import CationRecord
 
 
 #: Where something is to be done, whose turn it is, and what to do.
@@ -150,6 +148,78 @@ class _Measured:
         return cls(campaign.state.record, campaign.status().best_observed, len(dataset), values[False], values[True])
 
 
+#: The model's figures, the ranking's arrays and the paper's claims among the artifacts, and how many fits keep theirs:
+#: the present one and the one before.
+MODEL, LAID_OUT, PAPER, FITS = "model", "pages", "paper", 2
+
+
+class Cache:
+    """What pages show of a fit, by its key: among the campaign's artifacts, and what is the same for all campaigns
+    beside the oracle's store (None: the user's)."""
+
+    def __init__(self, campaign_folder: Path, oracle_store: Path | None) -> None:
+        self._own = Artifacts(campaign_folder)
+        self._shared = Artifacts((oracle_store or default_store_path()).parent)
+
+    def index(self, key: str) -> RankIndex | None:
+        """The ranking's arrays of the fit with this key, None where they are not laid out."""
+        return RankIndex.open(self._own.laid_out(LAID_OUT, key))
+
+    def drawn(self, key: str) -> dict[str, Any] | None:
+        """What `draw` worked out, None before."""
+        return self._own.find(MODEL, key, PLAIN)
+
+    def deep(self, key: str) -> dict[str, Any] | None:
+        """What `dig` worked out, None before."""
+        return self._own.find(DEEP, key, PLAIN)
+
+    def paper(self) -> list[dict[str, Any]] | None:
+        """The reference paper's claims beside what they come to, None before `dig`; the same for every campaign."""
+        content = self._shared.find(PAPER, "", PLAIN)
+        return None if content is None else list(content["claims"])
+
+    def lay_out(self, key: str, fitted: Round, progress: Progress) -> None:
+        """Score every compound of a round's space into arrays.
+
+        Raises:
+            StoreError: if the folder cannot be written, or the space is larger than `MAX_INDEXED`.
+        """
+        if len(fitted.space) > MAX_INDEXED:
+            raise StoreError(
+                f"the space holds {len(fitted.space):,} compounds; pages list spaces up to {MAX_INDEXED:,}, "
+                "ranking.parquet holds the top of larger ones"
+            )
+        self._own.laid_out(LAID_OUT, key, lambda folder: build_index(folder, fitted, progress), keep=FITS)
+
+    def draw(self, key: str, fitted: Round, progress: Progress) -> None:
+        """Work out the model's score card and figures."""
+        from campaigns.report.view import model_view
+
+        self._own.get(MODEL, key, lambda: model_view(fitted, progress), PLAIN, keep=FITS)
+
+    def dig(self, key: str, fitted: Round, progress: Progress) -> None:
+        """Work out what takes minutes: baselines, shuffled targets, learning curve, the paper's claims, a back-test."""
+        from campaigns.report.view import deep_view, paper_view
+
+        for kept in (self._own, self._shared):  # before the work, which a folder that cannot be written would waste
+            assert kept.folder is not None
+            writable(kept.folder)
+        self._own.get(DEEP, key, lambda: deep_view(fitted, progress), PLAIN, keep=FITS)
+        self._shared.get(PAPER, "", lambda: {"claims": paper_view(progress)}, PLAIN, keep=FITS)
+
+
+def dig(campaign_folder: Path, oracle_store: Path | None, progress: Progress) -> None:
+    """Work out what takes minutes for the present fit of the campaign in a folder, unless it is there.
+
+    Raises:
+        CampaignNotFoundError, StoreError: if the campaign, or the folder of its pages, cannot be used.
+    """
+    campaign = Campaign.open(campaign_folder, oracle_store=oracle_store)
+    fit = campaign.fit()
+    if fit is not None:  # else results have just come in, and the fit on them is checked after it
+        Cache(campaign_folder, oracle_store).dig(fit.data_key, campaign.round(progress), progress)
+
+
 #: How often the file is looked at for what other processes wrote, s.
 LOOK_EVERY_S = 0.5
 #: Drawn cards, figures and explained compounds that are kept in memory.
@@ -160,8 +230,8 @@ T = TypeVar("T")
 class CampaignService:
     """One campaign as the server holds it.
 
-    Two `Campaign` objects over one log: the front one answers and takes short writes, the back one does long work,
-    one job at a time. What the back one works out stays with its data key until the data change.
+    Long work is done by a copy of the campaign that keeps to the state it began with, one job at a time; what it works
+    out stays with its data key until the data change.
     """
 
     def __init__(self, slug: str, folder: Path, queue: JobQueue, settings: Settings) -> None:
@@ -173,7 +243,6 @@ class CampaignService:
         self.slug, self.folder, self.queue = slug, folder, queue
         self._settings = settings
         self.campaign = Campaign.open(folder, oracle_store=settings.oracle_store)
-        self._back: Campaign | None = None
         self._write_lock, self._work_lock, self._look_lock = threading.Lock(), threading.RLock(), threading.Lock()
         self._things_lock = threading.Lock()
         self._snapshot: Snapshot | None = None
@@ -276,14 +345,12 @@ class CampaignService:
 
     @contextmanager
     def working(self) -> Iterator[Campaign]:
-        """The campaign for long work, on the present state; for the threads of the job queue."""
+        """A copy of the campaign that keeps to the present state, for long work in the threads of the job queue."""
         with self._work_lock:
-            if self._back is None:
-                self._back = Campaign.open(self.folder, oracle_store=self._settings.oracle_store)
-            else:
-                self._back.refresh()
+            with self.writing() as campaign:
+                pinned = copy(campaign)
             try:
-                yield self._back
+                yield pinned
             finally:
                 self._looked_at = -inf  # whoever asks next sees what was written here
 

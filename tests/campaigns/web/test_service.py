@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from campaigns import artifacts
+from campaigns.errors import StoreError
 from campaigns.report import view as deep_view
-from campaigns.web.cache import Cache, dig
+from campaigns.web.service import Cache, dig
 from chemspace.progress import silent
 from tests.campaigns.conftest import Launched
 
@@ -52,27 +54,16 @@ def test_each_fit_is_checked_once_and_the_paper_once_for_all_campaigns(tmp_path:
     assert worked == ["one", "paper", "two", "one"]
 
 
-def test_a_file_that_was_cut_short_is_made_again(tmp_path: Path, worked: list[str]) -> None:
+@pytest.mark.parametrize("content", [b"PK", b"[1, 2]", b""])
+def test_a_file_that_was_cut_short_or_damaged_is_made_again(tmp_path: Path, worked: list[str], content: bytes) -> None:
     check(Cache(tmp_path / "a", tmp_path / "shared" / "oracle.db"), "one")
-    (held,) = (tmp_path / "shared").iterdir()
-    held.write_text(held.read_text()[:5])
+    for held in tmp_path.rglob("*.npz"):
+        held.write_bytes(content)
     again = Cache(tmp_path / "a", tmp_path / "shared" / "oracle.db")
-    assert again.paper() is None
+    assert (again.paper(), again.deep("one")) == (None, None)
     check(again, "one")
-    assert again.paper() == CLAIMS
-    assert worked == ["one", "paper", "paper"]
-
-
-@pytest.mark.parametrize("text", ["[1, 2]", "{}", "3", '{"claims": 1}'])
-def test_a_file_of_another_shape_is_made_again(tmp_path: Path, worked: list[str], text: str) -> None:
-    cache = Cache(tmp_path / "a", tmp_path / "shared" / "oracle.db")
-    check(cache, "one")
-    (held,) = (tmp_path / "a").rglob("*.json")
-    held.write_text(text)
-    again = Cache(tmp_path / "a", tmp_path / "shared" / "oracle.db")
-    assert again.deep("one") is None
-    check(again, "one")
-    assert worked == ["one", "paper", "one"]
+    assert (again.paper(), again.deep("one")) == (CLAIMS, {"verdict": "one"})
+    assert worked == ["one", "paper", "one", "paper"]
 
 
 def test_the_checks_are_of_the_fit_that_is_the_present_one_when_they_run(
@@ -98,12 +89,13 @@ def test_other_code_works_its_pages_out_anew(
     tmp_path: Path, worked: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     check(Cache(tmp_path / "a", tmp_path / "shared" / "oracle.db"), "one")
-    monkeypatch.setattr("campaigns.artifacts.code_sha256", lambda: "of another release")
-    assert Cache(tmp_path / "a", tmp_path / "shared" / "oracle.db").deep("one") is None
+    monkeypatch.setattr(artifacts, "_made_by", lambda: "another release")
+    other = Cache(tmp_path / "a", tmp_path / "shared" / "oracle.db")
+    assert (other.deep("one"), other.paper()) == (None, None)
 
 
-def test_the_key_of_the_papers_table_stays_while_table_and_code_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = deep_view.paper_key()
-    assert before == deep_view.paper_key()
-    monkeypatch.setattr("importlib.metadata.version", lambda name: "another")
-    assert deep_view.paper_key() != before
+def test_a_folder_that_cannot_be_written_is_told_before_the_work(tmp_path: Path, worked: list[str]) -> None:
+    (tmp_path / "a").write_text("no folder")
+    with pytest.raises(StoreError, match="cannot be written"):
+        check(Cache(tmp_path / "a", tmp_path / "shared" / "oracle.db"), "one")
+    assert worked == []

@@ -53,12 +53,8 @@ async def reader(
     registry: Registry,
     credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
 ) -> Identity:
-    """Who a program speaks for.
-
-    Raises:
-        UnauthenticatedError: without a token where one is needed, or with one that nobody has.
-        BusyError: after too many of those.
-    """
+    """Who a program speaks for. Raises UnauthenticatedError without a token where one is needed, or with one that
+    nobody has. Raises BusyError after too many of those."""
     try:
         return identify(registry, "" if credentials is None else f"Bearer {credentials.credentials}")
     except UnauthenticatedError:
@@ -73,11 +69,7 @@ def address_of(request: Request) -> str:
 
 
 def identify(registry: CampaignRegistry, authorization: str) -> Identity:
-    """Who a program speaks for, by its header.
-
-    Raises:
-        UnauthenticatedError: as `reader`.
-    """
+    """Who a program speaks for, by its header. Raises UnauthenticatedError as `reader`."""
     if registry.settings.tokens is None:
         identity = registry.whoever()
     else:
@@ -89,22 +81,14 @@ def identify(registry: CampaignRegistry, authorization: str) -> Identity:
 
 
 async def editor(identity: Reader) -> Identity:
-    """Who a program that writes speaks for.
-
-    Raises:
-        ForbiddenError: for a viewer.
-    """
+    """Who a program that writes speaks for. Raises ForbiddenError for a viewer."""
     if not identity.may_write:
         raise ForbiddenError(f"the token of {identity.name} may read only; this needs one with the role editor")
     return identity
 
 
 async def visiting(request: Request, registry: Registry) -> Visitor:
-    """Who a browser is.
-
-    Raises:
-        LoginNeededError: without a session where a token is needed.
-    """
+    """Who a browser is. Raises LoginNeededError without a session where a token is needed."""
     if (visitor := visitor_of(request, registry)) is not None:
         return visitor
     if (identity := registry.whoever()) is None:
@@ -113,11 +97,8 @@ async def visiting(request: Request, registry: Registry) -> Visitor:
 
 
 async def asking(request: Request, visitor: Visiting) -> Visitor:
-    """A browser that sends a form, which must carry the token of its own session.
-
-    Raises:
-        ForbiddenError: for a form without that token.
-    """
+    """A browser that sends a form, which must carry the token of its own session. Raises ForbiddenError for a form
+    without that token."""
     sent = request.headers.get("x-csrf-token")
     if sent is None:
         field = (await request.form()).get("csrf")
@@ -128,11 +109,7 @@ async def asking(request: Request, visitor: Visiting) -> Visitor:
 
 
 async def editing(visitor: Asking) -> Visitor:
-    """A browser that writes.
-
-    Raises:
-        ForbiddenError: for a viewer.
-    """
+    """A browser that writes. Raises ForbiddenError for a viewer."""
     if not visitor.identity.may_write:
         raise ForbiddenError(f"{visitor.identity.name} may read only; ask for a token with the role editor")
     return visitor

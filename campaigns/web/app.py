@@ -95,11 +95,8 @@ class _Sessions:
 
 
 def create_app(settings: Settings) -> FastAPI:
-    """The application over the campaigns in `settings`.
-
-    Raises:
-        CampaignNotFoundError, StoreError, SchemaError: if one of them cannot be opened.
-    """
+    """The application over the campaigns in `settings`. Raises CampaignNotFoundError, StoreError, SchemaError if one of
+    them cannot be opened."""
     registry = CampaignRegistry(settings)
 
     @asynccontextmanager
@@ -210,11 +207,7 @@ def config_of(app: FastAPI, log_level: str = "warning") -> uvicorn.Config:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A socket that listens; 0 takes a free port.
-
-    Raises:
-        WebError: if the address cannot be listened on.
-    """
+    """A socket that listens; 0 takes a free port. Raises WebError if the address cannot be listened on."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:

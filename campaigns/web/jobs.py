@@ -239,11 +239,7 @@ class JobQueue:
         return job
 
     def get(self, job_id: str) -> Job:
-        """The job as it stands.
-
-        Raises:
-            NotServedError: if there is none of that name (any more).
-        """
+        """The job as it stands. Raises NotServedError if there is none of that name (any more)."""
         try:
             return self._jobs[job_id]
         except KeyError:

@@ -386,11 +386,7 @@ def _named(cations: Sequence[Cation], abbreviation: str) -> Mask:
 
 
 def cation_of(smiles: str, abbreviation: str | None = None) -> Cation:
-    """The cation of a SMILES; a neutral amine takes one proton.
-
-    Raises:
-        ChemspaceError: for what is no SMILES of one.
-    """
+    """The cation of a SMILES; a neutral amine takes one proton. Raises ChemspaceError for what is no SMILES of one."""
     from rdkit import Chem
 
     from chemspace.molecule import cation_form, parse_smiles

@@ -33,11 +33,7 @@ class CampaignRegistry:
     """The campaigns by their names in addresses, the jobs, and the uploads that wait for a decision."""
 
     def __init__(self, settings: Settings) -> None:
-        """Open every campaign.
-
-        Raises:
-            CampaignNotFoundError, StoreError, SchemaError: if one cannot be opened.
-        """
+        """Open every campaign. Raises CampaignNotFoundError, StoreError, SchemaError if one cannot be opened."""
         self.settings = settings
         self.queue = JobQueue()
         self._whoever = None if settings.tokens is not None else Identity(getpass.getuser(), Role.EDITOR)
@@ -58,11 +54,7 @@ class CampaignRegistry:
         return len(self._services)
 
     def service(self, slug: str) -> CampaignService:
-        """The campaign called `slug`.
-
-        Raises:
-            NotServedError: if there is none.
-        """
+        """The campaign called `slug`. Raises NotServedError if there is none."""
         try:
             return self._services[slug]
         except KeyError:
@@ -99,11 +91,8 @@ class CampaignRegistry:
         return session in self._ended if tokens is None else tokens.has_ended(session)
 
     def refuse_token(self, address: str) -> None:
-        """Note that somebody at `address` gave a token that nobody has; a right one is never held up by that.
-
-        Raises:
-            BusyError: if that happened too often within a minute.
-        """
+        """Note that somebody at `address` gave a token that nobody has; a right one is never held up by that. Raises
+        BusyError if that happened too often within a minute."""
         failures = self._failures[address] = self._failures.get(address, 0) + 1
         if failures <= MAX_FAILURES:
             _log.warning("a token that nobody has, from %s", address)

@@ -87,11 +87,8 @@ class Snapshot:
         return self.state.batches[-1] if self.state.batches else None
 
     def round(self, number: int | None = None) -> SuggestionBatch:
-        """The suggestions of a round, the last by default.
-
-        Raises:
-            NotServedError: if there is no such round, or none at all yet.
-        """
+        """The suggestions of a round, the last by default. Raises NotServedError if there is no such round, or none at
+        all yet."""
         batches = self.state.batches
         if not batches:
             raise NotServedError("nothing has been suggested yet")
@@ -179,11 +176,8 @@ class Cache:
         return None if content is None else list(content["claims"])
 
     def lay_out(self, key: str, fitted: Round, progress: Progress) -> None:
-        """Score every compound of a round's space into arrays.
-
-        Raises:
-            StoreError: if the folder cannot be written, or the space is larger than `MAX_INDEXED`.
-        """
+        """Score every compound of a round's space into arrays. Raises StoreError if the folder cannot be written, or
+        the space is larger than `MAX_INDEXED`."""
         if len(fitted.space) > MAX_INDEXED:
             raise StoreError(
                 f"the space holds {len(fitted.space):,} compounds; pages list spaces up to {MAX_INDEXED:,}, "
@@ -209,11 +203,8 @@ class Cache:
 
 
 def dig(campaign_folder: Path, oracle_store: Path | None, progress: Progress) -> None:
-    """Work out what takes minutes for the present fit of the campaign in a folder, unless it is there.
-
-    Raises:
-        CampaignNotFoundError, StoreError: if the campaign, or the folder of its pages, cannot be used.
-    """
+    """Work out what takes minutes for the present fit of the campaign in a folder, unless it is there. Raises
+    CampaignNotFoundError, StoreError if the campaign, or the folder of its pages, cannot be used."""
     campaign = Campaign.open(campaign_folder, oracle_store=oracle_store)
     fit = campaign.fit()
     if fit is not None:  # else results have just come in, and the fit on them is checked after it
@@ -235,11 +226,7 @@ class CampaignService:
     """
 
     def __init__(self, slug: str, folder: Path, queue: JobQueue, settings: Settings) -> None:
-        """Open the campaign in `folder`.
-
-        Raises:
-            CampaignNotFoundError, StoreError, SchemaError: as `Campaign.open`.
-        """
+        """Open the campaign in `folder`. Raises CampaignNotFoundError, StoreError, SchemaError as `Campaign.open`."""
         self.slug, self.folder, self.queue = slug, folder, queue
         self._settings = settings
         self.campaign = Campaign.open(folder, oracle_store=settings.oracle_store)
@@ -406,11 +393,8 @@ class CampaignService:
     def predict(self, identity: Identity, compound: Compound) -> Job:
         """Queue a prediction; the oracle is run for cations it does not know.
 
-        It takes turns with other predictions only: neither learning nor a write waits for xTB.
-
-        Raises:
-            ForbiddenError: if a viewer asks for a cation without descriptors.
-            BusyError: if they have `MAX_PREDICTIONS` already.
+        It takes turns with other predictions only: neither learning nor a write waits for xTB. Raises ForbiddenError if
+        a viewer asks for a cation without descriptors. Raises BusyError if they have `MAX_PREDICTIONS` already.
         """
         if not identity.may_write and self._is_new(compound):
             raise ForbiddenError(
@@ -449,27 +433,17 @@ class CampaignService:
         return doubt(lifetime_ps, earlier, self.expected(formula), is_bound=is_bound)
 
     def round(self) -> Round:
-        """The round behind the pages, of the present data or, while they are learnt from, of those before.
-
-        Raises:
-            NotReadyError: where it has to be computed first; the work is queued where nobody did yet.
-        """
+        """The round behind the pages, of the present data or, while they are learnt from, of those before. Raises
+        NotReadyError where it has to be computed first; the work is queued where nobody did yet."""
         return self._known_round()[1]
 
     def index(self) -> RankIndex:
-        """The ranking's arrays, of the present fit or, while that is being laid out, of the one before.
-
-        Raises:
-            NotReadyError: as `round`.
-        """
+        """The ranking's arrays, of the present fit or, while that is being laid out, of the one before. Raises
+        NotReadyError as `round`."""
         return self.searcher().index
 
     def searcher(self) -> Searcher:
-        """Answers queries on the ranking.
-
-        Raises:
-            NotReadyError: as `round`.
-        """
+        """Answers queries on the ranking. Raises NotReadyError as `round`."""
         fit = self.snapshot().last_fit
         key = "" if fit is None else fit.data_key
         if (known := self._searcher) is not None and known[0] == key:
@@ -484,11 +458,8 @@ class CampaignService:
         raise NotReadyError(why)
 
     def ranked(self, query: RankQuery, number: int, size: int) -> tuple[int, list[Ranked]]:
-        """How many compounds answer the query, and page `number` (from 1) of `size` of them.
-
-        Raises:
-            NotReadyError: as `round`. QueryError: for a page that cannot be.
-        """
+        """How many compounds answer the query, and page `number` (from 1) of `size` of them. Raises NotReadyError as
+        `round`. Raises QueryError for a page that cannot be."""
         searcher, snapshot, space = self.searcher(), self.snapshot(), self.campaign.space
         page = searcher.page(query, snapshot.taken, number, size)
         rows = []
@@ -499,12 +470,9 @@ class CampaignService:
         return page.total, rows
 
     def explained(self, compound: Compound, identity: Identity) -> dict[str, Any]:
-        """Prediction of a compound with the contributions of its features, as `Prediction.to_dict`.
-
-        Raises:
-            NotReadyError: as `round`; or while xTB runs for a cation that is new, which is queued.
-            QueryError: if that failed. CampaignError: if a cation has no descriptors. ForbiddenError: as `predict`.
-        """
+        """Prediction of a compound with the contributions of its features, as `Prediction.to_dict`. Raises
+        NotReadyError as `round`; or while xTB runs for a cation that is new, which is queued. Raises QueryError if that
+        failed. Raises CampaignError if a cation has no descriptors. Raises ForbiddenError as `predict`."""
         from campaigns.round import predict
 
         key, fitted = self._known_round()

@@ -97,11 +97,7 @@ class TokenFile:
     """
 
     def __init__(self, path: Path) -> None:
-        """Read `path`, which need not exist.
-
-        Raises:
-            TokenError: if it is no token file.
-        """
+        """Read `path`, which need not exist. Raises TokenError if it is no token file."""
         self.path = path
         self._lock = threading.Lock()
         self._content, self._seen = _Content(secret=secrets.token_hex(32), tokens=()), self._signature()
@@ -146,11 +142,8 @@ class TokenFile:
         return token
 
     def revoke(self, name: str) -> None:
-        """Take somebody's token away; their sessions end with it, on a server that runs too.
-
-        Raises:
-            TokenError: if nobody of that name has one, or the file cannot be written.
-        """
+        """Take somebody's token away; their sessions end with it, on a server that runs too. Raises TokenError if
+        nobody of that name has one, or the file cannot be written."""
         with self._changing() as content:
             remaining = tuple(token for token in content.tokens if token.name != name)
             if len(remaining) == len(content.tokens):
@@ -170,11 +163,8 @@ class TokenFile:
         return None
 
     def link(self, name: str) -> str:
-        """A secret by which the person called `name` logs in once, within `LINK_S`; only its hash is kept.
-
-        Raises:
-            TokenError: if nobody of that name has a token, or the file cannot be written.
-        """
+        """A secret by which the person called `name` logs in once, within `LINK_S`; only its hash is kept. Raises
+        TokenError if nobody of that name has a token, or the file cannot be written."""
         secret, now = secrets.token_urlsafe(24), datetime.now(UTC)
         with self._changing() as content:
             token = next((token for token in content.tokens if token.name == name and not token.is_over), None)
@@ -191,22 +181,14 @@ class TokenFile:
         return self.identify_hash(token_hash) if ends > datetime.now(UTC).isoformat() else None
 
     def redeem(self, secret: str) -> Identity | None:
-        """Who logs in by this link, for the only time.
-
-        Raises:
-            TokenError: if the file cannot be written.
-        """
+        """Who logs in by this link, for the only time. Raises TokenError if the file cannot be written."""
         with self._changing() as content:
             identity = self.whose_link(secret)
             self._change(links={name: about for name, about in content.links.items() if name != _hash(secret)})
         return identity
 
     def end_session(self, session: str) -> None:
-        """Note that a session was logged out.
-
-        Raises:
-            TokenError: if the file cannot be written.
-        """
+        """Note that a session was logged out. Raises TokenError if the file cannot be written."""
         now = datetime.now(UTC)
         with self._changing() as content:
             ended = {name: ends for name, ends in content.ended.items() if ends > now.isoformat()}

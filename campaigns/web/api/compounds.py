@@ -16,11 +16,8 @@ from chemspace.spacer_geometry import mmff_geometry
 
 
 def cation_xyz(service: CampaignService, cation: Cation) -> str:
-    """An XYZ block, angstrom: the oracle's conformer, or an MMFF94 one where it has none.
-
-    Raises:
-        GeometryError: if there is neither.
-    """
+    """An XYZ block, angstrom: the oracle's conformer, or an MMFF94 one where it has none. Raises GeometryError if there
+    is neither."""
     record = service.records([cation]).get(cation.inchikey)
     if record is not None and record.geometry:
         return record.geometry
@@ -32,11 +29,8 @@ def cation_xyz(service: CampaignService, cation: Cation) -> str:
 
 
 def structure_cif(service: CampaignService, compound: Compound, tilted: bool) -> str:
-    """An idealised crystal as CIF, its cations as xTB left them where it has them.
-
-    Raises:
-        GeometryError: as `campaigns.records.starting_structure`.
-    """
+    """An idealised crystal as CIF, its cations as xTB left them where it has them. Raises GeometryError as
+    `campaigns.records.starting_structure`."""
     from campaigns.records import starting_structure
 
     records = service.records([cation for cation, _ in compound.cation_counts])
@@ -78,11 +72,7 @@ class About:
 
 
 def compound_of(service: CampaignService, formula: str) -> About:
-    """What is known of the compound that `formula` names.
-
-    Raises:
-        ChemspaceError: for a formula that cannot be read.
-    """
+    """What is known of the compound that `formula` names. Raises ChemspaceError for a formula that cannot be read."""
     compound = parse_formula(formula, service.campaign.names)
     snapshot, space = service.snapshot(), service.campaign.space
     index = space.index(compound) if compound in space else None
@@ -125,11 +115,8 @@ def _values(state: CampaignState, names: CationLibrary) -> dict[str, list[tuple[
 
 
 def asked_compound(service: CampaignService, asked: PredictionIn) -> Compound:
-    """The compound of a posted formula, or of a spacer's SMILES in a framework.
-
-    Raises:
-        QueryError: for both or neither. ChemspaceError: for what is no compound of this family.
-    """
+    """The compound of a posted formula, or of a spacer's SMILES in a framework. Raises QueryError for both or neither.
+    Raises ChemspaceError for what is no compound of this family."""
     names = service.campaign.names
     if (asked.formula is None) == (asked.smiles is None):
         raise QueryError("give a formula, or the SMILES of a spacer")

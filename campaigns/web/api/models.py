@@ -259,11 +259,7 @@ class ValuesForm(BaseModel):
         return Uploaded("table", self.file.filename or "", self.file.file.read())
 
     def reading(self) -> dict[str, Any]:
-        """As arguments of `Campaign.ingest`.
-
-        Raises:
-            QueryError: for a mapping that is none.
-        """
+        """As arguments of `Campaign.ingest`. Raises QueryError for a mapping that is none."""
         if wrong := [pair for pair in self.columns if "=" not in pair]:
             example = str(type(self).model_fields["columns"].description).split(";")[0]
             raise QueryError(f"{wrong[0]!r} is no mapping; write {example}")

@@ -111,11 +111,8 @@ def amend(service: Service, editor: Editor, asked: models.AmendmentIn) -> models
 
 
 def _with_hooks_of(present: CampaignConfig, config: CampaignConfig) -> CampaignConfig:
-    """A description that says nothing of hooks with those there are: they let the server post and run programs.
-
-    Raises:
-        ForbiddenError: if it has others.
-    """
+    """A description that says nothing of hooks with those there are: they let the server post and run programs. Raises
+    ForbiddenError if it has others."""
     if "hooks" in config.model_fields_set and config.hooks != present.hooks:
         raise ForbiddenError("hooks are changed on the server's own command line: spinscreen amend CAMPAIGN")
     return config.model_copy(update={"hooks": present.hooks})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,7 @@ import pytest
 from benchmarks.campaign_kills import LIBRARY
 from campaigns import Campaign, CampaignConfig
 from campaigns.web.jobs import JobQueue
-from campaigns.web.pages.campaign import launch_facts
+from campaigns.web.pages.campaign import launched
 from campaigns.web.service import CampaignService
 from campaigns.web.settings import Settings
 from tests.campaigns.conftest import PRICES
@@ -23,7 +25,7 @@ def facts(folder: Path, **described: Any) -> dict[str, str]:
     config = CampaignConfig.parse({"space": {"n_layers": [1, 2]}, **described})
     Campaign.create(folder / "small", config, libraries=[library])
     service = CampaignService("small", folder / "small", JobQueue(), Settings((folder / "small",)))
-    return dict(launch_facts(service))
+    return {what: unescape(how) for what, how in re.findall(r"<dt>(.*?)</dt><dd>(.*?)</dd>", launched(service))}
 
 
 def test_what_was_left_at_its_default_is_told_too(tmp_path: Path) -> None:

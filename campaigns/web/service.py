@@ -39,7 +39,6 @@ from oracle import CationRecord, OracleStore, default_store_path
 if TYPE_CHECKING:
     from campaigns.round import Round
     from campaigns.summary import SuggestionBatch
-    from campaigns.targets import Recorded
     from chemspace import Cation, Compound
 
 
@@ -120,29 +119,6 @@ class Snapshot:
                 who, what = TURNS[stage]
                 turns[who].append((formula, stage, what))
         return turns
-
-
-@dataclass(frozen=True, slots=True)
-class _Measured:
-    """What follows from the record alone."""
-
-    record: tuple[Recorded, ...]
-    best: tuple[str, float] | None
-    n_rows: int
-    lifetimes: Mapping[str, tuple[float, ...]]
-    bounds: Mapping[str, tuple[float, ...]]
-
-    @classmethod
-    def of(cls, campaign: Campaign) -> _Measured:
-        dataset = campaign.dataset()
-        values: dict[bool, dict[str, tuple[float, ...]]] = {True: {}, False: {}}
-        for compound, value, is_bound in zip(
-            dataset.compounds, dataset.table["lifetime_ps"], dataset.censored, strict=True
-        ):
-            if compound is not None:
-                of_compound = values[bool(is_bound)]
-                of_compound[compound.formula] = (*of_compound.get(compound.formula, ()), float(value))
-        return cls(campaign.state.record, campaign.status().best_observed, len(dataset), values[False], values[True])
 
 
 #: The model's figures, the ranking's arrays and the paper's claims among the artifacts, and how many fits keep theirs:
@@ -233,10 +209,9 @@ class CampaignService:
         self._write_lock, self._work_lock, self._look_lock = threading.Lock(), threading.RLock(), threading.Lock()
         self._things_lock = threading.Lock()
         self._snapshot: Snapshot | None = None
-        self._measured: _Measured | None = None
         self._index_of: dict[str, int | None] = {}
         self._looked_at, self._seen = time.monotonic(), self._signature()
-        self._round: tuple[int, Round] | None = None
+        self._round: Round | None = None
         #: Job that describes a compound, by formula.
         self._described: dict[str, str] = {}
         self._searcher: tuple[str, Searcher] | None = None
@@ -270,24 +245,29 @@ class CampaignService:
         """Worked out again are only the parts that a new event can have changed."""
         campaign, state = self.campaign, self.campaign.state
         if self._space is not campaign.space:  # amended: what was worked out is of other compounds
-            self._space, self._measured, self._round, self._searcher = campaign.space, None, None, None
+            self._space, self._round, self._searcher = campaign.space, None, None
             self._index_of.clear()
             with self._things_lock:
                 self._things.clear()
-        if self._measured is None or self._measured.record != state.record:
-            self._measured = _Measured.of(campaign)
-        measured, stages = self._measured, state.stages
+        dataset, stages = campaign.dataset(), state.stages
+        measured, bounds = dict[str, tuple[float, ...]](), dict[str, tuple[float, ...]]()
+        for compound, value, is_bound in zip(
+            dataset.compounds, dataset.table["lifetime_ps"], dataset.censored, strict=True
+        ):
+            if compound is not None:
+                values = bounds if is_bound else measured
+                values[compound.formula] = (*values.get(compound.formula, ()), float(value))
         gone = AWAITED | NEVER_AGAIN | {Stage.SUGGESTED, Stage.MEASURED}
         taken = {formula for formula, stage in stages.items() if stage in gone}
         return Snapshot(
             state=state,
             stages=MappingProxyType(stages),
             fit=campaign.fit(),
-            best_observed=measured.best,
-            n_measured=measured.n_rows,
-            taken=self._taken(taken | measured.lifetimes.keys() | measured.bounds.keys()),
-            measured=measured.lifetimes,
-            bounds=measured.bounds,
+            best_observed=campaign.best_observed(),
+            n_measured=len(dataset),
+            taken=self._taken(taken | measured.keys() | bounds.keys()),
+            measured=measured,
+            bounds=bounds,
         )
 
     def _taken(self, formulas: set[str]) -> tuple[int, ...]:
@@ -435,7 +415,9 @@ class CampaignService:
     def round(self) -> Round:
         """The round behind the pages, of the present data or, while they are learnt from, of those before. Raises
         NotReadyError where it has to be computed first; the work is queued where nobody did yet."""
-        return self._known_round()[1]
+        if self._round is None:
+            raise NotReadyError(self._why_not_ready("the model is being prepared"))
+        return self._round
 
     def index(self) -> RankIndex:
         """The ranking's arrays, of the present fit or, while that is being laid out, of the one before. Raises
@@ -475,11 +457,13 @@ class CampaignService:
         failed. Raises CampaignError if a cation has no descriptors. Raises ForbiddenError as `predict`."""
         from campaigns.round import predict
 
-        key, fitted = self._known_round()
+        fitted = self.round()
         if self._is_new(compound):
             self._describe(compound, identity)
         records = self.records([cation for cation, _ in compound.cation_counts])
-        return self.kept(("explained", compound.formula, key), lambda: predict(fitted, compound, records).to_dict())
+        return self.kept(
+            ("explained", compound.formula, fitted.data_key), lambda: predict(fitted, compound, records).to_dict()
+        )
 
     def records(self, cations: Sequence[Cation]) -> dict[str, CationRecord]:
         """The oracle's records of these cations by InChIKey, those that it holds: nothing is computed."""
@@ -503,12 +487,6 @@ class CampaignService:
             except BusyError as problem:
                 raise NotReadyError(str(problem)) from problem
         raise NotReadyError("xTB runs for a cation of this compound that is new here; it takes seconds")
-
-    def _known_round(self) -> tuple[int, Round]:
-        """The round behind the pages, and the last event that it knows of."""
-        if (known := self._round) is None:
-            raise NotReadyError(self._why_not_ready("the model is being prepared"))
-        return known
 
     def _why_not_ready(self, while_prepared: str) -> str:
         """Why what pages show of the present fit is not there; it is queued, where it was not."""
@@ -566,8 +544,7 @@ class CampaignService:
         return {}
 
     def _rounded(self, campaign: Campaign, progress: Progress) -> Round:
-        fitted = campaign.round(progress)
-        self._round = (campaign.state.last_event, fitted)
+        fitted = self._round = campaign.round(progress)
         return fitted
 
     def _signature(self) -> tuple[tuple[int, int], ...]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -38,14 +41,32 @@ class Launched:
         return Campaign.open(to, oracle_store=self.oracle_store)
 
 
+def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
+    """A folder that `make` fills, by whichever process of this run comes first."""
+    base = factory.getbasetemp()
+    root = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / name
+    with (root.parent / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (root / "whole").exists():
+            shutil.rmtree(root, ignore_errors=True)
+            root.mkdir()
+            make(root)
+            (root / "whole").touch()
+    return root
+
+
+def launched_in(root: Path) -> Launched:
+    return Launched(root / "small", root / "oracle.db", root / "cations.csv")
+
+
 @pytest.fixture(scope="session")
 def launched(tmp_path_factory: pytest.TempPathFactory) -> Launched:
-    root = tmp_path_factory.mktemp("launched")
-    library = root / "cations.csv"
-    library.write_text(LIBRARY, encoding="utf-8")
-    made = Launched(root / "small", root / "oracle.db", library)
-    launch(made, made.folder)
-    return made
+    def make(root: Path) -> None:
+        made = launched_in(root)
+        made.library.write_text(LIBRARY, encoding="utf-8")
+        launch(made, made.folder)
+
+    return launched_in(made_once(tmp_path_factory, "launched", make))
 
 
 def launch(made: Launched, folder: Path, seed: int = 0) -> Campaign:

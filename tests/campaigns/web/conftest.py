@@ -20,7 +20,7 @@ from campaigns.web.jobs import JobQueue
 from campaigns.web.service import CampaignService
 from campaigns.web.settings import Settings
 from campaigns.web.tokens import Role, TokenFile
-from tests.campaigns.conftest import Launched
+from tests.campaigns.conftest import Launched, made_once
 
 SLUG = "small"
 BASE = "http://127.0.0.1"
@@ -44,17 +44,17 @@ class Prepared:
 
 @pytest.fixture(scope="session")
 def prepared(launched: Launched, tmp_path_factory: pytest.TempPathFactory) -> Prepared:
-    root = tmp_path_factory.mktemp("prepared")
-    shutil.copytree(launched.folder, root / SLUG)
-    made = Prepared(root / SLUG, launched.oracle_store)
-    queue = JobQueue()
-    service = CampaignService(SLUG, made.folder, queue, made.settings(root))
-    job = service.prepare("test")
-    queue.start()
-    wait_for(lambda: queue.get(job.id).is_over)
-    queue.stop()
-    assert queue.get(job.id).problem == ""
-    return made
+    def make(root: Path) -> None:
+        shutil.copytree(launched.folder, root / SLUG)
+        queue = JobQueue()
+        settings = Prepared(root / SLUG, launched.oracle_store).settings(root)
+        job = CampaignService(SLUG, root / SLUG, queue, settings).prepare("test")
+        queue.start()
+        wait_for(lambda: queue.get(job.id).is_over)
+        queue.stop()
+        assert queue.get(job.id).problem == ""
+
+    return Prepared(made_once(tmp_path_factory, "prepared", make) / SLUG, launched.oracle_store)
 
 
 @pytest.fixture

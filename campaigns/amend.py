@@ -13,7 +13,7 @@ from campaigns.events import LIFETIME_PS, Stage
 from campaigns.plan import check
 from campaigns.space import Scope, Source, gather
 from campaigns.state import CampaignState
-from campaigns.targets import Recorded
+from campaigns.targets import Recorded, task_of
 from chemspace import Cation, CationLibrary, CompoundSpace, LibraryError, parse_formula
 
 #: Names of cations that a difference lists.
@@ -196,7 +196,7 @@ def carried(name: str, state: CampaignState, config: CampaignConfig) -> dict[str
         "records": {
             target: [_row(name, row) for row in rows if _is_new(row, config)]
             for target, rows in state.records.items()
-            if target == LIFETIME_PS or target in config.properties
+            if target == LIFETIME_PS or target in config.properties or task_of(target)
         },
         "steps": [
             {

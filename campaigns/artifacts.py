@@ -243,7 +243,8 @@ def data_key(config: CampaignConfig, state: CampaignState) -> str:
         for name, property_ in state.properties.items()
         if property_.table != config.properties[name].table
     }
-    return _digest([*parts, changed] if changed else parts)
+    tasks = {name: [row.to_dict() for row in rows] for name, rows in state.related.items()}
+    return _digest([*parts, *(more for more in (changed, tasks) if more)])
 
 
 def training_key(config: CampaignConfig, state: CampaignState) -> str:

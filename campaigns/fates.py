@@ -94,7 +94,7 @@ class _Before:
         self.gone: dict[object, Recorded] = {}
         self.seen: dict[object, int] = {}
         self.known: dict[str, list[Known]] = defaultdict(list)
-        for row in state.records[target.name]:
+        for row in state.records.get(target.name, ()):
             what = row.observation
             if row.of_launch:  # its table writes formulas as it likes
                 what = what.model_copy(update={"formula": parse_formula(what.formula, names).formula})
@@ -122,7 +122,7 @@ class _Before:
             self.known[what.formula].append(Known(what, f"row {row.line}"))
         if (action in ("add", "correct") or again) and (read := _read_as(row)):
             words.append(f"row {row.line}: {read}")
-        if action == "add" and row.compound not in self.space:
+        if action == "add" and not self.target.task and row.compound not in self.space:
             note = "outside the campaign's space"
         report = RowReport(row.line, action, what.formula, what.value, what.stderr, what.is_bound, what.sample, note)
         is_new = bool(row.retracted) and (action == "correct" or note.startswith("is retracted"))
@@ -232,7 +232,7 @@ def _apart(one: Observation, other: Observation, target: Target) -> tuple[float,
 def _figures(what: Observation, target: Target) -> str:
     error = "" if what.stderr is None else f" ± {what.stderr:.2g}"
     return (
-        f"{'below ' if what.is_bound else ''}{what.value:.4g}{error}{f' {target.unit}' if target.of_campaign else ''}"
+        f"{'below ' if what.is_bound else ''}{what.value:.4g}{error}{f' {target.unit}' if target.is_lifetime else ''}"
     )
 
 

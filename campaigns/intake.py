@@ -149,7 +149,8 @@ def of_table(
     if corrected and not rules.accept_corrections:
         told = tuple(fate.words[0] for fate in fates if fate.corrects is not None)
         raise UnconfirmedError(table.name, told, accept="accept_corrections")
-    outside = tuple(dict.fromkeys(row.compound.formula for row in table.rows if row.compound not in space))
+    strangers = (row.compound.formula for row in table.rows if not target.task and row.compound not in space)
+    outside = tuple(dict.fromkeys(strangers))
     left_out = [{"line": row.line, "problem": row.problem, "cells": dict(row.cells)} for row in table.refused]
     payload = {
         "target": target.name,
@@ -302,8 +303,10 @@ def retraction(state: CampaignState, target: str, number: int, reason: str) -> d
     """The payload of taking an observation back. Raises LifecycleError if there is no such observation, it is retracted
     already, no reason is given, or too few values of a property would stand to learn from."""
     told = target_of(state.config, target)
-    record = state.records[target]
+    record = state.records.get(target, ())
     what, whose = (f"measurement {number}", "the") if told.of_campaign else (f"value {number} of {target}", "its")
+    if told.task:
+        what = f"row {number} of the related task {told.task}"
     row = next((row for row in record if row.number == number), None)
     if row is None:
         raise LifecycleError(f"there is no {what}; {whose} record holds {len(record)}")
@@ -313,7 +316,7 @@ def retraction(state: CampaignState, target: str, number: int, reason: str) -> d
     if not reason.strip():
         raise LifecycleError(f"say why {what} is retracted (--reason)")
     standing = sum(row.retracted is None for row in record)
-    if not told.of_campaign and standing <= MIN_ROWS:
+    if not told.is_lifetime and standing <= MIN_ROWS:
         raise LifecycleError(
             f"{what} cannot be retracted yet: {standing - 1} values would stand, and at least {MIN_ROWS} are needed to "
             "learn and to test; take in others first"

@@ -9,6 +9,7 @@ from math import floor, log10
 from campaigns.config import upcast
 from campaigns.events import LIFETIME_PS, Event, EventKind
 from campaigns.summary import SpacerRound
+from campaigns.targets import task_of
 
 __all__ = ["picoseconds", "sentence", "with_error"]
 
@@ -28,6 +29,8 @@ def sentence(event: Event) -> str:
         case EventKind.OBSERVED:
             formulas = ", ".join(dict.fromkeys(row["formula"] for row in payload["rows"]))
             what = "measured" if payload["target"] == LIFETIME_PS else f"values of {payload['target']}"
+            if task := task_of(payload["target"]):
+                what = f"measured of the related task {task}"
             fresh = [f"{len(payload['rows'])} {what} ({formulas})"] if payload["rows"] else []
             changed = [f"{row['formula']} (number {row['number']})" for row in payload.get("corrections", ())]
             corrected = [f"corrected {', '.join(changed)}"] if changed else []
@@ -37,6 +40,7 @@ def sentence(event: Event) -> str:
         case EventKind.FITTED:
             learnt = payload.get("properties", {}).items()
             more = "".join(f"; {name} from {told['n_rows']} values: {told['grade']}" for name, told in learnt)
+            more += "".join(f"; {told['sentence']}" for told in payload.get("related", {}).values())
             return f"trained on {payload['n_train']} of {payload['n_measured']} rows: {payload['grade']}{more}"
         case EventKind.SUGGESTED:
             formulas = ", ".join(suggestion["formula"] for suggestion in payload["suggestions"])
@@ -56,6 +60,8 @@ def sentence(event: Event) -> str:
         case EventKind.RETRACTED:
             number, target = payload["number"], payload["target"]
             what = f"measurement {number}" if target == LIFETIME_PS else f"value {number} of {target}"
+            if task := task_of(target):
+                what = f"row {number} of the related task {task}"
             return f"retracted {what}: {payload['reason']}"
         case EventKind.VOIDED:
             return f"undid event {payload['event']}: {payload['reason']}"

@@ -16,7 +16,7 @@ from campaigns.intake import hashes_of
 from campaigns.report.view import calibration_of, parity_of
 from campaigns.state import CampaignState
 from campaigns.summary import IngestResult
-from campaigns.targets import Recorded
+from campaigns.targets import Recorded, task_of
 from chemspace.progress import Progress
 from screening.explain import bar
 
@@ -44,6 +44,12 @@ def _measurements(campaign: CampaignReader) -> pd.DataFrame:
 def _properties(campaign: CampaignReader) -> pd.DataFrame:
     records = campaign.state.records
     rows = [{"property": name, **row.to_dict()} for name in campaign.config.properties for row in records[name]]
+    return pd.DataFrame(rows)
+
+
+def _related(campaign: CampaignReader) -> pd.DataFrame:
+    records = campaign.state.records.items()
+    rows = [{"task": task, **row.to_dict()} for name, record in records if (task := task_of(name)) for row in record]
     return pd.DataFrame(rows)
 
 
@@ -105,6 +111,7 @@ TABLES: dict[str, Callable[[CampaignReader], pd.DataFrame]] = {
     "suggestions": _suggestions,
     "measurements": _measurements,
     "properties": _properties,
+    "related": _related,
     "compounds": _compounds,
     "scores": _scores,
     "ranking": _ranking,

@@ -17,7 +17,7 @@ from campaigns.records import CationRecords
 from campaigns.space import Scope, Source
 from campaigns.state import CampaignState, replay
 from campaigns.summary import FitSummary, SpacerRound, Status, TrackRecord
-from campaigns.targets import Observation, property_standings
+from campaigns.targets import Observation, property_standings, task_of
 from chemspace import CationLibrary, Compound, CompoundSpace, parse_formula
 from oracle import default_store_path
 
@@ -163,6 +163,11 @@ class CampaignReader:
             nothing_left=self.nothing_left(),
             track_record=self.track_record(),
             spacers=self._state.spacer_standing(self.space.spacers),
+            related={
+                task: tuple(row.to_dict() for row in rows)
+                for name, rows in self._state.records.items()
+                if (task := task_of(name))
+            },
         )
 
     def track_record(self) -> TrackRecord | None:

@@ -14,7 +14,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from campaigns.artifacts import Artifacts, data_key, digest, ranking_form, training_key, traits_form, validation_form
+from campaigns.artifacts import (
+    Artifacts,
+    data_key,
+    digest,
+    ranking_form,
+    training_key,
+    traits_form,
+    validation_form,
+)
 from campaigns.budget import Budget
 from campaigns.config import CampaignConfig
 from campaigns.editions import EDITIONS, FIRST, NEWEST, Edition
@@ -22,6 +30,7 @@ from campaigns.errors import CampaignError, NothingToSuggestError
 from campaigns.events import Stage
 from campaigns.narrate import Candidate, reason
 from campaigns.records import CationRecords, SpaceTables, needed_cations
+from campaigns.related import RelatedTask, join_tasks
 from campaigns.space import Scope, prices_of, without
 from campaigns.state import CampaignState
 from campaigns.summary import FitSummary, Prediction, Suggestion
@@ -33,8 +42,8 @@ from campaigns.training import (
     layered_ions,
     measured_compounds,
     measured_dataset,
+    related_datasets,
     training_set,
-    validate,
 )
 from campaigns.versions import package_versions
 from chemspace import CationLibrary, Compound, CompoundSpace, parse_formula
@@ -139,6 +148,11 @@ class RoundInputs:
         return measured_dataset(self.state.measurements, self.names, sets_apart=self.config.defaults.sets_apart)
 
     @cached_property
+    def related(self) -> dict[str, SpinDataset]:
+        """Rows of each related task."""
+        return related_datasets(self.state, self.names)
+
+    @cached_property
     def awaited(self) -> NDArray[np.int64]:
         """Indices in the space of the pending compounds that it holds, shape (p,)."""
         return self._indices(self.pending)
@@ -183,6 +197,7 @@ class Round:
         inputs: what it follows from.
         training: rows that train.
         validation: out-of-fold predictions and score cards.
+        related: what became of the related tasks.
         properties: what was learnt of the further measured properties.
         choice: the strategy that was asked for or that the surrogate has earned by its worst split, and why.
         candidates: the compounds of the space, with the surrogate fitted on all training rows, the strategy, and the
@@ -193,6 +208,7 @@ class Round:
     inputs: RoundInputs
     training: TrainingSet
     validation: Validation
+    related: tuple[RelatedTask, ...]
     properties: tuple[LearntProperty, ...]
     choice: Choice
     candidates: Candidates
@@ -310,6 +326,7 @@ class Learnt(NamedTuple):
 
     training: TrainingSet
     validation: Validation
+    related: tuple[RelatedTask, ...]
     properties: tuple[LearntProperty, ...]
     choice: Choice
     candidates: Candidates
@@ -319,10 +336,10 @@ def learn(inputs: RoundInputs, artifacts: Artifacts, on_fit: Callable[[], None] 
     """Everything of a round but its ranking."""
     config = inputs.config
     properties = _learn_properties(inputs, artifacts)
-    training = training_set(inputs.dataset, inputs.records, config)
-    validation = artifacts.get("validation", inputs.fit_key, lambda: validate(training, config), validation_form())
+    known = training_set(inputs.dataset, inputs.records, config, inputs.related)
+    training, validation, key, related = join_tasks(known, config, artifacts, inputs.fit_key)
     on_fit()
-    surrogate = artifacts.get("surrogate", inputs.fit_key, lambda: fit(training, config, validation))
+    surrogate = artifacts.get("surrogate", key, lambda: fit(training, config, validation))
     measured = MeasuredSet(training.formulas, training.x)
     asked = _strategy_inputs(inputs, training, surrogate, properties, measured)
     choice, strategy = choose_by(config, validation, asked, properties)
@@ -339,7 +356,7 @@ def learn(inputs: RoundInputs, artifacts: Artifacts, on_fit: Callable[[], None] 
         properties={learnt.name: learnt.surrogate for learnt in properties},
         goal=None if goal_ps is None else -log10(goal_ps),
     )
-    return Learnt(training, validation, properties, choice, candidates)
+    return Learnt(training, validation, related, properties, choice, candidates)
 
 
 def _learn_properties(inputs: RoundInputs, artifacts: Artifacts) -> tuple[LearntProperty, ...]:
@@ -581,6 +598,7 @@ def summary(fitted: Round, before: Sequence[str] = (), surprises: tuple[str, ...
         left_out=fitted.training.left_out,
         versions=package_versions(),
         properties={learnt.name: learnt.to_dict() for learnt in fitted.properties},
+        related={task.name: task.to_dict() for task in fitted.related},
     )
 
 

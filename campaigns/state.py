@@ -21,6 +21,7 @@ from campaigns.targets import (
     launched,
     observed,
     standing_property,
+    task_of,
 )
 from chemspace import Cation
 
@@ -76,6 +77,16 @@ class CampaignState:
     def measurements(self) -> tuple[Observation, ...]:
         """The campaign's own lifetimes that stand, in the order they came."""
         return tuple(row.observation for row in self.record if row.retracted is None)
+
+    @property
+    def related(self) -> dict[str, tuple[Observation, ...]]:
+        """Lifetimes of related tasks that stand, by the task's name; tasks of which none stands are left out."""
+        told = {
+            task: tuple(row.observation for row in rows if row.retracted is None)
+            for name, rows in self.records.items()
+            if (task := task_of(name))
+        }
+        return {task: rows for task, rows in told.items() if rows}
 
     @property
     def properties(self) -> dict[str, MeasuredProperty]:

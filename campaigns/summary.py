@@ -261,6 +261,8 @@ class Fit(Summary):
             predicts, as sentences.
         stop_advice: the signs that point to stopping or going on, one line each.
         may_stop: whether all of them point to stopping.
+        related: of each related task whether the model learns from it and why, as
+            `campaigns.related.RelatedTask.to_dict`.
     """
 
     data_key: str
@@ -272,6 +274,7 @@ class Fit(Summary):
     surprises: tuple[str, ...]
     stop_advice: tuple[str, ...]
     may_stop: bool
+    related: dict[str, dict[str, Any]] = Field(default={}, exclude_if=lambda related: not related)
 
 
 class FitSummary(Fit):
@@ -361,7 +364,7 @@ class IngestResult:
     @property
     def property(self) -> str | None:
         """Name of the further measured property that it holds values of; None for lifetimes."""
-        return None if self.target.of_campaign else self.target.name
+        return None if self.target.is_lifetime else self.target.name
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON; a property is named, only a lifetime has a page."""
@@ -382,6 +385,7 @@ class IngestResult:
             "refused": self.refused,
             "rejects": self.rejects,
             **({"page": self.page} if self.property is None else {"property": self.property}),
+            **({"task": self.target.task} if self.target.task else {}),
         }
 
 
@@ -482,6 +486,7 @@ class Status(Standing):
         nothing_left: where nothing is left to suggest: what became of the compounds, in a sentence.
         spacers: with a learned oracle: how many spacers there are, how many are computed and how many predicted only,
             the calculations that are granted and left, its last round, and what is open. None where all are computed.
+        related: the record of each related task, by its name.
     """
 
     folder: str
@@ -490,3 +495,4 @@ class Status(Standing):
     properties: dict[str, dict[str, Any]] = {}
     nothing_left: str | None = None
     spacers: dict[str, Any] | None = Field(default=None, exclude_if=lambda spacers: spacers is None)
+    related: dict[str, tuple[dict[str, Any], ...]] = Field(default={}, exclude_if=lambda related: not related)

@@ -93,7 +93,12 @@ def news_since(before: CampaignState | None, fitted: Round, *, by_others: bool) 
         spacer = parse_formula(formula, names).spacer
         if (formula, stage) not in before.outcomes and spacer is not None:
             outcomes.append((formula, spacer.abbreviation, stage))
-    changed = [*before.config.learning_differences(now.config), *(["computed by other versions"] if by_others else [])]
+    related = dict.fromkeys(before.related, ()) | now.related
+    changed = [
+        *before.config.learning_differences(now.config),
+        *(["computed by other versions"] if by_others else []),
+        *(f"related task {name}" for name, rows in related.items() if before.related.get(name) != rows),
+    ]
     model = f"the model is another one ({'; '.join(changed)})" if changed else ""
     return News(results, tuple(outcomes), taken_back_since(before, now), model)
 

@@ -92,20 +92,35 @@ class Target(BaseModel):
             low = 0.0
         return cls(name=name, unit=unit if meant else "", goal=goal, plausible=(low, high), meant=meant)
 
+    @classmethod
+    def of_task(cls, task: str) -> Target:
+        """Lifetimes of a related task: another metal, halide, technique or laboratory."""
+        return LIFETIME.model_copy(update={"name": f"{LIFETIME_PS}{_OF_TASK}{task}", "noun": f"row of {task}, number"})
+
     @property
     def of_campaign(self) -> bool:
         """Whether campaigns rank by it and a compound counts as measured by it."""
         return self.name == LIFETIME_PS
 
     @property
+    def task(self) -> str:
+        """Name of the related task whose lifetimes it is; "" where it is of none."""
+        return task_of(self.name)
+
+    @property
+    def is_lifetime(self) -> bool:
+        """Whether its values are lifetimes, ps, the campaign's own or those of a related task."""
+        return self.of_campaign or bool(self.task)
+
+    @property
     def title(self) -> str:
         """Heading of a column of its values."""
-        return "lifetime (ps)" if self.of_campaign else self.name
+        return "lifetime (ps)" if self.is_lifetime else self.name
 
     def tell(self, formula: str, value: float, *, is_bound: bool = False) -> str:
         """A value of a compound, in words."""
         number = f"{'<' if is_bound else ''}{value:g}"
-        return f"{formula} {number} {self.unit}" if self.of_campaign else f"{self.name} {number} of {formula}"
+        return f"{formula} {number} {self.unit}" if self.is_lifetime else f"{self.name} {number} of {formula}"
 
     def problem(self, value: float, stderr: float | None = None) -> str:
         """Why a value, or its standard error, cannot be; "" where it can."""
@@ -186,8 +201,16 @@ class Observation(BaseModel):
         return _named(self.target).public(dict(self))
 
 
+def task_of(target: str) -> str:
+    """Name of the related task that a target of this name is of; "" where it is of none."""
+    name, _, task = target.partition(_OF_TASK)
+    return task if name == LIFETIME_PS else ""
+
+
 def _named(target: str) -> Target:
     """The target of a name, as far as the name tells."""
+    if task := task_of(target):
+        return Target.of_task(task)
     return LIFETIME if target == LIFETIME_PS else Target.of_property(target)
 
 
@@ -246,9 +269,22 @@ def targets_of(config: CampaignConfig) -> dict[str, Target]:
     }
 
 
+def named_target(config: CampaignConfig, of_property: str | None, task: str | None) -> Target:
+    """The target that a command names: a measured property, the lifetimes of a related task, or the campaign's own.
+
+    Raises:
+        PropertyError: as `target_of`.
+    """
+    return target_of(config, of_property or (LIFETIME_PS if task is None else f"{LIFETIME_PS}{_OF_TASK}{task}"))
+
+
 def target_of(config: CampaignConfig, name: str) -> Target:
-    """What a campaign measures under this name. Raises PropertyError if there is none; the message lists those there
-    are, or says how a campaign gets one."""
+    """What a campaign measures under this name, or takes in of a related task ("lifetime_ps@tin"). Raises PropertyError
+    if there is none; the message lists those there are, or says how a campaign gets one."""
+    if name.startswith(f"{LIFETIME_PS}{_OF_TASK}"):
+        if not _TASK.fullmatch(task := task_of(name)):
+            raise PropertyError(f"{task!r} is no name of a related task; use letters and digits, as tin bromide")
+        return Target.of_task(task)
     targets = targets_of(config)
     if name not in targets and not config.properties:
         raise PropertyError(
@@ -283,9 +319,10 @@ def carried_records(
 ) -> dict[str, tuple[Recorded, ...]]:
     """The records that a launch begins, each with what another campaign knew of its target behind them."""
     found = dict(records)
-    for name in records.keys() & carried.keys():
-        rows = [_recorded(number, name, row) for number, row in enumerate(carried[name], start=len(found[name]) + 1)]
-        found[name] = (*found[name], *rows)
+    for name in (name for name in carried if name in records or task_of(name)):
+        before = found.get(name, ())
+        rows = [_recorded(number, name, row) for number, row in enumerate(carried[name], start=len(before) + 1)]
+        found[name] = (*before, *rows)
     return found
 
 
@@ -345,6 +382,8 @@ SURROGATE = "gp_ard"
 #: Fewer rows cannot be held out in turn.
 MIN_ROWS = 8
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
+#: Between the lifetime's name and that of a related task, in the name of its target; and what a task may be called.
+_OF_TASK, _TASK = "@", re.compile(r"\w[\w .,/+()-]{0,59}")
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,6 +20,8 @@ from screening.dataset import EXCLUDING_FLAGS, UPPER_BOUND, SpinDataset, excludi
 from screening.features import to_features
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from campaigns.state import CampaignState
     from screening.surrogate import Surrogate
     from screening.surrogates import TrainingRows
@@ -30,6 +32,7 @@ __all__ = ["card_of"]
 
 #: Below this nothing can be validated: every fold must keep a handful of rows.
 MIN_ROWS = 8
+UNDESCRIBED = "no descriptors: its composition is uncertain or the oracle failed for one of its cations"
 
 
 @dataclass(frozen=True)
@@ -41,12 +44,16 @@ class TrainingSet:
         x: features, shape (k, d).
         left_out: one line for each measured row that does not train, with the reason.
         descriptors: what the features are made of.
+        related: rows of related tasks that could train beside them, by name.
+        joined: names of those that do.
     """
 
     dataset: SpinDataset
     x: NDArray[np.float64]
     left_out: tuple[str, ...]
     descriptors: DescriptorSet = DEFAULT_DESCRIPTORS
+    related: Mapping[str, TrainingSet] = field(default_factory=dict)
+    joined: tuple[str, ...] = ()
 
     @property
     def formulas(self) -> tuple[str, ...]:
@@ -56,13 +63,18 @@ class TrainingSet:
 
     @property
     def rows(self) -> TrainingRows:
-        """The rows as a surrogate takes them, upper bounds known as such."""
+        """The rows as a surrogate takes them, upper bounds known as such, those of joined tasks behind them."""
         from screening.surrogates import TrainingRows
 
-        data = self.dataset
-        return TrainingRows.of(
-            self.x, data.log10_rate, data.noise, data.groups, censored=data.censored, compounds=self.formulas
+        sets = [self, *(self.related[name] for name in self.joined)]
+        data = [one.dataset for one in sets]
+        rows = TrainingRows.of(
+            *(np.concatenate([one.x for one in sets]), np.concatenate([one.log10_rate for one in data])),
+            *(np.concatenate([one.noise for one in data]), [group for one in data for group in one.groups]),
+            censored=np.concatenate([one.censored for one in data]),
+            compounds=[formula for one in sets for formula in one.formulas],
         )
+        return rows.of_tasks(np.repeat(np.arange(len(data)), [len(one) for one in data]))
 
     @property
     def classes(self) -> dict[str, tuple[str, ...]]:
@@ -100,24 +112,34 @@ def measured_dataset(
     measurements: Sequence[Observation], library: CationLibrary, *, sets_apart: bool = True
 ) -> SpinDataset:
     """The published rows and a campaign's own; whether rows of other conditions are set apart is the edition's."""
-    import pandas as pd
-
     published = SpinDataset.published().called_by(library)
     if not measurements:
         return published
+    return published.append(_frame(measurements), library, confirm_range=True, robust=sets_apart)
+
+
+def _frame(measurements: Sequence[Observation]) -> pd.DataFrame:
+    """Measurements as `SpinDataset.append` takes them."""
+    import pandas as pd
+
     rows = pd.DataFrame([measurement.to_dict() for measurement in measurements])
     rows["flags"] = np.where(rows.pop("is_upper_bound"), UPPER_BOUND, "")
     rows = rows.rename(columns={"sample": "material_id", "source": "doi"})
     for column in ("lifetime_stderr_ps", "temperature_k"):
         rows[column] = pd.to_numeric(rows[column])
-    return published.append(rows, library, confirm_range=True, robust=sets_apart)
+    return rows
+
+
+def related_datasets(state: CampaignState, library: CationLibrary) -> dict[str, SpinDataset]:
+    """Rows of each related task that stand, by its name; nothing of them is set apart."""
+    return {name: SpinDataset.alone(_frame(rows), library) for name, rows in state.related.items()}
 
 
 def measured_compounds(state: CampaignState, names: CationLibrary) -> list[Compound]:
-    """What a lifetime or a further property is measured of."""
-    compounds = measured_dataset(state.measurements, names).compounds
+    """What a lifetime, of a related task too, or a further property is measured of."""
+    sets = (measured_dataset(state.measurements, names), *related_datasets(state, names).values())
     properties = property_compounds(state.properties, names) if state.properties else []
-    return [*(compound for compound in compounds if compound is not None), *properties]
+    return [*(compound for one in sets for compound in one.compounds if compound is not None), *properties]
 
 
 def layered_ions(compounds: Sequence[Compound]) -> frozenset[str]:
@@ -127,14 +149,15 @@ def layered_ions(compounds: Sequence[Compound]) -> frozenset[str]:
     return frozenset({compound.b_site for compound in layered} | halides)
 
 
-def training_set(dataset: SpinDataset, records: Mapping[str, CationRecord], config: CampaignConfig) -> TrainingSet:
-    """Rows of `dataset` that train, with their features. Raises CampaignError if fewer than `MIN_ROWS` rows are left
-    that are measurements, not bounds."""
-    compounds = dataset.compounds
-    known = np.array([compound is not None for compound in compounds])
-    described = compound_descriptors([c for c in compounds if c is not None], records, config.descriptor_set)
-    x = np.full((len(dataset), len(config.descriptor_set.feature_names)), np.nan)
-    x[known] = to_features(described, config.descriptor_set)
+def training_set(
+    dataset: SpinDataset,
+    records: Mapping[str, CationRecord],
+    config: CampaignConfig,
+    related: Mapping[str, SpinDataset] | None = None,
+) -> TrainingSet:
+    """Rows of `dataset` that train, with their features, and those of related tasks by name. Raises CampaignError if
+    fewer than `MIN_ROWS` rows are left that are measurements, not bounds."""
+    x = _features(dataset, records, config.descriptor_set)
     reasons = [
         _why_not(flags, bool(row.all()), config.include_flagged)
         for flags, row in zip(dataset.table["flags"], np.isfinite(x), strict=True)
@@ -145,7 +168,30 @@ def training_set(dataset: SpinDataset, records: Mapping[str, CationRecord], conf
         raise CampaignError(f"only {numbers} measured rows can train a model; at least {MIN_ROWS} are needed")
     names = zip(dataset.table["material_id"], dataset.table["formula"], reasons, strict=True)
     left_out = tuple(f"{name} {formula}: {reason}".strip() for name, formula, reason in names if reason is not None)
-    return TrainingSet(dataset.subset(keep), x[keep], left_out, config.descriptor_set)
+    tasks = {name: _task_set(name, rows, records, config.descriptor_set) for name, rows in (related or {}).items()}
+    gone = tuple(line for task in tasks.values() for line in task.left_out)
+    return TrainingSet(dataset.subset(keep), x[keep], left_out + gone, config.descriptor_set, tasks)
+
+
+def _task_set(
+    task: str, dataset: SpinDataset, records: Mapping[str, CationRecord], descriptors: DescriptorSet
+) -> TrainingSet:
+    x = _features(dataset, records, descriptors)
+    keep = np.array([bool(row.all()) for row in np.isfinite(x)])
+    left_out = tuple(f"{task}: {formula}: {UNDESCRIBED}" for formula in dataset.table["formula"][~keep])
+    return TrainingSet(dataset.subset(keep), x[keep], left_out, descriptors)
+
+
+def _features(
+    dataset: SpinDataset, records: Mapping[str, CationRecord], descriptors: DescriptorSet
+) -> NDArray[np.float64]:
+    """Features of every row, NaN where its compound has no descriptors."""
+    compounds = dataset.compounds
+    known = np.array([compound is not None for compound in compounds])
+    described = compound_descriptors([c for c in compounds if c is not None], records, descriptors)
+    x = np.full((len(dataset), len(descriptors.feature_names)), np.nan)
+    x[known] = to_features(described, descriptors)
+    return x
 
 
 def validate(training: TrainingSet, config: CampaignConfig) -> Validation:
@@ -168,7 +214,7 @@ def _why_not(flags: str, described: bool, include_flagged: bool) -> str | None:
     if excluding and not include_flagged:
         return "; ".join(EXCLUDING_FLAGS[flag] for flag in excluding)
     if not described:
-        return "no descriptors: its composition is uncertain or the oracle failed for one of its cations"
+        return UNDESCRIBED
     return None
 
 

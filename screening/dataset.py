@@ -261,6 +261,17 @@ class SpinDataset:
         parts = tuple(_published_parts(*row) for row in filed[list(columns)].itertuples(index=False, name=None))
         return cls(_with_rates(table), parts)
 
+    @classmethod
+    def alone(cls, rows: pd.DataFrame, library: CationLibrary | None = None) -> SpinDataset:
+        """Measurements of another task (metal, halide, technique, laboratory): none is set apart, and rows without an
+        error have that of the published replicates. Arguments and errors as for `append`, of any size."""
+        published = cls.published()
+        spread = _replicate_sd(published.table, robust=False)
+        both = published.append(rows, library, confirm_range=True, robust=False)
+        own = both.subset(np.arange(len(both)) >= len(published))
+        errors = own.table["lifetime_stderr_ps"].astype(float) / (own.table["lifetime_ps"] * np.log(10.0))
+        return cls(own.table.assign(log10_rate_stderr=errors.fillna(spread)), own.parts)
+
     def __len__(self) -> int:
         return len(self.table)
 

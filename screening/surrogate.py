@@ -119,7 +119,7 @@ def fit_surrogate(
         >>> bool(0.4 < mean[0] < 0.6)
         True
     """
-    recipe = get_recipe(name, device)
+    recipe = get_recipe(name, device, tasks=bool(training.tasks.any()))
     scale = _calibration(recipe, training, seed) if validation is None else _reuse(validation, recipe, training)
     fits = recipe.fit(training, training.full_mask(), seed)
     noise_variance = float(np.median(training.noise_variance[training.measured]))
@@ -140,14 +140,15 @@ def _marginal(model: Any, x: torch.Tensor) -> tuple[NDArray[np.float64], NDArray
 
 
 def _calibration(recipe: Recipe, training: TrainingRows, seed: int) -> float:
-    from screening.validation.cross_validate import out_of_fold  # that module fits surrogates through this package
-    from screening.validation.splits import hold_out
+    # that module fits surrogates through this package
+    from screening.validation.cross_validate import held_out, out_of_fold
 
-    n_groups = np.unique(training.groups).size
-    if n_groups <= 1 or training.n_rows < FEWEST_ROWS:
+    own = training.tasks == 0
+    n_groups = np.unique(training.groups[own]).size
+    if n_groups <= 1 or own.sum() < FEWEST_ROWS:
         return 1.0
-    tests = hold_out("k_fold" if n_groups > MAX_CALIBRATION_FOLDS else CALIBRATION_SPLIT, training.groups, seed)
-    if training.n_rows > MANY_ROWS:
+    tests = held_out("k_fold" if n_groups > MAX_CALIBRATION_FOLDS else CALIBRATION_SPLIT, training, seed)
+    if own.sum() > MANY_ROWS:
         tests = tests[:2]
     measured = int(training.measured.sum())
     tests = [t for t in tests if 0 < training.measured[t].sum() <= measured - MIN_ROWS]

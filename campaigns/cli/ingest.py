@@ -43,6 +43,13 @@ class TableOptions(OptionGroup):
             help="The table holds values of this measured property of the campaign, such as band_gap_ev.",
         ),
     ] = None
+    task: Annotated[
+        str | None,
+        _Table(
+            metavar="NAME",
+            help="The lifetimes are those of a related task (another metal, halide, technique or laboratory), as tin.",
+        ),
+    ] = None
     outcomes: Annotated[
         bool,
         _Table(
@@ -135,6 +142,8 @@ def ingest(options: IngestOptions) -> None:
 
       spinscreen ingest demo gaps.csv --property band_gap_ev
 
+      spinscreen ingest demo tin.csv --task tin
+
       spinscreen ingest demo outcomes.csv --outcomes
 
       spinscreen ingest demo theirs.eln --eln
@@ -177,17 +186,20 @@ def ingest(options: IngestOptions) -> None:
 
 
 def _crate(campaign: Campaign, options: IngestOptions) -> IngestResult | None:
-    """What came of the measurements of an .eln file, after its outcomes are told; None where it holds none."""
+    """What came of the last measurements of an .eln file, after all else is told; None where it holds none."""
+    from campaigns.cli.show import show_ingest
     from campaigns.exchange.crate import ingest_crate
 
     assert options.table.results is not None
     dry_run = options.dry_run
     measured, became = ingest_crate(campaign, options.table.results, dry_run=dry_run, reading=options.table.reading())
-    if became is not None and options.as_json and measured is not None:
+    if became is not None and options.as_json and measured:
         console.note(f"outcomes: {became.added} added, {became.skipped} already known")
     elif became is not None:
         _tell_outcomes(became, options)
-    return measured
+    for result in measured[:-1] if not options.as_json else ():
+        show_ingest(result, dry_run=dry_run)
+    return measured[-1] if measured else None
 
 
 def _take_in_outcomes(campaign: Campaign, options: IngestOptions) -> None:
@@ -219,6 +231,9 @@ def _check_usage(options: IngestOptions) -> None:
         raise typer.BadParameter("outcomes come as a table alone: spinscreen ingest CAMPAIGN FILE --outcomes")
     if options.table.eln and (results is None or options.table.outcomes or options.table.of_property):
         raise typer.BadParameter("an .eln file comes alone: spinscreen ingest CAMPAIGN FILE.eln --eln")
+    table = options.table
+    if table.task is not None and (results is None or table.outcomes or table.eln or table.of_property is not None):
+        raise typer.BadParameter("a related task comes as a table of lifetimes alone", param_hint="--task")
     if options.table.of_property is not None:
         _check_property_usage(options.table)
 
@@ -251,11 +266,11 @@ def _next(campaign: Campaign, batch_size: int) -> SuggestionBatch:
 def _table(campaign: Campaign, options: IngestOptions) -> IngestResult:
     from campaigns.cli.show import show_rows
     from campaigns.errors import IngestError, UnconfirmedError
-    from campaigns.targets import LIFETIME, target_of
+    from campaigns.targets import named_target
 
     table = options.table
     assert table.results is not None
-    target = target_of(campaign.config, table.of_property or LIFETIME.name)
+    target = named_target(campaign.config, table.of_property, table.task)
     how: dict[str, Any] = {
         **table.reading(),
         "dry_run": options.dry_run,
@@ -314,7 +329,7 @@ def _learnt(campaign: Campaign, result: IngestResult, workers: int) -> FitSummar
     """What is learnt of what is recorded; where that fails or is stopped, what is recorded is told."""
     from chemspace.errors import SpinscreenError
 
-    last = len(campaign.state.records[result.target.name])
+    last = len(campaign.state.records.get(result.target.name, ()))
     numbers = [str(number) for number in dict.fromkeys((last - result.added + 1, last))] if result.added else []
     recorded = f"recorded as {result.target.noun} {' to '.join(numbers)}" if numbers else "recorded"
     rows = console.count(result.added + result.corrected, "row")

@@ -59,6 +59,9 @@ WRITERS = {
 }
 
 
+Task = Annotated[str | None, typer.Option(metavar="NAME", help="Not our own lifetimes but those of a related task.")]
+
+
 class ExportOptions(CampaignOptions):
     output: Annotated[
         Path | None,
@@ -87,6 +90,7 @@ class ExportOptions(CampaignOptions):
             help="Not lifetimes but every value of this measured property, the launch's table first.",
         ),
     ] = None
+    task: Task = None
     outcomes: Annotated[
         bool, typer.Option("--outcomes", help="Not lifetimes but what became of compounds, and declined cations.")
     ] = False
@@ -107,6 +111,8 @@ def export(options: ExportOptions) -> None:
 
       spinscreen export demo gaps.csv --property band_gap_ev
 
+      spinscreen export demo tin.csv --task tin
+
       spinscreen export demo outcomes.csv --outcomes
 
       spinscreen export demo --format eln
@@ -115,19 +121,23 @@ def export(options: ExportOptions) -> None:
         _export_form(options)
         return
     from campaigns.files import EXPORTS, write_files, write_table
-    from campaigns.targets import LIFETIME, target_of
+    from campaigns.targets import named_target
 
     output, raw, of_property = options.output, options.raw, options.of_property
     if output is None:
         raise typer.BadParameter("say where the table goes, as measured.csv", param_hint="FILE")
     if output.suffix not in EXPORTS:
         raise typer.BadParameter(f"{output.name} must end in {', '.join(EXPORTS)}", param_hint="FILE")
-    if options.outcomes and of_property is not None:
-        raise typer.BadParameter("give --property or --outcomes, not both")
+    if sum((options.outcomes, of_property is not None, options.task is not None)) > 1:
+        raise typer.BadParameter("give one of --property, --task and --outcomes")
     campaign = options.open()
     what = "measurements" if of_property is None else f"values of {of_property}"
-    target = target_of(campaign.config, of_property or LIFETIME.name)
-    rows: list[dict[str, Any]] = [row.to_dict() for row in campaign.state.records[target.name] if not row.is_undone]
+    what = what if options.task is None else f"lifetimes of the related task {options.task}"
+    target = named_target(campaign.config, of_property, options.task)
+    record = campaign.state.records.get(target.name, ())
+    if options.task is not None and not record:
+        raise typer.BadParameter(f"nothing came in of a related task called {options.task}", param_hint="--task")
+    rows: list[dict[str, Any]] = [row.to_dict() for row in record if not row.is_undone]
     if options.outcomes:
         from campaigns.outcome_table import outcome_rows
 
@@ -141,8 +151,10 @@ def export(options: ExportOptions) -> None:
 
 def _export_form(options: ExportOptions) -> None:
     """Write the whole campaign in a form that other software reads."""
-    if options.raw or options.outcomes or options.of_property:
-        raise typer.BadParameter("--raw, --property and --outcomes are for tables; this form holds all it can hold")
+    if options.raw or options.outcomes or options.of_property or options.task:
+        raise typer.BadParameter(
+            "--raw, --property, --task and --outcomes are for tables; this form holds all it can hold"
+        )
     added, endings, module, function, noun = WRITERS[options.form]
     output = options.output or writable(Path(f"{options.folder.resolve().name}{added}"))
     assert output is not None
@@ -295,6 +307,7 @@ class RetractOptions(CampaignOptions):
             help="Not a lifetime but a value of this property; its number is that in `status` or `export --property`.",
         ),
     ] = None
+    task: Task = None
 
 
 @takes(RetractOptions)
@@ -307,19 +320,23 @@ def retract(options: RetractOptions) -> None:
 
       spinscreen retract demo 25 --property band_gap_ev --reason "wrong crystal"
     """
-    from campaigns.targets import LIFETIME
+    from campaigns.targets import named_target
 
     number, of_property = options.number, options.of_property
+    if of_property is not None and options.task is not None:
+        raise typer.BadParameter("give --property or --task, not both")
     campaign = options.open()
     last = campaign.state.last_event
-    row = campaign.retract(number, options.reason, of_property or LIFETIME.name)
+    target = named_target(campaign.config, of_property, options.task)
+    row = campaign.retract(number, options.reason, target.name)
     what = row.observation
     bound = "below " if what.is_bound else ""
     if of_property is not None:
         text = f"value {number} of {of_property} ({what.formula}, {what.value:g}) is retracted"
         answer = {"property": of_property, **row.to_dict()}
     else:
-        text = f"measurement {number} ({what.formula}, {bound}{what.value:g} ps) is retracted"
+        which = f"row {number} of the related task {target.task}" if target.task else f"measurement {number}"
+        text = f"{which} ({what.formula}, {bound}{what.value:g} ps) is retracted"
         answer = {"number": row.number, **what.to_dict(), "retracted": row.retracted}
     console.answer(answer, _recorded(campaign, last, text))
 

@@ -30,6 +30,8 @@ def show_fit(fit: FitSummary, before: FitSummary | None = None) -> None:
     marked(f"\n[bold]How far to trust the model[/] ({fit.n_train} of {fit.n_measured} measured rows train it)")
     _show_scores(BRIEF_SCORES, fit.scores, {} if before is None else before.scores)
     marked(f"{escape(fit.grade)}\nso: {escape(fit.strategy)}")
+    for told in fit.related.values():
+        marked(escape(told["sentence"]))
     show_properties(fit, before)
     if fit.may_stop:
         marked(f"[yellow]consider stopping:[/] {escape('; '.join(fit.stop_advice))}")
@@ -164,6 +166,8 @@ def show_status(status: Status) -> None:
     show_record("Measured here", status.record, LIFETIME)
     for name, values in status.properties.items():
         show_record(f"{name}, since the launch", values["record"], Target.of_property(name))
+    for task, rows in status.related.items():
+        show_record(f"Related task {task}", rows, LIFETIME)
     if status.fit is not None:
         show_fit(status.fit)
 
@@ -188,7 +192,7 @@ def show_record(title: str, rows: Sequence[Mapping[str, Any]], target: Target) -
     if not rows:
         return
     marked(f"\n[bold]{escape(title)}[/]")
-    unit = f" {target.unit}" if target.of_campaign else ""
+    unit = f" {target.unit}" if target.is_lifetime else ""
     for row in rows:
         known = {field: row[name] for field, name in target.fields.items()}
         sample = escape(f"  {known['sample']}" if known["sample"] else "")
@@ -218,6 +222,8 @@ def show_ingest(result: IngestResult, *, dry_run: bool) -> None:
         show_rows(result.rows, result.target)
     verb = "would be added" if dry_run else "added"
     of = "" if result.property is None else f" of {escape(result.property)}"
+    if result.target.task:
+        of = f" of the related task {escape(result.target.task)}"
     rows = f"{count(result.added, 'row')}{of} {verb}"
     if result.corrected:
         rows += f", {result.corrected} corrected"

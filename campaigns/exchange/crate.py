@@ -13,10 +13,12 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
+import pandas as pd
 from rocrate.rocrate import ROCrate
 
 from campaigns.errors import IngestError
-from campaigns.exchange.eln import MEASUREMENTS, OUTCOMES
+from campaigns.exchange.eln import MEASUREMENTS, OUTCOMES, RELATED
+from campaigns.targets import Target
 from chemspace.tables.limits import MAX_BYTES
 
 if TYPE_CHECKING:
@@ -65,11 +67,12 @@ def read_crate(path: Path) -> Crate:
 
 def ingest_crate(
     campaign: Campaign, path: Path, *, dry_run: bool = False, reading: ReadingOptions | None = None
-) -> tuple[IngestResult | None, OutcomeResult | None]:
-    """Take in the measurements and the outcomes of an .eln file that a campaign exported; what is known is passed over.
+) -> tuple[tuple[IngestResult, ...], OutcomeResult | None]:
+    """Take in measurements, those of related tasks and outcomes of an .eln file that a campaign exported; what is known
+    is passed over.
 
     Returns:
-        What came of the measurements and of the outcomes; None where the crate holds none.
+        What came of the measurements, one for each task, and of the outcomes; None where the crate holds none.
 
     Raises:
         IngestError: if the crate will not do, or holds neither table.
@@ -84,16 +87,23 @@ def ingest_crate(
                 "not write it; hand in its table of results alone: spinscreen ingest CAMPAIGN TABLE",
             ),
         )
-    measured, became = None, None
+    measured: list[IngestResult] = []
+    became = None
     with tempfile.TemporaryDirectory() as folder:
         paths = {name: Path(folder) / f"{path.stem}_{name}" for name in crate.tables}
-        for name, target in paths.items():
-            target.write_bytes(crate.tables[name])
+        for name, file in paths.items():
+            file.write_bytes(crate.tables[name])
         if MEASUREMENTS in paths:
-            measured = campaign.ingest(paths[MEASUREMENTS], dry_run=dry_run, **(reading or {}))
+            measured.append(campaign.ingest(paths[MEASUREMENTS], dry_run=dry_run, **(reading or {})))
+        if RELATED in paths:
+            table = pd.read_csv(paths[RELATED], dtype=str, keep_default_na=False)
+            for task, rows in table.groupby("task", sort=False):
+                target = Target.of_task(str(task)).name
+                own = rows.drop(columns="task")
+                measured.append(campaign.ingest(own, target, dry_run=dry_run, **(reading or {})))
         if OUTCOMES in paths:
             became = campaign.ingest_outcomes(paths[OUTCOMES], dry_run=dry_run)
-    return measured, became
+    return tuple(measured), became
 
 
 def _root_of(name: str, archive: zipfile.ZipFile) -> str:
@@ -166,7 +176,7 @@ def _checked(name: str, archive: zipfile.ZipFile, root: str, crate: Any) -> dict
             problems.append(f"{path} has {len(content):,} bytes, its description says {size}")
         if digest is not None and str(digest).lower() != sha256(content).hexdigest():
             problems.append(f"{path} has another SHA-256 than its description says: it was changed or damaged")
-        if path in (MEASUREMENTS, OUTCOMES):
+        if path in (MEASUREMENTS, RELATED, OUTCOMES):
             tables[path] = content
             if digest is None:
                 problems.append(f"{path} has no sha256 in its description, so it cannot be checked")

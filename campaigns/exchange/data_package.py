@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 #: What a package holds, by the name of its file; empty tables are left out.
 _RESOURCES = {
     "measurements": "Lifetimes measured in this campaign; retracted ones too, with the reason",
+    "related": "Lifetimes of related tasks (other metals, halides, techniques, laboratories) that were taken in",
     "properties": "Values of further measured properties, those of the launch's table first",
     "suggestions": "What was suggested, round by round, with what was predicted of it then",
     "outcomes": "What became of compounds, and which cations are declined, oldest first",
@@ -45,6 +46,7 @@ _COLUMNS = {
     "actor": "Who recorded it",
     "retracted": "Why it was taken back; empty while it stands",
     "sha256": "SHA-256 of the raw files behind it, separated by spaces",
+    "task": "Name of the related task that the lifetime is of",
     "property": "Name of the measured property, its unit at the end",
     "value": "Measured value, in the unit at the end of the property's name",
     "error": "Standard error of the value, in the same unit",

@@ -21,10 +21,10 @@ from typing import TYPE_CHECKING, Any
 from rocrate.model import ContextEntity, Person
 from rocrate.rocrate import ROCrate
 
-from campaigns.events import Step
+from campaigns.events import LIFETIME_PS, Step
 from campaigns.files import TRACES, file_name, write_whole
 from campaigns.outcome_table import outcome_rows
-from campaigns.targets import Recorded
+from campaigns.targets import Recorded, task_of
 from chemspace.errors import ChemspaceError
 from chemspace.tables.write import write_csv
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from chemspace.recipe import Recipe
 
 #: Tables at the top of the crate, by which `ingest --eln` takes a campaign in.
-MEASUREMENTS, OUTCOMES = "measurements.csv", "outcomes.csv"
+MEASUREMENTS, RELATED, OUTCOMES = "measurements.csv", "related.csv", "outcomes.csv"
 #: What the crate holds of a compound in a form for programs.
 RECORD = "record.json"
 _SCRIPT = "plotly.min.js"
@@ -150,8 +150,9 @@ def write_eln(campaign: Campaign, path: Path) -> int:
     crate.license = "No licence is stated; ask those who measured"
     maker = {"@type": "Organization", "name": "spinscreen", "url": "https://pypi.org/project/spinscreen"}
     crate.metadata["sdPublisher"] = crate.add(ContextEntity(crate, "#spinscreen", properties=maker))
-    standing = [row.to_dict() for row in state.record if not row.is_undone]
-    for name, rows in ((MEASUREMENTS, standing), (OUTCOMES, outcome_rows(state))):
+    known = {name: [row.to_dict() for row in rows if not row.is_undone] for name, rows in state.records.items()}
+    related = [{"task": task, **row} for name, rows in known.items() if (task := task_of(name)) for row in rows]
+    for name, rows in ((MEASUREMENTS, known[LIFETIME_PS]), (RELATED, related), (OUTCOMES, outcome_rows(state))):
         if rows:
             writer.add_file(name, _csv(rows), f"Every row of the campaign's {name.partition('.')[0]}", created)
     raw = {name.partition("_")[0]: (name, content) for name, content in campaign.raw_files()}

@@ -51,6 +51,7 @@ def model_card(campaign: Campaign) -> dict[str, Any]:
         "verdict": fit.grade,
         "strategy": fit.strategy,
         "scores_by_split": fit.scores,
+        "related_tasks": fit.related,
         "further_properties": fit.properties,
         "limits": [*_LIMITS],
     }
@@ -91,6 +92,8 @@ def as_markdown(card: dict[str, Any]) -> str:
         "",
         *_table(card["scores_by_split"]),
     ]
+    if card["related_tasks"]:
+        lines += ["", "## Related tasks", "", *(f"- {told['sentence']}" for told in card["related_tasks"].values())]
     for name, told in card["further_properties"].items():
         lines += ["", f"## {name}", "", f"{told.get('verdict', '')}"]
     lines += ["", "## Limits", "", *(f"- {line}" for line in card["limits"])]

@@ -148,8 +148,8 @@ def read_observations(
             cells = _cells(row, layout, commas=commas)
             with _in_column(layout, "formula"):
                 compound = _compound(cells["formula"], names)
-            if target.of_campaign:
-                observation = _lifetime(cells, compound, layout, accept_extreme=extreme)
+            if target.is_lifetime:
+                observation = _lifetime(cells, compound, layout, target, accept_extreme=extreme)
             else:
                 observation = _value(cells, compound, layout, target)
         except CellError as error:
@@ -181,7 +181,7 @@ def layout_for(name: str, grid: Grid, target: Target, **reading: Unpack[ReadingO
     """
     declared, unit = reading.get("columns") or {}, reading.get("unit")
     with _as_ingest_error():
-        if target.of_campaign:
+        if target.is_lifetime:
             return layout_of(name, grid, declared, unit)
         if unit is not None or reading.get("accept_extreme"):
             problem = f"unit and accept_extreme are for lifetimes; the unit of {target.name} stands at its name's end"
@@ -248,7 +248,9 @@ def _compound(formula: str, library: CationLibrary) -> Compound:
         raise CellError(str(error)) from error
 
 
-def _lifetime(cells: Mapping[str, str], compound: Compound, layout: Layout, *, accept_extreme: bool) -> Observation:
+def _lifetime(
+    cells: Mapping[str, str], compound: Compound, layout: Layout, target: Target, *, accept_extreme: bool
+) -> Observation:
     unit = layout.units["lifetime"]
     with _in_column(layout, "lifetime"):
         less_than, number = split_bound(cells["lifetime"], unit)
@@ -264,6 +266,7 @@ def _lifetime(cells: Mapping[str, str], compound: Compound, layout: Layout, *, a
     with _in_column(layout, "convention"):
         factor, told = _to_tau(cells.get("convention", ""))
     return Observation(
+        target=target.name,
         formula=compound.formula,
         value=lifetime_ps * factor,
         stderr=None if stderr_ps is None else stderr_ps * factor,

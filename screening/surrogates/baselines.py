@@ -122,7 +122,7 @@ class SklearnRecipe:
         """Fit every fold; mask is (f, k)."""
         noise = float(np.mean(training.noise_variance))
         estimators, variances = [], []
-        for rows in mask & ~training.censored:  # scikit-learn's estimators take numbers, not bounds
+        for rows in mask & training.measured:  # scikit-learn's estimators take numbers, not bounds
             x, y, groups = training.x[rows], training.y[rows], training.groups[rows]
             estimators.append(self._fit(x, y, seed))
             out_of_bag = getattr(estimators[-1], "oob_prediction_", None)

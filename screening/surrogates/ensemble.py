@@ -4,7 +4,8 @@ Each member is anchored: its weights are drawn to a random starting point of the
 data speak and differ where they do not (Pearce et al., AISTATS 2020, arXiv 1810.05546). Each member also trains
 without some of the groups, in turn, so every training row has predictions by members that never saw its group.
 Those serve for early stopping and for weighing the ensemble against other surrogates; the held-out rows of a fold
-take no part in either.
+take no part in either. Rows of related tasks enter with a one in a further input, which stays zero for the predicted
+task and is gone once the networks are trained.
 """
 
 from __future__ import annotations
@@ -97,15 +98,18 @@ def fit_ensembles(
     plain = folds.scaling.x(folds.x)
     edges = bin_edges(plain, folds.measured, config.bins)
     standardised = encode(plain, edges)
-    z = standardised.to(device, torch.float32)[:, None]
+    tasks = torch.nn.functional.one_hot(folds.tasks)[:, 1:].to(standardised).expand(len(mask), -1, -1)
+    inputs, d = torch.cat([standardised, tasks], -1), standardised.shape[-1]
+    z = inputs.to(device, torch.float32)[:, None]
     target = asked.targets.to(device, torch.float32)[:, None]
-    start = _initial(config, standardised.shape[-1], generator)
+    start = _initial(config, inputs.shape[-1], generator)
     anchors = [w.expand(mask.shape[0], *w.shape[1:]).to(device) for w in start]
-    absent = mask[:, None] & ~seen & asked.known
+    absent = mask[:, None] & ~seen & asked.known & (folds.tasks == 0)
     weight = (seen * asked.weights[:, None]).to(z)
     best, steps = _train(config, anchors, z, target, weight, absent.to(z))
     weights = tuple((best[i].double().cpu(), best[i + 1].double().cpu()) for i in range(0, len(best), 2))
-    output = _forward(weights, standardised[:, None])
+    output = _forward(weights, inputs[:, None])
+    weights = ((weights[0][0][..., :d, :], weights[0][1]), *weights[1:])
     mean, error, spread = out_of_group(output, asked.targets[:, None], absent)
     return Ensembles(weights, mean, error.clamp_min(LEAST_VARIANCE), spread, steps.cpu(), edges)
 

@@ -4,6 +4,9 @@ A fold is a mask over one table: rows held out become independent of everything 
 that of the identity), so folds of any size share one batch. Hyperparameters are the maximum of the marginal
 likelihood times the priors of `kernels`, fold by fold; the gradient of the likelihood with respect to the
 covariance is taken in closed form (Rasmussen and Williams 2006, eq. 5.9), the rest by autograd.
+
+Rows of related tasks join by an intrinsic coregionalisation kernel (Bonilla, Chai and Williams, NeurIPS 2007): the
+covariance of two rows is that of their features times the correlation of their tasks.
 """
 
 from __future__ import annotations
@@ -68,6 +71,9 @@ LENGTH_PRIOR_SHIFT, LENGTH_PRIOR_SD = 0.5, 0.7
 #: Normal prior on the deviation of each log length scale from their mean: one feature matters about e^0.5 more or
 #: less than another. Wider lets fifty rows choose eight scales, and intervals shrink below what they hold.
 DEVIATION_PRIOR_SD = 0.5
+#: Normal prior (mean, sd) on the log odds of a related task's correlation with the predicted one, and variance of its
+#: own constant (standardised target): another metal or laboratory shifts all lifetimes.
+RELATION_PRIOR, OFFSET_VARIANCE = (1.0, 1.5), 1.0
 
 
 @dataclass(frozen=True)
@@ -124,6 +130,28 @@ def covariance(spec: KernelSpec, theta: Tensor, a: Tensor, b: Tensor) -> Tensor:
     )
 
 
+def relations(odds: Tensor, tasks: Tensor) -> Tensor:
+    """Correlation of each row's task with the predicted one, shape (f, k).
+
+    Args:
+        odds: log odds of the correlation of each related task, shape (f, t).
+        tasks: 0 for the predicted task, from 1 on for the related ones, shape (k,).
+    """
+    return torch.cat([odds.new_ones(len(odds), 1), odds.sigmoid()], -1)[:, tasks]
+
+
+def task_covariance(prior: Tensor, odds: Tensor, tasks: Tensor) -> Tensor:
+    """Covariance of rows of several tasks, shape (f, k, k), of that of their features, of the same shape.
+
+    Two related tasks have the product of their correlations with the predicted one.
+    """
+    if not odds.shape[-1]:
+        return prior
+    share, same = relations(odds, tasks), tasks[:, None] == tasks
+    shared = torch.where(same, 1.0, share[:, :, None] * share[:, None, :])
+    return prior * shared + OFFSET_VARIANCE * (same & (tasks > 0)).to(prior)
+
+
 def diagonal(spec: KernelSpec, theta: Tensor, a: Tensor) -> Tensor:
     """Diagonal of `covariance(a, a)`, shape (..., m)."""
     del spec
@@ -175,6 +203,7 @@ class GaussianProcesses:
         targets: masked standardised targets, shape (f, k); of bounds, those of their sites.
         variance: of each target around the latent one, standardised, shape (f, k); of bounds, that of their sites.
         mask: which rows train, shape (f, k).
+        relation: correlation of each row's task with the predicted one, shape (f, k).
     """
 
     spec: KernelSpec
@@ -185,11 +214,12 @@ class GaussianProcesses:
     targets: Tensor
     variance: Tensor
     mask: Tensor
+    relation: Tensor
 
     def predict(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and variance, each (f, m), of the latent target (no nugget, no noise) at standardised features z (f, m,
         d)."""
-        cross = covariance(self.spec, self.theta, z, self.x) * self.mask[:, None, :]
+        cross = covariance(self.spec, self.theta, z, self.x) * (self.mask * self.relation)[:, None, :]
         mean = (cross @ self.alpha[..., None])[..., 0]
         explained = ((cross @ self.inverse) * cross).sum(-1)
         return mean, (diagonal(self.spec, self.theta, z) - explained).clamp_min(JITTER)
@@ -227,26 +257,33 @@ def fit_gaussian_processes(
     hyperparameters come from measurements, bounds join by expectation propagation. `targets` (f, k), standardised,
     stand in for the rows' own."""
     own = folds.scaling.y(folds.y) if targets is None else targets
-    z, targets, noise, mask, bounds = (
-        tensor.to(device) for tensor in (folds.scaling.x(folds.x), own, folds.noise, folds.mask, folds.censored)
+    z, targets, noise, mask, bounds, tasks = (
+        tensor.to(device)
+        for tensor in (folds.scaling.x(folds.x), own, folds.noise, folds.mask, folds.censored, folds.tasks)
     )
     weight, measured = mask.to(z), (mask & ~bounds).to(z)
     keep = _search_rows(len(folds.y)).to(device)
-    rows = (z[:, keep], (targets * measured)[:, keep], noise[:, keep], measured[:, keep])
+    rows = (z[:, keep], (targets * measured)[:, keep], noise[:, keep], measured[:, keep], tasks[keep])
     start = None
     if len(mask) > 1 and len(folds.y) > MAX_COLD_ROWS:
         every = measured[:, keep].amax(0, keepdim=True)  # of the first fold's scale, which moves a start, not an end
-        start = _search(spec, rows[0][:1], (targets * ~bounds)[:1, keep], rows[2][:1], every).expand(len(mask), -1)
-    theta = _search(spec, *rows, start)
+        start = _search(spec, rows[0][:1], (targets * ~bounds)[:1, keep], rows[2][:1], every, tasks[keep])
+        start = start.expand(len(mask), -1)
+    theta, odds = _search(spec, *rows, start).split_with_sizes(_sizes(spec, z, tasks), -1)
     variance = nugget_variance(theta)[:, None] + noise + JITTER
-    prior = covariance(spec, theta, z, z)
+    prior = task_covariance(covariance(spec, theta, z, z), odds, tasks)
     if bool(bounds.any()):
         targets, variance = bound_sites(prior, targets, variance, mask, bounds)
     targets = targets * weight
     inverse = torch.cholesky_inverse(torch.linalg.cholesky(_masked(prior, variance, weight)))
     alpha = (inverse @ targets[..., None])[..., 0]
-    parts = (theta, z, inverse, alpha, targets, variance, mask)
+    parts = (theta, z, inverse, alpha, targets, variance, mask, relations(odds, tasks))
     return GaussianProcesses(spec, *(tensor.cpu() for tensor in parts))
+
+
+def _sizes(spec: KernelSpec, z: Tensor, tasks: Tensor) -> list[int]:
+    """How many hyperparameters the kernel has, and how many related tasks there are."""
+    return [LENGTH + spec.n_lengths(z.shape[-1]), int(tasks.max())]
 
 
 def _search_rows(k: int) -> Tensor:
@@ -261,19 +298,33 @@ def _masked(prior: Tensor, variance: Tensor, weight: Tensor) -> Tensor:
 
 
 def _search(
-    spec: KernelSpec, z: Tensor, targets: Tensor, noise: Tensor, weight: Tensor, start: Tensor | None = None
+    spec: KernelSpec,
+    z: Tensor,
+    targets: Tensor,
+    noise: Tensor,
+    weight: Tensor,
+    tasks: Tensor,
+    start: Tensor | None = None,
 ) -> Tensor:
     """Maximum a posteriori hyperparameters by Adam, shape (f, p); near a start (f, p) fewer steps do."""
     f, _, d = z.shape
-    theta = (initial_parameters(spec, f, d) if start is None else start.clone()).to(z).requires_grad_(True)
-    adam, steps, size = Adam(theta, decay=(0.8, 0.95)), *((STEPS, STEP_SIZE) if start is None else WARM)
-    for step in range(steps):
-        k = _masked(covariance(spec, theta, z, z), nugget_variance(theta)[:, None] + noise + JITTER, weight)
+    sizes, (mean, sd) = _sizes(spec, z, tasks), RELATION_PRIOR
+    if start is None:
+        start = torch.cat([initial_parameters(spec, f, d), torch.full((f, sizes[1]), mean).double()], -1)
+        adam_steps, size = STEPS, STEP_SIZE
+    else:
+        adam_steps, size = WARM
+    theta = start.to(z).clone().requires_grad_(True)
+    adam = Adam(theta, decay=(0.8, 0.95))
+    for step in range(adam_steps):
+        kernel, odds = theta.split_with_sizes(sizes, -1)
+        prior = task_covariance(covariance(spec, kernel, z, z), odds, tasks)
+        k = _masked(prior, nugget_variance(theta)[:, None] + noise + JITTER, weight)
         with torch.no_grad():
             inverse = torch.cholesky_inverse(torch.linalg.cholesky(k))
             alpha = inverse @ targets[..., None]
             slope = 0.5 * (inverse - alpha @ alpha.mT)
-        loss = (slope * k).sum() - log_prior(spec, theta, d).sum()
+        loss = (slope * k).sum() - log_prior(spec, kernel, d).sum() + 0.5 * (((odds - mean) / sd) ** 2).sum()
         (gradient,) = torch.autograd.grad(loss, theta)
-        adam.step(gradient, cosine(size, 0.01 * size, step / steps))
+        adam.step(gradient, cosine(size, 0.01 * size, step / adam_steps))
     return theta.detach()

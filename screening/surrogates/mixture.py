@@ -261,6 +261,11 @@ class MixtureRecipe:
     most_correlated: float | None = None
     floor: float = 0.0
 
+    @property
+    def learns_tasks(self) -> bool:
+        """Whether rows of related tasks teach anything of it."""
+        return bool(self.kernels) or self.ensemble is not None
+
     def on(self, device: str) -> MixtureRecipe | None:
         """The same with its processes and networks on another device; None if it has neither."""
         return replace(self, device=device) if self.kernels or self.ensemble is not None else None
@@ -294,7 +299,9 @@ class MixtureRecipe:
         return MixtureFits(processes, ensembles, trees, weights, folds.scaling)
 
     def _grow(self, folds: Folds, sites: Sites, seed: int) -> Trees | None:
-        return None if self.trees is None else fit_trees(self.trees, folds, sites, seed)
+        """Trees learn from the rows of the predicted task alone."""
+        own = replace(folds, mask=folds.mask & (folds.tasks == 0))
+        return None if self.trees is None else fit_trees(self.trees, own, sites, seed)
 
 
 def _with_bounds(plain: Sites, process: GaussianProcesses, folds: Folds, spread: Tensor) -> Sites:

@@ -54,8 +54,9 @@ class ProcessComponent(nn.Module):
         self.spec = fitted.spec
         self.register_buffer("theta", fitted.theta[fold])
         self.register_buffer("x", fitted.x[fold][rows])
-        self.register_buffer("inverse", fitted.inverse[fold][rows][:, rows])
-        self.register_buffer("alpha", fitted.alpha[fold][rows])
+        relation = fitted.relation[fold][rows]  # in the weights, so that one task is all that is left of several
+        self.register_buffer("inverse", relation[:, None] * fitted.inverse[fold][rows][:, rows] * relation)
+        self.register_buffer("alpha", relation * fitted.alpha[fold][rows])
         self.register_buffer("nugget", fitted.nugget()[fold])
 
     def joint(self, z: Tensor) -> tuple[Tensor, Tensor]:

@@ -72,7 +72,8 @@ class Folds:
         groups: integer codes, shape (k,).
         mask: which rows train, shape (f, k).
         censored: rows whose target is only a lower bound, shape (k,).
-        scaling: standardisation of each fold.
+        tasks: 0 where a row is of the predicted task, shape (k,).
+        scaling: standardisation of each fold, by rows of that task.
     """
 
     x: Tensor
@@ -81,22 +82,26 @@ class Folds:
     groups: Tensor
     mask: Tensor
     censored: Tensor
+    tasks: Tensor
     scaling: Scaling
 
     @classmethod
     def of(cls, training: TrainingRows, mask: NDArray[np.bool_]) -> Folds:
         """Folds of checked rows; mask is (f, k)."""
-        x, y, noise, groups, censored = (
+        x, y, noise, groups, censored, tasks, measured = (
             torch.from_numpy(array)
-            for array in (training.x, training.y, training.noise_variance, training.groups, training.censored)
+            for array in (
+                *(training.x, training.y, training.noise_variance, training.groups),
+                *(training.censored, training.tasks, training.measured),
+            )
         )
         rows = torch.from_numpy(mask)
-        return cls(x, y, noise, groups, rows, censored, fit_scaling(x, y, rows & ~censored))
+        return cls(x, y, noise, groups, rows, censored, tasks, fit_scaling(x, y, rows & measured))
 
     @property
     def measured(self) -> Tensor:
-        """Rows that train and are measurements, shape (f, k)."""
-        return self.mask & ~self.censored
+        """Rows that train and are measurements of the predicted task, shape (f, k)."""
+        return self.mask & ~self.censored & (self.tasks == 0)
 
     @property
     def noise(self) -> Tensor:
@@ -112,11 +117,12 @@ class Folds:
             self.groups[rows],
             self.mask[:, rows],
             self.censored[rows],
+            self.tasks[rows],
             self.scaling,
         )
 
     def without_bounds(self) -> Folds:
-        """The same with bounds that train nothing."""
+        """The same with bounds that train nothing; so do rows of related tasks."""
         return replace(self, mask=self.measured, censored=torch.zeros_like(self.censored))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -32,6 +32,7 @@ class TrainingRows:
         groups: integer code of the group (spacer) of each row, shape (k,).
         censored: rows whose target is only a lower bound (the lifetime was an upper bound), shape (k,).
         compounds: integer code of the compound of each row, shape (k,): replicates share one.
+        tasks: 0 for the rows of the task that is predicted, 1, 2, ... for those of related ones, shape (k,).
 
     Example:
         >>> from screening import TrainingRows
@@ -46,6 +47,7 @@ class TrainingRows:
     groups: NDArray[np.int64]
     censored: NDArray[np.bool_]
     compounds: NDArray[np.int64]
+    tasks: NDArray[np.int64]
 
     @classmethod
     def of(
@@ -100,7 +102,23 @@ class TrainingRows:
                 "noise must hold one finite standard deviation >= 0 (log10 units) a row; pass None where it is unknown"
             )
         codes = [_codes(labels, target.size) for labels in (groups, compounds)]
-        return cls(features, target, error**2, codes[0], bounds, codes[1])
+        return cls(features, target, error**2, codes[0], bounds, codes[1], np.zeros(target.size, dtype=np.int64))
+
+    def of_tasks(self, tasks: ArrayLike) -> TrainingRows:
+        """The rows, those of related tasks known as such.
+
+        Args:
+            tasks: 0 for the task that is predicted, 1, 2, ... for related ones, shape (k,).
+
+        Raises:
+            TrainingDataError: for another shape, negative numbers, or fewer than `MIN_ROWS` measured rows of task 0.
+        """
+        rows = replace(self, tasks=np.asarray(tasks, dtype=np.int64))
+        if rows.tasks.shape != self.y.shape or np.any(rows.tasks < 0) or rows.measured.sum() < MIN_ROWS:
+            raise TrainingDataError(
+                f"tasks has shape {rows.tasks.shape}; one number a row is needed, 0 for {MIN_ROWS} measured ones"
+            )
+        return rows
 
     @property
     def n_rows(self) -> int:
@@ -109,8 +127,9 @@ class TrainingRows:
 
     @property
     def measured(self) -> NDArray[np.bool_]:
-        """Rows that are measurements, not bounds, shape (k,)."""
-        return ~self.censored
+        """Rows of the predicted task that are measurements, not bounds, shape (k,)."""
+        measured: NDArray[np.bool_] = ~self.censored & (self.tasks == 0)
+        return measured
 
     def part(self, rows: NDArray[np.int64]) -> TrainingRows:
         """Some of the rows, given by their numbers, shape (r,)."""

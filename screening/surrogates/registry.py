@@ -45,22 +45,31 @@ def surrogate_names() -> tuple[str, ...]:
     return tuple(SURROGATES)
 
 
-def get_recipe(name: str, device: str = "cpu") -> Recipe:
+def learns_tasks(recipe: Recipe) -> bool:
+    """Whether rows of related tasks teach this recipe anything, as its attribute of this name says."""
+    return bool(getattr(recipe, "learns_tasks", False))
+
+
+def get_recipe(name: str, device: str = "cpu", *, tasks: bool = False) -> Recipe:
     """The recipe of that name, fitted on that device.
 
     Args:
         name: one of `surrogate_names`.
         device: "cpu" or a CUDA device, for Gaussian processes and networks. Trees and the baselines of scikit-learn
             and XGBoost run on the processor, also where they are candidates beside those.
+        tasks: whether it is to learn from rows of related tasks too.
 
     Raises:
         UnknownSurrogateError: if there is none; the message names the nearest.
-        SurrogateError: if what was registered under the name makes a recipe of another.
+        SurrogateError: if what was registered under the name makes a recipe of another, or one that does not learn
+            from related tasks.
         DeviceError: if the device is not there, or nothing of this surrogate could run on it.
     """
     recipe = SURROGATES.get(name)()
     if recipe.name != name:
         raise SurrogateError(f"what is registered as the surrogate {name!r} makes a recipe called {recipe.name!r}")
+    if tasks and not learns_tasks(recipe):
+        raise SurrogateError(f"the surrogate {name!r} learns nothing from related tasks; networks and processes do")
     if usable_device(device) == "cpu":
         return recipe
     moved = _on(device, recipe)

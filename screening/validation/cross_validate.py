@@ -82,7 +82,8 @@ def cross_validate(
 
     Everything that is fitted (standardisation, hyperparameters, early stopping, weights of the mixture) is fitted
     inside each fold; the recalibration of a row uses the errors of other folds only. Bounds train, held out with their
-    group; they are predicted and scored nowhere.
+    group; they are predicted and scored nowhere, and so are rows of related tasks: what is left out is left out of
+    every task.
 
     Args:
         training: the rows.
@@ -106,11 +107,8 @@ def cross_validate(
         >>> round(validation.score_cards["leave_one_spacer_out"].r2_log, 3)
         1.0
     """
-    recipe = get_recipe(name, device)
-    folds = {
-        split: hold_out(split, training.compounds if split in BY_COMPOUND else training.groups, seed)
-        for split in splits
-    }
+    recipe = get_recipe(name, device, tasks=bool(training.tasks.any()))
+    folds = {split: held_out(split, training, seed) for split in splits}
     folds.update({split: list(tests) for split, tests in (holdouts or {}).items()})
     folds = {split: _with_measurements(training, tests) for split, tests in folds.items()}
     fitted = _fitted(recipe, training, [t for tests in folds.values() for t in tests], seed, progress)
@@ -127,6 +125,17 @@ def cross_validate(
         frames.append(frame)
     refits = [(rows, fold.fit) for rows, fold in zip(next(iter(folds.values())), fitted, strict=False)]
     return replace(Validation.of(recipe.name, pd.concat(frames, ignore_index=True)), refits=refits)
+
+
+def held_out(split: str, training: TrainingRows, seed: int) -> list[NDArray[np.int64]]:
+    """Test rows of each fold of a named split, those that related tasks hold of the same compounds or spacers among
+    them."""
+    codes, own = training.compounds if split in BY_COMPOUND else training.groups, np.flatnonzero(training.tasks == 0)
+    tests = [own[rows] for rows in hold_out(split, codes[own], seed)]
+    if len(own) == training.n_rows:
+        return tests
+    related = training.tasks > 0
+    return [np.concatenate([rows, np.flatnonzero(related & np.isin(codes, codes[rows]))]) for rows in tests]
 
 
 def out_of_fold(
@@ -176,7 +185,7 @@ def _fitted(
 
 def _with_measurements(training: TrainingRows, tests: Sequence[NDArray[np.int64]]) -> list[NDArray[np.int64]]:
     """Test sets that hold a measurement; the others have nothing to score."""
-    return [rows for rows in tests if not training.censored[rows].all()]
+    return [rows for rows in tests if training.measured[rows].any()]
 
 
 def _frame(
@@ -192,7 +201,7 @@ def _frame(
         "sd": np.concatenate([s for _, s in predicted]),
     }
     frame = pd.DataFrame(columns)
-    measured = ~training.censored[frame["row"].to_numpy()]
+    measured = training.measured[frame["row"].to_numpy()]
     frame = pd.DataFrame(frame[measured]).sort_values(["row", "fold"], ignore_index=True)
     frame.insert(1, "split", split)
     frame.insert(3, "y", training.y[frame["row"].to_numpy()])

@@ -58,4 +58,5 @@ def folds_of(
     groups = torch.arange(len(y)) if groups is None else groups
     noise_variance = torch.zeros_like(y) if noise_variance is None else noise_variance
     censored = torch.zeros(len(y), dtype=torch.bool) if censored is None else censored
-    return Folds(x, y, noise_variance, groups, mask, censored, fit_scaling(x, y, mask & ~censored))
+    tasks = torch.zeros_like(groups)
+    return Folds(x, y, noise_variance, groups, mask, censored, tasks, fit_scaling(x, y, mask & ~censored))

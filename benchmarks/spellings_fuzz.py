@@ -4,16 +4,21 @@
 
 A formula is made of a name of the built-in library, written otherwise (case, hyphens, brackets around the hand, full
 width, subscripts, HTML) and perhaps damaged; a structure of a built-in cation, its SMILES in random order, perhaps as
-the salt of as many acids as it has charges. What was meant is known from how it was made.
+the salt of as many acids as it has charges; a condensed formula, a chain of CH2 between groups; a hand, every spelling
+of R-, S- and rac- before a name that has hands; a file, rows of such structures in every format that is read. What was
+meant is known from how it was made.
 """
 
 from __future__ import annotations
 
 import argparse
 import random
+import tempfile
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 
+import pandas as pd
 from rdkit import Chem
 
 from chemspace import Cation, CationLibrary, ChemspaceError, Compound, parse_formula
@@ -92,14 +97,19 @@ def formula_fates(number: int, seed: int) -> tuple[Counter[str], list[str]]:
     return fates, wrong
 
 
+def salt(meant: Cation, chance: random.Random, seed: int) -> str:
+    """SMILES of a cation in random order, perhaps with its counter-ions."""
+    order = Chem.MolToRandomSmilesVect(meant.mol, 1, randomSeed=seed)[0]
+    counter = chance.choice(("", "[I-]", "[Br-]", "[Cl-]"))
+    return ".".join([order, *[counter] * meant.charge]) if counter else order
+
+
 def structure_fates(number: int, seed: int) -> tuple[Counter[str], list[str]]:
     """How many structures were read, refused by which error, or read as another cation; the latter."""
     chance, fates, wrong = random.Random(seed), Counter[str](), []
     for place in range(number):
         meant = chance.choice(tuple(LIBRARY))
-        order = Chem.MolToRandomSmilesVect(meant.mol, 1, randomSeed=seed + place)[0]
-        counter = chance.choice(("", "[I-]", "[Br-]", "[Cl-]"))
-        text = ".".join([order, *[counter] * meant.charge]) if counter else order
+        text = salt(meant, chance, seed + place)
         try:
             mol = cation_form(parse_smiles(text), text, None)
             found = Cation.from_checked_mol(mol, check_charges(mol, text))
@@ -112,14 +122,127 @@ def structure_fates(number: int, seed: int) -> tuple[Counter[str], list[str]]:
     return fates, wrong
 
 
+#: What ends a chain in a condensed formula, and its SMILES; then a chain of k CH2.
+ENDS = (("CH3", "C"), ("HO", "O"), ("F", "F"), ("Cl", "Cl"), ("Br", "Br"), ("I", "I"), ("C6H5", "c1ccccc1"))
+DAMAGE = ("", "", "", "", "x", "-", "H", "4", "(CH2)", "N")
+
+
+def condensed_fates(number: int, seed: int) -> tuple[Counter[str], list[str]]:
+    """The same of condensed formulas, one in two damaged by a sign or a group: none may be read as another cation."""
+    from chemspace.spelling import condensed_smiles
+
+    chance, fates, wrong = random.Random(seed), Counter[str](), []
+    for _ in range(number):
+        k, (group, end) = chance.randint(1, 18), chance.choice((*ENDS, ("NH3", "[NH3+]")))
+        chain = chance.choice((f"(CH2){k}", f"C{k if k > 1 else ''}H{2 * k}", "CH2" * k))
+        text, smiles = f"{group}{chain}NH3", f"{end}{'C' * k}[NH3+]"
+        place, sign = chance.randrange(len(text)), chance.choice(DAMAGE)
+        text = text[:place] + sign + text[place:]
+        try:
+            found = LIBRARY[text]
+        except ChemspaceError as error:
+            fates[type(error).__name__ if condensed_smiles(text) is None else "read, not in the library"] += 1
+            if not sign and condensed_smiles(text) is None:
+                wrong.append(f"{text}: {error}")
+            continue
+        fates["read"] += 1
+        if not sign and found != Cation.from_smiles(smiles):
+            wrong.append(f"{text}: read as {found.smiles}, meant {smiles}")
+        elif sign and found != Cation.from_smiles(smiles) and condensed_smiles(text) is None:
+            wrong.append(f"{text}: read as {found.abbreviation}, which it does not spell")
+    return fates, wrong
+
+
+HANDS = {
+    "R-": ("R-", "(R)-", "(R)-(+)-", "R-(+)-", "(R)-(-)-"),
+    "S-": ("S-", "(S)-", "(S)-(-)-", "S-(-)-"),
+    "rac-": ("rac-", "(rac)-", "(R,S)-", "R,S-", "(RS)-", "(±)-", "(+/-)-"),
+}
+
+
+def hand_fates(number: int, seed: int) -> tuple[Counter[str], list[str]]:
+    """The same of the hands of names that have some, alone and in brackets; R/S- must be refused."""
+    chance, fates, wrong = random.Random(seed), Counter[str](), []
+    handed = [(hand, name, cation) for name, cation in NAMES for hand in HANDS if name.startswith(hand)]
+    for _ in range(number):
+        hand, name, meant = chance.choice(handed)
+        spelled = chance.choice((*HANDS[hand], "R/S-", "(R/S)-")) + name.removeprefix(hand)
+        text = f"({spelled}){'2' if meant.charge == 1 else ''}PbI4"
+        try:
+            found = parse_formula(text).spacer
+        except ChemspaceError as error:
+            fates[type(error).__name__] += 1
+            if "/S" not in spelled:
+                wrong.append(f"{text}: {error}")
+            continue
+        fates["read"] += 1
+        if found != meant or "/S" in spelled:
+            wrong.append(f"{text}: read as {found}, meant {meant}")
+    return fates, wrong
+
+
+def file_fates(number: int, seed: int) -> tuple[Counter[str], list[str]]:
+    """The same of the rows of libraries of twenty rows in every format, headed and encoded as people do."""
+    chance, fates, wrong = random.Random(seed), Counter[str](), []
+    with tempfile.TemporaryDirectory() as folder:
+        for start in range(0, number, 20):
+            meant = chance.sample(tuple(LIBRARY), 20)
+            rows = [(salt(cation, chance, seed + start), f"N{place}") for place, cation in enumerate(meant)]
+            path = written_file(Path(folder), rows, chance)
+            try:
+                found = {cation.abbreviation: cation for cation in CationLibrary.read(path)}
+            except ChemspaceError as error:
+                wrong.append(f"{path.name}: {error}")
+                continue
+            for cation, (text, name) in zip(meant, rows, strict=True):
+                fates[f"read from {''.join(path.suffixes)}" if name in found else "refused"] += 1
+                if name in found and found[name] != cation:
+                    wrong.append(f"{path.name} {text}: read as {found[name].smiles}, meant {cation.smiles}")
+    return fates, wrong
+
+
+def written_file(folder: Path, rows: list[tuple[str, str]], chance: random.Random) -> Path:
+    """A library file of (SMILES, name) in one of the formats."""
+    ending = chance.choice((".csv", ".tsv", ".smi", ".sdf", ".xlsx", ".parquet", ".csv.gz"))
+    path = folder / f"lab{ending}"
+    heading = chance.choice(("smiles", "SMILES", "IsomericSMILES", "canonical_smiles", "Smiles_string"))
+    table = pd.DataFrame(rows, columns=[heading, "abbreviation"])
+    if ending == ".smi":
+        path.write_text("".join(chance.choice((f"{smiles} {name}\n", f"{smiles}\t{name}\n")) for smiles, name in rows))
+    elif ending == ".sdf":
+        with Chem.SDWriter(str(path)) as writer:
+            for smiles, name in rows:
+                mol = Chem.MolFromSmiles(smiles)
+                mol.SetProp("abbreviation", name)
+                writer.write(mol)
+    elif ending == ".xlsx":
+        table.to_excel(path, index=False)
+    elif ending == ".parquet":
+        table.to_parquet(path, index=False)
+    else:
+        separator = "\t" if ending == ".tsv" else chance.choice(",;")
+        encoding = "utf-8" if ending.endswith("gz") else chance.choice(("utf-8", "utf-8-sig", "utf-16"))
+        table.to_csv(path, index=False, sep=separator, encoding=encoding)
+    return path
+
+
+KINDS = {
+    "formulas": formula_fates,
+    "structures": structure_fates,
+    "condensed formulas": condensed_fates,
+    "hands": hand_fates,
+    "rows of files": file_fates,
+}
+
+
 def main() -> None:
-    """Print what became of either kind; fail where another molecule was read."""
+    """Print what became of each kind; fail where another molecule was read."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--number", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args()
     wrong = []
-    for kind, fates in (("formulas", formula_fates), ("structures", structure_fates)):
+    for kind, fates in KINDS.items():
         told, others = fates(asked.number, asked.seed)
         print(f"{kind}: {', '.join(f'{count:,} {fate}' for fate, count in told.most_common())}; {len(others)} wrong")
         wrong += others

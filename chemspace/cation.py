@@ -99,6 +99,7 @@ class Cation:
         if role is None:
             organic = any(atom.GetAtomicNum() == 6 for atom in mol.GetAtoms())
             role = known_roles().get(inchikey, "spacer" if organic else "cage")
+        role = role.strip().lower()
         if role not in ROLES:
             raise StructureError(f"role {role!r} of {canonical} is unknown; use one of {', '.join(ROLES)}")
         if abbreviation is None:

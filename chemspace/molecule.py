@@ -203,6 +203,9 @@ _COUNTER_IONS = (
     "FC(F)(F)S(=O)(=O)O",
     "[CH3]c1ccc(cc1)S(=O)(=O)O",
     "OC(=O)C(=O)O",
+    "[S;D1]C#N",
+    "I[I-]I",
+    "FC(F)(F)S(=O)(=O)[N-]S(=O)(=O)C(F)(F)F",
 )
 
 
@@ -290,10 +293,12 @@ def _with_protons(mol: Chem.Mol, sites: list[int]) -> Chem.Mol:
 
 
 def _without_counter_ions(mol: Chem.Mol, smiles: str) -> Chem.Mol:
-    """The one kind of molecule left when salts and solvent are gone."""
+    """The one kind of molecule left when salts and solvent are gone; of an inorganic salt its cation."""
     with rdBase.BlockLogs():
         rest = _remover().remove(mol)
         left: dict[str, Chem.Mol] = {Chem.MolToSmiles(piece): piece for piece in Chem.GetMolFrags(rest, asMols=True)}
+    if len(left) > 1 and rest.GetNumAtoms() == mol.GetNumAtoms():
+        left = {text: piece for text, piece in left.items() if Chem.GetFormalCharge(piece) > 0} or left
     if len(left) != 1:
         raise StructureError(
             f"{smiles!r} is a mixture of {len(left)} molecules beside its counter-ions; give one a row"

@@ -133,6 +133,15 @@ def test_every_row_of_the_formability_table_has_its_source_or_says_that_none_is_
     assert all(re.search(r"https://doi\.org/10\.|chemrxiv:|no article named", line) for line in written)
 
 
+def test_the_table_of_abbreviations_is_that_of_the_code_each_with_its_structure_and_source() -> None:
+    from chemspace import CationLibrary
+
+    cells = [line.strip("| ").split(" | ") for line in tool("hooks").cations("").splitlines()[2:]]
+    library = CationLibrary.builtin()
+    assert [(row[0], row[3]) for row in cells] == [(c.abbreviation, f"`{c.smiles}`") for c in library]
+    assert all(library[row[0]].source and library[row[0]].source in row[-1] for row in cells)
+
+
 def test_the_reference_has_a_block_for_every_module_of_the_library() -> None:
     blocks = tool("hooks").modules("screening")
     assert "::: screening.dataset" in blocks

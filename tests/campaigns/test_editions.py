@@ -64,3 +64,5 @@ def test_the_first_edition_keeps_its_fits_and_another_one_makes_its_own() -> Non
 def test_the_first_edition_holds_the_355_cations_of_the_first_release() -> None:
     assert len(EDITIONS[FIRST].library) == 355
     assert [*EDITIONS[NEWEST].library] == [*CationLibrary.builtin()]
+    added = set(EDITIONS[NEWEST].library) - set(EDITIONS[FIRST].library)
+    assert {cation.abbreviation for cation in added} == {"S-1NEA", "S-2NEA", "NO2-PEA", "S-NH3MBA"}

@@ -44,6 +44,12 @@ def test_smi_is_read_with_a_reason_for_every_refused_row(tmp_path: Path) -> None
     assert "cannot be read" in rejects[1]["reason"]
 
 
+def test_a_role_is_read_in_any_case(tmp_path: Path) -> None:
+    rows = ["smiles,abbreviation,role", "[NH3+]CCc1ccccc1,PEA,Spacer", "C[NH3+],MA,CAGE", "CC[NH3+],EA, Both"]
+    library = CationLibrary.read(write(tmp_path / "a.csv", rows))
+    assert [cation.role for cation in library] == ["spacer", "cage", "both"]
+
+
 def test_gzip_csv_and_parquet_hold_the_same_library(tmp_path: Path) -> None:
     smiles, names = zip(*(line.split() for line in ROWS), strict=True)
     write(tmp_path / "a.csv", ["Name,SMILES,abbreviation", *(f"x,{s},{n}" for s, n in zip(smiles, names, strict=True))])

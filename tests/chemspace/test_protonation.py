@@ -92,6 +92,21 @@ def test_what_takes_no_proton_is_refused_with_the_reason(smiles: str, says: str)
         cation_of(smiles)
 
 
+@pytest.mark.parametrize(
+    ("salt", "cation"),
+    [
+        ("[K+].[I-]", "[K+]"),
+        ("[Na+].CC(=O)[O-]", "[Na+]"),
+        ("CC[NH3+].[S-]C#N", "CC[NH3+]"),
+        ("CCN.SC#N", "CC[NH3+]"),
+        ("CC[NH3+].I[I-]I", "CC[NH3+]"),
+        ("CC[NH3+].[N-](S(=O)(=O)C(F)(F)F)S(=O)(=O)C(F)(F)F", "CC[NH3+]"),
+    ],
+)
+def test_an_alkali_salt_is_its_alkali_and_rare_anions_are_counter_ions(salt: str, cation: str) -> None:
+    assert cation_of(salt) == cation
+
+
 def test_three_protons_are_refused_where_the_dication_is_asked() -> None:
     with pytest.raises(StructureError, match="takes 3 protons"):
         cation_of("NCCCNCCCCN", dications=True)

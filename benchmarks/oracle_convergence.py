@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from benchmarks.oracle_speed import ONE, Start, by_spinscreen, prepare, sample
 from benchmarks.timing import cpu_seconds
 from oracle.engines.tblite import TbliteEngine
-from oracle.optimise import Cartesian, choose_coordinates, force_field_hessian, minimise
+from oracle.optimise import Coordinates, choose_coordinates, force_field_hessian, minimise
 from oracle.units import ANGSTROM_PER_BOHR, DEBYE_PER_E_BOHR, EV_PER_HARTREE
 
 
@@ -70,7 +70,7 @@ def main() -> None:
 
 def _optimise(start: Start, setting: Setting) -> tuple[NDArray[np.float64], int]:
     conformers = start.conformers
-    coordinates = choose_coordinates(conformers.mol, start.positions) if setting.internals else Cartesian()
+    coordinates = choose_coordinates(conformers.mol, start.positions) if setting.internals else Coordinates()
     optimum = minimise(
         TbliteEngine(step_accuracy=setting.accuracy).session(start.numbers, start.cation.charge),
         coordinates,

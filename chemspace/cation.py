@@ -155,10 +155,7 @@ class Cation:
 
 def readable_smiles(canonical: str, mol: Chem.Mol) -> str:
     """The canonical SMILES, or the Kekule form where RDKit cannot read its own aromatic one (large azaporphyrins).
-
-    Raises:
-        StructureError: if neither form can be read back.
-    """
+    Raises StructureError if neither form can be read back."""
     with rdBase.BlockLogs():
         if Chem.MolFromSmiles(canonical) is not None:
             return canonical

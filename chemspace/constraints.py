@@ -49,12 +49,9 @@ class SizeEstimate:
 
 @dataclass(frozen=True, eq=False)
 class Axes:
-    """What the compounds of a space are made of, axis by axis, and the order of one spacer's compounds.
-
-    Attributes:
-        spacers: c spacers. cage_options, halide_options: mixtures of each site, the unmixed ones first.
-        b_sites: metals. slot_n, slot_cage: n and cage option (-1 for n = 1) of each slot, shape (slots,).
-    """
+    """What the compounds of a space are made of, axis by axis, and the order of one spacer's compounds. `spacers`: c
+    spacers. cage_options, halide_options: mixtures of each site, the unmixed ones first; `b_sites`: metals. slot_n,
+    slot_cage: n and cage option (-1 for n = 1) of each slot, shape (slots,)."""
 
     spacers: tuple[Cation, ...]
     cage_options: tuple[CageMixture, ...]
@@ -208,12 +205,8 @@ class Walker:
 
     @cached_property
     def settled(self) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
-        """Kind of each spacer, shape (c,), and which inner compounds every factoring constraint allows each kind,
-        shape (kinds, n_inner).
-
-        Raises:
-            SpaceError: if they tell too many kinds of spacer apart.
-        """
+        """Kind of each spacer, shape (c,), and which inner compounds every factoring constraint allows each kind, shape
+        (kinds, n_inner). Raises SpaceError if they tell too many kinds of spacer apart."""
         axes = self._axes
         kinds = np.zeros(len(axes.spacers), dtype=np.intp)
         table = np.ones((1, axes.n_inner), dtype=np.bool_)

@@ -10,14 +10,9 @@ class SpinscreenError(Exception):
 
 
 class TableError(SpinscreenError):
-    """A file that holds no table, or a table that lacks what is asked of it.
-
-    Attributes:
-        name: the file, as it was given.
-        problems: one sentence each, naming column and cell.
-        right: what would be right, "" where the problems say it.
-        row: line of the file (row of the sheet), from 1; None where no single one is to blame.
-    """
+    """A file that holds no table, or a table that lacks what is asked of it. `name`: the file, as it was given;
+    `problems`: one sentence each, naming column and cell; `right`: what would be right, "" where the problems say it;
+    `row`: line of the file (row of the sheet), from 1; None where no single one is to blame."""
 
     def __init__(self, name: str, *problems: str, right: str = "", row: int | None = None) -> None:
         self.name, self.problems, self.right, self.row = name, problems, right, row
@@ -26,11 +21,7 @@ class TableError(SpinscreenError):
 
 
 class NotTextError(TableError):
-    """Bytes that are no text.
-
-    Attributes:
-        what: what they are, as the end of a sentence about the file.
-    """
+    """Bytes that are no text. `what`: what they are, as the end of a sentence about the file."""
 
     def __init__(self, what: str) -> None:
         self.what = what

@@ -49,10 +49,7 @@ class Contents:
 
     def totals(self) -> tuple[int, list[tuple[Cation, int]], dict[str, int], dict[str, int]]:
         """A scale that makes every count whole; cations in order, metals and halides, with counts times that scale.
-
-        Raises:
-            FormulaError: if a count is zero.
-        """
+        Raises FormulaError if a count is zero."""
         scale = 1
         for _, number in self.ions:
             if not isinstance(number, int):
@@ -73,12 +70,8 @@ class Contents:
 
 
 def solve(text: str, contents: Contents) -> Compound:
-    """The compound that these ions make.
-
-    Raises:
-        FormulaError: if they make no RP, DJ or 3D compound.
-        NotNeutralError: if their charges do not cancel.
-    """
+    """The compound that these ions make. Raises FormulaError if they make no RP, DJ or 3D compound; NotNeutralError if
+    their charges do not cancel."""
     scale, cations, metals, halides = contents.totals()
     if len(metals) != 1 or not halides or not cations:
         needs = f"one metal ({', '.join(B_SITES)}), a halide ({', '.join(HALIDES)}) and a cation"
@@ -246,11 +239,8 @@ _RANK = {**dict.fromkeys(B_SITES, 1), **dict.fromkeys(HALIDES, 2)}
 
 
 def read_number(text: str, start: int) -> tuple[Number, int]:
-    """The number at `start` (1 where none stands there) and where it ends.
-
-    Raises:
-        FormulaError: if it divides by zero.
-    """
+    """The number at `start` (1 where none stands there) and where it ends. Raises FormulaError if it divides by
+    zero."""
     match = _NUMBER.match(text, start)
     if match is None:
         return 1, start
@@ -276,11 +266,8 @@ class Cutter:
         return _cutter(library)
 
     def cut(self, run: str) -> list[Contents]:
-        """Readings of `run`, cations before metals before halides; [] where a part is no name.
-
-        Raises:
-            FormulaError: if a number divides by zero.
-        """
+        """Readings of `run`, cations before metals before halides; [] where a part is no name. Raises FormulaError if a
+        number divides by zero."""
         tokens = _TOKEN.findall(run)
         if not _RUN.fullmatch(run) or self._digits_may_be_names(tokens):
             return self._cut_anywhere(run)
@@ -526,10 +513,8 @@ _FRAMEWORK = re.compile(rf"(?:{'|'.join(B_SITES)})(?=[\d.]*(?:{'|'.join(HALIDES)
 def normalise(text: str) -> str:
     """`text` with subscripts as digits, every bracket round, and spaces, dots, HTML and TeX gone.
 
-    A hand is written before the name, as in R-MBA, and "A·2B" as A(B)2.
-
-    Raises:
-        FormulaError: if the text is empty, too long, a solvate, or names both hands of a cation.
+    A hand is written before the name, as in R-MBA, and "A·2B" as A(B)2. Raises FormulaError if the text is empty, too
+    long, a solvate, or names both hands of a cation.
     """
     if len(text) > MAX_LENGTH:
         raise FormulaError(f"the formula has {len(text)} characters; at most {MAX_LENGTH} are read")
@@ -555,12 +540,9 @@ def _hand(match: re.Match[str]) -> str:
 
 
 def read_contents(clean: str, library: CationLibrary) -> list[Contents]:
-    """Every reading of a cleaned formula, as the ions it holds and their numbers; at least one.
-
-    Raises:
-        FormulaError: for unbalanced brackets, a missing composition, or a text that is no formula.
-        UnknownCationError, AmbiguousNameError: for a name the library does not settle.
-    """
+    """Every reading of a cleaned formula, as the ions it holds and their numbers; at least one. Raises FormulaError for
+    unbalanced brackets, a missing composition, or a text that is no formula; UnknownCationError, AmbiguousNameError for
+    a name the library does not settle."""
     return _Reader(library, clean).sequence(clean, 0)
 
 

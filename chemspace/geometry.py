@@ -55,10 +55,8 @@ def cage_tolerance_factor(cation: Cation, b_site: str = "Pb", halide: str = "I")
     """Classical tolerance factor of the three-dimensional perovskite with this cage cation, dimensionless.
 
     Hybrid perovskites form for about 0.8 to 1.0 (Kieslich, Sun, Cheetham, Chem. Sci. 6, 3430 (2015), doi
-    10.1039/c5sc00961h); lead iodides tolerate FA at 0.99 and, inside n = 2 and 3 layers, larger cations.
-
-    Raises:
-        UnknownRadiusError: if a radius is not tabulated.
+    10.1039/c5sc00961h); lead iodides tolerate FA at 0.99 and, inside n = 2 and 3 layers, larger cations. Raises
+    UnknownRadiusError if a radius is not tabulated.
     """
     return float(tolerance_factor(effective_radius(cation), b_site, halide))
 
@@ -68,10 +66,8 @@ def effective_radius(cation: Cation) -> float:
 
     Molecular cations: the distance from the centre of mass to the farthest non-hydrogen atom, plus that atom's ionic
     radius (Kieslich, Sun, Cheetham, Chem. Sci. 5, 4712 (2014), doi 10.1039/c4sc02211d); alkali ions: Shannon,
-    twelve-coordinate. Tabulated for small cations only; long or flexible ones have no such radius.
-
-    Raises:
-        UnknownRadiusError: if the table has no radius for the cation.
+    twelve-coordinate. Tabulated for small cations only; long or flexible ones have no such radius. Raises
+    UnknownRadiusError if the table has no radius for the cation.
     """
     table = _effective_radii()
     if cation.inchikey not in table:
@@ -84,10 +80,8 @@ def octahedral_factor(b_site: str, halide: str) -> float:
 
     Six halides touch each other around the metal below sqrt(2) - 1 = 0.414; halide perovskites are found above about
     0.44 (Li et al., Acta Cryst. B64, 702 (2008), doi 10.1107/S0108768108032734). With Shannon radii: Pb-I 0.54, Sn-I
-    0.50, Ge-I 0.33 (Ge-I distances are far from equal).
-
-    Raises:
-        UnknownRadiusError: if the table has no radius for `b_site` or `halide`.
+    0.50, Ge-I 0.33 (Ge-I distances are far from equal). Raises UnknownRadiusError if the table has no radius for
+    `b_site` or `halide`.
     """
     return _radius(b_site) / _radius(halide)
 

@@ -6,7 +6,7 @@ import csv
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -14,6 +14,8 @@ from functools import cache, cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import Protocol
+
+from rdkit import Chem, rdBase
 
 from chemspace.builtin_table import package_table
 from chemspace.cation import ABBREVIATION, Cation, also_called, under_own_name
@@ -35,19 +37,18 @@ COLUMNS = ("smiles", "abbreviation", "aliases", "name", "role", "source")
 _SMILES = ("isomericsmiles", "canonicalsmiles", "smilesstring", "smilescode", "structuresmiles", "smi")
 
 
+_ITEM = re.compile(r">.*?<(.+)>")
+#: A record of more lines than this holds no cation.
+_MAX_LINES = 20_000
+
+
 def read_cells(path: str | Path, columns: Mapping[str, str] | None = None) -> Iterator[Row]:
     """Rows of one file of cations in order, their cells by `COLUMNS`, never more than a batch in memory.
 
-    A row that cannot be decoded or split comes with a `problem`; empty lines are passed over.
-
-    Args:
-        path: the file.
-        columns: heading of each of `COLUMNS` that is headed otherwise; a `name` is the abbreviation where nothing else
-            is.
-
-    Raises:
-        LibraryError: if the file cannot be read at all: missing, of unknown ending, binary, without column smiles or
-            one that `columns` names.
+    A row that cannot be decoded or split comes with a `problem`; empty lines are passed over. `path`: the file;
+    `columns`: heading of each of `COLUMNS` that is headed otherwise; a `name` is the abbreviation where nothing else
+    is. Raises LibraryError if the file cannot be read at all: missing, of unknown ending, binary, without column smiles
+    or one that `columns` names.
     """
     path = Path(path)
     ending = next((suffix for suffix in map(str.lower, reversed(path.suffixes)) if suffix != ".gz"), "")
@@ -57,13 +58,62 @@ def read_cells(path: str | Path, columns: Mapping[str, str] | None = None) -> It
         if ending == ".smi":
             yield from _smi_rows(path)
         elif ending in (".sdf", ".mol"):
-            from chemspace.structure_rows import structure_rows
-
-            yield from structure_rows(path, lambda items: _fields(path, items, columns or {}, is_drawn=True))
+            yield from _structure_rows(path, lambda items: _fields(path, items, columns or {}, is_drawn=True))
         else:
             yield from read_rows(path, lambda header: _chosen(path, header, columns or {}))
     except TableError as error:
         raise LibraryError(f"{error.name}: {'; '.join(error.problems)}") from error
+
+
+def _structure_rows(path: Path, choose: Callable[[list[str]], Mapping[str, str]]) -> Iterator[Row]:
+    """Rows of an SDF or molfile, numbered from 1: the structure as SMILES, its title as abbreviation, its data items.
+    `path`: the file; `choose`: gets the names of a record's data items in small letters, gives the field of each that
+    is wanted. Raises TableError if the file cannot be read, or holds no record."""
+    number = 0
+    for number, lines in enumerate(_records(path), start=1):
+        items = {name.lower(): value for name, value in _items(lines)}
+        fields = choose(list(items))
+        cells = {"abbreviation": lines[0].strip()} | {fields[name]: items[name] for name in items if name in fields}
+        problem = undecodable(cells)
+        smiles, why = _drawn("\n".join(lines))
+        yield Row(number, cells | {"smiles": smiles}, problem or why)
+    if not number:
+        raise TableError(path.name, "holds no structure; a record of an SDF or molfile has a line M  END")
+
+
+def _records(path: Path) -> Iterator[list[str]]:
+    """Lines of each record; what follows the last one without an end is no record."""
+    lines: list[str] = []
+    for line in read_lines(path):
+        if line.startswith("$$$$"):
+            yield lines or [""]
+            lines = []
+        elif len(lines) < _MAX_LINES:
+            lines.append(line)
+    if any(line.startswith("M  END") for line in lines):
+        yield lines
+
+
+def _items(lines: list[str]) -> Iterator[tuple[str, str]]:
+    for place, line in enumerate(lines[:-1]):
+        if match := _ITEM.match(line):
+            yield match[1].strip(), lines[place + 1].strip()
+
+
+def _drawn(block: str) -> tuple[str, str]:
+    """SMILES of a record, or why it has none."""
+    with rdBase.BlockLogs():
+        mol = Chem.MolFromMolBlock(block)
+        if mol is not None and mol.GetNumAtoms():
+            return Chem.MolToSmiles(mol), ""
+        drawn = Chem.MolFromMolBlock(block, sanitize=False)
+        if drawn is None or not drawn.GetNumAtoms():
+            return "", "the record holds no structure that can be read"
+        try:
+            Chem.SanitizeMol(drawn)
+        except (ValueError, RuntimeError) as error:
+            return "", f"RDKit refuses the record: {str(error).strip()[:200]}"
+    return "", "the record cannot be read"
 
 
 def _smi_rows(path: Path) -> Iterator[Row]:
@@ -170,10 +220,7 @@ def read_cations(
     progress: Progress | None = None,
 ) -> tuple[list[Cation], ReadReport]:
     """Cations of a file, the names of duplicates merged, and the report. Arguments and errors as `stream_cations`.
-
-    Raises:
-        LibraryError: also if no row became a cation; the message gives the first reason.
-    """
+    Raises LibraryError also if no row became a cation; the message gives the first reason."""
     report = ReadReport(Path(path).name)
     kept: dict[str, Cation] = {}
     for cation, new in _each(read_cells(path, columns), report, dications, rejects, progress):
@@ -195,19 +242,12 @@ def stream_cations(
     rejects: str | Path | None = None,
     progress: Progress | None = None,
 ) -> Iterator[Cation]:
-    """Cations of a file as they are read, each InChIKey once; only the keys and names seen stay in memory.
-
-    Args:
-        path: a file of one of `FORMATS`.
-        report: filled while the rows pass.
-        dications: whether diamines take two protons; None: as they do in hydriodic acid. A cation drawn with its
-            charge stays as drawn unless this is True.
-        rejects: CSV file to write: row, text, kind and reason of every refused row.
-        progress: called every 1,000 rows with (rows, 0, note): the total is not known before the end.
-
-    Raises:
-        LibraryError: if the file cannot be read at all, or the reject file not be written.
-    """
+    """Cations of a file as they are read, each InChIKey once; only the keys and names seen stay in memory. `path`: a
+    file of one of `FORMATS`; `report`: filled while the rows pass; `dications`: whether diamines take two protons;
+    None: as they do in hydriodic acid. A cation drawn with its charge stays as drawn unless this is True; `rejects`:
+    CSV file to write: row, text, kind and reason of every refused row; `progress`: called every 1,000 rows with (rows,
+    0, note): the total is not known before the end. Raises LibraryError if the file cannot be read at all, or the
+    reject file not be written."""
     return (cation for cation, new in _each(read_cells(path), report, dications, rejects, progress) if new)
 
 
@@ -406,11 +446,8 @@ class CationLibrary:
 
     def __getitem__(self, name: str) -> Cation:
         """Cation called `name`: exact spelling first, then other case, then other ways to write it, where unique.
-
-        Raises:
-            AmbiguousNameError: if the name has several readings; the message lists them.
-            UnknownCationError: if no cation is called so; the message offers the nearest names.
-        """
+        Raises AmbiguousNameError if the name has several readings; the message lists them; UnknownCationError if no
+        cation is called so; the message offers the nearest names."""
         found = self.names.get(name)
         if found is not None:
             return found

@@ -39,11 +39,8 @@ MAX_SMILES_LENGTH = 2000
 
 
 def parse_smiles(smiles: str) -> Chem.Mol:
-    """RDKit molecule of one SMILES, atom maps removed; RDKit's own log stays silent.
-
-    Raises:
-        StructureError: if the text is no SMILES that RDKit can sanitise.
-    """
+    """RDKit molecule of one SMILES, atom maps removed; RDKit's own log stays silent. Raises StructureError if the text
+    is no SMILES that RDKit can sanitise."""
     text = smiles.strip()
     if not text:
         raise StructureError("the SMILES is empty; write the ammonium form, for example [NH3+]CCc1ccccc1")
@@ -60,12 +57,8 @@ def parse_smiles(smiles: str) -> Chem.Mol:
 
 
 def check_cation(mol: Chem.Mol, smiles: str) -> int:
-    """Charge of `mol` once every check has passed.
-
-    Raises:
-        StructureError: a mixture, radical, isotope label, dummy atom, metal, anion site, or too many atoms.
-        ChargeError: a total charge other than +1 or +2.
-    """
+    """Charge of `mol` once every check has passed. Raises StructureError for a mixture, radical, isotope label, dummy
+    atom, metal, anion site, or too many atoms; ChargeError for a total charge other than +1 or +2."""
     if len(Chem.GetMolFrags(mol)) > 1:
         raise StructureError(
             f"{_shown(smiles)} is a mixture of several molecules; give the cation alone, without counter-ion"
@@ -75,12 +68,8 @@ def check_cation(mol: Chem.Mol, smiles: str) -> int:
 
 
 def check_charges(mol: Chem.Mol, smiles: str) -> int:
-    """Charge of a molecule whose atoms are already checked.
-
-    Raises:
-        StructureError: an anion site.
-        ChargeError: a total charge other than +1 or +2.
-    """
+    """Charge of a molecule whose atoms are already checked. Raises StructureError for an anion site;
+    ChargeError for a total charge other than +1 or +2."""
     charge: int = Chem.GetFormalCharge(mol)
     for atom in mol.GetAtoms() if "-" in smiles else ():
         if atom.GetFormalCharge() < 0 and not any(n.GetFormalCharge() > 0 for n in atom.GetNeighbors()):
@@ -119,11 +108,8 @@ def _kind_of_site(atom: Chem.Atom) -> str:
 
 
 def check_atoms(mol: Chem.Mol, smiles: str) -> None:
-    """Refuse what no organic cation holds, whatever its charge.
-
-    Raises:
-        StructureError: a radical, isotope label, dummy atom, metal, or too many atoms.
-    """
+    """Refuse what no organic cation holds, whatever its charge. Raises StructureError for a radical, isotope label,
+    dummy atom, metal, or too many atoms."""
     shown = _shown(smiles)
     if mol.GetNumHeavyAtoms() > MAX_HEAVY_ATOMS:
         raise StructureError(f"{shown} has {mol.GetNumHeavyAtoms()} heavy atoms; at most {MAX_HEAVY_ATOMS} fit a layer")
@@ -134,11 +120,7 @@ def check_atoms(mol: Chem.Mol, smiles: str) -> None:
 
 
 def check_atom(atom: Chem.Atom, mol: Chem.Mol, shown: str) -> None:
-    """Refuse one atom; `shown` names the molecule in the message.
-
-    Raises:
-        StructureError: as `check_atoms`.
-    """
+    """Refuse one atom; `shown` names the molecule in the message. Raises StructureError as `check_atoms`."""
     symbol = atom.GetSymbol()
     if atom.GetAtomicNum() == 0:
         raise StructureError(f"{shown} holds a dummy atom (*); draw every atom")
@@ -210,17 +192,10 @@ _COUNTER_IONS = (
 
 
 def cation_form(mol: Chem.Mol, smiles: str, dications: bool | None = None) -> Chem.Mol:
-    """The cation of a molecule as a catalogue writes it: salt stripped, neutralised where it can be, protonated.
-
-    Args:
-        mol: molecule without explicit hydrogens; not changed.
-        smiles: its text, for messages.
-        dications: whether a molecule with two basic sites takes two protons; None: as hydriodic acid, or the acid of a
-            salt, gives them.
-
-    Raises:
-        StructureError: if nothing or several molecules are left, an atom is not allowed, or no nitrogen is basic.
-    """
+    """The cation of a molecule as a catalogue writes it: salt stripped, neutralised where it can be, protonated. `mol`:
+    molecule without explicit hydrogens; not changed; `smiles`: its text, for messages; `dications`: whether a molecule
+    with two basic sites takes two protons; None: as hydriodic acid, or the acid of a salt, gives them. Raises
+    StructureError if nothing or several molecules are left, an atom is not allowed, or no nitrogen is basic."""
     if "." in smiles:
         acids = acids_of(smiles)
         mol = _without_counter_ions(mol, smiles)
@@ -234,16 +209,10 @@ def cation_form(mol: Chem.Mol, smiles: str, dications: bool | None = None) -> Ch
 
 
 def protonate(mol: Chem.Mol, smiles: str, dications: bool | None = None) -> Chem.Mol:
-    """`mol` with protons added until it is +1, or +2 where two sites allow it.
-
-    Args:
-        mol: molecule. smiles: its text, for messages.
-        dications: True: two where two fit; False: one; None: as hydriodic acid does. A molecule drawn with a charge is
-            left as it is unless this is True.
-
-    Raises:
-        StructureError: if a neutral molecule has no basic nitrogen, or more than two protons would go on.
-    """
+    """`mol` with protons added until it is +1, or +2 where two sites allow it. `mol`: molecule; `smiles`: its text, for
+    messages; `dications`: True: two where two fit; False: one; None: as hydriodic acid does. A molecule drawn with a
+    charge is left as it is unless this is True. Raises StructureError if a neutral molecule has no basic nitrogen, or
+    more than two protons would go on."""
     charge = Chem.GetFormalCharge(mol)
     if charge >= (2 if dications else 1):
         return mol

@@ -25,12 +25,8 @@ _LOCKLESS_OPTIONS = frozenset(("nolock", "local_lock=all", "local_lock=posix", "
 
 @dataclass(frozen=True, slots=True)
 class Mount:
-    """A mounted file system.
-
-    Attributes:
-        kind: as the kernel calls it: ext4, nfs4, fuse.sshfs; "" where it is unknown.
-        options: words such as rw and nolock.
-    """
+    """A mounted file system. `kind`: as the kernel calls it: ext4, nfs4, fuse.sshfs; "" where it is unknown; `options`:
+    words such as rw and nolock."""
 
     kind: str = ""
     options: frozenset[str] = frozenset()

@@ -97,22 +97,13 @@ def make_recipe(
     spacer_equivalents: float = 1.0,
     cage_equivalents: float = 1.0,
 ) -> Recipe:
-    """Precursors for a target mass at full yield.
-
-    Args:
-        compound: what to make; every halide of a mixture is brought in in the ratio of the formula.
-        target_mass_g: grams of compound.
-        metal_source: "oxide" (PbO, SnO, GeO; dissolved by the acid) or "halide" (PbI2, ...).
-        spacer_source: "amine" (the free base, protonated by the acid) or "salt" (its hydrohalide).
-        spacer_equivalents: times the stoichiometric spacer; below 1 favours higher n.
-        cage_equivalents: times the stoichiometric cage salt.
-
-    Returns:
-        Precursors with moles and masses, the acid consumed, and the balanced equation (without excess).
-
-    Raises:
-        RecipeError: for a mass or equivalent that is not above 0, an unknown source, or a spacer without a free base.
-    """
+    """Precursors for a target mass at full yield. `compound`: what to make; every halide of a mixture is brought in in
+    the ratio of the formula; `target_mass_g`: grams of compound; `metal_source`: "oxide" (PbO, SnO, GeO; dissolved by
+    the acid) or "halide" (PbI2, ...); `spacer_source`: "amine" (the free base, protonated by the acid) or "salt" (its
+    hydrohalide); `spacer_equivalents`: times the stoichiometric spacer; below 1 favours higher n; `cage_equivalents`:
+    times the stoichiometric cage salt. Returns precursors with moles and masses, the acid consumed, and the balanced
+    equation (without excess). Raises RecipeError for a mass or equivalent that is not above 0, an unknown source, or a
+    spacer without a free base."""
     if target_mass_g <= 0 or spacer_equivalents <= 0 or cage_equivalents <= 0:
         raise RecipeError("target mass and equivalents must be above 0")
     if metal_source not in ("oxide", "halide"):

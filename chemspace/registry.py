@@ -65,28 +65,16 @@ class Registry(Generic[T]):
     """Names of one kind, in the order they were added."""
 
     def __init__(self, kind: str, error: type[SpinscreenError]) -> None:
-        """Start empty.
-
-        Args:
-            kind: what the names are names of, as messages say it: "surrogate".
-            error: raised for a name that nothing has.
-        """
+        """Start empty. `kind`: what the names are names of, as messages say it: "surrogate"; `error`: raised for a name
+        that nothing has."""
         self.kind = kind
         self._error = error
         self._entries: dict[str, Registered[T]] = {}
 
     def add(self, name: str, item: T, declared: object = None) -> None:
-        """Give `item` a name.
-
-        Args:
-            name: the name; letters, digits, "_" and "-".
-            item: what it stands for.
-            declared: class or function whose docstring and module tell what it is and where it comes from; None takes
-                the item's own.
-
-        Raises:
-            RegistryError: if the name is taken, or is not one that a description can hold.
-        """
+        """Give `item` a name. `name`: the name; letters, digits, "_" and "-"; `item`: what it stands for; `declared`:
+        class or function whose docstring and module tell what it is and where it comes from; None takes the item's own.
+        Raises RegistryError if the name is taken, or is not one that a description can hold."""
         declared = item if declared is None else declared
         if not name or not name.replace("_", "").replace("-", "").isalnum():
             raise RegistryError(f"{name!r} is not a name of a {self.kind}: letters, digits, _ and - only")
@@ -108,11 +96,8 @@ class Registry(Generic[T]):
             del self._entries[name]
 
     def get(self, name: str) -> T:
-        """What the name stands for.
-
-        Raises:
-            SpinscreenError: of this registry's kind, if nothing has it; the message names the nearest.
-        """
+        """What the name stands for. Raises SpinscreenError of this registry's kind, if nothing has it; the message
+        names the nearest."""
         if name not in self._entries:
             failures = load_plugins()
             if name not in self._entries:
@@ -137,11 +122,8 @@ _failures: list[PluginFailure] | None = None
 
 
 def load_plugins() -> tuple[PluginFailure, ...]:
-    """Import the modules of all entry points of `PLUGIN_GROUP`, once.
-
-    Returns:
-        Those that could not be loaded; what is asked for by a name of theirs is then unknown.
-    """
+    """Import the modules of all entry points of `PLUGIN_GROUP`, once. Returns those that could not be loaded; what is
+    asked for by a name of theirs is then unknown."""
     from importlib import metadata  # takes longer to load than most commands' help
 
     global _failures

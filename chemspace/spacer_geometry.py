@@ -26,10 +26,8 @@ def mmff_geometry(cation: Cation, n_conformers: int = 10, seed: int = 42) -> tup
 
     In vacuum the lowest conformer of an ammonium curls up on itself (phenethylammonium: head on ring), between layers
     it stretches from one to the next: so the minimum is taken whose heavy atoms reach farthest apart. Good enough to
-    draw a starting structure, not for energies. The same seed gives the same geometry.
-
-    Raises:
-        GeometryError: if RDKit finds no conformer.
+    draw a starting structure, not for energies. The same seed gives the same geometry. Raises GeometryError if RDKit
+    finds no conformer.
     """
     mol, coordinates = _geometry(cation.smiles, n_conformers, seed)
     return mol, coordinates.copy()
@@ -89,18 +87,10 @@ class Propensity:
 
 
 def spacer_shape(cation: Cation, coordinates: NDArray[np.float64] | None = None) -> SpacerShape:
-    """Length and cross-section of a spacer.
-
-    Args:
-        cation: the spacer.
-        coordinates: shape (atoms, 3), angstrom, in the order of `Chem.AddHs(cation.mol)`; MMFF94 geometry if None.
-
-    Raises:
-        GeometryError: if the cation has no head nitrogen or no geometry.
-
-    Validity: one rigid geometry; a flexible chain folds in the crystal, so take the length as an upper bound. Van der
-    Waals radii: RDKit's (Bondi).
-    """
+    """Length and cross-section of a spacer. Validity: one rigid geometry; a flexible chain folds in the crystal, so
+    take the length as an upper bound. Van der Waals radii: RDKit's (Bondi). `cation`: the spacer; `coordinates`: shape
+    (atoms, 3), angstrom, in the order of `Chem.AddHs(cation.mol)`; MMFF94 geometry if None. Raises GeometryError if the
+    cation has no head nitrogen or no geometry."""
     mol, points, axis, head = _along_axis(cation, coordinates)
     along = (points - points[head]) @ axis
     area = _hull_area(mol, points, axis)
@@ -112,10 +102,8 @@ def fits_square(cation: Cation, halide: str = "I", coordinates: NDArray[np.float
 
     Condition named by Mitzi, Prog. Inorg. Chem. 48, 1 (1999), doi 10.1002/9780470166499.ch1. Validity: lead iodides and
     bromides; spacers tilt and interdigitate, so a cross-section somewhat too large still forms layers (pyrene), while
-    one that fits may be hindered at the head (see `penetration_length`).
-
-    Raises:
-        GeometryError: for a halide without a measured square, or as `spacer_shape`.
+    one that fits may be hindered at the head (see `penetration_length`). Raises GeometryError for a halide without a
+    measured square, or as `spacer_shape`.
     """
     return spacer_shape(cation, coordinates).cross_section_angstrom2 <= _side(halide) ** 2
 
@@ -126,10 +114,8 @@ def penetration_length(cation: Cation, halide: str = "I", coordinates: NDArray[n
     The distance at which the first heavy atom's van der Waals sphere leaves the circle that touches the four halides
     (ionic radii, Shannon), of radius side / sqrt(2) - r_X. Our own measure of a slender head, from geometry alone:
     about 2 for NH3 on CH2 or a ring, 0 where the nitrogen carries a second group. The depth in a real crystal is
-    `StructureDescriptors.penetration_depth_angstrom`. `coordinates`, shape (atoms, 3), as in `spacer_shape`.
-
-    Raises:
-        GeometryError: as `fits_square`.
+    `StructureDescriptors.penetration_depth_angstrom`. `coordinates`, shape (atoms, 3), as in `spacer_shape`. Raises
+    GeometryError as `fits_square`.
     """
     mol, points, _, head = _along_axis(cation, coordinates)
     neighbours = [a.GetIdx() for a in mol.GetAtomWithIdx(head).GetNeighbors() if a.GetAtomicNum() > 1]
@@ -182,24 +168,6 @@ def propensity(spacer: Cation, cage: Cation | None = None) -> tuple[Propensity, 
     return tuple(found)
 
 
-def layered_share(cation: Cation) -> tuple[int, int]:
-    """(layered, tried): how many lead iodides of cations with this charge and kind of head formed a layered perovskite.
-
-    Counts over reported Pb-I cations of charge +1 or +2 (doi 10.1039/d5dd00163c and the sources it collects). A base
-    rate, not a prediction: within a kind it tells nothing apart, and few of the failures were reported at all.
-
-    Raises:
-        GeometryError: for a head that the set does not hold.
-    """
-    for name, pattern in _heads():
-        if cation.mol.HasSubstructMatch(pattern):
-            counts = _LAYERED.get((cation.charge, name))
-            if counts is not None:
-                return counts
-            break
-    raise GeometryError(f"no reported lead iodide has a head like that of {cation.abbreviation}")
-
-
 def head_atoms(mol: Chem.Mol) -> list[int]:
     """Charged nitrogens with hydrogen, primary ones first; for other cations any charged atom."""
     charged = [atom for atom in mol.GetAtoms() if atom.GetFormalCharge() > 0]
@@ -208,41 +176,7 @@ def head_atoms(mol: Chem.Mol) -> list[int]:
     return with_hydrogen or [atom.GetIdx() for atom in charged if atom.GetSymbol() in "NPS"]
 
 
-#: (charge, head): (layered, tried), counted over the cations of doi 10.1039/d5dd00163c and the sources it collects.
-_LAYERED = {
-    (1, "NH3 on CH2"): (78, 81),
-    (1, "NH3 on CH"): (12, 16),
-    (1, "NH3 on aryl"): (2, 5),
-    (1, "NH3 on quaternary C"): (0, 1),
-    (1, "NH2"): (6, 10),
-    (1, "aromatic NH"): (0, 1),
-    (1, "amidinium"): (0, 1),
-    (1, "quaternary N"): (0, 5),
-    (2, "NH3 on CH2"): (26, 30),
-    (2, "NH3 on CH"): (1, 1),
-    (2, "NH3 on aryl"): (2, 5),
-    (2, "NH2"): (0, 1),
-    (2, "NH"): (0, 2),
-    (2, "aromatic NH"): (2, 5),
-    (2, "quaternary N"): (0, 5),
-}
 _GUANIDINIUM_METHYLAMMONIUM = {"ZRALSGWEFCBTJO-UHFFFAOYSA-O", "BAVYZALUXZFZLV-UHFFFAOYSA-O"}
-
-
-@lru_cache(maxsize=1)
-def _heads() -> tuple[tuple[str, Chem.Mol], ...]:
-    smarts = (
-        ("NH3 on CH2", "[NX4;H3;+][CX4;H2]"),
-        ("NH3 on CH", "[NX4;H3;+][CX4;H1]"),
-        ("NH3 on aryl", "[NX4;H3;+]c"),
-        ("NH3 on quaternary C", "[NX4;H3;+][CX4;H0]"),
-        ("NH2", "[NX4;H2;+]"),
-        ("NH", "[NX4;H1;+]"),
-        ("aromatic NH", "[nH+]"),
-        ("amidinium", "[NH2+]=C"),
-        ("quaternary N", "[NX4;H0;+,n;H0;+]"),
-    )
-    return tuple((name, Chem.MolFromSmarts(text)) for name, text in smarts)
 
 
 @lru_cache(maxsize=1)

@@ -56,12 +56,8 @@ def long_name_key(name: str) -> str:
 
 
 class Spellings:
-    """The spellings of a library's names.
-
-    Args:
-        names: every name with its cation.
-        by_inchikey: the cations by InChIKey, for condensed formulas.
-    """
+    """The spellings of a library's names. `names`: every name with its cation; `by_inchikey`: the cations by InChIKey,
+    for condensed formulas."""
 
     def __init__(self, names: Mapping[str, Cation], by_inchikey: Mapping[str, Cation]) -> None:
         self._by_inchikey = by_inchikey

@@ -47,11 +47,8 @@ def block_table(kind: str) -> list[tuple[str, str]]:
 
 
 def arms(linkers: list[str], heads: list[str]) -> list[Chem.Mol]:
-    """Every linker with every head, joined by one RDKit reaction; each keeps its dummy [1*].
-
-    Raises:
-        StructureError: for a linker and a head that do not join.
-    """
+    """Every linker with every head, joined by one RDKit reaction; each keeps its dummy [1*]. Raises StructureError for
+    a linker and a head that do not join."""
     reaction = rdChemReactions.ReactionFromSmarts("[*:1]-[9*].[9*]-[*:2]>>[*:1]-[*:2]")
     reaction.Initialize()
     made: dict[str, Chem.Mol] = {}
@@ -67,11 +64,8 @@ def arms(linkers: list[str], heads: list[str]) -> list[Chem.Mol]:
 
 
 def cores(scaffolds: list[tuple[str, str]], max_substituents: int) -> list[Core]:
-    """Every way to open up to `max_substituents` C-H sites of each scaffold, equivalent ways once, fewest first.
-
-    Raises:
-        StructureError: for a scaffold without the dummies of its arms.
-    """
+    """Every way to open up to `max_substituents` C-H sites of each scaffold, equivalent ways once, fewest first. Raises
+    StructureError for a scaffold without the dummies of its arms."""
     made: list[Core] = []
     for smiles, name in scaffolds:
         scaffold = read_block(smiles)
@@ -90,11 +84,8 @@ def cores(scaffolds: list[tuple[str, str]], max_substituents: int) -> list[Core]
 
 
 def join(core: Core, parts: tuple[Chem.Mol, ...]) -> Chem.Mol:
-    """The molecule of a core and its parts, one for each dummy, arms first.
-
-    Raises:
-        StructureError: if the reaction gives nothing.
-    """
+    """The molecule of a core and its parts, one for each dummy, arms first. Raises StructureError if the reaction gives
+    nothing."""
     products = _joining(core.n_arms, core.n_sites).RunReactants((core.mol, *parts), 1)
     if not products:
         raise StructureError(f"{core.name} does not join with {', '.join(Chem.MolToSmiles(p) for p in parts)}")
@@ -114,11 +105,8 @@ def labelled(part: Chem.Mol, label: int) -> Chem.Mol:
 
 
 def read_block(smiles: str) -> Chem.Mol:
-    """A building block, its atoms checked as those of a cation; dummies are allowed.
-
-    Raises:
-        StructureError: if its SMILES cannot be read or it holds what no cation may.
-    """
+    """A building block, its atoms checked as those of a cation; dummies are allowed. Raises StructureError if its
+    SMILES cannot be read or it holds what no cation may."""
     mol = parse_smiles(smiles)
     for atom in mol.GetAtoms():
         if atom.GetAtomicNum():
@@ -285,20 +273,12 @@ class GenerationReport:
 class VirtualSpacers:
     """Every combination of scaffolds, arms (linker and head) and substituents, by index; nothing is built ahead.
 
-    A scaffold with two arms carries the same arm twice.
-
-    Args:
-        scaffolds: (SMILES, name) with dummies [1*] for one arm, or [1*] and [2*] for two (dications).
-        linkers: SMILES from [1*] (scaffold) to [9*] (head).
-        heads: SMILES at [9*], each of charge +1.
-        substituents: SMILES at [8*].
-        max_substituents: C-H sites of a scaffold that may carry one, at most.
-        filters: what is refused, with reasons; () for everything.
-        seed: order of `generate`: None walks from the plainest combinations up, a number shuffles reproducibly.
-
-    Raises:
-        StructureError: for a block that cannot be read or joined.
-        SpaceError: for an empty kind of block or a negative limit.
+    A scaffold with two arms carries the same arm twice. `scaffolds`: (SMILES, name) with dummies [1*] for one arm, or
+    [1*] and [2*] for two (dications); `linkers`: SMILES from [1*] (scaffold) to [9*] (head); `heads`: SMILES at [9*],
+    each of charge +1; `substituents`: SMILES at [8*]; `max_substituents`: C-H sites of a scaffold that may carry one,
+    at most; `filters`: what is refused, with reasons; () for everything; `seed`: order of `generate`: None walks from
+    the plainest combinations up, a number shuffles reproducibly. Raises StructureError for a block that cannot be read
+    or joined; SpaceError for an empty kind of block or a negative limit.
     """
 
     scaffolds: tuple[tuple[str, str], ...] = field(default_factory=lambda: tuple(block_table("scaffold")))
@@ -322,12 +302,8 @@ class VirtualSpacers:
         return self._ends[-1]
 
     def build(self, index: int) -> Chem.Mol:
-        """Molecule of one combination, unfiltered.
-
-        Raises:
-            IndexError: outside the library.
-            StructureError: if its parts do not join.
-        """
+        """Molecule of one combination, unfiltered. Raises IndexError outside the library; StructureError if its parts
+        do not join."""
         if not 0 <= index < len(self):
             raise IndexError(f"the library holds {len(self)} combinations; there is no number {index}")
         core, parts = self._parts(index)
@@ -347,13 +323,9 @@ class VirtualSpacers:
         """Up to `count` distinct cations that pass the filters, each built when it is asked for.
 
         The same blocks, filters and seed give the same cations in the same order, whatever `workers`; a longer run
-        starts with a shorter one. Repeats are told by InChIKey.
-
-        Args:
-            count: how many; all when None.
-            report: filled on the way.
-            progress: called every 1,000 cations with (kept, count or the number of combinations, note).
-            workers: processes that build; 1 builds in this one.
+        starts with a shorter one. Repeats are told by InChIKey. `count`: how many; all when None; `report`: filled on
+        the way; `progress`: called every 1,000 cations with (kept, count or the number of combinations, note);
+        `workers`: processes that build; 1 builds in this one.
         """
         report = GenerationReport() if report is None else report
         seen: set[str] = set()

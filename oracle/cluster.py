@@ -37,17 +37,10 @@ def run_dask(
     """Computes `tasks` on a running Dask cluster and yields each record as it is finished, in no fixed order.
 
     The tasks of a Dask worker that dies are given to another one; a task during which several die becomes a failure.
-
-    Args:
-        tasks: what to compute.
-        protocol: how.
-        address: of the scheduler ("tcp://host:8786"), or the path of its scheduler file.
-        limits: time and memory one cation may cost.
-
-    Raises:
-        EngineMissingError: if Dask is not installed.
-        ProtocolError: if the workers have other versions than the protocol names.
-        WorkerCrashError: if the scheduler cannot be reached, or goes away in the middle.
+    `tasks`: what to compute; `protocol`: how; `address`: of the scheduler ("tcp://host:8786"), or the path of its
+    scheduler file; `limits`: time and memory one cation may cost. Raises EngineMissingError if Dask is not installed;
+    ProtocolError if the workers have other versions than the protocol names; WorkerCrashError if the scheduler cannot
+    be reached, or goes away in the middle.
     """
     with connected(address) as client:
         try:
@@ -60,15 +53,9 @@ def run_dask(
 
 @contextmanager
 def connected(address: str | None) -> Iterator[Any]:
-    """A `distributed.Client` of a running cluster; None where there is no address.
-
-    Args:
-        address: of the scheduler ("tcp://host:8786"), or the path of its scheduler file.
-
-    Raises:
-        EngineMissingError: if Dask is not installed.
-        WorkerCrashError: if the scheduler cannot be reached.
-    """
+    """A `distributed.Client` of a running cluster; None where there is no address. `address`: of the scheduler
+    ("tcp://host:8786"), or the path of its scheduler file. Raises EngineMissingError if Dask is not installed;
+    WorkerCrashError if the scheduler cannot be reached."""
     if address is None:
         yield None
         return

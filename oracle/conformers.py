@@ -30,14 +30,9 @@ FORCE_FIELD_STEPS = 2000
 
 @dataclass(frozen=True, slots=True)
 class Conformers:
-    """Distinct start geometries of one molecule, lowest force-field energy first.
-
-    Attributes:
-        mol: the molecule with its hydrogens and every embedded conformer.
-        ids: the conformer of `mol` behind each geometry, shape (c,).
-        positions: geometries, shape (c, n, 3), bohr.
-        force_field: "MMFF94" or "UFF".
-    """
+    """Distinct start geometries of one molecule, lowest force-field energy first. `mol`: the molecule with its
+    hydrogens and every embedded conformer; `ids`: the conformer of `mol` behind each geometry, shape (c,); `positions`:
+    geometries, shape (c, n, 3), bohr; `force_field`: "MMFF94" or "UFF"."""
 
     mol: Chem.Mol
     ids: tuple[int, ...]
@@ -46,11 +41,7 @@ class Conformers:
 
 
 def build_molecule(smiles: str) -> Chem.Mol:
-    """The molecule of `smiles` with explicit hydrogens.
-
-    Raises:
-        InputError: if RDKit cannot read the SMILES.
-    """
+    """The molecule of `smiles` with explicit hydrogens. Raises InputError if RDKit cannot read the SMILES."""
     mol = Chem.MolFromSmiles(smiles)
     if mol is None:
         raise InputError(f"{smiles!r} is not a SMILES that RDKit can read")
@@ -60,16 +51,9 @@ def build_molecule(smiles: str) -> Chem.Mol:
 def embed(mol: Chem.Mol, count: int, seed: int, *, screened: bool = False) -> Conformers:
     """Embeds `count` conformers, relaxes them with the force field and keeps the distinct ones.
 
-    Mirror images count as one: every descriptor is the same for both.
-
-    Args:
-        mol: a molecule with its hydrogens.
-        count: how many to embed.
-        seed: of the embedding.
-        screened: let the force field screen charges, and add a conformer whose chains are extended.
-
-    Raises:
-        ConformerError: if no conformer could be embedded.
+    Mirror images count as one: every descriptor is the same for both. `mol`: a molecule with its hydrogens; `count`:
+    how many to embed; `seed`: of the embedding; `screened`: let the force field screen charges, and add a conformer
+    whose chains are extended. Raises ConformerError if no conformer could be embedded.
     """
     ids = _embed(mol, count, (seed or 2**30) if screened else seed)  # with 0 RDKit makes one geometry again and again
     if screened and (turns := _chain_torsions(mol)):

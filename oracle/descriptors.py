@@ -163,11 +163,8 @@ DESCRIPTORS.add("n_layers", _FRAMEWORK[1], declared=_n_layers)
 
 @dataclass(frozen=True)
 class DescriptorSet:
-    """The descriptors of one campaign; c of them are of cations.
-
-    Attributes:
-        of_cations: c descriptors that are averaged over organic cations, those of every campaign first.
-    """
+    """The descriptors of one campaign; c of them are of cations. `of_cations`: c descriptors that are averaged over
+    organic cations, those of every campaign first."""
 
     of_cations: tuple[Descriptor, ...]
 
@@ -201,12 +198,8 @@ class DescriptorSet:
         return len(self.columns)
 
     def of_record(self, cation: Cation, table: Mapping[str, CationRecord]) -> tuple[float, ...]:
-        """The c numbers of a cation; all NaN where it failed.
-
-        Raises:
-            InputError: if the cation has no record in `table`.
-            DescriptorError: if a registered function fails.
-        """
+        """The c numbers of a cation; all NaN where it failed. Raises InputError if the cation has no record in `table`;
+        DescriptorError if a registered function fails."""
         record = table.get(cation.inchikey)
         if record is None:
             raise InputError(f"{cation.abbreviation} ({cation.inchikey}) has no record; describe it first")
@@ -241,11 +234,8 @@ DESCRIPTOR_NAMES = DEFAULT_DESCRIPTORS.names
 
 
 def descriptor_set(further: Sequence[str] = ()) -> DescriptorSet:
-    """The ten descriptors of every campaign and those registered under further names.
-
-    Raises:
-        DescriptorError: for a name that nothing has, or that is there anyway.
-    """
+    """The ten descriptors of every campaign and those registered under further names. Raises DescriptorError for a name
+    that nothing has, or that is there anyway."""
     if not further:
         return DEFAULT_DESCRIPTORS
     if twice := [name for at, name in enumerate(further) if name in DESCRIPTOR_NAMES or name in further[:at]]:
@@ -337,13 +327,8 @@ def space_descriptors(
     space: CompoundSpace, block: SpaceBlock, spacer_table: CationTable, cage_table: CationTable
 ) -> NDArray[np.float64]:
     """Descriptors of the m compounds of a block, shape (m, c + 2); the numbers of `compound_descriptors`, vectorised.
-
-    Args:
-        space: the space of the block.
-        block: m compounds by index.
-        spacer_table: table of `space.spacers`.
-        cage_table: table of `space.cage_cations`, those of mixtures included.
-    """
+    `space`: the space of the block; `block`: m compounds by index; `spacer_table`: table of `space.spacers`;
+    `cage_table`: table of `space.cage_cations`, those of mixtures included."""
     spacer_weight = 2.0 / space.charges[block.spacer] * spacer_table.organic[block.spacer]
     has_cage = block.cage >= 0
     option = np.where(has_cage, block.cage, 0)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,13 +31,9 @@ BACK_ERROR, BACK_ROUNDS = 1e-5, 8
 
 @dataclass(frozen=True)
 class Internals:
-    """The coordinates of one molecule, fixed at the geometry they were built from.
-
-    Attributes:
-        bonds, bends, torsions: atoms of each primitive, shapes (., 2), (., 3) and (., 4).
-        weights: shape (p,); the torsions about one bond share one weight, so that a rotation counts once.
-        combination: shape (p, r), orthonormal columns.
-    """
+    """The coordinates of one molecule, fixed at the geometry they were built from. `bonds`, `bends`, `torsions`: atoms
+    of each primitive, shapes (., 2), (., 3) and (., 4); `weights`: shape (p,); the torsions about one bond share one
+    weight, so that a rotation counts once; `combination`: shape (p, r), orthonormal columns."""
 
     bonds: NDArray[np.intp]
     bends: NDArray[np.intp]
@@ -71,12 +67,8 @@ class Internals:
         """The geometry whose coordinates differ by `change`, shape (r,), from those of `positions`; shape (n, 3).
 
         A step that is too long for the iteration is gone in two halves. Where that fails `halvings` times over, the
-        geometry nearest to the aim is returned.
-
-        Args:
-            positions: shape (n, 3).
-            inverse: `inverse(positions)`.
-            change: wanted displacement.
+        geometry nearest to the aim is returned. `positions`: shape (n, 3); `inverse`: `inverse(positions)`; `change`:
+        wanted displacement.
         """
         moved = positions + (inverse @ change).reshape(-1, 3)
         best, error = positions, float(np.abs(change).max())
@@ -213,152 +205,70 @@ def _norm(u: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.sqrt(_dot(u, u))
 
 
-class Place(Protocol):
-    """One geometry, seen in r coordinates."""
+@dataclass(frozen=True)
+class Place:
+    """One geometry, shape (n, 3), bohr, seen in r coordinates: internals with the generalised inverse of their
+    derivatives, shape (3n, r), or positions as they are where there are none."""
 
-    @property
-    def positions(self) -> NDArray[np.float64]:
-        """Shape (n, 3), bohr."""
-        ...
+    positions: NDArray[np.float64]
+    internals: Internals | None = None
+    inverse: NDArray[np.float64] | None = None
 
     def gradient(self, cartesian: NDArray[np.float64]) -> NDArray[np.float64]:
         """A Cartesian gradient, shape (n, 3), in the coordinates, shape (r,)."""
-        ...
+        return cartesian.ravel() if self.inverse is None else cartesian.ravel() @ self.inverse
 
     def hessian(self, cartesian: NDArray[np.float64]) -> NDArray[np.float64]:
         """A Cartesian Hessian, shape (3n, 3n), of a stationary point, in the coordinates, shape (r, r)."""
-        ...
+        return cartesian.copy() if self.inverse is None else self.inverse.T @ cartesian @ self.inverse
 
     def cartesian_hessian(self, hessian: NDArray[np.float64]) -> NDArray[np.float64]:
         """A Hessian in the coordinates, shape (r, r), as a Cartesian one, shape (3n, 3n): the inverse of `hessian`."""
-        ...
-
-    @property
-    def strain(self) -> float:
-        """How far a unit step in the coordinates moves the atoms at most; it grows as the coordinates wear out."""
-        ...
-
-    def moved(self, change: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Positions, shape (n, 3), whose coordinates differ by `change`, shape (r,)."""
-        ...
-
-    def displacement(self, positions: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Change of the coordinates on the way to other positions, shape (r,)."""
-        ...
-
-
-class Coordinates(Protocol):
-    """A set of coordinates of one molecule."""
-
-    def at(self, positions: NDArray[np.float64]) -> Place:
-        """The geometry `positions`, shape (n, 3), bohr, seen in these coordinates."""
-        ...
-
-    def rebuilt(self, positions: NDArray[np.float64]) -> Coordinates:
-        """Coordinates of the same molecule that suit another geometry, shape (n, 3), bohr."""
-        ...
-
-
-def choose_coordinates(mol: Chem.Mol, positions: NDArray[np.float64]) -> Coordinates:
-    """Internals where they can be built at `positions`, shape (n, 3), bohr; else Cartesian coordinates."""
-    internals = build_internals(mol, positions)
-    return Cartesian() if internals is None else Curved(mol, internals)
-
-
-@dataclass(frozen=True)
-class Cartesian:
-    """Positions as they are."""
-
-    def at(self, positions: NDArray[np.float64]) -> CartesianPlace:
-        """See Coordinates."""
-        return CartesianPlace(positions)
-
-    def rebuilt(self, positions: NDArray[np.float64]) -> Coordinates:
-        """See Coordinates."""
-        return self
-
-
-@dataclass(frozen=True)
-class CartesianPlace:
-    """See Place."""
-
-    positions: NDArray[np.float64]
-
-    def gradient(self, cartesian: NDArray[np.float64]) -> NDArray[np.float64]:
-        """See Place."""
-        return cartesian.ravel()
-
-    def hessian(self, cartesian: NDArray[np.float64]) -> NDArray[np.float64]:
-        """See Place."""
-        return cartesian.copy()
-
-    def cartesian_hessian(self, hessian: NDArray[np.float64]) -> NDArray[np.float64]:
-        """See Place."""
-        return hessian.copy()
-
-    @property
-    def strain(self) -> float:
-        """See Place."""
-        return 1.0
-
-    def moved(self, change: NDArray[np.float64]) -> NDArray[np.float64]:
-        """See Place."""
-        return self.positions + change.reshape(-1, 3)
-
-    def displacement(self, positions: NDArray[np.float64]) -> NDArray[np.float64]:
-        """See Place."""
-        return (positions - self.positions).ravel()
-
-
-@dataclass(frozen=True)
-class Curved:
-    """Delocalised internals."""
-
-    mol: Chem.Mol
-    internals: Internals
-
-    def at(self, positions: NDArray[np.float64]) -> CurvedPlace:
-        """See Coordinates."""
-        return CurvedPlace(positions, self.internals, self.internals.inverse(positions))
-
-    def rebuilt(self, positions: NDArray[np.float64]) -> Coordinates:
-        """See Coordinates."""
-        return choose_coordinates(self.mol, positions)
-
-
-@dataclass(frozen=True)
-class CurvedPlace:
-    """See Place; `inverse` is the generalised inverse of the coordinates' derivatives, shape (3n, r)."""
-
-    positions: NDArray[np.float64]
-    internals: Internals
-    inverse: NDArray[np.float64]
-
-    def gradient(self, cartesian: NDArray[np.float64]) -> NDArray[np.float64]:
-        """See Place."""
-        return cartesian.ravel() @ self.inverse
-
-    def hessian(self, cartesian: NDArray[np.float64]) -> NDArray[np.float64]:
-        """See Place."""
-        return self.inverse.T @ cartesian @ self.inverse
-
-    def cartesian_hessian(self, hessian: NDArray[np.float64]) -> NDArray[np.float64]:
-        """See Place."""
+        if self.internals is None:
+            return hessian.copy()
         rows = self.internals.derivatives(self.positions)
         return rows.T @ hessian @ rows
 
     @property
     def strain(self) -> float:
-        """See Place."""
-        return float(np.linalg.norm(self.inverse))
+        """How far a unit step in the coordinates moves the atoms at most; it grows as the coordinates wear out."""
+        return 1.0 if self.inverse is None else float(np.linalg.norm(self.inverse))
 
     def moved(self, change: NDArray[np.float64]) -> NDArray[np.float64]:
-        """See Place."""
+        """Positions, shape (n, 3), whose coordinates differ by `change`, shape (r,)."""
+        if self.internals is None or self.inverse is None:
+            return self.positions + change.reshape(-1, 3)
         return self.internals.step(self.positions, self.inverse, change)
 
     def displacement(self, positions: NDArray[np.float64]) -> NDArray[np.float64]:
-        """See Place."""
+        """Change of the coordinates on the way to other positions, shape (r,)."""
+        if self.internals is None:
+            return (positions - self.positions).ravel()
         return self.internals.displacement(self.positions, positions)
+
+
+@dataclass(frozen=True)
+class Coordinates:
+    """Delocalised internals of a molecule, or Cartesian coordinates: those without arguments."""
+
+    mol: Chem.Mol | None = None
+    internals: Internals | None = None
+
+    def at(self, positions: NDArray[np.float64]) -> Place:
+        """The geometry `positions`, shape (n, 3), bohr, seen in these coordinates."""
+        if self.internals is None:
+            return Place(positions)
+        return Place(positions, self.internals, self.internals.inverse(positions))
+
+    def rebuilt(self, positions: NDArray[np.float64]) -> Coordinates:
+        """Coordinates of the same molecule that suit another geometry, shape (n, 3), bohr."""
+        return self if self.mol is None else choose_coordinates(self.mol, positions)
+
+
+def choose_coordinates(mol: Chem.Mol, positions: NDArray[np.float64]) -> Coordinates:
+    """Internals where they can be built at `positions`, shape (n, 3), bohr; else Cartesian coordinates."""
+    internals = build_internals(mol, positions)
+    return Coordinates() if internals is None else Coordinates(mol, internals)
 
 
 #: Displacement of the difference quotient, angstrom.
@@ -366,13 +276,8 @@ HESSIAN_STEP = 1e-3
 
 
 def force_field_hessian(mol: Chem.Mol, conformer: int, force_field: str) -> NDArray[np.float64]:
-    """Second derivatives of the force-field energy at one conformer, shape (3n, 3n), hartree/bohr^2.
-
-    Args:
-        mol: molecule with explicit hydrogens.
-        conformer: id of the conformer.
-        force_field: "MMFF94" or "UFF".
-    """
+    """Second derivatives of the force-field energy at one conformer, shape (3n, 3n), hartree/bohr^2. `mol`: molecule
+    with explicit hydrogens; `conformer`: id of the conformer; `force_field`: "MMFF94" or "UFF"."""
     field = _field(mol, conformer, force_field)
     start = mol.GetConformer(conformer).GetPositions().ravel()
     size = len(start)
@@ -439,20 +344,11 @@ def minimise(
     max_steps: int,
     slack: float = 1.0,
 ) -> Optimum:
-    """Walks downhill until the norm of the Cartesian gradient falls below `gradient_norm`.
-
-    Args:
-        session: engine session of the molecule.
-        coordinates: the coordinates to walk in.
-        positions: start geometry, shape (n, 3), bohr.
-        hessian: start Hessian in Cartesian coordinates, shape (3n, 3n), hartree/bohr^2.
-        gradient_norm: hartree/bohr, norm over all 3n components.
-        max_steps: gradients granted.
-        slack: how many times `gradient_norm` is low enough once they are spent.
-
-    Raises:
-        ConvergenceError: if `max_steps` gradients were not enough.
-    """
+    """Walks downhill until the norm of the Cartesian gradient falls below `gradient_norm`. `session`: engine session of
+    the molecule; `coordinates`: the coordinates to walk in; `positions`: start geometry, shape (n, 3), bohr; `hessian`:
+    start Hessian in Cartesian coordinates, shape (3n, 3n), hartree/bohr^2; `gradient_norm`: hartree/bohr, norm over all
+    3n components; `max_steps`: gradients granted; `slack`: how many times `gradient_norm` is low enough once they are
+    spent. Raises ConvergenceError if `max_steps` gradients were not enough."""
     walk = _Walk(session, coordinates, positions, hessian)
     for step in range(1, max_steps):
         if walk.norm < gradient_norm:
@@ -615,17 +511,10 @@ def leave_saddles(
 ) -> tuple[Optimum, int]:
     """A minimum at or below `optimum`, and how many saddle points were left on the way to it.
 
-    Costs 6n gradients for every point that is looked at.
-
-    Args:
-        session: engine session of the molecule.
-        coordinates: the coordinates to walk in.
-        optimum: where an optimisation ended.
-        gradient_norm: convergence, hartree/bohr.
-        max_steps: gradients granted to each walk.
-
-    Raises:
-        ConvergenceError: if a walk does not converge, or the last point is still a saddle.
+    Costs 6n gradients for every point that is looked at. `session`: engine session of the molecule; `coordinates`: the
+    coordinates to walk in; `optimum`: where an optimisation ended; `gradient_norm`: convergence, hartree/bohr;
+    `max_steps`: gradients granted to each walk. Raises ConvergenceError if a walk does not converge, or the last point
+    is still a saddle.
     """
     for pushes in range(MAX_PUSHES + 1):
         hessian = _hessian(session, optimum.positions)
@@ -641,11 +530,7 @@ def leave_saddles(
 
 def lowest_mode(hessian: NDArray[np.float64], positions: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
     """Lowest curvature among the internal motions, hartree/bohr^2, and its direction, shape (n, 3), unit length.
-
-    Args:
-        hessian: shape (3n, 3n), hartree/bohr^2.
-        positions: shape (n, 3), bohr.
-    """
+    `hessian`: shape (3n, 3n), hartree/bohr^2; `positions`: shape (n, 3), bohr."""
     internal = _internal_motions(positions)
     curvature, modes = np.linalg.eigh(internal.T @ hessian @ internal)
     return float(curvature[0]), (internal @ modes[:, 0]).reshape(-1, 3)

@@ -38,11 +38,8 @@ def d4_polarizability(numbers: NDArray[np.int64], positions: NDArray[np.float64]
 
 
 def finite_field_polarizability(dipole_in_field: Callable[[NDArray[np.float64]], NDArray[np.float64]]) -> float:
-    """Static isotropic polarizability, a third of the trace of d(dipole)/d(field), bohr^3.
-
-    Args:
-        dipole_in_field: gives the dipole, shape (3,), e bohr, in a uniform field, shape (3,), hartree/(e bohr).
-    """
+    """Static isotropic polarizability, a third of the trace of d(dipole)/d(field), bohr^3. `dipole_in_field`: gives the
+    dipole, shape (3,), e bohr, in a uniform field, shape (3,), hartree/(e bohr)."""
     trace = 0.0
     for axis in range(3):
         field = np.zeros(3)

@@ -76,12 +76,8 @@ class Protocol:
     polarizability_version: str = ""
 
     def __post_init__(self) -> None:
-        """Checks the values and fills in what was left empty.
-
-        Raises:
-            ProtocolError: if a value is impossible.
-            EngineMissingError: if the engine is not installed and its version was not given.
-        """
+        """Checks the values and fills in what was left empty. Raises ProtocolError if a value is impossible;
+        EngineMissingError if the engine is not installed and its version was not given."""
         if not get_engine(self.engine).ability.solvent:
             object.__setattr__(self, "conformer_solvent", None)
         self._check_names()

@@ -37,7 +37,7 @@ CHUNK = 500
 
 _COLUMNS = tuple(f.name for f in fields(CationRecord))
 _KINDS = {"charge": "INTEGER", "n_conformers": "INTEGER", "retry": "INTEGER"}
-_TEXT = {
+_TEXT_COLUMNS = (
     "inchikey",
     "smiles",
     "status",
@@ -45,10 +45,10 @@ _TEXT = {
     "protocol_key",
     "geometry",
     "versions",
-    "warnings",
     "error",
     "error_type",
-}
+)
+_TEXT = {*_TEXT_COLUMNS, "warnings"}
 _CREATE = "CREATE TABLE records ({}, sha256 TEXT, PRIMARY KEY (protocol_key, inchikey)) WITHOUT ROWID".format(
     ", ".join(f"{name} {_KINDS.get(name, 'TEXT' if name in _TEXT else 'REAL')}" for name in _COLUMNS)
 )
@@ -299,27 +299,13 @@ _PROTOCOL_KEY = _COLUMNS.index("protocol_key")
 #: Records written or merged at once.
 BLOCK = 1000
 
-_TEXT_COLUMNS = (
-    "inchikey",
-    "smiles",
-    "status",
-    "protocol",
-    "protocol_key",
-    "geometry",
-    "versions",
-    "error",
-    "error_type",
-)
 _WHOLE = ("charge", "n_conformers")
 
 
 def export_records(store: Iterable[CationRecord], path: Path) -> int:
     """Writes every record to a Parquet file, geometries included; returns how many.
 
-    The file appears under its name when it is complete.
-
-    Raises:
-        StoreError: if the file cannot be written.
+    The file appears under its name when it is complete. Raises StoreError if the file cannot be written.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -342,15 +328,9 @@ def export_records(store: Iterable[CationRecord], path: Path) -> int:
 def import_records(store: OracleStore, path: Path) -> tuple[int, int]:
     """Merges another store, or a Parquet file of `export_records`, into `store`.
 
-    A result that `store` already holds stays; a failure gives way to a result.
-
-    Returns:
-        Records read, and records that `store` holds more than before.
-
-    Raises:
-        StoreCorruptError: if the file is neither a store nor such a Parquet file.
-        StoreSchemaError: if a newer spinscreen wrote it.
-        StoreError: if there is no such file.
+    A result that `store` already holds stays; a failure gives way to a result. Returns records read, and records that
+    `store` holds more than before. Raises StoreCorruptError if the file is neither a store nor such a Parquet file;
+    StoreSchemaError if a newer spinscreen wrote it; StoreError if there is no such file.
     """
     if not path.is_file():
         raise StoreError(f"there is no file {path}")

@@ -74,11 +74,8 @@ class WorkerProcess:
         self._send(task)
 
     def receive(self) -> CationRecord | SinglePoint | OracleError | None:
-        """What the worker sent: an answer to its task, or None for its word that it is ready.
-
-        Raises:
-            WorkerCrashError: if the process died instead.
-        """
+        """What the worker sent: an answer to its task, or None for its word that it is ready. Raises WorkerCrashError
+        if the process died instead."""
         try:
             message = self.connection.recv()
         except (EOFError, OSError):
@@ -163,11 +160,9 @@ def run_local(
 ) -> Generator[CationRecord, None, None]:
     """Computes `tasks` in `workers` processes and yields each record as it is finished, in no fixed order.
 
-    Closing the generator, an exception in its consumer and Ctrl-C all end the processes at once.
-
-    Raises:
-        ProtocolError: if the protocol names versions that are not those installed.
-        WorkerCrashError: if workers die before they have even started.
+    Closing the generator, an exception in its consumer and Ctrl-C all end the processes at once. Raises ProtocolError
+    if the protocol names versions that are not those installed; WorkerCrashError if workers die before they have even
+    started.
     """
     crew: list[WorkerProcess] = []
     starts_failed = 0
@@ -224,18 +219,10 @@ def isolated_single_point(
     charge: int,
     limits: Limits | None = None,
 ) -> SinglePoint:
-    """The protocol's single point at one geometry, computed in a worker process that ends afterwards.
-
-    Args:
-        protocol: names the engine, method, solvent and accuracy; the rest is not used.
-        numbers: atomic numbers, shape (n,).
-        positions: shape (n, 3), bohr.
-        charge: total charge.
-        limits: time and memory the calculation may cost.
-
-    Raises:
-        OracleError: what the engine raised, or WorkerCrashError, TimeLimitError, MemoryLimitError.
-    """
+    """The protocol's single point at one geometry, computed in a worker process that ends afterwards. `protocol`: names
+    the engine, method, solvent and accuracy; the rest is not used; `numbers`: atomic numbers, shape (n,); `positions`:
+    shape (n, 3), bohr; `charge`: total charge; `limits`: time and memory the calculation may cost. Raises OracleError
+    what the engine raised, or WorkerCrashError, TimeLimitError, MemoryLimitError."""
     worker = WorkerProcess(protocol, limits or Limits())
     try:
         worker.submit(PointTask(numbers, positions, charge))

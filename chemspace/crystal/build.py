@@ -149,11 +149,8 @@ SMALLEST_BRIDGE = 130.0
 
 
 def ion(cation: Cation, geometries: Mapping[str, NDArray[np.float64]], seed: int) -> tuple[Atoms, list[int]]:
-    """Atoms of a cation and the places of its head atoms.
-
-    Raises:
-        GeometryError: if the given geometry has the wrong shape or none can be made.
-    """
+    """Atoms of a cation and the places of its head atoms. Raises GeometryError if the given geometry has the wrong
+    shape or none can be made."""
     mol, points = mmff_geometry(cation, seed=seed)
     if cation.inchikey in geometries:
         points = np.asarray(geometries[cation.inchikey], dtype=np.float64)
@@ -169,10 +166,8 @@ def in_cage(
 ) -> Atoms:
     """A cage cation with its middle on `centre`, shape (3,), turned to keep clear of the halides.
 
-    `shifts`, shape (images, 3), are the translations to the neighbouring cells, angstrom.
-
-    Raises:
-        GeometryError: if it comes too near whatever its orientation.
+    `shifts`, shape (images, 3), are the translations to the neighbouring cells, angstrom. Raises GeometryError if it
+    comes too near whatever its orientation.
     """
     symbols, points = atoms
     middle = (points.max(axis=0) + points.min(axis=0)) / 2
@@ -186,10 +181,7 @@ def in_cage(
 
 def upright(cation: Cation, atoms: Atoms, heads: list[int], layer: Slab, inorganic: Atoms) -> Atoms:
     """A spacer on the upper face: head nitrogen in the middle of the terminal halides, tail up, tilted if need be.
-
-    Raises:
-        GeometryError: if it clashes with its neighbours whatever its orientation.
-    """
+    Raises GeometryError if it clashes with its neighbours whatever its orientation."""
     symbols, points = atoms
     head = heads[0]
     heavy = [place for place, symbol in enumerate(symbols) if symbol != "H"]
@@ -227,10 +219,7 @@ def turned_over(atoms: Atoms, layer: Slab) -> Atoms:
 
 def bridging(cation: Cation, atoms: Atoms, heads: list[int], layer: Slab, inorganic: Atoms) -> tuple[Atoms, float]:
     """A dication between two eclipsed slabs, a head in each plane of terminal halides; and the repeat of the layers.
-
-    Raises:
-        GeometryError: if it has not two heads, or clashes whatever its orientation.
-    """
+    Raises GeometryError if it has not two heads, or clashes whatever its orientation."""
     symbols, points = atoms
     if len(heads) < 2:
         raise GeometryError(f"{cation.abbreviation} has one charged head; a bridge between layers needs two")
@@ -282,14 +271,10 @@ def _check(cation: Cation, clearance: float, layer: Slab) -> None:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Parts:
-    """One formula unit of an idealised crystal, two where octahedra tilt, no molecule cut by a cell's edge.
-
-    Attributes:
-        lattice: its vectors as rows, shape (3, 3), angstrom; the third leads to the next layer.
-        inorganic: the octahedra.
-        cages: cage cations between the octahedra of a layer.
-        spacers: spacers above and below the layer; none in three dimensions.
-    """
+    """One formula unit of an idealised crystal, two where octahedra tilt, no molecule cut by a cell's edge. `lattice`:
+    its vectors as rows, shape (3, 3), angstrom; the third leads to the next layer; `inorganic`: the octahedra; `cages`:
+    cage cations between the octahedra of a layer; `spacers`: spacers above and below the layer; none in three
+    dimensions."""
 
     lattice: NDArray[np.float64]
     inorganic: Atoms
@@ -340,11 +325,7 @@ def build_parts(
     bridge_angle_deg: float = STRAIGHT,
 ) -> Parts:
     """What `build_structure` puts into a cell, before it is cut at the cell's edges; arguments (geometries of shape
-    (atoms, 3)) as there.
-
-    Raises:
-        GeometryError: as `build_structure`.
-    """
+    (atoms, 3)) as there. Raises GeometryError as `build_structure`."""
     if len(compound.cage) > 1 or len(compound.halide) > 1:
         raise GeometryError(f"{compound.formula} is a mixture; a cell of one formula unit cannot hold it in order")
     if not SMALLEST_BRIDGE <= bridge_angle_deg <= STRAIGHT:
@@ -378,11 +359,8 @@ def build_parts(
 
 
 def write_structure(structure: Structure, path: str | Path) -> None:
-    """Write a structure as CIF (ending .cif) or POSCAR (ending .vasp, or a name that starts with POSCAR).
-
-    Raises:
-        GeometryError: for another ending, or a path that cannot be written.
-    """
+    """Write a structure as CIF (ending .cif) or POSCAR (ending .vasp, or a name that starts with POSCAR). Raises
+    GeometryError for another ending, or a path that cannot be written."""
     path = Path(path)
     if path.suffix.lower() == ".cif":
         text = structure.to(fmt="cif")

@@ -60,11 +60,8 @@ class Network:
 
 
 def find_network(structure: Structure) -> Network:
-    """The network of a crystal.
-
-    Raises:
-        GeometryError: if there is no metal of the B site, or none has a halide neighbour.
-    """
+    """The network of a crystal. Raises GeometryError if there is no metal of the B site, or none has a halide
+    neighbour."""
     symbols = [_symbol(site.species) for site in structure]
     metals = tuple(place for place, symbol in enumerate(symbols) if symbol in B_SITES)
     if not metals:
@@ -194,11 +191,8 @@ class Layers:
 
 
 def find_layers(network: Network) -> Layers | None:
-    """The layers of a network, or None for a three-dimensional one.
-
-    Raises:
-        GeometryError: for chains and clusters, which are no perovskite layers, or layers of unlike thickness.
-    """
+    """The layers of a network, or None for a three-dimensional one. Raises GeometryError for chains and clusters, which
+    are no perovskite layers, or layers of unlike thickness."""
     ranks = {len(sheet.translations) for sheet in network.sheets}
     if ranks == {3}:
         return None
@@ -397,11 +391,8 @@ class StructureDescriptors:
 
 
 def read_structure(path: str | Path) -> Structure:
-    """Crystal of a CIF, POSCAR or any other file that pymatgen reads; its remarks on rounding are passed over.
-
-    Raises:
-        GeometryError: if the file is missing, or holds no crystal or several.
-    """
+    """Crystal of a CIF, POSCAR or any other file that pymatgen reads; its remarks on rounding are passed over. Raises
+    GeometryError if the file is missing, or holds no crystal or several."""
     from pymatgen.core.structure import Structure as PymatgenStructure  # loads pandas, which chemspace does without
 
     if not Path(path).is_file():
@@ -464,10 +455,8 @@ def _with_whole_sites(structure: Structure) -> Structure:
 
 def structure_descriptors(structure: Structure | str | Path) -> StructureDescriptors:
     """Descriptors of a crystal, given as a pymatgen `Structure` or a file; the parts of a split site count as one.
-
-    Raises:
-        GeometryError: if there is no metal-halide network of layers or in three dimensions, or the file cannot be read.
-    """
+    Raises GeometryError if there is no metal-halide network of layers or in three dimensions, or the file cannot be
+    read."""
     if isinstance(structure, str | Path):
         structure = read_structure(structure)
     structure = _with_whole_sites(structure)

@@ -36,12 +36,8 @@ def is_missing(cell: str) -> bool:
 
 
 def to_number(cell: str, decimal: str) -> float | None:
-    """The number in a cell that an instrument wrote, NaN for a missing one, None where it is no number.
-
-    Args:
-        cell: the text of one cell, quotes already removed.
-        decimal: the decimal mark of the file, "." or ",".
-    """
+    """The number in a cell that an instrument wrote, NaN for a missing one, None where it is no number. `cell`: the
+    text of one cell, quotes already removed; `decimal`: the decimal mark of the file, "." or ","."""
     text = cell.strip().replace("\u2212", "-").replace("\u00a0", "")
     if is_missing(text):
         return math.nan
@@ -74,15 +70,8 @@ def bad_cell(cell: str) -> tuple[str, str]:
 
 
 def number(text: str, wanted: str = "a number") -> float:
-    """A finite number.
-
-    Args:
-        text: the cell, with a decimal point.
-        wanted: what the cell should hold, for messages.
-
-    Raises:
-        CellError: if the cell is empty or holds anything else.
-    """
+    """A finite number. `text`: the cell, with a decimal point; `wanted`: what the cell should hold, for messages.
+    Raises CellError if the cell is empty or holds anything else."""
     cell = text.strip()
     if not cell:
         raise CellError(f"the cell is empty; it needs {wanted}")
@@ -100,20 +89,12 @@ def number(text: str, wanted: str = "a number") -> float:
 
 
 def optional_number(text: str) -> float | None:
-    """A finite number, None for an empty cell.
-
-    Raises:
-        CellError: if it is anything else.
-    """
+    """A finite number, None for an empty cell. Raises CellError if it is anything else."""
     return number(text, "a number or an empty cell") if text.strip() else None
 
 
 def flag(text: str) -> bool:
-    """A cell that is yes or no; empty is no.
-
-    Raises:
-        CellError: if it is neither.
-    """
+    """A cell that is yes or no; empty is no. Raises CellError if it is neither."""
     if text.strip().lower() in _YES:
         return True
     if text.strip().lower() in _NO:
@@ -122,11 +103,8 @@ def flag(text: str) -> bool:
 
 
 def with_point(text: str) -> str:
-    """A number of a table that writes decimal commas, with a decimal point; other text as it stands.
-
-    Raises:
-        CellError: for a number that may be a thousand or one and a quarter.
-    """
+    """A number of a table that writes decimal commas, with a decimal point; other text as it stands. Raises CellError
+    for a number that may be a thousand or one and a quarter."""
     if _GROUPED.fullmatch(text) and not text.startswith("0."):
         if "," not in text:
             plain = text.replace(".", "")

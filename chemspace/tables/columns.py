@@ -73,14 +73,9 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Cells:
-    """A column of one table, or of several below each other.
-
-    Attributes:
-        numbers: shape (m,), NaN for what is empty or no number, infinite for `HUGE` ones, which are none either.
-        filled: which cells hold anything, shape (m,).
-        text: the cells as text, shape (m,); None where all are numbers.
-        percent: whether a cell has a per cent sign.
-    """
+    """A column of one table, or of several below each other. `numbers`: shape (m,), NaN for what is empty or no number,
+    infinite for `HUGE` ones, which are none either; `filled`: which cells hold anything, shape (m,); `text`: the cells
+    as text, shape (m,); None where all are numbers; `percent`: whether a cell has a per cent sign."""
 
     numbers: NDArray[np.float64]
     filled: NDArray[np.bool_]
@@ -111,11 +106,8 @@ class Cells:
 
 def read_cells(column: pd.Series, decimal_commas: bool = False) -> Cells:
     """The cells of a column: numbers with per cent signs, marks between thousands and decimal commas are numbers.
-
-    Args:
-        column: of a frame.
-        decimal_commas: whether the file writes them; else a column does where one of its cells can be nothing else.
-    """
+    `column`: of a frame; `decimal_commas`: whether the file writes them; else a column does where one of its cells can
+    be nothing else."""
     if column.dtype.kind in "iuf":
         numbers = _bounded(column.to_numpy(dtype=np.float64, na_value=np.nan))
         return Cells(numbers, ~np.isnan(numbers), None)

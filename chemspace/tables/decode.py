@@ -34,11 +34,7 @@ _BOMS = (
 
 
 def content_of(path: Path) -> bytes:
-    """The bytes of a file.
-
-    Raises:
-        TableError: if it is not there, cannot be read, or is too large.
-    """
+    """The bytes of a file. Raises TableError if it is not there, cannot be read, or is too large."""
     try:
         return bytes_of(path)
     except FileNotFoundError:
@@ -48,11 +44,8 @@ def content_of(path: Path) -> bytes:
 
 
 def decode_text(raw: bytes) -> str:
-    """The text of a file, line ends made uniform.
-
-    Raises:
-        NotTextError: if it is empty, damaged, or no text; `what` says which.
-    """
+    """The text of a file, line ends made uniform. Raises NotTextError if it is empty, damaged, or no text; `what` says
+    which."""
     if not raw.strip(b"\x00 \t\r\n\xef\xbb\xbf\xff\xfe"):
         raise NotTextError("is empty")
     for magic, what in _NOT_TEXT:

@@ -19,14 +19,9 @@ __all__ = ["Field", "cells_of", "declared_columns", "match_fields"]
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One thing that a table can say of its rows.
-
-    Attributes:
-        name: of the field; what `--map` takes.
-        headings: headings that are taken without asking, () for the name alone.
-        aliases: further headings, in small letters, without unit, words joined by "_"; proposed and to be confirmed.
-        required: whether a table without it is refused.
-    """
+    """One thing that a table can say of its rows. `name`: of the field; what `--map` takes; `headings`: headings that
+    are taken without asking, () for the name alone; `aliases`: further headings, in small letters, without unit, words
+    joined by "_"; proposed and to be confirmed; `required`: whether a table without it is refused."""
 
     name: str
     headings: tuple[str, ...] = ()
@@ -67,18 +62,10 @@ def match_fields(
     *,
     can_map: bool = True,
 ) -> Matched:
-    """Find the columns of `fields` in a table.
-
-    Args:
-        file: the file's name, for messages.
-        headings: of the columns, in order.
-        fields: what can be said; fields that stand first choose first.
-        declared: column of a field, as the user says; "" leaves the field out.
-        can_map: whether there is a `--map` to declare columns with, for messages.
-
-    Raises:
-        TableError: if something declared is not there, a required column is missing, or two could be meant.
-    """
+    """Find the columns of `fields` in a table. `file`: the file's name, for messages; `headings`: of the columns, in
+    order; `fields`: what can be said; fields that stand first choose first; `declared`: column of a field, as the user
+    says; "" leaves the field out; `can_map`: whether there is a `--map` to declare columns with, for messages. Raises
+    TableError if something declared is not there, a required column is missing, or two could be meant."""
     columns, declared = [heading for heading in headings if heading], declared or {}
     found = declared_columns(file, columns, [field.name for field in fields], declared)
     problems: list[str] = []
@@ -108,11 +95,8 @@ def match_fields(
 def declared_columns(
     file: str, headings: Sequence[str], names: Sequence[str], declared: Mapping[str, str]
 ) -> dict[str, str]:
-    """Column of each field as the user says, without those that are to be left out.
-
-    Raises:
-        TableError: if there is no such field or no such column.
-    """
+    """Column of each field as the user says, without those that are to be left out. Raises TableError if there is no
+    such field or no such column."""
     known = ", ".join(names)
     problems = [f"there is no field {name!r} to map; fields: {known}" for name in declared if name not in names]
     problems += [
@@ -126,16 +110,9 @@ def declared_columns(
 
 
 def cells_of(row: GridRow, columns: Mapping[str, str], with_commas: Collection[str] = ()) -> dict[str, str]:
-    """Cells of a row by field, "" for a cell that is not there.
-
-    Args:
-        row: of a table.
-        columns: column of each field that the table has.
-        with_commas: fields of numbers that may be written with a decimal comma; they come with a point.
-
-    Raises:
-        CellError: if the row has more cells than headings, or a number may be a thousand or one and a quarter.
-    """
+    """Cells of a row by field, "" for a cell that is not there. `row`: of a table; `columns`: column of each field that
+    the table has; `with_commas`: fields of numbers that may be written with a decimal comma; they come with a point.
+    Raises CellError if the row has more cells than headings, or a number may be a thousand or one and a quarter."""
     if row.surplus:
         raise CellError("the row has more cells than the header; is there a decimal comma?")
     cells = {name: row.cells.get(column, "") for name, column in columns.items()}
@@ -148,11 +125,7 @@ def cells_of(row: GridRow, columns: Mapping[str, str], with_commas: Collection[s
 
 @contextmanager
 def in_column(column: str) -> Iterator[None]:
-    """Name the column in what is said of its cells.
-
-    Raises:
-        CellError: as the cell's, with the column before it.
-    """
+    """Name the column in what is said of its cells. Raises CellError as the cell's, with the column before it."""
     try:
         yield
     except CellError as error:

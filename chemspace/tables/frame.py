@@ -29,11 +29,8 @@ def read_frame(path: Path) -> pd.DataFrame:
     """The table in a file; its content says what the file is, not its name.
 
     Text may be separated by commas, semicolons or tabs (the latter two with decimal commas) and be written in any usual
-    encoding. Columns of numbers are numeric.
-
-    Raises:
-        TableError: if the file cannot be read, holds no table, several sheets that could be meant, or a number that may
-            be a thousand or one and a quarter.
+    encoding. Columns of numbers are numeric. Raises TableError if the file cannot be read, holds no table, several
+    sheets that could be meant, or a number that may be a thousand or one and a quarter.
     """
 
     if not path.is_file():

@@ -33,16 +33,9 @@ class GridRow:
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """A table of text.
-
-    Attributes:
-        columns: headings, in order.
-        rows: rows that are not empty.
-        decimal_commas: whether numbers may be written with a decimal comma.
-        guesses: what was assumed to find the table, as sentences.
-        declare: options that say the same.
-        warnings: what looks odd.
-    """
+    """A table of text. `columns`: headings, in order; `rows`: rows that are not empty; `decimal_commas`: whether
+    numbers may be written with a decimal comma; `guesses`: what was assumed to find the table, as sentences; `declare`:
+    options that say the same; `warnings`: what looks odd."""
 
     columns: tuple[str, ...]
     rows: tuple[GridRow, ...]
@@ -52,11 +45,8 @@ class Grid:
     warnings: tuple[str, ...] = ()
 
     def only_sheet(self, name: str) -> Grid:
-        """This table, where nobody can say which sheet of the file called `name` is meant.
-
-        Raises:
-            TableError: if several sheets hold something.
-        """
+        """This table, where nobody can say which sheet of the file called `name` is meant. Raises TableError if several
+        sheets hold something."""
         if self.guesses:  # only ever which of several sheets is meant
             raise TableError(name, f"{self.guesses[0]}: keep one sheet in the file, or save the one you mean as CSV")
         return self
@@ -73,15 +63,9 @@ def read_grid(name: str, content: bytes, sheet: str | None = None) -> Grid:
     """The table in a file, its first filled row the headings.
 
     Of a workbook a formula is read by the value that the file keeps for it, and a cell that Excel made a date comes as
-    text such as 2026-05-01, so that no number is made of it.
-
-    Args:
-        name: the file's name, for messages.
-        content: its bytes.
-        sheet: which sheet of a workbook; None takes the only one that holds anything.
-
-    Raises:
-        TableError: if there is no table in it.
+    text such as 2026-05-01, so that no number is made of it. `name`: the file's name, for messages; `content`: its
+    bytes; `sheet`: which sheet of a workbook; None takes the only one that holds anything. Raises TableError if there
+    is no table in it.
     """
     if content.startswith(b"PK\x03\x04"):
         return _from_workbook(name, content, sheet)
@@ -101,11 +85,8 @@ def read_grid(name: str, content: bytes, sheet: str | None = None) -> Grid:
 
 
 def sheet_text(name: str, content: bytes) -> str:
-    """The rows of a workbook's only filled sheet as text, cells between tabs, each row on its own line.
-
-    Raises:
-        TableError: if it is no workbook, empty, or has several filled sheets.
-    """
+    """The rows of a workbook's only filled sheet as text, cells between tabs, each row on its own line. Raises
+    TableError if it is no workbook, empty, or has several filled sheets."""
     with workbook(name, content) as book:
         filled = book.filled
         if len(filled) != 1:

@@ -25,12 +25,8 @@ GAP = 100
 
 
 def bytes_of(path: Path, most: int = MAX_BYTES) -> bytes:
-    """The bytes of a file; of what is no ordinary file (a pipe, a device) `MAX_BYTES` at most.
-
-    Raises:
-        TableError: if there are more than `most`.
-        OSError: if it cannot be read.
-    """
+    """The bytes of a file; of what is no ordinary file (a pipe, a device) `MAX_BYTES` at most. Raises TableError if
+    there are more than `most`; OSError if it cannot be read."""
     with path.open("rb") as stream:
         state = path.stat()
         if stat.S_ISREG(state.st_mode):
@@ -42,11 +38,7 @@ def bytes_of(path: Path, most: int = MAX_BYTES) -> bytes:
 
 
 def bytes_of_stream(name: str, stream: BinaryIO, most: int = MAX_BYTES) -> bytes:
-    """All bytes of a stream.
-
-    Raises:
-        TableError: if there are more than `most`.
-    """
+    """All bytes of a stream. Raises TableError if there are more than `most`."""
     content = stream.read(most + 1)
     if len(content) > most:
         raise too_large(name, most)
@@ -59,11 +51,7 @@ def too_large(name: str, most: int) -> TableError:
 
 
 def check_headings(name: str, headings: Iterable[str], most: int = MAX_COLUMNS) -> None:
-    """Checks that headings are few, short and different.
-
-    Raises:
-        TableError: if they are not.
-    """
+    """Checks that headings are few, short and different. Raises TableError if they are not."""
     counts = Counter(headings)
     if counts.total() > most:
         raise TableError(name, f"it has {counts.total():,} columns; at most {most:,} are read")
@@ -82,11 +70,7 @@ class CellCount:
         self._name, self._rows, self._cells = name, 0, 0
 
     def add(self, line: int, cells: Iterable[str]) -> None:
-        """One filled row.
-
-        Raises:
-            TableError: if the table is too long or too large, or a cell holds too much.
-        """
+        """One filled row. Raises TableError if the table is too long or too large, or a cell holds too much."""
         self._rows += 1
         for place, cell in enumerate(cells):
             self._cells += 1

@@ -39,14 +39,9 @@ class Dialect:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NumberTable:
-    """The numbers of one file.
-
-    Attributes:
-        headings: one per column, or None where the file has none.
-        values: shape (rows, columns); missing cells are NaN.
-        lines: one-based line of the file of each row, shape (rows,).
-        around: the lines of text above and below the numbers.
-    """
+    """The numbers of one file. `headings`: one per column, or None where the file has none; `values`: shape (rows,
+    columns); missing cells are NaN; `lines`: one-based line of the file of each row, shape (rows,); `around`: the lines
+    of text above and below the numbers."""
 
     headings: tuple[str, ...] | None
     values: NDArray[np.float64]
@@ -57,14 +52,9 @@ class NumberTable:
 def parse_numbers(name: str, text: str) -> NumberTable:
     """The one block of numbers of a file, with the lines above it as headings.
 
-    Lines of text may stand around it. Scans below each other, each with the headings again, are one block.
-
-    Args:
-        name: the file, for messages.
-        text: its text.
-
-    Raises:
-        TableError: naming the row, if there are no numbers, a cell is no number, or a row has too many cells.
+    Lines of text may stand around it. Scans below each other, each with the headings again, are one block. `name`: the
+    file, for messages; `text`: its text. Raises TableError naming the row, if there are no numbers, a cell is no
+    number, or a row has too many cells.
     """
     lines = text.split("\n")
     try:
@@ -125,11 +115,8 @@ def _beside_text(name: str, text: str) -> NumberTable | None:
 
 
 def sniff(name: str, lines: list[str]) -> Dialect:
-    """The dialect under which most lines are rows of at least two numbers.
-
-    Raises:
-        TableError: if no dialect makes any line a row of numbers.
-    """
+    """The dialect under which most lines are rows of at least two numbers. Raises TableError if no dialect makes any
+    line a row of numbers."""
     declared = re.match(r"\ufeff?sep=(.)", lines[0].strip(), re.IGNORECASE) if lines else None
     candidates = [c for c in _CANDIDATES if declared is None or c[0] == declared[1]] or list(_CANDIDATES)
     filled = [line for line in lines if line.strip() and not _skipped(line)]

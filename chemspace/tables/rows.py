@@ -42,14 +42,9 @@ Choice: TypeAlias = Callable[[list[str]], Mapping[str, str]]
 def read_rows(path: Path, choose: Choice) -> Iterator[Row]:
     """Rows of a table: text (also .gz) that is read line by line, Parquet, Excel or JSON lines.
 
-    A row that cannot be decoded or split comes with a `problem`; empty rows are passed over.
-
-    Args:
-        path: the file. One called *.parquet must be Parquet; of others the content says what they are.
-        choose: called with the headings before the first row.
-
-    Raises:
-        TableError: if the file cannot be read at all: missing, binary, empty, several sheets.
+    A row that cannot be decoded or split comes with a `problem`; empty rows are passed over. `path`: the file. One
+    called *.parquet must be Parquet; of others the content says what they are; `choose`: called with the headings
+    before the first row. Raises TableError if the file cannot be read at all: missing, binary, empty, several sheets.
     """
     if path.suffix.lower() == ".parquet":
         yield from _parquet_rows(path, choose)
@@ -67,11 +62,8 @@ def read_rows(path: Path, choose: Choice) -> Iterator[Row]:
 
 
 def read_lines(path: Path) -> Iterator[str]:
-    """Lines of a text file (also .gz) without their ends; bytes that are no UTF-8 come as lone surrogates.
-
-    Raises:
-        TableError: if the file cannot be read, or is no text.
-    """
+    """Lines of a text file (also .gz) without their ends; bytes that are no UTF-8 come as lone surrogates. Raises
+    TableError if the file cannot be read, or is no text."""
     head = _head(path)
     if b"\0" in head or head.startswith((b"\xff\xfe", b"\xfe\xff")):
         try:

@@ -24,13 +24,9 @@ _DAMAGES = (
 
 @dataclass(frozen=True)
 class Sheet:
-    """What a sheet holds.
-
-    Attributes:
-        rows: number of each filled row, from 1, and its filled cells by their place, from 0.
-        dates: row, place and text of each cell that Excel keeps as a date.
-        strays: cells far below the others, which were left out.
-    """
+    """What a sheet holds. `rows`: number of each filled row, from 1, and its filled cells by their place, from 0;
+    `dates`: row, place and text of each cell that Excel keeps as a date; `strays`: cells far below the others, which
+    were left out."""
 
     rows: list[tuple[int, dict[int, str]]]
     dates: list[tuple[int, int, str]]
@@ -56,10 +52,7 @@ class Book:
 
     def sheet(self, title: str) -> Sheet:
         """What a sheet holds; a formula without a kept value shows itself, so that a reader can say what is missing.
-
-        Raises:
-            TableError: if it holds more than is read.
-        """
+        Raises TableError if it holds more than is read."""
         count, rows, dates, strays = CellCount(self._name), list[tuple[int, dict[int, str]]](), [], 0
         for line, values in _filled_rows(self._values, title):
             if rows and line - rows[-1][0] > GAP:
@@ -83,11 +76,7 @@ class Book:
 
 @contextmanager
 def workbook(name: str, content: bytes) -> Iterator[Book]:
-    """The workbook in these bytes.
-
-    Raises:
-        TableError: if it is none, damaged, or unpacks to more than is read.
-    """
+    """The workbook in these bytes. Raises TableError if it is none, damaged, or unpacks to more than is read."""
     from openpyxl import load_workbook  # 0.3 s, and most tables are CSV
 
     books: list[Any] = []
@@ -121,11 +110,8 @@ def width_of(cells: Mapping[int, str]) -> int:
 
 
 def _check_parts(name: str, content: bytes) -> bool:
-    """Whether a sheet has formulas.
-
-    Raises:
-        TableError: if the parts unpack to more than is read, or define entities, which no spreadsheet does.
-    """
+    """Whether a sheet has formulas. Raises TableError if the parts unpack to more than is read, or define entities,
+    which no spreadsheet does."""
     has_formulas = False
     with ZipFile(io.BytesIO(content)) as archive:
         if sum(part.file_size for part in archive.infolist()) > MAX_BYTES:

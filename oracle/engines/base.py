@@ -16,16 +16,10 @@ __all__ = ["Session", "SinglePoint"]
 
 @dataclass(frozen=True, slots=True)
 class SinglePoint:
-    """One self-consistent solution.
-
-    Attributes:
-        energy: total energy, hartree.
-        gradient: derivative of the energy, shape (n, 3), hartree/bohr; None where it was not asked for.
-        orbital_energies: shape (o,), hartree, ascending.
-        occupations: electrons in each orbital, shape (o,), 0 to 2.
-        dipole: electric dipole about the origin of the positions, shape (3,), e bohr.
-        charges: partial atomic charges, shape (n,), e; empty where the engine has none.
-    """
+    """One self-consistent solution. `energy`: total energy, hartree; `gradient`: derivative of the energy, shape (n,
+    3), hartree/bohr; None where it was not asked for; `orbital_energies`: shape (o,), hartree, ascending;
+    `occupations`: electrons in each orbital, shape (o,), 0 to 2; `dipole`: electric dipole about the origin of the
+    positions, shape (3,), e bohr; `charges`: partial atomic charges, shape (n,), e; empty where the engine has none."""
 
     energy: float
     gradient: NDArray[np.float64] | None

@@ -28,11 +28,8 @@ class PyscfEngine:
         self.basis = basis
 
     def single_point(self, numbers: NDArray[np.int64], positions: NDArray[np.float64], charge: int) -> SinglePoint:
-        """One calculation from a fresh guess: `numbers` (n,), `positions` (n, 3) in bohr; no gradient.
-
-        Raises:
-            ConvergenceError: if the self-consistent field does not converge; others as `PointEngine`.
-        """
+        """One calculation from a fresh guess: `numbers` (n,), `positions` (n, 3) in bohr; no gradient. Raises
+        ConvergenceError if the self-consistent field does not converge; others as `PointEngine`."""
         validate_geometry(numbers, positions, charge)
         gto, scf = _modules()
         heavy = bool((numbers >= FIRST_WITH_CORE_POTENTIAL).any())

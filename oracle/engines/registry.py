@@ -37,13 +37,8 @@ OpenPointEngine: TypeAlias = "Callable[[Protocol], PointEngine]"
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """What a protocol computes with.
-
-    Attributes:
-        geometry: engine of the optimisation.
-        properties: engine of the orbitals and the dipole.
-        polarizability: from numbers, positions (bohr) and charge to bohr^3.
-    """
+    """What a protocol computes with. `geometry`: engine of the optimisation; `properties`: engine of the orbitals and
+    the dipole; `polarizability`: from numbers, positions (bohr) and charge to bohr^3."""
 
     geometry: Engine
     properties: PointEngine
@@ -52,18 +47,11 @@ class Tools:
 
 @dataclass(frozen=True)
 class EngineAbility:
-    """What an engine can do.
-
-    Attributes:
-        methods: levels of theory, its default first.
-        version: of what is installed here; raises EngineMissingError if it is not. None asks for the version of
-            `distribution`.
-        distribution: Python distribution behind it.
-        install: how to install that.
-        solvent: whether it knows the ALPB solvent model.
-        field: whether its `single_point` takes an external electric `field`, for the finite-field polarizability.
-        open_properties: opens what computes orbitals and dipole, where that is another program than the geometry's.
-    """
+    """What an engine can do. `methods`: levels of theory, its default first; `version`: of what is installed here;
+    raises EngineMissingError if it is not. None asks for the version of `distribution`; `distribution`: Python
+    distribution behind it; `install`: how to install that; `solvent`: whether it knows the ALPB solvent model; `field`:
+    whether its `single_point` takes an external electric `field`, for the finite-field polarizability;
+    `open_properties`: opens what computes orbitals and dipole, where that is another program than the geometry's."""
 
     methods: tuple[str, ...]
     version: Callable[[], str] | None = None
@@ -83,11 +71,7 @@ class RegisteredEngine:
     open: OpenEngine
 
     def version(self) -> str:
-        """Version that is installed here.
-
-        Raises:
-            EngineMissingError: if it is not installed.
-        """
+        """Version that is installed here. Raises EngineMissingError if it is not installed."""
         if self.ability.version is not None:
             return self.ability.version()
         version = distribution_version(self.ability.distribution)
@@ -118,29 +102,19 @@ def register_engine(name: str, ability: EngineAbility) -> Callable[[OpenEngine],
 
 
 def get_engine(name: str) -> RegisteredEngine:
-    """The engine of that name.
-
-    Raises:
-        ProtocolError: if there is none.
-    """
+    """The engine of that name. Raises ProtocolError if there is none."""
     return ENGINES.get(name)
 
 
 def installed_version(engine: str) -> str:
-    """Version of the engine on this machine; pyscf's names the engine of its geometries too.
-
-    Raises:
-        EngineMissingError: if it is not installed.
-    """
+    """Version of the engine on this machine; pyscf's names the engine of its geometries too. Raises EngineMissingError
+    if it is not installed."""
     return get_engine(engine).version()
 
 
 def open_tools(protocol: Protocol) -> Tools:
-    """The engines and the polarizability model that a protocol asks for.
-
-    Raises:
-        ProtocolError: for xtb-python outside a worker process.
-    """
+    """The engines and the polarizability model that a protocol asks for. Raises ProtocolError for xtb-python outside a
+    worker process."""
     engine = get_engine(protocol.engine)
     geometry, plain = engine.open(protocol.of_geometry), engine.open(protocol)
     separate = engine.ability.open_properties

@@ -22,14 +22,10 @@ class TbliteEngine:
     def __init__(
         self, method: str = "GFN2-xTB", solvent: str | None = None, accuracy: float = 0.01, step_accuracy: float = 10.0
     ) -> None:
-        """An engine of one level.
-
-        Args:
-            method: GFN2-xTB or GFN1-xTB.
-            solvent: name of an ALPB solvent (doi 10.1021/acs.jctc.1c00471), or None for the gas phase.
-            accuracy: numerical accuracy of single points; 1 is the program's default, smaller is tighter.
-            step_accuracy: that of the energies and gradients on the way of an optimisation.
-        """
+        """An engine of one level. `method`: GFN2-xTB or GFN1-xTB; `solvent`: name of an ALPB solvent (doi
+        10.1021/acs.jctc.1c00471), or None for the gas phase; `accuracy`: numerical accuracy of single points; 1 is the
+        program's default, smaller is tighter; `step_accuracy`: that of the energies and gradients on the way of an
+        optimisation."""
         self.method = method
         self.solvent = solvent
         self.accuracy = accuracy

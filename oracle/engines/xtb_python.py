@@ -26,11 +26,7 @@ class XtbPythonEngine:
     """GFN2-xTB or GFN1-xTB by the xtb-python binding, gas phase only (it knows no ALPB)."""
 
     def __init__(self, method: str = "GFN2-xTB", accuracy: float = 0.01, step_accuracy: float = 1.0) -> None:
-        """See TbliteEngine.
-
-        Raises:
-            ProtocolError: outside a worker process.
-        """
+        """See TbliteEngine. Raises ProtocolError outside a worker process."""
         if WORKER_MARK not in os.environ:
             raise ProtocolError(
                 "xtb-python can end its process; use describe or isolated_single_point, which shield it"

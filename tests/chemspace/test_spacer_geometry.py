@@ -9,7 +9,6 @@ from chemspace import CationLibrary, GeometryError
 from chemspace.spacer_geometry import (
     SQUARE_SIDE,
     fits_square,
-    layered_share,
     mmff_geometry,
     penetration_length,
     propensity,
@@ -67,16 +66,8 @@ def test_rules_say_phase_source_and_validity() -> None:
         assert rule.validity
 
 
-def test_base_rates_follow_the_head() -> None:
-    layered, tried = layered_share(LIBRARY["PEA"])
-    assert layered / tried > 0.9
-    assert layered_share(LIBRARY["HTMA"])[0] == 0
-
-
 def test_rules_say_where_they_do_not_hold() -> None:
     with pytest.raises(GeometryError, match="no measured square"):
         fits_square(LIBRARY["PEA"], "Cl")
     with pytest.raises(GeometryError, match="no axis"):
         spacer_shape(LIBRARY["Cs"])
-    with pytest.raises(GeometryError, match="head like"):
-        layered_share(LIBRARY["MA"])

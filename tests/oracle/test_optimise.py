@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from oracle.conformers import build_molecule, embed
 from oracle.engines.tblite import TbliteEngine
 from oracle.errors import ConvergenceError
-from oracle.optimise import Cartesian, Optimum, choose_coordinates, force_field_hessian, minimise
+from oracle.optimise import Coordinates, Optimum, choose_coordinates, force_field_hessian, minimise
 from oracle.validate import bond_changes
 
 
@@ -17,7 +17,7 @@ def relax(smiles: str, charge: int, *, cartesian: bool = False, max_steps: int =
     mol = build_molecule(smiles)
     start = embed(mol, 1, 42)
     numbers = np.array([atom.GetAtomicNum() for atom in mol.GetAtoms()], dtype=np.int64)
-    coordinates = Cartesian() if cartesian else choose_coordinates(mol, start.positions[0])
+    coordinates = Coordinates() if cartesian else choose_coordinates(mol, start.positions[0])
     return minimise(
         TbliteEngine().session(numbers, charge),
         coordinates,
@@ -97,7 +97,7 @@ def test_a_step_off_the_cliff_is_taken_back_and_shortened() -> None:
     session = Cliff(start)
     found = minimise(
         session,  # type: ignore[arg-type]  # only the method that the optimiser calls
-        Cartesian(),
+        Coordinates(),
         start,
         0.05 * np.eye(6),
         gradient_norm=1e-5,

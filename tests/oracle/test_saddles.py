@@ -8,7 +8,7 @@ import pytest
 from chemspace import Cation
 from oracle import Protocol, describe
 from oracle.engines.tblite import TbliteEngine
-from oracle.optimise import Cartesian, leave_saddles, minimise
+from oracle.optimise import Coordinates, leave_saddles, minimise
 from tests.oracle.golden import GOLDEN
 
 MA = GOLDEN[0]
@@ -32,12 +32,12 @@ def eclipsed() -> np.ndarray:
 def test_the_eclipsed_ion_is_a_saddle_and_the_staggered_one_is_reached() -> None:
     session = TbliteEngine().session(MA.numbers, MA.charge)
     stop = {"gradient_norm": 1e-4, "max_steps": 100}
-    top = minimise(session, Cartesian(), eclipsed(), np.eye(24), gradient_norm=1e-4, max_steps=100)
+    top = minimise(session, Coordinates(), eclipsed(), np.eye(24), gradient_norm=1e-4, max_steps=100)
     assert top.energy > MA.energy_hartree + 1e-3
-    bottom, left = leave_saddles(session, Cartesian(), top, gradient_norm=1e-4, max_steps=100)
+    bottom, left = leave_saddles(session, Coordinates(), top, gradient_norm=1e-4, max_steps=100)
     assert left == 1
     assert bottom.energy == pytest.approx(MA.energy_hartree, abs=2e-6)
-    again, none = leave_saddles(session, Cartesian(), bottom, **stop)  # type: ignore[arg-type]  # int and float mixed
+    again, none = leave_saddles(session, Coordinates(), bottom, **stop)  # type: ignore[arg-type]  # int and float mixed
     assert none == 0
     assert again == bottom
 

@@ -71,10 +71,11 @@ class Registry(Generic[T]):
         self._error = error
         self._entries: dict[str, Registered[T]] = {}
 
-    def add(self, name: str, item: T, declared: object = None) -> None:
+    def add(self, name: str, item: T, declared: object = None, words: str = "") -> None:
         """Give `item` a name. `name`: the name; letters, digits, "_" and "-"; `item`: what it stands for; `declared`:
-        class or function whose docstring and module tell what it is and where it comes from; None takes the item's own.
-        Raises RegistryError if the name is taken, or is not one that a description can hold."""
+        class or function whose docstring and module tell what it is and where it comes from; None takes the item's own;
+        `words`: what it is, instead of the docstring. Raises RegistryError if the name is taken, or is not one that a
+        description can hold."""
         declared = item if declared is None else declared
         if not name or not name.replace("_", "").replace("-", "").isalnum():
             raise RegistryError(f"{name!r} is not a name of a {self.kind}: letters, digits, _ and - only")
@@ -84,7 +85,7 @@ class Registry(Generic[T]):
                 f"two {self.kind}s are called {name!r}, one from {taken.source} ({taken.place}) and one from "
                 f"{source} ({_place(declared)}): give one of them another name"
             )
-        self._entries[name] = Registered(name, item, source, _place(declared), _first_sentence(declared))
+        self._entries[name] = Registered(name, item, source, _place(declared), words or _first_sentence(declared))
 
     @contextmanager
     def including(self, name: str, item: T) -> Iterator[None]:

@@ -78,25 +78,15 @@ class CationRecord:
 
     def to_row(self) -> dict[str, Any]:
         """The record as a flat mapping, the geometry left out; the keys are those of `spinscreen oracle describe`."""
-        return {
-            "smiles": self.smiles,
-            "inchikey": self.inchikey,
-            "charge": self.charge,
-            "homo_ev": self.homo_ev,
-            "lumo_ev": self.lumo_ev,
-            "gap_ev": self.gap_ev,
-            "dipole_debye": self.dipole_debye,
-            "polarizability_bohr3": self.polarizability_bohr3,
-            "radius_angstrom": self.radius_angstrom,
-            "molar_mass_g_mol": self.molar_mass_g_mol,
-            "electronegativity": self.electronegativity,
-            "energy_hartree": self.energy_hartree,
-            "n_conformers": self.n_conformers,
-            "protocol": self.protocol,
-            "seconds": self.seconds,
-            "status": self.status,
-            "error": self.error,
-        }
+        return {name: getattr(self, name) for name in _ROW}
+
+
+#: Columns of a record as a row.
+_ROW = (
+    *("smiles", "inchikey", "charge", "homo_ev", "lumo_ev", "gap_ev", "dipole_debye", "polarizability_bohr3"),
+    *("radius_angstrom", "molar_mass_g_mol", "electronegativity", "energy_hartree", "n_conformers", "protocol"),
+    *("seconds", "status", "error"),
+)
 
 
 @dataclass(frozen=True, slots=True)

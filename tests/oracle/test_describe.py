@@ -58,7 +58,7 @@ def wait_for(condition: object, seconds: float = 60.0) -> None:
 
 
 def test_records_come_in_the_order_of_the_cations(small: list[Cation], quick: Protocol) -> None:
-    records = describe(small, quick)
+    records = describe(small, quick, workers=1)
     assert [record.inchikey for record in records] == [cation.inchikey for cation in small]
     assert all(record.ok for record in records)
 
@@ -109,9 +109,9 @@ def test_the_lowest_of_the_optimised_conformers_is_kept_and_the_most_promising_i
 def test_what_the_store_holds_is_not_computed_again(
     small: list[Cation], quick: Protocol, store: OracleStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = describe(small, quick, store)
+    first = describe(small, quick, store, workers=1)
     monkeypatch.setattr(oracle.workers, "_PROGRAM", "raise SystemExit('no worker may start')")
-    again = describe(small, quick, store)
+    again = describe(small, quick, store, workers=1)
     assert again == first
     assert [r.seconds for r in again] == [r.seconds for r in first]
 
@@ -129,7 +129,7 @@ def test_a_full_disk_stops_the_run_and_its_workers(small: list[Cation], quick: P
     describe(small[:1], quick, store)
     store._connection.execute("PRAGMA max_page_count = 3")
     with pytest.raises(StoreFullError):
-        describe(small, quick, store)
+        describe(small, quick, store, workers=1)
     assert len(store) < len(small)
     wait_for(lambda: not children(os.getpid()), 10)
 
@@ -144,14 +144,14 @@ def test_the_finite_field_is_named_in_the_record_and_differs(small: list[Cation]
 
 
 def test_repeated_cations_are_computed_once(small: list[Cation], quick: Protocol, store: OracleStore) -> None:
-    records = describe([small[0], small[1], small[0]], quick, store)
+    records = describe([small[0], small[1], small[0]], quick, store, workers=1)
     assert records[0] is records[2]
     assert len(store) == 2
 
 
 def test_progress_counts_to_the_end(small: list[Cation], quick: Protocol) -> None:
     seen: list[tuple[int, int, str]] = []
-    describe(small, quick, progress=lambda *step: seen.append(step))
+    describe(small, quick, workers=1, progress=lambda *step: seen.append(step))
     assert [done for done, _, _ in seen] == [1, 2, 3, 4, 5, 6]
     assert {total for _, total, _ in seen} == {6}
     assert {note for _, _, note in seen} == {cation.abbreviation for cation in small}
@@ -159,7 +159,7 @@ def test_progress_counts_to_the_end(small: list[Cation], quick: Protocol) -> Non
 
 def test_one_bad_cation_costs_only_itself(small: list[Cation], quick: Protocol) -> None:
     caesium = Cation.from_smiles("[Cs+]")
-    records = describe([small[0], caesium, small[1]], quick)
+    records = describe([small[0], caesium, small[1]], quick, workers=1)
     assert [record.status for record in records] == ["ok", "failed", "ok"]
     assert records[1].error_type == "InputError"
     assert "single atom" in (records[1].error or "")
@@ -179,7 +179,7 @@ def test_a_moved_proton_is_a_failure_that_says_so(quick: Protocol, lowest_in_gas
 
 def test_orbitals_that_nearly_meet_are_a_warning_and_no_failure(quick: Protocol) -> None:
     ester, plain = (Cation.from_smiles(text) for text in ("CCCCOCCOC(=O)c1ccc[nH+]c1", "c1cc[nH+]cc1"))
-    records = describe([ester, plain], quick)
+    records = describe([ester, plain], quick, workers=1)
     assert [record.status for record in records] == ["ok", "ok"]
     assert (records[0].gap_ev or 9.0) < 0.5
     (warning,) = records[0].warnings

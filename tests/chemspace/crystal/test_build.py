@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +33,12 @@ FORMULAS = (
 )
 
 
+@cache
+def built(formula: str, bridge_angle_deg: float = 180.0) -> Structure:
+    """The crystal of a formula, built once for all tests that look at it."""
+    return build_structure(parse_formula(formula), bridge_angle_deg=bridge_angle_deg)
+
+
 def bonded_pairs(structure: Structure) -> int:
     """Pairs of atoms of the organic part nearer than a bond."""
     table = GetPeriodicTable()
@@ -52,8 +59,7 @@ def expected_bonds(compound: Compound) -> int:
 
 @pytest.mark.parametrize("formula", FORMULAS)
 def test_crystal_has_the_composition_and_no_clash(formula: str) -> None:
-    compound = parse_formula(formula)
-    structure = build_structure(compound)
+    compound, structure = parse_formula(formula), built(formula)
     assert structure.composition.almost_equals(compound.composition)
     assert bonded_pairs(structure) == expected_bonds(compound)
     assert structure.is_valid(tol=0.9)
@@ -61,8 +67,7 @@ def test_crystal_has_the_composition_and_no_clash(formula: str) -> None:
 
 @pytest.mark.parametrize("formula", FORMULAS)
 def test_octahedra_are_regular_and_the_layers_are_counted(formula: str) -> None:
-    compound = parse_formula(formula)
-    structure = build_structure(compound)
+    compound, structure = parse_formula(formula), built(formula)
     found = structure_descriptors(structure)
     assert found.coordination == 6
     assert found.volume_per_formula_angstrom3 == pytest.approx(structure.volume)  # built of one formula unit
@@ -78,11 +83,11 @@ def test_octahedra_are_regular_and_the_layers_are_counted(formula: str) -> None:
 @pytest.mark.parametrize("formula", ["(R-MBA)2PbI4", "(BA)2(MA)Pb2I7", "(BDA)(MA)Pb2I7", "(BZA)2(FA)2Pb3I10"])
 def test_tilted_octahedra_keep_their_bonds_and_have_the_one_angle_at_every_bridge(formula: str) -> None:
     compound = parse_formula(formula)
-    structure = build_structure(compound, bridge_angle_deg=166.0)
+    structure = built(formula, 166.0)
     assert structure.composition.almost_equals(2 * compound.composition)
     assert bonded_pairs(structure) == 2 * expected_bonds(compound)
     assert structure.is_valid(tol=0.9)
-    found, straight = structure_descriptors(structure), structure_descriptors(build_structure(compound))
+    found, straight = structure_descriptors(structure), structure_descriptors(built(formula))
     assert found.mean_bridge_angle_deg == pytest.approx(166.0, abs=1e-3)
     assert found.mean_bond_angstrom == pytest.approx(straight.mean_bond_angstrom)
     assert (found.coordination, found.n_layers, found.stacking) == (6, compound.n_layers, compound.phase)
@@ -91,8 +96,7 @@ def test_tilted_octahedra_keep_their_bonds_and_have_the_one_angle_at_every_bridg
 
 @pytest.mark.filterwarnings("ignore:Set OLD_ERROR_HANDLING:DeprecationWarning")  # spglib's, met inside pymatgen
 def test_no_symmetry_is_left_between_tilted_octahedra() -> None:
-    structure = build_structure(parse_formula("(Rb)2(Cs)Pb2I7"), bridge_angle_deg=160.0)
-    straight = build_structure(parse_formula("(Rb)2(Cs)Pb2I7"))
+    structure, straight = built("(Rb)2(Cs)Pb2I7", 160.0), built("(Rb)2(Cs)Pb2I7")
     counts = [len(SpacegroupAnalyzer(one, 0.01).get_symmetry_operations()) for one in (straight, structure)]
     assert counts[0] == 16
     assert counts[1] <= 4
@@ -110,7 +114,7 @@ def test_tilts_are_refused_without_layers_and_beyond_those_of_crystals() -> None
 @pytest.mark.parametrize("name", ["x.cif", "x.vasp", "POSCAR"])
 def test_files_read_back_to_the_formula(tmp_path: Path, formula: str, name: str) -> None:
     compound = parse_formula(formula)
-    write_structure(build_structure(compound), tmp_path / name)
+    write_structure(built(formula), tmp_path / name)
     again = read_structure(tmp_path / name)
     assert again.composition.almost_equals(compound.composition)
     assert structure_descriptors(tmp_path / name).n_layers == compound.n_layers
@@ -169,7 +173,6 @@ def test_unknown_ending_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("formula", ["Cs2PbI4", "(Rb)2(Cs)Pb2I7"])
 def test_layers_of_single_atoms_are_built_too(formula: str) -> None:
-    compound = parse_formula(formula)
-    structure = build_structure(compound)
+    compound, structure = parse_formula(formula), built(formula)
     assert structure.composition == compound.composition
     assert structure_descriptors(structure).n_layers == compound.n_layers

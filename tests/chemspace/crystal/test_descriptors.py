@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -85,9 +86,19 @@ def test_choice_of_cell_does_not_matter(scale: list[list[int]]) -> None:
             assert getattr(after, name) == pytest.approx(getattr(before, name), abs=1e-6), name
 
 
+@cache
+def _bda() -> Structure:
+    return build_structure(parse_formula("(BDA)PbI4"))
+
+
+def bda() -> Structure:
+    """(BDA)PbI4, ideal, to be bent."""
+    return _bda().copy()
+
+
 def slipped(t1: float, t2: float) -> Structure:
     """A DJ crystal whose layers are moved against each other, the whole lattice with them."""
-    structure = build_structure(parse_formula("(BDA)PbI4"))
+    structure = bda()
     matrix = np.array(structure.lattice.matrix)
     matrix[2] += t1 * matrix[0] + t2 * matrix[1]
     return Structure(Lattice(matrix), structure.species, structure.cart_coords, coords_are_cartesian=True)
@@ -107,14 +118,14 @@ def test_shift_of_the_layers_is_found_and_named(t1: float, t2: float, stacking: 
 
 
 def test_mean_angle_is_that_of_the_cell_as_given() -> None:
-    upright = build_structure(parse_formula("(BDA)PbI4")).lattice
+    upright = bda().lattice
     assert upright.angles == pytest.approx((90, 90, 90))
     leaning = np.degrees(np.arctan(0.3 * upright.a / upright.c))
     assert structure_descriptors(slipped(0.3, 0.0)).mean_lattice_angle_deg == pytest.approx((270 - leaning) / 3)
 
 
 def test_one_long_bond_shows_as_distortion() -> None:
-    structure = build_structure(parse_formula("(BDA)PbI4"))
+    structure = bda()
     lead = next(place for place, site in enumerate(structure) if site.specie.symbol == "Pb")
     structure.translate_sites([lead], [0.0, 0.0, 0.3], frac_coords=False)
     found = structure_descriptors(structure)

@@ -34,9 +34,9 @@ from campaigns.space import Source, gather, keep_library, write_rejects
 from campaigns.state import CampaignState
 from campaigns.summary import Described, FitSummary, IngestResult, Prediction, SuggestionBatch
 from campaigns.targets import LIFETIME, Recorded, target_of
-from campaigns.text import printable
 from chemspace import Compound, parse_formula
 from chemspace.progress import Progress, silent
+from chemspace.text import printable
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -47,8 +47,9 @@ from campaigns.chain import StoredEvent, write_sums
 from campaigns.errors import CampaignNotFoundError, DamagedError, OvertakenError, SchemaError, StoreError
 from campaigns.events import Event, EventKind, upcast
 from campaigns.files import write_whole
-from campaigns.text import check_recordable, printable
+from campaigns.text import check_recordable, check_words
 from chemspace.mounts import mount_of
+from chemspace.text import printable
 
 __all__ = ["DATABASE", "Base", "acting_as"]
 
@@ -150,7 +151,7 @@ _CAUSES = (
 )
 
 #: Half an emoji or a control character, as JSON writes them, and the one that it writes as it is.
-_UNREADABLE = re.compile(r"\\u(?:d[89a-f]|00[01]|007f|00[89])|\x7f", re.IGNORECASE)
+_UNREADABLE = re.compile(r"\\u(?:d[89a-f]|00[01]|007f|00[89]|20[26])|\\r|\x7f", re.IGNORECASE)
 
 
 def readable_json(text: str | bytes) -> Any:
@@ -358,6 +359,8 @@ class EventLog:
         is already in the log (nothing was written then), else True. Raises OvertakenError if the log went on after
         event `after`: look again, then append."""
         check_recordable(payload)
+        for field in ("reason", "made"):
+            check_words(payload.get(field, ""), field)
         with self._session(writing=True) as session:
             if key is not None and session.scalar(select(EventRow.id).where(EventRow.key == key)) is not None:
                 return False

@@ -8,9 +8,8 @@ from typing import Any
 
 from campaigns.errors import IngestError
 from campaigns.events import TOLD_STAGES, EventKind, Stage, stage_named
-from campaigns.ingest.table import grid_of
+from campaigns.ingest.table import grid_of, lines_of
 from campaigns.state import CampaignState
-from campaigns.text import check_recordable
 from chemspace import CationLibrary, ChemspaceError, parse_formula
 from chemspace.errors import CellError, TableError
 from chemspace.tables.fields import Field, cells_of, match_fields
@@ -67,7 +66,7 @@ def new_outcomes(
     events, problems, skipped = list[tuple[EventKind, dict[str, Any]]](), list[str](), 0
     for row in grid.rows:
         try:
-            kind, payload = _event(cells_of(row, columns, ()), names)
+            kind, payload = _event(lines_of(cells_of(row, columns, ()), columns), names)
         except (CellError, ChemspaceError) as error:
             problems.append(f"row {row.line}: {error}")
             continue
@@ -78,8 +77,6 @@ def new_outcomes(
         events.append((kind, payload))
     if problems:
         raise IngestError(name, tuple(problems))
-    for _, payload in events:
-        check_recordable(payload)
     return events, skipped
 
 

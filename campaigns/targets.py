@@ -10,16 +10,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from math import inf
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict
 
 from campaigns.config import CampaignConfig, MeasuredProperty, PropertyRow
 from campaigns.errors import CampaignError, ConfigError, PropertyError
 from campaigns.events import LIFETIME_PS, Event
 from chemspace import CationLibrary, ChemspaceError, Compound, parse_formula
+from chemspace.text import one_line
 from oracle import CationRecord
 from oracle.descriptors import DEFAULT_DESCRIPTORS, DescriptorSet, compound_descriptors
 from screening.dataset import PLAUSIBLE_LIFETIME_PS
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LIFETIME", "Observation", "Recorded", "Target", "property_standings", "target_of"]
 
+Line = Annotated[str, AfterValidator(one_line)]
 #: Least and greatest value by the unit at the end of a name, and what is meant: an insulator's gap stays below 14 eV.
 _UNITS = {"ev": (-20.0, 20.0, "electronvolts; 2380 meV are 2.38")}
 #: What the fields of an observation are called outside, of the lifetime and of any further property.
@@ -171,11 +173,11 @@ class Observation(BaseModel):
     formula: str
     value: float
     stderr: float | None = None
-    sample: str = ""
-    source: str = ""
+    sample: Line = ""
+    source: Line = ""
     temperature_k: float | None = None
-    technique: str = ""
-    note: str = ""
+    technique: Line = ""
+    note: Line = ""
     is_bound: bool = False
     target: str = LIFETIME_PS
 

@@ -25,6 +25,7 @@ from chemspace.progress import Progress
 from chemspace.spelling import ELEMENTS, Spellings
 from chemspace.tables.rows import Row, read_lines, read_rows, undecodable
 from chemspace.tables.write import guarded
+from chemspace.text import one_line, text_problem
 
 __all__ = ["COLUMNS", "ReadReport", "read_cells"]
 
@@ -311,11 +312,15 @@ def _cation(row: Row, dications: bool | None) -> Cation:
     if row.problem:
         raise StructureError(row.problem)
     smiles = row.cells.get("smiles", "")
+    cells = {heading: one_line(cell) for heading, cell in row.cells.items()}
+    for heading, cell in cells.items():
+        if problem := text_problem(cell):
+            raise StructureError(f"column {heading}: the cell {problem}")
     try:
         mol = cation_form(parse_smiles(smiles), smiles, dications)
         charge = check_charges(mol, smiles)
-        abbreviation = row.cells.get("abbreviation", "")
-        names = [part.strip() for part in row.cells.get("aliases", "").split(";")] + [row.cells.get("name", "")]
+        abbreviation = cells.get("abbreviation", "")
+        names = [part.strip() for part in cells.get("aliases", "").split(";")] + [cells.get("name", "")]
         if abbreviation and not ABBREVIATION.fullmatch(abbreviation):
             names, abbreviation = [abbreviation, *names], ""
         return Cation.from_checked_mol(
@@ -323,8 +328,8 @@ def _cation(row: Row, dications: bool | None) -> Cation:
             charge,
             abbreviation or None,
             tuple(name for name in names if name),
-            row.cells.get("role") or None,
-            row.cells.get("source", ""),
+            cells.get("role") or None,
+            cells.get("source", ""),
         )
     except (ValueError, RuntimeError) as error:  # RDKit's own refusals
         raise StructureError(f"RDKit refuses {smiles[:80]!r}: {str(error).strip()[:200]}") from error

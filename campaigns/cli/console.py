@@ -11,7 +11,7 @@ from math import isfinite
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console, ConsoleOptions, RenderResult
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.markup import escape
 from rich.measure import Measurement
 from rich.progress import (
@@ -23,18 +23,28 @@ from rich.progress import (
     TextColumn,
     TimeRemainingColumn,
 )
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 from typer import confirm
 
 from chemspace.progress import Announcement
 from chemspace.progress import Progress as ProgressCallback
+from chemspace.text import printable
 
 if TYPE_CHECKING:
     from campaigns.errors import UnconfirmedError
 
 
-class _Output(Console):
+class _Plain(Console):
+    """Control characters of what is printed are shown as U+FFFD, lest a terminal obeys them."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else Segment(printable(segment.text), segment.style)
+
+
+class _Output(_Plain):
     """Stdout; a reader that has seen enough, as `head`, ends the command quietly."""
 
     def on_broken_pipe(self) -> None:
@@ -44,7 +54,7 @@ class _Output(Console):
 
 
 out = _Output(highlight=False)
-err = Console(stderr=True, highlight=False)
+err = _Plain(stderr=True, highlight=False)
 #: Neither notes nor bars: `--quiet`. Results for a program: `--json`.
 quiet = is_json = False
 #: What is told of a command that was stopped; a command that has done something to keep says what.
@@ -54,7 +64,7 @@ stopped = "stopped; what was finished is kept, the same command goes on from the
 def print_json(value: Any) -> None:
     """Print `value` as JSON on stdout, plain, for another program."""
     try:
-        print(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False), flush=True)
+        print(printable(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)), flush=True)
     except BrokenPipeError:
         out.on_broken_pipe()
 

@@ -14,13 +14,13 @@ from campaigns.errors import IngestError, UnconfirmedError
 from campaigns.ingest.cells import lifetime, split_bound, standard_error, temperature
 from campaigns.ingest.layout import EXPORTED, NUMBERS, Layout, layout_of
 from campaigns.targets import Observation, Target
-from campaigns.text import printable, text_problem
 from chemspace import CationLibrary, ChemspaceError, Compound, parse_formula
 from chemspace.errors import CellError, TableError
-from chemspace.tables.cells import flag, number, optional_number, with_point
+from chemspace.tables.cells import flag, number, optional_number
 from chemspace.tables.decode import content_of
-from chemspace.tables.fields import Field, match_fields
-from chemspace.tables.grid import Grid, GridRow, read_grid
+from chemspace.tables.fields import Field, cells_of, match_fields
+from chemspace.tables.grid import Grid, read_grid
+from chemspace.text import one_line, printable, text_problem
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -141,11 +141,13 @@ def read_observations(
         raise UnconfirmedError(name, layout.guesses, layout.declare)
     commas = grid.has_decimal_commas(layout.columns[field] for field in _NUMBERS if field in layout.columns)
     extreme = reading.get("accept_extreme", False)
-    has_retracted = RETRACTED in grid.columns and RETRACTED not in layout.columns.values()
+    columns = dict(layout.columns)
+    if RETRACTED in grid.columns and RETRACTED not in columns.values():
+        columns[RETRACTED] = RETRACTED
     rows, refused = [], []
     for row in grid.rows:
         try:
-            cells = _cells(row, layout, commas=commas)
+            cells = lines_of(cells_of(row, columns, _NUMBERS if commas else ()), columns)
             with _in_column(layout, "formula"):
                 compound = _compound(cells["formula"], names)
             if target.is_lifetime:
@@ -155,8 +157,7 @@ def read_observations(
         except CellError as error:
             refused.append(Refused(row.line, printable(dict(row.cells)), printable(str(error))))
             continue
-        retracted = row.cells.get(RETRACTED, "") if has_retracted else ""
-        rows.append(ReadRow(row.line, cells["formula"], compound, observation, retracted))
+        rows.append(ReadRow(row.line, cells["formula"], compound, observation, cells.get(RETRACTED, "")))
     return ObservationTable(
         name=name,
         content=content,
@@ -226,19 +227,17 @@ def json_lines(rows: pd.DataFrame | Iterable[Mapping[str, Any]]) -> bytes:
     return "\n".join(json.dumps(row, default=lambda cell: cell.item()) for row in cells).encode()
 
 
-def _cells(row: GridRow, layout: Layout, *, commas: bool) -> dict[str, str]:
-    """Cells by field, numbers with a decimal point."""
-    if row.surplus:
-        raise CellError("the row has more cells than the header; is there a decimal comma?")
-    cells = {field: row.cells.get(column, "") for field, column in layout.columns.items()}
-    for field, cell in cells.items():
-        if problem := text_problem(cell):
-            raise CellError(f"column {layout.columns[field]}: the cell {problem}")
-    if commas:
-        for field in cells.keys() & _NUMBERS:
-            with _in_column(layout, field):
-                cells[field] = with_point(cells[field])
-    return cells
+def lines_of(cells: Mapping[str, str], columns: Mapping[str, str]) -> dict[str, str]:
+    """Cells by field, each one line.
+
+    Raises:
+        CellError: naming the column, for text that cannot be recorded.
+    """
+    lines = {field: one_line(cell) for field, cell in cells.items()}
+    for field, line in lines.items():
+        if problem := text_problem(line):
+            raise CellError(f"column {columns[field]}: the cell {problem}")
+    return lines
 
 
 def _compound(formula: str, library: CationLibrary) -> Compound:

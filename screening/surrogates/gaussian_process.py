@@ -186,8 +186,9 @@ JITTER = 1e-6
 STEPS, STEP_SIZE = 70, 0.12
 #: Steps and step size of a fold's search from the hyperparameters of all rows, and the rows from which it starts so.
 WARM, MAX_COLD_ROWS = (12, 0.04), 60
-#: Rows above which hyperparameters are sought on a subset; the posterior still conditions on every row.
-MAX_SEARCH_ROWS = 400
+#: Rows above which hyperparameters are sought on a subset; the posterior still conditions on every row. The long search
+#: from the prior looks at fewer still, and a short one on the larger subset follows.
+MAX_SEARCH_ROWS, MAX_START_ROWS = 256, 128
 
 
 @dataclass(frozen=True)
@@ -262,12 +263,13 @@ def fit_gaussian_processes(
         for tensor in (folds.scaling.x(folds.x), own, folds.noise, folds.mask, folds.censored, folds.tasks)
     )
     weight, measured = mask.to(z), (mask & ~bounds).to(z)
-    keep = _search_rows(len(folds.y)).to(device)
+    keep = _spread(tasks, MAX_SEARCH_ROWS)
     rows = (z[:, keep], (targets * measured)[:, keep], noise[:, keep], measured[:, keep], tasks[keep])
     start = None
-    if len(mask) > 1 and len(folds.y) > MAX_COLD_ROWS:
-        every = measured[:, keep].amax(0, keepdim=True)  # of the first fold's scale, which moves a start, not an end
-        start = _search(spec, rows[0][:1], (targets * ~bounds)[:1, keep], rows[2][:1], every, tasks[keep])
+    if len(folds.y) > (MAX_COLD_ROWS if len(mask) > 1 else MAX_START_ROWS):
+        few = _spread(tasks, MAX_START_ROWS)
+        every = measured[:, few].amax(0, keepdim=True)  # of the first fold's scale, which moves a start, not an end
+        start = _search(spec, z[:1, few], (targets * ~bounds)[:1, few], noise[:1, few], every, tasks[few])
         start = start.expand(len(mask), -1)
     theta, odds = _search(spec, *rows, start).split_with_sizes(_sizes(spec, z, tasks), -1)
     variance = nugget_variance(theta)[:, None] + noise + JITTER
@@ -286,9 +288,10 @@ def _sizes(spec: KernelSpec, z: Tensor, tasks: Tensor) -> list[int]:
     return [LENGTH + spec.n_lengths(z.shape[-1]), int(tasks.max())]
 
 
-def _search_rows(k: int) -> Tensor:
-    """Evenly spaced rows, at most MAX_SEARCH_ROWS."""
-    return torch.linspace(0, k - 1, min(k, MAX_SEARCH_ROWS)).round().long()
+def _spread(tasks: Tensor, most: int) -> Tensor:
+    """Evenly spaced ones of all rows, about so many; one of the last task is among them."""
+    even = torch.linspace(0, len(tasks) - 1, min(len(tasks), most), device=tasks.device).round().long()
+    return torch.cat([even, tasks.argmax()[None]]).unique()
 
 
 def _masked(prior: Tensor, variance: Tensor, weight: Tensor) -> Tensor:

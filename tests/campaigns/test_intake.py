@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from campaigns.events import Stage
 from campaigns.files import write_table
 from campaigns.kinetics import fit_trace, read_traces
 from campaigns.outcome_table import outcome_rows
+from campaigns.text import check_recordable
 from screening import SpinDataset
 from tests.campaigns.processes import all_at_once, ingest
 from tests.campaigns.small import created
@@ -430,17 +432,31 @@ def test_text_that_no_file_can_hold_is_refused_with_row_and_column(
     path = write(tmp_path, f"{line}\n{good}", "mixed.jsonl")
     result = campaign.ingest(path, keep_going=True)
     assert (result.added, result.refused) == (1, 1)
+    assert campaign.state.measurements[-1].note == "line 1 line 2, τ"
     assert "U+" in Path(str(result.rejects)).read_text(encoding="utf-8")
     assert Campaign.open(campaign.folder).state == campaign.state
 
 
-def test_no_door_takes_text_that_no_file_can_hold(campaign: Campaign) -> None:
+def test_no_door_takes_text_that_no_file_can_hold(campaign: Campaign, tmp_path: Path) -> None:
     campaign.observe([{"formula": "(PA)2PbI4", "lifetime_ps": 1.2}])
     before = n_events(campaign)
     with pytest.raises(UnfitTextError, match=r"reason: it holds the control character U\+001B"):
         campaign.retract(1, "wrong \x1b[31m")
     with pytest.raises(UnfitTextError, match="reason: it holds half a character"):
         campaign.step("(BA)2PbI4", Stage.DECLINED, reason="\udce9")
+    for reason, says in (
+        ("a\rb", "U+000D"),
+        ("a\nb", "one line"),
+        ("\u202eb", "U+202E"),
+        (2001 * "x", "at most 2,000"),
+    ):
+        with pytest.raises(UnfitTextError, match=re.escape(says)):
+            campaign.step("(BA)2PbI4", Stage.DECLINED, reason=reason)
+    table = json.dumps({"formula": "(BA)2PbI4", "stage": "declined", "reason": "no\x9b"}).encode()
+    with pytest.raises(IngestError, match=r"row 1: column reason: the cell holds the control character U\+009B"):
+        campaign.ingest_outcomes(write(tmp_path, table.decode(), "outcomes.jsonl"), dry_run=True)
+    with pytest.raises(UnfitTextError, match=r"objective\.goal: inf is no finite number"):
+        check_recordable({"objective": {"goal": float("inf")}})
     assert n_events(campaign) == before
 
 

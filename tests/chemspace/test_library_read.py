@@ -80,6 +80,14 @@ def test_a_library_is_read_in_every_form_of_a_table(tmp_path: Path, name: str, c
     assert [cation.abbreviation for cation in CationLibrary.read(tmp_path / name)] == ["PEA", "BA"]
 
 
+def test_a_name_that_a_terminal_would_obey_is_refused_with_its_column(tmp_path: Path) -> None:
+    lines = ["smiles,abbreviation,source", "NCCc1ccccc1,P\x1b[31m,x", "CCCCN,BA,x"]
+    library = CationLibrary.read(write(tmp_path / "a.csv", lines))
+    assert library.report is not None
+    (refused,) = library.report.rejections
+    assert refused.reason == "column abbreviation: the cell holds the control character U+001B; delete it"
+
+
 def test_rows_are_counted_as_the_file_counts_them(tmp_path: Path) -> None:
     path = write(tmp_path / "a.csv", ["", "sep=;", "smiles;abbreviation", "CCN;EtA", "", "CCO;no amine"])
     report = CationLibrary.read(path).report

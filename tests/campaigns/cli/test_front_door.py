@@ -193,3 +193,14 @@ def test_tables_fit_80_columns_with_whole_numbers_and_headings(monkeypatch: pyte
 
 def test_one_is_one_round() -> None:
     assert (console.count(1, "round"), console.count(1200, "round")) == ("1 round", "1,200 rounds")
+
+
+def test_control_characters_are_shown_and_not_obeyed(capsys: pytest.CaptureFixture[str]) -> None:
+    table = console.table("name")
+    table.add_row("b\x9b31m")
+    console.out.print(table)
+    console.error("a\x1b]0;pwn")
+    console.print_json({"note": "c\udce9\x7f"})
+    told = "".join(capsys.readouterr())
+    assert all(shown in told for shown in ("b\ufffd31m", "a\ufffd]0;pwn", "c\ufffd\ufffd"))
+    assert not any(mark in told for mark in "\x1b\x9b\x7f")

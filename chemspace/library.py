@@ -34,6 +34,8 @@ __all__ = ["COLUMNS", "ReadReport", "read_cells"]
 FORMATS = (".csv", ".tsv", ".smi", ".sdf", ".mol", ".xlsx", ".parquet")
 #: Columns that a table of cations may have; only the first must be there.
 COLUMNS = ("smiles", "abbreviation", "aliases", "name", "role", "source")
+#: A longer name that is not known is not compared with those that are: that takes milliseconds, and it is no name.
+MAX_COMPARED = 40
 #: What databases head the structures, letters only; of two the one that knows stereochemistry.
 _SMILES = ("isomericsmiles", "canonicalsmiles", "smilesstring", "smilescode", "structuresmiles", "smi")
 
@@ -465,9 +467,11 @@ class CationLibrary:
                 raise AmbiguousNameError(f"{name!r} is not read as {listed}: it names other cations too; write which")
             raise AmbiguousNameError(f"{name!r} may mean {listed}; write one of them")
         swaps = (name[:i] + name[i + 1] + name[i] + name[i + 2 :] for i in range(len(name) - 1))
-        near = get_close_matches(name, self.names, n=3, cutoff=0.5) or get_close_matches(
-            name.upper(), [key.upper() for key in self.names], n=3, cutoff=0.5
-        )
+        near = list[str]()
+        if len(name) <= MAX_COMPARED:
+            near = get_close_matches(name, self.names, n=3, cutoff=0.5) or get_close_matches(
+                name.upper(), [key.upper() for key in self.names], n=3, cutoff=0.5
+            )
         near = list(dict.fromkeys([*(one for one in swaps if one in self.names and one != name), *near]))[:3]
         hint = f"the nearest names are {', '.join(near)}" if near else "no name is near; add it with its SMILES"
         raise UnknownCationError(f"no cation is called {name!r} in this library of {len(self)}; {hint}")

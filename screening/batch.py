@@ -178,7 +178,8 @@ def refits_that_keep(
     ranking: Ranking, query: BatchQuery, batch: NDArray[np.int64], refits: Iterable[tuple[Any, float]]
 ) -> NDArray[np.int64] | None:
     """In how many refits each member of a batch is chosen again, shape (q,); None for a strategy that asks a model for
-    more than means and covariances. Beside the batch its `RIVALS` best rivals compete.
+    more than means and covariances, and for a model without joint ones. Beside the batch its `RIVALS` best rivals
+    compete.
 
     Args:
         ranking, query: as of `choose_batch`, which chose the batch (q,) from it.
@@ -202,6 +203,8 @@ def refits_that_keep(
     }
     x, kept = np.vstack([head.x, query.pending_x(head.x.shape[1])]), np.zeros(len(batch), dtype=np.int64)
     for model, best in refits:
+        if not hasattr(model, "joint_moments"):
+            return None
         with torch.no_grad():
             mean, covariance = (part.numpy()[0] for part in model.joint_moments(torch.from_numpy(x)[None]))
             known = _Moments(x, mean, covariance, float(model.unexplained_variance()))

@@ -11,7 +11,7 @@ from math import isfinite
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.console import Console, ConsoleOptions, RenderResult
 from rich.markup import escape
 from rich.measure import Measurement
 from rich.progress import (
@@ -23,7 +23,6 @@ from rich.progress import (
     TextColumn,
     TimeRemainingColumn,
 )
-from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 from typer import confirm
@@ -39,9 +38,8 @@ if TYPE_CHECKING:
 class _Plain(Console):
     """Control characters of what is printed are shown as U+FFFD, lest a terminal obeys them."""
 
-    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
-        for segment in super().render(renderable, options):
-            yield segment if segment.control else Segment(printable(segment.text), segment.style)
+    def render_str(self, text: str, **how: Any) -> Text:
+        return super().render_str(printable(text), **how)
 
 
 class _Output(_Plain):
@@ -113,12 +111,12 @@ def table(first: str, *others: str, left: Collection[str] = (), title: str | Non
 
 def line(text: str) -> None:
     """A line of a result, as it is."""
-    _print(Text(text))
+    _print(Text(printable(text)))
 
 
 def marked(text: str) -> None:
     """A line of a result with markup; what comes from users is to be escaped."""
-    _print(Text.from_markup(text, emoji=False))
+    _print(Text.from_markup(printable(text), emoji=False))
 
 
 #: A number and its unit, between which no line is broken.
@@ -229,7 +227,7 @@ def bar(title: str) -> Iterator[ProgressCallback]:
                 text = ""
             if not tasks:
                 tasks.append(progress.add_task(title, total=total, note=""))
-            progress.update(tasks[0], completed=done, total=total, note=escape(text[:32]))
+            progress.update(tasks[0], completed=done, total=total, note=escape(printable(text[:32])))
 
         yield update
         for task in tasks:

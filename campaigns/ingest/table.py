@@ -31,6 +31,8 @@ __all__ = ["grid_of", "json_lines", "layout_for", "read_file"]
 VALUE_FIELDS = ("formula", "value", "error", "sample", "source", "note")
 #: The column in which an export says why a row was taken back.
 RETRACTED = "retracted"
+#: A table with more rows that cannot be taken in is refused whole: it is another table, and every reason takes time.
+MAX_REFUSED = 1_000
 #: Fields of either kind of table whose cells are numbers.
 _NUMBERS = frozenset({*NUMBERS, "value", "error"})
 
@@ -156,6 +158,9 @@ def read_observations(
                 observation = _value(cells, compound, layout, target)
         except CellError as error:
             refused.append(Refused(row.line, printable(dict(row.cells)), printable(str(error))))
+            if len(refused) > MAX_REFUSED:
+                more = f"more than {MAX_REFUSED:,} rows cannot be taken in, the first: row {refused[0].line}"
+                raise IngestError(name, (f"{more}, {refused[0].problem}; is it the right table?",)) from None
             continue
         rows.append(ReadRow(row.line, cells["formula"], compound, observation, cells.get(RETRACTED, "")))
     return ObservationTable(

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -201,7 +202,7 @@ def _json_records(name: str, text: str) -> Iterator[_Record]:
     """Objects of a file of JSON lines, or of one JSON list, with their line (place in the list)."""
     if text.lstrip().startswith("["):
         try:
-            listed = json.loads(text)
+            listed = json.loads(text, object_pairs_hook=_once)
         except ValueError as error:
             raise TableError(name, f"it is no JSON ({error})") from None
         except RecursionError:
@@ -213,10 +214,24 @@ def _json_records(name: str, text: str) -> Iterator[_Record]:
         if not record_text.strip():
             continue
         try:
-            record = json.loads(record_text)
+            record = json.loads(record_text, object_pairs_hook=_once)
+        except _TwiceError as error:
+            raise TableError(name, f"row {line}: {error}") from None
         except (ValueError, RecursionError):
             record = None
         yield line, record if isinstance(record, dict) else None
+
+
+class _TwiceError(ValueError):
+    """An object of JSON that says something twice, which leaves open what is meant."""
+
+
+def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    record = dict(pairs)
+    if len(record) < len(pairs):
+        ((twice, _),) = Counter(name for name, _ in pairs).most_common(1)
+        raise _TwiceError(f"{twice!r} stands twice in one object; which is meant?")
+    return record
 
 
 def _parquet_records(name: str, content: bytes) -> Iterator[_Record]:

@@ -111,6 +111,12 @@ def test_every_bad_row_is_listed_and_the_good_ones_are_kept_apart(tmp_path: Path
     assert table.refused[0].cells == {"formula": "(PEA)2PbI4", "lifetime_ps": "x"}
 
 
+def test_another_table_is_refused_whole_and_soon(tmp_path: Path) -> None:
+    rows = "".join(f"(UNKNOWN{number:040})2PbI4,1.2\n" for number in range(1_500))
+    with pytest.raises(IngestError, match="more than 1,000 rows cannot be taken in, the first: row 2, column formula"):
+        read(tmp_path / "r.csv", f"formula,lifetime_ps\n{rows}")
+
+
 def test_a_cell_below_a_limit_is_an_upper_bound(tmp_path: Path) -> None:
     content = "formula,lifetime_ps,is_upper_bound\n(PEA)2PbI4,<0.05,\n(BA)2PbI4,0.06,yes\n(PA)2PbI4,0.07,no\n"
     rows = read(tmp_path / "r.csv", content).observations

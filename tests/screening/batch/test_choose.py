@@ -184,6 +184,8 @@ def test_refits_by_the_same_model_choose_the_same_batch_and_others_do_not() -> N
 def test_a_strategy_that_draws_from_the_model_says_nothing_of_refits() -> None:
     query = BatchQuery(q=2, strategy=STRATEGIES.get("thompson")())
     assert refits_that_keep(_ranking(), query, np.array([1000, 1001]), [(Moments(_MODEL), BEST)]) is None
+    joint = BatchQuery(q=2, shortlist=60)
+    assert refits_that_keep(_ranking(), joint, np.array([1000, 1001]), [(object(), BEST)]) is None  # as of `mean`
 
 
 class Moments:

@@ -16,6 +16,8 @@ from screening.errors import BatchError
 from screening.ranking.rank import TEACHES_MOST, Ranking
 from screening.seeds import check_seed
 from screening.strategies import Acquisition, Chosen, LogExpectedImprovement, Shortlist, Strategy
+from screening.strategies.acquisitions import joint_moments
+from screening.strategies.columns import unexplained_variance
 
 __all__ = ["BatchLimits", "BatchQuery", "teaching_places"]
 
@@ -206,8 +208,8 @@ def refits_that_keep(
         if not hasattr(model, "joint_moments"):
             return None
         with torch.no_grad():
-            mean, covariance = (part.numpy()[0] for part in model.joint_moments(torch.from_numpy(x)[None]))
-            known = _Moments(x, mean, covariance, float(model.unexplained_variance()))
+            mean, covariance = (part[0] for part in joint_moments(model, torch.from_numpy(x)[None]))
+            known = _Moments(x, mean, covariance, unexplained_variance(SimpleNamespace(model=model)))
         own = replace(head, best_observed=best)
         again = choose_batch(own, SimpleNamespace(model=known), replace(query, shortlist=len(rows), **limited))
         kept += np.isin(batch, again)

@@ -384,7 +384,7 @@ def gaussian_moments(
         for start in range(0, len(x), chunk):
             block = torch.as_tensor(x[start : start + chunk], dtype=torch.float64, device=device).unsqueeze(1)
             joint = torch.cat([block, points.expand(len(block), *points.shape)], dim=1)
-            parts.append(_joint_moments(model, joint))
+            parts.append(joint_moments(model, joint))
     mean, covariance = (np.concatenate(column) for column in zip(*parts, strict=True))
     return mean[:, 0], covariance[:, 0, 0], mean[0, 1:], covariance[0, 1:, 1:], covariance[:, 0, 1:]
 
@@ -401,7 +401,7 @@ def _moments_in_blocks(model: Any, x: Any, points: Any) -> tuple[Array, Array, A
     parts = []
     with torch.no_grad():
         for block in x.split(len(points)):
-            (mean,), (covariance,) = _joint_moments(model, torch.cat([block, points]).unsqueeze(0))
+            (mean,), (covariance,) = joint_moments(model, torch.cat([block, points]).unsqueeze(0))
             m = len(block)
             parts.append((mean[:m], covariance.diagonal()[:m], covariance[:m, m:]))
             known = mean[m:], covariance[m:, m:]  # the same in every block
@@ -409,7 +409,7 @@ def _moments_in_blocks(model: Any, x: Any, points: Any) -> tuple[Array, Array, A
     return means, variances, *known, cross
 
 
-def _joint_moments(model: Any, x: Any) -> tuple[Array, Array]:
+def joint_moments(model: Any, x: Any) -> tuple[Array, Array]:
     """Mean (b, q) and covariance (b, q, q); a mixture over members gets the moments of the mixture."""
     if hasattr(model, "joint_moments"):
         mean, covariance = model.joint_moments(x)

@@ -230,7 +230,8 @@ def bridging(cation: Cation, atoms: Atoms, heads: list[int], layer: Slab, inorga
     height = layer.top + length
     sides = in_plane_shifts(layer.side, with_zero=True)
     both = np.concatenate([sides, sides + np.array([0.0, 0.0, height])])
-    tried = [turn.apply(standing) + foot for turn in turns(72, (0.0,), 1)]
+    every = turns(24, (0.0, 6.0, 12.0), 8) if len(layer.squares) > 1 else turns(72, (0.0,), 1)
+    tried = [turn.apply(standing) + foot for turn in every]
     clearances = [
         min(
             tightest((symbols, placed), (symbols, placed), in_plane_shifts(layer.side, with_zero=False)),

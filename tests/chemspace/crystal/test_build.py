@@ -80,7 +80,7 @@ def test_octahedra_are_regular_and_the_layers_are_counted(formula: str) -> None:
         assert found.layer_thickness_angstrom == pytest.approx(2 * compound.n_layers * found.mean_bond_angstrom)
 
 
-@pytest.mark.parametrize("formula", ["(R-MBA)2PbI4", "(BA)2(MA)Pb2I7", "(BDA)(MA)Pb2I7", "(BZA)2(FA)2Pb3I10"])
+@pytest.mark.parametrize("formula", ["(R-MBA)2PbI4", "(BA)2(MA)Pb2I7", "(3AMP)(MA)Pb2I7", "(BZA)2(FA)2Pb3I10"])
 def test_tilted_octahedra_keep_their_bonds_and_have_the_one_angle_at_every_bridge(formula: str) -> None:
     compound = parse_formula(formula)
     structure = built(formula, 166.0)

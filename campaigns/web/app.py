@@ -128,16 +128,8 @@ def create_app(settings: Settings) -> FastAPI:
 
 
 def run(settings: Settings, port: int, ready: Callable[[str], None]) -> None:
-    """Serve until stopped by a signal.
-
-    Args:
-        settings: what to serve.
-        port: to listen on; 0 takes a free one.
-        ready: told the address once the campaigns are open.
-
-    Raises:
-        WebError: if the address cannot be listened on. Others as `create_app`.
-    """
+    """Serve on `port` (0 takes a free one) until stopped by a signal; `ready` is told the address once the campaigns
+    are open. Raises WebError if the address cannot be listened on, others as `create_app`."""
     with listen(settings.host, port) as listener:
         app = create_app(settings)
         name = reachable_name() if settings.host in ("0.0.0.0", "::") else settings.host

@@ -35,18 +35,12 @@ NICENESS = 10
 def run_in_process(
     work: Callable[..., None], arguments: tuple[Any, ...], progress: Progress, limit_s: float = 3600.0
 ) -> None:
-    """Run `work(*arguments, progress)` in another process.
+    """Run `work(*arguments, progress)` in another process, spawned: `work` is a function of a module, its arguments
+    travel by pickle. `progress` is told what `work` tells, and the same again while it is silent; what it raises ends
+    the process, and so does the limit. Raises WorkerError if `work` refuses, in its words, takes too long, or its
+    process ends without a word.
 
     Kept pools (concurrent.futures, pebble, loky) bring no progress back, for which a pipe is needed anyway.
-
-    Args:
-        work: a function of a module, since the process is spawned.
-        arguments: what it takes before the callback; they travel by pickle.
-        progress: told what `work` tells, and the same again while it is silent; what this raises ends the process.
-        limit_s: how long it may take.
-
-    Raises:
-        WorkerError: if `work` refuses, in its words, takes too long, or its process ends without a word.
     """
     context, until = get_context("spawn"), time.monotonic() + limit_s
     receiving, sending = context.Pipe(duplex=False)
@@ -205,20 +199,9 @@ class JobQueue:
     def submit(
         self, campaign: str, kind: str, by: str, work: Work, *, lane: Lane = Lane.WORK, once: bool = False
     ) -> Job:
-        """Queue `work`.
-
-        Args:
-            campaign: slug of its campaign.
-            kind: what it does, in a word.
-            by: who asks.
-            work: what to do.
-            lane: with what it takes turns.
-            once: give back a waiting job of the same kind and campaign instead, where there is one. Such a job is
-                always taken up: at most one of its kind waits, and what was stored must be learnt from.
-
-        Raises:
-            BusyError: if too many wait already, or `by` has `MAX_PREDICTIONS` predictions that are not over.
-        """
+        """Queue `work` of a `kind` (in a word) for a campaign (slug); jobs of one lane take turns. `once` gives the job
+        that waits already, where one does; it is never refused, so that what was ingested cannot fail to be learnt
+        from. Raises BusyError if too many wait already, or `by` has `MAX_PREDICTIONS` that are not over."""
         with self._lock:
             waiting = [j for j in self._jobs.values() if (j.campaign, j.kind, j.state) == (campaign, kind, "queued")]
             if once and waiting:

@@ -104,15 +104,11 @@ class RankIndex:
 
 
 def build_index(folder: Path, fitted: Round, progress: Progress | None = None) -> RankIndex:
-    """Score every compound of a round's space once and keep the numbers and their orders in `folder`.
+    """Score every compound of a round's space once, measured and pending ones like all others, and keep the numbers and
+    their orders in `folder`, whose parent must exist; `progress` is called after each block.
 
     Memory: a block of features, and while sorting 12 bytes a compound; the arrays themselves are files. The folder
     appears whole or not at all; one that is there is used as it is.
-
-    Args:
-        folder: where; its parent must exist.
-        fitted: the round; measured and pending compounds are scored like all others.
-        progress: called after each block.
     """
     if (there := RankIndex.open(folder)) is not None:
         return there
@@ -263,16 +259,8 @@ class Searcher:
         self._lock = threading.Lock()
 
     def page(self, query: RankQuery, taken: Sequence[int], number: int, size: int) -> Page:
-        """Page `number` (from 1) of `size` rows.
-
-        Args:
-            query: what is wanted.
-            taken: indices of compounds that are measured, awaited or ruled out.
-            number, size: of the page; a page past the last one is empty.
-
-        Raises:
-            QueryError: for a page that cannot be.
-        """
+        """Page `number` (from 1) of `size` rows, empty past the last one, without what is `taken` (indices of compounds
+        that are measured, awaited or ruled out). Raises QueryError for a page that cannot be."""
         if number < 1 or not 1 <= size <= MAX_SIZE:
             raise QueryError(f"page {number} of {size} rows: pages count from 1 and hold 1 to {MAX_SIZE} rows")
         order, found = self.index.orders[query.sort], self._found(query)

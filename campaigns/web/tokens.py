@@ -116,16 +116,8 @@ class TokenFile:
         return self._content.secret
 
     def add(self, name: str, role: Role, days: float | None = None) -> str:
-        """Make a token, keep its hash, return it: this is the only time it is seen.
-
-        Args:
-            name: whose it is.
-            role: what they may do.
-            days: until it ends; None never.
-
-        Raises:
-            TokenError: for a name that is taken or not a name, or a file that cannot be written.
-        """
+        """Make a token that ends after `days` (None: never), keep its hash, return it: the only time it is seen.
+        Raises TokenError for a name that is taken or not a name, or a file that cannot be written."""
         if not _NAME.fullmatch(name):
             raise TokenError(f"{name!r} is no name for a token; use letters, digits, blanks and . @ + - (at most 60)")
         token, now = secrets.token_urlsafe(32), datetime.now(UTC)

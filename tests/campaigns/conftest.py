@@ -70,10 +70,10 @@ def launched(tmp_path_factory: pytest.TempPathFactory) -> Launched:
 
 
 def launch(made: Launched, folder: Path, seed: int = 0) -> Campaign:
-    """What `spinscreen launch` does, on the small library."""
+    """What `spinscreen launch` does, on the small library and with a surrogate that is fitted in a second."""
     campaign = Campaign.create(
         folder,
-        CampaignConfig(space=SpaceRules(n_layers=(1, 2, 3)), seed=seed, prices=PRICES),
+        CampaignConfig(space=SpaceRules(n_layers=(1, 2, 3)), surrogate="gp", seed=seed, prices=PRICES),
         libraries=[made.library],
         oracle_store=made.oracle_store,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -199,14 +199,7 @@ def carried(name: str, state: CampaignState, config: CampaignConfig) -> dict[str
             if target == LIFETIME_PS or target in config.properties or task_of(target)
         },
         "steps": [
-            {
-                "formula": step.formula,
-                "stage": step.stage.value,
-                "reason": step.reason,
-                "made": step.made,
-                "at": step.at.isoformat(),
-                "actor": step.actor,
-            }
+            {**step.payload, "at": step.at.isoformat(), "actor": step.actor}
             for step in state.steps
             if step.formula in known
         ],
@@ -215,24 +208,14 @@ def carried(name: str, state: CampaignState, config: CampaignConfig) -> dict[str
             for formula, stage, number in state.history
             if formula in known and stage not in _NOTHING
         ],
-        "ruled_out": [
-            {field: getattr(one, field) for field in ("place", "inchikey", "name", "reason", "actor")}
-            | {"at": one.at.isoformat()}
-            for one in state.ruled_out
-        ],
+        "ruled_out": [asdict(one) | {"at": one.at.isoformat()} for one in state.ruled_out],
     }
 
 
 def _row(name: str, row: Recorded) -> dict[str, Any]:
-    return {
-        "observation": row.observation.to_payload(),
-        "file": row.file or f"the launch's table of {name}",
-        "at": row.at.isoformat(),
-        "actor": row.actor,
-        "retracted": row.retracted,
-        "files": [*row.files],
-        "is_undone": row.is_undone,
-    }
+    values = asdict(row) | {"observation": row.observation.to_payload(), "at": row.at.isoformat()}
+    values |= {"file": row.file or f"the launch's table of {name}", "files": [*row.files]}
+    return {field: value for field, value in values.items() if field != "number"}
 
 
 def _is_new(row: Recorded, config: CampaignConfig) -> bool:

@@ -180,10 +180,9 @@ class CampaignReader:
     def nothing_left(self, pending: Sequence[str] | None = None) -> str | None:
         """What became of the compounds of a space of which none is left to suggest, in a sentence; None while some are.
         `pending` are formulas whose result is awaited, None takes what is awaited now."""
-        from campaigns.usage import used_up
+        from campaigns.usage import nothing_left
 
-        use = used_up(self, self._state.pending if pending is None else pending)
-        return None if use is None else use.sentence
+        return nothing_left(self, self._state.pending if pending is None else pending)
 
     def raw_files(self) -> Iterator[tuple[str, bytes]]:
         """(first twelve digits of the SHA-256, "_" and name; content) of every file that was handed in."""

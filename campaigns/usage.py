@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,46 +19,9 @@ if TYPE_CHECKING:
 _COUNTED, _LOOKED_AT = 20_000, 1000
 
 
-@dataclass(frozen=True, slots=True)
-class SpaceUse:
-    """A space of which nothing is left to suggest.
-
-    Attributes:
-        n_compounds: compounds of the space.
-        n_measured, n_awaited, n_declined: of these measured, pending and declined.
-        n_failed: tried without a phase-pure or measurable compound.
-        n_refused: left, but for a cation with a hazard that the campaign refuses.
-    """
-
-    n_compounds: int
-    n_measured: int
-    n_awaited: int
-    n_declined: int
-    n_failed: int
-    n_refused: int
-
-    @property
-    def sentence(self) -> str:
-        """What they are, and what would free some."""
-        counts = {
-            "measured": self.n_measured,
-            "awaited": self.n_awaited,
-            "declined": self.n_declined,
-            "failed": self.n_failed,
-            "refused for a hazard": self.n_refused,
-        }
-        told = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
-        ways = []
-        if self.n_awaited:
-            ways.append("tell which of the awaited will not be made (spinscreen outcome CAMPAIGN FORMULA abandoned)")
-        if self.n_refused:
-            ways.append("lift a refused hazard")
-        ways.append("amend the description to a wider space (spinscreen amend)")
-        return f"nothing is left to suggest of {self.n_compounds} compounds: {told}. To go on: {', or '.join(ways)}"
-
-
-def used_up(campaign: CampaignReader, pending: Sequence[str]) -> SpaceUse | None:
-    """How a campaign's space is used up; None while something is left of it."""
+def nothing_left(campaign: CampaignReader, pending: Sequence[str]) -> str | None:
+    """What became of the compounds of a space of which none is left to suggest, and what would free some; None while
+    some are left. `pending` are formulas whose result is awaited."""
     space, stages = campaign.space, campaign.state.stages
     if len(space) > _COUNTED:
         return None
@@ -89,4 +51,18 @@ def used_up(campaign: CampaignReader, pending: Sequence[str]) -> SpaceUse | None
     n_declined, left = n_declined + int(np.count_nonzero(~allowed)), left[allowed]
     if len(left) > _LOOKED_AT or not all(campaign.budget.refused(space[int(index)]) for index in left):
         return None
-    return SpaceUse(n_compounds, n_measured, n_awaited, n_declined, n_failed, len(left))
+    counts = {
+        "measured": n_measured,
+        "awaited": n_awaited,
+        "declined": n_declined,
+        "failed": n_failed,
+        "refused for a hazard": len(left),
+    }
+    used = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
+    ways = []
+    if n_awaited:
+        ways.append("tell which of the awaited will not be made (spinscreen outcome CAMPAIGN FORMULA abandoned)")
+    if len(left):
+        ways.append("lift a refused hazard")
+    ways.append("amend the description to a wider space (spinscreen amend)")
+    return f"nothing is left to suggest of {n_compounds} compounds: {used}. To go on: {', or '.join(ways)}"

@@ -17,6 +17,7 @@ from campaigns.files import write_whole
 from campaigns.outcome_table import outcome_rows
 from campaigns.outputs import TABLES
 from chemspace.tables.write import write_csv
+from screening.strategies.columns import NEAREST
 
 if TYPE_CHECKING:
     from campaigns.campaign import Campaign
@@ -62,7 +63,7 @@ _COLUMNS = {
     "acquisition": "Acquisition value, on the scale of the campaign's acquisition",
     "feasibility": "Probability that a phase-pure layered compound forms, 0 to 1",
     "reason": "Why",
-    "nearest_measured": "Measured compound that is nearest in descriptor space",
+    NEAREST: "Measured compound that is nearest in descriptor space",
     "chance_best": "Probability that it is measured slower than the best so far, if it forms",
     "chance_goal": "Probability that it is measured slower than the goal, if it forms",
     "tag": "likely slow, or teaches most",

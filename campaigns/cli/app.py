@@ -7,8 +7,6 @@ from typing import Annotated
 import typer
 
 from campaigns.cli import (
-    agents,
-    amend,
     backtest,
     console,
     explain,
@@ -45,14 +43,14 @@ COMMANDS = {
         record.outcome,
         record.retract,
         record.undo,
-        amend.amend,
+        launch.amend,
         explain.validate,
         explain.explain,
         explain.recipe,
         explain.report,
         serve.serve,
         serve.tokens,
-        agents.mcp,
+        serve.mcp,
         record.log,
         record.export,
         record.replay,

@@ -37,10 +37,6 @@ def _suggestions(campaign: CampaignReader) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _measurements(campaign: CampaignReader) -> pd.DataFrame:
-    return pd.DataFrame([row.to_dict() for row in campaign.state.record])
-
-
 def _properties(campaign: CampaignReader) -> pd.DataFrame:
     records = campaign.state.records
     rows = [{"property": name, **row.to_dict()} for name in campaign.config.properties for row in records[name]]
@@ -102,21 +98,17 @@ def _spacers(campaign: CampaignReader) -> pd.DataFrame:
     return pd.DataFrame(rows).astype({"round": "Int64"})
 
 
-def _history(campaign: CampaignReader) -> pd.DataFrame:
-    return pd.DataFrame(list(campaign.history()))
-
-
 #: Tables by name; each is empty where the campaign has nothing to put in.
 TABLES: dict[str, Callable[[CampaignReader], pd.DataFrame]] = {
     "suggestions": _suggestions,
-    "measurements": _measurements,
+    "measurements": lambda campaign: pd.DataFrame([row.to_dict() for row in campaign.state.record]),
     "properties": _properties,
     "related": _related,
     "compounds": _compounds,
     "scores": _scores,
     "ranking": _ranking,
     "spacers": _spacers,
-    "history": _history,
+    "history": lambda campaign: pd.DataFrame(list(campaign.history())),
 }
 
 

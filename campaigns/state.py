@@ -249,16 +249,13 @@ def _continued(state: CampaignState, events: Sequence[Event]) -> CampaignState:
         try:
             after = _after(state, event) if by is None else _without(state, event, by)
         except (TypeError, KeyError, AttributeError, ValueError) as error:  # pydantic's are ValueErrors
+            said = shorten(f"{type(error).__name__}: {error}", 160)
             raise SchemaError(
                 f"event {event.id} ({event.label}) says what this spinscreen cannot read "
-                f"({_in_a_line(error)}); a newer one wrote it: upgrade spinscreen to open it"
+                f"({said}); a newer one wrote it: upgrade spinscreen to open it"
             ) from error
         state = replace(after, last_event=event.id)
     return state
-
-
-def _in_a_line(error: Exception) -> str:
-    return shorten(f"{type(error).__name__}: {error}", 160)
 
 
 def _without(state: CampaignState, event: Event, by: Event) -> CampaignState:

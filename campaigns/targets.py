@@ -498,7 +498,11 @@ def learn_property(
         n_rows=len(keep),
         validation=validation,
         surrogate=fit_surrogate(training, SURROGATE, seed, validation=validation),
-        left_out=tuple(_left_out(name, compounds, set(keep.tolist()))),
+        left_out=tuple(
+            f"{name} of {compound.formula}: no descriptors (no organic cation, or the oracle failed for one)"
+            for row, compound in enumerate(compounds)
+            if row not in keep
+        ),
     )
 
 
@@ -513,9 +517,3 @@ def _compounds(name: str, measured: MeasuredProperty, names: CationLibrary) -> I
 
 def _group(compound: Compound) -> str:
     return "3D" if compound.spacer is None else compound.spacer.inchikey.split("-")[0]
-
-
-def _left_out(name: str, compounds: Sequence[Compound], kept: set[int]) -> Iterator[str]:
-    for row, compound in enumerate(compounds):
-        if row not in kept:
-            yield f"{name} of {compound.formula}: no descriptors (no organic cation, or the oracle failed for one)"

@@ -68,8 +68,8 @@ def show_prediction(p: Prediction) -> None:
     if p.measured_ps or p.bounds_ps:
         measured = ", ".join([f"{v:.3g}" for v in p.measured_ps] + [f"below {v:.3g}" for v in p.bounds_ps])
         marked(f"[yellow]measured: {measured} ps; the prediction has seen that, it is no test of the model[/]")
-    where = "inside" if p.in_domain else "outside"
-    marked(f"nearest measured: {escape(p.neighbour)} ({where} the domain); in the space: {_yes(p.in_space)}")
+    where, in_space = "inside" if p.in_domain else "outside", "yes" if p.in_space else "no"
+    marked(f"nearest measured: {escape(p.neighbour)} ({where} the domain); in the space: {in_space}")
     if p.feasibility is not None:
         marked(f"forms: {p.feasibility:.0%}  [dim]{escape('; '.join(p.feasibility_reasons))}[/]")
     if p.band_gap is not None:
@@ -81,10 +81,6 @@ def show_prediction(p: Prediction) -> None:
         table.add_row(feature_label(name), feature_text(name, p.features[name]), f"x{10**-value:.2f}")
     marked(f"\nfrom the {picoseconds(10**-p.base_log10_rate)} ps of a typical measured compound:")
     out.print(table)
-
-
-def _yes(value: bool) -> str:
-    return "yes" if value else "no"
 
 
 #: Splits in words; others are shown by their name.

@@ -157,7 +157,8 @@ def ingest(options: IngestOptions) -> None:
 
     campaign = options.open()
     if options.table.outcomes:
-        _take_in_outcomes(campaign, options)
+        assert options.table.results is not None
+        _tell_outcomes(campaign.ingest_outcomes(options.table.results, dry_run=options.dry_run), options)
         return
     before = campaign.fit()
     if options.table.eln:
@@ -200,11 +201,6 @@ def _crate(campaign: Campaign, options: IngestOptions) -> IngestResult | None:
     for result in measured[:-1] if not options.as_json else ():
         show_ingest(result, dry_run=dry_run)
     return measured[-1] if measured else None
-
-
-def _take_in_outcomes(campaign: Campaign, options: IngestOptions) -> None:
-    assert options.table.results is not None
-    _tell_outcomes(campaign.ingest_outcomes(options.table.results, dry_run=options.dry_run), options)
 
 
 def _tell_outcomes(result: OutcomeResult, options: IngestOptions) -> None:

@@ -79,8 +79,8 @@ class Artifacts:
         if_worth: Callable[[T], bool] = lambda value: True,
     ) -> T:
         """The value of this name and key; what `make` gives where it is not kept."""
-        if (known := self.find(name, key, form)) is not None:
-            return known
+        if (cached := self.find(name, key, form)) is not None:
+            return cached
         value = make()
         if if_worth(value):
             self.put(name, key, value, form, keep=keep)
@@ -190,8 +190,8 @@ def _write(path: Path, content: Mapping[str, Any]) -> None:
 def _read(path: Path, form: Form[T]) -> T | None:
     """What a file holds; None where there is none, or a damaged one."""
     try:
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as held:
-            content = dict(held)
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
+            content = dict(stored)
         about = json.loads(content.pop(_TEXT).tobytes())
         content |= about["values"]
         for name, columns in about["frames"].items():

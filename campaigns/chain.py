@@ -59,8 +59,8 @@ class StoredEvent:
 def stored_events(connection: Connection, after: int = 0, *, hashed: bool = True) -> Iterator[StoredEvent]:
     """Every event after the one with this id, oldest first."""
     columns = f"id, {_COLUMNS[connection.dialect.name]}, {'CAST(hash AS TEXT)' if hashed else 'NULL'}"
-    found = connection.execute(text(f"SELECT {columns} FROM event WHERE id > :after ORDER BY id"), {"after": after})
-    return (StoredEvent(id_, tuple(held), hash_) for id_, *held, hash_ in found)
+    rows = connection.execute(text(f"SELECT {columns} FROM event WHERE id > :after ORDER BY id"), {"after": after})
+    return (StoredEvent(id_, tuple(held), hash_) for id_, *held, hash_ in rows)
 
 
 def hash_of(connection: Connection, number: int) -> str:
@@ -133,8 +133,8 @@ def compare_sums(database: Path, number: int, hash_: str) -> tuple[str, str]:
     """What is wrong by the sums, and why they say nothing; "" for each where it is not so."""
     path = database.with_name(SUMS)
     try:
-        content, own = json.loads(path.read_text(encoding="utf-8"))
-        wrong_sum = "" if own == _sum(content) else "its own sum is another"
+        content, recorded_sum = json.loads(path.read_text(encoding="utf-8"))
+        wrong_sum = "" if recorded_sum == _sum(content) else "its own sum is another"
     except FileNotFoundError:
         return "", f"{path} is not there; {_LEFT_OUT}"
     except (OSError, ValueError, TypeError) as error:

@@ -75,15 +75,15 @@ class ConfigProblem:
 def problems(error: ValidationError) -> tuple[ConfigProblem, ...]:
     """Every problem that pydantic found, in our words; unknown names first, which may be the cause of the others."""
     by_place: dict[FieldPath, ConfigProblem] = {}
-    for found in sorted(error.errors(), key=lambda one: one["type"] != "extra_forbidden"):
-        path = tuple(part for part in found["loc"] if part != "[key]")  # a key that is wrong is told by its name
-        kind = found["type"]
+    for detail in sorted(error.errors(), key=lambda one: one["type"] != "extra_forbidden"):
+        path = tuple(part for part in detail["loc"] if part != "[key]")  # a key that is wrong is told by its name
+        kind = detail["type"]
         if kind == "extra_forbidden":
             text = f"there is no such field{nearest(str(path[-1]), _model_at(path[:-1]).model_fields)}"
         elif kind in ("model_type", "model_attributes_type"):
             text = f"give fields, such as {next(iter(_model_at(path).model_fields))}"
         else:
-            text = _text(kind, found.get("ctx", {}), found["input"], found["msg"])
+            text = _text(kind, detail.get("ctx", {}), detail["input"], detail["msg"])
         by_place.setdefault(path, ConfigProblem(path, text))
     return tuple(by_place.values())
 
@@ -329,9 +329,9 @@ class MeasuredProperty(_Part):
 
 
 def _protocol_fields(value: dict[str, Any]) -> dict[str, Any]:
-    known = [field.name for field in fields_of(Protocol) if not field.name.endswith("_version")]
-    if unknown := [name for name in value if name not in known]:
-        raise ValueError(f"the oracle's protocol has no field {unknown[0]!r}; it has {', '.join(known)}")
+    names = [field.name for field in fields_of(Protocol) if not field.name.endswith("_version")]
+    if unknown := [name for name in value if name not in names]:
+        raise ValueError(f"the oracle's protocol has no field {unknown[0]!r}; it has {', '.join(names)}")
     return value
 
 
@@ -454,13 +454,13 @@ class CampaignConfig(_Part):
         if theirs["dications"] is None:  # left to the rule: a campaign of 0.1.0 has False, which was the rule then
             theirs["dications"] = mine["dications"]
         tables = [
-            f"properties.{name}: a table of {len(held.table)} values here, another one of {len(asked.table)} asked "
+            f"properties.{name}: a table of {len(present.table)} values here, another one of {len(asked.table)} asked "
             f"for; further values come in with: spinscreen ingest CAMPAIGN FILE --property {name}"
-            for name, held in self.properties.items()
-            if (asked := other.properties.get(name)) is not None and asked.table != held.table
+            for name, present in self.properties.items()
+            if (asked := other.properties.get(name)) is not None and asked.table != present.table
         ]
-        told = [f"{name}: {mine[name]} here, {theirs[name]} asked for" for name in mine if mine[name] != theirs[name]]
-        return (*told, *tables)
+        lines = [f"{name}: {mine[name]} here, {theirs[name]} asked for" for name in mine if mine[name] != theirs[name]]
+        return (*lines, *tables)
 
     def learning_differences(self, other: CampaignConfig) -> tuple[str, ...]:
         """One line for each field in which `other` would learn otherwise from the same measurements."""

@@ -368,8 +368,8 @@ class EventLog:
                 raise OvertakenError(
                     f"{self._name} went on from event {after} to {last} meanwhile; nothing was written"
                 )
-            kept = [{"name": printable(name), "sha256": _keep(session, name, content)} for name, content in files]
-            full = payload | {"files": kept} if kept else payload
+            stored = [{"name": printable(name), "sha256": _keep(session, name, content)} for name, content in files]
+            full = payload | {"files": stored} if stored else payload
             row = EventRow(at=datetime.now(UTC), actor=printable(actor()), kind=kind.value, key=key, payload=full)
             last = session.scalar(select(func.max(EventRow.id))) or 0
             session.add(row)
@@ -480,15 +480,15 @@ class EventLog:
 
     def _migrate(self) -> None:
         try:
-            found = self._patiently(self._revision)
-            if found == HEAD_REVISION:
+            revision = self._patiently(self._revision)
+            if revision == HEAD_REVISION:
                 return
             try:
                 upgrade(self._engine.execution_options(sqlite_begin="IMMEDIATE"))
                 if stored := self.raw_events():
                     self._sum_up(stored[-1].id, stored[-1].hash or "")
             except SQLAlchemyError as error:
-                if found is None or not _cannot_write(error):
+                if revision is None or not _cannot_write(error):
                     raise
                 self._is_chained = False  # as it is: what cannot be written can still be looked at
         except _REFUSALS as error:
@@ -497,17 +497,17 @@ class EventLog:
     def _revision(self) -> str | None:
         """The schema of the database, None for an empty one."""
         try:
-            found = revision_of(self._engine)
+            revision = revision_of(self._engine)
         except _REFUSALS as error:
             raise StoreError(explain(self._name, error)) from error
-        if found is None or found in REVISIONS:
-            return found
-        if found > HEAD_REVISION:
+        if revision is None or revision in REVISIONS:
+            return revision
+        if revision > HEAD_REVISION:
             raise SchemaError(
-                f"{self._name} was written by a newer spinscreen (schema {found}, this one knows {HEAD_REVISION}); "
+                f"{self._name} was written by a newer spinscreen (schema {revision}, this one knows {HEAD_REVISION}); "
                 "upgrade spinscreen to open it"
             )
-        raise DamagedError(f"{self._name} is damaged: no spinscreen has a schema {found!r}; {_ADVICE}")
+        raise DamagedError(f"{self._name} is damaged: no spinscreen has a schema {revision!r}; {_ADVICE}")
 
 
 def _cannot_write(error: SQLAlchemyError) -> bool:
@@ -542,12 +542,12 @@ POINTER = "store.url"
 def create_store(folder: Path, url: str | None = None) -> EventLog:
     """Create the store of the campaign in `folder`, or open the one it has. Raises StoreError if the store cannot be
     made or reached, or the folder has another one."""
-    known = _pointer(folder)
+    pointer = _pointer(folder)
     if url is not None and (folder / DATABASE).exists():
         raise StoreError(f"{folder} keeps its campaign in {DATABASE}; a campaign in a database needs another folder")
-    if url is not None and known is not None and without_password(url) != known:
-        raise StoreError(f"{folder} keeps its campaign in {known}, not in {shown(url)}; take another folder")
-    address = url or known
+    if url is not None and pointer is not None and without_password(url) != pointer:
+        raise StoreError(f"{folder} keeps its campaign in {pointer}, not in {shown(url)}; take another folder")
+    address = url or pointer
     if address is None:
         return EventLog.create(folder / DATABASE)
     log = EventLog.on(postgres_engine(address), shown(address))
@@ -567,9 +567,9 @@ def point_to(folder: Path, url: str | None) -> None:
 
 def open_store(folder: Path) -> EventLog:
     """Open the store of the campaign in `folder`."""
-    known = _pointer(folder)
-    if known is not None:
-        return EventLog.on(postgres_engine(known), shown(known))
+    address = _pointer(folder)
+    if address is not None:
+        return EventLog.on(postgres_engine(address), shown(address))
     return EventLog.open(folder / DATABASE)
 
 

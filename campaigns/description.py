@@ -120,11 +120,11 @@ def _unknown(record: Mapping[str, Any]) -> Iterator[ConfigProblem]:
 
 
 def _listed(name: str, found: list[ConfigProblem], lines: Mapping[FieldPath, int]) -> str:
-    told = []
+    lines_told = []
     for problem in sorted(found, key=lambda problem: _line(lines, problem.path) or 0):
         line = _line(lines, problem.path)
-        told.append(f"  {'' if line is None else f'line {line}, '}{problem}")
-    return f"{name} describes no campaign:\n" + "\n".join(told)
+        lines_told.append(f"  {'' if line is None else f'line {line}, '}{problem}")
+    return f"{name} describes no campaign:\n" + "\n".join(lines_told)
 
 
 def _read_yaml(name: str, text: str) -> tuple[dict[str, Any], dict[FieldPath, int]]:
@@ -180,11 +180,11 @@ def _plain(node: Any) -> Any:
 def _lines_of(node: Any, path: FieldPath) -> Iterator[tuple[FieldPath, int]]:
     if isinstance(node, Mapping):
         for key, value in node.items():
-            here = (*path, str(key))
+            field_path = (*path, str(key))
             place = (node.lc.data or {}).get(key)  # type: ignore[attr-defined]  # the reader's own mapping
             if place is not None:  # what is merged in stands elsewhere
-                yield here, place[0] + 1
-            yield from _lines_of(value, here)
+                yield field_path, place[0] + 1
+            yield from _lines_of(value, field_path)
     elif isinstance(node, list):
         for place, value in enumerate(node):
             yield (*path, place), node.lc.item(place)[0] + 1  # type: ignore[attr-defined]  # the reader's own list

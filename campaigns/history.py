@@ -44,15 +44,15 @@ def at_last_fit(events: Sequence[Event]) -> tuple[CampaignState | None, dict[str
 
 def fresh_since(before: CampaignState | None, now: CampaignState) -> tuple[Observation, ...]:
     """Measurements that stand now and did not before; all of them where there is no before."""
-    known = set() if before is None else {_identity(m) for m in before.measurements}
-    return tuple(m for m in now.measurements if _identity(m) not in known)
+    earlier = set() if before is None else {_identity(m) for m in before.measurements}
+    return tuple(m for m in now.measurements if _identity(m) not in earlier)
 
 
 def taken_back_since(before: CampaignState | None, now: CampaignState) -> tuple[str, ...]:
     """Formulas of measurements that stood before and do not now."""
     standing = {_identity(m) for m in now.measurements}
-    known = () if before is None else before.measurements
-    return tuple(m.formula for m in known if _identity(m) not in standing)
+    earlier = () if before is None else before.measurements
+    return tuple(m.formula for m in earlier if _identity(m) not in standing)
 
 
 def _identity(measured: Observation) -> tuple[str, str, float, bool]:
@@ -131,8 +131,8 @@ def _differences(place: int, old: Suggestion, new: Suggestion) -> list[str]:
 
 def _numbers(suggestion: Suggestion) -> dict[str, float]:
     """Every number of a suggestion that is computed, by its name."""
-    own = {name: value for name, value in suggestion.to_dict().items() if isinstance(value, float)}
-    return own | {f"{name}.{what}": v for name, parts in suggestion.properties.items() for what, v in parts.items()}
+    numbers = {name: value for name, value in suggestion.to_dict().items() if isinstance(value, float)}
+    return numbers | {f"{name}.{what}": v for name, parts in suggestion.properties.items() for what, v in parts.items()}
 
 
 def told(events: Sequence[Event]) -> tuple[dict[str, Any], ...]:

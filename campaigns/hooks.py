@@ -114,9 +114,9 @@ def occasions(
             yield "measured", {"target": payload["target"], "file": payload["name"], "rows": rows}
         goal = before.config.objective.goal_lifetime_ps
         if goal is not None and payload["target"] == LIFETIME_PS:
-            known = any(row.value >= goal for row in before.measurements if not row.is_bound)
+            reached_before = any(row.value >= goal for row in before.measurements if not row.is_bound)
             reached = [row for row in rows if row["value"] >= goal and not row.get("is_bound")]
-            if reached and not known:
+            if reached and not reached_before:
                 yield "goal", {"goal_lifetime_ps": goal, "rows": reached}
 
 

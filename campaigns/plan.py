@@ -51,8 +51,8 @@ def check(config: CampaignConfig, library: CationLibrary) -> CompoundSpace:
     if config.prices:
         prices_of(config, with_builtin(library, config.defaults))
     for limit, price in (("max_cost", "per_mol"), ("max_days", "days")):
-        known = any(getattr(entry, price) is not None for entry in config.prices.values())
-        if getattr(config.budget, limit) is not None and not known:
+        has_prices = any(getattr(entry, price) is not None for entry in config.prices.values())
+        if getattr(config.budget, limit) is not None and not has_prices:
             raise ConfigError(
                 f"budget.{limit} needs a price table: give prices, as {{PEA: {{{price}: 5}}}}", ("budget", limit)
             )
@@ -260,8 +260,8 @@ def _granted(missing: Sequence[Cation], space: CompoundSpace, config: CampaignCo
     n_open = sum(cation in spacers for cation in missing)
     granted = min(config.budget.calculations, n_open)
     n_to_compute = len(missing) - n_open + granted
-    known = len(spacers) - n_open
-    return n_to_compute, SearchPlan(len(spacers), known, granted) if granted < n_open else None
+    n_known = len(spacers) - n_open
+    return n_to_compute, SearchPlan(len(spacers), n_known, granted) if granted < n_open else None
 
 
 def _stored(cations: Sequence[Cation], config: CampaignConfig, path: Path) -> dict[str, CationRecord]:
@@ -326,9 +326,9 @@ def _learning_seconds(config: CampaignConfig, n_compounds: int) -> tuple[float, 
 def _memory_mb(n_cations: int, stored: Sequence[CationRecord]) -> float:
     """What the process holds now, and the records it would hold."""
     used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    here = used / 1e6 if sys.platform == "darwin" else used / 1e3
+    used_mb = used / 1e6 if sys.platform == "darwin" else used / 1e3
     geometry = float(np.mean([len(record.geometry or "") for record in stored[:500]])) if stored else 1000.0
-    return here + n_cations * (_RECORD_BYTES + geometry) / 1e6
+    return used_mb + n_cations * (_RECORD_BYTES + geometry) / 1e6
 
 
 def _problems(
@@ -341,33 +341,33 @@ def _problems(
     cations: Sequence[Cation],
 ) -> list[str]:
     """What will not work, or not as one may think."""
-    told: list[str] = []
+    problems: list[str] = []
     report = read.library.report
-    told += () if report is None else report.clashes
+    problems += () if report is None else report.clashes
     if report is not None and report.n_rejected:
-        told.append(f"{report.n_rejected} of {report.n_in} rows of {report.path} become no cation; first: row "
+        problems.append(f"{report.n_rejected} of {report.n_in} rows of {report.path} become no cation; first: row "
                     f"{report.rejections[0].row}, {report.rejections[0].reason}")  # fmt: skip
     if n_compounds < config.budget.batch_size:
-        told.append(f"{n_compounds} compounds are fewer than the {config.budget.batch_size} of a batch")
+        problems.append(f"{n_compounds} compounds are fewer than the {config.budget.batch_size} of a batch")
     failed = [c for c in cations if c.inchikey in stored and not stored[c.inchikey].ok and not stored[c.inchikey].retry]
     if failed:
         names = ", ".join(cation.abbreviation for cation in failed[:5])
-        told.append(f"{len(failed)} cations have no descriptors, the oracle failed for them: {names}")
+        problems.append(f"{len(failed)} cations have no descriptors, the oracle failed for them: {names}")
     if not any(compound in space for compound in measured):
-        told.append("no measured compound lies inside the space: improvement counts from the best of all measured")
-    told += _unmeasured(space, measured)
-    return told + _unpriced(config, read, space) + _refused(config, read, space, n_compounds)
+        problems.append("no measured compound lies inside the space: improvement counts from the best of all measured")
+    problems += _unmeasured(space, measured)
+    return problems + _unpriced(config, read, space) + _refused(config, read, space, n_compounds)
 
 
 def _unmeasured(space: CompoundSpace, measured: Sequence[Compound]) -> list[str]:
     """Metals and halides of the space that no measured layered compound holds."""
     layered = [compound for compound in measured if compound.spacer is not None]
     wanted = {symbol for option in space.halide_options for symbol, _ in option}
-    known = layered_ions(layered)
-    absent = [ion for ion in (*space.b_sites, *sorted(wanted)) if ion not in known]
+    measured_ions = layered_ions(layered)
+    absent = [ion for ion in (*space.b_sites, *sorted(wanted)) if ion not in measured_ions]
     few = [ion for ion in space.b_sites if sum(compound.b_site == ion for compound in layered) == 1]
-    told = [f"no measured layered compound holds {ion}: what is said of it is extrapolated" for ion in absent]
-    return told + [
+    lines = [f"no measured layered compound holds {ion}: what is said of it is extrapolated" for ion in absent]
+    return lines + [
         f"one measured layered compound holds {ion}: what is said of it is nearly extrapolated" for ion in few
     ]
 
@@ -377,13 +377,13 @@ def _unpriced(config: CampaignConfig, read: Gathered, space: CompoundSpace) -> l
     limited = [(0, "price", config.budget.max_cost), (1, "delivery time", config.budget.max_days)]
     if all(limit is None for _, _, limit in limited):
         return []
-    known = prices_of(config, with_builtin(read.library, config.defaults))
-    told = []
+    prices = prices_of(config, with_builtin(read.library, config.defaults))
+    lines = []
     for which, what, limit in limited:
-        absent = [c for c in space.spacers if known.get(c.inchikey, (None, None))[which] is None]
+        absent = [c for c in space.spacers if prices.get(c.inchikey, (None, None))[which] is None]
         if limit is not None and absent:
-            told.append(f"{len(absent)} of {len(space.spacers)} spacers have no {what} in the table: never suggested")
-    return told
+            lines.append(f"{len(absent)} of {len(space.spacers)} spacers have no {what} in the table: never suggested")
+    return lines
 
 
 def _refused(config: CampaignConfig, read: Gathered, space: CompoundSpace, n_compounds: int) -> list[str]:

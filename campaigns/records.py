@@ -153,12 +153,12 @@ class CationRecords:
     ) -> Described:
         """Compute the descriptors of every organic cation of the space and of these compounds that are not known."""
         cations = needed_cations(self.of_space, compounds)
-        known = self._artifacts.find("descriptors", self._tables_key, tables_form(self._descriptors))
-        if known is None:
+        kept_tables = self._artifacts.find("descriptors", self._tables_key, tables_form(self._descriptors))
+        if kept_tables is None:
             failures = self._describe(cations, workers, progress)
         else:
             further = self._describe(needed_cations((), compounds), workers, progress)
-            failures = tuple(dict.fromkeys((*known.failures, *further)))
+            failures = tuple(dict.fromkeys((*kept_tables.failures, *further)))
         return Described(len(cations), failures)
 
     def failed(self) -> frozenset[str]:
@@ -166,8 +166,8 @@ class CationRecords:
         if not self._store.is_file():
             return frozenset()
         with OracleStore(self._store) as store:
-            held = store.get_many([cation.inchikey for cation in self.of_space], self._protocol)
-        return frozenset(key for key, record in held.items() if not record.ok)
+            stored = store.get_many([cation.inchikey for cation in self.of_space], self._protocol)
+        return frozenset(key for key, record in stored.items() if not record.ok)
 
     @cached_property
     def _tables_key(self) -> str:
@@ -177,8 +177,8 @@ class CationRecords:
     def _describe(self, cations: Sequence[Cation], workers: int, progress: Progress | None) -> tuple[str, ...]:
         """Compute what the store does not hold; a line for each cation that has no descriptors."""
         with OracleStore(self._store) as store:
-            found = describe(cations, self._protocol, store, workers=workers, progress=progress)
-        self._records |= {record.inchikey: record for record in found}
+            computed = describe(cations, self._protocol, store, workers=workers, progress=progress)
+        self._records |= {record.inchikey: record for record in computed}
         return self._failures(cations)
 
     def _failures(self, cations: Sequence[Cation]) -> tuple[str, ...]:
@@ -197,10 +197,10 @@ def geometries(compound: Compound, records: Mapping[str, CationRecord]) -> dict[
 
     A cation without a record, or whose record is of another drawing of it (another order of atoms), is left out.
     """
-    own = ((cation, records.get(cation.inchikey)) for cation, _ in compound.cation_counts)
+    pairs = ((cation, records.get(cation.inchikey)) for cation, _ in compound.cation_counts)
     return {
         cation.inchikey: record.positions
-        for cation, record in own
+        for cation, record in pairs
         if record is not None and record.positions is not None and record.smiles == cation.smiles
     }
 

@@ -73,17 +73,17 @@ def merged(libraries: Sequence[CationLibrary]) -> CationLibrary:
     """
     if len(libraries) == 1:
         return libraries[0]
-    kept: dict[str, Cation] = {}
+    by_key: dict[str, Cation] = {}
     taken: set[str] = set()
     for cation in (cation for library in libraries for cation in library):
-        if cation.inchikey in kept:
-            kept[cation.inchikey] = also_called(kept[cation.inchikey], cation)
+        if cation.inchikey in by_key:
+            by_key[cation.inchikey] = also_called(by_key[cation.inchikey], cation)
             continue
         if cation.abbreviation in taken:
             cation = under_own_name(cation)
-        kept[cation.inchikey] = cation
+        by_key[cation.inchikey] = cation
         taken.add(cation.abbreviation)
-    return CationLibrary(kept.values())
+    return CationLibrary(by_key.values())
 
 
 def with_builtin(library: CationLibrary, edition: Edition) -> CationLibrary:
@@ -96,18 +96,20 @@ def with_builtin(library: CationLibrary, edition: Edition) -> CationLibrary:
     if library is builtin:
         return library
     meant = _meant(library, builtin)
-    known = {}
+    builtin_by_key = {}
     for cation in builtin:
         free = tuple(name for name in cation.names if meant.get(name, cation.inchikey) == cation.inchikey)
-        known[cation.inchikey] = replace(cation, names=free)
+        builtin_by_key[cation.inchikey] = replace(cation, names=free)
     cations = list(library)
     for place, cation in enumerate(cations):
-        if (same := known.pop(cation.inchikey, None)) is not None:
+        if (same := builtin_by_key.pop(cation.inchikey, None)) is not None:
             if meant.get(same.abbreviation, cation.inchikey) != cation.inchikey:
                 same = replace(same, abbreviation=cation.abbreviation)
             cations[place] = also_called(cation, same)
     taken = {cation.abbreviation for cation in library} if edition.number == FIRST else meant
-    cations += (under_own_name(cation) if cation.abbreviation in taken else cation for cation in known.values())
+    cations += (
+        under_own_name(cation) if cation.abbreviation in taken else cation for cation in builtin_by_key.values()
+    )
     return CationLibrary(cations, {name: keys for name, keys in builtin.ambiguous.items() if name not in meant})
 
 
@@ -210,28 +212,28 @@ def _constraint(place: int, rule: dict[str, Any], names: CationLibrary, config: 
     from chemspace.constraints import CONSTRAINT_KINDS
 
     ((name, given),) = rule.items()
-    here = ("space", "constraints", place, name)
+    path = ("space", "constraints", place, name)
     if name not in CONSTRAINT_KINDS:
-        raise ConfigError(f"constraints: there is none called {name!r}{nearest(name, CONSTRAINT_KINDS)}", here)
+        raise ConfigError(f"constraints: there is none called {name!r}{nearest(name, CONSTRAINT_KINDS)}", path)
     kind = CONSTRAINT_KINDS[name]
     values = dict(given) if isinstance(given, dict) else {}
-    known = [field.name for field in fields(kind)]
-    if not isinstance(given, dict) or (unknown := [key for key in values if key not in known]):
+    field_names = [field.name for field in fields(kind)]
+    if not isinstance(given, dict) or (unknown := [key for key in values if key not in field_names]):
         what = f"has no field {unknown[0]!r}; it has" if values else "takes"
-        raise ConfigError(f"constraints.{name} {what} {', '.join(known)}", here)
+        raise ConfigError(f"constraints.{name} {what} {', '.join(field_names)}", path)
     if "pairs" in values:
-        values["pairs"] = [[_inchikey(str(one), names, here) for one in pair] for pair in _list(values["pairs"])]
+        values["pairs"] = [[_inchikey(str(one), names, path) for one in pair] for pair in _list(values["pairs"])]
     for side in ("spacers", "cages"):
         if side in values:
-            values[side] = [_inchikey(str(one), names, here) for one in _list(values[side])]
-    if "per_mol" in known:
-        values["per_mol"] = _priced(values.get("per_mol"), names, config, here)
+            values[side] = [_inchikey(str(one), names, path) for one in _list(values[side])]
+    if "per_mol" in field_names:
+        values["per_mol"] = _priced(values.get("per_mol"), names, config, path)
     try:
         made: Constraint = TypeAdapter(kind).validate_python(values)
     except ValidationError as error:
-        raise ConfigError(f"constraints.{name}.{problems(error)[0]}", here) from error
+        raise ConfigError(f"constraints.{name}.{problems(error)[0]}", path) from error
     except SpaceError as error:
-        raise ConfigError(f"constraints: {error}", here) from error
+        raise ConfigError(f"constraints: {error}", path) from error
     return made
 
 
@@ -292,11 +294,11 @@ def kept_library(
 ) -> CationLibrary:
     """The library of a campaign, from the files it keeps; reading and protonating a large one takes minutes, so what
     was read is kept."""
-    if all(kept.sha256 is None for kept in config.libraries):
+    if all(named.sha256 is None for named in config.libraries):
         return config.defaults.library
 
     def read() -> CationLibrary:
-        files = tuple((kept.name, None if kept.sha256 is None else file(kept.sha256)) for kept in config.libraries)
+        files = tuple((named.name, None if named.sha256 is None else file(named.sha256)) for named in config.libraries)
         return _merged(files, config.dications, config.defaults)
 
     return artifacts.get("library", _key(config), read, _LIBRARY, keep=keep, if_worth=_is_large)
@@ -304,7 +306,7 @@ def kept_library(
 
 def keep_library(config: CampaignConfig, library: CationLibrary, artifacts: Artifacts) -> None:
     """Keep what was read of a large library, for `kept_library`."""
-    if _is_large(library) and any(kept.sha256 is not None for kept in config.libraries):
+    if _is_large(library) and any(named.sha256 is not None for named in config.libraries):
         artifacts.put("library", _key(config), library, _LIBRARY)
 
 
@@ -317,10 +319,10 @@ def write_rejects(library: CationLibrary, config: CampaignConfig, file: Callable
     if library.report is None or not library.report.n_rejected:
         return False
     texts: list[str] = []
-    for kept in config.libraries:
-        if kept.sha256 is None:
+    for named in config.libraries:
+        if named.sha256 is None:
             continue
-        library_from_content(kept.name, file(kept.sha256), rejects=target, dications=config.dications)
+        library_from_content(named.name, file(named.sha256), rejects=target, dications=config.dications)
         lines = target.read_text(encoding="utf-8").splitlines(keepends=True)
         texts += lines[bool(texts) :]
     target.write_text("".join(texts), encoding="utf-8")
@@ -425,19 +427,19 @@ class Scope:
                 return library
             return kept_library(described, file, artifacts, keep=len(sources))
 
-        own = read(config)
+        as_read = read(config)
         if len(sources) == 1:
-            return cls(config, own, with_builtin(own, config.defaults))
+            return cls(config, as_read, with_builtin(as_read, config.defaults))
         first, *later = sources.values()
         names = with_builtin(read(first), first.defaults)
         for described in later:
             names = merged([names, with_builtin(read(described), described.defaults)])
         called = {cation.inchikey: cation for cation in names}
         renamed = {
-            c.inchikey: replace(c, abbreviation=(k := called[c.inchikey]).abbreviation, names=k.names) for c in own
+            c.inchikey: replace(c, abbreviation=(k := called[c.inchikey]).abbreviation, names=k.names) for c in as_read
         }
         named = CationLibrary(renamed.values())
-        named.report = own.report
+        named.report = as_read.report
         several = with_builtin(read(first), first.defaults).ambiguous
         several = {name: keys for name, keys in several.items() if name not in names.names}
         return cls(config, named, CationLibrary((renamed.get(one.inchikey, one) for one in names), several))

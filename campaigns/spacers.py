@@ -57,8 +57,8 @@ class SpacerSearch:
         from screening.ranking import PassSettings
 
         rounds, left = state.spacer_rounds, state.calculations_left
-        here = [one for one in rounds if one.data_key == data_key]
-        if here and not here[-1].spacers and (here[-1].is_stable or not left):
+        on_these_data = [one for one in rounds if one.data_key == data_key]
+        if on_these_data and not on_these_data[-1].spacers and (on_these_data[-1].is_stable or not left):
             return None
         number, seed = len(rounds) + 1, self._config.seed
         if not rounds:
@@ -73,7 +73,7 @@ class SpacerSearch:
         except TrainingDataError:  # most of what was computed failed: others are tried until the budget ends
             others = np.random.default_rng([seed, number]).permutation(np.flatnonzero(~chosen))
             return self._round(number, data_key, others[: min(left, self._budget // 10 + 1)])
-        told = SpacerRound(
+        searched = SpacerRound(
             number=number,
             data_key=data_key,
             spacers=(),
@@ -83,9 +83,11 @@ class SpacerSearch:
             scores={score.name: {k: v for k, v in asdict(score).items() if k != "name"} for score in choice.scores},
         )
         if choice.is_stable:
-            return told
+            return searched
         planned = self._round(number, data_key, choice.spacers)
-        return told.model_copy(update={"spacers": planned.spacers, "n_known": planned.n_known, "n_far": choice.n_far})
+        return searched.model_copy(
+            update={"spacers": planned.spacers, "n_known": planned.n_known, "n_far": choice.n_far}
+        )
 
     def _round(self, number: int, data_key: str, places: NDArray[np.integer[Any]]) -> SpacerRound:
         """A round of these spacers, which cost nothing where the store holds them."""
@@ -101,18 +103,18 @@ class SpacerSearch:
         from screening.learned_oracle import first_spacers
 
         keys = [spacer.inchikey for spacer in self._space.spacers]
-        held = self._held(keys)
-        known = np.fromiter((key in held for key in keys), np.bool_, len(keys))
-        if int((~known).sum()) <= self._budget:
-            further = np.flatnonzero(~known)
+        in_store = self._held(keys)
+        is_known = np.fromiter((key in in_store for key in keys), np.bool_, len(keys))
+        if int((~is_known).sum()) <= self._budget:
+            further = np.flatnonzero(~is_known)
         else:
-            further = first_spacers(known, self._budget, self._config.seed)
-        if not known.any() and not further.size:
+            further = first_spacers(is_known, self._budget, self._config.seed)
+        if not is_known.any() and not further.size:
             raise CampaignError(
                 f"a budget of {self._budget} calculations computes no spacer, and the oracle's store holds none of the "
                 f"{len(keys)}; grant some calculations (--budget)"
             )
-        return self._round(1, data_key, np.concatenate([np.flatnonzero(known), further]))
+        return self._round(1, data_key, np.concatenate([np.flatnonzero(is_known), further]))
 
     def _known(self, chosen: NDArray[np.bool_], progress: Progress | None) -> Known:
         from screening.learned_oracle import Known, scaffold_groups, spacer_features

@@ -145,12 +145,12 @@ def rows_of(training: TrainingSet, measurements: Sequence[Observation]) -> NDArr
     wanted = {(m.formula, m.value, m.sample) for m in measurements}
     table = training.dataset.table
     keys = zip(table["formula"], table["lifetime_ps"], table["material_id"], table["split"], strict=True)
-    found = [
+    rows = [
         row
         for row, (formula, lifetime_ps, sample, split) in enumerate(keys)
         if split == "campaign" and (formula, lifetime_ps, sample) in wanted
     ]
-    return np.array(found, dtype=np.int64)
+    return np.array(rows, dtype=np.int64)
 
 
 #: Compounds that are told of.
@@ -217,8 +217,8 @@ def _by_outcome(row: dict[Any, Any], outcomes: Sequence[tuple[str, str, Stage]])
     """The new outcome that points the way P(forms) went: of the same spacer, or the only one."""
     rose = row["feasibility_after"] > row["feasibility_before"]
     pointing = [one for one in outcomes if (one[2] is Stage.FORMED) == rose]
-    own = [one for one in pointing if row["formula"].startswith(f"({one[1]})")]
-    named = own[:1] if own else pointing if len(pointing) == 1 else []
+    of_spacer = [one for one in pointing if row["formula"].startswith(f"({one[1]})")]
+    named = of_spacer[:1] if of_spacer else pointing if len(pointing) == 1 else []
     return "".join(f"{formula} was recorded as {stage.value}" for formula, _, stage in named)
 
 

@@ -262,5 +262,5 @@ def holdouts(training: TrainingSet, seed: int) -> dict[str, list[NDArray[np.int6
         "random_seven": draws if rows > 2 * DRAW_SIZE else [],
         "own_measurements": [np.flatnonzero(split == "campaign")],
     }
-    kept = {name: [test for test in found if 0 < len(test) < rows - 3] for name, found in tests.items()}
-    return {name: found for name, found in kept.items() if found}
+    usable = {name: [test for test in found if 0 < len(test) < rows - 3] for name, found in tests.items()}
+    return {name: found for name, found in usable.items() if found}

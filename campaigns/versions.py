@@ -93,8 +93,8 @@ def _git_state(root: Path) -> dict[str, str]:
 
 def _git(root: Path, *arguments: str) -> str:
     command = ["git", "-C", str(root), "--no-optional-locks", *arguments]
-    told = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", check=True, timeout=20)
-    return told.stdout
+    completed = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", check=True, timeout=20)
+    return completed.stdout
 
 
 def _version(name: str) -> str:

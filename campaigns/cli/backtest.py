@@ -151,10 +151,10 @@ def _compared(pair: Mapping[Hashable, Any], seeds: int) -> str:
     first, other, difference, error = pair["strategy"], pair["against"], pair["difference"], pair["standard_error"]
     if isnan(error):
         return f"{first} against {other}: {difference:+.3f} in mean regret; one seed cannot tell how much that is worth"
-    told = f"{first} against {other}: {difference:+.3f} ± {error:.3f} in mean regret, paired over {seeds} seeds"
+    sentence = f"{first} against {other}: {difference:+.3f} ± {error:.3f} in mean regret, paired over {seeds} seeds"
     if pair["p"] >= _SIGNIFICANT:
-        return f"{told}, p {pair['p']:.2g}: not told apart"
-    return f"{told}, p {pair['p']:.2g}: {first if difference < 0.0 else other} is better"
+        return f"{sentence}, p {pair['p']:.2g}: not told apart"
+    return f"{sentence}, p {pair['p']:.2g}: {first if difference < 0.0 else other} is better"
 
 
 def _plan(observed: FinishedTable, candidates: Any, goal: float, options: BacktestOptions) -> None:
@@ -217,8 +217,8 @@ def paper(options: PaperOptions) -> None:
     from screening.paper import reproduce
 
     with console.bar("scoring models") as progress:
-        found = reproduce(options.seed, progress=progress)
-    console.answer(found.to_dict(), lambda: _show_paper(found))
+        reproduction = reproduce(options.seed, progress=progress)
+    console.answer(reproduction.to_dict(), lambda: _show_paper(reproduction))
 
 
 def _show_paper(found: Reproduction) -> None:

@@ -346,11 +346,11 @@ def amend(options: AmendOptions) -> None:
     if options.description is None and not (options.single.given() or options.single.library):
         raise typer.BadParameter("give NEW.yaml or what shall change, as --batch-size 4; --show prints what there is")
     described = _described(campaign, options)
-    told = _amend(campaign, described, options)
-    lines = ("amended:", *(f"  {line}" for line in (*told.changes, *told.notes)))
+    amended = _amend(campaign, described, options)
+    lines = ("amended:", *(f"  {line}" for line in (*amended.changes, *amended.notes)))
     changed = "\n".join((*lines, f"Next: spinscreen suggest {options.folder}"))
     console.answer(
-        told.to_dict(), changed if told.changes else "the campaign is described so already; nothing was changed"
+        amended.to_dict(), changed if amended.changes else "the campaign is described so already; nothing was changed"
     )
 
 
@@ -358,10 +358,12 @@ def _described(campaign: Campaign, options: AmendOptions) -> Description:
     """The new description, its libraries where it names some."""
     from campaigns.description import Description, read_description
 
-    found = Description(campaign.config, ()) if options.description is None else read_description(options.description)
-    if "libraries" not in found.config.model_fields_set:
-        found = replace(found, libraries=())
-    return options.single.over(found)
+    described = (
+        Description(campaign.config, ()) if options.description is None else read_description(options.description)
+    )
+    if "libraries" not in described.config.model_fields_set:
+        described = replace(described, libraries=())
+    return options.single.over(described)
 
 
 def _amend(campaign: Campaign, described: Description, options: AmendOptions) -> Amendment:

@@ -44,8 +44,8 @@ def campaign_folder(path: Path | None) -> Path | None:
     if path.name == "campaign.db":
         raise typer.BadParameter(f"{path} is the file of a campaign; give its folder: {path.parent}")
     here = campaigns_here()
-    known = f"; the campaigns here are {', '.join(here)}" if here else ""
-    raise typer.BadParameter(f"{path} is a file; the campaign's folder comes first{known}")
+    hint = f"; the campaigns here are {', '.join(here)}" if here else ""
+    raise typer.BadParameter(f"{path} is a file; the campaign's folder comes first{hint}")
 
 
 def campaigns_here() -> list[str]:
@@ -271,10 +271,10 @@ def _fields(kind: Any) -> list[tuple[Field[Any], Any]]:
 
 def mapping_of(pairs: Sequence[str] | None, example: str) -> dict[str, str]:
     """Column of each field, from FIELD=COLUMN each."""
-    found = {}
+    columns = {}
     for pair in pairs or ():
         name, sign, column = pair.partition("=")
         if not sign:
             raise typer.BadParameter(f"{pair!r} is no mapping; write FIELD=COLUMN, as {example}", param_hint="--map")
-        found[name.strip()] = column.strip()
-    return found
+        columns[name.strip()] = column.strip()
+    return columns

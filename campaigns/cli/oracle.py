@@ -170,12 +170,12 @@ def _run(options: DescribeOptions, protocol: Protocol, store: OracleStore) -> li
     read = list(read_inputs(options.inputs, protocol, dications=options.protons.dications))
     cations = [each for each in read if isinstance(each, Cation)]
     total = len({cation.inchikey for cation in cations})
-    done: dict[str, CationRecord] = {}
+    by_key: dict[str, CationRecord] = {}
     limits = Limits(options.time_limit, options.memory_limit)
-    found = describe_each(cations, protocol, store, workers=options.workers, limits=limits, dask=options.dask)
-    for record in _watched(found, total):
-        done[record.inchikey] = record
-    return [done[each.inchikey] if isinstance(each, Cation) else each for each in read]
+    computed = describe_each(cations, protocol, store, workers=options.workers, limits=limits, dask=options.dask)
+    for record in _watched(computed, total):
+        by_key[record.inchikey] = record
+    return [by_key[each.inchikey] if isinstance(each, Cation) else each for each in read]
 
 
 def _watched(records: Iterable[CationRecord], total: int) -> Iterator[CationRecord]:

@@ -24,9 +24,9 @@ def plugins(options: PrintingOptions) -> None:
       spinscreen plugins --json
     """
     failures = load_plugins()
-    found = {f"{registry.kind}s": _rows(registry) for registry in _registries()}
+    listed = {f"{registry.kind}s": _rows(registry) for registry in _registries()}
     failed = [{"name": f.name, "source": f.source, "reason": f.reason} for f in failures]
-    console.answer({**found, "not_loaded": failed}, lambda: _show(found))
+    console.answer({**listed, "not_loaded": failed}, lambda: _show(listed))
     for failure in failures:
         console.warn(f"the plug-in {failure.name} of {failure.source} could not be loaded: {failure.reason}")
 

@@ -294,9 +294,9 @@ def _show_table(chosen: pd.DataFrame, table: PoolTable) -> None:
             cells += [f"{row['mean']:.4g}", spread, f"{row['acquisition']:.2f}"]
         grid.add_row(str(place), str(row["row"]), *cells)
     console.out.print(grid)
-    told = "row: of the pool's table, from 1 after its headings"
+    legend = "row: of the pool's table, from 1 after its headings"
     if predicted and table.spread_is_known:
-        told += "; the interval is of a new measurement, as wide as the errors of results left out ask for"
-    console.marked(f"[dim]{told}[/]")
+        legend += "; the interval is of a new measurement, as wide as the errors of results left out ask for"
+    console.marked(f"[dim]{legend}[/]")
     if predicted and not table.spread_is_known:
         console.line(table.why_no_spread)

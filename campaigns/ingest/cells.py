@@ -69,13 +69,13 @@ def temperature(text: str) -> float | None:
 
 def _with_own_unit(text: str) -> tuple[str, str]:
     """The number and the unit of a cell such as "3.1 ns", in a table whose cells name their units."""
-    found = _NUMBER_AND_UNIT.fullmatch(text.strip())
-    unit = None if found is None else unit_of(found[2])
-    if found is None or unit is None:
+    match = _NUMBER_AND_UNIT.fullmatch(text.strip())
+    unit = None if match is None else unit_of(match[2])
+    if match is None or unit is None:
         if text.strip():
             raise CellError(f"{text!r} names no unit, and the others of its kind do; write it with its unit")
         return text, "ps"
-    return found[1], unit
+    return match[1], unit
 
 
 def far_outside(value: float, in_ps: float, unit: str) -> str:

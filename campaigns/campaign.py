@@ -258,14 +258,8 @@ class Campaign(CampaignReader):
 
         What stood in the ranking before is kept for `changes`. A measurement that is new since the last fit and lies
         outside the 95% interval that a model without it predicts is told of in `surprises`.
-
-        Args:
-            progress: called while training and ranking.
-            dask: address or scheduler file of a Dask cluster that passes over the space; None does it here.
-
-        Raises:
-            CampaignError, ScreeningError: if there is too little to learn from.
-            OracleError: if no Dask scheduler answers.
+        `dask` is the address or scheduler file of a Dask cluster that passes over the space; None does it here. Raises
+        CampaignError, ScreeningError if there is too little to learn from; OracleError if no Dask scheduler answers.
         """
         from campaigns.files import read_ranking, write_ranking
         from campaigns.history import at_last_fit
@@ -406,18 +400,9 @@ class Campaign(CampaignReader):
         dry_run: bool = False,
         accept_corrections: bool = False,
     ) -> IngestResult:
-        """Take in observations that are at hand as rows, whole or not at all.
-
-        Args:
-            rows: one mapping (or row of a data frame) for each, by the columns that a table has: formula and
-                lifetime_ps, or compound and value, and more where it is known.
-            target: what was measured.
-            dry_run: check everything and write nothing.
-            accept_corrections: take what rows say otherwise of crystals in the record.
-
-        Raises:
-            PropertyError, UnconfirmedError, IngestError, StoreError: as for `ingest`.
-        """
+        """Take in observations that are at hand as rows, one mapping (or row of a data frame) for each by the columns
+        that a table has: formula and lifetime_ps, or compound and value, and more where it is known. Whole or not at
+        all; arguments and errors as for `ingest`."""
         table = read_observations(OBSERVED, json_lines(rows), target_of(self.config, target), self.names)
         rules = IntakeRules(accept_corrections=dry_run or accept_corrections, tell_known=self.is_behind())
         return self._take_in(table, rules, dry_run=dry_run)
@@ -567,17 +552,9 @@ class Campaign(CampaignReader):
         in the same words, it is undone once. Measurements that it brought stay in the record with their numbers, as
         retracted ones, and may come again.
 
-        Args:
-            number: of the event, as `history` tells it.
-            reason: why.
-            confirmed: undo it though later events stand on it.
-
-        Returns:
-            What was undone, in a sentence.
-
-        Raises:
-            LifecycleError: if there is no such event, it is the first or undone already, or no reason is given.
-            DependedOnError: naming what stands on it, unless `confirmed`.
+        `number` is that of the event in `history`; `confirmed` undoes it though later events stand on it. The answer
+        says what was undone, in a sentence. Raises LifecycleError if there is no such event, it is the first or undone
+        already, or no reason is given; DependedOnError naming what stands on it, unless `confirmed`.
         """
         from campaigns.history import voiding
         from campaigns.narrate import sentence

@@ -22,7 +22,7 @@ from campaigns.errors import (
     StoreError,
     UnconfirmedError,
 )
-from campaigns.events import TOLD_STAGES, EventKind, RuledOut, Stage, Step, stage_named
+from campaigns.events import TOLD_STAGES, EventKind, Stage, stage_named
 from campaigns.files import write_whole
 from campaigns.ingest import ObservationTable, ReadingOptions, read_observations
 from campaigns.ingest.table import json_lines, read_file
@@ -32,7 +32,7 @@ from campaigns.reader import REJECTS, REPORT, CampaignReader
 from campaigns.records import needed_cations
 from campaigns.space import Source, gather, keep_library, write_rejects
 from campaigns.state import CampaignState
-from campaigns.summary import Described, FitSummary, IngestResult, Prediction, SuggestionBatch
+from campaigns.summary import Described, FitSummary, IngestResult, Prediction, RuledOut, Step, SuggestionBatch
 from campaigns.targets import LIFETIME, Recorded, target_of
 from chemspace import Compound, parse_formula
 from chemspace.progress import Progress, silent

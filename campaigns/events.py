@@ -5,14 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any
-
-from pydantic import ConfigDict, Field, PlainSerializer, WithJsonSchema
+from typing import Any
 
 from campaigns.editions import FIRST
 from campaigns.errors import LifecycleError
 
-__all__ = ["AWAITED", "FAILED", "NEVER_AGAIN", "REASONS", "Stage", "Step", "possible_steps"]
+__all__ = ["AWAITED", "FAILED", "NEVER_AGAIN", "REASONS", "Stage", "possible_steps"]
 
 
 class EventKind(StrEnum):
@@ -89,10 +87,6 @@ def _of_target(payload: dict[str, Any]) -> dict[str, Any]:
     return {"target": payload.get("target") or payload.get("property") or LIFETIME_PS, **rest}
 
 
-#: A time as every answer gives it: ISO, whole seconds.
-Moment = Annotated[datetime, PlainSerializer(lambda at: at.isoformat(timespec="seconds"), return_type=str)]
-
-
 class Stage(StrEnum):
     """Where a compound stands.
 
@@ -163,75 +157,6 @@ _AFTER: dict[Stage | None, frozenset[Stage]] = {
 }
 #: After any other end one may try again.
 _AGAIN = _ENDS | {Stage.ACCEPTED, Stage.IN_SYNTHESIS}
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One step in a compound's life.
-
-    Attributes:
-        formula: the compound that was asked for.
-        stage: where it stands now.
-        at: when, UTC.
-        actor: who said so.
-        reason: why, in their words.
-        made: formula of what was made instead, empty where it is what was asked for.
-    """
-
-    __pydantic_config__ = ConfigDict(json_schema_serialization_defaults_required=True)
-
-    formula: str
-    stage: Annotated[Stage, WithJsonSchema({"type": "string"})]
-    at: Moment
-    actor: str
-    reason: str = ""
-    made: str = ""
-
-    @property
-    def stands(self) -> Stage:
-        """Where the compound that was asked for stands: if another one formed, it did not."""
-        return Stage.NOT_FORMED if self.made and self.stage is Stage.FORMED else self.stage
-
-    @property
-    def payload(self) -> dict[str, Any]:
-        """As its event holds it."""
-        return {"formula": self.formula, "stage": self.stage.value, "made": self.made, "reason": self.reason}
-
-    @classmethod
-    def from_payload(cls, payload: dict[str, Any], at: datetime, actor: str) -> Step:
-        """From an event's payload."""
-        stage = Stage(payload["stage"])
-        return cls(payload["formula"], stage, at, actor, payload.get("reason", ""), payload.get("made", ""))
-
-
-@dataclass(frozen=True, slots=True)
-class RuledOut:
-    """A cation that is not used in one place of a formula, whatever stands in the others.
-
-    Attributes:
-        place: "spacer" or "cage".
-        inchikey, name: the cation, and what it was called.
-        reason: why, in their words.
-        at, actor: when (UTC), and who said so.
-    """
-
-    place: str
-    inchikey: str
-    name: Annotated[str, Field(serialization_alias="cation")]
-    reason: str
-    at: Moment
-    actor: str
-
-    def to_dict(self) -> dict[str, str]:
-        """As JSON."""
-        return {
-            "place": self.place,
-            "cation": self.name,
-            "inchikey": self.inchikey,
-            "reason": self.reason,
-            "at": self.at.isoformat(timespec="seconds"),
-            "actor": self.actor,
-        }
 
 
 def possible_steps(before: Stage | None) -> tuple[Stage, ...]:

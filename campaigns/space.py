@@ -18,7 +18,7 @@ from campaigns.artifacts import Artifacts, Form
 from campaigns.config import BUILTIN, CampaignConfig, problems
 from campaigns.editions import EDITIONS, FIRST, NEWEST, Edition
 from campaigns.errors import ConfigError
-from campaigns.events import RuledOut
+from campaigns.summary import RuledOut
 from chemspace import Cation, CationLibrary, CompoundSpace, LibraryError, SpaceError, UnknownCationError
 from chemspace.cation import also_called, under_own_name
 from chemspace.errors import TableError

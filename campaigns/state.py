@@ -11,8 +11,8 @@ from typing import Any
 
 from campaigns.config import CampaignConfig, MeasuredProperty
 from campaigns.errors import SchemaError, StoreError
-from campaigns.events import AWAITED, FAILED, LIFETIME_PS, NEVER_AGAIN, Event, EventKind, RuledOut, Stage, Step
-from campaigns.summary import SpacerRound, SuggestionBatch
+from campaigns.events import AWAITED, FAILED, LIFETIME_PS, NEVER_AGAIN, Event, EventKind, Stage
+from campaigns.summary import RuledOut, SpacerRound, Step, SuggestionBatch
 from campaigns.targets import (
     Observation,
     Recorded,

@@ -1,14 +1,16 @@
-"""Frozen summaries a campaign hands out: of a fit, of an ingest, of where it stands."""
+"""Frozen values a campaign hands out: a step, a suggestion, a fit, an ingest, where it stands."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from math import isnan
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema
 
+from campaigns.events import Stage
 from campaigns.targets import LIFETIME, Target
 
 if TYPE_CHECKING:
@@ -20,6 +22,10 @@ if TYPE_CHECKING:
 __all__ = ["FitSummary", "IngestResult", "Prediction", "Status", "Suggestion", "SuggestionBatch"]
 
 
+#: A time as every answer gives it: ISO, whole seconds.
+Moment = Annotated[datetime, PlainSerializer(lambda at: at.isoformat(timespec="seconds"), return_type=str)]
+
+
 class Summary(BaseModel):
     """A value that log, command, pages, REST and client share as it is declared."""
 
@@ -28,6 +34,75 @@ class Summary(BaseModel):
     def to_dict(self) -> dict[str, Any]:
         """As JSON, one key a field."""
         return self.model_dump(mode="json")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step in a compound's life.
+
+    Attributes:
+        formula: the compound that was asked for.
+        stage: where it stands now.
+        at: when, UTC.
+        actor: who said so.
+        reason: why, in their words.
+        made: formula of what was made instead, empty where it is what was asked for.
+    """
+
+    __pydantic_config__ = ConfigDict(json_schema_serialization_defaults_required=True)
+
+    formula: str
+    stage: Annotated[Stage, WithJsonSchema({"type": "string"})]
+    at: Moment
+    actor: str
+    reason: str = ""
+    made: str = ""
+
+    @property
+    def stands(self) -> Stage:
+        """Where the compound that was asked for stands: if another one formed, it did not."""
+        return Stage.NOT_FORMED if self.made and self.stage is Stage.FORMED else self.stage
+
+    @property
+    def payload(self) -> dict[str, Any]:
+        """As its event holds it."""
+        return {"formula": self.formula, "stage": self.stage.value, "made": self.made, "reason": self.reason}
+
+    @classmethod
+    def from_payload(cls, payload: dict[str, Any], at: datetime, actor: str) -> Step:
+        """From an event's payload."""
+        stage = Stage(payload["stage"])
+        return cls(payload["formula"], stage, at, actor, payload.get("reason", ""), payload.get("made", ""))
+
+
+@dataclass(frozen=True, slots=True)
+class RuledOut:
+    """A cation that is not used in one place of a formula, whatever stands in the others.
+
+    Attributes:
+        place: "spacer" or "cage".
+        inchikey, name: the cation, and what it was called.
+        reason: why, in their words.
+        at, actor: when (UTC), and who said so.
+    """
+
+    place: str
+    inchikey: str
+    name: Annotated[str, Field(serialization_alias="cation")]
+    reason: str
+    at: Moment
+    actor: str
+
+    def to_dict(self) -> dict[str, str]:
+        """As JSON."""
+        return {
+            "place": self.place,
+            "cation": self.name,
+            "inchikey": self.inchikey,
+            "reason": self.reason,
+            "at": self.at.isoformat(timespec="seconds"),
+            "actor": self.actor,
+        }
 
 
 class Suggestion(Summary):

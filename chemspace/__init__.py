@@ -1,9 +1,13 @@
-"""Floor 1: what could be made. Cations, formulas, compounds and the lazily indexed space of all compounds."""
+"""Floor 1: what could be made. Cations, formulas, compounds and the lazily indexed space of all compounds.
+
+Names load their modules when first used: the command line prints its help without NumPy and RDKit.
+"""
 
 from __future__ import annotations
 
-from chemspace.cation import Cation
-from chemspace.compound import Compound
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from chemspace.errors import (
     ChemspaceError,
     GeometryError,
@@ -13,9 +17,13 @@ from chemspace.errors import (
     StructureError,
     UnknownCationError,
 )
-from chemspace.formula import parse_formula
-from chemspace.library import CationLibrary
-from chemspace.space import CompoundSpace
+
+if TYPE_CHECKING:
+    from chemspace.cation import Cation
+    from chemspace.compound import Compound
+    from chemspace.formula import parse_formula
+    from chemspace.library import CationLibrary
+    from chemspace.space import CompoundSpace
 
 __all__ = [
     "Cation",
@@ -31,3 +39,17 @@ __all__ = [
     "UnknownCationError",
     "parse_formula",
 ]
+
+_HOMES = {
+    "Cation": "chemspace.cation",
+    "CationLibrary": "chemspace.library",
+    "Compound": "chemspace.compound",
+    "CompoundSpace": "chemspace.space",
+    "parse_formula": "chemspace.formula",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'chemspace' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

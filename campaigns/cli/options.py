@@ -18,12 +18,11 @@ from __future__ import annotations
 import csv
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
 from enum import StrEnum
-from functools import partial
+from functools import cache, partial
 from inspect import Parameter, Signature, get_annotations, getdoc
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar, dataclass_transform, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, dataclass_transform, get_args
 
 import typer
 from typer.models import ArgumentInfo
@@ -87,10 +86,13 @@ OracleStorePath = Annotated[
 
 @dataclass_transform(kw_only_default=True, frozen_default=True)
 class OptionGroup:
-    """Options together: every subclass is a frozen dataclass of keywords."""
+    """Options together: what a subclass annotates are its options, given as keywords or by their defaults.
 
-    def __init_subclass__(cls) -> None:
-        dataclass(frozen=True, kw_only=True)(cls)
+    Not a dataclass: making thirty of them takes longer than all else that `--help` does.
+    """
+
+    def __init__(self, **values: Any) -> None:
+        vars(self).update(values)
 
 
 class Protonation(StrEnum):
@@ -242,31 +244,36 @@ _QUIET = Parameter(
 )
 
 
-def _parameters(kind: Any) -> Iterator[Parameter]:
-    """The options of a dataclass, those of its parts in their place."""
-    for field, hint in _fields(kind):
-        if is_dataclass(hint):
+def _is_group(hint: Any) -> bool:
+    return isinstance(hint, type) and issubclass(hint, OptionGroup)
+
+
+def _parameters(kind: type[Any]) -> Iterator[Parameter]:
+    """The options of a group, those of its parts in their place."""
+    for name, hint in _options(kind).items():
+        if _is_group(hint):
             yield from _parameters(hint)
         else:
-            default = Parameter.empty if field.default is MISSING else field.default
-            yield Parameter(field.name, Parameter.KEYWORD_ONLY, default=default, annotation=hint)
+            default = getattr(kind, name, Parameter.empty)
+            yield Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=hint)
 
 
-def _filled(kind: Any, values: dict[str, Any]) -> Any:
-    parts = {field.name: _filled(hint, values) for field, hint in _fields(kind) if is_dataclass(hint)}
-    return kind(**{field.name: values[field.name] for field, _ in _fields(kind) if field.name not in parts}, **parts)
+def _filled(kind: type[Options], values: dict[str, Any]) -> Options:
+    return kind(**{n: _filled(hint, values) if _is_group(hint) else values[n] for n, hint in _options(kind).items()})
 
 
-def _fields(kind: Any) -> list[tuple[Field[Any], Any]]:
-    """The fields of a dataclass with their types, in the order in which they are listed."""
-    hints = get_type_hints(kind, include_extras=True)
-    homes = {name: depth for depth, base in reversed([*enumerate(kind.__mro__)]) for name in get_annotations(base)}
-
-    def place(field: Field[Any]) -> tuple[bool, int]:
-        is_argument = any(isinstance(told, ArgumentInfo) for told in getattr(hints[field.name], "__metadata__", ()))
-        return (False, -homes[field.name]) if is_argument else (True, homes[field.name])
-
-    return [(field, hints[field.name]) for field in sorted(fields(kind), key=place)]
+@cache
+def _options(kind: type[Any]) -> dict[str, Any]:
+    """The options of a group with their types, in the order in which they are listed."""
+    arguments: dict[str, Any] = {}
+    options: dict[str, Any] = {}
+    for base in (each for each in kind.__mro__ if issubclass(each, OptionGroup)):
+        hints = get_annotations(base, eval_str=True)
+        own = {name: hint for name, hint in hints.items() if name not in arguments and name not in options}
+        is_argument = {n: any(isinstance(part, ArgumentInfo) for part in get_args(hint)) for n, hint in own.items()}
+        arguments = {name: hint for name, hint in own.items() if is_argument[name]} | arguments
+        options |= {name: hint for name, hint in own.items() if not is_argument[name]}
+    return arguments | options
 
 
 def mapping_of(pairs: Sequence[str] | None, example: str) -> dict[str, str]:

@@ -15,7 +15,7 @@ from campaigns.events import FAILED, REASONS, Stage
 
 if TYPE_CHECKING:
     from campaigns.campaign import Campaign
-    from campaigns.events import Step
+    from campaigns.summary import Step
 
 
 class ReplayOptions(ComputingOptions):

@@ -21,9 +21,10 @@ from typing import TYPE_CHECKING, Any
 from rocrate.model import ContextEntity, Person
 from rocrate.rocrate import ROCrate
 
-from campaigns.events import LIFETIME_PS, Step
+from campaigns.events import LIFETIME_PS
 from campaigns.files import TRACES, file_name, write_whole
 from campaigns.outcome_table import outcome_rows
+from campaigns.summary import Step
 from campaigns.targets import Recorded, task_of
 from chemspace.errors import ChemspaceError
 from chemspace.tables.write import write_csv

@@ -21,7 +21,7 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, Field
 
 from campaigns.database import acting_as
-from campaigns.events import Moment
+from campaigns.summary import Moment
 from campaigns.web.errors import BusyError, NotServedError, WebError, WorkerError
 from chemspace import SpinscreenError
 from chemspace.progress import Progress

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from campaigns.events import Stage, Step
+from campaigns.events import Stage
 from campaigns.state import CampaignState
+from campaigns.summary import Step
 from campaigns.web.api.models import PredictionIn
 from campaigns.web.errors import NotReadyError, QueryError
 from campaigns.web.query import cation_of

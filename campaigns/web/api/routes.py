@@ -8,10 +8,10 @@ from fastapi import APIRouter, Depends, File, Path, Query, Response
 
 from campaigns.config import CampaignConfig
 from campaigns.database import acting_as
-from campaigns.events import RuledOut, Stage, Step
+from campaigns.events import Stage
 from campaigns.intake import require_confirmed
 from campaigns.kinetics.measurement import TraceSettings
-from campaigns.summary import IngestResult, SuggestionBatch
+from campaigns.summary import IngestResult, RuledOut, Step, SuggestionBatch
 from campaigns.targets import LIFETIME, target_of
 from campaigns.web.access import Editor, Reader, Registry, Service, reader
 from campaigns.web.api import models

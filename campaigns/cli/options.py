@@ -248,7 +248,7 @@ def _is_group(hint: Any) -> bool:
     return isinstance(hint, type) and issubclass(hint, OptionGroup)
 
 
-def _parameters(kind: type[Any]) -> Iterator[Parameter]:
+def _parameters(kind: Any) -> Iterator[Parameter]:
     """The options of a group, those of its parts in their place."""
     for name, hint in _options(kind).items():
         if _is_group(hint):
@@ -258,12 +258,12 @@ def _parameters(kind: type[Any]) -> Iterator[Parameter]:
             yield Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=hint)
 
 
-def _filled(kind: type[Options], values: dict[str, Any]) -> Options:
+def _filled(kind: Any, values: dict[str, Any]) -> Any:
     return kind(**{n: _filled(hint, values) if _is_group(hint) else values[n] for n, hint in _options(kind).items()})
 
 
 @cache
-def _options(kind: type[Any]) -> dict[str, Any]:
+def _options(kind: Any) -> dict[str, Any]:
     """The options of a group with their types, in the order in which they are listed."""
     arguments: dict[str, Any] = {}
     options: dict[str, Any] = {}

@@ -128,7 +128,8 @@ def _split(text: str, cations: list[tuple[Cation, int]], units: int, n: int) -> 
         if len(cations) == 1 and cations[0][0].charge == 1 and cations[0][0].role == "both":
             only = cations[0][0]
             return only, [(only, n - 1)]
-        if sorted(count for _, count in cations) == [units, n * units] and _may_alternate(cations):
+        may_alternate = all(c.charge == 1 for c, _ in cations) and any(c.role != "spacer" for c, _ in cations)
+        if may_alternate and sorted(count for _, count in cations) == [units, n * units]:
             raise FormulaError(
                 f"{text!r} has the make-up of an alternating-cation (ACI) compound, (A)(A')n, or of two spacers in one "
                 "layer; only RP, DJ and 3D with one spacer are read"
@@ -145,11 +146,6 @@ def _split(text: str, cations: list[tuple[Cation, int]], units: int, n: int) -> 
             f"{text!r} has the make-up of an alternating-cation (ACI) compound, (A)(A')n; only RP, DJ and 3D are read"
         )
     return spacer, cages
-
-
-def _may_alternate(cations: list[tuple[Cation, int]]) -> bool:
-    """Whether these are two cations of charge +1 of which one can stand in a cage."""
-    return all(c.charge == 1 for c, _ in cations) and any(c.role != "spacer" for c, _ in cations)
 
 
 def _shares(text: str, cations: list[tuple[Cation, int]]) -> tuple[tuple[Cation, Fraction], ...]:
@@ -605,7 +601,8 @@ class _Reader:
         known = self._cutter.groups.get(inside)
         if known is None:
             known = self.sequence(inside, depth + 1)
-            if inside.isalpha() and any(_two_cations(reading) for reading in known):
+            several = (len(one.ions) > 1 and all(isinstance(symbol, Cation) for symbol, _ in one.ions) for one in known)
+            if inside.isalpha() and any(several):
                 self._named(inside)  # raises: letters alone in brackets are one name, never two side by side
             if len(self._cutter.groups) < REMEMBERED:
                 self._cutter.groups[inside] = known
@@ -661,11 +658,6 @@ class _Reader:
             if any(before.endswith(name) for name in (*B_SITES, *HALIDES)) or self._cutter.cut(before):
                 return True
         return bool(re.search(r"\([A-Za-z]+(?:,[A-Za-z]+)+\)", whole))
-
-
-def _two_cations(contents: Contents) -> bool:
-    """Whether two or more cations stand there and nothing else."""
-    return len(contents.ions) > 1 and all(isinstance(symbol, Cation) for symbol, _ in contents.ions)
 
 
 @lru_cache(maxsize=8)

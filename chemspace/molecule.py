@@ -83,7 +83,8 @@ def check_charges(mol: Chem.Mol, smiles: str) -> int:
             )
     if charge not in (1, 2):
         has = f"has charge {charge:+d}" if charge else "is neutral"
-        raise ChargeError(f"{_shown(smiles)} {has}; a cation needs +1 or +2{_hint(charge)}")
+        hint = "; protonate the amine, for example [NH3+]CCc1ccccc1" if charge <= 0 else ""
+        raise ChargeError(f"{_shown(smiles)} {has}; a cation needs +1 or +2{hint}")
     return charge
 
 
@@ -130,10 +131,6 @@ def check_atom(atom: Chem.Atom, mol: Chem.Mol, shown: str) -> None:
         raise StructureError(f"{shown} is a radical at {symbol}{atom.GetIdx() + 1}; give the closed-shell cation")
     if atom.GetIsotope():
         raise StructureError(f"{shown} carries an isotope label at {symbol}; give it unlabelled")
-
-
-def _hint(charge: int) -> str:
-    return "; protonate the amine, for example [NH3+]CCc1ccccc1" if charge <= 0 else ""
 
 
 def _shown(text: str) -> str:

@@ -102,7 +102,8 @@ class Registry(Generic[T]):
         if name not in self._entries:
             failures = load_plugins()
             if name not in self._entries:
-                raise self._error(f"no {self.kind} {name!r}{nearest(name, self._entries)}{_not_loaded(failures)}")
+                lost = (f"; the plug-in {f.name} of {f.source} could not be loaded ({f.reason})" for f in failures)
+                raise self._error(f"no {self.kind} {name!r}{nearest(name, self._entries)}{''.join(lost)}")
         return self._entries[name].item
 
     def entries(self) -> tuple[Registered[T], ...]:
@@ -175,7 +176,3 @@ def _first_sentence(declared: object) -> str:
     text = " ".join((inspect.getdoc(declared) or "").split("\n\n")[0].split())
     sentence = text.split(". ")[0]
     return sentence if not sentence or sentence.endswith(".") else f"{sentence}."
-
-
-def _not_loaded(failures: Iterable[PluginFailure]) -> str:
-    return "".join(f"; the plug-in {f.name} of {f.source} could not be loaded ({f.reason})" for f in failures)

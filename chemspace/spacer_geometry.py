@@ -48,12 +48,9 @@ def _geometry(smiles: str, n_conformers: int, seed: int) -> tuple[Chem.Mol, NDAr
             rdForceFieldHelpers.UFFOptimizeMoleculeConfs(mol, maxIters=2000)
     heavy = [atom.GetIdx() for atom in mol.GetAtoms() if atom.GetAtomicNum() > 1]
     every = [np.asarray(mol.GetConformer(number).GetPositions(), dtype=np.float64) for number in found]
-    return mol, max(every, key=lambda points: round(_extent(points[heavy]), 3))
-
-
-def _extent(points: NDArray[np.float64]) -> float:
-    """Largest distance between two points."""
-    return float(np.linalg.norm(points[:, None] - points[None], axis=2).max())
+    return mol, max(
+        every, key=lambda at: round(float(np.linalg.norm(at[heavy, None] - at[None, heavy], axis=2).max()), 3)
+    )
 
 
 #: Side of the square of four terminal halides, angstrom: the Pb-Pb distance in the layer of a known cell. I: (PEA)2PbI4

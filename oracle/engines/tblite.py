@@ -5,6 +5,7 @@ tblite reads OMP_NUM_THREADS when it is first imported, so the import waits for 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
@@ -16,20 +17,19 @@ from oracle.errors import ConvergenceError, EngineError, EngineMissingError
 from oracle.validate import validate_geometry
 
 
+@dataclass(frozen=True)
 class TbliteEngine:
-    """GFN2-xTB (doi 10.1021/acs.jctc.8b01176) or GFN1-xTB (doi 10.1021/acs.jctc.7b00118) by the tblite library."""
+    """GFN2-xTB (doi 10.1021/acs.jctc.8b01176) or GFN1-xTB (doi 10.1021/acs.jctc.7b00118) by the tblite library.
 
-    def __init__(
-        self, method: str = "GFN2-xTB", solvent: str | None = None, accuracy: float = 0.01, step_accuracy: float = 10.0
-    ) -> None:
-        """An engine of one level. `method`: GFN2-xTB or GFN1-xTB; `solvent`: name of an ALPB solvent (doi
-        10.1021/acs.jctc.1c00471), or None for the gas phase; `accuracy`: numerical accuracy of single points; 1 is the
-        program's default, smaller is tighter; `step_accuracy`: that of the energies and gradients on the way of an
-        optimisation."""
-        self.method = method
-        self.solvent = solvent
-        self.accuracy = accuracy
-        self.step_accuracy = step_accuracy
+    `solvent`: name of an ALPB solvent (doi 10.1021/acs.jctc.1c00471), or None for the gas phase; `accuracy`: numerical
+    accuracy of single points; 1 is the program's default, smaller is tighter; `step_accuracy`: that of the energies and
+    gradients on the way of an optimisation.
+    """
+
+    method: str = "GFN2-xTB"
+    solvent: str | None = None
+    accuracy: float = 0.01
+    step_accuracy: float = 10.0
 
     def session(self, numbers: NDArray[np.int64], charge: int) -> TbliteSession:
         """Starts work on the molecule of these atomic `numbers`, shape (n,)."""

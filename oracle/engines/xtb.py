@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -22,17 +23,14 @@ from oracle.validate import validate_geometry
 _METHOD_OPTION = {"GFN2-xTB": "2", "GFN1-xTB": "1"}
 
 
+@dataclass(frozen=True)
 class XtbCommandEngine:
-    """GFN2-xTB or GFN1-xTB by the xtb command."""
+    """GFN2-xTB or GFN1-xTB by the xtb command. See TbliteEngine; the scale of the accuracies is the same."""
 
-    def __init__(
-        self, method: str = "GFN2-xTB", solvent: str | None = None, accuracy: float = 0.01, step_accuracy: float = 1.0
-    ) -> None:
-        """See TbliteEngine; the scale of the accuracies is the same."""
-        self.method = method
-        self.solvent = solvent
-        self.accuracy = accuracy
-        self.step_accuracy = step_accuracy
+    method: str = "GFN2-xTB"
+    solvent: str | None = None
+    accuracy: float = 0.01
+    step_accuracy: float = 1.0
 
     def session(self, numbers: NDArray[np.int64], charge: int) -> XtbCommandSession:
         """Starts work on the molecule of these atomic `numbers`, shape (n,)."""

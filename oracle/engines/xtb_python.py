@@ -6,6 +6,7 @@ On input that it cannot handle the library may end the whole process, so the eng
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
@@ -22,18 +23,20 @@ __all__ = ["WORKER_MARK"]
 WORKER_MARK = "SPINSCREEN_WORKER"
 
 
+@dataclass(frozen=True)
 class XtbPythonEngine:
-    """GFN2-xTB or GFN1-xTB by the xtb-python binding, gas phase only (it knows no ALPB)."""
+    """GFN2-xTB or GFN1-xTB by the xtb-python binding, gas phase only (it knows no ALPB). See TbliteEngine. Raises
+    ProtocolError outside a worker process."""
 
-    def __init__(self, method: str = "GFN2-xTB", accuracy: float = 0.01, step_accuracy: float = 1.0) -> None:
-        """See TbliteEngine. Raises ProtocolError outside a worker process."""
+    method: str = "GFN2-xTB"
+    accuracy: float = 0.01
+    step_accuracy: float = 1.0
+
+    def __post_init__(self) -> None:
         if WORKER_MARK not in os.environ:
             raise ProtocolError(
                 "xtb-python can end its process; use describe or isolated_single_point, which shield it"
             )
-        self.method = method
-        self.accuracy = accuracy
-        self.step_accuracy = step_accuracy
 
     def session(self, numbers: NDArray[np.int64], charge: int) -> XtbPythonSession:
         """Starts work on the molecule of these atomic `numbers`, shape (n,)."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import floor, log10
+from typing import NamedTuple
 
 from campaigns.config import upcast
 from campaigns.events import LIFETIME_PS, Event, EventKind
@@ -75,6 +76,15 @@ def _count(spacers: Sequence[str]) -> str:
 _WORTH_SAYING = 0.05
 
 
+class Driver(NamedTuple):
+    """A feature of a compound: its name, its Shapley value (log10 rate), its value, and what it is on average."""
+
+    name: str
+    share: float
+    value: float
+    usual: float
+
+
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """What a reason is given of.
@@ -100,9 +110,9 @@ class Candidate:
     weighed: Mapping[str, float] | None = None
 
 
-def reason(contributions: Mapping[str, float], candidate: Candidate) -> str:
+def reason(drivers: Sequence[Driver], candidate: Candidate) -> str:
     """One line that says why a compound is suggested."""
-    parts = ["drawn at random" if candidate.drawn else _aim(candidate), _drivers(contributions)]
+    parts = ["drawn at random" if candidate.drawn else _aim(candidate), _slower(drivers)]
     if candidate.weighed:
         parts.append(f"weighed with {', '.join(_number(*pair) for pair in candidate.weighed.items())}")
     if not candidate.in_domain:
@@ -144,11 +154,11 @@ def _number(name: str, value: float) -> str:
     return f"{name.replace('_', ' ')} {value:.3g}"
 
 
-def _drivers(contributions: Mapping[str, float]) -> str:
-    slow = sorted((value, name) for name, value in contributions.items() if value < -_WORTH_SAYING)
+def _slower(drivers: Sequence[Driver]) -> str:
+    slow = sorted((each for each in drivers if each.share < -_WORTH_SAYING), key=lambda each: (each.share, each.name))
     if not slow:
         return "no single descriptor stands out"
-    from screening.features import feature_label
+    from screening.features import feature_words
 
-    told = (f"{feature_label(name)} (lifetime x{10**-value:.2g})" for value, name in slow[:2])
-    return "slowed by " + " and ".join(told)
+    told = (f"{feature_words(one.name, one.value, one.usual)} (lifetime x{10**-one.share:.2g})" for one in slow[:2])
+    return "slower: " + ", ".join(told)

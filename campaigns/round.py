@@ -28,7 +28,7 @@ from campaigns.config import CampaignConfig
 from campaigns.editions import EDITIONS, FIRST, NEWEST, Edition
 from campaigns.errors import CampaignError, NothingToSuggestError
 from campaigns.events import Stage
-from campaigns.narrate import Candidate, reason
+from campaigns.narrate import Candidate, Driver, reason
 from campaigns.records import CationRecords, SpaceTables, needed_cations
 from campaigns.related import RelatedTask, join_tasks
 from campaigns.space import Scope, prices_of, without
@@ -476,9 +476,10 @@ def propose(fitted: Round, batch_size: int, seed: int, budget: Budget) -> tuple[
     rows = choose(fitted, batch_size, seed, budget)
     chosen = fitted.ranking.frame.iloc[rows].to_dict("records")
     shares = fitted.explain(fitted.ranking.x[rows])
+    usual = fitted.training.x.mean(0)
     return tuple(
-        _suggestion(fitted, row, dict(zip(shares.feature_names, values, strict=True)))
-        for row, values in zip(chosen, shares.contributions, strict=True)
+        _suggestion(fitted, row, [Driver(*one) for one in zip(shares.feature_names, values, x, usual, strict=True)])
+        for row, values, x in zip(chosen, shares.contributions, shares.x, strict=True)
     )
 
 
@@ -546,7 +547,7 @@ def pending_columns(fitted: Round) -> pd.DataFrame:
     return pd.DataFrame(fitted.strategy.columns(numbers), index=rows)[[*names]]
 
 
-def _suggestion(fitted: Round, row: Mapping[Any, Any], contributions: Mapping[str, float]) -> Suggestion:
+def _suggestion(fitted: Round, row: Mapping[Any, Any], drivers: Sequence[Driver]) -> Suggestion:
     compound = fitted.space[int(row["index"])]
     candidate = Candidate(
         lifetime_ps=float(row["lifetime_ps"]),
@@ -562,7 +563,7 @@ def _suggestion(fitted: Round, row: Mapping[Any, Any], contributions: Mapping[st
         learnt.name: {"mean": float(row[learnt.name]), "sd": float(row[f"{learnt.name}_sd"])}
         for learnt in fitted.properties
     }
-    suggestion = Suggestion.of(compound, row, reason(contributions, candidate), properties)
+    suggestion = Suggestion.of(compound, row, reason(drivers, candidate), properties)
     return suggestion.model_copy(update={"reported": fitted.feasibility.told(compound)})
 
 

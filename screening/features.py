@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from oracle.descriptors import DEFAULT_DESCRIPTORS, DESCRIPTORS, Descriptor, DescriptorSet
 from screening.errors import TrainingDataError
 
-__all__ = ["FEATURE_NAMES", "feature_label", "feature_text", "input_label", "to_features"]
+__all__ = ["FEATURE_NAMES", "feature_label", "feature_text", "feature_words", "input_label", "to_features"]
 
 #: Of the ten descriptors, eight enter. The layer number enters as 1/n: bounded, 3D is its limit 0. Mass and
 #: polarizability are positive and skewed, ratios of them mean more than differences: they enter as logarithms, the
@@ -54,7 +54,17 @@ def feature_text(name: str, value: float) -> str:
     if made_from.enters == "inverse":
         return "3D" if value <= 1.0 / N_LAYERS_OF_3D else f"n = {1.0 / value:.3g}"
     back = {"log": np.exp, "log1p": np.expm1}.get(made_from.enters, float)
-    return f"{back(value):.3g} {made_from.unit}".rstrip()
+    return f"{round(back(value), 3):.3g} {made_from.unit}".rstrip()
+
+
+def feature_words(name: str, value: float, usual: float) -> str:
+    """What is special about a feature's value beside the usual one: "low HOMO of -19.8 eV", "no dipole"."""
+    made_from, text = _made_from(name), feature_text(name, value)
+    if made_from is not None and made_from.enters == "inverse":
+        return text
+    if made_from is not None and made_from.enters == "log1p" and value < _NONE * usual:
+        return f"no {feature_label(name)}"
+    return f"{'low' if value < usual else 'high'} {feature_label(name)} of {text}"
 
 
 def feature_label(name: str) -> str:
@@ -67,6 +77,10 @@ def input_label(name: str) -> str:
     """A feature in words where its own sign or size is shown: the model sees 1/n, which falls as n grows."""
     made_from = _made_from(name)
     return f"1 / {made_from.label}" if made_from is not None and made_from.enters == "inverse" else feature_label(name)
+
+
+#: Share of the usual value below which there is as good as none.
+_NONE = 0.05
 
 
 def _made_from(feature: str) -> Descriptor | None:

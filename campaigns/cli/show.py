@@ -29,7 +29,7 @@ def show_fit(fit: FitSummary, before: FitSummary | None = None) -> None:
 
     marked(f"\n[bold]How far to trust the model[/] ({fit.n_train} of {fit.n_measured} measured rows train it)")
     _show_scores(BRIEF_SCORES, fit.scores, {} if before is None else before.scores)
-    marked(f"{escape(fit.grade)}\nso: {escape(fit.strategy)}")
+    marked(f"{escape(fit.grade)}\n{escape(fit.strategy)}")
     for told in fit.related.values():
         marked(escape(told["sentence"]))
     show_properties(fit, before)

@@ -38,7 +38,8 @@ def suggestion_card(suggestion: Suggestion, names: CationLibrary, budget: Budget
         "drawing": Markup(molecule_svg(spacer)),
         "phase": suggestion.phase,
         "n_layers": suggestion.n_layers,
-        "spacer_name": f"{suggestion.spacer} ({known_as})",
+        "spacer": suggestion.spacer,
+        "spacer_name": f"{suggestion.spacer}, {known_as}",
         "cage": suggestion.cage,
         "lifetime": picoseconds(suggestion.lifetime_ps),
         "low": picoseconds(suggestion.lifetime_low_ps),
@@ -61,9 +62,9 @@ def costs_of(compound: Compound, budget: Budget | None) -> list[tuple[str, str]]
     return [
         (
             f"Cations for {budget.limits.mass_g:g} g",
-            f"{price:.3g} (price table)" if isfinite(price) else "not in the price table",
+            f"{price:.3g} in the price table's currency" if isfinite(price) else "not in the price table",
         ),
-        ("Delivery", f"{days:g} day{'' if days == 1 else 's'}" if isfinite(days) else "unknown"),
+        ("Delivery", f"{days:g} day{'' if days == 1 else 's'}" if isfinite(days) else "not in the price table"),
     ]
 
 

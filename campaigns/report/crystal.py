@@ -10,11 +10,14 @@ from numpy.typing import NDArray
 
 from chemspace import Compound
 from chemspace.crystal import build_parts
+from chemspace.errors import GeometryError
 
 __all__ = ["crystal_scene"]
 
 #: A hydrogen nearer to a carbon than this (angstrom) is bonded to it and left out, so that the head groups are seen.
 _CH = 1.25
+#: Contact (share of the van der Waals distance) down to which a spacer too wide for the ideal square is drawn in it.
+_CROWDED = 0.4
 
 
 def crystal_scene(compound: Compound, geometries: Mapping[str, NDArray[np.float64]] | None = None) -> dict[str, Any]:
@@ -27,12 +30,15 @@ def crystal_scene(compound: Compound, geometries: Mapping[str, NDArray[np.float6
     Returns:
         lattice (three vectors), reach (half the axis of an octahedron), centres of the octahedra of one layer, cages
         (repeated with every layer), above (what stands on a layer) and below (what hangs from the next one); molecules
-        are lists of [symbol, x, y, z].
+        are lists of [symbol, x, y, z]. `is_crowded` where the spacers stand closer than they can.
 
     Raises:
-        GeometryError: for a mixture, or a cation too bulky for its place.
+        GeometryError: for a mixture, or a cation too bulky to be drawn in its place.
     """
-    parts = build_parts(compound, geometries)
+    try:
+        parts, is_crowded = build_parts(compound, geometries), False
+    except GeometryError:
+        parts, is_crowded = build_parts(compound, geometries, closest=_CROWDED), True
     symbols, points = parts.inorganic
     centres = np.array([point for symbol, point in zip(symbols, points, strict=True) if symbol == compound.b_site])
     reach = float(np.linalg.norm(points - centres[0], axis=1)[np.array(symbols) != compound.b_site].min())
@@ -40,6 +46,7 @@ def crystal_scene(compound: Compound, geometries: Mapping[str, NDArray[np.float6
     above = [_molecule(atoms) for atoms in parts.spacers if atoms[1][:, 2].mean() > middle]
     below = [_molecule(atoms) for atoms in parts.spacers if atoms[1][:, 2].mean() <= middle]
     return {
+        "is_crowded": is_crowded,
         "lattice": parts.lattice.round(2).tolist(),
         "reach": round(reach, 2),
         "centres": centres.round(2).tolist(),

@@ -11,6 +11,7 @@ from markupsafe import Markup, escape
 
 from campaigns.narrate import picoseconds
 from campaigns.summary import Suggestion, TrackRecord
+from campaigns.targets import Observation
 from screening.calibration import LEVEL, chance_above, half_width
 
 __all__ = ["compared", "compared_views", "decisions"]
@@ -104,6 +105,15 @@ def compared(predicted_ps: tuple[float, float, float], measured_ps: float, *, is
     ends = (*predicted_ps, measured_ps)
     axis = _Axis(log10(min(ends)) - 0.15, log10(max(ends)) + 0.15)
     return _drawn(predicted_ps, ("measured", "measured <" if is_bound else "measured", measured_ps), axis)
+
+
+def outcome(suggestion: Suggestion, observation: Observation) -> dict[str, Any]:
+    """What came out of a suggestion: the measured lifetime for people (ps), and a bar with what was predicted."""
+    predicted = (suggestion.lifetime_low_ps, suggestion.lifetime_ps, suggestion.lifetime_high_ps)
+    return {
+        "measured": f"{'< ' if observation.is_bound else ''}{picoseconds(observation.value)}",
+        "bar": compared(predicted, observation.value, is_bound=observation.is_bound),
+    }
 
 
 #: Results of the campaign that pages show.

@@ -48,6 +48,20 @@ def formula_html(formula: str) -> str:
     return "".join(escape(part) if part.startswith("(") else _subscripts(part) for part in parts)
 
 
+#: A formula within a sentence.
+_COMPOUND = re.compile(
+    r"(?:\([^()\s]+\)(?:\d+(?:\.\d+)?)?)*[A-Z]{0,4}(?:Pb|Sn|Ge)\d*(?:(?:I|Br|Cl|\([^()\s]+\))(?:\d+(?:\.\d+)?)?)+"
+)
+
+
+def prose_html(text: str) -> str:
+    """A sentence with subscripts in the formulas that it names."""
+    marked, at = "", 0
+    for found in _COMPOUND.finditer(text):
+        marked, at = marked + escape(text[at : found.start()]) + formula_html(found[0]), found.end()
+    return marked + escape(text[at:])
+
+
 def equation_html(equation: str) -> str:
     """A balanced equation with subscripts in its formulas, an arrow, and no number torn from what it counts."""
     sides = []

@@ -18,7 +18,7 @@ from markupsafe import Markup
 from campaigns.budget import Budget
 from campaigns.errors import PdfError
 from campaigns.files import write_whole
-from campaigns.report.drawing import formula_html
+from campaigns.report.drawing import formula_html, prose_html
 from campaigns.summary import Status, SuggestionBatch
 from chemspace import CationLibrary
 
@@ -69,6 +69,7 @@ def environment(loader: Any) -> Environment:
     )
     made.filters["script_json"] = script_json
     made.filters["formula"] = lambda text: Markup(formula_html(text))
+    made.filters["prose"] = lambda text: Markup(prose_html(text))
     made.filters["chance"] = lambda share: (
         "under 1%" if share < 0.01 else "over 99%" if share > 0.99 else f"{share:.0%}"
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import product
 from math import sqrt
@@ -50,7 +50,8 @@ class Slab:
 
     `side` is that of a square of metals, `squares` (one where nothing tilts, else two) the places of those in the cell;
     `symbols` and `points` (atoms, 3) are metals and halides; `cages` (n - 1, 3) the centres of the cuboctahedra of the
-    first square; `top` the height of the upper terminal halides; heads enter at (side / 2, side / 2).
+    first square; `top` the height of the upper terminal halides; heads enter at (side / 2, side / 2); `closest` is
+    the least contact of a spacer, as a share of the van der Waals distance.
     """
 
     side: float
@@ -59,6 +60,7 @@ class Slab:
     points: NDArray[np.float64]
     cages: NDArray[np.float64]
     squares: NDArray[np.float64]
+    closest: float = 0.0
 
 
 def slab(b_site: str, halide: str, n_layers: int, bridge_angle_deg: float = STRAIGHT) -> Slab:
@@ -263,10 +265,10 @@ def packed_height(layer: Slab, atoms: Atoms) -> float:
 
 
 def _check(cation: Cation, clearance: float, layer: Slab) -> None:
-    if clearance < CLOSEST_CONTACT:
+    if clearance < layer.closest:
         raise GeometryError(
             f"{cation.abbreviation} is too bulky for a square of {layer.side:.2f} angstrom: its nearest contact is "
-            f"{clearance:.2f} of the van der Waals distance, at least {CLOSEST_CONTACT} is needed"
+            f"{clearance:.2f} of the van der Waals distance, at least {layer.closest} is needed"
         )
 
 
@@ -324,15 +326,18 @@ def build_parts(
     geometries: Mapping[str, NDArray[np.float64]] | None = None,
     seed: int = 42,
     bridge_angle_deg: float = STRAIGHT,
+    closest: float = CLOSEST_CONTACT,
 ) -> Parts:
     """What `build_structure` puts into a cell, before it is cut at the cell's edges; arguments (geometries of shape
-    (atoms, 3)) as there. Raises GeometryError as `build_structure`."""
+    (atoms, 3)) as there, `closest` the least contact of a spacer as a share of the van der Waals distance. Raises
+    GeometryError as `build_structure`."""
     if len(compound.cage) > 1 or len(compound.halide) > 1:
         raise GeometryError(f"{compound.formula} is a mixture; a cell of one formula unit cannot hold it in order")
     if not SMALLEST_BRIDGE <= bridge_angle_deg <= STRAIGHT:
         raise GeometryError(f"a bridge of {bridge_angle_deg:g} degrees; give {SMALLEST_BRIDGE:g} to {STRAIGHT:g}")
     given = geometries or {}
     layer = slab(compound.b_site, compound.halide[0][0], compound.n_layers or 1, bridge_angle_deg)
+    layer = replace(layer, closest=closest)
     if compound.spacer is None:
         if len(layer.squares) > 1:
             raise GeometryError(f"{compound.formula} has no layers; tilted octahedra are built for layers only")

@@ -65,7 +65,7 @@ def advise_stopping(
             descriptor explains is not to be gained by looking further.
         best_observed: lowest target so far.
         top: names or indices of the best ranked candidates now; previous_top: the same a round ago, as long or longer.
-        worthwhile: smallest improvement worth an experiment, in the target's unit.
+        worthwhile: smallest improvement worth an experiment, log10 of the lifetime.
 
     Source of the bound: Makarova et al., AutoML (2022), arXiv 2104.08166, with the best observed value for its upper
     confidence limit.
@@ -85,6 +85,10 @@ def advise_stopping(
     return StopAdvice(stop, gain, bound, agreement, tuple(_reasons(gain, bound, agreement, settled, worthwhile)))
 
 
+def _longer(gain: float) -> str:
+    return f"{100.0 * (10.0 ** min(gain, 9.0) - 1.0):.2g}%"
+
+
 def _agreement(top: Sequence[object], previous: Sequence[object] | None) -> float:
     if not previous or not top:
         return float("nan")
@@ -96,8 +100,9 @@ def _reasons(gain: float, bound: float, agreement: float, settled: bool, worthwh
     left = "more" if gain >= worthwhile else "less"
     could = "could still be" if bound >= worthwhile else "can hardly be"
     lines = [
-        f"the best next experiment is expected to gain {gain:.2g}, {left} than the {worthwhile:g} that is worthwhile",
-        f"the best candidate left {could} worth it: at most {bound:.2g} better than the best so far (two standard "
+        f"the next experiment is expected to lengthen the best lifetime by {_longer(gain)}, {left} than the "
+        f"{_longer(worthwhile)} that make it worthwhile",
+        f"the best compound left {could} worth it: at most {_longer(bound)} longer than the best so far (two standard "
         "deviations)",
     ]
     if np.isnan(agreement):

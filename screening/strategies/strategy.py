@@ -228,7 +228,7 @@ class Strategy(ABC):
     @property
     def ranked_by(self) -> str:
         """What a ranking is by, in words."""
-        return f"{self.words}, times the chance that it forms (the acquisition is its logarithm)"
+        return f"{self.words}, times the chance that it forms"
 
     @property
     def leaves_out(self) -> str:
@@ -272,13 +272,14 @@ def choose_strategy(card: ScoreCard) -> Choice:
     improvement, which turns from balancing to exploiting by itself as the spread shrinks; the reason says which it is.
     """
     coverage = f"its 90% intervals hold {card.coverage_90:.0%} of the left-out outcomes"
-    order = f"rank correlation {card.spearman:.2f}, R2 {card.r2_log:.2f} out of fold"
+    share = (
+        f"explains {max(card.r2_log, 0.0):.0%} of how unseen compounds differ (rank correlation {card.spearman:.2f})"
+    )
+    teach, promise = "compounds are chosen for what they teach", "compounds are chosen for what they promise"
     if not abs(card.coverage_90 - 0.9) <= _COVERAGE_SLACK:
-        return Choice("max_variance", f"explore: the surrogate fails its calibration check, {coverage}")
+        return Choice("max_variance", f"{teach}: the model fails its calibration check, {coverage}")
     if not card.spearman >= _WEAK_SPEARMAN:
-        return Choice("max_variance", f"explore: the surrogate cannot tell good from bad yet ({order})")
+        return Choice("max_variance", f"{teach}: the model cannot tell good from bad yet, it {share}")
     if card.r2_log >= _STRONG_R2:
-        return Choice(
-            "log_ei", f"exploit: the surrogate is calibrated and explains more than half ({order}; {coverage})"
-        )
-    return Choice("log_ei", f"balance: the surrogate is calibrated but weak ({order}; {coverage})")
+        return Choice("log_ei", f"{promise}: the model {share}")
+    return Choice("log_ei", f"{promise} and for what they teach: the model {share}")

@@ -166,7 +166,7 @@ def order_among_slow(order: tuple[float, int] | None) -> list[str]:
     """What to say of a rank correlation and the rows it is of: nothing where it shows an order."""
     if order is None or order[0] * np.sqrt(max(order[1] - 1, 1)) > ORDER_SHOWN:
         return []
-    return [f"the order among slow compounds is not shown (rank correlation {order[0]:.2f} in {order[1]} rows)"]
+    return [f"it cannot tell which slow compound is the slowest (rank correlation {order[0]:.2f} in {order[1]} rows)"]
 
 
 def slow_order(validation: Validation, labels: NDArray[Any]) -> tuple[float, int] | None:

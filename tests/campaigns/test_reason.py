@@ -6,15 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from campaigns.narrate import Candidate, picoseconds, reason
+from campaigns.narrate import Candidate, Driver, picoseconds, reason
 
-QUIET = {"homo_ev": 0.0, "log1p_dipole": 0.01}
+QUIET = [Driver("homo_ev", 0.0, -12.0, -12.0), Driver("log1p_dipole", 0.01, 2.0, 2.0)]
 
 
 def say(lifetime_ps: float, high_ps: float, **how: object) -> str:
-    values: dict[str, object] = {"feasibility": 0.9, "in_domain": True, "contributions": QUIET} | how
-    contributions = values.pop("contributions")
-    return reason(contributions, Candidate(lifetime_ps, high_ps, 13.0, **values))  # type: ignore[arg-type]  # a test helper
+    values: dict[str, object] = {"feasibility": 0.9, "in_domain": True, "drivers": QUIET} | how
+    drivers = values.pop("drivers")
+    return reason(drivers, Candidate(lifetime_ps, high_ps, 13.0, **values))  # type: ignore[arg-type]  # a test helper
 
 
 def test_the_aim_is_told_against_the_best_measured() -> None:
@@ -23,12 +23,15 @@ def test_the_aim_is_told_against_the_best_measured() -> None:
     assert say(1.0, 4.0).startswith("unlikely to beat")
 
 
-def test_the_two_strongest_drivers_are_named() -> None:
-    told = say(
-        5.0, 90.0, contributions={"homo_ev": -0.3, "log1p_dipole": -0.2, "lumo_ev": -0.1, "electronegativity": 0.5}
-    )
-    assert "slowed by HOMO (lifetime x2) and dipole (lifetime x1.6)" in told
+def test_the_two_strongest_drivers_are_named_with_their_direction() -> None:
+    homo, dipole = Driver("homo_ev", -0.3, -19.8, -12.0), Driver("log1p_dipole", -0.2, 0.0003, 2.0)
+    told = say(5.0, 90.0, drivers=[homo, dipole, Driver("lumo_ev", -0.1, -6.0, -4.0)])
+    assert "slower: low HOMO of -19.8 eV (lifetime x2), no dipole (lifetime x1.6)" in told
     assert "LUMO" not in told
+    layers = Driver("inverse_n_layers", -0.4, 1.0, 0.8)
+    assert "slower: n = 1 (lifetime x2.5), high dipole of 19.1 D" in say(
+        5.0, 90.0, drivers=[dipole._replace(value=3.0), layers]
+    )
     assert "no single descriptor" in say(5.0, 90.0)
 
 

@@ -103,6 +103,8 @@
     place.setAttribute("aria-label", `${place.dataset.label}; drag or use the arrow keys to turn it`);
     draw();
     place.dataset.drawn = "yes";
+    const caption = scene.is_crowded && place.parentElement.querySelector("[data-crowded]");
+    if (caption) [caption.hidden, place.parentElement.querySelector("[data-cif]").hidden] = [false, true];
     if (place.dataset.still !== undefined) {
       place.setAttribute("aria-label", place.dataset.label);
       return;

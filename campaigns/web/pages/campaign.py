@@ -14,7 +14,7 @@ from campaigns.database import acting_as
 from campaigns.errors import DependedOnError
 from campaigns.events import Stage, possible_steps
 from campaigns.report.card import suggestion_card
-from campaigns.report.decision import compared_views, decisions
+from campaigns.report.decision import compared_views, decisions, outcome
 from campaigns.summary import SuggestionBatch
 from campaigns.targets import LIFETIME
 from campaigns.web.access import Editing, Registry, Service, Visiting, address_of, begin_session, visitor_of
@@ -225,10 +225,12 @@ def _card(service: CampaignService, batch: SuggestionBatch, place: int) -> dict[
         lambda: decisions(batch.suggestions, best, snapshot.state.config.objective.goal_lifetime_ps),
     )
     stage = snapshot.stages.get(suggestion.formula, Stage.SUGGESTED)
+    mine = [one for one in snapshot.state.measurements if one.formula == suggestion.formula]
     is_last = batch is snapshot.batch
     return {
         **facts,
         "decision": weighed[place - 1],
+        "outcome": outcome(suggestion, mine[-1]) if mine else None,
         "id": f"suggestion-{place}" if is_last else f"suggestion-{batch.number}-{place}",
         "place": place,
         "round": batch.number,

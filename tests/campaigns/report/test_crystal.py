@@ -16,6 +16,7 @@ CRYSTALS = {
     "(BDA)PbI4": (1, 0, 1, 0, 6),
     "(PEA)2(MA)Pb2I7": (2, 1, 1, 1, 9),
     "MAPbI3": (1, 1, 0, 0, 0),
+    "(BiIM)PbI4": (1, 0, 1, 0, 10),
 }
 
 
@@ -38,6 +39,7 @@ def test_a_crystal_is_drawn_as_octahedra_with_whole_molecules(formula: str) -> N
     scene = crystal_scene(parse_formula(formula))
     assert [len(scene[part]) for part in ("centres", "cages", "above", "below")] == [octahedra, cages, above, below]
     assert scene["reach"] == pytest.approx(np.linalg.norm(scene["lattice"][0]) / 2, abs=0.01)
+    assert scene["is_crowded"] == ("BiIM" in formula)  # too wide for the ideal square, and drawn all the same
     molecules = [*scene["cages"], *scene["above"], *scene["below"]]
     assert all(map(is_whole, molecules))
     assert all(sum(atom[0] != "H" for atom in spacer) == heavy for spacer in (*scene["above"], *scene["below"]))

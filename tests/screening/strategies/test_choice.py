@@ -37,8 +37,8 @@ def test_an_unknown_name_is_answered_with_the_known_ones() -> None:
 @pytest.mark.parametrize(
     ("r2", "spearman", "coverage", "acquisition", "word"),
     [
-        (0.8, 0.9, 0.88, "log_ei", "exploit"),
-        (0.3, 0.5, 0.92, "log_ei", "balance"),
+        (0.8, 0.9, 0.88, "log_ei", "for what they promise: the model explains 80%"),
+        (0.3, 0.5, 0.92, "log_ei", "promise and for what they teach"),
         (0.8, 0.9, 0.55, "max_variance", "calibration"),
         (-0.1, 0.05, 0.9, "max_variance", "cannot tell"),
         (float("nan"), float("nan"), float("nan"), "max_variance", "calibration"),

@@ -61,7 +61,7 @@ def test_the_grade_of_a_fit_says_where_the_order_among_slow_compounds_is_not_sho
     frame = {"row": range(24), "fold": range(24), "y": [*slow, *(slow + 5.0)], "mean": [*(sign * slow), *(slow + 5.0)]}
     both = [pd.DataFrame({"split": split, **frame, "sd": 0.5, "sd_calibrated": 0.5}) for split in LEAVE_OUT_SPLITS]
     told = verdict_of(Validation.of("any", pd.concat(both, ignore_index=True)), ("slow",) * 12 + ("fast",) * 12)
-    assert ("the order among slow compounds is not shown (rank correlation -1.00 in 12 rows)" in told) == is_told
+    assert ("it cannot tell which slow compound is the slowest (rank correlation -1.00 in 12 rows)" in told) == is_told
 
 
 def test_class_means_are_the_means_of_the_other_rows_of_the_class(card: FullCard) -> None:

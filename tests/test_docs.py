@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import os
 import re
+import shutil
 import struct
 import subprocess
 import sys
@@ -13,6 +15,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from playwright.sync_api import expect, sync_playwright
 from ruamel.yaml import YAML
 
 from tests.system import require
@@ -89,7 +92,7 @@ def test_the_site_loads_nothing_from_another_server() -> None:
     assert settings["theme"]["font"] is False
     assert settings["strict"] is True
     assert "extra_javascript" not in settings
-    assert "offline" not in settings["plugins"]  # it loads a script from elsewhere
+    assert settings["extra"]["polyfills"] == ["javascripts/iframe-worker.js"]  # else "offline" loads it from elsewhere
     assert not any(
         "](http" in line and line.lstrip().startswith("![")
         for page in PAGES
@@ -165,3 +168,58 @@ def test_a_picture_shows_what_the_browser_shows(tmp_path: Path) -> None:
     page.write_text('<body style="margin:0"><h1 style="color:#c00;background:#0a0">Kept</h1><svg></svg></body>')
     tool("pictures").picture(page, tmp_path / "shot.png", width=300, height=200)
     assert struct.unpack(">II", (tmp_path / "shot.png").read_bytes()[16:24]) == (300, 200)
+
+
+def test_a_page_that_is_opened_as_a_file_is_searched(tmp_path: Path) -> None:
+    from mkdocs.commands.build import build
+    from mkdocs.config import load_config
+
+    for name in ("glossary.md", "index.md", "javascripts/iframe-worker.js"):
+        (to := tmp_path / "docs" / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(DOCS / name, to)
+    settings = YAML(typ="safe").load(ROOT / "mkdocs.yml")
+    changed = {"plugins": ["offline", "search"], "hooks": [], "nav": None, "strict": False, "extra_css": []}
+    settings |= changed | {"docs_dir": str(tmp_path / "docs"), "site_dir": str(tmp_path / "site")}
+    YAML(typ="safe").dump(settings, tmp_path / "mkdocs.yml")
+    build(load_config(str(tmp_path / "mkdocs.yml")))
+    chromium = require("chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        page = browser.new_page()
+        asked = list[str]()
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto((tmp_path / "site" / "index.html").as_uri())
+        page.get_by_placeholder("Search").first.fill("calibrated")
+        expect(page.locator(".md-search-result__item").first).to_contain_text("Words", timeout=60_000)
+        assert all(url.startswith(("file:", "data:", "blob:")) for url in asked)
+        browser.close()
+
+
+#: A message on the page of troubleshooting: what stands between the parts that differ from case to case.
+MESSAGES = [
+    message
+    for line in (DOCS / "troubleshooting.md").read_text(encoding="utf-8").splitlines()
+    if (message := re.match(r"\| `([^`]+)` \|", line))
+]
+
+
+def texts_of_the_code() -> str:
+    """Every text in the source of the four rooms and in the templates, with "…" where a value is put in."""
+    told = []
+    for room in ("chemspace", "oracle", "screening", "campaigns"):
+        for path in (ROOT / room).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.JoinedStr):
+                    parts = node.values
+                    told.append("".join(p.value if isinstance(p, ast.Constant) else "…" for p in parts))  # type: ignore[misc]  # text
+                elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                    told.append(node.value)
+    return "\n".join(told)
+
+
+def test_the_messages_of_troubleshooting_are_the_codes_own() -> None:
+    code = texts_of_the_code()
+    assert len(MESSAGES) > 30
+    for message in MESSAGES:
+        parts = [re.escape(part) for part in message[1].split("…")]
+        assert re.search(r"[^\n]*".join(parts), code), f"no code says {message[1]!r}"

@@ -66,10 +66,10 @@ app.add_typer(library.app, name="library", rich_help_panel="Tools")
 app.add_typer(oracle.app, name="oracle", rich_help_panel="Tools")
 
 GREETING = """\
-spinscreen finds layered halide perovskites with a long spin lifetime in few experiments.
+spinscreen finds layered perovskites with a long spin lifetime in few experiments.
 
-  spinscreen launch demo              screen a space of compounds, suggest what to make first
-  spinscreen ingest demo results.csv  take in what was measured, and learn from it
+  spinscreen launch demo              screen compounds, suggest what to make
+  spinscreen ingest demo results.csv  take in results, learn from them
   spinscreen suggest demo             what to make next
 
 In the browser: spinscreen serve demo

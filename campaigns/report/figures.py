@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from campaigns.narrate import picoseconds
+from campaigns.report.drawing import formula_html
 from screening.explain import Shapley
 from screening.features import feature_label, feature_text, input_label
 
@@ -93,7 +94,9 @@ def parity_figure(
     misses = np.abs(np.log10(predicted_ps / measured_ps))
     for at, row in enumerate(np.argsort(-misses)[:N_NAMED]):  # the largest misses are the story
         place = {"x": float(np.log10(measured_ps[row])), "y": float(np.log10(predicted_ps[row]))}
-        figure.add_annotation(**place, text=formulas[row], ax=-40, ay=(60, -70)[at % 2], font_size=11, arrowwidth=1)
+        figure.add_annotation(
+            **place, text=formula_html(formulas[row]), ax=-40, ay=(60, -70)[at % 2], font_size=11, arrowwidth=1
+        )
     axis = {"type": "log", "dtick": 1, "range": [float(np.log10(end)) for end in ends]}
     return dress(
         figure,

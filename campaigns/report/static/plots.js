@@ -55,6 +55,7 @@
     }
     if (layout.polar) {
       layout.margin = { l: 75, r: 75, t: 20, b: 20 };
+      layout.polar.radialaxis = { ...layout.polar.radialaxis, nticks: 3, tickangle: 0 };
       layout.polar.angularaxis = { ...layout.polar.angularaxis, tickfont: { size: 10 } };
     }
     if (traces.some((trace) => trace.type === "heatmap") && layout.xaxis?.tickangle) layout.xaxis.tickangle = -90;

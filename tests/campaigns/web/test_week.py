@@ -64,8 +64,9 @@ class Walk:
         page.mouse.move(0, 0)
         shot = self.pictures / f"week-{name}.png"
         page.screenshot(path=shot)
-        with Image.open(shot) as image:
-            image.convert("RGB").quantize(COLOURS, Image.Quantize.FASTOCTREE).save(shot, optimize=True)
+        if "SPINSCREEN_SCREENSHOTS" in os.environ:
+            with Image.open(shot) as image:
+                image.convert("RGB").quantize(COLOURS, Image.Quantize.FASTOCTREE).save(shot, optimize=True)
         found = Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa", "best-practice"]})
         violations = found.response["violations"]
         assert violations == [], (name, [(v["id"], [node["html"] for node in v["nodes"]]) for v in violations])

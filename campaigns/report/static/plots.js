@@ -11,7 +11,7 @@
   const variable = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
   // Greys that a figure brings for things without a colour of their own, by what they become on this page.
-  const greys = () => ({ "#555555": variable("--faint"), "#999999": variable("--edge") });
+  const greys = () => ({ "#555555": variable("--faint"), "#999999": variable("--edge"), "#0072B2": variable("--blue") });
 
   // Points and lines without a colour of their own take one that is seen on dark pages too.
   function tinted(traces, narrow) {

@@ -57,7 +57,7 @@ def test_the_decision_is_on_the_overview_the_suggestions_and_the_compounds_page(
 def test_what_is_recorded_by_not_choosing_is_never_the_end_of_a_synthesis(browser: TestClient) -> None:
     step = {"formula": suggested(browser)[0], "stage": "accepted"}
     shown = browser.post(f"{PAGE}/suggestions/step", data=step).text
-    options = re.findall(r"<option>([^<]+)</option>", shown)
+    options = re.findall(r'name="stage" value="([^"]+)"', shown)
     assert options[0] == "in synthesis"
     assert "declined" in options[-3:]
 

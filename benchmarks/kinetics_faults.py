@@ -26,6 +26,8 @@ from campaigns.kinetics.model import FWHM_PER_SIGMA, RESPONSES, exponential_resp
 
 Array = NDArray[np.float64]
 FWHM = 0.15
+#: Decay of the response's tail, ps.
+TAIL_PS = 0.3
 
 
 @dataclass(frozen=True)
@@ -37,23 +39,31 @@ class Crystal:
     population_ps: float
     delay_ps: Array = field(repr=False)
     shape: str = "gaussian"
+    tail: float = 0.0
     spin: Callable[[Crystal, Array], Array] | None = None
     cc_zero_ps: float = 0.0
     cc_share: float = 1.0
     mixed: float = 0.0
     in_sc: Callable[[Crystal, np.random.Generator], Array] | None = None
+    zero_ps: float | Array = 0.0
+    noise: Callable[[Crystal, np.random.Generator], Array] | None = None
 
     def decay(self, lifetime_ps: float, zero_ps: float = 0.0) -> Array:
         """An exponential through the response, shape (t,)."""
-        parts = RESPONSES[self.shape]
-        return np.sum(
-            [w * exponential_response(self.delay_ps, zero_ps, lifetime_ps, s * FWHM) for w, s in parts], axis=0
-        )
+        at, parts = self.delay_ps - self.zero_ps, RESPONSES[self.shape]
+
+        def gaussian(tau: float) -> Array:
+            return np.sum([w * exponential_response(at, zero_ps, tau, s * FWHM) for w, s in parts], axis=0)
+
+        if not self.tail:
+            return gaussian(lifetime_ps)
+        late = (lifetime_ps * gaussian(lifetime_ps) - TAIL_PS * gaussian(TAIL_PS)) / (lifetime_ps - TAIL_PS)
+        return (1.0 - self.tail) * gaussian(lifetime_ps) + self.tail * late
 
     def difference(self, zero_ps: float = 0.0) -> Array:
         """The spin's part of SC - CC before any fault of the optics, shape (t,), about one high."""
         if self.spin is not None:
-            return self.spin(self, self.delay_ps - zero_ps)
+            return self.spin(self, self.delay_ps - zero_ps - self.zero_ps)
         return self.decay(self.lifetime_ps, zero_ps)
 
     def measure(self, rng: np.random.Generator) -> Trace:
@@ -62,6 +72,8 @@ class Crystal:
         cc = 2.0 * self.decay(self.population_ps, self.cc_zero_ps) - 0.5 * self.difference(self.cc_zero_ps)
         sc, cc = (1.0 - self.mixed) * sc + self.mixed * cc, (1.0 - self.mixed) * cc + self.mixed * sc
         noise = rng.normal(scale=2.0**-0.5 / self.snr, size=(2, len(sc)))
+        if self.noise is not None:
+            noise = self.noise(self, rng) * 2.0**-0.5 / self.snr
         sc, cc = sc + noise[0], self.cc_share * cc + noise[1]
         return Trace.of(self.delay_ps, sc=sc if self.in_sc is None else sc + self.in_sc(self, rng), cc=cc)
 
@@ -75,6 +87,21 @@ def drawn(rng: np.random.Generator, low: float = 0.5, high: float = 20.0, snr: f
 
 
 Fault = Callable[[Crystal, np.random.Generator], Crystal]
+
+
+def same(**changed: object) -> Fault:
+    """Every crystal with these fields."""
+    return lambda crystal, _: replace(crystal, **changed)  # type: ignore[arg-type]
+
+
+def over_scan(crystal: Crystal) -> Array:
+    """How much of the scan is over at each delay, 0 to 1."""
+    return np.linspace(0.0, 1.0, len(crystal.delay_ps))
+
+
+def louder(factor: Callable[[Crystal], Array]) -> Fault:
+    """Noise so many times as strong at each delay."""
+    return same(noise=lambda crystal, rng: rng.normal(size=(2, len(crystal.delay_ps))) * factor(crystal))
 
 
 def two(share: float, ratio: float) -> Fault:
@@ -147,7 +174,21 @@ def unequal(share: float, population_ps: float | None = None) -> Fault:
 
 FAULTS: dict[str, Fault] = {
     "none": lambda crystal, _: crystal,
-    "polarisation mixed 10%": lambda crystal, _: replace(crystal, mixed=0.1),
+    "polarisation mixed 10%": same(mixed=0.1),
+    "time zero 0.3 ps later": same(zero_ps=0.3),
+    "time zero drifts by 0.05 ps": lambda crystal, _: replace(crystal, zero_ps=0.05 * over_scan(crystal)),
+    "time zero drifts by 0.3 ps": lambda crystal, _: replace(crystal, zero_ps=0.3 * over_scan(crystal)),
+    "baseline drifts by 10%": same(in_sc=lambda crystal, _: 0.1 * over_scan(crystal)),
+    "baseline drifts by 30%": same(in_sc=lambda crystal, _: 0.3 * over_scan(crystal)),
+    "noise grows with the signal": louder(lambda crystal: 1.0 + 3.0 * crystal.difference()),
+    "noise x 4 early": louder(lambda crystal: np.where(over_scan(crystal) < 0.5, 4.0, 1.0)),
+    "noise x 4 late": louder(lambda crystal: np.where(over_scan(crystal) < 0.5, 1.0, 4.0)),
+    "Student noise, 2.5 degrees": same(
+        noise=lambda crystal, rng: rng.standard_t(2.5, size=(2, len(crystal.delay_ps))) / 5.0**0.5
+    ),
+    "plateau 10%": same(in_sc=lambda crystal, _: 0.1 * crystal.decay(1e9)),
+    "offset 5%": same(in_sc=lambda crystal, _: np.full(len(crystal.delay_ps), 0.05)),
+    "20% of the response in a tail of 0.3 ps": same(tail=0.2),
     "one bad point, 2x": glitches(2.0),
     "one bad point, 5x": glitches(5.0),
     "one bad point, 10x": glitches(10.0),
@@ -163,7 +204,7 @@ FAULTS: dict[str, Fault] = {
     "beat, period 2 lifetimes": beat(2.0),
     "beat, period 1 lifetime": beat(1.0),
     "beat, period 0.5 lifetimes": beat(0.5),
-    "sech2 response": lambda crystal, _: replace(crystal, shape="sech2"),
+    "sech2 response": same(shape="sech2"),
     "delayed rise": rise,
     "spike +0.5": spike(0.5),
     "spike +2": spike(2.0),
@@ -173,17 +214,21 @@ FAULTS: dict[str, Fault] = {
     "biexponential, 50% at 3 lifetimes": two(0.5, 3.0),
     "biexponential, 50% at 10 lifetimes": two(0.5, 10.0),
     "1/f noise": lambda crystal, _: replace(crystal, in_sc=drift),
-    "zero of CC 0.02 ps later": lambda crystal, _: replace(crystal, cc_zero_ps=0.02),
-    "zero of CC 0.05 ps later": lambda crystal, _: replace(crystal, cc_zero_ps=0.05),
-    "zero of CC 0.1 ps later": lambda crystal, _: replace(crystal, cc_zero_ps=0.1),
-    "zero of CC 0.3 ps later": lambda crystal, _: replace(crystal, cc_zero_ps=0.3),
+    "zero of CC 0.02 ps later": same(cc_zero_ps=0.02),
+    "zero of CC 0.05 ps later": same(cc_zero_ps=0.05),
+    "zero of CC 0.1 ps later": same(cc_zero_ps=0.1),
+    "zero of CC 0.3 ps later": same(cc_zero_ps=0.3),
 }
-#: Near the response: given so many times as wide as it is, and its true shape.
-NEAR: dict[str, tuple[float, str]] = {
-    "0.06 to 0.12 ps, response right": (1.0, "gaussian"),
-    "0.06 to 0.12 ps, response 10% too narrow": (0.9, "gaussian"),
-    "0.06 to 0.12 ps, response 10% too wide": (1.1, "gaussian"),
-    "0.06 to 0.12 ps, sech2": (1.0, "sech2"),
+#: Near the response: given so many times as wide as it is, and what else is wrong.
+NEAR: dict[str, tuple[float, Fault]] = {
+    "0.06 to 0.12 ps, response right": (1.0, same()),
+    "0.06 to 0.12 ps, response 10% too narrow": (0.9, same()),
+    "0.06 to 0.12 ps, response 10% too wide": (1.1, same()),
+    "0.06 to 0.12 ps, response 20% too narrow": (0.8, same()),
+    "0.06 to 0.12 ps, sech2": (1.0, same(shape="sech2")),
+    "0.06 to 0.12 ps, zero of CC 0.01 ps later": (1.0, same(cc_zero_ps=0.01)),
+    "0.06 to 0.12 ps, zero of CC 0.02 ps later": (1.0, same(cc_zero_ps=0.02)),
+    "0.06 to 0.12 ps, spike +0.3": (1.0, spike(0.3)),
 }
 
 
@@ -233,9 +278,9 @@ def rows(only: str) -> Iterator[tuple[str, Fault, float, bool]]:
     for name, fault in FAULTS.items():
         if only in name:
             yield name, fault, 1.0, False
-    for name, (factor, shape) in NEAR.items():
+    for name, (factor, fault) in NEAR.items():
         if only in name:
-            yield name, lambda crystal, _, shape=shape: replace(crystal, shape=shape), factor, True
+            yield name, fault, factor, True
 
 
 def main() -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, Unpack
 from campaigns.artifacts import PLAIN, Artifacts, batch_key
 from campaigns.config import BUILTIN, CampaignConfig
 from campaigns.database import create_store, open_store, point_to
+from campaigns.doubts import Expectation, Expected
 from campaigns.errors import (
     AlreadySoError,
     CampaignError,
@@ -26,7 +27,18 @@ from campaigns.events import TOLD_STAGES, EventKind, Stage, stage_named
 from campaigns.files import write_whole
 from campaigns.ingest import ObservationTable, ReadingOptions, read_observations
 from campaigns.ingest.table import json_lines, read_file
-from campaigns.intake import IntakeRules, of_table, of_trace, retraction, ruling_out, step, take_in, take_in_table
+from campaigns.intake import (
+    Asked,
+    FittedTrace,
+    IntakeRules,
+    of_table,
+    of_trace,
+    retraction,
+    ruling_out,
+    step,
+    take_in,
+    take_in_table,
+)
 from campaigns.plan import check
 from campaigns.reader import REJECTS, REPORT, CampaignReader
 from campaigns.records import needed_cations
@@ -180,6 +192,17 @@ class Campaign(CampaignReader):
         compound = parse_formula(formula, self.names) if isinstance(formula, str) else formula
         fitted = self.round(progress)
         return predict(fitted, compound, self._records.of(needed_cations((), [compound]), progress))
+
+    def expected(self, compound: Compound) -> Expected | None:
+        """What the last suggestion of a compound, or else the present model, says of its lifetime; None where neither
+        does: it is outside the space, or nothing has learnt from the present data."""
+        for suggestion in (one for batch in reversed(self._state.batches) for one in batch.suggestions):
+            if suggestion.formula == compound.formula:
+                return Expected(suggestion.lifetime_ps, suggestion.lifetime_low_ps, suggestion.lifetime_high_ps)
+        if self.fit() is None or compound not in self.space:
+            return None
+        predicted = self.predict(compound)
+        return Expected(predicted.lifetime_ps, predicted.lifetime_low_ps, predicted.lifetime_high_ps)
 
     def structure(self, formula: str, progress: Progress | None = None, tilted: bool = False) -> Structure:
         """An idealised crystal of a compound to start a calculation from, with xTB geometries of its cations; where
@@ -352,6 +375,7 @@ class Campaign(CampaignReader):
         dry_run: bool = False,
         keep_going: bool = False,
         rejects: str | Path | None = None,
+        expected: Expectation | None = None,
         **reading: Unpack[ReadingOptions],
     ) -> IngestResult:
         """Take in a table of results (CSV, .xlsx or JSON lines), whole or not at all.
@@ -363,17 +387,25 @@ class Campaign(CampaignReader):
             dry_run: check everything and write nothing.
             keep_going: take in the rows that are right and write the others, each with its reason, to a file.
             rejects: that file, .csv; None puts it into the campaign's folder.
+            expected: what is expected of a compound; None asks the last suggestion of it and the model.
             reading: columns, unit, sheet and what is accepted, as in `campaigns.ingest.ReadingOptions`.
 
         Raises:
             PropertyError: if the campaign does not measure `target`.
-            UnconfirmedError: if columns or units had to be guessed, or rows correct what is recorded.
+            UnconfirmedError: if columns or units had to be guessed, rows correct what is recorded, or a lifetime
+                contradicts earlier crystals or the model.
             IngestError: listing every problem with its row and column; nothing was written.
             StoreError: if the campaign cannot be written.
         """
         table = path if isinstance(path, ObservationTable) else self.read(path, target, **reading)
-        accepted = dry_run or reading.get("accept_corrections", False)
-        return self._take_in(table, IntakeRules(keep_going, accepted, self.is_behind()), rejects, dry_run=dry_run)
+        rules = IntakeRules(
+            keep_going=keep_going,
+            accept_corrections=dry_run or reading.get("accept_corrections", False),
+            accept_doubts=dry_run or reading.get("accept_extreme", False),
+            expected=expected or self.expected,
+            tell_known=self.is_behind(),
+        )
+        return self._take_in(table, rules, rejects, dry_run=dry_run)
 
     def ingest_outcomes(self, path: str | Path, *, dry_run: bool = False) -> OutcomeResult:
         """Take in a table of outcomes as `export` writes it, with the columns formula, stage, made, reason, cation,
@@ -421,6 +453,7 @@ class Campaign(CampaignReader):
         dry_run: bool = False,
         measured: Measured | None = None,
         spectrum_at_ps: float | None = None,
+        **asked: Unpack[Asked],
     ) -> IngestResult:
         """Take in the lifetime fitted to a trace, with the raw files behind it, and draw it.
 
@@ -432,20 +465,24 @@ class Campaign(CampaignReader):
             dry_run: check everything and write nothing.
             measured: what was read from the files; with maps, they are drawn too.
             spectrum_at_ps: delay of the spectra drawn from maps, ps; None takes where the difference is largest.
+            asked: what a person was asked about it.
 
         Raises:
             ChemspaceError: for a formula that cannot be read.
+            UnconfirmedError: if the lifetime contradicts earlier crystals or the model, unless accepted.
             StoreError: if the campaign cannot be written.
         """
         from campaigns.outputs import recorded_trace, with_page
 
-        compound = parse_formula(formula, self.names)
-        make = partial(of_trace, compound, fit, files, sample, space=self.space)
+        trace = FittedTrace(parse_formula(formula, self.names), fit, files, sample)
+        accepted = dry_run or asked.get("accept_extreme", False)
+        rules = IntakeRules(accept_doubts=accepted, expected=asked.get("expected", self.expected))
+        make = partial(of_trace, trace, space=self.space, rules=rules)
         state, result = take_in(self._log, self._state, make, dry_run=dry_run)
         if dry_run:
             return result
         self._take(state)
-        row = recorded_trace(self._state, compound.formula, files)
+        row = recorded_trace(self._state, trace.compound.formula, files)
         return with_page(result, row, self.folder, fit, measured, spectrum_at_ps)
 
     def step(self, formula: str, stage: Stage | str, *, reason: str = "", made: str = "") -> Step:

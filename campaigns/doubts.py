@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
-from campaigns.fates import REPLICATE_DECADES
 from campaigns.narrate import picoseconds
+from campaigns.summary import Doubt
+from chemspace import Compound
 from screening.calibration import LEVEL, half_width
 
+#: Replicates among the published lifetimes differ by 0.05 to 0.19 decades (screening/data/published_lifetimes.csv, rows
+#: with the flag "replicate", measured alike).
+REPLICATE_DECADES = (0.05, 0.19)
 #: Decades between crystals of one compound that nobody takes for scatter: three times what published replicates reach.
 APART_DECADES = 3.0 * REPLICATE_DECADES[1]
 #: An outcome outside this central interval of the model is asked about.
@@ -31,19 +36,8 @@ class Expected:
         return self.lifetime_ps / size, self.lifetime_ps * size
 
 
-@dataclass(frozen=True, slots=True)
-class Doubt:
-    """A lifetime that contradicts what is known.
-
-    Attributes:
-        sentence: what is known, and the likely slip.
-        meant_ps: the lifetime if that slip was made, ps; None where none explains it.
-        unit: unit in which the number was then written.
-    """
-
-    sentence: str
-    meant_ps: float | None = None
-    unit: str = ""
+#: What is expected of a compound; None where nothing is.
+Expectation: TypeAlias = Callable[[Compound], Expected | None]
 
 
 def doubt(

@@ -141,7 +141,8 @@ class UnconfirmedError(CampaignError):
         self.guesses, self.declare, self.accept = guesses, declare, accept
         listed = "\n".join(f"  {guess}" for guess in guesses)
         declared = f", or declare it: {' '.join(declare)}" if declare else ""
+        option = "--accept-extreme" if accept == "accept_extreme" else "--yes"
         super().__init__(
             f"{name} was not {done}, nothing was written: say whether this is right\n{listed}\n"
-            f"If it is, repeat the command with --yes{declared}"
+            f"If it is, repeat the command with {option}{declared}"
         )

@@ -13,18 +13,16 @@ from dataclasses import dataclass, replace
 from functools import cache
 from math import hypot, isclose, log, log10
 
+from campaigns.doubts import REPLICATE_DECADES, Expectation, doubt
 from campaigns.ingest import ObservationTable
 from campaigns.ingest.table import ReadRow
 from campaigns.state import CampaignState
-from campaigns.summary import RowReport
+from campaigns.summary import Doubt, RowReport
 from campaigns.targets import Observation, Recorded, Target
 from chemspace import CationLibrary, Compound, CompoundSpace, parse_formula
 from chemspace.formula import normalise
 from screening.dataset import EXCLUDING_FLAGS, SpinDataset, contradicting, stated_conditions
 
-#: Replicates among the published lifetimes differ by 0.05 to 0.19 decades (screening/data/published_lifetimes.csv, rows
-#: with the flag "replicate", measured alike).
-REPLICATE_DECADES = (0.05, 0.19)
 #: What else two observations differ by that disagree, in their joint standard errors.
 _SIGMAS = 2.0
 #: Fields that a row may add to, or say otherwise than, what is recorded of its crystal; and what they are called.
@@ -48,6 +46,7 @@ class Fate:
         corrects: what it corrects.
         words: what to tell of it.
         retracted: why the file says that it was taken back, where that is new here.
+        doubt: what contradicts it; None where nothing does.
     """
 
     report: RowReport
@@ -55,6 +54,7 @@ class Fate:
     corrects: Recorded | None
     words: tuple[str, ...]
     retracted: str = ""
+    doubt: Doubt | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +72,10 @@ def row_fates(
     space: CompoundSpace,
     *,
     tell_known: bool = False,
+    expected: Expectation = lambda _: None,
 ) -> tuple[Fate, ...]:
     """What becomes of each row that can be read, in the order of the file."""
-    before = _Before(table.target, state, names, space)
+    before = _Before(table.target, state, names, space, expected)
     return tuple(before.fate(row, tell_known=tell_known) for row in table.rows)
 
 
@@ -87,8 +88,15 @@ def recorded_of(state: CampaignState, compound: Compound) -> list[Known]:
 class _Before:
     """What a row is held against: the record of its target, the published rows, and the rows before it."""
 
-    def __init__(self, target: Target, state: CampaignState, names: CationLibrary, space: CompoundSpace) -> None:
-        self.target, self.space = target, space
+    def __init__(
+        self,
+        target: Target,
+        state: CampaignState,
+        names: CationLibrary,
+        space: CompoundSpace,
+        expected: Expectation,
+    ) -> None:
+        self.target, self.space, self.expected = target, space, expected
         self.sets_apart = target.of_campaign and state.config.defaults.sets_apart
         self.standing: dict[object, list[tuple[Recorded, Observation]]] = defaultdict(list)
         self.gone: dict[object, Recorded] = {}
@@ -118,6 +126,10 @@ class _Before:
             words += [f"row {row.line}: {word}" for word in disagreements(what, self.target, own + published)]
             if self.sets_apart:
                 words += [f"row {row.line}: {word}" for word in set_apart(what, published + own)]
+        doubted = None
+        if action == "add" and self.target.of_campaign:
+            doubted = lifetime_doubt(what, own + published, self.expected, row.compound)
+            merged = warned(merged, doubted)
         if action == "add":
             self.known[what.formula].append(Known(what, f"row {row.line}"))
         if (action in ("add", "correct") or again) and (read := _read_as(row)):
@@ -127,7 +139,7 @@ class _Before:
         report = RowReport(row.line, action, what.formula, what.value, what.stderr, what.is_bound, what.sample, note)
         is_new = bool(row.retracted) and (action == "correct" or note.startswith("is retracted"))
         corrects = recorded if action == "correct" else None
-        return Fate(report, merged, corrects, tuple(words), row.retracted if is_new else "")
+        return Fate(report, merged, corrects, tuple(words), row.retracted if is_new else "", doubted)
 
     def _action(self, row: ReadRow) -> tuple[str, str, Recorded | None, Observation]:
         """Action and note of its report, what it is known as or corrects, and what is recorded."""
@@ -170,6 +182,20 @@ class _Before:
 
     def _words(self, what: Observation) -> str:
         return self.target.tell(what.formula, what.value, is_bound=what.is_bound)
+
+
+def lifetime_doubt(
+    what: Observation, others: Sequence[Known], expected: Expectation, compound: Compound
+) -> Doubt | None:
+    """What contradicts a lifetime: other crystals of its compound, or else what is expected of it."""
+    measured = [one.observation.value for one in others if not one.observation.is_bound]
+    return doubt(what.value, measured, None if measured else expected(compound), is_bound=what.is_bound)
+
+
+def warned(what: Observation, doubted: Doubt | None) -> Observation:
+    """The observation with what contradicts it."""
+    words = [what.warned, "" if doubted is None else doubted.sentence]
+    return what.model_copy(update={"warned": " ".join(filter(None, words))})
 
 
 def set_apart(what: Observation, others: Sequence[Known]) -> Iterator[str]:

@@ -7,17 +7,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict
 
 from campaigns.database import EventLog
+from campaigns.doubts import Expectation
 from campaigns.errors import AlreadySoError, IngestError, LifecycleError, OvertakenError, UnconfirmedError
 from campaigns.events import MADE_OTHERWISE, NEEDS_REASON, EventKind, Stage, check_step
-from campaigns.fates import disagreements, recorded_of, row_fates
+from campaigns.fates import disagreements, lifetime_doubt, recorded_of, row_fates, warned
 from campaigns.files import write_table
 from campaigns.ingest import ObservationTable
 from campaigns.ingest.cells import far_outside
 from campaigns.state import CampaignState, replay
-from campaigns.summary import IngestResult, RowReport
+from campaigns.summary import Doubt, IngestResult, RowReport
 from campaigns.targets import LIFETIME, MIN_ROWS, Observation, target_of
 from campaigns.text import check_recordable
 from chemspace import Cation, CationLibrary, Compound, CompoundSpace, parse_formula
@@ -50,12 +51,28 @@ class IntakeRules:
     Attributes:
         keep_going: whether the rows that cannot be taken in are left out; else they refuse the table.
         accept_corrections: whether corrections are right; else they are asked for.
+        accept_doubts: whether lifetimes that contradict what is known are right; else they are asked about.
+        expected: what is expected of the lifetime of a compound.
         tell_known: whether what is odd about rows that are known is told again, as nothing has learnt from them yet.
     """
 
     keep_going: bool = False
     accept_corrections: bool = False
+    accept_doubts: bool = True
+    expected: Expectation = lambda _: None
     tell_known: bool = False
+
+
+class Asked(TypedDict, total=False):
+    """What a person was asked about a lifetime.
+
+    Attributes:
+        accept_extreme: take it in although it contradicts earlier crystals or what is expected.
+        expected: what is expected of a compound; the last suggestion of it and the model are asked without.
+    """
+
+    accept_extreme: bool
+    expected: Expectation
 
 
 #: What is new to a state.
@@ -119,9 +136,9 @@ def of_table(
 ) -> Intake:
     """The rows of a table that the campaign does not have or that correct what it has, and what to tell of the others.
     Raises IngestError if a row cannot be taken in, unless `rules.keep_going` and another one can; UnconfirmedError if
-    rows correct what is recorded, unless `rules.accept_corrections`."""
+    rows correct what is recorded or contradict what is known, unless the rules accept that."""
     target = table.target
-    fates = row_fates(table, state, names, space, tell_known=rules.tell_known)
+    fates = row_fates(table, state, names, space, tell_known=rules.tell_known, expected=rules.expected)
     refused = [
         RowReport(row.line, "refused", next(iter(row.cells.values()), ""), note=row.problem) for row in table.refused
     ]
@@ -149,6 +166,12 @@ def of_table(
     if corrected and not rules.accept_corrections:
         told = tuple(fate.words[0] for fate in fates if fate.corrects is not None)
         raise UnconfirmedError(table.name, told, accept="accept_corrections")
+    doubts = tuple(
+        replace(fate.doubt, sentence=f"row {fate.report.line}, {fate.report.formula}: {fate.doubt.sentence}")
+        for fate in fates
+        if fate.doubt is not None
+    )
+    _require_undoubted(table.name, doubts, rules)
     strangers = (row.compound.formula for row in table.rows if not target.task and row.compound not in space)
     outside = tuple(dict.fromkeys(strangers))
     left_out = [{"line": row.line, "problem": row.problem, "cells": dict(row.cells)} for row in table.refused]
@@ -165,28 +188,45 @@ def of_table(
         added=len(added),
         skipped=sum(fate.report.action in ("known", "retracted") and not fate.retracted for fate in fates),
         outside=outside,
-        warnings=(*table.warnings, *(word for fate in fates for word in fate.words), *map(_outside, outside)),
+        warnings=(
+            *table.warnings,
+            *(word for fate in fates for word in fate.words),
+            *(doubted.sentence for doubted in doubts),
+            *map(_outside, outside),
+        ),
         target=target,
         rows=rows,
         refused=len(left_out),
         corrected=len(corrections),
         retracted=len(gone),
+        doubts=doubts,
     )
     parts = [target.name, fresh, corrections, *([retractions] if retractions else [])]
     key = f"observed:{table.sha256}:{_digest(parts)}"
     return Intake(key, payload, ((table.name, table.content),), result)
 
 
-def of_trace(
-    compound: Compound, fit: TraceFit, paths: Sequence[Path], sample: str, state: CampaignState, space: CompoundSpace
-) -> Intake:
-    """The lifetime fitted to a trace, with its raw files."""
+@dataclass(frozen=True, slots=True)
+class FittedTrace:
+    """A fitted trace: of which compound, the fit, its raw files, the lab's name of the crystal."""
+
+    compound: Compound
+    fit: TraceFit
+    files: Sequence[Path]
+    sample: str = ""
+
+
+def of_trace(trace: FittedTrace, state: CampaignState, space: CompoundSpace, rules: IntakeRules) -> Intake:
+    """The lifetime fitted to a trace, with its raw files; raises UnconfirmedError if it contradicts what is known,
+    unless the rules accept that."""
+    compound, fit, paths, sample = trace.compound, trace.fit, trace.files, trace.sample
     name = " and ".join(path.name for path in paths)
     files = tuple((path.name, path.read_bytes()) for path in paths)
     hashes = hashes_of(paths)
     measured = Observation.of_fit(compound.formula, fit, sample=sample)
     outside = () if compound in space else (compound.formula,)
     warnings = [*fit.warnings, *map(_outside, outside)]
+    doubts: tuple[Doubt, ...] = ()
     before = [row for row in state.record if row.files[: len(hashes)] == hashes]
     here = [row for row in before if row.observation.formula == compound.formula]
     standing = next((row for row in here if row.retracted is None), None)
@@ -201,14 +241,26 @@ def of_trace(
             "of it, retract that one first"
         )
     else:
-        warnings += disagreements(measured, LIFETIME, recorded_of(state, compound))
+        known = recorded_of(state, compound)
+        warnings += disagreements(measured, LIFETIME, known)
+        doubted = lifetime_doubt(measured, known, rules.expected, compound)
+        measured = warned(measured, doubted)
+        if doubted is not None:
+            doubts = (replace(doubted, sentence=f"{compound.formula}: {doubted.sentence}"),)
+            warnings.append(doubts[0].sentence)
+    _require_undoubted(name, doubts, rules)
     again = f":{len(here)}" if here else ""
     return Intake(
         key=f"trace:{compound.formula}:{_digest(hashes)}{again}",
         payload={"target": LIFETIME.name, "name": name, "rows": [measured.to_payload()], "fit": fit.to_dict()},
         files=files,
-        result=IngestResult(name, 0 if standing else 1, 1 if standing else 0, outside, tuple(warnings)),
+        result=IngestResult(name, 0 if standing else 1, 1 if standing else 0, outside, tuple(warnings), doubts=doubts),
     )
+
+
+def _require_undoubted(name: str, doubts: Sequence[Doubt], rules: IntakeRules) -> None:
+    if doubts and not rules.accept_doubts:
+        raise UnconfirmedError(name, tuple(doubted.sentence for doubted in doubts), accept="accept_extreme")
 
 
 def require_confirmed(fit: TraceFit, name: str, *, accept_warnings: bool, accept_extreme: bool) -> None:

@@ -410,6 +410,21 @@ _ROW_FIELDS = ("formula", "value", "stderr", "is_bound", "sample", "note")
 
 
 @dataclass(frozen=True, slots=True)
+class Doubt:
+    """A lifetime that contradicts what is known.
+
+    Attributes:
+        sentence: what is known, and the likely slip.
+        meant_ps: the lifetime if that slip was made, ps; None where none explains it.
+        unit: unit in which the number was then written.
+    """
+
+    sentence: str
+    meant_ps: float | None = None
+    unit: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class IngestResult:
     """What an ingest did.
 
@@ -426,6 +441,7 @@ class IngestResult:
         rejects: file that holds them, each with its reason; None if there are none.
         page: file with the pictures of a trace; None for tables.
         target: what was measured.
+        doubts: lifetimes that contradict what is known, each with its row.
     """
 
     name: str
@@ -440,6 +456,7 @@ class IngestResult:
     target: Target = LIFETIME
     corrected: int = 0
     retracted: int = 0
+    doubts: tuple[Doubt, ...] = ()
 
     @property
     def changed(self) -> bool:

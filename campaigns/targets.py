@@ -165,6 +165,7 @@ class Observation(BaseModel):
         technique: how it was measured.
         note: anything else.
         is_bound: whether it is only known that the value is smaller.
+        warned: what a person was asked about before it was taken in: warnings of its fit, what it contradicts.
         target: name of what was measured.
     """
 
@@ -179,6 +180,7 @@ class Observation(BaseModel):
     technique: Line = ""
     note: Line = ""
     is_bound: bool = False
+    warned: str = ""
     target: str = LIFETIME_PS
 
     @classmethod
@@ -192,11 +194,12 @@ class Observation(BaseModel):
             technique="TR",
             note=f"{fit.model}, response {fit.irf_fwhm_ps:.3g} ps, R2 {fit.r_squared:.4f}",
             is_bound=fit.is_upper_bound,
+            warned=" ".join(fit.warnings),
         )
 
     def to_payload(self) -> dict[str, Any]:
         """As an event's row: what stands in every row is said once, by the event."""
-        return self.model_dump(exclude={"target"})
+        return self.model_dump(exclude={"target"} if self.warned else {"target", "warned"})
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON, under the names that the target gives its fields."""
@@ -260,6 +263,7 @@ class Recorded:
             "at": self.at.isoformat(timespec="seconds"),
             "actor": self.actor,
             "retracted": self.retracted,
+            **({"warned": self.observation.warned} if self.observation.target == LIFETIME_PS else {}),
             "sha256": " ".join(self.files),
         }
 

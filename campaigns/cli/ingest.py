@@ -17,7 +17,6 @@ from campaigns.cli.traces import PANEL, TraceOptions, fitted
 if TYPE_CHECKING:
     from campaigns.campaign import Campaign
     from campaigns.ingest import ReadingOptions
-    from campaigns.kinetics import TraceFit
     from campaigns.outcome_table import OutcomeResult
     from campaigns.summary import FitSummary, IngestResult, SuggestionBatch
 
@@ -290,35 +289,33 @@ def _table(campaign: Campaign, options: IngestOptions) -> IngestResult:
 
 
 def _trace(campaign: Campaign, options: IngestOptions) -> IngestResult:
+    from campaigns.errors import UnconfirmedError
+    from campaigns.intake import require_confirmed
+
     assert options.formula is not None
     measured, fit = fitted(options.traces, mapping_of(options.table.columns, "sc=LL"))
     for note in fit.trace.notes:
         console.note(note)
     console.note(f"{options.formula}: {fit.summary()}")
-    if not options.dry_run:
-        _confirm(fit, options)
-    return campaign.ingest_trace(
-        options.formula,
-        fit,
-        options.traces.files.paths(),
-        sample=options.sample,
-        dry_run=options.dry_run,
-        measured=measured,
-        spectrum_at_ps=options.traces.spectrum_at,
-    )
-
-
-def _confirm(fit: TraceFit, options: IngestOptions) -> None:
-    """Ask about what a fit warns of before it is taken in."""
-    from campaigns.errors import UnconfirmedError
-    from campaigns.intake import require_confirmed
-
     name = " and ".join(path.name for path in options.traces.files.paths())
-    table = options.table
-    try:
-        require_confirmed(fit, name, accept_warnings=table.yes, accept_extreme=table.accept_extreme)
-    except UnconfirmedError as question:
-        console.ask(question, "Take the lifetime all the same?")
+    warned, extreme = options.table.yes or options.dry_run, options.table.accept_extreme
+    while True:
+        try:
+            if not options.dry_run:
+                require_confirmed(fit, name, accept_warnings=warned, accept_extreme=extreme)
+            return campaign.ingest_trace(
+                options.formula,
+                fit,
+                options.traces.files.paths(),
+                sample=options.sample,
+                dry_run=options.dry_run,
+                measured=measured,
+                spectrum_at_ps=options.traces.spectrum_at,
+                accept_extreme=extreme,
+            )
+        except UnconfirmedError as question:
+            console.ask(question, "Take the lifetime all the same?")
+            warned, extreme = True, extreme or question.accept == "accept_extreme"
 
 
 def _learnt(campaign: Campaign, result: IngestResult, workers: int) -> FitSummary:

@@ -70,6 +70,8 @@ class Layout:
 
 #: Columns of an export that its ingest has no use for.
 EXPORTED = frozenset({"number", "file", "at", "actor", "sha256"})
+#: That and what younger exports hold beside it.
+_NOT_USED = EXPORTED | {"warned"}
 
 
 def layout_of(name: str, grid: Grid, declared: Mapping[str, str], unit: str | None) -> Layout:
@@ -86,7 +88,7 @@ def layout_of(name: str, grid: Grid, declared: Mapping[str, str], unit: str | No
         declare += [] if units["lifetime"] is None else [f"--unit {units['lifetime']}"]
     unused = [column for column in grid.columns if column and column not in columns.values()]
     if {*unused} > EXPORTED:  # written by `export`, which says more than a campaign takes in
-        unused = [column for column in unused if column not in EXPORTED]
+        unused = [column for column in unused if column not in _NOT_USED]
     warnings += [f"column {column!r} is not used (known: {', '.join(COLUMNS)})" for column in unused]
     return Layout(columns, units, tuple(guesses), tuple(declare), tuple(warnings))
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import chdtrc
+from scipy.special import chdtrc, fdtrc
 
 if TYPE_CHECKING:
     from campaigns.kinetics.interval import Interval
@@ -30,9 +30,13 @@ LITTLE_SUPPORT = 4.0
 DOUBTFUL_PULL = 2.0
 #: White noise gives so small a Ljung-Box p-value once in a thousand traces.
 AUTOCORRELATED_P = 1e-3
+#: Below this one the interval answers for correlated noise already.
+CORRELATED_P = 0.05
 #: A residual this many standard deviations out is counted as an outlier: 1 in 1.7 million of Gaussian noise.
 OUTLIER_SIGMA = 5.0
 _MAX_LAGS = 10
+#: Stretches of the scan whose noise is compared.
+_STRETCHES = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,11 +134,34 @@ def correlation_inflation(residual: Array) -> float:
 
     Source: Sokal, in Functional Integration (NATO ASI B 361), 131 (1997), doi 10.1007/978-1-4899-0319-8_6.
     """
-    if ljung_box_p_value(residual) >= AUTOCORRELATED_P:
+    if ljung_box_p_value(residual) >= CORRELATED_P:
         return 1.0
     correlation = _correlations(residual, len(residual) // 4)
     negative = np.flatnonzero(correlation <= 0.0)
     return 1.0 + 2.0 * float(correlation[: negative[0] if len(negative) else None].sum())
+
+
+def noise_weights(residual: Array) -> Array | None:
+    """Weights of the delays, shape (t,), inverse to the noise around each, where it is not the same everywhere.
+
+    Whether it is: F test of the sizes of the residuals over six stretches of the scan (Brown, Forsythe, J. Am. Stat.
+    Assoc. 69, 364 (1974), doi 10.1080/01621459.1974.10482955). None where it is, or for fewer than sixty delays.
+    """
+    n = len(residual)
+    if n < 10 * _STRETCHES:
+        return None
+    size = np.abs(residual)
+    parts = np.array_split(size, _STRETCHES)
+    between = sum(len(part) * (part.mean() - size.mean()) ** 2 for part in parts) / (_STRETCHES - 1)
+    within = sum(float(np.sum((part - part.mean()) ** 2)) for part in parts) / (n - _STRETCHES)
+    if fdtrc(_STRETCHES - 1, n - _STRETCHES, between / max(within, 1e-300)) >= AUTOCORRELATED_P:
+        return None
+    reach = max(7, n // (2 * _STRETCHES))
+    power = np.convolve(
+        np.pad(residual**2, reach, mode="reflect"), np.full(2 * reach + 1, 1.0 / (2 * reach + 1)), "valid"
+    )
+    weights: Array = 1.0 / np.sqrt(np.maximum(power, 1e-6 * float(power.max())))
+    return weights / float(np.median(weights))
 
 
 def _correlations(residual: Array, lags: int = _MAX_LAGS) -> Array:
@@ -146,10 +173,10 @@ def _correlations(residual: Array, lags: int = _MAX_LAGS) -> Array:
 
 def _amplitude_over_stderr(solution: Solution) -> float:
     """Amplitude over its standard error at the fitted shape, with the offset and plateau free."""
-    decay, others = solution.at.terms[:, 0], solution.at.terms[:, 1:]
-    basis = np.linalg.qr(others)[0]
-    alone = decay - basis @ (basis.T @ decay)
-    return abs(float(solution.at.coefficients[0])) * float(np.linalg.norm(alone)) / max(solution.noise, 1e-300)
+    # The inverse of the products holds the squared length of each term that the others do not explain.
+    terms = solution.problem.terms(solution.theta)
+    alone = np.linalg.norm(terms[0]) / float(solution.at.inverse[0, 0]) ** 0.5
+    return abs(float(solution.at.coefficients[0])) * float(alone) / max(solution.noise, 1e-300)
 
 
 def cautions(done: Fitted, tests: ResidualTests, lifetime_high_ps: float, swapped: bool | None) -> tuple[str, ...]:
@@ -189,18 +216,25 @@ def _about_measurement(done: Fitted) -> list[str]:
             f"SC - CC holds {share:.1%} of (SC + CC) / 2, as unequal pump power or imperfect polarisation gives: it "
             "was fitted beside the decay."
         )
+    model = solution.problem.model
+    if "drift" in model.extras:
+        drift = abs(solution.drift_share)
+        found.append(f"The baseline drifts by {drift:.0%} of the decay's height over the scan: fitted beside it.")
+    zero, reach = float(solution.theta[0]), 1.5 * solution.fwhm_ps
+    leave_out = f"to leave it out instead, --exclude {zero - reach:.2g} {zero + reach:.2g}."
+    if "zeros" in model.extras:
+        found.append(
+            f"Time zero of CC is {solution.problem.apart_ps:+.3g} ps from that of SC, or a coherent artefact stands at "
+            f"time zero: it was fitted beside the decay; {leave_out}"
+        )
     given, error = done.irf_given or (solution.fwhm_ps, 0.0)
     if abs(log(solution.fwhm_ps / given)) > DOUBTFUL_PULL * error:
         found.append(
             f"The trace itself shows a response of {solution.fwhm_ps:.3g} ps, {given:.3g} ps was given: check which is "
             "right."
         )
-    if "spike" in solution.problem.model.extras:
-        zero, reach = float(solution.theta[0]), 1.5 * solution.fwhm_ps
-        found.append(
-            "A coherent artefact at time zero was fitted beside the decay; to leave it out instead, --exclude "
-            f"{zero - reach:.2g} {zero + reach:.2g}."
-        )
+    if "spike" in model.extras:
+        found.append(f"A coherent artefact at time zero was fitted beside the decay; {leave_out}")
     if solution.problem.model.decay == "delayed":
         rise = solution.lifetime_ps * float(np.exp(solution.theta[-1]))
         found.append(f"The signal rises with {rise:.3g} ps before it decays: the lifetime is that of the decay.")

@@ -16,6 +16,7 @@ from campaigns.kinetics.cautions import (
     correlation_inflation,
     decay_p_value,
     ljung_box_p_value,
+    noise_weights,
     seem_swapped,
     signal_p_value,
     tests_of,
@@ -51,7 +52,12 @@ TAKEN_UP = 10.0
 #: (2004), doi 10.1177/0049124104268644: considerably less support from 4 on.
 RIVALS = 4.0
 #: Below this many response widths the pulse shape matters: a sech^2 pulse of the same width is a rival then.
-SHAPE_MATTERS = 4.0
+SHAPE_MATTERS = 12.0
+#: Where the interval reaches into the response, and for bounds, it may miss in this share of what is allowed elsewhere:
+#: the shape of the response is then part of the answer, and a bound that is too low is seen by nobody.
+BOUND_RISK = 0.3
+#: Below this many response widths a decay of another kind can stand for any, and is no rival.
+NEAR_RESPONSE = 4.0
 #: Relative standard deviation of a response's width that was given without one.
 IRF_ERROR = 0.1
 
@@ -107,18 +113,23 @@ def fit_trace(
     plain, left_out = without_outliers(best_exponential(problem))
     p_value = _require_signal(plain)
     _require_spin(plain)
-    simple = choose_extras(plain)
+    simple, tried = choose_extras(plain)
     if irf_fwhm_ps is not None and irf_error > 0.0:
         plain, simple = (_with_uncertain_width(fit, irf_error, simple.noise) for fit in (plain, simple))
         if _with_fitted_width(simple).aicc < simple.aicc - TAKEN_UP:
             plain, simple = _with_fitted_width(plain), _with_fitted_width(simple)
     best, candidates = _choose(plain, simple, chosen)
+    if (weight := noise_weights(best.at.residual)) is not None:
+        plain, simple = (solve(replace(fit.problem, weight=weight), fit.theta, tol=1e-7) for fit in (plain, simple))
+        best, candidates = _choose(plain, simple, chosen)
     if time_zero_ps is None:
         _require_rise(best)
     best = solve(best.problem, best.theta)
     inflation = correlation_inflation(best.at.residual)
-    rivals = _rivals(best, candidates) if chosen is None else []
+    rivals = _rivals(best, candidates, tried) if chosen is None else []
     members, interval = profile([best, *rivals], confidence, inflation)
+    if interval.low is None or exp(interval.low) < members[0].fwhm_ps:
+        members, interval = profile(members, 1.0 - BOUND_RISK * (1.0 - confidence), inflation)
     if chosen is None:
         _require_bound_or_lifetime(members[0], interval, candidates)
     done = Fitted(
@@ -160,13 +171,12 @@ def _problem(trace: Trace, width: Width, time_zero_ps: float | None) -> tuple[Pr
 
     The signal is scaled to its largest magnitude, and averaged in groups where there are too many delays.
     """
-    population = np.empty(0) if trace.sc is None or trace.cc is None else 0.5 * (trace.sc + trace.cc)
-    columns = [trace.delay_ps, trace.signal, *([population] if population.size else [])]
+    rows = {"delay": trace.delay_ps, "signal": trace.signal, **trace.beside}
     if len(trace) > MAX_POINTS:
         size = -(-len(trace) // MAX_POINTS)
         kept = len(trace) // size * size
-        columns = [values[:kept].reshape(-1, size).mean(axis=1) for values in columns]
-    delay, signal = columns[:2]
+        rows = {name: values[:kept].reshape(-1, size).mean(axis=1) for name, values in rows.items()}
+    delay, signal = rows.pop("delay"), rows.pop("signal")
     scale = float(np.abs(signal).max())
     if float(np.ptp(signal)) <= 1e-12 * scale:
         raise NoSignalError(
@@ -179,7 +189,7 @@ def _problem(trace: Trace, width: Width, time_zero_ps: float | None) -> tuple[Pr
     problem = Problem(
         delay_ps=delay,
         signal=signal / scale,
-        population=columns[2] / scale if population.size else None,
+        beside=rows | ({"sum": rows["sum"] / scale} if "sum" in rows else {}),
         model=Model("exponential"),
         width=width,
         time_zero_ps=time_zero_ps,
@@ -218,9 +228,9 @@ def _require_signal(plain: Solution) -> float:
 def _require_spin(plain: Solution) -> None:
     """A decay must stand out beside a share of the population signal, which unequal pump power leaves in SC - CC."""
     problem = plain.problem
-    if problem.population is None:
+    if "sum" not in problem.beside:
         return
-    ground = np.column_stack([np.ones_like(problem.signal), problem.population])
+    ground = np.column_stack([np.ones_like(problem.signal), problem.beside["sum"]])
     heights = np.linalg.lstsq(ground, problem.signal, rcond=None)[0]
     share, left = float(heights[1]), float(np.sum((problem.signal - ground @ heights) ** 2))
     with_sum = solve(problem.with_model(plain.problem.model.with_extra("sum")), plain.theta, tol=1e-5, most=15)
@@ -245,8 +255,8 @@ def _choose(plain: Solution, simple: Solution, chosen: Model | None) -> tuple[So
     extras = simple.problem.model.extras if chosen is None else chosen.extras
     near = simple if chosen is None else plain
     candidates = {fit.problem.model.name: fit for fit in ((plain, simple) if chosen is None else (plain,))}
-    # A plateau is the slow part of a biexponential already.
-    bare = tuple(extra for extra in extras if extra != "plateau")
+    # A plateau is the slow part of a biexponential already, and a drift may stand for one.
+    bare = tuple(extra for extra in extras if extra not in ("plateau", "drift"))
     offset = tuple(extra for extra in ("offset", *bare) if extra != "spike")
     for model in (
         Model("exponential", ("offset",)),
@@ -278,11 +288,11 @@ def _choose(plain: Solution, simple: Solution, chosen: Model | None) -> tuple[So
         return simple, list(candidates.values())
     # What the decay stands on was chosen without the rise or the artefact: choose again beside it.
     alone = Model(best.problem.model.decay, tuple(extra for extra in best.problem.model.extras if extra == "spike"))
-    fresh = choose_extras(reach(plain, alone))
+    fresh, _ = choose_extras(reach(plain, alone))
     if fresh.aicc < best.aicc + EXTRA_MARGIN:
         best = fresh
         candidates[best.problem.model.name] = best
-    return best, list(candidates.values())
+    return simple if best.aicc > least.aicc + TAKEN_UP else best, list(candidates.values())
 
 
 def _is_single(fit: Solution) -> bool:
@@ -302,24 +312,31 @@ def _oscillation(wave: Solution, rival: Solution) -> OscillationError:
     return OscillationError(damping * ratio, damping, damping * float(wave.stderr[1]), rival.aicc - wave.aicc)
 
 
-def _rivals(best: Solution, candidates: list[Solution]) -> list[Solution]:
-    """Other models that the trace supports nearly as well: they widen the interval."""
+def _rivals(best: Solution, candidates: list[Solution], tried: list[Solution]) -> list[Solution]:
+    """Other models that the trace supports nearly as well: they widen the interval. `tried` are those of the same decay
+    on another ground, near enough for the search."""
     model = best.problem.model
-    tried = [
-        best.problem.with_model(model.without("offset") if "offset" in model.extras else model.with_extra("offset"))
+    other_ground = [
+        model.without("offset") if "offset" in model.extras else model.with_extra("offset"),
+        *([model.with_extra("sum")] if "sum" in best.problem.beside and "sum" not in model.extras else []),
     ]
-    if best.problem.population is not None and "sum" not in model.extras:
-        tried.append(best.problem.with_model(model.with_extra("sum")))
+    if best.problem.model.decay == "exponential" and "spike" not in model.extras:
+        near = min(fit.aicc for fit in tried) + RIVALS
+        other_ground += [fit.problem.model for fit in tried if fit.aicc < near and fit.problem.model != model]
+    grounds = [each for each in dict.fromkeys(other_ground) if ("zeros" in each.extras) <= ("zeros" in model.extras)]
+    others = [best.problem.with_model(each) for each in grounds]
     if best.problem.width.shape == "gaussian" and best.lifetime_ps < SHAPE_MATTERS * best.fwhm_ps:
-        tried.append(replace(best.problem, width=replace(best.problem.width, shape="sech2")))
-    found = [solve(problem, best.theta) for problem in tried]
+        others.append(replace(best.problem, width=replace(best.problem.width, shape="sech2")))
+    found = [solve(problem, best.theta) for problem in others]
     names = {model.name, *(fit.problem.model.name for fit in found)}
     for fit in candidates:
         # Decays of another kind, whose lifetime is another quantity, count where they are better than the reported one;
         # so does an artefact. Near the response they can stand for any decay.
         other = fit.problem.model
-        alike = other.decay == model.decay and ("spike" in other.extras) == ("spike" in model.extras)
-        if not alike and (other.decay == "oscillation" or best.lifetime_ps < SHAPE_MATTERS * best.fwhm_ps):
+        alike = other.decay == model.decay and all(
+            (extra in other.extras) == (extra in model.extras) for extra in ("spike", "zeros")
+        )
+        if not alike and (other.decay == "oscillation" or best.lifetime_ps < NEAR_RESPONSE * best.fwhm_ps):
             continue
         if other.name not in names and fit.aicc < best.aicc + RIVALS * alike:
             found.append(solve(fit.problem, fit.theta))
@@ -384,6 +401,7 @@ def _result(trace: Trace, done: Fitted, scale: float, confidence: float) -> Trac
     swapped = seem_swapped(trace, solution, scale)
     tests = tests_of(solution, done.p_value)
     spread = float(np.sum((problem.signal - problem.signal.mean()) ** 2))
+    left = problem.signal - solution.at.coefficients @ problem.terms(solution.theta)
     return TraceFit(
         lifetime_ps=life.value,
         lifetime_stderr_ps=life.stderr,
@@ -395,7 +413,7 @@ def _result(trace: Trace, done: Fitted, scale: float, confidence: float) -> Trac
         irf_given_ps=None if done.irf_given is None else done.irf_given[0],
         model=problem.model.name,
         aicc=solution.aicc,
-        r_squared=1.0 - float(solution.at.residual @ solution.at.residual) / spread,
+        r_squared=1.0 - float(left @ left) / spread,
         confidence=confidence,
         time_zero_ps=float(solution.theta[0]),
         time_zero_stderr_ps=float(solution.stderr[0]),
@@ -403,6 +421,7 @@ def _result(trace: Trace, done: Fitted, scale: float, confidence: float) -> Trac
         offset=float(of["offset"][0]) if "offset" in of else 0.0,
         plateau=float(of["plateau"][0]) if "plateau" in of else 0.0,
         sum_share=solution.sum_share,
+        zeros_apart_ps=problem.apart_ps,
         left_out_ps=tuple(float(delay) for delay in done.left_out_ps),
         noise=solution.noise * scale,
         comparison=done.comparison,

@@ -6,7 +6,7 @@ one profile serves all: the area under the decay divided by its initial height. 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import exp, gamma, log, sqrt
 
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.polynomial.hermite_e import hermegauss
 from numpy.polynomial.legendre import leggauss
 from numpy.typing import NDArray
-from scipy.special import erfc, erfcx, ndtr, wofz
+from scipy.special import digamma, erfc, erfcx, ndtr, wofz
 
 from campaigns.kinetics.errors import FitSettingError
 
@@ -35,9 +35,10 @@ def exponential_response(delay_ps: Array, time_zero_ps: float, lifetime_ps: floa
 
     (1/2) exp(k^2/2 - k x) erfc((k - x) / sqrt 2), with x = (t - t0) / s and k = s / tau. Before the point x = k the
     exponential overflows while erfc underflows; there the equal form (1/2) exp(-x^2/2) erfcx((k - x) / sqrt 2) is used.
+    Nine standard deviations before time zero it is 0, and as far after x = k it is the exponential, to 1e-18.
 
     Args:
-        delay_ps: delays, shape (t,), ps.
+        delay_ps: delays, shape (t,), ps, in any order.
         time_zero_ps: centre of the response, ps.
         lifetime_ps: tau, ps, positive.
         sigma_ps: standard deviation of the response, ps, positive.
@@ -49,28 +50,21 @@ def exponential_response(delay_ps: Array, time_zero_ps: float, lifetime_ps: floa
     10.1016/j.bbabio.2004.04.011; the scaled form, Kalambet et al., J. Chemom. 25, 352 (2011), doi
     10.1002/cem.1343.
     """
-    x = (delay_ps - time_zero_ps) / sigma_ps
-    k = sigma_ps / lifetime_ps
-    z = (k - x) / _SQRT2
-    before = np.exp(-0.5 * x * x) * erfcx(np.maximum(z, 0.0))
-    after = np.exp(np.minimum(0.5 * k * k - k * x, 0.0)) * erfc(np.minimum(z, 0.0))
-    return 0.5 * np.where(z > 0.0, before, after)
+    order = np.argsort(delay_ps, kind="stable")
+    curve = np.empty(len(order))
+    curve[order] = _exponential((delay_ps[order] - time_zero_ps) / sigma_ps, sigma_ps / lifetime_ps)
+    return curve
 
 
-def exponential_slopes(
-    delay_ps: Array, curve: Array, time_zero_ps: float, lifetime_ps: float, sigma_ps: float
-) -> tuple[Array, Array, Array]:
-    """Derivatives of `exponential_response` by time zero (1/ps), by ln(lifetime) and by ln(sigma), each shape (t,).
-
-    `curve` is the response itself at the same delays. With f the curve and phi the standard normal density,
-    df/dk = (k - x) f - phi(x) and df/dx = phi(x) - k f.
-    """
-    x = (delay_ps - time_zero_ps) / sigma_ps
-    k = sigma_ps / lifetime_ps
-    phi = np.exp(-0.5 * x * x) / _SQRT_2PI
-    by_x = phi - k * curve
-    by_k = (k - x) * curve - phi
-    return -by_x / sigma_ps, -k * by_k, k * by_k - x * by_x
+def _exponential(x: Array, k: float) -> Array:
+    """`exponential_response` of ascending x."""
+    start, middle, end = np.searchsorted(x, (-_FAR, k, k + _FAR))
+    curve = np.zeros_like(x)
+    early, late = x[start:middle], x[middle:end]
+    curve[start:middle] = 0.5 * np.exp(-0.5 * early * early) * erfcx((k - early) / _SQRT2)
+    curve[middle:end] = 0.5 * np.exp(k * (0.5 * k - late)) * erfc((k - late) / _SQRT2)
+    curve[end:] = np.exp(k * (0.5 * k - x[end:]))
+    return curve
 
 
 def step_response(delay_ps: Array, time_zero_ps: float, sigma_ps: float) -> Array:
@@ -96,26 +90,35 @@ def stretched_response(delay_ps: Array, time_zero_ps: float, lifetime_ps: float,
     Returns:
         Shape (t,), dimensionless.
     """
-    x = (delay_ps - time_zero_ps) / sigma_ps
-    k = sigma_ps / lifetime_ps
-    curve = np.zeros_like(x)
-    near = (x > -_FAR) & (x <= _FAR)
-    far = x > _FAR
-    curve[near] = _near(x[near], k, beta)
-    curve[far] = np.exp(-((k * (x[far, None] - _FAR_NODES)) ** beta)) @ (_FAR_WEIGHTS / _SQRT_2PI)
+    curve: Array = _stretched((delay_ps - time_zero_ps) / sigma_ps, sigma_ps / lifetime_ps, beta)[0]
     return curve
 
 
-def _near(x: Array, k: float, beta: float) -> Array:
-    """Integral of phi(x - v) exp(-(k v)^beta) over v from 0 to x + 6, the reach of the response."""
-    low = np.sqrt(np.maximum(x - 6.0, 0.0))
-    high = np.sqrt(np.maximum(x, 0.0) + 6.0)
+def _stretched(x: Array, k: float, beta: float) -> Array:
+    """`stretched_response` and its derivatives by x, by ln k and by beta, shape (4, t)."""
+    rows = np.zeros((4, len(x)))
+    near, far = (x > -_FAR) & (x <= _FAR), x > _FAR
+    # phi(x - v) exp(-(k v)^beta) over v from 0 to x + 6, the reach of the response
+    at = x[near]
+    low, high = np.sqrt(np.maximum(at - 6.0, 0.0)), np.sqrt(np.maximum(at, 0.0) + 6.0)
     half = 0.5 * (high - low)
     u = 0.5 * (high + low)[:, None] + half[:, None] * _NEAR_NODES
     v = u * u
-    integrand = np.exp(-0.5 * (x[:, None] - v) ** 2 - (k * v) ** beta) * u
-    values: Array = (integrand @ _NEAR_WEIGHTS) * half * (2.0 / _SQRT_2PI)
-    return values
+    weights = np.exp(-0.5 * (at[:, None] - v) ** 2) * u * (half[:, None] * _NEAR_WEIGHTS * (2.0 / _SQRT_2PI))
+    rows[:, near] = _stretched_rows(weights, v, k, beta)
+    rows[1, near] = np.sum((v - at[:, None]) * weights * np.exp(-((k * v) ** beta)), axis=1)
+    v = x[far, None] - _FAR_NODES
+    rows[:, far] = _stretched_rows(np.broadcast_to(_FAR_WEIGHTS / _SQRT_2PI, v.shape), v, k, beta)
+    return rows
+
+
+def _stretched_rows(weights: Array, v: Array, k: float, beta: float) -> Array:
+    """Sums of exp(-(k v)^beta) and its derivatives by v, ln k and beta, shape (4, t), over nodes and weights (t, n)."""
+    log_kv = np.log(np.maximum(k * v, 1e-300))
+    power = np.exp(beta * log_kv)
+    curve = weights * np.exp(-power)
+    by_log = -beta * curve * power
+    return np.stack([rows.sum(axis=1) for rows in (curve, by_log / v, by_log, by_log * log_kv / beta)])
 
 
 def oscillating_response(
@@ -128,13 +131,17 @@ def oscillating_response(
     Source: scaled complementary error function of a complex argument, Poppe, Wijers, ACM Trans. Math. Softw. 16, 38
     (1990), doi 10.1145/77626.77629.
     """
-    x = (delay_ps - time_zero_ps) / sigma_ps
     k = sigma_ps * complex(1.0 / lifetime_ps, -2.0 * np.pi / period_ps)
+    curve = _oscillating((delay_ps - time_zero_ps) / sigma_ps, k)
+    return curve.real, curve.imag
+
+
+def _oscillating(x: Array, k: complex) -> NDArray[np.complex128]:
     z = (k - x) / _SQRT2
     late = z.real < 0.0
-    curve = 0.5 * np.exp(-0.5 * x * x) * wofz(np.where(late, -1j, 1j) * z)
+    curve: NDArray[np.complex128] = 0.5 * np.exp(-0.5 * x * x) * wofz(np.where(late, -1j, 1j) * z)
     curve[late] = np.exp(0.5 * k * k - k * x[late]) - curve[late]
-    return curve.real, curve.imag
+    return curve
 
 
 #: Pulse shapes as sums of Gaussians: share and standard deviation, in units of the full width at half maximum, of each.
@@ -143,27 +150,33 @@ RESPONSES: dict[str, tuple[tuple[float, float], ...]] = {
     "gaussian": ((1.0, 1.0 / FWHM_PER_SIGMA),),
     "sech2": ((0.192669, 0.299273), (0.579624, 0.462142), (0.227707, 0.732361)),
 }
+#: Nodes and weights of the mean over the time between two zeros.
+_BETWEEN = tuple(zip(*(values.tolist() for values in leggauss(5)), strict=True))
 
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """The instrument response: full width at half maximum (ps) and pulse shape, a key of `RESPONSES`."""
+    """The instrument response: full width at half maximum (ps), pulse shape (a key of `RESPONSES`), and by how much the
+    zero of CC is later than that of SC (ps)."""
 
     fwhm_ps: float
     shape: str = "gaussian"
+    apart_ps: float = 0.0
 
     @property
-    def parts(self) -> tuple[tuple[float, float], ...]:
-        """Share and standard deviation (ps) of each Gaussian it is made of."""
-        return tuple((share, width * self.fwhm_ps) for share, width in RESPONSES[self.shape])
+    def sigma_ps(self) -> float:
+        """Standard deviation of a Gaussian of that width, ps."""
+        return self.fwhm_ps / FWHM_PER_SIGMA
 
-    def through(self, curve: Callable[[float], Array]) -> Array:
-        """The sum over the Gaussians of what `curve` gives for each standard deviation (ps), shape (t,) each."""
-        parts = self.parts
-        if len(parts) == 1:
-            return curve(parts[0][1])
-        total: Array = np.sum([share * curve(sigma) for share, sigma in parts], axis=0)
-        return total
+    @property
+    def parts(self) -> list[tuple[float, float, float]]:
+        """Share, standard deviation (ps) and shift (ps) of each Gaussian it is made of."""
+        shifts = ((1.0, 0.0),) if not self.apart_ps else ((0.5, -0.5 * self.apart_ps), (0.5, 0.5 * self.apart_ps))
+        return [
+            (share * half, width * self.fwhm_ps, shift)
+            for share, width in RESPONSES[self.shape]
+            for half, shift in shifts
+        ]
 
 
 #: Shape parameters each decay has beside its lifetime, with start, lower and upper limit: logarithms of a ratio to the
@@ -175,9 +188,10 @@ DECAYS: dict[str, dict[str, tuple[float, float, float]]] = {
     "delayed": {"log_rise": (-1.5, -6.0, -0.05)},
     "oscillation": {"log_period": (0.0, -4.0, 2.5)},
 }
-#: Linear terms a decay may stand on: a baseline at all delays, a plateau that rises at time zero and stays, a share of
-#: (SC + CC) / 2 (unequal pump power, imperfect polarisation), a coherent artefact at time zero.
-EXTRAS = ("offset", "plateau", "sum", "spike")
+#: Linear terms a decay may stand on: a baseline at all delays, one that drifts over the scan, a plateau that rises at
+#: time zero and stays, a share of (SC + CC) / 2 (unequal pump power, imperfect polarisation), what zeros of SC and CC
+#: that differ leave of the population's rise, a coherent artefact at time zero.
+EXTRAS = ("offset", "drift", "plateau", "sum", "zeros", "spike")
 #: Linear terms of those that have more than one: two exponentials, a cosine and a sine, a Gaussian and its derivatives.
 _COLUMNS = {"delayed": 2, "oscillation": 2, "spike": 3}
 
@@ -207,7 +221,7 @@ class Model:
 
     @property
     def slices(self) -> dict[str, slice]:
-        """Where the linear terms of the decay ("decay") and of each extra stand among the columns."""
+        """Where the linear terms of the decay ("decay") and of each extra stand among the rows."""
         found: dict[str, slice] = {}
         first = 0
         for name in (self.decay, *self.extras):
@@ -229,78 +243,105 @@ class Model:
 
 
 def linear_terms(
-    model: Model, delay_ps: Array, theta: Array, response: Response, population: Array | None = None
-) -> Array:
-    """The decay and the extras of a model as columns.
+    model: Model, delay_ps: Array, theta: Array, response: Response, beside: Mapping[str, Array]
+) -> tuple[Array, Array]:
+    """The decay and the extras of a model, and their derivatives.
 
     Args:
         model: which.
-        delay_ps: delays, shape (t,), ps.
-        theta: non-linear parameters, shape (p,): time zero (ps), ln lifetime, ..., the shape parameters of `DECAYS`.
-        response: of the instrument.
-        population: (SC + CC) / 2 at the delays, shape (t,), for "sum".
+        delay_ps: delays, shape (t,), ps, ascending.
+        theta: non-linear parameters, shape (p,): time zero (ps), ln lifetime, ln width where it is fitted, the shape
+            parameters of `DECAYS`.
+        response: of the instrument, of that width.
+        beside: the extras that depend on no parameter, at the delays, shape (t,) each: "sum" and "drift".
 
     Returns:
-        Shape (t, c), each decay of height 1 before the convolution.
+        Shape (c, t), each decay of height 1 before the convolution; derivatives by `theta`, shape (c, p, t).
     """
-    zero, lifetime = theta[0], exp(theta[1])
-    shape = theta[len(theta) - len(DECAYS[model.decay]) :]
-    columns = _decay_columns(model.decay, delay_ps, zero, lifetime, response, *shape)
-    for extra in model.extras:
-        if extra == "offset":
-            columns.append(np.ones_like(delay_ps))
-        elif extra == "plateau":
-            columns.append(response.through(lambda sigma: step_response(delay_ps, zero, sigma)))
-        elif extra == "sum":
-            assert population is not None
-            columns.append(population)
-        else:
-            columns += artefact_terms(delay_ps, zero, response)
-    return np.column_stack(columns)
+    first = len(theta) - len(DECAYS[model.decay])
+    terms = np.zeros((model.n_linear, len(delay_ps)))
+    slopes = np.zeros((len(terms), len(theta), terms.shape[1]))
+    lifetime, shape = exp(theta[1]), theta[first:].tolist()
+    rows = model.slices
+
+    def add(row: int, part: tuple[float, float, Array], curve: Array, by_x: Array, *by: Array) -> None:
+        """A curve of (t - t0) / sigma and sigma / lifetime, with its derivatives by x, ln lifetime, shape."""
+        share, sigma, x = part
+        terms[row] += share * curve
+        slopes[row, 0] -= (share / sigma) * by_x
+        if first == 3:
+            slopes[row, 2] -= share * (x * by_x + by[0] if by else x * by_x)
+        for column, slope in zip((1, *range(first, len(theta))), by, strict=False):
+            slopes[row, column] += share * slope
+
+    for share, sigma, shift in response.parts:
+        x = (delay_ps - (theta[0] + shift)) / sigma
+        bell, part = np.exp(-0.5 * x * x) / _SQRT_2PI, (share, sigma, x)
+        for row, curves in enumerate(_decays(model.decay, x, sigma / lifetime, bell, shape)):
+            add(row, part, *curves)
+        if "plateau" in rows:
+            add(rows["plateau"].start, part, ndtr(x), bell)
+    sigma = response.sigma_ps
+    between = () if "zeros" not in rows else _BETWEEN if response.apart_ps else ((0.0, 2.0),)
+    for node, weight in between:
+        x = (delay_ps - (theta[0] + 0.5 * node * response.apart_ps)) / sigma
+        bell = np.exp(-0.5 * x * x)
+        add(rows["zeros"].start, (0.5 * weight, sigma, x), bell, -x * bell)
+    if "spike" in rows:  # van Stokkum, Larsen, van Grondelle, doi 10.1016/j.bbabio.2004.04.011
+        x = (delay_ps - theta[0]) / sigma
+        bell, part, row = np.exp(-0.5 * x * x), (1.0, sigma, x), rows["spike"].start
+        add(row, part, bell, -x * bell)
+        add(row + 1, part, x * bell, (1.0 - x * x) * bell)
+        add(row + 2, part, (x * x - 1.0) * bell, (3.0 - x * x) * x * bell)
+    if "offset" in rows:
+        terms[rows["offset"]] = 1.0
+    for name in rows.keys() & beside.keys():
+        terms[rows[name]] = beside[name]
+    return terms, slopes
 
 
-def artefact_terms(delay_ps: Array, time_zero_ps: float, response: Response) -> list[Array]:
-    """A coherent artefact: a Gaussian of the response's width and its first two derivatives, three times shape (t,).
+def _decays(decay: str, x: Array, k: float, bell: Array, shape: list[float]) -> list[tuple[Array, ...]]:
+    """The decay through one Gaussian, height 1 before the convolution, as one row or two: the curve and its derivatives
+    by x, by ln lifetime and by each shape parameter, shape (t,) each.
 
-    Source: van Stokkum, Larsen, van Grondelle, Biochim. Biophys. Acta 1657, 82 (2004), doi
-    10.1016/j.bbabio.2004.04.011.
-    """
-    x = (delay_ps - time_zero_ps) / (response.fwhm_ps / FWHM_PER_SIGMA)
-    bell = np.exp(-0.5 * x * x)
-    return [bell, x * bell, (x * x - 1.0) * bell]
-
-
-def _decay_columns(
-    decay: str, delay_ps: Array, zero: float, lifetime: float, response: Response, *shape: float
-) -> list[Array]:
-    """The decay through the response, height 1 before the convolution, as one column or two.
-
-    `lifetime` is the mean: tau; w tau1 + (1 - w) tau2; (tau / beta) Gamma(1 / beta). Of a delayed decay and an
-    oscillation it is tau of the decay.
+    k is sigma over the lifetime, which is the mean: tau; w tau1 + (1 - w) tau2; (tau / beta) Gamma(1 / beta). Of a
+    delayed decay and an oscillation it is tau of the decay. With f the curve of an exponential and phi the density,
+    df/dk = (k - x) f - phi and df/dx = phi - k f.
 
     Source: mean of a stretched exponential, Lindsey, Patterson, J. Chem. Phys. 73, 3348 (1980), doi 10.1063/1.440530.
     """
 
-    def exponential(tau: float) -> Array:
-        return response.through(lambda sigma: exponential_response(delay_ps, zero, tau, sigma))
+    def exponential(k: float) -> tuple[Array, Array, Array]:
+        curve = _exponential(x, k)
+        return curve, bell - k * curve, k * (bell - (k - x) * curve)
 
     if decay == "biexponential":
-        weight, fast, slow = biexponential_parts(lifetime, *shape)
-        return [weight * exponential(fast) + (1.0 - weight) * exponential(slow)]
+        weight, fast, slow = biexponential_parts(1.0, *shape)
+        (one, one_x, one_tau), (two, two_x, two_tau) = exponential(k / fast), exponential(k / slow)
+        moved = (one - two) * ((slow - 1.0) / (slow - fast) ** 2)
+        return [
+            (
+                weight * one + (1.0 - weight) * two,
+                weight * one_x + (1.0 - weight) * two_x,
+                weight * one_tau + (1.0 - weight) * two_tau,
+                (1.0 - fast) * (weight * one_tau + fast * moved),
+                (1.0 - weight) * two_tau * ((slow - 1.0) / slow) + (1.0 - fast) * moved,
+            )
+        ]
     if decay == "stretched":
         (beta,) = shape
-        tau = lifetime * beta / gamma(1.0 / beta)
-        return [response.through(lambda sigma: stretched_response(delay_ps, zero, tau, sigma, beta))]
+        curve, by_x, by_k, by_beta = _stretched(x, k * gamma(1.0 / beta) / beta, beta)
+        return [(curve, by_x, -by_k, by_beta - by_k * (1.0 / beta + float(digamma(1.0 / beta)) / beta**2))]
     if decay == "delayed":
-        return [exponential(lifetime), exponential(lifetime * exp(shape[0]))]
+        late, early = exponential(k), exponential(k * exp(-shape[0]))
+        return [(*late, np.zeros_like(x)), (*early, early[2])]
     if decay == "oscillation":
-        period = lifetime * exp(shape[0])
-        waves = [
-            [share * wave for wave in oscillating_response(delay_ps, zero, lifetime, period, sigma)]
-            for share, sigma in response.parts
-        ]
-        return [np.sum(part, axis=0) for part in zip(*waves, strict=True)]
-    return [exponential(lifetime)]
+        turn = 2j * np.pi * exp(-shape[0])
+        wave = _oscillating(x, k - k * turn)
+        by_k = (k - k * turn - x) * wave - bell
+        rows = (wave, bell - (k - k * turn) * wave, -(k - k * turn) * by_k, k * turn * by_k)
+        return [tuple(row.real for row in rows), tuple(row.imag for row in rows)]
+    return [exponential(k)]
 
 
 def biexponential_parts(lifetime_ps: float, logit_fast: float, log_slow: float) -> tuple[float, float, float]:

@@ -70,7 +70,7 @@ def _missed(plain: Solution, rest: Solution, at: NDArray[np.int64]) -> NDArray[n
     only = np.zeros(len(problem.signal), dtype=bool)
     only[at] = True
     points = problem.keeping(only)
-    off = points.signal - points.terms(rest.theta) @ rest.at.coefficients
+    off = points.signal - rest.at.coefficients @ points.terms(rest.theta)
     noise = _SIGMA_PER_MAD * float(np.median(np.abs(rest.at.residual)))
     gap = np.diff(problem.delay_ps, prepend=problem.delay_ps[0], append=problem.delay_ps[-1])
     gap = np.maximum(gap[:-1], gap[1:])[at]

@@ -110,6 +110,7 @@ class TraceFit:
         offset: baseline at all delays, same unit; 0 where the model has none.
         plateau: what stays after time zero, same unit; 0 where the model has none.
         sum_share: share of (SC + CC) / 2 in the difference (unequal pump power, imperfect polarisation).
+        zeros_apart_ps: by how much the zero of CC is later than that of SC, ps; 0 where the trace does not say.
         left_out_ps: delays of single bad points that were left out, ps.
         noise: standard deviation of one point, same unit.
         comparison: every model that was tried, best AICc first.
@@ -139,6 +140,7 @@ class TraceFit:
     offset: float
     plateau: float
     sum_share: float
+    zeros_apart_ps: float
     left_out_ps: tuple[float, ...]
     noise: float
     comparison: tuple[ModelScore, ...]
@@ -161,15 +163,16 @@ class TraceFit:
 
     def curve(self, delay_ps: Array) -> Array:
         """The fitted curve at any delays, shape (t,), in the unit of the signal."""
-        delay, trace, population = np.asarray(delay_ps, dtype=np.float64), self.trace, None
-        if trace.sc is not None and trace.cc is not None:
-            population = np.interp(delay, trace.delay_ps, 0.5 * (trace.sc + trace.cc))
-        response = Response(self.irf_fwhm_ps, self.irf_shape)
+        delay, trace = np.asarray(delay_ps, dtype=np.float64), self.trace
+        order = np.argsort(delay, kind="stable")
+        beside = {name: np.interp(delay[order], trace.delay_ps, row) for name, row in trace.beside.items()}
+        response = Response(self.irf_fwhm_ps, self.irf_shape, self.zeros_apart_ps)
         # The share of the sum is a number, the other heights are in the unit of the signal.
         model, heights = Model.parse(self.model), np.array(self.heights)
         if "sum" in model.extras:
             heights[model.slices["sum"]] = self.sum_share
-        curve: Array = linear_terms(model, delay, np.array(self.theta), response, population) @ heights
+        curve = np.empty(len(delay))
+        curve[order] = heights @ linear_terms(model, delay[order], np.array(self.theta), response, beside)[0]
         return curve
 
     def summary(self) -> str:
@@ -205,6 +208,7 @@ class TraceFit:
             "offset": self.offset,
             "plateau": self.plateau,
             "sum_share": self.sum_share,
+            "zeros_apart_ps": self.zeros_apart_ps,
             "left_out_ps": list(self.left_out_ps),
             "noise": self.noise,
             "n_delays": len(self.trace),

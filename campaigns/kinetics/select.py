@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from math import exp, log
+from dataclasses import dataclass, replace
+from math import exp, log, pi, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,9 +16,11 @@ Array = NDArray[np.float64]
 #: An offset or plateau is taken up only when it lowers the AICc by more than this: a model within 2 of the best still
 #: has substantial support. Burnham, Anderson, Sociol. Methods Res. 33, 261 (2004), doi 10.1177/0049124104268644.
 EXTRA_MARGIN = 2.0
-#: Linear terms a decay may stand on without being another decay.
-GROUND = ("offset", "plateau", "sum")
-#: A larger share of (SC + CC) / 2 in SC - CC is the polarisation of the spins itself, not unequal pump power.
+#: Linear terms a decay may stand on without being another decay, and what each must lower the AICc by beyond that: more
+#: where it says that the measurement has a fault.
+GROUND = {"offset": 0.0, "drift": 2.0, "plateau": 0.0, "sum": 0.0, "zeros": 2.0}
+#: A larger share of (SC + CC) / 2 in SC - CC is the polarisation of the spins itself, not unequal pump power; a drift
+#: of the baseline by more of the decay's height is another decay.
 MAX_SHARE = 0.5
 #: Periods that are tried, even in logarithm.
 _N_PERIODS = 24
@@ -26,6 +28,12 @@ _N_PERIODS = 24
 MAX_STARTS = 4
 #: Tolerance of the search; what is reported is fitted again to a finer one.
 SEARCH_TOL = 1e-5
+#: Delays after the rise whose mean is the population's height.
+_AFTER_RISE = 12
+#: Zeros of SC and CC further apart than so many response widths are no slip of the stage.
+_FAR_APART = 2.5
+#: Second start beside own zeros or an artefact: a lifetime so many times as long.
+_SLOWER = 4.0
 #: Second starting shape of a biexponential: mostly one lifetime with a small slow tail.
 _TAIL = (2.0, 2.0)
 
@@ -63,19 +71,53 @@ def best_exponential(problem: Problem) -> Solution:
     return min(reached, key=lambda found: found.at.cost)
 
 
-def choose_extras(plain: Solution) -> Solution:
-    """The single exponential with an offset, a plateau or a share of the sum where the AICc asks for them."""
-    best = plain
+def choose_extras(plain: Solution) -> tuple[Solution, list[Solution]]:
+    """The single exponential with what of `GROUND` the AICc asks for, and every one that was tried."""
+    best, tried = plain, [plain]
     for _ in GROUND:
         base = best
         model = base.problem.model
         for extra in (e for e in GROUND if e in base.problem.extras and e not in model.extras):
-            found = solve(base.problem.with_model(model.with_extra(extra)), base.theta, tol=SEARCH_TOL, most=15)
-            if found.aicc < best.aicc - EXTRA_MARGIN and abs(found.sum_share) <= MAX_SHARE:
+            found = _with_extra(base, extra)
+            tried.append(found)
+            most = min(best.aicc, base.aicc - GROUND[extra]) - EXTRA_MARGIN
+            if found.aicc < most and max(abs(found.sum_share), abs(found.drift_share)) <= MAX_SHARE:
                 best = found
         if best is base:
             break
-    return best
+    return best, tried
+
+
+def _with_extra(base: Solution, extra: str) -> Solution:
+    """The fit with one more linear term."""
+    problem = base.problem.with_model(base.problem.model.with_extra(extra))
+    found = solve(problem, base.theta, tol=SEARCH_TOL, most=15)
+    if extra != "zeros":
+        return found
+    slower = base.theta.copy()  # what the zeros leave may have been taken for a fast decay
+    slower[1] += log(_SLOWER)
+    own = [_with_own_zeros(fit) for fit in (found, solve(problem, slower, tol=SEARCH_TOL, most=15))]
+    return min(own, key=lambda fit: fit.at.cost)
+
+
+def _with_own_zeros(fit: Solution) -> Solution:
+    """The fit with zeros of SC and CC that differ by what they leave of the population's rise; without that term where
+    they would be too far apart.
+
+    Where P rises by p at zeros that differ by a short time d, SC - CC holds p d times the response's density.
+    """
+    problem = fit.problem
+    delay, zero, fwhm = problem.delay_ps, float(fit.theta[0]), fit.fwhm_ps
+    population = problem.beside["sum"]
+    before, after = population[delay < zero - fwhm], population[delay > zero + fwhm][:_AFTER_RISE]
+    rise = float(after.mean() - before.mean()) if len(before) and len(after) else 0.0
+    for _ in range(4):
+        height = float(fit.at.coefficients[fit.problem.model.slices["zeros"]][0])
+        apart = height * fit.problem.response(fit.theta).sigma_ps * sqrt(2.0 * pi)
+        if not abs(apart) < _FAR_APART * fwhm * abs(rise):
+            return solve(problem.with_model(problem.model.without("zeros")), fit.theta, tol=SEARCH_TOL, most=15)
+        fit = solve(replace(problem, apart_ps=apart / rise), fit.theta, tol=SEARCH_TOL, most=15)
+    return fit
 
 
 def reach(exponential: Solution, model: Model) -> Solution:
@@ -86,8 +128,11 @@ def reach(exponential: Solution, model: Model) -> Solution:
     else:
         shape = [start for start, _, _ in DECAYS[model.decay].values()]
         shapes = [shape, list(_TAIL)] if model.decay == "biexponential" else [shape]
-        starts = [np.concatenate([exponential.theta, start]) for start in shapes]
-    fits = [solve(target, start, tol=1e-5, most=12) for start in starts]
+        thetas = [exponential.theta]
+        if "spike" in model.extras:  # the artefact may have been taken for a fast decay
+            thetas.append(exponential.theta + np.eye(len(exponential.theta))[1] * log(_SLOWER))
+        starts = [np.concatenate([theta, start]) for theta in thetas for start in shapes]
+    fits = [solve(target, start, tol=SEARCH_TOL, most=25) for start in starts]
     return min(fits, key=lambda fit: fit.at.cost)
 
 

@@ -79,6 +79,13 @@ class Trace:
     def __len__(self) -> int:
         return len(self.delay_ps)
 
+    @property
+    def beside(self) -> dict[str, NDArray[np.float64]]:
+        """What may stand in SC - CC at each delay beside the spin, shape (t,) each: "drift", how much of the scan was
+        over, from -1/2 to 1/2, and, where both parts are known, "sum", (SC + CC) / 2."""
+        drift = {"drift": np.linspace(-0.5, 0.5, len(self))}
+        return drift if self.sc is None or self.cc is None else {**drift, "sum": 0.5 * (self.sc + self.cc)}
+
     def without(self, low_ps: float, high_ps: float) -> Trace:
         """The trace with the delays from `low_ps` to `high_ps` left out, for a coherent spike around time zero."""
         keep = (self.delay_ps < low_ps) | (self.delay_ps > high_ps)

@@ -19,7 +19,7 @@ from cachetools import LRUCache
 from campaigns.artifacts import DEEP, PLAIN, Artifacts, writable
 from campaigns.campaign import Campaign
 from campaigns.database import DATABASE
-from campaigns.doubts import Doubt, Expected, doubt
+from campaigns.doubts import Expected
 from campaigns.errors import StoreError
 from campaigns.events import AWAITED, NEVER_AGAIN, Event, Stage
 from campaigns.narrate import sentence
@@ -392,9 +392,8 @@ class CampaignService:
 
         return self.queue.submit(self.slug, "predict", identity.name, work, lane=Lane.PREDICT)
 
-    def expected(self, formula: str) -> Expected | None:
-        """What the ranking, or else the last suggestion of it, says of a compound; None where neither does."""
-        compound = parse_formula(formula, self.campaign.names)
+    def expected(self, compound: Compound) -> Expected | None:
+        """What the last suggestion of a compound, or else the ranking, says of it; None where neither does."""
         for suggestion in (s for b in reversed(self.snapshot().state.batches) for s in b.suggestions):
             if suggestion.formula == compound.formula:
                 return Expected(suggestion.lifetime_ps, suggestion.lifetime_low_ps, suggestion.lifetime_high_ps)
@@ -406,11 +405,6 @@ class CampaignService:
         if not row or not row.get("lifetime_ps"):
             return None
         return Expected(row["lifetime_ps"], row["lifetime_low_ps"], row["lifetime_high_ps"])
-
-    def doubt(self, formula: str, lifetime_ps: float, *, is_bound: bool = False) -> Doubt | None:
-        """What contradicts a lifetime that somebody wants to record; None where nothing does."""
-        earlier = self.snapshot().measured.get(formula, ())
-        return doubt(lifetime_ps, earlier, self.expected(formula), is_bound=is_bound)
 
     def round(self) -> Round:
         """The round behind the pages, of the present data or, while they are learnt from, of those before. Raises

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from cachetools import LRUCache
 from fastapi import UploadFile
 
-from campaigns.doubts import Doubt
 from campaigns.errors import IngestError, UnconfirmedError
 from campaigns.kinetics.errors import KineticsError
 from campaigns.kinetics.measurement import Measured, TraceSettings
@@ -27,7 +26,7 @@ from campaigns.web.service import CampaignService
 if TYPE_CHECKING:
     from campaigns.ingest import ReadingOptions
     from campaigns.kinetics import MeasuredFiles, ProbeWindow, Trace, TraceFit, TransientMap
-    from campaigns.summary import IngestResult, RowReport
+    from campaigns.summary import Doubt, IngestResult, RowReport
 
 
 #: Uploads that are kept; those that were not looked at for longest go first.
@@ -234,29 +233,21 @@ def fitted(upload: TraceUpload) -> TraceUpload:
 
 def doubt_of(service: CampaignService, upload: TraceUpload) -> Doubt | None:
     """What contradicts the fitted lifetime; None where nothing does, or nobody said of what it is."""
-    fit = upload.fit
-    if fit is None or not upload.formula:
+    if upload.fit is None or not upload.formula:
         return None
-    return service.doubt(upload.formula, fit.lifetime_ps, is_bound=fit.is_upper_bound)
+    with service.reading() as campaign:
+        told = campaign.ingest_trace(upload.formula, upload.fit, upload.paths, dry_run=True, expected=service.expected)
+    return next(iter(told.doubts), None)
 
 
-def require_undoubted(service: CampaignService, upload: TraceUpload, *, accept: bool) -> None:
-    """Ask about a lifetime that contradicts what is known.
-
-    Raises:
-        UnconfirmedError: if it does, unless accepted.
-    """
-    if not accept and (doubt := doubt_of(service, upload)) is not None:
-        raise UnconfirmedError(upload.file_names, (doubt.sentence,), accept="accept_extreme")
-
-
-def take_in_trace(service: CampaignService, upload: TraceUpload) -> IngestResult:
+def take_in_trace(service: CampaignService, upload: TraceUpload, *, accept_extreme: bool) -> IngestResult:
     """Take the fitted lifetime of an upload into the campaign, with its raw files.
 
     The same files of the same compound are taken in once, however many people confirm them.
 
     Raises:
         QueryError: if the upload has no fit or no compound.
+        UnconfirmedError: if the lifetime contradicts what is known, unless accepted.
     """
     if upload.fit is None:
         raise QueryError(upload.problem or "there is no fit to confirm")
@@ -264,7 +255,15 @@ def take_in_trace(service: CampaignService, upload: TraceUpload) -> IngestResult
         raise QueryError("say which compound was measured")
     measured = Measured(upload.fit.trace, upload.maps, upload.window)
     with service.writing() as campaign:
-        return campaign.ingest_trace(upload.formula, upload.fit, upload.paths, sample=upload.sample, measured=measured)
+        return campaign.ingest_trace(
+            upload.formula,
+            upload.fit,
+            upload.paths,
+            sample=upload.sample,
+            measured=measured,
+            accept_extreme=accept_extreme,
+            expected=service.expected,
+        )
 
 
 def clean_name(name: str) -> str:
@@ -394,27 +393,20 @@ def look_at(service: CampaignService, upload: TableUpload) -> Preview:
     problems: tuple[str, ...] = ()
     rows: tuple[RowReport, ...] = ()
     result: IngestResult | None = None
+    dry: dict[str, Any] = {"dry_run": True, "keep_going": True, "expected": service.expected}
     with service.reading() as campaign:
         try:
             try:
-                result = campaign.ingest(upload.path, target, dry_run=True, keep_going=True, **options)
+                result = campaign.ingest(upload.path, target, **dry, **options)
             except UnconfirmedError as question:
                 guesses = question.guesses
                 options["accept_guesses"] = True
-                result = campaign.ingest(upload.path, target, dry_run=True, keep_going=True, **options)
+                result = campaign.ingest(upload.path, target, **dry, **options)
             rows = result.rows
         except IngestError as error:
             problems, rows = tuple(for_people(problem) for problem in error.problems), error.rows
-    doubts = () if upload.reading.of_property else tuple(_doubtful(service, rows))
+    doubts = () if result is None else tuple(doubted.sentence for doubted in result.doubts)
     return Preview(headings, columns, unit, guesses, problems, rows, result, doubts)
-
-
-def _doubtful(service: CampaignService, rows: Sequence[RowReport]) -> Iterator[str]:
-    for row in rows:
-        if row.action in ("add", "correct") and row.value is not None:
-            found = service.doubt(row.formula, row.value, is_bound=row.is_bound)
-            if found is not None:
-                yield f"row {row.line}, {row.formula}: {found.sentence}"
 
 
 def take_in_table(service: CampaignService, upload: TableUpload, *, keep_going: bool) -> IngestResult:
@@ -427,8 +419,11 @@ def take_in_table(service: CampaignService, upload: TableUpload, *, keep_going: 
     options |= {"accept_guesses": True, "accept_corrections": True}  # they were shown, and confirmed
     with service.reading() as campaign:
         table = campaign.read(upload.path, upload.reading.target, **options)
+    options["accept_extreme"] = True  # the doubts were shown too
     with service.writing() as campaign:
-        return campaign.ingest(table, upload.reading.target, keep_going=keep_going, **options)
+        return campaign.ingest(
+            table, upload.reading.target, keep_going=keep_going, expected=service.expected, **options
+        )
 
 
 def for_people(problem: str) -> str:

@@ -48,7 +48,7 @@ def n_events(campaign: Campaign) -> int:
 
 def test_lifetimes_of_other_conditions_are_told_and_do_not_train(campaign: Campaign, tmp_path: Path) -> None:
     text = "formula,lifetime_ps,temperature_k\n(PEA)2PbI4,300,4\n(PEA)2PbI4,0.33,295\n(BA)2PbI4,30,\n"
-    told = campaign.ingest(write(tmp_path, text)).warnings
+    told = campaign.ingest(write(tmp_path, text), accept_extreme=True).warnings
     apart = [words for words in told if "set apart" in words]
     assert [words.partition(":")[0] for words in apart] == ["row 2", "row 4"]
     assert "the stated temperature is not room temperature" in "".join(told)
@@ -154,7 +154,7 @@ def test_a_trace_can_be_fitted_again_after_its_measurement_was_retracted(campaig
 def test_the_same_files_for_another_compound_are_told_of(campaign: Campaign, tmp_path: Path) -> None:
     paths, fit = files(tmp_path, 2.0)
     campaign.ingest_trace("(PA)2PbI4", fit, paths)
-    told = campaign.ingest_trace("(BA)2PbI4", fit, paths)
+    told = campaign.ingest_trace("(BA)2PbI4", fit, paths, accept_extreme=True)
     assert told.added == 1
     assert "the same files are measurement 1 of (PA)2PbI4" in " ".join(told.warnings)
 
@@ -287,16 +287,21 @@ def test_the_whole_published_table_brings_nothing(campaign: Campaign, tmp_path: 
 def test_replicates_that_disagree_are_told_in_both_figures(
     campaign: Campaign, tmp_path: Path, rows: str, told: list[str]
 ) -> None:
-    result = campaign.ingest(write(tmp_path, "formula,lifetime_ps,lifetime_stderr_ps,sample\n" + rows))
+    table = write(tmp_path, "formula,lifetime_ps,lifetime_stderr_ps,sample\n" + rows)
+    result = campaign.ingest(table, accept_extreme=True)
     assert result.added == rows.count("\n")
-    further = ("outside the campaign", "is set apart")
+    further = ("outside the campaign", "is set apart", "earlier crystals")
     assert [word for word in result.warnings if not any(words in word for words in further)] == told
 
 
 def test_what_is_odd_is_told_again_until_it_is_learnt(campaign: Campaign, tmp_path: Path) -> None:
     path = write(tmp_path, "formula,lifetime_ps,sample\n(PA)2PbI4,0.4,a\n(PA)2PbI4,4,b\n(iso-BA)2PbI4,0.2,c\n")
     first, again = (
-        [word for word in campaign.ingest(path).warnings if "differ by" in word or "is read as" in word]
+        [
+            word
+            for word in campaign.ingest(path, accept_extreme=True).warnings
+            if "differ by" in word or "is read as" in word
+        ]
         for _ in range(2)
     )
     assert [word[:6] for word in first] == ["row 3:", "row 4:"]

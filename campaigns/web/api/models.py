@@ -167,13 +167,15 @@ class _RecordedOut(BaseModel):
 
 
 class MeasurementOut(_RecordedOut):
-    """A measured lifetime in the record; `retracted` is the reason it was taken back for."""
+    """A measured lifetime in the record; `retracted` is the reason it was taken back for, `warned` what a person was
+    asked about before it was taken in."""
 
     lifetime_ps: float
     lifetime_stderr_ps: float | None
     is_upper_bound: bool
     temperature_k: float | None
     technique: str
+    warned: str
 
 
 class ValueOut(_RecordedOut):

@@ -21,7 +21,7 @@ from campaigns.web.jobs import Job
 from campaigns.web.registry import CampaignRegistry
 from campaigns.web.service import CampaignService
 from campaigns.web.tokens import Identity
-from campaigns.web.uploads import require_undoubted, take_in_trace
+from campaigns.web.uploads import take_in_trace
 from chemspace import parse_formula
 
 router = APIRouter(prefix="/api", responses=models.REFUSALS, dependencies=[Depends(reader)])
@@ -203,9 +203,8 @@ def upload_trace(
         require_confirmed(
             upload.fit, upload.file_names, accept_warnings=form.accept_warnings, accept_extreme=form.accept_extreme
         )
-        require_undoubted(service, upload, accept=form.accept_extreme)
         with acting_as(editor.name):
-            result = take_in_trace(service, upload)
+            result = take_in_trace(service, upload, accept_extreme=form.accept_extreme)
         return models.TraceOut(formula=formula, fit=fit, ingest=_ingested(service, editor, result, form))
     finally:
         registry.uploads.drop(upload)
@@ -269,7 +268,7 @@ def _table(
         )
     at_work = service.reading() if form.dry_run else service.writing()
     with acting_as(editor.name), at_work as campaign:
-        result = campaign.ingest(table, target, **options)
+        result = campaign.ingest(table, target, expected=service.expected, **options)
     return _ingested(service, editor, result, form)
 
 

@@ -31,7 +31,6 @@ from campaigns.web.uploads import (
     fitted,
     for_people,
     look_at,
-    require_undoubted,
     take_in_table,
     take_in_trace,
     uploaded,
@@ -137,12 +136,12 @@ def confirm(
     """Take the fitted lifetime in, learn from it, suggest anew."""
     upload = registry.uploads.get(TraceUpload, service.slug, draft)
     upload = replace(upload, formula=form.compound(service) or upload.formula, sample=form.sample)
-    fit, expected = upload.fit, service.expected(upload.formula) if upload.formula else None
+    fit, names = upload.fit, service.campaign.names
+    expected = service.expected(parse_formula(upload.formula, names)) if upload.formula else None
     if fit is not None:  # its warnings stand above the button that confirms
         require_confirmed(fit, upload.file_names, accept_warnings=True, accept_extreme=form.accept_extreme)
-        require_undoubted(service, upload, accept=form.accept_extreme)
     with acting_as(visitor.identity.name):
-        result = take_in_trace(service, registry.uploads.change(upload))
+        result = take_in_trace(service, registry.uploads.change(upload), accept_extreme=form.accept_extreme)
     return _ingested(visitor, service, result, upload, expected)
 
 

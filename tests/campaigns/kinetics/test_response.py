@@ -9,9 +9,14 @@ from hypothesis import strategies as st
 from scipy.integrate import quad
 
 from campaigns.kinetics.model import (
+    DECAYS,
+    EXTRAS,
     FWHM_PER_SIGMA,
+    RESPONSES,
+    Model,
+    Response,
     exponential_response,
-    exponential_slopes,
+    linear_terms,
     step_response,
     stretched_response,
 )
@@ -56,19 +61,31 @@ def test_exponential_is_finite_and_between_zero_and_one_everywhere(lifetime: flo
     assert 0.0 <= value <= 1.0 + 1e-12
 
 
-@given(lifetime=st.floats(0.01, 100.0), sigma=st.floats(0.02, 1.0), zero=st.floats(-1.0, 1.0))
-@settings(max_examples=40)
-def test_slopes_agree_with_differences(lifetime: float, sigma: float, zero: float) -> None:
-    delays, step = np.linspace(-2.0, 8.0, 60), 1e-6
-    curve = exponential_response(delays, zero, lifetime, sigma)
-    slopes = exponential_slopes(delays, curve, zero, lifetime, sigma)
-    moved = (
-        exponential_response(delays, zero + step, lifetime, sigma),
-        exponential_response(delays, zero, lifetime * np.exp(step), sigma),
-        exponential_response(delays, zero, lifetime, sigma * np.exp(step)),
-    )
-    for slope, there in zip(slopes, moved, strict=True):
-        assert slope == pytest.approx((there - curve) / step, abs=2e-3 * max(1.0, np.abs(slope).max()))
+@pytest.mark.parametrize("decay", DECAYS)
+@given(
+    lifetime=st.floats(0.05, 50.0),
+    fwhm=st.floats(0.05, 1.0),
+    zero=st.floats(-1.0, 1.0),
+    shape=st.sampled_from(sorted(RESPONSES)),
+    apart=st.sampled_from([0.0, 0.1]),
+)
+@settings(max_examples=10)
+def test_slopes_of_every_model_agree_with_differences(
+    decay: str, lifetime: float, fwhm: float, zero: float, shape: str, apart: float
+) -> None:
+    delays, step = np.linspace(-2.0, 8.0, 60), 1e-5
+    model, beside = Model(decay, EXTRAS), {"sum": np.cos(delays), "drift": delays}
+    theta = np.array([zero, np.log(lifetime), np.log(fwhm), *(start for start, _, _ in DECAYS[decay].values())])
+
+    def terms(theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return linear_terms(model, delays, theta, Response(float(np.exp(theta[2])), shape, apart), beside)
+
+    slopes = terms(theta)[1]
+    for at in range(len(theta)):
+        moved = np.zeros(len(theta))
+        moved[at] = step
+        difference = (terms(theta + moved)[0] - terms(theta - moved)[0]) / (2.0 * step)
+        assert slopes[:, at] == pytest.approx(difference, abs=1e-5 * max(1.0, np.abs(difference).max()))
 
 
 def test_a_stretched_decay_with_exponent_one_is_the_exponential() -> None:

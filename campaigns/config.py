@@ -353,6 +353,8 @@ class CampaignConfig(_Part):
         oracle: fields of `oracle.Protocol` that are not the default's.
         descriptors: names of further descriptors that a plug-in registered, beside the ten of every campaign.
         surrogate: name of the surrogate.
+        conditions: of a measurement that are learnt from beside the descriptors once twelve rows vary in one; compounds
+            are predicted at room temperature.
         include_flagged: train on the published rows that are left out by default too.
         acquisition: "auto" (by the surrogate's own score card), one of `screening.strategies.STRATEGIES`,
             "qlog_nehvi" (rate, properties with a goal and the objective's tradeoff at once) or "random".
@@ -380,6 +382,7 @@ class CampaignConfig(_Part):
     oracle: Annotated[dict[str, Any], AfterValidator(_protocol_fields)] = {}
     descriptors: tuple[str, ...] = ()
     surrogate: str = "networks_processes"
+    conditions: tuple[Literal["temperature_k"], ...] = ()
     include_flagged: bool = False
     acquisition: str = "auto"
     budget: BudgetRules = BudgetRules()
@@ -464,7 +467,7 @@ class CampaignConfig(_Part):
 
     def learning_differences(self, other: CampaignConfig) -> tuple[str, ...]:
         """One line for each field in which `other` would learn otherwise from the same measurements."""
-        names = ("surrogate", "descriptors", "include_flagged", "oracle", "edition", "seed")
+        names = ("surrogate", "descriptors", "conditions", "include_flagged", "oracle", "edition", "seed")
         mine, theirs = self.fields(), other.fields()
         return tuple(f"{name}: {mine[name]} before, {theirs[name]} now" for name in names if mine[name] != theirs[name])
 

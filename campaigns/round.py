@@ -518,7 +518,7 @@ def refits_that_keep(fitted: Round, batch: Sequence[str], seed: int, budget: Bud
     of them) it is chosen again, and of how many; empty for a strategy that cannot tell, or where no refit was kept."""
     from screening.batch import refits_that_keep as kept_of
 
-    training, rates = fitted.training, compound_rates(fitted.training.dataset)
+    training, rates = fitted.training, compound_rates(fitted.training.dataset.subset(fitted.training.is_usual))
     inside = {compound.formula: rate for compound, rate in rates.items() if compound in fitted.space}
     whole, goal = training.best_inside(fitted.space), fitted.candidates.goal
     noise = float(np.median(training.rows.noise_variance[training.rows.measured]))
@@ -527,8 +527,8 @@ def refits_that_keep(fitted: Round, batch: Sequence[str], seed: int, budget: Bud
         for rows, (fits, fold) in fitted.validation.refits:
             out = {training.formulas[row] for row in rows}
             best = min((rate for formula, rate in inside.items() if formula not in out), default=whole)
-            model = fits.model(fold, noise, fitted.surrogate.calibration).eval()
-            yield model, best if goal is None else min(best, goal)
+            model: Any = fits.model(fold, noise, fitted.surrogate.calibration).eval()
+            yield model.at(training.fixed) if training.fixed else model, best if goal is None else min(best, goal)
 
     indices = indices_of(fitted.space, [parse_formula(formula, fitted.inputs.names) for formula in batch])
     kept = kept_of(fitted.ranking, batch_query(fitted, len(batch), seed, budget), indices, models())
@@ -647,7 +647,7 @@ def predict(fitted: Round, compound: Compound, records: Mapping[str, CationRecor
     shares = fitted.explain(x)
     numbers = {**lifetime_columns(mean, sd), **fitted.measured.columns(x)}
     layered = compound.spacer is not None
-    here = np.array([formula == compound.formula for formula in fitted.training.formulas])
+    here = np.array([formula == compound.formula for formula in fitted.training.formulas]) & fitted.training.is_usual
     lifetimes = fitted.training.dataset.table["lifetime_ps"].to_numpy(dtype=float)
     protocol = fitted.inputs.config.protocol
     is_level = (protocol.method, protocol.solvent, protocol.conformer_solvent, protocol.polarizability) == LEVEL

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -46,6 +46,7 @@ class TrainingSet:
         descriptors: what the features are made of.
         related: rows of related tasks that could train beside them, by name.
         joined: names of those that do.
+        temperature_k: of each row where it is learnt from, shape (k,); None where it is not.
     """
 
     dataset: SpinDataset
@@ -54,12 +55,18 @@ class TrainingSet:
     descriptors: DescriptorSet = DEFAULT_DESCRIPTORS
     related: Mapping[str, TrainingSet] = field(default_factory=dict)
     joined: tuple[str, ...] = ()
+    temperature_k: NDArray[np.float64] | None = None
 
     @property
     def formulas(self) -> tuple[str, ...]:
         """Canonical formula of each row; a published row whose halides are uncertain keeps its filed one."""
         filed = self.dataset.table["formula"]
         return tuple(f if c is None else c.formula for c, f in zip(self.dataset.compounds, filed, strict=True))
+
+    @property
+    def inputs(self) -> NDArray[np.float64]:
+        """What is learnt from, shape (k, d) or, with the temperature, (k, d + 1)."""
+        return self.x if self.temperature_k is None else np.column_stack([self.x, self.temperature_k])
 
     @property
     def rows(self) -> TrainingRows:
@@ -69,7 +76,7 @@ class TrainingSet:
         sets = [self, *(self.related[name] for name in self.joined)]
         data = [one.dataset for one in sets]
         rows = TrainingRows.of(
-            *(np.concatenate([one.x for one in sets]), np.concatenate([one.log10_rate for one in data])),
+            *(np.concatenate([one.inputs for one in sets]), np.concatenate([one.log10_rate for one in data])),
             *(np.concatenate([one.noise for one in data]), [group for one in data for group in one.groups]),
             censored=np.concatenate([one.censored for one in data]),
             compounds=[formula for one in sets for formula in one.formulas],
@@ -89,8 +96,19 @@ class TrainingSet:
     def best_inside(self, space: CompoundSpace) -> float:
         """Lowest measured log10 rate of a compound inside the space, as `compound_rates`; of all rows where none is
         inside."""
-        inside = [rate for compound, rate in compound_rates(self.dataset).items() if compound in space]
-        return min(inside, default=float(self.dataset.log10_rate[~self.dataset.censored].min()))
+        data = self.dataset.subset(self.is_usual)
+        inside = [rate for compound, rate in compound_rates(data).items() if compound in space]
+        return min(inside, default=float(data.log10_rate[~data.censored].min()))
+
+    @property
+    def is_usual(self) -> NDArray[np.bool_]:
+        """Rows measured as compounds are predicted, at room temperature, shape (k,)."""
+        return ~_is_cold(self.dataset)
+
+    @property
+    def fixed(self) -> tuple[float, ...]:
+        """Conditions that compounds are predicted at."""
+        return () if self.temperature_k is None else (USUAL_K,)
 
 
 def compound_rates(dataset: SpinDataset) -> dict[Compound, float]:
@@ -158,9 +176,14 @@ def training_set(
     """Rows of `dataset` that train, with their features, and those of related tasks by name. Raises CampaignError if
     fewer than `MIN_ROWS` rows are left that are measurements, not bounds."""
     x = _features(dataset, records, config.descriptor_set)
+    described_rows, flagged = np.asarray(np.isfinite(x).all(axis=1)), list(dataset.table["flags"])
+    cold = np.array([excluding_flags(flags) == (COLD,) for flags in flagged]) & described_rows
+    learns = "temperature_k" in config.conditions and int(cold.sum()) >= FEWEST_OTHER
+    if learns:
+        dataset = _with_own_errors(dataset, cold)
     reasons = [
-        _why_not(flags, bool(row.all()), config.include_flagged)
-        for flags, row in zip(dataset.table["flags"], np.isfinite(x), strict=True)
+        None if learns and is_cold else _why_not(flags, bool(ok), config.include_flagged)
+        for flags, ok, is_cold in zip(flagged, described_rows, cold, strict=True)
     ]
     keep = np.array([reason is None for reason in reasons])
     numbers = int((keep & ~dataset.censored).sum())
@@ -168,9 +191,16 @@ def training_set(
         raise CampaignError(f"only {numbers} measured rows can train a model; at least {MIN_ROWS} are needed")
     names = zip(dataset.table["material_id"], dataset.table["formula"], reasons, strict=True)
     left_out = tuple(f"{name} {formula}: {reason}".strip() for name, formula, reason in names if reason is not None)
-    tasks = {name: _task_set(name, rows, records, config.descriptor_set) for name, rows in (related or {}).items()}
+    if "temperature_k" in config.conditions and not learns:
+        left_out += (f"temperature_k: {cold.sum()} rows vary in it; it is learnt from once {FEWEST_OTHER} do",)
+    tasks = {
+        name: replace(task, temperature_k=_temperatures(task.dataset) if learns else None)
+        for name, rows in (related or {}).items()
+        for task in (_task_set(name, rows, records, config.descriptor_set),)
+    }
     gone = tuple(line for task in tasks.values() for line in task.left_out)
-    return TrainingSet(dataset.subset(keep), x[keep], left_out + gone, config.descriptor_set, tasks)
+    own = TrainingSet(dataset.subset(keep), x[keep], left_out + gone, config.descriptor_set, tasks)
+    return replace(own, temperature_k=_temperatures(own.dataset)) if learns else own
 
 
 def _task_set(
@@ -194,6 +224,29 @@ def _features(
     return x
 
 
+#: The flag of a row of another temperature, how many such rows teach what temperature does, and the one that rows
+#: without any are of, K.
+COLD, FEWEST_OTHER, USUAL_K = "other_temperature", 12, 295.0
+
+
+def _is_cold(dataset: SpinDataset) -> NDArray[np.bool_]:
+    return np.array([COLD in excluding_flags(flags) for flags in dataset.table["flags"]], dtype=bool)
+
+
+def _temperatures(dataset: SpinDataset) -> NDArray[np.float64]:
+    return np.asarray(dataset.table["temperature_k"].astype(float).fillna(USUAL_K), dtype=np.float64)
+
+
+def _with_own_errors(dataset: SpinDataset, rows: NDArray[np.bool_]) -> SpinDataset:
+    """The data set in which some rows, (k,), have the errors of sound ones: their own, or that of replicates."""
+    table = dataset.table.copy()
+    own = table["lifetime_stderr_ps"].astype(float) / (table["lifetime_ps"].astype(float) * np.log(10.0))
+    sound = np.array([not excluding_flags(flags) for flags in table["flags"]])
+    plain = float(table.loc[sound & own.isna(), "log10_rate_stderr"].iloc[0])
+    table.loc[rows, "log10_rate_stderr"] = own.fillna(plain)[rows]
+    return SpinDataset(table, dataset.parts)
+
+
 def validate(training: TrainingSet, config: CampaignConfig) -> Validation:
     """Out-of-fold predictions and score cards, leaving out one row and one spacer at a time."""
     from screening.validation import cross_validate
@@ -205,7 +258,8 @@ def fit(training: TrainingSet, config: CampaignConfig, validation: Validation) -
     """The surrogate on all rows, its intervals recalibrated by the out-of-fold errors of `validation`."""
     from screening.surrogate import fit_surrogate
 
-    return fit_surrogate(training.rows, config.surrogate, config.seed, validation=validation)
+    surrogate = fit_surrogate(training.rows, config.surrogate, config.seed, validation=validation)
+    return surrogate.at(training.fixed) if training.fixed else surrogate
 
 
 def _why_not(flags: str, described: bool, include_flagged: bool) -> str | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from screening.calibration import fit_scale
 from screening.devices import one_thread
-from screening.errors import TrainingDataError
+from screening.errors import SurrogateError, TrainingDataError
 from screening.surrogates.recipe import MIN_ROWS, Recipe, TrainingRows
 from screening.surrogates.registry import DEFAULT_SURROGATE, get_recipe
 
@@ -74,6 +75,14 @@ class Surrogate:
                 mean[rows], variance = _marginal(self.model, torch.from_numpy(table[rows]))
                 sd[rows] = np.sqrt(variance)
         return mean, sd
+
+    def at(self, values: Sequence[float]) -> Surrogate:
+        """The surrogate whose last features have these values and are not asked for any more; a `SurrogateError` if its
+        model cannot hold them (baselines)."""
+        if not hasattr(self.model, "at"):
+            raise SurrogateError(f"{self.name!r} cannot be held at a condition: choose one of networks or processes")
+        model: Any = self.model
+        return replace(self, model=model.at(values).eval(), n_features=self.n_features - len(values))
 
     def describe(self) -> dict[str, Any]:
         """Provenance as plain JSON values."""

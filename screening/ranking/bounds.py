@@ -258,7 +258,7 @@ class PredictionBounds:
             sample: features of compounds as they will be asked for, shape (m, d), from which those of networks are
                 learnt; without it networks have none. Their `slack` is for the caller to find.
         """
-        if not isinstance(model, MixtureModel) or model.is_conditioned:
+        if not isinstance(model, MixtureModel) or model.is_conditioned or model.fixed.numel():
             return None
         parts = list(zip(model.components, model.weights.double().cpu().numpy(), strict=True))
         processes = [(c, w) for c, w in parts if isinstance(c, ProcessComponent) and has_plain_kernel(c.spec)]

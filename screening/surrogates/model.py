@@ -138,6 +138,7 @@ class MixtureModel(Model):
     x_sd: Tensor
     y_mean: Tensor
     y_sd: Tensor
+    fixed: Tensor
 
     def __init__(
         self,
@@ -157,11 +158,18 @@ class MixtureModel(Model):
         self.register_buffer("x_sd", scaling.x_sd[0])
         self.register_buffer("y_mean", scaling.y_mean[0, 0])
         self.register_buffer("y_sd", scaling.y_sd[0, 0])
+        self.register_buffer("fixed", scaling.x_mean.new_empty(0))
         self.noise_variance = float(noise_variance)
         self.calibration = float(calibration)
         self._x_known: Tensor | None = None
         self._y_known: Tensor | None = None
         self._noise_known: Tensor | None = None
+
+    def at(self, values: Sequence[float]) -> MixtureModel:
+        """The model whose last features have these values and are not asked for any more."""
+        other = self._copy()
+        other.fixed = torch.cat([self.x_mean.new_tensor(list(values)), self.fixed])
+        return other
 
     @property
     def num_outputs(self) -> int:
@@ -189,6 +197,7 @@ class MixtureModel(Model):
         if self._y_known is not None:
             mean, cov = self.joint_moments(x[:, None, :])
             return mean[..., 0], cov[..., 0, 0]
+        x = self._whole(x)
         z = ((x - self.x_mean) / self.x_sd).nan_to_num(0.0)
         first, second = torch.zeros_like(z[..., 0]), torch.zeros_like(z[..., 0])
         for weight, component in zip(self.weights, self._candidates(), strict=True):
@@ -267,7 +276,9 @@ class MixtureModel(Model):
 
     def _copy(self) -> MixtureModel:
         scaling = Scaling(self.x_mean[None], self.x_sd[None], self.y_mean[None, None], self.y_sd[None, None])
-        return MixtureModel(self._candidates(), self.weights, scaling, self.noise_variance, self.calibration)
+        other = MixtureModel(self._candidates(), self.weights, scaling, self.noise_variance, self.calibration)
+        other.fixed = self.fixed
+        return other
 
     def joint_moments(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """What `posterior` holds: mean (..., q) and covariance (..., q, q) in log10 units at raw features (..., q, d).
@@ -286,7 +297,12 @@ class MixtureModel(Model):
         after = cov[..., n:, n:] - gain @ cov[..., :n, n:]
         return mean[..., n:] + (gain @ residual[..., None])[..., 0], 0.5 * (after + after.mT)
 
+    def _whole(self, x: Tensor) -> Tensor:
+        """Features (..., d) with those that are fixed."""
+        return torch.cat([x, self.fixed.to(x).expand(*x.shape[:-1], -1)], -1) if self.fixed.numel() else x
+
     def _prior_moments(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        x = self._whole(x)
         z = ((x - self.x_mean) / self.x_sd).nan_to_num(0.0)
         parts = [component.joint(x if component.takes_raw else z) for component in self._candidates()]
         mean = sum((w * m for w, (m, _) in zip(self.weights, parts, strict=True)), torch.zeros_like(z[..., 0]))

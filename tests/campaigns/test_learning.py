@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
+from campaigns import Campaign
 from campaigns.config import CampaignConfig
 from campaigns.targets import Observation
-from campaigns.training import TrainingSet, fit, measured_dataset, validate
+from campaigns.training import TrainingSet, fit, measured_dataset, training_set, validate
 from chemspace import CationLibrary, CompoundSpace
 from screening.dataset import SpinDataset, published_descriptors
+from screening.errors import SurrogateError
 from screening.features import to_features
 
 FORMULA = "(EOA)2PbI4"
@@ -48,3 +51,42 @@ def test_a_bound_is_no_best_observed_lifetime(library: CationLibrary) -> None:
     space = CompoundSpace(spacers=(library["EOA"],), cages=(library["MA"],), n_layers=(1, 2))
     loose = Observation(formula=FORMULA, value=500.0, sample="mine", is_bound=True)
     assert _training(library, loose).best_inside(space) == pytest.approx(np.log10(0.077), abs=1e-3)
+
+
+def test_temperature_is_learnt_from_once_twelve_rows_vary_in_it(campaign: Campaign) -> None:
+    config = CampaignConfig(surrogate="gp", conditions=("temperature_k",))
+    formulas = list(
+        dict.fromkeys(training_set(measured_dataset((), campaign.names), campaign.records(), config).formulas)
+    )
+    cold = [
+        Observation(formula=formula, value=100.0, sample=f"cold {k}", temperature_k=80.0)
+        for k, formula in enumerate(formula for formula in formulas if formula.startswith("(PEA)") or "BA" in formula)
+    ]
+    cold = (cold * 12)[:12]
+    cold = [one.model_copy(update={"sample": f"cold {k}"}) for k, one in enumerate(cold)]
+    few = training_set(measured_dataset(cold[:11], campaign.names), campaign.records(), config)
+    assert few.temperature_k is None
+    assert any("11 rows vary" in line for line in few.left_out)
+    plain = training_set(measured_dataset(cold, campaign.names), campaign.records(), CampaignConfig(surrogate="gp"))
+    taught = training_set(measured_dataset(cold, campaign.names), campaign.records(), config)
+    assert len(taught.dataset) == len(plain.dataset) + 12
+    assert taught.temperature_k is not None
+    assert taught.rows.x.shape[1] == taught.x.shape[1] + 1
+    assert sorted(set(taught.temperature_k)) == [80.0, 295.0]
+    assert taught.dataset.noise.max() < 0.3  # a row of another temperature is no doubtful one then
+    assert taught.best_inside(campaign.space) == plain.best_inside(campaign.space)
+    validation = validate(taught, config)
+    surrogate = fit(taught, config, validation)
+    assert len(validation.score_cards["leave_one_compound_out"].to_dict()) > 5
+    row = taught.x[-1:]
+    at_room, _ = surrogate.predict(row)
+    assert at_room[0] > -1.2  # 295 K: far faster than the 100 ps of the same compound at 80 K
+    mean, covariance = surrogate.model.joint_moments(torch.from_numpy(row)[None])
+    assert mean[0].item() == pytest.approx(at_room[0])
+    assert covariance[0, 0].item() > 0.0
+    with pytest.raises(SurrogateError, match="cannot be held"):
+        fit(
+            taught,
+            config.model_copy(update={"surrogate": "linear"}),
+            validate(taught, CampaignConfig(surrogate="linear")),
+        )

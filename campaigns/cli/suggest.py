@@ -197,7 +197,7 @@ def batch_json(
     written: Mapping[str, str | None] = MappingProxyType({}),
 ) -> list[dict[str, Any]]:
     """The suggestions; what was asked for beside them under further keys."""
-    rows, stages, kept = [], campaign.state.stages, campaign.stability(batch, refit=details)
+    rows, stages, kept = [], campaign.state.stages, campaign.stability(batch, refit=True) if details else {}
     for suggestion in batch.suggestions:
         row = suggestion.to_dict() | {"stage": stages[suggestion.formula].value}
         if suggestion.formula in kept:

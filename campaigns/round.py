@@ -525,7 +525,7 @@ def refits_that_keep(fitted: Round, batch: Sequence[str], seed: int, budget: Bud
 
     def models() -> Iterator[tuple[Any, float]]:
         for rows, (fits, fold) in fitted.validation.refits:
-            out = {training.formulas[row] for row in rows}
+            out = {training.formulas[row] for row in rows if row < len(training.formulas)}  # the others are related
             best = min((rate for formula, rate in inside.items() if formula not in out), default=whole)
             model: Any = fits.model(fold, noise, fitted.surrogate.calibration).eval()
             yield model.at(training.fixed) if training.fixed else model, best if goal is None else min(best, goal)

@@ -291,7 +291,8 @@ def _sizes(spec: KernelSpec, z: Tensor, tasks: Tensor) -> list[int]:
 def _spread(tasks: Tensor, most: int) -> Tensor:
     """Evenly spaced ones of all rows, about so many; one of the last task is among them."""
     even = torch.linspace(0, len(tasks) - 1, min(len(tasks), most), device=tasks.device).round().long()
-    return torch.unique(torch.cat([even, tasks.argmax()[None]]))
+    chosen: Tensor = torch.unique(torch.cat([even, tasks.argmax()[None]]))
+    return chosen
 
 
 def _masked(prior: Tensor, variance: Tensor, weight: Tensor) -> Tensor:

@@ -16,7 +16,6 @@ from scipy.special import gammaln, ndtri, stdtr, stdtrit
 
 __all__ = [
     "LEVEL",
-    "chance_above",
     "chance_below",
     "crps",
     "fit_scale",
@@ -59,11 +58,6 @@ def interval(
 def normal_half_width(level: float = LEVEL) -> float:
     """Half-width of a level (0 to 1) in standard deviations of a normal distribution that nothing has recalibrated."""
     return float(ndtri(0.5 * (1.0 + level)))
-
-
-def chance_above(gap: float, sd: float) -> float:
-    """Probability that an outcome lies more than `gap` above its predicted mean, whose standard deviation is `sd`."""
-    return float(stdtr(FREEDOM, -gap / (UNIT * sd))) if sd > 0.0 else float(gap < 0.0)
 
 
 def chance_below(value: float, mean: NDArray[np.float64], sd: NDArray[np.float64]) -> NDArray[np.float64]:

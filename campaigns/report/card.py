@@ -1,55 +1,39 @@
-"""What a suggestion's card shows: the compound, its numbers, what it costs and how it is made."""
+"""What a suggestion's card shows: the compound, its numbers, what one weighs, its costs and recipe, what came of it."""
 
 from __future__ import annotations
 
-from math import isfinite
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import isfinite, log10
 from typing import Any
 
-from markupsafe import Markup
+import numpy as np
+from markupsafe import Markup, escape
 
 from campaigns.budget import Budget
 from campaigns.narrate import picoseconds
-from campaigns.report.drawing import equation_html, formula_html, molecule_svg
-from campaigns.summary import Suggestion
+from campaigns.report.drawing import equation_html, molecule_svg
+from campaigns.summary import Suggestion, TrackRecord
+from campaigns.targets import Observation
 from chemspace import CationLibrary, Compound, parse_formula
 from chemspace.errors import SpinscreenError
 from chemspace.recipe import make_recipe
-
-__all__ = ["costs_of", "recipe_of", "suggestion_card"]
+from screening.calibration import LEVEL, chance_below, half_width
+from screening.ranking.rank import LIKELY_SLOW, TEACHES_MOST, teaches_most
 
 #: Grams a recipe is written for.
 RECIPE_G = 1.0
 
 
 def suggestion_card(suggestion: Suggestion, names: CationLibrary, budget: Budget | None = None) -> dict[str, Any]:
-    """What a card shows.
-
-    Args:
-        suggestion: the compound and its numbers.
-        names: cations by abbreviation, for the drawing.
-        budget: prices and delivery times by cation, and the mass that is made; None where there are none.
-    """
-    spacer = names[suggestion.spacer]
+    """What a card shows: the suggestion's fields, and drawing, spacer_name, costs and recipe by the price table."""
+    spacer, compound = names[suggestion.spacer], parse_formula(suggestion.formula, names)
     known_as = spacer.names[-1] if spacer.names else spacer.smiles
-    compound = parse_formula(suggestion.formula, names)
     return {
-        "formula": suggestion.formula,
-        "formula_html": Markup(formula_html(suggestion.formula)),
+        **dict(suggestion),
         "drawing": Markup(molecule_svg(spacer)),
-        "phase": suggestion.phase,
-        "n_layers": suggestion.n_layers,
-        "spacer": suggestion.spacer,
         "spacer_name": f"{suggestion.spacer}, {known_as}",
-        "cage": suggestion.cage,
-        "lifetime": picoseconds(suggestion.lifetime_ps),
-        "low": picoseconds(suggestion.lifetime_low_ps),
-        "high": picoseconds(suggestion.lifetime_high_ps),
-        "feasibility": f"{suggestion.feasibility:.0%} likely",
         "costs": costs_of(compound, budget),
-        "acquisition": f"{suggestion.acquisition:.2f}",
-        "reason": suggestion.reason,
-        "reported": suggestion.reported,
-        "nearest_html": Markup(formula_html(suggestion.nearest_measured)),
         "recipe": recipe_of(compound, RECIPE_G if budget is None else budget.limits.mass_g),
     }
 
@@ -86,3 +70,146 @@ def recipe_of(compound: Compound, mass_g: float = RECIPE_G) -> dict[str, Any] | 
             "acids": [(name, f"{volume:.2g}") for name, volume in recipe.acid_ml],
         }
     return None
+
+
+#: Size of the drawing, and its margin on either side.
+_WIDTH, _HEIGHT, _MARGIN = 320.0, 46.0, 12.0
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What one weighs.
+
+    Attributes:
+        tag: as `Suggestion.tag`; among its round's where that does not say.
+        chance_best: probability that its lifetime, if it forms, is longer than the best so far; None without one.
+        chance_goal: the same of the goal; None without one, or where the best has reached it.
+        best, goal: these lifetimes for people, ps.
+        bar: the 90% interval on a logarithmic axis that its round shares, with a line at the best so far, as SVG.
+    """
+
+    tag: str
+    chance_best: float | None
+    chance_goal: float | None
+    best: str
+    goal: str
+    bar: Markup
+
+
+def decisions(round: Sequence[Suggestion], best_ps: float | None, goal_ps: float | None) -> list[Decision]:
+    """One for each suggestion of a round.
+
+    Args:
+        round: the suggestions.
+        best_ps: longest lifetime measured in the space, ps; None before the first.
+        goal_ps: lifetime that is sought, ps; None where none was named.
+    """
+    if best_ps is not None and goal_ps is not None and goal_ps <= best_ps:
+        goal_ps = None
+    marks = [mark for mark in (best_ps, goal_ps) if mark is not None]
+    low = np.array([one.lifetime_low_ps for one in round])
+    high = np.array([one.lifetime_high_ps for one in round])
+    axis = _Axis(log10(min([*low, *marks], default=1.0)) - 0.05, log10(max([*high, *marks], default=1.0)) + 0.05)
+    mean = -np.log10([one.lifetime_ps for one in round])
+    sd = np.log10(high / low) / (2.0 * half_width(LEVEL))
+
+    def chances(level_ps: float | None) -> list[Any]:
+        return [None] * len(round) if level_ps is None else chance_below(-log10(level_ps), mean, sd).tolist()
+
+    words = np.where(teaches_most(mean, sd), TEACHES_MOST, LIKELY_SLOW).tolist()
+    return [
+        Decision(
+            tag=one.tag or word,  # rounds of before it was told are tagged among themselves
+            chance_best=best,
+            chance_goal=goal,
+            best="" if best_ps is None else picoseconds(best_ps),
+            goal="" if goal_ps is None else picoseconds(goal_ps),
+            bar=_bar(one, best_ps, goal_ps, axis),
+        )
+        for one, word, best, goal in zip(round, words, chances(best_ps), chances(goal_ps), strict=True)
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Axis:
+    """A logarithmic axis across the drawing."""
+
+    low: float
+    high: float
+
+    def place(self, lifetime_ps: float) -> float:
+        share = (log10(lifetime_ps) - self.low) / (self.high - self.low)
+        return round(_MARGIN + share * (_WIDTH - 2.0 * _MARGIN), 1)
+
+
+def _bar(suggestion: Suggestion, best_ps: float | None, goal_ps: float | None, axis: _Axis) -> Markup:
+    # The goal stands where nothing is measured yet: two labels would cover each other.
+    mark = ("best", "best so far", best_ps) if best_ps is not None else ("goal", "goal", goal_ps)
+    return _drawn((suggestion.lifetime_low_ps, suggestion.lifetime_ps, suggestion.lifetime_high_ps), mark, axis)
+
+
+def compared(predicted_ps: tuple[float, float, float], measured_ps: float, *, is_bound: bool = False) -> Markup:
+    """A predicted interval with a line at what was measured, as SVG.
+
+    Args:
+        predicted_ps: low end, median and high end of the 90% interval, ps.
+        measured_ps: lifetime, or its upper bound, ps.
+        is_bound: which of the two it is.
+    """
+    ends = (*predicted_ps, measured_ps)
+    axis = _Axis(log10(min(ends)) - 0.15, log10(max(ends)) + 0.15)
+    return _drawn(predicted_ps, ("measured", "measured <" if is_bound else "measured", measured_ps), axis)
+
+
+def outcome(suggestion: Suggestion, observation: Observation) -> dict[str, Any]:
+    """What came out of a suggestion: the measured lifetime for people (ps), and a bar with what was predicted."""
+    predicted = (suggestion.lifetime_low_ps, suggestion.lifetime_ps, suggestion.lifetime_high_ps)
+    return {
+        "measured": f"{'< ' if observation.is_bound else ''}{picoseconds(observation.value)}",
+        "bar": compared(predicted, observation.value, is_bound=observation.is_bound),
+    }
+
+
+#: Results of the campaign that pages show.
+N_COMPARED = 6
+
+
+def compared_views(record: TrackRecord | None) -> list[dict[str, Any]]:
+    """The last results of the campaign beside what was predicted of them, newest first: formula, predicted and
+    measured lifetimes for people (ps), and both as a bar.
+
+    Args:
+        record: None before the first.
+    """
+    pairs = () if record is None else record.compared[::-1][:N_COMPARED]
+    return [
+        {
+            "formula": one.formula,
+            "predicted": picoseconds(one.predicted_ps),
+            "measured": f"{'< ' if one.is_bound else ''}{picoseconds(one.measured_ps)}",
+            "bar": compared((one.low_ps, one.predicted_ps, one.high_ps), one.measured_ps, is_bound=one.is_bound),
+        }
+        for one in pairs
+    ]
+
+
+def _drawn(predicted_ps: tuple[float, float, float], mark: tuple[str, str, float | None], axis: _Axis) -> Markup:
+    """An interval (low, median, high, ps) on `axis`, with a mark: its class, words and lifetime (ps)."""
+    low, middle, high = (axis.place(t) for t in predicted_ps)
+    words = [picoseconds(t) for t in predicted_ps]
+    label = f"predicted {words[1]} ps, 90% interval {words[0]} to {words[2]} ps"
+    drawn = ""
+    name, what, level = mark
+    if level is not None:
+        at, text = axis.place(level), escape(f"{what} {picoseconds(level)} ps")
+        anchor = "end" if at > 0.7 * _WIDTH else "start" if at < 0.3 * _WIDTH else "middle"
+        label += f"; {text}"
+        drawn = (
+            f'<line class="{name}" x1="{at}" x2="{at}" y1="15" y2="44"/>'
+            f'<text x="{at}" y="11" text-anchor="{anchor}">{text}</text>'
+        )
+    return Markup(
+        f'<svg class="bar-of" role="img" aria-label="{label}" viewBox="0 0 {_WIDTH:g} {_HEIGHT:g}">'
+        f'<line class="axis" x1="{_MARGIN:g}" x2="{_WIDTH - _MARGIN:g}" y1="30" y2="30"/>'
+        f'<line class="span" x1="{low}" x2="{high}" y1="30" y2="30"/><circle cx="{middle}" cy="30" r="5"/>{drawn}</svg>'
+    )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,16 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
-from markupsafe import Markup
 from numpy.typing import NDArray
 
 from campaigns.artifacts import DEEP, PLAIN, Artifacts
 from campaigns.budget import Budget
 from campaigns.files import TRACES
-from campaigns.narrate import picoseconds
-from campaigns.report.card import suggestion_card
-from campaigns.report.decision import compared_views, decisions
-from campaigns.report.drawing import formula_html
+from campaigns.report.card import compared_views, decisions, suggestion_card
 from campaigns.report.figures import calibration_figure, curve_figure, parity_figure, plain, progress_figure
 from campaigns.round import Round
 from campaigns.summary import FitSummary, Status, SuggestionBatch
@@ -76,7 +71,7 @@ def _view(name: str, told: Mapping[str, Any], learnt: Mapping[str, Any] | None) 
         "scores": [
             [split.replace("_", " "), [score.show(card) for score in PROPERTY_SCORES]] for split, card in scores.items()
         ],
-        "record": [{**row, "formula_html": Markup(formula_html(row["formula"]))} for row in told["record"]],
+        "record": told["record"],
     }
 
 
@@ -239,93 +234,49 @@ def _band(done: Round) -> dict[str, list[float]]:
 N_ROWS = 100
 
 
-@dataclass(frozen=True)
-class ReportView:
-    """Everything the template prints; formatted, not yet marked up."""
-
-    title: str
-    written_at: str
-    n_compounds: str
-    n_measured: int
-    n_train: int
-    score_names: tuple[str, ...]
-    model: dict[str, Any]
-    deep: dict[str, Any] | None
-    figures: dict[str, dict[str, Any]]
-    round: int
-    is_outdated: bool
-    nothing_left: str | None
-    track_record: str | None
-    acquisition_name: str
-    suggestions: tuple[dict[str, Any], ...]
-    compared: tuple[dict[str, Any], ...]
-    fits: tuple[dict[str, Any], ...]
-    best_observed: Markup
-    best_predicted: Markup
-    ranking: tuple[dict[str, Any], ...]
-    n_ranked: str
-    n_top: str
-    stages: tuple[tuple[str, tuple[Markup, ...]], ...]
-    record: tuple[dict[str, Any], ...]
-    properties: tuple[dict[str, Any], ...]
-    notes: tuple[str, ...]
-    provenance: tuple[tuple[str, str], ...]
-
-
 def report_view(
     done: Round, rounds: Sequence[SuggestionBatch], status: Status, names: CationLibrary, budget: Budget | None = None
-) -> ReportView:
-    """Collect and format."""
+) -> dict[str, Any]:
+    """What the template prints, by name."""
     batch = rounds[-1] if rounds else None
     suggestions = () if batch is None else batch.suggestions
-    frame, model = done.ranking.frame, model_view(done)
+    model, folder = model_view(done), Path(status.folder)
     deep = None
     if status.fit is not None:  # what the server worked out in minutes for this fit, where it did
-        deep = Artifacts(Path(status.folder)).find(DEEP, status.fit.data_key, PLAIN)
+        deep = Artifacts(folder).find(DEEP, status.fit.data_key, PLAIN)
     figures = {"progress": plain(progress_of(model, deep)), **model["figures"]}
     if deep is not None:
         figures["curve"] = plain(curve_figure(deep["curve"]))
     best = None if status.best_observed is None else status.best_observed[1]
     goal = done.inputs.config.objective.goal_lifetime_ps
-    return ReportView(
-        title=f"Campaign {Path(status.folder).resolve().name}",
-        written_at=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        n_compounds=f"{status.n_compounds:,}",
-        n_measured=done.n_measured,
-        n_train=len(done.training.dataset),
-        score_names=tuple(score.title for score in SCORES),
-        model=model,
-        deep=deep,
-        figures=figures,
-        round=0 if batch is None else batch.number,
-        is_outdated=batch is not None and not done.inputs.state.is_current(batch, done.data_key),
-        nothing_left=status.nothing_left,
-        track_record=None if status.track_record is None else status.track_record.sentence,
-        acquisition_name=done.ranked_by,
-        suggestions=tuple(
+    return {
+        "title": f"Campaign {folder.resolve().name}",
+        "written_at": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "status": status,
+        "done": done,
+        "score_names": [score.title for score in SCORES],
+        "model": model,
+        "deep": deep,
+        "figures": figures,
+        "round": 0 if batch is None else batch.number,
+        "is_outdated": batch is not None and not done.inputs.state.is_current(batch, done.data_key),
+        "suggestions": [
             suggestion_card(suggestion, names, budget)
             | {"stage": status.stages.get(suggestion.formula, ""), "decision": weighed, "crystal": _scene(compound)}
             for suggestion, weighed in zip(suggestions, decisions(suggestions, best, goal), strict=True)
             for compound in [parse_formula(suggestion.formula, names)]
-        ),
-        compared=tuple(compared_views(status.track_record)),
-        fits=tuple(_fits(Path(status.folder), [row["number"] for row in status.record if row["retracted"] is None])),
-        best_observed=_best(status.best_observed),
-        best_predicted=_best(status.best_predicted),
-        ranking=tuple(ranking_row(row) for row in frame.head(N_ROWS).to_dict("records")),
-        n_ranked=f"{done.ranking.n_scored - done.ranking.n_excluded - done.ranking.n_undescribed:,}",
-        n_top=f"{len(frame):,}",
-        stages=_stages(status),
-        record=tuple({**row, "formula_html": Markup(formula_html(row["formula"]))} for row in status.record),
-        properties=tuple(property_views(status.properties, status.fit)),
-        notes=_notes(done, status),
-        provenance=(("seed", str(done.surrogate.seed)), *package_versions().items()),
-    )
+        ],
+        "compared": compared_views(status.track_record),
+        "fits": list(_fits(folder, [row["number"] for row in status.record if row["retracted"] is None])),
+        "ranking": done.ranking.frame.head(N_ROWS).to_dict("records"),
+        "properties": property_views(status.properties, status.fit),
+        "provenance": [("seed", str(done.surrogate.seed)), *package_versions().items()],
+    }
 
 
 def _scene(compound: Compound) -> dict[str, Any] | None:
     """The crystal as the browser draws it; None where no ideal one can be built."""
-    from campaigns.report.crystal import crystal_scene
+    from campaigns.report.drawing import crystal_scene
 
     try:
         return crystal_scene(compound)
@@ -388,46 +339,3 @@ def _measured(done: Round) -> pd.DataFrame:
     out = done.validation.predictions
     kept: pd.DataFrame = out[~done.training.dataset.censored[out["row"].to_numpy()]]
     return kept
-
-
-def ranking_row(row: dict[Any, Any]) -> dict[str, Any]:
-    """One compound of the ranking, formatted."""
-    return {
-        "formula": str(row["formula"]),
-        "formula_html": Markup(formula_html(str(row["formula"]))),
-        "nearest_html": Markup(formula_html(str(row["nearest_measured"]))),
-        "lifetime": picoseconds(row["lifetime_ps"]),
-        "low": picoseconds(row["lifetime_low_ps"]),
-        "high": picoseconds(row["lifetime_high_ps"]),
-        "acquisition": f"{row['acquisition']:.2f}",
-        "feasibility": f"{row['feasibility']:.0%}",
-        "in_domain": bool(row["in_domain"]),
-    }
-
-
-def _best(best: tuple[str, float] | None) -> Markup:
-    if best is None:
-        return Markup("none yet")
-    return Markup("{} ps <small>{}</small>").format(picoseconds(best[1]), Markup(formula_html(best[0])))
-
-
-def _stages(status: Status) -> tuple[tuple[str, tuple[Markup, ...]], ...]:
-    stages = dict.fromkeys(status.stages.values())
-    return tuple(
-        (stage, tuple(Markup(formula_html(f)) for f, other in status.stages.items() if other == stage))
-        for stage in stages
-    )
-
-
-def _notes(done: Round, status: Status) -> tuple[str, ...]:
-    ranking = done.ranking
-    lines = [
-        f"{status.n_measured} measured lifetimes with a known composition, {status.n_ingested} of them ingested here; "
-        "the published ones are from doi 10.1039/d5sc07406a.",
-        f"{ranking.n_excluded} compounds of the space are measured or pending and are not ranked.",
-    ]
-    if ranking.n_undescribed:
-        lines.append(
-            f"{ranking.n_undescribed} compounds have no descriptors, because xTB failed for a cation of theirs."
-        )
-    return tuple(lines)

@@ -42,7 +42,7 @@ def structure_cif(service: CampaignService, compound: Compound, tilted: bool) ->
 def structure_scene(service: CampaignService, compound: Compound) -> dict[str, Any]:
     """The same as the browser draws it. Raises as `structure_cif`."""
     from campaigns.records import geometries
-    from campaigns.report.crystal import crystal_scene
+    from campaigns.report.drawing import crystal_scene
 
     records = service.records([cation for cation, _ in compound.cation_counts])
     return crystal_scene(compound, geometries(compound, records))

@@ -13,8 +13,7 @@ from pydantic import BaseModel, Field
 from campaigns.database import acting_as
 from campaigns.errors import DependedOnError
 from campaigns.events import Stage, possible_steps
-from campaigns.report.card import suggestion_card
-from campaigns.report.decision import compared_views, decisions, outcome
+from campaigns.report.card import compared_views, decisions, outcome, suggestion_card
 from campaigns.summary import SuggestionBatch
 from campaigns.targets import LIFETIME
 from campaigns.web.access import Editing, Registry, Service, Visiting, address_of, begin_session, visitor_of

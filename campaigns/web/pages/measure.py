@@ -16,7 +16,7 @@ from campaigns.ingest import UNITS
 from campaigns.intake import require_confirmed
 from campaigns.kinetics.measurement import TraceSettings
 from campaigns.narrate import with_error
-from campaigns.report.decision import compared
+from campaigns.report.card import compared
 from campaigns.summary import IngestResult
 from campaigns.web.access import Editing, Registry, Service, Visiting, Visitor
 from campaigns.web.errors import QueryError

@@ -13,7 +13,6 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import ChoiceLoader, Environment, PackageLoader
 
-from campaigns.narrate import picoseconds
 from campaigns.report.render import environment
 from campaigns.web.access import Visitor, registry_of, visitor_of
 from campaigns.web.errors import NotServedError
@@ -95,8 +94,6 @@ def is_partial(request: Request) -> bool:
 def _environment() -> Environment:
     made = environment(ChoiceLoader([PackageLoader("campaigns.web"), PackageLoader("campaigns.report")]))
     made.globals["asset"] = address_of
-    made.filters["ps"] = picoseconds
-    made.filters["thousands"] = lambda number: f"{number:,}"
     return made
 
 

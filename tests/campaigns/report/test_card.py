@@ -6,8 +6,9 @@ import re
 
 import pytest
 
-from campaigns.report.decision import LIKELY_SLOW, TEACHES_MOST, decisions
+from campaigns.report.card import decisions
 from campaigns.summary import Suggestion
+from screening.ranking.rank import LIKELY_SLOW, TEACHES_MOST
 
 
 def suggestion(lifetime_ps: float, low_ps: float, high_ps: float) -> Suggestion:

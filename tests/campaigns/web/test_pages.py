@@ -81,7 +81,7 @@ def test_a_step_of_what_was_never_suggested_leads_to_its_own_page(browser: TestC
 
 def test_an_upper_bound_is_never_shown_as_a_lifetime(browser: TestClient) -> None:
     table = {"file": ("t.csv", b"formula,lifetime_ps,is_upper_bound\n(PA)2PbI4,0.05,yes\n(BA)2PbI4,700,no\n")}
-    sent = browser.post(f"{HERE}/measurements/table", files=table, data={"learn": "false"})
+    sent = browser.post(f"{HERE}/measurements/table", files=table, data={"learn": "false", "accept_extreme": "true"})
     assert sent.json()["added"] == 2
     told = browser.get(f"{HERE}/compound", params={"formula": "(PA)2PbI4"}).json()
     assert told["bounds_ps"] == [0.05]

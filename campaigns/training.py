@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -126,8 +127,9 @@ def compound_rates(dataset: SpinDataset) -> dict[Compound, float]:
     return {compound: float(np.average(rates[own], weights=weights[own])) for compound, own in rows.items()}
 
 
+@lru_cache(maxsize=8)  # reader, records and round each ask for the same rows
 def measured_dataset(
-    measurements: Sequence[Observation], library: CationLibrary, *, sets_apart: bool = True
+    measurements: tuple[Observation, ...], library: CationLibrary, *, sets_apart: bool = True
 ) -> SpinDataset:
     """The published rows and a campaign's own; whether rows of other conditions are set apart is the edition's."""
     published = SpinDataset.published().called_by(library)

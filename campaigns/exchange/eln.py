@@ -73,7 +73,7 @@ class _Entry:
 
     def text(self) -> str:
         """For people, HTML."""
-        lines = [f"{self.formula}: {self.stage}"]
+        lines = [f"{self.formula}: {self.stage or 'nothing stands'}"]
         for row in self.rows:
             told = row.observation
             sign, error = "<" if told.is_bound else "", "" if told.stderr is None else f" ± {told.stderr:.2g}"
@@ -150,6 +150,7 @@ def write_eln(campaign: Campaign, path: Path) -> int:
     crate.description = f"Screening campaign {crate.name}: layered halide perovskites with a long spin lifetime"
     crate.license = "No licence is stated; ask those who measured"
     maker = {"@type": "Organization", "name": "spinscreen", "url": "https://pypi.org/project/spinscreen"}
+    crate.metadata["version"] = "1.0"  # which the consortium's checks want, as the publisher
     crate.metadata["sdPublisher"] = crate.add(ContextEntity(crate, "#spinscreen", properties=maker))
     known = {name: [row.to_dict() for row in rows if not row.is_undone] for name, rows in state.records.items()}
     related = [{"task": task, **row} for name, rows in known.items() if (task := task_of(name)) for row in rows]
@@ -161,24 +162,25 @@ def write_eln(campaign: Campaign, path: Path) -> int:
     for entry in entries:
         times = entry.times or [state.created_at]
         latest = max(latest, times[-1])
-        _add_entry(writer, entry, raw, campaign.folder / TRACES)
+        _add_entry(writer, entry, times, raw, campaign.folder / TRACES)
     crate.root_dataset["datePublished"] = latest.isoformat(timespec="seconds")
     crate.metadata["dateCreated"] = latest.isoformat(timespec="seconds")
     write_whole(path, lambda target: writer.write(target, path.stem))
     return len(entries)
 
 
-def _add_entry(writer: _Writer, entry: _Entry, raw: dict[str, tuple[str, bytes]], pages: Path) -> None:
+def _add_entry(
+    writer: _Writer, entry: _Entry, times: list[datetime], raw: dict[str, tuple[str, bytes]], pages: Path
+) -> None:
     folder = file_name(entry.formula, "")
-    times = entry.times
-    about: dict[str, Any] = {"name": entry.formula, "text": entry.text(), "keywords": entry.stage}
-    if times:
-        about |= {"dateCreated": f"{times[0]:%Y-%m-%dT%H:%M:%S%z}", "dateModified": f"{times[-1]:%Y-%m-%dT%H:%M:%S%z}"}
+    created, modified = (f"{time:%Y-%m-%dT%H:%M:%S%z}" for time in (times[0], times[-1]))
+    about = {"name": entry.formula, "text": entry.text(), "dateCreated": created, "dateModified": modified}
+    if entry.stage:
+        about["keywords"] = entry.stage
     dataset = writer.crate.add_dataset(dest_path=f"{folder}/", properties=about)
     people = [writer.person(name) for name in entry.people]
     if people:
         dataset["author"] = people
-    created = about.get("dateCreated", "")
     record = json.dumps(entry.record(), indent=2, ensure_ascii=False).encode()
     parts = [writer.add_file(f"{folder}/{RECORD}", record, "Everything about the compound, for programs", created)]
     for digest in dict.fromkeys(digest for row in entry.rows for digest in row.files):

@@ -80,10 +80,11 @@ def identify(registry: CampaignRegistry, authorization: str) -> Identity:
     return identity
 
 
-async def editor(identity: Reader) -> Identity:
-    """Who a program that writes speaks for. Raises ForbiddenError for a viewer."""
+async def editor(identity: Reader, registry: Registry) -> Identity:
+    """Who a program that writes speaks for. Raises ForbiddenError for a viewer, BusyError for one that floods."""
     if not identity.may_write:
         raise ForbiddenError(f"the token of {identity.name} may read only; this needs one with the role editor")
+    registry.count_write(identity)
     return identity
 
 

@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,9 +25,9 @@ _log = logging.getLogger(__name__)
 
 #: Beginning of the name of a server's folder of uploads; its process follows.
 UPLOADS = "spinscreen-uploads-"
-#: Wrong tokens that one address may send within `FAILURES_S` seconds.
-MAX_FAILURES = 60
-FAILURES_S = 60
+#: Wrong tokens that one address may send within `MINUTE_S` seconds, and requests to write of one token.
+MAX_FAILURES, MAX_WRITES = 60, 600
+MINUTE_S = 60.0
 
 
 class CampaignRegistry:
@@ -42,7 +43,8 @@ class CampaignRegistry:
             slug = _slug(folder, self._services)
             self._services[slug] = CampaignService(slug, folder, self.queue, settings)
         self._ended: TTLCache[str, bool] = TTLCache(10_000, SESSION_S)
-        self._failures: TTLCache[str, int] = TTLCache(10_000, FAILURES_S)
+        self._failures: TTLCache[str, int] = TTLCache(10_000, MINUTE_S)
+        self._writes: TTLCache[tuple[str, int], int] = TTLCache(10_000, 2 * MINUTE_S)
         _sweep()
         self._folder = tempfile.TemporaryDirectory(prefix=f"{UPLOADS}{os.getpid()}-")
         self.uploads = Uploads(Path(self._folder.name))
@@ -98,6 +100,16 @@ class CampaignRegistry:
             _log.warning("a token that nobody has, from %s", address)
         else:
             raise BusyError(f"{failures} wrong tokens from {address}; wait a minute before you try again")
+
+    def count_write(self, identity: Identity) -> None:
+        """One more request to write with a token. Raises BusyError beyond `MAX_WRITES` within a minute, so that a
+        program that floods fills no log."""
+        now = identity.token_hash, int(time.monotonic() // MINUTE_S)
+        self._writes[now] = self._writes.get(now, 0) + 1
+        if identity.token_hash and self._writes[now] > MAX_WRITES:
+            raise BusyError(
+                f"{MAX_WRITES} requests to write a minute are taken of {identity.name}; go on in the next one"
+            )
 
     def whoever(self) -> Identity | None:
         """Who somebody without a token is: the login user where none is needed, else nobody."""

@@ -15,6 +15,7 @@ from mcp.client.stdio import StdioServerParameters
 from campaigns import Campaign
 from campaigns.agents import serve_agents
 from campaigns.client import Client
+from campaigns.web import registry
 from campaigns.web.settings import Settings
 from campaigns.web.tokens import Role, TokenFile
 from tests.campaigns.conftest import described
@@ -89,8 +90,13 @@ def test_a_model_acts_with_an_editors_token_as_over_rest(settings: Settings) -> 
         asyncio.run(talk(address))
 
 
-def test_a_model_with_a_viewers_token_or_none_changes_nothing(settings: Settings) -> None:
+def test_a_model_with_a_viewers_token_or_none_changes_nothing_and_one_that_floods_is_held_up(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry, "MAX_WRITES", 3)
+    monkeypatch.setattr(registry, "MINUTE_S", 1e9)
     assert settings.tokens is not None
+    editor = settings.tokens.add("Ben", Role.EDITOR)
     token = settings.tokens.add("screen", Role.VIEWER)
 
     async def talk(address: str) -> None:
@@ -104,6 +110,12 @@ def test_a_model_with_a_viewers_token_or_none_changes_nothing(settings: Settings
             async with ModelClient(serve_agents(rest, may_act=False)) as model:
                 assert not ACTING & {tool.name for tool in (await model.list_tools()).tools}
                 assert (await said(model, "accept", campaign=campaign, formula="(BA)2PbI4"))[0]
+        with Client(address, editor) as rest:
+            async with ModelClient(serve_agents(rest, may_act=True)) as model:
+                accepted = [await said(model, "accept", campaign=campaign, formula="(BA)2PbI4") for _ in range(5)]
+                assert sum(refused for refused, _ in accepted) >= 2
+                assert "3 requests to write a minute are taken of Ben" in accepted[-1][1]
+                assert not (await said(model, "status", campaign=campaign))[0]
         with Client(address) as nobody:
             async with ModelClient(serve_agents(nobody, may_act=False)) as model:
                 refused, text = await said(model, "list_campaigns")

@@ -15,7 +15,7 @@ import pytest
 from campaigns import Campaign
 from campaigns.client import Client
 from campaigns.errors import CampaignError
-from campaigns.optimizer import AskTell, CampaignOptimizer, LocalCampaign, RemoteCampaign
+from campaigns.optimizer import CampaignOptimizer, LocalCampaign, RemoteCampaign
 from campaigns.web.settings import Settings
 from tests.campaigns.conftest import Launched, described
 from tests.campaigns.web.conftest import running
@@ -37,21 +37,34 @@ def tiny(launched: Launched, tmp_path: Path) -> Path:
     return folder
 
 
-def test_twenty_rounds_are_run_as_an_orchestrator_runs_them(tiny: Path, launched: Launched) -> None:
-    optimizer = CampaignOptimizer(
-        "run",
-        [{"name": "formula", "type": "choice"}, {"name": "n_layers", "type": "choice"}],
-        [{"name": "lifetime_ps", "minimize": False}],
-        additional_params={"campaign": str(tiny), "oracle_store": str(launched.oracle_store)},
-    )
-    tried = []
-    for _ in range(20):
-        (trial,) = optimizer.suggest(1)
-        assert set(trial) == {"formula", "n_layers"}
-        optimizer.observe([made(trial["formula"])])
-        tried.append(trial["formula"])
-    assert isinstance(optimizer.loop, LocalCampaign)
-    assert_is_what_was_made(optimizer.loop.campaign, tried)
+def test_twenty_rounds_are_run_by_ask_and_tell_and_as_an_orchestrator_runs_them_over_rest(
+    tiny: Path, launched: Launched, tmp_path: Path
+) -> None:
+    shutil.copytree(tiny, tmp_path / "twin")
+    settings, tried = Settings(folders=(tiny,), oracle_store=launched.oracle_store, prepare=False, dig=False), []
+    with Campaign.open(tmp_path / "twin", oracle_store=launched.oracle_store) as twin, running(settings) as address:
+        script = LocalCampaign(twin)
+        with Client(address) as client:
+            served = client.campaigns()[0]["id"]
+        robot = CampaignOptimizer(
+            "run",
+            [{"name": "formula", "type": "choice"}, {"name": "n_layers", "type": "choice"}],
+            [{"name": "lifetime_ps", "minimize": False}],
+            additional_params={"address": address, "campaign": served},
+        )
+        assert isinstance(robot.loop, RemoteCampaign)
+        for _ in range(20):
+            (trial,), (same,) = script.ask(1), robot.suggest(1)
+            assert same == {name: trial[name] for name in ("formula", "n_layers")}
+            assert trial["lifetime_low_ps"] < trial["lifetime_ps"] < trial["lifetime_high_ps"]
+            assert script.tell([{"formula": trial["formula"], **made(trial["formula"])}]) == 1
+            robot.observe([made(trial["formula"])])
+            tried.append(trial["formula"])
+        with pytest.raises(CampaignError, match="either lifetime_ps or outcome"):
+            robot.loop.tell([{"lifetime_ps": 1.0}])
+        with Campaign.open(tiny) as theirs:
+            for campaign in (twin, theirs):
+                assert_is_what_was_made(campaign, tried)
 
 
 def assert_is_what_was_made(campaign: Campaign, tried: list[str]) -> None:
@@ -60,25 +73,6 @@ def assert_is_what_was_made(campaign: Campaign, tried: list[str]) -> None:
     found = {row.formula: row.value for row in campaign.state.measurements}
     assert found == {formula: told["lifetime_ps"] for formula in tried if "lifetime_ps" in (told := made(formula))}
     assert [step.formula for step in campaign.state.steps] == [f for f in tried if "outcome" in made(f)]
-
-
-def test_scripts_ask_and_tell_over_rest_as_in_the_folder(tiny: Path, launched: Launched, tmp_path: Path) -> None:
-    shutil.copytree(tiny, tmp_path / "twin")
-    settings = Settings(folders=(tiny,), oracle_store=launched.oracle_store, prepare=False, dig=False)
-    with Campaign.open(tmp_path / "twin", oracle_store=launched.oracle_store) as twin:
-        here: AskTell = LocalCampaign(twin)
-        with running(settings) as address, Client(address) as client:
-            there: AskTell = RemoteCampaign(client, client.campaigns()[0]["id"])
-            for _ in range(3):
-                ((trial,), (same,)) = here.ask(1), there.ask(1)
-                assert trial["formula"] == same["formula"]
-                assert same["lifetime_low_ps"] < same["lifetime_ps"] < same["lifetime_high_ps"]
-                told = [{"formula": trial["formula"], **made(trial["formula"])}]
-                assert (here.tell(told), there.tell(told)) == (1, 1)
-            ended = [{"formula": "(PA)2PbI4", "outcome": "not formed"}]
-            assert (here.tell(ended), there.tell(ended)) == (1, 1)
-            with pytest.raises(CampaignError, match="either lifetime_ps or outcome"):
-                there.tell([{"lifetime_ps": 1.0}])
 
 
 def test_what_the_orchestrator_asks_for_must_be_there(tiny: Path, launched: Launched) -> None:

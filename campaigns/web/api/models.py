@@ -35,7 +35,7 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
         (409, "Not now: it cannot follow from where things stand, or is not ready."),
         (413, "The request is too large."),
         (422, "The request can be read and is wrong; `problems` lists why."),
-        (429, "Too many jobs wait already."),
+        (429, "Too many jobs wait already, or too many requests to write came within a minute."),
         (503, "The campaign's file cannot be used."),
     )
 }

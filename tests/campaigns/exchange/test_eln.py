@@ -6,7 +6,8 @@ import json
 import zipfile
 from collections.abc import Callable
 from hashlib import sha256
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import Any
 
 import pytest
 from rocrate.rocrate import ROCrate
@@ -57,6 +58,30 @@ def test_the_file_is_a_crate_in_one_folder_with_an_entry_for_each_compound(eln: 
     figure = next((tmp_path / "unpacked" / "lab" / traced.id).glob("*.html")).read_text(encoding="utf-8")
     assert 'src="../plotly.min.js"' in figure
     assert (tmp_path / "unpacked" / "lab" / "plotly.min.js").is_file()
+
+
+def test_the_consortiums_readers_find_what_they_look_for(eln: Path) -> None:
+    # what tests/checks and tools of github.com/TheELNConsortium/TheELNFileFormat read (in 2026), in our own words
+    with zipfile.ZipFile(eln) as archive:
+        assert all(len(PurePosixPath(name).parts) > 1 for name in archive.namelist())
+        graph = json.loads(archive.read(METADATA))["@graph"]
+    nodes = {one["@id"]: one for one in graph}
+    assert len(nodes) == len(graph)  # every node once, each with a type
+    assert all(isinstance(one["@type"], str) for one in graph)
+    about = nodes["ro-crate-metadata.json"]
+    assert about["version"] == "1.0"
+    assert nodes[about["sdPublisher"]["@id"]]["name"] == "spinscreen"
+
+    def walk(node: dict[str, Any]) -> set[str]:
+        assert node["name"]
+        assert all(str(value).strip() for value in node.values())
+        parts = [nodes[part["@id"]] for part in node.get("hasPart", [])]
+        return {node["@id"]}.union(*map(walk, parts))
+
+    files = {one["@id"] for one in graph if one["@type"] in ("File", "Dataset")}
+    assert walk(nodes["./"]) == files  # all of it is reached from the root
+    assert all({"sha256", "contentSize", "encodingFormat"} <= nodes[one].keys() for one in files if one[-1] != "/")
+    assert all({"text", "dateCreated"} <= nodes[one].keys() for one in files - {"./"} if one[-1] == "/")
 
 
 def test_another_campaign_takes_it_in_once(eln: Path, lab: Campaign, tmp_path: Path) -> None:

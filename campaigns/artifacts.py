@@ -230,6 +230,11 @@ def traits_form() -> Form[SpacerTraits]:
     return Form(lambda traits: traits.to_arrays(), lambda held: SpacerTraits.from_arrays(**held))
 
 
+@lru_cache(maxsize=1)
+def _release() -> str:
+    return version("spinscreen")
+
+
 def data_key(config: CampaignConfig, state: CampaignState) -> str:
     """Key of a fit: the description, what was measured and made, the oracle's protocol and spinscreen's version.
 
@@ -237,7 +242,7 @@ def data_key(config: CampaignConfig, state: CampaignState) -> str:
     are no longer those of the launch, which the description holds.
     """
     measured, outcomes = [m.to_dict() for m in state.measurements], list(state.outcomes)
-    parts = [config.key_fields(), measured, outcomes, config.protocol.key, version("spinscreen")]
+    parts = [config.key_fields(), measured, outcomes, config.protocol.key, _release()]
     changed = {
         name: [row.model_dump(mode="json") for row in property_.table]
         for name, property_ in state.properties.items()
@@ -255,7 +260,7 @@ def training_key(config: CampaignConfig, state: CampaignState) -> str:
     fields = config.model_dump(mode="json", include={"surrogate", "seed", "include_flagged", "descriptors", "edition"})
     measured = [m.to_dict() for m in state.measurements]
     values = {name: [row.model_dump(mode="json") for row in one.table] for name, one in state.properties.items()}
-    return _digest([fields, measured, values, config.protocol.key, version("spinscreen")])
+    return _digest([fields, measured, values, config.protocol.key, _release()])
 
 
 def batch_key(fit_key: str, seed: int, batch_size: int, pending: Sequence[str], barred: Sequence[str]) -> str:

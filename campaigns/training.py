@@ -157,7 +157,8 @@ def related_datasets(state: CampaignState, library: CationLibrary) -> dict[str, 
 
 def measured_compounds(state: CampaignState, names: CationLibrary) -> list[Compound]:
     """What a lifetime, of a related task too, or a further property is measured of."""
-    sets = (measured_dataset(state.measurements, names), *related_datasets(state, names).values())
+    own = measured_dataset(state.measurements, names, sets_apart=state.config.defaults.sets_apart)
+    sets = (own, *related_datasets(state, names).values())
     properties = property_compounds(state.properties, names) if state.properties else []
     return [*(compound for one in sets for compound in one.compounds if compound is not None), *properties]
 

@@ -97,6 +97,7 @@ def _git(root: Path, *arguments: str) -> str:
     return completed.stdout
 
 
+@lru_cache
 def _version(name: str) -> str:
     try:
         return version(name)

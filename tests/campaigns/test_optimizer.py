@@ -62,6 +62,7 @@ def test_twenty_rounds_are_run_by_ask_and_tell_and_as_an_orchestrator_runs_them_
             tried.append(trial["formula"])
         with pytest.raises(CampaignError, match="either lifetime_ps or outcome"):
             robot.loop.tell([{"lifetime_ps": 1.0}])
+        robot.loop.client.close()
         with Campaign.open(tiny) as theirs:
             for campaign in (twin, theirs):
                 assert_is_what_was_made(campaign, tried)

@@ -65,12 +65,11 @@ def try_bytes(campaign: Path, tries: int, seed: int) -> tuple[Counter[str], list
 
 
 def _noticed(folder: Path) -> str:
-    by_check = look_over(folder, folder / "none").damage
     try:
         replay(EventLog.open(folder / DATABASE).events())
     except CampaignError:
         return "opening"
-    return "check" if by_check else "nothing"
+    return "check" if look_over(folder, folder / "none").damage else "nothing"
 
 
 def main() -> int:

@@ -1,11 +1,12 @@
-"""Tables, workbooks and descriptions that no person would write, read until something breaks.
+"""Files that no person would write, read until something breaks: tables, workbooks, descriptions, libraries, traces.
 
-    python -m benchmarks.tables_fuzz --tables 100000 --yaml 1000
+    python -m benchmarks.tables_fuzz [--tables 100000] [--yaml 1000] [--smiles 100000] [--traces 20000] [--fits 0.1]
 
 Half of the tables go the way of `ingest` (`read_grid`), half that of pools (`read_frame`, `PoolTable`); a quarter are
-workbooks. Each is a sound one with a few changes: bytes, cells, parts of the workbook, whole rows repeated. Every
-reading ends in a table or in an error of ours; anything else, more than 2 s or more than 1 GB is printed with the seed
-that makes it again (`--first SEED --tables 1`), and the exit code is 1.
+workbooks. Each is a sound one with a few changes: bytes, cells, parts of the workbook, whole rows repeated. So are the
+libraries, files of twenty rows of SMILES (`--smiles` counts rows), and the traces, of which `--fits` says the share
+that is fitted too. Every reading ends in a result or in an error of ours; anything else, more than 2 s or more than
+1 GB is printed with the seed that makes it again (`--first SEED --tables 1`), and the exit code is 1.
 """
 
 from __future__ import annotations
@@ -23,12 +24,16 @@ import warnings
 import zipfile
 from collections import Counter
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
+import numpy as np
 from openpyxl import Workbook
 
 from campaigns.description import read_description, template_names
+from campaigns.kinetics import fit_trace, read_trace
+from campaigns.kinetics.synthetic import Truth, delay_grid, synthetic_trace
+from chemspace import CationLibrary
 from chemspace.errors import SpinscreenError
 from chemspace.tables.frame import read_frame
 from chemspace.tables.grid import read_grid
@@ -36,6 +41,7 @@ from screening.pool_table import PoolTable
 from screening.table_features import TableQuery
 
 LIMIT_S, LIMIT_GB = 2.0, 1.0
+ROWS_A_FILE = 20
 _HEADINGS = ("formula", "lifetime_ps", "yield", "temp (C)", "ligand", "note", "", "index", "x", "=1", "lifetime (sec)")
 _CELLS = (
     "", "1", "-2.5", "1e308", "-1e400", "inf", "nan", "n.d.", "12 %", "1,077", "1.234,5", "<0.1", "PENDING",
@@ -164,9 +170,53 @@ def description(seed: int, folder: Path) -> None:
     read_description(path)
 
 
+@cache
+def _smiles() -> tuple[str, ...]:
+    return tuple(cation.smiles for cation in CationLibrary.builtin())
+
+
+def library(seed: int, folder: Path) -> None:
+    """Read twenty rows of structures, whatever becomes of them."""
+    rng, rows = random.Random(seed), []
+    for number in range(ROWS_A_FILE):
+        smiles = ".".join(rng.choices((*_smiles(), "[Br-]", "I", "O", "C1CC2", "c1cc[nH]c1"), k=rng.choice((1, 1, 2))))
+        content = smiles.encode() if rng.random() < 0.2 else _changed(smiles.encode(), rng)
+        if rng.random() < 0.02:
+            content = rng.choice((b"C" * 4_000, b"(" * 900 + b"C", b"C1" * 300, b"[" * 50, b"[999C+99]", b"N" * 900))
+        rows.append(content.replace(b"\n", b" ") + rng.choice((b"", b"\tK%d" % number, b"\t" + rng.randbytes(4))))
+    path = folder / "library.smi"
+    path.write_bytes(b"\n".join(rows))
+    CationLibrary.read(path)
+
+
+@cache
+def _trace() -> bytes:
+    delays = delay_grid("log", 80, 3.0)
+    made = synthetic_trace(np.random.default_rng(0), delays, Truth(lifetime_ps=3.0, snr=30.0))
+    lines = [f"{d:.4g},{sc:.5g},{cc:.5g}" for d, sc, cc in zip(delays, made.sc, made.cc, strict=True)]
+    return "\n".join(["delay_ps,sc,cc", *lines]).encode()
+
+
+def trace(seed: int, folder: Path, fits: float) -> None:
+    """Read one trace, whatever becomes of it, and fit some."""
+    rng, path = random.Random(seed), folder / "trace.csv"
+    content = _trace()
+    if rng.random() < 0.5:
+        content = _changed(content, rng)
+    else:
+        cells = content.split(b",")
+        for _ in range(rng.randrange(1, 5)):
+            cells[rng.randrange(3, len(cells))] = rng.choice(_CELLS).encode(errors="replace")
+        content = b",".join(cells)
+    path.write_bytes(content)
+    read = read_trace(path)
+    if rng.random() < fits:
+        fit_trace(read)
+
+
 def run(what: Callable[[int, Path], None], seeds: range) -> bool:
     """Whether every reading ended as it should; the counts are printed."""
-    ends: Counter[str] = Counter()
+    name, ends = getattr(what, "func", what).__name__, Counter[str]()
     slowest, sound = 0.0, True
     with tempfile.TemporaryDirectory() as folder:
         for seed in seeds:
@@ -180,30 +230,35 @@ def run(what: Callable[[int, Path], None], seeds: range) -> bool:
                     ends["refused without a word"] += 1
             except Exception:
                 ends["raw exception"] += 1
-                print(f"{what.__name__} {seed}:\n{traceback.format_exc(limit=-3)}", flush=True)
+                print(f"{name} {seed}:\n{traceback.format_exc(limit=-3)}", flush=True)
             took = time.process_time() - begun
             slowest = max(slowest, took)
             if took > LIMIT_S:
                 ends["slow"] += 1
-                print(f"{what.__name__} {seed}: {took:.1f} s", flush=True)
+                print(f"{name} {seed}: {took:.1f} s", flush=True)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
     told = ", ".join(f"{count:,} {name}" for name, count in ends.most_common())
-    print(f"{what.__name__}: {len(seeds):,}: {told}; slowest {slowest:.2f} s, peak {peak:.2f} GB")
+    print(f"{name}: {len(seeds):,}: {told}; slowest {slowest:.2f} s, peak {peak:.2f} GB")
     sound &= not ends["raw exception"] and not ends["slow"] and not ends["refused without a word"] and peak <= LIMIT_GB
     return sound
 
 
 def main() -> None:
-    """Run both, exit 1 where one does not hold."""
+    """Run all, exit 1 where one does not hold."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tables", type=int, default=100_000)
     parser.add_argument("--yaml", type=int, default=1_000)
+    parser.add_argument("--smiles", type=int, default=100_000)
+    parser.add_argument("--traces", type=int, default=20_000)
+    parser.add_argument("--fits", type=float, default=0.1)
     parser.add_argument("--first", type=int, default=0, help="first seed")
     asked = parser.parse_args()
     warnings.simplefilter("error")
     warnings.filterwarnings("ignore", category=DeprecationWarning)
     held = run(table, range(asked.first, asked.first + asked.tables))
     held &= run(description, range(asked.first, asked.first + asked.yaml))
+    held &= run(library, range(asked.first, asked.first + -(-asked.smiles // ROWS_A_FILE)))
+    held &= run(partial(trace, fits=asked.fits), range(asked.first, asked.first + asked.traces))
     sys.exit(0 if held else 1)
 
 

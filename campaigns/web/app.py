@@ -6,6 +6,7 @@ import asyncio
 import logging
 import secrets
 import socket
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from importlib.metadata import version
@@ -130,6 +131,7 @@ def create_app(settings: Settings) -> FastAPI:
 def run(settings: Settings, port: int, ready: Callable[[str], None]) -> None:
     """Serve on `port` (0 takes a free one) until stopped by a signal; `ready` is told the address once the campaigns
     are open. Raises WebError if the address cannot be listened on, others as `create_app`."""
+    sys.setswitchinterval(SWITCH_S)
     with listen(settings.host, port) as listener:
         app = create_app(settings)
         name = reachable_name() if settings.host in ("0.0.0.0", "::") else settings.host
@@ -138,6 +140,9 @@ def run(settings: Settings, port: int, ready: Callable[[str], None]) -> None:
         uvicorn.Server(config_of(app)).run(sockets=[listener])
 
 
+#: How long a thread that reads a large table keeps others waiting, s; Python's default is five times as long, and an
+#: answer needs a dozen turns.
+SWITCH_S = 0.001
 #: How long the head of a request may take to arrive, s; uvicorn itself waits for ever.
 HEAD_S = 15.0
 #: Connections at once; half-open ones count until `HEAD_S` is over.

@@ -252,7 +252,7 @@ def _continued(state: CampaignState, events: Sequence[Event]) -> CampaignState:
             said = shorten(f"{type(error).__name__}: {error}", 160)
             raise SchemaError(
                 f"event {event.id} ({event.label}) says what this spinscreen cannot read "
-                f"({said}); where a newer one wrote it, upgrade; else it is damaged"
+                f"({said}); it is damaged, or a newer one wrote it: upgrade spinscreen to open it"
             ) from error
         state = replace(after, last_event=event.id)
     return state

@@ -122,7 +122,7 @@ def main() -> int:
                         f"{address}{HERE}/measurements/table",
                         files={"file": ("lab.csv", content)},
                         data={"dry_run": "true"},
-                        timeout=120,
+                        timeout=600,
                         trust_env=False,
                     )
                     statuses.add(answer.status_code)

@@ -97,13 +97,8 @@ class Decision:
 
 
 def decisions(round: Sequence[Suggestion], best_ps: float | None, goal_ps: float | None) -> list[Decision]:
-    """One for each suggestion of a round.
-
-    Args:
-        round: the suggestions.
-        best_ps: longest lifetime measured in the space, ps; None before the first.
-        goal_ps: lifetime that is sought, ps; None where none was named.
-    """
+    """One for each suggestion of a round, beside the longest lifetime measured in the space (ps; None before the first)
+    and the one that is sought (ps; None where none was named)."""
     if best_ps is not None and goal_ps is not None and goal_ps <= best_ps:
         goal_ps = None
     marks = [mark for mark in (best_ps, goal_ps) if mark is not None]
@@ -149,13 +144,8 @@ def _bar(suggestion: Suggestion, best_ps: float | None, goal_ps: float | None, a
 
 
 def compared(predicted_ps: tuple[float, float, float], measured_ps: float, *, is_bound: bool = False) -> Markup:
-    """A predicted interval with a line at what was measured, as SVG.
-
-    Args:
-        predicted_ps: low end, median and high end of the 90% interval, ps.
-        measured_ps: lifetime, or its upper bound, ps.
-        is_bound: which of the two it is.
-    """
+    """A predicted 90% interval (low end, median, high end, ps) with a line at the measured lifetime or upper bound
+    (ps), as SVG."""
     ends = (*predicted_ps, measured_ps)
     axis = _Axis(log10(min(ends)) - 0.15, log10(max(ends)) + 0.15)
     return _drawn(predicted_ps, ("measured", "measured <" if is_bound else "measured", measured_ps), axis)
@@ -176,11 +166,7 @@ N_COMPARED = 6
 
 def compared_views(record: TrackRecord | None) -> list[dict[str, Any]]:
     """The last results of the campaign beside what was predicted of them, newest first: formula, predicted and
-    measured lifetimes for people (ps), and both as a bar.
-
-    Args:
-        record: None before the first.
-    """
+    measured lifetimes for people (ps), and both as a bar."""
     pairs = () if record is None else record.compared[::-1][:N_COMPARED]
     return [
         {

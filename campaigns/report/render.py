@@ -32,15 +32,8 @@ __all__ = ["environment", "render", "write_pdf"]
 def render(
     done: Round, rounds: Sequence[SuggestionBatch], status: Status, names: CationLibrary, budget: Budget | None = None
 ) -> str:
-    """The report as HTML that loads nothing from anywhere.
-
-    Args:
-        done: what the present round worked out.
-        rounds: all of them, oldest first; the last one is shown.
-        status: where the campaign stands.
-        names: cations by abbreviation, for the drawings.
-        budget: prices and delivery times of cations, and the mass that is made; None where there are none.
-    """
+    """The report as HTML that loads nothing from anywhere: the present round, the last of all suggestions (oldest
+    first), where the campaign stands; `names` and `budget` are those of the drawings and of what a card costs."""
     from plotly.offline import get_plotlyjs
 
     from campaigns.report.view import report_view  # torch and Plotly: the server is ready before they are
@@ -97,16 +90,8 @@ PATIENCE_S = 180
 
 
 def write_pdf(html: Path, pdf: Path) -> None:
-    """Print a page into a PDF file, which appears whole or not at all.
-
-    Args:
-        html: the page, which must load nothing from elsewhere.
-        pdf: where to.
-
-    Raises:
-        PdfError: if no browser is installed, or it prints nothing.
-        StoreError: if the file cannot be written.
-    """
+    """Print a page that loads nothing from elsewhere into a PDF file, which appears whole or not at all. Raises
+    PdfError if no browser is installed, or it prints nothing; StoreError if the file cannot be written."""
     browser = next((path for name in BROWSERS if (path := shutil.which(name))), None)
     if browser is None:
         raise PdfError(

@@ -44,16 +44,9 @@ __all__ = [
 
 
 def property_views(standings: Mapping[str, Mapping[str, Any]], fit: FitSummary | None) -> list[dict[str, Any]]:
-    """One for each property.
-
-    Args:
-        standings: as `Status.properties`.
-        fit: the last one; None before the first.
-
-    Returns:
-        name, words (the name for people), n_values, n_ingested, grade ("" before a fit), n_rows that trained, titles
-        and scores (rows of split and formatted values), record (values that came or were taken back since the launch).
-    """
+    """One for each property of `Status.properties`, with the last fit (None before the first): name, words (the name
+    for people), n_values, n_ingested, grade ("" before a fit), n_rows that trained, titles and scores (rows of split
+    and formatted values), record (values that came or were taken back since the launch)."""
     learnt = {} if fit is None else fit.properties
     return [_view(name, told, learnt.get(name)) for name, told in standings.items()]
 

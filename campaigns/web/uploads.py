@@ -147,11 +147,8 @@ class Uploads:
     def traces(
         self, campaign: str, formula: str, sample: str, files: list[Uploaded], settings: TraceSettings | None = None
     ) -> TraceUpload:
-        """Keep traces or maps of one crystal, and fit them.
-
-        Raises:
-            QueryError: if they are not one trace, a pair of traces or a pair of maps.
-        """
+        """Keep traces or maps of one crystal, and fit them. Raises QueryError if they are not one trace, a pair of
+        traces or a pair of maps."""
         _check_roles([file.role for file in files])
         name = secrets.token_urlsafe(12)
         paths = dict[str, tuple[Path, ...]]()
@@ -164,11 +161,7 @@ class Uploads:
         return self._keep(fitted(replace(upload, settings=settings or TraceSettings())))
 
     def table(self, campaign: str, file: Uploaded, of_property: str = "") -> TableUpload:
-        """Keep a table.
-
-        Raises:
-            QueryError: if it is empty.
-        """
+        """Keep a table. Raises QueryError if it is empty."""
         if not file.content:
             wanted = "compound and value" if of_property else "formula and lifetime_ps"
             raise QueryError(f"choose a table first, with the columns {wanted}")
@@ -178,11 +171,7 @@ class Uploads:
         return self._keep(TableUpload(id=name, folder=path.parent, campaign=campaign, path=path, reading=reading))
 
     def get(self, kind: type[Kind], campaign: str, name: str) -> Kind:
-        """The upload called `name` of a campaign.
-
-        Raises:
-            NotServedError: if there is none (any more).
-        """
+        """The upload called `name` of a campaign. Raises NotServedError if there is none (any more)."""
         with self._lock:
             upload = self._held.get(name)
         if not isinstance(upload, kind) or upload.campaign != campaign:
@@ -243,11 +232,9 @@ def doubt_of(service: CampaignService, upload: TraceUpload) -> Doubt | None:
 def take_in_trace(service: CampaignService, upload: TraceUpload, *, accept_extreme: bool) -> IngestResult:
     """Take the fitted lifetime of an upload into the campaign, with its raw files.
 
-    The same files of the same compound are taken in once, however many people confirm them.
-
-    Raises:
-        QueryError: if the upload has no fit or no compound.
-        UnconfirmedError: if the lifetime contradicts what is known, unless accepted.
+    The same files of the same compound are taken in once, however many people confirm them. Raises QueryError if the
+    upload has no fit or no compound. Raises UnconfirmedError if the lifetime contradicts what is known, unless
+    accepted.
     """
     if upload.fit is None:
         raise QueryError(upload.problem or "there is no fit to confirm")
@@ -382,11 +369,8 @@ class Preview:
 
 
 def look_at(service: CampaignService, upload: TableUpload) -> Preview:
-    """What taking a table in would do; nothing is stored.
-
-    Raises:
-        PropertyError: if it is to hold values of a property that the campaign does not have.
-    """
+    """What taking a table in would do; nothing is stored. Raises PropertyError if it is to hold values of a property
+    that the campaign does not have."""
     target, options = upload.reading.target, upload.reading.options()
     headings, columns, unit = _layout(upload, target_of(service.campaign.config, target))
     guesses: tuple[str, ...] = ()
@@ -410,11 +394,8 @@ def look_at(service: CampaignService, upload: TableUpload) -> Preview:
 
 
 def take_in_table(service: CampaignService, upload: TableUpload, *, keep_going: bool) -> IngestResult:
-    """Take a confirmed table in, whole; or, where `keep_going`, the rows that are right.
-
-    Raises:
-        IngestError: listing every problem with its row and column.
-    """
+    """Take a confirmed table in, whole; or, where `keep_going`, the rows that are right. Raises IngestError listing
+    every problem with its row and column."""
     options = upload.reading.options()
     options |= {"accept_guesses": True, "accept_corrections": True}  # they were shown, and confirmed
     with service.reading() as campaign:

@@ -122,15 +122,10 @@ def experiments_needed(curve: Array, goal: float) -> Array:
 
 
 def acceleration(curve: Array, random: Array, goal: float) -> float:
-    """Acceleration factor: experiments that chance needs for a goal over those that the strategy needs (medians).
-
-    `curve` and `random` are rising curves, shape (r, t).
-
-    NaN where the strategy's median replay does not reach the goal. Where only chance does not, it is counted as one
-    experiment beyond the last: the factor is at least that.
-
-    Source: Rohr et al., Chem. Sci. 11, 2696 (2020), doi 10.1039/c9sc05999g.
-    """
+    """Experiments that chance needs for a goal over those that the strategy needs (medians over replays; rising curves,
+    shape (r, t)): Rohr et al., Chem. Sci. 11, 2696 (2020), doi 10.1039/c9sc05999g. NaN where the strategy's median
+    replay does not get there; where only chance does not, it counts as one experiment beyond the last, so the factor is
+    at least that."""
     ours, theirs = float(np.median(experiments_needed(curve, goal))), float(np.median(experiments_needed(random, goal)))
     return min(theirs, random.shape[1] + 1.0) / ours if np.isfinite(ours) else float("nan")
 
@@ -281,14 +276,9 @@ class Schedule:
 
 def replay(table: FinishedTable, strategy: Strategy, seed: int, schedule: Schedule = Schedule()) -> NDArray[np.int64]:
     """Rows of a table in the order in which a campaign would have measured them, shape (budget,) or the whole table.
-
-    The same seed gives every strategy the same random start. A strategy gets the rows in a random order, another one
-    for each seed: files are often sorted by their results.
-
-    Raises:
-        BacktestError: for a budget below the start, a start that leaves nothing to choose, or a strategy that repeats
-            itself.
-    """
+    The same seed gives every strategy the same random start and the rows in the same random order: files are often
+    sorted by their results. A `BacktestError` for a budget below the start, a start that leaves nothing to choose, or a
+    strategy that repeats itself."""
     n_start, batch_size, budget = schedule.n_start, schedule.batch_size, schedule.budget
     if budget < n_start:
         raise BacktestError(f"a budget of {budget} experiments is less than the {n_start} random ones at the start")

@@ -101,15 +101,7 @@ STEPS = 100
 
 
 def fit_scale(error: NDArray[np.float64], sd: NDArray[np.float64]) -> float:
-    """Factor on standard deviations.
-
-    Args:
-        error: target minus out-of-fold mean, shape (k,).
-        sd: predicted standard deviation of that error, shape (k,), above zero.
-
-    Returns:
-        The factor; 1.0 without rows.
-    """
+    """Factor on the predicted standard deviations (k,), above zero, of errors (k,) out of fold; 1 without rows."""
     k = error.size
     if k == 0:
         return 1.0

@@ -157,14 +157,11 @@ def crystal_columns(compounds: Sequence[Compound | None]) -> NDArray[np.float64]
 
 
 def band_gap(compound: Compound, x: NDArray[np.float64] | None) -> BandGap | None:
-    """The band gap of a layered compound of lead or tin and one halide; None where nothing is known of it.
+    """The band gap of a layered compound of lead or tin and one halide; None where nothing is known of it. `x` is its
+    `FEATURE_NAMES`, shape (8,), of `LEVEL`, or None where they are of another one.
 
     The model is one Gaussian process on the features, the halide and the metal, fitted without the crystals of this
     compound's own spacer, so that a filed gap is a check of it. Scores: `benchmarks.crystal_gaps`.
-
-    Args:
-        compound: any.
-        x: its `FEATURE_NAMES`, shape (8,), of `LEVEL`; None where they are of another one.
     """
     key, filed = _key(compound), filed_crystal(compound)
     known = None if filed is None or filed.band_gap_ev is None else BandGap(filed.band_gap_ev, filed.files)

@@ -136,16 +136,9 @@ PLAUSIBLE_LIFETIME_PS = (0.02, 1000.0)
 
 
 def checked_measurements(rows: pd.DataFrame, *, convert: bool = False, confirm_range: bool = False) -> pd.DataFrame:
-    """A copy of `rows` with every measurement column, lifetimes as tau in ps.
-
-    Args:
-        rows: needs `formula` and `lifetime_ps`; the columns of `MEASUREMENT_COLUMNS` are optional.
-        convert: turn other definitions of a lifetime into tau instead of refusing them.
-        confirm_range: accept lifetimes outside `PLAUSIBLE_LIFETIME_PS`.
-
-    Raises:
-        DatasetError: naming row and column.
-    """
+    """A copy of `rows` (`formula`, `lifetime_ps` and any of `MEASUREMENT_COLUMNS`) with every measurement column,
+    lifetimes as tau in ps: other definitions of a lifetime are turned into it if asked, and those outside
+    `PLAUSIBLE_LIFETIME_PS` taken if confirmed, else refused; a `DatasetError` names row and column."""
     for column in ("formula", "lifetime_ps"):
         if column not in rows.columns:
             raise DatasetError(f"the table has no column {column!r}; it has {', '.join(map(str, rows.columns))}")

@@ -75,19 +75,10 @@ def shapley(
     feature_names: Sequence[str],
     background: ArrayLike | None = None,
 ) -> Shapley:
-    """Exact Shapley values of a surrogate's mean (interventional: features that are left out come from the background).
-
-    Args:
-        surrogate: fitted.
-        x: rows to explain, shape (m, d).
-        feature_names: d names.
-        background: rows to compare with, shape (b, d); absent, rows of x that spread over its predictions.
-
-    Raises:
-        TrainingDataError: if x does not fit the surrogate. SurrogateError: for more than 12 features.
-
-    Source: Lundberg and Lee, NeurIPS 2017, arXiv 1705.07874.
-    """
+    """Exact Shapley values of a surrogate's mean at rows x (m, d), features that are left out coming from the
+    background (b, d), by default rows of x that spread over its predictions (interventional; Lundberg and Lee, NeurIPS
+    2017, arXiv 1705.07874). A `TrainingDataError` if x does not fit the surrogate, a `SurrogateError` for more than 12
+    features."""
     rows = np.asarray(x, dtype=np.float64)
     if rows.ndim != 2 or rows.shape[1] > MAX_EXACT_FEATURES:
         raise SurrogateError(f"x has shape {rows.shape}; exact values need 2^d predictions, at most d = 12 columns")

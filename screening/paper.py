@@ -401,17 +401,8 @@ class Reproduction:
 def reproduce(
     seed: int = 42, models: Sequence[str] = MODELS, progress: Progress | None = None, *, default_rows: bool = True
 ) -> Reproduction:
-    """Score `models` by every split on both tables.
-
-    Args:
-        seed: of every random draw.
-        models: names from `MODELS`.
-        progress: called after every model.
-        default_rows: whether the rows that train by default are scored too, beside the paper's own 52.
-
-    Raises:
-        UnknownSurrogateError: for a name that is not known.
-    """
+    """Score models (of `MODELS`) by every split on the paper's own 52 rows and, unless that is not asked for, on the
+    rows that train by default; an `UnknownSurrogateError` for a name that is not known."""
     tables = (filed_table(), default_table()) if default_rows else (filed_table(),)
     cards: dict[str, dict[str, dict[str, ScoreCard]]] = {}
     setting: Setting | None = None

@@ -117,18 +117,9 @@ class PoolTable:
         query: TableQuery,
         pending: pd.DataFrame | None = None,
     ) -> PoolTable:
-        """Read the tables.
-
-        Args:
-            pool: candidates, m rows.
-            observed: measured rows with the columns of the pool and the target; rows whose result is still to come are
-                pending. None or no rows: nothing is known yet.
-            query: what is asked of them.
-            pending: rows that are being measured, with the columns of the pool.
-
-        Raises:
-            PoolError: for columns or cells that cannot be used. NothingLeftError: if no candidate is left.
-        """
+        """Read the tables: m candidates; measured rows with the pool's columns and the target, those whose result is
+        still to come being pending, None before anything is known; and rows that are being measured. A `PoolError` for
+        columns or cells that cannot be used, a `NothingLeftError` if no candidate is left."""
         if not len(pool):
             raise NothingLeftError("the pool has no rows: give at least one candidate")
         tables = [NamedTable("the pool", pool)]

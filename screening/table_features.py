@@ -187,17 +187,9 @@ class _Column:
 def read_features(
     tables: Sequence[NamedTable], query: TableQuery, refuse: type[ScreeningError] = PoolError
 ) -> TableFeatures:
-    """Features of tables with the same columns, the first of which says which columns there are.
-
-    Args:
-        tables: the candidates first.
-        query: its target and noise are not learnt from.
-        refuse: the error that is raised.
-
-    Raises:
-        ScreeningError: of the type given, for a column that is missing, cells in it that are no numbers, or tables
-            without a column to learn from; the message names them.
-    """
+    """Features of tables with the same columns, the first of which, the candidates, says which columns there are; the
+    query's target and noise are not learnt from. An error of the type `refuse` (a `ScreeningError`) for a column that
+    is missing, cells in it that are no numbers, or tables without a column to learn from; the message names them."""
     headings, left_out = _shared(tables, query, refuse)
     asked = None if query.columns is None else [_asked(name, headings, tables, refuse) for name in query.columns]
     codes = None if query.categories is None else [_asked(name, headings, tables, refuse) for name in query.categories]

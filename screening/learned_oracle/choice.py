@@ -105,19 +105,9 @@ def plan_round(
     A model learns from what is computed. The descriptors of the others are drawn as they could turn out, several times,
     and the compounds ranked by the strategy in force: what is in the list in any draw could be in it. A spacer's worth
     is the number of places of the list that it is expected to hold. Spacers far outside what is computed come first, up
-    to a quarter of a round.
-
-    Args:
-        candidates: the compounds, the descriptors of computed spacers in their table.
-        known: the spacers.
-        budget: calculations that were granted in all; a round takes a tenth of them.
-        left: calculations that are left.
-        seed: of the campaign, and number of the round.
-        settings: how the space is passed over; None for the usual way.
-        spread: False takes every prediction for certain.
-
-    Raises:
-        TrainingDataError: if fewer than eight computed spacers have descriptors.
+    to a quarter of a round. `budget` calculations were granted in all and a round takes a tenth of them, `left` are
+    left; `seed` is the campaign's and the round's number; without `spread` every prediction is taken for certain. A
+    `TrainingDataError` if fewer than eight computed spacers have descriptors.
     """
     of, values = candidates.spacer_table.descriptors, candidates.spacer_table.values
     rows = np.flatnonzero(known.computed)

@@ -296,15 +296,9 @@ def write_candidates(
 ) -> int:
     """Write the columns of a ranking's frame of every compound to a Parquet file; returns the number of rows.
 
-    One row a compound in the order of the space. Nothing that the space's constraints allow is left out, measured
-    compounds included. Numbers are NaN where a cation has no descriptors. The file appears under its name only when it
-    is whole.
-
-    Args:
-        path: of the file.
-        candidates: the compounds; what they exclude is written too.
-        block_size: compounds held at once.
-        progress: called after each block.
+    One row a compound in the order of the space, `block_size` of them held at once. Nothing that the space's
+    constraints allow is left out, measured compounds included; numbers are NaN where a cation has no descriptors. The
+    file appears under its name only when it is whole.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq

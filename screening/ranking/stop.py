@@ -55,23 +55,13 @@ def advise_stopping(
     previous_top: Sequence[object] | None = None,
     worthwhile: float = _WORTHWHILE,
 ) -> StopAdvice:
-    """Advise on stopping a campaign.
+    """Advise on stopping a campaign by the latent prediction (mean, sd, shapes (m,)) of at least the best ranked
+    candidates left, the lowest target so far, and the top lists of now and of a round ago, that as long or longer.
 
     Stop when the expected gain and the regret bound are both below what is worthwhile, or when the expected gain is
-    below a tenth of it and the top list has settled.
-
-    Args:
-        mean, sd: latent prediction of the candidates left, shapes (m,), the best ranked ones at least; what no
-            descriptor explains is not to be gained by looking further.
-        best_observed: lowest target so far.
-        top: names or indices of the best ranked candidates now; previous_top: the same a round ago, as long or longer.
-        worthwhile: smallest improvement worth an experiment, log10 of the lifetime.
-
-    Source of the bound: Makarova et al., AutoML (2022), arXiv 2104.08166, with the best observed value for its upper
-    confidence limit.
-
-    Raises:
-        RankingError: without candidates, or for a `worthwhile` that is not above 0.
+    below a tenth of it and the top list has settled. The bound is that of Makarova et al., AutoML (2022), arXiv
+    2104.08166, with the best observed value for its upper confidence limit. A `RankingError` without candidates, or for
+    a `worthwhile` that is not above 0.
     """
     if not len(mean) or len(mean) != len(sd):
         raise RankingError(f"{len(mean)} means and {len(sd)} standard deviations: one of each a candidate is needed")

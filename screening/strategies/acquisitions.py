@@ -267,21 +267,11 @@ class RandomStrategy(Strategy):
 
 
 def log_expected_improvement(mean: Array, sd: Array, best: float | Array) -> Array:
-    """Logarithm of the expected amount by which each candidate falls below the best value so far.
+    """Logarithm of the expected amount by which each candidate of mean and sd (m,) falls below the best value so far,
+    shape (m,): log EI = log sd + log(phi(u) + u Phi(u)), u = (best - mean) / sd.
 
-    log EI = log sd + log(phi(u) + u Phi(u)),  u = (best - mean) / sd
-
-    Finite and with a useful slope where EI itself underflows to zero, so far candidates still have an order.
-
-    Args:
-        mean: predicted mean, shape (m,) or any shape that broadcasts.
-        sd: predicted standard deviation, same shape; zero is treated as 1e-12.
-        best: the lowest value so far, in the units of `mean`.
-
-    Returns:
-        log EI, shape (m,).
-
-    Source: Ament et al., Advances in Neural Information Processing Systems 36 (2023), arXiv 2310.20708, section 4.1.
+    Finite and with a useful slope where EI itself underflows to zero, so far candidates still have an order (Ament et
+    al., Advances in Neural Information Processing Systems 36 (2023), arXiv 2310.20708, section 4.1).
     """
     spread = np.maximum(np.asarray(sd, dtype=np.float64), _SMALLEST_SD)
     value: Array = np.log(spread) + _log_h((best - np.asarray(mean, dtype=np.float64)) / spread)
@@ -319,17 +309,12 @@ def log_gain(
     seed: int,
     value: Callable[[Array, Array, float | Array], Array] = log_expected_improvement,
 ) -> Array:
-    """Logarithm of the gain of each candidate, shape (m,).
+    """Logarithm of the gain of each candidate of mean and variance (m,), shape (m,), beyond the lowest observed value
+    and pending points, told by mean (p,), covariance (p, p) and covariance with the candidates (m, p).
 
-    Args:
-        mean: predicted mean of each candidate, shape (m,).
-        variance: predicted variance, shape (m,).
-        best: lowest observed value.
-        pending: mean (p,), covariance (p, p) and covariance with the candidates (m, p) of the pending points; None or
-            p = 0 gives plain log expected improvement.
-        seed: of the Sobol sequence.
-        value: of (mean, sd, best); with the logarithm of the probability of improvement in place of that of the
-            expected improvement, the gain is the probability to beat everything pending as well.
+    `value` is of (mean, sd, best); with the logarithm of the probability of improvement in place of that of the
+    expected improvement, the gain is the probability to beat everything pending as well. `seed` is of the Sobol
+    sequence.
     """
     if pending is None or not len(pending[0]):
         return value(mean, np.sqrt(variance), best)

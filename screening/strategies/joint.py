@@ -106,23 +106,14 @@ def hypervolume_improvement(
     seed: int = 42,
     pending: Array | None = None,
 ) -> Any:
-    """qLogNEHVI over several properties, for `choose_with` and `values_with`.
+    """qLogNEHVI over several properties, for `choose_with` and `values_with` (Daulton et al., NeurIPS (2021), arXiv
+    2105.08195; Ament et al. (2023), arXiv 2310.20708).
 
-    The first properties are measured ones, each with a model. Where there are more signs than models, the last columns
-    of every point are the others: numbers that are known before anything is measured, such as a price.
-
-    Args:
-        models: one BoTorch model a measured property, all over the same d features.
-        signs: one a property, -1 for one to be minimised, +1 for one to be maximised.
-        x_observed: features of the observations and their n known properties, shape (k, d + n).
-        reference: the worst value of each property that is still of interest, in its own unit.
-        seed: of the quasi-random samples.
-        pending: features awaited and their known properties, shape (p, d + n).
-
-    Source: Daulton et al., NeurIPS (2021), arXiv 2105.08195; Ament et al. (2023), arXiv 2310.20708.
-
-    Raises:
-        RankingError: if signs and reference differ in number, or there are more models, or less than two properties.
+    The first properties are measured ones, each with a model over the same d features. Where there are more signs (-1
+    minimises, +1 maximises) than models, the last n columns of every point, observed (k, d + n) or pending (p, d + n),
+    are the others: numbers that are known before anything is measured, such as a price. `reference` is the worst value
+    of each that is still of interest. A `RankingError` if signs and reference differ in number, or there are more
+    models, or less than two properties.
     """
     import torch
     from botorch.acquisition.multi_objective.logei import qLogNoisyExpectedHypervolumeImprovement

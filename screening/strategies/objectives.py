@@ -171,15 +171,10 @@ class Hypervolume(Strategy):
 
     @classmethod
     def make(cls, inputs: StrategyInputs) -> Hypervolume:
-        """Look at what is observed; each measured property of it is what its model says.
-
-        A worst value that is not given lies a tenth of the front's range below its worst point (the rule of BoTorch's
-        `infer_reference_point`: Ishibuchi et al., GECCO (2011), doi 10.1145/2001576.2001678).
-
-        Raises:
-            RankingError: without objectives or observations, for a fixed property that nothing tells, or for a
-                surrogate that predicts no number.
-        """
+        """Look at what is observed; each measured property of it is what its model says. A worst value that is not
+        given lies a tenth of the front's range below its worst point (the rule of BoTorch's `infer_reference_point`:
+        Ishibuchi et al., GECCO (2011), doi 10.1145/2001576.2001678). A `RankingError` without objectives or
+        observations, for a fixed property that nothing tells, or for a surrogate that predicts no number."""
         import torch
         from botorch.utils.multi_objective.box_decompositions.non_dominated import FastNondominatedPartitioning
         from botorch.utils.multi_objective.hypervolume import infer_reference_point

@@ -40,21 +40,11 @@ def gaussian_log_density(value: Tensor, mean: Tensor, variance: Tensor) -> Tenso
 def stacking_weights(
     log_density: Tensor, mask: Tensor, families: Sequence[int] | None = None, floor: float = 0.0
 ) -> Tensor:
-    """Weights that maximise the mixture's log density over rows, plus a Dirichlet prior.
-
-    Stacking of predictive distributions (Yao et al., Bayesian Anal. 13, 917 (2018), doi 10.1214/17-BA1091),
-    solved by expectation maximisation.
-
-    Args:
-        log_density: of each training row under each of c candidates fitted without it, shape (c, f, k).
-        mask: rows that count, shape (f, k).
-        families: number of each candidate's family, length c; three processes are no three opinions. Absent, each
-            candidate is one of its own.
-        floor: least share of each family; what is below it is raised to it at the others' cost.
-
-    Returns:
-        Weights that sum to one over candidates, shape (c, f).
-    """
+    """Weights (c, f), summing to one over candidates, that maximise the mixture's log density (c, f, k) of rows that
+    count (f, k), each candidate fitted without the row, plus a Dirichlet prior: stacking of predictive distributions
+    (Yao et al., Bayesian Anal. 13, 917 (2018), doi 10.1214/17-BA1091) by expectation maximisation. Candidates of one
+    number in `families` share their credit, three processes being no three opinions; what is below `floor`, the least
+    share of a family, is raised to it at the others' cost."""
     own = list(range(len(log_density))) if families is None else list(families)
     credit = log_density.new_tensor([PRIOR_ROWS / own.count(family) for family in own])[:, None]
     density = log_density.masked_fill(~mask, 0.0)

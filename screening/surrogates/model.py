@@ -214,17 +214,8 @@ class MixtureModel(Model):
         observation_noise: bool | Tensor = False,
         posterior_transform: Any | None = None,
     ) -> GPyTorchPosterior:
-        """Joint posterior over log10 rate.
-
-        Args:
-            X: raw features, shape batch_shape x q x d.
-            output_indices: only [0] makes sense.
-            observation_noise: True adds `unexplained_variance`; a tensor, batch_shape x q x 1, is added as it is.
-            posterior_transform: applied to the posterior if given.
-
-        Returns:
-            Posterior of shape batch_shape x q x 1.
-        """
+        """Joint posterior over log10 rate at raw features X, batch_shape x q x d, of shape batch_shape x q x 1;
+        `observation_noise` True adds `unexplained_variance`, a tensor, batch_shape x q x 1, is added as it is."""
         del output_indices
         mean, cov = self.joint_moments(X)
         extra: Tensor | None = None

@@ -90,17 +90,9 @@ def full_score_card(
     holdouts: Mapping[str, Sequence[NDArray[np.int64]]] | None = None,
     progress: Progress | None = None,
 ) -> FullCard:
-    """Validate a surrogate in every way at once; arguments and errors as `cross_validate`.
-
-    Args:
-        training: the rows; baselines cannot impute.
-        name: of the surrogate.
-        seed: of every random draw.
-        classes: by name, a label of each row, length k, whose means are baselines too; the first decides which rows are
-            the slower group.
-        baselines: names of the surrogates to set beside it.
-        holdouts: further splits, test rows of shape (rows,) each.
-        progress: called after every part.
+    """Validate a surrogate in every way at once; arguments and errors as `cross_validate`. `classes` gives by name a
+    label of each row, length k, whose means are baselines too, the first deciding which rows are the slower group;
+    `baselines` names surrogates to set beside it, which cannot impute; `holdouts` are test rows of shape (rows,) each.
     """
     labels = {} if classes is None else dict(classes)
     total = 4 + len(labels) + len(baselines)
@@ -239,20 +231,9 @@ class PathComparison:
 def compare_paths(
     training: TrainingRows, measured: ArrayLike, name: str = DEFAULT_SURROGATE, seed: int = 42, missing: str = "refuse"
 ) -> PathComparison:
-    """Score a surrogate with and without measured descriptors on the rows that have them.
-
-    Args:
-        training: the rows, with the descriptors that need no experiment.
-        measured: of `screening.structures.measured_features(missing="keep")`, shape (k, q), NaN where a value was not
-            measured.
-        name: of the surrogate.
-        seed: of every random draw.
-        missing: "refuse" compares the rows that have every value; "impute" those that have any, gaps filled by the
-            mean of each fold's training rows.
-
-    Raises:
-        TrainingDataError: if too few rows have measured descriptors.
-    """
+    """Score a surrogate with and without the measured descriptors (k, q) of
+    `screening.structures.measured_features(missing="keep")` on the rows that have all of them ("refuse"), or any, gaps
+    filled by the mean of each fold's training rows ("impute"). A `TrainingDataError` if too few rows have them."""
     extra = np.asarray(measured, dtype=np.float64)
     known = np.isfinite(extra)
     rows = np.flatnonzero(known.any(1) if missing == "impute" else known.all(1))

@@ -66,17 +66,9 @@ LEAVE_OUT_SPLITS = ("leave_one_compound_out", "leave_one_spacer_out")
 
 
 def hold_out(name: str, groups: NDArray[np.int64], seed: int) -> list[NDArray[np.int64]]:
-    """Test rows of each fold of a named split.
-
-    Args:
-        name: one of `SPLITS`.
-        groups: integer code of each row's group, shape (k,).
-        seed: of the splits that draw.
-
-    Raises:
-        ScreeningError: for an unknown name, a split that leaves nothing to train on, or one of more than
-            `MAX_FOLDS` folds.
-    """
+    """Test rows of each fold of a split of `SPLITS`, each of shape (rows,), by the code of each row's group (k,). A
+    `ScreeningError` for an unknown name, a split that leaves nothing to train on, or one of more than `MAX_FOLDS`
+    folds."""
     if name not in SPLITS:
         raise ScreeningError(f"no split is called {name!r}; there are {', '.join(SPLITS)}")
     folds = SPLITS[name](groups, seed)

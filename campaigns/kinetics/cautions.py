@@ -82,15 +82,9 @@ class Fitted:
 
 
 def signal_p_value(signal: Array, cost: float, n_nonlinear: int) -> float:
-    """Probability that pure noise gives a decay that lowers the sum of squares so far, with time zero searched for.
-
-    benchmarks/kinetics_synthetic.py measures on pure noise how often it falls below 0.01.
-
-    Args:
-        signal: shape (t,).
-        cost: sum of squared residuals of the fit.
-        n_nonlinear: number of fitted non-linear parameters.
-    """
+    """Probability that pure noise of shape (t,) gives a decay with so many fitted parameters that lowers the sum of
+    squares to `cost`, with time zero searched for. benchmarks/kinetics_synthetic.py measures how often it is below
+    0.01."""
     return decay_p_value(float(np.sum((signal - signal.mean()) ** 2)), cost, len(signal), n_nonlinear)
 
 

@@ -106,28 +106,17 @@ class Columns:
 
 
 def read_columns(path: str | Path, declared: Mapping[str, str], *, alone: bool) -> tuple[Columns, SourceFile]:
-    """The columns of a file, delays as it has them.
-
-    Args:
-        path: the file.
-        declared: heading, or number from 1, of the column of a role, as the user says; "" leaves the role out.
-        alone: whether the file holds one polarisation.
-
-    Raises:
-        TraceFileError: if the file cannot be read, is no table of numbers, or does not say what its columns are.
-    """
+    """The columns of a file, delays as it has them; `declared` are heading, or number from 1, of the column of a role
+    as the user says, "" leaves the role out; `alone` says that the file holds one polarisation. Raises TraceFileError
+    if the file cannot be read, is no table of numbers, or does not say what its columns are."""
     text, source = read_text(path)
     with as_trace_error():
         return columns_of(str(path), parse_numbers(str(path), text), declared, alone=alone), source
 
 
 def columns_of(name: str, table: NumberTable, declared: Mapping[str, str], *, alone: bool = False) -> Columns:
-    """Assign roles to the columns of a table. Arguments as `read_columns`.
-
-    Raises:
-        TraceFileError: if the headings leave open which column is what.
-        TableError: if something declared is not there.
-    """
+    """Assign roles to the columns of a table, as `read_columns`. Raises TraceFileError if the headings leave open which
+    column is what, TableError if something declared is not there."""
     values, notes = without_placeholders(name, table.values)
     n = values.shape[1]
     headings = table.headings or tuple(str(at + 1) for at in range(n))

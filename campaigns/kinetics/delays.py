@@ -66,18 +66,9 @@ class DelayUnit:
     def to_ps(
         self, delay: Array, name: str, heading: str, metadata: Iterable[str] = ()
     ) -> tuple[Array, tuple[str, ...]]:
-        """Delays in ps, and notes on how.
-
-        Args:
-            delay: as the file has them, shape (t,).
-            name: the file, for messages.
-            heading: of the delays, "" where there is none.
-            metadata: lines of text around the numbers.
-
-        Raises:
-            UnitError: for a unit that is not understood or of a length, and for delays that no pulsed laser has, where
-                the user did not say the unit.
-        """
+        """Delays in ps, shape (t,), from those under a heading and lines of text around the numbers; and notes on how.
+        Raises UnitError for a unit that is not understood or of a length, and for delays that no pulsed laser has,
+        where the user did not say the unit."""
         named = None if self.given is not None else _named(name, heading, metadata)
         unit = self.given or named or "ps"
         if unit in LENGTH_UNITS:

@@ -186,18 +186,8 @@ def write_html(
     *,
     shared_script: bool = False,
 ) -> None:
-    """Write figures and notes into one HTML file that needs no network; the file appears whole or not at all.
-
-    Args:
-        path: the file.
-        title: its heading.
-        figures: from top to bottom.
-        notes: sentences above them.
-        shared_script: put the drawing library (4 MB) beside the page as plotly.min.js instead of into it.
-
-    Raises:
-        PlotFileError: if the file cannot be written.
-    """
+    """Write figures and the sentences above them into one HTML file that needs no network, whole or not at all; where
+    `shared_script`, the drawing library (4 MB) lies beside it as plotly.min.js. Raises PlotFileError."""
     first = "directory" if shared_script else True
     parts = [f.to_html(full_html=False, include_plotlyjs=first if at == 0 else False) for at, f in enumerate(figures)]
     listed = "".join(f"<li>{escape(note)}</li>" for note in notes)
@@ -295,20 +285,8 @@ def write_page(
     title: str = "Spin lifetime",
     shared_script: bool = False,
 ) -> None:
-    """Draw a fit, and the maps behind it where there are any, into one HTML file.
-
-    Args:
-        path: the file.
-        fit: what was fitted.
-        measured: what was read; None draws the kinetics alone.
-        spectrum_at_ps: delay of the spectra, ps; None takes the delay at which the difference is largest.
-        title: of the page.
-        shared_script: put the drawing library (4 MB) beside the page, for all pages of a folder, instead of into it.
-
-    Raises:
-        AxisError: if there is no spectrum at that delay.
-        PlotFileError: if the file cannot be written.
-    """
+    """Draw a fit, and the maps behind it where there are any, into one HTML file; `spectrum_at_ps` as `spectra_figure`,
+    `shared_script` as `write_html`. Raises AxisError if there is no spectrum at that delay, PlotFileError."""
     figures = [kinetics_figure(fit)]
     if measured is not None and measured.maps is not None:
         at = measured.peak_delay_ps if spectrum_at_ps is None else spectrum_at_ps

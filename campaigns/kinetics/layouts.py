@@ -36,15 +36,7 @@ def text_of(name: str, raw: bytes) -> str:
     """The text of a trace or map, line ends made uniform; what is no text as the text that says the same.
 
     Read are Surface Xplorer's .ufs, NumPy's .npz and HDF5 files of named arrays, Excel workbooks, and OPTIMUS' .ana.
-
-    Args:
-        name: the file, for messages.
-        raw: its bytes.
-
-    Raises:
-        NotTextError: if it is empty, damaged, or nothing of the kind.
-        TableError: if it is of such a kind and cannot be read.
-    """
+    Raises NotTextError if it is empty, damaged, or nothing of the kind; TableError if it cannot be read."""
     if raw.startswith(_UFS):
         return _ufs_text(name, raw)
     if raw.startswith(_HDF5):
@@ -56,17 +48,8 @@ def text_of(name: str, raw: bytes) -> str:
 
 
 def matrix_text(name: str, rows: Iterable[Sequence[float]], delay: Sequence[float], wavelength: Sequence[float]) -> str:
-    """A map whose axes stand apart from it, as text with both.
-
-    Args:
-        name: the file, for messages.
-        rows: signal, one row a wavelength and one column a delay, or the other way round.
-        delay: shape (t,), in the file's unit.
-        wavelength: shape (w,), nm.
-
-    Raises:
-        TableError: if the axes do not fit.
-    """
+    """A map whose axes stand apart from it, as text with both; one row a wavelength and one column a delay, or the
+    other way round. Raises TableError if the axes do not fit."""
     signal = np.array(list(rows), dtype=np.float64)
     if signal.shape == (len(delay), len(wavelength)) and len(delay) != len(wavelength):
         signal = signal.T

@@ -319,18 +319,9 @@ def trace_at(
     *,
     half_width_nm: float = HALF_WIDTH_NM,
 ) -> tuple[Trace, ProbeWindow]:
-    """Average both maps over a probe window into a trace.
-
-    Args:
-        sc: same-circular map.
-        cc: counter-circular map on the same axes.
-        window_nm: lowest and highest wavelength, nm; None takes the photobleach peak.
-        half_width_nm: half the window around a found peak, nm.
-
-    Raises:
-        DelayMismatchError: if the maps differ in an axis.
-        ProbeWindowError: if no wavelength lies in the window, or no peak is found.
-    """
+    """Average both maps over a probe window (lowest and highest wavelength, nm) into a trace; None takes the
+    photobleach peak, with half the window around it. Raises DelayMismatchError if the maps differ in an axis,
+    ProbeWindowError if no wavelength lies in the window or no peak is found."""
     sc, cc = paired(sc, cc)
     window = _found(sc, cc, half_width_nm) if window_nm is None else ProbeWindow(*sorted(window_nm))
     inside = (sc.wavelength_nm >= window.low_nm) & (sc.wavelength_nm <= window.high_nm)

@@ -215,19 +215,8 @@ class MeasuredFiles:
         columns: Mapping[str, str] | None = None,
         window_nm: tuple[float, float] | None = None,
     ) -> Measured:
-        """Read them.
-
-        Args:
-            delay_unit: unit of the delays, one of fs, ps, ns, us, s, or of positions of the stage, um or mm; None takes
-                what the file says, or ps.
-            passes: times that light passes along the travel of the stage, for um and mm.
-            columns: heading of the column of "delay", "sc", "cc", "difference" or "signal" in traces; name of the file
-                of "delay" and "wavelength" beside maps without axes.
-            window_nm: probe window of maps, nm; None takes the photobleach peak.
-
-        Raises:
-            KineticsError: as `read_trace`, `read_traces`, `read_map` and `trace_at`.
-        """
+        """Read them; delay unit and passes as `TraceSettings`. `columns` are headings of columns of traces, or names of
+        the files of "delay" and "wavelength" beside maps without axes. Raises KineticsError as the readers."""
         if self.sc_map and self.cc_map:
             sides = (_listed(self.sc_map), _listed(self.cc_map))
             maps = paired(*(read_map(files, delay_unit=delay_unit, passes=passes, axes=columns) for files in sides))

@@ -31,25 +31,16 @@ _FAR_NODES, _FAR_WEIGHTS = hermegauss(7)
 
 
 def exponential_response(delay_ps: Array, time_zero_ps: float, lifetime_ps: float, sigma_ps: float) -> Array:
-    """exp(-t / tau) from time zero, convolved with the Gaussian response; height 1 before the convolution.
+    """exp(-t / tau) from time zero through the Gaussian response, at delays in any order, shape (t,); height 1 before
+    it.
 
     (1/2) exp(k^2/2 - k x) erfc((k - x) / sqrt 2), with x = (t - t0) / s and k = s / tau. Before the point x = k the
     exponential overflows while erfc underflows; there the equal form (1/2) exp(-x^2/2) erfcx((k - x) / sqrt 2) is used.
     Nine standard deviations before time zero it is 0, and as far after x = k it is the exponential, to 1e-18.
 
-    Args:
-        delay_ps: delays, shape (t,), ps, in any order.
-        time_zero_ps: centre of the response, ps.
-        lifetime_ps: tau, ps, positive.
-        sigma_ps: standard deviation of the response, ps, positive.
-
-    Returns:
-        Shape (t,), dimensionless.
-
     Source: van Stokkum, Larsen, van Grondelle, Biochim. Biophys. Acta 1657, 82 (2004), doi
     10.1016/j.bbabio.2004.04.011; the scaled form, Kalambet et al., J. Chemom. 25, 352 (2011), doi
-    10.1002/cem.1343.
-    """
+    10.1002/cem.1343."""
     order = np.argsort(delay_ps, kind="stable")
     curve = np.empty(len(order))
     curve[order] = _exponential((delay_ps[order] - time_zero_ps) / sigma_ps, sigma_ps / lifetime_ps)
@@ -74,22 +65,12 @@ def step_response(delay_ps: Array, time_zero_ps: float, sigma_ps: float) -> Arra
 
 
 def stretched_response(delay_ps: Array, time_zero_ps: float, lifetime_ps: float, sigma_ps: float, beta: float) -> Array:
-    """exp(-(t / tau)^beta) from time zero, convolved with the Gaussian response; height 1 before the convolution.
+    """exp(-(t / tau)^beta), 0 < beta <= 1, from time zero through the Gaussian response, shape (t,); height 1 before
+    it. `lifetime_ps` is tau, not the mean.
 
     No closed form exists. Within nine standard deviations of time zero the integral over the decay's own time is taken
     by Gauss-Legendre after the substitution v = c u^2, which removes the infinite slope at the start; further out by
-    Gauss-Hermite. Against adaptive quadrature the error is below 1e-6 of the height (tested; 2e-8 seen).
-
-    Args:
-        delay_ps: delays, shape (t,), ps.
-        time_zero_ps: centre of the response, ps.
-        lifetime_ps: tau of the stretched exponential (not its mean), ps, positive.
-        sigma_ps: standard deviation of the response, ps, positive.
-        beta: stretching exponent, 0 < beta <= 1.
-
-    Returns:
-        Shape (t,), dimensionless.
-    """
+    Gauss-Hermite. Against adaptive quadrature the error is below 1e-6 of the height (tested; 2e-8 seen)."""
     curve: Array = _stretched((delay_ps - time_zero_ps) / sigma_ps, sigma_ps / lifetime_ps, beta)[0]
     return curve
 

@@ -35,15 +35,8 @@ def half_life_ps(lifetime_ps: float) -> float:
 
 
 def t1_ps(lifetime_ps: float, population_lifetime_ps: float = float("inf")) -> float:
-    """T1 (ps) from tau of the difference, corrected for the decay of the population.
-
-    Args:
-        lifetime_ps: tau of the difference, ps.
-        population_lifetime_ps: lifetime of SC + CC, ps; infinite where it is much longer than the spin's.
-
-    Raises:
-        FitSettingError: if the population decays as fast as the difference or faster: T1 is then not determined.
-    """
+    """T1 (ps) from tau of the difference, corrected for the decay of the population, infinite where it is much longer
+    than the spin's. Raises FitSettingError if the population decays as fast as the difference or faster."""
     if not 0.0 < lifetime_ps < population_lifetime_ps:
         raise FitSettingError(
             f"no T1 from a difference lifetime of {lifetime_ps:g} ps and a population lifetime of "
@@ -58,16 +51,8 @@ def spin_flip_time_ps(lifetime_ps: float, population_lifetime_ps: float = float(
 
 
 def difference_lifetime_ps(value_ps: float, convention: str, population_lifetime_ps: float = float("inf")) -> float:
-    """tau of the difference (ps) from a number given in another convention, the inverse of the functions above.
-
-    Args:
-        value_ps: the number as published, ps.
-        convention: a key of `CONVENTIONS`.
-        population_lifetime_ps: lifetime of SC + CC, ps, for "t1" and "flip".
-
-    Raises:
-        FitSettingError: for a number that is not positive or an unknown convention.
-    """
+    """tau of the difference (ps) from a number published in another convention, a key of `CONVENTIONS`; the inverse of
+    the functions above. Raises FitSettingError for a number that is not positive or an unknown convention."""
     if not value_ps > 0.0:
         raise FitSettingError(f"a lifetime of {value_ps:g} ps: it must be positive")
     match convention.lower():

@@ -214,17 +214,12 @@ _N_LIFETIMES = 12
 
 
 def guesses(delay_ps: Array, signal: Array, fwhm_ps: float | None) -> list[Guess]:
-    """Starting points that between them reach every local minimum seen so far, best first.
+    """Starting points that between them reach every local minimum seen so far, best first, from delays and signal of
+    shape (t,) and the width of the response where it is known.
 
-    Every delay is tried as the start of a sharp-edged exponential on a constant baseline, for twelve lifetimes from
-    the finest delay step to twice the span. Where delays are coarser than the response, the sum of squares has a
-    separate minimum with the edge between two delays and one with the edge on each of them, so all three are started.
-
-    Args:
-        delay_ps: shape (t,), ps, ascending.
-        signal: shape (t,).
-        fwhm_ps: width of the response where it is known.
-    """
+    Every delay is tried as the start of a sharp-edged exponential on a constant baseline, for twelve lifetimes from the
+    finest delay step to twice the span. Where delays are coarser than the response, the sum of squares has a separate
+    minimum with the edge between two delays and one with the edge on each of them, so all three are started."""
     delay, values = _thin(delay_ps, signal)
     step, span = np.diff(delay), float(np.ptp(delay))
     lifetimes = np.geomspace(max(float(np.median(step)) / 3.0, span * 1e-4), 2.0 * span, _N_LIFETIMES)
@@ -352,21 +347,14 @@ def solve(
     tol: float = 1e-10,
     most: int = 100,
 ) -> Solution:
-    """Least squares within the limits from `start`, shape (p,), with the linear terms solved out.
+    """Least squares within the limits from `start`, shape (p,), with the linear terms solved out; converged when a step
+    gains less than `tol` of the cost, after `most` evaluations at most. `free` says which parameters move, shape (p,).
 
     Damped Gauss-Newton steps; a parameter that a step would take out of its limits stays at the limit. SciPy's
     `least_squares` reaches the same with ten times the overhead a step.
 
-    Args:
-        problem: what to fit.
-        start: non-linear parameters, shape (p,).
-        free: which of them move, shape (p,); None moves what the problem leaves free.
-        tol: converged when a step gains less than this share of the cost.
-        most: evaluations at most.
-
     Source of the separation: Golub, Pereyra, Inverse Problems 19, R1 (2003), doi 10.1088/0266-5611/19/2/201; of the
-    damping: Marquardt, J. Soc. Ind. Appl. Math. 11, 431 (1963), doi 10.1137/0111030.
-    """
+    damping: Marquardt, J. Soc. Ind. Appl. Math. 11, 431 (1963), doi 10.1137/0111030."""
     free_at = np.flatnonzero(problem.free if free is None else free)
     low, high = problem.limits.T
     theta = np.minimum(np.maximum(start, low), high)

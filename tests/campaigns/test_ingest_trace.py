@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.synthetic_traces import Truth, delay_grid, synthetic_trace
 from campaigns import Campaign
 from campaigns.errors import IngestError, UnconfirmedError
 from campaigns.intake import require_confirmed
 from campaigns.kinetics import TraceFit, fit_trace, read_traces
-from campaigns.kinetics.synthetic import Truth, delay_grid, synthetic_trace
 
 
 def files(tmp_path: Path, lifetime_ps: float, seed: int = 1) -> tuple[list[Path], TraceFit]:

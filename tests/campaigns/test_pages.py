@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.synthetic_traces import Truth, delay_grid, synthetic_map
 from campaigns import Campaign
 from campaigns.kinetics import Measured, MeasuredFiles, TraceFit, fit_trace
-from campaigns.kinetics.synthetic import Truth, delay_grid, synthetic_map
 from tests.campaigns.small import created
 from tests.campaigns.test_ingest_trace import files
 

@@ -12,9 +12,9 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from benchmarks.synthetic_traces import Truth, delay_grid, synthetic_map, synthetic_trace
 from campaigns.cli.traces import fit_trace
 from campaigns.kinetics.errors import KineticsError
-from campaigns.kinetics.synthetic import Truth, delay_grid, synthetic_map, synthetic_trace
 
 app = typer.Typer()
 app.command()(fit_trace)

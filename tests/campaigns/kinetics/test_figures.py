@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks.synthetic_traces import Truth, delay_grid, synthetic_map, synthetic_trace
 from campaigns.kinetics import Trace, fit_trace
 from campaigns.kinetics.errors import AxisError, PlotFileError
 from campaigns.kinetics.figures import DelayAxis, kinetics_figure, map_figure, spectra_figure, write_html
 from campaigns.kinetics.maps import trace_at
-from campaigns.kinetics.synthetic import Truth, delay_grid, synthetic_map, synthetic_trace
 
 
 @given(delay=st.lists(st.floats(-1e3, 1e5), min_size=2, max_size=30, unique=True))

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks.synthetic_traces import Truth, delay_grid, synthetic_trace
 from campaigns.kinetics import Trace, fit_trace
 from campaigns.kinetics.errors import FitSettingError, KineticsError, NoSignalError, NoTimeZeroError, TooFewDelaysError
 from campaigns.kinetics.model import exponential_response
-from campaigns.kinetics.synthetic import Truth, delay_grid, synthetic_trace
 
 FWHM = 0.15
 

@@ -14,7 +14,7 @@ import pytest
 import uvicorn
 from fastapi.testclient import TestClient
 
-from campaigns.kinetics.synthetic import Truth, delay_grid, synthetic_map, synthetic_trace
+from benchmarks.synthetic_traces import Truth, delay_grid, synthetic_map, synthetic_trace
 from campaigns.web.app import config_of, create_app
 from campaigns.web.jobs import JobQueue
 from campaigns.web.service import CampaignService

@@ -18,7 +18,7 @@ from axe_playwright_python.sync_playwright import Axe
 from PIL import Image, ImageDraw, ImageFont
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
-from campaigns.kinetics.synthetic import Truth, delay_grid, synthetic_trace
+from benchmarks.synthetic_traces import Truth, delay_grid, synthetic_trace
 from tests.campaigns.web.conftest import SLUG, Prepared, running
 from tests.system import require
 

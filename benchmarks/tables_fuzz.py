@@ -30,9 +30,9 @@ from pathlib import Path
 import numpy as np
 from openpyxl import Workbook
 
+from benchmarks.synthetic_traces import Truth, delay_grid, synthetic_trace
 from campaigns.description import read_description, template_names
 from campaigns.kinetics import fit_trace, read_trace
-from campaigns.kinetics.synthetic import Truth, delay_grid, synthetic_trace
 from chemspace import CationLibrary
 from chemspace.errors import SpinscreenError
 from chemspace.tables.frame import read_frame

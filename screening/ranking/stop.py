@@ -29,16 +29,9 @@ def top_size(n_left: int) -> int:
 
 @dataclass(frozen=True)
 class StopAdvice:
-    """Advice, never an order.
-
-    Attributes:
-        stop: whether every sign points to stopping.
-        expected_gain: largest expected improvement of any candidate, in the target's unit (log10 rate).
-        regret_bound: how far the best candidate could still be below the best so far, optimistic bound (two standard
-            deviations); 0 where no candidate could be better.
-        agreement: share of the top list shared with the round before; NaN in the first round.
-        reasons: one line each.
-    """
+    """Advice, never an order: whether every sign points to stopping, the largest expected improvement of any candidate
+    and how far the best one could still be below the best so far (two standard deviations, 0 where none could; log10
+    rate), the share of the top list shared with the round before (NaN in the first), and a line on each."""
 
     stop: bool
     expected_gain: float

@@ -383,7 +383,7 @@ def run(root: Path, kills: int, near: int, seed: int, oracle: Path | None) -> Ta
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--kills", "--tries", type=int, default=200)
     parser.add_argument("--near", type=int, default=60)
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--oracle-store", type=Path, help="a store that has the library's descriptors already")

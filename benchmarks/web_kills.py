@@ -116,7 +116,7 @@ def one_kill(folder: Path, kill: int, n_clients: int, seconds: float) -> tuple[i
 def main() -> int:
     """Kill, print, say whether all was there."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--kills", type=int, default=40)
+    parser.add_argument("--kills", "--tries", type=int, default=40)
     parser.add_argument("--clients", type=int, default=3)
     parser.add_argument("--within", type=float, default=4.0)
     parser.add_argument("--seed", type=int, default=7)

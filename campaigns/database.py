@@ -360,7 +360,7 @@ class EventLog:
         event `after`: look again, then append."""
         check_recordable(payload)
         for field in ("reason", "made"):
-            check_words(payload.get(field, ""), field)
+            check_words(payload.get(field) or "", field)
         with self._session(writing=True) as session:
             if key is not None and session.scalar(select(EventRow.id).where(EventRow.key == key)) is not None:
                 return False

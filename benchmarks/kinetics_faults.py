@@ -1,6 +1,6 @@
 """What the trace fit makes of faulty measurements: does the interval hold the truth, or is the fault said?
 
-    python benchmarks/kinetics_faults.py [--traces 100] [--seed 7] [--only WORD] [--response given|fitted]
+    python -m benchmarks.kinetics_faults [--traces 100] [--seed 7] [--only WORD] [--response given|fitted]
 
 Lifetimes even in logarithm from 0.5 to 20 ps, SNR 8 to 60, 180 delays from -2 ps to eight lifetimes (steps of 0.03 ps,
 then even in logarithm), response 0.15 ps, population twice the difference with 200 to 1000 ps, unless a row says more.

@@ -1,6 +1,6 @@
 """Bias, coverage, bounds and time of the trace fit on synthetic traces with known lifetimes.
 
-    python benchmarks/kinetics_synthetic.py [--traces 2000] [--seed 20]
+    python -m benchmarks.kinetics_synthetic [--traces 2000] [--seed 20]
 
 Response 0.15 ps, 200 to 400 delays, linear and logarithmic grids. Exits 1 where a limit is missed.
 """

@@ -116,7 +116,7 @@ def delimiter_of(text: str) -> tuple[str, int]:
 
 def _from_text(name: str, text: str) -> Grid:
     delimiter, first = delimiter_of(text)
-    reader = csv.reader(io.StringIO(text if first == 1 else text.split("\n", 1)[1]), delimiter=delimiter)
+    reader = csv.reader(io.StringIO(text if first == 1 else text.partition("\n")[2]), delimiter=delimiter)
     columns, rows, count = None, [], CellCount(name)
     try:
         for cells in reader:

@@ -99,6 +99,7 @@ def test_json_lines_and_a_json_list_are_read(tmp_path: Path, as_list: bool) -> N
         ('{"formula": "(PEA)2PbI4", "lifetime_ps": [0.3]}\n', "row 1: 'lifetime_ps' holds a list"),
         ('[{"formula": 1}, 2]', "row 2: it is not one JSON object"),
         ('{"formula": 1}\n{"x": 1, "x": 2}', "row 2: 'x' stands twice in one object"),
+        ("sep=;", "it is empty"),
         ('[{"x": 1, "x": 2}]', "'x' stands twice in one object"),
         ("[1, 2", "it is no JSON"),
         ("{}\n", "column 'formula' is missing"),

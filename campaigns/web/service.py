@@ -206,7 +206,8 @@ class CampaignService:
         self.slug, self.folder, self.queue = slug, folder, queue
         self._settings = settings
         self.campaign = Campaign.open(folder, oracle_store=settings.oracle_store)
-        self._write_lock, self._work_lock, self._look_lock = threading.Lock(), threading.RLock(), threading.Lock()
+        self._write_lock, self._work_lock = threading.RLock(), threading.RLock()  # a write may look too
+        self._look_lock = threading.Lock()
         self._things_lock = threading.Lock()
         self._snapshot: Snapshot | None = None
         self._index_of: dict[str, int | None] = {}

@@ -317,13 +317,16 @@ def _after(state: CampaignState, event: Event) -> CampaignState:
             fits = dict(state.fits) | {event.payload["data_key"]: event.payload}
             return replace(state, fits=MappingProxyType(fits))
         case EventKind.SUGGESTED:
-            batch = SuggestionBatch(key=event.key or "", **event.payload)
+            told = {"key": event.key or "", **event.payload}
+            batch = SuggestionBatch.model_validate(told, extra="forbid")  # what a newer one added may change its sense
             batch = batch.model_copy(update={"number": state.n_rounds + 1})  # two processes may have counted at once
             suggested = tuple((s.formula, Stage.SUGGESTED, None) for s in batch.suggestions)
             history = (*state.history, *_expired(state, batch.data_key), *suggested)
             return replace(state, batches=(*state.batches, batch), history=history, n_rounds=batch.number)
         case EventKind.DESCRIBED:
-            return replace(state, spacer_rounds=(*state.spacer_rounds, SpacerRound(**event.payload)))
+            return replace(
+                state, spacer_rounds=(*state.spacer_rounds, SpacerRound.model_validate(event.payload, extra="forbid"))
+            )
         case EventKind.STEPPED:
             step = Step.from_payload(event.payload, event.at, event.actor)
             known = state.stages.get(step.made) is Stage.MEASURED  # a further crystal of it is not awaited

@@ -8,6 +8,7 @@ import pytest
 
 from campaigns import CampaignConfig
 from campaigns.database import EventLog
+from campaigns.errors import SchemaError
 from campaigns.events import EventKind, upcast
 from campaigns.state import replay
 
@@ -57,3 +58,17 @@ def test_events_of_0_1_0_are_read_as_they_are_written_today() -> None:
 
 def test_retractions_have_a_kind_that_0_1_0_refuses() -> None:
     assert EventKind.RETRACTED.value not in ("retracted", "property_retracted")
+
+
+@pytest.mark.parametrize("place", ["the round", "a suggestion"])
+def test_a_round_with_what_only_a_newer_version_knows_is_refused(log: EventLog, place: str) -> None:
+    words = dict.fromkeys(("formula", "phase", "spacer", "cage", "reason", "nearest_measured"), "")
+    numbers = dict.fromkeys(("lifetime_ps", "lifetime_low_ps", "lifetime_high_ps", "rate_per_ps", "acquisition"), 1.0)
+    one = words | numbers | {"n_layers": 1, "feasibility": 1.0}
+    batch = {"number": 1, "data_key": "", "seed": 0, "pending": [], "suggestions": [one], "versions": {}}
+    log.append(EventKind.SUGGESTED, batch)
+    assert replay(log.events()).n_rounds == 1
+    newer = batch | {"suggestions": [one | {"field": 0.1}]} if place == "a suggestion" else batch | {"field": 0.1}
+    log.append(EventKind.SUGGESTED, newer)
+    with pytest.raises(SchemaError, match=r"field Extra inputs are not permitted.*a newer one wrote it"):
+        replay(log.events())

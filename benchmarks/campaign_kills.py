@@ -194,7 +194,7 @@ def table(ground: Ground, rng: random.Random, number: int) -> tuple[Path, tuple[
     samples = (f"k{number}a", f"k{number}b")
     spacers = rng.sample(["PEA", "BA", "PA", "EOA", "CMA"], 2)
     rows = [
-        f"({spacer})2(MA){n - 1}Pb{n}I{3 * n + 1},{rng.uniform(0.1, 5):.4f},{sample}"
+        f"({spacer})2(MA){n - 1}Pb{n}I{3 * n + 1},{rng.uniform(0.8, 5):.4f},{sample}"
         for spacer, sample, n in zip(spacers, samples, rng.sample(range(2, 13), 2), strict=True)
     ]
     path.write_text("formula,lifetime_ps,sample\n" + "\n".join(rows) + "\n")

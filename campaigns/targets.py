@@ -263,7 +263,7 @@ class Recorded:
             "at": self.at.isoformat(timespec="seconds"),
             "actor": self.actor,
             "retracted": self.retracted,
-            **({"warned": self.observation.warned} if self.observation.target == LIFETIME_PS else {}),
+            **({"warned": self.observation.warned} if self.observation.warned else {}),
             "sha256": " ".join(self.files),
         }
 

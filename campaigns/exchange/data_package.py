@@ -46,6 +46,7 @@ _COLUMNS = {
     "at": "When it was recorded, UTC",
     "actor": "Who recorded it",
     "retracted": "Why it was taken back; empty while it stands",
+    "warned": "What a person was asked about before it was taken in; empty where nothing was doubtful",
     "sha256": "SHA-256 of the raw files behind it, separated by spaces",
     "task": "Name of the related task that the lifetime is of",
     "property": "Name of the measured property, its unit at the end",
@@ -148,7 +149,7 @@ def _field(name: str, values: pd.Series[Any]) -> dict[str, Any]:
     elif pd.api.types.is_integer_dtype(values):
         kind = "integer"
     elif pd.api.types.is_numeric_dtype(values) or values.isna().all():
-        kind = "number" if name != "retracted" else "string"
+        kind = "number" if name not in ("retracted", "warned") else "string"
     elif name == "at":
         kind = "datetime"
     field: dict[str, Any] = {"name": name, "type": kind, "description": _COLUMNS.get(name, name.replace("_", " "))}

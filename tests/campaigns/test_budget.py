@@ -55,6 +55,7 @@ def head(found: Ranking, size: int, limits: BudgetRules = NO_LIMITS, **told: NDA
         pending=np.empty((0, 1)),
         strategy=cheap,
         training=SimpleNamespace(x=None),
+        teaching_share=0.0,
         space=None,
     )
     budget = Costing(limits, PRICES)

@@ -63,12 +63,12 @@ def test_temperature_is_learnt_from_once_twelve_rows_vary_in_it(campaign: Campai
         for k, formula in enumerate(formula for formula in formulas if formula.startswith("(PEA)") or "BA" in formula)
     ]
     cold = (cold * 12)[:12]
-    cold = [one.model_copy(update={"sample": f"cold {k}"}) for k, one in enumerate(cold)]
-    few = training_set(measured_dataset(cold[:11], campaign.names), campaign.records(), config)
+    rows = tuple(one.model_copy(update={"sample": f"cold {k}"}) for k, one in enumerate(cold))
+    few = training_set(measured_dataset(rows[:11], campaign.names), campaign.records(), config)
     assert few.temperature_k is None
     assert any("11 rows vary" in line for line in few.left_out)
-    plain = training_set(measured_dataset(cold, campaign.names), campaign.records(), CampaignConfig(surrogate="gp"))
-    taught = training_set(measured_dataset(cold, campaign.names), campaign.records(), config)
+    plain = training_set(measured_dataset(rows, campaign.names), campaign.records(), CampaignConfig(surrogate="gp"))
+    taught = training_set(measured_dataset(rows, campaign.names), campaign.records(), config)
     assert len(taught.dataset) == len(plain.dataset) + 12
     assert taught.temperature_k is not None
     assert taught.rows.x.shape[1] == taught.x.shape[1] + 1

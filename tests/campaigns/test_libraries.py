@@ -178,7 +178,7 @@ def test_a_campaign_takes_either_name_and_answers_with_its_own(tmp_path: Path) -
     with closing(Campaign.create(tmp_path / "own", libraries=[library])) as campaign:
         rows = tmp_path / "r.csv"
         rows.write_text("formula,lifetime_ps,sample\n(BA)2PbI4,3,a\n(BuA)2PbI4,3.1,b\n")
-        told = campaign.ingest(rows)
+        told = campaign.ingest(rows, accept_extreme=True)
         assert [row.formula for row in told.rows] == ["(BuA)2PbI4", "(BuA)2PbI4"]
         assert any("(BA)2PbI4 is read as (BuA)2PbI4" in word for word in told.warnings)
         assert campaign.step("(BA)2(MA)Pb2I7", Stage("not formed"), reason="no crystals").formula == "(BuA)2(MA)Pb2I7"

@@ -175,7 +175,7 @@ class MeasurementOut(_RecordedOut):
     is_upper_bound: bool
     temperature_k: float | None
     technique: str
-    warned: str
+    warned: str = ""
 
 
 class ValueOut(_RecordedOut):

@@ -62,8 +62,8 @@ def test_every_option_and_argument_is_explained() -> None:
 def test_defaults_that_the_help_of_describe_tells_are_those_of_the_protocol() -> None:
     command = dict(every_command())["oracle", "describe"]
     told = {parameter.name: parameter.help for parameter in command.params}
-    assert told["conformers"].endswith(f"Default: {Protocol.n_conformers}.")
-    assert told["optimised"].endswith(f"Default: {Protocol.n_optimised}.")
+    assert told["n_conformers"].endswith(f"Default: {Protocol.n_conformers}.")
+    assert told["n_optimised"].endswith(f"Default: {Protocol.n_optimised}.")
 
 
 def test_help_tells_the_exit_codes() -> None:

@@ -46,7 +46,7 @@ def test_an_exported_table_can_be_ingested_elsewhere(tmp_path: Path) -> None:
 
     here, there = created(tmp_path / "here"), created(tmp_path / "there")
     results = tmp_path / "results.csv"
-    results.write_text("formula,lifetime_ps,lifetime_stderr_ps,sample\n(PA)2PbI4,0.4,0.02,=1+1\n(BA)2PbI4,<0.05,,b\n")
+    results.write_text("formula,lifetime_ps,lifetime_stderr_ps,sample\n(PA)2PbI4,0.4,0.02,=1+1\n(BA)2PbI4,<0.5,,b\n")
     here.ingest(results)
     write_table(tmp_path / "out.csv", [row.to_dict() for row in here.state.record])
     assert "'=1+1" in (tmp_path / "out.csv").read_text()  # no formula for a spreadsheet

@@ -24,7 +24,7 @@ def lab_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
         lab.observe(rows)
         lab.retract(2, "wrong crystal")
         paths, fit = files(folder, 2.0)
-        lab.ingest_trace("(BA)2PbI4", fit, paths, sample="K3")
+        lab.ingest_trace("(BA)2PbI4", fit, paths, sample="K3", accept_extreme=True)
         lab.step("(EOA)2PbI4", Stage.MIXED_PHASES, reason="n = 3 <and> 5")
         lab.step("(PA)2PbI4", Stage.DECLINED, reason="too expensive")
     return folder / "lab"

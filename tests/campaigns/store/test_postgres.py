@@ -21,7 +21,7 @@ from tests.campaigns.processes import all_at_once, append_forever, create, inges
 from tests.campaigns.small import created
 from tests.campaigns.test_ingest_trace import files
 
-TABLE = "formula,lifetime_ps,lifetime_stderr_ps,sample\n(PA)2PbI4,0.4,0.02,a\n(PA)2PbI4,<0.05,,b\n"
+TABLE = "formula,lifetime_ps,lifetime_stderr_ps,sample\n(PA)2PbI4,0.4,0.02,a\n(PA)2PbI4,<0.9,,b\n"
 
 
 def live(campaign: Campaign, folder: Path) -> Campaign:
@@ -30,7 +30,7 @@ def live(campaign: Campaign, folder: Path) -> Campaign:
     results.write_text(TABLE)
     campaign.ingest(results)
     paths, fit = files(folder, 2.0)
-    campaign.ingest_trace("(BA)2PbI4", fit, paths, sample="µ")
+    campaign.ingest_trace("(BA)2PbI4", fit, paths, sample="µ", accept_extreme=True)
     campaign.step("(EOA)2PbI4", Stage.MIXED_PHASES, reason="n = 2 in the pattern")
     campaign.retract(1, "wrong crystal")
     return campaign

@@ -50,6 +50,6 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'chemspace' has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+    if name in _HOMES or name.endswith("Error"):  # errors that the list leaves out are importable from here too
+        return getattr(import_module(_HOMES.get(name, "chemspace.errors")), name)
+    raise AttributeError(f"module 'chemspace' has no attribute {name!r}")

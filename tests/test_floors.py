@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
 
@@ -45,3 +46,16 @@ def test_light_imports_stay_light(statement: str, heavy: tuple[str, ...]) -> Non
     code = f"{statement}; import sys; print([m for m in {heavy!r} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("package", "names"),
+    [
+        ("campaigns.kinetics", ("KineticsError", "trace_at")),
+        ("campaigns.web", ("Settings", "create_app")),
+        ("chemspace", ("FormulaError", "NotInSpaceError", "NotNeutralError")),
+        ("screening", ("DatasetError", "ScreeningError", "TrainingDataError")),
+    ],
+)
+def test_what_scripts_imported_from_a_package_is_found_there(package: str, names: tuple[str, ...]) -> None:
+    assert [getattr(import_module(package), name).__name__ for name in names] == list(names)

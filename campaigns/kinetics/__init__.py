@@ -12,13 +12,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from campaigns.kinetics.errors import KineticsError
     from campaigns.kinetics.fit import fit_trace
-    from campaigns.kinetics.maps import ProbeWindow, TransientMap, read_map
+    from campaigns.kinetics.maps import ProbeWindow, TransientMap, read_map, trace_at
     from campaigns.kinetics.measurement import Measured, MeasuredFiles, TraceSettings, measure
     from campaigns.kinetics.result import TraceFit
     from campaigns.kinetics.trace import Trace, read_trace, read_traces
 
 __all__ = [
+    "KineticsError",
     "Measured",
     "MeasuredFiles",
     "ProbeWindow",
@@ -31,10 +33,12 @@ __all__ = [
     "read_map",
     "read_trace",
     "read_traces",
+    "trace_at",
 ]
 
 #: Module of each name. Loaded when asked for: the fit brings SciPy, and reading a table needs neither.
 _HOMES = {
+    "KineticsError": "campaigns.kinetics.errors",
     "Measured": "campaigns.kinetics.measurement",
     "MeasuredFiles": "campaigns.kinetics.measurement",
     "ProbeWindow": "campaigns.kinetics.maps",
@@ -47,6 +51,7 @@ _HOMES = {
     "read_map": "campaigns.kinetics.maps",
     "read_trace": "campaigns.kinetics.trace",
     "read_traces": "campaigns.kinetics.trace",
+    "trace_at": "campaigns.kinetics.maps",
 }
 
 

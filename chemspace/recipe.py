@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from fractions import Fraction
+from functools import lru_cache
+from textwrap import fill
 from typing import Any
 
 from rdkit.Chem import GetPeriodicTable
 
+from chemspace.builtin_table import package_table
 from chemspace.cation import Cation
 from chemspace.compound import Compound
 from chemspace.errors import RecipeError
 
-__all__ = ["Recipe", "make_recipe"]
+__all__ = ["Recipe", "Registered", "make_recipe"]
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,45 @@ ACIDS = {
 
 
 @dataclass(frozen=True)
+class Registered:
+    """What a chemical is ordered by: its name and CAS number, "" where none is on file, and its cation's InChIKey.
+
+    Every number of data/cas.csv stands there with its source.
+    """
+
+    name: str
+    cas: str
+    inchikey: str
+
+    @classmethod
+    def of(cls, formula: str) -> Registered:
+        """A metal's oxide or halide, or an acid, by its formula; of "HI 57%" the HI."""
+        row = _numbers().get((formula.split()[0], ""), {})
+        return cls(row.get("name", ""), row.get("cas", ""), "")
+
+    @classmethod
+    def of_cation(cls, cation: Cation, form: str) -> Registered:
+        """A cation's free base (`form`: "base") or salt (the symbol of its halide)."""
+        row = _numbers().get((cation.inchikey, form), {})
+        salt = f"{cation.names[-1]} {_HALIDES[form]}" if cation.names and form in _HALIDES else ""
+        return cls(row.get("name") or salt, row.get("cas", ""), cation.inchikey)
+
+    def __str__(self) -> str:
+        number = f"CAS {self.cas}" if self.cas else "no CAS on file"
+        key = f"InChIKey of the cation {self.inchikey}" if self.inchikey and not self.cas else ""
+        return ", ".join(filter(None, (self.name, number, key)))
+
+
+_HALIDES = {"I": "iodide", "Br": "bromide", "Cl": "chloride"}
+
+
+@lru_cache(maxsize=1)
+def _numbers() -> dict[tuple[str, str], dict[str, str]]:
+    """Rows of the table of CAS numbers, by formula or the cation's InChIKey, and form."""
+    return {(row["inchikey"] or row["of"], row["form"]): row for row in package_table("cas.csv")}
+
+
+@dataclass(frozen=True)
 class Precursor:
     """One thing to weigh in. `per_formula` is its number per formula unit of the compound, excess included."""
 
@@ -42,6 +84,7 @@ class Precursor:
     molar_mass_g_mol: float
     amount_mmol: float
     mass_g: float
+    registered: Registered
 
 
 @dataclass(frozen=True)
@@ -79,13 +122,16 @@ class Recipe:
 
     def __str__(self) -> str:
         lines = [f"{self.compound.formula}: {self.target_mass_g:g} g, {self.amount_mmol:.4g} mmol", self.equation]
-        lines += [
-            f"{p.name:20s} {p.per_formula:8.4g} eq  {p.amount_mmol:10.4g} mmol x {p.molar_mass_g_mol:8.2f} g/mol = "
-            f"{p.mass_g * 1000:10.1f} mg"
-            for p in self.precursors
-        ]
-        lines += [f"{name}: at least {volume:.3g} mL" for name, volume in self.acid_ml]
+        for p in self.precursors:
+            amounts = f"{p.mass_g * 1000:10.1f} mg {p.amount_mmol:10.4g} mmol {p.per_formula:8.4g} eq"
+            lines += [f"{p.name:20s}{amounts} {p.molar_mass_g_mol:9.2f} g/mol", _indented(p.registered)]
+        for name, volume in self.acid_ml:
+            lines += [f"{name:20s}at least {volume:.3g} mL", _indented(Registered.of(name))]
         return "\n".join(lines)
+
+
+def _indented(about: Registered) -> str:
+    return fill(str(about), 80, initial_indent="    ", subsequent_indent="    ", break_on_hyphens=False)
 
 
 def make_recipe(
@@ -117,7 +163,8 @@ def make_recipe(
         for symbol, part in compound.halide:
             count = share * part * compound.n_cages
             mass = cation.molar_mass_g_mol + _mass(symbol)
-            terms.append(_Term(_salt(cation, symbol), "cage", count, mass, cage_equivalents))
+            registered = Registered.of_cation(cation, symbol)
+            terms.append(_Term(_salt(cation, symbol), "cage", count, mass, registered, cage_equivalents))
     amount = target_mass_g / compound.molar_mass_g_mol * 1000
     precursors = tuple(term.precursor(amount) for term in terms)
     acids = _acids(compound, metal_source, spacer_source)
@@ -135,20 +182,24 @@ class _Term:
     part: str
     count: Fraction
     molar_mass_g_mol: float
+    registered: Registered
     equivalents: float = 1.0
 
     def precursor(self, amount_mmol: float) -> Precursor:
         per_formula = float(self.count) * self.equivalents
         moles = per_formula * amount_mmol
         mass = moles * self.molar_mass_g_mol / 1000
-        return Precursor(self.name, self.part, per_formula, self.molar_mass_g_mol, moles, mass)
+        return Precursor(self.name, self.part, per_formula, self.molar_mass_g_mol, moles, mass, self.registered)
 
 
 def _metal(compound: Compound, source: str) -> list[_Term]:
     b, n = compound.b_site, Fraction(compound.n_b_sites)
     if source == "oxide":
-        return [_Term(f"{b}O", "metal", n, _mass(b) + _mass("O"))]
-    return [_Term(f"{b}{symbol}2", "metal", n * part, _mass(b) + 2 * _mass(symbol)) for symbol, part in compound.halide]
+        return [_Term(f"{b}O", "metal", n, _mass(b) + _mass("O"), Registered.of(f"{b}O"))]
+    return [
+        _Term(f"{b}{symbol}2", "metal", n * part, _mass(b) + 2 * _mass(symbol), Registered.of(f"{b}{symbol}2"))
+        for symbol, part in compound.halide
+    ]
 
 
 def _spacer(compound: Compound, spacer: Cation, source: str, equivalents: float) -> list[_Term]:
@@ -159,14 +210,15 @@ def _spacer(compound: Compound, spacer: Cation, source: str, equivalents: float)
             raise RecipeError(
                 f"{spacer.abbreviation} has no free base: a charged atom carries no hydrogen; use its salt"
             )
-        name = f"{spacer.abbreviation} free base"
-        return [_Term(name, "spacer", count, spacer.molar_mass_g_mol - charge * _mass("H"), equivalents)]
+        name, mass = f"{spacer.abbreviation} free base", spacer.molar_mass_g_mol - charge * _mass("H")
+        return [_Term(name, "spacer", count, mass, Registered.of_cation(spacer, "base"), equivalents)]
     return [
         _Term(
             _salt(spacer, symbol),
             "spacer",
             count * part,
             spacer.molar_mass_g_mol + charge * _mass(symbol),
+            Registered.of_cation(spacer, symbol),
             equivalents,
         )
         for symbol, part in compound.halide

@@ -17,7 +17,7 @@ from campaigns.summary import Suggestion, TrackRecord
 from campaigns.targets import Observation
 from chemspace import CationLibrary, Compound, parse_formula
 from chemspace.errors import SpinscreenError
-from chemspace.recipe import make_recipe
+from chemspace.recipe import Registered, make_recipe
 from screening.calibration import LEVEL, chance_below, half_width
 from screening.ranking.rank import LIKELY_SLOW, TEACHES_MOST, teaches_most
 
@@ -64,10 +64,15 @@ def recipe_of(compound: Compound, mass_g: float = RECIPE_G) -> dict[str, Any] | 
             "amount_mmol": f"{recipe.amount_mmol:.3g}",
             "equation": Markup(equation_html(recipe.equation)),
             "precursors": [
-                {"name": Markup(equation_html(p.name)), "mmol": f"{p.amount_mmol:.3g}", "mg": f"{p.mass_g * 1000:.1f}"}
+                {
+                    "name": Markup(equation_html(p.name)),
+                    "mmol": f"{p.amount_mmol:.3g}",
+                    "mg": f"{p.mass_g * 1000:.1f}",
+                    "registered": p.registered,
+                }
                 for p in recipe.precursors
             ],
-            "acids": [(name, f"{volume:.2g}") for name, volume in recipe.acid_ml],
+            "acids": [(name, f"{volume:.2g}", Registered.of(name)) for name, volume in recipe.acid_ml],
         }
     return None
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
+import re
 
-from chemspace import parse_formula
+import pytest
+from rdkit.Chem import MolFromSmiles, MolToInchiKey
+
+from chemspace import CationLibrary, parse_formula
+from chemspace.builtin_table import package_table
 from chemspace.errors import RecipeError
 from chemspace.recipe import Recipe, make_recipe
 
@@ -81,3 +85,38 @@ def test_excess_changes_its_precursor_only() -> None:
 def test_recipe_that_cannot_be_written_says_why(formula: str, kwargs: dict[str, object], says: str) -> None:
     with pytest.raises(RecipeError, match=says):
         make_recipe(parse_formula(formula), **{"target_mass_g": 1.0, **kwargs})  # type: ignore[arg-type]  # wrong on purpose
+
+
+def test_every_number_on_file_has_its_check_digit_its_source_and_the_molecule_of_its_cation() -> None:
+    library, rows = CationLibrary.builtin(), package_table("cas.csv")
+    assert len(rows) > 400
+    assert len({row["cas"] for row in rows}) == len(rows)
+    for row in rows:
+        *digits, check = row["cas"].replace("-", "")
+        # https://www.cas.org/support/documentation/chemical-substances/checkdig
+        assert sum(place * int(digit) for place, digit in enumerate(reversed(digits), 1)) % 10 == int(check), row
+        assert re.fullmatch(r"\d{2,7}-\d\d-\d", row["cas"])
+        assert re.search(r"PubChem CID \d+|NOMAD .* row \d+", row["source"])
+        if not row["inchikey"]:
+            continue
+        cation = library[row["of"]]
+        assert cation.inchikey == row["inchikey"]
+        # a proton more or less is the last letter of an InChIKey
+        salt = cation.smiles + f".[{row['form']}-]" * cation.charge
+        base = f"{cation.inchikey[:-1]}N"
+        assert row["molecule"] == (base if row["form"] == "base" else MolToInchiKey(MolFromSmiles(salt))), row
+
+
+def test_a_recipe_says_by_which_number_each_chemical_is_ordered() -> None:
+    told = str(make_recipe(parse_formula("(PEA)2(FA)Pb2I7"), 1.0))
+    for number in ("1317-36-8", "64-04-0", "879643-71-7", "10034-85-2"):
+        assert f"CAS {number}" in told
+    assert "2-phenylethanamine" in told
+    assert "formamidinium iodide" in told
+    assert "CAS 10101-63-0" in str(make_recipe(parse_formula("(BA)2PbI4"), 1.0, metal_source="halide"))
+
+
+def test_a_cation_without_a_number_on_file_is_named_by_its_key() -> None:
+    told = str(make_recipe(parse_formula("(A43)2PbI4"), 1.0))
+    assert "no CAS on file, InChIKey of the cation UMALCRGDDRNCCM-UHFFFAOYSA-O" in told
+    assert max(map(len, told.splitlines())) <= 80

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from functools import partial
 from operator import index
 from pathlib import Path
@@ -245,11 +244,9 @@ class Campaign(CampaignReader):
         """
         found = self._artifacts.find("stability", batch.key, PLAIN)
         if found is None and refit and batch.data_key == self._data_key and batch.suggestions:
-            from campaigns.training import validate
+            from campaigns.refits import keep_refits, validated_anew
 
-            fitted = self._learn(batch.pending, None)
-            again = replace(fitted, validation=validate(fitted.training, self.config))
-            found = self._keep_stability(batch, again)
+            found = keep_refits(validated_anew(self._learn(batch.pending, None)), batch, self.budget, self._artifacts)
         return {formula: (int(kept[0]), int(kept[1])) for formula, kept in (found or {}).items()}
 
     def replay(self, number: int | None = None, progress: Progress | None = None) -> Replay:
@@ -652,6 +649,7 @@ class Campaign(CampaignReader):
 
     def _choose(self, batch_size: int, seed: int, fitted: Round) -> SuggestionBatch:
         """Choose a batch and record it as a round."""
+        from campaigns.refits import keep_refits
         from campaigns.round import propose
         from campaigns.versions import provenance
 
@@ -671,18 +669,8 @@ class Campaign(CampaignReader):
         self._append(EventKind.SUGGESTED, batch.to_dict(), key=key)
         recorded = self._state.batch(key)
         assert recorded is not None  # ours, or that of a process which was faster with the same key
-        self._keep_stability(batch, fitted)
+        keep_refits(fitted, batch, self.budget, self._artifacts)
         return recorded
-
-    def _keep_stability(self, batch: SuggestionBatch, fitted: Round) -> dict[str, Any]:
-        from campaigns.round import refits_that_keep
-
-        if not fitted.validation.refits:
-            return {}
-        kept = refits_that_keep(fitted, [s.formula for s in batch.suggestions], batch.seed, self.budget)
-        fitted.validation.refits.clear()  # thirty MB
-        self._artifacts.put("stability", batch.key, kept, PLAIN)
-        return kept
 
     def _take_in(
         self, table: ObservationTable, rules: IntakeRules, rejects: str | Path | None = None, *, dry_run: bool

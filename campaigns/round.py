@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import sha256
@@ -37,7 +37,6 @@ from campaigns.summary import FitSummary, Prediction, Suggestion
 from campaigns.targets import LearntProperty, learn_property, property_compounds
 from campaigns.training import (
     TrainingSet,
-    compound_rates,
     fit,
     layered_ions,
     measured_compounds,
@@ -511,30 +510,6 @@ def batch_query(fitted: Round, batch_size: int, seed: int, budget: Budget) -> Ba
         teaching=teaching_places(batch_size, fitted.teaching_share),
         **budget.of(fitted.space, indices),
     )
-
-
-def refits_that_keep(fitted: Round, batch: Sequence[str], seed: int, budget: Budget) -> dict[str, tuple[int, int]]:
-    """By formula of a round's batch, in how many refits without one measured compound (of many rows: without one fold
-    of them) it is chosen again, and of how many; empty for a strategy that cannot tell, or where no refit was kept."""
-    from screening.batch import refits_that_keep as kept_of
-
-    training, rates = fitted.training, compound_rates(fitted.training.dataset.subset(fitted.training.is_usual))
-    inside = {compound.formula: rate for compound, rate in rates.items() if compound in fitted.space}
-    whole, goal = training.best_inside(fitted.space), fitted.candidates.goal
-    noise = float(np.median(training.rows.noise_variance[training.rows.measured]))
-
-    def models() -> Iterator[tuple[Any, float]]:
-        for rows, (fits, fold) in fitted.validation.refits:
-            out = {training.formulas[row] for row in rows if row < len(training.formulas)}  # the others are related
-            best = min((rate for formula, rate in inside.items() if formula not in out), default=whole)
-            model: Any = fits.model(fold, noise, fitted.surrogate.calibration).eval()
-            yield model.at(training.fixed) if training.fixed else model, best if goal is None else min(best, goal)
-
-    indices = indices_of(fitted.space, [parse_formula(formula, fitted.inputs.names) for formula in batch])
-    kept = kept_of(fitted.ranking, batch_query(fitted, len(batch), seed, budget), indices, models())
-    if kept is None or not fitted.validation.refits:
-        return {}
-    return {formula: (int(count), len(fitted.validation.refits)) for formula, count in zip(batch, kept, strict=True)}
 
 
 def pending_columns(fitted: Round) -> pd.DataFrame:

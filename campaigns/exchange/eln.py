@@ -52,7 +52,9 @@ class _Entry:
 
     @property
     def people(self) -> list[str]:
-        return sorted({row.actor for row in self.rows} | {step.actor for step in self.steps})
+        """Who recorded it, the first of them first."""
+        told = sorted([*self.rows, *self.steps], key=lambda one: one.at)
+        return list(dict.fromkeys(one.actor for one in told))
 
     @property
     def times(self) -> list[datetime]:
@@ -113,6 +115,7 @@ class _Writer:
 
     def __init__(self) -> None:
         self.crate = ROCrate(version="1.1")
+        self.crate.metadata.extra_terms["sha256"] = "http://schema.org/sha256"  # younger than RO-Crate 1.1's context
         self.contents: dict[str, bytes] = {}
 
     def add_file(self, path: str, content: bytes, description: str, created: str) -> Any:
@@ -148,7 +151,8 @@ def write_eln(campaign: Campaign, path: Path) -> int:
     crate, created = writer.crate, campaign.state.created_at.isoformat(timespec="seconds")
     crate.name = campaign.folder.resolve().name
     crate.description = f"Screening campaign {crate.name}: layered halide perovskites with a long spin lifetime"
-    crate.license = "No licence is stated; ask those who measured"
+    terms = {"@type": "CreativeWork", "name": "No licence is stated", "description": "Ask those who measured"}
+    crate.license = crate.add(ContextEntity(crate, "#licence", properties=terms))
     maker = {"@type": "Organization", "name": "spinscreen", "url": "https://pypi.org/project/spinscreen"}
     crate.metadata["version"] = "1.0"  # which the consortium's checks want, as the publisher
     crate.metadata["sdPublisher"] = crate.add(ContextEntity(crate, "#spinscreen", properties=maker))
@@ -179,8 +183,9 @@ def _add_entry(
         about["keywords"] = entry.stage
     dataset = writer.crate.add_dataset(dest_path=f"{folder}/", properties=about)
     people = [writer.person(name) for name in entry.people]
-    if people:
-        dataset["author"] = people
+    for role, those in (("author", people[:1]), ("contributor", people[1:])):
+        if those:  # one author, not a list of one, which the consortium's schema refuses
+            dataset[role] = those[0] if len(those) == 1 else those
     record = json.dumps(entry.record(), indent=2, ensure_ascii=False).encode()
     parts = [writer.add_file(f"{folder}/{RECORD}", record, "Everything about the compound, for programs", created)]
     for digest in dict.fromkeys(digest for row in entry.rows for digest in row.files):

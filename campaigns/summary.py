@@ -145,11 +145,6 @@ class Suggestion(Summary):
     tag: str = ""
     reported: str = Field(default="", exclude_if=lambda reported: not reported)
 
-    @property
-    def neighbour(self) -> str:
-        """Formula of the measured compound that is nearest in descriptor space."""
-        return self.nearest_measured
-
     @classmethod
     def of(
         cls, compound: Compound, row: Mapping[Any, Any], reason: str, properties: dict[str, dict[str, float]]
@@ -277,11 +272,6 @@ class Prediction:
     def to_dict(self) -> dict[str, Any]:
         """As JSON."""
         return asdict(self)
-
-    @property
-    def neighbour(self) -> str:
-        """Formula of the measured compound that is nearest in descriptor space."""
-        return self.nearest_measured
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,7 +69,7 @@ def show_prediction(p: Prediction) -> None:
         measured = ", ".join([f"{v:.3g}" for v in p.measured_ps] + [f"below {v:.3g}" for v in p.bounds_ps])
         marked(f"[yellow]measured: {measured} ps; the prediction has seen that, it is no test of the model[/]")
     where, in_space = "inside" if p.in_domain else "outside", "yes" if p.in_space else "no"
-    marked(f"nearest measured: {escape(p.neighbour)} ({where} the domain); in the space: {in_space}")
+    marked(f"nearest measured: {escape(p.nearest_measured)} ({where} the domain); in the space: {in_space}")
     if p.feasibility is not None:
         marked(f"forms: {p.feasibility:.0%}  [dim]{escape('; '.join(p.feasibility_reasons))}[/]")
     if p.band_gap is not None:

@@ -92,7 +92,7 @@ def show_suggestions(
         again = (
             "" if kept is None else f"  [dim]suggested again in {kept[0]} of {kept[1]} refits without one compound[/]"
         )
-        marked(f"    [dim]nearest measured:[/] {escape(s.neighbour)}{again}")
+        marked(f"    [dim]nearest measured:[/] {escape(s.nearest_measured)}{again}")
         if s.properties:
             marked(f"    [dim]predicted:[/] {escape(properties(s.properties))}")
         if recipes:

@@ -15,7 +15,9 @@ from tests.campaigns.conftest import Launched
 
 
 def start(folder: Path, library: Path, store: Path) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "campaigns.cli", "launch", folder, "--library", library, "--n-layers", "1-2"]
+    description = folder.parent / "described.yaml"
+    description.write_text(f"library: {library}\nspace: {{n_layers: [1, 2]}}\nsurrogate: gp\n", encoding="utf-8")
+    command = [sys.executable, "-m", "campaigns.cli", "launch", folder, "--config", description]
     environment = os.environ | {"SPINSCREEN_ORACLE_STORE": str(store)}
     return subprocess.Popen(
         [str(part) for part in command],

@@ -13,7 +13,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from screening.errors import BatchError
-from screening.ranking.rank import TEACHES_MOST, Ranking
+from screening.ranking.rank import Ranking
+from screening.scores import TEACHES_MOST
 from screening.seeds import check_seed
 from screening.strategies import Acquisition, Chosen, LogExpectedImprovement, Shortlist, Strategy
 from screening.strategies.acquisitions import joint_moments

@@ -14,8 +14,8 @@ from threadpoolctl import threadpool_limits
 from screening.batch import of_open_kind
 from screening.committee import Committee, InputScale, TargetScale, fit_committee, fit_input_scale
 from screening.errors import NothingLeftError, PoolError, PoolWarning
-from screening.ranking.rank import teaches_most
 from screening.ranking.stream import TopK
+from screening.scores import teaches_most
 from screening.seeds import check_seed
 
 Array = NDArray[np.float64]

@@ -1,4 +1,4 @@
-"""How the numbers of a score card are shown, for commands and pages that train nothing."""
+"""How the numbers of a score card and of a ranking are shown, for commands and pages that train nothing."""
 
 from __future__ import annotations
 
@@ -6,7 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["BRIEF_SCORES", "PROPERTY_SCORES", "SCORES", "ScoreWords"]
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["BRIEF_SCORES", "LIKELY_SLOW", "PROPERTY_SCORES", "SCORES", "TEACHES_MOST", "ScoreWords", "teaches_most"]
+
+#: What a ranked compound is good for.
+LIKELY_SLOW, TEACHES_MOST = "likely slow", "teaches most"
 
 
 @dataclass(frozen=True)
@@ -53,3 +59,10 @@ PROPERTY_SCORES = (
     ScoreWords("spearman", "Spearman", "Spearman", "{:.2f}"),
     ScoreWords("coverage_90", "inside 90%", "in 90%", "{:.0%}"),
 )
+
+
+def teaches_most(mean: NDArray[np.float64], sd: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Whether a compound's place by uncertainty is higher than its place by predicted rate, shapes (m,)."""
+    slow, open_ = (np.searchsorted(np.sort(values), values) for values in (mean, -sd))
+    teaches: NDArray[np.bool_] = slow > open_
+    return teaches

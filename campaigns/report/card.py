@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from markupsafe import Markup, escape
+from numpy.typing import NDArray
 
 from campaigns.budget import Budget
 from campaigns.narrate import picoseconds
@@ -19,7 +20,7 @@ from chemspace import CationLibrary, Compound, parse_formula
 from chemspace.errors import SpinscreenError
 from chemspace.recipe import Registered, make_recipe
 from screening.calibration import LEVEL, chance_below, half_width
-from screening.ranking.rank import LIKELY_SLOW, TEACHES_MOST, teaches_most
+from screening.scores import LIKELY_SLOW, TEACHES_MOST, teaches_most
 
 #: Grams a recipe is written for.
 RECIPE_G = 1.0
@@ -110,13 +111,7 @@ def decisions(round: Sequence[Suggestion], best_ps: float | None, goal_ps: float
     low = np.array([one.lifetime_low_ps for one in round])
     high = np.array([one.lifetime_high_ps for one in round])
     axis = _Axis(log10(min([*low, *marks], default=1.0)) - 0.05, log10(max([*high, *marks], default=1.0)) + 0.05)
-    mean = -np.log10([one.lifetime_ps for one in round])
-    sd = np.log10(high / low) / (2.0 * half_width(LEVEL))
-
-    def chances(level_ps: float | None) -> list[Any]:
-        return [None] * len(round) if level_ps is None else chance_below(-log10(level_ps), mean, sd).tolist()
-
-    words = np.where(teaches_most(mean, sd), TEACHES_MOST, LIKELY_SLOW).tolist()
+    words = np.where(teaches_most(*_rates(round)), TEACHES_MOST, LIKELY_SLOW).tolist()
     return [
         Decision(
             tag=one.tag or word,  # rounds of before it was told are tagged among themselves
@@ -126,8 +121,23 @@ def decisions(round: Sequence[Suggestion], best_ps: float | None, goal_ps: float
             goal="" if goal_ps is None else picoseconds(goal_ps),
             bar=_bar(one, best_ps, goal_ps, axis),
         )
-        for one, word, best, goal in zip(round, words, chances(best_ps), chances(goal_ps), strict=True)
+        for one, word, best, goal in zip(round, words, chances(round, best_ps), chances(round, goal_ps), strict=True)
     ]
+
+
+def chances(predicted: Sequence[Any], level_ps: float | None) -> list[float | None]:
+    """Probability that each, if it forms, is measured above `level_ps`, by its lifetime and 90% interval; None without
+    a level."""
+    if level_ps is None or not predicted:
+        return [None] * len(predicted)
+    told: list[float | None] = chance_below(-log10(level_ps), *_rates(predicted)).tolist()
+    return told
+
+
+def _rates(predicted: Sequence[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean and standard deviation of log10 rate behind lifetimes and their intervals, shapes (m,)."""
+    low, middle, high = np.log10([(p.lifetime_low_ps, p.lifetime_ps, p.lifetime_high_ps) for p in predicted]).T
+    return -middle, (high - low) / (2.0 * half_width(LEVEL))
 
 
 @dataclass(frozen=True, slots=True)

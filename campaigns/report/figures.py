@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from campaigns.narrate import picoseconds
 from campaigns.report.drawing import formula_html
-from screening.explain import Shapley
 from screening.features import feature_label, feature_text, input_label
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from screening.explain import Shapley
 
 __all__ = ["curve_figure", "plain", "waterfall_figure"]
 
@@ -94,8 +98,14 @@ def parity_figure(
     misses = np.abs(np.log10(predicted_ps / measured_ps))
     for at, row in enumerate(np.argsort(-misses)[:N_NAMED]):  # the largest misses are the story
         place = {"x": float(np.log10(measured_ps[row])), "y": float(np.log10(predicted_ps[row]))}
+        sign = 1 if place["y"] < place["x"] else -1  # away from the line, where there are fewer points
         figure.add_annotation(
-            **place, text=formula_html(formulas[row]), ax=-40, ay=(60, -70)[at % 2], font_size=11, arrowwidth=1
+            **place,
+            text=formula_html(formulas[row]),
+            ax=(-50, 25)[at % 2],
+            ay=(45, 70)[at % 2] * sign,
+            font_size=11,
+            arrowwidth=1,
         )
     axis = {"type": "log", "dtick": 1, "range": [float(np.log10(end)) for end in ends]}
     return dress(
@@ -139,13 +149,13 @@ _TICKS_PS = tuple(float(f"{digit}e{power}") for power in range(-4, 6) for digit 
 def worded(shapley: Shapley) -> Shapley:
     """The same values under the features' names for people."""
     names = tuple(input_label(name) for name in shapley.feature_names)
-    return Shapley(names, shapley.contributions, shapley.base, shapley.x)
+    return replace(shapley, feature_names=names)
 
 
 def bar_figure(shapley: Shapley) -> go.Figure:
     """Mean absolute contribution of every feature, coloured by the way a higher value points."""
     told = worded(shapley)
-    table = Shapley(told.feature_names, -told.contributions, -told.base, told.x).importances().iloc[::-1]
+    table = replace(told, contributions=-told.contributions, base=-told.base, row_bases=None).importances().iloc[::-1]
     slower = table["direction"].to_numpy(dtype=float) >= 0.0
     figure = go.Figure()
     for name, rows, colour in (("higher is slower", slower, ORANGE), ("higher is faster", ~slower, BLUE)):
@@ -162,7 +172,9 @@ def beeswarm_figure(shapley: Shapley, formulas: Sequence[str]) -> go.Figure:
     from screening.explain import beeswarm
 
     told = worded(shapley)
-    figure = dress(beeswarm(Shapley(told.feature_names, -told.contributions, -told.base, told.x), list(formulas)))
+    figure = dress(
+        beeswarm(replace(told, contributions=-told.contributions, base=-told.base, row_bases=None), list(formulas))
+    )
     figure.update_traces(
         marker={"colorscale": [[0.0, BLUE], [0.5, GREY], [1.0, ORANGE]]},
         hovertemplate="%{text}<br>%{x:+.2f} in log10 lifetime<extra></extra>",
@@ -237,7 +249,7 @@ def waterfall_figure(
         )
     )
     low, high = float(min(ends.min(), 0.0)), float(max(ends.max(), 0.0))
-    pad = 0.22 * max(high - low, 0.3)
+    pad = 0.7 * max(high - low, 0.3)  # the factors stand beside their bars, on a phone too
     return dress(
         figure,
         yaxis={"autorange": "reversed"},

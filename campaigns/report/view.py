@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
@@ -18,7 +17,6 @@ from campaigns.budget import Budget
 from campaigns.files import TRACES
 from campaigns.report.card import compared_views, decisions, suggestion_card
 from campaigns.report.figures import calibration_figure, curve_figure, parity_figure, plain, progress_figure
-from campaigns.round import Round
 from campaigns.summary import FitSummary, Status, SuggestionBatch
 from campaigns.versions import package_versions
 from chemspace import CationLibrary, Compound, parse_formula
@@ -28,6 +26,8 @@ from screening.calibration import LEVEL, half_width
 from screening.scores import PROPERTY_SCORES, SCORES
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from campaigns.round import Round
 
 __all__ = [

@@ -17,6 +17,7 @@ from chemspace.space import SpaceBlock
 from screening.errors import NothingLeftError, RankingError
 from screening.ranking.candidates import RANKING_COLUMNS, Candidates, subset
 from screening.ranking.stream import Counts, Found, Pass, SinglePrecision, bound, cores, stream, stream_on
+from screening.scores import LIKELY_SLOW, TEACHES_MOST, teaches_most
 from screening.strategies.columns import NEAREST, NEAREST_COLUMNS, Numbers, latent_sd, predict, unexplained_variance
 
 if TYPE_CHECKING:
@@ -28,8 +29,6 @@ Array = NDArray[np.float64]
 _SPARE = 1000
 #: From this size on a pass takes long enough to be told beforehand.
 _LONG = 5_000_000
-#: What a ranked compound is good for.
-LIKELY_SLOW, TEACHES_MOST = "likely slow", "teaches most"
 #: Blocks that are timed, spread over the space.
 _TIMED = 3
 #: Compounds from which bounds of networks are learnt, and the least share of them whose scores set the slack.
@@ -216,13 +215,6 @@ def rank(
         counts.bounded,
         missed,
     )
-
-
-def teaches_most(mean: Array, sd: Array) -> NDArray[np.bool_]:
-    """Whether a compound's place by uncertainty is higher than its place by predicted rate, shapes (m,)."""
-    slow, open_ = (np.searchsorted(np.sort(values), values) for values in (mean, -sd))
-    teaches: NDArray[np.bool_] = slow > open_
-    return teaches
 
 
 def _nothing(counts: Counts, candidates: Candidates) -> str:

@@ -69,7 +69,9 @@ def advise_stopping(
 
 
 def _longer(gain: float) -> str:
-    return f"{100.0 * (10.0 ** min(gain, 9.0) - 1.0):.2g}%"
+    """A gain in log10 units as a share, from a doubling on as a factor more."""
+    more = 10.0 ** min(gain, 9.0) - 1.0
+    return f"{more:.2g} times" if more >= 0.995 else f"{100.0 * more:.2g}%"
 
 
 def _agreement(top: Sequence[object], previous: Sequence[object] | None) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from types import SimpleNamespace
 from typing import Annotated, Any
 from urllib.parse import quote, urlencode
 
@@ -96,6 +97,10 @@ def compounds(request: Request, visitor: Visiting, service: Service, query: Anno
             values["total"], values["rows"] = service.ranked(query, query.page, SIZE)
         except NotReadyError as problem:
             values["waiting"] = str(problem)
+    from campaigns.report.card import chances
+
+    best = service.snapshot().best_observed
+    values["best"], values["beats"] = best, chances(values["rows"], None if best is None else best[1])
     values["is_working"] = bool(service.at_work("prepare", "learn", "suggest"))
     if is_partial(request):
         return fragment(visitor, "ranking.html", service, **values)
@@ -110,11 +115,12 @@ def compounds(request: Request, visitor: Visiting, service: Service, query: Anno
 def compound(request: Request, visitor: Visiting, service: Service, formula: _Formula) -> Response:
     """One compound: its numbers, its history, its cations."""
     about = compound_of(service, formula)
-    from campaigns.report.card import costs_of, recipe_of
+    from campaigns.report.card import chances, costs_of, recipe_of
     from campaigns.report.drawing import molecule_svg
     from screening.crystals import usual_bridge_angle
 
-    budget = service.campaign.budget
+    budget, best = service.campaign.budget, service.snapshot().best_observed
+    told = SimpleNamespace(**about.numbers) if about.numbers and about.numbers.get("lifetime_ps") else None
     drawn = [
         (cation, float(count), molecule_svg(cation))
         for cation, count in about.compound.cation_counts
@@ -132,6 +138,8 @@ def compound(request: Request, visitor: Visiting, service: Service, formula: _Fo
         quoted=quote(about.compound.formula),
         cif_name=file_name(about.compound.formula, ".cif"),
         tilted_name=file_name(about.compound.formula, "-tilted.cif"),
+        best=None if best is None else best[1],
+        beats=None if told is None else chances([told], None if best is None else best[1])[0],
         usual_angle=usual_bridge_angle(about.compound),
         drawn=drawn,
         history=history_of(service, about.compound.formula),

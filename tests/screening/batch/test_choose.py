@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from screening.batch import BatchLimits, BatchQuery, choose_batch, refits_that_keep, teaching_places
 from screening.errors import BatchError
 from screening.ranking import Ranking
-from screening.ranking.rank import TEACHES_MOST, teaches_most
+from screening.scores import TEACHES_MOST, teaches_most
 from screening.strategies import STRATEGIES
 from screening.strategies.acquisitions import log_expected_improvement
 

@@ -32,7 +32,16 @@ from campaigns.kinetics.interval import Interval, profile
 from campaigns.kinetics.model import RESPONSES, Model
 from campaigns.kinetics.outliers import without_outliers
 from campaigns.kinetics.result import TraceFit
-from campaigns.kinetics.select import EXTRA_MARGIN, MAX_SHARE, best_exponential, choose_extras, compare, reach
+from campaigns.kinetics.select import (
+    EXTRA_MARGIN,
+    MAX_SHARE,
+    ModelScore,
+    best_exponential,
+    choose_extras,
+    compare,
+    reach,
+    second_lifetime,
+)
 from campaigns.kinetics.solve import Problem, Solution, Width, solve
 from campaigns.kinetics.trace import MIN_DELAYS, Trace
 
@@ -58,6 +67,8 @@ SHAPE_MATTERS = 12.0
 BOUND_RISK = 0.3
 #: Below this many response widths a decay of another kind can stand for any, and is no rival.
 NEAR_RESPONSE = 4.0
+#: Below so many standard deviations off the given width a trace cannot contradict it.
+PULLED = 0.7
 #: Relative standard deviation of a response's width that was given without one.
 IRF_ERROR = 0.1
 
@@ -116,7 +127,7 @@ def fit_trace(
     simple, tried = choose_extras(plain)
     if irf_fwhm_ps is not None and irf_error > 0.0:
         plain, simple = (_with_uncertain_width(fit, irf_error, simple.noise) for fit in (plain, simple))
-        if _with_fitted_width(simple).aicc < simple.aicc - TAKEN_UP:
+        if abs(simple.pull) > PULLED and _with_fitted_width(simple).aicc < simple.aicc - TAKEN_UP:
             plain, simple = _with_fitted_width(plain), _with_fitted_width(simple)
     best, candidates = _choose(plain, simple, chosen)
     if (weight := noise_weights(best.at.residual)) is not None:
@@ -130,16 +141,20 @@ def fit_trace(
     members, interval = profile([best, *rivals], confidence, inflation)
     if interval.low is None or exp(interval.low) < members[0].fwhm_ps:
         members, interval = profile(members, 1.0 - BOUND_RISK * (1.0 - confidence), inflation)
+    comparison = compare(candidates)
+    two = second_lifetime(members[0], comparison) if chosen is None else None
     if chosen is None:
         _require_bound_or_lifetime(members[0], interval, candidates)
+        interval = _over_two_lifetimes(interval, members[0], two)
     done = Fitted(
         solution=members[0],
         interval=interval,
-        comparison=compare(candidates),
+        comparison=comparison,
         p_value=p_value,
         inflation=inflation,
         left_out_ps=problem.delay_ps[left_out],
         irf_given=None if irf_fwhm_ps is None else (irf_fwhm_ps, irf_error),
+        two=two,
     )
     return _result(trace, done, scale, confidence)
 
@@ -336,11 +351,23 @@ def _rivals(best: Solution, candidates: list[Solution], tried: list[Solution]) -
         alike = other.decay == model.decay and all(
             (extra in other.extras) == (extra in model.extras) for extra in ("spike", "zeros")
         )
-        if not alike and (other.decay == "oscillation" or best.lifetime_ps < NEAR_RESPONSE * best.fwhm_ps):
+        without_one = ("oscillation", "biexponential")
+        if not alike and (other.decay in without_one or best.lifetime_ps < NEAR_RESPONSE * best.fwhm_ps):
             continue
         if other.name not in names and fit.aicc < best.aicc + RIVALS * alike:
             found.append(solve(fit.problem, fit.theta))
     return [fit for fit in found if fit.aicc < best.aicc + RIVALS and abs(fit.sum_share) <= MAX_SHARE]
+
+
+def _over_two_lifetimes(interval: Interval, best: Solution, two: ModelScore | None) -> Interval:
+    """The interval with the lifetimes of two exponentials that the trace does not tell from the one, as far as it is
+    long enough to show them."""
+    longest = float(best.problem.delay_ps[-1] - best.theta[0])
+    parts = [] if two is None else [log(lifetime) for _, lifetime in two.parts if lifetime < longest]
+    return Interval(
+        None if interval.low is None else min([interval.low, *parts]),
+        None if interval.high is None else max([interval.high, *parts]),
+    )
 
 
 def _require_bound_or_lifetime(best: Solution, interval: Interval, candidates: list[Solution]) -> None:

@@ -16,7 +16,7 @@ from campaigns.kinetics.solve import Solution, solve
 _LIFETIME = 1
 _MOST_RESTARTS = 20
 #: The end of an interval is found to this share of its distance.
-_CLOSE = 4e-3
+_CLOSE = 1e-2
 
 Array = NDArray[np.float64]
 
@@ -68,16 +68,18 @@ def _interval(members: list[Solution], confidence: float, inflation: float) -> I
     quantile = float(student.ppf(0.5 + 0.5 * confidence, free))
     limit = n * log(1.0 + inflation * quantile**2 / free)
     least = min(member.aicc for member in members)
+    rooms = [limit - (member.aicc - least) for member in members]
+    walks = [
+        _Walk(at, member, sqrt(room))
+        for at, (member, room) in enumerate(zip(members, rooms, strict=True))
+        if room > 0.0
+    ]
     ends = {-1.0: 0.0, 1.0: 0.0}  # as distances from the first member's lifetime, to either side
-    for index, member in enumerate(members):
-        room = limit - (member.aicc - least)
-        if room <= 0.0:
-            continue
-        walk = _Walk(index, member, sqrt(room))
-        for side in ends:
-            offset = side * float(member.theta[_LIFETIME] - first.theta[_LIFETIME])
-            if walk.reach + offset > ends[side]:
-                ends[side] = max(ends[side], walk.end(side) + offset)
+    for side in ends:
+        shifts = [side * (walk.lifetime - float(first.theta[_LIFETIME])) for walk in walks]
+        for walk, shift in sorted(zip(walks, shifts, strict=True), key=lambda pair: -pair[0].first - pair[1]):
+            if walk.reach + shift > ends[side]:
+                ends[side] = max(ends[side], walk.end(side) + shift)
     low, high = (first.theta[_LIFETIME] + side * end if end < inf else None for side, end in ends.items())
     return Interval(low, high)
 
@@ -90,14 +92,15 @@ class _Walk:
         self._free = member.problem.free.copy()
         self._free[_LIFETIME] = False
         stderr = float(member.stderr[_LIFETIME])
-        self._first = limit * stderr if 0.0 < stderr < 0.5 else 0.5
-        #: Farthest that an end can be, judged from the curvature.
-        self.reach = 2.0 * self._first if 0.0 < stderr < 0.2 else inf
+        self.lifetime = float(member.theta[_LIFETIME])
+        #: Where an end is, judged from the curvature, and the farthest that it can be.
+        self.first = limit * stderr if 0.0 < stderr < 0.5 else 0.5
+        self.reach = self.first * min(1.15 + 2.0 * self.first, 2.0) if 0.0 < stderr < 0.2 else inf
 
     def end(self, side: float) -> float:
         """Distance of the end from the member's lifetime, infinite where it runs into the limit of the lifetime."""
         wall = abs(float(self._member.problem.limits[_LIFETIME][0 if side < 0 else 1] - self._member.theta[_LIFETIME]))
-        near, far = (0.0, 0.0, self._member.theta), min(self._first, wall)
+        near, far = (0.0, 0.0, self._member.theta), min(self.first, wall)
         while True:
             root, theta = self._root(side, far, near)
             if abs(root - self._limit) < _CLOSE * self._limit:
@@ -126,7 +129,7 @@ class _Walk:
         member, (passed, _, theta) = self._member, near
         start = member.theta + (theta - member.theta) * (distance / passed) if passed else member.theta.copy()
         start[_LIFETIME] = member.theta[_LIFETIME] + side * distance
-        held = solve(member.problem, start, free=self._free, tol=1e-6, most=30)
+        held = solve(member.problem, start, free=self._free, tol=1e-5, most=30)
         if held.at.cost - member.at.cost < -0.02 * member.noise**2:
             raise _BetterFit(self._index, held)
         ratio = max(held.at.cost, 1e-300) / max(member.at.cost, 1e-300)

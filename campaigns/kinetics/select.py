@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from math import exp, log, pi, sqrt
+from math import exp, inf, log, pi, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
 
+from campaigns.kinetics.cautions import LITTLE_SUPPORT, is_white
 from campaigns.kinetics.model import DECAYS, Model, biexponential_parts
 from campaigns.kinetics.solve import Problem, Solution, guesses, solve
 
@@ -28,12 +29,16 @@ _N_PERIODS = 24
 MAX_STARTS = 4
 #: Tolerance of the search; what is reported is fitted again to a finer one.
 SEARCH_TOL = 1e-5
+#: The same for decays of another kind, to a few hundredths of their AICc.
+RIVAL_TOL = 1e-4
 #: Delays after the rise whose mean is the population's height.
 _AFTER_RISE = 12
 #: Zeros of SC and CC further apart than so many response widths are no slip of the stage.
 _FAR_APART = 2.5
 #: Second start beside own zeros or an artefact: a lifetime so many times as long.
 _SLOWER = 4.0
+#: Smallest shares of the height and ratio of the lifetimes of two exponentials that count beside one.
+LEAST_FAST, LEAST_SLOW, LEAST_APART = 0.2, 0.05, 1.5
 #: Second starting shape of a biexponential: mostly one lifetime with a small slow tail.
 _TAIL = (2.0, 2.0)
 
@@ -61,6 +66,17 @@ class ModelScore:
         if len(self.parts) > 1:
             return ", ".join(f"{share:.0%} with {lifetime:.3g} ps" for share, lifetime in self.parts)
         return f"mean lifetime {self.lifetime_ps:.3g} ps"
+
+
+def second_lifetime(fit: Solution, comparison: tuple[ModelScore, ...]) -> ModelScore | None:
+    """The two exponentials that the trace does not tell from a single one, or prefers; None where there are none: each
+    must be slower than the response hides, and high enough to move the lifetime."""
+    two = next((row for row in comparison if row.model.startswith("biexponential")), None)
+    if two is None or fit.problem.model.decay != "exponential" or two.aicc > fit.aicc + LITTLE_SUPPORT:
+        return None
+    (share, fast), (other, slow) = two.parts
+    seen = share >= LEAST_FAST and other >= LEAST_SLOW and fast > fit.fwhm_ps and slow > LEAST_APART * fast
+    return two if seen else None
 
 
 def best_exponential(problem: Problem) -> Solution:
@@ -91,8 +107,9 @@ def choose_extras(plain: Solution) -> tuple[Solution, list[Solution]]:
 def _with_extra(base: Solution, extra: str) -> Solution:
     """The fit with one more linear term."""
     problem = base.problem.with_model(base.problem.model.with_extra(extra))
-    found = solve(problem, base.theta, tol=SEARCH_TOL, most=15)
-    if extra != "zeros":
+    worth = problem.cost_at(base.aicc - GROUND[extra])
+    found = solve(problem, base.theta, tol=SEARCH_TOL, most=15, worth=worth)
+    if extra != "zeros" or (found.at.cost > worth and is_white(base.at.residual)):
         return found
     slower = base.theta.copy()  # what the zeros leave may have been taken for a fast decay
     slower[1] += log(_SLOWER)
@@ -132,8 +149,14 @@ def reach(exponential: Solution, model: Model) -> Solution:
         if "spike" in model.extras:  # the artefact may have been taken for a fast decay
             thetas.append(exponential.theta + np.eye(len(exponential.theta))[1] * log(_SLOWER))
         starts = [np.concatenate([theta, start]) for theta in thetas for start in shapes]
-    fits = [solve(target, start, tol=SEARCH_TOL, most=25) for start in starts]
-    return min(fits, key=lambda fit: fit.at.cost)
+    # Beside white residuals an artefact must promise at once to be worth its parameters.
+    limited = "spike" in model.extras and is_white(exponential.at.residual)
+    worth = target.cost_at(exponential.aicc + LITTLE_SUPPORT) if limited else inf
+    first = solve(target, starts[0], tol=RIVAL_TOL, most=25, worth=worth)
+    if first.at.cost > worth:
+        return first
+    others = [solve(target, start, tol=RIVAL_TOL, most=25) for start in starts[1:]]
+    return min((first, *others), key=lambda fit: fit.at.cost)
 
 
 def _oscillations(target: Problem, near: Solution) -> list[Array]:

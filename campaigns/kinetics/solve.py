@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from math import exp, log
+from math import exp, inf, log
 
 import numpy as np
 from numpy.typing import NDArray
@@ -134,6 +134,17 @@ class Problem:
         well, brings its own observation and does not count."""
         known = self.width.is_fitted and self.width.fwhm_ps is not None
         return int(self.free.sum()) - known + self.model.n_linear
+
+    @property
+    def penalty(self) -> float:
+        """What the AICc adds for the parameters."""
+        n, k = len(self.delay_ps), self.n_parameters + 1
+        return 2 * k + 2 * k * (k + 1) / (n - k - 1)
+
+    def cost_at(self, aicc: float) -> float:
+        """The sum of squares that gives this AICc."""
+        n = len(self.delay_ps)
+        return n * exp((aicc - self.penalty) / n)
 
     @property
     def extras(self) -> tuple[str, ...]:
@@ -292,6 +303,11 @@ class Solution:
         return self.problem.response(self.theta).fwhm_ps
 
     @property
+    def pull(self) -> float:
+        """How many standard deviations the width lies from what was known of it."""
+        return self.problem.width.pull(float(self.theta[2])) if self.problem.width.is_fitted else 0.0
+
+    @property
     def sum_share(self) -> float:
         """Share of (SC + CC) / 2 in the difference; 0 where the model has none."""
         at = self.problem.model.slices.get("sum")
@@ -321,8 +337,8 @@ class Solution:
 
         Source: Hurvich, Tsai, Biometrika 76, 297 (1989), doi 10.1093/biomet/76.2.297.
         """
-        n, k = len(self.problem.delay_ps), self.problem.n_parameters + 1
-        return n * log(max(self.at.cost, np.finfo(float).tiny) / n) + 2 * k + 2 * k * (k + 1) / (n - k - 1)
+        n = len(self.problem.delay_ps)
+        return n * log(max(self.at.cost, np.finfo(float).tiny) / n) + self.problem.penalty
 
     @cached_property
     def stderr(self) -> Array:
@@ -346,9 +362,11 @@ def solve(
     free: NDArray[np.bool_] | None = None,
     tol: float = 1e-10,
     most: int = 100,
+    worth: float = inf,
 ) -> Solution:
     """Least squares within the limits from `start`, shape (p,), with the linear terms solved out; converged when a step
     gains less than `tol` of the cost, after `most` evaluations at most. `free` says which parameters move, shape (p,).
+    Where the first step does not promise a cost below `worth`, none is taken.
 
     Damped Gauss-Newton steps; a parameter that a step would take out of its limits stays at the limit. SciPy's
     `least_squares` reaches the same with ten times the overhead a step.
@@ -380,8 +398,9 @@ def solve(
         moved[inside] += step
         moved = np.minimum(np.maximum(moved, low), high)
         promised = float(step @ (2.0 * slope - inner @ step))
-        if not promised > tol * at.cost:
+        if not promised > tol * at.cost or at.cost - promised > worth:
             break
+        worth = inf
         there = problem.project(moved)
         gain = at.cost - there.cost
         if gain > 0.0:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from campaigns.kinetics import Trace, TraceFit, fit_trace, read_trace
+from campaigns.kinetics.cautions import slow_noise_p_value
 from campaigns.kinetics.errors import FitSettingError, NoSignalError, OscillationError
 from campaigns.kinetics.model import exponential_response, oscillating_response
 
@@ -142,6 +143,26 @@ def test_noise_that_differs_along_the_scan_weighs_the_delays() -> None:
     widths = [fit.lifetime_high_ps / fit.lifetime_low_ps - 1.0 for fit in (spoilt(quiet), spoilt(loud), spoilt(0.08))]
     assert widths[0] < widths[1] < widths[2]
     assert spoilt(loud).lifetime_low_ps < 3.0 < spoilt(loud).lifetime_high_ps
+
+
+def test_two_lifetimes_that_cannot_be_told_from_one_are_said_and_in_the_interval() -> None:
+    delay = np.concatenate([np.arange(-2.0, 0.7, 0.03), np.geomspace(0.7, 24.0, 90)])
+    parts = [exponential_response(delay, 0.0, lifetime, 0.064) for lifetime in (3.0, 9.0)]
+    noise = np.random.default_rng(2).normal(scale=1 / 12, size=len(delay))
+    fit = fit_trace(Trace.of(delay, difference=sum(parts) / 2 + noise), 0.15)
+    two = next(row for row in fit.comparison if row.model.startswith("biexponential"))
+    assert abs(two.aicc - fit.aicc) < 4.0
+    assert "Two lifetimes cannot be told from one" in said(fit)
+    assert (
+        fit.lifetime_low_ps <= two.parts[0][1] * (1.0 + 1e-12) < two.parts[1][1] <= fit.lifetime_high_ps * (1.0 + 1e-12)
+    )
+
+
+def test_noise_that_is_slow_is_told_from_white_noise() -> None:
+    white = np.random.default_rng(1).normal(size=(40, 180))
+    slow = np.fft.irfft(np.fft.rfft(white) / np.sqrt(np.maximum(np.arange(91), 1.0)), 180)
+    assert sum(slow_noise_p_value(noise) < 0.02 for noise in white) <= 3
+    assert sum(slow_noise_p_value(noise) < 0.02 for noise in slow) >= 38
 
 
 @pytest.mark.parametrize("settings", [{"irf_error": -0.1}, {"irf_error": 2.0}, {"irf_shape": "square"}])

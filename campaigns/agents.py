@@ -7,10 +7,8 @@ the log says of who did it are those of REST.
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Callable
 from functools import wraps
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ParamSpec
 
 from pydantic import Field
@@ -35,6 +33,7 @@ PATIENCE_S = 600.0
 Campaign = Annotated[str, Field(max_length=200, description="Name of the campaign, from list_campaigns.")]
 Formula = Annotated[str, Field(max_length=200, description="Such as (PEA)2(MA)Pb2I7.")]
 Words = Annotated[str, Field(max_length=2000)]
+Text = Annotated[str, Field(max_length=1_000_000)]
 
 
 def serve_agents(client: Client, *, may_act: bool) -> MCPServer:
@@ -102,19 +101,36 @@ def _reading(client: Client) -> tuple[Callable[..., Any], ...]:
         """What the model expects of any layered compound, with its 90% interval and what that is made of."""
         return client.wait(client.predict(campaign, formula)["id"], timeout_s=PATIENCE_S)
 
-    def measurements(campaign: Campaign) -> list[Json]:
-        """The lifetimes that the group measured, retracted ones with the reason."""
-        return client.measurements(campaign)
+    def measurements(campaign: Campaign, task: Words = "") -> list[Json]:
+        """The lifetimes that the group measured, or those of a related task; retracted ones with the reason."""
+        return client.measurements(campaign, task or None)
+
+    def properties(campaign: Campaign) -> list[Json]:
+        """The further measured properties, such as a band gap, with the verdict on the model of each."""
+        return client.properties(campaign)
+
+    def values(campaign: Campaign, property: Words) -> list[Json]:
+        """Every value of a measured property."""
+        return client.values(campaign, property)
 
     def outcomes(campaign: Campaign) -> list[Json]:
         """What became of compounds: accepted, declined, formed, not formed, ..."""
         return client.outcomes(campaign)
 
+    def declines(campaign: Campaign) -> list[Json]:
+        """The cations that are not used, and why."""
+        return client.declines(campaign)
+
+    def description(campaign: Campaign) -> Json:
+        """The campaign's description: its space, objective, model and limits."""
+        return client.description(campaign)
+
     def events(campaign: Campaign, offset: int = 0, limit: int = 50) -> Json:
         """Everything that happened, newest first."""
         return client.events(campaign, offset, limit)
 
-    return (list_campaigns, status, suggestions, ranking, compound, predict, measurements, outcomes, events)
+    looked_at = (list_campaigns, status, suggestions, ranking, compound, predict)
+    return (*looked_at, measurements, properties, values, outcomes, declines, description, events)
 
 
 def _acting(client: Client) -> tuple[Callable[..., Any], ...]:
@@ -137,23 +153,54 @@ def _acting(client: Client) -> tuple[Callable[..., Any], ...]:
         """Say how a synthesis stands or ended: in synthesis, formed, not formed, mixed phases, ..."""
         return client.outcome(campaign, formula, stage, reason, made)
 
-    def record_lifetimes(campaign: Campaign, rows: list[Json], confirmed: bool = False, dry_run: bool = False) -> Json:
-        """Take in measured lifetimes: rows with formula, lifetime_ps and, where known, lifetime_stderr_ps, sample,
-        temperature_k, technique, source. What looks wrong is asked about; confirmed says that a person checked it."""
-        lines = "\n".join(json.dumps(row) for row in rows) + "\n"
-        with tempfile.TemporaryDirectory() as folder:
-            table = Path(folder) / "told.jsonl"
-            table.write_text(lines, encoding="utf-8")
-            return client.ingest_table(
-                campaign, table, dry_run=dry_run, accept_guesses=confirmed, accept_extreme=confirmed
-            )
+    def decline_cation(campaign: Campaign, cation: Words, reason: Words, place: Words = "spacer") -> Json:
+        """Leave every compound with a cation in this place (spacer or cage) out of all rounds to come."""
+        return client.decline_cation(campaign, cation, reason, place)
 
-    def retract(campaign: Campaign, number: int, reason: Words) -> Json:
-        """Take a measurement back, by its number."""
-        return client.retract(campaign, number, reason)
+    def record_lifetimes(
+        campaign: Campaign, rows: list[Json], task: Words = "", confirmed: bool = False, dry_run: bool = False
+    ) -> Json:
+        """Take in measured lifetimes: rows with formula, lifetime_ps and, where known, lifetime_stderr_ps, sample,
+        temperature_k, technique, source. Those of another metal, halide, technique or laboratory come under the name
+        of a related task. What looks wrong is asked about; confirmed says that a person checked it."""
+        sure: Json = {"accept_guesses": confirmed, "accept_extreme": confirmed}
+        return client.ingest_table(campaign, rows, dry_run=dry_run, task=task or None, **sure)
+
+    def record_trace(
+        campaign: Campaign,
+        formula: Formula,
+        sc: Text,
+        cc: Text,
+        sample: Words = "",
+        confirmed: bool = False,
+        dry_run: bool = False,
+    ) -> Json:
+        """Fit the same- and counter-circular trace of one crystal, given as the text of their files, and take the
+        lifetime in; dry_run only fits. What looks wrong is asked about; confirmed says that a person checked it."""
+        sure: Json = {"accept_warnings": confirmed, "accept_extreme": confirmed}
+        files = sc.encode(), cc.encode()
+        return client.ingest_trace(campaign, formula, *files, sample=sample, dry_run=dry_run, **sure)
+
+    def record_values(campaign: Campaign, property: Words, rows: list[Json], dry_run: bool = False) -> Json:
+        """Take in values of a measured property: rows with compound, value and, where known, error, sample, source."""
+        return client.ingest_values(campaign, property, rows, dry_run=dry_run)
+
+    def retract(campaign: Campaign, number: int, reason: Words, task: Words = "") -> Json:
+        """Take a measurement back, by its number, or a row of a related task."""
+        return client.retract(campaign, number, reason, task or None)
+
+    def retract_value(campaign: Campaign, property: Words, number: int, reason: Words) -> Json:
+        """Take a value of a measured property back, by its number."""
+        return client.retract_value(campaign, property, number, reason)
+
+    def amend(campaign: Campaign, description: Json, reason: Words = "", confirmed: bool = False) -> Json:
+        """Change the description while the campaign runs: give the whole of it, as the tool description tells it.
+        Until confirmed, the differences are told and nothing is stored."""
+        return client.amend(campaign, description, reason=reason, confirmed=confirmed)
 
     def undo(campaign: Campaign, event: int, reason: Words, confirmed: bool = False) -> Json:
         """Undo what was recorded by mistake, by the number of its event. What stands on it is listed first."""
         return client.undo(campaign, event, reason, confirmed=confirmed)
 
-    return (suggest, accept, decline, outcome, record_lifetimes, retract, undo)
+    told = (suggest, accept, decline, outcome, decline_cation, record_lifetimes, record_trace, record_values)
+    return (*told, retract, retract_value, amend, undo)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -14,8 +15,10 @@ import httpx
 from campaigns.errors import RemoteError
 
 Json = dict[str, Any]
-#: One file, or one a scan.
-_Files = str | Path | Sequence[str | Path] | None
+#: A table's file, or its rows.
+Table = str | Path | Sequence[Mapping[str, Any]]
+#: One file or its content, or one a scan.
+_Files = str | Path | bytes | Sequence[str | Path] | None
 #: How often a request is sent that gets no answer.
 ATTEMPTS = 3
 
@@ -78,6 +81,11 @@ class Client:
         body = {"cation": cation, "place": place, "reason": reason}
         return self._json("POST", f"campaigns/{name}/declines", json=body)
 
+    def declines(self, name: str) -> list[Json]:
+        """The cations that are not used."""
+        found: list[Json] = self._ask("GET", f"campaigns/{name}/declines")
+        return found
+
     def description(self, name: str) -> Json:
         """The campaign's description, to change and to hand to `amend`."""
         return self._json("GET", f"campaigns/{name}/description")
@@ -113,15 +121,15 @@ class Client:
         found: list[Json] = self._ask("GET", f"campaigns/{name}/outcomes")
         return found
 
-    def measurements(self, name: str) -> list[Json]:
-        """The campaign's own record."""
-        found: list[Json] = self._ask("GET", f"campaigns/{name}/measurements")
+    def measurements(self, name: str, task: str | None = None) -> list[Json]:
+        """The campaign's own record, or that of a related task."""
+        found: list[Json] = self._ask("GET", f"campaigns/{name}/measurements", params=_given(task=task))
         return found
 
     def ingest_table(
         self,
         name: str,
-        table: str | Path,
+        table: Table,
         *,
         columns: Mapping[str, str] | None = None,
         dry_run: bool = False,
@@ -132,11 +140,11 @@ class Client:
 
         Args:
             name: the campaign.
-            table: CSV, Excel workbook or JSON lines.
+            table: CSV, Excel workbook or JSON lines, or its rows.
             columns: column of a field where it has another name, as {"lifetime": "tau"}.
             dry_run: show row by row what would happen, and write nothing.
             learn: train on it and suggest anew, in the background.
-            **settings: further fields of the form: unit, sheet, accept_guesses, accept_extreme, keep_going.
+            **settings: further fields of the form: unit, sheet, task, accept_guesses, accept_extreme, keep_going.
         """
         return self._upload(f"campaigns/{name}/measurements/table", table, columns, dry_run, learn, settings)
 
@@ -166,16 +174,17 @@ class Client:
         files = [
             _file(role, path)
             for role, paths in given.items()
-            for path in ((paths,) if isinstance(paths, str | Path) else paths or ())
+            for path in ((paths,) if isinstance(paths, str | Path | bytes) else paths or ())
         ]
         lists = {key: list(value) for key, value in settings.items() if isinstance(value, list | tuple)}
         plain = {key: _text(value) for key, value in settings.items() if key not in lists}
         data = {"formula": formula, **plain, **lists}
         return self._json("POST", f"campaigns/{name}/measurements/trace", files=files, data=data)
 
-    def retract(self, name: str, number: int, reason: str) -> Json:
-        """Take a measurement back."""
-        return self._json("POST", f"campaigns/{name}/measurements/{number}/retraction", json={"reason": reason})
+    def retract(self, name: str, number: int, reason: str, task: str | None = None) -> Json:
+        """Take a measurement back, or a row of a related task."""
+        path = f"campaigns/{name}/measurements/{number}/retraction"
+        return self._json("POST", path, json={"reason": reason}, params=_given(task=task))
 
     def properties(self, name: str) -> list[Json]:
         """The further measured properties, such as a band gap, with the verdict on the model of each."""
@@ -191,7 +200,7 @@ class Client:
         self,
         name: str,
         property: str,
-        table: str | Path,
+        table: Table,
         *,
         columns: Mapping[str, str] | None = None,
         dry_run: bool = False,
@@ -264,13 +273,13 @@ class Client:
     def _upload(
         self,
         path: str,
-        table: str | Path,
+        table: Table,
         columns: Mapping[str, str] | None,
         dry_run: bool,
         learn: bool,
         settings: Mapping[str, object],
     ) -> Json:
-        data: dict[str, Any] = {key: _text(value) for key, value in settings.items()}
+        data: dict[str, Any] = {key: _text(value) for key, value in _given(**settings).items()}
         data |= {"dry_run": _text(dry_run), "learn": _text(learn)}
         data["columns"] = [f"{field}={column}" for field, column in (columns or {}).items()]
         return self._json("POST", path, files=[_file("file", table)], data=data)
@@ -306,8 +315,12 @@ def _given(**values: object) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def _file(field: str, path: str | Path) -> tuple[str, tuple[str, bytes]]:
-    path = Path(path)
+def _file(field: str, given: Table | bytes) -> tuple[str, tuple[str, bytes]]:
+    if isinstance(given, bytes):
+        return field, (f"{field}.csv", given)
+    if not isinstance(given, str | Path):
+        return field, ("told.jsonl", "".join(json.dumps(row) + "\n" for row in given).encode())
+    path = Path(given)
     try:
         return field, (path.name, path.read_bytes())
     except OSError as error:

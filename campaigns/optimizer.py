@@ -5,11 +5,8 @@ The class has the shape of IvoryOS's optimisers (gitlab.com/heingroup/ivoryos, i
 
 from __future__ import annotations
 
-import json
 import os
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from campaigns.errors import CampaignError
@@ -87,11 +84,7 @@ class RemoteCampaign:
         measured, ended = _sorted_out(results)
         added = 0
         if measured:
-            with tempfile.TemporaryDirectory() as folder:
-                table = Path(folder) / "told.jsonl"
-                table.write_text("\n".join(map(json.dumps, measured)) + "\n", encoding="utf-8")
-                told = self.client.ingest_table(self.name, table, learn=False)
-            added = told.get("ingest", told)["added"]
+            added = self.client.ingest_table(self.name, measured, learn=False)["added"]
         for row in ended:
             self.client.outcome(self.name, row[FORMULA], row[OUTCOME], row.get("reason", "told by a robot"))
         return added + len(ended)

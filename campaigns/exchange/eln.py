@@ -53,7 +53,7 @@ class _Entry:
     @property
     def people(self) -> list[str]:
         """Who recorded it, the first of them first."""
-        told = sorted([*self.rows, *self.steps], key=lambda one: one.at)
+        told: list[Recorded | Step] = sorted([*self.rows, *self.steps], key=lambda one: one.at)
         return list(dict.fromkeys(one.actor for one in told))
 
     @property

@@ -54,13 +54,15 @@ async def reader(
     credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
 ) -> Identity:
     """Who a program speaks for. Raises UnauthenticatedError without a token where one is needed, or with one that
-    nobody has. Raises BusyError after too many of those."""
+    nobody has. Raises BusyError after too many of those, or for a program that floods."""
     try:
-        return identify(registry, "" if credentials is None else f"Bearer {credentials.credentials}")
+        identity = identify(registry, "" if credentials is None else f"Bearer {credentials.credentials}")
     except UnauthenticatedError:
         if credentials is not None:
             registry.refuse_token(address_of(request))
         raise
+    registry.count(identity)
+    return identity
 
 
 def address_of(request: Request) -> str:
@@ -84,7 +86,7 @@ async def editor(identity: Reader, registry: Registry) -> Identity:
     """Who a program that writes speaks for. Raises ForbiddenError for a viewer, BusyError for one that floods."""
     if not identity.may_write:
         raise ForbiddenError(f"the token of {identity.name} may read only; this needs one with the role editor")
-    registry.count_write(identity)
+    registry.count(identity, writes=True)
     return identity
 
 

@@ -23,8 +23,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from campaigns.artifacts import CACHE
 from campaigns.web.access import identify, visitor_of
 from campaigns.web.api.models import Problem
-from campaigns.web.errors import UnauthenticatedError
+from campaigns.web.errors import BusyError, UnauthenticatedError
 from campaigns.web.registry import CampaignRegistry
+from campaigns.web.tokens import Identity
 
 #: SHA-256 of nothing: Plotly makes an empty style element and fills it by script, which the policy then allows.
 _EMPTY = "'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='"
@@ -278,6 +279,7 @@ class _Question(NamedTuple):
     key: tuple[object, ...]
     version: object
     form_token: bytes
+    identity: Identity
 
 
 class ResponseCache:
@@ -299,7 +301,7 @@ class ResponseCache:
             await self._app(scope, receive, send)
             return
         answer = self.answers.get(question.key)
-        if answer is not None and answer.version == question.version:
+        if answer is not None and answer.version == question.version and self._has_turn(question):
             body = answer.body.replace(_FORM_TOKEN, question.form_token) if question.form_token else answer.body
             headers = [*answer.headers, (b"content-length", str(len(body)).encode())]
             await send({"type": "http.response.start", "status": 200, "headers": headers})
@@ -321,6 +323,15 @@ class ResponseCache:
             await send(message)
 
         await self._app(scope, receive, keeping)
+
+    def _has_turn(self, question: _Question) -> bool:
+        """Whether a program may have one more answer; where not, the application says so."""
+        try:
+            if not question.form_token:
+                self._registry.count(question.identity)
+        except BusyError:
+            return False
+        return True
 
     def _question(self, scope: Scope) -> _Question | None:
         """What is asked and by whom; None for what the application has to answer."""
@@ -347,7 +358,7 @@ class ResponseCache:
             except UnauthenticatedError:  # the application says so
                 return None
         partial = request.headers.get("hx-request", "")
-        return _Question((scope["path"], scope["query_string"], identity, partial), version, form_token)
+        return _Question((scope["path"], scope["query_string"], identity, partial), version, form_token, identity)
 
     def _remember(self, question: _Question, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
         if question.form_token:

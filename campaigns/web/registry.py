@@ -25,8 +25,8 @@ _log = logging.getLogger(__name__)
 
 #: Beginning of the name of a server's folder of uploads; its process follows.
 UPLOADS = "spinscreen-uploads-"
-#: Wrong tokens that one address may send within `MINUTE_S` seconds, and requests to write of one token.
-MAX_FAILURES, MAX_WRITES = 60, 600
+#: Wrong tokens that one address may send within `MINUTE_S` seconds; requests of one token, and those that write.
+MAX_FAILURES, MAX_REQUESTS, MAX_WRITES = 60, 6_000, 600
 MINUTE_S = 60.0
 
 
@@ -44,7 +44,7 @@ class CampaignRegistry:
             self._services[slug] = CampaignService(slug, folder, self.queue, settings)
         self._ended: TTLCache[str, bool] = TTLCache(10_000, SESSION_S)
         self._failures: TTLCache[str, int] = TTLCache(10_000, MINUTE_S)
-        self._writes: TTLCache[tuple[str, int], int] = TTLCache(10_000, 2 * MINUTE_S)
+        self._requests: TTLCache[tuple[str, int, int], int] = TTLCache(10_000, 2 * MINUTE_S)
         _sweep()
         self._folder = tempfile.TemporaryDirectory(prefix=f"{UPLOADS}{os.getpid()}-")
         self.uploads = Uploads(Path(self._folder.name))
@@ -101,15 +101,14 @@ class CampaignRegistry:
         else:
             raise BusyError(f"{failures} wrong tokens from {address}; wait a minute before you try again")
 
-    def count_write(self, identity: Identity) -> None:
-        """One more request to write with a token. Raises BusyError beyond `MAX_WRITES` within a minute, so that a
-        program that floods fills no log."""
-        now = identity.token_hash, int(time.monotonic() // MINUTE_S)
-        self._writes[now] = self._writes.get(now, 0) + 1
-        if identity.token_hash and self._writes[now] > MAX_WRITES:
-            raise BusyError(
-                f"{MAX_WRITES} requests to write a minute are taken of {identity.name}; go on in the next one"
-            )
+    def count(self, identity: Identity, *, writes: bool = False) -> None:
+        """One more request with a token. Raises BusyError beyond `MAX_REQUESTS`, or `MAX_WRITES` to write, within a
+        minute, so that a program that floods fills no log and leaves others their turn."""
+        most, what = (MAX_WRITES, "requests to write") if writes else (MAX_REQUESTS, "requests")
+        now = identity.token_hash, most, int(time.monotonic() // MINUTE_S)
+        self._requests[now] = self._requests.get(now, 0) + 1
+        if identity.token_hash and self._requests[now] > most:
+            raise BusyError(f"{most} {what} a minute are taken of {identity.name}; go on in the next one")
 
     def whoever(self) -> Identity | None:
         """Who somebody without a token is: the login user where none is needed, else nobody."""

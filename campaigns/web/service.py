@@ -26,7 +26,7 @@ from campaigns.narrate import sentence
 from campaigns.space import without
 from campaigns.state import CampaignState, voids
 from campaigns.summary import FitSummary
-from campaigns.targets import property_standings
+from campaigns.targets import Recorded, property_standings, task_of
 from campaigns.web.errors import BusyError, ForbiddenError, NotReadyError, NotServedError, QueryError
 from campaigns.web.jobs import Job, JobQueue, Lane, run_in_process
 from campaigns.web.query import MAX_INDEXED, Ranked, RankIndex, RankQuery, Searcher, build_index
@@ -79,6 +79,11 @@ class Snapshot:
     def properties(self) -> dict[str, dict[str, Any]]:
         """How many values there are of each further measured property, and what came since the launch."""
         return property_standings(self.state.config.properties, self.state.records)
+
+    @property
+    def tasks(self) -> dict[str, tuple[Recorded, ...]]:
+        """The record of each related task, newest first."""
+        return {task: rows[::-1] for name, rows in self.state.records.items() if (task := task_of(name))}
 
     @property
     def batch(self) -> SuggestionBatch | None:

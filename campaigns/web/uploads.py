@@ -19,7 +19,7 @@ from fastapi import UploadFile
 from campaigns.errors import IngestError, UnconfirmedError
 from campaigns.kinetics.errors import KineticsError
 from campaigns.kinetics.measurement import Measured, TraceSettings
-from campaigns.targets import LIFETIME, Target, target_of
+from campaigns.targets import LIFETIME, Target
 from campaigns.web.errors import NotServedError, QueryError
 from campaigns.web.service import CampaignService
 
@@ -160,14 +160,14 @@ class Uploads:
         )
         return self._keep(fitted(replace(upload, settings=settings or TraceSettings())))
 
-    def table(self, campaign: str, file: Uploaded, of_property: str = "") -> TableUpload:
-        """Keep a table. Raises QueryError if it is empty."""
+    def table(self, campaign: str, file: Uploaded, target: Target = LIFETIME) -> TableUpload:
+        """Keep a table of a target's values. Raises QueryError if it is empty."""
         if not file.content:
-            wanted = "compound and value" if of_property else "formula and lifetime_ps"
+            wanted = "formula and lifetime_ps" if target.is_lifetime else "compound and value"
             raise QueryError(f"choose a table first, with the columns {wanted}")
         name = secrets.token_urlsafe(12)
         path = _written(self.root / name, file)
-        reading = Reading(of_property=of_property)
+        reading = Reading(target=target)
         return self._keep(TableUpload(id=name, folder=path.parent, campaign=campaign, path=path, reading=reading))
 
     def get(self, kind: type[Kind], campaign: str, name: str) -> Kind:
@@ -319,14 +319,14 @@ _WORDS = (
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How a table is read: column of a field, unit of the lifetimes, sheet. Empty leaves it to the headings.
-    `of_property` names the further measured property that it holds values of; empty is lifetimes."""
+    """How a table of a target's values is read: column of a field, unit of the lifetimes, sheet. Empty leaves it to the
+    headings."""
 
     columns: Mapping[str, str] = field(default_factory=dict)
     unit: str = ""
     sheet: str = ""
     accept_extreme: bool = False
-    of_property: str = ""
+    target: Target = LIFETIME
 
     def options(self) -> ReadingOptions:
         """As arguments of `Campaign.ingest`."""
@@ -336,11 +336,6 @@ class Reading:
             "sheet": self.sheet or None,
             "accept_extreme": self.accept_extreme,
         }
-
-    @property
-    def target(self) -> str:
-        """Name of what the table holds."""
-        return self.of_property or LIFETIME.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -369,10 +364,9 @@ class Preview:
 
 
 def look_at(service: CampaignService, upload: TableUpload) -> Preview:
-    """What taking a table in would do; nothing is stored. Raises PropertyError if it is to hold values of a property
-    that the campaign does not have."""
-    target, options = upload.reading.target, upload.reading.options()
-    headings, columns, unit = _layout(upload, target_of(service.campaign.config, target))
+    """What taking a table in would do; nothing is stored."""
+    target, options = upload.reading.target.name, upload.reading.options()
+    headings, columns, unit = _layout(upload)
     guesses: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
     rows: tuple[RowReport, ...] = ()
@@ -399,12 +393,11 @@ def take_in_table(service: CampaignService, upload: TableUpload, *, keep_going: 
     options = upload.reading.options()
     options |= {"accept_guesses": True, "accept_corrections": True}  # they were shown, and confirmed
     with service.reading() as campaign:
-        table = campaign.read(upload.path, upload.reading.target, **options)
+        table = campaign.read(upload.path, upload.reading.target.name, **options)
     options["accept_extreme"] = True  # the doubts were shown too
     with service.writing() as campaign:
-        return campaign.ingest(
-            table, upload.reading.target, keep_going=keep_going, expected=service.expected, **options
-        )
+        target = upload.reading.target.name
+        return campaign.ingest(table, target, keep_going=keep_going, expected=service.expected, **options)
 
 
 def for_people(problem: str) -> str:
@@ -414,7 +407,7 @@ def for_people(problem: str) -> str:
     return problem
 
 
-def _layout(upload: TableUpload, target: Target) -> tuple[tuple[str, ...], Mapping[str, str], str]:
+def _layout(upload: TableUpload) -> tuple[tuple[str, ...], Mapping[str, str], str]:
     """Headings, column of each field, unit of the lifetimes, as far as they can be told."""
     from campaigns.ingest.table import grid_of, layout_for
 
@@ -423,7 +416,7 @@ def _layout(upload: TableUpload, target: Target) -> tuple[tuple[str, ...], Mappi
     try:
         grid = grid_of(name, upload.path.read_bytes(), reading.sheet or None)
         headings = tuple(column for column in grid.columns if column)
-        layout = layout_for(name, grid, target, **reading.options())
+        layout = layout_for(name, grid, reading.target, **reading.options())
     except IngestError:
         return headings, reading.columns, reading.unit
     return headings, layout.columns, layout.units.get("lifetime") or ""

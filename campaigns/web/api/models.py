@@ -35,7 +35,7 @@ REFUSALS: dict[int | str, dict[str, Any]] = {
         (409, "Not now: it cannot follow from where things stand, or is not ready."),
         (413, "The request is too large."),
         (422, "The request can be read and is wrong; `problems` lists why."),
-        (429, "Too many jobs wait already, or too many requests to write came within a minute."),
+        (429, "Too many jobs wait already, or too many requests came within a minute."),
         (503, "The campaign's file cannot be used."),
     )
 }
@@ -281,6 +281,10 @@ class TableForm(ValuesForm):
         default=False, description="Columns and units that were recognised, and corrections, are right."
     )
     accept_extreme: bool = False
+    task: Annotated[str, Field(max_length=100)] | None = Field(
+        default=None,
+        description="The lifetimes are those of a related task (metal, halide, technique or laboratory), as tin.",
+    )
 
     def reading(self) -> dict[str, Any]:
         """As arguments of `Campaign.ingest`; raises as `ValuesForm.reading`."""

@@ -12,7 +12,7 @@ from campaigns.events import Stage
 from campaigns.intake import require_confirmed
 from campaigns.kinetics.measurement import TraceSettings
 from campaigns.summary import IngestResult, RuledOut, Step, SuggestionBatch
-from campaigns.targets import LIFETIME, target_of
+from campaigns.targets import named_target, target_of
 from campaigns.web.access import Editor, Reader, Registry, Service, reader
 from campaigns.web.api import models
 from campaigns.web.api.compounds import asked_compound, compound_of, history_of
@@ -29,6 +29,7 @@ router = APIRouter(prefix="/api", responses=models.REFUSALS, dependencies=[Depen
 
 Name = Annotated[str, Path(min_length=1, max_length=100, description="As in the campaign's description.")]
 Number = Annotated[int, Path(ge=1, le=models.MANY)]
+Task = Annotated[str | None, Query(max_length=100, description="Not our own lifetimes but those of a related task.")]
 
 
 @router.get("/campaigns", tags=["campaigns"])
@@ -170,9 +171,11 @@ def list_events(
 
 
 @router.get("/campaigns/{campaign}/measurements", tags=["measurements"])
-def list_measurements(service: Service, _: Reader) -> list[models.MeasurementOut]:
-    """The campaign's own record, retracted measurements too."""
-    return [models.MeasurementOut(**row.to_dict()) for row in service.snapshot().state.record]
+def list_measurements(service: Service, _: Reader, task: Task = None) -> list[models.MeasurementOut]:
+    """The campaign's own record, or that of a related task, retracted measurements too."""
+    state = service.snapshot().state
+    rows = state.records.get(named_target(state.config, None, task).name, ())
+    return [models.MeasurementOut(**row.to_dict()) for row in rows]
 
 
 @router.post("/campaigns/{campaign}/measurements/table", tags=["measurements"], status_code=201)
@@ -183,7 +186,7 @@ def upload_table(
 
     Other headings and units are recognised; until they are accepted or declared the answer is 422, with a sentence for
     each."""
-    return _table(service, registry, editor, form, LIFETIME.name)
+    return _table(service, registry, editor, form, named_target(service.campaign.config, None, form.task).name)
 
 
 @router.post("/campaigns/{campaign}/measurements/trace", tags=["measurements"], status_code=201)
@@ -211,10 +214,13 @@ def upload_trace(
 
 
 @router.post("/campaigns/{campaign}/measurements/{number}/retraction", tags=["measurements"], status_code=201)
-def retract(service: Service, editor: Editor, number: Number, told: models.RetractionIn) -> models.MeasurementOut:
+def retract(
+    service: Service, editor: Editor, number: Number, told: models.RetractionIn, task: Task = None
+) -> models.MeasurementOut:
     """Take a measurement back: it stays in the record, and the next fit does not see it."""
     with acting_as(editor.name), service.writing() as campaign:
-        return models.MeasurementOut(**campaign.retract(number, told.reason).to_dict())
+        target = named_target(campaign.config, None, task).name
+        return models.MeasurementOut(**campaign.retract(number, told.reason, target).to_dict())
 
 
 @router.get("/campaigns/{campaign}/properties", tags=["properties"])

@@ -15,7 +15,7 @@ from campaigns.errors import DependedOnError
 from campaigns.events import Stage, possible_steps
 from campaigns.report.card import compared_views, decisions, outcome, suggestion_card
 from campaigns.summary import SuggestionBatch
-from campaigns.targets import LIFETIME
+from campaigns.targets import named_target
 from campaigns.web.access import Editing, Registry, Service, Visiting, address_of, begin_session, visitor_of
 from campaigns.web.errors import NotServedError, UnauthenticatedError
 from campaigns.web.pages.render import NOBODY, fragment, is_partial, page, redirect
@@ -297,6 +297,7 @@ def log(
         undone=service.undone(),
         record=service.snapshot().state.record[::-1],
         properties=service.snapshot().properties,
+        tasks=service.snapshot().tasks,
     )
 
 
@@ -308,10 +309,11 @@ def retract(
     number: Annotated[int, Form(ge=1, le=10**9)],
     reason: Annotated[str, Form(max_length=2000)] = "",
     of_property: Annotated[str, Form(max_length=100)] = "",
+    task: Annotated[str, Form(max_length=100)] = "",
 ) -> Response:
-    """Take a measurement back, or a value of a property where one is named."""
+    """Take a measurement back, or a value of a property or a row of a related task where one is named."""
     with acting_as(visitor.identity.name), service.writing() as campaign:
-        campaign.retract(number, reason, of_property or LIFETIME.name)
+        campaign.retract(number, reason, named_target(campaign.config, of_property, task or None).name)
     service.learn(visitor.identity.name)
     return redirect(request, f"/c/{service.slug}/log")
 

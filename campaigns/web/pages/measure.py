@@ -18,6 +18,7 @@ from campaigns.kinetics.measurement import TraceSettings
 from campaigns.narrate import with_error
 from campaigns.report.card import compared
 from campaigns.summary import IngestResult
+from campaigns.targets import named_target
 from campaigns.web.access import Editing, Registry, Service, Visiting, Visitor
 from campaigns.web.errors import QueryError
 from campaigns.web.pages.render import fragment, page
@@ -70,6 +71,7 @@ def measure(
         formula=formula or (awaited[0] if len(awaited) == 1 else ""),
         record=snapshot.state.record[::-1][:50],
         properties=snapshot.properties,
+        tasks=snapshot.tasks,
     )
 
 
@@ -270,9 +272,9 @@ class ReadingForm(BaseModel):
             raise QueryError(f"there is no unit {self.unit!r}; units: {', '.join(UNITS)}")
         columns, unit = dict[str, str](), ""
         if self.sheet == before.sheet:
-            fields = VALUE_FIELDS if before.of_property else FIELDS
+            fields = FIELDS if before.target.is_lifetime else VALUE_FIELDS
             columns, unit = {name: column for name in fields if (column := getattr(self, name))}, self.unit
-        return Reading(columns, unit, self.sheet, self.accept_extreme, before.of_property)
+        return Reading(columns, unit, self.sheet, self.accept_extreme, before.target)
 
 
 @router.post("/table")
@@ -282,10 +284,14 @@ def upload_table(
     registry: Registry,
     file: Annotated[UploadFile, File()],
     of_property: Annotated[str, Form(max_length=100)] = "",
+    task: Annotated[str, Form(max_length=100)] = "",
 ) -> Response:
-    """Show what taking a table in would do."""
+    """Show what taking a table in would do. Raises PropertyError for a property or task that is none."""
+    if of_property and task.strip():
+        raise QueryError("a related task comes as a table of lifetimes alone")
+    target = named_target(service.campaign.config, of_property, task.strip() or None)
     table = Uploaded("table", file.filename or "", file.file.read())
-    return _preview(visitor, service, registry.uploads.table(service.slug, table, of_property))
+    return _preview(visitor, service, registry.uploads.table(service.slug, table, target))
 
 
 @router.post("/table/{draft}/look")
@@ -323,6 +329,6 @@ def _preview(visitor: Visitor, service: CampaignService, upload: TableUpload) ->
         preview=preview,
         refused=sum(row.action == "refused" for row in preview.rows),
         notes={row.line: for_people(row.note) for row in preview.rows},
-        fields=VALUE_FIELDS if upload.reading.of_property else FIELDS,
+        fields=FIELDS if upload.reading.target.is_lifetime else VALUE_FIELDS,
         units=UNITS,
     )

@@ -35,7 +35,7 @@ def test_the_file_is_a_crate_in_one_folder_with_an_entry_for_each_compound(eln: 
         assert {name.partition("/")[0] for name in archive.namelist()} == {"lab"}
         metadata = json.loads(archive.read(METADATA))
         archive.extractall(tmp_path / "unpacked")
-    # sha256 is declared: schema.org has it, RO-Crate 1.1's context not (github.com/TheELNConsortium/TheELNFileFormat #120)
+    # sha256 is declared: RO-Crate 1.1's context has it not (github.com/TheELNConsortium/TheELNFileFormat, issue 120)
     assert metadata["@context"] == ["https://w3id.org/ro/crate/1.1/context", {"sha256": "http://schema.org/sha256"}]
     crate = ROCrate(tmp_path / "unpacked" / "lab")  # the kept library, on real files
     assert next(one for one in metadata["@graph"] if one["@id"] == "ro-crate-metadata.json")["conformsTo"] == {

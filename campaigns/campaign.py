@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 from campaigns.artifacts import PLAIN, Artifacts, batch_key
 from campaigns.config import BUILTIN, CampaignConfig
-from campaigns.database import create_store, open_store, point_to
+from campaigns.database import create_store, point_to
 from campaigns.doubts import Expectation, Expected
 from campaigns.errors import (
     AlreadySoError,
@@ -141,13 +141,6 @@ class Campaign(CampaignReader):
             )
         point_to(folder, store)
         return campaign
-
-    @classmethod
-    def open(cls, folder: str | Path, *, oracle_store: str | Path | None = None) -> Campaign:
-        """Open the campaign in `folder`. Raises CampaignNotFoundError if there is none; StoreError, SchemaError if its
-        file cannot be used."""
-        log = open_store(Path(folder))
-        return cls(Path(folder), log, None, None if oracle_store is None else Path(oracle_store))
 
     def records(self, also: Sequence[Compound] = (), progress: Progress | None = None) -> dict[str, CationRecord]:
         """The oracle's records of every cation of the space, of what is measured and of `also`, by InChIKey; missing

@@ -13,9 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
-
-from sqlalchemy import Connection, text
+from typing import Any, Protocol
 
 from campaigns.errors import StoreError
 from campaigns.files import write_whole
@@ -29,6 +27,19 @@ _COLUMNS = {
     "postgresql": "convert_to(to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US'), 'UTF8'), "
     "convert_to(actor, 'UTF8'), convert_to(kind, 'UTF8'), convert_to(key, 'UTF8'), convert_to(payload::text, 'UTF8')",
 }
+
+
+class Connection(Protocol):
+    """What connections to SQLite and to PostgreSQL have in common.
+
+    Attributes:
+        dialect: "sqlite" or "postgresql".
+    """
+
+    dialect: str
+
+    def execute(self, sql: str, parameters: Any = ..., /) -> Any:
+        """Rows of a statement; its parameters are written `:name`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,16 +69,16 @@ class StoredEvent:
 
 def stored_events(connection: Connection, after: int = 0, *, hashed: bool = True) -> Iterator[StoredEvent]:
     """Every event after the one with this id, oldest first."""
-    columns = f"id, {_COLUMNS[connection.dialect.name]}, {'CAST(hash AS TEXT)' if hashed else 'NULL'}"
-    rows = connection.execute(text(f"SELECT {columns} FROM event WHERE id > :after ORDER BY id"), {"after": after})
+    columns = f"id, {_COLUMNS[connection.dialect]}, {'CAST(hash AS TEXT)' if hashed else 'NULL'}"
+    rows = connection.execute(f"SELECT {columns} FROM event WHERE id > :after ORDER BY id", {"after": after})
     return (StoredEvent(id_, tuple(held), hash_) for id_, *held, hash_ in rows)
 
 
 def hash_of(connection: Connection, number: int) -> str:
     """The hash that the event with this id has, carried or not; `START` for 0."""
-    carried = connection.execute(text("SELECT CAST(hash AS TEXT) FROM event WHERE id = :id"), {"id": number}).scalar()
-    if number == 0 or carried is not None:
-        return carried or START
+    row = connection.execute("SELECT CAST(hash AS TEXT) FROM event WHERE id = :id", {"id": number}).fetchone()
+    if number == 0 or (row is not None and row[0] is not None):
+        return START if row is None else row[0]
     previous = START
     for event in stored_events(connection):
         if event.id <= number:
@@ -93,7 +104,7 @@ def seal_last(connection: Connection, number: int, previous: str) -> str:
 
 
 def _carry(connection: Connection, number: int, hash_: str) -> None:
-    connection.execute(text("UPDATE event SET hash = :hash WHERE id = :id"), {"hash": hash_, "id": number})
+    connection.execute("UPDATE event SET hash = :hash WHERE id = :id", {"hash": hash_, "id": number})
 
 
 def breaks(events: Iterable[StoredEvent], previous: str = START) -> Iterator[StoredEvent]:

@@ -14,36 +14,15 @@ import shutil
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, TypeVar
-
-from sqlalchemy import (
-    JSON,
-    URL,
-    Connection,
-    DateTime,
-    Engine,
-    LargeBinary,
-    String,
-    cast,
-    create_engine,
-    event,
-    func,
-    inspect,
-    make_url,
-    select,
-    text,
-)
-from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError
-from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
-from sqlalchemy.pool import NullPool
+from typing import Any, Protocol, TypeVar
 
 from campaigns import chain
-from campaigns.chain import StoredEvent, write_sums
+from campaigns.chain import Connection, StoredEvent, write_sums
 from campaigns.errors import CampaignNotFoundError, DamagedError, OvertakenError, SchemaError, StoreError
 from campaigns.events import Event, EventKind, upcast
 from campaigns.files import write_whole
@@ -51,7 +30,7 @@ from campaigns.text import check_recordable, check_words
 from chemspace.mounts import mount_of
 from chemspace.text import printable
 
-__all__ = ["DATABASE", "Base", "acting_as"]
+__all__ = ["DATABASE", "acting_as"]
 
 T = TypeVar("T")
 
@@ -60,75 +39,34 @@ REVISIONS = ("0001", "0002")
 HEAD_REVISION = REVISIONS[-1]
 
 
-class Base(DeclarativeBase):
-    """Registry of the tables below."""
+class Database(Protocol):
+    """Where the tables of a log are: `event` and `file`, as the migrations make them.
 
+    Attributes:
+        refusals: what it raises where it refuses, and where text in it is none.
+        duplicate: what it raises where an event's key is there already.
+    """
 
-class FileRow(Base):
-    """A file as it was handed in, kept by its content hash."""
+    refusals: tuple[type[Exception], ...]
+    duplicate: type[Exception]
 
-    __tablename__ = "file"
+    def session(self, *, writing: bool = False) -> AbstractContextManager[Connection]:
+        """A transaction, committed at its end unless something was raised; a writer shuts out the other writers."""
 
-    sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
-    name: Mapped[str] = mapped_column(String(255))
-    content: Mapped[bytes] = mapped_column(LargeBinary)
+    def has_schema(self, connection: Connection) -> bool:
+        """Whether a spinscreen made tables in it."""
 
+    def upgrade(self) -> None:
+        """Apply every migration it has not seen, in one transaction."""
 
-class EventRow(Base):
-    """One thing that happened. Rows are added, never changed or removed."""
-
-    __tablename__ = "event"
-
-    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
-    at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
-    actor: Mapped[str] = mapped_column(String(255))
-    kind: Mapped[str] = mapped_column(String(64), index=True)
-    #: What makes this event the same as another (a content hash, say): a second one is refused by the database.
-    key: Mapped[str | None] = mapped_column(String(255), unique=True)
-    payload: Mapped[dict[str, Any]] = mapped_column(JSON)
-    #: Over this event and the one before it, as in `campaigns.chain`.
-    hash: Mapped[str | None] = mapped_column(String(64))
-
-
-#: Hash, name and content of kept files; bytes, whatever type a damaged SQLite file makes of them.
-_FILES = select(FileRow.sha256, FileRow.name, cast(FileRow.content, LargeBinary))
-
-
-def revision_of(engine: Engine) -> str | None:
-    """The schema revision a database carries, or None for an empty one."""
-    with engine.connect() as connection:
-        if not inspect(connection).has_table("alembic_version"):
-            return None
-        return connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
-
-
-def upgrade(engine: Engine) -> None:
-    """Apply every migration the database has not seen, in one transaction."""
-    from alembic import command  # takes 0.2 s to import and is needed once per campaign
-    from alembic.config import Config
-
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    with engine.begin() as connection:
-        if engine.dialect.name == "postgresql":
-            _prepare(connection)
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
-
-
-def _prepare(connection: Connection) -> None:
-    """One migration at a time, into a schema that is there."""
-    schema = connection.get_execution_options().get("schema_name", "public")
-    connection.execute(text("SELECT pg_advisory_xact_lock(hashtext(:name))"), {"name": f"spinscreen {schema}"})
-    connection.execute(text(f'CREATE SCHEMA IF NOT EXISTS "{schema}"'))
+    def close(self) -> None:
+        """Release it."""
 
 
 #: Seconds a writer waits for the others; each holds the file for milliseconds.
 _BUSY_S = 60.0
-_CONNECT_S = 10
 #: Bytes that must be free for a database to be opened for writing.
 _ROOM = 100_000
-_SCHEMA = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 #: How often, and after how long (s), somebody who may not write looks again.
 _LOOKS, _PAUSE_S = 5, 0.05
 _ADVICE = "`spinscreen check` says what else is, a backup holds it as it was"
@@ -164,64 +102,51 @@ def readable_json(text: str | bytes) -> Any:
     return printable(value) if _UNREADABLE.search(text) else value
 
 
-def sqlite_engine(path: Path) -> Engine:
-    """Engine of a SQLite file; read-only where its folder cannot be written or its disk is full.
+class _SqliteConnection(sqlite3.Connection):
+    dialect = "sqlite"
 
-    In WAL mode, but on a file system that several machines share, where only a rollback journal is safe.
+
+class SqliteFile:
+    """A SQLite file; read-only where its folder cannot be written or its disk is full.
+
+    In WAL mode, but on a file system that several machines share, where only a rollback journal is safe. Without
+    SQLAlchemy, whose import takes a quarter of a second: `spinscreen status` and the like are asked often.
     """
-    if problem := mount_of(path.parent.absolute()).lock_problem:
-        raise StoreError(
-            f"{path.parent} {problem}; put the campaign on a local disk, or its log into PostgreSQL (launch --store)"
-        )
-    # NullPool: no connection outlives its transaction, so a forked or spawned child never shares one.
-    engine = create_engine(
-        "sqlite://", poolclass=NullPool, creator=lambda: _connect(path), json_deserializer=readable_json
-    )
 
-    @event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:
-        connection.exec_driver_sql(f"BEGIN {connection.get_execution_options().get('sqlite_begin', 'DEFERRED')}")
+    refusals: tuple[type[Exception], ...] = (sqlite3.Error, UnicodeDecodeError)
+    duplicate: type[Exception] = sqlite3.IntegrityError
 
-    return engine
+    def __init__(self, path: Path) -> None:
+        if problem := mount_of(path.parent.absolute()).lock_problem:
+            raise StoreError(
+                f"{path.parent} {problem}; put the campaign on a local disk, or its log into PostgreSQL "
+                "(launch --store)"
+            )
+        self._path = path
 
+    @contextmanager
+    def session(self, *, writing: bool = False) -> Iterator[_SqliteConnection]:
+        """A transaction on a connection of its own, so that a forked or spawned child never shares one."""
+        connection = _connect(self._path)
+        try:
+            connection.execute("BEGIN IMMEDIATE" if writing else "BEGIN")
+            yield connection
+            connection.commit()
+        finally:
+            connection.close()
 
-def postgres_engine(url: str) -> Engine:
-    """Engine of a PostgreSQL database."""
-    address = _parsed(url)
-    if address.get_backend_name() != "postgresql":
-        raise StoreError(
-            f"a campaign's store is a file or PostgreSQL, not {address.get_backend_name()}; write "
-            "postgresql://user@host/database"
-        )
-    schema = address.query.get("schema", "public")
-    if not isinstance(schema, str) or not _SCHEMA.fullmatch(schema):
-        raise StoreError(f"{schema!r} is no name of a schema; use lower-case letters, digits and _")
-    try:
-        import psycopg  # noqa: F401  # SQLAlchemy's own message does not say how to install it
-    except ImportError:
-        raise StoreError("a PostgreSQL store needs psycopg: pip install 'spinscreen[postgres]'") from None
-    return create_engine(
-        address.set(drivername="postgresql+psycopg").difference_update_query(["schema"]),
-        poolclass=NullPool,
-        json_deserializer=readable_json,
-        connect_args={"connect_timeout": _CONNECT_S, "options": f"-csearch_path={schema}"},
-        execution_options={"schema_name": schema},
-    )
+    def has_schema(self, connection: Connection) -> bool:
+        """Whether a spinscreen made tables in it."""
+        return connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'").fetchone() is not None
 
+    def upgrade(self) -> None:
+        """Apply every migration it has not seen, in one transaction."""
+        from campaigns.postgres import migrate_sqlite
 
-def without_password(url: str) -> str:
-    """The address with its password left out, as it may be kept in a folder; libpq finds the password itself."""
-    # `set(password=None)` means "as it is".
-    return _parsed(url)._replace(password=None).render_as_string(hide_password=False)
+        migrate_sqlite(lambda: _connect(self._path))
 
-
-def shown(url: str) -> str:
-    """The address as it may be shown: the password as stars."""
-    return _parsed(url).render_as_string()
-
-
-#: What reading may raise: of the database, and of text in it that is none.
-_REFUSALS = (SQLAlchemyError, UnicodeDecodeError)
+    def close(self) -> None:
+        """No connection is open."""
 
 
 def explain(name: str, error: Exception) -> str:
@@ -235,21 +160,15 @@ def explain(name: str, error: Exception) -> str:
     return f"{name}: the database refused ({cause})"
 
 
-def _parsed(url: str) -> URL:
-    try:
-        return make_url(url)
-    except ArgumentError:
-        raise StoreError(f"{url!r} is no address of a database; write postgresql://user@host/database") from None
-
-
-def _connect(path: Path) -> sqlite3.Connection:
+def _connect(path: Path) -> _SqliteConnection:
     # Even to read, SQLite needs room for the 32 kB of shared memory that WAL mode keeps beside the file.
     read_only = path.exists() and (not os.access(path.parent, os.W_OK) or _is_full(path.parent))
     # A WAL file with content belongs to the database: without write access it cannot be read, and SQLite says so.
     settled = not path.with_name(f"{path.name}-wal").exists()
     mode = "?mode=ro&immutable=1" if read_only and settled else ""
-    connection = sqlite3.connect(f"{path.absolute().as_uri()}{mode}", uri=True, timeout=_BUSY_S)
-    connection.isolation_level = None  # the driver's own transactions leave out DDL; ours are begun by the engine
+    uri = f"{path.absolute().as_uri()}{mode}"
+    connection = sqlite3.connect(uri, uri=True, timeout=_BUSY_S, factory=_SqliteConnection)
+    connection.isolation_level = None  # the driver's own transactions leave out DDL; ours are begun above
     try:
         _prepare_sqlite(connection, read_only=read_only, shared=mount_of(path.parent.absolute()).is_shared)
     except sqlite3.Error:
@@ -302,8 +221,9 @@ class EventLog:
     to one log; a key that is already there is refused by the database itself.
     """
 
-    def __init__(self, engine: Engine, name: str, path: Path | None = None) -> None:
-        self._engine = engine
+    def __init__(self, database: Database, name: str, path: Path | None = None) -> None:
+        """Of a database; brought to the newest schema by `on`."""
+        self._database = database
         self._name = name
         self._path = path
         self._is_chained = True
@@ -320,7 +240,7 @@ class EventLog:
         except OSError as error:
             raise StoreError(f"{path.parent}: cannot create the campaign folder ({error.strerror})") from error
         try:
-            return cls.on(sqlite_engine(path), str(path), path)
+            return cls.on(SqliteFile(path), str(path), path)
         except StoreError:
             _remove_if_empty(path, with_folder=made)
             raise
@@ -340,9 +260,9 @@ class EventLog:
         return cls.create(path)
 
     @classmethod
-    def on(cls, engine: Engine, name: str, path: Path | None = None) -> EventLog:
+    def on(cls, database: Database, name: str, path: Path | None = None) -> EventLog:
         """The log in a database, brought to the newest schema; `name` is for messages, `path` the file of SQLite."""
-        log = cls(engine, name, path)
+        log = cls(database, name, path)
         log._migrate()
         return log
 
@@ -361,25 +281,23 @@ class EventLog:
         check_recordable(payload)
         for field in ("reason", "made"):
             check_words(payload.get(field) or "", field)
-        with self._session(writing=True) as session:
-            if key is not None and session.scalar(select(EventRow.id).where(EventRow.key == key)) is not None:
-                return False
-            if after is not None and after != (last := session.scalar(select(func.max(EventRow.id))) or 0):
-                raise OvertakenError(
-                    f"{self._name} went on from event {after} to {last} meanwhile; nothing was written"
-                )
-            stored = [{"name": printable(name), "sha256": _keep(session, name, content)} for name, content in files]
-            full = payload | {"files": stored} if stored else payload
-            row = EventRow(at=datetime.now(UTC), actor=printable(actor()), kind=kind.value, key=key, payload=full)
-            last = session.scalar(select(func.max(EventRow.id))) or 0
-            session.add(row)
-            try:
-                session.flush()
-                number, connection = row.id, session.connection()
-                hash_ = chain.seal_last(connection, number, chain.hash_of(connection, last))
-                session.commit()
-            except IntegrityError:  # another process was faster with the same key
-                return False
+        try:
+            with self._session(writing=True) as session:
+                if key is not None and _has(session, key):
+                    return False
+                ((last,),) = session.execute("SELECT coalesce(max(id), 0) FROM event")
+                if after is not None and after != last:
+                    raise OvertakenError(
+                        f"{self._name} went on from event {after} to {last} meanwhile; nothing was written"
+                    )
+                stored = [{"name": printable(name), "sha256": _keep(session, name, content)} for name, content in files]
+                full = payload | {"files": stored} if stored else payload
+                at = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S.%f" + ("" if session.dialect == "sqlite" else "+00"))
+                row = (at, printable(actor()), kind.value, key, json.dumps(full))
+                ((number,),) = session.execute(_ADD, dict(zip(_FIELDS, row, strict=True)))
+                hash_ = chain.seal_last(session, number, chain.hash_of(session, last))
+        except self._database.duplicate:  # another process was faster with the same key
+            return False
         self._sum_up(number, hash_)
         if self.listener is not None:
             self.listener(kind, full)
@@ -388,55 +306,60 @@ class EventLog:
     def has(self, key: str) -> bool:
         """Whether the log holds an event with this key."""
         with self._session() as session:
-            return session.scalar(select(EventRow.id).where(EventRow.key == key)) is not None
+            return _has(session, key)
 
     def events(self, after: int = 0) -> tuple[Event, ...]:
         """Every event after the one with this id, oldest first; 0 for all of them."""
         stored = self._patiently(lambda: self._stored(after))
         return tuple(self._event(row) for row in stored)
 
+    def hash_of(self, number: int) -> str:
+        """The hash of the event with this id, which is one over all before it too."""
+        with self._session() as session:
+            return chain.hash_of(session, number) if self._is_chained else chain.START
+
     def file(self, digest: str) -> bytes:
         """Content of a kept file. Raises StoreError if no file with this SHA-256 is kept; DamagedError if its content
         is not what was handed in."""
         with self._session() as session:
-            row = session.execute(_FILES.where(FileRow.sha256 == digest)).one_or_none()
+            row = session.execute(f"{_files(session)} WHERE sha256 = :digest", {"digest": digest}).fetchone()
             if row is None:
                 raise StoreError(f"{self._name} keeps no file with SHA-256 {digest}")
             _, name, content = row
-            if sha256(content).hexdigest() != digest:
+            if sha256(content or b"").hexdigest() != digest:
                 raise DamagedError(
                     f"{self._name} is damaged: the kept file {printable(name)} is not what was handed in"
                 )
-            return bytes(content)
+            return content or b""
 
     def file_names(self) -> dict[str, str]:
         """Name of every kept file, as it was handed in first, by its SHA-256."""
         with self._session() as session:
-            return {row.sha256: row.name for row in session.execute(select(FileRow.sha256, FileRow.name))}
+            return dict(iter(session.execute("SELECT sha256, name FROM file")))
 
     def raw_events(self) -> list[StoredEvent]:
         """Every event as the database holds it, sound or not."""
         with self._session() as session:
-            return list(chain.stored_events(session.connection(), hashed=self._is_chained))
+            return list(chain.stored_events(session, hashed=self._is_chained))
 
     def raw_files(self) -> dict[str, tuple[str, bytes]]:
         """Name and content of every kept file by the SHA-256 it is kept under, sound or not."""
         with self._session() as session:
-            return {digest: (printable(name), content or b"") for digest, name, content in session.execute(_FILES)}
+            files = session.execute(_files(session))
+            return {digest: (printable(name), content or b"") for digest, name, content in files}
 
     def close(self) -> None:
         """Release the database."""
-        self._engine.dispose()
+        self._database.close()
 
     @contextmanager
-    def _session(self, *, writing: bool = False) -> Iterator[Session]:
-        engine = self._engine.execution_options(sqlite_begin="IMMEDIATE") if writing else self._engine
+    def _session(self, *, writing: bool = False) -> Iterator[Connection]:
         try:
-            with Session(engine) as session:
-                if writing and engine.dialect.name == "postgresql":  # one writer at a time, as SQLite's IMMEDIATE
-                    session.execute(text("LOCK TABLE event IN EXCLUSIVE MODE"))
+            with self._database.session(writing=writing) as session:
                 yield session
-        except _REFUSALS as error:
+        except self._database.duplicate:
+            raise
+        except self._database.refusals as error:
             raise StoreError(explain(self._name, error)) from error
 
     def _sum_up(self, number: int, hash_: str) -> None:
@@ -447,9 +370,8 @@ class EventLog:
     def _stored(self, after: int) -> list[StoredEvent]:
         """The events as they stand in the database, the chain checked."""
         with self._session() as session:
-            connection = session.connection()
-            previous = chain.hash_of(connection, after) if self._is_chained else chain.START
-            stored = list(chain.stored_events(connection, after, hashed=self._is_chained))
+            previous = chain.hash_of(session, after) if self._is_chained else chain.START
+            stored = list(chain.stored_events(session, after, hashed=self._is_chained))
         if (broken := next(chain.breaks(stored, previous), None)) is not None:
             raise DamagedError(f"{self._name} is damaged: {broken} is not what was recorded; {_ADVICE}")
         return stored
@@ -479,27 +401,25 @@ class EventLog:
         return Event(row.id, when.replace(tzinfo=UTC), printable(actor), known, key, content)
 
     def _migrate(self) -> None:
+        revision = self._patiently(self._revision)
+        if revision == HEAD_REVISION:
+            return
         try:
-            revision = self._patiently(self._revision)
-            if revision == HEAD_REVISION:
-                return
-            try:
-                upgrade(self._engine.execution_options(sqlite_begin="IMMEDIATE"))
-                if stored := self.raw_events():
-                    self._sum_up(stored[-1].id, stored[-1].hash or "")
-            except SQLAlchemyError as error:
-                if revision is None or not _cannot_write(error):
-                    raise
-                self._is_chained = False  # as it is: what cannot be written can still be looked at
-        except _REFUSALS as error:
-            raise StoreError(explain(self._name, error)) from error
+            self._database.upgrade()
+            if stored := self.raw_events():
+                self._sum_up(stored[-1].id, stored[-1].hash or "")
+        except self._database.refusals as error:
+            if revision is None or not any(word in str(error) for words, _ in _CAUSES[:2] for word in words):
+                raise StoreError(explain(self._name, error)) from error
+            self._is_chained = False  # as it is: what cannot be written can still be looked at
 
     def _revision(self) -> str | None:
         """The schema of the database, None for an empty one."""
-        try:
-            revision = revision_of(self._engine)
-        except _REFUSALS as error:
-            raise StoreError(explain(self._name, error)) from error
+        with self._session() as session:
+            if not self._database.has_schema(session):
+                return None
+            row = session.execute("SELECT version_num FROM alembic_version").fetchone()
+        revision = None if row is None else str(row[0])
         if revision is None or revision in REVISIONS:
             return revision
         if revision > HEAD_REVISION:
@@ -510,16 +430,23 @@ class EventLog:
         raise DamagedError(f"{self._name} is damaged: no spinscreen has a schema {revision!r}; {_ADVICE}")
 
 
-def _cannot_write(error: SQLAlchemyError) -> bool:
-    """Whether a database refused because nothing can be written to it."""
-    return any(word in str(error) for words, _ in _CAUSES[:2] for word in words)
+_FIELDS = ("at", "actor", "kind", "key", "payload")
+_ADD = f"INSERT INTO event ({', '.join(_FIELDS)}) VALUES (:{', :'.join(_FIELDS)}) RETURNING id"
 
 
-def _keep(session: Session, name: str, content: bytes) -> str:
+def _files(session: Connection) -> str:
+    """Hash, name and content of kept files; bytes, whatever type a damaged SQLite file makes of them."""
+    return f"SELECT sha256, name, CAST(content AS {'BLOB' if session.dialect == 'sqlite' else 'BYTEA'}) FROM file"
+
+
+def _has(session: Connection, key: str) -> bool:
+    return session.execute("SELECT 1 FROM event WHERE key = :key", {"key": key}).fetchone() is not None
+
+
+def _keep(session: Connection, name: str, content: bytes) -> str:
     digest = sha256(content).hexdigest()
-    if session.get(FileRow, digest) is None:
-        session.add(FileRow(sha256=digest, name=name, content=content))
-        session.flush()
+    file = {"digest": digest, "name": name, "content": content}
+    session.execute("INSERT INTO file VALUES (:digest, :name, :content) ON CONFLICT DO NOTHING", file)
     return digest
 
 
@@ -543,14 +470,19 @@ def create_store(folder: Path, url: str | None = None) -> EventLog:
     """Create the store of the campaign in `folder`, or open the one it has. Raises StoreError if the store cannot be
     made or reached, or the folder has another one."""
     pointer = _pointer(folder)
-    if url is not None and (folder / DATABASE).exists():
-        raise StoreError(f"{folder} keeps its campaign in {DATABASE}; a campaign in a database needs another folder")
-    if url is not None and pointer is not None and without_password(url) != pointer:
-        raise StoreError(f"{folder} keeps its campaign in {pointer}, not in {shown(url)}; take another folder")
+    if url is not None:
+        from campaigns.postgres import shown, without_password
+
+        if (folder / DATABASE).exists():
+            raise StoreError(
+                f"{folder} keeps its campaign in {DATABASE}; a campaign in a database needs another folder"
+            )
+        if pointer is not None and without_password(url) != pointer:
+            raise StoreError(f"{folder} keeps its campaign in {pointer}, not in {shown(url)}; take another folder")
     address = url or pointer
     if address is None:
         return EventLog.create(folder / DATABASE)
-    log = EventLog.on(postgres_engine(address), shown(address))
+    log = _in_postgres(address)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -561,6 +493,8 @@ def create_store(folder: Path, url: str | None = None) -> EventLog:
 def point_to(folder: Path, url: str | None) -> None:
     """Write the address of the campaign's store into its folder, without the password; None is a file that is there."""
     if url is not None and _pointer(folder) is None:
+        from campaigns.postgres import without_password
+
         address = without_password(url)
         write_whole(folder / POINTER, lambda path: path.write_text(f"{address}\n", encoding="utf-8"))
 
@@ -569,8 +503,14 @@ def open_store(folder: Path) -> EventLog:
     """Open the store of the campaign in `folder`."""
     address = _pointer(folder)
     if address is not None:
-        return EventLog.on(postgres_engine(address), shown(address))
+        return _in_postgres(address)
     return EventLog.open(folder / DATABASE)
+
+
+def _in_postgres(address: str) -> EventLog:
+    from campaigns.postgres import PostgresDatabase, shown
+
+    return EventLog.on(PostgresDatabase(address), shown(address))
 
 
 def _pointer(folder: Path) -> str | None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from campaigns.narrate import picoseconds
 from campaigns.summary import Doubt
-from chemspace import Compound
-from screening.calibration import LEVEL, half_width
+
+if TYPE_CHECKING:
+    from chemspace import Compound
 
 #: Replicates among the published lifetimes differ by 0.05 to 0.19 decades (screening/data/published_lifetimes.csv, rows
 #: with the flag "replicate", measured alike).
@@ -32,12 +33,14 @@ class Expected:
 
     def reach(self, level: float) -> tuple[float, float]:
         """Ends of the central interval that holds the outcome with probability `level`, ps."""
+        from screening.calibration import LEVEL, half_width  # imports SciPy, which a status needs not
+
         size = float((self.high_ps / self.lifetime_ps) ** (half_width(level) / half_width(LEVEL)))
         return self.lifetime_ps / size, self.lifetime_ps * size
 
 
 #: What is expected of a compound; None where nothing is.
-Expectation: TypeAlias = Callable[[Compound], Expected | None]
+Expectation: TypeAlias = "Callable[[Compound], Expected | None]"
 
 
 def doubt(

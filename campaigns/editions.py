@@ -10,9 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from chemspace import CationLibrary
-
 if TYPE_CHECKING:
+    from chemspace import CationLibrary
     from screening.feasibility import FeasibilityPrior, ReportedOutcomes
 
 
@@ -41,6 +40,8 @@ class Edition:
     @property
     def library(self) -> CationLibrary:
         """The built-in library."""
+        from chemspace import CationLibrary  # imports RDKit, which `--help` needs not
+
         return CationLibrary.builtin(self.number)
 
     @property

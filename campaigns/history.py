@@ -8,13 +8,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from campaigns.artifacts import Artifacts
 from campaigns.database import EventLog
 from campaigns.errors import AlreadySoError, DependedOnError, LifecycleError
 from campaigns.events import FAILED, Event, EventKind, Stage
 from campaigns.narrate import sentence
-from campaigns.records import CationRecords
-from campaigns.space import Scope
 from campaigns.state import CampaignState, replay, voids
 from campaigns.summary import Suggestion, SuggestionBatch
 from campaigns.targets import MIN_ROWS, Observation
@@ -153,7 +150,10 @@ def told(events: Sequence[Event]) -> tuple[dict[str, Any], ...]:
 
 def replayed(log: EventLog, number: int | None, oracle_store: Path, progress: Progress | None = None) -> Replay:
     """An old round (None: the last) computed again from the log as it stood then. Nothing that is kept is read."""
+    from campaigns.artifacts import Artifacts
+    from campaigns.records import CationRecords
     from campaigns.round import RoundInputs, fit_round, propose
+    from campaigns.space import Scope
     from campaigns.versions import provenance
 
     state, batch = before_round(log.events(), number)

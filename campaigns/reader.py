@@ -4,29 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 from weakref import ref
 
-from campaigns.artifacts import Artifacts, data_key
+from campaigns.artifacts import PLAIN, Artifacts, data_key
 from campaigns.config import CampaignConfig
-from campaigns.database import DATABASE, POINTER, EventLog
+from campaigns.database import DATABASE, POINTER, EventLog, open_store
 from campaigns.events import Event, EventKind
 from campaigns.files import RANKING
 from campaigns.hooks import occasions, tell
-from campaigns.records import CationRecords
-from campaigns.space import Scope, Source
 from campaigns.state import CampaignState, replay
 from campaigns.summary import FitSummary, SpacerRound, Status, TrackRecord
 from campaigns.targets import Observation, property_standings, task_of
-from chemspace import CationLibrary, Compound, CompoundSpace, parse_formula
-from oracle import default_store_path
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from campaigns.amend import Amendment
     from campaigns.budget import Budget
+    from campaigns.records import CationRecords
+    from campaigns.space import Scope, Source
     from campaigns.surprise import News
+    from chemspace import CationLibrary, Compound, CompoundSpace
     from chemspace.recipe import Recipe
     from screening.dataset import SpinDataset
 
@@ -47,14 +46,21 @@ class CampaignReader:
         self._log = log
         self._state = replay(log.events())
         self._artifacts = Artifacts(folder)
-        self._scope = Scope.of(self.config, self._state.descriptions, log.file, self._artifacts, library)
-        self._oracle_store = oracle_store or default_store_path()
+        self._library, self._present_scope = library, cast("Scope | None", None)
+        self._given_store = oracle_store
         me = ref(self)  # the log does not keep its campaign alive
         log.listener = lambda kind, payload: _tell_hooks(me(), kind, payload)
         self._ranked_before: pd.DataFrame | None = None
         self._news: News | None = None
         self._records_at: tuple[tuple[SpacerRound, ...], CationRecords] | None = None
         self._measured_rows: tuple[tuple[tuple[Observation, ...], Scope], SpinDataset] | None = None
+
+    @classmethod
+    def open(cls, folder: str | Path, *, oracle_store: str | Path | None = None) -> Self:
+        """Open the campaign in `folder`. Raises CampaignNotFoundError if there is none; StoreError, SchemaError if its
+        file cannot be used."""
+        log = open_store(Path(folder))
+        return cls(Path(folder), log, None, None if oracle_store is None else Path(oracle_store))
 
     @property
     def state(self) -> CampaignState:
@@ -65,6 +71,17 @@ class CampaignReader:
     def config(self) -> CampaignConfig:
         """What it was asked to do."""
         return self._state.config
+
+    @property
+    def _scope(self) -> Scope:
+        """Cations, space and budget of the description; read when first asked for."""
+        from campaigns.space import Scope
+
+        if self._present_scope is None:
+            self._present_scope = Scope.of(
+                self.config, self._state.descriptions, self._log.file, self._artifacts, self._library
+            )
+        return self._present_scope
 
     @property
     def library(self) -> CationLibrary:
@@ -132,6 +149,7 @@ class CampaignReader:
     def recipe(self, formula: str, mass_g: float | None = None) -> Recipe:
         """What to weigh in for a compound, by default for the mass that the campaign's description names. Raises
         ChemspaceError for a formula that cannot be read, or a compound without a recipe."""
+        from chemspace import parse_formula
         from chemspace.recipe import make_recipe
 
         return make_recipe(parse_formula(formula, self.names), self.config.budget.mass_g if mass_g is None else mass_g)
@@ -146,13 +164,12 @@ class CampaignReader:
     def status(self) -> Status:
         """Where the campaign stands, without computing anything."""
         fit = self.fit()
+        head = self._log.hash_of(self._state.last_event)
         return Status(
+            **(self._artifacts.get("standing", head, self._counted, PLAIN) if head else self._counted()),
             folder=str(self.folder),
             created_at=self._state.created_at.isoformat(timespec="seconds"),
-            n_compounds=len(self.space),
-            n_measured=len(self.dataset()),
             n_ingested=len(self._state.measurements),
-            best_observed=self.best_observed(),
             best_predicted=None if fit is None else fit.best_predicted,
             stages={formula: stage.value for formula, stage in self._state.stages.items()},
             pending=self._state.pending,
@@ -160,15 +177,24 @@ class CampaignReader:
             rounds=len(self._state.batches),
             fit=fit,
             properties=property_standings(self.config.properties, self._state.records),
-            nothing_left=self.nothing_left(),
-            track_record=self.track_record(),
-            spacers=self._state.spacer_standing(self.space.spacers),
             related={
                 task: tuple(row.to_dict() for row in rows)
                 for name, rows in self._state.records.items()
                 if (task := task_of(name))
             },
         )
+
+    def _counted(self) -> dict[str, Any]:
+        """What of a status needs the space or the table of what is measured, as `Artifacts` keep it."""
+        record = self.track_record()
+        return {
+            "n_compounds": len(self.space),
+            "n_measured": len(self.dataset()),
+            "best_observed": self.best_observed(),
+            "nothing_left": self.nothing_left(),
+            "track_record": None if record is None else record.to_dict(),
+            "spacers": self._state.spacer_standing(self.space.spacers),
+        }
 
     def track_record(self) -> TrackRecord | None:
         """How its own predictions came out: hits, intervals, and whether that beats chance; None before the first
@@ -217,8 +243,7 @@ class CampaignReader:
         """Go on from a state; another description has another space."""
         before, self._state = self._state, state
         if (state.config, state.descriptions) != (before.config, before.descriptions):
-            self._scope = Scope.of(state.config, state.descriptions, self._log.file, self._artifacts)
-            self._records_at = None
+            self._library = self._present_scope = self._records_at = None
 
     def close(self) -> None:
         """Release the database."""
@@ -231,12 +256,21 @@ class CampaignReader:
         self.close()
 
     @property
+    def _oracle_store(self) -> Path:
+        """Where computed descriptors are kept."""
+        from oracle import default_store_path
+
+        return self._given_store or default_store_path()
+
+    @property
     def _data_key(self) -> str:
         return data_key(self.config, self._state)
 
     @property
     def _records(self) -> CationRecords:
         """Records of what is computed as the log stands now."""
+        from campaigns.records import CationRecords
+
         rounds = self._state.spacer_rounds
         if self._records_at is None or self._records_at[0] != rounds:
             records = CationRecords(

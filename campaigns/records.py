@@ -13,9 +13,7 @@ from numpy.typing import NDArray
 
 from campaigns.artifacts import Artifacts, Form, digest
 from campaigns.summary import Described
-from chemspace import Cation, Compound, CompoundSpace
-from chemspace.progress import Progress
-from oracle import CationRecord, OracleStore, describe
+from oracle import describe
 
 __all__ = ["geometries"]
 
@@ -23,6 +21,9 @@ if TYPE_CHECKING:
     from pymatgen.core.structure import Structure
 
     from campaigns.config import CampaignConfig
+    from chemspace import Cation, Compound, CompoundSpace
+    from chemspace.progress import Progress
+    from oracle import CationRecord
     from oracle.descriptors import CationTable, DescriptorSet
 
 
@@ -165,6 +166,8 @@ class CationRecords:
         """InChIKeys of the space's cations that stand in the store without a result."""
         if not self._store.is_file():
             return frozenset()
+        from oracle import OracleStore
+
         with OracleStore(self._store) as store:
             stored = store.get_many([cation.inchikey for cation in self.of_space], self._protocol)
         return frozenset(key for key, record in stored.items() if not record.ok)
@@ -176,6 +179,8 @@ class CationRecords:
 
     def _describe(self, cations: Sequence[Cation], workers: int, progress: Progress | None) -> tuple[str, ...]:
         """Compute what the store does not hold; a line for each cation that has no descriptors."""
+        from oracle import OracleStore
+
         with OracleStore(self._store) as store:
             computed = describe(cations, self._protocol, store, workers=workers, progress=progress)
         self._records |= {record.inchikey: record for record in computed}

@@ -19,15 +19,15 @@ from pydantic import AfterValidator, BaseModel, ConfigDict
 from campaigns.config import CampaignConfig, MeasuredProperty, PropertyRow
 from campaigns.errors import CampaignError, ConfigError, PropertyError
 from campaigns.events import LIFETIME_PS, Event
-from chemspace import CationLibrary, ChemspaceError, Compound, parse_formula
+from chemspace.errors import ChemspaceError
 from chemspace.text import one_line
-from oracle import CationRecord
-from oracle.descriptors import DEFAULT_DESCRIPTORS, DescriptorSet, compound_descriptors
 from screening.dataset import PLAUSIBLE_LIFETIME_PS
-from screening.features import to_features
 
 if TYPE_CHECKING:
     from campaigns.kinetics import TraceFit
+    from chemspace import CationLibrary, Compound
+    from oracle import CationRecord
+    from oracle.descriptors import DescriptorSet
     from screening.surrogate import Surrogate
     from screening.validation import Validation
 
@@ -473,14 +473,17 @@ def learn_property(
     records: Mapping[str, CationRecord],
     seed: int,
     validation: Validation | None = None,
-    descriptors: DescriptorSet = DEFAULT_DESCRIPTORS,
+    descriptors: DescriptorSet | None = None,
 ) -> LearntProperty:
     """Fit a property's model and score it, leaving out one row and one spacer at a time. Raises CampaignError if the
     oracle failed for so many cations that too few rows are left."""
+    from oracle.descriptors import DEFAULT_DESCRIPTORS, compound_descriptors
+    from screening.features import to_features
     from screening.surrogate import fit_surrogate
     from screening.surrogates import TrainingRows
     from screening.validation import cross_validate
 
+    descriptors = descriptors or DEFAULT_DESCRIPTORS
     compounds = list(_compounds(name, measured, names))
     x = to_features(compound_descriptors(compounds, records, descriptors), descriptors)
     keep = np.flatnonzero(np.isfinite(x).all(axis=1))
@@ -511,6 +514,8 @@ def learn_property(
 
 
 def _compounds(name: str, measured: MeasuredProperty, names: CationLibrary) -> Iterator[Compound]:
+    from chemspace import parse_formula
+
     for place, row in enumerate(measured.table):
         try:
             yield parse_formula(row.compound, names)

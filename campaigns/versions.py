@@ -10,8 +10,10 @@ from importlib import resources
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from platform import python_version
+from typing import TYPE_CHECKING
 
-from chemspace import CationLibrary
+if TYPE_CHECKING:
+    from chemspace import CationLibrary
 
 __all__ = ["code_state", "package_versions"]
 

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from functools import lru_cache
 from math import sqrt
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from chemspace.builtin_table import package_table
-from chemspace.cation import Cation
 from chemspace.errors import UnknownRadiusError
+
+if TYPE_CHECKING:
+    from chemspace.cation import Cation
 
 __all__ = ["SHANNON_RADIUS", "cage_tolerance_factor", "tolerance_factor"]
 

@@ -6,16 +6,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from oracle.cluster import run_dask
 from oracle.protocol import Protocol
-from oracle.record import CationRecord, Limits, Task
-from oracle.store import OracleStore
-from oracle.workers import run_local
 
 if TYPE_CHECKING:
     from chemspace.cation import Cation
     from chemspace.progress import Progress
-
+    from oracle.record import CationRecord, Limits, Task
+    from oracle.store import OracleStore
 
 #: Cations looked up in the store at once.
 BLOCK = 1000
@@ -79,6 +76,10 @@ def describe_each(
     Raises:
         StoreError, WorkerCrashError: as `describe`.
     """
+    from oracle.cluster import run_dask
+    from oracle.record import Limits
+    from oracle.workers import run_local
+
     protocol = protocol or Protocol()
     known: list[CationRecord] = []
     tasks, limits = _missing(cations, protocol, store, known), limits or Limits()
@@ -101,6 +102,8 @@ def _missing(
     cations: Iterable[Cation], protocol: Protocol, store: OracleStore | None, known: list[CationRecord]
 ) -> Iterator[Task]:
     """The tasks that remain; what the store answers goes to `known`."""
+    from oracle.record import Task
+
     seen: set[str] = set()
     remaining = iter(cations)
     while block := list(islice(remaining, BLOCK)):

@@ -54,7 +54,7 @@ def recipe(options: RecipeOptions) -> None:
 
     Example: spinscreen recipe demo "(4AMP)(FA)Pb2I7" --mass 0.5
     """
-    made = options.open().recipe(options.formula, options.mass)
+    made = options.look().recipe(options.formula, options.mass)
     console.answer(made.to_dict(), str(made))
 
 
@@ -155,7 +155,7 @@ def status(options: CampaignOptions) -> None:
     """
     from campaigns.cli.show import show_status
 
-    status = options.open().status()
+    status = options.look().status()
     console.answer(status.to_dict(), lambda: show_status(status))
 
 

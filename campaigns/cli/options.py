@@ -31,6 +31,7 @@ from campaigns.cli import console
 
 if TYPE_CHECKING:
     from campaigns.campaign import Campaign
+    from campaigns.reader import CampaignReader
     from screening.table_features import TableQuery
 
 Options = TypeVar("Options")
@@ -201,6 +202,12 @@ class CampaignOptions(PrintingOptions):
         from campaigns.campaign import Campaign
 
         return Campaign.open(self.folder)
+
+    def look(self) -> CampaignReader:
+        """The campaign to be looked at, without what a change of it imports."""
+        from campaigns.reader import CampaignReader
+
+        return CampaignReader.open(self.folder)
 
 
 class ComputingOptions(CampaignOptions):

@@ -130,7 +130,7 @@ def export(options: ExportOptions) -> None:
         raise typer.BadParameter(f"{output.name} must end in {', '.join(EXPORTS)}", param_hint="FILE")
     if sum((options.outcomes, of_property is not None, options.task is not None)) > 1:
         raise typer.BadParameter("give one of --property, --task and --outcomes")
-    campaign = options.open()
+    campaign = options.look()
     what = "measurements" if of_property is None else f"values of {of_property}"
     what = what if options.task is None else f"lifetimes of the related task {options.task}"
     target = named_target(campaign.config, of_property, options.task)
@@ -172,7 +172,7 @@ def log(options: CampaignOptions) -> None:
 
     Example: spinscreen log demo
     """
-    history = options.open().history()
+    history = options.look().history()
     digits = len(str(history[-1]["id"]))
     lines = (
         f"{event['id']:{digits}d}  {event['at'][:19]}  {event['actor']}  {event['what']}"

@@ -6,6 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from campaigns.chain import seal
+from campaigns.postgres import AnyConnection
 
 revision = "0002"
 down_revision = "0001"
@@ -15,4 +16,4 @@ def upgrade() -> None:
     connection = op.get_bind()
     if "hash" not in (column["name"] for column in sa.inspect(connection).get_columns("event")):
         op.add_column("event", sa.Column("hash", sa.String(64)))
-    seal(connection)
+    seal(AnyConnection(connection))

@@ -8,13 +8,14 @@ import sqlite3
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pytest
-from sqlalchemy import event
 
+import campaigns.database
 from campaigns import Campaign
 from campaigns.database import EventLog
 from campaigns.errors import OvertakenError, StoreError
@@ -25,23 +26,31 @@ from tests.campaigns.small import created
 NOBODY = 65534
 
 
-def fill_disk(log: EventLog) -> None:
-    """From now on the database may not grow: SQLite then says what it says on a full disk."""
+@contextmanager
+def full_disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The database may not grow: SQLite then says what it says on a full disk."""
 
-    @event.listens_for(log._engine, "connect")
-    def _full(connection: sqlite3.Connection, _record: object) -> None:
+    def prepare(connection: sqlite3.Connection, **how: bool) -> None:
+        prepared(connection, **how)
         pages = connection.execute("PRAGMA page_count").fetchone()[0]
         connection.execute(f"PRAGMA max_page_count = {pages}")
 
+    prepared = campaigns.database._prepare_sqlite
+    with monkeypatch.context() as patch:
+        patch.setattr("campaigns.database._prepare_sqlite", prepare)
+        yield
 
-def test_a_full_disk_is_told_and_nothing_is_written(tmp_path: Path) -> None:
+
+def test_a_full_disk_is_told_and_nothing_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     campaign = created(tmp_path / "small")
     results = tmp_path / "results.csv"
     results.write_text(
         "formula,lifetime_ps,note\n" + "".join(f"(PA)2PbI4,{1 + i / 1000},{'x' * 90}\n" for i in range(200))
     )
-    fill_disk(campaign._log)
-    with pytest.raises(StoreError, match=r"campaign\.db: the disk is full; nothing was written"):
+    with (
+        full_disk(monkeypatch),
+        pytest.raises(StoreError, match=r"campaign\.db: the disk is full; nothing was written"),
+    ):
         campaign.ingest(results)
     assert campaign.state.record == ()
     assert Campaign.open(campaign.folder).state.record == ()

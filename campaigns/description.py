@@ -21,7 +21,7 @@ from chemspace.tables.fields import Field, cells_of, match_fields
 from chemspace.tables.grid import read_grid
 from chemspace.tables.limits import bytes_of
 
-__all__ = ["Description", "read_description", "read_template", "template_names", "template_text"]
+__all__ = ["Description", "description_of", "read_description", "read_template", "template_names", "template_text"]
 
 #: Characters of a description, values in it, aliases written out, and its levels.
 _MOST_TEXT, _MOST_VALUES, _DEEPEST = 2_000_000, 200_000, 50
@@ -65,13 +65,13 @@ def read_description(path: str | Path) -> Description:
         raise ConfigError(str(error)) from None
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path.name} is no UTF-8 text; a description is a YAML file") from error
-    return _described(path.name, text, path.parent)
+    return description_of(path.name, text, path.parent)
 
 
 def read_template(name: str) -> Description:
     """The campaign that a template describes. Raises ConfigError if no template is called so; the message lists those
     there are."""
-    return _described(f"{name}.yaml", template_text(name), Path())
+    return description_of(f"{name}.yaml", template_text(name), Path())
 
 
 def template_names() -> tuple[str, ...]:
@@ -87,7 +87,9 @@ def template_text(name: str) -> str:
     return resources.files("campaigns").joinpath("templates", f"{name}.yaml").read_text(encoding="utf-8")
 
 
-def _described(name: str, text: str, folder: Path) -> Description:
+def description_of(name: str, text: str, folder: Path | None) -> Description:
+    """The campaign that a text describes, the tables and libraries that it names taken from `folder`; None reads no
+    file. Raises ConfigError as `read_description`."""
     record, lines = _read_yaml(name, text)
     found = list(_unknown(record))
     values = {key: value for key, value in record.items() if value is not None and key in _SECTIONS}
@@ -107,7 +109,7 @@ def _described(name: str, text: str, folder: Path) -> Description:
         found.append(ConfigProblem(("libraries",), "a library is named twice; name each once"))
     if found:
         raise ConfigError(_listed(name, found, lines), found[0].path)
-    libraries = tuple(BUILTIN if one.name == BUILTIN else folder / one.name for one in config.libraries)
+    libraries = tuple(BUILTIN if one.name == BUILTIN else (folder or Path()) / one.name for one in config.libraries)
     return Description(config, libraries, name, lines)
 
 
@@ -202,12 +204,12 @@ _PRICE_FIELDS = (Field("cation", required=True), Field("per_mol"), Field("days")
 _NUMBERS = ("per_mol", "days", "value", "error")
 
 
-def read_prices(given: Any, folder: Path) -> Any:
+def read_prices(given: Any, folder: Path | None) -> Any:
     """The price table: as it stands, or that of a CSV file with the columns cation, per_mol, days and hazards."""
     if not isinstance(given, str):
         return given
     prices: dict[str, dict[str, Any]] = {}
-    for where, cells in _rows(folder / given, "price table", _PRICE_FIELDS, ("prices",)):
+    for where, cells in _rows(_beside(folder, given, ("prices",)), "price table", _PRICE_FIELDS, ("prices",)):
         entry: dict[str, Any] = {
             name: _number(cells[name], where, ("prices",)) for name in ("per_mol", "days") if cells.get(name)
         }
@@ -217,7 +219,7 @@ def read_prices(given: Any, folder: Path) -> Any:
     return prices
 
 
-def read_properties(given: Any, folder: Path) -> Any:
+def read_properties(given: Any, folder: Path | None) -> Any:
     """Measured properties: as they stand; a table that is a text is read from the CSV file of that name, with the
     columns compound (or formula), value (or the property's own name) and, where it is known, error."""
     if not isinstance(given, Mapping):
@@ -226,8 +228,16 @@ def read_properties(given: Any, folder: Path) -> Any:
     for name, values in given.items():
         read[name] = values
         if isinstance(values, Mapping) and isinstance(values.get("table"), str):
-            read[name] = {**values, "table": _property_rows(name, folder / values["table"])}
+            path = _beside(folder, values["table"], ("properties", name, "table"))
+            read[name] = {**values, "table": _property_rows(name, path)}
     return read
+
+
+def _beside(folder: Path | None, name: str, place: FieldPath) -> Path:
+    """The file that a description names."""
+    if folder is None:
+        raise ConfigError(f"{place[0]}: no file is read from here; write what {name} holds in its place", place)
+    return folder / name
 
 
 def _property_rows(name: str, path: Path) -> list[dict[str, Any]]:

@@ -18,7 +18,7 @@ from cachetools import LRUCache
 
 from campaigns.artifacts import DEEP, PLAIN, Artifacts, writable
 from campaigns.campaign import Campaign
-from campaigns.database import DATABASE
+from campaigns.database import DATABASE, acting_as
 from campaigns.doubts import Expected
 from campaigns.errors import StoreError
 from campaigns.events import AWAITED, NEVER_AGAIN, Event, Stage
@@ -37,6 +37,8 @@ from chemspace.progress import Progress
 from oracle import CationRecord, OracleStore, default_store_path
 
 if TYPE_CHECKING:
+    from campaigns.amend import Amendment
+    from campaigns.config import CampaignConfig
     from campaigns.round import Round
     from campaigns.summary import SuggestionBatch
     from chemspace import Cation, Compound
@@ -315,6 +317,40 @@ class CampaignService:
         with self._write_lock:
             self.campaign.refresh()
             yield self.campaign
+
+    def amend(
+        self,
+        config: CampaignConfig,
+        given: Mapping[str, bytes],
+        by: str,
+        reason: str,
+        is_confirmed: Callable[[Amendment], bool],
+    ) -> tuple[Amendment, bool]:
+        """Change the description if `is_confirmed` says so of its differences.
+
+        Its libraries are those of `given` by their names, or kept ones, never a file of the server's own. Hooks let
+        the server post and run programs: where nothing is said of them they stay.
+
+        Returns:
+            How it differs, and whether it was stored.
+
+        Raises:
+            ForbiddenError: if it has other hooks.
+            ConfigError, LibraryError, SpaceError: if the description cannot work.
+        """
+        named = [one.name for one in config.libraries] if "libraries" in config.model_fields_set else None
+        with acting_as(by), self.writing() as campaign:
+            hooks = campaign.config.hooks
+            if "hooks" in config.model_fields_set and config.hooks != hooks:
+                raise ForbiddenError("hooks are changed on the server's own command line: spinscreen amend CAMPAIGN")
+            config = config.model_copy(update={"hooks": hooks})
+            libraries = None
+            if named is not None:
+                libraries = [(name, given[name]) if name in given else campaign.library_file(name) for name in named]
+            told = campaign.amendment(config, libraries=libraries)
+            if not told.changes or not is_confirmed(told):
+                return told, False
+            return campaign.amend(config, libraries=libraries, reason=reason, confirmed=True), True
 
     @contextmanager
     def working(self) -> Iterator[Campaign]:

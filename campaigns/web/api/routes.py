@@ -16,7 +16,7 @@ from campaigns.targets import named_target, target_of
 from campaigns.web.access import Editor, Reader, Registry, Service, reader
 from campaigns.web.api import models
 from campaigns.web.api.compounds import asked_compound, compound_of, history_of
-from campaigns.web.errors import ForbiddenError, QueryError
+from campaigns.web.errors import QueryError
 from campaigns.web.jobs import Job
 from campaigns.web.registry import CampaignRegistry
 from campaigns.web.service import CampaignService
@@ -97,26 +97,10 @@ def show_description(service: Service, _: Reader) -> dict[str, Any]:
 @router.post("/campaigns/{campaign}/amendments", tags=["campaigns"])
 def amend(service: Service, editor: Editor, asked: models.AmendmentIn) -> models.AmendmentOut:
     """Change the description while the campaign runs: results, outcomes, what is awaited and declined stay."""
-    config = CampaignConfig.parse(asked.description)
     given = {name: text.encode() for name, text in asked.libraries.items()}
-    named = [one.name for one in config.libraries] if "libraries" in config.model_fields_set else None
-    with acting_as(editor.name), service.writing() as campaign:
-        config = _with_hooks_of(campaign.config, config)
-        libraries = None
-        if named is not None:  # never a file of the server's own
-            libraries = [(name, given[name]) if name in given else campaign.library_file(name) for name in named]
-        told = campaign.amendment(config, libraries=libraries)
-        if asked.confirmed:
-            told = campaign.amend(config, libraries=libraries, reason=asked.reason.strip(), confirmed=True)
-    return models.AmendmentOut(stored=asked.confirmed and bool(told.changes), **told.to_dict())
-
-
-def _with_hooks_of(present: CampaignConfig, config: CampaignConfig) -> CampaignConfig:
-    """A description that says nothing of hooks with those there are: they let the server post and run programs. Raises
-    ForbiddenError if it has others."""
-    if "hooks" in config.model_fields_set and config.hooks != present.hooks:
-        raise ForbiddenError("hooks are changed on the server's own command line: spinscreen amend CAMPAIGN")
-    return config.model_copy(update={"hooks": present.hooks})
+    config = CampaignConfig.parse(asked.description)
+    told, is_stored = service.amend(config, given, editor.name, asked.reason.strip(), lambda _: asked.confirmed)
+    return models.AmendmentOut(stored=is_stored, **told.to_dict())
 
 
 @router.post("/campaigns/{campaign}/events/{number}/undo", tags=["events"], status_code=201)

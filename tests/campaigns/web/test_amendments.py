@@ -1,7 +1,9 @@
-"""REST: amendments, declined cations, undo."""
+"""REST and pages: amendments, declined cations, undo."""
 
 from __future__ import annotations
 
+import html
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -81,3 +83,57 @@ def test_hooks_are_not_changed_from_afar(server: TestClient) -> None:
     assert refused.status_code == 403
     assert "command line" in refused.json()["title"]
     assert server.get("description").json().get("hooks") is None
+
+
+@pytest.fixture
+def browser(server: TestClient) -> TestClient:
+    """As htmx sends the forms of the description's page."""
+    shown = server.get(f"{BASE}/c/year/description")
+    (csrf,) = re.findall(r'"X-CSRF-Token":"([^"]+)"', shown.text)
+    server.headers |= {"x-csrf-token": csrf, "hx-request": "true", "origin": BASE}
+    return server
+
+
+def test_the_page_shows_the_differences_before_it_stores_them(browser: TestClient, year: Campaign) -> None:
+    page = f"{BASE}/c/year/description"
+    text = year.config.to_yaml().replace("n_layers: [1, 2]", "n_layers: [1, 2, 3]")
+    assert html.escape("n_layers: [1, 2]") in browser.get(page).text
+    asked = {"text": text, "reason": "a new oven"}
+    shown = browser.post(page, data=asked).text
+    assert "n_layers: 1, 2 becomes 1, 2, 3" in shown
+    assert "24 compounds become 40" in shown
+    (seen,) = re.findall(r'name="seen" value="(\w+)"', shown)
+    other = browser.post(page, data={**asked, "text": text.replace("1, 2, 3", "1, 2, 4"), "seen": seen}).text
+    assert "look again" in other
+    year.refresh()
+    assert year.config.space.n_layers == (1, 2)
+    assert browser.post(page, data={**asked, "seen": seen}).headers["hx-redirect"] == "/c/year/description"
+    year.refresh()
+    assert year.config.space.n_layers == (1, 2, 3)
+    assert year.history()[-1]["what"] == "amended: n_layers: 1, 2 becomes 1, 2, 3 (a new oven)"
+    assert "described so already" in browser.post(page, data=asked).text
+
+
+def test_the_page_takes_a_file_of_cations_and_reads_none_of_the_servers(browser: TestClient, year: Campaign) -> None:
+    page = f"{BASE}/c/year/description"
+    named = year.config.to_yaml().replace("cations.csv", "new.csv")
+    file = ("new.csv", b"abbreviation,smiles,role\nBSE,CCCCSCC[NH3+],spacer\nMA,C[NH3+],cage\n")
+    assert "1 spacer added: BSE" in browser.post(page, data={"text": named}, files={"libraries": file}).text
+    for text in (named, "prices: costs.csv", "n_layers: 5"):
+        refused = browser.post(page, data={"text": text})
+        assert refused.status_code == 422, text
+    assert "no file is read from here" in browser.post(page, data={"text": "prices: costs.csv"}).text
+
+
+def test_the_page_lists_the_declined_cations_and_allows_them_again(browser: TestClient, year: Campaign) -> None:
+    page = f"{BASE}/c/year/description"
+    assert "None is declined" in browser.get(page).text
+    told = {"cation": "4AMP", "place": "spacer", "reason": "too expensive"}
+    assert browser.post(f"{page}/decline", data=told).headers["hx-redirect"] == "/c/year/description"
+    shown = browser.get(page).text
+    assert "<td>4AMP</td><td>spacer</td><td>too expensive</td>" in shown
+    (event,) = re.findall(r'name="number" value="(\d+)"', shown)
+    browser.post(f"{BASE}/c/year/log/undo", data={"number": event, "reason": "on offer"})
+    assert "None is declined" in browser.get(page).text
+    year.refresh()
+    assert year.state.ruled_out == ()

@@ -160,7 +160,7 @@ def _drawn(fit: TraceFit, measured: Measured | None) -> dict[str, Any]:
 
     figures = {"fit": plain(kinetics_figure(fit))}
     if measured is not None and measured.maps is not None and measured.maps[0].signal.size <= MAX_POINTS:
-        figures["map"] = plain(map_figure(*measured.maps, measured.probe))
+        figures["map"] = plain(map_figure(*measured.maps, measured.probe, measured.chirp))
     for drawn in figures.values():
         drawn["layout"].pop("template", None)
         drawn["layout"].pop("title", None)

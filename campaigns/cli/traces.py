@@ -43,6 +43,9 @@ class TraceOptions(OptionGroup):
         tuple[float, float] | None,
         _OfCrystal(help="Probe window of the maps, nm. Default: 5 nm at the photobleach peak."),
     ] = None
+    chirp: Annotated[
+        str, _OfCrystal(help="Correct the maps' chirp: order of the polynomial, 1 to 4, or points '500:-0.2; 550:0.1'.")
+    ] = ""
     irf_fwhm_ps: Annotated[
         float | None, _OfCrystal("--irf-fwhm", help="Full width of the instrument response, ps. Default: fitted.")
     ] = None
@@ -101,8 +104,8 @@ def fitted(options: TraceOptions, columns: Mapping[str, str]) -> tuple[Measured,
     files = options.files
     if problem := files.problem():
         raise typer.BadParameter(problem)
-    if (options.window is not None or options.spectrum_at is not None) and not files.sc_map:
-        raise typer.BadParameter("--window and --spectrum-at belong to maps: give --sc-map and --cc-map")
+    if (options.window is not None or options.spectrum_at is not None or options.chirp) and not files.sc_map:
+        raise typer.BadParameter("--window, --chirp and --spectrum-at belong to maps: give --sc-map and --cc-map")
     try:
         return measure(files, options.settings(columns))
     except FitSettingError as error:

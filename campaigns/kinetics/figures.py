@@ -18,6 +18,7 @@ from plotly.subplots import make_subplots
 
 from campaigns.errors import StoreError
 from campaigns.files import write_whole
+from campaigns.kinetics.chirp import Chirp
 from campaigns.kinetics.columns import mean_over
 from campaigns.kinetics.errors import AxisError, PlotFileError
 from campaigns.kinetics.maps import ProbeWindow, TransientMap
@@ -60,11 +61,13 @@ class DelayAxis:
         ends = (-self._linear_ps, self._linear_ps)
         return () if self.is_linear else tuple(end for end in ends if self._low < end < self._high)
 
-    def layout(self) -> dict[str, object]:
-        """Axis settings for Plotly: title, which says what the axis is, and ticks where it is not linear."""
+    def layout(self, lines: int = 1) -> dict[str, object]:
+        """Axis settings for Plotly: title of one or two lines, which says what the axis is, and ticks where it is not
+        linear."""
         if self.is_linear:
             return {"title": {"text": "delay (ps), linear"}}
         words = f"delay (ps), linear to {self._linear_ps:g} ps (dotted), then logarithmic"
+        words = words if lines == 1 else words.replace(", linear", "<br>linear").replace(" (dotted)", "")
         title: dict[str, object] = {"title": {"text": words}}
         decades = 10.0 ** np.arange(1, int(np.ceil(np.log10(max(abs(self._low), abs(self._high))))) + 1)
         major = np.concatenate([[0.5, 1.0], decades, decades * 0.3]) * self._linear_ps
@@ -110,8 +113,11 @@ def _signal_title(unit: str) -> str:
     return f"signal ({unit})" if unit else "signal, as in the file"
 
 
-def map_figure(sc: TransientMap, cc: TransientMap, window: ProbeWindow | None = None) -> go.Figure:
-    """SC and CC side by side in pseudocolour on one scale, with the probe window between dashed lines."""
+def map_figure(
+    sc: TransientMap, cc: TransientMap, window: ProbeWindow | None = None, chirp: Chirp | None = None
+) -> go.Figure:
+    """SC and CC side by side in pseudocolour on one scale, with the probe window between dashed lines and the chirp as
+    a line through time zero."""
     axis = DelayAxis(sc.delay_ps)
     limit = _scale_of(sc, cc)
     figure = make_subplots(
@@ -134,9 +140,14 @@ def map_figure(sc: TransientMap, cc: TransientMap, window: ProbeWindow | None = 
             row=1,
             col=column,
         )
+        if chirp is not None:
+            zero = chirp.at(each.wavelength_nm)
+            zero = zero if chirp.moved_to_ps is None else np.full_like(zero, chirp.moved_to_ps)
+            line = _line(axis, zero, each.wavelength_nm, "time zero", "#000000")
+            figure.add_trace(line.update(showlegend=False), row=1, col=column)
     for edge in () if window is None else (window.low_nm, window.high_nm):
         figure.add_hline(y=edge, line={"width": 1.5, "dash": "dash", "color": "#000000"})
-    figure.update_xaxes(**axis.layout())
+    figure.update_xaxes(**axis.layout(lines=2))
     figure.update_yaxes(title_text="wavelength (nm)", col=1)
     figure.update_layout(
         coloraxis={
@@ -291,6 +302,6 @@ def write_page(
     if measured is not None and measured.maps is not None:
         at = measured.peak_delay_ps if spectrum_at_ps is None else spectrum_at_ps
         maps, probe = measured.maps, measured.probe
-        figures = [map_figure(*maps, probe), spectra_figure(*maps, at, probe), *figures]
+        figures = [map_figure(*maps, probe, measured.chirp), spectra_figure(*maps, at, probe), *figures]
     notes = (fit.summary(), *fit.warnings, *fit.trace.notes)
     write_html(path, title, figures, notes, shared_script=shared_script)

@@ -120,7 +120,7 @@ def fit_trace(
             "relative error from 0 to 1"
         )
     chosen = None if model == "auto" else _reportable(Model.parse(model))
-    problem, scale = _problem(trace, Width(irf_fwhm_ps, shape=irf_shape), time_zero_ps)
+    problem, scale = problem_of(trace, Width(irf_fwhm_ps, shape=irf_shape), time_zero_ps)
     plain, left_out = without_outliers(best_exponential(problem))
     p_value = _require_signal(plain)
     _require_spin(plain)
@@ -181,7 +181,7 @@ def _reportable(model: Model) -> Model:
     return model
 
 
-def _problem(trace: Trace, width: Width, time_zero_ps: float | None) -> tuple[Problem, float]:
+def problem_of(trace: Trace, width: Width, time_zero_ps: float | None) -> tuple[Problem, float]:
     """The plain single exponential with limits that only keep the search from running away, and the unit of its signal.
 
     The signal is scaled to its largest magnitude, and averaged in groups where there are too many delays.

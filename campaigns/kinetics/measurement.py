@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self, TypeAlias
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from campaigns.kinetics.delays import DOUBLE_PASS
+from campaigns.kinetics.errors import FitSettingError
 from campaigns.kinetics.maps import ProbeWindow, TransientMap, paired, read_map, trace_at
 from campaigns.kinetics.trace import Trace, joined, read_trace, read_traces
+from chemspace.tables.cells import to_number
 
 if TYPE_CHECKING:
+    from campaigns.kinetics.chirp import Chirp
     from campaigns.kinetics.result import TraceFit
 
+#: Highest order of the polynomial of a chirp.
+_HIGHEST_ORDER = 4
 #: One file, or one a scan.
 Files: TypeAlias = str | Path | Sequence[str | Path] | None
 
@@ -62,6 +69,8 @@ class TraceSettings(BaseModel):
         passes: times that light passes along the travel of the stage, for um and mm.
         columns: ROLE=HEADING, where the reader must be told which column of a trace is what; roles are delay, sc, cc,
             difference and signal. Several in one text are separated by semicolons.
+        chirp: what moves time zero of a map to 0 at each wavelength: the order of a polynomial through the zeros that
+            it shows, or points "500:-0.2; 550:0.1" (nm:ps) that it goes through; "" leaves the map as it is.
         model: "auto", or "exponential", "stretched" or "delayed" with any of "+offset", "+plateau", "+sum", "+spike".
     """
 
@@ -78,6 +87,7 @@ class TraceSettings(BaseModel):
     delay_unit: Unit = None
     passes: Annotated[int, Field(ge=1, le=16)] = DOUBLE_PASS
     columns: list[Mapped] = Field(default=[], description="ROLE=HEADING, as sc=LL; repeat.")
+    chirp: Annotated[str, Field(max_length=400)] = ""
     model: Annotated[str, Field(max_length=40)] = "auto"
 
     @model_validator(mode="after")
@@ -86,6 +96,7 @@ class TraceSettings(BaseModel):
             if (getattr(self, low) is None) != (getattr(self, high) is None):
                 raise ValueError(f"give both of {low} and {high}, or neither")
         self.mapping  # noqa: B018  refuses what is no mapping
+        self.chirp_asked  # noqa: B018  refuses what is no chirp
         return self
 
     @property
@@ -110,6 +121,27 @@ class TraceSettings(BaseModel):
         """Delays to leave out, ps."""
         return _ascending(self.exclude_from_ps, self.exclude_to_ps)
 
+    @property
+    def chirp_asked(self) -> int | list[tuple[float, float]] | None:
+        """Order of the polynomial to fit, or points (nm, ps) to draw it through; None for an empty text.
+
+        Raises:
+            ValueError: for anything else.
+        """
+        text = self.chirp.strip()
+        if not text:
+            return None
+        if text.isdecimal() and 1 <= int(text) <= _HIGHEST_ORDER:
+            return int(text)
+        pairs = [pair.partition(":") for pair in re.split(r"[;\s]+", re.sub(r"\s*:\s*", ":", text.strip("; ")))]
+        points = [tuple(to_number(cell.replace(",", "."), ".") for cell in (nm, ps)) for nm, _, ps in pairs]
+        found = [(nm, ps) for nm, ps in points if nm is not None and ps is not None and isfinite(nm) and isfinite(ps)]
+        if len(found) < max(2, len(points)) or len({nm for nm, _ in found}) < len(found):
+            raise ValueError(
+                f"a chirp of {text!r}: give an order from 1 to {_HIGHEST_ORDER}, or points (nm:ps) as 500:-0.2; 550:0.1"
+            )
+        return found
+
     def read(self, files: MeasuredFiles) -> Measured:
         """What the files hold.
 
@@ -117,7 +149,11 @@ class TraceSettings(BaseModel):
             KineticsError: as `MeasuredFiles.read`.
         """
         return files.read(
-            delay_unit=self.delay_unit, passes=self.passes, columns=self.mapping, window_nm=self.window_nm
+            delay_unit=self.delay_unit,
+            passes=self.passes,
+            columns=self.mapping,
+            window_nm=self.window_nm,
+            chirp=self.chirp_asked,
         )
 
     def fit(self, trace: Trace) -> TraceFit:
@@ -163,11 +199,13 @@ class Measured:
         trace: SC, CC and their difference against delay.
         maps: SC and CC against wavelength and delay, where those were measured.
         probe: the wavelengths that were averaged into the trace, where there are maps.
+        chirp: time zero over the wavelengths of the maps, where it differs or was corrected.
     """
 
     trace: Trace
     maps: tuple[TransientMap, TransientMap] | None = None
     probe: ProbeWindow | None = None
+    chirp: Chirp | None = None
 
     @property
     def peak_delay_ps(self) -> float:
@@ -214,14 +252,21 @@ class MeasuredFiles:
         passes: int = DOUBLE_PASS,
         columns: Mapping[str, str] | None = None,
         window_nm: tuple[float, float] | None = None,
+        chirp: int | list[tuple[float, float]] | None = None,
     ) -> Measured:
         """Read them; delay unit and passes as `TraceSettings`. `columns` are headings of columns of traces, or names of
         the files of "delay" and "wavelength" beside maps without axes. Raises KineticsError as the readers."""
+        if chirp is not None and not self.sc_map:
+            raise FitSettingError("a chirp is corrected in maps (--sc-map, --cc-map); a trace has one time zero")
         if self.sc_map and self.cc_map:
             sides = (_listed(self.sc_map), _listed(self.cc_map))
             maps = paired(*(read_map(files, delay_unit=delay_unit, passes=passes, axes=columns) for files in sides))
+            from campaigns.kinetics.chirp import straightened
+
+            maps, line = straightened(*maps, chirp, window_nm)
             trace, probe = trace_at(*maps, window_nm)
-            return Measured(trace, maps, probe)
+            noted = trace if line is None else replace(trace, notes=(*trace.notes, line.describe(probe)))
+            return Measured(noted, maps, probe, line)
         scans = [
             read_trace(path, delay_unit=delay_unit, passes=passes, columns=columns) for path in _listed(self.trace)
         ] or [

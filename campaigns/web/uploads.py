@@ -26,6 +26,7 @@ from campaigns.web.service import CampaignService
 if TYPE_CHECKING:
     from campaigns.ingest import ReadingOptions
     from campaigns.kinetics import MeasuredFiles, ProbeWindow, Trace, TraceFit, TransientMap
+    from campaigns.kinetics.chirp import Chirp
     from campaigns.summary import Doubt, IngestResult, RowReport
 
 
@@ -81,7 +82,7 @@ class TraceUpload(Upload):
         files: paths by role.
         settings: of the fit.
         fit: the fit; None where it failed, and `problem` says why.
-        maps, window: of a measurement that came as maps.
+        maps, window, chirp: of a measurement that came as maps.
     """
 
     formula: str
@@ -92,6 +93,7 @@ class TraceUpload(Upload):
     problem: str = ""
     maps: tuple[TransientMap, TransientMap] | None = None
     window: ProbeWindow | None = None
+    chirp: Chirp | None = None
 
     @property
     def paths(self) -> tuple[Path, ...]:
@@ -215,7 +217,7 @@ def fitted(upload: TraceUpload) -> TraceUpload:
     try:
         measured = upload.settings.read(_given(upload))
         fit = _fit(measured.trace, upload.settings, upload.folder)
-        return replace(upload, fit=fit, problem="", maps=measured.maps, window=measured.probe)
+        return replace(upload, fit=fit, problem="", maps=measured.maps, window=measured.probe, chirp=measured.chirp)
     except KineticsError as problem:
         return replace(upload, fit=None, problem=_without_folder(str(problem), upload.folder), maps=_maps_of(upload))
 
@@ -240,7 +242,7 @@ def take_in_trace(service: CampaignService, upload: TraceUpload, *, accept_extre
         raise QueryError(upload.problem or "there is no fit to confirm")
     if not upload.formula:
         raise QueryError("say which compound was measured")
-    measured = Measured(upload.fit.trace, upload.maps, upload.window)
+    measured = Measured(upload.fit.trace, upload.maps, upload.window, upload.chirp)
     with service.writing() as campaign:
         return campaign.ingest_trace(
             upload.formula,

@@ -222,7 +222,7 @@ def _figures(upload: TraceUpload) -> dict[str, dict[str, Any]]:
 
     figures = {}
     if upload.maps is not None:
-        figures["map"] = _undressed(plain(map_figure(*upload.maps, upload.window)))
+        figures["map"] = _undressed(plain(map_figure(*upload.maps, upload.window, upload.chirp)))
     if upload.fit is not None:
         figures["fit"] = _undressed(plain(kinetics_figure(upload.fit)))
     return figures

@@ -167,5 +167,11 @@
       form.elements[holder.dataset.windowHigh].value = ends[1].toFixed(1);
       form.requestSubmit();
     });
+    // A click is a point of the chirp, wavelength:delay; the polynomial goes through two and more.
+    event.target.on("plotly_click", ({ points: [point] }) => {
+      const field = document.getElementById("correct").elements.chirp;
+      const drawn = field.value.includes(":") ? `${field.value}; ` : "";
+      field.value = `${drawn}${point.y.toFixed(1)}:${Number(point.customdata).toFixed(3)}`;
+    });
   });
 })();

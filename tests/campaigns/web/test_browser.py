@@ -6,6 +6,7 @@ Pictures of every page go to the folder that SPINSCREEN_SCREENSHOTS names, else 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
@@ -190,6 +191,20 @@ def test_a_map_is_dropped_and_its_probe_window_dragged(
     expect(page.locator("#plot-fit .main-svg").first).to_be_visible()
     page.screenshot(path=pictures_in(tmp_path) / "measure-map.png", full_page=True)
     expect(page.locator("#fitted")).to_contain_text(f"Probe window {low:.1f} to {high_nm:.1f} nm")
+
+    chirp = page.locator("#correct [name=chirp]")
+    expect(chirp).to_have_attribute("placeholder", "none seen")
+    for n, share in enumerate((0.2, 0.8), 1):  # time zero is put where the map is clicked
+        area.scroll_into_view_if_needed()
+        box = area.bounding_box()
+        assert box is not None
+        page.mouse.move(box["x"] + 0.30 * box["width"], box["y"] + share * box["height"])
+        page.mouse.click(box["x"] + 0.31 * box["width"], box["y"] + share * box["height"])
+        expect(chirp).to_have_value(re.compile(r"; ".join([r"5\d\d\.\d:-?\d\.\d{3}"] * n)))
+    page.get_by_role("button", name="Fit again").click()
+    expect(page.locator("#fitted")).to_contain_text("ps within the probe window; corrected before averaging.")
+    expect(page.locator("#plot-fit .main-svg").first).to_be_visible()
+    page.screenshot(path=pictures_in(tmp_path) / "measure-chirp.png", full_page=True)
 
     page.get_by_role("button", name="Confirm and take in").click()
     expect(page.get_by_text("1 measurement taken in")).to_be_visible()

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from campaigns import Campaign
+from campaigns.artifacts import CACHE
 from campaigns.client import Client
 from campaigns.errors import CampaignError
 from campaigns.optimizer import CampaignOptimizer, LocalCampaign, RemoteCampaign
@@ -37,35 +38,51 @@ def tiny(launched: Launched, tmp_path: Path) -> Path:
     return folder
 
 
-def test_twenty_rounds_are_run_by_ask_and_tell_and_as_an_orchestrator_runs_them_over_rest(
+def test_twenty_rounds_are_run_by_ask_and_tell_in_the_folder_and_over_rest_as_an_orchestrator_runs_them(
     tiny: Path, launched: Launched, tmp_path: Path
 ) -> None:
-    shutil.copytree(tiny, tmp_path / "twin")
-    settings, tried = Settings(folders=(tiny,), oracle_store=launched.oracle_store, prepare=False, dig=False), []
-    with Campaign.open(tmp_path / "twin", oracle_store=launched.oracle_store) as twin, running(settings) as address:
-        script = LocalCampaign(twin)
+    """Three campaigns of their own, told the same; what one computed the others find, since it is of the same rows."""
+    twins, tried = [tmp_path / "script", tmp_path / "folder"], []
+    (tiny / CACHE).mkdir(exist_ok=True)
+    for twin in twins:
+        shutil.copytree(tiny, twin, ignore=shutil.ignore_patterns(CACHE))
+        (twin / CACHE).symlink_to(tiny / CACHE)
+    settings = Settings(folders=(tiny,), oracle_store=launched.oracle_store, prepare=False, dig=False)
+    with Campaign.open(twins[0], oracle_store=launched.oracle_store) as campaign, running(settings) as address:
+        script = LocalCampaign(campaign)
         with Client(address) as client:
             served = client.campaigns()[0]["id"]
-        robot = CampaignOptimizer(
-            "run",
-            [{"name": "formula", "type": "choice"}, {"name": "n_layers", "type": "choice"}],
-            [{"name": "lifetime_ps", "minimize": False}],
-            additional_params={"address": address, "campaign": served},
-        )
-        assert isinstance(robot.loop, RemoteCampaign)
+        robots = [
+            CampaignOptimizer(
+                "run",
+                [{"name": "formula", "type": "choice"}, {"name": "n_layers", "type": "choice"}],
+                [{"name": "lifetime_ps", "minimize": False}],
+                datapath=str(twins[1]),
+                additional_params=where,
+            )
+            for where in (
+                {"oracle_store": str(launched.oracle_store)},
+                {"address": address, "campaign": served},
+            )
+        ]
+        here, there = (robot.loop for robot in robots)
+        assert isinstance(here, LocalCampaign)
+        assert isinstance(there, RemoteCampaign)
         for _ in range(20):
-            (trial,), (same,) = script.ask(1), robot.suggest(1)
-            assert same == {name: trial[name] for name in ("formula", "n_layers")}
+            (trial,) = script.ask(1)
             assert trial["lifetime_low_ps"] < trial["lifetime_ps"] < trial["lifetime_high_ps"]
             assert script.tell([{"formula": trial["formula"], **made(trial["formula"])}]) == 1
-            robot.observe([made(trial["formula"])])
+            for robot in robots:
+                assert robot.suggest(1) == [{name: trial[name] for name in ("formula", "n_layers")}]
+                robot.observe([made(trial["formula"])])
             tried.append(trial["formula"])
         with pytest.raises(CampaignError, match="either lifetime_ps or outcome"):
-            robot.loop.tell([{"lifetime_ps": 1.0}])
-        robot.loop.client.close()
-        with Campaign.open(tiny) as theirs:
-            for campaign in (twin, theirs):
-                assert_is_what_was_made(campaign, tried)
+            there.tell([{"lifetime_ps": 1.0}])
+        here.campaign.close()
+        there.client.close()
+    for folder in (*twins, tiny):
+        with Campaign.open(folder) as campaign:
+            assert_is_what_was_made(campaign, tried)
 
 
 def assert_is_what_was_made(campaign: Campaign, tried: list[str]) -> None:

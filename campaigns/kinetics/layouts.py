@@ -29,13 +29,15 @@ _CELL_WITH_UNIT = re.compile(
     r"(?<![\w.])([-+]?\d[\d.,]*(?:[eE][-+]?\d+)?)[ \t]?(fs|ps|ns|us|\u00b5s|\u03bcs|nm)(?=[ \t]*(?:$|[,;\t\"]))",
     re.MULTILINE,
 )
+_HARPIA = re.compile(r"^(Measurement|Background), scan (\d+), Delay ([-+.\deE]+).*\n(?:Pump=.*\n)?", re.MULTILINE)
 _WAVELENGTH = re.compile(r"wave|^wl|^lambda|^λ|^nm$|(?<![a-z])nm(?![a-z])")
 
 
 def text_of(name: str, raw: bytes) -> str:
     """The text of a trace or map, line ends made uniform; what is no text as the text that says the same.
 
-    Read are Surface Xplorer's .ufs, NumPy's .npz and HDF5 files of named arrays, Excel workbooks, and OPTIMUS' .ana.
+    Read are Surface Xplorer's .ufs, NumPy's .npz and HDF5 files of named arrays, Excel workbooks, OPTIMUS' .ana, and
+    raw spectra of a HARPIA.
     Raises NotTextError if it is empty, damaged, or nothing of the kind; TableError if it cannot be read."""
     if raw.startswith(_UFS):
         return _ufs_text(name, raw)
@@ -44,7 +46,9 @@ def text_of(name: str, raw: bytes) -> str:
     if raw.startswith(b"PK\x03\x04"):
         return arrays_text(name, arrays) if (arrays := _npz_arrays(name, raw)) else sheet_text(name, raw)
     text = decode_text(raw)
-    return _ana_text(name, text) if re.match(r"\s*%(?:FILENAME|TIMELIST)\b", text) else _without_units(name, text)
+    if re.match(r"\s*%(?:FILENAME|TIMELIST)\b", text):
+        return _ana_text(name, text)
+    return _harpia_text(name, text) if _HARPIA.search(text) else _without_units(name, text)
 
 
 def matrix_text(name: str, rows: Iterable[Sequence[float]], delay: Sequence[float], wavelength: Sequence[float]) -> str:
@@ -200,3 +204,36 @@ def _ana_text(name: str, text: str) -> str:
     unit = parts.get("TIMESCALE", "").strip()
     columns = [list(column) for column in zip(*rows, strict=True)]
     return (f"# time unit: {unit}\n" if unit else "") + matrix_text(name, columns, delay, wavelength)
+
+
+def _harpia_text(name: str, text: str) -> str:
+    """The change of absorbance (mOD) of each scan in raw spectra of Light Conversion's HARPIA: after the wavelengths a
+    background of each scan and a block for each delay (ps), of sample and reference pumped, sample and reference not
+    pumped. The layout is that of a public reader (pymorgan)."""
+    head, *blocks = _HARPIA.split(text)
+    waves = next((line.split(":", 1)[1] for line in head.split("\n") if line.startswith("Wavelength:")), "")
+    wavelength, dark = _floats(waves), {}
+    scans: dict[str, dict[float, Array]] = {}
+    for kind, scan, delay, rest in zip(*(iter(blocks),) * 4, strict=True):
+        spectra = [_floats(line) for line in rest.strip("\n").split("\n")]
+        if len(spectra) != 4 or any(len(row) != len(wavelength) for row in spectra) or not wavelength:
+            raise TableError(
+                name, f"is a HARPIA file whose {kind} at {delay} is not four spectra of {len(wavelength)} wavelengths"
+            )
+        if kind == "Background":
+            dark[scan] = np.array(spectra)
+        else:
+            scans.setdefault(scan, {})[float(delay)] = np.array(spectra) - dark.get(scan, 0.0)
+    found = []
+    for seen in scans.values():
+        pumped, reference, plain, other = np.array(list(seen.values())).transpose(1, 2, 0)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ratio = plain / pumped if "Not referenced" in head else plain / other * (reference / pumped)
+            signal = np.where(ratio > 0.0, 1e3 * np.log10(ratio), np.nan)
+        found.append(matrix_text(name, signal.tolist(), list(seen), wavelength))
+    return "# time unit: ps\n" + "\n\n".join(found)
+
+
+def _floats(line: str) -> list[float]:
+    numbers = [to_number(cell, ".") for cell in line.split()]
+    return [np.nan if value is None else value for value in numbers]

@@ -150,3 +150,93 @@ def test_a_matrix_whose_axes_stand_in_other_files_is_read(tmp_path: Path, turned
         files.read(columns={"delay": "time_delay.txt", "wavelength": "time_delay.txt"})
     with pytest.raises(TraceFileError, match="no field 'sc' to map; fields: delay, wavelength"):
         files.read(columns={"sc": "x"})
+
+
+def lines(*rows: str, end: str = "\n") -> str:
+    return end.join([*rows, ""])
+
+
+def table(corner: str, separator: str, *, turned: bool = False, waves: np.ndarray = WAVES) -> list[str]:
+    """Rows of a map; with `turned` the delays stand in the first column."""
+    down, across, signal = (DELAY, waves, SIGNAL.T) if turned else (waves, DELAY, SIGNAL)
+    rows = [[corner, *map(str, across)], *([str(at), *map(str, row)] for at, row in zip(down, signal, strict=True))]
+    return [separator.join(row) for row in rows]
+
+
+def no_corner(axis: str, *, width: int = 10_000, tab: str = "", above: str = "made for a test") -> list[str]:
+    """A file of TIMP: two lines of text, which axis is across and how long it is, numbers wrapped at `width`."""
+    rows = [row.split(" ") for row in table("", " ", turned=axis == "Wavelength")]
+    head = [above, "", f"{axis} explicit", f"Intervalnr {len(rows[0]) - 1}"]
+    rows[0] = rows[0][1:]
+    wrapped = [" ".join(row[at : at + width]) for row in rows for at in range(0, len(row), width)]
+    return [*head, tab + wrapped[0], *wrapped[1:]]
+
+
+FOOTER = ["Fecha: 12/03/2024 10:15", "Number of scans: 3", "Time units: ps", "Z axis title: DA"]
+#: Layouts of the eleven maps and of the ten files of TIMP and Glotaran on which the reader was tried, in own numbers.
+LAYOUTS = {
+    "delays down, unit in the corner": lines(*table("Time in ps", "\t", turned=True)),
+    "delays down, empty corner": lines(*table("", "\t", turned=True)),
+    "carriage returns, zero in the corner": lines(*table("0.000", "\t", turned=True), end="\r"),
+    "time explicit behind a tab": lines(*no_corner("Time", tab="\t")),
+    "Surface Xplorer": lines(*table("", ",")),
+    "wavenumbers": lines(*table("cm-1", ",", waves=np.round(1e7 / WAVES, 6))),
+    "zero in the corner": lines(*table("0", ",")),
+    "zero in the corner, Windows": lines(*table("0.0000", ","), end="\r\n"),
+    "footer": lines(*table("0.00000", ","), *FOOTER),
+    "longer footer": lines(*table("0.00000", ","), *FOOTER, "Pump power (mW): 0,5", "Comments:", "a, b", "", *FOOTER),
+    "blanks, Windows": lines(*table("0", "  "), end="\r\n"),
+    "time explicit": lines(*no_corner("Time")),
+    "time explicit, text above": lines(*no_corner("Time", above="simulated, 2 components, 400 nm")),
+    "time explicit, long text above": lines("# x", *no_corner("Time", above="12.5 ps; 3 scans")),
+    "wavelength explicit": lines(*no_corner("Wavelength")),
+    "wavelength explicit, Windows": lines(*no_corner("Wavelength"), end="\r\n"),
+    "wavelength explicit, text above": lines(*no_corner("Wavelength", above="polarised, 77 K")),
+    "wavelength explicit, carriage returns": lines(*no_corner("Wavelength"), end="\r"),
+    "wavelength explicit, wrapped": lines(*no_corner("Wavelength", width=4)),
+    "time explicit, wrapped": lines(*no_corner("Time", width=8)),
+    "time explicit, delays wrapped at another width": lines(*no_corner("Time", width=17, above="PCP")),
+}
+
+
+def test_three_wavelengths_without_a_corner_cell_are_a_map(tmp_path: Path) -> None:
+    rows = [" ".join(map(str, row)) for row in np.column_stack([DELAY, SIGNAL[:3].T])]
+    text = lines("CA", "", "Wavelength explicit", "Intervalnr 3", " ".join(map(str, WAVES[:3])), *rows)
+    (tmp_path / "m.ascii").write_text(text)
+    assert read_map(tmp_path / "m.ascii").signal == pytest.approx(SIGNAL[:3])
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_map_in_the_layout_of_another_program_is_read(tmp_path: Path, layout: str) -> None:
+    (tmp_path / "m.txt").write_bytes(LAYOUTS[layout].encode())
+    found = read_map(tmp_path / "m.txt")
+    assert is_right(found)
+
+
+def harpia(head: str = "Pump-probe, Not referenced, 1000 Hz", cut: int | None = None) -> str:
+    """Raw spectra of two scans: sample and reference, pumped and not, above a background."""
+    rows = [head, "Background, 100 shots", "Measurement, 100 shots", "Wavelength:\t" + "\t".join(map(str, WAVES))]
+    for scan in (1, 2):
+        blocks = [("Background", DELAY[0], np.full((4, len(WAVES)), 0.1 * scan))]
+        for delay, absorbed in zip(DELAY, SIGNAL.T, strict=True):
+            lamp = 1.0 + 0.2 * np.sin(WAVES) + 0.05 * scan * np.cos(delay)
+            seen = np.array([lamp * 10.0 ** (-absorbed / 1e3), lamp, lamp, lamp])
+            blocks.append(("Measurement", delay, seen + 0.1 * scan))
+        for kind, delay, spectra in blocks:
+            rows += [f"{kind}, scan {scan}, Delay {delay:.4f} ps", "Pump=1.0"]
+            rows += ["\t".join(f"{value:.12g}" for value in row) for row in spectra[:cut]]
+    return "\n".join(rows)
+
+
+@pytest.mark.parametrize("head", ["Pump-probe, Not referenced, 1000 Hz", "Pump-probe, Referenced, 1000 Hz"])
+def test_raw_spectra_of_harpia_become_the_change_of_absorbance(tmp_path: Path, head: str) -> None:
+    (tmp_path / "m.dat").write_text(harpia(head), encoding="utf-8")
+    found = read_map(tmp_path / "m.dat")
+    assert is_right(found)
+    assert found.n_scans == 2
+
+
+def test_spectra_of_harpia_that_are_not_whole_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "m.dat").write_text(harpia(cut=3), encoding="utf-8")
+    with pytest.raises(TraceFileError, match=r"HARPIA file.*four spectra of 9 wavelengths"):
+        read_map(tmp_path / "m.dat")

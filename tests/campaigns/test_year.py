@@ -1,14 +1,19 @@
-"""A lab year in 120 steps: whatever a group does, what the campaign says is held against a notebook beside it."""
+"""Lab years of 120 steps: whatever a group does, what the campaign says is held against a notebook beside it."""
 
 from __future__ import annotations
 
+from collections import Counter
 from copy import deepcopy
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
-from random import Random
+from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from campaigns import Campaign
 from campaigns.errors import CampaignError, DependedOnError, LifecycleError, NothingToSuggestError
@@ -17,7 +22,8 @@ from campaigns.files import write_table
 from campaigns.outcome_table import outcome_rows
 from tests.campaigns.conftest import Launched, described
 
-STEPS, SEED = 120, 2026
+#: Hypothesis begins with a year of one step.
+YEARS, STEPS = 3, 60
 #: Compounds of the space that no published row holds, as the steps name them.
 COMPOUNDS = [f"({spacer})2({cage})Pb2I7" for spacer in ("PA", "EOA", "CMA") for cage in ("MA", "FA")]
 COMPOUNDS += [f"({spacer})({cage})Pb2I7" for spacer in ("BDA", "PDA") for cage in ("MA", "FA")]
@@ -25,6 +31,10 @@ WORDS = [stage.value for stage in Stage if stage not in (Stage.SUGGESTED, Stage.
 REASON = "a year"
 #: What a group does, the more often the more it stands here.
 ACTS = ["measure"] * 5 + ["step"] * 5 + ["suggest", "retract", "undo", "undo", "amend", "decline_cation"]
+
+
+#: One of some things, drawn by Hypothesis.
+Choose = Any
 
 
 @dataclass
@@ -56,12 +66,13 @@ class Notebook:
         return max(means.items(), key=lambda pair: pair[1], default=None)
 
 
-class Year:
+class Year(RuleBasedStateMachine):
     """One campaign and the notebook beside it."""
 
-    def __init__(self, root: Path, launched: Launched, seed: int) -> None:
-        """Launch it."""
-        self.root, self.launched, self.dice = root, launched, Random(seed)
+    def __init__(self, root: Path, launched: Launched, done: Counter[str]) -> None:
+        """Launch it; the events that it comes to are counted in `done`."""
+        super().__init__()
+        self.root, self.launched, self.done = root, launched, done
         library, store = launched.library, launched.oracle_store
         self.campaign = Campaign.create(root / "year", described(), libraries=[library], oracle_store=store)
         self.book = Notebook()
@@ -75,17 +86,18 @@ class Year:
         last = self.campaign.state.last_event
         is_new = last not in self.before and self.campaign.events()[-1].kind is not EventKind.FITTED
         self.before[last] = earlier
+        self.done[self.campaign.events()[-1].kind] += 1
         return is_new
 
-    def act(self) -> None:
-        """One of the things that a group does."""
-        getattr(self, self.dice.choice(ACTS))()
+    @rule(what=st.sampled_from(ACTS), data=st.data())
+    def act(self, what: str, data: st.DataObject) -> None:
+        """One of the things that a group does. One rule: of several, Hypothesis leaves some out of a whole year."""
+        getattr(self, what)(lambda *of: data.draw(st.sampled_from(of)))
 
-    def measure(self) -> None:
-        dice = self.dice
-        formula, sample, bound = dice.choice(COMPOUNDS), dice.choice("abc"), dice.random() < 0.25
+    def measure(self, choose: Choose) -> None:
+        formula, sample, bound = choose(*COMPOUNDS), choose(*"abc"), choose(*4 * [False], True)
         # Crystals of one compound agree: those that contradict each other are set apart, and are another test's.
-        value = round((2.0 + 1.5 * COMPOUNDS.index(formula)) * dice.choice((0.9, 1.0, 1.1)), 2)
+        value = round((2.0 + 1.5 * COMPOUNDS.index(formula)) * choose(1.0, 0.9, 1.1), 2)
         earlier = deepcopy(self.book)
         same = [row for row in self.book.rows if row[:4] == (formula, value, bound, sample) and not row[5]]
         row = {"formula": formula, "lifetime_ps": value, "sample": sample, "is_upper_bound": bound}
@@ -96,8 +108,8 @@ class Year:
             self.book.stages[formula] = Stage.MEASURED
             self.noted(earlier)
 
-    def step(self) -> None:
-        formula, word = self.dice.choice(COMPOUNDS), self.dice.choice(WORDS)
+    def step(self, choose: Choose) -> None:
+        formula, word = choose(*COMPOUNDS), choose(*WORDS)
         earlier, last = deepcopy(self.book), self.campaign.state.last_event
         try:
             self.campaign.step(formula, word, reason=REASON)
@@ -112,12 +124,12 @@ class Year:
         self.book.stages[formula] = Stage.MEASURED if still and self.book.standing(formula) else stage
         self.noted(earlier)
 
-    def retract(self) -> None:
+    def retract(self, choose: Choose) -> None:
         earlier = deepcopy(self.book)
         numbers = [place for place, row in enumerate(self.book.rows) if row[4]]
         if not numbers:
             return
-        place = self.dice.choice(numbers)
+        place = choose(*numbers)
         formula, *rest = self.book.rows[place]
         self.campaign.retract(place + 1, REASON)
         self.book.rows[place] = (formula, rest[0], rest[1], rest[2], False, False)
@@ -133,8 +145,8 @@ class Year:
         if stage is not None:
             self.book.stages[formula] = stage
 
-    def suggest(self) -> None:
-        more, earlier, state = self.dice.random() < 0.3, deepcopy(self.book), self.campaign.state
+    def suggest(self, choose: Choose) -> None:
+        more, earlier, state = choose(False, False, True), deepcopy(self.book), self.campaign.state
         try:
             batch = self.campaign.suggest(more=more)
         except NothingToSuggestError:
@@ -156,8 +168,8 @@ class Year:
             self.book.stages[formula] = stage
         self.noted(earlier)
 
-    def decline_cation(self) -> None:
-        place = self.dice.choice([("spacer", "4AMP"), ("spacer", "PEA"), ("cage", "FA")])
+    def decline_cation(self, choose: Choose) -> None:
+        place = choose(("spacer", "4AMP"), ("spacer", "PEA"), ("cage", "FA"))
         earlier = deepcopy(self.book)
         if place in self.book.declined:
             with pytest.raises(LifecycleError, match=r"is declined as a .* already"):
@@ -171,8 +183,8 @@ class Year:
                 self.book.stages[formula] = Stage.DECLINED
         self.noted(earlier)
 
-    def amend(self) -> None:
-        size, n_layers = self.dice.randint(1, 3), self.dice.choice([(1, 2), (2,), (1, 2, 3)])
+    def amend(self, choose: Choose) -> None:
+        size, n_layers = choose(1, 2, 3), choose((1, 2), (2,), (1, 2, 3))
         earlier = deepcopy(self.book)
         config = described(space={"n_layers": n_layers}, budget={"batch_size": size})
         same = (size, n_layers) == (self.book.batch_size, self.book.n_layers)
@@ -181,7 +193,7 @@ class Year:
             self.book.batch_size, self.book.n_layers = size, n_layers
             self.noted(earlier)
 
-    def undo(self) -> None:
+    def undo(self, _: Choose) -> None:
         """Undo the last thing that the group did, if nothing was learnt on it."""
         last = self.campaign.state.last_event
         if last not in self.before or last in self.undone:
@@ -192,10 +204,12 @@ class Year:
         except DependedOnError:
             return
         self.undone.add(last)
+        self.done["undone"] += 1
         rows = self.book.rows
         self.book = deepcopy(self.before[last])
         self.book.rows += [(*row[:4], False, True) for row in rows[len(self.book.rows) : n_rows]]
 
+    @invariant()
     def what_it_says_is_true(self) -> None:
         campaign, book = self.campaign, self.book
         status, standing = campaign.status(), book.standing()
@@ -217,7 +231,7 @@ class Year:
         assert (record is None) or record.n_inside <= len(record.compared) <= len({row[0] for row in standing})
         assert Campaign.open(campaign.folder).state == campaign.state
 
-    def ends(self) -> None:
+    def teardown(self) -> None:
         """At the end of the year all of it goes into another campaign, by tables and as a whole; then the last round
         is computed again."""
         campaign, state = self.campaign, self.campaign.state
@@ -247,10 +261,12 @@ class Year:
 
 
 def test_a_year_of_a_campaign_holds_every_statement_it_makes(launched: Launched, tmp_path: Path) -> None:
-    year = Year(tmp_path, launched, seed=SEED)
-    for _ in range(STEPS):
-        year.act()
-        year.what_it_says_is_true()
-    state = year.campaign.state
-    assert min(len(state.record), len(state.steps), state.n_rounds, state.n_amended, state.n_voids) >= 4
-    year.ends()
+    done, years = Counter[str](), count()
+    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+        lambda: Year(tmp_path / str(next(years)), launched, done),
+        # Nothing is made smaller: a year trains many times.
+        settings=settings(max_examples=YEARS, stateful_step_count=STEPS, phases=[Phase.generate], deadline=None),
+    )
+    assert min(done[kind] for kind in ("observed", "stepped", "suggested", "amended", "taken_back", "undone")) >= 4, (
+        done
+    )

@@ -84,6 +84,8 @@ __all__ = ["Round"]
 TOP_K, SHORTLIST = 1000, 1000
 #: From this size on a space is passed over in single precision; the result is that of double precision.
 LARGE = 50_000
+#: From this size on few compounds are predicted (`screening.ranking.sketch`): each takes some microseconds.
+VAST = 20_000_000
 #: Steps done when fitting and when ranking begin, and all of them; for a large space in hundredths, since ranking it
 #: is most of the work.
 _STEPS, _LONG_STEPS = (1, 2, 3), (5, 8, 100)
@@ -303,7 +305,9 @@ def fit_round(
         left = left_to_suggest(inputs, learnt.candidates)
         try:
             with connected(dask) as client:
-                settings = PassSettings(single_precision=len(inputs.space) >= LARGE, client=client)
+                settings = PassSettings(
+                    single_precision=len(inputs.space) >= LARGE, sketched=len(inputs.space) >= VAST, client=client
+                )
                 return rank(left, TOP_K, settings, ranked)
         except NothingLeftError as error:
             if error.is_used_up:

@@ -239,7 +239,14 @@ def _sketched(work: Pass, wanted: int, settings: PassSettings, progress: Progres
         return None, 0.0
     from screening.ranking.sketch import SketchPass  # loads scipy.special, which other passes may not need
 
-    return SketchPass(work, wanted, settings.workers or cores(), progress).run() or (None, 0.0)
+    found, missed = SketchPass(work, wanted, settings.workers or cores(), progress).run() or (None, 0.0)
+    if progress is not None:
+        words = "the sketch of values does not follow them: every compound is passed over"
+        if found is not None:
+            words = f"values sketched, {found[2].scored - found[2].bounded:,} of {found[2].scored:,} compounds "
+            words += f"predicted: {missed:.3f} of the top {wanted} may be expected to be missing"
+        progress(candidates.n_allowed, candidates.n_allowed, Announcement(words))
+    return found, missed
 
 
 def _bounds(candidates: Candidates, keep: int) -> PredictionBounds | None:

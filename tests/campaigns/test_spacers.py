@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from campaigns import Campaign, CampaignConfig
-from campaigns.errors import CampaignError
+from campaigns.errors import CampaignError, ConfigError
 from campaigns.narrate import sentence
 from campaigns.plan import plan_launch
 from campaigns.space import gather
@@ -70,11 +70,13 @@ def pretend(monkeypatch: pytest.MonkeyPatch) -> PretendOracle:
     return oracle
 
 
-def campaign_of(folder: Path, calculations: int, spacers: int = 90, **more: Any) -> Campaign:
-    """Over the first unmeasured spacers of the built-in library, n = 1, with a cheap surrogate."""
+def campaign_of(
+    folder: Path, calculations: int, spacers: int = 90, of: Sequence[Cation] = UNMEASURED, **more: Any
+) -> Campaign:
+    """Over the first unmeasured spacers of the built-in library, or others, n = 1, with a cheap surrogate."""
     folder.mkdir(parents=True, exist_ok=True)
     library = folder / "spacers.smi"
-    library.write_text("\n".join(c.smiles for c in UNMEASURED[:spacers]) + "\n", encoding="utf-8")
+    library.write_text("\n".join(c.smiles for c in of[:spacers]) + "\n", encoding="utf-8")
     values = {"space": {"n_layers": [1]}, "surrogate": "mean", "budget": {"calculations": calculations}, **more}
     return Campaign.create(
         folder / "campaign", CampaignConfig.parse(values), libraries=[library], oracle_store=folder / "oracle.db"
@@ -161,6 +163,17 @@ def test_one_spacer_is_computed_and_suggested(pretend: PretendOracle, tmp_path: 
         assert len(campaign.suggest(1).suggestions) == 1
 
 
+def test_the_ranking_of_a_vast_space_is_sketched_and_says_what_may_be_missing(
+    pretend: PretendOracle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("campaigns.round.VAST", 1)
+    told = list[str]()
+    with campaign_of(tmp_path, 5, spacers=5) as campaign:
+        campaign.describe()
+        campaign.suggest(1, progress=lambda _, __, note: told.append(note))
+    assert "values sketched, 5 of 5 compounds predicted: 0.000 of the top 1000 may be expected to be missing" in told
+
+
 def test_a_budget_of_nothing_ranks_what_the_store_holds_and_asks_where_it_holds_nothing(
     pretend: PretendOracle, tmp_path: Path
 ) -> None:
@@ -187,6 +200,41 @@ def test_failures_count_as_computed_and_are_never_suggested(pretend: PretendOrac
         assert ranked
         assert not ranked & pretend.fails
         assert "failed" in set(campaign.table("spacers")["descriptors"])
+
+
+def test_failures_that_the_store_holds_cost_nothing_and_are_not_computed_again(
+    pretend: PretendOracle, tmp_path: Path
+) -> None:
+    with campaign_of(tmp_path, 40) as campaign:
+        failed = campaign.space.spacers[:30]
+        with OracleStore(tmp_path / "oracle.db") as store:
+            store.put_many(made_up(c, campaign.config.protocol, ok=False) for c in failed)
+        campaign.describe()
+        assert not set(pretend.computed) & {c.inchikey for c in failed}
+        assert spent(campaign) == 40
+        assert {c.inchikey for c in failed} <= set(campaign.state.spacer_rounds[0].spacers)
+
+
+def test_spacers_with_one_fingerprint_are_told_apart(pretend: PretendOracle, tmp_path: Path) -> None:
+    pairs = [
+        (Cation.from_smiles(f"C[C@H]({tail})C[NH3+]"), Cation.from_smiles(f"C[C@@H]({tail})C[NH3+]"))
+        for tail in ("CC" + "C" * n for n in range(25))
+    ]
+    twins = [cation for pair in pairs for cation in pair]
+    with campaign_of(tmp_path, 40, of=twins) as campaign:
+        campaign.describe()
+        assert len(campaign.space.spacers) == 50
+        assert spent(campaign) == 40
+        assert max(pretend.computed.values()) == 1
+
+
+def test_constraints_that_no_spacer_passes_are_refused_before_anything_is_computed(
+    pretend: PretendOracle, tmp_path: Path
+) -> None:
+    rule = {"layer_limits": {"rp": [3, 5], "dj": [3, 5]}}
+    with pytest.raises(ConfigError, match=r"they leave none of [\d,]+ compounds; loosen one"):
+        campaign_of(tmp_path, 40, space={"n_layers": [2], "constraints": [rule]})
+    assert not pretend.computed
 
 
 def test_where_all_fail_others_are_tried_until_the_budget_ends(pretend: PretendOracle, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from chemspace.cation import Cation
 from chemspace.constraints import AllowedPairs, Constraint, LayerLimits, PriceLimit
+from chemspace.progress import Announcement, Progress
 from chemspace.space import CompoundSpace
 from oracle.descriptors import CationTable
 from screening.errors import NothingLeftError
@@ -68,16 +70,23 @@ def _spacers(seed: int, odd: int = 0) -> CationTable:
     return CationTable(values, np.ones(N, dtype=bool))
 
 
-def _both(candidates: Candidates, top_k: int, workers: int = 1) -> tuple[Ranking, Ranking]:
+def _both(
+    candidates: Candidates, top_k: int, workers: int = 1, progress: Progress | None = None
+) -> tuple[Ranking, Ranking]:
     single = PassSettings(block_size=4000, workers=workers, single_precision=True, sketched=True)
-    return rank(candidates, top_k, single), rank(candidates, top_k)
+    return rank(candidates, top_k, single, progress), rank(candidates, top_k)
 
 
 @pytest.mark.usefixtures("small_steps")
 def test_most_compounds_are_not_predicted_and_the_list_is_that_of_the_whole_pass_to_the_bit(
     surrogate: Surrogate,
 ) -> None:
-    sketched, whole = _both(Candidates(SPACE, _spacers(0), CAGE_TABLE, surrogate, -0.5), 20, workers=2)
+    told: list[str] = []
+    candidates = Candidates(SPACE, _spacers(0), CAGE_TABLE, surrogate, -0.5)
+    sketched, whole = _both(candidates, 20, workers=2, progress=lambda _, __, note: told.append(note))
+    (said,) = [note for note in told if isinstance(note, Announcement)]
+    pattern = rf"values sketched, [\d,]+ of {len(SPACE):,} compounds predicted: 0\.0\d\d of the top 20 may be .*"
+    assert re.fullmatch(pattern, said)
     pd.testing.assert_frame_equal(sketched.frame, whole.frame, check_exact=True)
     assert sketched.n_bounded > len(SPACE) // 3
     assert 0.0 < sketched.n_missed <= sketch.MISSED

@@ -32,7 +32,7 @@ class TableOptions(OptionGroup):
 
     results: Annotated[
         Path | None,
-        typer.Argument(metavar="[RESULTS]", help="Table of results: CSV, .xlsx or JSON lines."),
+        typer.Argument(metavar="RESULTS", help="Table of results: CSV, .xlsx or JSON lines."),
     ] = None
     of_property: Annotated[
         str | None,

@@ -268,7 +268,7 @@ def _run(campaign: Campaign, options: LaunchOptions) -> None:
         return
     show_fit(campaign.retrain() if (fit := campaign.fit()) is None else fit)
     if batch.suggestions:
-        show_suggestions(batch, {}, stability=campaign.stability(batch))
+        show_suggestions(batch, {}, stability=campaign.stability(batch), names=campaign.names)
     else:
         console.line(campaign.nothing_left() or "")
     show_next(options.folder, campaign.files())
@@ -314,7 +314,7 @@ def _print_template(name: str | None) -> None:
 class AmendOptions(CampaignOptions):
     description: Annotated[
         Path | None,
-        typer.Argument(metavar="[NEW.yaml]", help="The whole description as it shall be.", exists=True, dir_okay=False),
+        typer.Argument(metavar="NEW.yaml", help="The whole description as it shall be.", exists=True, dir_okay=False),
     ] = None
     single: FieldOptions
     reason: Annotated[str, typer.Option(help="Why, for the record.")] = ""

@@ -54,7 +54,7 @@ def show(options: LibraryOptions) -> None:
 
 
 class FindOptions(PrintingOptions):
-    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Abbreviations, aliases, names or SMILES.")]
+    names: Annotated[list[str], typer.Argument(metavar="NAME", help="Abbreviations, aliases, names or SMILES.")]
     source: Annotated[str, typer.Option("--in", metavar="LIBRARY", help="A file, or builtin.")] = "builtin"
     protons: ReadingOptions
 

@@ -18,14 +18,16 @@ from __future__ import annotations
 import csv
 import os
 from collections.abc import Callable, Iterator, Sequence
+from copy import copy
 from enum import StrEnum
 from functools import cache, partial
 from inspect import Parameter, Signature, get_annotations, getdoc
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar, dataclass_transform, get_args
 
 import typer
-from typer.models import ArgumentInfo
+from typer.models import ArgumentInfo, OptionInfo
 
 from campaigns.cli import console
 
@@ -247,7 +249,9 @@ _QUIET = Parameter(
     "quiet",
     Parameter.KEYWORD_ONLY,
     default=False,
-    annotation=Annotated[bool, typer.Option("--quiet", help="No notes and no progress: results, warnings, errors.")],
+    annotation=Annotated[
+        bool, typer.Option("--quiet", metavar="", help="No notes and no progress: results, warnings, errors.")
+    ],
 )
 
 
@@ -262,7 +266,36 @@ def _parameters(kind: Any) -> Iterator[Parameter]:
             yield from _parameters(hint)
         else:
             default = getattr(kind, name, Parameter.empty)
-            yield Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=hint)
+            yield Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=_worded(hint))
+
+
+#: What a help text calls a value; a switch takes none.
+_WORDS = {bool: "", int: "NUMBER", float: "NUMBER", str: "TEXT"}
+
+
+def _worded(hint: Any) -> Any:
+    """An option as its help says it: "1 or more" where Typer writes "<int range> [x>=1]"."""
+    kind, *_ = get_args(hint)
+    info = copy(next((part for part in get_args(hint) if isinstance(part, OptionInfo)), None))
+    if info is None:
+        return hint
+    low, high = info.min, info.max
+    if low is not None or high is not None:
+        allowed = f"{low:g} or more" if high is None else f"{low:g} to {high:g}"
+        info.min, info.max, info.metavar = None, None, info.metavar or allowed
+
+        def within(value: float | None) -> float | None:
+            if value is not None and not low <= value <= (inf if high is None else high):
+                raise typer.BadParameter(f"{value:g} is not {allowed}")
+            return value
+
+        info.callback = within
+    elif info.metavar is None:
+        plain = next((each for each in (kind, *get_args(kind)) if each in _WORDS), None)
+        info.metavar = None if plain is None else _WORDS[plain]
+        if Path in (kind, *get_args(kind)):
+            info.metavar = "FOLDER" if not info.file_okay else "PATH" if info.dir_okay else "FILE"
+    return Annotated[kind, info]
 
 
 def _filled(kind: Any, values: dict[str, Any]) -> Any:

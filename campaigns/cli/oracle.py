@@ -67,9 +67,7 @@ class ProtocolOptions(OptionGroup):
 
 
 class DescribeOptions(OptionGroup):
-    inputs: Annotated[
-        list[str], typer.Argument(metavar="INPUT...", help="SMILES, or files (.smi, .csv, .tsv, .parquet).")
-    ]
+    inputs: Annotated[list[str], typer.Argument(metavar="INPUT", help="SMILES, or files (.smi, .csv, .tsv, .parquet).")]
     workers: Workers = 2
     theory: ProtocolOptions
     protons: ProtonationOptions

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class ReplayOptions(ComputingOptions):
-    number: Annotated[int | None, typer.Argument(metavar="[ROUND]", help="Default: the last.")] = None
+    number: Annotated[int | None, typer.Argument(metavar="ROUND", help="Default: the last.")] = None
 
 
 @takes(ReplayOptions)
@@ -66,7 +66,7 @@ class ExportOptions(CampaignOptions):
     output: Annotated[
         Path | None,
         typer.Argument(
-            metavar="[FILE]",
+            metavar="FILE",
             help="A table ends in .csv, .jsonl or .parquet. Left out with --format: the name of CAMPAIGN.",
             **NEW_FILE,
         ),
@@ -223,9 +223,7 @@ def _lifetimes(campaign: Campaign, formula: str) -> list[str]:
 
 
 class DeclineOptions(CampaignOptions):
-    formula: Annotated[str | None, typer.Argument(metavar="[FORMULA]", help="The compound, as it was suggested.")] = (
-        None
-    )
+    formula: Annotated[str | None, typer.Argument(metavar="FORMULA", help="The compound, as it was suggested.")] = None
     spacer: Annotated[str | None, typer.Option(metavar="CATION", help="Not one compound but all with this spacer.")] = (
         None
     )

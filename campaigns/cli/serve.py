@@ -20,7 +20,7 @@ DAYS = 365.0
 
 
 class ServeOptions(OptionGroup):
-    folders: Annotated[list[Path], typer.Argument(metavar="CAMPAIGN...", help="Folders of the campaigns.")]
+    folders: Annotated[list[Path], typer.Argument(metavar="CAMPAIGN", help="Folders of the campaigns.")]
     host: Annotated[str, typer.Option(help="Address to listen on. Any but this machine's own needs tokens.")] = (
         "127.0.0.1"
     )
@@ -214,7 +214,7 @@ def _default_file() -> Path:
 
 class McpOptions(OptionGroup):
     address: Annotated[
-        str, typer.Argument(metavar="[ADDRESS]", help="Of the server that `spinscreen serve` started.")
+        str, typer.Argument(metavar="ADDRESS", help="Of the server that `spinscreen serve` started.")
     ] = "http://127.0.0.1:8710"
     token_env: Annotated[
         str, typer.Option(metavar="NAME", help="Environment variable with the token of whoever lets the model in.")

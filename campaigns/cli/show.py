@@ -16,7 +16,7 @@ from campaigns.targets import LIFETIME, Target
 
 if TYPE_CHECKING:
     from campaigns.plan import LaunchPlan
-    from chemspace.library import ReadReport
+    from chemspace.library import CationLibrary, ReadReport
     from screening.scores import ScoreWords
 
 #: Refused library rows that are shown; the reject file holds all.
@@ -75,9 +75,10 @@ def show_suggestions(
     recipes: Sequence[str] = (),
     structures: Mapping[str, str | None] | None = None,
     stability: Mapping[str, tuple[int, int]] | None = None,
+    names: CationLibrary | None = None,
 ) -> None:
-    """The suggestions of one round, each with where it stands if that moved on, and with its recipe in a line, the file
-    of its structure, and in how many refits it stays in the batch where given."""
+    """The suggestions of one round, each with where it stands if that moved on, its spacer by name, and with its recipe
+    in a line, the file of its structure, and in how many refits it stays in the batch where given."""
     marked(f"\n[bold]Make next[/] (round {batch.number}; predicted lifetime with its 90% interval)")
     for place, s in enumerate(batch.suggestions, start=1):
         marked(
@@ -85,6 +86,8 @@ def show_suggestions(
             f"[dim]({picoseconds(s.lifetime_low_ps)} to {picoseconds(s.lifetime_high_ps)})[/]  "
             f"{_worth(s)}  forms {s.feasibility:.0%}{_mark(stages.get(s.formula, ''))}"
         )
+        if names is not None and (known := names[s.spacer].names):
+            marked(f"    [dim]{escape(s.spacer)} is[/] {escape(known[-1])}")
         marked(f"    {escape(s.reason)}")
         if s.reported:
             marked(f"    {escape(s.reported)}")

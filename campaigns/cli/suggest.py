@@ -56,7 +56,7 @@ class PoolOptions(OptionGroup):
 
 class SuggestOptions(OptionGroup):
     folder: Annotated[
-        Path | None, typer.Argument(metavar="[CAMPAIGN]", help="The campaign's folder.", callback=campaign_folder)
+        Path | None, typer.Argument(metavar="CAMPAIGN", help="The campaign's folder.", callback=campaign_folder)
     ] = None
     batch_size: Annotated[
         int | None, typer.Option("--batch-size", "-q", min=1, help="How many. Default: the campaign's, or 5.")
@@ -227,7 +227,7 @@ def show_batch(
     status = campaign.status()
     if batch.suggestions:
         kept = campaign.stability(batch, refit=details)
-        show_suggestions(batch, status.stages, [recipe.line for recipe in recipes], written, kept)
+        show_suggestions(batch, status.stages, [recipe.line for recipe in recipes], written, kept, campaign.names)
     elif status.nothing_left:
         console.line(status.nothing_left)
     for suggestion, recipe in zip(batch.suggestions, recipes, strict=True) if details else ():

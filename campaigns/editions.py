@@ -68,14 +68,21 @@ class Edition:
 #: Release 0.1.0, whose logs name no edition.
 FIRST = 1
 #: What a new campaign gets.
-NEWEST = 2
+NEWEST = 3
 EDITIONS: Mapping[int, Edition] = {
     FIRST: Edition(
         FIRST,
         description={"surrogate": "spinscreen"},
-        protocol={"conformer_solvent": None, "n_conformers": 20, "n_optimised": 2, "stretch": 0.0},
+        protocol={
+            "conformer_search": "embedded",
+            "conformer_solvent": None,
+            "n_conformers": 20,
+            "n_optimised": 2,
+            "stretch": 0.0,
+        },
         sets_apart=False,
         teaching_share=0.0,
     ),
+    2: Edition(2, protocol={"conformer_search": "embedded"}),
     NEWEST: Edition(NEWEST),
 }

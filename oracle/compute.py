@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 from rdkit import Chem
 
-from oracle.conformers import Conformers, build_molecule, embed
+from oracle.conformers import PROMISING, Conformers, build_molecule, embed, turn
 from oracle.engines.base import Session, SinglePoint
 from oracle.engines.registry import Tools, open_tools
 from oracle.errors import BondsChangedError, ConvergenceError, InputError, OracleError
 from oracle.optimise import Optimum, choose_coordinates, force_field_hessian, leave_saddles, minimise
-from oracle.protocol import Protocol
+from oracle.protocol import TORSIONS, Protocol
 from oracle.record import CationRecord, Task, failure
 from oracle.units import ANGSTROM_PER_BOHR, DEBYE_PER_E_BOHR, EV_PER_HARTREE, HARTREE_PER_KCAL_MOL
 from oracle.validate import atomic_masses, bond_changes, mean_electronegativity, validate_molecule
@@ -26,8 +26,6 @@ SMALL_GAP_EV = 0.5
 
 #: A start geometry this close to that of the kept conformer may end below it, kcal/mol.
 CLOSE = 0.5
-#: Where so many of the embedded conformers are distinct, others were probably missed.
-MANY = 0.75
 #: In a solvent model, whose surface is a grid, a gradient this many times the norm wanted may be as low as it gets:
 #: methylammonium in DMF ends at 2.2e-4 of 2.0e-4 hartree/bohr from some starts.
 ROUGH = 2.0
@@ -107,8 +105,11 @@ def _small_gap(point: SinglePoint) -> tuple[str, ...]:
 
 def _relax(mol: Chem.Mol, numbers: NDArray[np.int64], charge: int, protocol: Protocol, tools: Tools) -> _Relaxed:
     """Optimises the most promising conformers and keeps the best that still has the molecule's bonds."""
-    screened = protocol.of_geometry.solvent is not None and protocol.stretch > 0.0
-    conformers = embed(mol, protocol.n_conformers, protocol.seed, screened=screened)
+    screened = protocol.seeks_layers
+    if turned := protocol.conformer_search == TORSIONS:
+        conformers = turn(mol, protocol.n_conformers, protocol.seed, protocol.stretch)
+    else:
+        conformers = embed(mol, protocol.n_conformers, protocol.seed, screened=screened)
     warnings = [] if conformers.force_field == "MMFF94" else ["MMFF94 has no parameters for this ion; UFF was used"]
     session = tools.geometry.session(numbers, charge)
     try:
@@ -117,7 +118,8 @@ def _relax(mol: Chem.Mol, numbers: NDArray[np.int64], charge: int, protocol: Pro
         problems: list[OracleError] = []
         promise = _promise(session, conformers, numbers, protocol)
         rest = sorted(range(len(promise)), key=lambda k: (promise[k], k))
-        while rest and len(found) < protocol.n_optimised:
+        enough = min(promise) + PROMISING * HARTREE_PER_KCAL_MOL if turned else np.inf
+        while rest and len(found) < protocol.n_optimised and not (found and promise[rest[0]] > enough):
             k = rest.pop(0)
             try:
                 found[k], pushes = _optimise(session, conformers, k, protocol)
@@ -139,24 +141,25 @@ def _relax(mol: Chem.Mol, numbers: NDArray[np.int64], charge: int, protocol: Pro
             f"the search for conformers has not converged: {rivals} of {len(promise)} that were not optimised may be "
             f"kept in its place; optimise more than {protocol.n_optimised}"
         )
-    elif screened and _is_open(found[best], conformers, numbers, protocol):
-        warnings.append(
-            f"the search for conformers has not converged: {len(promise)} of the {protocol.n_conformers} embedded are "
-            "distinct, so there may be others; embed more"
+    elif screened and not conformers.complete and not _is_longest(found[best], conformers, numbers):
+        what = (
+            "more ways to turn its bonds than were looked at"
+            if turned
+            else f"{len(promise)} of the {protocol.n_conformers} embedded are distinct, so there may be others"
         )
+        warnings.append(f"the search for conformers has not converged: {what}; embed more")
     return _Relaxed(found[best], len(promise), tuple(warnings))
 
 
-def _is_open(kept: Optimum, conformers: Conformers, numbers: NDArray[np.int64], protocol: Protocol) -> bool:
-    """Whether hardly any conformer was met twice, and the one that is kept is not the longest, which is built."""
+def _is_longest(kept: Optimum, conformers: Conformers, numbers: NDArray[np.int64]) -> bool:
+    """Whether the one that is kept is the longest, which is always among the start geometries."""
     longest = max(_half_extent(positions[numbers > 1]) for positions in conformers.positions)
-    met_once = len(conformers.ids) >= MANY * protocol.n_conformers
-    return met_once and _half_extent(kept.positions[numbers > 1]) < LONGEST * longest
+    return _half_extent(kept.positions[numbers > 1]) >= LONGEST * longest
 
 
 def _promise(session: Session, conformers: Conformers, numbers: NDArray[np.int64], protocol: Protocol) -> list[float]:
     """What each start geometry is worth by a single point, hartree; zero for each where all are optimised anyway."""
-    if len(conformers.ids) <= protocol.n_optimised:
+    if len(conformers.ids) <= (1 if protocol.conformer_search == TORSIONS else protocol.n_optimised):
         return [0.0] * len(conformers.ids)
     return [_worth(session.energy_gradient(x)[0], x[numbers > 1], protocol) for x in conformers.positions]
 

@@ -1,13 +1,17 @@
-"""Start geometries: ETKDGv3 embedding with a fixed seed, relaxed with MMFF94, duplicates removed.
+"""Start geometries: chains turned through their preferred angles, rings embedded; relaxed with MMFF94, each kept once.
 
-ETKDGv3: doi 10.1021/acs.jcim.0c00025. MMFF94: doi 10.1002/(SICI)1096-987X(199604)17:5/6<490::AID-JCC1>3.0.CO;2-P.
+ETKDGv3, whose torsions of crystals tell the angles that a bond prefers: doi 10.1021/acs.jcim.0c00025.
+MMFF94: doi 10.1002/(SICI)1096-987X(199604)17:5/6<490::AID-JCC1>3.0.CO;2-P.
 UFF, where MMFF94 has no parameters: doi 10.1021/ja00051a040.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from itertools import combinations, islice, product
+from math import prod
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +28,24 @@ SAME_DISTANCE = 0.05
 #: Dielectric constant in which the force field sees charges where conformers are meant for a polar surrounding.
 SCREENING = 40.0
 
+#: Where so many of the embedded conformers are distinct, others were probably missed.
+MANY = 0.75
+
+#: Combinations of angles looked at, and frames (rings with what is bound to them) that share them.
+COMBINATIONS, FRAMES = 400, 8
+
+#: Two frames are one where the sorted distances among their atoms agree this well, angstrom.
+SAME_FRAME = 0.1
+
+#: In place of 0, with which RDKit makes one geometry again and again; and where the seed decides nothing.
+SEED = 2**30
+
+#: A conformer that is worth this much less than the best one at its start, kcal/mol, is not the best one in the end.
+PROMISING = 3.0
+
+#: The four atoms of a torsion.
+Torsion: TypeAlias = tuple[int, int, int, int]
+
 #: Steps granted to a force field; it stops at its own convergence long before.
 FORCE_FIELD_STEPS = 2000
 
@@ -32,12 +54,14 @@ FORCE_FIELD_STEPS = 2000
 class Conformers:
     """Distinct start geometries of one molecule, lowest force-field energy first. `mol`: the molecule with its
     hydrogens and every embedded conformer; `ids`: the conformer of `mol` behind each geometry, shape (c,); `positions`:
-    geometries, shape (c, n, 3), bohr; `force_field`: "MMFF94" or "UFF"."""
+    geometries, shape (c, n, 3), bohr; `force_field`: "MMFF94" or "UFF"; `complete`: False where others may have been
+    missed."""
 
     mol: Chem.Mol
     ids: tuple[int, ...]
     positions: NDArray[np.float64]
     force_field: str
+    complete: bool
 
 
 def build_molecule(smiles: str) -> Chem.Mol:
@@ -55,7 +79,7 @@ def embed(mol: Chem.Mol, count: int, seed: int, *, screened: bool = False) -> Co
     how many to embed; `seed`: of the embedding; `screened`: let the force field screen charges, and add a conformer
     whose chains are extended. Raises ConformerError if no conformer could be embedded.
     """
-    ids = _embed(mol, count, (seed or 2**30) if screened else seed)  # with 0 RDKit makes one geometry again and again
+    ids = _embed(mol, count, (seed or SEED) if screened else seed)
     if screened and (turns := _chain_torsions(mol)):
         ids.append(_extended(mol, ids[0], turns))
     force_field, energies = _relax(mol, screened=screened)
@@ -63,7 +87,120 @@ def embed(mol: Chem.Mol, count: int, seed: int, *, screened: bool = False) -> Co
     order = sorted(range(numbers), key=lambda k: (energies[k], k))
     kept = _distinct(mol, ids, energies, order)
     positions = np.stack([mol.GetConformer(ids[k]).GetPositions() for k in kept]) / ANGSTROM_PER_BOHR
-    return Conformers(mol, tuple(ids[k] for k in kept), positions, force_field)
+    return Conformers(mol, tuple(ids[k] for k in kept), positions, force_field, len(kept) < MANY * count)
+
+
+def turn(mol: Chem.Mol, count: int, seed: int, stretch: float) -> Conformers:
+    """Turns every bond of the chains through the angles it prefers and keeps the distinct conformers, the best first.
+
+    What cannot be turned into each other (rings, ends of open stereocentres) is embedded; only there the seed decides.
+    Energies have screened charges. `mol`: a molecule with its hydrogens; `count`: conformers embedded, and how many of
+    those turned are relaxed; `stretch`: what an angstrom of half its length gains a conformer, kcal/mol. Raises
+    ConformerError if no conformer could be embedded.
+    """
+    frames, n_frames = _frames(mol, count, seed, stretch)
+    turns = _turns(mol)
+    each, field, turned = COMBINATIONS // len(frames), _force_field(mol), []
+    for frame in frames:
+        for angles in islice(_combined([preferred for _, preferred in turns]), each):
+            conformer = Chem.Conformer(mol.GetConformer(frame))
+            for (torsion, _), angle in zip(turns, angles, strict=True):
+                rdMolTransforms.SetDihedralDeg(conformer, *torsion, angle)
+            positions = conformer.GetPositions()
+            worth = field.CalcEnergy(positions.ravel().tolist()) - stretch * _half_length(mol, positions)
+            turned.append((worth, len(turned), conformer))
+    turned.sort(key=lambda one: one[:2])
+    complete = n_frames == len(frames) and prod(len(preferred) for _, preferred in turns) <= each
+    complete &= len(turned) <= count or turned[count][0] > turned[0][0] + PROMISING
+    mol.RemoveAllConformers()
+    ids = [int(mol.AddConformer(conformer, assignId=True)) for *_, conformer in turned[:count]]
+    force_field, energies = _relax(mol, screened=True)
+    shapes = [mol.GetConformer(k).GetPositions() for k in ids]
+    worths = [energy - stretch * _half_length(mol, shape) for energy, shape in zip(energies, shapes, strict=True)]
+    kept = _distinct(mol, ids, energies, sorted(range(len(ids)), key=lambda k: (energies[k], k)))
+    kept.sort(key=lambda k: (worths[k], k))
+    positions = np.stack([shapes[k] for k in kept]) / ANGSTROM_PER_BOHR
+    return Conformers(mol, tuple(ids[k] for k in kept), positions, force_field, complete)
+
+
+def _frames(mol: Chem.Mol, count: int, seed: int, stretch: float) -> tuple[list[int], int]:
+    """Embeds what turning bonds cannot reach: ids of the best conformers of it, and how many there are."""
+    stereo = list(Chem.FindPotentialStereo(mol))
+    open_ends = [one for one in stereo if one.specified == Chem.StereoSpecified.Unspecified]
+    if len(stereo) == 1 and stereo[0].type == Chem.StereoType.Atom_Tetrahedral:
+        open_ends = []  # both ways of one centre are mirror images
+    bends = any(mol.GetAtomWithIdx(k).GetDegree() == 4 for ring in mol.GetRingInfo().AtomRings() for k in ring)
+    ids = _embed(mol, count, seed or SEED) if bends or open_ends else _embed(mol, 1, SEED)
+    _, energies = _relax(mol, screened=True)
+    centres = {k for one in open_ends for k in [one.centeredOn, *one.controllingAtoms] if k < mol.GetNumAtoms()}
+    atoms = [atom for atom in mol.GetAtoms() if atom.GetAtomicNum() > 1]
+    frame = [a.GetIdx() for a in atoms if a.GetIdx() in centres or any(b.IsInRing() for b in (a, *a.GetNeighbors()))]
+    shapes = {k: mol.GetConformer(k).GetPositions() for k in ids}
+    worth = {k: energy - stretch * _half_length(mol, shapes[k]) for k, energy in zip(ids, energies, strict=True)}
+    found: dict[int, NDArray[np.float64]] = {}
+    for k in sorted(ids, key=lambda k: (worth[k], k)):
+        distances = _sorted_distances(shapes[k][frame])
+        if not any(np.abs(distances - other).max(initial=0.0) < SAME_FRAME for other in found.values()):
+            found[k] = distances
+    return list(found)[:FRAMES], len(found)
+
+
+def _turns(mol: Chem.Mol) -> list[tuple[Torsion, list[float]]]:
+    """A torsion about each bond that can be turned, and the angles it prefers (degrees), the most stretched first."""
+    ranks = list(Chem.CanonicalRankAtoms(mol, breakTies=False))
+    known = {frozenset(list(one["atomIndices"])[1:3]): one for one in rdDistGeom.GetExperimentalTorsions(mol)}
+    found = []
+    for bond in mol.GetBonds():
+        ends = bond.GetBeginAtom(), bond.GetEndAtom()
+        beside = [
+            [n.GetIdx() for n in end.GetNeighbors() if n.GetIdx() != other.GetIdx()]
+            for end, other in (ends, ends[::-1])
+        ]
+        if bond.IsInRing() or bond.GetBondType() != Chem.BondType.SINGLE or not all(beside):
+            continue
+        if any(end.GetHybridization() == Chem.HybridizationType.SP for end in ends):
+            continue
+        folds = [len(side) if len({ranks[k] for k in side}) == 1 else 1 for side in beside]
+        if 3 in folds:  # methyl, ammonium: every preferred angle is the same
+            continue
+        tetrahedral = [end.GetHybridization() == Chem.HybridizationType.SP3 for end in ends]
+        one = known.get(frozenset(end.GetIdx() for end in ends))
+        if one is not None:
+            torsion, angles = tuple(one["atomIndices"]), _minima(one["V"], one["signs"])
+        else:
+            first, second = ((_deepest(end, other)) for end, other in (ends, ends[::-1]))
+            outer = [side[0] if deep is None else deep for side, deep in zip(beside, (first, second), strict=True)]
+            torsion = (outer[0], ends[0].GetIdx(), ends[1].GetIdx(), outer[1])
+            angles = [[0.0, 180.0], [0.0, 90.0, 180.0, 270.0], [60.0, 180.0, 300.0]][sum(tetrahedral)]
+        angles.sort(key=lambda angle: (abs(angle - 180.0), angle))
+        if any(fold == 2 and not sp3 for fold, sp3 in zip(folds, tetrahedral, strict=True)):  # a flat end, twice alike
+            angles = [a for k, a in enumerate(angles) if all((a - b) % 180.0 for b in angles[:k])]
+        if len(angles) > 1:
+            found.append((torsion, angles))
+    return found
+
+
+def _minima(heights: Sequence[float], signs: Sequence[int]) -> list[float]:
+    """Angles (degrees) of the minima of a torsion's potential in crystals, sum of V (1 + s cos(k angle))."""
+    angles = np.arange(0.0, 360.0, 10.0)
+    energy = sum(
+        v * (1.0 + s * np.cos(k * np.radians(angles))) for k, (v, s) in enumerate(zip(heights, signs, strict=True), 1)
+    )
+    low = (energy <= np.roll(energy, 1)) & (energy < np.roll(energy, -1))
+    return [float(angle) for angle in angles[low]]
+
+
+def _combined(preferred: Sequence[Sequence[float]]) -> Iterator[tuple[float, ...]]:
+    """Every choice of one angle a bond, those that turn the fewest bonds away from their first angle first."""
+    for number in range(len(preferred) + 1):
+        for away in combinations(range(len(preferred)), number):
+            yield from product(*(a[1:] if k in away else a[:1] for k, a in enumerate(preferred)))
+
+
+def _half_length(mol: Chem.Mol, positions: NDArray[np.float64]) -> float:
+    """Half the largest distance between heavy atoms, angstrom."""
+    heavy = [atom.GetIdx() for atom in mol.GetAtoms() if atom.GetAtomicNum() > 1]
+    return 0.5 * float(_sorted_distances(positions[heavy]).max(initial=0.0))
 
 
 def _embed(mol: Chem.Mol, count: int, seed: int) -> list[int]:
@@ -80,7 +217,7 @@ def _embed(mol: Chem.Mol, count: int, seed: int) -> list[int]:
     return ids
 
 
-def _chain_torsions(mol: Chem.Mol) -> list[tuple[int, int, int, int]]:
+def _chain_torsions(mol: Chem.Mol) -> list[Torsion]:
     """Atoms of the torsion along the longest way through each bond between saturated chain atoms."""
     found = []
     for bond in mol.GetBonds():
@@ -112,7 +249,7 @@ def _deepest(atom: Chem.Atom, away_from: Chem.Atom) -> int | None:
     return max(heavy, key=lambda k: (depth(k), -k), default=None)
 
 
-def _extended(mol: Chem.Mol, start: int, torsions: list[tuple[int, int, int, int]]) -> int:
+def _extended(mol: Chem.Mol, start: int, torsions: list[Torsion]) -> int:
     """A new conformer of `mol` like the one with the id `start`, its chains stretched out; returns its id."""
     conformer = Chem.Conformer(mol.GetConformer(start))
     for torsion in torsions:
@@ -122,9 +259,7 @@ def _extended(mol: Chem.Mol, start: int, torsions: list[tuple[int, int, int, int
 
 def _relax(mol: Chem.Mol, *, screened: bool = False) -> tuple[str, list[float]]:
     if screened and rdForceFieldHelpers.MMFFHasAllMoleculeParams(mol):
-        properties = rdForceFieldHelpers.MMFFGetMoleculeProperties(mol)
-        properties.SetMMFFDielectricConstant(SCREENING)
-        field = rdForceFieldHelpers.MMFFGetMoleculeForceField(mol, properties)
+        field = _force_field(mol)
         pairs = rdForceFieldHelpers.OptimizeMoleculeConfs(mol, field, numThreads=1, maxIters=FORCE_FIELD_STEPS)
         return "MMFF94", [float(energy) for _, energy in pairs]
     if rdForceFieldHelpers.MMFFHasAllMoleculeParams(mol):
@@ -134,6 +269,15 @@ def _relax(mol: Chem.Mol, *, screened: bool = False) -> tuple[str, list[float]]:
         pairs = rdForceFieldHelpers.UFFOptimizeMoleculeConfs(mol, numThreads=1, maxIters=FORCE_FIELD_STEPS)
         return "UFF", [float(energy) for _, energy in pairs]
     raise ConformerError("neither MMFF94 nor UFF has parameters for this molecule")
+
+
+def _force_field(mol: Chem.Mol) -> Any:
+    """MMFF94 with screened charges, or UFF, which has none."""
+    if not rdForceFieldHelpers.MMFFHasAllMoleculeParams(mol):
+        return rdForceFieldHelpers.UFFGetMoleculeForceField(mol)
+    properties = rdForceFieldHelpers.MMFFGetMoleculeProperties(mol)
+    properties.SetMMFFDielectricConstant(SCREENING)
+    return rdForceFieldHelpers.MMFFGetMoleculeForceField(mol, properties)
 
 
 def _distinct(mol: Chem.Mol, ids: list[int], energies: list[float], order: list[int]) -> list[int]:

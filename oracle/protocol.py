@@ -15,8 +15,12 @@ from oracle.errors import ProtocolError
 POLARIZABILITIES = ("D4", "finite-field")
 
 
+#: How start geometries are found: chains turned through the angles they prefer and rings embedded, with what is not
+#: promising left unoptimised; or all embedded. The number changes with the algorithm.
+TORSIONS, EMBEDDED = "torsions/1", "embedded"
+
 #: What a protocol without these fields means, as 0.1.0 wrote it.
-_ABSENT: dict[str, object] = {"conformer_solvent": None, "stretch": 0.0}
+_ABSENT: dict[str, object] = {"conformer_solvent": None, "stretch": 0.0, "conformer_search": EMBEDDED}
 _NEVER = object()
 
 
@@ -32,8 +36,11 @@ class Protocol:
         conformer_solvent: ALPB solvent in which conformers are ranked and optimised, for a crystal screens a cation's
             charge as a polar solvent does and the gas phase folds it onto itself; None: as `solvent`. Engines that
             know no solvent take None.
-        n_conformers: ETKDGv3 conformers embedded.
-        n_optimised: distinct conformers optimised with the engine, best single points first.
+        conformer_search: "torsions/1" turns the bonds of chains through the angles they prefer and embeds only rings,
+            "embedded" embeds all (ETKDGv3). Where `conformer_solvent` or `stretch` is off it is "embedded".
+        n_conformers: ETKDGv3 conformers embedded, and how many of those turned are relaxed.
+        n_optimised: distinct conformers optimised with the engine, best single points first; of those turned only
+            the ones within 3 kcal/mol of the best.
         stretch: what a conformer gains by its length, as if layers pulled at it: kcal/mol an angstrom of half the
             largest distance between heavy atoms; 0 keeps the lowest energy.
         seed: seed of the embedding.
@@ -59,6 +66,7 @@ class Protocol:
     method: str = ""
     solvent: str | None = None
     conformer_solvent: str | None = "dmf"
+    conformer_search: str = TORSIONS
     n_conformers: int = 24
     n_optimised: int = 5
     stretch: float = 6.0
@@ -80,6 +88,8 @@ class Protocol:
         EngineMissingError if the engine is not installed and its version was not given."""
         if not get_engine(self.engine).ability.solvent:
             object.__setattr__(self, "conformer_solvent", None)
+        if not self.seeks_layers:
+            object.__setattr__(self, "conformer_search", EMBEDDED)
         self._check_names()
         self._check_numbers()
         fill = {
@@ -102,12 +112,19 @@ class Protocol:
         """One line for people."""
         place = "gas phase" if self.solvent is None else f"ALPB {self.solvent}"
         screened = "" if self.conformer_solvent is None else f" in ALPB {self.conformer_solvent}"
+        turned = " and turned bonds," if self.conformer_search == TORSIONS else ""
         kept = f", stretched by {self.stretch:g} kcal/mol an angstrom" if self.stretch else ""
         return (
-            f"{self.method} ({self.engine} {self.engine_version}, {place}), ETKDGv3 {self.n_conformers} conformers, "
+            f"{self.method} ({self.engine} {self.engine_version}, {place}), ETKDGv3{turned} {self.n_conformers} "
+            f"conformers, "
             f"{self.n_optimised} optimised{screened}{kept}, seed {self.seed}, {self.polarizability} polarizability "
             f"[{self.key}]"
         )
+
+    @property
+    def seeks_layers(self) -> bool:
+        """Whether conformers are chosen as a layer holds them: with screened charges, and length counted in."""
+        return (self.conformer_solvent or self.solvent) is not None and self.stretch > 0.0
 
     @property
     def of_geometry(self) -> Protocol:
@@ -177,6 +194,8 @@ class Protocol:
             raise ProtocolError(f"{self.engine} knows no electric field; finite-field needs {others}")
         if self.polarizability not in POLARIZABILITIES:
             raise ProtocolError(f"no polarizability {self.polarizability!r}; there are {', '.join(POLARIZABILITIES)}")
+        if self.conformer_search not in (TORSIONS, EMBEDDED):
+            raise ProtocolError(f"no conformer search {self.conformer_search!r}; there are {TORSIONS} and {EMBEDDED}")
         if self.optimiser != "internals/1":
             raise ProtocolError(f"no optimiser {self.optimiser!r}; there is internals/1")
         if self.force_field != "MMFF94":

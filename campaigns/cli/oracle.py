@@ -45,6 +45,10 @@ class ProtocolOptions(OptionGroup):
     conformer_solvent: Annotated[
         str | None, typer.Option(help="ALPB solvent in which conformers are chosen, or gas. Default: dmf.")
     ] = None
+    conformer_search: Annotated[
+        str | None,
+        typer.Option(help="torsions/1 turns chains and embeds rings, embedded embeds all. Default: torsions/1."),
+    ] = None
     stretch: Annotated[
         float | None,
         typer.Option(min=0.0, help="What an angstrom of half its length gains a conformer, kcal/mol. Default: 6."),

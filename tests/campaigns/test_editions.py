@@ -36,14 +36,14 @@ def test_a_campaign_of_an_older_edition_is_the_same_where_a_file_names_no_editio
     launch(tmp_path, "edition: 1\n").close()
     with launch(tmp_path) as campaign:
         assert campaign.config.edition == FIRST
-    with pytest.raises(CampaignExistsError, match="edition: 1 here, 2 asked for"):
-        launch(tmp_path, "edition: 2\n")
+    with pytest.raises(CampaignExistsError, match="edition: 1 here, 3 asked for"):
+        launch(tmp_path, "edition: 3\n")
     with pytest.raises(CampaignExistsError, match="seed: 0 here, 3 asked for"):
         launch(tmp_path, "seed: 3\n")
 
 
 def test_an_edition_that_is_not_known_is_refused_with_those_that_are(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="line 2, edition: there is no edition 9; this spinscreen knows 1, 2"):
+    with pytest.raises(ConfigError, match="line 2, edition: there is no edition 9; this spinscreen knows 1, 2, 3"):
         launch(tmp_path, "edition: 9\n")
 
 
@@ -52,6 +52,7 @@ def test_the_first_edition_computes_as_the_first_release_did() -> None:
     assert first == Protocol(conformer_solvent=None, n_conformers=20, n_optimised=2, stretch=0.0, seed=7)
     water = CampaignConfig(edition=FIRST, oracle={"solvent": "water"}).protocol
     assert (water.of_geometry, "conformer_solvent" in water.to_json()) == (water, False)
+    assert CampaignConfig(edition=2).protocol == Protocol(conformer_search="embedded")
     assert CampaignConfig().protocol == Protocol()
 
 

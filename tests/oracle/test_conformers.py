@@ -7,7 +7,7 @@ import pytest
 from rdkit import Chem
 from rdkit.Chem import rdMolTransforms
 
-from oracle.conformers import build_molecule, embed
+from oracle.conformers import build_molecule, embed, turn
 from oracle.optimise import force_field_hessian
 from oracle.units import ANGSTROM_PER_BOHR
 
@@ -59,3 +59,35 @@ def test_the_start_hessian_is_symmetric_and_free_of_translation(smiles: str, for
     assert np.linalg.eigvalsh(hessian).max() > 0.3
     shift = np.tile([1.0, 0.0, 0.0], len(hessian) // 3)
     assert np.abs(hessian @ shift).max() < 1e-3
+
+
+@pytest.mark.parametrize("smiles", ["[NH3+]CCSSCC[NH3+]", "[NH3+]Cc1ccc(-c2ccc([NH3+])cc2)c(F)c1", "CCC(C)C[NH3+]"])
+def test_a_chain_on_rigid_rings_starts_from_the_same_geometries_whatever_the_seed(smiles: str) -> None:
+    first, second = (turn(build_molecule(smiles), 24, seed, 6.0) for seed in (1, 2))
+    assert np.array_equal(first.positions, second.positions)
+
+
+def test_turned_bonds_reach_every_conformer_of_a_chain() -> None:
+    """Five of butylammonium, mirror images as one: two torsions, anti or gauche, and gauche-gauche of either sign."""
+    found = turn(build_molecule("CCCC[NH3+]"), 24, 42, 6.0)
+    assert (len(found.ids), found.complete) == (5, True)
+
+
+def test_more_bonds_than_can_be_turned_through_are_said_and_the_stretched_chain_is_first() -> None:
+    found = turn(build_molecule("CCCCCCCCCCCC[NH3+]"), 4, 42, 6.0)
+    assert not found.complete
+    first = found.positions[0]
+    assert np.linalg.norm(first[:, None] - first[None], axis=-1).max() / 2 * ANGSTROM_PER_BOHR == pytest.approx(
+        8.4, abs=0.15
+    )
+
+
+def test_rings_are_embedded_so_both_chairs_are_found() -> None:
+    """Cyclohexylammonium has its ammonium along the axis or beside it."""
+    assert len(turn(build_molecule("[NH3+]C1CCCCC1"), 24, 42, 6.0).ids) >= 2
+
+
+def test_open_stereocentres_are_embedded_both_ways() -> None:
+    assert len(turn(build_molecule("CC(O)C(C)[NH3+]"), 24, 42, 0.0).ids) > len(
+        turn(build_molecule("C[C@H](O)[C@H](C)[NH3+]"), 24, 42, 0.0).ids
+    )

@@ -32,6 +32,7 @@ def test_every_field_changes_the_key() -> None:
         Protocol(n_optimised=1),
         Protocol(conformer_solvent=None),
         Protocol(conformer_solvent="water"),
+        Protocol(conformer_search="embedded"),
         Protocol(stretch=0.0),
         Protocol(seed=1),
         Protocol(accuracy=0.1),
@@ -53,6 +54,17 @@ def test_a_protocol_of_the_first_release_keeps_its_key_and_is_read_from_its_text
     assert old.key == "9ede3849c625"  # of the records in tests/golden/oracle.db, written by 0.1.0
     assert "conformer_solvent" not in old.to_json()
     assert Protocol.from_json(old.to_json()) == old
+
+
+def test_a_protocol_of_edition_2_keeps_its_key() -> None:
+    versions = {"engine_version": "0.8.0", "conformer_version": "2026.9.1", "polarizability_version": "4.3.1"}
+    assert Protocol(conformer_search="embedded", **versions).key == "3992b50285b9"  # as written before torsions/1
+
+
+def test_bonds_are_turned_only_where_conformers_are_meant_for_layers() -> None:
+    assert Protocol().conformer_search == "torsions/1"
+    assert Protocol(conformer_solvent=None).conformer_search == "embedded"
+    assert Protocol(stretch=0.0).conformer_search == "embedded"
 
 
 def test_geometries_have_a_solvent_of_their_own_where_the_engine_knows_one() -> None:
@@ -80,6 +92,7 @@ def test_the_label_names_level_engine_conformers_and_key() -> None:
         ({"n_optimised": 50}, "between 1 and n_conformers"),
         ({"accuracy": 0.0}, "positive"),
         ({"stretch": -1.0}, "from 0 to 100 kcal/mol an angstrom"),
+        ({"conformer_search": "torsions/9"}, "there are torsions/1 and embedded"),
         ({"seed": -1}, "between 0"),
         ({"force_field": "GAFF"}, "MMFF94 is used"),
         ({"optimiser": "simplex"}, "there is internals/1"),

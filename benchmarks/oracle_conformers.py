@@ -1,13 +1,15 @@
-"""How many conformers the lowest one in the gas phase needs: each choice against 50 conformers, all optimised.
+"""Conformers: how far the default's descriptors move with the seed, how low it searches, what it costs.
 
-    python -m benchmarks.oracle_conformers [--cations 40]
+    python -m benchmarks.oracle_conformers --seeds 10 [--cations 24]
+    python -m benchmarks.oracle_conformers --searches [--cations 24]
     python -m benchmarks.oracle_conformers --library
     python -m benchmarks.oracle_conformers --series
-    python -m benchmarks.oracle_conformers --seeds 10 [--cations 24]
+    python -m benchmarks.oracle_conformers [--cations 40]
 
-Prints the tables of the docs. With --library what the default costs for the whole built-in library; with --series the
-default's HOMO and dipole along two series of chains; with --seeds by how much they move with the seed, and the CPU of
-edition 1 beside it.
+Prints the tables of the docs. With --seeds the share of the library (or of so many cations) whose HOMO and dipole stay
+over so many seeds; with --searches each search beside the lowest that any of them found; with --library what the
+default costs for the built-in library; with --series its HOMO and dipole along two series of chains; without all these
+how many conformers the lowest one in the gas phase needs (edition 1), against 50 conformers, all optimised.
 """
 
 from __future__ import annotations
@@ -19,11 +21,15 @@ from dataclasses import replace
 from math import nan
 
 import numpy as np
+from rdkit import Chem
 
 from benchmarks.timing import timed
 from chemspace.cation import Cation
 from chemspace.library import CationLibrary
 from oracle import CationRecord, Protocol, describe
+from oracle.conformers import build_molecule, turn
+from oracle.engines.tblite import TbliteEngine
+from oracle.units import ANGSTROM_PER_BOHR, HARTREE_PER_KCAL_MOL
 
 #: Conformers embedded and optimised; the last is the reference.
 CHOICES = ((1, 1), (5, 1), (10, 1), (10, 2), (20, 1), (20, 2), (20, 3), (50, 3), (50, 50))
@@ -37,10 +43,11 @@ COLUMNS = ("homo_ev", "lumo_ev", "dipole_debye", "polarizability_bohr3", "radius
 def main() -> None:
     """Runs every choice on the same cations, or the default on all, one worker, CPU time."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--cations", type=int, default=40)
+    parser.add_argument("--cations", type=int)
     parser.add_argument("--library", action="store_true", help="the whole library with the default, its CPU seconds")
     parser.add_argument("--series", action="store_true", help="alkylammonium and alkanediammonium chains")
     parser.add_argument("--seeds", type=int, help="seeds of the embedding that are compared")
+    parser.add_argument("--searches", action="store_true", help="searches in a polar solvent, length counted in")
     asked = parser.parse_args()
     if asked.library:
         print(_library())
@@ -48,8 +55,10 @@ def main() -> None:
         _series()
     elif asked.seeds:
         _seeds(asked.cations, asked.seeds)
+    elif asked.searches:
+        _searches(_sample(asked.cations or 24))
     else:
-        _choices(_sample(asked.cations))
+        _choices(_sample(asked.cations or 40))
 
 
 def _library() -> str:
@@ -72,20 +81,62 @@ def _series() -> None:
         print(f"| {n} | " + " | ".join(cells + ["", ""] * (2 - len(records))) + " |", flush=True)
 
 
-def _seeds(count: int, seeds: int) -> None:
-    organic = sorted((c for c in CationLibrary.builtin() if c.is_organic), key=lambda cation: cation.inchikey)
-    cations = [organic[round(k)] for k in np.linspace(3, len(organic) - 4, count)]
-    runs, seconds = [], []
+def _seeds(count: int | None, seeds: int) -> None:
+    cations = sorted((c for c in CationLibrary.builtin() if c.is_organic), key=lambda cation: cation.inchikey)
+    if count is not None:
+        cations = [cations[round(k)] for k in np.linspace(3, len(cations) - 4, count)]
+    starts: dict[str, set[bytes]] = {cation.inchikey: set() for cation in cations}
+    values: dict[str, list[tuple[float, float]]] = {cation.inchikey: [] for cation in cations}
     for seed in range(1, seeds + 1):
-        records, spent = timed(lambda seed=seed: describe(cations, Protocol(seed=seed), workers=1))
-        runs.append([(record.homo_ev or nan, record.dipole_debye or nan) for record in records])
-        seconds.append(spent)
-    _, before = timed(lambda: describe(cations, _GAS, workers=1))
-    steady = (np.ptp(np.array(runs), axis=0) <= (0.05, 0.3)).all(axis=1)
-    kept = "keep HOMO within 0.05 eV and dipole within 0.3 D"
-    print(f"{np.mean(steady):.0%} of {count} cations {kept} over {seeds} seeds")
-    print("others: " + ", ".join(c.abbreviation for c, held in zip(cations, steady, strict=True) if not held))
-    print(f"{np.mean(seconds):.1f} CPU s in place of {before:.1f} for {count} cations")
+        protocol = Protocol(seed=seed)
+        fresh = []  # equal start geometries have equal records, so each is computed once
+        for cation in cations:
+            mol = build_molecule(cation.smiles)
+            start = turn(mol, protocol.n_conformers, seed, protocol.stretch).positions.tobytes()
+            if start not in starts[cation.inchikey]:
+                starts[cation.inchikey].add(start)
+                fresh.append(cation)
+        for record in describe(fresh, protocol):
+            values[record.inchikey].append((record.homo_ev or nan, record.dipole_debye or nan))
+    moved = {c: np.ptp(np.array(values[c.inchikey]), axis=0) for c in cations}
+    others = {c: span for c, span in moved.items() if not (span <= (0.05, 0.3)).all()}
+    homo = sum(bool(span[0] <= 0.05) for span in moved.values())
+    print(f"{1 - len(others) / len(cations):.1%} of {len(cations)} cations keep HOMO within 0.05 eV and dipole within")
+    print(
+        f"0.3 D over {seeds} seeds, {homo} the HOMO; {sum(len(s) == 1 for s in starts.values())} start alike from all"
+    )
+    print("others: " + ", ".join(f"{c.abbreviation} {span[0]:.2f} eV {span[1]:.1f} D" for c, span in others.items()))
+
+
+#: Searches as layers hold a cation: the default, that of edition 2, and a wide one.
+SEARCHES = {
+    "turned bonds (default)": Protocol(),
+    "24 embedded, 5 optimised (edition 2)": Protocol(conformer_search="embedded"),
+    "150 embedded, 12 optimised": Protocol(conformer_search="embedded", n_conformers=150, n_optimised=12),
+}
+
+
+def _searches(cations: Sequence[Cation]) -> None:
+    found = {name: timed(lambda p=protocol: describe(cations, p, workers=1)) for name, protocol in SEARCHES.items()}
+    worth = np.array([[_worth(record) for record in records] for records, _ in found.values()])
+    above = worth - worth.min(axis=0)
+    print("| search | mean above the lowest found, kcal/mol | largest | within 0.2 kcal/mol | CPU s a cation |")
+    print("|---|---|---|---|---|")
+    for (name, (_, seconds)), row in zip(found.items(), above, strict=True):
+        held = f"{row.mean():.2f} | {row.max():.2f} | {np.mean(row < 0.2):.0%}"
+        print(f"| {name} | {held} | {seconds / len(cations):.2f} |")
+
+
+def _worth(record: CationRecord) -> float:
+    """What decides between conformers, kcal/mol: the energy in DMF less what the length gains."""
+    assert record.geometry is not None
+    assert record.positions is not None
+    table = Chem.GetPeriodicTable()
+    numbers = np.array([table.GetAtomicNumber(line.split()[0]) for line in record.geometry.splitlines()[2:]])
+    point = TbliteEngine(solvent="dmf").single_point(numbers, record.positions / ANGSTROM_PER_BOHR, record.charge)
+    heavy = record.positions[numbers > 1]
+    half_length = 0.5 * np.linalg.norm(heavy[:, None] - heavy[None], axis=-1).max()
+    return point.energy / HARTREE_PER_KCAL_MOL - Protocol().stretch * half_length
 
 
 def _choices(cations: Sequence[Cation]) -> None:

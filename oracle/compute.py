@@ -147,7 +147,7 @@ def _relax(mol: Chem.Mol, numbers: NDArray[np.int64], charge: int, protocol: Pro
             if turned
             else f"{len(promise)} of the {protocol.n_conformers} embedded are distinct, so there may be others"
         )
-        warnings.append(f"the search for conformers has not converged: {what}; embed more")
+        warnings.append(f"the search for conformers has not converged: {what}; ask for more")
     return _Relaxed(found[best], len(promise), tuple(warnings))
 
 

@@ -31,8 +31,9 @@ SCREENING = 40.0
 #: Where so many of the embedded conformers are distinct, others were probably missed.
 MANY = 0.75
 
-#: Combinations of angles looked at, and frames (rings with what is bound to them) that share them.
-COMBINATIONS, FRAMES = 400, 8
+#: Combinations of angles looked at, and frames (rings with what is bound to them) that share them; frames are embedded
+#: so many times as often as conformers are relaxed, or cyclooctylammonium keeps another one for every second seed.
+COMBINATIONS, FRAMES, EMBEDDED = 400, 12, 4
 
 #: Two frames are one where the sorted distances among their atoms agree this well, angstrom.
 SAME_FRAME = 0.1
@@ -94,9 +95,9 @@ def turn(mol: Chem.Mol, count: int, seed: int, stretch: float) -> Conformers:
     """Turns every bond of the chains through the angles it prefers and keeps the distinct conformers, the best first.
 
     What cannot be turned into each other (rings, ends of open stereocentres) is embedded; only there the seed decides.
-    Energies have screened charges. `mol`: a molecule with its hydrogens; `count`: conformers embedded, and how many of
-    those turned are relaxed; `stretch`: what an angstrom of half its length gains a conformer, kcal/mol. Raises
-    ConformerError if no conformer could be embedded.
+    Energies have screened charges. `mol`: a molecule with its hydrogens; `count`: how many of those turned are relaxed;
+    `stretch`: what an angstrom of half its length gains a conformer, kcal/mol. Raises ConformerError if no conformer
+    could be embedded.
     """
     frames, n_frames = _frames(mol, count, seed, stretch)
     turns = _turns(mol)
@@ -130,7 +131,7 @@ def _frames(mol: Chem.Mol, count: int, seed: int, stretch: float) -> tuple[list[
     if len(stereo) == 1 and stereo[0].type == Chem.StereoType.Atom_Tetrahedral:
         open_ends = []  # both ways of one centre are mirror images
     bends = any(mol.GetAtomWithIdx(k).GetDegree() == 4 for ring in mol.GetRingInfo().AtomRings() for k in ring)
-    ids = _embed(mol, count, seed or SEED) if bends or open_ends else _embed(mol, 1, SEED)
+    ids = _embed(mol, EMBEDDED * count, seed or SEED) if bends or open_ends else _embed(mol, 1, SEED)
     _, energies = _relax(mol, screened=True)
     centres = {k for one in open_ends for k in [one.centeredOn, *one.controllingAtoms] if k < mol.GetNumAtoms()}
     atoms = [atom for atom in mol.GetAtoms() if atom.GetAtomicNum() > 1]

@@ -38,7 +38,7 @@ class Protocol:
             know no solvent take None.
         conformer_search: "torsions/1" turns the bonds of chains through the angles they prefer and embeds only rings,
             "embedded" embeds all (ETKDGv3). Where `conformer_solvent` or `stretch` is off it is "embedded".
-        n_conformers: ETKDGv3 conformers embedded, and how many of those turned are relaxed.
+        n_conformers: ETKDGv3 conformers embedded, or how many of those turned are relaxed.
         n_optimised: distinct conformers optimised with the engine, best single points first; of those turned only
             the ones within 3 kcal/mol of the best.
         stretch: what a conformer gains by its length, as if layers pulled at it: kcal/mol an angstrom of half the

@@ -101,7 +101,8 @@ def turn(mol: Chem.Mol, count: int, seed: int, stretch: float) -> Conformers:
     """
     frames, n_frames = _frames(mol, count, seed, stretch)
     turns = _turns(mol)
-    each, field, turned = COMBINATIONS // len(frames), _force_field(mol), []
+    each, field = COMBINATIONS // len(frames), _force_field(mol)
+    turned: list[tuple[float, int, Chem.Conformer]] = []
     for frame in frames:
         for angles in islice(_combined([preferred for _, preferred in turns]), each):
             conformer = Chem.Conformer(mol.GetConformer(frame))

@@ -1,10 +1,11 @@
 """How well the band gap of a compound is predicted by the crystals of other spacers.
 
-    python -m benchmarks.crystal_gaps [--describe]
+    python -m benchmarks.crystal_gaps [--fit] [--describe]
 
-Every spacer is left out in turn, hyperparameters are those of each fold's rows. Prints R2, mean error and how often
-90% intervals hold, for all compounds and for lead iodides. --describe computes the features in the table anew, by the
-oracle's default protocol; `screening.crystals.LEVEL` then has to say which that is.
+Every spacer is left out in turn. Prints R2, mean error and how often 90% intervals hold, for all compounds and for lead
+iodides. --fit searches the hyperparameters of each fold's rows anew and writes them beside the table; --describe does
+so after computing the features in the table anew, by the oracle's default protocol; `screening.crystals.LEVEL` then has
+to say which that is.
 """
 
 from __future__ import annotations
@@ -21,8 +22,11 @@ from chemspace import CationLibrary, Compound
 from chemspace.cation import Cation
 from oracle import OracleStore, compound_descriptors, default_store_path, describe
 from screening.calibration import half_width
-from screening.crystals import crystal_table, fit_gaps, gap_rows
+from screening.crystals import GAP_PROCESSES, REPEAT_EV, _gap, crystal_table, gap_rows
 from screening.features import FEATURE_NAMES, to_features
+from screening.surrogates.mixture import MixtureRecipe
+from screening.surrogates.recipe import TrainingRows
+from screening.surrogates.registry import ARD
 
 TABLE = Path(__file__).parents[1] / "screening" / "data" / "layered_crystals.csv"
 
@@ -43,17 +47,29 @@ def describe_table() -> None:
     table.to_csv(TABLE, index=False, float_format="%.6g")
 
 
+def fit_processes() -> None:
+    """Write the log hyperparameters of every fold; of all rows first."""
+    inputs, gaps, spacers, _ = gap_rows()
+    rows = TrainingRows.of(inputs, gaps, np.full(len(gaps), REPEAT_EV), spacers.tolist())
+    names = ["", *np.unique(spacers)]
+    fits = MixtureRecipe("gp_ard", (ARD,), None).fit(rows, spacers != np.array(names)[:, None], 0)
+    lines = zip(names, fits.processes[0].theta.tolist(), strict=True)
+    told = "\n".join(",".join([name, *(f"{value:.6f}" for value in theta)]) for name, theta in lines)
+    TABLE.with_name(GAP_PROCESSES).write_text(told + "\n", encoding="utf-8")
+
+
 def main() -> None:
     """Print a row for all, for lead iodides and for those with one layer."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--describe", action="store_true", help="compute the table's features anew first")
-    if parser.parse_args().describe:
+    parser.add_argument("--fit", action="store_true", help="search the hyperparameters anew first")
+    asked = parser.parse_args()
+    if asked.describe:
         describe_table()
+    if asked.describe or asked.fit:
+        fit_processes()
     inputs, gaps, spacers, ions = gap_rows()
-    names = np.unique(spacers)
-    mask = spacers != names[:, None]
-    mean, sd = (told[np.searchsorted(names, spacers), np.arange(len(gaps))] for told in
-                fit_gaps(inputs, gaps, spacers, mask, inputs))  # fmt: skip
+    mean, sd = np.array([_gap(point, spacer) for point, spacer in zip(inputs, spacers, strict=True)]).T
     error, reach = gaps - mean, float(half_width(0.9)) * sd
     print("| compounds | number | R2 | mean error, eV | 90% intervals hold |")
     print("|---|---|---|---|---|")

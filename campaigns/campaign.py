@@ -179,10 +179,11 @@ class Campaign(CampaignReader):
         """What the model expects of a compound, in the space or not, and why. A cation without descriptors is computed
         first. Raises ChemspaceError for a formula that cannot be read; CampaignError if a cation of it has no
         descriptors."""
-        from campaigns.round import predict
+        from campaigns.round import RoundInputs, known, predict
 
         compound = parse_formula(formula, self.names) if isinstance(formula, str) else formula
-        fitted = self.round(progress)
+        inputs = RoundInputs.of(self._state, self._scope, self._records, self._state.pending, progress)
+        fitted = known(inputs, self._artifacts) or self.round(progress)
         return predict(fitted, compound, self._records.of(needed_cations((), [compound]), progress))
 
     def expected(self, compound: Compound) -> Expected | None:

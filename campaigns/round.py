@@ -15,6 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from campaigns.artifacts import (
+    PLAIN,
     Artifacts,
     data_key,
     digest,
@@ -54,7 +55,7 @@ from screening.batch import BatchQuery, choose_batch, teaching_places
 from screening.dataset import SpinDataset
 from screening.errors import BatchError, NothingLeftError
 from screening.feasibility import SHAPE_NAMES, FeasibilityModel, RecordedOutcome, SpacerTraits, fit_feasibility
-from screening.features import FEATURE_NAMES, to_features
+from screening.features import to_features
 from screening.ranking import Candidates, PassSettings, Ranking, StopAdvice, advise_stopping, rank, top_size
 from screening.strategies import (
     Choice,
@@ -74,7 +75,9 @@ from screening.strategies import (
 from screening.strategies.columns import Property, latent_sd, unexplained_variance
 
 if TYPE_CHECKING:
+    from screening.crystals import BandGap
     from screening.explain import Shapley
+    from screening.frozen import FrozenSurrogate
     from screening.surrogate import Surrogate
     from screening.validation import Validation
 
@@ -324,6 +327,37 @@ def left_to_suggest(inputs: RoundInputs, candidates: Candidates) -> Candidates:
     return replace(candidates, exclude=inputs.excluded, space=without(inputs.space, inputs.state.ruled_out))
 
 
+class Known(NamedTuple):
+    """What one compound is predicted by, parts as in `Round`."""
+
+    inputs: RoundInputs
+    training: TrainingSet
+    surrogate: Surrogate | FrozenSurrogate
+    feasibility: FeasibilityModel
+    properties: tuple[LearntProperty, ...] = ()
+
+
+def known(inputs: RoundInputs, artifacts: Artifacts) -> Known | None:
+    """What the last fit on these data left behind; None where that is not all that a prediction needs."""
+    from screening.frozen import FrozenSurrogate
+
+    frozen = artifacts.find("frozen", inputs.fit_key, PLAIN)
+    if frozen is None or inputs.related or inputs.state.properties:
+        return None
+    training = training_set(inputs.dataset, inputs.records, inputs.config)
+    feasibility = feasibility_in(inputs, strength=frozen["strength"])
+    return Known(inputs, training, FrozenSurrogate(frozen), feasibility)
+
+
+def _keep_frozen(inputs: RoundInputs, artifacts: Artifacts, learnt: Learnt) -> None:
+    from screening.frozen import freeze
+
+    surrogate, feasibility = cast("Surrogate", learnt.candidates.surrogate), learnt.candidates.feasibility
+    if feasibility is None or artifacts.find("frozen", inputs.fit_key, PLAIN) or (kept := freeze(surrogate)) is None:
+        return
+    artifacts.put("frozen", inputs.fit_key, kept | {"strength": feasibility.spacers.classifier.strength}, PLAIN)
+
+
 class Learnt(NamedTuple):
     """What a round learnt, as in `Round`."""
 
@@ -359,7 +393,9 @@ def learn(inputs: RoundInputs, artifacts: Artifacts, on_fit: Callable[[], None] 
         properties={learnt.name: learnt.surrogate for learnt in properties},
         goal=None if goal_ps is None else -log10(goal_ps),
     )
-    return Learnt(training, validation, related, properties, choice, candidates)
+    learnt = Learnt(training, validation, related, properties, choice, candidates)
+    _keep_frozen(inputs, artifacts, learnt)
+    return learnt
 
 
 def _learn_properties(inputs: RoundInputs, artifacts: Artifacts) -> tuple[LearntProperty, ...]:
@@ -450,11 +486,12 @@ def _mean_of(learnt: LearntProperty) -> Property:
     return mean
 
 
-def feasibility_in(inputs: RoundInputs) -> FeasibilityModel:
-    """P(forms) as the campaign's edition has it, from reports, its outcomes and what is measured."""
+def feasibility_in(inputs: RoundInputs, strength: float | None = None) -> FeasibilityModel:
+    """P(forms) as the campaign's edition has it, from reports, its outcomes and what is measured; `strength` as in
+    `fit_feasibility`."""
     edition = inputs.config.defaults
     measured = () if edition.number == FIRST else inputs.dataset.compounds
-    return feasibility_of(inputs.state.outcomes, inputs.names, edition, measured)
+    return feasibility_of(inputs.state.outcomes, inputs.names, edition, measured, strength)
 
 
 def feasibility_of(
@@ -462,12 +499,13 @@ def feasibility_of(
     library: CationLibrary,
     edition: Edition = EDITIONS[NEWEST],
     measured: Sequence[Compound | None] = (),
+    strength: float | None = None,
 ) -> FeasibilityModel:
     """Feasibility learnt from reported outcomes and the campaign's own; a 3D compound says nothing about layers."""
     told = [(parse_formula(formula, library), stage) for formula, stage in outcomes if stage in _OUTCOME_WORDS]
     own = [RecordedOutcome(compound, _OUTCOME_WORDS[stage]) for compound, stage in told if compound.spacer is not None]
     layered = [compound for compound in measured if compound is not None and compound.spacer is not None]
-    return fit_feasibility(own, edition.feasibility_prior, edition.reported, measured=layered)
+    return fit_feasibility(own, edition.feasibility_prior, edition.reported, measured=layered, strength=strength)
 
 
 def propose(fitted: Round, batch_size: int, seed: int, budget: Budget) -> tuple[Suggestion, ...]:
@@ -605,40 +643,39 @@ def indices_of(space: CompoundSpace, compounds: Iterable[Compound]) -> NDArray[n
     return np.array([space.index(compound) for compound in compounds if compound in space], dtype=np.int64)
 
 
-def predict(fitted: Round, compound: Compound, records: Mapping[str, CationRecord]) -> Prediction:
+def predict(fitted: Known | Round, compound: Compound, records: Mapping[str, CationRecord]) -> Prediction:
     """Predict one compound.
 
     Args:
-        fitted: a round.
+        fitted: a round, or what is kept of one.
         compound: any compound whose organic cations `records` holds.
         records: the oracle's records by InChIKey.
 
     Raises:
         CampaignError: if a cation of it has no descriptors, with the oracle's reason.
     """
-    from screening.crystals import LEVEL, band_gap
+    from screening.explain import shapley
     from screening.ranking.candidates import lifetime_columns
 
     descriptors = fitted.training.descriptors
     x = to_features(compound_descriptors([compound], records, descriptors), descriptors)
     _check_described(compound, records)
     mean, sd = fitted.surrogate.predict(x)
-    shares = fitted.explain(x)
-    numbers = {**lifetime_columns(mean, sd), **fitted.measured.columns(x)}
+    names = descriptors.feature_names
+    shares = shapley(fitted.surrogate, x, names, background=fitted.training.x)
+    measured = MeasuredSet(fitted.training.formulas, fitted.training.x)
+    numbers = {**lifetime_columns(mean, sd), **measured.columns(x)}
     layered = compound.spacer is not None
     here = np.array([formula == compound.formula for formula in fitted.training.formulas]) & fitted.training.is_usual
     lifetimes = fitted.training.dataset.table["lifetime_ps"].to_numpy(dtype=float)
-    protocol = fitted.inputs.config.protocol
-    is_level = (protocol.method, protocol.solvent, protocol.conformer_solvent, protocol.polarizability) == LEVEL
-    names = descriptors.feature_names
     return Prediction(
         formula=compound.formula,
-        in_space=compound in fitted.space,
+        in_space=compound in fitted.inputs.space,
         **{name: values.tolist()[0] for name, values in numbers.items()},
         feasibility=float(fitted.feasibility.probability([compound])[0]) if layered else None,
         feasibility_reasons=tuple(fitted.feasibility.reasons(compound)) if layered else (),
-        features=dict(zip(descriptors.feature_names, map(float, x[0]), strict=True)),
-        contributions=dict(zip(descriptors.feature_names, map(float, shares.contributions[0]), strict=True)),
+        features=dict(zip(names, map(float, x[0]), strict=True)),
+        contributions=dict(zip(names, map(float, shares.contributions[0]), strict=True)),
         base_log10_rate=shares.base,
         measured_ps=tuple(lifetimes[here & ~fitted.training.dataset.censored].tolist()),
         bounds_ps=tuple(lifetimes[here & fitted.training.dataset.censored].tolist()),
@@ -646,8 +683,18 @@ def predict(fitted: Round, compound: Compound, records: Mapping[str, CationRecor
             learnt.name: dict(zip(("mean", "sd"), (float(part[0]) for part in learnt.predict(x)), strict=True))
             for learnt in fitted.properties
         },
-        band_gap=band_gap(compound, x[0, [names.index(name) for name in FEATURE_NAMES]] if is_level else None),
+        band_gap=gap_of(fitted.inputs.config, compound, records),
     )
+
+
+def gap_of(config: CampaignConfig, compound: Compound, records: Mapping[str, CationRecord]) -> BandGap | None:
+    """Band gap of a compound, filed or predicted: predicted where the oracle's level is that of the crystals' table."""
+    from screening.crystals import LEVEL, band_gap
+
+    protocol = config.protocol
+    level = (protocol.method, protocol.solvent, protocol.conformer_solvent, protocol.polarizability)
+    x = to_features(compound_descriptors([compound], records))[0]
+    return band_gap(compound, x if level == LEVEL and np.isfinite(x).all() else None)
 
 
 def _check_described(compound: Compound, records: Mapping[str, CationRecord]) -> None:

@@ -9,6 +9,7 @@ values are those of optical gaps, and repeats of a compound differ by 0.03 eV.
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -41,6 +42,9 @@ SOURCE = "10.1039/d5dd00163c"
 #: Method, solvent, solvent of the conformers and polarizability of the features in the table;
 #: `benchmarks.crystal_gaps --describe` writes those of another default.
 LEVEL = ("GFN2-xTB", None, "dmf", "D4")
+#: Log hyperparameters of the process of the gap without the crystals of each spacer, first block of its InChIKey, and
+#: without none; `benchmarks.crystal_gaps --fit` writes them.
+GAP_PROCESSES = "gap_processes.csv"
 #: Pooled standard deviation of the gaps of one compound in several files, eV.
 REPEAT_EV = 0.03
 #: Metals and halides the gap is learnt of.
@@ -161,22 +165,38 @@ def band_gap(compound: Compound, x: NDArray[np.float64] | None) -> BandGap | Non
     `FEATURE_NAMES`, shape (8,), of `LEVEL`, or None where they are of another one.
 
     The model is one Gaussian process on the features, the halide and the metal, fitted without the crystals of this
-    compound's own spacer, so that a filed gap is a check of it. Scores: `benchmarks.crystal_gaps`.
+    compound's own spacer, so that a filed gap is a check of it. `benchmarks.crystal_gaps` scores it, and writes the
+    hyperparameters of each fit.
     """
     key, filed = _key(compound), filed_crystal(compound)
     known = None if filed is None or filed.band_gap_ev is None else BandGap(filed.band_gap_ev, filed.files)
     if x is None or key is None or key[2] not in GAP_METALS or key[3] not in GAP_HALIDES:
         return known
-    inputs, gaps, spacers, _ = gap_rows()
-    point = np.concatenate([x, _ions(key[3], key[2])])
-    mean, sd = fit_gaps(inputs, gaps, spacers, np.array([spacers != key[0]]), point[None])
-    reach = float(half_width(0.9)) * float(sd[0, 0])
-    predicted = float(mean[0, 0])
+    predicted, sd = _gap(np.concatenate([x, _ions(key[3], key[2])]), key[0])
+    reach = float(half_width(0.9)) * sd
     return replace(
         known or BandGap(None, ()), predicted_ev=predicted, low_ev=predicted - reach, high_ev=predicted + reach
     )
 
 
+def _gap(point: NDArray[np.float64], spacer: str) -> tuple[float, float]:
+    """Mean and standard deviation of the gap, eV, at inputs (11,) by the process without the crystals of a spacer."""
+    from screening.frozen import FrozenProcess
+
+    inputs, gaps, spacers, _ = gap_rows()
+    own = spacers != spacer
+    x_mean, x_sd, y_mean, y_sd = inputs[own].mean(0), inputs[own].std(0), gaps[own].mean(), gaps[own].std()
+    with resources.files("screening").joinpath("data", GAP_PROCESSES).open(encoding="utf-8") as stream:
+        thetas = {line[0]: line[1:] for line in csv.reader(stream)}
+    theta = np.array(thetas.get(spacer, thetas[""]), dtype=np.float64)
+    z = (inputs[own] - x_mean) / x_sd
+    process = FrozenProcess.of(theta, z, (gaps[own] - y_mean) / y_sd, (REPEAT_EV / y_sd) ** 2)
+    mean, latent = process.predict(((point - x_mean) / x_sd)[None])
+    variance = y_sd**2 * (float(latent[0]) + np.exp(theta[2])) + REPEAT_EV**2
+    return float(y_mean + y_sd * mean[0]), float(np.sqrt(variance))
+
+
+@cache
 def gap_rows() -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.str_], NDArray[np.str_]]:
     """What the gap is learnt from, one row a compound: inputs (k, 11), gaps in eV (k,), first block of the spacer's
     InChIKey (k,), and metal with halide, as "PbI" (k,)."""
@@ -189,23 +209,6 @@ def gap_rows() -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.str
     ions = np.array([_ions(halide, metal) for metal, halide in zip(named[:, 2], named[:, 3], strict=True)])
     inputs = np.column_stack([rows[list(FEATURE_NAMES)].to_numpy(dtype=np.float64), ions])
     return inputs, rows["band_gap_ev"].to_numpy(dtype=np.float64), named[:, 0], np.char.add(named[:, 2], named[:, 3])
-
-
-def fit_gaps(
-    inputs: NDArray[np.float64],
-    gaps: NDArray[np.float64],
-    spacers: NDArray[np.str_],
-    mask: NDArray[np.bool_],
-    at: NDArray[np.float64],
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Mean and standard deviation of the gap, eV, at inputs `at` (m, 11) by a process of every fold, each (f, m); the
-    first three arguments as of `gap_rows`, `mask` (f, k) says which of these compounds train."""
-    from screening.surrogates.recipe import TrainingRows
-    from screening.surrogates.registry import get_recipe
-
-    rows = TrainingRows.of(inputs, gaps, np.full(len(gaps), REPEAT_EV), spacers.tolist())
-    mean, variance = get_recipe("gp_ard").fit(rows, mask, 0).predict(at)
-    return mean, np.sqrt(variance + REPEAT_EV**2)
 
 
 def _ions(halide: str, metal: str) -> NDArray[np.float64]:
@@ -228,18 +231,13 @@ def _filed() -> dict[Key, FiledCrystal]:
 
     library, table = CationLibrary.builtin(), crystal_table()
     cages = {name: library[name].inchikey if name else "" for name in table["cage"].unique()}
-    by = [
-        table["spacer_inchikey"].str.split("-").str[0],
-        table["cage"].map(cages),
-        table["b_site"],
-        table["halide"],
-        table["n_layers"],
-    ]
-    found: dict[Key, FiledCrystal] = {}
-    for key, rows in table.groupby(by, sort=False):
-        values = {name: rows[name].mean() for name in CRYSTAL_COLUMNS}
-        numbers = {name: None if np.isnan(value) else round(float(value), 4) for name, value in values.items()}
-        spacer, cage, metal, halide = (str(part) for part in key[:-1])
-        files = tuple(int(number) for number in rows["file"])
-        found[spacer, cage, metal, halide, int(rows["n_layers"].iloc[0])] = FiledCrystal(files, **numbers)
-    return found
+    blocks = table["spacer_inchikey"].str.split("-").str[0]
+    by = [blocks, table["cage"].map(cages), table["b_site"], table["halide"], table["n_layers"]]
+    files = table["file"].groupby(by, sort=False).agg(tuple)
+    means = table.groupby(by, sort=False)[list(CRYSTAL_COLUMNS)].mean().round(4).to_numpy()
+    return {
+        (*key[:-1], int(key[-1])): FiledCrystal(
+            tuple(map(int, own)), *(None if np.isnan(value) else float(value) for value in row)
+        )
+        for key, own, row in zip(files.index.tolist(), files, means, strict=True)
+    }

@@ -12,13 +12,13 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from screening.errors import SurrogateError
-from screening.surrogate import Surrogate
-from screening.surrogates import DEFAULT_SURROGATE
-from screening.surrogates.recipe import TrainingRows
-from screening.surrogates.registry import get_recipe
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from screening.frozen import FrozenSurrogate
+    from screening.surrogate import Surrogate
+    from screening.surrogates import TrainingRows
+
+    Predictor = Surrogate | FrozenSurrogate
 
 __all__ = ["MECHANISMS", "Shapley", "bar", "beeswarm", "pearson", "radar", "shapley"]
 
@@ -70,7 +70,7 @@ class Shapley:
 
 
 def shapley(
-    surrogate: Surrogate,
+    surrogate: Predictor,
     x: ArrayLike,
     feature_names: Sequence[str],
     background: ArrayLike | None = None,
@@ -88,7 +88,7 @@ def shapley(
     return Shapley(tuple(feature_names), values, base, rows)
 
 
-def _exact(surrogate: Surrogate, row: NDArray[np.float64], behind: NDArray[np.float64]) -> NDArray[np.float64]:
+def _exact(surrogate: Predictor, row: NDArray[np.float64], behind: NDArray[np.float64]) -> NDArray[np.float64]:
     """Shapley values of one row (d,) by their definition: every coalition, each with every background row (b, d). Not
     by the `shap` package, whose import takes two CPU seconds; the tests compare."""
     d = row.size
@@ -105,7 +105,7 @@ def _exact(surrogate: Surrogate, row: NDArray[np.float64], behind: NDArray[np.fl
     return told
 
 
-def _spread_rows(surrogate: Surrogate, x: NDArray[np.float64]) -> NDArray[np.float64]:
+def _spread_rows(surrogate: Predictor, x: NDArray[np.float64]) -> NDArray[np.float64]:
     """Rows at evenly spaced ranks of the prediction."""
     order = np.argsort(surrogate.predict(x)[0], kind="stable")
     picks = np.linspace(0, len(order) - 1, min(N_BACKGROUND, len(order))).round().astype(int)
@@ -157,10 +157,10 @@ class SignCheck:
 
 
 def out_of_fold_signs(
-    training: TrainingRows, feature_names: Sequence[str], name: str = DEFAULT_SURROGATE, seed: int = 42
+    training: TrainingRows, feature_names: Sequence[str], name: str | None = None, seed: int = 42
 ) -> tuple[SignCheck, ...]:
     """Compare the paper's directions (`PAPER_SIGNS`) with Shapley values of models that did not see the explained rows'
-    groups; d `feature_names`, `name` of the surrogate, `seed` of the folds and fits."""
+    groups; d `feature_names`, `name` of the surrogate (the default where None), `seed` of the folds and fits."""
     told: dict[str, list[float]] = {feature: [] for feature in feature_names if feature in PAPER_SIGNS}
     for _, values in _by_fold(training, feature_names, name, seed):
         table = values.importances().set_index("feature")["direction"]
@@ -170,7 +170,7 @@ def out_of_fold_signs(
 
 
 def out_of_fold_shapley(
-    training: TrainingRows, feature_names: Sequence[str], name: str = DEFAULT_SURROGATE, seed: int = 42
+    training: TrainingRows, feature_names: Sequence[str], name: str | None = None, seed: int = 42
 ) -> Shapley:
     """Shapley values of every row by a model that saw neither the row nor its group; arguments as
     `out_of_fold_signs`. Each row's base is that of its own model."""
@@ -181,10 +181,13 @@ def out_of_fold_shapley(
 
 
 def _by_fold(
-    training: TrainingRows, feature_names: Sequence[str], name: str, seed: int
+    training: TrainingRows, feature_names: Sequence[str], name: str | None, seed: int
 ) -> Iterator[tuple[NDArray[np.int64], Shapley]]:
     """Held-out rows of each fold and their Shapley values; all folds are fitted together."""
-    recipe = get_recipe(name)
+    from screening.surrogate import Surrogate
+    from screening.surrogates.registry import DEFAULT_SURROGATE, get_recipe
+
+    recipe = get_recipe(name or DEFAULT_SURROGATE)
     codes = np.random.default_rng(seed).permutation(np.unique(training.groups))
     parts = np.array_split(codes, min(FOLDS, codes.size))
     masks = np.array([~np.isin(training.groups, part) for part in parts])
@@ -192,7 +195,7 @@ def _by_fold(
     k, d = training.x.shape
     for fold, mask in enumerate(masks):
         model = fits.model(fold, 0.0, 1.0).eval()
-        surrogate = Surrogate(name, model, 1.0, int(mask.sum()), d, seed, {})
+        surrogate = Surrogate(recipe.name, model, 1.0, int(mask.sum()), d, seed, {})
         background = training.x[mask][:: max(1, int(mask.sum()) // N_BACKGROUND)]
         yield np.arange(k)[~mask], shapley(surrogate, training.x[~mask], feature_names, background)
 

@@ -501,6 +501,25 @@ class CampaignService:
             ("explained", compound.formula, fitted.data_key), lambda: predict(fitted, compound, records).to_dict()
         )
 
+    def gaps(self) -> list[tuple[str, str]]:
+        """(formula, band gap in words) of the last round's suggestions, as far as one is filed or predicted."""
+        from campaigns.round import gap_of
+
+        batch, campaign = self.snapshot().batch, self.campaign
+        if batch is None:
+            return []
+
+        def told() -> list[tuple[str, str]]:
+            compounds = [parse_formula(one.formula, campaign.names) for one in batch.suggestions]
+            records = self.records([cation for one in compounds for cation, _ in one.cation_counts])
+            described = [
+                one for one in compounds if all(c.inchikey in records for c, _ in one.cation_counts if c.is_organic)
+            ]
+            found = ((one.formula, gap_of(campaign.config, one, records)) for one in described)
+            return [(formula, str(gap)) for formula, gap in found if gap is not None]
+
+        return self.kept(("gaps", batch.key), told)
+
     def records(self, cations: Sequence[Cation]) -> dict[str, CationRecord]:
         """The oracle's records of these cations by InChIKey, those that it holds: nothing is computed."""
         with OracleStore(self._settings.oracle_store or default_store_path()) as store:

@@ -502,6 +502,7 @@ def fit_feasibility(
     reported: ReportedOutcomes | None = None,
     seed: int = 42,
     measured: Sequence[Compound] = (),
+    strength: float | None = None,
 ) -> FeasibilityModel:
     """Fit the model on the reported outcomes and a campaign's own record.
 
@@ -511,12 +512,14 @@ def fit_feasibility(
         reported: spacer outcomes to learn from; the package's table of lead-iodide cations where None.
         seed: of the folds that choose the ridge.
         measured: compounds that were measured, so they have formed.
+        strength: of the ridge, as an earlier fit on the same reports chose it (`spacers.classifier.strength`).
 
     Returns:
         A frozen model; equal arguments give equal models.
     """
     belief, table = prior or FeasibilityPrior(), reported or ReportedOutcomes.published()
-    model = FeasibilityModel(SpacerModel.fit(table, belief.spacers, seed), table, belief, measured=frozenset(measured))
+    spacers = SpacerModel.fit(table, belief.spacers, seed, strength)
+    model = FeasibilityModel(spacers, table, belief, measured=frozenset(measured))
     told = tuple(item for item in outcomes if item.formed is not None and item.compound.spacer is not None)
     if not told:
         return model

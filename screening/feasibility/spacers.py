@@ -331,10 +331,15 @@ class SpacerModel:
     sizes: SizeClasses | None = None
 
     @classmethod
-    def fit(cls, table: ReportedOutcomes, rule: SpacerRule, seed: int = 42) -> SpacerModel:
-        """Fit on reported outcomes; the ridge is chosen with whole scaffolds left out, in folds by `seed`."""
+    def fit(
+        cls, table: ReportedOutcomes, rule: SpacerRule, seed: int = 42, strength: float | None = None
+    ) -> SpacerModel:
+        """Fit on reported outcomes; the ridge is chosen with whole scaffolds left out, in folds by `seed`, unless its
+        `strength` is known."""
         shapes = table.shapes[:, : rule.n_shapes]
-        classifier = _fit(shapes, table.layered, np.array(table.scaffolds), seed)
+        if strength is None:
+            strength = _strength(shapes, table.layered, np.array(table.scaffolds), seed)
+        classifier = _ridge(shapes, table.layered, strength)
         sd = rule.report_log_odds
         evidence = None if sd == 0.0 else SpacerEvidence.fit(table, classifier.log_odds(table.shapes), sd)
         sizes = SizeClasses(table.shapes[:, 0], table.shapes[:, -1], table.layered) if rule.knows_range else None
@@ -435,13 +440,13 @@ def _folds(
         return list(StratifiedGroupKFold(folds, shuffle=True, random_state=seed).split(x, y, groups))
 
 
-def _fit(x: NDArray[np.float64], y: NDArray[np.int64], groups: NDArray[Any], seed: int) -> SpacerClassifier:
+def _strength(x: NDArray[np.float64], y: NDArray[np.int64], groups: NDArray[Any], seed: int) -> float:
     losses = dict.fromkeys(_STRENGTHS, 0.0)
     for train, test in _folds(x, y, groups, seed):
         for strength in _STRENGTHS:
             odds = _ridge(x[train], y[train], strength).log_odds(x[test])
             losses[strength] += float(np.logaddexp(0.0, np.where(y[test] == 1, -odds, odds)).sum())
-    return _ridge(x, y, min(losses, key=lambda strength: losses[strength]))
+    return min(losses, key=lambda strength: losses[strength])
 
 
 def _ridge(x: NDArray[np.float64], y: NDArray[np.int64], strength: float) -> SpacerClassifier:

@@ -69,6 +69,22 @@ def test_nothing_is_fitted_twice_for_one_state(campaign: Campaign, monkeypatch: 
     assert len(fits) == 1
 
 
+def test_a_compound_is_explained_by_what_the_last_fit_left_as_by_the_fit(
+    campaign: Campaign, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    formula = campaign.suggest().suggestions[0].formula
+    monkeypatch.setattr("campaigns.round.known", lambda *_: None)
+    fitted = campaign.predict(formula).to_dict()
+    monkeypatch.undo()
+    monkeypatch.setattr("campaigns.round.learn", lambda *_: pytest.fail("nothing is to be fitted again"))
+    held = campaign.predict(formula).to_dict()
+    for part in ("features", "contributions"):
+        assert held.pop(part) == pytest.approx(fitted.pop(part))
+    numbers = {name: held.pop(name) for name, value in fitted.items() if isinstance(value, float)}
+    assert numbers == pytest.approx({name: fitted.pop(name) for name in numbers})
+    assert held == fitted
+
+
 def test_suggestions_from_what_is_kept_are_those_computed_afresh(launched: Launched, tmp_path: Path) -> None:
     with_copies, without = launched.copy(tmp_path / "with"), launched.copy(tmp_path / "without")
     shutil.rmtree(without.folder / CACHE)

@@ -266,6 +266,7 @@ def model(request: Request, visitor: Visiting, service: Service) -> Response:
         titles=[score.title for score in SCORES],
         scores=[] if fit is None else score_rows(fit.scores),
         properties=property_views(snapshot.properties, fit),
+        gaps=service.gaps(),
         drawn=drawn,
         deep=deep,
         curve=curve,

@@ -215,11 +215,13 @@ def explained_values(
 ) -> dict[str, Any]:
     """What the explanation's template shows."""
     from campaigns.report.figures import plain, waterfall_figure
+    from screening.crystals import BandGap
     from screening.features import feature_label, feature_text
 
     rows = sorted(prediction["contributions"].items(), key=lambda item: -abs(item[1]))
     return {
         "p": prediction,
+        "gap": None if prediction["band_gap"] is None else str(BandGap(**prediction["band_gap"])),
         "numbers": numbers,
         "waterfall": plain(
             waterfall_figure(prediction["contributions"], prediction["features"], prediction["base_log10_rate"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from pathlib import Path
 from typing import Any
@@ -170,6 +171,8 @@ def test_a_formula_and_a_smiles_are_predicted_in_the_background(client: TestClie
     result = finished(client, asked.json()["id"])["result"]
     shown = client.get(f"{HERE}/compound", params={"formula": "(PA)2(MA)Pb2I7"}).json()
     assert result["lifetime_ps"] == pytest.approx(shown["numbers"]["lifetime_ps"], rel=1e-5)
+    explained = client.get(f"/c/{SLUG}/compound/explain", params={"formula": "(PA)2(MA)Pb2I7"}).text
+    assert re.search(r"Band gap: \d\.\d\d eV", explained)
     new = client.post(f"{HERE}/predictions", json={"smiles": "CCCCCN", "abbreviation": "NEW"}).json()
     result = finished(client, new["id"])["result"]
     assert not result["in_space"]

@@ -104,6 +104,7 @@ def test_the_page_of_a_suggested_compound_says_in_which_round(browser: TestClien
         browser.get(f"{PAGE}/compound/structure.cif", params={"formula": "(BA)2PbI4", "tilted": t}) for t in (0, 1)
     ]
     assert [one.text.count("\n  Pb  Pb") for one in files] == [1, 2]
+    assert "Band gaps of the last suggestions" in browser.get(f"{PAGE}/model").text
 
 
 def test_before_the_model_has_learnt_one_is_told_to_let_it(browser: TestClient) -> None:

@@ -1,0 +1,159 @@
+"""Ten public tables that nobody here filled: races over them, and how well models learn small ones.
+
+    pip install --no-deps olymp summit
+    python -m benchmarks.races [--seeds 10] [--strategies spinscreen,botorch,forest,random] [--tables NAME,NAME]
+    python -m benchmarks.races --small [--surrogates networks_processes,spinscreen,trees,gp]
+
+The tables are files of the two packages, which are not imported. Of `summit` (MIT licence): cross-couplings of Reizman
+et al., React. Chem. Eng. 1, 658 (2016), doi 10.1039/C6RE00153J, and Baumgartner et al., Org. Process Res. Dev. 23, 1594
+(2019), doi 10.1021/acs.oprd.9b00236. Of `olymp` (MIT licence): Hase et al., Mach. Learn.: Sci. Technol. 2, 035021
+(2021), doi 10.1088/2632-2153/abedc8. A race is five random rows, then batches of four, 41 evaluations; its regret is 0
+for the best row, 1 for the median one, the mean from the last random row on. The same seed is the same start for all.
+Small tables are those of 48 to 100 settings that are no other's twin: leaving out one setting, R2, the negative log
+density and what 90% intervals hold, the target in its own standard deviations.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import time
+import warnings
+from importlib.metadata import files as files_of
+from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import numpy as np
+import pandas as pd
+
+from benchmarks.backtest_pool import timed
+from screening.backtest import STRATEGIES, FinishedTable, Schedule, mean_regret, replay
+from screening.surrogates import TrainingRows
+from screening.table_features import TableQuery
+from screening.validation import cross_validate
+from screening.validation.card import paired
+
+SCHEDULE = Schedule(n_start=5, batch_size=4, budget=41)
+#: Files of `summit` by the names used here; each has a second heading, a row number and, some, another outcome.
+COUPLINGS = {f"reizman {case}": f"reizman_suzuki_case_{case}.csv" for case in (1, 2, 3, 4)} | {
+    "aniline": "baumgartner_aniline_cn_crosscoupling.csv",
+    "benzamide": "baumgartenter_benzamide_cross_coupling.csv",
+}
+#: Data sets of `olymp`: two of reactions, two of compositions.
+FLOWS = ("benzylation", "snar", "colors_n9", "colors_bob")
+#: Of 48 to 100 settings; of the four alike tables of Reizman the first.
+SMALL = ("benzylation", "snar", "benzamide", "aniline", "reizman 1")
+
+
+def public_tables() -> dict[str, FinishedTable]:
+    """The ten tables by name."""
+    found = {}
+    for name, file in COUPLINGS.items():
+        frame = pd.read_csv(_path("summit", file), skiprows=[1], encoding="utf-8-sig").iloc[:, 1:]
+        frame["yld"] = frame["yld"].astype(str).str.strip("≥%").astype(float)  # a few of 90% and more
+        found[name] = FinishedTable.from_frame(frame.drop(columns="ton", errors="ignore"), TableQuery("yld", False))
+    for name in FLOWS:
+        folder = f"dataset_{name}"
+        about = json.loads(_path("olymp", "config.json", folder).read_text(encoding="utf-8"))
+        heads = [part["name"] for part in about["parameters"] + about["measurements"]]
+        frame = pd.read_csv(_path("olymp", "data.csv", folder), names=heads)
+        found[name] = FinishedTable.from_frame(frame, TableQuery(heads[-1], about["default_goal"] == "minimize"))
+    return found
+
+
+def _path(package: str, name: str, folder: str = "data") -> Path:
+    (file,) = (file for file in files_of(package) or () if file.name == name and file.parent.name == folder)
+    return Path(str(file.locate()))
+
+
+Races = dict[str, dict[str, list[float]]]
+
+
+def race(tables: dict[str, FinishedTable], strategies: list[str], seeds: int, out: Path) -> None:
+    """Run races, the regret of every seed added to a file: strategy, table, seeds."""
+    for label, table in tables.items():
+        for name in strategies:
+            times: list[float] = []
+            rows = [replay(table, timed(STRATEGIES[name], times), seed, SCHEDULE) for seed in range(seeds)]
+            regret = mean_regret(table.loss, np.array(rows), SCHEDULE.n_start)
+            print(f"{label:12s} {name:12s} {regret.mean():.3f}  {np.median(times):.2f} CPU s a suggestion", flush=True)
+            known: Races = json.loads(out.read_text(encoding="utf-8")) if out.exists() else {}
+            known.setdefault(name, {})[label] = [round(float(value), 4) for value in regret]
+            out.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
+
+
+def show(races: Races) -> None:
+    """Mean regret of each strategy on each table; behind it the difference to ours with its error over seeds."""
+    strategies = list(races)
+    ours = {label: np.array(regret) for label, regret in races[strategies[0]].items()}
+    print(f"| table | {' | '.join(strategies)} |\n|---|{'---|' * len(strategies)}")
+    for label, own in ours.items():
+        cells = [f"{own.mean():.3f}"]
+        for name in strategies[1:]:
+            other = np.array(races[name][label])
+            more = other - own[: len(other)]
+            cells.append(f"{other.mean():.3f} ({more.mean():+.3f} ± {more.std(ddof=1) / np.sqrt(len(more)):.3f})")
+        print(f"| {label} | {' | '.join(cells)} |")
+    means = {name: np.array([np.mean(regret) for regret in races[name].values()]) for name in strategies}
+    print(f"| mean | {' | '.join(f'{values.mean():.3f}' for values in means.values())} |")
+    for name in strategies[1:]:
+        ahead = (means[strategies[0]] < means[name]).sum()
+        print(f"ahead of {name} on {ahead} of {len(ours)} tables")
+
+
+def learn(tables: dict[str, FinishedTable], surrogates: list[str], seeds: list[int]) -> None:
+    """R2, negative log density and coverage of each surrogate with one setting left out, means over seeds."""
+    totals = {name: np.zeros(3) for name in surrogates}
+    print("| table | rows | surrogate | R2 | NLPD | 90% holds | squared error saved | CPU s |")
+    print("|---|---|---|---|---|---|---|---|")
+    for label in SMALL:
+        table = tables[label]
+        y = (table.y - table.y.mean()) / table.y.std()
+        training, before = TrainingRows.of(table.x, y), np.zeros(0)
+        for name in surrogates:
+            begin, cards, errors = time.process_time(), [], []
+            for seed in seeds:
+                validation = cross_validate(training, name, seed, splits=("leave_one_compound_out",))
+                cards.append(validation.score_cards["leave_one_compound_out"])
+                frame = validation.predictions.sort_values("row")
+                errors.append(((frame["y"] - frame["mean"]) ** 2).to_numpy())
+            own = np.mean(errors, axis=0)
+            before = own if name == surrogates[0] else before
+            figures = np.array([[card.r2_log, card.nlpd, card.coverage_90] for card in cards]).mean(axis=0)
+            totals[name] += figures / len(SMALL)
+            saved, error = paired(own - before, training.groups)
+            worth = "" if name == surrogates[0] else f"{saved:+.3f} ± {error:.3f}"
+            spent = (time.process_time() - begin) / len(seeds)
+            r2, nlpd, holds = figures
+            print(
+                f"| {label} | {len(y)} | {name} | {r2:.3f} | {nlpd:.3f} | {holds:.0%} | {worth} | {spent:.1f} |",
+                flush=True,
+            )
+    for name, (r2, nlpd, holds) in totals.items():
+        print(f"| mean | | {name} | {r2:.3f} | {nlpd:.3f} | {holds:.0%} | | |")
+
+
+def main() -> None:
+    """Run and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--strategies", default="spinscreen,botorch,forest,random")
+    parser.add_argument("--tables", default="", help="only these, separated by commas")
+    parser.add_argument("--out", type=Path, default=Path("races.json"), help="the regret of every race, added to")
+    parser.add_argument("--small", action="store_true", help="learn small tables in place of races")
+    parser.add_argument("--surrogates", default="networks_processes,spinscreen,trees,gp")
+    asked = parser.parse_args()
+    warnings.simplefilter("ignore")
+    tables = public_tables()
+    if asked.small:
+        learn(tables, asked.surrogates.split(","), [42])
+        return
+    wanted = asked.tables.split(",") if asked.tables else list(tables)
+    race({name: tables[name] for name in wanted}, asked.strategies.split(","), asked.seeds, asked.out)
+    show(json.loads(asked.out.read_text(encoding="utf-8")))
+
+
+if __name__ == "__main__":
+    main()

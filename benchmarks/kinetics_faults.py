@@ -20,9 +20,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.synthetic_traces import exponential_response, oscillating_response
 from campaigns.kinetics import Trace, fit_trace
 from campaigns.kinetics.errors import KineticsError
-from campaigns.kinetics.model import FWHM_PER_SIGMA, RESPONSES, exponential_response, oscillating_response
+from campaigns.kinetics.model import FWHM_PER_SIGMA, RESPONSES
 
 Array = NDArray[np.float64]
 FWHM = 0.15

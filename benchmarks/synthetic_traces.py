@@ -3,16 +3,54 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import gamma
 
 import numpy as np
 from numpy.typing import NDArray
 
 from campaigns.kinetics.errors import FitSettingError
 from campaigns.kinetics.maps import TransientMap
-from campaigns.kinetics.model import FWHM_PER_SIGMA, exponential_response, step_response
+from campaigns.kinetics.model import FWHM_PER_SIGMA, Model, Response, linear_terms
 from campaigns.kinetics.trace import Trace
 
 Array = NDArray[np.float64]
+
+
+def curves(
+    name: str, delay_ps: Array, time_zero_ps: float, lifetime_ps: float, sigma_ps: float, *shape: float
+) -> Array:
+    """The rows of a model through a Gaussian response at delays in any order, shape (rows, t), each of height 1 before
+    it; the lifetime is the mean, `shape` are the further parameters of the decay."""
+    order = np.argsort(delay_ps, kind="stable")
+    theta = np.array([time_zero_ps, np.log(lifetime_ps), *shape])
+    response = Response(sigma_ps * FWHM_PER_SIGMA)
+    rows = np.empty((Model.parse(name).n_linear, len(order)))
+    rows[:, order] = linear_terms(Model.parse(name), np.asarray(delay_ps)[order], theta, response, {})[0]
+    return rows
+
+
+def exponential_response(delay_ps: Array, time_zero_ps: float, lifetime_ps: float, sigma_ps: float) -> Array:
+    """exp(-t / tau) from time zero through the Gaussian response, shape (t,)."""
+    return curves("exponential", delay_ps, time_zero_ps, lifetime_ps, sigma_ps)[0]
+
+
+def step_response(delay_ps: Array, time_zero_ps: float, sigma_ps: float) -> Array:
+    """A signal that rises at time zero and stays, through the response, shape (t,)."""
+    return curves("exponential+plateau", delay_ps, time_zero_ps, 1.0, sigma_ps)[1]
+
+
+def stretched_response(delay_ps: Array, time_zero_ps: float, lifetime_ps: float, sigma_ps: float, beta: float) -> Array:
+    """exp(-(t / tau)^beta) through the response, shape (t,); `lifetime_ps` is tau, not the mean."""
+    return curves("stretched", delay_ps, time_zero_ps, lifetime_ps / beta * gamma(1.0 / beta), sigma_ps, beta)[0]
+
+
+def oscillating_response(
+    delay_ps: Array, time_zero_ps: float, lifetime_ps: float, period_ps: float, sigma_ps: float
+) -> tuple[Array, Array]:
+    """exp(-t / tau) cos(2 pi t / T) and exp(-t / tau) sin(2 pi t / T) through the response, shape (t,) each."""
+    ratio = np.log(period_ps / lifetime_ps)
+    cosine, sine = curves("oscillation", delay_ps, time_zero_ps, lifetime_ps, sigma_ps, ratio)
+    return cosine, sine
 
 
 def delay_grid(kind: str, n_delays: int, lifetime_ps: float) -> Array:

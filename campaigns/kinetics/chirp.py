@@ -64,20 +64,9 @@ def straightened(
     asked: int | list[tuple[float, float]] | None = None,
     window_nm: tuple[float, float] | None = None,
 ) -> tuple[tuple[TransientMap, TransientMap], Chirp | None]:
-    """SC and CC with one time zero, that of the probe window, where that was asked for, and the chirp.
-
-    Args:
-        sc: map of one polarisation.
-        cc: of the other, on the same axes.
-        asked: order of the polynomial, or points (nm, ps) that it goes through; None leaves the maps as they are.
-        window_nm: probe window, nm; None takes the photobleach peak.
-
-    Returns:
-        The maps, and the chirp: None where nothing was asked and one time zero serves all wavelengths.
-
-    Raises:
-        ProbeWindowError: if an order is asked for and too few wavelengths have a signal.
-    """
+    """SC and CC with one time zero, that of the probe window or else of the photobleach peak, where an order of the
+    polynomial or points (nm, ps) that it goes through are asked for, and the chirp: None where nothing was asked and
+    one time zero serves. Raises ProbeWindowError if an order is asked for and too few wavelengths have a signal."""
     chirp = _drawn(asked) if isinstance(asked, list) else _found(sc, cc, asked)
     if chirp is None or asked is None:
         return (sc, cc), chirp

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import exp, inf, isfinite, log
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -127,9 +128,15 @@ def fit_trace(
     simple, tried = choose_extras(plain)
     if irf_fwhm_ps is not None and irf_error > 0.0:
         plain, simple = (_with_uncertain_width(fit, irf_error, simple.noise) for fit in (plain, simple))
-        if abs(simple.pull) > PULLED and _with_fitted_width(simple).aicc < simple.aicc - TAKEN_UP:
-            plain, simple = _with_fitted_width(plain), _with_fitted_width(simple)
+    held = plain, simple
+    if irf_fwhm_ps is not None and abs(simple.pull) > PULLED:
+        freed = _with_fitted_width(simple)
+        plain, simple = (_with_fitted_width(plain), freed) if freed.aicc < simple.aicc - TAKEN_UP else held
     best, candidates = _choose(plain, simple, chosen)
+    if plain is not held[0] and _is_single(best):  # a rise or an artefact may have been taken for another width
+        as_given = _choose(*held, chosen)
+        if as_given[0].aicc < best.aicc + TAKEN_UP:
+            (plain, simple), (best, candidates) = held, as_given
     if (weight := noise_weights(best.at.residual)) is not None:
         plain, simple = (solve(replace(fit.problem, weight=weight), fit.theta, tol=1e-7) for fit in (plain, simple))
         best, candidates = _choose(plain, simple, chosen)
@@ -397,28 +404,20 @@ def _require_rise(best: Solution) -> None:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _Lifetime:
-    value: float
-    stderr: float | None
-    low: float
-    high: float
-    is_bound: bool
-
-
-def _lifetime(done: Fitted) -> _Lifetime:
-    solution, interval = done.solution, done.interval
-    value = solution.lifetime_ps
+def _lifetime(done: Fitted) -> dict[str, Any]:
+    """Value, standard error and ends of the lifetime (ps), and whether it is a bound, as `TraceFit` has them."""
+    value, interval = done.solution.lifetime_ps, done.interval
     low = 0.0 if interval.low is None else exp(interval.low)
     high = inf if interval.high is None else exp(interval.high)
-    resolution = RESOLUTION * solution.fwhm_ps
-    if low < resolution:
+    resolution = RESOLUTION * done.solution.fwhm_ps
+    stderr: float | None = value * float(done.solution.stderr[1]) * done.inflation**0.5
+    if is_bound := low < resolution:
         if high == inf:
             raise NoSignalError("the trace bounds the lifetime on neither side: average more scans")
-        bound = max(high, resolution)
-        return _Lifetime(bound, None, 0.0, bound, True)
-    stderr = value * float(solution.stderr[1]) * done.inflation**0.5
-    return _Lifetime(value, stderr if isfinite(stderr) else None, low, high, False)
+        value = high = max(high, resolution)
+        low, stderr = 0.0, None
+    names = ("lifetime_ps", "lifetime_stderr_ps", "lifetime_low_ps", "lifetime_high_ps", "is_upper_bound")
+    return dict(zip(names, (value, stderr if isfinite(stderr or 0.0) else None, low, high, is_bound), strict=True))
 
 
 def _result(trace: Trace, done: Fitted, scale: float, confidence: float) -> TraceFit:
@@ -430,11 +429,7 @@ def _result(trace: Trace, done: Fitted, scale: float, confidence: float) -> Trac
     spread = float(np.sum((problem.signal - problem.signal.mean()) ** 2))
     left = problem.signal - solution.at.coefficients @ problem.terms(solution.theta)
     return TraceFit(
-        lifetime_ps=life.value,
-        lifetime_stderr_ps=life.stderr,
-        lifetime_low_ps=life.low,
-        lifetime_high_ps=life.high,
-        is_upper_bound=life.is_bound,
+        **life,
         irf_fwhm_ps=solution.fwhm_ps,
         irf_shape=problem.width.shape,
         irf_given_ps=None if done.irf_given is None else done.irf_given[0],
@@ -454,7 +449,7 @@ def _result(trace: Trace, done: Fitted, scale: float, confidence: float) -> Trac
         comparison=done.comparison,
         tests=tests,
         swapped=swapped,
-        warnings=cautions(done, tests, life.high, swapped),
+        warnings=cautions(done, tests, life["lifetime_high_ps"], swapped),
         trace=trace,
         theta=tuple(float(value) for value in solution.theta),
         heights=tuple(float(height) for height in heights),

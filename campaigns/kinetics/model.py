@@ -30,25 +30,17 @@ _NEAR_NODES, _NEAR_WEIGHTS = leggauss(32)
 _FAR_NODES, _FAR_WEIGHTS = hermegauss(7)
 
 
-def exponential_response(delay_ps: Array, time_zero_ps: float, lifetime_ps: float, sigma_ps: float) -> Array:
-    """exp(-t / tau) from time zero through the Gaussian response, at delays in any order, shape (t,); height 1 before
-    it.
+def _exponential(x: Array, k: float) -> Array:
+    """exp(-t / tau) from time zero through the Gaussian response, height 1 before it, at ascending x = (t - t0) / s,
+    shape (t,), with k = s / tau.
 
-    (1/2) exp(k^2/2 - k x) erfc((k - x) / sqrt 2), with x = (t - t0) / s and k = s / tau. Before the point x = k the
-    exponential overflows while erfc underflows; there the equal form (1/2) exp(-x^2/2) erfcx((k - x) / sqrt 2) is used.
-    Nine standard deviations before time zero it is 0, and as far after x = k it is the exponential, to 1e-18.
+    (1/2) exp(k^2/2 - k x) erfc((k - x) / sqrt 2). Before the point x = k the exponential overflows while erfc
+    underflows; there the equal form (1/2) exp(-x^2/2) erfcx((k - x) / sqrt 2) is used. Nine standard deviations before
+    time zero it is 0, and as far after x = k it is the exponential, to 1e-18.
 
     Source: van Stokkum, Larsen, van Grondelle, Biochim. Biophys. Acta 1657, 82 (2004), doi
-    10.1016/j.bbabio.2004.04.011; the scaled form, Kalambet et al., J. Chemom. 25, 352 (2011), doi
-    10.1002/cem.1343."""
-    order = np.argsort(delay_ps, kind="stable")
-    curve = np.empty(len(order))
-    curve[order] = _exponential((delay_ps[order] - time_zero_ps) / sigma_ps, sigma_ps / lifetime_ps)
-    return curve
-
-
-def _exponential(x: Array, k: float) -> Array:
-    """`exponential_response` of ascending x."""
+    10.1016/j.bbabio.2004.04.011; the scaled form, Kalambet et al., J. Chemom. 25, 352 (2011), doi 10.1002/cem.1343.
+    """
     start, middle, end = np.searchsorted(x, (-_FAR, k, k + _FAR))
     curve = np.zeros_like(x)
     early, late = x[start:middle], x[middle:end]
@@ -58,25 +50,13 @@ def _exponential(x: Array, k: float) -> Array:
     return curve
 
 
-def step_response(delay_ps: Array, time_zero_ps: float, sigma_ps: float) -> Array:
-    """A signal that rises at time zero and stays, through the response: Phi((t - t0) / s), shape (t,)."""
-    step: Array = ndtr((delay_ps - time_zero_ps) / sigma_ps)
-    return step
-
-
-def stretched_response(delay_ps: Array, time_zero_ps: float, lifetime_ps: float, sigma_ps: float, beta: float) -> Array:
-    """exp(-(t / tau)^beta), 0 < beta <= 1, from time zero through the Gaussian response, shape (t,); height 1 before
-    it. `lifetime_ps` is tau, not the mean.
+def _stretched(x: Array, k: float, beta: float) -> Array:
+    """exp(-(t / tau)^beta), 0 < beta <= 1, through the response as `_exponential`, and its derivatives by x, by ln k
+    and by beta, shape (4, t).
 
     No closed form exists. Within nine standard deviations of time zero the integral over the decay's own time is taken
     by Gauss-Legendre after the substitution v = c u^2, which removes the infinite slope at the start; further out by
     Gauss-Hermite. Against adaptive quadrature the error is below 1e-6 of the height (tested; 2e-8 seen)."""
-    curve: Array = _stretched((delay_ps - time_zero_ps) / sigma_ps, sigma_ps / lifetime_ps, beta)[0]
-    return curve
-
-
-def _stretched(x: Array, k: float, beta: float) -> Array:
-    """`stretched_response` and its derivatives by x, by ln k and by beta, shape (4, t)."""
     rows = np.zeros((4, len(x)))
     near, far = (x > -_FAR) & (x <= _FAR), x > _FAR
     # phi(x - v) exp(-(k v)^beta) over v from 0 to x + 6, the reach of the response
@@ -102,22 +82,11 @@ def _stretched_rows(weights: Array, v: Array, k: float, beta: float) -> Array:
     return np.stack([rows.sum(axis=1) for rows in (curve, by_log / v, by_log, by_log * log_kv / beta)])
 
 
-def oscillating_response(
-    delay_ps: Array, time_zero_ps: float, lifetime_ps: float, period_ps: float, sigma_ps: float
-) -> tuple[Array, Array]:
-    """exp(-t / tau) cos(2 pi t / T) and exp(-t / tau) sin(2 pi t / T) from time zero through the Gaussian response.
-
-    `exponential_response` with the complex rate 1 / tau - 2 pi i / T: real and imaginary part, each shape (t,).
-
-    Source: scaled complementary error function of a complex argument, Poppe, Wijers, ACM Trans. Math. Softw. 16, 38
-    (1990), doi 10.1145/77626.77629.
-    """
-    k = sigma_ps * complex(1.0 / lifetime_ps, -2.0 * np.pi / period_ps)
-    curve = _oscillating((delay_ps - time_zero_ps) / sigma_ps, k)
-    return curve.real, curve.imag
-
-
 def _oscillating(x: Array, k: complex) -> NDArray[np.complex128]:
+    """`_exponential` with the complex rate k = s / tau - 2 pi i s / T.
+
+    Source: Poppe, Wijers, ACM Trans. Math. Softw. 16, 38 (1990), doi 10.1145/77626.77629.
+    """
     z = (k - x) / _SQRT2
     late = z.real < 0.0
     curve: NDArray[np.complex128] = 0.5 * np.exp(-0.5 * x * x) * wofz(np.where(late, -1j, 1j) * z)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from math import inf, isfinite, log
 from typing import TYPE_CHECKING
 
@@ -68,6 +68,9 @@ def difference_lifetime_ps(value_ps: float, convention: str, population_lifetime
 
 
 Array = NDArray[np.float64]
+#: Fields that `to_dict` says otherwise or leaves out, and what it says of the residuals.
+_NO_PLAIN_VALUES = ("time_zero_stderr_ps", "comparison", "tests", "trace", "theta", "heights")
+_OF_RESIDUALS = ("signal_p_value", "lag1_autocorrelation", "ljung_box_p_value")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -173,33 +176,14 @@ class TraceFit:
     def to_dict(self) -> dict[str, object]:
         """Plain values for JSON; an open upper end and an undefined standard error are None."""
         return {
-            "lifetime_ps": self.lifetime_ps,
-            "lifetime_stderr_ps": self.lifetime_stderr_ps,
-            "lifetime_low_ps": self.lifetime_low_ps,
-            "lifetime_high_ps": None if self.lifetime_high_ps == inf else self.lifetime_high_ps,
-            "is_upper_bound": self.is_upper_bound,
-            "irf_fwhm_ps": self.irf_fwhm_ps,
-            "irf_given_ps": self.irf_given_ps,
-            "irf_shape": self.irf_shape,
-            "model": self.model,
-            "aicc": self.aicc,
-            "r_squared": self.r_squared,
+            **{each.name: getattr(self, each.name) for each in fields(self) if each.name not in _NO_PLAIN_VALUES},
+            **{name: getattr(self.tests, name) for name in _OF_RESIDUALS},
             "irf_fitted": self.irf_fitted,
-            "confidence": self.confidence,
-            "convention": CONVENTIONS["tau"],
             "half_life_ps": self.half_life_ps,
-            "time_zero_ps": self.time_zero_ps,
-            "amplitude": self.amplitude,
-            "offset": self.offset,
-            "plateau": self.plateau,
-            "sum_share": self.sum_share,
-            "zeros_apart_ps": self.zeros_apart_ps,
+            "lifetime_high_ps": None if self.lifetime_high_ps == inf else self.lifetime_high_ps,
+            "convention": CONVENTIONS["tau"],
             "left_out_ps": list(self.left_out_ps),
-            "noise": self.noise,
             "n_delays": len(self.trace),
-            "signal_p_value": self.tests.signal_p_value,
-            "lag1_autocorrelation": self.tests.lag1_autocorrelation,
-            "ljung_box_p_value": self.tests.ljung_box_p_value,
             "comparison": [
                 {
                     "model": s.model,
@@ -210,7 +194,6 @@ class TraceFit:
                 }
                 for s in self.comparison
             ],
-            "swapped": self.swapped,
             "warnings": list(self.warnings),
             "notes": list(self.trace.notes),
             "sources": [{"path": s.path, "sha256": s.sha256} for s in self.trace.sources],

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.synthetic_traces import exponential_response, oscillating_response
 from campaigns.kinetics import Trace, TraceFit, fit_trace, read_trace
 from campaigns.kinetics.cautions import slow_noise_p_value
 from campaigns.kinetics.errors import FitSettingError, NoSignalError, OscillationError
-from campaigns.kinetics.model import exponential_response, oscillating_response
 
 CASES = Path(__file__).parent / "cases"
 
@@ -76,6 +76,12 @@ def test_a_coherent_artefact_is_fitted_beside_the_decay_and_an_exclusion_propose
     assert fit.lifetime_low_ps < 3.0 < fit.lifetime_high_ps
     assert "coherent artefact" in said(fit)
     assert "--exclude -0." in said(fit)
+
+
+def test_a_delayed_rise_is_not_taken_for_another_response() -> None:
+    fit = fitted("delayed_rise_0.6_tau_3", 0.2)
+    assert fit.irf_fwhm_ps == pytest.approx(0.2, abs=0.03)
+    assert "was given" not in said(fit)
 
 
 @both

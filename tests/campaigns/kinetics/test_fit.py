@@ -10,10 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.synthetic_traces import Truth, delay_grid, synthetic_trace
+from benchmarks.synthetic_traces import Truth, delay_grid, exponential_response, synthetic_trace
 from campaigns.kinetics import Trace, fit_trace
 from campaigns.kinetics.errors import FitSettingError, KineticsError, NoSignalError, NoTimeZeroError, TooFewDelaysError
-from campaigns.kinetics.model import exponential_response
 
 FWHM = 0.15
 
@@ -119,7 +118,7 @@ def test_a_biexponential_trace_is_named_with_its_parts_and_not_taken_silently() 
 
 
 def test_a_stretched_decay_can_be_asked_for() -> None:
-    from campaigns.kinetics.model import stretched_response
+    from benchmarks.synthetic_traces import stretched_response
 
     rng, delay = np.random.default_rng(2), delay_grid("log", 400, 10.0)
     curve = stretched_response(delay, 0.0, 2.0, 0.064, 0.5) + rng.normal(scale=0.01, size=400)

@@ -8,18 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.integrate import quad
 
-from campaigns.kinetics.model import (
-    DECAYS,
-    EXTRAS,
-    FWHM_PER_SIGMA,
-    RESPONSES,
-    Model,
-    Response,
-    exponential_response,
-    linear_terms,
-    step_response,
-    stretched_response,
-)
+from benchmarks.synthetic_traces import exponential_response, step_response, stretched_response
+from campaigns.kinetics.model import DECAYS, EXTRAS, FWHM_PER_SIGMA, RESPONSES, Model, Response, linear_terms
 
 SIGMA = 0.15 / FWHM_PER_SIGMA
 

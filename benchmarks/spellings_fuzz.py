@@ -5,13 +5,16 @@
 A formula is made of a name of the built-in library, written otherwise (case, hyphens, brackets around the hand, full
 width, subscripts, HTML) and perhaps damaged; a structure of a built-in cation, its SMILES in random order, perhaps as
 the salt of as many acids as it has charges; a condensed formula, a chain of CH2 between groups; a hand, every spelling
-of R-, S- and rac- before a name that has hands; a file, rows of such structures in every format that is read. What was
-meant is known from how it was made.
+of R-, S- and rac- before a name that has hands; a file, rows of such structures in every format that is read; a name,
+every name and alias of the library in other spellings or damaged; an amine, a built-in cation without its protons,
+alone or as the salt of as many acids as it lost; a damaged structure, SMILES with a sign lost, doubled or replaced; a
+crystal, a CIF with lines or signs lost, doubled or replaced. What was meant is known from how it was made.
 """
 
 from __future__ import annotations
 
 import argparse
+import math
 import random
 import tempfile
 from collections import Counter
@@ -19,13 +22,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
-from rdkit import Chem
+from rdkit import Chem, RDLogger
+from rdkit.Chem.MolStandardize import rdMolStandardize
 
 from chemspace import Cation, CationLibrary, ChemspaceError, Compound, parse_formula
+from chemspace.crystal import structure_descriptors
 from chemspace.molecule import cation_form, check_charges, parse_smiles
 
 LIBRARY = CationLibrary.builtin()
 NAMES = sorted((name, cation) for name, cation in LIBRARY.names.items() if name.replace("-", "").isalnum())
+LAYER = Path(__file__).parent / "cases" / "pbi4_layer.cif"
+_NEUTRAL = rdMolStandardize.Uncharger()
 _SUBSCRIPTS = str.maketrans("0123456789", "".join(chr(0x2080 + digit) for digit in range(10)))
 
 
@@ -226,12 +233,125 @@ def written_file(folder: Path, rows: list[tuple[str, str]], chance: random.Rando
     return path
 
 
+def name_fates(number: int, seed: int) -> tuple[Counter[str], list[str]]:
+    """The same of every name and alias of the library, those of several words included."""
+    chance, fates, wrong = random.Random(seed), Counter[str](), []
+    names = sorted(LIBRARY.names.items())
+    for _ in range(number):
+        name, meant = chance.choice(names)
+        spelled = written(name, chance)
+        try:
+            found = LIBRARY[spelled]
+        except ChemspaceError as error:
+            fates[type(error).__name__] += 1
+            if spelled == name or not str(error):
+                wrong.append(f"{spelled}: {error}")
+            continue
+        fates["read" if found == meant else "read as what it spells"] += 1
+        if is_another(spelled, found, meant):
+            wrong.append(f"{spelled}: read as {found.abbreviation}, meant {meant.abbreviation}")
+    return fates, wrong
+
+
+def amine_fates(number: int, seed: int) -> tuple[Counter[str], list[str]]:
+    """The same of cations drawn without their protons, or as salts of acids: those must give every proton back."""
+    chance, fates, wrong = random.Random(seed), Counter[str](), []
+    drawn = [(c, Chem.RemoveHs(_NEUTRAL.uncharge(c.mol))) for c in LIBRARY if c.is_organic]
+    drawn = [(c, mol) for c, mol in drawn if not Chem.GetFormalCharge(mol)]
+    for place in range(number):
+        meant, mol = chance.choice(drawn)
+        order = Chem.MolToRandomSmilesVect(mol, 1, randomSeed=seed + place)[0]
+        acid = chance.choice(("", "I", "Br", "Cl"))
+        text = ".".join([order, *[acid] * meant.charge]) if acid else order
+        try:
+            got = cation_form(parse_smiles(text), text, None)
+            found = Cation.from_checked_mol(got, check_charges(got, text))
+        except ChemspaceError as error:
+            fates[type(error).__name__] += 1
+            continue
+        same = Chem.MolToSmiles(_NEUTRAL.uncharge(found.mol)) == Chem.MolToSmiles(mol)
+        fates["read" if found == meant else "read with other protons"] += 1
+        if not same or (acid and found.charge != meant.charge):
+            wrong.append(f"{text}: read as {found.smiles}, meant {meant.smiles}")
+    return fates, wrong
+
+
+def damaged(text: str, signs: str, chance: random.Random) -> str:
+    """A text with one sign lost, doubled or replaced."""
+    place = chance.randrange(len(text))
+    return text[:place] + chance.choice(("", text[place] * 2, chance.choice(signs))) + text[place + 1 :]
+
+
+def damaged_structure_fates(number: int, seed: int) -> tuple[Counter[str], list[str]]:
+    """What becomes of damaged SMILES: refused with a reason, or the very atoms, charges and bonds that they now say."""
+    chance, fates, wrong = random.Random(seed), Counter[str](), []
+    for _ in range(number):
+        text = damaged(chance.choice(tuple(LIBRARY)).smiles, "CNOSFI123()[]=#+-.cnH@/", chance)
+        try:
+            mol = cation_form(parse_smiles(text), text, None)
+            found = Cation.from_checked_mol(mol, check_charges(mol, text))
+        except ChemspaceError as error:
+            fates[type(error).__name__] += 1
+            if not str(error):
+                wrong.append(f"{text}: refused without a reason")
+            continue
+        except Exception as error:
+            wrong.append(f"{text}: {type(error).__name__}: {error}")
+            continue
+        fates["read"] += 1
+        heavy = {atom.GetAtomicNum() for atom in Chem.MolFromSmiles(text).GetAtoms()}
+        if found.charge not in (1, 2) or not {atom.GetAtomicNum() for atom in found.mol.GetAtoms()} <= heavy | {1}:
+            wrong.append(f"{text}: read as {found.smiles}")
+    return fates, wrong
+
+
+def crystal_fates(number: int, seed: int) -> tuple[Counter[str], list[str]]:
+    """What becomes of a damaged CIF of (BA)2PbI4's layer: refused with a reason, or what it now says."""
+    chance, fates, wrong = random.Random(seed), Counter[str](), []
+    lines = LAYER.read_text().splitlines()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "damaged.cif"
+        for _ in range(number):
+            place = chance.randrange(len(lines))
+            kind = chance.randrange(5)
+            other = {
+                0: lines[:place] + lines[place + 1 :],
+                1: [*lines[:place], lines[place], *lines[place:]],
+                2: lines[:place],
+                3: [
+                    *lines[:place],
+                    damaged(lines[place] or " ", "0123456789._-? 'PbISnH", chance),
+                    *lines[place + 1 :],
+                ],
+                4: [*lines[:place], lines[chance.randrange(len(lines))], *lines[place + 1 :]],
+            }[kind]
+            path.write_text("\n".join(other), encoding="latin-1")
+            try:
+                found = structure_descriptors(path)
+            except ChemspaceError as error:
+                fates[type(error).__name__] += 1
+                if not str(error):
+                    wrong.append(f"{kind} at line {place}: refused without a reason")
+                continue
+            except Exception as error:
+                wrong.append(f"{kind} at line {place}: {type(error).__name__}: {error}")
+                continue
+            fates["read"] += 1
+            if not all(math.isfinite(value) for value in vars(found).values() if isinstance(value, float)):
+                wrong.append(f"{kind} at line {place}: a number is not finite: {found}")
+    return fates, wrong
+
+
 KINDS = {
     "formulas": formula_fates,
     "structures": structure_fates,
     "condensed formulas": condensed_fates,
     "hands": hand_fates,
     "rows of files": file_fates,
+    "names": name_fates,
+    "amines and their salts": amine_fates,
+    "damaged structures": damaged_structure_fates,
+    "damaged crystals": crystal_fates,
 }
 
 
@@ -240,11 +360,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--number", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS))
     asked = parser.parse_args()
+    RDLogger.DisableLog("rdApp.*")
     wrong = []
-    for kind, fates in KINDS.items():
-        told, others = fates(asked.number, asked.seed)
-        print(f"{kind}: {', '.join(f'{count:,} {fate}' for fate, count in told.most_common())}; {len(others)} wrong")
+    for kind in asked.kinds:
+        told, others = KINDS[kind](asked.number, asked.seed)
+        print(
+            f"{kind}: {', '.join(f'{count:,} {fate}' for fate, count in told.most_common())}; {len(others)} wrong",
+            flush=True,
+        )
         wrong += others
     if wrong:
         raise SystemExit("\n".join(wrong[:20]))

@@ -491,7 +491,7 @@ _NOISE = re.compile(r"[\s$_·•∙⋅]+")
 _SOLVATE = re.compile(r"[·•∙⋅.*]\s*\d*\.?\d*\s*\(?(H2O|DMF|DMSO|CH3OH|MeOH|GBL|NMP)\)?$", re.IGNORECASE)
 _UNITS = re.compile(r"[·•∙⋅]\s*(\d+(?:\.\d+)?)\s*\(?([A-Z][^·•∙⋅]*?)\)?$")
 _BOTH_HANDS = re.compile(r"\bR\s*/\s*S\b|\bS\s*/\s*R\b")
-_HAND_IN_BRACKETS = re.compile(r"\((R|S|rac|R,S|S,R|RS|±)\)-?(?=[A-Za-zαβ0-9(])|(?<![A-Za-z])(R|S)(?=-\([+-]\))")
+_HAND_IN_BRACKETS = re.compile(r"\((R|S|rac|R,S|S,R|RS|±|\+/-)\)-?(?=[A-Za-zαβ0-9(])|(?<![A-Za-z])(R|S)(?=-\([+-]\))")
 _ROTATION = re.compile(r"(?<=[RS])-\([+-]\)-?")
 _RACEMIC = re.compile(r"(?<![A-Za-z])(?:R,S|S,R|±)-")
 _CLEAN = re.compile(r"[A-Za-z0-9().,/'+*-]*")
@@ -503,6 +503,8 @@ _OTHER_ION = re.compile(
 )
 _OTHER_ANION = re.compile(r"SCN|NCS|BF4|PF6|ClO4|HCOO|NO3|(?<=(?:Pb|Sn|Ge))F")
 _HALIDE_OPEN = re.compile(r"(?:Pb|Sn|Ge)[\d.]*X")
+#: Charges as ions have them in SMILES and salts; n and x stand in open compositions.
+_CHARGES = re.compile(r"[A-Za-mo-wz\d](?:\+\d?|-)[\])]|[\])]\+")
 _FRAMEWORK = re.compile(rf"(?:{'|'.join(B_SITES)})(?=[\d.]*(?:{'|'.join(HALIDES)}|\(|$))")
 
 
@@ -517,13 +519,17 @@ def normalise(text: str) -> str:
     clean = text
     if _SOLVATE.search(text):
         raise FormulaError(f"{text!r} is a solvate; write the compound without its solvent")
+    if _CHARGES.search(text):
+        if _FRAMEWORK.search(text):
+            raise FormulaError(f"{text!r} writes charges; leave them out, as in (PEA)2PbI4")
+        raise FormulaError(f"{text!r} holds ions as a SMILES does, and is no formula; write for example (PEA)2PbI4")
     if not _CLEAN.fullmatch(text):
         plain = _MHCHEM.sub(r"\1", _MARKUP.sub("", text))
         plain = _UNITS.sub(r"(\2)\1", unicodedata.normalize("NFKC", _SUBSCRIPT.sub(r"\1", plain)))
         clean = _NOISE.sub("", plain.translate(_SIGNS))
     if _BOTH_HANDS.search(clean):
         raise FormulaError(f"{text!r} names both hands of a cation; write R- or S- for one, rac- for the racemate")
-    if "R" in clean or "S" in clean or "rac" in clean or "±" in clean:
+    if "R" in clean or "S" in clean or "rac" in clean or "±" in clean or "+/-" in clean:
         clean = _ROTATION.sub("-", _RACEMIC.sub("rac-", _HAND_IN_BRACKETS.sub(_hand, clean)))
     if not clean:
         raise FormulaError("the formula is empty; write for example (PEA)2(MA)2Pb3I10")

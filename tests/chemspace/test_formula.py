@@ -179,3 +179,23 @@ def test_writing_without_brackets_is_read_the_same_or_refused(compound: Compound
     except ChemspaceError:
         return
     assert sum(c.charge * k for c, k in again.cation_counts) + 2 * again.n_b_sites == again.n_halides
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("[K+].[I-]", "holds ions as a SMILES does"),
+        ("CCCC[NH3+].[I-]", "holds ions as a SMILES does"),
+        ("[Pb+2].[I-].[I-]", "holds ions as a SMILES does"),
+        ("[PEA+]2PbI4", "writes charges; leave them out"),
+        ("[CH3NH3]+[PbI3]-", "writes charges; leave them out"),
+    ],
+)
+def test_charges_in_a_formula_are_refused_as_such(text: str, reason: str) -> None:
+    with pytest.raises(FormulaError, match=reason):
+        parse_formula(text)
+
+
+@pytest.mark.parametrize("text", ["((+/-)-MBA)2PbI4", "(+/-)-MBA2PbI4", "(±)-MBA2PbI4"])
+def test_a_racemate_may_be_written_by_its_signs(text: str) -> None:
+    assert parse_formula(text) == parse_formula("(rac-MBA)2PbI4")

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from urllib.parse import quote
 
 from fastapi import APIRouter, Form, Query, Request
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import HTMLResponse, JSONResponse, Response
 from markupsafe import Markup
 from pydantic import BaseModel, Field
 
@@ -68,6 +68,19 @@ def overview(request: Request, visitor: Visiting, service: Service) -> Response:
         recent=service.events()[-6:][::-1],
         launch=service.kept(("launch", len(snapshot.state.descriptions)), lambda: launched(service)),
     )
+
+
+@router.get("/report")
+def report(visitor: Visiting, service: Service) -> Response:
+    """The report of the present round, one file that needs nothing else, to keep or to print."""
+    from campaigns.report.render import render
+
+    campaign, state, done = service.campaign, service.snapshot().state, service.round()
+    html = service.kept(
+        ("report", state.last_event),
+        lambda: render(done, state.batches, campaign.status(), campaign.names, campaign.budget),
+    )
+    return HTMLResponse(html, headers={"content-disposition": f'attachment; filename="{service.slug}-report.html"'})
 
 
 @router.get("/version")

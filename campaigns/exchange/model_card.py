@@ -10,8 +10,6 @@ from campaigns.errors import CampaignError
 from campaigns.files import write_whole
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from campaigns.campaign import Campaign
 
 #: What no score shows; docs/limits.md says more.
@@ -45,7 +43,7 @@ def model_card(campaign: Campaign) -> dict[str, Any]:
             "rows_trained_on": fit.n_train,
             "rows_of_this_campaign": len(campaign.state.measurements),
             "left_out": [*fit.left_out],
-            "sources": sorted(_sources(data.table)),
+            "sources": sorted({str(source) for source in data.table["doi"].dropna()} - {""}),
             "key": fit.data_key,
         },
         "verdict": fit.grade,
@@ -55,10 +53,6 @@ def model_card(campaign: Campaign) -> dict[str, Any]:
         "further_properties": fit.properties,
         "limits": [*_LIMITS],
     }
-
-
-def _sources(table: pd.DataFrame) -> set[str]:
-    return {str(source) for source in table["source"].dropna()} - {""} if "source" in table else set()
 
 
 def write_model_card(campaign: Campaign, path: Path) -> int:
@@ -95,7 +89,7 @@ def as_markdown(card: dict[str, Any]) -> str:
     if card["related_tasks"]:
         lines += ["", "## Related tasks", "", *(f"- {told['sentence']}" for told in card["related_tasks"].values())]
     for name, told in card["further_properties"].items():
-        lines += ["", f"## {name}", "", f"{told.get('verdict', '')}"]
+        lines += ["", f"## {name}", "", f"{told['n_rows']} values: {told['grade']}", "", *_table(told["scores"])]
     lines += ["", "## Limits", "", *(f"- {line}" for line in card["limits"])]
     return "\n".join(lines)
 

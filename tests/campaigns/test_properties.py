@@ -13,6 +13,7 @@ import pytest
 from campaigns import Campaign, CampaignConfig
 from campaigns.description import read_description
 from campaigns.errors import CampaignError, ConfigError
+from campaigns.exchange.model_card import as_markdown, model_card
 from campaigns.history import compare
 from campaigns.plan import check
 from campaigns.summary import FitSummary, SuggestionBatch
@@ -110,6 +111,7 @@ def test_its_score_is_out_of_sample_and_a_model_without_skill_says_so(
     assert fit.properties["band_gap_ev"]["scores"]["leave_one_spacer_out"]["r2_log"] > 0.7
     assert "band_gap_ev, learnt from 24 rows: ranks unseen compounds usefully" in fit.strategy
     assert FitSummary(**json.loads(json.dumps(fit.to_dict()))) == fit
+    assert "## band_gap_ev\n\n24 values: ranks unseen compounds usefully" in as_markdown(model_card(wished))
     wish = {"wishes": [{"column": "noise", "useless": 0, "perfect": 23}]}
     poor = made(launched, tmp_path / "poor", properties={"noise": {"table": NO_SKILL}}, objective=wish).retrain()
     assert "do not believe its ranking" in poor.strategy

@@ -10,12 +10,15 @@ import pytest
 from typer.testing import CliRunner
 
 from campaigns import Campaign
+from campaigns.artifacts import Artifacts
 from campaigns.cli.app import app
 from campaigns.errors import PropertyError
 from campaigns.exchange.crate import ingest_crate
 from campaigns.exchange.eln import write_eln
 from campaigns.exchange.model_card import as_markdown, model_card
+from campaigns.related import join_tasks
 from campaigns.targets import Target
+from campaigns.training import training_set
 from screening import SpinDataset
 from tests.campaigns.conftest import Launched, described
 
@@ -109,3 +112,21 @@ def test_related_rows_come_once_are_taken_back_and_go_from_one_campaign_into_ano
         with pytest.raises(PropertyError, match="'' is no name of a related task"):
             one.ingest(few, "lifetime_ps@")
         assert runner.invoke(app, ["export", str(one.folder), str(out), "--task", "lead"]).exit_code == 2
+
+
+def test_another_laboratorys_real_rows_are_tried_as_a_task_and_what_came_of_it_is_told(
+    own: Campaign, tmp_path: Path
+) -> None:
+    # the paper's table (doi 10.1039/d5sc07406a): what its authors measured themselves, and what they took from others
+    inputs = own.round().inputs
+    by_authors = (inputs.dataset.table["split"] == "synthesised").to_numpy()
+    others, authors = inputs.dataset.subset(~by_authors), inputs.dataset.subset(by_authors)
+    assert (len(others), len(authors)) == (38, 14)
+    known = training_set(others, inputs.records, own.config, {"the authors": authors})
+    _, validation, _, (told,) = join_tasks(known, own.config, Artifacts(tmp_path / "kept"), "others")
+    assert told.saved is not None
+    assert told.stderr is not None
+    assert told.is_used == (told.saved > told.stderr)
+    assert told.sentence.startswith("related task the authors (14 rows): ")
+    assert told.sentence in str(told.to_dict())
+    assert set(validation.predictions["row"]) == set(range(len(known.dataset)))  # ours alone are scored

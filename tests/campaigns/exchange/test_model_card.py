@@ -22,6 +22,7 @@ def test_the_card_tells_data_splits_scores_and_limits(year: Campaign, tmp_path: 
     assert (card["data"]["rows_known"], card["data"]["rows_trained_on"]) == (fit.n_measured, fit.n_train)
     assert card["data"]["left_out"] == list(fit.left_out)
     assert (card["verdict"], card["model"]["surrogate"]) == (fit.grade, "mean")
+    assert card["data"]["sources"] == ["10.1039/d5sc07406a"]
     write_model_card(year, tmp_path / "card.md")
     text = (tmp_path / "card.md").read_text(encoding="utf-8")
     assert all(split in text for split in fit.scores)

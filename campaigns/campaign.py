@@ -25,7 +25,7 @@ from campaigns.errors import (
 from campaigns.events import TOLD_STAGES, EventKind, Stage, stage_named
 from campaigns.files import write_whole
 from campaigns.ingest import ObservationTable, ReadingOptions, read_observations
-from campaigns.ingest.table import json_lines, read_file
+from campaigns.ingest.table import json_lines, read_file, read_table
 from campaigns.intake import (
     Asked,
     FittedTrace,
@@ -353,10 +353,8 @@ class Campaign(CampaignReader):
         PropertyError, UnconfirmedError, IngestError as `ingest`."""
         measured = target_of(self.config, target)
         if isinstance(path, str | Path):
-            name, content = printable(Path(path).name), read_file(Path(path))
-        else:
-            name, content = OBSERVED, json_lines(path)
-        return read_observations(name, content, measured, self.names, **reading)
+            return read_table(Path(path), measured, self.names, reading)
+        return read_observations(OBSERVED, json_lines(path), measured, self.names, **reading)
 
     def ingest(
         self,

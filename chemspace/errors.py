@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 __all__ = ["CellError", "NotTextError", "TableError"]
 
 
 class SpinscreenError(Exception):
     """Anything spinscreen refuses: the message says what was wrong, where, and what would be right."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """As it is, whatever arguments its class is made with: it may come from another process."""
+        return type(self).__new__, (type(self), *self.args), self.__dict__
 
 
 class TableError(SpinscreenError):

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import cache, cached_property
 from pathlib import Path
-from types import MappingProxyType
 from typing import Protocol
 
 from rdkit import Chem, rdBase
@@ -498,7 +497,7 @@ class CationLibrary:
             for alias in cation.names:
                 if alias not in self._shared_names:
                     names.setdefault(alias, cation)
-        return MappingProxyType(names)
+        return names
 
     @cached_property
     def _shared_names(self) -> dict[str, tuple[Cation, ...]]:

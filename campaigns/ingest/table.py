@@ -25,7 +25,7 @@ from chemspace.text import one_line, printable, text_problem
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["grid_of", "json_lines", "layout_for", "read_file"]
+__all__ = ["grid_of", "json_lines", "layout_for", "read_file", "read_table"]
 
 #: What a table can say of a value of a property; the names that `--map` takes.
 VALUE_FIELDS = ("formula", "value", "error", "sample", "source", "note")
@@ -122,6 +122,11 @@ class ObservationTable:
     def problems(self) -> tuple[str, ...]:
         """One line for each row that cannot be taken in."""
         return tuple(f"row {row.line}, {row.problem}" for row in self.refused)
+
+
+def read_table(path: Path, target: Target, names: CationLibrary, reading: ReadingOptions) -> ObservationTable:
+    """Read a file of observations of one target, as `read_observations`."""
+    return read_observations(printable(path.name), read_file(path), target, names, **reading)
 
 
 def read_observations(

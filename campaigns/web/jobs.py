@@ -10,44 +10,86 @@ import signal
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Annotated, Any, TypeVar, cast
 
 from pydantic import ConfigDict, Field
 
 from campaigns.database import acting_as
 from campaigns.summary import Moment
-from campaigns.web.errors import BusyError, NotServedError, WebError, WorkerError
+from campaigns.web.errors import BusyError, NotServedError, QueryError, WebError, WorkerError
 from chemspace import SpinscreenError
-from chemspace.progress import Progress
+from chemspace.progress import Progress, silent
+
+T = TypeVar("T")
 
 #: How often a silent process is asked after, s: so soon a stopped server ends it.
 LISTEN_S = 0.5
 #: Added to the niceness of the process: the server's own answers come first.
 NICENESS = 10
+#: What reading an upload may take: seconds, and bytes of memory.
+READ_S, READ_BYTES = 120.0, 2_000_000_000
+#: Text of so many bytes is read at once, before another process would have begun; not what may hold more than it
+#: seems to: zip archives (workbooks), Parquet, gzip, HDF5.
+LIGHT_BYTES, PACKED = 100_000, (b"PK", b"PAR1", b"\x1f\x8b", b"\x89HDF")
+#: Uploads that are read at the same time, and with them those that wait for it.
+_reading, _waiting = threading.BoundedSemaphore(2), threading.BoundedSemaphore(12)
+#: Processes are forked from one that has imported this, and done nothing else.
+_context: Any = get_context("forkserver" if os.name == "posix" else "spawn")
+if os.name == "posix":
+    _context.set_forkserver_preload(
+        ["campaigns.web.uploads", "campaigns.ingest.table", "campaigns.kinetics", "openpyxl"]
+    )
+
+
+def read_apart(paths: Sequence[Path], work: Callable[..., T], *arguments: Any) -> T:
+    """What `work(*arguments)` makes of uploaded files, in another process unless they are a little text. Raises
+    QueryError if that takes too much, BusyError if too many wait for it, and what `work` refuses."""
+    small = sum(path.stat().st_size for path in paths) <= LIGHT_BYTES
+    if small and not any(path.read_bytes().startswith(PACKED) for path in paths):
+        return work(*arguments)
+    if not _waiting.acquire(blocking=False):
+        raise BusyError("many uploads are being read already; try again when some are done")
+    try:
+        with _reading:
+            return run_in_process(_quietly, (work, arguments), silent, READ_S, READ_BYTES)
+    except WorkerError as problem:
+        raise QueryError(f"it cannot be read: {problem}; hand it in in parts") from None
+    finally:
+        _waiting.release()
+
+
+def _quietly(work: Callable[..., T], arguments: tuple[Any, ...], _: Progress) -> T:
+    return work(*arguments)
 
 
 def run_in_process(
-    work: Callable[..., None], arguments: tuple[Any, ...], progress: Progress, limit_s: float = 3600.0
-) -> None:
-    """Run `work(*arguments, progress)` in another process, spawned: `work` is a function of a module, its arguments
-    travel by pickle. `progress` is told what `work` tells, and the same again while it is silent; what it raises ends
-    the process, and so does the limit. Raises WorkerError if `work` refuses, in its words, takes too long, or its
-    process ends without a word.
+    work: Callable[..., T],
+    arguments: tuple[Any, ...],
+    progress: Progress,
+    limit_s: float = 3600.0,
+    limit_bytes: int | None = None,
+) -> T:
+    """What `work(*arguments, progress)` gives in another process: `work` is a function of a module, its arguments and
+    result travel by pickle. `progress` is told what `work` tells, and the same again while it is silent; what it raises
+    ends the process, and so do the limits. Raises what `work` refuses; WorkerError if it takes too long or too much
+    memory, or its process ends without a word.
 
     Kept pools (concurrent.futures, pebble, loky) bring no progress back, for which a pipe is needed anyway.
     """
-    context, until = get_context("spawn"), time.monotonic() + limit_s
-    receiving, sending = context.Pipe(duplex=False)
-    process = context.Process(target=_work, args=(sending, work, arguments))
+    until = time.monotonic() + limit_s
+    receiving, sending = _context.Pipe(duplex=False)
+    process = _context.Process(target=_work, args=(sending, work, arguments, limit_bytes))
     process.start()
     sending.close()
-    word, content = "progress", (0, 0, "starting")
+    word, content = "progress", cast(Any, (0, 0, "starting"))
     try:
         while word == "progress":
             progress(*content)
@@ -65,21 +107,30 @@ def run_in_process(
         process.join()
         receiving.close()
     if word != "done":
-        raise (WorkerError if word == "refused" else RuntimeError)(content)
+        raise content if word == "refused" else RuntimeError(content)
+    return cast(T, content)
 
 
-def _work(sending: Connection, work: Callable[..., None], arguments: tuple[Any, ...]) -> None:
+def _work(
+    sending: Connection, work: Callable[..., object], arguments: tuple[Any, ...], limit_bytes: int | None
+) -> None:
     """The other process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is for the server, which ends this one
     os.nice(NICENESS)
+    if limit_bytes is not None:
+        with suppress(ImportError):  # Windows
+            import resource
+
+            resource.setrlimit(resource.RLIMIT_DATA, (limit_bytes, limit_bytes))
     try:
-        work(*arguments, lambda done, total, note: sending.send(("progress", (done, total, note))))
+        result = work(*arguments, lambda done, total, note: sending.send(("progress", (done, total, note))))
+        sending.send(("done", result))
     except SpinscreenError as problem:
-        sending.send(("refused", str(problem)))
+        sending.send(("refused", problem))
+    except MemoryError:
+        sending.send(("refused", WorkerError(f"it takes more than {(limit_bytes or 0) / 1e9:g} GB of memory")))
     except Exception:
         sending.send(("broken", traceback.format_exc()))
-    else:
-        sending.send(("done", None))
 
 
 _log = logging.getLogger(__name__)

@@ -21,13 +21,15 @@ from campaigns.kinetics.errors import KineticsError
 from campaigns.kinetics.measurement import Measured, TraceSettings
 from campaigns.targets import LIFETIME, Target
 from campaigns.web.errors import NotServedError, QueryError
+from campaigns.web.jobs import read_apart
 from campaigns.web.service import CampaignService
 
 if TYPE_CHECKING:
-    from campaigns.ingest import ReadingOptions
+    from campaigns.ingest import ObservationTable, ReadingOptions
     from campaigns.kinetics import MeasuredFiles, ProbeWindow, Trace, TraceFit, TransientMap
     from campaigns.kinetics.chirp import Chirp
     from campaigns.summary import Doubt, IngestResult, RowReport
+    from chemspace import CationLibrary
 
 
 #: Uploads that are kept; those that were not looked at for longest go first.
@@ -214,6 +216,10 @@ def _written(folder: Path, file: Uploaded) -> Path:
 
 def fitted(upload: TraceUpload) -> TraceUpload:
     """The upload with its fit, or with the reason why there is none."""
+    return read_apart(upload.paths, _fitted, upload)
+
+
+def _fitted(upload: TraceUpload) -> TraceUpload:
     try:
         measured = upload.settings.read(_given(upload))
         fit = _fit(measured.trace, upload.settings, upload.folder)
@@ -367,26 +373,32 @@ class Preview:
 
 def look_at(service: CampaignService, upload: TableUpload) -> Preview:
     """What taking a table in would do; nothing is stored."""
-    target, options = upload.reading.target.name, upload.reading.options()
-    headings, columns, unit = _layout(upload)
-    guesses: tuple[str, ...] = ()
-    problems: tuple[str, ...] = ()
-    rows: tuple[RowReport, ...] = ()
-    result: IngestResult | None = None
+    seen, table = read_apart([upload.path], _looked_at, upload, service.campaign.names)
+    if table is None:
+        return seen
     dry: dict[str, Any] = {"dry_run": True, "keep_going": True, "expected": service.expected}
     with service.reading() as campaign:
         try:
-            try:
-                result = campaign.ingest(upload.path, target, **dry, **options)
-            except UnconfirmedError as question:
-                guesses = question.guesses
-                options["accept_guesses"] = True
-                result = campaign.ingest(upload.path, target, **dry, **options)
-            rows = result.rows
+            result = campaign.ingest(table, upload.reading.target.name, **dry, **upload.reading.options())
         except IngestError as error:
-            problems, rows = tuple(for_people(problem) for problem in error.problems), error.rows
-    doubts = () if result is None else tuple(doubted.sentence for doubted in result.doubts)
-    return Preview(headings, columns, unit, guesses, problems, rows, result, doubts)
+            return replace(seen, problems=tuple(map(for_people, error.problems)), rows=error.rows)
+    return replace(seen, rows=result.rows, result=result, doubts=tuple(doubted.sentence for doubted in result.doubts))
+
+
+def _looked_at(upload: TableUpload, names: CationLibrary) -> tuple[Preview, ObservationTable | None]:
+    """What a table says, before a campaign is asked, and its rows; None where it cannot be read."""
+    from campaigns.ingest.table import read_table
+
+    target, options = upload.reading.target, upload.reading.options()
+    seen = Preview(*_layout(upload), (), (), (), None)
+    try:
+        try:
+            return seen, read_table(upload.path, target, names, options)
+        except UnconfirmedError as question:
+            seen = replace(seen, guesses=question.guesses)
+            return seen, read_table(upload.path, target, names, options | {"accept_guesses": True})
+    except IngestError as error:
+        return replace(seen, problems=tuple(map(for_people, error.problems)), rows=error.rows), None
 
 
 def take_in_table(service: CampaignService, upload: TableUpload, *, keep_going: bool) -> IngestResult:
@@ -394,12 +406,18 @@ def take_in_table(service: CampaignService, upload: TableUpload, *, keep_going: 
     every problem with its row and column."""
     options = upload.reading.options()
     options |= {"accept_guesses": True, "accept_corrections": True}  # they were shown, and confirmed
-    with service.reading() as campaign:
-        table = campaign.read(upload.path, upload.reading.target.name, **options)
+    table = read_results(service, upload.path, upload.reading.target, options)
     options["accept_extreme"] = True  # the doubts were shown too
     with service.writing() as campaign:
         target = upload.reading.target.name
         return campaign.ingest(table, target, keep_going=keep_going, expected=service.expected, **options)
+
+
+def read_results(service: CampaignService, path: Path, target: Target, options: ReadingOptions) -> ObservationTable:
+    """Read an uploaded table of results for `Campaign.ingest`, apart from whoever reads and writes."""
+    from campaigns.ingest.table import read_table
+
+    return read_apart([path], read_table, path, target, service.campaign.names, options)
 
 
 def for_people(problem: str) -> str:

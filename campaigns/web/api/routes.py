@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from dataclasses import replace
+from typing import Annotated, Any, cast
 
 from fastapi import APIRouter, Depends, File, Path, Query, Response
 
 from campaigns.config import CampaignConfig
 from campaigns.database import acting_as
 from campaigns.events import Stage
+from campaigns.ingest import ReadingOptions
 from campaigns.intake import require_confirmed
 from campaigns.kinetics.measurement import TraceSettings
 from campaigns.summary import IngestResult, RuledOut, Step, SuggestionBatch
@@ -21,8 +23,11 @@ from campaigns.web.jobs import Job
 from campaigns.web.registry import CampaignRegistry
 from campaigns.web.service import CampaignService
 from campaigns.web.tokens import Identity
-from campaigns.web.uploads import take_in_trace
+from campaigns.web.uploads import read_results, take_in_trace
 from chemspace import parse_formula
+
+#: What a row of values says of lifetimes.
+_BLANK = {"lifetime_ps": None, "lifetime_stderr_ps": None, "is_upper_bound": False}
 
 router = APIRouter(prefix="/api", responses=models.REFUSALS, dependencies=[Depends(reader)])
 
@@ -162,10 +167,12 @@ def list_measurements(service: Service, _: Reader, task: Task = None) -> list[mo
     return [models.MeasurementOut(**row.to_dict()) for row in rows]
 
 
-@router.post("/campaigns/{campaign}/measurements/table", tags=["measurements"], status_code=201)
+@router.post(
+    "/campaigns/{campaign}/measurements/table", tags=["measurements"], status_code=201, response_model=models.IngestOut
+)
 def upload_table(
     service: Service, registry: Registry, editor: Editor, form: Annotated[models.TableForm, File()]
-) -> models.IngestOut:
+) -> Response:
     """Take in a table of measured lifetimes (columns formula, lifetime_ps and others), whole or not at all.
 
     Other headings and units are recognised; until they are accepted or declared the answer is 422, with a sentence for
@@ -221,10 +228,15 @@ def list_values(service: Service, _: Reader, property: Name) -> list[models.Valu
     return [models.ValueOut(**row.to_dict()) for row in state.records[target.name]]
 
 
-@router.post("/campaigns/{campaign}/properties/{property}/table", tags=["properties"], status_code=201)
+@router.post(
+    "/campaigns/{campaign}/properties/{property}/table",
+    tags=["properties"],
+    status_code=201,
+    response_model=models.IngestOut,
+)
 def upload_values(
     service: Service, registry: Registry, editor: Editor, property: Name, form: Annotated[models.ValuesForm, File()]
-) -> models.IngestOut:
+) -> Response:
     """Take in a table of values (columns compound, value and, if known, error, sample), whole or not at all."""
     return _table(service, registry, editor, form, property)
 
@@ -250,28 +262,28 @@ def predict(service: Service, reader: Reader, asked: models.PredictionIn, respon
 
 def _table(
     service: CampaignService, registry: CampaignRegistry, editor: Identity, form: models.ValuesForm, target: str
-) -> models.IngestOut:
+) -> Response:
     options = form.reading()
-    with registry.uploads.as_file(form.table()) as path, service.reading() as campaign:
-        table = campaign.read(
-            path, target, **{name: options[name] for name in options.keys() - {"dry_run", "keep_going"}}
-        )
+    reading = cast(ReadingOptions, {name: options[name] for name in options.keys() - {"dry_run", "keep_going"}})
+    with registry.uploads.as_file(form.table()) as path:
+        table = read_results(service, path, target_of(service.campaign.config, target), reading)
     at_work = service.reading() if form.dry_run else service.writing()
     with acting_as(editor.name), at_work as campaign:
         result = campaign.ingest(table, target, expected=service.expected, **options)
-    return _ingested(service, editor, result, form)
+    told = _ingested(service, editor, replace(result, rows=()), form)
+    # Row by row: one call for 100,000 of them would hold up whoever reads.
+    rows = ",".join(models.RowOut(**(_BLANK | row)).model_dump_json() for row in result.to_dict()["rows"])
+    content = told.model_dump_json().replace('"rows":[]', f'"rows":[{rows}]', 1)
+    return Response(content, 201, media_type="application/json")
 
 
 def _ingested(
     service: CampaignService, editor: Identity, result: IngestResult, form: models.ValuesForm | models.TraceForm
 ) -> models.IngestOut:
-    """What an upload brought; it is learnt from where anything came in, unless the form says not to."""
+    """What an upload brought, without its rows; it is learnt from where anything came in and the form lets it."""
     learns = form.learn and not form.dry_run and (result.changed or service.campaign.is_behind())
     job = service.learn(editor.name) if learns else None
-    blank = {"lifetime_ps": None, "lifetime_stderr_ps": None, "is_upper_bound": False}
-    told = result.to_dict()
-    rows = [blank | row for row in told["rows"]]
-    return models.IngestOut(**{**told, "rows": rows, "job": None if job is None else job.id})
+    return models.IngestOut(**result.to_dict(), job=None if job is None else job.id)
 
 
 @router.get("/jobs/{job}", tags=["jobs"])

@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
+from campaigns.errors import IngestError
 from campaigns.web.errors import BusyError, NotServedError, QueryError, WorkerError
-from campaigns.web.jobs import MAX_QUEUED, JobQueue, Lane, run_in_process
+from campaigns.web.jobs import MAX_QUEUED, JobQueue, Lane, read_apart, run_in_process
 from chemspace.progress import Progress, silent
 from tests.campaigns.web.conftest import wait_for
 
@@ -135,6 +136,18 @@ def break_down(tell: Progress) -> None:
     raise KeyError("somewhere inside")
 
 
+def refuse_table(tell: Progress) -> None:
+    raise IngestError("lab.csv", ("row 2: no number", "row 3: no compound"))
+
+
+def hoard(tell: Progress) -> int:
+    return len(bytearray(3_000_000_000))
+
+
+def doubled(number: int) -> tuple[int, int]:
+    return 2 * number, os.getpid()
+
+
 def die(tell: Progress) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
@@ -154,12 +167,29 @@ def test_work_is_done_elsewhere_behind_everything_else_and_its_progress_is_told(
 
 
 def test_what_goes_wrong_there_is_told_here() -> None:
-    with pytest.raises(WorkerError, match="a horse cannot be"):
+    with pytest.raises(QueryError, match="a horse cannot be"):
         run_in_process(refuse, ("a horse",), silent)
     with pytest.raises(RuntimeError, match="somewhere inside"):
         run_in_process(break_down, (), silent)
     with pytest.raises(WorkerError, match="ended without a word"):
         run_in_process(die, (), silent)
+
+
+def test_what_is_refused_there_is_refused_here_with_all_it_says_and_memory_has_an_end() -> None:
+    with pytest.raises(IngestError) as refused:
+        run_in_process(refuse_table, (), silent)
+    assert refused.value.problems == ("row 2: no number", "row 3: no compound")
+    with pytest.raises(WorkerError, match="more than 2 GB of memory"):
+        run_in_process(hoard, (), silent, 60.0, 2_000_000_000)
+
+
+@pytest.mark.parametrize(
+    ("content", "apart"), [(b"formula\n", False), (b"PK\x03\x04", True), (b"formula\n" * 20_000, True)]
+)
+def test_workbooks_and_long_texts_are_read_in_another_process(tmp_path: Path, content: bytes, *, apart: bool) -> None:
+    (tmp_path / "lab").write_bytes(content)
+    answer, pid = read_apart([tmp_path / "lab"], doubled, 21)
+    assert (answer, pid != os.getpid()) == (42, apart)
 
 
 def test_whoever_stops_listening_ends_the_work(tmp_path: Path) -> None:

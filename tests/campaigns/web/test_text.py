@@ -1,13 +1,19 @@
-"""Text that no file can hold, and corrections, through the doors of the server."""
+"""Text that no file can hold is refused by the server, what is accepted goes through everything; corrections."""
 
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
+from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
+from typer.testing import CliRunner
 
-from tests.campaigns.web.conftest import SLUG
+from campaigns.cli.app import app
+from campaigns.web.api import routes
+from campaigns.web.pages import campaign, compounds, measure
+from tests.campaigns.web.conftest import SLUG, Prepared
 
 HERE = f"/api/campaigns/{SLUG}"
 ROW = {"formula": "(PA)2PbI4", "lifetime_ps": 0.4, "sample": "T1"}
@@ -51,3 +57,61 @@ def test_a_correction_is_asked_for_and_taken_when_it_is_accepted(client: TestCli
     assert ([row["action"] for row in taken["rows"]], taken["added"]) == (["correct"], 0)
     (row,) = client.get(f"{HERE}/measurements").json()
     assert row["note"] == "checked by XRD"
+
+
+#: Whatever a cell or a reason may hold: right to left, accents of their own, joined emoji, a formula of a spreadsheet,
+#: quotes, and what is markup to a page, a terminal, a template or a file name.
+ODD = (
+    "=1+1 \u200f\u05e9\u05dc\u05d5\u05dd e\u0301 \U0001f469\u200d\U0001f52c \ufeff\u3000 \"q\" 'a' <b>&amp;</b> "
+    "[bold]x[/bold] [/] {{x}} {% y %} %s ${z} \\n ../a;b,c|d `e` NaN"
+)
+
+
+def test_a_text_that_was_accepted_goes_through_every_command_page_and_export(
+    client: TestClient, prepared: Prepared, tmp_path: Path
+) -> None:
+    folder, runner = tmp_path / SLUG, CliRunner()
+    environment = {"SPINSCREEN_ORACLE_STORE": str(prepared.oracle_store), "COLUMNS": "400"}
+
+    def told(*arguments: object) -> str:
+        done = runner.invoke(app, [str(argument) for argument in arguments], env=environment)
+        assert done.exit_code == 0, (arguments, done.output, done.exception)
+        return done.stdout
+
+    row = ROW | {"formula": "(CMA)2PbI4", "lifetime_ps": 0.14, "sample": ODD, "note": ODD, "source": ODD}
+    answer = client.post(f"{HERE}/measurements/table", files=table(row), data={"learn": "false"})
+    assert (answer.status_code, answer.json().get("added")) == (201, 1), answer.text
+    first, *_ = client.get(f"{HERE}/suggestions").json()["suggestions"]
+    step = {"formula": first["formula"], "stage": "declined", "reason": ODD}
+    assert client.post(f"{HERE}/outcomes", json=step).status_code == 201
+    told("decline", folder, "--spacer", "EOA", "--reason", ODD)
+    told("accept", folder, "(BDA)PbI4", "--reason", ODD)
+    told("outcome", folder, "(BDA)PbI4", "not formed", "--reason", ODD)
+    told("undo", folder, json.loads(told("log", folder, "--json"))[-1]["id"], "--reason", ODD)
+    told("retract", folder, 1, "--reason", ODD)
+    for command in ("log", "status"):
+        json.loads(told(command, folder, "--json"))
+    told("suggest", folder, "--more")
+    told("explain", folder, "(CMA)2PbI4")
+    told("recipe", folder, "(CMA)2PbI4")
+    assert "\u05e9\u05dc\u05d5\u05dd" in told("log", folder)
+    told("check", folder)
+    told("report", folder)
+    report = (folder / "report.html").read_text(encoding="utf-8")
+    assert "<b>&amp;</b>" not in report
+    told("backup", folder, tmp_path / "copy.db")
+    for name in ("mine.csv", "mine.jsonl"):
+        told("export", folder, tmp_path / name)
+        assert json.loads(told("ingest", folder, tmp_path / name, "--dry-run", "--json"))["added"] == 0
+    for kind, name in (("eln", "x.eln"), ("nomad", "x.zip"), ("data-package", "y.zip"), ("model-card", "x.md")):
+        told("export", folder, tmp_path / name, "--format", kind)
+    parameters = {"campaign": SLUG, "round": 1, "formula": "(CMA)2PbI4", "page": 1, "property": "x", "job": "x"}
+    seen = 0
+    routers = (campaign.start_router, campaign.router, measure.router, compounds.router, routes.router)
+    for route in (route for router in routers for route in router.routes if isinstance(route, APIRoute)):
+        if "GET" in route.methods:
+            page = client.get(route.path.format(**parameters), params={"formula": "(CMA)2PbI4", "text": ODD})
+            assert page.status_code < 500, route.path
+            assert "html" not in page.headers["content-type"] or "<b>&amp;</b>" not in page.text, route.path
+            seen += "\u05e9\u05dc\u05d5\u05dd" in page.text or "\\u05e9\\u05dc" in page.text
+    assert seen >= 6

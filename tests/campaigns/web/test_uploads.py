@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -194,14 +195,13 @@ def test_a_table_is_read_while_somebody_else_writes(
 ) -> None:
     service = client.app.state.registry.service(SLUG)  # type: ignore[attr-defined]
     free: list[bool] = []
-    read = Campaign.read
 
-    def reading(self: Campaign, *how: Any, **options: Any) -> Any:
+    def reading(paths: Sequence[Path], work: Callable[..., Any], *arguments: Any) -> Any:
         free.append(service._write_lock.acquire(blocking=False))
         service._write_lock.release()
-        return read(self, *how, **options)
+        return work(*arguments)
 
-    monkeypatch.setattr(Campaign, "read", reading)
+    monkeypatch.setattr("campaigns.web.uploads.read_apart", reading)
     file = {"file": ("t.csv", b"formula,lifetime_ps\n(PA)2PbI4,0.4\n")}
     answer = client.post(f"/api/campaigns/{SLUG}/measurements/table", files=file, data={"learn": "false"})
     assert (answer.status_code, answer.json()["added"], free) == (201, 1, [True])

@@ -46,13 +46,16 @@ def hostile() -> dict[str, bytes]:
             content = sound.read(item)
             changed.writestr(item.filename, b"<x>" + b" " * 200_000_000 if "sheet1" in item.filename else content)
     unknown = "".join(f"(Q{number}X)2PbI4,1.2\n" for number in range(90_000))
+    layers = [f"(PEA)2(MA){n - 1}Pb{n}I{3 * n + 1}" for n in range(2, 52)]
+    sound = "".join(f"{layers[number % 50]},{0.1 + number * 1e-6:.6f}\n" for number in range(20_000))
     return {
         "cells at the sheet's end": stream.getvalue(),
         "a sheet of 200 MB, zipped": bomb.getvalue(),
         "20,000 columns in JSON": "\n".join(json.dumps({f"k{number}": 1}) for number in range(20_000)).encode(),
         "100,000 columns": ",".join(f"c{number}" for number in range(100_000)).encode(),
         "90,000 unknown cations": (_HEAD + unknown).encode(),
-        "90,000 sound rows": (_HEAD + "(PEA)2PbI4,1.2\n" * 90_000).encode(),
+        "90,000 rows of one compound": (_HEAD + "(PEA)2PbI4,1.2\n" * 90_000).encode(),
+        "20,000 sound rows": (_HEAD + sound).encode(),
         "lists in lists": b"[" * 1_000_000,
         "60 MB of line ends": b"\n" * 60_000_000,
         "100 MB, gzipped": gzip.compress(b"\n" * 100_000_000),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -33,6 +34,8 @@ VALUE_FIELDS = ("formula", "value", "error", "sample", "source", "note")
 RETRACTED = "retracted"
 #: A table with more rows that cannot be taken in is refused whole: it is another table, and every reason takes time.
 MAX_REFUSED = 1_000
+#: Rows of one compound in a table: each is held against all others of it.
+MAX_OF_ONE = 500
 #: Fields of either kind of table whose cells are numbers.
 _NUMBERS = frozenset({*NUMBERS, "value", "error"})
 
@@ -168,6 +171,10 @@ def read_observations(
                 raise IngestError(name, (f"{more}, {refused[0].problem}; is it the right table?",)) from None
             continue
         rows.append(ReadRow(row.line, cells["formula"], compound, observation, cells.get(RETRACTED, "")))
+    for formula, count in Counter(row.observation.formula for row in rows).most_common(1):
+        if count > MAX_OF_ONE:
+            most = f"at most {MAX_OF_ONE} of one compound are taken in at once: hand it in in parts"
+            raise IngestError(name, (f"it has {count:,} rows of {formula}; {most}",))
     return ObservationTable(
         name=name,
         content=content,

@@ -115,6 +115,8 @@ def test_another_table_is_refused_whole_and_soon(tmp_path: Path) -> None:
     rows = "".join(f"(UNKNOWN{number:040})2PbI4,1.2\n" for number in range(1_500))
     with pytest.raises(IngestError, match="more than 1,000 rows cannot be taken in, the first: row 2, column formula"):
         read(tmp_path / "r.csv", f"formula,lifetime_ps\n{rows}")
+    with pytest.raises(IngestError, match=r"it has 501 rows of \(PEA\)2PbI4; at most 500 of one compound"):
+        read(tmp_path / "r.csv", "formula,lifetime_ps\n" + "(PEA)2PbI4,0.3\n" * 501)
 
 
 def test_a_cell_below_a_limit_is_an_upper_bound(tmp_path: Path) -> None:

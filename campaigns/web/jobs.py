@@ -59,7 +59,7 @@ def read_apart(paths: Sequence[Path], work: Callable[..., T], *arguments: Any) -
         raise BusyError("many uploads are being read already; try again when some are done")
     try:
         with _reading:
-            return run_in_process(_quietly, (work, arguments), silent, READ_S, READ_BYTES)
+            return cast(T, run_in_process(_quietly, (work, arguments), silent, READ_S, READ_BYTES))
     except WorkerError as problem:
         raise QueryError(f"it cannot be read: {problem}; hand it in in parts") from None
     finally:

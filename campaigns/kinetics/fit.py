@@ -68,6 +68,8 @@ SHAPE_MATTERS = 12.0
 BOUND_RISK = 0.3
 #: Below this many response widths a decay of another kind can stand for any, and is no rival.
 NEAR_RESPONSE = 4.0
+#: Tolerance of rivals, fine enough for the profile.
+PROFILE_TOL = 1e-6
 #: Below so many standard deviations off the given width a trace cannot contradict it.
 PULLED = 0.7
 #: Relative standard deviation of a response's width that was given without one.
@@ -349,7 +351,7 @@ def _rivals(best: Solution, candidates: list[Solution], tried: list[Solution]) -
     others = [best.problem.with_model(each) for each in grounds]
     if best.problem.width.shape == "gaussian" and best.lifetime_ps < SHAPE_MATTERS * best.fwhm_ps:
         others.append(replace(best.problem, width=replace(best.problem.width, shape="sech2")))
-    found = [solve(problem, best.theta) for problem in others]
+    found = [solve(problem, best.theta, tol=PROFILE_TOL) for problem in others]
     names = {model.name, *(fit.problem.model.name for fit in found)}
     for fit in candidates:
         # Decays of another kind, whose lifetime is another quantity, count where they are better than the reported one;
@@ -362,7 +364,7 @@ def _rivals(best: Solution, candidates: list[Solution], tried: list[Solution]) -
         if not alike and (other.decay in without_one or best.lifetime_ps < NEAR_RESPONSE * best.fwhm_ps):
             continue
         if other.name not in names and fit.aicc < best.aicc + RIVALS * alike:
-            found.append(solve(fit.problem, fit.theta))
+            found.append(solve(fit.problem, fit.theta, tol=PROFILE_TOL))
     return [fit for fit in found if fit.aicc < best.aicc + RIVALS and abs(fit.sum_share) <= MAX_SHARE]
 
 
@@ -381,6 +383,11 @@ def _require_bound_or_lifetime(best: Solution, interval: Interval, candidates: l
     """A decay too fast to be resolved must not stand for a signal that another model describes far better."""
     rival = min(candidates, key=lambda fit: fit.aicc)
     hidden = interval.low is None or exp(interval.low) < RESOLUTION * best.fwhm_ps
+    if hidden and {"zeros", "spike"} & set(best.problem.model.extras):
+        raise NoSignalError(
+            "no bound and no lifetime: a coherent artefact, or time zeros of SC and CC that differ, stand at time "
+            "zero; beside them a decay that the response hides cannot be told. Align both zeros and measure again"
+        )
     if hidden and rival.aicc < best.aicc - TAKEN_UP and rival.lifetime_ps > best.fwhm_ps:
         (score, *_) = compare([rival])
         raise NoSignalError(

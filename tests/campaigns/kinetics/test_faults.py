@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.kinetics_faults import FAULTS, drawn
 from benchmarks.synthetic_traces import exponential_response, oscillating_response
 from campaigns.kinetics import Trace, TraceFit, fit_trace, read_trace
 from campaigns.kinetics.cautions import slow_noise_p_value
@@ -61,6 +62,13 @@ def test_a_fast_beat_seen_through_an_unknown_response_is_no_bound(seed: int) -> 
     with pytest.raises(OscillationError) as caught:
         fit_trace(Trace.of(delay, difference=beat + noise))
     assert caught.value.period_ps == pytest.approx(6.4, rel=0.1)
+
+
+def test_a_beat_that_looks_like_a_hidden_decay_beside_own_zeros_is_no_bound() -> None:
+    rng = np.random.default_rng(7)
+    crystals = [FAULTS["beat, period 2 lifetimes"](drawn(rng), rng).measure(rng) for _ in range(2)]
+    with pytest.raises(NoSignalError, match="beside them a decay that the response hides cannot be told"):
+        fit_trace(crystals[1])
 
 
 def test_an_oscillation_cannot_be_asked_for_as_if_it_had_a_lifetime() -> None:

@@ -2,6 +2,10 @@
 
     python -m benchmarks.learned_oracle --make 20000 truth.npz    # the true descriptors, about 25 ms of a core each
     python -m benchmarks.learned_oracle truth.npz
+    python -m benchmarks.learned_oracle truth.npz --count 2000 --plan 1000000
+
+The last one says what a search of 10^6 such spacers costs at most beside its calculations, and the memory it adds, as
+the launch says it, from the speed of this machine.
 
 The space: every spacer of the table with methylammonium and formamidinium, one to three layers. The list: its 100 best
 compounds by log expected improvement, by the shipped surrogate on the measured rows, all with true descriptors. True
@@ -35,8 +39,17 @@ from chemspace.virtual import HeavyAtoms, VirtualSpacers, default_filters
 from oracle import CationRecord, Protocol
 from oracle.descriptors import CationTable
 from screening.dataset import SpinDataset
-from screening.learned_oracle import Known, SpacerFeatures, first_spacers, plan_round, scaffold_groups, spacer_features
-from screening.ranking import Candidates, rank
+from screening.learned_oracle import (
+    Known,
+    SearchPlan,
+    SpacerFeatures,
+    first_spacers,
+    plan_round,
+    scaffold_groups,
+    spacer_features,
+)
+from screening.learned_oracle.choice import REACH
+from screening.ranking import Candidates, PassSettings, rank
 from screening.ranking.candidates import subset
 
 TOP, SHARE = 100, 0.03
@@ -151,6 +164,19 @@ def learned(
         computed[choice.spacers] = True
 
 
+def plan(candidates: Candidates, count: int, share: float) -> None:
+    """Print what a search among `count` spacers like these costs at most."""
+    smiles = [spacer.smiles for spacer in candidates.space.spacers]
+    times = -(-count // len(smiles))
+    begin = time.perf_counter()
+    rank(candidates, REACH, PassSettings(single_precision=True))
+    a_pass = (time.perf_counter() - begin) * times
+    search = SearchPlan(count, 0, int(share * count))
+    cost = search.cost((smiles * times)[:count], a_pass, len(candidates.space) * times)
+    print(f"{count:,} spacers: {search.budget:,} calculations in {search.n_rounds} rounds at most, ", end="")
+    print(f"beside them {cost.seconds / 3600:.2f} h ({a_pass:.0f} s a pass) and adds {cost.memory_mb:,.0f} MB")
+
+
 def molpal(value: Array, bits: NDArray[np.uint8], budget: int, seed: int, beta: float) -> NDArray[np.bool_]:
     """What MolPAL's recipe has computed."""
     from sklearn.ensemble import RandomForestRegressor
@@ -183,6 +209,7 @@ def main() -> None:
     parser.add_argument("--make", type=int, help="compute the table of so many virtual spacers")
     parser.add_argument("--count", type=int, help="take so many spacers of the table")
     parser.add_argument("--share", type=float, default=SHARE, help="of the spacers that may be computed")
+    parser.add_argument("--plan", type=int, help="the cost of a search among so many spacers, and nothing else")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--alone", action="store_true", help="the learned oracle without the other contenders")
     asked = parser.parse_args()
@@ -190,6 +217,9 @@ def main() -> None:
         make(asked.table, asked.make)
         return
     candidates, value = read(asked.table, asked.count)
+    if asked.plan is not None:
+        plan(candidates, asked.plan, asked.share)
+        return
     smiles, budget = [c.smiles for c in candidates.space.spacers], int(asked.share * len(value))
     holders, spacers = rank(candidates, TOP).spacer, np.argsort(-value)[:TOP]
     n_failed = int(np.isinf(value).sum())

@@ -275,7 +275,7 @@ def show_plan(plan: LaunchPlan, then: str) -> None:
     table.add_row(f"{plan.n_to_compute:,}", f"cations to compute{most}; {plan.n_stored:,} are in the oracle's store")
     hours = f", {plan.oracle_core_hours:.2g} core-hours" if plan.oracle_seconds else ""
     table.add_row(span(plan.oracle_seconds), f"for the oracle ({plan.oracle_seconds_from}{hours})")
-    table.add_row(span(plan.learning_seconds), "to train, validate and rank (timed here on the published rows)")
+    table.add_row(span(plan.learning_seconds), "to train, validate, rank and report (by the published rows here)")
     table.add_row(f"{plan.memory_mb:,.0f} MB", "of memory at most")
     out.print(table)
     for problem in plan.problems:

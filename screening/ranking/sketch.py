@@ -75,13 +75,8 @@ _LEAST_LOG_P = -5.0
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows that have been predicted.
-
-    Attributes:
-        index, value: of the compounds that may enter the list, shape (m,).
-        best: highest value of each row among these, shape (r,); -inf for none.
-        level: the same among all of its compounds, whether they may enter or not.
-    """
+    """Rows that have been predicted: index and value of the compounds that may enter the list, (m,), and each row's
+    highest value among these, and among all of its compounds, (r,), -inf for none."""
 
     index: Whole
     value: Array
@@ -432,13 +427,7 @@ class SketchPass:
 
 @dataclass(frozen=True)
 class Sketched:
-    """Rows that are known by their sketch.
-
-    Attributes:
-        above: standard errors that each is sketched above a threshold, shape (r,).
-        error: standard error of each, shape (r,).
-        spacers, kinds: which they are, each (r,).
-    """
+    """Rows that are known by their sketch: which, and how many of its errors each is above a threshold, (r,)."""
 
     above: Single
     error: Single
@@ -501,11 +490,8 @@ def _errors_left_out(a: Array, inverse: Array, target: Array, fitted: Array) -> 
 
 
 class _Judge:
-    """How many compounds of the list are still to be expected among rows that are known by their sketch alone.
-
-    The errors of the rows predicted last, which are nearest to the others, are taken for normal in their upper tail,
-    the part of it between two of its quantiles.
-    """
+    """How many compounds of the list are to be expected among rows that are known by their sketch alone: errors of the
+    rows predicted last, nearest to the others, are taken for normal between two quantiles of their upper tail."""
 
     def __init__(self, top: TopK, wanted: int) -> None:
         self._top, self._wanted, self._errors = top, wanted, np.empty(0)

@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Timer
 
 from cachetools import TTLCache
 
@@ -25,6 +26,8 @@ _log = logging.getLogger(__name__)
 
 #: Beginning of the name of a server's folder of uploads; its process follows.
 UPLOADS = "spinscreen-uploads-"
+#: Seconds after its start that a server has for its first visitors alone: training loads what takes that long.
+REST_S = 3.0
 #: Wrong tokens that one address may send within `MINUTE_S` seconds; requests of one token, and those that write.
 MAX_FAILURES, MAX_REQUESTS, MAX_WRITES = 60, 6_000, 600
 MINUTE_S = 60.0
@@ -42,6 +45,7 @@ class CampaignRegistry:
         for folder in settings.folders:
             slug = _slug(folder, self._services)
             self._services[slug] = CampaignService(slug, folder, self.queue, settings)
+        self._later: Timer | None = None
         self._ended: TTLCache[str, bool] = TTLCache(10_000, SESSION_S)
         self._failures: TTLCache[str, int] = TTLCache(10_000, MINUTE_S)
         self._requests: TTLCache[tuple[str, int, int], int] = TTLCache(10_000, 2 * MINUTE_S)
@@ -69,14 +73,20 @@ class CampaignRegistry:
         return self._services.get(slug)
 
     def start(self) -> None:
-        """Begin with background work."""
+        """Begin with background work; what the pages need of a fit only once the first visitors were answered."""
         self.queue.start()
-        if self.settings.prepare:
-            for service in self:
-                service.prepare("server")
+        self._later = Timer(REST_S, self._prepare)
+        self._later.daemon = True
+        self._later.start()
+
+    def _prepare(self) -> None:
+        for service in self if self.settings.prepare else ():
+            service.prepare("server")
 
     def stop(self) -> None:
         """Release everything."""
+        if self._later is not None:
+            self._later.cancel()
         self.queue.stop()
         self._folder.cleanup()
 

@@ -47,8 +47,7 @@ class Client:
 
     def campaigns(self) -> list[Json]:
         """Every campaign of the server."""
-        found: list[Json] = self._ask("GET", "campaigns")
-        return found
+        return self._rows("campaigns")
 
     def campaign(self, name: str) -> Json:
         """Where one campaign stands."""
@@ -83,8 +82,7 @@ class Client:
 
     def declines(self, name: str) -> list[Json]:
         """The cations that are not used."""
-        found: list[Json] = self._ask("GET", f"campaigns/{name}/declines")
-        return found
+        return self._rows(f"campaigns/{name}/declines")
 
     def description(self, name: str) -> Json:
         """The campaign's description, to change and to hand to `amend`."""
@@ -118,13 +116,11 @@ class Client:
 
     def outcomes(self, name: str) -> list[Json]:
         """Every step in the lives of compounds."""
-        found: list[Json] = self._ask("GET", f"campaigns/{name}/outcomes")
-        return found
+        return self._rows(f"campaigns/{name}/outcomes")
 
     def measurements(self, name: str, task: str | None = None) -> list[Json]:
         """The campaign's own record, or that of a related task."""
-        found: list[Json] = self._ask("GET", f"campaigns/{name}/measurements", params=_given(task=task))
-        return found
+        return self._rows(f"campaigns/{name}/measurements", params=_given(task=task))
 
     def ingest_table(
         self,
@@ -188,13 +184,11 @@ class Client:
 
     def properties(self, name: str) -> list[Json]:
         """The further measured properties, such as a band gap, with the verdict on the model of each."""
-        found: list[Json] = self._ask("GET", f"campaigns/{name}/properties")
-        return found
+        return self._rows(f"campaigns/{name}/properties")
 
     def values(self, name: str, property: str) -> list[Json]:
         """Every value of a property, the launch's table first."""
-        found: list[Json] = self._ask("GET", f"campaigns/{name}/properties/{property}/values")
-        return found
+        return self._rows(f"campaigns/{name}/properties/{property}/values")
 
     def ingest_values(
         self,
@@ -283,6 +277,10 @@ class Client:
         data |= {"dry_run": _text(dry_run), "learn": _text(learn)}
         data["columns"] = [f"{field}={column}" for field, column in (columns or {}).items()]
         return self._json("POST", path, files=[_file("file", table)], data=data)
+
+    def _rows(self, path: str, **how: Any) -> list[Json]:
+        found: list[Json] = self._ask("GET", path, **how)
+        return found
 
     def _json(self, verb: str, path: str, **how: Any) -> Json:
         found: Json = self._ask(verb, path, **how)

@@ -37,11 +37,8 @@ _AS_CSV = "Export the data as CSV text (UTF-8): a delay column and signal column
 
 
 def read_text(path: str | Path) -> tuple[str, SourceFile]:
-    """The text of a file with line ends made uniform, and the file's identity.
-
-    Raises:
-        TraceFileError: if the file cannot be read, is empty, or is no text.
-    """
+    """The text of a file with line ends made uniform, and the file's identity. Raises TraceFileError if the file
+    cannot be read, is empty, or is no text."""
     name = str(path)
     try:
         raw = bytes_of(Path(path), MAX_LIBRARY_BYTES)
@@ -62,11 +59,8 @@ def read_text(path: str | Path) -> tuple[str, SourceFile]:
 
 @contextmanager
 def as_trace_error() -> Iterator[None]:
-    """Turn what is no table of numbers into the error of a trace's file.
-
-    Raises:
-        TraceFileError: in place of a `TableError`.
-    """
+    """Turn what is no table of numbers into the error of a trace's file. Raises TraceFileError in place of a
+    `TableError`."""
     try:
         yield
     except TableError as error:
@@ -215,11 +209,7 @@ def _roles(
 
 
 def _place_delay(name: str, headings: Sequence[str], found: list[str | None]) -> None:
-    """Leave one column as the delay.
-
-    Raises:
-        TraceFileError: if none or several could be it.
-    """
+    """Leave one column as the delay. Raises TraceFileError if none or several could be it."""
     could = [at for at, role in enumerate(found) if role == "delay"]
     could = could or [at for at, role in enumerate(found) if role == "perhaps delay"]
     if not could and found[0] is None and not headings[0].strip():
@@ -276,11 +266,8 @@ def _require_scans(name: str, role: str, headings: Sequence[str]) -> None:
 
 
 def _below_wavelengths(name: str, values: Array, *, named: bool) -> Array:
-    """Values (t, columns) without a first row that reads like wavelengths above columns of signal.
-
-    Raises:
-        TraceFileError: if there is such a row and the columns were not named.
-    """
+    """Values (t, columns) without a first row that reads like wavelengths above columns of signal. Raises
+    TraceFileError if there is such a row and the columns were not named."""
     first, rest = values[0], values[1:]
     if len(values) < 3 or not (np.isnan(first[0]) or first[0] == 0.0) or not np.isfinite(first[1:]).all():
         return values

@@ -161,11 +161,8 @@ def map_figure(
 
 
 def spectra_figure(sc: TransientMap, cc: TransientMap, delay_ps: float, window: ProbeWindow | None = None) -> go.Figure:
-    """SC and CC spectra at the measured delay nearest to `delay_ps`, with the probe window shaded.
-
-    Raises:
-        AxisError: if `delay_ps` lies outside the measured delays.
-    """
+    """SC and CC spectra at the measured delay nearest to `delay_ps`, with the probe window shaded. Raises
+    AxisError if `delay_ps` lies outside the measured delays."""
     if not sc.delay_ps[0] <= delay_ps <= sc.delay_ps[-1]:
         raise AxisError(
             f"no spectrum at {delay_ps:g} ps: the maps run from {sc.delay_ps[0]:g} to {sc.delay_ps[-1]:g} ps"

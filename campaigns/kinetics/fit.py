@@ -271,11 +271,8 @@ def _require_spin(plain: Solution) -> None:
 
 
 def _choose(plain: Solution, simple: Solution, chosen: Model | None) -> tuple[Solution, list[Solution]]:
-    """The fit to report, and every candidate of the comparison.
-
-    Raises:
-        OscillationError: if none was chosen and the trace is a damped oscillation.
-    """
+    """The fit to report, and every candidate of the comparison. Raises OscillationError if none was chosen and
+    the trace is a damped oscillation."""
     extras = simple.problem.model.extras if chosen is None else chosen.extras
     near = simple if chosen is None else plain
     candidates = {fit.problem.model.name: fit for fit in ((plain, simple) if chosen is None else (plain,))}

@@ -67,11 +67,8 @@ def matrix_text(name: str, rows: Iterable[Sequence[float]], delay: Sequence[floa
 
 
 def arrays_text(name: str, arrays: Mapping[str, Array]) -> str:
-    """Named arrays as text: a map where one of them has two dimensions, else a trace.
-
-    Raises:
-        TableError: if their names do not say which are the delays (and the wavelengths).
-    """
+    """Named arrays as text: a map where one of them has two dimensions, else a trace. Raises TableError if their
+    names do not say which are the delays (and the wavelengths)."""
     shown = ", ".join(f"{key} {'x'.join(map(str, array.shape))}" for key, array in arrays.items()) or "none"
     flat = {key: array for key, array in arrays.items() if array.ndim == 1}
     maps = {key: array for key, array in arrays.items() if array.ndim == 2}

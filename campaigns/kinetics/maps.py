@@ -126,11 +126,8 @@ class Scan:
 
 
 def _on_axes_of(whole: Scan, scan: Scan) -> Array:
-    """The signal of a scan on the axes of another, NaN at delays that it does not have.
-
-    Raises:
-        AxisError: if it has other wavelengths or delays.
-    """
+    """The signal of a scan on the axes of another, NaN at delays that it does not have. Raises AxisError if it
+    has other wavelengths or delays."""
     _require_same(whole.name, whole.wavelength_nm, scan.name, scan.wavelength_nm, "wavelengths", "nm")
     if are_same(whole.delay_ps, scan.delay_ps):
         return scan.signal
@@ -347,11 +344,8 @@ def photobleach_peak(sc: TransientMap, cc: TransientMap) -> float:
 
     The baseline before the rise is subtracted, so that scattered pump light does not count, and a wavelength counts
     only where its signal stands out of its own noise there; a running median over three wavelengths removes single
-    hot pixels.
-
-    Raises:
-        ProbeWindowError: if there are no delays before the rise, or no wavelength with a significant signal.
-    """
+    hot pixels. Raises ProbeWindowError if there are no delays before the rise, or no wavelength with a significant
+    signal."""
     signal = mean_over(np.stack([sc.signal, cc.signal]), axis=0)
     n_before = _delays_before_rise(signal)
     baseline = mean_over(signal[:, :n_before], axis=1)
@@ -401,11 +395,8 @@ def _running_median(values: Array) -> Array:
 
 
 def paired(sc: TransientMap, cc: TransientMap) -> tuple[TransientMap, TransientMap]:
-    """Both maps on the delays that they share: one of them may have been ended early, or read back from the stage.
-
-    Raises:
-        DelayMismatchError: if they differ in their wavelengths, or share too few delays.
-    """
+    """Both maps on the delays that they share: one of them may have been ended early, or read back from the
+    stage. Raises DelayMismatchError if they differ in their wavelengths, or share too few delays."""
     if sc.delay_ps.shape == cc.delay_ps.shape and np.array_equal(sc.delay_ps, cc.delay_ps):
         same = np.arange(len(sc.delay_ps))
         in_sc, in_cc = same, same

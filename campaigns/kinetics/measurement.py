@@ -101,11 +101,7 @@ class TraceSettings(BaseModel):
 
     @property
     def mapping(self) -> dict[str, str]:
-        """Heading of each role that was told.
-
-        Raises:
-            ValueError: for a text that is no mapping.
-        """
+        """Heading of each role that was told. Raises ValueError for a text that is no mapping."""
         pairs = [pair for text in self.columns for pair in text.split(";") if pair.strip()]
         if wrong := [pair for pair in pairs if "=" not in pair]:
             raise ValueError(f"{wrong[0].strip()!r} is no mapping; write ROLE=HEADING, as sc=LL")
@@ -123,11 +119,8 @@ class TraceSettings(BaseModel):
 
     @property
     def chirp_asked(self) -> int | list[tuple[float, float]] | None:
-        """Order of the polynomial to fit, or points (nm, ps) to draw it through; None for an empty text.
-
-        Raises:
-            ValueError: for anything else.
-        """
+        """Order of the polynomial to fit, or points (nm, ps) to draw it through; None for an empty text. Raises
+        ValueError for anything else."""
         text = self.chirp.strip()
         if not text:
             return None
@@ -143,11 +136,7 @@ class TraceSettings(BaseModel):
         return found
 
     def read(self, files: MeasuredFiles) -> Measured:
-        """What the files hold.
-
-        Raises:
-            KineticsError: as `MeasuredFiles.read`.
-        """
+        """What the files hold. Raises KineticsError as `MeasuredFiles.read`."""
         return files.read(
             delay_unit=self.delay_unit,
             passes=self.passes,
@@ -157,11 +146,8 @@ class TraceSettings(BaseModel):
         )
 
     def fit(self, trace: Trace) -> TraceFit:
-        """The lifetime of a trace that was read, without the delays to leave out.
-
-        Raises:
-            KineticsError: as `campaigns.kinetics.fit_trace`.
-        """
+        """The lifetime of a trace that was read, without the delays to leave out. Raises KineticsError as
+        `campaigns.kinetics.fit_trace`."""
         from campaigns.kinetics.fit import fit_trace
 
         if self.exclude_ps is not None:

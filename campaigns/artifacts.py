@@ -24,6 +24,7 @@ from cachetools import LRUCache
 
 from campaigns.config import CampaignConfig
 from campaigns.errors import StoreError
+from campaigns.events import Stage
 from campaigns.files import write_whole
 from campaigns.versions import code_sha256, data_sha256, package_versions
 
@@ -261,6 +262,18 @@ def training_key(config: CampaignConfig, state: CampaignState) -> str:
     measured = [m.to_dict() for m in state.measurements]
     values = {name: [row.model_dump(mode="json") for row in one.table] for name, one in state.properties.items()}
     return _digest([fields, measured, values, config.protocol.key, _release()])
+
+
+def measured_key(state: CampaignState) -> str:
+    """Key of what follows from the descriptions and the lifetimes that stand."""
+    described = [one.model_dump(mode="json") for one in (*state.descriptions, state.config)]
+    return _digest([described, [m.to_dict() for m in state.measurements]])
+
+
+def compared_key(state: CampaignState) -> str:
+    """Key of predictions beside what was measured since: rounds and measurements, in their order."""
+    moves = [entry for entry in state.history if entry[1] in (Stage.SUGGESTED, Stage.MEASURED)]
+    return _digest([measured_key(state), [batch.key for batch in state.batches], moves])
 
 
 def batch_key(fit_key: str, seed: int, batch_size: int, pending: Sequence[str], barred: Sequence[str]) -> str:

@@ -294,6 +294,7 @@ class Campaign(CampaignReader):
         fit = summary(fitted, self._state.top_before(key), surprises).model_copy(update={"versions": computed_by})
         payload = fit.to_dict() | {"top": top_list(fitted.ranking)}
         self._append(EventKind.FITTED, payload, key=self._state.event_key(f"fit:{key}"))
+        self.status()  # what it counts is kept, for commands that need nothing else of what is in memory here
         return fit
 
     def suggest(

@@ -313,11 +313,6 @@ class EventLog:
         stored = self._patiently(lambda: self._stored(after))
         return tuple(self._event(row) for row in stored)
 
-    def hash_of(self, number: int) -> str:
-        """The hash of the event with this id, which is one over all before it too."""
-        with self._session() as session:
-            return chain.hash_of(session, number) if self._is_chained else chain.START
-
     def file(self, digest: str) -> bytes:
         """Content of a kept file. Raises StoreError if no file with this SHA-256 is kept; DamagedError if its content
         is not what was handed in."""

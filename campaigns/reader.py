@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, cast
 from weakref import ref
 
-from campaigns.artifacts import PLAIN, Artifacts, data_key
+from campaigns.artifacts import PLAIN, Artifacts, compared_key, data_key, measured_key
 from campaigns.config import CampaignConfig
 from campaigns.database import DATABASE, POINTER, EventLog, open_store
 from campaigns.events import Event, EventKind
@@ -16,6 +16,7 @@ from campaigns.hooks import occasions, tell
 from campaigns.state import CampaignState, replay
 from campaigns.summary import FitSummary, SpacerRound, Status, TrackRecord
 from campaigns.targets import Observation, property_standings, task_of
+from campaigns.usage import COUNTED
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -163,16 +164,22 @@ class CampaignReader:
 
     def status(self) -> Status:
         """Where the campaign stands, without computing anything."""
-        fit = self.fit()
-        head = self._log.hash_of(self._state.last_event)
+        fit, state = self.fit(), self._state
+        counted = self._artifacts.get("counted", measured_key(state), self._counted, PLAIN)
+        record = self._artifacts.get("compared", compared_key(state), self._compared, PLAIN)
+        is_chosen = state.chosen_spacers is not None
         return Status(
-            **(self._artifacts.get("standing", head, self._counted, PLAIN) if head else self._counted()),
+            **counted,
+            **record,
+            nothing_left=self._kept_nothing_left(**counted),
+            spacers=state.spacer_standing(self.space.spacers) if is_chosen else None,
             folder=str(self.folder),
             created_at=self._state.created_at.isoformat(timespec="seconds"),
             n_ingested=len(self._state.measurements),
             best_predicted=None if fit is None else fit.best_predicted,
             stages={formula: stage.value for formula, stage in self._state.stages.items()},
             pending=self._state.pending,
+            ruled_out=tuple(cation.to_dict() for cation in self._state.ruled_out),
             record=tuple(row.to_dict() for row in self._state.record),
             rounds=len(self._state.batches),
             fit=fit,
@@ -185,16 +192,24 @@ class CampaignReader:
         )
 
     def _counted(self) -> dict[str, Any]:
-        """What of a status needs the space or the table of what is measured, as `Artifacts` keep it."""
-        record = self.track_record()
+        """What of a status needs the space and the table of what is measured, as `Artifacts` keep it."""
         return {
             "n_compounds": len(self.space),
             "n_measured": len(self.dataset()),
             "best_observed": self.best_observed(),
-            "nothing_left": self.nothing_left(),
-            "track_record": None if record is None else record.to_dict(),
-            "spacers": self._state.spacer_standing(self.space.spacers),
         }
+
+    def _compared(self) -> dict[str, Any]:
+        record = self.track_record()
+        return {"track_record": None if record is None else record.to_dict()}
+
+    def _kept_nothing_left(self, n_compounds: int, n_measured: int, **_: Any) -> str | None:
+        """`nothing_left`, without a look at the space where more compounds are in it than anything was said of."""
+        asked, state = self.config, self._state
+        is_narrowed = state.ruled_out or asked.space.constraints or asked.budget.refused_hazards
+        if n_compounds > COUNTED or (not is_narrowed and n_measured + len(state.stages) < n_compounds):
+            return None
+        return self.nothing_left()
 
     def track_record(self) -> TrackRecord | None:
         """How its own predictions came out: hits, intervals, and whether that beats chance; None before the first

@@ -528,7 +528,8 @@ def choose(fitted: Round, batch_size: int, seed: int, budget: Budget) -> list[in
     """Rows of the ranking that `propose` takes."""
     ranking = fitted.ranking
     if len(ranking) < batch_size:
-        raise NothingToSuggestError(f"only {len(ranking)} compounds are left to suggest, {batch_size} were asked for")
+        left = "1 compound is" if len(ranking) == 1 else f"{len(ranking)} compounds are"
+        raise NothingToSuggestError(f"only {left} left to suggest, {batch_size} were asked for")
     indices = ranking.frame["index"].to_numpy(dtype=np.int64)
     try:
         chosen = choose_batch(ranking, fitted.surrogate, batch_query(fitted, batch_size, seed, budget))

@@ -331,8 +331,9 @@ def _after(state: CampaignState, event: Event) -> CampaignState:
             )
         case EventKind.STEPPED:
             step = Step.from_payload(event.payload, event.at, event.actor)
-            known = state.stages.get(step.made) is Stage.MEASURED  # a further crystal of it is not awaited
-            made = ((step.made, Stage.FORMED, None),) if step.made and not known else ()
+            # A further crystal of what is measured is not awaited.
+            is_news = bool(step.made) and state.stages.get(step.made) is not Stage.MEASURED
+            made = ((step.made, Stage.FORMED, None),) if is_news else ()
             is_carried = event.payload.get("is_carried", False)
             still = _measured_still(state, step, is_carried=is_carried)
             history = (*state.history, (step.formula, step.stands, None), *made, *still)

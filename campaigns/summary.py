@@ -579,6 +579,7 @@ class Status(Standing):
         spacers: with a learned oracle: how many spacers there are, how many are computed and how many predicted only,
             the calculations that are granted and left, its last round, and what is open. None where all are computed.
         related: the record of each related task, by its name.
+        ruled_out: the cations that are not used, as `RuledOut.to_dict`.
     """
 
     folder: str
@@ -588,3 +589,4 @@ class Status(Standing):
     nothing_left: str | None = None
     spacers: dict[str, Any] | None = Field(default=None, exclude_if=lambda spacers: spacers is None)
     related: dict[str, tuple[dict[str, Any], ...]] = Field(default={}, exclude_if=lambda related: not related)
+    ruled_out: tuple[dict[str, str], ...] = Field(default=(), exclude_if=lambda cations: not cations)

@@ -30,7 +30,7 @@ def track_record(state: CampaignState, *, include_flagged: bool = False) -> Trac
     Returns:
         None where nothing was measured yet that had been suggested.
     """
-    compared = tuple(_compared(state, include_flagged=include_flagged))
+    compared = tuple(_compared(state, include_flagged=include_flagged)) if state.batches and state.measurements else ()
     if not compared:
         return None
     judged = [one.is_hit for one in compared if one.is_hit is not None]

@@ -9,21 +9,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from campaigns.events import NEVER_AGAIN, Stage
-from campaigns.space import without
-from chemspace import Compound, parse_formula
 
 if TYPE_CHECKING:
     from campaigns.reader import CampaignReader
+    from chemspace import Compound
 
 #: Larger spaces are not counted: no group uses one up. Of more compounds than `_LOOKED_AT` no hazards are looked up.
-_COUNTED, _LOOKED_AT = 20_000, 1000
+COUNTED, _LOOKED_AT = 20_000, 1000
 
 
 def nothing_left(campaign: CampaignReader, pending: Sequence[str]) -> str | None:
     """What became of the compounds of a space of which none is left to suggest, and what would free some; None while
     some are left. `pending` are formulas whose result is awaited."""
+    from campaigns.space import without
+    from chemspace import parse_formula
+
     space, stages = campaign.space, campaign.state.stages
-    if len(space) > _COUNTED:
+    if len(space) > COUNTED:
         return None
 
     def indices(compounds: Iterable[Compound | None]) -> NDArray[np.int64]:
@@ -33,7 +35,7 @@ def nothing_left(campaign: CampaignReader, pending: Sequence[str]) -> str | None
     def with_stage(wanted: Iterable[Stage]) -> Iterable[Compound]:
         return (parse_formula(formula, campaign.names) for formula, stage in stages.items() if stage in wanted)
 
-    left = np.concatenate([np.empty(0, dtype=np.int64), *(block.index for block in space.blocks(_COUNTED))])
+    left = np.concatenate([np.empty(0, dtype=np.int64), *(block.index for block in space.blocks(COUNTED))])
     n_compounds = len(left)
 
     def take(compounds: Iterable[Compound | None]) -> int:
@@ -65,4 +67,5 @@ def nothing_left(campaign: CampaignReader, pending: Sequence[str]) -> str | None
     if len(left):
         ways.append("lift a refused hazard")
     ways.append("amend the description to a wider space (spinscreen amend)")
-    return f"nothing is left to suggest of {n_compounds} compounds: {used}. To go on: {', or '.join(ways)}"
+    compounds = "1 compound" if n_compounds == 1 else f"{n_compounds} compounds"
+    return f"nothing is left to suggest of {compounds}: {used}. To go on: {', or '.join(ways)}"

@@ -182,6 +182,8 @@ def show_stages(status: Status) -> None:
     for stage in dict.fromkeys(status.stages.values()):
         formulas = [f"{formula}{_measured(status, formula)}" for formula, now in status.stages.items() if now == stage]
         marked(f"  {stage + ':':22s}{escape(', '.join(formulas))}")
+    for one in status.ruled_out:
+        marked(escape(f"  {'not used:':22s}{one['cation']} as {one['place']} ({one['reason']})"))
 
 
 def _measured(status: Status, formula: str) -> str:

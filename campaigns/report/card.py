@@ -111,6 +111,8 @@ def decisions(round: Sequence[Suggestion], best_ps: float | None, goal_ps: float
     low = np.array([one.lifetime_low_ps for one in round])
     high = np.array([one.lifetime_high_ps for one in round])
     axis = _Axis(log10(min([*low, *marks], default=1.0)) - 0.05, log10(max([*high, *marks], default=1.0)) + 0.05)
+    if not round:
+        return []
     words = np.where(teaches_most(*_rates(round)), TEACHES_MOST, LIKELY_SLOW).tolist()
     return [
         Decision(

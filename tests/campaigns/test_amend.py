@@ -197,6 +197,8 @@ def test_open_suggestions_with_a_declined_cation_are_declined(year: Campaign, la
     spacer = batch.suggestions[0].spacer
     told = run(launched, "decline", year.folder, "--spacer", spacer, "--reason", "takes too long to come")
     assert told.stdout.strip() == f"{spacer} as spacer: declined; no compound with it is suggested"
+    status = run(launched, "status", year.folder).stdout
+    assert f"  not used:             {spacer} as spacer (takes too long to come)\n" in status
     year.refresh()
     stages = [year.state.stages[s.formula] for s in batch.suggestions]
     assert stages == [Stage.DECLINED if s.spacer == spacer else Stage.SUGGESTED for s in batch.suggestions]

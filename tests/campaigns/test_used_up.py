@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from campaigns import Campaign, CampaignConfig
+from campaigns.errors import NothingToSuggestError
 from campaigns.events import Stage
 from tests.campaigns.conftest import Launched
 
@@ -50,6 +51,8 @@ def test_one_measured_and_one_accepted_leave_nothing_and_the_model_is_scored(sma
 def test_what_nobody_took_up_is_suggested_again(small: Campaign, results: Path) -> None:
     ingest(small, results, "(PA)2PbI4,0.4")
     assert small.status().nothing_left is None
+    with pytest.raises(NothingToSuggestError, match="only 1 compound is left to suggest, 2 were asked for"):
+        small.suggest()
     assert [s.formula for s in small.suggest(1).suggestions] == ["(PA)2(MA)Pb2I7"]
 
 
@@ -59,6 +62,8 @@ def test_what_is_given_up_is_free_again(small: Campaign, results: Path) -> None:
     assert small.suggest(1).suggestions == ()
     small.step("(PA)2(MA)Pb2I7", Stage.ABANDONED, reason="the student left")
     assert small.status().nothing_left is None
+    with pytest.raises(NothingToSuggestError, match="only 1 compound is left to suggest, 2 were asked for"):
+        small.suggest()
     assert [s.formula for s in small.suggest(1).suggestions] == ["(PA)2(MA)Pb2I7"]
 
 
@@ -69,3 +74,33 @@ def test_declined_and_failed_are_told_apart(small: Campaign) -> None:
     assert told is not None
     assert "2 compounds: 1 declined, 1 failed. To go on: amend the description to a wider space" in told
     assert small.suggest().suggestions == ()
+
+
+def test_a_library_of_which_all_is_measured_is_launched_scored_and_reported(launched: Launched, tmp_path: Path) -> None:
+    library = tmp_path / "known.csv"
+    library.write_text("smiles,abbreviation,role\nCCCCN,BuA,spacer\n")
+    config = CampaignConfig.parse({"space": {"n_layers": (1,)}, "surrogate": "mean"})
+    campaign = Campaign.create(tmp_path / "known", config, libraries=[library], oracle_store=launched.oracle_store)
+    assert campaign.suggest().suggestions == ()
+    assert campaign.state.fits
+    assert "nothing is left to suggest of 1 compound: 1 measured" in campaign.report().read_text(encoding="utf-8")
+
+
+def test_what_a_status_keeps_is_that_of_the_campaign_as_it_stands(small: Campaign, results: Path) -> None:
+    def told(campaign: Campaign) -> tuple[object, ...]:
+        status = campaign.status()
+        return status.n_measured, status.best_observed, status.track_record, status.nothing_left
+
+    small.step("(PA)2(MA)Pb2I7", Stage.ACCEPTED)
+    before = told(small)
+    ingest(small, results, "(PA)2PbI4,40")
+    after = told(small)
+    assert (after[0], after[1]) == (before[0] + 1, ("(PA)2PbI4", pytest.approx(40.0)))  # type: ignore[operator]
+    assert (before[2], before[3]) == (None, None)
+    assert None not in after
+    assert told(Campaign.open(small.folder)) == after
+    small.retract(1, "wrong crystal")
+    assert told(small) == told(Campaign.open(small.folder)) == before
+    small.retrain()
+    small.step("(PA)2(MA)Pb2I7", Stage.ABANDONED, reason="too dear")
+    assert told(small) == told(Campaign.open(small.folder)) == before

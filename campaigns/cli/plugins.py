@@ -24,7 +24,12 @@ def plugins(options: PrintingOptions) -> None:
       spinscreen plugins --json
     """
     failures = load_plugins()
-    listed = {f"{registry.kind}s": _rows(registry) for registry in _registries()}
+    listed = {
+        f"{registry.kind}s": [
+            {"name": entry.name, "source": entry.source, "words": entry.words} for entry in registry.entries()
+        ]
+        for registry in _registries()
+    }
     failed = [{"name": f.name, "source": f.source, "reason": f.reason} for f in failures]
     console.answer({**listed, "not_loaded": failed}, lambda: _show(listed))
     for failure in failures:
@@ -47,7 +52,3 @@ def _registries() -> tuple[Registry[Any], ...]:
     from screening.surrogates.registry import SURROGATES
 
     return SURROGATES, STRATEGIES, ENGINES, DESCRIPTORS
-
-
-def _rows(registry: Registry[Any]) -> list[dict[str, str]]:
-    return [{"name": entry.name, "source": entry.source, "words": entry.words} for entry in registry.entries()]

@@ -81,10 +81,11 @@ def show_suggestions(
     in a line, the file of its structure, and in how many refits it stays in the batch where given."""
     marked(f"\n[bold]Make next[/] (round {batch.number}; predicted lifetime with its 90% interval)")
     for place, s in enumerate(batch.suggestions, start=1):
+        stage = stages.get(s.formula) or "suggested"
         marked(
             f"{place:2d}  [bold cyan]{escape(s.formula)}[/]  {picoseconds(s.lifetime_ps)} ps "
             f"[dim]({picoseconds(s.lifetime_low_ps)} to {picoseconds(s.lifetime_high_ps)})[/]  "
-            f"{_worth(s)}  forms {s.feasibility:.0%}{_mark(stages.get(s.formula, ''))}"
+            f"{_worth(s)}  forms {s.feasibility:.0%}{f'  [yellow]{escape(stage)}[/]' if stage != 'suggested' else ''}"
         )
         if names is not None and (known := names[s.spacer].names):
             marked(f"    [dim]{escape(s.spacer)} is[/] {escape(known[-1])}")
@@ -110,11 +111,6 @@ def _worth(suggestion: Suggestion) -> str:
         return f"acquisition {suggestion.acquisition:.2f}"
     goal = "" if suggestion.chance_goal is None else f", reaches the goal {suggestion.chance_goal:.0%}"
     return f"[green]{suggestion.tag}[/]  beats the best {suggestion.chance_best:.0%}{goal}"
-
-
-def _mark(stage: str) -> str:
-    """Where a suggestion stands, unless it is only suggested."""
-    return "" if stage in ("", "suggested") else f"  [yellow]{escape(stage)}[/]"
 
 
 def show_rejects(report: ReadReport | None, written: Path | None) -> None:

@@ -48,7 +48,10 @@ def formula_html(formula: str) -> str:
     if escape(formula) == formula:  # nearly always: one pass, for pages of formulas that nobody has seen before
         return _GROUP_OR_NUMBER.sub(lambda found: found[0] if found[0][0] == "(" else f"<sub>{found[0]}</sub>", formula)
     parts = re.split(r"(\([^)]*\))", formula)
-    return "".join(escape(part) if part.startswith("(") else _subscripts(part) for part in parts)
+    return "".join(
+        escape(part) if part.startswith("(") else re.sub(r"(\d+(?:\.\d+)?)", r"<sub>\1</sub>", escape(part))
+        for part in parts
+    )
 
 
 #: A formula within a sentence.
@@ -101,10 +104,6 @@ def _attributes(found: re.Match[str]) -> str:
     """Style declarations as attributes: a page that allows no inline styles shows those."""
     pairs = (pair.split(":", 1) for pair in found[1].split(";") if ":" in pair)
     return " ".join(f"{name.strip()}='{value.strip()}'" for name, value in pairs)
-
-
-def _subscripts(text: str) -> str:
-    return re.sub(r"(\d+(?:\.\d+)?)", r"<sub>\1</sub>", escape(text))
 
 
 #: A hydrogen nearer to a carbon than this (angstrom) is bonded to it and left out, so that the head groups are seen.

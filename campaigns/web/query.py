@@ -324,10 +324,18 @@ class Searcher:
         """The part of the mask that follows from what a compound is made of: an outer product of the space's axes."""
         space = self.space
         tests: tuple[tuple[int, bool, Callable[[], Mask]], ...] = (
-            (0, bool(query.spacer), lambda: _named(space.spacers, query.spacer)),
+            (
+                0,
+                bool(query.spacer),
+                lambda: np.array([spacer.abbreviation == query.spacer for spacer in space.spacers]),
+            ),
             (0, bool(query.phase), lambda: np.array([c.charge == _CHARGES[query.phase] for c in space.spacers])),
             (1, bool(query.b_site), lambda: np.array([b == query.b_site for b in space.b_sites])),
-            (2, bool(query.halide), lambda: np.array([_holds(x, query.halide) for x in space.halide_options])),
+            (
+                2,
+                bool(query.halide),
+                lambda: np.array([any(part == query.halide for part, _ in x) for x in space.halide_options]),
+            ),
             (3, bool(query.n_layers), lambda: np.isin(space.slot_n, query.n_layers)),
             (3, bool(query.cage), lambda: self._slots(lambda c: c.abbreviation == query.cage)),
         )
@@ -351,7 +359,11 @@ class Searcher:
         exact = {c.inchikey for c in cations if words in (name.casefold() for name in (c.abbreviation, *c.names))}
         if not exact and (key := _inchikey(text)) is not None:
             exact = {c.inchikey for c in cations if c.inchikey == key}
-        return (lambda c: c.inchikey in exact) if exact else (lambda c: _mentions(c, words))
+        return (
+            (lambda c: c.inchikey in exact)
+            if exact
+            else (lambda c: any(words in name.casefold() for name in (c.abbreviation, *c.names)))
+        )
 
     @property
     def _shape(self) -> tuple[int, int, int, int]:
@@ -367,10 +379,6 @@ class Searcher:
         options = np.array([any(test(c) for c, _ in option) for option in self.space.cage_options] + [False])
         passed: Mask = options[self.space.slot_cage]
         return passed
-
-
-def _named(cations: Sequence[Cation], abbreviation: str) -> Mask:
-    return np.array([cation.abbreviation == abbreviation for cation in cations])
 
 
 def cation_of(smiles: str, abbreviation: str | None = None) -> Cation:
@@ -390,11 +398,3 @@ def _inchikey(smiles: str) -> str | None:
         return cation_of(smiles).inchikey
     except ChemspaceError:
         return None
-
-
-def _mentions(cation: Cation, words: str) -> bool:
-    return any(words in name.casefold() for name in (cation.abbreviation, *cation.names))
-
-
-def _holds(mixture: Sequence[tuple[str, Any]], symbol: str) -> bool:
-    return any(part == symbol for part, _ in mixture)

@@ -124,14 +124,9 @@ def asked_compound(service: CampaignService, asked: PredictionIn) -> Compound:
     if asked.formula is not None:
         return parse_formula(asked.formula, names)
     assert asked.smiles is not None
-    spacer = _spacer(asked.smiles, asked.abbreviation, names)
+    cation = cation_of(asked.smiles, asked.abbreviation)
+    spacer = names.get_by_inchikey(cation.inchikey) or cation  # by the name it has here, where it is known
     if asked.n_layers > 1 and not asked.cage:
         raise QueryError(f"n = {asked.n_layers} needs a cage cation, such as MA")
     cage = names[asked.cage] if asked.cage and asked.n_layers > 1 else None
     return Compound.of(spacer, cage, asked.n_layers, asked.b_site, asked.halide)
-
-
-def _spacer(smiles: str, abbreviation: str | None, names: CationLibrary) -> Cation:
-    """The cation of a SMILES, by the name it has here where it is known; a neutral amine takes one proton."""
-    cation = cation_of(smiles, abbreviation)
-    return names.get_by_inchikey(cation.inchikey) or cation

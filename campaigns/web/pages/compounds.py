@@ -156,7 +156,13 @@ def explain(request: Request, visitor: Visiting, service: Service, formula: _For
     try:
         prediction = service.explained(about.compound, visitor.identity)
     except NotReadyError as problem:
-        return fragment(visitor, "waiting.html", service, address=_explain_address(service, formula), why=str(problem))
+        return fragment(
+            visitor,
+            "waiting.html",
+            service,
+            address=f"/c/{service.slug}/compound/explain?formula={quote(formula)}",
+            why=str(problem),
+        )
     return fragment(visitor, "explained.html", service, **explained_values(service, prediction, about.numbers))
 
 
@@ -275,7 +281,3 @@ def _choices(space: CompoundSpace) -> dict[str, Any]:
         "halides": sorted({symbol for option in space.halide_options for symbol, _ in option}),
         "n_compounds": len(space),
     }
-
-
-def _explain_address(service: CampaignService, formula: str) -> str:
-    return f"/c/{service.slug}/compound/explain?formula={quote(formula)}"

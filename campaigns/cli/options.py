@@ -281,11 +281,12 @@ def _worded(hint: Any) -> Any:
         return hint
     low, high = info.min, info.max
     if low is not None or high is not None:
-        allowed = f"{low:g} or more" if high is None else f"{low:g} to {high:g}"
+        least, most = -inf if low is None else low, inf if high is None else high
+        allowed = f"{least:g} or more" if high is None else f"{least:g} to {most:g}"
         info.min, info.max, info.metavar = None, None, info.metavar or allowed
 
         def within(value: float | None) -> float | None:
-            if value is not None and not low <= value <= (inf if high is None else high):
+            if value is not None and not least <= value <= most:
                 raise typer.BadParameter(f"{value:g} is not {allowed}")
             return value
 

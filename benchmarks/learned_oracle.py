@@ -49,8 +49,10 @@ from screening.learned_oracle import (
     spacer_features,
 )
 from screening.learned_oracle.choice import REACH
-from screening.ranking import Candidates, PassSettings, rank
+from screening.ranking import Candidates, rank
 from screening.ranking.candidates import subset
+from screening.ranking.rank import estimate_pass
+from screening.ranking.stream import Pass, SinglePrecision, cores
 
 TOP, SHARE = 100, 0.03
 Array = NDArray[np.float64]
@@ -168,9 +170,8 @@ def plan(candidates: Candidates, count: int, share: float) -> None:
     """Print what a search among `count` spacers like these costs at most."""
     smiles = [spacer.smiles for spacer in candidates.space.spacers]
     times = -(-count // len(smiles))
-    begin = time.perf_counter()
-    rank(candidates, REACH, PassSettings(single_precision=True))
-    a_pass = (time.perf_counter() - begin) * times
+    work = Pass(candidates, SinglePrecision(candidates.surrogate), None, 2 * REACH, 16384)
+    a_pass = estimate_pass(work, cores()).seconds * times
     search = SearchPlan(count, 0, int(share * count))
     cost = search.cost((smiles * times)[:count], a_pass, len(candidates.space) * times)
     print(f"{count:,} spacers: {search.budget:,} calculations in {search.n_rounds} rounds at most, ", end="")

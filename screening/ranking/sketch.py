@@ -9,7 +9,7 @@ list, until the errors seen leave next to no chance that one of the others belon
 
 So the list is that of the whole pass but for that chance, which is told; what bounds of the whole pass leave out
 (`screening.ranking.bounds`) is left out for certain. Networks of a few dozen neurons have no bound that would leave
-anything out: over a box no wider than the distance between neighbouring spacers a member's output spans its range.
+anything out: over a box of two neighbouring spacers it is wider than all spacers differ (`benchmarks.network_bounds`).
 
 Shapes: c spacers, v kinds of surroundings, b coordinates, f functions of them, r rows (a spacer in a kind).
 """

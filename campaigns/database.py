@@ -14,12 +14,12 @@ import shutil
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from campaigns import chain
 from campaigns.chain import Connection, StoredEvent, write_sums
@@ -30,6 +30,9 @@ from campaigns.text import check_recordable, check_words
 from chemspace.mounts import mount_of
 from chemspace.text import printable
 
+if TYPE_CHECKING:
+    from campaigns.postgres import PostgresDatabase
+
 __all__ = ["DATABASE", "acting_as"]
 
 T = TypeVar("T")
@@ -37,30 +40,6 @@ T = TypeVar("T")
 #: The migrations in `campaigns/migrations/versions`; a test holds the two together.
 REVISIONS = ("0001", "0002")
 HEAD_REVISION = REVISIONS[-1]
-
-
-class Database(Protocol):
-    """Where the tables of a log are: `event` and `file`, as the migrations make them.
-
-    Attributes:
-        refusals: what it raises where it refuses, and where text in it is none.
-        duplicate: what it raises where an event's key is there already.
-    """
-
-    refusals: tuple[type[Exception], ...]
-    duplicate: type[Exception]
-
-    def session(self, *, writing: bool = False) -> AbstractContextManager[Connection]:
-        """A transaction, committed at its end unless something was raised; a writer shuts out the other writers."""
-
-    def has_schema(self, connection: Connection) -> bool:
-        """Whether a spinscreen made tables in it."""
-
-    def upgrade(self) -> None:
-        """Apply every migration it has not seen, in one transaction."""
-
-    def close(self) -> None:
-        """Release it."""
 
 
 #: Seconds a writer waits for the others; each holds the file for milliseconds.
@@ -92,12 +71,11 @@ _CAUSES = (
 _UNREADABLE = re.compile(r"\\u(?:d[89a-f]|00[01]|007f|00[89]|20[26])|\\r|\x7f", re.IGNORECASE)
 
 
-def readable_json(text: str | bytes) -> Any:
+def readable_json(text: str) -> Any:
     """The value of a JSON text; what cannot be written as UTF-8 or would steer a terminal is shown as U+FFFD.
 
     Such text is refused where it comes in; logs of 0.1.0 may hold some.
     """
-    text = text if isinstance(text, str) else text.decode("utf-8")  # psycopg hands bytes over
     value = json.loads(text)
     return printable(value) if _UNREADABLE.search(text) else value
 
@@ -107,12 +85,14 @@ class _SqliteConnection(sqlite3.Connection):
 
 
 class SqliteFile:
-    """A SQLite file; read-only where its folder cannot be written or its disk is full.
+    """The tables of a log (`event`, `file`, as the migrations make them) in a SQLite file; read-only where its folder
+    cannot be written or its disk is full.
 
     In WAL mode, but on a file system that several machines share, where only a rollback journal is safe. Without
     SQLAlchemy, whose import takes a quarter of a second: `spinscreen status` and the like are asked often.
     """
 
+    #: What it raises where it refuses, where text in it is none, and where an event's key is there already.
     refusals: tuple[type[Exception], ...] = (sqlite3.Error, UnicodeDecodeError)
     duplicate: type[Exception] = sqlite3.IntegrityError
 
@@ -221,7 +201,7 @@ class EventLog:
     to one log; a key that is already there is refused by the database itself.
     """
 
-    def __init__(self, database: Database, name: str, path: Path | None = None) -> None:
+    def __init__(self, database: SqliteFile | PostgresDatabase, name: str, path: Path | None = None) -> None:
         """Of a database; brought to the newest schema by `on`."""
         self._database = database
         self._name = name
@@ -260,7 +240,7 @@ class EventLog:
         return cls.create(path)
 
     @classmethod
-    def on(cls, database: Database, name: str, path: Path | None = None) -> EventLog:
+    def on(cls, database: SqliteFile | PostgresDatabase, name: str, path: Path | None = None) -> EventLog:
         """The log in a database, brought to the newest schema; `name` is for messages, `path` the file of SQLite."""
         log = cls(database, name, path)
         log._migrate()
@@ -283,7 +263,7 @@ class EventLog:
             check_words(payload.get(field) or "", field)
         try:
             with self._session(writing=True) as session:
-                if key is not None and _has(session, key):
+                if key is not None and session.execute(_KNOWN, {"key": key}).fetchone() is not None:
                     return False
                 ((last,),) = session.execute("SELECT coalesce(max(id), 0) FROM event")
                 if after is not None and after != last:
@@ -302,11 +282,6 @@ class EventLog:
         if self.listener is not None:
             self.listener(kind, full)
         return True
-
-    def has(self, key: str) -> bool:
-        """Whether the log holds an event with this key."""
-        with self._session() as session:
-            return _has(session, key)
 
     def events(self, after: int = 0) -> tuple[Event, ...]:
         """Every event after the one with this id, oldest first; 0 for all of them."""
@@ -425,6 +400,7 @@ class EventLog:
         raise DamagedError(f"{self._name} is damaged: no spinscreen has a schema {revision!r}; {_ADVICE}")
 
 
+_KNOWN = "SELECT 1 FROM event WHERE key = :key"
 _FIELDS = ("at", "actor", "kind", "key", "payload")
 _ADD = f"INSERT INTO event ({', '.join(_FIELDS)}) VALUES (:{', :'.join(_FIELDS)}) RETURNING id"
 
@@ -432,10 +408,6 @@ _ADD = f"INSERT INTO event ({', '.join(_FIELDS)}) VALUES (:{', :'.join(_FIELDS)}
 def _files(session: Connection) -> str:
     """Hash, name and content of kept files; bytes, whatever type a damaged SQLite file makes of them."""
     return f"SELECT sha256, name, CAST(content AS {'BLOB' if session.dialect == 'sqlite' else 'BYTEA'}) FROM file"
-
-
-def _has(session: Connection, key: str) -> bool:
-    return session.execute("SELECT 1 FROM event WHERE key = :key", {"key": key}).fetchone() is not None
 
 
 def _keep(session: Connection, name: str, content: bytes) -> str:

@@ -193,7 +193,8 @@ def _reportable(model: Model) -> Model:
 def problem_of(trace: Trace, width: Width, time_zero_ps: float | None) -> tuple[Problem, float]:
     """The plain single exponential with limits that only keep the search from running away, and the unit of its signal.
 
-    The signal is scaled to its largest magnitude, and averaged in groups where there are too many delays.
+    The signal is scaled to its largest magnitude, and averaged in groups where there are too many delays. Raises
+    NoSignalError for a constant one.
     """
     rows = {"delay": trace.delay_ps, "signal": trace.signal, **trace.beside}
     if len(trace) > MAX_POINTS:

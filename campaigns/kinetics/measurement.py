@@ -241,7 +241,8 @@ class MeasuredFiles:
         chirp: int | list[tuple[float, float]] | None = None,
     ) -> Measured:
         """Read them; delay unit and passes as `TraceSettings`. `columns` are headings of columns of traces, or names of
-        the files of "delay" and "wavelength" beside maps without axes. Raises KineticsError as the readers."""
+        the files of "delay" and "wavelength" beside maps without axes. Raises FitSettingError for a chirp of traces;
+        KineticsError as the readers."""
         if chirp is not None and not self.sc_map:
             raise FitSettingError("a chirp is corrected in maps (--sc-map, --cc-map); a trace has one time zero")
         if self.sc_map and self.cc_map:

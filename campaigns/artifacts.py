@@ -259,6 +259,8 @@ def training_key(config: CampaignConfig, state: CampaignState) -> str:
     Outcomes, goals, prices and the space change what is ranked and train nothing.
     """
     fields = config.model_dump(mode="json", include={"surrogate", "seed", "include_flagged", "descriptors", "edition"})
+    if config.conditions:
+        fields["conditions"] = config.conditions
     measured = [m.to_dict() for m in state.measurements]
     values = {name: [row.model_dump(mode="json") for row in one.table] for name, one in state.properties.items()}
     return _digest([fields, measured, values, config.protocol.key, _release()])

@@ -382,7 +382,7 @@ class CampaignConfig(_Part):
     oracle: Annotated[dict[str, Any], AfterValidator(_protocol_fields)] = {}
     descriptors: tuple[str, ...] = ()
     surrogate: str = "networks_processes"
-    conditions: tuple[Literal["temperature_k"], ...] = ()
+    conditions: tuple[Literal["temperature_k", "fluence_uj_cm2"], ...] = ()
     include_flagged: bool = False
     acquisition: str = "auto"
     budget: BudgetRules = BudgetRules()

@@ -29,6 +29,7 @@ _SIGMAS = 2.0
 _REST = {
     "stderr": "error",
     "temperature_k": "temperature",
+    "fluence_uj_cm2": "fluence",
     "source": "source",
     "technique": "technique",
     "note": "note",
@@ -155,7 +156,7 @@ class _Before:
             return "known", f"is in the campaign already ({recorded.name}) and was left out", recorded, what
         if (gone := self.gone.get((crystal, what.stderr))) is not None:
             return "retracted", f"was retracted ({gone.name}: {gone.retracted}) and was left out", None, what
-        if (earlier := self.seen.setdefault((crystal, what.temperature_k), row.line)) != row.line:
+        if (earlier := self.seen.setdefault((crystal, what.temperature_k, what.fluence_uj_cm2), row.line)) != row.line:
             return "known", f"stands in row {earlier} already and was left out", None, what
         if self.target.of_campaign and (copy := _published_copy(row)) is not None:
             note = f"is {copy.name}, which trains already, and was left out"
@@ -165,7 +166,7 @@ class _Before:
     def _standing(self, what: Observation) -> tuple[Recorded, Observation] | None:
         """The observation in the record that is the same, that at the same temperature first."""
         known = self.standing.get(_crystal(what), ())
-        same = [pair for pair in known if not _other_temperature(what, pair[1])]
+        same = [pair for pair in known if not _other_conditions(what, pair[1])]
         return min(same, key=lambda pair: pair[1].temperature_k != what.temperature_k, default=None)
 
     def _taken_back(self, row: ReadRow) -> tuple[str, str, Recorded | None, Observation]:
@@ -200,9 +201,9 @@ def warned(what: Observation, doubted: Doubt | None) -> Observation:
 
 def set_apart(what: Observation, others: Sequence[Known]) -> Iterator[str]:
     """Why a lifetime will not train, in the words of its flag; nothing where it will."""
-    flags = stated_conditions(what.temperature_k, what.technique)
+    flags = stated_conditions(what.temperature_k, what.technique, what.fluence_uj_cm2)
     alike = [one.observation for one in others if not one.observation.is_bound]
-    alike = [one for one in alike if not stated_conditions(one.temperature_k, one.technique)]
+    alike = [one for one in alike if not stated_conditions(one.temperature_k, one.technique, one.fluence_uj_cm2)]
     rates = [-log10(one.value) for one in (*alike, what)]
     if not flags and not what.is_bound and len(rates) - 1 in contradicting(rates):
         flags = ("other_conditions",)
@@ -219,7 +220,7 @@ def disagreements(what: Observation, target: Target, others: Sequence[Known]) ->
     Two values of one crystal always do.
     """
     alike = [one for one in others if what.sample and one.observation.sample == what.sample]
-    if (same := next((one for one in alike if not _other_temperature(what, one.observation)), None)) is not None:
+    if (same := next((one for one in alike if not _other_conditions(what, one.observation)), None)) is not None:
         yield (
             f"{what.formula} is {_figures(what, target)} here and {_figures(same.observation, target)} in {same.name}, "
             f"of one crystal, {what.sample}; if the one corrects the other, retract the wrong one"
@@ -247,7 +248,7 @@ def _apart(one: Observation, other: Observation, target: Target) -> tuple[float,
     """How far apart two observations are on the target's scale, and the standard error of that; 0 where it is not
     known. A bound is apart only from what is above it."""
     high, low = (one, other) if one.value >= other.value else (other, one)
-    if high.is_bound or _other_temperature(one, other):
+    if high.is_bound or _other_conditions(one, other):
         return 0.0, 0.0
     if target.scale == "linear":
         return high.value - low.value, hypot(high.stderr or 0.0, low.stderr or 0.0)
@@ -267,8 +268,9 @@ def _crystal(what: Observation) -> object:
     return what.formula, what.sample, what.value, what.is_bound
 
 
-def _other_temperature(one: Observation, other: Observation) -> bool:
-    return None not in (one.temperature_k, other.temperature_k) and one.temperature_k != other.temperature_k
+def _other_conditions(one: Observation, other: Observation) -> bool:
+    pairs = ((one.temperature_k, other.temperature_k), (one.fluence_uj_cm2, other.fluence_uj_cm2))
+    return any(None not in pair and pair[0] != pair[1] for pair in pairs)
 
 
 def _merged(known: Observation, told: Observation) -> tuple[Observation, list[str]]:

@@ -44,6 +44,7 @@ _LIFETIME_FIELDS = {
     "sample": "sample",
     "source": "source",
     "temperature_k": "temperature_k",
+    "fluence_uj_cm2": "fluence_uj_cm2",
     "technique": "technique",
     "note": "note",
     "is_bound": "is_upper_bound",
@@ -162,6 +163,7 @@ class Observation(BaseModel):
         sample: the lab's name of the crystal; tells true replicates from a row that was handed in twice.
         source: where it comes from, a doi or a lab.
         temperature_k: temperature, K.
+        fluence_uj_cm2: fluence of the pump, microjoules a square centimetre.
         technique: how it was measured.
         note: anything else.
         is_bound: whether it is only known that the value is smaller.
@@ -177,6 +179,7 @@ class Observation(BaseModel):
     sample: Line = ""
     source: Line = ""
     temperature_k: float | None = None
+    fluence_uj_cm2: float | None = None
     technique: Line = ""
     note: Line = ""
     is_bound: bool = False
@@ -199,11 +202,15 @@ class Observation(BaseModel):
 
     def to_payload(self) -> dict[str, Any]:
         """As an event's row: what stands in every row is said once, by the event."""
-        return self.model_dump(exclude={"target"} if self.warned else {"target", "warned"})
+        unsaid = {"warned": not self.warned, "fluence_uj_cm2": self.fluence_uj_cm2 is None}
+        return self.model_dump(exclude={"target", *(name for name, is_so in unsaid.items() if is_so)})
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON, under the names that the target gives its fields."""
-        return _named(self.target).public(dict(self))
+        named = _named(self.target).public(dict(self))
+        if self.fluence_uj_cm2 is None:  # most rows state none, and no table of before has the column
+            named.pop("fluence_uj_cm2", None)
+        return named
 
 
 def task_of(target: str) -> str:

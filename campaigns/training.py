@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from math import log10
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -47,7 +48,7 @@ class TrainingSet:
         descriptors: what the features are made of.
         related: rows of related tasks that could train beside them, by name.
         joined: names of those that do.
-        temperature_k: of each row where it is learnt from, shape (k,); None where it is not.
+        conditions: names of the conditions that are learnt from.
     """
 
     dataset: SpinDataset
@@ -56,7 +57,7 @@ class TrainingSet:
     descriptors: DescriptorSet = DEFAULT_DESCRIPTORS
     related: Mapping[str, TrainingSet] = field(default_factory=dict)
     joined: tuple[str, ...] = ()
-    temperature_k: NDArray[np.float64] | None = None
+    conditions: tuple[str, ...] = ()
 
     @property
     def formulas(self) -> tuple[str, ...]:
@@ -66,8 +67,8 @@ class TrainingSet:
 
     @property
     def inputs(self) -> NDArray[np.float64]:
-        """What is learnt from, shape (k, d) or, with the temperature, (k, d + 1)."""
-        return self.x if self.temperature_k is None else np.column_stack([self.x, self.temperature_k])
+        """What is learnt from, shape (k, d + c) with c conditions behind the features."""
+        return np.column_stack([self.x, *(CONDITIONS[name].of(self.dataset) for name in self.conditions)])
 
     @property
     def rows(self) -> TrainingRows:
@@ -103,13 +104,14 @@ class TrainingSet:
 
     @property
     def is_usual(self) -> NDArray[np.bool_]:
-        """Rows measured as compounds are predicted, at room temperature, shape (k,)."""
-        return ~_is_cold(self.dataset)
+        """Rows measured as compounds are predicted, at the usual conditions, shape (k,)."""
+        other = {condition.flag for condition in CONDITIONS.values()}
+        return np.array([other.isdisjoint(excluding_flags(flags)) for flags in self.dataset.table["flags"]], dtype=bool)
 
     @property
     def fixed(self) -> tuple[float, ...]:
-        """Conditions that compounds are predicted at."""
-        return () if self.temperature_k is None else (USUAL_K,)
+        """Conditions that compounds are predicted at, as the model takes them."""
+        return tuple(CONDITIONS[name].scale(CONDITIONS[name].usual) for name in self.conditions)
 
 
 def compound_rates(dataset: SpinDataset) -> dict[Compound, float]:
@@ -145,7 +147,7 @@ def _frame(measurements: Sequence[Observation]) -> pd.DataFrame:
     rows = pd.DataFrame([measurement.to_dict() for measurement in measurements])
     rows["flags"] = np.where(rows.pop("is_upper_bound"), UPPER_BOUND, "")
     rows = rows.rename(columns={"sample": "material_id", "source": "doi"})
-    for column in ("lifetime_stderr_ps", "temperature_k"):
+    for column in {"lifetime_stderr_ps", *CONDITIONS} & {*rows}:
         rows[column] = pd.to_numeric(rows[column])
     return rows
 
@@ -180,13 +182,19 @@ def training_set(
     fewer than `MIN_ROWS` rows are left that are measurements, not bounds."""
     x = _features(dataset, records, config.descriptor_set)
     described_rows, flagged = np.asarray(np.isfinite(x).all(axis=1)), list(dataset.table["flags"])
-    cold = np.array([excluding_flags(flags) == (COLD,) for flags in flagged]) & described_rows
-    learns = "temperature_k" in config.conditions and int(cold.sum()) >= FEWEST_OTHER
-    if learns:
-        dataset = _with_own_errors(dataset, cold)
+    own = [set(excluding_flags(flags)) for flags in flagged]
+    vary = {
+        name: int((np.array([CONDITIONS[name].flag in flags for flags in own]) & described_rows).sum())
+        for name in config.conditions
+    }
+    learnt = tuple(name for name, count in vary.items() if count >= FEWEST_OTHER)
+    taught = {CONDITIONS[name].flag for name in learnt}
+    of_others = np.array([bool(flags) and flags <= taught for flags in own]) & described_rows
+    if learnt:
+        dataset = _with_own_errors(dataset, of_others)
     reasons = [
-        None if learns and is_cold else _why_not(flags, bool(ok), config.include_flagged)
-        for flags, ok, is_cold in zip(flagged, described_rows, cold, strict=True)
+        None if is_other else _why_not(flags, bool(ok), config.include_flagged)
+        for flags, ok, is_other in zip(flagged, described_rows, of_others, strict=True)
     ]
     keep = np.array([reason is None for reason in reasons])
     numbers = int((keep & ~dataset.censored).sum())
@@ -194,16 +202,19 @@ def training_set(
         raise CampaignError(f"only {numbers} measured rows can train a model; at least {MIN_ROWS} are needed")
     names = zip(dataset.table["material_id"], dataset.table["formula"], reasons, strict=True)
     left_out = tuple(f"{name} {formula}: {reason}".strip() for name, formula, reason in names if reason is not None)
-    if "temperature_k" in config.conditions and not learns:
-        left_out += (f"temperature_k: {cold.sum()} rows vary in it; it is learnt from once {FEWEST_OTHER} do",)
+    left_out += tuple(
+        f"{name}: {count} rows vary in it; it is learnt from once {FEWEST_OTHER} do"
+        for name, count in vary.items()
+        if name not in learnt
+    )
     tasks = {
-        name: replace(task, temperature_k=_temperatures(task.dataset) if learns else None)
+        name: replace(task, conditions=learnt)
         for name, rows in (related or {}).items()
         for task in (_task_set(name, rows, records, config.descriptor_set),)
     }
     gone = tuple(line for task in tasks.values() for line in task.left_out)
-    own = TrainingSet(dataset.subset(keep), x[keep], left_out + gone, config.descriptor_set, tasks)
-    return replace(own, temperature_k=_temperatures(own.dataset)) if learns else own
+    kept = dataset.subset(keep)
+    return TrainingSet(kept, x[keep], left_out + gone, config.descriptor_set, tasks, conditions=learnt)
 
 
 def _task_set(
@@ -227,17 +238,42 @@ def _features(
     return x
 
 
-#: The flag of a row of another temperature, how many such rows teach what temperature does, and the one that rows
-#: without any are of, K.
-COLD, FEWEST_OTHER, USUAL_K = "other_temperature", 12, 295.0
+@dataclass(frozen=True)
+class Condition:
+    """A condition of a measurement that can be learnt from.
+
+    Attributes:
+        name: its column.
+        flag: of rows measured at another one.
+        usual: what rows without any are taken to be of, in the column's unit.
+        is_log: whether the model takes its decadic logarithm.
+    """
+
+    name: str
+    flag: str
+    usual: float
+    is_log: bool = False
+
+    def scale(self, value: float) -> float:
+        """A value as the model takes it."""
+        return log10(value) if self.is_log else value
+
+    def of(self, dataset: SpinDataset) -> NDArray[np.float64]:
+        """What each row was measured at, as the model takes it, shape (k,)."""
+        stated = dataset.table[self.name].astype(float).fillna(self.usual)
+        return np.array([self.scale(value) for value in stated], dtype=np.float64)
 
 
-def _is_cold(dataset: SpinDataset) -> NDArray[np.bool_]:
-    return np.array([COLD in excluding_flags(flags) for flags in dataset.table["flags"]], dtype=bool)
-
-
-def _temperatures(dataset: SpinDataset) -> NDArray[np.float64]:
-    return np.asarray(dataset.table["temperature_k"].astype(float).fillna(USUAL_K), dtype=np.float64)
+#: How many rows of another condition teach what it does, and the conditions: the fluence that rows without any are of
+#: is the mean of the two that published rows state.
+FEWEST_OTHER = 12
+CONDITIONS = {
+    one.name: one
+    for one in (
+        Condition("temperature_k", "other_temperature", 295.0),
+        Condition("fluence_uj_cm2", "other_fluence", 3.7, is_log=True),
+    )
+}
 
 
 def _with_own_errors(dataset: SpinDataset, rows: NDArray[np.bool_]) -> SpinDataset:

@@ -43,6 +43,8 @@ EXCLUDING_FLAGS = MappingProxyType(
         "other_conditions": "the same material is filed a second time with a rate more than ten times different, while "
         "other replicates agree within a factor of 1.6: temperature or state must differ, and neither is given",
         "other_temperature": "the stated temperature is not room temperature, of which the other rows are taken to be",
+        "other_fluence": "the stated fluence of the pump is more than ten times that of the published rows, or less "
+        "than a tenth of it",
         "other_technique": "the stated technique follows resident spins in a magnetic field, the other rows the decay "
         "of optically oriented carriers",
         "unit_conflict": "the likely source reports a lifetime 1,000 times longer: the unit is in doubt",
@@ -59,6 +61,9 @@ DOUBTFUL_LOG10_SD = 0.5
 
 #: Room temperature, K. Published rows state none and are taken to be of it.
 ROOM_TEMPERATURE_K = (283.0, 308.0)
+#: A decade around the 3.5 and 3.9 microjoules a square centimetre that published rows state; the others state none and
+#: are taken to be of it.
+USUAL_FLUENCE_UJ_CM2 = (0.37, 37.0)
 #: Techniques whose lifetimes are not those of optically oriented carriers without a field.
 _OTHER_TECHNIQUES = re.compile(r"hanle|spin noise|muon|\b(epr|esr|odmr|nmr)\b", re.IGNORECASE)
 #: Decades from its replicates beyond which a row is set apart.
@@ -92,12 +97,20 @@ def excluding_flags(flags: str) -> tuple[str, ...]:
     return tuple(flag for flag in flags.split(";") if flag in EXCLUDING_FLAGS)
 
 
-def stated_conditions(temperature_k: float | None, technique: str) -> tuple[str, ...]:
+def stated_conditions(
+    temperature_k: float | None, technique: str, fluence_uj_cm2: float | None = None
+) -> tuple[str, ...]:
     """The excluding flags of a row that says how it was measured; none where it says nothing or what the others say."""
-    low, high = ROOM_TEMPERATURE_K
-    cold = temperature_k is not None and np.isfinite(temperature_k) and not low <= temperature_k <= high
-    other = _OTHER_TECHNIQUES.search(technique) is not None
-    return (*(["other_temperature"] if cold else []), *(["other_technique"] if other else []))
+
+    def outside(value: float | None, window: tuple[float, float]) -> bool:
+        return value is not None and bool(np.isfinite(value)) and not window[0] <= value <= window[1]
+
+    told = {
+        "other_temperature": outside(temperature_k, ROOM_TEMPERATURE_K),
+        "other_fluence": outside(fluence_uj_cm2, USUAL_FLUENCE_UJ_CM2),
+        "other_technique": _OTHER_TECHNIQUES.search(technique) is not None,
+    }
+    return tuple(flag for flag, is_so in told.items() if is_so)
 
 
 def contradicting(log10_rates: Sequence[float]) -> list[int]:
@@ -391,9 +404,9 @@ def _set_apart(table: pd.DataFrame) -> list[str]:
     def flag(row: int, *further: str) -> None:
         flags[row] = ";".join(dict.fromkeys(word for word in (*flags[row].split(";"), *further) if word))
 
-    temperatures = table["temperature_k"].astype(float)
+    temperatures, fluences = (table[name].astype(float) for name in ("temperature_k", "fluence_uj_cm2"))
     for row in np.flatnonzero(table["split"] == "campaign").tolist():
-        flag(row, *stated_conditions(float(temperatures[row]), str(table["technique"][row])))
+        flag(row, *stated_conditions(float(temperatures[row]), str(table["technique"][row]), float(fluences[row])))
     is_bound, rates = _is_bound(table), -np.log10(table["lifetime_ps"].astype(float))
     for _, rows in table.groupby("formula").groups.items():
         sound = [row for row in rows if not excluding_flags(flags[row]) and not is_bound[row]]

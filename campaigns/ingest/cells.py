@@ -67,6 +67,22 @@ def temperature(text: str) -> float | None:
     return value
 
 
+#: Microjoules a square centimetre in one of each unit.
+_FLUENCES = {"nj": 1e-3, "uj": 1.0, "µj": 1.0, "μj": 1.0, "mj": 1e3}
+FLUENCE_UNIT = re.compile(r"([a-zµμ]*j) ?(?:/|per|_per_|_)? ?cm(?:2|²|\^2|\*\*2|-2|⁻²)", re.IGNORECASE)
+
+
+def fluence(text: str, heading: str) -> float | None:
+    """A fluence in microjoules a square centimetre, in the unit of the cell, else of its heading, else in these; None
+    for an empty cell. Raises CellError if it is not a positive number in a unit of `_FLUENCES` a square centimetre."""
+    found = FLUENCE_UNIT.search(text) or FLUENCE_UNIT.search(heading)
+    value = optional_number(FLUENCE_UNIT.sub("", text).strip())
+    factor = 1.0 if found is None else _FLUENCES.get(found[1].lower())
+    if factor is None or (value is not None and value <= 0):
+        raise CellError(f"{text} is not a fluence; write a positive number, in uJ/cm2, nJ/cm2 or mJ/cm2")
+    return None if value is None else value * factor
+
+
 def _with_own_unit(text: str) -> tuple[str, str]:
     """The number and the unit of a cell such as "3.1 ns", in a table whose cells name their units."""
     match = _NUMBER_AND_UNIT.fullmatch(text.strip())

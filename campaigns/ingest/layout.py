@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from campaigns.ingest.cells import FLUENCE_UNIT
 from chemspace.errors import TableError
 from chemspace.tables.fields import Field, match_fields
 from chemspace.tables.grid import Grid
@@ -36,6 +37,7 @@ _FIELDS = (
     Field("sample", aliases=frozenset({"sample_id", "sample_name", "crystal", "crystal_id"})),
     Field("source"),
     Field("temperature_k", aliases=frozenset({"temperature", "temp", "t_k"})),
+    Field("fluence_uj_cm2", aliases=frozenset({"fluence", "pump_fluence", "excitation_fluence"})),
     Field("technique"),
     Field("note"),
     Field("is_upper_bound", aliases=frozenset({"upper_bound", "censored", "bound"})),
@@ -46,7 +48,7 @@ COLUMNS = {heading: field.name for field in _FIELDS for heading in field.own}
 #: The names that `--map` takes.
 FIELDS = tuple(COLUMNS.values())
 #: Fields whose cells are numbers.
-NUMBERS = ("lifetime", "lifetime_stderr", "temperature_k")
+NUMBERS = ("lifetime", "lifetime_stderr", "temperature_k", "fluence_uj_cm2")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,9 @@ def layout_of(name: str, grid: Grid, declared: Mapping[str, str], unit: str | No
     or two could be meant."""
     if unit is not None and unit not in UNITS:
         raise TableError(name, f"there is no unit {unit!r}; units: {', '.join(UNITS)}")
+    fluences = [column for column in grid.columns if "fluence" in column.lower() and FLUENCE_UNIT.search(column)]
+    if len(fluences) == 1:  # its heading names a unit of its own
+        declared = {"fluence_uj_cm2": fluences[0], **declared}
     matched = match_fields(name, grid.columns, _FIELDS, declared)
     columns = matched.columns
     units, unit_guess, warnings = _units(grid, columns, unit)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from campaigns.errors import IngestError, UnconfirmedError
-from campaigns.ingest.cells import lifetime, split_bound, standard_error, temperature
+from campaigns.ingest.cells import fluence, lifetime, split_bound, standard_error, temperature
 from campaigns.ingest.layout import EXPORTED, NUMBERS, Layout, layout_of
 from campaigns.targets import Observation, Target
 from chemspace import CationLibrary, ChemspaceError, Compound, parse_formula
@@ -279,6 +279,8 @@ def _lifetime(
             raise CellError("an upper bound has no standard error; leave the cell empty")
     with _in_column(layout, "temperature_k"):
         temperature_k = temperature(cells.get("temperature_k", ""))
+    with _in_column(layout, "fluence_uj_cm2"):
+        fluence_uj_cm2 = fluence(cells.get("fluence_uj_cm2", ""), layout.columns.get("fluence_uj_cm2", ""))
     with _in_column(layout, "convention"):
         factor, told = _to_tau(cells.get("convention", ""))
     return Observation(
@@ -287,6 +289,7 @@ def _lifetime(
         value=lifetime_ps * factor,
         stderr=None if stderr_ps is None else stderr_ps * factor,
         temperature_k=temperature_k,
+        fluence_uj_cm2=fluence_uj_cm2,
         sample=cells.get("sample", ""),
         source=cells.get("source", ""),
         technique=cells.get("technique", ""),

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from campaigns import Campaign
+from campaigns.artifacts import training_key
 from campaigns.config import CampaignConfig
 from campaigns.targets import Observation
 from campaigns.training import TrainingSet, fit, measured_dataset, training_set, validate
@@ -53,6 +54,28 @@ def test_a_bound_is_no_best_observed_lifetime(library: CationLibrary) -> None:
     assert _training(library, loose).best_inside(space) == pytest.approx(np.log10(0.077), abs=1e-3)
 
 
+def test_fluence_is_set_apart_and_learnt_from_once_twelve_rows_vary_in_it(campaign: Campaign) -> None:
+    config = CampaignConfig(surrogate="gp", conditions=("temperature_k", "fluence_uj_cm2"))
+    strong = Observation(formula=FORMULA, value=0.1, fluence_uj_cm2=370.0)
+    rows = [strong.model_copy(update={"sample": f"strong {k}"}) for k in range(12)]
+    near = strong.model_copy(update={"sample": "near", "fluence_uj_cm2": 12.0})
+    few = training_set(measured_dataset((*rows[:11], near), campaign.names), campaign.records(), config)
+    assert few.conditions == ()
+    assert sum("fluence of the pump is more than ten times" in line for line in few.left_out) == 11
+    assert "fluence_uj_cm2: 11 rows vary in it; it is learnt from once 12 do" in few.left_out
+    taught = training_set(measured_dataset((*rows, near), campaign.names), campaign.records(), config)
+    assert taught.conditions == ("fluence_uj_cm2",)
+    assert len(taught.dataset) == len(few.dataset) + 12
+    assert np.log10(370.0) in taught.inputs[:, -1]
+    assert np.median(taught.inputs[:, -1]) == pytest.approx(taught.fixed[0]) == pytest.approx(np.log10(3.7))
+    assert (~taught.is_usual).sum() == 12
+    with_one, without = (
+        training_key(config.model_copy(update={"conditions": names}), campaign.state)
+        for names in (("fluence_uj_cm2",), ())
+    )
+    assert with_one != without
+
+
 def test_temperature_is_learnt_from_once_twelve_rows_vary_in_it(campaign: Campaign) -> None:
     config = CampaignConfig(surrogate="gp", conditions=("temperature_k",))
     formulas = list(
@@ -65,14 +88,14 @@ def test_temperature_is_learnt_from_once_twelve_rows_vary_in_it(campaign: Campai
     cold = (cold * 12)[:12]
     rows = tuple(one.model_copy(update={"sample": f"cold {k}"}) for k, one in enumerate(cold))
     few = training_set(measured_dataset(rows[:11], campaign.names), campaign.records(), config)
-    assert few.temperature_k is None
+    assert few.conditions == ()
     assert any("11 rows vary" in line for line in few.left_out)
     plain = training_set(measured_dataset(rows, campaign.names), campaign.records(), CampaignConfig(surrogate="gp"))
     taught = training_set(measured_dataset(rows, campaign.names), campaign.records(), config)
     assert len(taught.dataset) == len(plain.dataset) + 12
-    assert taught.temperature_k is not None
+    assert taught.conditions == ("temperature_k",)
     assert taught.rows.x.shape[1] == taught.x.shape[1] + 1
-    assert sorted(set(taught.temperature_k)) == [80.0, 295.0]
+    assert sorted(set(taught.inputs[:, -1])) == [80.0, 295.0]
     assert taught.dataset.noise.max() < 0.3  # a row of another temperature is no doubtful one then
     assert taught.best_inside(campaign.space) == plain.best_inside(campaign.space)
     validation = validate(taught, config)

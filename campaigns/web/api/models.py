@@ -174,6 +174,7 @@ class MeasurementOut(_RecordedOut):
     lifetime_stderr_ps: float | None
     is_upper_bound: bool
     temperature_k: float | None
+    fluence_uj_cm2: float | None = None
     technique: str
     warned: str = ""
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from campaigns.ingest.cells import lifetime, standard_error, temperature
+from campaigns.ingest.cells import fluence, lifetime, standard_error, temperature
 from chemspace.errors import CellError
 from chemspace.tables.cells import optional_number
 from screening.dataset import PLAUSIBLE_LIFETIME_PS
@@ -69,3 +69,24 @@ def test_an_empty_cell_is_an_unknown_number() -> None:
     assert temperature("") is None
     assert standard_error(" ", lifetime_ps=3.0) is None
     assert optional_number("") is None
+
+
+@pytest.mark.parametrize(
+    ("cell", "heading", "value"),
+    [
+        ("3.5", "fluence_uj_cm2", 3.5),
+        ("3.5", "Fluence (nJ/cm2)", 0.0035),
+        ("3.5", "pump fluence / mJ cm-2", 3500.0),
+        ("800 nJ/cm²", "fluence (uJ/cm2)", 0.8),
+        ("2 µJ cm⁻²", "fluence", 2.0),
+        ("", "fluence", None),
+    ],
+)
+def test_a_fluence_is_read_in_the_unit_of_its_cell_or_heading(cell: str, heading: str, value: float | None) -> None:
+    assert fluence(cell, heading) == (None if value is None else pytest.approx(value))
+
+
+@pytest.mark.parametrize("cell", ["-1", "0", "strong", "3 kJ/cm2"])
+def test_a_fluence_that_is_none_is_refused(cell: str) -> None:
+    with pytest.raises(CellError):
+        fluence(cell, "fluence")

@@ -353,7 +353,8 @@ def _keep_frozen(inputs: RoundInputs, artifacts: Artifacts, learnt: Learnt) -> N
     from screening.frozen import freeze
 
     surrogate, feasibility = cast("Surrogate", learnt.candidates.surrogate), learnt.candidates.feasibility
-    if feasibility is None or artifacts.find("frozen", inputs.fit_key, PLAIN) or (kept := freeze(surrogate)) is None:
+    held = artifacts.find("frozen", inputs.fit_key, PLAIN)
+    if held is not None or feasibility is None or (kept := freeze(surrogate)) is None:
         return
     artifacts.put("frozen", inputs.fit_key, kept | {"strength": feasibility.spacers.classifier.strength}, PLAIN)
 

@@ -40,6 +40,7 @@ _COLUMNS = {
     "sample": "The lab's name of the crystal; a text that a spreadsheet would run has a quote before it",
     "source": "Where the value comes from: a doi or a lab",
     "temperature_k": "Temperature of the measurement",
+    "fluence_uj_cm2": "Fluence of the pump, microjoules a square centimetre",
     "technique": "How it was measured",
     "note": "Anything else",
     "file": "File that it came in",

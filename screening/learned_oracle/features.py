@@ -120,8 +120,7 @@ def _parts(smiles: Sequence[str], workers: int) -> Iterator[_Part]:
 
 
 def _part(smiles: Sequence[str]) -> _Part:
-    """Numbers, environments a spacer, their bits and counts (one spacer's after the other's), and what the formula
-    tells."""
+    """Numbers, environments a spacer, their bits and counts one spacer after the other, and numbers of the formula."""
     rows, sizes, formula = [], [], []
     bits, counts = list[int](), list[int]()
     with rdBase.BlockLogs():

@@ -250,8 +250,7 @@ def _sketched(work: Pass, wanted: int, settings: PassSettings, progress: Progres
 
 
 def _bounds(candidates: Candidates, keep: int) -> PredictionBounds | None:
-    """Bounds for a list of this length; those of networks are learnt, and their slack found, on compounds from all over
-    the space."""
+    """Bounds for a list of this length; those of networks are learnt, with their slack, from all over the space."""
     from screening.ranking.bounds import PredictionBounds  # loads torch, which a double-precision pass may not need
 
     if not candidates.strategy.rises_with_sd:
@@ -268,8 +267,7 @@ def _bounds(candidates: Candidates, keep: int) -> PredictionBounds | None:
 
 
 def _loosened(candidates: Candidates, bounds: PredictionBounds, index: NDArray[np.int64], share: float = 1.0) -> bool:
-    """Whether the slack of bounds had to be raised, so that what scores lie above them, of the best `share` of
-    compounds at indices (k,), stays well inside it."""
+    """Whether slack had to be raised for the best `share` of compounds at indices (k,) to stay well inside of it."""
     x = candidates.features(candidates.space.take(index))
     x = x[np.isfinite(x).all(axis=1)]
     mean, sd = predict(candidates.surrogate, x)

@@ -323,9 +323,8 @@ class SketchPass:
     # --- the sweep ------------------------------------------------------------------------------------------------
 
     def _open(self, sketches: list[Sketch]) -> tuple[int, float] | None:
-        """Predict rows in the order of their sketched values until nothing more is to be expected of the others:
-        compounds predicted, and compounds of the list expected to be missing; None if too many would have to be
-        predicted."""
+        """Predict rows by their sketched values, highest first, until nothing more is to be expected of the others: how
+        many compounds were predicted, how many may be missing; None if too many would have to be predicted."""
         threshold, whole = self._expected_threshold(sketches), 0
         picked, judge = 0.0, _Judge(self._top, self.wanted)
         opened: Whole = np.empty(0, dtype=np.int64)

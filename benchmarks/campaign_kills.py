@@ -168,7 +168,10 @@ def kill_after(pid: int, seconds: float) -> bool:
         if done:
             return os.waitstatus_to_exitcode(status) < 0
         time.sleep(min(0.002, max(deadline - time.monotonic(), 0.0)))
-    os.killpg(pid, signal.SIGKILL)
+    try:
+        os.killpg(pid, signal.SIGKILL)
+    except ProcessLookupError:  # it has no group of its own yet
+        os.kill(pid, signal.SIGKILL)
     return finish(pid) == -signal.SIGKILL
 
 

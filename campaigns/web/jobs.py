@@ -34,8 +34,8 @@ T = TypeVar("T")
 LISTEN_S = 0.5
 #: Added to the niceness of the process: the server's own answers come first.
 NICENESS = 10
-#: What reading an upload may take: seconds, and bytes of memory.
-READ_S, READ_BYTES = 120.0, 2_000_000_000
+#: What reading an upload may take: CPU seconds (a busy machine is no fault of the file's), seconds, bytes of memory.
+READ_CPU_S, READ_S, READ_BYTES = 120, 1200.0, 2_000_000_000
 #: Text of so many bytes is read at once, before another process would have begun; not what may hold more than it
 #: seems to: zip archives (workbooks), Parquet, gzip, HDF5.
 LIGHT_BYTES, PACKED = 100_000, (b"PK", b"PAR1", b"\x1f\x8b", b"\x89HDF")
@@ -59,7 +59,7 @@ def read_apart(paths: Sequence[Path], work: Callable[..., T], *arguments: Any) -
         raise BusyError("many uploads are being read already; try again when some are done")
     try:
         with _reading:
-            return cast(T, run_in_process(_quietly, (work, arguments), silent, READ_S, READ_BYTES))
+            return cast(T, run_in_process(_quietly, (work, arguments), silent, READ_S, (READ_CPU_S, READ_BYTES)))
     except WorkerError as problem:
         raise QueryError(f"it cannot be read: {problem}; hand it in in parts") from None
     finally:
@@ -75,18 +75,18 @@ def run_in_process(
     arguments: tuple[Any, ...],
     progress: Progress,
     limit_s: float = 3600.0,
-    limit_bytes: int | None = None,
+    limits: tuple[int, int] | None = None,
 ) -> T:
     """What `work(*arguments, progress)` gives in another process: `work` is a function of a module, its arguments and
     result travel by pickle. `progress` is told what `work` tells, and the same again while it is silent; what it raises
-    ends the process, and so do the limits. Raises what `work` refuses; WorkerError if it takes too long or too much
-    memory, or its process ends without a word.
+    ends the process, and so do `limit_s` and `limits` (CPU seconds, bytes of memory). Raises what `work` refuses;
+    WorkerError if it takes too long or too much memory, or its process ends without a word.
 
     Kept pools (concurrent.futures, pebble, loky) bring no progress back, for which a pipe is needed anyway.
     """
     until = time.monotonic() + limit_s
     receiving, sending = _context.Pipe(duplex=False)
-    process = _context.Process(target=_work, args=(sending, work, arguments, limit_bytes))
+    process = _context.Process(target=_work, args=(sending, work, arguments, limits))
     process.start()
     sending.close()
     word, content = "progress", cast(Any, (0, 0, "starting"))
@@ -99,6 +99,8 @@ def run_in_process(
                 raise WorkerError(f"it was stopped after {limit_s:g} s")
     except EOFError:
         process.join()
+        if limits is not None and process.exitcode == -signal.SIGXCPU:
+            raise WorkerError(f"it was stopped after {limits[0]} s of computing") from None
         raise WorkerError(
             f"its process ended without a word (exit code {process.exitcode}); was memory short?"
         ) from None
@@ -112,23 +114,24 @@ def run_in_process(
 
 
 def _work(
-    sending: Connection, work: Callable[..., object], arguments: tuple[Any, ...], limit_bytes: int | None
+    sending: Connection, work: Callable[..., object], arguments: tuple[Any, ...], limits: tuple[int, int] | None
 ) -> None:
     """The other process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is for the server, which ends this one
     os.nice(NICENESS)
-    if limit_bytes is not None:
+    if limits is not None:
         with suppress(ImportError):  # Windows
             import resource
 
-            resource.setrlimit(resource.RLIMIT_DATA, (limit_bytes, limit_bytes))
+            resource.setrlimit(resource.RLIMIT_CPU, (limits[0], limits[0] + 5))
+            resource.setrlimit(resource.RLIMIT_DATA, (limits[1], limits[1]))
     try:
         result = work(*arguments, lambda done, total, note: sending.send(("progress", (done, total, note))))
         sending.send(("done", result))
     except SpinscreenError as problem:
         sending.send(("refused", problem))
     except MemoryError:
-        sending.send(("refused", WorkerError(f"it takes more than {(limit_bytes or 0) / 1e9:g} GB of memory")))
+        sending.send(("refused", WorkerError(f"it takes more than {(limits or (0, 0))[1] / 1e9:g} GB of memory")))
     except Exception:
         sending.send(("broken", traceback.format_exc()))
 

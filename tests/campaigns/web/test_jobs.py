@@ -144,6 +144,11 @@ def hoard(tell: Progress) -> int:
     return len(bytearray(3_000_000_000))
 
 
+def compute(tell: Progress) -> None:
+    while True:
+        pass
+
+
 def doubled(number: int) -> tuple[int, int]:
     return 2 * number, os.getpid()
 
@@ -180,7 +185,9 @@ def test_what_is_refused_there_is_refused_here_with_all_it_says_and_memory_has_a
         run_in_process(refuse_table, (), silent)
     assert refused.value.problems == ("row 2: no number", "row 3: no compound")
     with pytest.raises(WorkerError, match="more than 2 GB of memory"):
-        run_in_process(hoard, (), silent, 60.0, 2_000_000_000)
+        run_in_process(hoard, (), silent, 600.0, (60, 2_000_000_000))
+    with pytest.raises(WorkerError, match="stopped after 1 s of computing"):
+        run_in_process(compute, (), silent, 600.0, (1, 2_000_000_000))
 
 
 @pytest.mark.parametrize(

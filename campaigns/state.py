@@ -9,7 +9,9 @@ from textwrap import shorten
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from campaigns.config import CampaignConfig, MeasuredProperty
+from pydantic import ValidationError
+
+from campaigns.config import CampaignConfig, MeasuredProperty, field_name
 from campaigns.errors import SchemaError, StoreError
 from campaigns.events import AWAITED, FAILED, LIFETIME_PS, NEVER_AGAIN, Event, EventKind, Stage
 from campaigns.summary import RuledOut, SpacerRound, Step, SuggestionBatch
@@ -250,8 +252,11 @@ def _continued(state: CampaignState, events: Sequence[Event]) -> CampaignState:
         by = undone.get(event.id)
         try:
             after = _after(state, event) if by is None else _without(state, event, by)
-        except (TypeError, KeyError, AttributeError, ValueError) as error:  # pydantic's are ValueErrors
+        except (TypeError, KeyError, AttributeError, ValueError) as error:
             said = shorten(f"{type(error).__name__}: {error}", 160)
+            if isinstance(error, ValidationError):
+                (first, *_) = error.errors()
+                said = f"{field_name(first['loc'])}: {first['msg'].lower()}"
             raise SchemaError(
                 f"event {event.id} ({event.label}) says what this spinscreen cannot read "
                 f"({said}); it is damaged, or a newer one wrote it: upgrade spinscreen to open it"

@@ -107,7 +107,7 @@ class Traces:
 def traces(tmp_path_factory: pytest.TempPathFactory) -> Traces:
     folder, lifetime_ps = tmp_path_factory.mktemp("traces"), 4.0
     trace = synthetic_trace(
-        np.random.default_rng(1), delay_grid("linear", 160, lifetime_ps), Truth(lifetime_ps=lifetime_ps, snr=40.0)
+        np.random.default_rng(2), delay_grid("linear", 160, lifetime_ps), Truth(lifetime_ps=lifetime_ps, snr=40.0)
     )
     paths = []
     for name, signal in (("SC.csv", trace.sc), ("CC.csv", trace.cc)):

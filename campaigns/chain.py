@@ -30,13 +30,9 @@ _COLUMNS = {
 
 
 class Connection(Protocol):
-    """What connections to SQLite and to PostgreSQL have in common.
+    """What connections to SQLite and to PostgreSQL have in common."""
 
-    Attributes:
-        dialect: "sqlite" or "postgresql".
-    """
-
-    dialect: str
+    dialect: str  # "sqlite" or "postgresql"
 
     def execute(self, sql: str, parameters: Any = ..., /) -> Any:
         """Rows of a statement; its parameters are written `:name`."""

@@ -193,11 +193,8 @@ class CampaignReader:
 
     def _counted(self) -> dict[str, Any]:
         """What of a status needs the space and the table of what is measured, as `Artifacts` keep it."""
-        return {
-            "n_compounds": len(self.space),
-            "n_measured": len(self.dataset()),
-            "best_observed": self.best_observed(),
-        }
+        n_measured, best = len(self.dataset()), self.best_observed()
+        return {"n_compounds": len(self.space), "n_measured": n_measured, "best_observed": best}
 
     def _compared(self) -> dict[str, Any]:
         record = self.track_record()

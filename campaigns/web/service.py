@@ -326,18 +326,9 @@ class CampaignService:
         reason: str,
         is_confirmed: Callable[[Amendment], bool],
     ) -> tuple[Amendment, bool]:
-        """Change the description if `is_confirmed` says so of its differences.
-
-        Its libraries are those of `given` by their names, or kept ones, never a file of the server's own. Hooks let
-        the server post and run programs: where nothing is said of them they stay.
-
-        Returns:
-            How it differs, and whether it was stored.
-
-        Raises:
-            ForbiddenError: if it has other hooks.
-            ConfigError, LibraryError, SpaceError: if the description cannot work.
-        """
+        """How a description differs, and whether it was stored, which `is_confirmed` decides by the differences. Its
+        libraries are those of `given` by their names or kept ones, never a file of the server's own. Raises
+        ForbiddenError if it has other hooks, which let the server post and run programs; errors as `Campaign.amend`."""
         named = [one.name for one in config.libraries] if "libraries" in config.model_fields_set else None
         with acting_as(by), self.writing() as campaign:
             hooks = campaign.config.hooks

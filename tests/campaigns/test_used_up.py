@@ -44,7 +44,9 @@ def test_one_measured_and_one_accepted_leave_nothing_and_the_model_is_scored(sma
     assert told is not None
     assert told.startswith("nothing is left to suggest of 2 compounds: 1 measured, 1 awaited. To go on: ")
     assert small.predict("(PA)2(MA)Pb2I7").lifetime_ps > 0
-    assert "nothing is left to suggest of 2 compounds" in small.report().read_text(encoding="utf-8")
+    written = small.report().read_text(encoding="utf-8")
+    assert "nothing is left to suggest of 2 compounds" in written
+    assert "2 compounds of the space are measured, awaited, declined or failed and are not ranked" in written
     assert Campaign.open(small.folder).fit() == fit
 
 

@@ -119,7 +119,7 @@ class ReportedOutcomes:
     against: Mapping[int, Contradiction] = field(default_factory=dict)
 
     @classmethod
-    @lru_cache(maxsize=2)
+    @lru_cache(maxsize=4)
     def published(cls, edition: int | None = None) -> ReportedOutcomes:
         """The package's table of lead-iodide outcomes with every row's source in `doi`, up to an `edition` or all of
         it."""

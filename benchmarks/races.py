@@ -141,7 +141,9 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--strategies", default="spinscreen,botorch,forest,random")
     parser.add_argument("--tables", default="", help="only these, separated by commas")
-    parser.add_argument("--out", type=Path, default=Path("races.json"), help="the regret of every race, added to")
+    parser.add_argument(
+        "--out", type=Path, default=Path(__file__).with_name("races.json"), help="the regret of every race, added to"
+    )
     parser.add_argument("--small", action="store_true", help="learn small tables in place of races")
     parser.add_argument("--surrogates", default="networks_processes,spinscreen,trees,gp")
     asked = parser.parse_args()

@@ -195,7 +195,7 @@ def show_record(title: str, rows: Sequence[Mapping[str, Any]], target: Target) -
     marked(f"\n[bold]{escape(title)}[/]")
     unit = f" {target.unit}" if target.is_lifetime else ""
     for row in rows:
-        known = {field: row.get(name) for field, name in target.fields.items()}
+        known: dict[str, Any] = {field: row.get(name) for field, name in target.fields.items()}
         sample = escape(f"  {known['sample']}" if known["sample"] else "")
         where = f"{escape(row['file'])}, {row['at'][:10]}" if row["file"] else "the launch's table"
         gone = "" if row["retracted"] is None else f"  [red]retracted:[/] {escape(row['retracted'])}"

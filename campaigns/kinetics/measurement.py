@@ -74,7 +74,8 @@ class TraceSettings(BaseModel):
         model: "auto", or "exponential", "stretched" or "delayed" with any of "+offset", "+plateau", "+sum", "+spike".
     """
 
-    model_config = ConfigDict(frozen=True)
+    # The settings of a form are these alone: not the form, nor the files that came with it.
+    model_config = ConfigDict(frozen=True, revalidate_instances="subclass-instances")
 
     irf_fwhm_ps: Ps = None
     irf_error: Annotated[float, Field(ge=0.0, le=1.0), BeforeValidator(_or(0.1))] = 0.1

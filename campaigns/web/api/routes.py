@@ -186,7 +186,7 @@ def upload_trace(
 ) -> models.TraceOut:
     """Fit the SC and CC traces (or maps) of one crystal and take the lifetime in; `dry_run` only fits."""
     formula = parse_formula(form.formula, service.campaign.names).formula
-    settings = TraceSettings.model_validate(form, from_attributes=True)
+    settings = TraceSettings.model_validate(form)
     upload = registry.uploads.traces(service.slug, formula, form.sample, form.files(), settings)
     try:
         if upload.fit is None:

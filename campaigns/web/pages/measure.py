@@ -88,7 +88,7 @@ class FitForm(TraceSettings):
 
     def settings(self) -> TraceSettings:
         """How to fit."""
-        return TraceSettings.model_validate(self, from_attributes=True)
+        return TraceSettings.model_validate(self)
 
 
 class DropForm(FitForm):

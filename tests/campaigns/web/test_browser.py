@@ -199,6 +199,12 @@ def test_a_map_is_dropped_and_its_probe_window_dragged(
         box = area.bounding_box()
         assert box is not None
         page.mouse.move(box["x"] + 0.30 * box["width"], box["y"] + share * box["height"])
+        page.mouse.move(box["x"] + 0.31 * box["width"], box["y"] + share * box["height"])
+        page.wait_for_function(  # Plotly takes a click for where it last saw the mouse, a moment later
+            "nm => [...document.querySelectorAll('#plot-map, #plot-map *')].flatMap(part => part._hoverdata || [])"
+            ".some(point => Math.abs(point.y - nm) < 3)",
+            arg=560.0 - 60.0 * share,
+        )
         page.mouse.click(box["x"] + 0.31 * box["width"], box["y"] + share * box["height"])
         expect(chirp).to_have_value(re.compile(r"; ".join([r"5\d\d\.\d:-?\d\.\d{3}"] * n)))
     page.get_by_role("button", name="Fit again").click()

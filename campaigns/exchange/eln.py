@@ -154,8 +154,9 @@ def write_eln(campaign: Campaign, path: Path) -> int:
     terms = {"@type": "CreativeWork", "name": "No licence is stated", "description": "Ask those who measured"}
     crate.license = crate.add(ContextEntity(crate, "#licence", properties=terms))
     maker = {"@type": "Organization", "name": "spinscreen", "url": "https://pypi.org/project/spinscreen"}
-    crate.metadata["version"] = "1.0"  # which the consortium's checks want, as the publisher
-    crate.metadata["sdPublisher"] = crate.add(ContextEntity(crate, "#spinscreen", properties=maker))
+    crate.metadata["version"] = "1.0"  # which the consortium's checks want
+    # Of the root: for one of the descriptor, the consortium's eln2md wants a name where RO-Crate wants a reference.
+    crate.publisher = crate.add(ContextEntity(crate, "#spinscreen", properties=maker))
     known = {name: [row.to_dict() for row in rows if not row.is_undone] for name, rows in state.records.items()}
     related = [{"task": task, **row} for name, rows in known.items() if (task := task_of(name)) for row in rows]
     for name, rows in ((MEASUREMENTS, known[LIFETIME_PS]), (RELATED, related), (OUTCOMES, outcome_rows(state))):

@@ -192,13 +192,13 @@ def test_a_page_that_is_opened_as_a_file_is_searched(tmp_path: Path) -> None:
         page.on("request", lambda request: asked.append(request.url))
         page.goto((tmp_path / "site" / "index.html").as_uri())
         search, found = page.get_by_placeholder("Search").first, page.locator(".md-search-result__item").first
-        for _ in range(30):  # what is typed before the page listens is lost
+        for _ in range(10):  # what is typed before the page listens is lost
             search.fill("")
-            search.fill("calibrated")
+            search.press_sequentially("calibrated")  # key by key: the page listens to keys
             with suppress(PlaywrightTimeoutError):
                 found.wait_for(timeout=2_000)
                 break
-        expect(found).to_contain_text("Words")
+        expect(found).to_contain_text("Words", timeout=5_000)
         assert all(url.startswith(("file:", "data:", "blob:")) for url in asked)
         browser.close()
 

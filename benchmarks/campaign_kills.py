@@ -218,7 +218,7 @@ def next_command(ground: Ground, rng: random.Random, number: int, folder: Path) 
             return Command("launch", launch_arguments(ground, new), new)
         case 1:
             path, samples = table(ground, rng, number)
-            return Command("ingest", ["ingest", str(folder), str(path), *oracle], folder, samples)
+            return Command("ingest", ["ingest", str(folder), str(path), "--accept-extreme", *oracle], folder, samples)
         case 3:
             return Command("accept", ["accept", str(folder), formula, *why], folder, reason=reason)
         case 4:
@@ -252,7 +252,11 @@ def _ingest_only(ground: Ground, folder: Path, path: Path) -> int:
             from campaigns.campaign import Campaign
 
             _note_acknowledged(ground)
-            code = 0 if Campaign.open(folder, oracle_store=ground.oracle).ingest(path).added == 2 else 3
+            code = (
+                0
+                if Campaign.open(folder, oracle_store=ground.oracle).ingest(path, accept_extreme=True).added == 2
+                else 3
+            )
         finally:
             os._exit(code)
     if code := finish(pid):

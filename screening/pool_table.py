@@ -264,4 +264,7 @@ def _remarks(
         rows = ", ".join(f"row {measured.row[at] + 1}: {measured.y[at]:g}" for at in problem.far[:3])
         more = f" and {len(problem.far) - 3} more" if len(problem.far) > 3 else ""
         said.append(f"far worse than all others, and counted as {worst:g}, the worst of these: {rows}{more}")
+    if (better := winsorised(-problem.y)[1]).size:
+        rows = ", ".join(f"row {measured.row[at] + 1}: {measured.y[at]:g}" for at in better[:3])
+        said.append(f"far better than all others: {rows}; if it is a slip, correct it: nothing is expected to beat it")
     return tuple(said)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from chemspace.tables.columns import (
     Cells,
     Kind,
+    alike,
     find_heading,
     join_cells,
     kind_of,
@@ -150,6 +151,7 @@ class _Column:
     cells: Cells
     kind: Kind
     left_out: str = ""
+    other_spellings: tuple[str, ...] = ()
 
     @property
     def as_numbers(self) -> bool:
@@ -284,11 +286,17 @@ def _column(
         np.isfinite(part.numbers).any() for part in shares
     ):
         raise refuse(f"column {name!r} has per cent signs in one table and shares of 1 in another: write both alike")
+    new: set[str] = set()
+    if any(part.text is not None for part in parts):
+        as_written, parts = parts, alike(parts)
+        new = {
+            one for a, b in zip(as_written, parts, strict=True) if a is not b for one in set(a.labels) - set(b.labels)
+        }
     cells = join_cells(parts)
     kind = kind_of(name, cells)
     if codes is not None and kind in (Kind.NUMBERS, Kind.CODES):
         kind = Kind.CATEGORIES if name in codes else Kind.NUMBERS
-    return _Column(name, parts, cells, kind)
+    return _Column(name, parts, cells, kind, other_spellings=tuple(sorted(new)))
 
 
 def _judged(column: _Column, asked: list[str] | None) -> _Column:
@@ -312,7 +320,11 @@ def _at_least(column: _Column) -> _Column:
 
 
 def _says_nothing(column: _Column) -> bool:
-    """Whether a column tells no candidate from another: what is found out by an experiment, and when it was done."""
+    """Whether a column tells no candidate from another: what is found out by an experiment, when it was done, and
+    names or remarks none of which is a candidate's."""
+    if column.kind is Kind.NAMES and column.left_out and len(column.parts) > 1:
+        candidates = set(column.parts[0].labels)
+        return not any(candidates & (set(part.labels) - {""}) for part in column.parts[1:])
     return column.kind in (Kind.DATES, Kind.ROW_NUMBERS, Kind.EMPTY) or column.left_out.startswith("another outcome")
 
 
@@ -362,6 +374,8 @@ def _remarks(column: _Column, tables: Sequence[NamedTable]) -> list[str]:
     said = []
     if "" in set().union(*values):
         said.append(f"{column.name}: empty cells are a value of their own")
+    if column.other_spellings:
+        said.append(f"{column.name}: {', '.join(map(repr, column.other_spellings[:3]))} read as the pool writes it")
     for table, found in zip(tables[1:], values[1:], strict=True):
         if new := sorted(found - values[0] - {""}):
             said.append(f"{column.name}: no candidate has {', '.join(map(repr, new[:3]))}, which {table.name} has")

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Cells",
     "Kind",
+    "alike",
     "find_heading",
     "join_cells",
     "kind_of",
@@ -39,12 +40,22 @@ _THOUSANDS = re.compile(r"[-+]?[1-9]\d{0,2}(?:[,'\u2019\u202f\u00a0 ]\d{3})+(?:\
 _COMMA = re.compile(r"[-+]?(?:\d+|\d{1,3}(?:\.\d{3})+)?,\d+(?:e[-+]?\d+)?", re.IGNORECASE)
 _PERCENT = re.compile(r"\s*%$")
 _BOUND = re.compile(r"[<>\u2264\u2265~\u2248]\s*[-+]?[\d.,]+\s*%?")
+_MONTH = r"(?:jan|feb|mar|apr|may|mai|jun|jul|aug|sep|oct|okt|nov|dec|dez)[a-z]*\.?"
 _DATE = re.compile(
-    r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}([T ]\d{1,2}:\d{2}.*)?|\d{1,2}[./-]\d{1,2}[./-]\d{2,4}|\d{1,2}:\d{2}(:\d{2}.*)?"
+    r"(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[./-]\d{1,2}[./-]\d{2,4})(?:,?[T ]\d{1,2}:\d{2}.*)?|"
+    rf"\d{{1,2}}:\d{{2}}(?::\d{{2}}.*)?|(?:\d{{1,2}}\.?[ -]?)?{_MONTH}[ -]?(?:\d{{1,2}},? )?\d{{2,4}}",
+    re.IGNORECASE,
 )
+#: Headings of dates that are written as numbers.
+_DATED = re.compile(r"(?:.*_)?(?:date|datum|datetime|date_?time|timestamp|epoch)(?:_.*)?")
 #: Headings of columns that count rows.
 _COUNTS = re.compile(
-    r"(?:new_?|old_?)?(?:index|idx|ids?|entry|entries|no|nr|num|number|row|rows|run|exp|experiment|unnamed_\d+|)"
+    r"(?:new_?|old_?)?(?:index|idx|ids?|entry|entries|no|nr|num|number|row|rows|run|exp|experiment|unnamed_\d+|"
+    r"(?:sample|vial|well|plate|crystal|barcode|run|exp|experiment|reaction)(?:_?(?:ids?|no|nr|num|number))?|)"
+)
+#: Units without brackets at the end of a heading, as it is compared.
+_LAST = re.compile(
+    r"_(?:c|k|f|degc|degk|celsius|kelvin|[mu\u03bc\u00b5]?m|mol|mmol|m?g|mg|m?l|ul|s|min|h|hrs?|bar|k?pa|psi)$"
 )
 #: Headings of quantities that are counted: few whole numbers of these are no codes.
 _COUNTED = re.compile(
@@ -113,6 +124,9 @@ def read_cells(column: pd.Series, decimal_commas: bool = False) -> Cells:
         return Cells(numbers, ~np.isnan(numbers), None)
     text = np.array([_text(cell) for cell in column], dtype=object)
     different = dict.fromkeys(text)
+    if are_codes(different):
+        filled = np.array([cell != "" for cell in text], dtype=bool)
+        return Cells(np.full(len(text), np.nan), filled, text)
     plain = {cell: _PERCENT.sub("", cell) for cell in different}
     commas = decimal_commas or any(_COMMA.fullmatch(cell) and not _THOUSANDS.fullmatch(cell) for cell in plain.values())
     known = {cell: _number(plain[cell], commas) for cell in different}
@@ -120,6 +134,31 @@ def read_cells(column: pd.Series, decimal_commas: bool = False) -> Cells:
     filled = np.array([not is_missing(cell) for cell in text], dtype=bool)
     percent = any(plain[cell] != cell and np.isfinite(known[cell]) for cell in different)
     return Cells(_bounded(np.where(filled, numbers, np.nan)), filled, text, percent)
+
+
+#: How yes and no are written.
+_YES, _NO = {"true", "yes", "y", "t", "on", "1", "ja", "x"}, {"false", "no", "n", "f", "off", "0", "nein"}
+
+
+def alike(parts: Sequence[Cells]) -> tuple[Cells, ...]:
+    """Columns of one heading, texts as the first column writes them where others differ from it in capitals only, or in
+    how they write yes and no."""
+    import pandas as pd
+
+    first = {str(label): str(label).casefold() for label in np.unique(parts[0].labels.astype(str))}
+    written = {plain: label for label, plain in first.items() if [*first.values()].count(plain) == 1}
+    if set(written) - {""} <= _YES | _NO:
+        for same in (_YES, _NO):
+            if shared := sorted(same & set(written)):
+                written = dict.fromkeys(same, written[shared[0]]) | written
+    read = [parts[0]]
+    for part in parts[1:]:
+        other = {label: plain for label in set(part.labels) - set(first) if (plain := label.casefold()) in written}
+        words = {label: written[plain] for label, plain in other.items() if re.fullmatch(r"[^\W_]+[- \w]*", label)}
+        read.append(
+            read_cells(pd.Series([words.get(one, one) for one in part.labels], dtype=object)) if words else part
+        )
+    return tuple(read)
 
 
 def join_cells(parts: Sequence[Cells]) -> Cells:
@@ -147,6 +186,8 @@ def kind_of(heading: str, cells: Cells) -> Kind:
     if odd and (count < 2 or count < odd):
         return _kind_of_text(cells)
     values = np.unique(cells.numbers[finite])
+    if len(values) > 1 and not odd and _DATED.fullmatch(_plain(heading)):
+        return Kind.DATES
     if len(values) == 1 and not odd:
         return Kind.CONSTANT if finite.all() else Kind.NUMBERS
     if not odd and finite.all() and _counts_rows(heading, cells.numbers, values):
@@ -189,7 +230,12 @@ def find_heading(wanted: str, found: Iterable[str]) -> str | None:
 
 def same_quantity(heading: str, other: str) -> bool:
     """Whether two headings differ in their units only."""
-    return _bare(heading) == _bare(other) and _unit(heading) is not None and _unit(other) is not None
+    if _bare(heading) == _bare(other) and _unit(heading) is not None and _unit(other) is not None:
+        return True
+    (name, last), (same, unit) = (
+        (_LAST.sub("", plain), _LAST.search(plain)) for plain in map(_plain, (heading, other))
+    )
+    return name == same and last is not None and unit is not None
 
 
 def _bounded(numbers: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -208,6 +254,14 @@ def _number(cell: str, commas: bool) -> float:
         text = re.sub(r"[,'\u2019\s]", "", text)
     number = to_number(text, "," if commas and "," in text else ".")
     return float("nan") if number is None else number
+
+
+def are_codes(cells: Iterable[str]) -> bool:
+    """Whether texts are codes such as 007, as many digits in each and a zero first, not numbers."""
+    filled = [cell for cell in cells if cell]
+    if not filled or len({*map(len, filled)}) > 1 or len(filled[0]) < 3 or not all(map(str.isdecimal, filled)):
+        return False
+    return min(filled).startswith("0")
 
 
 def _kind_of_text(cells: Cells) -> Kind:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from chemspace.errors import CellError, NotTextError, TableError
 from chemspace.tables.cells import is_missing, to_number, with_point, without_guard
+from chemspace.tables.columns import are_codes
 from chemspace.tables.decode import content_of, decode_text, encoding_of
 from chemspace.tables.grid import Grid, delimiter_of, read_grid
 from chemspace.tables.limits import MAX_FEATURES, MAX_LIBRARY_BYTES, check_headings, too_large
@@ -74,7 +75,9 @@ def _of_text(path: Path, head: bytes) -> pd.DataFrame:
     delimiter, first = delimiter_of(decode_text(whole or head))
     how: dict[str, Any] = {"sep": delimiter, "skiprows": first - 1}
     encoding = encoding_of(whole or head)
-    _check_headings(path.name, decode_text(whole or head), delimiter, first)
+    headed = list(csv.reader(decode_text(whole or head).split("\n")[first - 1 :], delimiter=delimiter))
+    headings = _check_headings(path.name, headed)
+    how["dtype"] = dict.fromkeys(_padded(headings, headed), str)
     try:
         frame = _read_csv(path, encoding, how)
     except UnicodeDecodeError:
@@ -91,17 +94,28 @@ def _of_text(path: Path, head: bytes) -> pd.DataFrame:
     return frame
 
 
-def _check_headings(name: str, text: str, delimiter: str, first: int) -> None:
-    """pandas would number them without a word."""
-    lines = [line for line in text.split("\n")[first - 1 :] if line.strip()]
-    headings = (heading.strip() for heading in next(csv.reader(lines[:1], delimiter=delimiter), []))
-    check_headings(name, headings, MAX_FEATURES)
+def _check_headings(name: str, rows: list[list[str]]) -> list[str]:
+    """Headings, the first of the rows that are not empty; pandas would number those that are twice without a word."""
+    headings = next((row for row in rows if any(cell.strip() for cell in row)), [])
+    check_headings(name, (heading.strip() for heading in headings), MAX_FEATURES)
+    return headings
+
+
+def _padded(headings: list[str], rows: list[list[str]]) -> list[str]:
+    """Headings of columns of codes such as 007, which are no numbers."""
+    cells = [{row[at].strip() for row in rows if len(row) > at and row is not headings} for at in range(len(headings))]
+    return [heading for heading, column in zip(headings, cells, strict=True) if are_codes(column)]
 
 
 def _read_csv(path: Path | io.StringIO, encoding: str, how: dict[str, Any]) -> pd.DataFrame:
     import pandas as pd
 
     frame: pd.DataFrame = pd.read_csv(path, encoding=encoding, **how)
+    blank = [name for name in frame if str(name).startswith("Unnamed: ") and frame[name].isna().all()]
+    frame = frame.drop(columns=blank)
+    if len(frame) and frame.iloc[-1].isna().all():  # lines of nothing but delimiters, as spreadsheets write them
+        filled = frame.notna().any(axis=1).to_numpy()
+        frame = frame.iloc[: len(filled) - int(filled[::-1].argmax()) if filled.any() else 0]
     for column in frame.select_dtypes(exclude="number"):
         if frame[column].astype(str).str.startswith("'").any():
             frame[column] = frame[column].map(_plain, na_action="ignore")
@@ -140,7 +154,8 @@ def _of_grid(name: str, grid: Grid) -> pd.DataFrame:
     stream = io.StringIO()
     writer = csv.writer(stream)
     columns = [column for column in grid.columns if column]
-    writer.writerow(columns)
-    writer.writerows([row.cells.get(column, "") for column in columns] for row in grid.rows)
+    rows = [list(columns), *([row.cells.get(column, "") for column in columns] for row in grid.rows)]
+    writer.writerows(rows)
     stream.seek(0)
-    return _read_csv(stream, "utf-8", {"skip_blank_lines": False})
+    how = {"skip_blank_lines": False, "dtype": dict.fromkeys(_padded(rows[0], rows), str)}
+    return _read_csv(stream, "utf-8", how)

@@ -7,7 +7,7 @@ import io
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 
@@ -104,19 +104,39 @@ def sheet_text(name: str, content: bytes) -> str:
 
 def delimiter_of(text: str) -> tuple[str, int]:
     """Delimiter of a text table and the number of its first line, from 1: as the line `sep=;` says, or by the header,
-    which has no numbers."""
-    first, _, rest = text.partition("\n")
-    declared = first.strip().lower().removeprefix("\ufeff")
+    which has no numbers. A title above it is passed over, as `header_at` finds it."""
+    lines = text.split("\n", MOST_ABOVE)[:MOST_ABOVE]
+    declared = lines[0].strip().lower().removeprefix("\ufeff")
     # Excel's own way of saying it
     if declared.startswith("sep=") and len(declared) == 5 and declared.isascii() and not declared[4].isalnum():
         return declared[4], 2
-    header = first if first.strip() else next((line for line in rest.split("\n") if line.strip()), "")
-    return max(",;\t", key=header.count), 1
+    delimiters = [max(",;\t|", key=line.count) for line in lines]
+    at = header_at([line.strip("\r").split(mark) for line, mark in zip(lines, delimiters, strict=True)])
+    filled = next((mark for line, mark in zip(lines[at:], delimiters[at:], strict=True) if line.strip()), ",")
+    return filled, at + 1
+
+
+#: A title and remarks above the headings of a table take no more lines.
+MOST_ABOVE = 10
+
+
+def header_at(rows: Sequence[Sequence[str]]) -> int:
+    """Which of the first rows, cells as text, holds the headings, from 0: not a title or a remark, which fills one cell
+    of several or stands above three words."""
+    for at, cells in enumerate(rows):
+        filled = [cell for cell in cells if cell.strip()]
+        if len(filled) > 1:
+            words = not any(re.fullmatch(r"\s*[-+]?\d[\d.,%\s]*", cell) for cell in filled)
+            above = [row for row in rows[:at] if any(cell.strip() for cell in row)]
+            titles = all(len(row) > 1 or len(filled) > 2 or row[0].lstrip().startswith("#") for row in above)
+            return at if above and words and titles else 0
+    return 0
 
 
 def _from_text(name: str, text: str) -> Grid:
     delimiter, first = delimiter_of(text)
-    reader = csv.reader(io.StringIO(text if first == 1 else text.partition("\n")[2]), delimiter=delimiter)
+    below = text.split("\n", first - 1)[first - 1 :]
+    reader = csv.reader(io.StringIO("".join(below)), delimiter=delimiter)
     columns, rows, count = None, [], CellCount(name)
     try:
         for cells in reader:
@@ -147,10 +167,14 @@ def _from_workbook(name: str, content: bytes, sheet: str | None) -> Grid:
         read = book.sheet(chosen)
     if not read.rows:
         raise TableError(name, f"the sheet {chosen!r} is empty")
-    header = read.rows[0][1]
+    first = header_at([[row.get(at, "") for at in range(width_of(row))] for _, row in read.rows[:MOST_ABOVE]])
+    header = read.rows[first][1]
     columns = _columns(name, (header.get(at, "") for at in range(width_of(header))))
     beyond = len(columns) + GAP
-    rows = [_row(columns, line, {at: cell for at, cell in row.items() if at < beyond}) for line, row in read.rows[1:]]
+    rows = [
+        _row(columns, line, {at: cell for at, cell in row.items() if at < beyond})
+        for line, row in read.rows[first + 1 :]
+    ]
     strays = read.strays + sum(at >= beyond for _, row in read.rows for at in row)
     guesses: tuple[str, ...] = ()
     if sheet is None and len(filled) > 1:

@@ -198,3 +198,110 @@ def test_every_case_is_answered_or_refused_in_a_sentence() -> None:
             _table(path.stem.removesuffix("_obs")).suggest(1)
         except SpinscreenError as error:
             assert "\n" not in str(error)  # noqa: PT017  one sentence
+
+
+#: A table with a text column, of which a third is measured.
+POOL = pd.DataFrame({"ligand": list("AABBCC") * 4, "temp_C": np.repeat([80.0, 90.0, 100.0, 110.0], 6)})
+MEASURED = [0, 3, 5, 8, 10, 13, 16, 23]
+
+
+def _left(pool: str | bytes, observed: str | bytes, folder: Path) -> PoolTable:
+    frames = []
+    for name, content in (("pool.csv", pool), ("observed.csv", observed)):
+        (folder / name).write_bytes(content.encode() if isinstance(content, str) else content)
+        frames.append(read_frame(folder / name))
+    return PoolTable.of(*frames, TableQuery("yield", minimize=False))
+
+
+def _csv(**columns: object) -> tuple[str, str]:
+    """Pool and results, further columns in both: one value for all rows or a function of the row's number."""
+    own = POOL.assign(**{name: [f(at) for at in range(24)] for name, f in columns.items() if callable(f)})
+    own["replicate"] = np.arange(24) % 2
+    return own.to_csv(index=False), own.iloc[MEASURED].assign(**{"yield": range(8)}).to_csv(index=False)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        lambda text: "Screen of June 2026,,\n\n" + text,
+        lambda text: "# made by the robot\n" + text,
+        lambda text: "Screen of June 2026\n" + text,
+        lambda text: text + ",,\n,,\n",
+        lambda text: "\n".join(f"{line},," for line in text.split()) + "\n",
+        lambda text: text.replace(",", "|"),
+        lambda text: text.encode("utf-16"),
+        lambda text: text.replace(",", "\t").replace("\n", "\r\n"),
+    ],
+)
+def test_titles_and_lines_of_delimiters_are_no_part_of_a_table(written: object, tmp_path: Path) -> None:
+    pool, observed = _csv()
+    table = _left(written(pool), written(observed), tmp_path)  # type: ignore[operator]
+    assert table.features.learnt == ("ligand (3 categories)", "temp_C", "replicate")
+    assert np.flatnonzero(~table.problem.free).tolist() == MEASURED
+    assert not table.features.left_out
+
+
+@pytest.mark.parametrize(
+    ("heading", "cells", "reason"),
+    [
+        ("made on", lambda at: f"{at % 3 + 1} Jan 2026", "dates"),
+        ("made on", lambda at: f"0{at % 9 + 1}/02/2026 3:05 PM", "dates"),
+        ("date", lambda at: 20260301 + at % 5, "dates"),
+        ("Timestamp", lambda at: 1.7e9 + 3600.0 * at, "dates"),
+        ("well", lambda at: 10 * at, "row numbers"),
+        ("Sample No", lambda at: 7 * (at * 5 % 24) + 3, "row numbers"),
+        ("label", lambda at: f"P{at}", "names: nearly every row has its own"),
+    ],
+)
+def test_dates_and_numbers_of_samples_are_never_learnt_from(
+    heading: str, cells: object, reason: str, tmp_path: Path
+) -> None:
+    table = _left(*_csv(**{heading: cells}), tmp_path)
+    assert table.features.left_out == {heading: reason}
+    assert np.flatnonzero(~table.problem.free).tolist() == MEASURED
+
+
+def test_remarks_on_results_hide_no_measured_candidate(tmp_path: Path) -> None:
+    pool, observed = _csv(note=lambda at: f"plan {at}")
+    table = _left(pool, observed.replace("plan", "looks fine"), tmp_path)
+    assert np.flatnonzero(~table.problem.free).tolist() == MEASURED
+
+
+def test_codes_that_begin_with_a_zero_are_categories(tmp_path: Path) -> None:
+    table = _left(*_csv(solvent=lambda at: f"{at % 3 * 5:03d}"), tmp_path)
+    assert "solvent (3 categories)" in table.features.learnt
+
+
+@pytest.mark.parametrize(
+    ("own", "other"),
+    [
+        (("A", "B"), ("a", "b")),
+        (("yes", "no"), ("No", "Yes")),
+        (("TRUE", "FALSE"), ("1", "0")),
+        (("1", "0"), ("y", "n")),
+    ],
+)
+def test_capitals_and_ways_to_write_yes_make_no_new_category(
+    own: tuple[str, str], other: tuple[str, str], tmp_path: Path
+) -> None:
+    pool, observed = _csv(dry=lambda at: own[at % 2])
+    if own == ("yes", "no"):
+        other = other[::-1]
+    for before, after in zip(own, other, strict=True):
+        observed = observed.replace(f",{before},", f",{after},")
+    table = _left(pool, observed, tmp_path)
+    assert np.flatnonzero(~table.problem.free).tolist() == MEASURED
+    assert any("read as the pool writes it" in remark for remark in table.remarks) == (own[0] != "1")
+
+
+def test_the_same_quantity_in_two_units_is_asked_about(tmp_path: Path) -> None:
+    pool, observed = _csv()
+    for heading in ("temp_K", "temp (K)"):
+        with pytest.raises(PoolError, match="the same unit is needed in both"):
+            _left(pool.replace("temp_C", heading), observed, tmp_path)
+
+
+def test_a_result_far_better_than_all_others_is_told(tmp_path: Path) -> None:
+    pool, observed = _csv()
+    table = _left(pool, observed.replace(",7\n", ",1000000\n"), tmp_path)
+    assert any(remark.startswith("far better than all others: row 8: 1e+06") for remark in table.remarks)

@@ -1,6 +1,6 @@
 """How long readers of a served campaign wait while hostile files arrive, and what memory the server keeps.
 
-    python -m benchmarks.web_calm [--requests 10000] [--tries 5]
+    python -m benchmarks.web_calm [--requests 10000] [--tries 5] [--kind "sound rows"]
 
 A small campaign is served in a process of its own. Its memory is read before and after `--requests` GETs of twelve
 addresses, each with another query. Then four readers ask for the campaign, one request after another; meanwhile every
@@ -106,6 +106,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--requests", type=int, default=10_000)
     parser.add_argument("--tries", type=int, default=5)
+    parser.add_argument("--kind", default="", help="only the files whose kind says so")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as work:
         folder, library = Path(work) / "served", Path(work) / "cations.csv"
@@ -118,7 +119,7 @@ def main() -> int:
             readers, worst = Readers(address), 0.0
             time.sleep(3)
             print(f"quiet: longest wait {1000 * readers.waited():.0f} ms", flush=True)
-            for kind, content in hostile().items():
+            for kind, content in ((kind, content) for kind, content in hostile().items() if asked.kind in kind):
                 statuses, longest, begun = set[int](), 0.0, time.perf_counter()
                 for _ in range(asked.tries):
                     answer = httpx.post(

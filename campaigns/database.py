@@ -186,11 +186,18 @@ def acting_as(name: str) -> Iterator[None]:
 
 def actor() -> str:
     """The name that an event written now carries."""
-    if name := _actor.get():
-        return name
+    return _actor.get() or account()
+
+
+def account() -> str:
+    """Name of the account this process runs under, as the system has it: environment variables are anybody's."""
     try:
+        import pwd
+    except ImportError:  # Windows
         return getpass.getuser()
-    except (KeyError, OSError):  # a container without a passwd entry
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # a container without a passwd entry
         return "unknown"
 
 

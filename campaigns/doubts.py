@@ -19,6 +19,8 @@ REPLICATE_DECADES = (0.05, 0.19)
 APART_DECADES = 3.0 * REPLICATE_DECADES[1]
 #: An outcome outside this central interval of the model is asked about.
 DOUBT_LEVEL = 0.999
+#: So many earlier lifetimes are named each.
+MANY = 12
 #: Slips of a unit: what was meant for each ps that was written, and how that is said.
 _SLIPS = ((1e-3, "fs"), (1e3, "ns"))
 
@@ -54,10 +56,10 @@ def doubt(
         expected: what the model predicts of it; None where it predicts nothing.
         is_bound: whether it is an upper bound, which only contradicts what is longer.
     """
-    low, high, known = _known(earlier_ps, expected)
+    low, high = _ends(earlier_ps, expected)
     if low <= lifetime_ps and (is_bound or lifetime_ps <= high):
         return None
-    sentence = f"{'< ' if is_bound else ''}{picoseconds(lifetime_ps)} ps, and {known}"
+    sentence = f"{'< ' if is_bound else ''}{picoseconds(lifetime_ps)} ps, and {_known(earlier_ps, low, high)}"
     for factor, unit in _SLIPS:
         meant = factor * lifetime_ps
         if low <= meant <= high:
@@ -66,14 +68,19 @@ def doubt(
     return Doubt(f"{sentence}. Is it this compound, and is the unit right?")
 
 
-def _known(earlier_ps: Sequence[float], expected: Expected | None) -> tuple[float, float, str]:
-    """Lower and upper end of what contradicts nothing, ps, and what is known in words."""
+def _ends(earlier_ps: Sequence[float], expected: Expected | None) -> tuple[float, float]:
+    """Lower and upper end of what contradicts nothing, ps."""
     if earlier_ps:
         apart = 10.0**APART_DECADES
-        values = ", ".join(picoseconds(value) for value in sorted(earlier_ps))
-        return min(earlier_ps) / apart, max(earlier_ps) * apart, f"earlier crystals of this compound gave {values} ps"
-    if expected is None:
-        return 0.0, float("inf"), ""
-    low, high = expected.reach(DOUBT_LEVEL)
-    words = f"the model expects {picoseconds(low)} to {picoseconds(high)} ps ({DOUBT_LEVEL:.1%} interval)"
-    return low, high, words
+        return min(earlier_ps) / apart, max(earlier_ps) * apart
+    return (0.0, float("inf")) if expected is None else expected.reach(DOUBT_LEVEL)
+
+
+def _known(earlier_ps: Sequence[float], low: float, high: float) -> str:
+    """What is known, in words: each value, or the ends of many."""
+    if len(earlier_ps) > MANY:
+        ends = f"{picoseconds(min(earlier_ps))} to {picoseconds(max(earlier_ps))}"
+        return f"{len(earlier_ps)} earlier crystals of this compound gave {ends} ps"
+    if earlier_ps:
+        return f"earlier crystals of this compound gave {', '.join(map(picoseconds, sorted(earlier_ps)))} ps"
+    return f"the model expects {picoseconds(low)} to {picoseconds(high)} ps ({DOUBT_LEVEL:.1%} interval)"

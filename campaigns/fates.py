@@ -7,10 +7,12 @@ What else it says, and says otherwise, is a correction of that.
 from __future__ import annotations
 
 import re
+from bisect import insort
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from functools import cache
+from dataclasses import dataclass, field, replace
+from functools import cache, lru_cache
+from itertools import chain
 from math import hypot, isclose, log, log10
 
 from campaigns.doubts import REPLICATE_DECADES, Expectation, doubt
@@ -86,6 +88,42 @@ def recorded_of(state: CampaignState, compound: Compound) -> list[Known]:
     return [one for one in own if one.observation.formula == compound.formula] + _published(compound)
 
 
+@dataclass(slots=True)
+class _Compound:
+    """What is known of one compound, kept so that a row is held against few others however many there are.
+
+    Attributes:
+        of_crystal: by the crystal's name.
+        ends: least and greatest value by temperature, fluence and whether it is a bound; none is farther from a row.
+        earlier_ps: lifetimes of crystals that are no bounds, ascending.
+        rates: log10 of the rates that say whether a row is set apart.
+        is_outside: whether the space lacks it; None until that and its published lifetimes were looked up.
+    """
+
+    of_crystal: dict[str, list[Known]] = field(default_factory=lambda: defaultdict(list))
+    ends: dict[object, tuple[Known, Known]] = field(default_factory=dict)
+    earlier_ps: list[float] = field(default_factory=list)
+    rates: list[float] = field(default_factory=list)
+    is_outside: bool | None = None
+
+    def add(self, one: Known) -> None:
+        """Hold later rows against this one too."""
+        what = one.observation
+        if what.sample:
+            self.of_crystal[what.sample].append(one)
+        kind = what.temperature_k, what.fluence_uj_cm2, what.is_bound
+        ends = (*self.ends.get(kind, ()), one)
+        self.ends[kind] = min(ends, key=_value), max(ends, key=_value)
+        if not what.is_bound:
+            insort(self.earlier_ps, what.value)
+            self.rates += _rate(what)
+
+    def beside(self, what: Observation, name: str) -> list[Known]:
+        """Those that disagree most with an observation, which is called `name` if it is one of them."""
+        alike = self.of_crystal.get(what.sample, ())
+        return [one for one in (*alike, *chain(*self.ends.values())) if one.name != name]
+
+
 class _Before:
     """What a row is held against: the record of its target, the published rows, and the rows before it."""
 
@@ -102,14 +140,14 @@ class _Before:
         self.standing: dict[object, list[tuple[Recorded, Observation]]] = defaultdict(list)
         self.gone: dict[object, Recorded] = {}
         self.seen: dict[object, int] = {}
-        self.known: dict[str, list[Known]] = defaultdict(list)
+        self.compounds: dict[str, _Compound] = {}
         for row in state.records.get(target.name, ()):
             what = row.observation
             if row.of_launch:  # its table writes formulas as it likes
                 what = what.model_copy(update={"formula": parse_formula(what.formula, names).formula})
             if row.retracted is None:
                 self.standing[_crystal(what)].append((row, what))
-                self.known[what.formula].append(Known(what, row.name))
+                self.compounds.setdefault(what.formula, _Compound()).add(Known(what, row.name))
             elif not row.is_undone:
                 self.gone[_crystal(what), what.stderr] = row
 
@@ -121,26 +159,37 @@ class _Before:
         if action in ("known", "retracted") and not row.retracted:
             words[0] += _HINT
         again = tell_known and action == "known" and recorded is not None
-        if action == "add" or again:
-            published = _published(row.compound) if self.target.of_campaign else []
-            own = [one for one in self.known[what.formula] if recorded is None or one.name != recorded.name]
-            words += [f"row {row.line}: {word}" for word in disagreements(what, self.target, own + published)]
-            if self.sets_apart:
-                words += [f"row {row.line}: {word}" for word in set_apart(what, published + own)]
         doubted = None
-        if action == "add" and self.target.of_campaign:
-            doubted = lifetime_doubt(what, own + published, self.expected, row.compound)
-            merged = warned(merged, doubted)
-        if action == "add":
-            self.known[what.formula].append(Known(what, f"row {row.line}"))
-        if (action in ("add", "correct") or again) and (read := _read_as(row)):
+        if action == "add" or again:
+            known, name = self._known(row), "" if recorded is None else recorded.name
+            words += [f"row {row.line}: {w}" for w in disagreements(what, self.target, known.beside(what, name))]
+            if self.sets_apart:
+                rates = known.rates.copy()
+                for rate in _rate(recorded.observation) if recorded is not None else ():
+                    rates.remove(rate)
+                words += [f"row {row.line}: {word}" for word in set_apart(what, rates)]
+            if action == "add":
+                if self.target.of_campaign:
+                    doubted = lifetime_doubt(what, known.earlier_ps, self.expected, row.compound)
+                    merged = warned(merged, doubted)
+                known.add(Known(what, f"row {row.line}"))
+        if (action in ("add", "correct") or again) and (read := _read_as(row.formula, row.compound)):
             words.append(f"row {row.line}: {read}")
-        if action == "add" and not self.target.task and row.compound not in self.space:
+        if action == "add" and known.is_outside:
             note = "outside the campaign's space"
         report = RowReport(row.line, action, what.formula, what.value, what.stderr, what.is_bound, what.sample, note)
         is_new = bool(row.retracted) and (action == "correct" or note.startswith("is retracted"))
         corrects = recorded if action == "correct" else None
         return Fate(report, merged, corrects, tuple(words), row.retracted if is_new else "", doubted)
+
+    def _known(self, row: ReadRow) -> _Compound:
+        """What is known of its compound; the published lifetimes too, for the target that has some."""
+        known = self.compounds.setdefault(row.observation.formula, _Compound())
+        if known.is_outside is None:
+            known.is_outside = not self.target.task and row.compound not in self.space
+            for one in _published(row.compound) if self.target.of_campaign else ():
+                known.add(one)
+        return known
 
     def _action(self, row: ReadRow) -> tuple[str, str, Recorded | None, Observation]:
         """Action and note of its report, what it is known as or corrects, and what is recorded."""
@@ -186,26 +235,33 @@ class _Before:
 
 
 def lifetime_doubt(
-    what: Observation, others: Sequence[Known], expected: Expectation, compound: Compound
+    what: Observation, earlier_ps: Sequence[float], expected: Expectation, compound: Compound
 ) -> Doubt | None:
     """What contradicts a lifetime: other crystals of its compound, or else what is expected of it."""
-    measured = [one.observation.value for one in others if not one.observation.is_bound]
-    return doubt(what.value, measured, None if measured else expected(compound), is_bound=what.is_bound)
+    return doubt(what.value, earlier_ps, None if earlier_ps else expected(compound), is_bound=what.is_bound)
 
 
 def warned(what: Observation, doubted: Doubt | None) -> Observation:
     """The observation with what contradicts it."""
-    words = [what.warned, "" if doubted is None else doubted.sentence]
-    return what.model_copy(update={"warned": " ".join(filter(None, words))})
+    if doubted is None:
+        return what
+    return what.model_copy(update={"warned": " ".join(filter(None, (what.warned, doubted.sentence)))})
 
 
-def set_apart(what: Observation, others: Sequence[Known]) -> Iterator[str]:
+def _value(one: Known) -> float:
+    return one.observation.value
+
+
+def _rate(what: Observation) -> list[float]:
+    """log10 of its rate, where others are held against that; else nothing."""
+    flags = stated_conditions(what.temperature_k, what.technique, what.fluence_uj_cm2)
+    return [] if what.is_bound or flags else [-log10(what.value)]
+
+
+def set_apart(what: Observation, rates: Sequence[float]) -> Iterator[str]:
     """Why a lifetime will not train, in the words of its flag; nothing where it will."""
     flags = stated_conditions(what.temperature_k, what.technique, what.fluence_uj_cm2)
-    alike = [one.observation for one in others if not one.observation.is_bound]
-    alike = [one for one in alike if not stated_conditions(one.temperature_k, one.technique, one.fluence_uj_cm2)]
-    rates = [-log10(one.value) for one in (*alike, what)]
-    if not flags and not what.is_bound and len(rates) - 1 in contradicting(rates):
+    if (own := _rate(what)) and len(rates) in contradicting([*rates, *own]):
         flags = ("other_conditions",)
     if flags:
         yield (
@@ -276,10 +332,10 @@ def _other_conditions(one: Observation, other: Observation) -> bool:
 def _merged(known: Observation, told: Observation) -> tuple[Observation, list[str]]:
     """What is known with what is told of it now, and the changes in words. An empty cell says nothing."""
     changes, words = dict[str, object](), []
-    for field, word in _REST.items():
-        before, after = getattr(known, field), getattr(told, field)
+    for name, word in _REST.items():
+        before, after = getattr(known, name), getattr(told, name)
         if after not in ("", None) and after != before:
-            changes[field] = after
+            changes[name] = after
             words.append(f"{word} {after!r}" if before in ("", None) else f"{word} {before!r} becomes {after!r}")
     return known.model_copy(update=changes), words
 
@@ -328,17 +384,18 @@ def _published_copy(row: ReadRow) -> Known | None:
     return None
 
 
-def _read_as(row: ReadRow) -> str:
+@lru_cache(maxsize=4096)
+def _read_as(formula: str, compound: Compound) -> str:
     """Which names of cations in a formula were read as others; "" where none was."""
-    text = normalise(row.formula)
+    text = normalise(formula)
     inside = re.findall(r"\(([^()]*)\)", text)
     outside = re.sub(r"\([^()]*\)", " ", text)
     changed = []
-    for cation, _ in row.compound.cation_counts:
+    for cation, _ in compound.cation_counts:
         name = re.escape(cation.abbreviation)
         if cation.is_organic and not (
             any(re.search(rf"(?<![^\d.]){name}(?![^\d.])", part) for part in inside) or re.search(name, outside)
         ):
             full = next((f", {word}" for word in cation.names if word.endswith(("ium", "amine"))), "")
             changed.append(f"{cation.abbreviation}{full}")
-    return f"{row.formula} is read as {row.compound.formula} ({'; '.join(changed)})" if changed else ""
+    return f"{formula} is read as {compound.formula} ({'; '.join(changed)})" if changed else ""

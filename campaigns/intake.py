@@ -145,12 +145,10 @@ def of_table(
     rows = tuple(sorted((*refused, *(fate.report for fate in fates)), key=lambda row: row.line))
     if table.refused and (not rules.keep_going or not table.rows):
         raise IngestError(table.name, table.problems, rows)
-    added = [fate for fate in fates if fate.report.action == "add"]
-    gone = [fate for fate in fates if fate.retracted]
     fresh = [
         {**fate.observation.to_payload(), **({"retracted": fate.retracted} if fate.retracted else {})}
         for fate in fates
-        if fate in added or (fate in gone and fate.corrects is None)
+        if fate.report.action == "add" or (fate.retracted and fate.corrects is None)
     ]
     corrected = [fate for fate in fates if fate.corrects is not None]
     corrections = [
@@ -172,8 +170,8 @@ def of_table(
         if fate.doubt is not None
     )
     _require_undoubted(table.name, doubts, rules)
-    strangers = (row.compound.formula for row in table.rows if not target.task and row.compound not in space)
-    outside = tuple(dict.fromkeys(strangers))
+    compounds = {row.observation.formula: row.compound for row in table.rows if not target.task}
+    outside = tuple(formula for formula, compound in compounds.items() if compound not in space)
     left_out = [{"line": row.line, "problem": row.problem, "cells": dict(row.cells)} for row in table.refused]
     payload = {
         "target": target.name,
@@ -185,7 +183,7 @@ def of_table(
     }
     result = IngestResult(
         name=table.name,
-        added=len(added),
+        added=sum(fate.report.action == "add" for fate in fates),
         skipped=sum(fate.report.action in ("known", "retracted") and not fate.retracted for fate in fates),
         outside=outside,
         warnings=(
@@ -198,7 +196,7 @@ def of_table(
         rows=rows,
         refused=len(left_out),
         corrected=len(corrections),
-        retracted=len(gone),
+        retracted=sum(bool(fate.retracted) for fate in fates),
         doubts=doubts,
     )
     parts = [target.name, fresh, corrections, *([retractions] if retractions else [])]
@@ -243,7 +241,8 @@ def of_trace(trace: FittedTrace, state: CampaignState, space: CompoundSpace, rul
     else:
         known = recorded_of(state, compound)
         warnings += disagreements(measured, LIFETIME, known)
-        doubted = lifetime_doubt(measured, known, rules.expected, compound)
+        earlier_ps = [one.observation.value for one in known if not one.observation.is_bound]
+        doubted = lifetime_doubt(measured, earlier_ps, rules.expected, compound)
         measured = warned(measured, doubted)
         if doubted is not None:
             doubts = (replace(doubted, sentence=f"{compound.formula}: {doubted.sentence}"),)

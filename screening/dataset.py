@@ -117,7 +117,7 @@ def contradicting(log10_rates: Sequence[float]) -> list[int]:
     """Rows of one compound, in the order they came, more than `CONTRADICTION` decades from most; of two the first is
     believed."""
     believed = log10_rates if len(log10_rates) % 2 else log10_rates[:-1]
-    if not believed:
+    if not believed or max(log10_rates) - min(log10_rates) <= CONTRADICTION:
         return []
     centre = float(np.median(believed))
     return [row for row, rate in enumerate(log10_rates) if abs(rate - centre) > CONTRADICTION]

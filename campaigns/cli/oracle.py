@@ -89,6 +89,8 @@ class DescribeOptions(OptionGroup):
 def describe(options: DescribeOptions) -> None:
     """Compute the descriptors of cations; what the store holds is not computed again.
 
+    Exit code 3 where some cations failed, 1 where all did.
+
     Examples:
 
       spinscreen oracle describe "[NH3+]CCc1ccccc1" --json
@@ -105,8 +107,8 @@ def describe(options: DescribeOptions) -> None:
     with _opened(options.oracle_store) as opened:
         records = _run(options, protocol, opened)
     _deliver(records, options)
-    if records and not any(record.ok for record in records):
-        raise typer.Exit(1)
+    if not all(record.ok for record in records):
+        raise typer.Exit(3 if any(record.ok for record in records) else 1)
 
 
 class StoreOptions(PrintingOptions):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import logging
 import os
 import re
@@ -15,6 +14,7 @@ from threading import Timer
 
 from cachetools import TTLCache
 
+from campaigns.database import account
 from campaigns.web.errors import BusyError, NotServedError
 from campaigns.web.jobs import JobQueue
 from campaigns.web.service import CampaignService
@@ -40,7 +40,7 @@ class CampaignRegistry:
         """Open every campaign. Raises CampaignNotFoundError, StoreError, SchemaError if one cannot be opened."""
         self.settings = settings
         self.queue = JobQueue()
-        self._whoever = None if settings.tokens is not None else Identity(getpass.getuser(), Role.EDITOR)
+        self._whoever = None if settings.tokens is not None else Identity(account(), Role.EDITOR)
         self._services: dict[str, CampaignService] = {}
         for folder in settings.folders:
             slug = _slug(folder, self._services)

@@ -15,7 +15,7 @@ from hashlib import sha256
 from hmac import compare_digest
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from campaigns.files import sync
 from campaigns.web.errors import TokenError
@@ -68,6 +68,13 @@ class Token(BaseModel):
     sha256: str
     made_at: str
     expires_at: str = ""
+
+    @field_validator("expires_at")
+    @classmethod
+    def _is_a_time(cls, value: str) -> str:
+        if value and datetime.fromisoformat(value).tzinfo is None:
+            raise ValueError(f"{value} names no time zone")
+        return value
 
     @property
     def is_over(self) -> bool:

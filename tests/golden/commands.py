@@ -21,7 +21,6 @@ FIXED = {
     "LINES": "50",
     "TERM": "dumb",
     "NO_COLOR": "1",
-    "LOGNAME": "golden",
     "TZ": "UTC",
     "OMP_NUM_THREADS": "1",
     "PYTHONWARNINGS": "ignore",

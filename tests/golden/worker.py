@@ -1,6 +1,7 @@
 """Runs `spinscreen` commands that come in as JSON lines, in one process, so that torch is imported once.
 
-Started by `tests.golden.commands`; nothing of the code under test is reached but the command line.
+Started by `tests.golden.commands`; nothing of the code under test is reached but the command line and the name that
+events are written in.
 """
 
 from __future__ import annotations
@@ -16,11 +17,12 @@ from typing import Any
 def run(arguments: list[str]) -> dict[str, Any]:
     """Exit code, stdout and stderr of one command."""
     from campaigns.cli import main
+    from campaigns.database import acting_as
 
     sys.argv = ["spinscreen", *arguments]
     code: Any = 0
     out, err = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), acting_as("golden"):
         try:
             main()
         except SystemExit as end:

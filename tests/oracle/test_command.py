@@ -36,7 +36,7 @@ def call(store: Path, *words: str, code: int = 0) -> str:
 
 
 def test_json_has_the_promised_keys_and_one_object_for_each_input(tmp_path: Path) -> None:
-    out = call(tmp_path / "o.db", "describe", "C[NH3+]", "C1CC(", "CC[NH3+]", *QUICK, "--json")
+    out = call(tmp_path / "o.db", "describe", "C[NH3+]", "C1CC(", "CC[NH3+]", *QUICK, "--json", code=3)
     rows = json.loads(out)
     assert [list(row) for row in rows] == [KEYS] * 3
     assert [row["status"] for row in rows] == ["ok", "failed", "ok"]

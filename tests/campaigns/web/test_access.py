@@ -216,7 +216,10 @@ def test_a_name_has_one_token_and_a_file_is_a_token_file(tmp_path: Path) -> None
     with pytest.raises(TokenError, match="no name"):
         tokens.add("<b>", Role.VIEWER)
     king = '{"secret": "x", "tokens": [{"name": "A", "role": "king", "sha256": "", "made_at": ""}]}'
-    for text in ("[1, 2]", "", king, '{"secret": "x", "tokens": [{"name": "A"}]}'):
+    ends = [
+        king.replace("king", "viewer").replace('"}]', f'", "expires_at": "{end}"}}]') for end in ("soon", "2026-12-01")
+    ]
+    for text in ("[1, 2]", "", king, '{"secret": "x", "tokens": [{"name": "A"}]}', *ends):
         (tmp_path / "other.json").write_text(text)
         with pytest.raises(TokenError, match="not a token file"):
             TokenFile(tmp_path / "other.json")

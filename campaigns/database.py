@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -184,6 +185,33 @@ def acting_as(name: str) -> Iterator[None]:
         _actor.reset(token)
 
 
+@dataclass
+class _Request:
+    name: Callable[[], str]
+    recorded: int = 0
+
+
+_request: ContextVar[_Request | None] = ContextVar("request", default=None)
+
+
+@contextmanager
+def asked_by(request: Callable[[], str]) -> Iterator[None]:
+    """While this is open, events of this thread or task that have no key carry one of the request, whose name is asked
+    for then: what it has recorded already, before a server died, it does not record again."""
+    token = _request.set(_Request(request))
+    try:
+        yield
+    finally:
+        _request.reset(token)
+
+
+def _is_repeat(request: _Request | None) -> bool:
+    """Whether a known key is that of a request, which goes on to its next event then."""
+    if request is not None:
+        request.recorded += 1
+    return request is not None
+
+
 def actor() -> str:
     """The name that an event written now carries."""
     return _actor.get() or account()
@@ -263,15 +291,18 @@ class EventLog:
         after: int | None = None,
     ) -> bool:
         """Add one event, with the raw files it came from, in one transaction. Returns False if an event with this key
-        is already in the log (nothing was written then), else True. Raises OvertakenError if the log went on after
-        event `after`: look again, then append."""
+        is already in the log (nothing was written then), else True, as where the same request wrote it before (see
+        `asked_by`). Raises OvertakenError if the log went on after event `after`: look again, then append."""
         check_recordable(payload)
         for field in ("reason", "made"):
             check_words(payload.get(field) or "", field)
+        request = _request.get() if key is None else None
+        if request is not None:
+            key = f"{request.name()}-{request.recorded}"
         try:
             with self._session(writing=True) as session:
                 if key is not None and session.execute(_KNOWN, {"key": key}).fetchone() is not None:
-                    return False
+                    return _is_repeat(request)
                 ((last,),) = session.execute("SELECT coalesce(max(id), 0) FROM event")
                 if after is not None and after != last:
                     raise OvertakenError(
@@ -284,7 +315,9 @@ class EventLog:
                 ((number,),) = session.execute(_ADD, dict(zip(_FIELDS, row, strict=True)))
                 hash_ = chain.seal_last(session, number, chain.hash_of(session, last))
         except self._database.duplicate:  # another process was faster with the same key
-            return False
+            return _is_repeat(request)
+        if request is not None:
+            request.recorded += 1
         self._sum_up(number, hash_)
         if self.listener is not None:
             self.listener(kind, full)

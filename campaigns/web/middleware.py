@@ -21,6 +21,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from campaigns.artifacts import CACHE
+from campaigns.database import asked_by
 from campaigns.web.access import identify, visitor_of
 from campaigns.web.api.models import Problem
 from campaigns.web.errors import BusyError, UnauthenticatedError
@@ -202,7 +203,8 @@ class Idempotency:
                     _keep(file, place, answer)
             await send(message)
 
-        await self._app(scope, reading, keeping)
+        with asked_by(lambda: f"{_key(place)}-{sent.hexdigest()}"):
+            await self._app(scope, reading, keeping)
 
     def _file(self, path: str) -> Path | None:
         """Where answers to requests for a campaign are kept, by the path of their address."""

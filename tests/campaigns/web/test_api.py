@@ -213,6 +213,14 @@ def test_a_write_with_a_key_is_done_once(client: TestClient, prepared: Prepared,
         later = restarted.post(f"{HERE}/outcomes", json=told, headers={"idempotency-key": "a"})
         assert (later.status_code, later.content) == (201, first.content)
         assert len(restarted.get(f"{HERE}/outcomes").json()) == 2
+        failed = [{"formula": formula, "stage": "not formed", "reason": reason} for reason in ("yellow", "wet")]
+        for key, other in zip("cd", failed, strict=True):
+            restarted.post(f"{HERE}/outcomes", json=other, headers={"idempotency-key": key})
+    (tmp_path / SLUG / "cache" / "answers.db").unlink()  # the server died between the event and its answer
+    with TestClient(create_app(prepared.settings(tmp_path)), base_url="http://127.0.0.1") as restarted:
+        for key, stand in (("c", 4), ("e", 5)):
+            late = restarted.post(f"{HERE}/outcomes", json=failed[0], headers={"idempotency-key": key})
+            assert (late.status_code, len(restarted.get(f"{HERE}/outcomes").json())) == (201, stand)
 
 
 def test_what_was_stored_is_answered_so_however_many_jobs_wait(

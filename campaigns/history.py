@@ -18,17 +18,6 @@ from campaigns.targets import MIN_ROWS, Observation
 from chemspace.progress import Progress
 
 
-def before_round(events: Sequence[Event], number: int | None = None) -> tuple[CampaignState, SuggestionBatch]:
-    """The state on which round `number` (None: the last) was suggested, and its suggestions. Raises LifecycleError if
-    there is no such round."""
-    rounds = [place for place, event in enumerate(events) if event.kind is EventKind.SUGGESTED]
-    wanted = len(rounds) if number is None else number
-    if not 1 <= wanted <= len(rounds):
-        raise LifecycleError(f"there is no round {wanted}; the campaign has had {len(rounds)}")
-    event = events[rounds[wanted - 1]]
-    return replay(events[: rounds[wanted - 1]]), SuggestionBatch(key=event.key or "", **event.payload)
-
-
 def at_last_fit(events: Sequence[Event]) -> tuple[CampaignState | None, dict[str, str]]:
     """The state that the last fit was made on, as it stands of it now, and what computed that fit; None and {} before
     the first."""
@@ -156,7 +145,13 @@ def replayed(log: EventLog, number: int | None, oracle_store: Path, progress: Pr
     from campaigns.space import Scope
     from campaigns.versions import provenance
 
-    state, batch = before_round(log.events(), number)
+    events = log.events()
+    rounds = [place for place, event in enumerate(events) if event.kind is EventKind.SUGGESTED]
+    wanted = len(rounds) if number is None else number
+    if not 1 <= wanted <= len(rounds):
+        raise LifecycleError(f"there is no round {wanted}; the campaign has had {len(rounds)}")
+    event = events[rounds[wanted - 1]]
+    state, batch = replay(events[: rounds[wanted - 1]]), SuggestionBatch(key=event.key or "", **event.payload)
     nothing = Artifacts()
     scope = Scope.of(state.config, state.descriptions, log.file, nothing)
     records = CationRecords(scope.config, scope.space, oracle_store, nothing, state.chosen_spacers)

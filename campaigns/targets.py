@@ -275,13 +275,6 @@ class Recorded:
         }
 
 
-def targets_of(config: CampaignConfig) -> dict[str, Target]:
-    """What a campaign measures by its name, the lifetime first."""
-    return {LIFETIME_PS: LIFETIME} | {
-        name: Target.of_property(name, measured.goal) for name, measured in config.properties.items()
-    }
-
-
 def named_target(config: CampaignConfig, of_property: str | None, task: str | None) -> Target:
     """The target that a command names: a measured property, the lifetimes of a related task, or the campaign's own.
 
@@ -298,7 +291,9 @@ def target_of(config: CampaignConfig, name: str) -> Target:
         if not _TASK.fullmatch(task := task_of(name)):
             raise PropertyError(f"{task!r} is no name of a related task; use letters and digits, as tin bromide")
         return Target.of_task(task)
-    targets = targets_of(config)
+    targets = {LIFETIME_PS: LIFETIME} | {
+        name: Target.of_property(name, measured.goal) for name, measured in config.properties.items()
+    }
     if name not in targets and not config.properties:
         raise PropertyError(
             f"the campaign has no further measured property, so none called {name!r}: it is described at the launch, "

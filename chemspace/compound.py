@@ -139,7 +139,23 @@ class Compound:
     @property
     def formula(self) -> str:
         """Canonical text, for example "(PEA)2(MA)2Pb3I10" or "Cs0.1FA0.9PbI3"; `parse_formula` reads it back."""
-        return _formula_of(self)
+        metal, halide = self.b_site, self.halide
+        b = metal + _count(Fraction(self.n_b_sites))
+        if len(halide) == 1:
+            x = halide[0][0] + _count(Fraction(self.n_halides))
+        else:
+            x = f"({''.join(symbol + _count(part) for symbol, part in halide)}){_count(Fraction(self.n_halides))}"
+        if self.spacer is None:
+            if len(self.cage) == 1:
+                return _inner_name(self.cage[0][0]) + b + x
+            return _mixed(self) + b + x
+        spacer = f"({self.spacer.abbreviation}){_count(Fraction(self.n_spacers))}"
+        cages = _count(Fraction(self.n_cages))
+        if not self.cage:
+            return spacer + b + x
+        if len(self.cage) == 1:
+            return f"{spacer}({self.cage[0][0].abbreviation}){cages}{b}{x}"
+        return f"{spacer}({_mixed(self)}){cages}{b}{x}"
 
     @property
     def cation_counts(self) -> tuple[tuple[Cation, Fraction], ...]:
@@ -182,27 +198,6 @@ class Compound:
 
 
 _PLAIN_NAME = re.compile(r"[A-Za-z]+")
-
-
-def _formula_of(compound: Compound) -> str:
-    """Canonical text of a compound: spacers and pure cages in brackets, mixtures as fractions that add up to 1."""
-    metal, halide = compound.b_site, compound.halide
-    b = metal + _count(Fraction(compound.n_b_sites))
-    if len(halide) == 1:
-        x = halide[0][0] + _count(Fraction(compound.n_halides))
-    else:
-        x = f"({''.join(symbol + _count(part) for symbol, part in halide)}){_count(Fraction(compound.n_halides))}"
-    if compound.spacer is None:
-        if len(compound.cage) == 1:
-            return _inner_name(compound.cage[0][0]) + b + x
-        return _mixed(compound) + b + x
-    spacer = f"({compound.spacer.abbreviation}){_count(Fraction(compound.n_spacers))}"
-    cages = _count(Fraction(compound.n_cages))
-    if not compound.cage:
-        return spacer + b + x
-    if len(compound.cage) == 1:
-        return f"{spacer}({compound.cage[0][0].abbreviation}){cages}{b}{x}"
-    return f"{spacer}({_mixed(compound)}){cages}{b}{x}"
 
 
 def _mixed(compound: Compound) -> str:

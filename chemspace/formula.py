@@ -541,13 +541,6 @@ def _hand(match: re.Match[str]) -> str:
     return (hand if hand in ("R", "S") else "rac") + ("-" if match[1] else "")
 
 
-def read_contents(clean: str, library: CationLibrary) -> list[Contents]:
-    """Every reading of a cleaned formula, as the ions it holds and their numbers; at least one. Raises FormulaError for
-    unbalanced brackets, a missing composition, or a text that is no formula; UnknownCationError, AmbiguousNameError for
-    a name the library does not settle."""
-    return _Reader(library, clean).sequence(clean, 0)
-
-
 class _Reader:
     """Reads one formula; holds what every level of brackets needs."""
 
@@ -699,7 +692,7 @@ def parse_formula(text: str, library: CationLibrary | None = None) -> Compound:
     if compound is not None:
         return compound
     clean = normalise(text)
-    readings = read_contents(clean, library)
+    readings = _Reader(library, clean).sequence(clean, 0)
     if len(readings) == 1:
         return solve(text, readings[0])
     if len(readings) >= MAX_READINGS:

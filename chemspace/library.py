@@ -271,7 +271,13 @@ def _each(
             try:
                 cation = _cation(row, dications)
             except StructureError as error:
-                _reject(report, writer, row, error)
+                report.n_rejected += 1
+                report.kinds[type(error).__name__] += 1
+                if len(report.rejections) < KEPT_REJECTIONS:
+                    report.rejections.append(Rejection(row.number, row.cells.get("smiles", "")[:200], str(error)))
+                if writer is not None:
+                    texts = (row.cells.get("smiles", ""), type(error).__name__, str(error))
+                    writer.writerow([row.number, *(str(guarded(text)) for text in texts)])
                 continue
             new = cation.inchikey not in seen
             if new:
@@ -334,16 +340,6 @@ def _cation(row: Row, dications: bool | None) -> Cation:
         )
     except (ValueError, RuntimeError) as error:  # RDKit's own refusals
         raise StructureError(f"RDKit refuses {smiles[:80]!r}: {str(error).strip()[:200]}") from error
-
-
-def _reject(report: ReadReport, writer: _Writer | None, row: Row, error: StructureError) -> None:
-    report.n_rejected += 1
-    report.kinds[type(error).__name__] += 1
-    if len(report.rejections) < KEPT_REJECTIONS:
-        report.rejections.append(Rejection(row.number, row.cells.get("smiles", "")[:200], str(error)))
-    if writer is not None:
-        texts = (row.cells.get("smiles", ""), type(error).__name__, str(error))
-        writer.writerow([row.number, *(str(guarded(text)) for text in texts)])
 
 
 @contextmanager
@@ -461,7 +457,7 @@ class CationLibrary:
         if len(readings) == 1 and name not in self.ambiguous:
             return readings[0]
         if readings:
-            listed = ", ".join(f"{c.abbreviation} ({_long_name(c)})" for c in readings)
+            listed = ", ".join(f"{c.abbreviation} ({c.names[-1] if c.names else c.smiles})" for c in readings)
             if len(readings) == 1:
                 raise AmbiguousNameError(f"{name!r} is not read as {listed}: it names other cations too; write which")
             raise AmbiguousNameError(f"{name!r} may mean {listed}; write one of them")
@@ -587,7 +583,3 @@ def _lower_prefix(name: str) -> str:
         return _ANY_PREFIX
     match = _PREFIX.match(name)
     return match[0] if match else ""
-
-
-def _long_name(cation: Cation) -> str:
-    return cation.names[-1] if cation.names else cation.smiles

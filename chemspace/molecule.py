@@ -195,7 +195,18 @@ def cation_form(mol: Chem.Mol, smiles: str, dications: bool | None = None) -> Ch
     StructureError if nothing or several molecules are left, an atom is not allowed, or no nitrogen is basic."""
     if "." in smiles:
         acids = acids_of(smiles)
-        mol = _without_counter_ions(mol, smiles)
+        with rdBase.BlockLogs():
+            rest = _remover().remove(mol)
+            left: dict[str, Chem.Mol] = {
+                Chem.MolToSmiles(piece): piece for piece in Chem.GetMolFrags(rest, asMols=True)
+            }
+        if len(left) > 1 and rest.GetNumAtoms() == mol.GetNumAtoms():
+            left = {text: piece for text, piece in left.items() if Chem.GetFormalCharge(piece) > 0} or left
+        if len(left) != 1:
+            raise StructureError(
+                f"{smiles!r} is a mixture of {len(left)} molecules beside its counter-ions; give one a row"
+            )
+        mol = next(iter(left.values()))
         if dications is None and acids:
             dications = acids > 1
     check_atoms(mol, smiles)
@@ -256,20 +267,6 @@ def _with_protons(mol: Chem.Mol, sites: list[int]) -> Chem.Mol:
     with rdBase.BlockLogs():
         Chem.SanitizeMol(grown)
     return grown.GetMol()
-
-
-def _without_counter_ions(mol: Chem.Mol, smiles: str) -> Chem.Mol:
-    """The one kind of molecule left when salts and solvent are gone; of an inorganic salt its cation."""
-    with rdBase.BlockLogs():
-        rest = _remover().remove(mol)
-        left: dict[str, Chem.Mol] = {Chem.MolToSmiles(piece): piece for piece in Chem.GetMolFrags(rest, asMols=True)}
-    if len(left) > 1 and rest.GetNumAtoms() == mol.GetNumAtoms():
-        left = {text: piece for text, piece in left.items() if Chem.GetFormalCharge(piece) > 0} or left
-    if len(left) != 1:
-        raise StructureError(
-            f"{smiles!r} is a mixture of {len(left)} molecules beside its counter-ions; give one a row"
-        )
-    return next(iter(left.values()))
 
 
 def acids_of(smiles: str) -> int:

@@ -152,7 +152,15 @@ class CompoundSpace:
         Raises:
             NotInSpaceError: if the space does not hold it; the message says which part is missing or what excludes it.
         """
-        position = self._index_unconstrained(compound)
+        if compound.spacer is None or compound.n_layers is None:
+            raise NotInSpaceError(f"{compound.formula} is three-dimensional; the space holds layered compounds")
+        spacer = _position(self._positions["spacer"], compound.spacer, "spacer", compound)
+        b_site = _position(self._positions["metal"], compound.b_site, "metal", compound)
+        halide = _position(self._positions["halide"], compound.halide, "halide", compound)
+        slot = _position(self._positions["n"], compound.n_layers, "n", compound)
+        if compound.cage:
+            slot += _position(self._positions["cage"], compound.cage, "cage", compound)
+        position = ((spacer * len(self.b_sites) + b_site) * len(self.halide_options) + halide) * len(self.slot_n) + slot
         for constraint in self.constraints:
             if not self._walker.allowed(np.array([position]), (constraint,))[0]:
                 raise NotInSpaceError(f"{compound.formula} is excluded from the space by {constraint}")
@@ -228,17 +236,6 @@ class CompoundSpace:
         """Cage option of each slot, shape (slots,), -1 for n = 1."""
         every = range(len(self.cage_options))
         return np.array([c for n in sorted(self.n_layers) for c in ((-1,) if n == 1 else every)], dtype=np.int32)
-
-    def _index_unconstrained(self, compound: Compound) -> int:
-        if compound.spacer is None or compound.n_layers is None:
-            raise NotInSpaceError(f"{compound.formula} is three-dimensional; the space holds layered compounds")
-        spacer = _position(self._positions["spacer"], compound.spacer, "spacer", compound)
-        b_site = _position(self._positions["metal"], compound.b_site, "metal", compound)
-        halide = _position(self._positions["halide"], compound.halide, "halide", compound)
-        slot = _position(self._positions["n"], compound.n_layers, "n", compound)
-        if compound.cage:
-            slot += _position(self._positions["cage"], compound.cage, "cage", compound)
-        return ((spacer * len(self.b_sites) + b_site) * len(self.halide_options) + halide) * len(self.slot_n) + slot
 
     @cached_property
     def _positions(self) -> dict[str, dict[Any, int]]:

@@ -148,8 +148,15 @@ def _derivatives(
 ) -> NDArray[np.float64]:
     """Derivatives of the primitives, shape (p, 3n)."""
     out = np.zeros((len(bonds) + len(bends) + len(torsions), len(x), 3))
-    _fill(out, 0, bonds, _bond_rows(x, bonds))
-    _fill(out, len(bonds), bends, _bend_rows(x, bends))
+    along = x[bonds[:, 0]] - x[bonds[:, 1]]
+    unit = along / _norm(along)[:, None]
+    _fill(out, 0, bonds, [unit, -unit])
+    u, v = x[bends[:, 0]] - x[bends[:, 1]], x[bends[:, 2]] - x[bends[:, 1]]
+    lu, lv = _norm(u)[:, None], _norm(v)[:, None]
+    normal = _cross(u, v)
+    normal /= np.maximum(_norm(normal)[:, None], 1e-12)
+    first, last = _cross(u, normal) / lu**2, _cross(normal, v) / lv**2
+    _fill(out, len(bonds), bends, [first, -first - last, last])
     _fill(out, len(bonds) + len(bends), torsions, _torsion_rows(x, torsions))
     return out.reshape(len(out), -1)
 
@@ -158,21 +165,6 @@ def _fill(out: NDArray[np.float64], start: int, atoms: NDArray[np.intp], rows: l
     line = np.arange(start, start + len(atoms))
     for column, row in enumerate(rows):
         out[line, atoms[:, column]] = row
-
-
-def _bond_rows(x: NDArray[np.float64], bonds: NDArray[np.intp]) -> list[NDArray[np.float64]]:
-    along = x[bonds[:, 0]] - x[bonds[:, 1]]
-    unit = along / _norm(along)[:, None]
-    return [unit, -unit]
-
-
-def _bend_rows(x: NDArray[np.float64], bends: NDArray[np.intp]) -> list[NDArray[np.float64]]:
-    u, v = x[bends[:, 0]] - x[bends[:, 1]], x[bends[:, 2]] - x[bends[:, 1]]
-    lu, lv = _norm(u)[:, None], _norm(v)[:, None]
-    normal = _cross(u, v)
-    normal /= np.maximum(_norm(normal)[:, None], 1e-12)
-    first, last = _cross(u, normal) / lu**2, _cross(normal, v) / lv**2
-    return [first, -first - last, last]
 
 
 def _torsion_rows(x: NDArray[np.float64], torsions: NDArray[np.intp]) -> list[NDArray[np.float64]]:
@@ -400,7 +392,9 @@ class _Walk:
             self.trust = max(0.25 * self.trust, MIN_TRUST)  # the step went where no electrons settle
             return
         if not self.tight and energy > self.energy and (abs(model_change) < STEP_NOISE or step >= TIGHT_AFTER):
-            self._tighten()
+            self.tight, self.trust, self.h = True, FIRST_TRUST / 2, self.first_h
+            self.energy, self.cartesian = self.session.energy_gradient(self.here.positions, tight=True)
+            self.gradient = self.here.gradient(self.cartesian)
             return
         self._learn(there, energy, cartesian, model_change)
 
@@ -424,12 +418,6 @@ class _Walk:
         self.first_h = _positive(fresh.hessian(self.here.cartesian_hessian(self.first_h)))
         self.here, self.gradient, self.strain = fresh, fresh.gradient(self.cartesian), fresh.strain
         self.renewed = True
-
-    def _tighten(self) -> None:
-        """Starts again from here with tight gradients: what the fast ones taught `h` near the end is their noise."""
-        self.tight, self.trust, self.h = True, FIRST_TRUST / 2, self.first_h
-        self.energy, self.cartesian = self.session.energy_gradient(self.here.positions, tight=True)
-        self.gradient = self.here.gradient(self.cartesian)
 
 
 def _restricted_step(
@@ -531,7 +519,12 @@ def leave_saddles(
 def lowest_mode(hessian: NDArray[np.float64], positions: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
     """Lowest curvature among the internal motions, hartree/bohr^2, and its direction, shape (n, 3), unit length.
     `hessian`: shape (3n, 3n), hartree/bohr^2; `positions`: shape (n, 3), bohr."""
-    internal = _internal_motions(positions)
+    centred = positions - positions.mean(0)
+    axes = np.eye(3)
+    rigid = [np.tile(axis, len(positions)) for axis in axes] + [np.cross(axis, centred).ravel() for axis in axes]
+    left, size, _ = np.linalg.svd(np.array(rigid).T, full_matrices=True)
+    rank = int((size > 1e-8 * size[0]).sum())
+    internal = left[:, rank:]
     curvature, modes = np.linalg.eigh(internal.T @ hessian @ internal)
     return float(curvature[0]), (internal @ modes[:, 0]).reshape(-1, 3)
 
@@ -547,13 +540,3 @@ def _hessian(session: Session, positions: NDArray[np.float64]) -> NDArray[np.flo
             ends.append(session.energy_gradient(moved, tight=True)[1].ravel())
         rows[k] = (ends[0] - ends[1]) / (2.0 * SADDLE_STEP)
     return 0.5 * (rows + rows.T)
-
-
-def _internal_motions(positions: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Orthonormal basis of the displacements that neither move nor turn the molecule, shape (3n, 3n - 6)."""
-    centred = positions - positions.mean(0)
-    axes = np.eye(3)
-    rigid = [np.tile(axis, len(positions)) for axis in axes] + [np.cross(axis, centred).ravel() for axis in axes]
-    left, size, _ = np.linalg.svd(np.array(rigid).T, full_matrices=True)
-    rank = int((size > 1e-8 * size[0]).sum())
-    return left[:, rank:]

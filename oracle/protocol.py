@@ -90,7 +90,25 @@ class Protocol:
             object.__setattr__(self, "conformer_solvent", None)
         if not self.seeks_layers:
             object.__setattr__(self, "conformer_search", EMBEDDED)
-        self._check_names()
+        able = get_engine(self.engine).ability
+        if self.method and self.method not in able.methods:
+            raise ProtocolError(f"{self.engine} has no method {self.method!r}; it has {', '.join(able.methods)}")
+        if self.solvent is not None and not able.solvent:
+            others = ", ".join(entry.name for entry in ENGINES.entries() if entry.item.ability.solvent)
+            raise ProtocolError(f"{self.engine} computes in the gas phase; ALPB needs one of {others}")
+        if self.polarizability == "finite-field" and not able.field:
+            others = ", ".join(entry.name for entry in ENGINES.entries() if entry.item.ability.field)
+            raise ProtocolError(f"{self.engine} knows no electric field; finite-field needs {others}")
+        if self.polarizability not in POLARIZABILITIES:
+            raise ProtocolError(f"no polarizability {self.polarizability!r}; there are {', '.join(POLARIZABILITIES)}")
+        if self.conformer_search not in (TORSIONS, EMBEDDED):
+            raise ProtocolError(f"no conformer search {self.conformer_search!r}; there are {TORSIONS} and {EMBEDDED}")
+        if self.optimiser != "internals/1":
+            raise ProtocolError(f"no optimiser {self.optimiser!r}; there is internals/1")
+        if self.force_field != "MMFF94":
+            raise ProtocolError(
+                f"no force field {self.force_field!r}; MMFF94 is used, and UFF where it has no parameters"
+            )
         self._check_numbers()
         fill = {
             "method": get_engine(self.engine).ability.methods[0],
@@ -181,27 +199,6 @@ class Protocol:
         if unknown:
             raise ProtocolError(f"a protocol has no field {', '.join(sorted(unknown))}")
         return cls(**{**_ABSENT, **values})
-
-    def _check_names(self) -> None:
-        able = get_engine(self.engine).ability
-        if self.method and self.method not in able.methods:
-            raise ProtocolError(f"{self.engine} has no method {self.method!r}; it has {', '.join(able.methods)}")
-        if self.solvent is not None and not able.solvent:
-            others = ", ".join(entry.name for entry in ENGINES.entries() if entry.item.ability.solvent)
-            raise ProtocolError(f"{self.engine} computes in the gas phase; ALPB needs one of {others}")
-        if self.polarizability == "finite-field" and not able.field:
-            others = ", ".join(entry.name for entry in ENGINES.entries() if entry.item.ability.field)
-            raise ProtocolError(f"{self.engine} knows no electric field; finite-field needs {others}")
-        if self.polarizability not in POLARIZABILITIES:
-            raise ProtocolError(f"no polarizability {self.polarizability!r}; there are {', '.join(POLARIZABILITIES)}")
-        if self.conformer_search not in (TORSIONS, EMBEDDED):
-            raise ProtocolError(f"no conformer search {self.conformer_search!r}; there are {TORSIONS} and {EMBEDDED}")
-        if self.optimiser != "internals/1":
-            raise ProtocolError(f"no optimiser {self.optimiser!r}; there is internals/1")
-        if self.force_field != "MMFF94":
-            raise ProtocolError(
-                f"no force field {self.force_field!r}; MMFF94 is used, and UFF where it has no parameters"
-            )
 
     def _check_numbers(self) -> None:
         if self.n_conformers < 1 or self.max_steps < 1:

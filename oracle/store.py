@@ -133,8 +133,12 @@ class OracleStore:
         with self._translated():
             self._connection.execute("BEGIN IMMEDIATE")
             try:
+                keys = [(row[0], row[_PROTOCOL_KEY]) for row in rows]
+                query = "SELECT * FROM records WHERE inchikey = ? AND protocol_key = ?"
+                there = ((key, self._connection.execute(query, key).fetchone()) for key in keys)
                 self._connection.executemany(
-                    "DELETE FROM records WHERE inchikey = ? AND protocol_key = ?", self._unsound(rows)
+                    "DELETE FROM records WHERE inchikey = ? AND protocol_key = ?",
+                    [key for key, row in there if row is not None and not self._is_sound(row)],
                 )
                 self._connection.executemany(_PUT, rows)
                 self._connection.execute("COMMIT")
@@ -167,13 +171,6 @@ class OracleStore:
 
     def _is_sound(self, row: tuple[Any, ...]) -> bool:
         return not self._is_hashed or row[-1] == _hash(row[:-1])
-
-    def _unsound(self, rows: Iterable[tuple[Any, ...]]) -> list[tuple[str, str]]:
-        """Keys of the records that are to be replaced because they are damaged."""
-        keys = [(row[0], row[_PROTOCOL_KEY]) for row in rows]
-        query = "SELECT * FROM records WHERE inchikey = ? AND protocol_key = ?"
-        there = ((key, self._connection.execute(query, key).fetchone()) for key in keys)
-        return [key for key, row in there if row is not None and not self._is_sound(row)]
 
     def close(self) -> None:
         """Closes the file."""

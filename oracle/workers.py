@@ -52,7 +52,20 @@ class WorkerProcess:
         self._log: IO[bytes] = tempfile.TemporaryFile(mode="ab+")  # noqa: SIM115  # closed by `kill`
         here, there = socket.socketpair()
         try:
-            self._process = _spawn(there.fileno(), self._log)
+            descriptor = there.fileno()
+            environment = dict(os.environ, **dict.fromkeys((*THREAD_VARIABLES, WORKER_MARK), "1"))
+            root = str(Path(__file__).resolve().parent.parent)
+            # -P keeps the caller's folder off the path: a file random.py there must not shadow the library.
+            command = [sys.executable, "-P", "-c", _PROGRAM, str(descriptor), str(os.getpid()), root]
+            self._process = subprocess.Popen(
+                command,
+                pass_fds=(descriptor,),
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=self._log,
+                stderr=self._log,
+                start_new_session=True,  # Ctrl-C reaches the parent alone, which then stops its workers
+            )
         finally:
             there.close()
         self.connection = Connection(here.detach())
@@ -79,7 +92,12 @@ class WorkerProcess:
         try:
             message = self.connection.recv()
         except (EOFError, OSError):
-            raise self._post_mortem() from None
+            code = self._process.wait()
+            how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+            self._log.seek(0)
+            last = self._log.read().decode(errors="replace").strip().splitlines()[-1:]
+            said = f"; it said: {last[0][:200]}" if last else ""
+            raise WorkerCrashError(f"the worker process {how}{said}") from None
         if message != READY:
             answer: CationRecord | SinglePoint | OracleError = message
             return answer
@@ -116,30 +134,6 @@ class WorkerProcess:
             self.connection.send(message)
         except OSError:
             return  # the process is dead: `receive` reports it with its reason
-
-    def _post_mortem(self) -> WorkerCrashError:
-        code = self._process.wait()
-        how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
-        self._log.seek(0)
-        last = self._log.read().decode(errors="replace").strip().splitlines()[-1:]
-        said = f"; it said: {last[0][:200]}" if last else ""
-        return WorkerCrashError(f"the worker process {how}{said}")
-
-
-def _spawn(descriptor: int, log: IO[bytes]) -> subprocess.Popen[bytes]:
-    environment = dict(os.environ, **dict.fromkeys((*THREAD_VARIABLES, WORKER_MARK), "1"))
-    root = str(Path(__file__).resolve().parent.parent)
-    # -P keeps the caller's folder off the path: a file random.py there must not shadow the library.
-    command = [sys.executable, "-P", "-c", _PROGRAM, str(descriptor), str(os.getpid()), root]
-    return subprocess.Popen(
-        command,
-        pass_fds=(descriptor,),
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=log,
-        stderr=log,
-        start_new_session=True,  # Ctrl-C reaches the parent alone, which then stops its workers
-    )
 
 
 def _resident_mb(pid: int) -> float:

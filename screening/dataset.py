@@ -165,7 +165,16 @@ def checked_measurements(rows: pd.DataFrame, *, convert: bool = False, confirm_r
     table["lifetime_stderr_ps"] = table["lifetime_stderr_ps"].astype(float) * factor
     table["definition"] = "tau"
     if not confirm_range:
-        _check_range(table)
+        low, high = PLAUSIBLE_LIFETIME_PS
+        values = table["lifetime_ps"].to_numpy(dtype=float)
+        outside = np.flatnonzero((values < low) | (values > high))
+        if outside.size:
+            at = int(outside[0])
+            unit = "nanoseconds" if values[at] < low else "femtoseconds"
+            raise DatasetError(
+                f"row {at}, column 'lifetime_ps': {values[at]:g} ps lies outside {low:g} to {high:g} ps; was it filed "
+                f"in {unit}? Confirm the range if it is right"
+            )
     return table
 
 
@@ -194,19 +203,6 @@ def _definition_factor(row: object, definition: str, convert: bool) -> float:
             f"{DEFINITIONS[definition]:.4f}) or give the time constant of the difference SC - CC"
         )
     return DEFINITIONS[definition]
-
-
-def _check_range(table: pd.DataFrame) -> None:
-    low, high = PLAUSIBLE_LIFETIME_PS
-    values = table["lifetime_ps"].to_numpy(dtype=float)
-    outside = np.flatnonzero((values < low) | (values > high))
-    if outside.size:
-        at = int(outside[0])
-        unit = "nanoseconds" if values[at] < low else "femtoseconds"
-        raise DatasetError(
-            f"row {at}, column 'lifetime_ps': {values[at]:g} ps lies outside {low:g} to {high:g} ps; was it filed in "
-            f"{unit}? Confirm the range if it is right"
-        )
 
 
 #: Columns of a data set's table; units stand in the names.

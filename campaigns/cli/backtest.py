@@ -225,7 +225,13 @@ def _show_paper(found: Reproduction) -> None:
     _show_claims(found)
     for table in _TABLES:
         _show_scores(found, table)
-    _show_paths(found)
+    headings = ("measured on the crystal", "rows", "path", "leave compound out", "leave spacer out")
+    shown = console.table(*headings, title="What crystals add: computed before synthesis, and with what is measured")
+    for name, path in found.paths.items():
+        for label, validation in (("computed", path.computed), ("computed and measured", path.measured)):
+            scores = [f"{card.r2_log:.2f}" for card in validation.score_cards.values()]
+            shown.add_row(name, str(len(path.rows)), label, *scores)
+    console.out.print(shown)
     console.out.print(
         "R2 on log10 rate, in brackets on the rate. Only the first column scores rows that were trained on.",
         style="dim",
@@ -248,16 +254,6 @@ def _show_claims(found: Reproduction) -> None:
         )
     console.out.print(shown)
     console.out.print(f"Network chosen from the paper's grid: {found.setting}.", style="dim")
-
-
-def _show_paths(found: Reproduction) -> None:
-    headings = ("measured on the crystal", "rows", "path", "leave compound out", "leave spacer out")
-    shown = console.table(*headings, title="What crystals add: computed before synthesis, and with what is measured")
-    for name, path in found.paths.items():
-        for label, validation in (("computed", path.computed), ("computed and measured", path.measured)):
-            scores = [f"{card.r2_log:.2f}" for card in validation.score_cards.values()]
-            shown.add_row(name, str(len(path.rows)), label, *scores)
-    console.out.print(shown)
 
 
 def _show_scores(found: Reproduction, table: str) -> None:

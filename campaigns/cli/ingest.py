@@ -231,21 +231,16 @@ def _check_usage(options: IngestOptions) -> None:
     if table.task is not None and (results is None or table.outcomes or table.eln or table.of_property is not None):
         raise typer.BadParameter("a related task comes as a table of lifetimes alone", param_hint="--task")
     if options.table.of_property is not None:
-        _check_property_usage(options.table)
-
-
-def _check_property_usage(table: TableOptions) -> None:
-    """Values of a property come as a table; what is said of lifetimes does not fit them."""
-    if table.results is None:
-        raise typer.BadParameter(
-            "values of a property come as a table: give RESULTS, no traces", param_hint="--property"
-        )
-    if table.unit is not None:
-        raise typer.BadParameter(
-            "is for lifetimes; a property's values are in the unit at the end of its name", param_hint="--unit"
-        )
-    if table.accept_extreme:
-        raise typer.BadParameter("is for lifetimes, not for --property", param_hint="--accept-extreme")
+        if options.table.results is None:
+            raise typer.BadParameter(
+                "values of a property come as a table: give RESULTS, no traces", param_hint="--property"
+            )
+        if options.table.unit is not None:
+            raise typer.BadParameter(
+                "is for lifetimes; a property's values are in the unit at the end of its name", param_hint="--unit"
+            )
+        if options.table.accept_extreme:
+            raise typer.BadParameter("is for lifetimes, not for --property", param_hint="--accept-extreme")
 
 
 def _answer(campaign: Campaign, result: IngestResult, fit: FitSummary | None, suggest: int | None) -> dict[str, Any]:

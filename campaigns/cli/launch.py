@@ -191,7 +191,11 @@ def launch(options: LaunchOptions) -> None:
     if asked.config is not None and asked.template is not None:
         raise typer.BadParameter("give --config or --template, not both")
     if options.show_template:
-        _print_template(asked.template)
+        from campaigns.description import template_names, template_text
+
+        if asked.template is None:
+            raise typer.BadParameter(f"say which: --template {', '.join(template_names())}")
+        console.out.print(template_text(asked.template), markup=False, soft_wrap=True, end="")
         return
     new = asked.given() or asked.config or asked.template or asked.library or options.store or options.known
     goes_on = not new and _is_there(options.folder)
@@ -301,14 +305,6 @@ def _planned(config: CampaignConfig, read: Gathered, options: LaunchOptions) -> 
     store = options.oracle_store or default_store_path()
     with console.bar("measuring") as progress:
         return plan_launch(config, read, store, workers=options.workers, progress=progress)
-
-
-def _print_template(name: str | None) -> None:
-    from campaigns.description import template_names, template_text
-
-    if name is None:
-        raise typer.BadParameter(f"say which: --template {', '.join(template_names())}")
-    console.out.print(template_text(name), markup=False, soft_wrap=True, end="")
 
 
 class AmendOptions(CampaignOptions):

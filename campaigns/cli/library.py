@@ -49,7 +49,18 @@ def show(options: LibraryOptions) -> None:
       spinscreen library show vendor.xlsx --map smiles=Structure --map name=Code
     """
     library = _read(options.source, options.protons, options.rejects)
-    summary = _summary(options.source, library)
+    cations = list(library)
+    sizes = sorted(cation.n_heavy_atoms for cation in cations)
+    summary = {
+        "library": options.source,
+        "cations": len(cations),
+        "charges": {f"{charge:+d}": n for charge, n in sorted(Counter(c.charge for c in cations).items())},
+        "roles": dict(sorted(Counter(c.role for c in cations).items())),
+        "heavy_atoms": {"least": sizes[0], "median": sizes[len(sizes) // 2], "most": sizes[-1]},
+        "content_hash": library.content_hash,
+        "examples": [f"{c.abbreviation} {c.smiles}" for c in cations[:5]],
+        "report": _report(library),
+    }
     console.answer(summary, lambda: _show(summary, () if library.report is None else library.report.clashes))
 
 
@@ -164,21 +175,6 @@ def _found(name: str, library: CationLibrary, dications: bool | None) -> Cation:
         except (StructureError, ValueError):
             raise unknown from None
     return library.get_by_inchikey(read.inchikey) or read
-
-
-def _summary(source: str, library: CationLibrary) -> dict[str, Any]:
-    cations = list(library)
-    sizes = sorted(cation.n_heavy_atoms for cation in cations)
-    return {
-        "library": source,
-        "cations": len(cations),
-        "charges": {f"{charge:+d}": n for charge, n in sorted(Counter(c.charge for c in cations).items())},
-        "roles": dict(sorted(Counter(c.role for c in cations).items())),
-        "heavy_atoms": {"least": sizes[0], "median": sizes[len(sizes) // 2], "most": sizes[-1]},
-        "content_hash": library.content_hash,
-        "examples": [f"{c.abbreviation} {c.smiles}" for c in cations[:5]],
-        "report": _report(library),
-    }
 
 
 def _report(library: CationLibrary) -> dict[str, Any] | None:

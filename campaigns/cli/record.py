@@ -205,21 +205,16 @@ def accept(options: AcceptOptions) -> None:
     Example: spinscreen accept demo "(4AMP)(FA)Pb2I7"
     """
     campaign, formula = _step(options, options.formula, Stage.ACCEPTED, options.reason)
-    if measured := _lifetimes(campaign, formula):
-        console.warn(f"{formula} is measured already: {', '.join(measured)}")
-    elif not any(one.formula == formula for batch in campaign.state.batches for one in batch.suggestions):
-        console.note(f"{formula} was not suggested; its result is awaited as if it had been")
-
-
-def _lifetimes(campaign: Campaign, formula: str) -> list[str]:
-    """Every lifetime that is known of a compound, in words."""
     data = campaign.dataset()
     rows = zip(data.compounds, data.table["lifetime_ps"], data.censored, strict=True)
-    return [
+    if measured := [
         f"{'below ' if is_bound else ''}{lifetime:.3g} ps"
         for compound, lifetime, is_bound in rows
         if compound is not None and compound.formula == formula
-    ]
+    ]:
+        console.warn(f"{formula} is measured already: {', '.join(measured)}")
+    elif not any(one.formula == formula for batch in campaign.state.batches for one in batch.suggestions):
+        console.note(f"{formula} was not suggested; its result is awaited as if it had been")
 
 
 class DeclineOptions(CampaignOptions):

@@ -161,18 +161,6 @@ def show_status(status: Status) -> None:
     show_best(status)
     if status.track_record is not None:
         marked(f"\n[bold]Predicted and measured[/]\n{escape(status.track_record.sentence)}")
-    show_stages(status)
-    show_record("Measured here", status.record, LIFETIME)
-    for name, values in status.properties.items():
-        show_record(f"{name}, since the launch", values["record"], Target.of_property(name))
-    for task, rows in status.related.items():
-        show_record(f"Related task {task}", rows, LIFETIME)
-    if status.fit is not None:
-        show_fit(status.fit)
-
-
-def show_stages(status: Status) -> None:
-    """Every compound that was suggested or tried, by where it stands."""
     awaited = count(len(status.pending), "result")
     marked(f"\n[bold]Compounds[/] ({count(status.rounds, 'round')} of suggestions, {awaited} awaited)")
     for stage in dict.fromkeys(status.stages.values()):
@@ -180,6 +168,13 @@ def show_stages(status: Status) -> None:
         marked(f"  {stage + ':':22s}{escape(', '.join(formulas))}")
     for one in status.ruled_out:
         marked(escape(f"  {'not used:':22s}{one['cation']} as {one['place']} ({one['reason']})"))
+    show_record("Measured here", status.record, LIFETIME)
+    for name, values in status.properties.items():
+        show_record(f"{name}, since the launch", values["record"], Target.of_property(name))
+    for task, rows in status.related.items():
+        show_record(f"Related task {task}", rows, LIFETIME)
+    if status.fit is not None:
+        show_fit(status.fit)
 
 
 def _measured(status: Status, formula: str) -> str:

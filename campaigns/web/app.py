@@ -116,7 +116,10 @@ def create_app(settings: Settings) -> FastAPI:
         redoc_url=None,
     )
     app.state.registry = registry
-    _answer_errors(app)
+    app.add_exception_handler(SpinscreenError, _refused)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Exception, _failed)
     app.include_router(routes.router)
     for router in (campaign.start_router, campaign.router, description.router, measure.router, compounds.router):
         app.include_router(router, include_in_schema=False)
@@ -258,14 +261,6 @@ _STATUS: tuple[tuple[type[Exception], int], ...] = (
 def status_of(problem: SpinscreenError) -> int:
     """The HTTP status of an error; 422 for whatever the sender has to put right."""
     return next((status for kind, status in _STATUS if isinstance(problem, kind)), 422)
-
-
-def _answer_errors(app: FastAPI) -> None:
-    """Register the handlers."""
-    app.add_exception_handler(SpinscreenError, _refused)
-    app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(Exception, _failed)
 
 
 async def _refused(request: Request, problem: Exception) -> Response:

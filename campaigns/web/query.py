@@ -288,7 +288,12 @@ class Searcher:
 
     def _holes(self, sort: str, found: Places | None, taken: Sequence[int]) -> NDArray[np.int64]:
         """Rows of an answer that hold what is taken, ascending."""
-        ranked = self._place_of(sort)[list(taken)].astype(np.int64)
+        if sort not in self._places:
+            order = self.index.orders[sort]
+            place = np.full(len(self.space), len(order), dtype=np.uint32)
+            place[order] = np.arange(len(order), dtype=np.uint32)
+            self._places[sort] = place
+        ranked = self._places[sort][list(taken)].astype(np.int64)
         places = np.sort(ranked[ranked < len(self.index)])
         if found is None:
             return places
@@ -296,15 +301,6 @@ class Searcher:
         inside = rows < len(found)
         inside[inside] = found[rows[inside]] == places[inside]
         return rows[inside].astype(np.int64)
-
-    def _place_of(self, sort: str) -> Places:
-        """Place of each compound in an order, shape (m,); beyond its end without descriptors."""
-        if sort not in self._places:
-            order = self.index.orders[sort]
-            place = np.full(len(self.space), len(order), dtype=np.uint32)
-            place[order] = np.arange(len(order), dtype=np.uint32)
-            self._places[sort] = place
-        return self._places[sort]
 
     def _allowed(self, query: RankQuery) -> Mask | None:
         """Which compounds match, shape (m,); None where all do."""

@@ -43,7 +43,9 @@ class CampaignRegistry:
         self._whoever = None if settings.tokens is not None else Identity(account(), Role.EDITOR)
         self._services: dict[str, CampaignService] = {}
         for folder in settings.folders:
-            slug = _slug(folder, self._services)
+            base = re.sub(r"[^A-Za-z0-9_-]+", "-", folder.resolve().name).strip("-").lower() or "campaign"
+            names = [base, *(f"{base}-{number}" for number in range(2, len(self._services) + 3))]
+            slug = next(name for name in names if name not in self._services)
             self._services[slug] = CampaignService(slug, folder, self.queue, settings)
         self._later: Timer | None = None
         self._ended: TTLCache[str, bool] = TTLCache(10_000, SESSION_S)
@@ -143,10 +145,3 @@ def _is_alive(pid: int) -> bool:
     except OSError:
         pass
     return True
-
-
-def _slug(folder: Path, taken: dict[str, CampaignService]) -> str:
-    """The folder's name as it can stand in an address; numbered where two are called the same."""
-    base = re.sub(r"[^A-Za-z0-9_-]+", "-", folder.resolve().name).strip("-").lower() or "campaign"
-    names = [base, *(f"{base}-{number}" for number in range(2, len(taken) + 3))]
-    return next(name for name in names if name not in taken)

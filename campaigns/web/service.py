@@ -246,37 +246,33 @@ class CampaignService:
             finally:
                 self._look_lock.release()
         if self._snapshot is None or self._snapshot.state is not self.campaign.state:
-            self._snapshot = self._take_snapshot()
+            campaign, state = self.campaign, self.campaign.state
+            if self._space is not campaign.space:  # amended: what was worked out is of other compounds
+                self._space, self._round, self._searcher = campaign.space, None, None
+                self._index_of.clear()
+                with self._things_lock:
+                    self._things.clear()
+            dataset, stages = campaign.dataset(), state.stages
+            measured, bounds = dict[str, tuple[float, ...]](), dict[str, tuple[float, ...]]()
+            for compound, value, is_bound in zip(
+                dataset.compounds, dataset.table["lifetime_ps"], dataset.censored, strict=True
+            ):
+                if compound is not None:
+                    values = bounds if is_bound else measured
+                    values[compound.formula] = (*values.get(compound.formula, ()), float(value))
+            gone = AWAITED | NEVER_AGAIN | {Stage.SUGGESTED, Stage.MEASURED}
+            taken = {formula for formula, stage in stages.items() if stage in gone}
+            self._snapshot = Snapshot(
+                state=state,
+                stages=MappingProxyType(stages),
+                fit=campaign.fit(),
+                best_observed=campaign.best_observed(),
+                n_measured=len(dataset),
+                taken=self._taken(taken | measured.keys() | bounds.keys()),
+                measured=measured,
+                bounds=bounds,
+            )
         return self._snapshot
-
-    def _take_snapshot(self) -> Snapshot:
-        """Worked out again are only the parts that a new event can have changed."""
-        campaign, state = self.campaign, self.campaign.state
-        if self._space is not campaign.space:  # amended: what was worked out is of other compounds
-            self._space, self._round, self._searcher = campaign.space, None, None
-            self._index_of.clear()
-            with self._things_lock:
-                self._things.clear()
-        dataset, stages = campaign.dataset(), state.stages
-        measured, bounds = dict[str, tuple[float, ...]](), dict[str, tuple[float, ...]]()
-        for compound, value, is_bound in zip(
-            dataset.compounds, dataset.table["lifetime_ps"], dataset.censored, strict=True
-        ):
-            if compound is not None:
-                values = bounds if is_bound else measured
-                values[compound.formula] = (*values.get(compound.formula, ()), float(value))
-        gone = AWAITED | NEVER_AGAIN | {Stage.SUGGESTED, Stage.MEASURED}
-        taken = {formula for formula, stage in stages.items() if stage in gone}
-        return Snapshot(
-            state=state,
-            stages=MappingProxyType(stages),
-            fit=campaign.fit(),
-            best_observed=campaign.best_observed(),
-            n_measured=len(dataset),
-            taken=self._taken(taken | measured.keys() | bounds.keys()),
-            measured=measured,
-            bounds=bounds,
-        )
 
     def _taken(self, formulas: set[str]) -> tuple[int, ...]:
         """Indices of those formulas and of what holds a declined cation, ascending."""
@@ -562,6 +558,7 @@ class CampaignService:
             changes = campaign.changes()
             batch = campaign.suggest(progress=progress)
             self._settle(campaign, progress)
+        old = {} if before is None else before.scores
         return {
             "round": batch.number,
             "formulas": [suggestion.formula for suggestion in batch.suggestions],
@@ -569,7 +566,9 @@ class CampaignService:
             "surprises": list(fit.surprises),
             "failures": list(described.failures),
             "grade": fit.grade,
-            "scores": _scores(before, fit),
+            "scores": {
+                split: [old.get(split, {}).get("r2_log"), card.get("r2_log")] for split, card in fit.scores.items()
+            },
         }
 
     def _settle(self, campaign: Campaign, progress: Progress) -> None:
@@ -609,9 +608,3 @@ class CampaignService:
 def _described(event: Event) -> dict[str, str]:
     at = event.at.isoformat(timespec="seconds")
     return {"number": str(event.id), "at": at, "actor": event.actor, "kind": event.label, "what": sentence(event)}
-
-
-def _scores(before: FitSummary | None, after: FitSummary) -> dict[str, list[float | None]]:
-    """R2 of log10 rate by split, before and after."""
-    old = {} if before is None else before.scores
-    return {split: [old.get(split, {}).get("r2_log"), card.get("r2_log")] for split, card in after.scores.items()}

@@ -357,8 +357,9 @@ def build_parts(
         upper = upright(compound.spacer, spacer, heads, layer, inorganic)
         shift, spacers = layer.side / 2, (upper, turned_over(upper, layer))
         height = packed_height(layer, _joined([inorganic, *cages, *spacers]))
+    across = [[1, -1, 0], [1, 1, 0]] if len(layer.squares) > 1 else [[1, 0, 0], [0, 1, 0]]
     return Parts(
-        _lattice(layer, height, shift),
+        np.vstack([layer.side * np.array(across), [shift, shift, height]]),
         inorganic,
         *(tuple((names, at + square) for square in layer.squares for names, at in ions) for ions in (cages, spacers)),
     )
@@ -390,11 +391,6 @@ def _three_dimensional(
     shifts = np.array(list(product((-1.0, 0.0, 1.0), repeat=3))) * layer.side
     placed = in_cage(compound.cage[0][0], cage, centre, inorganic, shifts)
     return Parts(np.eye(3) * layer.side, inorganic, (placed,), ())
-
-
-def _lattice(layer: Slab, height: float, shift: float) -> NDArray[np.float64]:
-    across = [[1, -1, 0], [1, 1, 0]] if len(layer.squares) > 1 else [[1, 0, 0], [0, 1, 0]]
-    return np.vstack([layer.side * np.array(across), [shift, shift, height]])
 
 
 def _joined(parts: list[Atoms]) -> Atoms:

@@ -31,11 +31,6 @@ _RIDGE = 1e-4
 _CACHED = 160_000
 
 
-def has_plain_kernel(spec: KernelSpec) -> bool:
-    """Whether a covariance is constant + linear + Matern over all features together."""
-    return type(spec) is KernelSpec
-
-
 class ProcessBounds:
     """Weighted first moment and bounded second moment of the processes of one mixture, in its standardised units."""
 
@@ -261,7 +256,7 @@ class PredictionBounds:
         if not isinstance(model, MixtureModel) or model.is_conditioned or model.fixed.numel():
             return None
         parts = list(zip(model.components, model.weights.double().cpu().numpy(), strict=True))
-        processes = [(c, w) for c, w in parts if isinstance(c, ProcessComponent) and has_plain_kernel(c.spec)]
+        processes = [(c, w) for c, w in parts if isinstance(c, ProcessComponent) and type(c.spec) is KernelSpec]
         others = [(c, w) for c, w in parts if isinstance(c, TreesComponent | EnsembleComponent)]
         if not processes or len(others) > 1 or len(processes) + len(others) < len(parts):
             return None

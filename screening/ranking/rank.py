@@ -13,7 +13,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from chemspace.progress import Announcement, Progress
-from chemspace.space import SpaceBlock
 from screening.errors import NothingLeftError, RankingError
 from screening.ranking.candidates import RANKING_COLUMNS, Candidates, subset
 from screening.ranking.stream import Counts, Found, Pass, SinglePrecision, bound, cores, stream, stream_on
@@ -306,7 +305,16 @@ def write_candidates(
     try:
         try:
             for block in candidates.space.blocks(block_size):
-                table = pa.Table.from_pandas(_every(candidates, block), preserve_index=False)
+                x = candidates.features(block)
+                rows = np.flatnonzero(np.isfinite(x).all(axis=1))
+                every = candidates.frame(subset(block, rows), x[rows]).set_axis(rows).reindex(range(len(block)))
+                every["index"] = block.index
+                every["formula"] = [candidates.space[int(index)].formula for index in block.index]
+                every["feasibility"] = np.exp(candidates.log_feasibility(block))
+                label, _, inside = NEAREST_COLUMNS
+                every[label] = every[label].fillna("").astype(str)
+                every[inside] = every[inside].eq(True)
+                table = pa.Table.from_pandas(every, preserve_index=False)
                 writer = writer or pq.ParquetWriter(partial, table.schema)
                 writer.write_table(table)
                 done += len(block)
@@ -319,17 +327,3 @@ def write_candidates(
     finally:
         partial.unlink(missing_ok=True)
     return done
-
-
-def _every(candidates: Candidates, block: SpaceBlock) -> pd.DataFrame:
-    """The columns of every compound of a block."""
-    x = candidates.features(block)
-    rows = np.flatnonzero(np.isfinite(x).all(axis=1))
-    every = candidates.frame(subset(block, rows), x[rows]).set_axis(rows).reindex(range(len(block)))
-    every["index"] = block.index
-    every["formula"] = [candidates.space[int(index)].formula for index in block.index]
-    every["feasibility"] = np.exp(candidates.log_feasibility(block))
-    label, _, inside = NEAREST_COLUMNS
-    every[label] = every[label].fillna("").astype(str)
-    every[inside] = every[inside].eq(True)
-    return every

@@ -219,7 +219,11 @@ class _Block:
             part = (step - 1) / config.iterations
             adam.step(cosine(config.learning_rate, 0.1 * config.learning_rate, part))
             if stops_early and step % config.check_every == 0:
-                error = _out_of_group_error(self._output().reshape(self.f, self.s, -1), target, absent)
+                output = self._output().reshape(self.f, self.s, -1)
+                count = absent.sum(1)
+                mean = (absent * output).sum(1) / count.clamp_min(1.0)
+                known = (count > 0).to(target)
+                error = (known * (mean - target[:, 0]) ** 2).sum(-1) / known.sum(-1).clamp_min(1.0)
                 better = error < least
                 least, steps = torch.where(better, error, least), torch.where(better, step, steps)
                 chosen = better.repeat_interleave(self.s)
@@ -281,11 +285,3 @@ def _views(flat: Tensor, shapes: list[torch.Size]) -> list[Tensor]:
     """Parts of a flat tensor in the given shapes, one after the other."""
     parts = torch.split(flat, [shape.numel() for shape in shapes])
     return [part.view(shape) for part, shape in zip(parts, shapes, strict=True)]
-
-
-def _out_of_group_error(output: Tensor, target: Tensor, absent: Tensor) -> Tensor:
-    """Mean squared error of the mean over members that did not see a row's group, shape (f,)."""
-    count = absent.sum(1)
-    mean = (absent * output).sum(1) / count.clamp_min(1.0)
-    known = (count > 0).to(target)
-    return (known * (mean - target[:, 0]) ** 2).sum(-1) / known.sum(-1).clamp_min(1.0)

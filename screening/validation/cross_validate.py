@@ -110,7 +110,7 @@ def cross_validate(
     recipe = get_recipe(name, device, tasks=bool(training.tasks.any()))
     folds = {split: held_out(split, training, seed) for split in splits}
     folds.update({split: list(tests) for split, tests in (holdouts or {}).items()})
-    folds = {split: _with_measurements(training, tests) for split, tests in folds.items()}
+    folds = {split: [rows for rows in tests if training.measured[rows].any()] for split, tests in folds.items()}
     fitted = _fitted(recipe, training, [t for tests in folds.values() for t in tests], seed, progress)
     predicted = [fold.predicted for fold in fitted]
     frames: list[pd.DataFrame] = []
@@ -181,11 +181,6 @@ def _fitted(
             progress(min(start + size, len(unique)), len(unique), f"{recipe.name} out of fold")
     sd = np.sqrt(variances + training.noise_variance)
     return [_Fold((means[at, rows], sd[at, rows]), fits[at]) for rows, at in zip(tests, place, strict=True)]
-
-
-def _with_measurements(training: TrainingRows, tests: Sequence[NDArray[np.int64]]) -> list[NDArray[np.int64]]:
-    """Test sets that hold a measurement; the others have nothing to score."""
-    return [rows for rows in tests if training.measured[rows].any()]
 
 
 def _frame(

@@ -13,7 +13,7 @@ from campaigns.events import Stage
 from campaigns.ingest import ReadingOptions
 from campaigns.intake import require_confirmed
 from campaigns.kinetics.measurement import TraceSettings
-from campaigns.summary import IngestResult, RuledOut, Step, SuggestionBatch
+from campaigns.summary import IngestResult, RuledOut, Step
 from campaigns.targets import named_target, target_of
 from campaigns.web.access import Editor, Reader, Registry, Service, reader
 from campaigns.web.api import models
@@ -56,7 +56,14 @@ def show_suggestions(
     round: Annotated[int | None, Query(ge=1, le=models.MANY, description="Default: the last.")] = None,
 ) -> models.BatchOut:
     """The suggestions of a round."""
-    return _batch(service, service.snapshot().round(round))
+    snapshot = service.snapshot()
+    batch = snapshot.round(round)
+    return models.BatchOut(
+        round=batch.number,
+        seed=batch.seed,
+        is_outdated=snapshot.is_outdated if batch is snapshot.batch else True,
+        suggestions=[models.SuggestionOut(**dict(s), stage=snapshot.stages[s.formula]) for s in batch.suggestions],
+    )
 
 
 @router.post("/campaigns/{campaign}/suggestions", tags=["suggestions"], status_code=202)
@@ -217,7 +224,12 @@ def retract(
 @router.get("/campaigns/{campaign}/properties", tags=["properties"])
 def list_properties(service: Service, _: Reader) -> list[models.PropertyOut]:
     """The further measured properties of the campaign, with the verdict on the model of each."""
-    return properties_out(service)
+    snapshot = service.snapshot()
+    fitted = {} if snapshot.last_fit is None else snapshot.last_fit.properties
+    return [
+        models.PropertyOut(**{"name": name, "grade": None, "scores": {}, **counted, **fitted.get(name, {})})
+        for name, counted in snapshot.properties.items()
+    ]
 
 
 @router.get("/campaigns/{campaign}/properties/{property}/values", tags=["properties"])
@@ -298,16 +310,6 @@ def list_jobs(service: Service, _: Reader) -> list[Job]:
     return list(service.queue.of(service.slug))
 
 
-def properties_out(service: CampaignService) -> list[models.PropertyOut]:
-    """The further measured properties, with what the last fit says of their models."""
-    snapshot = service.snapshot()
-    fitted = {} if snapshot.last_fit is None else snapshot.last_fit.properties
-    return [
-        models.PropertyOut(**{"name": name, "grade": None, "scores": {}, **counted, **fitted.get(name, {})})
-        for name, counted in snapshot.properties.items()
-    ]
-
-
 def _campaign(service: CampaignService) -> models.CampaignOut:
     """Where a campaign stands."""
     snapshot, fit = service.snapshot(), service.snapshot().last_fit
@@ -327,15 +329,4 @@ def _campaign(service: CampaignService) -> models.CampaignOut:
         fit=fit,
         properties={name: counted["n_values"] for name, counted in snapshot.properties.items()},
         track_record=service.kept(("track record", state.last_event), service.campaign.track_record),
-    )
-
-
-def _batch(service: CampaignService, batch: SuggestionBatch) -> models.BatchOut:
-    """One round, each compound with where it stands now."""
-    snapshot = service.snapshot()
-    return models.BatchOut(
-        round=batch.number,
-        seed=batch.seed,
-        is_outdated=snapshot.is_outdated if batch is snapshot.batch else True,
-        suggestions=[models.SuggestionOut(**dict(s), stage=snapshot.stages[s.formula]) for s in batch.suggestions],
     )

@@ -15,7 +15,6 @@ from campaigns.events import REASONS, EventKind
 from campaigns.web.access import Editing, Service, Visiting
 from campaigns.web.pages.campaign import launched
 from campaigns.web.pages.render import fragment, page, redirect
-from campaigns.web.service import CampaignService
 from campaigns.web.uploads import uploaded
 
 router = APIRouter(prefix="/c/{campaign}/description")
@@ -25,6 +24,9 @@ router = APIRouter(prefix="/c/{campaign}/description")
 def description(request: Request, visitor: Visiting, service: Service) -> Response:
     """What the campaign is asked for now, a form to change it, and what is declined."""
     state = service.snapshot().state
+    undone, kind = service.undone(), EventKind.RULED_OUT
+    events = [event.id for event in service.campaign.events() if event.kind is kind and event.id not in undone]
+    taken_over = [None] * (len(state.ruled_out) - len(events))  # from another campaign, by no event of this one
     return page(
         request,
         visitor,
@@ -33,17 +35,9 @@ def description(request: Request, visitor: Visiting, service: Service) -> Respon
         tab="description",
         launch=service.kept(("launch", len(state.descriptions)), lambda: launched(service)),
         text=service.campaign.config.to_yaml(),
-        declined=list(zip(state.ruled_out, _events_of_declined(service), strict=True)),
+        declined=list(zip(state.ruled_out, [*taken_over, *events], strict=True)),
         reasons=REASONS,
     )
-
-
-def _events_of_declined(service: CampaignService) -> list[int | None]:
-    """The event that declined each cation; None for those taken over from another campaign."""
-    undone, n_declined = service.undone(), len(service.snapshot().state.ruled_out)
-    kind = EventKind.RULED_OUT
-    events = [event.id for event in service.campaign.events() if event.kind is kind and event.id not in undone]
-    return [*[None] * (n_declined - len(events)), *events]
 
 
 @router.post("")

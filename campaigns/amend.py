@@ -76,8 +76,7 @@ def _source(state: CampaignState, library: Source, file: Callable[[str], bytes])
 
 
 def library_file(state: CampaignState, name: str, file: Callable[[str], bytes]) -> Source:
-    """Name and content of a library that a campaign keeps, of this description or an earlier one; "builtin" as it is.
-    Raises LibraryError if it keeps none called so."""
+    """Name and content of a kept library; "builtin" as it is. Raises LibraryError if there is none called so."""
     hashes = {one.name: one.sha256 for described in state.descriptions for one in described.libraries}
     if name not in hashes and name != BUILTIN:
         raise LibraryError(f"{name} cannot be read: there is no such file, and the campaign keeps none called so")
@@ -93,8 +92,7 @@ def _in_edition_of(present: CampaignConfig, config: CampaignConfig) -> CampaignC
 
 
 def check_names(names: CationLibrary, library: CationLibrary) -> None:
-    """Refuse a library that calls a cation by the abbreviation that another one has already. Raises ConfigError naming
-    both."""
+    """Refuse a library that calls a cation as another one is called already, by a ConfigError naming both."""
     called = {cation.abbreviation: cation for cation in names}
     for cation in library:
         other = called.get(cation.abbreviation)
@@ -184,9 +182,8 @@ _NOTHING = frozenset({Stage.SUGGESTED, Stage.STALE})
 
 
 def carried(name: str, state: CampaignState, config: CampaignConfig) -> dict[str, Any]:
-    """What a campaign knows, for the first event of another one: measurements, retracted ones too, steps, what is
-    awaited and what is declined; not its suggestions, nor values of properties that the other one does not have.
-    Returns plain values, which `campaigns.state.replay` reads. Raises CampaignError if there is nothing to carry."""
+    """What a campaign knows, for another one's first event: measurements, steps, what is awaited and declined; no
+    suggestions, nor values of properties that the other one lacks. Raises CampaignError if there is nothing."""
     if not (any(state.records.values()) or state.steps or state.ruled_out):
         raise CampaignError(f"{name} has no measurements, outcomes or declined cations; there is nothing to carry over")
     known = {formula for formula, stage in state.stages.items() if stage not in _NOTHING}

@@ -110,11 +110,8 @@ class Artifacts:
             self._sweep(name, path, keep)
 
     def laid_out(self, name: str, key: str, make: Callable[[Path], object] | None = None, *, keep: int = 1) -> Path:
-        """The folder of a value that is files of its own; `make` fills it, in one step, where it is not there.
-
-        Raises:
-            StoreError: if it cannot be written.
-        """
+        """The folder of a value that is files of its own, filled by `make`, in one step. StoreError if it cannot be
+        written."""
         assert self.folder is not None
         path = self.folder / _file_name(name, key, "")
         if make is not None:
@@ -139,11 +136,7 @@ _DIGITS = 16
 
 
 def writable(folder: Path) -> Path:
-    """The folder, made where it is not there.
-
-    Raises:
-        StoreError: if it cannot be.
-    """
+    """The folder, made where it is not there. Raises StoreError if it cannot be."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -160,8 +153,7 @@ def _file_name(name: str, key: str, suffix: str = ".npz") -> str:
 
 @lru_cache(maxsize=1)
 def _made_by() -> str:
-    """The packages, our own code and the tables that come with it, as they were when first asked: a process that later
-    gives up its rights may no longer read where they lie."""
+    """The packages, code and tables, as first asked: a process that gives up its rights may not read them later."""
     return "\n".join(["", *package_versions().values(), code_sha256(), data_sha256()])
 
 
@@ -237,11 +229,8 @@ def _release() -> str:
 
 
 def data_key(config: CampaignConfig, state: CampaignState) -> str:
-    """Key of a fit: the description, what was measured and made, the oracle's protocol and spinscreen's version.
-
-    The size and the limits of a batch are left out: they change no fit. A property counts with its values where they
-    are no longer those of the launch, which the description holds.
-    """
+    """Key of a fit: the description but for batches, what was measured and made, the protocol, spinscreen's version. A
+    property counts with its values where they are no longer those of the launch."""
     measured, outcomes = [m.to_dict() for m in state.measurements], list(state.outcomes)
     parts = [config.key_fields(), measured, outcomes, config.protocol.key, _release()]
     changed = {
@@ -254,10 +243,7 @@ def data_key(config: CampaignConfig, state: CampaignState) -> str:
 
 
 def training_key(config: CampaignConfig, state: CampaignState) -> str:
-    """Key of what models are trained on: measurements, values of properties, and what the description says of training.
-
-    Outcomes, goals, prices and the space change what is ranked and train nothing.
-    """
+    """Key of what models are trained on: measurements, properties, and what the description says of training."""
     fields = config.model_dump(mode="json", include={"surrogate", "seed", "include_flagged", "descriptors", "edition"})
     if config.conditions:
         fields["conditions"] = config.conditions

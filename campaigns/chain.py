@@ -104,10 +104,7 @@ def _carry(connection: Connection, number: int, hash_: str) -> None:
 
 
 def breaks(events: Iterable[StoredEvent], previous: str = START) -> Iterator[StoredEvent]:
-    """The events whose hash is not the one they should carry, in order.
-
-    One that carries none is taken as it is, and the next one's hash vouches for it.
-    """
+    """The events whose hash is not theirs, in order; one that carries none is vouched for by the next one's."""
     trusted: tuple[str, ...] = (previous,)  # after a break, what should have been carried and what is
     for event in events:
         wanted = [event.sealed(before) for before in trusted]
@@ -125,10 +122,7 @@ _LEFT_OUT = "bytes of the database that hold neither an event nor a file were no
 
 
 def write_sums(database: Path, number: int, hash_: str) -> None:
-    """Keep the sums of the file as it is after the event with this number and hash; a failure leaves the old ones.
-
-    Nothing is written while the file's write-ahead log is there: another process is at work, and writes them after.
-    """
+    """Keep the sums of the file after this event; not beside a write-ahead log, whose process writes them after."""
     with suppress(OSError, StoreError):
         if not _has_log(database):
             content = {"event": number, "hash": hash_, "blocks": _blocks(database)}

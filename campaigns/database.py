@@ -247,8 +247,7 @@ class EventLog:
 
     @classmethod
     def create(cls, path: Path) -> EventLog:
-        """Create the SQLite file at `path` or open it where it exists. Raises StoreError if the file cannot be created
-        or is no campaign file; none is left behind then."""
+        """Create the SQLite file or open it where it exists. StoreError if it cannot be; none is left behind then."""
         made = not path.parent.exists()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -262,8 +261,7 @@ class EventLog:
 
     @classmethod
     def open(cls, path: Path) -> EventLog:
-        """Open an existing SQLite file. Raises CampaignNotFoundError if there is none; StoreError, SchemaError as in
-        `create`."""
+        """Open an existing SQLite file. Raises CampaignNotFoundError; StoreError, SchemaError as `create`."""
         try:
             there = path.is_file()
         except OSError as error:
@@ -329,8 +327,7 @@ class EventLog:
         return tuple(self._event(row) for row in stored)
 
     def file(self, digest: str) -> bytes:
-        """Content of a kept file. Raises StoreError if no file with this SHA-256 is kept; DamagedError if its content
-        is not what was handed in."""
+        """Content of a kept file. StoreError if none has this SHA-256; DamagedError if it is not what came in."""
         with self._session() as session:
             row = session.execute(f"{_files(session)} WHERE sha256 = :digest", {"digest": digest}).fetchone()
             if row is None:
@@ -474,8 +471,7 @@ POINTER = "store.url"
 
 
 def create_store(folder: Path, url: str | None = None) -> EventLog:
-    """Create the store of the campaign in `folder`, or open the one it has. Raises StoreError if the store cannot be
-    made or reached, or the folder has another one."""
+    """Create the store of the campaign in `folder`, or open it. Raises StoreError if that cannot be."""
     pointer = _pointer(folder)
     if url is not None:
         from campaigns.postgres import shown, without_password

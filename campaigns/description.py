@@ -220,8 +220,7 @@ def read_prices(given: Any, folder: Path | None) -> Any:
 
 
 def read_properties(given: Any, folder: Path | None) -> Any:
-    """Measured properties: as they stand; a table that is a text is read from the CSV file of that name, with the
-    columns compound (or formula), value (or the property's own name) and, where it is known, error."""
+    """Measured properties: as they stand; a text names a CSV file with columns compound, value (or the name), error."""
     if not isinstance(given, Mapping):
         return given
     read: dict[str, Any] = {}

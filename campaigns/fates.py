@@ -271,10 +271,8 @@ def set_apart(what: Observation, rates: Sequence[float]) -> Iterator[str]:
 
 
 def disagreements(what: Observation, target: Target, others: Sequence[Known]) -> Iterator[str]:
-    """Sentences on how an observation disagrees with others of its compound, in both figures; the worst one.
-
-    Two values of one crystal always do.
-    """
+    """Sentences on how an observation disagrees with others of its compound, the worst one; two of a crystal always
+    do."""
     alike = [one for one in others if what.sample and one.observation.sample == what.sample]
     if (same := next((one for one in alike if not _other_conditions(what, one.observation)), None)) is not None:
         yield (
@@ -301,8 +299,7 @@ def disagreements(what: Observation, target: Target, others: Sequence[Known]) ->
 
 
 def _apart(one: Observation, other: Observation, target: Target) -> tuple[float, float]:
-    """How far apart two observations are on the target's scale, and the standard error of that; 0 where it is not
-    known. A bound is apart only from what is above it."""
+    """How far apart two observations are, and its standard error (0: not known); a bound only from what is above it."""
     high, low = (one, other) if one.value >= other.value else (other, one)
     if high.is_bound or _other_conditions(one, other):
         return 0.0, 0.0
@@ -371,8 +368,7 @@ def _published(compound: Compound) -> list[Known]:
 
 
 def _published_copy(row: ReadRow) -> Known | None:
-    """The published row that a row is a copy of: the same compound and lifetime, perhaps rounded, and no crystal of
-    the lab's own."""
+    """The published row that a row without an own crystal is a copy of: compound and lifetime, maybe rounded."""
     what = row.observation
     for one in _published_rows().get(row.compound, ()):
         exact = one.observation.value

@@ -19,8 +19,7 @@ from chemspace.progress import Progress
 
 
 def at_last_fit(events: Sequence[Event]) -> tuple[CampaignState | None, dict[str, str]]:
-    """The state that the last fit was made on, as it stands of it now, and what computed that fit; None and {} before
-    the first."""
+    """The state that the last fit was made on, as it stands now, and its versions; None, {} before the first."""
     undone = voids(events)
     fits = [place for place, event in enumerate(events) if event.kind is EventKind.FITTED and event.id not in undone]
     if not fits:
@@ -138,7 +137,7 @@ def told(events: Sequence[Event]) -> tuple[dict[str, Any], ...]:
 
 
 def replayed(log: EventLog, number: int | None, oracle_store: Path, progress: Progress | None = None) -> Replay:
-    """An old round (None: the last) computed again from the log as it stood then. Nothing that is kept is read."""
+    """An old round (None: the last) computed again from the log as it stood then; LifecycleError if there is none."""
     from campaigns.artifacts import Artifacts
     from campaigns.records import CationRecords
     from campaigns.round import RoundInputs, fit_round, propose
@@ -167,8 +166,7 @@ _TEACHING = frozenset({EventKind.OBSERVED, EventKind.RETRACTED, EventKind.AMENDE
 def voiding(
     events: Sequence[Event], state: CampaignState, number: int, reason: str, *, confirmed: bool
 ) -> dict[str, Any]:
-    """The payload of undoing an event. Raises LifecycleError if there is no such event, it is the first, it is undone
-    already, no reason is given, or too few values of a property would stand to learn from; DependedOnError naming what
+    """The payload of undoing an event. Raises LifecycleError if it cannot be undone; DependedOnError naming what
     depends on it, unless `confirmed`."""
     event = next((event for event in events if event.id == number), None)
     if event is None:

@@ -82,8 +82,7 @@ Make: TypeAlias = Callable[[CampaignState], Intake]
 def take_in(
     log: EventLog, state: CampaignState, make: Make, *, dry_run: bool = False
 ) -> tuple[CampaignState, IngestResult]:
-    """Record what `make` finds new, whole, however many processes do so at once. Returns the state after it, and what
-    to tell."""
+    """Record what `make` finds new, whole, whoever else does so too; the state after it, and what to tell."""
     while True:
         intake = make(state)
         result = intake.result
@@ -134,9 +133,8 @@ def of_table(
     space: CompoundSpace,
     rules: IntakeRules,
 ) -> Intake:
-    """The rows of a table that the campaign does not have or that correct what it has, and what to tell of the others.
-    Raises IngestError if a row cannot be taken in, unless `rules.keep_going` and another one can; UnconfirmedError if
-    rows correct what is recorded or contradict what is known, unless the rules accept that."""
+    """The rows that a campaign does not have or that correct it, and what to tell of the others. Raises IngestError if
+    none, or without `rules.keep_going` one, cannot be taken in; UnconfirmedError for what the rules ask about."""
     target = table.target
     fates = row_fates(table, state, names, space, tell_known=rules.tell_known, expected=rules.expected)
     refused = [
@@ -215,8 +213,7 @@ class FittedTrace:
 
 
 def of_trace(trace: FittedTrace, state: CampaignState, space: CompoundSpace, rules: IntakeRules) -> Intake:
-    """The lifetime fitted to a trace, with its raw files; raises UnconfirmedError if it contradicts what is known,
-    unless the rules accept that."""
+    """The lifetime of a trace, with its raw files. UnconfirmedError if it contradicts what is known."""
     compound, fit, paths, sample = trace.compound, trace.fit, trace.files, trace.sample
     name = " and ".join(path.name for path in paths)
     files = tuple((path.name, path.read_bytes()) for path in paths)
@@ -311,9 +308,8 @@ def _digest(value: object) -> str:
 def step(
     state: CampaignState, names: CationLibrary, formula: str, stage: Stage, reason: str = "", made: str = ""
 ) -> dict[str, Any]:
-    """The payload of a step in a compound's life. Raises AlreadySoError if it is the last one of that compound, in the
-    same words; LifecycleError if the step cannot follow, a reason is missing, or something else was made where nothing
-    was."""
+    """The payload of a step in a compound's life. Raises AlreadySoError if it is the last one, in the same words;
+    LifecycleError if it cannot follow."""
     asked = parse_formula(formula, names).formula
     instead = parse_formula(made, names).formula if made else ""
     if stage in NEEDS_REASON and not reason.strip():
@@ -332,8 +328,7 @@ def step(
 
 
 def ruling_out(state: CampaignState, space: CompoundSpace, cation: Cation, place: str, reason: str) -> dict[str, Any]:
-    """The payload of declining a cation in one place of formulas. Raises LifecycleError if the space has no such cation
-    there, it is declined already, or no reason is given."""
+    """The payload of declining a cation in one place of formulas. Raises LifecycleError if it cannot be."""
     if place not in ("spacer", "cage"):
         raise LifecycleError(f"{place!r} is no place in a formula; a cation is declined as spacer or cage")
     used = space.spacers if place == "spacer" else space.cage_cations
@@ -351,8 +346,7 @@ def ruling_out(state: CampaignState, space: CompoundSpace, cation: Cation, place
 
 
 def retraction(state: CampaignState, target: str, number: int, reason: str) -> dict[str, Any]:
-    """The payload of taking an observation back. Raises LifecycleError if there is no such observation, it is retracted
-    already, no reason is given, or too few values of a property would stand to learn from."""
+    """The payload of taking an observation back. Raises LifecycleError if there is none, or too few would stand."""
     told = target_of(state.config, target)
     record = state.records.get(target, ())
     what, whose = (f"measurement {number}", "the") if told.of_campaign else (f"value {number} of {target}", "its")

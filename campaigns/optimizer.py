@@ -50,8 +50,7 @@ class LocalCampaign:
         self.campaign = campaign
 
     def ask(self, n: int = 1) -> list[dict[str, Any]]:
-        """The next trials: the same ones until results come in. Raises NothingToSuggestError if fewer than `n`
-        compounds are left."""
+        """The next trials, the same until results come in. NothingToSuggestError if fewer than `n` are left."""
         return [suggestion.to_dict() for suggestion in self.campaign.suggest(n).suggestions]
 
     def tell(self, results: Iterable[Mapping[str, Any]]) -> int:
@@ -79,8 +78,7 @@ class RemoteCampaign:
         return found
 
     def tell(self, results: Iterable[Mapping[str, Any]]) -> int:
-        """As `LocalCampaign.tell`; learning waits until trials are asked for. Raises RemoteError for what the server
-        refuses; CampaignError as `LocalCampaign.tell`."""
+        """As `LocalCampaign.tell`; learning waits until trials are asked for. Raises RemoteError too."""
         measured, ended = _sorted_out(results)
         added = 0
         if measured:
@@ -164,8 +162,7 @@ class CampaignOptimizer:
         return [{name: trial.get(name) for name in self._names} for trial in trials]
 
     def observe(self, results: Sequence[Mapping[str, Any]]) -> None:
-        """What came of the trials that `suggest` gave, in their order; or of any compounds that name their formula.
-        Raises CampaignError for another number of results, or as `LocalCampaign.tell`."""
+        """What came of the trials of `suggest`, in order, or any that name a formula. CampaignError as `tell`."""
         if not all(FORMULA in one for one in results):
             if len(results) != len(self._asked):
                 raise CampaignError(f"{len(results)} results for {len(self._asked)} trials; name the formula of each")
@@ -192,8 +189,7 @@ class CampaignOptimizer:
                 self.loop.campaign.step(point[FORMULA], Stage.ACCEPTED)
 
     def get_plots(self, plot_type: str) -> Figure:
-        """A figure of the present model (Plotly): parity, calibration or importances. Raises CampaignError for another
-        one, or over a server."""
+        """A Plotly figure of the model: parity, calibration, importances. CampaignError else, or over a server."""
         if not isinstance(self.loop, LocalCampaign):
             raise CampaignError("a server shows its figures on its pages")
         figures = self.loop.campaign.figures()

@@ -55,8 +55,7 @@ class OutcomeResult:
 def new_outcomes(
     name: str, content: bytes, state: CampaignState, names: CationLibrary
 ) -> tuple[list[tuple[EventKind, dict[str, Any]]], int]:
-    """Events for the rows of a table that a campaign does not know, in their order, and how many it knows. Raises
-    IngestError listing every row that cannot be read; nothing is taken in then."""
+    """Events for the rows a campaign does not know, and how many it knows. IngestError listing rows it cannot read."""
     grid = grid_of(name, content, None)
     try:
         columns = match_fields(name, grid.columns, _FIELDS, can_map=False).columns

@@ -78,8 +78,7 @@ def _ranking(campaign: CampaignReader) -> pd.DataFrame:
 
 
 def _spacers(campaign: CampaignReader) -> pd.DataFrame:
-    """Which spacers' descriptors are computed, and in which round of a learned oracle; the others are predicted only,
-    and no compound of theirs is suggested."""
+    """Which spacers are computed, and in which round; the others are predicted only, and not suggested."""
     rounds = {key: one.number for one in campaign.state.spacer_rounds for key in one.spacers}
     everything = campaign.state.chosen_spacers is None
     failed = campaign.failed_cations()
@@ -175,10 +174,7 @@ def with_page(
     measured: Measured | None = None,
     spectrum_at_ps: float | None = None,
 ) -> IngestResult:
-    """The result with the page of its measurement, drawn if it is not there.
-
-    A measurement that is recorded stays so: where the page cannot be written, a warning says why.
-    """
+    """The result with the page of its measurement, drawn if it is not there; a warning where it cannot be."""
     from campaigns.kinetics.errors import KineticsError
     from campaigns.kinetics.figures import write_page
 

@@ -33,8 +33,7 @@ __all__ = ["LaunchPlan", "plan_launch"]
 
 
 def check(config: CampaignConfig, library: CationLibrary) -> CompoundSpace:
-    """Names, protocol, prices and space of a campaign; returns the space. Raises ConfigError naming the field that
-    cannot be."""
+    """Names, protocol, prices and space of a campaign; returns the space. Raises ConfigError naming the field."""
     plain = CampaignConfig()
     if config.surrogate != plain.surrogate:
         from screening.surrogates import surrogate_names
@@ -305,8 +304,7 @@ def _effort(smiles: str) -> float:
 
 
 def _learning_seconds(config: CampaignConfig, n_compounds: int) -> tuple[float, float]:
-    """Seconds to validate, fit, rank, choose and report, and of these to rank: the first two are done on the published
-    rows, ranking is timed on one block, with the precision and on the cores that it will have."""
+    """Seconds to learn, rank, choose and report, and of these to rank, which is timed on one block as it will be."""
     from campaigns.round import LARGE
     from screening.ranking.stream import SinglePrecision, cores
     from screening.surrogate import fit_surrogate

@@ -57,8 +57,7 @@ class PostgresDatabase:
         return inspect(connection.connection).has_table("alembic_version")
 
     def upgrade(self) -> None:
-        """Apply every migration it has not seen, in one transaction, one process at a time, into a schema that is
-        there."""
+        """Apply every migration it has not seen, in one transaction, one process at a time."""
         with self._engine.begin() as connection:
             schema = connection.get_execution_options().get("schema_name", "public")
             connection.execute(text("SELECT pg_advisory_xact_lock(hashtext(:name))"), {"name": f"spinscreen {schema}"})

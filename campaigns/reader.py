@@ -58,8 +58,7 @@ class CampaignReader:
 
     @classmethod
     def open(cls, folder: str | Path, *, oracle_store: str | Path | None = None) -> Self:
-        """Open the campaign in `folder`. Raises CampaignNotFoundError if there is none; StoreError, SchemaError if its
-        file cannot be used."""
+        """Open the campaign in `folder`. Raises CampaignNotFoundError; StoreError, SchemaError for its file."""
         log = open_store(Path(folder))
         return cls(Path(folder), log, None, None if oracle_store is None else Path(oracle_store))
 
@@ -115,8 +114,7 @@ class CampaignReader:
         return self._measured_rows[1]
 
     def best_observed(self) -> tuple[str, float] | None:
-        """Formula and lifetime (ps) of the slowest measured compound inside the space, among rows that may train; the
-        mean over its crystals."""
+        """Formula and lifetime (ps, mean over crystals) of the slowest measured compound of the space to train on."""
         from campaigns.training import compound_rates
 
         rates = compound_rates(self.dataset().trainable(self.config.include_flagged))
@@ -132,8 +130,7 @@ class CampaignReader:
         return self._log.events(after=after)
 
     def history(self) -> tuple[dict[str, Any], ...]:
-        """Everything that happened, oldest first: keys id (its number), at (ISO time, UTC), actor, kind, what, and
-        is_undone (whether it does not count any more)."""
+        """Everything that happened, oldest first: id, at (ISO, UTC), actor, kind, what, is_undone."""
         from campaigns.history import told
 
         return told(self._log.events())
@@ -148,8 +145,7 @@ class CampaignReader:
         return None if recorded is None else FitSummary(**recorded)
 
     def recipe(self, formula: str, mass_g: float | None = None) -> Recipe:
-        """What to weigh in for a compound, by default for the mass that the campaign's description names. Raises
-        ChemspaceError for a formula that cannot be read, or a compound without a recipe."""
+        """What to weigh in for a compound, by default the campaign's mass. ChemspaceError if it has no recipe."""
         from chemspace import parse_formula
         from chemspace.recipe import make_recipe
 
@@ -209,15 +205,13 @@ class CampaignReader:
         return self.nothing_left()
 
     def track_record(self) -> TrackRecord | None:
-        """How its own predictions came out: hits, intervals, and whether that beats chance; None before the first
-        measurement of something that was suggested."""
+        """How its own predictions came out: hits, intervals, beside chance; None before the first such result."""
         from campaigns.track_record import track_record
 
         return track_record(self._state, include_flagged=self.config.include_flagged)
 
     def nothing_left(self, pending: Sequence[str] | None = None) -> str | None:
-        """What became of the compounds of a space of which none is left to suggest, in a sentence; None while some are.
-        `pending` are formulas whose result is awaited, None takes what is awaited now."""
+        """What became of the compounds where none is left to suggest; None while some are; `pending` are awaited."""
         from campaigns.usage import nothing_left
 
         return nothing_left(self, self._state.pending if pending is None else pending)

@@ -82,8 +82,7 @@ class CationRecords:
         artifacts: Artifacts,
         chosen: Collection[str] | None = None,
     ) -> None:
-        """Bind how cations are described, the space, the file of computed descriptors, what is kept, and the InChIKeys
-        of the spacers that are computed (None: all of them)."""
+        """Bind how cations are described, the space, the store, and the InChIKeys that are computed (None: all)."""
         self._protocol, self._descriptors = config.protocol, config.descriptor_set
         self._space, self._store, self._artifacts = space, store, artifacts
         self._chosen = chosen

@@ -38,8 +38,7 @@ def validated_anew(fitted: Round) -> Round:
 
 
 def _counts(fitted: Round, batch: Sequence[str], seed: int, budget: Budget) -> Kept:
-    """By formula of a round's batch, in how many refits without one measured compound (of many rows: without one fold
-    of them) it is chosen again, and of how many; empty for a strategy that cannot tell."""
+    """By formula, in how many refits without one compound (or fold) it is chosen again, and of how many; else empty."""
     training, rates = fitted.training, compound_rates(fitted.training.dataset.subset(fitted.training.is_usual))
     inside = {compound.formula: rate for compound, rate in rates.items() if compound in fitted.space}
     whole, goal = training.best_inside(fitted.space), fitted.candidates.goal

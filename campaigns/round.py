@@ -424,11 +424,8 @@ def _spacer_traits(space: CompoundSpace, artifacts: Artifacts) -> SpacerTraits:
 def choose_by(
     config: CampaignConfig, validation: Validation, inputs: StrategyInputs, properties: Sequence[LearntProperty]
 ) -> tuple[Choice, Strategy]:
-    """The strategy that the description asks for, and why; "auto" is the one the surrogate has earned by its worst
-    split.
-
-    The reason says how far the models of the properties that take part are to be trusted.
-    """
+    """The strategy that the description asks for, and why; "auto" is what the surrogate has earned by its worst
+    split."""
     earned = choose_strategy(min(validation.score_cards.values(), key=lambda card: card.r2_log))
     name = earned.name if config.acquisition == "auto" else config.acquisition
     strategy = make_strategy(name, inputs)
@@ -488,8 +485,7 @@ def _mean_of(learnt: LearntProperty) -> Property:
 
 
 def feasibility_in(inputs: RoundInputs, strength: float | None = None) -> FeasibilityModel:
-    """P(forms) as the campaign's edition has it, from reports, its outcomes and what is measured; `strength` as in
-    `fit_feasibility`."""
+    """P(forms) as the campaign's edition has it; `strength` as in `fit_feasibility`."""
     edition = inputs.config.defaults
     measured = () if edition.number == FIRST else inputs.dataset.compounds
     return feasibility_of(inputs.state.outcomes, inputs.names, edition, measured, strength)

@@ -67,10 +67,8 @@ def with_columns(path: Path, columns: Mapping[str, str]) -> tuple[str, bytes]:
 
 
 def merged(libraries: Sequence[CationLibrary]) -> CationLibrary:
-    """Every cation of `libraries` once, by its first abbreviation; the later ones stay as aliases.
-
-    A cation whose abbreviation another one has already is called by its InChIKey; the old name stays as an alias.
-    """
+    """Every cation of `libraries` once, by its first abbreviation, or its InChIKey where another has that; later ones
+    alias."""
     if len(libraries) == 1:
         return libraries[0]
     by_key: dict[str, Cation] = {}
@@ -292,8 +290,7 @@ def gather(
 def kept_library(
     config: CampaignConfig, file: Callable[[str], bytes], artifacts: Artifacts, keep: int = 1
 ) -> CationLibrary:
-    """The library of a campaign, from the files it keeps; reading and protonating a large one takes minutes, so what
-    was read is kept."""
+    """The library of a campaign from its files, as read before where it was: a large one takes minutes to protonate."""
     if all(named.sha256 is None for named in config.libraries):
         return config.defaults.library
 

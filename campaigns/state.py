@@ -293,8 +293,7 @@ _OF_CRYSTAL = frozenset({Stage.DECLINED, Stage.ABANDONED, Stage.STALE, Stage.NOT
 
 
 def _measured_still(state: CampaignState, step: Step, *, is_carried: bool) -> Iterator[tuple[str, Stage, int | None]]:
-    """The entry by which a measured compound stays measured though a further crystal of it came to nothing, or another
-    campaign's record tells its life."""
+    """The entry by which a measured compound stays so though a further crystal or another record says otherwise."""
     numbers = [row.number for row in state.record if row.retracted is None and row.observation.formula == step.formula]
     if numbers and (is_carried or step.stands in _OF_CRYSTAL):
         yield step.formula, Stage.MEASURED, numbers[-1]

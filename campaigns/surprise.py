@@ -82,8 +82,7 @@ class News:
 
 
 def news_since(before: CampaignState | None, fitted: Round, *, by_others: bool) -> News:
-    """What happened between the state of the fit before and a round; `by_others` where other versions of the code or of
-    packages compute now."""
+    """What happened between the state of the fit before and a round; `by_others` where other code computes now."""
     now, names = fitted.inputs.state, fitted.inputs.names
     results = expectations(fitted, fresh_since(before, now))
     if before is None:
@@ -104,8 +103,7 @@ def news_since(before: CampaignState | None, fitted: Round, *, by_others: bool) 
 
 
 def expectations(fitted: Round, fresh: Sequence[Observation]) -> tuple[Expectation, ...]:
-    """What a model without the `fresh` measurements expects of them: one fit on all the other rows. Returns one for
-    each fresh row that trains; none where nothing else does."""
+    """What a model without the `fresh` measurements expects of each that trains, by one fit on the other rows."""
     from screening.surrogates.recipe import MIN_ROWS
     from screening.surrogates.registry import get_recipe
     from screening.validation.cross_validate import out_of_fold
@@ -223,8 +221,7 @@ def _by_outcome(row: dict[Any, Any], outcomes: Sequence[tuple[str, str, Stage]])
 
 
 def _by_result(row: dict[Any, Any], x: NDArray[np.float64] | None, results: Sequence[Expectation]) -> str:
-    """Of the new measurements that came out otherwise than expected the nearest in descriptors, if it points the way
-    the prediction went."""
+    """Of the new results that surprised the nearest in descriptors, if it points the way the prediction went."""
     surprising = [one for one in results if one.moves]
     if x is None or not surprising:
         return ""

@@ -276,11 +276,7 @@ class Recorded:
 
 
 def named_target(config: CampaignConfig, of_property: str | None, task: str | None) -> Target:
-    """The target that a command names: a measured property, the lifetimes of a related task, or the campaign's own.
-
-    Raises:
-        PropertyError: as `target_of`.
-    """
+    """The target that a command names: a property, a related task, or the lifetimes. PropertyError as `target_of`."""
     return target_of(config, of_property or (LIFETIME_PS if task is None else f"{LIFETIME_PS}{_OF_TASK}{task}"))
 
 
@@ -434,8 +430,7 @@ class LearntProperty:
 
 
 def check_properties(config: CampaignConfig, names: CationLibrary) -> None:
-    """Whether the tables of measured properties can be used. Raises ConfigError for a name that is taken or no name, a
-    compound that cannot be read, a value that is plainly in another unit, or too few rows; naming the row."""
+    """Whether tables of properties can be used. ConfigError naming the row: name, compound, unit, too few."""
     from screening.ranking import RANKING_COLUMNS
     from screening.strategies.columns import OWN_COLUMNS
 
@@ -477,8 +472,7 @@ def learn_property(
     validation: Validation | None = None,
     descriptors: DescriptorSet | None = None,
 ) -> LearntProperty:
-    """Fit a property's model and score it, leaving out one row and one spacer at a time. Raises CampaignError if the
-    oracle failed for so many cations that too few rows are left."""
+    """Fit a property's model and score it without each row and spacer. CampaignError if too few rows are left."""
     from oracle.descriptors import DEFAULT_DESCRIPTORS, compound_descriptors
     from screening.features import to_features
     from screening.surrogate import fit_surrogate

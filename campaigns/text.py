@@ -13,11 +13,7 @@ LONGEST = 2_000
 
 
 def check_words(text: str, where: str) -> None:
-    """Refuse what is more than a line that can be recorded.
-
-    Raises:
-        UnfitTextError: naming the place, and what is wrong.
-    """
+    """Refuse what is more than a line that can be recorded, by an UnfitTextError that names the place."""
     check_recordable(text, where)
     if one_line(text) != text:
         raise UnfitTextError(f"{where}: it holds a line end or a tab; write it in one line")
@@ -26,8 +22,7 @@ def check_words(text: str, where: str) -> None:
 
 
 def check_recordable(value: Any, where: str = "") -> None:
-    """Refuse what holds text that cannot be recorded, or a number that is not finite. Raises UnfitTextError naming the
-    place and the character or number."""
+    """Refuse unrecordable text and numbers that are not finite, by an UnfitTextError naming place and what."""
     if isinstance(value, str):
         if problem := text_problem(value):
             raise UnfitTextError(f"{where or 'the text'}: it {problem}")

@@ -96,8 +96,7 @@ class TrainingSet:
         return {"two_group": two, "class_means": tuple(kinds)}
 
     def best_inside(self, space: CompoundSpace) -> float:
-        """Lowest measured log10 rate of a compound inside the space, as `compound_rates`; of all rows where none is
-        inside."""
+        """Lowest measured log10 rate of a compound inside the space, as `compound_rates`; of all where none is."""
         data = self.dataset.subset(self.is_usual)
         inside = [rate for compound, rate in compound_rates(data).items() if compound in space]
         return min(inside, default=float(data.log10_rate[~data.censored].min()))
@@ -115,11 +114,8 @@ class TrainingSet:
 
 
 def compound_rates(dataset: SpinDataset) -> dict[Compound, float]:
-    """log10 rate of each measured compound: the mean over its crystals, each weighed by its error.
-
-    So one lucky crystal among several is not taken for the compound. Bounds do not count: such a lifetime may be any
-    shorter. Rows whose composition is uncertain are no compound.
-    """
+    """log10 rate of each measured compound: mean over its crystals by their errors, so that no lucky one decides.
+    Bounds and rows of uncertain composition do not count."""
     data = dataset.subset(~dataset.censored)
     rows: dict[Compound, list[int]] = {}
     for row, compound in enumerate(data.compounds):
@@ -178,8 +174,7 @@ def training_set(
     config: CampaignConfig,
     related: Mapping[str, SpinDataset] | None = None,
 ) -> TrainingSet:
-    """Rows of `dataset` that train, with their features, and those of related tasks by name. Raises CampaignError if
-    fewer than `MIN_ROWS` rows are left that are measurements, not bounds."""
+    """Rows of `dataset` that train, with their features, and those of related tasks. CampaignError below `MIN_ROWS`."""
     x = _features(dataset, records, config.descriptor_set)
     described_rows, flagged = np.asarray(np.isfinite(x).all(axis=1)), list(dataset.table["flags"])
     own = [set(excluding_flags(flags)) for flags in flagged]

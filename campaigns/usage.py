@@ -19,8 +19,7 @@ COUNTED, _LOOKED_AT = 20_000, 1000
 
 
 def nothing_left(campaign: CampaignReader, pending: Sequence[str]) -> str | None:
-    """What became of the compounds of a space of which none is left to suggest, and what would free some; None while
-    some are left. `pending` are formulas whose result is awaited."""
+    """What became of the compounds where none is left to suggest, what would free some; None while some are left."""
     from campaigns.space import without
     from chemspace import parse_formula
 

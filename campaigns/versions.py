@@ -25,9 +25,8 @@ _ROOT = Path(__file__).parents[1]
 
 
 def provenance(library: CationLibrary, seed: int) -> dict[str, str]:
-    """Everything a fit or a suggestion was computed with and from, beside the campaign's own measurements. Returns
-    `package_versions`, `code_state`, and the keys seed, library_sha256 (over every cation's name, InChIKey, SMILES and
-    role) and published_sha256 (of the published measurements that train)."""
+    """What a fit was computed with: `package_versions`, `code_state`, seed, library_sha256 (over every cation's name,
+    InChIKey, SMILES and role) and published_sha256 (of the published measurements that train)."""
     cations = (f"{c.abbreviation}\t{c.inchikey}\t{c.smiles}\t{c.role}" for c in library)
     published = resources.files("screening").joinpath("data", "published_lifetimes.csv").read_bytes()
     return {

@@ -154,8 +154,7 @@ class Cation:
 
 
 def readable_smiles(canonical: str, mol: Chem.Mol) -> str:
-    """The canonical SMILES, or the Kekule form where RDKit cannot read its own aromatic one (large azaporphyrins).
-    Raises StructureError if neither form can be read back."""
+    """The canonical SMILES, or the Kekule form that RDKit reads back. Raises StructureError if it reads neither."""
     with rdBase.BlockLogs():
         if Chem.MolFromSmiles(canonical) is not None:
             return canonical

@@ -205,8 +205,7 @@ class Walker:
 
     @cached_property
     def settled(self) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
-        """Kind of each spacer, shape (c,), and which inner compounds every factoring constraint allows each kind, shape
-        (kinds, n_inner). Raises SpaceError if they tell too many kinds of spacer apart."""
+        """Kind of each spacer, (c,), and inner compounds allowed to each, (kinds, n_inner); SpaceError for too many."""
         axes = self._axes
         kinds = np.zeros(len(axes.spacers), dtype=np.intp)
         table = np.ones((1, axes.n_inner), dtype=np.bool_)

@@ -48,8 +48,7 @@ class Contents:
         return Contents(tuple((symbol, count * factor) for symbol, count in self.ions))
 
     def totals(self) -> tuple[int, list[tuple[Cation, int]], dict[str, int], dict[str, int]]:
-        """A scale that makes every count whole; cations in order, metals and halides, with counts times that scale.
-        Raises FormulaError if a count is zero."""
+        """A scale that makes every count whole; cations, metals, halides times it. FormulaError if a count is zero."""
         scale = 1
         for _, number in self.ions:
             if not isinstance(number, int):
@@ -70,8 +69,7 @@ class Contents:
 
 
 def solve(text: str, contents: Contents) -> Compound:
-    """The compound that these ions make. Raises FormulaError if they make no RP, DJ or 3D compound; NotNeutralError if
-    their charges do not cancel."""
+    """The compound these ions make. Raises FormulaError if they make no RP, DJ or 3D compound, or NotNeutralError."""
     scale, cations, metals, halides = contents.totals()
     if len(metals) != 1 or not halides or not cations:
         needs = f"one metal ({', '.join(B_SITES)}), a halide ({', '.join(HALIDES)}) and a cation"
@@ -235,8 +233,7 @@ _RANK = {**dict.fromkeys(B_SITES, 1), **dict.fromkeys(HALIDES, 2)}
 
 
 def read_number(text: str, start: int) -> tuple[Number, int]:
-    """The number at `start` (1 where none stands there) and where it ends. Raises FormulaError if it divides by
-    zero."""
+    """The number at `start` (1 where none stands there), where it ends. FormulaError for a division by zero."""
     match = _NUMBER.match(text, start)
     if match is None:
         return 1, start
@@ -262,8 +259,7 @@ class Cutter:
         return _cutter(library)
 
     def cut(self, run: str) -> list[Contents]:
-        """Readings of `run`, cations before metals before halides; [] where a part is no name. Raises FormulaError if a
-        number divides by zero."""
+        """Readings of `run`, cations, metals, halides; [] where a part is no name. FormulaError as `read_number`."""
         tokens = _TOKEN.findall(run)
         if not _RUN.fullmatch(run) or self._digits_may_be_names(tokens):
             return self._cut_anywhere(run)

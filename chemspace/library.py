@@ -221,8 +221,7 @@ def read_cations(
     rejects: str | Path | None = None,
     progress: Progress | None = None,
 ) -> tuple[list[Cation], ReadReport]:
-    """Cations of a file, the names of duplicates merged, and the report. Arguments and errors as `stream_cations`.
-    Raises LibraryError also if no row became a cation; the message gives the first reason."""
+    """Cations of a file, and the report; as `stream_cations`, and LibraryError if no row became a cation."""
     report = ReadReport(Path(path).name)
     kept: dict[str, Cation] = {}
     for cation, new in _each(read_cells(path, columns), report, dications, rejects, progress):
@@ -448,8 +447,7 @@ class CationLibrary:
 
     def __getitem__(self, name: str) -> Cation:
         """Cation called `name`: exact spelling first, then other case, then other ways to write it, where unique.
-        Raises AmbiguousNameError if the name has several readings; the message lists them; UnknownCationError if no
-        cation is called so; the message offers the nearest names."""
+        Raises AmbiguousNameError with the readings; UnknownCationError with the nearest names."""
         found = self.names.get(name)
         if found is not None:
             return found

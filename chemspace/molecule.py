@@ -109,8 +109,7 @@ def _kind_of_site(atom: Chem.Atom) -> str:
 
 
 def check_atoms(mol: Chem.Mol, smiles: str) -> None:
-    """Refuse what no organic cation holds, whatever its charge. Raises StructureError for a radical, isotope label,
-    dummy atom, metal, or too many atoms."""
+    """Refuse a radical, isotope label, dummy atom, metal, or too many atoms, by a StructureError."""
     shown = _shown(smiles)
     if mol.GetNumHeavyAtoms() > MAX_HEAVY_ATOMS:
         raise StructureError(f"{shown} has {mol.GetNumHeavyAtoms()} heavy atoms; at most {MAX_HEAVY_ATOMS} fit a layer")
@@ -240,10 +239,8 @@ def protonate(mol: Chem.Mol, smiles: str, dications: bool | None = None) -> Chem
 
 
 def _sites_apart(mol: Chem.Mol, sites: list[int], charged: list[int], *, shared: bool) -> list[int]:
-    """The sites that can be charged together: three bonds apart (N-C-C-N) or more, from what is charged already too.
-
-    With `shared`, two pyridine nitrogens that share a proton count as one site.
-    """
+    """The sites that can be charged together: three bonds (N-C-C-N) from each other and from what is charged already.
+    With `shared`, two pyridine nitrogens that share a proton count as one site."""
     if len(sites) + len(charged) < 2:
         return sites
     distance = Chem.GetDistanceMatrix(mol)
@@ -281,10 +278,8 @@ def _remover() -> rdMolStandardize.FragmentRemover:
 
 
 def basic_sites(mol: Chem.Mol, first_class: bool = False) -> list[int]:
-    """Atoms that take a proton, most basic class first, then least substituted, then by canonical rank.
-
-    `first_class` looks no further than the most basic class that the molecule holds.
-    """
+    """Atoms that take a proton, most basic class first (`first_class`: it alone), then least substituted, then by
+    rank."""
     taken: dict[int, int] = {}
     blocked: set[int] = set()
     for rank, (name, pattern) in enumerate(_patterns()[:-1]):

@@ -129,8 +129,7 @@ class CompoundSpace:
         return Axes(self.spacers, self.cage_options, self.halide_options, self.b_sites, self.slot_n, self.slot_cage)
 
     def __getitem__(self, position: int) -> Compound:
-        """Compound at one index, constraints or not; negative ones count from the end. Raises IndexError outside the
-        space."""
+        """Compound at one index, constraints or not; negative ones count from the end. IndexError outside."""
         size = len(self)
         if not -size <= position < size:
             raise IndexError(f"the space holds {size} compounds; there is no number {position}")

@@ -34,10 +34,7 @@ _PHENYL, _CYCLOHEXYL = "c1ccccc1", "C1CCCCC1"
 
 
 def spelling_key(name: str) -> str:
-    """What the spellings of one name have in common, case kept: the hand, the branch or position, no hyphens.
-
-    "(R)-MBA" and "R-MBA", "iso-BA" and "i-BA", "4-F-PEA" and "pFPEA" share theirs.
-    """
+    """What the spellings of a name share, case kept: "(R)-MBA", "R-MBA"; "iso-BA", "i-BA"; "4-F-PEA", "pFPEA"."""
     rest = unicodedata.normalize("NFKC", name).strip()
     hand = ""
     if match := _HAND.match(rest):

@@ -47,8 +47,7 @@ def block_table(kind: str) -> list[tuple[str, str]]:
 
 
 def arms(linkers: list[str], heads: list[str]) -> list[Chem.Mol]:
-    """Every linker with every head, joined by one RDKit reaction; each keeps its dummy [1*]. Raises StructureError for
-    a linker and a head that do not join."""
+    """Every linker with every head, each with its dummy [1*]. Raises StructureError for two that do not join."""
     reaction = rdChemReactions.ReactionFromSmarts("[*:1]-[9*].[9*]-[*:2]>>[*:1]-[*:2]")
     reaction.Initialize()
     made: dict[str, Chem.Mol] = {}
@@ -64,8 +63,7 @@ def arms(linkers: list[str], heads: list[str]) -> list[Chem.Mol]:
 
 
 def cores(scaffolds: list[tuple[str, str]], max_substituents: int) -> list[Core]:
-    """Every way to open up to `max_substituents` C-H sites of each scaffold, equivalent ways once, fewest first. Raises
-    StructureError for a scaffold without the dummies of its arms."""
+    """Every way to open `max_substituents` C-H sites of scaffolds, fewest first. StructureError without dummies."""
     made: list[Core] = []
     for smiles, name in scaffolds:
         scaffold = read_block(smiles)
@@ -84,8 +82,7 @@ def cores(scaffolds: list[tuple[str, str]], max_substituents: int) -> list[Core]
 
 
 def join(core: Core, parts: tuple[Chem.Mol, ...]) -> Chem.Mol:
-    """The molecule of a core and its parts, one for each dummy, arms first. Raises StructureError if the reaction gives
-    nothing."""
+    """The molecule of a core and its parts, one a dummy, arms first. StructureError if the reaction gives nothing."""
     products = _joining(core.n_arms, core.n_sites).RunReactants((core.mol, *parts), 1)
     if not products:
         raise StructureError(f"{core.name} does not join with {', '.join(Chem.MolToSmiles(p) for p in parts)}")
@@ -105,8 +102,7 @@ def labelled(part: Chem.Mol, label: int) -> Chem.Mol:
 
 
 def read_block(smiles: str) -> Chem.Mol:
-    """A building block, its atoms checked as those of a cation; dummies are allowed. Raises StructureError if its
-    SMILES cannot be read or it holds what no cation may."""
+    """A building block, checked as a cation is, dummies allowed. Raises StructureError for what no cation may hold."""
     mol = parse_smiles(smiles)
     for atom in mol.GetAtoms():
         if atom.GetAtomicNum():

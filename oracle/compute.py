@@ -165,8 +165,7 @@ def _promise(session: Session, conformers: Conformers, numbers: NDArray[np.int64
 
 
 def _worth(energy: float, heavy: NDArray[np.float64], protocol: Protocol) -> float:
-    """What decides between conformers, hartree, the lowest is kept: the energy less what the length of the heavy atoms
-    at these positions gains."""
+    """What decides between conformers, hartree, lowest wins: energy less what the length of the heavy atoms gains."""
     return energy - protocol.stretch * HARTREE_PER_KCAL_MOL * ANGSTROM_PER_BOHR * _half_extent(heavy)
 
 

@@ -299,9 +299,8 @@ def compound_descriptors(
 def space_descriptors(
     space: CompoundSpace, block: SpaceBlock, spacer_table: CationTable, cage_table: CationTable
 ) -> NDArray[np.float64]:
-    """Descriptors of the m compounds of a block, shape (m, c + 2); the numbers of `compound_descriptors`, vectorised.
-    `space`: the space of the block; `block`: m compounds by index; `spacer_table`: table of `space.spacers`;
-    `cage_table`: table of `space.cage_cations`, those of mixtures included."""
+    """Descriptors of the m compounds of a `block` of `space`, shape (m, c + 2), as `compound_descriptors`;
+    `spacer_table` is of `space.spacers`, `cage_table` of `space.cage_cations`."""
     spacer_weight = 2.0 / space.charges[block.spacer] * spacer_table.organic[block.spacer]
     has_cage = block.cage >= 0
     option = np.where(has_cage, block.cage, 0)

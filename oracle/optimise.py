@@ -64,12 +64,9 @@ class Internals:
         change: NDArray[np.float64],
         halvings: int = 4,
     ) -> NDArray[np.float64]:
-        """The geometry whose coordinates differ by `change`, shape (r,), from those of `positions`; shape (n, 3).
-
-        A step that is too long for the iteration is gone in two halves. Where that fails `halvings` times over, the
-        geometry nearest to the aim is returned. `positions`: shape (n, 3); `inverse`: `inverse(positions)`; `change`:
-        wanted displacement.
-        """
+        """The geometry (n, 3) whose coordinates differ by `change` (r,) from those of `positions`, with their
+        `inverse`. A step that is too long is gone in two halves; where that fails `halvings` times, the nearest
+        geometry is returned."""
         moved = positions + (inverse @ change).reshape(-1, 3)
         best, error = positions, float(np.abs(change).max())
         for _ in range(BACK_ROUNDS):
@@ -268,8 +265,7 @@ HESSIAN_STEP = 1e-3
 
 
 def force_field_hessian(mol: Chem.Mol, conformer: int, force_field: str) -> NDArray[np.float64]:
-    """Second derivatives of the force-field energy at one conformer, shape (3n, 3n), hartree/bohr^2. `mol`: molecule
-    with explicit hydrogens; `conformer`: id of the conformer; `force_field`: "MMFF94" or "UFF"."""
+    """Force-field Hessian of a conformer of `mol`, shape (3n, 3n), hartree/bohr^2; "MMFF94" or "UFF"."""
     field = _field(mol, conformer, force_field)
     start = mol.GetConformer(conformer).GetPositions().ravel()
     size = len(start)
@@ -517,8 +513,7 @@ def leave_saddles(
 
 
 def lowest_mode(hessian: NDArray[np.float64], positions: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-    """Lowest curvature among the internal motions, hartree/bohr^2, and its direction, shape (n, 3), unit length.
-    `hessian`: shape (3n, 3n), hartree/bohr^2; `positions`: shape (n, 3), bohr."""
+    """Lowest internal curvature, hartree/bohr^2, and its direction, (n, 3), of a `hessian` (3n, 3n) at (n, 3), bohr."""
     centred = positions - positions.mean(0)
     axes = np.eye(3)
     rigid = [np.tile(axis, len(positions)) for axis in axes] + [np.cross(axis, centred).ravel() for axis in axes]

@@ -225,8 +225,7 @@ class OracleStore:
             )
 
     def _write_ahead(self) -> None:
-        """Switches to write-ahead logging, or where several machines share the disk to a rollback journal; SQLite does
-        not wait by itself when two processes do so at once."""
+        """Switches to write-ahead logging, or on a shared disk to a rollback journal; waits for others that do."""
         deadline = time.monotonic() + PATIENCE
         while True:
             try:

@@ -31,8 +31,7 @@ def atomic_masses(numbers: NDArray[np.int64]) -> NDArray[np.float64]:
 
 
 def mean_electronegativity(numbers: NDArray[np.int64]) -> float:
-    """Mean Pauling electronegativity over all atoms of these atomic numbers, shape (n,), hydrogens included. Raises
-    InputError for an element outside the table."""
+    """Mean Pauling electronegativity of atomic numbers, shape (n,). InputError for one outside the table."""
     unknown = sorted({int(z) for z in numbers} - PAULING.keys())
     if unknown:
         raise InputError(
@@ -52,8 +51,7 @@ OVERLAP = 0.5
 
 
 def validate_molecule(mol: Chem.Mol, charge: int) -> None:
-    """Checks a molecule with explicit hydrogens. Raises InputError if it is a radical, in several parts, too large, has
-    another charge than `charge`, or an element that the xTB methods do not know."""
+    """Checks a molecule with explicit hydrogens. Raises InputError for a radical, parts, size, charge or element."""
     parts = len(Chem.GetMolFrags(mol))
     if parts != 1:
         raise InputError(f"the SMILES describes {parts} separate parts; give one connected cation")
@@ -121,8 +119,7 @@ BROKEN, FORMED = 1.3, 1.2
 
 
 def bond_changes(mol: Chem.Mol, positions: NDArray[np.float64]) -> str | None:
-    """What changed, in words, or None where the bond graph is that of `mol`. `mol`: molecule with explicit hydrogens;
-    `positions`: shape (n, 3), bohr, in the order of its atoms."""
+    """What changed from the bonds of `mol`, in words, or None; `positions`: shape (n, 3), bohr, in its order."""
     radii = covalent_radii(np.array([a.GetAtomicNum() for a in mol.GetAtoms()], dtype=np.int64))
     distance = np.sqrt(((positions[:, None] - positions[None]) ** 2).sum(-1)) * ANGSTROM_PER_BOHR
     ratio = distance / (radii[:, None] + radii[None])

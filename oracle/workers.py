@@ -87,8 +87,7 @@ class WorkerProcess:
         self._send(task)
 
     def receive(self) -> CationRecord | SinglePoint | OracleError | None:
-        """What the worker sent: an answer to its task, or None for its word that it is ready. Raises WorkerCrashError
-        if the process died instead."""
+        """What the worker sent; None for its word that it is ready. Raises WorkerCrashError if the process died."""
         try:
             message = self.connection.recv()
         except (EOFError, OSError):

@@ -107,8 +107,7 @@ def top_found(loss: Array, rows: NDArray[np.int64], k: int) -> Array:
 
 
 def mean_regret(loss: Array, rows: NDArray[np.int64], n_start: int) -> Array:
-    """Mean of the normalised simple regret (0 the table's best row, 1 its median row) from the last random row on, one
-    value a replay, shape (r,)."""
+    """Mean normalised simple regret (0 the best row, 1 the median) after the random rows, one a replay, (r,)."""
     span = float(np.median(loss) - loss.min())
     regret = (best_so_far(loss, rows) - loss.min()) / (span if span > 0.0 else 1.0)
     result: Array = regret[:, n_start - 1 :].mean(axis=1)
@@ -131,8 +130,7 @@ def acceleration(curve: Array, random: Array, goal: float) -> float:
 
 
 def enhancement(curve: Array, random: Array) -> Array:
-    """Enhancement factor after each experiment, shape (t,): mean of the strategy's curve over that of chance, NaN while
-    chance has found nothing. Source: as `acceleration`."""
+    """Mean of the strategy's curve over that of chance, (t,), NaN while chance found nothing. As `acceleration`."""
     ours, theirs = curve.mean(axis=0), random.mean(axis=0)
     factor: Array = np.divide(ours, theirs, out=np.full_like(ours, np.nan), where=theirs > 0.0)
     return factor
@@ -407,8 +405,7 @@ _ALL_SIGNS, _RANDOM_SIGNS = 12, 10_000
 
 
 def _paired_p(difference: Array) -> float:
-    """Two-sided p of a mean difference of 0 by changes of sign (Fisher, The Design of Experiments (1935), section 21);
-    (r,)."""
+    """Two-sided p of a mean difference (r,) of 0 by sign changes (Fisher, The Design of Experiments, 1935, 21)."""
     r = len(difference)
     if r < 2:
         return float("nan")
@@ -472,8 +469,7 @@ class CampaignPlan:
     possible: float
 
     def experiments_for(self, probability: float) -> float:
-        """Experiments after which the goal is met with a probability, infinite if the budget does not reach it; a
-        `BacktestError` for a probability outside (0, 1]."""
+        """Experiments after which the goal is met with a probability, or infinite. `BacktestError` outside (0, 1]."""
         if not 0.0 < probability <= 1.0:
             raise BacktestError(f"probability {probability}: give a number between 0 and 1")
         return float(np.sort(self.needed)[int(np.ceil(probability * len(self.needed))) - 1])
@@ -554,8 +550,7 @@ class _World:
         return self.truth <= self.goal
 
     def experiments_needed(self, x: Array, y: Array, schedule: Schedule, rng: np.random.Generator) -> float:
-        """New experiments until a candidate whose true value meets the goal is measured, infinite beyond the budget; x
-        (k, d) and y (k,) are known at the start, `rng` draws ties and the noise of measurements."""
+        """New experiments beyond x (k, d), y (k,) until a candidate's true value meets the goal; `rng` draws noise."""
         left, done = np.arange(len(self.pool)), 0
         while done < schedule.budget and left.size:
             size = min(schedule.batch_size, schedule.budget - done, len(left))

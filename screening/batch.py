@@ -170,8 +170,7 @@ def teaching_places(q: int, share: float) -> int | None:
 def of_open_kind(
     fits: NDArray[np.bool_], teaches: NDArray[np.bool_], picked: Sequence[int], places: tuple[int, int]
 ) -> NDArray[np.bool_]:
-    """Of the candidates that fit (m,) those whose kind, likely slow or teaches most (m,), has a place left after the
-    picked ones; all of them where none of these fits."""
+    """Of the candidates that fit (m,) those whose kind (m,) has a place left after `picked`; all if none has."""
     taken = np.bincount(teaches[[*picked]].astype(np.int64), minlength=2)
     open_: NDArray[np.bool_] = fits & (taken < places)[teaches.astype(np.int64)]
     return open_ if open_.any() else fits

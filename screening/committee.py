@@ -64,8 +64,7 @@ class InputScale:
 
 
 def fit_input_scale(pool: Array, observed: Array) -> InputScale:
-    """Scale of a pool (m, d), every n-th row of a large one, with its observations (k, d); what does not vary is
-    dropped."""
+    """Scale of a pool (m, d), of every n-th row, with observations (k, d); what does not vary is dropped."""
     low = np.minimum(pool.min(axis=0), observed.min(axis=0)) if len(observed) else pool.min(axis=0)
     high = np.maximum(pool.max(axis=0), observed.max(axis=0)) if len(observed) else pool.max(axis=0)
     kept = np.flatnonzero(high > low)
@@ -384,8 +383,7 @@ class Committee:
 
     @cached_property
     def calibration(self) -> float | None:
-        """Factor on standard deviations by the errors of results left out; None where nothing can be said: fewer than
-        `FEWEST` results, or results that are all the same."""
+        """Factor on standard deviations by the errors of results left out; None below `FEWEST`, or all the same."""
         judged = self.judged
         if len(np.unique(self.groups[judged])) < FEWEST or not np.ptp(self.y) > 0.0:
             return None
@@ -437,9 +435,8 @@ _SEARCH_ROWS, _SEARCH_NUMBERS = 400, 20_000_000
 def fit_committee(
     x: Array, y: Array, noise_variance: Array, scale: InputScale | None = None, repeats: NDArray[np.int64] | None = None
 ) -> Committee:
-    """Fit the members on scaled inputs x (k, 2c) and standardised targets y (k,) of known noise variance (k,); time and
-    memory are bounded for any number of results. `scale` tells the columns that are one descriptor; results of one
-    number in `repeats` (k,) are of the same candidate."""
+    """Fit the members on scaled inputs x (k, 2c) and standardised targets y (k,) of known noise variance (k,). `scale`
+    tells the columns of one descriptor; results of one number in `repeats` (k,) are of the same candidate."""
     groups = np.arange(x.shape[1] // 2) if scale is None else scale.groups
     rows, judged = _taken(y)
     x, y, noise_variance = x[rows], y[rows], noise_variance[rows]

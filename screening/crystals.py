@@ -139,8 +139,7 @@ def usual_bridge_angle(compound: Compound) -> BridgeAngle | None:
 
 
 def crystal_table() -> pd.DataFrame:
-    """One row a crystal: file, formula, spacer, cage, metal, halide, layers, `CRYSTAL_COLUMNS`, flags, and the features
-    of its compound (`FEATURE_NAMES`, of `LEVEL`)."""
+    """One row a crystal: file, formula, parts, layers, `CRYSTAL_COLUMNS`, flags, `FEATURE_NAMES` of its compound."""
     import pandas as pd
 
     with resources.files("screening").joinpath("data", "layered_crystals.csv").open(encoding="utf-8") as stream:
@@ -198,8 +197,7 @@ def _gap(point: NDArray[np.float64], spacer: str) -> tuple[float, float]:
 
 @cache
 def gap_rows() -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.str_], NDArray[np.str_]]:
-    """What the gap is learnt from, one row a compound: inputs (k, 11), gaps in eV (k,), first block of the spacer's
-    InChIKey (k,), and metal with halide, as "PbI" (k,)."""
+    """What the gap is learnt from, a row a compound: inputs (k, 11), gaps (eV), spacer's key, metal-halide (k,)."""
     table = crystal_table()
     table = table[table["band_gap_ev"].notna()]
     spacers = table["spacer_inchikey"].str.split("-").str[0]

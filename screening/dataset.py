@@ -423,9 +423,8 @@ def _with_rates(table: pd.DataFrame, *, robust: bool = False) -> pd.DataFrame:
 
 
 def _replicate_sd(table: pd.DataFrame, *, robust: bool) -> float:
-    """Pooled standard deviation of log10 rate within materials, rows with an excluding flag left out. Robust, the
-    published rows' is the prior, of `PRIOR_FREEDOM`, and what a campaign's own replicates add is bounded. A
-    `DatasetError` if no material is measured twice, so that no error is known at all."""
+    """Pooled standard deviation of log10 rate within materials, flagged rows left out: robust, the published rows' the
+    prior of `PRIOR_FREEDOM`. A `DatasetError` if no material is measured twice."""
     sound = table[[not excluding_flags(flags) for flags in table["flags"]] & ~_is_bound(table)]
     squares, freedom = _within(sound)
     if int(freedom.sum()) == 0:

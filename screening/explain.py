@@ -89,8 +89,7 @@ def shapley(
 
 
 def _exact(surrogate: Predictor, row: NDArray[np.float64], behind: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Shapley values of one row (d,) by their definition: every coalition, each with every background row (b, d). Not
-    by the `shap` package, whose import takes two CPU seconds; the tests compare."""
+    """Shapley values of a row (d,): each coalition with each background row (b, d). `shap` takes 2 CPU s to load."""
     d = row.size
     coalitions = np.arange(2**d)
     inside = (coalitions[:, None] >> np.arange(d)) & 1 == 1
@@ -172,8 +171,7 @@ def out_of_fold_signs(
 def out_of_fold_shapley(
     training: TrainingRows, feature_names: Sequence[str], name: str | None = None, seed: int = 42
 ) -> Shapley:
-    """Shapley values of every row by a model that saw neither the row nor its group; arguments as
-    `out_of_fold_signs`. Each row's base is that of its own model."""
+    """Shapley values of each row by a model that saw neither it nor its group, and its base; arguments as above."""
     contributions, bases = np.empty_like(training.x), np.empty(training.n_rows)
     for rows, told in _by_fold(training, feature_names, name, seed):
         contributions[rows], bases[rows] = told.contributions, told.base

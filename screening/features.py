@@ -101,8 +101,7 @@ _ENTERING: dict[str, tuple[float, Callable[[NDArray[np.float64]], NDArray[np.flo
 
 
 def entering(descriptor: Descriptor, column: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The feature that a descriptor's column (m,) enters as, shape (m,); a `TrainingDataError` for a value that cannot
-    be."""
+    """The feature that a column (m,) enters as, shape (m,). `TrainingDataError` for a value that cannot be."""
     least, feature = _ENTERING[descriptor.enters]
     below = np.flatnonzero(column < least)
     if below.size:

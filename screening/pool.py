@@ -39,8 +39,7 @@ class PoolProblem:
     far: NDArray[np.int64]
 
     def check_batch(self, batch_size: int) -> None:
-        """Refuses a size that is no whole number of 1 or more or beyond what is left (`PoolError`), and any where
-        everything is measured or pending (`NothingLeftError`)."""
+        """Refuses a size that is none from 1 to what is left (`PoolError`), and any of nothing (`NothingLeftError`)."""
         if isinstance(batch_size, bool) or not isinstance(batch_size, int | np.integer) or batch_size < 1:
             raise PoolError(f"batch_size is {batch_size!r}: a whole number of 1 or more")
         left = int(self.free.sum())
@@ -71,8 +70,7 @@ def check_pool(
     pending: ArrayLike | None,
     noise: ArrayLike | None,
 ) -> PoolProblem:
-    """Check the arguments of `suggest_from_pool`, put them in one form, and refuse (`PoolError`, `NothingLeftError`) as
-    it does."""
+    """Check the arguments of `suggest_from_pool`, and put them in one form; `PoolError`, `NothingLeftError` as it."""
     if not isinstance(minimize, bool | np.bool_):
         raise PoolError(f"minimize is {minimize!r}: True or False")
     observed_x, pending = (
@@ -119,9 +117,8 @@ _HUGE = 1.0e305
 
 
 def winsorised(loss: Array) -> tuple[Array, NDArray[np.int64]]:
-    """Results to be minimised (k,), those that are far worse than the others set to the worst of the others, and the
-    rows of these: how bad a bad result is cannot matter to a search, but one of 10^6 takes the unit away from all
-    others."""
+    """Results to be minimised (k,), those far worse than the others set to the worst of these, and their rows: how bad
+    a bad result is cannot matter to a search, but would set the unit of all others."""
     nothing = np.empty(0, dtype=np.int64)
     order = np.argsort(loss, kind="stable")
     ranked = loss[order]
@@ -239,10 +236,8 @@ _BEST, _SAMPLED, _SAMPLED_FROM = 1000, 250, 5000
 def shortlist(
     committee: Committee, scale: InputScale, pool: Array, free: NDArray[np.bool_], seed: int
 ) -> NDArray[np.int64]:
-    """Rows of the pool that deserve exact treatment, ascending; everything free where that is no more than 1,250.
-
-    `pool` has shape (m, d), `free` shape (m,), what comes back shape (at most 1250,).
-    """
+    """Rows of `pool` (m, d) for exact treatment, ascending, shape (at most 1250,): all `free` (m,) ones where they are
+    few."""
     rows = np.flatnonzero(free)
     if len(rows) <= _BEST + _SAMPLED:
         return rows
@@ -372,8 +367,7 @@ def choose_batch(
 
 
 def _spread(problem: PoolProblem, scale: InputScale, q: int, seed: int) -> NDArray[np.int64]:
-    """Before the first result: a random candidate, then each time the one farthest from all taken (maximin; Kennard and
-    Stone, Technometrics 11, 137 (1969), doi 10.1080/00401706.1969.10490666)."""
+    """Before the first result: a random candidate, then each time the farthest (doi 10.1080/00401706.1969.10490666)."""
     rows = np.flatnonzero(problem.free)
     x = scale(problem.pool[rows])
     chosen: list[int] = []

@@ -55,8 +55,7 @@ def measured_features(
 
 
 def numbers_of_materials(table: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
-    """Some columns of a table as numbers, one row a material, indexed by `material_id`; a `DatasetError` for a missing
-    column, a material filed twice or text in a number's place."""
+    """Columns of a table as numbers, indexed by `material_id`. `DatasetError` for a missing one, a double, or text."""
     absent = [name for name in ("material_id", *columns) if name not in table.columns]
     if absent:
         raise DatasetError(f"the table of measured descriptors has no column {absent[0]!r}")

@@ -77,8 +77,7 @@ class Surrogate:
         return mean, sd
 
     def at(self, values: Sequence[float]) -> Surrogate:
-        """The surrogate whose last features have these values and are not asked for any more; a `SurrogateError` if its
-        model cannot hold them (baselines)."""
+        """The surrogate with these values of its last features. A `SurrogateError` if its model cannot hold them."""
         if not hasattr(self.model, "at"):
             raise SurrogateError(f"{self.name!r} cannot be held at a condition: choose one of networks or processes")
         model: Any = self.model

@@ -102,8 +102,7 @@ class NamedTable:
     frame: pd.DataFrame
 
     def heading(self, wanted: str, refuse: type[ScreeningError] = PoolError) -> str:
-        """The column that is meant by a name; where there is none, a `ScreeningError` of the type given that names a
-        row below holding it."""
+        """The column that a name means; where none, a `ScreeningError` of that type that names a row holding it."""
         found = find_heading(wanted, self.frame.columns)
         if found is not None:
             return found
@@ -255,8 +254,7 @@ def _refuse_other_units(
     table: NamedTable,
     refuse: type[ScreeningError],
 ) -> None:
-    """One quantity in two units is no column that can be left out quietly: an error of the type given names both
-    headings."""
+    """An error of the type given that names both headings, where one quantity stands in two units."""
     for name in first:
         for other in others:
             if name not in match and same_quantity(name, other):
@@ -335,8 +333,7 @@ def _readable(
     query: TableQuery,
     refuse: type[ScreeningError],
 ) -> tuple[NDArray[np.bool_], list[str]]:
-    """Which rows have a number wherever one is needed, shape (m,), and what is said of the others; an error of the type
-    given that names the cells, unless such rows are to be left out."""
+    """Which rows have all numbers, (m,), and what is said of the others; an error of the type given unless left out."""
     readable = np.ones(len(owner), dtype=bool)
     within = np.concatenate([np.arange(1, (owner == at).sum() + 1) for at in range(len(tables))])
     said = []
@@ -398,8 +395,7 @@ class Results:
 
 
 def read_results(table: NamedTable, query: TableQuery, refuse: type[ScreeningError] = PoolError) -> Results:
-    """The results of measured rows, empty cells and words such as PENDING still to come; a `ScreeningError` of the type
-    given for a column that is missing, or a cell that is no number."""
+    """The results of measured rows, PENDING and the like still to come; a `ScreeningError` of that type else."""
     if query.target is None:
         raise refuse(f"{table.name} is there, and no target: name the column with the results (--target)")
     y = _numbers(table, query.target, refuse)

@@ -38,8 +38,7 @@ def show_fit(fit: FitSummary, before: FitSummary | None = None) -> None:
 
 
 def show_properties(fit: FitSummary, before: FitSummary | None = None) -> None:
-    """Out-of-sample scores of the models of further measured properties, and the verdict on each, beside those of the
-    fit before."""
+    """Out-of-sample scores and verdict of the models of further properties, beside those of the fit before."""
     from screening.scores import PROPERTY_SCORES
 
     for name, model in fit.properties.items():

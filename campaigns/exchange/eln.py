@@ -145,8 +145,7 @@ class _Writer:
 
 
 def write_eln(campaign: Campaign, path: Path) -> int:
-    """Write what a campaign knows of its compounds into an .eln file: recipes, raw files, fits, lifetimes, outcomes,
-    people, times, hashes. Returns the number of entries, one a compound."""
+    """Write an .eln file: recipes, raw files, fits, lifetimes, outcomes, people, hashes; the number of entries."""
     state, writer = campaign.state, _Writer()
     crate, created = writer.crate, campaign.state.created_at.isoformat(timespec="seconds")
     crate.name = campaign.folder.resolve().name

@@ -63,8 +63,7 @@ def composition(compound: Compound) -> dict[str, Any]:
 
 
 def write_nomad(campaign: Campaign, path: Path) -> int:
-    """Write every compound that was suggested, tried or measured into a zip that NOMAD takes as an upload. Returns
-    number of compounds."""
+    """Write what was suggested, tried or measured into a zip that NOMAD takes; returns the number of compounds."""
     stages = campaign.state.stages
     gaps: dict[str, list[float]] = {}
     for row in campaign.state.records.get(GAP, ()):

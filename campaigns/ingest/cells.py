@@ -13,8 +13,7 @@ _NUMBER_AND_UNIT = re.compile(r"([-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?)\s*([^\d\s].*)
 
 
 def lifetime(text: str, *, accept_extreme: bool, unit: str | None = "ps") -> float:
-    """A lifetime in ps. Raises CellError if the cell is empty, not a number, carries a unit of its own, is not positive
-    or is extreme."""
+    """A lifetime in ps. Raises CellError if it is empty, no number, not positive, extreme or has its own unit."""
     if unit is None:
         text, unit = _with_own_unit(text)
     what = "a rate" if is_rate(unit) else "a lifetime"
@@ -30,8 +29,7 @@ def lifetime(text: str, *, accept_extreme: bool, unit: str | None = "ps") -> flo
 
 
 def standard_error(text: str, lifetime_ps: float, unit: str | None = "ps") -> float | None:
-    """A standard error in ps, None for an empty cell. Raises CellError if it is not positive or larger than ten times
-    the lifetime."""
+    """A standard error in ps, None if empty. CellError if it is not positive or above ten times the lifetime."""
     if unit is None:
         text, unit = _with_own_unit(text)
     _refuse_own_unit(text, unit)
@@ -47,8 +45,7 @@ def standard_error(text: str, lifetime_ps: float, unit: str | None = "ps") -> fl
 
 
 def split_bound(text: str, unit: str | None) -> tuple[bool, str]:
-    """Whether a cell such as "<0.05" (or ">20" for a rate) is an upper bound of the lifetime, and its number. Raises
-    CellError for a lower bound, which no row can be."""
+    """Whether a cell as "<0.05" (">20" for a rate) is an upper bound, and its number. CellError for a lower bound."""
     sign, rest = text[:1], text[1:].lstrip("= ")
     if sign not in "<>≤≥" or not text:
         return False, text

@@ -77,8 +77,7 @@ _NOT_USED = EXPORTED | {"warned"}
 
 
 def layout_of(name: str, grid: Grid, declared: Mapping[str, str], unit: str | None) -> Layout:
-    """Find the fields of a table. Raises TableError if something declared is not there, a required column is missing,
-    or two could be meant."""
+    """Find the fields of a table. Raises TableError for one that is missing or declared and not there, or two."""
     if unit is not None and unit not in UNITS:
         raise TableError(name, f"there is no unit {unit!r}; units: {', '.join(UNITS)}")
     fluences = [column for column in grid.columns if "fluence" in column.lower() and FLUENCE_UNIT.search(column)]

@@ -245,11 +245,7 @@ def json_lines(rows: pd.DataFrame | Iterable[Mapping[str, Any]]) -> bytes:
 
 
 def lines_of(cells: Mapping[str, str], columns: Mapping[str, str]) -> dict[str, str]:
-    """Cells by field, each one line.
-
-    Raises:
-        CellError: naming the column, for text that cannot be recorded.
-    """
+    """Cells by field, each one line. Raises CellError naming the column, for text that cannot be recorded."""
     lines = {field: one_line(cell) for field, cell in cells.items()}
     for field, line in lines.items():
         if problem := text_problem(line):

@@ -87,9 +87,8 @@ class Fitted:
 
 
 def signal_p_value(signal: Array, cost: float, n_nonlinear: int) -> float:
-    """Probability that pure noise of shape (t,) gives a decay with so many fitted parameters that lowers the sum of
-    squares to `cost`, with time zero searched for. benchmarks/kinetics_synthetic.py measures how often it is below
-    0.01."""
+    """Probability that pure noise (t,) gives a decay of so many parameters that lowers the squares to `cost`, with time
+    zero searched for (benchmarks/kinetics_synthetic.py)."""
     return decay_p_value(float(np.sum((signal - signal.mean()) ** 2)), cost, len(signal), n_nonlinear)
 
 

@@ -75,8 +75,7 @@ def straightened(
 
 
 def _found(sc: TransientMap, cc: TransientMap, order: int | None = None) -> Chirp | None:
-    """The polynomial through the time zeros of the population (SC + CC) / 2; without an order None where a single time
-    zero serves as well."""
+    """The polynomial through the population's time zeros; None without an order where one zero serves as well."""
     wavelength, zero, error = _zeros(sc, cc)
     line: Polynomial | None = None
     near = np.ones(len(zero), dtype=bool)
@@ -111,8 +110,7 @@ def _drawn(points: list[tuple[float, float]]) -> Chirp:
 
 
 def _moved(measured: TransientMap, chirp: Chirp, zero_ps: float) -> TransientMap:
-    """The map with its time zero moved to `zero_ps` at each wavelength, by a cubic spline, which leaves the noise of
-    neighbours less alike than straight lines do; repeated delays averaged; NaN where delays are missing."""
+    """The map with its time zero at `zero_ps` everywhere, by a cubic spline, which keeps neighbours' noise apart."""
     delay, scan = np.unique(measured.delay_ps, return_inverse=True)
     values = np.array([mean_over(measured.signal[:, scan == at], axis=1) for at in range(len(delay))]).T
     signal = np.full_like(values, np.nan)

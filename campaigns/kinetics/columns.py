@@ -37,8 +37,7 @@ _AS_CSV = "Export the data as CSV text (UTF-8): a delay column and signal column
 
 
 def read_text(path: str | Path) -> tuple[str, SourceFile]:
-    """The text of a file with line ends made uniform, and the file's identity. Raises TraceFileError if the file
-    cannot be read, is empty, or is no text."""
+    """The text of a file, line ends made uniform, and its identity. Raises TraceFileError if it is no text."""
     name = str(path)
     try:
         raw = bytes_of(Path(path), MAX_LIBRARY_BYTES)
@@ -59,8 +58,7 @@ def read_text(path: str | Path) -> tuple[str, SourceFile]:
 
 @contextmanager
 def as_trace_error() -> Iterator[None]:
-    """Turn what is no table of numbers into the error of a trace's file. Raises TraceFileError in place of a
-    `TableError`."""
+    """Turn what is no table of numbers (`TableError`) into the TraceFileError of a trace's file."""
     try:
         yield
     except TableError as error:
@@ -109,8 +107,7 @@ def read_columns(path: str | Path, declared: Mapping[str, str], *, alone: bool) 
 
 
 def columns_of(name: str, table: NumberTable, declared: Mapping[str, str], *, alone: bool = False) -> Columns:
-    """Assign roles to the columns of a table, as `read_columns`. Raises TraceFileError if the headings leave open which
-    column is what, TableError if something declared is not there."""
+    """Assign roles to columns, as `read_columns`. TraceFileError if left open, TableError for declared ones."""
     values, notes = without_placeholders(name, table.values)
     n = values.shape[1]
     headings = table.headings or tuple(str(at + 1) for at in range(n))
@@ -266,8 +263,7 @@ def _require_scans(name: str, role: str, headings: Sequence[str]) -> None:
 
 
 def _below_wavelengths(name: str, values: Array, *, named: bool) -> Array:
-    """Values (t, columns) without a first row that reads like wavelengths above columns of signal. Raises
-    TraceFileError if there is such a row and the columns were not named."""
+    """Values (t, columns) without a first row of wavelengths. TraceFileError if the columns below it were not named."""
     first, rest = values[0], values[1:]
     if len(values) < 3 or not (np.isnan(first[0]) or first[0] == 0.0) or not np.isfinite(first[1:]).all():
         return values

@@ -188,8 +188,7 @@ def are_same(first: Array, second: Array) -> bool:
 
 
 def shared_delays(first: Array, second: Array) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Places of the delays that two ascending lists (t,) and (u,), ps, share, shapes (s,): equal to the stage's
-    precision, or apart by no more than its read-back jitter where that does not shift one list against the other."""
+    """Places of the delays that two ascending lists (t,), (u,), ps, share, (s,): within the stage's jitter."""
     if not first.size or not second.size:
         return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
     after = np.clip(np.searchsorted(second, first), 1, max(len(second) - 1, 1))
@@ -209,8 +208,7 @@ def shared_delays(first: Array, second: Array) -> tuple[NDArray[np.int64], NDArr
 
 
 def run_backwards(delay: Array, signal: Array) -> bool:
-    """Whether a signal (t,) over ascending delays (t,) rises slowly, falls within a response and stays flat: its time
-    was counted the other way."""
+    """Whether a signal (t,) over delays (t,) rises slowly, falls at once and stays: its time runs backwards."""
     if len(delay) < 12:
         return False
     padded = np.concatenate([signal[:1], signal, signal[-1:]])

@@ -62,8 +62,7 @@ class DelayAxis:
         return () if self.is_linear else tuple(end for end in ends if self._low < end < self._high)
 
     def layout(self, lines: int = 1) -> dict[str, object]:
-        """Axis settings for Plotly: title of one or two lines, which says what the axis is, and ticks where it is not
-        linear."""
+        """Axis settings for Plotly: title of one or two lines, and ticks where it is not linear."""
         if self.is_linear:
             return {"title": {"text": "delay (ps), linear"}}
         words = f"delay (ps), linear to {self._linear_ps:g} ps (dotted), then logarithmic"
@@ -161,8 +160,7 @@ def map_figure(
 
 
 def spectra_figure(sc: TransientMap, cc: TransientMap, delay_ps: float, window: ProbeWindow | None = None) -> go.Figure:
-    """SC and CC spectra at the measured delay nearest to `delay_ps`, with the probe window shaded. Raises
-    AxisError if `delay_ps` lies outside the measured delays."""
+    """SC and CC spectra at the delay nearest to `delay_ps`, window shaded. AxisError outside the delays."""
     if not sc.delay_ps[0] <= delay_ps <= sc.delay_ps[-1]:
         raise AxisError(
             f"no spectrum at {delay_ps:g} ps: the maps run from {sc.delay_ps[0]:g} to {sc.delay_ps[-1]:g} ps"
@@ -194,8 +192,7 @@ def write_html(
     *,
     shared_script: bool = False,
 ) -> None:
-    """Write figures and the sentences above them into one HTML file that needs no network, whole or not at all; where
-    `shared_script`, the drawing library (4 MB) lies beside it as plotly.min.js. Raises PlotFileError."""
+    """Write figures and sentences into an HTML file without network, or `shared_script` beside. PlotFileError."""
     first = "directory" if shared_script else True
     parts = [f.to_html(full_html=False, include_plotlyjs=first if at == 0 else False) for at, f in enumerate(figures)]
     listed = "".join(f"<li>{escape(note)}</li>" for note in notes)
@@ -219,8 +216,7 @@ def _write(target: Path, text: str) -> None:
 
 
 def _scale_of(sc: TransientMap, cc: TransientMap) -> float:
-    """Size of the signal that fills the colour scale: groups of delays are averaged first, so that wavelengths with
-    much noise and no signal do not set it."""
+    """Size of the signal that fills the colour scale, of delays averaged in groups, so that no noise sets it."""
     groups = np.array_split(np.arange(len(sc.delay_ps)), max(len(sc.delay_ps) // 10, 1))
     means = np.stack([mean_over(each.signal[:, group], axis=1) for each in (sc, cc) for group in groups])
     finite = np.abs(means[np.isfinite(means)])

@@ -272,8 +272,7 @@ def _require_spin(plain: Solution) -> None:
 
 
 def _choose(plain: Solution, simple: Solution, chosen: Model | None) -> tuple[Solution, list[Solution]]:
-    """The fit to report, and every candidate of the comparison. Raises OscillationError if none was chosen and
-    the trace is a damped oscillation."""
+    """The fit to report, and every candidate. OscillationError if none was chosen and the trace oscillates."""
     extras = simple.problem.model.extras if chosen is None else chosen.extras
     near = simple if chosen is None else plain
     candidates = {fit.problem.model.name: fit for fit in ((plain, simple) if chosen is None else (plain,))}
@@ -335,8 +334,7 @@ def _oscillation(wave: Solution, rival: Solution) -> OscillationError:
 
 
 def _rivals(best: Solution, candidates: list[Solution], tried: list[Solution]) -> list[Solution]:
-    """Other models that the trace supports nearly as well: they widen the interval. `tried` are those of the same decay
-    on another ground, near enough for the search."""
+    """Other models nearly as good, which widen the interval: of `tried`, the same decay on another ground."""
     model = best.problem.model
     other_ground = [
         model.without("offset") if "offset" in model.extras else model.with_extra("offset"),
@@ -367,8 +365,7 @@ def _rivals(best: Solution, candidates: list[Solution], tried: list[Solution]) -
 
 
 def _over_two_lifetimes(interval: Interval, best: Solution, two: ModelScore | None) -> Interval:
-    """The interval with the lifetimes of two exponentials that the trace does not tell from the one, as far as it is
-    long enough to show them."""
+    """The interval with the lifetimes of two exponentials not told from the one, as far as the trace shows them."""
     longest = float(best.problem.delay_ps[-1] - best.theta[0])
     parts = [] if two is None else [log(lifetime) for _, lifetime in two.parts if lifetime < longest]
     return Interval(

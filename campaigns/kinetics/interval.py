@@ -38,8 +38,7 @@ class _BetterFit(Exception):
 
 
 def profile(members: list[Solution], confidence: float, inflation: float = 1.0) -> tuple[list[Solution], Interval]:
-    """The members at their best, and the interval over them; a member that was not at its best is fitted again.
-    Raises KineticsError if there is no stable best point."""
+    """The members at their best, and the interval over them. Raises KineticsError if there is no stable best point."""
     for _ in range(_MOST_RESTARTS):
         try:
             return members, _interval(members, confidence, inflation)

@@ -52,8 +52,7 @@ def text_of(name: str, raw: bytes) -> str:
 
 
 def matrix_text(name: str, rows: Iterable[Sequence[float]], delay: Sequence[float], wavelength: Sequence[float]) -> str:
-    """A map whose axes stand apart from it, as text with both; one row a wavelength and one column a delay, or the
-    other way round. Raises TableError if the axes do not fit."""
+    """A map with axes (one row a wavelength, one column a delay, or turned) as text. TableError if they do not fit."""
     signal = np.array(list(rows), dtype=np.float64)
     if signal.shape == (len(delay), len(wavelength)) and len(delay) != len(wavelength):
         signal = signal.T
@@ -67,8 +66,7 @@ def matrix_text(name: str, rows: Iterable[Sequence[float]], delay: Sequence[floa
 
 
 def arrays_text(name: str, arrays: Mapping[str, Array]) -> str:
-    """Named arrays as text: a map where one of them has two dimensions, else a trace. Raises TableError if their
-    names do not say which are the delays (and the wavelengths)."""
+    """Named arrays as text, a map or a trace. TableError if their names do not say which are the axes."""
     shown = ", ".join(f"{key} {'x'.join(map(str, array.shape))}" for key, array in arrays.items()) or "none"
     flat = {key: array for key, array in arrays.items() if array.ndim == 1}
     maps = {key: array for key, array in arrays.items() if array.ndim == 2}

@@ -126,8 +126,7 @@ class Scan:
 
 
 def _on_axes_of(whole: Scan, scan: Scan) -> Array:
-    """The signal of a scan on the axes of another, NaN at delays that it does not have. Raises AxisError if it
-    has other wavelengths or delays."""
+    """The signal of a scan on another's axes, NaN where it has no delay. Raises AxisError for other wavelengths."""
     _require_same(whole.name, whole.wavelength_nm, scan.name, scan.wavelength_nm, "wavelengths", "nm")
     if are_same(whole.delay_ps, scan.delay_ps):
         return scan.signal
@@ -185,8 +184,7 @@ def _rows_of_numbers(text: str) -> list[list[float]]:
 
 
 def _with_corner(text: str) -> tuple[str | None, list[str]]:
-    """Lines of a map, the axis of a file without a corner cell given one; "time" or "wavelength" where the file says
-    which axis that is (the layout of TIMP and Glotaran)."""
+    """Lines of a map with its corner cell, "time" or "wavelength" where the file (TIMP, Glotaran) tells."""
     lines = text.split("\n")
     if found := _EXPLICIT.search(text):
         n, cells = int(found[2]), text[found.end() :].split()  # rows may be wrapped: only their length counts
@@ -395,8 +393,7 @@ def _running_median(values: Array) -> Array:
 
 
 def paired(sc: TransientMap, cc: TransientMap) -> tuple[TransientMap, TransientMap]:
-    """Both maps on the delays that they share: one of them may have been ended early, or read back from the
-    stage. Raises DelayMismatchError if they differ in their wavelengths, or share too few delays."""
+    """Both maps on the delays that they share. DelayMismatchError for other wavelengths, or too few delays."""
     if sc.delay_ps.shape == cc.delay_ps.shape and np.array_equal(sc.delay_ps, cc.delay_ps):
         same = np.arange(len(sc.delay_ps))
         in_sc, in_cc = same, same

@@ -35,8 +35,7 @@ def half_life_ps(lifetime_ps: float) -> float:
 
 
 def t1_ps(lifetime_ps: float, population_lifetime_ps: float = float("inf")) -> float:
-    """T1 (ps) from tau of the difference, corrected for the decay of the population, infinite where it is much longer
-    than the spin's. Raises FitSettingError if the population decays as fast as the difference or faster."""
+    """T1 (ps) from tau of the difference, less the population's decay. FitSettingError if that is as fast or faster."""
     if not 0.0 < lifetime_ps < population_lifetime_ps:
         raise FitSettingError(
             f"no T1 from a difference lifetime of {lifetime_ps:g} ps and a population lifetime of "

@@ -69,8 +69,7 @@ class ModelScore:
 
 
 def second_lifetime(fit: Solution, comparison: tuple[ModelScore, ...]) -> ModelScore | None:
-    """The two exponentials that the trace does not tell from a single one, or prefers; None where there are none: each
-    must be slower than the response hides, and high enough to move the lifetime."""
+    """The two exponentials not told from a single one, or preferred, if slow and high enough to matter; else None."""
     two = next((row for row in comparison if row.model.startswith("biexponential")), None)
     if two is None or fit.problem.model.decay != "exponential" or two.aicc > fit.aicc + LITTLE_SUPPORT:
         return None
@@ -160,8 +159,7 @@ def reach(exponential: Solution, model: Model) -> Solution:
 
 
 def _oscillations(target: Problem, near: Solution) -> list[Array]:
-    """Starts of a damped oscillation, best first: of periods from two delay steps to twice the span, damped within a
-    quarter of a period to four, those two that leave least of a sharp-edged trace."""
+    """Starts of a damped oscillation, best first: periods of two steps to twice the span; the two best."""
     delay, span = target.delay_ps, float(np.ptp(target.delay_ps))
     zero = float(near.theta[0])
     time = np.maximum(delay - zero, 0.0)

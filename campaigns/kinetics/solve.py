@@ -107,10 +107,8 @@ class Problem:
 
     @cached_property
     def limits(self) -> Array:
-        """Lower and upper limit of each non-linear parameter, shape (p, 2).
-
-        Time zero may lie a little before the first delay, so that a trace without its rise is recognised.
-        """
+        """Limits of each non-linear parameter, (p, 2); time zero may lie before the first delay, if the rise is
+        missing."""
         known = self.width.fwhm_ps
         earliest = self.delay_ps[0] - 2.0 * (self.delay_ps[1] - self.delay_ps[0] + (known or self.fwhm_limits[0]))
         zeros = [earliest, self.delay_ps[-1], *([] if self.time_zero_ps is None else [self.time_zero_ps])]
@@ -130,8 +128,7 @@ class Problem:
 
     @property
     def n_parameters(self) -> int:
-        """Number of fitted parameters of the curve, linear and non-linear; a width that is known beforehand, if not
-        well, brings its own observation and does not count."""
+        """Number of fitted parameters; a width known beforehand brings its own observation and is not counted."""
         known = self.width.is_fitted and self.width.fwhm_ps is not None
         return int(self.free.sum()) - known + self.model.n_linear
 

@@ -238,8 +238,7 @@ def read_traces(
 
 
 def joined(scans: Sequence[Trace]) -> Trace:
-    """One trace of several scans of it: every point is kept, so that the spread of the scans is its noise. Raises
-    AxisError if some hold SC and CC and others only their difference."""
+    """One trace of several scans, every point kept. Raises AxisError for a mix of SC with CC and differences."""
     if len(scans) == 1:
         return scans[0]
     whole = [scan.sc is not None for scan in scans]

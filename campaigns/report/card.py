@@ -103,8 +103,7 @@ class Decision:
 
 
 def decisions(round: Sequence[Suggestion], best_ps: float | None, goal_ps: float | None) -> list[Decision]:
-    """One for each suggestion of a round, beside the longest lifetime measured in the space (ps; None before the first)
-    and the one that is sought (ps; None where none was named)."""
+    """One for each suggestion, beside the longest lifetime measured and the one sought (ps; None: no such)."""
     if best_ps is not None and goal_ps is not None and goal_ps <= best_ps:
         goal_ps = None
     marks = [mark for mark in (best_ps, goal_ps) if mark is not None]
@@ -128,8 +127,7 @@ def decisions(round: Sequence[Suggestion], best_ps: float | None, goal_ps: float
 
 
 def chances(predicted: Sequence[Any], level_ps: float | None) -> list[float | None]:
-    """Probability that each, if it forms, is measured above `level_ps`, by its lifetime and 90% interval; None without
-    a level."""
+    """Probability that each, if it forms, is measured above `level_ps`, by its 90% interval; None without a level."""
     if level_ps is None or not predicted:
         return [None] * len(predicted)
     told: list[float | None] = chance_below(-log10(level_ps), *_rates(predicted)).tolist()
@@ -161,8 +159,7 @@ def _bar(suggestion: Suggestion, best_ps: float | None, goal_ps: float | None, a
 
 
 def compared(predicted_ps: tuple[float, float, float], measured_ps: float, *, is_bound: bool = False) -> Markup:
-    """A predicted 90% interval (low end, median, high end, ps) with a line at the measured lifetime or upper bound
-    (ps), as SVG."""
+    """A predicted 90% interval (low, median, high, ps) with a line at the measured lifetime or bound, as SVG."""
     ends = (*predicted_ps, measured_ps)
     axis = _Axis(log10(min(ends)) - 0.15, log10(max(ends)) + 0.15)
     return _drawn(predicted_ps, ("measured", "measured <" if is_bound else "measured", measured_ps), axis)
@@ -182,8 +179,7 @@ N_COMPARED = 6
 
 
 def compared_views(record: TrackRecord | None) -> list[dict[str, Any]]:
-    """The last results of the campaign beside what was predicted of them, newest first: formula, predicted and
-    measured lifetimes for people (ps), and both as a bar."""
+    """The last results beside what was predicted, newest first: formula, both lifetimes (ps) in words, and a bar."""
     pairs = () if record is None else record.compared[::-1][:N_COMPARED]
     return [
         {

@@ -50,8 +50,7 @@ if os.name == "posix":
 
 
 def read_apart(paths: Sequence[Path], work: Callable[..., T], *arguments: Any) -> T:
-    """What `work(*arguments)` makes of uploaded files, in another process unless they are a little text. Raises
-    QueryError if that takes too much, BusyError if too many wait for it, and what `work` refuses."""
+    """What `work(*arguments)` makes of uploads, apart unless they are little. QueryError, BusyError, or its own."""
     small = sum(path.stat().st_size for path in paths) <= LIGHT_BYTES
     if small and not any(path.read_bytes().startswith(PACKED) for path in paths):
         return work(*arguments)

@@ -348,8 +348,7 @@ class Searcher:
         return None if mask is None else mask.reshape(-1)
 
     def _matches(self, text: str) -> Callable[[Cation], bool]:
-        """Which cations a text means: those of that very name, else those of that structure, else those whose names
-        hold it."""
+        """Which cations a text means: those of that very name, else of that structure, else whose names hold it."""
         words = text.casefold()
         cations = [*self.space.spacers, *(c for option in self.space.cage_options for c, _ in option)]
         exact = {c.inchikey for c in cations if words in (name.casefold() for name in (c.abbreviation, *c.names))}

@@ -105,8 +105,7 @@ class CampaignRegistry:
         return session in self._ended if tokens is None else tokens.has_ended(session)
 
     def refuse_token(self, address: str) -> None:
-        """Note that somebody at `address` gave a token that nobody has; a right one is never held up by that. Raises
-        BusyError if that happened too often within a minute."""
+        """Note a token that nobody has; a right one is never held up. BusyError for too many from one `address`."""
         failures = self._failures[address] = self._failures.get(address, 0) + 1
         if failures <= MAX_FAILURES:
             _log.warning("a token that nobody has, from %s", address)
@@ -114,8 +113,7 @@ class CampaignRegistry:
             raise BusyError(f"{failures} wrong tokens from {address}; wait a minute before you try again")
 
     def count(self, identity: Identity, *, writes: bool = False) -> None:
-        """One more request with a token. Raises BusyError beyond `MAX_REQUESTS`, or `MAX_WRITES` to write, within a
-        minute, so that a program that floods fills no log and leaves others their turn."""
+        """One more request with a token. BusyError beyond `MAX_REQUESTS`, or `MAX_WRITES` to write, in a minute."""
         most, what = (MAX_WRITES, "requests to write") if writes else (MAX_REQUESTS, "requests")
         now = identity.token_hash, most, int(time.monotonic() // MINUTE_S)
         self._requests[now] = self._requests.get(now, 0) + 1

@@ -93,8 +93,7 @@ class Snapshot:
         return self.state.batches[-1] if self.state.batches else None
 
     def round(self, number: int | None = None) -> SuggestionBatch:
-        """The suggestions of a round, the last by default. Raises NotServedError if there is no such round, or none at
-        all yet."""
+        """The suggestions of a round, the last by default. Raises NotServedError if there is no such round."""
         batches = self.state.batches
         if not batches:
             raise NotServedError("nothing has been suggested yet")
@@ -159,8 +158,7 @@ class Cache:
         return None if content is None else list(content["claims"])
 
     def lay_out(self, key: str, fitted: Round, progress: Progress) -> None:
-        """Score every compound of a round's space into arrays. Raises StoreError if the folder cannot be written, or
-        the space is larger than `MAX_INDEXED`."""
+        """Score every compound of a round's space into arrays. StoreError if it cannot be written, or too large."""
         if len(fitted.space) > MAX_INDEXED:
             raise StoreError(
                 f"the space holds {len(fitted.space):,} compounds; pages list spaces up to {MAX_INDEXED:,}, "
@@ -186,8 +184,7 @@ class Cache:
 
 
 def dig(campaign_folder: Path, oracle_store: Path | None, progress: Progress) -> None:
-    """Work out what takes minutes for the present fit of the campaign in a folder, unless it is there. Raises
-    CampaignNotFoundError, StoreError if the campaign, or the folder of its pages, cannot be used."""
+    """Work out what takes minutes for a campaign's fit, unless it is there. CampaignNotFoundError, StoreError."""
     campaign = Campaign.open(campaign_folder, oracle_store=oracle_store)
     fit = campaign.fit()
     if fit is not None:  # else results have just come in, and the fit on them is checked after it
@@ -292,8 +289,7 @@ class CampaignService:
         return tuple(sorted(index for index in indices if index is not None))
 
     def version(self) -> tuple[int, int] | None:
-        """Changes with whatever a page can show: events, jobs and what they work out. Never waits: None where another
-        process may have written something that is not read yet."""
+        """Changes with whatever a page can show; never waits: None where another process may have written."""
         now = time.monotonic()
         if now - self._looked_at > LOOK_EVERY_S:
             if self._signature() != self._seen:
@@ -436,15 +432,13 @@ class CampaignService:
         return Expected(row["lifetime_ps"], row["lifetime_low_ps"], row["lifetime_high_ps"])
 
     def round(self) -> Round:
-        """The round behind the pages, of the present data or, while they are learnt from, of those before. Raises
-        NotReadyError where it has to be computed first; the work is queued where nobody did yet."""
+        """The round of the present data or, while it is learnt, the one before. NotReadyError; then it is queued."""
         if self._round is None:
             raise NotReadyError(self._why_not_ready("the model is being prepared"))
         return self._round
 
     def index(self) -> RankIndex:
-        """The ranking's arrays, of the present fit or, while that is being laid out, of the one before. Raises
-        NotReadyError as `round`."""
+        """The ranking's arrays, of the present fit or the one before. Raises NotReadyError as `round`."""
         return self.searcher().index
 
     def searcher(self) -> Searcher:
@@ -463,8 +457,7 @@ class CampaignService:
         raise NotReadyError(why)
 
     def ranked(self, query: RankQuery, number: int, size: int) -> tuple[int, list[Ranked]]:
-        """How many compounds answer the query, and page `number` (from 1) of `size` of them. Raises NotReadyError as
-        `round`. Raises QueryError for a page that cannot be."""
+        """How many compounds answer the query, and a page (from 1) of them. NotReadyError, QueryError as below."""
         searcher, snapshot, space = self.searcher(), self.snapshot(), self.campaign.space
         page = searcher.page(query, snapshot.taken, number, size)
         rows = []

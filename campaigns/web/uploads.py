@@ -151,8 +151,7 @@ class Uploads:
     def traces(
         self, campaign: str, formula: str, sample: str, files: list[Uploaded], settings: TraceSettings | None = None
     ) -> TraceUpload:
-        """Keep traces or maps of one crystal, and fit them. Raises QueryError if they are not one trace, a pair of
-        traces or a pair of maps."""
+        """Keep traces or maps of one crystal, and fit them. Raises QueryError if they are no trace or pair."""
         _check_roles([file.role for file in files])
         name = secrets.token_urlsafe(12)
         paths = dict[str, tuple[Path, ...]]()
@@ -402,8 +401,7 @@ def _looked_at(upload: TableUpload, names: CationLibrary) -> tuple[Preview, Obse
 
 
 def take_in_table(service: CampaignService, upload: TableUpload, *, keep_going: bool) -> IngestResult:
-    """Take a confirmed table in, whole; or, where `keep_going`, the rows that are right. Raises IngestError listing
-    every problem with its row and column."""
+    """Take a confirmed table in, whole or, where `keep_going`, its right rows. IngestError listing every problem."""
     options = upload.reading.options()
     options |= {"accept_guesses": True, "accept_corrections": True}  # they were shown, and confirmed
     table = read_results(service, upload.path, upload.reading.target, options)

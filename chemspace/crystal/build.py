@@ -96,10 +96,7 @@ FAR = 9.0
 
 
 def tightest(first: Atoms, second: Atoms, shifts: NDArray[np.float64]) -> float:
-    """Smallest distance between atoms of `first` and of `second` moved by each of `shifts` (s, 3).
-
-    As a fraction of the sum of van der Waals radii (RDKit's).
-    """
+    """Smallest distance between atoms of `first` and `second` moved by `shifts` (s, 3), as a share of RDKit's radii."""
     (symbols_a, points_a), (symbols_b, points_b) = first, second
     if not len(symbols_a) or not len(symbols_b) or not len(shifts):
         return FAR
@@ -151,8 +148,7 @@ SMALLEST_BRIDGE = 130.0
 
 
 def ion(cation: Cation, geometries: Mapping[str, NDArray[np.float64]], seed: int) -> tuple[Atoms, list[int]]:
-    """Atoms of a cation and the places of its head atoms. Raises GeometryError if the given geometry has the wrong
-    shape or none can be made."""
+    """Atoms of a cation and places of its head atoms. Raises GeometryError where it has no geometry of its shape."""
     mol, points = mmff_geometry(cation, seed=seed)
     if cation.inchikey in geometries:
         points = np.asarray(geometries[cation.inchikey], dtype=np.float64)
@@ -182,8 +178,7 @@ def in_cage(
 
 
 def upright(cation: Cation, atoms: Atoms, heads: list[int], layer: Slab, inorganic: Atoms) -> Atoms:
-    """A spacer on the upper face: head nitrogen in the middle of the terminal halides, tail up, tilted if need be.
-    Raises GeometryError if it clashes with its neighbours whatever its orientation."""
+    """A spacer on the upper face, head amid the terminal halides, tilted if need be. GeometryError if it clashes."""
     symbols, points = atoms
     head = heads[0]
     heavy = [place for place, symbol in enumerate(symbols) if symbol != "H"]
@@ -220,8 +215,7 @@ def turned_over(atoms: Atoms, layer: Slab) -> Atoms:
 
 
 def bridging(cation: Cation, atoms: Atoms, heads: list[int], layer: Slab, inorganic: Atoms) -> tuple[Atoms, float]:
-    """A dication between two eclipsed slabs, a head in each plane of terminal halides; and the repeat of the layers.
-    Raises GeometryError if it has not two heads, or clashes whatever its orientation."""
+    """A dication between two eclipsed slabs, and the repeat of the layers. GeometryError without two heads or room."""
     symbols, points = atoms
     if len(heads) < 2:
         raise GeometryError(f"{cation.abbreviation} has one charged head; a bridge between layers needs two")

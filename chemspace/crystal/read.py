@@ -60,8 +60,7 @@ class Network:
 
 
 def find_network(structure: Structure) -> Network:
-    """The network of a crystal. Raises GeometryError if there is no metal of the B site, or none has a halide
-    neighbour."""
+    """The network of a crystal. Raises GeometryError if no metal of the B site has a halide neighbour."""
     symbols = [_symbol(site.species) for site in structure]
     metals = tuple(place for place, symbol in enumerate(symbols) if symbol in B_SITES)
     if not metals:
@@ -191,8 +190,7 @@ class Layers:
 
 
 def find_layers(network: Network) -> Layers | None:
-    """The layers of a network, or None for a three-dimensional one. Raises GeometryError for chains and clusters, which
-    are no perovskite layers, or layers of unlike thickness."""
+    """The layers of a network, None for a three-dimensional one. GeometryError for chains or unlike thickness."""
     ranks = {len(sheet.translations) for sheet in network.sheets}
     if ranks == {3}:
         return None
@@ -391,8 +389,7 @@ class StructureDescriptors:
 
 
 def read_structure(path: str | Path) -> Structure:
-    """Crystal of a CIF, POSCAR or any other file that pymatgen reads; its remarks on rounding are passed over. Raises
-    GeometryError if the file is missing, or holds no crystal or several."""
+    """Crystal of a CIF, POSCAR or other file that pymatgen reads. GeometryError if it holds none or several."""
     from pymatgen.core.structure import Structure as PymatgenStructure  # loads pandas, which chemspace does without
 
     if not Path(path).is_file():

@@ -180,8 +180,7 @@ def _starts_with_a_word(line: str, dialect: Dialect) -> bool:
 
 
 def _headings(name: str, above: list[tuple[int, str]], dialect: Dialect, width: int) -> tuple[str, ...] | None:
-    """The line above the numbers, where it has a cell per column; up to three such lines (names, units, comments) are
-    joined, units last."""
+    """The up to three lines (names, units, comments) above the numbers with a cell per column, joined, units last."""
     found: list[list[str]] = []
     for _, line in above[:-4:-1]:
         cells = _with_units(_heading_cells(line, dialect), width)

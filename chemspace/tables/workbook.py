@@ -51,8 +51,7 @@ class Book:
         return [title for title in self.titles if next(_filled_rows(self._values, title), None) is not None]
 
     def sheet(self, title: str) -> Sheet:
-        """What a sheet holds; a formula without a kept value shows itself, so that a reader can say what is missing.
-        Raises TableError if it holds more than is read."""
+        """What a sheet holds; a formula without a kept value shows itself. Raises TableError if it is too large."""
         count, rows, dates, strays = CellCount(self._name), list[tuple[int, dict[int, str]]](), [], 0
         for line, values in _filled_rows(self._values, title):
             if rows and line - rows[-1][0] > GAP:
@@ -110,8 +109,7 @@ def width_of(cells: Mapping[int, str]) -> int:
 
 
 def _check_parts(name: str, content: bytes) -> bool:
-    """Whether a sheet has formulas. Raises TableError if the parts unpack to more than is read, or define entities,
-    which no spreadsheet does."""
+    """Whether a sheet has formulas. Raises TableError for parts that unpack to too much, or define entities."""
     has_formulas = False
     with ZipFile(io.BytesIO(content)) as archive:
         if sum(part.file_size for part in archive.infolist()) > MAX_BYTES:

@@ -106,8 +106,7 @@ class XtbCommandSession:
 
 @lru_cache(maxsize=1)
 def command_version() -> str:
-    """Version that the xtb command names. Raises EngineMissingError if there is no such command; EngineError if it does
-    not name its version."""
+    """Version that the xtb command names. Raises EngineMissingError if there is none; EngineError if it names none."""
     for line in _call([_command_path(), "--version"]).stdout.splitlines():
         words = line.replace("*", " ").split()
         if words[:2] == ["xtb", "version"]:

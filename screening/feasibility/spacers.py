@@ -244,8 +244,7 @@ class SpacerEvidence:
         return replace(known, pull=pull)
 
     def log_odds(self, shapes: NDArray[np.float64], prints: Sequence[Any]) -> NDArray[np.float64]:
-        """What it adds to the log-odds of each of m spacers, shape (m,), from their `cation_shape` (m, 8) and
-        fingerprints."""
+        """What it adds to the log-odds of m spacers, shape (m,), from their `cation_shape` (m, 8) and fingerprints."""
         odds, step = np.zeros(len(prints)), 4096  # the similarities of a million spacers would fill the memory
         for start in range(0, len(prints), step):
             rows = [prints[row] for row in range(start, min(start + step, len(prints)))]
@@ -298,8 +297,7 @@ class SizeClasses:
     layered: NDArray[np.int64]
 
     def outside(self, shapes: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """Whether each of m spacers, of shapes (m, 8), is smaller or larger than every reported one of its charge, or
-        of a charge that none has, shape (m,)."""
+        """Whether shapes (m, 8) are smaller or larger than every reported spacer's of their charge, shape (m,)."""
         charge, size = shapes[:, 0], shapes[:, -1]
         beyond = np.ones(len(shapes), dtype=bool)
         for known in np.unique(self.charges):
@@ -308,8 +306,7 @@ class SizeClasses:
         return beyond
 
     def share(self, shape: NDArray[np.float64]) -> float:
-        """Share of layered ones among the reported cations of the nearest charge and, of that, the nearest size, by the
-        rule of succession (one success and one failure beside them)."""
+        """Share of layered ones among reported cations of the nearest charge and size, by the rule of succession."""
         charge, size = np.nan_to_num(shape[[0, -1]], nan=0.0)
         far = np.abs(self.charges - charge) * 1e3 + np.abs(self.heavy_atoms - size)
         alike = self.layered[far == far.min()]
@@ -334,8 +331,7 @@ class SpacerModel:
     def fit(
         cls, table: ReportedOutcomes, rule: SpacerRule, seed: int = 42, strength: float | None = None
     ) -> SpacerModel:
-        """Fit on reported outcomes; the ridge is chosen with whole scaffolds left out, in folds by `seed`, unless its
-        `strength` is known."""
+        """Fit on reported outcomes; the ridge (unless `strength` is known) by scaffolds left out, folds by `seed`."""
         shapes = table.shapes[:, : rule.n_shapes]
         if strength is None:
             strength = _strength(shapes, table.layered, np.array(table.scaffolds), seed)
@@ -399,8 +395,7 @@ def score_spacers(
     left_out: Literal["scaffolds", "cations"] = "scaffolds",
     seed: int = 42,
 ) -> SpacerScore:
-    """Cross-validate on reported outcomes (None: the package's) with scaffolds (ten folds by `seed`) or single cations
-    with their enantiomers left out whole; the ridge is chosen again inside every fold."""
+    """Cross-validate on reported outcomes (None: the package's), scaffolds or single cations left out whole."""
     from sklearn.metrics import brier_score_loss, roc_auc_score
 
     table, rule = data or ReportedOutcomes.published(), rule or SpacerRule()

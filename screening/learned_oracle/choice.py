@@ -135,8 +135,7 @@ def plan_round(
 
 
 def far_spacers(features: SpacerFeatures, computed: NDArray[np.bool_], limit: int) -> NDArray[np.int64]:
-    """Spacers far outside the `computed` ones (m,), at least one, at most `limit`, shape (b,); the one with the
-    greatest share of unknown environments comes first, and what it brings counts as known for the next."""
+    """Up to `limit` spacers far outside the `computed` ones (m,), (b,), most unknown environments first."""
     known = features.numbers[computed]
     low, high = known.min(axis=0), known.max(axis=0)
     slack = _FAR * (high - low) + 1e-6 * (1.0 + np.abs(high))

@@ -74,8 +74,7 @@ class PredictedDescriptors:
         return self._of(self.mean.astype(np.float64))
 
     def draw(self, seed: Sequence[int], rows: NDArray[np.integer[Any]] | None = None) -> Array:
-        """Descriptors as they could turn out, shape (m, c) or, of some rows (r,), (r, c): the mean and the error of a
-        computed spacer drawn for each, scaled to its standard deviation."""
+        """Descriptors as they could turn out, (m, c), or (r, c) of rows (r,): by the errors of computed spacers."""
         mean, sd = (self.mean, self.sd) if rows is None else (self.mean[rows], self.sd[rows])
         source = np.random.default_rng([*seed]).integers(len(self.errors), size=len(mean))
         return self._of((mean + sd * self.errors[source]).astype(np.float64))

@@ -35,8 +35,7 @@ class ProcessBounds:
     """Weighted first moment and bounded second moment of the processes of one mixture, in its standardised units."""
 
     def __init__(self, processes: Sequence[ProcessComponent], weights: Array, x_mean: Array, x_sd: Array) -> None:
-        """Copy at least one process with a plain kernel, all of the same features; `weights` (c,), standardisation
-        `x_mean`, `x_sd` (d,)."""
+        """Copy processes with a plain kernel, same features; `weights` (c,), standardisation `x_mean`, `x_sd` (d,)."""
         ordered = sorted(zip(processes, weights.tolist(), strict=True), key=lambda pair: pair[0].spec.rough)
         parts = [_Part(process, weight, len(x_mean)) for process, weight in ordered]
         self._x_mean, self._x_sd = x_mean[:, None], x_sd[:, None]
@@ -54,8 +53,7 @@ class ProcessBounds:
         self._learnt = np.empty((0, 2 * len(x_mean) + 1 + len(self._distance)), np.float32)
 
     def learn(self, x: Array, y: Array) -> None:
-        """Have `moments` tell further functions, of values y (r, m) at raw features x (m, d): linear ones of position,
-        its square and the kernels, by least squares."""
+        """Have `moments` tell further functions, of values y (r, m) at raw features x (m, d), by least squares."""
         inputs = self._learnt.shape[1]
         self._learnt = np.eye(inputs, dtype=np.float32)
         columns = self.moments(x)[2].astype(np.float64)
@@ -66,8 +64,7 @@ class ProcessBounds:
         self._learnt = (np.linalg.solve(square, columns @ y.T) / scale).T.astype(np.float32)
 
     def moments(self, x: Array) -> tuple[Single, Single, Single]:
-        """At raw features x (m, d): sum over processes of w m, an upper bound of that of w (v + m^2), each (m,), and
-        what was learnt (r, m)."""
+        """At raw x (m, d): sums of w m and, from above, of w (v + m^2), (m,); and what was learnt (r, m)."""
         first, second = np.empty(len(x), np.float32), np.empty(len(x), np.float32)
         learnt = np.empty((len(self._learnt), len(x)), np.float32)
         size = min(self._chunk, max(1, len(x)))

@@ -116,8 +116,7 @@ class Sketch:
     allowed: NDArray[np.bool_]
 
     def above(self, threshold: float, places: NDArray[np.int64] | slice) -> Single:
-        """How many standard errors above a threshold some of its spacers are sketched, shape (m, v); -inf for what is
-        predicted anyway or not allowed."""
+        """Standard errors above a threshold at which spacers are sketched, (m, v); -inf for those not allowed."""
         f = functions(self.coordinates[places], self.frequencies, self.phases)
         told: Single = f @ (self.weights / self.error)
         told += (np.float32(self.floor - threshold)) / self.error
@@ -312,8 +311,7 @@ class SketchPass:
         return sum(len(rows.index) for rows in self._predicted(*self._all_rows(spacers)))
 
     def _levels(self, spacers: Whole) -> tuple[Array, int]:
-        """Highest value of each kind of surroundings of some spacers, whether constraints leave it to them or not,
-        shape (c, v), -inf where none has descriptors; and how many compounds were predicted that may enter the list."""
+        """Highest value of each kind of surroundings of spacers, (c, v), -inf unknown; and how many may enter."""
         open_to_some = np.flatnonzero(self._allowed.any(axis=0))
         rows = list(self._predicted(np.repeat(spacers, len(open_to_some)), np.tile(open_to_some, len(spacers))))
         levels = np.full((len(spacers), self._allowed.shape[1]), -np.inf)

@@ -75,8 +75,7 @@ def cores() -> int:
 
 
 def map_blocks(function: Callable[[Item], Result], items: Iterable[Item], workers: int) -> Iterator[Result]:
-    """Results of `function` in the order of the items, at most two items a worker in flight, so memory is bounded; one
-    worker runs in the caller's own thread, and an exception is raised at its item's turn."""
+    """Results of `function` in the items' order, at most two items a worker in flight; errors at their turn."""
     if workers <= 1:
         yield from map(function, items)
         return
@@ -242,9 +241,8 @@ _TASKS, _AHEAD = 8, 2
 
 
 def stream_on(client: Any, work: Pass, progress: Progress | None = None) -> Found:
-    """As `stream`, on the workers of a `distributed.Client`: indices and values, each (k,). A
-    task that dies with its worker is given to another one by Dask; how many compounds their bound leaves out depends on
-    the cluster's threads. A `RankingError` if the client has no workers, or loses its scheduler."""
+    """As `stream`, on the workers of a `distributed.Client`: indices and values, each (k,). Bounds depend on its
+    threads. A `RankingError` if the client has no workers, or loses its scheduler."""
     threads = sum(client.nthreads().values())
     if not threads:
         raise RankingError("the Dask client has no workers; start some, or rank without a client")

@@ -23,8 +23,7 @@ _SAMPLES, _VOLUMES = 256, 64
 
 
 def noisy_improvement(model: Any, x_observed: Array, pending: Array | None = None, seed: int = 42) -> Any:
-    """BoTorch's qLogNEI (arXiv 2310.20708), b x q x d -> b, to be maximised, of a target that is minimised, given
-    features of the observations (k, d) and of what is awaited (p, d)."""
+    """BoTorch's qLogNEI (arXiv 2310.20708), b x q x d -> b, given observations (k, d) and what awaits (p, d)."""
     import torch
     from botorch.acquisition.logei import qLogNoisyExpectedImprovement
     from botorch.acquisition.objective import GenericMCObjective
@@ -43,8 +42,7 @@ def noisy_improvement(model: Any, x_observed: Array, pending: Array | None = Non
 
 
 def integrated_variance(model: Any, x_space: Array, pending: Array | None = None, seed: int = 42) -> Any:
-    """Minus the variance over `x_space` (s, d) once a batch is measured, by BoTorch's class (doi
-    10.1109/IJCNN.2000.861310); as above."""
+    """Minus the variance over `x_space` (s, d) once a batch is measured (doi 10.1109/IJCNN.2000.861310)."""
     import torch
     from botorch.acquisition.active_learning import qNegIntegratedPosteriorVariance
     from botorch.sampling.normal import SobolQMCNormalSampler
@@ -85,8 +83,7 @@ def values_with(acquisition: Any, x: Array, chunk: int = 512) -> Array:
 
 
 def drawn_values(model: Any, x: Array, seed: int) -> Array:
-    """Minus one function drawn from the posterior at a shortlist (m, d), shape (m,): its best is a Thompson pick (doi
-    10.1093/biomet/25.3-4.285)."""
+    """Minus a function of the posterior at a shortlist (m, d), (m,) (Thompson, doi 10.1093/biomet/25.3-4.285)."""
     import torch
 
     with torch.no_grad():

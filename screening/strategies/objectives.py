@@ -306,16 +306,14 @@ def _observed(one: FixedObjective, x: Array, source: Columns) -> Array:
 
 
 def _log_length(value: Array, low: Array, high: Array) -> Array:
-    """Logarithm of the length of the part of each interval [low, high], (c,), that lies below a number (m,), shape (m,
-    c); -inf for NaN, `high` may be infinite."""
+    """Logarithm of the length of intervals [low, high], (c,), below a number (m,), shape (m, c); -inf for NaN."""
     length = np.minimum(np.nan_to_num(value, nan=-np.inf)[:, None], high[None, :]) - low[None, :]
     logarithm: Array = np.log(length, out=np.full(length.shape, -np.inf), where=length > 0.0)
     return logarithm
 
 
 def _log_expected_length(mean: Array, sd: Array, low: Array, high: Array) -> Array:
-    """Logarithm of the expected length of the part of each interval, as above, below a normal number of mean and sd
-    (m,), shape (m, c)."""
+    """Logarithm of the expected length of that part below a normal number of mean and sd (m,), shape (m, c)."""
     above_low = log_expected_improvement(-mean[:, None], sd[:, None], -low[None, :])
     ends = np.where(np.isfinite(high), high, 0.0)
     above_high = log_expected_improvement(-mean[:, None], sd[:, None], -ends[None, :])

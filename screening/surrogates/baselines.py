@@ -28,8 +28,7 @@ class IndependentModel(Model):
     def __init__(
         self, mean: Callable[[NDArray[np.float64]], NDArray[np.float64]], variance: float, noise_variance: float
     ) -> None:
-        """Bind a predictor from raw features (m, d) to log10 rates (m,); variances of a compound around it and of a
-        typical measurement, log10 units squared."""
+        """Bind a predictor from raw features (m, d) to log10 rates (m,), and variances around it, squared units."""
         super().__init__()
         self._mean = mean
         self.variance = variance

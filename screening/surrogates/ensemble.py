@@ -164,8 +164,7 @@ def _train(
     weight: Tensor,
     absent: Tensor,
 ) -> tuple[list[Tensor], Tensor]:
-    """Full-batch Adam; the snapshot of each fold with the least out-of-group error, and its step. On the processor,
-    folds train in blocks that stay in its cache."""
+    """Full-batch Adam; each fold's snapshot with the least out-of-group error, its step, in cache-sized blocks."""
     most = MAX_BLOCK_NUMBERS if z.device.type == "cpu" else MAX_DEVICE_BLOCK_NUMBERS
     size = max(1, most // (weight.shape[1] * weight.shape[2] * max(config.hidden, default=1)))
     told = []

@@ -310,8 +310,7 @@ def _out_of_group_density(
     part: Folds,
     spread: Tensor,
 ) -> Tensor:
-    """Log density (c, f, k) of each row of `part`, numbers `spread` (k,) among all rows, under each candidate that has
-    not seen its group; the processes are fitted to `part`, the committees to all rows."""
+    """Log density (c, f, k) of rows of `part`, numbers `spread` (k,), by each candidate without its group."""
     target = part.scaling.y(part.y)
     densities = [gaussian_log_density(target, *p.leave_groups_out(part.groups)) for p in processes]
     for committee in committees:

@@ -148,9 +148,7 @@ class MixtureModel(Model):
         noise_variance: float = 0.0,
         calibration: float = 1.0,
     ) -> None:
-        """Bind c fitted candidates of one fold, in standardised units, weights (c,) of sum one, that fold's scaling,
-        the measurement variance of a typical row (log10 units squared), and a factor on every predicted standard
-        deviation."""
+        """Bind c fitted candidates of one fold, standardised, their weights (c,), the scaling, variance and factor."""
         super().__init__()
         self.components = nn.ModuleList([c for c in components if isinstance(c, nn.Module)])
         self.register_buffer("weights", weights)

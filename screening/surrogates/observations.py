@@ -44,8 +44,7 @@ class Scaling:
 
 
 def fit_scaling(x: Tensor, y: Tensor, mask: Tensor) -> Scaling:
-    """Scaling of each fold from targets y (k,) and features x (k, d), NaN left out, of rows that train and are
-    measurements, (f, k): a bound that says nothing moves nothing. What is constant gets scale 1."""
+    """Scaling of each fold from targets y (k,) and features x (k, d), NaN left out, of training rows (f, k)."""
     weight = mask.to(x) / mask.sum(-1, keepdim=True).clamp_min(1)
     known = (~x.isnan()).to(x)
     share = (weight @ known)[:, None, :].clamp_min(torch.finfo(x.dtype).tiny)
@@ -127,9 +126,8 @@ class Folds:
 
 
 def drop_correlated(folds: Folds, most: float) -> Folds:
-    """The folds with features switched off (an infinite spread) that repeat an earlier one with an absolute Pearson
-    correlation above `most` in the fold's training rows: the reference paper's choice, |r| > 0.9 (doi
-    10.1039/d5sc07406a)."""
+    """The folds without features that repeat an earlier one with |r| above `most` in training rows, as the reference
+    paper: 0.9 (doi 10.1039/d5sc07406a)."""
     scaling, x, mask = folds.scaling, folds.x, folds.measured
     z = scaling.x(x) * mask[..., None]
     correlation = (z.mT @ z / mask.sum(-1)[:, None, None]).abs()

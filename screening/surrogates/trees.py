@@ -104,8 +104,7 @@ def fit_trees(config: TreesConfig, folds: Folds, sites: Sites, seed: int) -> Tre
 
 
 def is_left(x: Tensor, thresholds: Tensor, centre: Tensor) -> Tensor:
-    """Whether rows x (m, d) are not above each threshold (f, d, t): shape (f, m, d x t), double precision; compared in
-    single precision, so that a model in either precision sends a row the same way."""
+    """Whether rows x (m, d) are not above thresholds (f, d, t), (f, d, m x t); compared in single precision."""
     filled = torch.where(x.isnan(), centre[:, None], x).float()
     return (filled[..., None] <= thresholds[:, None]).flatten(2).double()
 

@@ -135,8 +135,7 @@ def _one_hot(labels: NDArray[Any]) -> NDArray[np.float64]:
 def squared_error_saved(
     own: Validation, other: Validation, groups: NDArray[np.int64], split: str = "leave_one_spacer_out"
 ) -> tuple[float, float]:
-    """Squared error that `own` saves beside `other` on the same rows of a split, and its paired standard error; rows of
-    one of `groups` (k,) are one draw."""
+    """Squared error that `own` saves beside `other`, and its paired error; one of `groups` (k,) is one draw."""
     frames = [v.predictions[v.predictions["split"] == split].sort_values("row") for v in (own, other)]
     ours, theirs = (((f["y"] - f["mean"]) ** 2).to_numpy() for f in frames)
     return paired(theirs - ours, groups[frames[0]["row"].to_numpy()])

@@ -128,8 +128,7 @@ def cross_validate(
 
 
 def held_out(split: str, training: TrainingRows, seed: int) -> list[NDArray[np.int64]]:
-    """Test rows, each of shape (rows,), of each fold of a named split, those that related tasks hold of the same
-    compounds or spacers among them."""
+    """Test rows, each of shape (rows,), of each fold of a split, those of related tasks of the same groups too."""
     codes, own = training.compounds if split in BY_COMPOUND else training.groups, np.flatnonzero(training.tasks == 0)
     tests = [own[rows] for rows in hold_out(split, codes[own], seed)]
     if len(own) == training.n_rows:

@@ -201,11 +201,7 @@ TRUST_R2, RANK_R2, RANK_SPEARMAN = 0.8, 0.2, 0.4
 
 
 def grade(cards: Mapping[str, ScoreCard]) -> str:
-    """Verdict over all splits of enough rows, the worst split deciding.
-
-    Three statements: whether the ranking is better than chance, whether 90% intervals hold, and whether single
-    predictions can be trusted.
-    """
+    """Verdict over all splits of enough rows, the worst deciding: better than chance, intervals, single predictions."""
     judged = {split: card for split, card in cards.items() if card.n_rows >= FEW_ROWS} or dict(cards)
     worst = min(judged.values(), key=lambda card: _or_low(card.r2_log))
     r2, spearman = worst.r2_log, worst.spearman

@@ -17,8 +17,7 @@ from chemspace.spacer_geometry import mmff_geometry
 
 
 def cation_xyz(service: CampaignService, cation: Cation) -> str:
-    """An XYZ block, angstrom: the oracle's conformer, or an MMFF94 one where it has none. Raises GeometryError if there
-    is neither."""
+    """An XYZ block, angstrom: the oracle's conformer, or an MMFF94 one. Raises GeometryError if there is neither."""
     record = service.records([cation]).get(cation.inchikey)
     if record is not None and record.geometry:
         return record.geometry
@@ -30,8 +29,7 @@ def cation_xyz(service: CampaignService, cation: Cation) -> str:
 
 
 def structure_cif(service: CampaignService, compound: Compound, tilted: bool) -> str:
-    """An idealised crystal as CIF, its cations as xTB left them where it has them. Raises GeometryError as
-    `campaigns.records.starting_structure`."""
+    """An idealised crystal as CIF, cations by xTB. GeometryError as `campaigns.records.starting_structure`."""
     from campaigns.records import starting_structure
 
     records = service.records([cation for cation, _ in compound.cation_counts])
@@ -116,8 +114,7 @@ def _values(state: CampaignState, names: CationLibrary) -> dict[str, list[tuple[
 
 
 def asked_compound(service: CampaignService, asked: PredictionIn) -> Compound:
-    """The compound of a posted formula, or of a spacer's SMILES in a framework. Raises QueryError for both or neither.
-    Raises ChemspaceError for what is no compound of this family."""
+    """The compound of a formula, or of a spacer's SMILES. QueryError for both or neither, ChemspaceError."""
     names = service.campaign.names
     if (asked.formula is None) == (asked.smiles is None):
         raise QueryError("give a formula, or the SMILES of a spacer")

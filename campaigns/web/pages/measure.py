@@ -266,8 +266,7 @@ class ReadingForm(BaseModel):
     accept_extreme: bool = False
 
     def reading(self, before: Reading) -> Reading:
-        """In place of how it was read before; another sheet has columns of its own. Raises QueryError for a unit that
-        is none."""
+        """In place of how it was read before; another sheet has columns of its own. QueryError for a wrong unit."""
         if self.unit and self.unit not in UNITS:
             raise QueryError(f"there is no unit {self.unit!r}; units: {', '.join(UNITS)}")
         columns, unit = dict[str, str](), ""

@@ -58,12 +58,7 @@ class Event:
 #: The target whose observations move a compound through its life, and that a campaign ranks by: tau, ps.
 LIFETIME_PS = "lifetime_ps"
 #: Fields of an observation by what the rows of an event before 0.2.0 call them.
-_RENAMED = {
-    "lifetime_ps": "value",
-    "lifetime_stderr_ps": "stderr",
-    "is_upper_bound": "is_bound",
-    "error": "stderr",
-}
+_RENAMED = {"lifetime_ps": "value", "lifetime_stderr_ps": "stderr", "is_upper_bound": "is_bound", "error": "stderr"}
 
 
 def upcast(kind: str, payload: dict[str, Any]) -> tuple[EventKind, dict[str, Any]]:

@@ -128,12 +128,7 @@ class _Before:
     """What a row is held against: the record of its target, the published rows, and the rows before it."""
 
     def __init__(
-        self,
-        target: Target,
-        state: CampaignState,
-        names: CationLibrary,
-        space: CompoundSpace,
-        expected: Expectation,
+        self, target: Target, state: CampaignState, names: CationLibrary, space: CompoundSpace, expected: Expectation
     ) -> None:
         self.target, self.space, self.expected = target, space, expected
         self.sets_apart = target.of_campaign and state.config.defaults.sets_apart

@@ -127,11 +127,7 @@ def take_in_table(
 
 
 def of_table(
-    table: ObservationTable,
-    state: CampaignState,
-    names: CationLibrary,
-    space: CompoundSpace,
-    rules: IntakeRules,
+    table: ObservationTable, state: CampaignState, names: CationLibrary, space: CompoundSpace, rules: IntakeRules
 ) -> Intake:
     """The rows that a campaign does not have or that correct it, and what to tell of the others. Raises IngestError if
     none, or without `rules.keep_going` one, cannot be taken in; UnconfirmedError for what the rules ask about."""

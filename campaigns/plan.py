@@ -189,12 +189,7 @@ class LaunchPlan:
 
 
 def plan_launch(
-    config: CampaignConfig,
-    read: Gathered,
-    oracle_store: Path,
-    *,
-    workers: int = 2,
-    progress: Progress | None = None,
+    config: CampaignConfig, read: Gathered, oracle_store: Path, *, workers: int = 2, progress: Progress | None = None
 ) -> LaunchPlan:
     """Work out what a launch would do.
 

@@ -369,10 +369,7 @@ def _after(state: CampaignState, event: Event) -> CampaignState:
 
 
 def _with_record(
-    state: CampaignState,
-    event: Event,
-    record: tuple[Recorded, ...],
-    history: tuple[tuple[str, Stage, int | None], ...],
+    state: CampaignState, event: Event, record: tuple[Recorded, ...], history: tuple[tuple[str, Stage, int | None], ...]
 ) -> CampaignState:
     """The state with another record of the event's target; only lifetimes move compounds."""
     target = event.payload["target"]

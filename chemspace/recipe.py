@@ -28,11 +28,7 @@ class Acid:
 
 
 #: The acids as suppliers sell them (label values; check the bottle).
-ACIDS = {
-    "I": Acid("HI", 57.0, 1.70),
-    "Br": Acid("HBr", 48.0, 1.49),
-    "Cl": Acid("HCl", 37.0, 1.19),
-}
+ACIDS = {"I": Acid("HI", 57.0, 1.70), "Br": Acid("HBr", 48.0, 1.49), "Cl": Acid("HCl", 37.0, 1.19)}
 
 
 @dataclass(frozen=True)

@@ -239,12 +239,7 @@ class CompoundSpace:
     @cached_property
     def _positions(self) -> dict[str, dict[Any, int]]:
         starts = {int(n): int(np.argmax(self.slot_n == n)) for n in self.n_layers}
-        axes = {
-            "spacer": self.spacers,
-            "metal": self.b_sites,
-            "halide": self.halide_options,
-            "cage": self.cage_options,
-        }
+        axes = {"spacer": self.spacers, "metal": self.b_sites, "halide": self.halide_options, "cage": self.cage_options}
         return {"n": starts, **{name: {key: place for place, key in enumerate(axis)} for name, axis in axes.items()}}
 
     @cached_property

@@ -257,9 +257,7 @@ class CationTable:
 
 
 def compound_descriptors(
-    compounds: Sequence[Compound],
-    table: Mapping[str, CationRecord],
-    descriptors: DescriptorSet = DEFAULT_DESCRIPTORS,
+    compounds: Sequence[Compound], table: Mapping[str, CationRecord], descriptors: DescriptorSet = DEFAULT_DESCRIPTORS
 ) -> NDArray[np.float64]:
     """Descriptors of k compounds, shape (k, c + 2), columns as in `descriptors`.
 

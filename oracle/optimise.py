@@ -354,11 +354,7 @@ class _Walk:
     """Where an optimisation stands: the place, what is known of the surface there, and how far a step may go."""
 
     def __init__(
-        self,
-        session: Session,
-        coordinates: Coordinates,
-        positions: NDArray[np.float64],
-        hessian: NDArray[np.float64],
+        self, session: Session, coordinates: Coordinates, positions: NDArray[np.float64], hessian: NDArray[np.float64]
     ) -> None:
         self.session, self.coordinates = session, coordinates
         self.here: Place = coordinates.at(positions)
@@ -486,12 +482,7 @@ PUSH, MAX_PUSHES = 0.3, 4
 
 
 def leave_saddles(
-    session: Session,
-    coordinates: Coordinates,
-    optimum: Optimum,
-    *,
-    gradient_norm: float,
-    max_steps: int,
+    session: Session, coordinates: Coordinates, optimum: Optimum, *, gradient_norm: float, max_steps: int
 ) -> tuple[Optimum, int]:
     """A minimum at or below `optimum`, and how many saddle points were left on the way to it.
 

@@ -14,16 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammaln, ndtri, stdtr, stdtrit
 
-__all__ = [
-    "LEVEL",
-    "chance_below",
-    "crps",
-    "fit_scale",
-    "half_width",
-    "interval",
-    "log_density",
-    "normal_half_width",
-]
+__all__ = ["LEVEL", "chance_below", "crps", "fit_scale", "half_width", "interval", "log_density", "normal_half_width"]
 
 
 #: The interval that is shown, and that the recalibration makes hold.

@@ -70,10 +70,7 @@ class Shapley:
 
 
 def shapley(
-    surrogate: Predictor,
-    x: ArrayLike,
-    feature_names: Sequence[str],
-    background: ArrayLike | None = None,
+    surrogate: Predictor, x: ArrayLike, feature_names: Sequence[str], background: ArrayLike | None = None
 ) -> Shapley:
     """Exact Shapley values of a surrogate's mean at rows x (m, d), features that are left out coming from the
     background (b, d), by default rows of x that spread over its predictions (interventional; Lundberg and Lee, NeurIPS
@@ -120,13 +117,7 @@ def _correlation(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
 
 #: How the reference paper (doi 10.1039/d5sc07406a) reads its Shapley values: +1 where more of the descriptor goes with
 #: a faster relaxation.
-PAPER_SIGNS = {
-    "log_molar_mass": 1,
-    "homo_ev": -1,
-    "lumo_ev": 1,
-    "log_polarizability": 1,
-    "log1p_dipole": -1,
-}
+PAPER_SIGNS = {"log_molar_mass": 1, "homo_ev": -1, "lumo_ev": 1, "log_polarizability": 1, "log1p_dipole": -1}
 #: Folds of whole groups; each explains only its held-out rows.
 FOLDS = 5
 #: Share of folds that must agree, and least correlation, for a direction to count as supported.

@@ -155,11 +155,7 @@ GRID = tuple(
 
 
 def fit_predict(
-    x: NDArray[np.float64],
-    rate: NDArray[np.float64],
-    masks: NDArray[np.bool_],
-    settings: Sequence[Setting],
-    seed: int,
+    x: NDArray[np.float64], rate: NDArray[np.float64], masks: NDArray[np.bool_], settings: Sequence[Setting], seed: int
 ) -> NDArray[np.float64]:
     """Predicted rates (1/ps, negative ones set to zero as the script does) of every row by every setting trained on
     every fold, shape (s, f, k): x (k, d) is standardised inside each fold, `masks` (f, k) says which rows train."""

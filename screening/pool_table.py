@@ -111,11 +111,7 @@ class PoolTable:
 
     @classmethod
     def of(
-        cls,
-        pool: pd.DataFrame,
-        observed: pd.DataFrame | None,
-        query: TableQuery,
-        pending: pd.DataFrame | None = None,
+        cls, pool: pd.DataFrame, observed: pd.DataFrame | None, query: TableQuery, pending: pd.DataFrame | None = None
     ) -> PoolTable:
         """Read the tables: m candidates; measured rows with the pool's columns and the target, those whose result is
         still to come being pending, None before anything is known; and rows that are being measured. A `PoolError` for

@@ -31,8 +31,7 @@ class TableOptions(OptionGroup):
     """A table of results, and how to read it."""
 
     results: Annotated[
-        Path | None,
-        typer.Argument(metavar="RESULTS", help="Table of results: CSV, .xlsx or JSON lines."),
+        Path | None, typer.Argument(metavar="RESULTS", help="Table of results: CSV, .xlsx or JSON lines.")
     ] = None
     of_property: Annotated[
         str | None,
@@ -59,8 +58,7 @@ class TableOptions(OptionGroup):
     eln: Annotated[
         bool,
         _Table(
-            "--eln",
-            help="The file is an .eln one that `export` wrote: measurements and outcomes, its hashes checked.",
+            "--eln", help="The file is an .eln one that `export` wrote: measurements and outcomes, its hashes checked."
         ),
     ] = False
     columns: Annotated[
@@ -112,8 +110,7 @@ class IngestOptions(ComputingOptions):
         bool, typer.Option("--dry-run", help="Show row by row what would happen, and write nothing.")
     ] = False
     suggest: Annotated[
-        int | None,
-        typer.Option(min=1, metavar="N", help="Suggest the next N compounds right away."),
+        int | None, typer.Option(min=1, metavar="N", help="Suggest the next N compounds right away.")
     ] = None
     workers: Workers = 2
 

@@ -110,8 +110,7 @@ class ProtonationOptions(OptionGroup):
     """How many protons the neutral diamines of a library take."""
 
     protonation: Annotated[
-        Protonation,
-        typer.Option(help="Protons of a neutral diamine: as in hydriodic acid (auto), one, or two."),
+        Protonation, typer.Option(help="Protons of a neutral diamine: as in hydriodic acid (auto), one, or two.")
     ] = Protonation.AUTO
     both: Annotated[bool, typer.Option("--dications", help="The same as --protonation two.")] = False
 

@@ -258,10 +258,9 @@ def decline(options: DeclineOptions) -> None:
 
 class OutcomeOptions(CompoundOptions):
     stage: Annotated[str, typer.Argument(metavar="OUTCOME", help=f"One of: {', '.join(OUTCOMES)}.")] = ""
-    every: Annotated[
-        bool,
-        typer.Option("--all", help="With stale alone: of every suggestion that nobody took up."),
-    ] = False
+    every: Annotated[bool, typer.Option("--all", help="With stale alone: of every suggestion that nobody took up.")] = (
+        False
+    )
     made: Annotated[str, typer.Option(help="What formed instead, if it was another compound.")] = ""
     reason: Annotated[str, typer.Option(help="Why, for the record. Needed for abandoned.")] = ""
 

@@ -33,8 +33,7 @@ class ServeOptions(OptionGroup):
         ),
     ] = None
     token_file: Annotated[
-        Path | None,
-        typer.Option(help="File with the hashes of the tokens. Default: in the user's settings."),
+        Path | None, typer.Option(help="File with the hashes of the tokens. Default: in the user's settings.")
     ] = None
     is_open: Annotated[
         bool,
@@ -60,8 +59,7 @@ class TokenOptions(OptionGroup):
         list[str] | None, typer.Option(metavar="NAME", help="Take somebody's token away. Repeat for more people.")
     ] = None
     link: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME", help="Make a link by which somebody logs in once, within a day."),
+        list[str] | None, typer.Option(metavar="NAME", help="Make a link by which somebody logs in once, within a day.")
     ] = None
     address: Annotated[str, typer.Option(help="Address of the server, for links.")] = "http://127.0.0.1:8710/"
     token_file: Annotated[

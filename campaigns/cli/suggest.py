@@ -69,18 +69,13 @@ class SuggestOptions(OptionGroup):
         bool, typer.Option("--details", help="With each: what the prediction is made of, neighbours, recipe.")
     ] = False
     mass: Annotated[
-        float | None,
-        typer.Option(help="Grams of compound in the recipes, above 0. Default: the campaign's, or 1."),
+        float | None, typer.Option(help="Grams of compound in the recipes, above 0. Default: the campaign's, or 1.")
     ] = None
     structures: Annotated[
         Path | None, typer.Option(help="Write a starting structure (CIF) of each into this folder.", file_okay=False)
     ] = None
     tilted: Annotated[
-        bool,
-        typer.Option(
-            "--tilted",
-            help="With --structures: octahedra tilted as in filed crystals, not straight.",
-        ),
+        bool, typer.Option("--tilted", help="With --structures: octahedra tilted as in filed crystals, not straight.")
     ] = False
     candidates: Annotated[
         Path | None,

@@ -115,8 +115,7 @@ def fitted(options: TraceOptions, columns: Mapping[str, str]) -> tuple[Measured,
 class FitTraceOptions(PrintingOptions):
     traces: TraceOptions
     columns: Annotated[
-        list[str] | None,
-        _OfCrystal("--map", metavar="ROLE=HEADING", help="Which column is what, as sc=LL; repeat."),
+        list[str] | None, _OfCrystal("--map", metavar="ROLE=HEADING", help="Which column is what, as sc=LL; repeat.")
     ] = None
     plot: Annotated[Path | None, typer.Option(help="Write the figures into this HTML file.", **NEW_FILE)] = None
 

@@ -49,9 +49,7 @@ _bearer = HTTPBearer(auto_error=False, description="A token made by `spinscreen 
 
 
 async def reader(
-    request: Request,
-    registry: Registry,
-    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
+    request: Request, registry: Registry, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 ) -> Identity:
     """Who a program speaks for. Raises UnauthenticatedError without a token where one is needed, or with one that
     nobody has. Raises BusyError after too many of those, or for a program that floods."""

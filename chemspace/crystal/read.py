@@ -296,11 +296,7 @@ def _face_metals(network: Network, sheet: Sheet, normal: NDArray[np.float64], up
 
 
 def _fold(
-    network: Network,
-    top: NDArray[np.float64],
-    bottom: NDArray[np.float64],
-    sheet: Sheet,
-    normal: NDArray[np.float64],
+    network: Network, top: NDArray[np.float64], bottom: NDArray[np.float64], sheet: Sheet, normal: NDArray[np.float64]
 ) -> tuple[float, float]:
     """Shift from the metals of one face to those of the facing one, in units of the metal-metal vectors, folded."""
     first, second = _metal_vectors(network, sheet, top, normal)

@@ -140,8 +140,7 @@ _XTB_METHODS = ("GFN2-xTB", "GFN1-xTB")
 
 
 @register_engine(
-    "tblite",
-    EngineAbility(_XTB_METHODS, distribution="tblite", install="pip install tblite", solvent=True, field=True),
+    "tblite", EngineAbility(_XTB_METHODS, distribution="tblite", install="pip install tblite", solvent=True, field=True)
 )
 def _tblite(protocol: Protocol) -> Engine:
     """xTB by the tblite library, which the authors of xTB maintain."""
@@ -153,9 +152,7 @@ def _tblite(protocol: Protocol) -> Engine:
 @register_engine(
     "xtb-python",
     EngineAbility(
-        _XTB_METHODS,
-        distribution="xtb",
-        install="pip install 'spinscreen[xtb-python]' (Python 3.10 or 3.11 only)",
+        _XTB_METHODS, distribution="xtb", install="pip install 'spinscreen[xtb-python]' (Python 3.10 or 3.11 only)"
     ),
 )
 def _xtb_python(protocol: Protocol) -> Engine:

@@ -50,11 +50,7 @@ class TbliteSession:
     """Calculations on one molecule; each starts from the wavefunction of the one before."""
 
     def __init__(
-        self,
-        engine: TbliteEngine,
-        numbers: NDArray[np.int64],
-        charge: int,
-        field: NDArray[np.float64] | None = None,
+        self, engine: TbliteEngine, numbers: NDArray[np.int64], charge: int, field: NDArray[np.float64] | None = None
     ) -> None:
         self._field = field
         self._engine = engine

@@ -3,12 +3,4 @@
 from screening.learned_oracle.choice import Known, SearchPlan, first_spacers, plan_round
 from screening.learned_oracle.features import SpacerFeatures, scaffold_groups, spacer_features
 
-__all__ = [
-    "Known",
-    "SearchPlan",
-    "SpacerFeatures",
-    "first_spacers",
-    "plan_round",
-    "scaffold_groups",
-    "spacer_features",
-]
+__all__ = ["Known", "SearchPlan", "SpacerFeatures", "first_spacers", "plan_round", "scaffold_groups", "spacer_features"]

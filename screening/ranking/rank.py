@@ -142,10 +142,7 @@ def estimate_pass(work: Pass, workers: int = 1) -> PassEstimate:
 
 
 def rank(
-    candidates: Candidates,
-    top_k: int = 1000,
-    settings: PassSettings = PassSettings(),
-    progress: Progress | None = None,
+    candidates: Candidates, top_k: int = 1000, settings: PassSettings = PassSettings(), progress: Progress | None = None
 ) -> Ranking:
     """The best compounds of a space by a strategy, best first.
 

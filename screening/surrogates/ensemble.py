@@ -157,12 +157,7 @@ def _forward(weights: tuple[tuple[Tensor, Tensor], ...], z: Tensor) -> Tensor:
 
 
 def _train(
-    config: EnsembleConfig,
-    anchors: list[Tensor],
-    z: Tensor,
-    target: Tensor,
-    weight: Tensor,
-    absent: Tensor,
+    config: EnsembleConfig, anchors: list[Tensor], z: Tensor, target: Tensor, weight: Tensor, absent: Tensor
 ) -> tuple[list[Tensor], Tensor]:
     """Full-batch Adam; each fold's snapshot with the least out-of-group error, its step, in cache-sized blocks."""
     most = MAX_BLOCK_NUMBERS if z.device.type == "cpu" else MAX_DEVICE_BLOCK_NUMBERS

@@ -170,12 +170,7 @@ class StepForm(BaseModel):
 
 
 @router.post("/suggestions/step")
-def step(
-    request: Request,
-    visitor: Editing,
-    service: Service,
-    form: Annotated[StepForm, Form()],
-) -> Response:
+def step(request: Request, visitor: Editing, service: Service, form: Annotated[StepForm, Form()]) -> Response:
     """Accept, decline, or say how a synthesis stands or ended."""
     with acting_as(visitor.identity.name), service.writing() as campaign:
         if form.whole_spacer and form.stage is Stage.DECLINED:

@@ -305,11 +305,7 @@ def look(
 
 @router.post("/table/{draft}/confirm")
 def confirm_table(
-    visitor: Editing,
-    service: Service,
-    registry: Registry,
-    draft: str,
-    keep_going: Annotated[bool, Form()] = False,
+    visitor: Editing, service: Service, registry: Registry, draft: str, keep_going: Annotated[bool, Form()] = False
 ) -> Response:
     """Take it in as it was shown, learn from it, suggest anew."""
     upload = registry.uploads.get(TableUpload, service.slug, draft)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from textwrap import shorten
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -25,9 +25,7 @@ from campaigns.targets import (
     standing_property,
     task_of,
 )
-
-if TYPE_CHECKING:
-    from chemspace import Cation
+from chemspace import Cation
 
 __all__ = ["CampaignState"]
 

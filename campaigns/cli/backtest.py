@@ -23,30 +23,23 @@ _STRATEGIES = "spinscreen, surrogate (that of campaigns; slow), random, botorch,
 
 class BacktestOptions(PrintingOptions):
     table: Annotated[Path, typer.Argument(metavar="TABLE", help="CSV, Excel or Parquet: descriptors and results.")]
-    target: Annotated[str, typer.Option(help="Column with the results.")]
-    strategy: Annotated[str, typer.Option(help=f"Separated by commas: {_STRATEGIES}.")] = "spinscreen,random"
-    minimize: Annotated[bool, typer.Option("--minimize/--maximize", help="Which results are good.")] = True
-    batch_size: Annotated[int, typer.Option("--batch-size", "-q", min=1, help="Experiments a round.")] = 1
-    start: Annotated[int, typer.Option(min=1, help="Random experiments before the first round.")] = 5
-    budget: Annotated[int, typer.Option(min=1, help="Experiments in all; with --simulate, new ones.")] = 40
-    seeds: Annotated[int, typer.Option(min=1, help="Campaigns a strategy; with --simulate, simulated worlds.")] = 10
-    top: Annotated[int, typer.Option(min=1, help="How many of the best rows count as found.")] = 5
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Write the curves to this .html file.", **NEW_FILE)
-    ] = None
-    simulate: Annotated[
-        bool, typer.Option("--simulate", help="Plan: rows with an empty target are candidates, the others are known.")
-    ] = False
-    goal: Annotated[float | None, typer.Option(help="With --simulate: the result to reach.")] = None
+    target: Annotated[str, "Column with the results."]
+    strategy: Annotated[str, f"Separated by commas: {_STRATEGIES}."] = "spinscreen,random"
+    minimize: Annotated[bool, "--minimize/--maximize", "Which results are good."] = True
+    batch_size: Annotated[int, "--batch-size", "-q", "Experiments a round.", {"min": 1}] = 1
+    start: Annotated[int, "Random experiments before the first round.", {"min": 1}] = 5
+    budget: Annotated[int, "Experiments in all; with --simulate, new ones.", {"min": 1}] = 40
+    seeds: Annotated[int, "Campaigns a strategy; with --simulate, simulated worlds.", {"min": 1}] = 10
+    top: Annotated[int, "How many of the best rows count as found.", {"min": 1}] = 5
+    output: Annotated[Path | None, "--output", "-o", "Write the curves to this .html file.", NEW_FILE] = None
+    simulate: Annotated[bool, "Plan: rows with an empty target are candidates, the others are known."] = False
+    goal: Annotated[float | None, "With --simulate: the result to reach."] = None
     teaching: Annotated[
         str,
-        typer.Option(
-            metavar="SHARES",
-            help="With --simulate: shares of a batch for what teaches most, such as 0,0.2,0.4, compared in the same "
-            "worlds.",
-        ),
+        "With --simulate: shares of a batch for what teaches most, such as 0,0.2,0.4, compared in the same worlds.",
+        {"metavar": "SHARES"},
     ] = "0"
-    probability: Annotated[float, typer.Option(min=0.0, max=1.0, help="With --simulate: how sure to be.")] = 0.8
+    probability: Annotated[float, "With --simulate: how sure to be.", {"min": 0.0, "max": 1.0}] = 0.8
     reading: TableOptions
 
     @property
@@ -203,7 +196,7 @@ _TABLES = {
 
 
 class PaperOptions(PrintingOptions):
-    seed: Annotated[int, typer.Option(min=0, help="Seed of every random draw.")] = 42
+    seed: Annotated[int, "Seed of every random draw.", {"min": 0}] = 42
 
 
 @takes(PaperOptions)

@@ -45,7 +45,7 @@ def explain(options: ExplainOptions) -> None:
 
 class RecipeOptions(CampaignOptions):
     formula: Annotated[str, typer.Argument(metavar="FORMULA", help="Any layered or 3D compound.")]
-    mass: Annotated[float | None, typer.Option(metavar="GRAM", help="Default: that of the description.")] = None
+    mass: Annotated[float | None, "Default: that of the description.", {"metavar": "GRAM"}] = None
 
 
 @takes(RecipeOptions)
@@ -161,9 +161,9 @@ def status(options: CampaignOptions) -> None:
 
 class ReportOptions(ComputingOptions):
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Default: report.html in the campaign.", callback=writable)
+        Path | None, "--output", "-o", "Default: report.html in the campaign.", {"callback": writable}
     ] = None
-    pdf: Annotated[Path | None, typer.Option(help="Print it into this file too; needs Chromium.", **NEW_FILE)] = None
+    pdf: Annotated[Path | None, "Print it into this file too; needs Chromium.", NEW_FILE] = None
 
 
 @takes(ReportOptions)

@@ -3,7 +3,6 @@ further measured property."""
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -23,11 +22,8 @@ if TYPE_CHECKING:
 #: Exit code of an ingest that was recorded and could not be learnt.
 NOT_LEARNT = 3
 
-_Table = partial(typer.Option, rich_help_panel="A table")
-_Crystal = partial(typer.Option, rich_help_panel=PANEL)
 
-
-class TableOptions(OptionGroup):
+class TableOptions(OptionGroup, panel="A table"):
     """A table of results, and how to read it."""
 
     results: Annotated[
@@ -35,58 +31,35 @@ class TableOptions(OptionGroup):
     ] = None
     of_property: Annotated[
         str | None,
-        _Table(
-            "--property",
-            metavar="NAME",
-            help="The table holds values of this measured property of the campaign, such as band_gap_ev.",
-        ),
+        "--property",
+        "The table holds values of this measured property of the campaign, such as band_gap_ev.",
+        {"metavar": "NAME"},
     ] = None
     task: Annotated[
         str | None,
-        _Table(
-            metavar="NAME",
-            help="The lifetimes are those of a related task (another metal, halide, technique or laboratory), as tin.",
-        ),
+        "The lifetimes are those of a related task (another metal, halide, technique or laboratory), as tin.",
+        {"metavar": "NAME"},
     ] = None
     outcomes: Annotated[
-        bool,
-        _Table(
-            "--outcomes",
-            help="The table holds what became of compounds, as `export --outcomes` writes it: formula, stage, reason.",
-        ),
+        bool, "The table holds what became of compounds, as `export --outcomes` writes it: formula, stage, reason."
     ] = False
     eln: Annotated[
-        bool,
-        _Table(
-            "--eln", help="The file is an .eln one that `export` wrote: measurements and outcomes, its hashes checked."
-        ),
+        bool, "The file is an .eln one that `export` wrote: measurements and outcomes, its hashes checked."
     ] = False
     columns: Annotated[
         list[str] | None,
-        _Table(
-            "--map", metavar="FIELD=COLUMN", help="Column of a field, as lifetime=tau; of traces, as sc=LL; repeat."
-        ),
+        "--map",
+        "Column of a field, as lifetime=tau; of traces, as sc=LL; repeat.",
+        {"metavar": "FIELD=COLUMN"},
     ] = None
-    unit: Annotated[str | None, _Table(help="Unit of the lifetimes: ps, fs, ns, ps^-1 and so on.")] = None
-    sheet: Annotated[str | None, _Table(help="Sheet of a workbook that has several.")] = None
+    unit: Annotated[str | None, "Unit of the lifetimes: ps, fs, ns, ps^-1 and so on."] = None
+    sheet: Annotated[str | None, "Sheet of a workbook that has several."] = None
     yes: Annotated[
-        bool,
-        typer.Option(
-            "--yes",
-            "-y",
-            help="Take recognised columns and units, corrections, and fits that warn, as right.",
-            rich_help_panel="A table",
-        ),
+        bool, "--yes", "-y", "Take recognised columns and units, corrections, and fits that warn, as right."
     ] = False
-    keep_going: Annotated[
-        bool, _Table("--keep-going", help="Take in the rows that are right, the others go to a file.")
-    ] = False
-    rejects: Annotated[
-        Path | None, _Table(help="That file, .csv. Default: RESULTS_rejects.csv in the campaign's folder.")
-    ] = None
-    accept_extreme: Annotated[bool, _Table("--accept-extreme", help="Take lifetimes far from any measured before.")] = (
-        False
-    )
+    keep_going: Annotated[bool, "Take in the rows that are right, the others go to a file."] = False
+    rejects: Annotated[Path | None, "That file, .csv. Default: RESULTS_rejects.csv in the campaign's folder."] = None
+    accept_extreme: Annotated[bool, "Take lifetimes far from any measured before."] = False
 
     def reading(self) -> ReadingOptions:
         """How to read the table."""
@@ -103,15 +76,11 @@ class TableOptions(OptionGroup):
 
 class IngestOptions(ComputingOptions):
     table: TableOptions
-    formula: Annotated[str | None, _Crystal(help="The compound whose traces follow.")] = None
-    sample: Annotated[str, _Crystal(help="The lab's name of the crystal.")] = ""
+    formula: Annotated[str | None, "The compound whose traces follow.", {"rich_help_panel": PANEL}] = None
+    sample: Annotated[str, "The lab's name of the crystal.", {"rich_help_panel": PANEL}] = ""
     traces: TraceOptions
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show row by row what would happen, and write nothing.")
-    ] = False
-    suggest: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Suggest the next N compounds right away.")
-    ] = None
+    dry_run: Annotated[bool, "Show row by row what would happen, and write nothing."] = False
+    suggest: Annotated[int | None, "Suggest the next N compounds right away.", {"min": 1, "metavar": "N"}] = None
     workers: Workers = 2
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from enum import StrEnum
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -38,9 +37,6 @@ def _template_names(incomplete: str) -> list[str]:
     return [name for name in template_names() if name.startswith(incomplete)]
 
 
-_Described = partial(typer.Option, rich_help_panel="The campaign's description (an option overrides the file)")
-
-
 class Oracle(StrEnum):
     """Where the descriptors of spacers come from."""
 
@@ -48,35 +44,23 @@ class Oracle(StrEnum):
     LEARNED = "learned"
 
 
-class FieldOptions(OptionGroup):
+class FieldOptions(OptionGroup, panel="The campaign's description (an option overrides the file)"):
     """Single fields of a description."""
 
     library: Annotated[
         list[str] | None,
-        _Described(
-            help="Cation library, .csv, .smi, .sdf, .xlsx or .parquet, or builtin; repeat to merge several. "
-            "Default: builtin."
-        ),
+        "Cation library, .csv, .smi, .sdf, .xlsx or .parquet, or builtin; repeat to merge several. Default: builtin.",
     ] = None
     protons: ReadingOptions
-    n_layers: Annotated[str | None, _Described(help="Numbers of layers, as 1-5 or 1,2,3. Default: 1-5.")] = None
-    cages: Annotated[
-        str | None, _Described(help="Cage cations, as MA,FA. Default: every organic one of charge +1.")
-    ] = None
-    include_flagged: Annotated[
-        bool | None, _Described("--include-flagged", help="Train on the doubtful published rows too.")
-    ] = None
-    batch_size: Annotated[
-        int | None, _Described("--batch-size", "-q", min=1, help="Suggestions in a round. Default: 5.")
-    ] = None
+    n_layers: Annotated[str | None, "Numbers of layers, as 1-5 or 1,2,3. Default: 1-5."] = None
+    cages: Annotated[str | None, "Cage cations, as MA,FA. Default: every organic one of charge +1."] = None
+    include_flagged: Annotated[bool | None, "Train on the doubtful published rows too."] = None
+    batch_size: Annotated[int | None, "--batch-size", "-q", "Suggestions in a round. Default: 5.", {"min": 1}] = None
     oracle: Annotated[
-        Oracle | None,
-        _Described(
-            help="xtb computes every spacer; learned predicts them and computes those that can change the list."
-        ),
+        Oracle | None, "xtb computes every spacer; learned predicts them and computes those that can change the list."
     ] = None
-    budget: Annotated[int | None, _Described(min=0, help="Spacers that xTB may compute, with --oracle learned.")] = None
-    seed: Annotated[int | None, _Described(min=0, help="Seed of everything random. Default: 0.")] = None
+    budget: Annotated[int | None, "Spacers that xTB may compute, with --oracle learned.", {"min": 0}] = None
+    seed: Annotated[int | None, "Seed of everything random. Default: 0.", {"min": 0}] = None
 
     def given(self) -> dict[str, Any]:
         """What the options give, in the sections of a description."""
@@ -110,13 +94,12 @@ class FieldOptions(OptionGroup):
         return replace(found, config=merged, libraries=sources)
 
 
-class DescriptionOptions(FieldOptions):
+class DescriptionOptions(FieldOptions, panel="The campaign's description (an option overrides the file)"):
     """A description's file or template, and what is said over it."""
 
-    config: Annotated[Path | None, _Described("--config", "-c", help="YAML file.", **EXISTING_FILE)] = None
+    config: Annotated[Path | None, "--config", "-c", "YAML file.", EXISTING_FILE] = None
     template: Annotated[
-        str | None,
-        _Described(help="lead-iodide, tin or mixed-halide, instead of a file.", autocompletion=_template_names),
+        str | None, "lead-iodide, tin or mixed-halide, instead of a file.", {"autocompletion": _template_names}
     ] = None
 
     def read(self) -> Description:
@@ -138,27 +121,18 @@ def _over(fields: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
 
 class LaunchOptions(ComputingOptions):
     description: DescriptionOptions
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show sizes, estimates of time and memory, and problems; write nothing.")
-    ] = False
-    show_template: Annotated[
-        bool, typer.Option("--show-template", help="Print the template as a file to start from, and stop.")
-    ] = False
+    dry_run: Annotated[bool, "Show sizes, estimates of time and memory, and problems; write nothing."] = False
+    show_template: Annotated[bool, "Print the template as a file to start from, and stop."] = False
     known: Annotated[
         Path | None,
-        typer.Option(
-            "--from",
-            metavar="OLD",
-            help="Begin with what another campaign knows: measurements, outcomes, declines, what is awaited.",
-            callback=campaign_folder,
-        ),
+        "--from",
+        "Begin with what another campaign knows: measurements, outcomes, declines, what is awaited.",
+        {"metavar": "OLD", "callback": campaign_folder},
     ] = None
     store: Annotated[
         str | None,
-        typer.Option(
-            metavar="URL",
-            help="Keep it in PostgreSQL: postgresql://user@host/database?schema=name. Default: a file in the folder.",
-        ),
+        "Keep it in PostgreSQL: postgresql://user@host/database?schema=name. Default: a file in the folder.",
+        {"metavar": "URL"},
     ] = None
     workers: Workers = 2
 
@@ -313,11 +287,9 @@ class AmendOptions(CampaignOptions):
         typer.Argument(metavar="NEW.yaml", help="The whole description as it shall be.", exists=True, dir_okay=False),
     ] = None
     single: FieldOptions
-    reason: Annotated[str, typer.Option(help="Why, for the record.")] = ""
-    show: Annotated[
-        bool, typer.Option("--show", help="Print the present description as a file to change, and stop.")
-    ] = False
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Take the differences as right.")] = False
+    reason: Annotated[str, "Why, for the record."] = ""
+    show: Annotated[bool, "Print the present description as a file to change, and stop."] = False
+    yes: Annotated[bool, "--yes", "-y", "Take the differences as right."] = False
 
 
 @takes(AmendOptions)

@@ -30,7 +30,7 @@ class LibraryOptions(PrintingOptions):
         ),
     ]
     protons: ReadingOptions
-    rejects: Annotated[Path | None, typer.Option(help="Write every refused row with its reason (CSV).")] = None
+    rejects: Annotated[Path | None, "Write every refused row with its reason (CSV)."] = None
 
 
 @app.command()
@@ -64,7 +64,7 @@ def show(options: LibraryOptions) -> None:
 
 class FindOptions(PrintingOptions):
     names: Annotated[list[str], typer.Argument(metavar="NAME", help="Abbreviations, aliases, names or SMILES.")]
-    source: Annotated[str, typer.Option("--in", metavar="LIBRARY", help="A file, or builtin.")] = "builtin"
+    source: Annotated[str, "--in", "A file, or builtin.", {"metavar": "LIBRARY"}] = "builtin"
     protons: ReadingOptions
 
 
@@ -114,11 +114,9 @@ def convert(options: ConvertOptions) -> None:
 
 class VirtualOptions(PrintingOptions):
     output: Output
-    count: Annotated[int, typer.Option(min=1, help="Spacers to make.")] = 1000
-    seed: Annotated[int | None, typer.Option(min=0, help="Order of the combinations. Default: the plainest first.")] = (
-        None
-    )
-    workers: Annotated[int, typer.Option(min=1, help="Processes that build molecules.")] = 1
+    count: Annotated[int, "Spacers to make.", {"min": 1}] = 1000
+    seed: Annotated[int | None, "Order of the combinations. Default: the plainest first.", {"min": 0}] = None
+    workers: Annotated[int, "Processes that build molecules.", {"min": 1}] = 1
 
 
 @app.command()

@@ -2,12 +2,15 @@
 
     class RetractOptions(CampaignOptions):
         number: Annotated[int, typer.Argument(help="The measurement's number.")]
-        reason: Annotated[str, typer.Option(help="Why, for the record.")] = ""
+        reason: Annotated[str, "Why, for the record."] = ""
+        of_task: Annotated[str | None, "--task", "Not our own lifetime.", {"metavar": "NAME"}] = None
 
 
     @takes(RetractOptions)
     def retract(options: RetractOptions) -> None: ...
 
+An option is declared by its help; before it flags other than its own name, after it further settings of `typer.Option`.
+Those of a class with a `panel` stand under that heading. A switch has no second flag that turns it off.
 Arguments come first, those of the base class before the own ones; then the own options, then those of the base class.
 A field whose type is another such group stands for that one's options: they are listed in its place, and the
 command gets them as one object.
@@ -20,7 +23,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from copy import copy
 from enum import StrEnum
-from functools import cache, partial
+from functools import cache
 from inspect import Parameter, Signature, get_annotations, getdoc
 from math import inf
 from pathlib import Path
@@ -69,22 +72,21 @@ EXISTING_FILE = {"exists": True, "dir_okay": False}
 NEW_FILE = {"dir_okay": False, "callback": writable}
 
 Folder = Annotated[Path, typer.Argument(metavar="CAMPAIGN", help="The campaign's folder.", callback=campaign_folder)]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
-Workers = Annotated[int, typer.Option("--workers", min=1, help="Processes that compute xTB descriptors.")]
+AsJson = Annotated[bool, "--json", "Print JSON instead of text."]
+Workers = Annotated[int, "--workers", "Processes that compute xTB descriptors.", {"min": 1}]
 Dask = Annotated[
-    str | None,
-    typer.Option(
-        "--dask", help="Address or scheduler file of a Dask cluster that does the work. Default: this machine."
-    ),
+    str | None, "--dask", "Address or scheduler file of a Dask cluster that does the work. Default: this machine."
 ]
 OracleStorePath = Annotated[
     Path | None,
-    typer.Option(
-        "--oracle-store",
-        envvar="SPINSCREEN_ORACLE_STORE",
-        help="File that keeps computed descriptors for all campaigns. Default: the user's cache folder.",
-    ),
+    "--oracle-store",
+    "File that keeps computed descriptors for all campaigns. Default: the user's cache folder.",
+    {"envvar": "SPINSCREEN_ORACLE_STORE"},
 ]
+
+
+#: Heading in the help under which the options of a group stand.
+_PANELS: dict[type, str | None] = {}
 
 
 @dataclass_transform(kw_only_default=True, frozen_default=True)
@@ -93,6 +95,9 @@ class OptionGroup:
 
     Not a dataclass: making thirty of them takes longer than all else that `--help` does.
     """
+
+    def __init_subclass__(cls, panel: str | None = None) -> None:
+        _PANELS[cls] = panel
 
     def __init__(self, **values: Any) -> None:
         vars(self).update(values)
@@ -109,10 +114,10 @@ class Protonation(StrEnum):
 class ProtonationOptions(OptionGroup):
     """How many protons the neutral diamines of a library take."""
 
-    protonation: Annotated[
-        Protonation, typer.Option(help="Protons of a neutral diamine: as in hydriodic acid (auto), one, or two.")
-    ] = Protonation.AUTO
-    both: Annotated[bool, typer.Option("--dications", help="The same as --protonation two.")] = False
+    protonation: Annotated[Protonation, "Protons of a neutral diamine: as in hydriodic acid (auto), one, or two."] = (
+        Protonation.AUTO
+    )
+    both: Annotated[bool, "--dications", "The same as --protonation two."] = False
 
     @property
     def dications(self) -> bool | None:
@@ -125,11 +130,9 @@ class ReadingOptions(ProtonationOptions):
 
     mapped: Annotated[
         list[str] | None,
-        typer.Option(
-            "--map",
-            metavar="FIELD=COLUMN",
-            help="Column of a library's field, as smiles=Structure or name=Code; repeat.",
-        ),
+        "--map",
+        "Column of a library's field, as smiles=Structure or name=Code; repeat.",
+        {"metavar": "FIELD=COLUMN"},
     ] = None
 
     @property
@@ -145,30 +148,20 @@ class Replicates(StrEnum):
     ROWS = "rows"
 
 
-_OfTable = partial(typer.Option, rich_help_panel="Columns and rows of a table")
-
-
-class TableOptions(OptionGroup):
+class TableOptions(OptionGroup, panel="Columns and rows of a table"):
     """How any table is read."""
 
     columns: Annotated[
-        str | None,
-        _OfTable(help="Columns to learn from, separated by commas. Default: all that can be; the others are told."),
+        str | None, "Columns to learn from, separated by commas. Default: all that can be; the others are told."
     ] = None
     categories: Annotated[
         str | None,
-        _OfTable(
-            help="Columns of numbers that are codes, separated by commas, or none. Default: whole numbers from 0 or 1 "
-            "on without a gap. Texts are categories anyway."
-        ),
+        "Columns of numbers that are codes, separated by commas, or none. Default: whole numbers from 0 or 1 on "
+        "without a gap. Texts are categories anyway.",
     ] = None
-    noise: Annotated[str | None, _OfTable(help="Column with standard deviations of the results.")] = None
-    replicates: Annotated[Replicates, _OfTable(help="Results of equal rows: one, their mean, or each by itself.")] = (
-        Replicates.MEAN
-    )
-    keep_going: Annotated[
-        bool, _OfTable("--keep-going", help="Leave out rows with a cell that is no number where one is needed.")
-    ] = False
+    noise: Annotated[str | None, "Column with standard deviations of the results."] = None
+    replicates: Annotated[Replicates, "Results of equal rows: one, their mean, or each by itself."] = Replicates.MEAN
+    keep_going: Annotated[bool, "Leave out rows with a cell that is no number where one is needed."] = False
 
     def query(self, target: str | None, minimize: bool) -> TableQuery:
         """What is asked of the table."""
@@ -302,6 +295,18 @@ def _filled(kind: Any, values: dict[str, Any]) -> Any:
     return kind(**{n: _filled(hint, values) if _is_group(hint) else values[n] for n, hint in _options(kind).items()})
 
 
+def _declared(name: str, hint: Any, of: Any) -> Any:
+    """A field's type with what Typer takes of its declaration."""
+    said = get_args(hint)
+    if not (texts := [part for part in said if isinstance(part, str)]):
+        return hint
+    kind, (*flags, words) = said[0], texts
+    if kind in (bool, bool | None) and not flags:
+        flags = [f"--{name.replace('_', '-')}"]
+    settings = {key: value for part in said if isinstance(part, dict) for key, value in part.items()}
+    return Annotated[kind, typer.Option(*flags, help=words, **{"rich_help_panel": _PANELS[of]} | settings)]
+
+
 @cache
 def _options(kind: Any) -> dict[str, Any]:
     """The options of a group with their types, in the order in which they are listed."""
@@ -309,7 +314,7 @@ def _options(kind: Any) -> dict[str, Any]:
     options: dict[str, Any] = {}
     for base in (each for each in kind.__mro__ if issubclass(each, OptionGroup)):
         hints = get_annotations(base, eval_str=True)
-        own = {name: hint for name, hint in hints.items() if name not in arguments and name not in options}
+        own = {n: _declared(n, hint, base) for n, hint in hints.items() if n not in arguments and n not in options}
         is_argument = {n: any(isinstance(part, ArgumentInfo) for part in get_args(hint)) for n, hint in own.items()}
         arguments = {name: hint for name, hint in own.items() if is_argument[name]} | arguments
         options |= {name: hint for name, hint in own.items() if not is_argument[name]}

@@ -33,29 +33,23 @@ app = typer.Typer(help="Compute, export and import the xTB descriptors of cation
 class ProtocolOptions(OptionGroup):
     """How cations are computed; named as the fields of `oracle.Protocol`."""
 
-    engine: Annotated[str, typer.Option(help="tblite, xtb-python, xtb or pyscf.")] = "tblite"
-    method: Annotated[str, typer.Option(help="Level of theory. Default: the engine's.")] = ""
-    solvent: Annotated[str | None, typer.Option(help="ALPB solvent. Default: gas phase.")] = None
-    n_conformers: Annotated[
-        int | None, typer.Option("--conformers", min=1, help="Conformers embedded. Default: 24.")
-    ] = None
-    n_optimised: Annotated[int | None, typer.Option("--optimised", min=1, help="Conformers optimised. Default: 5.")] = (
+    engine: Annotated[str, "tblite, xtb-python, xtb or pyscf."] = "tblite"
+    method: Annotated[str, "Level of theory. Default: the engine's."] = ""
+    solvent: Annotated[str | None, "ALPB solvent. Default: gas phase."] = None
+    n_conformers: Annotated[int | None, "--conformers", "Conformers embedded. Default: 24.", {"min": 1}] = None
+    n_optimised: Annotated[int | None, "--optimised", "Conformers optimised. Default: 5.", {"min": 1}] = None
+    conformer_solvent: Annotated[str | None, "ALPB solvent in which conformers are chosen, or gas. Default: dmf."] = (
         None
     )
-    conformer_solvent: Annotated[
-        str | None, typer.Option(help="ALPB solvent in which conformers are chosen, or gas. Default: dmf.")
-    ] = None
     conformer_search: Annotated[
-        str | None,
-        typer.Option(help="torsions/1 turns chains and embeds rings, embedded embeds all. Default: torsions/1."),
+        str | None, "torsions/1 turns chains and embeds rings, embedded embeds all. Default: torsions/1."
     ] = None
     stretch: Annotated[
-        float | None,
-        typer.Option(min=0.0, help="What an angstrom of half its length gains a conformer, kcal/mol. Default: 6."),
+        float | None, "What an angstrom of half its length gains a conformer, kcal/mol. Default: 6.", {"min": 0.0}
     ] = None
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the conformers.")] = 42
-    polarizability: Annotated[str, typer.Option(help="D4 or finite-field.")] = "D4"
-    follow_saddles: Annotated[bool, typer.Option("--follow-saddles", help="Leave saddle points downhill.")] = False
+    seed: Annotated[int, "Seed of the conformers.", {"min": 0}] = 42
+    polarizability: Annotated[str, "D4 or finite-field."] = "D4"
+    follow_saddles: Annotated[bool, "Leave saddle points downhill."] = False
 
     def protocol(self) -> Protocol:
         """The protocol."""
@@ -76,12 +70,12 @@ class DescribeOptions(OptionGroup):
     theory: ProtocolOptions
     protons: ProtonationOptions
     dask: Dask = None
-    time_limit: Annotated[float, typer.Option(min=0.0, help="Seconds one cation may take.")] = 600.0
-    memory_limit: Annotated[float, typer.Option(min=0.0, help="Megabytes one worker may take.")] = 2048.0
+    time_limit: Annotated[float, "Seconds one cation may take.", {"min": 0.0}] = 600.0
+    memory_limit: Annotated[float, "Megabytes one worker may take.", {"min": 0.0}] = 2048.0
     oracle_store: OracleStorePath = None
     as_json: AsJson = False
-    csv: Annotated[Path | None, typer.Option(help="Write a CSV file.", **NEW_FILE)] = None
-    parquet: Annotated[Path | None, typer.Option(help="Write a Parquet file.", **NEW_FILE)] = None
+    csv: Annotated[Path | None, "Write a CSV file.", NEW_FILE] = None
+    parquet: Annotated[Path | None, "Write a Parquet file.", NEW_FILE] = None
 
 
 @app.command()

@@ -59,7 +59,7 @@ WRITERS = {
 }
 
 
-Task = Annotated[str | None, typer.Option(metavar="NAME", help="Not our own lifetimes but those of a related task.")]
+Task = Annotated[str | None, "Not our own lifetimes but those of a related task.", {"metavar": "NAME"}]
 
 
 class ExportOptions(CampaignOptions):
@@ -71,29 +71,20 @@ class ExportOptions(CampaignOptions):
             **NEW_FILE,
         ),
     ] = None
-    form: Annotated[Form, typer.Option("--format", help="What other software reads; see the documentation.")] = (
-        Form.TABLE
-    )
+    form: Annotated[Form, "--format", "What other software reads; see the documentation."] = Form.TABLE
     raw: Annotated[
         Path | None,
-        typer.Option(
-            metavar="FOLDER",
-            help="Write the raw files too (tables, traces, maps, library), each under its hash and name.",
-            file_okay=False,
-        ),
+        "Write the raw files too (tables, traces, maps, library), each under its hash and name.",
+        {"metavar": "FOLDER", "file_okay": False},
     ] = None
     of_property: Annotated[
         str | None,
-        typer.Option(
-            "--property",
-            metavar="NAME",
-            help="Not lifetimes but every value of this measured property, the launch's table first.",
-        ),
+        "--property",
+        "Not lifetimes but every value of this measured property, the launch's table first.",
+        {"metavar": "NAME"},
     ] = None
     task: Task = None
-    outcomes: Annotated[
-        bool, typer.Option("--outcomes", help="Not lifetimes but what became of compounds, and declined cations.")
-    ] = False
+    outcomes: Annotated[bool, "Not lifetimes but what became of compounds, and declined cations."] = False
 
 
 @takes(ExportOptions)
@@ -182,7 +173,7 @@ def log(options: CampaignOptions) -> None:
     console.answer(list(history), "\n".join(lines))
 
 
-Why = Annotated[str, typer.Option("--reason", help="Why, for the record. Needed.")]
+Why = Annotated[str, "--reason", "Why, for the record. Needed."]
 
 #: What `outcome` takes; the others have commands of their own.
 OUTCOMES = ("in synthesis", "formed", *sorted(stage.value for stage in FAILED), "not measurable", "abandoned", "stale")
@@ -195,7 +186,7 @@ class CompoundOptions(CampaignOptions):
 
 
 class AcceptOptions(CompoundOptions):
-    reason: Annotated[str, typer.Option(help="Why, for the record.")] = ""
+    reason: Annotated[str, "Why, for the record."] = ""
 
 
 @takes(AcceptOptions)
@@ -219,15 +210,10 @@ def accept(options: AcceptOptions) -> None:
 
 class DeclineOptions(CampaignOptions):
     formula: Annotated[str | None, typer.Argument(metavar="FORMULA", help="The compound, as it was suggested.")] = None
-    spacer: Annotated[str | None, typer.Option(metavar="CATION", help="Not one compound but all with this spacer.")] = (
-        None
-    )
-    cage: Annotated[str | None, typer.Option(metavar="CATION", help="All with this cage cation.")] = None
+    spacer: Annotated[str | None, "Not one compound but all with this spacer.", {"metavar": "CATION"}] = None
+    cage: Annotated[str | None, "All with this cage cation.", {"metavar": "CATION"}] = None
     reason: Annotated[
-        str,
-        typer.Option(
-            help=f"Why, for the record. Needed; such as: {', '.join(REASONS)}.", autocompletion=lambda: [*REASONS]
-        ),
+        str, f"Why, for the record. Needed; such as: {', '.join(REASONS)}.", {"autocompletion": lambda: [*REASONS]}
     ] = ""
 
 
@@ -258,11 +244,9 @@ def decline(options: DeclineOptions) -> None:
 
 class OutcomeOptions(CompoundOptions):
     stage: Annotated[str, typer.Argument(metavar="OUTCOME", help=f"One of: {', '.join(OUTCOMES)}.")] = ""
-    every: Annotated[bool, typer.Option("--all", help="With stale alone: of every suggestion that nobody took up.")] = (
-        False
-    )
-    made: Annotated[str, typer.Option(help="What formed instead, if it was another compound.")] = ""
-    reason: Annotated[str, typer.Option(help="Why, for the record. Needed for abandoned.")] = ""
+    every: Annotated[bool, "--all", "With stale alone: of every suggestion that nobody took up."] = False
+    made: Annotated[str, "What formed instead, if it was another compound."] = ""
+    reason: Annotated[str, "Why, for the record. Needed for abandoned."] = ""
 
 
 @takes(OutcomeOptions)
@@ -293,11 +277,9 @@ class RetractOptions(CampaignOptions):
     reason: Why = ""
     of_property: Annotated[
         str | None,
-        typer.Option(
-            "--property",
-            metavar="NAME",
-            help="Not a lifetime but a value of this property; its number is that in `status` or `export --property`.",
-        ),
+        "--property",
+        "Not a lifetime but a value of this property; its number is that in `status` or `export --property`.",
+        {"metavar": "NAME"},
     ] = None
     task: Task = None
 
@@ -336,7 +318,7 @@ def retract(options: RetractOptions) -> None:
 class UndoOptions(CampaignOptions):
     number: Annotated[int, typer.Argument(metavar="EVENT", help="The event's number, as in `log`.")]
     reason: Why = ""
-    yes: Annotated[bool, typer.Option("--yes", help="Undo it though later events stand on it.")] = False
+    yes: Annotated[bool, "Undo it though later events stand on it."] = False
 
 
 @takes(UndoOptions)

@@ -21,30 +21,22 @@ DAYS = 365.0
 
 class ServeOptions(OptionGroup):
     folders: Annotated[list[Path], typer.Argument(metavar="CAMPAIGN", help="Folders of the campaigns.")]
-    host: Annotated[str, typer.Option(help="Address to listen on. Any but this machine's own needs tokens.")] = (
-        "127.0.0.1"
-    )
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = 8710
+    host: Annotated[str, "Address to listen on. Any but this machine's own needs tokens."] = "127.0.0.1"
+    port: Annotated[int, "Port; 0 takes a free one.", {"min": 0, "max": 65535}] = 8710
     add_token: Annotated[
         list[str] | None,
-        typer.Option(
-            metavar="NAME[:ROLE]",
-            help="Make a token for somebody, viewer or editor (default), and print it once. Repeat for more people.",
-        ),
+        "Make a token for somebody, viewer or editor (default), and print it once. Repeat for more people.",
+        {"metavar": "NAME[:ROLE]"},
     ] = None
-    token_file: Annotated[
-        Path | None, typer.Option(help="File with the hashes of the tokens. Default: in the user's settings.")
-    ] = None
+    token_file: Annotated[Path | None, "File with the hashes of the tokens. Default: in the user's settings."] = None
     is_open: Annotated[
         bool,
-        typer.Option(
-            "--open",
-            envvar="SPINSCREEN_SERVE_OPEN",
-            help="Ask for no token although others have accounts on this machine.",
-        ),
+        "--open",
+        "Ask for no token although others have accounts on this machine.",
+        {"envvar": "SPINSCREEN_SERVE_OPEN"},
     ] = False
-    max_upload_mb: Annotated[int, typer.Option(min=1, max=2000, help="Largest request, MB.")] = 64
-    https: Annotated[bool, typer.Option("--https", help="People reach it through a proxy with HTTPS.")] = False
+    max_upload_mb: Annotated[int, "Largest request, MB.", {"min": 1, "max": 2000}] = 64
+    https: Annotated[bool, "People reach it through a proxy with HTTPS."] = False
     oracle_store: OracleStorePath = None
     workers: Workers = 2
 
@@ -52,19 +44,18 @@ class ServeOptions(OptionGroup):
 class TokenOptions(OptionGroup):
     add: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME[:ROLE]", help="Make a token, viewer or editor (default). Repeat for more people."),
+        "Make a token, viewer or editor (default). Repeat for more people.",
+        {"metavar": "NAME[:ROLE]"},
     ] = None
-    days: Annotated[float, typer.Option(min=0.01, max=36500, help="How long a new token lasts, days.")] = DAYS
-    revoke: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="Take somebody's token away. Repeat for more people.")
-    ] = None
+    days: Annotated[float, "How long a new token lasts, days.", {"min": 0.01, "max": 36500}] = DAYS
+    revoke: Annotated[list[str] | None, "Take somebody's token away. Repeat for more people.", {"metavar": "NAME"}] = (
+        None
+    )
     link: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="Make a link by which somebody logs in once, within a day.")
+        list[str] | None, "Make a link by which somebody logs in once, within a day.", {"metavar": "NAME"}
     ] = None
-    address: Annotated[str, typer.Option(help="Address of the server, for links.")] = "http://127.0.0.1:8710/"
-    token_file: Annotated[
-        Path | None, typer.Option(help="File with the hashes of the tokens. Default: in the user's settings.")
-    ] = None
+    address: Annotated[str, "Address of the server, for links."] = "http://127.0.0.1:8710/"
+    token_file: Annotated[Path | None, "File with the hashes of the tokens. Default: in the user's settings."] = None
     as_json: AsJson = False
 
 
@@ -215,11 +206,9 @@ class McpOptions(OptionGroup):
         str, typer.Argument(metavar="ADDRESS", help="Of the server that `spinscreen serve` started.")
     ] = "http://127.0.0.1:8710"
     token_env: Annotated[
-        str, typer.Option(metavar="NAME", help="Environment variable with the token of whoever lets the model in.")
+        str, "Environment variable with the token of whoever lets the model in.", {"metavar": "NAME"}
     ] = "SPINSCREEN_TOKEN"
-    read_only: Annotated[bool, typer.Option("--read-only", help="Offer no verb that writes, whatever the token.")] = (
-        False
-    )
+    read_only: Annotated[bool, "Offer no verb that writes, whatever the token."] = False
 
 
 @takes(McpOptions)

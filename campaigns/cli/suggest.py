@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any
@@ -31,26 +30,19 @@ if TYPE_CHECKING:
     from campaigns.summary import SuggestionBatch
     from screening.pool_table import PoolTable
 
-_OfPool = partial(typer.Option, rich_help_panel="Any table instead of a campaign")
 
-
-class PoolOptions(OptionGroup):
+class PoolOptions(OptionGroup, panel="Any table instead of a campaign"):
     """Any table instead of a campaign."""
 
-    pool: Annotated[
-        Path | None, _OfPool(help="Candidates, one a row: CSV, Excel, JSON lines or Parquet.", **EXISTING_FILE)
-    ] = None
+    pool: Annotated[Path | None, "Candidates, one a row: CSV, Excel, JSON lines or Parquet.", EXISTING_FILE] = None
     observed: Annotated[
-        Path | None,
-        _OfPool(help="Measured rows with the same columns. Without: a first batch that spreads.", **EXISTING_FILE),
+        Path | None, "Measured rows with the same columns. Without: a first batch that spreads.", EXISTING_FILE
     ] = None
-    target: Annotated[str | None, _OfPool(help="Column with the results.")] = None
-    minimize: Annotated[bool, _OfPool("--minimize/--maximize", help="Which results are good.")] = True
-    pending: Annotated[
-        Path | None, _OfPool(help="Rows that are being measured now: not suggested again.", **EXISTING_FILE)
-    ] = None
+    target: Annotated[str | None, "Column with the results."] = None
+    minimize: Annotated[bool, "--minimize/--maximize", "Which results are good."] = True
+    pending: Annotated[Path | None, "Rows that are being measured now: not suggested again.", EXISTING_FILE] = None
     out: Annotated[
-        Path | None, _OfPool(metavar="FILE", help="Write the suggestions too, .csv, .jsonl or .parquet.", **NEW_FILE)
+        Path | None, "Write the suggestions too, .csv, .jsonl or .parquet.", {"metavar": "FILE"}, NEW_FILE
     ] = None
 
 
@@ -58,33 +50,23 @@ class SuggestOptions(OptionGroup):
     folder: Annotated[
         Path | None, typer.Argument(metavar="CAMPAIGN", help="The campaign's folder.", callback=campaign_folder)
     ] = None
-    batch_size: Annotated[
-        int | None, typer.Option("--batch-size", "-q", min=1, help="How many. Default: the campaign's, or 5.")
-    ] = None
-    seed: Annotated[int | None, typer.Option(min=0, help="Default: the campaign's.")] = None
-    more: Annotated[
-        bool, typer.Option("--more", help="A further batch, although the last one is not measured yet.")
-    ] = False
-    details: Annotated[
-        bool, typer.Option("--details", help="With each: what the prediction is made of, neighbours, recipe.")
-    ] = False
-    mass: Annotated[
-        float | None, typer.Option(help="Grams of compound in the recipes, above 0. Default: the campaign's, or 1.")
-    ] = None
+    batch_size: Annotated[int | None, "--batch-size", "-q", "How many. Default: the campaign's, or 5.", {"min": 1}] = (
+        None
+    )
+    seed: Annotated[int | None, "Default: the campaign's.", {"min": 0}] = None
+    more: Annotated[bool, "A further batch, although the last one is not measured yet."] = False
+    details: Annotated[bool, "With each: what the prediction is made of, neighbours, recipe."] = False
+    mass: Annotated[float | None, "Grams of compound in the recipes, above 0. Default: the campaign's, or 1."] = None
     structures: Annotated[
-        Path | None, typer.Option(help="Write a starting structure (CIF) of each into this folder.", file_okay=False)
+        Path | None, "Write a starting structure (CIF) of each into this folder.", {"file_okay": False}
     ] = None
-    tilted: Annotated[
-        bool, typer.Option("--tilted", help="With --structures: octahedra tilted as in filed crystals, not straight.")
-    ] = False
+    tilted: Annotated[bool, "With --structures: octahedra tilted as in filed crystals, not straight."] = False
     candidates: Annotated[
         Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="Write every candidate with its numbers too: prediction, interval, what is ranked by, chance to form, "
-            "nearest measured one. Ends in .parquet.",
-            **NEW_FILE,
-        ),
+        "Write every candidate with its numbers too: prediction, interval, what is ranked by, chance to form, nearest "
+        "measured one. Ends in .parquet.",
+        {"metavar": "FILE"},
+        NEW_FILE,
     ] = None
     table: PoolOptions
     reading: TableOptions

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,58 +16,43 @@ if TYPE_CHECKING:
 
 #: Heading of the options of traces in the help.
 PANEL = "The traces or maps of one crystal"
-_OfCrystal = partial(typer.Option, rich_help_panel=PANEL)
 
 
-class TraceOptions(OptionGroup):
+class TraceOptions(OptionGroup, panel=PANEL):
     """Which traces or maps were measured, and how to read and fit them; named as the fields of `TraceSettings`."""
 
-    sc: Annotated[
-        list[Path] | None, _OfCrystal(help="Same-circular trace: delay_ps, signal; repeat for scans.", **EXISTING_FILE)
-    ] = None
-    cc: Annotated[
-        list[Path] | None,
-        _OfCrystal(help="Counter-circular trace: delay_ps, signal; repeat for scans.", **EXISTING_FILE),
-    ] = None
-    trace: Annotated[
-        list[Path] | None, _OfCrystal(help="A file with delay_ps, sc, cc; repeat for scans.", **EXISTING_FILE)
-    ] = None
-    sc_map: Annotated[
-        list[Path] | None, _OfCrystal(help="Same-circular map, wavelength x delay; repeat for scans.", **EXISTING_FILE)
-    ] = None
-    cc_map: Annotated[
-        list[Path] | None, _OfCrystal(help="Counter-circular map; repeat for scans.", **EXISTING_FILE)
-    ] = None
+    sc: Annotated[list[Path] | None, "Same-circular trace: delay_ps, signal; repeat for scans.", EXISTING_FILE] = None
+    cc: Annotated[list[Path] | None, "Counter-circular trace: delay_ps, signal; repeat for scans.", EXISTING_FILE] = (
+        None
+    )
+    trace: Annotated[list[Path] | None, "A file with delay_ps, sc, cc; repeat for scans.", EXISTING_FILE] = None
+    sc_map: Annotated[list[Path] | None, "Same-circular map, wavelength x delay; repeat for scans.", EXISTING_FILE] = (
+        None
+    )
+    cc_map: Annotated[list[Path] | None, "Counter-circular map; repeat for scans.", EXISTING_FILE] = None
     window: Annotated[
-        tuple[float, float] | None,
-        _OfCrystal(help="Probe window of the maps, nm. Default: 5 nm at the photobleach peak."),
+        tuple[float, float] | None, "Probe window of the maps, nm. Default: 5 nm at the photobleach peak."
     ] = None
     chirp: Annotated[
-        str, _OfCrystal(help="Correct the maps' chirp: order of the polynomial, 1 to 4, or points '500:-0.2; 550:0.1'.")
+        str, "Correct the maps' chirp: order of the polynomial, 1 to 4, or points '500:-0.2; 550:0.1'."
     ] = ""
     irf_fwhm_ps: Annotated[
-        float | None, _OfCrystal("--irf-fwhm", help="Full width of the instrument response, ps. Default: fitted.")
+        float | None, "--irf-fwhm", "Full width of the instrument response, ps. Default: fitted."
     ] = None
-    irf_error: Annotated[float, _OfCrystal(help="Relative error of that width; 0 takes it as exact.")] = 0.1
-    irf_shape: Annotated[str, _OfCrystal(help="Shape of the response: gaussian or sech2.")] = "gaussian"
-    time_zero_ps: Annotated[
-        float | None, _OfCrystal("--time-zero", help="Time zero, ps, where it is known. Default: fitted.")
-    ] = None
-    exclude: Annotated[
-        tuple[float, float] | None, _OfCrystal(help="Delays to leave out, ps, such as a coherent spike.")
-    ] = None
+    irf_error: Annotated[float, "Relative error of that width; 0 takes it as exact."] = 0.1
+    irf_shape: Annotated[str, "Shape of the response: gaussian or sech2."] = "gaussian"
+    time_zero_ps: Annotated[float | None, "--time-zero", "Time zero, ps, where it is known. Default: fitted."] = None
+    exclude: Annotated[tuple[float, float] | None, "Delays to leave out, ps, such as a coherent spike."] = None
     delay_unit: Annotated[
         str | None,
-        _OfCrystal(
-            help="Unit of the delays: fs, ps, ns, us or s; mm or um of the stage. Default: what the file says, or ps."
-        ),
+        "Unit of the delays: fs, ps, ns, us or s; mm or um of the stage. Default: what the file says, or ps.",
     ] = None
-    passes: Annotated[int, _OfCrystal(min=1, help="Times that light passes along the stage, for mm and um.")] = 2
-    model: Annotated[
-        str, _OfCrystal(help="auto, exponential, stretched or delayed, with any of +offset, +plateau, +sum, +spike.")
-    ] = "auto"
+    passes: Annotated[int, "Times that light passes along the stage, for mm and um.", {"min": 1}] = 2
+    model: Annotated[str, "auto, exponential, stretched or delayed, with any of +offset, +plateau, +sum, +spike."] = (
+        "auto"
+    )
     spectrum_at: Annotated[
-        float | None, _OfCrystal(help="Delay of the spectra drawn from maps, ps. Default: where the signal peaks.")
+        float | None, "Delay of the spectra drawn from maps, ps. Default: where the signal peaks."
     ] = None
 
     @property
@@ -115,9 +99,12 @@ def fitted(options: TraceOptions, columns: Mapping[str, str]) -> tuple[Measured,
 class FitTraceOptions(PrintingOptions):
     traces: TraceOptions
     columns: Annotated[
-        list[str] | None, _OfCrystal("--map", metavar="ROLE=HEADING", help="Which column is what, as sc=LL; repeat.")
+        list[str] | None,
+        "--map",
+        "Which column is what, as sc=LL; repeat.",
+        {"metavar": "ROLE=HEADING", "rich_help_panel": PANEL},
     ] = None
-    plot: Annotated[Path | None, typer.Option(help="Write the figures into this HTML file.", **NEW_FILE)] = None
+    plot: Annotated[Path | None, "Write the figures into this HTML file.", NEW_FILE] = None
 
 
 @takes(FitTraceOptions)

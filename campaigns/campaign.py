@@ -23,7 +23,7 @@ from campaigns.errors import (
     UnconfirmedError,
 )
 from campaigns.events import TOLD_STAGES, EventKind, Stage, stage_named
-from campaigns.files import write_whole
+from campaigns.files import read_ranking, write_ranking, write_whole
 from campaigns.ingest import ObservationTable, ReadingOptions, read_observations
 from campaigns.ingest.table import json_lines, read_file, read_table
 from campaigns.intake import (
@@ -38,13 +38,16 @@ from campaigns.intake import (
     take_in,
     take_in_table,
 )
+from campaigns.narrate import sentence
 from campaigns.plan import check
 from campaigns.reader import REJECTS, REPORT, CampaignReader
-from campaigns.records import needed_cations
+from campaigns.records import needed_cations, starting_structure
 from campaigns.space import Source, gather, keep_library, write_rejects
 from campaigns.state import CampaignState
 from campaigns.summary import Described, FitSummary, IngestResult, Prediction, RuledOut, Step, SuggestionBatch
 from campaigns.targets import LIFETIME, Recorded, target_of
+from campaigns.training import card_of, holdouts, training_set
+from campaigns.versions import computed_otherwise, provenance
 from chemspace import Compound, parse_formula
 from chemspace.progress import Progress, silent
 from chemspace.text import printable
@@ -168,8 +171,6 @@ class Campaign(CampaignReader):
     def validate(self, progress: Progress | None = None) -> FullCard:
         """The full score card: every split, calibration, shuffled targets, baselines, learning curve. Raises
         CampaignError, ScreeningError if there is too little to learn from."""
-        from campaigns.training import card_of, holdouts, training_set
-
         records = self._records.of(needed_cations((), self._measured()), progress)
         training = training_set(self.dataset(), records, self.config)
         tests = holdouts(training, self.config.seed)
@@ -201,8 +202,6 @@ class Campaign(CampaignReader):
         """An idealised crystal of a compound to start a calculation from, with xTB geometries of its cations; where
         `tilted`, octahedra tilt as in the filed crystals of its halide and number of layers. Raises ChemspaceError for
         a formula that cannot be read, a mixture, a cation too bulky for its place, or tilts without layers."""
-        from campaigns.records import starting_structure
-
         compound = parse_formula(formula, self.names)
         return starting_structure(compound, self._records.of(needed_cations((), [compound]), progress), tilted)
 
@@ -275,11 +274,9 @@ class Campaign(CampaignReader):
         `dask` is the address or scheduler file of a Dask cluster that passes over the space; None does it here. Raises
         CampaignError, ScreeningError if there is too little to learn from; OracleError if no Dask scheduler answers.
         """
-        from campaigns.files import read_ranking, write_ranking
         from campaigns.history import at_last_fit
         from campaigns.round import summary, top_list
         from campaigns.surprise import news_since
-        from campaigns.versions import computed_otherwise, provenance
 
         key = self._data_key
         before, computed_before = at_last_fit(self._log.events())
@@ -584,7 +581,6 @@ class Campaign(CampaignReader):
         already, or no reason is given; DependedOnError naming what stands on it, unless `confirmed`.
         """
         from campaigns.history import voiding
-        from campaigns.narrate import sentence
 
         def payload(state: CampaignState) -> dict[str, Any]:
             return voiding(self._log.events(), state, number, reason, confirmed=confirmed)
@@ -644,7 +640,6 @@ class Campaign(CampaignReader):
         """Choose a batch and record it as a round."""
         from campaigns.refits import keep_refits
         from campaigns.round import propose
-        from campaigns.versions import provenance
 
         pending, number = fitted.inputs.pending, self._state.n_rounds + 1
         barred = (*self._state.barred, *(f"{one.place}:{one.inchikey}" for one in self._state.ruled_out))

@@ -27,6 +27,7 @@ from campaigns.editions import EDITIONS, FIRST, NEWEST, Edition
 from campaigns.errors import ConfigError
 from campaigns.hooks import Hook
 from chemspace.registry import nearest
+from oracle.errors import DescriptorError, OracleError
 from oracle.protocol import Protocol
 
 if TYPE_CHECKING:
@@ -419,8 +420,6 @@ class CampaignConfig(_Part):
     @cached_property
     def protocol(self) -> Protocol:
         """How cations are computed. Raises ConfigError if the oracle refuses it."""
-        from oracle.errors import OracleError
-
         try:
             return TypeAdapter(Protocol).validate_python({**self.defaults.protocol, **self.oracle})
         except ValidationError as error:
@@ -433,7 +432,6 @@ class CampaignConfig(_Part):
     def descriptor_set(self) -> DescriptorSet:
         """The descriptors that compounds are learnt from. Raises ConfigError if nothing registered one of them."""
         from oracle.descriptors import descriptor_set
-        from oracle.errors import DescriptorError
 
         try:
             return descriptor_set(self.descriptors)

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from campaigns.errors import CampaignError, StoreError
-from campaigns.files import TRACES, file_name, write_whole
+from campaigns.files import TRACES, file_name, read_ranking, write_whole
 from campaigns.intake import hashes_of
+from campaigns.report.figures import plain
 from campaigns.report.view import calibration_of, parity_of
 from campaigns.state import CampaignState
 from campaigns.summary import IngestResult
@@ -71,8 +72,6 @@ def _scores(campaign: CampaignReader) -> pd.DataFrame:
 
 
 def _ranking(campaign: CampaignReader) -> pd.DataFrame:
-    from campaigns.files import read_ranking
-
     ranking = read_ranking(campaign.folder)
     return pd.DataFrame() if ranking is None else ranking
 
@@ -155,7 +154,6 @@ MAX_POINTS = 60_000
 def _drawn(fit: TraceFit, measured: Measured | None) -> dict[str, Any]:
     """The figures of a fit for a report: Plotly's JSON by name."""
     from campaigns.kinetics.figures import kinetics_figure, map_figure
-    from campaigns.report.figures import plain
 
     figures = {"fit": plain(kinetics_figure(fit))}
     if measured is not None and measured.maps is not None and measured.maps[0].signal.size <= MAX_POINTS:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from rdkit import Chem
 
 from campaigns.config import CampaignConfig
 from campaigns.errors import ConfigError
@@ -291,7 +292,6 @@ def _oracle_seconds(
 def _effort(smiles: str) -> float:
     """What the time of a cation grows with: heavy atoms times (1 + rotatable bonds). The time of 82 spacers came out as
     0.74 to 1.28 of the true one by it, from eight of all sizes (nine draws of ten)."""
-    from rdkit import Chem
     from rdkit.Chem.rdMolDescriptors import CalcNumRotatableBonds
 
     mol = Chem.MolFromSmiles(smiles)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from campaigns.artifacts import Artifacts, Form, digest
 from campaigns.summary import Described
 from oracle import CationRecord, describe
+from oracle.descriptors import CationTable
 
 __all__ = ["geometries"]
 
@@ -49,7 +50,6 @@ class SpaceTables:
 
 def tables_form(descriptors: DescriptorSet) -> Form[SpaceTables]:
     """How these descriptors of a space are kept."""
-    from oracle.descriptors import CationTable
 
     def pack(tables: SpaceTables) -> dict[str, object]:
         return {
@@ -107,8 +107,6 @@ class CationRecords:
 
     def _spacer_table(self, records: Sequence[CationRecord]) -> CationTable:
         """Descriptors of every spacer of the space; NaN where they are not computed."""
-        from oracle.descriptors import CationTable
-
         table = CationTable.from_records(self._spacers, records, self._descriptors)
         if self._chosen is None:
             return table
@@ -136,8 +134,6 @@ class CationRecords:
 
     def fresh_tables(self, progress: Progress | None = None) -> SpaceTables:
         """`tables`, kept nowhere."""
-        from oracle.descriptors import CationTable
-
         records = list(self.of(self.of_space, progress).values())
         own = [self._records[cation.inchikey] for cation in self.of_space]
         return SpaceTables(

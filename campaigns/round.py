@@ -57,6 +57,7 @@ from screening.errors import BatchError, NothingLeftError
 from screening.feasibility import SHAPE_NAMES, FeasibilityModel, RecordedOutcome, SpacerTraits, fit_feasibility
 from screening.features import to_features
 from screening.ranking import Candidates, PassSettings, Ranking, StopAdvice, advise_stopping, rank, top_size
+from screening.ranking.candidates import lifetime_columns
 from screening.strategies import (
     Choice,
     Columns,
@@ -653,7 +654,6 @@ def predict(fitted: Known | Round, compound: Compound, records: Mapping[str, Cat
         CampaignError: if a cation of it has no descriptors, with the oracle's reason.
     """
     from screening.explain import shapley
-    from screening.ranking.candidates import lifetime_columns
 
     descriptors = fitted.training.descriptors
     x = to_features(compound_descriptors([compound], records, descriptors), descriptors)

@@ -14,6 +14,8 @@ from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from pydantic import TypeAdapter, ValidationError
+
 from campaigns.artifacts import Artifacts, Form
 from campaigns.config import BUILTIN, CampaignConfig, problems
 from campaigns.editions import EDITIONS, FIRST, NEWEST, Edition
@@ -205,7 +207,6 @@ def _inchikey(name: str, names: CationLibrary, path: tuple[str | int, ...]) -> s
 
 def _constraint(place: int, rule: dict[str, Any], names: CationLibrary, config: CampaignConfig) -> Constraint:
     """One constraint of `chemspace.constraints`; cations named in it become InChIKeys, prices come from the table."""
-    from pydantic import TypeAdapter, ValidationError
 
     from chemspace.constraints import CONSTRAINT_KINDS
 

@@ -21,6 +21,7 @@ from campaigns.summary import SpacerRound
 from chemspace import CompoundSpace
 from chemspace.progress import Progress
 from oracle import OracleStore
+from screening.errors import TrainingDataError
 
 if TYPE_CHECKING:
     from screening.learned_oracle import Known, SpacerFeatures
@@ -52,7 +53,6 @@ class SpacerSearch:
         `chosen` says of each spacer whether it was chosen, shape (m,); `candidates` hold nothing that is ruled out.
         """
         from campaigns.round import LARGE, VAST
-        from screening.errors import TrainingDataError
         from screening.learned_oracle import plan_round
         from screening.ranking import PassSettings
 

@@ -19,7 +19,7 @@ from campaigns.state import CampaignState
 from campaigns.targets import Observation
 from campaigns.training import TrainingSet
 from chemspace import parse_formula
-from screening.calibration import half_width
+from screening.calibration import fit_scale, half_width
 from screening.strategies.columns import NEAREST
 
 
@@ -130,7 +130,6 @@ def expectations(fitted: Round, fresh: Sequence[Observation]) -> tuple[Expectati
 
 def _calibration(fitted: Round, rows: NDArray[np.int64]) -> float:
     """The factor of the standard deviations, by the out-of-fold errors of all rows but these."""
-    from screening.calibration import fit_scale
     from screening.surrogate import CALIBRATION_SPLIT
 
     out = fitted.validation.predictions

@@ -21,6 +21,7 @@ from campaigns.errors import CampaignError, ConfigError, PropertyError
 from campaigns.events import LIFETIME_PS, Event
 from chemspace.errors import ChemspaceError
 from chemspace.text import one_line
+from oracle.descriptors import DEFAULT_DESCRIPTORS, compound_descriptors
 from screening.dataset import PLAUSIBLE_LIFETIME_PS
 
 if TYPE_CHECKING:
@@ -473,7 +474,6 @@ def learn_property(
     descriptors: DescriptorSet | None = None,
 ) -> LearntProperty:
     """Fit a property's model and score it without each row and spacer. CampaignError if too few rows are left."""
-    from oracle.descriptors import DEFAULT_DESCRIPTORS, compound_descriptors
     from screening.features import to_features
     from screening.surrogate import fit_surrogate
     from screening.surrogates import TrainingRows

@@ -9,6 +9,8 @@ from fractions import Fraction
 from math import lcm
 from typing import TYPE_CHECKING, TypeAlias
 
+from rdkit.Chem import GetPeriodicTable
+
 from chemspace.cation import Cation
 from chemspace.errors import ChargeError, FormulaError
 
@@ -188,8 +190,6 @@ class Compound:
     @property
     def molar_mass_g_mol(self) -> float:
         """Molar mass of one formula unit, g/mol (RDKit's standard atomic weights)."""
-        from rdkit.Chem import GetPeriodicTable
-
         table = GetPeriodicTable()
         return sum(number * float(table.GetAtomicWeight(element)) for element, number in self.element_counts.items())
 

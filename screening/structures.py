@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from chemspace.errors import ChemspaceError
 from screening.errors import DatasetError
 
 #: What the reference paper measures on the finished compound (its second path; doi 10.1039/d5sc07406a).
@@ -93,7 +94,6 @@ def measured_from_structures(files: Mapping[str, str | Path]) -> pd.DataFrame:
         DatasetError: naming the material whose file is missing, holds no crystal or no metal-halide network.
     """
     from chemspace.crystal import structure_descriptors  # loads pymatgen
-    from chemspace.errors import ChemspaceError
 
     rows = []
     for material, path in files.items():

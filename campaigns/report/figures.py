@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -46,7 +47,6 @@ def dress(figure: go.Figure, **layout: Any) -> go.Figure:
 
 def plain(figure: go.Figure) -> dict[str, Any]:
     """The figure as JSON values, arrays as lists."""
-    import json
 
     from plotly.utils import PlotlyJSONEncoder
 

@@ -16,13 +16,25 @@ from campaigns.artifacts import DEEP, PLAIN, Artifacts
 from campaigns.budget import Budget
 from campaigns.files import TRACES
 from campaigns.report.card import compared_views, decisions, suggestion_card
-from campaigns.report.figures import calibration_figure, curve_figure, parity_figure, plain, progress_figure
+from campaigns.report.drawing import crystal_scene
+from campaigns.report.figures import (
+    bar_figure,
+    beeswarm_figure,
+    calibration_figure,
+    curve_figure,
+    heatmap_figure,
+    parity_figure,
+    plain,
+    progress_figure,
+    radar_figure,
+)
 from campaigns.summary import FitSummary, Status, SuggestionBatch
 from campaigns.versions import package_versions
 from chemspace import CationLibrary, Compound, parse_formula
 from chemspace.errors import SpinscreenError
 from chemspace.progress import Progress, silent
 from screening.calibration import LEVEL, half_width
+from screening.features import input_label
 from screening.scores import PROPERTY_SCORES, SCORES
 
 if TYPE_CHECKING:
@@ -76,9 +88,7 @@ def model_view(done: Round, progress: Progress | None = None) -> dict[str, Any]:
         parity, calibration, bar, beeswarm, radar, heatmap), importances (rows of feature, value, direction), progress
         (lifetimes_ps, formulas, own, bounds), left_out.
     """
-    from campaigns.report.figures import bar_figure, beeswarm_figure, heatmap_figure, radar_figure
     from screening.explain import pearson, shapley
-    from screening.features import input_label
     from screening.validation.card import verdict_of
 
     tell = progress or silent
@@ -269,8 +279,6 @@ def report_view(
 
 def _scene(compound: Compound) -> dict[str, Any] | None:
     """The crystal as the browser draws it; None where no ideal one can be built."""
-    from campaigns.report.drawing import crystal_scene
-
     try:
         return crystal_scene(compound)
     except SpinscreenError:

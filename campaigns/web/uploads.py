@@ -17,7 +17,9 @@ from cachetools import LRUCache
 from fastapi import UploadFile
 
 from campaigns.errors import IngestError, UnconfirmedError
+from campaigns.ingest.table import grid_of, layout_for, read_table
 from campaigns.kinetics.errors import KineticsError
+from campaigns.kinetics.maps import paired, read_map
 from campaigns.kinetics.measurement import Measured, TraceSettings
 from campaigns.targets import LIFETIME, Target
 from campaigns.web.errors import NotServedError, QueryError
@@ -275,8 +277,6 @@ def _given(upload: TraceUpload) -> MeasuredFiles:
 
 def _maps_of(upload: TraceUpload) -> tuple[TransientMap, TransientMap] | None:
     """The maps, to choose another window on, where only the fit failed."""
-    from campaigns.kinetics.maps import paired, read_map
-
     if "sc_map" not in upload.files:
         return None
     settings = upload.settings
@@ -386,8 +386,6 @@ def look_at(service: CampaignService, upload: TableUpload) -> Preview:
 
 def _looked_at(upload: TableUpload, names: CationLibrary) -> tuple[Preview, ObservationTable | None]:
     """What a table says, before a campaign is asked, and its rows; None where it cannot be read."""
-    from campaigns.ingest.table import read_table
-
     target, options = upload.reading.target, upload.reading.options()
     seen = Preview(*_layout(upload), (), (), (), None)
     try:
@@ -413,8 +411,6 @@ def take_in_table(service: CampaignService, upload: TableUpload, *, keep_going: 
 
 def read_results(service: CampaignService, path: Path, target: Target, options: ReadingOptions) -> ObservationTable:
     """Read an uploaded table of results for `Campaign.ingest`, apart from whoever reads and writes."""
-    from campaigns.ingest.table import read_table
-
     return read_apart([path], read_table, path, target, service.campaign.names, options)
 
 
@@ -427,8 +423,6 @@ def for_people(problem: str) -> str:
 
 def _layout(upload: TableUpload) -> tuple[tuple[str, ...], Mapping[str, str], str]:
     """Headings, column of each field, unit of the lifetimes, as far as they can be told."""
-    from campaigns.ingest.table import grid_of, layout_for
-
     reading, name = upload.reading, upload.path.name
     headings: tuple[str, ...] = ()
     try:

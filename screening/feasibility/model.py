@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from rdkit import Chem, DataStructs
 from scipy.special import expit, logit
 
 from chemspace.cation import Cation
@@ -242,8 +243,6 @@ class CompoundRows:
 
 def spacer_mol(spacer: Cation | None) -> Any:
     """RDKit molecule of a spacer; an empty one where a compound has none (3D)."""
-    from rdkit import Chem
-
     return Chem.MolFromSmiles("" if spacer is None else spacer.smiles)
 
 
@@ -316,8 +315,6 @@ class _Packed(Sequence[Any]):
         return len(self._edges) - 1
 
     def __getitem__(self, place: Any) -> Any:
-        from rdkit import DataStructs
-
         if not 0 <= place < len(self):
             raise IndexError(place)
         part: Any = self._flat[self._edges[place] : self._edges[place + 1]]

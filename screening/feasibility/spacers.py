@@ -15,6 +15,8 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from rdkit import Chem, DataStructs
+from rdkit.Chem import rdFingerprintGenerator, rdMolDescriptors
 from scipy.special import expit, logit
 
 #: The numbers of `cation_shape`, in order. The first five are what edition 1 learns from, the last tells how large a
@@ -36,9 +38,6 @@ _LARGE_ENOUGH = 6
 
 def cation_shape(mol: Any) -> NDArray[np.float64]:
     """The numbers of `SHAPE_NAMES` for one RDKit molecule, shape (8,); NaN where no atom is positively charged."""
-    from rdkit import Chem
-    from rdkit.Chem import rdMolDescriptors
-
     charged = [atom for atom in mol.GetAtoms() if atom.GetFormalCharge() > 0]
     if not charged:
         return np.full(len(SHAPE_NAMES), np.nan)
@@ -64,23 +63,17 @@ def cation_shape(mol: Any) -> NDArray[np.float64]:
 
 def fingerprints(mols: list[Any]) -> list[Any]:
     """Morgan fingerprints (radius 2, 2048 bits) of molecules; stereochemistry is left out, enantiomers look alike."""
-    from rdkit.Chem import rdFingerprintGenerator
-
     generator = rdFingerprintGenerator.GetMorganGenerator(radius=2, fpSize=2048)
     return [generator.GetFingerprint(mol) for mol in mols]
 
 
 def flat_smiles(mol: Any) -> str:
     """SMILES of a molecule without its stereochemistry."""
-    from rdkit import Chem
-
     return Chem.MolToSmiles(mol, isomericSmiles=False)
 
 
 def fingerprint_similarity(left: Sequence[Any], right: Sequence[Any]) -> NDArray[np.float64]:
     """Tanimoto similarity of each fingerprint in `left` (m) to each in `right` (k), shape (m, k), 0 to 1."""
-    from rdkit import DataStructs
-
     if not left or not right:
         return np.zeros((len(left), len(right)))
     known = list(right)
@@ -137,8 +130,6 @@ class ReportedOutcomes:
     @cached_property
     def mols(self) -> list[Any]:
         """RDKit molecules of the rows."""
-        from rdkit import Chem
-
         return [Chem.MolFromSmiles(smiles) for smiles in self.smiles]
 
     @cached_property

@@ -14,9 +14,18 @@ from itertools import combinations, pairwise
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
-from screening.surrogates.gaussian_process import CONSTANT_VARIANCE, JITTER, LENGTH, LINEAR, SIGNAL, KernelSpec
+from screening.surrogates.gaussian_process import (
+    CONSTANT_VARIANCE,
+    JITTER,
+    LENGTH,
+    LINEAR,
+    SIGNAL,
+    KernelSpec,
+    covariance,
+)
 from screening.surrogates.model import EnsembleComponent, MixtureModel, ProcessComponent
 from screening.surrogates.trees import TreesComponent
 
@@ -127,9 +136,6 @@ class _Part:
 
 def _directions(process: ProcessComponent) -> Array:
     """Rows b with explained variance >= sum of (b . covariance)^2, most of it at the training rows; (directions, k)."""
-    import torch
-
-    from screening.surrogates.gaussian_process import covariance
 
     root = np.linalg.cholesky(process.inverse.double().cpu().numpy()).T
     with torch.no_grad():
@@ -212,8 +218,6 @@ class NetworkBounds:
 
     def __init__(self, networks: EnsembleComponent, z: Array) -> None:
         """Look at standardised rows z (m, d)."""
-        import torch
-
         with torch.no_grad():
             mean, variance = networks.marginal(torch.from_numpy(z))
         self.seen = np.stack([mean.numpy(), np.sqrt(variance.numpy())])

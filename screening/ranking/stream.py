@@ -17,7 +17,7 @@ from threadpoolctl import threadpool_limits
 
 from chemspace.progress import Progress
 from chemspace.space import SpaceBlock
-from screening.devices import usable_device
+from screening.devices import one_thread, usable_device
 from screening.errors import RankingError
 from screening.ranking.candidates import Candidates, subset
 from screening.strategies.columns import Numbers, Predictor
@@ -112,8 +112,6 @@ class SinglePrecision:
         """Mean and standard deviation of a new measurement, shapes (m,), float64 numbers of float32 accuracy; `chunk`
         rows at once, absent as many as stay in a processor's cache or fill another device."""
         import torch
-
-        from screening.devices import one_thread
 
         mean, sd = np.empty(len(x)), np.empty(len(x))
         size = chunk or (2048 if self._device == "cpu" else 65536)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from campaigns.events import Stage
+from campaigns.records import geometries, starting_structure
 from campaigns.state import CampaignState
 from campaigns.summary import Step
 from campaigns.web.api.models import PredictionIn
@@ -30,8 +31,6 @@ def cation_xyz(service: CampaignService, cation: Cation) -> str:
 
 def structure_cif(service: CampaignService, compound: Compound, tilted: bool) -> str:
     """An idealised crystal as CIF, cations by xTB. GeometryError as `campaigns.records.starting_structure`."""
-    from campaigns.records import starting_structure
-
     records = service.records([cation for cation, _ in compound.cation_counts])
     text: str = starting_structure(compound, records, tilted).to(fmt="cif")
     return text
@@ -39,7 +38,6 @@ def structure_cif(service: CampaignService, compound: Compound, tilted: bool) ->
 
 def structure_scene(service: CampaignService, compound: Compound) -> dict[str, Any]:
     """The same as the browser draws it. Raises as `structure_cif`."""
-    from campaigns.records import geometries
     from campaigns.report.drawing import crystal_scene
 
     records = service.records([cation for cation, _ in compound.cation_counts])

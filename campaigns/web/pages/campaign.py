@@ -14,6 +14,7 @@ from campaigns.database import acting_as
 from campaigns.errors import DependedOnError
 from campaigns.events import Stage, possible_steps
 from campaigns.report.card import compared_views, decisions, outcome, suggestion_card
+from campaigns.report.render import render
 from campaigns.summary import SuggestionBatch
 from campaigns.targets import named_target
 from campaigns.web.access import Editing, Registry, Service, Visiting, address_of, begin_session, visitor_of
@@ -21,6 +22,7 @@ from campaigns.web.errors import NotServedError, UnauthenticatedError
 from campaigns.web.pages.render import NOBODY, fragment, is_partial, page, redirect
 from campaigns.web.service import CampaignService
 from chemspace import parse_formula
+from screening.scores import SCORES
 
 router = APIRouter(prefix="/c/{campaign}")
 #: What belongs to no campaign: the start, logging in and out.
@@ -73,8 +75,6 @@ def overview(request: Request, visitor: Visiting, service: Service) -> Response:
 @router.get("/report")
 def report(visitor: Visiting, service: Service) -> Response:
     """The report of the present round, one file that needs nothing else, to keep or to print."""
-    from campaigns.report.render import render
-
     campaign, state, done = service.campaign, service.snapshot().state, service.round()
     html = service.kept(
         ("report", state.last_event),
@@ -253,7 +253,6 @@ def model(request: Request, visitor: Visiting, service: Service) -> Response:
     """Score card, figures, checks that take minutes, the paper's claims."""
     from campaigns.report.figures import curve_figure, plain
     from campaigns.report.view import paper_sentence, property_views, score_rows
-    from screening.scores import SCORES
 
     snapshot = service.snapshot()
     fit = snapshot.last_fit

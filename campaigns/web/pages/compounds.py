@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import re
+from math import isfinite
 from types import SimpleNamespace
 from typing import Annotated, Any
 from urllib.parse import quote, urlencode
 
+import numpy as np
 from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from pydantic import BeforeValidator, Field, ValidationError
 
 from campaigns.files import file_name
+from campaigns.report.card import chances, costs_of, recipe_of
+from campaigns.report.drawing import molecule_svg
 from campaigns.web.access import Asking, Service, Visiting
 from campaigns.web.api.compounds import (
     asked_compound,
@@ -29,6 +33,8 @@ from campaigns.web.query import Chance, Layers, Lifetime, RankQuery
 from campaigns.web.service import CampaignService
 from chemspace import CompoundSpace, parse_formula
 from chemspace.errors import ChemspaceError
+from oracle.descriptors import compound_descriptors
+from screening.features import feature_label, feature_text
 
 router = APIRouter(prefix="/c/{campaign}")
 
@@ -97,8 +103,6 @@ def compounds(request: Request, visitor: Visiting, service: Service, query: Anno
             values["total"], values["rows"] = service.ranked(query, query.page, SIZE)
         except NotReadyError as problem:
             values["waiting"] = str(problem)
-    from campaigns.report.card import chances
-
     best = service.snapshot().best_observed
     values["best"], values["beats"] = best, chances(values["rows"], None if best is None else best[1])
     values["is_working"] = bool(service.at_work("prepare", "learn", "suggest"))
@@ -115,8 +119,6 @@ def compounds(request: Request, visitor: Visiting, service: Service, query: Anno
 def compound(request: Request, visitor: Visiting, service: Service, formula: _Formula) -> Response:
     """One compound: its numbers, its history, its cations."""
     about = compound_of(service, formula)
-    from campaigns.report.card import chances, costs_of, recipe_of
-    from campaigns.report.drawing import molecule_svg
     from screening.crystals import usual_bridge_angle
 
     budget, best = service.campaign.budget, service.snapshot().best_observed
@@ -222,7 +224,6 @@ def explained_values(
     """What the explanation's template shows."""
     from campaigns.report.figures import plain, waterfall_figure
     from screening.crystals import BandGap
-    from screening.features import feature_label, feature_text
 
     rows = sorted(prediction["contributions"].items(), key=lambda item: -abs(item[1]))
     return {
@@ -244,9 +245,6 @@ def explained_values(
 
 def _descriptors(service: CampaignService, formula: str) -> list[tuple[str, str]]:
     """(name, value with its unit) of every descriptor of a compound."""
-    from math import isfinite
-
-    from oracle.descriptors import compound_descriptors
 
     compound, descriptors = compound_of(service, formula).compound, service.campaign.config.descriptor_set
     records = service.records([cation for cation, _ in compound.cation_counts])
@@ -260,8 +258,6 @@ def _descriptors(service: CampaignService, formula: str) -> list[tuple[str, str]
 
 def _neighbours(service: CampaignService, prediction: dict[str, Any], n: int = 5) -> list[tuple[str, float, str]]:
     """(formula, distance, measured lifetime in ps or "< bound") of the nearest measured compounds, nearest first."""
-    import numpy as np
-
     fitted = service.round()
     training = fitted.training
     away = fitted.measured.distances(np.array([list(prediction["features"].values())]))[0]

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from campaigns.narrate import picoseconds
 from campaigns.summary import Doubt
-from chemspace import Compound
+
+if TYPE_CHECKING:
+    from chemspace import Compound
 
 #: Replicates among the published lifetimes differ by 0.05 to 0.19 decades (screening/data/published_lifetimes.csv, rows
 #: with the flag "replicate", measured alike).

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from campaigns.artifacts import Artifacts, Form, digest
 from campaigns.summary import Described
-from oracle import CationRecord, describe
+from oracle import describe
 from oracle.descriptors import CationTable
 
 __all__ = ["geometries"]
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from campaigns.config import CampaignConfig
     from chemspace import Cation, Compound, CompoundSpace
     from chemspace.progress import Progress
+    from oracle import CationRecord
     from oracle.descriptors import CationTable, DescriptorSet
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from textwrap import shorten
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
@@ -25,7 +25,9 @@ from campaigns.targets import (
     standing_property,
     task_of,
 )
-from chemspace import Cation
+
+if TYPE_CHECKING:
+    from chemspace import Cation
 
 __all__ = ["CampaignState"]
 

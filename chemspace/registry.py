@@ -17,7 +17,6 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
-from importlib import metadata
 from typing import Generic, TypeVar
 
 from chemspace.errors import RegistryError, SpinscreenError
@@ -160,6 +159,8 @@ def _source(declared: object) -> str:
 
 @cache
 def _own_version() -> str:
+    from importlib import metadata
+
     try:
         return metadata.version("spinscreen")
     except metadata.PackageNotFoundError:

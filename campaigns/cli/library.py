@@ -6,13 +6,15 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from campaigns.cli import console
 from campaigns.cli.options import NEW_FILE, PrintingOptions, ReadingOptions, takes
-from chemspace import Cation, CationLibrary
+
+if TYPE_CHECKING:
+    from chemspace import Cation, CationLibrary
 
 app = typer.Typer(help="Look into cation libraries, read and convert them, make virtual spacers.", no_args_is_help=True)
 

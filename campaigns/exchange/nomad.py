@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 from campaigns.events import Stage
 from campaigns.files import file_name, write_whole
-from chemspace import Compound, parse_formula
+from chemspace import parse_formula
 
 if TYPE_CHECKING:
     from campaigns.campaign import Campaign
+    from chemspace import Compound
 
 #: NOMAD's class of the archives.
 CLASS = "perovskite_solar_cell_database.composition.PerovskiteComposition"

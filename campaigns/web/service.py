@@ -25,14 +25,14 @@ from campaigns.events import AWAITED, NEVER_AGAIN, Event, Stage
 from campaigns.narrate import sentence
 from campaigns.space import without
 from campaigns.state import CampaignState, voids
-from campaigns.summary import FitSummary, SuggestionBatch
+from campaigns.summary import FitSummary
 from campaigns.targets import Recorded, property_standings, task_of
 from campaigns.web.errors import BusyError, ForbiddenError, NotReadyError, NotServedError, QueryError
 from campaigns.web.jobs import Job, JobQueue, Lane, run_in_process
 from campaigns.web.query import MAX_INDEXED, Ranked, RankIndex, RankQuery, Searcher, build_index
 from campaigns.web.settings import Settings
 from campaigns.web.tokens import Identity
-from chemspace import Cation, Compound, parse_formula
+from chemspace import parse_formula
 from chemspace.progress import Progress
 from oracle import CationRecord, OracleStore, default_store_path
 
@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from campaigns.amend import Amendment
     from campaigns.config import CampaignConfig
     from campaigns.round import Round
+    from campaigns.summary import SuggestionBatch
+    from chemspace import Cation, Compound
 
 
 #: Where something is to be done, whose turn it is, and what to do.

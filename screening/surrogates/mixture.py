@@ -6,11 +6,10 @@ import math
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from botorch.models.model import Model
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -21,6 +20,9 @@ from screening.surrogates.model import Component, EnsembleComponent, MixtureMode
 from screening.surrogates.observations import Folds, Scaling, Sites, drop_correlated, plain_sites
 from screening.surrogates.recipe import FoldFits, Movable, Recipe, TrainingRows
 from screening.surrogates.trees import Trees, TreesComponent, TreesConfig, fit_trees
+
+if TYPE_CHECKING:
+    from botorch.models.model import Model
 
 #: Each family of candidates starts with the credit of this many rows, shared by its members: weights estimated from
 #: fifty rows are noisier than equal ones are wrong (Smith and Wallis 2009, doi 10.1111/j.1468-0084.2008.00541.x).

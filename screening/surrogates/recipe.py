@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
-from botorch.models.model import Model
 from numpy.typing import ArrayLike, NDArray
 
 from screening.errors import TrainingDataError
+
+if TYPE_CHECKING:
+    from botorch.models.model import Model
 
 __all__ = ["MIN_ROWS", "Recipe"]
 

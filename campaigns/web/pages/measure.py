@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from fastapi import APIRouter, File, Form, Query, Request, UploadFile
 from fastapi.responses import Response
@@ -14,7 +14,6 @@ from campaigns.doubts import Expected
 from campaigns.events import Stage
 from campaigns.ingest import UNITS
 from campaigns.intake import require_confirmed
-from campaigns.kinetics import TraceFit
 from campaigns.kinetics.measurement import TraceSettings
 from campaigns.narrate import with_error
 from campaigns.report.card import compared
@@ -38,6 +37,9 @@ from campaigns.web.uploads import (
     uploaded,
 )
 from chemspace import parse_formula
+
+if TYPE_CHECKING:
+    from campaigns.kinetics import TraceFit
 
 router = APIRouter(prefix="/c/{campaign}/measure")
 

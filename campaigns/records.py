@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from campaigns.artifacts import Artifacts, Form, digest
 from campaigns.summary import Described
 from oracle import describe
-from oracle.descriptors import CationTable
+from oracle.descriptors import CationTable, DescriptorSet
 
 __all__ = ["geometries"]
 
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from chemspace import Cation, Compound, CompoundSpace
     from chemspace.progress import Progress
     from oracle import CationRecord
-    from oracle.descriptors import CationTable, DescriptorSet
 
 
 @dataclass(frozen=True)

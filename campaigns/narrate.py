@@ -12,8 +12,6 @@ from campaigns.events import LIFETIME_PS, Event, EventKind
 from campaigns.summary import SpacerRound
 from campaigns.targets import task_of
 
-__all__ = ["picoseconds", "sentence", "with_error"]
-
 
 def sentence(event: Event) -> str:
     """What happened, in one line."""
@@ -72,6 +70,8 @@ def _count(spacers: Sequence[str]) -> str:
     return f"{len(spacers):,} spacer{'' if len(spacers) == 1 else 's'}"
 
 
+#: What the clause of a reason that compares with it calls it.
+BEST = "the best measured in this space"
 #: Contributions smaller than this (log10 rate) are not worth a word: a factor of 1.12 in the lifetime.
 _WORTH_SAYING = 0.05
 
@@ -111,10 +111,11 @@ class Candidate:
 
 
 def reason(drivers: Sequence[Driver], candidate: Candidate) -> str:
-    """One line that says why a compound is suggested."""
-    parts = ["drawn at random" if candidate.drawn else _aim(candidate), _slower(drivers)]
+    """One line that says why a compound is suggested; what others of its round are likely to share comes last."""
+    parts = [_slower(drivers)]
     if candidate.weighed:
-        parts.append(f"weighed with {', '.join(_number(*pair) for pair in candidate.weighed.items())}")
+        told = (f"{name.replace('_', ' ')} {value:.3g}" for name, value in candidate.weighed.items())
+        parts.append(f"weighed with {', '.join(told)}")
     if not candidate.in_domain:
         parts.append("far from everything measured, so it also teaches")
     if candidate.unseen:
@@ -122,7 +123,14 @@ def reason(drivers: Sequence[Driver], candidate: Candidate) -> str:
         parts.append(f"no measured layered compound holds {ions}, so what that changes is not known")
     if candidate.feasibility < 0.5:
         parts.append("may well not form")
-    return "; ".join(part for part in parts if part)
+    return "; ".join((*parts, "drawn at random" if candidate.drawn else _aim(candidate)))
+
+
+def told_apart(reasons: Sequence[str]) -> tuple[str, list[str]]:
+    """What all reasons of a list say alike ("" for less than two), and each without it."""
+    clauses = [each.split("; ") for each in reasons]
+    alike = [one for one in clauses[0] if all(one in each for each in clauses)] if len(clauses) > 1 else []
+    return "; ".join(alike), ["; ".join(one for one in each if one not in alike) for each in clauses]
 
 
 def picoseconds(value: float) -> str:
@@ -141,17 +149,13 @@ def with_error(value: float, stderr: float | None) -> str:
 
 
 def _aim(candidate: Candidate) -> str:
-    best = f"the best measured in this space ({picoseconds(candidate.best_lifetime_ps)} ps)"
+    best = f"{BEST} ({picoseconds(candidate.best_lifetime_ps)} ps)"
     if candidate.lifetime_ps >= candidate.best_lifetime_ps:
         return f"predicted slower than {best}"
     if candidate.lifetime_high_ps >= candidate.best_lifetime_ps:
         return f"may beat {best} within its interval"
     otherwise = "chosen for what it teaches" if candidate.weighed is None else "chosen as a compromise"
     return f"unlikely to beat {best}, {otherwise}"
-
-
-def _number(name: str, value: float) -> str:
-    return f"{name.replace('_', ' ')} {value:.3g}"
 
 
 def _slower(drivers: Sequence[Driver]) -> str:

@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from campaigns.cli.console import count, marked, note, out, table, warn
-from campaigns.narrate import picoseconds
+from campaigns.narrate import picoseconds, told_apart
 from campaigns.summary import FitSummary, IngestResult, RowReport, Status, Suggestion, SuggestionBatch
 from campaigns.targets import LIFETIME, Target
 
@@ -79,6 +79,9 @@ def show_suggestions(
     """The suggestions of one round, each with where it stands if that moved on, its spacer by name, and with its recipe
     in a line, the file of its structure, and in how many refits it stays in the batch where given."""
     marked(f"\n[bold]Make next[/] (round {batch.number}; predicted lifetime with its 90% interval)")
+    alike, reasons = told_apart([s.reason for s in batch.suggestions])
+    if alike:
+        marked(f"    each: {escape(alike)}")
     for place, s in enumerate(batch.suggestions, start=1):
         stage = stages.get(s.formula) or "suggested"
         marked(
@@ -88,9 +91,8 @@ def show_suggestions(
         )
         if names is not None and (known := names[s.spacer].names):
             marked(f"    [dim]{escape(s.spacer)} is[/] {escape(known[-1])}")
-        marked(f"    {escape(s.reason)}")
-        if s.reported:
-            marked(f"    {escape(s.reported)}")
+        for told in filter(None, (reasons[place - 1], s.reported)):
+            marked(f"    {escape(told)}")
         kept = (stability or {}).get(s.formula)
         again = (
             "" if kept is None else f"  [dim]suggested again in {kept[0]} of {kept[1]} refits without one compound[/]"

@@ -25,9 +25,6 @@ from campaigns.kinetics.maps import ProbeWindow, TransientMap
 from campaigns.kinetics.measurement import Measured
 from campaigns.kinetics.result import TraceFit
 
-__all__ = ["kinetics_figure", "map_figure", "write_page"]
-
-
 Array = NDArray[np.float64]
 
 

@@ -12,7 +12,7 @@ from markupsafe import Markup, escape
 from numpy.typing import NDArray
 
 from campaigns.budget import Budget
-from campaigns.narrate import picoseconds
+from campaigns.narrate import BEST, picoseconds, told_apart
 from campaigns.report.drawing import equation_html, molecule_svg
 from campaigns.summary import Suggestion, TrackRecord
 from campaigns.targets import Observation
@@ -92,6 +92,8 @@ class Decision:
         chance_goal: the same of the goal; None without one, or where the best has reached it.
         best, goal: these lifetimes for people, ps.
         bar: the 90% interval on a logarithmic axis that its round shares, with a line at the best so far, as SVG.
+        reason, alike: why it is suggested: what others of its round do not share and the chances do not say, and what
+            all of them share.
     """
 
     tag: str
@@ -100,6 +102,8 @@ class Decision:
     best: str
     goal: str
     bar: Markup
+    reason: str
+    alike: str
 
 
 def decisions(round: Sequence[Suggestion], best_ps: float | None, goal_ps: float | None) -> list[Decision]:
@@ -112,6 +116,7 @@ def decisions(round: Sequence[Suggestion], best_ps: float | None, goal_ps: float
     axis = _Axis(log10(min([*low, *marks], default=1.0)) - 0.05, log10(max([*high, *marks], default=1.0)) + 0.05)
     if not round:
         return []
+    alike, reasons = told_apart([one.reason for one in round])
     words = np.where(teaches_most(*_rates(round)), TEACHES_MOST, LIKELY_SLOW).tolist()
     return [
         Decision(
@@ -121,8 +126,12 @@ def decisions(round: Sequence[Suggestion], best_ps: float | None, goal_ps: float
             best="" if best_ps is None else picoseconds(best_ps),
             goal="" if goal_ps is None else picoseconds(goal_ps),
             bar=_bar(one, best_ps, goal_ps, axis),
+            reason="; ".join(one for one in reason.split("; ") if BEST not in one),
+            alike=alike,
         )
-        for one, word, best, goal in zip(round, words, chances(round, best_ps), chances(round, goal_ps), strict=True)
+        for one, word, reason, best, goal in zip(
+            round, words, reasons, chances(round, best_ps), chances(round, goal_ps), strict=True
+        )
     ]
 
 

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
     from screening.explain import Shapley
 
-__all__ = ["curve_figure", "plain", "waterfall_figure"]
-
 
 #: Okabe and Ito's palette, told apart by colour-blind readers. https://jfly.uni-koeln.de/color/
 BLUE, ORANGE, GREEN, PURPLE, SKY, YELLOW = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00"

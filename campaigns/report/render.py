@@ -26,8 +26,6 @@ from chemspace import CationLibrary
 if TYPE_CHECKING:
     from campaigns.round import Round
 
-__all__ = ["environment", "render", "write_pdf"]
-
 
 def render(
     done: Round, rounds: Sequence[SuggestionBatch], status: Status, names: CationLibrary, budget: Budget | None = None

@@ -42,18 +42,6 @@ if TYPE_CHECKING:
 
     from campaigns.round import Round
 
-__all__ = [
-    "calibration_of",
-    "deep_view",
-    "model_view",
-    "paper_sentence",
-    "paper_view",
-    "parity_of",
-    "progress_of",
-    "property_views",
-    "score_rows",
-]
-
 
 def property_views(standings: Mapping[str, Mapping[str, Any]], fit: FitSummary | None) -> list[dict[str, Any]]:
     """One for each property of `Status.properties`, with the last fit (None before the first): name, words (the name

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from campaigns.narrate import Candidate, Driver, picoseconds, reason
+from campaigns.narrate import Candidate, Driver, picoseconds, reason, told_apart
 
 QUIET = [Driver("homo_ev", 0.0, -12.0, -12.0), Driver("log1p_dipole", 0.01, 2.0, 2.0)]
 
@@ -18,9 +18,26 @@ def say(lifetime_ps: float, high_ps: float, **how: object) -> str:
 
 
 def test_the_aim_is_told_against_the_best_measured() -> None:
-    assert say(20.0, 90.0).startswith("predicted slower than the best measured in this space (13 ps)")
-    assert say(5.0, 90.0).startswith("may beat the best measured in this space (13 ps)")
-    assert say(1.0, 4.0).startswith("unlikely to beat")
+    assert say(20.0, 90.0).endswith("predicted slower than the best measured in this space (13 ps)")
+    assert say(5.0, 90.0).endswith("may beat the best measured in this space (13 ps) within its interval")
+    assert "; unlikely to beat" in say(1.0, 4.0)
+    assert say(1.0, 4.0, drawn=True).endswith("; drawn at random")
+
+
+def test_what_all_reasons_of_a_round_say_is_told_once_and_each_begins_with_what_differs() -> None:
+    layers, dipole = Driver("inverse_n_layers", -0.4, 1.0, 0.8), Driver("log1p_dipole", -0.2, 0.0003, 2.0)
+    alike, reasons = told_apart([say(5.0, 90.0, drivers=[one]) for one in (layers, dipole)])
+    assert alike == "may beat the best measured in this space (13 ps) within its interval"
+    assert reasons == ["slower: n = 1 (lifetime x2.5)", "slower: no dipole (lifetime x1.6)"]
+    assert told_apart([say(5.0, 90.0)]) == ("", [say(5.0, 90.0)])
+    assert told_apart([]) == ("", [])
+
+
+@given(st.lists(st.lists(st.sampled_from("abcd"), min_size=1, unique=True), min_size=2))
+def test_nothing_is_lost_where_reasons_are_told_apart(reasons: list[list[str]]) -> None:
+    alike, own = told_apart(["; ".join(each) for each in reasons])
+    for each, rest in zip(reasons, own, strict=True):
+        assert sorted(each) == sorted(filter(None, (*alike.split("; "), *rest.split("; "))))
 
 
 def test_the_two_strongest_drivers_are_named_with_their_direction() -> None:
@@ -42,8 +59,8 @@ def test_doubts_are_told() -> None:
 
 def test_what_counted_beside_the_lifetime_is_told() -> None:
     told = say(1.0, 4.0, weighed={"price": 45.321, "band_gap_ev": 2.4})
-    assert told.startswith("unlikely to beat the best measured in this space (13 ps), chosen as a compromise; ")
-    assert told.endswith("weighed with price 45.3, band gap ev 2.4")
+    assert told.endswith("; unlikely to beat the best measured in this space (13 ps), chosen as a compromise")
+    assert "; weighed with price 45.3, band gap ev 2.4; " in told
     assert "weighed" not in say(1.0, 4.0, weighed={})
     assert "chosen for what it teaches" in say(1.0, 4.0)
 

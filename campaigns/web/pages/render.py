@@ -27,6 +27,7 @@ TABS = (
     ("compounds", "/compounds", "Compounds"),
     ("model", "/model", "Model"),
     ("log", "/log", "Log"),
+    ("description", "/description", "Description"),
 )
 
 

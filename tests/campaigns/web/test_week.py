@@ -106,16 +106,16 @@ def in_fs(tmp_path: Path) -> tuple[Path, Path]:
 
 def test_a_labs_week_takes_few_clicks_and_leaves_nothing_unsaid(walk: Walk, in_fs: tuple[Path, Path]) -> None:
     # Monday, by phone: what was launched, and one compound accepted.
-    context, page = walk.open(390)
-    page.goto(walk.address)
-    expect(page.locator("section[aria-labelledby=launch]")).to_contain_text("40 compounds")
-    first = page.locator("ol.cards > li").first
+    pocket, phone = walk.open(390)
+    phone.goto(walk.address)
+    expect(phone.locator("section[aria-labelledby=launch]")).to_contain_text("40 compounds")
+    first = phone.locator("ol.cards > li").first
     formula = first.locator("input[name=formula]").first.input_value()
-    expect(first.get_by_role("button", name="Accept")).to_be_in_viewport()
-    walk.look(page, "phone")
-    walk.click(page, "Accept")
-    expect(page.locator(f"li:has(input[value='{formula}'])").get_by_role("status")).to_have_text("accepted")
-    context.close()
+    expect(first.get_by_role("button", name="Accept")).to_be_in_viewport(ratio=1.0)
+    expect(first.get_by_text("Decline", exact=True)).to_be_in_viewport(ratio=1.0)
+    walk.look(phone, "phone")
+    walk.click(phone, "Accept")
+    expect(phone.locator(f"li:has(input[value='{formula}'])").get_by_role("status")).to_have_text("accepted")
 
     # Wednesday, at the laser: the compound that is awaited stands there, two traces are dropped, the unit is asked.
     context, page = walk.open(1280)
@@ -138,6 +138,8 @@ def test_a_labs_week_takes_few_clicks_and_leaves_nothing_unsaid(walk: Walk, in_f
     expect(page.locator(".compared")).to_contain_text("Predicted")
     expect(page.get_by_text("The model has learnt.")).to_be_visible()
     walk.look(page, "learnt")
+    expect(phone.get_by_text("1 of them here")).to_be_visible()  # it lies open, and nobody touched it
+    pocket.close()
 
     # Thursday: the next recipe is printed, a spacer is declined, and that is undone.
     walk.click(page, "To the suggestions", "link")
@@ -165,6 +167,7 @@ def test_a_labs_week_takes_few_clicks_and_leaves_nothing_unsaid(walk: Walk, in_f
 
     # Friday: a compound is looked up by its formula, the model is shown, and the report is kept for the meeting.
     walk.click(page, "Compounds", "link")
+    walk.look(page, "compounds")
     page.get_by_label("Search").fill("BA2PbI4")
     page.get_by_label("Search").press("Enter")
     expect(page.get_by_role("heading", level=1)).to_contain_text("(BA)2PbI4")
@@ -173,6 +176,8 @@ def test_a_labs_week_takes_few_clicks_and_leaves_nothing_unsaid(walk: Walk, in_f
     walk.click(page, "Model", "link")
     expect(page.locator("#plot-parity .main-svg").first).to_be_visible()
     walk.look(page, "model")
+    walk.click(page, "Description", "link")
+    walk.look(page, "description")
     walk.click(page, "Overview", "link")
     with page.expect_download() as kept:
         walk.click(page, "Report", "link")

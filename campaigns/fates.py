@@ -23,7 +23,7 @@ from campaigns.summary import Doubt, RowReport
 from campaigns.targets import Observation, Recorded, Target
 from chemspace import CationLibrary, Compound, CompoundSpace, parse_formula
 from chemspace.formula import normalise
-from screening.dataset import EXCLUDING_FLAGS, SpinDataset, contradicting, stated_conditions
+from screening.dataset import EXCLUDING_FLAGS, SpinDataset, contradicting, stated_conditions, stated_density
 
 #: What else two observations differ by that disagree, in their joint standard errors.
 _SIGMAS = 2.0
@@ -94,7 +94,7 @@ class _Compound:
 
     Attributes:
         of_crystal: by the crystal's name.
-        ends: least and greatest value by temperature, fluence and whether it is a bound; none is farther from a row.
+        ends: least and greatest value by temperature, fluence, density and whether it is a bound; none is farther off.
         earlier_ps: lifetimes of crystals that are no bounds, ascending.
         rates: log10 of the rates that say whether a row is set apart.
         is_outside: whether the space lacks it; None until that and its published lifetimes were looked up.
@@ -111,7 +111,7 @@ class _Compound:
         what = one.observation
         if what.sample:
             self.of_crystal[what.sample].append(one)
-        kind = what.temperature_k, what.fluence_uj_cm2, what.is_bound
+        kind = what.temperature_k, what.fluence_uj_cm2, stated_density(what.technique), what.is_bound
         ends = (*self.ends.get(kind, ()), one)
         self.ends[kind] = min(ends, key=_value), max(ends, key=_value)
         if not what.is_bound:
@@ -136,6 +136,7 @@ class _Before:
         self.gone: dict[object, Recorded] = {}
         self.seen: dict[object, int] = {}
         self.compounds: dict[str, _Compound] = {}
+        self.densities: list[float] = []
         for row in state.records.get(target.name, ()):
             what = row.observation
             if row.of_launch:  # its table writes formulas as it likes
@@ -143,6 +144,7 @@ class _Before:
             if row.retracted is None:
                 self.standing[_crystal(what)].append((row, what))
                 self.compounds.setdefault(what.formula, _Compound()).add(Known(what, row.name))
+                self._note_density(what)
             elif not row.is_undone:
                 self.gone[_crystal(what), what.stderr] = row
 
@@ -162,12 +164,13 @@ class _Before:
                 rates = known.rates.copy()
                 for rate in _rate(recorded.observation) if recorded is not None else ():
                     rates.remove(rate)
-                words += [f"row {row.line}: {word}" for word in set_apart(what, rates)]
+                words += [f"row {row.line}: {word}" for word in set_apart(what, rates, self.densities)]
             if action == "add":
                 if self.target.of_campaign:
                     doubted = lifetime_doubt(what, known.earlier_ps, self.expected, row.compound)
                     merged = warned(merged, doubted)
                 known.add(Known(what, f"row {row.line}"))
+                self._note_density(what)
         if (action in ("add", "correct") or again) and (read := _read_as(row.formula, row.compound)):
             words.append(f"row {row.line}: {read}")
         if action == "add" and known.is_outside:
@@ -176,6 +179,9 @@ class _Before:
         is_new = bool(row.retracted) and (action == "correct" or note.startswith("is retracted"))
         corrects = recorded if action == "correct" else None
         return Fate(report, merged, corrects, tuple(words), row.retracted if is_new else "", doubted)
+
+    def _note_density(self, what: Observation) -> None:
+        self.densities += [density for density in (stated_density(what.technique),) if density is not None]
 
     def _known(self, row: ReadRow) -> _Compound:
         """What is known of its compound; the published lifetimes too, for the target that has some."""
@@ -253,10 +259,14 @@ def _rate(what: Observation) -> list[float]:
     return [] if what.is_bound or flags else [-log10(what.value)]
 
 
-def set_apart(what: Observation, rates: Sequence[float]) -> Iterator[str]:
-    """Why a lifetime will not train, in the words of its flag; nothing where it will."""
+def set_apart(what: Observation, rates: Sequence[float], densities: Sequence[float] = ()) -> Iterator[str]:
+    """Why a lifetime will not train, in the words of its flag, beside log10 of the rates of its compound and of the
+    densities that the campaign's rows state; nothing where it will."""
     flags = stated_conditions(what.temperature_k, what.technique, what.fluence_uj_cm2)
-    if (own := _rate(what)) and len(rates) in contradicting([*rates, *own]):
+    density = stated_density(what.technique)
+    if density is not None and len(densities) in contradicting([*densities, density]):
+        flags = (*flags, "other_density")
+    elif (own := _rate(what)) and len(rates) in contradicting([*rates, *own]):
         flags = ("other_conditions",)
     if flags:
         yield (
@@ -317,7 +327,8 @@ def _crystal(what: Observation) -> object:
 
 
 def _other_conditions(one: Observation, other: Observation) -> bool:
-    pairs = ((one.temperature_k, other.temperature_k), (one.fluence_uj_cm2, other.fluence_uj_cm2))
+    densities = stated_density(one.technique), stated_density(other.technique)
+    pairs = ((one.temperature_k, other.temperature_k), (one.fluence_uj_cm2, other.fluence_uj_cm2), densities)
     return any(None not in pair and pair[0] != pair[1] for pair in pairs)
 
 

@@ -47,6 +47,9 @@ EXCLUDING_FLAGS = MappingProxyType(
         "than a tenth of it",
         "other_technique": "the stated technique follows resident spins in a magnetic field, the other rows the decay "
         "of optically oriented carriers",
+        "other_carrier": "the stated carrier is not the exciton, which the other rows are taken to follow: resident "
+        "electrons keep their spin for 190 ps where excitons lose it in a few",
+        "other_density": "the stated density of excitons is more than ten times off that of the campaign's other rows",
         "unit_conflict": "the likely source reports a lifetime 1,000 times longer: the unit is in doubt",
         "unknown_composition": "the composition was lost in the published file, so no descriptor is certain",
         "no_organic_cation": "the descriptors describe organic cations and there is none (filed as zeros)",
@@ -66,7 +69,11 @@ ROOM_TEMPERATURE_K = (283.0, 308.0)
 USUAL_FLUENCE_UJ_CM2 = (0.37, 37.0)
 #: Techniques whose lifetimes are not those of optically oriented carriers without a field.
 _OTHER_TECHNIQUES = re.compile(r"hanle|spin noise|muon|\b(epr|esr|odmr|nmr)\b", re.IGNORECASE)
-#: Decades from its replicates beyond which a row is set apart.
+#: One carrier by itself, and a density, as a technique states them. Kirstein et al., arXiv 2212.02878, measure 190 ps
+#: for resident electrons of (PEA)2PbI4.
+_ONE_CARRIER = re.compile(r"\b(?:resident|carriers?:?) (electron|hole|trion)s?\b(?! and| or|/|\+|-)", re.IGNORECASE)
+_DENSITY = re.compile(r"\bdensity ([\d.]+(?:e[-+]?\d+)?) cm-3", re.IGNORECASE)
+#: Decades from its replicates, or in density from the other rows, beyond which a row is set apart.
 CONTRADICTION = 1.0
 #: Degrees of freedom of the published replicates' spread beside a campaign's own, and how many of its standard
 #: deviations one replicate may count for at most: a bad crystal must not blur what is known of every compound.
@@ -109,8 +116,15 @@ def stated_conditions(
         "other_temperature": outside(temperature_k, ROOM_TEMPERATURE_K),
         "other_fluence": outside(fluence_uj_cm2, USUAL_FLUENCE_UJ_CM2),
         "other_technique": _OTHER_TECHNIQUES.search(technique) is not None,
+        "other_carrier": _ONE_CARRIER.search(technique) is not None,
     }
     return tuple(flag for flag, is_so in told.items() if is_so)
+
+
+def stated_density(technique: str) -> float | None:
+    """log10 of the density, per cubic centimetre, that a technique states; None where it states none."""
+    found = _DENSITY.search(technique)
+    return None if found is None else math.log10(float(found[1]))
 
 
 def contradicting(log10_rates: Sequence[float]) -> list[int]:
@@ -403,6 +417,10 @@ def _set_apart(table: pd.DataFrame) -> list[str]:
     temperatures, fluences = (table[name].astype(float) for name in ("temperature_k", "fluence_uj_cm2"))
     for row in np.flatnonzero(table["split"] == "campaign").tolist():
         flag(row, *stated_conditions(float(temperatures[row]), str(table["technique"][row]), float(fluences[row])))
+    stated = [stated_density(str(text)) for text in table["technique"]]
+    known = [(row, value) for row, value in enumerate(stated) if value is not None]
+    for place in contradicting([value for _, value in known]):
+        flag(known[place][0], "other_density")
     is_bound, rates = _is_bound(table), -np.log10(table["lifetime_ps"].astype(float))
     for _, rows in table.groupby("formula").groups.items():
         sound = [row for row in rows if not excluding_flags(flags[row]) and not is_bound[row]]

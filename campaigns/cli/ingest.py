@@ -91,8 +91,8 @@ def ingest(options: IngestOptions) -> None:
     Traces and maps are the SC and CC ones of a crystal.
 
     Columns of a table: formula, lifetime_ps; if known lifetime_stderr_ps, sample, source, temperature_k,
-    fluence_uj_cm2, technique, note, is_upper_bound, convention. A lifetime is the decay time of the difference SC - CC;
-    "<0.05" is an upper bound.
+    fluence_uj_cm2, technique, carrier, density_cm3, note, is_upper_bound, convention. A lifetime is the decay time of
+    the difference SC - CC; "<0.05" is an upper bound.
     Other names and units are recognised and confirmed, or declared. A table is taken in whole or not at all.
 
     Columns of a table for --property: compound (or formula) and value (or the property's name); if known error, sample,

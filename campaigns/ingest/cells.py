@@ -64,6 +64,14 @@ def temperature(text: str) -> float | None:
     return value
 
 
+def density(text: str) -> float | None:
+    """A density per cubic centimetre, None for an empty cell. Raises CellError if it is none."""
+    value = optional_number(re.sub(r"\s*(?:/ ?cm3|cm\^?-3|cm⁻³)$", "", text.strip()))
+    if value is not None and not 1e10 <= value <= 1e24:
+        raise CellError(f"{text} is not a density; write how many there are in a cubic centimetre, such as 3e18")
+    return value
+
+
 #: Microjoules a square centimetre in one of each unit.
 _FLUENCES = {"nj": 1e-3, "uj": 1.0, "µj": 1.0, "μj": 1.0, "mj": 1e3}
 FLUENCE_UNIT = re.compile(r"([a-zµμ]*j) ?(?:/|per|_per_|_)? ?cm(?:2|²|\^2|\*\*2|-2|⁻²)", re.IGNORECASE)

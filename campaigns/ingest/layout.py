@@ -39,6 +39,8 @@ _FIELDS = (
     Field("temperature_k", aliases=frozenset({"temperature", "temp", "t_k"})),
     Field("fluence_uj_cm2", aliases=frozenset({"fluence", "pump_fluence", "excitation_fluence"})),
     Field("technique"),
+    Field("carrier", aliases=frozenset({"carriers", "charge_carrier", "quasiparticle"})),
+    Field("density_cm3", aliases=frozenset({"density", "carrier_density", "exciton_density", "excitation_density"})),
     Field("note"),
     Field("is_upper_bound", aliases=frozenset({"upper_bound", "censored", "bound"})),
     Field("convention"),
@@ -48,7 +50,7 @@ COLUMNS = {heading: field.name for field in _FIELDS for heading in field.own}
 #: The names that `--map` takes.
 FIELDS = tuple(COLUMNS.values())
 #: Fields whose cells are numbers.
-NUMBERS = ("lifetime", "lifetime_stderr", "temperature_k", "fluence_uj_cm2")
+NUMBERS = ("lifetime", "lifetime_stderr", "temperature_k", "fluence_uj_cm2", "density_cm3")
 
 
 @dataclass(frozen=True, slots=True)

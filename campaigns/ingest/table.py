@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from campaigns.errors import IngestError, UnconfirmedError
-from campaigns.ingest.cells import fluence, lifetime, split_bound, standard_error, temperature
+from campaigns.ingest.cells import density, fluence, lifetime, split_bound, standard_error, temperature
 from campaigns.ingest.layout import EXPORTED, NUMBERS, Layout, layout_of
 from campaigns.targets import Observation, Target
 from chemspace import CationLibrary, ChemspaceError, Compound, parse_formula
@@ -277,6 +277,11 @@ def _lifetime(
         temperature_k = temperature(cells.get("temperature_k", ""))
     with _in_column(layout, "fluence_uj_cm2"):
         fluence_uj_cm2 = fluence(cells.get("fluence_uj_cm2", ""), layout.columns.get("fluence_uj_cm2", ""))
+    with _in_column(layout, "density_cm3"):
+        per_cm3 = density(cells.get("density_cm3", ""))
+    carrier = cells.get("carrier", "")
+    carrier = {"e": "electron", "h": "hole", "x": "exciton"}.get(carrier.lower().strip("+-"), carrier)
+    conditions = (carrier and f"carrier {carrier}", "" if per_cm3 is None else f"density {per_cm3:g} cm-3")
     with _in_column(layout, "convention"):
         factor, told = _to_tau(cells.get("convention", ""))
     return Observation(
@@ -288,7 +293,7 @@ def _lifetime(
         fluence_uj_cm2=fluence_uj_cm2,
         sample=cells.get("sample", ""),
         source=cells.get("source", ""),
-        technique=cells.get("technique", ""),
+        technique="; ".join(filter(None, (cells.get("technique", ""), *conditions))),
         note="; ".join(part for part in (cells.get("note", ""), told) if part),
         is_bound=bound,
     )

@@ -395,6 +395,24 @@ def test_an_export_comes_in_as_it_went_out(campaign: Campaign, tmp_path: Path) -
     assert other.state.stages["(BDA)PbI4"] is Stage.MEASURED
 
 
+def test_another_carrier_or_density_is_told_and_set_apart_and_comes_back_from_an_export(
+    campaign: Campaign, tmp_path: Path
+) -> None:
+    rows = "(PA)2PbI4,1.2,exciton,1e18,TR\n(PDA)PbI4,1.3,,2e18,TR\n(BDA)PbI4,1.1,,5e19,TR\n(CMA)2PbI4,190,e-,,TRKR\n"
+    heading = "formula,lifetime_ps,carrier,density_cm3,technique\n"
+    result = campaign.ingest(write(tmp_path, heading + rows), accept_extreme=True)
+    apart = [word for word in result.warnings if "set apart" in word]
+    assert [word.split(" is set")[0] for word in apart] == ["row 4: (BDA)PbI4", "row 5: (CMA)2PbI4"]
+    assert "density of excitons is more than ten times off" in apart[0]
+    assert "the stated carrier is not the exciton" in apart[1]
+    flags = campaign.dataset().rows["flags"].tolist()[-4:]
+    assert flags == ["", "", "other_density", "other_carrier"]
+    write_table(tmp_path / "out.csv", [row.to_dict() for row in campaign.state.record])
+    assert campaign.ingest(tmp_path / "out.csv").added == 0
+    with pytest.raises(IngestError, match="is not a density; write how many"):
+        campaign.ingest(write(tmp_path, heading + "(PA)2PbI4,1.9,,3,TR\n"))
+
+
 def test_outcomes_that_cannot_be_read_are_listed_and_nothing_is_taken_in(campaign: Campaign, tmp_path: Path) -> None:
     path = tmp_path / "steps.csv"
     path.write_text(

@@ -137,6 +137,7 @@ def test_an_average_that_contradicts_its_own_cations_is_corrected_and_flagged(pu
         ({"lifetime_ps": 300.0}, "other_conditions"),
         ({"lifetime_ps": 300.0, "temperature_k": 4.0, "technique": "TRFR"}, "other_temperature"),
         ({"lifetime_ps": 0.3, "technique": "Hanle effect"}, "other_technique"),
+        ({"lifetime_ps": 190.0, "technique": "TRKR, resident electrons"}, "other_carrier"),
     ],
 )
 def test_a_row_of_other_conditions_is_set_apart_and_blurs_no_other_row(

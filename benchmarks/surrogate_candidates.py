@@ -26,8 +26,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from campaigns.editions import EDITIONS, NEWEST
 from chemspace.spacer_geometry import spacer_shape
-from oracle import OracleStore, default_store_path, describe
+from oracle import OracleStore, Protocol, default_store_path, describe
 from oracle.descriptors import compound_descriptors
 from screening.dataset import SpinDataset, published_descriptors
 from screening.features import to_features
@@ -178,9 +179,11 @@ def table(source: str) -> tuple[SpinDataset, Array, Array, dict[str, Array], Arr
     compounds = [compound for compound in rows.compounds if compound is not None]
     cations = {c.inchikey: c for compound in compounds for c, _ in compound.cation_counts if c.is_organic}
     descriptors = published_descriptors()[1][keep]
-    if source == "xtb":
+    if source != "published":
+        edition = EDITIONS[int(source.removeprefix("xtb-edition-"))] if source != "xtb" else EDITIONS[NEWEST]
         with OracleStore(default_store_path()) as store:
-            records = {record.inchikey: record for record in describe(list(cations.values()), store=store, workers=1)}
+            described = describe(list(cations.values()), Protocol(**edition.protocol), store=store, workers=1)
+        records = {record.inchikey: record for record in described}
         descriptors = compound_descriptors(compounds, records)[:, : descriptors.shape[1]]
     features = to_features(descriptors)
     raw = features.copy()

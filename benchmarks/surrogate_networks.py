@@ -1,10 +1,13 @@
 """Networks and processes beside the mixture of release 0.1.0, on the measured rows, with paired standard errors.
 
     python -m benchmarks.surrogate_networks [--seeds 42 1 2 3 4] [--sources published xtb] [--beside NAME] [NAME...]
+    python -m benchmarks.surrogate_networks networks-processes --sources xtb-edition-1 xtb --by-source
 
 Candidates are listed in `CANDIDATES`; all of a list were fixed before the first run of it. Squared errors and log
 densities are compared row by row with those of a surrogate that ships (`spinscreen`, 0.1.0's default, unless another is
-asked for), clustered by spacer: a difference is worth its paired standard error.
+asked for), clustered by spacer: a difference is worth its paired standard error. With --by-source each candidate is
+compared with itself on the first source instead: what other conformers are worth; behind R2 the same difference as a
+share of the targets' variance, which is that of R2.
 """
 
 from __future__ import annotations
@@ -63,6 +66,8 @@ def _stationary(spec: KernelSpec, lengths: Tensor, a: Tensor, b: Tensor) -> Tens
 
 SHIPPED = kernels._stationary
 ENCODED = tuple(EncodedSpec(kernel.name, kernel.ard, kernel.rough) for kernel in PROCESSES)
+#: Descriptors: the paper's, xTB's of a new campaign, and those of the conformers of earlier editions.
+SOURCES = ("published", "xtb", "xtb-edition-1", "xtb-edition-2")
 #: What is compared, by name.
 CANDIDATES = {
     "plain-networks": MixtureRecipe("plain-networks", (), PLAIN),
@@ -133,23 +138,28 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", metavar="NAME", default=[])
     parser.add_argument("--seeds", nargs="+", type=int, default=[42, 1, 2, 3, 4])
-    parser.add_argument("--sources", nargs="+", choices=("published", "xtb"), default=["published", "xtb"])
+    parser.add_argument("--sources", nargs="+", choices=SOURCES, default=["published", "xtb"])
     parser.add_argument("--beside", default="spinscreen", help=f"spinscreen, {DEFAULT_SURROGATE} or another that ships")
+    parser.add_argument("--by-source", action="store_true", help="differences to the first source, not to --beside")
     asked = parser.parse_args()
     before = asked.beside
     names = asked.names or list(CANDIDATES)
     print("| candidate | descriptors | R2 | NLPD | 90% holds | squared error saved | log density gained | CPU s |")
     print("|---|---|---|---|---|---|---|---|")
+    first: dict[str, list[tuple[Validation, float]]] = {}
     for source in asked.sources:
         rows, features, _, columns, descriptors = table(source)
         training = TrainingRows.of(
             features, rows.log10_rate, rows.noise, rows.groups, compounds=list(rows.table["formula"])
         )
-        shipped = [_validated(before, training, seed) for seed in asked.seeds]
-        _show(before, source, shipped, shipped, training)
-        for name in names:
-            own = replace(training, x=FEATURES[name](features, columns, descriptors)) if name in FEATURES else training
-            _show(name, source, [_validated(name, own, seed) for seed in asked.seeds], shipped, training)
+        shipped: list[tuple[Validation, float]] = []
+        for name in (before, *names):
+            rows_of = (
+                replace(training, x=FEATURES[name](features, columns, descriptors)) if name in FEATURES else training
+            )
+            own = [_validated(name, rows_of, seed) for seed in asked.seeds]
+            shipped = shipped or own
+            _show(name, source, own, first.setdefault(name, own) if asked.by_source else shipped, training)
 
 
 def _validated(name: str, training: TrainingRows, seed: int) -> tuple[Validation, float]:
@@ -182,6 +192,9 @@ def _show(
             for split in LEAVE_OUT_SPLITS
         ]
         cells.append(" / ".join(f"{mean:+.3f} ± {error:.3f}" for mean, error in differences))
+        if number is _squared:
+            shares = [(mean / training.y.var(), error / training.y.var()) for mean, error in differences]
+            cells[0] += " (" + " / ".join(f"{mean:+.3f} ± {error:.3f}" for mean, error in shares) + ")"
     print(f"| {name} | {source} | {' | '.join(cells)} | {np.mean([seconds for _, seconds in own]):.1f} |", flush=True)
 
 

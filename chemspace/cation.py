@@ -12,7 +12,7 @@ from rdkit.Chem import rdMolDescriptors
 
 from chemspace.builtin_table import known_roles
 from chemspace.errors import StructureError
-from chemspace.molecule import check_cation, parse_smiles
+from chemspace.molecule import cation_form, check_cation, check_charges, parse_smiles
 
 __all__ = ["also_called", "under_own_name"]
 
@@ -76,6 +76,26 @@ class Cation:
         return cls.from_checked_mol(mol, charge, abbreviation, tuple(names), role, source)
 
     @classmethod
+    def from_catalogue(
+        cls,
+        smiles: str,
+        dications: bool | None = None,
+        *,
+        abbreviation: str | None = None,
+        names: tuple[str, ...] = (),
+        role: str | None = None,
+        source: str = "",
+    ) -> Cation:
+        """As `from_smiles`, of a molecule as a catalogue writes it: an amine, a salt or the cation, made what it is in
+        hydriodic acid by `chemspace.molecule`, whose errors it raises. `dications`: whether diamines take two protons;
+        None: as they do there."""
+        try:
+            mol = cation_form(parse_smiles(smiles), smiles, dications)
+            return cls.from_checked_mol(mol, check_charges(mol, smiles), abbreviation, names, role, source)
+        except (ValueError, RuntimeError) as error:  # RDKit's own refusals
+            raise StructureError(f"RDKit refuses {smiles[:80]!r}: {str(error).strip()[:200]}") from error
+
+    @classmethod
     def from_checked_mol(
         cls,
         mol: Chem.Mol,
@@ -86,11 +106,7 @@ class Cation:
         source: str = "",
         canonical: str | None = None,
     ) -> Cation:
-        """Cation of a molecule that `check_cation` has passed; `canonical` is its SMILES where that is known already.
-
-        Raises:
-            StructureError: if no InChIKey can be made, or a name or role cannot be used.
-        """
+        """Cation of a molecule that `check_cation` has passed; `canonical`: its SMILES. Raises as `from_smiles`."""
         with rdBase.BlockLogs():
             inchikey = str(Chem.MolToInchiKey(mol))  # type: ignore[no-untyped-call]  # RDKit's wrapper has no types
         canonical = readable_smiles(canonical or Chem.MolToSmiles(mol), mol)

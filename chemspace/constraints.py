@@ -244,6 +244,8 @@ class Constraint(Protocol):
 class _Factoring:
     """A constraint that `kinds` settles."""
 
+    name: ClassVar[str]
+
     def single(self, axes: Axes) -> Mask | None:
         """Nothing is left to say."""
         return None
@@ -301,7 +303,8 @@ class ExcludedElements(_Factoring):
         cages = [all(banned.isdisjoint(c.elements) for c, _ in option) for option in axes.cage_options]
         halides = [all(symbol not in banned for symbol, _ in option) for option in axes.halide_options]
         b_sites = [symbol not in banned for symbol in axes.b_sites]
-        return kinds, table & _inner(axes, np.array([*cages, True]), np.array(b_sites), np.array(halides))
+        cage, _, b_site, halide = axes.inner_columns  # the last cage is none
+        return kinds, table & np.array([*cages, True])[cage] & np.array(b_sites)[b_site] & np.array(halides)[halide]
 
 
 @dataclass(frozen=True)
@@ -365,15 +368,10 @@ class OctahedralWindow(_Factoring):
     def kinds(self, axes: Axes) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
         """As `Constraint`: one kind of spacer."""
         _, _, b_site, halide = axes.inner_columns
-        factors = np.array(
-            [
-                [
-                    sum(float(f) * octahedral_factor(metal, symbol) for symbol, f in option)
-                    for option in axes.halide_options
-                ]
-                for metal in axes.b_sites
-            ]
-        )[b_site, halide]
+        rows = [
+            [sum(float(f) * octahedral_factor(b, s) for s, f in x) for x in axes.halide_options] for b in axes.b_sites
+        ]
+        factors = np.array(rows)[b_site, halide]
         return np.zeros(len(axes.spacers), dtype=np.intp), ((factors >= self.least) & (factors <= self.most))[None, :]
 
 
@@ -436,19 +434,8 @@ class PriceLimit:
 
 
 #: Constraints by the name that a description gives them.
-CONSTRAINT_KINDS: dict[str, Any] = {
-    kind.name: kind
-    for kind in (
-        AllowedPairs,
-        ExcludedCations,
-        ExcludedElements,
-        HeavyAtomLimits,
-        LayerLimits,
-        OctahedralWindow,
-        PriceLimit,
-        ToleranceWindow,
-    )
-}
+_KINDS: list[Any] = [*_Factoring.__subclasses__(), PriceLimit]
+CONSTRAINT_KINDS: dict[str, Any] = {kind.name: kind for kind in sorted(_KINDS, key=lambda kind: str(kind.name))}
 
 
 def _spacer_rule(axes: Axes, passes: Callable[[Cation], bool]) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
@@ -456,11 +443,3 @@ def _spacer_rule(axes: Axes, passes: Callable[[Cation], bool]) -> tuple[NDArray[
     table = np.zeros((2, axes.n_inner), dtype=np.bool_)
     table[1] = True
     return np.array([passes(cation) for cation in axes.spacers], dtype=np.intp), table
-
-
-def _inner(
-    axes: Axes, cages: NDArray[np.bool_], b_sites: NDArray[np.bool_], halides: NDArray[np.bool_]
-) -> NDArray[np.bool_]:
-    """Flags of the axes as one flag per inner compound; the last of `cages` is that of no cage."""
-    cage, _, b_site, halide = axes.inner_columns
-    return np.asarray(cages[cage] & b_sites[b_site] & halides[halide])

@@ -486,12 +486,15 @@ _MHCHEM = re.compile(r"\\ce\{(.*)\}")
 _NOISE = re.compile(r"[\s$_·•∙⋅]+")
 _SOLVATE = re.compile(r"[·•∙⋅.*]\s*\d*\.?\d*\s*\(?(H2O|DMF|DMSO|CH3OH|MeOH|GBL|NMP)\)?$", re.IGNORECASE)
 _UNITS = re.compile(r"[·•∙⋅]\s*(\d+(?:\.\d+)?)\s*\(?([A-Z][^·•∙⋅]*?)\)?$")
+_HANDS = r"R|S|rac|R,S|S,R|RS|\d?R,\d?R|\d?S,\d?S|RR|SS|±|\+/-"
 _BOTH_HANDS = re.compile(r"\bR\s*/\s*S\b|\bS\s*/\s*R\b")
-_HAND_IN_BRACKETS = re.compile(r"\((R|S|rac|R,S|S,R|RS|±|\+/-)\)-?(?=[A-Za-zαβ0-9(])|(?<![A-Za-z])(R|S)(?=-\([+-]\))")
+_HAND_IN_BRACKETS = re.compile(rf"\(({_HANDS})\)-?(?=[A-Za-zαβ0-9(])|(?<![A-Za-z])(R|S)(?=-\([+-]\))")
 _ROTATION = re.compile(r"(?<=[RS])-\([+-]\)-?")
 _RACEMIC = re.compile(r"(?<![A-Za-z])(?:R,S|S,R|±)-")
 _CLEAN = re.compile(r"[A-Za-z0-9().,/'+*-]*")
 _VARIABLE = re.compile(r"\d-[xyδ]|[xy]\d-|(?<=[A-Za-z0-9)])([xyδ])(?=[A-Z()]|$)")
+_SAYS_N = re.compile(r"[(,;\s]*\bn\s*=\s*(\d{1,3})\b\s*\)?[,;:]?")
+_SUM_FORMULA = re.compile(r"C\d*H\d+(?:[A-Z][a-z]?\d*)+")
 _OPEN_N = re.compile(r"n-1|3n|\)n\b|(?:Pb|Sn|Ge)n")
 _OTHER_ION = re.compile(
     r"(?:^|[)\d])(Ag|Al|Au|Bi|Cd|Co|Cr|Cu|Dy|Er|Eu|Fe|Ga|Gd|Hg|In|La|Mg|Mn|Mo|Nd|Ni|Pd|Pt|Ru|Sb|Sr|Te|Ti|Tl|Yb|Zn|Zr)"
@@ -505,11 +508,8 @@ _FRAMEWORK = re.compile(rf"(?:{'|'.join(B_SITES)})(?=[\d.]*(?:{'|'.join(HALIDES)
 
 
 def normalise(text: str) -> str:
-    """`text` with subscripts as digits, every bracket round, and spaces, dots, HTML and TeX gone.
-
-    A hand is written before the name, as in R-MBA, and "A·2B" as A(B)2. Raises FormulaError if the text is empty, too
-    long, a solvate, or names both hands of a cation.
-    """
+    """`text` with plain digits, round brackets, hands as in R-MBA, "A·2B" as A(B)2, and no spaces, HTML or TeX. Raises
+    FormulaError if the text is empty, too long, a solvate, or names both hands of a cation."""
     if len(text) > MAX_LENGTH:
         raise FormulaError(f"the formula has {len(text)} characters; at most {MAX_LENGTH} are read")
     clean = text
@@ -533,8 +533,8 @@ def normalise(text: str) -> str:
 
 
 def _hand(match: re.Match[str]) -> str:
-    hand = match[1] or match[2]
-    return (hand if hand in ("R", "S") else "rac") + ("-" if match[1] else "")
+    hand = re.sub("[^A-Za-z]", "", match[1] or match[2])
+    return (hand if hand in ("R", "S", "RR", "SS") else "rac") + ("-" if match[1] else "")
 
 
 class _Reader:
@@ -586,7 +586,7 @@ class _Reader:
 
     def _group(self, inside: str, depth: int) -> list[Contents]:
         named = self._library.names.get(inside)
-        if named is not None:
+        if named is not None and inside not in _RANK:  # a library may call a cation I
             return [Contents.of(named)]
         symbols = inside.split(",")
         if len(symbols) > 1 and all(symbol in HALIDES for symbol in symbols):
@@ -633,6 +633,8 @@ class _Reader:
         whole = self._whole
         if _OPEN_N.search(whole):
             raise FormulaError(f"{whole!r} leaves n open; write the formula of one n, as (BA)2(MA)2Pb3I10")
+        if _SUM_FORMULA.fullmatch(whole):
+            raise FormulaError(f"{whole!r} is a sum formula, which names no one cation; write it as (PEA)2PbI4")
         if _HALIDE_OPEN.search(whole):
             raise FormulaError(f"{whole!r} leaves the halide open (X); write {', '.join(HALIDES)}")
         if self._leaves_open(whole):
@@ -686,6 +688,12 @@ def parse_formula(text: str, library: CationLibrary | None = None) -> Compound:
     library = CationLibrary.builtin() if library is None else library
     compound = read_canonical(text, library)
     if compound is not None:
+        return compound
+    if said := _SAYS_N.search(text):
+        compound = parse_formula(text.replace(said[0], " "), library)
+        if compound.n_layers != int(said[1]):
+            own = "no layers" if compound.n_layers is None else f"n = {compound.n_layers}"
+            raise FormulaError(f"{text!r} says n = {said[1]}, but {compound.formula} has {own}")
         return compound
     clean = normalise(text)
     readings = _Reader(library, clean).sequence(clean, 0)

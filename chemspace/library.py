@@ -19,9 +19,9 @@ from rdkit import Chem, rdBase
 from chemspace.builtin_table import package_table
 from chemspace.cation import ABBREVIATION, Cation, also_called, under_own_name
 from chemspace.errors import AmbiguousNameError, LibraryError, StructureError, TableError, UnknownCationError
-from chemspace.molecule import acids_of, cation_form, check_charges, parse_smiles
+from chemspace.molecule import acids_of
 from chemspace.progress import Progress
-from chemspace.spelling import ELEMENTS, Spellings
+from chemspace.spelling import ELEMENTS, Spellings, plain
 from chemspace.tables.rows import Row, read_lines, read_rows, undecodable
 from chemspace.tables.write import guarded
 from chemspace.text import one_line, text_problem
@@ -35,6 +35,9 @@ FORMATS = (".csv", ".tsv", ".smi", ".sdf", ".mol", ".xlsx", ".parquet")
 COLUMNS = ("smiles", "abbreviation", "aliases", "name", "role", "source")
 #: A longer name that is not known is not compared with those that are: that takes milliseconds, and it is no name.
 MAX_COMPARED = 40
+#: How many cations are compared with a sum formula.
+MAX_COMPARED_FORMULAS = 5_000
+_SUM_FORMULA = re.compile(r"C\d*H\d+(?:[A-Z][a-z]?\d*)+")
 #: What databases head the structures, letters only; of two the one that knows stereochemistry.
 _SMILES = ("isomericsmiles", "canonicalsmiles", "smilesstring", "smilescode", "structuresmiles", "smi")
 
@@ -68,9 +71,7 @@ def read_cells(path: str | Path, columns: Mapping[str, str] | None = None) -> It
 
 
 def _structure_rows(path: Path, choose: Callable[[list[str]], Mapping[str, str]]) -> Iterator[Row]:
-    """Rows of an SDF or molfile, numbered from 1: the structure as SMILES, its title as abbreviation, its data items.
-    `path`: the file; `choose`: gets the names of a record's data items in small letters, gives the field of each that
-    is wanted. Raises TableError if the file cannot be read, or holds no record."""
+    """Rows of an SDF or molfile, numbered from 1, with the fields that `choose` gives a record's data items."""
     number = 0
     for number, lines in enumerate(_records(path), start=1):
         items = {name.lower(): value for name, value in _items(lines)}
@@ -322,23 +323,18 @@ def _cation(row: Row, dications: bool | None) -> Cation:
     for heading, cell in cells.items():
         if problem := text_problem(cell):
             raise StructureError(f"column {heading}: the cell {problem}")
-    try:
-        mol = cation_form(parse_smiles(smiles), smiles, dications)
-        charge = check_charges(mol, smiles)
-        abbreviation = cells.get("abbreviation", "")
-        names = [part.strip() for part in cells.get("aliases", "").split(";")] + [cells.get("name", "")]
-        if abbreviation and not ABBREVIATION.fullmatch(abbreviation):
-            names, abbreviation = [abbreviation, *names], ""
-        return Cation.from_checked_mol(
-            mol,
-            charge,
-            abbreviation or None,
-            tuple(name for name in names if name),
-            cells.get("role") or None,
-            cells.get("source", ""),
-        )
-    except (ValueError, RuntimeError) as error:  # RDKit's own refusals
-        raise StructureError(f"RDKit refuses {smiles[:80]!r}: {str(error).strip()[:200]}") from error
+    abbreviation = cells.get("abbreviation", "")
+    names = [part.strip() for part in cells.get("aliases", "").split(";")] + [cells.get("name", "")]
+    if abbreviation and not ABBREVIATION.fullmatch(abbreviation):
+        names, abbreviation = [abbreviation, *names], ""
+    return Cation.from_catalogue(
+        smiles,
+        dications,
+        abbreviation=abbreviation or None,
+        names=tuple(filter(None, names)),
+        role=cells.get("role") or None,
+        source=cells.get("source", ""),
+    )
 
 
 @contextmanager
@@ -452,7 +448,7 @@ class CationLibrary:
         if found is not None:
             return found
         readings = self.readings(name)
-        if len(readings) == 1 and name not in self.ambiguous:
+        if len(readings) == 1 and plain(name) not in self.ambiguous:
             return readings[0]
         if readings:
             listed = ", ".join(f"{c.abbreviation} ({c.names[-1] if c.names else c.smiles})" for c in readings)
@@ -467,6 +463,9 @@ class CationLibrary:
             )
         near = list(dict.fromkeys([*(one for one in swaps if one in self.names and one != name), *near]))[:3]
         hint = f"the nearest names are {', '.join(near)}" if near else "no name is near; add it with its SMILES"
+        if _SUM_FORMULA.fullmatch(name):
+            same = [c.abbreviation for c in self._cations[:MAX_COMPARED_FORMULAS] if c.elements == _elements(name)]
+            hint = f"a sum formula names no one cation; of these atoms: {', '.join(same) or 'none here'}"
         raise UnknownCationError(f"no cation is called {name!r} in this library of {len(self)}; {hint}")
 
     def readings(self, name: str) -> tuple[Cation, ...]:
@@ -474,6 +473,7 @@ class CationLibrary:
         found = self.names.get(name)
         if found is not None:
             return (found,)
+        name = plain(name)
         if name in self._shared_names:
             return self._shared_names[name]
         folded = () if name in ELEMENTS else self._folded.get((name.casefold(), _lower_prefix(name)), ())
@@ -581,3 +581,11 @@ def _lower_prefix(name: str) -> str:
         return _ANY_PREFIX
     match = _PREFIX.match(name)
     return match[0] if match else ""
+
+
+def _elements(formula: str) -> Counter[str]:
+    """Atoms of a sum formula, those written twice added up."""
+    found = Counter[str]()
+    for symbol, number in re.findall(r"([A-Z][a-z]?)(\d*)", formula):
+        found[symbol] += int(number or 1)
+    return found

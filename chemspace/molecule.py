@@ -239,8 +239,7 @@ def protonate(mol: Chem.Mol, smiles: str, dications: bool | None = None) -> Chem
 
 
 def _sites_apart(mol: Chem.Mol, sites: list[int], charged: list[int], *, shared: bool) -> list[int]:
-    """The sites that can be charged together: three bonds (N-C-C-N) from each other and from what is charged already.
-    With `shared`, two pyridine nitrogens that share a proton count as one site."""
+    """The sites that can be charged together, three bonds apart (N-C-C-N) or more; `shared`: chelates count as one."""
     if len(sites) + len(charged) < 2:
         return sites
     distance = Chem.GetDistanceMatrix(mol)

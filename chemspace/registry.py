@@ -65,8 +65,7 @@ class Registry(Generic[T]):
     """Names of one kind, in the order they were added."""
 
     def __init__(self, kind: str, error: type[SpinscreenError]) -> None:
-        """Start empty. `kind`: what the names are names of, as messages say it: "surrogate"; `error`: raised for a name
-        that nothing has."""
+        """Start empty. `kind`: what has the names, as messages say it; `error`: raised for a name that nothing has."""
         self.kind = kind
         self._error = error
         self._entries: dict[str, Registered[T]] = {}

@@ -146,11 +146,7 @@ class CompoundSpace:
         )
 
     def index(self, compound: Compound) -> int:
-        """Index of a compound.
-
-        Raises:
-            NotInSpaceError: if the space does not hold it; the message says which part is missing or what excludes it.
-        """
+        """Index of a compound. Raises NotInSpaceError, which says which part is missing or what excludes it."""
         if compound.spacer is None or compound.n_layers is None:
             raise NotInSpaceError(f"{compound.formula} is three-dimensional; the space holds layered compounds")
         spacer = _position(self._positions["spacer"], compound.spacer, "spacer", compound)

@@ -71,11 +71,7 @@ def describe_each(
     limits: Limits | None = None,
     dask: str | None = None,
 ) -> Iterator[CationRecord]:
-    """Yields the record of each distinct cation as it is there, in no fixed order; memory stays bounded by the keys.
-
-    Raises:
-        StoreError, WorkerCrashError: as `describe`.
-    """
+    """Yields the record of each distinct cation as it is there, in no fixed order. Raises as `describe`."""
     from oracle.cluster import run_dask
     from oracle.record import Limits
     from oracle.workers import run_local

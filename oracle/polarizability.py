@@ -16,16 +16,9 @@ FIELD = 1e-3
 
 
 def d4_polarizability(numbers: NDArray[np.int64], positions: NDArray[np.float64], charge: int) -> float:
-    """Static isotropic polarizability as the sum of D4 atomic ones with equilibrated charges, bohr^3.
-
-    `numbers`, shape (n,), are the atomic numbers, `positions`, shape (n, 3), the geometry in bohr.
-
-    Source: Caldeweyher et al., J. Chem. Phys. 150, 154122 (2019), doi 10.1063/1.5090222.
-
-    Raises:
-        EngineMissingError: if dftd4 cannot be loaded.
-        EngineError: if it fails.
-    """
+    """Static isotropic polarizability as the sum of D4 atomic ones with equilibrated charges, bohr^3, of atoms (n,) at
+    positions (n, 3), bohr. Source: Caldeweyher et al., J. Chem. Phys. 150, 154122 (2019), doi 10.1063/1.5090222.
+    Raises EngineMissingError if dftd4 cannot be loaded; EngineError if it fails."""
     try:
         from dftd4.interface import DispersionModel
     except ImportError as error:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from chemspace.cation import Cation
 from chemspace.errors import SpinscreenError, StructureError
 from chemspace.library import read_cells
-from chemspace.molecule import cation_form, check_charges, parse_smiles
 from oracle.errors import InputError
 from oracle.protocol import Protocol
-from oracle.record import CationRecord
+from oracle.record import CationRecord, Task, failure
 
 __all__ = ["is_file_name", "read_inputs"]
 
@@ -47,29 +47,17 @@ def _file(path: Path, protocol: Protocol, dications: bool | None) -> Iterator[Ca
     for row in read_cells(path):
         where = f"{path.name} row {row.number}: "
         if row.problem:
-            yield _refusal(row.cells.get("smiles", ""), where + row.problem, "StructureError", protocol)
+            yield _refusal(row.cells.get("smiles", ""), StructureError(where + row.problem), protocol)
         else:
             yield _one(row.cells.get("smiles", ""), where, protocol, dications)
 
 
 def _one(smiles: str, where: str, protocol: Protocol, dications: bool | None) -> Cation | CationRecord:
     try:
-        mol = cation_form(parse_smiles(smiles), smiles, dications)
-        return Cation.from_checked_mol(mol, check_charges(mol, smiles))
+        return Cation.from_catalogue(smiles, dications)
     except SpinscreenError as error:
-        return _refusal(smiles, where + str(error), type(error).__name__, protocol)
-    except (ValueError, RuntimeError) as error:  # RDKit's own refusals
-        return _refusal(smiles, f"{where}RDKit refuses it: {error}", StructureError.__name__, protocol)
+        return _refusal(smiles, type(error)(where + str(error)), protocol)
 
 
-def _refusal(smiles: str, message: str, kind: str, protocol: Protocol) -> CationRecord:
-    return CationRecord(
-        inchikey="",
-        smiles=smiles,
-        charge=0,
-        status="failed",
-        protocol=protocol.label,
-        protocol_key=protocol.key,
-        error=message,
-        error_type=kind,
-    )
+def _refusal(smiles: str, error: SpinscreenError, protocol: Protocol) -> CationRecord:
+    return replace(failure(Task("", smiles, 0), protocol, error, retry=False), versions="")  # nothing was computed

@@ -162,15 +162,13 @@ def _read(source: str, reading: ReadingOptions, rejects: Path | None) -> CationL
 
 def _found(name: str, library: CationLibrary, dications: bool | None) -> Cation:
     from chemspace import Cation, StructureError, UnknownCationError
-    from chemspace.molecule import cation_form, check_charges, parse_smiles
 
     try:
         return library[name]
     except UnknownCationError as unknown:
         try:
-            mol = cation_form(parse_smiles(name), name, dications)
-            read = Cation.from_checked_mol(mol, check_charges(mol, name))
-        except (StructureError, ValueError):
+            read = Cation.from_catalogue(name, dications)
+        except StructureError:
             raise unknown from None
     return library.get_by_inchikey(read.inchikey) or read
 

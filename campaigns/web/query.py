@@ -377,15 +377,8 @@ class Searcher:
 
 
 def cation_of(smiles: str, abbreviation: str | None = None) -> Cation:
-    """The cation of a SMILES; a neutral amine takes one proton. Raises ChemspaceError for what is no SMILES of one."""
-    from rdkit import Chem
-
-    from chemspace.molecule import cation_form, parse_smiles
-
-    mol = parse_smiles(smiles)
-    if not Chem.GetFormalCharge(mol):
-        smiles = Chem.MolToSmiles(cation_form(mol, smiles))
-    return Cation.from_smiles(smiles, abbreviation=abbreviation or None)
+    """The cation of a SMILES, of its amine or salt. Raises ChemspaceError for what is no SMILES of one."""
+    return Cation.from_catalogue(smiles, abbreviation=abbreviation or None)
 
 
 def _inchikey(smiles: str) -> str | None:

@@ -162,11 +162,8 @@ def ion(cation: Cation, geometries: Mapping[str, NDArray[np.float64]], seed: int
 def in_cage(
     cation: Cation, atoms: Atoms, centre: NDArray[np.float64], inorganic: Atoms, shifts: NDArray[np.float64]
 ) -> Atoms:
-    """A cage cation with its middle on `centre`, shape (3,), turned to keep clear of the halides.
-
-    `shifts`, shape (images, 3), are the translations to the neighbouring cells, angstrom. Raises GeometryError if it
-    comes too near whatever its orientation.
-    """
+    """A cage cation with its middle on `centre`, shape (3,), turned to keep clear of the halides; `shifts` (images, 3)
+    lead to the neighbouring cells. Raises GeometryError if it comes too near whatever its orientation."""
     symbols, points = atoms
     middle = (points.max(axis=0) + points.min(axis=0)) / 2
     tried = [turn.apply(points - middle) + centre for turn in turns(12, (0.0, 30.0, 60.0, 90.0), 6)]

@@ -28,21 +28,20 @@ BOND_REACH = 1.25
 
 @dataclass(frozen=True)
 class Bond:
-    """A metal-halide bond: site numbers, the lattice image of the halide seen from the metal, length in angstrom."""
+    """A metal-halide bond: site numbers, the lattice image of the halide seen from the metal, length in angstrom, and
+    the vector from metal to halide, shape (3,)."""
 
     metal: int
     halide: int
     image: tuple[int, int, int]
     length: float
+    vector: NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Sheet:
-    """One connected part of the network: unwrapped metals and the lattice translations that map it onto itself.
-
-    `metals` are (site, image) pairs; `translations` is an integer array (rank, 3): rank 2 for a layer, 3 for a
-    three-dimensional network.
-    """
+    """One connected part of the network: unwrapped metals as (site, image), and the integer lattice translations that
+    map it onto itself, shape (rank, 3): rank 2 for a layer, 3 for a three-dimensional network."""
 
     metals: tuple[tuple[int, tuple[int, int, int]], ...]
     translations: NDArray[np.int64]
@@ -86,11 +85,13 @@ def _bonds(structure: Structure, symbols: list[str], metals: set[int]) -> list[B
     longest = BOND_REACH * max(bond_length(b, x) for b in B_SITES for x in HALIDES)
     centres, others, images, lengths = structure.get_neighbor_list(longest)
     found = []
-    for centre, other, image, length in zip(centres, others, images, lengths, strict=True):
+    steps = structure.frac_coords[others] + images - structure.frac_coords[centres]
+    vectors = structure.lattice.get_cartesian_coords(steps)
+    for centre, other, image, length, vector in zip(centres, others, images, lengths, vectors, strict=True):
         if centre not in metals or symbols[other] not in HALIDES:
             continue
         if length <= BOND_REACH * bond_length(symbols[centre], symbols[other]):
-            found.append(Bond(int(centre), int(other), _triple(image), float(length)))
+            found.append(Bond(int(centre), int(other), _triple(image), float(length), vector))
     return found
 
 
@@ -164,11 +165,8 @@ SAME_PLANE = 2.0
 
 @dataclass(frozen=True)
 class Layers:
-    """Flat layers normal to one direction; lengths in angstrom.
-
-    `faces` are the heights of the outer halide planes (bottom, top) of every layer in one repeat of the crystal along
-    the normal, which is `period` long.
-    """
+    """Flat layers normal to one direction; lengths in angstrom. `faces`: heights of the outer halide planes (bottom,
+    top) of every layer in one repeat of the crystal along the normal, which is `period` long."""
 
     n_layers: int
     spacing: float
@@ -420,11 +418,8 @@ def _read_cif(path: Path) -> Structure:
 
 
 def _with_whole_sites(structure: Structure) -> Structure:
-    """`structure` with a split halide or metal as one site: the part that is occupied most, the first of equal ones.
-
-    Parts are partly occupied sites of these elements within 2 angstrom of each other whose occupancies add up to at
-    most about 1. Their mean would lie on the straight line between two metals and hide the tilt.
-    """
+    """`structure` with a split halide or metal as one site: the part that is occupied most, the first of equal ones, of
+    those within 2 angstrom whose occupancies add up to about 1. Their mean would hide the tilt."""
     network = set(HALIDES) | set(B_SITES)
     occupancy = [float(site.species.num_atoms) for site in structure]
     partial = [
@@ -485,20 +480,11 @@ def _stacking(t1: float, t2: float) -> tuple[str, float]:
     return nearest, distances[nearest]
 
 
-def _vectors(network: Network) -> dict[int, NDArray[np.float64]]:
-    """Vectors from each metal to its halides, shape (bonds, 3)."""
-    lattice, fractional = network.structure.lattice, network.structure.frac_coords
-    found: dict[int, list[NDArray[np.float64]]] = {}
-    for bond in network.bonds:
-        step = fractional[bond.halide] + np.array(bond.image) - fractional[bond.metal]
-        found.setdefault(bond.metal, []).append(lattice.get_cartesian_coords(step))
-    return {metal: np.array(vectors) for metal, vectors in found.items()}
-
-
 def _octahedra(network: Network) -> tuple[float, float]:
     """Mean bond distortion and angle variance of the six-coordinate metals; nan where there is none."""
     bonds, angles = [], []
-    for vectors in _vectors(network).values():
+    for metal in network.metals:
+        vectors = np.array([bond.vector for bond in network.bonds if bond.metal == metal])
         if len(vectors) != 6:
             continue
         lengths = np.linalg.norm(vectors, axis=1)
@@ -510,11 +496,9 @@ def _octahedra(network: Network) -> tuple[float, float]:
 
 
 def _bridge_angle(network: Network) -> float:
-    lattice, fractional = network.structure.lattice, network.structure.frac_coords
     arms: dict[int, list[NDArray[np.float64]]] = {}
     for bond in network.bonds:
-        step = fractional[bond.metal] - fractional[bond.halide] - np.array(bond.image)
-        arms.setdefault(bond.halide, []).append(lattice.get_cartesian_coords(step))
+        arms.setdefault(bond.halide, []).append(bond.vector)
     angles = []
     for first, second in (pair for pair in arms.values() if len(pair) == 2):
         cosine = first @ second / np.linalg.norm(first) / np.linalg.norm(second)
@@ -525,10 +509,6 @@ def _bridge_angle(network: Network) -> float:
 def _penetration(network: Network, layers: Layers) -> float | None:
     """Mean depth of nitrogens below the nearest plane of terminal halides."""
     structure = network.structure
-    nitrogens = [place for place, site in enumerate(structure) if "N" in site.species.get_el_amt_dict()]
-    depths = []
-    for place in nitrogens:
-        depth = layers.depth(structure.cart_coords[place])
-        if abs(depth) <= 3.0:
-            depths.append(depth)
-    return float(np.mean(depths)) if depths else None
+    depths = [layers.depth(site.coords) for site in structure if "N" in site.species.get_el_amt_dict()]
+    near = [depth for depth in depths if abs(depth) <= 3.0]
+    return float(np.mean(near)) if near else None

@@ -25,7 +25,7 @@ from cachetools import LRUCache
 from campaigns.config import CampaignConfig
 from campaigns.errors import StoreError
 from campaigns.events import Stage
-from campaigns.files import write_whole
+from campaigns.files import sweep, write_whole
 from campaigns.versions import code_sha256, data_sha256, package_versions
 
 if TYPE_CHECKING:
@@ -121,7 +121,8 @@ class Artifacts:
         return path
 
     def _sweep(self, name: str, path: Path, keep: int) -> None:
-        """Take away the oldest of this name beside `path` until `keep` are left."""
+        """Take away the oldest of this name beside `path` until `keep` are left, and drafts of killed processes."""
+        sweep(path.parent, f".{name}-{'?' * _DIGITS}*")
         others = (p for p in path.parent.glob(f"{name}-{'?' * _DIGITS}{path.suffix}") if p != path)
         for old in sorted(others, key=lambda p: p.stat().st_mtime)[: -keep + 1 or None]:
             shutil.rmtree(old, ignore_errors=True) if old.is_dir() else old.unlink(missing_ok=True)

@@ -520,18 +520,23 @@ class Campaign(CampaignReader):
             ConfigError, LibraryError, SpaceError: if the description cannot work.
         """
         while True:
-            amended = self.amendment(config, libraries=libraries)
+            last, amended = self._state.last_event, self.amendment(config, libraries=libraries)
             if not amended.changes:
                 return amended
             if not confirmed:
                 lines = (*amended.changes, *amended.notes)
                 raise UnconfirmedError("the campaign", lines, accept="confirmed", done="amended")
-            payload = {"config": amended.config.model_dump(mode="json"), "changes": [*amended.changes]}
-            with suppress(OvertakenError):
-                last = self._state.last_event
-                self._append(EventKind.AMENDED, payload | {"reason": reason}, files=amended.files, after=last)
+            if self.take_amendment(amended, reason, after=last):
                 return amended
-            self.refresh()
+
+    def take_amendment(self, amended: Amendment, reason: str, *, after: int) -> bool:
+        """Store an amendment that was worked out after the event of this number; False where another came meanwhile."""
+        payload = {"config": amended.config.model_dump(mode="json"), "changes": [*amended.changes], "reason": reason}
+        with suppress(OvertakenError):
+            self._append(EventKind.AMENDED, payload, files=amended.files, after=after)
+            return True
+        self.refresh()
+        return False
 
     def decline_cation(self, name: str, reason: str, *, place: Literal["spacer", "cage"] = "spacer") -> RuledOut:
         """Leave every compound with a cation in this place of formulas out of all rounds to come; undo the event to

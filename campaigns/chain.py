@@ -127,7 +127,7 @@ def write_sums(database: Path, number: int, hash_: str) -> None:
         if not _has_log(database):
             content = {"event": number, "hash": hash_, "blocks": _blocks(database)}
             sums = json.dumps([content, _sum(content)])
-            write_whole(database.with_name(SUMS), lambda draft: draft.write_text(sums, encoding="utf-8"), durable=False)
+            write_whole(database.with_name(SUMS), lambda draft: draft.write_text(sums, encoding="utf-8"))
 
 
 def compare_sums(database: Path, number: int, hash_: str) -> tuple[str, str]:

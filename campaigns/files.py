@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import os
 import re
+import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -43,33 +44,23 @@ def file_name(formula: str, suffix: str) -> str:
     return "".join(sign if sign.isalnum() or sign in "-.,+" else "_" for sign in plain).strip("-") + suffix
 
 
-def write_whole(path: Path, write: Callable[[Path], object], *, durable: bool = True) -> None:
-    """Let `write` fill a temporary file beside `path`, then put it in place in one step.
-
-    Args:
-        path: the file.
-        write: writes the file that it is given.
-        durable: whether it must survive a power cut; what is computed again need not.
-
-    Raises:
-        StoreError: if the folder cannot be written or the disk is full, or something that is no file stands there;
-            `path` is then as it was.
-    """
+def write_whole(path: Path, write: Callable[[Path], object]) -> None:
+    """Let `write` fill a temporary file beside `path`, then put it in place in one step, safe from a power cut too.
+    Raises StoreError if the folder cannot be written or the disk is full, or something that is no file stands there;
+    `path` is then as it was."""
     if path.exists() and not path.is_file():
         raise StoreError(f"{path} is no ordinary file and stays as it is; name another one")
     try:
-        _sweep(path)
+        sweep(path.parent, f".{glob.escape(path.name)}.????????")
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         os.close(handle)
         temporary = Path(name)
         try:
             write(temporary)
             temporary.chmod(0o644)  # mkstemp makes it private, a report is for the group
-            if durable:
-                sync(temporary)  # else the new name may point to nothing after a power cut
+            sync(temporary)  # else the new name may point to nothing after a power cut
             temporary.replace(path)
-            if durable:
-                sync(path.parent)
+            sync(path.parent)
         finally:
             temporary.unlink(missing_ok=True)
     except OSError as error:
@@ -88,12 +79,12 @@ def sync(path: Path) -> None:
         os.close(handle)
 
 
-def _sweep(path: Path) -> None:
-    """Take away what processes that were killed while writing `path` left beside it."""
-    for draft in path.parent.glob(f".{glob.escape(path.name)}.????????"):
+def sweep(folder: Path, drafts: str) -> None:
+    """Take away what processes left in a folder that were killed while writing; `drafts` matches its names."""
+    for draft in folder.glob(drafts):
         with suppress(OSError):  # another process may be as tidy
             if time.time() - draft.stat().st_mtime > _ABANDONED_S:
-                draft.unlink()
+                shutil.rmtree(draft) if draft.is_dir() else draft.unlink()
 
 
 def write_table(path: Path, rows: Sequence[Mapping[str, object]]) -> None:

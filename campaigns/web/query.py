@@ -16,6 +16,7 @@ from cachetools import LRUCache
 from numpy.typing import NDArray
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from campaigns.files import sync
 from campaigns.web.errors import QueryError
 from chemspace import Cation, CompoundSpace
 from chemspace.errors import ChemspaceError
@@ -117,6 +118,8 @@ def build_index(folder: Path, fitted: Round, progress: Progress | None = None) -
         about = _score(draft, fitted, progress)
         (draft / _ABOUT).write_text(json.dumps(about), encoding="utf-8")
         draft.chmod(0o755)
+        for part in (*draft.iterdir(), draft):
+            sync(part)  # else arrays of zeros may stand there after a power cut
         shutil.rmtree(folder, ignore_errors=True)
         draft.replace(folder)
     finally:

@@ -322,18 +322,20 @@ class CampaignService:
         libraries are those of `given` by their names or kept ones, never a file of the server's own. Raises
         ForbiddenError if it has other hooks, which let the server post and run programs; errors as `Campaign.amend`."""
         named = [one.name for one in config.libraries] if "libraries" in config.model_fields_set else None
-        with acting_as(by), self.writing() as campaign:
-            hooks = campaign.config.hooks
-            if "hooks" in config.model_fields_set and config.hooks != hooks:
-                raise ForbiddenError("hooks are changed on the server's own command line: spinscreen amend CAMPAIGN")
-            config = config.model_copy(update={"hooks": hooks})
-            libraries = None
-            if named is not None:
-                libraries = [(name, given[name]) if name in given else campaign.library_file(name) for name in named]
-            told = campaign.amendment(config, libraries=libraries)
-            if not told.changes or not is_confirmed(told):
-                return told, False
-            return campaign.amend(config, libraries=libraries, reason=reason, confirmed=True), True
+        has_hooks = "hooks" in config.model_fields_set
+        while True:
+            with self.reading() as campaign:  # libraries are read before anybody has to wait for a write
+                last, hooks = campaign.state.last_event, campaign.config.hooks
+                if has_hooks and config.hooks != hooks:
+                    raise ForbiddenError("hooks are changed on the server's command line: spinscreen amend CAMPAIGN")
+                config, read = config.model_copy(update={"hooks": hooks}), campaign.library_file
+                libraries = None if named is None else [(n, given[n]) if n in given else read(n) for n in named]
+                amended = campaign.amendment(config, libraries=libraries)
+            if not amended.changes or not is_confirmed(amended):
+                return amended, False
+            with acting_as(by), self.writing() as campaign:
+                if campaign.take_amendment(amended, reason, after=last):
+                    return amended, True
 
     @contextmanager
     def working(self) -> Iterator[Campaign]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import os
 import pickle
 import shutil
+import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -212,6 +214,20 @@ def test_of_each_name_the_last_few_are_kept(tmp_path: Path) -> None:
 class Trap:
     def __reduce__(self) -> tuple[Callable[[str], None], tuple[str]]:
         return pytest.fail, ("a file ran code",)
+
+
+def test_what_killed_processes_left_goes_whatever_its_key_was(tmp_path: Path) -> None:
+    artifacts = Artifacts(tmp_path)
+    artifacts.put("thing", "1", {"number": 1}, PLAIN)
+    (kept,) = (path.name for path in (tmp_path / CACHE).iterdir())
+    for name in (f".{kept}.abcd1234", f".{kept}.x1y2z3w4", f".other-{kept[6:]}.x1y2z3w4"):
+        (tmp_path / CACHE / name).mkdir()
+        (tmp_path / CACHE / name / "by_lifetime_ps.npy").write_bytes(b"half")
+    for name in (f".{kept}.x1y2z3w4", f".other-{kept[6:]}.x1y2z3w4"):
+        os.utime(tmp_path / CACHE / name, (time.time() - 7200,) * 2)
+    artifacts.put("thing", "2", {"number": 2}, PLAIN)
+    drafts = sorted(path.name for path in (tmp_path / CACHE).iterdir() if path.is_dir())
+    assert drafts == sorted([f".{kept}.abcd1234", f".other-{kept[6:]}.x1y2z3w4"])
 
 
 def test_a_file_that_somebody_prepared_runs_no_code(tmp_path: Path) -> None:

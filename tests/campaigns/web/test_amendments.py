@@ -5,11 +5,12 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 
-from campaigns import Campaign
+from campaigns import Campaign, amend
 from campaigns.web.app import create_app
 from campaigns.web.settings import Settings
 from tests.campaigns.conftest import Launched
@@ -44,6 +45,25 @@ def test_a_description_is_amended_once_its_differences_were_seen(server: TestCli
     text = "abbreviation,smiles,role\nBSE,CCCCSCC[NH3+],spacer\nMA,C[NH3+],cage\n"
     asked = {"description": description | {"libraries": ["new.csv"]}, "libraries": {"new.csv": text}}
     assert "1 spacer added: BSE" in server.post("amendments", json=asked).json()["changes"]
+
+
+def test_libraries_are_read_while_somebody_else_writes_and_again_where_that_changed_the_campaign(
+    server: TestClient, year: Campaign, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain, read = amend.gather, list[int]()
+
+    def gathered(*what: Any, **how: Any) -> Any:
+        if not read:
+            assert server.post("declines", json={"cation": "4AMP", "reason": "too expensive"}).status_code == 201
+        read.append(1)
+        return plain(*what, **how)
+
+    monkeypatch.setattr(amend, "gather", gathered)
+    asked = {"description": {"space": {"n_layers": "1-3"}}, "confirmed": True}
+    assert server.post("amendments", json=asked).json()["stored"]
+    assert len(read) == 2
+    year.refresh()
+    assert (year.config.space.n_layers, len(year.state.ruled_out)) == ((1, 2, 3), 1)
 
 
 @pytest.mark.parametrize("name", ["/etc/passwd", "../cations.csv", "other.csv"])

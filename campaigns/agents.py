@@ -139,6 +139,8 @@ def _acting(client: Client) -> tuple[Callable[..., Any], ...]:
     def suggest(campaign: Campaign, batch_size: int | None = None, more: bool = False) -> Json:
         """Learn from what came in and suggest what to make next."""
         done = client.wait(client.suggest(campaign, batch_size, more=more)["id"], timeout_s=PATIENCE_S)
+        if not done["formulas"]:
+            return done
         return client.suggestions(campaign, done["round"])
 
     def accept(campaign: Campaign, formula: Formula, reason: Words = "") -> Json:

@@ -45,6 +45,17 @@ class Budget:
         """Days until the last of its cations is there; NaN where one's delivery is unknown."""
         return float(np.max([self._price(cation.inchikey, 1) for cation, _ in compound.cation_counts]))
 
+    def excludes(self, compound: Compound) -> str:
+        """Which limit no batch with this compound can keep, in words; "" where there is none."""
+        limits = self.limits
+        if self.refused(compound):
+            return "refused for a hazard"
+        if limits.max_cost is not None and not self.cost(compound) <= limits.max_cost:
+            return "too dear or without a price"
+        if limits.max_days is not None and not self.days(compound) <= limits.max_days:
+            return "too late or without a delivery time"
+        return ""
+
     def refused(self, compound: Compound) -> bool:
         """Whether one of its cations carries a hazard flag that the limits refuse."""
         flags = set(self.limits.refused_hazards)

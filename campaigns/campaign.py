@@ -44,7 +44,16 @@ from campaigns.reader import REJECTS, REPORT, CampaignReader
 from campaigns.records import needed_cations, starting_structure
 from campaigns.space import Source, gather, keep_library, write_rejects
 from campaigns.state import CampaignState
-from campaigns.summary import Described, FitSummary, IngestResult, Prediction, RuledOut, Step, SuggestionBatch
+from campaigns.summary import (
+    Described,
+    FitSummary,
+    IngestResult,
+    Prediction,
+    RuledOut,
+    Step,
+    Suggestion,
+    SuggestionBatch,
+)
 from campaigns.targets import LIFETIME, Recorded, target_of
 from campaigns.training import card_of, holdouts, training_set
 from campaigns.versions import computed_otherwise, provenance
@@ -306,8 +315,9 @@ class Campaign(CampaignReader):
         """The next compounds to make.
 
         Asked again, the answer is the recorded one, whatever became of its compounds, until results come in or `more`
-        is said. Pending is what was accepted and is not measured yet; suggestions on older data that nobody took up are
-        stale once a new round is recorded.
+        is said; where fewer are asked for, the first of it, and where more are, further ones beside it. Pending is what
+        was accepted and is not measured yet; suggestions on older data that nobody took up are stale once a new round
+        is recorded.
 
         Args:
             batch_size: how many; None takes the campaign's.
@@ -318,12 +328,11 @@ class Campaign(CampaignReader):
                 answer is the same.
 
         Returns:
-            The round; without suggestions, and not recorded, where `nothing_left` says why.
+            The round; its `shortfall` says why where there are fewer suggestions; without any it is not recorded.
 
         Raises:
             CampaignError: if fewer than one is asked for.
             OracleError: if no Dask scheduler answers.
-            NothingToSuggestError: if fewer compounds are left.
         """
         size = self.config.budget.batch_size if batch_size is None else _whole_number(batch_size, 1, "the batch size")
         chosen_seed = self.config.seed if seed is None else _whole_number(seed, 0, "the seed")
@@ -331,18 +340,8 @@ class Campaign(CampaignReader):
             return recorded
         if self.fit() is None:
             self.retrain(progress, dask=dask)
-        pending = self._state.pending_for(self._data_key, more=more)
-        if self.nothing_left(pending):
-            return SuggestionBatch(
-                number=len(self._state.batches),
-                key="",
-                data_key=self._data_key,
-                seed=chosen_seed,
-                pending=pending,
-                suggestions=(),
-                versions={},
-            )
-        return self._choose(size, chosen_seed, self._learn(pending, progress, dask))
+        pending = self._state.pending_for(self._data_key, None if more else chosen_seed)
+        return self._choose(size, chosen_seed, pending, lambda: self._learn(pending, progress, dask))
 
     def read(
         self, path: str | Path | pd.DataFrame, target: str = LIFETIME.name, **reading: Unpack[ReadingOptions]
@@ -641,24 +640,36 @@ class Campaign(CampaignReader):
             event_key = self._state.event_key(f"spacers:{key}:{planned.number}")
             self._append(EventKind.DESCRIBED, planned.to_dict(), key=event_key)
 
-    def _choose(self, batch_size: int, seed: int, fitted: Round) -> SuggestionBatch:
-        """Choose a batch and record it as a round."""
+    def _choose(
+        self, batch_size: int, seed: int, pending: tuple[str, ...], learn: Callable[[], Round]
+    ) -> SuggestionBatch:
+        """Choose a batch and record it as a round, if anything is left to suggest."""
         from campaigns.refits import keep_refits
         from campaigns.round import propose
+        from campaigns.usage import shortfall
 
-        pending, number = fitted.inputs.pending, self._state.n_rounds + 1
         barred = (*self._state.barred, *(f"{one.place}:{one.inchikey}" for one in self._state.ruled_out))
-        key = self._state.event_key(batch_key(self._data_key, seed, batch_size, pending, barred))
-        chosen, versions = propose(fitted, batch_size, seed, self.budget), provenance(self.library, seed)
+        chosen, key = tuple[Suggestion, ...](), ""
+        if not (why := self.nothing_left(pending) or ""):
+            fitted = learn()
+            chosen = propose(fitted, batch_size, seed, self.budget)
+            if len(chosen) < batch_size:
+                why = shortfall(len(chosen), batch_size, len(fitted.ranking), self.budget.limits)
+        if chosen:
+            key = self._state.event_key(batch_key(self._data_key, seed, len(chosen), pending, barred))
         batch = SuggestionBatch(
-            number=number,
+            number=self._state.n_rounds + 1 if chosen else len(self._state.batches),
             key=key,
             data_key=self._data_key,
             seed=seed,
             pending=pending,
             suggestions=chosen,
-            versions=versions,
+            versions=provenance(self.library, seed) if chosen else {},
+            asked=batch_size if why else 0,
+            shortfall=why,
         )
+        if not chosen:
+            return batch
         self._append(EventKind.SUGGESTED, batch.to_dict(), key=key)
         recorded = self._state.batch(key)
         assert recorded is not None  # ours, or that of a process which was faster with the same key

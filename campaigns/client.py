@@ -237,12 +237,17 @@ class Client:
         return self._json("GET", f"jobs/{job}")
 
     def wait(
-        self, job: str, *, timeout_s: float = 600.0, every_s: float = 0.5, tell: Callable[[Json], None] | None = None
+        self,
+        job: str | Json,
+        *,
+        timeout_s: float = 600.0,
+        every_s: float = 0.5,
+        tell: Callable[[Json], None] | None = None,
     ) -> Json:
         """Wait for a job and return its result.
 
         Args:
-            job: its id.
+            job: its id, or the answer that names it (of `suggest`, `predict`, `ingest_table`, ...).
             timeout_s: patience.
             every_s: between questions.
             tell: told the job as it stands after each.
@@ -251,8 +256,9 @@ class Client:
             RemoteError: if it failed, or patience ran out.
         """
         until = time.monotonic() + timeout_s
+        number = job if isinstance(job, str) else str(job.get("id") or job["job"])
         while True:
-            now = self.job(job)
+            now = self.job(number)
             if tell is not None:
                 tell(now)
             if now["state"] == "done":
@@ -261,7 +267,7 @@ class Client:
             if now["state"] == "failed":
                 raise RemoteError(200, f"{now['kind']} failed: {now['problem']}")
             if time.monotonic() > until:
-                raise RemoteError(0, f"{now['kind']} is not done after {timeout_s:g} s; it goes on (job {job})")
+                raise RemoteError(0, f"{now['kind']} is not done after {timeout_s:g} s; it goes on (job {number})")
             time.sleep(every_s)
 
     def _upload(

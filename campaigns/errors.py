@@ -17,7 +17,6 @@ __all__ = [
     "DependedOnError",
     "IngestError",
     "LifecycleError",
-    "NothingToSuggestError",
     "PdfError",
     "PropertyError",
     "StoreError",
@@ -79,10 +78,6 @@ class UnfitTextError(CampaignError):
 
 class DependedOnError(LifecycleError):
     """Something that later events stand on is to be undone, and nobody confirmed it."""
-
-
-class NothingToSuggestError(CampaignError):
-    """A space in which everything is measured, pending or not describable."""
 
 
 class PropertyError(CampaignError):

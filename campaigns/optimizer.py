@@ -50,7 +50,7 @@ class LocalCampaign:
         self.campaign = campaign
 
     def ask(self, n: int = 1) -> list[dict[str, Any]]:
-        """The next trials, the same until results come in. NothingToSuggestError if fewer than `n` are left."""
+        """The next trials: the same ones until results come in; fewer where fewer compounds are left."""
         return [suggestion.to_dict() for suggestion in self.campaign.suggest(n).suggestions]
 
     def tell(self, results: Iterable[Mapping[str, Any]]) -> int:
@@ -74,8 +74,8 @@ class RemoteCampaign:
     def ask(self, n: int = 1) -> list[dict[str, Any]]:
         """As `LocalCampaign.ask`. Raises RemoteError for what the server refuses."""
         done = self.client.wait(self.client.suggest(self.name, n)["id"], every_s=0.05)
-        found: list[dict[str, Any]] = self.client.suggestions(self.name, done["round"])["suggestions"]
-        return found
+        rows = self.client.suggestions(self.name, done["round"])["suggestions"] if done["formulas"] else []
+        return [row for row in rows if row["formula"] in done["formulas"]]
 
     def tell(self, results: Iterable[Mapping[str, Any]]) -> int:
         """As `LocalCampaign.tell`; learning waits until trials are asked for. Raises RemoteError too."""

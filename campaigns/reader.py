@@ -16,7 +16,6 @@ from campaigns.hooks import occasions, tell
 from campaigns.state import CampaignState, replay
 from campaigns.summary import FitSummary, SpacerRound, Status, TrackRecord
 from campaigns.targets import Observation, property_standings, task_of
-from campaigns.usage import COUNTED
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -99,6 +98,11 @@ class CampaignReader:
         return self._scope.space
 
     @property
+    def n_compounds(self) -> int:
+        """How many compounds the constraints leave."""
+        return self._scope.n_compounds
+
+    @property
     def budget(self) -> Budget:
         """The price table, and the limits of a batch."""
         return self._scope.budget
@@ -161,13 +165,12 @@ class CampaignReader:
     def status(self) -> Status:
         """Where the campaign stands, without computing anything."""
         fit, state = self.fit(), self._state
-        counted = self._artifacts.get("counted", measured_key(state), self._counted, PLAIN)
         record = self._artifacts.get("compared", compared_key(state), self._compared, PLAIN)
         is_chosen = state.chosen_spacers is not None
         return Status(
-            **counted,
+            **self._kept_counts(),
             **record,
-            nothing_left=self._kept_nothing_left(**counted),
+            nothing_left=self.used_up(),
             spacers=state.spacer_standing(self.space.spacers) if is_chosen else None,
             folder=str(self.folder),
             created_at=self._state.created_at.isoformat(timespec="seconds"),
@@ -187,22 +190,29 @@ class CampaignReader:
             },
         )
 
-    def _counted(self) -> dict[str, Any]:
+    def _kept_counts(self) -> dict[str, Any]:
         """What of a status needs the space and the table of what is measured, as `Artifacts` keep it."""
-        n_measured, best = len(self.dataset()), self.best_observed()
-        return {"n_compounds": len(self.space), "n_measured": n_measured, "best_observed": best}
+
+        def count() -> dict[str, Any]:
+            n_measured, best = len(self.dataset()), self.best_observed()
+            return {"n_compounds": self.n_compounds, "n_measured": n_measured, "best_observed": best}
+
+        return self._artifacts.get("counted", measured_key(self._state), count, PLAIN)
 
     def _compared(self) -> dict[str, Any]:
         record = self.track_record()
         return {"track_record": None if record is None else record.to_dict()}
 
-    def _kept_nothing_left(self, n_compounds: int, n_measured: int, **_: Any) -> str | None:
+    def used_up(self) -> str | None:
         """`nothing_left`, without a look at the space where more compounds are in it than anything was said of."""
-        asked, state = self.config, self._state
-        is_narrowed = state.ruled_out or asked.space.constraints or asked.budget.refused_hazards
-        if n_compounds > COUNTED or (not is_narrowed and n_measured + len(state.stages) < n_compounds):
-            return None
-        return self.nothing_left()
+        from campaigns.space import COUNTED
+
+        asked, fit, counts = self.config, self.fit(), self._kept_counts()
+        limits = asked.budget.refused_hazards, asked.budget.max_cost, asked.budget.max_days
+        is_narrowed = self._state.ruled_out or asked.space.constraints or any(limits)
+        is_narrowed = is_narrowed or (fit is not None and fit.best_predicted is None)
+        n_told, n_compounds = len(self._state.stages) + counts["n_measured"], counts["n_compounds"]
+        return None if n_compounds > COUNTED or (not is_narrowed and n_told < n_compounds) else self.nothing_left()
 
     def track_record(self) -> TrackRecord | None:
         """How its own predictions came out: hits, intervals, beside chance; None before the first such result."""

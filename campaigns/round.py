@@ -27,7 +27,7 @@ from campaigns.artifacts import (
 from campaigns.budget import Budget
 from campaigns.config import CampaignConfig
 from campaigns.editions import EDITIONS, FIRST, NEWEST, Edition
-from campaigns.errors import CampaignError, NothingToSuggestError
+from campaigns.errors import CampaignError
 from campaigns.events import Stage
 from campaigns.narrate import Candidate, Driver, reason
 from campaigns.records import CationRecords, SpaceTables, needed_cations
@@ -314,7 +314,7 @@ def fit_round(
                 )
                 return rank(left, TOP_K, settings, ranked)
         except NothingLeftError as error:
-            if error.is_used_up:
+            if error.is_used_up or len(inputs.excluded):
                 return Ranking.empty(left)
             raise
 
@@ -507,7 +507,8 @@ def feasibility_of(
 
 
 def propose(fitted: Round, batch_size: int, seed: int, budget: Budget) -> tuple[Suggestion, ...]:
-    """The next `batch_size` compounds to make, each with its reason, in the order they were chosen.
+    """The next `batch_size` compounds to make, each with its reason, in the order they were chosen; fewer where fewer
+    are left or fit the limits.
 
     At most one of a spacer unless the limits say otherwise; where the ranking has too few spacers for that, the cap
     rises until the batch is full. Limits that are given hold strictly.
@@ -524,16 +525,18 @@ def propose(fitted: Round, batch_size: int, seed: int, budget: Budget) -> tuple[
 
 def choose(fitted: Round, batch_size: int, seed: int, budget: Budget) -> list[int]:
     """Rows of the ranking that `propose` takes."""
-    ranking = fitted.ranking
-    if len(ranking) < batch_size:
-        left = "1 compound is" if len(ranking) == 1 else f"{len(ranking)} compounds are"
-        raise NothingToSuggestError(f"only {left} left to suggest, {batch_size} were asked for")
+    ranking, size = fitted.ranking, min(batch_size, len(fitted.ranking))
     indices = ranking.frame["index"].to_numpy(dtype=np.int64)
-    try:
-        chosen = choose_batch(ranking, fitted.surrogate, batch_query(fitted, batch_size, seed, budget))
-    except BatchError as error:
-        raise NothingToSuggestError(f"the budget of the campaign leaves no whole batch: {error}") from error
-    return [int(np.flatnonzero(indices == index)[0]) for index in chosen]
+    while size:
+        try:
+            chosen = choose_batch(ranking, fitted.surrogate, batch_query(fitted, size, seed, budget))
+        except BatchError as error:
+            if error.n_fit is None:
+                raise
+            size = error.n_fit
+        else:
+            return [int(np.flatnonzero(indices == index)[0]) for index in chosen]
+    return []
 
 
 def batch_query(fitted: Round, batch_size: int, seed: int, budget: Budget) -> BatchQuery:

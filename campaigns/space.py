@@ -36,6 +36,8 @@ __all__ = ["Gathered", "gather"]
 
 #: A library to read: "builtin", the path of a file, or its name and content.
 Source: TypeAlias = str | Path | tuple[str, bytes]
+#: Larger spaces are not counted one by one; no group uses one up.
+COUNTED = 20_000
 _INCHIKEY = re.compile(r"[A-Z]{14}-[A-Z]{10}-[A-Z]")
 
 
@@ -446,6 +448,13 @@ class Scope:
     def space(self) -> CompoundSpace:
         """The compounds that may be suggested."""
         return space_of(self.config, self.library)
+
+    @cached_property
+    def n_compounds(self) -> int:
+        """How many compounds the constraints leave; in a large space an estimate where each must be looked at."""
+        size = self.space.estimated_size()
+        is_count = size.exact or len(self.space) > COUNTED
+        return size.count if is_count else sum(len(block.index) for block in self.space.blocks(COUNTED))
 
     @cached_property
     def budget(self) -> Budget:

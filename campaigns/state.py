@@ -107,12 +107,10 @@ class CampaignState:
         """Formulas whose result is awaited."""
         return tuple(formula for formula, stage in self.stages.items() if stage in AWAITED)
 
-    def pending_for(self, data_key: str, *, more: bool = False) -> tuple[str, ...]:
-        """What a round on the data with this key treats as awaited; with `more` whatever was suggested on them too,
-        unless it is measured or ruled out by now."""
-        if not more:
-            return self.pending
-        suggested = self._suggested_on(data_key)
+    def pending_for(self, data_key: str, seed: int | None) -> tuple[str, ...]:
+        """What a round on the data with this key treats as awaited: whatever was suggested on them too with this seed
+        (None: any), unless it is measured or ruled out by now."""
+        suggested = self._suggested_on(data_key, seed)
         out = NEVER_AGAIN | {Stage.MEASURED}
         return tuple(
             formula
@@ -180,10 +178,10 @@ class CampaignState:
         """Whether a batch was chosen on the data with this key and by the present description."""
         return batch.data_key == data_key and batch not in self.batches[: self.n_before]
 
-    def _suggested_on(self, data_key: str) -> set[str]:
-        """What was suggested on these data by the present description."""
+    def _suggested_on(self, data_key: str, seed: int | None = None) -> set[str]:
+        """What was suggested on these data by the present description, with this seed or (None) any."""
         rounds = (batch for batch in self.batches[self.n_before :] if batch.data_key == data_key)
-        return {suggestion.formula for batch in rounds for suggestion in batch.suggestions}
+        return {one.formula for batch in rounds if seed in (None, batch.seed) for one in batch.suggestions}
 
     def fit(self, key: str) -> dict[str, Any] | None:
         """The score card made on the data with this key."""
@@ -199,12 +197,14 @@ class CampaignState:
         return next((batch for batch in self.batches if batch.key == key), None)
 
     def last_batch(self, data_key: str, size: int, seed: int) -> SuggestionBatch | None:
-        """The last suggestions of this size and seed on the data with this key: they stay the same whatever became of
-        each of them, until other data, another description or further suggestions come."""
-        asked = (data_key, size, seed)
-        rounds = reversed(self.batches[self.n_before :])
-        same = (b for b in rounds if (b.data_key, len(b.suggestions), b.seed) == asked)
-        return next(same, None)
+        """The last suggestions of this size and seed on the data with this key, else the first of a larger round: they
+        stay the same whatever became of each of them, until other data, another description or further suggestions
+        come."""
+        rounds = [b for b in reversed(self.batches[self.n_before :]) if (b.data_key, b.seed) == (data_key, seed)]
+        if same := next((b for b in rounds if size in (len(b.suggestions), b.asked)), None):
+            return same
+        larger = next((b for b in rounds if len(b.suggestions) > size), None)
+        return larger and larger.model_copy(update={"suggestions": larger.suggestions[:size]})
 
 
 def replay(events: Sequence[Event], since: CampaignState | None = None) -> CampaignState:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from html import escape
 from math import isnan
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -184,6 +185,8 @@ class SuggestionBatch(Summary):
         pending: formulas that were awaited when they were chosen.
         suggestions: the compounds, in the order they were chosen.
         versions: versions of the packages that computed them.
+        asked: how many were asked for, where fewer were found; else 0.
+        shortfall: why fewer, in a sentence; else "".
     """
 
     number: int
@@ -193,6 +196,8 @@ class SuggestionBatch(Summary):
     pending: tuple[str, ...]
     suggestions: tuple[Suggestion, ...]
     versions: dict[str, str]
+    asked: int = Field(default=0, exclude_if=lambda asked: not asked)
+    shortfall: str = Field(default="", exclude_if=lambda why: not why)
 
     def to_frame(self) -> pd.DataFrame:
         """One row a suggestion, in the order they were chosen, its place (from 1) as the index."""
@@ -206,12 +211,13 @@ class SuggestionBatch(Summary):
     def __str__(self) -> str:
         """The suggestions as a table for people."""
         if not self.suggestions:
-            return "nothing is left to suggest"
-        return f"round {self.number}\n{self._shown().to_string()}"
+            return self.shortfall
+        return "\n".join([f"round {self.number}", self._shown().to_string(), *filter(None, [self.shortfall])])
 
     def _repr_html_(self) -> str:
         """In a notebook."""
-        return f"<p>round {self.number}</p>{self._shown().to_html()}" if self.suggestions else f"<p>{self}</p>"
+        said = f"<p>{escape(self.shortfall)}</p>" if self.shortfall else ""
+        return f"<p>round {self.number}</p>{self._shown().to_html()}{said}" if self.suggestions else said
 
     def _shown(self) -> pd.DataFrame:
         """What a group meeting looks at."""
@@ -552,6 +558,7 @@ class Standing(Summary):
         best_observed: (formula, lifetime_ps) of the slowest measured compound inside the space.
         best_predicted: (formula, lifetime_ps) of the slowest predicted, unmeasured compound among the top ranked.
         track_record: how the campaign's own predictions came out; None before the first result of a suggestion.
+        nothing_left: where nothing is left to suggest: what became of the compounds, in a sentence.
     """
 
     created_at: str
@@ -564,6 +571,7 @@ class Standing(Summary):
     best_observed: tuple[str, float] | None
     best_predicted: tuple[str, float] | None
     track_record: TrackRecord | None = None
+    nothing_left: str | None = None
 
 
 class Status(Standing):
@@ -575,7 +583,6 @@ class Status(Standing):
         fit: the last fit, None before the first.
         properties: of each further measured property: goal; n_values that stand and n_ingested, those of them that
             were taken in here; record, what was taken in or taken back, each with its number.
-        nothing_left: where nothing is left to suggest: what became of the compounds, in a sentence.
         spacers: with a learned oracle: how many spacers there are, how many are computed and how many predicted only,
             the calculations that are granted and left, its last round, and what is open. None where all are computed.
         related: the record of each related task, by its name.
@@ -586,7 +593,6 @@ class Status(Standing):
     record: tuple[dict[str, Any], ...]
     fit: FitSummary | None
     properties: dict[str, dict[str, Any]] = {}
-    nothing_left: str | None = None
     spacers: dict[str, Any] | None = Field(default=None, exclude_if=lambda spacers: spacers is None)
     related: dict[str, tuple[dict[str, Any], ...]] = Field(default={}, exclude_if=lambda related: not related)
     ruled_out: tuple[dict[str, str], ...] = Field(default=(), exclude_if=lambda cations: not cations)

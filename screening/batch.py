@@ -138,10 +138,12 @@ def choose_batch(ranking: Ranking, surrogate: HasModel, query: BatchQuery = Batc
         fits = used.fits() & free
         rows = np.flatnonzero(fits if places is None else of_open_kind(fits, teaches[:size], picked, places))
         if not rows.size:
-            raise BatchError(
+            problem = BatchError(
                 f"only {len(picked)} of {query.q} compounds fit the limits ({query.limits}) among the {size} best "
                 "ranked: loosen a limit, ask for fewer, or rank more (top_k)"
             )
+            problem.n_fit = len(picked)
+            raise problem
         shortlist = Shortlist(
             ranking.x[rows],
             surrogate.model,

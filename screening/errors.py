@@ -45,7 +45,10 @@ class DeviceError(SurrogateError, RankingError):
 
 
 class BatchError(ScreeningError):
-    """A batch that cannot be chosen: more compounds asked for than the caps and limits leave."""
+    """A batch that cannot be chosen: more compounds asked for than the caps and limits leave; `n_fit` do, where that is
+    the reason."""
+
+    n_fit: int | None = None
 
 
 class PoolError(ScreeningError):

@@ -6,26 +6,33 @@ import os
 import signal
 import sys
 from threading import Event, Thread
-from time import sleep
 from types import FrameType
 
 __all__ = ["main"]
 
 #: Seconds that a stopped command has to close what it holds.
-GRACE_S = 2.0
+GRACE_S = 1.0
 #: Seconds after which a command that is still stopping says so.
 PATIENCE_S = 0.2
 
 
 def main() -> None:
     """Run the command line: exit code 0 done, 1 the data are wrong, 2 the command is wrong, 130 stopped by Ctrl+C."""
+    has_stopped = _answer_ctrl_c()
+    try:
+        _run()
+    except _Stopped:
+        has_stopped.set()
+        _end()
+
+
+def _run() -> None:
     from campaigns.cli import console
     from campaigns.cli.app import app
     from campaigns.cli.options import campaigns_here
     from campaigns.errors import CampaignExistsError, CampaignNotFoundError, ConfigError, PropertyError
     from chemspace.errors import SpinscreenError
 
-    has_stopped = _answer_ctrl_c()
     try:
         app()
     except SpinscreenError as problem:
@@ -34,10 +41,6 @@ def main() -> None:
             console.say(f"the campaigns here are {', '.join(here)}")
         wrong_command = CampaignExistsError | CampaignNotFoundError | ConfigError | PropertyError
         sys.exit(2 if isinstance(problem, wrong_command) else 1)
-    except _Stopped:
-        has_stopped.set()
-        console.say_stopped()
-        sys.exit(130)
 
 
 class _Stopped(BaseException):
@@ -59,17 +62,13 @@ def _answer_ctrl_c() -> Event:
         raise _Stopped
 
     def watch() -> None:
-        from campaigns.cli import console
-
         while os.read(heard, 1) != bytes([signal.SIGINT]):
             pass
-        if not has_stopped.wait(PATIENCE_S):
-            console.say("stopping ...")
-        if has_stopped.wait(GRACE_S):
-            sleep(GRACE_S)  # the interpreter ends threads and processes
-        else:
-            console.say_stopped()
-        _end()
+        if has_stopped.wait(PATIENCE_S):
+            return
+        print("stopping ...", file=sys.stderr, flush=True)
+        if not has_stopped.wait(GRACE_S):
+            _end()
 
     signal.signal(signal.SIGINT, stop)
     signal.set_wakeup_fd(wake_up, warn_on_full_buffer=False)
@@ -78,9 +77,12 @@ def _answer_ctrl_c() -> Event:
 
 
 def _end() -> None:
-    from multiprocessing import active_children
-
-    for child in active_children():
-        child.terminate()
-    sys.stdout.flush()
+    """Say what is kept and end; nothing is waited for, and no module imported, which a thread may be busy with."""
+    if (console := sys.modules.get("campaigns.cli.console")) is not None and hasattr(console, "say_stopped"):
+        console.say_stopped()
+    else:
+        print("stopped before anything was done", file=sys.stderr, flush=True)
+    if (processes := sys.modules.get("multiprocessing")) is not None:
+        for child in processes.active_children():
+            child.terminate()
     os._exit(130)

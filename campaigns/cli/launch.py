@@ -226,8 +226,9 @@ def _run(campaign: Campaign, options: LaunchOptions) -> None:
 
     space = campaign.space
     console.note(
-        f"{options.folder}: {space.estimated_size() if space.constraints else f'{len(space):,}'} compounds from "
-        f"{len(space.spacers):,} spacers and {len(space.cage_options)} cage cations"
+        f"{options.folder}: {campaign.n_compounds:,} compounds"
+        + (f" that the constraints leave of {len(space):,}" if space.constraints else "")
+        + f" from {len(space.spacers):,} spacers and {len(space.cage_options)} cage cations"
         + (" or mixtures" if space.cage_mixtures else "")
     )
     show_rejects(campaign.library.report, campaign.write_rejects())
@@ -247,8 +248,8 @@ def _run(campaign: Campaign, options: LaunchOptions) -> None:
     show_fit(campaign.retrain() if (fit := campaign.fit()) is None else fit)
     if batch.suggestions:
         show_suggestions(batch, {}, stability=campaign.stability(batch), names=campaign.names)
-    else:
-        console.line(campaign.nothing_left() or "")
+    if batch.shortfall:
+        console.line(batch.shortfall)
     show_next(options.folder, campaign.files())
 
 

@@ -339,10 +339,12 @@ def undo(options: UndoOptions) -> None:
 def _step(options: CampaignOptions, formula: str, stage: Stage, reason: str, made: str = "") -> tuple[Campaign, str]:
     """Record a step; the campaign, and the formula as it is recorded."""
     campaign = options.open()
-    last = campaign.state.last_event
+    last, before = campaign.state.last_event, campaign.state.steps
     step = campaign.step(formula, stage, reason=reason, made=made)
     instead = f"; made instead: {step.made}" if step.made else ""
-    text = _recorded(campaign, last, f"{step.formula}: {step.stands.value}{instead}")
+    was = next((one for one in reversed(before) if one.formula == step.formula and one.stage is not step.stage), None)
+    told = f"; {was.stands.value} before, by {was.actor} at {was.at:%Y-%m-%d %H:%M:%S} UTC" if was else ""
+    text = _recorded(campaign, last, f"{step.formula}: {step.stands.value}{instead}{told}")
     console.answer(_as_dict(step), text)
     return campaign, step.formula
 

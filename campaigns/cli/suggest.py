@@ -136,6 +136,8 @@ def _suggest_of_campaign(options: SuggestOptions, folder: Path) -> None:
             console.note(f"{name}, learnt from {model['n_rows']} rows: {model['grade']}")
         details = options.details or options.mass is not None
         console.print_json(batch_json(campaign, batch, details, options.mass, written))
+        if batch.shortfall:
+            console.note(batch.shortfall)
     else:
         show_batch(campaign, batch, options.details, options.mass, written)
 
@@ -205,8 +207,8 @@ def show_batch(
     if batch.suggestions:
         kept = campaign.stability(batch, refit=details)
         show_suggestions(batch, status.stages, [recipe.line for recipe in recipes], written, kept, campaign.names)
-    elif status.nothing_left:
-        console.line(status.nothing_left)
+    if batch.shortfall:
+        console.line(batch.shortfall)
     for suggestion, recipe in zip(batch.suggestions, recipes, strict=True) if details else ():
         from campaigns.cli.explain import show_prediction
 

@@ -27,7 +27,6 @@ from campaigns.errors import (
     CampaignNotFoundError,
     IngestError,
     LifecycleError,
-    NothingToSuggestError,
     PropertyError,
     StoreError,
     UnconfirmedError,
@@ -252,7 +251,6 @@ _STATUS: tuple[tuple[type[Exception], int], ...] = (
     (PropertyError, 404),
     (NotReadyError, 409),
     (LifecycleError, 409),
-    (NothingToSuggestError, 409),
     (BusyError, 429),
     (StoreError, 503),
 )

@@ -378,6 +378,10 @@ class CampaignService:
         """Jobs of these kinds that wait or run, newest first."""
         return [job for job in self.queue.of(self.slug) if job.kind in kinds and not job.is_over]
 
+    def nothing_left(self) -> str | None:
+        """What became of the compounds where none is left to suggest."""
+        return self.kept(("nothing left", self.campaign.state.last_event), self.campaign.used_up)
+
     def prepare(self, by: str) -> Job:
         """Queue what the pages need of the present fit: the round, the ranking's arrays, the model's figures."""
         return self.queue.submit(self.slug, "prepare", by, self._prepare, once=True)
@@ -393,7 +397,11 @@ class CampaignService:
             with self.working() as campaign:
                 batch = campaign.suggest(batch_size, seed, more=more, progress=progress)
                 self._settle(campaign, progress)
-            return {"round": batch.number, "formulas": [s.formula for s in batch.suggestions]}
+            return {
+                "round": batch.number,
+                "formulas": [s.formula for s in batch.suggestions],
+                "shortfall": batch.shortfall,
+            }
 
         return self.queue.submit(self.slug, "suggest", by, work)
 
@@ -557,6 +565,7 @@ class CampaignService:
         return {
             "round": batch.number,
             "formulas": [suggestion.formula for suggestion in batch.suggestions],
+            "shortfall": batch.shortfall,
             "changes": list(changes),
             "surprises": list(fit.surprises),
             "failures": list(described.failures),

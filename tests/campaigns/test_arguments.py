@@ -23,8 +23,8 @@ def test_a_batch_prints_as_a_table_and_shows_as_one_in_a_notebook(year: Campaign
         assert suggestion.formula in line
         assert f"{suggestion.lifetime_low_ps:.2g} to {suggestion.lifetime_high_ps:.2g}" in line
     assert batch._repr_html_().count("<tr") == 4
-    empty = batch.model_copy(update={"suggestions": ()})
-    assert (str(empty), len(empty.to_frame())) == ("nothing is left to suggest", 0)
+    empty = batch.model_copy(update={"suggestions": (), "shortfall": "1 < 2"})
+    assert (str(empty), empty._repr_html_(), len(empty.to_frame())) == ("1 < 2", "<p>1 &lt; 2</p>", 0)
 
 
 def test_a_data_frame_is_taken_in_and_comes_out(year: Campaign) -> None:

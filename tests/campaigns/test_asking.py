@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
-
-import pytest
 
 from campaigns import Campaign
 from campaigns.events import EventKind, Stage
+from tests.campaigns.cli.fingerprint import fingerprint
 from tests.campaigns.cli.test_described import run
+from tests.campaigns.cli.test_every_command import every_command
 from tests.campaigns.conftest import Launched
 
 
@@ -49,6 +48,21 @@ def test_more_is_beside_all_that_was_suggested_on_the_same_data_and_stays_then(c
     assert not {s.formula for s in further.suggestions} & {*first, *(s.formula for s in more.suggestions)}
 
 
+def test_a_smaller_batch_is_the_first_of_the_round_and_a_larger_one_holds_none_of_it(campaign: Campaign) -> None:
+    first = campaign.suggest()
+    before = n_events(campaign)
+    smaller = campaign.suggest(batch_size=3)
+    assert (smaller.number, smaller.suggestions) == (first.number, first.suggestions[:3])
+    assert n_events(campaign) == before
+    larger = campaign.suggest(batch_size=7)
+    assert larger.number == first.number + 1
+    assert len(larger.suggestions) == 7
+    assert not {s.formula for s in first.suggestions} & {s.formula for s in larger.suggestions}
+    assert campaign.suggest(batch_size=7) == larger
+    assert campaign.suggest() == first
+    assert campaign.replay().same
+
+
 def test_suggestions_that_nobody_took_up_expire_with_the_next_round(campaign: Campaign, results: Path) -> None:
     accepted, measured, *left = (s.formula for s in campaign.suggest().suggestions)
     campaign.step(accepted, Stage.ACCEPTED)
@@ -64,26 +78,61 @@ def test_suggestions_that_nobody_took_up_expire_with_the_next_round(campaign: Ca
     assert Campaign.open(campaign.folder).state == campaign.state
 
 
-@pytest.mark.parametrize(
-    "ask",
-    [
-        lambda campaign: campaign.report(),
-        lambda campaign: campaign.status(),
-        lambda campaign: campaign.predict("(PA)2PbI4"),
-        lambda campaign: campaign.history(),
-        lambda campaign: campaign.table("suggestions"),
-    ],
-    ids=["report", "status", "explain", "log", "table"],
+#: Verbs that only ask, each with what follows it: D a campaign, F a formula, T a table, O where a file goes.
+ASKING = (
+    "status D",
+    "log D",
+    "recipe D F",
+    "explain D F",
+    "report D",
+    "export D O.csv",
+    "export D O.csv --outcomes",
+    "export D O.eln --format eln",
+    "suggest D",
+    "suggest D -q 2",
+    "replay D 1",
+    "check D",
+    "backup D O.db",
+    "amend D --show",
+    "amend D --n-layers 1",
+    "ingest D T --dry-run",
 )
-def test_looking_at_a_campaign_after_new_results_changes_nothing(
-    campaign: Campaign, results: Path, ask: Callable[[Campaign], object]
+#: Verbs that record something, and those of no campaign.
+ACTING = {"launch", "accept", "decline", "outcome", "retract", "undo"}
+ELSEWHERE = {"serve", "tokens", "mcp", "fit-trace", "paper", "backtest", "plugins"}
+#: Its test is where its score card is (`test_described`).
+VALIDATE = {"validate"}
+
+
+def test_no_verb_that_asks_changes_the_log_and_every_verb_is_one_of_the_lists(
+    campaign: Campaign, launched: Launched, tmp_path: Path
 ) -> None:
+    verbs = {path[0] for path, _ in every_command()} - {"library", "oracle"}
+    assert {line.split()[0] for line in ASKING} | ACTING | ELSEWHERE | VALIDATE == verbs
+    (tmp_path / "table.csv").write_text("formula,lifetime_ps\n(PA)2PbI4,0.5\n")
+    formula = campaign.suggest().suggestions[2].formula
+    before, ranking = fingerprint(campaign.folder), (campaign.folder / "ranking.csv").read_bytes()
+    names = {"D": campaign.folder, "F": formula, "T": tmp_path / "table.csv"}
+    for line in ASKING:
+        told = [names.get(word, word.replace("O.", f"{tmp_path}/o.")) for word in line.split()]
+        done = run(launched, *told)
+        assert done.exit_code == (1 if line == "amend D --n-layers 1" else 0), (line, done.output)
+        assert fingerprint(campaign.folder) == before, line
+    assert (campaign.folder / "ranking.csv").read_bytes() == ranking
+
+
+def test_looking_at_a_campaign_after_new_results_changes_nothing(campaign: Campaign, results: Path) -> None:
     ingest(campaign, results, "(PA)2PbI4,0.5")
-    before, state = n_events(campaign), campaign.state
-    ranking = (campaign.folder / "ranking.csv").read_bytes()
-    ask(campaign)
-    campaign.refresh()
-    assert (n_events(campaign), campaign.state) == (before, state)
+    before, ranking = fingerprint(campaign.folder), (campaign.folder / "ranking.csv").read_bytes()
+    for ask in (
+        lambda: campaign.report(),
+        lambda: campaign.status(),
+        lambda: campaign.predict("(PA)2PbI4"),
+        lambda: campaign.history(),
+        lambda: campaign.table("suggestions"),
+    ):
+        ask()
+        assert fingerprint(campaign.folder) == before
     assert (campaign.folder / "ranking.csv").read_bytes() == ranking
 
 

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from campaigns.budget import Budget
 from campaigns.config import BudgetRules
-from campaigns.errors import NothingToSuggestError
 from campaigns.round import choose
+from campaigns.usage import shortfall
 from chemspace import Cation, Compound, CompoundSpace
 from screening.ranking import Ranking
 from screening.strategies import Columns, Wish
@@ -89,8 +89,7 @@ def test_one_spacer_comes_once_unless_there_are_too_few() -> None:
 
 def test_a_given_cap_holds_strictly() -> None:
     assert head(ranking([0, 0, 0, 1]), 3, limits=BudgetRules(max_per_spacer=2)) == [0, 1, 3]
-    with pytest.raises(NothingToSuggestError, match="the budget of the campaign leaves no whole batch: only 3 of 4"):
-        head(ranking([0, 0, 0, 1]), 4, limits=BudgetRules(max_per_spacer=2))
+    assert head(ranking([0, 0, 0, 1]), 4, limits=BudgetRules(max_per_spacer=2)) == [0, 1, 3]
 
 
 def test_money_days_and_distance_limit_a_batch() -> None:
@@ -99,13 +98,19 @@ def test_money_days_and_distance_limit_a_batch() -> None:
     assert head(rows, 3, limits=BudgetRules(max_cost=8), cost=cost) == [0, 3, 4]
     assert head(rows, 2, limits=BudgetRules(max_days=7), days=days) == [0, 1]
     assert head(rows, 2, limits=BudgetRules(min_distance=1.0)) == [0, 2]
-    with pytest.raises(NothingToSuggestError):
-        head(rows, 4, limits=BudgetRules(max_cost=8), cost=cost)
+    assert head(rows, 4, limits=BudgetRules(max_cost=8), cost=cost) == [0, 3, 4]
+    assert head(rows, 4, limits=BudgetRules(max_cost=0), cost=cost) == []
 
 
-def test_fewer_compounds_than_asked_for_is_told() -> None:
-    with pytest.raises(NothingToSuggestError, match="only 2 compounds are left to suggest, 3 were asked for"):
-        head(ranking([0, 1]), 3)
+def test_where_fewer_compounds_are_left_or_fit_the_limits_these_are_taken_and_it_is_told() -> None:
+    assert head(ranking([0, 1]), 3) == [0, 1]
+    assert shortfall(2, 3, 2, NO_LIMITS) == "only 2 compounds are left to suggest, 3 were asked for"
+    limits = BudgetRules(max_cost=8, max_days=7, refused_hazards=("H300",))
+    assert shortfall(2, 3, 9, limits) == (
+        "only 2 of 3 compounds fit the limits of a batch (max_cost 8, max_days 7, no H300); loosen one "
+        "(spinscreen amend) or ask for fewer"
+    )
+    assert shortfall(0, 3, 9, limits).startswith("none of the 9 best ranked compounds fits the limits of a batch (")
 
 
 def test_a_refused_hazard_bars_every_compound_that_needs_the_cation() -> None:
@@ -118,9 +123,9 @@ def test_a_refused_hazard_bars_every_compound_that_needs_the_cation() -> None:
         False,
         False,
     ]
+    assert Budget(BudgetRules(refused_hazards=("H300",)), {}, hazards).excludes(space[0]) == "refused for a hazard"
     both = Budget(BudgetRules(refused_hazards=("H300", "H220")), {}, hazards).of(space, every)["barred"]
     assert both.tolist() == [True, True, False, True]
     rows = ranking([0, 1, 2, 3])
     assert head(rows, 2, barred=np.array([True, False, True, False])) == [1, 3]
-    with pytest.raises(NothingToSuggestError):
-        head(rows, 3, barred=np.array([True, False, True, False]))
+    assert head(rows, 3, barred=np.array([True, False, True, False])) == [1, 3]

@@ -362,17 +362,20 @@ def test_a_crystal_taken_back_and_measured_again_goes_out_and_comes_in_as_both(
         ]
 
 
-TOLD = """formula,lifetime_ps,lifetime_stderr_ps,sample,temperature_k,is_upper_bound,technique,note
-(PA)2PbI4,1.2,0.1,K1,,,,first
-(PA)2PbI4,1.3,,K2,,,,
-(PA)2PbI4,1.2,0.1,K1,77,,,cold
-(BDA)PbI4,<0.2,,,,,TR,
-(EOA)2PbI4,0.4,,,,yes,,
+TOLD = """formula,lifetime_ps,lifetime_stderr_ps,sample,temperature_k,fluence_uj_cm2,is_upper_bound,technique,note
+(PA)2PbI4,1.2,0.1,K1,,,,,first
+(PA)2PbI4,1.3,,K2,,4.5,,,
+(PA)2PbI4,1.2,0.1,K1,77,,,,cold
+(BDA)PbI4,<0.2,,,,,,TR,
+(EOA)2PbI4,0.4,,,,,yes,,
 """
 
 
 def test_an_export_comes_in_as_it_went_out(campaign: Campaign, tmp_path: Path) -> None:
     campaign.ingest(write(tmp_path, TOLD))
+    told = [row.observation for row in campaign.state.record]
+    assert [one.is_bound for one in told] == [False, False, False, True, True]
+    assert (told[2].temperature_k, told[1].fluence_uj_cm2, told[3].technique) == (77.0, 4.5, "TR")
     campaign.retract(2, "cracked")
     campaign.step("(PDA)PbI4", Stage.ACCEPTED)
     campaign.step("(PDA)PbI4", Stage.FORMED, made="(PDA)(MA)Pb2I7")

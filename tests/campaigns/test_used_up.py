@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from campaigns import Campaign, CampaignConfig
-from campaigns.errors import NothingToSuggestError
 from campaigns.events import Stage
 from tests.campaigns.conftest import Launched
 
@@ -53,9 +52,19 @@ def test_one_measured_and_one_accepted_leave_nothing_and_the_model_is_scored(sma
 def test_what_nobody_took_up_is_suggested_again(small: Campaign, results: Path) -> None:
     ingest(small, results, "(PA)2PbI4,0.4")
     assert small.status().nothing_left is None
-    with pytest.raises(NothingToSuggestError, match="only 1 compound is left to suggest, 2 were asked for"):
-        small.suggest()
-    assert [s.formula for s in small.suggest(1).suggestions] == ["(PA)2(MA)Pb2I7"]
+    batch = small.suggest()
+    assert [s.formula for s in batch.suggestions] == ["(PA)2(MA)Pb2I7"]
+    assert batch.shortfall == "only 1 compound is left to suggest, 2 were asked for"
+    assert str(batch).endswith(f"\n{batch.shortfall}")
+    assert small.suggest() == small.suggest(1) == batch == Campaign.open(small.folder).suggest()
+    further = small.suggest(3)
+    assert further.suggestions == ()
+    assert further.shortfall.startswith(
+        "nothing is left to suggest of 2 compounds: 1 measured, 1 suggested. To go on: "
+    )
+    assert str(further) == further.shortfall
+    assert len(small.state.batches) == 2
+    assert small.replay().same
 
 
 def test_what_is_given_up_is_free_again(small: Campaign, results: Path) -> None:
@@ -64,9 +73,7 @@ def test_what_is_given_up_is_free_again(small: Campaign, results: Path) -> None:
     assert small.suggest(1).suggestions == ()
     small.step("(PA)2(MA)Pb2I7", Stage.ABANDONED, reason="the student left")
     assert small.status().nothing_left is None
-    with pytest.raises(NothingToSuggestError, match="only 1 compound is left to suggest, 2 were asked for"):
-        small.suggest()
-    assert [s.formula for s in small.suggest(1).suggestions] == ["(PA)2(MA)Pb2I7"]
+    assert [s.formula for s in small.suggest().suggestions] == ["(PA)2(MA)Pb2I7"]
 
 
 def test_declined_and_failed_are_told_apart(small: Campaign) -> None:
@@ -74,8 +81,29 @@ def test_declined_and_failed_are_told_apart(small: Campaign) -> None:
     small.step("(PA)2(MA)Pb2I7", Stage.MIXED_PHASES)
     told = small.status().nothing_left
     assert told is not None
-    assert "2 compounds: 1 declined, 1 failed. To go on: amend the description to a wider space" in told
+    assert "2 compounds: 1 declined, 1 failed. To go on: undo a decline (spinscreen undo), or amend the" in told
     assert small.suggest().suggestions == ()
+
+
+def test_what_prices_hazards_times_and_the_oracle_exclude_is_told_apart_and_the_report_is_written(
+    small: Campaign, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prices = {"PA": {"per_mol": 1e6, "days": 30, "hazards": ["H300"]}}
+    config = small.config.model_dump(mode="json") | {"prices": prices}
+    for limits, told in (
+        ({"max_cost": 1.0}, "2 too dear or without a price. To go on: give prices or raise budget.max_cost, or amend"),
+        ({"max_days": 1.0}, "2 too late or without a delivery time. To go on: give delivery times or raise"),
+        ({"refused_hazards": ("H300",)}, "2 refused for a hazard. To go on: lift a refused hazard, or amend"),
+    ):
+        small.amend(CampaignConfig.parse(config | {"budget": config["budget"] | limits}), confirmed=True)
+        batch = small.suggest()
+        assert (batch.suggestions, batch.shortfall) == ((), small.status().nothing_left)
+        assert f"nothing is left to suggest of 2 compounds: {told}" in batch.shortfall
+    assert "2 refused for a hazard" in small.report().read_text(encoding="utf-8")
+    small.amend(CampaignConfig.parse(config | {"prices": {}}), confirmed=True)
+    assert small.nothing_left() is None
+    monkeypatch.setattr(small, "failed_cations", lambda: frozenset({small.space.spacers[0].inchikey}))
+    assert "2 without descriptors. To go on: let the oracle compute" in (small.nothing_left() or "")
 
 
 def test_a_library_of_which_all_is_measured_is_launched_scored_and_reported(launched: Launched, tmp_path: Path) -> None:

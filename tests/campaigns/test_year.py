@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from campaigns import Campaign
-from campaigns.errors import CampaignError, DependedOnError, LifecycleError, NothingToSuggestError
+from campaigns.errors import CampaignError, DependedOnError, LifecycleError
 from campaigns.events import AWAITED, NEVER_AGAIN, EventKind, Stage
 from campaigns.files import write_table
 from campaigns.outcome_table import outcome_rows
@@ -147,12 +147,9 @@ class Year(RuleBasedStateMachine):
 
     def suggest(self, choose: Choose) -> None:
         more, earlier, state = choose(False, False, True), deepcopy(self.book), self.campaign.state
-        try:
-            batch = self.campaign.suggest(more=more)
-        except NothingToSuggestError:
-            return
+        batch = self.campaign.suggest(more=more)
         is_new = self.campaign.state.n_rounds > state.n_rounds
-        assert len(batch.suggestions) in (0, self.book.batch_size)
+        assert bool(batch.shortfall) == (len(batch.suggestions) < self.book.batch_size)
         if not is_new:
             return
         assert self.campaign.suggest() == batch

@@ -76,12 +76,14 @@ class SuggestionOut(Suggestion):
 
 
 class BatchOut(BaseModel):
-    """One round of suggestions. `is_outdated` says whether results have come in since."""
+    """One round of suggestions. `is_outdated` says whether results have come in since, `shortfall` why it holds fewer
+    than were asked for."""
 
     round: int
     seed: int
     is_outdated: bool
     suggestions: list[SuggestionOut]
+    shortfall: str = ""
 
 
 class SuggestIn(Strict):

@@ -62,6 +62,7 @@ def show_suggestions(
         round=batch.number,
         seed=batch.seed,
         is_outdated=snapshot.is_outdated if batch is snapshot.batch else True,
+        shortfall=batch.shortfall,
         suggestions=[models.SuggestionOut(**dict(s), stage=snapshot.stages[s.formula]) for s in batch.suggestions],
     )
 
@@ -318,7 +319,7 @@ def _campaign(service: CampaignService) -> models.CampaignOut:
         id=service.slug,
         title=service.title,
         created_at=state.created_at.isoformat(timespec="seconds"),
-        n_compounds=len(service.campaign.space),
+        n_compounds=service.campaign.n_compounds,
         n_measured=snapshot.n_measured,
         n_ingested=len(state.measurements),
         rounds=len(state.batches),
@@ -329,4 +330,5 @@ def _campaign(service: CampaignService) -> models.CampaignOut:
         fit=fit,
         properties={name: counted["n_values"] for name, counted in snapshot.properties.items()},
         track_record=service.kept(("track record", state.last_event), service.campaign.track_record),
+        nothing_left=service.nothing_left(),
     )

@@ -145,6 +145,7 @@ def suggestions(
         is_outdated=snapshot.is_outdated and (batch is None or batch is snapshot.batch),
         needs_learning=snapshot.fit is None,
         jobs=service.at_work("learn", "suggest"),
+        nothing_left=service.nothing_left(),
     )
 
 

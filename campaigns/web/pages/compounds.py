@@ -112,6 +112,7 @@ def compounds(request: Request, visitor: Visiting, service: Service, query: Anno
     if only:
         return redirect(request, f"/c/{service.slug}/compound?formula={quote(only)}")
     values |= service.kept(("choices",), lambda: _choices(service.campaign.space))
+    values["n_compounds"] = service.campaign.n_compounds
     return page(request, visitor, "compounds.html", service, tab="compounds", **values)
 
 
@@ -275,5 +276,4 @@ def _choices(space: CompoundSpace) -> dict[str, Any]:
         "layers": sorted(space.n_layers),
         "b_sites": space.b_sites,
         "halides": sorted({symbol for option in space.halide_options for symbol, _ in option}),
-        "n_compounds": len(space),
     }

@@ -16,6 +16,7 @@ from campaigns.cli.app import app
 from campaigns.description import template_names
 from campaigns.errors import CampaignExistsError, ConfigError
 from chemspace.crystal import structure_descriptors
+from tests.campaigns.cli.fingerprint import fingerprint
 from tests.campaigns.conftest import Launched
 
 
@@ -86,7 +87,9 @@ def test_a_described_campaign_launches_with_mixtures_limits_and_its_own_acquisit
 
 
 def test_a_dry_run_of_a_campaign_that_is_there_plans_that_campaign(launched: Launched) -> None:
+    before = fingerprint(launched.folder)
     done = run(launched, "launch", launched.folder, "--dry-run", "--json")
+    assert fingerprint(launched.folder) == before
     assert json.loads(done.stdout)["n_compounds"] == len(Campaign.open(launched.folder).space)
     text = run(launched, "launch", launched.folder, "--dry-run").stdout.replace("\n", " ")
     assert f"without --dry-run this goes on with {launched.folder}" in text
@@ -162,7 +165,9 @@ def test_the_score_card_is_told_whole(
     shutil.copytree(mine[0], folder)
     (tmp_path / "own.csv").write_text("formula,lifetime_ps\n(PA)2PbI4,0.4\n(BA)2(FA)Pb2I7,1.4\n")
     Campaign.open(folder, oracle_store=launched.oracle_store).ingest(tmp_path / "own.csv")
+    before = fingerprint(folder)
     told = json.loads(run(launched, "validate", folder, "--json").stdout)
+    assert fingerprint(folder) == before
     assert {
         "leave_one_compound_out", "leave_one_spacer_out", "repeated_k_fold", "literature_to_synthesised",
         "random_seven", "own_measurements",

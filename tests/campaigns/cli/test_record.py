@@ -100,3 +100,11 @@ def test_the_same_command_again_records_nothing_and_says_so(tmp_path: Path, word
     assert (first.exit_code, again.exit_code) == (0, 0)
     assert again.stdout.startswith(f"already so: {first.stdout.strip()}")
     assert len(Campaign.open(campaign.folder).history()) == 3
+
+
+def test_who_overrules_another_is_told_whose_step_it_was(tmp_path: Path) -> None:
+    campaign = created(tmp_path / "small")
+    campaign.step("(PA)2PbI4", "accepted")
+    step = campaign.state.steps[-1]
+    done = CliRunner().invoke(app, ["decline", str(campaign.folder), "(PA)2PbI4", "--reason", "dull"])
+    assert f"(PA)2PbI4: declined; accepted before, by {step.actor} at {step.at:%Y-%m-%d}" in done.stdout

@@ -31,13 +31,8 @@ _FAR = 4.0
 
 @dataclass(frozen=True, slots=True)
 class Chirp:
-    """Time zero over the wavelengths of a map.
-
-    Attributes:
-        zero_ps: time zero (ps) as a polynomial of the wavelength (nm).
-        low_nm, high_nm: wavelengths between which it holds.
-        moved_to_ps: time zero (ps) of all wavelengths of a map that was corrected; None of one that was not.
-    """
+    """Time zero (ps) over the wavelengths of a map as a polynomial of the wavelength (nm), from `low_nm` to `high_nm`;
+    `moved_to_ps` is that of all wavelengths of a map that was corrected, None of one that was not."""
 
     zero_ps: Polynomial
     low_nm: float

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
@@ -78,15 +78,8 @@ _PLACEHOLDERS = (999.0, 9999.0, 99999.0, 999999.0)
 class Columns:
     """The columns of one file by role ("delay", "sc", "cc", "difference", "signal"), each shape (t,).
 
-    Several columns of one role are scans and are averaged.
-
-    Attributes:
-        by_role: the columns.
-        heading: of the delays, "" where there is none.
-        unit: of the signals, as their heading says it; "" where it says none.
-        metadata: lines of text around the numbers.
-        unused: headings of the other columns.
-        notes: what was done on the way in.
+    Several columns of one role are scans and are averaged. `heading` of the delays and `unit` of the signals are ""
+    where the file says none; `metadata` are lines of text around the numbers, `unused` headings of the other columns.
     """
 
     by_role: dict[str, Array]
@@ -131,6 +124,10 @@ def columns_of(name: str, table: NumberTable, declared: Mapping[str, str], *, al
         by_role[role] = mean_over(values[:, at], axis=1)
         taken[role] = headings[at[0]]
     signals = {role: heading for role, heading in taken.items() if role != "delay"}
+    if signals and "delay" in by_role:
+        empty = unmeasured(by_role["delay"], np.stack([by_role[role] for role in signals]))
+        by_role = {role: column[~empty] for role, column in by_role.items()}
+        notes += [f"{int(empty.sum())} delays of {name} hold 0 in every signal: not measured."] * bool(empty.any())
     if places or (table.headings is not None and any(heading.lower() != role for role, heading in signals.items())):
         shown = ", ".join(f"{role.upper() if len(role) == 2 else role} is {at!r}" for role, at in signals.items())
         notes.append(f"Columns of {name}: {shown}.")
@@ -138,8 +135,17 @@ def columns_of(name: str, table: NumberTable, declared: Mapping[str, str], *, al
     if unused:
         notes.append(f"Columns {_listed(unused)} of {name} were not used.")
     heading = headings[roles.index("delay")] if table.headings is not None else ""
-    units = [found[1] for signal in signals.values() if (found := _SIGNAL_UNIT.search(signal))]
-    return Columns(by_role, heading, next(iter(units), ""), table.around, unused, tuple(notes))
+    subtracted = [headings[at] for at, role in enumerate(roles) if role in ("sc", "cc", "signal")]
+    unit = one_unit(name, [found[1] for each in subtracted if (found := _SIGNAL_UNIT.search(each))])
+    return Columns(by_role, heading, unit, table.around, unused, tuple(notes))
+
+
+def one_unit(name: str, units: Iterable[str]) -> str:
+    """The unit of signals that are subtracted or averaged, "" where none is said. Raises TraceFileError for several."""
+    said = list(dict.fromkeys(unit.replace("\u03bc", "\u00b5") for unit in units if unit))
+    if len(said) > 1:
+        raise TraceFileError(name, f"its signals are in {' and '.join(said)}", "Give all in one unit.")
+    return next(iter(said), "")
 
 
 #: Unit of a signal at the end of its heading: signal_mOD, dA (mOD), SC [a.u.].
@@ -291,6 +297,18 @@ def without_placeholders(name: str, values: Array) -> tuple[Array, list[str]]:
         return values, []
     shown = ", ".join(dict.fromkeys(f"{value:g}" for value in values[bad]))
     return np.where(bad, np.nan, values), [f"{int(bad.sum())} cells of {name} hold {shown}: taken as missing."]
+
+
+def unmeasured(delay: Array, signals: Array) -> NDArray[np.bool_]:
+    """Delays (t,) of a scan that was ended early and written on as zeros: every signal (k, t) falls from a fifth of its
+    largest value or more to exactly 0, for three delays or more."""
+    zero, size = (signals == 0.0).all(axis=0), np.abs(np.nan_to_num(signals)).max(axis=0)
+    found = np.zeros(len(delay), dtype=bool)
+    for first in np.flatnonzero(zero[1:] & ~zero[:-1] & (size[:-1] > 0.2 * size.max())) + 1:
+        after = np.flatnonzero(~zero[first:] | (np.diff(delay[first - 1 :]) <= 0.0))
+        last = first + int(after[0]) if after.size else len(delay)
+        found[first:last] = last - first >= 3
+    return found
 
 
 def mean_over(values: Array, axis: int) -> Array:

@@ -47,12 +47,8 @@ _NO_UNIT = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class DelayUnit:
-    """What is known of the unit of a file's delays.
-
-    Attributes:
-        given: unit that the user says, one of `DELAY_UNITS`; None takes the file's.
-        passes: times that light passes along the travel of the stage, for units of length.
-    """
+    """What is known of the unit of a file's delays: what the user says, of `DELAY_UNITS` (None takes the file's), and
+    how many times light passes along the travel of the stage, for units of length."""
 
     given: str | None = None
     passes: int = DOUBLE_PASS

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from math import exp, inf, isfinite, log
+from math import exp, inf, isfinite, log, log1p
 from typing import Any
 
 import numpy as np
@@ -66,6 +66,12 @@ SHAPE_MATTERS = 12.0
 #: Where the interval reaches into the response, and for bounds, it may miss in this share of what is allowed elsewhere:
 #: the shape of the response is then part of the answer, and a bound that is too low is seen by nobody.
 BOUND_RISK = 0.3
+#: A tail of the response, or a drift of time zero over the scan, makes a lifetime longer by up to so many response
+#: widths before a trace shows it: a fifth of the response in a tail of two widths 0.2 to 0.3, a drift by two 0.3 to 0.4
+#: (benchmarks/kinetics_faults.py, lifetimes of 3 to 10 widths). The lower end answers for it; a bound, for `IRF_ERROR`.
+TRAILING = 0.3
+#: Where two exponentials fit no better than one, the faster of two true ones is up to so many times as fast as fitted.
+FASTER = 1.6
 #: Below this many response widths a decay of another kind can stand for any, and is no rival.
 NEAR_RESPONSE = 4.0
 #: Tolerance of rivals, fine enough for the profile.
@@ -154,7 +160,7 @@ def fit_trace(
     two = second_lifetime(members[0], comparison) if chosen is None else None
     if chosen is None:
         _require_bound_or_lifetime(members[0], interval, candidates)
-        interval = _over_two_lifetimes(interval, members[0], two)
+    interval = _widened(interval, members[0], two)
     done = Fitted(
         solution=members[0],
         interval=interval,
@@ -364,14 +370,21 @@ def _rivals(best: Solution, candidates: list[Solution], tried: list[Solution]) -
     return [fit for fit in found if fit.aicc < best.aicc + RIVALS and abs(fit.sum_share) <= MAX_SHARE]
 
 
-def _over_two_lifetimes(interval: Interval, best: Solution, two: ModelScore | None) -> Interval:
-    """The interval with the lifetimes of two exponentials not told from the one, as far as the trace shows them."""
-    longest = float(best.problem.delay_ps[-1] - best.theta[0])
-    parts = [] if two is None else [log(lifetime) for _, lifetime in two.parts if lifetime < longest]
-    return Interval(
-        None if interval.low is None else min([interval.low, *parts]),
-        None if interval.high is None else max([interval.high, *parts]),
-    )
+def _widened(interval: Interval, best: Solution, two: ModelScore | None) -> Interval:
+    """The interval with what a response that is not known exactly may add, and the lifetimes of two exponentials that
+    the trace does not tell from the one, as far as it is long enough to show them."""
+    low, high, fwhm = interval.low, interval.high, best.fwhm_ps
+    if best.problem.width.is_fitted:
+        if low is None or exp(low) < RESOLUTION * fwhm:
+            high = None if high is None else high + log1p(IRF_ERROR)
+        elif exp(low) > fwhm:
+            low = log(exp(low) - TRAILING * fwhm)
+    if two is not None:
+        fast, slow = (lifetime for _, lifetime in two.parts)
+        low = None if low is None else min(low, log(fast / FASTER))
+        longest = float(best.problem.delay_ps[-1] - best.theta[0])
+        high = high if high is None or slow > longest else max(high, log(slow))
+    return Interval(low, high)
 
 
 def _require_bound_or_lifetime(best: Solution, interval: Interval, candidates: list[Solution]) -> None:
@@ -428,6 +441,9 @@ def _result(trace: Trace, done: Fitted, scale: float, confidence: float) -> Trac
     of = {name: heights[at] for name, at in problem.model.slices.items()}
     swapped = seem_swapped(trace, solution, scale)
     tests = tests_of(solution, done.p_value)
+    if done.two is not None and done.two.aicc >= solution.aicc:
+        note = f"The interval answers for two lifetimes that the trace does not rule out ({done.two.describe()})."
+        trace = replace(trace, notes=(*trace.notes, note))
     spread = float(np.sum((problem.signal - problem.signal.mean()) ** 2))
     left = problem.signal - solution.at.coefficients @ problem.terms(solution.theta)
     return TraceFit(

@@ -120,14 +120,15 @@ def _hdf5_arrays(name: str, raw: bytes) -> dict[str, Array]:
         if isinstance(item, h5py.Dataset) and item.dtype.kind in "iuf" and item.ndim in (1, 2):
             unit = item.attrs.get("units", item.attrs.get("unit", ""))
             unit = unit.decode() if isinstance(unit, bytes) else str(unit)
-            found[path.rsplit("/", 1)[-1] + (f" ({unit})" if unit else "")] = np.asarray(item[()], dtype=np.float64)
+            found[path + (f" ({unit})" if unit else "")] = np.asarray(item[()], dtype=np.float64)
 
     try:
         with h5py.File(io.BytesIO(raw), "r") as file:
             file.visititems(keep)
     except (OSError, RuntimeError, ValueError) as error:
         raise TableError(name, f"is a damaged HDF5 file ({error})") from None
-    return found
+    short = {path.rsplit("/", 1)[-1]: array for path, array in found.items()}
+    return short if len(short) == len(found) else found  # groups with arrays of one name must not hide each other
 
 
 def _without_units(name: str, text: str) -> str:

@@ -11,7 +11,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from campaigns.kinetics.columns import SourceFile, as_trace_error, mean_over, read_text, without_placeholders
+from campaigns.kinetics.columns import (
+    SourceFile,
+    as_trace_error,
+    mean_over,
+    read_text,
+    unmeasured,
+    without_placeholders,
+)
 from campaigns.kinetics.delays import DOUBLE_PASS, DelayUnit, are_same, shared_delays
 from campaigns.kinetics.errors import AxisError, DelayMismatchError, ProbeWindowError, TraceFileError, UnitError
 from campaigns.kinetics.layouts import matrix_text
@@ -157,7 +164,7 @@ def _scans(name: str, text: str, unit: DelayUnit) -> tuple[list[Scan], list[str]
             notes.append(f"Wavenumbers of {name} in 1/cm became wavelengths in nm.")
         _require_nm(name, wavelength)
         in_ps, unit_notes = unit.to_ps(delay, name, corner, words)
-        keep, rows = np.isfinite(in_ps), np.isfinite(wavelength)
+        keep, rows = np.isfinite(in_ps) & ~unmeasured(in_ps, signal), np.isfinite(wavelength)
         found.append(Scan(name, wavelength[rows], in_ps[keep], signal[np.ix_(rows, keep)]))
         notes += unit_notes
     return found, list(dict.fromkeys(notes))
@@ -204,6 +211,7 @@ def _blocks(name: str, lines: list[str], dialect: Dialect) -> Iterator[tuple[str
     rows: list[list[float]] = []
     head: list[float] | None = None
     corner, n_found = "", 0
+    stray: TraceFileError | None = None
     for number, line in enumerate(lines, 1):
         cells = split_line(line, dialect)
         while cells and is_missing(cells[-1]) and len(cells) > (len(head) if head else 2):
@@ -213,14 +221,18 @@ def _blocks(name: str, lines: list[str], dialect: Dialect) -> Iterator[tuple[str
             if len(rows) > 1:
                 n_found += 1
                 yield corner, _block(name, rows)
-            head, corner, rows = values, cells[0], [values]
+            head, corner, rows, stray = values, cells[0], [values], None
             continue
         if head is None or not line.strip():
             continue
         if not is_numeric(cells, dialect) or len(cells) != len(head):
             if _looks_like_data(cells, dialect):
                 raise _broken(name, number, cells, dialect, len(head))
+            if is_numeric(cells, dialect):
+                stray = _broken(name, number, cells, dialect, len(head))
             continue
+        if stray is not None:  # rows that are wrapped over several lines
+            raise stray
         rows.append([float("nan") if v is None else v for v in (to_number(c, dialect.decimal) for c in cells)])
     if len(rows) > 1:
         yield corner, _block(name, rows)

@@ -130,7 +130,10 @@ class TraceSettings(BaseModel):
         pairs = [pair.partition(":") for pair in re.split(r"[;\s]+", re.sub(r"\s*:\s*", ":", text.strip("; ")))]
         points = [tuple(to_number(cell.replace(",", "."), ".") for cell in (nm, ps)) for nm, _, ps in pairs]
         found = [(nm, ps) for nm, ps in points if nm is not None and ps is not None and isfinite(nm) and isfinite(ps)]
-        if len(found) < max(2, len(points)) or len({nm for nm, _ in found}) < len(found):
+        wavelengths = [nm for nm, _ in found]
+        if twice := next((nm for nm in wavelengths if wavelengths.count(nm) > 1), 0.0):
+            raise ValueError(f"a chirp of {text!r} has two time zeros at {twice:g} nm: leave one point a wavelength")
+        if len(found) < max(2, len(points)):
             raise ValueError(
                 f"a chirp of {text!r}: give an order from 1 to {_HIGHEST_ORDER}, or points (nm:ps) as 500:-0.2; 550:0.1"
             )
@@ -180,14 +183,8 @@ def measure(files: MeasuredFiles, settings: TraceSettings) -> tuple[Measured, Tr
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Measured:
-    """What was read.
-
-    Attributes:
-        trace: SC, CC and their difference against delay.
-        maps: SC and CC against wavelength and delay, where those were measured.
-        probe: the wavelengths that were averaged into the trace, where there are maps.
-        chirp: time zero over the wavelengths of the maps, where it differs or was corrected.
-    """
+    """What was read: the trace and, where there are maps, those of SC and CC, the wavelengths that were averaged into
+    the trace, and time zero over the wavelengths where it differs or was corrected."""
 
     trace: Trace
     maps: tuple[TransientMap, TransientMap] | None = None

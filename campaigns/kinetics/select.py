@@ -45,15 +45,8 @@ _TAIL = (2.0, 2.0)
 
 @dataclass(frozen=True, slots=True)
 class ModelScore:
-    """One model in the comparison.
-
-    Attributes:
-        model: its name.
-        aicc: corrected Akaike criterion, comparable within one trace only.
-        delta_aicc: how far that is above the best.
-        lifetime_ps: mean lifetime, ps.
-        parts: share of the height and lifetime (ps) of each exponential, fastest first; empty for a stretched decay.
-    """
+    """One model in the comparison: its name, its AICc (comparable within one trace only) and how far that is above the
+    best, mean lifetime (ps), and share of the height and lifetime (ps) of each exponential, fastest first."""
 
     model: str
     aicc: float

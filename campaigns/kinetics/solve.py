@@ -24,15 +24,10 @@ _RIDGE = 1e-13
 class Projection:
     """What is left of the signal at one set of non-linear parameters; weighted where the problem is.
 
-    Attributes:
-        residual: signal - model, shape (t,).
-        coefficients: of the linear terms (decay, then extras), shape (c,).
-        terms: the linear terms, shape (c, t), each of length one.
-        inverse: of their products, shape (c, c).
-        slopes: derivatives of the curve by the non-linear parameters at fixed linear terms, shape (p, t).
-        pull: of the width on what was known of it, in the unit of the signal.
-        cost: sum of squared residuals and pull.
-    """
+    `residual`: signal - model, shape (t,); `coefficients` of the linear terms (decay, then extras), shape (c,);
+    `terms`: these, each of length one, shape (c, t); `inverse` of their products, shape (c, c); `slopes`: derivatives
+    of the curve by the non-linear parameters at fixed linear terms, shape (p, t); `pull` of the width on what was known
+    of it, in the unit of the signal; `cost`: sum of squared residuals and pull."""
 
     residual: Array
     coefficients: Array
@@ -45,14 +40,9 @@ class Projection:
 
 @dataclass(frozen=True, slots=True)
 class Width:
-    """What is known of the response's width beforehand.
-
-    Attributes:
-        fwhm_ps: full width at half maximum, ps; None where nothing is known.
-        error: standard deviation of its logarithm; 0 holds the width.
-        noise: standard deviation of the signal's noise, against which `error` is weighed.
-        shape: of the response, a key of `RESPONSES`.
-    """
+    """What is known of the response's width beforehand: `fwhm_ps`, full at half maximum, None where nothing is;
+    `error`, standard deviation of its logarithm, 0 holds it; `noise` of the signal (standard deviation), against which
+    `error` is weighed; `shape`, a key of `RESPONSES`."""
 
     fwhm_ps: float | None = None
     error: float = 0.0
@@ -74,19 +64,11 @@ class Problem:
     """Signal, model and limits. Non-linear parameters, in this order: time zero (ps), ln lifetime, ln FWHM where the
     response is fitted, then the shape parameters of the decay.
 
-    Attributes:
-        delay_ps: shape (t,), ps, ascending.
-        signal: shape (t,), scaled to about one.
-        beside: rows of the curve that depend on no parameter, shape (t,) each: "sum", (SC + CC) / 2 in the same unit,
-            where it was measured, and "drift", how much of the scan was over, from -1/2 to 1/2.
-        model: decay and extras.
-        width: of the response.
-        time_zero_ps: fixed time zero, or None where it is fitted.
-        lifetime_limits: lower and upper limit of the lifetime, ps.
-        fwhm_limits: lower and upper limit of a fitted response, ps.
-        apart_ps: by how much the zero of CC is later than that of SC, ps.
-        weight: of each delay, inverse to its noise, shape (t,); None weighs all alike.
-    """
+    `delay_ps` and `signal` (scaled to about one), shape (t,), ascending; `beside`: rows of the curve that depend on no
+    parameter, shape (t,) each: "sum", (SC + CC) / 2 in the same unit, where it was measured, and "drift", how much of
+    the scan was over, from -1/2 to 1/2; `time_zero_ps`: None where it is fitted; limits of the lifetime and of a fitted
+    response in ps; `apart_ps`: by how much the zero of CC is later than that of SC; `weight` of each delay, inverse to
+    its noise, shape (t,); None weighs all alike."""
 
     delay_ps: Array
     signal: Array
@@ -277,13 +259,7 @@ def _thin(delay_ps: Array, signal: Array) -> tuple[Array, Array]:
 
 @dataclass(frozen=True, eq=False)
 class Solution:
-    """The best fit of one model.
-
-    Attributes:
-        problem: what was fitted.
-        theta: non-linear parameters, shape (p,).
-        at: linear terms and residual there.
-    """
+    """The best fit of one model: what was fitted, non-linear parameters (p,), linear terms and residual there."""
 
     problem: Problem
     theta: Array

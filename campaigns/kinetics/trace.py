@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from campaigns.kinetics.columns import Columns, SourceFile, read_columns
+from campaigns.kinetics.columns import Columns, SourceFile, one_unit, read_columns
 from campaigns.kinetics.delays import DOUBLE_PASS, SAME_DELAY_PS, DelayUnit, are_same, run_backwards, shared_delays
 from campaigns.kinetics.errors import AxisError, DelayMismatchError, KineticsError, TooFewDelaysError, TraceFileError
 
@@ -234,7 +234,7 @@ def read_traces(
     else:
         delay, same, counter, note = _shared(str(sc), sc_delay, same, str(cc), cc_delay, counter)
         trace = _forwards(delay, (*notes, note), sources, sc=same, cc=counter)
-    return replace(trace, unit=sc_columns.unit)
+    return replace(trace, unit=one_unit(f"{sc} and {cc}", (sc_columns.unit, cc_columns.unit)))
 
 
 def joined(scans: Sequence[Trace]) -> Trace:
@@ -253,7 +253,7 @@ def joined(scans: Sequence[Trace]) -> Trace:
         sources=tuple(source for scan in scans for source in scan.sources),
         notes=(*notes, f"{len(scans)} scans were joined."),
     )
-    return replace(trace, unit=scans[0].unit)
+    return replace(trace, unit=one_unit(_where(trace.sources).removesuffix(": "), (scan.unit for scan in scans)))
 
 
 def _read(

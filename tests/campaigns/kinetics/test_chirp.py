@@ -96,10 +96,15 @@ def test_too_few_wavelengths_with_a_signal_are_asked_about(straight: Maps) -> No
         straightened(*dark, 2)
 
 
-@pytest.mark.parametrize("text", ["5", "0", "ps", "500:0.1", "500:0.1; 500:0.2", "500:0.1; 510", "1e5:nan; 2:1"])
+@pytest.mark.parametrize("text", ["5", "0", "ps", "500:0.1", "500:0.1; 510", "1e5:nan; 2:1"])
 def test_a_chirp_that_is_none_is_refused(text: str) -> None:
     with pytest.raises(ValidationError, match="give an order from 1 to 4, or points"):
         TraceSettings(chirp=text)
+
+
+def test_two_points_of_a_chirp_at_one_wavelength_are_refused_with_the_wavelength() -> None:
+    with pytest.raises(ValidationError, match="two time zeros at 500 nm: leave one point a wavelength"):
+        TraceSettings(chirp="500:0.1; 550:0.3; 500:0.2")
 
 
 def test_points_are_read_with_either_decimal_mark(tmp_path: Path) -> None:

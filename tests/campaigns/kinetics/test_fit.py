@@ -138,6 +138,13 @@ def test_swapped_files_are_noticed_and_give_the_same_lifetime(clean: Trace) -> N
     assert fit_trace(Trace.of(clean.delay_ps, difference=clean.signal), FWHM).swapped is None
 
 
+def test_one_bad_point_does_not_make_sc_and_cc_seem_swapped(clean: Trace) -> None:
+    for at, size in ((3, 1e6), (100, -1e6)):
+        assert clean.sc is not None
+        sc = clean.sc + size * (np.arange(len(clean)) == at)
+        assert fit_trace(Trace.of(clean.delay_ps, sc=sc, cc=clean.cc), FWHM).swapped is False
+
+
 def test_correlated_noise_is_said_and_widens_the_interval() -> None:
     rng, delay = np.random.default_rng(2), delay_grid("linear", 300, 2.0)
     drift = np.convolve(rng.normal(size=320), np.ones(21) / 21**0.5, mode="valid") * 0.05

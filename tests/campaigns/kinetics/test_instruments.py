@@ -323,6 +323,32 @@ def test_scans_in_files_of_their_own_are_fitted_together(tmp_path: Path) -> None
     assert "as many scans of SC as of CC" in str(MeasuredFiles(sc=files[::2], cc=files[1]).problem())
 
 
+def test_signals_in_two_units_are_not_subtracted_nor_joined(tmp_path: Path) -> None:
+    both = write(tmp_path / "both.csv", "delay_ps,SC (mOD),CC (OD)", DELAY, 1e3 * SC, CC)
+    with pytest.raises(TraceFileError, match=r"its signals are in mOD and OD\. Give all in one unit"):
+        read_trace(both)
+    small = write(tmp_path / "small.csv", "delay_ps,signal_mV", DELAY, 1e3 * SC)
+    with pytest.raises(TraceFileError, match="its signals are in mV and V"):
+        read_traces(small, write(tmp_path / "large.csv", "delay_ps,signal (V)", DELAY, CC))
+    scans = [
+        write(tmp_path / f"{unit}.csv", f"delay_ps,SC ({unit}),CC ({unit})", DELAY, SC, CC) for unit in ("mV", "V")
+    ]
+    with pytest.raises(TraceFileError, match="its signals are in mV and V"):
+        MeasuredFiles(trace=scans).read()
+
+
+def test_zeros_that_fill_up_a_scan_that_was_ended_early_are_not_measured(tmp_path: Path) -> None:
+    done = np.arange(len(DELAY)) < 40
+    trace = read_trace(write(tmp_path / "t.csv", "delay_ps,SC,CC", DELAY, SC * done, CC * done))
+    assert len(trace) == 40
+    assert "10 delays of" in " ".join(trace.notes)
+    quiet = SC - CC > 0.05
+    assert len(read_trace(write(tmp_path / "q.csv", "delay_ps,difference", DELAY, (SC - CC) * quiet))) == len(DELAY)
+    rows = [["0", *map(str, DELAY)], *([str(wave), *map(str, SC * done)] for wave in (510.0, 520.0, 530.0))]
+    (tmp_path / "m.csv").write_text("\n".join(",".join(row) for row in rows), encoding="utf-8")
+    assert read_map(tmp_path / "m.csv").delay_ps == pytest.approx(DELAY[done])
+
+
 MAP_WAVES = np.round(np.linspace(500.0, 540.0, 9), 1)
 
 
@@ -345,6 +371,13 @@ def test_files_without_a_corner_cell_are_read(tmp_path: Path, kind: str, per_lin
     assert np.allclose(found.delay_ps, DELAY, atol=1e-4)
     assert np.allclose(found.wavelength_nm, MAP_WAVES)
     assert np.allclose(found.signal, signal, atol=1e-4)
+
+
+def test_rows_wrapped_without_their_length_are_refused(tmp_path: Path) -> None:
+    lines = explicit(MAP_WAVES, DELAY, np.outer(SC, np.sin(MAP_WAVES)), 8)
+    (tmp_path / "m.ascii").write_text("\n".join(lines), encoding="utf-8")
+    with pytest.raises(TraceFileError, match=r"row 4: 2 cells where the delay row has 8"):
+        read_map(tmp_path / "m.ascii")
 
 
 def test_wavenumbers_that_are_called_so_become_wavelengths(tmp_path: Path) -> None:

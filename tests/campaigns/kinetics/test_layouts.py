@@ -109,6 +109,14 @@ def test_named_arrays_are_a_trace_and_an_attribute_may_hold_the_unit(tmp_path: P
     assert read_trace(tmp_path / "t.h5").delay_ps == pytest.approx(DELAY)
 
 
+def test_groups_with_arrays_of_one_name_do_not_hide_each_other(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "t.h5", "w") as file:
+        for group, signal in (("sc", np.cos(DELAY)), ("cc", np.sin(DELAY))):
+            file[f"{group}/delay"], file[f"{group}/signal"] = DELAY, signal
+    with pytest.raises(TraceFileError, match=r"\(cc/delay 50, cc/signal 50, sc/delay 50, sc/signal 50\)"):
+        read_trace(tmp_path / "t.h5")
+
+
 def test_arrays_whose_names_say_nothing_are_asked_about(tmp_path: Path) -> None:
     np.savez(tmp_path / "t.npz", DELAY, SIGNAL)
     with pytest.raises(

@@ -43,7 +43,8 @@
 
   // What others do is shown without being asked for: the page is fetched anew where nobody is at work in it, else a line
   // says that there is news.
-  const busy = () => document.querySelector("#fitted .confirm, .decide details[open], .dropzone.filled, .job progress")
+  const atWork = "#fitted .confirm, .decide details[open], .dropzone.filled, .job:not(.aside) progress";
+  const busy = () => document.querySelector(atWork)
     || document.activeElement?.matches("input, select, textarea, summary");
   async function lookForNews() {
     const main = document.getElementById("main");

@@ -119,8 +119,8 @@ def marked(text: str) -> None:
     _print(Text.from_markup(printable(text), emoji=False))
 
 
-#: A number and its unit, between which no line is broken.
-_QUANTITY = re.compile(r"(?<=\d) (?=(?:ps|fs|ns|[mµu]?L|[mk]?g|mmol|mol|M|K|nm|eV|D|h|min|s|°C)\b)")
+#: A number and its unit, and a word and its share, between which no line is broken.
+_QUANTITY = re.compile(r"(?<=\d) (?=(?:ps|fs|ns|[mµu]?L|[mk]?g|mmol|mol|M|K|nm|eV|D|bohr³|h|min|s|°C)\b)| (?=\d+%)")
 #: Stands for a space that is no place to break a line, while lines are broken.
 _TIE = "\ue000"
 

@@ -21,9 +21,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from benchmarks.held_out_signs import out_of_fold_shapley, out_of_fold_signs
 from benchmarks.surrogate_candidates import SPLITS, table, validated
 from screening import cross_validate, fit_surrogate
-from screening.explain import out_of_fold_shapley, out_of_fold_signs
 from screening.features import FEATURE_NAMES
 from screening.ranking.stream import SinglePrecision
 from screening.surrogates import TrainingRows
@@ -101,9 +101,7 @@ def signs() -> None:
         training = TrainingRows.of(x, rows.log10_rate, rows.noise, rows.groups)
         for check in out_of_fold_signs(training, FEATURE_NAMES):
             print(f"{source}: {check.sentence()} (folds {', '.join(f'{r:+.2f}' for r in check.correlations)})")
-        told = out_of_fold_shapley(
-            TrainingRows.of(x, rows.log10_rate, rows.noise, rows.groups), FEATURE_NAMES
-        ).importances()
+        told = out_of_fold_shapley(training, FEATURE_NAMES)[0].importances()
         each = zip(told["feature"], told["importance"], strict=True)
         print(f"{source}: mean absolute contributions {', '.join(f'{name} {size:.2f}' for name, size in each)}")
 

@@ -56,10 +56,10 @@ def doubt(
         expected: what the model predicts of it; None where it predicts nothing.
         is_bound: whether it is an upper bound, which only contradicts what is longer.
     """
-    low, high = _ends(earlier_ps, expected)
+    low, high, known = _known(earlier_ps, expected)
     if low <= lifetime_ps and (is_bound or lifetime_ps <= high):
         return None
-    sentence = f"{'< ' if is_bound else ''}{picoseconds(lifetime_ps)} ps, and {_known(earlier_ps, low, high)}"
+    sentence = f"{'< ' if is_bound else ''}{picoseconds(lifetime_ps)} ps, and {known}"
     for factor, unit in _SLIPS:
         meant = factor * lifetime_ps
         if low <= meant <= high:
@@ -68,19 +68,17 @@ def doubt(
     return Doubt(f"{sentence}. Is it this compound, and is the unit right?")
 
 
-def _ends(earlier_ps: Sequence[float], expected: Expected | None) -> tuple[float, float]:
-    """Lower and upper end of what contradicts nothing, ps."""
+def _known(earlier_ps: Sequence[float], expected: Expected | None) -> tuple[float, float, str]:
+    """Lower and upper end of what contradicts nothing, ps, and what is known in words: each value, of many the ends."""
     if earlier_ps:
-        apart = 10.0**APART_DECADES
-        return min(earlier_ps) / apart, max(earlier_ps) * apart
-    return (0.0, float("inf")) if expected is None else expected.reach(DOUBT_LEVEL)
-
-
-def _known(earlier_ps: Sequence[float], low: float, high: float) -> str:
-    """What is known, in words: each value, or the ends of many."""
-    if len(earlier_ps) > MANY:
-        ends = f"{picoseconds(min(earlier_ps))} to {picoseconds(max(earlier_ps))}"
-        return f"{len(earlier_ps)} earlier crystals of this compound gave {ends} ps"
-    if earlier_ps:
-        return f"earlier crystals of this compound gave {', '.join(map(picoseconds, sorted(earlier_ps)))} ps"
-    return f"the model expects {picoseconds(low)} to {picoseconds(high)} ps ({DOUBT_LEVEL:.1%} interval)"
+        apart, low, high = 10.0**APART_DECADES, min(earlier_ps), max(earlier_ps)
+        if len(earlier_ps) > MANY:
+            who, gave = f"{len(earlier_ps)} earlier crystals", f"{picoseconds(low)} to {picoseconds(high)}"
+        else:
+            who, gave = "earlier crystals", ", ".join(map(picoseconds, sorted(earlier_ps)))
+        return low / apart, high * apart, f"{who} of this compound gave {gave} ps"
+    if expected is None:
+        return 0.0, float("inf"), ""
+    low, high = expected.reach(DOUBT_LEVEL)
+    words = f"the model expects {picoseconds(low)} to {picoseconds(high)} ps ({DOUBT_LEVEL:.1%} interval)"
+    return low, high, words

@@ -113,7 +113,7 @@ class _Compound:
             self.of_crystal[what.sample].append(one)
         kind = what.temperature_k, what.fluence_uj_cm2, stated_density(what.technique), what.is_bound
         ends = (*self.ends.get(kind, ()), one)
-        self.ends[kind] = min(ends, key=_value), max(ends, key=_value)
+        self.ends[kind] = min(ends, key=lambda end: end.observation.value), max(ends, key=lambda e: e.observation.value)
         if not what.is_bound:
             insort(self.earlier_ps, what.value)
             self.rates += _rate(what)
@@ -247,10 +247,6 @@ def warned(what: Observation, doubted: Doubt | None) -> Observation:
     if doubted is None:
         return what
     return what.model_copy(update={"warned": " ".join(filter(None, (what.warned, doubted.sentence)))})
-
-
-def _value(one: Known) -> float:
-    return one.observation.value
 
 
 def _rate(what: Observation) -> list[float]:

@@ -44,7 +44,7 @@ def file_name(formula: str, suffix: str) -> str:
     return "".join(sign if sign.isalnum() or sign in "-.,+" else "_" for sign in plain).strip("-") + suffix
 
 
-def write_whole(path: Path, write: Callable[[Path], object]) -> None:
+def write_whole(path: Path, write: Callable[[Path], object], mode: int = 0o644) -> None:
     """Let `write` fill a temporary file beside `path`, then put it in place in one step, safe from a power cut too.
     Raises StoreError if the folder cannot be written or the disk is full, or something that is no file stands there;
     `path` is then as it was."""
@@ -57,7 +57,7 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
         temporary = Path(name)
         try:
             write(temporary)
-            temporary.chmod(0o644)  # mkstemp makes it private, a report is for the group
+            temporary.chmod(mode)  # mkstemp makes it private, a report is for the group
             sync(temporary)  # else the new name may point to nothing after a power cut
             temporary.replace(path)
             sync(path.parent)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import comb
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,6 @@ from screening.errors import SurrogateError
 if TYPE_CHECKING:
     from screening.frozen import FrozenSurrogate
     from screening.surrogate import Surrogate
-    from screening.surrogates import TrainingRows
 
     Predictor = Surrogate | FrozenSurrogate
 
@@ -37,21 +36,14 @@ class Shapley:
         feature_names: d names.
         contributions: of each feature to each row, shape (m, d), log10 units; with `base` they add up to the
             prediction.
-        base: mean prediction over the background, log10 units; of rows explained by different models, the mean of
-            their bases.
+        base: mean prediction over the background, log10 units.
         x: the explained rows, shape (m, d).
-        row_bases: base of each row where they differ, shape (m,).
     """
 
     feature_names: tuple[str, ...]
     contributions: NDArray[np.float64]
     base: float
     x: NDArray[np.float64]
-    row_bases: NDArray[np.float64] | None = None
-
-    def base_of(self, row: int) -> float:
-        """What the contributions of one row are added to, log10 units."""
-        return self.base if self.row_bases is None else float(self.row_bases[row])
 
     def importances(self) -> pd.DataFrame:
         """Mean absolute contribution of each feature, largest first.
@@ -115,93 +107,9 @@ def _correlation(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
     return float(np.corrcoef(a, b)[0, 1])
 
 
-#: How the reference paper (doi 10.1039/d5sc07406a) reads its Shapley values: +1 where more of the descriptor goes with
-#: a faster relaxation.
-PAPER_SIGNS = {"log_molar_mass": 1, "homo_ev": -1, "lumo_ev": 1, "log_polarizability": 1, "log1p_dipole": -1}
-#: Folds of whole groups; each explains only its held-out rows.
-FOLDS = 5
-#: Share of folds that must agree, and least correlation, for a direction to count as supported.
-AGREEMENT, LEAST_CORRELATION = 0.8, 0.3
-
-
-@dataclass(frozen=True)
-class SignCheck:
-    """Direction of one descriptor on rows held out.
-
-    Attributes:
-        feature: its name. paper_sign: the paper's.
-        correlations: of the descriptor with its Shapley value on held-out rows, one a fold.
-        verdict: "supported", "contradicted" or "undecided".
-    """
-
-    feature: str
-    paper_sign: int
-    correlations: tuple[float, ...]
-    verdict: str
-
-    def sentence(self) -> str:
-        """The verdict in words."""
-        mean = float(np.mean(self.correlations))
-        sign = "+" if self.paper_sign > 0 else "-"
-        return f"{self.feature}: the paper says {sign}, our held-out rows {mean:+.2f} on average: {self.verdict}"
-
-
-def out_of_fold_signs(
-    training: TrainingRows, feature_names: Sequence[str], name: str | None = None, seed: int = 42
-) -> tuple[SignCheck, ...]:
-    """Compare the paper's directions (`PAPER_SIGNS`) with Shapley values of models that did not see the explained rows'
-    groups; d `feature_names`, `name` of the surrogate (the default where None), `seed` of the folds and fits."""
-    told: dict[str, list[float]] = {feature: [] for feature in feature_names if feature in PAPER_SIGNS}
-    for _, values in _by_fold(training, feature_names, name, seed):
-        table = values.importances().set_index("feature")["direction"]
-        for feature, directions in told.items():
-            directions.append(float(table[feature]))
-    return tuple(SignCheck(f, PAPER_SIGNS[f], tuple(d), _verdict(PAPER_SIGNS[f], d)) for f, d in told.items())
-
-
-def out_of_fold_shapley(
-    training: TrainingRows, feature_names: Sequence[str], name: str | None = None, seed: int = 42
-) -> Shapley:
-    """Shapley values of each row by a model that saw neither it nor its group, and its base; arguments as above."""
-    contributions, bases = np.empty_like(training.x), np.empty(training.n_rows)
-    for rows, told in _by_fold(training, feature_names, name, seed):
-        contributions[rows], bases[rows] = told.contributions, told.base
-    return Shapley(tuple(feature_names), contributions, float(bases.mean()), training.x, bases)
-
-
-def _by_fold(
-    training: TrainingRows, feature_names: Sequence[str], name: str | None, seed: int
-) -> Iterator[tuple[NDArray[np.int64], Shapley]]:
-    """Held-out rows of each fold and their Shapley values; all folds are fitted together."""
-    from screening.surrogate import Surrogate
-    from screening.surrogates.registry import DEFAULT_SURROGATE, get_recipe
-
-    recipe = get_recipe(name or DEFAULT_SURROGATE)
-    codes = np.random.default_rng(seed).permutation(np.unique(training.groups))
-    parts = np.array_split(codes, min(FOLDS, codes.size))
-    masks = np.array([~np.isin(training.groups, part) for part in parts])
-    fits = recipe.fit(training, masks, seed)
-    k, d = training.x.shape
-    for fold, mask in enumerate(masks):
-        model = fits.model(fold, 0.0, 1.0).eval()
-        surrogate = Surrogate(recipe.name, model, 1.0, int(mask.sum()), d, seed, {})
-        background = training.x[mask][:: max(1, int(mask.sum()) // N_BACKGROUND)]
-        yield np.arange(k)[~mask], shapley(surrogate, training.x[~mask], feature_names, background)
-
-
 def pearson(x: ArrayLike, names: Sequence[str]) -> pd.DataFrame:
     """Pearson correlations between columns; constant columns correlate with nothing (NaN)."""
     return pd.DataFrame(np.asarray(x, dtype=np.float64), columns=list(names)).corr()
-
-
-def _verdict(sign: int, correlations: Sequence[float]) -> str:
-    agree, against = (np.mean(np.sign(correlations) == side) for side in (sign, -sign))
-    strong = abs(float(np.mean(correlations))) >= LEAST_CORRELATION
-    if agree >= AGREEMENT and strong:
-        return "supported"
-    if against >= AGREEMENT and strong:
-        return "contradicted"
-    return "undecided"
 
 
 @dataclass(frozen=True)

@@ -153,7 +153,7 @@ def worded(shapley: Shapley) -> Shapley:
 def bar_figure(shapley: Shapley) -> go.Figure:
     """Mean absolute contribution of every feature, coloured by the way a higher value points."""
     told = worded(shapley)
-    table = replace(told, contributions=-told.contributions, base=-told.base, row_bases=None).importances().iloc[::-1]
+    table = replace(told, contributions=-told.contributions, base=-told.base).importances().iloc[::-1]
     slower = table["direction"].to_numpy(dtype=float) >= 0.0
     figure = go.Figure()
     for name, rows, colour in (("higher is slower", slower, ORANGE), ("higher is faster", ~slower, BLUE)):
@@ -170,9 +170,7 @@ def beeswarm_figure(shapley: Shapley, formulas: Sequence[str]) -> go.Figure:
     from screening.explain import beeswarm
 
     told = worded(shapley)
-    figure = dress(
-        beeswarm(replace(told, contributions=-told.contributions, base=-told.base, row_bases=None), list(formulas))
-    )
+    figure = dress(beeswarm(replace(told, contributions=-told.contributions, base=-told.base), list(formulas)))
     figure.update_traces(
         marker={"colorscale": [[0.0, BLUE], [0.5, GREY], [1.0, ORANGE]]},
         hovertemplate="%{text}<br>%{x:+.2f} in log10 lifetime<extra></extra>",

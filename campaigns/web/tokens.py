@@ -17,7 +17,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
-from campaigns.files import sync
+from campaigns.errors import StoreError
+from campaigns.files import write_whole
 from campaigns.web.errors import TokenError
 
 __all__ = ["Role", "TokenFile"]
@@ -235,22 +236,11 @@ class TokenFile:
                 if self.path.exists():
                     self._content = self._read()
                 yield self._content
-                self._write()
+                text = self._content.model_dump_json(indent=2)
+                write_whole(self.path, lambda draft: draft.write_text(text, encoding="utf-8"), mode=0o600)
                 self._seen = self._signature()
-        except OSError as error:
-            raise TokenError(f"{self.path} cannot be written ({error.strerror})") from error
-
-    def _write(self) -> None:
-        draft = self.path.with_name(f".{self.path.name}.{secrets.token_hex(4)}")
-        try:
-            handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(self._content.model_dump_json(indent=2))
-            sync(draft)
-            draft.replace(self.path)
-            sync(self.path.parent)
-        finally:
-            draft.unlink(missing_ok=True)
+        except (OSError, StoreError) as error:
+            raise TokenError(f"{self.path} cannot be written ({error})") from error
 
 
 @contextmanager

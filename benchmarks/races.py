@@ -9,6 +9,7 @@ et al., React. Chem. Eng. 1, 658 (2016), doi 10.1039/C6RE00153J, and Baumgartner
 (2019), doi 10.1021/acs.oprd.9b00236. Of `olymp` (MIT licence): Hase et al., Mach. Learn.: Sci. Technol. 2, 035021
 (2021), doi 10.1088/2632-2153/abedc8. A race is five random rows, then batches of four, 41 evaluations; its regret is 0
 for the best row, 1 for the median one, the mean from the last random row on. The same seed is the same start for all.
+Ten races of chance are too few to be held against: luck moves their mean by a third. So chance is the mean of 1,000.
 Small tables are those of 48 to 100 settings that are no other's twin: leaving out one setting, R2, the negative log
 density and what 90% intervals hold, the target in its own standard deviations.
 """
@@ -72,35 +73,53 @@ Races = dict[str, dict[str, list[float]]]
 
 
 def race(tables: dict[str, FinishedTable], strategies: list[str], seeds: int, out: Path) -> None:
-    """Run races, the regret of every seed added to a file: strategy, table, seeds."""
+    """Run races, the regret of every seed that is not there yet added to a file: strategy, table, seeds."""
     for label, table in tables.items():
         for name in strategies:
-            times: list[float] = []
-            rows = [replay(table, timed(STRATEGIES[name], times), seed, SCHEDULE) for seed in range(seeds)]
+            known: Races = json.loads(out.read_text(encoding="utf-8")) if out.exists() else {}
+            regrets, times = known.setdefault(name, {}).setdefault(label, []), list[float]()
+            left = range(len(regrets), seeds)
+            if not left:
+                continue
+            rows = [replay(table, timed(STRATEGIES[name], times), seed, SCHEDULE) for seed in left]
             regret = mean_regret(table.loss, np.array(rows), SCHEDULE.n_start)
             print(f"{label:12s} {name:12s} {regret.mean():.3f}  {np.median(times):.2f} CPU s a suggestion", flush=True)
-            known: Races = json.loads(out.read_text(encoding="utf-8")) if out.exists() else {}
-            known.setdefault(name, {})[label] = [round(float(value), 4) for value in regret]
+            regrets += [round(float(value), 4) for value in regret]
             out.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
 
 
-def show(races: Races) -> None:
-    """Mean regret of each strategy on each table; behind it the difference to ours with its error over seeds."""
+#: Races that the mean of chance is taken over.
+OF_CHANCE = 1000
+
+
+def show(races: Races, tables: dict[str, FinishedTable]) -> None:
+    """Mean regret of each strategy on each table; behind it the difference to ours with its error over seeds. Beside
+    them the mean of chance, and how much more than ours that is in errors of ours."""
     strategies = list(races)
     ours = {label: np.array(regret) for label, regret in races[strategies[0]].items()}
-    print(f"| table | {' | '.join(strategies)} |\n|---|{'---|' * len(strategies)}")
+    print(f"| table | seeds | {' | '.join(strategies)} | chance, {OF_CHANCE:,} races |")
+    print(f"|---|---|{'---|' * len(strategies)}---|")
+    all_means: dict[str, list[float]] = {name: [] for name in (*strategies, "chance")}
     for label, own in ours.items():
-        cells = [f"{own.mean():.3f}"]
+        cells, error = [f"{own.mean():.3f}"], own.std(ddof=1) / np.sqrt(len(own))
+        all_means[strategies[0]].append(float(own.mean()))
         for name in strategies[1:]:
-            other = np.array(races[name][label])
-            more = other - own[: len(other)]
-            cells.append(f"{other.mean():.3f} ({more.mean():+.3f} ± {more.std(ddof=1) / np.sqrt(len(more)):.3f})")
-        print(f"| {label} | {' | '.join(cells)} |")
-    means = {name: np.array([np.mean(regret) for regret in races[name].values()]) for name in strategies}
-    print(f"| mean | {' | '.join(f'{values.mean():.3f}' for values in means.values())} |")
-    for name in strategies[1:]:
-        ahead = (means[strategies[0]] < means[name]).sum()
-        print(f"ahead of {name} on {ahead} of {len(ours)} tables")
+            other = np.array(races[name].get(label, []))
+            most = min(len(own), len(other))
+            more = other[:most] - own[:most]
+            spread = f"{more.std(ddof=1) / np.sqrt(most):.3f}" if most > 1 else "?"
+            cells.append(f"{other.mean():.3f} ({more.mean():+.3f} ± {spread})" if most else "")
+            all_means[name] += [float(other.mean())] if most else []
+        draws = [replay(tables[label], STRATEGIES["random"], seed, SCHEDULE) for seed in range(OF_CHANCE)]
+        chance = float(mean_regret(tables[label].loss, np.array(draws), SCHEDULE.n_start).mean())
+        all_means["chance"].append(chance)
+        cells.append(f"{chance:.3f} ({chance - own.mean():+.3f} ± {error:.3f})")
+        print(f"| {label} | {len(own)} | {' | '.join(cells)} |", flush=True)
+    print(f"| mean | | {' | '.join(f'{np.mean(values):.3f}' for values in all_means.values())} |")
+    for name, values in list(all_means.items())[1:]:
+        if len(values) == len(ours):
+            ahead = (np.array(all_means[strategies[0]]) < values).sum()
+            print(f"ahead of {name} on {ahead} of {len(ours)} tables")
 
 
 def learn(tables: dict[str, FinishedTable], surrogates: list[str], seeds: list[int]) -> None:
@@ -154,7 +173,7 @@ def main() -> None:
         return
     wanted = asked.tables.split(",") if asked.tables else list(tables)
     race({name: tables[name] for name in wanted}, asked.strategies.split(","), asked.seeds, asked.out)
-    show(json.loads(asked.out.read_text(encoding="utf-8")))
+    show(json.loads(asked.out.read_text(encoding="utf-8")), tables)
 
 
 if __name__ == "__main__":

@@ -3,9 +3,9 @@
     python -m benchmarks.surrogate_candidates C0 D3 spinscreen [--seeds 42 1] [--sources published xtb]
 
 Prints one row a candidate, source and seed: R2 on log10 rate, rank correlation, share that 90% intervals hold and
-NLPD, each leave-one-out / leave-one-spacer-out. Names are the letters of docs/surrogates_candidates.md, the single
-choices of docs/surrogates.md (--list), or any surrogate that ships. A network takes a CPU minute or two, the others
-seconds. `xtb` computes what the oracle's store does not hold.
+NLPD, each leave-one-compound-out / leave-one-spacer-out. Names are the letters of docs/surrogates_candidates.md, the
+single choices of docs/surrogates.md (--list), or any surrogate that ships. A network takes a CPU minute or two, the
+others seconds. `xtb` computes what the oracle's store does not hold.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ from screening.surrogates.observations import Folds
 from screening.surrogates.registry import ARD, ISOTROPIC, ROUGH, SURROGATES
 from screening.surrogates.trees import TreesConfig
 from screening.validation import Validation, cross_validate
+from screening.validation.splits import LEAVE_OUT_SPLITS
 
 Array = NDArray[np.float64]
-SPLITS = ("leave_one_out", "leave_one_spacer_out")
 #: Standardised features that the product kernel of C5 keeps apart: 1/n stands last.
 LAYERS = 7
 STUDENT_FREEDOM = 4.0
@@ -139,7 +139,7 @@ def main() -> None:
     for name in asked.names:
         for source in asked.sources:
             for seed in asked.seeds:
-                cards = [validated(name, source, seed).score_cards[split] for split in SPLITS]
+                cards = [validated(name, source, seed).score_cards[split] for split in LEAVE_OUT_SPLITS]
                 figures = (
                     " / ".join(f"{value:.2f}" for value in values)
                     for values in zip(*((c.r2_log, c.spearman, c.coverage_90, c.nlpd) for c in cards), strict=True)
@@ -155,7 +155,7 @@ def validated(name: str, source: str, seed: int) -> Validation:
     if candidate is None:
         if name == "gp_pearson":  # the paper's way: it chooses among all ten
             features = descriptors
-        return cross_validate(TrainingRows.of(features, rows.log10_rate, rows.noise, rows.groups), seed=seed, name=name)
+        return cross_validate(_training(rows, features), seed=seed, name=name)
     x = np.column_stack([raw if candidate.raw else features, *(columns[each] for each in candidate.columns)])
     recipe = MixtureRecipe(name, candidate.kernels, candidate.networks, candidate.trees)
     with ExitStack() as changed:
@@ -167,7 +167,11 @@ def validated(name: str, source: str, seed: int) -> Validation:
             changed.enter_context(patch.object(joint, "stacking_weights", weigh))
         if candidate.student:
             changed.enter_context(patch.object(joint, "fit_gaussian_processes", _student))
-        return cross_validate(TrainingRows.of(x, rows.log10_rate, rows.noise, rows.groups), seed=seed, name=name)
+        return cross_validate(_training(rows, x), seed=seed, name=name)
+
+
+def _training(rows: SpinDataset, x: Array) -> TrainingRows:
+    return TrainingRows.of(x, rows.log10_rate, rows.noise, rows.groups, compounds=list(rows.table["formula"]))
 
 
 @cache

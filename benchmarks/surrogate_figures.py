@@ -22,12 +22,13 @@ import torch
 from numpy.typing import NDArray
 
 from benchmarks.held_out_signs import out_of_fold_shapley, out_of_fold_signs
-from benchmarks.surrogate_candidates import SPLITS, table, validated
+from benchmarks.surrogate_candidates import table, validated
 from screening import cross_validate, fit_surrogate
 from screening.features import FEATURE_NAMES
 from screening.ranking.stream import SinglePrecision
 from screening.surrogates import TrainingRows
 from screening.validation.card import full_score_card
+from screening.validation.splits import LEAVE_OUT_SPLITS
 
 Array = NDArray[np.float64]
 DRAWS, SEED = 2000, 42
@@ -50,7 +51,7 @@ def errors() -> None:
     rows = table("published")[0]
     names = rows.rows["formula"].tolist()
     again = np.random.default_rng(SEED).integers(0, len(names), (DRAWS, len(names)))
-    for split in SPLITS:
+    for split in LEAVE_OUT_SPLITS:
         y, mean = _predicted("spinscreen", split)
         square = (y - mean) ** 2
         largest = ", ".join(f"{names[i]} {square[i] / square.sum():.2f}" for i in np.argsort(-square)[:4])
@@ -61,7 +62,7 @@ def errors() -> None:
 def mixtures() -> None:
     """What no average of these learners passes: weights fitted to the out-of-fold predictions themselves."""
     for source in ("published", "xtb"):
-        for split in SPLITS:
+        for split in LEAVE_OUT_SPLITS:
             told = [_predicted(name, split, source) for name in ("processes", "ensemble", "trees")]
             y, means = told[0][0], np.column_stack([mean for _, mean in told])
             steps = np.linspace(0.0, 1.0, 21)

@@ -111,7 +111,7 @@ class _Compound:
         what = one.observation
         if what.sample:
             self.of_crystal[what.sample].append(one)
-        kind = what.temperature_k, what.fluence_uj_cm2, stated_density(what.technique), what.is_bound
+        kind = what.temperature_k, what.fluence_uj_cm2, *stated_density(what.technique), what.is_bound
         ends = (*self.ends.get(kind, ()), one)
         self.ends[kind] = min(ends, key=lambda end: end.observation.value), max(ends, key=lambda e: e.observation.value)
         if not what.is_bound:
@@ -144,7 +144,7 @@ class _Before:
             if row.retracted is None:
                 self.standing[_crystal(what)].append((row, what))
                 self.compounds.setdefault(what.formula, _Compound()).add(Known(what, row.name))
-                self._note_density(what)
+                self.densities += stated_density(what.technique)
             elif not row.is_undone:
                 self.gone[_crystal(what), what.stderr] = row
 
@@ -170,7 +170,7 @@ class _Before:
                     doubted = lifetime_doubt(what, known.earlier_ps, self.expected, row.compound)
                     merged = warned(merged, doubted)
                 known.add(Known(what, f"row {row.line}"))
-                self._note_density(what)
+                self.densities += stated_density(what.technique)
         if (action in ("add", "correct") or again) and (read := _read_as(row.formula, row.compound)):
             words.append(f"row {row.line}: {read}")
         if action == "add" and known.is_outside:
@@ -179,9 +179,6 @@ class _Before:
         is_new = bool(row.retracted) and (action == "correct" or note.startswith("is retracted"))
         corrects = recorded if action == "correct" else None
         return Fate(report, merged, corrects, tuple(words), row.retracted if is_new else "", doubted)
-
-    def _note_density(self, what: Observation) -> None:
-        self.densities += [density for density in (stated_density(what.technique),) if density is not None]
 
     def _known(self, row: ReadRow) -> _Compound:
         """What is known of its compound; the published lifetimes too, for the target that has some."""
@@ -259,8 +256,7 @@ def set_apart(what: Observation, rates: Sequence[float], densities: Sequence[flo
     """Why a lifetime will not train, in the words of its flag, beside log10 of the rates of its compound and of the
     densities that the campaign's rows state; nothing where it will."""
     flags = stated_conditions(what.temperature_k, what.technique, what.fluence_uj_cm2)
-    density = stated_density(what.technique)
-    if density is not None and len(densities) in contradicting([*densities, density]):
+    if (density := stated_density(what.technique)) and len(densities) in contradicting([*densities, *density]):
         flags = (*flags, "other_density")
     elif (own := _rate(what)) and len(rates) in contradicting([*rates, *own]):
         flags = ("other_conditions",)
@@ -323,7 +319,7 @@ def _crystal(what: Observation) -> object:
 
 
 def _other_conditions(one: Observation, other: Observation) -> bool:
-    densities = stated_density(one.technique), stated_density(other.technique)
+    densities = stated_density(one.technique) or None, stated_density(other.technique) or None
     pairs = ((one.temperature_k, other.temperature_k), (one.fluence_uj_cm2, other.fluence_uj_cm2), densities)
     return any(None not in pair and pair[0] != pair[1] for pair in pairs)
 

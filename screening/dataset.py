@@ -121,10 +121,9 @@ def stated_conditions(
     return tuple(flag for flag, is_so in told.items() if is_so)
 
 
-def stated_density(technique: str) -> float | None:
-    """log10 of the density, per cubic centimetre, that a technique states; None where it states none."""
-    found = _DENSITY.search(technique)
-    return None if found is None else math.log10(float(found[1]))
+def stated_density(technique: str) -> list[float]:
+    """log10 of the density, per cubic centimetre, that a technique states; empty where it states none."""
+    return [math.log10(float(number)) for number in _DENSITY.findall(technique)[:1]]
 
 
 def contradicting(log10_rates: Sequence[float]) -> list[int]:
@@ -417,8 +416,7 @@ def _set_apart(table: pd.DataFrame) -> list[str]:
     temperatures, fluences = (table[name].astype(float) for name in ("temperature_k", "fluence_uj_cm2"))
     for row in np.flatnonzero(table["split"] == "campaign").tolist():
         flag(row, *stated_conditions(float(temperatures[row]), str(table["technique"][row]), float(fluences[row])))
-    stated = [stated_density(str(text)) for text in table["technique"]]
-    known = [(row, value) for row, value in enumerate(stated) if value is not None]
+    known = [(row, value) for row, text in enumerate(table["technique"]) for value in stated_density(str(text))]
     for place in contradicting([value for _, value in known]):
         flag(known[place][0], "other_density")
     is_bound, rates = _is_bound(table), -np.log10(table["lifetime_ps"].astype(float))

@@ -35,25 +35,9 @@ _MOST_VALUES = 100
 #: Numbers that the features of a table may take, so that it fits in memory.
 _MOST_NUMBERS = 250_000_000
 #: Headings of what is found out by an experiment, or wanted of it.
-_OUTCOMES = frozenset(
-    (
-        "yield",
-        "conversion",
-        "selectivity",
-        "ee",
-        "er",
-        "dr",
-        "purity",
-        "cost",
-        "price",
-        "score",
-        "priority",
-        "outcome",
-        "result",
-        "productivity",
-        "efficiency",
-        "objective",
-    )
+_OUTCOMES = re.compile(
+    r"(?:.*_)?(?:yield|conversion|selectivity|ee|er|dr|purity|cost|price|"
+    r"score|priority|outcome|result|productivity|efficiency|objective)(?:_.*)?"
 )
 #: What labs write where a result is still to come.
 _AWAITED = frozenset({"", "pending", "tbd", "todo", "running", "queued", "in progress", "?"})
@@ -303,7 +287,7 @@ def _judged(column: _Column, asked: list[str] | None) -> _Column:
         return replace(column, left_out="" if column.name in asked else "not asked for")
     if column.kind in _WORDS:
         return replace(column, left_out=_WORDS[column.kind])
-    if set(re.split(r"[\W_]+", column.name.lower())) & _OUTCOMES:
+    if _OUTCOMES.fullmatch(re.sub(r"[\W_]+", "_", column.name.lower())):
         return replace(column, left_out="another outcome by its heading; --columns takes it in")
     if not column.as_numbers and (count := len(set(column.cells.labels))) > _MOST_VALUES:
         return replace(column, left_out=f"{count} different values; give columns that describe them")
@@ -349,19 +333,14 @@ def _readable(
         more = f" and {len(bad) - 3} more" if len(bad) > 3 else ""
         said.append(f"column {column.name!r} holds numbers but for {len(bad)} of its cells ({shown}{more})")
     if said and not query.keep_going:
-        others = ",".join(
-            column.name for column in learnt if np.isfinite(column.cells.numbers).all() or not column.as_numbers
-        )
+        sound = [one.name for one in learnt if np.isfinite(one.cells.numbers).all() or not one.as_numbers]
+        first = next(column.name for column in learnt if column.name not in sound)
         raise refuse(
             f"{said[0]}: repair them, leave those rows out (--keep-going), take other columns"
-            + (f" (--columns {others})" if others else "")
-            + f", or take it as categories (--categories {learnt[0].name if len(learnt) == 1 else _first_bad(learnt)})"
+            + (f" (--columns {','.join(sound)})" if sound else "")
+            + f", or take it as categories (--categories {first})"
         )
     return readable, [f"{sentence}: those rows are left out" for sentence in said]
-
-
-def _first_bad(learnt: Sequence[_Column]) -> str:
-    return next(column.name for column in learnt if column.as_numbers and not np.isfinite(column.cells.numbers).all())
 
 
 def _remarks(column: _Column, tables: Sequence[NamedTable]) -> list[str]:

@@ -226,7 +226,8 @@ class BlockFeatures:
         inner = space.take(np.arange(space.n_inner))
         self._n_layers = inner.n_layers.astype(np.float64)
         self._frame = inner.b_site * len(space.halide_options) + inner.halide
-        self._cages = [_part(space, inner, cage_table, which) for which in range(_most_parts(space))]
+        most = max(map(len, space.cage_options), default=0)
+        self._cages = [_part(space, inner, cage_table, which) for which in range(most)]
         held = (
             np.any([weight > 0.0 for weight, _ in self._cages], axis=0) if self._cages else np.zeros(len(inner), bool)
         )
@@ -310,10 +311,6 @@ class BlockFeatures:
             float(part) * tolerance_factor(radius, metal, symbol) for symbol, part in parts
         )
         return value
-
-
-def _most_parts(space: CompoundSpace) -> int:
-    return max(map(len, space.cage_options), default=0)
 
 
 def _part(space: CompoundSpace, inner: SpaceBlock, cages: CationTable, which: int) -> tuple[Array, Array]:

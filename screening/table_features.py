@@ -41,13 +41,8 @@ _OUTCOMES = re.compile(
 )
 #: What labs write where a result is still to come.
 _AWAITED = frozenset({"", "pending", "tbd", "todo", "running", "queued", "in progress", "?"})
-_WORDS = {
-    Kind.NAMES: "names: nearly every row has its own",
-    Kind.DATES: "dates",
-    Kind.ROW_NUMBERS: "row numbers",
-    Kind.CONSTANT: "the same in every row",
-    Kind.EMPTY: "empty",
-}
+#: What is not learnt from unless it is asked for.
+_LEFT_OUT = (Kind.NAMES, Kind.DATES, Kind.ROW_NUMBERS, Kind.CONSTANT, Kind.EMPTY)
 
 
 @dataclass(frozen=True)
@@ -285,8 +280,8 @@ def _judged(column: _Column, asked: list[str] | None) -> _Column:
     """The column with the reason why it is not learnt from, if there is one."""
     if asked is not None:
         return replace(column, left_out="" if column.name in asked else "not asked for")
-    if column.kind in _WORDS:
-        return replace(column, left_out=_WORDS[column.kind])
+    if column.kind in _LEFT_OUT:
+        return replace(column, left_out=column.kind.value)
     if _OUTCOMES.fullmatch(re.sub(r"[\W_]+", "_", column.name.lower())):
         return replace(column, left_out="another outcome by its heading; --columns takes it in")
     if not column.as_numbers and (count := len(set(column.cells.labels))) > _MOST_VALUES:

@@ -75,7 +75,7 @@ class Kind(StrEnum):
     NUMBERS = "numbers"
     CATEGORIES = "categories"
     CODES = "codes"
-    NAMES = "names"
+    NAMES = "names: nearly every row has its own"
     DATES = "dates"
     ROW_NUMBERS = "row numbers"
     CONSTANT = "the same in every row"

@@ -54,26 +54,23 @@ def nothing_left(campaign: CampaignReader, pending: Sequence[str]) -> str | None
     }
     allowed = without(space, campaign.state.ruled_out).allowed(left)
     counts["declined"] += int(np.count_nonzero(~allowed))
-    excluded = _excluded(campaign, [space[int(index)] for index in left[allowed][: _LOOKED_AT + 1]])
+    left = left[allowed]
+    excluded = None if len(left) > _LOOKED_AT else _excluded(campaign, [space[int(index)] for index in left])
     if excluded is None:
         return None
-    ways = []
-    if counts["awaited"]:
-        ways.append("tell which of the awaited will not be made (spinscreen outcome CAMPAIGN FORMULA abandoned)")
-    if counts["suggested"]:
-        ways.append("ingest results of what is suggested")
-    if counts["declined"]:
-        ways.append("undo a decline (spinscreen undo)")
-    ways += [_WAYS[why] for why in excluded]
-    ways.append("amend the description to a wider space (spinscreen amend)")
     told = {name: counts[name] for name in ("measured", "awaited", "suggested", "declined", "failed")} | excluded
+    ways = [way for name, way in _WAYS.items() if told.get(name)]
+    ways.append("amend the description to a wider space (spinscreen amend)")
     used = ", ".join(f"{count} {name}" for name, count in told.items() if count)
     compounds = "1 compound" if n_compounds == 1 else f"{n_compounds} compounds"
     return f"nothing is left to suggest of {compounds}: {used}. To go on: {', or '.join(ways)}"
 
 
-#: What would free compounds that are excluded for a reason.
+#: What would free compounds of which that became.
 _WAYS = {
+    "awaited": "tell which of the awaited will not be made (spinscreen outcome CAMPAIGN FORMULA abandoned)",
+    "suggested": "ingest results of what is suggested",
+    "declined": "undo a decline (spinscreen undo)",
     "refused for a hazard": "lift a refused hazard",
     "too dear or without a price": "give prices or raise budget.max_cost",
     "too late or without a delivery time": "give delivery times or raise budget.max_days",
@@ -82,9 +79,7 @@ _WAYS = {
 
 
 def _excluded(campaign: CampaignReader, left: Sequence[Compound]) -> dict[str, int] | None:
-    """How many compounds are excluded for each reason; None where one is not, or they are too many to look at."""
-    if len(left) > _LOOKED_AT:
-        return None
+    """How many compounds are excluded for each reason; None where one is not."""
     reasons = [campaign.budget.excludes(compound) for compound in left]
     if "" in reasons:
         failed = campaign.failed_cations()

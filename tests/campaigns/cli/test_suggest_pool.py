@@ -35,6 +35,15 @@ def test_json_keeps_small_numbers_as_they_are(asked: list[str], tmp_path: Path) 
     assert all(row["tiny"] == pool["tiny"][row["row"] - 1] > 0.0 for row in rows)
 
 
+def test_measured_rows_in_another_unit_than_the_candidates_are_told_of(asked: list[str], tmp_path: Path) -> None:
+    path = tmp_path / "observed.csv"
+    frame = pd.read_csv(path)
+    frame.assign(x=frame["x"] + 273.15).to_csv(path, index=False)
+    done = CliRunner().invoke(app, asked)
+    assert done.exit_code == 0, done.output
+    assert "warning: x: measured rows and candidates share no value (273" in " ".join(done.output.split())
+
+
 def test_the_table_for_people_names_the_candidates(asked: list[str], tmp_path: Path) -> None:
     done = CliRunner().invoke(app, asked)
     assert done.exit_code == 0, done.output

@@ -8,6 +8,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from math import log, pi, sqrt
 from typing import Any, ClassVar
 
@@ -346,6 +347,7 @@ def variance_after(variance: Array, covariance: Array, cross: Array, noise: floa
     return after
 
 
+@lru_cache(maxsize=32)
 def normal_samples(dimension: int, seed: int) -> Array:
     """Standard normal quasi-random samples, shape (256, dimension); the global generators are left alone."""
     from scipy.stats import qmc  # 0.6 CPU s, which a plain ranking needs not take

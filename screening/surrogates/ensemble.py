@@ -41,6 +41,7 @@ class EnsembleConfig:
         parts: every member leaves one of this many parts of the groups out; 1 leaves nothing out (no early stopping).
         noise: variance of the target's error in units of its spread, which sets how much the anchors hold.
         check_every: steps between snapshots.
+        patience: steps after its best snapshot at which a fold is done; no fewer than `check_every`.
         gain: spread of the starting weights, times one over the root of the inputs of a neuron.
         bins: quantile bins of each feature whose piecewise-linear encoding stands beside it; 0 for none.
     """
@@ -52,6 +53,7 @@ class EnsembleConfig:
     parts: int = 12
     noise: float = 0.1
     check_every: int = 10
+    patience: int = 160
     gain: float = 2.0
     bins: int = 0
 
@@ -78,7 +80,7 @@ class Ensembles:
 
     def members(self, z: Tensor) -> Tensor:
         """Predictions of every member at standardised features z (f, m, d), shape (f, s, m)."""
-        return _forward(self.weights, encode(z, self.edges)[:, None])
+        return _forward(self.weights, encode(z, self.edges))
 
     def predict(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and variance over members at standardised features z (f, m, d), each (f, m)."""
@@ -108,7 +110,7 @@ def fit_ensembles(
     weight = (seen * asked.weights[:, None]).to(z)
     best, steps = _train(config, anchors, z, target, weight, absent.to(z))
     weights = tuple((best[i].double().cpu(), best[i + 1].double().cpu()) for i in range(0, len(best), 2))
-    output = _forward(weights, inputs[:, None])
+    output = _forward(weights, inputs)
     weights = ((weights[0][0][..., :d, :], weights[0][1]), *weights[1:])
     mean, error, spread = out_of_group(output, asked.targets[:, None], absent)
     return Ensembles(weights, mean, error.clamp_min(LEAST_VARIANCE), spread, steps.cpu(), edges)
@@ -146,11 +148,12 @@ def _initial(config: EnsembleConfig, d: int, generator: torch.Generator) -> list
 
 
 def _forward(weights: tuple[tuple[Tensor, Tensor], ...], z: Tensor) -> Tensor:
-    """Outputs of all members, shape (f, s, m); z is (f, 1 or s, m, d)."""
+    """Outputs of all members, shape (f, s, m), at inputs z (f, m, d)."""
     f, s = weights[0][0].shape[:2]
-    h = z.expand(f, s, *z.shape[2:]).reshape(f * s, *z.shape[2:])
+    h = z.mT
     for i, (w, b) in enumerate(weights):
-        h = torch.baddbmm(b.flatten(0, 1), h, w.flatten(0, 1))
+        turned = (part.mT.reshape(len(h), -1, part.shape[-2]) for part in (b, w))
+        h = torch.baddbmm(*turned, h).reshape(f * s, w.shape[-1], -1)
         if i < len(weights) - 1:
             h = torch.tanh(h)
     return h.reshape(f, s, -1)
@@ -174,8 +177,8 @@ def _train(
 class _Block:
     """Networks of some folds, n = folds times members, and the buffers of their training.
 
-    A layer's weight and bias are one matrix (n, in + 1, out), its input has a last column of ones: one product gives
-    both gradients. Gradients are written out; autograd would keep four more arrays of activations a layer.
+    Values of a layer lie neuron by neuron, (n, out, k), so that the first layer of all members of a fold is one product
+    with the inputs they share. Gradients are written out; autograd would keep four more arrays of activations a layer.
     """
 
     def __init__(
@@ -183,96 +186,83 @@ class _Block:
     ) -> None:
         self.config = config
         self.f, self.s, k = weight.shape
-        joined = [torch.cat([w, b], -2).flatten(0, 1) for w, b in zip(anchors[::2], anchors[1::2], strict=True)]
-        flat = torch.cat([w.flatten() for w in joined])
-        self.parameters = flat.clone()
-        self.slopes = torch.empty_like(flat)
-        shapes = [w.shape for w in joined]
-        self.layers, self.gradients = _views(self.parameters, shapes), _views(self.slopes, shapes)
-        # Losses are sums over rows: Adam takes the same step whatever factor a network's loss carries.
-        self.share = weight.flatten(0, 1)[..., None] * 2.0
-        self.wanted = target.expand(self.f, self.s, k).flatten(0, 1)[..., None]
-        self.pulls = [2.0 * config.noise * (w.shape[-2] - 1) / config.gain**2 for w in joined]
-        self.anchored = torch.cat([p * w.flatten() for p, w in zip(self.pulls, joined, strict=True)])
         n = self.f * self.s
-        inputs = z.expand(self.f, self.s, *z.shape[2:]).flatten(0, 1)
-        ones = [inputs.new_ones(n, k, 1 + w.shape[-1]) for w in joined[:-1]]
-        self.activations = [torch.cat([inputs, inputs.new_ones(n, k, 1)], -1), *ones]
-        self.minus_one = inputs.new_tensor(-1.0)
+        turned = [tensor.mT.reshape(n, *tensor.mT.shape[2:]) for tensor in anchors]
+        turned[:2] = [tensor.reshape(self.f, -1, tensor.shape[-1]) for tensor in turned[:2]]
+        self.shapes = [tensor.shape for tensor in turned]
+        self.anchors = torch.cat([tensor.flatten() for tensor in turned])
+        self.pulls = [2.0 * config.noise * w.shape[-1] / config.gain**2 for w in turned[::2]]
+        self.parameters, self.slopes = self.anchors.clone(), torch.empty_like(self.anchors)
+        self.layers, self.gradients = (_views(flat, self.shapes) for flat in (self.parameters, self.slopes))
+        # Losses are sums over rows: Adam takes the same step whatever factor a network's loss carries.
+        self.share, self.wanted = weight.reshape(n, 1, k) * 2.0, target.expand(self.f, self.s, k).reshape(n, 1, k)
+        # Activations and their slopes have buffers: what is allocated anew in every step costs as much as the sums.
+        self.values = [z[:, 0].mT.contiguous(), *(b.new_empty(*b.shape[:-1], k) for b in self.layers[1::2])]
+        self.slope = [torch.empty_like(value) for value in self.values[1:]]
+        self.passed = [torch.empty_like(value) for value in self.values[1:-1]]
 
     def train(self, target: Tensor, absent: Tensor) -> tuple[list[Tensor], Tensor]:
         """Weights and biases (f, s, in or 1, out) of the best snapshot of each fold, and its step (f,)."""
         config, best = self.config, self.parameters.clone()
-        adam = _Adam(self.layers, self.gradients, self.pulls)
+        mean, square = torch.zeros_like(self.anchors), torch.zeros_like(self.anchors)
+        counts = torch.arange(1.0, config.iterations + 1.0, device=target.device).unbind()
         least = torch.full((self.f,), math.inf).to(target)
         steps = torch.zeros(self.f, dtype=torch.long, device=target.device)
-        stops_early = bool(absent.any())
-        for step in range(1, config.iterations + 1):
-            self._slope(self.share * (self._output() - self.wanted))
-            self.slopes.sub_(self.anchored)
-            part = (step - 1) / config.iterations
-            adam.step(cosine(config.learning_rate, 0.1 * config.learning_rate, part))
-            if stops_early and step % config.check_every == 0:
-                output = self._output().reshape(self.f, self.s, -1)
-                count = absent.sum(1)
-                mean = (absent * output).sum(1) / count.clamp_min(1.0)
-                known = (count > 0).to(target)
-                error = (known * (mean - target[:, 0]) ** 2).sum(-1) / known.sum(-1).clamp_min(1.0)
-                better = error < least
+        stops_early, count = bool(absent.any()), absent.sum(1)
+        known = (count > 0).to(target)
+        for step in range(config.iterations + 1):
+            output = self._output()
+            if stops_early and step and step % config.check_every == 0:
+                off = (absent * output.view(self.f, self.s, -1)).sum(1) / count.clamp_min(1.0) - target[:, 0]
+                error = (known * off**2).sum(-1) / known.sum(-1).clamp_min(1.0)
+                better = (error < least) & (step - steps <= config.patience)
                 least, steps = torch.where(better, error, least), torch.where(better, step, steps)
-                chosen = better.repeat_interleave(self.s)
-                for b, p in zip(_views(best, [w.shape for w in self.layers]), self.layers, strict=True):
-                    b[chosen] = p[chosen]
+                for b, p in zip(_views(best, self.shapes), self.layers, strict=True):
+                    b.view(self.f, -1)[better] = p.view(self.f, -1)[better]
+                if bool((step - steps >= config.patience).all()):
+                    break
+            if step == config.iterations:
+                break
+            torch.sub(output, self.wanted, out=self.slope[-1].view_as(output)).mul_(self.share)
+            self._gradients()
+            # Adam (Kingma and Ba, arXiv 1412.6980) in torch's fused kernel. Not `torch.optim.Adam`, which is this
+            # kernel and loads torch's compiler, two CPU seconds in every process.
+            size = cosine(config.learning_rate, 0.1 * config.learning_rate, step / config.iterations)
+            torch._fused_adam_(
+                [self.parameters], [self.slopes], [mean], [square], [], [counts[step]], lr=size, beta1=0.9, beta2=0.999,
+                weight_decay=0.0, eps=1e-8, amsgrad=False, maximize=False,
+            )  # fmt: skip
         if not stops_early:
             best, steps = self.parameters, steps + config.iterations
-        told = []
-        for w in _views(best, [w.shape for w in self.layers]):
-            matrix = w.reshape(self.f, self.s, *w.shape[1:]).detach()
-            told += [matrix[..., :-1, :].contiguous(), matrix[..., -1:, :].contiguous()]
-        return told, steps
+        matrices = [t.reshape(self.f, self.s, -1, t.shape[-1]) for t in _views(best, self.shapes)]
+        return [matrix.mT.contiguous() for matrix in matrices], steps
 
     def _output(self) -> Tensor:
-        """Outputs (n, k, 1); hidden activations stay in their buffers."""
-        for before, w, after in zip(self.activations[:-1], self.layers[:-1], self.activations[1:], strict=True):
-            # tanh(a) = 2 sigmoid(2a) - 1; torch's sigmoid is vectorised on CPUs, its tanh takes ten times as long.
-            half = torch.bmm(before, w).mul_(2.0).sigmoid_()
-            torch.add(self.minus_one, half, alpha=2.0, out=after[..., :-1])
-        # A row times a matrix takes a fifth of the time of a matrix times a column.
-        return torch.bmm(self.layers[-1].mT, self.activations[-1].mT).mT
+        """Outputs (n, 1, k); hidden activations stay in their buffers."""
+        weights, biases = self.layers[::2], self.layers[1::2]
+        for i, (w, b) in enumerate(zip(weights, biases, strict=True)):
+            torch.baddbmm(b, w, self._before(i), out=self.values[i + 1])
+            if i < len(weights) - 1:
+                self.values[i + 1].tanh_()
+        return self.values[-1].view(self.f * self.s, 1, -1)
 
-    def _slope(self, slope: Tensor) -> None:
-        """Gradients of all weights from the slope of the loss in the output (n, k, 1)."""
-        torch.bmm(slope.mT, self.activations[-1], out=self.gradients[-1].mT)
-        for i in range(len(self.layers) - 1, 0, -1):
-            before, w = self.activations[i][..., :-1], self.layers[i][:, :-1].mT
-            slope = slope * w if w.shape[1] == 1 else torch.bmm(slope, w)
-            slope = torch.ops.aten.tanh_backward(slope, before)
-            torch.bmm(self.activations[i - 1].mT, slope, out=self.gradients[i - 1])
+    def _before(self, layer: int) -> Tensor:
+        """What goes into a layer: of the first one (f, d, k), of the others (n, in, k)."""
+        value = self.values[layer]
+        return value if layer == 0 else value.view(self.f * self.s, -1, value.shape[-1])
 
-
-class _Adam:
-    """Adam (Kingma and Ba, arXiv 1412.6980) in torch's fused kernel, weights decaying by a factor of their layer.
-
-    Not `torch.optim.Adam`, which is this kernel and loads torch's compiler, two CPU seconds in every process.
-    """
-
-    def __init__(self, parameters: list[Tensor], gradients: list[Tensor], decays: list[float]) -> None:
-        self._parameters, self._gradients, self._decays = parameters, gradients, decays
-        self._mean, self._square = ([torch.zeros_like(w) for w in parameters] for _ in range(2))
-        self._steps = [w.new_zeros(()) for w in parameters]
-
-    def step(self, step_size: float) -> None:
-        """One step down the gradients."""
-        torch._foreach_add_(self._steps, 1.0)
-        for moments in zip(
-            self._parameters, self._gradients, self._mean, self._square, self._steps, self._decays, strict=True
-        ):
-            *tensors, decay = moments
-            parameter, gradient, mean, square, steps = ([tensor] for tensor in tensors)
-            torch._fused_adam_(
-                parameter, gradient, mean, square, [], steps, lr=step_size, beta1=0.9, beta2=0.999, weight_decay=decay,
-                eps=1e-8, amsgrad=False, maximize=False,
-            )  # fmt: skip
+    def _gradients(self) -> None:
+        """Gradients of all weights from the slope of the loss in the outputs, the pull of the anchors among them."""
+        torch.sub(self.parameters, self.anchors, out=self.slopes)
+        for i in range(len(self.pulls) - 1, -1, -1):
+            w, bias, before, slope = self.layers[2 * i], self.gradients[2 * i + 1], self._before(i), self.slope[i]
+            self.gradients[2 * i].baddbmm_(slope, before.mT, beta=self.pulls[i])
+            torch.add(slope.sum(-1, keepdim=True), bias, alpha=self.pulls[i], out=bias)
+            if i:
+                passed = self.passed[i - 1].view_as(before)
+                torch.mul(w.mT, slope, out=passed) if w.shape[1] == 1 else torch.bmm(w.mT, slope, out=passed)
+                own = self.slope[i - 1].view_as(before)
+                torch.ops.aten.tanh_backward.grad_input(passed, before, grad_input=own)
 
 
 def _views(flat: Tensor, shapes: list[torch.Size]) -> list[Tensor]:

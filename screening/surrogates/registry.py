@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TypeVar
 
 from chemspace.registry import Registry
@@ -91,7 +92,7 @@ ROUGH = KernelSpec("gp_rough", rough=True)
 ARD = KernelSpec("gp_ard", ard=True)
 
 #: Strong anchors: 48 tanh networks whose prior holds five times as much as that of `ensemble`.
-NETWORKS = EnsembleConfig(members=48, gain=3.0, noise=0.5, bins=4)
+NETWORKS = EnsembleConfig(members=48, gain=3.0, noise=0.5, bins=4, patience=60)
 #: Least share of networks and of processes: on fifty rows a weight of nothing would be an accident.
 SHARE_FLOOR = 0.2
 
@@ -99,7 +100,8 @@ SHARE_FLOOR = 0.2
 @register_surrogate(DEFAULT_SURROGATE)
 def _networks_processes() -> Recipe:
     """Networks with numeric embeddings and processes, stacked inside each fold, with a least share for both."""
-    return MixtureRecipe(DEFAULT_SURROGATE, (ISOTROPIC, ROUGH, ARD), NETWORKS, floor=SHARE_FLOOR)
+    processes = tuple(replace(spec, bfgs=True) for spec in (ISOTROPIC, ROUGH, ARD))
+    return MixtureRecipe(DEFAULT_SURROGATE, processes, NETWORKS, floor=SHARE_FLOOR)
 
 
 @register_surrogate("spinscreen")

@@ -15,7 +15,7 @@ from screening.errors import TrainingDataError
 from screening.surrogates.recipe import TrainingRows
 from screening.surrogates.registry import DEFAULT_SURROGATE
 from screening.validation.cross_validate import Validation, cross_validate
-from screening.validation.splits import LEAVE_OUT_SPLITS, random_holdouts
+from screening.validation.splits import LEAVE_OUT_SPLITS, random_holdouts, rank_correlation
 
 __all__ = ["verdict_of"]
 
@@ -168,7 +168,7 @@ def slow_order(validation: Validation, labels: NDArray[Any]) -> tuple[float, int
     slow = frame[own == min(means, key=lambda label: float(means[label]))]
     if len(means) < 2 or len(slow) < MIN_COMPARED:
         return None
-    rank = slow["y"].corr(slow["mean"], method="spearman")
+    rank = rank_correlation(slow["y"].to_numpy(), slow["mean"].to_numpy())
     return (0.0 if np.isnan(rank) else float(rank)), len(slow)
 
 

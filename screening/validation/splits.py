@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from math import isnan
+from math import isnan, pi, sqrt
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm, spearmanr
 
 from screening.calibration import crps, half_width, log_density, normal_half_width
 from screening.errors import ScreeningError
@@ -155,7 +154,7 @@ def score(
         r2_rate=_r2(_rate(y), _rate(mean) if rate is None else rate),
         mae_log=float(np.abs(error).mean()),
         rmse_log=float(np.sqrt((error**2).mean())),
-        spearman=_rank_correlation(y, mean),
+        spearman=rank_correlation(y, mean),
         nlpd=float(-log_density(error, sd).mean()),
         crps=float(crps(error, sd).mean()),
         coverage_50=covered[50],
@@ -163,9 +162,9 @@ def score(
         coverage_90=covered[90],
         coverage_95=covered[95],
         miscalibration_area=float(np.abs(actual - LEVELS).mean()),
-        spread_error_spearman=_rank_correlation(sd, np.abs(error)),
+        spread_error_spearman=rank_correlation(sd, np.abs(error)),
         coverage_90_raw=_coverage(error, raw, normal_half_width()),
-        nlpd_raw=float(-np.mean(norm.logpdf(error, scale=raw))),
+        nlpd_raw=float(np.mean(0.5 * (error / raw) ** 2 + np.log(raw * sqrt(2.0 * pi)))),
     )
 
 
@@ -182,10 +181,13 @@ def _rate(log10_rate: NDArray[np.float64]) -> NDArray[np.float64]:
     return rate
 
 
-def _rank_correlation(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
+def rank_correlation(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
+    """Spearman's, equal values sharing their mean rank, of (k,) and (k,); NaN where it is undefined."""
     if a.size < 3 or np.ptp(a) <= 1e-12 or np.ptp(b) <= 1e-12:
         return float("nan")
-    return float(spearmanr(a, b).statistic)
+    inverse, counts = zip(*(np.unique(one, return_inverse=True, return_counts=True)[1:] for one in (a, b)), strict=True)
+    ranks = [(np.cumsum(n) - 0.5 * n)[i] for i, n in zip(inverse, counts, strict=True)]
+    return float(np.corrcoef(*ranks)[0, 1])
 
 
 def _coverage(error: NDArray[np.float64], sd: NDArray[np.float64], width: float) -> float:

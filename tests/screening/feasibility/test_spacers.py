@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
+from sklearn.model_selection import StratifiedGroupKFold
 
 from screening.feasibility import ReportedOutcomes
-from screening.feasibility.spacers import score_spacers
+from screening.feasibility.spacers import folds_of_groups, score_spacers
 
 
 def test_the_published_table_has_one_row_a_cation_and_a_source() -> None:
@@ -22,6 +24,19 @@ def test_the_score_is_out_of_fold_and_beats_the_bare_share_of_successes() -> Non
     assert 0.81 < score.auc < 0.9
     assert score.brier < score.brier_base_rate - 0.05
     assert "scaffolds left out whole" in str(score)
+
+
+@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.filterwarnings("ignore:The least populated class")
+def test_folds_of_whole_groups_are_those_of_scikit_learn(seed: int) -> None:
+    draw = np.random.default_rng(seed)
+    layered = draw.permutation(np.arange(60) % 3 > 0).astype(np.int64)
+    groups = draw.integers(0, draw.integers(5, 40), 60).astype(str)
+    own = folds_of_groups(layered, groups, seed)
+    theirs = StratifiedGroupKFold(len(own), shuffle=True, random_state=seed).split(layered, layered, groups)
+    for (train, test), (also_train, also_test) in zip(own, theirs, strict=True):
+        assert np.array_equal(train, also_train)
+        assert np.array_equal(test, also_test)
 
 
 def test_shuffled_outcomes_score_like_chance() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 
 from screening.surrogates.ensemble import EnsembleConfig, bin_edges, encode, fit_ensembles
@@ -33,6 +35,17 @@ def test_a_fold_trained_alone_is_the_same_fold_in_a_batch() -> None:
     z = fit_scaling(X, Y, mask).x(X)
     together, alone = _fit(mask), _fit(mask[1:2])
     assert torch.allclose(together.members(z)[1], alone.members(z[1:2])[0], atol=1e-4)
+
+
+def test_a_fold_that_lost_its_patience_keeps_its_best_snapshot() -> None:
+    mask = ~torch.eye(20, dtype=torch.bool)[:3]
+    patient, hasty = _fit(mask), _fit(mask, config=replace(CONFIG, patience=20))
+    z = fit_scaling(X, Y, mask).x(X)
+    for fold in range(3):
+        same = int(patient.steps[fold]) == int(hasty.steps[fold])
+        assert same == torch.allclose(patient.members(z)[fold], hasty.members(z)[fold], atol=1e-5)
+    alone = _fit(mask[1:2], config=replace(CONFIG, patience=20))
+    assert int(alone.steps[0]) == int(hasty.steps[1])
 
 
 def test_every_training_row_has_members_that_never_saw_its_group() -> None:

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from scipy.stats import t
+from scipy.stats import norm, spearmanr, t
 
 from screening.calibration import FREEDOM, half_width
-from screening.validation.splits import score
+from screening.validation.splits import rank_correlation, score
 
 
 def normal(size: int) -> NDArray[np.float64]:
@@ -24,6 +24,15 @@ def test_perfect_predictions_score_one() -> None:
     assert card.r2_log == card.r2_rate == card.spearman == 1.0
     assert card.mae_log == card.rmse_log == 0.0
     assert card.coverage_50 == 1.0
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=3, max_size=30))
+def test_ranks_and_densities_are_those_of_scipy(pairs: list[tuple[int, int]]) -> None:
+    a, b = np.array(pairs, dtype=np.float64).T
+    if np.ptp(a) and np.ptp(b):
+        assert rank_correlation(a, b) == pytest.approx(spearmanr(a, b).statistic, abs=1e-12)
+    sd = 0.1 + np.abs(b)
+    assert score(a, b, sd, sd).nlpd_raw == pytest.approx(-norm.logpdf(a - b, scale=sd).mean())
 
 
 def test_errors_and_shares_of_variance_follow_their_definitions() -> None:

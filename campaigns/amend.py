@@ -57,7 +57,15 @@ def amendment(
     config = config.with_libraries(read.files).model_copy(update={"dications": dications})
     space = check(config, read.library)
     check_names(scope.names, read.library)
-    _check_tables(state, config)
+    for name, asked in config.properties.items():
+        own = (row.observation for row in state.records.get(name, ()) if row.of_launch)
+        begun = [(row.formula, row.value) for row in own]
+        if begun and begun != [(row.compound, row.value) for row in asked.table]:
+            raise ConfigError(
+                f"properties.{name}: the campaign began it with {len(begun)} other values; leave its table as it was, "
+                f"further values come in with: spinscreen ingest CAMPAIGN FILE --property {name}",
+                ("properties", name, "table"),
+            )
     changes = (
         *_cations("spacer", scope.space.spacers, space.spacers),
         *_cations("cage cation", scope.space.cages, space.cages),
@@ -101,19 +109,6 @@ def check_names(names: CationLibrary, library: CationLibrary) -> None:
                 f"libraries: {cation.abbreviation} is {other.smiles} in this campaign and {cation.smiles} in the new "
                 "library; call the new one otherwise",
                 ("libraries",),
-            )
-
-
-def _check_tables(state: CampaignState, config: CampaignConfig) -> None:
-    """A property keeps the table that it began with."""
-    for name, asked in config.properties.items():
-        own = (row.observation for row in state.records.get(name, ()) if row.of_launch)
-        begun = [(row.formula, row.value) for row in own]
-        if begun and begun != [(row.compound, row.value) for row in asked.table]:
-            raise ConfigError(
-                f"properties.{name}: the campaign began it with {len(begun)} other values; leave its table as it was, "
-                f"further values come in with: spinscreen ingest CAMPAIGN FILE --property {name}",
-                ("properties", name, "table"),
             )
 
 

@@ -355,21 +355,14 @@ def _problems(
         problems.append(f"{len(failed)} cations have no descriptors, the oracle failed for them: {names}")
     if not any(compound in space for compound in measured):
         problems.append("no measured compound lies inside the space: improvement counts from the best of all measured")
-    problems += _unmeasured(space, measured)
-    return problems + _unpriced(config, read, space) + _refused(config, read, space, n_compounds)
-
-
-def _unmeasured(space: CompoundSpace, measured: Sequence[Compound]) -> list[str]:
-    """Metals and halides of the space that no measured layered compound holds."""
     layered = [compound for compound in measured if compound.spacer is not None]
     wanted = {symbol for option in space.halide_options for symbol, _ in option}
     measured_ions = layered_ions(layered)
     absent = [ion for ion in (*space.b_sites, *sorted(wanted)) if ion not in measured_ions]
     few = [ion for ion in space.b_sites if sum(compound.b_site == ion for compound in layered) == 1]
-    lines = [f"no measured layered compound holds {ion}: what is said of it is extrapolated" for ion in absent]
-    return lines + [
-        f"one measured layered compound holds {ion}: what is said of it is nearly extrapolated" for ion in few
-    ]
+    problems += [f"no measured layered compound holds {ion}: what is said of it is extrapolated" for ion in absent]
+    problems += [f"one measured layered compound holds {ion}: what is said of it is nearly extrapolated" for ion in few]
+    return problems + _unpriced(config, read, space) + _refused(config, read, space, n_compounds)
 
 
 def _unpriced(config: CampaignConfig, read: Gathered, space: CompoundSpace) -> list[str]:

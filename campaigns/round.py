@@ -660,7 +660,12 @@ def predict(fitted: Known | Round, compound: Compound, records: Mapping[str, Cat
 
     descriptors = fitted.training.descriptors
     x = to_features(compound_descriptors([compound], records, descriptors), descriptors)
-    _check_described(compound, records)
+    organic = [cation for cation, _ in compound.cation_counts if cation.is_organic]
+    if not organic:
+        raise CampaignError(f"{compound.formula} has no organic cation; the descriptors describe organic cations only")
+    for cation in organic:
+        if not (record := records[cation.inchikey]).ok:
+            raise CampaignError(f"{compound.formula}: {cation.abbreviation} has no descriptors ({record.error})")
     mean, sd = fitted.surrogate.predict(x)
     names = descriptors.feature_names
     shares = shapley(fitted.surrogate, x, names, background=fitted.training.x)
@@ -696,12 +701,3 @@ def gap_of(config: CampaignConfig, compound: Compound, records: Mapping[str, Cat
     level = (protocol.method, protocol.solvent, protocol.conformer_solvent, protocol.polarizability)
     x = to_features(compound_descriptors([compound], records))[0]
     return band_gap(compound, x if level == LEVEL and np.isfinite(x).all() else None)
-
-
-def _check_described(compound: Compound, records: Mapping[str, CationRecord]) -> None:
-    organic = [cation for cation, _ in compound.cation_counts if cation.is_organic]
-    if not organic:
-        raise CampaignError(f"{compound.formula} has no organic cation; the descriptors describe organic cations only")
-    for cation in organic:
-        if not (record := records[cation.inchikey]).ok:
-            raise CampaignError(f"{compound.formula}: {cation.abbreviation} has no descriptors ({record.error})")

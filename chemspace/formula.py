@@ -170,20 +170,6 @@ def _not_neutral(
     halides: dict[str, int],
     scale: int,
 ) -> NotNeutralError:
-    suggestions = _neutral_neighbours(cations, metal, b, halides, scale)
-    offer = f"; neutral would be {' or '.join(suggestions)}" if suggestions else ""
-    if metal == "Sn" and Fraction(sum(halides.values()), scale) == 6 * b:
-        offer += f"; if {metal}(IV) is meant, it is not read: the metal is +2"
-    twice = dict.fromkeys(cation for cation, _ in cations if cation.charge == 2)
-    offer += "".join(f"; {c.abbreviation} is {c.names[-1] if c.names else c.smiles} (+2)" for c in twice)
-    sign = "+" if charge > 0 else ""
-    return NotNeutralError(f"{text!r} is not neutral: its charges add up to {sign}{_plain(charge)}{offer}", suggestions)
-
-
-def _neutral_neighbours(
-    cations: list[tuple[Cation, int]], metal: str, b: Fraction, halides: dict[str, int], scale: int
-) -> tuple[str, ...]:
-    """Up to three neutral formulas of the same ions, those that change the fewest counts first."""
     total = sum(halides.values())
     x = Fraction(total, scale)
     mixture = tuple((symbol, _share(count, total)) for symbol, count in halides.items())
@@ -195,7 +181,8 @@ def _neutral_neighbours(
             continue
         cage_total = Fraction(sum(count for _, count in cages), scale)
         spacers = Fraction(cations[index][1], scale)
-        for n in _layer_guesses(b, x, cage_total):
+        guesses = (b, (x - 1) / 3, cage_total + 1)
+        for n in [int(n) for n in dict.fromkeys(guesses) if n.denominator == 1 and 1 <= n <= 999]:
             if (n == 1) == bool(cages):
                 continue
             wrong = (spacers * spacer.charge != 2) + (cage_total != n - 1) + (b != n) + (x != 3 * n + 1)
@@ -207,12 +194,14 @@ def _neutral_neighbours(
     if not layered:
         neutral = Compound(None, _shares("", cations), metal, mixture, None)
         ranked.append((0, 0, neutral.formula))
-    return tuple(dict.fromkeys(formula for _, _, formula in sorted(ranked)))[:3]
-
-
-def _layer_guesses(b: Fraction, x: Fraction, cage_total: Fraction) -> list[int]:
-    guesses = (b, (x - 1) / 3, cage_total + 1)
-    return [int(n) for n in dict.fromkeys(guesses) if n.denominator == 1 and 1 <= n <= 999]
+    suggestions = tuple(dict.fromkeys(formula for _, _, formula in sorted(ranked)))[:3]
+    offer = f"; neutral would be {' or '.join(suggestions)}" if suggestions else ""
+    if metal == "Sn" and Fraction(sum(halides.values()), scale) == 6 * b:
+        offer += f"; if {metal}(IV) is meant, it is not read: the metal is +2"
+    twice = dict.fromkeys(cation for cation, _ in cations if cation.charge == 2)
+    offer += "".join(f"; {c.abbreviation} is {c.names[-1] if c.names else c.smiles} (+2)" for c in twice)
+    sign = "+" if charge > 0 else ""
+    return NotNeutralError(f"{text!r} is not neutral: its charges add up to {sign}{_plain(charge)}{offer}", suggestions)
 
 
 def _plain(number: Fraction) -> str:

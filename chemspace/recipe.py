@@ -163,7 +163,12 @@ def make_recipe(
             terms.append(_Term(_salt(cation, symbol), "cage", count, mass, registered, cage_equivalents))
     amount = target_mass_g / compound.molar_mass_g_mol * 1000
     precursors = tuple(term.precursor(amount) for term in terms)
-    acids = _acids(compound, metal_source, spacer_source)
+    protons = Fraction(0)
+    if metal_source == "oxide":
+        protons += 2 * compound.n_b_sites
+    if compound.spacer is not None and spacer_source == "amine":
+        protons += 2
+    acids = [(symbol, protons * part) for symbol, part in compound.halide]
     volumes = tuple(
         (f"{ACIDS[x].name} {ACIDS[x].weight_percent:g}%", _volume(x, n * amount)) for x, n in acids if n > 0
     )
@@ -219,16 +224,6 @@ def _spacer(compound: Compound, spacer: Cation, source: str, equivalents: float)
         )
         for symbol, part in compound.halide
     ]
-
-
-def _acids(compound: Compound, metal_source: str, spacer_source: str) -> list[tuple[str, Fraction]]:
-    """Moles of each acid per formula unit: two for a metal oxide, one for every proton of the amines."""
-    protons = Fraction(0)
-    if metal_source == "oxide":
-        protons += 2 * compound.n_b_sites
-    if compound.spacer is not None and spacer_source == "amine":
-        protons += 2
-    return [(symbol, protons * part) for symbol, part in compound.halide]
 
 
 def _equation(compound: Compound, terms: list[_Term], acids: list[tuple[str, Fraction]], metal_source: str) -> str:

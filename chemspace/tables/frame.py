@@ -76,7 +76,8 @@ def _of_text(path: Path, head: bytes) -> pd.DataFrame:
     how: dict[str, Any] = {"sep": delimiter, "skiprows": first - 1}
     encoding = encoding_of(whole or head)
     headed = list(csv.reader(decode_text(whole or head).split("\n")[first - 1 :], delimiter=delimiter))
-    headings = _check_headings(path.name, headed)
+    headings = next((row for row in headed if any(cell.strip() for cell in row)), [])
+    check_headings(path.name, (heading.strip() for heading in headings), MAX_FEATURES)
     how["dtype"] = dict.fromkeys(_padded(headings, headed), str)
     try:
         frame = _read_csv(path, encoding, how)
@@ -92,13 +93,6 @@ def _of_text(path: Path, head: bytes) -> pd.DataFrame:
         if numbers is not None:
             frame[column] = numbers
     return frame
-
-
-def _check_headings(name: str, rows: list[list[str]]) -> list[str]:
-    """Headings, the first of the rows that are not empty; pandas would number those that are twice without a word."""
-    headings = next((row for row in rows if any(cell.strip() for cell in row)), [])
-    check_headings(name, (heading.strip() for heading in headings), MAX_FEATURES)
-    return headings
 
 
 def _padded(headings: list[str], rows: list[list[str]]) -> list[str]:

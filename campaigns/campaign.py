@@ -9,10 +9,9 @@ from operator import index
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Unpack
 
-from campaigns.artifacts import PLAIN, Artifacts, batch_key
+from campaigns.artifacts import PLAIN, Artifacts, batch_key, computed_otherwise, provenance
 from campaigns.config import BUILTIN, CampaignConfig
 from campaigns.database import create_store, point_to
-from campaigns.doubts import Expectation, Expected
 from campaigns.errors import (
     AlreadySoError,
     CampaignError,
@@ -23,6 +22,7 @@ from campaigns.errors import (
     UnconfirmedError,
 )
 from campaigns.events import TOLD_STAGES, EventKind, Stage, stage_named
+from campaigns.fates import Expectation, Expected
 from campaigns.files import read_ranking, write_ranking, write_whole
 from campaigns.ingest import ObservationTable, ReadingOptions, read_observations
 from campaigns.ingest.table import json_lines, read_file, read_table
@@ -56,7 +56,6 @@ from campaigns.summary import (
 )
 from campaigns.targets import LIFETIME, Recorded, target_of
 from campaigns.training import card_of, holdouts, training_set
-from campaigns.versions import computed_otherwise, provenance
 from chemspace import Compound, parse_formula
 from chemspace.progress import Progress, silent
 from chemspace.text import printable

@@ -138,11 +138,10 @@ def told(events: Sequence[Event]) -> tuple[dict[str, Any], ...]:
 
 def replayed(log: EventLog, number: int | None, oracle_store: Path, progress: Progress | None = None) -> Replay:
     """An old round (None: the last) computed again from the log as it stood then; LifecycleError if there is none."""
-    from campaigns.artifacts import Artifacts
+    from campaigns.artifacts import Artifacts, provenance
     from campaigns.records import CationRecords
     from campaigns.round import RoundInputs, fit_round, propose
     from campaigns.space import Scope
-    from campaigns.versions import provenance
 
     events = log.events()
     rounds = [place for place, event in enumerate(events) if event.kind is EventKind.SUGGESTED]

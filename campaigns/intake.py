@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict
 
 from campaigns.database import EventLog
-from campaigns.doubts import Expectation
 from campaigns.errors import AlreadySoError, IngestError, LifecycleError, OvertakenError, UnconfirmedError
 from campaigns.events import MADE_OTHERWISE, NEEDS_REASON, EventKind, Stage, check_step
-from campaigns.fates import disagreements, lifetime_doubt, recorded_of, row_fates, warned
+from campaigns.fates import Expectation, disagreements, lifetime_doubt, recorded_of, row_fates, warned
 from campaigns.files import write_table
 from campaigns.ingest import ObservationTable
 from campaigns.ingest.cells import far_outside

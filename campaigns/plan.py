@@ -92,7 +92,7 @@ def _check_descriptors(config: CampaignConfig) -> None:
 def _check_aims(config: CampaignConfig) -> None:
     """Wishes on columns that there are, and something to trade off where that is asked for."""
     if config.objective.wishes:
-        from screening.strategies.columns import OWN_COLUMNS
+        from screening.strategies.strategy import OWN_COLUMNS
 
         known = dict.fromkeys((*OWN_COLUMNS, "price", *config.properties))
         for place, wish in enumerate(config.objective.wishes):

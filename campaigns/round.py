@@ -19,6 +19,7 @@ from campaigns.artifacts import (
     Artifacts,
     data_key,
     digest,
+    package_versions,
     ranking_form,
     training_key,
     traits_form,
@@ -45,7 +46,6 @@ from campaigns.training import (
     related_datasets,
     training_set,
 )
-from campaigns.versions import package_versions
 from chemspace import CationLibrary, Compound, CompoundSpace, parse_formula
 from chemspace.progress import Progress, silent
 from chemspace.space import SpaceBlock
@@ -73,7 +73,7 @@ from screening.strategies import (
     price_of,
     price_property,
 )
-from screening.strategies.columns import Property, latent_sd, unexplained_variance
+from screening.strategies.strategy import Property, latent_sd, unexplained_variance
 
 if TYPE_CHECKING:
     from screening.crystals import BandGap

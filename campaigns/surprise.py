@@ -20,7 +20,7 @@ from campaigns.targets import Observation
 from campaigns.training import TrainingSet
 from chemspace import parse_formula
 from screening.calibration import fit_scale, half_width
-from screening.strategies.columns import NEAREST
+from screening.strategies.strategy import NEAREST
 
 
 @dataclass(frozen=True, slots=True)

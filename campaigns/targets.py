@@ -433,7 +433,7 @@ class LearntProperty:
 def check_properties(config: CampaignConfig, names: CationLibrary) -> None:
     """Whether tables of properties can be used. ConfigError naming the row: name, compound, unit, too few."""
     from screening.ranking import RANKING_COLUMNS
-    from screening.strategies.columns import OWN_COLUMNS
+    from screening.strategies.strategy import OWN_COLUMNS
 
     taken = {*OWN_COLUMNS, *RANKING_COLUMNS, "price", "tag"}
     for name, measured in config.properties.items():

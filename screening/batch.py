@@ -18,7 +18,7 @@ from screening.scores import TEACHES_MOST
 from screening.seeds import check_seed
 from screening.strategies import Acquisition, Chosen, LogExpectedImprovement, Shortlist, Strategy
 from screening.strategies.acquisitions import joint_moments
-from screening.strategies.columns import unexplained_variance
+from screening.strategies.strategy import unexplained_variance
 
 __all__ = ["BatchLimits", "BatchQuery", "teaching_places"]
 

@@ -15,7 +15,7 @@ from screening.committee import FEWEST, Committee, InputScale, fit_input_scale
 from screening.errors import NothingLeftError, PoolError
 from screening.pool import PoolProblem, choose_batch, choose_rows, equal_rows, row_codes, winsorised
 from screening.seeds import check_seed
-from screening.strategies.columns import MeasuredSet
+from screening.strategies.strategy import MeasuredSet
 from screening.table_features import NamedTable, Results, TableFeatures, TableQuery, read_features, read_results
 
 __all__ = ["PoolTable"]

@@ -17,7 +17,7 @@ from campaigns.files import write_whole
 from campaigns.outcome_table import outcome_rows
 from campaigns.outputs import TABLES
 from chemspace.tables.write import write_csv
-from screening.strategies.columns import NEAREST
+from screening.strategies.strategy import NEAREST
 
 if TYPE_CHECKING:
     from campaigns.campaign import Campaign

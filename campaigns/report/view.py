@@ -12,7 +12,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from campaigns.artifacts import DEEP, PLAIN, Artifacts
+from campaigns.artifacts import DEEP, PLAIN, Artifacts, package_versions
 from campaigns.budget import Budget
 from campaigns.files import TRACES
 from campaigns.report.card import compared_views, decisions, suggestion_card
@@ -29,7 +29,6 @@ from campaigns.report.figures import (
     radar_figure,
 )
 from campaigns.summary import FitSummary, Status, SuggestionBatch
-from campaigns.versions import package_versions
 from chemspace import CationLibrary, Compound, parse_formula
 from chemspace.errors import SpinscreenError
 from chemspace.progress import Progress, silent

@@ -131,7 +131,7 @@ def build_index(folder: Path, fitted: Round, progress: Progress | None = None) -
 
 def _score(draft: Path, fitted: Round, progress: Progress | None) -> dict[str, Any]:
     from screening.ranking.candidates import subset
-    from screening.strategies.columns import predict
+    from screening.strategies.strategy import predict
 
     space, measured, candidates = fitted.space, fitted.measured, fitted.candidates
     size, arrays = len(space), {}

@@ -19,9 +19,9 @@ from cachetools import LRUCache
 from campaigns.artifacts import DEEP, PLAIN, Artifacts, writable
 from campaigns.campaign import Campaign
 from campaigns.database import DATABASE, acting_as
-from campaigns.doubts import Expected
 from campaigns.errors import StoreError
 from campaigns.events import AWAITED, NEVER_AGAIN, Event, Stage
+from campaigns.fates import Expected
 from campaigns.narrate import sentence
 from campaigns.space import without
 from campaigns.state import CampaignState, voids

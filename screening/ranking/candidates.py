@@ -21,16 +21,16 @@ from screening.errors import RankingError
 from screening.feasibility.model import BoundFeasibility, FeasibilityModel
 from screening.features import to_features
 from screening.strategies.acquisitions import LogExpectedImprovement
-from screening.strategies.columns import (
+from screening.strategies.strategy import (
     NEAREST_COLUMNS,
     MeasuredSet,
     Numbers,
     Predictor,
+    Strategy,
     latent_sd,
     predict,
     unexplained_variance,
 )
-from screening.strategies.strategy import Strategy
 
 __all__ = ["lifetime_columns", "subset"]
 

@@ -20,7 +20,7 @@ from chemspace.space import SpaceBlock
 from screening.devices import one_thread, usable_device
 from screening.errors import RankingError
 from screening.ranking.candidates import Candidates, subset
-from screening.strategies.columns import Numbers, Predictor
+from screening.strategies.strategy import Numbers, Predictor
 
 if TYPE_CHECKING:
     from screening.ranking.bounds import PredictionBounds

@@ -17,9 +17,8 @@ from numpy.typing import NDArray
 from scipy.special import erfcx, log_ndtr, logsumexp, ndtr, ndtri
 
 from screening.errors import BatchError
-from screening.strategies.columns import Numbers
 from screening.strategies.joint import drawn_values, integrated_variance, noisy_improvement, values_with
-from screening.strategies.strategy import Chosen, Shortlist, Strategy, StrategyInputs, register_strategy
+from screening.strategies.strategy import Chosen, Numbers, Shortlist, Strategy, StrategyInputs, register_strategy
 
 __all__ = ["log_gain"]
 

@@ -17,18 +17,22 @@ from scipy.special import logsumexp
 
 from screening.errors import RankingError
 from screening.strategies.acquisitions import Acquisition, LogExpectedImprovement, log_expected_improvement
-from screening.strategies.columns import Columns, Numbers, latent_sd, predict, unexplained_variance
 from screening.strategies.joint import hypervolume_improvement, values_with
 from screening.strategies.strategy import (
     STRATEGIES,
     Chosen,
+    Columns,
     FixedObjective,
+    Numbers,
     PropertyObjective,
     Shortlist,
     Strategy,
     StrategyInputs,
     Wish,
+    latent_sd,
+    predict,
     register_strategy,
+    unexplained_variance,
 )
 
 Array = NDArray[np.float64]

@@ -231,7 +231,7 @@ def compare_paths(
     training: TrainingRows, measured: ArrayLike, name: str = DEFAULT_SURROGATE, seed: int = 42, missing: str = "refuse"
 ) -> PathComparison:
     """Score a surrogate with and without the measured descriptors (k, q) of
-    `screening.structures.measured_features(missing="keep")` on the rows that have all of them ("refuse"), or any, gaps
+    `screening.crystals.measured_features(missing="keep")` on the rows that have all of them ("refuse"), or any, gaps
     filled by the mean of each fold's training rows ("impute"). A `TrainingDataError` if too few rows have them."""
     extra = np.asarray(measured, dtype=np.float64)
     known = np.isfinite(extra)

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from campaigns import Campaign
 from campaigns.cli import main
-from campaigns.doubts import APART_DECADES, Expected, doubt
 from campaigns.errors import UnconfirmedError
+from campaigns.fates import APART_DECADES, Expected, doubt
 from chemspace import parse_formula
 from screening.calibration import interval
 from tests.campaigns.test_ingest_trace import files

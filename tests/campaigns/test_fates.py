@@ -7,8 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from campaigns import Campaign
-from campaigns.doubts import MANY, doubt
-from campaigns.fates import Known, disagreements, row_fates
+from campaigns.fates import MANY, Known, disagreements, doubt, row_fates
 from campaigns.ingest.table import read_observations
 from campaigns.targets import LIFETIME
 from tests.campaigns.small import created

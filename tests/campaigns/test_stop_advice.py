@@ -12,7 +12,7 @@ from campaigns.round import stop_advice, top_list
 from campaigns.training import compound_rates
 from chemspace import parse_formula
 from screening.ranking import advise_stopping
-from screening.strategies.columns import latent_sd, unexplained_variance
+from screening.strategies.strategy import latent_sd, unexplained_variance
 
 
 def _agreement(campaign: Campaign) -> str:

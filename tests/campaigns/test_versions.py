@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-import campaigns.versions
-from campaigns.versions import FLOORS, code_state, package_versions, provenance
+import campaigns.artifacts
+from campaigns.artifacts import FLOORS, code_state, package_versions, provenance
 from chemspace import CationLibrary
 
 
@@ -32,7 +32,7 @@ def test_the_provenance_names_packages_code_data_library_and_seed() -> None:
 
 def state_of(root: Path) -> dict[str, str]:
     """`code_state` of the copy of the packages in `root`."""
-    code = "import json, campaigns.versions as v; print(json.dumps(v.code_state()))"
+    code = "import json, campaigns.artifacts as v; print(json.dumps(v.code_state()))"
     done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
     found: dict[str, str] = json.loads(done.stdout)
     return found
@@ -41,7 +41,7 @@ def state_of(root: Path) -> dict[str, str]:
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
     """The Python files of the four floors, in a folder of their own."""
-    source = Path(campaigns.versions.__file__).parents[1]
+    source = Path(campaigns.artifacts.__file__).parents[1]
     for floor in FLOORS:
         shutil.copytree(source / floor, tmp_path / floor, ignore=shutil.ignore_patterns("__pycache__"))
     return tmp_path

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from screening.crystals import measured_features
 from screening.errors import DatasetError, TrainingDataError
-from screening.structures import measured_features
 from screening.surrogate import fit_surrogate
 from screening.surrogates import TrainingRows
 from screening.validation import cross_validate

@@ -10,14 +10,14 @@ import pytest
 
 from chemspace import parse_formula
 from chemspace.crystal import build_structure, structure_descriptors, write_structure
-from screening.errors import DatasetError
-from screening.structures import (
+from screening.crystals import (
     MEASURED_COLUMNS,
     STRUCTURE_COLUMNS,
     measured_features,
     measured_from_structures,
     merge_measured,
 )
+from screening.errors import DatasetError
 
 
 @pytest.fixture(scope="module")

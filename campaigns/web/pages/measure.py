@@ -10,8 +10,8 @@ from fastapi.responses import Response
 from pydantic import AfterValidator, BaseModel, Field
 
 from campaigns.database import acting_as
-from campaigns.doubts import Expected
 from campaigns.events import Stage
+from campaigns.fates import Expected
 from campaigns.ingest import UNITS
 from campaigns.intake import require_confirmed
 from campaigns.kinetics.measurement import TraceSettings

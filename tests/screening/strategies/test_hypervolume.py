@@ -16,8 +16,8 @@ from screening.errors import RankingError
 from screening.feasibility import fit_feasibility
 from screening.ranking import Candidates, PassSettings, rank, space_features
 from screening.strategies import Chosen, Columns, FixedObjective, Numbers, PropertyObjective, Shortlist, StrategyInputs
-from screening.strategies.columns import Predictor
 from screening.strategies.objectives import Hypervolume
+from screening.strategies.strategy import Predictor
 from screening.surrogate import Surrogate, fit_surrogate
 from screening.surrogates import TrainingRows
 from tests.screening.ranking.test_rank import SPACE, TABLES

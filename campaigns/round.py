@@ -304,7 +304,7 @@ def fit_round(
         tell(ranking_from + (total - ranking_from - 1) * done // of, total, note)
 
     def pass_over() -> Ranking:
-        from oracle.cluster import connected
+        from oracle.workers import connected
 
         left = left_to_suggest(inputs, learnt.candidates)
         try:

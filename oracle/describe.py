@@ -72,9 +72,8 @@ def describe_each(
     dask: str | None = None,
 ) -> Iterator[CationRecord]:
     """Yields the record of each distinct cation as it is there, in no fixed order. Raises as `describe`."""
-    from oracle.cluster import run_dask
     from oracle.record import Limits
-    from oracle.workers import run_local
+    from oracle.workers import run_dask, run_local
 
     protocol = protocol or Protocol()
     known: list[CationRecord] = []

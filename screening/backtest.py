@@ -219,7 +219,7 @@ def _botorch(pool: Array, seen: NDArray[np.int64], loss: Array, q: int, seed: in
     from botorch.sampling.normal import SobolQMCNormalSampler
     from gpytorch.mlls import ExactMarginalLogLikelihood
 
-    from screening.strategies.joint import choose_with
+    from screening.strategies.acquisitions import choose_with
 
     free = np.setdiff1d(np.arange(len(pool)), seen)
     bounds = torch.as_tensor(np.stack([pool.min(axis=0), pool.max(axis=0)]))

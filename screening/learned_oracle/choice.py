@@ -15,8 +15,15 @@ from numpy.typing import NDArray
 
 from oracle.descriptors import CationTable
 from screening.errors import NothingLeftError
-from screening.learned_oracle.features import SpacerFeatures, spacer_features
-from screening.learned_oracle.model import FEWEST, N_WAVES, DescriptorModel, DescriptorScore, PredictedDescriptors
+from screening.learned_oracle.model import (
+    FEWEST,
+    N_WAVES,
+    DescriptorModel,
+    DescriptorScore,
+    PredictedDescriptors,
+    SpacerFeatures,
+    spacer_features,
+)
 from screening.ranking import Candidates, PassSettings, rank, space_features
 
 #: Compounds of the list that is to be found.

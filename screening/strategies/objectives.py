@@ -16,8 +16,13 @@ from numpy.typing import NDArray
 from scipy.special import logsumexp
 
 from screening.errors import RankingError
-from screening.strategies.acquisitions import Acquisition, LogExpectedImprovement, log_expected_improvement
-from screening.strategies.joint import hypervolume_improvement, values_with
+from screening.strategies.acquisitions import (
+    Acquisition,
+    LogExpectedImprovement,
+    hypervolume_improvement,
+    log_expected_improvement,
+    values_with,
+)
 from screening.strategies.strategy import (
     STRATEGIES,
     Chosen,

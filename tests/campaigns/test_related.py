@@ -13,8 +13,7 @@ from campaigns import Campaign
 from campaigns.artifacts import Artifacts
 from campaigns.cli.app import app
 from campaigns.errors import PropertyError
-from campaigns.exchange.crate import ingest_crate
-from campaigns.exchange.eln import write_eln
+from campaigns.exchange.eln import ingest_crate, write_eln
 from campaigns.exchange.model_card import as_markdown, model_card
 from campaigns.related import join_tasks
 from campaigns.targets import Target

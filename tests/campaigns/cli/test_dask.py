@@ -37,7 +37,7 @@ def test_the_suggestions_are_those_of_this_machine(launched: Launched, address: 
 def test_a_scheduler_that_does_not_answer_is_told(
     launched: Launched, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("oracle.cluster.PATIENCE", 0.5)
+    monkeypatch.setattr("oracle.workers.PATIENCE", 0.5)
     launched.copy(tmp_path / "copy").close()
     for kept in (tmp_path / "copy" / CACHE).glob("ranking-*.npz"):
         kept.unlink()

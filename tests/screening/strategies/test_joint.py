@@ -13,7 +13,7 @@ from botorch.acquisition.multi_objective import logei
 from botorch.models import SingleTaskGP
 
 from screening.errors import RankingError
-from screening.strategies.joint import (
+from screening.strategies.acquisitions import (
     choose_with,
     hypervolume_improvement,
     integrated_variance,

@@ -37,15 +37,9 @@ Text = Annotated[str, Field(max_length=1_000_000)]
 
 
 def serve_agents(client: Client, *, may_act: bool) -> MCPServer:
-    """The server of the protocol, over a client of the REST interface.
-
-    Args:
-        client: with the token of the person who lets a language model in.
-        may_act: whether the verbs that write are offered; the REST server decides whether the token may use them.
-
-    Raises:
-        CampaignError: if the package mcp is not installed.
-    """
+    """The server of the protocol, over a client with the token of the person who lets a language model in. `may_act`:
+    whether the verbs that write are offered; the REST server decides whether the token may use them. Raises
+    CampaignError if the package mcp is not installed."""
     try:
         from mcp.server.mcpserver import MCPServer
         from mcp.server.mcpserver.exceptions import ToolError

@@ -255,17 +255,8 @@ def _require_undoubted(name: str, doubts: Sequence[Doubt], rules: IntakeRules) -
 
 
 def require_confirmed(fit: TraceFit, name: str, *, accept_warnings: bool, accept_extreme: bool) -> None:
-    """What a fit warns of is asked before a campaign takes it in, and an extreme lifetime is refused, as in tables.
-
-    Args:
-        fit: the fit.
-        accept_warnings: somebody has seen the warnings and takes the lifetime as right.
-        accept_extreme: take a lifetime far outside what has been measured so far.
-
-    Raises:
-        IngestError: for an extreme lifetime, unless accepted.
-        UnconfirmedError: if the fit warns, unless accepted.
-    """
+    """Ask what a fit warns of before a campaign takes it in, and refuse an extreme lifetime, as in tables, unless
+    accepted: raises UnconfirmedError and IngestError."""
     value = fit.lifetime_ps
     if LIFETIME.problem(value) and not accept_extreme:
         sign = "<" if fit.is_upper_bound else ""

@@ -192,16 +192,8 @@ class LaunchPlan:
 def plan_launch(
     config: CampaignConfig, read: Gathered, oracle_store: Path, *, workers: int = 2, progress: Progress | None = None
 ) -> LaunchPlan:
-    """Work out what a launch would do.
-
-    Args:
-        read: its libraries.
-        oracle_store: file of computed descriptors; it need not be there.
-        workers: processes that would compute the others.
-
-    Raises:
-        ConfigError, SpaceError: if the description cannot work at all.
-    """
+    """Work out what a launch would do over the libraries that were read; `oracle_store` need not be there. Raises
+    ConfigError, SpaceError if the description cannot work at all."""
     tell = progress or silent
     space = check(config, read.library)
     size = space.estimated_size()

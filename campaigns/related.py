@@ -61,18 +61,9 @@ class RelatedTask:
 def join_tasks(
     training: TrainingSet, config: CampaignConfig, artifacts: Artifacts, key: str
 ) -> tuple[TrainingSet, Validation, str, tuple[RelatedTask, ...]]:
-    """Try the related tasks one after the other, and keep each that predicts compounds left out better by more than
-    one paired standard error.
-
-    Args:
-        training: the rows, with those of related tasks at hand.
-        config: the campaign's description.
-        artifacts: of the campaign.
-        key: of the rows.
-
-    Returns:
-        The rows with the tasks that are learnt from, their validation, the key of both, and what became of each task.
-    """
+    """Try the related tasks one after the other, and keep each that predicts compounds left out better by more than one
+    paired standard error. Returns the rows with the tasks that are learnt from, their validation, the key of both, and
+    what became of each task."""
     from screening.surrogates.registry import get_recipe, learns_tasks
     from screening.validation.card import squared_error_saved
 

@@ -646,16 +646,8 @@ def indices_of(space: CompoundSpace, compounds: Iterable[Compound]) -> NDArray[n
 
 
 def predict(fitted: Known | Round, compound: Compound, records: Mapping[str, CationRecord]) -> Prediction:
-    """Predict one compound.
-
-    Args:
-        fitted: a round, or what is kept of one.
-        compound: any compound whose organic cations `records` holds.
-        records: the oracle's records by InChIKey.
-
-    Raises:
-        CampaignError: if a cation of it has no descriptors, with the oracle's reason.
-    """
+    """Predict any compound whose organic cations `records` holds, by a round or what is kept of one. Raises
+    CampaignError if a cation of it has no descriptors, with the oracle's reason."""
     from screening.explain import shapley
 
     descriptors = fitted.training.descriptors

@@ -52,15 +52,8 @@ def library_from_content(
 
 
 def with_columns(path: Path, columns: Mapping[str, str]) -> tuple[str, bytes]:
-    """Name and content of a library whose columns are headed otherwise, under the headings that a campaign reads.
-
-    Args:
-        path: the file.
-        columns: heading of each field, as `CationLibrary.read` takes them.
-
-    Raises:
-        LibraryError: if the file cannot be read or lacks a column.
-    """
+    """Name and content of a library whose columns are headed otherwise, under the headings that a campaign reads;
+    `columns` as `CationLibrary.read`. Raises LibraryError if the file cannot be read or lacks a column."""
     text = StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
@@ -273,16 +266,8 @@ class Gathered:
 def gather(
     sources: Sequence[Source], *, dications: bool | None = None, edition: Edition = EDITIONS[NEWEST]
 ) -> Gathered:
-    """Read libraries.
-
-    Args:
-        sources: "builtin", the path, or name and content of each.
-        dications: whether the diamines of files take two protons; None: as in hydriodic acid.
-        edition: of the built-in library.
-
-    Raises:
-        LibraryError: if a file cannot be read or holds no cation.
-    """
+    """Read libraries: "builtin" (of the edition), the path, or name and content of each; `dications` as in
+    descriptions. Raises LibraryError if a file cannot be read or holds no cation."""
     files = tuple(
         source if isinstance(source, tuple) else (BUILTIN, None) if source == BUILTIN else _content(Path(source))
         for source in sources

@@ -21,15 +21,8 @@ _LEVEL = 0.05
 
 
 def track_record(state: CampaignState, *, include_flagged: bool = False) -> TrackRecord | None:
-    """What a campaign predicted of what it suggested, beside what was measured of it then.
-
-    Args:
-        state: of the campaign; measurements that were taken back do not count.
-        include_flagged: whether doubtful published rows count among what was known.
-
-    Returns:
-        None where nothing was measured yet that had been suggested.
-    """
+    """What a campaign predicted of what it suggested, beside what was measured of it then and not taken back; None
+    before. `include_flagged`: whether doubtful published rows count among what was known."""
     compared = tuple(_compared(state, include_flagged=include_flagged)) if state.batches and state.measurements else ()
     if not compared:
         return None

@@ -317,16 +317,8 @@ def card_of(
     further: Mapping[str, list[NDArray[np.int64]]] | None = None,
     progress: Progress | None = None,
 ) -> FullCard:
-    """The full score card on the rows that train, upper bounds known as such.
-
-    Args:
-        training: the rows.
-        seed: of everything random.
-        further: test rows of hold-outs beside the usual splits, as `holdouts` gives, shape (rows,) each.
-
-    Raises:
-        ScreeningError: if there is too little to learn from.
-    """
+    """The full score card on the rows that train, upper bounds known as such; `further` hold-outs, shape (rows,) each,
+    as `holdouts` gives. Raises ScreeningError if there is too little to learn from."""
     from screening.validation.card import full_score_card
 
     return full_score_card(training.rows, name, seed, classes=training.classes, holdouts=further, progress=progress)

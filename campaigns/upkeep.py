@@ -130,21 +130,10 @@ def _derived(folder: Path) -> Iterator[str]:
 
 
 def back_up(folder: Path, target: Path) -> int:
-    """Copy the log and the files of a campaign into one file, whole and checked, while others may write to it.
-
-    Args:
-        folder: the campaign's.
-        target: the file; an older backup gives way to it once the new one is whole.
-
-    Returns:
-        Number of events in it.
-
-    Raises:
-        CampaignNotFoundError: if there is no campaign.
-        DamagedError: if the campaign is damaged; the older backup stands then.
-        StoreError: for a campaign in PostgreSQL (the message says how it is copied), or if the file cannot be
-            written or holds something else.
-    """
+    """Copy the log and the files of a campaign into one file, whole and checked, while others may write to it; the
+    number of events. An older backup gives way once the new one is whole. Raises CampaignNotFoundError; DamagedError if
+    the campaign is damaged (the older backup stands then); StoreError for one in PostgreSQL (the message says how it is
+    copied), or if the file cannot be written or holds something else."""
     if (folder / POINTER).exists():
         address = (folder / POINTER).read_text(encoding="utf-8").strip()
         raise StoreError(f"{folder} keeps its log in PostgreSQL; {_dump(address)}")

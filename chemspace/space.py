@@ -207,13 +207,9 @@ class CompoundSpace:
 
     @property
     def allowed_inner(self) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
-        """Kind of each spacer, shape (c,), and which compounds of a spacer each kind may have, (kinds, n_inner).
-
-        What constraints on single compounds (`price`) leave out besides, `allowed` tells.
-
-        Raises:
-            SpaceError: if the constraints tell too many kinds of spacer apart.
-        """
+        """Kind of each spacer, shape (c,), and which compounds of a spacer each kind may have, (kinds, n_inner). What
+        constraints on single compounds (`price`) leave out besides, `allowed` tells. Raises SpaceError for too many
+        kinds."""
         return self._walker.settled
 
     def estimated_size(self, samples: int = 200_000, seed: int = 0) -> SizeEstimate:

@@ -74,20 +74,12 @@ DESCRIPTORS: Registry[Descriptor] = Registry("descriptor", DescriptorError)
 def register_descriptor(
     name: str, *, label: str = "", unit: str = "", scale: str = "", enters: Enters = "linear", feature: str = ""
 ) -> Callable[[CationNumber], CationNumber]:
-    """Decorate a function from the record of an organic cation (its geometry, SMILES, numbers) to a further number.
-
-    A campaign whose description names it under `descriptors` learns from it: it is averaged over the organic cations
-    of a compound as the others are, and stands in features, ranking, explanation and files. The first sentence of the
+    """Decorate a function from the record of an organic cation (its geometry, SMILES, numbers) to a further number. A
+    campaign whose description names it under `descriptors` learns from it: it is averaged over the organic cations of a
+    compound as the others are, and stands in features, ranking, explanation and files. The first sentence of the
     function's docstring is what `spinscreen plugins` says of it. The function gives None or NaN where the number is not
-    known of a cation; compounds with that cation are then not ranked.
-
-    Args:
-        name: of its column.
-        label, unit, scale, enters, feature: as `Descriptor`; without a label the name in words.
-
-    Raises:
-        RegistryError: if the name is taken.
-    """
+    known of a cation; compounds with that cation are then not ranked. Arguments as `Descriptor`; without a label the
+    name in words. Raises RegistryError if the name is taken."""
 
     def add(of_cation: CationNumber) -> CationNumber:
         described = Descriptor(name, label or name.replace("_", " "), unit, scale, enters, feature, of_cation=of_cation)

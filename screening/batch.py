@@ -182,13 +182,8 @@ def refits_that_keep(
     ranking: Ranking, query: BatchQuery, batch: NDArray[np.int64], refits: Iterable[tuple[Any, float]]
 ) -> NDArray[np.int64] | None:
     """In how many refits each member of a batch is chosen again, shape (q,); None for a strategy that asks a model for
-    more than means and covariances, and for a model without joint ones. Beside the batch its `RIVALS` best rivals
-    compete.
-
-    Args:
-        ranking, query: as of `choose_batch`, which chose the batch (q,) from it.
-        refits: BoTorch model and what is to be beaten of each.
-    """
+    more than means and covariances, and for a model without joint ones. Beside the batch (q,), chosen by
+    `choose_batch`, its `RIVALS` best rivals compete. `refits`: BoTorch model and what is to be beaten of each."""
     if not isinstance(query.strategy, Acquisition) or query.strategy.is_joint:
         return None
     import torch

@@ -261,22 +261,11 @@ MEASURED_COLUMNS = (
 def measured_features(
     material_ids: Sequence[str], table: pd.DataFrame, columns: Sequence[str] = MEASURED_COLUMNS, missing: str = "refuse"
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Measured columns of some materials, to be set beside `to_features`.
-
-    Args:
-        material_ids: the rows wanted, length k.
-        table: column `material_id` and any of `columns`, one row a material.
-        columns: the measured descriptors to use, q names.
-        missing: "refuse" raises where a value is absent; "keep" leaves NaN, for `TrainingRows.of(missing="impute")`,
-            which fills it inside each fold; "drop" says which rows are complete.
-
-    Returns:
-        Values (k, q) and which rows have all of them (k,).
-
-    Raises:
-        DatasetError: for an unknown column or material, a material filed twice, text in a number's place, or an
-            absent value when they are refused; the message names row and column.
-    """
+    """Measured columns of some materials (k names), to be set beside `to_features`: values (k, q) and which rows have
+    all of them (k,). `table` has the column `material_id` and any of `columns`, one row a material. `missing`: "refuse"
+    raises where a value is absent; "keep" leaves NaN, for `TrainingRows.of(missing="impute")`, which fills it inside
+    each fold; "drop" says which rows are complete. A `DatasetError` names row and column: unknown, filed twice, text,
+    or absent."""
     if missing not in ("refuse", "keep", "drop"):
         raise DatasetError(f"missing is {missing!r}; it is refuse, keep or drop")
     values = numbers_of_materials(table, columns).reindex(list(material_ids)).to_numpy(dtype=np.float64)
@@ -316,18 +305,10 @@ STRUCTURE_COLUMNS = {
 
 
 def measured_from_structures(files: Mapping[str, str | Path]) -> pd.DataFrame:
-    """Measured descriptors of crystals, to be used like a table of them.
-
-    Args:
-        files: material identifier to a CIF (or any file that pymatgen reads).
-
-    Returns:
-        Column `material_id` and `STRUCTURE_COLUMNS`; the volume is that of one formula unit, so that cells of
-        different contents compare. A three-dimensional compound has no layer spacing (NaN).
-
-    Raises:
-        DatasetError: naming the material whose file is missing, holds no crystal or no metal-halide network.
-    """
+    """Measured descriptors of crystals, to be used like a table of them: `material_id` and `STRUCTURE_COLUMNS`. The
+    volume is that of one formula unit, so that cells of different contents compare; a three-dimensional compound has no
+    layer spacing (NaN). `files`: material identifier to a CIF (or any file that pymatgen reads). A `DatasetError` names
+    the material whose file is missing, holds no crystal or no metal-halide network."""
     from chemspace.crystal import structure_descriptors  # loads pymatgen
 
     rows = []
@@ -342,17 +323,9 @@ def measured_from_structures(files: Mapping[str, str | Path]) -> pd.DataFrame:
 
 
 def merge_measured(table: pd.DataFrame, structures: pd.DataFrame, tolerance: float = 0.02) -> pd.DataFrame:
-    """A table of measured descriptors with the gaps filled from crystal structures.
-
-    Args:
-        table: column `material_id` and any measured columns, one row a material.
-        structures: of `measured_from_structures`; materials that the table lacks are added.
-        tolerance: largest relative difference between a value of the table and the structure's.
-
-    Raises:
-        DatasetError: where the two differ by more: one of them is wrong or of another phase. For a material filed
-            twice or text in a number's place.
-    """
+    """A table of measured descriptors with the gaps filled from `measured_from_structures`; materials that the table
+    lacks are added. A `DatasetError` where the two differ by more than `tolerance` (relative): one of them is wrong or
+    of another phase; and for a material filed twice or text in a number's place."""
     shared = [column for column in structures.columns if column in table.columns and column != "material_id"]
     filed_numbers, crystals = numbers_of_materials(table, shared), numbers_of_materials(structures, shared)
     own, other = table.set_index("material_id"), structures.set_index("material_id")

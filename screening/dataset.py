@@ -386,14 +386,9 @@ class SpinDataset:
 
 
 def published_descriptors(*, as_filed: bool = False) -> tuple[tuple[str, ...], NDArray[np.float64]]:
-    """The ten published descriptors of the 52 rows, corrected or as filed.
-
-    Args:
-        as_filed: the values of the paper's public file, errors included (zeros for the orbitals of Cs).
-
-    Returns:
-        Material identifiers and an array (52, 10), columns `DESCRIPTOR_NAMES`, NaN where a value is a placeholder.
-    """
+    """The ten published descriptors of the 52 rows: material identifiers and an array (52, 10), columns
+    `DESCRIPTOR_NAMES`, NaN where a value is a placeholder. `as_filed`: not corrected, errors included (zeros for the
+    orbitals of Cs)."""
     table = _read_csv("published_descriptors.csv")
     columns = [name if not as_filed or name == "n_layers" else f"{name}_filed" for name in DESCRIPTOR_NAMES]
     return tuple(table["material_id"]), table[columns].replace("", "nan").astype(float).to_numpy()

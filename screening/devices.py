@@ -12,14 +12,8 @@ __all__ = ["one_thread", "usable_device"]
 
 
 def usable_device(device: str) -> str:
-    """The device's name as it was given, if torch can compute there.
-
-    Args:
-        device: "cpu", "cuda", or "cuda:1" for the second card.
-
-    Raises:
-        DeviceError: for any other name, and for a CUDA device where torch sees none of that number.
-    """
+    """The device's name as it was given ("cpu", "cuda", "cuda:1" for the second card), if torch can compute there.
+    Raises DeviceError for any other name, and for a CUDA device where torch sees none of that number."""
     if device == "cpu":
         return device
     kind, colon, number = device.partition(":")

@@ -22,21 +22,10 @@ N_LAYERS_OF_3D = 100.0
 
 
 def to_features(descriptors: NDArray[np.float64], of: DescriptorSet = DEFAULT_DESCRIPTORS) -> NDArray[np.float64]:
-    """Features of compounds from their descriptors.
-
-    Stateless: a row's features depend on that row only, so nothing leaks between folds.
-
-    Args:
-        descriptors: shape (m, c + 2), columns `of.names`; `n_layers` is infinite (or 100) for 3D. NaN stays NaN.
-        of: of the columns.
-
-    Returns:
-        Features, shape (m, d), columns `of.feature_names`.
-
-    Raises:
-        TrainingDataError: if the array has not these columns, a layer number is below 1, a mass or polarizability is
-            not positive or a dipole is negative.
-    """
+    """Features of compounds, shape (m, d), columns `of.feature_names`, from their descriptors (m, c + 2), columns
+    `of.names`; `n_layers` is infinite (or 100) for 3D, NaN stays NaN. A row's features depend on that row only, so
+    nothing leaks between folds. A `TrainingDataError` for other columns, a layer number below 1, a mass or
+    polarizability that is not positive or a negative dipole."""
     table = np.asarray(descriptors, dtype=np.float64)
     if table.ndim != 2 or table.shape[1] != len(of):
         raise TrainingDataError(f"descriptors have shape {table.shape}; {len(of)} columns are needed: {of.names}")

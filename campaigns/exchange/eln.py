@@ -273,15 +273,9 @@ def ingest_crate(
     campaign: Campaign, path: Path, *, dry_run: bool = False, reading: ReadingOptions | None = None
 ) -> tuple[tuple[IngestResult, ...], OutcomeResult | None]:
     """Take in measurements, those of related tasks and outcomes of an .eln file that a campaign exported; what is known
-    is passed over.
-
-    Returns:
-        What came of the measurements, one for each task, and of the outcomes; None where the crate holds none.
-
-    Raises:
-        IngestError: if the crate will not do, or holds neither table.
-        UnconfirmedError: as `Campaign.ingest`.
-    """
+    is passed over. Returns what came of the measurements, one for each task, and of the outcomes (None: there are
+    none). Raises IngestError if the crate will not do, or holds neither table; UnconfirmedError as
+    `Campaign.ingest`."""
     crate = read_crate(path)
     if not crate.tables:
         raise IngestError(

@@ -187,16 +187,8 @@ def read_observations(
 
 
 def layout_for(name: str, grid: Grid, target: Target, **reading: Unpack[ReadingOptions]) -> Layout:
-    """Which column of a table of observations of `target` is what.
-
-    Args:
-        grid: its cells.
-        target: what was measured.
-        reading: how to read it.
-
-    Raises:
-        IngestError: if something declared is not there, a column is missing, or two could be meant.
-    """
+    """Which column of a table of observations of `target` is what. Raises IngestError if something declared is not
+    there, a column is missing, or two could be meant."""
     declared, unit = reading.get("columns") or {}, reading.get("unit")
     with _as_ingest_error():
         if target.is_lifetime:

@@ -113,20 +113,12 @@ _CROWDED = 0.4
 
 
 def crystal_scene(compound: Compound, geometries: Mapping[str, NDArray[np.float64]] | None = None) -> dict[str, Any]:
-    """What the browser draws, angstrom: two layers of two by two octahedra with what lies between them.
-
-    Args:
-        compound: an unmixed compound.
-        geometries: of its cations, shape (atoms, 3) each, as `chemspace.crystal.build_structure` takes them.
-
-    Returns:
-        lattice (three vectors), reach (half the axis of an octahedron), centres of the octahedra of one layer, cages
-        (repeated with every layer), above (what stands on a layer) and below (what hangs from the next one); molecules
-        are lists of [symbol, x, y, z]. `is_crowded` where the spacers stand closer than they can.
-
-    Raises:
-        GeometryError: for a mixture, or a cation too bulky to be drawn in its place.
-    """
+    """What the browser draws, angstrom: two layers of two by two octahedra with what lies between them. `geometries`:
+    of the cations, shape (atoms, 3) each, as `chemspace.crystal.build_structure` takes them. Keys: lattice (three
+    vectors), reach (half the axis of an octahedron), centres of the octahedra of one layer, cages (repeated with every
+    layer), above (what stands on a layer) and below (what hangs from the next one), molecules as lists of [symbol, x,
+    y, z], `is_crowded` where the spacers stand closer than they can. Raises GeometryError for a mixture, or a cation
+    too bulky."""
     from chemspace.crystal import build_parts
 
     try:

@@ -283,14 +283,9 @@ def progress_figure(
     bounds: Sequence[bool],
     band: Mapping[str, Sequence[float]] | None = None,
 ) -> go.Figure:
-    """Best lifetime found so far against the number of experiments, in the order of the record.
-
-    Args:
-        lifetimes_ps: of each experiment, shape (k,), ps, published ones first.
-        formulas: of each. own: which were measured in this campaign. bounds: which lifetimes are upper bounds only,
-            which make no record.
-        band: of the back-test on the same compounds: experiments, mean_ps, low_ps, high_ps, random_ps.
-    """
+    """Best lifetime found so far against the number of experiments, in the order of the record: `lifetimes_ps`, shape
+    (k,), published ones first, `own` of this campaign, `bounds` upper bounds only, which make no record. `band`: of the
+    back-test on the same compounds: experiments, mean_ps, low_ps, high_ps, random_ps."""
     at, bound = np.arange(1, len(lifetimes_ps) + 1), np.asarray(bounds, dtype=bool)
     best = np.fmax.accumulate(np.where(bound, np.nan, lifetimes_ps))
     figure = go.Figure()

@@ -73,18 +73,9 @@ class PointEngine(Protocol):
     """A program that solves one level of theory for a closed-shell molecule at a given geometry."""
 
     def single_point(self, numbers: NDArray[np.int64], positions: NDArray[np.float64], charge: int) -> SinglePoint:
-        """One calculation from a fresh guess.
-
-        Args:
-            numbers: atomic numbers, shape (n,).
-            positions: shape (n, 3), bohr.
-            charge: total charge, e.
-
-        Raises:
-            InputError: for input that the engine would accept silently and answer wrongly.
-            ConvergenceError: if the self-consistent field does not converge.
-            EngineError: for any other failure of the engine.
-        """
+        """One calculation from a fresh guess: atomic numbers (n,), `positions` (n, 3) in bohr, total charge. Raises
+        InputError for what the engine would accept silently and answer wrongly; ConvergenceError if the self-consistent
+        field does not converge; EngineError for any other failure."""
         ...
 
 

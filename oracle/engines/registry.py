@@ -85,14 +85,10 @@ ENGINES: Registry[RegisteredEngine] = Registry("engine", ProtocolError)
 
 
 def register_engine(name: str, ability: EngineAbility) -> Callable[[OpenEngine], OpenEngine]:
-    """Decorate what opens the engine of a protocol: a function of `oracle.Protocol`, or a class made from one.
-
-    `oracle: {engine: NAME}` in a campaign and `--engine NAME` then choose it. It is opened in worker processes only,
-    so what it needs is imported inside. The first sentence of its docstring is what `spinscreen plugins` says of it.
-
-    Raises:
-        RegistryError: if the name is taken.
-    """
+    """Decorate what opens the engine of a protocol: a function of `oracle.Protocol`, or a class made from one. `oracle:
+    {engine: NAME}` in a campaign and `--engine NAME` then choose it. It is opened in worker processes only, so what it
+    needs is imported inside. The first sentence of its docstring is what `spinscreen plugins` says of it. Raises
+    RegistryError if the name is taken."""
 
     def add(open_engine: OpenEngine) -> OpenEngine:
         ENGINES.add(name, RegisteredEngine(name, ability, open_engine), declared=open_engine)

@@ -501,19 +501,10 @@ def fit_feasibility(
     measured: Sequence[Compound] = (),
     strength: float | None = None,
 ) -> FeasibilityModel:
-    """Fit the model on the reported outcomes and a campaign's own record.
-
-    Args:
-        outcomes: the campaign's outcomes; the same compound may appear more than once.
-        prior: rules and strengths; `FeasibilityPrior()` where None.
-        reported: spacer outcomes to learn from; the package's table of lead-iodide cations where None.
-        seed: of the folds that choose the ridge.
-        measured: compounds that were measured, so they have formed.
-        strength: of the ridge, as an earlier fit on the same reports chose it (`spacers.classifier.strength`).
-
-    Returns:
-        A frozen model; equal arguments give equal models.
-    """
+    """Fit the model on the reported outcomes (the package's table of lead-iodide cations where None) and a campaign's
+    own record, in which a compound may appear more than once, and on `measured` compounds, which have formed. `prior`:
+    rules and strengths; `seed`: of the folds that choose the ridge; `strength`: of the ridge, as an earlier fit on the
+    same reports chose it (`spacers.classifier.strength`). The model is frozen; equal arguments give equal ones."""
     belief, table = prior or FeasibilityPrior(), reported or ReportedOutcomes.published()
     spacers = SpacerModel.fit(table, belief.spacers, seed, strength)
     model = FeasibilityModel(spacers, table, belief, measured=frozenset(measured))

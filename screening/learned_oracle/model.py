@@ -77,13 +77,7 @@ class SpacerFeatures:
 
 
 def spacer_features(smiles: Sequence[str], workers: int = 1, progress: Progress | None = None) -> SpacerFeatures:
-    """Features of m spacers, the same for any number of workers; about 1 ms of one core each.
-
-    Args:
-        smiles: of cations that a library holds.
-        workers: processes; few spacers are worked out in this one.
-        progress: called with (done, total, note).
-    """
+    """Features of m spacers, SMILES that a library holds, the same for any number of workers; 1 ms of a core each."""
     tell, parts = progress or silent, []
     for part in _parts(smiles, workers if len(smiles) > _FEW else 1):
         parts.append(part)

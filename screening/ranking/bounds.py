@@ -248,12 +248,8 @@ class PredictionBounds:
     @classmethod
     def of(cls, model: Any, sample: Array | None = None) -> PredictionBounds | None:
         """Bounds of a model's latent prediction; None of a model that is no mixture of processes and trees or networks.
-
-        Args:
-            model: a fitted one.
-            sample: features of compounds as they will be asked for, shape (m, d), from which those of networks are
-                learnt; without it networks have none. Their `slack` is for the caller to find.
-        """
+        `sample`: features of compounds as they will be asked for, shape (m, d), from which those of networks are
+        learnt; without it networks have none. Their `slack` is for the caller to find."""
         if not isinstance(model, MixtureModel) or model.is_conditioned or model.fixed.numel():
             return None
         parts = list(zip(model.components, model.weights.double().cpu().numpy(), strict=True))

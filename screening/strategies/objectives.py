@@ -130,14 +130,9 @@ class Desirability(Strategy):
 
 
 def log_desirability(values: Mapping[str, Array], wishes: Sequence[Wish]) -> Array:
-    """Logarithm of the weighted geometric mean of how far each wish is met, shape (m,); -inf where a value is NaN.
-
-    Source: Derringer and Suich, J. Qual. Technol. 12, 214 (1980), doi 10.1080/00224065.1980.11980968; the weights,
-    Derringer, Qual. Prog. 27 (6), 51 (1994).
-
-    Raises:
-        RankingError: without wishes, or for a column that is not there.
-    """
+    """Logarithm of the weighted geometric mean of how far each wish is met, shape (m,); -inf where a value is NaN. A
+    RankingError without wishes, or for a column that is not there. Source: Derringer and Suich, J. Qual. Technol. 12,
+    214 (1980), doi 10.1080/00224065.1980.11980968; the weights, Derringer, Qual. Prog. 27 (6), 51 (1994)."""
     if not wishes:
         raise RankingError("no wishes: name at least one column to be desired")
     missing = [wish.column for wish in wishes if wish.column not in values]

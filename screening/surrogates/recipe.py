@@ -105,14 +105,8 @@ class TrainingRows:
         return cls(features, target, error**2, codes[0], bounds, codes[1], np.zeros(target.size, dtype=np.int64))
 
     def of_tasks(self, tasks: ArrayLike) -> TrainingRows:
-        """The rows, those of related tasks known as such.
-
-        Args:
-            tasks: 0 for the task that is predicted, 1, 2, ... for related ones, shape (k,).
-
-        Raises:
-            TrainingDataError: for another shape, negative numbers, or fewer than `MIN_ROWS` measured rows of task 0.
-        """
+        """The rows, with their `tasks` (k,): 0 for the one that is predicted, 1, 2, ... for related ones. A
+        TrainingDataError for another shape, negative numbers, or fewer than `MIN_ROWS` measured rows of task 0."""
         rows = replace(self, tasks=np.asarray(tasks, dtype=np.int64))
         if rows.tasks.shape != self.y.shape or np.any(rows.tasks < 0) or rows.measured.sum() < MIN_ROWS:
             raise TrainingDataError(

@@ -25,14 +25,9 @@ Maker = TypeVar("Maker", bound=Callable[[], Recipe])
 
 
 def register_surrogate(name: str) -> Callable[[Maker], Maker]:
-    """Decorate a class without arguments, or a function, that makes a `Recipe` of this `name`.
-
-    Campaigns, `fit_surrogate`, validation and the command line then know it by its name; the first sentence of its
-    docstring is what `spinscreen plugins` says of it.
-
-    Raises:
-        RegistryError: if the name is taken.
-    """
+    """Decorate a class without arguments, or a function, that makes a `Recipe` of this `name`. Campaigns,
+    `fit_surrogate`, validation and the command line then know it by its name; the first sentence of its docstring is
+    what `spinscreen plugins` says of it. Raises RegistryError if the name is taken."""
 
     def add(make: Maker) -> Maker:
         SURROGATES.add(name, make)
@@ -52,20 +47,10 @@ def learns_tasks(recipe: Recipe) -> bool:
 
 
 def get_recipe(name: str, device: str = "cpu", *, tasks: bool = False) -> Recipe:
-    """The recipe of that name, fitted on that device.
-
-    Args:
-        name: one of `surrogate_names`.
-        device: "cpu" or a CUDA device, for Gaussian processes and networks. Trees and the baselines of scikit-learn
-            and XGBoost run on the processor, also where they are candidates beside those.
-        tasks: whether it is to learn from rows of related tasks too.
-
-    Raises:
-        UnknownSurrogateError: if there is none; the message names the nearest.
-        SurrogateError: if what was registered under the name makes a recipe of another, or one that does not learn
-            from related tasks.
-        DeviceError: if the device is not there, or nothing of this surrogate could run on it.
-    """
+    """The recipe of that name, fitted on that device: "cpu" or a CUDA device, for processes and networks; trees and
+    baselines run on the processor anyway. `tasks`: whether it is to learn from rows of related tasks too. Raises
+    UnknownSurrogateError naming the nearest; SurrogateError if what was registered makes another recipe, or none for
+    related tasks; DeviceError if the device is not there, or nothing of it could run there."""
     recipe = SURROGATES.get(name)()
     if recipe.name != name:
         raise SurrogateError(f"what is registered as the surrogate {name!r} makes a recipe called {recipe.name!r}")

@@ -136,14 +136,9 @@ def score(
     sd_raw: NDArray[np.float64] | None = None,
     rate: NDArray[np.float64] | None = None,
 ) -> ScoreCard:
-    """Score predictions.
-
-    Args:
-        y: measured log10 rate, shape (k,). mean: predicted, shape (k,).
-        sd: recalibrated standard deviation of a measurement around the mean, shape (k,).
-        sd_raw: before recalibration; absent, `sd`.
-        rate: predicted rate in 1/ps for `r2_rate`; absent, 10 to the mean.
-    """
+    """Score predictions: measured log10 rates y (k,), predicted `mean` (k,), recalibrated standard deviation of a
+    measurement around it `sd` (k,), and before that `sd_raw`. `rate`: predicted in 1/ps for `r2_rate`; absent, 10 to
+    the mean."""
     raw = sd if sd_raw is None else sd_raw
     error = y - mean
     covered = {level: _coverage(error, sd, float(half_width(level / 100.0))) for level in (50, 80, 90, 95)}

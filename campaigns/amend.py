@@ -48,7 +48,7 @@ def amendment(
     libraries: Sequence[Source] | None,
     file: Callable[[str], bytes],
 ) -> Amendment:
-    """What a description of these libraries would change in a campaign; `file` gives a kept file by its SHA-256."""
+    """What a description would change; `file` gives a kept file by its SHA-256. ConfigError if it cannot work."""
     config = _in_edition_of(state.config, config)
     given = [one.name for one in state.config.libraries] if libraries is None else libraries
     dications = state.config.dications if config.dications is None else config.dications  # left to the rule: as it was

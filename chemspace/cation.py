@@ -87,8 +87,8 @@ class Cation:
         source: str = "",
     ) -> Cation:
         """As `from_smiles`, of a molecule as a catalogue writes it: an amine, a salt or the cation, made what it is in
-        hydriodic acid by `chemspace.molecule`, whose errors it raises. `dications`: whether diamines take two protons;
-        None: as they do there."""
+        hydriodic acid by `chemspace.molecule`, which raises StructureError. `dications`: whether diamines take two protons; None:
+        as they do there."""
         try:
             mol = cation_form(parse_smiles(smiles), smiles, dications)
             return cls.from_checked_mol(mol, check_charges(mol, smiles), abbreviation, names, role, source)
@@ -106,7 +106,7 @@ class Cation:
         source: str = "",
         canonical: str | None = None,
     ) -> Cation:
-        """Cation of a molecule that `check_cation` has passed; `canonical`: its SMILES. Raises as `from_smiles`."""
+        """Cation of a molecule `check_cation` has passed; `canonical`: its SMILES. StructureError as `from_smiles`."""
         with rdBase.BlockLogs():
             inchikey = str(Chem.MolToInchiKey(mol))  # type: ignore[no-untyped-call]  # RDKit's wrapper has no types
         canonical = readable_smiles(canonical or Chem.MolToSmiles(mol), mol)

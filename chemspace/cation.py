@@ -87,8 +87,8 @@ class Cation:
         source: str = "",
     ) -> Cation:
         """As `from_smiles`, of a molecule as a catalogue writes it: an amine, a salt or the cation, made what it is in
-        hydriodic acid by `chemspace.molecule`, which raises StructureError. `dications`: whether diamines take two protons; None:
-        as they do there."""
+        hydriodic acid by `chemspace.molecule`. `dications`: whether diamines take two protons; None: as they do there.
+        Raises StructureError."""
         try:
             mol = cation_form(parse_smiles(smiles), smiles, dications)
             return cls.from_checked_mol(mol, check_charges(mol, smiles), abbreviation, names, role, source)

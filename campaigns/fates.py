@@ -62,8 +62,8 @@ Expectation: TypeAlias = "Callable[[Compound], Expected | None]"
 def doubt(
     lifetime_ps: float, earlier_ps: Sequence[float], expected: Expected | None, *, is_bound: bool = False
 ) -> Doubt | None:
-    """What contradicts a lifetime, ps, or its upper bound (`is_bound`), which only contradicts what is longer; None where
-    nothing does. Lifetimes of the compound's earlier crystals, ps, count more than what the model expects of it."""
+    """What contradicts a lifetime, or its upper bound (`is_bound`), which only contradicts what is longer; else None.
+    Lifetimes of the compound's earlier crystals, ps, count more than what the model expects of it."""
     low, high, known = _known(earlier_ps, expected)
     if low <= lifetime_ps and (is_bound or lifetime_ps <= high):
         return None

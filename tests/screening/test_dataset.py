@@ -131,6 +131,13 @@ def test_an_average_that_contradicts_its_own_cations_is_corrected_and_flagged(pu
     assert "corrected_descriptors" in published.rows.set_index("material_id").loc["S09", "flags"]
 
 
+def test_both_hands_of_a_spacer_and_their_racemate_are_left_out_together(published: SpinDataset) -> None:
+    rows = [{"formula": f"({hand}-MBA)2PbI4", "lifetime_ps": 1.0 + at} for at, hand in enumerate(("R", "S", "rac"))]
+    longer = published.append(pd.DataFrame(rows))
+    assert len(set(longer.rows["group"].tolist()[-3:])) == 3
+    assert len(set(list(longer.groups)[-3:])) == 1
+
+
 @pytest.mark.parametrize(
     ("told", "flag"),
     [

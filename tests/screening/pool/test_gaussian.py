@@ -11,6 +11,7 @@ from gpytorch.kernels import LinearKernel
 from numpy.typing import NDArray
 from scipy.optimize import check_grad
 
+from screening import committee as committees
 from screening.committee import KERNELS, _negative_log_posterior, fit_gaussian_process
 
 Array = NDArray[np.float64]
@@ -78,3 +79,16 @@ def test_one_shared_length_scale_is_one() -> None:
     x, y = _data()
     model = fit_gaussian_process("rbf", x, y, np.zeros(25), groups=np.zeros(3, dtype=np.int64))
     assert len(set(model.length.tolist())) == 1
+
+
+def test_of_many_results_the_best_and_a_random_part_are_learnt_from_and_only_that_part_is_judged(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name, most in (("_ROWS", 40), ("_BEST_ROWS", 10), ("_SEARCH_ROWS", 20)):
+        monkeypatch.setattr(committees, name, most)
+    generator = np.random.default_rng(0)
+    x, y = generator.random((300, 4)), generator.standard_normal(300)
+    fitted = committees.fit_committee(x, y, np.zeros(300))
+    assert len(fitted.y) == 40 == len(fitted.members[0].process.x)
+    assert set(np.sort(y)[:10]) <= set(fitted.y)
+    assert fitted.judged.sum() == 30

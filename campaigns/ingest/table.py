@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache, partial
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
@@ -155,11 +156,12 @@ def read_observations(
     if RETRACTED in grid.columns and RETRACTED not in columns.values():
         columns[RETRACTED] = RETRACTED
     rows, refused = [], []
+    compound_of = cache(partial(_compound, library=names))
     for row in grid.rows:
         try:
             cells = lines_of(cells_of(row, columns, _NUMBERS if commas else ()), columns)
             with _in_column(layout, "formula"):
-                compound = _compound(cells["formula"], names)
+                compound = compound_of(cells["formula"])
             if target.is_lifetime:
                 observation = _lifetime(cells, compound, layout, target, accept_extreme=extreme)
             else:

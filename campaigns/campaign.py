@@ -485,7 +485,9 @@ class Campaign(CampaignReader):
             LifecycleError: if there is no such stage, the step cannot follow, or a reason is missing.
             ChemspaceError: for a formula that cannot be read.
         """
-        after = _stage_of(stage)
+        after = stage if isinstance(stage, Stage) else stage_named(str(stage))
+        if after is None:
+            raise LifecycleError(f"{stage!r} is not one of {', '.join(TOLD_STAGES)}")
         with suppress(AlreadySoError):
             self._append_checked(EventKind.STEPPED, lambda state: step(state, self.names, formula, after, reason, made))
         asked = parse_formula(formula, self.names).formula
@@ -711,11 +713,3 @@ def _whole_number(value: object, least: int, what: str) -> int:
     if number < least or isinstance(value, bool):
         raise CampaignError(f"{what} is {value!r}; give a whole number, at least {least}")
     return number
-
-
-def _stage_of(word: str) -> Stage:
-    if isinstance(word, Stage):
-        return word
-    if (stage := stage_named(str(word))) is None:
-        raise LifecycleError(f"{word!r} is not one of {', '.join(TOLD_STAGES)}")
-    return stage

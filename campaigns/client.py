@@ -15,6 +15,7 @@ import httpx
 from campaigns.errors import RemoteError
 
 Json = dict[str, Any]
+Tell = Callable[[Json], None] | None
 #: A table's file, or its rows.
 Table = str | Path | Sequence[Mapping[str, Any]]
 #: One file or its content, or one a scan.
@@ -236,14 +237,7 @@ class Client:
         """How far a job is."""
         return self._json("GET", f"jobs/{job}")
 
-    def wait(
-        self,
-        job: str | Json,
-        *,
-        timeout_s: float = 600.0,
-        every_s: float = 0.5,
-        tell: Callable[[Json], None] | None = None,
-    ) -> Json:
+    def wait(self, job: str | Json, *, timeout_s: float = 600.0, every_s: float = 0.5, tell: Tell = None) -> Json:
         """Wait for a job and return its result.
 
         Args:

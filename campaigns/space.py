@@ -125,7 +125,9 @@ def space_of(config: CampaignConfig, library: CationLibrary) -> CompoundSpace:
     orbital descriptors). A library without cage cations takes the built-in ones. Raises ConfigError for an unknown
     cation, or a constraint that cannot be.
     """
-    names, rules = with_builtin(library, config.defaults) if _names_cations(config) else library, config.space
+    rules = config.space
+    names_cations = rules.cages or rules.cage_mixtures or rules.constraints or config.prices
+    names = with_builtin(library, config.defaults) if names_cations else library
     space = CompoundSpace(
         spacers=library.spacers,
         cages=_cages(config, library, names),
@@ -163,10 +165,6 @@ def without(space: CompoundSpace, ruled_out: Sequence[RuledOut]) -> CompoundSpac
     places = {place: tuple(one.inchikey for one in ruled_out if one.place == place) for place in ("spacer", "cage")}
     barred = ExcludedCations(places["spacer"], places["cage"])
     return replace(space, constraints=(*space.constraints, barred))
-
-
-def _names_cations(config: CampaignConfig) -> bool:
-    return bool(config.space.cages or config.space.cage_mixtures or config.space.constraints or config.prices)
 
 
 def _cages(config: CampaignConfig, library: CationLibrary, names: CationLibrary) -> tuple[Cation, ...]:

@@ -217,7 +217,12 @@ def paper(options: PaperOptions) -> None:
 def _show_paper(found: Reproduction) -> None:
     _show_claims(found)
     for table in _TABLES:
-        _show_scores(found, table)
+        title = f"R2 of every model: {_TABLES[table].format(n=found.n_rows[table])}"
+        shown = console.table("model", *_HEADINGS.values(), "90% interval holds", title=title)
+        for model, cards in found.cards[table].items():
+            scores = [f"{cards[split].r2_log:.2f} ({cards[split].r2_rate:.2f})" for split in _HEADINGS]
+            shown.add_row(model, *scores, f"{cards['leave_one_spacer_out'].coverage_90:.0%}")
+        console.out.print(shown)
     headings = ("measured on the crystal", "rows", "path", "leave compound out", "leave spacer out")
     shown = console.table(*headings, title="What crystals add: computed before synthesis, and with what is measured")
     for name, path in found.paths.items():
@@ -247,12 +252,3 @@ def _show_claims(found: Reproduction) -> None:
         )
     console.out.print(shown)
     console.out.print(f"Network chosen from the paper's grid: {found.setting}.", style="dim")
-
-
-def _show_scores(found: Reproduction, table: str) -> None:
-    title = f"R2 of every model: {_TABLES[table].format(n=found.n_rows[table])}"
-    shown = console.table("model", *_HEADINGS.values(), "90% interval holds", title=title)
-    for model, cards in found.cards[table].items():
-        scores = [f"{cards[split].r2_log:.2f} ({cards[split].r2_rate:.2f})" for split in _HEADINGS]
-        shown.add_row(model, *scores, f"{cards['leave_one_spacer_out'].coverage_90:.0%}")
-    console.out.print(shown)

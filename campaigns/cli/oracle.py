@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
@@ -192,23 +192,19 @@ def _deliver(records: list[CationRecord], options: DescribeOptions) -> None:
     for record in records:
         for text in record.warnings if record.ok else (record.error,):
             console.warn(f"{record.smiles}: {text}")
-    if options.csv is not None or options.parquet is not None:
-        _write(rows, options.csv, options.parquet)
-    else:
+    if options.csv is None and options.parquet is None:
         console.answer(console.finite(rows), lambda: _print(records))
-
-
-def _write(rows: list[dict[str, Any]], csv: Path | None, parquet: Path | None) -> None:
+        return
     import pandas as pd
 
     from chemspace.tables.write import write_csv
 
     frame = pd.DataFrame(rows)
-    if csv is not None:
-        write_csv(frame, csv)
-    if parquet is not None:
-        frame.to_parquet(parquet, index=False)
-    console.note(f"{len(rows)} rows written to {csv or parquet}")
+    if options.csv is not None:
+        write_csv(frame, options.csv)
+    if options.parquet is not None:
+        frame.to_parquet(options.parquet, index=False)
+    console.note(f"{len(rows)} rows written to {options.csv or options.parquet}")
 
 
 def _print(records: list[CationRecord]) -> None:

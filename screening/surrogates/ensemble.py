@@ -152,8 +152,8 @@ def _forward(weights: tuple[tuple[Tensor, Tensor], ...], z: Tensor) -> Tensor:
     f, s = weights[0][0].shape[:2]
     h = z.mT
     for i, (w, b) in enumerate(weights):
-        turned = (part.mT.reshape(len(h), -1, part.shape[-2]) for part in (b, w))
-        h = torch.baddbmm(*turned, h).reshape(f * s, w.shape[-1], -1)
+        bias, weight = (part.mT.reshape(len(h), -1, part.shape[-2]) for part in (b, w))
+        h = torch.baddbmm(bias, weight, h).reshape(f * s, w.shape[-1], -1)
         if i < len(weights) - 1:
             h = torch.tanh(h)
     return h.reshape(f, s, -1)

@@ -319,7 +319,8 @@ class _Rows(NamedTuple):
 
     def part(self, keep: Tensor) -> _Rows:
         """Some of them, by their numbers."""
-        return _Rows(*(tensor[:, keep] for tensor in self[:-1]), self.tasks[keep])
+        z, targets, noise, weight = (tensor[:, keep] for tensor in self[:-1])
+        return _Rows(z, targets, noise, weight, self.tasks[keep])
 
 
 def _search(spec: KernelSpec, rows: _Rows, start: Tensor | None = None) -> Tensor:

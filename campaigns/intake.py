@@ -183,7 +183,7 @@ def of_table(
             *table.warnings,
             *(word for fate in fates for word in fate.words),
             *(doubted.sentence for doubted in doubts),
-            *map(_outside, outside),
+            *(_outside(compounds[formula]) for formula in outside),
         ),
         target=target,
         rows=rows,
@@ -215,7 +215,7 @@ def of_trace(trace: FittedTrace, state: CampaignState, space: CompoundSpace, rul
     hashes = hashes_of(paths)
     measured = Observation.of_fit(compound.formula, fit, sample=sample)
     outside = () if compound in space else (compound.formula,)
-    warnings = [*fit.warnings, *map(_outside, outside)]
+    warnings = [*fit.warnings, *(_outside(compound) for _ in outside)]
     doubts: tuple[Doubt, ...] = ()
     before = [row for row in state.record if row.files[: len(hashes)] == hashes]
     here = [row for row in before if row.observation.formula == compound.formula]
@@ -281,9 +281,11 @@ def _write_rejects(table: ObservationTable, path: Path) -> None:
     write_table(path, rows)
 
 
-def _outside(formula: str) -> str:
+def _outside(compound: Compound) -> str:
     """What to tell of a compound outside the space."""
-    return f"{formula} is outside the campaign's space: it trains the model and is never suggested"
+    trains = any(cation.is_organic for cation, _ in compound.cation_counts)
+    use = "trains the model" if trains else "has no organic cation to describe, so it does not train the model"
+    return f"{compound.formula} is outside the campaign's space: it {use} and is never suggested"
 
 
 def _digest(value: object) -> str:

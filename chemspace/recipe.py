@@ -156,11 +156,7 @@ def make_recipe(
     if compound.spacer is not None:
         terms += _spacer(compound, compound.spacer, spacer_source, spacer_equivalents)
     for cation, share in compound.cage:
-        for symbol, part in compound.halide:
-            count = share * part * compound.n_cages
-            mass = cation.molar_mass_g_mol + _mass(symbol)
-            registered = Registered.of_cation(cation, symbol)
-            terms.append(_Term(_salt(cation, symbol), "cage", count, mass, registered, cage_equivalents))
+        terms += _salts(compound, cation, "cage", share * compound.n_cages, cage_equivalents)
     amount = target_mass_g / compound.molar_mass_g_mol * 1000
     precursors = tuple(term.precursor(amount) for term in terms)
     protons = Fraction(0)
@@ -213,17 +209,17 @@ def _spacer(compound: Compound, spacer: Cation, source: str, equivalents: float)
             )
         name, mass = f"{spacer.abbreviation} free base", spacer.molar_mass_g_mol - charge * _mass("H")
         return [_Term(name, "spacer", count, mass, Registered.of_cation(spacer, "base"), equivalents)]
-    return [
-        _Term(
-            _salt(spacer, symbol),
-            "spacer",
-            count * part,
-            spacer.molar_mass_g_mol + charge * _mass(symbol),
-            Registered.of_cation(spacer, symbol),
-            equivalents,
-        )
-        for symbol, part in compound.halide
-    ]
+    return _salts(compound, spacer, "spacer", count, equivalents)
+
+
+def _salts(compound: Compound, cation: Cation, part: str, count: Fraction, equivalents: float) -> list[_Term]:
+    """The salts of a cation with each halide of the compound, in its ratio."""
+    terms = []
+    for symbol, share in compound.halide:
+        name = f"{cation.abbreviation}{symbol}{'2' if cation.charge == 2 else ''}"
+        mass = cation.molar_mass_g_mol + cation.charge * _mass(symbol)
+        terms.append(_Term(name, part, count * share, mass, Registered.of_cation(cation, symbol), equivalents))
+    return terms
 
 
 def _equation(compound: Compound, terms: list[_Term], acids: list[tuple[str, Fraction]], metal_source: str) -> str:
@@ -236,10 +232,6 @@ def _equation(compound: Compound, terms: list[_Term], acids: list[tuple[str, Fra
 
 def _side(terms: list[tuple[Fraction, str]]) -> str:
     return " + ".join(name if count == 1 else f"{float(count):g} {name}" for count, name in terms)
-
-
-def _salt(cation: Cation, symbol: str) -> str:
-    return f"{cation.abbreviation}{symbol}{'2' if cation.charge == 2 else ''}"
 
 
 def _volume(symbol: str, amount_mmol: float) -> float:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections import deque
 from dataclasses import dataclass
+from io import StringIO
 from itertools import product
 from math import sqrt
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +26,12 @@ if TYPE_CHECKING:
 #: A halide is bonded to a metal up to this multiple of the ideal distance: includes the long bonds of distorted
 #: octahedra (Pb-I up to 4.0 angstrom), excludes the next shell (above 4.4).
 BOND_REACH = 1.25
+#: Lattice planes of a crystal lie no nearer than an atom is wide, and no cell has an axis so long, angstrom.
+THINNEST, LONGEST = 2.0, 1000.0
+
+
+#: Number of cells along each axis.
+Image: TypeAlias = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
@@ -33,7 +41,7 @@ class Bond:
 
     metal: int
     halide: int
-    image: tuple[int, int, int]
+    image: Image
     length: float
     vector: NDArray[np.float64]
 
@@ -43,7 +51,7 @@ class Sheet:
     """One connected part of the network: unwrapped metals as (site, image), and the integer lattice translations that
     map it onto itself, shape (rank, 3): rank 2 for a layer, 3 for a three-dimensional network."""
 
-    metals: tuple[tuple[int, tuple[int, int, int]], ...]
+    metals: tuple[tuple[int, Image], ...]
     translations: NDArray[np.int64]
 
 
@@ -67,14 +75,14 @@ def find_network(structure: Structure) -> Network:
     bonds = _bonds(structure, symbols, set(metals))
     if not bonds:
         raise GeometryError(f"no halide is bonded to a metal in {structure.composition.reduced_formula}")
-    ends: dict[int, list[tuple[int, tuple[int, int, int]]]] = {}
+    ends: dict[int, list[tuple[int, Image]]] = {}
     for bond in bonds:
         ends.setdefault(bond.halide, []).append((bond.metal, bond.image))
-    links: dict[int, list[tuple[int, tuple[int, int, int]]]] = {metal: [] for metal in metals}
+    links: dict[int, list[tuple[int, Image]]] = {metal: [] for metal in metals}
     for partners in ends.values():
         for metal, image in partners:
             for other, other_image in partners:
-                step = _minus(image, other_image)
+                step = _minus(other_image, image)
                 if (other, step) != (metal, (0, 0, 0)):
                     links[metal].append((other, step))
     terminal = frozenset(halide for halide, partners in ends.items() if len(partners) == 1)
@@ -91,25 +99,26 @@ def _bonds(structure: Structure, symbols: list[str], metals: set[int]) -> list[B
         if centre not in metals or symbols[other] not in HALIDES:
             continue
         if length <= BOND_REACH * bond_length(symbols[centre], symbols[other]):
-            found.append(Bond(int(centre), int(other), _triple(image), float(length), vector))
+            a, b, c = (round(float(value)) for value in image)
+            found.append(Bond(int(centre), int(other), (a, b, c), float(length), vector))
     return found
 
 
-def _sheets(metals: tuple[int, ...], links: dict[int, list[tuple[int, tuple[int, int, int]]]]) -> list[Sheet]:
+def _sheets(metals: tuple[int, ...], links: dict[int, list[tuple[int, Image]]]) -> list[Sheet]:
     """Connected parts, each unwrapped from its first metal; closing a ring in another image gives a translation."""
-    seen: dict[int, tuple[int, int, int]] = {}
+    seen: dict[int, Image] = {}
     sheets = []
     for start in metals:
         if start in seen:
             continue
         seen[start] = (0, 0, 0)
         members = [start]
-        loops: list[tuple[int, int, int]] = []
+        loops: list[Image] = []
         queue = deque([start])
         while queue:
             metal = queue.popleft()
             for other, step in links[metal]:
-                image = _plus(seen[metal], step)
+                image = _minus(seen[metal], step)
                 if other not in seen:
                     seen[other] = image
                     members.append(other)
@@ -120,7 +129,7 @@ def _sheets(metals: tuple[int, ...], links: dict[int, list[tuple[int, tuple[int,
     return sheets
 
 
-def _basis(loops: list[tuple[int, int, int]]) -> NDArray[np.int64]:
+def _basis(loops: list[Image]) -> NDArray[np.int64]:
     """Integer basis of the lattice that the loops span, shape (rank, 3), by row reduction (Hermite normal form)."""
     rows = [list(loop) for loop in dict.fromkeys(loops)]
     basis: list[list[int]] = []
@@ -146,16 +155,7 @@ def _symbol(species: object) -> str:
     return str(max(amounts, key=lambda symbol: amounts[symbol]))
 
 
-def _triple(image: object) -> tuple[int, int, int]:
-    a, b, c = (round(float(value)) for value in image)  # type: ignore[attr-defined]  # array of three
-    return a, b, c
-
-
-def _plus(a: tuple[int, int, int], b: tuple[int, int, int]) -> tuple[int, int, int]:
-    return a[0] + b[0], a[1] + b[1], a[2] + b[2]
-
-
-def _minus(a: tuple[int, int, int], b: tuple[int, int, int]) -> tuple[int, int, int]:
+def _minus(a: Image, b: Image) -> Image:
     return a[0] - b[0], a[1] - b[1], a[2] - b[2]
 
 
@@ -178,13 +178,9 @@ class Layers:
 
     def depth(self, point: NDArray[np.float64]) -> float:
         """How far a point, shape (3,), lies inside the nearest face, angstrom; negative outside the layer."""
-        height = float(point @ self.normal)
-        best = -np.inf
-        for bottom, top in self.faces:
-            middle = (bottom + top) / 2
-            off = (height - middle + self.period / 2) % self.period - self.period / 2
-            best = max(best, (top - bottom) / 2 - abs(off))
-        return float(best)
+        bottom, top = np.array(self.faces).T
+        off = (point @ self.normal - (bottom + top) / 2 + self.period / 2) % self.period - self.period / 2
+        return float(np.max((top - bottom) / 2 - np.abs(off)))
 
 
 def find_layers(network: Network) -> Layers | None:
@@ -220,12 +216,8 @@ def find_layers(network: Network) -> Layers | None:
 
 def _points(network: Network, sheet: Sheet) -> NDArray[np.float64]:
     """Unwrapped metals of a sheet, shape (metals, 3)."""
-    fractional = network.structure.frac_coords
-    return np.asarray(
-        network.structure.lattice.get_cartesian_coords(
-            [fractional[metal] + np.array(image) for metal, image in sheet.metals]
-        )
-    )
+    places = [network.structure.frac_coords[metal] + np.array(image) for metal, image in sheet.metals]
+    return np.asarray(network.structure.lattice.get_cartesian_coords(places))
 
 
 def _planes(network: Network, sheet: Sheet, normal: NDArray[np.float64]) -> list[float]:
@@ -237,19 +229,10 @@ def _planes(network: Network, sheet: Sheet, normal: NDArray[np.float64]) -> list
 
 def _faces(network: Network, sheet: Sheet, normal: NDArray[np.float64]) -> tuple[float, float]:
     """Heights of the lower and the upper plane of terminal halides of one layer."""
-    images = dict(sheet.metals)
-    structure = network.structure
-    heights = np.array(
-        [
-            structure.lattice.get_cartesian_coords(
-                structure.frac_coords[bond.halide] + np.array(bond.image) + np.array(images[bond.metal])
-            )
-            @ normal
-            for bond in network.bonds
-            if bond.metal in images and bond.halide in network.terminal
-        ]
-    )
     metals = _points(network, sheet) @ normal
+    own = dict(zip((metal for metal, _ in sheet.metals), metals, strict=True))
+    bonds = [bond for bond in network.bonds if bond.metal in own and bond.halide in network.terminal]
+    heights = np.array([own[bond.metal] + bond.vector @ normal for bond in bonds])
     middle = (metals.min() + metals.max()) / 2
     below, above = heights[heights < middle], heights[heights >= middle]
     if not len(below) or not len(above):
@@ -403,18 +386,53 @@ def read_structure(path: str | Path) -> Structure:
 
 def _read_cif(path: Path) -> Structure:
     """The one crystal of a CIF; occupancies a little above 1 (rounding of refinements) are scaled down."""
-    from pymatgen.io.cif import CifParser
+    from pymatgen.io.cif import CifFile, CifParser
 
+    text = path.read_text("utf-8-sig", "replace")
+    names = re.findall(r"(?m)^\s*data_(\S*)", text)
     with warnings.catch_warnings(record=True) as remarks:
         warnings.simplefilter("always")
         try:
-            found = CifParser(str(path), occupancy_tolerance=MOST_OCCUPANCY).parse_structures(primitive=False)
+            file = CifFile.from_str(text)
+            crystals = {name: block.data for name, block in file.data.items() if "_atom_site_fract_x" in block.data}
+            if repeated := [name for name in crystals if names.count(name) > 1]:
+                raise GeometryError(f"{path.name} has two blocks data_{repeated[0]}; give each a file of its own")
+            if not crystals:
+                raise ValueError("it lists no atoms (_atom_site_fract_x)")
+            changed = [_settle(path.name, block) for block in crystals.values()]
+            source = StringIO(str(file)) if any(changed) else str(path)
+            found = CifParser(source, occupancy_tolerance=MOST_OCCUPANCY).parse_structures(primitive=False)
         except ValueError as error:  # pymatgen's own error only says that nothing is left
             reasons = [str(remark.message).splitlines()[0] for remark in remarks] or [str(error)]
             raise GeometryError(f"{path.name} holds no readable crystal structure: {reasons[-1]}") from error
     if len(found) > 1:
         raise GeometryError(f"{path.name} holds {len(found)} crystal structures; give each a file of its own")
     return found[0]
+
+
+_COORDINATE = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?(?:\(.*)?")
+
+
+def _settle(file: str, block: dict[str, Any]) -> bool:
+    """Leave out hydrogens without a place and give an occupancy of "." the 1 that it stands for; whether there were
+    any. Raises GeometryError for another atom without a place, which pymatgen would put at 0, or a cell of no size."""
+    for name in ("length_a", "length_b", "length_c", "angle_alpha", "angle_beta", "angle_gamma"):
+        if not re.match(r"\+?[\d.]*[1-9]", value := str(block.get(f"_cell_{name}", "missing"))):
+            raise GeometryError(f"{file} has a cell without a size: _cell_{name} is {value}")
+    places = list(zip(*(block.get(f"_atom_site_fract_{axis}", ()) for axis in "xyz"), strict=False))
+    unknown = [number for number, place in enumerate(places) if not all(map(_COORDINATE.fullmatch, place))]
+    kinds = block.get("_atom_site_type_symbol") or block.get("_atom_site_label") or []
+    for number in unknown:
+        if kinds[number][:1] not in ("H", "D"):
+            where = f"atom {number + 1} of {file} ({kinds[number]})"
+            raise GeometryError(f"{where} has no place: its coordinates are {', '.join(places[number])}")
+    columns = [key for key, cells in block.items() if key.startswith("_atom_site_") and len(cells) == len(kinds)]
+    for key in columns if unknown else ():
+        block[key] = [cell for number, cell in enumerate(block[key]) if number not in unknown]
+    occupancies = block.get("_atom_site_occupancy", [])
+    if "." in occupancies:
+        block["_atom_site_occupancy"] = ["1" if cell == "." else cell for cell in occupancies]
+    return bool(unknown) or "." in occupancies
 
 
 def _with_whole_sites(structure: Structure) -> Structure:
@@ -447,6 +465,11 @@ def structure_descriptors(structure: Structure | str | Path) -> StructureDescrip
     read."""
     if isinstance(structure, str | Path):
         structure = read_structure(structure)
+    thin, long = 1.0 / max(structure.lattice.reciprocal_lattice_crystallographic.abc), max(structure.lattice.abc)
+    if thin < THINNEST or long > LONGEST:  # the search for neighbours would fill the memory
+        raise GeometryError(
+            f"a cell {thin:.2g} angstrom thin and {long:.4g} long is no crystal's; check axes and angles"
+        )
     structure = _with_whole_sites(structure)
     network = find_network(structure)
     layers = find_layers(network)
@@ -481,18 +504,19 @@ def _stacking(t1: float, t2: float) -> tuple[str, float]:
 
 
 def _octahedra(network: Network) -> tuple[float, float]:
-    """Mean bond distortion and angle variance of the six-coordinate metals; nan where there is none."""
+    """Mean bond distortion and angle variance of the six-coordinate metals. Raises GeometryError if there is none."""
     bonds, angles = [], []
-    for metal in network.metals:
-        vectors = np.array([bond.vector for bond in network.bonds if bond.metal == metal])
-        if len(vectors) != 6:
-            continue
+    around = [np.array([bond.vector for bond in network.bonds if bond.metal == metal]) for metal in network.metals]
+    if not (octahedra := [vectors for vectors in around if len(vectors) == 6]):
+        found = " or ".join(map(str, sorted({len(vectors) for vectors in around})))
+        raise GeometryError(f"no metal has six halides around it, but {found}: no octahedra, so no perovskite")
+    for vectors in octahedra:
         lengths = np.linalg.norm(vectors, axis=1)
         bonds.append(float(np.mean((lengths / lengths.mean() - 1) ** 2)))
         cosines = (vectors @ vectors.T / np.outer(lengths, lengths))[np.triu_indices(6, 1)]
         cis = np.sort(np.degrees(np.arccos(np.clip(cosines, -1, 1))))[:12]
         angles.append(float(np.sum((cis - 90) ** 2) / 11))
-    return (float(np.mean(bonds)), float(np.mean(angles))) if bonds else (float("nan"), float("nan"))
+    return float(np.mean(bonds)), float(np.mean(angles))
 
 
 def _bridge_angle(network: Network) -> float:

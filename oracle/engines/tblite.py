@@ -50,7 +50,7 @@ class TbliteSession:
     """Calculations on one molecule; each starts from the wavefunction of the one before."""
 
     def __init__(
-        self, engine: TbliteEngine, numbers: NDArray[np.int64], charge: int, field: NDArray[np.float64] | None = None
+        self, engine: Any, numbers: NDArray[np.int64], charge: int, field: NDArray[np.float64] | None = None
     ) -> None:
         self._field = field
         self._engine = engine
@@ -64,26 +64,24 @@ class TbliteSession:
         self, positions: NDArray[np.float64], *, tight: bool = False
     ) -> tuple[float, NDArray[np.float64]]:
         """Energy and gradient at the accuracy of optimisation steps (see Session)."""
-        result = self._solve(positions, self._engine.accuracy if tight else self._engine.step_accuracy)
-        return float(result.get("energy")), np.asarray(result.get("gradient"))
+        self._solve(positions, self._engine.accuracy if tight else self._engine.step_accuracy)
+        return float(self._read("energy")), np.asarray(self._read("gradient"))
 
     def single_point(self, positions: NDArray[np.float64]) -> SinglePoint:
         """The converged solution at the engine's accuracy (see Session)."""
-        result = self._solve(positions, self._engine.accuracy)
-        return SinglePoint(
-            energy=float(result.get("energy")),
-            gradient=np.asarray(result.get("gradient")),
-            orbital_energies=np.asarray(result.get("orbital-energies")),
-            occupations=np.asarray(result.get("orbital-occupations")),
-            dipole=np.asarray(result.get("dipole")),
-            charges=np.asarray(result.get("charges")),
-        )
+        self._solve(positions, self._engine.accuracy)
+        names = ("gradient", "orbital-energies", "orbital-occupations", "dipole", "charges")
+        return SinglePoint(float(self._read("energy")), *(np.asarray(self._read(name)) for name in names))
+
+    def _read(self, name: str) -> Any:
+        """One quantity of the last result."""
+        return self._result.get(name)
 
     def close(self) -> None:
         """Forgets the wavefunction."""
         self._calculator = self._result = None
 
-    def _solve(self, positions: NDArray[np.float64], accuracy: float) -> Any:
+    def _solve(self, positions: NDArray[np.float64], accuracy: float) -> None:
         validate_geometry(self._numbers, positions, self._charge)
         interface = _interface()
         try:
@@ -101,7 +99,6 @@ class TbliteSession:
             message = str(error).strip()
             kind = ConvergenceError if "converge" in message.lower() else EngineError
             raise kind(f"tblite: {message} ({self._engine.method}, {len(self._numbers)} atoms)") from error
-        return self._result
 
     def _start(self, interface: ModuleType, positions: NDArray[np.float64]) -> Any:
         calculator = interface.Calculator(

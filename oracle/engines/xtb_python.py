@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oracle.engines.base import SinglePoint
+from oracle.engines.tblite import TbliteSession
 from oracle.errors import ConvergenceError, EngineError, EngineMissingError, ProtocolError
 from oracle.validate import validate_geometry
 
@@ -47,40 +48,15 @@ class XtbPythonEngine:
         return self.session(numbers, charge).single_point(positions)
 
 
-class XtbPythonSession:
+class XtbPythonSession(TbliteSession):
     """Calculations on one molecule; each starts from the wavefunction of the one before."""
 
-    def __init__(self, engine: XtbPythonEngine, numbers: NDArray[np.int64], charge: int) -> None:
-        self._engine = engine
-        self._numbers = numbers
-        self._charge = charge
-        self._calculator: Any = None
-        self._result: Any = None
+    def _read(self, name: str) -> Any:
+        """One quantity of the last result, by tblite's name."""
+        own = {"orbital-energies": "orbital_eigenvalues", "orbital-occupations": "orbital_occupations"}
+        return getattr(self._result, f"get_{own.get(name, name)}")()
 
-    def energy_gradient(
-        self, positions: NDArray[np.float64], *, tight: bool = False
-    ) -> tuple[float, NDArray[np.float64]]:
-        """Energy and gradient at the accuracy of optimisation steps (see Session)."""
-        result = self._solve(positions, self._engine.accuracy if tight else self._engine.step_accuracy)
-        return float(result.get_energy()), result.get_gradient()
-
-    def single_point(self, positions: NDArray[np.float64]) -> SinglePoint:
-        """The converged solution at the engine's accuracy (see Session)."""
-        result = self._solve(positions, self._engine.accuracy)
-        return SinglePoint(
-            energy=float(result.get_energy()),
-            gradient=result.get_gradient(),
-            orbital_energies=result.get_orbital_eigenvalues(),
-            occupations=result.get_orbital_occupations(),
-            dipole=result.get_dipole(),
-            charges=result.get_charges(),
-        )
-
-    def close(self) -> None:
-        """Forgets the wavefunction."""
-        self._calculator = self._result = None
-
-    def _solve(self, positions: NDArray[np.float64], accuracy: float) -> Any:
+    def _solve(self, positions: NDArray[np.float64], accuracy: float) -> None:
         validate_geometry(self._numbers, positions, self._charge)
         interface = _interface()
         try:
@@ -95,7 +71,6 @@ class XtbPythonSession:
             message = str(error).strip()
             kind = ConvergenceError if "converge" in message.lower() else EngineError
             raise kind(f"xtb-python: {message} ({self._engine.method}, {len(self._numbers)} atoms)") from error
-        return self._result
 
     def _start(self, interface: ModuleType, positions: NDArray[np.float64]) -> Any:
         parameters = {"GFN2-xTB": interface.Param.GFN2xTB, "GFN1-xTB": interface.Param.GFN1xTB}

@@ -126,10 +126,12 @@ def test_a_growing_table_adds_only_its_new_rows(campaign: Campaign, results: Pat
 
 def test_a_compound_outside_the_space_trains_and_is_never_best(campaign: Campaign, results: Path) -> None:
     best = campaign.status().best_observed
-    results.write_text("formula,lifetime_ps\n(ODA)(MA)Pb2I7,300\n(PEA)2SnI4,200\n")
+    results.write_text("formula,lifetime_ps\n(ODA)(MA)Pb2I7,300\n(PEA)2SnI4,200\n(Cs)2PbI4,1\n")
     result = campaign.ingest(results)
-    assert len(result.outside) == 2
-    assert "outside the campaign's space" in result.warnings[0]
+    assert len(result.outside) == 3
+    told = [words for words in result.warnings if "outside the campaign's space" in words]
+    assert ["it trains the model" in words for words in told] == [True, True, False]
+    assert "has no organic cation to describe" in told[2]
     assert campaign.status().best_observed == best
     suggested = formulas(campaign)
     fit = campaign.fit()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from pathlib import Path
 
@@ -171,6 +172,13 @@ def test_crystals_of_another_kind_are_refused(tmp_path: Path) -> None:
     )
     with pytest.raises(GeometryError, match="chains"):
         structure_descriptors(chain)
+    for length in (0.2, 84223.0):
+        odd = Structure(Lattice.tetragonal(6.36, length), ["Pb", "I"], [[0, 0, 0], [0.5, 0, 0]])
+        with pytest.raises(GeometryError, match="is no crystal's; check axes and angles"):
+            structure_descriptors(odd)
+    places = [[0, 0, 0], [0.5, 0, 0], [0, 0.5, 0], [0, 0, 0.5]]
+    with pytest.raises(GeometryError, match="no metal has six halides around it, but 16: no octahedra"):
+        structure_descriptors(Structure(Lattice.tetragonal(6.36, 2.2), ["Pb", "I", "I", "I"], places))
     with pytest.raises(GeometryError, match="no such file"):
         structure_descriptors(tmp_path / "none.cif")
 
@@ -196,6 +204,30 @@ def test_an_occupancy_a_little_above_one_is_read_as_one() -> None:
 def test_a_file_of_several_crystals_is_refused_with_their_number() -> None:
     with pytest.raises(GeometryError, match=r"two_blocks\.cif holds 2 crystal structures"):
         read_structure(CIFS / "two_blocks.cif")
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "says"),
+    [
+        ("8.42230000", "?", "_cell_length_a is ?"),
+        ("8.42230000", "-8.4223", "_cell_length_a is -8.4223"),
+        ("  Pb  Pb152  1  0.00000000", "  Pb  Pb152  1  .", "atom 153 of odd.cif (Pb) has no place"),
+        ("# generated", "data_H24PbC8(I2N)2\n#", "two blocks data_H24PbC8"),
+    ],
+)
+def test_a_cell_or_an_atom_without_a_place_is_named(tmp_path: Path, was: str, now: str, says: str) -> None:
+    text = (CIFS / "ba2pbi4_plain.cif").read_text()
+    assert was in text
+    (tmp_path / "odd.cif").write_text(text.replace(was, now, 1))
+    with pytest.raises(GeometryError, match=re.escape(says)):
+        read_structure(tmp_path / "odd.cif")
+
+
+def test_hydrogens_without_a_place_are_left_out_and_a_missing_occupancy_is_one(tmp_path: Path) -> None:
+    text = (CIFS / "ba2pbi4_plain.cif").read_text()
+    odd = re.sub(r"(?m)^  H  H(\d+)  1  [\d.]+", r"  H  H\1  1  ?", text)
+    (tmp_path / "odd.cif").write_text(re.sub(r"(?m)  1$", "  .", odd))
+    assert structure_descriptors(tmp_path / "odd.cif") == structure_descriptors(CIFS / "ba2pbi4_plain.cif")
 
 
 def test_a_file_without_a_crystal_says_what_the_reader_met(tmp_path: Path) -> None:

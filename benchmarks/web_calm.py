@@ -1,12 +1,13 @@
 """How long readers of a served campaign wait while hostile files arrive, and what memory the server keeps.
 
-    python -m benchmarks.web_calm [--requests 10000] [--tries 5] [--kind "sound rows"]
+    python -m benchmarks.web_calm [--requests 10000] [--ingests 0] [--tries 5] [--kind "sound rows"]
 
 A small campaign is served in a process of its own. Its memory is read before and after `--requests` GETs of twelve
-addresses, each with another query. Then four readers ask for the campaign, one request after another; meanwhile every
-hostile file (what becomes of it is said) is handed in `--tries` times as a dry run, and the longest wait of a reader
-during each kind is printed beside that of quiet seconds. Exits 1 where one waited more than 300 ms, or anything was
-answered 5xx.
+addresses, each with another query, and while `--ingests` tables of one crystal are taken in, from which the cheapest
+surrogate learns in the server's process, as often as it gets round to it. Then four readers ask for the campaign, one
+request after another; meanwhile every hostile file (what becomes of it is said) is handed in `--tries` times as a dry
+run, and the longest wait of a reader during each kind is printed beside that of quiet seconds. Exits 1 where one waited
+more than 300 ms, or anything was answered 5xx.
 """
 
 from __future__ import annotations
@@ -101,10 +102,25 @@ def read_many(address: str, requests: int, process: int) -> None:
             client.get(f"{HERE}/{pages[done % len(pages)].format(next(numbers) % 400 + 1)}")
 
 
+def ingest_many(address: str, ingests: int, process: int) -> None:
+    """Hand in so many crystals, each a table of its own, and print the memory on the way."""
+    with httpx.Client(base_url=address, timeout=600, trust_env=False) as client:
+        for done in range(ingests + 1):
+            if done % max(1, ingests // 5) == 0:
+                jobs = client.get(f"{HERE}/jobs").json()
+                learnt = sum((job["kind"], job["state"]) == ("learn", "done") for job in jobs)
+                print(f"after {done:,} ingests, {learnt} times learnt from, {memory_mb(process):.0f} MB", flush=True)
+            n = 2 + done % 11
+            row = f"(PEA)2(MA){n - 1}Pb{n}I{3 * n + 1},{0.5 + done * 1e-3:.3f},K{done}\n"
+            table = {"file": ("lab.csv", f"formula,lifetime_ps,sample\n{row}".encode())}
+            client.post(f"{HERE}/measurements/table", files=table, data={"accept_extreme": "true"}).raise_for_status()
+
+
 def main() -> int:
     """Serve, read, hand in; say whether nobody waited."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--requests", type=int, default=10_000)
+    parser.add_argument("--ingests", type=int, default=0)
     parser.add_argument("--tries", type=int, default=5)
     parser.add_argument("--kind", default="", help="only the files whose kind says so")
     asked = parser.parse_args()
@@ -116,6 +132,8 @@ def main() -> int:
         process, address = started(folder)
         try:
             read_many(address, asked.requests, process.pid)
+            if asked.ingests:
+                ingest_many(address, asked.ingests, process.pid)
             readers, worst = Readers(address), 0.0
             time.sleep(3)
             print(f"quiet: longest wait {1000 * readers.waited():.0f} ms", flush=True)

@@ -1,6 +1,6 @@
 """Thousands of made-up requests to a served campaign: no answer outside the OpenAPI document, no 5xx, no trace.
 
-    python benchmarks/web_fuzz.py CAMPAIGN [REQUESTS]
+    python benchmarks/web_fuzz.py CAMPAIGN [REQUESTS] [SEED]
 
 Works on a copy of the campaign's folder; a campaign that was served once has its ranking laid out, so that pages of it
 are answered. Jobs are queued and not run (the interface is tried, not the learning), so the
@@ -27,7 +27,7 @@ from tests.campaigns.web.fuzzing import fuzz
 OPERATIONS = 17
 
 
-def main(folder: Path, requests: int) -> None:
+def main(folder: Path, requests: int, seed: int) -> None:
     """Send them as an editor, as a viewer, and without a token."""
     JobQueue.start = lambda self: None  # type: ignore[method-assign]  # see above
     with tempfile.TemporaryDirectory() as scratch:
@@ -40,7 +40,7 @@ def main(folder: Path, requests: int) -> None:
         for name, token in who.items():
             before = len(service.events())
             examples = max(1, requests // (2 * OPERATIONS) if name == "editor" else requests // (20 * OPERATIONS))
-            seen = fuzz(app, token, "campaign", examples)
+            seen = fuzz(app, token, "campaign", examples, seed=seed)
             statuses: dict[int, int] = {}
             for (_, status), count in seen.items():
                 statuses[status] = statuses.get(status, 0) + count
@@ -59,4 +59,5 @@ def main(folder: Path, requests: int) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 5000)
+    numbers = [*map(int, sys.argv[2:]), *(5000, 0)[len(sys.argv) - 2 :]]
+    main(Path(sys.argv[1]), *numbers)

@@ -206,8 +206,7 @@ class Artifacts:
             self._sweep(name, path, keep)
 
     def laid_out(self, name: str, key: str, make: Callable[[Path], object] | None = None, *, keep: int = 1) -> Path:
-        """The folder of a value that is files of its own, filled by `make`, in one step. StoreError if it cannot be
-        written."""
+        """The folder of a value that is files of its own, filled by `make` in one step. StoreError if it cannot be."""
         assert self.folder is not None
         path = self.folder / _file_name(name, key, "")
         if make is not None:

@@ -129,8 +129,7 @@ _DIGITS = 4
 
 
 def parse_layers(value: object) -> object:
-    """Numbers of layers from "1-5" or "1,2,3"; anything but a text is handed back as it is. Raises ValueError if the
-    text is neither."""
+    """Numbers of layers from "1-5" or "1,2,3"; no text is handed back as it is. ValueError for another text."""
     if not isinstance(value, str):
         return value
     layers: set[int] = set()

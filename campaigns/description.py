@@ -69,8 +69,7 @@ def read_description(path: str | Path) -> Description:
 
 
 def read_template(name: str) -> Description:
-    """The campaign that a template describes. Raises ConfigError if no template is called so; the message lists those
-    there are."""
+    """The campaign that a template describes. Raises ConfigError, which lists the templates, if none is called so."""
     return description_of(f"{name}.yaml", template_text(name), Path())
 
 

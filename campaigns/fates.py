@@ -335,8 +335,7 @@ def set_apart(what: Observation, rates: Sequence[float], densities: Sequence[flo
 
 
 def disagreements(what: Observation, target: Target, others: Sequence[Known]) -> Iterator[str]:
-    """Sentences on how an observation disagrees with others of its compound, the worst one; two of a crystal always
-    do."""
+    """Sentences on how an observation disagrees with others of its compound; two of a crystal always do."""
     alike = [one for one in others if what.sample and one.observation.sample == what.sample]
     if (same := next((one for one in alike if not _other_conditions(what, one.observation)), None)) is not None:
         yield (

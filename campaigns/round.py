@@ -425,8 +425,7 @@ def _spacer_traits(space: CompoundSpace, artifacts: Artifacts) -> SpacerTraits:
 def choose_by(
     config: CampaignConfig, validation: Validation, inputs: StrategyInputs, properties: Sequence[LearntProperty]
 ) -> tuple[Choice, Strategy]:
-    """The strategy that the description asks for, and why; "auto" is what the surrogate has earned by its worst
-    split."""
+    """The strategy that the description asks for, and why; "auto": what the surrogate earned by its worst split."""
     earned = choose_strategy(min(validation.score_cards.values(), key=lambda card: card.r2_log))
     name = earned.name if config.acquisition == "auto" else config.acquisition
     strategy = make_strategy(name, inputs)

@@ -168,8 +168,7 @@ class CampaignState:
         return tuple(dict.fromkeys(pair for pair in found if pair[1] in FAILED or pair[1] is Stage.FORMED))
 
     def event_key(self, key: str) -> str:
-        """Key of an event to be recorded, so that what was undone, or said before an amendment, may be recorded once
-        more."""
+        """Key of an event to be recorded, so that what was undone, or said before an amendment, may come once more."""
         if self.n_amended:
             return f"{key}~{self.n_voids}.{self.n_amended}"
         return f"{key}~{self.n_voids}" if self.n_voids else key

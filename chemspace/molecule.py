@@ -277,8 +277,7 @@ def _remover() -> rdMolStandardize.FragmentRemover:
 
 
 def basic_sites(mol: Chem.Mol, first_class: bool = False) -> list[int]:
-    """Atoms that take a proton, most basic class first (`first_class`: it alone), then least substituted, then by
-    rank."""
+    """Atoms that take a proton, most basic class (`first_class`: it alone), least substituted, lowest rank first."""
     taken: dict[int, int] = {}
     blocked: set[int] = set()
     for rank, (name, pattern) in enumerate(_patterns()[:-1]):

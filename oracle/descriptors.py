@@ -229,8 +229,7 @@ class CationTable:
         records: Sequence[CationRecord],
         descriptors: DescriptorSet = DEFAULT_DESCRIPTORS,
     ) -> CationTable:
-        """Table of `cations`, in their order; other records are passed over. Raises InputError if a carbon-bearing
-        cation has none."""
+        """Table of `cations`, in their order, of their records. InputError if a carbon-bearing cation has none."""
         by_key = {record.inchikey: record for record in records}
         organic = np.array([cation.is_organic for cation in cations], dtype=np.bool_)
         values = np.full((len(cations), len(descriptors.of_cations)), np.nan)

@@ -127,8 +127,7 @@ def stated_density(technique: str) -> list[float]:
 
 
 def contradicting(log10_rates: Sequence[float]) -> list[int]:
-    """Rows of one compound, in the order they came, more than `CONTRADICTION` decades from most; of two the first is
-    believed."""
+    """Rows of one compound, as they came, more than `CONTRADICTION` decades from most; of two the first is believed."""
     believed = log10_rates if len(log10_rates) % 2 else log10_rates[:-1]
     if not believed or max(log10_rates) - min(log10_rates) <= CONTRADICTION:
         return []

@@ -236,8 +236,7 @@ _BEST, _SAMPLED, _SAMPLED_FROM = 1000, 250, 5000
 def shortlist(
     committee: Committee, scale: InputScale, pool: Array, free: NDArray[np.bool_], seed: int
 ) -> NDArray[np.int64]:
-    """Rows of `pool` (m, d) for exact treatment, ascending, shape (at most 1250,): all `free` (m,) ones where they are
-    few."""
+    """Rows of `pool` (m, d) for exact treatment, ascending, shape (at most 1250,): all `free` (m,) where few."""
     rows = np.flatnonzero(free)
     if len(rows) <= _BEST + _SAMPLED:
         return rows

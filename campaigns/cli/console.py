@@ -208,8 +208,7 @@ def error(text: str) -> None:
 
 @contextmanager
 def bar(title: str) -> Iterator[ProgressCallback]:
-    """A progress bar on stderr; one line at the end of the work where stderr is no terminal. An announcement stands
-    above it."""
+    """A progress bar on stderr, one line at the end where that is no terminal; announcements stand above it."""
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),

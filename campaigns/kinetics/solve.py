@@ -89,8 +89,7 @@ class Problem:
 
     @cached_property
     def limits(self) -> Array:
-        """Limits of each non-linear parameter, (p, 2); time zero may lie before the first delay, if the rise is
-        missing."""
+        """Limits of each non-linear parameter, (p, 2); time zero may lie before the first delay, without a rise."""
         known = self.width.fwhm_ps
         earliest = self.delay_ps[0] - 2.0 * (self.delay_ps[1] - self.delay_ps[0] + (known or self.fwhm_limits[0]))
         zeros = [earliest, self.delay_ps[-1], *([] if self.time_zero_ps is None else [self.time_zero_ps])]

@@ -208,8 +208,7 @@ def what_is_wrong(cell: str) -> str:
 
 
 def match_headings(wanted: Iterable[str], found: Iterable[str]) -> dict[str, str]:
-    """Heading in `found` of each of `wanted`, blanks, capitals and the ways to write a unit apart; those that are not
-    there are left out."""
+    """Heading in `found` of each of `wanted`, blanks, capitals and spellings of units apart; absent ones left out."""
     headings = list(found)
     exact, plain, bare = set(headings), _unique(headings, _plain), _unique(headings, _bare)
     matched = {}

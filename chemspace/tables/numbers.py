@@ -115,8 +115,7 @@ def _beside_text(name: str, text: str) -> NumberTable | None:
 
 
 def sniff(name: str, lines: list[str]) -> Dialect:
-    """The dialect under which most lines are rows of at least two numbers. Raises TableError if no dialect makes any
-    line a row of numbers."""
+    """The dialect under which most lines are rows of two or more numbers. TableError if none makes any line one."""
     declared = re.match(r"\ufeff?sep=(.)", lines[0].strip(), re.IGNORECASE) if lines else None
     candidates = [c for c in _CANDIDATES if declared is None or c[0] == declared[1]] or list(_CANDIDATES)
     filled = [line for line in lines if line.strip() and not _skipped(line)]
@@ -149,8 +148,7 @@ def _skipped(line: str) -> bool:
 
 
 def is_numeric(cells: list[str], dialect: Dialect) -> bool:
-    """At least two cells, all numbers or missing, at least one a number (in the first two, so that no text line of
-    lone numbers counts)."""
+    """At least two cells, all numbers or missing, one a number (in the first two: no text line of lone numbers)."""
     if len(cells) < 2:
         return False
     numbers = [to_number(cell, dialect.decimal) for cell in cells]

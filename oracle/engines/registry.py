@@ -103,14 +103,12 @@ def get_engine(name: str) -> RegisteredEngine:
 
 
 def installed_version(engine: str) -> str:
-    """Version of the engine on this machine; pyscf's names the engine of its geometries too. Raises EngineMissingError
-    if it is not installed."""
+    """Version of the engine here; pyscf's names that of its geometries too. EngineMissingError if not installed."""
     return get_engine(engine).version()
 
 
 def open_tools(protocol: Protocol) -> Tools:
-    """The engines and the polarizability model that a protocol asks for. Raises ProtocolError for xtb-python outside a
-    worker process."""
+    """The engines and the polarizability model of a protocol. ProtocolError for xtb-python outside a worker process."""
     engine = get_engine(protocol.engine)
     geometry, plain = engine.open(protocol.of_geometry), engine.open(protocol)
     separate = engine.ability.open_properties

@@ -114,8 +114,7 @@ class ReportedOutcomes:
     @classmethod
     @lru_cache(maxsize=4)
     def published(cls, edition: int | None = None) -> ReportedOutcomes:
-        """The package's table of lead-iodide outcomes with every row's source in `doi`, up to an `edition` or all of
-        it."""
+        """The package's table of lead-iodide outcomes, sources in `doi`, up to an `edition` or all of it."""
         text = (files("screening") / "data" / "formability.csv").read_text(encoding="utf-8")
         every = csv.DictReader(text.splitlines())
         rows = [row for row in every if edition is None or int(row["edition"]) <= edition]

@@ -165,8 +165,7 @@ class MeasuredSet:
         return self._between(x, self.x)
 
     def apart(self, x: Array, others: Array) -> Array:
-        """Distance of features (m, d) to the nearest of others (p, d), by the same measure, shape (m,); infinite
-        where there are none."""
+        """Distance of features (m, d) to the nearest of others (p, d), as above, shape (m,); infinite for none."""
         distance: Array = self._between(x, others).min(axis=1, initial=np.inf)
         return distance
 
@@ -231,16 +230,14 @@ class Columns:
         return (*OWN_COLUMNS, *self.properties)
 
     def check(self, names: Sequence[str], what: str) -> None:
-        """Refuses (`RankingError`) an unknown column `what` is asked for, as in "to wish for", and novelty where
-        nothing is measured."""
+        """Refuses (`RankingError`) an unknown column `what` is asked for, and novelty where nothing is measured."""
         if unknown := [name for name in names if name not in self.names]:
             raise RankingError(f"no column {unknown[0]!r} {what}; there are {', '.join(self.names)}")
         if "novelty" in names:
             self._counted_from()
 
     def of(self, name: str, numbers: Numbers) -> Array:
-        """The column of that name, shape (m,), NaN where not known; a `RankingError` for "acquisition", a strategy's to
-        tell."""
+        """The column of that name, shape (m,), NaN where not known; `RankingError` for "acquisition", a strategy's."""
         if name in self.properties:
             return np.asarray(self.properties[name](numbers.compounds, numbers.x), dtype=np.float64)
         if name == "novelty":
@@ -511,8 +508,7 @@ S = TypeVar("S", bound=type[Strategy])
 
 
 def register_strategy(cls: S) -> S:
-    """Class decorator: gives a strategy its name, so that a description can ask for it; a `RegistryError` if that is
-    taken."""
+    """Class decorator: gives a strategy its name, by which descriptions ask for it; `RegistryError` if it is taken."""
     STRATEGIES.add(cls.name, cls)
     return cls
 

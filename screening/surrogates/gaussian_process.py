@@ -226,8 +226,7 @@ class GaussianProcesses:
     relation: Tensor
 
     def predict(self, z: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and variance, each (f, m), of the latent target (no nugget, no noise) at standardised features z (f, m,
-        d)."""
+        """Mean and variance, each (f, m), of the latent target (no nugget, no noise) at standardised z (f, m, d)."""
         cross = covariance(self.spec, self.theta, z, self.x) * (self.mask * self.relation)[:, None, :]
         mean = (cross @ self.alpha[..., None])[..., 0]
         explained = ((cross @ self.inverse) * cross).sum(-1)

@@ -148,8 +148,7 @@ def paired(difference: NDArray[np.float64], groups: NDArray[np.int64]) -> tuple[
 
 
 def verdict_of(validation: Validation, labels: Sequence[str]) -> str:
-    """The grade, and where the order among the slow compounds is not shown, that; `labels` are the group of each row,
-    length k."""
+    """The grade and, where the order among slow compounds is not shown, that; `labels` are rows' groups, length k."""
     return "; ".join([validation.grade, *order_among_slow(slow_order(validation, np.array(labels)))])
 
 

@@ -63,12 +63,12 @@ class TbliteSession:
     def energy_gradient(
         self, positions: NDArray[np.float64], *, tight: bool = False
     ) -> tuple[float, NDArray[np.float64]]:
-        """Energy and gradient at the accuracy of optimisation steps (see Session)."""
+        """Energy and gradient, shape (a, 3) as positions, at the accuracy of optimisation steps (see Session)."""
         self._solve(positions, self._engine.accuracy if tight else self._engine.step_accuracy)
         return float(self._read("energy")), np.asarray(self._read("gradient"))
 
     def single_point(self, positions: NDArray[np.float64]) -> SinglePoint:
-        """The converged solution at the engine's accuracy (see Session)."""
+        """The converged solution for positions, shape (a, 3), at the engine's accuracy (see Session)."""
         self._solve(positions, self._engine.accuracy)
         names = ("gradient", "orbital-energies", "orbital-occupations", "dipole", "charges")
         return SinglePoint(float(self._read("energy")), *(np.asarray(self._read(name)) for name in names))

@@ -18,7 +18,7 @@ from markupsafe import Markup
 from campaigns.budget import Budget
 from campaigns.errors import PdfError
 from campaigns.files import write_whole
-from campaigns.narrate import picoseconds
+from campaigns.narrate import picoseconds, with_error
 from campaigns.report.drawing import formula_html, prose_html
 from campaigns.summary import Status, SuggestionBatch
 from chemspace import CationLibrary
@@ -60,7 +60,7 @@ def environment(loader: Any) -> Environment:
         auto_reload=False,  # the package's own files, looked at once
     )
     made.filters["script_json"] = script_json
-    made.filters["ps"] = picoseconds
+    made.filters |= {"ps": picoseconds, "with_error": with_error}
     made.filters["thousands"] = lambda number: f"{number:,}"
     made.filters["formula"] = lambda text: Markup(formula_html(text))
     made.filters["prose"] = lambda text: Markup(prose_html(text))

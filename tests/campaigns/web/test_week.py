@@ -137,6 +137,7 @@ def test_a_labs_week_takes_few_clicks_and_leaves_nothing_unsaid(walk: Walk, in_f
     walk.click(page, "Confirm and take in")
     expect(page.locator(".compared")).to_contain_text("Predicted")
     expect(page.get_by_text("The model has learnt.")).to_be_visible()
+    expect(page.locator("section[aria-labelledby=record]")).to_contain_text(re.compile(r"4\.0\d ± 0\.0\d"))
     walk.look(page, "learnt")
     expect(phone.get_by_text("1 of them here")).to_be_visible()  # it lies open, and nobody touched it
     pocket.close()

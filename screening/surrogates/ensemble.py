@@ -104,8 +104,12 @@ def fit_ensembles(
     inputs, d = torch.cat([standardised, tasks], -1), standardised.shape[-1]
     z = inputs.to(device, torch.float32)[:, None]
     target = asked.targets.to(device, torch.float32)[:, None]
-    start = _initial(config, inputs.shape[-1], generator)
-    anchors = [w.expand(mask.shape[0], *w.shape[1:]).to(device) for w in start]
+    anchors = [  # weights and biases, drawn from the prior that also anchors them
+        config.gain / math.sqrt(fan_in) * torch.randn(1, config.members, rows, fan_out, generator=generator)
+        for fan_in, fan_out in pairwise((inputs.shape[-1], *config.hidden, 1))
+        for rows in (fan_in, 1)
+    ]
+    anchors = [w.expand(len(mask), -1, -1, -1).to(device) for w in anchors]
     absent = mask[:, None] & ~seen & asked.known & (folds.tasks == 0)
     weight = (seen * asked.weights[:, None]).to(z)
     best, steps = _train(config, anchors, z, target, weight, absent.to(z))
@@ -134,17 +138,6 @@ def encode(z: Tensor, edges: Tensor) -> Tensor:
     low, width = edges[..., None, :, :-1], edges.diff(dim=-1)[..., None, :, :]
     inside = ((z[..., None] - low) / width.clamp_min(LEAST_WIDTH)).clamp(0.0, 1.0)
     return torch.cat([z, (2.0 * inside - 1.0).flatten(-2)], -1)
-
-
-def _initial(config: EnsembleConfig, d: int, generator: torch.Generator) -> list[Tensor]:
-    """Weights and biases of the members, drawn from the prior that also anchors them."""
-    widths = (d, *config.hidden, 1)
-    drawn: list[Tensor] = []
-    for fan_in, fan_out in pairwise(widths):
-        scale = config.gain / math.sqrt(fan_in)
-        drawn.append(scale * torch.randn(1, config.members, fan_in, fan_out, generator=generator))
-        drawn.append(scale * torch.randn(1, config.members, 1, fan_out, generator=generator))
-    return drawn
 
 
 def _forward(weights: tuple[tuple[Tensor, Tensor], ...], z: Tensor) -> Tensor:
@@ -197,9 +190,10 @@ class _Block:
         # Losses are sums over rows: Adam takes the same step whatever factor a network's loss carries.
         self.share, self.wanted = weight.reshape(n, 1, k) * 2.0, target.expand(self.f, self.s, k).reshape(n, 1, k)
         # Activations and their slopes have buffers: what is allocated anew in every step costs as much as the sums.
-        self.values = [z[:, 0].mT.contiguous(), *(b.new_empty(*b.shape[:-1], k) for b in self.layers[1::2])]
-        self.slope = [torch.empty_like(value) for value in self.values[1:]]
-        self.passed = [torch.empty_like(value) for value in self.values[1:-1]]
+        self.values = [b.new_empty(*b.shape[:-1], k) for b in self.layers[1::2]]
+        self.before = [z[:, 0].mT.contiguous(), *(value.view(n, -1, k) for value in self.values[:-1])]
+        self.slope = [torch.empty_like(value) for value in self.values]
+        self.passed = [torch.empty_like(value) for value in self.before[1:]]
 
     def train(self, target: Tensor, absent: Tensor) -> tuple[list[Tensor], Tensor]:
         """Weights and biases (f, s, in or 1, out) of the best snapshot of each fold, and its step (f,)."""
@@ -239,29 +233,22 @@ class _Block:
 
     def _output(self) -> Tensor:
         """Outputs (n, 1, k); hidden activations stay in their buffers."""
-        weights, biases = self.layers[::2], self.layers[1::2]
-        for i, (w, b) in enumerate(zip(weights, biases, strict=True)):
-            torch.baddbmm(b, w, self._before(i), out=self.values[i + 1])
-            if i < len(weights) - 1:
-                self.values[i + 1].tanh_()
+        for i, (value, before) in enumerate(zip(self.values, self.before, strict=True)):
+            torch.baddbmm(self.layers[2 * i + 1], self.layers[2 * i], before, out=value)
+            if i < len(self.values) - 1:
+                value.tanh_()
         return self.values[-1].view(self.f * self.s, 1, -1)
-
-    def _before(self, layer: int) -> Tensor:
-        """What goes into a layer: of the first one (f, d, k), of the others (n, in, k)."""
-        value = self.values[layer]
-        return value if layer == 0 else value.view(self.f * self.s, -1, value.shape[-1])
 
     def _gradients(self) -> None:
         """Gradients of all weights from the slope of the loss in the outputs, the pull of the anchors among them."""
         torch.sub(self.parameters, self.anchors, out=self.slopes)
         for i in range(len(self.pulls) - 1, -1, -1):
-            w, bias, before, slope = self.layers[2 * i], self.gradients[2 * i + 1], self._before(i), self.slope[i]
+            w, bias, before, slope = self.layers[2 * i], self.gradients[2 * i + 1], self.before[i], self.slope[i]
             self.gradients[2 * i].baddbmm_(slope, before.mT, beta=self.pulls[i])
             torch.add(slope.sum(-1, keepdim=True), bias, alpha=self.pulls[i], out=bias)
             if i:
-                passed = self.passed[i - 1].view_as(before)
+                passed, own = self.passed[i - 1], self.slope[i - 1].view_as(before)
                 torch.mul(w.mT, slope, out=passed) if w.shape[1] == 1 else torch.bmm(w.mT, slope, out=passed)
-                own = self.slope[i - 1].view_as(before)
                 torch.ops.aten.tanh_backward.grad_input(passed, before, grad_input=own)
 
 

@@ -98,13 +98,6 @@ class KernelSpec:
         return d if self.ard else 1
 
 
-def initial_parameters(spec: KernelSpec, f: int, d: int) -> Tensor:
-    """Prior means of the log hyperparameters, shape (f, p)."""
-    lengths = [_length_mean(spec, d)] * spec.n_lengths(d)
-    start = torch.tensor([mean for mean, _ in SCALAR_PRIOR] + lengths, dtype=torch.float64)
-    return start.expand(f, -1).clone()
-
-
 def log_prior(spec: KernelSpec, theta: Tensor, d: int) -> Tensor:
     """Log density of the hyperparameters up to a constant, shape (f,)."""
     mean = torch.tensor([m for m, _ in SCALAR_PRIOR]).to(theta)
@@ -114,11 +107,6 @@ def log_prior(spec: KernelSpec, theta: Tensor, d: int) -> Tensor:
     common = lengths.mean(-1, keepdim=True)
     shared = ((common[..., 0] - _length_mean(spec, d)) / LENGTH_PRIOR_SD) ** 2
     return -0.5 * (scalars + shared + (((lengths - common) / DEVIATION_PRIOR_SD) ** 2).sum(-1))
-
-
-def nugget_variance(theta: Tensor) -> Tensor:
-    """Variance of what the features do not explain, shape (f,)."""
-    return theta[..., NUGGET].exp()
 
 
 def covariance(spec: KernelSpec, theta: Tensor, a: Tensor, b: Tensor) -> Tensor:
@@ -134,20 +122,13 @@ def covariance(spec: KernelSpec, theta: Tensor, a: Tensor, b: Tensor) -> Tensor:
 
 
 def relations(odds: Tensor, tasks: Tensor) -> Tensor:
-    """Correlation of each row's task with the predicted one, shape (f, k).
-
-    Args:
-        odds: log odds of the correlation of each related task, shape (f, t).
-        tasks: 0 for the predicted task, from 1 on for the related ones, shape (k,).
-    """
+    """Correlation of each row's task (k,), 0 the predicted one, with that, shape (f, k), by log odds (f, t)."""
     return torch.cat([odds.new_ones(len(odds), 1), odds.sigmoid()], -1)[:, tasks]
 
 
 def task_covariance(prior: Tensor, odds: Tensor, tasks: Tensor) -> Tensor:
-    """Covariance of rows of several tasks, shape (f, k, k), of that of their features, of the same shape.
-
-    Two related tasks have the product of their correlations with the predicted one.
-    """
+    """Covariance of rows of several tasks, shape (f, k, k), of that of their features, of the same shape; two related
+    tasks have the product of their correlations with the predicted one."""
     if not odds.shape[-1]:
         return prior
     share, same = relations(odds, tasks), tasks[:, None] == tasks
@@ -155,9 +136,8 @@ def task_covariance(prior: Tensor, odds: Tensor, tasks: Tensor) -> Tensor:
     return prior * shared + OFFSET_VARIANCE * (same & (tasks > 0)).to(prior)
 
 
-def diagonal(spec: KernelSpec, theta: Tensor, a: Tensor) -> Tensor:
+def diagonal(theta: Tensor, a: Tensor) -> Tensor:
     """Diagonal of `covariance(a, a)`, shape (..., m)."""
-    del spec
     scalars = theta[..., :LENGTH].exp()[..., None]
     return CONSTANT_VARIANCE + scalars[..., LINEAR, :] * (a**2).mean(-1) + scalars[..., SIGNAL, :]
 
@@ -192,8 +172,6 @@ WARM, MAX_COLD_ROWS = (12, 0.04), 60
 #: BFGS (Nocedal and Wright, doi 10.1007/978-0-387-40065-5, chapter 6): steps from the prior and from a start, the most
 #: that one moves a logarithm, the variance it begins with, and what a second derivative is at least.
 BFGS_STEPS, MOST_MOVED, FIRST_VARIANCE, LEAST_CURVATURE = (18, 8), 0.5, 0.25, 0.05
-#: Where a fold has arrived, its last steps say nothing of a curvature.
-TINY_PRODUCT = 1e-24
 #: Rows above which hyperparameters are sought on a subset; the posterior still conditions on every row. The long search
 #: from the prior looks at fewer still, and a short one on the larger subset follows.
 MAX_SEARCH_ROWS, MAX_START_ROWS = 256, 128
@@ -230,11 +208,11 @@ class GaussianProcesses:
         cross = covariance(self.spec, self.theta, z, self.x) * (self.mask * self.relation)[:, None, :]
         mean = (cross @ self.alpha[..., None])[..., 0]
         explained = ((cross @ self.inverse) * cross).sum(-1)
-        return mean, (diagonal(self.spec, self.theta, z) - explained).clamp_min(JITTER)
+        return mean, (diagonal(self.theta, z) - explained).clamp_min(JITTER)
 
     def nugget(self) -> Tensor:
         """Variance of what the features do not explain, shape (f,)."""
-        return nugget_variance(self.theta)
+        return self.theta[..., NUGGET].exp()
 
     def sites(self, folds: Folds) -> Sites:
         """What the rows it was fitted to ask of other learners: bounds as this process has come to see them."""
@@ -272,13 +250,13 @@ def fit_gaussian_processes(
     weight, measured = mask.to(z), (mask & ~bounds).to(z)
     keep, few = _spread(tasks, MAX_SEARCH_ROWS), _spread(tasks, MAX_START_ROWS)
     rows = _Rows(z[:, keep], (targets * measured)[:, keep], noise[:, keep], measured[:, keep], tasks[keep])
-    every = measured.amax(0, keepdim=True)  # of the first fold's scale, which moves a start, not an end
-    whole = _Rows(z[:1], (targets * ~bounds)[:1], noise[:1], every, tasks)
     start = None
     if len(folds.y) > (MAX_COLD_ROWS if len(mask) > 1 else MAX_START_ROWS):
-        start = _search(spec, whole.part(few)).expand(len(mask), -1)
+        every = measured[:, few].amax(0, keepdim=True)  # of the first fold's scale, which moves a start, not an end
+        whole = _Rows(z[:1, few], (targets * ~bounds)[:1, few], noise[:1, few], every, tasks[few])
+        start = _search(spec, whole).expand(len(mask), -1)
     theta, odds = _search(spec, rows, start).split_with_sizes(_sizes(spec, z, tasks), -1)
-    variance = nugget_variance(theta)[:, None] + noise + JITTER
+    variance = theta[:, NUGGET, None].exp() + noise + JITTER
     prior = task_covariance(covariance(spec, theta, z, z), odds, tasks)
     if bool(bounds.any()):
         targets, variance = bound_sites(prior, targets, variance, mask, bounds)
@@ -316,19 +294,15 @@ class _Rows(NamedTuple):
     weight: Tensor
     tasks: Tensor
 
-    def part(self, keep: Tensor) -> _Rows:
-        """Some of them, by their numbers."""
-        z, targets, noise, weight = (tensor[:, keep] for tensor in self[:-1])
-        return _Rows(z, targets, noise, weight, self.tasks[keep])
-
 
 def _search(spec: KernelSpec, rows: _Rows, start: Tensor | None = None) -> Tensor:
     """Maximum a posteriori hyperparameters, shape (f, p); near a start (f, p) fewer steps do."""
     steps, (adam_steps, size) = BFGS_STEPS[start is not None], (STEPS, STEP_SIZE) if start is None else WARM
     if start is None:
         f, _, d = rows.z.shape
-        odds = torch.full((f, _sizes(spec, rows.z, rows.tasks)[1]), RELATION_PRIOR[0]).double()
-        start = torch.cat([initial_parameters(spec, f, d), odds], -1)
+        lengths, odds = [_length_mean(spec, d)] * spec.n_lengths(d), [RELATION_PRIOR[0]] * int(rows.tasks.max())
+        means = [mean for mean, _ in SCALAR_PRIOR] + lengths + odds
+        start = torch.tensor(means, dtype=torch.float64).expand(f, -1)
     theta = start.to(rows.z).clone()
     if spec.bfgs:
         return _bfgs(spec, rows, theta, steps)
@@ -346,7 +320,7 @@ def _bfgs(spec: KernelSpec, rows: _Rows, theta: Tensor, steps: int) -> Tensor:
         theta, before = theta + step[..., 0], slope
         slope = _slope(spec, rows, theta)
         change = (slope - before)[..., None]
-        product = (change.mT @ step).maximum(LEAST_CURVATURE * (step.mT @ step)).clamp_min(TINY_PRODUCT)
+        product = (change.mT @ step).maximum(LEAST_CURVATURE * (step.mT @ step)).clamp_min(1e-24)
         turned = one - step @ change.mT / product
         inverse = turned @ inverse @ turned.mT + step @ step.mT / product
     return theta
@@ -359,7 +333,7 @@ def _slope(spec: KernelSpec, rows: _Rows, theta: Tensor) -> Tensor:
     theta = theta.clone().requires_grad_(True)
     kernel, odds = theta.split_with_sizes(sizes, -1)
     prior = task_covariance(covariance(spec, kernel, z, z), odds, tasks)
-    k = _masked(prior, nugget_variance(theta)[:, None] + noise + JITTER, weight)
+    k = _masked(prior, theta[:, NUGGET, None].exp() + noise + JITTER, weight)
     with torch.no_grad():
         inverse = torch.cholesky_inverse(torch.linalg.cholesky(k))
         alpha = inverse @ targets[..., None]

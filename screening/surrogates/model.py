@@ -69,7 +69,7 @@ class ProcessComponent(nn.Module):
         """Mean (m,) and latent variance (m,) of rows z (m, d)."""
         cross = covariance(self.spec, self.theta, z, self.x)
         explained = ((cross @ self.inverse) * cross).sum(-1)
-        return cross @ self.alpha, (diagonal(self.spec, self.theta, z) - explained).clamp_min(JITTER)
+        return cross @ self.alpha, (diagonal(self.theta, z) - explained).clamp_min(JITTER)
 
     def unexplained(self) -> Tensor:
         """Variance of what the features do not explain, a scalar."""

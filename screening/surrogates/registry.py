@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import TypeVar
 
 from chemspace.registry import Registry
 from screening.devices import usable_device
 from screening.errors import DeviceError, SurrogateError, UnknownSurrogateError
-from screening.surrogates.baselines import BASELINES, SklearnRecipe
+from screening.surrogates.baselines import BASELINES
 from screening.surrogates.ensemble import EnsembleConfig
 from screening.surrogates.gaussian_process import KernelSpec
 from screening.surrogates.mixture import AutoRecipe, MixtureRecipe, ResidualRecipe
@@ -149,9 +150,5 @@ def _auto() -> Recipe:
     return AutoRecipe("auto", (_spinscreen(), _gp(), *(BASELINES[name] for name in ("mean", "linear", "svr"))))
 
 
-def _baseline(recipe: SklearnRecipe) -> Callable[[], Recipe]:
-    return lambda: recipe
-
-
 for _recipe in BASELINES.values():
-    SURROGATES.add(_recipe.name, _baseline(_recipe), declared=_recipe.make)
+    SURROGATES.add(_recipe.name, partial(BASELINES.__getitem__, _recipe.name), declared=_recipe.make)

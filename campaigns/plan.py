@@ -158,6 +158,7 @@ class LaunchPlan:
     Attributes:
         n_compounds: in the space; `compounds_exact` says whether that is a count or an estimate.
         n_spacers, n_rp_spacers, n_dj_spacers, n_cage_options: what they are made of.
+        charges: cations of the user's library by charge and where it comes from, as "+2 by two protons".
         n_cations: whose descriptors are needed; n_stored: those the oracle's store holds; n_to_compute: the others, or
             with a learned oracle as many of them as the budget grants.
         n_rounds: rounds of a learned oracle at most; 0 where every spacer is computed.
@@ -173,6 +174,7 @@ class LaunchPlan:
     n_rp_spacers: int
     n_dj_spacers: int
     n_cage_options: int
+    charges: dict[str, int]
     n_cations: int
     n_stored: int
     n_to_compute: int
@@ -224,6 +226,7 @@ def plan_launch(
         n_rp_spacers=charges.count(1),
         n_dj_spacers=charges.count(2),
         n_cage_options=len(space.cage_options),
+        charges={} if read.library.report is None else dict(sorted(read.library.report.charges.items())),
         n_cations=len(cations),
         n_stored=len(cations) - len(missing),
         n_to_compute=n_to_compute,

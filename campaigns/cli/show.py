@@ -264,6 +264,8 @@ def show_plan(plan: LaunchPlan, then: str) -> None:
     table.add_row(
         f"{plan.n_spacers:,}", f"spacers: {plan.n_rp_spacers:,} of charge +1 (RP), {plan.n_dj_spacers:,} of +2 (DJ)"
     )
+    for charge, number in plan.charges.items():
+        table.add_row(f"{number:,}", f"cations of your library: {charge}")
     table.add_row(f"{plan.n_cage_options}", "cage cations and mixtures")
     most = f" at most, in {count(plan.n_rounds, 'round')} of a learned oracle" if plan.n_rounds else ""
     table.add_row(f"{plan.n_to_compute:,}", f"cations to compute{most}; {plan.n_stored:,} are in the oracle's store")

@@ -24,6 +24,7 @@ def test_sizes_are_counted_and_what_is_stored_is_not_computed_again(launched: La
     assert (told.n_rp_spacers, told.n_dj_spacers, told.n_cage_options) == (5, 3, 2)
     assert (told.n_to_compute, told.oracle_seconds, told.oracle_seconds_from) == (0, 0.0, "nothing is left to compute")
     assert told.n_stored == told.n_cations > 10
+    assert told.charges == {"+1 as drawn": 7, "+2 as drawn": 3}
     assert told.learning_seconds > 0
     assert told.memory_mb > 50
     assert told.problems == ()
@@ -37,6 +38,7 @@ def test_time_for_new_cations_is_scaled_up_from_the_stored_ones(launched: Launch
     assert told.oracle_seconds > 0.5
     assert "cations in the store, 2 processes" in told.oracle_seconds_from
     (problem,) = (line for line in told.problems if "become no cation" in line)
+    assert told.charges == {"+1 by one proton": 20}
     assert problem.startswith("1 of 21 rows of amines.smi become no cation; first: row 21")
 
 

@@ -171,7 +171,7 @@ def test_a_random_campaign_draws_and_says_so(launched: Launched, tmp_path: Path)
     order = done.ranking.frame["index"].to_numpy()
     assert (np.diff(RandomStrategy(3).values(order)) < 0).all()
     assert batch.suggestions[0].formula == done.ranking.frame["formula"][0]
-    assert all(suggestion.reason.startswith("drawn at random") for suggestion in batch.suggestions)
+    assert all("drawn at random" in suggestion.reason for suggestion in batch.suggestions)
     assert len({suggestion.spacer for suggestion in batch.suggestions}) == 2
     fit = campaign.fit()
     assert fit is not None

@@ -41,7 +41,7 @@ def test_a_scheduler_that_does_not_answer_is_told(
     launched.copy(tmp_path / "copy").close()
     for kept in (tmp_path / "copy" / CACHE).glob("ranking-*.npz"):
         kept.unlink()
-    done = run(launched, "suggest", tmp_path / "copy", "--batch-size", 3, "--dask", "tcp://127.0.0.1:9")
+    done = run(launched, "suggest", tmp_path / "copy", "--seed", 5, "--dask", "tcp://127.0.0.1:9")
     assert isinstance(done.exception, OracleError)
     assert str(done.exception).startswith("no Dask scheduler answers at tcp://127.0.0.1:9 (")
     assert "start one (dask scheduler) with workers" in str(done.exception)

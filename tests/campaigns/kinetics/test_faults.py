@@ -154,8 +154,8 @@ def test_a_baseline_that_drifts_over_the_scan_is_fitted_and_said() -> None:
 
 def test_noise_that_differs_along_the_scan_weighs_the_delays() -> None:
     quiet, loud = np.full(181, 0.01), np.where(np.arange(181) < 90, 0.01, 0.08)
-    widths = [fit.lifetime_high_ps / fit.lifetime_low_ps - 1.0 for fit in (spoilt(quiet), spoilt(loud), spoilt(0.08))]
-    assert widths[0] < widths[1] < widths[2]
+    errors = [fit.lifetime_stderr_ps or np.nan for fit in (spoilt(quiet), spoilt(loud), spoilt(0.08))]
+    assert errors[0] < errors[1] < errors[2]
     assert spoilt(loud).lifetime_low_ps < 3.0 < spoilt(loud).lifetime_high_ps
 
 

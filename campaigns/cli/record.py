@@ -343,6 +343,8 @@ def _step(options: CampaignOptions, formula: str, stage: Stage, reason: str, mad
     step = campaign.step(formula, stage, reason=reason, made=made)
     instead = f"; made instead: {step.made}" if step.made else ""
     was = next((one for one in reversed(before) if one.formula == step.formula and one.stage is not step.stage), None)
+    if stage not in (Stage.ACCEPTED, Stage.DECLINED):  # what became of it follows a decision, and overrides none
+        was = None
     told = f"; {was.stands.value} before, by {was.actor} at {was.at:%Y-%m-%d %H:%M:%S} UTC" if was else ""
     text = _recorded(campaign, last, f"{step.formula}: {step.stands.value}{instead}{told}")
     console.answer(_as_dict(step), text)

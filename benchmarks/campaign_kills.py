@@ -379,7 +379,10 @@ def run(root: Path, kills: int, near: int, seed: int, oracle: Path | None) -> Ta
             folder = root / f"campaign{number}"
             shutil.copytree(ground.pristine, folder)
         command = next_command(ground, rng, number, folder)
+        known = len(tally.problems)
         one_kill(ground, rng, command, usual, tally, near=done >= kills)
+        for problem in tally.problems[known:]:
+            print(f"PROBLEM {number} {problem}", flush=True)
         if command.name == "launch":
             shutil.rmtree(command.folder)
         number += 1
@@ -403,8 +406,6 @@ def main() -> int:
         print(f"  {n:4d}  {what}")
     print(f"{tally.too_late} further commands ended before their kill")
     print(f"{tally.acknowledged} look-ups of acknowledged events, {tally.litter} unfinished files left lying")
-    for problem in tally.problems:
-        print(f"PROBLEM {problem}")
     print(f"{len(tally.problems)} problems")
     return 1 if tally.problems else 0
 

@@ -141,9 +141,12 @@ REASONS = (
 MADE_OTHERWISE = frozenset({Stage.FORMED, Stage.NOT_FORMED, Stage.OTHER_DIMENSIONALITY})
 
 _ENDS = FAILED | {Stage.FORMED, Stage.MEASURED, Stage.ABANDONED, Stage.NOT_MEASURABLE}
+_OPEN = _ENDS | {Stage.ACCEPTED, Stage.DECLINED, Stage.IN_SYNTHESIS}
 _AFTER: dict[Stage | None, frozenset[Stage]] = {
-    None: _ENDS | {Stage.ACCEPTED, Stage.DECLINED, Stage.IN_SYNTHESIS},
-    Stage.SUGGESTED: _ENDS | {Stage.ACCEPTED, Stage.DECLINED, Stage.IN_SYNTHESIS, Stage.STALE},
+    None: _OPEN,
+    Stage.ABANDONED: _OPEN,
+    Stage.STALE: _OPEN,
+    Stage.SUGGESTED: _OPEN | {Stage.STALE},
     Stage.ACCEPTED: _ENDS | {Stage.DECLINED, Stage.IN_SYNTHESIS, Stage.STALE},
     Stage.IN_SYNTHESIS: _ENDS,
     Stage.FORMED: frozenset({Stage.MEASURED, Stage.NOT_MEASURABLE, Stage.ABANDONED, Stage.DECOMPOSED}),

@@ -163,6 +163,15 @@ def test_after_a_failure_one_may_try_again() -> None:
         check_step("(PA)2PbI4", failed, Stage.IN_SYNTHESIS)
 
 
+def test_what_expired_or_was_given_up_may_still_be_declined(campaign: Campaign) -> None:
+    for given_up, suggestion in zip((Stage.STALE, Stage.ABANDONED), campaign.suggest().suggestions, strict=False):
+        campaign.step(suggestion.formula, given_up, reason="nobody took it up")
+        campaign.step(suggestion.formula, Stage.DECLINED, reason="too expensive")
+        assert stage(campaign, suggestion.formula) is Stage.DECLINED
+        with pytest.raises(LifecycleError, match="Possible now"):  # said once
+            check_step(suggestion.formula, Stage.DECLINED, Stage.STALE)
+
+
 def test_a_step_of_no_compound_is_refused(campaign: Campaign) -> None:
     with pytest.raises(FormulaError):
         campaign.step("(PA)3PbI4", Stage.ACCEPTED)

@@ -86,3 +86,17 @@ def test_the_checks_know_which_rows_are_bounds(monkeypatch: pytest.MonkeyPatch) 
     assert asked["rates"] == [0.0, 0.5, 1.0]
     assert asked["budget"] == 3
     assert told == [(7, 8), (7, 8)]
+
+
+def test_what_the_papers_table_shows_is_said_in_a_sentence() -> None:
+    def row(model: str, claimed: float, unseen: float, ours: float = 0.385) -> dict[str, Any]:
+        return {"model": model, "claimed": claimed, "out_of_sample": unseen, "ours": ours, "ours_log": 0.552}
+
+    assert deep_view.paper_sentence([]) == ""
+    assert deep_view.paper_sentence([row("linear", 0.8, -110.0)]) == ""  # no network, nothing to say about one
+    told = deep_view.paper_sentence([row("mlp", 0.93, 0.2), row("mlp", 0.99, 0.404), row("linear", 1.0, 0.1)])
+    assert told == (
+        "On compounds it has not seen, the paper's network explains 40% of the variation of the rate, not the 99% that "
+        "are printed; this engine explains 38% of the rate and 55% of its logarithm."
+    )
+    assert "network explains 0% of" in deep_view.paper_sentence([row("mlp", 0.99, -110.0)])

@@ -214,6 +214,8 @@ class SuggestionBatch(Summary):
             return self.shortfall
         return "\n".join([f"round {self.number}", self._shown().to_string(), *filter(None, [self.shortfall])])
 
+    __repr__ = __str__
+
     def _repr_html_(self) -> str:
         """In a notebook."""
         said = f"<p>{escape(self.shortfall)}</p>" if self.shortfall else ""

@@ -15,7 +15,8 @@ from campaigns.events import Stage
 
 def test_a_batch_prints_as_a_table_and_shows_as_one_in_a_notebook(year: Campaign) -> None:
     (batch,) = year.state.batches
-    frame, printed = batch.to_frame(), str(batch).splitlines()
+    frame, printed = batch.to_frame(), repr(batch).splitlines()
+    assert printed == str(batch).splitlines()
     assert [*frame["formula"]] == [s.formula for s in batch.suggestions]
     assert [*frame.index] == [1, 2]
     assert printed[0] == "round 1"

@@ -238,7 +238,9 @@ class _Before:
                     merged = warned(merged, doubted)
                 known.add(Known(what, f"row {row.line}"))
                 self.densities += stated_density(what.technique)
-        if (action in ("add", "correct") or again) and (read := _read_as(row.formula, row.compound)):
+        if (action in ("add", "correct") or again) and (
+            read := _read_as(row.formula, row.compound.formula, row.compound)
+        ):
             words.append(f"row {row.line}: {read}")
         if action == "add" and known.is_outside:
             note = "outside the campaign's space"
@@ -445,8 +447,9 @@ def _published_copy(row: ReadRow) -> Known | None:
 
 
 @lru_cache(maxsize=4096)
-def _read_as(formula: str, compound: Compound) -> str:
-    """Which names of cations in a formula were read as others; "" where none was."""
+def _read_as(formula: str, shown: str, compound: Compound) -> str:
+    """Which names of cations in a formula were read as others; "" where none was. Compounds are equal whatever a
+    library calls their cations, so `shown` tells them apart."""
     text = normalise(formula)
     inside = re.findall(r"\(([^()]*)\)", text)
     outside = re.sub(r"\([^()]*\)", " ", text)
@@ -458,4 +461,4 @@ def _read_as(formula: str, compound: Compound) -> str:
         ):
             full = next((f", {word}" for word in cation.names if word.endswith(("ium", "amine"))), "")
             changed.append(f"{cation.abbreviation}{full}")
-    return f"{formula} is read as {compound.formula} ({'; '.join(changed)})" if changed else ""
+    return f"{formula} is read as {shown} ({'; '.join(changed)})" if changed else ""

@@ -173,11 +173,12 @@ def test_published_rows_appear_under_the_campaigns_names(called: CationLibrary) 
 
 
 def test_a_campaign_takes_either_name_and_answers_with_its_own(tmp_path: Path) -> None:
-    library = tmp_path / "own.csv"
+    library, rows = tmp_path / "own.csv", tmp_path / "r.csv"
     library.write_text(OWN + "CN,MA,\n")
+    rows.write_text("formula,lifetime_ps,sample\n(BA)2PbI4,3,a\n(BuA)2PbI4,3.1,b\n")
+    with closing(Campaign.create(tmp_path / "other")) as campaign:  # another campaign's names in the same process
+        campaign.ingest(rows, accept_extreme=True)
     with closing(Campaign.create(tmp_path / "own", libraries=[library])) as campaign:
-        rows = tmp_path / "r.csv"
-        rows.write_text("formula,lifetime_ps,sample\n(BA)2PbI4,3,a\n(BuA)2PbI4,3.1,b\n")
         told = campaign.ingest(rows, accept_extreme=True)
         assert [row.formula for row in told.rows] == ["(BuA)2PbI4", "(BuA)2PbI4"]
         assert any("(BA)2PbI4 is read as (BuA)2PbI4" in word for word in told.warnings)

@@ -23,6 +23,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -115,21 +116,30 @@ def preload() -> None:
 
 def start(ground: Ground, arguments: list[str]) -> int:
     """Run `spinscreen` with these arguments in a forked process; its id."""
+
+    def command() -> None:
+        os.setsid()
+        _note_acknowledged(ground)
+        sys.argv = ["spinscreen", *arguments]
+        from campaigns.cli import main
+
+        main()
+
+    return forked(command, ground.output)
+
+
+def forked(command: Callable[[], None], output: Path) -> int:
+    """Run a command in a forked process, what it prints into a file; the id of the process."""
     sys.stdout.flush()
     pid = os.fork()
     if pid:
         return pid
     code = 1
     try:
-        os.setsid()
-        sink = os.open(ground.output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        sink = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         os.dup2(sink, 1)
         os.dup2(sink, 2)
-        _note_acknowledged(ground)
-        sys.argv = ["spinscreen", *arguments]
-        from campaigns.cli import main
-
-        main()
+        command()
         code = 0
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else 0 if end.code is None else 1

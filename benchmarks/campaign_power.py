@@ -25,7 +25,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks.campaign_kills import LIBRARY, finish, preload
+from benchmarks.campaign_kills import LIBRARY, finish, forked, preload
 from campaigns import Campaign, CampaignConfig
 from campaigns.upkeep import look_over
 
@@ -295,23 +295,7 @@ def one_cut(run: Recorded, at: int, rng: random.Random) -> list[str]:
         return [*problems, f"it cannot be opened: {error}"]
     if len(there) < run.n_before + acknowledged or there != run.events[: len(there)]:
         problems.append(f"{run.n_before} events, {acknowledged} acknowledged; {len(there)} are there")
-    sys.stdout.flush()
-    pid = os.fork()
-    if pid == 0:
-        sink = os.open(run.notes, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-        os.dup2(sink, 1)
-        os.dup2(sink, 2)
-        code = 1
-        try:
-            command(run.words)
-            code = 0
-        except SystemExit as end:
-            code = end.code if isinstance(end.code, int) else 0 if end.code is None else 1
-        finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os._exit(code)
-    if code := finish(pid):
+    if code := finish(forked(lambda: command(run.words), run.notes)):
         problems.append(f"run again, it ends with {code}: {run.notes.read_text()[-200:]}")
     with Campaign.open(run.folder) as campaign:
         stands = sum(WORD in str(event.payload) for event in campaign.events())

@@ -1,10 +1,11 @@
-"""Speed of the oracle against the xtb command and ASE on the same cations in the same run, CPU time.
+"""Speed of the oracle against the xtb command, ASE and geomeTRIC on the same cations in the same run, CPU time.
 
     python -m benchmarks.oracle_speed [--cations 50] [--parts optimise way workers lookups]
     python -m benchmarks.oracle_speed --parts optimise --cations 400 --against "xtb --opt tight"
 
-The second is the whole library against one opponent. Needs the xtb command (Debian: apt install xtb) and ASE (pip
-install ase) for its opponents.
+The second is the whole library against one opponent. All run in the environment of the oracle's workers; with
+LD_PRELOAD= (empty) before the command, without the system's OpenBLAS. Needs the xtb command (Debian: apt install xtb),
+ASE and geomeTRIC (pip install ase geometric) for its opponents.
 """
 
 # ruff: noqa: E402  the thread counts must stand in the environment before a numerical library is loaded
@@ -14,6 +15,7 @@ from __future__ import annotations
 import argparse
 import os
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -40,6 +42,7 @@ from oracle.polarizability import d4_polarizability
 from oracle.record import Task
 from oracle.units import ANGSTROM_PER_BOHR, EV_PER_HARTREE
 from oracle.validate import atomic_masses
+from oracle.workers import worker_environment
 
 ONE = Protocol(n_conformers=1, n_optimised=1)
 
@@ -96,7 +99,8 @@ def prepare(cation: Cation) -> Start:
 def _optimise(cations: Sequence[Cation], against: Sequence[str]) -> None:
     starts = [prepare(cation) for cation in cations]
     by_spinscreen(starts[0])  # the libraries are loaded before any clock starts
-    print(f"\nOptimisation of {len(starts)} cations from the same geometries; energies above ours in microhartree")
+    print(f"\nOptimisation of {len(starts)} cations from the same geometries, preloaded: ", end="")
+    print(f"{os.environ.get('LD_PRELOAD') or 'nothing'}; energies above ours in microhartree")
     print(
         "| optimiser | CPU ms a cation | times ours | mean energy | median | same conformer | mean energy of those "
         "| lowest of those | ours higher by over 2 |\n|---|---|---|---|---|---|---|---|---|"
@@ -136,6 +140,7 @@ def optimisers() -> dict[str, Callable[[Start], NDArray[np.float64]]]:
         "ASE BFGS": lambda start: _by_ase(start, "BFGS"),
         "ASE LBFGS": lambda start: _by_ase(start, "LBFGS"),
         "ASE BFGSLineSearch": lambda start: _by_ase(start, "BFGSLineSearch"),
+        "geomeTRIC": _by_geometric,
     }
 
 
@@ -183,6 +188,35 @@ def _by_ase(start: Start, name: str) -> NDArray[np.float64]:
     optimiser: Any = getattr(ase.optimize, name)(atoms, logfile=None)
     optimiser.run(fmax=0.005, steps=1000)  # eV/angstrom; looser settings end higher than xtb's tight
     return np.asarray(atoms.get_positions()) / ANGSTROM_PER_BOHR
+
+
+def _by_geometric(start: Start) -> NDArray[np.float64]:
+    """geomeTRIC (doi 10.1063/1.4952956) in its own coordinates, on the same warm gradients, to ASE's largest force."""
+    import logging
+
+    from geometric.engine import Engine
+    from geometric.molecule import Molecule
+    from geometric.optimize import run_optimizer
+
+    logging.disable(logging.INFO)
+    session = TbliteEngine().session(start.numbers, start.cation.charge)
+
+    class Tblite(Engine):  # type: ignore[misc]  # the package has no types
+        def calc_new(self, coords: NDArray[np.float64], dirname: str) -> dict[str, Any]:
+            energy, gradient = session.energy_gradient(coords.reshape(-1, 3))
+            return {"energy": energy, "gradient": gradient.ravel()}
+
+    molecule = Molecule()
+    molecule.elem = [atom.GetSymbol() for atom in start.conformers.mol.GetAtoms()]
+    molecule.xyzs = [start.positions * ANGSTROM_PER_BOHR]
+    with tempfile.TemporaryDirectory() as folder:
+        # GAU, its default set, ends on energy, both forces and both steps
+        converge = ["gmax", "1.0e-4", "grms", "5.0e-5"]
+        ended = run_optimizer(
+            customengine=Tblite(molecule), input="start.txt", prefix=f"{folder}/run", converge=converge, check=0
+        )
+    logging.disable(logging.NOTSET)
+    return np.asarray(ended.xyzs[-1]) / ANGSTROM_PER_BOHR
 
 
 def _way(cations: Sequence[Cation]) -> None:
@@ -251,4 +285,6 @@ def _lookups(cations: Sequence[Cation]) -> None:
 
 
 if __name__ == "__main__":
+    if os.environ != (worker := worker_environment()):
+        os.execve(sys.executable, [sys.executable, "-m", "benchmarks.oracle_speed", *sys.argv[1:]], worker)
     main()

@@ -262,8 +262,9 @@ class Campaign(CampaignReader):
         target = self.folder / REJECTS
         return target if write_rejects(self.library, self.config, self._log.file, target) else None
 
-    def describe(self, *, workers: int = 2, progress: Progress | None = None) -> Described:
-        """Compute the descriptors of every cation the campaign needs and does not have, in so many processes.
+    def describe(self, *, workers: int = 2, progress: Progress | None = None, dask: str | None = None) -> Described:
+        """Compute the descriptors of every cation the campaign needs and does not have, in so many processes, or on the
+        Dask cluster of this address or scheduler file.
 
         With a budget of calculations a learned oracle chooses the spacers, round by round, until the list on the
         present data is stable or the budget is spent. Each round is recorded before it is computed, and what is
@@ -271,8 +272,8 @@ class Campaign(CampaignReader):
         and nothing may be.
         """
         if self.config.budget.calculations is not None:
-            self._search_spacers(workers, progress or silent)
-        return self._records.describe(self._measured(), workers=workers, progress=progress)
+            self._search_spacers(workers, progress or silent, dask)
+        return self._records.describe(self._measured(), workers=workers, progress=progress, dask=dask)
 
     def retrain(self, progress: Progress | None = None, *, dask: str | None = None) -> FitSummary:
         """Train on everything measured, validate out of sample, rank the space and write the ranking's files.
@@ -613,11 +614,11 @@ class Campaign(CampaignReader):
             return fit_round(inputs, self._artifacts, progress, dask)
 
         if self.config.budget.calculations is not None:
-            self.describe(progress=progress)
+            self.describe(progress=progress, dask=dask)
         key = f"{self._data_key} {len(self._state.spacer_rounds)} {self._state.left_out(pending)}"
         return self._artifacts.get("round", key, fit)
 
-    def _search_spacers(self, workers: int, tell: Progress) -> None:
+    def _search_spacers(self, workers: int, tell: Progress, dask: str | None) -> None:
         from campaigns.round import RoundInputs, learn, left_to_suggest
         from campaigns.spacers import SpacerSearch
 
@@ -633,7 +634,7 @@ class Campaign(CampaignReader):
             return left_to_suggest(inputs, learn(inputs, self._artifacts).candidates)
 
         while True:
-            self._records.describe(self._measured(), workers=workers, progress=computed)
+            self._records.describe(self._measured(), workers=workers, progress=computed, dask=dask)
             key, chosen = self._data_key, self._records.is_chosen
             planned = search.next_round(self._state, key, chosen, candidates, tell)
             if planned is None:

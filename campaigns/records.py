@@ -144,15 +144,20 @@ class CationRecords:
         )
 
     def describe(
-        self, compounds: Sequence[Compound], *, workers: int = 2, progress: Progress | None = None
+        self,
+        compounds: Sequence[Compound],
+        *,
+        workers: int = 2,
+        progress: Progress | None = None,
+        dask: str | None = None,
     ) -> Described:
         """Compute the descriptors of every organic cation of the space and of these compounds that are not known."""
         cations = needed_cations(self.of_space, compounds)
         kept_tables = self._artifacts.find("descriptors", self._tables_key, tables_form(self._descriptors))
         if kept_tables is None:
-            failures = self._describe(cations, workers, progress)
+            failures = self._describe(cations, workers, progress, dask)
         else:
-            further = self._describe(needed_cations((), compounds), workers, progress)
+            further = self._describe(needed_cations((), compounds), workers, progress, dask)
             failures = tuple(dict.fromkeys((*kept_tables.failures, *further)))
         return Described(len(cations), failures)
 
@@ -171,12 +176,14 @@ class CationRecords:
         further = self._descriptors.further_sources
         return "\n".join([self._protocol.key, *further, *(cation.inchikey for cation in self.of_space)])
 
-    def _describe(self, cations: Sequence[Cation], workers: int, progress: Progress | None) -> tuple[str, ...]:
+    def _describe(
+        self, cations: Sequence[Cation], workers: int, progress: Progress | None, dask: str | None = None
+    ) -> tuple[str, ...]:
         """Compute what the store does not hold; a line for each cation that has no descriptors."""
         from oracle import OracleStore
 
         with OracleStore(self._store) as store:
-            computed = describe(cations, self._protocol, store, workers=workers, progress=progress)
+            computed = describe(cations, self._protocol, store, workers=workers, progress=progress, dask=dask)
         self._records |= {record.inchikey: record for record in computed}
         return self._failures(cations)
 

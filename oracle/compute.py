@@ -15,13 +15,15 @@ from oracle.engines.registry import Tools, open_tools
 from oracle.errors import BondsChangedError, ConvergenceError, InputError, OracleError
 from oracle.optimise import Optimum, choose_coordinates, force_field_hessian, leave_saddles, minimise
 from oracle.protocol import TORSIONS, Protocol
-from oracle.record import CationRecord, Task, failure
+from oracle.record import CationRecord, Task, failure, read_xyz
 from oracle.units import ANGSTROM_PER_BOHR, DEBYE_PER_E_BOHR, EV_PER_HARTREE, HARTREE_PER_KCAL_MOL
 from oracle.validate import atomic_masses, bond_changes, mean_electronegativity, validate_molecule
 
 #: Below this gap (eV) the orbitals above it begin to fill at xTB's 300 K, and HOMO and LUMO mostly sit on different
 #: parts of the ion (benchmarks/oracle_gaps.py, docs/oracle.md).
 SMALL_GAP_EV = 0.5
+#: How the warning of it begins.
+GAP = "the gap is "
 
 
 #: A start geometry this close to that of the kept conformer may end below it, kcal/mol.
@@ -35,9 +37,9 @@ LONGEST = 0.97
 
 @dataclass(frozen=True, slots=True)
 class _Relaxed:
-    """The conformer that was kept."""
+    """The conformer that was kept, as the fields of a record."""
 
-    optimum: Optimum
+    geometry: str
     n_conformers: int
     warnings: tuple[str, ...]
 
@@ -66,8 +68,10 @@ def _compute(task: Task, protocol: Protocol) -> CationRecord:
     electronegativity = mean_electronegativity(numbers)
     masses = atomic_masses(numbers)
     tools = open_tools(protocol)
-    relaxed = _relax(mol, numbers, task.charge, protocol, tools)
-    positions = _centred(relaxed.optimum.positions, masses)
+    relaxed = task.sibling or _relax(mol, numbers, task.charge, protocol, tools)
+    assert relaxed.geometry is not None
+    # As the record holds them, so that a geometry from another protocol's record gives the same bits.
+    positions = read_xyz(relaxed.geometry) / ANGSTROM_PER_BOHR
     point = tools.properties.single_point(numbers, positions, task.charge)
     return CationRecord(
         inchikey=task.inchikey,
@@ -86,9 +90,9 @@ def _compute(task: Task, protocol: Protocol) -> CationRecord:
         radius_angstrom=_half_extent(positions) * ANGSTROM_PER_BOHR,
         energy_hartree=point.energy,
         n_conformers=relaxed.n_conformers,
-        geometry=_xyz(mol, positions),
+        geometry=relaxed.geometry,
         versions=protocol.versions,
-        warnings=(*relaxed.warnings, *_small_gap(point)),
+        warnings=(*(word for word in relaxed.warnings if not word.startswith(GAP)), *_small_gap(point)),
     )
 
 
@@ -98,7 +102,7 @@ def _small_gap(point: SinglePoint) -> tuple[str, ...]:
     if gap >= SMALL_GAP_EV:
         return ()
     return (
-        f"the gap is {gap:.2f} eV and {point.electrons_above_homo:.3f} electrons lie above the HOMO: charge transfer "
+        f"{GAP}{gap:.2f} eV and {point.electrons_above_homo:.3f} electrons lie above the HOMO: charge transfer "
         "within the isolated ion, or a dye; compare with --solvent water or with Hartree-Fock (--engine pyscf)",
     )
 
@@ -148,7 +152,7 @@ def _relax(mol: Chem.Mol, numbers: NDArray[np.int64], charge: int, protocol: Pro
             else f"{len(promise)} of the {protocol.n_conformers} embedded are distinct, so there may be others"
         )
         warnings.append(f"the search for conformers has not converged: {what}; ask for more")
-    return _Relaxed(found[best], len(promise), tuple(warnings))
+    return _Relaxed(_xyz(mol, found[best].positions), len(promise), tuple(warnings))
 
 
 def _is_longest(kept: Optimum, conformers: Conformers, numbers: NDArray[np.int64]) -> bool:
@@ -186,16 +190,13 @@ def _optimise(session: Session, conformers: Conformers, k: int, protocol: Protoc
     return optimum, pushes
 
 
-def _centred(positions: NDArray[np.float64], masses: NDArray[np.float64]) -> NDArray[np.float64]:
-    centre: NDArray[np.float64] = masses @ positions / masses.sum()
-    return positions - centre
-
-
 def _half_extent(positions: NDArray[np.float64]) -> float:
     return 0.5 * float(np.sqrt(((positions[:, None] - positions[None]) ** 2).sum(-1).max()))
 
 
 def _xyz(mol: Chem.Mol, positions: NDArray[np.float64]) -> str:
+    masses = atomic_masses(np.array([atom.GetAtomicNum() for atom in mol.GetAtoms()], dtype=np.int64))
+    positions = positions - masses @ positions / masses.sum()
     lines = [f"{mol.GetNumAtoms()}", f"{Chem.MolToSmiles(Chem.RemoveHs(mol))} angstrom, origin at the centre of mass"]
     for atom, (x, y, z) in zip(mol.GetAtoms(), positions * ANGSTROM_PER_BOHR, strict=True):
         lines.append(f"{atom.GetSymbol():<2} {x:14.8f} {y:14.8f} {z:14.8f}")

@@ -260,17 +260,18 @@ def _extended(mol: Chem.Mol, start: int, torsions: list[Torsion]) -> int:
 
 
 def _relax(mol: Chem.Mol, *, screened: bool = False) -> tuple[str, list[float]]:
-    if screened and rdForceFieldHelpers.MMFFHasAllMoleculeParams(mol):
-        field = _force_field(mol)
-        pairs = rdForceFieldHelpers.OptimizeMoleculeConfs(mol, field, numThreads=1, maxIters=FORCE_FIELD_STEPS)
-        return "MMFF94", [float(energy) for _, energy in pairs]
+    granted: dict[str, Any] = {"numThreads": 1, "maxIters": FORCE_FIELD_STEPS}
+    name = "MMFF94"
     if rdForceFieldHelpers.MMFFHasAllMoleculeParams(mol):
-        pairs = rdForceFieldHelpers.MMFFOptimizeMoleculeConfs(mol, numThreads=1, maxIters=FORCE_FIELD_STEPS)
-        return "MMFF94", [float(energy) for _, energy in pairs]
-    if rdForceFieldHelpers.UFFHasAllMoleculeParams(mol):
-        pairs = rdForceFieldHelpers.UFFOptimizeMoleculeConfs(mol, numThreads=1, maxIters=FORCE_FIELD_STEPS)
-        return "UFF", [float(energy) for _, energy in pairs]
-    raise ConformerError("neither MMFF94 nor UFF has parameters for this molecule")
+        if screened:
+            pairs = rdForceFieldHelpers.OptimizeMoleculeConfs(mol, _force_field(mol), **granted)
+        else:
+            pairs = rdForceFieldHelpers.MMFFOptimizeMoleculeConfs(mol, **granted)
+    elif rdForceFieldHelpers.UFFHasAllMoleculeParams(mol):
+        pairs, name = rdForceFieldHelpers.UFFOptimizeMoleculeConfs(mol, **granted), "UFF"
+    else:
+        raise ConformerError("neither MMFF94 nor UFF has parameters for this molecule")
+    return name, [float(energy) for _, energy in pairs]
 
 
 def _force_field(mol: Chem.Mol) -> Any:

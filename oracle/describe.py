@@ -97,21 +97,27 @@ def _missing(
     cations: Iterable[Cation], protocol: Protocol, store: OracleStore | None, known: list[CationRecord]
 ) -> Iterator[Task]:
     """The tasks that remain; what the store answers goes to `known`."""
-    from oracle.record import Task
+    from oracle.record import CationRecord, Task
 
     seen: set[str] = set()
     remaining = iter(cations)
     while block := list(islice(remaining, BLOCK)):
         fresh = {cation.inchikey: cation for cation in block if cation.inchikey not in seen}
         seen.update(fresh)
-        stored = {} if store is None else store.get_many(fresh, protocol)
+        stored, siblings = dict[str, CationRecord](), dict[str, CationRecord]()
+        if store is not None:
+            stored = store.get_many(fresh, protocol)
+            for other in protocol.siblings:
+                siblings |= store.get_many(fresh.keys() - stored.keys() - siblings.keys(), other)
         # The largest first: a long one that starts last would leave the other workers idle at the end.
         for inchikey, cation in sorted(fresh.items(), key=lambda item: -len(item[1].smiles)):
             record = stored.get(inchikey)
             if record is not None and not record.retry:
                 known.append(record)
             else:
-                yield Task(inchikey, cation.smiles, cation.charge)
+                same = siblings.get(inchikey)
+                shared = same is not None and same.ok and same.geometry and same.smiles == cation.smiles
+                yield Task(inchikey, cation.smiles, cation.charge, same if shared else None)
 
 
 def _drain(known: list[CationRecord]) -> Iterator[CationRecord]:

@@ -43,7 +43,11 @@ class Internals:
 
     def displacement(self, start: NDArray[np.float64], end: NDArray[np.float64]) -> NDArray[np.float64]:
         """Change of the coordinates from one geometry to another, both (n, 3); shape (r,)."""
-        change = self._primitives(end) - self._primitives(start)
+        return self._change(self._primitives(start), end)
+
+    def _change(self, before: NDArray[np.float64], end: NDArray[np.float64]) -> NDArray[np.float64]:
+        """As `displacement`, from the primitives at the start, shape (p,)."""
+        change = self._primitives(end) - before
         torsions = change[-len(self.torsions) :] if len(self.torsions) else change[:0]
         torsions -= 2.0 * np.pi * np.round(torsions / (2.0 * np.pi))
         return self.combination.T @ (self.weights * change)
@@ -68,9 +72,9 @@ class Internals:
         `inverse`. A step that is too long is gone in two halves; where that fails `halvings` times, the nearest
         geometry is returned."""
         moved = positions + (inverse @ change).reshape(-1, 3)
-        best, error = positions, float(np.abs(change).max())
+        best, error, here = positions, float(np.abs(change).max()), self._primitives(positions)
         for _ in range(BACK_ROUNDS):
-            missing = change - self.displacement(positions, moved)
+            missing = change - self._change(here, moved)
             before, error = error, float(np.abs(missing).max())
             if error < BACK_ERROR:
                 return moved
@@ -81,7 +85,7 @@ class Internals:
         if halvings == 0:
             return best
         middle = self.step(positions, inverse, 0.5 * change, halvings - 1)
-        rest = change - self.displacement(positions, middle)
+        rest = change - self._change(here, middle)
         return self.step(middle, self.inverse(middle), rest, halvings - 1)
 
     def _primitives(self, x: NDArray[np.float64]) -> NDArray[np.float64]:

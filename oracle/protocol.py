@@ -152,6 +152,19 @@ class Protocol:
         return replace(self, solvent=self.conformer_solvent, conformer_solvent=None)
 
     @property
+    def siblings(self) -> tuple[Protocol, ...]:
+        """Others of the same geometries: another polarizability, or descriptors in another place (gas, water, that of
+        the conformers)."""
+        apart = dict.fromkeys((self.solvent, None, "water", self.conformer_solvent) if self.conformer_solvent else ())
+        models = POLARIZABILITIES if get_engine(self.engine).ability.field else (self.polarizability,)
+        return tuple(
+            replace(self, solvent=solvent, polarizability=model, polarizability_version="")
+            for solvent in apart or (self.solvent,)
+            for model in models
+            if (solvent, model) != (self.solvent, self.polarizability)
+        )
+
+    @property
     def versions(self) -> str:
         """Programs and versions behind the numbers, for a record."""
         parts = {

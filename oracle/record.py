@@ -71,14 +71,17 @@ class CationRecord:
     @property
     def positions(self) -> NDArray[np.float64] | None:
         """Positions of the conformer's atoms, shape (atoms, 3), angstrom; None where there is no geometry."""
-        if not self.geometry:
-            return None
-        rows = (line.split()[1:4] for line in self.geometry.splitlines()[2:] if line.strip())
-        return np.array([[float(value) for value in row] for row in rows])
+        return read_xyz(self.geometry) if self.geometry else None
 
     def to_row(self) -> dict[str, Any]:
         """The record as a flat mapping, the geometry left out; the keys are those of `spinscreen oracle describe`."""
         return {name: getattr(self, name) for name in _ROW}
+
+
+def read_xyz(geometry: str) -> NDArray[np.float64]:
+    """Positions of the atoms of an XYZ block, shape (atoms, 3), angstrom."""
+    rows = (line.split()[1:4] for line in geometry.splitlines()[2:] if line.strip())
+    return np.array([[float(value) for value in row] for row in rows])
 
 
 #: Columns of a record as a row.
@@ -91,11 +94,13 @@ _ROW = (
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One cation to compute, stripped to what a worker needs."""
+    """One cation to compute, stripped to what a worker needs; `sibling`: its record by a protocol that ends at the same
+    geometry, which is then taken."""
 
     inchikey: str
     smiles: str
     charge: int
+    sibling: CationRecord | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,15 +38,8 @@ CHUNK = 500
 _COLUMNS = tuple(f.name for f in fields(CationRecord))
 _KINDS = {"charge": "INTEGER", "n_conformers": "INTEGER", "retry": "INTEGER"}
 _TEXT_COLUMNS = (
-    "inchikey",
-    "smiles",
-    "status",
-    "protocol",
-    "protocol_key",
-    "geometry",
-    "versions",
-    "error",
-    "error_type",
+    *("inchikey", "smiles", "status", "protocol", "protocol_key", "geometry", "versions"),
+    *("error", "error_type"),
 )
 _TEXT = {*_TEXT_COLUMNS, "warnings"}
 _CREATE = "CREATE TABLE records ({}, sha256 TEXT, PRIMARY KEY (protocol_key, inchikey)) WITHOUT ROWID".format(

@@ -78,11 +78,6 @@ def validate_geometry(numbers: NDArray[np.int64], positions: NDArray[np.float64]
         _check_distances(numbers, positions * ANGSTROM_PER_BOHR)
 
 
-def covalent_radii(numbers: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Covalent radius of each atom as RDKit tabulates it, shape (n,), angstrom."""
-    return _radius_table()[numbers]
-
-
 def _check_composition(numbers: NDArray[np.int64], charge: int) -> None:
     if len(numbers) == 0:
         raise InputError("there are no atoms")
@@ -98,17 +93,25 @@ def _check_composition(numbers: NDArray[np.int64], charge: int) -> None:
 
 
 def _check_distances(numbers: NDArray[np.int64], positions: NDArray[np.float64]) -> None:
-    radii = covalent_radii(numbers)
-    distance = np.sqrt(((positions[:, None] - positions[None]) ** 2).sum(-1))
-    ratio = distance / (radii[:, None] + radii[None])
+    distance, ratio = _distances(numbers, positions)
     np.fill_diagonal(ratio, np.inf)
     if ratio.min() < OVERLAP:
         i, j = sorted(int(k) for k in np.unravel_index(np.argmin(ratio), ratio.shape))
         raise InputError(f"atoms {i} and {j} lie on top of each other, {distance[i, j]:.3f} angstrom apart")
 
 
+def _distances(
+    numbers: NDArray[np.int64], positions: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Distances between atoms, shape (n, n), angstrom, and as parts of their summed covalent radii."""
+    radii = _radius_table()[numbers]
+    distance = np.sqrt(((positions[:, None] - positions[None]) ** 2).sum(-1))
+    return distance, distance / (radii[:, None] + radii[None])
+
+
 @lru_cache(maxsize=1)
 def _radius_table() -> NDArray[np.float64]:
+    """Covalent radii as RDKit tabulates them, by atomic number, angstrom."""
     table = Chem.GetPeriodicTable()
     return np.array([table.GetRcovalent(z) for z in range(MAX_ATOMIC_NUMBER + 1)])
 
@@ -120,9 +123,8 @@ BROKEN, FORMED = 1.3, 1.2
 
 def bond_changes(mol: Chem.Mol, positions: NDArray[np.float64]) -> str | None:
     """What changed from the bonds of `mol`, in words, or None; `positions`: shape (n, 3), bohr, in its order."""
-    radii = covalent_radii(np.array([a.GetAtomicNum() for a in mol.GetAtoms()], dtype=np.int64))
-    distance = np.sqrt(((positions[:, None] - positions[None]) ** 2).sum(-1)) * ANGSTROM_PER_BOHR
-    ratio = distance / (radii[:, None] + radii[None])
+    numbers = np.array([a.GetAtomicNum() for a in mol.GetAtoms()], dtype=np.int64)
+    _, ratio = _distances(numbers, positions * ANGSTROM_PER_BOHR)
     bonded = Chem.GetAdjacencyMatrix(mol).astype(bool)
     upper = np.triu(np.ones_like(bonded), 1)
     broken = np.argwhere(bonded & upper & (ratio > BROKEN))

@@ -15,6 +15,8 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import CancelledError
 from contextlib import contextmanager
+from ctypes.util import find_library
+from functools import cache
 from itertools import islice
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -51,9 +53,37 @@ WATCH = 0.1
 #: Seconds a worker may take to start: importing RDKit from a cold disk is slow.
 START_LIMIT = 120.0
 
+#: Ends well where the OpenBLAS that was loaded before it can take the place of any BLAS: 32-bit integers, and kernels
+#: for the processor that it runs on.
+_PROBE = """
+import ctypes
+config = ctypes.CDLL(None).openblas_get_config
+config.restype = ctypes.c_char_p
+raise SystemExit(b"DYNAMIC_ARCH" not in config() or b"USE64BITINT" in config())
+"""
+
 _PROGRAM = (
     "import sys; sys.path.append(sys.argv[3]); from oracle.worker import main; main(int(sys.argv[1]), int(sys.argv[2]))"
 )
+
+
+def worker_environment() -> dict[str, str]:
+    """Environment variables of a worker: one thread, and the system's OpenBLAS in place of the reference BLAS that
+    tblite's wheel brings (a geometry costs a sixth less, benchmarks/oracle_speed.py)."""
+    given = dict(os.environ, **dict.fromkeys((*THREAD_VARIABLES, WORKER_MARK), "1"))
+    openblas = None if "LD_PRELOAD" in given else _openblas()
+    return given if openblas is None else {**given, "LD_PRELOAD": openblas}
+
+
+@cache
+def _openblas() -> str | None:
+    """Name of the OpenBLAS of this system (Debian: libopenblas0) if it can be preloaded safely."""
+    name = find_library("openblas") if sys.platform == "linux" else None
+    if name is None:
+        return None
+    tried = {**os.environ, "LD_PRELOAD": name, "OPENBLAS_NUM_THREADS": "1"}
+    probe = subprocess.run([sys.executable, "-I", "-S", "-c", _PROBE], env=tried, capture_output=True, check=False)
+    return name if probe.returncode == 0 else None
 
 
 class WorkerProcess:
@@ -66,14 +96,13 @@ class WorkerProcess:
         here, there = socket.socketpair()
         try:
             descriptor = there.fileno()
-            environment = dict(os.environ, **dict.fromkeys((*THREAD_VARIABLES, WORKER_MARK), "1"))
             root = str(Path(__file__).resolve().parent.parent)
             # -P keeps the caller's folder off the path: a file random.py there must not shadow the library.
             command = [sys.executable, "-P", "-c", _PROGRAM, str(descriptor), str(os.getpid()), root]
             self._process = subprocess.Popen(
                 command,
                 pass_fds=(descriptor,),
-                env=environment,
+                env=worker_environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=self._log,
                 stderr=self._log,
@@ -133,6 +162,20 @@ class WorkerProcess:
                 f"stopped at {used:.0f} MB, the memory limit of one cation is {self._limits.memory_mb:g} MB"
             )
         return None
+
+    def answer(self) -> CationRecord | SinglePoint:
+        """Waits for the answer to the task. Raises OracleError: what the engine raised, a limit that was broken,
+        WorkerCrashError."""
+        problem: OracleError | None = None
+        while problem is None:
+            if not self.connection.poll(WATCH):
+                problem = self.overrun()
+            elif isinstance(answer := self.receive(), OracleError):
+                problem = answer
+            elif answer is not None:
+                self.task = None
+                return answer
+        raise problem
 
     def kill(self) -> None:
         """Ends the process at once and gives back its resources."""
@@ -232,15 +275,9 @@ def isolated_single_point(
     worker = WorkerProcess(protocol, limits or Limits())
     try:
         worker.submit(PointTask(numbers, positions, charge))
-        while True:
-            if worker.connection.poll(WATCH):
-                answer = worker.receive()
-                if isinstance(answer, SinglePoint):
-                    return answer
-                if isinstance(answer, OracleError):
-                    raise answer
-            elif (problem := worker.overrun()) is not None:
-                raise problem
+        point = worker.answer()
+        assert isinstance(point, SinglePoint)
+        return point
     finally:
         worker.kill()
 
@@ -344,21 +381,14 @@ def _compute(task: Task, protocol: Protocol, limits: Limits) -> CationRecord:
     protocol.require_installed()
     worker = _own_worker(protocol, limits)
     worker.submit(task)
-    problem: OracleError | None = None
-    while problem is None:
-        try:
-            if worker.connection.poll(WATCH):
-                answer = worker.receive()
-                if isinstance(answer, CationRecord):
-                    worker.task = None
-                    return answer
-            else:
-                problem = worker.overrun()
-        except WorkerCrashError as error:
-            problem = error
-    worker.kill()
-    _local.worker = None
-    return failure(task, protocol, problem, retry=problem.retry)
+    try:
+        record = worker.answer()
+        assert isinstance(record, CationRecord)
+        return record
+    except OracleError as problem:
+        worker.kill()
+        _local.worker = None
+        return failure(task, protocol, problem, retry=problem.retry)
 
 
 def _own_worker(protocol: Protocol, limits: Limits) -> WorkerProcess:

@@ -14,6 +14,7 @@ from campaigns.cli.options import (
     EXISTING_FILE,
     CampaignOptions,
     ComputingOptions,
+    Dask,
     OptionGroup,
     ReadingOptions,
     Workers,
@@ -135,6 +136,7 @@ class LaunchOptions(ComputingOptions):
         {"metavar": "URL"},
     ] = None
     workers: Workers = 2
+    dask: Dask = None
 
 
 @takes(LaunchOptions)
@@ -235,12 +237,12 @@ def _run(campaign: Campaign, options: LaunchOptions) -> None:
     if campaign.config.budget.calculations is not None and not campaign.state.spacer_rounds:
         note_search(_planned(campaign.config, Gathered((), campaign.library), options))
     with console.bar("xTB descriptors") as progress:
-        described = campaign.describe(workers=options.workers, progress=progress)
+        described = campaign.describe(workers=options.workers, progress=progress, dask=options.dask)
     for line in described.failures:
         console.warn(line)
     show_spacers(campaign.state.spacer_standing(space.spacers), console.note)
     with console.bar("training, ranking") as progress:
-        batch = campaign.suggest(progress=progress)
+        batch = campaign.suggest(progress=progress, dask=options.dask)
     campaign.report()
     if options.as_json:
         console.print_json([suggestion.to_dict() for suggestion in batch.suggestions])

@@ -49,6 +49,8 @@ class TbliteEngine:
 class TbliteSession:
     """Calculations on one molecule; each starts from the wavefunction of the one before."""
 
+    program = "tblite"
+
     def __init__(
         self, engine: Any, numbers: NDArray[np.int64], charge: int, field: NDArray[np.float64] | None = None
     ) -> None:
@@ -83,29 +85,31 @@ class TbliteSession:
 
     def _solve(self, positions: NDArray[np.float64], accuracy: float) -> None:
         validate_geometry(self._numbers, positions, self._charge)
-        interface = _interface()
+        interface = self._interface()
         try:
             if self._calculator is None:
-                self._calculator = self._start(interface, positions)
+                self._calculator, self._accuracy = self._start(interface, positions), 0.0
             else:
                 self._calculator.update(positions)
             if accuracy != self._accuracy:
-                self._calculator.set("accuracy", accuracy)
+                self._set_accuracy(accuracy)
                 self._accuracy = accuracy
             self._result = self._calculator.singlepoint(self._result)
-        except RuntimeError as error:
+        except (RuntimeError, getattr(interface, "XTBException", RuntimeError)) as error:
             # After a failed cycle the result still holds an energy: nothing of it may be used again.
             self.close()
             message = str(error).strip()
             kind = ConvergenceError if "converge" in message.lower() else EngineError
-            raise kind(f"tblite: {message} ({self._engine.method}, {len(self._numbers)} atoms)") from error
+            raise kind(f"{self.program}: {message} ({self._engine.method}, {len(self._numbers)} atoms)") from error
+
+    def _set_accuracy(self, accuracy: float) -> None:
+        self._calculator.set("accuracy", accuracy)
 
     def _start(self, interface: ModuleType, positions: NDArray[np.float64]) -> Any:
         calculator = interface.Calculator(
             self._engine.method, self._numbers, positions, charge=float(self._charge), color=False, logger=_silence
         )
         calculator.set("verbosity", 0)
-        self._accuracy = 0.0
         if self._engine.solvent is not None:
             calculator.add("alpb-solvation", self._engine.solvent)
         if self._field is not None:
@@ -114,19 +118,15 @@ class TbliteSession:
             calculator.add("electric-field", pointer)
         return calculator
 
+    def _interface(self) -> ModuleType:
+        try:
+            import tblite.interface as interface
+        except ImportError as error:
+            gomp = "install the OpenMP runtime (Debian: apt install libgomp1)"
+            hint = gomp if "gomp" in str(error) else "pip install tblite"
+            raise EngineMissingError(f"tblite cannot be loaded ({error}); {hint}") from error
+        return interface
+
 
 def _silence(_text: str) -> None:
     """Takes the library's log lines."""
-
-
-def _interface() -> ModuleType:
-    try:
-        import tblite.interface as interface
-    except ImportError as error:
-        hint = (
-            "install the OpenMP runtime (Debian: apt install libgomp1)"
-            if "gomp" in str(error)
-            else "pip install tblite"
-        )
-        raise EngineMissingError(f"tblite cannot be loaded ({error}); {hint}") from error
-    return interface

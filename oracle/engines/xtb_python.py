@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 
 from oracle.engines.base import SinglePoint
 from oracle.engines.tblite import TbliteSession
-from oracle.errors import ConvergenceError, EngineError, EngineMissingError, ProtocolError
-from oracle.validate import validate_geometry
+from oracle.errors import EngineMissingError, ProtocolError
 
 __all__ = ["WORKER_MARK"]
 
@@ -51,26 +50,15 @@ class XtbPythonEngine:
 class XtbPythonSession(TbliteSession):
     """Calculations on one molecule; each starts from the wavefunction of the one before."""
 
+    program = "xtb-python"
+
     def _read(self, name: str) -> Any:
         """One quantity of the last result, by tblite's name."""
         own = {"orbital-energies": "orbital_eigenvalues", "orbital-occupations": "orbital_occupations"}
         return getattr(self._result, f"get_{own.get(name, name)}")()
 
-    def _solve(self, positions: NDArray[np.float64], accuracy: float) -> None:
-        validate_geometry(self._numbers, positions, self._charge)
-        interface = _interface()
-        try:
-            if self._calculator is None:
-                self._calculator = self._start(interface, positions)
-            else:
-                self._calculator.update(positions)
-            self._calculator.set_accuracy(accuracy)
-            self._result = self._calculator.singlepoint(self._result)
-        except interface.XTBException as error:
-            self.close()
-            message = str(error).strip()
-            kind = ConvergenceError if "converge" in message.lower() else EngineError
-            raise kind(f"xtb-python: {message} ({self._engine.method}, {len(self._numbers)} atoms)") from error
+    def _set_accuracy(self, accuracy: float) -> None:
+        self._calculator.set_accuracy(accuracy)
 
     def _start(self, interface: ModuleType, positions: NDArray[np.float64]) -> Any:
         parameters = {"GFN2-xTB": interface.Param.GFN2xTB, "GFN1-xTB": interface.Param.GFN1xTB}
@@ -80,12 +68,12 @@ class XtbPythonSession(TbliteSession):
         calculator.set_verbosity("muted")
         return calculator
 
-
-def _interface() -> ModuleType:
-    try:
-        import xtb.interface as interface
-    except ImportError as error:
-        raise EngineMissingError(
-            f"xtb-python cannot be loaded ({error}); pip install 'spinscreen[xtb-python]' (Python 3.10 or 3.11 only)"
-        ) from error
-    return interface  # type: ignore[no-any-return]  # xtb ships no types
+    def _interface(self) -> ModuleType:
+        try:
+            import xtb.interface as interface
+        except ImportError as error:
+            raise EngineMissingError(
+                f"xtb-python cannot be loaded ({error}); pip install 'spinscreen[xtb-python]' "
+                "(Python 3.10 or 3.11 only)"
+            ) from error
+        return interface  # type: ignore[no-any-return]  # xtb ships no types

@@ -19,7 +19,9 @@ import pytest
 import oracle.workers
 from chemspace import Cation
 from oracle import CationRecord, Limits, OracleStore, Protocol, describe, describe_each
+from oracle.compute import compute
 from oracle.errors import ProtocolError, StoreFullError, WorkerCrashError
+from oracle.record import Task
 from oracle.units import ANGSTROM_PER_BOHR
 from oracle.validate import atomic_masses
 from tests.oracle.conftest import SLOW, SMALL
@@ -114,6 +116,22 @@ def test_what_the_store_holds_is_not_computed_again(
     again = describe(small, quick, store, workers=1)
     assert again == first
     assert [r.seconds for r in again] == [r.seconds for r in first]
+
+
+def test_a_geometry_of_another_protocol_is_taken_and_the_numbers_are_those_without_it(
+    small: list[Cation], quick: Protocol, store: OracleStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_water, (alone,) = replace(quick, solvent="water"), describe(small[:1], replace(quick, solvent="water"))
+    (gas,) = describe(small[:1], quick, store)
+    (shared,) = describe(small[:1], in_water, store)
+    assert shared == alone
+    assert shared.geometry == gas.geometry
+    assert shared.homo_ev != gas.homo_ev
+    monkeypatch.delattr("oracle.compute._relax")
+    small_gap = replace(gas, warnings=("the gap is 0.10 eV", "UFF was used"))
+    again = compute(Task(gas.inchikey, gas.smiles, gas.charge, small_gap), in_water)
+    assert (again.warnings, again.geometry) == (("UFF was used",), gas.geometry)
+    assert again.homo_ev == pytest.approx(shared.homo_ev, abs=1e-6)
 
 
 def test_a_protocol_of_other_versions_can_be_read_but_not_computed(small: list[Cation], store: OracleStore) -> None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from ctypes.util import find_library
 from pathlib import Path
 
 import pytest
 
+from oracle import workers
 from oracle.protocol import Protocol
 from oracle.record import Limits
-from oracle.workers import THREAD_VARIABLES, WorkerProcess
+from oracle.workers import THREAD_VARIABLES, WorkerProcess, worker_environment
 
 ROOT = Path(__file__).parents[2]
 
@@ -38,3 +40,18 @@ def test_a_worker_has_one_thread_before_it_imports_anything(monkeypatch: pytest.
     finally:
         worker.kill()
     assert {f"{name}=1".encode() for name in THREAD_VARIABLES} <= set(given)
+
+
+def test_a_worker_gets_the_openblas_of_the_system_and_nothing_that_could_not_replace_a_blas(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("LD_PRELOAD", raising=False)
+    workers._openblas.cache_clear()
+    there = find_library("openblas") if sys.platform == "linux" else None
+    assert worker_environment().get("LD_PRELOAD") == there
+    monkeypatch.setattr(workers, "find_library", lambda name: "libm.so.6")
+    workers._openblas.cache_clear()
+    assert "LD_PRELOAD" not in worker_environment()
+    workers._openblas.cache_clear()
+    monkeypatch.setenv("LD_PRELOAD", "libchosen.so")
+    assert worker_environment()["LD_PRELOAD"] == "libchosen.so"

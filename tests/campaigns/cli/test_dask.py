@@ -54,3 +54,14 @@ def test_a_table_is_ranked_here(launched: Launched, tmp_path: Path) -> None:
     done = run(launched, "suggest", *words)
     assert done.exit_code == 2
     assert "a table is ranked on this machine" in done.stderr
+
+
+def test_a_launch_computes_on_the_cluster_it_is_given(
+    launched: Launched, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("oracle.workers.PATIENCE", 0.5)
+    (tmp_path / "two.smi").write_text("CCCCCN\nCCCCCCCN\n")
+    words = ("--library", tmp_path / "two.smi", "--oracle-store", tmp_path / "empty.db", "--dask", "tcp://127.0.0.1:9")
+    done = run(launched, "launch", tmp_path / "new", *words)
+    assert isinstance(done.exception, OracleError)
+    assert str(done.exception).startswith("no Dask scheduler answers at tcp://127.0.0.1:9 (")

@@ -21,6 +21,7 @@ import json
 import os
 import time
 import warnings
+from collections.abc import Callable
 from importlib.metadata import files as files_of
 from pathlib import Path
 
@@ -33,7 +34,7 @@ from benchmarks.backtest_pool import timed
 from screening.backtest import STRATEGIES, FinishedTable, Schedule, mean_regret, replay
 from screening.surrogates import TrainingRows
 from screening.table_features import TableQuery
-from screening.validation import cross_validate
+from screening.validation import Validation, cross_validate
 from screening.validation.card import paired
 
 SCHEDULE = Schedule(n_start=5, batch_size=4, budget=41)
@@ -122,7 +123,16 @@ def show(races: Races, tables: dict[str, FinishedTable]) -> None:
             print(f"ahead of {name} on {ahead} of {len(ours)} tables")
 
 
-def learn(tables: dict[str, FinishedTable], surrogates: list[str], seeds: list[int]) -> None:
+def _validated(training: TrainingRows, name: str, seed: int, splits: tuple[str, ...]) -> Validation:
+    return cross_validate(training, name, seed, splits=splits)
+
+
+def learn(
+    tables: dict[str, FinishedTable],
+    surrogates: list[str],
+    seeds: list[int],
+    validated: Callable[[TrainingRows, str, int, tuple[str, ...]], Validation] = _validated,
+) -> None:
     """R2, negative log density and coverage of each surrogate with one setting left out, means over seeds."""
     totals = {name: np.zeros(3) for name in surrogates}
     print("| table | rows | surrogate | R2 | NLPD | 90% holds | squared error saved | CPU s |")
@@ -134,7 +144,7 @@ def learn(tables: dict[str, FinishedTable], surrogates: list[str], seeds: list[i
         for name in surrogates:
             begin, cards, errors = time.process_time(), [], []
             for seed in seeds:
-                validation = cross_validate(training, name, seed, splits=("leave_one_compound_out",))
+                validation = validated(training, name, seed, ("leave_one_compound_out",))
                 cards.append(validation.score_cards["leave_one_compound_out"])
                 frame = validation.predictions.sort_values("row")
                 errors.append(((frame["y"] - frame["mean"]) ** 2).to_numpy())

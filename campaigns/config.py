@@ -381,7 +381,7 @@ class CampaignConfig(_Part):
     objective: Objective = Objective()
     oracle: Annotated[dict[str, Any], AfterValidator(_protocol_fields)] = {}
     descriptors: tuple[str, ...] = ()
-    surrogate: str = "networks_processes"
+    surrogate: str = "networks_ranked_processes"
     conditions: tuple[Literal["temperature_k", "fluence_uj_cm2"], ...] = ()
     include_flagged: bool = False
     acquisition: str = "auto"

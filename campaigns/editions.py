@@ -68,7 +68,9 @@ class Edition:
 #: Release 0.1.0, whose logs name no edition.
 FIRST = 1
 #: What a new campaign gets.
-NEWEST = 3
+NEWEST = 4
+#: The surrogate of editions 2 and 3, whose processes see features as they are.
+_PLAIN = {"surrogate": "networks_processes"}
 EDITIONS: Mapping[int, Edition] = {
     FIRST: Edition(
         FIRST,
@@ -83,6 +85,7 @@ EDITIONS: Mapping[int, Edition] = {
         sets_apart=False,
         teaching_share=0.0,
     ),
-    2: Edition(2, protocol={"conformer_search": "embedded"}),
+    2: Edition(2, description=_PLAIN, protocol={"conformer_search": "embedded"}),
+    3: Edition(3, description=_PLAIN),
     NEWEST: Edition(NEWEST),
 }

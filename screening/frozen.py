@@ -93,19 +93,26 @@ class FrozenSurrogate:
         of = self.arrays
         fixed = np.broadcast_to(of["fixed"], (len(x), len(of["fixed"])))
         z = np.nan_to_num((np.column_stack([x, fixed]) - of["x_mean"]) / of["x_sd"])
-        parts = [self._candidate(number, z) for number in range(len(of["weights"]))]
+        ranked = by_ranks(z, of["knots"], of["scores"]) if "knots" in of else z
+        parts = [self._candidate(number, z, ranked) for number in range(len(of["weights"]))]
         means, variances = np.array([mean for mean, _ in parts]), np.array([variance for _, variance in parts])
         mean = of["weights"] @ means
         latent = (of["weights"] @ (variances + means**2) - mean**2).clip(JITTER)
         calibrated = (of["calibration"] * of["y_sd"]) ** 2 * latent + of["unexplained"]
         return of["y_mean"] + of["y_sd"] * mean, np.sqrt(calibrated)
 
-    def _candidate(self, number: int, z: Array) -> tuple[Array, Array]:
+    def _candidate(self, number: int, z: Array, ranked: Array) -> tuple[Array, Array]:
         part = {name.split("/")[1]: value for name, value in self.arrays.items() if name.startswith(f"{number}/")}
         if "theta" in part:
-            return FrozenProcess(**part).predict(z)
+            return FrozenProcess(**part).predict(ranked)
         values = _members(part, z)
         return values.mean(0), values.var(0)
+
+
+def by_ranks(z: NDArray[Any], knots: Array, scores: Array) -> Array:
+    """Standardised features (m, d) by ranks, as `screening.surrogates.observations` has them."""
+    lines = zip(z.T, knots, scores, strict=True)
+    return np.array([np.interp(own, at, to) + own - own.clip(at[0], at[-1]) for own, at, to in lines]).T
 
 
 def _members(part: Mapping[str, Any], z: Array) -> Array:
@@ -130,6 +137,8 @@ def freeze(surrogate: Surrogate) -> dict[str, Any] | None:
     arrays: dict[str, Any] = {
         name: getattr(model, name).numpy() for name in ("weights", "x_mean", "x_sd", "y_mean", "y_sd", "fixed")
     }
+    if model.knots.numel():
+        arrays |= {"knots": model.knots.numpy(), "scores": model.scores.numpy()}
     arrays |= {"calibration": model.calibration, "unexplained": float(model.unexplained_variance())}
     for number, part in enumerate(model.components):
         if not isinstance(part, EnsembleComponent | ProcessComponent):

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from screening.frozen import by_ranks
 from screening.surrogates.gaussian_process import (
     CONSTANT_VARIANCE,
     JITTER,
@@ -43,11 +44,14 @@ _CACHED = 160_000
 class ProcessBounds:
     """Weighted first moment and bounded second moment of the processes of one mixture, in its standardised units."""
 
-    def __init__(self, processes: Sequence[ProcessComponent], weights: Array, x_mean: Array, x_sd: Array) -> None:
-        """Copy processes with a plain kernel, same features; `weights` (c,), standardisation `x_mean`, `x_sd` (d,)."""
+    def __init__(
+        self, processes: Sequence[ProcessComponent], weights: Array, x_mean: Array, x_sd: Array, *ranks: Array
+    ) -> None:
+        """Copy processes with a plain kernel, same features; `weights` (c,), standardisation `x_mean`, `x_sd` (d,), and
+        `ranks`, knots and scores (d, r), where the processes see them."""
         ordered = sorted(zip(processes, weights.tolist(), strict=True), key=lambda pair: pair[0].spec.rough)
         parts = [_Part(process, weight, len(x_mean)) for process, weight in ordered]
-        self._x_mean, self._x_sd = x_mean[:, None], x_sd[:, None]
+        self._x_mean, self._x_sd, self._ranks = x_mean[:, None], x_sd[:, None], ranks
         self._distance = np.vstack([part.distance for part in parts]).astype(np.float32)
         self._smooth = sum(part.k for part in parts if not part.rough)
         self._ends = np.cumsum([0] + [part.k for part in parts])
@@ -92,6 +96,8 @@ class ProcessBounds:
         m, d = x.shape
         point, distance, decay, spare = point[:, :m], distance[:, :m], decay[:, :m], spare[:, :m]
         np.divide(x.T - self._x_mean, self._x_sd, out=point[:d], casting="same_kind")
+        if self._ranks:
+            point[:d] = by_ranks(point[:d].T, *self._ranks).T
         np.multiply(point[:d], point[:d], out=point[d : 2 * d])
         np.maximum(np.matmul(self._distance, point, out=distance), np.float32(0.0), out=distance)
         np.sqrt(distance, out=distance)
@@ -258,7 +264,8 @@ class PredictionBounds:
         if not processes or len(others) > 1 or len(processes) + len(others) < len(parts):
             return None
         mean, sd = (value.double().cpu().numpy().reshape(-1) for value in (model.x_mean, model.x_sd))
-        bounds = ProcessBounds([c for c, _ in processes], np.array([w for _, w in processes]), mean, sd)
+        ranks = [value.double().cpu().numpy() for value in (model.knots, model.scores) if value.numel()]
+        bounds = ProcessBounds([c for c, _ in processes], np.array([w for _, w in processes]), mean, sd, *ranks)
         other, weight = others[0] if others else (None, 0.0)
         if not isinstance(other, EnsembleComponent):
             return cls(model, bounds, None if other is None else TreeBounds(other), weight)

@@ -79,12 +79,7 @@ LEAST_VARIANCE = 1e-6
 
 @dataclass(frozen=True)
 class SklearnFits:
-    """One fitted estimator a fold.
-
-    Attributes:
-        estimators: f fitted estimators.
-        variances: inner out-of-group mean squared error of each, less the measurement's, shape (f,).
-    """
+    """f fitted estimators, one a fold, and inner out-of-group mean squared errors less the measurement's, (f,)."""
 
     estimators: tuple[Any, ...]
     variances: NDArray[np.float64]
@@ -107,12 +102,7 @@ class SklearnFits:
 
 @dataclass(frozen=True)
 class SklearnRecipe:
-    """An estimator of scikit-learn's interface, fitted fold by fold.
-
-    Attributes:
-        name: the name in tables, commands and provenance.
-        make: makes an unfitted estimator from a seed.
-    """
+    """An estimator of scikit-learn's interface, fitted fold by fold; `make` makes an unfitted one from a seed."""
 
     name: str
     make: Callable[[int], Any]

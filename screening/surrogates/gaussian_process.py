@@ -245,7 +245,7 @@ def fit_gaussian_processes(
     own = folds.scaling.y(folds.y) if targets is None else targets
     z, targets, noise, mask, bounds, tasks = (
         tensor.to(device)
-        for tensor in (folds.scaling.x(folds.x), own, folds.noise, folds.mask, folds.censored, folds.tasks)
+        for tensor in (folds.scaling.ranked(folds.x), own, folds.noise, folds.mask, folds.censored, folds.tasks)
     )
     weight, measured = mask.to(z), (mask & ~bounds).to(z)
     keep, few = _spread(tasks, MAX_SEARCH_ROWS), _spread(tasks, MAX_START_ROWS)

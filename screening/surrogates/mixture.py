@@ -17,7 +17,7 @@ from screening.devices import one_thread
 from screening.surrogates.ensemble import EnsembleConfig, Ensembles, fit_ensembles
 from screening.surrogates.gaussian_process import LENGTH, GaussianProcesses, KernelSpec, fit_gaussian_processes
 from screening.surrogates.model import Component, EnsembleComponent, MixtureModel, ProcessComponent
-from screening.surrogates.observations import Folds, Scaling, Sites, drop_correlated, plain_sites
+from screening.surrogates.observations import Folds, Scaling, Sites, drop_correlated, plain_sites, with_ranks
 from screening.surrogates.recipe import FoldFits, Movable, Recipe, TrainingRows
 from screening.surrogates.trees import Trees, TreesComponent, TreesConfig, fit_trees
 
@@ -67,7 +67,7 @@ def _with_floor(weights: Tensor, families: Sequence[int], floor: float) -> Tenso
 class SumComponent(nn.Module):
     """Ensemble mean plus a process on its residuals; the process alone carries the uncertainty."""
 
-    takes_raw = False
+    sees = "standardised"
 
     def __init__(self, ensemble: EnsembleComponent, process: ProcessComponent) -> None:
         super().__init__()
@@ -121,14 +121,7 @@ class ResidualFits:
 
 @dataclass(frozen=True)
 class ResidualRecipe:
-    """Ensemble first, then a process on its out-of-group residuals.
-
-    Attributes:
-        name: the name in tables, commands and provenance.
-        kernel: of the process.
-        ensemble: of the networks.
-        device: where both are fitted, "cpu" or a CUDA device.
-    """
+    """Ensemble first, then a process on its out-of-group residuals, fitted on "cpu" or a CUDA device."""
 
     name: str
     kernel: KernelSpec
@@ -159,13 +152,8 @@ MAX_PROCESS_ROWS = 1000
 
 @dataclass(frozen=True)
 class MixtureFits:
-    """Fitted candidates and their weights, every fold.
-
-    Attributes:
-        processes: Gaussian processes. ensembles: the network ensemble, or None. trees: the boosted trees, or None.
-        weights: of the candidates (processes, networks, trees), shape (c, f).
-        scaling: of every fold.
-    """
+    """Fitted candidates of every fold, None where a family is missing, and their `weights` (processes, networks,
+    trees), shape (c, f)."""
 
     processes: tuple[GaussianProcesses, ...]
     ensembles: Ensembles | None
@@ -176,8 +164,8 @@ class MixtureFits:
     def predict(self, x: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Mean and variance of a new compound's log10 rate by every fold, each (f, m); x is (m, d)."""
         raw = torch.from_numpy(x)
-        z = self.scaling.x(raw)
-        parts = [(*p.predict(z), p.nugget()) for p in self.processes]
+        z, ranked = self.scaling.x(raw), self.scaling.ranked(raw)
+        parts = [(*p.predict(ranked), p.nugget()) for p in self.processes]
         if self.ensembles is not None:
             parts.append((*self.ensembles.predict(z), self.ensembles.error_variance))
         if self.trees is not None:
@@ -241,6 +229,7 @@ class MixtureRecipe:
         floor: least share of each family of candidates (processes, networks, trees) in the mixture.
         most_correlated: features that repeat an earlier one with a larger |r| are dropped inside each fold; None keeps
             all (the trees see all in any case).
+        ranks: whether the processes see normal scores of the features by rank, `with_ranks`.
     """
 
     name: str
@@ -250,6 +239,7 @@ class MixtureRecipe:
     device: str = "cpu"
     most_correlated: float | None = None
     floor: float = 0.0
+    ranks: bool = False
 
     @property
     def learns_tasks(self) -> bool:
@@ -269,6 +259,7 @@ class MixtureRecipe:
         folds = Folds.of(training, mask)
         if self.most_correlated is not None:
             folds = drop_correlated(folds, self.most_correlated)
+        folds = with_ranks(folds) if self.ranks else folds
         spread = torch.linspace(0, training.n_rows - 1, min(training.n_rows, MAX_PROCESS_ROWS)).round().long()
         part, has_bounds = folds.part(spread), bool(training.censored.any())
         sites = plain_sites(folds)
@@ -327,15 +318,8 @@ INNER_FOLDS = 4
 
 @dataclass(frozen=True)
 class AutoFits:
-    """The chosen candidate of each fold.
-
-    Attributes:
-        names: of the candidates.
-        nlpd: mean negative log predictive density of each candidate inside each fold, shape (c, f), nats.
-        chosen: position of the chosen candidate, shape (f,).
-        fits: fits of each candidate on the folds that chose it, by position.
-        place: position of each fold among the folds of its candidate, shape (f,).
-    """
+    """The chosen candidate of each fold: `names` and mean negative log density `nlpd` (c, f), nats, of all; position of
+    the `chosen` one (f,), its `fits` on the folds that chose it, and the `place` of each fold among these (f,)."""
 
     names: tuple[str, ...]
     nlpd: NDArray[np.float64]
@@ -368,12 +352,7 @@ class AutoFits:
 
 @dataclass(frozen=True)
 class AutoRecipe:
-    """Candidates to choose from.
-
-    Attributes:
-        name: the name in tables, commands and provenance.
-        candidates: recipes.
-    """
+    """Candidates to choose from, inside each fold."""
 
     name: str
     candidates: tuple[Recipe, ...]

@@ -15,15 +15,15 @@ from torch import Tensor, nn
 
 from screening.surrogates.ensemble import Ensembles, encode
 from screening.surrogates.gaussian_process import JITTER, GaussianProcesses, covariance, diagonal
-from screening.surrogates.observations import Scaling
+from screening.surrogates.observations import Scaling, by_ranks
 
 __all__ = ["MixtureModel", "ProcessComponent"]
 
 
 class Component(Protocol):
-    """A candidate with mean and covariance functions; z is (..., q, d), standardised unless `takes_raw`."""
+    """A candidate with mean and covariance functions; z is (..., q, d), what it `sees` of `MixtureModel._views`."""
 
-    takes_raw: bool
+    sees: str
 
     def joint(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """Mean (..., q) and latent covariance (..., q, q)."""
@@ -41,7 +41,7 @@ class Component(Protocol):
 class ProcessComponent(nn.Module):
     """The Gaussian process of one fold."""
 
-    takes_raw = False
+    sees = "ranked"
     theta: Tensor
     x: Tensor
     inverse: Tensor
@@ -79,7 +79,7 @@ class ProcessComponent(nn.Module):
 class EnsembleComponent(nn.Module):
     """The network ensemble of one fold: its members are equally likely functions."""
 
-    takes_raw = False
+    sees = "standardised"
     error_variance: Tensor
     edges: Tensor
 
@@ -138,6 +138,8 @@ class MixtureModel(Model):
     x_sd: Tensor
     y_mean: Tensor
     y_sd: Tensor
+    knots: Tensor
+    scores: Tensor
     fixed: Tensor
 
     def __init__(
@@ -156,6 +158,8 @@ class MixtureModel(Model):
         self.register_buffer("x_sd", scaling.x_sd[0])
         self.register_buffer("y_mean", scaling.y_mean[0, 0])
         self.register_buffer("y_sd", scaling.y_sd[0, 0])
+        self.register_buffer("knots", scaling.knots[0])
+        self.register_buffer("scores", scaling.scores[0])
         self.register_buffer("fixed", scaling.x_mean.new_empty(0))
         self.noise_variance = float(noise_variance)
         self.calibration = float(calibration)
@@ -195,11 +199,10 @@ class MixtureModel(Model):
         if self._y_known is not None:
             mean, cov = self.joint_moments(x[:, None, :])
             return mean[..., 0], cov[..., 0, 0]
-        x = self._whole(x)
-        z = ((x - self.x_mean) / self.x_sd).nan_to_num(0.0)
-        first, second = torch.zeros_like(z[..., 0]), torch.zeros_like(z[..., 0])
+        views = self._views(x)
+        first, second = torch.zeros_like(x[..., 0]), torch.zeros_like(x[..., 0])
         for weight, component in zip(self.weights, self._candidates(), strict=True):
-            mean, variance = component.marginal(x if component.takes_raw else z)
+            mean, variance = component.marginal(views[component.sees])
             first = first + weight * mean
             second = second + weight * (variance + mean**2)
         spread = (second - first**2).clamp_min(JITTER)
@@ -264,7 +267,8 @@ class MixtureModel(Model):
         return list(self.components)
 
     def _copy(self) -> MixtureModel:
-        scaling = Scaling(self.x_mean[None], self.x_sd[None], self.y_mean[None, None], self.y_sd[None, None])
+        x, y, ranks = (self.x_mean, self.x_sd), (self.y_mean[None], self.y_sd[None]), (self.knots, self.scores)
+        scaling = Scaling(*(value[None] for value in (*x, *y, *ranks)))
         other = MixtureModel(self._candidates(), self.weights, scaling, self.noise_variance, self.calibration)
         other.fixed = self.fixed
         return other
@@ -286,16 +290,17 @@ class MixtureModel(Model):
         after = cov[..., n:, n:] - gain @ cov[..., :n, n:]
         return mean[..., n:] + (gain @ residual[..., None])[..., 0], 0.5 * (after + after.mT)
 
-    def _whole(self, x: Tensor) -> Tensor:
-        """Features (..., d) with those that are fixed."""
-        return torch.cat([x, self.fixed.to(x).expand(*x.shape[:-1], -1)], -1) if self.fixed.numel() else x
+    def _views(self, x: Tensor) -> dict[str, Tensor]:
+        """Features (..., q, d) as candidates see them, with those that are fixed."""
+        x = torch.cat([x, self.fixed.to(x).expand(*x.shape[:-1], -1)], -1) if self.fixed.numel() else x
+        z = ((x - self.x_mean) / self.x_sd).nan_to_num(0.0)
+        return {"raw": x, "standardised": z, "ranked": by_ranks(z, self.knots, self.scores)}
 
     def _prior_moments(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        x = self._whole(x)
-        z = ((x - self.x_mean) / self.x_sd).nan_to_num(0.0)
-        parts = [component.joint(x if component.takes_raw else z) for component in self._candidates()]
-        mean = sum((w * m for w, (m, _) in zip(self.weights, parts, strict=True)), torch.zeros_like(z[..., 0]))
-        cov = JITTER * torch.eye(z.shape[-2]).to(z)
+        views = self._views(x)
+        parts = [component.joint(views[component.sees]) for component in self._candidates()]
+        mean = sum((w * m for w, (m, _) in zip(self.weights, parts, strict=True)), torch.zeros_like(x[..., 0]))
+        cov = JITTER * torch.eye(x.shape[-2]).to(x)
         for w, (m, c) in zip(self.weights, parts, strict=True):
             apart = m - mean
             cov = cov + w * (c + apart[..., :, None] * apart[..., None, :])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import torch
@@ -23,16 +23,23 @@ class Scaling:
     Attributes:
         x_mean, x_sd: shape (f, 1, d).
         y_mean, y_sd: shape (f, 1).
+        knots, scores: standardised features and their normal scores by rank, shape (f, d, r); r = 0 without ranks.
     """
 
     x_mean: Tensor
     x_sd: Tensor
     y_mean: Tensor
     y_sd: Tensor
+    knots: Tensor
+    scores: Tensor
 
     def x(self, x: Tensor) -> Tensor:
         """Standardise features, shape (..., m, d) broadcast against (f, 1, d); NaN becomes 0, the fold's mean."""
         return ((x - self.x_mean) / self.x_sd).nan_to_num(0.0)
+
+    def ranked(self, x: Tensor) -> Tensor:
+        """As `x`, by ranks where there are some."""
+        return by_ranks(self.x(x), self.knots, self.scores)
 
     def y(self, y: Tensor) -> Tensor:
         """Standardise targets, shape (..., m) broadcast against (f, 1)."""
@@ -40,7 +47,7 @@ class Scaling:
 
     def fold(self, i: int) -> Scaling:
         """The scaling of one fold, still with a leading fold axis of one."""
-        return Scaling(self.x_mean[i : i + 1], self.x_sd[i : i + 1], self.y_mean[i : i + 1], self.y_sd[i : i + 1])
+        return Scaling(*(getattr(self, part.name)[i : i + 1] for part in fields(Scaling)))
 
 
 def fit_scaling(x: Tensor, y: Tensor, mask: Tensor) -> Scaling:
@@ -53,7 +60,38 @@ def fit_scaling(x: Tensor, y: Tensor, mask: Tensor) -> Scaling:
     x_sd = ((weight[..., None] * apart).sum(-2, keepdim=True) / share).sqrt()
     y_mean = (weight @ y)[:, None]
     y_sd = (weight * (y - y_mean) ** 2).sum(-1, keepdim=True).sqrt()
-    return Scaling(x_mean, _no_zero(x_sd, x_mean), y_mean, _no_zero(y_sd, y_mean))
+    none = x.new_empty(len(mask), x.shape[-1], 0)
+    return Scaling(x_mean, _no_zero(x_sd, x_mean), y_mean, _no_zero(y_sd, y_mean), none, none)
+
+
+def by_ranks(z: Tensor, knots: Tensor, scores: Tensor) -> Tensor:
+    """Standardised features (..., m, d) on the lines through knots and scores (..., d, r), beyond which they go on as
+    they are: ranks would stay where they end, and so would a process' doubt."""
+    if not knots.shape[-1]:
+        return z
+    columns = z.reshape(*knots.shape[:-2], -1, z.shape[-1]).mT.contiguous()
+    above = torch.searchsorted(knots, columns).clamp(1, knots.shape[-1] - 1)
+    (low, high), (start, end) = ((part.gather(-1, above - 1), part.gather(-1, above)) for part in (knots, scores))
+    share = ((columns - low) / (high - low).clamp_min(CONSTANT_COLUMN)).clamp(0.0, 1.0)
+    beyond = columns - columns.clamp(knots[..., :1], knots[..., -1:])
+    ranked: Tensor = torch.lerp(start, end, share) + beyond
+    return ranked.mT.reshape(z.shape)
+
+
+def with_ranks(folds: Folds) -> Folds:
+    """The folds with normal scores of each feature among measured rows that train, of mean zero and variance one, so
+    that a feature of two values stays as it is."""
+    columns, mask = folds.scaling.x(folds.x).mT, folds.measured[:, None]
+    count = mask.sum(-1, keepdim=True).clamp_min(1)
+    values = columns.masked_fill(~mask, torch.inf).sort(-1).values
+    knots = values.minimum(values.gather(-1, (count - 1).expand(-1, columns.shape[1], -1))).nan_to_num(posinf=0.0)
+    ranks = torch.searchsorted(values, knots) + torch.searchsorted(values, knots, right=True)
+    scores = torch.special.ndtri(0.5 * ranks.to(columns) / count)
+    weight = (torch.arange(columns.shape[-1]) < count).to(columns) / count
+    scores = scores - (weight * scores).sum(-1, keepdim=True)
+    sd = (weight * scores**2).sum(-1, keepdim=True).sqrt()
+    scores = (scores / _no_zero(sd, sd)).nan_to_num(0.0, 0.0, 0.0)  # where no row trains
+    return replace(folds, scaling=replace(folds.scaling, knots=knots, scores=scores))
 
 
 def _no_zero(sd: Tensor, mean: Tensor) -> Tensor:

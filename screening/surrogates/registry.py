@@ -66,12 +66,16 @@ def get_recipe(name: str, device: str = "cpu", *, tasks: bool = False) -> Recipe
     return moved
 
 
+def _itself(recipe: Recipe) -> Recipe:
+    return recipe
+
+
 def _on(device: str, recipe: Recipe) -> Recipe | None:
     return recipe.on(device) if isinstance(recipe, Movable) else None
 
 
 #: The surrogate of a campaign that names none.
-DEFAULT_SURROGATE = "networks_processes"
+DEFAULT_SURROGATE = "networks_ranked_processes"
 
 ISOTROPIC = KernelSpec("gp_isotropic")
 ROUGH = KernelSpec("gp_rough", rough=True)
@@ -83,72 +87,37 @@ NETWORKS = EnsembleConfig(members=48, gain=3.0, noise=0.5, bins=4, patience=60)
 SHARE_FLOOR = 0.2
 
 
-@register_surrogate(DEFAULT_SURROGATE)
-def _networks_processes() -> Recipe:
-    """Networks with numeric embeddings and processes, stacked inside each fold, with a least share for both."""
-    processes = tuple(replace(spec, bfgs=True) for spec in (ISOTROPIC, ROUGH, ARD))
-    return MixtureRecipe(DEFAULT_SURROGATE, processes, NETWORKS, floor=SHARE_FLOOR)
-
-
-@register_surrogate("spinscreen")
-def _spinscreen() -> Recipe:
-    """The default of release 0.1.0: three Gaussian processes and boosted trees, stacked inside each fold."""
-    return MixtureRecipe("spinscreen", (ISOTROPIC, ROUGH, ARD), None, TreesConfig())
-
-
-@register_surrogate("gp")
-def _gp() -> Recipe:
-    """One Gaussian process: constant, linear and Matern 5/2 with one length scale for all features."""
-    return MixtureRecipe("gp", (ISOTROPIC,), None)
-
-
-@register_surrogate("gp_rough")
-def _gp_rough() -> Recipe:
-    """One Gaussian process with Matern 1/2, for targets that jump between similar compounds."""
-    return MixtureRecipe("gp_rough", (ROUGH,), None)
-
-
-@register_surrogate("gp_ard")
-def _gp_ard() -> Recipe:
-    """One Gaussian process with a length scale for each feature."""
-    return MixtureRecipe("gp_ard", (ARD,), None)
-
-
-@register_surrogate("gp_pearson")
-def _gp_pearson() -> Recipe:
-    """The process `gp` on features of which none repeats another with |r| above 0.9."""
-    return MixtureRecipe("gp_pearson", (ISOTROPIC,), None, most_correlated=0.9)
-
-
-@register_surrogate("ensemble")
-def _ensemble() -> Recipe:
-    """24 small neural networks, each anchored to its own random start."""
-    return MixtureRecipe("ensemble", ())
-
-
-@register_surrogate("trees")
-def _trees() -> Recipe:
-    """Boosted trees of depth two, members grown without some of the groups."""
-    return MixtureRecipe("trees", (), None, TreesConfig())
-
-
-@register_surrogate("gp_ensemble")
-def _gp_ensemble() -> Recipe:
-    """Three Gaussian processes and the network ensemble, stacked inside each fold."""
-    return MixtureRecipe("gp_ensemble", (ISOTROPIC, ROUGH, ARD))
-
-
-@register_surrogate("gp_on_residuals")
-def _gp_on_residuals() -> Recipe:
-    """The network ensemble, and a Gaussian process on what it leaves over."""
-    return ResidualRecipe("gp_on_residuals", ISOTROPIC)
-
-
-@register_surrogate("auto")
-def _auto() -> Recipe:
-    """`spinscreen`, `gp`, the mean, linear regression or support vectors, chosen inside each fold."""
-    return AutoRecipe("auto", (_spinscreen(), _gp(), *(BASELINES[name] for name in ("mean", "linear", "svr"))))
-
-
-for _recipe in BASELINES.values():
-    SURROGATES.add(_recipe.name, partial(BASELINES.__getitem__, _recipe.name), declared=_recipe.make)
+_PROCESSES = (ISOTROPIC, ROUGH, ARD)
+_NETWORKS_PROCESSES = MixtureRecipe(
+    "networks_processes", tuple(replace(spec, bfgs=True) for spec in _PROCESSES), NETWORKS, floor=SHARE_FLOOR
+)
+_SPINSCREEN = MixtureRecipe("spinscreen", _PROCESSES, None, TreesConfig())
+_GP = MixtureRecipe("gp", (ISOTROPIC,), None)
+#: The surrogates of this package, the shipped one first, and what `spinscreen plugins` says of each.
+_OWN: dict[Recipe, str] = {
+    replace(_NETWORKS_PROCESSES, name=DEFAULT_SURROGATE, ranks=True): "As `networks_processes`, and the processes see "
+    "each feature by its rank, so that odd ones do not stretch it.",
+    _NETWORKS_PROCESSES: "Networks with numeric embeddings and processes, stacked inside each fold, with a least share "
+    "for both.",
+    _SPINSCREEN: "The default of release 0.1.0: three Gaussian processes and boosted trees, stacked inside each fold.",
+    _GP: "One Gaussian process: constant, linear and Matern 5/2 with one length scale for all features.",
+    MixtureRecipe("gp_rough", (ROUGH,), None): "One Gaussian process with Matern 1/2, for targets that jump between "
+    "similar compounds.",
+    MixtureRecipe("gp_ard", (ARD,), None): "One Gaussian process with a length scale for each feature.",
+    MixtureRecipe("gp_pearson", (ISOTROPIC,), None, most_correlated=0.9): "The process `gp` on features of which none "
+    "repeats another with |r| above 0.9.",
+    MixtureRecipe("ensemble"): "24 small neural networks, each anchored to its own random start.",
+    MixtureRecipe("trees", (), None, TreesConfig()): "Boosted trees of depth two, members grown without some of the "
+    "groups.",
+    MixtureRecipe("gp_ensemble", _PROCESSES): "Three Gaussian processes and the network ensemble, stacked inside each "
+    "fold.",
+    ResidualRecipe(
+        "gp_on_residuals", ISOTROPIC
+    ): "The network ensemble, and a Gaussian process on what it leaves over.",
+    AutoRecipe("auto", (_SPINSCREEN, _GP, *(BASELINES[name] for name in ("mean", "linear", "svr")))): "`spinscreen`, "
+    "`gp`, the mean, linear regression or support vectors, chosen inside each fold.",
+}
+for _recipe, _words in _OWN.items():
+    SURROGATES.add(_recipe.name, partial(_itself, _recipe), type(_recipe), _words)
+for _baseline in BASELINES.values():
+    SURROGATES.add(_baseline.name, partial(_itself, _baseline), _baseline.make)

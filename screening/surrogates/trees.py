@@ -210,7 +210,7 @@ class TreesComponent(nn.Module):
     way as the model in double precision does; their values differ by rounding only.
     """
 
-    takes_raw = True
+    sees = "raw"
     thresholds: Tensor
     centre: Tensor
     table: Tensor

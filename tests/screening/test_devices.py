@@ -137,7 +137,9 @@ def test_candidates_that_cannot_move_stay_beside_those_that_do() -> None:
 def test_a_surrogate_of_which_nothing_runs_there_says_so(name: str) -> None:
     with (
         pretend_device(),
-        pytest.raises(DeviceError, match=rf"nothing of '{name}' .* one of networks_processes, spinscreen, gp"),
+        pytest.raises(
+            DeviceError, match=rf"nothing of '{name}' .* one of networks_ranked_processes, networks_processes"
+        ),
     ):
         fit_surrogate(TrainingRows.of(ROWS.x, ROWS.y), name=name, device="cuda")
 

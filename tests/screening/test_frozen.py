@@ -19,7 +19,7 @@ Y = X[:, 0] - 0.5 * np.tanh(X[:, 1]) + 0.05 * RNG.normal(size=24)
 GROUPS = [row // 2 for row in range(24)]
 
 
-@pytest.mark.parametrize("name", ["networks_processes", "gp_rough"])
+@pytest.mark.parametrize("name", ["networks_ranked_processes", "gp_rough"])
 def test_arrays_predict_and_explain_as_the_surrogate_they_are_of(name: str) -> None:
     fitted = fit_surrogate(TrainingRows.of(X, Y, np.full(24, 0.05), GROUPS), name)
     arrays = freeze(fitted)

@@ -19,7 +19,17 @@ LAST = np.arange(25) == 24
 GROUPS = (*ROWS.groups[:24], "bound")
 AT = ROWS.x[24:]
 #: Built of the others; bounds reach them no other way.
-SLOW = {"auto", "gp_ensemble", "networks_processes", "random_forest", "xgboost", "spinscreen", "gp_rough", "gp_ard"}
+SLOW = {
+    "auto",
+    "gp_ensemble",
+    "networks_processes",
+    "networks_ranked_processes",
+    "random_forest",
+    "xgboost",
+    "spinscreen",
+    "gp_rough",
+    "gp_ard",
+}
 
 
 def _with_bound(bound: float, name: str = "gp") -> Surrogate:

@@ -2,7 +2,7 @@
 
     pip install --no-deps olymp summit
     python -m benchmarks.races [--seeds 10] [--strategies spinscreen,botorch,forest,random] [--tables NAME,NAME]
-    python -m benchmarks.races --small [--surrogates networks_processes,spinscreen,trees,gp]
+    python -m benchmarks.races --small [--surrogates networks_ranked_processes,spinscreen,trees,gp]
 
 The tables are files of the two packages, which are not imported. Of `summit` (MIT licence): cross-couplings of Reizman
 et al., React. Chem. Eng. 1, 658 (2016), doi 10.1039/C6RE00153J, and Baumgartner et al., Org. Process Res. Dev. 23, 1594
@@ -174,7 +174,7 @@ def main() -> None:
         "--out", type=Path, default=Path(__file__).with_name("races.json"), help="the regret of every race, added to"
     )
     parser.add_argument("--small", action="store_true", help="learn small tables in place of races")
-    parser.add_argument("--surrogates", default="networks_processes,spinscreen,trees,gp")
+    parser.add_argument("--surrogates", default="networks_ranked_processes,spinscreen,trees,gp")
     asked = parser.parse_args()
     warnings.simplefilter("ignore")
     tables = public_tables()

@@ -54,6 +54,8 @@ class CampaignReader:
         self._news: News | None = None
         self._records_at: tuple[tuple[SpacerRound, ...], CationRecords] | None = None
         self._measured_rows: tuple[tuple[tuple[Observation, ...], Scope], SpinDataset] | None = None
+        self._best: tuple[SpinDataset, Scope, tuple[str, float] | None] | None = None
+        self._key: tuple[CampaignState, str] | None = None
 
     @classmethod
     def open(cls, folder: str | Path, *, oracle_store: str | Path | None = None) -> Self:
@@ -121,9 +123,12 @@ class CampaignReader:
         """Formula and lifetime (ps, mean over crystals) of the slowest measured compound of the space to train on."""
         from campaigns.training import compound_rates
 
-        rates = compound_rates(self.dataset().trainable(self.config.include_flagged))
-        inside = ((compound.formula, 10.0**-rate) for compound, rate in rates.items() if compound in self.space)
-        return max(inside, key=lambda pair: pair[1], default=None)
+        dataset, scope, known = self.dataset(), self._scope, self._best
+        if known is None or known[0] is not dataset or known[1] is not scope:
+            rates = compound_rates(dataset.trainable(scope.config.include_flagged))
+            inside = ((compound.formula, 10.0**-rate) for compound, rate in rates.items() if compound in scope.space)
+            known = self._best = dataset, scope, max(inside, key=lambda pair: pair[1], default=None)
+        return known[2]
 
     def failed_cations(self) -> frozenset[str]:
         """InChIKeys of the space's cations that the oracle failed for; nothing is computed."""
@@ -280,7 +285,10 @@ class CampaignReader:
 
     @property
     def _data_key(self) -> str:
-        return data_key(self.config, self._state)
+        state, known = self._state, self._key
+        if known is None or known[0] is not state:
+            known = self._key = state, data_key(state.config, state)
+        return known[1]
 
     @property
     def _records(self) -> CationRecords:

@@ -51,5 +51,6 @@ _HOMES = {
 
 def __getattr__(name: str) -> Any:
     if name in _HOMES or name.endswith("Error"):  # errors that the list leaves out are importable from here too
-        return getattr(import_module(_HOMES.get(name, "chemspace.errors")), name)
+        found = globals()[name] = getattr(import_module(_HOMES.get(name, "chemspace.errors")), name)
+        return found
     raise AttributeError(f"module 'chemspace' has no attribute {name!r}")

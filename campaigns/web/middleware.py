@@ -8,7 +8,7 @@ import logging
 import re
 import sqlite3
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
@@ -263,6 +263,9 @@ async def _digest_of(receive: Receive) -> str:
 MAX_BYTES = 64_000_000
 #: Larger answers are made anew.
 MAX_ANSWER = 2_000_000
+#: Answers that are made at once, each in a thread: more only hold each other up. Who has waited so long for a turn, s,
+#: goes on without one, so that a few that take seconds do not hold up the rest.
+AT_ONCE, TURN_S = 6, 0.5
 #: Stands in a kept page where the form token of a session belongs.
 _FORM_TOKEN = b"\x00form-token\x00"
 #: What comes of the address and the requester alone is kept; the rest is made at each request.
@@ -288,13 +291,15 @@ class ResponseCache:
     """ASGI middleware: whole answers to GET by address and requester, until the campaign, its jobs or its fit change.
 
     Routing, dependencies, templates and serialisation cost milliseconds a request, and a group asks for the same few
-    pages again and again. Whoever asks is identified for every request, as the application does it; whoever is not
-    known is sent on to it.
+    pages again and again; who asks while an answer is made waits for it. Whoever asks is identified for every request,
+    as the application does it; whoever is not known is sent on to it.
     """
 
     def __init__(self, app: ASGIApp, *, registry: CampaignRegistry) -> None:
         self._app, self._registry = app, registry
         self.answers: LRUCache[tuple[object, ...], _Answer] = LRUCache(MAX_BYTES, getsizeof=lambda kept: len(kept.body))
+        self._making: dict[tuple[object, ...], asyncio.Event] = {}
+        self._turns = asyncio.Semaphore(AT_ONCE)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -302,29 +307,45 @@ class ResponseCache:
         if question is None:
             await self._app(scope, receive, send)
             return
-        answer = self.answers.get(question.key)
-        if answer is not None and answer.version == question.version and self._has_turn(question):
-            body = answer.body.replace(_FORM_TOKEN, question.form_token) if question.form_token else answer.body
-            headers = [*answer.headers, (b"content-length", str(len(body)).encode())]
-            await send({"type": "http.response.start", "status": 200, "headers": headers})
-            await send({"type": "http.response.body", "body": body})
-            return
-        headers, body = [], b""
-        keeps = False
-
-        async def keeping(message: Message) -> None:
-            nonlocal keeps, headers, body
-            if message["type"] == "http.response.start":
-                keeps = message["status"] == 200
-                headers = [pair for pair in message["headers"] if pair[0].lower() in _KEPT_HEADERS]
-            elif message["type"] == "http.response.body" and keeps:
-                body += message.get("body", b"")
-                keeps = len(body) <= MAX_ANSWER
-                if keeps and not message.get("more_body", False):
-                    self._remember(question, headers, body)
+        if (others := self._making.get((*question.key, question.version))) is not None:
+            await others.wait()
+        for message in self._kept(question) or await self._made(question, scope, receive):
             await send(message)
 
-        await self._app(scope, receive, keeping)
+    def _kept(self, question: _Question) -> list[Message] | None:
+        """The answer as it was sent to others; None where the application has to answer."""
+        answer = self.answers.get(question.key)
+        if answer is None or answer.version != question.version or not self._has_turn(question):
+            return None
+        body = answer.body.replace(_FORM_TOKEN, question.form_token) if question.form_token else answer.body
+        headers = [*answer.headers, (b"content-length", str(len(body)).encode())]
+        return [
+            {"type": "http.response.start", "status": 200, "headers": headers},
+            {"type": "http.response.body", "body": body},
+        ]
+
+    async def _made(self, question: _Question, scope: Scope, receive: Receive) -> list[Message]:
+        """The application's answer, whole, so that nobody waits for the connection of whoever asked first."""
+        place, made, messages = (*question.key, question.version), asyncio.Event(), list[Message]()
+
+        async def collect(message: Message) -> None:
+            messages.append(message)
+
+        self._making.setdefault(place, made)
+        has_turn = False
+        try:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(TURN_S):
+                    has_turn = await self._turns.acquire()
+            await self._app(scope, receive, collect)
+            self._remember(question, messages)
+        finally:
+            if has_turn:
+                self._turns.release()
+            made.set()
+            if self._making.get(place) is made:
+                del self._making[place]
+        return messages
 
     def _has_turn(self, question: _Question) -> bool:
         """Whether a program may have one more answer; where not, the application says so."""
@@ -362,7 +383,10 @@ class ResponseCache:
         partial = request.headers.get("hx-request", "")
         return _Question((scope["path"], scope["query_string"], identity, partial), version, form_token, identity)
 
-    def _remember(self, question: _Question, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
-        if question.form_token:
-            body = body.replace(question.form_token, _FORM_TOKEN)
-        self.answers[question.key] = _Answer(question.version, headers, body)
+    def _remember(self, question: _Question, messages: list[Message]) -> None:
+        start, body = messages[0], b"".join(message.get("body", b"") for message in messages[1:])
+        if start["status"] == 200 and len(body) <= MAX_ANSWER:
+            if question.form_token:
+                body = body.replace(question.form_token, _FORM_TOKEN)
+            headers = [pair for pair in start["headers"] if pair[0].lower() in _KEPT_HEADERS]
+            self.answers[question.key] = _Answer(question.version, headers, body)

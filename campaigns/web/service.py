@@ -211,7 +211,7 @@ class CampaignService:
         self._settings = settings
         self.campaign = Campaign.open(folder, oracle_store=settings.oracle_store)
         self._write_lock, self._work_lock = threading.RLock(), threading.RLock()  # a write may look too
-        self._look_lock = threading.Lock()
+        self._look_lock, self._snapshot_lock = threading.Lock(), threading.Lock()
         self._things_lock = threading.Lock()
         self._snapshot: Snapshot | None = None
         self._index_of: dict[str, int | None] = {}
@@ -242,6 +242,11 @@ class CampaignService:
                         self._seen = signature
             finally:
                 self._look_lock.release()
+        with self._snapshot_lock:  # made once, however many ask after a write
+            return self._present()
+
+    def _present(self) -> Snapshot:
+        """The snapshot of the campaign's state, made anew where that is another."""
         if self._snapshot is None or self._snapshot.state is not self.campaign.state:
             campaign, state = self.campaign, self.campaign.state
             if self._space is not campaign.space:  # amended: what was worked out is of other compounds

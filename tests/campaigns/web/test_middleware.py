@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,6 +19,7 @@ from campaigns.web import middleware
 from campaigns.web.app import create_app
 from campaigns.web.jobs import JobQueue
 from campaigns.web.pages import render
+from campaigns.web.tokens import Identity, Role
 from tests.campaigns.web.conftest import BASE, SLUG, Guarded, Prepared, wait_for
 
 HERE, PAGE = f"/api/campaigns/{SLUG}", f"/c/{SLUG}"
@@ -121,3 +124,68 @@ def test_what_is_kept_is_bounded_and_answers_stay_right(small_cache: TestClient)
         kept = getattr(kept, "app", None) or kept._app
     assert 0 < kept.answers.currsize <= 40_000
     assert kept.answers.currsize == sum(len(answer.body) for answer in kept.answers.values())
+
+
+def asked(works: Callable[[str], Awaitable[object]], paths: list[str]) -> list[str]:
+    """What is answered to these addresses, asked for at once; `works` waits as long as the application would."""
+
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        await works(scope["path"])
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": scope["path"].encode()})
+
+    campaign = SimpleNamespace(version=lambda: (1, 1))
+    whole: Any = SimpleNamespace(
+        known=lambda slug: campaign,
+        settings=SimpleNamespace(tokens=None),
+        whoever=lambda: Identity("anna", Role.EDITOR),
+        count=lambda identity: None,
+    )
+
+    async def all_at_once() -> list[str]:
+        cache = middleware.ResponseCache(application, registry=whole)
+        answered: list[str] = []
+
+        async def ask(path: str) -> None:
+            async def send(message: Any) -> None:
+                if "body" in message:
+                    answered.append(message["body"].decode())
+
+            scope = {"type": "http", "method": "GET", "path": path, "query_string": b"", "headers": []}
+            await cache(scope, None, send)  # type: ignore[arg-type]  # nothing is received
+
+        await asyncio.wait_for(asyncio.gather(*map(ask, paths)), 20)
+        return answered
+
+    return asyncio.run(all_at_once())
+
+
+def test_many_who_ask_the_same_at_once_have_it_made_once() -> None:
+    made: list[str] = []
+
+    async def works(path: str) -> None:
+        made.append(path)
+        await asyncio.sleep(0.01)
+
+    told = asked(works, [HERE, f"{HERE}/events"] * 20)
+    assert sorted(made) == [HERE, f"{HERE}/events"]
+    assert told.count(HERE) == told.count(f"{HERE}/events") == 20
+
+
+def test_answers_that_take_long_do_not_hold_up_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(middleware, "TURN_S", 0.01)
+    quick = [f"{HERE}/quick/{number}" for number in range(10)]
+
+    done, free = 0, asyncio.Event()
+
+    async def works(path: str) -> None:
+        nonlocal done
+        if "slow" in path:
+            await free.wait()
+            return
+        done += 1
+        if done == len(quick):
+            free.set()
+
+    slow = [f"{HERE}/slow/{number}" for number in range(2 * middleware.AT_ONCE)]
+    assert asked(works, [*slow, *quick])[: len(quick)] == quick

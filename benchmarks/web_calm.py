@@ -1,14 +1,14 @@
 """How long readers of a served campaign wait while hostile files arrive, and what memory the server keeps.
 
-    python -m benchmarks.web_calm [--requests 10000] [--ingests 0] [--surrogate mean] [--tries 5]
+    python -m benchmarks.web_calm [--requests 10000] [--ingests 0] [--trainings 25] [--surrogate mean] [--tries 5]
         [--kind "sound rows"]
 
 A small campaign is served in a process of its own. Its memory is read before and after `--requests` GETs of twelve
-addresses, each with another query, and while `--ingests` tables of one crystal are taken in, from which the surrogate
-learns in the server's process, as often as it gets round to it. Then four readers ask for the campaign, one request
-after another; meanwhile every hostile file (what becomes of it is said) is handed in `--tries` times as a dry run, and
-the longest wait of a reader during each kind is printed beside that of quiet seconds. Exits 1 where one waited more
-than 300 ms, or anything was answered 5xx.
+addresses, each with another query, and while `--ingests` tables of one crystal are taken in; `--trainings` times on the
+way it is waited until the surrogate has learnt from all of them, while readers ask. Then four readers ask for the
+campaign, one request after another; meanwhile every hostile file (what becomes of it is said) is handed in `--tries`
+times as a dry run, and the longest wait of a reader during each kind is printed beside that of quiet seconds. Exits 1
+where one waited more than 300 ms, or anything was answered 5xx.
 """
 
 from __future__ import annotations
@@ -103,18 +103,32 @@ def read_many(address: str, requests: int, process: int) -> None:
             client.get(f"{HERE}/{pages[done % len(pages)].format(next(numbers) % 400 + 1)}")
 
 
-def ingest_many(address: str, ingests: int, process: int) -> None:
-    """Hand in so many crystals, each a table of its own, and print the memory on the way."""
+def learnt(client: httpx.Client) -> list[str]:
+    """How each time that it learnt ended, once nothing more is to be learnt from."""
+    while True:
+        states = [job["state"] for job in client.get(f"{HERE}/jobs").json() if job["kind"] == "learn"]
+        if set(states) <= {"done", "failed"}:
+            return states
+        time.sleep(0.2)
+
+
+def ingest_many(address: str, ingests: int, trainings: int, process: int) -> float:
+    """Hand in so many crystals, each a table of its own, and print the memory on the way; the longest wait, s."""
+    readers, longest = Readers(address), 0.0
     with httpx.Client(base_url=address, timeout=600, trust_env=False) as client:
         for done in range(ingests + 1):
-            if done % max(1, ingests // 5) == 0:
-                jobs = client.get(f"{HERE}/jobs").json()
-                learnt = sum((job["kind"], job["state"]) == ("learn", "done") for job in jobs)
-                print(f"after {done:,} ingests, {learnt} times learnt from, {memory_mb(process):.0f} MB", flush=True)
+            if done and done % max(1, ingests // trainings) == 0:
+                states = learnt(client)
+                told = f"learnt {states.count('done')} times, {states.count('failed')} failed"
+                longest = max(longest, waited := readers.waited())
+                memory = f"{memory_mb(process):.0f} MB, longest wait {1000 * waited:.0f} ms"
+                print(f"after {done:,} ingests, {told}: {memory}", flush=True)
             n = 2 + done % 11
             row = f"(PEA)2(MA){n - 1}Pb{n}I{3 * n + 1},{0.5 + done * 1e-3:.3f},K{done}\n"
             table = {"file": ("lab.csv", f"formula,lifetime_ps,sample\n{row}".encode())}
             client.post(f"{HERE}/measurements/table", files=table, data={"accept_extreme": "true"}).raise_for_status()
+    readers.stop = True
+    return longest
 
 
 def main() -> int:
@@ -122,6 +136,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--requests", type=int, default=10_000)
     parser.add_argument("--ingests", type=int, default=0)
+    parser.add_argument("--trainings", type=int, default=25)
     parser.add_argument("--surrogate", default="mean", help="networks_processes is the default of campaigns")
     parser.add_argument("--tries", type=int, default=5)
     parser.add_argument("--kind", default="", help="only the files whose kind says so")
@@ -134,12 +149,13 @@ def main() -> int:
         process, address = started(folder)
         try:
             read_many(address, asked.requests, process.pid)
-            if asked.ingests:
-                ingest_many(address, asked.ingests, process.pid)
-            readers, worst = Readers(address), 0.0
+            worst = ingest_many(address, asked.ingests, asked.trainings, process.pid) if asked.ingests else 0.0
+            readers = Readers(address)
             time.sleep(3)
             print(f"quiet: longest wait {1000 * readers.waited():.0f} ms", flush=True)
-            for kind, content in ((kind, content) for kind, content in hostile().items() if asked.kind in kind):
+            for kind, content in hostile().items() if asked.tries else ():
+                if asked.kind not in kind:
+                    continue
                 statuses, longest, begun = set[int](), 0.0, time.perf_counter()
                 for _ in range(asked.tries):
                     answer = httpx.post(

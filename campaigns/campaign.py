@@ -23,7 +23,7 @@ from campaigns.errors import (
 )
 from campaigns.events import TOLD_STAGES, EventKind, Stage, stage_named
 from campaigns.fates import Expectation, Expected
-from campaigns.files import read_ranking, write_ranking, write_whole
+from campaigns.files import read_ranking, title_of, write_ranking, write_whole
 from campaigns.ingest import ObservationTable, ReadingOptions, read_observations
 from campaigns.ingest.table import json_lines, read_file, read_table
 from campaigns.intake import (
@@ -131,7 +131,7 @@ class Campaign(CampaignReader):
             from campaigns.amend import carried, check_names
 
             check_names(known.names, read.library)
-            payload["carried"] = carried(known.folder.resolve().name, known.state, wanted)
+            payload["carried"] = carried(title_of(known.folder), known.state, wanted)
             kept += [(name, known._log.file(digest)) for digest, name in known._log.file_names().items()]
         log = create_store(folder, store)
         is_new = log.append(EventKind.CREATED, payload, key="created", files=kept)

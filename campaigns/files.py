@@ -11,11 +11,13 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from campaigns.errors import StoreError
 from chemspace.tables.write import write_csv
+from chemspace.text import printable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,6 +29,12 @@ TRACES = "traces"
 #: The ranking in a campaign's folder: to be read again, and for people.
 RANKING = ("ranking.parquet", "ranking.csv")
 
+
+def title_of(folder: Path) -> str:
+    """What people call the campaign in a folder: the folder's name, with U+FFFD for what no text can hold."""
+    return str(printable(folder.resolve().name))
+
+
 #: A draft that nobody has touched for so long (seconds) is nobody's.
 _ABANDONED_S = 3600.0
 
@@ -34,7 +42,7 @@ _ABANDONED_S = 3600.0
 EXPORTS: dict[str, Callable[[pd.DataFrame, Path], object]] = {
     ".csv": write_csv,
     ".jsonl": lambda frame, path: frame.to_json(path, orient="records", lines=True, force_ascii=False),
-    ".parquet": lambda frame, path: frame.to_parquet(path, index=False),
+    ".parquet": lambda frame, path: path.write_bytes(frame.to_parquet(index=False)),
 }
 
 
@@ -118,13 +126,13 @@ def read_ranking(folder: Path) -> pd.DataFrame | None:
     import pandas as pd
 
     with suppress(OSError, ValueError):
-        return pd.read_parquet(folder / RANKING[0])
+        return pd.read_parquet(BytesIO((folder / RANKING[0]).read_bytes()))
     return None
 
 
 def write_ranking(folder: Path, frame: pd.DataFrame) -> tuple[Path, Path]:
     """Write `frame` as ranking.parquet and ranking.csv. Returns the two paths."""
     parquet, table = (folder / name for name in RANKING)
-    write_whole(parquet, lambda path: frame.to_parquet(path, index=False))
+    write_whole(parquet, lambda path: EXPORTS[".parquet"](frame, path))
     write_whole(table, lambda path: write_csv(frame, path, float_format="%.6g"))
     return parquet, table

@@ -20,6 +20,7 @@ from uuid import uuid4
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from campaigns.events import LIFETIME_PS, EventKind
+from campaigns.files import title_of
 
 if TYPE_CHECKING:
     from campaigns.state import CampaignState
@@ -132,7 +133,7 @@ def tell(folder: Path, hooks: Sequence[Hook], occasion: Occasion, facts: Mapping
     message = {
         "id": f"msg_{uuid4().hex}",
         "type": occasion,
-        "campaign": folder.resolve().name,
+        "campaign": title_of(folder),
         "timestamp": datetime.now(UTC).isoformat(timespec="seconds"),
         "data": dict(facts),
     }

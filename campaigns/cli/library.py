@@ -255,7 +255,7 @@ def _write(cations: Iterable[Cation], path: Path) -> None:
     frame = pd.DataFrame(rows)
     writers: dict[str, Callable[[Path], object]] = {
         ".csv": partial(write_csv, frame),
-        ".parquet": lambda target: frame.to_parquet(target, index=False),
+        ".parquet": lambda target: target.write_bytes(frame.to_parquet(index=False)),
         ".smi": lambda target: target.write_text(
             "".join(f"{row['smiles']} {row['abbreviation']}\n" for row in rows), encoding="utf-8"
         ),

@@ -203,7 +203,7 @@ def _deliver(records: list[CationRecord], options: DescribeOptions) -> None:
     if options.csv is not None:
         write_csv(frame, options.csv)
     if options.parquet is not None:
-        frame.to_parquet(options.parquet, index=False)
+        options.parquet.write_bytes(frame.to_parquet(index=False))
     console.note(f"{len(rows)} rows written to {options.csv or options.parquet}")
 
 

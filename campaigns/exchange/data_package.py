@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from campaigns.files import write_whole
+from campaigns.files import title_of, write_whole
 from campaigns.outcome_table import outcome_rows
 from campaigns.outputs import TABLES
 from chemspace.tables.write import write_csv
@@ -96,8 +96,8 @@ def write_data_package(campaign: Campaign, path: Path) -> int:
     frames = {name: frame for name in _RESOURCES if len(frame := _frame(campaign, name))}
     package = {
         "profile": "tabular-data-package",
-        "name": _slug(campaign.folder.resolve().name),
-        "title": f"Screening campaign {campaign.folder.resolve().name}",
+        "name": _slug(title_of(campaign.folder)),
+        "title": f"Screening campaign {title_of(campaign.folder)}",
         "created": campaign.state.created_at.isoformat(timespec="seconds"),
         "resources": [_resource(name, frame) for name, frame in frames.items()],
     }

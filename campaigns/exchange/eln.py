@@ -27,7 +27,7 @@ from rocrate.rocrate import ROCrate
 
 from campaigns.errors import IngestError
 from campaigns.events import LIFETIME_PS
-from campaigns.files import TRACES, file_name, write_whole
+from campaigns.files import TRACES, file_name, title_of, write_whole
 from campaigns.outcome_table import outcome_rows
 from campaigns.summary import Step
 from campaigns.targets import Recorded, Target, task_of
@@ -158,7 +158,7 @@ def write_eln(campaign: Campaign, path: Path) -> int:
     """Write an .eln file: recipes, raw files, fits, lifetimes, outcomes, people, hashes; the number of entries."""
     state, writer = campaign.state, _Writer()
     crate, created = writer.crate, campaign.state.created_at.isoformat(timespec="seconds")
-    crate.name = campaign.folder.resolve().name
+    crate.name = title_of(campaign.folder)
     crate.description = f"Screening campaign {crate.name}: layered halide perovskites with a long spin lifetime"
     terms = {"@type": "CreativeWork", "name": "No licence is stated", "description": "Ask those who measured"}
     crate.license = crate.add(ContextEntity(crate, "#licence", properties=terms))

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from campaigns.errors import CampaignError
-from campaigns.files import write_whole
+from campaigns.files import title_of, write_whole
 
 if TYPE_CHECKING:
     from campaigns.campaign import Campaign
@@ -28,7 +28,7 @@ def model_card(campaign: Campaign) -> dict[str, Any]:
         raise CampaignError("nothing is learnt from the present data yet; learn first: spinscreen suggest CAMPAIGN")
     data, config = campaign.dataset(), campaign.config
     return {
-        "campaign": campaign.folder.resolve().name,
+        "campaign": title_of(campaign.folder),
         "predicts": "log10 of the spin relaxation rate (1/ps) of layered halide perovskites, before synthesis",
         "model": {
             "surrogate": config.surrogate,

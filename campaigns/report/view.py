@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from campaigns.artifacts import DEEP, PLAIN, Artifacts, package_versions
 from campaigns.budget import Budget
-from campaigns.files import TRACES
+from campaigns.files import TRACES, title_of
 from campaigns.report.card import compared_views, decisions, suggestion_card
 from campaigns.report.drawing import crystal_scene
 from campaigns.report.figures import (
@@ -240,7 +240,7 @@ def report_view(
     best = None if status.best_observed is None else status.best_observed[1]
     goal = done.inputs.config.objective.goal_lifetime_ps
     return {
-        "title": f"Campaign {folder.resolve().name}",
+        "title": f"Campaign {title_of(folder)}",
         "written_at": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "status": status,
         "done": done,

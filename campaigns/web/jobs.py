@@ -32,7 +32,7 @@ T = TypeVar("T")
 
 #: How often a silent process is asked after, s: so soon a stopped server ends it.
 LISTEN_S = 0.5
-#: Added to the niceness of the process: the server's own answers come first.
+#: Added to the niceness of a process whose work nobody waits for.
 NICENESS = 10
 #: What reading an upload may take: CPU seconds (a busy machine is no fault of the file's), seconds, bytes of memory.
 READ_CPU_S, READ_S, READ_BYTES = 120, 1200.0, 2_000_000_000
@@ -75,17 +75,19 @@ def run_in_process(
     progress: Progress,
     limit_s: float = 3600.0,
     limits: tuple[int, int] | None = None,
+    niceness: int = NICENESS,
 ) -> T:
     """What `work(*arguments, progress)` gives in another process: `work` is a function of a module, its arguments and
     result travel by pickle. `progress` is told what `work` tells, and the same again while it is silent; what it raises
-    ends the process, and so do `limit_s` and `limits` (CPU seconds, bytes of memory). Raises what `work` refuses;
+    ends the process, and so do `limit_s` and `limits` (CPU seconds, bytes of memory). `niceness` is added to the
+    process's, so that the server's own answers come first. Raises what `work` refuses;
     WorkerError if it takes too long or too much memory, or its process ends without a word.
 
     Kept pools (concurrent.futures, pebble, loky) bring no progress back, for which a pipe is needed anyway.
     """
     until = time.monotonic() + limit_s
     receiving, sending = _context.Pipe(duplex=False)
-    process = _context.Process(target=_work, args=(sending, work, arguments, limits))
+    process = _context.Process(target=_work, args=(sending, work, arguments, limits, niceness))
     process.start()
     sending.close()
     word, content = "progress", cast(Any, (0, 0, "starting"))
@@ -113,11 +115,15 @@ def run_in_process(
 
 
 def _work(
-    sending: Connection, work: Callable[..., object], arguments: tuple[Any, ...], limits: tuple[int, int] | None
+    sending: Connection,
+    work: Callable[..., object],
+    arguments: tuple[Any, ...],
+    limits: tuple[int, int] | None,
+    niceness: int,
 ) -> None:
     """The other process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is for the server, which ends this one
-    os.nice(NICENESS)
+    os.nice(niceness)
     if limits is not None:
         with suppress(ImportError):  # Windows
             import resource

@@ -8,6 +8,7 @@ from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass
+from functools import partial
 from math import inf
 from pathlib import Path
 from types import MappingProxyType
@@ -22,6 +23,7 @@ from campaigns.database import DATABASE, acting_as
 from campaigns.errors import StoreError
 from campaigns.events import AWAITED, NEVER_AGAIN, Event, Stage
 from campaigns.fates import Expected
+from campaigns.files import title_of
 from campaigns.narrate import sentence
 from campaigns.space import without
 from campaigns.state import CampaignState, voids
@@ -191,6 +193,54 @@ def dig(campaign_folder: Path, oracle_store: Path | None, progress: Progress) ->
         Cache(campaign_folder, oracle_store).dig(fit.data_key, campaign.round(progress), progress)
 
 
+def learn(folder: Path, oracle_store: Path | None, by: str, workers: int, progress: Progress) -> dict[str, Any]:
+    """Learn from what has come in, suggest, and work out what pages show; what came of it. Errors as of `Campaign`."""
+    with acting_as(by), Campaign.open(folder, oracle_store=oracle_store) as campaign:
+        before = campaign.fit() or next((FitSummary(**fit) for fit in reversed(campaign.state.fits.values())), None)
+        described = campaign.describe(workers=workers, progress=progress)
+        fit = campaign.fit() or campaign.retrain(progress)
+        changes = campaign.changes()
+        told = _suggested(campaign.suggest(progress=progress))
+        _settle(campaign, Cache(folder, oracle_store), progress)
+    old = {} if before is None else before.scores
+    return told | {
+        "changes": list(changes),
+        "surprises": list(fit.surprises),
+        "failures": list(described.failures),
+        "grade": fit.grade,
+        "scores": {split: [old.get(split, {}).get("r2_log"), card.get("r2_log")] for split, card in fit.scores.items()},
+    }
+
+
+def suggest(
+    folder: Path, oracle_store: Path | None, by: str, how: Mapping[str, Any], progress: Progress
+) -> dict[str, Any]:
+    """A batch of suggestions, and what pages show of the round; `how` is for `Campaign.suggest`, as are the errors."""
+    with acting_as(by), Campaign.open(folder, oracle_store=oracle_store) as campaign:
+        told = _suggested(campaign.suggest(**how, progress=progress))
+        _settle(campaign, Cache(folder, oracle_store), progress)
+    return told
+
+
+def settle(folder: Path, oracle_store: Path | None, progress: Progress) -> None:
+    """Work out what pages show of the present fit, unless that is there. Errors as of `Campaign`, StoreError."""
+    with Campaign.open(folder, oracle_store=oracle_store) as campaign:
+        _settle(campaign, Cache(folder, oracle_store), progress)
+
+
+def _suggested(batch: SuggestionBatch) -> dict[str, Any]:
+    formulas = [suggestion.formula for suggestion in batch.suggestions]
+    return {"round": batch.number, "formulas": formulas, "shortfall": batch.shortfall}
+
+
+def _settle(campaign: Campaign, cache: Cache, progress: Progress) -> None:
+    if campaign.fit() is not None:
+        fitted, fit = campaign.round(progress), campaign.fit()
+        assert fit is not None
+        cache.lay_out(fit.data_key, fitted, progress)
+        cache.draw(fit.data_key, fitted, progress)
+
+
 #: How often the file is looked at for what other processes wrote, s.
 LOOK_EVERY_S = 0.5
 #: Drawn cards, figures and explained compounds that are kept in memory.
@@ -201,8 +251,8 @@ T = TypeVar("T")
 class CampaignService:
     """One campaign as the server holds it.
 
-    Long work is done by a copy of the campaign that keeps to the state it began with, one job at a time; what it works
-    out stays with its data key until the data change.
+    Long work is done in processes of their own, one job at a time; what it works out stays with its data key until the
+    data change.
     """
 
     def __init__(self, slug: str, folder: Path, queue: JobQueue, settings: Settings) -> None:
@@ -228,7 +278,7 @@ class CampaignService:
     @property
     def title(self) -> str:
         """What people call it: the name of its folder."""
-        return self.folder.resolve().name
+        return title_of(self.folder)
 
     def snapshot(self) -> Snapshot:
         """Where it stands; what other processes wrote is seen within `LOOK_EVERY_S`."""
@@ -393,22 +443,13 @@ class CampaignService:
 
     def learn(self, by: str) -> Job:
         """Queue learning from what has come in, and new suggestions."""
-        return self.queue.submit(self.slug, "learn", by, self._learn, once=True)
+        work = partial(self._apart, learn, by, self._settings.workers)
+        return self.queue.submit(self.slug, "learn", by, work, once=True)
 
     def suggest(self, by: str, batch_size: int | None, seed: int | None, *, more: bool) -> Job:
         """Queue a batch of suggestions."""
-
-        def work(progress: Progress) -> dict[str, Any]:
-            with self.working() as campaign:
-                batch = campaign.suggest(batch_size, seed, more=more, progress=progress)
-                self._settle(campaign, progress)
-            return {
-                "round": batch.number,
-                "formulas": [s.formula for s in batch.suggestions],
-                "shortfall": batch.shortfall,
-            }
-
-        return self.queue.submit(self.slug, "suggest", by, work)
+        how = {"batch_size": batch_size, "seed": seed, "more": more}
+        return self.queue.submit(self.slug, "suggest", by, partial(self._apart, suggest, by, how))
 
     def predict(self, identity: Identity, compound: Compound) -> Job:
         """Queue a prediction; the oracle is run for cations it does not know.
@@ -552,45 +593,31 @@ class CampaignService:
         return f"{while_prepared}; this takes a few seconds after a start or a new result"
 
     def _prepare(self, progress: Progress) -> dict[str, Any]:
-        with self.working() as campaign:
-            self._settle(campaign, progress)
-        return {}
+        fit = self.snapshot().fit
+        if fit is not None and not (self.cache.index(fit.data_key) and self.cache.drawn(fit.data_key)):
+            return self._apart(settle, progress) or {}
+        return self._load(progress)
 
-    def _learn(self, progress: Progress) -> dict[str, Any]:
+    def _apart(self, work: Callable[..., Any], *arguments: Any) -> Any:
+        """What `work` (a function of this module) makes of the campaign in a process of its own, which takes the memory
+        of learning with it when it ends; the last of the arguments is the progress. Then the round is at hand here."""
+        *arguments, progress = arguments
+        known = self.folder, self._settings.oracle_store
+        result = run_in_process(work, (*known, *arguments), progress, limit_s=inf, niceness=0)
+        self._looked_at = -inf  # whoever asks next sees what was written there
+        self._load(progress)
+        return result
+
+    def _load(self, progress: Progress) -> dict[str, Any]:
+        """Have the round of the present fit at hand, for predictions and the report."""
+        self.snapshot()
         with self.working() as campaign:
-            before = self.snapshot().last_fit
-            described = campaign.describe(workers=self._settings.workers, progress=progress)
             fit = campaign.fit()
-            if fit is None:
-                fit = campaign.retrain(progress)
-            changes = campaign.changes()
-            batch = campaign.suggest(progress=progress)
-            self._settle(campaign, progress)
-        old = {} if before is None else before.scores
-        return {
-            "round": batch.number,
-            "formulas": [suggestion.formula for suggestion in batch.suggestions],
-            "shortfall": batch.shortfall,
-            "changes": list(changes),
-            "surprises": list(fit.surprises),
-            "failures": list(described.failures),
-            "grade": fit.grade,
-            "scores": {
-                split: [old.get(split, {}).get("r2_log"), card.get("r2_log")] for split, card in fit.scores.items()
-            },
-        }
-
-    def _settle(self, campaign: Campaign, progress: Progress) -> None:
-        """Work out what pages show of the round on the present data, unless that is there already."""
-        if campaign.fit() is None:
-            return
-        fitted = self._rounded(campaign, progress)
-        fit = campaign.fit()
-        assert fit is not None
-        self.cache.lay_out(fit.data_key, fitted, progress)
-        self.cache.draw(fit.data_key, fitted, progress)
-        if self._settings.dig and (self.cache.deep(fit.data_key) is None or self.cache.paper() is None):
+            if fit is not None:
+                self._rounded(campaign, progress)
+        if fit is not None and self._settings.dig and (not self.cache.deep(fit.data_key) or not self.cache.paper()):
             self.queue.submit(self.slug, "score card", "server", self._dig, lane=Lane.SLOW, once=True)
+        return {}
 
     def _dig(self, progress: Progress) -> dict[str, Any]:
         """Check the fit that is the present one when this turn comes: later ones may have followed meanwhile."""

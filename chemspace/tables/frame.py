@@ -61,7 +61,7 @@ def read_frame(path: Path) -> pd.DataFrame:
 def _of_parquet(path: Path) -> pd.DataFrame:
     import pyarrow.parquet as pq
 
-    with pq.ParquetFile(path) as table:
+    with path.open("rb") as stream, pq.ParquetFile(stream) as table:  # Arrow takes no path that is not UTF-8
         check_headings(path.name, table.schema_arrow.names, MAX_FEATURES)
         if table.metadata.num_rows * table.metadata.num_columns > _MOST_NUMBERS:
             raise TableError(path.name, f"it has more than {_MOST_NUMBERS:,} cells: choose columns or fewer rows")

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,9 +13,16 @@ from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
 from typer.testing import CliRunner
 
+from campaigns import Campaign
 from campaigns.cli.app import app
+from campaigns.exchange.data_package import write_data_package
+from campaigns.exchange.eln import write_eln
+from campaigns.exchange.model_card import write_model_card
+from campaigns.files import read_ranking, write_ranking
 from campaigns.web.api import routes
+from campaigns.web.app import create_app
 from campaigns.web.pages import campaign, compounds, measure
+from chemspace.tables.frame import read_frame
 from tests.campaigns.web.conftest import SLUG, Prepared
 
 HERE = f"/api/campaigns/{SLUG}"
@@ -115,3 +125,24 @@ def test_a_text_that_was_accepted_goes_through_every_command_page_and_export(
             assert "html" not in page.headers["content-type"] or "<b>&amp;</b>" not in page.text, route.path
             seen += "\u05e9\u05dc\u05d5\u05dd" in page.text or "\\u05e9\\u05dc" in page.text
     assert seen >= 6
+
+
+def test_a_campaign_in_a_folder_whose_name_is_no_text_is_shown_exported_and_read(
+    prepared: Prepared, tmp_path: Path
+) -> None:
+    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/lab\xff\x1b[31m"))
+    shutil.copytree(prepared.folder, folder)
+    settings = replace(prepared.settings(tmp_path), folders=(folder,))
+    with TestClient(create_app(settings), base_url="http://127.0.0.1") as client:
+        assert "<title>lab\ufffd\ufffd[31m" in client.get("/").text
+        assert client.get("/c/lab-31m/report").status_code in (200, 409)
+    with Campaign.open(folder, oracle_store=prepared.oracle_store) as campaign:
+        write_model_card(campaign, tmp_path / "card.md")
+        write_data_package(campaign, tmp_path / "package.zip")
+        write_eln(campaign, tmp_path / "crate.eln")
+        frame = read_ranking(folder)
+        assert frame is not None
+        write_ranking(folder, frame)
+    assert read_ranking(folder) is not None
+    assert read_frame(folder / "ranking.parquet").shape == frame.shape
+    assert "lab\ufffd\ufffd[31m" in (tmp_path / "card.md").read_text(encoding="utf-8")

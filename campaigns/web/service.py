@@ -196,7 +196,8 @@ def dig(campaign_folder: Path, oracle_store: Path | None, progress: Progress) ->
 def learn(folder: Path, oracle_store: Path | None, by: str, workers: int, progress: Progress) -> dict[str, Any]:
     """Learn from what has come in, suggest, and work out what pages show; what came of it. Errors as of `Campaign`."""
     with acting_as(by), Campaign.open(folder, oracle_store=oracle_store) as campaign:
-        before = campaign.fit() or next((FitSummary(**fit) for fit in reversed(campaign.state.fits.values())), None)
+        fits = list(campaign.state.fits.values())
+        before = campaign.fit() or (FitSummary(**fits[-1]) if fits else None)
         described = campaign.describe(workers=workers, progress=progress)
         fit = campaign.fit() or campaign.retrain(progress)
         changes = campaign.changes()
@@ -601,9 +602,9 @@ class CampaignService:
     def _apart(self, work: Callable[..., Any], *arguments: Any) -> Any:
         """What `work` (a function of this module) makes of the campaign in a process of its own, which takes the memory
         of learning with it when it ends; the last of the arguments is the progress. Then the round is at hand here."""
-        *arguments, progress = arguments
+        *given, progress = arguments
         known = self.folder, self._settings.oracle_store
-        result = run_in_process(work, (*known, *arguments), progress, limit_s=inf, niceness=0)
+        result = run_in_process(work, (*known, *given), progress, limit_s=inf, niceness=0)
         self._looked_at = -inf  # whoever asks next sees what was written there
         self._load(progress)
         return result

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import warnings
 from math import nan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -104,7 +105,12 @@ def _padded(headings: list[str], rows: list[list[str]]) -> list[str]:
 def _read_csv(path: Path | io.StringIO, encoding: str, how: dict[str, Any]) -> pd.DataFrame:
     import pandas as pd
 
-    frame: pd.DataFrame = pd.read_csv(path, encoding=encoding, **how)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", pd.errors.ParserWarning)
+        try:  # else what the first rows hold too much is taken for an index, and the columns move
+            frame: pd.DataFrame = pd.read_csv(path, encoding=encoding, index_col=False, **how)
+        except pd.errors.ParserWarning:
+            raise ValueError("rows have more cells than the header; is there a decimal comma?") from None
     blank = [name for name in frame if str(name).startswith("Unnamed: ") and frame[name].isna().all()]
     frame = frame.drop(columns=blank)
     if len(frame) and frame.iloc[-1].isna().all():  # lines of nothing but delimiters, as spreadsheets write them

@@ -261,7 +261,7 @@ class CampaignService:
         self.slug, self.folder, self.queue = slug, folder, queue
         self._settings = settings
         self.campaign = Campaign.open(folder, oracle_store=settings.oracle_store)
-        self._write_lock, self._work_lock = threading.RLock(), threading.RLock()  # a write may look too
+        self._write_lock = threading.RLock()  # a write may look too
         self._look_lock, self._snapshot_lock = threading.Lock(), threading.Lock()
         self._things_lock = threading.Lock()
         self._snapshot: Snapshot | None = None
@@ -393,17 +393,6 @@ class CampaignService:
                 if campaign.take_amendment(amended, reason, after=last):
                     return amended, True
 
-    @contextmanager
-    def working(self) -> Iterator[Campaign]:
-        """A copy of the campaign that keeps to the present state, for long work in the threads of the job queue."""
-        with self._work_lock:
-            with self.writing() as campaign:
-                pinned = copy(campaign)
-            try:
-                yield pinned
-            finally:
-                self._looked_at = -inf  # whoever asks next sees what was written here
-
     def events(self) -> tuple[dict[str, str], ...]:
         """Everything that happened, oldest first: keys number, at, actor, kind, what."""
         last = self.snapshot().state.last_event
@@ -467,8 +456,7 @@ class CampaignService:
             from campaigns.round import predict
 
             if self._round is None:
-                with self.working() as campaign:
-                    self._rounded(campaign, progress)
+                self._load(progress)
             records = self.campaign.records([compound], progress)
             return predict(self.round(), compound, records).to_dict()
 
@@ -605,29 +593,24 @@ class CampaignService:
         *given, progress = arguments
         known = self.folder, self._settings.oracle_store
         result = run_in_process(work, (*known, *given), progress, limit_s=inf, niceness=0)
-        self._looked_at = -inf  # whoever asks next sees what was written there
         self._load(progress)
         return result
 
     def _load(self, progress: Progress) -> dict[str, Any]:
         """Have the round of the present fit at hand, for predictions and the report."""
-        self.snapshot()
-        with self.working() as campaign:
-            fit = campaign.fit()
-            if fit is not None:
-                self._rounded(campaign, progress)
-        if fit is not None and self._settings.dig and (not self.cache.deep(fit.data_key) or not self.cache.paper()):
-            self.queue.submit(self.slug, "score card", "server", self._dig, lane=Lane.SLOW, once=True)
+        with self.writing() as campaign:
+            self._looked_at = -inf  # whoever asks next sees what other processes wrote
+            pinned = copy(campaign)  # keeps to this state while others write
+        if (fit := pinned.fit()) is not None:
+            self._round = pinned.round(progress)
+            if self._settings.dig and (not self.cache.deep(fit.data_key) or not self.cache.paper()):
+                self.queue.submit(self.slug, "score card", "server", self._dig, lane=Lane.SLOW, once=True)
         return {}
 
     def _dig(self, progress: Progress) -> dict[str, Any]:
         """Check the fit that is the present one when this turn comes: later ones may have followed meanwhile."""
         run_in_process(dig, (self.folder, self._settings.oracle_store), progress)
         return {}
-
-    def _rounded(self, campaign: Campaign, progress: Progress) -> Round:
-        fitted = self._round = campaign.round(progress)
-        return fitted
 
     def _signature(self) -> tuple[tuple[int, int], ...]:
         """Changes when anything is written to the campaign's file."""

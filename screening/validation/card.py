@@ -12,10 +12,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from chemspace.progress import Progress
 from screening.errors import TrainingDataError
+from screening.surrogates.mixture import MAX_PROCESS_ROWS
 from screening.surrogates.recipe import TrainingRows
-from screening.surrogates.registry import DEFAULT_SURROGATE
+from screening.surrogates.registry import DEFAULT_SURROGATE, get_recipe
 from screening.validation.cross_validate import Validation, cross_validate
-from screening.validation.splits import LEAVE_OUT_SPLITS, random_holdouts, rank_correlation
+from screening.validation.splits import EXACT_ROWS, LEAVE_OUT_SPLITS, most_parts, random_holdouts, rank_correlation
 
 __all__ = ["verdict_of"]
 
@@ -148,8 +149,20 @@ def paired(difference: NDArray[np.float64], groups: NDArray[np.int64]) -> tuple[
 
 
 def verdict_of(validation: Validation, labels: Sequence[str]) -> str:
-    """The grade and, where the order among slow compounds is not shown, that; `labels` are rows' groups, length k."""
-    return "; ".join([validation.grade, *order_among_slow(slow_order(validation, np.array(labels)))])
+    """The grade; where the order among slow compounds is not shown, that; what of many rows is done in parts. `labels`
+    are rows' groups, length k."""
+    order = order_among_slow(slow_order(validation, np.array(labels)))
+    return "; ".join([validation.grade, *order, *_in_parts(len(labels), validation.name)])
+
+
+def _in_parts(n_rows: int, name: str) -> list[str]:
+    """What a surrogate does not do with every one of so many rows, so that time and memory stay bounded."""
+    told = []
+    if n_rows > EXACT_ROWS:
+        told.append(f"compounds and spacers of {n_rows:,} rows are left out in at most {most_parts(n_rows)} parts")
+    if n_rows > MAX_PROCESS_ROWS and getattr(get_recipe(name), "kernels", ()):
+        told.append(f"its processes learn from {MAX_PROCESS_ROWS:,} of them, evenly spaced, the rest of it from all")
+    return told
 
 
 def order_among_slow(order: tuple[float, int] | None) -> list[str]:

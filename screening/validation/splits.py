@@ -31,8 +31,13 @@ def _leave_one_out(groups: NDArray[np.int64], seed: int) -> list[NDArray[np.int6
     return [np.array([i]) for i in range(groups.size)]
 
 
+def most_parts(n_rows: int) -> int:
+    """Parts to which whole groups of more than `EXACT_ROWS` rows are dealt at most."""
+    return max(LEAST_FOLDS, FOLD_ROWS // max(n_rows, 1))
+
+
 def _leave_one_group_out(groups: NDArray[np.int64], seed: int) -> list[NDArray[np.int64]]:
-    codes, most = np.unique(groups), max(LEAST_FOLDS, FOLD_ROWS // max(groups.size, 1))
+    codes, most = np.unique(groups), most_parts(groups.size)
     if groups.size <= EXACT_ROWS or len(codes) <= most:
         return [np.flatnonzero(groups == code) for code in codes]
     dealt = np.array_split(np.random.default_rng(seed).permutation(codes), most)

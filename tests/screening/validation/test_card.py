@@ -60,8 +60,14 @@ def test_the_grade_of_a_fit_says_where_the_order_among_slow_compounds_is_not_sho
     slow = np.linspace(-1.0, 0.0, 12)
     frame = {"row": range(24), "fold": range(24), "y": [*slow, *(slow + 5.0)], "mean": [*(sign * slow), *(slow + 5.0)]}
     both = [pd.DataFrame({"split": split, **frame, "sd": 0.5, "sd_calibrated": 0.5}) for split in LEAVE_OUT_SPLITS]
-    told = verdict_of(Validation.of("any", pd.concat(both, ignore_index=True)), ("slow",) * 12 + ("fast",) * 12)
+    validation = Validation.of("networks_processes", pd.concat(both, ignore_index=True))
+    told = verdict_of(validation, labels := ("slow",) * 12 + ("fast",) * 12)
     assert ("it cannot tell which slow compound is the slowest (rank correlation -1.00 in 12 rows)" in told) == is_told
+    assert "parts" not in told
+    assert verdict_of(validation, labels * 25).endswith(
+        "compounds and spacers of 600 rows are left out in at most 5 parts"
+    )
+    assert "its processes learn from 1,000 of them, evenly spaced" in verdict_of(validation, labels * 50)
 
 
 def test_class_means_are_the_means_of_the_other_rows_of_the_class(card: FullCard) -> None:

@@ -40,13 +40,8 @@ class Connection(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class StoredEvent:
-    """An event as the database holds it.
-
-    Attributes:
-        id: its place in the log.
-        columns: time, actor, kind, key and payload as bytes; None for a missing key.
-        hash: that it carries; None where a spinscreen wrote it that knew of none.
-    """
+    """An event as the database holds it: its time, actor, kind, key (None for none) and payload as bytes, and the hash
+    that it carries, None where a spinscreen wrote it that knew of none."""
 
     id: int
     columns: tuple[bytes | None, ...]

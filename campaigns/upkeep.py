@@ -27,13 +27,8 @@ _N_TOLD = 10
 
 @dataclass(frozen=True)
 class Findings:
-    """What a look at a campaign found.
-
-    Attributes:
-        events, files, records: how many were looked at: of the log, of the files handed in, of the oracle's store.
-        damage: a sentence for everything that is not what was written.
-        notes: what could not be looked at, and what is damaged and made anew by itself.
-    """
+    """What a look at a campaign found: how many events, files and records were looked at, a sentence for all that
+    is not what was written, and notes on what could not be looked at or is damaged and made anew by itself."""
 
     events: int
     files: int

@@ -80,8 +80,7 @@ def run_in_process(
     """What `work(*arguments, progress)` gives in another process: `work` is a function of a module, its arguments and
     result travel by pickle. `progress` is told what `work` tells, and the same again while it is silent; what it raises
     ends the process, and so do `limit_s` and `limits` (CPU seconds, bytes of memory). `niceness` is added to the
-    process's, so that the server's own answers come first. Raises what `work` refuses;
-    WorkerError if it takes too long or too much memory, or its process ends without a word.
+    process's. Raises what `work` refuses; WorkerError if it takes too long or too much memory, or ends without a word.
 
     Kept pools (concurrent.futures, pebble, loky) bring no progress back, for which a pipe is needed anyway.
     """

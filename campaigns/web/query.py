@@ -52,15 +52,9 @@ _ABOUT = "about.json"
 
 @dataclass(frozen=True)
 class RankIndex:
-    """The arrays of one fit.
-
-    Attributes:
-        numbers: by the names of `NUMBERS`, shape (m,) each.
-        orders: by the names of `SORTS`, indices of the ranked compounds, largest value first, shape (r,) each.
-        measured: formulas that `nearest` points at.
-        domain_radius: distance up to which a compound lies in the domain of what is measured.
-        acquisition: name of what was ranked by.
-    """
+    """The arrays of one fit, each of shape (m,): `numbers` by the names of `NUMBERS`, `orders` by those of `SORTS`
+    (indices of ranked compounds, largest value first), the formulas that `nearest` points at, the radius of the domain
+    of what is measured, and the name of what was ranked by."""
 
     numbers: dict[str, NDArray[Any]]
     orders: dict[str, NDArray[np.unsignedinteger[Any]]]

@@ -57,18 +57,10 @@ TURNS = {
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A campaign at one moment.
-
-    Attributes:
-        state: everything it knows.
-        stages: where each compound stands that was ever mentioned.
-        fit: on the present data, None while it has to be learnt from.
-        best_observed: (formula, lifetime_ps) of the slowest measured compound inside the space.
-        n_measured: rows known, published and its own.
-        taken: indices in the space of what is measured, awaited or ruled out, ascending.
-        measured: lifetimes (ps) that stand by formula, published rows too.
-        bounds: upper bounds (ps) of lifetimes that stand, by formula.
-    """
+    """A campaign at one moment: its state, where each compound stands that was ever mentioned, the fit on the present
+    data (None while it has to be learnt from), formula and lifetime (ps) of the slowest measured compound inside the
+    space, rows known, indices (ascending) of what is measured, awaited or ruled out, and by formula the lifetimes and upper
+    bounds (ps) that stand, published rows too."""
 
     state: CampaignState
     stages: Mapping[str, Stage]

@@ -25,13 +25,10 @@ class Settings:
     """What a server was started with.
 
     Attributes:
-        folders: of the campaigns, each holding one.
         oracle_store: file of computed descriptors; None takes the user's cache.
         tokens: who may do what; None serves whoever reaches the port as the login user, for loopback only.
-        host: address it is bound to.
         secure_cookies: whether browsers reach it through HTTPS only (a proxy in front), so that the session cookie is
             never sent in the clear.
-        max_upload_bytes: largest body of a request.
         workers: processes that compute xTB descriptors.
         prepare: whether models are prepared in the background as soon as the server runs.
         dig: whether the checks that take minutes follow in the background (baselines, back-test, learning curve).

@@ -53,14 +53,7 @@ class Identity:
 
 
 class Token(BaseModel):
-    """What is kept of a token.
-
-    Attributes:
-        name: whose it is. role: what they may do.
-        sha256: its hash.
-        made_at: when, ISO time, UTC.
-        expires_at: when it ends; "" for never, as those made by 0.1.0.
-    """
+    """What is kept of a token; an `expires_at` of "" is never, as of those made by 0.1.0; times are ISO, UTC."""
 
     model_config = ConfigDict(frozen=True)
 

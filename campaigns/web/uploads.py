@@ -63,11 +63,7 @@ def uploaded(files: Mapping[str, Sequence[UploadFile | None]]) -> list[Uploaded]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Upload:
-    """Files in a folder of the server's own that somebody looks at before anything of them is stored.
-
-    Attributes:
-        id: its name. folder: what belongs to it alone. campaign: slug.
-    """
+    """Files in a folder of their own that somebody looks at before anything of them is stored in a campaign (slug)."""
 
     id: str
     folder: Path
@@ -79,15 +75,8 @@ class Upload:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class TraceUpload(Upload):
-    """Traces or maps, how they are fitted, and the fit.
-
-    Attributes:
-        formula, sample: what was measured.
-        files: paths by role.
-        settings: of the fit.
-        fit: the fit; None where it failed, and `problem` says why.
-        maps, window, chirp: of a measurement that came as maps.
-    """
+    """Traces (paths by role), how they are fitted, and the fit, None where it failed, and `problem` says why; of maps,
+    also these, the window and the chirp."""
 
     formula: str
     sample: str
@@ -347,18 +336,9 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What taking a table in would do.
-
-    Attributes:
-        headings: of its columns; () where no table was found.
-        columns: heading of each field that is read.
-        unit: of the lifetimes; "" where each cell names its own, or none is known.
-        guesses: what was recognised and not declared, as sentences; somebody has to say that it is right.
-        problems: why nothing of it can be taken in.
-        rows: what becomes of each row.
-        result: what would be taken in; None where nothing can.
-        doubts: rows whose lifetime contradicts what is known of their compound, as sentences.
-    """
+    """What taking a table in would do: its headings (() where no table was found), the one each field is read from, the
+    unit ("" where each cell names its own, or none is known), guesses that somebody has to confirm, why nothing of it
+    can be taken in, what becomes of each row, what would be taken in, and rows that contradict what is known."""
 
     headings: tuple[str, ...]
     columns: Mapping[str, str]

@@ -46,17 +46,9 @@ def structure_scene(service: CampaignService, compound: Compound) -> dict[str, A
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What is known of a compound.
-
-    Attributes:
-        compound: the compound. index: its place in the space, None outside.
-        stage: where it stands, None where nobody mentioned it.
-        numbers: its row of the ranking's arrays; None outside the space or while they are not there.
-        measured_ps: its measured lifetimes that stand, published and own, ps.
-        bounds_ps: upper bounds of its lifetime that stand, ps.
-        rounds: numbers of the rounds that suggested it.
-        values: (name of a further property, its values that stand), where it has any.
-    """
+    """What is known of a compound: its index in the space (None outside), its stage (None where nobody mentioned it),
+    its row of the ranking (None outside the space, or while there is none), lifetimes and upper bounds (ps) that stand,
+    rounds that suggested it, and the values of further properties."""
 
     compound: Compound
     index: int | None

@@ -126,5 +126,5 @@ def _engine(url: str) -> Engine:
 def _parsed(url: str) -> URL:
     try:
         return make_url(url)
-    except ArgumentError:
+    except (ArgumentError, ValueError):  # the latter for a port that is no number
         raise StoreError(f"{url!r} is no address of a database; write postgresql://user@host/database") from None

@@ -211,7 +211,7 @@ def replay(events: Sequence[Event], since: CampaignState | None = None) -> Campa
     if since is not None:
         return _continued(since, events)
     if not events:
-        raise StoreError("the campaign was stopped before it was created; run its launch again")
+        raise StoreError("the campaign was stopped before it was created; run its launch again, or restore a backup")
     first, *rest = events
     if first.kind is not EventKind.CREATED:
         raise StoreError("the log does not begin with the campaign's creation; the file is not a whole campaign")

@@ -59,8 +59,8 @@ TURNS = {
 class Snapshot:
     """A campaign at one moment: its state, where each compound stands that was ever mentioned, the fit on the present
     data (None while it has to be learnt from), formula and lifetime (ps) of the slowest measured compound inside the
-    space, rows known, indices (ascending) of what is measured, awaited or ruled out, and by formula the lifetimes and upper
-    bounds (ps) that stand, published rows too."""
+    space, rows known, indices (ascending) of what is measured, awaited or ruled out, and by formula the lifetimes and
+    upper bounds (ps) that stand, published rows too."""
 
     state: CampaignState
     stages: Mapping[str, Stage]

@@ -151,6 +151,7 @@ def test_a_role_that_may_not_write_is_told(server: Path, tmp_path: Path) -> None
         ("postgresql://lab@/postgres?host=/nowhere", "the database cannot be reached"),
         ("mysql://lab@host/db", "a file or PostgreSQL, not mysql"),
         ("campaign.db", "is no address of a database; write postgresql://user@host/database"),
+        ("postgresql://[::bad/x", "is no address of a database; write postgresql://user@host/database"),
         ("postgresql://lab@host/db?schema=Robert'); --", "is no name of a schema"),
     ],
 )

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from chemspace.progress import Progress
 from screening.errors import TrainingDataError
-from screening.surrogates.mixture import MAX_PROCESS_ROWS
+from screening.surrogates.mixture import MAX_PROCESS_ROWS, MixtureRecipe
 from screening.surrogates.recipe import TrainingRows
 from screening.surrogates.registry import DEFAULT_SURROGATE, get_recipe
 from screening.validation.cross_validate import Validation, cross_validate
@@ -160,7 +160,7 @@ def _in_parts(n_rows: int, name: str) -> list[str]:
     told = []
     if n_rows > EXACT_ROWS:
         told.append(f"compounds and spacers of {n_rows:,} rows are left out in at most {most_parts(n_rows)} parts")
-    if n_rows > MAX_PROCESS_ROWS and getattr(get_recipe(name), "kernels", ()):
+    if n_rows > MAX_PROCESS_ROWS and isinstance(recipe := get_recipe(name), MixtureRecipe) and recipe.kernels:
         told.append(f"its processes learn from {MAX_PROCESS_ROWS:,} of them, evenly spaced, the rest of it from all")
     return told
 

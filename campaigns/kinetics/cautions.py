@@ -277,8 +277,8 @@ def _about_model(solution: Solution, comparison: tuple[ModelScore, ...], two: Mo
             "lifetime counts only if there is one."
         ]
     return [
-        f"A {best.model} decay fits better (AICc lower by {own.delta_aicc:.0f}; {best.describe()}): the {own.model} "
-        "lifetime does not describe this trace well."
+        f"Another decay, {best.model}, fits better (AICc lower by {own.delta_aicc:.0f}; {best.describe()}): the "
+        f"{own.model} lifetime does not describe this trace well."
     ]
 
 

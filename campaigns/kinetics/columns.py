@@ -102,8 +102,11 @@ def read_columns(path: str | Path, declared: Mapping[str, str], *, alone: bool) 
 def columns_of(name: str, table: NumberTable, declared: Mapping[str, str], *, alone: bool = False) -> Columns:
     """Assign roles to columns, as `read_columns`. TraceFileError if left open, TableError for declared ones."""
     values, notes = without_placeholders(name, table.values)
-    n = values.shape[1]
-    headings = table.headings or tuple(str(at + 1) for at in range(n))
+    headings = table.headings or tuple(str(at + 1) for at in range(values.shape[1]))
+    if all(lettered := [_LETTERED.fullmatch(heading) for heading in headings]):  # Origin's columns A(X), B(Y)
+        headings = tuple(found[1] for found in lettered if found)
+    once = [at for at in range(len(headings)) if not _is_repeated(headings, values, at)]
+    headings, values = tuple(headings[at] for at in once), values[:, once]
     places = {
         role: headings.index(column) for role, column in declared_columns(name, headings, MAPPED, declared).items()
     }
@@ -136,8 +139,29 @@ def columns_of(name: str, table: NumberTable, declared: Mapping[str, str], *, al
         notes.append(f"Columns {_listed(unused)} of {name} were not used.")
     heading = headings[roles.index("delay")] if table.headings is not None else ""
     subtracted = [headings[at] for at, role in enumerate(roles) if role in ("sc", "cc", "signal")]
+    factors = [re.sub(r"[\s^*]", "", found[0]) if (found := _FACTOR.search(plain(each))) else "" for each in subtracted]
+    if len(set(factors)) > 1:
+        one_unit(name, [factor or "1" for factor in factors])
     unit = one_unit(name, [found[1] for each in subtracted if (found := _SIGNAL_UNIT.search(each))])
-    return Columns(by_role, heading, unit, table.around, unused, tuple(notes))
+    if not places and len({wavelength_of(each) for each in subtracted} - {None}) > 1:
+        raise TraceFileError(
+            name,
+            f"its signals {_listed(subtracted)} are at several wavelengths",
+            f"Take both at one; if it is meant so, say so: --map sc={subtracted[0]!r} --map cc={subtracted[-1]!r}.",
+        )
+    return Columns(by_role, heading, unit or next(iter(factors), ""), table.around, unused, tuple(notes))
+
+
+#: A power of ten at a signal: "dT/T (10⁻³)", "SC x1e-4".
+_FACTOR = re.compile(r"(?:\b10\s*[\^*]*\s*|\b1e|x1e)-\s*\d+")
+#: The letter of a column of Origin before its name: "A(X) Time", "B SC".
+_LETTERED = re.compile(r"[A-Z](?:\([XY]\w*\))?\s+(.+)")
+
+
+def _is_repeated(headings: Sequence[str], values: Array, at: int) -> bool:
+    """Whether a column says the same, heading and numbers, as one before it."""
+    before = (k for k in range(at) if headings[k] == headings[at] and headings[at])
+    return any(np.array_equal(values[:, k], values[:, at], equal_nan=True) for k in before)
 
 
 def one_unit(name: str, units: Iterable[str]) -> str:
@@ -149,7 +173,7 @@ def one_unit(name: str, units: Iterable[str]) -> str:
 
 
 #: Unit of a signal at the end of its heading: signal_mOD, dA (mOD), SC [a.u.].
-_SIGNAL_UNIT = re.compile(r"[\s_(\[/,]((?:[mµuμ]?OD)|m?deg|[mµuμn]?[VA]|a\.?u\.?|arb\. ?u\.?|%)[)\]]?$")
+_SIGNAL_UNIT = re.compile(r"[\s_(\[/,]((?:[mµuμ]?OD)|m?deg|[mµuμn]?[VA]|a\.?u\.?|arb\. ?u\.?|%|‰)[)\]]?$")
 
 
 def _listed(headings: Sequence[str]) -> str:
@@ -223,6 +247,12 @@ def _place_delay(name: str, headings: Sequence[str], found: list[str | None]) ->
     if len(could) != 1:
         what = "several delay columns" if could else "no delay column"
         ask = " or ".join(f"--map delay={headings[at]!r}" for at in could) or "--map delay=HEADING"
+        if len({headings[at] for at in could}) == 1:
+            raise TraceFileError(
+                name,
+                f"{len(could)} columns {headings[could[0]]!r} that differ",
+                "Put SC and CC, each with its own delays, into two files (--sc, --cc).",
+            )
         raise TraceFileError(
             name, f"{what} among the headings {_listed(headings)}", f"{_EXPECTED} Or say which it is: {ask}."
         )

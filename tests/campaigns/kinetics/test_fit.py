@@ -112,7 +112,7 @@ def test_a_biexponential_trace_is_named_with_its_parts_and_not_taken_silently() 
     (share, fast), (_, slow) = fit.comparison[0].parts
     assert (share, fast, slow) == pytest.approx((0.6, 0.5, 20.0), rel=0.15)
     assert fit.model.startswith("exponential")
-    assert "decay fits better (AICc lower by" in " ".join(fit.warnings)
+    assert "fits better (AICc lower by" in " ".join(fit.warnings)
     with pytest.raises(FitSettingError, match="no single lifetime"):
         fit_trace(Trace.of(delay, difference=curve), FWHM, model="biexponential")
 

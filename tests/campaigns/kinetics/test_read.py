@@ -222,6 +222,46 @@ def test_headings_that_do_not_say_enough_are_refused(tmp_path: Path, heading: st
         read_trace(write(tmp_path, [heading, *rows()]))
 
 
+@pytest.mark.parametrize(
+    ("heading", "message"),
+    [
+        ("t (ps),ΔT/T σ⁺σ⁺ (10⁻³),ΔT/T σ⁺σ⁻ (10⁻⁴)", "its signals are in 10-3 and 10-4. Give all in one unit"),
+        ("t (ps),SC (x1e-3),CC", "its signals are in x1e-3 and 1. Give all in one unit"),
+        ("t (ps),SC (%),CC (‰)", "its signals are in % and ‰. Give all in one unit"),
+        ("t (ps),SC 520 nm,CC 530 nm", "at several wavelengths. Take both at one"),
+    ],
+)
+def test_signals_that_cannot_be_subtracted_are_refused(tmp_path: Path, heading: str, message: str) -> None:
+    with pytest.raises(TraceFileError, match=message):
+        read_trace(write(tmp_path, [heading, *rows()]))
+
+
+def test_signals_with_powers_of_ten_in_two_files_are_compared(tmp_path: Path) -> None:
+    files = [
+        write(
+            tmp_path, [f"t (ps),ΔT/T (10^-{power})", *(f"{d},{s}" for d, s in zip(DELAY, SC, strict=True))], name=name
+        )
+        for power, name in ((3, "sc.csv"), (4, "cc.csv"))
+    ]
+    with pytest.raises(TraceFileError, match="10-3 and 10-4"):
+        read_traces(*files)
+
+
+def test_a_column_of_delays_that_stands_twice_is_one_and_two_that_differ_are_explained(tmp_path: Path) -> None:
+    twice = [",".join(np.array(row.split(","))[[0, 1, 0, 2]]) for row in rows()]
+    assert is_right(read_trace(write(tmp_path, ["Delay (ps),SC,Delay (ps),CC", *twice])))
+    moved = [row.replace(",", "1,", 1) for row in twice]
+    with pytest.raises(TraceFileError, match=r"each with its own delays, into two files \(--sc, --cc\)"):
+        read_trace(write(tmp_path, ["Delay (ps),SC,Delay (ps),CC", *moved]))
+
+
+def test_letters_of_columns_before_their_names_are_no_part_of_the_names(tmp_path: Path) -> None:
+    above = ["A(X)\tB(Y)\tC(Y)", "Time\tσ+σ+\tσ+σ-", "fs\tmOD\tmOD"]
+    trace = read_trace(write(tmp_path, [*above, *rows("\t", scale=1e3)]))
+    assert is_right(trace)
+    assert trace.unit == "mOD"
+
+
 def test_many_columns_without_headings_are_refused(tmp_path: Path) -> None:
     with pytest.raises(TraceFileError, match="4 columns and no headings"):
         read_trace(write(tmp_path, [line + ",1" for line in rows()]))

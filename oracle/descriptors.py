@@ -38,18 +38,10 @@ CationNumber: TypeAlias = Callable[[CationRecord], float | None]
 
 @dataclass(frozen=True)
 class Descriptor:
-    """One number that is known of a compound before it is made.
-
-    Attributes:
-        name: of its column.
-        label: in words.
-        unit: as text, "" for a pure number; `scale` then may say whose.
-        scale: name of the scale of a pure number.
-        enters: how it enters as a feature.
-        feature: name of that feature.
-        feature_label: the feature in words.
-        of_cation: from a finished record to the number; None for the two that belong to the framework.
-    """
+    """One number that is known of a compound before it is made. `name`: of its column; `label`: in words; `unit`: as
+    text, "" for a pure number; `scale` then may say whose; `scale`: name of the scale of a pure number; `enters`:
+    how it enters as a feature; `feature`: name of that feature; `feature_label`: the feature in words; `of_cation`:
+    from a finished record to the number; None for the two that belong to the framework."""
 
     name: str
     label: str
@@ -210,13 +202,9 @@ def descriptor_set(further: Sequence[str] = ()) -> DescriptorSet:
 
 @dataclass(frozen=True)
 class CationTable:
-    """Per-cation descriptors of m cations.
-
-    Attributes:
-        values: shape (m, c), columns `descriptors.of_cations`; NaN rows where the cation failed or holds no carbon.
-        organic: shape (m,), True where the cation holds carbon and so takes part in the averages.
-        descriptors: of the columns.
-    """
+    """Per-cation descriptors of m cations. `values`: shape (m, c), columns `descriptors.of_cations`; NaN rows where the
+    cation failed or holds no carbon; `organic`: shape (m,), True where the cation holds carbon and so takes part in
+    the averages; `descriptors`: of the columns."""
 
     values: NDArray[np.float64]
     organic: NDArray[np.bool_]

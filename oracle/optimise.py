@@ -488,13 +488,10 @@ PUSH, MAX_PUSHES = 0.3, 4
 def leave_saddles(
     session: Session, coordinates: Coordinates, optimum: Optimum, *, gradient_norm: float, max_steps: int
 ) -> tuple[Optimum, int]:
-    """A minimum at or below `optimum`, and how many saddle points were left on the way to it.
-
-    Costs 6n gradients for every point that is looked at. `session`: engine session of the molecule; `coordinates`: the
-    coordinates to walk in; `optimum`: where an optimisation ended; `gradient_norm`: convergence, hartree/bohr;
-    `max_steps`: gradients granted to each walk. Raises ConvergenceError if a walk does not converge, or the last point
-    is still a saddle.
-    """
+    """A minimum at or below `optimum`, and how many saddle points were left on the way to it. Costs 6n gradients for
+    every point that is looked at. `session`: engine session of the molecule; `coordinates`: the coordinates to walk in;
+    `optimum`: where an optimisation ended; `gradient_norm`: convergence, hartree/bohr; `max_steps`: gradients granted
+    to each walk. Raises ConvergenceError if a walk does not converge, or the last point is still a saddle."""
     for pushes in range(MAX_PUSHES + 1):
         hessian = _hessian(session, optimum.positions)
         curvature, mode = lowest_mode(hessian, optimum.positions)

@@ -176,12 +176,9 @@ class Protocol:
         return "; ".join(f"{name} {version}" for name, version in parts.items() if version)
 
     def require_installed(self) -> None:
-        """Checks that what is installed here are the versions that the protocol names.
-
-        Raises:
-            ProtocolError: if another version is installed: its numbers would carry the wrong label.
-            EngineMissingError: if the engine is not installed.
-        """
+        """Checks that what is installed here are the versions that the protocol names. Raises ProtocolError if another
+        version is installed: its numbers would carry the wrong label; EngineMissingError if the engine is not
+        installed."""
         here = {
             self.engine: (self.engine_version, installed_version(self.engine)),
             "rdkit": (self.conformer_version, distribution_version("rdkit")),
@@ -202,11 +199,7 @@ class Protocol:
 
     @classmethod
     def from_json(cls, text: str) -> Protocol:
-        """The inverse of `to_json`.
-
-        Raises:
-            ProtocolError: if the text is not a protocol of this version.
-        """
+        """The inverse of `to_json`. Raises ProtocolError if the text is not a protocol of this version."""
         values = json.loads(text)
         unknown = set(values) - {f.name for f in fields(cls)}
         if unknown:

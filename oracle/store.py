@@ -69,13 +69,9 @@ class OracleStore:
     """
 
     def __init__(self, path: Path | str) -> None:
-        """Opens the store, creating the file and its folder where there is none.
-
-        Raises:
-            StoreCorruptError: if the file is not a store, or a damaged one.
-            StoreSchemaError: if a newer spinscreen wrote it.
-            StoreError: if it cannot be opened, or lies where locks do not hold.
-        """
+        """Opens the store, creating the file and its folder where there is none. Raises StoreCorruptError if the file
+        is not a store, or a damaged one; StoreSchemaError if a newer spinscreen wrote it; StoreError if it cannot be
+        opened, or lies where locks do not hold."""
         self.path = Path(path)
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -97,10 +93,8 @@ class OracleStore:
             raise
 
     def get_many(self, inchikeys: Iterable[str], protocol: Protocol) -> dict[str, CationRecord]:
-        """The records that the store holds of these cations under this protocol, failures included.
-
-        One that is not as it was written is left out, and gives way to the one that is computed in its place.
-        """
+        """The records that the store holds of these cations under this protocol, failures included. One that is not as
+        it was written is left out, and gives way to the one that is computed in its place."""
         keys = list(dict.fromkeys(inchikeys))
         found: dict[str, CationRecord] = {}
         for start in range(0, len(keys), CHUNK):
@@ -117,11 +111,8 @@ class OracleStore:
         self.put_many([record])
 
     def put_many(self, records: Iterable[CationRecord]) -> None:
-        """Keeps records, all or none. A result that is already there stays; a failure gives way to anything.
-
-        Raises:
-            StoreFullError: if the disk is full; nothing of the call is kept and the store stays readable.
-        """
+        """Keeps records, all or none. A result that is already there stays; a failure gives way to anything. Raises
+        StoreFullError if the disk is full; nothing of the call is kept and the store stays readable."""
         rows = [_to_row(record) for record in records]
         with self._translated():
             self._connection.execute("BEGIN IMMEDIATE")
@@ -292,10 +283,8 @@ _WHOLE = ("charge", "n_conformers")
 
 
 def export_records(store: Iterable[CationRecord], path: Path) -> int:
-    """Writes every record to a Parquet file, geometries included; returns how many.
-
-    The file appears under its name when it is complete. Raises StoreError if the file cannot be written.
-    """
+    """Writes every record to a Parquet file, geometries included; returns how many. The file appears under its name
+    when it is complete. Raises StoreError if the file cannot be written."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -315,12 +304,10 @@ def export_records(store: Iterable[CationRecord], path: Path) -> int:
 
 
 def import_records(store: OracleStore, path: Path) -> tuple[int, int]:
-    """Merges another store, or a Parquet file of `export_records`, into `store`.
-
-    A result that `store` already holds stays; a failure gives way to a result. Returns records read, and records that
-    `store` holds more than before. Raises StoreCorruptError if the file is neither a store nor such a Parquet file;
-    StoreSchemaError if a newer spinscreen wrote it; StoreError if there is no such file.
-    """
+    """Merges another store, or a Parquet file of `export_records`, into `store`. A result that `store` already holds
+    stays; a failure gives way to a result. Returns records read, and records that `store` holds more than before.
+    Raises StoreCorruptError if the file is neither a store nor such a Parquet file; StoreSchemaError if a newer
+    spinscreen wrote it; StoreError if there is no such file."""
     if not path.is_file():
         raise StoreError(f"there is no file {path}")
     before, read = len(store), 0

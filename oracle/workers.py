@@ -207,12 +207,10 @@ MAX_FAILED_STARTS = 3
 def run_local(
     tasks: Iterator[Task], protocol: Protocol, *, workers: int, limits: Limits
 ) -> Generator[CationRecord, None, None]:
-    """Computes `tasks` in `workers` processes and yields each record as it is finished, in no fixed order.
-
-    Closing the generator, an exception in its consumer and Ctrl-C all end the processes at once. Raises ProtocolError
-    if the protocol names versions that are not those installed; WorkerCrashError if workers die before they have even
-    started.
-    """
+    """Computes `tasks` in `workers` processes and yields each record as it is finished, in no fixed order. Closing the
+    generator, an exception in its consumer and Ctrl-C all end the processes at once. Raises ProtocolError if the
+    protocol names versions that are not those installed; WorkerCrashError if workers die before they have even
+    started."""
     crew: list[WorkerProcess] = []
     starts_failed = 0
     try:
@@ -297,14 +295,12 @@ _local = threading.local()
 def run_dask(
     tasks: Iterator[Task], protocol: Protocol, *, address: str, limits: Limits
 ) -> Generator[CationRecord, None, None]:
-    """Computes `tasks` on a running Dask cluster and yields each record as it is finished, in no fixed order.
-
-    The tasks of a Dask worker that dies are given to another one; a task during which several die becomes a failure.
-    `tasks`: what to compute; `protocol`: how; `address`: of the scheduler ("tcp://host:8786"), or the path of its
-    scheduler file; `limits`: time and memory one cation may cost. Raises EngineMissingError if Dask is not installed;
+    """Computes `tasks` on a running Dask cluster and yields each record as it is finished, in no fixed order. The tasks
+    of a Dask worker that dies are given to another one; a task during which several die becomes a failure. `tasks`:
+    what to compute; `protocol`: how; `address`: of the scheduler ("tcp://host:8786"), or the path of its scheduler
+    file; `limits`: time and memory one cation may cost. Raises EngineMissingError if Dask is not installed;
     ProtocolError if the workers have other versions than the protocol names; WorkerCrashError if the scheduler cannot
-    be reached, or goes away in the middle.
-    """
+    be reached, or goes away in the middle."""
     with connected(address) as client:
         try:
             yield from _collect(client, _distributed(), tasks, protocol, limits)

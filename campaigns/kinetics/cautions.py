@@ -80,11 +80,9 @@ def signal_p_value(signal: Array, cost: float, n_nonlinear: int) -> float:
 
 
 def decay_p_value(without: float, cost: float, n: int, n_nonlinear: int) -> float:
-    """Probability that noise of n points gives a decay that lowers the sum of squares from `without` to `cost`.
-
-    The likelihood ratio n ln(SSR0 / SSR) as chi-squared with one degree for the amplitude and one for each non-linear
-    parameter, times the number of delays at which the decay could have begun (Bonferroni).
-    """
+    """Probability that noise of n points gives a decay that lowers the sum of squares from `without` to `cost`. The
+    likelihood ratio n ln(SSR0 / SSR) as chi-squared with one degree for the amplitude and one for each non-linear
+    parameter, times the number of delays at which the decay could have begun (Bonferroni)."""
     ratio = n * np.log(max(without, 1e-300) / max(cost, 1e-300))
     return float(min(1.0, n * chdtrc(1 + n_nonlinear, ratio)))
 
@@ -102,10 +100,8 @@ def tests_of(solution: Solution, p_value: float) -> ResidualTests:
 
 
 def ljung_box_p_value(residual: Array) -> float:
-    """Probability of so much autocorrelation of residuals of shape (t,), up to ten lags, in white noise.
-
-    Source: Ljung, Box, Biometrika 65, 297 (1978), doi 10.1093/biomet/65.2.297.
-    """
+    """Probability of so much autocorrelation of residuals of shape (t,), up to ten lags, in white noise. Source: Ljung,
+    Box, Biometrika 65, 297 (1978), doi 10.1093/biomet/65.2.297."""
     n, correlation = len(residual), _correlations(residual)
     lags = np.arange(1, len(correlation) + 1)
     return float(chdtrc(len(lags), n * (n + 2) * float(np.sum(correlation**2 / (n - lags)))))
@@ -113,10 +109,8 @@ def ljung_box_p_value(residual: Array) -> float:
 
 def slow_noise_p_value(residual: Array) -> float:
     """Probability that white noise looks so much like 1/f noise, by the score for a fractional power of the frequency:
-    the sum of the autocorrelations, each over its lag.
-
-    Source: Robinson, J. Am. Stat. Assoc. 89, 1420 (1994), doi 10.1080/01621459.1994.10476881.
-    """
+    the sum of the autocorrelations, each over its lag. Source: Robinson, J. Am. Stat. Assoc. 89, 1420 (1994), doi
+    10.1080/01621459.1994.10476881."""
     correlation = _correlations(residual)
     weights = 1.0 / np.arange(1, len(correlation) + 1)
     return float(ndtr(-float(weights @ correlation) * (len(residual) / float(weights @ weights)) ** 0.5))
@@ -128,12 +122,9 @@ def is_white(residual: Array) -> bool:
 
 
 def correlation_inflation(residual: Array) -> float:
-    """Factor by which residuals of shape (t,) have fewer independent points than points; 1 for white noise.
-
-    1 + 2 sum rho over the lags up to the first that is not positive (Sokal's window), where they are not white.
-
-    Source: Sokal, in Functional Integration (NATO ASI B 361), 131 (1997), doi 10.1007/978-1-4899-0319-8_6.
-    """
+    """Factor by which residuals of shape (t,) have fewer independent points than points; 1 for white noise. 1 + 2 sum
+    rho over the lags up to the first that is not positive (Sokal's window), where they are not white. Source: Sokal, in
+    Functional Integration (NATO ASI B 361), 131 (1997), doi 10.1007/978-1-4899-0319-8_6."""
     if is_white(residual):
         return 1.0
     correlation = _correlations(residual, len(residual) // 4)
@@ -142,11 +133,9 @@ def correlation_inflation(residual: Array) -> float:
 
 
 def noise_weights(residual: Array) -> Array | None:
-    """Weights of the delays, shape (t,), inverse to the noise around each, where it is not the same everywhere.
-
-    Whether it is: F test of the sizes of the residuals over six stretches of the scan (Brown, Forsythe, J. Am. Stat.
-    Assoc. 69, 364 (1974), doi 10.1080/01621459.1974.10482955). None where it is, or for fewer than sixty delays.
-    """
+    """Weights of the delays, shape (t,), inverse to the noise around each, where it is not the same everywhere. Whether
+    it is: F test of the sizes of the residuals over six stretches of the scan (Brown, Forsythe, J. Am. Stat. Assoc. 69,
+    364 (1974), doi 10.1080/01621459.1974.10482955). None where it is, or for fewer than sixty delays."""
     n = len(residual)
     if n < 10 * _STRETCHES:
         return None
@@ -243,11 +232,9 @@ def _about_measurement(done: Fitted) -> list[str]:
 
 
 def seem_swapped(trace: Trace, solution: Solution, scale: float) -> bool | None:
-    """Whether |SC| < |CC| right after time zero; None where the parts are unknown or the population is not seen.
-
-    State filling bleaches the probe of the pump's own helicity more, so SC - CC has the sign of the population signal
-    (SC + CC) / 2. Its sign is taken over the first lifetime after the rise, and must be four standard errors from zero.
-    """
+    """Whether |SC| < |CC| right after time zero; None where the parts are unknown or the population is not seen. State
+    filling bleaches the probe of the pump's own helicity more, so SC - CC has the sign of the population signal (SC +
+    CC) / 2. Its sign is taken over the first lifetime after the rise, and must be four standard errors from zero."""
     if trace.sc is None or trace.cc is None:
         return None
     zero, lifetime = float(solution.theta[0]), float(np.exp(solution.theta[1]))

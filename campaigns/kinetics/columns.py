@@ -76,11 +76,9 @@ _PLACEHOLDERS = (999.0, 9999.0, 99999.0, 999999.0)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Columns:
-    """The columns of one file by role ("delay", "sc", "cc", "difference", "signal"), each shape (t,).
-
-    Several columns of one role are scans and are averaged. `heading` of the delays and `unit` of the signals are ""
-    where the file says none; `metadata` are lines of text around the numbers, `unused` headings of the other columns.
-    """
+    """The columns of one file by role ("delay", "sc", "cc", "difference", "signal"), each shape (t,). Several columns
+    of one role are scans and are averaged. `heading` of the delays and `unit` of the signals are "" where the file says
+    none; `metadata` are lines of text around the numbers, `unused` headings of the other columns."""
 
     by_role: dict[str, Array]
     heading: str

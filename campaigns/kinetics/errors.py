@@ -14,12 +14,8 @@ class KineticsError(CampaignError):
 
 
 class TraceFileError(KineticsError):
-    """A file that is not a table of numbers: empty, a PDF, a workbook, a cell that is no number.
-
-    Attributes:
-        file: path of the file as it was given.
-        row: one-based line of the file, or None where no single line is to blame.
-    """
+    """A file that is not a table of numbers: empty, a PDF, a workbook, a cell that is no number. `file`: path of the
+    file as it was given; `row`: one-based line of the file, or None where no single line is to blame."""
 
     def __init__(self, file: str, problem: str, right: str, *, row: int | None = None) -> None:
         self.file, self.row = file, row
@@ -49,11 +45,8 @@ class NoSignalError(KineticsError):
 
 class OscillationError(KineticsError):
     """A damped oscillation (Larmor precession, exciton beats): it has a period and a damping, no single lifetime.
-
-    Attributes:
-        period_ps: period, ps.
-        damping_ps: 1/e time of the envelope, ps; `damping_stderr_ps` its standard error, NaN where unknown.
-    """
+    `period_ps`: period, ps; `damping_ps`: 1/e time of the envelope, ps; `damping_stderr_ps` its standard error, NaN
+    where unknown."""
 
     def __init__(self, period_ps: float, damping_ps: float, damping_stderr_ps: float, gain: float) -> None:
         self.period_ps, self.damping_ps, self.damping_stderr_ps = period_ps, damping_ps, damping_stderr_ps

@@ -29,14 +29,9 @@ Array = NDArray[np.float64]
 
 
 class DelayAxis:
-    """Positions and ticks for delays in ps: linear up to `linear_ps`, one decade per `linear_ps` beyond.
-
-    Where all delays fit into ten times the linear part, the axis is linear throughout.
-
-    Args:
-        delay_ps: the delays to be drawn, shape (t,), ps.
-        linear_ps: end of the linear part, ps.
-    """
+    """Positions and ticks for delays in ps: linear up to `linear_ps`, one decade per `linear_ps` beyond. Where all
+    delays fit into ten times the linear part, the axis is linear throughout. `delay_ps`: the delays to be drawn, shape
+    (t,), ps; `linear_ps`: end of the linear part, ps."""
 
     def __init__(self, delay_ps: Array, linear_ps: float = 1.0) -> None:
         self._low, self._high = float(np.min(delay_ps)), float(np.max(delay_ps))

@@ -153,9 +153,10 @@ def fit_trace(
     best = solve(best.problem, best.theta)
     inflation = correlation_inflation(best.at.residual)
     rivals = _rivals(best, candidates, tried) if chosen is None else []
-    members, interval = profile([best, *rivals], confidence, inflation)
-    if interval.low is None or exp(interval.low) < members[0].fwhm_ps:
-        members, interval = profile(members, 1.0 - BOUND_RISK * (1.0 - confidence), inflation)
+    members, strict = [best, *rivals], 1.0 - BOUND_RISK * (1.0 - confidence)
+    members, interval = profile(members, strict if best.lifetime_ps < best.fwhm_ps else confidence, inflation)
+    if best.lifetime_ps >= best.fwhm_ps and (interval.low is None or exp(interval.low) < members[0].fwhm_ps):
+        members, interval = profile(members, strict, inflation)
     comparison = compare(candidates)
     two = second_lifetime(members[0], comparison) if chosen is None else None
     if chosen is None:
@@ -198,10 +199,8 @@ def _reportable(model: Model) -> Model:
 
 def problem_of(trace: Trace, width: Width, time_zero_ps: float | None) -> tuple[Problem, float]:
     """The plain single exponential with limits that only keep the search from running away, and the unit of its signal.
-
     The signal is scaled to its largest magnitude, and averaged in groups where there are too many delays. Raises
-    NoSignalError for a constant one.
-    """
+    NoSignalError for a constant one."""
     rows = {"delay": trace.delay_ps, "signal": trace.signal, **trace.beside}
     if len(trace) > MAX_POINTS:
         size = -(-len(trace) // MAX_POINTS)

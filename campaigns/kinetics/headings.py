@@ -54,12 +54,9 @@ def plain(heading: str) -> str:
 
 
 def role_of(heading: str) -> str | None:
-    """What a column is by its heading alone.
-
-    Returns:
-        "delay", "perhaps delay", "sc", "cc", "difference" (SC - CC), "signal", or what no lifetime is fitted to:
-        "error", "sum", "ratio" (a degree of polarisation); None where the heading says none of these.
-    """
+    """What a column is by its heading alone. Returns "delay", "perhaps delay", "sc", "cc", "difference" (SC - CC),
+    "signal", or what no lifetime is fitted to: "error", "sum", "ratio" (a degree of polarisation); None where the
+    heading says none of these."""
     text = plain(heading)
     if _ERROR.search(text):
         return "error"
@@ -114,11 +111,8 @@ def quadratures(headings: Sequence[str]) -> list[int]:
 
 def are_scans(headings: Sequence[str], *, by_number: bool) -> bool:
     """Whether headings of one role say that they are repetitions: a word such as scan, or the same name for all.
-
-    Args:
-        headings: of the columns.
-        by_number: whether one name with small numbers says so too, as sc_1 and sc_2 do and "dA 1" and "dA 2" do not.
-    """
+    `headings`: of the columns; `by_number`: whether one name with small numbers says so too, as sc_1 and sc_2 do and
+    "dA 1" and "dA 2" do not."""
     if all(_SCANS.search(plain(heading)) for heading in headings):
         return True
     stems = {re.sub(r"\d+", "", plain(heading)) for heading in headings}

@@ -49,17 +49,14 @@ def profile(members: list[Solution], confidence: float, inflation: float = 1.0) 
 
 
 def _interval(members: list[Solution], confidence: float, inflation: float) -> Interval:
-    """Interval of ln(lifetime) from the profile likelihood with unknown noise.
-
-    The lifetimes u with D(u) <= n ln(1 + f t^2 / (n - p)): D(u) is the AICc with the lifetime held at u, minimised over
-    all else and over the members, above its least value; t is the two-sided Student quantile. For one member this is
-    (SSR(u) - SSR_min) / s^2 <= t^2. Several members (with and without an offset) make the interval answer for the
-    choice between them; those with as many parameters as the first, between which AICc is only luck, count each by its
-    own least. f, the inflation, is the factor by which correlated noise has fewer independent points.
-
-    Source: Venzon, Moolgavkar, Appl. Stat. 37, 87 (1988), doi 10.2307/2347496; over several models, Dauncey, Kenzie,
-    Wardle, Davies, J. Instrum. 10, P04015 (2015), doi 10.1088/1748-0221/10/04/P04015.
-    """
+    """Interval of ln(lifetime) from the profile likelihood with unknown noise. The lifetimes u with D(u) <= n ln(1 + f
+    t^2 / (n - p)): D(u) is the AICc with the lifetime held at u, minimised over all else and over the members, above
+    its least value; t is the two-sided Student quantile. For one member this is (SSR(u) - SSR_min) / s^2 <= t^2.
+    Several members (with and without an offset) make the interval answer for the choice between them; those with as
+    many parameters as the first, between which AICc is only luck, count each by its own least. f, the inflation, is the
+    factor by which correlated noise has fewer independent points. Source: Venzon, Moolgavkar, Appl. Stat. 37, 87
+    (1988), doi 10.2307/2347496; over several models, Dauncey, Kenzie, Wardle, Davies, J. Instrum. 10, P04015 (2015),
+    doi 10.1088/1748-0221/10/04/P04015."""
     first = members[0]
     n, free = len(first.problem.delay_ps), first.degrees_of_freedom
     quantile = float(student.ppf(0.5 + 0.5 * confidence, free))

@@ -34,11 +34,10 @@ _WAVELENGTH = re.compile(r"wave|^wl|^lambda|^λ|^nm$|(?<![a-z])nm(?![a-z])")
 
 
 def text_of(name: str, raw: bytes) -> str:
-    """The text of a trace or map, line ends made uniform; what is no text as the text that says the same.
-
-    Read are Surface Xplorer's .ufs, NumPy's .npz and HDF5 files of named arrays, Excel workbooks, OPTIMUS' .ana, and
-    raw spectra of a HARPIA.
-    Raises NotTextError if it is empty, damaged, or nothing of the kind; TableError if it cannot be read."""
+    """The text of a trace or map, line ends made uniform; what is no text as the text that says the same. Read are
+    Surface Xplorer's .ufs, NumPy's .npz and HDF5 files of named arrays, Excel workbooks, OPTIMUS' .ana, and raw spectra
+    of a HARPIA. Raises NotTextError if it is empty, damaged, or nothing of the kind; TableError if it cannot be
+    read."""
     if raw.startswith(_UFS):
         return _ufs_text(name, raw)
     if raw.startswith(_HDF5):

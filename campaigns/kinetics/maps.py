@@ -350,12 +350,10 @@ def trace_at(
 
 
 def photobleach_peak(sc: TransientMap, cc: TransientMap) -> float:
-    """Wavelength (nm) at which the population signal (SC + CC) / 2 is largest right after it appears.
-
-    The baseline before the rise is subtracted, so that scattered pump light does not count, and a wavelength counts
-    only where its signal stands out of its own noise there; a running median over three wavelengths removes single
-    hot pixels. Raises ProbeWindowError if there are no delays before the rise, or no wavelength with a significant
-    signal."""
+    """Wavelength (nm) at which the population signal (SC + CC) / 2 is largest right after it appears. The baseline
+    before the rise is subtracted, so that scattered pump light does not count, and a wavelength counts only where its
+    signal stands out of its own noise there; a running median over three wavelengths removes single hot pixels. Raises
+    ProbeWindowError if there are no delays before the rise, or no wavelength with a significant signal."""
     signal = mean_over(np.stack([sc.signal, cc.signal]), axis=0)
     n_before = _delays_before_rise(signal)
     baseline = mean_over(signal[:, :n_before], axis=1)
@@ -383,11 +381,9 @@ def _found(sc: TransientMap, cc: TransientMap, half_width_nm: float) -> ProbeWin
 
 
 def _delays_before_rise(signal: Array) -> int:
-    """How many delays lie before the rise: where the typical size over the wavelengths first passes half its range.
-
-    The size at each delay is the 75th percentile over the wavelengths of the signal over its own noise, so that a few
-    hot pixels do not carry it.
-    """
+    """How many delays lie before the rise: where the typical size over the wavelengths first passes half its range. The
+    size at each delay is the 75th percentile over the wavelengths of the signal over its own noise, so that a few hot
+    pixels do not carry it."""
     change = signal - np.nanmedian(np.where(np.isfinite(signal), signal, 0.0)[:, :3], axis=1, keepdims=True)
     filled = np.abs(np.where(np.isfinite(change), change, 0.0))
     size = np.quantile(filled, 0.75, axis=0)

@@ -171,11 +171,8 @@ def _ascending(low: float | None, high: float | None) -> tuple[float, float] | N
 
 
 def measure(files: MeasuredFiles, settings: TraceSettings) -> tuple[Measured, TraceFit]:
-    """Read the files of one crystal and fit their lifetime.
-
-    Raises:
-        KineticsError: if the files or the settings are wrong.
-    """
+    """Read the files of one crystal and fit their lifetime. Raises KineticsError if the files or the settings are
+    wrong."""
     measured = settings.read(files)
     fit = settings.fit(measured.trace)
     return replace(measured, trace=fit.trace), fit

@@ -32,15 +32,11 @@ _FAR_NODES, _FAR_WEIGHTS = hermegauss(7)
 
 def _exponential(x: Array, k: float) -> Array:
     """exp(-t / tau) from time zero through the Gaussian response, height 1 before it, at ascending x = (t - t0) / s,
-    shape (t,), with k = s / tau.
-
-    (1/2) exp(k^2/2 - k x) erfc((k - x) / sqrt 2). Before the point x = k the exponential overflows while erfc
-    underflows; there the equal form (1/2) exp(-x^2/2) erfcx((k - x) / sqrt 2) is used. Nine standard deviations before
-    time zero it is 0, and as far after x = k it is the exponential, to 1e-18.
-
-    Source: van Stokkum, Larsen, van Grondelle, Biochim. Biophys. Acta 1657, 82 (2004), doi
-    10.1016/j.bbabio.2004.04.011; the scaled form, Kalambet et al., J. Chemom. 25, 352 (2011), doi 10.1002/cem.1343.
-    """
+    shape (t,), with k = s / tau. (1/2) exp(k^2/2 - k x) erfc((k - x) / sqrt 2). Before the point x = k the exponential
+    overflows while erfc underflows; there the equal form (1/2) exp(-x^2/2) erfcx((k - x) / sqrt 2) is used. Nine
+    standard deviations before time zero it is 0, and as far after x = k it is the exponential, to 1e-18. Source: van
+    Stokkum, Larsen, van Grondelle, Biochim. Biophys. Acta 1657, 82 (2004), doi 10.1016/j.bbabio.2004.04.011; the scaled
+    form, Kalambet et al., J. Chemom. 25, 352 (2011), doi 10.1002/cem.1343."""
     start, middle, end = np.searchsorted(x, (-_FAR, k, k + _FAR))
     curve = np.zeros_like(x)
     early, late = x[start:middle], x[middle:end]
@@ -52,11 +48,10 @@ def _exponential(x: Array, k: float) -> Array:
 
 def _stretched(x: Array, k: float, beta: float) -> Array:
     """exp(-(t / tau)^beta), 0 < beta <= 1, through the response as `_exponential`, and its derivatives by x, by ln k
-    and by beta, shape (4, t).
-
-    No closed form exists. Within nine standard deviations of time zero the integral over the decay's own time is taken
-    by Gauss-Legendre after the substitution v = c u^2, which removes the infinite slope at the start; further out by
-    Gauss-Hermite. Against adaptive quadrature the error is below 1e-6 of the height (tested; 2e-8 seen)."""
+    and by beta, shape (4, t). No closed form exists. Within nine standard deviations of time zero the integral over the
+    decay's own time is taken by Gauss-Legendre after the substitution v = c u^2, which removes the infinite slope at
+    the start; further out by Gauss-Hermite. Against adaptive quadrature the error is below 1e-6 of the height (tested;
+    2e-8 seen)."""
     rows = np.zeros((4, len(x)))
     near, far = (x > -_FAR) & (x <= _FAR), x > _FAR
     # phi(x - v) exp(-(k v)^beta) over v from 0 to x + 6, the reach of the response
@@ -83,10 +78,8 @@ def _stretched_rows(weights: Array, v: Array, k: float, beta: float) -> Array:
 
 
 def _oscillating(x: Array, k: complex) -> NDArray[np.complex128]:
-    """`_exponential` with the complex rate k = s / tau - 2 pi i s / T.
-
-    Source: Poppe, Wijers, ACM Trans. Math. Softw. 16, 38 (1990), doi 10.1145/77626.77629.
-    """
+    """`_exponential` with the complex rate k = s / tau - 2 pi i s / T. Source: Poppe, Wijers, ACM Trans. Math. Softw.
+    16, 38 (1990), doi 10.1145/77626.77629."""
     z = (k - x) / _SQRT2
     late = z.real < 0.0
     curve: NDArray[np.complex128] = 0.5 * np.exp(-0.5 * x * x) * wofz(np.where(late, -1j, 1j) * z)
@@ -195,19 +188,11 @@ class Model:
 def linear_terms(
     model: Model, delay_ps: Array, theta: Array, response: Response, beside: Mapping[str, Array]
 ) -> tuple[Array, Array]:
-    """The decay and the extras of a model, and their derivatives.
-
-    Args:
-        model: which.
-        delay_ps: delays, shape (t,), ps, ascending.
-        theta: non-linear parameters, shape (p,): time zero (ps), ln lifetime, ln width where it is fitted, the shape
-            parameters of `DECAYS`.
-        response: of the instrument, of that width.
-        beside: the extras that depend on no parameter, at the delays, shape (t,) each: "sum" and "drift".
-
-    Returns:
-        Shape (c, t), each decay of height 1 before the convolution; derivatives by `theta`, shape (c, p, t).
-    """
+    """The decay and the extras of a model, and their derivatives. `model`: which; `delay_ps`: delays, shape (t,), ps,
+    ascending; `theta`: non-linear parameters, shape (p,): time zero (ps), ln lifetime, ln width where it is fitted,
+    the shape parameters of `DECAYS`; `response`: of the instrument, of that width; `beside`: the extras that depend
+    on no parameter, at the delays, shape (t,) each: "sum" and "drift". Returns shape (c, t), each decay of height 1
+    before the convolution; derivatives by `theta`, shape (c, p, t)."""
     first = len(theta) - len(DECAYS[model.decay])
     terms = np.zeros((model.n_linear, len(delay_ps)))
     slopes = np.zeros((len(terms), len(theta), terms.shape[1]))
@@ -252,14 +237,11 @@ def linear_terms(
 
 def _decays(decay: str, x: Array, k: float, bell: Array, shape: list[float]) -> list[tuple[Array, ...]]:
     """The decay through one Gaussian, height 1 before the convolution, as one row or two: the curve and its derivatives
-    by x, by ln lifetime and by each shape parameter, shape (t,) each.
-
-    k is sigma over the lifetime, which is the mean: tau; w tau1 + (1 - w) tau2; (tau / beta) Gamma(1 / beta). Of a
-    delayed decay and an oscillation it is tau of the decay. With f the curve of an exponential and phi the density,
-    df/dk = (k - x) f - phi and df/dx = phi - k f.
-
-    Source: mean of a stretched exponential, Lindsey, Patterson, J. Chem. Phys. 73, 3348 (1980), doi 10.1063/1.440530.
-    """
+    by x, by ln lifetime and by each shape parameter, shape (t,) each. k is sigma over the lifetime, which is the mean:
+    tau; w tau1 + (1 - w) tau2; (tau / beta) Gamma(1 / beta). Of a delayed decay and an oscillation it is tau of the
+    decay. With f the curve of an exponential and phi the density, df/dk = (k - x) f - phi and df/dx = phi - k f.
+    Source: mean of a stretched exponential, Lindsey, Patterson, J. Chem. Phys. 73, 3348 (1980), doi
+    10.1063/1.440530."""
 
     def exponential(k: float) -> tuple[Array, Array, Array]:
         curve = _exponential(x, k)
@@ -295,9 +277,7 @@ def _decays(decay: str, x: Array, k: float, bell: Array, shape: list[float]) -> 
 
 
 def biexponential_parts(lifetime_ps: float, logit_fast: float, log_slow: float) -> tuple[float, float, float]:
-    """Weight of the fast part and both lifetimes (ps) of a biexponential of that mean lifetime.
-
-    With tau1 = m / (1 + e^-a) < m and tau2 = m (1 + e^b) > m the weight that gives the mean m lies within 0 and 1.
-    """
+    """Weight of the fast part and both lifetimes (ps) of a biexponential of that mean lifetime. With tau1 = m / (1 +
+    e^-a) < m and tau2 = m (1 + e^b) > m the weight that gives the mean m lies within 0 and 1."""
     fast, slow = 1.0 / (1.0 + exp(-logit_fast)), 1.0 + exp(log_slow)
     return (slow - 1.0) / (slow - fast), lifetime_ps * fast, lifetime_ps * slow

@@ -23,11 +23,10 @@ _MOST = 0.05
 
 def without_outliers(plain: Solution) -> tuple[Solution, NDArray[np.int64]]:
     """The best exponential without single points that fit neither their neighbours nor the rest of the trace, and the
-    positions of the points left out, shape (out,), ascending.
-
-    A point is left out if it stands alone, the trace without it still holds a decay, and that decay misses it by more
-    than five standard deviations. Where delays are coarser than the response, a point at time zero that has the sign of
-    the signal stays: it may be all that they show of a fast decay."""
+    positions of the points left out, shape (out,), ascending. A point is left out if it stands alone, the trace without
+    it still holds a decay, and that decay misses it by more than five standard deviations. Where delays are coarser
+    than the response, a point at time zero that has the sign of the signal stays: it may be all that they show of a
+    fast decay."""
     problem, out = plain.problem, _isolated(plain.problem.signal)
     for _ in range(2):
         if not len(out):

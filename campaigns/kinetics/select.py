@@ -33,6 +33,8 @@ SEARCH_TOL = 1e-5
 RIVAL_TOL = 1e-4
 #: Delays after the rise whose mean is the population's height.
 _AFTER_RISE = 12
+#: Zeros whose distance changes by less than this share of the response are found.
+_SAME_ZEROS = 1e-3
 #: Zeros of SC and CC further apart than so many response widths are no slip of the stage.
 _FAR_APART = 2.5
 #: Second start beside own zeros or an artefact: a lifetime so many times as long.
@@ -111,10 +113,8 @@ def _with_extra(base: Solution, extra: str) -> Solution:
 
 def _with_own_zeros(fit: Solution) -> Solution:
     """The fit with zeros of SC and CC that differ by what they leave of the population's rise; without that term where
-    they would be too far apart.
-
-    Where P rises by p at zeros that differ by a short time d, SC - CC holds p d times the response's density.
-    """
+    they would be too far apart. Where P rises by p at zeros that differ by a short time d, SC - CC holds p d times the
+    response's density."""
     problem = fit.problem
     delay, zero, fwhm = problem.delay_ps, float(fit.theta[0]), fit.fwhm_ps
     population = problem.beside["sum"]
@@ -125,7 +125,10 @@ def _with_own_zeros(fit: Solution) -> Solution:
         apart = height * fit.problem.response(fit.theta).sigma_ps * sqrt(2.0 * pi)
         if not abs(apart) < _FAR_APART * fwhm * abs(rise):
             return solve(problem.with_model(problem.model.without("zeros")), fit.theta, tol=SEARCH_TOL, most=15)
+        before_this = fit.problem.apart_ps
         fit = solve(replace(problem, apart_ps=apart / rise), fit.theta, tol=SEARCH_TOL, most=15)
+        if abs(apart / rise - before_this) < _SAME_ZEROS * fwhm:
+            break
     return fit
 
 

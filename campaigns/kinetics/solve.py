@@ -22,12 +22,11 @@ _RIDGE = 1e-13
 
 @dataclass(frozen=True, slots=True)
 class Projection:
-    """What is left of the signal at one set of non-linear parameters; weighted where the problem is.
-
-    `residual`: signal - model, shape (t,); `coefficients` of the linear terms (decay, then extras), shape (c,);
-    `terms`: these, each of length one, shape (c, t); `inverse` of their products, shape (c, c); `slopes`: derivatives
-    of the curve by the non-linear parameters at fixed linear terms, shape (p, t); `pull` of the width on what was known
-    of it, in the unit of the signal; `cost`: sum of squared residuals and pull."""
+    """What is left of the signal at one set of non-linear parameters; weighted where the problem is. `residual`: signal
+    - model, shape (t,); `coefficients` of the linear terms (decay, then extras), shape (c,); `terms`: these, each of
+    length one, shape (c, t); `inverse` of their products, shape (c, c); `slopes`: derivatives of the curve by the
+    non-linear parameters at fixed linear terms, shape (p, t); `pull` of the width on what was known of it, in the unit
+    of the signal; `cost`: sum of squared residuals and pull."""
 
     residual: Array
     coefficients: Array
@@ -62,13 +61,11 @@ class Width:
 @dataclass(frozen=True, eq=False)
 class Problem:
     """Signal, model and limits. Non-linear parameters, in this order: time zero (ps), ln lifetime, ln FWHM where the
-    response is fitted, then the shape parameters of the decay.
-
-    `delay_ps` and `signal` (scaled to about one), shape (t,), ascending; `beside`: rows of the curve that depend on no
-    parameter, shape (t,) each: "sum", (SC + CC) / 2 in the same unit, where it was measured, and "drift", how much of
-    the scan was over, from -1/2 to 1/2; `time_zero_ps`: None where it is fitted; limits of the lifetime and of a fitted
-    response in ps; `apart_ps`: by how much the zero of CC is later than that of SC; `weight` of each delay, inverse to
-    its noise, shape (t,); None weighs all alike."""
+    response is fitted, then the shape parameters of the decay. `delay_ps` and `signal` (scaled to about one), shape
+    (t,), ascending; `beside`: rows of the curve that depend on no parameter, shape (t,) each: "sum", (SC + CC) / 2 in
+    the same unit, where it was measured, and "drift", how much of the scan was over, from -1/2 to 1/2; `time_zero_ps`:
+    None where it is fitted; limits of the lifetime and of a fitted response in ps; `apart_ps`: by how much the zero of
+    CC is later than that of SC; `weight` of each delay, inverse to its noise, shape (t,); None weighs all alike."""
 
     delay_ps: Array
     signal: Array
@@ -179,10 +176,7 @@ class Problem:
 
     def normal(self, at: Projection, free: NDArray[np.int64]) -> tuple[Array, Array]:
         """Half the second and the negative first derivatives of the cost by the parameters at `free`, shape (f,), the
-        linear terms solved out, shapes (f, f) and (f,).
-
-        Source: Kaufman, BIT 15, 49 (1975), doi 10.1007/BF01932995.
-        """
+        linear terms solved out, shapes (f, f) and (f,). Source: Kaufman, BIT 15, 49 (1975), doi 10.1007/BF01932995."""
         slopes = at.slopes[free]
         for _ in range(2):  # twice is enough for orthogonality to rounding
             slopes = slopes - ((slopes @ at.terms.T) @ at.inverse) @ at.terms
@@ -204,11 +198,10 @@ _N_LIFETIMES = 12
 
 def guesses(delay_ps: Array, signal: Array, fwhm_ps: float | None) -> list[Guess]:
     """Starting points that between them reach every local minimum seen so far, best first, from delays and signal of
-    shape (t,) and the width of the response where it is known.
-
-    Every delay is tried as the start of a sharp-edged exponential on a constant baseline, for twelve lifetimes from the
-    finest delay step to twice the span. Where delays are coarser than the response, the sum of squares has a separate
-    minimum with the edge between two delays and one with the edge on each of them, so all three are started."""
+    shape (t,) and the width of the response where it is known. Every delay is tried as the start of a sharp-edged
+    exponential on a constant baseline, for twelve lifetimes from the finest delay step to twice the span. Where delays
+    are coarser than the response, the sum of squares has a separate minimum with the edge between two delays and one
+    with the edge on each of them, so all three are started."""
     delay, values = _thin(delay_ps, signal)
     step, span = np.diff(delay), float(np.ptp(delay))
     lifetimes = np.geomspace(max(float(np.median(step)) / 3.0, span * 1e-4), 2.0 * span, _N_LIFETIMES)
@@ -229,10 +222,8 @@ def guesses(delay_ps: Array, signal: Array, fwhm_ps: float | None) -> list[Guess
 
 
 def _gains(values: Array, decay: Array) -> Array:
-    """How much each (start, lifetime) lowers the sum of squares against a constant, shape (t, lifetimes).
-
-    The sums over a decay that starts at one delay follow from those of the next delay, so one pass from the end does.
-    """
+    """How much each (start, lifetime) lowers the sum of squares against a constant, shape (t, lifetimes). The sums over
+    a decay that starts at one delay follow from those of the next delay, so one pass from the end does."""
     n, n_lifetimes = len(values), decay.shape[1]
     centred = values - values.mean()
     factors = np.stack([decay, decay, decay**2], axis=1)
@@ -303,12 +294,9 @@ class Solution:
 
     @property
     def aicc(self) -> float:
-        """Corrected Akaike criterion, comparable within one trace; constants that cancel are left out.
-
-        n ln(SSR / n) + 2 k + 2 k (k + 1) / (n - k - 1), with k the curve's parameters and the noise.
-
-        Source: Hurvich, Tsai, Biometrika 76, 297 (1989), doi 10.1093/biomet/76.2.297.
-        """
+        """Corrected Akaike criterion, comparable within one trace; constants that cancel are left out. n ln(SSR / n) +
+        2 k + 2 k (k + 1) / (n - k - 1), with k the curve's parameters and the noise. Source: Hurvich, Tsai, Biometrika
+        76, 297 (1989), doi 10.1093/biomet/76.2.297."""
         n = len(self.problem.delay_ps)
         return n * log(max(self.at.cost, np.finfo(float).tiny) / n) + self.problem.penalty
 
@@ -338,13 +326,11 @@ def solve(
 ) -> Solution:
     """Least squares within the limits from `start`, shape (p,), with the linear terms solved out; converged when a step
     gains less than `tol` of the cost, after `most` evaluations at most. `free` says which parameters move, shape (p,).
-    Where the first step does not promise a cost below `worth`, none is taken.
-
-    Damped Gauss-Newton steps; a parameter that a step would take out of its limits stays at the limit. SciPy's
-    `least_squares` reaches the same with ten times the overhead a step.
-
-    Source of the separation: Golub, Pereyra, Inverse Problems 19, R1 (2003), doi 10.1088/0266-5611/19/2/201; of the
-    damping: Marquardt, J. Soc. Ind. Appl. Math. 11, 431 (1963), doi 10.1137/0111030."""
+    Where the first step does not promise a cost below `worth`, none is taken. Damped Gauss-Newton steps; a parameter
+    that a step would take out of its limits stays at the limit. SciPy's `least_squares` reaches the same with ten times
+    the overhead a step. Source of the separation: Golub, Pereyra, Inverse Problems 19, R1 (2003), doi
+    10.1088/0266-5611/19/2/201; of the damping: Marquardt, J. Soc. Ind. Appl. Math. 11, 431 (1963), doi
+    10.1137/0111030."""
     free_at = np.flatnonzero(problem.free if free is None else free)
     low, high = problem.limits.T
     theta = np.minimum(np.maximum(start, low), high)

@@ -54,10 +54,8 @@ class Session(Protocol):
     def energy_gradient(
         self, positions: NDArray[np.float64], *, tight: bool = False
     ) -> tuple[float, NDArray[np.float64]]:
-        """Energy (hartree) and gradient, shape (n, 3), hartree/bohr, at `positions`, shape (n, 3), bohr.
-
-        `tight` asks for the accuracy of a single point; without it an engine may answer faster and a little worse.
-        """
+        """Energy (hartree) and gradient, shape (n, 3), hartree/bohr, at `positions`, shape (n, 3), bohr. `tight` asks
+        for the accuracy of a single point; without it an engine may answer faster and a little worse."""
         ...
 
     def single_point(self, positions: NDArray[np.float64]) -> SinglePoint:

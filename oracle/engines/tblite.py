@@ -20,11 +20,9 @@ from oracle.validate import validate_geometry
 @dataclass(frozen=True)
 class TbliteEngine:
     """GFN2-xTB (doi 10.1021/acs.jctc.8b01176) or GFN1-xTB (doi 10.1021/acs.jctc.7b00118) by the tblite library.
-
     `solvent`: name of an ALPB solvent (doi 10.1021/acs.jctc.1c00471), or None for the gas phase; `accuracy`: numerical
     accuracy of single points; 1 is the program's default, smaller is tighter; `step_accuracy`: that of the energies and
-    gradients on the way of an optimisation.
-    """
+    gradients on the way of an optimisation."""
 
     method: str = "GFN2-xTB"
     solvent: str | None = None

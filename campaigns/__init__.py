@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
+# `typing` and `importlib` take longer than all else until Ctrl+C is heard, so they are not imported to run.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from campaigns.campaign import Campaign
     from campaigns.config import CampaignConfig
 
@@ -18,4 +19,6 @@ _HOMES = {"Campaign": "campaigns.campaign", "CampaignConfig": "campaigns.config"
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
     return getattr(import_module(_HOMES[name]), name)

@@ -10,7 +10,7 @@ from typing import Any
 from campaigns.config import BUILTIN, CampaignConfig
 from campaigns.errors import CampaignError, ConfigError
 from campaigns.events import LIFETIME_PS, Stage
-from campaigns.plan import check
+from campaigns.plan import cautions, check
 from campaigns.space import Scope, Source, gather
 from campaigns.state import CampaignState
 from campaigns.targets import Recorded, task_of
@@ -71,7 +71,15 @@ def amendment(
         *_cations("cage cation", scope.space.cages, space.cages),
     )
     changes += tuple(_fields(state.config.fields(), config.fields()))
-    notes = (*_notes(state, scope, space), *_renamed(scope.names, read.library)) if changes else ()
+    if changes:
+        known = cautions(scope.config, scope.library, scope.space)
+        notes = (
+            *_notes(state, scope, space),
+            *_renamed(scope.names, read.library),
+            *(line for line in cautions(config, read.library, space) if line not in known),
+        )
+    else:
+        notes = ()
     files = tuple((name, content) for name, content in read.files if content is not None)
     return Amendment(config, changes, notes, files)
 
@@ -127,7 +135,8 @@ def _fields(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str
         if old == new:
             continue
         if not isinstance(old, Mapping):
-            yield f"{name}: {_words(old)} becomes {_words(new)}"
+            is_another = _words(old) == _words(new)
+            yield f"{name}: {_words(old)}{', with another content' if is_another else f' becomes {_words(new)}'}"
             continue
         for key in dict.fromkeys((*old, *new)):
             if old.get(key) != new.get(key):
@@ -153,11 +162,13 @@ def _notes(state: CampaignState, scope: Scope, space: CompoundSpace) -> Iterator
     for what, formulas, stay in (
         ("measured", [row.formula for row in state.measurements], "trains the model and is never best"),
         ("awaited", state.pending, "its result is taken in"),
+        ("suggested", [f for f, stage in state.stages.items() if stage is Stage.SUGGESTED], "no further round has it"),
     ):
         compounds = {parse_formula(formula, scope.names) for formula in formulas}
         outside = sorted(c.formula for c in compounds if c in scope.space and c not in space)
         if outside:
-            yield f"outside the new space: {', '.join(outside)} ({what}; {stay})"
+            listed = ", ".join(outside[:_LISTED]) + (", ..." if len(outside) > _LISTED else "")
+            yield f"outside the new space: {listed} ({what}; {stay})"
 
 
 def _renamed(names: CationLibrary, library: CationLibrary) -> Iterator[str]:

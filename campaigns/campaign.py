@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
-from operator import index
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Unpack
 
@@ -55,6 +54,7 @@ from campaigns.summary import (
     SuggestionBatch,
 )
 from campaigns.targets import LIFETIME, Recorded, target_of
+from campaigns.text import checked
 from campaigns.training import card_of, holdouts, training_set
 from chemspace import Compound, parse_formula
 from chemspace.progress import Progress, silent
@@ -184,12 +184,15 @@ class Campaign(CampaignReader):
         tests = holdouts(training, self.config.seed)
         return card_of(training, self.config.seed, self.config.surrogate, tests, progress)
 
+    @checked
     def predict(self, formula: str | Compound, progress: Progress | None = None) -> Prediction:
         """What the model expects of a compound, in the space or not, and why. A cation without descriptors is computed
         first. Raises ChemspaceError for a formula that cannot be read; CampaignError if a cation of it has no
         descriptors."""
         from campaigns.round import RoundInputs, known, predict
 
+        if not isinstance(formula, str | Compound):
+            raise CampaignError(f"the formula is {formula!r}; give one formula as text")
         compound = parse_formula(formula, self.names) if isinstance(formula, str) else formula
         inputs = RoundInputs.of(self._state, self._scope, self._records, self._state.pending, progress)
         fitted = known(inputs, self._artifacts) or self.round(progress)
@@ -206,6 +209,7 @@ class Campaign(CampaignReader):
         predicted = self.predict(compound)
         return Expected(predicted.lifetime_ps, predicted.lifetime_low_ps, predicted.lifetime_high_ps)
 
+    @checked
     def structure(self, formula: str, progress: Progress | None = None, tilted: bool = False) -> Structure:
         """An idealised crystal of a compound to start a calculation from, with xTB geometries of its cations; where
         `tilted`, octahedra tilt as in the filed crystals of its halide and number of layers. Raises ChemspaceError for
@@ -250,6 +254,7 @@ class Campaign(CampaignReader):
             found = keep_refits(validated_anew(self._learn(batch.pending, None)), batch, self.budget, self._artifacts)
         return {formula: (int(kept[0]), int(kept[1])) for formula, kept in (found or {}).items()}
 
+    @checked
     def replay(self, number: int | None = None, progress: Progress | None = None) -> Replay:
         """Compute an old batch (None: the last) again from the log as it stood then, and say whether it is the same.
         Raises LifecycleError if there is no such round."""
@@ -262,6 +267,7 @@ class Campaign(CampaignReader):
         target = self.folder / REJECTS
         return target if write_rejects(self.library, self.config, self._log.file, target) else None
 
+    @checked
     def describe(self, *, workers: int = 2, progress: Progress | None = None, dask: str | None = None) -> Described:
         """Compute the descriptors of every cation the campaign needs and does not have, in so many processes, or on the
         Dask cluster of this address or scheduler file.
@@ -303,6 +309,7 @@ class Campaign(CampaignReader):
         self.status()  # what it counts is kept, for commands that need nothing else of what is in memory here
         return fit
 
+    @checked
     def suggest(
         self,
         batch_size: int | None = None,
@@ -334,8 +341,8 @@ class Campaign(CampaignReader):
             CampaignError: if fewer than one is asked for.
             OracleError: if no Dask scheduler answers.
         """
-        size = self.config.budget.batch_size if batch_size is None else _whole_number(batch_size, 1, "the batch size")
-        chosen_seed = self.config.seed if seed is None else _whole_number(seed, 0, "the seed")
+        size = self.config.budget.batch_size if batch_size is None else batch_size
+        chosen_seed = self.config.seed if seed is None else seed
         if not more and (recorded := self._state.last_batch(self._data_key, size, chosen_seed)) is not None:
             return recorded
         if self.fit() is None:
@@ -353,6 +360,7 @@ class Campaign(CampaignReader):
             return read_table(Path(path), measured, self.names, reading)
         return read_observations(OBSERVED, json_lines(path), measured, self.names, **reading)
 
+    @checked
     def ingest(
         self,
         path: str | Path | pd.DataFrame | ObservationTable,
@@ -393,6 +401,7 @@ class Campaign(CampaignReader):
         )
         return self._take_in(table, rules, rejects, dry_run=dry_run)
 
+    @checked
     def ingest_outcomes(self, path: str | Path, *, dry_run: bool = False) -> OutcomeResult:
         """Take in a table of outcomes as `export` writes it, with the columns formula, stage, made, reason, cation,
         place: steps of compounds, declined cations; whole or not at all.
@@ -410,6 +419,7 @@ class Campaign(CampaignReader):
         self.refresh()
         return OutcomeResult(name, len(events), skipped)
 
+    @checked
     def observe(
         self,
         rows: pd.DataFrame | Iterable[Mapping[str, Any]],
@@ -471,6 +481,7 @@ class Campaign(CampaignReader):
         row = recorded_trace(self._state, trace.compound.formula, files)
         return with_page(result, row, self.folder, fit, measured, spectrum_at_ps)
 
+    @checked
     def step(self, formula: str, stage: Stage | str, *, reason: str = "", made: str = "") -> Step:
         """Record a step in a compound's life: accepted, declined, in synthesis, or how its synthesis ended.
 
@@ -494,6 +505,7 @@ class Campaign(CampaignReader):
         asked = parse_formula(formula, self.names).formula
         return next(one for one in reversed(self._state.steps) if one.formula == asked)
 
+    @checked
     def amend(
         self,
         config: CampaignConfig,
@@ -539,6 +551,7 @@ class Campaign(CampaignReader):
         self.refresh()
         return False
 
+    @checked
     def decline_cation(self, name: str, reason: str, *, place: Literal["spacer", "cage"] = "spacer") -> RuledOut:
         """Leave every compound with a cation in this place of formulas out of all rounds to come; undo the event to
         lift that. Open suggestions with it are declined; what is accepted goes on. Raises LifecycleError if the space
@@ -549,11 +562,13 @@ class Campaign(CampaignReader):
         )
         return self._state.ruled_out[-1]
 
+    @checked
     def let_go(self, reason: str = "") -> tuple[Step, ...]:
         """Let every suggestion that nobody took up go stale, so that it may be suggested again."""
         open_ = [formula for formula, stage in self._state.stages.items() if stage is Stage.SUGGESTED]
         return tuple(self.step(formula, Stage.STALE, reason=reason) for formula in open_)
 
+    @checked
     def retract(self, number: int, reason: str, target: str = LIFETIME.name) -> Recorded:
         """Take an observation back: it stays in the record, and the next fit does not see it. Said again in the same
         words, it is taken back once.
@@ -577,6 +592,7 @@ class Campaign(CampaignReader):
         """`retract` of a value of the property called `name`, as 0.1.0 called it."""
         return self.retract(number, reason, name)
 
+    @checked
     def undo(self, number: int, reason: str, *, confirmed: bool = False) -> str:
         """Undo an event: it stays in the log and does not count any more. What undid one may be undone too. Said again
         in the same words, it is undone once. Measurements that it brought stay in the record with their numbers, as
@@ -703,14 +719,3 @@ class Campaign(CampaignReader):
         added = self._log.append(kind, payload, **where)
         self.refresh()
         return added
-
-
-def _whole_number(value: object, least: int, what: str) -> int:
-    """`value` as a whole number of at least `least`, refused in the words of the command line."""
-    try:
-        number = index(value)  # type: ignore[arg-type]  # what is no whole number raises
-    except TypeError:
-        number = least - 1
-    if number < least or isinstance(value, bool):
-        raise CampaignError(f"{what} is {value!r}; give a whole number, at least {least}")
-    return number

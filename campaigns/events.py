@@ -123,6 +123,9 @@ AWAITED = frozenset({Stage.ACCEPTED, Stage.IN_SYNTHESIS, Stage.FORMED})
 #: Not suggested again, although unmeasured. An abandoned or stale one may be.
 NEVER_AGAIN = FAILED | {Stage.DECLINED, Stage.NOT_MEASURABLE}
 
+#: Given up: neither awaited nor ruled out.
+FREED_STAGES = frozenset({Stage.ABANDONED, Stage.STALE})
+
 #: Steps that teach nothing without a reason.
 NEEDS_REASON = frozenset({Stage.DECLINED, Stage.ABANDONED})
 
@@ -174,4 +177,5 @@ def check_step(formula: str, before: Stage | None, after: Stage) -> None:
         how = "; a lifetime comes in with ingest" if after is Stage.MEASURED else ""
         raise LifecycleError(
             f"{formula} {stands}; it cannot become {after.value}{how}. Possible now: {', '.join(allowed)}"
+            + ("" if before is None else "; what was recorded by mistake is taken back by `undo` of its event")
         )

@@ -103,6 +103,7 @@ _REST = {
     "technique": "technique",
     "note": "note",
 }
+_OTHER = "; another crystal's lifetime differs in a digit more: write that"
 _HINT = "; if it is another crystal, name it in a column 'sample'"
 
 
@@ -220,7 +221,7 @@ class _Before:
         what = row.observation
         action, note, recorded, merged = self._action(row)
         words = [f"row {row.line}: {self._words(what)} {note}"] if action != "add" else []
-        if action in ("known", "retracted") and not row.retracted:
+        if action in ("known", "retracted") and not row.retracted and not note.endswith(_OTHER):
             words[0] += _HINT
         again = tell_known and action == "known" and recorded is not None
         doubted = None
@@ -276,6 +277,8 @@ class _Before:
             return "known", f"stands in row {earlier} already and was left out", None, what
         if self.target.of_campaign and (copy := _published_copy(row)) is not None:
             note = f"is {copy.name}, which trains already, and was left out"
+            if what.sample not in ("", copy.observation.sample):
+                note += _OTHER
             return "known", note, None, what
         return "add", "", None, what
 
@@ -434,14 +437,16 @@ def _published(compound: Compound) -> list[Known]:
 
 
 def _published_copy(row: ReadRow) -> Known | None:
-    """The published row that a row without an own crystal is a copy of: compound and lifetime, maybe rounded."""
+    """The published row that a row is a copy of: compound and lifetime, maybe rounded; for a crystal with a name of the
+    lab's own to three digits at least, in which two crystals hardly ever agree."""
     what = row.observation
+    n_digits = len(f"{what.value:.12g}".replace(".", "").strip("0"))
     for one in _published_rows().get(row.compound, ()):
         exact = one.observation.value
         same = isclose(exact, what.value, rel_tol=1e-6) or any(
             isclose(float(f"{exact:.{digits}g}"), what.value, rel_tol=1e-9) for digits in range(2, 7)
         )
-        if same and not what.is_bound and what.sample in ("", one.observation.sample):
+        if same and not what.is_bound and (what.sample in ("", one.observation.sample) or n_digits >= 3):
             return one
     return None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict
 from campaigns.database import EventLog
 from campaigns.errors import AlreadySoError, IngestError, LifecycleError, OvertakenError, UnconfirmedError
 from campaigns.events import MADE_OTHERWISE, NEEDS_REASON, EventKind, Stage, check_step
-from campaigns.fates import Expectation, disagreements, lifetime_doubt, recorded_of, row_fates, warned
+from campaigns.fates import MANY, Expectation, Fate, disagreements, lifetime_doubt, recorded_of, row_fates, warned
 from campaigns.files import write_table
 from campaigns.ingest import ObservationTable
 from campaigns.ingest.cells import far_outside
@@ -181,7 +181,7 @@ def of_table(
         outside=outside,
         warnings=(
             *table.warnings,
-            *(word for fate in fates for word in fate.words),
+            *_told(fates),
             *(doubted.sentence for doubted in doubts),
             *(_outside(compounds[formula]) for formula in outside),
         ),
@@ -195,6 +195,17 @@ def of_table(
     parts = [target.name, fresh, corrections, *([retractions] if retractions else [])]
     key = f"observed:{table.sha256}:{_digest(parts)}"
     return Intake(key, payload, ((table.name, table.content),), result)
+
+
+def _told(fates: Sequence[Fate]) -> Iterator[str]:
+    """What to tell of the rows; a table that grows brings thousands that are known, of which the first are named."""
+    n_known = 0
+    for fate in fates:
+        is_known = fate.report.action in ("known", "retracted") and not fate.retracted
+        n_known += is_known
+        yield from fate.words[is_known and n_known > MANY :]
+    if n_known > MANY:
+        yield f"so were {n_known - MANY:,} further rows left out; a dry run lists each"
 
 
 @dataclass(frozen=True, slots=True)

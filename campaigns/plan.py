@@ -337,11 +337,6 @@ def _problems(
 ) -> list[str]:
     """What will not work, or not as one may think."""
     problems: list[str] = []
-    report = read.library.report
-    problems += () if report is None else report.clashes
-    if report is not None and report.n_rejected:
-        problems.append(f"{report.n_rejected} of {report.n_in} rows of {report.path} become no cation; first: row "
-                    f"{report.rejections[0].row}, {report.rejections[0].reason}")  # fmt: skip
     if n_compounds < config.budget.batch_size:
         problems.append(f"{n_compounds} compounds are fewer than the {config.budget.batch_size} of a batch")
     failed = [c for c in cations if c.inchikey in stored and not stored[c.inchikey].ok and not stored[c.inchikey].retry]
@@ -357,29 +352,49 @@ def _problems(
     few = [ion for ion in space.b_sites if sum(compound.b_site == ion for compound in layered) == 1]
     problems += [f"no measured layered compound holds {ion}: what is said of it is extrapolated" for ion in absent]
     problems += [f"one measured layered compound holds {ion}: what is said of it is nearly extrapolated" for ion in few]
-    return problems + _unpriced(config, read, space) + _refused(config, read, space, n_compounds)
+    return problems + cautions(config, read.library, space, n_compounds)
 
 
-def _unpriced(config: CampaignConfig, read: Gathered, space: CompoundSpace) -> list[str]:
-    """Spacers that a limited budget leaves out because the price table does not know them."""
+def cautions(
+    config: CampaignConfig, library: CationLibrary, space: CompoundSpace, n_compounds: int | None = None
+) -> list[str]:
+    """What of a description's library, prices and hazards does not work as one may think; compounds are counted where
+    no count is given."""
+    report = library.report
+    lines = [] if report is None else [*report.clashes]
+    if report is not None and report.n_rejected:
+        first = report.rejections[0]
+        lines.append(
+            f"{report.n_rejected} of {report.n_in} rows of {report.path} become no cation; first: row {first.row}, "
+            f"{first.reason}"
+        )
+    return lines + _unpriced(config, library, space) + _refused(config, library, space, n_compounds)
+
+
+def _unpriced(config: CampaignConfig, library: CationLibrary, space: CompoundSpace) -> list[str]:
+    """Cations that a limited budget leaves out because the price table does not know them."""
     limited = [(0, "price", config.budget.max_cost), (1, "delivery time", config.budget.max_days)]
     if all(limit is None for _, _, limit in limited):
         return []
-    prices = prices_of(config, with_builtin(read.library, config.defaults))
+    prices = prices_of(config, with_builtin(library, config.defaults))
     lines = []
     for which, what, limit in limited:
-        absent = [c for c in space.spacers if prices.get(c.inchikey, (None, None))[which] is None]
-        if limit is not None and absent:
-            lines.append(f"{len(absent)} of {len(space.spacers)} spacers have no {what} in the table: never suggested")
+        for place, cations in (("spacers", space.spacers), ("cage cations", space.cage_cations)):
+            absent = [c for c in cations if prices.get(c.inchikey, (None, None))[which] is None]
+            if limit is not None and absent:
+                lines.append(f"{len(absent)} of {len(cations)} {place} have no {what} in the table: never suggested")
     return lines
 
 
-def _refused(config: CampaignConfig, read: Gathered, space: CompoundSpace, n_compounds: int) -> list[str]:
+def _refused(
+    config: CampaignConfig, library: CationLibrary, space: CompoundSpace, n_compounds: int | None
+) -> list[str]:
     """Cations whose hazard flags the budget refuses, and how many compounds they bar."""
     flags = set(config.budget.refused_hazards)
     if not flags:
         return []
-    carried = hazards_of(config, with_builtin(read.library, config.defaults))
+    n_compounds = space.estimated_size().count if n_compounds is None else n_compounds
+    carried = hazards_of(config, with_builtin(library, config.defaults))
     barred = {key for key, own in carried.items() if own & flags}
     names = [c.abbreviation for c in (*space.spacers, *space.cage_cations) if c.inchikey in barred]
     if not names:

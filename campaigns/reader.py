@@ -10,6 +10,7 @@ from weakref import ref
 from campaigns.artifacts import PLAIN, Artifacts, compared_key, data_key, measured_key
 from campaigns.config import CampaignConfig
 from campaigns.database import DATABASE, POINTER, EventLog, open_store
+from campaigns.errors import ConfigError
 from campaigns.events import Event, EventKind
 from campaigns.files import RANKING
 from campaigns.hooks import occasions, tell
@@ -252,6 +253,11 @@ class CampaignReader:
         """How a description differs from the present one; nothing is stored. Arguments and errors as for `amend`."""
         from campaigns.amend import amendment
 
+        if not isinstance(config, CampaignConfig):
+            raise ConfigError(
+                f"the description is {config!r}; give a CampaignConfig: CampaignConfig.parse(...) makes one of a dict, "
+                "campaigns.description.read_description(PATH).config of a file"
+            )
         return amendment(self._state, self._scope, config, libraries, self._log.file)
 
     def refresh(self) -> None:

@@ -27,7 +27,7 @@ from campaigns.targets import (
 )
 
 if TYPE_CHECKING:
-    from chemspace import Cation
+    from chemspace import Cation, Compound
 
 __all__ = ["CampaignState"]
 
@@ -122,6 +122,23 @@ class CampaignState:
     def barred(self) -> tuple[str, ...]:
         """Formulas that are not suggested again although nothing is awaited of them."""
         return tuple(formula for formula, stage in self.stages.items() if stage in NEVER_AGAIN)
+
+    def standing(self, compound: Compound) -> str:
+        """What was decided of a compound or of its cations, in words; "" where nothing was."""
+        step = next((one for one in reversed(self.steps) if one.formula == compound.formula), None)
+        stage = self.stages.get(compound.formula)
+        why = f" ({step.reason})" if step is not None and step.stands is stage and step.reason else ""
+        decided = [] if stage in (None, Stage.SUGGESTED, Stage.MEASURED, Stage.STALE) else [f"{stage}{why}"]
+        return "; ".join([*decided, *self.declined_in(compound)])
+
+    def declined_in(self, compound: Compound) -> list[str]:
+        """A sentence on each cation of a compound that is declined in its place."""
+        return [
+            f"{one.name} is declined as {one.place} ({one.reason})"
+            for one in self.ruled_out
+            for cation, _ in compound.cation_counts
+            if cation.inchikey == one.inchikey and (cation == compound.spacer) == (one.place == "spacer")
+        ]
 
     def left_out(self, pending: Sequence[str]) -> str:
         """What a ranking leaves out beside what is measured, as part of a key, where these formulas are awaited."""

@@ -48,6 +48,12 @@ def test_light_imports_stay_light(statement: str, heavy: tuple[str, ...]) -> Non
     assert done.stdout.strip() == "[]"
 
 
+def test_nothing_that_takes_time_is_imported_before_the_command_hears_ctrl_c() -> None:
+    code = "import os, re, sys; known = {*sys.modules}; import campaigns.cli; print(*sorted({*sys.modules} - known))"
+    done = subprocess.run([sys.executable, "-S", "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["__future__", "campaigns", "campaigns.cli", "signal"]
+
+
 @pytest.mark.parametrize(
     ("package", "names"),
     [

@@ -5,8 +5,12 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from threading import Event, Thread
-from types import FrameType
+
+# No module that takes time: until `main` runs, Ctrl+C ends Python with a traceback.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from threading import Event
+    from types import FrameType
 
 __all__ = ["main"]
 
@@ -18,8 +22,12 @@ PATIENCE_S = 0.2
 
 def main() -> None:
     """Run the command line: exit code 0 done, 1 the data are wrong, 2 the command is wrong, 130 stopped by Ctrl+C."""
-    has_stopped = _answer_ctrl_c()
+    signal.signal(signal.SIGINT, lambda number, frame: _end())
+    from threading import Event
+
+    has_stopped = Event()
     try:
+        _answer_ctrl_c(has_stopped)
         _run()
     except _Stopped:
         has_stopped.set()
@@ -47,14 +55,16 @@ class _Stopped(BaseException):
     """Ctrl+C. Not a KeyboardInterrupt, on which Typer ends a command without a word."""
 
 
-def _answer_ctrl_c() -> Event:
+def _answer_ctrl_c(has_stopped: Event) -> None:
     """Say at once that the command stops, and end it after `GRACE_S` where it is deep in a library.
 
     A signal reaches Python only between two of its instructions, which may be 20 s apart in xTB or in a training; a
     thread that waits on the wake-up pipe hears it at once. Everything that is finished is on disk: a command may be
-    killed at any time. Returns what is to be set once the command has stopped by itself.
+    killed at any time. `has_stopped` is to be set once the command has stopped by itself.
     """
-    has_stopped, (heard, wake_up) = Event(), os.pipe()
+    from threading import Thread
+
+    heard, wake_up = os.pipe()
     os.set_blocking(wake_up, False)
 
     def stop(number: int, frame: FrameType | None) -> None:
@@ -73,7 +83,6 @@ def _answer_ctrl_c() -> Event:
     signal.signal(signal.SIGINT, stop)
     signal.set_wakeup_fd(wake_up, warn_on_full_buffer=False)
     Thread(target=watch, daemon=True).start()
-    return has_stopped
 
 
 def _end() -> None:

@@ -28,15 +28,17 @@ def explain(options: ExplainOptions) -> None:
 
     Example: spinscreen explain demo "(EOA)2(FA)3Pb4I13"
     """
+    from chemspace import parse_formula
     from screening.explain import MECHANISMS
 
     campaign = options.open()
     with console.bar("training") as progress:
         prediction = campaign.predict(options.formula, progress=progress)
+    standing = campaign.state.standing(parse_formula(options.formula, campaign.names))
     if options.as_json:
         console.print_json(console.finite(prediction.to_dict()) | {"hypotheses": [asdict(one) for one in MECHANISMS]})
         return
-    show_prediction(prediction)
+    show_prediction(prediction, standing)
     marked("\nhow spins may relax, from textbooks: hypotheses about such compounds, no results of the model")
     for one in MECHANISMS:
         hypothesis = one.hypothesis.removeprefix("hypothesis: ")
@@ -58,8 +60,8 @@ def recipe(options: RecipeOptions) -> None:
     console.answer(made.to_dict(), str(made))
 
 
-def show_prediction(p: Prediction) -> None:
-    """What the model expects of a compound: interval, neighbours, feasibility, contributions."""
+def show_prediction(p: Prediction, standing: str = "") -> None:
+    """What the model expects of a compound, and where it stands: interval, neighbours, feasibility, contributions."""
     from campaigns.narrate import picoseconds
     from screening.features import feature_label, feature_text
 
@@ -68,6 +70,8 @@ def show_prediction(p: Prediction) -> None:
     if p.measured_ps or p.bounds_ps:
         measured = ", ".join([f"{v:.3g}" for v in p.measured_ps] + [f"below {v:.3g}" for v in p.bounds_ps])
         marked(f"[yellow]measured: {measured} ps; the prediction has seen that, it is no test of the model[/]")
+    if standing:
+        marked(f"[yellow]here: {escape(standing)}[/]")
     where, in_space = "inside" if p.in_domain else "outside", "yes" if p.in_space else "no"
     marked(f"nearest measured: {escape(p.nearest_measured)} ({where} the domain); in the space: {in_space}")
     if p.feasibility is not None:

@@ -195,6 +195,8 @@ def accept(options: AcceptOptions) -> None:
 
     Example: spinscreen accept demo "(4AMP)(FA)Pb2I7"
     """
+    from chemspace import parse_formula
+
     campaign, formula = _step(options, options.formula, Stage.ACCEPTED, options.reason)
     data = campaign.dataset()
     rows = zip(data.compounds, data.table["lifetime_ps"], data.censored, strict=True)
@@ -206,6 +208,8 @@ def accept(options: AcceptOptions) -> None:
         console.warn(f"{formula} is measured already: {', '.join(measured)}")
     elif not any(one.formula == formula for batch in campaign.state.batches for one in batch.suggestions):
         console.note(f"{formula} was not suggested; its result is awaited as if it had been")
+    for declined in campaign.state.declined_in(parse_formula(formula, campaign.names)):
+        console.warn(f"{declined}; {formula} is awaited all the same")
 
 
 class DeclineOptions(CampaignOptions):
@@ -333,7 +337,10 @@ def undo(options: UndoOptions) -> None:
     last = campaign.state.last_event
     undone = campaign.undo(options.number, options.reason, confirmed=options.yes)
     answer = {"event": options.number, "what": undone, "reason": options.reason}
-    console.answer(answer, _recorded(campaign, last, f"undone: {undone}"))
+    answered = _recorded(campaign, last, f"undone: {undone}")
+    console.answer(
+        answer, f"{answered}\nNext: spinscreen suggest {options.folder}" if campaign.is_behind() else answered
+    )
 
 
 def _step(options: CampaignOptions, formula: str, stage: Stage, reason: str, made: str = "") -> tuple[Campaign, str]:

@@ -21,6 +21,7 @@ from campaigns.cli.options import (
     campaign_folder,
     takes,
 )
+from campaigns.events import FREED_STAGES, NEVER_AGAIN
 from campaigns.files import EXPORTS
 
 if TYPE_CHECKING:
@@ -79,8 +80,8 @@ class SuggestOptions(OptionGroup):
 def suggest(options: SuggestOptions) -> None:
     """Suggest what to make next.
 
-    Of a campaign: asked again without new results it gives the same answer. What was suggested before the last results
-    came in is pending: it is taken into account and not repeated.
+    Of a campaign: asked again without new results it gives the same answer. What is accepted and not measured yet is
+    taken into account and not repeated; what nobody took up expires with the next round and may come again.
 
     Examples:
 
@@ -209,11 +210,17 @@ def show_batch(
         show_suggestions(batch, status.stages, [recipe.line for recipe in recipes], written, kept, campaign.names)
     if told := status.nothing_left or batch.shortfall:
         console.line(told)
+    elif gone := sum(status.stages[one.formula] in NEVER_AGAIN | FREED_STAGES for one in batch.suggestions):
+        console.line(
+            f"not made: {gone} of {len(batch.suggestions)}; others: spinscreen suggest {campaign.folder} --more"
+        )
     for suggestion, recipe in zip(batch.suggestions, recipes, strict=True) if details else ():
         from campaigns.cli.explain import show_prediction
+        from chemspace import parse_formula
 
         console.out.rule(style="dim")
-        show_prediction(campaign.predict(suggestion.formula))
+        compound = parse_formula(suggestion.formula, campaign.names)
+        show_prediction(campaign.predict(compound), campaign.state.standing(compound))
         console.marked(f"\n{escape(str(recipe))}")
     if status.fit is not None:
         show_properties(status.fit)

@@ -233,7 +233,11 @@ def json_lines(rows: pd.DataFrame | Iterable[Mapping[str, Any]]) -> bytes:
     """Rows as a table of JSON lines; what is None or NaN in them is an empty cell."""
     import pandas as pd
 
-    records: Iterable[Mapping[Any, Any]] = rows.to_dict("records") if isinstance(rows, pd.DataFrame) else rows
+    records = rows.to_dict("records") if isinstance(rows, pd.DataFrame) else rows
+    records = [*records] if isinstance(records, Iterable) else [records]
+    if other := [row for row in records if not isinstance(row, Mapping)]:
+        what = f"{other[0]!r} is neither a file's path, nor a data frame, nor a row such as {{'formula': '(PEA)2PbI4'}}"
+        raise IngestError("what was given", (what,), ())
     cells = [{str(name): cell for name, cell in row.items() if not pd.isna(cell)} for row in records]
     return "\n".join(json.dumps(row, default=lambda cell: cell.item()) for row in cells).encode()
 

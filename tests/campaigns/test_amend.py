@@ -85,11 +85,13 @@ def test_cations_are_added_and_left_out_and_what_was_measured_keeps_its_name(yea
     library = tmp_path / "new.csv"
     library.write_text(
         "abbreviation,smiles,role\nBuDA,[NH3+]CCCC[NH3+],spacer\nBSE,CCCCSCC[NH3+],spacer\nMA,C[NH3+],cage\n"
+        "1,3-PDA,[NH3+]CCC[NH3+],spacer\n"
     )
     told = year.amend(described(), libraries=[library], confirmed=True)
     assert "1 spacer added: BSE" in told.changes
     assert any(line.startswith("7 spacers left out: PEA, BA, PA, EOA") for line in told.changes)
     assert "outside the new space: (PDA)PbI4 (awaited; its result is taken in)" in told.notes
+    assert "1 of 4 rows of new.csv become no cation; first: row 5, the row has 4 fields" in told.notes[-1]
     assert "BuDA is called BDA, as it was; BuDA is read too" in told.notes
     assert [spacer.abbreviation for spacer in year.space.spacers] == ["BDA", "BSE"]
     assert parse_formula("(BuDA)PbI4", year.names).formula == "(BDA)PbI4"
@@ -100,6 +102,20 @@ def test_cations_are_added_and_left_out_and_what_was_measured_keeps_its_name(yea
     assert Campaign.open(year.folder).state.stages["(PDA)PbI4"] is Stage.MEASURED
     back = year.amend(described(), libraries=["cations.csv"], confirmed=True)
     assert "1 spacer left out: BSE" in back.changes
+    library.rename(tmp_path / "cations.csv").write_text("abbreviation,smiles,role\nBDA,[NH3+]CCCC[NH3+],spacer\n")
+    other = year.amendment(described(), libraries=[tmp_path / "cations.csv"])
+    assert "libraries: cations.csv, with another content" in other.changes
+
+
+def test_what_a_limit_on_money_leaves_out_is_told_before_it_is_stored(year: Campaign) -> None:
+    (first, *_) = year.suggest().suggestions
+    limited = described(budget={"max_cost": 100.0}, prices={"PEA": {"per_mol": 5.0}}, space={"n_layers": (3,)})
+    told = year.amendment(limited)
+    assert "7 of 8 spacers have no price in the table: never suggested" in told.notes
+    assert "2 of 2 cage cations have no price in the table: never suggested" in told.notes
+    assert any(first.formula in line and "(suggested; no further round has it)" in line for line in told.notes)
+    year.take_amendment(told, "", after=last(year))
+    assert not [line for line in year.amendment(described()).notes if "never suggested" in line]
 
 
 def test_a_name_is_not_given_to_another_cation(year: Campaign, tmp_path: Path) -> None:
@@ -203,6 +219,14 @@ def test_open_suggestions_with_a_declined_cation_are_declined(year: Campaign, la
     stages = [year.state.stages[s.formula] for s in batch.suggestions]
     assert stages == [Stage.DECLINED if s.spacer == spacer else Stage.SUGGESTED for s in batch.suggestions]
     assert year.suggest() == batch
+    gone = stages.count(Stage.DECLINED)
+    asked = run(launched, "suggest", year.folder).stdout
+    assert f"not made: {gone} of {len(stages)}; others: spinscreen suggest {year.folder} --more\n" in asked
+    said = f"{spacer} is declined as spacer (takes too long to come)"
+    accepted = run(launched, "accept", year.folder, batch.suggestions[0].formula)
+    assert f"{said}; {batch.suggestions[0].formula} is awaited all the same" in accepted.stderr
+    year.refresh()
+    assert year.state.standing(parse_formula(batch.suggestions[0].formula, year.names)) == f"accepted; {said}"
 
 
 def test_what_cannot_be_declined_says_why(year: Campaign) -> None:

@@ -48,6 +48,28 @@ def test_a_seed_is_a_whole_number(year: Campaign, seed: Any) -> None:
         year.suggest(seed=seed)
 
 
+@pytest.mark.parametrize(
+    ("call", "says"),
+    [
+        (lambda year: year.retract("1", "x"), "the number is '1'; give a whole number"),
+        (lambda year: year.undo(True, "x"), "the number is True; give a whole number"),
+        (lambda year: year.replay("1"), "the number is '1'; give a whole number"),
+        (lambda year: year.let_go(3), "the reason is 3; give text"),
+        (lambda year: year.step(5, "accepted"), "the formula is 5; give text"),
+        (lambda year: year.suggest(more="yes"), "more is 'yes'; give True or False"),
+        (lambda year: year.predict(["(PDA)PbI4"]), r"the formula is \['\(PDA\)PbI4'\]; give one formula as text"),
+        (lambda year: year.amend("new.yaml"), "the description is 'new.yaml'; give a CampaignConfig"),
+        (lambda year: year.ingest(5), "5 is neither a file's path, nor a data frame, nor a row such as"),
+        (lambda year: year.observe([["(PDA)PbI4"]]), "is neither a file's path, nor a data frame, nor a row such as"),
+    ],
+)
+def test_an_argument_of_another_kind_is_refused_and_nothing_is_recorded(year: Campaign, call: Any, says: str) -> None:
+    before = year.state
+    with pytest.raises(CampaignError, match=says):
+        call(year)
+    assert year.state == before
+
+
 def test_a_stage_is_said_in_the_words_of_the_command_line(year: Campaign) -> None:
     assert year.step("(PEA)2(FA)Pb2I7", "in_synthesis").stage is Stage.IN_SYNTHESIS
     assert year.step("(PEA)2(FA)Pb2I7", "Mixed phases").stage is Stage.MIXED_PHASES

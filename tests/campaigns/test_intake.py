@@ -13,6 +13,7 @@ import pytest
 from campaigns import Campaign
 from campaigns.errors import IngestError, LifecycleError, StoreError, UnconfirmedError, UnfitTextError
 from campaigns.events import Stage
+from campaigns.fates import MANY
 from campaigns.files import write_table
 from campaigns.kinetics import fit_trace, read_traces
 from campaigns.outcome_table import outcome_rows
@@ -235,10 +236,24 @@ def test_an_empty_cell_takes_nothing_back(campaign: Campaign, tmp_path: Path) ->
 def test_the_labs_copy_of_a_published_row_is_known_and_an_own_crystal_is_not(
     campaign: Campaign, tmp_path: Path
 ) -> None:
-    rows = "(PEA)2PbI4,0.3,\n(BA)2PbI4,0.2,\n(PEA)2PbI4,0.3,K1\n(PEA)2PbI4,0.35,\n"
+    rows = "(PEA)2PbI4,0.3,\n(BA)2PbI4,0.2,\n(PEA)2PbI4,0.3,K1\n(PEA)2PbI4,0.35,\n(EOA)2PbI4,12.99,ours\n"
     result = campaign.ingest(write(tmp_path, "formula,lifetime_ps,sample\n" + rows))
-    assert [row.action for row in result.rows] == ["known", "known", "add", "add"]
+    assert [row.action for row in result.rows] == ["known", "known", "add", "add", "known"]
     assert "the published row S14 (doi 10.1039/d5sc07406a), which trains already" in result.warnings[0]
+    assert "another crystal's lifetime differs in a digit more: write that" in result.warnings[-1]
+
+
+def test_of_many_rows_that_are_known_the_first_are_named_and_what_is_new_is_told(
+    campaign: Campaign, tmp_path: Path
+) -> None:
+    rows = [f"(PA)2PbI4,{1.5 + 0.01 * k:.2f},K{k}" for k in range(MANY + 3)]
+    head = "formula,lifetime_ps,sample\n"
+    assert campaign.ingest(write(tmp_path, head + "\n".join(rows)), accept_extreme=True).added == MANY + 3
+    more = campaign.ingest(write(tmp_path, head + "\n".join([*rows, "(PA)2PbI4,0.01,K99"])), accept_extreme=True)
+    assert [row.action for row in more.rows] == ["known"] * (MANY + 3) + ["add"]
+    assert sum("is in the campaign already" in word for word in more.warnings) == MANY
+    assert "so were 3 further rows left out; a dry run lists each" in more.warnings
+    assert any(word.startswith(f"row {MANY + 5}: (PA)2PbI4 is 0.01 ps here") for word in more.warnings)
 
 
 def test_the_whole_published_table_brings_nothing(campaign: Campaign, tmp_path: Path) -> None:

@@ -154,8 +154,9 @@ def test_the_state_is_a_replay_of_the_log(campaign: Campaign, results: Path) -> 
 
 @pytest.mark.parametrize("before", [None, Stage.SUGGESTED, Stage.MEASURED, Stage.FORMED, *sorted(FAILED)])
 def test_a_step_that_cannot_follow_names_those_that_can(before: Stage | None) -> None:
-    with pytest.raises(LifecycleError, match="Possible now"):
+    with pytest.raises(LifecycleError, match="Possible now") as refused:
         check_step("(PA)2PbI4", before, Stage.SUGGESTED)
+    assert ("taken back by `undo` of its event" in str(refused.value)) is (before is not None)
 
 
 def test_after_a_failure_one_may_try_again() -> None:

@@ -8,16 +8,18 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from chemspace.progress import Progress
 from screening.batch import teaching_places
-from screening.committee import fit_input_scale
+from screening.devices import one_thread
 from screening.errors import BacktestError
 from screening.pool import check_pool, choose_rows, row_codes
 from screening.pool_table import merge_replicates
 from screening.seeds import check_seed
-from screening.surrogates.recipe import MIN_ROWS
+from screening.strategies.acquisitions import joint_moments
 from screening.table_features import NamedTable, Results, TableQuery, read_features, read_results
+from screening.table_model import fit_input_scale
 
 __all__ = ["FinishedTable", "backtest", "figure_html", "plan_campaign"]
 
@@ -168,26 +170,6 @@ def _choose(pool: Array, x: Array, loss: Array, q: int, seed: int, share: float 
     return choose_rows(check_pool(pool, x, loss, q, True, None, None), q, seed, teaching_places(q, share))
 
 
-def _surrogate(pool: Array, seen: NDArray[np.int64], loss: Array, q: int, seed: int) -> NDArray[np.int64]:
-    from screening.strategies import Chosen, LogExpectedImprovement, Shortlist
-    from screening.surrogate import fit_surrogate
-    from screening.surrogates import TrainingRows
-
-    fresh, copies = _fresh_and_copies(pool, seen)
-    if len(fresh) < q:
-        return np.concatenate([fresh, copies])[:q]
-    if len(seen) < MIN_ROWS:
-        return fresh[_choose(pool[fresh], pool[seen], loss, q, seed)]
-    model = fit_surrogate(TrainingRows.of(pool[seen], loss), seed=seed).model
-    x, chosen = pool[fresh], list[int]()
-    while len(chosen) < q:
-        shortlist = Shortlist(x, model, float(loss.min()), seed)
-        value = LogExpectedImprovement().gains(shortlist, Chosen(x[chosen], len(chosen)))
-        value[chosen] = -np.inf
-        chosen.append(int(np.argmax(value)))
-    return fresh[chosen]
-
-
 def _fresh_and_copies(pool: Array, seen: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Rows left that were never measured, and those that repeat a measured one: a table may hold replicates."""
     free = np.setdiff1d(np.arange(len(pool)), seen)
@@ -236,10 +218,8 @@ def _botorch(pool: Array, seen: NDArray[np.int64], loss: Array, q: int, seed: in
 
 
 _ALL = (
-    Strategy("spinscreen", "this engine: a committee of Gaussian processes, joint expected improvement", _spinscreen),
-    Strategy(
-        "surrogate", "the surrogate of campaigns (networks and processes), joint expected improvement", _surrogate
-    ),
+    Strategy("spinscreen", "this engine: networks and processes, joint expected improvement", _spinscreen),
+    Strategy("surrogate", "the same, by the name that it had where tables had another engine", _spinscreen),
     Strategy("random", "chance", _random),
     Strategy("botorch", "BoTorch's SingleTaskGP with qLogEI over the whole table", _botorch),
     Strategy("forest", "scikit-learn's random forest, best predicted rows first", _forest),
@@ -511,6 +491,8 @@ def plan_campaign(
     Raises:
         BacktestError: for fewer than two observations or no draws. PoolError: as for the pool.
     """
+    import torch  # a CPU second that a replay by chance does not take
+
     if len(observed.y) < 2 or draws < 1:
         raise BacktestError(f"{len(observed.y)} observations, {draws} draws: 2 and 1 at least")
     rng = np.random.default_rng(seed := check_seed(seed, BacktestError))
@@ -518,16 +500,16 @@ def plan_campaign(
     rows = np.flatnonzero(problem.free)
     rows = np.sort(rng.choice(rows, min(len(rows), _LARGEST_DRAW), replace=False))
     scale = fit_input_scale(problem.pool, problem.x)
-    committee, unit = problem.committee(scale), problem.target_scale
+    with threadpool_limits(1), one_thread():
+        model, unit = problem.model(scale), problem.target_scale
+        mean, covariance = joint_moments(model.model, torch.from_numpy(scale(problem.pool[rows])))
+        values, vectors = np.linalg.eigh(covariance)
     target = goal if observed.minimize else -goal
     needed, possible = np.full(draws, np.inf), 0
     for draw in range(draws):
         rng = np.random.default_rng([seed, draw])  # the same worlds for every schedule
-        member = committee.members[int(rng.integers(len(committee.members)))]
-        mean, covariance, _ = member.joint(scale(problem.x), scale(problem.pool[rows]))
-        values, vectors = np.linalg.eigh(covariance)
         world = mean + vectors @ (np.sqrt(np.maximum(values, 0.0)) * rng.standard_normal(len(mean)))
-        simulated = _World(problem.pool[rows], unit.original(world), unit.unit * np.sqrt(member.noise), target)
+        simulated = _World(problem.pool[rows], unit.original(world), unit.unit * np.sqrt(model.noise), target)
         possible += int(simulated.meets_goal.any())
         needed[draw] = simulated.experiments_needed(problem.x, problem.y, schedule, rng)
         if progress is not None:

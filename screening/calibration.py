@@ -1,9 +1,8 @@
 """What an interval is: the shape of a predictive distribution, and its recalibration from out-of-fold errors.
 
 Every interval that is shown is central, of Student's t with `FREEDOM` degrees of freedom around a recalibrated
-standard deviation: 90% take 1.507 standard deviations on either side. `normal_half_width` (1.645) is for what no
-out-of-fold error has recalibrated: the committee of `screening.pool`, and raw deviations scored beside recalibrated
-ones.
+standard deviation: 90% take 1.507 standard deviations on either side. `normal_half_width` (1.645) is for raw
+deviations scored beside recalibrated ones.
 """
 
 from __future__ import annotations

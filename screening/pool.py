@@ -12,11 +12,12 @@ from numpy.typing import ArrayLike, NDArray
 from threadpoolctl import threadpool_limits
 
 from screening.batch import of_open_kind
-from screening.committee import Committee, InputScale, TargetScale, fit_committee, fit_input_scale
+from screening.devices import one_thread
 from screening.errors import NothingLeftError, PoolError, PoolWarning
 from screening.ranking.stream import TopK
 from screening.scores import teaches_most
 from screening.seeds import check_seed
+from screening.table_model import InputScale, TableModel, TargetScale, fit_input_scale, fit_table_model
 
 Array = NDArray[np.float64]
 
@@ -55,10 +56,10 @@ class PoolProblem:
         """Scale of the results."""
         return TargetScale.of(self.y)
 
-    def committee(self, scale: InputScale, repeats: NDArray[np.int64] | None = None) -> Committee:
-        """The committee fitted to the results; `repeats` (k,) as in `fit_committee`."""
+    def model(self, scale: InputScale, repeats: NDArray[np.int64] | None = None) -> TableModel:
+        """The engine fitted to the results; `repeats` (k,) as in `fit_table_model`."""
         target = self.target_scale
-        return fit_committee(scale(self.x), target.standard(self.y), target.variance(self.noise), scale, repeats)
+        return fit_table_model(scale(self.x), target.standard(self.y), target.variance(self.noise), repeats)
 
 
 def check_pool(
@@ -230,13 +231,15 @@ def row_codes(rows: Array, tolerance: Array | None = None) -> NDArray[np.int64]:
 _BLOCK = 8192
 #: Candidates that enter the exact choice: the best of the pass, and the best of a random sample in case the best of the
 #: pass are all neighbours of one another.
-_BEST, _SAMPLED, _SAMPLED_FROM = 1000, 250, 5000
+_BEST, _SAMPLED, _SAMPLED_FROM = 4000, 250, 5000
+#: Candidates whose gains beside others are worked out at once.
+_AT_ONCE = 64
 
 
 def shortlist(
-    committee: Committee, scale: InputScale, pool: Array, free: NDArray[np.bool_], seed: int
+    model: TableModel, scale: InputScale, pool: Array, free: NDArray[np.bool_], seed: int
 ) -> NDArray[np.int64]:
-    """Rows of `pool` (m, d) for exact treatment, ascending, shape (at most 1250,): all `free` (m,) where few."""
+    """Rows of `pool` (m, d) for exact treatment, ascending, shape (at most 4250,): all `free` (m,) where few."""
     rows = np.flatnonzero(free)
     if len(rows) <= _BEST + _SAMPLED:
         return rows
@@ -247,7 +250,7 @@ def shortlist(
     for start in range(0, len(pool), _BLOCK):
         index = np.arange(start, min(start + _BLOCK, len(pool)))
         index = index[free[index]]
-        value = committee.log_improvement(scale(pool[index]).astype(np.float32))
+        value = model.first_look(scale(pool[index]))
         top.offer(value, index)
         some = sampled[index]
         spread.offer(value[some], index[some])
@@ -255,7 +258,7 @@ def shortlist(
 
 
 def choose_from_pool(
-    committee: Committee,
+    model: TableModel,
     x: Array,
     awaited: Array,
     rows: NDArray[np.int64],
@@ -263,18 +266,26 @@ def choose_from_pool(
     seed: int,
     teaching: int | None = None,
 ) -> NDArray[np.int64]:
-    """q of the shortlisted rows (s,), scaled x (s, 2c), one by one, each for its gain beyond every awaited (p, 2c) and
+    """q of the shortlisted rows (s,), scaled x (s, c), one by one, each for its gain beyond every awaited (p, c) and
     chosen one; `teaching` of them are of those that teach most."""
     chosen: list[int] = []
     open_rows, teaches = np.ones(len(rows), dtype=bool), np.empty(0, dtype=bool)
+    alone = model.log_improvement(x)
+    order = np.argsort(-alone, kind="stable")
     if teaching is not None:
-        mean, variance = committee.predict(x)
+        mean, variance = model.predict(x)
         teaches = teaches_most(mean, np.sqrt(variance))
     while len(chosen) < q:
         fits = open_rows if teaching is None else of_open_kind(open_rows, teaches, chosen, (q - teaching, teaching))
-        left = np.flatnonzero(fits)
-        value = committee.log_gain(x[left], np.vstack([awaited, x[chosen]]), seed)
-        pick = int(left[np.argmax(value)])
+        points, best, pick = np.vstack([awaited, x[chosen]]), -np.inf, -1
+        left = order[fits[order]]
+        for start in range(0, len(left), _AT_ONCE):
+            block = left[start : start + _AT_ONCE]
+            if alone[block[0]] < best:
+                break  # beside others no candidate gains more than alone
+            value = model.log_gain(x[block], points, seed) if len(points) else alone[block]
+            if value.max() > best:
+                best, pick = float(value.max()), int(block[np.argmax(value)])
         chosen.append(pick)
         open_rows[pick] = False
         twins = np.flatnonzero(open_rows & (x == x[pick]).all(axis=1))
@@ -347,22 +358,22 @@ def choose_rows(problem: PoolProblem, batch_size: int, seed: int, teaching: int 
     if not len(problem.y):
         return _spread(problem, scale, batch_size, seed)
     # Many small matrices: a second BLAS thread makes 10^6 candidates cost six times the CPU seconds.
-    with threadpool_limits(1):
-        return choose_batch(problem, problem.committee(scale), scale, batch_size, seed, teaching)
+    with threadpool_limits(1), one_thread():
+        return choose_batch(problem, problem.model(scale), scale, batch_size, seed, teaching)
 
 
 def choose_batch(
     problem: PoolProblem,
-    committee: Committee,
+    model: TableModel,
     scale: InputScale,
     batch_size: int,
     seed: int,
     teaching: int | None = None,
 ) -> NDArray[np.int64]:
-    """The same, shape (batch_size,), by a committee that is fitted already."""
-    rows = shortlist(committee, scale, problem.pool, problem.free, seed)
+    """The same, shape (batch_size,), by a model that is fitted already."""
+    rows = shortlist(model, scale, problem.pool, problem.free, seed)
     x, awaited = scale(problem.pool[rows]), scale(problem.pending)
-    return choose_from_pool(committee, x, awaited, rows, batch_size, seed, teaching)
+    return choose_from_pool(model, x, awaited, rows, batch_size, seed, teaching)
 
 
 def _spread(problem: PoolProblem, scale: InputScale, q: int, seed: int) -> NDArray[np.int64]:

@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from screening.calibration import interval
-from screening.committee import FEWEST, Committee, InputScale, fit_input_scale
+from screening.devices import one_thread
 from screening.errors import NothingLeftError, PoolError
 from screening.pool import PoolProblem, choose_batch, choose_rows, equal_rows, row_codes, winsorised
 from screening.seeds import check_seed
 from screening.strategies.strategy import MeasuredSet
 from screening.table_features import NamedTable, Results, TableFeatures, TableQuery, read_features, read_results
+from screening.table_model import FEWEST, InputScale, TableModel, fit_input_scale
 
 __all__ = ["PoolTable"]
 
@@ -158,7 +159,7 @@ class PoolTable:
     @property
     def spread_is_known(self) -> bool:
         """Whether an interval can be given."""
-        return bool(len(self.measured.y)) and self._committee.calibration is not None
+        return bool(len(self.measured.y)) and self._model.calibration is not None
 
     @property
     def why_no_spread(self) -> str:
@@ -176,11 +177,9 @@ class PoolTable:
         return fit_input_scale(self.problem.pool, np.vstack([self.problem.x, self.problem.pending]))
 
     @cached_property
-    def _committee(self) -> Committee:
-        with threadpool_limits(1):
-            committee = self.problem.committee(self._scale, self.measured.repeats)
-            committee.calibration  # noqa: B018  # within the limit on threads
-            return committee
+    def _model(self) -> TableModel:
+        with threadpool_limits(1), one_thread():
+            return self.problem.model(self._scale, self.measured.repeats)
 
     @cached_property
     def _reference(self) -> tuple[MeasuredSet, float]:
@@ -203,8 +202,8 @@ class PoolTable:
         if not len(self.measured.y) or not len(self._scale.kept):
             chosen = choose_rows(self.problem, batch_size, seed)
             return self._with_own_columns(pd.DataFrame({"row": chosen}))
-        with threadpool_limits(1):
-            chosen = choose_batch(self.problem, self._committee, self._scale, batch_size, seed)
+        with threadpool_limits(1), one_thread():
+            chosen = choose_batch(self.problem, self._model, self._scale, batch_size, seed)
             return self._with_own_columns(self._numbers(chosen))
 
     def score(self) -> pd.DataFrame:
@@ -213,7 +212,7 @@ class PoolTable:
         if not len(self.measured.y):
             raise PoolError("nothing is measured yet: there is nothing to predict from")
         m = len(self.pool)
-        with threadpool_limits(1):
+        with threadpool_limits(1), one_thread():
             blocks = [np.arange(start, min(start + _FRAME_BLOCK, m)) for start in range(0, m, _FRAME_BLOCK)]
             numbers = pd.concat([self._numbers(block) for block in blocks], ignore_index=True)
         unread = np.setdiff1d(np.arange(m), self.features.rows[0])
@@ -227,15 +226,14 @@ class PoolTable:
 
     def _numbers(self, rows: NDArray[np.int64]) -> pd.DataFrame:
         """The numbers of some candidates in the target's own unit."""
-        x, committee, target = self._scale(self.problem.pool[rows]), self._committee, self.problem.target_scale
-        mean, variance = committee.predict(x)
+        x, model, target = self._scale(self.problem.pool[rows]), self._model, self.problem.target_scale
+        mean, variance = model.predict(x)
         centre = target.original(mean) * (1.0 if self.query.minimize else -1.0) + 0.0  # no -0
-        factor = np.nan if committee.calibration is None else committee.calibration
-        sd = factor * target.unit * np.sqrt(variance + committee.noise)
+        sd = target.unit * np.sqrt(variance + model.noise) * (np.nan if model.calibration is None else 1.0)
         low, high = interval(centre, sd)
         reference, radius = self._reference
         near, distance = reference.nearest(x)
-        values = (rows, centre, sd, low, high, committee.log_improvement(x), self.measured.row[near], distance)
+        values = (rows, centre, sd, low, high, model.log_improvement(x), self.measured.row[near], distance)
         return pd.DataFrame(dict(zip(POOL_COLUMNS, (*values, distance <= radius), strict=True)))
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 #: p from which on two strategies are not told apart.
 _SIGNIFICANT = 0.05
-_STRATEGIES = "spinscreen, surrogate (that of campaigns; slow), random, botorch, forest"
+_STRATEGIES = "spinscreen, random, botorch, forest"
 
 
 class BacktestOptions(PrintingOptions):

@@ -38,7 +38,11 @@ def gaussian_log_density(value: Tensor, mean: Tensor, variance: Tensor) -> Tenso
 
 
 def stacking_weights(
-    log_density: Tensor, mask: Tensor, families: Sequence[int] | None = None, floor: float = 0.0
+    log_density: Tensor,
+    mask: Tensor,
+    families: Sequence[int] | None = None,
+    floor: float = 0.0,
+    prior_rows: float = PRIOR_ROWS,
 ) -> Tensor:
     """Weights (c, f), summing to one over candidates, that maximise the mixture's log density (c, f, k) of rows that
     count (f, k), each candidate fitted without the row, plus a Dirichlet prior: stacking of predictive distributions
@@ -46,7 +50,7 @@ def stacking_weights(
     number in `families` share their credit, three processes being no three opinions; what is below `floor`, the least
     share of a family, is raised to it at the others' cost."""
     own = list(range(len(log_density))) if families is None else list(families)
-    credit = log_density.new_tensor([PRIOR_ROWS / own.count(family) for family in own])[:, None]
+    credit = log_density.new_tensor([prior_rows / own.count(family) for family in own])[:, None]
     density = log_density.masked_fill(~mask, 0.0)
     weights = (credit / credit.sum()).expand(density.shape[:2])
     for _ in range(STEPS):
@@ -153,13 +157,15 @@ MAX_PROCESS_ROWS = 1000
 @dataclass(frozen=True)
 class MixtureFits:
     """Fitted candidates of every fold, None where a family is missing, and their `weights` (processes, networks,
-    trees), shape (c, f)."""
+    trees), shape (c, f); `left_out`: mean and variance of rows that processes learn from, by each candidate without
+    their group, in closed form or by networks that did not see it, standardised, shapes (c, f, k)."""
 
     processes: tuple[GaussianProcesses, ...]
     ensembles: Ensembles | None
     trees: Trees | None
     weights: Tensor
     scaling: Scaling
+    left_out: tuple[Tensor, Tensor]
 
     def predict(self, x: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Mean and variance of a new compound's log10 rate by every fold, each (f, m); x is (m, d)."""
@@ -171,11 +177,17 @@ class MixtureFits:
         if self.trees is not None:
             parts.append((*self.trees.predict(raw), self.trees.error_variance))
         means = torch.stack([m for m, _, _ in parts])
-        variances = torch.stack([v + u[:, None] for _, v, u in parts])
-        w = self.weights[..., None]
+        return self._matched(means, torch.stack([v + u[:, None] for _, v, u in parts]))
+
+    def predict_left_out(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Mean and variance of the rows that train, without their group, each (f, k)."""
+        return self._matched(*self.left_out)
+
+    def _matched(self, means: Tensor, variances: Tensor) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Mean and variance of the mixture, each (f, m), of standardised ones by each candidate (c, f, m)."""
+        w, scale = self.weights[..., None], self.scaling.y_sd
         mean = (w * means).sum(0)
         variance = (w * (variances + (means - mean) ** 2)).sum(0)
-        scale = self.scaling.y_sd
         return (self.scaling.y_mean + scale * mean).numpy(), (scale**2 * variance).numpy()
 
     def model(self, fold: int, noise_variance: float, calibration: float) -> MixtureModel:
@@ -227,6 +239,7 @@ class MixtureRecipe:
         device: where processes and networks are fitted, "cpu" or a CUDA device. The trees always grow on the processor:
             a split is a choice between gains, and another device's rounding could choose another one.
         floor: least share of each family of candidates (processes, networks, trees) in the mixture.
+        prior_rows: rows whose credit each family starts with.
         most_correlated: features that repeat an earlier one with a larger |r| are dropped inside each fold; None keeps
             all (the trees see all in any case).
         ranks: whether the processes see normal scores of the features by rank, `with_ranks`.
@@ -240,6 +253,7 @@ class MixtureRecipe:
     most_correlated: float | None = None
     floor: float = 0.0
     ranks: bool = False
+    prior_rows: float = PRIOR_ROWS
 
     @property
     def learns_tasks(self) -> bool:
@@ -253,16 +267,18 @@ class MixtureRecipe:
     def fit(self, training: TrainingRows, mask: NDArray[np.bool_], seed: int) -> MixtureFits:
         """Fit every candidate in every fold and weigh them there; mask is (f, k)."""
         with one_thread():
-            return self._fit(training, mask, seed)
+            return self.fit_folds(Folds.of(training, mask), seed)
 
-    def _fit(self, training: TrainingRows, mask: NDArray[np.bool_], seed: int) -> MixtureFits:
-        folds = Folds.of(training, mask)
+    def fit_folds(self, folds: Folds, seed: int, sites: Sites | None = None) -> MixtureFits:
+        """The same for folds with a scaling of their own, on the caller's threads; `sites` say what rows weigh with
+        networks and trees, which count them alike by default."""
         if self.most_correlated is not None:
             folds = drop_correlated(folds, self.most_correlated)
         folds = with_ranks(folds) if self.ranks else folds
-        spread = torch.linspace(0, training.n_rows - 1, min(training.n_rows, MAX_PROCESS_ROWS)).round().long()
-        part, has_bounds = folds.part(spread), bool(training.censored.any())
-        sites = plain_sites(folds)
+        n_rows = len(folds.y)
+        spread = torch.linspace(0, n_rows - 1, min(n_rows, MAX_PROCESS_ROWS)).round().long()
+        part, has_bounds = folds.part(spread), bool(folds.censored.any())
+        sites = plain_sites(folds) if sites is None else sites
         with ThreadPoolExecutor(1, thread_name_prefix="trees") as aside:
             # Trees that need no process to read bounds for them grow beside the processes.
             growing = None if has_bounds else aside.submit(self._grow, folds, sites, seed)
@@ -274,10 +290,11 @@ class MixtureRecipe:
             if self.ensemble is not None:
                 ensembles = fit_ensembles(self.ensemble, folds, seed, sites, self.device)
             trees = self._grow(folds, sites, seed) if growing is None else growing.result()
-        density = _out_of_group_density(processes, (ensembles, trees), part, spread)
+        left_out = _left_out(processes, (ensembles, trees), part, spread)
+        density = gaussian_log_density(part.scaling.y(part.y), *left_out).nan_to_num(UNKNOWN_LOG_DENSITY)
         families = [0] * len(processes) + list(range(1, 1 + len(density) - len(processes)))
-        weights = stacking_weights(density, part.measured, families, self.floor)
-        return MixtureFits(processes, ensembles, trees, weights, folds.scaling)
+        weights = stacking_weights(density, part.measured, families, self.floor, self.prior_rows)
+        return MixtureFits(processes, ensembles, trees, weights, folds.scaling, left_out)
 
     def _grow(self, folds: Folds, sites: Sites, seed: int) -> Trees | None:
         """Trees learn from the rows of the predicted task alone."""
@@ -295,21 +312,21 @@ def _with_bounds(plain: Sites, process: GaussianProcesses, folds: Folds, spread:
     return Sites(targets, weights, ~folds.censored)
 
 
-def _out_of_group_density(
+def _left_out(
     processes: tuple[GaussianProcesses, ...],
     committees: tuple[Ensembles | Trees | None, ...],
     part: Folds,
     spread: Tensor,
-) -> Tensor:
-    """Log density (c, f, k) of rows of `part`, numbers `spread` (k,), by each candidate without its group."""
-    target = part.scaling.y(part.y)
-    densities = [gaussian_log_density(target, *p.leave_groups_out(part.groups)) for p in processes]
+) -> tuple[Tensor, Tensor]:
+    """Mean and variance (c, f, k) of rows of `part`, numbers `spread` (k,), by each candidate without their group; NaN
+    where it has none."""
+    parts = [process.leave_groups_out(part.groups) for process in processes]
     for committee in committees:
         if committee is not None:
             variance = committee.spread[:, spread] + committee.error_variance[:, None] + part.noise
-            density = gaussian_log_density(target, committee.out_of_group[:, spread], variance)
-            densities.append(density.nan_to_num(UNKNOWN_LOG_DENSITY))
-    return torch.stack(densities)
+            parts.append((committee.out_of_group[:, spread], variance))
+    means, variances = zip(*parts, strict=True)
+    return torch.stack(means), torch.stack(variances)
 
 
 #: Groups are dealt to this many inner folds for the choice among recipes.

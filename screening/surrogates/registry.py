@@ -88,16 +88,16 @@ SHARE_FLOOR = 0.2
 
 
 _PROCESSES = (ISOTROPIC, ROUGH, ARD)
-_NETWORKS_PROCESSES = MixtureRecipe(
+NETWORKS_PROCESSES = MixtureRecipe(
     "networks_processes", tuple(replace(spec, bfgs=True) for spec in _PROCESSES), NETWORKS, floor=SHARE_FLOOR
 )
 _SPINSCREEN = MixtureRecipe("spinscreen", _PROCESSES, None, TreesConfig())
 _GP = MixtureRecipe("gp", (ISOTROPIC,), None)
 #: The surrogates of this package, the shipped one first, and what `spinscreen plugins` says of each.
 _OWN: dict[Recipe, str] = {
-    replace(_NETWORKS_PROCESSES, name=DEFAULT_SURROGATE, ranks=True): "As `networks_processes`, and the processes see "
+    replace(NETWORKS_PROCESSES, name=DEFAULT_SURROGATE, ranks=True): "As `networks_processes`, and the processes see "
     "each feature by its rank, so that odd ones do not stretch it.",
-    _NETWORKS_PROCESSES: "Networks with numeric embeddings and processes, stacked inside each fold, with a least share "
+    NETWORKS_PROCESSES: "Networks with numeric embeddings and processes, stacked inside each fold, with a least share "
     "for both.",
     _SPINSCREEN: "The default of release 0.1.0: three Gaussian processes and boosted trees, stacked inside each fold.",
     _GP: "One Gaussian process: constant, linear and Matern 5/2 with one length scale for all features.",

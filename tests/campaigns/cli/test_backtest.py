@@ -47,7 +47,7 @@ def test_a_plan_says_how_many_experiments(table: Path) -> None:
     frame = pd.read_csv(table)
     frame.loc[8:, "rate"] = np.nan
     frame.to_csv(table, index=False)
-    asked = [str(table), "--target", "rate", "--simulate", "--goal", "0.05", "--budget", "4", "--seeds", "3"]
+    asked = [str(table), "--target", "rate", "--simulate", "--goal", "0.05", "--budget", "3", "-q", "3", "--seeds", "2"]
     result = CliRunner().invoke(app, [*asked, "--json"])
     assert result.exit_code == 0, result.output
     answer = json.loads(result.stdout)

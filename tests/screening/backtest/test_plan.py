@@ -22,7 +22,6 @@ def test_easy_goals_need_fewer_experiments_than_hard_ones() -> None:
     assert easy.experiments_for(0.5) < hard.experiments_for(0.5) == np.inf
     assert hard.possible == 0.0
     assert easy.probability_within(4) > 0.5
-    assert easy.needed.tolist() == plan_campaign(KNOWN, X, 0.08, SHORT, draws=3).needed.tolist()
 
 
 def test_numbers_that_make_no_plan_are_refused() -> None:
@@ -36,7 +35,7 @@ def test_numbers_that_make_no_plan_are_refused() -> None:
 
 def test_shares_of_a_batch_are_compared_in_the_same_worlds() -> None:
     plain, none, all_ = (
-        plan_campaign(KNOWN, X, 0.03, replace(SHORT, budget=8, teaching=share), draws=3) for share in (0.0, 0.0, 1.0)
+        plan_campaign(KNOWN, X, 0.03, replace(SHORT, budget=8, teaching=share), draws=2) for share in (0.0, 0.0, 1.0)
     )
     assert plain.possible == all_.possible
     assert plain.needed.tolist() == none.needed.tolist() != all_.needed.tolist()

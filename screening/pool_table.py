@@ -128,6 +128,9 @@ class PoolTable:
         if pending is not None and len(pending):
             tables.append(NamedTable("the pending table", pending))
         features = read_features(tables, query)
+        lost = [name for name, why in features.left_out.items() if why == "not in the pending table"]
+        if lost and (needed := sorted(set(lost) & set(read_features(tables[:-1], query).names))):
+            raise PoolError(f"the pending table has no column {needed[0]!r}, which is learnt from")
         d, e = features.x[0].shape[1], features.identity[0].shape[1]
         x, identity = (
             (features.x[1], features.identity[1]) if observed is not None else (np.empty((0, d)), np.empty((0, e)))

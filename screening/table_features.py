@@ -36,8 +36,8 @@ _MOST_VALUES = 100
 _MOST_NUMBERS = 250_000_000
 #: Headings of what is found out by an experiment, or wanted of it.
 _OUTCOMES = re.compile(
-    r"(?:.*_)?(?:yield|conversion|selectivity|ee|er|dr|purity|cost|price|"
-    r"score|priority|outcome|result|productivity|efficiency|objective)(?:_.*)?"
+    r"(?:.*_)?(?:yield|conversion|selectivity|e_?e|e_?r|d_?r|t_?o_?[nf]|turnovers?|purity|cost|price|"
+    r"score|rank|ranking|priority|outcome|result|productivity|efficiency|objective)(?:_.*)?"
 )
 #: What labs write where a result is still to come.
 _AWAITED = frozenset({"", "pending", "tbd", "todo", "running", "queued", "in progress", "?"})
@@ -387,7 +387,9 @@ def _numbers(table: NamedTable, name: str, refuse: type[ScreeningError]) -> Arra
     bad = np.flatnonzero(~np.isfinite(cells.numbers) & ~awaited)
     if bad.size:
         wrong = what_is_wrong(cells.shown(int(bad[0])))
-        raise refuse(f"{table.name}: row {bad[0] + 1}, column {heading!r}: {wrong} ({len(bad)} such)")
+        in_words = not bad[0] and not re.search(r"\d|inf", cells.shown(0))
+        below = "; a second row of headings or of units is to be deleted" if in_words else ""
+        raise refuse(f"{table.name}: row {bad[0] + 1}, column {heading!r}: {wrong} ({len(bad)} such){below}")
     return cells.numbers
 
 

@@ -38,7 +38,9 @@ __all__ = [
 #: Numbers with marks between thousands, per cent signs and blanks; a mark before one or two last digits is decimal.
 _THOUSANDS = re.compile(r"[-+]?[1-9]\d{0,2}(?:[,'\u2019\u202f\u00a0 ]\d{3})+(?:\.\d*)?")
 _COMMA = re.compile(r"[-+]?(?:\d+|\d{1,3}(?:\.\d{3})+)?,\d+(?:e[-+]?\d+)?", re.IGNORECASE)
-_PERCENT = re.compile(r"\s*%$")
+_PERCENT = re.compile(r"\s*[%\uff05\ufe6a]$")
+#: A unit behind a number and a blank.
+_UNIT = re.compile(r"(?<=\d)\s+([^\W\d_]\S*|\u00b0\S*)$")
 _BOUND = re.compile(r"[<>\u2264\u2265~\u2248]\s*[-+]?[\d.,]+\s*%?")
 _MONTH = r"(?:jan|feb|mar|apr|may|mai|jun|jul|aug|sep|oct|okt|nov|dec|dez)[a-z]*\.?"
 _DATE = re.compile(
@@ -127,12 +129,14 @@ def read_cells(column: pd.Series, decimal_commas: bool = False) -> Cells:
     if are_codes(different):
         filled = np.array([cell != "" for cell in text], dtype=bool)
         return Cells(np.full(len(text), np.nan), filled, text)
-    plain = {cell: _PERCENT.sub("", cell) for cell in different}
+    units = {found[1] if (found := _UNIT.search(cell)) else "" for cell in different if cell}
+    ending = _UNIT if len(units) == 1 and "" not in units else _PERCENT  # "5 mL" in every cell
+    plain = {cell: ending.sub("", cell) for cell in different}
     commas = decimal_commas or any(_COMMA.fullmatch(cell) and not _THOUSANDS.fullmatch(cell) for cell in plain.values())
     known = {cell: _number(plain[cell], commas) for cell in different}
     numbers = np.array([known[cell] for cell in text], dtype=np.float64)
     filled = np.array([not is_missing(cell) for cell in text], dtype=bool)
-    percent = any(plain[cell] != cell and np.isfinite(known[cell]) for cell in different)
+    percent = ending is _PERCENT and any(plain[cell] != cell and np.isfinite(known[cell]) for cell in different)
     return Cells(_bounded(np.where(filled, numbers, np.nan)), filled, text, percent)
 
 
@@ -192,7 +196,7 @@ def kind_of(heading: str, cells: Cells) -> Kind:
         return Kind.CONSTANT if finite.all() else Kind.NUMBERS
     if not odd and finite.all() and _counts_rows(heading, cells.numbers, values):
         return Kind.ROW_NUMBERS
-    if _is_code(heading, values) and count > 2 * len(values):
+    if _is_code(heading, values) and not cells.percent and count > 2 * len(values):
         return Kind.CODES
     return Kind.NUMBERS
 
@@ -201,6 +205,8 @@ def what_is_wrong(cell: str) -> str:
     """Why a cell is no number, and what would be right."""
     if not cell.strip():
         return "the cell is empty"
+    if cell.strip() in ("inf", "-inf"):
+        return f"a number below {HUGE:g} is needed"
     if _BOUND.fullmatch(cell.strip()):
         return f"{cell.strip()!r} is a bound, not a number; write the number that stands for it, or leave the row out"
     problem, right = bad_cell(cell)

@@ -226,3 +226,36 @@ def test_measured_rows_are_recognised_but_for_rounding() -> None:
     pool, observed = _frames()
     rounded = observed.assign(v=observed["v"] + 1e-8)
     assert PoolTable.of(pool, rounded, TableQuery("rate")).suggest(100)["row"].min() == 20
+
+
+def test_units_behind_every_number_and_wide_per_cent_signs_are_read() -> None:
+    pool = pd.DataFrame({"flow": [f"{i}.5 mL" for i in range(9)], "load": [f"{i % 4}\uff05" for i in range(9)]})
+    table = PoolTable.of(pool, pool.iloc[:4].assign(rate=range(4)), TableQuery("rate"))
+    assert table.features.learnt == ("flow", "load (%)")
+    assert table.features.x[0][1].tolist() == [1.5, 1.0]
+    mixed = pool.assign(flow=[f"{i}.5 {'mL' if i % 2 else 'L'}" for i in range(9)])
+    assert "flow" in PoolTable.of(mixed, mixed.iloc[:4].assign(rate=range(4)), TableQuery("rate")).features.left_out
+
+
+@pytest.mark.parametrize("heading", ["e.e. (%)", "TON", "t.o.f.", "rank", "Conversion"])
+def test_further_outcomes_are_known_by_their_headings(heading: str) -> None:
+    pool = pd.DataFrame({"u": np.arange(9) / 8.0, heading: np.arange(9) * 7 % 5 / 3.0})
+    table = PoolTable.of(pool, pool.iloc[:4].assign(rate=range(4)), TableQuery("rate"))
+    assert table.features.left_out[heading].startswith("another outcome")
+
+
+def test_a_pending_table_without_a_column_that_is_learnt_from_is_refused() -> None:
+    pool, observed = _frames()
+    with pytest.raises(PoolError, match="the pending table has no column 'v', which is learnt from"):
+        PoolTable.of(pool, observed, TableQuery("rate"), pool[["u"]].iloc[40:42])
+    assert len(PoolTable.of(pool, observed, TableQuery("rate", columns=["u"]), pool[["u"]].iloc[40:42]).problem.pending)
+
+
+def test_a_second_row_of_headings_and_a_number_out_of_range_are_said() -> None:
+    pool, observed = _frames()
+    twice = observed.astype(object)
+    twice.loc[0, "rate"] = "DATA"
+    with pytest.raises(PoolError, match=r"'DATA' is not a number .1 such.; a second row of headings"):
+        PoolTable.of(pool, twice, TableQuery("rate"))
+    with pytest.raises(PoolError, match=r"a number below 1e.305 is needed .20 such.$"):
+        PoolTable.of(pool, observed.assign(rate=1e308), TableQuery("rate"))

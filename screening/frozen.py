@@ -30,15 +30,8 @@ SCALARS = 3
 
 @dataclass(frozen=True)
 class FrozenProcess:
-    """A Gaussian process in standardised units.
-
-    Attributes:
-        is_rough: Matern 1/2 in place of 5/2.
-        theta: log hyperparameters, shape (3 + 1,) or (3 + d,).
-        x: training features, shape (k, d).
-        inverse: of the training covariance, shape (k, k).
-        alpha: `inverse` times the targets, shape (k,).
-    """
+    """A Gaussian process in standardised units, Matern 1/2 if `is_rough`, else 5/2: log hyperparameters `theta` (4,) or
+    (3 + d,), training features x (k, d), inverse of their covariance (k, k), and that times the targets, `alpha`."""
 
     is_rough: bool
     theta: Array
@@ -75,11 +68,7 @@ class FrozenProcess:
 
 @dataclass(frozen=True)
 class FrozenSurrogate:
-    """A fitted surrogate.
-
-    Attributes:
-        arrays: what `freeze` gave: scaling, weights, and the parts of each candidate by its number.
-    """
+    """A fitted surrogate of what `freeze` gave: scaling, weights, and the parts of each candidate by its number."""
 
     arrays: Mapping[str, Any]
 

@@ -100,18 +100,9 @@ def _no_zero(sd: Tensor, mean: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Folds:
-    """Rows and folds of them as tensors; k rows, d features, f folds.
-
-    Attributes:
-        x: raw features, shape (k, d).
-        y: raw targets, shape (k,).
-        noise_variance: variance of each target's error in raw units, shape (k,).
-        groups: integer codes, shape (k,).
-        mask: which rows train, shape (f, k).
-        censored: rows whose target is only a lower bound, shape (k,).
-        tasks: 0 where a row is of the predicted task, shape (k,).
-        scaling: standardisation of each fold, by rows of that task.
-    """
+    """Rows and folds of them as tensors: raw features x (k, d), targets y (k,) and variance of their errors (k,), codes
+    of `groups` (k,), which rows train (`mask`, (f, k)), which targets are only lower bounds (`censored`, (k,)), `tasks`
+    (k,), 0 for the predicted one, and the `scaling` of each fold by rows of that task."""
 
     x: Tensor
     y: Tensor
@@ -185,13 +176,8 @@ LEAST_PRECISION = 1e-9
 
 @dataclass(frozen=True)
 class Sites:
-    """Targets of every fold, standardised.
-
-    Attributes:
-        targets: shape (f, k); of a bound, the mean of its site.
-        weights: between 0 and 1, shape (f, k): of a bound, how precise its site is beside a measurement.
-        known: rows that are measurements, not bounds, shape (k,).
-    """
+    """Standardised targets of every fold (f, k), of a bound the mean of its site; weights from 0 to 1 (f, k), of a
+    bound how precise its site is beside a measurement; and which rows are measurements, not bounds (`known`, (k,))."""
 
     targets: Tensor
     weights: Tensor

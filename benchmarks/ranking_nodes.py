@@ -1,4 +1,4 @@
-"""A ranking on Dask workers, measured with a few local ones, and what it comes to on many nodes.
+"""A ranking and a learned oracle on Dask workers, measured with a few local ones, and what they come to on many nodes.
 
     python -m benchmarks.ranking_nodes --compounds 1000000 --workers 2 4 8
 
@@ -6,6 +6,9 @@ For each number of workers (one thread each): wall seconds, CPU seconds of all o
 at its start and that a task sends back. From these, on paper: seconds and bytes for `--asked` compounds on `--nodes`
 nodes of `--cores` cores. Wall seconds say something only where there are as many idle cores as workers; CPU seconds
 and bytes do everywhere. The list is compared with that of one process.
+
+A learned oracle that computes `--share` of the spacers spends its calculations in Dask tasks (`launch --dask`); reading
+drawings, learning and predicting stay on the machine that asks, by the estimate that a launch prints.
 """
 
 from __future__ import annotations
@@ -17,7 +20,13 @@ from collections.abc import Callable
 
 from distributed import Client, LocalCluster
 
+from benchmarks.oracle_speed import sample
 from benchmarks.ranking_space import space_of, trained
+from benchmarks.timing import cpu_seconds
+from oracle import Limits, Protocol
+from oracle.compute import compute
+from oracle.record import Task
+from screening.learned_oracle import SearchPlan, spacer_features
 from screening.ranking import Candidates, PassSettings, rank
 from screening.ranking.stream import _TASKS, Pass, SinglePrecision
 
@@ -30,6 +39,25 @@ def bytes_of(candidates: Candidates, block_size: int) -> tuple[int, int]:
     """What each worker gets at its start, and what a task sends back."""
     work = Pass(candidates, SinglePrecision(candidates.surrogate), None, TOP + SPARE, block_size)
     return len(pickle.dumps(work)), len(pickle.dumps(work.run(0, 1, float("-inf"))))
+
+
+def oracle_work(spacers: float, threads: int, share: float) -> None:
+    """Print what a learned oracle for so many spacers comes to, from four calculations and 350 drawings here."""
+    protocol, smiles = Protocol(), [cation.smiles for cation in sample(350)]
+    tasks = [Task(cation.inchikey, cation.smiles, cation.charge) for cation in sample(4)]
+    begin = cpu_seconds()
+    records = [compute(task, protocol) for task in tasks]
+    each, begin = (cpu_seconds() - begin) / len(tasks), cpu_seconds()
+    spacer_features(smiles)
+    read = (cpu_seconds() - begin) / len(smiles)
+    task, record = (len(pickle.dumps(one)) for one in ((tasks[0], protocol, Limits()), records[0]))
+    plan = SearchPlan(round(spacers), 0, round(share * spacers))
+    cost = plan.cost(smiles, 0.0, 1)
+    print(f"  a learned oracle that computes {share:.0%} of the spacers, {plan.budget:.1e}, at {each:.2f} CPU s: ", end="")
+    print(f"{plan.budget * each / threads / 3600:.1f} h; {plan.budget * task / 1e9:.0f} GB of tasks out, ", end="")
+    print(f"{plan.budget * record / 1e9:.0f} GB of records back, {plan.budget * A_TASK / 3600:.1f} h of the scheduler")
+    print(f"  on the machine that asks: {spacers * read / 3600:.0f} core-hours to read the drawings, ", end="")
+    print(f"{cost.seconds / 3600:.0f} h to learn and predict in {plan.n_rounds} rounds, {cost.memory_mb / 1e3:.0f} GB")
 
 
 def timed(client: Client, function: Callable[[], object]) -> tuple[object, float, float]:
@@ -48,6 +76,7 @@ def main() -> None:
     parser.add_argument("--asked", type=float, default=1e12)
     parser.add_argument("--nodes", type=int, default=100)
     parser.add_argument("--cores", type=int, default=32)
+    parser.add_argument("--share", type=float, default=0.03)
     asked = parser.parse_args()
     surrogate, best = trained()
     parts = space_of(asked.compounds, 9)
@@ -76,6 +105,7 @@ def main() -> None:
     print(f"  the pass {cpu / size * asked.asked / threads / 3600:.2f} h; ", end="")
     print(f"{tasks:,} tasks, {tasks * A_TASK:.0f} s of the scheduler, {tasks * returned / 1e9:.2f} GB sent back")
     print(f"  {held:.1e} spacers at {size // spacers} compounds each: {held * a_spacer / 1e9:.0f} GB a worker")
+    oracle_work(held, threads, asked.share)
 
 
 if __name__ == "__main__":

@@ -46,6 +46,8 @@ _ENOUGH_DELAYS = 0.5
 _ENOUGH_SHARED = 0.8
 #: Probe wavelengths a transient-absorption spectrometer can have, nm: vacuum ultraviolet to mid infrared.
 _WAVELENGTHS_NM = (100.0, 20_000.0)
+#: From here on they are rather wavenumbers (cm^-1) of visible light.
+_WAVENUMBERS = 12_000.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -285,9 +287,11 @@ def _is_turned(delay: Array, wavelength: Array) -> bool:
 def _require_nm(name: str, wavelength: Array) -> None:
     low, high = _WAVELENGTHS_NM
     finite = wavelength[np.isfinite(wavelength)]
-    if finite.size < 2 or finite.min() < low or finite.max() > high:
+    if finite.size < 2 or finite.min() < low or finite.max() > high or finite.min() > _WAVENUMBERS:
         span = f"{finite.min():g} to {finite.max():g}" if finite.size else "nothing"
         hint = " (photon energies in eV? nm = 1239.84 / eV)" if finite.size and finite.max() < 10.0 else ""
+        if finite.size and finite.min() > _WAVENUMBERS:
+            hint = " (wavenumbers? Write cm-1 into the corner cell)"
         raise UnitError(f"{name}: the first column holds {span}, not wavelengths in nm{hint}. {_LAYOUT} {_APART}")
     if len(np.unique(finite)) < len(finite):
         raise AxisError(f"{name}: a wavelength stands twice in the first column of one scan. {_LAYOUT}")

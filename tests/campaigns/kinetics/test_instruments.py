@@ -387,6 +387,9 @@ def test_wavenumbers_that_are_called_so_become_wavelengths(tmp_path: Path) -> No
     found = read_map(tmp_path / "m.csv")
     assert np.allclose(found.wavelength_nm, MAP_WAVES)
     assert "became wavelengths" in " ".join(found.notes)
+    (tmp_path / "m.csv").write_text("\n".join(",".join(["0", *row[1:]] if row[0] == "1/cm" else row) for row in rows))
+    with pytest.raises(UnitError, match=r"wavenumbers\? Write cm-1 into the corner cell"):
+        read_map(tmp_path / "m.csv")
 
 
 def test_an_aborted_map_counts_at_the_delays_it_has(tmp_path: Path) -> None:

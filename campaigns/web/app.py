@@ -42,7 +42,7 @@ from campaigns.web.errors import (
     UnauthenticatedError,
     WebError,
 )
-from campaigns.web.middleware import Guard, Idempotency, ResponseCache
+from campaigns.web.middleware import HEADERS, Guard, Idempotency, ResponseCache
 from campaigns.web.pages import campaign, compounds, description, measure
 from campaigns.web.pages.render import error_page, mount_assets
 from campaigns.web.registry import CampaignRegistry
@@ -150,8 +150,6 @@ HEAD_S = 15.0
 #: Connections at once; half-open ones count until `HEAD_S` is over.
 MAX_CONNECTIONS = 4000
 
-_TOO_LATE = b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
-
 
 class Protocol(HttpToolsProtocol):
     """Ends a connection whose request does not arrive in time, so that nobody holds the server up by saying little."""
@@ -186,8 +184,17 @@ class Protocol(HttpToolsProtocol):
 
     def _end(self) -> None:
         if not self.transport.is_closing():
-            self.transport.write(_TOO_LATE)
-            self.transport.close()
+            self._refuse("408 Request Timeout", "")
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is no HTTP; the application never sees it."""
+        self._refuse("400 Bad Request", msg)
+
+    def _refuse(self, status: str, text: str) -> None:
+        told = HEADERS | {"content-type": "text/plain", "content-length": str(len(text)), "connection": "close"}
+        lines = "".join(f"{name}: {value}\r\n" for name, value in told.items())
+        self.transport.write(f"HTTP/1.1 {status}\r\n{lines}\r\n{text}".encode())
+        self.transport.close()
 
 
 def config_of(app: FastAPI, log_level: str = "warning") -> uvicorn.Config:

@@ -44,10 +44,20 @@ def test_a_thousand_half_open_requests_hold_nobody_up_and_are_ended(address: str
     try:
         assert httpx.get(f"{address}/api/campaigns/{SLUG}", timeout=60).status_code == 200
         assert answer(lines[0]).startswith(b"HTTP/1.1 408")
-        assert answer(lines[-1]).startswith(b"HTTP/1.1 408")
+        assert (told := answer(lines[-1])).startswith(b"HTTP/1.1 408")
+        assert b"content-security-policy: default-src 'none'" in told
     finally:
         for line in lines:
             line.close()
+
+
+def test_what_is_no_request_is_refused_with_the_headers_of_every_answer(address: str) -> None:
+    for sent in (b"FOO / HTTP/1.1", b"GET /\xff HTTP/1.1", b"GET / HTTP/1.1\r\ncontent-length: 5, 6"):
+        with connect(address, sent + b"\r\nhost: 127.0.0.1\r\n\r\n") as line:
+            told = answer(line)
+        assert told.startswith(b"HTTP/1.1 400")
+        assert b"content-security-policy: default-src 'none'" in told
+        assert b"x-content-type-options: nosniff" in told
 
 
 def test_a_body_that_stops_arriving_is_refused(address: str) -> None:

@@ -62,10 +62,8 @@ _HOST = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([\w.-]*))(?::\d*)?")
 
 
 class Guard:
-    """ASGI middleware around everything, the answers to errors of the program too.
-
-    Starlette's `TrustedHostMiddleware` answers 400 in plain text; programs rely on 421 and a problem in JSON here.
-    """
+    """ASGI middleware around everything, the answers to errors of the program too. Starlette's `TrustedHostMiddleware`
+    answers 400 in plain text; programs rely on 421 and a problem in JSON here."""
 
     def __init__(self, app: ASGIApp, allowed_hosts: frozenset[str] | None) -> None:
         """Wrap `app`; `allowed_hosts` None allows any name."""

@@ -52,9 +52,8 @@ _ABOUT = "about.json"
 
 @dataclass(frozen=True)
 class RankIndex:
-    """The arrays of one fit, each of shape (m,): `numbers` by the names of `NUMBERS`, `orders` by those of `SORTS`
-    (indices of ranked compounds, largest value first), the formulas that `nearest` points at, the radius of the domain
-    of what is measured, and the name of what was ranked by."""
+    """The arrays of one fit, of shape (m,); `orders` are indices of ranked compounds, largest value first, and
+    `nearest` points at the formulas in `measured`."""
 
     numbers: dict[str, NDArray[Any]]
     orders: dict[str, NDArray[np.unsignedinteger[Any]]]
@@ -100,11 +99,8 @@ class RankIndex:
 
 def build_index(folder: Path, fitted: Round, progress: Progress | None = None) -> RankIndex:
     """Score every compound of a round's space once, measured and pending ones like all others, and keep the numbers and
-    their orders in `folder`, whose parent must exist; `progress` is called after each block.
-
-    Memory: a block of features, and while sorting 12 bytes a compound; the arrays themselves are files. The folder
-    appears whole or not at all; one that is there is used as it is.
-    """
+    their orders in `folder`, which appears whole or not at all; one that is there is used as it is. Memory: a block of
+    features, and while sorting 12 bytes a compound."""
     if (there := RankIndex.open(folder)) is not None:
         return there
     draft = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
@@ -243,11 +239,9 @@ class Page:
 
 
 class Searcher:
-    """Answers queries on one index of one space; remembers the last answers, so that turning pages costs nothing.
-
-    An answer is kept as places in the order, without regard to what is taken: that changes with every event, and is
-    left out of a page by counting the few places it has.
-    """
+    """Answers queries on one index of one space; remembers the last answers, so that turning pages costs nothing: as
+    places in the order, without regard to what is taken, which changes with every event and is left out of a page by
+    counting."""
 
     def __init__(self, space: CompoundSpace, index: RankIndex) -> None:
         self.space, self.index = space, index

@@ -46,10 +46,8 @@ class Settings:
 
     @property
     def allowed_hosts(self) -> frozenset[str] | None:
-        """Names a request may call this server by; None for any.
-
-        Without tokens a page elsewhere that points its own name at 127.0.0.1 must not get through.
-        """
+        """Names a request may call this server by; None for any. Without tokens a page elsewhere that points its own
+        name at 127.0.0.1 must not get through."""
         return LOOPBACK_NAMES | {self.host} if self.tokens is None else None
 
 

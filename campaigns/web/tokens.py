@@ -77,9 +77,8 @@ class Token(BaseModel):
 
 
 class _Content(BaseModel):
-    """The content of a token file: the key that signs session cookies, the tokens, sessions that were logged out (by
-    hash, with the time they would have lasted), login links that nobody used yet (by hash, with the hash of their token
-    and their end)."""
+    """A token file: the key that signs cookies, tokens, sessions that were logged out (by hash, with the end they would
+    have had), and unused login links (by hash, with the hash of their token and their end)."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -90,12 +89,9 @@ class _Content(BaseModel):
 
 
 class TokenFile:
-    """Tokens in a file that only its owner reads: names, roles and SHA-256 hashes.
-
-    A token is 256 random bits, so its plain hash cannot be reversed by trying. The file also holds the key that signs
-    session cookies, so that sessions outlive a restart, and the sessions that were ended before their time. What
-    another process writes to it counts from the next question on.
-    """
+    """Tokens in a file that only its owner reads: names, roles and SHA-256 hashes, which of 256 random bits cannot be
+    reversed by trying; the key that signs session cookies, which outlive a restart; and sessions that were ended. What
+    another process writes to it counts from the next question on."""
 
     def __init__(self, path: Path) -> None:
         """Read `path`, which need not exist. Raises TokenError if it is no token file."""

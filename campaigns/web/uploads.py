@@ -228,12 +228,9 @@ def doubt_of(service: CampaignService, upload: TraceUpload) -> Doubt | None:
 
 
 def take_in_trace(service: CampaignService, upload: TraceUpload, *, accept_extreme: bool) -> IngestResult:
-    """Take the fitted lifetime of an upload into the campaign, with its raw files.
-
-    The same files of the same compound are taken in once, however many people confirm them. Raises QueryError if the
-    upload has no fit or no compound. Raises UnconfirmedError if the lifetime contradicts what is known, unless
-    accepted.
-    """
+    """Take the fitted lifetime of an upload into the campaign, with its raw files; once, however many people confirm
+    it. Raises QueryError without a fit or compound, UnconfirmedError if it contradicts what is known, unless
+    accepted."""
     if upload.fit is None:
         raise QueryError(upload.problem or "there is no fit to confirm")
     if not upload.formula:

@@ -46,9 +46,7 @@ def structure_scene(service: CampaignService, compound: Compound) -> dict[str, A
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What is known of a compound: its index in the space (None outside), its stage (None where nobody mentioned it),
-    its row of the ranking (None outside the space, or while there is none), lifetimes and upper bounds (ps) that stand,
-    rounds that suggested it, and the values of further properties."""
+    """What is known of a compound; index and numbers are None outside the space, `stage` where nobody mentioned it."""
 
     compound: Compound
     index: int | None

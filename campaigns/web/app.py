@@ -249,7 +249,7 @@ def reachable_name() -> str:
 
 _log = logging.getLogger(__name__)
 
-#: The first class that fits decides.
+#: The first class that fits decides; 422 for whatever else the sender has to put right.
 _STATUS: tuple[tuple[type[Exception], int], ...] = (
     (UnauthenticatedError, 401),
     (ForbiddenError, 403),
@@ -263,16 +263,11 @@ _STATUS: tuple[tuple[type[Exception], int], ...] = (
 )
 
 
-def status_of(problem: SpinscreenError) -> int:
-    """The HTTP status of an error; 422 for whatever the sender has to put right."""
-    return next((status for kind, status in _STATUS if isinstance(problem, kind)), 422)
-
-
 async def _refused(request: Request, problem: Exception) -> Response:
     if isinstance(problem, LoginNeededError) and not _is_api(request):
         return _to_login(request)
     assert isinstance(problem, SpinscreenError)
-    status = status_of(problem)
+    status = next((status for kind, status in _STATUS if isinstance(problem, kind)), 422)
     if status >= 500:
         _log.error("%s %s: %s", request.method, request.url.path, problem)
     listed = _listed(problem, for_programs=_is_api(request))

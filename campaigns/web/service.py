@@ -461,7 +461,7 @@ class CampaignService:
                 return Expected(suggestion.lifetime_ps, suggestion.lifetime_low_ps, suggestion.lifetime_high_ps)
         space = self.campaign.space
         try:
-            row = self.index().row(space.index(compound)) if compound in space else None
+            row = self.searcher().index.row(space.index(compound)) if compound in space else None
         except NotReadyError:
             return None
         if not row or not row.get("lifetime_ps"):
@@ -473,10 +473,6 @@ class CampaignService:
         if self._round is None:
             raise NotReadyError(self._why_not_ready("the model is being prepared"))
         return self._round
-
-    def index(self) -> RankIndex:
-        """The ranking's arrays, of the present fit or the one before. Raises NotReadyError as `round`."""
-        return self.searcher().index
 
     def searcher(self) -> Searcher:
         """Answers queries on the ranking. Raises NotReadyError as `round`."""
@@ -583,8 +579,8 @@ class CampaignService:
         """What `work` (a function of this module) makes of the campaign in a process of its own, which takes the memory
         of learning with it when it ends; the last of the arguments is the progress. Then the round is at hand here."""
         *given, progress = arguments
-        known = self.folder, self._settings.oracle_store
-        result = run_in_process(work, (*known, *given), progress, limit_s=inf, niceness=0)
+        given = [self.folder, self._settings.oracle_store, *given]
+        result = run_in_process(work, tuple(given), progress, limit_s=inf, niceness=0)
         self._load(progress)
         return result
 

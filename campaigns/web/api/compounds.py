@@ -64,7 +64,7 @@ def compound_of(service: CampaignService, formula: str) -> About:
     snapshot, space = service.snapshot(), service.campaign.space
     index = space.index(compound) if compound in space else None
     try:
-        numbers = None if index is None else service.index().row(index)
+        numbers = None if index is None else service.searcher().index.row(index)
     except NotReadyError:
         numbers = None
     name = compound.formula

@@ -286,38 +286,34 @@ class CampaignService:
             finally:
                 self._look_lock.release()
         with self._snapshot_lock:  # made once, however many ask after a write
-            return self._present()
-
-    def _present(self) -> Snapshot:
-        """The snapshot of the campaign's state, made anew where that is another."""
-        if self._snapshot is None or self._snapshot.state is not self.campaign.state:
-            campaign, state = self.campaign, self.campaign.state
-            if self._space is not campaign.space:  # amended: what was worked out is of other compounds
-                self._space, self._round, self._searcher = campaign.space, None, None
-                self._index_of.clear()
-                with self._things_lock:
-                    self._things.clear()
-            dataset, stages = campaign.dataset(), state.stages
-            measured, bounds = dict[str, tuple[float, ...]](), dict[str, tuple[float, ...]]()
-            for compound, value, is_bound in zip(
-                dataset.compounds, dataset.table["lifetime_ps"], dataset.censored, strict=True
-            ):
-                if compound is not None:
-                    values = bounds if is_bound else measured
-                    values[compound.formula] = (*values.get(compound.formula, ()), float(value))
-            gone = AWAITED | NEVER_AGAIN | {Stage.SUGGESTED, Stage.MEASURED}
-            taken = {formula for formula, stage in stages.items() if stage in gone}
-            self._snapshot = Snapshot(
-                state=state,
-                stages=MappingProxyType(stages),
-                fit=campaign.fit(),
-                best_observed=campaign.best_observed(),
-                n_measured=len(dataset),
-                taken=self._taken(taken | measured.keys() | bounds.keys()),
-                measured=measured,
-                bounds=bounds,
-            )
-        return self._snapshot
+            if self._snapshot is None or self._snapshot.state is not self.campaign.state:
+                campaign, state = self.campaign, self.campaign.state
+                if self._space is not campaign.space:  # amended: what was worked out is of other compounds
+                    self._space, self._round, self._searcher = campaign.space, None, None
+                    self._index_of.clear()
+                    with self._things_lock:
+                        self._things.clear()
+                dataset, stages = campaign.dataset(), state.stages
+                measured, bounds = dict[str, tuple[float, ...]](), dict[str, tuple[float, ...]]()
+                for compound, value, is_bound in zip(
+                    dataset.compounds, dataset.table["lifetime_ps"], dataset.censored, strict=True
+                ):
+                    if compound is not None:
+                        values = bounds if is_bound else measured
+                        values[compound.formula] = (*values.get(compound.formula, ()), float(value))
+                gone = AWAITED | NEVER_AGAIN | {Stage.SUGGESTED, Stage.MEASURED}
+                taken = {formula for formula, stage in stages.items() if stage in gone}
+                self._snapshot = Snapshot(
+                    state=state,
+                    stages=MappingProxyType(stages),
+                    fit=campaign.fit(),
+                    best_observed=campaign.best_observed(),
+                    n_measured=len(dataset),
+                    taken=self._taken(taken | measured.keys() | bounds.keys()),
+                    measured=measured,
+                    bounds=bounds,
+                )
+            return self._snapshot
 
     def _taken(self, formulas: set[str]) -> tuple[int, ...]:
         """Indices of those formulas and of what holds a declined cation, ascending."""

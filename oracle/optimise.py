@@ -422,7 +422,7 @@ def _restricted_step(
     """Newton step on the positive-definite part of `h`, at most `trust` long, and the energy change it predicts."""
     try:  # nearly every step: no mode is too soft, and the whole step is short enough; a tenth of the time
         np.linalg.cholesky(h - 0.999 * MIN_CURVATURE * np.eye(len(h)))
-        step: NDArray[np.float64] = -np.linalg.solve(h, gradient)
+        step = np.asarray(-np.linalg.solve(h, gradient), dtype=np.float64)
         if np.linalg.norm(step) <= trust:
             return step, 0.5 * float(gradient @ step)
     except np.linalg.LinAlgError:

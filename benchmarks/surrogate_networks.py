@@ -210,22 +210,19 @@ class Seeing:
 
 
 HALF_RANKS, BOTH = WarpedScaling.by(by_ranks(0.5)), BothScaling.by(by_ranks(0.5))
-FIT_NETWORKS, FIT_PROCESSES, DENSITY = (
+FIT_NETWORKS, FIT_PROCESSES, LEFT_OUT = (
     mixture.fit_ensembles,
     mixture.fit_gaussian_processes,
-    mixture._out_of_group_density,
+    mixture._left_out,
 )
 
 
-def _equal_density(processes: Any, committees: Any, part: observations.Folds, spread: Tensor) -> Tensor:
-    """As `_out_of_group_density`, with one variance for all candidates, so that weights are by squared error."""
-    target = part.scaling.y(part.y)
-    means = [p.leave_groups_out(part.groups)[0] for p in processes]
-    means += [c.out_of_group[:, spread] for c in committees if c is not None]
-    off = torch.stack(means).nan_to_num(0.0) - target
-    count = part.measured.sum(-1)
-    variance = ((off**2).mean(0) * part.measured).sum(-1) / count
-    return mixture.gaussian_log_density(off, torch.zeros_like(off), variance[:, None])
+def _equal_errors(processes: Any, committees: Any, part: observations.Folds, spread: Tensor) -> tuple[Tensor, Tensor]:
+    """As `_left_out`, with one variance for all candidates, so that weights are by squared error."""
+    means = LEFT_OUT(processes, committees, part, spread)[0].nan_to_num(0.0)
+    off = means - part.scaling.y(part.y)
+    variance = ((off**2).mean(0) * part.measured).sum(-1) / part.measured.sum(-1)
+    return means, variance[:, None].expand_as(means)
 
 
 ENCODED = tuple(EncodedSpec(kernel.name, kernel.ard, kernel.rough) for kernel in PROCESSES)
@@ -414,7 +411,7 @@ def _changed(name: str) -> Iterator[None]:
             changed.enter_context(patch.object(mixture, "fit_ensembles", networks))
             changed.enter_context(patch.object(mixture, "fit_gaussian_processes", process))
         if name.endswith("squared"):
-            changed.enter_context(patch.object(mixture, "_out_of_group_density", _equal_density))
+            changed.enter_context(patch.object(mixture, "_left_out", _equal_errors))
         yield
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from screening.calibration import interval
+from screening.calibration import chance_below, interval
 from screening.devices import one_thread
 from screening.errors import NothingLeftError, PoolError
 from screening.pool import PoolProblem, choose_batch, choose_rows, equal_rows, row_codes, winsorised
@@ -23,9 +23,10 @@ __all__ = ["PoolTable"]
 
 Array = NDArray[np.float64]
 #: Columns added to a candidate's row. `acquisition` is log expected improvement in units of the target's spread;
-#: `low` and `high` bound the central 90% of a new measurement, NaN like `sd` where nothing can be said about it;
-#: `nearest_row` is a row number of the observed table.
-POOL_COLUMNS = ("row", "mean", "sd", "low", "high", "acquisition", "nearest_row", "distance", "in_domain")
+#: `low` and `high` bound the central 90% of a new measurement, `chance_best` is the chance that it beats the best so
+#: far, NaN like `sd` where nothing can be said about it; `nearest_row` is a row number of the observed table.
+_PREDICTED = ("mean", "sd", "low", "high", "chance_best", "acquisition")
+POOL_COLUMNS = ("row", *_PREDICTED, "nearest_row", "distance", "in_domain")
 _FRAME_BLOCK = 65_536
 #: So many differences of replicates from their means say how large the error of a result is.
 _REPLICATES = 5
@@ -219,7 +220,7 @@ class PoolTable:
             blocks = [np.arange(start, min(start + _FRAME_BLOCK, m)) for start in range(0, m, _FRAME_BLOCK)]
             numbers = pd.concat([self._numbers(block) for block in blocks], ignore_index=True)
         unread = np.setdiff1d(np.arange(m), self.features.rows[0])
-        numbers.loc[unread, [name for name in POOL_COLUMNS if name not in ("row", "nearest_row", "in_domain")]] = np.nan
+        numbers.loc[unread, [*_PREDICTED, "distance"]] = np.nan
         return self._with_own_columns(numbers)
 
     def _with_own_columns(self, numbers: pd.DataFrame) -> pd.DataFrame:
@@ -234,9 +235,11 @@ class PoolTable:
         centre = target.original(mean) * (1.0 if self.query.minimize else -1.0) + 0.0  # no -0
         sd = target.unit * np.sqrt(variance + model.noise) * (np.nan if model.calibration is None else 1.0)
         low, high = interval(centre, sd)
+        chance = chance_below(model.best, mean, sd / target.unit)
         reference, radius = self._reference
         near, distance = reference.nearest(x)
-        values = (rows, centre, sd, low, high, model.log_improvement(x), self.measured.row[near], distance)
+        gain = model.log_improvement(x)
+        values = (rows, centre, sd, low, high, chance, gain, self.measured.row[near], distance)
         return pd.DataFrame(dict(zip(POOL_COLUMNS, (*values, distance <= radius), strict=True)))
 
 

@@ -283,13 +283,14 @@ def _show_table(chosen: pd.DataFrame, table: PoolTable) -> None:
     names = [name for name in table.pool.columns if "names" in table.features.left_out.get(name, "")]
     titles = [str(name) for name in (*names[:1], *own[:_SHOWN])]
     predicted = [name for name in ("mean",) if name in chosen]
-    numbers = [str(table.query.target), "90% interval", "acquisition"] if predicted else []
+    numbers = [str(table.query.target), "90% interval", "beats the best"] if predicted else []
     grid = console.table("#", "row", *titles, *numbers, left=titles)
     for place, row in enumerate(chosen.to_dict("records"), start=1):
         cells = [escape(f"{row[name]:g}" if isinstance(row[name], float) else str(row[name])) for name in titles]
         if predicted:
-            spread = f"{row['low']:.4g} to {row['high']:.4g}" if table.spread_is_known else "-"
-            cells += [f"{row['mean']:.4g}", spread, f"{row['acquisition']:.2f}"]
+            known = table.spread_is_known
+            spread = f"{row['low']:.4g} to {row['high']:.4g}" if known else "-"
+            cells += [f"{row['mean']:.4g}", spread, f"{row['chance_best']:.0%}" if known else "-"]
         grid.add_row(str(place), str(row["row"]), *cells)
     console.out.print(grid)
     legend = "row: of the pool's table, from 1 after its headings"

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.special import stdtr
 
 from screening.errors import NothingLeftError, PoolError
 from screening.pool import suggest_from_pool
@@ -30,6 +31,8 @@ def test_the_rows_are_those_of_the_plain_function_with_their_numbers() -> None:
     assert tuple(frame.columns) == (*POOL_COLUMNS, "name", "u", "v")
     assert frame["name"].tolist() == [f"c{i}" for i in plain]
     assert ((frame["low"] < frame["mean"]) & (frame["mean"] < frame["high"])).all()
+    chance = stdtr(4.0, (observed["rate"].min() - frame["mean"]) / (frame["sd"] * np.sqrt(0.5)))  # the intervals' own t
+    assert frame["chance_best"].to_numpy() == pytest.approx(chance.to_numpy())
     assert table.sentence == (
         "learning rate from u, v; left out: name (not in the observed table); error (only in the observed table)"
     )

@@ -49,7 +49,7 @@ from screening.learned_oracle import (
     spacer_features,
 )
 from screening.learned_oracle.choice import REACH
-from screening.ranking import Candidates, rank
+from screening.ranking import Candidates, PassSettings, rank
 from screening.ranking.candidates import subset
 from screening.ranking.rank import estimate_pass
 from screening.ranking.stream import Pass, SinglePrecision, cores
@@ -159,7 +159,7 @@ def learned(
         known = Known(features, computed, scaffold_groups([smiles[int(i)] for i in np.flatnonzero(computed)]))
         table = CationTable(np.where(computed[:, None], truth.values, np.nan), truth.organic)
         own, left = replace(candidates, spacer_table=table), budget - int(computed.sum())
-        choice = plan_round(own, known, budget, left, (seed, number), spread=spread)
+        choice = plan_round(own, known, budget, left, (seed, number), PassSettings(single_precision=True), spread)
         yield computed.copy(), choice.open_places
         if not len(choice.spacers) or (spread and choice.is_stable):
             return

@@ -73,21 +73,15 @@ class SpacerSearch:
         except TrainingDataError:  # most of what was computed failed: others are tried until the budget ends
             others = np.random.default_rng([seed, number]).permutation(np.flatnonzero(~chosen))
             return self._round(number, data_key, others[: min(left, self._budget // 10 + 1)])
-        searched = SpacerRound(
-            number=number,
-            data_key=data_key,
-            spacers=(),
-            list_size=choice.list_size,
-            open_places=round(choice.open_places, 3),
-            is_stable=choice.is_stable,
-            scores={score.name: {k: v for k, v in asdict(score).items() if k != "name"} for score in choice.scores},
-        )
-        if choice.is_stable:
-            return searched
-        planned = self._round(number, data_key, choice.spacers)
-        return searched.model_copy(
-            update={"spacers": planned.spacers, "n_known": planned.n_known, "n_far": choice.n_far}
-        )
+        planned = self._round(number, data_key, choice.spacers[: 0 if choice.is_stable else None])
+        told: dict[str, Any] = {
+            "list_size": choice.list_size,
+            "open_places": round(choice.open_places, 3),
+            "is_stable": choice.is_stable,
+            "n_far": 0 if choice.is_stable else choice.n_far,
+            "scores": {score.name: {k: v for k, v in asdict(score).items() if k != "name"} for score in choice.scores},
+        }
+        return planned.model_copy(update=told)
 
     def _round(self, number: int, data_key: str, places: NDArray[np.integer[Any]]) -> SpacerRound:
         """A round of these spacers, which cost nothing where the store holds them."""
@@ -120,7 +114,7 @@ class SpacerSearch:
         from screening.learned_oracle import Known, scaffold_groups, spacer_features
 
         smiles = [spacer.smiles for spacer in self._space.spacers]
-        key = sha256("\n".join([version("rdkit"), *smiles]).encode()).hexdigest()
+        key = sha256("\n".join(["2", version("rdkit"), *smiles]).encode()).hexdigest()  # second kind of features
         features = self._artifacts.get(
             "spacer_features",
             key,

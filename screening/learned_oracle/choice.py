@@ -25,6 +25,8 @@ from screening.learned_oracle.model import (
     spacer_features,
 )
 from screening.ranking import Candidates, PassSettings, rank, space_features
+from screening.ranking.stream import SinglePrecision
+from screening.strategies.strategy import Predictor
 
 #: Compounds of the list that is to be found.
 LIST = 100
@@ -124,12 +126,15 @@ def plan_round(
         predicted = replace(predicted, sd=np.zeros_like(predicted.sd))
     want = min(left, max(1, ceil(ROUND * budget)))
     far = far_spacers(known.features, known.computed, ceil(_FAR_SHARE * want))
-    lists = _lists(candidates, predicted, known.computed, seed, settings or PassSettings())
+    settings = settings or PassSettings()
+    lists = _lists(candidates, predicted, known.computed, seed, settings)
     if not lists:
         return SpacerChoice(np.empty(0, np.int64), 0, 0.0, 0, model.scores)
     index = np.unique(np.concatenate(lists))
     size = min(LIST, *map(len, lists))
-    often = _in_list(candidates, predicted, known.computed, index, size, seed)
+    quick = settings.single_precision and candidates.strategy.predicts
+    predictor = SinglePrecision(candidates.surrogate) if quick else candidates.surrogate
+    often = _in_list(candidates, predictor, predicted, known.computed, index, size, seed)
     spacer = candidates.space.take(index).spacer.astype(np.int64)
     places = np.bincount(spacer, often, minlength=len(known.computed))
     places[known.computed] = 0.0
@@ -145,27 +150,23 @@ def far_spacers(features: SpacerFeatures, computed: NDArray[np.bool_], limit: in
     """Up to `limit` spacers far outside the `computed` ones (m,), (b,), most unknown environments first."""
     known = features.numbers[computed]
     low, high = known.min(axis=0), known.max(axis=0)
-    slack = _FAR * (high - low) + 1e-6 * (1.0 + np.abs(high))
-    outside = ((features.numbers < low - slack) | (features.numbers > high + slack)).any(axis=1)
     seen = np.asarray(features.counts[computed].sum(axis=0)).reshape(-1) > 0
     present = features.counts.sign()
     size = np.maximum(np.asarray(present.sum(axis=1)).reshape(-1), 1.0)
-    share = (present @ (~seen).astype(np.float32)) / size
-    left = np.flatnonzero(~computed & (outside | (share > _FAR)))
-    out, chosen = outside[left], list[int]()
-    while left.size and len(chosen) < limit:
-        share = (present[left] @ (~seen).astype(np.float32)) / size[left]
-        wanted = np.flatnonzero(out | (share > _FAR))
-        if not wanted.size:
-            break
-        best = int(wanted[np.argmax(share[wanted] + out[wanted])])
-        chosen.append(int(left[best]))
-        row = features.counts[left[best]]
-        seen[row.indices] = True
-        low, high = np.minimum(low, features.numbers[left[best]]), np.maximum(high, features.numbers[left[best]])
-        left, out = np.delete(left, best), np.delete(out, best)
+    left, chosen = np.flatnonzero(~computed), list[int]()
+    while len(chosen) < limit:
         slack = _FAR * (high - low) + 1e-6 * (1.0 + np.abs(high))
-        out &= ((features.numbers[left] < low - slack) | (features.numbers[left] > high + slack)).any(axis=1)
+        numbers = features.numbers[left]
+        outside = ((numbers < low - slack) | (numbers > high + slack)).any(axis=1)
+        share = (present[left] @ (~seen).astype(np.float32)) / size[left]
+        is_far = outside | (share > _FAR)
+        if not is_far.any():
+            break
+        best = int(left[np.argmax(np.where(is_far, share + outside, -1.0))])
+        chosen.append(best)
+        seen[features.counts[best].indices] = True
+        low, high = np.minimum(low, features.numbers[best]), np.maximum(high, features.numbers[best])
+        left = left[is_far & (left != best)]  # what is near stays near
     return np.array(chosen, dtype=np.int64)
 
 
@@ -191,6 +192,7 @@ def _lists(
 
 def _in_list(
     candidates: Candidates,
+    predictor: Predictor,
     predicted: PredictedDescriptors,
     computed: NDArray[np.bool_],
     index: NDArray[np.int64],
@@ -210,7 +212,7 @@ def _in_list(
         values[is_known] = table.values[spacers[is_known]]  # no pandas
         drawn = CationTable(values, table.organic[spacers], table.descriptors)
         x = space_features(own, own_index, drawn, candidates.cage_table)
-        value = candidates.values(candidates.surrogate, x, block)
+        value = candidates.values(predictor, x, block)
         often[np.argpartition(-value, size - 1)[:size]] += 1.0
     return often / DRAWS
 
@@ -218,11 +220,11 @@ def _in_list(
 #: Spacers whose features are timed, and rows of the matrix product that tells the speed of the machine.
 _SAMPLE, _ROWS = 200, 512
 #: Numbers that a model sees of a spacer: waves, and whole-ion numbers about so many.
-_WIDTH = N_WAVES + 36
-#: Multiplications for eigenvectors and for the folds of eight descriptors, in cubes of the width.
-_CUBES = 30
+_WIDTH = N_WAVES + 50
+#: Multiplications for eigenvectors and for the folds of eight descriptors and their errors, in cubes of the width.
+_CUBES = 45
 #: Bytes a spacer: features; tables of descriptors as known, drawn and passed over; predictions.
-_BYTES = 500 + 4 * 64 + 3 * 64
+_BYTES = 560 + 4 * 64 + 3 * 64
 #: Copies of the inputs of the computed spacers that a fit holds.
 _COPIES = 3
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import multiprocessing
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from copy import copy
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -18,16 +19,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from rdkit import Chem, rdBase
-from rdkit.Chem import rdDepictor, rdFingerprintGenerator, rdMolDescriptors, rdPartialCharges
+from rdkit.Chem import rdDepictor, rdDistGeom, rdFingerprintGenerator, rdMolDescriptors, rdPartialCharges
 from rdkit.Chem.Scaffolds import MurckoScaffold
 from scipy.linalg import cho_factor, cho_solve, eigh
-from scipy.sparse import csr_matrix
+from scipy.sparse import csr_matrix, vstack
 
 from chemspace.progress import Progress, silent
 from oracle.descriptors import DescriptorSet
 from oracle.validate import atomic_masses, mean_electronegativity
 from screening.errors import TrainingDataError
 
+Array = NDArray[np.float64]
 #: Bits of the folded count fingerprint: Morgan environments of up to two bonds, J. Chem. Inf. Model. 2010, 50, 742,
 #: doi 10.1021/ci100050t.
 BITS, RADIUS = 2048, 2
@@ -35,21 +37,13 @@ BITS, RADIUS = 2048, 2
 #: start.
 _DRAWN_AT_ONCE, _FEW = 2000, 4000
 #: Whole-ion numbers that RDKit counts or sums over atoms.
-_NUMBERS = (
-    rdMolDescriptors.CalcNumHBD,
-    rdMolDescriptors.CalcNumHBA,
-    rdMolDescriptors.CalcTPSA,
-    rdMolDescriptors.CalcLabuteASA,
-    rdMolDescriptors.CalcNumRings,
-    rdMolDescriptors.CalcNumAromaticRings,
-    rdMolDescriptors.CalcFractionCSP3,
-    rdMolDescriptors.CalcHallKierAlpha,
-    rdMolDescriptors.CalcKappa1,
-    rdMolDescriptors.CalcKappa2,
-    rdMolDescriptors.CalcKappa3,
-    rdMolDescriptors.CalcChi0v,
-    rdMolDescriptors.CalcChi1v,
-)
+_NUMBERS = tuple(
+    getattr(rdMolDescriptors, f"Calc{name}")
+    for name in (
+        "NumHBD", "NumHBA", "TPSA", "LabuteASA", "NumRings", "NumAromaticRings", "FractionCSP3", "HallKierAlpha",
+        "Kappa1", "Kappa2", "Kappa3", "Chi0v", "Chi1v",
+    )
+)  # fmt: skip
 _ELEMENTS = (6, 7, 8, 9, 15, 16, 17, 34, 35, 53)
 
 
@@ -78,18 +72,16 @@ class SpacerFeatures:
 
 def spacer_features(smiles: Sequence[str], workers: int = 1, progress: Progress | None = None) -> SpacerFeatures:
     """Features of m spacers, SMILES that a library holds, the same for any number of workers; 1 ms of a core each."""
-    tell, parts = progress or silent, []
+    tell, parts, done = progress or silent, [], 0
     for part in _parts(smiles, workers if len(smiles) > _FEW else 1):
         parts.append(part)
-        tell(sum(len(numbers) for numbers, *_ in parts), len(smiles), "spacers read")
-    if not parts:
-        return SpacerFeatures(
-            np.empty((0, _n_numbers()), np.float32), csr_matrix(np.empty((0, BITS), np.float32)), np.empty((0, 2))
-        )
-    numbers, sizes, bits, counts, formula = (np.concatenate(column) for column in zip(*parts, strict=True))
-    start = np.concatenate([[0], np.cumsum(sizes)])
-    matrix = csr_matrix((counts, bits, start), shape=(len(smiles), BITS))
-    return SpacerFeatures(numbers, matrix, formula)
+        done += len(part)
+        tell(done, len(smiles), "spacers read")
+    return SpacerFeatures(
+        np.concatenate([part.numbers for part in parts]),
+        vstack([part.counts for part in parts], "csr"),
+        np.concatenate([part.formula for part in parts]),
+    )
 
 
 def scaffold_groups(smiles: Sequence[str]) -> NDArray[np.int64]:
@@ -107,11 +99,8 @@ def _scaffold(smiles: str) -> str:
     return Chem.MolToSmiles(scaffold) if scaffold.GetNumAtoms() else f"{mol.GetNumHeavyAtoms()} atoms"
 
 
-_Part = tuple[NDArray[np.float32], NDArray[np.int32], NDArray[np.int32], NDArray[np.float32], NDArray[np.float64]]
-
-
-def _parts(smiles: Sequence[str], workers: int) -> Iterator[_Part]:
-    chunks = (smiles[start : start + _DRAWN_AT_ONCE] for start in range(0, len(smiles), _DRAWN_AT_ONCE))
+def _parts(smiles: Sequence[str], workers: int) -> Iterator[SpacerFeatures]:
+    chunks = (smiles[start : start + _DRAWN_AT_ONCE] for start in range(0, max(len(smiles), 1), _DRAWN_AT_ONCE))
     if workers == 1:
         yield from map(_part, chunks)
         return
@@ -119,28 +108,25 @@ def _parts(smiles: Sequence[str], workers: int) -> Iterator[_Part]:
         yield from pool.map(_part, chunks)
 
 
-def _part(smiles: Sequence[str]) -> _Part:
-    """Numbers, environments a spacer, their bits and counts one spacer after the other, and numbers of the formula."""
-    rows, sizes, formula = [], [], []
+def _part(smiles: Sequence[str]) -> SpacerFeatures:
+    rows, formula, start = list[list[float]](), list[tuple[float, float]](), [0]
     bits, counts = list[int](), list[int]()
     with rdBase.BlockLogs():
         for one in smiles:
             mol = Chem.MolFromSmiles(one)
             found = dict(sorted(_generator().GetCountFingerprint(mol).GetNonzeroElements().items()))
-            sizes.append(len(found))
             bits += found.keys()
             counts += found.values()
+            start.append(len(bits))
             atoms = np.array([a.GetAtomicNum() for a in mol.GetAtoms()], dtype=np.int64)
             n_h = sum(a.GetTotalNumHs() for a in mol.GetAtoms())
             whole = np.concatenate([atoms, np.ones(n_h, np.int64)])
-            formula.append((atomic_masses(whole).sum(), mean_electronegativity(whole)))
+            formula.append((float(atomic_masses(whole).sum()), mean_electronegativity(whole)))
             rows.append(_row(mol, atoms))
-    return (
-        np.array(rows, dtype=np.float32),
-        np.array(sizes, dtype=np.int32),
-        np.array(bits, dtype=np.int32),
-        np.array(counts, dtype=np.float32),
-        np.array(formula, dtype=np.float64),
+    return SpacerFeatures(
+        np.array(rows, np.float32).reshape(len(rows), len(rows[0]) if rows else 0),
+        csr_matrix((np.array(counts, np.float32), np.array(bits, np.int32), start), (len(rows), BITS)),
+        np.array(formula, np.float64).reshape(-1, 2),
     )
 
 
@@ -154,35 +140,57 @@ def _row(mol: Chem.Mol, atoms: NDArray[np.int64]) -> list[float]:
 
 def _drawing(mol: Chem.Mol, atoms: NDArray[np.int64]) -> tuple[float, ...]:
     """Charge, and from the plane drawing (angstrom): extent, radius of gyration, distance of the charges' centre from
-    that of mass, the dipole of Gasteiger's charges (e angstrom), distance between two charges, and in bonds the mean
-    distance of the atoms from the charge and the longest path."""
+    that of mass, the dipole of Gasteiger's charges (e angstrom), distance between two charges, in bonds the mean
+    distance of the atoms from the charge and the longest path; and what `_in_space` tells."""
     rdDepictor.Compute2DCoords(mol)
     flat = mol.GetConformer().GetPositions()[:, :2]
     mass = atomic_masses(atoms) + np.array([a.GetTotalNumHs() for a in mol.GetAtoms()])
-    flat = flat - mass @ flat / mass.sum()
+    share = mass / mass.sum()
+    flat = flat - share @ flat
     charge = np.array([a.GetFormalCharge() for a in mol.GetAtoms()], dtype=np.float64)
     rdPartialCharges.ComputeGasteigerCharges(mol)
-    partial = np.array(
+    partial = np.nan_to_num(
         [a.GetDoubleProp("_GasteigerCharge") + a.GetDoubleProp("_GasteigerHCharge") for a in mol.GetAtoms()]
     )
     positive = np.flatnonzero(charge > 0)
     pair = np.linalg.norm(flat[positive[0]] - flat[positive[-1]]) if len(positive) else 0.0
     bonds = Chem.GetDistanceMatrix(mol)
-    far = float(mass @ bonds[positive].mean(axis=0) / mass.sum()) if len(positive) else 0.0
+    far = float(share @ bonds[positive].mean(axis=0)) if len(positive) else 0.0
     return (
         charge.sum(),
         np.linalg.norm(flat[:, None] - flat[None], axis=-1).max(),
-        float(np.sqrt(mass @ (flat**2).sum(axis=1) / mass.sum())),
+        float(np.sqrt(share @ (flat**2).sum(axis=1))),
         float(np.linalg.norm(charge @ flat)),
-        float(np.linalg.norm(np.nan_to_num(partial) @ flat)),
+        float(np.linalg.norm(partial @ flat)),
         float(pair),
         far,
         float(bonds.max()),
+        *_in_space(mol, share, charge, partial),
     )
 
 
-def _n_numbers() -> int:
-    return len(_row(mol := Chem.MolFromSmiles("C[NH3+]"), np.array([a.GetAtomicNum() for a in mol.GetAtoms()])))
+#: Where an ion's distances are taken to lie between their least and largest: shares of the largest, in logarithms.
+_STRETCHED = (0.5, 0.7, 0.85, 1.0)
+
+
+def _in_space(mol: Chem.Mol, share: Array, charge: Array, partial: Array) -> Iterator[float]:
+    """The dipoles (e angstrom) of the formal and of Gasteiger's charges about the centre of mass, the radius of
+    gyration and the extent (angstrom), from the bounds between which topology leaves each distance, without a geometry:
+    with squared distances d, shares of mass w and charges q, atom i lies at d w - w d w / 2 from the centre, squared.
+
+    On 500 of 1,051 virtual dications that raises what is explained of the dipole's variance from 69 to 77%.
+    """
+    bounds = rdDistGeom.GetMoleculeBoundsMatrix(mol)
+    least, largest = np.tril(bounds, -1) + np.tril(bounds, -1).T, np.triu(bounds, 1) + np.triu(bounds, 1).T
+    for stretched in _STRETCHED:
+        square = least ** (2.0 - 2.0 * stretched) * largest ** (2.0 * stretched) if stretched < 1.0 else largest**2
+        gyration = 0.5 * share @ square @ share
+        from_centre = square @ share - gyration
+        for q in (charge, partial):
+            dipole = q.sum() * (q @ from_centre) - 0.5 * q @ square @ q
+            yield float(np.copysign(np.sqrt(abs(dipole)), dipole))
+        yield float(np.sqrt(max(gyration, 0.0)))
+        yield float(np.sqrt(square.max()))
 
 
 @cache
@@ -190,7 +198,6 @@ def _generator() -> Any:
     return rdFingerprintGenerator.GetMorganGenerator(radius=RADIUS, fpSize=BITS)
 
 
-Array = NDArray[np.float64]
 #: Random Fourier features, and the degrees of freedom of their frequencies: those of a Matern 5/2 kernel.
 N_WAVES, FREEDOM = 768, 5
 #: Noise over signal among which each descriptor's is chosen by the evidence.
@@ -230,13 +237,13 @@ class PredictedDescriptors:
         mean, sd: in the scale that the model learns in, shape (m, c); sd is 0 where the formula tells the number.
         errors: standardised errors out of fold, shape (e, c); a row is of one spacer, so that errors of different
             descriptors stay together.
-        is_log: descriptors learnt as log(1 + value), shape (c,).
+        is_root: descriptors learnt as their square root, shape (c,).
     """
 
     mean: NDArray[np.float32]
     sd: NDArray[np.float32]
     errors: NDArray[np.float32]
-    is_log: NDArray[np.bool_]
+    is_root: NDArray[np.bool_]
 
     @property
     def values(self) -> Array:
@@ -250,7 +257,7 @@ class PredictedDescriptors:
         return self._of((mean + sd * self.errors[source]).astype(np.float64))
 
     def _of(self, learnt: Array) -> Array:
-        return np.where(self.is_log, np.maximum(np.expm1(np.where(self.is_log, learnt, 0.0)), _LEAST), learnt)
+        return np.where(self.is_root, np.maximum(np.maximum(learnt, 0.0) ** 2, _LEAST), learnt)
 
 
 #: A descriptor that is never negative is drawn no smaller than this: the logarithm of some is a feature.
@@ -280,18 +287,24 @@ class DescriptorModel:
         own, learnt = features.take(rows), values[rows]
         self.n_rows, self._columns = len(rows), of
         self._exact = [_OF_FORMULA.index(d.name) if d.name in _OF_FORMULA else -1 for d in of.of_cations]
-        self._is_log = learnt.min(axis=0) >= 0.0
+        self._is_root = learnt.min(axis=0) >= 0.0
         self._waves = _Waves(own, np.random.default_rng([seed, 1]))
-        target = np.where(self._is_log, np.log1p(np.where(self._is_log, learnt, 0.0)), learnt)
+        # The logarithm would take a dipole near 0, where lists are made, for farther from a small one than it is.
+        target = np.where(self._is_root, np.sqrt(np.maximum(learnt, 0.0)), learnt)
         self._mean, spread = target.mean(axis=0), target.std(axis=0)
         self._spread = np.where(spread > 1e-9 * (1.0 + np.abs(self._mean)), spread, 0.0)
         y = (target - self._mean) / np.where(self._spread > 0.0, self._spread, 1.0)
-        self._linear = BayesianRegressions(self._waves(own), y)
         folds = _folds(scaffolds[rows], seed)
+        self._linear = BayesianRegressions(self._waves(own).astype(np.float64), y)
         error, sd = self._linear.left_out(y, folds)
-        self._errors = np.where(self._predicted, error / sd, 0.0)
-        self._errors /= np.maximum(np.sqrt((self._errors**2).mean(axis=0)), 1e-12)
-        self._widen = np.sqrt(((error / sd) ** 2).mean(axis=0))
+        # Flexible ions scatter, rigid ones do not: the logarithm of the squared errors is learnt as well.
+        square = np.log((error / sd) ** 2 + _FLAT)
+        square -= square.mean(axis=0)
+        self._square = self._linear.of(square)
+        left_out = square - self._square.left_out(square, folds)[0]
+        self._errors = np.where(self._predicted, error / (sd * _width(left_out)), 0.0)
+        self._widen = np.sqrt((self._errors**2).mean(axis=0))
+        self._errors /= np.maximum(self._widen, 1e-12)
         self.scores = self._score(learnt, target, error * self._spread)
 
     @property
@@ -304,18 +317,20 @@ class DescriptorModel:
         sd = np.zeros_like(mean)
         for start in range(0, len(features), _CHUNK):
             rows = np.arange(start, min(start + _CHUNK, len(features)))
-            own, spread = self._linear.predict(self._waves(features.take(rows)))
+            z = self._waves(features.take(rows))
+            own, spread = self._linear.predict(z)
             mean[rows] = self._mean + self._spread * own
-            sd[rows] = np.where(self._predicted, self._spread * self._widen * spread, 0.0)
+            width = self._widen * _width(z @ self._square.weights)
+            sd[rows] = np.where(self._predicted, self._spread * width * spread, 0.0)
         for column, source in enumerate(self._exact):
             if source >= 0:
                 known = features.formula[:, source]
-                mean[:, column] = np.log1p(known) if self._is_log[column] else known
-        return PredictedDescriptors(mean, sd, self._errors.astype(np.float32), self._is_log)
+                mean[:, column] = np.sqrt(known) if self._is_root[column] else known
+        return PredictedDescriptors(mean, sd, self._errors.astype(np.float32), self._is_root)
 
     def _score(self, values: Array, target: Array, error: Array) -> tuple[DescriptorScore, ...]:
         found = target - error
-        back = np.where(self._is_log, np.expm1(np.where(self._is_log, found, 0.0)), found)
+        back = np.where(self._is_root, np.maximum(found, 0.0) ** 2, found)
         miss, inside = back - values, (np.abs(self._errors) <= 1.6449).mean(axis=0)
         rmse = np.sqrt((miss**2).mean(axis=0))
         r2 = 1.0 - rmse**2 / np.maximum(values.var(axis=0), 1e-300)
@@ -326,31 +341,41 @@ class DescriptorModel:
         )
 
 
+#: Squared standardised errors are no smaller than this in their logarithm, whose learnt part moves no further than so
+#: far.
+_FLAT, _WIDEST = 1e-3, 3.0
+
+
+def _width(log_square: Array) -> Array:
+    """Factor of a standard deviation from the learnt part of the logarithm of squared errors."""
+    return np.exp(0.5 * np.clip(log_square, -_WIDEST, _WIDEST))
+
+
 class _Waves:
     """Whole-ion numbers as they are, and random Fourier features of them and the environments."""
 
     def __init__(self, features: SpacerFeatures, random: np.random.Generator) -> None:
-        numbers = features.numbers.astype(np.float64)
+        numbers = features.numbers
         self._centre = numbers.mean(axis=0)
         spread = numbers.std(axis=0)
         self._scale = np.where(spread > 0.0, 1.0 / np.where(spread > 0.0, spread, 1.0), 0.0)
         tail = np.sqrt(FREEDOM / random.chisquare(FREEDOM, N_WAVES))
         p, b = numbers.shape[1], features.counts.shape[1]
-        # Two spacers are half a length apart in numbers, and in environments, in the root mean square: on 400 of 2,400
-        # virtual spacers that explains 85% of the HOMO's variance, one length 82% and two 80%.
+        # Two spacers are half a length apart in numbers, and a quarter in environments, in the root mean square.
         n_numbers = max(int((self._scale > 0.0).sum()), 1)
         n_environments = max(float(features.counts.sum()) / max(len(features), 1), 1.0)
-        self._numbers = random.normal(size=(p, N_WAVES)) * tail / np.sqrt(8.0 * n_numbers)
-        counts = random.normal(size=(b, N_WAVES)) * tail / np.sqrt(8.0 * n_environments)
-        self._counts = counts.astype(np.float32)
-        self._phase = random.uniform(0.0, 2.0 * np.pi, N_WAVES)
+        own = random.normal(size=(p, N_WAVES)) * tail / np.sqrt(8.0 * n_numbers)
+        counts = random.normal(size=(b, N_WAVES)) * tail / np.sqrt(32.0 * n_environments)
+        self._numbers, self._counts = own.astype(np.float32), counts.astype(np.float32)
+        self._phase = random.uniform(0.0, 2.0 * np.pi, N_WAVES).astype(np.float32)
 
-    def __call__(self, features: SpacerFeatures) -> Array:
+    def __call__(self, features: SpacerFeatures) -> NDArray[np.float32]:
         """Shape (m, w): a one, p numbers, the waves."""
         plain = np.clip((features.numbers - self._centre) * self._scale, -10.0, 10.0)
         angle = plain @ self._numbers + features.counts.sqrt() @ self._counts + self._phase
-        waves = np.sqrt(2.0 / N_WAVES) * np.cos(angle)
-        return np.hstack([np.ones((len(plain), 1)), plain / np.sqrt(max(plain.shape[1], 1)), waves])
+        waves = np.cos(angle) * np.float32(np.sqrt(2.0 / N_WAVES))
+        one = np.ones((len(plain), 1), np.float32)
+        return np.hstack([one, plain * np.float32(max(plain.shape[1], 1) ** -0.5), waves])
 
 
 class BayesianRegressions:
@@ -368,6 +393,16 @@ class BayesianRegressions:
             self._square = value[keep]
             self._vectors = z.T @ (vector[:, keep] / np.sqrt(self._square))
         self._left = z @ (self._vectors / np.sqrt(self._square))  # (k, r), orthonormal
+        self._learn(y)
+
+    def of(self, y: Array) -> BayesianRegressions:
+        """Regressions of other targets on the same inputs."""
+        other = copy(self)
+        other._learn(y)
+        return other
+
+    def _learn(self, y: Array) -> None:
+        k = len(y)
         inside = self._left.T @ y
         rest = (y**2).sum(axis=0) - (inside**2).sum(axis=0)
         told = np.array([_evidence(self._square, noise, inside, rest, k) for noise in _NOISES])  # (n, 2, c)
@@ -375,14 +410,14 @@ class BayesianRegressions:
         self.noise = np.array(_NOISES)[best]
         self.signal = np.maximum(told[best, 1, np.arange(y.shape[1])], 1e-12)
         shrink = np.sqrt(self._square)[:, None] / (self._square[:, None] + self.noise)
-        self._weights = self._vectors @ (shrink * inside)
+        self.weights = self._vectors @ (shrink * inside)
 
-    def predict(self, z: Array) -> tuple[Array, Array]:
-        """Mean and standard deviation of a value, noise included, each (m, c)."""
-        along = (z @ self._vectors) ** 2
-        known = along @ (self._square[:, None] / (self._square[:, None] + self.noise))
+    def predict(self, z: NDArray[np.floating[Any]]) -> tuple[Array, Array]:
+        """Mean and standard deviation of a value, noise included, each (m, c); what costs is in the precision of z."""
+        along = (z @ self._vectors.astype(z.dtype)) ** 2
+        known = along @ (self._square[:, None] / (self._square[:, None] + self.noise)).astype(z.dtype)
         free = np.maximum((z**2).sum(axis=1)[:, None] - known, 0.0)
-        return z @ self._weights, np.sqrt(self.signal * (free + self.noise))
+        return z @ self.weights, np.sqrt(self.signal * (free + self.noise))
 
     def left_out(self, y: Array, folds: Sequence[NDArray[np.intp]]) -> tuple[Array, Array]:
         """Errors (value - prediction) and standard deviations of each row when its fold is left out, each (k, c).

@@ -20,6 +20,8 @@ from campaigns.space import gather
 from chemspace import Cation, CationLibrary
 from oracle import CationRecord, OracleStore, Protocol
 from screening.dataset import SpinDataset
+from screening.learned_oracle import spacer_features
+from screening.learned_oracle.choice import far_spacers
 
 LIBRARY = CationLibrary.builtin()
 MEASURED = {c.inchikey for compound in SpinDataset.published().compounds if compound for c, _ in compound.cation_counts}
@@ -270,3 +272,11 @@ def test_the_plan_says_what_a_search_costs_at_most(pretend: PretendOracle, tmp_p
         assert 40 <= told.n_to_compute < 60  # and the cage cations that are measured
         assert told.n_rounds == 3
         assert told.oracle_core_hours == pytest.approx(told.oracle_seconds * 2 / 3600.0, abs=1e-3)
+
+
+def test_spacers_far_outside_what_is_computed_are_computed_first(campaign: Campaign) -> None:
+    first, second, *_ = campaign.state.spacer_rounds
+    features = spacer_features([spacer.smiles for spacer in campaign.space.spacers])
+    computed = np.array([spacer.inchikey in first.spacers for spacer in campaign.space.spacers])
+    far = {campaign.space.spacers[int(place)].inchikey for place in far_spacers(features, computed, 1)}
+    assert (second.n_far, set(second.spacers[:1])) == (1, far)

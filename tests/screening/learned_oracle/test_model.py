@@ -26,7 +26,7 @@ def values(features: SpacerFeatures) -> np.ndarray:
     """Made-up descriptors: mass and electronegativity true, polarizability a sum over the ion, HOMO with noise."""
     noise = np.random.default_rng(0).normal(size=(len(SMILES), 3))
     mass, chi = features.formula.T
-    extent = features.numbers[:, -7]
+    extent = features.numbers[:, -23]
     homo = -16.0 + 0.03 * mass + 0.3 * noise[:, 0]
     lumo = homo + 6.0 + 0.2 * noise[:, 1]
     alpha, radius = 0.9 * mass, 1.0 + 0.5 * extent

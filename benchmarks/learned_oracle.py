@@ -173,9 +173,9 @@ def plan(candidates: Candidates, count: int, share: float) -> None:
     work = Pass(candidates, SinglePrecision(candidates.surrogate), None, 2 * REACH, 16384)
     a_pass = estimate_pass(work, cores()).seconds * times
     search = SearchPlan(count, 0, int(share * count))
-    cost = search.cost((smiles * times)[:count], a_pass, len(candidates.space) * times)
+    seconds, memory = search.cost((smiles * times)[:count], a_pass, len(candidates.space) * times)
     print(f"{count:,} spacers: {search.budget:,} calculations in {search.n_rounds} rounds at most, ", end="")
-    print(f"beside them {cost.seconds / 3600:.2f} h ({a_pass:.0f} s a pass) and adds {cost.memory_mb:,.0f} MB")
+    print(f"beside them {seconds / 3600:.2f} h ({a_pass:.0f} s a pass) and adds {memory:,.0f} MB")
 
 
 def molpal(value: Array, bits: NDArray[np.uint8], budget: int, seed: int, beta: float) -> NDArray[np.bool_]:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from rdkit import Chem
@@ -26,9 +26,6 @@ from chemspace.registry import nearest
 from oracle import CationRecord, OracleStore, describe
 from screening.dataset import SpinDataset, published_descriptors
 from screening.features import to_features
-
-if TYPE_CHECKING:
-    from screening.learned_oracle import SearchPlan
 
 __all__ = ["LaunchPlan", "plan_launch"]
 
@@ -206,17 +203,28 @@ def plan_launch(
         (*space.spacers, *space.cage_cations),
         [*compounds, *property_compounds(config.properties, with_builtin(read.library, config.defaults))],
     )
-    stored = _stored(cations, config, oracle_store)
+    stored: dict[str, CationRecord] = {}
+    if oracle_store.is_file():
+        with OracleStore(oracle_store) as store:
+            stored = store.get_many([cation.inchikey for cation in cations], config.protocol)
     missing = [c for c in cations if c.inchikey not in stored or stored[c.inchikey].retry]
     tell(1, 3, "time of a cation")
-    n_to_compute, search = _granted(missing, space, config)
+    n_to_compute, search = len(missing), None
+    if config.budget.calculations is not None:
+        from screening.learned_oracle import SearchPlan
+
+        spacers = set(space.spacers)
+        n_open = sum(cation in spacers for cation in missing)
+        granted = min(config.budget.calculations, n_open)
+        n_to_compute -= n_open - granted
+        search = SearchPlan(len(spacers), len(spacers) - n_open, granted) if granted < n_open else None
     seconds, known_from = _oracle_seconds(missing, list(stored.values()), config, workers)
     seconds *= n_to_compute / max(len(missing), 1)
     tell(2, 3, "time to learn")
     learning, a_pass = _learning_seconds(config, size.count)
+    searching, memory = 0.0, 0.0
     if search is not None:
-        cost = search.cost([spacer.smiles for spacer in space.spacers], a_pass, size.count)
-        learning += cost.seconds
+        searching, memory = search.cost([spacer.smiles for spacer in space.spacers], a_pass, size.count)
     tell(3, 3, "done")
     charges = [spacer.charge for spacer in space.spacers]
     return LaunchPlan(
@@ -234,34 +242,10 @@ def plan_launch(
         oracle_seconds=round(seconds, 1),
         oracle_core_hours=round(seconds * workers / 3600.0, 3),
         oracle_seconds_from=known_from,
-        learning_seconds=round(learning, 1),
-        memory_mb=round(
-            _memory_mb(len(cations) - len(missing) + n_to_compute, list(stored.values()))
-            + (0.0 if search is None else cost.memory_mb)
-        ),
+        learning_seconds=round(learning + searching, 1),
+        memory_mb=round(memory + _memory_mb(len(cations) - len(missing) + n_to_compute, list(stored.values()))),
         problems=tuple(_problems(config, read, space, size.count, compounds, stored, cations)),
     )
-
-
-def _granted(missing: Sequence[Cation], space: CompoundSpace, config: CampaignConfig) -> tuple[int, SearchPlan | None]:
-    """How many of the missing cations are computed at most, and the search of a learned oracle that says which."""
-    if config.budget.calculations is None:
-        return len(missing), None
-    from screening.learned_oracle import SearchPlan
-
-    spacers = set(space.spacers)
-    n_open = sum(cation in spacers for cation in missing)
-    granted = min(config.budget.calculations, n_open)
-    n_to_compute = len(missing) - n_open + granted
-    n_known = len(spacers) - n_open
-    return n_to_compute, SearchPlan(len(spacers), n_known, granted) if granted < n_open else None
-
-
-def _stored(cations: Sequence[Cation], config: CampaignConfig, path: Path) -> dict[str, CationRecord]:
-    if not path.is_file():
-        return {}
-    with OracleStore(path) as store:
-        return store.get_many([cation.inchikey for cation in cations], config.protocol)
 
 
 def _oracle_seconds(

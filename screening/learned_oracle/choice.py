@@ -230,14 +230,6 @@ _COPIES = 3
 
 
 @dataclass(frozen=True, slots=True)
-class SearchCost:
-    """Seconds of the search beside its calculations, and the memory it adds, MB."""
-
-    seconds: float
-    memory_mb: float
-
-
-@dataclass(frozen=True, slots=True)
 class SearchPlan:
     """A search at its longest.
 
@@ -257,9 +249,9 @@ class SearchPlan:
         first = n_first(self.n_known, self.budget)
         return 1 + ceil((self.budget - first) / max(1, ceil(ROUND * self.budget))) if self.budget else 1
 
-    def cost(self, smiles: Sequence[str], pass_seconds: float, compounds: int) -> SearchCost:
-        """Time and memory for spacers of these SMILES, the speed measured here; `pass_seconds` of one pass over so many
-        compounds."""
+    def cost(self, smiles: Sequence[str], pass_seconds: float, compounds: int) -> tuple[float, float]:
+        """Seconds beside the calculations and megabytes that a search adds for spacers of these SMILES, the speed
+        measured here; `pass_seconds` of one pass over so many compounds."""
         some = smiles[:: max(1, len(smiles) // _SAMPLE)][:_SAMPLE]
         begin = time.perf_counter()
         spacer_features(some)
@@ -273,4 +265,4 @@ class SearchPlan:
         predict = self.n_spacers * _WIDTH * (_WIDTH + 100) / speed
         passes = pass_seconds * (SCOUTS + DRAWS * 2 * REACH / max(compounds, 1))
         memory = self.n_spacers * _BYTES + computed * _WIDTH * 8 * _COPIES
-        return SearchCost(read + (self.n_rounds) * (fit + predict + passes), memory / 1e6)
+        return read + self.n_rounds * (fit + predict + passes), memory / 1e6

@@ -122,20 +122,16 @@ def _part(smiles: Sequence[str]) -> SpacerFeatures:
             n_h = sum(a.GetTotalNumHs() for a in mol.GetAtoms())
             whole = np.concatenate([atoms, np.ones(n_h, np.int64)])
             formula.append((float(atomic_masses(whole).sum()), mean_electronegativity(whole)))
-            rows.append(_row(mol, atoms))
+            log_p, refractivity = rdMolDescriptors.CalcCrippenDescriptors(mol)
+            mass, rotatable = rdMolDescriptors._CalcMolWt(mol), rdMolDescriptors.CalcNumRotatableBonds(mol, False)
+            elements = [float((atoms == z).sum()) for z in _ELEMENTS]
+            told = [float(number(mol)) for number in _NUMBERS]
+            rows.append([log_p, refractivity, mass, rotatable, *elements, *told, *_drawing(mol, atoms)])
     return SpacerFeatures(
         np.array(rows, np.float32).reshape(len(rows), len(rows[0]) if rows else 0),
         csr_matrix((np.array(counts, np.float32), np.array(bits, np.int32), start), (len(rows), BITS)),
         np.array(formula, np.float64).reshape(-1, 2),
     )
-
-
-def _row(mol: Chem.Mol, atoms: NDArray[np.int64]) -> list[float]:
-    log_p, refractivity = rdMolDescriptors.CalcCrippenDescriptors(mol)
-    elements = [float((atoms == z).sum()) for z in _ELEMENTS]
-    told = [float(number(mol)) for number in _NUMBERS]
-    mass, rotatable = rdMolDescriptors._CalcMolWt(mol), rdMolDescriptors.CalcNumRotatableBonds(mol, False)
-    return [log_p, refractivity, mass, rotatable, *elements, *told, *_drawing(mol, atoms)]
 
 
 def _drawing(mol: Chem.Mol, atoms: NDArray[np.int64]) -> tuple[float, ...]:
@@ -152,18 +148,16 @@ def _drawing(mol: Chem.Mol, atoms: NDArray[np.int64]) -> tuple[float, ...]:
     partial = np.nan_to_num(
         [a.GetDoubleProp("_GasteigerCharge") + a.GetDoubleProp("_GasteigerHCharge") for a in mol.GetAtoms()]
     )
-    positive = np.flatnonzero(charge > 0)
-    pair = np.linalg.norm(flat[positive[0]] - flat[positive[-1]]) if len(positive) else 0.0
+    positive = np.flatnonzero(charge > 0)  # every cation is drawn with one
     bonds = Chem.GetDistanceMatrix(mol)
-    far = float(share @ bonds[positive].mean(axis=0)) if len(positive) else 0.0
     return (
         charge.sum(),
         np.linalg.norm(flat[:, None] - flat[None], axis=-1).max(),
         float(np.sqrt(share @ (flat**2).sum(axis=1))),
         float(np.linalg.norm(charge @ flat)),
         float(np.linalg.norm(partial @ flat)),
-        float(pair),
-        far,
+        float(np.linalg.norm(flat[positive[0]] - flat[positive[-1]])),
+        float(share @ bonds[positive].mean(axis=0)),
         float(bonds.max()),
         *_in_space(mol, share, charge, partial),
     )
@@ -214,14 +208,8 @@ _OF_FORMULA = ("molar_mass_g_mol", "electronegativity")
 
 @dataclass(frozen=True)
 class DescriptorScore:
-    """How well one descriptor is predicted of spacers whose scaffold the model does not know.
-
-    Attributes:
-        name: of the descriptor.
-        r2: share of the variance that is explained, 1 - (mean squared error) / variance.
-        rmse: root mean squared error, in the descriptor's unit.
-        inside_90: share of the computed values inside the central 90% interval.
-    """
+    """How well one descriptor is predicted of spacers whose scaffold the model does not know: the share of the variance
+    that is explained, the root mean squared error in its unit, and the share inside the central 90% interval."""
 
     name: str
     r2: float
@@ -231,14 +219,9 @@ class DescriptorScore:
 
 @dataclass(frozen=True)
 class PredictedDescriptors:
-    """What a model expects of m spacers.
-
-    Attributes:
-        mean, sd: in the scale that the model learns in, shape (m, c); sd is 0 where the formula tells the number.
-        errors: standardised errors out of fold, shape (e, c); a row is of one spacer, so that errors of different
-            descriptors stay together.
-        is_root: descriptors learnt as their square root, shape (c,).
-    """
+    """What a model expects of m spacers: mean and sd (m, c) in the scale that it learns in, 0 where the formula tells
+    the number; standardised errors out of fold (e, c), a row of one spacer, so that errors of different descriptors
+    stay together; and which descriptors are learnt as their square root (c,)."""
 
     mean: NDArray[np.float32]
     sd: NDArray[np.float32]

@@ -154,7 +154,8 @@ def learned(
     """What a learned oracle has computed after each round, and the places of the list that it takes to be open."""
     truth, smiles = candidates.spacer_table, [spacer.smiles for spacer in candidates.space.spacers]
     computed = np.zeros(len(features), dtype=np.bool_)
-    computed[first_spacers(computed, budget, seed)] = True
+    charges = np.array([spacer.charge for spacer in candidates.space.spacers])
+    computed[first_spacers(computed, charges, budget, seed)] = True
     for number in range(1, 100):
         known = Known(features, computed, scaffold_groups([smiles[int(i)] for i in np.flatnonzero(computed)]))
         table = CationTable(np.where(computed[:, None], truth.values, np.nan), truth.organic)

@@ -102,7 +102,8 @@ class SpacerSearch:
         if int((~is_known).sum()) <= self._budget:
             further = np.flatnonzero(~is_known)
         else:
-            further = first_spacers(is_known, self._budget, self._config.seed)
+            charges = np.array([spacer.charge for spacer in self._space.spacers])
+            further = first_spacers(is_known, charges, self._budget, self._config.seed)
         if not is_known.any() and not further.size:
             raise CampaignError(
                 f"a budget of {self._budget} calculations computes no spacer, and the oracle's store holds none of the "

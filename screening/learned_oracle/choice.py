@@ -92,12 +92,16 @@ def n_first(n_known: int, budget: int) -> int:
     return max(0, min(max(_LEAST_FIRST, ceil(_FIRST * budget)) - n_known, budget))
 
 
-def first_spacers(computed: NDArray[np.bool_], budget: int, seed: int) -> NDArray[np.int64]:
+def first_spacers(computed: NDArray[np.bool_], charges: NDArray[np.int64], budget: int, seed: int) -> NDArray[np.int64]:
     """Spacers that a model can begin with, drawn at random from those not `computed` (m,), shape (b,): 15% of the
-    budget together with those that are computed already, at least 32."""
-    left = np.flatnonzero(~computed)
-    size = min(n_first(int(computed.sum()), budget), len(left))
-    return np.sort(np.random.default_rng([seed, 0]).choice(left, size, replace=False)).astype(np.int64)
+    budget together with those that are computed already, at least 32. As many of each of the `charges` (m,) as there
+    are: a library has few dications, and lists many."""
+    left = np.random.default_rng([seed, 0]).permutation(np.flatnonzero(~computed))
+    turn = np.empty(len(left), np.int64)
+    for charge in np.unique(charges[left]):
+        own = np.flatnonzero(charges[left] == charge)
+        turn[own] = np.arange(len(own))
+    return np.sort(left[np.argsort(turn, kind="stable")[: n_first(int(computed.sum()), budget)]])
 
 
 def plan_round(

@@ -8,7 +8,7 @@ import pytest
 from chemspace import CationLibrary
 from oracle.descriptors import DEFAULT_DESCRIPTORS
 from screening.errors import TrainingDataError
-from screening.learned_oracle import SpacerFeatures, scaffold_groups, spacer_features
+from screening.learned_oracle import SpacerFeatures, first_spacers, scaffold_groups, spacer_features
 from screening.learned_oracle.choice import far_spacers
 from screening.learned_oracle.model import DescriptorModel
 
@@ -139,3 +139,11 @@ def test_spacers_unlike_anything_computed_are_found_and_one_of_a_kind_suffices()
     assert first in (12, 13)
     assert len(far_spacers(features, computed, 0)) == 0
     assert len(far_spacers(features, np.ones(14, np.bool_), 5)) == 0
+
+
+def test_the_first_sample_has_as_many_of_each_charge_and_all_of_a_rare_one() -> None:
+    charges, computed = np.array([1] * 300 + [2] * 40), np.arange(340) < 10
+    first = first_spacers(computed, charges, 400, 3)
+    assert np.bincount(charges[first]).tolist() == [0, 25, 25]
+    assert not computed[first].any()
+    assert np.bincount(charges[first_spacers(computed, charges, 1000, 3)]).tolist() == [0, 100, 40]

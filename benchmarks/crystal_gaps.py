@@ -24,9 +24,8 @@ from oracle import OracleStore, compound_descriptors, default_store_path, descri
 from screening.calibration import half_width
 from screening.crystals import GAP_PROCESSES, REPEAT_EV, _gap, crystal_table, gap_rows
 from screening.features import FEATURE_NAMES, to_features
-from screening.surrogates.mixture import MixtureRecipe
+from screening.surrogates.mixture import ARD, MixtureRecipe
 from screening.surrogates.recipe import TrainingRows
-from screening.surrogates.registry import ARD
 
 TABLE = Path(__file__).parents[1] / "screening" / "data" / "layered_crystals.csv"
 

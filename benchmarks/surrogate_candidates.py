@@ -37,9 +37,9 @@ from screening.surrogates import gaussian_process as kernels
 from screening.surrogates import mixture as joint
 from screening.surrogates.ensemble import EnsembleConfig
 from screening.surrogates.gaussian_process import KernelSpec
-from screening.surrogates.mixture import MixtureRecipe, stacking_weights
+from screening.surrogates.mixture import ARD, ISOTROPIC, ROUGH, MixtureRecipe, stacking_weights
 from screening.surrogates.observations import Folds
-from screening.surrogates.registry import ARD, ISOTROPIC, ROUGH, SURROGATES
+from screening.surrogates.registry import SURROGATES
 from screening.surrogates.trees import TreesConfig
 from screening.validation import Validation, cross_validate
 from screening.validation.splits import LEAVE_OUT_SPLITS

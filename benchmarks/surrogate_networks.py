@@ -38,9 +38,9 @@ from screening.surrogates import TrainingRows, mixture, observations
 from screening.surrogates import gaussian_process as kernels
 from screening.surrogates.ensemble import encode
 from screening.surrogates.gaussian_process import KernelSpec
-from screening.surrogates.mixture import MixtureRecipe
+from screening.surrogates.mixture import ARD, ISOTROPIC, NETWORKS, ROUGH, MixtureRecipe
 from screening.surrogates.observations import Scaling, fit_scaling
-from screening.surrogates.registry import ARD, DEFAULT_SURROGATE, ISOTROPIC, NETWORKS, ROUGH, SURROGATES
+from screening.surrogates.registry import DEFAULT_SURROGATE, SURROGATES
 from screening.surrogates.trees import TreesConfig
 from screening.validation import Validation, cross_validate
 from screening.validation.card import paired

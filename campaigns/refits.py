@@ -39,14 +39,15 @@ def validated_anew(fitted: Round) -> Round:
 
 def _counts(fitted: Round, batch: Sequence[str], seed: int, budget: Budget) -> Kept:
     """By formula, in how many refits without one compound (or fold) it is chosen again, and of how many; else empty."""
-    training, rates = fitted.training, compound_rates(fitted.training.dataset.subset(fitted.training.is_usual))
+    training, formulas = fitted.training, fitted.training.formulas
+    rates = compound_rates(training.dataset.subset(training.is_usual))
     inside = {compound.formula: rate for compound, rate in rates.items() if compound in fitted.space}
     whole, goal = training.best_inside(fitted.space), fitted.candidates.goal
     noise = float(np.median(training.rows.noise_variance[training.rows.measured]))
 
     def models() -> Iterator[tuple[Any, float]]:
         for rows, (fits, fold) in fitted.validation.refits:
-            out = {training.formulas[row] for row in rows if row < len(training.formulas)}  # the others are related
+            out = {formulas[row] for row in rows if row < len(formulas)}  # the others are related
             best = min((rate for formula, rate in inside.items() if formula not in out), default=whole)
             model: Any = fits.model(fold, noise, fitted.surrogate.calibration).eval()
             yield model.at(training.fixed) if training.fixed else model, best if goal is None else min(best, goal)

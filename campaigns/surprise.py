@@ -103,7 +103,8 @@ def news_since(before: CampaignState | None, fitted: Round, *, by_others: bool) 
 
 
 def expectations(fitted: Round, fresh: Sequence[Observation]) -> tuple[Expectation, ...]:
-    """What a model without the `fresh` measurements expects of each that trains, by one fit on the other rows."""
+    """What a model without the `fresh` measurements expects of each that trains: the fold of the validation that left
+    them out, where one did, else one fit on the other rows."""
     from screening.surrogates.recipe import MIN_ROWS
     from screening.surrogates.registry import get_recipe
     from screening.validation.cross_validate import out_of_fold
@@ -112,7 +113,10 @@ def expectations(fitted: Round, fresh: Sequence[Observation]) -> tuple[Expectati
     rows = rows_of(fitted.training, fresh)
     if not rows.size or len(data) - rows.size < MIN_ROWS:
         return ()
-    ((mean, sd),) = out_of_fold(get_recipe(config.surrogate), fitted.training.rows, [rows], config.seed)
+    if (known := fitted.validation.without(rows)) is not None:
+        mean, sd = known
+    else:
+        ((mean, sd),) = out_of_fold(get_recipe(config.surrogate), fitted.training.rows, [rows], config.seed)
     reach = half_width(0.95) * sd * _calibration(fitted, rows)
     return tuple(
         Expectation(

@@ -192,7 +192,7 @@ def refits_that_keep(
     rows = np.union1d(np.arange(min(RIVALS, query.shortlist, len(index))), np.flatnonzero(np.isin(index, batch)))
     head = replace(
         ranking,
-        frame=ranking.frame.iloc[rows],
+        frame=ranking.frame[["index", "tag", *query.strategy.pending_names]].iloc[rows],
         x=ranking.x[rows],
         spacer=ranking.spacer[rows],
         log_feasibility=ranking.log_feasibility[rows],

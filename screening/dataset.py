@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from functools import cache, cached_property, lru_cache
 from importlib import resources
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -242,8 +242,8 @@ class SpinDataset:
             where it is known, else the pooled standard deviation of replicates; half a decade for rows with an
             excluding flag. `group` is the spacer's InChIKey, or "3D". Do not change it in place: `rows` hands out
             copies.
-        parts: what a compound is built from, one entry a row: a `Compound`, a (spacer SMILES, cage, b_site, halide,
-            n_layers) tuple still to be read, or None where the composition is unknown.
+        parts: what a compound is built from, one entry a row: a `Compound`, the published columns of one still to be
+            built, or None where the composition is unknown.
 
     Example:
         >>> from screening import SpinDataset
@@ -256,6 +256,7 @@ class SpinDataset:
     parts: tuple[object, ...]
 
     @classmethod
+    @cache
     def published(cls) -> SpinDataset:
         """The 52 measurements of the reference paper (doi 10.1039/d5sc07406a; its public table, MIT licence,
         github.com/DogofKristin-hue/SRR), formulas and spacers corrected, doubtful rows flagged (`screening.dataset`).
@@ -271,8 +272,9 @@ class SpinDataset:
             temperature_k=pd.to_numeric(filed["temperature_k"]),
             fluence_uj_cm2=pd.to_numeric(filed["fluence_uj_cm2"]),
         )
-        columns = ("spacer_smiles", "spacer", "cage", "b_site", "halide", "n_layers")
-        parts = tuple(_published_parts(*row) for row in filed[list(columns)].itertuples(index=False, name=None))
+        columns = filed[["spacer_inchikey", "spacer_smiles", "spacer", "cage", "b_site", "halide", "n_layers"]]
+        rows = columns.itertuples(index=False, name=None)
+        parts = tuple(None if "/" in row[3] or "/" in row[5] else row for row in rows)
         return cls(_with_rates(table), parts)
 
     @classmethod
@@ -474,12 +476,6 @@ def _is_bound(table: pd.DataFrame) -> NDArray[np.bool_]:
     return np.array([UPPER_BOUND in str(flags).split(";") for flags in table["flags"]], dtype=bool)
 
 
-def _published_parts(smiles: str, spacer: str, cage: str, b_site: str, halide: str, n_layers: str) -> object:
-    if "/" in halide or "/" in cage:
-        return None
-    return (smiles, spacer, cage, b_site, halide, n_layers)
-
-
 def _build(part: object) -> Compound | None:
     from chemspace import Compound
 
@@ -492,12 +488,11 @@ def _build(part: object) -> Compound | None:
 def _published_compound(part: tuple[str, ...]) -> Compound:
     from chemspace import Cation, CationLibrary, Compound
 
-    smiles, abbreviation, cage, b_site, halide, n_layers = part
+    inchikey, smiles, abbreviation, cage, b_site, halide, n_layers = part
     library = CationLibrary.builtin()
-    spacer = None
-    if smiles:
-        own = Cation.from_smiles(smiles, abbreviation=abbreviation)
-        spacer = library.get_by_inchikey(own.inchikey) or own
+    spacer = library.get_by_inchikey(inchikey)
+    if smiles and spacer is None:
+        spacer = Cation.from_smiles(smiles, abbreviation=abbreviation)
     return Compound.of(
         spacer,
         library[cage] if cage else None,

@@ -83,7 +83,8 @@ def _exact(surrogate: Predictor, row: NDArray[np.float64], behind: NDArray[np.fl
     coalitions = np.arange(2**d)
     inside = (coalitions[:, None] >> np.arange(d)) & 1 == 1
     mixed = np.where(inside[:, None, :], row, behind).reshape(-1, d)
-    value = surrogate.predict(mixed)[0].reshape(len(coalitions), -1).mean(axis=1)
+    few, place = np.unique(mixed, axis=0, return_inverse=True)  # rows of one spacer or cage mix to the same ones
+    value = surrogate.predict(few)[0][place].reshape(len(coalitions), -1).mean(axis=1)
     size = inside.sum(axis=1)
     weight = np.array([1.0 / (d * comb(d - 1, k)) for k in range(d)])
     told = np.empty(d)

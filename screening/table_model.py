@@ -217,9 +217,9 @@ def fit_table_model(x: Array, y: Array, noise_variance: Array, repeats: NDArray[
     import torch  # a CPU second that a table without results does not take
 
     from screening.surrogates import TrainingRows
+    from screening.surrogates.mixture import NETWORKS, NETWORKS_PROCESSES
     from screening.surrogates.model import MixtureModel, ProcessComponent
     from screening.surrogates.observations import Folds, plain_sites
-    from screening.surrogates.registry import NETWORKS, NETWORKS_PROCESSES
 
     rows, judged = _taken(y)
     x, y, noise_variance = x[rows], y[rows], noise_variance[rows]

@@ -178,14 +178,14 @@ def _tell_outcomes(result: OutcomeResult, options: IngestOptions) -> None:
 
 def _check_usage(options: IngestOptions) -> None:
     """A table, or a formula with one way of giving its traces."""
-    results, files = options.table.results, options.traces.files
-    if results is not None and (files.paths() or options.formula):
+    results, traces = options.table.results, options.traces
+    if results is not None and (traces.is_given or options.formula):
         raise typer.BadParameter("give a table or the traces of one compound, not both")
-    if results is None and not files.paths():
+    if results is None and not traces.is_given:
         raise typer.BadParameter("give a table RESULTS, or --formula with --sc and --cc, --trace, or maps")
     if results is None and options.formula is None:
         raise typer.BadParameter("say which compound was measured: --formula")
-    if results is None and (problem := files.problem()):
+    if results is None and (problem := traces.files.problem()):
         raise typer.BadParameter(problem)
     if options.dry_run and options.suggest is not None:
         raise typer.BadParameter("a dry run takes nothing in, so there is nothing new to suggest from")

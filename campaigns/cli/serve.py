@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from datetime import UTC, datetime
 from pathlib import Path
@@ -75,6 +76,7 @@ def serve(options: ServeOptions) -> None:
     from campaigns.web.app import run
     from campaigns.web.settings import Settings, is_loopback, other_people
 
+    gc.set_threshold(700)  # Python's own: what goes round in a server would stay as long as it
     started_at = datetime.now(UTC).isoformat(timespec="seconds")
     is_local = is_loopback(options.host)
     if options.is_open and not is_local:

@@ -56,6 +56,11 @@ class TraceOptions(OptionGroup, panel=PANEL):
     ] = None
 
     @property
+    def is_given(self) -> bool:
+        """Whether a file is named; told without what reads one, which a table needs not."""
+        return any((self.sc, self.cc, self.trace, self.sc_map, self.cc_map))
+
+    @property
     def files(self) -> MeasuredFiles:
         """The files of the measurement."""
         from campaigns.kinetics import MeasuredFiles

@@ -9,18 +9,19 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias, TypeVar
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
-from chemspace.compound import Compound
 from chemspace.registry import Registry
-from chemspace.space import CompoundSpace, SpaceBlock
 from screening.errors import RankingError
 
 if TYPE_CHECKING:
+    import pandas as pd
+
+    from chemspace.compound import Compound
+    from chemspace.space import CompoundSpace, SpaceBlock
     from screening.validation import ScoreCard
 
 __all__ = [
@@ -205,7 +206,7 @@ class MeasuredSet:
 
 
 #: A property of compounds from their block and their features (m, d), shape (m,); NaN where it is not known.
-Property = Callable[[SpaceBlock, Array], Array]
+Property: TypeAlias = "Callable[[SpaceBlock, Array], Array]"
 #: What there is without a function: predicted log10(rate in 1/ps) and lifetime in ps, the value of the acquisition,
 #: P(forms), and the distance to the nearest measured compound.
 OWN_COLUMNS = ("log10_rate", "lifetime_ps", "acquisition", "feasibility", "novelty")
@@ -290,6 +291,12 @@ def price_property(space: CompoundSpace, per_mol: Mapping[str, float]) -> Proper
     return price
 
 
+def _no_rows() -> pd.DataFrame:
+    import pandas as pd  # a third of a CPU second, which names and words of strategies need not
+
+    return pd.DataFrame()
+
+
 @dataclass(frozen=True)
 class Shortlist:
     """Candidates that compete for the next place of a batch, best of a ranking.
@@ -315,7 +322,7 @@ class Shortlist:
     space: Array | None = None
     log_p: Array | None = None
     index: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, dtype=np.int64))
-    frame: pd.DataFrame = field(default_factory=pd.DataFrame)
+    frame: pd.DataFrame = field(default_factory=_no_rows)
 
 
 @dataclass(frozen=True)
@@ -330,7 +337,7 @@ class Chosen:
 
     x: Array
     n_picked: int = 0
-    columns: pd.DataFrame = field(default_factory=pd.DataFrame)
+    columns: pd.DataFrame = field(default_factory=_no_rows)
 
 
 @dataclass(frozen=True, slots=True)

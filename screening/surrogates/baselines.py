@@ -9,66 +9,15 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
-from botorch.models.model import Model
-from botorch.posteriors.gpytorch import GPyTorchPosterior
-from gpytorch.distributions import MultivariateNormal
 from numpy.typing import NDArray
-from torch import Tensor
 
-from screening.surrogates.recipe import TrainingRows
+from screening.surrogates.recipe import Recipe, TrainingRows
 
-
-class IndependentModel(Model):
-    """Normal distributions, independent from point to point; no gradient passes through."""
-
-    def __init__(
-        self, mean: Callable[[NDArray[np.float64]], NDArray[np.float64]], variance: float, noise_variance: float
-    ) -> None:
-        """Bind a predictor from raw features (m, d) to log10 rates (m,), and variances around it, squared units."""
-        super().__init__()
-        self._mean = mean
-        self.variance = variance
-        self.noise_variance = noise_variance
-
-    @property
-    def num_outputs(self) -> int:
-        """One target."""
-        return 1
-
-    @property
-    def batch_shape(self) -> torch.Size:
-        """No batch."""
-        return torch.Size()
-
-    def unexplained_variance(self) -> Tensor:
-        """Measurement variance in log10 units squared, a scalar tensor."""
-        return torch.tensor(self.noise_variance, dtype=torch.float64)
-
-    def marginal(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean (m,) and variance (m,) of rows x (m, d)."""
-        mean = torch.from_numpy(np.array(self._mean(x.detach().numpy()), dtype=np.float64))
-        return mean, torch.full_like(mean, self.variance)
-
-    def posterior(
-        self,
-        X: Tensor,
-        output_indices: list[int] | None = None,
-        observation_noise: bool | Tensor = False,
-        posterior_transform: Any | None = None,
-    ) -> GPyTorchPosterior:
-        """Posterior at X (batch_shape x q x d), of shape batch_shape x q x 1."""
-        del output_indices
-        mean, variance = (t.reshape(X.shape[:-1]) for t in self.marginal(X.reshape(-1, X.shape[-1])))
-        if isinstance(observation_noise, Tensor):
-            variance = variance + observation_noise[..., 0]
-        elif observation_noise:
-            variance = variance + self.noise_variance
-        posterior = GPyTorchPosterior(MultivariateNormal(mean, torch.diag_embed(variance)))
-        return posterior if posterior_transform is None else posterior_transform(posterior)
+if TYPE_CHECKING:
+    from screening.surrogates.model import IndependentModel
 
 
 #: Groups are dealt to this many inner folds for the error of a prediction.
@@ -91,6 +40,8 @@ class SklearnFits:
 
     def model(self, fold: int, noise_variance: float, calibration: float) -> IndependentModel:
         """BoTorch model of one fold."""
+        from screening.surrogates.model import IndependentModel
+
         factor = calibration**2
         variance = float(self.variances[fold])
         return IndependentModel(self.estimators[fold].predict, factor * variance, factor * noise_variance)
@@ -139,7 +90,6 @@ class SklearnRecipe:
 
 
 def _mean(seed: int) -> Any:
-    """The mean of the training rows."""
     from sklearn.dummy import DummyRegressor
 
     del seed
@@ -154,7 +104,6 @@ def _scaled(step: Any) -> Any:
 
 
 def _linear(seed: int) -> Any:
-    """Linear regression on standardised features."""
     from sklearn.linear_model import LinearRegression
 
     del seed
@@ -162,21 +111,18 @@ def _linear(seed: int) -> Any:
 
 
 def _two_group(seed: int) -> Any:
-    """The best single split of one feature."""
     from sklearn.tree import DecisionTreeRegressor
 
     return DecisionTreeRegressor(max_depth=1, random_state=seed)
 
 
 def _forest(seed: int) -> Any:
-    """A random forest of 100 trees."""
     from sklearn.ensemble import RandomForestRegressor
 
     return RandomForestRegressor(n_estimators=100, oob_score=True, random_state=seed)
 
 
 def _support_vectors(seed: int) -> Any:
-    """Support vector regression with a Gaussian kernel."""
     from sklearn.svm import SVR
 
     del seed
@@ -184,14 +130,13 @@ def _support_vectors(seed: int) -> Any:
 
 
 def _boosted(seed: int) -> Any:
-    """XGBoost: 100 trees of depth three."""
     from xgboost import XGBRegressor
 
     return XGBRegressor(n_estimators=100, max_depth=3, learning_rate=0.1, n_jobs=1, random_state=seed)
 
 
 #: By name, in the order of tables.
-BASELINES = {
+BASELINES: dict[str, Recipe] = {
     name: SklearnRecipe(name, make)
     for name, make in {
         "mean": _mean,

@@ -172,6 +172,8 @@ WARM, MAX_COLD_ROWS = (12, 0.04), 60
 #: BFGS (Nocedal and Wright, doi 10.1007/978-0-387-40065-5, chapter 6): steps from the prior and from a start, the most
 #: that one moves a logarithm, the variance it begins with, and what a second derivative is at least.
 BFGS_STEPS, MOST_MOVED, FIRST_VARIANCE, LEAST_CURVATURE = (18, 8), 0.5, 0.25, 0.05
+#: A slope of the log posterior in every logarithm below which the search is done.
+FLAT = 1e-5
 #: Rows above which hyperparameters are sought on a subset; the posterior still conditions on every row. The long search
 #: from the prior looks at fewer still, and a short one on the larger subset follows.
 MAX_SEARCH_ROWS, MAX_START_ROWS = 256, 128
@@ -316,6 +318,8 @@ def _bfgs(spec: KernelSpec, rows: _Rows, theta: Tensor, steps: int) -> Tensor:
     one, slope = torch.eye(theta.shape[-1]).to(theta), _slope(spec, rows, theta)
     inverse = (FIRST_VARIANCE * one).expand(len(theta), -1, -1)
     for _ in range(steps):
+        if bool((slope.abs() < FLAT).all()):
+            break
         step = -(inverse @ slope[..., None]).clamp(-MOST_MOVED, MOST_MOVED)
         theta, before = theta + step[..., 0], slope
         slope = _slope(spec, rows, theta)

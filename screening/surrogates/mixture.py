@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from screening.devices import one_thread
+from screening.surrogates.baselines import BASELINES
 from screening.surrogates.ensemble import EnsembleConfig, Ensembles, fit_ensembles
 from screening.surrogates.gaussian_process import LENGTH, GaussianProcesses, KernelSpec, fit_gaussian_processes
 from screening.surrogates.model import Component, EnsembleComponent, MixtureModel, ProcessComponent
 from screening.surrogates.observations import Folds, Scaling, Sites, drop_correlated, plain_sites, with_ranks
-from screening.surrogates.recipe import FoldFits, Movable, Recipe, TrainingRows
+from screening.surrogates.recipe import DEFAULT_SURROGATE, FoldFits, Movable, Recipe, TrainingRows
 from screening.surrogates.trees import Trees, TreesComponent, TreesConfig, fit_trees
 
 if TYPE_CHECKING:
@@ -408,3 +409,33 @@ def _inner_nlpd(recipe: Recipe, training: TrainingRows, mask: NDArray[np.bool_],
         count[usable] += rows.sum(1)
     nlpd: NDArray[np.float64] = np.where(count > 0, total / np.maximum(count, 1.0), np.inf)
     return nlpd
+
+
+ISOTROPIC, ROUGH, ARD = KernelSpec("gp_isotropic"), KernelSpec("gp_rough", rough=True), KernelSpec("gp_ard", ard=True)
+_THREE = (ISOTROPIC, ROUGH, ARD)
+#: Strong anchors: 48 tanh networks whose prior holds five times as much as that of `ensemble`.
+NETWORKS = EnsembleConfig(members=48, gain=3.0, noise=0.5, bins=4, patience=60)
+#: Least share of networks and of processes: on fifty rows a weight of nothing would be an accident.
+SHARE_FLOOR = 0.2
+_OLD_DEFAULT, _PROCESS = (
+    MixtureRecipe("spinscreen", _THREE, None, TreesConfig()),
+    MixtureRecipe("gp", (ISOTROPIC,), None),
+)
+#: By the names and in the words of `screening.surrogates.registry`.
+RECIPES: dict[str, Recipe] = BASELINES | {
+    recipe.name: recipe
+    for recipe in (
+        replace(NETWORKS_PROCESSES, name=DEFAULT_SURROGATE, ranks=True),
+        NETWORKS_PROCESSES,
+        _OLD_DEFAULT,
+        _PROCESS,
+        MixtureRecipe("gp_rough", (ROUGH,), None),
+        MixtureRecipe("gp_ard", (ARD,), None),
+        MixtureRecipe("gp_pearson", (ISOTROPIC,), None, most_correlated=0.9),
+        MixtureRecipe("ensemble"),
+        MixtureRecipe("trees", (), None, TreesConfig()),
+        MixtureRecipe("gp_ensemble", _THREE),
+        ResidualRecipe("gp_on_residuals", ISOTROPIC),
+        AutoRecipe("auto", (_OLD_DEFAULT, _PROCESS, *(BASELINES[name] for name in ("mean", "linear", "svr")))),
+    )
+}

@@ -1,8 +1,10 @@
-"""The BoTorch model that the mixtures end as: weighed candidates, of which the first two moments are kept."""
+"""The BoTorch models that surrogates end as: mixtures of weighed candidates, of which the first two moments are kept,
+and independent predictions."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -11,6 +13,7 @@ from botorch.models.model import Model
 from botorch.posteriors.gpytorch import GPyTorchPosterior
 from botorch.sampling.base import MCSampler
 from gpytorch.distributions import MultivariateNormal
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from screening.surrogates.ensemble import Ensembles, encode
@@ -123,7 +126,50 @@ class EnsembleComponent(nn.Module):
         return told
 
 
-class MixtureModel(Model):
+class NormalModel(Model):
+    """One target, log10 rate, whose values at any points are jointly normal."""
+
+    @property
+    def num_outputs(self) -> int:
+        """One target."""
+        return 1
+
+    @property
+    def batch_shape(self) -> torch.Size:
+        """No batch of fantasies."""
+        return torch.Size()
+
+    @abstractmethod
+    def unexplained_variance(self) -> Tensor:
+        """Variance that a measurement has beyond the latent target, log10 units squared, a scalar tensor."""
+
+    @abstractmethod
+    def _moments(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean (..., q) and covariance (..., q, q) of the latent target at raw features (..., q, d)."""
+
+    def posterior(
+        self,
+        X: Tensor,
+        output_indices: list[int] | None = None,
+        observation_noise: bool | Tensor = False,
+        posterior_transform: Any | None = None,
+    ) -> GPyTorchPosterior:
+        """Joint posterior over log10 rate at raw features X, batch_shape x q x d, of shape batch_shape x q x 1;
+        `observation_noise` True adds `unexplained_variance`, a tensor, batch_shape x q x 1, is added as it is."""
+        del output_indices
+        mean, cov = self._moments(X)
+        extra: Tensor | None = None
+        if isinstance(observation_noise, Tensor):
+            extra = observation_noise.to(mean)[..., 0].expand_as(mean)
+        elif observation_noise:
+            extra = self.unexplained_variance().expand_as(mean)
+        if extra is not None:
+            cov = cov + torch.diag_embed(extra)
+        posterior = GPyTorchPosterior(MultivariateNormal(mean, cov))
+        return posterior if posterior_transform is None else posterior_transform(posterior)
+
+
+class MixtureModel(NormalModel):
     """Gaussian mixture over log10 rate, matched by one joint Gaussian a batch of points.
 
     With weights w_c, means m_c and covariances C_c of the candidates, the mean is sum w_c m_c and the covariance
@@ -174,11 +220,6 @@ class MixtureModel(Model):
         return other
 
     @property
-    def num_outputs(self) -> int:
-        """One target."""
-        return 1
-
-    @property
     def batch_shape(self) -> torch.Size:
         """Batch shape of fantasies, empty for a plain model."""
         return torch.Size() if self._y_known is None else self._y_known.shape[:-1]
@@ -207,27 +248,6 @@ class MixtureModel(Model):
             second = second + weight * (variance + mean**2)
         spread = (second - first**2).clamp_min(JITTER)
         return self.y_mean + self.y_sd * first, (self.calibration * self.y_sd) ** 2 * spread
-
-    def posterior(
-        self,
-        X: Tensor,
-        output_indices: list[int] | None = None,
-        observation_noise: bool | Tensor = False,
-        posterior_transform: Any | None = None,
-    ) -> GPyTorchPosterior:
-        """Joint posterior over log10 rate at raw features X, batch_shape x q x d, of shape batch_shape x q x 1;
-        `observation_noise` True adds `unexplained_variance`, a tensor, batch_shape x q x 1, is added as it is."""
-        del output_indices
-        mean, cov = self.joint_moments(X)
-        extra: Tensor | None = None
-        if isinstance(observation_noise, Tensor):
-            extra = observation_noise.to(mean)[..., 0].expand_as(mean)
-        elif observation_noise:
-            extra = self.unexplained_variance().expand_as(mean)
-        if extra is not None:
-            cov = cov + torch.diag_embed(extra)
-        posterior = GPyTorchPosterior(MultivariateNormal(mean, cov))
-        return posterior if posterior_transform is None else posterior_transform(posterior)
 
     def condition_on_observations(self, X: Tensor, Y: Tensor, **kwargs: Any) -> MixtureModel:
         """The model after further observations Y, (fantasies x) (batch) x n x 1, of log10 rate at raw features X,
@@ -290,6 +310,8 @@ class MixtureModel(Model):
         after = cov[..., n:, n:] - gain @ cov[..., :n, n:]
         return mean[..., n:] + (gain @ residual[..., None])[..., 0], 0.5 * (after + after.mT)
 
+    _moments = joint_moments
+
     def _views(self, x: Tensor) -> dict[str, Tensor]:
         """Features (..., q, d) as candidates see them, with those that are fixed."""
         x = torch.cat([x, self.fixed.to(x).expand(*x.shape[:-1], -1)], -1) if self.fixed.numel() else x
@@ -309,3 +331,29 @@ class MixtureModel(Model):
 
 def _broadcast(*shapes: torch.Size) -> torch.Size:
     return torch.Size(np.broadcast_shapes(*shapes))
+
+
+class IndependentModel(NormalModel):
+    """Normal distributions, independent from point to point; no gradient passes through."""
+
+    def __init__(
+        self, mean: Callable[[NDArray[np.float64]], NDArray[np.float64]], variance: float, noise_variance: float
+    ) -> None:
+        """Bind a predictor from raw features (m, d) to log10 rates (m,), and variances around it, squared units."""
+        super().__init__()
+        self._mean = mean
+        self.variance = variance
+        self.noise_variance = noise_variance
+
+    def unexplained_variance(self) -> Tensor:
+        """Measurement variance in log10 units squared, a scalar tensor."""
+        return torch.tensor(self.noise_variance, dtype=torch.float64)
+
+    def marginal(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean (m,) and variance (m,) of rows x (m, d)."""
+        mean = torch.from_numpy(np.array(self._mean(x.detach().numpy()), dtype=np.float64))
+        return mean, torch.full_like(mean, self.variance)
+
+    def _moments(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        mean, variance = (t.reshape(x.shape[:-1]) for t in self.marginal(x.reshape(-1, x.shape[-1])))
+        return mean, torch.diag_embed(variance)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 __all__ = ["MIN_ROWS", "Recipe"]
 
 
+#: The surrogate of a campaign that names none.
+DEFAULT_SURROGATE = "networks_ranked_processes"
 #: Fewer rows leave nothing to standardise by and nothing to hold out.
 MIN_ROWS = 3
 

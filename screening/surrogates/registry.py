@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
 from chemspace.registry import Registry
 from screening.devices import usable_device
 from screening.errors import DeviceError, SurrogateError, UnknownSurrogateError
-from screening.surrogates.baselines import BASELINES
-from screening.surrogates.ensemble import EnsembleConfig
-from screening.surrogates.gaussian_process import KernelSpec
-from screening.surrogates.mixture import AutoRecipe, MixtureRecipe, ResidualRecipe
-from screening.surrogates.recipe import Movable, Recipe
-from screening.surrogates.trees import TreesConfig
+from screening.surrogates.recipe import DEFAULT_SURROGATE, Movable, Recipe
 
-__all__ = ["SURROGATES", "get_recipe"]
+__all__ = ["DEFAULT_SURROGATE", "SURROGATES", "get_recipe"]
 
 #: What makes the recipe of each name.
 SURROGATES: Registry[Callable[[], Recipe]] = Registry("surrogate", UnknownSurrogateError)
@@ -66,58 +60,42 @@ def get_recipe(name: str, device: str = "cpu", *, tasks: bool = False) -> Recipe
     return moved
 
 
-def _itself(recipe: Recipe) -> Recipe:
-    return recipe
-
-
 def _on(device: str, recipe: Recipe) -> Recipe | None:
     return recipe.on(device) if isinstance(recipe, Movable) else None
 
 
-#: The surrogate of a campaign that names none.
-DEFAULT_SURROGATE = "networks_ranked_processes"
-
-ISOTROPIC = KernelSpec("gp_isotropic")
-ROUGH = KernelSpec("gp_rough", rough=True)
-ARD = KernelSpec("gp_ard", ard=True)
-
-#: Strong anchors: 48 tanh networks whose prior holds five times as much as that of `ensemble`.
-NETWORKS = EnsembleConfig(members=48, gain=3.0, noise=0.5, bins=4, patience=60)
-#: Least share of networks and of processes: on fifty rows a weight of nothing would be an accident.
-SHARE_FLOOR = 0.2
-
-
-_PROCESSES = (ISOTROPIC, ROUGH, ARD)
-NETWORKS_PROCESSES = MixtureRecipe(
-    "networks_processes", tuple(replace(spec, bfgs=True) for spec in _PROCESSES), NETWORKS, floor=SHARE_FLOOR
-)
-_SPINSCREEN = MixtureRecipe("spinscreen", _PROCESSES, None, TreesConfig())
-_GP = MixtureRecipe("gp", (ISOTROPIC,), None)
-#: The surrogates of this package, the shipped one first, and what `spinscreen plugins` says of each.
-_OWN: dict[Recipe, str] = {
-    replace(NETWORKS_PROCESSES, name=DEFAULT_SURROGATE, ranks=True): "As `networks_processes`, and the processes see "
-    "each feature by its rank, so that odd ones do not stretch it.",
-    NETWORKS_PROCESSES: "Networks with numeric embeddings and processes, stacked inside each fold, with a least share "
-    "for both.",
-    _SPINSCREEN: "The default of release 0.1.0: three Gaussian processes and boosted trees, stacked inside each fold.",
-    _GP: "One Gaussian process: constant, linear and Matern 5/2 with one length scale for all features.",
-    MixtureRecipe("gp_rough", (ROUGH,), None): "One Gaussian process with Matern 1/2, for targets that jump between "
-    "similar compounds.",
-    MixtureRecipe("gp_ard", (ARD,), None): "One Gaussian process with a length scale for each feature.",
-    MixtureRecipe("gp_pearson", (ISOTROPIC,), None, most_correlated=0.9): "The process `gp` on features of which none "
-    "repeats another with |r| above 0.9.",
-    MixtureRecipe("ensemble"): "24 small neural networks, each anchored to its own random start.",
-    MixtureRecipe("trees", (), None, TreesConfig()): "Boosted trees of depth two, members grown without some of the "
-    "groups.",
-    MixtureRecipe("gp_ensemble", _PROCESSES): "Three Gaussian processes and the network ensemble, stacked inside each "
-    "fold.",
-    ResidualRecipe(
-        "gp_on_residuals", ISOTROPIC
-    ): "The network ensemble, and a Gaussian process on what it leaves over.",
-    AutoRecipe("auto", (_SPINSCREEN, _GP, *(BASELINES[name] for name in ("mean", "linear", "svr")))): "`spinscreen`, "
-    "`gp`, the mean, linear regression or support vectors, chosen inside each fold.",
+#: What spinscreen itself brings, and what each is.
+_SHIPPED = {
+    DEFAULT_SURROGATE: (
+        "As `networks_processes`, and the processes see each feature by its rank, so that odd ones do not stretch it."
+    ),
+    "networks_processes": (
+        "Networks with numeric embeddings and processes, stacked inside each fold, with a least share for both."
+    ),
+    "spinscreen": "The default of release 0.1.0: three Gaussian processes and boosted trees, stacked inside each fold.",
+    "gp": "One Gaussian process: constant, linear and Matern 5/2 with one length scale for all features.",
+    "gp_rough": "One Gaussian process with Matern 1/2, for targets that jump between similar compounds.",
+    "gp_ard": "One Gaussian process with a length scale for each feature.",
+    "gp_pearson": "The process `gp` on features of which none repeats another with |r| above 0.9.",
+    "ensemble": "24 small neural networks, each anchored to its own random start.",
+    "trees": "Boosted trees of depth two, members grown without some of the groups.",
+    "gp_ensemble": "Three Gaussian processes and the network ensemble, stacked inside each fold.",
+    "gp_on_residuals": "The network ensemble, and a Gaussian process on what it leaves over.",
+    "auto": "`spinscreen`, `gp`, the mean, linear regression or support vectors, chosen inside each fold.",
+    "mean": "The mean of the training rows.",
+    "two_group": "The best single split of one feature.",
+    "linear": "Linear regression on standardised features.",
+    "random_forest": "A random forest of 100 trees.",
+    "svr": "Support vector regression with a Gaussian kernel.",
+    "xgboost": "XGBoost: 100 trees of depth three.",
 }
-for _recipe, _words in _OWN.items():
-    SURROGATES.add(_recipe.name, partial(_itself, _recipe), type(_recipe), _words)
-for _baseline in BASELINES.values():
-    SURROGATES.add(_baseline.name, partial(_itself, _baseline), _baseline.make)
+
+
+def _shipped(name: str) -> Recipe:
+    from screening.surrogates.mixture import RECIPES  # imports torch, which names and words need not
+
+    return RECIPES[name]
+
+
+for _name, _words in _SHIPPED.items():
+    SURROGATES.add(_name, partial(_shipped, _name), _shipped, _words)

@@ -59,6 +59,15 @@ class Validation:
             cards[str(split)] = score(*(frame[c].to_numpy(dtype=float) for c in ("y", "mean", "sd_calibrated", "sd")))
         return cls(name, predictions, cards, grade(cards))
 
+    def without(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+        """Mean and standard deviation (r,) of rows (r,), ascending, by the fold whose test rows they are; None without
+        one among the `refits`, or where a bound, which no fold predicts, is among them."""
+        if not any(np.array_equal(rows, test) for test, _ in self.refits):
+            return None
+        first = self.predictions["split"] == self.predictions["split"].iloc[0]
+        own = self.predictions[first & self.predictions["row"].isin(rows)]
+        return (own["mean"].to_numpy(), own["sd"].to_numpy()) if len(own) == len(rows) else None
+
     def to_dict(self) -> dict[str, Any]:
         """Name, grade and score cards as plain values."""
         return {

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 import torch
 from botorch.models import SingleTaskGP
+from scipy.special import ndtri
+from scipy.stats import qmc
 
 from screening.strategies.acquisitions import gaussian_moments, log_expected_improvement, log_gain, normal_samples
 
@@ -68,3 +70,9 @@ def test_moments_agree_with_the_posterior_of_a_botorch_model(monkeypatch: pytest
     assert variance == pytest.approx(np.diag(expected)[:5], rel=1e-6)
     assert covariance == pytest.approx(expected[5:, 5:], rel=1e-4, abs=1e-8)
     assert cross == pytest.approx(expected[:5, 5:], rel=1e-4, abs=1e-8)
+
+
+def test_samples_are_those_of_scipys_scrambled_sobol_sequence() -> None:
+    for dimension, seed in ((1, 0), (7, 42), (60, 3)):
+        uniform = qmc.Sobol(dimension, scramble=True, rng=np.random.default_rng(seed)).random(256)
+        assert (normal_samples(dimension, seed) == ndtri(np.clip(uniform, 1e-9, 1.0 - 1e-9))).all()

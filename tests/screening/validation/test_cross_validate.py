@@ -10,7 +10,9 @@ import pytest
 from screening.errors import ScreeningError, TrainingDataError
 from screening.surrogate import fit_surrogate
 from screening.surrogates import TrainingRows
+from screening.surrogates.registry import get_recipe
 from screening.validation import Validation, cross_validate
+from screening.validation.cross_validate import out_of_fold
 from tests.screening.rows import published_rows, smooth_rows
 
 ROWS = smooth_rows()
@@ -72,6 +74,19 @@ def test_a_spacer_left_out_is_left_out_whole() -> None:
 def test_predictions_repeat_to_the_bit() -> None:
     told = [cross_validate(ROWS.training, seed=3).predictions for _ in range(2)]
     assert told[0].equals(told[1])
+
+
+def test_what_a_fold_predicts_for_the_rows_it_left_out_is_known_without_another_fit() -> None:
+    rows = smooth_rows().training
+    validation = cross_validate(rows, "gp", seed=1)
+    test = validation.refits[0][0]
+    ((mean, sd),) = out_of_fold(get_recipe("gp"), rows, [test], 1)
+    known = validation.without(test)
+    assert known is not None
+    assert known[0] == pytest.approx(mean, abs=1e-6)
+    assert known[1] == pytest.approx(sd, abs=1e-6)
+    assert validation.without(np.array([0, rows.n_rows - 1])) is None
+    assert replace(validation, refits=[]).without(test) is None
 
 
 def test_a_holdout_predicts_only_its_test_rows() -> None:

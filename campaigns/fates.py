@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache, lru_cache
 from itertools import chain
 from math import hypot, isclose, log, log10
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 from campaigns.ingest import ObservationTable
 from campaigns.ingest.table import ReadRow
@@ -21,10 +21,6 @@ from campaigns.targets import Observation, Recorded, Target
 from chemspace import CationLibrary, Compound, CompoundSpace, parse_formula
 from chemspace.formula import normalise
 from screening.dataset import EXCLUDING_FLAGS, SpinDataset, contradicting, stated_conditions, stated_density
-
-if TYPE_CHECKING:
-    from chemspace import Compound
-
 
 #: Replicates among the published lifetimes differ by 0.05 to 0.19 decades (screening/data/published_lifetimes.csv, rows
 #: with the flag "replicate", measured alike).

@@ -113,10 +113,8 @@ def expectations(fitted: Round, fresh: Sequence[Observation]) -> tuple[Expectati
     rows = rows_of(fitted.training, fresh)
     if not rows.size or len(data) - rows.size < MIN_ROWS:
         return ()
-    if (known := fitted.validation.without(rows)) is not None:
-        mean, sd = known
-    else:
-        ((mean, sd),) = out_of_fold(get_recipe(config.surrogate), fitted.training.rows, [rows], config.seed)
+    recipe, known = get_recipe(config.surrogate), fitted.validation.without(rows)
+    mean, sd = known or out_of_fold(recipe, fitted.training.rows, [rows], config.seed)[0]
     reach = half_width(0.95) * sd * _calibration(fitted, rows)
     return tuple(
         Expectation(

@@ -102,7 +102,6 @@ class HasModel(Protocol):
     @property
     def model(self) -> Any:
         """The BoTorch model behind the surrogate."""
-        ...
 
 
 def choose_batch(ranking: Ranking, surrogate: HasModel, query: BatchQuery = BatchQuery()) -> NDArray[np.int64]:

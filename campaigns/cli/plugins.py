@@ -23,12 +23,18 @@ def plugins(options: PrintingOptions) -> None:
 
       spinscreen plugins --json
     """
+    from oracle.descriptors import DESCRIPTORS
+    from oracle.engines.registry import ENGINES
+    from screening.strategies import STRATEGIES
+    from screening.surrogates.registry import SURROGATES
+
     failures = load_plugins()
+    registries: tuple[Registry[Any], ...] = (SURROGATES, STRATEGIES, ENGINES, DESCRIPTORS)
     listed = {
         f"{registry.kind}s": [
             {"name": entry.name, "source": entry.source, "words": entry.words} for entry in registry.entries()
         ]
-        for registry in _registries()
+        for registry in registries
     }
     failed = [{"name": f.name, "source": f.source, "reason": f.reason} for f in failures]
     console.answer({**listed, "not_loaded": failed}, lambda: _show(listed))
@@ -43,12 +49,3 @@ def _show(found: dict[str, list[dict[str, str]]]) -> None:
             table.add_row(*(escape(text) for text in row.values()))
         console.out.print(table)
         console.out.print()
-
-
-def _registries() -> tuple[Registry[Any], ...]:
-    from oracle.descriptors import DESCRIPTORS
-    from oracle.engines.registry import ENGINES
-    from screening.strategies import STRATEGIES
-    from screening.surrogates.registry import SURROGATES
-
-    return SURROGATES, STRATEGIES, ENGINES, DESCRIPTORS

@@ -177,10 +177,12 @@ def compared(predicted_ps: tuple[float, float, float], measured_ps: float, *, is
 def outcome(suggestion: Suggestion, observation: Observation) -> dict[str, Any]:
     """What came out of a suggestion: the measured lifetime for people (ps), and a bar with what was predicted."""
     predicted = (suggestion.lifetime_low_ps, suggestion.lifetime_ps, suggestion.lifetime_high_ps)
-    return {
-        "measured": f"{'< ' if observation.is_bound else ''}{picoseconds(observation.value)}",
-        "bar": compared(predicted, observation.value, is_bound=observation.is_bound),
-    }
+    return _beside(predicted, observation.value, is_bound=observation.is_bound)
+
+
+def _beside(predicted_ps: tuple[float, float, float], measured_ps: float, *, is_bound: bool) -> dict[str, Any]:
+    bar = compared(predicted_ps, measured_ps, is_bound=is_bound)
+    return {"measured": f"{'< ' if is_bound else ''}{picoseconds(measured_ps)}", "bar": bar}
 
 
 #: Results of the campaign that pages show.
@@ -191,12 +193,8 @@ def compared_views(record: TrackRecord | None) -> list[dict[str, Any]]:
     """The last results beside what was predicted, newest first: formula, both lifetimes (ps) in words, and a bar."""
     pairs = () if record is None else record.compared[::-1][:N_COMPARED]
     return [
-        {
-            "formula": one.formula,
-            "predicted": picoseconds(one.predicted_ps),
-            "measured": f"{'< ' if one.is_bound else ''}{picoseconds(one.measured_ps)}",
-            "bar": compared((one.low_ps, one.predicted_ps, one.high_ps), one.measured_ps, is_bound=one.is_bound),
-        }
+        {"formula": one.formula, "predicted": picoseconds(one.predicted_ps)}
+        | _beside((one.low_ps, one.predicted_ps, one.high_ps), one.measured_ps, is_bound=one.is_bound)
         for one in pairs
     ]
 

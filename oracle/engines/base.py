@@ -56,15 +56,12 @@ class Session(Protocol):
     ) -> tuple[float, NDArray[np.float64]]:
         """Energy (hartree) and gradient, shape (n, 3), hartree/bohr, at `positions`, shape (n, 3), bohr. `tight` asks
         for the accuracy of a single point; without it an engine may answer faster and a little worse."""
-        ...
 
     def single_point(self, positions: NDArray[np.float64]) -> SinglePoint:
         """The converged solution at `positions`, shape (n, 3), bohr."""
-        ...
 
     def close(self) -> None:
         """Gives back what the session holds (files, wavefunction)."""
-        ...
 
 
 class PointEngine(Protocol):
@@ -74,7 +71,6 @@ class PointEngine(Protocol):
         """One calculation from a fresh guess: atomic numbers (n,), `positions` (n, 3) in bohr, total charge. Raises
         InputError for what the engine would accept silently and answer wrongly; ConvergenceError if the self-consistent
         field does not converge; EngineError for any other failure."""
-        ...
 
 
 class Engine(PointEngine, Protocol):
@@ -82,4 +78,3 @@ class Engine(PointEngine, Protocol):
 
     def session(self, numbers: NDArray[np.int64], charge: int) -> Session:
         """Starts work on the molecule of these atomic `numbers`, shape (n,), and total `charge`."""
-        ...

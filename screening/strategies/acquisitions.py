@@ -366,12 +366,11 @@ def _sobol_points(dimension: int, seed: int) -> Array:
     10.1006/jcom.1998.0489.
     """
     with np.load(str(files("scipy").joinpath("stats", "_sobol_direction_numbers.npz"))) as table:
-        polynomials, first = (table[name][:dimension].astype(np.int64) for name in ("poly", "vinit"))
+        polynomials, direction = (table[name][:dimension].astype(np.int64) for name in ("poly", "vinit"))
     steps, powers = _SAMPLES.bit_length() - 1, np.arange(_BITS)
-    direction = np.ones((dimension, steps), dtype=np.int64)
-    for row, start, polynomial in zip(direction[1:], first[1:], polynomials[1:], strict=True):
+    direction, direction[0] = direction[:, :steps], 1
+    for row, polynomial in zip(direction[1:], polynomials[1:], strict=True):
         degree = int(polynomial).bit_length() - 1
-        row[:degree] = start[: min(degree, steps)]
         taken = [back for back in range(1, degree + 1) if polynomial >> (degree - back) & 1]
         for step in range(degree, steps):
             row[step] = np.bitwise_xor.reduce([row[step - degree], *(row[step - back] << back for back in taken)])
@@ -382,8 +381,7 @@ def _sobol_points(dimension: int, seed: int) -> Array:
     mixed = (bits @ mixing.mT % 2.0).astype(np.int64) @ 2 ** powers[::-1]
     gray = np.arange(_SAMPLES) ^ np.arange(_SAMPLES) >> 1
     chosen = np.where(gray[:, None, None] >> np.arange(steps) & 1, mixed, 0)
-    found: Array = (points ^ np.bitwise_xor.reduce(chosen, axis=2)) * 0.5**_BITS
-    return found
+    return np.asarray((points ^ np.bitwise_xor.reduce(chosen, axis=2)) * 0.5**_BITS, dtype=np.float64)
 
 
 def gaussian_moments(

@@ -52,7 +52,6 @@ class Predictor(Protocol):
 
     def predict(self, x: Array, chunk: int = ...) -> tuple[Array, Array]:
         """Mean (m,) and standard deviation (m,) of a new measurement at features (m, d)."""
-        ...
 
 
 def predict(surrogate: Predictor, x: Array) -> tuple[Array, Array]:

@@ -30,15 +30,12 @@ class Component(Protocol):
 
     def joint(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """Mean (..., q) and latent covariance (..., q, q)."""
-        ...
 
     def marginal(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """Mean (m,) and latent variance (m,) of rows z (m, d)."""
-        ...
 
     def unexplained(self) -> Tensor:
         """Variance of what the features do not explain, a scalar."""
-        ...
 
 
 class ProcessComponent(nn.Module):
@@ -259,7 +256,7 @@ class MixtureModel(NormalModel):
         variance = self.unexplained_variance().expand_as(y) if noise is None else noise[..., 0].expand_as(y)
         other = self._copy()
         if self._x_known is not None and self._y_known is not None and self._noise_known is not None:
-            lead = _broadcast(self._y_known.shape[:-1], y.shape[:-1])
+            lead = np.broadcast_shapes(self._y_known.shape[:-1], y.shape[:-1])
             x = torch.cat([self._x_known.expand(*lead, -1, -1), x.expand(*lead, -1, -1)], -2)
             y = torch.cat([self._y_known.expand(*lead, -1), y.expand(*lead, -1)], -1)
             variance = torch.cat([self._noise_known.expand(*lead, -1), variance.expand(*lead, -1)], -1)
@@ -300,7 +297,7 @@ class MixtureModel(NormalModel):
         """
         if self._x_known is None or self._y_known is None or self._noise_known is None:
             return self._prior_moments(x)
-        lead = _broadcast(self._x_known.shape[:-2], x.shape[:-2])
+        lead = np.broadcast_shapes(self._x_known.shape[:-2], x.shape[:-2])
         n = self._x_known.shape[-2]
         both = torch.cat([self._x_known.expand(*lead, -1, -1), x.to(self._x_known).expand(*lead, -1, -1)], -2)
         mean, cov = self._prior_moments(both)
@@ -327,10 +324,6 @@ class MixtureModel(NormalModel):
             apart = m - mean
             cov = cov + w * (c + apart[..., :, None] * apart[..., None, :])
         return self.y_mean + self.y_sd * mean, (self.calibration * self.y_sd) ** 2 * cov
-
-
-def _broadcast(*shapes: torch.Size) -> torch.Size:
-    return torch.Size(np.broadcast_shapes(*shapes))
 
 
 class IndependentModel(NormalModel):

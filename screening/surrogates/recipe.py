@@ -164,15 +164,12 @@ class FoldFits(Protocol):
     def predict(self, x: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Mean and variance, each (f, m), of a new compound's log10 rate at raw features x (m, d) by every fold; the
         variance holds what the features do not explain, not the error of a measurement."""
-        ...
 
     def model(self, fold: int, noise_variance: float, calibration: float) -> Model:
         """BoTorch model of one fold, its variances scaled by the square of `calibration`."""
-        ...
 
     def describe(self, fold: int) -> dict[str, Any]:
         """Weights and hyperparameters of one fold, for provenance; plain JSON values."""
-        ...
 
 
 class Recipe(Protocol):
@@ -181,11 +178,9 @@ class Recipe(Protocol):
     @property
     def name(self) -> str:
         """The name in tables, commands and provenance."""
-        ...
 
     def fit(self, training: TrainingRows, mask: NDArray[np.bool_], seed: int) -> FoldFits:
         """Fit every fold; `mask` (f, k) says which rows train in each, `seed` is of every random draw."""
-        ...
 
 
 @runtime_checkable
@@ -194,4 +189,3 @@ class Movable(Protocol):
 
     def on(self, device: str) -> Recipe | None:
         """The recipe fitted on that device; None if no part of it would be."""
-        ...

@@ -417,18 +417,19 @@ _THREE = (ISOTROPIC, ROUGH, ARD)
 NETWORKS = EnsembleConfig(members=48, gain=3.0, noise=0.5, bins=4, patience=60)
 #: Least share of networks and of processes: on fifty rows a weight of nothing would be an accident.
 SHARE_FLOOR = 0.2
-_OLD_DEFAULT, _PROCESS = (
-    MixtureRecipe("spinscreen", _THREE, None, TreesConfig()),
-    MixtureRecipe("gp", (ISOTROPIC,), None),
+NETWORKS_PROCESSES = MixtureRecipe(
+    "networks_processes", tuple(replace(spec, bfgs=True) for spec in _THREE), NETWORKS, floor=SHARE_FLOOR
 )
+_SPINSCREEN = MixtureRecipe("spinscreen", _THREE, None, TreesConfig())
+_GP = MixtureRecipe("gp", (ISOTROPIC,), None)
 #: By the names and in the words of `screening.surrogates.registry`.
 RECIPES: dict[str, Recipe] = BASELINES | {
     recipe.name: recipe
     for recipe in (
         replace(NETWORKS_PROCESSES, name=DEFAULT_SURROGATE, ranks=True),
         NETWORKS_PROCESSES,
-        _OLD_DEFAULT,
-        _PROCESS,
+        _SPINSCREEN,
+        _GP,
         MixtureRecipe("gp_rough", (ROUGH,), None),
         MixtureRecipe("gp_ard", (ARD,), None),
         MixtureRecipe("gp_pearson", (ISOTROPIC,), None, most_correlated=0.9),
@@ -436,6 +437,6 @@ RECIPES: dict[str, Recipe] = BASELINES | {
         MixtureRecipe("trees", (), None, TreesConfig()),
         MixtureRecipe("gp_ensemble", _THREE),
         ResidualRecipe("gp_on_residuals", ISOTROPIC),
-        AutoRecipe("auto", (_OLD_DEFAULT, _PROCESS, *(BASELINES[name] for name in ("mean", "linear", "svr")))),
+        AutoRecipe("auto", (_SPINSCREEN, _GP, *(BASELINES[name] for name in ("mean", "linear", "svr")))),
     )
 }

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib.resources import files
 from math import log, pi, sqrt
 from typing import Any, ClassVar
 
@@ -354,34 +353,25 @@ def variance_after(variance: Array, covariance: Array, cross: Array, noise: floa
 
 @lru_cache(maxsize=32)
 def normal_samples(dimension: int, seed: int) -> Array:
-    """Standard normal quasi-random samples, shape (256, dimension); the global generators are left alone."""
-    samples: Array = ndtri(np.clip(_sobol_points(dimension, seed), 1e-9, 1.0 - 1e-9))
-    return samples
+    """Standard normal quasi-random samples, shape (256, dimension); the global generators are left alone.
 
-
-def _sobol_points(dimension: int, seed: int) -> Array:
-    """Those of `scipy.stats.qmc.Sobol`, scrambled, to the bit, shape (256, dimension): that loads 0.6 CPU s of others.
-
-    Direction numbers are those of Joe and Kuo, doi 10.1137/070709359; scrambling as Matousek, doi
-    10.1006/jcom.1998.0489.
+    Of points that are to the bit those of `scipy.stats.qmc.Sobol`, whose package takes 0.6 CPU s to load: directions by
+    Joe and Kuo, doi 10.1137/070709359; scrambled as by Matousek, doi 10.1006/jcom.1998.0489.
     """
-    with np.load(str(files("scipy").joinpath("stats", "_sobol_direction_numbers.npz"))) as table:
-        polynomials, direction = (table[name][:dimension].astype(np.int64) for name in ("poly", "vinit"))
+    from torch.quasirandom import SobolEngine
+
     steps, powers = _SAMPLES.bit_length() - 1, np.arange(_BITS)
-    direction, direction[0] = direction[:, :steps], 1
-    for row, polynomial in zip(direction[1:], polynomials[1:], strict=True):
-        degree = int(polynomial).bit_length() - 1
-        taken = [back for back in range(1, degree + 1) if polynomial >> (degree - back) & 1]
-        for step in range(degree, steps):
-            row[step] = np.bitwise_xor.reduce([row[step - degree], *(row[step - back] << back for back in taken)])
+    direction = SobolEngine(dimension).sobolstate[:, :steps].numpy()  # type: ignore[no-untyped-call]
     generator = np.random.default_rng(seed).spawn(1)[0]
     points = generator.integers(2, size=(dimension, _BITS), dtype=np.uint32) @ 2**powers
     mixing = np.tril(generator.integers(2, size=(dimension, _BITS, _BITS), dtype=np.uint32), -1) + np.eye(_BITS)
-    bits = (direction << (_BITS - 1 - np.arange(steps)))[..., None] >> powers[::-1] & 1
+    bits = direction[..., None] >> powers[::-1] & 1
     mixed = (bits @ mixing.mT % 2.0).astype(np.int64) @ 2 ** powers[::-1]
     gray = np.arange(_SAMPLES) ^ np.arange(_SAMPLES) >> 1
     chosen = np.where(gray[:, None, None] >> np.arange(steps) & 1, mixed, 0)
-    return np.asarray((points ^ np.bitwise_xor.reduce(chosen, axis=2)) * 0.5**_BITS, dtype=np.float64)
+    uniform = (points ^ np.bitwise_xor.reduce(chosen, axis=2)) * 0.5**_BITS
+    samples: Array = ndtri(np.clip(uniform, 1e-9, 1.0 - 1e-9))
+    return samples
 
 
 def gaussian_moments(

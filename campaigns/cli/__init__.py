@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
-import gc
 import os
 import signal
 import sys
@@ -27,10 +25,12 @@ COLLECT_AFTER = 50_000
 def main() -> None:
     """Run the command line: exit code 0 done, 1 the data are wrong, 2 the command is wrong, 130 stopped by Ctrl+C."""
     signal.signal(signal.SIGINT, lambda number, frame: _end())
-    gc.set_threshold(COLLECT_AFTER)
-    atexit.register(gc.freeze)  # searched once more, the libraries would take a third of a CPU second to end
+    import atexit
+    import gc
     from threading import Event
 
+    gc.set_threshold(COLLECT_AFTER)
+    atexit.register(gc.freeze)  # searched once more, the libraries would take a third of a CPU second to end
     has_stopped = Event()
     try:
         _answer_ctrl_c(has_stopped)

@@ -49,10 +49,17 @@ def amendment(
     file: Callable[[str], bytes],
 ) -> Amendment:
     """What a description would change; `file` gives a kept file by its SHA-256. ConfigError if it cannot work."""
-    config = _in_edition_of(state.config, config)
+    if "edition" not in config.model_fields_set:  # as before
+        kept = {"edition": state.config.edition}
+        config = CampaignConfig.parse(kept | config.model_dump(mode="json", exclude_unset=True))
     given = [one.name for one in state.config.libraries] if libraries is None else libraries
     dications = state.config.dications if config.dications is None else config.dications  # left to the rule: as it was
-    sources = [_source(state, one, file) for one in given]
+    sources = [
+        one
+        if isinstance(one, tuple) or one == BUILTIN or Path(one).is_file()
+        else library_file(state, Path(one).name, file)
+        for one in given
+    ]
     read = gather(sources, dications=dications, edition=config.defaults)
     config = config.with_libraries(read.files).model_copy(update={"dications": dications})
     space = check(config, read.library)
@@ -84,13 +91,6 @@ def amendment(
     return Amendment(config, changes, notes, files)
 
 
-def _source(state: CampaignState, library: Source, file: Callable[[str], bytes]) -> Source:
-    """A library to read: what is no file is one that the campaign keeps."""
-    if isinstance(library, tuple) or library == BUILTIN or Path(library).is_file():
-        return library
-    return library_file(state, Path(library).name, file)
-
-
 def library_file(state: CampaignState, name: str, file: Callable[[str], bytes]) -> Source:
     """Name and content of a kept library; "builtin" as it is. Raises LibraryError if there is none called so."""
     hashes = {one.name: one.sha256 for described in state.descriptions for one in described.libraries}
@@ -98,13 +98,6 @@ def library_file(state: CampaignState, name: str, file: Callable[[str], bytes]) 
         raise LibraryError(f"{name} cannot be read: there is no such file, and the campaign keeps none called so")
     digest = hashes.get(name)
     return BUILTIN if digest is None else (name, file(digest))
-
-
-def _in_edition_of(present: CampaignConfig, config: CampaignConfig) -> CampaignConfig:
-    """A description that names no edition in that of the present one."""
-    if "edition" in config.model_fields_set:
-        return config
-    return CampaignConfig.parse({"edition": present.edition, **config.model_dump(mode="json", exclude_unset=True)})
 
 
 def check_names(names: CationLibrary, library: CationLibrary) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from campaigns.errors import IngestError
@@ -61,7 +61,8 @@ def new_outcomes(
         columns = match_fields(name, grid.columns, _FIELDS, can_map=False).columns
     except TableError as error:
         raise IngestError(error.name, error.problems) from None
-    known = {_identity(*pair) for pair in _recorded(state)}
+    known = {_identity(EventKind.STEPPED, step.payload) for step in state.steps}
+    known |= {_identity(EventKind.RULED_OUT, asdict(one)) for one in state.ruled_out}
     events, problems, skipped = list[tuple[EventKind, dict[str, Any]]](), list[str](), 0
     for row in grid.rows:
         try:
@@ -77,14 +78,6 @@ def new_outcomes(
     if problems:
         raise IngestError(name, tuple(problems))
     return events, skipped
-
-
-def _recorded(state: CampaignState) -> Iterator[tuple[EventKind, dict[str, Any]]]:
-    for step in state.steps:
-        fields = {"formula": step.formula, "stage": step.stage.value, "made": step.made, "reason": step.reason}
-        yield EventKind.STEPPED, fields
-    for one in state.ruled_out:
-        yield EventKind.RULED_OUT, {"place": one.place, "inchikey": one.inchikey}
 
 
 def _identity(kind: EventKind, payload: Mapping[str, Any]) -> tuple[str, ...]:
@@ -104,20 +97,11 @@ def _event(cells: Mapping[str, str], names: CationLibrary) -> tuple[EventKind, d
         if stage is not Stage.DECLINED or cells.get("place") not in ("spacer", "cage"):
             raise CellError("a cation is declined as spacer or cage: write so in the columns stage and place")
         cation = names[cells["cation"]]
-        return EventKind.RULED_OUT, {
-            "place": cells["place"],
-            "inchikey": cation.inchikey,
-            "name": cation.abbreviation,
-            "reason": reason,
-        }
+        fields = {"place": cells["place"], "inchikey": cation.inchikey, "name": cation.abbreviation}
+        return EventKind.RULED_OUT, fields | {"reason": reason}
     if not cells.get("formula"):
         raise CellError("column formula is empty, and so is cation")
     made = parse_formula(cells["made"], names).formula if cells.get("made") else ""
     formula = parse_formula(cells["formula"], names).formula
-    return EventKind.STEPPED, {
-        "formula": formula,
-        "stage": stage.value,
-        "reason": reason,
-        "made": made,
-        "is_carried": True,
-    }
+    step = {"formula": formula, "stage": stage.value, "reason": reason, "made": made}
+    return EventKind.STEPPED, step | {"is_carried": True}

@@ -29,51 +29,14 @@ if TYPE_CHECKING:
     from campaigns.round import Round
 
 
-def _suggestions(campaign: CampaignReader) -> pd.DataFrame:
-    rows = [
-        {"round": batch.number, "place": place, **suggestion.to_dict()}
-        for batch in campaign.state.batches
-        for place, suggestion in enumerate(batch.suggestions, start=1)
-    ]
-    return pd.DataFrame(rows)
-
-
-def _properties(campaign: CampaignReader) -> pd.DataFrame:
-    records = campaign.state.records
-    rows = [{"property": name, **row.to_dict()} for name in campaign.config.properties for row in records[name]]
-    return pd.DataFrame(rows)
-
-
-def _related(campaign: CampaignReader) -> pd.DataFrame:
-    records = campaign.state.records.items()
-    rows = [{"task": task, **row.to_dict()} for name, record in records if (task := task_of(name)) for row in record]
-    return pd.DataFrame(rows)
-
-
 def _compounds(campaign: CampaignReader) -> pd.DataFrame:
-    stages = campaign.state.stages
-    last = {step.formula: step for step in campaign.state.steps}
-    rows = [
-        {
-            "formula": formula,
-            "stage": stage.value,
-            "made": last[formula].made if formula in last else "",
-            "reason": last[formula].reason if formula in last else "",
-        }
-        for formula, stage in stages.items()
-    ]
+    last = {step.formula: (step.made, step.reason) for step in campaign.state.steps}
+    rows = [(formula, stage.value, *last.get(formula, ("", ""))) for formula, stage in campaign.state.stages.items()]
     return pd.DataFrame(rows, columns=["formula", "stage", "made", "reason"])
 
 
-def _scores(campaign: CampaignReader) -> pd.DataFrame:
-    fit = campaign.fit()
-    rows = [] if fit is None else [{"split": split, **scores} for split, scores in fit.scores.items()]
-    return pd.DataFrame(rows)
-
-
-def _ranking(campaign: CampaignReader) -> pd.DataFrame:
-    ranking = read_ranking(campaign.folder)
-    return pd.DataFrame() if ranking is None else ranking
+def _ranking(campaign: CampaignReader) -> pd.DataFrame | None:
+    return read_ranking(campaign.folder)
 
 
 def _spacers(campaign: CampaignReader) -> pd.DataFrame:
@@ -96,17 +59,32 @@ def _spacers(campaign: CampaignReader) -> pd.DataFrame:
     return pd.DataFrame(rows).astype({"round": "Int64"})
 
 
-#: Tables by name; each is empty where the campaign has nothing to put in.
-TABLES: dict[str, Callable[[CampaignReader], pd.DataFrame]] = {
-    "suggestions": _suggestions,
-    "measurements": lambda campaign: pd.DataFrame([row.to_dict() for row in campaign.state.record]),
-    "properties": _properties,
-    "related": _related,
+#: Tables, or their rows, by name; None where the campaign has nothing to put in.
+TABLES: dict[str, Callable[[CampaignReader], pd.DataFrame | list[dict[str, Any]] | None]] = {
+    "suggestions": lambda campaign: [
+        {"round": batch.number, "place": place, **suggestion.to_dict()}
+        for batch in campaign.state.batches
+        for place, suggestion in enumerate(batch.suggestions, start=1)
+    ],
+    "measurements": lambda campaign: [row.to_dict() for row in campaign.state.record],
+    "properties": lambda campaign: [
+        {"property": name, **row.to_dict()}
+        for name in campaign.config.properties
+        for row in campaign.state.records[name]
+    ],
+    "related": lambda campaign: [
+        {"task": task, **row.to_dict()}
+        for name, record in campaign.state.records.items()
+        if (task := task_of(name))
+        for row in record
+    ],
     "compounds": _compounds,
-    "scores": _scores,
+    "scores": lambda campaign: [
+        {"split": split, **scores} for fit in filter(None, [campaign.fit()]) for split, scores in fit.scores.items()
+    ],
     "ranking": _ranking,
     "spacers": _spacers,
-    "history": lambda campaign: pd.DataFrame(list(campaign.history())),
+    "history": lambda campaign: [*campaign.history()],
 }
 
 
@@ -114,7 +92,7 @@ def table(campaign: CampaignReader, name: str) -> pd.DataFrame:
     """One of `TABLES`. Raises CampaignError if there is no such table."""
     if name not in TABLES:
         raise CampaignError(f"a campaign has no table {name!r}; it has {', '.join(TABLES)}")
-    return TABLES[name](campaign)
+    return pd.DataFrame(TABLES[name](campaign))
 
 
 def write_candidates(fitted: Round, path: Path, progress: Progress | None = None) -> int:

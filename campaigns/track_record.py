@@ -61,7 +61,8 @@ def _compared(state: CampaignState, *, include_flagged: bool) -> Iterator[Compar
     """The history once through: a suggestion is the last word on its compound until that is measured."""
     standing = {row.number: row.observation for row in state.record if row.retracted is None}
     suggested = ((batch.number, suggestion) for batch in state.batches for suggestion in batch.suggestions)
-    known = _published(include_flagged=include_flagged)
+    data = SpinDataset.published().trainable(include_flagged)
+    known = data.table["lifetime_ps"].to_numpy(dtype=np.float64)[~data.censored]
     last = dict[str, tuple[int, Suggestion, float]]()
     seen = set[str]()
     for formula, stage, number in state.history:
@@ -92,12 +93,6 @@ def _pair(observation: Observation, round_: int, suggestion: Suggestion, slow_ps
         is_hit=None if is_bound and measured > slow_ps else measured > slow_ps,
         is_inside=low <= measured and (is_bound or measured <= high),
     )
-
-
-def _published(*, include_flagged: bool) -> NDArray[np.float64]:
-    """Published lifetimes, ps."""
-    data = SpinDataset.published().trainable(include_flagged)
-    return data.table["lifetime_ps"].to_numpy(dtype=np.float64)[~data.censored]
 
 
 def _rank_correlation(compared: tuple[Compared, ...]) -> float | None:

@@ -291,20 +291,16 @@ def _learnt(campaign: Campaign, result: IngestResult, workers: int) -> FitSummar
     if result.changed:
         console.stopped = f"stopped; {rows} of {result.name} taken in, the same command goes on to learn from that"
     try:
-        return _retrain(campaign, workers)
+        with console.bar("xTB descriptors") as progress:
+            described = campaign.describe(workers=workers, progress=progress)
+        for line in described.failures:
+            console.warn(line)
+        with console.bar("training, ranking") as progress:
+            return campaign.retrain(progress=progress)
     except SpinscreenError as problem:
         console.error(f"{recorded}; training failed: {problem}")
         console.note("the same command, or suggest, goes on from there")
         raise typer.Exit(NOT_LEARNT) from None
-
-
-def _retrain(campaign: Campaign, workers: int) -> FitSummary:
-    with console.bar("xTB descriptors") as progress:
-        described = campaign.describe(workers=workers, progress=progress)
-    for line in described.failures:
-        console.warn(line)
-    with console.bar("training, ranking") as progress:
-        return campaign.retrain(progress=progress)
 
 
 def _show_learnt(campaign: Campaign, fit: FitSummary, before: FitSummary | None) -> None:

@@ -15,7 +15,7 @@ import pandas as pd
 
 from campaigns.files import title_of, write_whole
 from campaigns.outcome_table import outcome_rows
-from campaigns.outputs import TABLES
+from campaigns.outputs import table
 from chemspace.tables.write import write_csv
 from screening.strategies.strategy import NEAREST
 
@@ -117,7 +117,7 @@ def write_data_package(campaign: Campaign, path: Path) -> int:
 def _frame(campaign: Campaign, name: str) -> pd.DataFrame:
     if name == "outcomes":
         return pd.DataFrame(outcome_rows(campaign.state))
-    frame = TABLES[name](campaign)
+    frame = table(campaign, name)
     if name != "suggestions" or "properties" not in frame:
         return frame
     predicted = [

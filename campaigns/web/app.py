@@ -272,6 +272,7 @@ async def _refused(request: Request, problem: Exception) -> Response:
         _log.error("%s %s: %s", request.method, request.url.path, problem)
     listed = _listed(problem, for_programs=_is_api(request))
     title = (str(problem).splitlines()[0].rstrip(":") if listed else str(problem)).replace(" (--reason)", "")
+    title = title.replace("say --yes", "send confirmed=true" if _is_api(request) else "confirm it")
     return _answer(request, status, title, listed)
 
 

@@ -88,8 +88,8 @@ __all__ = ["Round"]
 TOP_K, SHORTLIST = 1000, 1000
 #: From this size on a space is passed over in single precision; the result is that of double precision.
 LARGE = 50_000
-#: From this size on few compounds are predicted (`screening.ranking.sketch`): each takes some microseconds.
-VAST = 20_000_000
+#: From this size on few compounds are predicted (`screening.ranking.sketch`), unless bounds leave most of them out.
+VAST = 500_000
 #: Steps done when fitting and when ranking begin, and all of them; for a large space in hundredths, since ranking it
 #: is most of the work.
 _STEPS, _LONG_STEPS = (1, 2, 3), (5, 8, 100)

@@ -3,8 +3,7 @@
 Of processes and trees the mean is that of the prediction. The standard deviation is never below the prediction's: of
 the Gaussian processes only the directions that explain most are subtracted, of the trees the spread is bounded by
 look-ups. An acquisition that rises with the standard deviation is then bounded too, and log P(forms) is never above
-zero. Networks have no bound that cheap: their mean and spread are learnt as functions of the processes' kernels, and
-`PredictionBounds.slack` says by how much an acquisition may lie above what follows.
+zero. Networks have no bound that cheap: see `screening.ranking.sketch`.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ from screening.surrogates.gaussian_process import (
     KernelSpec,
     covariance,
 )
-from screening.surrogates.model import EnsembleComponent, MixtureModel, ProcessComponent
+from screening.surrogates.model import MixtureModel, ProcessComponent
 from screening.surrogates.trees import TreesComponent
 
 Array = NDArray[np.float64]
@@ -35,8 +34,6 @@ Single = NDArray[np.float32]
 #: Directions a process that count as explained; with 8 the bound lets 0.02% of a drawn space through where 0.015% is
 #: right, with 4 it is 0.2%.
 _DIRECTIONS = 8
-#: Keeps the least squares of `learn` well posed, in units of each column's spread.
-_RIDGE = 1e-4
 #: Numbers of one working array: what stays in a processor's second cache.
 _CACHED = 160_000
 
@@ -63,23 +60,10 @@ class ProcessBounds:
         self._square = float(sum(part.weight * part.linear for part in parts)) / len(x_mean)
         self._parts = parts
         self._chunk = max(64, _CACHED // len(self._distance))
-        self._learnt = np.empty((0, 2 * len(x_mean) + 1 + len(self._distance)), np.float32)
 
-    def learn(self, x: Array, y: Array) -> None:
-        """Have `moments` tell further functions, of values y (r, m) at raw features x (m, d), by least squares."""
-        inputs = self._learnt.shape[1]
-        self._learnt = np.eye(inputs, dtype=np.float32)
-        columns = self.moments(x)[2].astype(np.float64)
-        scale = columns.std(axis=1, keepdims=True) + np.finfo(np.float32).eps
-        scale[np.ptp(columns, axis=1) == 0.0] = 1.0
-        columns /= scale
-        square = columns @ columns.T + _RIDGE * columns.shape[1] * np.eye(inputs)
-        self._learnt = (np.linalg.solve(square, columns @ y.T) / scale).T.astype(np.float32)
-
-    def moments(self, x: Array) -> tuple[Single, Single, Single]:
-        """At raw x (m, d): sums of w m and, from above, of w (v + m^2), (m,); and what was learnt (r, m)."""
+    def moments(self, x: Array) -> tuple[Single, Single]:
+        """At raw x (m, d): sums of w m and, from above, of w (v + m^2), (m,)."""
         first, second = np.empty(len(x), np.float32), np.empty(len(x), np.float32)
-        learnt = np.empty((len(self._learnt), len(x)), np.float32)
         size = min(self._chunk, max(1, len(x)))
         work = (
             np.ones((2 * len(self._x_mean) + 1, size), np.float32),
@@ -87,12 +71,10 @@ class ProcessBounds:
         )
         for start in range(0, len(x), size):
             rows = slice(start, start + size)
-            first[rows], second[rows], learnt[:, rows] = self._some(x[rows], *work)
-        return first, second, learnt
+            first[rows], second[rows] = self._some(x[rows], *work)
+        return first, second
 
-    def _some(
-        self, x: Array, point: Single, distance: Single, decay: Single, spare: Single
-    ) -> tuple[Single, Single, Single]:
+    def _some(self, x: Array, point: Single, distance: Single, decay: Single, spare: Single) -> tuple[Single, Single]:
         m, d = x.shape
         point, distance, decay, spare = point[:, :m], distance[:, :m], decay[:, :m], spare[:, :m]
         np.divide(x.T - self._x_mean, self._x_sd, out=point[:d], casting="same_kind")
@@ -108,7 +90,6 @@ class ProcessBounds:
         polynomial *= r
         polynomial += np.float32(1.0)
         decay[: self._smooth] *= polynomial
-        learnt: Single = self._learnt[:, : len(point)] @ point + self._learnt[:, len(point) :] @ decay
         told = self._trend @ point
         row = 0
         for part, (start, stop) in zip(self._parts, pairwise(self._ends), strict=True):
@@ -117,7 +98,7 @@ class ProcessBounds:
         first: Single = self._first @ told
         second: Single = self._squares @ np.square(told, out=told)
         second += np.float32(self._constant) + np.float32(self._square) * point[d : 2 * d].sum(axis=0)
-        return first, second, learnt
+        return first, second
 
 
 class _Part:
@@ -219,75 +200,34 @@ def _mean_and_spread(
     return total.mean(-1).ravel().astype(np.float32), total.std(-1).ravel().astype(np.float32)
 
 
-class NetworkBounds:
-    """Mean and spread of one fold's networks, about, from what the processes' kernels say."""
-
-    def __init__(self, networks: EnsembleComponent, z: Array) -> None:
-        """Look at standardised rows z (m, d)."""
-        with torch.no_grad():
-            mean, variance = networks.marginal(torch.from_numpy(z))
-        self.seen = np.stack([mean.numpy(), np.sqrt(variance.numpy())])
-        self._least, self._most = (ends(axis=1, keepdims=True) for ends in (self.seen.min, self.seen.max))
-
-    def mean_and_spread(self, learnt: Single) -> Single:
-        """Both (2, m), within what was seen, from what was learnt of them (2, m)."""
-        told: Single = np.clip(learnt, self._least, self._most).astype(np.float32)
-        return told
-
-
 class PredictionBounds:
-    """Bounds of one mixture of Gaussian processes and trees or networks; made by `of`.
+    """Bounds of one mixture of Gaussian processes and trees; made by `of`."""
 
-    Attributes:
-        slack: by how much a score may lie above that of these bounds; none without networks.
-    """
-
-    slack = 0.0
-
-    def __init__(
-        self, model: MixtureModel, processes: ProcessBounds, others: TreeBounds | NetworkBounds | None, weight: float
-    ) -> None:
-        self._processes, self._others, self._weight = processes, others, np.float32(weight)
+    def __init__(self, model: MixtureModel, processes: ProcessBounds, trees: TreeBounds | None, weight: float) -> None:
+        self._processes, self._trees, self._weight = processes, trees, np.float32(weight)
         self._y_mean, self._y_sd = float(model.y_mean), float(model.y_sd)
         self._scale = model.calibration * self._y_sd
 
     @classmethod
-    def of(cls, model: Any, sample: Array | None = None) -> PredictionBounds | None:
-        """Bounds of a model's latent prediction; None of a model that is no mixture of processes and trees or networks.
-        `sample`: features of compounds as they will be asked for, shape (m, d), from which those of networks are
-        learnt; without it networks have none. Their `slack` is for the caller to find."""
+    def of(cls, model: Any) -> PredictionBounds | None:
+        """Bounds of a model's latent prediction; None of a model that is no mixture of processes and trees."""
         if not isinstance(model, MixtureModel) or model.is_conditioned or model.fixed.numel():
             return None
         parts = list(zip(model.components, model.weights.double().cpu().numpy(), strict=True))
         processes = [(c, w) for c, w in parts if isinstance(c, ProcessComponent) and type(c.spec) is KernelSpec]
-        others = [(c, w) for c, w in parts if isinstance(c, TreesComponent | EnsembleComponent)]
-        if not processes or len(others) > 1 or len(processes) + len(others) < len(parts):
+        trees = [(TreeBounds(c), w) for c, w in parts if isinstance(c, TreesComponent)]
+        if not processes or len(trees) > 1 or len(processes) + len(trees) < len(parts):
             return None
         mean, sd = (value.double().cpu().numpy().reshape(-1) for value in (model.x_mean, model.x_sd))
         ranks = [value.double().cpu().numpy() for value in (model.knots, model.scores) if value.numel()]
         bounds = ProcessBounds([c for c, _ in processes], np.array([w for _, w in processes]), mean, sd, *ranks)
-        other, weight = others[0] if others else (None, 0.0)
-        if not isinstance(other, EnsembleComponent):
-            return cls(model, bounds, None if other is None else TreeBounds(other), weight)
-        if sample is None:
-            return None
-        networks = NetworkBounds(other, (sample - mean) / sd)
-        bounds.learn(sample, networks.seen)
-        return cls(model, bounds, networks, weight)
-
-    @property
-    def is_exact(self) -> bool:
-        """Whether no score can lie above that of these bounds."""
-        return not isinstance(self._others, NetworkBounds)
+        return cls(model, bounds, *(trees[0] if trees else (None, 0.0)))
 
     def mean_and_sd(self, x: Array) -> tuple[Array, Array]:
         """Mean, and an upper bound of the latent standard deviation, of finite features x (m, d), in log10 units."""
-        first, second, learnt = self._processes.moments(x)
-        if self._others is not None:
-            if isinstance(self._others, NetworkBounds):
-                mean, spread = self._others.mean_and_spread(learnt)
-            else:
-                mean, spread = self._others.mean_and_spread(x)
+        first, second = self._processes.moments(x)
+        if self._trees is not None:
+            mean, spread = self._trees.mean_and_spread(x)
             first += self._weight * mean
             second += self._weight * (spread**2 + mean**2)
         variance = np.maximum(second.astype(np.float64) - first.astype(np.float64) ** 2, JITTER)

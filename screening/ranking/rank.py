@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from chemspace.progress import Announcement, Progress
 from screening.errors import NothingLeftError, RankingError
 from screening.ranking.candidates import RANKING_COLUMNS, Candidates, subset
-from screening.ranking.stream import Counts, Found, Pass, SinglePrecision, bound, cores, stream, stream_on
+from screening.ranking.stream import Counts, Found, Pass, SinglePrecision, cores, stream, stream_on
 from screening.scores import LIKELY_SLOW, TEACHES_MOST, teaches_most
 from screening.strategies.acquisitions import log_expected_improvement
-from screening.strategies.strategy import NEAREST, NEAREST_COLUMNS, Numbers, latent_sd, predict, unexplained_variance
+from screening.strategies.strategy import NEAREST, NEAREST_COLUMNS
 
 if TYPE_CHECKING:
     from screening.ranking.bounds import PredictionBounds
@@ -29,14 +29,10 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 #: Compounds kept beyond top_k by a pass.
 _SPARE = 1000
-#: From this size on a pass takes long enough to be told beforehand.
-_LONG = 5_000_000
+#: From this size on a pass takes long enough to be told beforehand, and a sketch is quicker than bounds are.
+_LONG, _BOUNDS_SUFFICE = 5_000_000, 20_000_000
 #: Blocks that are timed, spread over the space.
 _TIMED = 3
-#: Compounds from which bounds of networks are learnt, and the least share of them whose scores set the slack.
-_SAMPLE, _TOP = 6000, 0.02
-#: Scores of the list may lie above their bounds by the slack over this; else it is raised and the pass repeated.
-_WELL_INSIDE = 1.25
 
 
 @dataclass(frozen=True)
@@ -48,14 +44,14 @@ class PassSettings:
         workers: threads that score blocks side by side; None takes every core this process may use.
         single_precision: pass over the space in float32, keep at least 1,000 more than asked for, and score those again
             in float64. The pass is repeated with a longer list should the difference between the two ever reach across
-            its end. On the CPU, and for a strategy that rises with the standard deviation, bounds of the shipped
-            surrogates (`screening.ranking.bounds`) decide first which compounds can still reach the list; the others
-            are counted in `n_bounded` and get no whole prediction. Bounds of networks are learnt: the pass is repeated
-            with more slack should a compound of the list come near the end of it.
+            its end. On the CPU, and for a strategy that rises with the standard deviation, bounds of processes and
+            trees (`screening.ranking.bounds`) decide first which compounds can still reach the list; the others are
+            counted in `n_bounded` and get no whole prediction.
         device: "cpu" or "cuda" for the float32 pass.
         sketched: predict only what a sketch of all values (`screening.ranking.sketch`) says may reach the list, where
-            the strategy tells by prediction and P(forms) alone (`rises_with_sd`); how many compounds of the list may be
-            expected to be missed by that is in `Ranking.n_missed`, and it is below `screening.ranking.sketch.MISSED`.
+            the strategy tells by prediction and P(forms) alone (`rises_with_sd`) and the surrogate has no bounds, or
+            the space 20 million compounds; how many compounds of the list may be expected to be missed by that is in
+            `Ranking.n_missed`, and it is below `screening.ranking.sketch.MISSED`.
         client: a `distributed.Client`, whose workers make the pass instead of this process.
     """
 
@@ -171,7 +167,7 @@ def rank(
     keep, workers = top_k + max(top_k, _SPARE), settings.workers or cores()
     candidates.log_feasibility(candidates.space.take(np.empty(0, dtype=np.int64)))  # learnt once, for every worker
     found, missed = _sketched(Pass(candidates, quick, None, keep, settings.block_size), top_k, settings, progress)
-    bounds = _bounds(candidates, keep) if single and settings.device == "cpu" and found is None else None
+    bounds = _bounds(candidates) if single and settings.device == "cpu" and found is None else None
     if progress is not None and settings.client is None and found is None and len(candidates.space) >= _LONG:
         cost = estimate_pass(Pass(candidates, quick, bounds, keep, settings.block_size), workers)
         progress(0, candidates.n_allowed, Announcement(f"to rank: {cost}"))
@@ -189,10 +185,9 @@ def rank(
         order = np.lexsort((index, -exact))[:top_k]
         slack = 4.0 * float(np.abs(exact - value).max())
         is_short = single and len(index) >= keep and exact[order[-1]] <= value[-1] + slack
-        is_tight = bounds is not None and not bounds.is_exact and _loosened(candidates, bounds, index)
-        if not is_short and not is_tight:
+        if not is_short:
             break
-        found, missed, keep = None, 0.0, 4 * keep if is_short else keep
+        found, missed, keep = None, 0.0, 4 * keep
     index = np.sort(index[order])
     value = _exact(candidates, index)  # of the list alone, so that its numbers do not depend on what else was kept
     order = np.lexsort((index, -value))
@@ -227,9 +222,9 @@ def _nothing(counts: Counts, candidates: Candidates) -> str:
 
 def _sketched(work: Pass, wanted: int, settings: PassSettings, progress: Progress | None) -> tuple[Found | None, float]:
     """What a sketched pass finds and misses; None where none is asked for, or it is not cheaper than the whole pass."""
-    if not settings.sketched:
-        return None, 0.0
     candidates = work.candidates
+    if not settings.sketched or (len(candidates.space) < _BOUNDS_SUFFICE and _bounds(candidates) is not None):
+        return None, 0.0
     if not candidates.strategy.rises_with_sd or settings.client is not None:
         if progress is not None:
             why = "a cluster makes the pass" if settings.client is not None else "it tells by more than that"
@@ -248,36 +243,11 @@ def _sketched(work: Pass, wanted: int, settings: PassSettings, progress: Progres
     return found, missed
 
 
-def _bounds(candidates: Candidates, keep: int) -> PredictionBounds | None:
-    """Bounds for a list of this length; those of networks are learnt, with their slack, from all over the space."""
+def _bounds(candidates: Candidates) -> PredictionBounds | None:
     from screening.ranking.bounds import PredictionBounds  # loads torch, which a double-precision pass may not need
 
-    if not candidates.strategy.rises_with_sd:
-        return None
-    model, size = getattr(candidates.surrogate, "model", None), len(candidates.space)
-    if (plain := PredictionBounds.of(model)) is not None:
-        return plain
-    index = np.unique(np.linspace(0, size - 1, 2 * _SAMPLE).astype(np.int64))
-    x = candidates.features(candidates.space.take(index[::2]))
-    bounds = PredictionBounds.of(model, x[np.isfinite(x).all(axis=1)])
-    if bounds is not None:
-        _loosened(candidates, bounds, index, max(_TOP, 2.0 * keep / size))
-    return bounds
-
-
-def _loosened(candidates: Candidates, bounds: PredictionBounds, index: NDArray[np.int64], share: float = 1.0) -> bool:
-    """Whether slack had to be raised for the best `share` of compounds at indices (k,) to stay well inside of it."""
-    x = candidates.features(candidates.space.take(index))
-    x = x[np.isfinite(x).all(axis=1)]
-    mean, sd = predict(candidates.surrogate, x)
-    latent = latent_sd(sd, unexplained_variance(candidates.surrogate))
-    score = candidates.strategy.score(Numbers(x, mean, latent, np.zeros(len(x)), candidates.incumbent))
-    best = score >= np.quantile(score, max(0.0, 1.0 - share))
-    above = float((score - bound(candidates, bounds, x))[best].max(initial=0.0))
-    if above <= bounds.slack / _WELL_INSIDE:
-        return False
-    bounds.slack = 1.5 * above
-    return True
+    model = getattr(candidates.surrogate, "model", None)
+    return PredictionBounds.of(model) if candidates.strategy.rises_with_sd else None
 
 
 def _exact(candidates: Candidates, index: NDArray[np.int64]) -> Array:

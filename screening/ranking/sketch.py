@@ -1,23 +1,27 @@
-"""A pass that looks at few compounds: a sketch of every compound's value says which ones to predict.
+"""A pass that looks at few compounds: a sketch of the values of whole groups says which ones to predict.
 
-For one kind of surroundings (n, cage, metal, halide) the value of a compound depends on its spacer alone, and smoothly:
-a linear combination of some hundred functions of the spacer's descriptors follows it (squares, products and random
-cosines: Rahimi and Recht, NIPS 2007). The combinations of all kinds are fitted to a drawn sample of spacers whose
-compounds are all predicted, and one matrix product then sketches the values of all compounds of all spacers, some
-nanoseconds each. Compounds are predicted in the order of their sketched values, in standard errors above the end of the
-list, until the errors seen leave next to no chance that one of the others belongs into the list.
+A group is what a spacer makes with one cage cation in one number of layers, in every metal and halide. Its highest
+value depends on the spacer alone, and smoothly: a linear combination of some hundred functions of the spacer's
+descriptors follows it (squares, products and random cosines: Rahimi and Recht, NIPS 2007). The combinations of all
+groups are fitted to a drawn sample of spacers whose compounds are all predicted, and one matrix product then sketches
+all groups of all spacers, so that the cost grows with spacers and not with compounds.
+
+Groups are opened in the order of their sketched values, in standard errors above the end of the list. The compounds of
+a group differ in their tolerance factor alone, so two of them, the pivots, tell the others by a regression that the
+sample taught: only those that may then still enter the list are predicted. Both steps end where the errors seen leave
+next to no chance that one of the others belongs into the list.
 
 So the list is that of the whole pass but for that chance, which is told; what bounds of the whole pass leave out
 (`screening.ranking.bounds`) is left out for certain. Networks of a few dozen neurons have no bound that would leave
 anything out: over a box of two neighbouring spacers it is wider than all spacers differ (`benchmarks.network_bounds`).
 
-Shapes: c spacers, v kinds of surroundings, b coordinates, f functions of them, r rows (a spacer in a kind).
+Shapes: c spacers, v kinds of surroundings (n, cage, metal, halide), g groups of these, w kinds of the largest group, b
+coordinates, f functions of them, r rows (a spacer in a kind), u units (a spacer in a group).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import combinations_with_replacement
 
@@ -28,7 +32,6 @@ from threadpoolctl import threadpool_limits
 
 from chemspace.progress import Progress
 from screening.features import entering
-from screening.ranking.candidates import Candidates
 from screening.ranking.stream import Counts, Found, Pass, TopK, map_blocks
 
 Array = NDArray[np.float64]
@@ -36,7 +39,7 @@ Single = NDArray[np.float32]
 Whole = NDArray[np.int64]
 
 #: Spacers of the sample: so many times the root of their number, within these limits. A sample must be a quarter of
-#: its group at most; smaller groups are predicted whole.
+#: its charge at most; fewer spacers are predicted whole.
 _SAMPLE, _LEAST_SAMPLE, _MOST_SAMPLE = 2.5, 150, 2000
 #: Rows of the sample, at most, where its least number of spacers leaves the choice.
 _SAMPLED_ROWS = 2_000_000
@@ -48,25 +51,31 @@ _PENALTY = 0.03
 #: Share of the sampled values below which the sketch follows nothing: it is to be good at the top.
 _IGNORED = 0.93
 #: Coordinates may lie outside of those of the sample by this share of their range; what is farther off is predicted.
-_OVERHANG = 0.1
+_OVERHANG = 0.2
 #: Spacers sketched at once, and those that tell how sketched values are distributed.
 _CHUNK, _PROBED = 2048, 4096
-#: Share of the rows that the first sweep picks, within these limits; every further sweep picks what may be needed,
+#: Share of the units that the first sweep picks, within these limits; every further sweep picks what may be needed,
 #: within these multiples of the one before.
-_PICKED, _LEAST_PICKED, _MOST_PICKED, _MORE = 4.0e-3, 100_000, 3_000_000, (1.5, 12.0)
-#: Standard errors below the list at which the highest sketched values of a kind of surroundings leave it out, at
-#: least, and times the largest error of the sample.
-_HOPELESS, _SAFETY = 8.0, 1.5
-#: Least standard error of a sketch, and the share of a kind's highest sketched values that it is judged by.
-_LEAST_ERROR, _JUDGED = 0.02, 0.2
-#: Share of the rows beyond which the whole pass is cheaper.
-_TOO_MANY = 0.15
-#: Rows predicted at once, of the first batch and of the largest one.
-_BLOCK, _FIRST_BATCH, _LAST_BATCH = 8192, 32_768, 524_288
-#: Compounds of the list that may be expected to be missed, and the quantiles that the errors' tail is judged by.
-MISSED, _QUANTILES = 0.02, (0.98, 0.999)
+_PICKED, _LEAST_PICKED, _MOST_PICKED, _MORE = 0.06, 100_000, 8_000_000, (1.5, 12.0)
+#: Least standard error of a sketch, of what pivots tell and of a spacer in the usual ones, and the share of the highest
+#: sketched values of the sample that errors are judged by.
+_LEAST_ERROR, _LEAST_RELATED, _LEAST_SIZE, _JUDGED = 0.02, 0.02, 0.1, 0.2
+#: Least and most logarithm of the errors of a spacer, in the usual ones.
+_SCALES = (-1.2, 1.4)
+#: Compounds of a group that tell the others, and what their error is multiplied with; where so many errors are known,
+#: one unit in so many has all predicted.
+_PIVOTS, _SAFETY, _WELL_KNOWN, _STRIDE = 2, 1.5, 10_000, 5
+#: Share of the units beyond which the whole pass is cheaper.
+_TOO_MANY = 0.3
+#: Rows predicted at once; units of the first batch and of the largest one.
+_BLOCK, _FIRST_BATCH, _LAST_BATCH = 8192, 8192, 131_072
+#: Compounds of the list that may be expected to be missed, the share of it for what pivots leave out, and the quantiles
+#: that the errors' tail is judged by.
+MISSED, _OF_PIVOTS, _QUANTILES = 0.02, 0.25, (0.98, 0.999)
 #: Least errors that say something of a tail.
 _ERRORS = 2000
+#: Units whose chances are worked out, of all that are left.
+_SUMMED = 50_000
 #: Compounds of a spacer at whose P(forms) it is described.
 _REFERENCES = 4
 #: Least log P(forms) that is told apart: what has less reaches no list.
@@ -74,32 +83,24 @@ _LEAST_LOG_P = -5.0
 
 
 @dataclass(frozen=True)
-class Rows:
-    """Rows that have been predicted: index and value of the compounds that may enter the list, (m,), and each row's
-    highest value among these, and among all of its compounds, (r,), -inf for none."""
-
-    index: Whole
-    value: Array
-    best: Array
-    level: Array
-
-
-@dataclass(frozen=True)
 class Sketch:
-    """Sketched values of the compounds of some spacers.
+    """Sketched values of the groups of some spacers.
 
     Attributes:
         spacers: their positions in the space, shape (c,).
         coordinates: standardised and held within the range of the sample, shape (c, b).
         is_known: which of them are predicted in any case: the sample, and what is far from it, shape (c,).
         frequencies, phases: of the cosines.
-        kinds: of surroundings that are sketched, shape (v,); the others stand at the floor.
-        weights: of the functions in each of these kinds, shape (f, v).
+        members: kinds of each group, shape (g, w), -1 where it has fewer; its pivots come first.
+        weights: of the functions in the highest value of each group, and in the logarithm of what errors of a spacer
+            are to the usual ones, shape (f, g + 1).
+        of_kinds: of the functions in the value of each member, shape (g, f, w).
+        related: what the errors of the first, the first two, ... pivots say of the others', (g, pivots, pivots, w).
         floor: what the sketch adds to, a scalar.
-        error: standard error of the sketch in each of these kinds, shape (v,).
-        hopeless: standard errors below the list at which a kind is left out.
-        spacer_kind, allowed: which of these kinds a spacer may have by its constraints: the kind of each spacer, shape
-            (c,), and a table of shape (spacer kinds, v).
+        error: standard error of the sketch of each group, shape (g,), and `unrelated` of each member by the first, the
+            first two, ... of its pivots, shape (g, pivots, w).
+        spacer_kind, allowed: which of these groups a spacer may have by its constraints: the kind of each spacer, shape
+            (c,), and a table of shape (spacer kinds, g).
     """
 
     spacers: Whole
@@ -107,23 +108,32 @@ class Sketch:
     is_known: NDArray[np.bool_]
     frequencies: Single
     phases: Single
-    kinds: Whole
+    members: Whole
     weights: Single
+    of_kinds: Single
+    related: Single
     floor: float
     error: Single
-    hopeless: float
+    unrelated: Single
     spacer_kind: NDArray[np.intp]
     allowed: NDArray[np.bool_]
 
-    def above(self, threshold: float, places: NDArray[np.int64] | slice) -> Single:
-        """Standard errors above a threshold at which spacers are sketched, (m, v); -inf for those not allowed."""
-        f = functions(self.coordinates[places], self.frequencies, self.phases)
-        told: Single = f @ (self.weights / self.error)
-        told += (np.float32(self.floor - threshold)) / self.error
-        told[self.is_known[places]] = -np.inf
+    def above(self, threshold: float, places: NDArray[np.int64] | slice) -> tuple[Single, Single]:
+        """Standard errors above a threshold at which groups are sketched, (m, g), -inf for those not allowed; and the
+        standard errors of the spacers, in those of the groups, (m, 1)."""
+        told: Single = functions(self.coordinates[places], self.frequencies, self.phases) @ self.weights
+        scale = np.exp(told[:, -1:].clip(*_SCALES))
+        above = (told[:, :-1] + np.float32(self.floor - threshold)) / (self.error * scale)
+        above[self.is_known[places]] = -np.inf
         if not self.allowed.all():
-            told[~self.allowed[self.spacer_kind[places]]] = -np.inf
-        return told
+            above[~self.allowed[self.spacer_kind[places]]] = -np.inf
+        return above, scale
+
+    def told(self, group: int, places: NDArray[np.integer], level: Array, last: int) -> Array:
+        """Values of all members of one group, shape (m, w), from those of its pivots, (m, pivots), up to the last."""
+        sketched = functions(self.coordinates[places], self.frequencies, self.phases) @ self.of_kinds[group]
+        apart = np.maximum(level - self.floor, 0.0) - sketched[:, : level.shape[1]]
+        return np.asarray(sketched + apart @ self.related[group, last], dtype=np.float64) + self.floor
 
 
 def functions(z: Single, frequencies: Single, phases: Single) -> Single:
@@ -154,9 +164,14 @@ class SketchPass:
     workers: int
     progress: Progress | None = None
     _top: TopK = field(init=False, repr=False)
+    _of_units: _Judge = field(init=False, repr=False)
+    _of_rows: _Judge = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_top", TopK(self.work.keep))
+        top = TopK(self.work.keep)
+        object.__setattr__(self, "_top", top)
+        for name in ("_of_units", "_of_rows"):
+            object.__setattr__(self, name, _Judge(top, self.wanted))
 
     def run(self) -> tuple[Found, float] | None:
         """What `screening.ranking.stream.stream` finds, and how many compounds of the list are expected to be missing.
@@ -164,9 +179,8 @@ class SketchPass:
         None where the sketch does not follow the values and the whole pass is cheaper.
         """
         with threadpool_limits(1):
-            whole, spacers = 0, self._described
-            sketches = []
-            for own in self._groups(spacers):
+            whole, sketches = 0, []
+            for own in self._alike(self._described):
                 most = min(_MOST_SAMPLE, max(_LEAST_SAMPLE, _SAMPLED_ROWS // self._allowed.shape[1]))
                 n_sample = int(np.clip(_SAMPLE * np.sqrt(len(own)), _LEAST_SAMPLE, most))
                 if len(own) < 4 * n_sample:
@@ -174,58 +188,63 @@ class SketchPass:
                 else:
                     sketch, n_whole = self._fit(own, n_sample)
                     whole += n_whole
-                    sketches.append(sketch)
-            missed = 0.0
-            if sketches:
-                opened = self._open(sketches)
-                if opened is None:
-                    return None
-                n_whole, missed = opened
-                whole += n_whole
-        return (*self._top.result(), self._counts(whole)), missed
+                    sketches += [] if sketch is None else [sketch]
+            opened = self._open(sketches) if sketches else (0, 0.0)
+        return None if opened is None else ((*self._top.result(), self._counts(whole + opened[0])), opened[1])
 
     # --- rows -----------------------------------------------------------------------------------------------------
-
-    @property
-    def _candidates(self) -> Candidates:
-        return self.work.candidates
 
     @cached_property
     def _described(self) -> Whole:
         """Spacers with descriptors, or without carbon: then they need none."""
-        table = self._candidates.spacer_table
+        table = self.work.candidates.spacer_table
         return np.flatnonzero(np.isfinite(table.values).all(axis=1) | ~table.organic)
 
-    def _groups(self, spacers: Whole) -> list[Whole]:
+    def _alike(self, spacers: Whole) -> list[Whole]:
         """Spacers of each charge, those without carbon apart."""
-        key = self._candidates.space.charges[spacers] * np.where(self._candidates.spacer_table.organic[spacers], 1, -1)
+        key = self.work.candidates.space.charges[spacers] * np.where(
+            self.work.candidates.spacer_table.organic[spacers], 1, -1
+        )
+        key = key.astype(np.int8)
         return [spacers[key == value] for value in np.unique(key)]
 
     @cached_property
     def _allowed(self) -> NDArray[np.bool_]:
         """Which kinds of surroundings hold a compound that a kind of spacer may have, shape (spacer kinds, v)."""
-        _, rows = self._candidates.block_features.kinds
-        table = self._candidates.space.allowed_inner[1]
+        _, rows = self.work.candidates.block_features.kinds
+        table = self.work.candidates.space.allowed_inner[1]
         allowed: NDArray[np.bool_] = np.logical_or.reduceat(table[:, rows.compounds], rows.start, axis=1)
         return allowed
 
-    def _all_rows(self, spacers: Whole) -> tuple[Whole, Whole]:
-        """Every row of some spacers that constraints allow: spacer and kind of surroundings, each (r,)."""
-        place, kind = np.nonzero(self._allowed[self._candidates.space.allowed_inner[0][spacers]])
-        return spacers[place], kind.astype(np.int64)
+    @cached_property
+    def _groups(self) -> list[Whole]:
+        """Kinds of surroundings that differ in metal and halide alone, without those that no spacer may have."""
+        inner = self.work.candidates.space.take(self.work.candidates.block_features.kinds[0])
+        key = (inner.n_layers.astype(np.int64) << 32) + inner.cage
+        kinds = np.flatnonzero(self._allowed.any(axis=0))
+        return [kinds[key[kinds] == value] for value in np.unique(key[kinds])]
 
-    def _predicted(self, spacers: Whole, kinds: Whole) -> Iterator[Rows]:
-        """Predict rows, offer what may enter the list, and tell of each block of rows."""
+    def _levels(self, spacers: Whole, kinds: Whole) -> tuple[Array, int]:
+        """Predict rows, offer what may enter the list: highest value of all compounds of each, (r,), -inf unknown; and
+        how many may enter."""
+        starts, level, count = range(0, len(spacers), _BLOCK), np.empty(len(spacers)), 0
 
-        def block(start: int) -> Rows:
+        def block(start: int) -> tuple[Whole, Array, Array]:
             return self._rows(spacers[start : start + _BLOCK], kinds[start : start + _BLOCK])
 
-        for rows in map_blocks(block, range(0, len(spacers), _BLOCK), self.workers):
-            self._top.offer(rows.value, rows.index)
-            yield rows
+        for start, (index, value, own) in zip(starts, map_blocks(block, starts, self.workers), strict=True):
+            self._top.offer(value, index)
+            level[start : start + _BLOCK], count = own, count + len(index)
+        return level, count
 
-    def _rows(self, spacers: Whole, kinds: Whole) -> Rows:
-        candidates = self._candidates
+    def _predict_all(self, spacers: Whole) -> int:
+        """Predict every compound of some spacers that constraints allow; how many those are."""
+        place, kind = np.nonzero(self._allowed[self.work.candidates.space.allowed_inner[0][spacers]])
+        return self._levels(spacers[place], kind.astype(np.int64))[1]
+
+    def _rows(self, spacers: Whole, kinds: Whole) -> tuple[Whole, Array, Array]:
+        """Index and value of the compounds of some rows that may enter the list, (m,), and each row's highest value."""
+        candidates = self.work.candidates
         first, compounds = candidates.block_features.kinds
         x = candidates.block_features.pairs(spacers, first[kinds])
         described = np.flatnonzero(np.isfinite(x).all(axis=1))
@@ -233,20 +252,18 @@ class SketchPass:
         free = ~np.isin(index, candidates.excluded)
         if candidates.space.constraints:
             free &= candidates.space.allowed(index)
-        best, level = np.full(len(spacers), -np.inf), np.full(len(spacers), -np.inf)
+        level = np.full(len(spacers), -np.inf)
         if not described.size:
-            return Rows(index, np.empty(0), best, level)
+            return index, np.empty(0), level
         value = candidates.values(self.work.predictor, x[described], candidates.space.take(index), source)
-        starts = np.flatnonzero(np.diff(source, prepend=-1))
-        level[described] = np.maximum.reduceat(value, starts)
-        best[described] = np.maximum.reduceat(np.where(free, value, -np.inf), starts)
-        return Rows(index[free], value[free], best, level)
+        level[described] = np.maximum.reduceat(value, np.flatnonzero(np.diff(source, prepend=-1)))
+        return index[free], value[free], level
 
     # --- the sketch -----------------------------------------------------------------------------------------------
 
     def _coordinates(self, spacers: Whole) -> Array:
         """What the values are functions of, shape (c, b): descriptors as they enter, and P(forms) of some compounds."""
-        candidates = self._candidates
+        candidates = self.work.candidates
         columns = []
         of_cations = candidates.spacer_table.descriptors.of_cations
         for column, descriptor in zip(candidates.spacer_table.values[spacers].T, of_cations, strict=True):
@@ -260,103 +277,165 @@ class SketchPass:
                 columns += [np.exp(log_p), np.maximum(log_p, _LEAST_LOG_P)]
         return np.stack(columns, axis=1)
 
-    def _fit(self, spacers: Whole, n_sample: int) -> tuple[Sketch, int]:
-        """The sketch of some spacers, and how many compounds were predicted for it."""
-        candidates, rng = self._candidates, np.random.default_rng(0)
-        z = self._coordinates(spacers)
+    def _fit(self, spacers: Whole, n_sample: int) -> tuple[Sketch | None, int]:
+        """The sketch of some spacers, None where all values are the same, and how many compounds were predicted."""
+        candidates, rng = self.work.candidates, np.random.default_rng(0)
         sample = np.sort(rng.choice(len(spacers), n_sample, replace=False))
-        low, high = z[sample].min(axis=0), z[sample].max(axis=0)
-        slack = _OVERHANG * (high - low)
-        is_known = ((z < low - slack) | (z > high + slack)).any(axis=1)
+        drawn = self._coordinates(spacers[sample])
+        low, high, centre, spread = drawn.min(axis=0), drawn.max(axis=0), drawn.mean(axis=0), drawn.std(axis=0)
+        slack, varies = _OVERHANG * (high - low), spread > 0.0
+
+        def standardised(start: int) -> tuple[Single, NDArray[np.bool_]]:
+            z = self._coordinates(spacers[start : start + _BLOCK])
+            is_far = ((z < low - slack) | (z > high + slack)).any(axis=1)
+            return ((np.clip(z, low, high) - centre)[:, varies] / spread[varies]).astype(np.float32), is_far
+
+        z, is_known = np.empty((len(spacers), int(varies.sum())), np.float32), np.empty(len(spacers), np.bool_)
+        starts = range(0, len(spacers), _BLOCK)
+        for start, (own, is_far) in zip(starts, map_blocks(standardised, starts, self.workers), strict=True):
+            z[start : start + _BLOCK], is_known[start : start + _BLOCK] = own, is_far
         is_known[sample] = True
-        spread = z[sample].std(axis=0)
-        varies = spread > 0.0
-        z = ((np.clip(z, low, high) - z[sample].mean(axis=0))[:, varies] / spread[varies]).astype(np.float32)
         b, n_cosines = z.shape[1], min(_MOST_COSINES, n_sample // _ROWS_PER_COSINE)
-        drawn = rng.standard_normal((b, n_cosines)) * np.sqrt(5.0 / rng.chisquare(5.0, n_cosines)) / _LENGTH
-        frequencies: Single = drawn.astype(np.float32)
+        scales = np.sqrt(5.0 / rng.chisquare(5.0, n_cosines)) / _LENGTH
+        frequencies: Single = (rng.standard_normal((b, n_cosines)) * scales).astype(np.float32)
         phases: Single = rng.uniform(0.0, 2.0 * np.pi, n_cosines).astype(np.float32)
 
         n_whole = self._predict_all(spacers[np.setdiff1d(np.flatnonzero(is_known), sample)])
-        target, n_own = self._levels(spacers[sample])
-        finite = target[np.isfinite(target)]
+        kinds, values = np.flatnonzero(self._allowed.any(axis=0)), np.full((n_sample, self._allowed.shape[1]), -np.inf)
+        level, n_own = self._levels(np.repeat(spacers[sample], len(kinds)), np.tile(kinds, n_sample))
+        values[:, kinds] = level.reshape(n_sample, -1)
+        finite = values[np.isfinite(values)]
         floor = float(np.quantile(finite, _IGNORED)) if finite.size else 0.0
-        above = np.maximum(target - floor, 0.0)
-        live = np.flatnonzero(above.any(axis=0))
+        above = np.maximum(values - floor, 0.0)
+        groups = [group for group in self._groups if above[:, group].any()]
+        if not groups:
+            return None, n_whole + n_own
+        highest = np.stack([above[:, group].max(axis=1) for group in groups], axis=1)
         a: Array = functions(z[sample], frequencies, phases).astype(np.float64)
-        above = above[:, live]
-        penalty = _PENALTY * n_sample * np.eye(a.shape[1])
-        penalty[0, 0] = 0.0
-        inverse = np.asarray(np.linalg.inv(a.T @ a + penalty), dtype=np.float64)
-        weights = inverse @ (a.T @ above)
-        error, largest = _errors_left_out(a, inverse, above, a @ weights)
+        weights, left_out = _fitted(a, np.concatenate([highest, above], axis=1))
+        apart = left_out[:, : len(groups)]
+        sketched = highest - apart
+        log_size = np.log(np.sqrt((apart**2).mean(axis=1, keepdims=True) / (apart**2).mean()) + _LEAST_SIZE)
+        of_sizes, size_left_out = _fitted(a, log_size)
+        apart = apart / np.exp((log_size - size_left_out).clip(*_SCALES))
+        is_high = sketched >= np.quantile(sketched, 1.0 - _JUDGED, axis=0)
+        error = np.sqrt((apart**2 * is_high).sum(axis=0) / is_high.sum(axis=0)) + _LEAST_ERROR
+        error = np.maximum(error, np.median(error))  # few values above the floor tell little of the largest errors
+        width = max(map(len, self._groups))
+        parts = [
+            _related(own, left_out[is_high[:, g], len(groups) + own[:, None]].T, width) for g, own in enumerate(groups)
+        ]
+        members, related, unrelated = (np.stack(column) for column in zip(*parts, strict=True))
+        unrelated = np.maximum(unrelated, np.quantile(unrelated, 0.9, axis=(0, 2), keepdims=True))
+        unrelated[:, -1] *= _SAFETY  # nothing but what is predicted last tells these errors
+        of_kinds = np.where(members < 0, 0.0, weights[:, len(groups) + members])
         sketch = Sketch(
             spacers,
             z,
             is_known,
             frequencies,
             phases,
-            live,
-            weights.astype(np.float32),
+            members,
+            np.concatenate([weights[:, : len(groups)], of_sizes], axis=1).astype(np.float32),
+            of_kinds.swapaxes(0, 1).astype(np.float32),
+            related.astype(np.float32),
             floor,
             error.astype(np.float32),
-            max(_HOPELESS, _SAFETY * largest),
+            unrelated,
             candidates.space.allowed_inner[0][spacers],
-            self._allowed[:, live],
+            np.stack([self._allowed[:, own].any(axis=1) for own in groups], axis=1),
         )
         return sketch, n_whole + n_own
-
-    def _predict_all(self, spacers: Whole) -> int:
-        """Predict every compound of some spacers; how many those are."""
-        return sum(len(rows.index) for rows in self._predicted(*self._all_rows(spacers)))
-
-    def _levels(self, spacers: Whole) -> tuple[Array, int]:
-        """Highest value of each kind of surroundings of spacers, (c, v), -inf unknown; and how many may enter."""
-        open_to_some = np.flatnonzero(self._allowed.any(axis=0))
-        rows = list(self._predicted(np.repeat(spacers, len(open_to_some)), np.tile(open_to_some, len(spacers))))
-        levels = np.full((len(spacers), self._allowed.shape[1]), -np.inf)
-        levels[:, open_to_some] = np.concatenate([part.level for part in rows]).reshape(len(spacers), -1)
-        return levels, sum(len(part.index) for part in rows)
 
     # --- the sweep ------------------------------------------------------------------------------------------------
 
     def _open(self, sketches: list[Sketch]) -> tuple[int, float] | None:
-        """Predict rows by their sketched values, highest first, until nothing more is to be expected of the others: how
-        many compounds were predicted, how many may be missing; None if too many would have to be predicted."""
-        threshold, whole = self._expected_threshold(sketches), 0
-        picked, judge = 0.0, _Judge(self._top, self.wanted)
+        """Open units by their sketched values, highest first, until nothing more is to be expected of the others: how
+        many compounds were predicted, how many may be missing; None if too many would have to be opened."""
+        threshold, whole, unopened = self._expected_threshold(sketches), 0, 0.0
+        picked, judge = 0.0, self._of_units
         opened: Whole = np.empty(0, dtype=np.int64)
-        n_rows = len(self._described) * self._allowed.shape[1]
+        n_units = sum(len(sketch.spacers) * len(sketch.members) for sketch in sketches)
         while True:
-            hopeful = [_hopeful(sketch, threshold) for sketch in sketches]
-            probe, weight = self._probe(hopeful, threshold)
-            total = weight * len(probe.above)
+            probe, weight = self._probe(sketches, threshold)
             if picked:
                 enough = weight * judge.enough(probe, threshold, MISSED / (2.0 * weight))
                 picked = float(np.clip(enough, _MORE[0] * picked, _MORE[1] * picked))
             else:
-                picked = float(np.clip(_PICKED * total, _LEAST_PICKED, _MOST_PICKED))
-            if picked > _TOO_MANY * n_rows and n_rows > 4 * _LEAST_PICKED:
+                picked = float(np.clip(_PICKED * n_units, _LEAST_PICKED, _MOST_PICKED))
+            if picked > _TOO_MANY * n_units and n_units > 4 * _LEAST_PICKED:
                 return None
             place = int(picked / weight)
             lower = -np.inf if place >= len(probe.above) else float(probe.above[place])
-            found = self._sweep(hopeful, threshold, lower, opened)
-            left_out, start, size = probe.part(probe.above < lower), 0, _FIRST_BATCH
-            while start < len(found.above):
-                batch = found.part(slice(start, start + size)).in_order()
-                rows = list(self._predicted(batch.spacers, batch.kinds))
-                whole += sum(len(part.index) for part in rows)
-                judge.learn(batch, np.concatenate([part.best for part in rows]), threshold)
+            found = self._sweep(sketches, threshold, lower, opened)
+            left_out, start, size, missed = probe.part(probe.above < lower), 0, _FIRST_BATCH, np.inf
+            while start < len(found.above) and missed > MISSED:
+                batch = found.part(slice(start, start + size))
+                value, n_predicted, n_missed = self._opened(sketches, batch, len(found.above))
+                whole, unopened = whole + n_predicted, unopened + n_missed
+                judge.learn((value - threshold) / batch.error - batch.above)
                 start += size
-                missed = judge.missed(found.part(slice(start, None)), threshold)
+                missed = unopened + judge.missed(found.part(slice(start, None)), threshold)
                 missed += weight * judge.missed(left_out, threshold)
-                if missed <= MISSED and threshold <= judge.threshold:
-                    return whole, missed
                 size = min(_LAST_BATCH, max(_FIRST_BATCH, start // 2))
-            opened = np.union1d(opened, found.keys)
-            if lower == -np.inf and threshold <= judge.threshold:
-                return (whole, float(n_rows * ndtr(-_HOPELESS))) if n_rows > 4 * _LEAST_PICKED else None
-            threshold = judge.threshold
+            if missed <= MISSED or lower == -np.inf:
+                return whole, missed
+            opened, threshold = np.union1d(opened, found.keys(sketches)), judge.threshold
+
+    def _opened(self, sketches: list[Sketch], units: Units, n_found: int) -> tuple[Array, int, float]:
+        """Open units: their highest values (u,), how many compounds were predicted, how many others may be missing."""
+        order = np.lexsort((units.place, units.group, units.owner))
+        units = units.part(order)
+        both = [(sketch, units.part(units.owner == number)) for number, sketch in enumerate(sketches)]
+        spacers = np.concatenate([sketch.spacers[own.place] for sketch, own in both])
+        members = np.concatenate([sketch.members[own.group] for sketch, own in both])
+        unrelated = np.concatenate([sketch.unrelated[own.group] for sketch, own in both])
+        kinds = self.work.candidates.space.allowed_inner[0][spacers]
+        is_open = (members >= 0) & self._allowed[kinds[:, None], members]
+        n_pivots, least = unrelated.shape[1], _OF_PIVOTS * MISSED / (n_found * members.shape[1])
+        is_judged = np.arange(len(order)) % (_STRIDE if self._of_units.n > _WELL_KNOWN else 1) == 0
+        level, values = np.full((len(order), n_pivots), -np.inf), np.full(members.shape, -np.inf)
+        alive, missed, whole = np.arange(len(order)), 0.0, 0
+        for last in range(n_pivots):
+            known = alive[members[alive, last] >= 0]
+            level[known, last], n_own = self._levels(spacers[known], members[known, last])
+            if last:  # what the pivots before it told of this one
+                judged = known[is_judged[known]]
+                apart = level[judged, last] - values[judged, last]
+                self._of_rows.learn(apart / unrelated[judged, last - 1, last])
+            values[alive] = self._told(sketches, units.part(alive), level[alive], last)
+            values[:, : last + 1] = level[:, : last + 1]
+            is_open[:, last] = False
+            chances = np.where(is_open[alive], self._of_rows.chances(values[alive], unrelated[alive, last]), 0.0)
+            is_alive = is_judged[alive] | (chances > least).any(axis=1)
+            missed, whole = missed + float(chances[~is_alive].sum()), whole + n_own
+            alive, chances = alive[is_alive], chances[is_alive]
+        unit, which = np.nonzero(chances > least)
+        missed += float(chances[chances <= least].sum())
+        unit = alive[unit]
+        known, n_own = self._levels(spacers[unit], members[unit, which])
+        self._of_rows.learn((known - values[unit, which]) / unrelated[unit, -1, which])
+        values[unit, which] = known
+        values[members < 0] = -np.inf
+        highest = np.empty(len(order))
+        highest[order] = np.where(is_judged, values.max(axis=1), np.nan)
+        return highest, whole + n_own, missed
+
+    def _told(self, sketches: list[Sketch], units: Units, level: Array, last: int) -> Array:
+        """Values of all members (u, w) of units, in order of sketch and group, by those of their pivots (u, pivots)."""
+        cuts = np.flatnonzero(np.diff(units.owner) | np.diff(units.group)) + 1
+        pieces = [
+            piece
+            for part in np.split(np.arange(len(level)), cuts)
+            for piece in np.split(part, range(_CHUNK, len(part), _CHUNK))
+            if piece.size
+        ]
+
+        def told(own: Whole) -> Array:
+            owner, group = units.owner[own[0]], int(units.group[own[0]])
+            return sketches[owner].told(group, units.place[own], level[own], last)
+
+        return np.concatenate([sketches[0].members[:0], *map_blocks(told, pieces, self.workers)])
 
     def _expected_threshold(self, sketches: list[Sketch]) -> float:
         """Value that the last of the list may be expected to have, from how values fall off in the sample's top."""
@@ -369,49 +448,48 @@ class SketchPass:
         rank = (self.wanted + 1) * known / sum(len(sketch.spacers) for sketch in sketches)
         return float(value[first] + slope * np.log((first + 1) / rank))
 
-    def _probe(self, sketches: list[Sketch], threshold: float) -> tuple[Sketched, float]:
-        """Evenly drawn rows, highest first, and how many rows each stands for."""
+    def _probe(self, sketches: list[Sketch], threshold: float) -> tuple[Units, float]:
+        """Units of evenly drawn spacers, highest first, and how many units each stands for."""
         share = min(1.0, _PROBED / sum(len(sketch.spacers) for sketch in sketches))
         parts = []
         for number, sketch in enumerate(sketches):
             n = max(1, round(share * len(sketch.spacers)))
             drawn = np.sort(np.random.default_rng(number).choice(len(sketch.spacers), n, replace=False))
-            parts.append(_picked(sketch, sketch.above(threshold, drawn), drawn, -np.inf))
+            parts.append(_picked(sketch, number, threshold, drawn, -np.inf))
         return _joined(parts), 1.0 / share
 
-    def _sweep(self, sketches: list[Sketch], threshold: float, lower: float, opened: Whole) -> Sketched:
-        """Rows that are sketched at or above `lower` and not opened yet, highest first."""
+    def _sweep(self, sketches: list[Sketch], threshold: float, lower: float, opened: Whole) -> Units:
+        """Units that are sketched at or above `lower` and not opened yet, highest first."""
         chunks = [
-            (sketch, np.arange(start, min(start + _CHUNK, len(sketch.spacers))))
-            for sketch in sketches
+            (number, np.arange(start, min(start + _CHUNK, len(sketch.spacers))))
+            for number, sketch in enumerate(sketches)
             for start in range(0, len(sketch.spacers), _CHUNK)
         ]
 
-        def pick(chunk: tuple[Sketch, Whole]) -> Sketched:
-            sketch, own = chunk
-            return _picked(sketch, sketch.above(threshold, slice(int(own[0]), int(own[-1]) + 1)), own, lower)
+        def pick(chunk: tuple[int, Whole]) -> Units:
+            return _picked(sketches[chunk[0]], chunk[0], threshold, chunk[1], lower)
 
         parts, done, total = [], 0, max(1, sum(len(sketch.spacers) for sketch in sketches))
         for (_, own), part in zip(chunks, map_blocks(pick, chunks, self.workers), strict=True):
             parts.append(part)
             done += len(own)
             if self.progress is not None:
-                n_allowed = self._candidates.n_allowed
+                n_allowed = self.work.candidates.n_allowed
                 self.progress(n_allowed * done // total, n_allowed, "compounds sketched")
         found = _joined(parts)
-        return found.part(~np.isin(found.keys, opened)) if opened.size else found
+        return found.part(~np.isin(found.keys(sketches), opened)) if opened.size else found
 
     # --- counts ---------------------------------------------------------------------------------------------------
 
     def _counts(self, whole: int) -> Counts:
-        candidates, space = self._candidates, self._candidates.space
+        candidates, space = self.work.candidates, self.work.candidates.space
         kinds, table = space.allowed_inner
         excluded = candidates.excluded[space.allowed(candidates.excluded)]
         missing = np.ones(len(space.spacers), dtype=bool)
         missing[self._described] = False
         undescribed = int(table.sum(axis=1)[kinds[missing]].sum())
         first, rows = candidates.block_features.kinds
-        for key in self._groups(self._described):
+        for key in self._alike(self._described):
             lacks = ~np.isfinite(candidates.block_features.pairs(np.full(len(first), key[0]), first)).all(axis=1)
             gone = np.zeros(space.n_inner, dtype=bool)
             gone[rows.compounds] = np.repeat(lacks, rows.count)
@@ -423,76 +501,86 @@ class SketchPass:
 
 
 @dataclass(frozen=True)
-class Sketched:
-    """Rows that are known by their sketch: which, and how many of its errors each is above a threshold, (r,)."""
+class Units:
+    """Groups of spacers that are known by their sketch: how many of its errors each is above a threshold, the sketch,
+    the place of its spacer in it, and the group, (u,)."""
 
     above: Single
     error: Single
-    spacers: Whole
-    kinds: Whole
+    owner: NDArray[np.int8]
+    place: NDArray[np.int32]
+    group: NDArray[np.int16]
 
-    @property
-    def keys(self) -> Whole:
-        """One number for each row, shape (r,)."""
-        return (self.spacers << 24) + self.kinds
+    def keys(self, sketches: list[Sketch]) -> Whole:
+        """One number for each unit, whichever groups the sketches hold, shape (u,)."""
+        keys = np.empty(len(self.above), dtype=np.int64)
+        for number, sketch in enumerate(sketches):
+            own = self.owner == number
+            keys[own] = (sketch.spacers[self.place[own]] << 24) + sketch.members[self.group[own], 0]
+        return keys
 
-    def part(self, which: slice | NDArray[np.bool_] | NDArray[np.intp]) -> Sketched:
-        """Some of the rows."""
-        return Sketched(self.above[which], self.error[which], self.spacers[which], self.kinds[which])
-
-    def in_order(self) -> Sketched:
-        """The same by spacer and kind, so that neighbours share what is looked up."""
-        return self.part(np.lexsort((self.kinds, self.spacers)))
-
-
-def _picked(sketch: Sketch, above: Single, places: Whole, lower: float) -> Sketched:
-    """Rows of some spacers of a sketch that reach `lower`."""
-    place, kind = np.nonzero(above >= np.float32(lower) if lower > -np.inf else above > -np.inf)
-    return Sketched(above[place, kind], sketch.error[kind], sketch.spacers[places[place]], sketch.kinds[kind])
+    def part(self, which: slice | NDArray[np.bool_] | NDArray[np.intp]) -> Units:
+        """Some of the units."""
+        return Units(self.above[which], self.error[which], self.owner[which], self.place[which], self.group[which])
 
 
-def _joined(parts: list[Sketched]) -> Sketched:
-    """All rows, highest first."""
-    columns = ((part.above, part.error, part.spacers, part.kinds) for part in parts)
-    told = Sketched(*(np.concatenate(column) for column in zip(*columns, strict=True)))
-    return told.part(np.lexsort((told.kinds, told.spacers, -told.above)))
+def _picked(sketch: Sketch, number: int, threshold: float, places: Whole, lower: float) -> Units:
+    """Units of some spacers of a sketch that reach `lower` standard errors above a threshold."""
+    above, scale = sketch.above(threshold, places)
+    place, group = np.nonzero(above >= np.float32(lower) if lower > -np.inf else above > -np.inf)
+    owner = np.full(len(place), number, dtype=np.int8)
+    where, which = places[place].astype(np.int32), group.astype(np.int16)
+    return Units(above[place, group], sketch.error[group] * scale[place, 0], owner, where, which)
 
 
-def _hopeful(sketch: Sketch, threshold: float) -> Sketch:
-    """A sketch without the kinds of surroundings that stay far below a threshold."""
-    told = sketch.above(threshold, np.arange(0, len(sketch.spacers), max(1, len(sketch.spacers) // _PROBED)))
-    told = np.sort(np.maximum(told, np.float32(-1e9)), axis=0)[::-1]  # -inf less itself would be no number
-    held = np.count_nonzero(told > -1e9, axis=0)
-    highest, usual = told[0], told[held // 100, np.arange(told.shape[1])]
-    keep = np.flatnonzero(2.0 * highest - usual > -sketch.hopeless)
-    return replace(
-        sketch,
-        kinds=sketch.kinds[keep],
-        weights=np.ascontiguousarray(sketch.weights[:, keep]),
-        error=sketch.error[keep],
-        allowed=sketch.allowed[:, keep],
-    )
+def _joined(parts: list[Units]) -> Units:
+    """All units, highest first."""
+    columns = ((part.above, part.error, part.owner, part.place, part.group) for part in parts)
+    told = Units(*(np.concatenate(column) for column in zip(*columns, strict=True)))
+    return told.part(np.argsort(-told.above, kind="stable"))
 
 
-def _errors_left_out(a: Array, inverse: Array, target: Array, fitted: Array) -> tuple[Array, float]:
-    """Root mean square error of each kind (v,) at its highest sketched values, each spacer's by the fit without it, and
-    the largest error above the fit in these units; functions a (n, f), `inverse` of their penalised products (f, f),
-    values and fit (n, v)."""
-    left_out = (target - fitted) / (1.0 - np.einsum("nf,fg,ng->n", a, inverse, a)).clip(0.05)[:, None]
-    sketched = target - left_out
-    high = sketched >= np.quantile(sketched, 1.0 - _JUDGED, axis=0)
-    error = np.sqrt((left_out**2 * high).sum(axis=0) / high.sum(axis=0)) + _LEAST_ERROR
-    error = np.maximum(error, np.median(error))  # few values above the floor tell little of the largest errors
-    return error, float((left_out / error).max())
+def _fitted(a: Array, target: Array) -> tuple[Array, Array]:
+    """Weights (f, t) of functions a (n, f) in targets (n, t), penalised, and each row's error by the fit without it."""
+    penalty = _PENALTY * len(a) * np.eye(a.shape[1])
+    penalty[0, 0] = 0.0
+    inverse = np.asarray(np.linalg.inv(a.T @ a + penalty), dtype=np.float64)
+    weights = inverse @ (a.T @ target)
+    return weights, (target - a @ weights) / (1.0 - ((a @ inverse) * a).sum(axis=1)).clip(0.05)[:, None]
+
+
+def _related(kinds: Whole, apart: Array, width: int) -> tuple[Whole, Array, Single]:
+    """`members`, `related` and `unrelated` of a sketch, filled to a width, by errors (n, m) of a group's kinds."""
+    square = apart.T @ apart / len(apart)
+    pivots, left = list[int](), square.copy()
+    for _ in range(min(_PIVOTS, len(kinds))):
+        told = (left**2).sum(axis=0) / np.maximum(np.diag(left), _LEAST_RELATED**2)
+        told[pivots] = -1.0
+        one = int(told.argmax())
+        pivots.append(one)
+        left = left - np.outer(left[:, one], left[one]) / max(left[one, one], _LEAST_RELATED**2)
+    order = np.concatenate([pivots, np.setdiff1d(np.arange(len(kinds)), pivots)]).astype(np.int64)
+    members, n_pivots = np.full(width, -1, dtype=np.int64), min(_PIVOTS, width)
+    members[: len(kinds)] = kinds[order]
+    related = np.zeros((n_pivots, n_pivots, width))
+    error = np.full((n_pivots, width), _LEAST_RELATED, dtype=np.float32)
+    for last in range(n_pivots):
+        own = pivots[: last + 1]
+        slack = _LEAST_RELATED**2 / 4.0 * np.eye(len(own))
+        told = np.linalg.solve(square[np.ix_(own, own)] + slack, square[np.ix_(own, order)])
+        related[last, : len(own), : len(kinds)] = told
+        rest = apart[:, order] - apart[:, own] @ told
+        error[last, : len(kinds)] += np.sqrt((rest**2).mean(axis=0))
+    return members, related, error
 
 
 class _Judge:
-    """How many compounds of the list are to be expected among rows that are known by their sketch alone: errors of the
-    rows predicted last, nearest to the others, are taken for normal between two quantiles of their upper tail."""
+    """How many compounds of the list are to be expected among what is known by a sketch alone: errors of what was
+    predicted last, nearest to the others, are taken for normal between two quantiles of their upper tail."""
 
     def __init__(self, top: TopK, wanted: int) -> None:
         self._top, self._wanted, self._errors = top, wanted, np.empty(0)
-        self._n = 0
+        self.n = 0
 
     @property
     def threshold(self) -> float:
@@ -500,29 +588,29 @@ class _Judge:
         held = self._top.result()[1]
         return float(held[self._wanted - 1]) if len(held) >= self._wanted else -np.inf
 
-    def learn(self, rows: Sketched, value: Array, threshold: float) -> None:
-        """Take in rows whose values (r,) are known now, sketched against a threshold."""
-        known = np.isfinite(value)
-        self._n += len(value)
-        errors = ((value - threshold) / rows.error - rows.above)[known]
-        self._errors = np.concatenate([self._errors, errors])[-max(50_000, self._n // 4) :]
+    def learn(self, errors: Array) -> None:
+        """Take in errors (r,) in standard errors of their sketch."""
+        errors = errors[np.isfinite(errors)]
+        self.n += len(errors)
+        self._errors = np.concatenate([self._errors, errors])[-max(50_000, self.n // 4) :]
 
-    def missed(self, rows: Sketched, threshold: float) -> float:
-        """Expected number of rows that belong into the list, of rows sketched against a threshold."""
-        return float(self._chances(rows, threshold).sum())
+    def missed(self, units: Units, threshold: float) -> float:
+        """Expected number of units that belong into the list, of units sketched against a threshold, highest first."""
+        step = max(1, len(units.above) // _SUMMED)
+        value, error = threshold + units.above * units.error, units.error
+        return float(step * self.chances(value[::step], error[::step]).sum())
 
-    def enough(self, rows: Sketched, threshold: float, missed: float) -> int:
-        """How many of some rows, highest first, must be predicted so that no more are expected to be missed."""
-        left = np.cumsum(self._chances(rows, threshold)[::-1])[::-1]
+    def enough(self, units: Units, threshold: float, missed: float) -> int:
+        """How many of some units, highest first, must be opened so that no more are expected to be missed."""
+        left = np.cumsum(self.chances(threshold + units.above * units.error, units.error)[::-1])[::-1]
         return int(np.count_nonzero(left > missed))
 
-    def _chances(self, rows: Sketched, threshold: float) -> Array:
-        """Chance of each row to belong into the list, shape (r,)."""
+    def chances(self, value: NDArray[np.floating], error: Single) -> Array:
+        """Chance to belong into the list of what is sketched at values, with standard errors, of any shape."""
         if self.threshold == -np.inf or len(self._errors) < _ERRORS:
-            return np.ones(len(rows.above))
+            return np.ones(value.shape)
         (low, high), (z_low, z_high) = np.quantile(self._errors, _QUANTILES), ndtri(_QUANTILES)
         few = len(self._errors) * (1.0 - _QUANTILES[0])  # a spread told by so many is known to one part in their root
         spread = max((high - low) / (z_high - z_low), 1e-3) * (1.0 + 2.0 / np.sqrt(few))
-        gap = ((self.threshold - threshold) / rows.error - rows.above - low) / spread + z_low
-        chances: Array = ndtr(-gap)
-        return chances
+        gap = ((self.threshold - value) / error - low) / spread + z_low
+        return np.asarray(ndtr(-gap), dtype=np.float64)

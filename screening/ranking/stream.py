@@ -173,7 +173,7 @@ class Pass:
         if self.bounds is not None and threshold > -np.inf and described.any():
             wanted = described.copy()
             best = bound(self.candidates, self.bounds, rows.x[described])
-            wanted[described] = best >= threshold - self.bounds.slack - _MARGIN * (1.0 + abs(threshold))
+            wanted[described] = best >= threshold - _MARGIN * (1.0 + abs(threshold))
         held = np.isin(block.index, self._excluded_in(block), assume_unique=True)
         missing = np.zeros(len(block), dtype=bool)
         missing[rows.places(np.flatnonzero(~described))[0]] = True
@@ -206,7 +206,7 @@ class Pass:
 
 
 def bound(candidates: Candidates, bounds: PredictionBounds, x: Array) -> Array:
-    """Upper bound of the score of any compound with these features (rows, d), but for `bounds.slack`, shape (rows,)."""
+    """Upper bound of the score of any compound with these features (rows, d), shape (rows,)."""
     mean, sd = bounds.mean_and_sd(x)
     return candidates.strategy.score(Numbers(x, mean, sd, np.zeros(len(x)), candidates.incumbent))
 

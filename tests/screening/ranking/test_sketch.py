@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -55,18 +56,21 @@ def model() -> FeasibilityModel:
 @pytest.fixture
 def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """Lets a space of some ten thousand rows be sketched as a large one is."""
+    monkeypatch.setattr(sys.modules["screening.ranking.rank"], "_BOUNDS_SUFFICE", 0)
     small = {"_LEAST_PICKED": 500, "_FIRST_BATCH": 500, "_BLOCK": 300, "_ERRORS": 400, "_LEAST_SAMPLE": 250}
-    for name, value in (small | {"_TOO_MANY": 0.7}).items():
+    for name, value in (small | {"_TOO_MANY": 0.7, "_WELL_KNOWN": 600}).items():
         monkeypatch.setattr(sketch, name, value)
 
 
 def _spacers(seed: int, odd: int = 0) -> CationTable:
-    """Drawn descriptors near the published ones; the last spacers are far off, equal or without, `odd` of each."""
+    """Drawn descriptors near the published ones; the last spacers are far off, equal, without, or close together apart
+    from all others, `odd` of each."""
     values = CENTRE * np.random.default_rng(seed).normal(1.0, 0.08, size=(N, 8))
     if odd:
         values[-odd:] *= 1.7
         values[-2 * odd : -odd] = values[0]
         values[-3 * odd : -2 * odd] = np.nan
+        values[-4 * odd : -3 * odd] = values[1] * (1.2 + 0.1 * (values[-4 * odd : -3 * odd] / CENTRE - 1.0))
     return CationTable(values, np.ones(N, dtype=bool))
 
 
@@ -92,6 +96,11 @@ def test_most_compounds_are_not_predicted_and_the_list_is_that_of_the_whole_pass
     assert 0.0 < sketched.n_missed <= sketch.MISSED
     assert sketched.n_scored == whole.n_scored == len(SPACE)
     assert (whole.n_bounded, whole.n_missed) == (0, 0.0)
+
+
+def test_bounds_are_used_where_the_surrogate_has_them_and_the_space_is_not_vast(surrogate: Surrogate) -> None:
+    sketched, _ = _both(Candidates(SPACE, _spacers(0), CAGE_TABLE, surrogate, -0.5), 20)
+    assert (sketched.n_missed, sketched.n_bounded > 0) == (0.0, True)
 
 
 CONSTRAINTS: tuple[tuple[Constraint, ...], ...] = (

@@ -283,7 +283,9 @@ class SketchPass:
         sample = np.sort(rng.choice(len(spacers), n_sample, replace=False))
         drawn = self._coordinates(spacers[sample])
         low, high, centre, spread = drawn.min(axis=0), drawn.max(axis=0), drawn.mean(axis=0), drawn.std(axis=0)
-        slack, varies = _OVERHANG * (high - low), spread > 0.0
+        slack, varies = _OVERHANG * (high - low), spread > 1e-9 * (1.0 + np.abs(centre))
+        if not varies.any():
+            return None, self._predict_all(spacers)
 
         def standardised(start: int) -> tuple[Single, NDArray[np.bool_]]:
             z = self._coordinates(spacers[start : start + _BLOCK])
@@ -315,7 +317,8 @@ class SketchPass:
         weights, left_out = _fitted(a, np.concatenate([highest, above], axis=1))
         apart = left_out[:, : len(groups)]
         sketched = highest - apart
-        log_size = np.log(np.sqrt((apart**2).mean(axis=1, keepdims=True) / (apart**2).mean()) + _LEAST_SIZE)
+        usual = max(float((apart**2).mean()), _LEAST_ERROR**2)
+        log_size = np.log(np.sqrt((apart**2).mean(axis=1, keepdims=True) / usual) + _LEAST_SIZE)
         of_sizes, size_left_out = _fitted(a, log_size)
         apart = apart / np.exp((log_size - size_left_out).clip(*_SCALES))
         is_high = sketched >= np.quantile(sketched, 1.0 - _JUDGED, axis=0)

@@ -98,6 +98,13 @@ def test_most_compounds_are_not_predicted_and_the_list_is_that_of_the_whole_pass
     assert (whole.n_bounded, whole.n_missed) == (0, 0.0)
 
 
+@pytest.mark.usefixtures("small_steps")
+def test_of_spacers_that_are_all_alike_the_first_are_listed(surrogate: Surrogate) -> None:
+    alike = CationTable(np.tile(CENTRE, (N, 1)), np.ones(N, dtype=bool))
+    sketched, whole = _both(Candidates(SPACE, alike, CAGE_TABLE, surrogate, -0.5), 20)
+    pd.testing.assert_frame_equal(sketched.frame, whole.frame, check_exact=True)
+
+
 def test_bounds_are_used_where_the_surrogate_has_them_and_the_space_is_not_vast(surrogate: Surrogate) -> None:
     sketched, _ = _both(Candidates(SPACE, _spacers(0), CAGE_TABLE, surrogate, -0.5), 20)
     assert (sketched.n_missed, sketched.n_bounded > 0) == (0.0, True)

@@ -179,7 +179,7 @@ class SketchPass:
         None where the sketch does not follow the values and the whole pass is cheaper.
         """
         with threadpool_limits(1):
-            whole, sketches = 0, []
+            whole, sketches = 0, list[Sketch]()
             for own in self._alike(self._described):
                 most = min(_MOST_SAMPLE, max(_LEAST_SAMPLE, _SAMPLED_ROWS // self._allowed.shape[1]))
                 n_sample = int(np.clip(_SAMPLE * np.sqrt(len(own)), _LEAST_SAMPLE, most))
@@ -205,8 +205,7 @@ class SketchPass:
         key = self.work.candidates.space.charges[spacers] * np.where(
             self.work.candidates.spacer_table.organic[spacers], 1, -1
         )
-        key = key.astype(np.int8)
-        return [spacers[key == value] for value in np.unique(key)]
+        return [spacers[key == value] for value in np.unique(key.astype(np.int8))]
 
     @cached_property
     def _allowed(self) -> NDArray[np.bool_]:
@@ -435,10 +434,10 @@ class SketchPass:
         ]
 
         def told(own: Whole) -> Array:
-            owner, group = units.owner[own[0]], int(units.group[own[0]])
+            owner, group = int(units.owner[own[0]]), int(units.group[own[0]])
             return sketches[owner].told(group, units.place[own], level[own], last)
 
-        return np.concatenate([sketches[0].members[:0], *map_blocks(told, pieces, self.workers)])
+        return np.concatenate([np.empty((0, sketches[0].members.shape[1])), *map_blocks(told, pieces, self.workers)])
 
     def _expected_threshold(self, sketches: list[Sketch]) -> float:
         """Value that the last of the list may be expected to have, from how values fall off in the sample's top."""
@@ -568,9 +567,9 @@ def _related(kinds: Whole, apart: Array, width: int) -> tuple[Whole, Array, Sing
     related = np.zeros((n_pivots, n_pivots, width))
     error = np.full((n_pivots, width), _LEAST_RELATED, dtype=np.float32)
     for last in range(n_pivots):
-        own = pivots[: last + 1]
+        own = order[: min(last + 1, len(pivots))]
         slack = _LEAST_RELATED**2 / 4.0 * np.eye(len(own))
-        told = np.linalg.solve(square[np.ix_(own, own)] + slack, square[np.ix_(own, order)])
+        told = np.asarray(np.linalg.solve(square[own][:, own] + slack, square[own][:, order]), dtype=np.float64)
         related[last, : len(own), : len(kinds)] = told
         rest = apart[:, order] - apart[:, own] @ told
         error[last, : len(kinds)] += np.sqrt((rest**2).mean(axis=0))

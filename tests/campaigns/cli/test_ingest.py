@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -33,7 +34,8 @@ def campaign(tmp_path: Path) -> Campaign:
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
     """Run the command in this process, without the training that follows it; exit code, stdout, stderr."""
-    monkeypatch.setattr("campaigns.cli.ingest._retrain", lambda *_: None)
+    monkeypatch.setattr(Campaign, "describe", lambda *_, **__: SimpleNamespace(failures=()))
+    monkeypatch.setattr(Campaign, "retrain", lambda *_, **__: None)
 
     def _run(*arguments: object) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["spinscreen", "ingest", *map(str, arguments)])
@@ -159,7 +161,7 @@ def test_an_ingest_that_is_stopped_says_what_was_taken_in(
     campaign: Campaign, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told: list[str] = []
-    monkeypatch.setattr("campaigns.cli.ingest._retrain", lambda *_: told.append(console.stopped))
+    monkeypatch.setattr(Campaign, "retrain", lambda *_, **__: told.append(console.stopped))
     monkeypatch.setattr(console, "stopped", console.stopped)
     run(campaign.folder, write(tmp_path, "formula,lifetime_ps\n(PA)2PbI4,0.4\n"))
     assert told == ["stopped; 1 row of results.csv taken in, the same command goes on to learn from that"]
@@ -196,16 +198,16 @@ def test_a_correction_is_shown_and_taken_in_when_it_is_confirmed(campaign: Campa
 def test_what_was_recorded_and_not_learnt_is_learnt_by_the_same_command(
     campaign: Campaign, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fails(*_: object) -> None:
+    def fails(*_: object, **__: object) -> None:
         raise StoreError("ranking.parquet is damaged")
 
     learnt = []
     path = write(tmp_path, WEEK_2)
-    monkeypatch.setattr("campaigns.cli.ingest._retrain", fails)
+    monkeypatch.setattr(Campaign, "retrain", fails)
     code, _, err = run(campaign.folder, path)
     assert code == 3
     assert "recorded as measurement 1 to 2; training failed: ranking.parquet is damaged" in err
     assert "the same command, or suggest, goes on from there" in err
-    monkeypatch.setattr("campaigns.cli.ingest._retrain", lambda *_: learnt.append(1))
+    monkeypatch.setattr(Campaign, "retrain", lambda *_, **__: learnt.append(1))
     code, out, _ = run(campaign.folder, path)
     assert (code, learnt, "0 rows added, 2 already known" in out) == (0, [1], True)

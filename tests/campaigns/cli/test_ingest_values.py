@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -31,7 +32,8 @@ def campaign(tmp_path: Path) -> Campaign:
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch) -> Run:
     """Run a command in this process, without the training that follows it; exit code, stdout, stderr or the error."""
-    monkeypatch.setattr("campaigns.cli.ingest._retrain", lambda *_: None)
+    monkeypatch.setattr(Campaign, "describe", lambda *_, **__: SimpleNamespace(failures=()))
+    monkeypatch.setattr(Campaign, "retrain", lambda *_, **__: None)
 
     def _run(*arguments: object) -> tuple[int, str, str]:
         done = CliRunner().invoke(app, [str(part) for part in arguments], env={"COLUMNS": "200"})

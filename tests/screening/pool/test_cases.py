@@ -64,7 +64,7 @@ def test_what_such_a_table_has_too_is_told(case: str, told: str) -> None:
         ),
         ("missx", {}, r"'equiv' holds numbers but for 1 of its cells \(row 4 of the observed table: the cell is empty"),
         ("bound", {}, r"row 3, column 'yield': '<0\.1' is a bound, not a number; write the number that stands for it"),
-        ("inf", {}, "row 1, column 'yield': 'inf' is not a number"),
+        ("inf", {}, r"row 1, column 'yield': a number below 1e\+305 is needed"),
         ("merged", {}, "no column 'yield'; it has Reaction, .*row 1 holds it: delete what stands above the headings"),
         ("noiseneg", {"noise": "sd"}, "row 2, column 'sd': -1 is no standard deviation; it is 0 or more"),
     ],

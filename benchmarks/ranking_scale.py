@@ -49,7 +49,7 @@ def main() -> None:
     """Run and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--spacers", type=int, default=100_000)
-    parser.add_argument("--surrogate", default="networks_processes")
+    parser.add_argument("--surrogate", default="networks_ranked_processes")
     parser.add_argument("--drawn", choices=["near", "library"], default="library")
     parser.add_argument("--top", type=int, default=100)
     parser.add_argument("--workers", type=int, default=2)

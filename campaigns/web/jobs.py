@@ -46,6 +46,7 @@ _context: Any = get_context("forkserver" if os.name == "posix" else "spawn")
 if os.name == "posix":
     _context.set_forkserver_preload(
         ["campaigns.web.uploads", "campaigns.ingest.table", "campaigns.kinetics", "openpyxl"]
+        + ["campaigns.campaign", "screening.surrogates.mixture", "screening.validation.cross_validate"]
     )
 
 

@@ -45,8 +45,15 @@ _reading, _waiting = threading.BoundedSemaphore(2), threading.BoundedSemaphore(1
 _context: Any = get_context("forkserver" if os.name == "posix" else "spawn")
 if os.name == "posix":
     _context.set_forkserver_preload(
-        ["campaigns.web.uploads", "campaigns.ingest.table", "campaigns.kinetics", "openpyxl"]
-        + ["campaigns.campaign", "screening.surrogates.mixture", "screening.validation.cross_validate"]
+        [
+            "campaigns.campaign",
+            "campaigns.ingest.table",
+            "campaigns.kinetics",
+            "campaigns.web.uploads",
+            "openpyxl",
+            "screening.surrogates.mixture",
+            "screening.validation.cross_validate",
+        ]
     )
 
 

@@ -67,9 +67,11 @@ def stored_events(connection: Connection, after: int = 0, *, hashed: bool = True
 
 def hash_of(connection: Connection, number: int) -> str:
     """The hash that the event with this id has, carried or not; `START` for 0."""
+    if number == 0:  # no event has this number, whatever a damaged file says
+        return START
     row = connection.execute("SELECT CAST(hash AS TEXT) FROM event WHERE id = :id", {"id": number}).fetchone()
-    if number == 0 or (row is not None and row[0] is not None):
-        return START if row is None else row[0]
+    if row is not None and row[0] is not None:
+        return str(row[0])
     previous = START
     for event in stored_events(connection):
         if event.id <= number:

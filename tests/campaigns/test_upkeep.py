@@ -90,6 +90,13 @@ def test_a_last_event_that_is_gone_is_seen(folder: Path) -> None:
     assert any("event 4 was written here and is gone; the last one now is 3" in line for line in damage(folder))
 
 
+def test_an_event_before_the_first_is_no_event(folder: Path) -> None:
+    """A byte of the file's tree made this of the first event's number; it was an AttributeError."""
+    change(folder, "UPDATE event SET id = 0, hash = NULL WHERE id = 1")
+    with pytest.raises(DamagedError, match=r"event 2 .* is not what was recorded"):
+        EventLog.open(folder / "campaign.db").events()
+
+
 def test_an_event_without_a_hash_is_told_and_the_next_one_vouches_for_it(folder: Path) -> None:
     change(folder, "UPDATE event SET hash = NULL WHERE id = 2")
     assert len(Campaign.open(folder).state.record) == 2

@@ -20,9 +20,9 @@ from torch import Tensor
 from screening.surrogates.gaussian_process import cosine
 from screening.surrogates.observations import LEAST_VARIANCE, Folds, Sites, member_rows, out_of_group, plain_sites
 
-#: Numbers of one layer's activations that a block of folds may hold, 0.4 MB in single precision: with weights and
-#: moments a block fits a cache of one or two megabytes, and takes four fifths of the time of all folds at once.
-MAX_BLOCK_NUMBERS = 100_000
+#: Numbers of one layer's activations that a block of folds may hold, 0.16 MB in single precision: with weights and
+#: moments a block fits a cache of two megabytes, and a fold alone in it stops where it stops.
+MAX_BLOCK_NUMBERS = 40_000
 #: The same on a CUDA device, which is idle in small blocks: 80 MB, of which a block holds about six at a time.
 MAX_DEVICE_BLOCK_NUMBERS = 20_000_000
 #: Least width of a bin, standardised: the many equal values of a feature make a step.
@@ -104,16 +104,15 @@ def fit_ensembles(
     inputs, d = torch.cat([standardised, tasks], -1), standardised.shape[-1]
     z = inputs.to(device, torch.float32)[:, None]
     target = asked.targets.to(device, torch.float32)[:, None]
-    anchors = [  # weights and biases, drawn from the prior that also anchors them
-        config.gain / math.sqrt(fan_in) * torch.randn(1, config.members, rows, fan_out, generator=generator)
-        for fan_in, fan_out in pairwise((inputs.shape[-1], *config.hidden, 1))
-        for rows in (fan_in, 1)
-    ]
-    anchors = [w.expand(len(mask), -1, -1, -1).to(device) for w in anchors]
+    anchors = []  # weights above biases, drawn from the prior that also anchors them
+    for fan_in, fan_out in pairwise((inputs.shape[-1], *config.hidden, 1)):
+        drawn = [torch.randn(1, config.members, rows, fan_out, generator=generator) for rows in (fan_in, 1)]
+        layer = config.gain / math.sqrt(fan_in) * torch.cat(drawn, -2)
+        anchors.append(layer.expand(len(mask), -1, -1, -1).to(device))
     absent = mask[:, None] & ~seen & asked.known & (folds.tasks == 0)
     weight = (seen * asked.weights[:, None]).to(z)
     best, steps = _train(config, anchors, z, target, weight, absent.to(z))
-    weights = tuple((best[i].double().cpu(), best[i + 1].double().cpu()) for i in range(0, len(best), 2))
+    weights = tuple((layer[..., :-1, :], layer[..., -1:, :]) for layer in (w.double().cpu() for w in best))
     output = _forward(weights, inputs)
     weights = ((weights[0][0][..., :d, :], weights[0][1]), *weights[1:])
     mean, error, spread = out_of_group(output, asked.targets[:, None], absent)
@@ -170,8 +169,9 @@ def _train(
 class _Block:
     """Networks of some folds, n = folds times members, and the buffers of their training.
 
-    Values of a layer lie neuron by neuron, (n, out, k), so that the first layer of all members of a fold is one product
-    with the inputs they share. Gradients are written out; autograd would keep four more arrays of activations a layer.
+    Values of a layer lie neuron by neuron above a row of ones, (n, out + 1, k): a bias is the last row of its weights
+    (n, in + 1, out), those of the first layer (f, in + 1, s out). Gradients are written out; autograd would keep four
+    more arrays of activations a layer.
     """
 
     def __init__(
@@ -180,23 +180,32 @@ class _Block:
         self.config = config
         self.f, self.s, k = weight.shape
         n = self.f * self.s
-        turned = [tensor.mT.reshape(n, *tensor.mT.shape[2:]) for tensor in anchors]
-        turned[:2] = [tensor.reshape(self.f, -1, tensor.shape[-1]) for tensor in turned[:2]]
-        self.shapes = [tensor.shape for tensor in turned]
-        self.anchors = torch.cat([tensor.flatten() for tensor in turned])
-        self.pulls = [2.0 * config.noise * w.shape[-1] / config.gain**2 for w in turned[::2]]
+        # The first layer of all members is one product with the inputs that they share.
+        turned = [anchors[0].transpose(1, 2).flatten(2), *(layer.flatten(0, 1) for layer in anchors[1:])]
+        self.shapes = [layer.shape for layer in turned]
+        self.anchors = torch.cat([layer.flatten() for layer in turned])
         self.parameters, self.slopes = self.anchors.clone(), torch.empty_like(self.anchors)
-        self.layers, self.gradients = (_views(flat, self.shapes) for flat in (self.parameters, self.slopes))
+        self.layers, gradients = (_views(flat, self.shapes) for flat in (self.parameters, self.slopes))
         # Losses are sums over rows: Adam takes the same step whatever factor a network's loss carries.
         self.share, self.wanted = weight.reshape(n, 1, k) * 2.0, target.expand(self.f, self.s, k).reshape(n, 1, k)
-        # Activations and their slopes have buffers: what is allocated anew in every step costs as much as the sums.
-        self.values = [b.new_empty(*b.shape[:-1], k) for b in self.layers[1::2]]
-        self.before = [z[:, 0].mT.contiguous(), *(value.view(n, -1, k) for value in self.values[:-1])]
-        self.slope = [torch.empty_like(value) for value in self.values]
-        self.passed = [torch.empty_like(value) for value in self.before[1:]]
+        # Values and their slopes have buffers and views that last: what is made anew in every step costs as much as
+        # the sums.
+        widths = [layer.shape[-1] for layer in anchors]
+        values = [torch.cat([z[:, 0].mT, z.new_ones(self.f, 1, k)], 1)]
+        values += [z.new_ones(n, width + 1, k) for width in widths[:-1]]
+        self.sums = [z.new_empty(n, width, k) for width in widths]
+        rows = [own.view(len(layer), -1, k) for own, layer in zip(self.sums, turned, strict=True)]
+        self.forward = list(zip((layer.mT for layer in self.layers), values, rows, strict=True))
+        self.hidden = [(own, after[:, :-1]) for own, after in zip(self.sums, values[1:], strict=False)]
+        # A product of one output's row with a matrix is faster than that of the matrix with a column.
+        self.backward = [
+            (gradient.mT, own, before.mT) if width == 1 else (gradient, before, own.mT)
+            for gradient, own, before, width in zip(gradients, rows, values, widths, strict=True)
+        ]
+        self.pulls = [2.0 * config.noise * (layer.shape[2] - 1) / config.gain**2 for layer in anchors]
 
     def train(self, target: Tensor, absent: Tensor) -> tuple[list[Tensor], Tensor]:
-        """Weights and biases (f, s, in or 1, out) of the best snapshot of each fold, and its step (f,)."""
+        """Weights (f, s, in + 1, out), biases their last row, of the best snapshot of each fold, and its step (f,)."""
         config, best = self.config, self.parameters.clone()
         mean, square = torch.zeros_like(self.anchors), torch.zeros_like(self.anchors)
         counts = torch.arange(1.0, config.iterations + 1.0, device=target.device).unbind()
@@ -217,7 +226,7 @@ class _Block:
                     break
             if step == config.iterations:
                 break
-            torch.sub(output, self.wanted, out=self.slope[-1].view_as(output)).mul_(self.share)
+            output.sub_(self.wanted).mul_(self.share)
             self._gradients()
             # Adam (Kingma and Ba, arXiv 1412.6980) in torch's fused kernel. Not `torch.optim.Adam`, which is this
             # kernel and loads torch's compiler, two CPU seconds in every process.
@@ -228,28 +237,30 @@ class _Block:
             )  # fmt: skip
         if not stops_early:
             best, steps = self.parameters, steps + config.iterations
-        matrices = [t.reshape(self.f, self.s, -1, t.shape[-1]) for t in _views(best, self.shapes)]
-        return [matrix.mT.contiguous() for matrix in matrices], steps
+        first, *others = _views(best, self.shapes)
+        first = first.view(self.f, -1, self.s, first.shape[-1] // self.s).transpose(1, 2)
+        return [first, *(layer.view(self.f, self.s, *layer.shape[1:]) for layer in others)], steps
 
     def _output(self) -> Tensor:
         """Outputs (n, 1, k); hidden activations stay in their buffers."""
-        for i, (value, before) in enumerate(zip(self.values, self.before, strict=True)):
-            torch.baddbmm(self.layers[2 * i + 1], self.layers[2 * i], before, out=value)
-            if i < len(self.values) - 1:
-                value.tanh_()
-        return self.values[-1].view(self.f * self.s, 1, -1)
+        for i, (weights, before, own) in enumerate(self.forward):
+            torch.bmm(weights, before, out=own)
+            if i < len(self.hidden):
+                torch.tanh(self.hidden[i][0], out=self.hidden[i][1])
+        return self.sums[-1]
 
     def _gradients(self) -> None:
-        """Gradients of all weights from the slope of the loss in the outputs, the pull of the anchors among them."""
+        """Gradients of all weights, the pull of the anchors among them, from the slope of the loss in the outputs,
+        which stands in their place."""
         torch.sub(self.parameters, self.anchors, out=self.slopes)
         for i in range(len(self.pulls) - 1, -1, -1):
-            w, bias, before, slope = self.layers[2 * i], self.gradients[2 * i + 1], self.before[i], self.slope[i]
-            self.gradients[2 * i].baddbmm_(slope, before.mT, beta=self.pulls[i])
-            torch.add(slope.sum(-1, keepdim=True), bias, alpha=self.pulls[i], out=bias)
+            gradient, left, right = self.backward[i]
+            gradient.baddbmm_(left, right, beta=self.pulls[i])
             if i:
-                passed, own = self.passed[i - 1], self.slope[i - 1].view_as(before)
-                torch.mul(w.mT, slope, out=passed) if w.shape[1] == 1 else torch.bmm(w.mT, slope, out=passed)
-                torch.ops.aten.tanh_backward.grad_input(passed, before, grad_input=own)
+                (below, value), slope = self.hidden[i - 1], self.sums[i]
+                weights = self.layers[i][:, :-1]
+                torch.mul(weights, slope, out=below) if slope.shape[1] == 1 else torch.bmm(weights, slope, out=below)
+                torch.ops.aten.tanh_backward.grad_input(below, value, grad_input=below)
 
 
 def _views(flat: Tensor, shapes: list[torch.Size]) -> list[Tensor]:

@@ -232,8 +232,8 @@ _BLOCK = 8192
 #: Candidates that enter the exact choice: the best of the pass, and the best of a random sample in case the best of the
 #: pass are all neighbours of one another.
 _BEST, _SAMPLED, _SAMPLED_FROM = 4000, 250, 5000
-#: Candidates whose gains beside others are worked out at once.
-_AT_ONCE = 64
+#: Candidates whose gains beside others are worked out at once, and what quasi-random samples move their logarithms by.
+_AT_ONCE, _SAMPLED_GAIN = 64, 0.1
 
 
 def shortlist(
@@ -250,7 +250,7 @@ def shortlist(
     for start in range(0, len(pool), _BLOCK):
         index = np.arange(start, min(start + _BLOCK, len(pool)))
         index = index[free[index]]
-        value = model.first_look(scale(pool[index]))
+        value = model.first_look(scale(pool[index], roughly=True))
         top.offer(value, index)
         some = sampled[index]
         spread.offer(value[some], index[some])
@@ -270,20 +270,20 @@ def choose_from_pool(
     chosen one; `teaching` of them are of those that teach most."""
     chosen: list[int] = []
     open_rows, teaches = np.ones(len(rows), dtype=bool), np.empty(0, dtype=bool)
-    alone = model.log_improvement(x)
-    order = np.argsort(-alone, kind="stable")
+    most = alone = model.log_improvement(x)  # what each gains at most
     if teaching is not None:
         mean, variance = model.predict(x)
         teaches = teaches_most(mean, np.sqrt(variance))
     while len(chosen) < q:
         fits = open_rows if teaching is None else of_open_kind(open_rows, teaches, chosen, (q - teaching, teaching))
         points, best, pick = np.vstack([awaited, x[chosen]]), -np.inf, -1
-        left = order[fits[order]]
+        left = np.flatnonzero(fits)
+        left, most = left[np.argsort(-most[left], kind="stable")], most.copy()
         for start in range(0, len(left), _AT_ONCE):
             block = left[start : start + _AT_ONCE]
-            if alone[block[0]] < best:
-                break  # beside others no candidate gains more than alone
-            value = model.log_gain(x[block], points, seed) if len(points) else alone[block]
+            if most[block[0]] < best - _SAMPLED_GAIN:
+                break  # beside more points no candidate gains more (Minoux, 1978, doi 10.1007/BFb0006528)
+            value = most[block] = model.log_gain(x[block], points, seed) if len(points) else alone[block]
             if value.max() > best:
                 best, pick = float(value.max()), int(block[np.argmax(value)])
         chosen.append(pick)

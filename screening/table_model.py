@@ -6,6 +6,7 @@ Shapes: m candidates, k observations, d descriptors, c of them that vary.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from math import sqrt
 from typing import TYPE_CHECKING
 
@@ -17,12 +18,15 @@ from screening.calibration import fit_scale
 from screening.strategies.acquisitions import gaussian_moments, log_expected_improvement, log_gain
 
 if TYPE_CHECKING:
+    from screening.ranking.bounds import PredictionBounds
     from screening.surrogates.model import MixtureModel
 
 Array = NDArray[np.float64]
 
 #: Rows that the distribution of a column is read from, and points kept of it.
 _SAMPLE, _KNOTS = 20_000, 513
+#: Even steps of a table of quantiles.
+_STEPS = 4096
 
 
 @dataclass(frozen=True)
@@ -46,18 +50,32 @@ class InputScale:
     knots: tuple[Array, ...]
     quantiles: tuple[Array, ...]
 
-    def __call__(self, x: Array) -> Array:
-        """Scaled rows, shape (m, c)."""
+    def __call__(self, x: Array, roughly: bool = False) -> Array:
+        """Scaled rows, shape (m, c); `roughly` to 0.001 of their range, where a table of even steps serves."""
         scaled: Array = (x[:, self.kept] - self.low) / self.span
         for place, column in enumerate(self.kept):
+            own = scaled[:, place]
             if not len(self.knots[place]):
-                scaled[:, place] *= sqrt(0.5)
+                own *= sqrt(0.5)
                 continue
-            scaled[:, place] += np.interp(x[:, column], self.knots[place], self.quantiles[place])
-            scaled[:, place] *= 0.5
+            if roughly and len(steps := self._steps[place]):
+                own += steps[(own * _STEPS).astype(np.int32)]
+            else:
+                own += np.interp(x[:, column], self.knots[place], self.quantiles[place])
+            own *= 0.5
         scaled -= 0.5
         scaled *= sqrt(12.0)
         return scaled
+
+    @cached_property
+    def _steps(self) -> tuple[Array, ...]:
+        """Quantiles at even steps of each kept column, (steps + 1,); empty where they change too much in one."""
+        tables = []
+        for low, span, knots, quantiles in zip(self.low, self.span, self.knots, self.quantiles, strict=True):
+            table = np.interp(low + span * (np.arange(_STEPS + 1) + 0.5) / _STEPS, knots, quantiles)
+            apart = table[((knots - low) / span * _STEPS).astype(np.int32)] - quantiles
+            tables.append(table if np.abs(apart).max(initial=0.0) < 1.0e-3 else table[:0])
+        return tuple(tables)
 
 
 def fit_input_scale(pool: Array, observed: Array) -> InputScale:
@@ -164,14 +182,14 @@ class TableModel:
 
     Attributes:
         model: one BoTorch model at scaled rows (c), its standard deviations recalibrated.
-        processes: its processes alone in single precision, for a first look at a large pool.
+        processes: its processes alone, quick and never too sure, for a first look at a large pool.
         best: the lowest result, or the lowest smoothed one where errors are stated.
         calibration: factor on standard deviations by the errors of results left out; None for fewer than `FEWEST`
             results, or all the same.
     """
 
     model: MixtureModel
-    processes: MixtureModel
+    processes: PredictionBounds
     best: float
     calibration: float | None
 
@@ -182,7 +200,12 @@ class TableModel:
 
     def predict(self, x: Array) -> tuple[Array, Array]:
         """Mean and variance of what the columns explain at scaled rows (m, c), shapes (m,)."""
-        return _predict(self.model, x)
+        import torch
+
+        with torch.no_grad():
+            pairs = [self.model.marginal(rows) for rows in torch.split(torch.from_numpy(x), _CHUNK)]
+        mean, variance = (np.concatenate([part.numpy() for part in parts]) for parts in zip(*pairs, strict=True))
+        return mean, variance
 
     def log_improvement(self, x: Array) -> Array:
         """log of the expected improvement at scaled rows (m, c), shape (m,)."""
@@ -197,18 +220,8 @@ class TableModel:
         return log_gain(mean, variance, self.best, (*awaited,), seed)
 
     def first_look(self, x: Array) -> Array:
-        """log expected improvement of rows (m, d) by the processes alone, in single precision, shape (m,)."""
-        mean, variance = _predict(self.processes, x.astype(np.float32))
-        return log_expected_improvement(mean, np.sqrt(variance), self.best)
-
-
-def _predict(model: MixtureModel, x: NDArray[np.floating]) -> tuple[Array, Array]:
-    import torch
-
-    with torch.no_grad():
-        pairs = [model.marginal(rows) for rows in torch.split(torch.from_numpy(x), _CHUNK)]
-    mean, variance = (np.concatenate([part.double().numpy() for part in parts]) for parts in zip(*pairs, strict=True))
-    return mean, variance
+        """log expected improvement of scaled rows (m, c) by the processes alone, from above, shape (m,)."""
+        return log_expected_improvement(*self.processes.mean_and_sd(x), self.best)
 
 
 def fit_table_model(x: Array, y: Array, noise_variance: Array, repeats: NDArray[np.int64] | None = None) -> TableModel:
@@ -216,6 +229,7 @@ def fit_table_model(x: Array, y: Array, noise_variance: Array, repeats: NDArray[
     in `repeats` (k,) are of the same candidate, and left out together."""
     import torch  # a CPU second that a table without results does not take
 
+    from screening.ranking.bounds import PredictionBounds
     from screening.surrogates import TrainingRows
     from screening.surrogates.mixture import NETWORKS, NETWORKS_PROCESSES
     from screening.surrogates.model import MixtureModel, ProcessComponent
@@ -241,7 +255,8 @@ def fit_table_model(x: Array, y: Array, noise_variance: Array, repeats: NDArray[
     model = fits.model(0, 0.0, 1.0 if calibration is None else calibration).eval()
     processes = [ProcessComponent(process, 0) for process in fits.processes]
     shares = model.weights[: len(processes)] / model.weights[: len(processes)].sum()
-    quick = MixtureModel(processes, shares, own.fold(0), 0.0, model.calibration).float()
+    quick = PredictionBounds.of(MixtureModel(processes, shares, own.fold(0), 0.0, model.calibration))
+    assert quick is not None  # of processes it has bounds
     found = TableModel(model, quick, float(y.min()), calibration)
     # a result with a stated error is not taken at its word: count from the best smoothed result instead
     return replace(found, best=float(found.predict(x)[0].min())) if noise_variance.any() else found

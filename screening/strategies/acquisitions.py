@@ -374,38 +374,19 @@ def normal_samples(dimension: int, seed: int) -> Array:
     return samples
 
 
-def gaussian_moments(
-    model: Any, x: Array, pending: Array, chunk: int = 512
-) -> tuple[Array, Array, Array, Array, Array]:
+#: Candidates that share one joint posterior with the pending points, which would else be predicted beside each of them.
+_SHARED = 64
+
+
+def gaussian_moments(model: Any, x: Array, pending: Array) -> tuple[Array, Array, Array, Array, Array]:
     """Moments of a one-outcome BoTorch model's posterior at candidates x (m, d) and pending points (p, d) together:
     mean (m,), variance (m,), mean at pending (p,), covariance of pending (p, p), cross covariance (m, p)."""
     import torch
 
-    device, parts = _device(model), []
-    points = torch.as_tensor(pending, dtype=torch.float64, device=device)
-    if len(points) > MANY_PENDING:
-        return _moments_in_blocks(model, torch.as_tensor(x, dtype=torch.float64, device=device), points)
-    with torch.no_grad():
-        for start in range(0, len(x), chunk):
-            block = torch.as_tensor(x[start : start + chunk], dtype=torch.float64, device=device).unsqueeze(1)
-            joint = torch.cat([block, points.expand(len(block), *points.shape)], dim=1)
-            parts.append(joint_moments(model, joint))
-    mean, covariance = (np.concatenate(column) for column in zip(*parts, strict=True))
-    return mean[:, 0], covariance[:, 0, 0], mean[0, 1:], covariance[0, 1:, 1:], covariance[:, 0, 1:]
-
-
-#: Pending points from which on candidates share one joint posterior: one for each candidate costs p^2 apiece, in time
-#: and memory, as many candidates as pending points in one cost 4 p apiece.
-MANY_PENDING = 32
-
-
-def _moments_in_blocks(model: Any, x: Any, points: Any) -> tuple[Array, Array, Array, Array, Array]:
-    """As `gaussian_moments`, of tensors."""
-    import torch
-
+    rows, points = (torch.as_tensor(part, dtype=torch.float64, device=_device(model)) for part in (x, pending))
     parts = []
     with torch.no_grad():
-        for block in x.split(len(points)):
+        for block in rows.split(max(_SHARED, len(points))):
             (mean,), (covariance,) = joint_moments(model, torch.cat([block, points]).unsqueeze(0))
             m = len(block)
             parts.append((mean[:m], covariance.diagonal()[:m], covariance[:m, m:]))

@@ -48,17 +48,29 @@ def test_what_it_predicts_is_the_posterior_of_its_botorch_model(fitted: TableMod
     assert variance == pytest.approx(posterior.variance.detach().numpy()[:, 0], abs=1e-5)
 
 
-def test_the_first_look_is_the_processes_in_single_precision(fitted: TableModel) -> None:
+def test_the_first_look_is_the_processes_in_single_precision_and_never_surer(fitted: TableModel) -> None:
     grid = np.random.default_rng(2).standard_normal((50, 3))
-    n = len(fitted.processes.components)
-    assert n == len(fitted.model.components) - 1
+    n = len(fitted.model.components) - 1
+    shares = fitted.model.weights[:n] / fitted.model.weights[:n].sum()
     parts = [part.marginal(torch.from_numpy(grid)) for part in list(fitted.model.components)[:n]]
-    share = fitted.model.weights[:n] / fitted.model.weights[:n].sum()
-    mean = sum(w * m for w, (m, _) in zip(share, parts, strict=True))
-    quick = fitted.processes.marginal(torch.from_numpy(grid.astype(np.float32)))[0]
-    centre, unit = fitted.model.y_mean, fitted.model.y_sd
-    assert quick.numpy() == pytest.approx((centre + unit * mean).numpy(), abs=1e-3)
+    first, second = (
+        sum(w * value for w, value in zip(shares, values, strict=True)).numpy()
+        for values in ([m for m, _ in parts], [v + m**2 for m, v in parts])
+    )
+    centre, unit = float(fitted.model.y_mean), float(fitted.model.y_sd)
+    mean, sd = fitted.processes.mean_and_sd(grid)
+    assert mean == pytest.approx(centre + unit * first, abs=1e-3)
+    assert (sd > unit * fitted.model.calibration * np.sqrt(second - first**2) - 1e-3).all()
     assert np.corrcoef(fitted.first_look(grid), fitted.log_improvement(grid))[0, 1] > 0.8
+
+
+@pytest.mark.parametrize("far", [1.0, 1e6])
+def test_the_scale_of_a_first_look_is_that_of_the_exact_one_also_where_one_candidate_is_far_off(far: float) -> None:
+    rng = np.random.default_rng(0)
+    x = np.column_stack([rng.random(2000), rng.integers(5, size=2000), rng.lognormal(sigma=3.0, size=2000)])
+    x[0, 0] = far
+    scale = fit_input_scale(x, x[:3])
+    assert scale(x, roughly=True) == pytest.approx(scale(x), abs=0.002)
 
 
 @pytest.mark.parametrize(("k", "d"), [(30, 6), (60, 10)])

@@ -3,7 +3,7 @@
     pip install --no-deps olymp summit
     python -m benchmarks.races [--seeds 10] [--strategies spinscreen,botorch,forest,random] [--tables NAME,NAME]
     python -m benchmarks.races --order [--tables NAME,NAME]
-    python -m benchmarks.races --small [--surrogates networks_ranked_processes,spinscreen,trees,gp]
+    python -m benchmarks.races --small [--seeds 5] [--surrogates networks_ranked_processes,spinscreen,trees,gp]
 
 The tables are files of the two packages, which are not imported. Of `summit` (MIT licence): cross-couplings of Reizman
 et al., React. Chem. Eng. 1, 658 (2016), doi 10.1039/C6RE00153J, and Baumgartner et al., Org. Process Res. Dev. 23, 1594
@@ -198,7 +198,7 @@ def main() -> None:
     warnings.simplefilter("ignore")
     tables = public_tables()
     if asked.small:
-        learn(tables, asked.surrogates.split(","), [42])
+        learn(tables, asked.surrogates.split(","), [42, 1, 2, 3, 4][: asked.seeds])
         return
     wanted = asked.tables.split(",") if asked.tables else list(tables)
     if asked.order:

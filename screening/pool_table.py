@@ -232,7 +232,9 @@ class PoolTable:
         """The numbers of some candidates in the target's own unit."""
         x, model, target = self._scale(self.problem.pool[rows]), self._model, self.problem.target_scale
         mean, variance = model.predict(x)
-        centre = target.original(mean) * (1.0 if self.query.minimize else -1.0) + 0.0  # no -0
+        # of equal results nothing is known but their value, whatever its unit
+        known = mean if np.ptp(self.problem.y) > 0.0 else np.zeros_like(mean)
+        centre = target.original(known) * (1.0 if self.query.minimize else -1.0) + 0.0  # no -0
         sd = target.unit * np.sqrt(variance + model.noise) * (np.nan if model.calibration is None else 1.0)
         low, high = interval(centre, sd)
         chance = chance_below(model.best, mean, sd / target.unit)

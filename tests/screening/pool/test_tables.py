@@ -177,7 +177,7 @@ def test_stated_errors_weigh_the_mean_of_replicates() -> None:
 
 def test_nothing_is_said_about_a_spread_that_nothing_tells() -> None:
     pool, observed = _frames()
-    few, equal = observed.iloc[:1], observed.assign(rate=0.0)
+    few, equal = observed.iloc[:1], observed.assign(rate=3e-9)
     for part, words in (
         (few, "from 1 measured candidate: an interval needs 10"),
         (equal, "all 20 results are the same"),
@@ -185,6 +185,7 @@ def test_nothing_is_said_about_a_spread_that_nothing_tells() -> None:
         table = PoolTable.of(pool, part, TableQuery("rate"))
         assert table.suggest(2)[["sd", "low", "high"]].isna().all(axis=None)
         assert words in table.why_no_spread
+        assert table.score()["mean"].to_numpy() == pytest.approx(part["rate"].iloc[0], rel=1e-12)  # all that is known
 
 
 def test_intervals_hold_what_they_are_called() -> None:

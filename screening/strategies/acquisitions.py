@@ -386,7 +386,7 @@ def gaussian_moments(model: Any, x: Array, pending: Array) -> tuple[Array, Array
     rows, points = (torch.as_tensor(part, dtype=torch.float64, device=_device(model)) for part in (x, pending))
     parts = []
     with torch.no_grad():
-        for block in rows.split(max(_SHARED, len(points))):
+        for block in torch.split(rows, max(_SHARED, len(points))):
             (mean,), (covariance,) = joint_moments(model, torch.cat([block, points]).unsqueeze(0))
             m = len(block)
             parts.append((mean[:m], covariance.diagonal()[:m], covariance[:m, m:]))

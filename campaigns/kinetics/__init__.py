@@ -37,22 +37,15 @@ __all__ = [
 ]
 
 #: Module of each name. Loaded when asked for: the fit brings SciPy, and reading a table needs neither.
-_HOMES = {
-    "KineticsError": "campaigns.kinetics.errors",
-    "Measured": "campaigns.kinetics.measurement",
-    "MeasuredFiles": "campaigns.kinetics.measurement",
-    "ProbeWindow": "campaigns.kinetics.maps",
-    "Trace": "campaigns.kinetics.trace",
-    "TraceFit": "campaigns.kinetics.result",
-    "TraceSettings": "campaigns.kinetics.measurement",
-    "TransientMap": "campaigns.kinetics.maps",
-    "fit_trace": "campaigns.kinetics.fit",
-    "measure": "campaigns.kinetics.measurement",
-    "read_map": "campaigns.kinetics.maps",
-    "read_trace": "campaigns.kinetics.trace",
-    "read_traces": "campaigns.kinetics.trace",
-    "trace_at": "campaigns.kinetics.maps",
+_NAMES = {
+    "errors": "KineticsError",
+    "fit": "fit_trace",
+    "maps": "ProbeWindow TransientMap read_map trace_at",
+    "measurement": "Measured MeasuredFiles TraceSettings measure",
+    "result": "TraceFit",
+    "trace": "Trace read_trace read_traces",
 }
+_HOMES = {name: f"campaigns.kinetics.{module}" for module, names in _NAMES.items() for name in names.split()}
 
 
 def __getattr__(name: str) -> Any:

@@ -73,10 +73,13 @@ class Fitted:
     two: ModelScore | None
 
 
-def signal_p_value(signal: Array, cost: float, n_nonlinear: int) -> float:
-    """Probability that pure noise (t,) gives a decay of so many parameters that lowers the squares to `cost`, with time
-    zero searched for (benchmarks/kinetics_synthetic.py)."""
-    return decay_p_value(float(np.sum((signal - signal.mean()) ** 2)), cost, len(signal), n_nonlinear)
+def signal_p_value(fit: Solution) -> float:
+    """Probability that pure noise gives a decay that lowers the squares so far, with time zero searched for
+    (benchmarks/kinetics_synthetic.py)."""
+    problem = fit.problem
+    signal, ground = problem.weighed(problem.signal), problem.weighed(np.ones_like(problem.signal))
+    left = signal - float(signal @ ground) / float(ground @ ground) * ground
+    return decay_p_value(float(left @ left), fit.at.cost, len(signal), int(problem.free.sum()))
 
 
 def decay_p_value(without: float, cost: float, n: int, n_nonlinear: int) -> float:
@@ -151,6 +154,26 @@ def noise_weights(residual: Array) -> Array | None:
     )
     weights: Array = 1.0 / np.sqrt(np.maximum(power, 1e-6 * float(power.max())))
     return weights / float(np.median(weights))
+
+
+def error_weights(error: Array) -> tuple[Array, float]:
+    """Weights of the delays, shape (t,), inverse to the errors of the file, and the error of weight 1. No error counts
+    for less than half the median of its neighbours: those of few scans scatter."""
+    around = np.median(np.lib.stride_tricks.sliding_window_view(np.pad(error, 3, mode="edge"), 7), axis=1)
+    weights: Array = 1.0 / np.maximum(error, 0.5 * around)
+    usual = float(np.median(weights))
+    return weights / usual, 1.0 / usual
+
+
+def on_errors(error: Array, noise: float, free: int) -> str:
+    """What the residuals say of the errors of the file, shape (t,): `noise` at weight 1, degrees of freedom."""
+    square = (noise / error_weights(error)[1]) ** 2
+    said = f"The errors of the file weigh the delays (chi2 {square:.2g} a degree of freedom"
+    if abs(log(square)) <= 5.0 * (2.0 / free) ** 0.5:
+        return f"{said})."
+    size = "small" if square > 1.0 else "large"
+    factor = max(square, 1.0 / square) ** 0.5
+    return f"{said}): they are too {size} by a factor of {factor:.2g}, so the noise is taken from the residuals."
 
 
 def _correlations(residual: Array, lags: int = _MAX_LAGS) -> Array:

@@ -127,7 +127,7 @@ def _zeros(sc: TransientMap, cc: TransientMap) -> tuple[Array, Array, Array]:
             continue
         fit = best_exponential(problem.with_model(Model("exponential", ("offset",))))
         stderr = float(fit.stderr[0])
-        if 0.0 < stderr < np.inf and signal_p_value(problem.signal, fit.at.cost, 3) <= MAX_SIGNAL_P:
+        if 0.0 < stderr < np.inf and signal_p_value(fit) <= MAX_SIGNAL_P:
             found.append((float(sc.wavelength_nm[group].mean()), float(fit.theta[0]), stderr))
     wavelength, zero, error = np.array(found, dtype=np.float64).reshape(-1, 3).T
     return wavelength, zero, error

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from campaigns.kinetics.errors import TraceFileError
-from campaigns.kinetics.headings import MAPPED, are_scans, is_mean, plain, quadratures, role_of, wavelength_of
+from campaigns.kinetics.headings import MAPPED, are_scans, error_of, is_mean, plain, quadratures, role_of, wavelength_of
 from campaigns.kinetics.layouts import text_of
 from chemspace.errors import NotTextError, TableError
 from chemspace.tables.fields import declared_columns
@@ -77,10 +77,12 @@ _PLACEHOLDERS = (999.0, 9999.0, 99999.0, 999999.0)
 @dataclass(frozen=True, slots=True, eq=False)
 class Columns:
     """The columns of one file by role ("delay", "sc", "cc", "difference", "signal"), each shape (t,). Several columns
-    of one role are scans and are averaged. `heading` of the delays and `unit` of the signals are "" where the file says
-    none; `metadata` are lines of text around the numbers, `unused` headings of the other columns."""
+    of one role are scans and are averaged. `errors` by role, shape (t,) each, are standard deviations that can weigh
+    the delays. `heading` of the delays and `unit` of the signals are "" where the file says none; `metadata` are lines
+    of text around the numbers, `unused` headings of the other columns."""
 
     by_role: dict[str, Array]
+    errors: dict[str, Array]
     heading: str
     unit: str
     metadata: tuple[str, ...]
@@ -125,14 +127,16 @@ def columns_of(name: str, table: NumberTable, declared: Mapping[str, str], *, al
         by_role[role] = mean_over(values[:, at], axis=1)
         taken[role] = headings[at[0]]
     signals = {role: heading for role, heading in taken.items() if role != "delay"}
+    errors, error_notes = _errors(name, headings, values, roles)
     if signals and "delay" in by_role:
         empty = unmeasured(by_role["delay"], np.stack([by_role[role] for role in signals]))
-        by_role = {role: column[~empty] for role, column in by_role.items()}
+        by_role, errors = ({role: column[~empty] for role, column in each.items()} for each in (by_role, errors))
         notes += [f"{int(empty.sum())} delays of {name} hold 0 in every signal: not measured."] * bool(empty.any())
     if places or (table.headings is not None and any(heading.lower() != role for role, heading in signals.items())):
         shown = ", ".join(f"{role.upper() if len(role) == 2 else role} is {at!r}" for role, at in signals.items())
         notes.append(f"Columns of {name}: {shown}.")
-    unused = tuple(headings[at] for at, role in enumerate(roles) if role not in MAPPED)
+    notes += error_notes
+    unused = tuple(headings[at] for at, role in enumerate(roles) if role not in (*MAPPED, "error"))
     if unused:
         notes.append(f"Columns {_listed(unused)} of {name} were not used.")
     heading = headings[roles.index("delay")] if table.headings is not None else ""
@@ -147,7 +151,33 @@ def columns_of(name: str, table: NumberTable, declared: Mapping[str, str], *, al
             f"its signals {_listed(subtracted)} are at several wavelengths",
             f"Take both at one; if it is meant so, say so: --map sc={subtracted[0]!r} --map cc={subtracted[-1]!r}.",
         )
-    return Columns(by_role, heading, unit or next(iter(factors), ""), table.around, unused, tuple(notes))
+    return Columns(by_role, errors, heading, unit or next(iter(factors), ""), table.around, unused, tuple(notes))
+
+
+def _errors(
+    name: str, headings: Sequence[str], values: Array, roles: Sequence[str | None]
+) -> tuple[dict[str, Array], list[str]]:
+    """The errors of each signal, and a note where they cannot be weights: only where every signal is one column and has
+    its own, or all have one, and where they are positive and not the same everywhere."""
+    at = [column for column, role in enumerate(roles) if role == "error"]
+    signals = [role for role in roles if role in ("sc", "cc", "difference", "signal")]
+    if not at or not signals:
+        return {}, []
+    of = {column: error_of(headings[column]) for column in at}
+    general = at if len(at) == len(signals) == 1 else [column for column in at if of[column] not in ("sc", "cc")]
+    own = {role: [column for column in at if of[column] == role] or general for role in signals}
+    errors = {role: values[:, columns[0]] for role, columns in own.items() if len(columns) == 1}
+    measured = np.isfinite(values[:, [k for k, role in enumerate(roles) if role in ("delay", *signals)]]).all(axis=1)
+    used = values[measured][:, sorted({columns[0] for columns in own.values() if columns})]
+    if len(errors) < len(signals):
+        why = "they do not say which signal each belongs to"
+    elif not (used > 0.0).all():
+        why = f"{int((~(used > 0.0)).sum())} of them are zero, negative or missing"
+    elif (np.ptp(used, axis=0) <= 1e-9 * used.max(axis=0)).all():
+        why = "they are the same at all delays"
+    else:
+        return errors, []
+    return {}, [f"Errors {_listed([headings[column] for column in at])} of {name} are not used as weights: {why}."]
 
 
 #: A power of ten at a signal: "dT/T (10⁻³)", "SC x1e-4".

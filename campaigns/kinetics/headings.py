@@ -75,6 +75,11 @@ def role_of(heading: str) -> str | None:
     return "signal" if _SIGNAL.search(text) or (_SCANS.search(text) and re.search(r"\d", text)) else None
 
 
+def error_of(heading: str) -> str | None:
+    """The role of what a column holds the errors of, by the rest of its heading: "sc" for "SC std"."""
+    return role_of(_ERROR.sub("", plain(heading)).strip(" _-()[]"))
+
+
 def _polarisation(text: str) -> str | None:
     """ "sc", "cc", what is made of both, or None."""
     named = [(found.span(), "sc" if found["same"] else "cc") for found in _WORD.finditer(text)]

@@ -1,4 +1,4 @@
-"""The interval of a lifetime: the profile likelihood over one or several models."""
+"""The interval of a lifetime: the profile likelihood over one or several models, and what no trace shows beside it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.stats import t as student
 
 from campaigns.kinetics.errors import KineticsError
+from campaigns.kinetics.model import Model, linear_terms
 from campaigns.kinetics.solve import Solution, solve
 
 #: Position of ln(lifetime) among the non-linear parameters.
@@ -17,6 +18,10 @@ _LIFETIME = 1
 _MOST_RESTARTS = 20
 #: The end of an interval is found to this share of its distance.
 _CLOSE = 1e-2
+#: What is supposed to go unseen: time zero that drifts over the scan by so many response widths either way, or a tail
+#: of the response that decays with so many widths and holds this share of it, as far as neither raises the sum of
+#: squares by more than this many variances of the noise.
+DRIFT, TAIL, TAIL_SHARE, _UNSEEN = 2.0, 2.0, 0.2, 9.0
 
 Array = NDArray[np.float64]
 
@@ -77,6 +82,30 @@ def _interval(members: list[Solution], confidence: float, inflation: float) -> I
                 ends[side] = max(ends[side], walk.end(side) + shift)
     low, high = (first.theta[_LIFETIME] + side * end if end < inf else None for side, end in ends.items())
     return Interval(low, high)
+
+
+def unseen(fit: Solution) -> tuple[float, float, float]:
+    """By how much a drift of time zero, and a tail of the response, move ln(lifetime) where the trace does not show
+    them, and that drift over the scan (ps). First order: what the fit makes of the curve that each adds."""
+    problem, at, width = fit.problem, fit.at, fit.fwhm_ps
+    decays, theta = [], fit.theta[: 2 + problem.width.is_fitted].copy()
+    late = TAIL * width * (1.01 if abs(fit.lifetime_ps - TAIL * width) < 0.005 * fit.lifetime_ps else 1.0)
+    for lifetime in (fit.lifetime_ps, late):
+        theta[_LIFETIME] = log(lifetime)
+        terms = linear_terms(Model("exponential"), problem.delay_ps, theta, problem.response(fit.theta), {})[0]
+        decays.append(problem.weighed(terms[0]))
+    tail = TAIL_SHARE * at.coefficients[0] * late / (fit.lifetime_ps - late) * (decays[0] - decays[1])
+    free = np.flatnonzero(problem.free)
+    slopes = at.slopes[free] - ((at.slopes[free] @ at.terms.T) @ at.inverse) @ at.terms
+    curvature, moved = problem.normal(at, free)[0], []
+    for added in (DRIFT * width * at.slopes[0] * problem.beside["drift"], tail):
+        left = added - ((added @ at.terms.T) @ at.inverse) @ at.terms
+        step = np.linalg.lstsq(curvature, slopes @ left, rcond=None)[0]
+        seen = max(float(left @ left - step @ (slopes @ left)), 0.0) / max(fit.noise, 1e-300) ** 2
+        share = min(1.0, sqrt(_UNSEEN / max(seen, 1e-300)))
+        moved.append((share * abs(float(step[free == _LIFETIME][0])), share))
+    (drift, share), (tailed, _) = moved
+    return drift, tailed, share * DRIFT * width
 
 
 class _Walk:

@@ -58,12 +58,12 @@ def _isolated(signal: Array) -> NDArray[np.int64]:
 def _missed(plain: Solution, rest: Solution, at: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Which of the points left out the fit to the rest misses, shape of `at`."""
     problem = plain.problem
-    if signal_p_value(rest.problem.signal, rest.at.cost, int(rest.problem.free.sum())) > MAX_SIGNAL_P:
+    if signal_p_value(rest) > MAX_SIGNAL_P:
         return np.zeros(len(at), dtype=bool)
     only = np.zeros(len(problem.signal), dtype=bool)
     only[at] = True
     points = problem.keeping(only)
-    off = points.signal - rest.at.coefficients @ points.terms(rest.theta)
+    off = points.weighed(points.signal - rest.at.coefficients @ points.terms(rest.theta))
     noise = _SIGMA_PER_MAD * float(np.median(np.abs(rest.at.residual)))
     gap = np.diff(problem.delay_ps, prepend=problem.delay_ps[0], append=problem.delay_ps[-1])
     gap = np.maximum(gap[:-1], gap[1:])[at]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
 from math import inf, isfinite, log
+from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -84,6 +85,9 @@ class TraceFit:
         lifetime_low_ps: lower end of the profile-likelihood interval, ps; 0 for a bound.
         lifetime_high_ps: upper end, ps; infinite where the trace is too short to say.
         is_upper_bound: whether the trace only says that the lifetime is shorter than the response resolves.
+        systematic_interval_ps: both ends, ps, with what would move the lifetime and leaves no mark in the trace (a
+            drift of time zero, a tail of the response, a second lifetime), as its note says; None where it adds less
+            than a tenth of the interval.
         irf_fwhm_ps: full width at half maximum of the response, ps; a given one as far as the trace corrects it.
         irf_shape: of the response, "gaussian" or "sech2".
         irf_given_ps: width that was given, ps; None where nothing was known of it.
@@ -114,6 +118,7 @@ class TraceFit:
     lifetime_low_ps: float
     lifetime_high_ps: float
     is_upper_bound: bool
+    systematic_interval_ps: tuple[float, float] | None
     irf_fwhm_ps: float
     irf_shape: str
     irf_given_ps: float | None
@@ -144,6 +149,17 @@ class TraceFit:
         return self.irf_given_ps is None
 
     @property
+    def error_ps(self) -> float | None:
+        """Standard error (ps) that the wider of both intervals stands for, even in logarithm; None for a bound. A lower
+        end alone counts where there is no upper one."""
+        if self.is_upper_bound or self.lifetime_stderr_ps is None:
+            return None
+        ends = [(self.lifetime_low_ps, self.lifetime_high_ps), *filter(None, (self.systematic_interval_ps,))]
+        low, high = min(low for low, _ in ends), max(high for _, high in ends)
+        half = 0.5 * log(high / low) if high < inf else log(self.lifetime_ps / low)
+        return self.lifetime_ps * half / NormalDist().inv_cdf(0.5 + 0.5 * self.confidence)
+
+    @property
     def half_life_ps(self) -> float:
         """Time in which the difference halves, ps (a bound where the lifetime is one)."""
         return half_life_ps(self.lifetime_ps)
@@ -167,18 +183,20 @@ class TraceFit:
         if self.is_upper_bound:
             hidden = f"the response of {self.irf_fwhm_ps:.3g} ps hides it"
             return f"lifetime < {self.lifetime_ps:.3g} ps (upper bound: {hidden})"
-        high = f"{self.lifetime_high_ps:.3g}" if isfinite(self.lifetime_high_ps) else "no limit"
         error = f" +/- {self.lifetime_stderr_ps:.2g}" if self.lifetime_stderr_ps is not None else ""
-        interval = f"{self.confidence:.0%} interval {self.lifetime_low_ps:.3g} to {high}"
-        return f"lifetime {self.lifetime_ps:.3g}{error} ps ({interval})"
+        interval = f"{self.confidence:.0%} interval {_to(self.lifetime_low_ps, self.lifetime_high_ps)}"
+        wider = f"; systematic {_to(*self.systematic_interval_ps)}" if self.systematic_interval_ps else ""
+        return f"lifetime {self.lifetime_ps:.3g}{error} ps ({interval}{wider})"
 
     def to_dict(self) -> dict[str, object]:
         """Plain values for JSON; an open upper end and an undefined standard error are None."""
+        ends = self.systematic_interval_ps
         return {
             **{each.name: getattr(self, each.name) for each in fields(self) if each.name not in _NO_PLAIN_VALUES},
             **{name: getattr(self.tests, name) for name in _OF_RESIDUALS},
             "irf_fitted": self.irf_fitted,
             "half_life_ps": self.half_life_ps,
+            "systematic_interval_ps": ends and [ends[0], None if ends[1] == inf else ends[1]],
             "lifetime_high_ps": None if self.lifetime_high_ps == inf else self.lifetime_high_ps,
             "convention": CONVENTIONS["tau"],
             "left_out_ps": list(self.left_out_ps),
@@ -197,3 +215,7 @@ class TraceFit:
             "notes": list(self.trace.notes),
             "sources": [{"path": s.path, "sha256": s.sha256} for s in self.trace.sources],
         }
+
+
+def _to(low_ps: float, high_ps: float) -> str:
+    return f"{low_ps:.3g} to {f'{high_ps:.3g}' if isfinite(high_ps) else 'no limit'}"

@@ -107,7 +107,7 @@ def _with_extra(base: Solution, extra: str) -> Solution:
         return found
     slower = base.theta.copy()  # what the zeros leave may have been taken for a fast decay
     slower[1] += log(_SLOWER)
-    own = [_with_own_zeros(fit) for fit in (found, solve(problem, slower, tol=SEARCH_TOL, most=15))]
+    own = [_with_own_zeros(fit) for fit in (found, solve(problem, slower, tol=RIVAL_TOL, most=15))]
     return min(own, key=lambda fit: fit.at.cost)
 
 
@@ -126,7 +126,7 @@ def _with_own_zeros(fit: Solution) -> Solution:
         if not abs(apart) < _FAR_APART * fwhm * abs(rise):
             return solve(problem.with_model(problem.model.without("zeros")), fit.theta, tol=SEARCH_TOL, most=15)
         before_this = fit.problem.apart_ps
-        fit = solve(replace(problem, apart_ps=apart / rise), fit.theta, tol=SEARCH_TOL, most=15)
+        fit = solve(replace(problem, apart_ps=apart / rise), fit.theta, tol=RIVAL_TOL, most=6)
         if abs(apart / rise - before_this) < _SAME_ZEROS * fwhm:
             break
     return fit

@@ -154,12 +154,14 @@ class Problem:
         """The linear terms at these parameters, shape (c, t)."""
         return linear_terms(self.model, self.delay_ps, theta, self.response(theta), self.beside)[0]
 
+    def weighed(self, rows: Array) -> Array:
+        """Rows over the delays, shape (..., t), each delay by its weight."""
+        return rows if self.weight is None else rows * self.weight
+
     def project(self, theta: Array) -> Projection:
         """Solve the linear terms at these non-linear parameters, shape (p,)."""
         terms, slopes = linear_terms(self.model, self.delay_ps, theta, self.response(theta), self.beside)
-        signal = self.signal
-        if self.weight is not None:
-            terms, slopes, signal = terms * self.weight, slopes * self.weight, signal * self.weight
+        terms, slopes, signal = (self.weighed(rows) for rows in (terms, slopes, self.signal))
         length = np.maximum(np.sqrt(np.einsum("ct,ct->c", terms, terms)), 1e-150)
         terms = terms / length[:, None]
         products = terms @ terms.T

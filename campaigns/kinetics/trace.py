@@ -29,6 +29,7 @@ class Trace:
         sources: the files the numbers came from.
         notes: what was done to the data on the way in, one sentence each.
         unit: of the signals, as the file says it; "" where it says none.
+        error: standard deviation of each SC - CC as the files say it, shape (t,), same unit; None where they do not.
     """
 
     delay_ps: NDArray[np.float64]
@@ -38,6 +39,7 @@ class Trace:
     sources: tuple[SourceFile, ...] = ()
     notes: tuple[str, ...] = field(default=())
     unit: str = ""
+    error: NDArray[np.float64] | None = None
 
     @classmethod
     def of(
@@ -47,6 +49,7 @@ class Trace:
         sc: ArrayLike | None = None,
         cc: ArrayLike | None = None,
         difference: ArrayLike | None = None,
+        error: ArrayLike | None = None,
         sources: tuple[SourceFile, ...] = (),
         notes: tuple[str, ...] = (),
     ) -> Trace:
@@ -57,6 +60,7 @@ class Trace:
             sc: same-circular signal, shape (t,); given together with `cc`.
             cc: counter-circular signal, shape (t,).
             difference: SC - CC, shape (t,), where only it was measured.
+            error: standard deviation of SC - CC, shape (t,), which weighs the delays; None weighs all alike.
             sources: the files the numbers came from.
             notes: what was done before.
 
@@ -64,17 +68,18 @@ class Trace:
             AxisError: if the arrays differ in length, or neither SC and CC nor a difference is given.
             TooFewDelaysError: if fewer than 12 delays remain after dropping NaNs.
         """
-        columns = _columns(delay_ps, sc, cc, difference)
+        columns = _columns(delay_ps, sc, cc, difference, error)
         kept, found = _clean(columns)
         if kept.shape[1] < MIN_DELAYS:
             raise TooFewDelaysError(
                 f"{_where(sources)}{kept.shape[1]} usable delays of {columns.shape[1]} "
                 f"({columns.shape[1] - kept.shape[1]} with NaN); a fit needs at least {MIN_DELAYS}"
             )
-        notes = notes + found
-        if len(kept) == 2:
-            return cls(_frozen(kept[0]), _frozen(kept[1]), sources=sources, notes=notes)
-        return cls(_frozen(kept[0]), _frozen(kept[1] - kept[2]), _frozen(kept[1]), _frozen(kept[2]), sources, notes)
+        delay, *signals = (_frozen(row) for row in kept)
+        last = signals.pop() if error is not None else None
+        whole = signals[0] if len(signals) == 1 else _frozen(signals[0] - signals[1])
+        same, counter = signals if len(signals) == 2 else (None, None)
+        return cls(delay, whole, same, counter, sources, notes + found, error=last)
 
     def __len__(self) -> int:
         return len(self.delay_ps)
@@ -91,15 +96,20 @@ class Trace:
         keep = (self.delay_ps < low_ps) | (self.delay_ps > high_ps)
         note = f"{int((~keep).sum())} delays from {low_ps:g} to {high_ps:g} ps were left out as asked."
         parts = {"difference": self.signal} if self.sc is None or self.cc is None else {"sc": self.sc, "cc": self.cc}
+        parts |= {} if self.error is None else {"error": self.error}
         kept = {name: values[keep] for name, values in parts.items()}
         left = Trace.of(self.delay_ps[keep], **kept, sources=self.sources, notes=(*self.notes, note))
         return replace(left, unit=self.unit)
 
 
 def _columns(
-    delay_ps: ArrayLike, sc: ArrayLike | None, cc: ArrayLike | None, difference: ArrayLike | None
+    delay_ps: ArrayLike,
+    sc: ArrayLike | None,
+    cc: ArrayLike | None,
+    difference: ArrayLike | None,
+    error: ArrayLike | None,
 ) -> NDArray[np.float64]:
-    """Delay and signals as rows of one array, shape (2 or 3, t)."""
+    """Delay, signals and errors as rows of one array, shape (2 to 4, t)."""
     given: tuple[ArrayLike, ...]
     if difference is not None and sc is None and cc is None:
         given = (delay_ps, difference)
@@ -107,6 +117,7 @@ def _columns(
         given = (delay_ps, sc, cc)
     else:
         raise AxisError("a trace is either SC and CC, or their difference: give sc= and cc=, or difference=")
+    given += () if error is None else (error,)
     arrays = [np.asarray(values, dtype=np.float64).ravel() for values in given]
     if len({len(a) for a in arrays}) != 1:
         raise AxisError(f"delay and signals differ in length: {', '.join(str(len(a)) for a in arrays)}")
@@ -184,14 +195,18 @@ def read_trace(
         2.0
     """
     read, delay, source, notes = _read(path, DelayUnit(delay_unit, passes), columns or {}, alone=False)
-    roles = read.by_role
+    roles, parts = read.by_role, {}
     if "sc" in roles and "cc" in roles:
-        return replace(_forwards(delay, notes, (source,), sc=roles["sc"], cc=roles["cc"]), unit=read.unit)
-    if "difference" in roles:
-        return replace(_forwards(delay, notes, (source,), difference=roles["difference"]), unit=read.unit)
-    if set(roles) == {"delay", "signal"}:
-        note = f"{path} has one signal column: taken as the difference SC - CC."
-        return replace(_forwards(delay, (*notes, note), (source,), difference=roles["signal"]), unit=read.unit)
+        parts = {"sc": roles["sc"], "cc": roles["cc"]}
+    elif "difference" in roles:
+        parts = {"difference": roles["difference"]}
+    elif set(roles) == {"delay", "signal"}:
+        parts = {"difference": roles["signal"]}
+        notes = (*notes, f"{path} has one signal column: taken as the difference SC - CC.")
+    if parts:
+        if read.errors:
+            parts["error"] = np.sqrt(np.sum(np.square([*read.errors.values()]), axis=0))
+        return replace(_forwards(delay, notes, (source,), **parts), unit=read.unit)
     missing = "cc" if "sc" in roles else "sc" if "cc" in roles else "sc and cc"
     raise TraceFileError(
         str(path),
@@ -226,14 +241,19 @@ def read_traces(
         raise KineticsError(f"{sc} and {cc} hold the same bytes: their difference is zero. Give the other file for one")
     same, counter = _one_signal(sc, sc_columns, "sc"), _one_signal(cc, cc_columns, "cc")
     notes, sources = (*sc_notes, *cc_notes), (sc_source, cc_source)
+    own = [read.errors.get(role, read.errors.get("signal")) for role, read in (("sc", sc_columns), ("cc", cc_columns))]
     if are_same(sc_delay, cc_delay):
         apart = float(np.nanmax(np.abs(sc_delay - cc_delay)))
         if apart > SAME_DELAY_PS:
             notes = (*notes, f"Delays of {sc} and {cc} differ by up to {apart:.3g} ps (read back): means are used.")
-        trace = _forwards((sc_delay + cc_delay) / 2, notes, sources, sc=same, cc=counter)
+        error = {} if own[0] is None or own[1] is None else {"error": np.hypot(own[0], own[1])}
+        trace = _forwards((sc_delay + cc_delay) / 2, notes, sources, sc=same, cc=counter, **error)
     else:
         delay, same, counter, note = _shared(str(sc), sc_delay, same, str(cc), cc_delay, counter)
         trace = _forwards(delay, (*notes, note), sources, sc=same, cc=counter)
+    if trace.error is None and any(each is not None for each in own):
+        note = f"Errors of {sc} and {cc} are not used as weights: one file has none, or their delays differ."
+        trace = replace(trace, notes=(*trace.notes, note))
     return replace(trace, unit=one_unit(f"{sc} and {cc}", (sc_columns.unit, cc_columns.unit)))
 
 
@@ -245,6 +265,7 @@ def joined(scans: Sequence[Trace]) -> Trace:
     if any(whole) != all(whole):
         raise AxisError("some scans hold SC and CC, others only their difference: give scans of one kind")
     names = ("sc", "cc") if all(whole) else ("signal",)
+    names += ("error",) if all(scan.error is not None for scan in scans) else ()
     parts = {name: np.concatenate([getattr(scan, name) for scan in scans]) for name in names}
     notes = tuple(dict.fromkeys(note for scan in scans for note in scan.notes))
     trace = Trace.of(

@@ -16,7 +16,7 @@ __all__ = ["FITTED", "TRACES", "draw_traces", "fits"]
 
 TRACES = GOLDEN / "fits" / "traces.npz"
 #: What is kept of a fit.
-FITTED = ("model", "is_upper_bound", "lifetime_ps", "lifetime_low_ps", "lifetime_high_ps")
+FITTED = ("model", "is_upper_bound", "lifetime_ps", "lifetime_low_ps", "lifetime_high_ps", "systematic_interval_ps")
 #: Written once with 0.1.0: response 0.15 ps, both grids, SNR 5 to 50, time zero within 0.2 ps, lifetimes 0.05 to 40 ps
 #: with the response given, fitted, over an offset, before a plateau, and ones that are hidden by the response.
 _DRAW = """

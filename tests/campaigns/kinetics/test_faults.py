@@ -3,6 +3,7 @@ synthetic; their truth is in the file's name or 3 ps."""
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -160,7 +161,7 @@ def test_noise_that_differs_along_the_scan_weighs_the_delays() -> None:
 
 
 @pytest.mark.parametrize(("seed", "is_asked"), [(0, False), (2, True)])
-def test_two_lifetimes_that_cannot_be_told_from_one_are_in_the_interval(seed: int, is_asked: bool) -> None:
+def test_two_lifetimes_that_cannot_be_told_from_one_are_in_the_systematic_interval(seed: int, is_asked: bool) -> None:
     delay = np.concatenate([np.arange(-2.0, 0.7, 0.03), np.geomspace(0.71, 24.0, 90)])
     parts = [exponential_response(delay, 0.0, lifetime, 0.064) for lifetime in (3.0, 9.0)]
     noise = np.random.default_rng(seed).normal(scale=1 / 12, size=len(delay))
@@ -168,22 +169,60 @@ def test_two_lifetimes_that_cannot_be_told_from_one_are_in_the_interval(seed: in
     two = next(row for row in fit.comparison if row.model.startswith("biexponential"))
     assert abs(two.aicc - fit.aicc) < 4.0
     assert ("Two lifetimes cannot be told from one" in said(fit)) is is_asked  # where two fit better than one
-    assert ("The interval answers for two lifetimes" in " ".join(fit.trace.notes)) is not is_asked
-    assert fit.lifetime_low_ps < min(3.0, two.parts[0][1])
-    assert fit.lifetime_high_ps >= two.parts[1][1] * (1.0 - 1e-12) > 9.0
+    assert "or a second lifetime (" in " ".join(fit.trace.notes)
+    low, high = fit.systematic_interval_ps or (math.inf, 0.0)
+    assert low < min(3.0, two.parts[0][1])
+    assert high >= two.parts[1][1] * (1.0 - 1e-12) > 9.0
 
 
-def test_the_interval_answers_for_a_tail_of_the_response_that_no_trace_shows() -> None:
+def through_a_tail(seed: int) -> Trace:
+    """A decay of 0.6 ps, a fifth of whose response is in a tail of 0.3 ps."""
     delay = np.concatenate([np.arange(-2.0, 0.7, 0.03), np.geomspace(0.71, 8.0, 89)])
     tail, prompt = (exponential_response(delay, 0.0, lifetime, 0.064) for lifetime in (0.3, 0.6))
-    late = (0.6 * prompt - 0.3 * tail) / 0.3  # the decay through a tail of 0.3 ps
-    trace = Trace.of(delay, difference=0.8 * prompt + 0.2 * late + 0.025 * np.random.default_rng(1).normal(size=180))
+    late = (0.6 * prompt - 0.3 * tail) / 0.3
+    noise = 0.025 * np.random.default_rng(seed).normal(size=180)
+    return Trace.of(delay, difference=0.8 * prompt + 0.2 * late + noise)
+
+
+def test_the_systematic_interval_answers_for_a_tail_of_the_response_that_no_trace_shows() -> None:
     for given, error in ((0.15, 0.1), (None, 0.1)):
-        fit = fit_trace(trace, given, irf_error=error)
-        assert fit.lifetime_low_ps < 0.6 < fit.lifetime_ps
-        assert fit.warnings == ()
-    exact = fit_trace(trace, 0.15, irf_error=0.0)
-    assert exact.lifetime_low_ps > 0.6
+        fit = fit_trace(through_a_tail(1), given, irf_error=error)
+        low, high = fit.systematic_interval_ps or (math.inf, 0.0)
+        assert low < 0.6 < fit.lifetime_low_ps < fit.lifetime_high_ps < high
+        assert fit.warnings == ()  # it is no question
+        assert "a tail of the response would leave no mark in this trace" in " ".join(fit.trace.notes)
+        assert f"; systematic {low:.3g} to {high:.3g})" in fit.summary()
+        # Its 95% interval is four standard errors wide.
+        assert fit.error_ps == pytest.approx(fit.lifetime_ps * math.log(high / low) / 3.92, rel=1e-3)
+        assert fit.to_dict()["systematic_interval_ps"] == [low, high]
+    exact = fit_trace(through_a_tail(1), 0.15, irf_error=0.0)
+    assert "tail" not in " ".join(exact.trace.notes)
+
+
+def test_what_an_unseen_drift_of_time_zero_does_is_what_the_systematic_interval_adds() -> None:
+    delay = np.concatenate([np.arange(-2.0, 0.7, 0.03), np.geomspace(0.71, 8.0, 89)])
+    over_scan = np.linspace(0.0, 1.0, len(delay))
+    noise = 0.01 * np.random.default_rng(3).normal(size=len(delay))
+    still, late = (
+        fit_trace(
+            Trace.of(delay, difference=exponential_response(delay - drift * over_scan, 0, 0.9, 0.064) + noise), 0.15
+        )
+        for drift in (0.0, 0.3)
+    )
+    low, high = still.systematic_interval_ps or (0.0, 0.0)
+    assert late.lifetime_low_ps > 0.9 > (late.systematic_interval_ps or (1.0, 0.0))[0]
+    assert math.log(high / still.lifetime_high_ps) == pytest.approx(
+        math.log(late.lifetime_ps / still.lifetime_ps), rel=0.2
+    )
+    assert low < still.lifetime_low_ps
+
+
+def test_a_systematic_interval_that_adds_little_is_not_given() -> None:
+    delay = np.concatenate([np.arange(-2.0, 0.7, 0.03), np.geomspace(0.71, 160.0, 90)])
+    noise = 0.05 * np.random.default_rng(3).normal(size=len(delay))
+    fit = fit_trace(Trace.of(delay, difference=exponential_response(delay, 0.0, 20.0, 0.064) + noise), 0.15)
+    assert fit.systematic_interval_ps is None
+    assert "Systematic" not in " ".join(fit.trace.notes)
 
 
 def test_noise_that_is_slow_is_told_from_white_noise() -> None:

@@ -136,6 +136,11 @@ def columns_of(name: str, table: NumberTable, declared: Mapping[str, str], *, al
         shown = ", ".join(f"{role.upper() if len(role) == 2 else role} is {at!r}" for role, at in signals.items())
         notes.append(f"Columns of {name}: {shown}.")
     notes += error_notes
+    waves = [at for at, role in enumerate(roles) if role is None and "wavel" in plain(headings[at])]
+    if any(len(np.unique(values[:, at])) > 1 for at in waves):
+        raise TraceFileError(
+            name, f"has a column of several wavelengths, {headings[waves[0]]!r}", f"Keep the rows of one{_AS_MAPS}."
+        )
     unused = tuple(headings[at] for at, role in enumerate(roles) if role not in (*MAPPED, "error"))
     if unused:
         notes.append(f"Columns {_listed(unused)} of {name} were not used.")
@@ -151,7 +156,8 @@ def columns_of(name: str, table: NumberTable, declared: Mapping[str, str], *, al
             f"its signals {_listed(subtracted)} are at several wavelengths",
             f"Take both at one; if it is meant so, say so: --map sc={subtracted[0]!r} --map cc={subtracted[-1]!r}.",
         )
-    return Columns(by_role, errors, heading, unit or next(iter(factors), ""), table.around, unused, tuple(notes))
+    unit = unit or next(filter(None, factors), "") or said_unit(table.around)
+    return Columns(by_role, errors, heading, unit, table.around, unused, tuple(notes))
 
 
 def _errors(
@@ -180,8 +186,24 @@ def _errors(
     return {}, [f"Errors {_listed([headings[column] for column in at])} of {name} are not used as weights: {why}."]
 
 
-#: A power of ten at a signal: "dT/T (10⁻³)", "SC x1e-4".
-_FACTOR = re.compile(r"(?:\b10\s*[\^*]*\s*|\b1e|x1e)-\s*\d+")
+#: A power of ten at a signal: "dT/T (10⁻³)", "SC x1e-4"; no date.
+_FACTOR = re.compile(r"(?<![\d-])(?:\b10\s*[\^*]*\s*|\b1e|x1e)-\s*\d+(?![\d-])")
+_OF_SIGNAL = re.compile(
+    r"\bd[art]\b|δ|delta|signal|intensit|absorb|reflect|transm|units?\b|scale|factor|values?\b|\bm?od\b"
+)
+_NOT_OF_SIGNAL = re.compile(r"time|delay|wavel|noise|fluence|power|pressure|bar\b")
+
+
+def said_unit(lines: Iterable[str]) -> str:
+    """Power of ten or unit of the signal that lines of text around the numbers name, "" for none or several."""
+    about = [line for line in map(plain, lines) if _OF_SIGNAL.search(line) and not _NOT_OF_SIGNAL.search(line)]
+    factors = {
+        re.sub(r"[\s^*x]", "", found[0]).replace("1e", "10") for line in about if (found := _FACTOR.search(line))
+    }
+    said = factors or {found[0].replace("od", "OD") for line in about if (found := re.search(r"\b[mµu]?od\b", line))}
+    return said.pop() if len(said) == 1 else ""
+
+
 #: The letter of a column of Origin before its name: "A(X) Time", "B SC".
 _LETTERED = re.compile(r"[A-Z](?:\([XY]\w*\))?\s+(.+)")
 

@@ -83,6 +83,8 @@ def _named(name: str, heading: str, metadata: Iterable[str]) -> str | None:
     """The unit that the heading or a line around the numbers names."""
     unit = split_heading(heading)[1]
     where = f"{name}: the delays are headed {heading.strip()!r}"
+    if re.match(r"\W*(?:log|lg|ln)\d*\b", heading, re.IGNORECASE):
+        raise UnitError(f"{where}, a logarithm: give the delays themselves")
     if unit is None and role_of(heading) in ("delay", "perhaps delay", None):
         text = unit_text(heading)
         if text is not None and length_of(text) and "wavelength" not in heading.lower():

@@ -17,6 +17,7 @@ from chemspace.errors import TableError
 from chemspace.tables.cells import to_number
 from chemspace.tables.decode import decode_text
 from chemspace.tables.grid import sheet_text
+from chemspace.tables.numbers import parse_numbers
 from chemspace.tables.units import unit_of
 
 Array = NDArray[np.float64]
@@ -30,6 +31,15 @@ _CELL_WITH_UNIT = re.compile(
     re.MULTILINE,
 )
 _HARPIA = re.compile(r"^(Measurement|Background), scan (\d+), Delay ([-+.\deE]+).*\n(?:Pump=.*\n)?", re.MULTILINE)
+_SPEC = re.compile(r"^#S \d[\s\S]*^#L ", re.MULTILINE)
+_SCOPE = re.compile(
+    r"\A(?:(?:Model,|LECROY|\"?Record Length|Segments)[\s\S]*?^(?:time|in s)|x-axis)"
+    r",(?P<channels>[^\n]*)\n(?:second,.*\n)?",
+    re.MULTILINE | re.IGNORECASE,
+)
+_GROUPED = re.compile(r"[-+]?\d{1,3}(?:,\d{3})+(?:\.\d*)?")
+#: Three columns of so many rows or more are a map of one reading a row.
+_LONG = 36
 _WAVELENGTH = re.compile(r"wave|^wl|^lambda|^λ|^nm$|(?<![a-z])nm(?![a-z])")
 
 
@@ -47,7 +57,67 @@ def text_of(name: str, raw: bytes) -> str:
     text = decode_text(raw)
     if re.match(r"\s*%(?:FILENAME|TIMELIST)\b", text):
         return _ana_text(name, text)
-    return _harpia_text(name, text) if _HARPIA.search(text) else _without_units(name, text)
+    if _HARPIA.search(text):
+        return _harpia_text(name, text)
+    text = _spec_text(text) if _SPEC.search(text) else _scope_text(text)
+    return _without_units(name, _without_thousands(text))
+
+
+def _spec_text(text: str) -> str:
+    """Scans of SPEC: the headings after #L stand two blanks apart, the numbers one."""
+    lines = text.split("\n")
+    apart = (re.split(r"\s{2,}", line[3:].strip()) if line.startswith("#L ") else line.split() for line in lines)
+    return "\n".join(
+        line if re.match(r"#(?!L )", line) else "\t".join(cells) for line, cells in zip(lines, apart, strict=True)
+    )
+
+
+def _scope_text(text: str) -> str:
+    """An oscilloscope's file (Tektronix, LeCroy, Keysight) without what stands above or before its columns; its times
+    are in s."""
+    if re.match(r'"?Record Length"?,[^,\n]*,[^,\n]*,', text):
+        return "time (s),signal\n" + "\n".join(",".join(line.split(",")[3:5]) for line in text.split("\n"))
+    found = _SCOPE.search(text)
+    return text if found is None else f"time (s),{found['channels']}\n{text[found.end() :]}"
+
+
+def _without_thousands(text: str) -> str:
+    """Text whose quoted cells group digits ("1,234.5") without the commas, where they can be no decimal ones."""
+    quoted = re.findall(r'"([-+]?\d[\d,]*,[\d,]*(?:\.\d*)?)"', text)
+    if not quoted or not re.search(r"\d\.\d", text) or not all(map(_GROUPED.fullmatch, quoted)):
+        return text
+    return re.sub(r'"[-+]?\d[\d,.]*"', lambda cell: cell[0].replace(",", ""), text)
+
+
+def long_map_text(name: str, text: str) -> str:
+    """A map of one reading a row (delay, wavelength and signal in three columns) as a matrix; another text as it is.
+    Raises TableError where its columns or readings leave open what they are."""
+    lines = [line.split() for line in re.sub("[,;]", " ", text).split("\n") if line.strip()]
+    if len(lines) < _LONG or any(len(line) != 3 for line in lines[len(lines) // 2 : -1]):
+        return text
+    table = parse_numbers(name, text)
+    heads, axes = table.headings or ("", "", ""), table.values[:, :2]
+    waves = [at for at in (0, 1) if _WAVELENGTH.search(plain(heads[at]))]
+    waves = waves or [at for at in (0, 1) if not heads[at] and 100.0 <= axes[:, at].min() <= axes[:, at].max() <= 2e4]
+    if table.values.shape[1] != 3 or len(waves) != 1:
+        raise TableError(
+            name,
+            "has three columns, one reading a row",
+            right="Head them delay_ps, wavelength_nm and signal, in this order.",
+        )
+    (wave, at_wave), (delay, at_delay) = (
+        np.unique(axes[:, at], return_inverse=True) for at in (waves[0], 1 - waves[0])
+    )
+    signal = np.full((len(wave), len(delay)), np.nan)
+    signal[at_wave, at_delay] = table.values[:, 2]
+    if signal.size != len(axes) or np.isnan(wave).any() or np.isnan(delay).any():
+        raise TableError(
+            name,
+            f"holds {len(axes)} readings at {len(wave)} wavelengths and {len(delay)} delays",
+            right="A map has one reading of each wavelength at each delay; give scans as files of their own.",
+        )
+    matrix = matrix_text(name, signal.tolist(), delay.tolist(), wave.tolist())
+    return "\n".join((*table.around, f"{heads[1 - waves[0]] or 0}{matrix[1:]}"))
 
 
 def matrix_text(name: str, rows: Iterable[Sequence[float]], delay: Sequence[float], wavelength: Sequence[float]) -> str:

@@ -15,13 +15,15 @@ from campaigns.kinetics.columns import (
     SourceFile,
     as_trace_error,
     mean_over,
+    one_unit,
     read_text,
+    said_unit,
     unmeasured,
     without_placeholders,
 )
 from campaigns.kinetics.delays import DOUBLE_PASS, DelayUnit, are_same, shared_delays
 from campaigns.kinetics.errors import AxisError, DelayMismatchError, ProbeWindowError, TraceFileError, UnitError
-from campaigns.kinetics.layouts import matrix_text
+from campaigns.kinetics.layouts import long_map_text, matrix_text
 from campaigns.kinetics.trace import Trace
 from chemspace.errors import TableError
 from chemspace.tables.cells import bad_cell, is_missing, to_number
@@ -61,6 +63,7 @@ class TransientMap:
         n_scans: how many scans were averaged.
         sources: the files.
         notes: what was done on the way in.
+        unit: of the signal, or its power of ten, as the file says it; "" where it says none.
     """
 
     wavelength_nm: Array
@@ -69,6 +72,7 @@ class TransientMap:
     n_scans: int
     sources: tuple[SourceFile, ...]
     notes: tuple[str, ...]
+    unit: str = ""
 
 
 def read_map(
@@ -105,6 +109,8 @@ def read_map(
     for path in files:
         text, source = read_text(path)
         text = _with_axes(Path(path), text, axes) if axes else text
+        with as_trace_error():
+            text = long_map_text(str(path), text)
         found, found_notes = _scans(str(path), text, DelayUnit(delay_unit, passes))
         scans += found
         sources.append(source)
@@ -121,6 +127,7 @@ def read_map(
         len(scans),
         tuple(sources),
         tuple(notes),
+        one_unit(whole.name, [scan.unit for scan in scans]),
     )
 
 
@@ -132,6 +139,7 @@ class Scan:
     wavelength_nm: Array
     delay_ps: Array
     signal: Array
+    unit: str
 
 
 def _on_axes_of(whole: Scan, scan: Scan) -> Array:
@@ -167,7 +175,7 @@ def _scans(name: str, text: str, unit: DelayUnit) -> tuple[list[Scan], list[str]
         _require_nm(name, wavelength)
         in_ps, unit_notes = unit.to_ps(delay, name, corner, words)
         keep, rows = np.isfinite(in_ps) & ~unmeasured(in_ps, signal), np.isfinite(wavelength)
-        found.append(Scan(name, wavelength[rows], in_ps[keep], signal[np.ix_(rows, keep)]))
+        found.append(Scan(name, wavelength[rows], in_ps[keep], signal[np.ix_(rows, keep)], said_unit((corner, *words))))
         notes += unit_notes
     return found, list(dict.fromkeys(notes))
 
@@ -350,7 +358,8 @@ def trace_at(
         sources=sc.sources + cc.sources,
         notes=(*dict.fromkeys((*sc.notes, *cc.notes)), note),
     )
-    return trace, window
+    names = " and ".join(source.path for source in trace.sources)
+    return replace(trace, unit=one_unit(names, (sc.unit, cc.unit))), window
 
 
 def photobleach_peak(sc: TransientMap, cc: TransientMap) -> float:

@@ -241,17 +241,19 @@ def read_traces(
         raise KineticsError(f"{sc} and {cc} hold the same bytes: their difference is zero. Give the other file for one")
     same, counter = _one_signal(sc, sc_columns, "sc"), _one_signal(cc, cc_columns, "cc")
     notes, sources = (*sc_notes, *cc_notes), (sc_source, cc_source)
-    own = [read.errors.get(role, read.errors.get("signal")) for role, read in (("sc", sc_columns), ("cc", cc_columns))]
     if are_same(sc_delay, cc_delay):
         apart = float(np.nanmax(np.abs(sc_delay - cc_delay)))
         if apart > SAME_DELAY_PS:
             notes = (*notes, f"Delays of {sc} and {cc} differ by up to {apart:.3g} ps (read back): means are used.")
-        error = {} if own[0] is None or own[1] is None else {"error": np.hypot(own[0], own[1])}
+        sc_error, cc_error = (
+            read.errors.get(role, read.errors.get("signal")) for role, read in (("sc", sc_columns), ("cc", cc_columns))
+        )
+        error = {} if sc_error is None or cc_error is None else {"error": np.hypot(sc_error, cc_error)}
         trace = _forwards((sc_delay + cc_delay) / 2, notes, sources, sc=same, cc=counter, **error)
     else:
         delay, same, counter, note = _shared(str(sc), sc_delay, same, str(cc), cc_delay, counter)
         trace = _forwards(delay, (*notes, note), sources, sc=same, cc=counter)
-    if trace.error is None and any(each is not None for each in own):
+    if trace.error is None and (sc_columns.errors or cc_columns.errors):
         note = f"Errors of {sc} and {cc} are not used as weights: one file has none, or their delays differ."
         trace = replace(trace, notes=(*trace.notes, note))
     return replace(trace, unit=one_unit(f"{sc} and {cc}", (sc_columns.unit, cc_columns.unit)))
@@ -264,8 +266,8 @@ def joined(scans: Sequence[Trace]) -> Trace:
     whole = [scan.sc is not None for scan in scans]
     if any(whole) != all(whole):
         raise AxisError("some scans hold SC and CC, others only their difference: give scans of one kind")
-    names = ("sc", "cc") if all(whole) else ("signal",)
-    names += ("error",) if all(scan.error is not None for scan in scans) else ()
+    names = ["sc", "cc"] if all(whole) else ["signal"]
+    names += ["error"] if all(scan.error is not None for scan in scans) else []
     parts = {name: np.concatenate([getattr(scan, name) for scan in scans]) for name in names}
     notes = tuple(dict.fromkeys(note for scan in scans for note in scan.notes))
     trace = Trace.of(

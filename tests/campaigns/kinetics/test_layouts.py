@@ -248,3 +248,128 @@ def test_spectra_of_harpia_that_are_not_whole_are_refused(tmp_path: Path) -> Non
     (tmp_path / "m.dat").write_text(harpia(cut=3), encoding="utf-8")
     with pytest.raises(TraceFileError, match=r"HARPIA file.*four spectra of 9 wavelengths"):
         read_map(tmp_path / "m.dat")
+
+
+#: A trace as rows of delay, SC and CC.
+ROWS = [(float(at), round(float(np.exp(-max(at, 0.0))), 6), round(0.5 * float(at > 0.0), 6)) for at in DELAY]
+SCOPES = {
+    "tektronix": "Model,MSO54\nHorizontal Units,s\nRecord Length,50\n\nTIME,CH1\n{rows}",
+    "lecroy": "LECROYWR64Xi,1,Waveform\nSegments,1,SegmentSize,50\nSegment,TrigTime\n#1,28-Nov,0\nTime,Ampl\n{rows}",
+    "keysight": "x-axis,1\nsecond,Volt\n{rows}",
+}
+
+
+@pytest.mark.parametrize("maker", SCOPES)
+def test_the_file_of_an_oscilloscope_is_read_in_seconds(tmp_path: Path, maker: str) -> None:
+    rows = "\n".join(f"{at * 1e-12:.6e},{same:.6f}" for at, same, _ in ROWS)
+    (tmp_path / "s.csv").write_text(SCOPES[maker].format(rows=rows) + "\n")
+    trace = read_trace(tmp_path / "s.csv")
+    assert np.allclose(trace.delay_ps, DELAY)
+    assert np.allclose(trace.signal, [same for _, same, _ in ROWS])
+
+
+def test_an_oscilloscope_that_writes_its_record_beside_the_numbers_and_one_of_two_channels(tmp_path: Path) -> None:
+    said = ["Record Length,5.0e1,", "Sample Interval,1.0e-13,", "Trigger Point,2.5e1,"] + [",,"] * len(ROWS)
+    rows = "\n".join(f"{words},{at * 1e-12:.6e},{same:.6f}," for words, (at, same, _) in zip(said, ROWS, strict=False))
+    (tmp_path / "t.csv").write_text(rows + "\n")
+    assert np.allclose(read_trace(tmp_path / "t.csv").delay_ps, DELAY)
+    two = "\n".join(f"{at * 1e-12:.6e},{same},{counter}" for at, same, counter in ROWS)
+    (tmp_path / "two.csv").write_text(f"x-axis,1,2\nsecond,Volt,Volt\n{two}\n")
+    with pytest.raises(TraceFileError, match=r"no column for sc and cc \(it has '1', '2'\).*--map sc=HEADING"):
+        read_trace(tmp_path / "two.csv")
+
+
+def test_scans_of_spec_are_read_by_their_headings_of_several_words(tmp_path: Path) -> None:
+    rows = "\n".join(f"{at} 1 {same} {counter}" for at, same, counter in ROWS)
+    scan = f"#D Mon\n#N 4\n#L Delay (ps)  Seconds  dR SC  dR CC\n{rows}\n"
+    (tmp_path / "s.dat").write_text(f"#F run\n\n#S 1  ascan  delay -1 30 49 1\n{scan}")
+    trace = read_trace(tmp_path / "s.dat")
+    assert trace.sc is not None
+    assert np.allclose(trace.delay_ps, DELAY)
+    assert np.allclose(trace.sc, [same for _, same, _ in ROWS])
+
+
+def long_rows(order: tuple[int, int, int]) -> str:
+    """Every reading of the map in a row of delay, wavelength and signal, in that order of columns."""
+    readings = [(at, nm, SIGNAL[i, j]) for j, at in enumerate(DELAY) for i, nm in enumerate(WAVES)]
+    return "\n".join(
+        ",".join(f"{row[column]:g}" if column < 2 else f"{row[column]:.6f}" for column in order) for row in readings
+    )
+
+
+@pytest.mark.parametrize(
+    ("headings", "order"),
+    [("delay_ps,wavelength_nm,signal\n", (0, 1, 2)), ("Wavelength (nm),Delay (ps),dA\n", (1, 0, 2)), ("", (0, 1, 2))],
+)
+def test_a_map_of_one_reading_a_row_is_read(tmp_path: Path, headings: str, order: tuple[int, int, int]) -> None:
+    (tmp_path / "m.csv").write_text(f"# dA\n{headings}{long_rows(order)}\n")
+    assert is_right(read_map(tmp_path / "m.csv"))
+
+
+def test_a_map_of_one_reading_a_row_that_lacks_one_or_its_headings_is_refused(tmp_path: Path) -> None:
+    short = long_rows((0, 1, 2)).split("\n", 1)[1]
+    (tmp_path / "m.csv").write_text(f"delay_ps,wavelength_nm,signal\n{short}\n")
+    with pytest.raises(TraceFileError, match=r"449 readings at 9 wavelengths and 50 delays. A map has one reading"):
+        read_map(tmp_path / "m.csv")
+    (tmp_path / "m.csv").write_text(f"a,b,c\n{short}\n")
+    with pytest.raises(TraceFileError, match="Head them delay_ps, wavelength_nm and signal"):
+        read_map(tmp_path / "m.csv")
+    (tmp_path / "m.csv").write_text(f"delay_ps,wavelength_nm,signal\n{short}\n")
+    with pytest.raises(
+        TraceFileError, match=r"a column of several wavelengths, 'wavelength_nm'\. Keep the rows of one, or"
+    ):
+        read_trace(tmp_path / "m.csv")
+
+
+def test_digits_that_quoted_cells_group_are_read_where_the_comma_can_be_no_decimal_one(tmp_path: Path) -> None:
+    rows = "\n".join(f'"{1e3 * at:,.0f}",{same},"{1e4 * counter + 5e4:,.1f}"' for at, same, counter in ROWS)
+    (tmp_path / "q.csv").write_text(f"Delay (fs),sc,cc\n{rows}\n")
+    trace = read_trace(tmp_path / "q.csv")
+    assert trace.cc is not None
+    assert np.allclose(trace.delay_ps, DELAY, atol=1e-3)
+    assert np.allclose(trace.cc, [1e4 * counter + 5e4 for _, _, counter in ROWS])
+
+
+@pytest.mark.parametrize(
+    ("sc", "cc", "units"),
+    [
+        ("# dA in units of 10^-3", "# dA x 1e-4", "10-3 and 10-4"),
+        ("# Signal unit: mOD", "# Signal unit: OD", "mOD and OD"),
+    ],
+)
+def test_units_that_only_a_line_above_the_numbers_says_are_compared(
+    tmp_path: Path, sc: str, cc: str, units: str
+) -> None:
+    maps, traces = {}, {}
+    for which, said in (("sc", sc), ("cc", cc)):
+        table = "\n".join(
+            f"{nm}," + ",".join(f"{value}" for value in row) for nm, row in zip(WAVES, SIGNAL, strict=True)
+        )
+        (tmp_path / f"{which}_map.csv").write_text(f"{said}\n0,{','.join(map(str, DELAY))}\n{table}\n")
+        (tmp_path / f"{which}.csv").write_text(
+            f"{said}\ndelay_ps,signal\n" + "\n".join(f"{at},{one + len(which + said)}" for at, one, _ in ROWS)
+        )
+        maps[f"{which}_map"], traces[which] = [tmp_path / f"{which}_map.csv"], tmp_path / f"{which}.csv"
+    (tmp_path / "cc_map.csv").write_text((tmp_path / "cc_map.csv").read_text() + "\n")
+    for files in (maps, traces):
+        with pytest.raises(TraceFileError, match=f"its signals are in {units}. Give all in one unit"):
+            MeasuredFiles(**files).read(window_nm=(510.0, 530.0) if files is maps else None)
+
+
+def test_a_date_or_the_noise_of_a_signal_is_no_unit_of_it(tmp_path: Path) -> None:
+    for which, said in (
+        ("sc", "# signal of 2023-10-13 with noise 1e-4"),
+        ("cc", "# signal of 2023-10-14 with noise 1e-5"),
+    ):
+        (tmp_path / f"{which}.csv").write_text(
+            f"{said}\ndelay_ps,signal\n" + "\n".join(f"{at},{one}" for at, one, _ in ROWS)
+        )
+    assert MeasuredFiles(sc=tmp_path / "sc.csv", cc=tmp_path / "cc.csv").read().trace.unit == ""
+
+
+def test_a_logarithm_of_the_delay_is_no_delay(tmp_path: Path) -> None:
+    (tmp_path / "l.csv").write_text(
+        "log10 delay,sc,cc\n" + "\n".join(f"{at},{same},{counter}" for at, same, counter in ROWS)
+    )
+    with pytest.raises(UnitError, match="a logarithm: give the delays themselves"):
+        read_trace(tmp_path / "l.csv")

@@ -75,10 +75,15 @@ def listed(count: int) -> list[Cation]:
 def true_descriptors(cation: Cation) -> tuple[float, ...]:
     """`FIELDS` of a cation at one force-field geometry; all NaN where it fails."""
     from oracle.conformers import build_molecule, embed
+    from oracle.engines.base import (
+        ANGSTROM_PER_BOHR,
+        DEBYE_PER_E_BOHR,
+        EV_PER_HARTREE,
+        atomic_masses,
+        mean_electronegativity,
+    )
     from oracle.engines.registry import open_tools
     from oracle.errors import OracleError
-    from oracle.units import ANGSTROM_PER_BOHR, DEBYE_PER_E_BOHR, EV_PER_HARTREE
-    from oracle.validate import atomic_masses, mean_electronegativity
 
     tools = open_tools(Protocol(accuracy=1.0))
     try:

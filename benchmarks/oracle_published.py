@@ -94,8 +94,8 @@ def _torsion() -> None:
     from rdkit.Chem import MolFromSmarts, rdMolTransforms
 
     from oracle.conformers import build_molecule, embed
+    from oracle.engines.base import ANGSTROM_PER_BOHR, EV_PER_HARTREE
     from oracle.engines.pyscf import PyscfEngine
-    from oracle.units import ANGSTROM_PER_BOHR, EV_PER_HARTREE
 
     mol = build_molecule("[NH3+]Cc1ccccc1")
     conformer = mol.GetConformer(embed(mol, 1, 42).ids[0])

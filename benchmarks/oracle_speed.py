@@ -36,12 +36,11 @@ from chemspace.library import CationLibrary
 from oracle import OracleStore, Protocol, describe
 from oracle.compute import compute
 from oracle.conformers import Conformers, build_molecule, embed
+from oracle.engines.base import ANGSTROM_PER_BOHR, EV_PER_HARTREE, atomic_masses
+from oracle.engines.registry import d4_polarizability
 from oracle.engines.tblite import TbliteEngine
 from oracle.optimise import choose_coordinates, force_field_hessian, minimise
-from oracle.polarizability import d4_polarizability
 from oracle.record import Task
-from oracle.units import ANGSTROM_PER_BOHR, EV_PER_HARTREE
-from oracle.validate import atomic_masses
 from oracle.workers import worker_environment
 
 ONE = Protocol(n_conformers=1, n_optimised=1)

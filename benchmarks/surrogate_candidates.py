@@ -27,7 +27,7 @@ import torch
 from numpy.typing import NDArray
 
 from campaigns.editions import EDITIONS, NEWEST
-from chemspace.spacer_geometry import spacer_shape
+from chemspace.geometry import spacer_shape
 from oracle import OracleStore, Protocol, default_store_path, describe
 from oracle.descriptors import compound_descriptors
 from screening.dataset import SpinDataset, published_descriptors

@@ -22,19 +22,12 @@ _LISTED = 8
 
 @dataclass(frozen=True, slots=True)
 class Amendment:
-    """Another description of a campaign, and how it differs from the present one.
+    """Another description of a campaign, and how it differs from the present one."""
 
-    Attributes:
-        config: the other description.
-        changes: one line for each difference; () where there is none.
-        notes: what follows from them, one line each.
-        files: name and content of its libraries.
-    """
-
-    config: CampaignConfig
-    changes: tuple[str, ...]
-    notes: tuple[str, ...]
-    files: tuple[tuple[str, bytes], ...] = ()
+    config: CampaignConfig  #: the other description
+    changes: tuple[str, ...]  #: one line for each difference; () where there is none
+    notes: tuple[str, ...]  #: what follows from them, one line each
+    files: tuple[tuple[str, bytes], ...] = ()  #: name and content of its libraries
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON."""

@@ -136,15 +136,11 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Form(Generic[T]):
-    """How a value is written.
+    """How a value is written."""
 
-    Attributes:
-        pack: the value as arrays of numbers, data frames and plain values (what JSON can say), by name.
-        unpack: the value again.
-    """
-
+    #: The value as arrays of numbers, data frames and plain values (what JSON can say), by name.
     pack: Callable[[T], Mapping[str, Any]]
-    unpack: Callable[[Mapping[str, Any]], T]
+    unpack: Callable[[Mapping[str, Any]], T]  #: the value again
 
 
 #: A dictionary of arrays, data frames and plain values, as it is.

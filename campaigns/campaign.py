@@ -23,8 +23,7 @@ from campaigns.errors import (
 from campaigns.events import TOLD_STAGES, EventKind, Stage, stage_named
 from campaigns.fates import Expectation, Expected
 from campaigns.files import read_ranking, title_of, write_ranking, write_whole
-from campaigns.ingest import ObservationTable, ReadingOptions, read_observations
-from campaigns.ingest.table import json_lines, read_file, read_table
+from campaigns.ingest import ObservationTable, ReadingOptions, json_lines, read_file, read_observations, read_table
 from campaigns.intake import (
     Asked,
     FittedTrace,
@@ -67,8 +66,8 @@ if TYPE_CHECKING:
 
     from campaigns.amend import Amendment
     from campaigns.history import Replay
+    from campaigns.intake import OutcomeResult
     from campaigns.kinetics import Measured, TraceFit
-    from campaigns.outcome_table import OutcomeResult
     from campaigns.round import Round
     from oracle import CationRecord
     from oracle.descriptors import CationTable
@@ -409,7 +408,7 @@ class Campaign(CampaignReader):
         A row that is known is passed over. What is measured here stays so, whatever else the table tells of it. Raises
         IngestError listing every row that cannot be read; nothing was written.
         """
-        from campaigns.outcome_table import OutcomeResult, new_outcomes
+        from campaigns.intake import OutcomeResult, new_outcomes
 
         name, content = printable(Path(path).name), read_file(Path(path))
         self.refresh()
@@ -662,9 +661,9 @@ class Campaign(CampaignReader):
         self, batch_size: int, seed: int, pending: tuple[str, ...], learn: Callable[[], Round]
     ) -> SuggestionBatch:
         """Choose a batch and record it as a round, if anything is left to suggest."""
+        from campaigns.reader import shortfall
         from campaigns.refits import keep_refits
         from campaigns.round import propose
-        from campaigns.usage import shortfall
 
         barred = (*self._state.barred, *(f"{one.place}:{one.inchikey}" for one in self._state.ruled_out))
         chosen, key = tuple[Suggestion, ...](), ""

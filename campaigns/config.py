@@ -199,41 +199,31 @@ def _library_list(value: object) -> object:
 
 
 class SpaceRules(_Part):
-    """The compounds that a campaign may suggest.
+    """The compounds that a campaign may suggest."""
 
-    Attributes:
-        n_layers: numbers of octahedral layers to enumerate.
-        cages: abbreviations of the cage cations; None takes every organic one of charge +1.
-        b_sites: B-site metals.
-        halides: halides.
-        cage_mixtures, halide_mixtures: further options, (name, fraction) pairs that add up to 1.
-        constraints: what the space leaves out, each {name: fields} as in `chemspace.constraints`; cations may be named.
-    """
-
-    n_layers: Layers = (1, 2, 3, 4, 5)
+    n_layers: Layers = (1, 2, 3, 4, 5)  #: numbers of octahedral layers to enumerate
+    #: Abbreviations of the cage cations; None takes every organic one of charge +1.
     cages: tuple[str, ...] | None = None
-    b_sites: tuple[Literal["Pb", "Sn", "Ge"], ...] = Field(default=("Pb",), min_length=1)
-    halides: tuple[Literal["I", "Br", "Cl"], ...] = ("I",)
+    b_sites: tuple[Literal["Pb", "Sn", "Ge"], ...] = Field(default=("Pb",), min_length=1)  #: B-site metals
+    halides: tuple[Literal["I", "Br", "Cl"], ...] = ("I",)  #: halides
+    #: `cage_mixtures`, `halide_mixtures`: further options, (name, fraction) pairs that add up to 1.
     cage_mixtures: tuple[Mixture, ...] = ()
     halide_mixtures: tuple[Mixture, ...] = ()
+    #: What the space leaves out, each {name: fields} as in `chemspace.constraints`; cations may be named.
     constraints: tuple[Rule, ...] = ()
 
 
 class WeighedWish(_Part):
-    """One of several wishes: the value of `column` that is useless and the one that is perfect, linear between.
+    """One of several wishes: the value of `column` that is useless and the one that is perfect, linear between."""
 
-    Attributes:
-        column: "log10_rate", "lifetime_ps", "acquisition", "feasibility", "novelty" (distance to the nearest measured
-            compound in standard deviations), "price" (money for the organic cations of a mole, by the price table), or
-            the name of one of the campaign's `properties`, predicted by its own model.
-        useless, perfect: useless above perfect asks for small values.
-        weight: its exponent in the geometric mean of all wishes.
-    """
-
+    #: "log10_rate", "lifetime_ps", "acquisition", "feasibility", "novelty" (distance to the nearest measured compound
+    #: in standard deviations), "price" (money for the organic cations of a mole, by the price table), or the name of
+    #: one of the campaign's `properties`, predicted by its own model.
     column: str
+    #: `useless`, `perfect`: useless above perfect asks for small values.
     useless: float
     perfect: float
-    weight: float = Field(default=1.0, gt=0)
+    weight: float = Field(default=1.0, gt=0)  #: its exponent in the geometric mean of all wishes
 
     @model_validator(mode="after")
     def _two_ends(self) -> WeighedWish:
@@ -243,21 +233,18 @@ class WeighedWish(_Part):
 
 
 class Objective(_Part):
-    """What is sought: the longest spin lifetime, or a compromise of several wishes.
+    """What is sought: the longest spin lifetime, or a compromise of several wishes."""
 
-    Attributes:
-        goal_lifetime_ps: count improvement from this lifetime (ps) where it is longer than the best measured one: what
-            cannot reach it is then worth nothing. None counts from the best measured.
-        wishes: where there are any, compounds are ranked by how far they are met together instead of by the
-            acquisition times the chance that they form.
-        tradeoff: what is known of a compound before it is made and is traded off against the rate by the acquisition
-            "qlog_nehvi", each with the worst value still of interest: "price" (money for the organic cations of a mole,
-            the highest), "feasibility" (the lowest chance that it forms), "novelty" (the smallest distance to what is
-            measured, in standard deviations).
-    """
-
+    #: Count improvement from this lifetime (ps) where it is longer than the best measured one: what cannot reach it is
+    #: then worth nothing. None counts from the best measured.
     goal_lifetime_ps: float | None = Field(default=None, gt=0)
+    #: Where there are any, compounds are ranked by how far they are met together instead of by the acquisition times
+    #: the chance that they form.
     wishes: tuple[WeighedWish, ...] = ()
+    #: What is known of a compound before it is made and is traded off against the rate by the acquisition "qlog_nehvi",
+    #: each with the worst value still of interest: "price" (money for the organic cations of a mole, the highest),
+    #: "feasibility" (the lowest chance that it forms), "novelty" (the smallest distance to what is measured, in
+    #: standard deviations).
     tradeoff: dict[Literal["price", "feasibility", "novelty"], Annotated[float, Field(ge=0, allow_inf_nan=False)]] = {}
 
     @property
@@ -269,31 +256,26 @@ class Objective(_Part):
 class BudgetRules(_Part):
     """How many compounds a round suggests, and what they may not exceed together; None means unlimited. Nothing is
     relaxed silently.
-
-    Attributes:
-        batch_size: suggestions in a round.
-        teaching_share: of a batch for what teaches most, the others are likely slow; both kinds are in a batch of two.
-            0 leaves the kinds to the acquisition. None: 0.2 where the acquisition is "auto" and trusts its surrogate,
-            else 0 (0 too in campaigns of release 0.1.0).
-        max_per_spacer: compounds of one spacer; None takes 1, and more only where the ranking has too few spacers.
-        min_distance: smallest distance between two suggestions and to what is pending, in standard deviations of the
-            ranked candidates' features (root mean square).
-        max_cost: money for the cations of the whole batch, in the unit of the price table.
-        max_days: longest delivery time of any cation, days.
-        mass_g: mass of each compound that is made, g; decides costs and recipes.
-        refused_hazards: hazard flags of the price table; no compound with a cation that carries one is suggested.
-        calculations: spacers that xTB may compute: a learned oracle predicts the others and says which can still
-            change the list. None computes every one.
     """
 
-    batch_size: int = Field(default=5, ge=1, le=100_000)
+    batch_size: int = Field(default=5, ge=1, le=100_000)  #: suggestions in a round
+    #: Of a batch for what teaches most, the others are likely slow; both kinds are in a batch of two. 0 leaves the
+    #: kinds to the acquisition. None: 0.2 where the acquisition is "auto" and trusts its surrogate, else 0 (0 too in
+    #: campaigns of release 0.1.0).
     teaching_share: float | None = Field(default=None, ge=0, le=1)
+    #: Compounds of one spacer; None takes 1, and more only where the ranking has too few spacers.
     max_per_spacer: int | None = Field(default=None, ge=1)
+    #: Smallest distance between two suggestions and to what is pending, in standard deviations of the ranked
+    #: candidates' features (root mean square).
     min_distance: float | None = Field(default=None, ge=0)
+    #: Money for the cations of the whole batch, in the unit of the price table.
     max_cost: float | None = Field(default=None, ge=0)
-    max_days: float | None = Field(default=None, ge=0)
-    mass_g: float = Field(default=1.0, gt=0)
+    max_days: float | None = Field(default=None, ge=0)  #: longest delivery time of any cation, days
+    mass_g: float = Field(default=1.0, gt=0)  #: mass of each compound that is made, g; decides costs and recipes
+    #: Hazard flags of the price table; no compound with a cation that carries one is suggested.
     refused_hazards: tuple[str, ...] = ()
+    #: Spacers that xTB may compute: a learned oracle predicts the others and says which can still change the list. None
+    #: computes every one.
     calculations: int | None = Field(default=None, ge=0)
 
 
@@ -315,16 +297,12 @@ class PropertyRow(_Part):
 
 
 class MeasuredProperty(_Part):
-    """A measured property beside the spin lifetime, such as a band gap.
+    """A measured property beside the spin lifetime, such as a band gap."""
 
-    Attributes:
-        table: what is measured; a model of its own learns from it.
-        goal: which values are good, where the acquisition trades properties off; None takes no part in that.
-        worst: the worst value that is still of interest there; None takes it from what is measured.
-    """
-
-    table: tuple[PropertyRow, ...] = Field(min_length=1)
+    table: tuple[PropertyRow, ...] = Field(min_length=1)  #: what is measured; a model of its own learns from it
+    #: Which values are good, where the acquisition trades properties off; None takes no part in that.
     goal: Literal["maximize", "minimize"] | None = None
+    #: The worst value that is still of interest there; None takes it from what is measured.
     worst: float | None = Field(default=None, allow_inf_nan=False)
 
 

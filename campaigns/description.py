@@ -16,10 +16,9 @@ from campaigns.errors import ConfigError
 from chemspace.errors import CellError, TableError
 from chemspace.registry import nearest
 from chemspace.tables.cells import number
-from chemspace.tables.decode import content_of
-from chemspace.tables.fields import Field, cells_of, match_fields
+from chemspace.tables.columns import Field, cells_of, match_fields
+from chemspace.tables.decode import bytes_of, content_of
 from chemspace.tables.grid import read_grid
-from chemspace.tables.limits import bytes_of
 
 __all__ = ["Description", "description_of", "read_description", "read_template", "template_names", "template_text"]
 
@@ -29,18 +28,13 @@ _MOST_TEXT, _MOST_VALUES, _DEEPEST = 2_000_000, 200_000, 50
 
 @dataclass(frozen=True)
 class Description:
-    """What a file describes.
+    """What a file describes."""
 
-    Attributes:
-        config: the campaign, its libraries not read yet.
-        libraries: "builtin", the path, or name and content of each; a path is taken from the folder of the file.
-        name: of the file.
-        lines: line (from 1) of every field, by its keys and positions in the file.
-    """
-
-    config: CampaignConfig
+    config: CampaignConfig  #: the campaign, its libraries not read yet
+    #: "builtin", the path, or name and content of each; a path is taken from the folder of the file.
     libraries: tuple[str | Path | tuple[str, bytes], ...] = (BUILTIN,)
-    name: str = ""
+    name: str = ""  #: of the file
+    #: Line (from 1) of every field, by its keys and positions in the file.
     lines: Mapping[FieldPath, int] = field(default_factory=dict)
 
     def located(self, problem: ConfigError) -> ConfigError:

@@ -21,21 +21,16 @@ TEACHING_SHARE = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Edition:
-    """What holds in a campaign where its description says nothing else.
+    """What holds in a campaign where its description says nothing else."""
 
-    Attributes:
-        number: as descriptions write it.
-        description: fields of a description whose default is another one than the newest edition's.
-        protocol: fields of `oracle.Protocol` whose default is another one than the newest edition's.
-        sets_apart: whether lifetimes measured otherwise than the rest do not train, and one replicate cannot blur all.
-        teaching_share: of a batch for what teaches most, 0 leaves the kinds to the strategy.
-    """
-
-    number: int
+    number: int  #: as descriptions write it
+    #: Fields of a description whose default is another one than the newest edition's.
     description: Mapping[str, Any] = field(default_factory=dict)
+    #: Fields of `oracle.Protocol` whose default is another one than the newest edition's.
     protocol: Mapping[str, Any] = field(default_factory=dict)
+    #: Whether lifetimes measured otherwise than the rest do not train, and one replicate cannot blur all.
     sets_apart: bool = True
-    teaching_share: float = TEACHING_SHARE
+    teaching_share: float = TEACHING_SHARE  #: of a batch for what teaches most, 0 leaves the kinds to the strategy
 
     @property
     def library(self) -> CationLibrary:

@@ -30,23 +30,14 @@ class EventKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One entry of the log.
+    """One entry of the log."""
 
-    Attributes:
-        id: its place in the log, from 1.
-        at: when, UTC.
-        actor: who (the login name).
-        kind: what kind of thing happened.
-        key: identity; the log holds each key once. None where repetition is meant.
-        payload: what happened, as JSON.
-    """
-
-    id: int
-    at: datetime
-    actor: str
-    kind: EventKind
-    key: str | None
-    payload: dict[str, Any]
+    id: int  #: its place in the log, from 1
+    at: datetime  #: when, UTC
+    actor: str  #: who (the login name)
+    kind: EventKind  #: what kind of thing happened
+    key: str | None  #: identity; the log holds each key once. None where repetition is meant.
+    payload: dict[str, Any]  #: what happened, as JSON
 
     @property
     def label(self) -> str:

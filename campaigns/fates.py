@@ -12,8 +12,7 @@ from itertools import chain
 from math import hypot, isclose, log, log10
 from typing import TypeAlias
 
-from campaigns.ingest import ObservationTable
-from campaigns.ingest.table import ReadRow
+from campaigns.ingest import ObservationTable, ReadRow
 from campaigns.narrate import picoseconds
 from campaigns.state import CampaignState
 from campaigns.summary import Doubt, RowReport
@@ -105,23 +104,14 @@ _HINT = "; if it is another crystal, name it in a column 'sample'"
 
 @dataclass(frozen=True, slots=True)
 class Fate:
-    """What becomes of a row that can be read.
+    """What becomes of a row that can be read."""
 
-    Attributes:
-        report: for people.
-        observation: what is recorded of it, where it is.
-        corrects: what it corrects.
-        words: what to tell of it.
-        retracted: why the file says that it was taken back, where that is new here.
-        doubt: what contradicts it; None where nothing does.
-    """
-
-    report: RowReport
-    observation: Observation
-    corrects: Recorded | None
-    words: tuple[str, ...]
-    retracted: str = ""
-    doubt: Doubt | None = None
+    report: RowReport  #: for people
+    observation: Observation  #: what is recorded of it, where it is
+    corrects: Recorded | None  #: what it corrects
+    words: tuple[str, ...]  #: what to tell of it
+    retracted: str = ""  #: why the file says that it was taken back, where that is new here
+    doubt: Doubt | None = None  #: what contradicts it; None where nothing does
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,20 +144,14 @@ def recorded_of(state: CampaignState, compound: Compound) -> list[Known]:
 
 @dataclass(slots=True)
 class _Compound:
-    """What is known of one compound, kept so that a row is held against few others however many there are.
+    """What is known of one compound, kept so that a row is held against few others however many there are."""
 
-    Attributes:
-        of_crystal: by the crystal's name.
-        ends: least and greatest value by temperature, fluence, density and whether it is a bound; none is farther off.
-        earlier_ps: lifetimes of crystals that are no bounds, ascending.
-        rates: log10 of the rates that say whether a row is set apart.
-        is_outside: whether the space lacks it; None until that and its published lifetimes were looked up.
-    """
-
-    of_crystal: dict[str, list[Known]] = field(default_factory=lambda: defaultdict(list))
+    of_crystal: dict[str, list[Known]] = field(default_factory=lambda: defaultdict(list))  #: by the crystal's name
+    #: Least and greatest value by temperature, fluence, density and whether it is a bound; none is farther off.
     ends: dict[object, tuple[Known, Known]] = field(default_factory=dict)
-    earlier_ps: list[float] = field(default_factory=list)
-    rates: list[float] = field(default_factory=list)
+    earlier_ps: list[float] = field(default_factory=list)  #: lifetimes of crystals that are no bounds, ascending
+    rates: list[float] = field(default_factory=list)  #: log10 of the rates that say whether a row is set apart
+    #: Whether the space lacks it; None until that and its published lifetimes were looked up.
     is_outside: bool | None = None
 
     def add(self, one: Known) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from campaigns.errors import StoreError
-from chemspace.tables.write import write_csv
+from chemspace.tables.frame import write_csv
 from chemspace.text import printable
 
 if TYPE_CHECKING:

@@ -50,20 +50,13 @@ SAME = 1e-6
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """Outcome of computing a batch again.
+    """Outcome of computing a batch again."""
 
-    Attributes:
-        number: the round.
-        same: whether every compound and number came out the same.
-        differences: one sentence for each that did not.
-        versions_changed: packages, code, library, data or seed that are others now, with both.
-        code_known: whether the round's record says by which code it was computed (rounds before that was kept do not).
-    """
-
-    number: int
-    same: bool
-    differences: tuple[str, ...]
-    versions_changed: tuple[str, ...]
+    number: int  #: the round
+    same: bool  #: whether every compound and number came out the same
+    differences: tuple[str, ...]  #: one sentence for each that did not
+    versions_changed: tuple[str, ...]  #: packages, code, library, data or seed that are others now, with both
+    #: Whether the round's record says by which code it was computed (rounds before that was kept do not).
     code_known: bool
 
     @property

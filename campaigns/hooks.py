@@ -32,30 +32,21 @@ HOOK_LOG = "hooks.jsonl"
 
 
 class Hook(BaseModel):
-    """Somebody who is told: a URL that is posted to, or a command that gets the message on its standard input.
-
-    Attributes:
-        url: https, or http on this machine's own address.
-        command: program and arguments; it runs only where SPINSCREEN_HOOK_COMMANDS=1 is set, since a campaign's folder
-            may come from somebody else.
-        on: the occasions.
-        secret_env: environment variable with the key that signs what is posted; the key itself is kept nowhere.
-        is_anywhere: post by plain http to other machines too.
-        timeout_s: patience with one try, s.
-        tries: at most, where nobody answers, or with 408, 429 or 5xx.
-        pause_s: before the second try, s; twice as long before each further one.
-    """
+    """Somebody who is told: a URL that is posted to, or a command that gets the message on its standard input."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    url: str = ""
+    url: str = ""  #: https, or http on this machine's own address
+    #: Program and arguments; it runs only where SPINSCREEN_HOOK_COMMANDS=1 is set, since a campaign's folder may come
+    #: from somebody else.
     command: tuple[str, ...] = ()
-    on: tuple[Occasion, ...] = Field(default=get_args(Occasion), min_length=1)
+    on: tuple[Occasion, ...] = Field(default=get_args(Occasion), min_length=1)  #: the occasions
+    #: Environment variable with the key that signs what is posted; the key itself is kept nowhere.
     secret_env: str = Field(default="", pattern=r"^([A-Za-z_][A-Za-z0-9_]*)?$")
-    is_anywhere: bool = False
-    timeout_s: float = Field(default=10.0, gt=0, le=300)
-    tries: int = Field(default=4, ge=1, le=10)
-    pause_s: float = Field(default=2.0, gt=0, le=60)
+    is_anywhere: bool = False  #: post by plain http to other machines too
+    timeout_s: float = Field(default=10.0, gt=0, le=300)  #: patience with one try, s
+    tries: int = Field(default=4, ge=1, le=10)  #: at most, where nobody answers, or with 408, 429 or 5xx
+    pause_s: float = Field(default=2.0, gt=0, le=60)  #: before the second try, s; twice as long before each further one
 
     @model_validator(mode="after")
     def _one_target(self) -> Hook:

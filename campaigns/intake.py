@@ -1,77 +1,149 @@
-"""What of a results file is new to a campaign, as the event that will record it."""
+"""What of a results file is new to a campaign, as the event that will record it.
+
+A table of outcomes takes what became of compounds, and which cations are declined, from one campaign into another.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict
 
 from campaigns.database import EventLog
 from campaigns.errors import AlreadySoError, IngestError, LifecycleError, OvertakenError, UnconfirmedError
-from campaigns.events import MADE_OTHERWISE, NEEDS_REASON, EventKind, Stage, check_step
+from campaigns.events import MADE_OTHERWISE, NEEDS_REASON, TOLD_STAGES, EventKind, Stage, check_step, stage_named
 from campaigns.fates import MANY, Expectation, Fate, disagreements, lifetime_doubt, recorded_of, row_fates, warned
 from campaigns.files import write_table
-from campaigns.ingest import ObservationTable
-from campaigns.ingest.cells import far_outside
+from campaigns.ingest import ObservationTable, far_outside, grid_of, lines_of
 from campaigns.state import CampaignState, replay
 from campaigns.summary import Doubt, IngestResult, RowReport
 from campaigns.targets import LIFETIME, MIN_ROWS, Observation, target_of
 from campaigns.text import check_recordable
-from chemspace import Cation, CationLibrary, Compound, CompoundSpace, parse_formula
+from chemspace import Cation, CationLibrary, ChemspaceError, Compound, CompoundSpace, parse_formula
+from chemspace.errors import CellError, TableError
+from chemspace.tables.columns import Field, cells_of, match_fields
 
 if TYPE_CHECKING:
     from campaigns.kinetics import TraceFit
 
 
+#: Columns: a compound with its stage, or a cation with the place ("spacer" or "cage") where it is declined.
+_FIELDS = (
+    Field("formula"),
+    Field("stage", ("stage", "outcome"), required=True),
+    Field("made"),
+    Field("reason"),
+    Field("cation"),
+    Field("place"),
+)
+
+
+def outcome_rows(state: CampaignState) -> list[dict[str, str]]:
+    """Every step and every declined cation of a campaign, oldest first, as rows of a table."""
+    steps = [(one.at, one.actor, (one.formula, one.stage.value, one.made, one.reason, "", "")) for one in state.steps]
+    no = Stage.DECLINED.value
+    declined = [(one.at, one.actor, ("", no, "", one.reason, one.name, one.place)) for one in state.ruled_out]
+    names = [field.name for field in _FIELDS]
+    return [
+        {**dict(zip(names, cells, strict=True)), "at": at.isoformat(timespec="seconds"), "actor": actor}
+        for at, actor, cells in sorted([*steps, *declined], key=lambda row: row[0])
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeResult:
+    """What a table of outcomes brought."""
+
+    name: str  #: of the file
+    added: int  #: rows recorded (or that would be, in a dry run)
+    skipped: int  #: rows that were known
+
+
+def new_outcomes(
+    name: str, content: bytes, state: CampaignState, names: CationLibrary
+) -> tuple[list[tuple[EventKind, dict[str, Any]]], int]:
+    """Events for the rows a campaign does not know, and how many it knows. IngestError listing rows it cannot read."""
+    grid = grid_of(name, content, None)
+    try:
+        columns = match_fields(name, grid.columns, _FIELDS, can_map=False).columns
+    except TableError as error:
+        raise IngestError(error.name, error.problems) from None
+    known = {_identity(EventKind.STEPPED, step.payload) for step in state.steps}
+    known |= {_identity(EventKind.RULED_OUT, asdict(one)) for one in state.ruled_out}
+    events, problems, skipped = list[tuple[EventKind, dict[str, Any]]](), list[str](), 0
+    for row in grid.rows:
+        try:
+            kind, payload = _event(lines_of(cells_of(row, columns, ()), columns), names)
+        except (CellError, ChemspaceError) as error:
+            problems.append(f"row {row.line}: {error}")
+            continue
+        if (identity := _identity(kind, payload)) in known:
+            skipped += 1
+            continue
+        known.add(identity)
+        events.append((kind, payload))
+    if problems:
+        raise IngestError(name, tuple(problems))
+    return events, skipped
+
+
+def _identity(kind: EventKind, payload: Mapping[str, Any]) -> tuple[str, ...]:
+    """What a row is known by."""
+    stepped = kind is EventKind.STEPPED
+    names = ("formula", "stage", "made", "reason") if stepped else ("place", "inchikey")
+    return (kind.value, *(payload[name] for name in names))
+
+
+def _event(cells: Mapping[str, str], names: CationLibrary) -> tuple[EventKind, dict[str, Any]]:
+    """The event of a row."""
+    stage = stage_named(cells.get("stage", ""))
+    if stage is None:
+        raise CellError(f"column stage: {cells.get('stage', '')!r} is none of {', '.join(TOLD_STAGES)}")
+    reason = cells.get("reason", "")
+    if cells.get("cation"):
+        if stage is not Stage.DECLINED or cells.get("place") not in ("spacer", "cage"):
+            raise CellError("a cation is declined as spacer or cage: write so in the columns stage and place")
+        cation = names[cells["cation"]]
+        fields = {"place": cells["place"], "inchikey": cation.inchikey, "name": cation.abbreviation}
+        return EventKind.RULED_OUT, fields | {"reason": reason}
+    if not cells.get("formula"):
+        raise CellError("column formula is empty, and so is cation")
+    made = parse_formula(cells["made"], names).formula if cells.get("made") else ""
+    formula = parse_formula(cells["formula"], names).formula
+    step = {"formula": formula, "stage": stage.value, "reason": reason, "made": made}
+    return EventKind.STEPPED, step | {"is_carried": True}
+
+
 @dataclass(frozen=True, slots=True)
 class Intake:
-    """An event to be, and what to tell of it.
+    """An event to be, and what to tell of it."""
 
-    Attributes:
-        key: identity; the same file of the same compound is the same event.
-        payload: what is recorded.
-        files: (name, content) of the raw files.
-        result: what to tell.
-    """
-
-    key: str
-    payload: dict[str, Any]
-    files: tuple[tuple[str, bytes], ...]
-    result: IngestResult
+    key: str  #: identity; the same file of the same compound is the same event
+    payload: dict[str, Any]  #: what is recorded
+    files: tuple[tuple[str, bytes], ...]  #: (name, content) of the raw files
+    result: IngestResult  #: what to tell
 
 
 @dataclass(frozen=True, slots=True)
 class IntakeRules:
-    """How a table is taken in.
+    """How a table is taken in."""
 
-    Attributes:
-        keep_going: whether the rows that cannot be taken in are left out; else they refuse the table.
-        accept_corrections: whether corrections are right; else they are asked for.
-        accept_doubts: whether lifetimes that contradict what is known are right; else they are asked about.
-        expected: what is expected of the lifetime of a compound.
-        tell_known: whether what is odd about rows that are known is told again, as nothing has learnt from them yet.
-    """
-
-    keep_going: bool = False
-    accept_corrections: bool = False
-    accept_doubts: bool = True
-    expected: Expectation = lambda _: None
+    keep_going: bool = False  #: whether the rows that cannot be taken in are left out; else they refuse the table
+    accept_corrections: bool = False  #: whether corrections are right; else they are asked for
+    accept_doubts: bool = True  #: whether lifetimes that contradict what is known are right; else they are asked about
+    expected: Expectation = lambda _: None  #: what is expected of the lifetime of a compound
+    #: Whether what is odd about rows that are known is told again, as nothing has learnt from them yet.
     tell_known: bool = False
 
 
 class Asked(TypedDict, total=False):
-    """What a person was asked about a lifetime.
+    """What a person was asked about a lifetime."""
 
-    Attributes:
-        accept_extreme: take it in although it contradicts earlier crystals or what is expected.
-        expected: what is expected of a compound; the last suggestion of it and the model are asked without.
-    """
-
-    accept_extreme: bool
-    expected: Expectation
+    accept_extreme: bool  #: take it in although it contradicts earlier crystals or what is expected
+    expected: Expectation  #: what is expected of a compound; the last suggestion of it and the model are asked without
 
 
 #: What is new to a state.

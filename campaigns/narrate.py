@@ -87,26 +87,16 @@ class Driver(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """What a reason is given of.
+    """What a reason is given of."""
 
-    Attributes:
-        lifetime_ps: predicted median lifetime, ps.
-        lifetime_high_ps: upper end of its 90% interval, ps.
-        best_lifetime_ps: longest lifetime measured inside the space, ps.
-        feasibility: probability that it forms.
-        in_domain: whether it lies within the usual distance of a measured compound.
-        unseen: metals and halides of it that no measured layered compound holds.
-        drawn: whether it was drawn at random.
-        weighed: what counted beside the lifetime, by column, where wishes or a tradeoff rank; None where nothing did.
-    """
-
-    lifetime_ps: float
-    lifetime_high_ps: float
-    best_lifetime_ps: float
-    feasibility: float
-    in_domain: bool
-    unseen: Sequence[str] = ()
-    drawn: bool = False
+    lifetime_ps: float  #: predicted median lifetime, ps
+    lifetime_high_ps: float  #: upper end of its 90% interval, ps
+    best_lifetime_ps: float  #: longest lifetime measured inside the space, ps
+    feasibility: float  #: probability that it forms
+    in_domain: bool  #: whether it lies within the usual distance of a measured compound
+    unseen: Sequence[str] = ()  #: metals and halides of it that no measured layered compound holds
+    drawn: bool = False  #: whether it was drawn at random
+    #: What counted beside the lifetime, by column, where wishes or a tradeoff rank; None where nothing did.
     weighed: Mapping[str, float] | None = None
 
 

@@ -150,38 +150,28 @@ _RECORD_BYTES = 1500
 
 @dataclass(frozen=True, slots=True)
 class LaunchPlan:
-    """Sizes, estimates and problems of a launch.
+    """Sizes, estimates and problems of a launch."""
 
-    Attributes:
-        n_compounds: in the space; `compounds_exact` says whether that is a count or an estimate.
-        n_spacers, n_rp_spacers, n_dj_spacers, n_cage_options: what they are made of.
-        charges: cations of the user's library by charge and where it comes from, as "+2 by two protons".
-        n_cations: whose descriptors are needed; n_stored: those the oracle's store holds; n_to_compute: the others, or
-            with a learned oracle as many of them as the budget grants.
-        n_rounds: rounds of a learned oracle at most; 0 where every spacer is computed.
-        oracle_seconds: time to compute them, and how that is known; oracle_core_hours: of all processes together.
-        learning_seconds: time to train, validate, rank, choose and report, measured here on the published rows.
-        memory_mb: largest memory of the process.
-        problems: what will not work, or not as one may think.
-    """
-
-    n_compounds: int
+    n_compounds: int  #: in the space; `compounds_exact` says whether that is a count or an estimate
     compounds_exact: bool
+    #: `n_spacers`, `n_rp_spacers`, `n_dj_spacers`, `n_cage_options`: what they are made of.
     n_spacers: int
     n_rp_spacers: int
     n_dj_spacers: int
     n_cage_options: int
-    charges: dict[str, int]
+    charges: dict[str, int]  #: cations of the user's library by charge and where it comes from, as "+2 by two protons"
+    #: Whose descriptors are needed; n_stored: those the oracle's store holds; n_to_compute: the others, or with a
+    #: learned oracle as many of them as the budget grants.
     n_cations: int
     n_stored: int
     n_to_compute: int
-    n_rounds: int
-    oracle_seconds: float
+    n_rounds: int  #: rounds of a learned oracle at most; 0 where every spacer is computed
+    oracle_seconds: float  #: time to compute them, and how that is known; oracle_core_hours: of all processes together
     oracle_core_hours: float
     oracle_seconds_from: str
-    learning_seconds: float
-    memory_mb: float
-    problems: tuple[str, ...]
+    learning_seconds: float  #: time to train, validate, rank, choose and report, measured here on the published rows
+    memory_mb: float  #: largest memory of the process
+    problems: tuple[str, ...]  #: what will not work, or not as one may think
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON."""

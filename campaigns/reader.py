@@ -1,34 +1,226 @@
-"""A campaign as its log says it is, to be looked at."""
+"""A campaign as its log says it is, to be looked at.
+
+With what became of the compounds of its space (measured, awaited, declined, failed, excluded, or left to suggest), and
+its own predictions beside what was measured since: hits, intervals, and whether that beats chance.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from math import comb
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, cast
 from weakref import ref
+
+import numpy as np
+from numpy.typing import NDArray
 
 from campaigns.artifacts import PLAIN, Artifacts, compared_key, data_key, measured_key
 from campaigns.config import CampaignConfig
 from campaigns.database import DATABASE, POINTER, EventLog, open_store
 from campaigns.errors import ConfigError
-from campaigns.events import Event, EventKind
+from campaigns.events import NEVER_AGAIN, Event, EventKind, Stage
 from campaigns.files import RANKING
 from campaigns.hooks import occasions, tell
 from campaigns.state import CampaignState, replay
-from campaigns.summary import FitSummary, SpacerRound, Status, TrackRecord
+from campaigns.summary import Compared, FitSummary, SpacerRound, Status, Suggestion, TrackRecord
 from campaigns.targets import Observation, property_standings, task_of
+from screening.dataset import SpinDataset
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from campaigns.amend import Amendment
-    from campaigns.budget import Budget
+    from campaigns.config import BudgetRules
     from campaigns.records import CationRecords
-    from campaigns.space import Scope, Source
+    from campaigns.space import Budget, Scope, Source
     from campaigns.surprise import News
     from chemspace import CationLibrary, Compound, CompoundSpace
     from chemspace.recipe import Recipe
     from screening.dataset import SpinDataset
+
+
+#: More compounds are not looked at one by one.
+_LOOKED_AT = 1000
+
+
+def nothing_left(campaign: CampaignReader, pending: Sequence[str]) -> str | None:
+    """What became of the compounds of a space of which none is left to suggest, and what would free some; None while
+    some are left. `pending` are formulas whose result is awaited, or that are suggested already."""
+    from campaigns.space import COUNTED, without
+    from chemspace import parse_formula
+
+    space, stages, awaited = campaign.space, campaign.state.stages, set(campaign.state.pending)
+    if len(space) > COUNTED:
+        return None
+    left = np.concatenate([np.empty(0, dtype=np.int64), *(block.index for block in space.blocks(COUNTED))])
+    n_compounds = len(left)
+
+    def take(compounds: Iterable[Compound | None]) -> int:
+        """Leave these out of what is left; how many they are."""
+        nonlocal left
+        found = [space.index(compound) for compound in compounds if compound is not None and compound in space]
+        rest = np.setdiff1d(left, np.array(found, dtype=np.int64))
+        count, left = len(left) - len(rest), rest
+        return count
+
+    def named(formulas: Iterable[str]) -> Iterable[Compound]:
+        return (parse_formula(formula, campaign.names) for formula in formulas)
+
+    def with_stage(wanted: Iterable[Stage]) -> Iterable[Compound]:
+        return named(formula for formula, stage in stages.items() if stage in wanted)
+
+    counts = {
+        "measured": take(campaign.dataset().compounds),
+        "awaited": take(named(formula for formula in pending if formula in awaited)),
+        "suggested": take(named(pending)),
+        "failed": take(with_stage(NEVER_AGAIN - {Stage.DECLINED})),
+        "declined": take(with_stage({Stage.DECLINED})),
+    }
+    allowed = without(space, campaign.state.ruled_out).allowed(left)
+    counts["declined"] += int(np.count_nonzero(~allowed))
+    left = left[allowed]
+    excluded = None if len(left) > _LOOKED_AT else _excluded(campaign, [space[int(index)] for index in left])
+    if excluded is None:
+        return None
+    told = {name: counts[name] for name in ("measured", "awaited", "suggested", "declined", "failed")} | excluded
+    ways = [way for name, way in _WAYS.items() if told.get(name)]
+    ways.append("amend the description to a wider space (spinscreen amend)")
+    used = ", ".join(f"{count} {name}" for name, count in told.items() if count)
+    compounds = "1 compound" if n_compounds == 1 else f"{n_compounds} compounds"
+    return f"nothing is left to suggest of {compounds}: {used}. To go on: {', or '.join(ways)}"
+
+
+#: What would free compounds of which that became.
+_WAYS = {
+    "awaited": "tell which of the awaited will not be made (spinscreen outcome CAMPAIGN FORMULA abandoned)",
+    "suggested": "ingest results of what is suggested",
+    "declined": "undo a decline (spinscreen undo)",
+    "refused for a hazard": "lift a refused hazard",
+    "too dear or without a price": "give prices or raise budget.max_cost",
+    "too late or without a delivery time": "give delivery times or raise budget.max_days",
+    "without descriptors": "let the oracle compute the failed cations otherwise",
+}
+
+
+def _excluded(campaign: CampaignReader, left: Sequence[Compound]) -> dict[str, int] | None:
+    """How many compounds are excluded for each reason; None where one is not."""
+    reasons = [campaign.budget.excludes(compound) for compound in left]
+    if "" in reasons:
+        failed = campaign.failed_cations()
+        undescribed = [any(cation.inchikey in failed for cation, _ in one.cation_counts) for one in left]
+        reasons = [why or "without descriptors" * lost for why, lost in zip(reasons, undescribed, strict=True)]
+    return None if "" in reasons else dict(Counter(reasons))
+
+
+def shortfall(n: int, asked: int, n_ranked: int, limits: BudgetRules) -> str:
+    """Why a round holds n compounds and not as many as were asked for, where n_ranked competed for it."""
+    if n == n_ranked:
+        left = {0: "no compound is", 1: "only 1 compound is"}.get(n, f"only {n} compounds are")
+        return f"{left} left to suggest, {asked} were asked for"
+    held = {name: getattr(limits, name) for name in ("max_per_spacer", "min_distance", "max_cost", "max_days")}
+    told = [f"{name} {limit:g}" for name, limit in held.items() if limit is not None]
+    told += [f"no {hazard}" for hazard in limits.refused_hazards]
+    found = f"only {n} of {asked} compounds fit" if n else f"none of the {n_ranked} best ranked compounds fits"
+    return f"{found} the limits of a batch ({', '.join(told)}); loosen one (spinscreen amend) or ask for fewer"
+
+
+#: Share of the compounds known before that count as slow: what is slower than all others of them is a hit.
+SLOW = 0.25
+#: Chance below which hits are told to beat chance.
+_LEVEL = 0.05
+
+
+def track_record(state: CampaignState, *, include_flagged: bool = False) -> TrackRecord | None:
+    """What a campaign predicted of what it suggested, beside what was measured of it then and not taken back; None
+    before. `include_flagged`: whether doubtful published rows count among what was known."""
+    compared = tuple(_compared(state, include_flagged=include_flagged)) if state.batches and state.measurements else ()
+    if not compared:
+        return None
+    judged = [one.is_hit for one in compared if one.is_hit is not None]
+    n, hits, inside = len(judged), sum(judged), sum(one.is_inside for one in compared)
+    tail = sum(comb(n, k) * SLOW**k * (1 - SLOW) ** (n - k) for k in range(hits, n + 1))
+    record = TrackRecord(
+        sentence="",
+        n_judged=n,
+        n_hits=hits,
+        hit_rate=hits / n if n else None,
+        chance=SLOW,
+        p_chance=tail,
+        beats_chance=tail <= _LEVEL,
+        n_inside=inside,
+        coverage=inside / len(compared),
+        rank_correlation=_rank_correlation(compared),
+        compared=compared,
+    )
+    return record.model_copy(update={"sentence": _sentence(record)})
+
+
+def _sentence(record: TrackRecord) -> str:
+    n = len(record.compared)
+    verdict = "better than chance" if record.beats_chance else "not told from chance so far"
+    order = "" if record.rank_correlation is None else f"; rank correlation {record.rank_correlation:.2f}"
+    return (
+        f"{n} {'compound was' if n == 1 else 'compounds were'} measured after being suggested: {record.n_hits} of "
+        f"{record.n_judged} among the slowest quarter of what was known before, {record.chance:.0%} by chance "
+        f"(p = {record.p_chance:.2g}): {verdict}; {record.n_inside} of {n} ({record.coverage:.0%}) inside their own "
+        f"90% intervals{order}"
+    )
+
+
+def _compared(state: CampaignState, *, include_flagged: bool) -> Iterator[Compared]:
+    """The history once through: a suggestion is the last word on its compound until that is measured."""
+    standing = {row.number: row.observation for row in state.record if row.retracted is None}
+    suggested = ((batch.number, suggestion) for batch in state.batches for suggestion in batch.suggestions)
+    data = SpinDataset.published().trainable(include_flagged)
+    known = data.table["lifetime_ps"].to_numpy(dtype=np.float64)[~data.censored]
+    last = dict[str, tuple[int, Suggestion, float]]()
+    seen = set[str]()
+    for formula, stage, number in state.history:
+        if stage is Stage.SUGGESTED:
+            round_, suggestion = next(suggested)
+            last[formula] = (round_, suggestion, float(np.quantile(known, 1 - SLOW)))
+        elif stage is Stage.MEASURED and number in standing:
+            observation = standing.pop(number)
+            if formula in last and formula not in seen:
+                yield _pair(observation, *last[formula])
+            seen.add(formula)
+            if not observation.is_bound:
+                known = np.append(known, observation.value)
+
+
+def _pair(observation: Observation, round_: int, suggestion: Suggestion, slow_ps: float) -> Compared:
+    measured, is_bound = observation.value, observation.is_bound
+    low, high = suggestion.lifetime_low_ps, suggestion.lifetime_high_ps
+    return Compared(
+        formula=observation.formula,
+        round=round_,
+        predicted_ps=suggestion.lifetime_ps,
+        low_ps=low,
+        high_ps=high,
+        measured_ps=measured,
+        is_bound=is_bound,
+        slow_ps=slow_ps,
+        is_hit=None if is_bound and measured > slow_ps else measured > slow_ps,
+        is_inside=low <= measured and (is_bound or measured <= high),
+    )
+
+
+def _rank_correlation(compared: tuple[Compared, ...]) -> float | None:
+    numbers = [one for one in compared if not one.is_bound]
+    ranks = np.array([_ranks([one.predicted_ps for one in numbers]), _ranks([one.measured_ps for one in numbers])])
+    if len(numbers) < 3 or (np.ptp(ranks, axis=1) == 0).any():
+        return None
+    return float(np.corrcoef(ranks)[0, 1])
+
+
+def _ranks(values: list[float]) -> NDArray[np.float64]:
+    """Ranks from 0, equal values sharing the mean of theirs."""
+    ordered = np.sort(values)
+    first, last = np.searchsorted(ordered, values, "left"), np.searchsorted(ordered, values, "right")
+    return np.asarray((first + last - 1) / 2, dtype=np.float64)
+
 
 #: The report in a campaign's folder.
 REPORT = "report.html"
@@ -222,13 +414,11 @@ class CampaignReader:
 
     def track_record(self) -> TrackRecord | None:
         """How its own predictions came out: hits, intervals, beside chance; None before the first such result."""
-        from campaigns.track_record import track_record
 
         return track_record(self._state, include_flagged=self.config.include_flagged)
 
     def nothing_left(self, pending: Sequence[str] | None = None) -> str | None:
         """What became of the compounds where none is left to suggest; None while some are; `pending` are awaited."""
-        from campaigns.usage import nothing_left
 
         return nothing_left(self, self._state.pending if pending is None else pending)
 

@@ -29,18 +29,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SpaceTables:
-    """Descriptors of a space's cations.
+    """Descriptors of a space's cations."""
 
-    Attributes:
-        spacers, cages: rows aligned with the space's spacers and cage cations.
-        failures: a line for each cation that has no descriptors, with the reason.
-        is_final: whether computing the failed ones again would fail again.
-    """
-
+    #: `spacers`, `cages`: rows aligned with the space's spacers and cage cations.
     spacers: CationTable
     cages: CationTable
-    failures: tuple[str, ...] = ()
-    is_final: bool = True
+    failures: tuple[str, ...] = ()  #: a line for each cation that has no descriptors, with the reason
+    is_final: bool = True  #: whether computing the failed ones again would fail again
 
     @cached_property
     def digest(self) -> str:

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from campaigns.artifacts import PLAIN, Artifacts
-from campaigns.budget import Budget
 from campaigns.round import Round, batch_query, indices_of
+from campaigns.space import Budget
 from campaigns.summary import SuggestionBatch
 from campaigns.training import compound_rates, validate
 from chemspace import parse_formula

@@ -24,23 +24,16 @@ KEPT = 8
 
 @dataclass(frozen=True)
 class RelatedTask:
-    """What became of a related task.
+    """What became of a related task."""
 
-    Attributes:
-        name: of the task.
-        n_rows: rows of it that have descriptors.
-        is_used: whether the model learns from it.
-        saved, stderr: squared error (log10 rate) of compounds left out that learning from it saves, and the paired
-            standard error of that; None where it was not tried.
-        reason: why it was not tried; "" where it was.
-    """
-
-    name: str
-    n_rows: int
-    is_used: bool
+    name: str  #: of the task
+    n_rows: int  #: rows of it that have descriptors
+    is_used: bool  #: whether the model learns from it
+    #: `saved`, `stderr`: squared error (log10 rate) of compounds left out that learning from it saves, and the paired
+    #: standard error of that; None where it was not tried.
     saved: float | None = None
     stderr: float | None = None
-    reason: str = ""
+    reason: str = ""  #: why it was not tried; "" where it was
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON, with the sentence for people."""

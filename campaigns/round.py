@@ -25,7 +25,6 @@ from campaigns.artifacts import (
     traits_form,
     validation_form,
 )
-from campaigns.budget import Budget
 from campaigns.config import CampaignConfig
 from campaigns.editions import EDITIONS, FIRST, NEWEST, Edition
 from campaigns.errors import CampaignError
@@ -33,7 +32,7 @@ from campaigns.events import Stage
 from campaigns.narrate import Candidate, Driver, reason
 from campaigns.records import CationRecords, SpaceTables, needed_cations
 from campaigns.related import RelatedTask, join_tasks
-from campaigns.space import Scope, prices_of, without
+from campaigns.space import Budget, Scope, prices_of, without
 from campaigns.state import CampaignState
 from campaigns.summary import FitSummary, Prediction, Suggestion
 from campaigns.targets import LearntProperty, learn_property, property_compounds
@@ -111,25 +110,16 @@ _OUTCOME_WORDS = {
 
 @dataclass(frozen=True)
 class RoundInputs:
-    """Everything that a round follows from.
+    """Everything that a round follows from."""
 
-    Attributes:
-        config: the campaign's description.
-        names: every cation that a formula may name.
-        space: the compounds.
-        tables: descriptors of the space's cations.
-        records: the oracle's records, by InChIKey, of at least the cations of what is measured.
-        state: what is measured beside the published rows, what formed, and what is not to be suggested.
-        pending: formulas whose result is awaited.
-    """
-
-    config: CampaignConfig
-    names: CationLibrary
-    space: CompoundSpace
-    tables: SpaceTables
+    config: CampaignConfig  #: the campaign's description
+    names: CationLibrary  #: every cation that a formula may name
+    space: CompoundSpace  #: the compounds
+    tables: SpaceTables  #: descriptors of the space's cations
+    #: The oracle's records, by InChIKey, of at least the cations of what is measured.
     records: Mapping[str, CationRecord]
-    state: CampaignState
-    pending: tuple[str, ...]
+    state: CampaignState  #: what is measured beside the published rows, what formed, and what is not to be suggested
+    pending: tuple[str, ...]  #: formulas whose result is awaited
 
     @classmethod
     def of(
@@ -196,28 +186,18 @@ class RoundInputs:
 
 @dataclass(frozen=True)
 class Round:
-    """Everything a round worked out.
+    """Everything a round worked out."""
 
-    Attributes:
-        inputs: what it follows from.
-        training: rows that train.
-        validation: out-of-fold predictions and score cards.
-        related: what became of the related tasks.
-        properties: what was learnt of the further measured properties.
-        choice: the strategy that was asked for or that the surrogate has earned by its worst split, and why.
-        candidates: the compounds of the space, with the surrogate fitted on all training rows, the strategy, and the
-            feasibility learnt from reported outcomes and the campaign's own; none is excluded.
-        ranking: the top of the space, without what is measured or pending.
-    """
-
-    inputs: RoundInputs
-    training: TrainingSet
-    validation: Validation
-    related: tuple[RelatedTask, ...]
-    properties: tuple[LearntProperty, ...]
-    choice: Choice
+    inputs: RoundInputs  #: what it follows from
+    training: TrainingSet  #: rows that train
+    validation: Validation  #: out-of-fold predictions and score cards
+    related: tuple[RelatedTask, ...]  #: what became of the related tasks
+    properties: tuple[LearntProperty, ...]  #: what was learnt of the further measured properties
+    choice: Choice  #: the strategy that was asked for or that the surrogate has earned by its worst split, and why
+    #: The compounds of the space, with the surrogate fitted on all training rows, the strategy, and the feasibility
+    #: learnt from reported outcomes and the campaign's own; none is excluded.
     candidates: Candidates
-    ranking: Ranking
+    ranking: Ranking  #: the top of the space, without what is measured or pending
 
     @property
     def surrogate(self) -> Surrogate:

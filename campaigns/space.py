@@ -1,4 +1,4 @@
-"""From a campaign's description to its cations and their names, its space, its budget."""
+"""From a campaign's description to its cations and their names, its space, and what making a compound costs."""
 
 from __future__ import annotations
 
@@ -7,32 +7,104 @@ import re
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from fractions import Fraction
 from functools import cached_property
 from io import StringIO
+from math import nan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
 from campaigns.artifacts import Artifacts, Form
-from campaigns.config import BUILTIN, CampaignConfig, problems
+from campaigns.config import BUILTIN, BudgetRules, CampaignConfig, problems
 from campaigns.editions import EDITIONS, FIRST, NEWEST, Edition
 from campaigns.errors import ConfigError
 from campaigns.summary import RuledOut
-from chemspace import Cation, CationLibrary, CompoundSpace, LibraryError, SpaceError, UnknownCationError
+from chemspace import Cation, CationLibrary, Compound, CompoundSpace, LibraryError, SpaceError, UnknownCationError
 from chemspace.cation import also_called, under_own_name
 from chemspace.errors import TableError
 from chemspace.library import COLUMNS, ReadReport, read_cells
 from chemspace.registry import nearest
-from chemspace.tables.limits import MAX_LIBRARY_BYTES, bytes_of
+from chemspace.tables.decode import MAX_LIBRARY_BYTES, bytes_of
 
 if TYPE_CHECKING:
-    from campaigns.budget import Budget
     from chemspace.constraints import Constraint
+    from screening.batch import BatchLimits
 
-__all__ = ["Gathered", "gather"]
+__all__ = ["Budget", "Gathered", "gather"]
+
+
+#: Two crystals with one spacer teach less than two with different ones; one synthesis route failing costs only one.
+MAX_PER_SPACER = 1
+
+
+@dataclass(frozen=True)
+class Budget:
+    """The limits of a batch and the price table."""
+
+    limits: BudgetRules  #: of the campaign
+    #: Money a mole and days until delivery by InChIKey of a cation; None unknown.
+    prices: Mapping[str, tuple[float | None, float | None]]
+    #: Hazard flags by InChIKey of a cation; one that is not there carries none.
+    hazards: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+    def cost(self, compound: Compound) -> float:
+        """Money for the cations of `limits.mass_g` of a compound; NaN where one has no price."""
+        moles = self.limits.mass_g / compound.molar_mass_g_mol
+        return sum(moles * float(count) * self._price(cation.inchikey, 0) for cation, count in compound.cation_counts)
+
+    def days(self, compound: Compound) -> float:
+        """Days until the last of its cations is there; NaN where one's delivery is unknown."""
+        return float(np.max([self._price(cation.inchikey, 1) for cation, _ in compound.cation_counts]))
+
+    def excludes(self, compound: Compound) -> str:
+        """Which limit no batch with this compound can keep, in words; "" where there is none."""
+        limits = self.limits
+        if self.refused(compound):
+            return "refused for a hazard"
+        if limits.max_cost is not None and not self.cost(compound) <= limits.max_cost:
+            return "too dear or without a price"
+        if limits.max_days is not None and not self.days(compound) <= limits.max_days:
+            return "too late or without a delivery time"
+        return ""
+
+    def refused(self, compound: Compound) -> bool:
+        """Whether one of its cations carries a hazard flag that the limits refuse."""
+        flags = set(self.limits.refused_hazards)
+        return any(self.hazards.get(cation.inchikey, frozenset()) & flags for cation, _ in compound.cation_counts)
+
+    def limits_of(self, spacer: NDArray[np.int64], batch_size: int) -> BatchLimits:
+        """Limits of a batch from rows of these spacers, shape (m,): at most `MAX_PER_SPACER` of one spacer unless the
+        limits say otherwise; where that leaves too few, the cap rises until the batch is full."""
+        from screening.batch import BatchLimits
+
+        cap = self.limits.max_per_spacer
+        if cap is None:
+            _, rows = np.unique(spacer, return_counts=True)
+            caps = range(MAX_PER_SPACER, len(spacer) + 1)
+            cap = next((cap for cap in caps if np.minimum(rows, cap).sum() >= batch_size), len(spacer))
+        return BatchLimits(cap, self.limits.min_distance, self.limits.max_cost, self.limits.max_days)
+
+    def of(self, space: CompoundSpace, indices: NDArray[np.int64]) -> dict[str, Any]:
+        """Cost, days and what is barred of some compounds, as arguments of `screening.batch.choose_batch`; each (m,),
+        worked out where a limit asks for it."""
+        bounds: dict[str, Any] = {}
+        if self.limits.max_cost is not None:
+            bounds["cost"] = np.array([self.cost(space[int(index)]) for index in indices])
+        if self.limits.max_days is not None:
+            bounds["days"] = np.array([self.days(space[int(index)]) for index in indices])
+        if self.limits.refused_hazards:
+            bounds["barred"] = np.array([self.refused(space[int(index)]) for index in indices], dtype=bool)
+        return bounds
+
+    def _price(self, inchikey: str, which: int) -> float:
+        value = self.prices.get(inchikey, (None, None))[which]
+        return nan if value is None else value
+
 
 #: A library to read: "builtin", the path of a file, or its name and content.
 Source: TypeAlias = str | Path | tuple[str, bytes]
@@ -250,15 +322,10 @@ _COLUMNS = ("smiles", "charge", "inchikey", "abbreviation", "names", "role", "so
 
 @dataclass(frozen=True)
 class Gathered:
-    """Libraries as read.
+    """Libraries as read."""
 
-    Attributes:
-        files: (name, content) of each; content None for the built-in library.
-        library: all of them merged; its report tells what became of the rows of the files.
-    """
-
-    files: tuple[tuple[str, bytes | None], ...]
-    library: CationLibrary
+    files: tuple[tuple[str, bytes | None], ...]  #: (name, content) of each; content None for the built-in library
+    library: CationLibrary  #: all of them merged; its report tells what became of the rows of the files
 
 
 def gather(
@@ -380,17 +447,12 @@ _LIBRARY = Form(_pack, _unpack)
 
 @dataclass(frozen=True, eq=False)
 class Scope:
-    """The cations, the space and the budget of one description.
+    """The cations, the space and the budget of one description."""
 
-    Attributes:
-        config: the description.
-        library: its cations, each called as the campaign has called it from the first.
-        names: every cation a formula may name: the library's, the built-in ones, and those of other descriptions that
-            the campaign had.
-    """
-
-    config: CampaignConfig
-    library: CationLibrary
+    config: CampaignConfig  #: the description
+    library: CationLibrary  #: its cations, each called as the campaign has called it from the first
+    #: Every cation a formula may name: the library's, the built-in ones, and those of other descriptions that the
+    #: campaign had.
     names: CationLibrary
 
     @classmethod
@@ -442,7 +504,6 @@ class Scope:
     @cached_property
     def budget(self) -> Budget:
         """The price table, and the limits of a batch."""
-        from campaigns.budget import Budget
 
         return Budget(self.config.budget, prices_of(self.config, self.names), hazards_of(self.config, self.names))
 

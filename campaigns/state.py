@@ -34,43 +34,29 @@ __all__ = ["CampaignState"]
 
 @dataclass(frozen=True, slots=True)
 class CampaignState:
-    """Everything that follows from the log.
+    """Everything that follows from the log."""
 
-    Attributes:
-        config: what was asked for.
-        created_at: when.
-        records: every observation of each target by its name, retracted ones too, in order, those of a property with
-            the launch's table first.
-        fits: score cards by the key of the data they were made on, oldest first.
-        batches: the suggestions, by round.
-        spacer_rounds: spacers that a learned oracle chose to compute, by round.
-        steps: the steps in the lives of compounds, oldest first.
-        history: (formula, stage it entered, number of the measurement that brought it there or None), oldest first.
-        ruled_out: cations that are not used, oldest first.
-        descriptions: every description that the campaign had, and those of the campaign it was made from: the present
-            one and undone ones too; formulas in the log use the names of all of them.
-        n_before: batches that were suggested before the description was last amended.
-        n_rounds: rounds ever recorded, undone ones too.
-        n_amended: amendments ever recorded.
-        n_voids: events that undid another one.
-        last_event: id of the event it was read up to.
-    """
-
-    config: CampaignConfig
-    created_at: datetime
+    config: CampaignConfig  #: what was asked for
+    created_at: datetime  #: when
+    #: Every observation of each target by its name, retracted ones too, in order, those of a property with the launch's
+    #: table first.
     records: MappingProxyType[str, tuple[Recorded, ...]]
+    #: Score cards by the key of the data they were made on, oldest first.
     fits: MappingProxyType[str, dict[str, Any]] = field(default_factory=lambda: MappingProxyType({}))
-    batches: tuple[SuggestionBatch, ...] = ()
-    spacer_rounds: tuple[SpacerRound, ...] = ()
-    steps: tuple[Step, ...] = ()
+    batches: tuple[SuggestionBatch, ...] = ()  #: the suggestions, by round
+    spacer_rounds: tuple[SpacerRound, ...] = ()  #: spacers that a learned oracle chose to compute, by round
+    steps: tuple[Step, ...] = ()  #: the steps in the lives of compounds, oldest first
+    #: (formula, stage it entered, number of the measurement that brought it there or None), oldest first.
     history: tuple[tuple[str, Stage, int | None], ...] = ()
-    ruled_out: tuple[RuledOut, ...] = ()
+    ruled_out: tuple[RuledOut, ...] = ()  #: cations that are not used, oldest first
+    #: Every description that the campaign had, and those of the campaign it was made from: the present one and undone
+    #: ones too; formulas in the log use the names of all of them.
     descriptions: tuple[CampaignConfig, ...] = ()
-    n_before: int = 0
-    n_rounds: int = 0
-    n_amended: int = 0
-    n_voids: int = 0
-    last_event: int = 0
+    n_before: int = 0  #: batches that were suggested before the description was last amended
+    n_rounds: int = 0  #: rounds ever recorded, undone ones too
+    n_amended: int = 0  #: amendments ever recorded
+    n_voids: int = 0  #: events that undid another one
+    last_event: int = 0  #: id of the event it was read up to
 
     @property
     def record(self) -> tuple[Recorded, ...]:

@@ -107,43 +107,35 @@ class RuledOut:
 
 
 class Suggestion(Summary):
-    """One compound to make.
+    """One compound to make."""
 
-    Attributes:
-        formula, phase, spacer, cage, n_layers: the compound; `cage` is empty for n = 1.
-        lifetime_ps: predicted spin lifetime (median), ps.
-        lifetime_low_ps, lifetime_high_ps: ends of its calibrated 90% interval, ps.
-        rate_per_ps: predicted relaxation rate (median), 1/ps.
-        acquisition: acquisition value, on the scale the campaign's acquisition has (log expected improvement: natural
-            logarithm of the expected gain in log10 rate times the feasibility).
-        feasibility: probability that a phase-pure layered compound forms, 0 to 1.
-        reason: one line for the group meeting.
-        nearest_measured: formula of the measured compound that is nearest in descriptor space.
-        properties: predicted "mean" and "sd" of each further measured property of the campaign, by its name.
-        chance_best, chance_goal: that it is measured slower than the best so far, and than the goal, if it forms, 0 to
-            1; None without a goal, and in rounds of before they were told.
-        tag: "likely slow" or "teaches most", by the higher of its places among the ranked compounds, by predicted
-            lifetime and by uncertainty; "" as above.
-        reported: what is reported of its very spacer, with the sources; "" where nothing is, or as above.
-    """
-
+    #: `formula`, `phase`, `spacer`, `cage`, `n_layers`: the compound; `cage` is empty for n = 1.
     formula: str
     phase: str
     spacer: str
     cage: str
     n_layers: int
-    lifetime_ps: float
+    lifetime_ps: float  #: predicted spin lifetime (median), ps
+    #: `lifetime_low_ps`, `lifetime_high_ps`: ends of its calibrated 90% interval, ps.
     lifetime_low_ps: float
     lifetime_high_ps: float
-    rate_per_ps: float
+    rate_per_ps: float  #: predicted relaxation rate (median), 1/ps
+    #: Acquisition value, on the scale the campaign's acquisition has (log expected improvement: natural logarithm of
+    #: the expected gain in log10 rate times the feasibility).
     acquisition: float
-    feasibility: float
-    reason: str
-    nearest_measured: str
+    feasibility: float  #: probability that a phase-pure layered compound forms, 0 to 1
+    reason: str  #: one line for the group meeting
+    nearest_measured: str  #: formula of the measured compound that is nearest in descriptor space
+    #: Predicted "mean" and "sd" of each further measured property of the campaign, by its name.
     properties: dict[str, dict[str, float]] = {}
+    #: `chance_best`, `chance_goal`: that it is measured slower than the best so far, and than the goal, if it forms, 0
+    #: to 1; None without a goal, and in rounds of before they were told.
     chance_best: float | None = None
     chance_goal: float | None = None
+    #: "likely slow" or "teaches most", by the higher of its places among the ranked compounds, by predicted lifetime
+    #: and by uncertainty; "" as above.
     tag: str = ""
+    #: What is reported of its very spacer, with the sources; "" where nothing is, or as above.
     reported: str = Field(default="", exclude_if=lambda reported: not reported)
 
     @classmethod
@@ -175,29 +167,19 @@ class Suggestion(Summary):
 
 
 class SuggestionBatch(Summary):
-    """The suggestions of one round.
+    """The suggestions of one round."""
 
-    Attributes:
-        number: round, from 1.
-        key: what they were computed from (data, description, seed, size, pending); the same key is the same batch.
-        data_key: key of the fit behind them.
-        seed: of the choice.
-        pending: formulas that were awaited when they were chosen.
-        suggestions: the compounds, in the order they were chosen.
-        versions: versions of the packages that computed them.
-        asked: how many were asked for, where fewer were found; else 0.
-        shortfall: why fewer, in a sentence; else "".
-    """
-
-    number: int
+    number: int  #: round, from 1
+    #: What they were computed from (data, description, seed, size, pending); the same key is the same batch.
     key: str = Field(exclude=True)
-    data_key: str
-    seed: int
-    pending: tuple[str, ...]
-    suggestions: tuple[Suggestion, ...]
-    versions: dict[str, str]
+    data_key: str  #: key of the fit behind them
+    seed: int  #: of the choice
+    pending: tuple[str, ...]  #: formulas that were awaited when they were chosen
+    suggestions: tuple[Suggestion, ...]  #: the compounds, in the order they were chosen
+    versions: dict[str, str]  #: versions of the packages that computed them
+    #: How many were asked for, where fewer were found; else 0.
     asked: int = Field(default=0, exclude_if=lambda asked: not asked)
-    shortfall: str = Field(default="", exclude_if=lambda why: not why)
+    shortfall: str = Field(default="", exclude_if=lambda why: not why)  #: why fewer, in a sentence; else ""
 
     def to_frame(self) -> pd.DataFrame:
         """One row a suggestion, in the order they were chosen, its place (from 1) as the index."""
@@ -240,41 +222,29 @@ class SuggestionBatch(Summary):
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """What the model expects of a compound, and why.
+    """What the model expects of a compound, and why."""
 
-    Attributes:
-        formula: canonical formula.
-        in_space: whether the campaign may suggest it.
-        lifetime_ps, lifetime_low_ps, lifetime_high_ps: predicted median and calibrated 90% interval, ps.
-        feasibility: probability that a phase-pure layered compound forms; None outside the layered family.
-        feasibility_reasons: what that probability is made of.
-        features: value of each feature.
-        contributions: Shapley value of each feature, log10 rate; with `base_log10_rate` they add up to the prediction.
-        base_log10_rate: what the model expects of a typical training row.
-        nearest_measured, distance: nearest measured compound, root-mean-square difference in standard deviations.
-        in_domain: whether that is as near as measured compounds usually are to each other.
-        measured_ps: lifetimes measured of this very compound, ps.
-        bounds_ps: upper bounds of its lifetime, ps, where no more is known.
-        properties: predicted "mean" and "sd" of each further measured property of the campaign, by its name.
-        band_gap: as filed of its crystals, and predicted from those of other spacers; None where neither is known.
-    """
-
-    formula: str
-    in_space: bool
+    formula: str  #: canonical formula
+    in_space: bool  #: whether the campaign may suggest it
+    #: `lifetime_ps`, `lifetime_low_ps`, `lifetime_high_ps`: predicted median and calibrated 90% interval, ps.
     lifetime_ps: float
     lifetime_low_ps: float
     lifetime_high_ps: float
-    feasibility: float | None
-    feasibility_reasons: tuple[str, ...]
-    features: dict[str, float]
+    feasibility: float | None  #: probability that a phase-pure layered compound forms; None outside the layered family
+    feasibility_reasons: tuple[str, ...]  #: what that probability is made of
+    features: dict[str, float]  #: value of each feature
+    #: Shapley value of each feature, log10 rate; with `base_log10_rate` they add up to the prediction.
     contributions: dict[str, float]
-    base_log10_rate: float
+    base_log10_rate: float  #: what the model expects of a typical training row
+    #: `nearest_measured`, `distance`: nearest measured compound, root-mean-square difference in standard deviations.
     nearest_measured: str
     distance: float
-    in_domain: bool
-    measured_ps: tuple[float, ...]
-    bounds_ps: tuple[float, ...]
+    in_domain: bool  #: whether that is as near as measured compounds usually are to each other
+    measured_ps: tuple[float, ...]  #: lifetimes measured of this very compound, ps
+    bounds_ps: tuple[float, ...]  #: upper bounds of its lifetime, ps, where no more is known
+    #: Predicted "mean" and "sd" of each further measured property of the campaign, by its name.
     properties: dict[str, dict[str, float]]
+    #: As filed of its crystals, and predicted from those of other spacers; None where neither is known.
     band_gap: BandGap | None = None
 
     def to_dict(self) -> dict[str, Any]:
@@ -284,41 +254,26 @@ class Prediction:
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """Outcome of the oracle's work.
+    """Outcome of the oracle's work."""
 
-    Attributes:
-        n_cations: cations the campaign needs.
-        failures: one line for each that has no descriptors, with the reason.
-    """
-
-    n_cations: int
-    failures: tuple[str, ...]
+    n_cations: int  #: cations the campaign needs
+    failures: tuple[str, ...]  #: one line for each that has no descriptors, with the reason
 
 
 class SpacerRound(Summary):
-    """Spacers that a learned oracle had computed together.
+    """Spacers that a learned oracle had computed together."""
 
-    Attributes:
-        number: round, from 1.
-        data_key: key of the measured data whose list is looked for.
-        spacers: InChIKeys of the spacers, most wanted first; none where the search on these data ends.
-        n_known: how many of them the oracle's store held before, which cost nothing.
-        n_far: how many of them were far outside what was computed before.
-        list_size, open_places: places of the list, and how many of them spacers that were not computed were expected
-            to hold before the round; 0 and None where too few were computed for a model.
-        is_stable: whether they were too few to matter.
-        scores: of each predicted descriptor by its name: r2, rmse and share inside the 90% interval, out of fold by
-            scaffold.
-    """
-
-    number: int
-    data_key: str
-    spacers: tuple[str, ...]
-    n_known: int = 0
-    n_far: int = 0
+    number: int  #: round, from 1
+    data_key: str  #: key of the measured data whose list is looked for
+    spacers: tuple[str, ...]  #: InChIKeys of the spacers, most wanted first; none where the search on these data ends
+    n_known: int = 0  #: how many of them the oracle's store held before, which cost nothing
+    n_far: int = 0  #: how many of them were far outside what was computed before
+    #: `list_size`, `open_places`: places of the list, and how many of them spacers that were not computed were expected
+    #: to hold before the round; 0 and None where too few were computed for a model.
     list_size: int = 0
     open_places: float | None = None
-    is_stable: bool = False
+    is_stable: bool = False  #: whether they were too few to matter
+    #: Of each predicted descriptor by its name: r2, rmse and share inside the 90% interval, out of fold by scaffold.
     scores: dict[str, dict[str, float]] = {}
 
     @property
@@ -361,46 +316,30 @@ class Fit(Summary):
 
 
 class FitSummary(Fit):
-    """A fit as the log keeps it; what else a log holds of one is passed over.
+    """A fit as the log keeps it; what else a log holds of one is passed over."""
 
-    Attributes:
-        best_predicted: (formula, lifetime_ps) of the slowest predicted compound among the top ranked; None where no
-            compound is left.
-        left_out: rows that do not train, each with its reason.
-        versions: versions of the packages.
-        properties: of each further measured property its rows, verdict and score cards by split.
-    """
-
+    #: (formula, lifetime_ps) of the slowest predicted compound among the top ranked; None where no compound is left.
     best_predicted: tuple[str, float] | None
-    left_out: tuple[str, ...]
-    versions: dict[str, str]
+    left_out: tuple[str, ...]  #: rows that do not train, each with its reason
+    versions: dict[str, str]  #: versions of the packages
+    #: Of each further measured property its rows, verdict and score cards by split.
     properties: dict[str, dict[str, Any]] = {}
 
 
 @dataclass(frozen=True, slots=True)
 class RowReport:
-    """What becomes of one row of a results file.
+    """What becomes of one row of a results file."""
 
-    Attributes:
-        line: its line in the file (row of the sheet), from 1.
-        action: "add", "known" (in the campaign already), "correct" (it is, and something of it is said otherwise),
-            "retracted" (was, and taken back) or "refused".
-        formula: the compound, canonical; as it stands in the file where the row is refused.
-        value: in the target's unit; None where the row is refused.
-        stderr: its standard error.
-        is_bound: whether the value is only a bound.
-        sample: the lab's name of the crystal.
-        note: why, or what is odd.
-    """
-
-    line: int
+    line: int  #: its line in the file (row of the sheet), from 1
+    #: "add", "known" (in the campaign already), "correct" (it is, and something of it is said otherwise), "retracted"
+    #: (was, and taken back) or "refused".
     action: str
-    formula: str
-    value: float | None = None
-    stderr: float | None = None
-    is_bound: bool = False
-    sample: str = ""
-    note: str = ""
+    formula: str  #: the compound, canonical; as it stands in the file where the row is refused
+    value: float | None = None  #: in the target's unit; None where the row is refused
+    stderr: float | None = None  #: its standard error
+    is_bound: bool = False  #: whether the value is only a bound
+    sample: str = ""  #: the lab's name of the crystal
+    note: str = ""  #: why, or what is odd
 
 
 #: Fields of a report that JSON calls as the target does.
@@ -409,52 +348,31 @@ _ROW_FIELDS = ("formula", "value", "stderr", "is_bound", "sample", "note")
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """A lifetime that contradicts what is known.
+    """A lifetime that contradicts what is known."""
 
-    Attributes:
-        sentence: what is known, and the likely slip.
-        meant_ps: the lifetime if that slip was made, ps; None where none explains it.
-        unit: unit in which the number was then written.
-    """
-
-    sentence: str
-    meant_ps: float | None = None
-    unit: str = ""
+    sentence: str  #: what is known, and the likely slip
+    meant_ps: float | None = None  #: the lifetime if that slip was made, ps; None where none explains it
+    unit: str = ""  #: unit in which the number was then written
 
 
 @dataclass(frozen=True, slots=True)
 class IngestResult:
-    """What an ingest did.
+    """What an ingest did."""
 
-    Attributes:
-        name: name of the file.
-        added: rows taken in (or that would be, in a dry run).
-        corrected: rows by which something is corrected (or would be) of an observation in the record.
-        retracted: rows that the file says were taken back, and that are (or would be) recorded as such.
-        skipped: rows that were in the campaign already.
-        outside: formulas outside the campaign's space; they train the model and are never suggested or best.
-        warnings: everything above and more, as sentences.
-        rows: what becomes of each row, in the order of the file; () for traces.
-        refused: rows that cannot be taken in and were left out, as asked.
-        rejects: file that holds them, each with its reason; None if there are none.
-        page: file with the pictures of a trace; None for tables.
-        target: what was measured.
-        doubts: lifetimes that contradict what is known, each with its row.
-    """
-
-    name: str
-    added: int
-    skipped: int
+    name: str  #: name of the file
+    added: int  #: rows taken in (or that would be, in a dry run)
+    skipped: int  #: rows that were in the campaign already
+    #: Formulas outside the campaign's space; they train the model and are never suggested or best.
     outside: tuple[str, ...]
-    warnings: tuple[str, ...]
-    rows: tuple[RowReport, ...] = ()
-    refused: int = 0
-    rejects: str | None = None
-    page: str | None = None
-    target: Target = LIFETIME
-    corrected: int = 0
-    retracted: int = 0
-    doubts: tuple[Doubt, ...] = ()
+    warnings: tuple[str, ...]  #: everything above and more, as sentences
+    rows: tuple[RowReport, ...] = ()  #: what becomes of each row, in the order of the file; () for traces
+    refused: int = 0  #: rows that cannot be taken in and were left out, as asked
+    rejects: str | None = None  #: file that holds them, each with its reason; None if there are none
+    page: str | None = None  #: file with the pictures of a trace; None for tables
+    target: Target = LIFETIME  #: what was measured
+    corrected: int = 0  #: rows by which something is corrected (or would be) of an observation in the record
+    retracted: int = 0  #: rows that the file says were taken back, and that are (or would be) recorded as such
+    doubts: tuple[Doubt, ...] = ()  #: lifetimes that contradict what is known, each with its row
 
     @property
     def changed(self) -> bool:
@@ -547,54 +465,37 @@ class TrackRecord(Summary):
 
 
 class Standing(Summary):
-    """Where a campaign stands, in numbers.
+    """Where a campaign stands, in numbers."""
 
-    Attributes:
-        created_at: ISO time, UTC.
-        n_compounds: size of the space.
-        n_measured: measured rows it knows, published and its own.
-        n_ingested: rows the lab brought.
-        rounds: batches suggested so far.
-        pending: compounds whose result is awaited.
-        stages: where each compound stands that was ever suggested, tried or measured here, by formula.
-        best_observed: (formula, lifetime_ps) of the slowest measured compound inside the space.
-        best_predicted: (formula, lifetime_ps) of the slowest predicted, unmeasured compound among the top ranked.
-        track_record: how the campaign's own predictions came out; None before the first result of a suggestion.
-        nothing_left: where nothing is left to suggest: what became of the compounds, in a sentence.
-    """
-
-    created_at: str
-    n_compounds: int
-    n_measured: int
-    n_ingested: int
-    rounds: int
-    pending: tuple[str, ...]
-    stages: dict[str, str]
-    best_observed: tuple[str, float] | None
+    created_at: str  #: ISO time, UTC
+    n_compounds: int  #: size of the space
+    n_measured: int  #: measured rows it knows, published and its own
+    n_ingested: int  #: rows the lab brought
+    rounds: int  #: batches suggested so far
+    pending: tuple[str, ...]  #: compounds whose result is awaited
+    stages: dict[str, str]  #: where each compound stands that was ever suggested, tried or measured here, by formula
+    best_observed: tuple[str, float] | None  #: (formula, lifetime_ps) of the slowest measured compound inside the space
+    #: (formula, lifetime_ps) of the slowest predicted, unmeasured compound among the top ranked.
     best_predicted: tuple[str, float] | None
+    #: How the campaign's own predictions came out; None before the first result of a suggestion.
     track_record: TrackRecord | None = None
-    nothing_left: str | None = None
+    nothing_left: str | None = None  #: where nothing is left to suggest: what became of the compounds, in a sentence
 
 
 class Status(Standing):
-    """Where a campaign stands, with its record.
+    """Where a campaign stands, with its record."""
 
-    Attributes:
-        folder: its folder.
-        record: the campaign's own measurements, each with its number, file and, if so, why it was retracted.
-        fit: the last fit, None before the first.
-        properties: of each further measured property: goal; n_values that stand and n_ingested, those of them that
-            were taken in here; record, what was taken in or taken back, each with its number.
-        spacers: with a learned oracle: how many spacers there are, how many are computed and how many predicted only,
-            the calculations that are granted and left, its last round, and what is open. None where all are computed.
-        related: the record of each related task, by its name.
-        ruled_out: the cations that are not used, as `RuledOut.to_dict`.
-    """
-
-    folder: str
+    folder: str  #: its folder
+    #: The campaign's own measurements, each with its number, file and, if so, why it was retracted.
     record: tuple[dict[str, Any], ...]
-    fit: FitSummary | None
+    fit: FitSummary | None  #: the last fit, None before the first
+    #: Of each further measured property: goal; n_values that stand and n_ingested, those of them that were taken in
+    #: here; record, what was taken in or taken back, each with its number.
     properties: dict[str, dict[str, Any]] = {}
+    #: With a learned oracle: how many spacers there are, how many are computed and how many predicted only, the
+    #: calculations that are granted and left, its last round, and what is open. None where all are computed.
     spacers: dict[str, Any] | None = Field(default=None, exclude_if=lambda spacers: spacers is None)
+    #: The record of each related task, by its name.
     related: dict[str, tuple[dict[str, Any], ...]] = Field(default={}, exclude_if=lambda related: not related)
+    #: The cations that are not used, as `RuledOut.to_dict`.
     ruled_out: tuple[dict[str, str], ...] = Field(default=(), exclude_if=lambda cations: not cations)

@@ -25,19 +25,13 @@ from screening.strategies.strategy import NEAREST
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """A new measurement and what was expected of it by the rows known before.
+    """A new measurement and what was expected of it by the rows known before."""
 
-    Attributes:
-        formula: the compound.
-        x: its features, shape (d,).
-        measured_ps: the lifetime, or its upper bound where `is_upper_bound`, ps.
-        expected_ps, low_ps, high_ps: predicted median and calibrated 95% interval of such a measurement, ps.
-    """
-
-    formula: str
-    x: NDArray[np.float64]
-    measured_ps: float
+    formula: str  #: the compound
+    x: NDArray[np.float64]  #: its features, shape (d,)
+    measured_ps: float  #: the lifetime, or its upper bound where `is_upper_bound`, ps
     is_upper_bound: bool
+    #: `expected_ps`, `low_ps`, `high_ps`: predicted median and calibrated 95% interval of such a measurement, ps.
     expected_ps: float
     low_ps: float
     high_ps: float
@@ -66,19 +60,12 @@ class Expectation:
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """What may have moved a ranking since the fit before.
+    """What may have moved a ranking since the fit before."""
 
-    Attributes:
-        results: new measurements and what was expected of them.
-        outcomes: (formula, spacer, stage) of each new word on what forms.
-        taken_back: formulas of measurements that do not stand any more.
-        model: what else of the model is another one, in words; "" where nothing is.
-    """
-
-    results: Sequence[Expectation] = ()
-    outcomes: Sequence[tuple[str, str, Stage]] = ()
-    taken_back: Sequence[str] = ()
-    model: str = ""
+    results: Sequence[Expectation] = ()  #: new measurements and what was expected of them
+    outcomes: Sequence[tuple[str, str, Stage]] = ()  #: (formula, spacer, stage) of each new word on what forms
+    taken_back: Sequence[str] = ()  #: formulas of measurements that do not stand any more
+    model: str = ""  #: what else of the model is another one, in words; "" where nothing is
 
 
 def news_since(before: CampaignState | None, fitted: Round, *, by_others: bool) -> News:

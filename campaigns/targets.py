@@ -61,30 +61,19 @@ _VALUE_FIELDS = {
 
 
 class Target(BaseModel):
-    """What is measured of a compound.
-
-    Attributes:
-        name: with the unit at its end, as "band_gap_ev".
-        unit: of its values.
-        scale: on which a model learns it.
-        goal: which values are good; None takes no part in a tradeoff.
-        plausible: least and greatest value that can be, in its unit.
-        meant: what the unit means, for messages.
-        may_be_bound: whether an observation may say only that the value is smaller.
-        noun: what messages call an observation.
-        fields: what tables, JSON and REST call the fields of an `Observation`; it has no others.
-    """
+    """What is measured of a compound."""
 
     model_config = ConfigDict(frozen=True)
 
-    name: str
-    unit: str = ""
-    scale: Literal["log10", "linear"] = "linear"
-    goal: Literal["maximize", "minimize"] | None = None
-    plausible: tuple[float, float] = (-inf, inf)
-    meant: str = ""
-    may_be_bound: bool = False
-    noun: str = "value"
+    name: str  #: with the unit at its end, as "band_gap_ev"
+    unit: str = ""  #: of its values
+    scale: Literal["log10", "linear"] = "linear"  #: on which a model learns it
+    goal: Literal["maximize", "minimize"] | None = None  #: which values are good; None takes no part in a tradeoff
+    plausible: tuple[float, float] = (-inf, inf)  #: least and greatest value that can be, in its unit
+    meant: str = ""  #: what the unit means, for messages
+    may_be_bound: bool = False  #: whether an observation may say only that the value is smaller
+    noun: str = "value"  #: what messages call an observation
+    #: What tables, JSON and REST call the fields of an `Observation`; it has no others.
     fields: Mapping[str, str] = _VALUE_FIELDS
 
     @classmethod
@@ -155,37 +144,22 @@ LIFETIME = Target(
 
 
 class Observation(BaseModel):
-    """What was measured of one sample.
-
-    Attributes:
-        formula: canonical formula of the compound; as it stood there for a value of the launch's table.
-        value: in the target's unit; where `is_bound`, the value is smaller.
-        stderr: its standard error; None where it was not reported.
-        sample: the lab's name of the crystal; tells true replicates from a row that was handed in twice.
-        source: where it comes from, a doi or a lab.
-        temperature_k: temperature, K.
-        fluence_uj_cm2: fluence of the pump, microjoules a square centimetre.
-        technique: how it was measured.
-        note: anything else.
-        is_bound: whether it is only known that the value is smaller.
-        warned: what a person was asked about before it was taken in: warnings of its fit, what it contradicts.
-        target: name of what was measured.
-    """
+    """What was measured of one sample."""
 
     model_config = ConfigDict(frozen=True)
 
-    formula: str
-    value: float
-    stderr: float | None = None
-    sample: Line = ""
-    source: Line = ""
-    temperature_k: float | None = None
-    fluence_uj_cm2: float | None = None
-    technique: Line = ""
-    note: Line = ""
-    is_bound: bool = False
-    warned: str = ""
-    target: str = LIFETIME_PS
+    formula: str  #: canonical formula of the compound; as it stood there for a value of the launch's table
+    value: float  #: in the target's unit; where `is_bound`, the value is smaller
+    stderr: float | None = None  #: its standard error; None where it was not reported
+    sample: Line = ""  #: the lab's name of the crystal; tells true replicates from a row that was handed in twice
+    source: Line = ""  #: where it comes from, a doi or a lab
+    temperature_k: float | None = None  #: temperature, K
+    fluence_uj_cm2: float | None = None  #: fluence of the pump, microjoules a square centimetre
+    technique: Line = ""  #: how it was measured
+    note: Line = ""  #: anything else
+    is_bound: bool = False  #: whether it is only known that the value is smaller
+    warned: str = ""  #: what a person was asked about before it was taken in: warnings of its fit, what it contradicts
+    target: str = LIFETIME_PS  #: name of what was measured
 
     @classmethod
     def of_fit(cls, formula: str, fit: TraceFit, *, sample: str = "") -> Observation:
@@ -231,27 +205,16 @@ def _named(target: str) -> Target:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """An observation in the campaign's record of one target.
+    """An observation in the campaign's record of one target."""
 
-    Attributes:
-        number: its name in that record, from 1; the launch's table comes first.
-        observation: what was measured.
-        file: name of the file it came in; "" for the launch's table.
-        at: when it was taken in, UTC.
-        actor: who took it in.
-        retracted: reason it was taken back for; None while it stands.
-        files: SHA-256 of the raw files it came in, kept in the store; () for the launch's table.
-        is_undone: whether it came by an event that was undone; it may come again.
-    """
-
-    number: int
-    observation: Observation
-    file: str
-    at: datetime
-    actor: str
-    retracted: str | None = None
-    files: tuple[str, ...] = ()
-    is_undone: bool = False
+    number: int  #: its name in that record, from 1; the launch's table comes first
+    observation: Observation  #: what was measured
+    file: str  #: name of the file it came in; "" for the launch's table
+    at: datetime  #: when it was taken in, UTC
+    actor: str  #: who took it in
+    retracted: str | None = None  #: reason it was taken back for; None while it stands
+    files: tuple[str, ...] = ()  #: SHA-256 of the raw files it came in, kept in the store; () for the launch's table
+    is_undone: bool = False  #: whether it came by an event that was undone; it may come again
 
     @property
     def of_launch(self) -> bool:
@@ -395,24 +358,15 @@ _OF_TASK, _TASK = "@", re.compile(r"\w[\w .,/+()-]{0,59}")
 
 @dataclass(frozen=True)
 class LearntProperty:
-    """A property's model and how good it is.
+    """A property's model and how good it is."""
 
-    Attributes:
-        name: of the property, its unit at the end.
-        goal: "maximize", "minimize" or None; worst: the worst value of interest, or None.
-        n_rows: rows that train.
-        validation: out-of-fold predictions and score cards.
-        surrogate: fitted on all rows; predicts the property from the features of a compound.
-        left_out: one line for each row that does not train, with the reason.
-    """
-
-    name: str
-    goal: str | None
+    name: str  #: of the property, its unit at the end
+    goal: str | None  #: "maximize", "minimize" or None; worst: the worst value of interest, or None
     worst: float | None
-    n_rows: int
-    validation: Validation
-    surrogate: Surrogate
-    left_out: tuple[str, ...]
+    n_rows: int  #: rows that train
+    validation: Validation  #: out-of-fold predictions and score cards
+    surrogate: Surrogate  #: fitted on all rows; predicts the property from the features of a compound
+    left_out: tuple[str, ...]  #: one line for each row that does not train, with the reason
 
     @property
     def sentence(self) -> str:

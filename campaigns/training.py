@@ -39,25 +39,16 @@ UNDESCRIBED = "no descriptors: its composition is uncertain or the oracle failed
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """Rows that train, as arrays.
+    """Rows that train, as arrays."""
 
-    Attributes:
-        dataset: the k rows.
-        x: features, shape (k, d).
-        left_out: one line for each measured row that does not train, with the reason.
-        descriptors: what the features are made of.
-        related: rows of related tasks that could train beside them, by name.
-        joined: names of those that do.
-        conditions: names of the conditions that are learnt from.
-    """
-
-    dataset: SpinDataset
-    x: NDArray[np.float64]
-    left_out: tuple[str, ...]
-    descriptors: DescriptorSet = DEFAULT_DESCRIPTORS
+    dataset: SpinDataset  #: the k rows
+    x: NDArray[np.float64]  #: features, shape (k, d)
+    left_out: tuple[str, ...]  #: one line for each measured row that does not train, with the reason
+    descriptors: DescriptorSet = DEFAULT_DESCRIPTORS  #: what the features are made of
+    #: Rows of related tasks that could train beside them, by name.
     related: Mapping[str, TrainingSet] = field(default_factory=dict)
-    joined: tuple[str, ...] = ()
-    conditions: tuple[str, ...] = ()
+    joined: tuple[str, ...] = ()  #: names of those that do
+    conditions: tuple[str, ...] = ()  #: names of the conditions that are learnt from
 
     @property
     def formulas(self) -> tuple[str, ...]:
@@ -235,19 +226,12 @@ def _features(
 
 @dataclass(frozen=True)
 class Condition:
-    """A condition of a measurement that can be learnt from.
+    """A condition of a measurement that can be learnt from."""
 
-    Attributes:
-        name: its column.
-        flag: of rows measured at another one.
-        usual: what rows without any are taken to be of, in the column's unit.
-        is_log: whether the model takes its decadic logarithm.
-    """
-
-    name: str
-    flag: str
-    usual: float
-    is_log: bool = False
+    name: str  #: its column
+    flag: str  #: of rows measured at another one
+    usual: float  #: what rows without any are taken to be of, in the column's unit
+    is_log: bool = False  #: whether the model takes its decadic logarithm
 
     def scale(self, value: float) -> float:
         """A value as the model takes it."""

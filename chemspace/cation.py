@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from rdkit import Chem, rdBase
 from rdkit.Chem import rdMolDescriptors
 
-from chemspace.builtin_table import known_roles
 from chemspace.errors import StructureError
 from chemspace.molecule import cation_form, check_cation, check_charges, parse_smiles
+from chemspace.tables.decode import known_roles
 
 __all__ = ["also_called", "under_own_name"]
 

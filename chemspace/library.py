@@ -16,14 +16,13 @@ from typing import Protocol
 
 from rdkit import Chem, rdBase
 
-from chemspace.builtin_table import package_table
 from chemspace.cation import ABBREVIATION, Cation, also_called, under_own_name
 from chemspace.errors import AmbiguousNameError, LibraryError, StructureError, TableError, UnknownCationError
 from chemspace.molecule import acids_of
 from chemspace.progress import Progress
 from chemspace.spelling import ELEMENTS, Spellings, plain
-from chemspace.tables.rows import Row, read_lines, read_rows, undecodable
-from chemspace.tables.write import guarded
+from chemspace.tables.decode import package_table
+from chemspace.tables.frame import Row, guarded, read_lines, read_rows, undecodable
 from chemspace.text import one_line, text_problem
 
 __all__ = ["COLUMNS", "ReadReport", "read_cells"]

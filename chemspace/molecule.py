@@ -24,6 +24,7 @@ from rdkit import Chem, rdBase
 from rdkit.Chem.MolStandardize import rdMolStandardize
 
 from chemspace.errors import ChargeError, StructureError
+from chemspace.tables.decode import package_table
 
 __all__ = ["cation_form", "check_charges", "parse_smiles"]
 
@@ -136,55 +137,7 @@ def _shown(text: str) -> str:
     return f"SMILES {text if len(text) <= 80 else text[:77] + '...'!r}"
 
 
-_SP3_AMINE = "$([NX3;H2][CX4]),$([NX3;H1]([CX4])[CX4]),$([NX3;H0]([CX4])([CX4])[CX4]),$([NX3;H3])"
-#: (class, SMARTS whose first atom takes the proton), most basic first.
-BASE_CLASSES: tuple[tuple[str, str], ...] = (
-    (
-        "guanidine",
-        "[NX2;+0;!$(N-[!#6;!#1]);!$(N-C=[O,S])]=[CX3]([NX3;+0;!$(N-C=[O,S]);!$(N-[N+])])[NX3;+0;!$(N-C=[O,S])]",
-    ),
-    ("amidine", "[NX2;+0;!$(N-[!#6;!#1]);!$(N-C=[O,S])]=[CX3;!$(C([#7])(=[#7])[#7])][NX3;+0;!$(N-C=[O,S])]"),
-    ("aliphatic amine", f"[N;+0;{_SP3_AMINE}]"),
-    (
-        "hydrazine",
-        "[NX3;+0;$(N([CX4])[NX3;+0;H2,$(N[CX4])]),$([NX3;H2][NX3;H2]),$([NX3;H2][NX3]c);"
-        "!$(N-C=[O,S,N]);!$(NN-C=[O,S,N])]",
-    ),
-    ("imidazole", "[nX2;r5;+0;!$(n:c:c:c=O)]1:[c,n]:[nX3;r5]:c:c:1"),
-    ("hydroxylamine", "[NX3;+0;H2,H1,H0;$(N-[OX2]);!$(N-C=[O,S]);!$(N-a)]"),
-    ("pyridine", "[nX2;r6;+0;!$(n:c[F,Cl,Br,I]);!$(n:n);!$(n1:*:n:*:*:*:1);!$(n1:*:*:n:*:*:1)]"),
-    (
-        "aniline",
-        "[NX3;+0;!$(N-[!#6;!#1]);!$(N-C=,#*);$(N-c1ccccc1);!$(N(-a)-a);!$(N-c1c([F,Cl,Br,I])cccc1[F,Cl,Br,I]);"
-        "!$(N-c:c-[N+](=O)[O-]);!$(N-c:c:c-[N+](=O)[O-]);!$(N-c:c:c:c-[N+](=O)[O-]);!$(N-c:c-C#N);!$(N-c:c:c:c-C#N)]",
-    ),
-)
-
 _HYDROGEN_HALIDES = frozenset(form.format(x) for x in ("F", "Cl", "Br", "I") for form in ("{}", "[H]{}", "[{}H]"))
-
-#: Counter-ions, acids and solvents that are stripped where another molecule stands beside them (SMARTS, any charge).
-_COUNTER_IONS = (
-    "[F,Cl,Br,I;D0]",
-    "[O;D0;H1,H2,H3]",
-    "[Li,Na,K]",
-    "FB(F)(F)F",
-    "FP(F)(F)(F)(F)F",
-    "OS(=O)(=O)O",
-    "OP(=O)(O)O",
-    "O[N+0,N+](=O)[O-,O]",
-    "O[Cl](=O)(=O)=O",
-    "[O][Cl+3]([O-])([O-])[O-]",
-    "[CH3]C(=O)O",
-    "[CH1](=O)O",
-    "FC(F)(F)C(=O)O",
-    "[CH3]S(=O)(=O)O",
-    "FC(F)(F)S(=O)(=O)O",
-    "[CH3]c1ccc(cc1)S(=O)(=O)O",
-    "OC(=O)C(=O)O",
-    "[S;D1]C#N",
-    "I[I-]I",
-    "FC(F)(F)S(=O)(=O)[N-]S(=O)(=O)C(F)(F)F",
-)
 
 
 def cation_form(mol: Chem.Mol, smiles: str, dications: bool | None = None) -> Chem.Mol:
@@ -272,7 +225,9 @@ def acids_of(smiles: str) -> int:
 
 @lru_cache(maxsize=1)
 def _remover() -> rdMolStandardize.FragmentRemover:
-    lines = "\n".join(f"{number}\t{smarts}" for number, smarts in enumerate(_COUNTER_IONS))
+    """Strips counter-ions, acids and solvents where another molecule stands beside them, of any charge."""
+    ions = [row["smarts"] for row in package_table("smarts.csv") if row["kind"] == "counter-ion"]
+    lines = "\n".join(f"{number}\t{smarts}" for number, smarts in enumerate(ions))
     return rdMolStandardize.FragmentRemoverFromData(lines, leave_last=True, skip_if_all_match=True)
 
 
@@ -296,7 +251,7 @@ def basic_sites(mol: Chem.Mol, first_class: bool = False) -> list[int]:
 
 @lru_cache(maxsize=1)
 def _patterns() -> tuple[tuple[str, Chem.Mol], ...]:
-    """The base classes, and last the ring nitrogens that share a proton."""
-    return tuple(
-        (name, Chem.MolFromSmarts(smarts)) for name, smarts in (*BASE_CLASSES, ("chelate", "[n;r6]:c~c:[n;r6]"))
-    )
+    """The base classes, most basic first, each by a pattern whose first atom takes the proton; last the ring nitrogens
+    that share one."""
+    rows = [row for row in package_table("smarts.csv") if row["kind"] != "counter-ion"]
+    return tuple((row["name"], Chem.MolFromSmarts(row["smarts"])) for row in rows)

@@ -10,10 +10,10 @@ from typing import Any
 
 from rdkit.Chem import GetPeriodicTable
 
-from chemspace.builtin_table import package_table
 from chemspace.cation import Cation
 from chemspace.compound import Compound
 from chemspace.errors import RecipeError
+from chemspace.tables.decode import package_table
 
 __all__ = ["Recipe", "Registered", "make_recipe"]
 

@@ -35,21 +35,13 @@ _loading: ContextVar[str] = ContextVar("loading", default="")
 
 @dataclass(frozen=True)
 class Registered(Generic[T]):
-    """One name and what it stands for.
+    """One name and what it stands for."""
 
-    Attributes:
-        name: as a campaign's description writes it.
-        item: what it stands for.
-        source: distribution that brought it, with its version, or the module where there is none.
-        place: module and name of what was declared.
-        words: what it is, the first sentence of its docstring.
-    """
-
-    name: str
-    item: T
-    source: str
-    place: str
-    words: str
+    name: str  #: as a campaign's description writes it
+    item: T  #: what it stands for
+    source: str  #: distribution that brought it, with its version, or the module where there is none
+    place: str  #: module and name of what was declared
+    words: str  #: what it is, the first sentence of its docstring
 
 
 @dataclass(frozen=True)

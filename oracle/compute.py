@@ -10,14 +10,23 @@ from numpy.typing import NDArray
 from rdkit import Chem
 
 from oracle.conformers import PROMISING, Conformers, build_molecule, embed, turn
-from oracle.engines.base import Session, SinglePoint
+from oracle.engines.base import (
+    ANGSTROM_PER_BOHR,
+    DEBYE_PER_E_BOHR,
+    EV_PER_HARTREE,
+    HARTREE_PER_KCAL_MOL,
+    Session,
+    SinglePoint,
+    atomic_masses,
+    bond_changes,
+    mean_electronegativity,
+    validate_molecule,
+)
 from oracle.engines.registry import Tools, open_tools
 from oracle.errors import BondsChangedError, ConvergenceError, InputError, OracleError
 from oracle.optimise import Optimum, choose_coordinates, force_field_hessian, leave_saddles, minimise
 from oracle.protocol import TORSIONS, Protocol
 from oracle.record import CationRecord, Task, failure, read_xyz
-from oracle.units import ANGSTROM_PER_BOHR, DEBYE_PER_E_BOHR, EV_PER_HARTREE, HARTREE_PER_KCAL_MOL
-from oracle.validate import atomic_masses, bond_changes, mean_electronegativity, validate_molecule
 
 #: Below this gap (eV) the orbitals above it begin to fill at xTB's 300 K, and HOMO and LUMO mostly sit on different
 #: parts of the ion (benchmarks/oracle_gaps.py, docs/oracle.md).

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from rdkit import Chem
 from rdkit.Chem import rdDistGeom, rdForceFieldHelpers, rdMolTransforms
 
+from oracle.engines.base import ANGSTROM_PER_BOHR
 from oracle.errors import ConformerError, InputError
-from oracle.units import ANGSTROM_PER_BOHR
 
 #: Two conformers are one when their energies (kcal/mol) and sorted interatomic distances (angstrom) agree this well.
 SAME_ENERGY = 0.02

@@ -15,9 +15,8 @@ from numpy.typing import NDArray
 from rdkit import Chem
 from rdkit.Chem import rdForceFieldHelpers
 
-from oracle.engines.base import Session
+from oracle.engines.base import ANGSTROM_PER_BOHR, HARTREE_PER_KCAL_MOL, Session
 from oracle.errors import ConvergenceError, InputError
-from oracle.units import ANGSTROM_PER_BOHR, HARTREE_PER_KCAL_MOL
 
 #: A bend wider than this (radian, 165 degrees) has no useful torsions about it: such a molecule gets no internals.
 LINEAR = 2.88

@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oracle.engines.base import SinglePoint
-from oracle.engines.xtb_python import WORKER_MARK
+from oracle.engines.xtb import WORKER_MARK
 from oracle.errors import (
     EngineMissingError,
     MemoryLimitError,

@@ -12,11 +12,10 @@ from threadpoolctl import threadpool_limits
 
 from chemspace.progress import Progress
 from screening.batch import teaching_places
-from screening.devices import one_thread
+from screening.devices import check_seed, one_thread
 from screening.errors import BacktestError
 from screening.pool import check_pool, choose_rows, row_codes
 from screening.pool_table import merge_replicates
-from screening.seeds import check_seed
 from screening.strategies.acquisitions import joint_moments
 from screening.table_features import NamedTable, Results, TableQuery, read_features, read_results
 from screening.table_model import fit_input_scale
@@ -26,23 +25,14 @@ __all__ = ["FinishedTable", "backtest", "figure_html", "plan_campaign"]
 
 @dataclass(frozen=True)
 class FinishedTable:
-    """Descriptors and results.
+    """Descriptors and results."""
 
-    Attributes:
-        x: features, shape (m, d).
-        y: results, shape (m,).
-        columns: names of the descriptors.
-        target: name of the results.
-        minimize: whether small results are good.
-        remarks: what was made of the file's columns and rows, as sentences.
-    """
-
-    x: NDArray[np.float64]
-    y: NDArray[np.float64]
-    columns: tuple[str, ...]
-    target: str
-    minimize: bool
-    remarks: tuple[str, ...] = ()
+    x: NDArray[np.float64]  #: features, shape (m, d)
+    y: NDArray[np.float64]  #: results, shape (m,)
+    columns: tuple[str, ...]  #: names of the descriptors
+    target: str  #: name of the results
+    minimize: bool  #: whether small results are good
+    remarks: tuple[str, ...] = ()  #: what was made of the file's columns and rows, as sentences
 
     @property
     def loss(self) -> NDArray[np.float64]:
@@ -230,19 +220,12 @@ STRATEGIES = {item.name: item for item in _ALL}
 
 @dataclass(frozen=True)
 class Schedule:
-    """How a campaign goes: random experiments first, then batches until the budget is spent.
+    """How a campaign goes: random experiments first, then batches until the budget is spent."""
 
-    Attributes:
-        n_start: random experiments.
-        batch_size: experiments a round.
-        budget: experiments in all; of a planned campaign, new ones.
-        teaching: share of a planned campaign's batches for what teaches most, 0 leaves it to the strategy.
-    """
-
-    n_start: int = 5
-    batch_size: int = 1
-    budget: int = 40
-    teaching: float = 0.0
+    n_start: int = 5  #: random experiments
+    batch_size: int = 1  #: experiments a round
+    budget: int = 40  #: experiments in all; of a planned campaign, new ones
+    teaching: float = 0.0  #: share of a planned campaign's batches for what teaches most, 0 leaves it to the strategy
 
     def __post_init__(self) -> None:
         """Checks that each is at least 1; else a `BacktestError`."""
@@ -279,19 +262,13 @@ def replay(table: FinishedTable, strategy: Strategy, seed: int, schedule: Schedu
 
 @dataclass(frozen=True)
 class Backtest:
-    """Replayed campaigns.
+    """Replayed campaigns."""
 
-    Attributes:
-        table: what was replayed.
-        rows: per strategy the rows in order of measurement, shape (r, t) for r seeds and t experiments.
-        schedule: as asked for.
-        top_k: rows counted as the top.
-    """
-
-    table: FinishedTable
+    table: FinishedTable  #: what was replayed
+    #: Per strategy the rows in order of measurement, shape (r, t) for r seeds and t experiments.
     rows: dict[str, NDArray[np.int64]]
-    schedule: Schedule
-    top_k: int
+    schedule: Schedule  #: as asked for
+    top_k: int  #: rows counted as the top
 
     def curves(self) -> pd.DataFrame:
         """One row a strategy and number of experiments: best so far, regret, share of the top; means and 80% bands."""

@@ -12,10 +12,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from screening.devices import check_seed
 from screening.errors import BatchError
 from screening.ranking.rank import Ranking
 from screening.scores import TEACHES_MOST
-from screening.seeds import check_seed
 from screening.strategies import Acquisition, Chosen, LogExpectedImprovement, Shortlist, Strategy
 from screening.strategies.acquisitions import joint_moments
 from screening.strategies.strategy import unexplained_variance
@@ -29,20 +29,14 @@ RIVALS = 100
 
 @dataclass(frozen=True, slots=True)
 class BatchLimits:
-    """Limits of one batch; None means unlimited.
+    """Limits of one batch; None means unlimited."""
 
-    Attributes:
-        max_per_spacer: compounds of one spacer in the batch.
-        min_distance: smallest distance between two chosen compounds, and between a chosen and a pending one; root mean
-            square over the features of the difference in standard deviations of the ranked candidates.
-        max_cost: money for the whole batch, in the unit of `cost`.
-        max_days: longest lead time of any member, in days.
-    """
-
-    max_per_spacer: int | None = None
+    max_per_spacer: int | None = None  #: compounds of one spacer in the batch
+    #: Smallest distance between two chosen compounds, and between a chosen and a pending one; root mean square over the
+    #: features of the difference in standard deviations of the ranked candidates.
     min_distance: float | None = None
-    max_cost: float | None = None
-    max_days: float | None = None
+    max_cost: float | None = None  #: money for the whole batch, in the unit of `cost`
+    max_days: float | None = None  #: longest lead time of any member, in days
 
     def __post_init__(self) -> None:
         if self.max_per_spacer is not None and self.max_per_spacer < 1:
@@ -55,35 +49,23 @@ class BatchLimits:
 
 @dataclass(frozen=True, eq=False)
 class BatchQuery:
-    """What a batch is to be.
+    """What a batch is to be."""
 
-    Attributes:
-        q: its size.
-        seed: of the quasi-random samples.
-        strategy: what it is chosen by, that of the ranking.
-        limits: what it may not exceed.
-        shortlist: so many rows of the ranking compete.
-        pending: features of compounds whose results are awaited, shape (p, d); None for none.
-        pending_columns: the strategy's `pending_names` of the same compounds, one row each; None where it has none.
-        observed: features of what is measured, shape (k, d), for strategies that ask for them ("qlog_nei").
-        cost: money a candidate, shape (m,) like the ranking or its head; NaN unknown.
-        days: lead time a candidate, shape as of cost.
-        barred: candidates that may not be chosen (a hazard, say), shape as of cost.
-        teaching: so many of the batch teach most, the others are likely slow; where a kind has none left that fits, the
-            other one takes its places. None leaves the kinds to the strategy.
-    """
-
-    q: int = 5
-    seed: int = 42
-    strategy: Strategy = field(default_factory=LogExpectedImprovement)
-    limits: BatchLimits = BatchLimits()
-    shortlist: int = 1000
-    pending: Array | None = None
+    q: int = 5  #: its size
+    seed: int = 42  #: of the quasi-random samples
+    strategy: Strategy = field(default_factory=LogExpectedImprovement)  #: what it is chosen by, that of the ranking
+    limits: BatchLimits = BatchLimits()  #: what it may not exceed
+    shortlist: int = 1000  #: so many rows of the ranking compete
+    pending: Array | None = None  #: features of compounds whose results are awaited, shape (p, d); None for none
+    #: The strategy's `pending_names` of the same compounds, one row each; None where it has none.
     pending_columns: pd.DataFrame | None = None
+    #: Features of what is measured, shape (k, d), for strategies that ask for them ("qlog_nei").
     observed: Array | None = None
-    cost: Array | None = None
-    days: Array | None = None
-    barred: NDArray[np.bool_] | None = None
+    cost: Array | None = None  #: money a candidate, shape (m,) like the ranking or its head; NaN unknown
+    days: Array | None = None  #: lead time a candidate, shape as of cost
+    barred: NDArray[np.bool_] | None = None  #: candidates that may not be chosen (a hazard, say), shape as of cost
+    #: So many of the batch teach most, the others are likely slow; where a kind has none left that fits, the other one
+    #: takes its places. None leaves the kinds to the strategy.
     teaching: int | None = None
 
     def pending_x(self, d: int) -> Array:

@@ -62,35 +62,24 @@ Key = tuple[str, str, str, str, int]
 
 @dataclass(frozen=True, slots=True)
 class FiledCrystal:
-    """What is filed of a compound, means over its crystals; None where no crystal has a value.
+    """What is filed of a compound, means over its crystals; None where no crystal has a value."""
 
-    Attributes:
-        files: numbers of the files in the source.
-        band_gap_ev: eV. layer_spacing_angstrom: distance of two layers. cell_volume_angstrom3: of one formula unit.
-        b_x_b_angle_deg, b_x_distance_angstrom: mean angle at the bridging halide, mean length of a bond.
-    """
-
-    files: tuple[int, ...]
+    files: tuple[int, ...]  #: numbers of the files in the source
     band_gap_ev: float | None
-    layer_spacing_angstrom: float | None
-    cell_volume_angstrom3: float | None
-    b_x_b_angle_deg: float | None
-    b_x_distance_angstrom: float | None
+    layer_spacing_angstrom: float | None  #: distance of two layers
+    cell_volume_angstrom3: float | None  #: of one formula unit
+    b_x_b_angle_deg: float | None  #: mean angle at the bridging halide
+    b_x_distance_angstrom: float | None  #: mean length of a bond
 
 
 @dataclass(frozen=True, slots=True)
 class BandGap:
-    """The band gap of a compound, eV.
+    """The band gap of a compound, eV."""
 
-    Attributes:
-        filed_ev: mean over its crystals, None where none is filed.
-        files: their numbers in the source.
-        predicted_ev, low_ev, high_ev: by a model of the other spacers, with its 90% interval; None without descriptors
-            of the level it was trained on.
-    """
-
-    filed_ev: float | None
-    files: tuple[int, ...]
+    filed_ev: float | None  #: mean over its crystals, None where none is filed
+    files: tuple[int, ...]  #: their numbers in the source
+    #: `predicted_ev`, `low_ev`, `high_ev`: by a model of the other spacers, with its 90% interval; None without
+    #: descriptors of the level it was trained on.
     predicted_ev: float | None = None
     low_ev: float | None = None
     high_ev: float | None = None

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from chemspace.tables.decode import package_table
 from oracle.descriptors import DESCRIPTOR_NAMES
 from screening.errors import DatasetError
 
@@ -36,26 +37,12 @@ __all__ = [
 #: that is what the surrogates learn from it.
 UPPER_BOUND = "upper_bound"
 
+_FLAGS = package_table("flags.csv", "screening")
+#: Every flag of the published table, with its meaning.
+FLAGS = MappingProxyType({row["flag"]: row["meaning"] for row in _FLAGS})
 #: Flags that keep a row out of training unless flagged rows are asked for, with the reason. None of them was set by
 #: looking at what a model predicts for the row.
-EXCLUDING_FLAGS = MappingProxyType(
-    {
-        "other_conditions": "the same material is filed a second time with a rate more than ten times different, while "
-        "other replicates agree within a factor of 1.6: temperature or state must differ, and neither is given",
-        "other_temperature": "the stated temperature is not room temperature, of which the other rows are taken to be",
-        "other_fluence": "the stated fluence of the pump is more than ten times that of the published rows, or less "
-        "than a tenth of it",
-        "other_technique": "the stated technique follows resident spins in a magnetic field, the other rows the decay "
-        "of optically oriented carriers",
-        "other_carrier": "the stated carrier is not the exciton, which the other rows are taken to follow: resident "
-        "electrons keep their spin for 190 ps where excitons lose it in a few",
-        "other_density": "the stated density of excitons is more than ten times off that of the campaign's other rows",
-        "unit_conflict": "the likely source reports a lifetime 1,000 times longer: the unit is in doubt",
-        "unknown_composition": "the composition was lost in the published file, so no descriptor is certain",
-        "no_organic_cation": "the descriptors describe organic cations and there is none (filed as zeros)",
-        "nanocrystal": "confined nanocrystals, not the bulk or layered compound",
-    }
-)
+EXCLUDING_FLAGS = MappingProxyType({row["flag"]: row["meaning"] for row in _FLAGS if row["excludes"]})
 
 #: Standard deviation of log10 rate given to rows with an excluding flag when they are asked for. Their conditions are
 #: unknown, and temperature alone moves a lifetime by a decade (3 ps at room temperature, 32 ps cooled, in the source
@@ -78,25 +65,6 @@ CONTRADICTION = 1.0
 #: Degrees of freedom of the published replicates' spread beside a campaign's own, and how many of its standard
 #: deviations one replicate may count for at most: a bad crystal must not blur what is known of every compound.
 PRIOR_FREEDOM, MOST_DEVIATIONS = 20.0, 2.0
-
-#: Every flag of the published table, with its meaning.
-FLAGS = MappingProxyType(
-    {
-        **EXCLUDING_FLAGS,
-        "corrected_descriptors": "a filed descriptor was wrong and is corrected; the filed value stands beside it",
-        "density_conflict": "another source gives twice the lifetime at low excitation density",
-        "descriptors_of_hydrazine": "the filed descriptors belong to C10H12N4; only mass and electronegativity could "
-        "be corrected",
-        "identity_from_mass": "the spacer was identified from its filed molar mass",
-        "identity_open": "another spacer of the same mass is known in such a compound, so which was measured is open",
-        "lifetime_conflict": "the likely source gives another lifetime",
-        "orbitals_of_3ampy": "filed HOMO and LUMO are those of the pyridinium 3AMPY, not of the piperidinium 3AMP",
-        "other_metal": "tin instead of lead",
-        "replicate": "the same material is filed more than once",
-        UPPER_BOUND: "the lifetime is an upper bound: the trace only says that the decay is faster",
-        "text_confirms_lifetime": "the text of the paper or an abstract gives the same lifetime",
-    }
-)
 
 
 def excluding_flags(flags: str) -> tuple[str, ...]:

@@ -1,14 +1,22 @@
-"""Where tensor programs run: the processor or a CUDA device that torch sees, and on how many threads."""
+"""Where tensor programs run, the processor or a CUDA device that torch sees, on how many threads, from which seed."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from numbers import Integral
 
-from screening.errors import DeviceError
+from screening.errors import DeviceError, ScreeningError
 
 __all__ = ["one_thread", "usable_device"]
+
+
+def check_seed(seed: object, error: type[ScreeningError]) -> int:
+    """A seed as a number; an error of the type given (a `ScreeningError`) for no whole number of 0 or more."""
+    if isinstance(seed, bool) or not isinstance(seed, Integral) or seed < 0:
+        raise error(f"seed is {seed!r}: a whole number of 0 or more")
+    return int(seed)
 
 
 def usable_device(device: str) -> str:

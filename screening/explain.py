@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from chemspace.tables.decode import package_table
 from screening.errors import SurrogateError
 
 if TYPE_CHECKING:
@@ -30,20 +31,13 @@ N_BACKGROUND = 8
 
 @dataclass(frozen=True)
 class Shapley:
-    """Shapley values of predictions of log10 rate.
+    """Shapley values of predictions of log10 rate."""
 
-    Attributes:
-        feature_names: d names.
-        contributions: of each feature to each row, shape (m, d), log10 units; with `base` they add up to the
-            prediction.
-        base: mean prediction over the background, log10 units.
-        x: the explained rows, shape (m, d).
-    """
-
-    feature_names: tuple[str, ...]
+    feature_names: tuple[str, ...]  #: d names
+    #: Of each feature to each row, shape (m, d), log10 units; with `base` they add up to the prediction.
     contributions: NDArray[np.float64]
-    base: float
-    x: NDArray[np.float64]
+    base: float  #: mean prediction over the background, log10 units
+    x: NDArray[np.float64]  #: the explained rows, shape (m, d)
 
     def importances(self) -> pd.DataFrame:
         """Mean absolute contribution of each feature, largest first.
@@ -115,42 +109,16 @@ def pearson(x: ArrayLike, names: Sequence[str]) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class Mechanism:
-    """A mechanism and what it would make of a descriptor.
-
-    Attributes:
-        name: its name. idea: how spins would relax. hypothesis: what it suggests looking for in these compounds.
-        source: where it was proposed.
-    """
+    """A mechanism and what it would make of a descriptor."""
 
     name: str
-    idea: str
-    hypothesis: str
-    source: str
+    idea: str  #: how spins would relax
+    hypothesis: str  #: what it suggests looking for in these compounds
+    source: str  #: where it was proposed
 
 
 #: Textbook mechanisms as hypotheses, each with its source.
-MECHANISMS = (
-    Mechanism(
-        "D'yakonov-Perel'",
-        "spins precess between collisions in the momentum-dependent field that broken inversion symmetry and "
-        "spin-orbit coupling make",
-        "hypothesis: spacers that polarise or tilt the layers would speed relaxation up; scattering would slow it down",
-        "Sov. Phys. Solid State 13, 3023 (1972)",
-    ),
-    Mechanism(
-        "Elliott-Yafet",
-        "collisions flip spins because spin-orbit coupling mixes spin states",
-        "hypothesis: heavier halides and stronger coupling to phonons would speed relaxation up",
-        "Phys. Rev. 96, 266 (1954), doi 10.1103/PhysRev.96.266; Solid State Phys. 14, 1 (1963)",
-    ),
-    Mechanism(
-        "Bir-Aronov-Pikus and exciton exchange",
-        "electrons and holes exchange spin; in excitons the long-range exchange acts as a precessing field",
-        "hypothesis: thin layers (n = 1) and spacers of low polarizability, which bind excitons strongly, would relax "
-        "fast",
-        "Sov. Phys. JETP 42, 705 (1976); for excitons Phys. Rev. B 47, 15776 (1993), doi 10.1103/PhysRevB.47.15776",
-    ),
-)
+MECHANISMS = tuple(Mechanism(**row) for row in package_table("mechanisms.csv", "screening"))
 
 
 AXIS = "contribution to log10 rate (right: faster)"

@@ -30,19 +30,12 @@ __all__ = ["CLAIMS", "Reproduction", "filed_table", "reproduce"]
 
 @dataclass(frozen=True)
 class Claim:
-    """One score of the paper (doi 10.1039/d5sc07406a), R2 on the rate.
+    """One score of the paper (doi 10.1039/d5sc07406a), R2 on the rate."""
 
-    Attributes:
-        model: "mlp" or "linear".
-        rows: what it was trained and tested on, in the paper's words.
-        split: our name of that split.
-        r2_rate: as printed.
-    """
-
-    model: str
-    rows: str
-    split: str
-    r2_rate: float
+    model: str  #: "mlp" or "linear"
+    rows: str  #: what it was trained and tested on, in the paper's words
+    split: str  #: our name of that split
+    r2_rate: float  #: as printed
 
 
 #: R2 values that the paper prints, by the model, its words for the split, and ours.
@@ -64,24 +57,17 @@ DRAWS, DRAW_SIZE = 10, 7
 
 @dataclass(frozen=True)
 class Table:
-    """Rows with everything the models of this package need; k observations.
+    """Rows with everything the models of this package need; k observations."""
 
-    Attributes:
-        name: "as_filed" or "default_rows".
-        descriptors: shape (k, 10). x: our features, shape (k, 8). rate: 1/ps, shape (k,). noise: log10, shape (k,).
-        groups: spacer of each row. compounds: its formula. synthesised: the paper's own 14 samples, shape (k,).
-        n1_rp: n = 1 Ruddlesden-Popper rows, shape (k,).
-    """
-
-    name: str
-    descriptors: NDArray[np.float64]
-    x: NDArray[np.float64]
-    rate: NDArray[np.float64]
-    noise: NDArray[np.float64]
-    groups: tuple[str, ...]
-    compounds: tuple[str, ...]
-    synthesised: NDArray[np.bool_]
-    n1_rp: NDArray[np.bool_]
+    name: str  #: "as_filed" or "default_rows"
+    descriptors: NDArray[np.float64]  #: shape (k, 10)
+    x: NDArray[np.float64]  #: our features, shape (k, 8)
+    rate: NDArray[np.float64]  #: 1/ps, shape (k,)
+    noise: NDArray[np.float64]  #: log10, shape (k,)
+    groups: tuple[str, ...]  #: spacer of each row
+    compounds: tuple[str, ...]  #: formula of each row
+    synthesised: NDArray[np.bool_]  #: the paper's own 14 samples, shape (k,)
+    n1_rp: NDArray[np.bool_]  #: n = 1 Ruddlesden-Popper rows, shape (k,)
 
     @property
     def y(self) -> NDArray[np.float64]:
@@ -272,15 +258,11 @@ def _step(weights: list[Tensor], moments: list[tuple[Tensor, Tensor]], networks:
 
 @dataclass(frozen=True)
 class NetworkScores:
-    """The paper's network on one table.
+    """The paper's network on one table."""
 
-    Attributes:
-        setting: chosen from the grid by leave-one-out error on all rows, as the paper does.
-        cards: by split of `PAPER_SPLITS`. `in_sample` is what the paper's script prints. The others never score a row
-            the network trained on, but use the setting chosen on all rows, which favours the paper.
-    """
-
-    setting: Setting
+    setting: Setting  #: chosen from the grid by leave-one-out error on all rows, as the paper does
+    #: By split of `PAPER_SPLITS`. `in_sample` is what the paper's script prints. The others never score a row the
+    #: network trained on, but use the setting chosen on all rows, which favours the paper.
     cards: dict[str, ScoreCard]
 
 
@@ -362,19 +344,14 @@ MODELS = (
 
 @dataclass(frozen=True)
 class Reproduction:
-    """Scores of every model.
+    """Scores of every model."""
 
-    Attributes:
-        cards: score cards by table ("as_filed": 52 rows; "default_rows"), model and split.
-        n_rows: rows of each table.
-        setting: of the network, chosen from the paper's grid on the 52 rows.
-        paths: the paper's path A (measured on the crystal) beside its path B (computed before synthesis), by what is
-            measured; the same rows in both.
-    """
-
+    #: Score cards by table ("as_filed": 52 rows; "default_rows"), model and split.
     cards: dict[str, dict[str, dict[str, ScoreCard]]]
-    n_rows: dict[str, int]
-    setting: str
+    n_rows: dict[str, int]  #: rows of each table
+    setting: str  #: of the network, chosen from the paper's grid on the 52 rows
+    #: The paper's path A (measured on the crystal) beside its path B (computed before synthesis), by what is measured;
+    #: the same rows in both.
     paths: dict[str, PathComparison] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:

@@ -12,11 +12,10 @@ from numpy.typing import ArrayLike, NDArray
 from threadpoolctl import threadpool_limits
 
 from screening.batch import of_open_kind
-from screening.devices import one_thread
+from screening.devices import check_seed, one_thread
 from screening.errors import NothingLeftError, PoolError, PoolWarning
 from screening.ranking.stream import TopK
 from screening.scores import teaches_most
-from screening.seeds import check_seed
 from screening.table_model import InputScale, TableModel, TargetScale, fit_input_scale, fit_table_model
 
 Array = NDArray[np.float64]

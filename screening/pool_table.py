@@ -11,10 +11,9 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from screening.calibration import chance_below, interval
-from screening.devices import one_thread
+from screening.devices import check_seed, one_thread
 from screening.errors import NothingLeftError, PoolError
 from screening.pool import PoolProblem, choose_batch, choose_rows, equal_rows, row_codes, winsorised
-from screening.seeds import check_seed
 from screening.strategies.strategy import MeasuredSet
 from screening.table_features import NamedTable, Results, TableFeatures, TableQuery, read_features, read_results
 from screening.table_model import FEWEST, InputScale, TableModel, fit_input_scale
@@ -36,23 +35,14 @@ _REFERENCE = 1000
 
 @dataclass(frozen=True)
 class Measured:
-    """Results by candidate.
+    """Results by candidate."""
 
-    Attributes:
-        x: features, shape (k, d).
-        y: results, shape (k,).
-        noise: their standard deviations, shape (k,), zeros where unknown.
-        row: row of the observed table each stands for, the first of its replicates, shape (k,).
-        repeats: results of one number are of the same candidate, shape (k,).
-        replicated: candidates measured more than once.
-    """
-
-    x: Array
-    y: Array
-    noise: Array
-    row: NDArray[np.int64]
-    repeats: NDArray[np.int64]
-    replicated: int
+    x: Array  #: features, shape (k, d)
+    y: Array  #: results, shape (k,)
+    noise: Array  #: their standard deviations, shape (k,), zeros where unknown
+    row: NDArray[np.int64]  #: row of the observed table each stands for, the first of its replicates, shape (k,)
+    repeats: NDArray[np.int64]  #: results of one number are of the same candidate, shape (k,)
+    replicated: int  #: candidates measured more than once
 
 
 def merge_replicates(x: Array, identity: Array, results: Results, replicates: str) -> Measured:
@@ -86,14 +76,6 @@ def merge_replicates(x: Array, identity: Array, results: Results, replicates: st
 class PoolTable:
     """Candidates and results in one form.
 
-    Attributes:
-        pool: the candidates as they were handed in.
-        query: what was asked.
-        features: what was made of the columns.
-        problem: the same as arrays.
-        measured: the results that are learnt from.
-        remarks: what the user should know, as sentences.
-
     Example:
         >>> import pandas as pd
         >>> from screening.pool_table import PoolTable
@@ -104,12 +86,12 @@ class PoolTable:
         2
     """
 
-    pool: pd.DataFrame
-    query: TableQuery
-    features: TableFeatures
-    problem: PoolProblem
-    measured: Measured
-    remarks: tuple[str, ...]
+    pool: pd.DataFrame  #: the candidates as they were handed in
+    query: TableQuery  #: what was asked
+    features: TableFeatures  #: what was made of the columns
+    problem: PoolProblem  #: the same as arrays
+    measured: Measured  #: the results that are learnt from
+    remarks: tuple[str, ...]  #: what the user should know, as sentences
 
     @classmethod
     def of(

@@ -17,21 +17,13 @@ LIKELY_SLOW, TEACHES_MOST = "likely slow", "teaches most"
 
 @dataclass(frozen=True)
 class ScoreWords:
-    """How one number of a score card is shown.
+    """How one number of a score card is shown."""
 
-    Attributes:
-        key: of the number.
-        title: heading on a page.
-        short: heading on a command line.
-        form: format.
-        brief: whether short tables show it too.
-    """
-
-    key: str
-    title: str
-    short: str
-    form: str
-    brief: bool = True
+    key: str  #: of the number
+    title: str  #: heading on a page
+    short: str  #: heading on a command line
+    form: str  #: format
+    brief: bool = True  #: whether short tables show it too
 
     def show(self, scores: Mapping[str, Any]) -> str:
         """The number in its format; a dash where it is undefined."""

@@ -33,24 +33,16 @@ MAX_CALIBRATION_FOLDS, MANY_ROWS = 60, 500
 
 @dataclass(frozen=True)
 class Surrogate:
-    """A fitted model over log10 rate.
+    """A fitted model over log10 rate."""
 
-    Attributes:
-        name: of the recipe.
-        model: BoTorch model; `posterior` takes raw features, batch_shape x q x d.
-        calibration: factor that its standard deviations carry.
-        n_rows, n_features: size of the table it learnt from.
-        seed: of its random draws.
-        details: weights and hyperparameters.
-    """
-
-    name: str
-    model: Model
-    calibration: float
+    name: str  #: of the recipe
+    model: Model  #: BoTorch model; `posterior` takes raw features, batch_shape x q x d
+    calibration: float  #: factor that its standard deviations carry
+    #: `n_rows`, `n_features`: size of the table it learnt from.
     n_rows: int
     n_features: int
-    seed: int
-    details: dict[str, Any]
+    seed: int  #: of its random draws
+    details: dict[str, Any]  #: weights and hyperparameters
 
     def predict(self, x: ArrayLike, chunk: int = 2048) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Mean and standard deviation of a new measurement's log10 rate, recalibrated.

@@ -47,26 +47,16 @@ _LEFT_OUT = (Kind.NAMES, Kind.DATES, Kind.ROW_NUMBERS, Kind.CONSTANT, Kind.EMPTY
 
 @dataclass(frozen=True)
 class TableQuery:
-    """What is asked of a table.
+    """What is asked of a table."""
 
-    Attributes:
-        target: column with the results.
-        minimize: whether small results are good.
-        columns: descriptors; by default all columns that can be learnt from.
-        categories: columns of numbers that are codes of categories; by default those of whole numbers from 0 or 1 on
-            without a gap.
-        noise: column with standard deviations of the results.
-        replicates: "mean": results of equal rows count as one, their mean; "rows": each is one.
-        keep_going: leave out rows with a cell that cannot be read, in place of refusing the table.
-    """
-
-    target: str | None = None
-    minimize: bool = True
-    columns: Sequence[str] | None = None
+    target: str | None = None  #: column with the results
+    minimize: bool = True  #: whether small results are good
+    columns: Sequence[str] | None = None  #: descriptors; by default all columns that can be learnt from
+    #: Columns of numbers that are codes of categories; by default those of whole numbers from 0 or 1 on without a gap.
     categories: Sequence[str] | None = None
-    noise: str | None = None
-    replicates: str = "mean"
-    keep_going: bool = False
+    noise: str | None = None  #: column with standard deviations of the results
+    replicates: str = "mean"  #: "mean": results of equal rows count as one, their mean; "rows": each is one
+    keep_going: bool = False  #: leave out rows with a cell that cannot be read, in place of refusing the table
 
     def __post_init__(self) -> None:
         if self.replicates not in ("mean", "rows"):
@@ -92,25 +82,16 @@ class NamedTable:
 
 @dataclass(frozen=True)
 class TableFeatures:
-    """What was made of the columns.
+    """What was made of the columns."""
 
-    Attributes:
-        x: features of each table, shapes (m_t, d): numbers as they stand, categories one-hot.
-        identity: of each table the numbers by which rows are the same, learnt from or not, shapes (m_t, e).
-        names: columns that are learnt from.
-        learnt: the same in words, "ligand (3 categories)".
-        left_out: columns that are not, and why.
-        remarks: what else was read into the tables, as sentences.
-        rows: of each table the rows that could be read.
-    """
-
-    x: tuple[Array, ...]
+    x: tuple[Array, ...]  #: features of each table, shapes (m_t, d): numbers as they stand, categories one-hot
+    #: Of each table the numbers by which rows are the same, learnt from or not, shapes (m_t, e).
     identity: tuple[Array, ...]
-    names: tuple[str, ...]
-    learnt: tuple[str, ...]
-    left_out: dict[str, str]
-    remarks: tuple[str, ...]
-    rows: tuple[NDArray[np.int64], ...]
+    names: tuple[str, ...]  #: columns that are learnt from
+    learnt: tuple[str, ...]  #: the same in words, "ligand (3 categories)"
+    left_out: dict[str, str]  #: columns that are not, and why
+    remarks: tuple[str, ...]  #: what else was read into the tables, as sentences
+    rows: tuple[NDArray[np.int64], ...]  #: of each table the rows that could be read
 
     def sentence(self, target: str | None) -> str:
         """What is learnt from what, and what is left out and why."""
@@ -355,17 +336,11 @@ def _remarks(column: _Column, tables: Sequence[NamedTable]) -> list[str]:
 
 @dataclass(frozen=True)
 class Results:
-    """The column of results of a table.
+    """The column of results of a table."""
 
-    Attributes:
-        y: shape (k,), NaN where a result is still to come.
-        noise: standard deviations, shape (k,); None without such a column.
-        remarks: what was read into it, as sentences.
-    """
-
-    y: Array
-    noise: Array | None
-    remarks: tuple[str, ...]
+    y: Array  #: shape (k,), NaN where a result is still to come
+    noise: Array | None  #: standard deviations, shape (k,); None without such a column
+    remarks: tuple[str, ...]  #: what was read into it, as sentences
 
 
 def read_results(table: NamedTable, query: TableQuery, refuse: type[ScreeningError] = PoolError) -> Results:

@@ -37,16 +37,13 @@ class InputScale:
     The position keeps gaps and trends; the quantile spreads out what a few extreme candidates squeeze together. Columns
     beside each other that are one-hot (0 or 1, one 1 in every row) are one category: any two of its values are as far
     apart as the ends of a number.
-
-    Attributes:
-        kept: columns that vary, shape (c,).
-        low, span: of the kept columns, shape (c,).
-        knots, quantiles: per kept column, values and their mid-quantiles; empty for one-hot columns.
     """
 
-    kept: NDArray[np.int64]
+    kept: NDArray[np.int64]  #: columns that vary, shape (c,)
+    #: `low`, `span`: of the kept columns, shape (c,).
     low: Array
     span: Array
+    #: `knots`, `quantiles`: per kept column, values and their mid-quantiles; empty for one-hot columns.
     knots: tuple[Array, ...]
     quantiles: tuple[Array, ...]
 
@@ -178,19 +175,13 @@ _SEED = 42
 
 @dataclass(frozen=True)
 class TableModel:
-    """Networks and processes fitted to results in standard units.
+    """Networks and processes fitted to results in standard units."""
 
-    Attributes:
-        model: one BoTorch model at scaled rows (c), its standard deviations recalibrated.
-        processes: its processes alone, quick and never too sure, for a first look at a large pool.
-        best: the lowest result, or the lowest smoothed one where errors are stated.
-        calibration: factor on standard deviations by the errors of results left out; None for fewer than `FEWEST`
-            results, or all the same.
-    """
-
-    model: MixtureModel
-    processes: PredictionBounds
-    best: float
+    model: MixtureModel  #: one BoTorch model at scaled rows (c), its standard deviations recalibrated
+    processes: PredictionBounds  #: its processes alone, quick and never too sure, for a first look at a large pool
+    best: float  #: the lowest result, or the lowest smoothed one where errors are stated
+    #: Factor on standard deviations by the errors of results left out; None for fewer than `FEWEST` results, or all the
+    #: same.
     calibration: float | None
 
     @property

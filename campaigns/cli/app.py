@@ -14,7 +14,6 @@ from campaigns.cli import (
     launch,
     library,
     oracle,
-    plugins,
     record,
     serve,
     suggest,
@@ -57,7 +56,7 @@ COMMANDS = {
         upkeep.check,
         upkeep.backup,
     ),
-    "Tools": (traces.fit_trace, backtest.paper, backtest.backtest, plugins.plugins),
+    "Tools": (traces.fit_trace, backtest.paper, backtest.backtest, upkeep.plugins),
 }
 for panel, commands in COMMANDS.items():
     for command in commands:

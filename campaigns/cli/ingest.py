@@ -16,7 +16,7 @@ from campaigns.cli.traces import PANEL, TraceOptions, fitted
 if TYPE_CHECKING:
     from campaigns.campaign import Campaign
     from campaigns.ingest import ReadingOptions
-    from campaigns.outcome_table import OutcomeResult
+    from campaigns.intake import OutcomeResult
     from campaigns.summary import FitSummary, IngestResult, SuggestionBatch
 
 #: Exit code of an ingest that was recorded and could not be learnt.

@@ -240,7 +240,7 @@ def _write(cations: Iterable[Cation], path: Path) -> None:
     import pandas as pd
 
     from campaigns.files import write_whole
-    from chemspace.tables.write import write_csv
+    from chemspace.tables.frame import write_csv
 
     rows = [
         {

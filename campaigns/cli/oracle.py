@@ -93,7 +93,7 @@ def describe(options: DescribeOptions) -> None:
     """
     if sum((options.as_json, options.csv is not None, options.parquet is not None)) > 1:
         raise typer.BadParameter("give one of --json, --csv and --parquet")
-    from oracle.reading import is_file_name
+    from oracle.describe import is_file_name
 
     if absent := [text for text in options.inputs if is_file_name(text) and not Path(text).is_file()]:
         raise typer.BadParameter(f"there is no file {absent[0]}")
@@ -163,7 +163,7 @@ def _run(options: DescribeOptions, protocol: Protocol, store: OracleStore) -> li
     """One record for each input, in the order of the inputs."""
     from chemspace.cation import Cation
     from oracle import Limits, describe_each
-    from oracle.reading import read_inputs
+    from oracle.describe import read_inputs
 
     read = list(read_inputs(options.inputs, protocol, dications=options.protons.dications))
     cations = [each for each in read if isinstance(each, Cation)]
@@ -197,7 +197,7 @@ def _deliver(records: list[CationRecord], options: DescribeOptions) -> None:
         return
     import pandas as pd
 
-    from chemspace.tables.write import write_csv
+    from chemspace.tables.frame import write_csv
 
     frame = pd.DataFrame(rows)
     if options.csv is not None:

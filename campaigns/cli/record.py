@@ -53,9 +53,9 @@ class Form(StrEnum):
 #: `campaigns.exchange` and its function that write it, and what that counts.
 WRITERS = {
     Form.ELN: (".eln", (".eln",), "eln", "write_eln", "compound"),
-    Form.NOMAD: ("_nomad.zip", (".zip",), "nomad", "write_nomad", "compound"),
-    Form.DATA_PACKAGE: ("_data.zip", (".zip",), "data_package", "write_data_package", "table"),
-    Form.MODEL_CARD: ("_model.md", (".md", ".json"), "model_card", "write_model_card", "split"),
+    Form.NOMAD: ("_nomad.zip", (".zip",), "publication", "write_nomad", "compound"),
+    Form.DATA_PACKAGE: ("_data.zip", (".zip",), "publication", "write_data_package", "table"),
+    Form.MODEL_CARD: ("_model.md", (".md", ".json"), "publication", "write_model_card", "split"),
 }
 
 
@@ -130,7 +130,7 @@ def export(options: ExportOptions) -> None:
         raise typer.BadParameter(f"nothing came in of a related task called {options.task}", param_hint="--task")
     rows: list[dict[str, Any]] = [row.to_dict() for row in record if not row.is_undone]
     if options.outcomes:
-        from campaigns.outcome_table import outcome_rows
+        from campaigns.intake import outcome_rows
 
         what, rows = "outcomes", [*outcome_rows(campaign.state)]
     write_table(output, rows)

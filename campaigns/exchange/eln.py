@@ -28,17 +28,17 @@ from rocrate.rocrate import ROCrate
 from campaigns.errors import IngestError
 from campaigns.events import LIFETIME_PS
 from campaigns.files import TRACES, file_name, title_of, write_whole
-from campaigns.outcome_table import outcome_rows
+from campaigns.intake import outcome_rows
 from campaigns.summary import Step
 from campaigns.targets import Recorded, Target, task_of
 from chemspace.errors import ChemspaceError
-from chemspace.tables.limits import MAX_BYTES
-from chemspace.tables.write import write_csv
+from chemspace.tables.decode import MAX_BYTES
+from chemspace.tables.frame import write_csv
 
 if TYPE_CHECKING:
     from campaigns.campaign import Campaign
     from campaigns.ingest import ReadingOptions
-    from campaigns.outcome_table import OutcomeResult
+    from campaigns.intake import OutcomeResult
     from campaigns.summary import IngestResult
     from chemspace.recipe import Recipe
 
@@ -238,19 +238,12 @@ MAX_MEMBERS, MAX_MEMBER_BYTES, MAX_CRATE_BYTES = 10_000, MAX_BYTES, 1_000_000_00
 
 @dataclass(frozen=True)
 class Crate:
-    """An .eln file whose files are all there and are what its metadata says.
+    """An .eln file whose files are all there and are what its metadata says."""
 
-    Attributes:
-        name: of the file.
-        entries: name of each entry (a folder of the crate).
-        tables: content of the tables that `ingest --eln` takes in, by name.
-        n_files: files that were checked.
-    """
-
-    name: str
-    entries: tuple[str, ...]
-    tables: Mapping[str, bytes]
-    n_files: int
+    name: str  #: of the file
+    entries: tuple[str, ...]  #: name of each entry (a folder of the crate)
+    tables: Mapping[str, bytes]  #: content of the tables that `ingest --eln` takes in, by name
+    n_files: int  #: files that were checked
 
 
 def read_crate(path: Path) -> Crate:

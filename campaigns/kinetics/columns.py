@@ -16,10 +16,10 @@ from campaigns.kinetics.errors import TraceFileError
 from campaigns.kinetics.headings import MAPPED, are_scans, error_of, is_mean, plain, quadratures, role_of, wavelength_of
 from campaigns.kinetics.layouts import text_of
 from chemspace.errors import NotTextError, TableError
-from chemspace.tables.fields import declared_columns
-from chemspace.tables.limits import MAX_LIBRARY_BYTES, bytes_of
+from chemspace.tables.cells import TIME_UNITS, split_heading
+from chemspace.tables.columns import declared_columns
+from chemspace.tables.decode import MAX_LIBRARY_BYTES, bytes_of
 from chemspace.tables.numbers import NumberTable, parse_numbers
-from chemspace.tables.units import TIME_UNITS, split_heading
 
 Array = NDArray[np.float64]
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from campaigns.kinetics.errors import UnitError
 from campaigns.kinetics.headings import role_of
-from chemspace.tables.units import LENGTH_UNITS, TIME_UNITS, length_of, split_heading, unit_of, unit_text
+from chemspace.tables.cells import LENGTH_UNITS, TIME_UNITS, length_of, split_heading, unit_of, unit_text
 
 Array = NDArray[np.float64]
 

@@ -14,11 +14,10 @@ from numpy.typing import NDArray
 
 from campaigns.kinetics.headings import plain, role_of
 from chemspace.errors import TableError
-from chemspace.tables.cells import to_number
+from chemspace.tables.cells import to_number, unit_of
 from chemspace.tables.decode import decode_text
 from chemspace.tables.grid import sheet_text
 from chemspace.tables.numbers import parse_numbers
-from chemspace.tables.units import unit_of
 
 Array = NDArray[np.float64]
 

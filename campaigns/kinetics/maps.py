@@ -27,7 +27,7 @@ from campaigns.kinetics.layouts import long_map_text, matrix_text
 from campaigns.kinetics.trace import Trace
 from chemspace.errors import TableError
 from chemspace.tables.cells import bad_cell, is_missing, to_number
-from chemspace.tables.fields import declared_columns
+from chemspace.tables.columns import declared_columns
 from chemspace.tables.numbers import Dialect, is_numeric, sniff, split_line
 
 Array = NDArray[np.float64]
@@ -54,25 +54,15 @@ _WAVENUMBERS = 12_000.0
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TransientMap:
-    """Signal against wavelength and delay. Letters: w wavelengths, t delays.
+    """Signal against wavelength and delay. Letters: w wavelengths, t delays."""
 
-    Attributes:
-        wavelength_nm: ascending, shape (w,), nm.
-        delay_ps: ascending, shape (t,), ps.
-        signal: mean over the scans, shape (w, t); NaN where no scan has a value.
-        n_scans: how many scans were averaged.
-        sources: the files.
-        notes: what was done on the way in.
-        unit: of the signal, or its power of ten, as the file says it; "" where it says none.
-    """
-
-    wavelength_nm: Array
-    delay_ps: Array
-    signal: Array
-    n_scans: int
-    sources: tuple[SourceFile, ...]
-    notes: tuple[str, ...]
-    unit: str = ""
+    wavelength_nm: Array  #: ascending, shape (w,), nm
+    delay_ps: Array  #: ascending, shape (t,), ps
+    signal: Array  #: mean over the scans, shape (w, t); NaN where no scan has a value
+    n_scans: int  #: how many scans were averaged
+    sources: tuple[SourceFile, ...]  #: the files
+    notes: tuple[str, ...]  #: what was done on the way in
+    unit: str = ""  #: of the signal, or its power of ten, as the file says it; "" where it says none
 
 
 def read_map(

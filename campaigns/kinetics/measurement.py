@@ -56,39 +56,35 @@ class TraceSettings(BaseModel):
     """How the traces or maps of one crystal are read and fitted: on the command line, in a form, by a program.
 
     None leaves it to the reader or the fit. Numbers may be text with a decimal comma; empty text is None.
-
-    Attributes:
-        irf_fwhm_ps: full width at half maximum of the response, ps; None fits it.
-        irf_error: relative standard deviation of that width, which enters the interval; 0 takes it as exact.
-        irf_shape: of the response, "gaussian" or "sech2".
-        time_zero_ps: time zero where it is known, ps; None fits it.
-        window_low_nm, window_high_nm: probe window of maps, nm; None takes 5 nm at the photobleach peak.
-        exclude_from_ps, exclude_to_ps: delays to leave out, ps, such as a coherent spike.
-        delay_unit: unit of the delays, one of fs, ps, ns, us, s, or of positions of the stage, um or mm; None takes
-            what the file says, or ps.
-        passes: times that light passes along the travel of the stage, for um and mm.
-        columns: ROLE=HEADING, where the reader must be told which column of a trace is what; roles are delay, sc, cc,
-            difference and signal. Several in one text are separated by semicolons.
-        chirp: what moves time zero of a map to 0 at each wavelength: the order of a polynomial through the zeros that
-            it shows, or points "500:-0.2; 550:0.1" (nm:ps) that it goes through; "" leaves the map as it is.
-        model: "auto", or "exponential", "stretched" or "delayed" with any of "+offset", "+plateau", "+sum", "+spike".
     """
 
     # The settings of a form are these alone: not the form, nor the files that came with it.
     model_config = ConfigDict(frozen=True, revalidate_instances="subclass-instances")
 
-    irf_fwhm_ps: Ps = None
+    irf_fwhm_ps: Ps = None  #: full width at half maximum of the response, ps; None fits it
+    #: Relative standard deviation of that width, which enters the interval; 0 takes it as exact.
     irf_error: Annotated[float, Field(ge=0.0, le=1.0), BeforeValidator(_or(0.1))] = 0.1
+    #: Of the response, "gaussian" or "sech2".
     irf_shape: Annotated[Literal["gaussian", "sech2"], BeforeValidator(_or("gaussian"))] = "gaussian"
-    time_zero_ps: Ps = None
+    time_zero_ps: Ps = None  #: time zero where it is known, ps; None fits it
+    #: `window_low_nm`, `window_high_nm`: probe window of maps, nm; None takes 5 nm at the photobleach peak.
     window_low_nm: Nm = None
     window_high_nm: Nm = None
+    #: `exclude_from_ps`, `exclude_to_ps`: delays to leave out, ps, such as a coherent spike.
     exclude_from_ps: Ps = None
     exclude_to_ps: Ps = None
+    #: Unit of the delays, one of fs, ps, ns, us, s, or of positions of the stage, um or mm; None takes what the file
+    #: says, or ps.
     delay_unit: Unit = None
+    #: Times that light passes along the travel of the stage, for um and mm.
     passes: Annotated[int, Field(ge=1, le=16)] = DOUBLE_PASS
+    #: ROLE=HEADING, where the reader must be told which column of a trace is what; roles are delay, sc, cc, difference
+    #: and signal. Several in one text are separated by semicolons.
     columns: list[Mapped] = Field(default=[], description="ROLE=HEADING, as sc=LL; repeat.")
+    #: What moves time zero of a map to 0 at each wavelength: the order of a polynomial through the zeros that it shows,
+    #: or points "500:-0.2; 550:0.1" (nm:ps) that it goes through; "" leaves the map as it is.
     chirp: Annotated[str, Field(max_length=400)] = ""
+    #: "auto", or "exponential", "stretched" or "delayed" with any of "+offset", "+plateau", "+sum", "+spike".
     model: Annotated[str, Field(max_length=40)] = "auto"
 
     @model_validator(mode="after")

@@ -77,70 +77,43 @@ _OF_RESIDUALS = ("signal_p_value", "lag1_autocorrelation", "ljung_box_p_value")
 class TraceFit:
     """Lifetime of the difference SC - CC. Where `is_upper_bound`, the lifetime is censored: it is not longer than
     `lifetime_ps`, and no number was measured.
-
-    Attributes:
-        lifetime_ps: tau of the difference (mean lifetime of a stretched decay), ps; where
-            `is_upper_bound`, the bound, equal to `lifetime_high_ps`.
-        lifetime_stderr_ps: standard error from the curvature, ps; None for a bound.
-        lifetime_low_ps: lower end of the profile-likelihood interval, ps; 0 for a bound.
-        lifetime_high_ps: upper end, ps; infinite where the trace is too short to say.
-        is_upper_bound: whether the trace only says that the lifetime is shorter than the response resolves.
-        systematic_interval_ps: both ends, ps, with what would move the lifetime and leaves no mark in the trace (a
-            drift of time zero, a tail of the response, a second lifetime), as its note says; None where it adds less
-            than a tenth of the interval.
-        irf_fwhm_ps: full width at half maximum of the response, ps; a given one as far as the trace corrects it.
-        irf_shape: of the response, "gaussian" or "sech2".
-        irf_given_ps: width that was given, ps; None where nothing was known of it.
-        model: "exponential", "exponential+offset" and so on.
-        aicc: corrected Akaike criterion of that model, comparable within one trace only.
-        r_squared: share of the trace's variance that the fit explains.
-        confidence: of the interval.
-        time_zero_ps: centre of the response, ps.
-        time_zero_stderr_ps: its standard error, ps; 0 where it was given, NaN where the delays are too coarse to say.
-        amplitude: height of the decay at time zero before the response, in the unit of the signal.
-        offset: baseline at all delays, same unit; 0 where the model has none.
-        plateau: what stays after time zero, same unit; 0 where the model has none.
-        sum_share: share of (SC + CC) / 2 in the difference (unequal pump power, imperfect polarisation).
-        zeros_apart_ps: by how much the zero of CC is later than that of SC, ps; 0 where the trace does not say.
-        left_out_ps: delays of single bad points that were left out, ps.
-        noise: standard deviation of one point, same unit.
-        comparison: every model that was tried, best AICc first.
-        tests: of the residuals.
-        swapped: whether SC and CC seem to be exchanged; None where only the difference is known.
-        warnings: what a reader should know before using the number, one sentence each.
-        trace: what was fitted; its notes say how it was read.
-        theta: the non-linear parameters behind `curve`, in the order of `campaigns.kinetics.solve.Problem`.
-        heights: the linear ones, in the order of `campaigns.kinetics.model.Model.slices`, in the unit of the signal.
     """
 
+    #: Tau of the difference (mean lifetime of a stretched decay), ps; where `is_upper_bound`, the bound, equal to
+    #: `lifetime_high_ps`.
     lifetime_ps: float
-    lifetime_stderr_ps: float | None
-    lifetime_low_ps: float
-    lifetime_high_ps: float
-    is_upper_bound: bool
+    lifetime_stderr_ps: float | None  #: standard error from the curvature, ps; None for a bound
+    lifetime_low_ps: float  #: lower end of the profile-likelihood interval, ps; 0 for a bound
+    lifetime_high_ps: float  #: upper end, ps; infinite where the trace is too short to say
+    is_upper_bound: bool  #: whether the trace only says that the lifetime is shorter than the response resolves
+    #: Both ends, ps, with what would move the lifetime and leaves no mark in the trace (a drift of time zero, a tail of
+    #: the response, a second lifetime), as its note says; None where it adds less than a tenth of the interval.
     systematic_interval_ps: tuple[float, float] | None
-    irf_fwhm_ps: float
-    irf_shape: str
-    irf_given_ps: float | None
-    model: str
-    aicc: float
-    r_squared: float
-    confidence: float
-    time_zero_ps: float
+    irf_fwhm_ps: float  #: full width at half maximum of the response, ps; a given one as far as the trace corrects it
+    irf_shape: str  #: of the response, "gaussian" or "sech2"
+    irf_given_ps: float | None  #: width that was given, ps; None where nothing was known of it
+    model: str  #: "exponential", "exponential+offset" and so on
+    aicc: float  #: corrected Akaike criterion of that model, comparable within one trace only
+    r_squared: float  #: share of the trace's variance that the fit explains
+    confidence: float  #: of the interval
+    time_zero_ps: float  #: centre of the response, ps
+    #: Its standard error, ps; 0 where it was given, NaN where the delays are too coarse to say.
     time_zero_stderr_ps: float
-    amplitude: float
-    offset: float
-    plateau: float
-    sum_share: float
-    zeros_apart_ps: float
-    left_out_ps: tuple[float, ...]
-    noise: float
-    comparison: tuple[ModelScore, ...]
-    tests: ResidualTests
-    swapped: bool | None
-    warnings: tuple[str, ...]
-    trace: Trace = field(repr=False)
+    amplitude: float  #: height of the decay at time zero before the response, in the unit of the signal
+    offset: float  #: baseline at all delays, same unit; 0 where the model has none
+    plateau: float  #: what stays after time zero, same unit; 0 where the model has none
+    sum_share: float  #: share of (SC + CC) / 2 in the difference (unequal pump power, imperfect polarisation)
+    zeros_apart_ps: float  #: by how much the zero of CC is later than that of SC, ps; 0 where the trace does not say
+    left_out_ps: tuple[float, ...]  #: delays of single bad points that were left out, ps
+    noise: float  #: standard deviation of one point, same unit
+    comparison: tuple[ModelScore, ...]  #: every model that was tried, best AICc first
+    tests: ResidualTests  #: of the residuals
+    swapped: bool | None  #: whether SC and CC seem to be exchanged; None where only the difference is known
+    warnings: tuple[str, ...]  #: what a reader should know before using the number, one sentence each
+    trace: Trace = field(repr=False)  #: what was fitted; its notes say how it was read
+    #: The non-linear parameters behind `curve`, in the order of `campaigns.kinetics.solve.Problem`.
     theta: tuple[float, ...] = field(repr=False)
+    #: The linear ones, in the order of `campaigns.kinetics.model.Model.slices`, in the unit of the signal.
     heights: tuple[float, ...] = field(repr=False)
 
     @property

@@ -19,26 +19,18 @@ MIN_DELAYS = 12
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Trace:
-    """One measured trace, sorted by delay, without NaNs. Letters: t delays.
+    """One measured trace, sorted by delay, without NaNs. Letters: t delays."""
 
-    Attributes:
-        delay_ps: delays, shape (t,), ps, ascending (equal delays are repeated scans and are all kept).
-        signal: SC - CC at each delay, shape (t,), in the unit of the file.
-        sc: same-circular signal, shape (t,), or None where only the difference was measured.
-        cc: counter-circular signal, shape (t,), or None.
-        sources: the files the numbers came from.
-        notes: what was done to the data on the way in, one sentence each.
-        unit: of the signals, as the file says it; "" where it says none.
-        error: standard deviation of each SC - CC as the files say it, shape (t,), same unit; None where they do not.
-    """
-
+    #: Delays, shape (t,), ps, ascending (equal delays are repeated scans and are all kept).
     delay_ps: NDArray[np.float64]
-    signal: NDArray[np.float64]
+    signal: NDArray[np.float64]  #: SC - CC at each delay, shape (t,), in the unit of the file
+    #: Same-circular signal, shape (t,), or None where only the difference was measured.
     sc: NDArray[np.float64] | None = None
-    cc: NDArray[np.float64] | None = None
-    sources: tuple[SourceFile, ...] = ()
-    notes: tuple[str, ...] = field(default=())
-    unit: str = ""
+    cc: NDArray[np.float64] | None = None  #: counter-circular signal, shape (t,), or None
+    sources: tuple[SourceFile, ...] = ()  #: the files the numbers came from
+    notes: tuple[str, ...] = field(default=())  #: what was done to the data on the way in, one sentence each
+    unit: str = ""  #: of the signals, as the file says it; "" where it says none
+    #: Standard deviation of each SC - CC as the files say it, shape (t,), same unit; None where they do not.
     error: NDArray[np.float64] | None = None
 
     @classmethod

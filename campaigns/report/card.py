@@ -11,9 +11,9 @@ import numpy as np
 from markupsafe import Markup, escape
 from numpy.typing import NDArray
 
-from campaigns.budget import Budget
 from campaigns.narrate import BEST, picoseconds, told_apart
 from campaigns.report.drawing import equation_html, molecule_svg
+from campaigns.space import Budget
 from campaigns.summary import Suggestion, TrackRecord
 from campaigns.targets import Observation
 from chemspace import CationLibrary, Compound, parse_formula
@@ -84,24 +84,18 @@ _WIDTH, _HEIGHT, _MARGIN = 320.0, 46.0, 12.0
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What one weighs.
+    """What one weighs."""
 
-    Attributes:
-        tag: as `Suggestion.tag`; among its round's where that does not say.
-        chance_best: probability that its lifetime, if it forms, is longer than the best so far; None without one.
-        chance_goal: the same of the goal; None without one, or where the best has reached it.
-        best, goal: these lifetimes for people, ps.
-        bar: the 90% interval on a logarithmic axis that its round shares, with a line at the best so far, as SVG.
-        reason, alike: why it is suggested: what others of its round do not share and the chances do not say, and what
-            all of them share.
-    """
-
-    tag: str
+    tag: str  #: as `Suggestion.tag`; among its round's where that does not say
+    #: Probability that its lifetime, if it forms, is longer than the best so far; None without one.
     chance_best: float | None
-    chance_goal: float | None
+    chance_goal: float | None  #: the same of the goal; None without one, or where the best has reached it
+    #: `best`, `goal`: these lifetimes for people, ps.
     best: str
     goal: str
-    bar: Markup
+    bar: Markup  #: the 90% interval on a logarithmic axis that its round shares, with a line at the best so far, as SVG
+    #: `reason`, `alike`: why it is suggested: what others of its round do not share and the chances do not say, and
+    #: what all of them share.
     reason: str
     alike: str
 

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
-from campaigns.budget import Budget
 from campaigns.errors import PdfError
 from campaigns.files import write_whole
 from campaigns.narrate import picoseconds, with_error
 from campaigns.report.drawing import formula_html, prose_html
+from campaigns.space import Budget
 from campaigns.summary import Status, SuggestionBatch
 from chemspace import CationLibrary
 

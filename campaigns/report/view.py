@@ -13,7 +13,6 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from campaigns.artifacts import DEEP, PLAIN, Artifacts, package_versions
-from campaigns.budget import Budget
 from campaigns.files import TRACES, title_of
 from campaigns.report.card import compared_views, decisions, suggestion_card
 from campaigns.report.drawing import crystal_scene
@@ -28,6 +27,7 @@ from campaigns.report.figures import (
     progress_figure,
     radar_figure,
 )
+from campaigns.space import Budget
 from campaigns.summary import FitSummary, Status, SuggestionBatch
 from chemspace import CationLibrary, Compound, parse_formula
 from chemspace.errors import SpinscreenError

@@ -47,7 +47,7 @@ if os.name == "posix":
     _context.set_forkserver_preload(
         [
             "campaigns.campaign",
-            "campaigns.ingest.table",
+            "campaigns.ingest",
             "campaigns.kinetics",
             "campaigns.web.uploads",
             "openpyxl",

@@ -22,26 +22,20 @@ MAX_UPLOAD_BYTES = 64_000_000
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a server was started with.
-
-    Attributes:
-        oracle_store: file of computed descriptors; None takes the user's cache.
-        tokens: who may do what; None serves whoever reaches the port as the login user, for loopback only.
-        secure_cookies: whether browsers reach it through HTTPS only (a proxy in front), so that the session cookie is
-            never sent in the clear.
-        workers: processes that compute xTB descriptors.
-        prepare: whether models are prepared in the background as soon as the server runs.
-        dig: whether the checks that take minutes follow in the background (baselines, back-test, learning curve).
-    """
+    """What a server was started with."""
 
     folders: tuple[Path, ...]
-    oracle_store: Path | None = None
+    oracle_store: Path | None = None  #: file of computed descriptors; None takes the user's cache
+    #: Who may do what; None serves whoever reaches the port as the login user, for loopback only.
     tokens: TokenFile | None = None
     host: str = "127.0.0.1"
+    #: Whether browsers reach it through HTTPS only (a proxy in front), so that the session cookie is never sent in the
+    #: clear.
     secure_cookies: bool = False
     max_upload_bytes: int = MAX_UPLOAD_BYTES
-    workers: int = 2
-    prepare: bool = True
+    workers: int = 2  #: processes that compute xTB descriptors
+    prepare: bool = True  #: whether models are prepared in the background as soon as the server runs
+    #: Whether the checks that take minutes follow in the background (baselines, back-test, learning curve).
     dig: bool = True
 
     @property

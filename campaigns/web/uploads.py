@@ -17,7 +17,7 @@ from cachetools import LRUCache
 from fastapi import UploadFile
 
 from campaigns.errors import IngestError, UnconfirmedError
-from campaigns.ingest.table import grid_of, layout_for, read_table
+from campaigns.ingest import grid_of, layout_for, read_table
 from campaigns.kinetics.errors import KineticsError
 from campaigns.kinetics.maps import paired, read_map
 from campaigns.kinetics.measurement import Measured, TraceSettings

@@ -18,8 +18,7 @@ from scipy.spatial.transform import Rotation
 from chemspace.cation import Cation
 from chemspace.compound import Compound
 from chemspace.errors import GeometryError
-from chemspace.geometry import SHANNON_RADIUS
-from chemspace.spacer_geometry import head_atoms, mmff_geometry
+from chemspace.geometry import SHANNON_RADIUS, head_atoms, mmff_geometry
 
 if TYPE_CHECKING:
     from pymatgen.core.structure import Structure

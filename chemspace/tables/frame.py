@@ -1,28 +1,218 @@
-"""A user's table of numbers as a data frame: text of any usual form, Excel, JSON lines or Parquet, of any length."""
+"""Tables of any length: as rows in order, never more than a batch in memory; as a data frame; and written for people.
+
+Text of any usual form, Excel, JSON lines and Parquet are read. Text that a spreadsheet would run as a formula is
+written as text, and read back as it was: spreadsheets take a cell that begins with = + - @ or a tab for a formula; a
+quote before it says that it is text. Source: OWASP, "CSV Injection".
+"""
 
 from __future__ import annotations
 
 import csv
+import gzip
 import io
+import re
 import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import chain
 from math import nan
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias, cast
 
 from chemspace.errors import CellError, NotTextError, TableError
 from chemspace.tables.cells import is_missing, to_number, with_point, without_guard
 from chemspace.tables.columns import are_codes
-from chemspace.tables.decode import content_of, decode_text, encoding_of
+from chemspace.tables.decode import (
+    MAX_BYTES,
+    MAX_FEATURES,
+    MAX_LIBRARY_BYTES,
+    bytes_of_stream,
+    check_headings,
+    content_of,
+    decode_text,
+    encoding_of,
+    too_large,
+)
 from chemspace.tables.grid import Grid, delimiter_of, read_grid
-from chemspace.tables.limits import MAX_FEATURES, MAX_LIBRARY_BYTES, check_headings, too_large
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["read_frame"]
+__all__ = ["Row", "guarded", "read_frame", "read_lines", "read_rows", "undecodable", "write_csv"]
+
+
+_FORMULA = re.compile(r"'*[=+\-@\t\r]")
+_NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?", re.IGNORECASE)
+
+
+def guarded(cell: object) -> object:
+    """A cell to be written: text that would be a formula with a quote before it; numbers, also as text, as they are.
+
+    Example:
+        >>> from chemspace.tables.frame import guarded
+        >>> guarded("=1+1"), guarded("-1.5"), guarded("K1")
+        ("'=1+1", '-1.5', 'K1')
+    """
+    is_formula = isinstance(cell, str) and _FORMULA.match(cell) and not _NUMBER.fullmatch(cell)
+    return f"'{cell}" if is_formula else cell
+
+
+def write_csv(frame: pd.DataFrame, path: Path, float_format: str | None = None) -> None:
+    """Write a frame as CSV, its headings and texts guarded."""
+    texts = frame.select_dtypes(exclude=["number", "bool", "datetime"]).columns
+    safe = frame.assign(
+        **{name: frame[name].map(guarded, na_action="ignore") for name in texts if isinstance(name, str)}
+    )
+    safe.rename(columns=guarded).to_csv(path, index=False, float_format=float_format)
+
+
+#: A line longer than this (bytes) is cut off, and its rest is a row of its own.
+MAX_LINE = 20_000
+#: So much of a file (bytes) shows what it is.
+_HEAD = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row as written: its number (the line of a text file, from 1), its cells by heading, or why it has none."""
+
+    number: int
+    cells: dict[str, str]
+    problem: str = ""
+
+
+#: Gets all headings of a table in small letters, gives the name of each that is wanted; may refuse the table.
+Choice: TypeAlias = Callable[[list[str]], Mapping[str, str]]
+
+
+def read_rows(path: Path, choose: Choice) -> Iterator[Row]:
+    """Rows of a table: text (also .gz) that is read line by line, Parquet, Excel or JSON lines.
+
+    A row that cannot be decoded or split comes with a `problem`; empty rows are passed over. `path`: the file. One
+    called *.parquet must be Parquet; of others the content says what they are; `choose`: called with the headings
+    before the first row. Raises TableError if the file cannot be read at all: missing, binary, empty, several sheets.
+    """
+    if path.suffix.lower() == ".parquet":
+        yield from _parquet_rows(path, choose)
+        return
+    head = _head(path)
+    if head.startswith(b"PK\x03\x04") or re.match(rb"\s*(?:\{|\[\s*\{)", head):
+        with _opened(path) as stream:
+            grid = read_grid(path.name, bytes_of_stream(path.name, stream)).only_sheet(path.name)
+        names = choose([name.lower() for name in grid.columns])
+        for row in grid.rows:
+            cells = {names[name.lower()]: cell for name, cell in row.cells.items() if name.lower() in names}
+            yield Row(row.line, cells, "the row has more cells than the header" if row.surplus else "")
+        return
+    yield from _text_rows(path, choose)
+
+
+def read_lines(path: Path) -> Iterator[str]:
+    """Lines of a text file (also .gz) without their ends; bytes that are no UTF-8 come as lone surrogates. Raises
+    TableError if the file cannot be read, or is no text."""
+    head = _head(path)
+    if b"\0" in head or head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        try:
+            with _opened(path) as stream:
+                yield from decode_text(bytes_of_stream(path.name, stream, MAX_BYTES)).split("\n")
+        except NotTextError as error:
+            raise TableError(path.name, error.what) from None
+        return
+    first = True
+    with _opened(path) as stream:
+        while raw := stream.readline(MAX_LINE):
+            text = raw.decode("utf-8", "surrogateescape")
+            if first:
+                text, first = text.removeprefix("\ufeff"), False
+            yield text.rstrip("\r\n")
+
+
+def _text_rows(path: Path, choose: Choice) -> Iterator[Row]:
+    lines, declared, above = read_lines(path), "", 0
+    for line in lines:
+        judged, start = delimiter_of(line)
+        if start == 2:  # a line such as sep=; before the header
+            declared = judged
+        elif line.strip():
+            break
+        above += 1
+    else:
+        raise TableError(path.name, "is empty; its first line names the columns")
+    by_name = "\t" if ".tsv" in map(str.lower, path.suffixes) else ""
+    reader = csv.reader(chain([line], lines), delimiter=declared or by_name or judged)
+    try:
+        header = [without_guard(name.strip()).lower() for name in next(reader)]
+    except csv.Error as error:
+        raise TableError(path.name, f"has no readable header: {error}") from error
+    names = choose(header)
+    while True:
+        try:
+            values = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            yield Row(reader.line_num + above, {}, f"the row cannot be split into columns: {error}")
+            continue
+        if not any(value.strip() for value in values):
+            continue
+        pairs = zip(header, values, strict=False)
+        cells = {names[name]: without_guard(value.strip()) for name, value in pairs if name in names}
+        problem = undecodable(cells)
+        if len(values) > len(header):
+            problem = f"the row has {len(values)} fields, the header {len(header)}; quote fields that hold a delimiter"
+        yield Row(reader.line_num + above, cells, problem)
+
+
+def _parquet_rows(path: Path, choose: Choice) -> Iterator[Row]:
+    import pyarrow as pa  # heavy, and only Parquet needs it
+    import pyarrow.parquet as pq
+
+    if not path.exists():
+        raise TableError(str(path), "cannot be read: no such file")
+    try:
+        with pq.ParquetFile(path) as table:
+            chosen = choose([name.lower() for name in table.schema_arrow.names])
+            wanted = [name for name in table.schema_arrow.names if name.lower() in chosen]
+            number = 0
+            for batch in table.iter_batches(batch_size=10_000, columns=wanted):
+                for record in batch.to_pylist():
+                    number += 1
+                    values = {chosen[key.lower()]: value for key, value in record.items()}
+                    yield Row(
+                        number, {key: "" if value is None else str(value).strip() for key, value in values.items()}
+                    )
+    except pa.ArrowException as error:
+        raise TableError(path.name, f"is no readable Parquet file: {str(error).splitlines()[0]}") from error
+
+
+def undecodable(cells: dict[str, str]) -> str:
+    """What is wrong with cells that are no UTF-8, "" if nothing; their bad bytes become U+FFFD."""
+    for name, value in cells.items():
+        if not value.isascii() and any("\ud800" <= sign <= "\udfff" for sign in value):
+            cells[name] = value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+            return f"{name} is not UTF-8 text"
+    return ""
+
+
+def _head(path: Path) -> bytes:
+    with _opened(path) as stream:
+        return stream.read(_HEAD)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
+    try:
+        with gzip.open(path, "rb") if path.suffix.lower() == ".gz" else open(path, "rb") as stream:
+            yield cast(BinaryIO, stream)
+    except OSError as error:  # gzip's own errors are OSErrors too
+        raise TableError(str(path), f"cannot be read: {error.strerror or error}") from error
+    except EOFError as error:
+        raise TableError(path.name, "ends in the middle of its gzip stream; fetch it again") from error
+
 
 #: So much of a file (bytes) shows how it is written.
-_HEAD = 1 << 16
+_FRAME_HEAD = 1 << 16
 #: Cells of a Parquet file, which unpacks.
 _MOST_NUMBERS = 250_000_000
 
@@ -43,7 +233,7 @@ def read_frame(path: Path) -> pd.DataFrame:
         raise too_large(name, MAX_LIBRARY_BYTES)
     try:
         with path.open("rb") as stream:
-            head = stream.read(_HEAD)
+            head = stream.read(_FRAME_HEAD)
     except OSError:
         head = content_of(path)
     try:
@@ -72,7 +262,7 @@ def _of_parquet(path: Path) -> pd.DataFrame:
 
 def _of_text(path: Path, head: bytes) -> pd.DataFrame:
     # judged by its whole lines: the last one may be cut in the middle of a character
-    whole = head[: head.rfind(b"\n") + 1] if len(head) == _HEAD and b"\0" not in head else head
+    whole = head[: head.rfind(b"\n") + 1] if len(head) == _FRAME_HEAD and b"\0" not in head else head
     delimiter, first = delimiter_of(decode_text(whole or head))
     how: dict[str, Any] = {"sep": delimiter, "skiprows": first - 1}
     encoding = encoding_of(whole or head)

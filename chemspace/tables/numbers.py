@@ -12,9 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chemspace.errors import TableError
-from chemspace.tables.cells import bad_cell, is_missing, to_number
+from chemspace.tables.cells import bad_cell, is_missing, to_number, unit_of
 from chemspace.tables.grid import read_grid
-from chemspace.tables.units import unit_of
 
 __all__ = ["Dialect", "NumberTable", "is_numeric", "parse_numbers", "sniff", "split_line"]
 

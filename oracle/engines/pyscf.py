@@ -13,9 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from oracle.engines.base import SinglePoint
+from oracle.engines.base import SinglePoint, validate_geometry
 from oracle.errors import ConvergenceError, EngineMissingError
-from oracle.validate import validate_geometry
 
 #: Elements heavier than krypton carry the effective core potential of the def2 sets (doi 10.1039/b508541a).
 FIRST_WITH_CORE_POTENTIAL = 37

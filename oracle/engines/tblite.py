@@ -12,9 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from oracle.engines.base import SinglePoint
+from oracle.engines.base import SinglePoint, validate_geometry
 from oracle.errors import ConvergenceError, EngineError, EngineMissingError
-from oracle.validate import validate_geometry
 
 
 @dataclass(frozen=True)

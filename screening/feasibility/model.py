@@ -79,16 +79,11 @@ class ThickLayers:
     Formation enthalpies are unfavourable above n = 7, the thickest crystal then known (Soe et al., PNAS 116, 58 (2019),
     doi 10.1073/pnas.1811006115); n = 4 and 5 crystallise (Stoumpos et al., Chem 2, 427 (2017), doi
     10.1016/j.chempr.2017.02.004). That the odds halve with every layer from n = 4 on is our opinion.
-
-    Attributes:
-        from_layers: the first number of layers that pays.
-        odds_factor: what it pays.
-        each_layer: whether every further layer pays it again.
     """
 
-    from_layers: int = 4
-    odds_factor: float = 0.5
-    each_layer: bool = True
+    from_layers: int = 4  #: the first number of layers that pays
+    odds_factor: float = 0.5  #: what it pays
+    each_layer: bool = True  #: whether every further layer pays it again
 
     def log_odds(self, n_layers: NDArray[np.integer]) -> NDArray[np.float64]:
         """What the rule adds to the log-odds of each compound, shape (m,)."""
@@ -157,27 +152,19 @@ class CageWindow:
 
 @dataclass(frozen=True, slots=True)
 class FeasibilityPrior:
-    """Everything believed before the campaign's first crystal.
+    """Everything believed before the campaign's first crystal."""
 
-    Attributes:
-        thick_layers: rule on the number of layers.
-        cage_window: rule on the cage cation.
-        spacers: how reports of spacers are learnt from.
-        base_rate: share of untried spacers thought to form a layered compound; None keeps the share in the reported
-            outcomes, which flatters: failures are published less often than successes.
-        outcome_log_odds: prior standard deviation, in log-odds, of what one recorded outcome can reveal; larger means
-            that the campaign's own record counts for more.
-        layer_reach: number of layers over which an outcome's influence falls to 1/e.
-        other_cage: correlation between compounds that differ only in the cage cation, B site or halide.
-    """
-
-    thick_layers: ThickLayers = field(default_factory=ThickLayers)
-    cage_window: CageWindow = field(default_factory=CageWindow)
-    spacers: SpacerRule = field(default_factory=SpacerRule)
+    thick_layers: ThickLayers = field(default_factory=ThickLayers)  #: rule on the number of layers
+    cage_window: CageWindow = field(default_factory=CageWindow)  #: rule on the cage cation
+    spacers: SpacerRule = field(default_factory=SpacerRule)  #: how reports of spacers are learnt from
+    #: Share of untried spacers thought to form a layered compound; None keeps the share in the reported outcomes, which
+    #: flatters: failures are published less often than successes.
     base_rate: float | None = None
+    #: Prior standard deviation, in log-odds, of what one recorded outcome can reveal; larger means that the campaign's
+    #: own record counts for more.
     outcome_log_odds: float = 2.0
-    layer_reach: float = 2.0
-    other_cage: float = 0.5
+    layer_reach: float = 2.0  #: number of layers over which an outcome's influence falls to 1/e
+    other_cage: float = 0.5  #: correlation between compounds that differ only in the cage cation, B site or halide
 
     def __post_init__(self) -> None:
         if self.base_rate is not None and not 0.0 < self.base_rate < 1.0:
@@ -391,24 +378,16 @@ class BoundFeasibility:
 
 @dataclass(frozen=True)
 class FeasibilityModel:
-    """P(forms a phase-pure layered compound) for any compound, from `fit_feasibility`.
+    """P(forms a phase-pure layered compound) for any compound, from `fit_feasibility`."""
 
-    Attributes:
-        spacers: what is known of spacers.
-        reported: the reports it was learnt from.
-        prior: the rules and strengths in force.
-        outcomes: recorded outcomes that say something, k of them.
-        pull: per outcome, the latent weight (y - p at the mode), shape (k,).
-        measured: compounds that were measured, so they have formed.
-        traits: of the spacers of the space that `bind` will be asked for, where they are known already.
-    """
-
-    spacers: SpacerModel
-    reported: ReportedOutcomes
-    prior: FeasibilityPrior
-    outcomes: tuple[RecordedOutcome, ...] = ()
+    spacers: SpacerModel  #: what is known of spacers
+    reported: ReportedOutcomes  #: the reports it was learnt from
+    prior: FeasibilityPrior  #: the rules and strengths in force
+    outcomes: tuple[RecordedOutcome, ...] = ()  #: recorded outcomes that say something, k of them
+    #: Per outcome, the latent weight (y - p at the mode), shape (k,).
     pull: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
-    measured: frozenset[Compound] = frozenset()
+    measured: frozenset[Compound] = frozenset()  #: compounds that were measured, so they have formed
+    #: Of the spacers of the space that `bind` will be asked for, where they are known already.
     traits: SpacerTraits | None = field(default=None, repr=False, compare=False)
 
     def probability(self, compounds: Sequence[Compound]) -> NDArray[np.float64]:

@@ -95,21 +95,13 @@ class Contradiction:
 
 @dataclass(frozen=True)
 class ReportedOutcomes:
-    """Reported outcomes of lead iodides, one row a cation.
+    """Reported outcomes of lead iodides, one row a cation."""
 
-    Attributes:
-        smiles: k cations.
-        layered: whether a layered compound is reported, 0 or 1, shape (k,).
-        doi: the sources.
-        abbreviations: what the cations are called; empty where nothing is to be said of them.
-        against: by row, the report that contradicts it.
-    """
-
-    smiles: tuple[str, ...]
-    layered: NDArray[np.int64]
-    doi: tuple[str, ...]
-    abbreviations: tuple[str, ...] = ()
-    against: Mapping[int, Contradiction] = field(default_factory=dict)
+    smiles: tuple[str, ...]  #: k cations
+    layered: NDArray[np.int64]  #: whether a layered compound is reported, 0 or 1, shape (k,)
+    doi: tuple[str, ...]  #: the sources
+    abbreviations: tuple[str, ...] = ()  #: what the cations are called; empty where nothing is to be said of them
+    against: Mapping[int, Contradiction] = field(default_factory=dict)  #: by row, the report that contradicts it
 
     @classmethod
     @lru_cache(maxsize=4)
@@ -212,17 +204,13 @@ class SpacerEvidence:
     or less: 1 for the very cation, so that evidence reaches its nearest relatives only. A row that another report
     contradicts counts once for each side. Fitted with a logistic likelihood at its mode (Rasmussen and Williams,
     Gaussian Processes for Machine Learning (2006), 3.4).
-
-    Attributes:
-        prints, heavy_atoms: of the k reported cations.
-        pull: latent weight of each, shape (k,).
-        sd: prior standard deviation, log-odds.
     """
 
+    #: `prints`, `heavy_atoms`: of the k reported cations.
     prints: Sequence[Any]
     heavy_atoms: NDArray[np.float64]
-    pull: NDArray[np.float64]
-    sd: float
+    pull: NDArray[np.float64]  #: latent weight of each, shape (k,)
+    sd: float  #: prior standard deviation, log-odds
 
     @classmethod
     def fit(cls, table: ReportedOutcomes, log_odds: NDArray[np.float64], sd: float) -> SpacerEvidence:
@@ -276,12 +264,9 @@ def latent_mode(
 
 @dataclass(frozen=True)
 class SizeClasses:
-    """Sizes of the reported cations, and how those of one size and charge came out.
+    """Sizes of the reported cations, and how those of one size and charge came out."""
 
-    Attributes:
-        charges, heavy_atoms, layered: of the k reported cations, shape (k,).
-    """
-
+    #: `charges`, `heavy_atoms`, `layered`: of the k reported cations, shape (k,).
     charges: NDArray[np.float64]
     heavy_atoms: NDArray[np.float64]
     layered: NDArray[np.int64]
@@ -305,16 +290,12 @@ class SizeClasses:
 
 @dataclass(frozen=True)
 class SpacerModel:
-    """Log-odds that a spacer forms a layered lead iodide.
+    """Log-odds that a spacer forms a layered lead iodide."""
 
-    Attributes:
-        classifier: what its shape says.
-        evidence: what reports of it and its relatives say beyond that; None counts them as labels only.
-        sizes: what there is of; a spacer beyond it gets the share of its class. None trusts the shape everywhere.
-    """
-
-    classifier: SpacerClassifier
+    classifier: SpacerClassifier  #: what its shape says
+    #: What reports of it and its relatives say beyond that; None counts them as labels only.
     evidence: SpacerEvidence | None = None
+    #: What there is of; a spacer beyond it gets the share of its class. None trusts the shape everywhere.
     sizes: SizeClasses | None = None
 
     @classmethod
@@ -343,18 +324,13 @@ class SpacerModel:
 
 @dataclass(frozen=True, slots=True)
 class SpacerRule:
-    """How reports are learnt from.
+    """How reports are learnt from."""
 
-    Attributes:
-        n_shapes: how many of `SHAPE_NAMES` the classifier reads.
-        report_log_odds: prior standard deviation, in log-odds, of what reports of a spacer can say beyond its shape; 0
-            counts them as labels only.
-        knows_range: whether a spacer beyond the reported sizes gets the share of its class.
-    """
-
-    n_shapes: int = 7
+    n_shapes: int = 7  #: how many of `SHAPE_NAMES` the classifier reads
+    #: Prior standard deviation, in log-odds, of what reports of a spacer can say beyond its shape; 0 counts them as
+    #: labels only.
     report_log_odds: float = 4.0
-    knows_range: bool = True
+    knows_range: bool = True  #: whether a spacer beyond the reported sizes gets the share of its class
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,36 +50,22 @@ _LEAST_FIRST = 4 * FEWEST
 
 @dataclass(frozen=True)
 class Known:
-    """The spacers of a space, and which of them are computed.
+    """The spacers of a space, and which of them are computed."""
 
-    Attributes:
-        features: of m spacers.
-        computed: which are computed, failures among them, shape (m,).
-        scaffolds: group of each computed one, in order, shape (k,).
-    """
-
-    features: SpacerFeatures
-    computed: NDArray[np.bool_]
-    scaffolds: NDArray[np.int64]
+    features: SpacerFeatures  #: of m spacers
+    computed: NDArray[np.bool_]  #: which are computed, failures among them, shape (m,)
+    scaffolds: NDArray[np.int64]  #: group of each computed one, in order, shape (k,)
 
 
 @dataclass(frozen=True)
 class SpacerChoice:
-    """What to compute in a round.
+    """What to compute in a round."""
 
-    Attributes:
-        spacers: positions of the spacers, most wanted first, shape (b,).
-        n_far: how many of them are far outside what is computed.
-        open_places: places of the list that spacers without computed descriptors are expected to hold.
-        list_size: places of the list: `LIST`, or fewer in a small space.
-        scores: how well each descriptor was predicted, out of fold by scaffold.
-    """
-
-    spacers: NDArray[np.int64]
-    n_far: int
-    open_places: float
-    list_size: int
-    scores: tuple[DescriptorScore, ...] = ()
+    spacers: NDArray[np.int64]  #: positions of the spacers, most wanted first, shape (b,)
+    n_far: int  #: how many of them are far outside what is computed
+    open_places: float  #: places of the list that spacers without computed descriptors are expected to hold
+    list_size: int  #: places of the list: `LIST`, or fewer in a small space
+    scores: tuple[DescriptorScore, ...] = ()  #: how well each descriptor was predicted, out of fold by scaffold
 
     @property
     def is_stable(self) -> bool:
@@ -235,17 +221,11 @@ _COPIES = 3
 
 @dataclass(frozen=True, slots=True)
 class SearchPlan:
-    """A search at its longest.
+    """A search at its longest."""
 
-    Attributes:
-        n_spacers: of the space.
-        n_known: computed before.
-        budget: calculations that are granted.
-    """
-
-    n_spacers: int
-    n_known: int
-    budget: int
+    n_spacers: int  #: of the space
+    n_known: int  #: computed before
+    budget: int  #: calculations that are granted
 
     @property
     def n_rounds(self) -> int:

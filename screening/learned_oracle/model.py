@@ -26,7 +26,7 @@ from scipy.sparse import csr_matrix, vstack
 
 from chemspace.progress import Progress, silent
 from oracle.descriptors import DescriptorSet
-from oracle.validate import atomic_masses, mean_electronegativity
+from oracle.engines.base import atomic_masses, mean_electronegativity
 from screening.errors import TrainingDataError
 
 Array = NDArray[np.float64]
@@ -49,17 +49,13 @@ _ELEMENTS = (6, 7, 8, 9, 15, 16, 17, 34, 35, 53)
 
 @dataclass(frozen=True)
 class SpacerFeatures:
-    """What a drawing tells of m spacers.
+    """What a drawing tells of m spacers."""
 
-    Attributes:
-        numbers: whole-ion numbers, shape (m, p): counts, surface, refractivity, shape of the plane drawing.
-        counts: how often each atom environment occurs, shape (m, b).
-        formula: molar mass (g/mol) and mean Pauling electronegativity, shape (m, 2): descriptors that follow from the
-            formula and need no prediction.
-    """
-
+    #: Whole-ion numbers, shape (m, p): counts, surface, refractivity, shape of the plane drawing.
     numbers: NDArray[np.float32]
-    counts: csr_matrix
+    counts: csr_matrix  #: how often each atom environment occurs, shape (m, b)
+    #: Molar mass (g/mol) and mean Pauling electronegativity, shape (m, 2): descriptors that follow from the formula and
+    #: need no prediction.
     formula: NDArray[np.float64]
 
     def __len__(self) -> int:

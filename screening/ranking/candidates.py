@@ -65,34 +65,22 @@ def lifetime_columns(mean: Array, sd: Array) -> dict[str, Array]:
 class Candidates:
     """The compounds of a space and everything they are ranked with.
 
-    Attributes:
-        space: the compounds, never materialised.
-        spacer_table: descriptors of `space.spacers`, rows aligned; NaN where the oracle failed.
-        cage_table: the same of `space.cage_cations`.
-        surrogate: anything with `predict(x, chunk) -> (mean, sd)` of log10(rate) over `screening.features`.
-        best_observed: lowest log10(rate) so far.
-        strategy: what they are ranked by.
-        feasibility: tells P(forms); None counts everything as formed.
-        exclude: indices never returned (measured, pending, banned).
-        measured: what the nearest measured compound is looked for in.
-        properties: further predictors by name; each adds a column of its means and one of its standard deviations,
-            NAME_sd.
-        goal: log10(rate) that is sought; improvement counts from it where it is below the best so far. None for none.
-
     Raises:
         RankingError: if the tables do not fit the space.
     """
 
-    space: CompoundSpace
-    spacer_table: CationTable
-    cage_table: CationTable
-    surrogate: Predictor
-    best_observed: float
-    strategy: Strategy = field(default_factory=LogExpectedImprovement)
-    feasibility: FeasibilityModel | None = None
-    exclude: Collection[int] = ()
-    measured: MeasuredSet | None = None
+    space: CompoundSpace  #: the compounds, never materialised
+    spacer_table: CationTable  #: descriptors of `space.spacers`, rows aligned; NaN where the oracle failed
+    cage_table: CationTable  #: the same of `space.cage_cations`
+    surrogate: Predictor  #: anything with `predict(x, chunk) -> (mean, sd)` of log10(rate) over `screening.features`
+    best_observed: float  #: lowest log10(rate) so far
+    strategy: Strategy = field(default_factory=LogExpectedImprovement)  #: what they are ranked by
+    feasibility: FeasibilityModel | None = None  #: tells P(forms); None counts everything as formed
+    exclude: Collection[int] = ()  #: indices never returned (measured, pending, banned)
+    measured: MeasuredSet | None = None  #: what the nearest measured compound is looked for in
+    #: Further predictors by name; each adds a column of its means and one of its standard deviations, NAME_sd.
     properties: Mapping[str, Predictor] = field(default_factory=dict)
+    #: Log10(rate) that is sought; improvement counts from it where it is below the best so far. None for none.
     goal: float | None = None
 
     def __post_init__(self) -> None:
@@ -193,16 +181,12 @@ class BlockRows:
     """Rows of features of a block, and which compounds of the block each stands for.
 
     Cage cations without carbon have no descriptors, so compounds that differ in them alone share a row.
-
-    Attributes:
-        x: features, shape (rows, d), rows = c x v.
-        compounds: places in the block of each row's compounds, relative to its spacer, one row's after the other's,
-            shape (u,).
-        start, count: where the compounds of each of the v rows of one spacer begin in it, and how many there are.
     """
 
-    x: Array
+    x: Array  #: features, shape (rows, d), rows = c x v
+    #: Places in the block of each row's compounds, relative to its spacer, one row's after the other's, shape (u,).
     compounds: NDArray[np.int64]
+    #: `start`, `count`: where the compounds of each of the v rows of one spacer begin in it, and how many there are.
     start: NDArray[np.int64]
     count: NDArray[np.int64]
 

@@ -37,58 +37,41 @@ _TIMED = 3
 
 @dataclass(frozen=True)
 class PassSettings:
-    """How a space is passed over; the list does not depend on any of it.
+    """How a space is passed over; the list does not depend on any of it."""
 
-    Attributes:
-        block_size: compounds scored at once. Memory is about 120 numbers for each of them and worker.
-        workers: threads that score blocks side by side; None takes every core this process may use.
-        single_precision: pass over the space in float32, keep at least 1,000 more than asked for, and score those again
-            in float64. The pass is repeated with a longer list should the difference between the two ever reach across
-            its end. On the CPU, and for a strategy that rises with the standard deviation, bounds of processes and
-            trees (`screening.ranking.bounds`) decide first which compounds can still reach the list; the others are
-            counted in `n_bounded` and get no whole prediction.
-        device: "cpu" or "cuda" for the float32 pass.
-        sketched: predict only what a sketch of all values (`screening.ranking.sketch`) says may reach the list, where
-            the strategy tells by prediction and P(forms) alone (`rises_with_sd`) and the surrogate has no bounds, or
-            the space 20 million compounds; how many compounds of the list may be expected to be missed by that is in
-            `Ranking.n_missed`, and it is below `screening.ranking.sketch.MISSED`.
-        client: a `distributed.Client`, whose workers make the pass instead of this process.
-    """
-
-    block_size: int = 16384
-    workers: int | None = None
+    block_size: int = 16384  #: compounds scored at once. Memory is about 120 numbers for each of them and worker.
+    workers: int | None = None  #: threads that score blocks side by side; None takes every core this process may use
+    #: Pass over the space in float32, keep at least 1,000 more than asked for, and score those again in float64. The
+    #: pass is repeated with a longer list should the difference between the two ever reach across its end. On the CPU,
+    #: and for a strategy that rises with the standard deviation, bounds of processes and trees
+    #: (`screening.ranking.bounds`) decide first which compounds can still reach the list; the others are counted in
+    #: `n_bounded` and get no whole prediction.
     single_precision: bool = False
-    device: str = "cpu"
+    device: str = "cpu"  #: "cpu" or "cuda" for the float32 pass
+    #: Predict only what a sketch of all values (`screening.ranking.sketch`) says may reach the list, where the strategy
+    #: tells by prediction and P(forms) alone (`rises_with_sd`) and the surrogate has no bounds, or the space 20 million
+    #: compounds; how many compounds of the list may be expected to be missed by that is in `Ranking.n_missed`, and it
+    #: is below `screening.ranking.sketch.MISSED`.
     sketched: bool = False
-    client: Any = None
+    client: Any = None  #: a `distributed.Client`, whose workers make the pass instead of this process
 
 
 @dataclass(frozen=True)
 class Ranking:
-    """The best candidates of one pass, best first.
+    """The best candidates of one pass, best first."""
 
-    Attributes:
-        frame: one row a candidate: `RANKING_COLUMNS`, columns of the strategy and of properties, and `tag`.
-        x: features of the same rows, shape (k, d).
-        spacer: position of each row's spacer in the space, shape (k,).
-        log_feasibility: logarithm of P(forms), shape (k,); zeros without a feasibility model.
-        best_observed: value the improvement is counted from, log10(rate in 1/ps).
-        n_scored: compounds passed over; of these n_excluded: measured, pending or excluded; n_undescribed: without
-            descriptors; n_bounded: their bound alone showed that they cannot reach the list, so the whole prediction
-            was left out.
-        n_missed: how many compounds of the list are expected to be missing; 0 but for a sketched pass.
-    """
-
-    frame: pd.DataFrame
-    x: NDArray[np.float64]
-    spacer: NDArray[np.int64]
-    log_feasibility: NDArray[np.float64]
-    best_observed: float
+    frame: pd.DataFrame  #: one row a candidate: `RANKING_COLUMNS`, columns of the strategy and of properties, and `tag`
+    x: NDArray[np.float64]  #: features of the same rows, shape (k, d)
+    spacer: NDArray[np.int64]  #: position of each row's spacer in the space, shape (k,)
+    log_feasibility: NDArray[np.float64]  #: logarithm of P(forms), shape (k,); zeros without a feasibility model
+    best_observed: float  #: value the improvement is counted from, log10(rate in 1/ps)
+    #: Compounds passed over; of these n_excluded: measured, pending or excluded; n_undescribed: without descriptors;
+    #: n_bounded: their bound alone showed that they cannot reach the list, so the whole prediction was left out.
     n_scored: int
     n_excluded: int
     n_undescribed: int
     n_bounded: int = 0
-    n_missed: float = 0.0
+    n_missed: float = 0.0  #: how many compounds of the list are expected to be missing; 0 but for a sketched pass
 
     def __len__(self) -> int:
         return len(self.frame)

@@ -84,37 +84,29 @@ _LEAST_LOG_P = -5.0
 
 @dataclass(frozen=True)
 class Sketch:
-    """Sketched values of the groups of some spacers.
+    """Sketched values of the groups of some spacers."""
 
-    Attributes:
-        spacers: their positions in the space, shape (c,).
-        coordinates: standardised and held within the range of the sample, shape (c, b).
-        is_known: which of them are predicted in any case: the sample, and what is far from it, shape (c,).
-        frequencies, phases: of the cosines.
-        members: kinds of each group, shape (g, w), -1 where it has fewer; its pivots come first.
-        weights: of the functions in the highest value of each group, and in the logarithm of what errors of a spacer
-            are to the usual ones, shape (f, g + 1).
-        of_kinds: of the functions in the value of each member, shape (g, f, w).
-        related: what the errors of the first, the first two, ... pivots say of the others', (g, pivots, pivots, w).
-        floor: what the sketch adds to, a scalar.
-        error: standard error of the sketch of each group, shape (g,), and `unrelated` of each member by the first, the
-            first two, ... of its pivots, shape (g, pivots, w).
-        spacer_kind, allowed: which of these groups a spacer may have by its constraints: the kind of each spacer, shape
-            (c,), and a table of shape (spacer kinds, g).
-    """
-
-    spacers: Whole
-    coordinates: Single
+    spacers: Whole  #: their positions in the space, shape (c,)
+    coordinates: Single  #: standardised and held within the range of the sample, shape (c, b)
+    #: Which of them are predicted in any case: the sample, and what is far from it, shape (c,).
     is_known: NDArray[np.bool_]
+    #: `frequencies`, `phases`: of the cosines.
     frequencies: Single
     phases: Single
-    members: Whole
+    members: Whole  #: kinds of each group, shape (g, w), -1 where it has fewer; its pivots come first
+    #: Of the functions in the highest value of each group, and in the logarithm of what errors of a spacer are to the
+    #: usual ones, shape (f, g + 1).
     weights: Single
-    of_kinds: Single
+    of_kinds: Single  #: of the functions in the value of each member, shape (g, f, w)
+    #: What the errors of the first, the first two, ... pivots say of the others', (g, pivots, pivots, w).
     related: Single
-    floor: float
+    floor: float  #: what the sketch adds to, a scalar
+    #: Standard error of the sketch of each group, shape (g,), and `unrelated` of each member by the first, the first
+    #: two, ... of its pivots, shape (g, pivots, w).
     error: Single
     unrelated: Single
+    #: `spacer_kind`, `allowed`: which of these groups a spacer may have by its constraints: the kind of each spacer,
+    #: shape (c,), and a table of shape (spacer kinds, g).
     spacer_kind: NDArray[np.intp]
     allowed: NDArray[np.bool_]
 
@@ -151,17 +143,11 @@ def functions(z: Single, frequencies: Single, phases: Single) -> Single:
 
 @dataclass(frozen=True)
 class SketchPass:
-    """One sketched pass over all candidates.
+    """One sketched pass over all candidates."""
 
-    Attributes:
-        work: what is passed over, by what predictor, and how many compounds are kept.
-        wanted: compounds of the list whose members must not be missed, at most `work.keep`.
-        workers: threads.
-    """
-
-    work: Pass
-    wanted: int
-    workers: int
+    work: Pass  #: what is passed over, by what predictor, and how many compounds are kept
+    wanted: int  #: compounds of the list whose members must not be missed, at most `work.keep`
+    workers: int  #: threads
     progress: Progress | None = None
     _top: TopK = field(init=False, repr=False)
     _of_units: _Judge = field(init=False, repr=False)

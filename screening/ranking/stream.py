@@ -149,21 +149,13 @@ Found = tuple[NDArray[np.int64], Array, Counts]
 
 @dataclass(frozen=True)
 class Pass:
-    """One pass over all candidates.
+    """One pass over all candidates."""
 
-    Attributes:
-        candidates: what is passed over.
-        predictor: of the rate: the candidates' surrogate, or its copy in single precision.
-        bounds: that spare predictions, or None.
-        keep: compounds to keep.
-        block_size: compounds scored at once.
-    """
-
-    candidates: Candidates
-    predictor: Predictor
-    bounds: PredictionBounds | None
-    keep: int
-    block_size: int
+    candidates: Candidates  #: what is passed over
+    predictor: Predictor  #: of the rate: the candidates' surrogate, or its copy in single precision
+    bounds: PredictionBounds | None  #: that spare predictions, or None
+    keep: int  #: compounds to keep
+    block_size: int  #: compounds scored at once
 
     def block_numbers(self, block: SpaceBlock, threshold: float) -> Found:
         """Indices (k,) and values (k,) of what of a block may be above a threshold, and the counts of the block."""

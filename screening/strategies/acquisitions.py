@@ -53,17 +53,13 @@ _LEAST_REDUCTION = 1.0e-12
 
 
 class Acquisition(Strategy):
-    """A strategy by mean and spread of the predicted log10(rate).
-
-    Attributes:
-        logarithmic: whether values are logarithms, so that log P(forms) adds to them as a product. The others keep to
-            the order that they are named after: what forms with a chance below `FLOOR` stands behind everything else.
-        is_joint: whether a batch asks the model for more than means and covariances.
-    """
+    """A strategy by mean and spread of the predicted log10(rate)."""
 
     takes = frozenset({"wishes"})
+    #: Whether values are logarithms, so that log P(forms) adds to them as a product. The others keep to the order that
+    #: they are named after: what forms with a chance below `FLOOR` stands behind everything else.
     logarithmic: ClassVar[bool] = True
-    is_joint: ClassVar[bool] = False
+    is_joint: ClassVar[bool] = False  #: whether a batch asks the model for more than means and covariances
 
     @abstractmethod
     def value(self, mean: Array, sd: Array, best: float | Array) -> Array:

@@ -62,20 +62,14 @@ def make_strategy(name: str, inputs: StrategyInputs) -> Strategy:
 
 @dataclass(frozen=True)
 class Desirability(Strategy):
-    """Wishes met together: the weighted geometric mean of how far each is met.
-
-    Attributes:
-        wishes: at least one.
-        source: where the wished columns come from.
-        acquisition: what a wish on "acquisition" is about.
-    """
+    """Wishes met together: the weighted geometric mean of how far each is met."""
 
     name = "wishes"
     words = "how far the wishes of the description are met together"
 
-    wishes: tuple[Wish, ...]
-    source: Columns = field(default_factory=Columns)
-    acquisition: Acquisition = field(default_factory=LogExpectedImprovement)
+    wishes: tuple[Wish, ...]  #: at least one
+    source: Columns = field(default_factory=Columns)  #: where the wished columns come from
+    acquisition: Acquisition = field(default_factory=LogExpectedImprovement)  #: what a wish on "acquisition" is about
 
     def __post_init__(self) -> None:
         """Refuses (`RankingError`) no wishes, one on an unknown column, and novelty where nothing is measured."""
@@ -152,26 +146,20 @@ class Hypervolume(Strategy):
     """Rate, measured and fixed properties at once: the expected growth of the volume that the best ones dominate.
 
     Made by `make`.
-
-    Attributes:
-        goals: the measured properties beside the rate, g of them. fixed: the fixed ones, n of them.
-        x_observed: features of the compounds whose rate is measured, and their fixed properties, shape (k, d + n).
-        reference: the worst rate (log10) and the worst value of each property that are of interest, shape (p,).
-        boxes: lower and upper corners of what no observed compound dominates, every axis pointing to the better,
-            shape (2, c, p).
-        source: where the fixed properties come from.
     """
 
     name = "qlog_nehvi"
     words = "largest expected growth of the volume that the best compromises of the properties dominate"
     takes = frozenset({"tradeoff"})
 
-    goals: tuple[PropertyObjective, ...]
-    x_observed: Array
-    reference: Array
+    goals: tuple[PropertyObjective, ...]  #: the measured properties beside the rate, g of them
+    x_observed: Array  #: features of the compounds whose rate is measured, and their fixed properties, shape (k, d + n)
+    reference: Array  #: the worst rate (log10) and the worst value of each property that are of interest, shape (p,)
+    #: Lower and upper corners of what no observed compound dominates, every axis pointing to the better, shape (2, c,
+    #: p).
     boxes: Array
-    fixed: tuple[FixedObjective, ...] = ()
-    source: Columns = field(default_factory=Columns)
+    fixed: tuple[FixedObjective, ...] = ()  #: properties known before anything is measured, n of them
+    source: Columns = field(default_factory=Columns)  #: where the fixed properties come from
 
     @classmethod
     def make(cls, inputs: StrategyInputs) -> Hypervolume:

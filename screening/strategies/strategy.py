@@ -81,23 +81,16 @@ class Numbers:
 
     Compounds that differ in nothing a descriptor sees share a row of features and of predictions; `x`, `mean` and `sd`
     have one for each compound.
-
-    Attributes:
-        row_x: features, shape (rows, d).
-        row_mean, row_sd: of the latent log10(rate in 1/ps), shape (rows,).
-        log_p: log P(forms), shape (m,).
-        best: lowest log10(rate) so far.
-        block: the compounds; None where only an upper bound of their score is asked for.
-        source: row of each compound, shape (m,); None where each has its own.
     """
 
-    row_x: Array
+    row_x: Array  #: features, shape (rows, d)
+    #: `row_mean`, `row_sd`: of the latent log10(rate in 1/ps), shape (rows,).
     row_mean: Array
     row_sd: Array
-    log_p: Array
-    best: float
-    block: SpaceBlock | None = None
-    source: NDArray[np.int64] | None = None
+    log_p: Array  #: log P(forms), shape (m,)
+    best: float  #: lowest log10(rate) so far
+    block: SpaceBlock | None = None  #: the compounds; None where only an upper bound of their score is asked for
+    source: NDArray[np.int64] | None = None  #: row of each compound, shape (m,); None where each has its own
 
     @property
     def compounds(self) -> SpaceBlock:
@@ -128,15 +121,10 @@ class Numbers:
 
 @dataclass(frozen=True)
 class MeasuredSet:
-    """Labels and features of what has been measured.
+    """Labels and features of what has been measured."""
 
-    Attributes:
-        labels: formulas or names, k of them.
-        x: features, shape (k, d), as the surrogate was trained on.
-    """
-
-    labels: tuple[str, ...]
-    x: Array
+    labels: tuple[str, ...]  #: formulas or names, k of them
+    x: Array  #: features, shape (k, d), as the surrogate was trained on
 
     def __post_init__(self) -> None:
         if self.x.ndim != 2 or len(self.labels) != len(self.x):
@@ -213,16 +201,12 @@ OWN_COLUMNS = ("log10_rate", "lifetime_ps", "acquisition", "feasibility", "novel
 
 @dataclass(frozen=True)
 class Columns:
-    """Where the numbers of a column come from.
+    """Where the numbers of a column come from."""
 
-    Attributes:
-        properties: further columns by name: a price, or the prediction of a second measured property, such as
-            `lambda block, x: band_gap.predict(x)[0]`.
-        measured: what novelty is counted from.
-    """
-
+    #: Further columns by name: a price, or the prediction of a second measured property, such as `lambda block, x:
+    #: band_gap.predict(x)[0]`.
     properties: Mapping[str, Property] = field(default_factory=dict)
-    measured: MeasuredSet | None = None
+    measured: MeasuredSet | None = None  #: what novelty is counted from
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -298,45 +282,29 @@ def _no_rows() -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class Shortlist:
-    """Candidates that compete for the next place of a batch, best of a ranking.
+    """Candidates that compete for the next place of a batch, best of a ranking."""
 
-    Attributes:
-        x: features, shape (m, d).
-        model: BoTorch model of log10(rate), for joint posteriors.
-        best: lowest log10(rate) so far.
-        seed: of the batch's random numbers.
-        observed: features of what is measured, shape (k, d).
-        space: features of every candidate of the shortlist, those that do not fit the limits included, shape (s, d);
-            None takes `x`.
-        log_p: log P(forms), shape (m,); None counts everything as formed.
-        index: of the candidates in the space, shape (m,).
-        frame: their rows of the ranking.
-    """
-
-    x: Array
-    model: Any
-    best: float
-    seed: int
-    observed: Array | None = None
+    x: Array  #: features, shape (m, d)
+    model: Any  #: BoTorch model of log10(rate), for joint posteriors
+    best: float  #: lowest log10(rate) so far
+    seed: int  #: of the batch's random numbers
+    observed: Array | None = None  #: features of what is measured, shape (k, d)
+    #: Features of every candidate of the shortlist, those that do not fit the limits included, shape (s, d); None takes
+    #: `x`.
     space: Array | None = None
-    log_p: Array | None = None
+    log_p: Array | None = None  #: log P(forms), shape (m,); None counts everything as formed
+    #: Of the candidates in the space, shape (m,).
     index: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, dtype=np.int64))
-    frame: pd.DataFrame = field(default_factory=_no_rows)
+    frame: pd.DataFrame = field(default_factory=_no_rows)  #: their rows of the ranking
 
 
 @dataclass(frozen=True)
 class Chosen:
-    """What is pending, and what the batch holds already.
+    """What is pending, and what the batch holds already."""
 
-    Attributes:
-        x: features, shape (p, d).
-        n_picked: how many of them, the last ones, are of this batch.
-        columns: the strategy's `pending_names` of the same points.
-    """
-
-    x: Array
-    n_picked: int = 0
-    columns: pd.DataFrame = field(default_factory=_no_rows)
+    x: Array  #: features, shape (p, d)
+    n_picked: int = 0  #: how many of them, the last ones, are of this batch
+    columns: pd.DataFrame = field(default_factory=_no_rows)  #: the strategy's `pending_names` of the same points
 
 
 @dataclass(frozen=True, slots=True)
@@ -360,20 +328,14 @@ class Wish:
 
 @dataclass(frozen=True)
 class PropertyObjective:
-    """A measured property beside the rate.
+    """A measured property beside the rate."""
 
-    Attributes:
-        name: of its column in a ranking.
-        surrogate: predicts it, `predict(x, chunk) -> (mean, sd)` over the features of the rate's; for batches it has a
-            BoTorch `model`.
-        sign: +1 where large values are good, -1 where small ones are.
-        worst: the worst value still of interest; None takes it from what is observed.
-    """
-
-    name: str
+    name: str  #: of its column in a ranking
+    #: Predicts it, `predict(x, chunk) -> (mean, sd)` over the features of the rate's; for batches it has a BoTorch
+    #: `model`.
     surrogate: Any
-    sign: float
-    worst: float | None = None
+    sign: float  #: +1 where large values are good, -1 where small ones are
+    worst: float | None = None  #: the worst value still of interest; None takes it from what is observed
 
     def __post_init__(self) -> None:
         _check_sign(self.name, self.sign)
@@ -386,23 +348,16 @@ class PropertyObjective:
 
 @dataclass(frozen=True)
 class FixedObjective:
-    """A property that is known of a compound before it is made.
+    """A property that is known of a compound before it is made."""
 
-    Attributes:
-        name: "feasibility", "novelty", or a further one of the strategy's columns, such as a price.
-        sign: +1 where large values are good, -1 where small ones are.
-        worst: the worst value still of interest: what is worse is left out.
-        observed: its values for the compounds whose rate is measured, shape (k,), NaN where it is not known: such a
-            compound dominates nothing. None for "feasibility", since what is measured has formed (1), and for
-            "novelty", which is then the distance to the nearest other measured compound.
-        sought: what is sought, in words; empty takes the name.
-    """
-
-    name: str
-    sign: float
-    worst: float
+    name: str  #: "feasibility", "novelty", or a further one of the strategy's columns, such as a price
+    sign: float  #: +1 where large values are good, -1 where small ones are
+    worst: float  #: the worst value still of interest: what is worse is left out
+    #: Its values for the compounds whose rate is measured, shape (k,), NaN where it is not known: such a compound
+    #: dominates nothing. None for "feasibility", since what is measured has formed (1), and for "novelty", which is
+    #: then the distance to the nearest other measured compound.
     observed: Array | None = None
-    sought: str = ""
+    sought: str = ""  #: what is sought, in words; empty takes the name
 
     def __post_init__(self) -> None:
         _check_sign(self.name, self.sign)
@@ -422,25 +377,15 @@ def _check_sign(name: str, sign: float) -> None:
 
 @dataclass(frozen=True)
 class StrategyInputs:
-    """What a strategy may be made from.
+    """What a strategy may be made from."""
 
-    Attributes:
-        seed: of everything random.
-        surrogate: of the rate.
-        x_observed: features of the compounds whose rate is measured, shape (k, d).
-        columns: where further numbers of a compound come from.
-        wishes: what is wished for.
-        objectives: what the rate is traded off against.
-        worst_log10_rate: the worst rate still of interest, None takes it from what is observed.
-    """
-
-    seed: int
-    surrogate: Predictor
-    x_observed: Array
-    columns: Columns = field(default_factory=Columns)
-    wishes: tuple[Wish, ...] = ()
-    objectives: tuple[PropertyObjective | FixedObjective, ...] = ()
-    worst_log10_rate: float | None = None
+    seed: int  #: of everything random
+    surrogate: Predictor  #: of the rate
+    x_observed: Array  #: features of the compounds whose rate is measured, shape (k, d)
+    columns: Columns = field(default_factory=Columns)  #: where further numbers of a compound come from
+    wishes: tuple[Wish, ...] = ()  #: what is wished for
+    objectives: tuple[PropertyObjective | FixedObjective, ...] = ()  #: what the rate is traded off against
+    worst_log10_rate: float | None = None  #: the worst rate still of interest, None takes it from what is observed
 
 
 class Strategy(ABC):
@@ -448,21 +393,16 @@ class Strategy(ABC):
 
     A strategy of mean and spread alone is shorter as an `Acquisition`. Values are to be maximised; only their order
     counts.
-
-    Attributes:
-        name: the word that a description knows it by.
-        words: what it looks for, for people.
-        predicts: whether it looks at predictions; one that does not ranks without any.
-        rises_with_sd: whether the score depends on nothing but mean, sd, P(forms) and the best so far, and neither a
-            larger sd nor a larger P(forms) ever lowers it: then the score of a bound is a bound of the score, and a
-            pass may leave out what cannot reach the top.
-        takes: parts of a description's objective that it takes account of: "wishes", "tradeoff".
     """
 
-    name: ClassVar[str]
-    words: ClassVar[str]
-    predicts: ClassVar[bool] = True
+    name: ClassVar[str]  #: the word that a description knows it by
+    words: ClassVar[str]  #: what it looks for, for people
+    predicts: ClassVar[bool] = True  #: whether it looks at predictions; one that does not ranks without any
+    #: Whether the score depends on nothing but mean, sd, P(forms) and the best so far, and neither a larger sd nor a
+    #: larger P(forms) ever lowers it: then the score of a bound is a bound of the score, and a pass may leave out what
+    #: cannot reach the top.
     rises_with_sd: ClassVar[bool] = False
+    #: Parts of a description's objective that it takes account of: "wishes", "tradeoff".
     takes: ClassVar[frozenset[str]] = frozenset()
 
     @classmethod

@@ -31,52 +31,32 @@ LEAST_WIDTH = 1e-6
 
 @dataclass(frozen=True)
 class EnsembleConfig:
-    """Shape and training of the ensemble.
+    """Shape and training of the ensemble."""
 
-    Attributes:
-        members: networks s a fold.
-        hidden: widths of the hidden layers.
-        iterations: most steps of full-batch Adam; early stopping keeps the best of the snapshots.
-        learning_rate: its step, lowered to a tenth by a cosine.
-        parts: every member leaves one of this many parts of the groups out; 1 leaves nothing out (no early stopping).
-        noise: variance of the target's error in units of its spread, which sets how much the anchors hold.
-        check_every: steps between snapshots.
-        patience: steps after its best snapshot at which a fold is done; no fewer than `check_every`.
-        gain: spread of the starting weights, times one over the root of the inputs of a neuron.
-        bins: quantile bins of each feature whose piecewise-linear encoding stands beside it; 0 for none.
-    """
-
-    members: int = 24
-    hidden: tuple[int, ...] = (16, 16)
-    iterations: int = 160
-    learning_rate: float = 0.02
+    members: int = 24  #: networks s a fold
+    hidden: tuple[int, ...] = (16, 16)  #: widths of the hidden layers
+    iterations: int = 160  #: most steps of full-batch Adam; early stopping keeps the best of the snapshots
+    learning_rate: float = 0.02  #: its step, lowered to a tenth by a cosine
+    #: Every member leaves one of this many parts of the groups out; 1 leaves nothing out (no early stopping).
     parts: int = 12
-    noise: float = 0.1
-    check_every: int = 10
-    patience: int = 160
-    gain: float = 2.0
-    bins: int = 0
+    noise: float = 0.1  #: variance of the target's error in units of its spread, which sets how much the anchors hold
+    check_every: int = 10  #: steps between snapshots
+    patience: int = 160  #: steps after its best snapshot at which a fold is done; no fewer than `check_every`
+    gain: float = 2.0  #: spread of the starting weights, times one over the root of the inputs of a neuron
+    bins: int = 0  #: quantile bins of each feature whose piecewise-linear encoding stands beside it; 0 for none
 
 
 @dataclass(frozen=True)
 class Ensembles:
-    """Trained ensembles, one a fold, in standardised units.
+    """Trained ensembles, one a fold, in standardised units."""
 
-    Attributes:
-        weights: for each layer, weight (f, s, in, out) and bias (f, s, 1, out).
-        out_of_group: mean over the members that did not see the row's group, shape (f, k); NaN where there are none.
-        error_variance: mean squared error of `out_of_group` less the members' spread, shape (f,).
-        spread: variance over the members that did not see the row's group, shape (f, k).
-        steps: steps kept by early stopping, shape (f,).
-        edges: of the bins of each feature, standardised, shape (f, d, b + 1); b = 0 for none.
-    """
-
-    weights: tuple[tuple[Tensor, Tensor], ...]
+    weights: tuple[tuple[Tensor, Tensor], ...]  #: for each layer, weight (f, s, in, out) and bias (f, s, 1, out)
+    #: Mean over the members that did not see the row's group, shape (f, k); NaN where there are none.
     out_of_group: Tensor
-    error_variance: Tensor
-    spread: Tensor
-    steps: Tensor
-    edges: Tensor
+    error_variance: Tensor  #: mean squared error of `out_of_group` less the members' spread, shape (f,)
+    spread: Tensor  #: variance over the members that did not see the row's group, shape (f, k)
+    steps: Tensor  #: steps kept by early stopping, shape (f,)
+    edges: Tensor  #: of the bins of each feature, standardised, shape (f, d, b + 1); b = 0 for none
 
     def members(self, z: Tensor) -> Tensor:
         """Predictions of every member at standardised features z (f, m, d), shape (f, s, m)."""

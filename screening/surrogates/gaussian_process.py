@@ -79,18 +79,12 @@ RELATION_PRIOR, OFFSET_VARIANCE = (1.0, 1.5), 1.0
 
 @dataclass(frozen=True)
 class KernelSpec:
-    """One candidate covariance: constant + linear + Matern.
+    """One candidate covariance: constant + linear + Matern."""
 
-    Attributes:
-        name: what provenance calls it.
-        ard: one length scale a feature instead of one for all.
-        rough: Matern 1/2 instead of 5/2, for targets that jump between similar compounds.
-        bfgs: hyperparameters by BFGS, a quarter of Adam's steps and to the end; Adam is what release 0.1.0 searched by.
-    """
-
-    name: str
-    ard: bool = False
-    rough: bool = False
+    name: str  #: what provenance calls it
+    ard: bool = False  #: one length scale a feature instead of one for all
+    rough: bool = False  #: Matern 1/2 instead of 5/2, for targets that jump between similar compounds
+    #: Hyperparameters by BFGS, a quarter of Adam's steps and to the end; Adam is what release 0.1.0 searched by.
     bfgs: bool = False
 
     def n_lengths(self, d: int) -> int:
@@ -181,29 +175,18 @@ MAX_SEARCH_ROWS, MAX_START_ROWS = 256, 128
 
 @dataclass(frozen=True)
 class GaussianProcesses:
-    """Fitted processes, one a fold, in standardised units.
+    """Fitted processes, one a fold, in standardised units."""
 
-    Attributes:
-        spec: the covariance.
-        theta: log hyperparameters, shape (f, p).
-        x: standardised training features, shape (f, k, d).
-        inverse: inverse of the masked training covariance, shape (f, k, k).
-        alpha: inverse times masked targets, shape (f, k).
-        targets: masked standardised targets, shape (f, k); of bounds, those of their sites.
-        variance: of each target around the latent one, standardised, shape (f, k); of bounds, that of their sites.
-        mask: which rows train, shape (f, k).
-        relation: correlation of each row's task with the predicted one, shape (f, k).
-    """
-
-    spec: KernelSpec
-    theta: Tensor
-    x: Tensor
-    inverse: Tensor
-    alpha: Tensor
-    targets: Tensor
+    spec: KernelSpec  #: the covariance
+    theta: Tensor  #: log hyperparameters, shape (f, p)
+    x: Tensor  #: standardised training features, shape (f, k, d)
+    inverse: Tensor  #: inverse of the masked training covariance, shape (f, k, k)
+    alpha: Tensor  #: inverse times masked targets, shape (f, k)
+    targets: Tensor  #: masked standardised targets, shape (f, k); of bounds, those of their sites
+    #: Of each target around the latent one, standardised, shape (f, k); of bounds, that of their sites.
     variance: Tensor
-    mask: Tensor
-    relation: Tensor
+    mask: Tensor  #: which rows train, shape (f, k)
+    relation: Tensor  #: correlation of each row's task with the predicted one, shape (f, k)
 
     def predict(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and variance, each (f, m), of the latent target (no nugget, no noise) at standardised z (f, m, d)."""

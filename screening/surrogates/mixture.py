@@ -230,31 +230,21 @@ class MixtureFits:
 
 @dataclass(frozen=True)
 class MixtureRecipe:
-    """Candidates to fit and stack.
+    """Candidates to fit and stack."""
 
-    Attributes:
-        name: the name in tables, commands and provenance.
-        kernels: one Gaussian process each.
-        ensemble: the network ensemble, or None for none.
-        trees: the boosted trees, or None for none.
-        device: where processes and networks are fitted, "cpu" or a CUDA device. The trees always grow on the processor:
-            a split is a choice between gains, and another device's rounding could choose another one.
-        floor: least share of each family of candidates (processes, networks, trees) in the mixture.
-        prior_rows: rows whose credit each family starts with.
-        most_correlated: features that repeat an earlier one with a larger |r| are dropped inside each fold; None keeps
-            all (the trees see all in any case).
-        ranks: whether the processes see normal scores of the features by rank, `with_ranks`.
-    """
-
-    name: str
-    kernels: tuple[KernelSpec, ...] = ()
-    ensemble: EnsembleConfig | None = field(default_factory=EnsembleConfig)
-    trees: TreesConfig | None = None
+    name: str  #: the name in tables, commands and provenance
+    kernels: tuple[KernelSpec, ...] = ()  #: one Gaussian process each
+    ensemble: EnsembleConfig | None = field(default_factory=EnsembleConfig)  #: the network ensemble, or None for none
+    trees: TreesConfig | None = None  #: the boosted trees, or None for none
+    #: Where processes and networks are fitted, "cpu" or a CUDA device. The trees always grow on the processor: a split
+    #: is a choice between gains, and another device's rounding could choose another one.
     device: str = "cpu"
+    #: Features that repeat an earlier one with a larger |r| are dropped inside each fold; None keeps all (the trees see
+    #: all in any case).
     most_correlated: float | None = None
-    floor: float = 0.0
-    ranks: bool = False
-    prior_rows: float = PRIOR_ROWS
+    floor: float = 0.0  #: least share of each family of candidates (processes, networks, trees) in the mixture
+    ranks: bool = False  #: whether the processes see normal scores of the features by rank, `with_ranks`
+    prior_rows: float = PRIOR_ROWS  #: rows whose credit each family starts with
 
     @property
     def learns_tasks(self) -> bool:

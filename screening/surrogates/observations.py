@@ -18,18 +18,15 @@ CONSTANT_COLUMN = 1e-10
 
 @dataclass(frozen=True)
 class Scaling:
-    """Location and scale of features and targets, a row a fold.
+    """Location and scale of features and targets, a row a fold."""
 
-    Attributes:
-        x_mean, x_sd: shape (f, 1, d).
-        y_mean, y_sd: shape (f, 1).
-        knots, scores: standardised features and their normal scores by rank, shape (f, d, r); r = 0 without ranks.
-    """
-
+    #: `x_mean`, `x_sd`: shape (f, 1, d).
     x_mean: Tensor
     x_sd: Tensor
+    #: `y_mean`, `y_sd`: shape (f, 1).
     y_mean: Tensor
     y_sd: Tensor
+    #: `knots`, `scores`: standardised features and their normal scores by rank, shape (f, d, r); r = 0 without ranks.
     knots: Tensor
     scores: Tensor
 

@@ -29,44 +29,28 @@ GAIN_STEP = 1e-8
 
 @dataclass(frozen=True)
 class TreesConfig:
-    """Shape and training of the trees.
+    """Shape and training of the trees."""
 
-    Attributes:
-        members: ensembles s a fold.
-        rounds: trees a member.
-        learning_rate: share of each tree that is kept.
-        penalty: rows of zero residual that every leaf holds beside its own.
-        features: share of the features that a tree may split.
-        parts: every member leaves one of this many parts of the groups out.
-        thresholds: most thresholds t a feature.
-    """
-
-    members: int = 24
-    rounds: int = 200
-    learning_rate: float = 0.1
-    penalty: float = 1.0
-    features: float = 0.5
-    parts: int = 4
-    thresholds: int = 15
+    members: int = 24  #: ensembles s a fold
+    rounds: int = 200  #: trees a member
+    learning_rate: float = 0.1  #: share of each tree that is kept
+    penalty: float = 1.0  #: rows of zero residual that every leaf holds beside its own
+    features: float = 0.5  #: share of the features that a tree may split
+    parts: int = 4  #: every member leaves one of this many parts of the groups out
+    thresholds: int = 15  #: most thresholds t a feature
 
 
 @dataclass(frozen=True)
 class Trees:
-    """Grown trees, one ensemble of members a fold, targets in standardised units, features raw.
+    """Grown trees, one ensemble of members a fold, targets in standardised units, features raw."""
 
-    Attributes:
-        thresholds: of each feature, ascending, filled up with infinity, shape (f, d, t); single precision.
-        centre: what stands in for NaN, shape (f, d).
-        splits: position (feature x t + threshold) of the root's split and of its left and right child's, shape
-            (rounds, f, s, 3). A row goes left if it is not above the threshold.
-        leaves: values left-left, left-right, right-left, right-right, shape (rounds, f, s, 4).
-        out_of_group, error_variance, spread: as of `Ensembles`.
-    """
-
-    thresholds: Tensor
-    centre: Tensor
+    thresholds: Tensor  #: of each feature, ascending, filled up with infinity, shape (f, d, t); single precision
+    centre: Tensor  #: what stands in for NaN, shape (f, d)
+    #: Position (feature x t + threshold) of the root's split and of its left and right child's, shape (rounds, f, s,
+    #: 3). A row goes left if it is not above the threshold.
     splits: Tensor
-    leaves: Tensor
+    leaves: Tensor  #: values left-left, left-right, right-left, right-right, shape (rounds, f, s, 4)
+    #: `out_of_group`, `error_variance`, `spread`: as of `Ensembles`.
     out_of_group: Tensor
     error_variance: Tensor
     spread: Tensor

@@ -33,28 +33,21 @@ ORDER_SHOWN = 1.645
 
 @dataclass(frozen=True)
 class FullCard:
-    """Everything that is known about how a surrogate predicts rows it has not seen.
+    """Everything that is known about how a surrogate predicts rows it has not seen."""
 
-    Attributes:
-        validation: leave-one-compound-out, leave-one-spacer-out, repeated ten-fold and the caller's holdouts.
-        scrambled_r2_log: leave-one-spacer-out R2 with shuffled targets, one a shuffle; near or below zero or the
-            validation leaks.
-        spacer_only_r2_log: leave-one-compound-out R2 of the same surrogate told only which spacer a row has: what
-            knowing the spacer's other compounds is worth without any descriptor.
-        baselines: validations of the baselines by the two leave-out splits.
-        curve: share of rows trained on to R2 on the other rows.
-        saved: squared error that the surrogate saves beside each baseline on spacers never seen, and its paired
-            standard error with the rows of a spacer as one draw (log10 units squared).
-        slow_order: rank correlation of predicted and measured on spacers never seen, within the slower of two groups,
-            and the rows in it; None without groups.
-    """
-
-    validation: Validation
+    validation: Validation  #: leave-one-compound-out, leave-one-spacer-out, repeated ten-fold and the caller's holdouts
+    #: Leave-one-spacer-out R2 with shuffled targets, one a shuffle; near or below zero or the validation leaks.
     scrambled_r2_log: tuple[float, ...]
+    #: Leave-one-compound-out R2 of the same surrogate told only which spacer a row has: what knowing the spacer's other
+    #: compounds is worth without any descriptor.
     spacer_only_r2_log: float
-    baselines: dict[str, Validation]
-    curve: dict[float, float]
+    baselines: dict[str, Validation]  #: validations of the baselines by the two leave-out splits
+    curve: dict[float, float]  #: share of rows trained on to R2 on the other rows
+    #: Squared error that the surrogate saves beside each baseline on spacers never seen, and its paired standard error
+    #: with the rows of a spacer as one draw (log10 units squared).
     saved: dict[str, tuple[float, float]] = field(default_factory=dict)
+    #: Rank correlation of predicted and measured on spacers never seen, within the slower of two groups, and the rows
+    #: in it; None without groups.
     slow_order: tuple[float, int] | None = None
 
     @property
@@ -209,16 +202,11 @@ MIN_COMPARED = 8
 
 @dataclass(frozen=True)
 class PathComparison:
-    """Score cards of both paths on the same rows.
+    """Score cards of both paths on the same rows."""
 
-    Attributes:
-        rows: which rows of the table were compared, shape (r,).
-        computed: with the descriptors that need no experiment. measured: with the measured ones beside them.
-    """
-
-    rows: NDArray[np.int64]
-    computed: Validation
-    measured: Validation
+    rows: NDArray[np.int64]  #: which rows of the table were compared, shape (r,)
+    computed: Validation  #: with the descriptors that need no experiment
+    measured: Validation  #: with the measured ones beside them
 
     def table(self) -> pd.DataFrame:
         """One row a split and path: split, path and the scores of `ScoreCard`."""

@@ -31,23 +31,16 @@ class Refit(NamedTuple):
 
 @dataclass(frozen=True)
 class Validation:
-    """What a surrogate predicted for rows it had not seen.
+    """What a surrogate predicted for rows it had not seen."""
 
-    Attributes:
-        name: of the surrogate.
-        predictions: one row a split and table row: row, split, fold, y, mean, sd, sd_calibrated (log10 units; both
-            standard deviations are those of a measurement, its own error included; intervals by
-            `screening.calibration.half_width`).
-        score_cards: by split.
-        grade: the verdict in plain words.
-        refits: of the first split, test rows (rows,) and fit of each fold; none where they are not kept. Whoever is
-            done with them empties the list: they hold every weight of every fold.
-    """
-
-    name: str
+    name: str  #: of the surrogate
+    #: One row a split and table row: row, split, fold, y, mean, sd, sd_calibrated (log10 units; both standard
+    #: deviations are those of a measurement, its own error included; intervals by `screening.calibration.half_width`).
     predictions: pd.DataFrame
-    score_cards: dict[str, ScoreCard]
-    grade: str
+    score_cards: dict[str, ScoreCard]  #: by split
+    grade: str  #: the verdict in plain words
+    #: Of the first split, test rows (rows,) and fit of each fold; none where they are not kept. Whoever is done with
+    #: them empties the list: they hold every weight of every fold.
     refits: list[tuple[NDArray[np.int64], Refit]] = field(default_factory=list, repr=False, compare=False)
 
     @classmethod

@@ -10,10 +10,10 @@ import pandas as pd
 import pytest
 from numpy.typing import NDArray
 
-from campaigns.budget import Budget
 from campaigns.config import BudgetRules
+from campaigns.reader import shortfall
 from campaigns.round import choose
-from campaigns.usage import shortfall
+from campaigns.space import Budget
 from chemspace import Cation, Compound, CompoundSpace
 from screening.ranking import Ranking
 from screening.strategies import Columns, Wish

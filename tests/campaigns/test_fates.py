@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from campaigns import Campaign
 from campaigns.fates import MANY, Known, disagreements, doubt, row_fates
-from campaigns.ingest.table import read_observations
+from campaigns.ingest import read_observations
 from campaigns.targets import LIFETIME
 from tests.campaigns.small import created
 

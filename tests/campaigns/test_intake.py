@@ -15,8 +15,8 @@ from campaigns.errors import IngestError, LifecycleError, StoreError, Unconfirme
 from campaigns.events import Stage
 from campaigns.fates import MANY
 from campaigns.files import write_table
+from campaigns.intake import outcome_rows
 from campaigns.kinetics import fit_trace, read_traces
-from campaigns.outcome_table import outcome_rows
 from campaigns.text import check_recordable
 from screening import SpinDataset
 from tests.campaigns.processes import all_at_once, ingest

@@ -14,7 +14,7 @@ from campaigns.artifacts import Artifacts
 from campaigns.cli.app import app
 from campaigns.errors import PropertyError
 from campaigns.exchange.eln import ingest_crate, write_eln
-from campaigns.exchange.model_card import as_markdown, model_card
+from campaigns.exchange.publication import as_markdown, model_card
 from campaigns.related import join_tasks
 from campaigns.targets import Target
 from campaigns.training import training_set

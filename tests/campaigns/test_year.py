@@ -22,7 +22,7 @@ from campaigns.cli.show import show_status
 from campaigns.errors import CampaignError, DependedOnError, LifecycleError
 from campaigns.events import AWAITED, NEVER_AGAIN, EventKind, Stage
 from campaigns.files import write_table
-from campaigns.outcome_table import outcome_rows
+from campaigns.intake import outcome_rows
 from tests.campaigns.conftest import Launched, described
 
 #: Years that the profile "search" plays; the others are the same year again and again.

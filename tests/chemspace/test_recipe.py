@@ -8,9 +8,9 @@ import pytest
 from rdkit.Chem import MolFromSmiles, MolToInchiKey
 
 from chemspace import CationLibrary, parse_formula
-from chemspace.builtin_table import package_table
 from chemspace.errors import RecipeError
 from chemspace.recipe import Recipe, make_recipe
+from chemspace.tables.decode import package_table
 
 
 def halide_brought(recipe: Recipe, metal_source: str, spacer_source: str) -> float:

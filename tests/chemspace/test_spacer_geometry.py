@@ -6,14 +6,7 @@ import numpy as np
 import pytest
 
 from chemspace import CationLibrary, GeometryError
-from chemspace.spacer_geometry import (
-    SQUARE_SIDE,
-    fits_square,
-    mmff_geometry,
-    penetration_length,
-    propensity,
-    spacer_shape,
-)
+from chemspace.geometry import SQUARE_SIDE, fits_square, mmff_geometry, penetration_length, propensity, spacer_shape
 
 LIBRARY = CationLibrary.builtin()
 

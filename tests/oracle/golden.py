@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rdkit import Chem
 
-from oracle.units import ANGSTROM_PER_BOHR
+from oracle.engines.base import ANGSTROM_PER_BOHR
 
 __all__ = ["GOLDEN", "Golden"]
 

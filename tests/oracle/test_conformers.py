@@ -8,8 +8,8 @@ from rdkit import Chem
 from rdkit.Chem import rdMolTransforms
 
 from oracle.conformers import build_molecule, embed, turn
+from oracle.engines.base import ANGSTROM_PER_BOHR
 from oracle.optimise import force_field_hessian
-from oracle.units import ANGSTROM_PER_BOHR
 
 
 def test_the_same_seed_gives_the_same_bits() -> None:

@@ -20,10 +20,9 @@ import oracle.workers
 from chemspace import Cation
 from oracle import CationRecord, Limits, OracleStore, Protocol, describe, describe_each
 from oracle.compute import compute
+from oracle.engines.base import ANGSTROM_PER_BOHR, atomic_masses
 from oracle.errors import ProtocolError, StoreFullError, WorkerCrashError
 from oracle.record import Task
-from oracle.units import ANGSTROM_PER_BOHR
-from oracle.validate import atomic_masses
 from tests.oracle.conftest import SLOW, SMALL
 from tests.oracle.golden import GOLDEN
 

@@ -7,10 +7,10 @@ import pytest
 from numpy.typing import NDArray
 
 from oracle.conformers import build_molecule, embed
+from oracle.engines.base import bond_changes
 from oracle.engines.tblite import TbliteEngine
 from oracle.errors import ConvergenceError
 from oracle.optimise import Coordinates, Optimum, choose_coordinates, force_field_hessian, minimise
-from oracle.validate import bond_changes
 
 
 def relax(smiles: str, charge: int, *, cartesian: bool = False, max_steps: int = 200) -> Optimum:

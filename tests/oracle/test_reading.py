@@ -8,8 +8,8 @@ import pytest
 
 from chemspace import Cation
 from oracle import CationRecord, Protocol
+from oracle.describe import read_inputs
 from oracle.errors import InputError
-from oracle.reading import read_inputs
 
 PROTOCOL = Protocol()
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from oracle.conformers import build_molecule
+from oracle.engines.base import validate_geometry, validate_molecule
 from oracle.errors import InputError
-from oracle.validate import validate_geometry, validate_molecule
 from tests.oracle.golden import GOLDEN
 
 MA = GOLDEN[0]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from screening.devices import check_seed
 from screening.errors import BatchError
-from screening.seeds import check_seed
 
 
 @pytest.mark.parametrize("seed", [0, 7, np.int64(3)])

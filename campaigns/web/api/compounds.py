@@ -14,7 +14,7 @@ from campaigns.web.errors import NotReadyError, QueryError
 from campaigns.web.query import cation_of
 from campaigns.web.service import CampaignService
 from chemspace import Cation, CationLibrary, Compound, parse_formula
-from chemspace.spacer_geometry import mmff_geometry
+from chemspace.geometry import mmff_geometry
 
 
 def cation_xyz(service: CampaignService, cation: Cation) -> str:

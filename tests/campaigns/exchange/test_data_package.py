@@ -9,7 +9,7 @@ from pathlib import Path
 from frictionless import Package
 
 from campaigns import Campaign
-from campaigns.exchange.data_package import write_data_package
+from campaigns.exchange.publication import write_data_package
 
 
 def test_the_package_is_valid_and_every_column_is_described(lab: Campaign, tmp_path: Path) -> None:

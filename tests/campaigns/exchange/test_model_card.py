@@ -9,7 +9,7 @@ import pytest
 
 from campaigns import Campaign
 from campaigns.errors import CampaignError
-from campaigns.exchange.model_card import write_model_card
+from campaigns.exchange.publication import write_model_card
 
 
 def test_the_card_tells_data_splits_scores_and_limits(year: Campaign, tmp_path: Path) -> None:

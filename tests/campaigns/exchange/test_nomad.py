@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from campaigns import Campaign
 from campaigns.cli.app import app
-from campaigns.exchange.nomad import CLASS, composition, write_nomad
+from campaigns.exchange.publication import CLASS, composition, write_nomad
 from chemspace import CationLibrary, Compound, parse_formula
 
 LIBRARY = CationLibrary.builtin()

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from campaigns.ingest.cells import fluence, lifetime, standard_error, temperature
+from campaigns.ingest import fluence, lifetime, standard_error, temperature
 from chemspace.errors import CellError
 from chemspace.tables.cells import optional_number
 from screening.dataset import PLAUSIBLE_LIFETIME_PS

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from campaigns.errors import IngestError, UnconfirmedError
-from campaigns.ingest import ObservationTable, read_observations
-from campaigns.ingest.table import read_file
+from campaigns.ingest import ObservationTable, read_file, read_observations
 from campaigns.targets import LIFETIME
 from chemspace import CationLibrary
 

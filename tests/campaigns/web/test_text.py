@@ -15,9 +15,8 @@ from typer.testing import CliRunner
 
 from campaigns import Campaign
 from campaigns.cli.app import app
-from campaigns.exchange.data_package import write_data_package
 from campaigns.exchange.eln import write_eln
-from campaigns.exchange.model_card import write_model_card
+from campaigns.exchange.publication import write_data_package, write_model_card
 from campaigns.files import read_ranking, write_ranking
 from campaigns.web.api import routes
 from campaigns.web.app import create_app

@@ -15,7 +15,7 @@ from rdkit.Chem import GetPeriodicTable
 from chemspace import CationLibrary, Compound, GeometryError, parse_formula
 from chemspace.crystal import build_structure, structure_descriptors, write_structure
 from chemspace.crystal.read import read_structure
-from chemspace.spacer_geometry import mmff_geometry
+from chemspace.geometry import mmff_geometry
 
 FORMULAS = (
     "(PEA)2PbI4",

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chemspace.tables.units import UNITS, is_rate, lifetime_in_ps, split_heading, stderr_in_ps, unit_of
+from chemspace.tables.cells import UNITS, is_rate, lifetime_in_ps, split_heading, stderr_in_ps, unit_of
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chemspace.tables.frame import read_frame
+from chemspace.tables.frame import guarded, read_frame, read_rows, write_csv
 from chemspace.tables.grid import read_grid
-from chemspace.tables.rows import read_rows
-from chemspace.tables.write import guarded, write_csv
 
 FORMULAS = ["=cmd|' /C calc'!A0", "+1+1", "-1+1", "@SUM(1+1)", "'=1", "-", "=", "\tx"]
 

@@ -11,13 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from oracle.engines.base import SinglePoint
+from oracle.engines.base import DEBYE_PER_E_BOHR, EV_PER_HARTREE, SinglePoint
 from oracle.engines.tblite import TbliteEngine
 from oracle.engines.xtb import XtbCommandEngine
 from oracle.errors import ProtocolError
 from oracle.protocol import Protocol
 from oracle.record import Limits, PointTask
-from oracle.units import DEBYE_PER_E_BOHR, EV_PER_HARTREE
 from oracle.workers import WorkerProcess
 from tests.oracle.golden import GOLDEN, Golden
 from tests.system import require
@@ -80,7 +79,7 @@ def test_xtb_python_finds_the_golden_values_in_a_worker(golden: Golden, xtb_pyth
 
 def test_xtb_python_refuses_to_start_outside_a_worker() -> None:
     pytest.importorskip("xtb", reason="xtb-python is an extra for Python below 3.12")
-    from oracle.engines.xtb_python import XtbPythonEngine
+    from oracle.engines.xtb import XtbPythonEngine
 
     with pytest.raises(ProtocolError, match="isolated_single_point"):
         XtbPythonEngine()

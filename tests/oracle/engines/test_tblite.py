@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from oracle.engines.registry import d4_polarizability, finite_field_polarizability
 from oracle.engines.tblite import TbliteEngine
 from oracle.errors import ConvergenceError, EngineError, InputError
-from oracle.polarizability import d4_polarizability, finite_field_polarizability
 from tests.oracle.golden import GOLDEN, Golden
 
 MA = GOLDEN[0]

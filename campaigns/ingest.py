@@ -1,8 +1,13 @@
-"""Read a table of results: every row an observation of one target, or refused with its reason."""
+"""From a file of results to observations that can be trusted.
+
+Which column is what and in which unit; then every row an observation of one target, or refused with a sentence that
+says what would be right.
+"""
 
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -13,21 +18,236 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from campaigns.errors import IngestError, UnconfirmedError
-from campaigns.ingest.cells import density, fluence, lifetime, split_bound, standard_error, temperature
-from campaigns.ingest.layout import EXPORTED, NUMBERS, Layout, layout_of
 from campaigns.targets import Observation, Target
 from chemspace import CationLibrary, ChemspaceError, Compound, parse_formula
 from chemspace.errors import CellError, TableError
-from chemspace.tables.cells import flag, number, optional_number
-from chemspace.tables.decode import content_of
-from chemspace.tables.fields import Field, cells_of, match_fields
+from chemspace.tables.cells import (
+    UNITS,
+    flag,
+    is_rate,
+    lifetime_in_ps,
+    number,
+    optional_number,
+    split_heading,
+    stderr_in_ps,
+    unit_of,
+)
+from chemspace.tables.columns import Field, cells_of, match_fields
+from chemspace.tables.decode import content_of, package_table
 from chemspace.tables.grid import Grid, read_grid
 from chemspace.text import one_line, printable, text_problem
+from screening.dataset import PLAUSIBLE_LIFETIME_PS
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["grid_of", "json_lines", "layout_for", "read_file", "read_table"]
+__all__ = ["UNITS", "ObservationTable", "ReadingOptions", "grid_of", "layout_for", "read_table"]
+
+
+_NUMBER_AND_UNIT = re.compile(r"([-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?)\s*([^\d\s].*)")
+
+
+def lifetime(text: str, *, accept_extreme: bool, unit: str | None = "ps") -> float:
+    """A lifetime in ps. Raises CellError if it is empty, no number, not positive, extreme or has its own unit."""
+    if unit is None:
+        text, unit = _with_own_unit(text)
+    what = "a rate" if is_rate(unit) else "a lifetime"
+    _refuse_own_unit(text, unit)
+    value = number(text, f"{what} in {unit}, for example 3.2")
+    if value <= 0:
+        raise CellError(f"{text} is not {what}; it must be positive (leave the row out if none could be measured)")
+    in_ps = lifetime_in_ps(value, unit)
+    low, high = PLAUSIBLE_LIFETIME_PS
+    if not accept_extreme and not low <= in_ps <= high:
+        raise CellError(f"{text} {unit} {far_outside(value, in_ps, unit)}; if it is right, use --accept-extreme")
+    return in_ps
+
+
+def standard_error(text: str, lifetime_ps: float, unit: str | None = "ps") -> float | None:
+    """A standard error in ps, None if empty. CellError if it is not positive or above ten times the lifetime."""
+    if unit is None:
+        text, unit = _with_own_unit(text)
+    _refuse_own_unit(text, unit)
+    value = optional_number(text)
+    if value is None:
+        return None
+    if value <= 0:
+        raise CellError(f"{text} is not a standard error; it must be positive (leave the cell empty if unknown)")
+    in_ps = stderr_in_ps(value, unit, lifetime_ps)
+    if in_ps > 10 * lifetime_ps:
+        raise CellError(f"{text} {unit} is more than ten times the lifetime {lifetime_ps:g} ps; is it in another unit?")
+    return in_ps
+
+
+def split_bound(text: str, unit: str | None) -> tuple[bool, str]:
+    """Whether a cell as "<0.05" (">20" for a rate) is an upper bound, and its number. CellError for a lower bound."""
+    sign, rest = text[:1], text[1:].lstrip("= ")
+    if sign not in "<>≤≥" or not text:
+        return False, text
+    own = _NUMBER_AND_UNIT.fullmatch(rest) if unit is None else None
+    rate = is_rate(unit or (unit_of(own[2]) or "ps" if own else "ps"))
+    if (sign in "<≤") == rate:
+        raise CellError(f"{text!r} says only that the lifetime is longer; such a row teaches nothing yet, leave it out")
+    return True, rest
+
+
+def temperature(text: str) -> float | None:
+    """A temperature in K, None for an empty cell. Raises CellError if it is not a positive number."""
+    value = optional_number(text)
+    if value is not None and value <= 0:
+        raise CellError(f"{text} is not a temperature in K; it must be positive (K = C + 273.15)")
+    return value
+
+
+def density(text: str) -> float | None:
+    """A density per cubic centimetre, None for an empty cell. Raises CellError if it is none."""
+    value = optional_number(re.sub(r"\s*(?:/ ?cm3|cm\^?-3|cm⁻³)$", "", text.strip()))
+    if value is not None and not 1e10 <= value <= 1e24:
+        raise CellError(f"{text} is not a density; write how many there are in a cubic centimetre, such as 3e18")
+    return value
+
+
+#: Microjoules a square centimetre in one of each unit.
+_FLUENCES = {"nj": 1e-3, "uj": 1.0, "µj": 1.0, "μj": 1.0, "mj": 1e3}
+FLUENCE_UNIT = re.compile(r"([a-zµμ]*j) ?(?:/|per|_per_|_)? ?cm(?:2|²|\^2|\*\*2|-2|⁻²)", re.IGNORECASE)
+
+
+def fluence(text: str, heading: str) -> float | None:
+    """A fluence in microjoules a square centimetre, in the unit of the cell, else of its heading, else in these; None
+    for an empty cell. Raises CellError if it is not a positive number in a unit of `_FLUENCES` a square centimetre."""
+    found = FLUENCE_UNIT.search(text) or FLUENCE_UNIT.search(heading)
+    value = optional_number(FLUENCE_UNIT.sub("", text).strip())
+    factor = 1.0 if found is None else _FLUENCES.get(found[1].lower())
+    if factor is None or (value is not None and value <= 0):
+        raise CellError(f"{text} is not a fluence; write a positive number, in uJ/cm2, nJ/cm2 or mJ/cm2")
+    return None if value is None else value * factor
+
+
+def _with_own_unit(text: str) -> tuple[str, str]:
+    """The number and the unit of a cell such as "3.1 ns", in a table whose cells name their units."""
+    match = _NUMBER_AND_UNIT.fullmatch(text.strip())
+    unit = None if match is None else unit_of(match[2])
+    if match is None or unit is None:
+        if text.strip():
+            raise CellError(f"{text!r} names no unit, and the others of its kind do; write it with its unit")
+        return text, "ps"
+    return match[1], unit
+
+
+def far_outside(value: float, in_ps: float, unit: str) -> str:
+    """What is wrong with an extreme lifetime of `value` in `unit`, which is `in_ps` in ps."""
+    low, high = PLAUSIBLE_LIFETIME_PS
+    if unit != "ps":
+        return f"is {in_ps:g} ps, far outside {low:g} to {high:g} ps; is the unit right"
+    hint = f"if it is in fs, write {value / 1e3:g}" if value > high else f"if it is in ns, write {value * 1e3:g}"
+    return f"is far outside {low:g} to {high:g} ps; {hint}"
+
+
+def _refuse_own_unit(text: str, unit: str) -> None:
+    """Refuse a cell that carries a unit in a column that has one."""
+    cell = text.strip()
+    match = _NUMBER_AND_UNIT.fullmatch(cell)
+    own = unit_of(match[2]) if match is not None else None
+    if match is None or own is None:
+        return
+    try:
+        in_ps = lifetime_in_ps(float(match[1]), own)
+        here = lifetime_in_ps(in_ps, unit) if is_rate(unit) else in_ps / lifetime_in_ps(1.0, unit)
+    except (ValueError, ZeroDivisionError):
+        return
+    if is_rate(own) != is_rate(unit):
+        column = f"a rate in {unit}" if is_rate(unit) else f"a lifetime in {unit}"
+        raise CellError(
+            f"{cell!r} is a {'rate' if is_rate(own) else 'lifetime'}; this column is {column}, write {here:.4g}"
+        )
+    raise CellError(f"{cell!r} carries a unit; this column is in {unit}, write {here:g}")
+
+
+#: What a table can say of a measurement. Free text is never guessed: nothing depends on it.
+_FIELDS = tuple(
+    Field(row["field"], tuple(row["headings"].split()), frozenset(row["aliases"].split()), bool(row["required"]))
+    for row in package_table("result_fields.csv", "campaigns")
+)
+#: spinscreen's own headings, taken without asking, and the field each is.
+COLUMNS = {heading: field.name for field in _FIELDS for heading in field.own}
+#: The names that `--map` takes.
+FIELDS = tuple(COLUMNS.values())
+#: Fields whose cells are numbers.
+NUMBERS = ("lifetime", "lifetime_stderr", "temperature_k", "fluence_uj_cm2", "density_cm3")
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How to read a table."""
+
+    columns: Mapping[str, str]  #: column of each field that is there
+    #: Unit of the fields "lifetime" and "lifetime_stderr"; None where every cell names its own.
+    units: Mapping[str, str | None]
+    guesses: tuple[str, ...]  #: what was assumed, as sentences; () where everything is declared
+    declare: tuple[str, ...]  #: options that would declare the same
+    warnings: tuple[str, ...]  #: columns that are not used, units that overrule a heading
+
+
+#: Columns of an export that its ingest has no use for.
+EXPORTED = frozenset({"number", "file", "at", "actor", "sha256"})
+#: That and what younger exports hold beside it.
+_NOT_USED = EXPORTED | {"warned"}
+
+
+def layout_of(name: str, grid: Grid, declared: Mapping[str, str], unit: str | None) -> Layout:
+    """Find the fields of a table. Raises TableError for one that is missing or declared and not there, or two."""
+    if unit is not None and unit not in UNITS:
+        raise TableError(name, f"there is no unit {unit!r}; units: {', '.join(UNITS)}")
+    fluences = [column for column in grid.columns if "fluence" in column.lower() and FLUENCE_UNIT.search(column)]
+    if len(fluences) == 1:  # its heading names a unit of its own
+        declared = {"fluence_uj_cm2": fluences[0], **declared}
+    matched = match_fields(name, grid.columns, _FIELDS, declared)
+    columns = matched.columns
+    units, unit_guess, warnings = _units(grid, columns, unit)
+    guesses, declare = [*grid.guesses, *matched.guesses], [*grid.declare, *matched.declare]
+    if unit_guess or "lifetime" in matched.guessed:
+        guesses.append(_in_unit(grid, columns["lifetime"], units["lifetime"], named=not unit_guess))
+        declare += [] if units["lifetime"] is None else [f"--unit {units['lifetime']}"]
+    unused = [column for column in grid.columns if column and column not in columns.values()]
+    if {*unused} > EXPORTED:  # written by `export`, which says more than a campaign takes in
+        unused = [column for column in unused if column not in _NOT_USED]
+    warnings += [f"column {column!r} is not used (known: {', '.join(COLUMNS)})" for column in unused]
+    return Layout(columns, units, tuple(guesses), tuple(declare), tuple(warnings))
+
+
+def _units(grid: Grid, columns: Mapping[str, str], unit: str | None) -> tuple[dict[str, str | None], bool, list[str]]:
+    """Unit of the lifetime and of its error, whether the first was assumed, and warnings."""
+    heading = split_heading(columns["lifetime"])[1]
+    warnings = []
+    if unit is not None and heading not in (None, unit):
+        warnings.append(f"column {columns['lifetime']!r} is read in {unit}, as asked, not in the {heading} it names")
+    cells = [row.cells.get(columns["lifetime"], "") for row in grid.rows]
+    each_its_own = bool(cells) and all(not cell or _cell_unit(cell) for cell in cells) and any(cells)
+    assumed = unit is None and heading is None and not each_its_own
+    lifetime = unit or heading or (None if each_its_own else "ps")
+    error_heading = split_heading(columns["lifetime_stderr"])[1] if "lifetime_stderr" in columns else None
+    return {"lifetime": lifetime, "lifetime_stderr": error_heading or lifetime}, assumed, warnings
+
+
+def _cell_unit(cell: str) -> str | None:
+    """The unit at the end of a cell such as "3.1 ns"."""
+    return unit_of(re.sub(r"^[<>≤≥~\s]*[-+]?[0-9.,]+(?:[eE][-+]?[0-9]+)?", "", cell))
+
+
+def _in_unit(grid: Grid, column: str, unit: str | None, *, named: bool) -> str:
+    if unit is None:
+        return f"each lifetime in {column!r} is in the unit that its cell names"
+    said = f"{column!r} is in {unit}" if named else f"{column!r} names no unit: {unit} is assumed"
+    first = next((row for row in grid.rows if row.cells.get(column)), None)
+    try:
+        value = float(first.cells[column].lstrip("<> ").replace(",", ".")) if first is not None else 0.0
+        example = (
+            f", so {value:g} in row {first.line} is {lifetime_in_ps(value, unit):g} ps" if first and value > 0 else ""
+        )
+    except ValueError:
+        example = ""
+    return said + example
+
 
 #: What a table can say of a value of a property; the names that `--map` takes.
 VALUE_FIELDS = ("formula", "value", "error", "sample", "source", "note")
@@ -45,7 +265,7 @@ class ReadingOptions(TypedDict, total=False):
     """How to read a table; what is left out is left to its headings.
 
     Keys:
-        columns: column of a field of `campaigns.ingest.layout.FIELDS`, of `VALUE_FIELDS` for a property, where it has
+        columns: column of a field of `campaigns.ingest.FIELDS`, of `VALUE_FIELDS` for a property, where it has
             another name; "" leaves the field out.
         unit: unit of the lifetimes or rates, one of `campaigns.ingest.UNITS`.
         sheet: sheet of a workbook that has several.
@@ -73,44 +293,26 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class ReadRow:
-    """A row that can be read.
+    """A row that can be read."""
 
-    Attributes:
-        line: its line in the file, from 1.
-        formula: as it stands there.
-        compound: what that names.
-        observation: what was measured of it.
-        retracted: why the file says that it was taken back; "" where it stands.
-    """
-
-    line: int
-    formula: str
-    compound: Compound
-    observation: Observation
-    retracted: str = ""
+    line: int  #: its line in the file, from 1
+    formula: str  #: as it stands there
+    compound: Compound  #: what that names
+    observation: Observation  #: what was measured of it
+    retracted: str = ""  #: why the file says that it was taken back; "" where it stands
 
 
 @dataclass(frozen=True, slots=True)
 class ObservationTable:
-    """A results file, read and checked.
+    """A results file, read and checked."""
 
-    Attributes:
-        name: the file's name.
-        content: the file as it was.
-        target: what was measured.
-        columns: its headings.
-        rows: the rows that can be taken in.
-        refused: the rows that cannot.
-        warnings: what was left out or looks odd.
-    """
-
-    name: str
-    content: bytes
-    target: Target
-    columns: tuple[str, ...]
-    rows: tuple[ReadRow, ...]
-    refused: tuple[Refused, ...]
-    warnings: tuple[str, ...]
+    name: str  #: the file's name
+    content: bytes  #: the file as it was
+    target: Target  #: what was measured
+    columns: tuple[str, ...]  #: its headings
+    rows: tuple[ReadRow, ...]  #: the rows that can be taken in
+    refused: tuple[Refused, ...]  #: the rows that cannot
+    warnings: tuple[str, ...]  #: what was left out or looks odd
 
     @property
     def observations(self) -> tuple[Observation, ...]:
@@ -138,7 +340,7 @@ def read_observations(
 ) -> ObservationTable:
     """Read a table of observations of one target.
 
-    Lifetimes stand in the columns `formula` and `lifetime_ps` (others: see `campaigns.ingest.layout`), values of a
+    Lifetimes stand in the columns `formula` and `lifetime_ps` (others: see `campaigns.ingest`), values of a
     further property in `compound` (or `formula`) and `value` (or the property's own name); where they are known also
     `error` (standard error), `sample`, `source` and `note`. Returns its rows; those that cannot be taken in are in
     `refused`. Raises UnconfirmedError if columns or units of lifetimes had to be guessed and `accept_guesses` does not

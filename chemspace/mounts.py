@@ -25,11 +25,10 @@ _LOCKLESS_OPTIONS = frozenset(("nolock", "local_lock=all", "local_lock=posix", "
 
 @dataclass(frozen=True, slots=True)
 class Mount:
-    """A mounted file system. `kind`: as the kernel calls it: ext4, nfs4, fuse.sshfs; "" where it is unknown; `options`:
-    words such as rw and nolock."""
+    """A mounted file system."""
 
-    kind: str = ""
-    options: frozenset[str] = frozenset()
+    kind: str = ""  #: as the kernel calls it: ext4, nfs4, fuse.sshfs; "" where it is unknown
+    options: frozenset[str] = frozenset()  #: words such as rw and nolock
 
     @property
     def is_shared(self) -> bool:

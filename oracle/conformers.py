@@ -53,16 +53,13 @@ FORCE_FIELD_STEPS = 2000
 
 @dataclass(frozen=True, slots=True)
 class Conformers:
-    """Distinct start geometries of one molecule, lowest force-field energy first. `mol`: the molecule with its
-    hydrogens and every embedded conformer; `ids`: the conformer of `mol` behind each geometry, shape (c,); `positions`:
-    geometries, shape (c, n, 3), bohr; `force_field`: "MMFF94" or "UFF"; `complete`: False where others may have been
-    missed."""
+    """Distinct start geometries of one molecule, lowest force-field energy first."""
 
-    mol: Chem.Mol
-    ids: tuple[int, ...]
-    positions: NDArray[np.float64]
-    force_field: str
-    complete: bool
+    mol: Chem.Mol  #: the molecule with its hydrogens and every embedded conformer
+    ids: tuple[int, ...]  #: the conformer of `mol` behind each geometry, shape (c,)
+    positions: NDArray[np.float64]  #: geometries, shape (c, n, 3), bohr
+    force_field: str  #: "MMFF94" or "UFF"
+    complete: bool  #: False where others may have been missed
 
 
 def build_molecule(smiles: str) -> Chem.Mol:

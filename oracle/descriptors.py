@@ -38,18 +38,16 @@ CationNumber: TypeAlias = Callable[[CationRecord], float | None]
 
 @dataclass(frozen=True)
 class Descriptor:
-    """One number that is known of a compound before it is made. `name`: of its column; `label`: in words; `unit`: as
-    text, "" for a pure number; `scale` then may say whose; `scale`: name of the scale of a pure number; `enters`:
-    how it enters as a feature; `feature`: name of that feature; `feature_label`: the feature in words; `of_cation`:
-    from a finished record to the number; None for the two that belong to the framework."""
+    """One number that is known of a compound before it is made."""
 
-    name: str
-    label: str
-    unit: str = ""
-    scale: str = ""
-    enters: Enters = "linear"
-    feature: str = ""
-    feature_label: str = ""
+    name: str  #: of its column
+    label: str  #: in words
+    unit: str = ""  #: as text, "" for a pure number; `scale` then may say whose
+    scale: str = ""  #: name of the scale of a pure number
+    enters: Enters = "linear"  #: how it enters as a feature
+    feature: str = ""  #: name of that feature
+    feature_label: str = ""  #: the feature in words
+    #: From a finished record to the number; None for the two that belong to the framework.
     of_cation: CationNumber | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:

@@ -45,14 +45,13 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One thing that a table can say of its rows. `name`: of the field; what `--map` takes; `headings`: headings that
-    are taken without asking, () for the name alone; `aliases`: further headings, in small letters, without unit, words
-    joined by "_"; proposed and to be confirmed; `required`: whether a table without it is refused."""
+    """One thing that a table can say of its rows."""
 
-    name: str
-    headings: tuple[str, ...] = ()
+    name: str  #: of the field; what `--map` takes
+    headings: tuple[str, ...] = ()  #: headings that are taken without asking, () for the name alone
+    #: Further headings, in small letters, without unit, words joined by "_"; proposed and to be confirmed.
     aliases: frozenset[str] = frozenset()
-    required: bool = False
+    required: bool = False  #: whether a table without it is refused
 
     @property
     def own(self) -> tuple[str, ...]:
@@ -234,14 +233,13 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Cells:
-    """A column of one table, or of several below each other. `numbers`: shape (m,), NaN for what is empty or no number,
-    infinite for `HUGE` ones, which are none either; `filled`: which cells hold anything, shape (m,); `text`: the cells
-    as text, shape (m,); None where all are numbers; `percent`: whether a cell has a per cent sign."""
+    """A column of one table, or of several below each other."""
 
+    #: Shape (m,), NaN for what is empty or no number, infinite for `HUGE` ones, which are none either.
     numbers: NDArray[np.float64]
-    filled: NDArray[np.bool_]
-    text: NDArray[np.object_] | None
-    percent: bool = False
+    filled: NDArray[np.bool_]  #: which cells hold anything, shape (m,)
+    text: NDArray[np.object_] | None  #: the cells as text, shape (m,); None where all are numbers
+    percent: bool = False  #: whether a cell has a per cent sign
 
     @property
     def odd(self) -> NDArray[np.int64]:

@@ -42,13 +42,12 @@ _DAMAGES = (
 
 @dataclass(frozen=True)
 class Sheet:
-    """What a sheet holds. `rows`: number of each filled row, from 1, and its filled cells by their place, from 0;
-    `dates`: row, place and text of each cell that Excel keeps as a date; `strays`: cells far below the others, which
-    were left out."""
+    """What a sheet holds."""
 
+    #: Number of each filled row, from 1, and its filled cells by their place, from 0.
     rows: list[tuple[int, dict[int, str]]]
-    dates: list[tuple[int, int, str]]
-    strays: int
+    dates: list[tuple[int, int, str]]  #: row, place and text of each cell that Excel keeps as a date
+    strays: int  #: cells far below the others, which were left out
 
 
 class Book:
@@ -182,16 +181,14 @@ class GridRow:
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """A table of text. `columns`: headings, in order; `rows`: rows that are not empty; `decimal_commas`: whether
-    numbers may be written with a decimal comma; `guesses`: what was assumed to find the table, as sentences; `declare`:
-    options that say the same; `warnings`: what looks odd."""
+    """A table of text."""
 
-    columns: tuple[str, ...]
-    rows: tuple[GridRow, ...]
-    decimal_commas: bool = False
-    guesses: tuple[str, ...] = ()
-    declare: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
+    columns: tuple[str, ...]  #: headings, in order
+    rows: tuple[GridRow, ...]  #: rows that are not empty
+    decimal_commas: bool = False  #: whether numbers may be written with a decimal comma
+    guesses: tuple[str, ...] = ()  #: what was assumed to find the table, as sentences
+    declare: tuple[str, ...] = ()  #: options that say the same
+    warnings: tuple[str, ...] = ()  #: what looks odd
 
     def only_sheet(self, name: str) -> Grid:
         """This table, where nobody can say which sheet of the file called `name` is meant. Raises TableError if several

@@ -38,14 +38,12 @@ class Dialect:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NumberTable:
-    """The numbers of one file. `headings`: one per column, or None where the file has none; `values`: shape (rows,
-    columns); missing cells are NaN; `lines`: one-based line of the file of each row, shape (rows,); `around`: the lines
-    of text above and below the numbers."""
+    """The numbers of one file."""
 
-    headings: tuple[str, ...] | None
-    values: NDArray[np.float64]
-    lines: NDArray[np.int64]
-    around: tuple[str, ...] = ()
+    headings: tuple[str, ...] | None  #: one per column, or None where the file has none
+    values: NDArray[np.float64]  #: shape (rows, columns); missing cells are NaN
+    lines: NDArray[np.int64]  #: one-based line of the file of each row, shape (rows,)
+    around: tuple[str, ...] = ()  #: the lines of text above and below the numbers
 
 
 def parse_numbers(name: str, text: str) -> NumberTable:

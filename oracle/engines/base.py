@@ -157,17 +157,15 @@ def _name(mol: Chem.Mol, pair: NDArray[np.int64], verb: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class SinglePoint:
-    """One self-consistent solution. `energy`: total energy, hartree; `gradient`: derivative of the energy, shape (n,
-    3), hartree/bohr; None where it was not asked for; `orbital_energies`: shape (o,), hartree, ascending;
-    `occupations`: electrons in each orbital, shape (o,), 0 to 2; `dipole`: electric dipole about the origin of the
-    positions, shape (3,), e bohr; `charges`: partial atomic charges, shape (n,), e; empty where the engine has none."""
+    """One self-consistent solution."""
 
-    energy: float
+    energy: float  #: total energy, hartree
+    #: Derivative of the energy, shape (n, 3), hartree/bohr; None where it was not asked for.
     gradient: NDArray[np.float64] | None
-    orbital_energies: NDArray[np.float64]
-    occupations: NDArray[np.float64]
-    dipole: NDArray[np.float64]
-    charges: NDArray[np.float64]
+    orbital_energies: NDArray[np.float64]  #: shape (o,), hartree, ascending
+    occupations: NDArray[np.float64]  #: electrons in each orbital, shape (o,), 0 to 2
+    dipole: NDArray[np.float64]  #: electric dipole about the origin of the positions, shape (3,), e bohr
+    charges: NDArray[np.float64]  #: partial atomic charges, shape (n,), e; empty where the engine has none
 
     @property
     def homo(self) -> float:

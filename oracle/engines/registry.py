@@ -71,28 +71,26 @@ OpenPointEngine: TypeAlias = "Callable[[Protocol], PointEngine]"
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """What a protocol computes with. `geometry`: engine of the optimisation; `properties`: engine of the orbitals and
-    the dipole; `polarizability`: from numbers, positions (bohr) and charge to bohr^3."""
+    """What a protocol computes with."""
 
-    geometry: Engine
-    properties: PointEngine
-    polarizability: Polarizability
+    geometry: Engine  #: engine of the optimisation
+    properties: PointEngine  #: engine of the orbitals and the dipole
+    polarizability: Polarizability  #: from numbers, positions (bohr) and charge to bohr^3
 
 
 @dataclass(frozen=True)
 class EngineAbility:
-    """What an engine can do. `methods`: levels of theory, its default first; `version`: of what is installed here;
-    raises EngineMissingError if it is not. None asks for the version of `distribution`; `distribution`: Python
-    distribution behind it; `install`: how to install that; `solvent`: whether it knows the ALPB solvent model; `field`:
-    whether its `single_point` takes an external electric `field`, for the finite-field polarizability;
-    `open_properties`: opens what computes orbitals and dipole, where that is another program than the geometry's."""
+    """What an engine can do."""
 
-    methods: tuple[str, ...]
+    methods: tuple[str, ...]  #: levels of theory, its default first
+    #: Of what is installed here; raises EngineMissingError if it is not. None asks for the version of `distribution`.
     version: Callable[[], str] | None = None
-    distribution: str = ""
-    install: str = ""
-    solvent: bool = False
+    distribution: str = ""  #: Python distribution behind it
+    install: str = ""  #: how to install that
+    solvent: bool = False  #: whether it knows the ALPB solvent model
+    #: Whether its `single_point` takes an external electric `field`, for the finite-field polarizability.
     field: bool = False
+    #: Opens what computes orbitals and dipole, where that is another program than the geometry's.
     open_properties: OpenPointEngine | None = None
 
 

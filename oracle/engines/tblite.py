@@ -18,15 +18,12 @@ from oracle.errors import ConvergenceError, EngineError, EngineMissingError
 
 @dataclass(frozen=True)
 class TbliteEngine:
-    """GFN2-xTB (doi 10.1021/acs.jctc.8b01176) or GFN1-xTB (doi 10.1021/acs.jctc.7b00118) by the tblite library.
-    `solvent`: name of an ALPB solvent (doi 10.1021/acs.jctc.1c00471), or None for the gas phase; `accuracy`: numerical
-    accuracy of single points; 1 is the program's default, smaller is tighter; `step_accuracy`: that of the energies and
-    gradients on the way of an optimisation."""
+    """GFN2-xTB (doi 10.1021/acs.jctc.8b01176) or GFN1-xTB (doi 10.1021/acs.jctc.7b00118) by the tblite library."""
 
     method: str = "GFN2-xTB"
-    solvent: str | None = None
-    accuracy: float = 0.01
-    step_accuracy: float = 10.0
+    solvent: str | None = None  #: name of an ALPB solvent (doi 10.1021/acs.jctc.1c00471), or None for the gas phase
+    accuracy: float = 0.01  #: numerical accuracy of single points; 1 is the program's default, smaller is tighter
+    step_accuracy: float = 10.0  #: that of the energies and gradients on the way of an optimisation
 
     def session(self, numbers: NDArray[np.int64], charge: int) -> TbliteSession:
         """Starts work on the molecule of these atomic `numbers`, shape (n,)."""

@@ -43,7 +43,7 @@ from campaigns.web.errors import (
     WebError,
 )
 from campaigns.web.middleware import HEADERS, Guard, Idempotency, ResponseCache
-from campaigns.web.pages import campaign, compounds, description, measure
+from campaigns.web.pages import campaign, compounds, measure
 from campaigns.web.pages.render import error_page, mount_assets
 from campaigns.web.registry import CampaignRegistry
 from campaigns.web.settings import Settings
@@ -120,7 +120,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(Exception, _failed)
     app.include_router(routes.router)
-    for router in (campaign.start_router, campaign.router, description.router, measure.router, compounds.router):
+    for router in (campaign.start_router, campaign.router, measure.router, compounds.router):
         app.include_router(router, include_in_schema=False)
     mount_assets(app)
     app.add_middleware(ResponseCache, registry=registry)

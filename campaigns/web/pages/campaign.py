@@ -1,18 +1,21 @@
-"""Pages of one campaign: overview, suggestions, model, log; and logging in."""
+"""Pages of one campaign: overview, suggestions, model, log, its description and amending it; and logging in."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from hashlib import sha256
+from typing import Annotated, Any, Literal
 from urllib.parse import quote
 
-from fastapi import APIRouter, Form, Query, Request
+from fastapi import APIRouter, File, Form, Query, Request, UploadFile
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 from markupsafe import Markup
 from pydantic import BaseModel, Field
 
+from campaigns.amend import Amendment
 from campaigns.database import acting_as
+from campaigns.description import description_of
 from campaigns.errors import DependedOnError
-from campaigns.events import Stage, possible_steps
+from campaigns.events import REASONS, EventKind, Stage, possible_steps
 from campaigns.report.card import compared_views, decisions, outcome, suggestion_card
 from campaigns.report.render import render
 from campaigns.summary import SuggestionBatch
@@ -21,6 +24,7 @@ from campaigns.web.access import Editing, Registry, Service, Visiting, address_o
 from campaigns.web.errors import NotServedError, UnauthenticatedError
 from campaigns.web.pages.render import NOBODY, fragment, is_partial, page, redirect
 from campaigns.web.service import CampaignService
+from campaigns.web.uploads import uploaded
 from chemspace import parse_formula
 from screening.scores import SCORES
 
@@ -402,3 +406,65 @@ def _local(address: str) -> str:
     """An address on this server; anything else is the start page."""
     plain = address.startswith("/") and not address.startswith(("//", "/\\")) and address.isprintable()
     return address if plain else "/"
+
+
+@router.get("/description")
+def description(request: Request, visitor: Visiting, service: Service) -> Response:
+    """What the campaign is asked for now, a form to change it, and what is declined."""
+    state = service.snapshot().state
+    undone, kind = service.undone(), EventKind.RULED_OUT
+    events = [event.id for event in service.campaign.events() if event.kind is kind and event.id not in undone]
+    taken_over = [None] * (len(state.ruled_out) - len(events))  # from another campaign, by no event of this one
+    return page(
+        request,
+        visitor,
+        "description.html",
+        service,
+        tab="description",
+        launch=service.kept(("launch", len(state.descriptions)), lambda: launched(service)),
+        text=service.campaign.config.to_yaml(),
+        declined=list(zip(state.ruled_out, [*taken_over, *events], strict=True)),
+        reasons=REASONS,
+    )
+
+
+@router.post("/description")
+def amend(
+    request: Request,
+    visitor: Editing,
+    service: Service,
+    text: Annotated[str, Form(max_length=2_000_000)],
+    reason: Annotated[str, Form(max_length=2000)] = "",
+    seen: Annotated[str, Form(max_length=64)] = "",
+    libraries: Annotated[list[UploadFile] | None, File()] = None,
+) -> Response:
+    """Show how a description differs from the present one; store it once `seen` says that these differences were."""
+    described = description_of("the description", text, None)
+    given = {file.name: file.content for file in uploaded({"library": libraries or []})}
+    amended, is_stored = service.amend(
+        described.config, given, visitor.identity.name, reason.strip(), lambda shown: seen == _digest(shown)
+    )
+    if is_stored:
+        if service.snapshot().fit is None and service.snapshot().state.fits:
+            service.learn(visitor.identity.name)
+        return redirect(request, f"/c/{service.slug}/description")
+    return fragment(visitor, "amended.html", service, amended=amended, digest=_digest(amended), was_seen=bool(seen))
+
+
+def _digest(amended: Amendment) -> str:
+    return sha256("\n".join((*amended.changes, *amended.notes)).encode()).hexdigest()
+
+
+@router.post("/description/decline")
+def decline(
+    request: Request,
+    visitor: Editing,
+    service: Service,
+    cation: Annotated[str, Form(min_length=1, max_length=200)],
+    place: Annotated[Literal["spacer", "cage"], Form()] = "spacer",
+    reason: Annotated[str, Form(max_length=2000)] = "",
+) -> Response:
+    """Leave every compound with a cation in one place out of all rounds to come."""
+    with acting_as(visitor.identity.name), service.writing() as campaign:
+        campaign.decline_cation(cation.strip(), reason.strip(), place=place)
+    return redirect(request, f"/c/{service.slug}/description")

@@ -1,4 +1,4 @@
-"""A CUDA device gives the processor's numbers and nothing is left on the wrong side: on `tests.pretend_device`."""
+"""A CUDA device gives the processor's numbers (`tests.pretend_device`); a seed is a whole number of nought or more."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 import torch
 
-from screening.devices import usable_device
-from screening.errors import DeviceError
+from screening.devices import check_seed, usable_device
+from screening.errors import BatchError, DeviceError
 from screening.ranking import Candidates, PassSettings, rank, space_features
 from screening.ranking.stream import SinglePrecision
 from screening.surrogate import Surrogate, fit_surrogate
@@ -161,3 +161,14 @@ def test_a_card_that_is_not_there_is_refused_with_the_last_that_is() -> None:
 def test_cuda_is_refused_where_torch_has_none() -> None:
     with pytest.raises(DeviceError, match=r"torch .* sees no CUDA device; use 'cpu'"):
         cross_validate(TrainingRows.of(ROWS.x, ROWS.y), device="cuda")
+
+
+@pytest.mark.parametrize("seed", [0, 7, np.int64(3)])
+def test_whole_numbers_are_taken(seed: object) -> None:
+    assert check_seed(seed, BatchError) == seed
+
+
+@pytest.mark.parametrize("seed", [-1, 1.5, None, "3", True], ids=str)
+def test_anything_else_is_refused_by_name(seed: object) -> None:
+    with pytest.raises(BatchError, match="a whole number of 0 or more"):
+        check_seed(seed, BatchError)

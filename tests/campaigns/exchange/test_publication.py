@@ -1,4 +1,4 @@
-"""Compounds as NOMAD describes them."""
+"""A data package that the kept library takes, a model card, and compounds as NOMAD describes them."""
 
 from __future__ import annotations
 
@@ -7,12 +7,55 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from frictionless import Package
 from typer.testing import CliRunner
 
 from campaigns import Campaign
 from campaigns.cli.app import app
-from campaigns.exchange.publication import CLASS, composition, write_nomad
+from campaigns.errors import CampaignError
+from campaigns.exchange.publication import CLASS, composition, write_data_package, write_model_card, write_nomad
 from chemspace import CationLibrary, Compound, parse_formula
+
+
+def test_the_package_is_valid_and_every_column_is_described(lab: Campaign, tmp_path: Path) -> None:
+    lab.observe([{"formula": "(PEA)2PbI4", "lifetime_ps": 0.8, "sample": "K2", "temperature_k": 300}])
+    assert write_data_package(lab, tmp_path / "lab.zip") == 2
+    with zipfile.ZipFile(tmp_path / "lab.zip") as archive:
+        archive.extractall(tmp_path / "package")
+    report = Package(str(tmp_path / "package" / "datapackage.json")).validate()
+    assert report.valid, report.flatten(["type", "message"])
+    told = json.loads((tmp_path / "package" / "datapackage.json").read_text(encoding="utf-8"))
+    fields = {field["name"]: field for resource in told["resources"] for field in resource["schema"]["fields"]}
+    assert fields["lifetime_ps"] == {
+        "name": "lifetime_ps",
+        "type": "number",
+        "unit": "ps",
+        "description": "Spin lifetime: measured, or predicted (median) in the suggestions; the 1/e time of SC - CC",
+    }
+    assert fields["temperature_k"]["unit"] == "K"
+    assert fields["is_upper_bound"]["type"] == "boolean"
+    assert all(field["description"] != name.replace("_", " ") for name, field in fields.items())
+    rows = Package(str(tmp_path / "package" / "datapackage.json")).get_resource("measurements").read_rows()
+    assert float(rows[0]["lifetime_ps"]) == 0.7
+
+
+def test_the_card_tells_data_splits_scores_and_limits(year: Campaign, tmp_path: Path) -> None:
+    with pytest.raises(CampaignError, match="learn first: spinscreen suggest"):
+        write_model_card(year, tmp_path / "card.md")
+    fit = year.retrain()
+    assert write_model_card(year, tmp_path / "card.json") == len(fit.scores)
+    card = json.loads((tmp_path / "card.json").read_text(encoding="utf-8"))
+    assert card["scores_by_split"] == json.loads(json.dumps(fit.scores))
+    assert (card["data"]["rows_known"], card["data"]["rows_trained_on"]) == (fit.n_measured, fit.n_train)
+    assert card["data"]["left_out"] == list(fit.left_out)
+    assert (card["verdict"], card["model"]["surrogate"]) == (fit.grade, "mean")
+    assert card["data"]["sources"] == ["10.1039/d5sc07406a"]
+    write_model_card(year, tmp_path / "card.md")
+    text = (tmp_path / "card.md").read_text(encoding="utf-8")
+    assert all(split in text for split in fit.scores)
+    assert fit.grade in text
+    assert "## Limits" in text
+
 
 LIBRARY = CationLibrary.builtin()
 

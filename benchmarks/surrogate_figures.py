@@ -1,9 +1,8 @@
 """The figures of docs/surrogates.md about the shipped surrogate on the published descriptors, part by part.
 
-    python -m benchmarks.surrogate_figures [--parts errors mixtures card signs speed]
+    python -m benchmarks.surrogate_figures [--parts errors card signs speed]
 
 errors: which compounds make the squared error, and the standard error of each R2 (rows drawn again, 2,000 times).
-mixtures: the best average of processes, networks and trees, weights chosen with the answers in hand.
 card: every split, shuffles, the spacer alone, the learning curve. signs: directions of the descriptors on rows held
 out, published and xTB, and how much each contributes. speed: CPU seconds.
 """
@@ -27,6 +26,7 @@ from screening import cross_validate, fit_surrogate
 from screening.features import FEATURE_NAMES
 from screening.ranking.stream import SinglePrecision
 from screening.surrogates import TrainingRows
+from screening.surrogates.recipe import DEFAULT_SURROGATE
 from screening.validation.card import full_score_card
 from screening.validation.splits import LEAVE_OUT_SPLITS
 
@@ -38,7 +38,7 @@ CHUNK, PREDICTED = 4096, 200_000
 
 def main() -> None:
     """Prints the parts asked for."""
-    parts = {"errors": errors, "mixtures": mixtures, "card": card, "signs": signs, "speed": speed}
+    parts = {"errors": errors, "card": card, "signs": signs, "speed": speed}
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--parts", nargs="+", choices=parts, default=list(parts))
     for part in parser.parse_args().parts:
@@ -52,26 +52,11 @@ def errors() -> None:
     names = rows.rows["formula"].tolist()
     again = np.random.default_rng(SEED).integers(0, len(names), (DRAWS, len(names)))
     for split in LEAVE_OUT_SPLITS:
-        y, mean = _predicted("spinscreen", split)
+        y, mean = _predicted(split)
         square = (y - mean) ** 2
         largest = ", ".join(f"{names[i]} {square[i] / square.sum():.2f}" for i in np.argsort(-square)[:4])
         spread = np.std([_r2(y[draw], mean[draw]) for draw in again])
         print(f"{split}: R2 {_r2(y, mean):.2f}, standard error {spread:.2f}; shares of the squared error: {largest}")
-
-
-def mixtures() -> None:
-    """What no average of these learners passes: weights fitted to the out-of-fold predictions themselves."""
-    for source in ("published", "xtb"):
-        for split in LEAVE_OUT_SPLITS:
-            told = [_predicted(name, split, source) for name in ("processes", "ensemble", "trees")]
-            y, means = told[0][0], np.column_stack([mean for _, mean in told])
-            steps = np.linspace(0.0, 1.0, 21)
-            weights = [(a, b, 1.0 - a - b) for a in steps for b in steps if a + b <= 1.0 + 1e-9]
-            best = max(weights, key=lambda w: _r2(y, means @ np.array(w)))
-            shown = ", ".join(f"{w:.2f}" for w in best)
-            print(
-                f"{source}, {split}: best R2 {_r2(y, means @ np.array(best)):.2f} (processes, networks, trees {shown})"
-            )
 
 
 def card() -> None:
@@ -114,7 +99,7 @@ def speed() -> None:
     _timed("validation by both leave-out splits", lambda: cross_validate(training))
     _timed("out-of-fold Shapley values of all rows", lambda: out_of_fold_shapley(training, FEATURE_NAMES))
     many = np.random.default_rng(SEED).choice(x, (PREDICTED,), axis=0)
-    for name in ("spinscreen", "gp_ensemble", "trees"):
+    for name in (DEFAULT_SURROGATE, "spinscreen"):
         surrogate = fit_surrogate(training, name)
         single, points = SinglePrecision(surrogate), torch.from_numpy(many)
 
@@ -139,8 +124,8 @@ def _timed(what: str, run: Callable[[], object], items: int = 0) -> None:
     )
 
 
-def _predicted(name: str, split: str, source: str = "published") -> tuple[Array, Array]:
-    told = validated(name, source, SEED).predictions
+def _predicted(split: str) -> tuple[Array, Array]:
+    told = validated(DEFAULT_SURROGATE, "published", SEED).predictions
     told = told[told["split"] == split].sort_values("row")
     return told["y"].to_numpy(float), told["mean"].to_numpy(float)
 

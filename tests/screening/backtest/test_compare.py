@@ -122,6 +122,7 @@ def test_a_frame_becomes_a_table_of_its_numeric_columns() -> None:
         (pd.DataFrame({"rate": [1.0, 2.0, 3.0]}), "no column to learn from"),
         (pd.DataFrame({"u": [1.0, np.nan, 3.0], "rate": [1.0, 2.0, 3.0]}), "column 'u' .*row 2 of the table"),
         (pd.DataFrame({"u": [1.0, 2.0, 3.0], "rate": ["1", "slow", "2"]}), "row 2, column 'rate'"),
+        (pd.DataFrame({"u": [1.0, 2.0, 3.0], "rate": ["1", "PENDING", "2"]}), "row 2, column 'rate' holds no result"),
         (pd.DataFrame({"u": [1.0, 2.0], "rate": [1.0, 2.0]}), "at least 3"),
     ],
 )

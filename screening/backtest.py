@@ -51,8 +51,8 @@ class FinishedTable:
         if len(candidates):
             row = int(np.flatnonzero(~np.isfinite(read_results(NamedTable("the table", frame), query).y))[0])
             raise BacktestError(
-                f"row {row + 1}, column {query.target!r} holds no result ({len(candidates)} such): a finished table has "
-                "a number everywhere; drop those rows first"
+                f"row {row + 1}, column {query.target!r} holds no result ({len(candidates)} such): a finished table "
+                "has a number everywhere; drop those rows first"
             )
         if len(table.y) < 3:
             raise BacktestError(f"{len(table.y)} rows: a campaign needs at least 3 to choose from")

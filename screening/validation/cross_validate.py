@@ -83,9 +83,9 @@ def cross_validate(
     """Predict every row by models that never saw it, and score the predictions.
 
     Everything that is fitted (standardisation, hyperparameters, early stopping, weights of the mixture) is fitted
-    inside each fold; the recalibration of a row uses the errors of other folds only. Bounds train, held out with their
-    group; they are predicted and scored nowhere, and so are rows of related tasks: what is left out is left out of
-    every task.
+    inside each fold, but for the pooled error of rows that state none; the recalibration of a row uses the errors of
+    other folds only. Bounds train, held out with their group; they are predicted and scored nowhere, and so are rows of
+    related tasks: what is left out is left out of every task.
 
     Args:
         training: the rows.

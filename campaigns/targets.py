@@ -164,15 +164,16 @@ class Observation(BaseModel):
     @classmethod
     def of_fit(cls, formula: str, fit: TraceFit, *, sample: str = "") -> Observation:
         """The lifetime that a fitted trace says of `formula`; its error is that of the wider of its two intervals."""
-        wider = "" if fit.systematic_interval_ps is None else ", systematic {:.3g} to {:.3g} ps"
+        note = f"{fit.model}, response {fit.irf_fwhm_ps:.3g} ps, R2 {fit.r_squared:.4f}"
+        if fit.systematic_interval_ps is not None:
+            note += ", systematic {:.3g} to {:.3g} ps".format(*fit.systematic_interval_ps)
         return cls(
             formula=formula,
             value=fit.lifetime_ps,
             stderr=fit.error_ps,
             sample=sample,
             technique="TR",
-            note=f"{fit.model}, response {fit.irf_fwhm_ps:.3g} ps, R2 {fit.r_squared:.4f}"
-            + wider.format(*fit.systematic_interval_ps or ()),
+            note=note,
             is_bound=fit.is_upper_bound,
             warned=" ".join(fit.warnings),
         )

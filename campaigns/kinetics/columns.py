@@ -165,25 +165,23 @@ def _errors(
 ) -> tuple[dict[str, Array], list[str]]:
     """The errors of each signal, and a note where they cannot be weights: only where every signal is one column and has
     its own, or all have one, and where they are positive and not the same everywhere."""
-    at = [column for column, role in enumerate(roles) if role == "error"]
+    of = {at: error_of(headings[at]) for at, role in enumerate(roles) if role == "error"}
     signals = [role for role in roles if role in ("sc", "cc", "difference", "signal")]
-    if not at or not signals:
+    if not of or not signals:
         return {}, []
-    of = {column: error_of(headings[column]) for column in at}
-    general = at if len(at) == len(signals) == 1 else [column for column in at if of[column] not in ("sc", "cc")]
-    own = {role: [column for column in at if of[column] == role] or general for role in signals}
-    errors = {role: values[:, columns[0]] for role, columns in own.items() if len(columns) == 1}
-    measured = np.isfinite(values[:, [k for k, role in enumerate(roles) if role in ("delay", *signals)]]).all(axis=1)
-    used = values[measured][:, sorted({columns[0] for columns in own.values() if columns})]
-    if len(errors) < len(signals):
+    general = [at for at, role in of.items() if role not in ("sc", "cc") or len(of) == len(signals) == 1]
+    own = {role: [at for at in of if of[at] == role] or general for role in signals}
+    measured = np.isfinite(values[:, [at for at, role in enumerate(roles) if role in ("delay", *signals)]]).all(axis=1)
+    used = values[measured][:, sorted({at for columns in own.values() for at in columns})]
+    if len(own) < len(signals) or any(len(columns) != 1 for columns in own.values()):
         why = "they do not say which signal each belongs to"
     elif not (used > 0.0).all():
         why = f"{int((~(used > 0.0)).sum())} of them are zero, negative or missing"
     elif (np.ptp(used, axis=0) <= 1e-9 * used.max(axis=0)).all():
         why = "they are the same at all delays"
     else:
-        return errors, []
-    return {}, [f"Errors {_listed([headings[column] for column in at])} of {name} are not used as weights: {why}."]
+        return {role: values[:, columns[0]] for role, columns in own.items()}, []
+    return {}, [f"Errors {_listed([headings[at] for at in of])} of {name} are not used as weights: {why}."]
 
 
 #: A power of ten at a signal: "dT/T (10⁻³)", "SC x1e-4"; no date.

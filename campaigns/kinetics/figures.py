@@ -95,13 +95,10 @@ def kinetics_figure(fit: TraceFit) -> go.Figure:
     figure.update_xaxes(title=axis.layout()["title"], row=2, col=1)
     for change in axis.changes:
         figure.add_vline(x=change, line={"width": 1, "dash": "dot", "color": "#999999"})
-    figure.update_yaxes(title_text=_signal_title(trace.unit), row=1, col=1, exponentformat="power")
+    of = f"signal ({trace.unit})" if trace.unit else "signal, as in the file"
+    figure.update_yaxes(title_text=of, row=1, col=1, exponentformat="power")
     figure.update_yaxes(title_text="residual (s.d.)", row=2, col=1)
     return _styled(figure, escape(fit.summary()), height=560)
-
-
-def _signal_title(unit: str) -> str:
-    return f"signal ({unit})" if unit else "signal, as in the file"
 
 
 def map_figure(

@@ -299,7 +299,9 @@ def _choose(plain: Solution, simple: Solution, chosen: Model | None) -> tuple[So
         if model.name not in candidates:
             candidates[model.name] = reach(near, model)
     delayed = candidates[Model("delayed", bare).name]
-    if (chosen is None or chosen.decay != "delayed") and not _is_delayed(delayed):
+    slow, fast = delayed.at.coefficients[:2]  # a rise that the response does not hide comes before the decay
+    rises = slow * fast < 0.0 and delayed.lifetime_ps * exp(delayed.theta[-1]) > RESOLUTION * delayed.fwhm_ps
+    if (chosen is None or chosen.decay != "delayed") and not rises:
         del candidates[delayed.problem.model.name]
     spiked = Model("exponential", extras).with_extra("spike").name
     if (chosen is None or chosen.name != spiked) and candidates[spiked].lifetime_ps < candidates[spiked].fwhm_ps:
@@ -327,12 +329,6 @@ def _choose(plain: Solution, simple: Solution, chosen: Model | None) -> tuple[So
 def _is_single(fit: Solution) -> bool:
     """Whether it is one decay behind a delayed rise or beside a coherent artefact."""
     return fit.problem.model.decay == "delayed" or "spike" in fit.problem.model.extras
-
-
-def _is_delayed(fit: Solution) -> bool:
-    """Whether a rise that the response does not hide comes before the decay."""
-    slow, fast = fit.at.coefficients[:2]
-    return bool(slow * fast < 0.0) and fit.lifetime_ps * exp(fit.theta[-1]) > RESOLUTION * fit.fwhm_ps
 
 
 def _oscillation(wave: Solution, rival: Solution) -> OscillationError:

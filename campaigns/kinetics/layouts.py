@@ -36,7 +36,8 @@ _SCOPE = re.compile(
     r",(?P<channels>[^\n]*)\n(?:second,.*\n)?",
     re.MULTILINE | re.IGNORECASE,
 )
-_GROUPED = re.compile(r"[-+]?\d{1,3}(?:,\d{3})+(?:\.\d*)?")
+_GROUPED = re.compile(r"[-+]?[1-9]\d{0,2}(?:,\d{3})+(?:\.\d*)?")
+_POINTED = re.compile(r'(?<![^,;\t\n])"?[-+]?\d[\d,]*\.\d+"?(?![^,;\t\n])')
 #: Three columns of so many rows or more are a map of one reading a row.
 _LONG = 36
 _WAVELENGTH = re.compile(r"wave|^wl|^lambda|^λ|^nm$|(?<![a-z])nm(?![a-z])")
@@ -81,16 +82,16 @@ def _scope_text(text: str) -> str:
 
 
 def _without_thousands(text: str) -> str:
-    """Text whose quoted cells group digits ("1,234.5") without the commas, where they can be no decimal ones."""
+    """Text whose quoted cells group digits ("1,234.5") without the commas, where points are the decimal marks."""
     quoted = re.findall(r'"([-+]?\d[\d,]*,[\d,]*(?:\.\d*)?)"', text)
-    if not quoted or not re.search(r"\d\.\d", text) or not all(map(_GROUPED.fullmatch, quoted)):
+    if not quoted or not all(map(_GROUPED.fullmatch, quoted)) or len(_POINTED.findall(text[:_HEAD])) < _MANY:
         return text
     return re.sub(r'"[-+]?\d[\d,.]*"', lambda cell: cell[0].replace(",", ""), text)
 
 
 def long_map_text(name: str, text: str) -> str:
     """A map of one reading a row (delay, wavelength and signal in three columns) as a matrix; another text as it is.
-    Raises TableError where its columns or readings leave open what they are."""
+    Raises TableError where it has not one reading of each wavelength at each delay."""
     lines = [line.split() for line in re.sub("[,;]", " ", text).split("\n") if line.strip()]
     if len(lines) < _LONG or any(len(line) != 3 for line in lines[len(lines) // 2 : -1]):
         return text
@@ -99,11 +100,7 @@ def long_map_text(name: str, text: str) -> str:
     waves = [at for at in (0, 1) if _WAVELENGTH.search(plain(heads[at]))]
     waves = waves or [at for at in (0, 1) if not heads[at] and 100.0 <= axes[:, at].min() <= axes[:, at].max() <= 2e4]
     if table.values.shape[1] != 3 or len(waves) != 1:
-        raise TableError(
-            name,
-            "has three columns, one reading a row",
-            right="Head them delay_ps, wavelength_nm and signal, in this order.",
-        )
+        return text
     (wave, at_wave), (delay, at_delay) = (
         np.unique(axes[:, at], return_inverse=True) for at in (waves[0], 1 - waves[0])
     )

@@ -33,6 +33,7 @@ from chemspace.tables.numbers import Dialect, is_numeric, sniff, split_line
 Array = NDArray[np.float64]
 
 _LAYOUT = "A map has the delays in its first row and a wavelength (nm) at the start of every other row."
+_LONG = "Or one reading a row, headed delay_ps, wavelength_nm and signal."
 _APART = "If its axes stand in files of their own, name them: --map delay=FILE --map wavelength=FILE."
 _AXES = "--map delay=FILE --map wavelength=FILE"
 #: TIMP's layout: which axis stands in the first row, and how many numbers that row has.
@@ -217,7 +218,7 @@ def _blocks(name: str, lines: list[str], dialect: Dialect) -> Iterator[tuple[str
         while cells and is_missing(cells[-1]) and len(cells) > (len(head) if head else 2):
             cells.pop()
         values = _delay_row(cells, dialect)
-        if values is not None and (head is None or _same_row(values, head)):
+        if values is not None and (head is None or np.array_equal(values, head, equal_nan=True)):
             if len(rows) > 1:
                 n_found += 1
                 yield corner, _block(name, rows)
@@ -237,7 +238,7 @@ def _blocks(name: str, lines: list[str], dialect: Dialect) -> Iterator[tuple[str
     if len(rows) > 1:
         yield corner, _block(name, rows)
     elif not n_found:
-        raise TraceFileError(name, "holds no map", _LAYOUT)
+        raise TraceFileError(name, "holds no map", f"{_LAYOUT} {_LONG}")
 
 
 def _delay_row(cells: list[str], dialect: Dialect) -> list[float] | None:
@@ -248,10 +249,6 @@ def _delay_row(cells: list[str], dialect: Dialect) -> list[float] | None:
     if any(v is None for v in values) or sum(v is not None and not isnan(v) for v in values) < 3:
         return None
     return [0.0, *(v for v in values if v is not None)]
-
-
-def _same_row(values: list[float], head: list[float]) -> bool:
-    return len(values) == len(head) and bool(np.array_equal(values[1:], head[1:], equal_nan=True))
 
 
 def _looks_like_data(cells: list[str], dialect: Dialect) -> bool:
@@ -363,7 +360,7 @@ def photobleach_peak(sc: TransientMap, cc: TransientMap) -> float:
     noise = np.sqrt(mean_over((signal[:, :n_before] - baseline[:, None]) ** 2, axis=1) * n_before / (n_before - 1))
     n_early = max(3, n_before // 2)
     early = mean_over(signal[:, n_before + 1 : n_before + 1 + n_early], axis=1) - baseline
-    height = np.abs(_running_median(early))
+    height = np.abs(np.median(np.stack([np.r_[early[:1], early[:-1]], early, np.r_[early[1:], early[-1:]]]), axis=0))
     usable = np.isfinite(height) & np.isfinite(noise)
     # Few delays give an uncertain noise: a wavelength is not credited with less than the usual one.
     floor = float(np.median(noise[usable])) if usable.any() else 0.0
@@ -396,11 +393,6 @@ def _delays_before_rise(signal: Array) -> int:
     if first < 3:
         raise ProbeWindowError("fewer than three delays before the rise: choose the probe window (window_nm, --window)")
     return max(first - 1, 3) if first > 4 else first
-
-
-def _running_median(values: Array) -> Array:
-    padded = np.concatenate([values[:1], values, values[-1:]])
-    return np.asarray(np.median(np.stack([padded[:-2], values, padded[2:]]), axis=0), dtype=np.float64)
 
 
 def paired(sc: TransientMap, cc: TransientMap) -> tuple[TransientMap, TransientMap]:

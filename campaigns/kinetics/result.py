@@ -127,8 +127,7 @@ class TraceFit:
         end alone counts where there is no upper one."""
         if self.is_upper_bound or self.lifetime_stderr_ps is None:
             return None
-        ends = [(self.lifetime_low_ps, self.lifetime_high_ps), *filter(None, (self.systematic_interval_ps,))]
-        low, high = min(low for low, _ in ends), max(high for _, high in ends)
+        low, high = self.systematic_interval_ps or (self.lifetime_low_ps, self.lifetime_high_ps)
         half = 0.5 * log(high / low) if high < inf else log(self.lifetime_ps / low)
         return self.lifetime_ps * half / NormalDist().inv_cdf(0.5 + 0.5 * self.confidence)
 

@@ -60,18 +60,23 @@ class Trace:
             AxisError: if the arrays differ in length, or neither SC and CC nor a difference is given.
             TooFewDelaysError: if fewer than 12 delays remain after dropping NaNs.
         """
-        columns = _columns(delay_ps, sc, cc, difference, error)
+        parts = {"sc": sc, "cc": cc, "difference": difference, "error": error}
+        given = {name: np.asarray(each, dtype=np.float64).ravel() for name, each in parts.items() if each is not None}
+        if given.keys() - {"error"} not in ({"sc", "cc"}, {"difference"}):
+            raise AxisError("a trace is either SC and CC, or their difference: give sc= and cc=, or difference=")
+        arrays = [np.asarray(delay_ps, dtype=np.float64).ravel(), *given.values()]
+        if len({len(array) for array in arrays}) != 1:
+            raise AxisError(f"delay and signals differ in length: {', '.join(str(len(array)) for array in arrays)}")
+        columns = np.vstack(arrays)
         kept, found = _clean(columns)
         if kept.shape[1] < MIN_DELAYS:
             raise TooFewDelaysError(
                 f"{_where(sources)}{kept.shape[1]} usable delays of {columns.shape[1]} "
                 f"({columns.shape[1] - kept.shape[1]} with NaN); a fit needs at least {MIN_DELAYS}"
             )
-        delay, *signals = (_frozen(row) for row in kept)
-        last = signals.pop() if error is not None else None
-        whole = signals[0] if len(signals) == 1 else _frozen(signals[0] - signals[1])
-        same, counter = signals if len(signals) == 2 else (None, None)
-        return cls(delay, whole, same, counter, sources, notes + found, error=last)
+        delay, rows = _frozen(kept[0]), dict(zip(given, map(_frozen, kept[1:]), strict=True))
+        signal = rows["difference"] if "difference" in rows else _frozen(rows["sc"] - rows["cc"])
+        return cls(delay, signal, rows.get("sc"), rows.get("cc"), sources, notes + found, error=rows.get("error"))
 
     def __len__(self) -> int:
         return len(self.delay_ps)
@@ -83,37 +88,19 @@ class Trace:
         drift = {"drift": np.linspace(-0.5, 0.5, len(self))}
         return drift if self.sc is None or self.cc is None else {**drift, "sum": 0.5 * (self.sc + self.cc)}
 
+    @property
+    def parts(self) -> dict[str, NDArray[np.float64]]:
+        """The arrays, shape (t,) each, that `of` makes it from."""
+        whole = {"difference": self.signal} if self.sc is None or self.cc is None else {"sc": self.sc, "cc": self.cc}
+        return whole if self.error is None else {**whole, "error": self.error}
+
     def without(self, low_ps: float, high_ps: float) -> Trace:
         """The trace with the delays from `low_ps` to `high_ps` left out, for a coherent spike around time zero."""
         keep = (self.delay_ps < low_ps) | (self.delay_ps > high_ps)
         note = f"{int((~keep).sum())} delays from {low_ps:g} to {high_ps:g} ps were left out as asked."
-        parts = {"difference": self.signal} if self.sc is None or self.cc is None else {"sc": self.sc, "cc": self.cc}
-        parts |= {} if self.error is None else {"error": self.error}
-        kept = {name: values[keep] for name, values in parts.items()}
+        kept = {name: values[keep] for name, values in self.parts.items()}
         left = Trace.of(self.delay_ps[keep], **kept, sources=self.sources, notes=(*self.notes, note))
         return replace(left, unit=self.unit)
-
-
-def _columns(
-    delay_ps: ArrayLike,
-    sc: ArrayLike | None,
-    cc: ArrayLike | None,
-    difference: ArrayLike | None,
-    error: ArrayLike | None,
-) -> NDArray[np.float64]:
-    """Delay, signals and errors as rows of one array, shape (2 to 4, t)."""
-    given: tuple[ArrayLike, ...]
-    if difference is not None and sc is None and cc is None:
-        given = (delay_ps, difference)
-    elif difference is None and sc is not None and cc is not None:
-        given = (delay_ps, sc, cc)
-    else:
-        raise AxisError("a trace is either SC and CC, or their difference: give sc= and cc=, or difference=")
-    given += () if error is None else (error,)
-    arrays = [np.asarray(values, dtype=np.float64).ravel() for values in given]
-    if len({len(a) for a in arrays}) != 1:
-        raise AxisError(f"delay and signals differ in length: {', '.join(str(len(a)) for a in arrays)}")
-    return np.vstack(arrays)
 
 
 def _clean(columns: NDArray[np.float64]) -> tuple[NDArray[np.float64], tuple[str, ...]]:
@@ -255,16 +242,13 @@ def joined(scans: Sequence[Trace]) -> Trace:
     """One trace of several scans, every point kept. Raises AxisError for a mix of SC with CC and differences."""
     if len(scans) == 1:
         return scans[0]
-    whole = [scan.sc is not None for scan in scans]
-    if any(whole) != all(whole):
+    names = set.intersection(*(set(scan.parts) for scan in scans))
+    if not names - {"error"}:
         raise AxisError("some scans hold SC and CC, others only their difference: give scans of one kind")
-    names = ["sc", "cc"] if all(whole) else ["signal"]
-    names += ["error"] if all(scan.error is not None for scan in scans) else []
-    parts = {name: np.concatenate([getattr(scan, name) for scan in scans]) for name in names}
     notes = tuple(dict.fromkeys(note for scan in scans for note in scan.notes))
     trace = Trace.of(
         np.concatenate([scan.delay_ps for scan in scans]),
-        **{"difference" if name == "signal" else name: values for name, values in parts.items()},
+        **{name: np.concatenate([scan.parts[name] for scan in scans]) for name in names},
         sources=tuple(source for scan in scans for source in scan.sources),
         notes=(*notes, f"{len(scans)} scans were joined."),
     )

@@ -312,7 +312,7 @@ def test_a_map_of_one_reading_a_row_that_lacks_one_or_its_headings_is_refused(tm
     with pytest.raises(TraceFileError, match=r"449 readings at 9 wavelengths and 50 delays. A map has one reading"):
         read_map(tmp_path / "m.csv")
     (tmp_path / "m.csv").write_text(f"a,b,c\n{short}\n")
-    with pytest.raises(TraceFileError, match="Head them delay_ps, wavelength_nm and signal"):
+    with pytest.raises(TraceFileError, match=r"holds no map.*Or one reading a row, headed delay_ps"):
         read_map(tmp_path / "m.csv")
     (tmp_path / "m.csv").write_text(f"delay_ps,wavelength_nm,signal\n{short}\n")
     with pytest.raises(
@@ -328,6 +328,14 @@ def test_digits_that_quoted_cells_group_are_read_where_the_comma_can_be_no_decim
     assert trace.cc is not None
     assert np.allclose(trace.delay_ps, DELAY, atol=1e-3)
     assert np.allclose(trace.cc, [1e4 * counter + 5e4 for _, _, counter in ROWS])
+
+
+def test_quoted_cells_with_three_decimals_behind_a_comma_are_not_taken_for_thousands(tmp_path: Path) -> None:
+    rows = "\n".join(
+        ",".join(f'"{value:.3f}"'.replace(".", ",") for value in (2.0 + at, 1.5, 3.25)) for at, _, _ in ROWS
+    )
+    (tmp_path / "d.csv").write_text(f"Version 2.1\nDelay (ps),sc,cc\n{rows}\n")
+    assert np.allclose(read_trace(tmp_path / "d.csv").delay_ps, 2.0 + DELAY, atol=1e-3)
 
 
 @pytest.mark.parametrize(

@@ -113,12 +113,16 @@ def test_traces_become_a_lifetime_and_new_suggestions(client: TestClient, traces
     ).json()
     assert dry["ingest"] is None
     assert dry["fit"]["lifetime_ps"] == pytest.approx(traces.lifetime_ps, rel=0.1)
+    low, high = dry["fit"]["systematic_interval_ps"]
+    assert low < dry["fit"]["lifetime_low_ps"] < dry["fit"]["lifetime_high_ps"] < high
     assert client.get(f"{HERE}/measurements").json() == []
     data = {"formula": formula, "sample": "crystal 7", "irf_fwhm_ps": "0.15"}
     told = client.post(f"{HERE}/measurements/trace", files=files_of(traces), data=data).json()
     assert told["ingest"]["added"] == 1
     (row,) = client.get(f"{HERE}/measurements").json()
     assert (row["formula"], row["sample"], row["file"]) == (formula, "crystal 7", "SC.csv and CC.csv")
+    assert row["lifetime_stderr_ps"] > told["fit"]["lifetime_stderr_ps"]  # of the wider interval
+    assert ", systematic " in row["note"]
     result = finished(client, told["ingest"]["job"])["result"]
     assert result["round"] == 2
     after = client.get(f"{HERE}/suggestions").json()

@@ -204,10 +204,11 @@ def cautions(done: Fitted, tests: ResidualTests, lifetime_high_ps: float, swappe
     found += _about_window(done, lifetime_high_ps)
     slow = slow_noise_p_value(done.solution.at.residual)
     if tests.ljung_box_p_value < AUTOCORRELATED_P or slow < SLOW_SAID_P:
+        wider = f"made {done.inflation**0.5:.2g} times as wide for it" if done.inflation > 1.1 else "not made wider"
         found.append(
             f"Residuals are not white noise (autocorrelation {tests.lag1_autocorrelation:+.2f} at lag 1, p = "
-            f"{min(tests.ljung_box_p_value, slow):.1g}): the interval was made {done.inflation**0.5:.2g} times as wide "
-            "for it, and a part of the signal may not be in the model."
+            f"{min(tests.ljung_box_p_value, slow):.1g}): the interval was {wider}, and a part of the signal may not be "
+            "in the model."
         )
     if tests.n_outliers:
         found.append(f"{tests.n_outliers} points lie more than five standard deviations off the fit.")

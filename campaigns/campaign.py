@@ -68,7 +68,7 @@ if TYPE_CHECKING:
     from campaigns.history import Replay
     from campaigns.intake import OutcomeResult
     from campaigns.kinetics import Measured, TraceFit
-    from campaigns.round import Round
+    from campaigns.round import Known, Round
     from oracle import CationRecord
     from oracle.descriptors import CationTable
     from screening.ranking import Candidates
@@ -188,14 +188,19 @@ class Campaign(CampaignReader):
         """What the model expects of a compound, in the space or not, and why. A cation without descriptors is computed
         first. Raises ChemspaceError for a formula that cannot be read; CampaignError if a cation of it has no
         descriptors."""
-        from campaigns.round import RoundInputs, known, predict
+        from campaigns.round import predict
 
         if not isinstance(formula, str | Compound):
             raise CampaignError(f"the formula is {formula!r}; give one formula as text")
         compound = parse_formula(formula, self.names) if isinstance(formula, str) else formula
+        return predict(self.fitted(progress), compound, self._records.of(needed_cations((), [compound]), progress))
+
+    def fitted(self, progress: Progress | None = None) -> Known | Round:
+        """What `predict` goes by: what is kept of the present round or, where that does not do, the round."""
+        from campaigns.round import RoundInputs, known
+
         inputs = RoundInputs.of(self._state, self._scope, self._records, self._state.pending, progress)
-        fitted = known(inputs, self._artifacts) or self.round(progress)
-        return predict(fitted, compound, self._records.of(needed_cations((), [compound]), progress))
+        return known(inputs, self._artifacts) or self.round(progress)
 
     def expected(self, compound: Compound) -> Expected | None:
         """What the last suggestion of a compound, or else the present model, says of its lifetime; None where neither

@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from campaigns.errors import StoreError
 from campaigns.files import write_whole
@@ -127,18 +127,22 @@ def write_sums(database: Path, number: int, hash_: str) -> None:
             write_whole(database.with_name(SUMS), lambda draft: draft.write_text(sums, encoding="utf-8"))
 
 
+def last_written(database: Path) -> int:
+    """Number of the last event that was written here by the sums; 0 where they do not tell."""
+    with suppress(OSError, ValueError, TypeError):
+        return int(_sums(database)["event"])
+    return 0
+
+
 def compare_sums(database: Path, number: int, hash_: str) -> tuple[str, str]:
     """What is wrong by the sums, and why they say nothing; "" for each where it is not so."""
     path = database.with_name(SUMS)
     try:
-        content, recorded_sum = json.loads(path.read_text(encoding="utf-8"))
-        wrong_sum = "" if recorded_sum == _sum(content) else "its own sum is another"
+        content = _sums(database)
     except FileNotFoundError:
         return "", f"{path} is not there; {_LEFT_OUT}"
     except (OSError, ValueError, TypeError) as error:
-        wrong_sum = str(error)
-    if wrong_sum:
-        return f"{path} is damaged ({wrong_sum}); the next event writes it anew", ""
+        return f"{path} is damaged ({error}); the next event writes it anew", ""
     if content["event"] > number:
         return f"{database}: event {content['event']} was written here and is gone; the last one now is {number}", ""
     if content["event"] < number or _has_log(database):
@@ -154,6 +158,13 @@ def compare_sums(database: Path, number: int, hash_: str) -> tuple[str, str]:
         return "", ""
     start = (min(len(blocks), len(content["blocks"])) if wrong is None else wrong) * _BLOCK
     return f"{database} changed after event {number} was written, in the {_BLOCK // 1024} kB from byte {start:,} on", ""
+
+
+def _sums(database: Path) -> dict[str, Any]:
+    content, recorded_sum = json.loads(database.with_name(SUMS).read_text(encoding="utf-8"))
+    if recorded_sum != _sum(content):
+        raise ValueError("its own sum is another")
+    return cast("dict[str, Any]", content)
 
 
 def _has_log(database: Path) -> bool:

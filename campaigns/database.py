@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from campaigns import chain
-from campaigns.chain import Connection, StoredEvent, write_sums
+from campaigns.chain import SUMS, Connection, StoredEvent, last_written, write_sums
 from campaigns.errors import CampaignNotFoundError, DamagedError, OvertakenError, SchemaError, StoreError
 from campaigns.events import Event, EventKind, upcast
 from campaigns.files import write_whole
@@ -59,7 +59,7 @@ _CAUSES = (
         "cannot write here ({cause}); check the permissions of the folder or of the database's role",
     ),
     (
-        ("not a database", "malformed", "codec can't decode", "Could not decode"),
+        ("not a database", "malformed", "codec can't decode", "Could not decode", "no such table", "no such column"),
         "is not a campaign file or is damaged ({cause})",
     ),
     (
@@ -117,8 +117,8 @@ class SqliteFile:
             connection.close()
 
     def has_schema(self, connection: Connection) -> bool:
-        """Whether a spinscreen made tables in it."""
-        return connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'").fetchone() is not None
+        """Whether there are tables in it."""
+        return connection.execute("SELECT 1 FROM sqlite_master").fetchone() is not None
 
     def upgrade(self) -> None:
         """Apply every migration it has not seen, in one transaction."""
@@ -312,8 +312,11 @@ class EventLog:
                 row = (at, printable(actor()), kind.value, key, json.dumps(full))
                 ((number,),) = session.execute(_ADD, dict(zip(_FIELDS, row, strict=True)))
                 hash_ = chain.seal_last(session, number, chain.hash_of(session, last))
-        except self._database.duplicate:  # another process was faster with the same key
-            return _is_repeat(request)
+        except self._database.duplicate as error:
+            with self._session() as session:
+                if key is None or session.execute(_KNOWN, {"key": key}).fetchone() is None:
+                    raise StoreError(explain(self._name, error)) from error
+            return _is_repeat(request)  # another process was faster with the same key
         if request is not None:
             request.recorded += 1
         self._sum_up(number, hash_)
@@ -375,12 +378,18 @@ class EventLog:
             write_sums(self._path, number, hash_)
 
     def _stored(self, after: int) -> list[StoredEvent]:
-        """The events as they stand in the database, the chain checked."""
+        """The events as they stand in the database, the chain checked, and its end where all are asked for."""
+        written = 0 if after or self._path is None else last_written(self._path)  # first: others go on meanwhile
         with self._session() as session:
             previous = chain.hash_of(session, after) if self._is_chained else chain.START
             stored = list(chain.stored_events(session, after, hashed=self._is_chained))
         if (broken := next(chain.breaks(stored, previous), None)) is not None:
             raise DamagedError(f"{self._name} is damaged: {broken} is not what was recorded; {_ADVICE}")
+        if written > (number := stored[-1].id if stored else 0):
+            raise DamagedError(
+                f"{self._name} is damaged: event {written} was written here and is gone, the last one now is {number}; "
+                f"{_ADVICE}. Where an older copy was put back on purpose, delete {SUMS} beside it"
+            )
         return stored
 
     def _patiently(self, read: Callable[[], T]) -> T:
@@ -426,15 +435,15 @@ class EventLog:
             if not self._database.has_schema(session):
                 return None
             row = session.execute("SELECT version_num FROM alembic_version").fetchone()
-        revision = None if row is None else str(row[0])
-        if revision is None or revision in REVISIONS:
+        revision = "" if row is None else str(row[0])
+        if revision in REVISIONS:
             return revision
-        if revision > HEAD_REVISION:
+        if re.fullmatch("[0-9]{4}", revision) and revision > HEAD_REVISION:
             raise SchemaError(
                 f"{self._name} was written by a newer spinscreen (schema {revision}, this one knows {HEAD_REVISION}); "
                 "upgrade spinscreen to open it"
             )
-        raise DamagedError(f"{self._name} is damaged: no spinscreen has a schema {revision!r}; {_ADVICE}")
+        raise DamagedError(f"{self._name} is damaged: no spinscreen has a schema {revision[:40]!r}; {_ADVICE}")
 
 
 _KNOWN = "SELECT 1 FROM event WHERE key = :key"

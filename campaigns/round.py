@@ -317,6 +317,11 @@ class Known(NamedTuple):
     feasibility: FeasibilityModel
     properties: tuple[LearntProperty, ...] = ()
 
+    @property
+    def measured(self) -> MeasuredSet:
+        """Formulas and features of the rows that train."""
+        return MeasuredSet(self.training.formulas, self.training.x)
+
 
 def known(inputs: RoundInputs, artifacts: Artifacts) -> Known | None:
     """What the last fit on these data left behind; None where that is not all that a prediction needs."""
@@ -640,8 +645,7 @@ def predict(fitted: Known | Round, compound: Compound, records: Mapping[str, Cat
     mean, sd = fitted.surrogate.predict(x)
     names = descriptors.feature_names
     shares = shapley(fitted.surrogate, x, names, background=fitted.training.x)
-    measured = MeasuredSet(fitted.training.formulas, fitted.training.x)
-    numbers = {**lifetime_columns(mean, sd), **measured.columns(x)}
+    numbers = {**lifetime_columns(mean, sd), **fitted.measured.columns(x)}
     layered = compound.spacer is not None
     here = np.array([formula == compound.formula for formula in fitted.training.formulas]) & fitted.training.is_usual
     lifetimes = fitted.training.dataset.table["lifetime_ps"].to_numpy(dtype=float)

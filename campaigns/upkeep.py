@@ -132,8 +132,8 @@ def back_up(folder: Path, target: Path) -> int:
     if (folder / POINTER).exists():
         address = (folder / POINTER).read_text(encoding="utf-8").strip()
         raise StoreError(f"{folder} keeps its log in PostgreSQL; {_dump(address)}")
-    with closing(open_store(folder)):
-        pass  # there, and of this schema
+    with closing(open_store(folder)) as log:
+        log.events()  # there, of this schema, and whole
     if target.exists() and (target.samefile(folder / DATABASE) or not _is_backup(target)):
         raise StoreError(f"{target} is there and is no backup; name another file")
     told: list[int] = []

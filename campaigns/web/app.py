@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import secrets
 import socket
@@ -139,6 +140,7 @@ def run(settings: Settings, port: int, ready: Callable[[str], None]) -> None:
         name = reachable_name() if settings.host in ("0.0.0.0", "::") else settings.host
         name = f"[{name}]" if ":" in name else name
         ready(f"http://{name}:{listener.getsockname()[1]}/")
+        gc.freeze()  # what is loaded by now stays; looking it through for garbage holds up readers for 0.1 s
         uvicorn.Server(config_of(app)).run(sockets=[listener])
 
 

@@ -10,8 +10,8 @@ import signal
 import threading
 import time
 import traceback
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -32,14 +32,14 @@ T = TypeVar("T")
 
 #: How often a silent process is asked after, s: so soon a stopped server ends it.
 LISTEN_S = 0.5
-#: Added to the niceness of a process whose work nobody waits for.
-NICENESS = 10
+#: Added to the niceness of these processes: where the processor is short, readers come first.
+NICENESS = 5
 #: What reading an upload may take: CPU seconds (a busy machine is no fault of the file's), seconds, bytes of memory.
 READ_CPU_S, READ_S, READ_BYTES = 120, 1200.0, 2_000_000_000
 #: Text of so many bytes is read at once, before another process would have begun; not what may hold more than it
 #: seems to: zip archives (workbooks), Parquet, gzip, HDF5.
 LIGHT_BYTES, PACKED = 100_000, (b"PK", b"PAR1", b"\x1f\x8b", b"\x89HDF")
-#: Uploads that are read at the same time, and with them those that wait for it.
+#: Uploads and reports that are worked on at the same time, and with them those that wait for it.
 _reading, _waiting = threading.BoundedSemaphore(2), threading.BoundedSemaphore(12)
 #: Processes are forked from one that has imported this, and done nothing else.
 _context: Any = get_context("forkserver" if os.name == "posix" else "spawn")
@@ -62,13 +62,21 @@ def read_apart(paths: Sequence[Path], work: Callable[..., T], *arguments: Any) -
     small = sum(path.stat().st_size for path in paths) <= LIGHT_BYTES
     if small and not any(path.read_bytes().startswith(PACKED) for path in paths):
         return work(*arguments)
-    if not _waiting.acquire(blocking=False):
-        raise BusyError("many uploads are being read already; try again when some are done")
     try:
-        with _reading:
+        with turn():
             return cast(T, run_in_process(_quietly, (work, arguments), silent, READ_S, (READ_CPU_S, READ_BYTES)))
     except WorkerError as problem:
         raise QueryError(f"it cannot be read: {problem}; hand it in in parts") from None
+
+
+@contextmanager
+def turn() -> Iterator[None]:
+    """The turn of a request that waits for a process of its own. BusyError where many wait already."""
+    if not _waiting.acquire(blocking=False):
+        raise BusyError("many uploads and reports are being worked on already; try again when some are done")
+    try:
+        with _reading:
+            yield
     finally:
         _waiting.release()
 
@@ -83,18 +91,17 @@ def run_in_process(
     progress: Progress,
     limit_s: float = 3600.0,
     limits: tuple[int, int] | None = None,
-    niceness: int = NICENESS,
 ) -> T:
     """What `work(*arguments, progress)` gives in another process: `work` is a function of a module, its arguments and
     result travel by pickle. `progress` is told what `work` tells, and the same again while it is silent; what it raises
-    ends the process, and so do `limit_s` and `limits` (CPU seconds, bytes of memory). `niceness` is added to the
-    process's. Raises what `work` refuses; WorkerError if it takes too long or too much memory, or ends without a word.
+    ends the process, and so do `limit_s` and `limits` (CPU seconds, bytes of memory). Raises what `work` refuses;
+    WorkerError if it takes too long or too much memory, or ends without a word.
 
     Kept pools (concurrent.futures, pebble, loky) bring no progress back, for which a pipe is needed anyway.
     """
     until = time.monotonic() + limit_s
     receiving, sending = _context.Pipe(duplex=False)
-    process = _context.Process(target=_work, args=(sending, work, arguments, limits, niceness))
+    process = _context.Process(target=_work, args=(sending, work, arguments, limits))
     process.start()
     sending.close()
     word, content = "progress", cast(Any, (0, 0, "starting"))
@@ -126,11 +133,10 @@ def _work(
     work: Callable[..., object],
     arguments: tuple[Any, ...],
     limits: tuple[int, int] | None,
-    niceness: int,
 ) -> None:
     """The other process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is for the server, which ends this one
-    os.nice(niceness)
+    os.nice(NICENESS)
     if limits is not None:
         with suppress(ImportError):  # Windows
             import resource

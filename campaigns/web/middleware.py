@@ -31,18 +31,9 @@ from campaigns.web.tokens import Identity
 #: SHA-256 of nothing: Plotly makes an empty style element and fills it by script, which the policy then allows.
 _EMPTY = "'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='"
 #: The policy of every page: nothing from another server, no inline script.
-CONTENT_SECURITY_POLICY = "; ".join(
-    (
-        "default-src 'none'",
-        "script-src 'self'",
-        f"style-src 'self' {_EMPTY}",
-        "img-src 'self' data: blob:",
-        "font-src 'self'",
-        "connect-src 'self'",
-        "form-action 'self'",
-        "base-uri 'none'",
-        "frame-ancestors 'none'",
-    )
+CONTENT_SECURITY_POLICY = (
+    f"default-src 'none'; script-src 'self'; style-src 'self' {_EMPTY}; img-src 'self' data: blob:; font-src 'self'; "
+    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 #: Headers of every answer.
 HEADERS = {
@@ -135,12 +126,15 @@ def _refuse(status: int, title: str) -> JSONResponse:
 
 _log = logging.getLogger(__name__)
 
+#: Bytes of answers that are kept, of those to writes and of those to questions.
+MAX_BYTES = 64_000_000
+
 #: How long an answer is kept, s: a day.
 KEPT_S = 24 * 3600
 #: Answers of what was stored, in the campaign's folder, so that another start of the server knows them.
 FILE = "answers.db"
-#: Answers that are kept, and the length of a key.
-MAX_ANSWERS, MAX_KEY = 10_000, 200
+#: Keys whose requests follow each other, and the length of one.
+MAX_KEYS, MAX_KEY = 10_000, 200
 
 _OTHER = "this idempotency-key was sent with another request before; make a new one for each request"
 
@@ -149,6 +143,10 @@ class _Sent(NamedTuple):
     sent: str
     messages: list[Message]
 
+    def size(self) -> int:
+        """Bytes it takes, about."""
+        return 2_000 + sum(len(message.get("body", b"")) for message in self.messages)
+
 
 class Idempotency:
     """ASGI middleware: a POST under /api with the header `idempotency-key` that was answered with success is answered
@@ -156,8 +154,8 @@ class Idempotency:
 
     def __init__(self, app: ASGIApp, *, registry: CampaignRegistry) -> None:
         self._app, self._registry = app, registry
-        self._answers: TTLCache[tuple[str, ...], _Sent] = TTLCache(MAX_ANSWERS, KEPT_S)
-        self._locks: LRUCache[tuple[str, ...], asyncio.Lock] = LRUCache(MAX_ANSWERS)
+        self._answers: TTLCache[tuple[str, ...], _Sent] = TTLCache(MAX_BYTES, KEPT_S, getsizeof=_Sent.size)
+        self._locks: LRUCache[tuple[str, ...], asyncio.Lock] = LRUCache(MAX_KEYS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -196,7 +194,9 @@ class Idempotency:
             messages.append(message)
             is_last = message["type"] == "http.response.body" and not message.get("more_body", False)
             if is_last and messages[0]["status"] < 300:
-                answer = self._answers[place] = _Sent(sent.hexdigest(), messages)
+                answer = _Sent(sent.hexdigest(), messages)
+                with suppress(ValueError):  # larger than all that is kept
+                    self._answers[place] = answer
                 # An answer 202 names a job, which another start of the server does not know.
                 if messages[0]["status"] != 202 and (file := self._file(scope["path"])) is not None:
                     _keep(file, place, answer)
@@ -258,8 +258,6 @@ async def _digest_of(receive: Receive) -> str:
     return digest.hexdigest()
 
 
-#: Bytes of answers that are kept.
-MAX_BYTES = 64_000_000
 #: Larger answers are made anew.
 MAX_ANSWER = 2_000_000
 #: Answers that are made at once, each in a thread: more only hold each other up. Who has waited so long for a turn, s,

@@ -8,6 +8,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -45,7 +46,6 @@ NUMBERS = {
 #: What one can sort by, largest first: what the campaign ranks by, the predicted lifetime, the upper end of its 90%
 #: interval, and the chance that it forms.
 SORTS = ("acquisition", "lifetime_ps", "lifetime_high_ps", "feasibility")
-#: Half-width of a central 90% interval, standard deviations.
 _BLOCK = 65_536
 _ABOUT = "about.json"
 
@@ -295,48 +295,35 @@ class Searcher:
 
     def _allowed(self, query: RankQuery) -> Mask | None:
         """Which compounds match, shape (m,); None where all do."""
-        mask = self._by_parts(query)
-        limits: tuple[tuple[bool, Callable[[dict[str, Any]], Mask]], ...] = (
-            (query.min_feasibility > 0.0, lambda n: n["feasibility"] >= query.min_feasibility),
-            (query.min_lifetime_ps > 0.0, lambda n: n["mean"] <= -np.log10(query.min_lifetime_ps)),
-            (query.in_domain, lambda n: n["distance"] <= self.index.domain_radius),
-        )
-        for wanted, test in limits:
-            if wanted:
-                passed = np.asarray(test(self.index.numbers))
-                mask = passed if mask is None else mask & passed
-        return mask
+        masks = [] if (parts := self._by_parts(query)) is None else [parts]
+        numbers = self.index.numbers
+        if query.min_feasibility:
+            masks.append(np.asarray(numbers["feasibility"] >= query.min_feasibility))
+        if query.min_lifetime_ps:
+            masks.append(np.asarray(numbers["mean"] <= -np.log10(query.min_lifetime_ps)))
+        if query.in_domain:
+            masks.append(np.asarray(numbers["distance"] <= self.index.domain_radius))
+        return reduce(np.logical_and, masks) if masks else None
 
     def _by_parts(self, query: RankQuery) -> Mask | None:
         """The part of the mask that follows from what a compound is made of: an outer product of the space's axes."""
         space = self.space
-        tests: tuple[tuple[int, bool, Callable[[], Mask]], ...] = (
-            (
-                0,
-                bool(query.spacer),
-                lambda: np.array([spacer.abbreviation == query.spacer for spacer in space.spacers]),
-            ),
-            (0, bool(query.phase), lambda: np.array([c.charge == _CHARGES[query.phase] for c in space.spacers])),
-            (1, bool(query.b_site), lambda: np.array([b == query.b_site for b in space.b_sites])),
-            (
-                2,
-                bool(query.halide),
-                lambda: np.array([any(part == query.halide for part, _ in x) for x in space.halide_options]),
-            ),
-            (3, bool(query.n_layers), lambda: np.isin(space.slot_n, query.n_layers)),
-            (3, bool(query.cage), lambda: self._slots(lambda c: c.abbreviation == query.cage)),
+        tests: tuple[tuple[int, object, Callable[[], Any]], ...] = (
+            (0, query.spacer, lambda: [c.abbreviation == query.spacer for c in space.spacers]),
+            (0, query.phase, lambda: [c.charge == _CHARGES[query.phase] for c in space.spacers]),
+            (1, query.b_site, lambda: [b == query.b_site for b in space.b_sites]),
+            (2, query.halide, lambda: [any(part == query.halide for part, _ in x) for x in space.halide_options]),
+            (3, query.n_layers, lambda: np.isin(space.slot_n, query.n_layers)),
+            (3, query.cage, lambda: self._slots(lambda c: c.abbreviation == query.cage)),
         )
-        mask: Mask | None = None
-        for axis, wanted, test in tests:
-            if wanted:
-                mask = self._on_axis(mask, axis, test())
+        masks = [_on_axis(axis, test()) for axis, wanted, test in tests if wanted]
         if query.text:
             matches = self._matches(query.text)
-            spacer = np.array([matches(c) for c in space.spacers])
-            slot = self._slots(matches)
-            either = spacer[:, None, None, None] | slot[None, None, None, :]
-            mask = np.broadcast_to(either, self._shape) if mask is None else mask & either
-        return None if mask is None else mask.reshape(-1)
+            masks.append(_on_axis(0, [matches(c) for c in space.spacers]) | _on_axis(3, self._slots(matches)))
+        if not masks:
+            return None
+        shape = len(space.spacers), len(space.b_sites), len(space.halide_options), len(space.slot_n)
+        return np.broadcast_to(reduce(np.logical_and, masks), shape).reshape(-1)
 
     def _matches(self, text: str) -> Callable[[Cation], bool]:
         """Which cations a text means: those of that very name, else of that structure, else whose names hold it."""
@@ -351,15 +338,6 @@ class Searcher:
             else (lambda c: any(words in name.casefold() for name in (c.abbreviation, *c.names)))
         )
 
-    @property
-    def _shape(self) -> tuple[int, int, int, int]:
-        space = self.space
-        return len(space.spacers), len(space.b_sites), len(space.halide_options), len(space.slot_n)
-
-    def _on_axis(self, mask: Mask | None, axis: int, allowed: Mask) -> Mask:
-        wide = allowed.reshape([-1 if place == axis else 1 for place in range(4)])
-        return np.broadcast_to(wide, self._shape) if mask is None else mask & wide
-
     def _slots(self, test: Callable[[Cation], bool]) -> Mask:
         """Slots whose cage holds a cation that passes; n = 1 has none."""
         options = np.array([any(test(c) for c, _ in option) for option in self.space.cage_options] + [False])
@@ -367,13 +345,13 @@ class Searcher:
         return passed
 
 
-def cation_of(smiles: str, abbreviation: str | None = None) -> Cation:
-    """The cation of a SMILES, of its amine or salt. Raises ChemspaceError for what is no SMILES of one."""
-    return Cation.from_catalogue(smiles, abbreviation=abbreviation or None)
+def _on_axis(axis: int, allowed: Any) -> Mask:
+    """What is allowed on one of the space's four axes, to be broadcast over the others."""
+    return np.asarray(allowed, dtype=np.bool_).reshape([-1 if place == axis else 1 for place in range(4)])
 
 
 def _inchikey(smiles: str) -> str | None:
     try:
-        return cation_of(smiles).inchikey
+        return Cation.from_catalogue(smiles).inchikey
     except ChemspaceError:
         return None

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import numpy as np
 from cachetools import LRUCache
 
-from campaigns.artifacts import DEEP, PLAIN, Artifacts, writable
+from campaigns.artifacts import CACHE, DEEP, PLAIN, Artifacts, writable
 from campaigns.campaign import Campaign
 from campaigns.database import DATABASE, acting_as
 from campaigns.errors import StoreError
@@ -29,19 +29,21 @@ from campaigns.space import without
 from campaigns.state import CampaignState, voids
 from campaigns.summary import FitSummary
 from campaigns.targets import Recorded, property_standings, task_of
-from campaigns.web.errors import BusyError, ForbiddenError, NotReadyError, NotServedError, QueryError
-from campaigns.web.jobs import Job, JobQueue, Lane, run_in_process
+from campaigns.web.errors import BusyError, ForbiddenError, NotReadyError, NotServedError, QueryError, WorkerError
+from campaigns.web.jobs import Job, JobQueue, Lane, run_in_process, turn
 from campaigns.web.query import MAX_INDEXED, Ranked, RankIndex, RankQuery, Searcher, build_index
 from campaigns.web.settings import Settings
 from campaigns.web.tokens import Identity
 from chemspace import parse_formula
-from chemspace.progress import Progress
+from chemspace.progress import Progress, silent
+from chemspace.registry import PLUGIN_GROUP
 from oracle import CationRecord, OracleStore, default_store_path
+from screening.errors import UnknownSurrogateError
 
 if TYPE_CHECKING:
     from campaigns.amend import Amendment
     from campaigns.config import CampaignConfig
-    from campaigns.round import Round
+    from campaigns.round import Known, Round
     from campaigns.summary import SuggestionBatch
     from chemspace import Cation, Compound
 
@@ -121,9 +123,9 @@ class Snapshot:
         return turns
 
 
-#: The model's figures, the ranking's arrays and the paper's claims among the artifacts, and how many fits keep theirs:
-#: the present one and the one before.
-MODEL, LAID_OUT, PAPER, FITS = "model", "pages", "paper", 2
+#: The model's figures, the ranking's arrays, the paper's claims and the report among the artifacts, and how many fits
+#: keep theirs: the present one and the one before.
+MODEL, LAID_OUT, PAPER, WRITTEN, FITS = "model", "pages", "paper", "report", 2
 
 
 class Cache:
@@ -159,6 +161,11 @@ class Cache:
                 "ranking.parquet holds the top of larger ones"
             )
         self._own.laid_out(LAID_OUT, key, lambda folder: build_index(folder, fitted, progress), keep=FITS)
+
+    def write(self, campaign: Campaign, progress: Progress) -> Path:
+        """Write the campaign's report as it stands, and say where. StoreError if it cannot be written."""
+        key = str(campaign.state.last_event)
+        return self._own.laid_out(WRITTEN, key, lambda path: campaign.report(path, progress), keep=FITS)
 
     def draw(self, key: str, fitted: Round, progress: Progress) -> None:
         """Work out the model's score card and figures."""
@@ -215,6 +222,12 @@ def suggest(
     return told
 
 
+def report(folder: Path, oracle_store: Path | None, progress: Progress) -> Path:
+    """Write the report of the campaign as it stands, and say where. Errors as of `Campaign`, StoreError."""
+    with Campaign.open(folder, oracle_store=oracle_store) as campaign:
+        return Cache(folder, oracle_store).write(campaign, progress)
+
+
 def settle(folder: Path, oracle_store: Path | None, progress: Progress) -> None:
     """Work out what pages show of the present fit, unless that is there. Errors as of `Campaign`, StoreError."""
     with Campaign.open(folder, oracle_store=oracle_store) as campaign:
@@ -259,7 +272,9 @@ class CampaignService:
         self._snapshot: Snapshot | None = None
         self._index_of: dict[str, int | None] = {}
         self._looked_at, self._seen = time.monotonic(), self._signature()
-        self._round: Round | None = None
+        self._fitted: Known | Round | None = None
+        self._report_lock = threading.Lock()
+        self._report = 0, folder / CACHE / WRITTEN
         #: Job that describes a compound, by formula.
         self._described: dict[str, str] = {}
         self._searcher: tuple[str, Searcher] | None = None
@@ -289,7 +304,7 @@ class CampaignService:
             if self._snapshot is None or self._snapshot.state is not self.campaign.state:
                 campaign, state = self.campaign, self.campaign.state
                 if self._space is not campaign.space:  # amended: what was worked out is of other compounds
-                    self._space, self._round, self._searcher = campaign.space, None, None
+                    self._space, self._fitted, self._searcher = campaign.space, None, None
                     self._index_of.clear()
                     with self._things_lock:
                         self._things.clear()
@@ -415,6 +430,11 @@ class CampaignService:
         """What became of the compounds where none is left to suggest."""
         return self.kept(("nothing left", self.campaign.state.last_event), self.campaign.used_up)
 
+    def figures(self) -> tuple[FitSummary | None, dict[str, Any] | None, dict[str, Any] | None]:
+        """The last fit, what `Cache.draw` and what `Cache.dig` worked out of it; None for each that is not there."""
+        fit = self.snapshot().last_fit
+        return (None,) * 3 if fit is None else (fit, self.cache.drawn(fit.data_key), self.cache.deep(fit.data_key))
+
     def prepare(self, by: str) -> Job:
         """Queue what the pages need of the present fit: the round, the ranking's arrays, the model's figures."""
         return self.queue.submit(self.slug, "prepare", by, self._prepare, once=True)
@@ -443,10 +463,10 @@ class CampaignService:
         def work(progress: Progress) -> dict[str, Any]:
             from campaigns.round import predict
 
-            if self._round is None:
+            if self._fitted is None:
                 self._load(progress)
             records = self.campaign.records([compound], progress)
-            return predict(self.round(), compound, records).to_dict()
+            return predict(self.fitted(), compound, records).to_dict()
 
         return self.queue.submit(self.slug, "predict", identity.name, work, lane=Lane.PREDICT)
 
@@ -464,14 +484,35 @@ class CampaignService:
             return None
         return Expected(row["lifetime_ps"], row["lifetime_low_ps"], row["lifetime_high_ps"])
 
-    def round(self) -> Round:
-        """The round of the present data or, while it is learnt, the one before. NotReadyError; then it is queued."""
-        if self._round is None:
+    def fitted(self) -> Known | Round:
+        """What predicts, of the present data or, while it is learnt, of those before. NotReadyError; then it is queued.
+
+        Of the engines that new campaigns have it is arrays: torch is loaded by the processes that learn, not here."""
+        if self._fitted is None:
             raise NotReadyError(self._why_not_ready("the model is being prepared"))
-        return self._round
+        return self._fitted
+
+    def report(self) -> Path:
+        """The report as the campaign stands or, while results are learnt from, as it stood; it is made in a process of
+        its own. NotReadyError as `fitted`."""
+        self.fitted()
+
+        def present() -> Path | None:
+            snapshot, (number, path) = self.snapshot(), self._report
+            return path if (number == snapshot.state.last_event or snapshot.fit is None) and path.is_file() else None
+
+        if (written := present()) is None:
+            with turn(), self._report_lock:
+                if (written := present()) is None:
+                    snapshot, where = self.snapshot(), (self.folder, self._settings.oracle_store)
+                    if snapshot.fit is None:
+                        raise NotReadyError(self._why_not_ready("the report is being written"))
+                    written = run_in_process(report, where, silent)
+                    self._report = snapshot.state.last_event, written
+        return written
 
     def searcher(self) -> Searcher:
-        """Answers queries on the ranking. Raises NotReadyError as `round`."""
+        """Answers queries on the ranking. Raises NotReadyError as `fitted`."""
         fit = self.snapshot().last_fit
         key = "" if fit is None else fit.data_key
         if (known := self._searcher) is not None and known[0] == key:
@@ -498,17 +539,16 @@ class CampaignService:
 
     def explained(self, compound: Compound, identity: Identity) -> dict[str, Any]:
         """Prediction of a compound with the contributions of its features, as `Prediction.to_dict`. Raises
-        NotReadyError as `round`; or while xTB runs for a cation that is new, which is queued. Raises QueryError if that
-        failed. Raises CampaignError if a cation has no descriptors. Raises ForbiddenError as `predict`."""
+        NotReadyError as `fitted`; or while xTB runs for a cation that is new, which is queued. QueryError if that
+        failed. CampaignError if a cation has no descriptors. ForbiddenError as `predict`."""
         from campaigns.round import predict
 
-        fitted = self.round()
+        fitted = self.fitted()
         if self._is_new(compound):
             self._describe(compound, identity)
         records = self.records([cation for cation, _ in compound.cation_counts])
-        return self.kept(
-            ("explained", compound.formula, fitted.data_key), lambda: predict(fitted, compound, records).to_dict()
-        )
+        key = "explained", compound.formula, fitted.inputs.state.last_event
+        return self.kept(key, lambda: predict(fitted, compound, records).to_dict())
 
     def gaps(self) -> list[tuple[str, str]]:
         """(formula, band gap in words) of the last round's suggestions, as far as one is filed or predicted."""
@@ -573,20 +613,23 @@ class CampaignService:
 
     def _apart(self, work: Callable[..., Any], *arguments: Any) -> Any:
         """What `work` (a function of this module) makes of the campaign in a process of its own, which takes the memory
-        of learning with it when it ends; the last of the arguments is the progress. Then the round is at hand here."""
+        of learning with it when it ends; the last of the arguments is the progress. What predicts is then at hand."""
         *given, progress = arguments
         given = [self.folder, self._settings.oracle_store, *given]
-        result = run_in_process(work, tuple(given), progress, limit_s=inf, niceness=0)
+        try:
+            result = run_in_process(work, tuple(given), progress, limit_s=inf)
+        except UnknownSurrogateError as problem:
+            raise WorkerError(f"{problem}; what learns knows what entry points of {PLUGIN_GROUP} name") from None
         self._load(progress)
         return result
 
     def _load(self, progress: Progress) -> dict[str, Any]:
-        """Have the round of the present fit at hand, for predictions and the report."""
+        """Have what predicts by the present fit at hand."""
         with self.writing() as campaign:
             self._looked_at = -inf  # whoever asks next sees what other processes wrote
             pinned = copy(campaign)  # keeps to this state while others write
         if (fit := pinned.fit()) is not None:
-            self._round = pinned.round(progress)
+            self._fitted = pinned.fitted(progress)
             if self._settings.dig and (not self.cache.deep(fit.data_key) or not self.cache.paper()):
                 self.queue.submit(self.slug, "score card", "server", self._dig, lane=Lane.SLOW, once=True)
         return {}

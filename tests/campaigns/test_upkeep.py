@@ -88,6 +88,18 @@ def test_a_kept_file_that_is_gone_is_named_with_its_event(folder: Path) -> None:
 def test_a_last_event_that_is_gone_is_seen(folder: Path) -> None:
     change(folder, "DELETE FROM event WHERE id = 4")
     assert any("event 4 was written here and is gone; the last one now is 3" in line for line in damage(folder))
+    for use in (Campaign.open, lambda there: back_up(there, there / "copy.db")):
+        with pytest.raises(DamagedError, match=r"event 4 was written here and is gone.*put back on purpose"):
+            use(folder)
+    (folder / "campaign.sums").unlink()
+    assert len(Campaign.open(folder).history()) == 3
+
+
+def test_an_event_that_the_database_refuses_is_not_taken_for_one_that_is_there(folder: Path) -> None:
+    with closing(sqlite3.connect(folder / "campaign.db")) as connection:
+        connection.execute("CREATE TRIGGER no BEFORE INSERT ON event BEGIN SELECT RAISE(ABORT, 'not today'); END")
+    with pytest.raises(StoreError, match="not today"), Campaign.open(folder) as campaign:
+        campaign.step("(BA)2PbI4", Stage.ACCEPTED)
 
 
 def test_an_event_before_the_first_is_no_event(folder: Path) -> None:

@@ -11,7 +11,6 @@ from campaigns.state import CampaignState
 from campaigns.summary import Step
 from campaigns.web.api.models import PredictionIn
 from campaigns.web.errors import NotReadyError, QueryError
-from campaigns.web.query import cation_of
 from campaigns.web.service import CampaignService
 from chemspace import Cation, CationLibrary, Compound, parse_formula
 from chemspace.geometry import mmff_geometry
@@ -109,7 +108,7 @@ def asked_compound(service: CampaignService, asked: PredictionIn) -> Compound:
     if asked.formula is not None:
         return parse_formula(asked.formula, names)
     assert asked.smiles is not None
-    cation = cation_of(asked.smiles, asked.abbreviation)
+    cation = Cation.from_catalogue(asked.smiles, abbreviation=asked.abbreviation or None)
     spacer = names.get_by_inchikey(cation.inchikey) or cation  # by the name it has here, where it is known
     if asked.n_layers > 1 and not asked.cage:
         raise QueryError(f"n = {asked.n_layers} needs a cage cation, such as MA")

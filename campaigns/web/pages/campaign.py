@@ -17,7 +17,6 @@ from campaigns.description import description_of
 from campaigns.errors import DependedOnError
 from campaigns.events import REASONS, EventKind, Stage, possible_steps
 from campaigns.report.card import compared_views, decisions, outcome, suggestion_card
-from campaigns.report.render import render
 from campaigns.summary import SuggestionBatch
 from campaigns.targets import named_target
 from campaigns.web.access import Editing, Registry, Service, Visiting, address_of, begin_session, visitor_of
@@ -67,7 +66,7 @@ def overview(request: Request, visitor: Visiting, service: Service) -> Response:
         cards=_open_cards(service),
         fit=snapshot.last_fit,
         progress=_progress(service),
-        has_band=_has_band(service),
+        has_band=service.figures()[2] is not None,
         track_record=record,
         compared=compared_views(record),
         jobs=service.at_work("prepare", "learn", "suggest", "score card"),
@@ -79,11 +78,7 @@ def overview(request: Request, visitor: Visiting, service: Service) -> Response:
 @router.get("/report")
 def report(visitor: Visiting, service: Service) -> Response:
     """The report of the present round, one file that needs nothing else, to keep or to print."""
-    campaign, state, done = service.campaign, service.snapshot().state, service.round()
-    html = service.kept(
-        ("report", state.last_event),
-        lambda: render(done, state.batches, campaign.status(), campaign.names, campaign.budget),
-    )
+    html = service.report().read_text(encoding="utf-8")
     return HTMLResponse(html, headers={"content-disposition": f'attachment; filename="{service.slug}-report.html"'})
 
 
@@ -114,19 +109,10 @@ def _progress(service: CampaignService) -> dict[str, object] | None:
     from campaigns.report.figures import plain
     from campaigns.report.view import progress_of
 
-    fit = service.snapshot().last_fit
-    drawn = None if fit is None else service.cache.drawn(fit.data_key)
+    fit, drawn, deep = service.figures()
     if fit is None or drawn is None:
         return None
-    return service.kept(
-        ("progress", fit.data_key, _has_band(service)),
-        lambda: plain(progress_of(drawn, service.cache.deep(fit.data_key))),
-    )
-
-
-def _has_band(service: CampaignService) -> bool:
-    fit = service.snapshot().last_fit
-    return fit is not None and service.cache.deep(fit.data_key) is not None
+    return service.kept(("progress", fit.data_key, deep is not None), lambda: plain(progress_of(drawn, deep)))
 
 
 @router.get("/suggestions")
@@ -259,11 +245,7 @@ def model(request: Request, visitor: Visiting, service: Service) -> Response:
     from campaigns.report.figures import curve_figure, plain
     from campaigns.report.view import paper_sentence, property_views, score_rows
 
-    snapshot = service.snapshot()
-    fit = snapshot.last_fit
-    drawn = None if fit is None else service.cache.drawn(fit.data_key)
-    deep = None if fit is None else service.cache.deep(fit.data_key)
-    curve = None
+    snapshot, (fit, drawn, deep), curve = service.snapshot(), service.figures(), None
     if fit is not None and deep is not None:
         curve = service.kept(("curve", fit.data_key), lambda: plain(curve_figure(deep["curve"])))
     jobs = service.at_work("prepare", "learn", "suggest", "score card")

@@ -259,7 +259,7 @@ def _descriptors(service: CampaignService, formula: str) -> list[tuple[str, str]
 
 def _neighbours(service: CampaignService, prediction: dict[str, Any], n: int = 5) -> list[tuple[str, float, str]]:
     """(formula, distance, measured lifetime in ps or "< bound") of the nearest measured compounds, nearest first."""
-    fitted = service.round()
+    fitted = service.fitted()
     training = fitted.training
     away = fitted.measured.distances(np.array([list(prediction["features"].values())]))[0]
     rates, bounds = training.dataset.log10_rate, training.dataset.censored

@@ -40,30 +40,16 @@ def page(
 ) -> Response:
     """A whole page."""
     registry = registry_of(request)
-    html = (
-        _environment()
-        .get_template(template)
-        .render(
-            visitor=visitor,
-            service=service,
-            base="" if service is None else f"/c/{service.slug}",
-            services=tuple(registry) if visitor.identity.name else (),
-            tabs=TABS,
-            tokens=registry.settings.tokens is not None,
-            **values,
-        )
-    )
-    return HTMLResponse(html)
+    values |= {"tabs": TABS, "tokens": registry.settings.tokens is not None}
+    return fragment(visitor, template, service, services=tuple(registry) if visitor.identity.name else (), **values)
 
 
-def fragment(visitor: Visitor, template: str, service: CampaignService, **values: Any) -> Response:
+def fragment(visitor: Visitor, template: str, service: CampaignService | None, **values: Any) -> Response:
     """A part of a page, for htmx to put in place."""
-    html = (
-        _environment()
-        .get_template(template)
-        .render(visitor=visitor, service=service, base=f"/c/{service.slug}", **values)
+    base = "" if service is None else f"/c/{service.slug}"
+    return HTMLResponse(
+        _environment().get_template(template).render(visitor=visitor, service=service, base=base, **values)
     )
-    return HTMLResponse(html)
 
 
 def error_page(request: Request, status: int, title: str, problems: list[str]) -> Response:

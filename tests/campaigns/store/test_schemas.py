@@ -99,13 +99,22 @@ def test_an_event_that_says_more_than_this_release_knows_is_refused(
         Campaign.open(folder)
 
 
-@pytest.mark.parametrize("schema", ["0000", "x", "/002"])
-def test_a_schema_that_no_release_had_is_damage(tmp_path: Path, schema: str) -> None:
+@pytest.mark.parametrize(
+    "change",
+    [
+        *(f"UPDATE alembic_version SET version_num = {schema}" for schema in ("'0000'", "'x'", "'/002'", "x'FF'", "3")),
+        "DELETE FROM alembic_version",
+        "DROP TABLE alembic_version",
+        "ALTER TABLE alembic_version RENAME COLUMN version_num TO x",
+        "DROP TABLE event",
+    ],
+)
+def test_a_schema_that_no_release_had_is_damage(tmp_path: Path, change: str) -> None:
     folder = database(tmp_path / "odd", RELEASED[-1])
     with sqlite3.connect(folder / "campaign.db") as connection:
-        connection.execute("UPDATE alembic_version SET version_num = ?", (schema,))
+        connection.execute(change)
     connection.close()
-    with pytest.raises(StoreError, match=r"no spinscreen has a schema|newer spinscreen"):
+    with pytest.raises(StoreError, match=r"no spinscreen has a schema|is not a campaign file or is damaged"):
         Campaign.open(folder)
 
 

@@ -126,7 +126,7 @@ def test_a_look_at_a_compound_never_waits_for_xtb(browser: TestClient, monkeypat
         raise AssertionError("xTB was asked for while somebody waited for a page")
 
     monkeypatch.setattr("campaigns.records.describe", explode)
-    monkeypatch.setattr("campaigns.web.service.CampaignService.round", lambda self: object())
+    monkeypatch.setattr("campaigns.web.service.CampaignService.fitted", lambda self: object())
     explain = {"formula": "(EDA)PbI4"}  # of the built-in library: not in this space, and never measured
     for _ in range(2):
         assert "xTB runs for a cation of this compound" in browser.get(f"{PAGE}/compound/explain", params=explain).text

@@ -11,9 +11,15 @@ import pytest
 from campaigns import artifacts
 from campaigns.errors import StoreError
 from campaigns.report import view as deep_view
-from campaigns.web.service import Cache, dig
+from campaigns.round import Known
+from campaigns.web import service as services
+from campaigns.web.errors import NotReadyError
+from campaigns.web.jobs import JobQueue
+from campaigns.web.service import Cache, CampaignService, dig
 from chemspace.progress import silent
+from screening.errors import UnknownSurrogateError
 from tests.campaigns.conftest import Launched
+from tests.campaigns.web.conftest import Prepared, wait_for
 
 CLAIMS: list[dict[str, Any]] = [{"model": "mlp", "claimed": 0.99}]
 
@@ -99,3 +105,44 @@ def test_a_folder_that_cannot_be_written_is_told_before_the_work(tmp_path: Path,
     with pytest.raises(StoreError, match="cannot be written"):
         check(Cache(tmp_path / "a", tmp_path / "shared" / "oracle.db"), "one")
     assert worked == []
+
+
+def test_a_server_predicts_by_arrays_and_has_reports_written_apart(
+    prepared: Prepared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings, queue = prepared.settings(tmp_path), JobQueue()
+    service = CampaignService("small", *settings.folders, queue, settings)
+    with pytest.raises(NotReadyError, match="being prepared"):
+        service.report()
+    queue.start()
+    wait_for(lambda: not service.at_work("prepare"))
+    queue.stop()
+    assert isinstance(service.fitted(), Known)  # and no round, whose models are torch's
+    first = service.report()
+    assert "<h1" in first.read_text(encoding="utf-8")
+    with monkeypatch.context() as patched:
+        patched.setattr(services, "run_in_process", None)  # nothing is written anew
+        assert service.report() == first
+        results = tmp_path / "results.csv"
+        results.write_text("formula,lifetime_ps\n(PA)2PbI4,0.4\n")
+        with service.writing() as campaign:
+            campaign.ingest(results)
+        assert service.report() == first  # until that is learnt from
+    first.unlink()
+    with pytest.raises(NotReadyError, match="has not learnt from"):
+        service.report()
+
+
+def test_a_surrogate_that_only_the_servers_process_knows_is_told(
+    prepared: Prepared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def learn_there(*_: object, **__: object) -> None:
+        raise UnknownSurrogateError("no surrogate 'ours'")
+
+    monkeypatch.setattr(services, "run_in_process", learn_there)
+    settings, queue = prepared.settings(tmp_path), JobQueue()
+    job = CampaignService("small", *settings.folders, queue, settings).learn("Anna")
+    queue.start()
+    wait_for(lambda: queue.get(job.id).is_over)
+    queue.stop()
+    assert queue.get(job.id).problem.endswith("what learns knows what entry points of spinscreen.plugins name")

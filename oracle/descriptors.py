@@ -13,13 +13,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from operator import attrgetter
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from chemspace.geometry import tolerance_factor
 from chemspace.registry import Registry
+from chemspace.tables.decode import package_table
 from oracle.errors import DescriptorError, InputError
 from oracle.record import CationRecord
 
@@ -82,33 +83,11 @@ def register_descriptor(
 #: The descriptors of every campaign that are of cations, as columns of a record, each with what it is. The reference
 #: paper drops the gap and the radius because each has |r| > 0.9 with a descriptor that stays. One bohr^3 is one atomic
 #: unit of polarizability.
-_OWN = (
-    (
-        Descriptor("molar_mass_g_mol", "molar mass", "g/mol", enters="log", feature="log_molar_mass"),
-        "Molar mass of the organic cations.",
-    ),
-    (
-        Descriptor("electronegativity", "electronegativity", scale="Pauling"),
-        "Mean Pauling electronegativity over all atoms.",
-    ),
-    (
-        Descriptor("polarizability_bohr3", "polarizability", "bohr³", enters="log", feature="log_polarizability"),
-        "Isotropic polarizability by the protocol's model.",
-    ),
-    (
-        Descriptor("dipole_debye", "dipole", "D", enters="log1p", feature="log1p_dipole"),
-        "Length of the dipole about the centre of mass.",
-    ),
-    (Descriptor("homo_ev", "HOMO", "eV"), "Energy of the highest occupied orbital."),
-    (Descriptor("lumo_ev", "LUMO", "eV"), "Energy of the lowest empty orbital."),
-    (Descriptor("gap_ev", "gap", "eV", enters=""), "Difference of the two orbital energies; no feature."),
-    (
-        Descriptor("radius_angstrom", "radius", "Å", enters=""),
-        "Half the largest distance between two atoms; no feature of its own.",
-    ),
-)
-for _own, _words in _OWN:
-    DESCRIPTORS.add(_own.name, replace(_own, of_cation=attrgetter(_own.name)), declared=CationRecord, words=_words)
+_OWN = package_table("descriptors.csv", "oracle")
+for _row in _OWN:
+    _name, _enters = _row["name"], cast(Enters, _row["enters"])
+    _own = Descriptor(_name, _row["label"], _row["unit"], _row["scale"], _enters, _row["feature"])
+    DESCRIPTORS.add(_name, replace(_own, of_cation=attrgetter(_name)), declared=CationRecord, words=_row["words"])
 
 
 def _n_layers(compound: Compound) -> float:
@@ -183,7 +162,7 @@ def _number(descriptor: Descriptor, record: CationRecord) -> float:
 
 
 #: The ten descriptors of every campaign.
-DEFAULT_DESCRIPTORS = DescriptorSet(tuple(DESCRIPTORS.get(own.name) for own, _ in _OWN))
+DEFAULT_DESCRIPTORS = DescriptorSet(tuple(DESCRIPTORS.get(row["name"]) for row in _OWN))
 #: Their columns, units in the names.
 DESCRIPTOR_NAMES = DEFAULT_DESCRIPTORS.names
 

@@ -33,7 +33,6 @@ from campaigns.kinetics.errors import (
 )
 from campaigns.kinetics.interval import Interval, profile, unseen
 from campaigns.kinetics.model import RESPONSES, Model
-from campaigns.kinetics.outliers import without_outliers
 from campaigns.kinetics.result import TraceFit
 from campaigns.kinetics.select import (
     EXTRA_MARGIN,
@@ -43,6 +42,7 @@ from campaigns.kinetics.select import (
     compare,
     reach,
     second_lifetime,
+    without_outliers,
 )
 from campaigns.kinetics.solve import Problem, Solution, Width, solve
 from campaigns.kinetics.trace import MIN_DELAYS, Trace

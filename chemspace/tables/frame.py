@@ -301,7 +301,13 @@ def _read_csv(path: Path | io.StringIO, encoding: str, how: dict[str, Any]) -> p
             frame: pd.DataFrame = pd.read_csv(path, encoding=encoding, index_col=False, **how)
         except pd.errors.ParserWarning:
             raise ValueError("rows have more cells than the header; is there a decimal comma?") from None
-    blank = [name for name in frame if str(name).startswith("Unnamed: ") and frame[name].isna().all()]
+    # Blanks are no heading, as nothing is none; pandas has numbered them.
+    headings = (re.sub(r"^\s+(?:\.\d+)?$", "", str(name)).strip() for name in frame)
+    frame.columns = [without_guard(name) or f"Unnamed: {place}" for place, name in enumerate(headings)]
+    if not frame.columns.is_unique:
+        twice = frame.columns[frame.columns.duplicated()][0]
+        raise ValueError(f"column {twice!r} stands twice in the header; give each its own name")
+    blank = [name for name in frame if name.startswith("Unnamed: ") and frame[name].isna().all()]
     frame = frame.drop(columns=blank)
     if len(frame) and frame.iloc[-1].isna().all():  # lines of nothing but delimiters, as spreadsheets write them
         filled = frame.notna().any(axis=1).to_numpy()
@@ -309,7 +315,7 @@ def _read_csv(path: Path | io.StringIO, encoding: str, how: dict[str, Any]) -> p
     for column in frame.select_dtypes(exclude="number"):
         if frame[column].astype(str).str.startswith("'").any():
             frame[column] = frame[column].map(_plain, na_action="ignore")
-    return frame.rename(columns=lambda heading: without_guard(str(heading).strip()))
+    return frame
 
 
 def _plain(cell: object) -> object:

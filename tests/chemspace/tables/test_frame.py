@@ -60,6 +60,12 @@ def test_parquet_is_read_by_its_content(tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(read_frame(tmp_path / "table.dat"), frame)
 
 
+def test_headings_of_blanks_are_none(tmp_path: Path) -> None:
+    """Several of them with values were an AttributeError."""
+    (tmp_path / "table.csv").write_text("a; ;\t;\t; \n1;2;3;4;\n5;6;7;8;\n", encoding="utf-8")
+    assert list(read_frame(tmp_path / "table.csv")) == ["a", "Unnamed: 1", "Unnamed: 2", "Unnamed: 3"]
+
+
 def test_letters_of_old_windows_text_survive(tmp_path: Path) -> None:
     (tmp_path / "table.csv").write_bytes("Lösemittel,Ausbeute\nEthanol für 5 °C,3\n".encode("cp1252"))
     assert read_frame(tmp_path / "table.csv").to_dict("records") == [{"Lösemittel": "Ethanol für 5 °C", "Ausbeute": 3}]
@@ -90,6 +96,7 @@ def test_text_with_commas_beside_decimal_commas_stays_text(tmp_path: Path) -> No
         (b"PAR1 and no more", "cannot be read as a table"),
         (b"x,y\n1,2,7\n3,4,8\n", "rows have more cells than the header; is there a decimal comma"),
         (b"x\ty\n1\t2\t3\t4\n", "rows have more cells than the header"),
+        (b"'=x;=x\n1;2\n", "column '=x' stands twice in the header"),
         (b"x;y\n1,5;1.250\n2,5;2\n", r"row 2: column y: '1\.250' may be 1250 or 1\.25"),
         (workbook(A=[["x"], [1]], B=[["x"], [1]]), "on the sheet 'A' .others: 'B'.: keep one sheet in the file"),
     ],

@@ -57,7 +57,8 @@ class Trace:
             notes: what was done before.
 
         Raises:
-            AxisError: if the arrays differ in length, or neither SC and CC nor a difference is given.
+            AxisError: if the arrays differ in length, neither SC and CC nor a difference is given, or errors are not
+                positive.
             TooFewDelaysError: if fewer than 12 delays remain after dropping NaNs.
         """
         parts = {"sc": sc, "cc": cc, "difference": difference, "error": error}
@@ -75,6 +76,8 @@ class Trace:
                 f"({columns.shape[1] - kept.shape[1]} with NaN); a fit needs at least {MIN_DELAYS}"
             )
         delay, rows = _frozen(kept[0]), dict(zip(given, map(_frozen, kept[1:]), strict=True))
+        if "error" in rows and not rows["error"].min() > 0.0:
+            raise AxisError(f"{_where(sources)}an error of {rows['error'].min():g}: errors of SC - CC are positive")
         signal = rows["difference"] if "difference" in rows else _frozen(rows["sc"] - rows["cc"])
         return cls(delay, signal, rows.get("sc"), rows.get("cc"), sources, notes + found, error=rows.get("error"))
 

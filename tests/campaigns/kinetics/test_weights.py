@@ -10,6 +10,7 @@ import pytest
 
 from benchmarks.synthetic_traces import exponential_response
 from campaigns.kinetics import Trace, TraceFit, fit_trace, read_trace, read_traces
+from campaigns.kinetics.errors import AxisError
 from campaigns.kinetics.trace import joined
 
 #: Too few delays for the residuals to tell where the noise is.
@@ -122,3 +123,8 @@ def test_a_single_small_error_does_not_carry_the_fit() -> None:
     error[33] = 1e-6
     fits = [fit_trace(Trace.of(DELAY, sc=SC, cc=CC, error=each), 0.2) for each in (ERROR, error)]
     assert fits[1].lifetime_ps == pytest.approx(fits[0].lifetime_ps, rel=0.05)
+
+
+def test_errors_that_are_not_positive_are_refused() -> None:
+    with pytest.raises(AxisError, match="an error of 0: errors of SC - CC are positive"):
+        Trace.of(DELAY, sc=SC, cc=CC, error=np.where(DELAY < 0.0, 0.0, ERROR))

@@ -48,7 +48,7 @@ def main() -> None:
     table = CationTable(library_like(len(space.spacers)), table.organic)
     features = Candidates(space, table, cages, surrogate, best).block_features
     kinds, _ = features.kinds
-    x = features.pairs(np.arange(len(space.spacers)), np.full(len(space.spacers), kinds[len(kinds) // 2]))
+    x = features.features(np.arange(len(space.spacers)), np.full(len(space.spacers), kinds[len(kinds) // 2]))
     model = surrogate.model
     z = (x - model.x_mean.numpy()) / model.x_sd.numpy()
     (networks,) = (component for component in model.components if isinstance(component, EnsembleComponent))

@@ -113,8 +113,7 @@ class Candidates:
 
     def features(self, block: SpaceBlock) -> Array:
         """Features of any compounds, shape (m, d); NaN rows where a cation has no descriptors."""
-        descriptors = space_descriptors(self.space, block, self.spacer_table, self.cage_table)
-        return to_features(descriptors, self.spacer_table.descriptors)
+        return space_features(self.space, block.index, self.spacer_table, self.cage_table)
 
     def log_feasibility(self, block: SpaceBlock) -> Array:
         """log P(forms) of some compounds, shape (m,); zeros without a feasibility model."""
@@ -228,23 +227,6 @@ class BlockFeatures:
         nothing = np.empty((0, len(self._descriptors)))
         return first.astype(np.int64), BlockRows(nothing, order, np.cumsum(count) - count, count.astype(np.int64))
 
-    def pairs(self, spacers: NDArray[np.int64], inner: NDArray[np.int64]) -> Array:
-        """Features of spacers (r,), each in a surrounding of its own (r,), shape (r, d); as `space_descriptors`."""
-        weight, values = self._weight[spacers], self._tables[0].values  # noqa: PD011  # no pandas
-        total, shared = weight[:, None] * np.where(weight[:, None] > 0, values[spacers], 0.0), weight
-        for cage_weight, sums in self._cages:
-            total, shared = total + sums[inner], shared + cage_weight[inner]
-        n_averaged, radius = len(self._descriptors.of_cations), self._descriptors.radius
-        out = np.empty((len(spacers), len(self._descriptors)))
-        with np.errstate(invalid="ignore"):
-            out[:, :n_averaged] = total / shared[:, None]
-        frames = self._frame[inner]
-        for frame in np.unique(frames):
-            own = frames == frame
-            out[own, n_averaged] = self._tolerance(int(frame), out[own, radius])
-        out[:, -1] = self._n_layers[inner]
-        return to_features(out, self._descriptors)
-
     def rows(self, block: SpaceBlock) -> BlockRows:
         """Rows of a block; compounds that do not come as spacers times equal surroundings get a row each."""
         inner = self._surroundings(block)
@@ -254,8 +236,8 @@ class BlockFeatures:
         _, first, kind = np.unique(self._kind[inner], return_index=True, return_inverse=True)
         count = np.bincount(kind).astype(np.int64)
         order = np.argsort(kind, kind="stable").astype(np.int64)
-        spacers = block.spacer[:: len(inner)]
-        return BlockRows(self._features(spacers, inner[first]), order, np.cumsum(count) - count, count)
+        spacers = block.spacer[:: len(inner), None]
+        return BlockRows(self.features(spacers, inner[first]), order, np.cumsum(count) - count, count)
 
     def _surroundings(self, block: SpaceBlock) -> NDArray[np.int64] | None:
         """Positions among a spacer's compounds that every spacer of the block has, shape (u,); None if they differ."""
@@ -268,33 +250,30 @@ class BlockFeatures:
         alike = (spacer == spacer[:, :1]).all() and (inner == inner[0]).all()
         return inner[0] if alike else None
 
-    def _features(self, spacers: NDArray[np.integer], inner: NDArray[np.int64]) -> Array:
-        """Features of every pair of spacers (c,) and surroundings (v,), shape (c x v, d); as `space_descriptors`."""
-        weight, values = self._weight[spacers], self._tables[0].values  # noqa: PD011  # no pandas
-        total = weight[:, None] * np.where(weight[:, None] > 0, values[spacers], 0.0)
+    def features(self, spacers: NDArray[np.integer], inner: NDArray[np.int64]) -> Array:
+        """Features of spacers in surroundings (v,), as `space_descriptors`: of each spacer (v,) in its own, shape (v,
+        d), or of all pairs with spacers (c, 1), shape (c x v, d)."""
+        weight, values = self._weight[spacers], self._tables[0].values[spacers]  # noqa: PD011  # no pandas
         n_averaged, radius = len(self._descriptors.of_cations), self._descriptors.radius
-        out = np.empty((len(self._descriptors), len(spacers), len(inner)))
-        averaged, shared = out[:n_averaged], np.broadcast_to(weight[:, None], out.shape[1:])
-        averaged[:] = total.T[:, :, None]
+        out = np.empty((len(self._descriptors), *np.broadcast_shapes(spacers.shape, inner.shape)))
+        averaged, shared = out[:n_averaged], weight
+        averaged[:] = np.moveaxis(weight[..., None] * np.where(weight[..., None] > 0, values, 0.0), -1, 0)
         for cage_weight, sums in self._cages:
-            averaged += sums[inner].T[:, None, :]
+            averaged += sums.T[:, None, inner] if spacers.ndim > 1 else sums.T[:, inner]
             shared = shared + cage_weight[inner]
         with np.errstate(invalid="ignore"):
             averaged /= shared
-        for frame in np.unique(self._frame[inner]):
-            own = np.flatnonzero(self._frame[inner] == frame)
+        frames = self._frame[inner]
+        for frame in np.unique(frames):
+            own = np.flatnonzero(frames == frame)
             where = slice(own[0], own[-1] + 1) if own[-1] - own[0] == len(own) - 1 else own
-            out[n_averaged][:, where] = self._tolerance(int(frame), out[radius][:, where])
+            metal, halide = divmod(int(frame), len(self._space.halide_options))
+            out[n_averaged][..., where] = sum(
+                float(part) * tolerance_factor(out[radius][..., where], self._space.b_sites[metal], symbol)
+                for symbol, part in self._space.halide_options[halide]
+            )
         out[-1] = self._n_layers[inner]
         return to_features(out.reshape(len(out), -1).T, self._descriptors)
-
-    def _tolerance(self, frame: int, radius: Array) -> Array:
-        b_site, halide = divmod(frame, len(self._space.halide_options))
-        metal, parts = self._space.b_sites[b_site], self._space.halide_options[halide]
-        value: Array = sum(  # type: ignore[assignment]  # there is at least one part
-            float(part) * tolerance_factor(radius, metal, symbol) for symbol, part in parts
-        )
-        return value
 
 
 def _part(space: CompoundSpace, inner: SpaceBlock, cages: CationTable, which: int) -> tuple[Array, Array]:
@@ -311,11 +290,4 @@ def _part(space: CompoundSpace, inner: SpaceBlock, cages: CationTable, which: in
 
 def subset(block: SpaceBlock, rows: NDArray[np.int64]) -> SpaceBlock:
     """The compounds of a block at some places in it, shape (r,)."""
-    return SpaceBlock(
-        block.index[rows],
-        block.spacer[rows],
-        block.cage[rows],
-        block.n_layers[rows],
-        block.b_site[rows],
-        block.halide[rows],
-    )
+    return SpaceBlock(*(column[rows] for column in vars(block).values()))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
@@ -108,8 +108,7 @@ def estimate_pass(work: Pass, workers: int = 1) -> PassEstimate:
     space = candidates.space
     size = min(work.block_size, len(space))
     sample = space.take(np.linspace(0, len(space) - 1, size).astype(np.int64))
-    whole = Pass(candidates, work.predictor, None, work.keep, work.block_size)
-    value = np.sort(whole.block_numbers(sample, -np.inf)[1])[::-1]
+    value = np.sort(replace(work, bounds=None).block_numbers(sample, -np.inf)[1])[::-1]
     place = work.keep * size // len(space)
     threshold = float(value[place]) if place < len(value) else -np.inf
     spent = []
@@ -147,15 +146,14 @@ def rank(
     surrogate, strategy = candidates.surrogate, candidates.strategy
     single = settings.single_precision and strategy.predicts
     quick = SinglePrecision(surrogate, settings.device) if single else surrogate
-    keep, workers = top_k + max(top_k, _SPARE), settings.workers or cores()
+    work = Pass(candidates, quick, None, top_k + max(top_k, _SPARE), settings.block_size)
+    workers = settings.workers or cores()
     candidates.log_feasibility(candidates.space.take(np.empty(0, dtype=np.int64)))  # learnt once, for every worker
-    found, missed = _sketched(Pass(candidates, quick, None, keep, settings.block_size), top_k, settings, progress)
-    bounds = _bounds(candidates) if single and settings.device == "cpu" and found is None else None
+    found, missed = _sketched(work, top_k, settings, progress)
+    work = replace(work, bounds=_bounds(candidates) if single and settings.device == "cpu" and found is None else None)
     if progress is not None and settings.client is None and found is None and len(candidates.space) >= _LONG:
-        cost = estimate_pass(Pass(candidates, quick, bounds, keep, settings.block_size), workers)
-        progress(0, candidates.n_allowed, Announcement(f"to rank: {cost}"))
+        progress(0, candidates.n_allowed, Announcement(f"to rank: {estimate_pass(work, workers)}"))
     while True:
-        work = Pass(candidates, quick, bounds, keep, settings.block_size)
         if found is not None:
             index, value, counts = found
         elif settings.client is None:
@@ -167,10 +165,10 @@ def rank(
         exact = _exact(candidates, index)
         order = np.lexsort((index, -exact))[:top_k]
         slack = 4.0 * float(np.abs(exact - value).max())
-        is_short = single and len(index) >= keep and exact[order[-1]] <= value[-1] + slack
+        is_short = single and len(index) >= work.keep and exact[order[-1]] <= value[-1] + slack
         if not is_short:
             break
-        found, missed, keep = None, 0.0, 4 * keep
+        found, missed, work = None, 0.0, replace(work, keep=4 * work.keep)
     index = np.sort(index[order])
     value = _exact(candidates, index)  # of the list alone, so that its numbers do not depend on what else was kept
     order = np.lexsort((index, -value))

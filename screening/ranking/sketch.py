@@ -12,8 +12,7 @@ sample taught: only those that may then still enter the list are predicted. Both
 next to no chance that one of the others belongs into the list.
 
 So the list is that of the whole pass but for that chance, which is told; what bounds of the whole pass leave out
-(`screening.ranking.bounds`) is left out for certain. Networks of a few dozen neurons have no bound that would leave
-anything out: over a box of two neighbouring spacers it is wider than all spacers differ (`benchmarks.network_bounds`).
+(`screening.ranking.bounds`) is left out for certain. Networks have none (`benchmarks.network_bounds`).
 
 Shapes: c spacers, v kinds of surroundings (n, cage, metal, halide), g groups of these, w kinds of the largest group, b
 coordinates, f functions of them, r rows (a spacer in a kind), u units (a spacer in a group).
@@ -21,9 +20,8 @@ coordinates, f functions of them, r rows (a spacer in a kind), u units (a spacer
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
-from itertools import combinations_with_replacement
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,12 +35,19 @@ from screening.ranking.stream import Counts, Found, Pass, TopK, map_blocks
 Array = NDArray[np.float64]
 Single = NDArray[np.float32]
 Whole = NDArray[np.int64]
+#: Groups of spacers that are known by their sketch: how many of its errors each is above a threshold, the sketch, the
+#: place of its spacer in it, and the group.
+_UNIT = np.dtype([("above", "f4"), ("error", "f4"), ("place", "i4"), ("group", "i2"), ("owner", "i1")])
+Units = NDArray[np.void]
 
 #: Spacers of the sample: so many times the root of their number, within these limits. A sample must be a quarter of
 #: its charge at most; fewer spacers are predicted whole.
 _SAMPLE, _LEAST_SAMPLE, _MOST_SAMPLE = 2.5, 150, 2000
 #: Rows of the sample, at most, where its least number of spacers leaves the choice.
 _SAMPLED_ROWS = 2_000_000
+#: Spacers of the sample whose compounds are all predicted, and the standard errors above which what they tell of the
+#: others' is predicted too.
+_WHOLE, _SURE = 150, 3.0
 #: Cosines, one for so many spacers of the sample and at most so many; their frequencies are those of a Matern 5/2
 #: kernel of this length in standard deviations of the coordinates.
 _ROWS_PER_COSINE, _MOST_COSINES, _LENGTH = 4, 400, 2.0
@@ -53,7 +58,7 @@ _IGNORED = 0.93
 #: Coordinates may lie outside of those of the sample by this share of their range; what is farther off is predicted.
 _OVERHANG = 0.2
 #: Spacers sketched at once, and those that tell how sketched values are distributed.
-_CHUNK, _PROBED = 2048, 4096
+_CHUNK, _PROBED = 1024, 4096
 #: Share of the units that the first sweep picks, within these limits; every further sweep picks what may be needed,
 #: within these multiples of the one before.
 _PICKED, _LEAST_PICKED, _MOST_PICKED, _MORE = 0.06, 100_000, 8_000_000, (1.5, 12.0)
@@ -63,7 +68,7 @@ _LEAST_ERROR, _LEAST_RELATED, _LEAST_SIZE, _JUDGED = 0.02, 0.02, 0.1, 0.2
 #: Least and most logarithm of the errors of a spacer, in the usual ones.
 _SCALES = (-1.2, 1.4)
 #: Compounds of a group that tell the others, and what their error is multiplied with; where so many errors are known,
-#: one unit in so many has all predicted.
+#: one unit in so many has all of these predicted, however it looks.
 _PIVOTS, _SAFETY, _WELL_KNOWN, _STRIDE = 2, 1.5, 10_000, 5
 #: Share of the units beyond which the whole pass is cheaper.
 _TOO_MANY = 0.3
@@ -88,8 +93,9 @@ class Sketch:
 
     spacers: Whole  #: their positions in the space, shape (c,)
     coordinates: Single  #: standardised and held within the range of the sample, shape (c, b)
-    #: Which of them are predicted in any case: the sample, and what is far from it, shape (c,).
+    #: Which of them are predicted in any case: those drawn first, and what is far off, shape (c,).
     is_known: NDArray[np.bool_]
+    n_seen: int  #: how many have their highest compounds in the list that the sweep begins with
     #: `frequencies`, `phases`: of the cosines.
     frequencies: Single
     phases: Single
@@ -130,18 +136,18 @@ class Sketch:
 
 def functions(z: Single, frequencies: Single, phases: Single) -> Single:
     """One, the coordinates (m, b), their squares and products, and cosines, shape (m, f)."""
-    m, b = z.shape
-    pairs = list(combinations_with_replacement(range(b), 2))
-    out = np.empty((m, 1 + b + len(pairs) + len(phases)), dtype=np.float32)
-    out[:, 0] = 1.0
-    out[:, 1 : 1 + b] = z
-    for column, (i, j) in enumerate(pairs, start=1 + b):
-        np.multiply(z[:, i], z[:, j], out=out[:, column])
-    np.cos(z @ frequencies + phases, out=out[:, 1 + b + len(pairs) :])
-    return out
+    b = z.shape[1]
+    first, second = np.triu_indices(b)
+    start = 1 + b + len(first)
+    out = np.empty((start + len(phases), len(z)), dtype=np.float32)  # columns as rows: each is written in one run
+    out[0], out[1 : 1 + b] = 1.0, z.T
+    np.multiply(out[1 + first], out[1 + second], out=out[1 + b : start])
+    angles = np.matmul(frequencies.T, out[1 : 1 + b], out=out[start:])
+    np.cos(np.add(angles, phases[:, None], out=angles), out=angles)
+    return out.T
 
 
-@dataclass(frozen=True)
+@dataclass
 class SketchPass:
     """One sketched pass over all candidates."""
 
@@ -149,15 +155,10 @@ class SketchPass:
     wanted: int  #: compounds of the list whose members must not be missed, at most `work.keep`
     workers: int  #: threads
     progress: Progress | None = None
-    _top: TopK = field(init=False, repr=False)
-    _of_units: _Judge = field(init=False, repr=False)
-    _of_rows: _Judge = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        top = TopK(self.work.keep)
-        object.__setattr__(self, "_top", top)
-        for name in ("_of_units", "_of_rows"):
-            object.__setattr__(self, name, _Judge(top, self.wanted))
+        self._top = TopK(self.work.keep)
+        self._of_units, self._of_rows = _Judge(self._top, self.wanted), _Judge(self._top, self.wanted)
 
     def run(self) -> tuple[Found, float] | None:
         """What `screening.ranking.stream.stream` finds, and how many compounds of the list are expected to be missing.
@@ -188,9 +189,8 @@ class SketchPass:
 
     def _alike(self, spacers: Whole) -> list[Whole]:
         """Spacers of each charge, those without carbon apart."""
-        key = self.work.candidates.space.charges[spacers] * np.where(
-            self.work.candidates.spacer_table.organic[spacers], 1, -1
-        )
+        candidates = self.work.candidates
+        key = candidates.space.charges[spacers] * np.where(candidates.spacer_table.organic[spacers], 1, -1)
         return [spacers[key == value] for value in np.unique(key.astype(np.int8))]
 
     @cached_property
@@ -218,7 +218,9 @@ class SketchPass:
             return self._rows(spacers[start : start + _BLOCK], kinds[start : start + _BLOCK])
 
         for start, (index, value, own) in zip(starts, map_blocks(block, starts, self.workers), strict=True):
-            self._top.offer(value, index)
+            high = np.flatnonzero(value >= self._top.threshold)
+            high = high[~np.isin(index[high], self._top.result()[0])]  # some of the sample are predicted once more
+            self._top.offer(value[high], index[high])
             level[start : start + _BLOCK], count = own, count + len(index)
         return level, count
 
@@ -231,7 +233,7 @@ class SketchPass:
         """Index and value of the compounds of some rows that may enter the list, (m,), and each row's highest value."""
         candidates = self.work.candidates
         first, compounds = candidates.block_features.kinds
-        x = candidates.block_features.pairs(spacers, first[kinds])
+        x = candidates.block_features.features(spacers, first[kinds])
         described = np.flatnonzero(np.isfinite(x).all(axis=1))
         index, source = compounds.places(spacers[described] * len(first) + kinds[described])
         free = ~np.isin(index, candidates.excluded)
@@ -265,7 +267,7 @@ class SketchPass:
     def _fit(self, spacers: Whole, n_sample: int) -> tuple[Sketch | None, int]:
         """The sketch of some spacers, None where all values are the same, and how many compounds were predicted."""
         candidates, rng = self.work.candidates, np.random.default_rng(0)
-        sample = np.sort(rng.choice(len(spacers), n_sample, replace=False))
+        sample = rng.choice(len(spacers), n_sample, replace=False)
         drawn = self._coordinates(spacers[sample])
         low, high, centre, spread = drawn.min(axis=0), drawn.max(axis=0), drawn.mean(axis=0), drawn.std(axis=0)
         slack, varies = _OVERHANG * (high - low), spread > 1e-9 * (1.0 + np.abs(centre))
@@ -281,18 +283,14 @@ class SketchPass:
         starts = range(0, len(spacers), _BLOCK)
         for start, (own, is_far) in zip(starts, map_blocks(standardised, starts, self.workers), strict=True):
             z[start : start + _BLOCK], is_known[start : start + _BLOCK] = own, is_far
-        is_known[sample] = True
+        is_known[sample[:_WHOLE]] = True
         b, n_cosines = z.shape[1], min(_MOST_COSINES, n_sample // _ROWS_PER_COSINE)
         scales = np.sqrt(5.0 / rng.chisquare(5.0, n_cosines)) / _LENGTH
         frequencies: Single = (rng.standard_normal((b, n_cosines)) * scales).astype(np.float32)
         phases: Single = rng.uniform(0.0, 2.0 * np.pi, n_cosines).astype(np.float32)
 
         n_whole = self._predict_all(spacers[np.setdiff1d(np.flatnonzero(is_known), sample)])
-        kinds, values = np.flatnonzero(self._allowed.any(axis=0)), np.full((n_sample, self._allowed.shape[1]), -np.inf)
-        level, n_own = self._levels(np.repeat(spacers[sample], len(kinds)), np.tile(kinds, n_sample))
-        values[:, kinds] = level.reshape(n_sample, -1)
-        finite = values[np.isfinite(values)]
-        floor = float(np.quantile(finite, _IGNORED)) if finite.size else 0.0
+        values, floor, n_own = self._sampled(spacers[sample])
         above = np.maximum(values - floor, 0.0)
         groups = [group for group in self._groups if above[:, group].any()]
         if not groups:
@@ -321,6 +319,7 @@ class SketchPass:
             spacers,
             z,
             is_known,
+            int(is_known.sum()) + max(0, n_sample - _WHOLE),
             frequencies,
             phases,
             members,
@@ -334,6 +333,36 @@ class SketchPass:
             np.stack([self._allowed[:, own].any(axis=1) for own in groups], axis=1),
         )
         return sketch, n_whole + n_own
+
+    def _sampled(self, spacers: Whole) -> tuple[Array, float, int]:
+        """Values of drawn spacers in every kind, shape (c, v), below what they are ignored, and how many compounds were
+        predicted: of the first spacers all, of the others the pivots of each group, and what those say is above."""
+        kinds, n_first = np.flatnonzero(self._allowed.any(axis=0)), min(_WHOLE, len(spacers))
+        values, whole = np.full((len(spacers), self._allowed.shape[1]), -np.inf), 0
+
+        def predict(place: Whole, kind: Whole) -> None:
+            nonlocal whole
+            values[place, kind], n_own = self._levels(spacers[place], kind)
+            whole += n_own
+
+        predict(np.repeat(np.arange(n_first), len(kinds)), np.tile(kinds, n_first))
+        finite, others = values[np.isfinite(values)], np.arange(n_first, len(spacers))
+        low, floor = np.quantile(finite if finite.size else np.zeros(1), (0.5, _IGNORED))
+        centre, told = np.maximum(values[:n_first], low).mean(axis=0), []
+        for own in self._groups:
+            apart = np.maximum(values[:n_first, own], low) - centre[own]
+            members, related, unrelated = _related(own, apart, len(own))
+            n = len(related)
+            told.append((members[:n], members[n:], related[-1, :, n:], unrelated[-1, n:]))
+        pivots = np.concatenate([np.empty(0, dtype=np.int64), *(own for own, *_ in told)])
+        predict(np.repeat(others, len(pivots)), np.tile(pivots, len(others)))
+        above = np.zeros(values.shape, dtype=bool)
+        for own, rest, related, unrelated in told:
+            each = centre[rest] + (np.maximum(values[n_first:, own], low) - centre[own]) @ related
+            values[n_first:, rest] = np.minimum(each, floor)
+            above[n_first:, rest] = each + _SURE * unrelated > floor
+        predict(*np.nonzero(above))
+        return values, float(floor), whole
 
     # --- the sweep ------------------------------------------------------------------------------------------------
 
@@ -354,30 +383,30 @@ class SketchPass:
             if picked > _TOO_MANY * n_units and n_units > 4 * _LEAST_PICKED:
                 return None
             place = int(picked / weight)
-            lower = -np.inf if place >= len(probe.above) else float(probe.above[place])
+            lower = -np.inf if place >= len(probe) else float(probe["above"][place])
             found = self._sweep(sketches, threshold, lower, opened)
-            left_out, start, size, missed = probe.part(probe.above < lower), 0, _FIRST_BATCH, np.inf
-            while start < len(found.above) and missed > MISSED:
-                batch = found.part(slice(start, start + size))
-                value, n_predicted, n_missed = self._opened(sketches, batch, len(found.above))
+            left_out, start, size, missed = probe[probe["above"] < lower], 0, _FIRST_BATCH, np.inf
+            while start < len(found) and missed > MISSED:
+                batch = found[start : start + size]
+                value, n_predicted, n_missed = self._opened(sketches, batch, len(found))
                 whole, unopened = whole + n_predicted, unopened + n_missed
-                judge.learn((value - threshold) / batch.error - batch.above)
+                judge.learn((value - threshold) / batch["error"] - batch["above"])
                 start += size
-                missed = unopened + judge.missed(found.part(slice(start, None)), threshold)
+                missed = unopened + judge.missed(found[start:], threshold)
                 missed += weight * judge.missed(left_out, threshold)
                 size = min(_LAST_BATCH, max(_FIRST_BATCH, start // 2))
             if missed <= MISSED or lower == -np.inf:
                 return whole, missed
-            opened, threshold = np.union1d(opened, found.keys(sketches)), judge.threshold
+            opened, threshold = np.union1d(opened, _keys(found, sketches)), judge.threshold
 
     def _opened(self, sketches: list[Sketch], units: Units, n_found: int) -> tuple[Array, int, float]:
         """Open units: their highest values (u,), how many compounds were predicted, how many others may be missing."""
-        order = np.lexsort((units.place, units.group, units.owner))
-        units = units.part(order)
-        both = [(sketch, units.part(units.owner == number)) for number, sketch in enumerate(sketches)]
-        spacers = np.concatenate([sketch.spacers[own.place] for sketch, own in both])
-        members = np.concatenate([sketch.members[own.group] for sketch, own in both])
-        unrelated = np.concatenate([sketch.unrelated[own.group] for sketch, own in both])
+        order = np.lexsort((units["place"], units["group"], units["owner"]))
+        units = units[order]
+        both = [(sketch, units[units["owner"] == number]) for number, sketch in enumerate(sketches)]
+        spacers = np.concatenate([sketch.spacers[own["place"]] for sketch, own in both])
+        members = np.concatenate([sketch.members[own["group"]] for sketch, own in both])
+        unrelated = np.concatenate([sketch.unrelated[own["group"]] for sketch, own in both])
         kinds = self.work.candidates.space.allowed_inner[0][spacers]
         is_open = (members >= 0) & self._allowed[kinds[:, None], members]
         n_pivots, least = unrelated.shape[1], _OF_PIVOTS * MISSED / (n_found * members.shape[1])
@@ -391,7 +420,7 @@ class SketchPass:
                 judged = known[is_judged[known]]
                 apart = level[judged, last] - values[judged, last]
                 self._of_rows.learn(apart / unrelated[judged, last - 1, last])
-            values[alive] = self._told(sketches, units.part(alive), level[alive], last)
+            values[alive] = self._told(sketches, units[alive], level[alive], last)
             values[:, : last + 1] = level[:, : last + 1]
             is_open[:, last] = False
             chances = np.where(is_open[alive], self._of_rows.chances(values[alive], unrelated[alive, last]), 0.0)
@@ -411,7 +440,7 @@ class SketchPass:
 
     def _told(self, sketches: list[Sketch], units: Units, level: Array, last: int) -> Array:
         """Values of all members (u, w) of units, in order of sketch and group, by those of their pivots (u, pivots)."""
-        cuts = np.flatnonzero(np.diff(units.owner) | np.diff(units.group)) + 1
+        cuts = np.flatnonzero(np.diff(units["owner"]) | np.diff(units["group"])) + 1
         pieces = [
             piece
             for part in np.split(np.arange(len(level)), cuts)
@@ -420,8 +449,8 @@ class SketchPass:
         ]
 
         def told(own: Whole) -> Array:
-            owner, group = int(units.owner[own[0]]), int(units.group[own[0]])
-            return sketches[owner].told(group, units.place[own], level[own], last)
+            owner, group = int(units["owner"][own[0]]), int(units["group"][own[0]])
+            return sketches[owner].told(group, units["place"][own], level[own], last)
 
         return np.concatenate([np.empty((0, sketches[0].members.shape[1])), *map_blocks(told, pieces, self.workers)])
 
@@ -432,8 +461,10 @@ class SketchPass:
         if last <= first:
             return float(value[-1]) if len(value) else sketches[0].floor
         slope = (value[first] - value[last]) / np.log((last + 1) / (first + 1))
-        known = sum(int(sketch.is_known.sum()) for sketch in sketches)
-        rank = (self.wanted + 1) * known / sum(len(sketch.spacers) for sketch in sketches)
+        n_seen, count = (
+            sum(column) for column in zip(*((one.n_seen, len(one.spacers)) for one in sketches), strict=True)
+        )
+        rank = (self.wanted + 1) * n_seen / count
         return float(value[first] + slope * np.log((first + 1) / rank))
 
     def _probe(self, sketches: list[Sketch], threshold: float) -> tuple[Units, float]:
@@ -465,7 +496,7 @@ class SketchPass:
                 n_allowed = self.work.candidates.n_allowed
                 self.progress(n_allowed * done // total, n_allowed, "compounds sketched")
         found = _joined(parts)
-        return found.part(~np.isin(found.keys(sketches), opened)) if opened.size else found
+        return found[~np.isin(_keys(found, sketches), opened)] if opened.size else found
 
     # --- counts ---------------------------------------------------------------------------------------------------
 
@@ -473,12 +504,10 @@ class SketchPass:
         candidates, space = self.work.candidates, self.work.candidates.space
         kinds, table = space.allowed_inner
         excluded = candidates.excluded[space.allowed(candidates.excluded)]
-        missing = np.ones(len(space.spacers), dtype=bool)
-        missing[self._described] = False
-        undescribed = int(table.sum(axis=1)[kinds[missing]].sum())
+        undescribed = int(table.sum(axis=1)[np.delete(kinds, self._described)].sum())
         first, rows = candidates.block_features.kinds
         for key in self._alike(self._described):
-            lacks = ~np.isfinite(candidates.block_features.pairs(np.full(len(first), key[0]), first)).all(axis=1)
+            lacks = ~np.isfinite(candidates.block_features.features(np.full(len(first), key[0]), first)).all(axis=1)
             gone = np.zeros(space.n_inner, dtype=bool)
             gone[rows.compounds] = np.repeat(lacks, rows.count)
             undescribed += int((table & gone).sum(axis=1)[kinds[key]].sum())
@@ -488,44 +517,29 @@ class SketchPass:
         return Counts(total, len(excluded), undescribed, max(0, total - len(excluded) - undescribed - whole))
 
 
-@dataclass(frozen=True)
-class Units:
-    """Groups of spacers that are known by their sketch: how many of its errors each is above a threshold, the sketch,
-    the place of its spacer in it, and the group, (u,)."""
-
-    above: Single
-    error: Single
-    owner: NDArray[np.int8]
-    place: NDArray[np.int32]
-    group: NDArray[np.int16]
-
-    def keys(self, sketches: list[Sketch]) -> Whole:
-        """One number for each unit, whichever groups the sketches hold, shape (u,)."""
-        keys = np.empty(len(self.above), dtype=np.int64)
-        for number, sketch in enumerate(sketches):
-            own = self.owner == number
-            keys[own] = (sketch.spacers[self.place[own]] << 24) + sketch.members[self.group[own], 0]
-        return keys
-
-    def part(self, which: slice | NDArray[np.bool_] | NDArray[np.intp]) -> Units:
-        """Some of the units."""
-        return Units(self.above[which], self.error[which], self.owner[which], self.place[which], self.group[which])
+def _keys(units: Units, sketches: list[Sketch]) -> Whole:
+    """One number for each unit, whichever groups the sketches hold, shape (u,)."""
+    keys = np.empty(len(units), dtype=np.int64)
+    for number, sketch in enumerate(sketches):
+        own = units["owner"] == number
+        keys[own] = (sketch.spacers[units["place"][own]] << 24) + sketch.members[units["group"][own], 0]
+    return keys
 
 
 def _picked(sketch: Sketch, number: int, threshold: float, places: Whole, lower: float) -> Units:
     """Units of some spacers of a sketch that reach `lower` standard errors above a threshold."""
     above, scale = sketch.above(threshold, places)
     place, group = np.nonzero(above >= np.float32(lower) if lower > -np.inf else above > -np.inf)
-    owner = np.full(len(place), number, dtype=np.int8)
-    where, which = places[place].astype(np.int32), group.astype(np.int16)
-    return Units(above[place, group], sketch.error[group] * scale[place, 0], owner, where, which)
+    units = np.empty(len(place), _UNIT)
+    units["above"], units["error"] = above[place, group], sketch.error[group] * scale[place, 0]
+    units["owner"], units["place"], units["group"] = number, places[place], group
+    return units
 
 
 def _joined(parts: list[Units]) -> Units:
     """All units, highest first."""
-    columns = ((part.above, part.error, part.owner, part.place, part.group) for part in parts)
-    told = Units(*(np.concatenate(column) for column in zip(*columns, strict=True)))
-    return told.part(np.argsort(-told.above, kind="stable"))
+    units = np.concatenate(parts)
+    return units[np.argsort(-units["above"], kind="stable")]
 
 
 def _fitted(a: Array, target: Array) -> tuple[Array, Array]:
@@ -584,13 +598,13 @@ class _Judge:
 
     def missed(self, units: Units, threshold: float) -> float:
         """Expected number of units that belong into the list, of units sketched against a threshold, highest first."""
-        step = max(1, len(units.above) // _SUMMED)
-        value, error = threshold + units.above * units.error, units.error
+        step = max(1, len(units) // _SUMMED)
+        value, error = threshold + units["above"] * units["error"], units["error"]
         return float(step * self.chances(value[::step], error[::step]).sum())
 
     def enough(self, units: Units, threshold: float, missed: float) -> int:
         """How many of some units, highest first, must be opened so that no more are expected to be missed."""
-        left = np.cumsum(self.chances(threshold + units.above * units.error, units.error)[::-1])[::-1]
+        left = np.cumsum(self.chances(threshold + units["above"] * units["error"], units["error"])[::-1])[::-1]
         return int(np.count_nonzero(left > missed))
 
     def chances(self, value: NDArray[np.floating], error: Single) -> Array:

@@ -7,8 +7,8 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
-from dataclasses import dataclass
-from itertools import islice
+from dataclasses import astuple, dataclass
+from itertools import count, islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -102,11 +102,16 @@ class SinglePrecision:
         """Copy the model; a `RankingError` if it has no `marginal`, a `DeviceError` for a device that is not there."""
         import torch
 
+        from screening.ranking.bounds import join_processes
+
         if not hasattr(getattr(surrogate, "model", None), "marginal"):
             raise RankingError("single precision needs a surrogate whose model has `marginal`; rank in float64 instead")
         self._device = usable_device(device)
         self._unexplained = float(surrogate.model.unexplained_variance())
-        self.model = copy.deepcopy(surrogate.model).to(device=device, dtype=torch.float32).eval()
+        self.model = copy.deepcopy(surrogate.model)
+        if self._device == "cpu":
+            join_processes(self.model)
+        self.model = self.model.to(device=device, dtype=torch.float32).eval()
 
     def predict(self, x: Array, chunk: int | None = None) -> tuple[Array, Array]:
         """Mean and standard deviation of a new measurement, shapes (m,), float64 numbers of float32 accuracy; `chunk`
@@ -135,12 +140,7 @@ class Counts:
     bounded: int = 0
 
     def __add__(self, other: Counts) -> Counts:
-        return Counts(
-            self.scored + other.scored,
-            self.excluded + other.excluded,
-            self.undescribed + other.undescribed,
-            self.bounded + other.bounded,
-        )
+        return Counts(*np.add(astuple(self), astuple(other)).tolist())
 
 
 #: Indices (k,) and values (k,) of compounds, best first, and the counts of what was passed over.
@@ -239,9 +239,14 @@ def stream_on(client: Any, work: Pass, progress: Progress | None = None) -> Foun
     top, counts = TopK(work.keep), Counts()
     total = work.candidates.n_allowed
     size = max(1, -(-len(work.candidates.space) // (work.block_size * _TASKS * threads)))
-    flying: deque[Any] = deque()
+    flying, starts = deque[Any](), count(0, size)
     try:
-        submit = _submitter(client, client.scatter(work, broadcast=True, hash=False), size)
+        job = client.scatter(work, broadcast=True, hash=False)
+
+        def submit(threshold: float) -> Any:
+            first = next(starts)
+            return client.submit(Pass.run, job, first, first + size, threshold, pure=False)
+
         flying.extend(submit(top.threshold) for _ in range(_AHEAD * threads))
         while flying:
             index, value, own = flying.popleft().result()
@@ -257,16 +262,3 @@ def stream_on(client: Any, work: Pass, progress: Progress | None = None) -> Foun
     finally:
         client.cancel(list(flying))
     return (*top.result(), counts)
-
-
-def _submitter(client: Any, job: Any, size: int) -> Callable[[float], Any]:
-    """A function that submits the next run of `size` blocks."""
-    first = 0
-
-    def submit(threshold: float) -> Any:
-        nonlocal first
-        future = client.submit(Pass.run, job, first, first + size, threshold, pure=False)
-        first += size
-        return future
-
-    return submit

@@ -23,8 +23,12 @@ from screening.surrogates.observations import Scaling, by_ranks
 __all__ = ["MixtureModel", "ProcessComponent"]
 
 
+#: Rows that an ensemble predicts at once: its layers stay in a processor's second cache.
+_CACHED_ROWS = 256
+
+
 class Component(Protocol):
-    """A candidate with mean and covariance functions; z is (..., q, d), what it `sees` of `MixtureModel._views`."""
+    """A candidate with mean and covariance functions; z is (..., q, d), what it `sees` of `MixtureModel.views`."""
 
     sees: str
 
@@ -106,8 +110,13 @@ class EnsembleComponent(nn.Module):
 
     def marginal(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """Mean (m,) and variance over members (m,) of rows z (m, d)."""
-        values = self._members(z)
-        return values.mean(0), values.var(0, correction=0)
+        moments = list[Tensor]()
+        for part in torch.split(z, _CACHED_ROWS):
+            values = self._members(part)
+            mean = values.mean(0)
+            moments.append(torch.stack([mean, (values - mean).square().mean(0)]))
+        first, second = torch.cat(moments, -1)
+        return first, second
 
     def unexplained(self) -> Tensor:
         """Mean squared error out of group beyond the members' spread, a scalar."""
@@ -115,8 +124,8 @@ class EnsembleComponent(nn.Module):
 
     def _members(self, z: Tensor) -> Tensor:
         """Outputs (s, m) at standardised rows z (m, d); rows are columns inside, so that each layer is one product."""
-        first: Tensor = self.get_buffer("weight_0")
-        h = (first.flatten(0, 1) @ encode(z, self.edges).mT).reshape(*first.shape[:2], -1) + self.get_buffer("bias_0")
+        first, bias = self.get_buffer("weight_0"), self.get_buffer("bias_0")
+        h = torch.addmm(bias.flatten(0, 1), first.flatten(0, 1), encode(z, self.edges).mT).view(*first.shape[:2], -1)
         for i in range(1, self.n_layers):
             h = torch.baddbmm(self.get_buffer(f"bias_{i}"), self.get_buffer(f"weight_{i}"), h.sigmoid_())
         told: Tensor = h[:, 0]
@@ -237,7 +246,7 @@ class MixtureModel(NormalModel):
         if self._y_known is not None:
             mean, cov = self.joint_moments(x[:, None, :])
             return mean[..., 0], cov[..., 0, 0]
-        views = self._views(x)
+        views = self.views(x)
         first, second = torch.zeros_like(x[..., 0]), torch.zeros_like(x[..., 0])
         for weight, component in zip(self.weights, self._candidates(), strict=True):
             mean, variance = component.marginal(views[component.sees])
@@ -309,14 +318,14 @@ class MixtureModel(NormalModel):
 
     _moments = joint_moments
 
-    def _views(self, x: Tensor) -> dict[str, Tensor]:
+    def views(self, x: Tensor) -> dict[str, Tensor]:
         """Features (..., q, d) as candidates see them, with those that are fixed."""
         x = torch.cat([x, self.fixed.to(x).expand(*x.shape[:-1], -1)], -1) if self.fixed.numel() else x
         z = ((x - self.x_mean) / self.x_sd).nan_to_num(0.0)
         return {"raw": x, "standardised": z, "ranked": by_ranks(z, self.knots, self.scores)}
 
     def _prior_moments(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        views = self._views(x)
+        views = self.views(x)
         parts = [component.joint(views[component.sees]) for component in self._candidates()]
         mean = sum((w * m for w, (m, _) in zip(self.weights, parts, strict=True)), torch.zeros_like(x[..., 0]))
         cov = JITTER * torch.eye(x.shape[-2]).to(x)

@@ -16,6 +16,7 @@ from oracle.descriptors import CationTable
 from screening.feasibility import fit_feasibility
 from screening.ranking import Candidates, PassSettings, Ranking, rank
 from screening.ranking.bounds import PredictionBounds
+from screening.ranking.stream import SinglePrecision
 from screening.strategies import STRATEGIES, Acquisition
 from screening.surrogate import Surrogate, fit_surrogate
 from tests.screening.ranking.test_rank import CAGES, Wavy, _table
@@ -68,6 +69,21 @@ def test_the_mean_is_exact_and_the_standard_deviation_is_never_too_low(name: str
         assert (sd >= np.sqrt(variance.numpy()) * (1.0 - 1e-4)).all()
 
     holds()
+
+
+@pytest.mark.parametrize("name", ["gp", "networks_ranked_processes"])
+def test_a_copy_in_single_precision_tells_what_the_model_does_row_by_row(name: str) -> None:
+    rows = smooth_rows(30, 5)
+    surrogate = fit_surrogate(rows.training, name=name)
+    x = rows.x[np.arange(1100) % 30] + np.random.default_rng(0).normal(size=(1100, 5))
+    quick, exact = SinglePrecision(surrogate).predict(x), surrogate.predict(x)
+    assert np.abs(np.subtract(quick, exact)).max() < 1e-4
+    with torch.no_grad():
+        mean, variance = surrogate.model.marginal(torch.from_numpy(x))
+        for row in (0, 600, 1099):  # an ensemble predicts in parts, and the last is shorter
+            joint = surrogate.model.joint_moments(torch.from_numpy(x[row : row + 1]))
+            assert float(mean[row]) == pytest.approx(joint[0].item(), abs=1e-12)
+            assert float(variance[row]) == pytest.approx(joint[1].item(), abs=2e-5)
 
 
 def test_only_mixtures_of_processes_and_trees_have_bounds(shipped: Surrogate, networks: Surrogate) -> None:

@@ -57,7 +57,14 @@ def model() -> FeasibilityModel:
 def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """Lets a space of some ten thousand rows be sketched as a large one is."""
     monkeypatch.setattr(sys.modules["screening.ranking.rank"], "_BOUNDS_SUFFICE", 0)
-    small = {"_LEAST_PICKED": 500, "_FIRST_BATCH": 500, "_BLOCK": 300, "_ERRORS": 400, "_LEAST_SAMPLE": 250}
+    small = {
+        "_LEAST_PICKED": 500,
+        "_FIRST_BATCH": 500,
+        "_BLOCK": 300,
+        "_ERRORS": 400,
+        "_LEAST_SAMPLE": 250,
+        "_WHOLE": 90,
+    }
     for name, value in (small | {"_TOO_MANY": 0.7, "_WELL_KNOWN": 600}).items():
         monkeypatch.setattr(sketch, name, value)
 
@@ -96,6 +103,13 @@ def test_most_compounds_are_not_predicted_and_the_list_is_that_of_the_whole_pass
     assert 0.0 < sketched.n_missed <= sketch.MISSED
     assert sketched.n_scored == whole.n_scored == len(SPACE)
     assert (whole.n_bounded, whole.n_missed) == (0, 0.0)
+
+
+@pytest.mark.usefixtures("small_steps")
+def test_where_no_compound_of_many_spacers_passes_that_is_said(surrogate: Surrogate) -> None:
+    none = replace(SPACE, constraints=(LayerLimits(rp=(9, 9), dj=(9, 9)),))
+    with pytest.raises(NothingLeftError):
+        rank(Candidates(none, _spacers(0), CAGE_TABLE, surrogate, -0.5), 5, PassSettings(sketched=True))
 
 
 @pytest.mark.usefixtures("small_steps")

@@ -211,14 +211,10 @@ def stream(work: Pass, workers: int, progress: Progress | None = None) -> Found:
     """
     candidates = work.candidates
     top, counts, total = TopK(work.keep), Counts(), candidates.n_allowed
-
-    def items() -> Iterator[tuple[SpaceBlock, float]]:
-        for block in candidates.space.blocks(work.block_size):
-            yield block, top.threshold
-
+    items = ((block, top.threshold) for block in candidates.space.blocks(work.block_size))
     candidates.block_features  # noqa: B018  # worked out before the threads ask for it together
     with threadpool_limits(1):
-        for index, value, own in map_blocks(lambda item: work.block_numbers(*item), items(), workers):
+        for index, value, own in map_blocks(lambda item: work.block_numbers(*item), items, workers):
             counts = counts + own
             top.offer(value, index)
             if progress is not None:

@@ -4,8 +4,11 @@
     python -m benchmarks.learned_oracle truth.npz
     python -m benchmarks.learned_oracle truth.npz --count 2000 --plan 1000000
 
-The last one says what a search of 10^6 such spacers costs at most beside its calculations, and the memory it adds, as
-the launch says it, from the speed of this machine.
+    python -m benchmarks.learned_oracle oracle.db --starts 100
+
+The last but one says what a search of 10^6 such spacers costs at most beside its calculations, and the memory it adds,
+as the launch says it, from the speed of this machine; the last one how well the force-field geometry that a calculation
+starts from tells the dipole, of so many records of an oracle's store, computed by the default protocol.
 
 The space: every spacer of the table with methylammonium and formamidinium, one to three layers. The list: its 100 best
 compounds by log expected improvement, by the shipped surrogate on the measured rows, all with true descriptors. True
@@ -36,16 +39,16 @@ from campaigns.config import CampaignConfig
 from campaigns.training import fit, measured_dataset, training_set, validate
 from chemspace import Cation, CationLibrary, CompoundSpace
 from chemspace.virtual import HeavyAtoms, VirtualSpacers, default_filters
-from oracle import CationRecord, Protocol
+from oracle import CationRecord, OracleStore, Protocol
 from oracle.descriptors import CationTable
 from screening.dataset import SpinDataset
 from screening.learned_oracle import (
     Known,
     SearchPlan,
     SpacerFeatures,
+    StartShapes,
     first_spacers,
     plan_round,
-    scaffold_groups,
     spacer_features,
 )
 from screening.learned_oracle.choice import REACH
@@ -56,6 +59,8 @@ from screening.ranking.stream import Pass, SinglePrecision, cores
 
 TOP, SHARE = 100, 0.03
 Array = NDArray[np.float64]
+#: One embedded geometry, relaxed by the force field alone.
+PROTOCOL = Protocol(accuracy=1.0, conformer_search="embedded", n_conformers=1, n_optimised=1, stretch=0.0)
 FIELDS = (
     "molar_mass_g_mol", "electronegativity", "polarizability_bohr3", "dipole_debye", "homo_ev", "lumo_ev",
     "gap_ev", "radius_angstrom",
@@ -74,7 +79,7 @@ def listed(count: int) -> list[Cation]:
 
 def true_descriptors(cation: Cation) -> tuple[float, ...]:
     """`FIELDS` of a cation at one force-field geometry; all NaN where it fails."""
-    from oracle.conformers import build_molecule, embed
+    from oracle.conformers import build_molecule, start_geometries
     from oracle.engines.base import (
         ANGSTROM_PER_BOHR,
         DEBYE_PER_E_BOHR,
@@ -85,11 +90,11 @@ def true_descriptors(cation: Cation) -> tuple[float, ...]:
     from oracle.engines.registry import open_tools
     from oracle.errors import OracleError
 
-    tools = open_tools(Protocol(accuracy=1.0))
+    tools = open_tools(PROTOCOL)
     try:
         mol = build_molecule(cation.smiles)
         numbers = np.array([atom.GetAtomicNum() for atom in mol.GetAtoms()], dtype=np.int64)
-        masses, positions = atomic_masses(numbers), embed(mol, 1, 42).positions[0]
+        masses, positions = atomic_masses(numbers), start_geometries(mol, PROTOCOL, 1).positions[0]
         positions = positions - masses @ positions / masses.sum()
         point = tools.properties.single_point(numbers, positions, cation.charge)
     except OracleError:
@@ -154,15 +159,21 @@ def read(path: Path, count: int | None) -> tuple[Candidates, Array]:
 
 
 def learned(
-    candidates: Candidates, features: SpacerFeatures, budget: int, seed: int, *, spread: bool = True
+    candidates: Candidates,
+    features: SpacerFeatures,
+    shapes: StartShapes,
+    budget: int,
+    seed: int,
+    *,
+    spread: bool = True,
 ) -> Iterator[tuple[NDArray[np.bool_], float]]:
     """What a learned oracle has computed after each round, and the places of the list that it takes to be open."""
-    truth, smiles = candidates.spacer_table, [spacer.smiles for spacer in candidates.space.spacers]
+    truth = candidates.spacer_table
     computed = np.zeros(len(features), dtype=np.bool_)
     charges = np.array([spacer.charge for spacer in candidates.space.spacers])
     computed[first_spacers(computed, charges, budget, seed)] = True
     for number in range(1, 100):
-        known = Known(features, computed, scaffold_groups([smiles[int(i)] for i in np.flatnonzero(computed)]))
+        known = Known(features, computed, shapes)
         table = CationTable(np.where(computed[:, None], truth.values, np.nan), truth.organic)
         own, left = replace(candidates, spacer_table=table), budget - int(computed.sum())
         choice = plan_round(own, known, budget, left, (seed, number), PassSettings(single_precision=True), spread)
@@ -179,9 +190,24 @@ def plan(candidates: Candidates, count: int, share: float) -> None:
     work = Pass(candidates, SinglePrecision(candidates.surrogate), None, 2 * REACH, 16384)
     a_pass = estimate_pass(work, cores()).seconds * times
     search = SearchPlan(count, 0, int(share * count))
-    seconds, memory = search.cost((smiles * times)[:count], a_pass, len(candidates.space) * times)
+    seconds, memory = search.cost((smiles * times)[:count], a_pass, len(candidates.space) * times, PROTOCOL)
     print(f"{count:,} spacers: {search.budget:,} calculations in {search.n_rounds} rounds at most, ", end="")
     print(f"beside them {seconds / 3600:.2f} h ({a_pass:.0f} s a pass) and adds {memory:,.0f} MB")
+
+
+def starts(store: Path, count: int) -> None:
+    """Print how the dipoles of records go with those of Gasteiger's charges at the geometry that each started from."""
+    with OracleStore(store) as held:
+        found = held.get_many([cation.inchikey for cation in CationLibrary.builtin()], Protocol()).values()
+    records = sorted((one for one in found if one.status == "ok"), key=lambda one: one.inchikey)
+    records = [records[int(i)] for i in np.random.default_rng(0).permutation(len(records))[:count]]
+    begin = time.process_time()
+    told = StartShapes(Protocol())([one.smiles for one in records])[:, 1] ** 2
+    print(f"{(time.process_time() - begin) / len(records) * 1e3:.0f} CPU ms an ion")
+    for charge in (1, 2):
+        rows = [i for i, one in enumerate(records) if one.charge == charge]
+        both = np.corrcoef(told[rows], [records[i].dipole_debye for i in rows])[0, 1]
+        print(f"{len(rows)} ions of charge {charge}: dipoles correlate {both:.3f}")
 
 
 def molpal(value: Array, bits: NDArray[np.uint8], budget: int, seed: int, beta: float) -> NDArray[np.bool_]:
@@ -219,7 +245,11 @@ def main() -> None:
     parser.add_argument("--plan", type=int, help="the cost of a search among so many spacers, and nothing else")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--alone", action="store_true", help="the learned oracle without the other contenders")
+    parser.add_argument("--starts", type=int, help="start geometries against so many records, the table being a store")
     asked = parser.parse_args()
+    if asked.starts is not None:
+        starts(asked.table, asked.starts)
+        return
     if asked.make is not None:
         make(asked.table, asked.make)
         return
@@ -233,7 +263,7 @@ def main() -> None:
     print(f"{len(candidates.space):,} compounds of {len(value):,} spacers, {n_failed} of them failed")
     print(f"{budget:,} calculations; the {TOP} best compounds are of {len(set(holders.tolist()))} spacers", flush=True)
     begin = time.process_time()
-    features = spacer_features(smiles)
+    features, shapes = spacer_features(smiles), StartShapes(PROTOCOL)
     print(f"features: {(time.process_time() - begin) / len(smiles) * 1e3:.2f} CPU ms a spacer", flush=True)
 
     def told(name: str, computed: NDArray[np.bool_], note: str = "") -> None:
@@ -243,11 +273,15 @@ def main() -> None:
     bits = None if asked.alone else atom_pairs(smiles)
     for seed in range(asked.seeds):
         begin = time.process_time()
-        for computed, open_places in learned(candidates, features, budget, seed):
+        for computed, open_places in learned(candidates, features, shapes, budget, seed):
             told(f"  learned oracle, seed {seed}", computed, f"; takes {open_places:.1f} places for open")
-        told(f"learned oracle, seed {seed}", computed, f" ({time.process_time() - begin:.0f} CPU s)")
+        told(
+            f"learned oracle, seed {seed}",
+            computed,
+            f" ({time.process_time() - begin:.0f} CPU s, {len(shapes.known)} start geometries so far)",
+        )
         if bits is not None:
-            *_, (computed, _) = learned(candidates, features, budget, seed, spread=False)
+            *_, (computed, _) = learned(candidates, features, shapes, budget, seed, spread=False)
             told(f"greedy, seed {seed}", computed)
             for beta, name in ((0.0, "greedy"), (2.0, "UCB")):
                 told(f"MolPAL {name}, seed {seed}", molpal(value, bits, budget, seed, beta))

@@ -52,13 +52,13 @@ def oracle_work(spacers: float, threads: int, share: float) -> None:
     read = (cpu_seconds() - begin) / len(smiles)
     task, record = (len(pickle.dumps(one)) for one in ((tasks[0], protocol, Limits()), records[0]))
     plan = SearchPlan(round(spacers), 0, round(share * spacers))
-    cost = plan.cost(smiles, 0.0, 1)
+    seconds, memory_mb = plan.cost(smiles, 0.0, 1, protocol)
     print(f"  a learned oracle that computes {share:.0%} of the spacers, ", end="")
     print(f"{plan.budget:.1e}, at {each:.2f} CPU s: ", end="")
     print(f"{plan.budget * each / threads / 3600:.1f} h; {plan.budget * task / 1e9:.0f} GB of tasks out, ", end="")
     print(f"{plan.budget * record / 1e9:.0f} GB of records back, {plan.budget * A_TASK / 3600:.1f} h of the scheduler")
     print(f"  on the machine that asks: {spacers * read / 3600:.0f} core-hours to read the drawings, ", end="")
-    print(f"{cost.seconds / 3600:.0f} h to learn and predict in {plan.n_rounds} rounds, {cost.memory_mb / 1e3:.0f} GB")
+    print(f"{seconds / 3600:.0f} h to learn and predict in {plan.n_rounds} rounds, {memory_mb / 1e3:.0f} GB")
 
 
 def timed(client: Client, function: Callable[[], object]) -> tuple[object, float, float]:

@@ -214,7 +214,7 @@ def plan_launch(
     learning, a_pass = _learning_seconds(config, size.count)
     searching, memory = 0.0, 0.0
     if search is not None:
-        searching, memory = search.cost([spacer.smiles for spacer in space.spacers], a_pass, size.count)
+        searching, memory = search.cost([one.smiles for one in space.spacers], a_pass, size.count, config.protocol)
     tell(3, 3, "done")
     charges = [spacer.charge for spacer in space.spacers]
     return LaunchPlan(

@@ -24,7 +24,7 @@ from oracle import OracleStore
 from screening.errors import TrainingDataError
 
 if TYPE_CHECKING:
-    from screening.learned_oracle import Known, SpacerFeatures
+    from screening.learned_oracle import Known, SpacerFeatures, StartShapes
     from screening.ranking import Candidates
 
 #: Spacers of fewer than this have their features worked out faster than read.
@@ -38,6 +38,7 @@ class SpacerSearch:
         """Bind the description, the space, the file of computed descriptors, and what is kept."""
         self._config, self._space, self._store, self._artifacts = config, space, store, artifacts
         self._budget = config.budget.calculations or 0
+        self._shapes: StartShapes | None = None
 
     def next_round(
         self,
@@ -112,8 +113,9 @@ class SpacerSearch:
         return self._round(1, data_key, np.concatenate([np.flatnonzero(is_known), further]))
 
     def _known(self, chosen: NDArray[np.bool_], progress: Progress | None) -> Known:
-        from screening.learned_oracle import Known, scaffold_groups, spacer_features
+        from screening.learned_oracle import Known, StartShapes, spacer_features
 
+        self._shapes = self._shapes or StartShapes(self._config.protocol, 2)
         smiles = [spacer.smiles for spacer in self._space.spacers]
         key = sha256("\n".join(["2", version("rdkit"), *smiles]).encode()).hexdigest()  # second kind of features
         features = self._artifacts.get(
@@ -122,19 +124,12 @@ class SpacerSearch:
             lambda: spacer_features(smiles, 2, progress),
             _FEATURES if len(smiles) >= _WORTH_KEEPING else None,
         )
-        return Known(features, chosen, scaffold_groups([smiles[int(place)] for place in np.flatnonzero(chosen)]))
+        return Known(features, chosen, self._shapes)
 
 
 def _pack(features: SpacerFeatures) -> dict[str, Any]:
-    counts = features.counts
-    return {
-        "numbers": features.numbers,
-        "formula": features.formula,
-        "data": counts.data,
-        "indices": counts.indices,
-        "indptr": counts.indptr,
-        "bits": counts.shape[1],
-    }
+    counts = {name: getattr(features.counts, name) for name in ("data", "indices", "indptr")}
+    return {"numbers": features.numbers, "formula": features.formula, "bits": features.counts.shape[1], **counts}
 
 
 def _unpack(held: Mapping[str, Any]) -> SpacerFeatures:

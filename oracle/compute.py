@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rdkit import Chem
 
-from oracle.conformers import PROMISING, Conformers, build_molecule, embed, turn
+from oracle.conformers import PROMISING, Conformers, build_molecule, start_geometries
 from oracle.engines.base import (
     ANGSTROM_PER_BOHR,
     DEBYE_PER_E_BOHR,
@@ -119,10 +119,8 @@ def _small_gap(point: SinglePoint) -> tuple[str, ...]:
 def _relax(mol: Chem.Mol, numbers: NDArray[np.int64], charge: int, protocol: Protocol, tools: Tools) -> _Relaxed:
     """Optimises the most promising conformers and keeps the best that still has the molecule's bonds."""
     screened = protocol.seeks_layers
-    if turned := protocol.conformer_search == TORSIONS:
-        conformers = turn(mol, protocol.n_conformers, protocol.seed, protocol.stretch)
-    else:
-        conformers = embed(mol, protocol.n_conformers, protocol.seed, screened=screened)
+    turned = protocol.conformer_search == TORSIONS
+    conformers = start_geometries(mol, protocol, protocol.n_conformers)
     warnings = [] if conformers.force_field == "MMFF94" else ["MMFF94 has no parameters for this ion; UFF was used"]
     session = tools.geometry.session(numbers, charge)
     try:

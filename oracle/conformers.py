@@ -20,6 +20,7 @@ from rdkit.Chem import rdDistGeom, rdForceFieldHelpers, rdMolTransforms
 
 from oracle.engines.base import ANGSTROM_PER_BOHR
 from oracle.errors import ConformerError, InputError
+from oracle.protocol import TORSIONS, Protocol
 
 #: Two conformers are one when their energies (kcal/mol) and sorted interatomic distances (angstrom) agree this well.
 SAME_ENERGY = 0.02
@@ -68,6 +69,14 @@ def build_molecule(smiles: str) -> Chem.Mol:
     if mol is None:
         raise InputError(f"{smiles!r} is not a SMILES that RDKit can read")
     return Chem.AddHs(mol)
+
+
+def start_geometries(mol: Chem.Mol, protocol: Protocol, count: int) -> Conformers:
+    """The geometries that a protocol's calculation starts from, by the force field alone, the best first, with `count`
+    for its number of conformers. Raises ConformerError if no conformer could be embedded."""
+    if protocol.conformer_search == TORSIONS:
+        return turn(mol, count, protocol.seed, protocol.stretch)
+    return embed(mol, count, protocol.seed, screened=protocol.seeks_layers)
 
 
 def embed(mol: Chem.Mol, count: int, seed: int, *, screened: bool = False) -> Conformers:

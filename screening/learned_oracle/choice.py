@@ -13,15 +13,19 @@ from math import ceil
 import numpy as np
 from numpy.typing import NDArray
 
+from oracle import Protocol
 from oracle.descriptors import CationTable
 from screening.errors import NothingLeftError
 from screening.learned_oracle.model import (
     FEWEST,
     N_WAVES,
+    Array,
     DescriptorModel,
     DescriptorScore,
     PredictedDescriptors,
     SpacerFeatures,
+    StartShapes,
+    scaffold_groups,
     spacer_features,
 )
 from screening.ranking import Candidates, PassSettings, rank, space_features
@@ -32,9 +36,11 @@ from screening.strategies.strategy import Predictor
 LIST = 100
 #: The list is stable where spacers that are not computed are expected to hold this share of its places at most.
 STABLE = 0.02
-#: Passes over the space, the first at the means, the others each at one draw of every spacer; and compounds of each
-#: pass among which the list is looked for.
-SCOUTS, REACH = 4, 1000
+#: Compounds at the top of a pass at one draw of every spacer, by drawings alone, whose spacers get a start geometry.
+SEEN = 4000
+#: Passes after that, the first at the means, the others each at one draw; and compounds of each pass among which the
+#: list is looked for.
+SCOUTS, REACH = 3, 1000
 #: Draws that tell how often a compound is in the list.
 DRAWS = 128
 #: A spacer is far outside where more than this share of its atom environments occurs in no computed one, or a
@@ -54,7 +60,7 @@ class Known:
 
     features: SpacerFeatures  #: of m spacers
     computed: NDArray[np.bool_]  #: which are computed, failures among them, shape (m,)
-    scaffolds: NDArray[np.int64]  #: group of each computed one, in order, shape (k,)
+    shapes: StartShapes  #: tells of the geometries that the oracle starts from
 
 
 @dataclass(frozen=True)
@@ -109,17 +115,24 @@ def plan_round(
     `TrainingDataError` if fewer than eight computed spacers have descriptors.
     """
     of, values = candidates.spacer_table.descriptors, candidates.spacer_table.values
-    rows = np.flatnonzero(known.computed)
-    model = DescriptorModel(known.features.take(rows), values[rows], known.scaffolds, of, seed[0])
-    predicted = model.predict(known.features)
+    want, settings = min(left, max(1, ceil(ROUND * budget))), settings or PassSettings()
+    far = far_spacers(known.features, known.computed, ceil(_FAR_SHARE * want))
+    rows, shapes = _shaped(candidates, known.shapes, np.flatnonzero(known.computed))
+    learnt, groups = known.features.take(rows), scaffold_groups([candidates.space.spacers[int(i)].smiles for i in rows])
+    predicted = DescriptorModel(learnt, values[rows], groups, of, seed[0]).predict(known.features)
     if not spread:
         predicted = replace(predicted, sd=np.zeros_like(predicted.sd))
-    want = min(left, max(1, ceil(ROUND * budget)))
-    far = far_spacers(known.features, known.computed, ceil(_FAR_SHARE * want))
-    settings = settings or PassSettings()
-    lists = _lists(candidates, predicted, known.computed, seed, settings)
-    if not lists:
+    seen = _top(candidates, predicted.draw((*seed, 0)), known.computed, settings, SEEN)
+    model = DescriptorModel(learnt.beside(shapes), values[rows], groups, of, seed[0])
+    if not seen.size:
         return SpacerChoice(np.empty(0, np.int64), 0, 0.0, 0, model.scores)
+    in_play = np.unique(candidates.space.take(seen).spacer.astype(np.int64))
+    in_play, shapes = _shaped(candidates, known.shapes, in_play[~known.computed[in_play]])
+    closer = model.predict(known.features.take(in_play).beside(shapes))
+    predicted.mean[in_play], predicted.sd[in_play] = closer.mean, closer.sd if spread else 0.0
+    predicted = replace(predicted, errors=closer.errors)
+    drawn = (predicted.draw((*seed, scout)) if scout else predicted.values for scout in range(SCOUTS))
+    lists = [_top(candidates, one, known.computed, settings, REACH) for one in drawn]
     index = np.unique(np.concatenate(lists))
     size = min(LIST, *map(len, lists))
     quick = settings.single_precision and candidates.strategy.predicts
@@ -160,24 +173,26 @@ def far_spacers(features: SpacerFeatures, computed: NDArray[np.bool_], limit: in
     return np.array(chosen, dtype=np.int64)
 
 
-def _lists(
-    candidates: Candidates,
-    predicted: PredictedDescriptors,
-    computed: NDArray[np.bool_],
-    seed: tuple[int, int],
-    settings: PassSettings,
-) -> list[NDArray[np.int64]]:
-    """Compounds at the top of each pass, best first: at the means, then at each draw; none where none is left."""
-    known, table, found = computed[:, None], candidates.spacer_table, list[NDArray[np.int64]]()
-    for scout in range(SCOUTS):
-        drawn = predicted.draw((*seed, scout)) if scout else predicted.values
-        drawn = np.where(known, table.values, drawn)
-        own = replace(candidates, spacer_table=CationTable(drawn, table.organic, table.descriptors))
-        try:
-            found.append(rank(own, REACH, settings).frame["index"].to_numpy(dtype=np.int64))
-        except NothingLeftError:
-            break
-    return found
+def _shaped(
+    candidates: Candidates, shapes: StartShapes, spacers: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Those of some spacers (b,) that have a start geometry, and its numbers, shape (b, g)."""
+    found = shapes([candidates.space.spacers[int(spacer)].smiles for spacer in spacers])
+    whole = np.isfinite(found).all(axis=1)
+    return spacers[whole], found[whole]
+
+
+def _top(
+    candidates: Candidates, values: Array, computed: NDArray[np.bool_], settings: PassSettings, reach: int
+) -> NDArray[np.int64]:
+    """Compounds at the top of a pass, best first, `values` (m, c) for what is not computed; none where none is left."""
+    table = candidates.spacer_table
+    values = np.where(computed[:, None], table.values, values)
+    own = replace(candidates, spacer_table=CationTable(values, table.organic, table.descriptors))
+    try:
+        return rank(own, reach, settings).frame["index"].to_numpy(dtype=np.int64)
+    except NothingLeftError:
+        return np.empty(0, np.int64)
 
 
 def _in_list(
@@ -207,12 +222,13 @@ def _in_list(
     return often / DRAWS
 
 
-#: Spacers whose features are timed, and rows of the matrix product that tells the speed of the machine.
-_SAMPLE, _ROWS = 200, 512
+#: Spacers whose features and whose start geometries are timed, and rows of the matrix product that tells the speed.
+_SAMPLE, _SHAPED, _ROWS = 200, 8, 512
 #: Numbers that a model sees of a spacer: waves, and whole-ion numbers about so many.
 _WIDTH = N_WAVES + 50
-#: Multiplications for eigenvectors and for the folds of eight descriptors and their errors, in cubes of the width.
-_CUBES = 45
+#: Multiplications for eigenvectors and for the folds of eight descriptors and their errors, in cubes of the width, of
+#: the model of drawings and of the one that knows geometries too.
+_CUBES = 90
 #: Bytes a spacer: features; tables of descriptors as known, drawn and passed over; predictions.
 _BYTES = 560 + 4 * 64 + 3 * 64
 #: Copies of the inputs of the computed spacers that a fit holds.
@@ -233,20 +249,27 @@ class SearchPlan:
         first = n_first(self.n_known, self.budget)
         return 1 + ceil((self.budget - first) / max(1, ceil(ROUND * self.budget))) if self.budget else 1
 
-    def cost(self, smiles: Sequence[str], pass_seconds: float, compounds: int) -> tuple[float, float]:
+    def cost(
+        self, smiles: Sequence[str], pass_seconds: float, compounds: int, protocol: Protocol
+    ) -> tuple[float, float]:
         """Seconds beside the calculations and megabytes that a search adds for spacers of these SMILES, the speed
-        measured here; `pass_seconds` of one pass over so many compounds."""
+        measured here; `pass_seconds` of one pass over so many compounds. Start geometries, by the oracle's `protocol`:
+        of what is computed, and of what comes into play, no more in a round than compounds are seen."""
         some = smiles[:: max(1, len(smiles) // _SAMPLE)][:_SAMPLE]
         begin = time.perf_counter()
         spacer_features(some)
         read = (time.perf_counter() - begin) / max(len(some), 1) * len(smiles)
+        begin = time.perf_counter()
+        StartShapes(protocol)(few := some[:: max(1, len(some) // _SHAPED)][:_SHAPED])
+        shape = (time.perf_counter() - begin) / max(len(few), 1)
         inputs = np.random.default_rng(0).normal(size=(_ROWS, _WIDTH))
         begin = time.perf_counter()
         inputs @ np.ones((_WIDTH, _WIDTH))
         speed = _ROWS * _WIDTH**2 / (time.perf_counter() - begin)
         computed = self.n_known + self.budget
-        fit = (2 * computed * _WIDTH**2 + _CUBES * _WIDTH**3) / speed
+        fit = (4 * computed * _WIDTH**2 + _CUBES * _WIDTH**3) / speed
         predict = self.n_spacers * _WIDTH * (_WIDTH + 100) / speed
-        passes = pass_seconds * (SCOUTS + DRAWS * 2 * REACH / max(compounds, 1))
+        shaped = min(self.n_spacers, computed + self.n_rounds * min(SEEN, SEEN * self.n_spacers // max(compounds, 1)))
+        passes = pass_seconds * (1 + SCOUTS + DRAWS * 2 * REACH / max(compounds, 1))
         memory = self.n_spacers * _BYTES + computed * _WIDTH * 8 * _COPIES
-        return read + self.n_rounds * (fit + predict + passes), memory / 1e6
+        return read + shaped * shape + self.n_rounds * (fit + predict + passes), memory / 1e6

@@ -65,11 +65,17 @@ class PretendOracle:
         return [held[cation.inchikey] for cation in cations]
 
 
+def pretended(patch: pytest.MonkeyPatch) -> PretendOracle:
+    """Neither the oracle nor its start geometries are real."""
+    oracle = PretendOracle()
+    patch.setattr("campaigns.records.describe", oracle.describe)
+    patch.setattr("screening.learned_oracle.StartShapes.__call__", lambda _, smiles: np.zeros((len(smiles), 4)))
+    return oracle
+
+
 @pytest.fixture
 def pretend(monkeypatch: pytest.MonkeyPatch) -> PretendOracle:
-    oracle = PretendOracle()
-    monkeypatch.setattr("campaigns.records.describe", oracle.describe)
-    return oracle
+    return pretended(monkeypatch)
 
 
 def campaign_of(
@@ -88,9 +94,9 @@ def campaign_of(
 @pytest.fixture(scope="module")
 def searched(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of a campaign whose search has ended and that has suggested three compounds, and its store."""
-    folder, oracle = tmp_path_factory.mktemp("searched"), PretendOracle()
+    folder = tmp_path_factory.mktemp("searched")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("campaigns.records.describe", oracle.describe)
+        oracle = pretended(patch)
         with campaign_of(folder, 40, surrogate="linear") as campaign:
             campaign.suggest(3)
     assert max(oracle.computed.values()) == 1

@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 
 from chemspace import CationLibrary
+from oracle import Protocol
 from oracle.descriptors import DEFAULT_DESCRIPTORS
+from oracle.errors import ConformerError
 from screening.errors import TrainingDataError
-from screening.learned_oracle import SpacerFeatures, first_spacers, scaffold_groups, spacer_features
+from screening.learned_oracle import SpacerFeatures, StartShapes, first_spacers, spacer_features
 from screening.learned_oracle.choice import far_spacers
-from screening.learned_oracle.model import DescriptorModel
+from screening.learned_oracle.model import DescriptorModel, scaffold_groups
 
 SMILES = tuple(spacer.smiles for spacer in CationLibrary.builtin().spacers[:150])
 NAMES = [descriptor.name for descriptor in DEFAULT_DESCRIPTORS.of_cations]
@@ -43,6 +45,23 @@ def test_features_do_not_depend_on_how_many_are_read_together(features: SpacerFe
     np.testing.assert_array_equal(again.numbers, features.numbers[40:60])
     assert (again.counts != features.counts[40:60]).nnz == 0
     assert len(spacer_features(())) == 0
+
+
+def test_a_start_geometry_tells_the_dipole_that_no_drawing_tells_and_is_worked_out_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stretched = StartShapes(Protocol())
+    straight, methyl = stretched(["[NH3+]CCCC[NH3+]", "C[NH3+]"])
+    assert straight[:2] == pytest.approx(0.0, abs=0.1)  # drawn out, an inversion centre
+    assert methyl[0] ** 2 == pytest.approx(1.5 * 15 / 32, abs=0.05)  # N from the centre of CH3 and NH3, C-N 1.5 A
+    monkeypatch.setattr("screening.learned_oracle.model.start_geometries", no_geometry)
+    np.testing.assert_array_equal(stretched(["C[NH3+]", "[NH3+]CCCC[NH3+]"]), [methyl, straight])
+    assert np.isnan(stretched(["CC[NH3+]"])).all()
+    assert stretched(()).shape == (0, 4)
+
+
+def no_geometry(*_: object) -> None:
+    raise ConformerError("none")
 
 
 def test_formula_numbers_are_those_of_the_oracle() -> None:

@@ -254,7 +254,7 @@ class SearchPlan:
     ) -> tuple[float, float]:
         """Seconds beside the calculations and megabytes that a search adds for spacers of these SMILES, the speed
         measured here; `pass_seconds` of one pass over so many compounds. Start geometries, by the oracle's `protocol`:
-        of what is computed, and of what comes into play, no more in a round than compounds are seen."""
+        of what is computed, and of half of what is seen in a round, for the rest was seen in one before."""
         some = smiles[:: max(1, len(smiles) // _SAMPLE)][:_SAMPLE]
         begin = time.perf_counter()
         spacer_features(some)
@@ -269,7 +269,7 @@ class SearchPlan:
         computed = self.n_known + self.budget
         fit = (4 * computed * _WIDTH**2 + _CUBES * _WIDTH**3) / speed
         predict = self.n_spacers * _WIDTH * (_WIDTH + 100) / speed
-        shaped = min(self.n_spacers, computed + self.n_rounds * min(SEEN, SEEN * self.n_spacers // max(compounds, 1)))
+        shaped = min(self.n_spacers, computed + self.n_rounds * SEEN // 2)
         passes = pass_seconds * (1 + SCOUTS + DRAWS * 2 * REACH / max(compounds, 1))
         memory = self.n_spacers * _BYTES + computed * _WIDTH * 8 * _COPIES
         return read + shaped * shape + self.n_rounds * (fit + predict + passes), memory / 1e6

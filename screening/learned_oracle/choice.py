@@ -36,8 +36,10 @@ from screening.strategies.strategy import Predictor
 LIST = 100
 #: The list is stable where spacers that are not computed are expected to hold this share of its places at most.
 STABLE = 0.02
-#: Compounds at the top of a pass at one draw of every spacer, by drawings alone, whose spacers get a start geometry.
-SEEN = 4000
+#: Compounds at the top of a pass at one draw of every spacer, by drawings alone, whose spacers get a start geometry: so
+#: many for each computed spacer, whose calculation takes a hundred times as long, and at most. With 4,000 in each round
+#: half of what the benchmark missed had never got one, though the geometry would have told its dipole.
+SEEN, MOST_SEEN = 8, 20_000
 #: Passes after that, the first at the means, the others each at one draw; and compounds of each pass among which the
 #: list is looked for.
 SCOUTS, REACH = 3, 1000
@@ -122,7 +124,13 @@ def plan_round(
     predicted = DescriptorModel(learnt, values[rows], groups, of, seed[0]).predict(known.features)
     if not spread:
         predicted = replace(predicted, sd=np.zeros_like(predicted.sd))
-    seen = _top(candidates, predicted.draw((*seed, 0)), known.computed, settings, SEEN)
+    seen = _top(
+        candidates,
+        predicted.draw((*seed, 0)),
+        known.computed,
+        settings,
+        min(SEEN * int(known.computed.sum()), MOST_SEEN),
+    )
     model = DescriptorModel(learnt.beside(shapes), values[rows], groups, of, seed[0])
     if not seen.size:
         return SpacerChoice(np.empty(0, np.int64), 0, 0.0, 0, model.scores)
@@ -254,7 +262,7 @@ class SearchPlan:
     ) -> tuple[float, float]:
         """Seconds beside the calculations and megabytes that a search adds for spacers of these SMILES, the speed
         measured here; `pass_seconds` of one pass over so many compounds. Start geometries, by the oracle's `protocol`:
-        of what is computed, and of half of what is seen in a round, for the rest was seen in one before."""
+        of what is computed, and of half of what is seen in a round at most, for the rest was seen in one before."""
         some = smiles[:: max(1, len(smiles) // _SAMPLE)][:_SAMPLE]
         begin = time.perf_counter()
         spacer_features(some)
@@ -269,7 +277,7 @@ class SearchPlan:
         computed = self.n_known + self.budget
         fit = (4 * computed * _WIDTH**2 + _CUBES * _WIDTH**3) / speed
         predict = self.n_spacers * _WIDTH * (_WIDTH + 100) / speed
-        shaped = min(self.n_spacers, computed + self.n_rounds * SEEN // 2)
+        shaped = min(self.n_spacers, computed + min(SEEN * computed, self.n_rounds * MOST_SEEN // 2))
         passes = pass_seconds * (1 + SCOUTS + DRAWS * 2 * REACH / max(compounds, 1))
         memory = self.n_spacers * _BYTES + computed * _WIDTH * 8 * _COPIES
         return read + shaped * shape + self.n_rounds * (fit + predict + passes), memory / 1e6

@@ -73,10 +73,8 @@ _UNREADABLE = re.compile(r"\\u(?:d[89a-f]|00[01]|007f|00[89]|20[26])|\\r|\x7f", 
 
 
 def readable_json(text: str) -> Any:
-    """The value of a JSON text; what cannot be written as UTF-8 or would steer a terminal is shown as U+FFFD.
-
-    Such text is refused where it comes in; logs of 0.1.0 may hold some.
-    """
+    """The value of a JSON text; what cannot be written as UTF-8 or would steer a terminal is shown as U+FFFD. Such text
+    is refused where it comes in; logs of 0.1.0 may hold some."""
     value = json.loads(text)
     return printable(value) if _UNREADABLE.search(text) else value
 
@@ -87,11 +85,8 @@ class _SqliteConnection(sqlite3.Connection):
 
 class SqliteFile:
     """The tables of a log (`event`, `file`, as the migrations make them) in a SQLite file; read-only where its folder
-    cannot be written or its disk is full.
-
-    In WAL mode, but on a file system that several machines share, where only a rollback journal is safe. Without
-    SQLAlchemy, whose import takes a quarter of a second: `spinscreen status` and the like are asked often.
-    """
+    cannot be written or its disk is full. In WAL mode, but on a file system that several machines share, where only a
+    rollback journal is safe. Without SQLAlchemy, whose import takes a quarter of a second of each short command."""
 
     #: What it raises where it refuses, where text in it is none, and where an event's key is there already.
     refusals: tuple[type[Exception], ...] = (sqlite3.Error, UnicodeDecodeError)
@@ -230,11 +225,8 @@ def account() -> str:
 
 
 class EventLog:
-    """Everything a campaign knows, in the order it happened.
-
-    An `append` that returned is on disk: a kill at any later moment does not lose it. Several processes may append
-    to one log; a key that is already there is refused by the database itself.
-    """
+    """Everything a campaign knows, in the order it happened. An `append` that returned is on disk: a kill at any later
+    moment does not lose it. Several processes may append; the database itself refuses a key that is there already."""
 
     def __init__(self, database: SqliteFile | PostgresDatabase, name: str, path: Path | None = None) -> None:
         """Of a database; brought to the newest schema by `on`."""

@@ -95,10 +95,8 @@ def run_in_process(
     """What `work(*arguments, progress)` gives in another process: `work` is a function of a module, its arguments and
     result travel by pickle. `progress` is told what `work` tells, and the same again while it is silent; what it raises
     ends the process, and so do `limit_s` and `limits` (CPU seconds, bytes of memory). Raises what `work` refuses;
-    WorkerError if it takes too long or too much memory, or ends without a word.
-
-    Kept pools (concurrent.futures, pebble, loky) bring no progress back, for which a pipe is needed anyway.
-    """
+    WorkerError if it takes too long or too much memory, or ends without a word. Kept pools (concurrent.futures, pebble,
+    loky) bring no progress back, for which a pipe is needed anyway."""
     until = time.monotonic() + limit_s
     receiving, sending = _context.Pipe(duplex=False)
     process = _context.Process(target=_work, args=(sending, work, arguments, limits))
@@ -129,10 +127,7 @@ def run_in_process(
 
 
 def _work(
-    sending: Connection,
-    work: Callable[..., object],
-    arguments: tuple[Any, ...],
-    limits: tuple[int, int] | None,
+    sending: Connection, work: Callable[..., object], arguments: tuple[Any, ...], limits: tuple[int, int] | None
 ) -> None:
     """The other process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is for the server, which ends this one

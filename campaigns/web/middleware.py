@@ -285,12 +285,9 @@ class _Question(NamedTuple):
 
 
 class ResponseCache:
-    """ASGI middleware: whole answers to GET by address and requester, until the campaign, its jobs or its fit change.
-
-    Routing, dependencies, templates and serialisation cost milliseconds a request, and a group asks for the same few
-    pages again and again; who asks while an answer is made waits for it. Whoever asks is identified for every request,
-    as the application does it; whoever is not known is sent on to it.
-    """
+    """ASGI middleware: whole answers to GET by address and requester, until the campaign, its jobs or its fit change:
+    a group asks for the same few pages again and again, and each costs milliseconds. Who asks while an answer is made
+    waits for it. Whoever asks is identified for every request, and sent on to the application where not known."""
 
     def __init__(self, app: ASGIApp, *, registry: CampaignRegistry) -> None:
         self._app, self._registry = app, registry

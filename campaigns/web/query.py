@@ -332,11 +332,9 @@ class Searcher:
         exact = {c.inchikey for c in cations if words in (name.casefold() for name in (c.abbreviation, *c.names))}
         if not exact and (key := _inchikey(text)) is not None:
             exact = {c.inchikey for c in cations if c.inchikey == key}
-        return (
-            (lambda c: c.inchikey in exact)
-            if exact
-            else (lambda c: any(words in name.casefold() for name in (c.abbreviation, *c.names)))
-        )
+        if exact:
+            return lambda c: c.inchikey in exact
+        return lambda c: any(words in name.casefold() for name in (c.abbreviation, *c.names))
 
     def _slots(self, test: Callable[[Cation], bool]) -> Mask:
         """Slots whose cage holds a cation that passes; n = 1 has none."""

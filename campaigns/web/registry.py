@@ -138,8 +138,6 @@ def _sweep() -> None:
 def _is_alive(pid: int) -> bool:
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        pass
+    except OSError as problem:
+        return not isinstance(problem, ProcessLookupError)
     return True

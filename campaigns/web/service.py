@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from copy import copy
 from dataclasses import dataclass
 from functools import partial
@@ -255,11 +255,8 @@ T = TypeVar("T")
 
 
 class CampaignService:
-    """One campaign as the server holds it.
-
-    Long work is done in processes of their own, one job at a time; what it works out stays with its data key until the
-    data change.
-    """
+    """One campaign as the server holds it. Long work is done in processes of their own, one job at a time; what it
+    works out stays with its data key until the data change."""
 
     def __init__(self, slug: str, folder: Path, queue: JobQueue, settings: Settings) -> None:
         """Open the campaign in `folder`. Raises CampaignNotFoundError, StoreError, SchemaError as `Campaign.open`."""
@@ -450,11 +447,8 @@ class CampaignService:
         return self.queue.submit(self.slug, "suggest", by, partial(self._apart, suggest, by, how))
 
     def predict(self, identity: Identity, compound: Compound) -> Job:
-        """Queue a prediction; the oracle is run for cations it does not know.
-
-        It takes turns with other predictions only: neither learning nor a write waits for xTB. Raises ForbiddenError if
-        a viewer asks for a cation without descriptors. Raises BusyError if they have `MAX_PREDICTIONS` already.
-        """
+        """Queue a prediction, which takes turns with others only; the oracle is run for cations it does not know.
+        ForbiddenError if a viewer asks for such a one, BusyError if they have `MAX_PREDICTIONS` already."""
         if not identity.may_write and self._is_new(compound):
             raise ForbiddenError(
                 f"xTB would have to run for a cation of {compound.formula}; this needs a token with the role editor"
@@ -486,8 +480,7 @@ class CampaignService:
 
     def fitted(self) -> Known | Round:
         """What predicts, of the present data or, while it is learnt, of those before. NotReadyError; then it is queued.
-
-        Of the engines that new campaigns have it is arrays: torch is loaded by the processes that learn, not here."""
+        Of the engines of new campaigns it is arrays: torch is loaded by the processes that learn, not here."""
         if self._fitted is None:
             raise NotReadyError(self._why_not_ready("the model is being prepared"))
         return self._fitted
@@ -561,9 +554,8 @@ class CampaignService:
         def told() -> list[tuple[str, str]]:
             compounds = [parse_formula(one.formula, campaign.names) for one in batch.suggestions]
             records = self.records([cation for one in compounds for cation, _ in one.cation_counts])
-            described = [
-                one for one in compounds if all(c.inchikey in records for c, _ in one.cation_counts if c.is_organic)
-            ]
+            organic = {one: {c.inchikey for c, _ in one.cation_counts if c.is_organic} for one in compounds}
+            described = [one for one in compounds if organic[one] <= records.keys()]
             found = ((one.formula, gap_of(campaign.config, one, records)) for one in described)
             return [(formula, str(gap)) for formula, gap in found if gap is not None]
 
@@ -643,11 +635,9 @@ class CampaignService:
         """Changes when anything is written to the campaign's file."""
         found = []
         for name in (DATABASE, f"{DATABASE}-wal"):
-            try:
+            with suppress(OSError):
                 about = (self.folder / name).stat()
-            except OSError:
-                continue
-            found.append((about.st_mtime_ns, about.st_size))
+                found.append((about.st_mtime_ns, about.st_size))
         # A store that is no file in the folder is read again now and then.
         return tuple(found) or ((int(time.monotonic() // 5), 0),)
 

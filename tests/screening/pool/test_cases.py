@@ -184,7 +184,7 @@ def test_row_numbers_that_replicates_repeat_are_left_out() -> None:
 
 @pytest.mark.parametrize(
     ("cell", "words"),
-    [("DATA", "row 1, column 'rate': 'DATA' is not a number"), ("PENDING", "row 1, column 'rate' is empty")],
+    [("DATA", "row 1, column 'rate': 'DATA' is not a number"), ("PENDING", "row 1, column 'rate' holds no result")],
 )
 def test_a_second_header_or_a_pending_row_in_a_finished_table_is_named(cell: str, words: str) -> None:
     frame = pd.DataFrame({"x": ["1", "2", "3", "4"], "rate": [cell, "1", "2", "3"]})

@@ -27,6 +27,7 @@ from campaigns.editions import EDITIONS, FIRST, NEWEST, Edition
 from campaigns.errors import ConfigError
 from campaigns.hooks import Hook
 from chemspace.registry import nearest
+from chemspace.tables.decode import package_table
 from oracle.errors import DescriptorError, OracleError
 from oracle.protocol import Protocol
 
@@ -41,25 +42,7 @@ BUILTIN = "builtin"
 FieldPath = tuple[str | int, ...]
 
 #: pydantic's kinds of error and what would be right; {} takes the limit it names.
-_WANTED = {
-    "int_type": "give a whole number",
-    "int_parsing": "give a whole number",
-    "int_from_float": "give a whole number",
-    "float_type": "give a number",
-    "float_parsing": "give a number",
-    "finite_number": "give a number",
-    "bool_type": "write true or false",
-    "bool_parsing": "write true or false",
-    "string_type": "give a name",
-    "tuple_type": "give a list, as [1, 2]",
-    "list_type": "give a list, as [1, 2]",
-    "dict_type": "give fields, as {{name: value}}",
-    "greater_than": "give a number above {gt:g}",
-    "greater_than_equal": "give {ge:g} or more",
-    "less_than_equal": "give {le:g} or less",
-    "literal_error": "use {expected}",
-    "too_short": "give at least {min_length}",
-}
+_WANTED = {row["error"]: row["wanted"] for row in package_table("wanted.csv", "campaigns")}
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ _CLOSE = 1e-2
 #: What is supposed to go unseen: time zero that drifts over the scan by so many response widths either way, or a tail
 #: of the response that decays with so many widths and holds this share of it, as far as neither raises the sum of
 #: squares by more than this many variances of the noise.
-DRIFT, TAIL, TAIL_SHARE, _UNSEEN = 2.0, 2.0, 0.2, 9.0
+DRIFT, TAIL, TAIL_SHARE, _UNSEEN = 2.5, 2.0, 0.2, 9.0
 
 Array = NDArray[np.float64]
 

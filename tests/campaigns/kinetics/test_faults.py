@@ -207,7 +207,7 @@ def test_what_an_unseen_drift_of_time_zero_does_is_what_the_systematic_interval_
         fit_trace(
             Trace.of(delay, difference=exponential_response(delay - drift * over_scan, 0, 0.9, 0.064) + noise), 0.15
         )
-        for drift in (0.0, 0.3)
+        for drift in (0.0, 0.375)
     )
     low, high = still.systematic_interval_ps or (0.0, 0.0)
     assert late.lifetime_low_ps > 0.9 > (late.systematic_interval_ps or (1.0, 0.0))[0]

@@ -372,22 +372,22 @@ def _read_csv(name: str) -> pd.DataFrame:
 
 def _set_apart(table: pd.DataFrame) -> list[str]:
     """Flags of each row, those of other conditions among them where a campaign's row has them."""
-    flags = [str(own) for own in table["flags"]]
+    flags, techniques, splits = (list(map(str, table[name])) for name in ("flags", "technique", "split"))
 
     def flag(row: int, *further: str) -> None:
         flags[row] = ";".join(dict.fromkeys(word for word in (*flags[row].split(";"), *further) if word))
 
-    temperatures, fluences = (table[name].astype(float) for name in ("temperature_k", "fluence_uj_cm2"))
-    for row in np.flatnonzero(table["split"] == "campaign").tolist():
-        flag(row, *stated_conditions(float(temperatures[row]), str(table["technique"][row]), float(fluences[row])))
-    known = [(row, value) for row, text in enumerate(table["technique"]) for value in stated_density(str(text))]
+    temperatures, fluences = (table[name].astype(float).tolist() for name in ("temperature_k", "fluence_uj_cm2"))
+    for row in (row for row, split in enumerate(splits) if split == "campaign"):
+        flag(row, *stated_conditions(temperatures[row], techniques[row], fluences[row]))
+    known = [(row, value) for row, text in enumerate(techniques) for value in stated_density(text)]
     for place in contradicting([value for _, value in known]):
         flag(known[place][0], "other_density")
-    is_bound, rates = _is_bound(table), -np.log10(table["lifetime_ps"].astype(float))
+    is_bound, rates = _is_bound(table), (-np.log10(table["lifetime_ps"].astype(float))).tolist()
     for _, rows in table.groupby("formula").groups.items():
         sound = [row for row in rows if not excluding_flags(flags[row]) and not is_bound[row]]
-        if (table["split"][sound] == "campaign").any():
-            for place in contradicting([float(rates[row]) for row in sound]):
+        if any(splits[row] == "campaign" for row in sound):
+            for place in contradicting([rates[row] for row in sound]):
                 flag(sound[place], "other_conditions")
     return flags
 

@@ -42,15 +42,15 @@ Units = NDArray[np.void]
 
 #: Spacers of the sample: so many times the root of their number, within these limits. A sample must be a quarter of
 #: its charge at most; fewer spacers are predicted whole.
-_SAMPLE, _LEAST_SAMPLE, _MOST_SAMPLE = 5.0, 150, 4000
+_SAMPLE, _LEAST_SAMPLE, _MOST_SAMPLE = 2.5, 150, 2000
 #: Rows of the sample, at most, where its least number of spacers leaves the choice.
-_SAMPLED_ROWS = 4_000_000
+_SAMPLED_ROWS = 2_000_000
 #: Spacers of the sample whose compounds are all predicted, and the standard errors above which what they tell of the
 #: others' is predicted too.
 _WHOLE, _SURE = 150, 3.0
 #: Cosines, one for so many spacers of the sample and at most so many; their frequencies are those of a Matern 5/2
 #: kernel of this length in standard deviations of the coordinates.
-_ROWS_PER_COSINE, _MOST_COSINES, _LENGTH = 4, 800, 2.0
+_ROWS_PER_COSINE, _MOST_COSINES, _LENGTH = 4, 400, 2.0
 #: Penalty of the fit for each spacer of the sample.
 _PENALTY = 0.03
 #: Share of the sampled values below which the sketch follows nothing: it is to be good at the top.

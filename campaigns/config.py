@@ -377,6 +377,12 @@ class CampaignConfig(_Part):
         """What holds where this description says nothing else."""
         return EDITIONS[self.edition]
 
+    @property
+    def teaching_share(self) -> float:
+        """Share of a batch for what teaches most, where expected improvement ranks."""
+        usual = self.defaults.teaching_share if self.acquisition == "auto" else 0.0
+        return usual if self.budget.teaching_share is None else self.budget.teaching_share
+
     @cached_property
     def protocol(self) -> Protocol:
         """How cations are computed. Raises ConfigError if the oracle refuses it."""

@@ -252,10 +252,7 @@ class Round:
         config = self.inputs.config
         if not self.strategy.predicts:
             return 0.0
-        if config.budget.teaching_share is not None:
-            return config.budget.teaching_share
-        is_open = config.acquisition == "auto" and self.strategy.name == "log_ei"
-        return config.defaults.teaching_share if is_open else 0.0
+        return config.teaching_share if self.strategy.name == "log_ei" else config.budget.teaching_share or 0.0
 
     @property
     def ranked_by(self) -> str:
@@ -411,7 +408,7 @@ def choose_by(
     config: CampaignConfig, validation: Validation, inputs: StrategyInputs, properties: Sequence[LearntProperty]
 ) -> tuple[Choice, Strategy]:
     """The strategy that the description asks for, and why; "auto": what the surrogate earned by its worst split."""
-    earned = choose_strategy(min(validation.score_cards.values(), key=lambda card: card.r2_log))
+    earned = choose_strategy(min(validation.score_cards.values(), key=lambda card: card.r2_log), config.teaching_share)
     name = earned.name if config.acquisition == "auto" else config.acquisition
     strategy = make_strategy(name, inputs)
     if strategy.asked:

@@ -476,8 +476,8 @@ class Choice:
     reason: str
 
 
-def choose_strategy(card: ScoreCard) -> Choice:
-    """Choose by the surrogate's own out-of-fold score card.
+def choose_strategy(card: ScoreCard, teaching: float = 0.0) -> Choice:
+    """Choose by the surrogate's own out-of-fold score card; `teaching`: share of a batch for what teaches most.
 
     Surrogates whose intervals are wrong or whose order is blind explore (maximum variance). The others use log expected
     improvement, which turns from balancing to exploiting by itself as the spread shrinks; the reason says which it is.
@@ -492,5 +492,6 @@ def choose_strategy(card: ScoreCard) -> Choice:
     if not card.spearman >= _WEAK_SPEARMAN:
         return Choice("max_variance", f"{teach}: the model cannot tell good from bad yet, it {share}")
     if card.r2_log >= _STRONG_R2:
-        return Choice("log_ei", f"{promise}: the model {share}")
+        some = f", {teaching:.0%} of a list and at least one for what they teach" if teaching else ""
+        return Choice("log_ei", f"{promise}{some}: the model {share}")
     return Choice("log_ei", f"{promise} and for what they teach: the model {share}")

@@ -52,6 +52,13 @@ def test_a_surrogate_that_fails_its_check_may_only_explore(
     assert word in choice.reason
 
 
+def test_what_a_list_holds_to_teach_is_said_beside_what_it_promises() -> None:
+    card = SimpleNamespace(r2_log=0.8, spearman=0.9, coverage_90=0.88)
+    assert choose_strategy(card, 0.2).reason.startswith(
+        "compounds are chosen for what they promise, 20% of a list and at least one for what they teach: the model"
+    )
+
+
 def test_wishes_are_weighed_and_an_unmet_one_still_leaves_an_order() -> None:
     values = {"rate": np.array([0.1, 0.1, 1.0, 2.0]), "price": np.array([10.0, 100.0, 10.0, np.nan])}
     wishes = [Wish("rate", useless=1.0, perfect=0.0, weight=2.0), Wish("price", useless=200.0, perfect=0.0)]

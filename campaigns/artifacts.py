@@ -353,7 +353,7 @@ def measured_key(state: CampaignState) -> str:
 def compared_key(state: CampaignState) -> str:
     """Key of predictions beside what was measured since: rounds and measurements, in their order."""
     moves = [entry for entry in state.history if entry[1] in (Stage.SUGGESTED, Stage.MEASURED)]
-    return _digest([measured_key(state), [batch.key for batch in state.batches], moves])
+    return _digest(["open bounds", measured_key(state), [batch.key for batch in state.batches], moves])
 
 
 def batch_key(fit_key: str, seed: int, batch_size: int, pending: Sequence[str], barred: Sequence[str]) -> str:

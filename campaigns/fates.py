@@ -133,7 +133,8 @@ def row_fates(
 ) -> tuple[Fate, ...]:
     """What becomes of each row that can be read, in the order of the file."""
     before = _Before(table.target, state, names, space, expected)
-    return tuple(before.fate(row, tell_known=tell_known) for row in table.rows)
+    fates = [before.fate(row, tell_known=tell_known) for row in table.rows]
+    return tuple(before.with_set_apart(fate, row.observation) for fate, row in zip(fates, table.rows, strict=True))
 
 
 def recorded_of(state: CampaignState, compound: Compound) -> list[Known]:
@@ -150,7 +151,10 @@ class _Compound:
     #: Least and greatest value by temperature, fluence, density and whether it is a bound; none is farther off.
     ends: dict[object, tuple[Known, Known]] = field(default_factory=dict)
     earlier_ps: list[float] = field(default_factory=list)  #: lifetimes of crystals that are no bounds, ascending
-    rates: list[float] = field(default_factory=list)  #: log10 of the rates that say whether a row is set apart
+    #: Name and log10 rate of each that says whether one is set apart, in the order of the training table.
+    rates: list[tuple[str, float]] = field(default_factory=list)
+    was_apart: dict[str, bool] = field(default_factory=dict)  #: of those known before the table, by name
+    apart: set[str] | None = None  #: names of those that are set apart, with the table
     #: Whether the space lacks it; None until that and its published lifetimes were looked up.
     is_outside: bool | None = None
 
@@ -164,7 +168,7 @@ class _Compound:
         self.ends[kind] = min(ends, key=lambda end: end.observation.value), max(ends, key=lambda e: e.observation.value)
         if not what.is_bound:
             insort(self.earlier_ps, what.value)
-            self.rates += _rate(what)
+            self.rates += [(one.name, rate) for rate in _rate(what)]
 
     def beside(self, what: Observation, name: str) -> list[Known]:
         """Those that disagree most with an observation, which is called `name` if it is one of them."""
@@ -184,7 +188,8 @@ class _Before:
         self.gone: dict[object, Recorded] = {}
         self.seen: dict[object, int] = {}
         self.compounds: dict[str, _Compound] = {}
-        self.densities: list[float] = []
+        self.densities: list[tuple[str, float]] = []
+        self.held: dict[int, str] = {}  # by line, how a row that trains is called
         for row in state.records.get(target.name, ()):
             what = row.observation
             if row.of_launch:  # its table writes formulas as it likes
@@ -192,7 +197,7 @@ class _Before:
             if row.retracted is None:
                 self.standing[_crystal(what)].append((row, what))
                 self.compounds.setdefault(what.formula, _Compound()).add(Known(what, row.name))
-                self.densities += stated_density(what.technique)
+                self.densities += [(row.name, density) for density in stated_density(what.technique)]
             elif not row.is_undone:
                 self.gone[_crystal(what), what.stderr] = row
 
@@ -208,17 +213,13 @@ class _Before:
         if action == "add" or again:
             known, name = self._known(row), "" if recorded is None else recorded.name
             words += [f"row {row.line}: {w}" for w in disagreements(what, self.target, known.beside(what, name))]
-            if self.sets_apart:
-                rates = known.rates.copy()
-                for rate in _rate(recorded.observation) if recorded is not None else ():
-                    rates.remove(rate)
-                words += [f"row {row.line}: {word}" for word in set_apart(what, rates, self.densities)]
+            self.held[row.line] = name or f"row {row.line}"
             if action == "add":
                 if self.target.of_campaign:
                     doubted = lifetime_doubt(what, known.earlier_ps, self.expected, row.compound)
                     merged = warned(merged, doubted)
                 known.add(Known(what, f"row {row.line}"))
-                self.densities += stated_density(what.technique)
+                self.densities += [(f"row {row.line}", density) for density in stated_density(what.technique)]
         if (action in ("add", "correct") or again) and (
             read := _read_as(row.formula, row.compound.formula, row.compound)
         ):
@@ -235,9 +236,36 @@ class _Before:
         known = self.compounds.setdefault(row.observation.formula, _Compound())
         if known.is_outside is None:
             known.is_outside = not self.target.task and row.compound not in self.space
+            own, known.rates = known.rates, []
             for one in _published(row.compound) if self.target.of_campaign else ():
                 known.add(one)
+            known.rates += own
+            apart = _contradicting(known.rates)
+            known.was_apart = {name: name in apart for name, _ in known.rates}
         return known
+
+    def with_set_apart(self, fate: Fate, what: Observation) -> Fate:
+        """The fate with what the whole table says of which lifetimes do not train: of its own, and of earlier ones."""
+        line, known = fate.report.line, self.compounds.get(what.formula)
+        if not self.sets_apart or line not in self.held or known is None:
+            return fate
+        words, flags = [], stated_conditions(what.temperature_k, what.technique, what.fluence_uj_cm2)
+        if known.apart is None:
+            known.apart = _contradicting(known.rates)
+            moved = [name for name, was in known.was_apart.items() if was != (name in known.apart)]
+            now = {True: "is set apart now and does not train", False: "trains now"}
+            words = [f"{name} of {what.formula} {now[name in known.apart]}" for name in moved]
+        if stated_density(what.technique) and self.held[line] in _contradicting(self.densities):
+            flags = (*flags, "other_density")
+        elif self.held[line] in known.apart:
+            flags = ("other_conditions",)
+        if flags:
+            why = "; ".join(EXCLUDING_FLAGS[flag] for flag in flags)
+            words.append(
+                f"{what.formula} is set apart and does not train ({why}); 'include_flagged: true' in a description "
+                "trains on such rows with an error of half a decade"
+            )
+        return replace(fate, words=(*fate.words, *(f"row {line}: {word}" for word in words)))
 
     def _action(self, row: ReadRow) -> tuple[str, str, Recorded | None, Observation]:
         """Action and note of its report, what it is known as or corrects, and what is recorded."""
@@ -304,19 +332,9 @@ def _rate(what: Observation) -> list[float]:
     return [] if what.is_bound or flags else [-log10(what.value)]
 
 
-def set_apart(what: Observation, rates: Sequence[float], densities: Sequence[float] = ()) -> Iterator[str]:
-    """Why a lifetime will not train, in the words of its flag, beside log10 of the rates of its compound and of the
-    densities that the campaign's rows state; nothing where it will."""
-    flags = stated_conditions(what.temperature_k, what.technique, what.fluence_uj_cm2)
-    if (density := stated_density(what.technique)) and len(densities) in contradicting([*densities, *density]):
-        flags = (*flags, "other_density")
-    elif (own := _rate(what)) and len(rates) in contradicting([*rates, *own]):
-        flags = ("other_conditions",)
-    if flags:
-        yield (
-            f"{what.formula} is set apart and does not train ({'; '.join(EXCLUDING_FLAGS[flag] for flag in flags)}); "
-            "'include_flagged: true' in a description trains on such rows with an error of half a decade"
-        )
+def _contradicting(named: Sequence[tuple[str, float]]) -> set[str]:
+    """Names of the numbers that contradict most of them."""
+    return {named[place][0] for place in contradicting([number for _, number in named])}
 
 
 def disagreements(what: Observation, target: Target, others: Sequence[Known]) -> Iterator[str]:

@@ -466,7 +466,10 @@ def _lifetime(
     unit = layout.units["lifetime"]
     with _in_column(layout, "lifetime"):
         less_than, number = split_bound(cells["lifetime"], unit)
-        lifetime_ps = lifetime(number, accept_extreme=accept_extreme, unit=unit)
+        try:
+            lifetime_ps = lifetime(number, accept_extreme=accept_extreme, unit=unit)
+        except CellError as error:
+            raise CellError(f"after {cells['lifetime'][0]!r}: {error}" if less_than else str(error)) from error
     with _in_column(layout, "is_upper_bound"):
         bound = less_than or flag(cells.get("is_upper_bound", ""))
     with _in_column(layout, "lifetime_stderr"):

@@ -139,7 +139,7 @@ def track_record(state: CampaignState, *, include_flagged: bool = False) -> Trac
     if not compared:
         return None
     judged = [one.is_hit for one in compared if one.is_hit is not None]
-    n, hits, inside = len(judged), sum(judged), sum(one.is_inside for one in compared)
+    n, hits, inside = len(judged), sum(judged), [one.is_inside for one in compared if one.is_inside is not None]
     tail = sum(comb(n, k) * SLOW**k * (1 - SLOW) ** (n - k) for k in range(hits, n + 1))
     record = TrackRecord(
         sentence="",
@@ -149,8 +149,8 @@ def track_record(state: CampaignState, *, include_flagged: bool = False) -> Trac
         chance=SLOW,
         p_chance=tail,
         beats_chance=tail <= _LEVEL,
-        n_inside=inside,
-        coverage=inside / len(compared),
+        n_inside=sum(inside),
+        coverage=sum(inside) / len(inside) if inside else None,
         rank_correlation=_rank_correlation(compared),
         compared=compared,
     )
@@ -161,11 +161,14 @@ def _sentence(record: TrackRecord) -> str:
     n = len(record.compared)
     verdict = "better than chance" if record.beats_chance else "not told from chance so far"
     order = "" if record.rank_correlation is None else f"; rank correlation {record.rank_correlation:.2f}"
+    n_open = sum(one.is_inside is None for one in record.compared)
+    share = "" if record.coverage is None else f" ({record.coverage:.0%})"
+    bounds = f" ({n_open} upper bound{' leaves' if n_open == 1 else 's leave'} it open)" if n_open else ""
     return (
         f"{n} {'compound was' if n == 1 else 'compounds were'} measured after being suggested: {record.n_hits} of "
         f"{record.n_judged} among the slowest quarter of what was known before, {record.chance:.0%} by chance "
-        f"(p = {record.p_chance:.2g}): {verdict}; {record.n_inside} of {n} ({record.coverage:.0%}) inside their own "
-        f"90% intervals{order}"
+        f"(p = {record.p_chance:.2g}): {verdict}; {record.n_inside} of {n - n_open}{share} inside their own 90% "
+        f"intervals{bounds}{order}"
     )
 
 
@@ -203,7 +206,7 @@ def _pair(observation: Observation, round_: int, suggestion: Suggestion, slow_ps
         is_bound=is_bound,
         slow_ps=slow_ps,
         is_hit=None if is_bound and measured > slow_ps else measured > slow_ps,
-        is_inside=low <= measured and (is_bound or measured <= high),
+        is_inside=None if is_bound and low <= measured else low <= measured <= high,
     )
 
 

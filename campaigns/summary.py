@@ -418,7 +418,7 @@ class Compared(Summary):
         is_bound: which of the two it is.
         slow_ps: lifetime that a quarter of what was measured until then exceeds, ps.
         is_hit: whether it is among that slow quarter; None for a bound that leaves that open.
-        is_inside: whether it lies inside its interval; a bound unless all of the interval is above it.
+        is_inside: whether it lies inside its interval; None for a bound that leaves that open.
     """
 
     formula: str
@@ -430,7 +430,7 @@ class Compared(Summary):
     is_bound: bool
     slow_ps: float
     is_hit: bool | None
-    is_inside: bool
+    is_inside: bool | None
 
 
 class TrackRecord(Summary):
@@ -446,7 +446,7 @@ class TrackRecord(Summary):
         p_chance: chance of so many hits or more by that share alone (one-sided binomial test).
         beats_chance: whether that is small.
         n_inside: measurements inside their own 90% interval.
-        coverage: their share.
+        coverage: their share of those that are known to be inside or outside; None where none is.
         rank_correlation: Spearman's between predicted and measured lifetimes; None for fewer than three, or equal ones.
         compared: every compound that was suggested before it was measured, oldest measurement first.
     """
@@ -459,7 +459,7 @@ class TrackRecord(Summary):
     p_chance: float
     beats_chance: bool
     n_inside: int
-    coverage: float
+    coverage: float | None
     rank_correlation: float | None
     compared: tuple[Compared, ...]
 

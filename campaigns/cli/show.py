@@ -153,6 +153,8 @@ def show_status(status: Status) -> None:
     """Where the campaign stands."""
     marked(f"[bold]{escape(status.folder)}[/]  since {status.created_at}")
     measured = f"{count(status.n_measured, 'lifetime')} measured, {status.n_ingested} of them ours"
+    if n_bounds := sum(row["is_upper_bound"] and row["retracted"] is None for row in status.record):
+        measured += f" ({count(n_bounds, 'upper bound')})"
     marked(f"{count(status.n_compounds, 'compound')}; {measured}")
     for name, counts in status.properties.items():
         marked(f"{escape(name)}: {count(counts['n_values'], 'value')}, {counts['n_ingested']} of them taken in here")

@@ -311,10 +311,10 @@ def progress_figure(
             name="by chance, mean",
         )
     mine = np.asarray(own, dtype=bool)
-    for which, name, colour, symbol in (
-        (~mine & ~bound, "published", SKY_POINT, "circle"),
-        (mine & ~bound, "measured here", ORANGE, "diamond"),
-        (bound, "upper bound", ORANGE, "triangle-down-open"),
+    for which, name, below, colour, symbol in (
+        (~mine & ~bound, "published", "", SKY_POINT, "circle"),
+        (mine & ~bound, "measured here", "", ORANGE, "diamond"),
+        (bound, "upper bound", "below ", ORANGE, "triangle-down-open"),
     ):
         if which.any():
             figure.add_scatter(
@@ -323,7 +323,7 @@ def progress_figure(
                 mode="markers",
                 marker={"color": colour, "symbol": symbol, "size": 7 if symbol == "circle" else 11},
                 text=[formula for formula, kept in zip(formulas, which, strict=True) if kept],
-                hovertemplate="%{text}<br>%{y:.3g} ps<extra>" + name + "</extra>",
+                hovertemplate=f"%{{text}}<br>{below}%{{y:.3g}} ps<extra>{name}</extra>",
                 name=name,
             )
     figure.add_scatter(

@@ -61,12 +61,17 @@ def test_what_was_measured_before_or_again_does_not_count(year: Campaign) -> Non
     ]
 
 
-def test_status_and_report_tell_it(year: Campaign, launched: Launched) -> None:
-    measured(year, 3.0)
+def test_status_and_report_tell_it_and_an_upper_bound_is_inside_no_interval(year: Campaign, launched: Launched) -> None:
+    formula, _ = measured(year, "<900")
     record = year.track_record()
     assert record is not None
-    assert record.sentence in run(launched, "status", year.folder).stdout
-    assert record.sentence.split(":")[0] in year.report().read_text(encoding="utf-8")
+    assert [(one.formula, one.is_hit, one.is_inside) for one in record.compared][1:] == [(formula, None, None)]
+    assert "1 of 1 (100%) inside their own 90% intervals (1 upper bound leaves it open)" in record.sentence
+    status, report = run(launched, "status", year.folder).stdout, year.report().read_text(encoding="utf-8")
+    assert record.sentence in status
+    assert record.sentence.split(":")[0] in report
+    assert "54 lifetimes measured, 2 of them ours (1 upper bound)" in status
+    assert "2 of them ingested here (1 upper bound)" in report
 
 
 LIBRARY = "smiles,abbreviation,role\nCCCN,PA,spacer\nCN,MA,cage\n"

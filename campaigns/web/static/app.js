@@ -124,6 +124,7 @@
     if (detail.target.id === "main") detail.shouldSwap = false; // the next look will do
     const form = detail.requestConfig.elt.closest("form");
     if (!form) return;
+    if (detail.target.matches(".answer")) detail.target.replaceChildren(); // it is of what was handed in before
     let said = form.querySelector(":scope > .said");
     if (!said) {
       said = document.createElement("div");

@@ -58,6 +58,7 @@ def test_an_upper_bound_is_no_record() -> None:
     by_name = {trace.name: trace for trace in figure.data}
     assert by_name["best so far, as it was done"].y.tolist() == [1.0, 1.0, 2.0, 2.0]
     assert list(by_name["upper bound"].text) == ["B"]
+    assert "below %{y:.3g} ps" in by_name["upper bound"].hovertemplate
     assert list(by_name["measured here"].text) == ["C", "D"]
     first = progress_figure(lifetimes[::-1], ("D", "C", "B", "A"), (True,) * 4, (True, False, False, False))
     assert np.isnan(first.data[-1].y[0])

@@ -96,6 +96,7 @@ class Candidate:
     in_domain: bool  #: whether it lies within the usual distance of a measured compound
     unseen: Sequence[str] = ()  #: metals and halides of it that no measured layered compound holds
     drawn: bool = False  #: whether it was drawn at random
+    teaches: bool = True  #: whether it is tagged as what teaches most
     #: What counted beside the lifetime, by column, where wishes or a tradeoff rank; None where nothing did.
     weighed: Mapping[str, float] | None = None
 
@@ -144,8 +145,8 @@ def _aim(candidate: Candidate) -> str:
         return f"predicted slower than {best}"
     if candidate.lifetime_high_ps >= candidate.best_lifetime_ps:
         return f"may beat {best} within its interval"
-    otherwise = "chosen for what it teaches" if candidate.weighed is None else "chosen as a compromise"
-    return f"unlikely to beat {best}, {otherwise}"
+    otherwise = "for what it teaches" if candidate.teaches else "as one of the slowest left"
+    return f"unlikely to beat {best}, chosen {otherwise if candidate.weighed is None else 'as a compromise'}"
 
 
 def _slower(drivers: Sequence[Driver]) -> str:

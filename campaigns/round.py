@@ -57,6 +57,7 @@ from screening.feasibility import SHAPE_NAMES, FeasibilityModel, RecordedOutcome
 from screening.features import to_features
 from screening.ranking import Candidates, PassSettings, Ranking, StopAdvice, advise_stopping, rank, top_size
 from screening.ranking.candidates import lifetime_columns
+from screening.scores import TEACHES_MOST
 from screening.strategies import (
     Choice,
     Columns,
@@ -557,6 +558,7 @@ def _suggestion(fitted: Round, row: Mapping[Any, Any], drivers: Sequence[Driver]
         in_domain=bool(row["in_domain"]),
         unseen=unseen_ions(compound, fitted.training.dataset.compounds),
         drawn=not fitted.strategy.predicts,
+        teaches=row["tag"] == TEACHES_MOST,
         weighed=_weighed(fitted.strategy, row),
     )
     properties = {

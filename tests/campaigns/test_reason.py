@@ -63,6 +63,9 @@ def test_what_counted_beside_the_lifetime_is_told() -> None:
     assert "; weighed with price 45.3, band gap ev 2.4; " in told
     assert "weighed" not in say(1.0, 4.0, weighed={})
     assert "chosen for what it teaches" in say(1.0, 4.0)
+    assert say(1.0, 4.0, teaches=False).endswith(
+        "unlikely to beat the best measured in this space (13 ps), chosen as one of the slowest left"
+    )
 
 
 @pytest.mark.parametrize(

@@ -134,7 +134,10 @@ def row_fates(
     """What becomes of each row that can be read, in the order of the file."""
     before = _Before(table.target, state, names, space, expected)
     fates = [before.fate(row, tell_known=tell_known) for row in table.rows]
-    return tuple(before.with_set_apart(fate, row.observation) for fate, row in zip(fates, table.rows, strict=True))
+    dense = _contradicting(before.densities)
+    return tuple(
+        before.with_set_apart(fate, row.observation, dense) for fate, row in zip(fates, table.rows, strict=True)
+    )
 
 
 def recorded_of(state: CampaignState, compound: Compound) -> list[Known]:
@@ -205,7 +208,8 @@ class _Before:
         """What becomes of a row; later rows are held against it too."""
         what = row.observation
         action, note, recorded, merged = self._action(row)
-        words = [f"row {row.line}: {self._words(what)} {note}"] if action != "add" else []
+        told = self.target.tell(what.formula, what.value, is_bound=what.is_bound)
+        words = [f"row {row.line}: {told} {note}"] if action != "add" else []
         if action in ("known", "retracted") and not row.retracted and not note.endswith(_OTHER):
             words[0] += _HINT
         again = tell_known and action == "known" and recorded is not None
@@ -244,8 +248,9 @@ class _Before:
             known.was_apart = {name: name in apart for name, _ in known.rates}
         return known
 
-    def with_set_apart(self, fate: Fate, what: Observation) -> Fate:
-        """The fate with what the whole table says of which lifetimes do not train: of its own, and of earlier ones."""
+    def with_set_apart(self, fate: Fate, what: Observation, dense: set[str]) -> Fate:
+        """The fate with what the whole table says of which lifetimes do not train: of its own, and of earlier ones;
+        those in `dense` are of another density."""
         line, known = fate.report.line, self.compounds.get(what.formula)
         if not self.sets_apart or line not in self.held or known is None:
             return fate
@@ -255,7 +260,7 @@ class _Before:
             moved = [name for name, was in known.was_apart.items() if was != (name in known.apart)]
             now = {True: "is set apart now and does not train", False: "trains now"}
             words = [f"{name} of {what.formula} {now[name in known.apart]}" for name in moved]
-        if stated_density(what.technique) and self.held[line] in _contradicting(self.densities):
+        if self.held[line] in dense:
             flags = (*flags, "other_density")
         elif self.held[line] in known.apart:
             flags = ("other_conditions",)
@@ -307,9 +312,6 @@ class _Before:
         if (earlier := self.seen.setdefault((crystal, what.stderr, "retracted"), row.line)) != row.line:
             return "known", f"stands in row {earlier} already and was left out", None, what
         return "retracted", f"is retracted in the file ({row.retracted}) and trains nothing", None, what
-
-    def _words(self, what: Observation) -> str:
-        return self.target.tell(what.formula, what.value, is_bound=what.is_bound)
 
 
 def lifetime_doubt(

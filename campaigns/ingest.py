@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 __all__ = ["UNITS", "ObservationTable", "ReadingOptions", "grid_of", "layout_for", "read_table"]
 
 
+_LEADING_NUMBER = re.compile(r"^[<>≤≥~\s]*[-+]?[0-9.,]+(?:[eE][-+]?[0-9]+)?")
 _NUMBER_AND_UNIT = re.compile(r"([-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?)\s*([^\d\s].*)")
 
 
@@ -221,17 +222,13 @@ def _units(grid: Grid, columns: Mapping[str, str], unit: str | None) -> tuple[di
     warnings = []
     if unit is not None and heading not in (None, unit):
         warnings.append(f"column {columns['lifetime']!r} is read in {unit}, as asked, not in the {heading} it names")
-    cells = [row.cells.get(columns["lifetime"], "") for row in grid.rows]
-    each_its_own = bool(cells) and all(not cell or _cell_unit(cell) for cell in cells) and any(cells)
+    cells = filter(None, (row.cells.get(columns["lifetime"], "") for row in grid.rows))
+    own = [unit_of(_LEADING_NUMBER.sub("", cell)) for cell in cells]
+    each_its_own = bool(own) and all(own)
     assumed = unit is None and heading is None and not each_its_own
     lifetime = unit or heading or (None if each_its_own else "ps")
     error_heading = split_heading(columns["lifetime_stderr"])[1] if "lifetime_stderr" in columns else None
     return {"lifetime": lifetime, "lifetime_stderr": error_heading or lifetime}, assumed, warnings
-
-
-def _cell_unit(cell: str) -> str | None:
-    """The unit at the end of a cell such as "3.1 ns"."""
-    return unit_of(re.sub(r"^[<>≤≥~\s]*[-+]?[0-9.,]+(?:[eE][-+]?[0-9]+)?", "", cell))
 
 
 def _in_unit(grid: Grid, column: str, unit: str | None, *, named: bool) -> str:

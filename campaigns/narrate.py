@@ -51,7 +51,8 @@ def sentence(event: Event) -> str:
                 return f"learned oracle: {why}; {told.outlook}"
             far = f", {told.n_far} far outside the others" if told.n_far else ""
             known = f", {told.n_known} known to the store" if told.n_known else ""
-            return f"learned oracle, round {told.number}: {_count(told.spacers)}{known}{far}; {told.outlook}"
+            spacers = f"{len(told.spacers):,} spacer{'' if len(told.spacers) == 1 else 's'}"
+            return f"learned oracle, round {told.number}: {spacers}{known}{far}; {told.outlook}"
         case EventKind.STEPPED:
             made = f", made {payload['made']}" if payload["made"] else ""
             why = f": {payload['reason']}" if payload["reason"] else ""
@@ -64,10 +65,6 @@ def sentence(event: Event) -> str:
             return f"retracted {what}: {payload['reason']}"
         case EventKind.VOIDED:
             return f"undid event {payload['event']}: {payload['reason']}"
-
-
-def _count(spacers: Sequence[str]) -> str:
-    return f"{len(spacers):,} spacer{'' if len(spacers) == 1 else 's'}"
 
 
 #: What the clause of a reason that compares with it calls it.

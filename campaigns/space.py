@@ -430,10 +430,6 @@ def _key(config: CampaignConfig) -> str:
     return "\n".join([str(config.dications), *edition, *(f"{file.name} {file.sha256}" for file in config.libraries)])
 
 
-def _pack(library: CationLibrary) -> dict[str, Any]:
-    return {name: [getattr(cation, name) for cation in library] for name in _COLUMNS}
-
-
 def _unpack(columns: Mapping[str, Any]) -> CationLibrary:
     rows = zip(*(columns[name] for name in _COLUMNS), strict=True)
     return CationLibrary(
@@ -442,7 +438,9 @@ def _unpack(columns: Mapping[str, Any]) -> CationLibrary:
     )
 
 
-_LIBRARY = Form(_pack, _unpack)
+_LIBRARY = Form[CationLibrary](
+    lambda cations: {name: [getattr(c, name) for c in cations] for name in _COLUMNS}, _unpack
+)
 
 
 @dataclass(frozen=True, eq=False)

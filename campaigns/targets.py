@@ -446,7 +446,7 @@ def learn_property(
         )
     y = np.array([row.value for row in measured.table])[keep]
     noise = np.array([row.error or 0.0 for row in measured.table])[keep]
-    groups = [_group(compounds[row]) for row in keep]
+    groups = [spacer.inchikey.split("-")[0] if (spacer := compounds[row].spacer) else "3D" for row in keep]
     formulas = [compounds[row].formula for row in keep]
     training = TrainingRows.of(x[keep], y, noise, groups, compounds=formulas)
     if validation is None:
@@ -475,7 +475,3 @@ def _compounds(name: str, measured: MeasuredProperty, names: CationLibrary) -> I
         except ChemspaceError as error:
             here = ("properties", name, "table", place)
             raise ConfigError(f"properties.{name}: entry {place + 1} of the table: {error}", here) from error
-
-
-def _group(compound: Compound) -> str:
-    return "3D" if compound.spacer is None else compound.spacer.inchikey.split("-")[0]

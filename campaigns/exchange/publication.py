@@ -46,7 +46,8 @@ def write_data_package(campaign: Campaign, path: Path) -> int:
     frames = {name: frame for name in _RESOURCES if len(frame := _frame(campaign, name))}
     package = {
         "profile": "tabular-data-package",
-        "name": _slug(title_of(campaign.folder)),
+        "name": "".join(c if c.isalnum() or c in "-_." else "-" for c in title_of(campaign.folder).lower())
+        or "campaign",
         "title": f"Screening campaign {title_of(campaign.folder)}",
         "created": campaign.state.created_at.isoformat(timespec="seconds"),
         "resources": [_resource(name, frame) for name, frame in frames.items()],
@@ -107,10 +108,6 @@ def _field(name: str, values: pd.Series[Any]) -> dict[str, Any]:
     if kind == "datetime":
         field["format"] = "any"
     return field | ({"unit": unit} if unit else {})
-
-
-def _slug(name: str) -> str:
-    return "".join(sign if sign.isalnum() or sign in "-_." else "-" for sign in name.lower()) or "campaign"
 
 
 #: What no score shows; docs/limits.md says more.

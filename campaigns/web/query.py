@@ -7,6 +7,7 @@ import shutil
 import tempfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import reduce
 from pathlib import Path
@@ -330,8 +331,8 @@ class Searcher:
         words = text.casefold()
         cations = [*self.space.spacers, *(c for option in self.space.cage_options for c, _ in option)]
         exact = {c.inchikey for c in cations if words in (name.casefold() for name in (c.abbreviation, *c.names))}
-        if not exact and (key := _inchikey(text)) is not None:
-            exact = {c.inchikey for c in cations if c.inchikey == key}
+        with suppress(ChemspaceError):
+            exact = exact or {c.inchikey for c in cations} & {Cation.from_catalogue(text).inchikey}
         if exact:
             return lambda c: c.inchikey in exact
         return lambda c: any(words in name.casefold() for name in (c.abbreviation, *c.names))
@@ -346,10 +347,3 @@ class Searcher:
 def _on_axis(axis: int, allowed: Any) -> Mask:
     """What is allowed on one of the space's four axes, to be broadcast over the others."""
     return np.asarray(allowed, dtype=np.bool_).reshape([-1 if place == axis else 1 for place in range(4)])
-
-
-def _inchikey(smiles: str) -> str | None:
-    try:
-        return Cation.from_catalogue(smiles).inchikey
-    except ChemspaceError:
-        return None

@@ -31,7 +31,7 @@ from campaigns.web.pages.campaign import card_of
 from campaigns.web.pages.render import fragment, is_partial, page, redirect
 from campaigns.web.query import Chance, Layers, Lifetime, RankQuery
 from campaigns.web.service import CampaignService
-from chemspace import CompoundSpace, parse_formula
+from chemspace import parse_formula
 from chemspace.errors import ChemspaceError
 from oracle.descriptors import compound_descriptors
 from screening.features import feature_label, feature_text
@@ -55,16 +55,16 @@ def _number(text: object) -> object:
     return (text.strip().replace(",", ".") or 0.0) if isinstance(text, str) else text
 
 
-def _share(text: object) -> object:
-    return float(str(_number(text))) / 100.0 if isinstance(text, str) else text
-
-
 class Filters(RankQuery):
     """The query of the page's form, forgiving about empty fields; layers as "1,2", the chance to form in per cent."""
 
     n_layers: Annotated[Layers, BeforeValidator(_parts), Field(alias="n")] = ()
     min_lifetime_ps: Annotated[Lifetime, BeforeValidator(_number), Field(alias="min_lifetime")] = 0.0
-    min_feasibility: Annotated[Chance, BeforeValidator(_share), Field(alias="min_forms")] = 0.0
+    min_feasibility: Annotated[
+        Chance,
+        BeforeValidator(lambda text: float(str(_number(text))) / 100.0 if isinstance(text, str) else text),
+        Field(alias="min_forms"),
+    ] = 0.0
     hide_taken: Annotated[bool, BeforeValidator(lambda value: value != "true"), Field(alias="all")] = True
     page: int = Field(default=1, ge=1, le=MANY)
 
@@ -111,7 +111,13 @@ def compounds(request: Request, visitor: Visiting, service: Service, query: Anno
     only = values["rows"][0].formula if values["total"] == 1 and query.text else values["hit"]
     if only:
         return redirect(request, f"/c/{service.slug}/compound?formula={quote(only)}")
-    values |= service.kept(("choices",), lambda: _choices(service.campaign.space))
+    space = service.campaign.space
+    values |= {
+        "cages": sorted({cation.abbreviation for option in space.cage_options for cation, _ in option}),
+        "layers": sorted(space.n_layers),
+        "b_sites": space.b_sites,
+        "halides": sorted({symbol for option in space.halide_options for symbol, _ in option}),
+    }
     values["n_compounds"] = service.campaign.n_compounds
     return page(request, visitor, "compounds.html", service, tab="compounds", **values)
 
@@ -267,13 +273,3 @@ def _neighbours(service: CampaignService, prediction: dict[str, Any], n: int = 5
         (training.formulas[row], float(away[row]), f"{'< ' if bounds[row] else ''}{10.0 ** -rates[row]:.3g}")
         for row in np.argsort(away, kind="stable")[:n]
     ]
-
-
-def _choices(space: CompoundSpace) -> dict[str, Any]:
-    """What one can choose from in the form."""
-    return {
-        "cages": sorted({cation.abbreviation for option in space.cage_options for cation, _ in option}),
-        "layers": sorted(space.n_layers),
-        "b_sites": space.b_sites,
-        "halides": sorted({symbol for option in space.halide_options for symbol, _ in option}),
-    }

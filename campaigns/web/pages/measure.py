@@ -192,7 +192,13 @@ def _fitted(visitor: Visitor, service: CampaignService, upload: TraceUpload) -> 
         zero=zero,
         doubt=doubt_of(service, upload),
         read=() if fit is None else fit.trace.notes,
-        rivals=[] if fit is None else _rivals(fit),
+        rivals=[
+            f"{score.model}: {score.describe()}; "
+            f"{next((words for most, words in _WORSE if score.delta_aicc < most), 'not supported by the trace')} "
+            f"(AICc +{score.delta_aicc:.1f})"
+            for score in (() if fit is None else fit.comparison)
+            if fit is not None and score.model != fit.model
+        ],
         problem=for_people(upload.problem),
         figures=_figures(upload),
         models=MODELS,
@@ -202,17 +208,6 @@ def _fitted(visitor: Visitor, service: CampaignService, upload: TraceUpload) -> 
 #: How much worse another model is by the AICc it stands above the best (Burnham, Anderson, Sociol. Methods Res. 33, 261
 #: (2004), doi 10.1177/0049124104268644).
 _WORSE = ((2.0, "about as good"), (4.0, "somewhat worse"), (10.0, "clearly worse"))
-
-
-def _rivals(fit: TraceFit) -> list[str]:
-    """The models that were not taken, in words."""
-    return [
-        f"{score.model}: {score.describe()}; "
-        f"{next((words for most, words in _WORSE if score.delta_aicc < most), 'not supported by the trace')} "
-        f"(AICc +{score.delta_aicc:.1f})"
-        for score in fit.comparison
-        if score.model != fit.model
-    ]
 
 
 def _figures(upload: TraceUpload) -> dict[str, dict[str, Any]]:

@@ -249,8 +249,7 @@ class _Before:
         return known
 
     def with_set_apart(self, fate: Fate, what: Observation, dense: set[str]) -> Fate:
-        """The fate with what the whole table says of which lifetimes do not train: of its own, and of earlier ones;
-        those in `dense` are of another density."""
+        """The fate with which lifetimes do not train by the whole table, earlier ones too; `dense`: by density."""
         line, known = fate.report.line, self.compounds.get(what.formula)
         if not self.sets_apart or line not in self.held or known is None:
             return fate

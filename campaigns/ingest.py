@@ -463,10 +463,8 @@ def _lifetime(
     unit = layout.units["lifetime"]
     with _in_column(layout, "lifetime"):
         less_than, number = split_bound(cells["lifetime"], unit)
-        try:
-            lifetime_ps = lifetime(number, accept_extreme=accept_extreme, unit=unit)
-        except CellError as error:
-            raise CellError(f"after {cells['lifetime'][0]!r}: {error}" if less_than else str(error)) from error
+    with _in_column(layout, "lifetime", f"after {cells['lifetime'][0]!r}: " if less_than else ""):
+        lifetime_ps = lifetime(number, accept_extreme=accept_extreme, unit=unit)
     with _in_column(layout, "is_upper_bound"):
         bound = less_than or flag(cells.get("is_upper_bound", ""))
     with _in_column(layout, "lifetime_stderr"):
@@ -514,11 +512,11 @@ def _to_tau(convention: str) -> tuple[float, str]:
 
 
 @contextmanager
-def _in_column(layout: Layout, field: str) -> Iterator[None]:
+def _in_column(layout: Layout, field: str, after: str = "") -> Iterator[None]:
     try:
         yield
     except CellError as error:
-        raise CellError(f"column {layout.columns.get(field, field)}: {error}") from error
+        raise CellError(f"column {layout.columns.get(field, field)}: {after}{error}") from error
 
 
 def _value(cells: Mapping[str, str], compound: Compound, layout: Layout, target: Target) -> Observation:

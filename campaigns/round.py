@@ -251,9 +251,8 @@ class Round:
     def teaching_share(self) -> float:
         """Share of a batch for what teaches most."""
         config = self.inputs.config
-        if not self.strategy.predicts:
-            return 0.0
-        return config.teaching_share if self.strategy.name == "log_ei" else config.budget.teaching_share or 0.0
+        share = config.teaching_share if self.strategy.name == "log_ei" else config.budget.teaching_share or 0.0
+        return share if self.strategy.predicts else 0.0
 
     @property
     def ranked_by(self) -> str:

@@ -50,7 +50,19 @@ def write_data_package(campaign: Campaign, path: Path) -> int:
         or "campaign",
         "title": f"Screening campaign {title_of(campaign.folder)}",
         "created": campaign.state.created_at.isoformat(timespec="seconds"),
-        "resources": [_resource(name, frame) for name, frame in frames.items()],
+        "resources": [
+            {
+                "name": name,
+                "path": f"{name}.csv",
+                "profile": "tabular-data-resource",
+                "format": "csv",
+                "mediatype": "text/csv",
+                "encoding": "utf-8",
+                "description": _RESOURCES[name],
+                "schema": {"fields": [_field(str(column), frame[column]) for column in frame], "missingValues": [""]},
+            }
+            for name, frame in frames.items()
+        ],
     }
 
     def write(target: Path) -> None:
@@ -76,19 +88,6 @@ def _frame(campaign: Campaign, name: str) -> pd.DataFrame:
         for row in frame.pop("properties")
     ]
     return frame.join(pd.DataFrame(predicted, index=frame.index))
-
-
-def _resource(name: str, frame: pd.DataFrame) -> dict[str, Any]:
-    return {
-        "name": name,
-        "path": f"{name}.csv",
-        "profile": "tabular-data-resource",
-        "format": "csv",
-        "mediatype": "text/csv",
-        "encoding": "utf-8",
-        "description": _RESOURCES[name],
-        "schema": {"fields": [_field(str(column), frame[column]) for column in frame], "missingValues": [""]},
-    }
 
 
 def _field(name: str, values: pd.Series[Any]) -> dict[str, Any]:

@@ -282,7 +282,7 @@ class EventLog:
     ) -> bool:
         """Add one event, with the raw files it came from, in one transaction. Returns False if an event with this key
         is already in the log (nothing was written then), else True, as where the same request wrote it before (see
-        `asked_by`). Raises OvertakenError if the log went on after event `after` (look again), StoreError if it is refused."""
+        `asked_by`). OvertakenError if the log went on after event `after` (look again), StoreError if it is refused."""
         check_recordable(payload)
         for field in ("reason", "made"):
             check_words(payload.get(field) or "", field)

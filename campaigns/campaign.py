@@ -184,16 +184,17 @@ class Campaign(CampaignReader):
         return card_of(training, self.config.seed, self.config.surrogate, tests, progress)
 
     @checked
-    def predict(self, formula: str | Compound, progress: Progress | None = None) -> Prediction:
-        """What the model expects of a compound, in the space or not, and why. A cation without descriptors is computed
-        first. Raises ChemspaceError for a formula that cannot be read; CampaignError if a cation of it has no
-        descriptors."""
+    def predict(self, formula: str | Compound, progress: Progress | None = None, *, why: bool = True) -> Prediction:
+        """What the model expects of a compound, in the space or not, and unless `why` is false why. A cation without
+        descriptors is computed first. Raises ChemspaceError for a formula that cannot be read; CampaignError if a
+        cation of it has no descriptors."""
         from campaigns.round import predict
 
         if not isinstance(formula, str | Compound):
             raise CampaignError(f"the formula is {formula!r}; give one formula as text")
         compound = parse_formula(formula, self.names) if isinstance(formula, str) else formula
-        return predict(self.fitted(progress), compound, self._records.of(needed_cations((), [compound]), progress))
+        records = self._records.of(needed_cations((), [compound]), progress)
+        return predict(self.fitted(progress), compound, records, why=why)
 
     def fitted(self, progress: Progress | None = None) -> Known | Round:
         """What `predict` goes by: what is kept of the present round or, where that does not do, the round."""
@@ -210,7 +211,7 @@ class Campaign(CampaignReader):
                 return Expected(suggestion.lifetime_ps, suggestion.lifetime_low_ps, suggestion.lifetime_high_ps)
         if self.fit() is None or compound not in self.space:
             return None
-        predicted = self.predict(compound)
+        predicted = self.predict(compound, why=False)
         return Expected(predicted.lifetime_ps, predicted.lifetime_low_ps, predicted.lifetime_high_ps)
 
     @checked

@@ -627,7 +627,9 @@ def indices_of(space: CompoundSpace, compounds: Iterable[Compound]) -> NDArray[n
     return np.array([space.index(compound) for compound in compounds if compound in space], dtype=np.int64)
 
 
-def predict(fitted: Known | Round, compound: Compound, records: Mapping[str, CationRecord]) -> Prediction:
+def predict(
+    fitted: Known | Round, compound: Compound, records: Mapping[str, CationRecord], *, why: bool = True
+) -> Prediction:
     """Predict any compound whose organic cations `records` holds, by a round or what is kept of one. Raises
     CampaignError if a cation of it has no descriptors, with the oracle's reason."""
     from screening.explain import shapley
@@ -642,7 +644,7 @@ def predict(fitted: Known | Round, compound: Compound, records: Mapping[str, Cat
             raise CampaignError(f"{compound.formula}: {cation.abbreviation} has no descriptors ({record.error})")
     mean, sd = fitted.surrogate.predict(x)
     names = descriptors.feature_names
-    shares = shapley(fitted.surrogate, x, names, background=fitted.training.x)
+    shares = shapley(fitted.surrogate, x if why else x[:0], names, background=fitted.training.x)
     numbers = {**lifetime_columns(mean, sd), **fitted.measured.columns(x)}
     layered = compound.spacer is not None
     here = np.array([formula == compound.formula for formula in fitted.training.formulas]) & fitted.training.is_usual
@@ -654,7 +656,7 @@ def predict(fitted: Known | Round, compound: Compound, records: Mapping[str, Cat
         feasibility=float(fitted.feasibility.probability([compound])[0]) if layered else None,
         feasibility_reasons=tuple(fitted.feasibility.reasons(compound)) if layered else (),
         features=dict(zip(names, map(float, x[0]), strict=True)),
-        contributions=dict(zip(names, map(float, shares.contributions[0]), strict=True)),
+        contributions=dict(zip(names, map(float, shares.contributions[0]), strict=True)) if why else {},
         base_log10_rate=shares.base,
         measured_ps=tuple(lifetimes[here & ~fitted.training.dataset.censored].tolist()),
         bounds_ps=tuple(lifetimes[here & fitted.training.dataset.censored].tolist()),

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
 
 if TYPE_CHECKING:
     from screening.surrogate import Surrogate
@@ -111,7 +110,9 @@ def _members(part: Mapping[str, Any], z: Array) -> Array:
     h = np.concatenate([z, (2.0 * inside - 1.0).reshape(len(z), -1)], axis=1).T[None]
     layers = sum(name.startswith("weight") for name in part)
     for layer in range(layers):
-        h = part[f"weight_{layer}"] @ (h if layer == 0 else expit(h, out=h)) + part[f"bias_{layer}"]
+        if layer:  # a sigmoid, without scipy.special
+            h = 0.5 * np.tanh(np.multiply(h, 0.5, out=h), out=h) + 0.5
+        h = part[f"weight_{layer}"] @ h + part[f"bias_{layer}"]
     result: Array = h[:, 0]
     return result
 

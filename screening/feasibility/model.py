@@ -14,12 +14,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from math import log
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from rdkit import Chem, DataStructs
-from scipy.special import expit, logit
 
 from chemspace.cation import Cation
 from chemspace.compound import Compound
@@ -34,6 +34,7 @@ from screening.feasibility.spacers import (
     SpacerRule,
     SpacerScore,
     cation_shape,
+    expit,
     fingerprint_similarity,
     fingerprints,
     latent_mode,
@@ -192,7 +193,7 @@ class FeasibilityPrior:
 
 
 #: Log-odds of a compound that was measured: 0.99, for samples are mistaken for one another now and then.
-_HAS_FORMED = float(logit(0.99))
+_HAS_FORMED = log(0.99 / 0.01)
 
 
 def cage_tolerance(cage: Cation | None, b_site: str, halide: str) -> float:
@@ -404,7 +405,8 @@ class FeasibilityModel:
     def spacer_log_odds(self, shapes: NDArray[np.float64]) -> NDArray[np.float64]:
         """Log-odds of spacers from their shapes (m, 8), shape (m,), moved to the prior's base rate if any."""
         odds, rate = self.spacers.shape_log_odds(shapes), self.prior.base_rate
-        return odds if rate is None else odds + float(logit(rate) - logit(self.spacers.classifier.base_rate))
+        base = self.spacers.classifier.base_rate
+        return odds if rate is None else odds + log(rate / (1.0 - rate) * (1.0 - base) / base)
 
     def evidence_log_odds(self, shapes: NDArray[np.float64], prints: Sequence[Any]) -> NDArray[np.float64]:
         """What reports add in a lead iodide of spacers with these shapes (m, 8) and fingerprints, shape (m,)."""

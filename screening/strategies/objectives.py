@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import logsumexp
 
 from screening.errors import RankingError
 from screening.strategies.acquisitions import (
@@ -21,6 +20,7 @@ from screening.strategies.acquisitions import (
     LogExpectedImprovement,
     hypervolume_improvement,
     log_expected_improvement,
+    special,
     values_with,
 )
 from screening.strategies.strategy import (
@@ -255,8 +255,7 @@ class Hypervolume(Strategy):
             total += _log_expected_length(signs[axis] * mean, sd, *self.boxes[:, :, axis])
         for axis, values in enumerate(fixed, start=len(predicted)):
             total += _log_length(signs[axis] * values, *self.boxes[:, :, axis])
-        value: Array = logsumexp(total, axis=1)
-        return value
+        return special("logsumexp", total, -1)
 
     def _weight(self, log_p: Array) -> Array:
         """log P(forms) where it multiplies what a compound adds, shape (m,); zeros where it is a property itself."""

@@ -323,7 +323,7 @@ def _slope(spec: KernelSpec, rows: _Rows, theta: Tensor) -> Tensor:
     prior = task_covariance(covariance(spec, kernel, z, z), odds, tasks)
     k = _masked(prior, theta[:, NUGGET, None].exp() + noise + JITTER, weight)
     with torch.no_grad():
-        inverse = torch.cholesky_inverse(torch.linalg.cholesky(k))
+        inverse = torch.cholesky_inverse(torch.linalg.cholesky(k)).mT  # symmetric; in memory as the others, row by row
         alpha = inverse @ targets[..., None]
         slope = 0.5 * (inverse - alpha @ alpha.mT)
     loss = (slope * k).sum() - log_prior(spec, kernel, z.shape[-1]).sum() + 0.5 * (((odds - mean) / sd) ** 2).sum()

@@ -269,7 +269,7 @@ def _effort(smiles: str) -> float:
 
 def _learning_seconds(config: CampaignConfig, n_compounds: int) -> tuple[float, float]:
     """Seconds to learn, rank, choose and report, and of these to rank, which is timed on one block as it will be."""
-    from campaigns.round import LARGE
+    from campaigns.round import SINGLE
     from screening.ranking.stream import SinglePrecision, cores
     from screening.surrogate import fit_surrogate
     from screening.surrogates import TrainingRows
@@ -285,7 +285,7 @@ def _learning_seconds(config: CampaignConfig, n_compounds: int) -> tuple[float, 
     validation = cross_validate(training, config.surrogate, config.seed)
     fitted = fit_surrogate(training, config.surrogate, config.seed, validation=validation)
     learnt = time.perf_counter()
-    predictor = SinglePrecision(fitted) if n_compounds >= LARGE else fitted
+    predictor = SinglePrecision(fitted) if n_compounds >= SINGLE else fitted
     predictor.predict(np.resize(x[keep], (min(_BLOCK, max(n_compounds, 1)), x.shape[1])))
     blocks = max(1.0, n_compounds / _BLOCK)
     ranking = (time.perf_counter() - learnt) * blocks / min(cores(), blocks)

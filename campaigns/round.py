@@ -86,8 +86,9 @@ __all__ = ["Round"]
 
 #: Rows of the ranking that are kept, and how many of them compete for a place in the batch.
 TOP_K, SHORTLIST = 1000, 1000
-#: From this size on a space is passed over in single precision; the result is that of double precision.
-LARGE = 50_000
+#: From this size on a space is passed over in single precision; the result is that of double precision. From the second
+#: on ranking is most of the work.
+SINGLE, LARGE = 20_000, 50_000
 #: From this size on few compounds are predicted (`screening.ranking.sketch`), unless bounds leave most of them out.
 VAST = 500_000
 #: Steps done when fitting and when ranking begin, and all of them; for a large space in hundredths, since ranking it
@@ -287,7 +288,7 @@ def fit_round(
         try:
             with connected(dask) as client:
                 settings = PassSettings(
-                    single_precision=len(inputs.space) >= LARGE, sketched=len(inputs.space) >= VAST, client=client
+                    single_precision=len(inputs.space) >= SINGLE, sketched=len(inputs.space) >= VAST, client=client
                 )
                 return rank(left, TOP_K, settings, ranked)
         except NothingLeftError as error:

@@ -53,7 +53,7 @@ class SpacerSearch:
         It follows from the log and the oracle's store alone, so a search that was stopped goes on as it would have.
         `chosen` says of each spacer whether it was chosen, shape (m,); `candidates` hold nothing that is ruled out.
         """
-        from campaigns.round import LARGE, VAST
+        from campaigns.round import SINGLE, VAST
         from screening.learned_oracle import plan_round
         from screening.ranking import PassSettings
 
@@ -66,7 +66,7 @@ class SpacerSearch:
             return self._first(data_key)
         if chosen.all():
             return SpacerRound(number=number, data_key=data_key, spacers=(), open_places=0.0, is_stable=True)
-        settings = PassSettings(single_precision=len(self._space) >= LARGE, sketched=len(self._space) >= VAST)
+        settings = PassSettings(single_precision=len(self._space) >= SINGLE, sketched=len(self._space) >= VAST)
         try:
             choice = plan_round(
                 candidates(), self._known(chosen, progress), self._budget, left, (seed, number), settings

@@ -193,8 +193,8 @@ class Campaign(CampaignReader):
         if not isinstance(formula, str | Compound):
             raise CampaignError(f"the formula is {formula!r}; give one formula as text")
         compound = parse_formula(formula, self.names) if isinstance(formula, str) else formula
-        records = self._records.of(needed_cations((), [compound]), progress)
-        return predict(self.fitted(progress), compound, records, why=why)
+        fitted = self.fitted(progress)
+        return predict(fitted, compound, self._records.of(needed_cations((), [compound]), progress), why=why)
 
     def fitted(self, progress: Progress | None = None) -> Known | Round:
         """What `predict` goes by: what is kept of the present round or, where that does not do, the round."""

@@ -21,6 +21,8 @@ def test_a_prediction_agrees_with_the_ranking_and_adds_up(campaign: Campaign) ->
     assert told.lifetime_high_ps == pytest.approx(suggestion.lifetime_high_ps, rel=1e-9)
     assert told.feasibility == pytest.approx(suggestion.feasibility, rel=1e-9)
     assert told.nearest_measured == suggestion.nearest_measured
+    unexplained = campaign.predict(suggestion.formula, why=False)
+    assert (unexplained.lifetime_ps, unexplained.contributions) == (told.lifetime_ps, {})
     parts = told.base_log10_rate + sum(told.contributions.values())
     assert parts == pytest.approx(-np.log10(told.lifetime_ps), abs=1e-6)
 

@@ -48,7 +48,10 @@ if os.name == "posix":
         [
             "campaigns.campaign",
             "campaigns.ingest",
+            "campaigns.history",
             "campaigns.kinetics",
+            "campaigns.report.view",
+            "campaigns.round",
             "campaigns.web.uploads",
             "openpyxl",
             "screening.surrogates.mixture",

@@ -307,7 +307,7 @@ def _read_csv(path: Path | io.StringIO, encoding: str, how: dict[str, Any]) -> p
     if not frame.columns.is_unique:
         twice = frame.columns[frame.columns.duplicated()][0]
         raise ValueError(f"column {twice!r} stands twice in the header; give each its own name")
-    blank = [name for name in frame if name.startswith("Unnamed: ") and frame[name].isna().all()]
+    blank = [name for name in map(str, frame) if name.startswith("Unnamed: ") and frame[name].isna().all()]
     frame = frame.drop(columns=blank)
     if len(frame) and frame.iloc[-1].isna().all():  # lines of nothing but delimiters, as spreadsheets write them
         filled = frame.notna().any(axis=1).to_numpy()

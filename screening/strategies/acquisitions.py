@@ -267,7 +267,7 @@ class RandomStrategy(Strategy):
 
 
 def special(name: str, values: Array, *further: int) -> Array:
-    """A function of `torch.special` by its name, its result an array; to load scipy.special takes 0.2 CPU s."""
+    """A function of `torch.special` by its name, values (n,) to values (n,); to load scipy.special takes 0.2 CPU s."""
     import torch
 
     result: Array = getattr(torch.special, name)(torch.from_numpy(np.asarray(values)), *further).numpy()

@@ -114,7 +114,7 @@ def test_the_single_precision_pass_runs_there(shipped: Surrogate) -> None:
     with pretend_device() as device:
         there = SinglePrecision(shipped, "cuda").predict(x)
     assert device.ran["baddbmm"] > 0  # the networks
-    assert np.array_equal(here, there)
+    np.testing.assert_allclose(here, there, rtol=1e-5, atol=1e-6)  # blocks of other sizes add up in another order
 
 
 def test_a_ranking_by_the_pass_there_is_that_of_double_precision(shipped: Surrogate) -> None:

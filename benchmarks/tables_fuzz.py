@@ -28,6 +28,7 @@ from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
+import torch  # noqa: F401  # two CPU seconds once in a process, which no table is to answer for
 from openpyxl import Workbook
 
 from benchmarks.synthetic_traces import Truth, delay_grid, synthetic_trace

@@ -309,9 +309,11 @@ def _choose(plain: Solution, simple: Solution, chosen: Model | None) -> tuple[So
     least = min(candidates.values(), key=lambda fit: fit.aicc)
     if ljung_box_p_value(least.at.residual) < OSCILLATION_P:
         wave = reach(near, Model("oscillation", tuple(dict.fromkeys(offset))))
-        candidates[wave.problem.model.name] = wave
-        if chosen is None and wave.aicc < least.aicc - TAKEN_UP:
-            raise _oscillation(wave, least)
+        period = wave.lifetime_ps * exp(wave.theta[-1])
+        if period >= 2.0 * float(np.median(np.diff(wave.problem.delay_ps))):  # a quicker one no such delays show
+            candidates[wave.problem.model.name] = wave
+            if chosen is None and wave.aicc < least.aicc - TAKEN_UP:
+                raise _oscillation(wave, least)
     if chosen is not None:
         return candidates[chosen.name], list(candidates.values())
     best = min((fit for fit in candidates.values() if _is_single(fit)), key=lambda fit: fit.aicc, default=simple)

@@ -220,8 +220,9 @@ class ComputingOptions(CampaignOptions):
 def _keep_memory() -> None:
     """Have glibc keep up to 256 MB that are free: to map arrays anew in every step took a tenth of an ingest."""
     import ctypes
+    import sys
 
-    if hasattr(library := ctypes.CDLL(None), "mallopt"):
+    if sys.platform == "linux" and hasattr(library := ctypes.CDLL(None), "mallopt"):
         library.mallopt(-3, 32 << 20)  # M_MMAP_THRESHOLD, at its most
         library.mallopt(-1, 256 << 20)  # M_TRIM_THRESHOLD
 

@@ -80,11 +80,11 @@ def test_the_shortlist_of_a_large_pool_holds_its_exact_best() -> None:
     assert suggest_from_pool(x, x[:12], y[:12], 1)[0] == np.argmax(exact)
 
 
-@pytest.mark.parametrize(("d", "k", "noise"), [(2, 8, 0.02), (4, 20, 0.5), (10, 60, 0.1)])
+@pytest.mark.parametrize(("d", "k", "noise"), [(1, 8, 0.02), (2, 8, 0.02)])
 def test_a_batch_is_that_of_trying_every_candidate_at_each_place(d: int, k: int, noise: float) -> None:
     rng = np.random.default_rng(d)
-    pool, x = rng.random((400, d)), rng.random((k, d))
-    y = np.sin(5 * x[:, 0]) + x[:, 1] ** 2 + noise * rng.standard_normal(k)
+    pool, x = rng.random((1500, d)), rng.random((k, d))
+    y = np.sin(5 * x[:, 0]) + x[:, -1] ** 2 + noise * rng.standard_normal(k)
     scale = fit_input_scale(pool, x)
     model, rows = fit_table_model(scale(x), (y - y.mean()) / y.std(), np.zeros(k)), scale(pool)
     tried: list[int] = []
@@ -93,7 +93,7 @@ def test_a_batch_is_that_of_trying_every_candidate_at_each_place(d: int, k: int,
         gain[tried] = -np.inf
         tried.append(int(np.argmax(gain)))
     nothing = np.empty((0, rows.shape[1]))
-    np.testing.assert_array_equal(choose_from_pool(model, rows, nothing, np.arange(400), 6, 3), tried)
+    np.testing.assert_array_equal(choose_from_pool(model, rows, nothing, np.arange(1500), 6, 3), tried)
 
 
 def test_pending_rows_and_pending_descriptors_say_the_same() -> None:

@@ -26,6 +26,8 @@ MAX_SIGNAL_P = 0.01
 #: A model this far above the best has considerably less support. Burnham, Anderson, Sociol. Methods Res. 33, 261
 #: (2004), doi 10.1177/0049124104268644.
 LITTLE_SUPPORT = 4.0
+#: Largest values of SC and CC that are so near to 1 or 100, relative, were made so.
+SCALED = 2e-4
 #: A fitted width this many standard deviations from the given one is said.
 DOUBTFUL_PULL = 2.0
 #: White noise gives so small a Ljung-Box p-value once in a thousand traces.
@@ -253,6 +255,20 @@ def _about_measurement(done: Fitted) -> list[str]:
         rise = solution.lifetime_ps * float(np.exp(solution.theta[-1]))
         found.append(f"The signal rises with {rise:.3g} ps before it decays: the lifetime is that of the decay.")
     return found
+
+
+def each_scaled(trace: Trace) -> list[str]:
+    """A warning where SC and CC have one largest value, 1 or 100, or are called normalised."""
+    if trace.sc is None or trace.cc is None:
+        return []
+    peaks = [float(np.abs(part).max()) for part in (trace.sc, trace.cc)]
+    alike = any(all(abs(peak - whole) < SCALED * whole for peak in peaks) for whole in (1.0, 100.0))
+    if not alike and not trace.unit.lower().startswith("norm"):
+        return []
+    return [
+        f"SC and CC were each scaled to their own maximum ({peaks[0]:.4g} and {peaks[1]:.4g}): their difference is no "
+        "longer the spin signal. Give both as measured, or scaled by one factor."
+    ]
 
 
 def seem_swapped(trace: Trace, solution: Solution, scale: float) -> bool | None:

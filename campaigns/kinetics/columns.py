@@ -52,7 +52,7 @@ def read_text(path: str | Path) -> tuple[str, SourceFile]:
     except NotTextError as problem:
         raise TraceFileError(name, problem.what, _ADVICE.get(problem.what, _AS_CSV)) from None
     except TableError as problem:
-        raise TraceFileError(name, "; ".join(problem.problems), problem.right or _AS_CSV) from None
+        raise TraceFileError(name, "; ".join(problem.problems), problem.right or _AS_CSV, row=problem.row) from None
     return text, SourceFile(name, sha256(raw).hexdigest())
 
 
@@ -221,7 +221,9 @@ def one_unit(name: str, units: Iterable[str]) -> str:
 
 
 #: Unit of a signal at the end of its heading: signal_mOD, dA (mOD), SC [a.u.].
-_SIGNAL_UNIT = re.compile(r"[\s_(\[/,]((?:[mµuμ]?OD)|m?deg|[mµuμn]?[VA]|a\.?u\.?|arb\. ?u\.?|%|‰)[)\]]?$")
+_SIGNAL_UNIT = re.compile(
+    r"[\s_(\[/,]((?:[mµuμ]?OD)|m?deg|[mµuμn]?[VA]|a\.?u\.?|arb\. ?u\.?|norm(?:\.|ali[sz]ed)?|%|‰)[)\]]?$"
+)
 
 
 def _listed(headings: Sequence[str]) -> str:

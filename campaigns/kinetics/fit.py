@@ -16,7 +16,9 @@ from campaigns.kinetics.cautions import (
     cautions,
     correlation_inflation,
     decay_p_value,
+    each_scaled,
     error_weights,
+    is_white,
     ljung_box_p_value,
     noise_weights,
     on_errors,
@@ -37,6 +39,7 @@ from campaigns.kinetics.result import TraceFit
 from campaigns.kinetics.select import (
     EXTRA_MARGIN,
     MAX_SHARE,
+    SEARCH_TOL,
     best_exponential,
     choose_extras,
     compare,
@@ -74,7 +77,7 @@ NOTICED = 0.1
 #: 303.
 SEVERAL = 1.4
 #: Where two exponentials fit no better than one, the faster of two true ones is up to so many times as fast as fitted.
-FASTER = 1.6
+FASTER = 1.8
 #: Below this many response widths a decay of another kind can stand for any, and is no rival.
 NEAR_RESPONSE = 4.0
 #: Tolerance of rivals, fine enough for the profile.
@@ -138,16 +141,10 @@ def fit_trace(
     _require_spin(plain)
     simple, tried = choose_extras(plain)
     if irf_fwhm_ps is not None and irf_error > 0.0:
-        plain, simple = (_with_uncertain_width(fit, irf_error, simple.noise) for fit in (plain, simple))
-    held = plain, simple
-    if irf_fwhm_ps is not None and abs(simple.pull) > PULLED:
-        freed = _with_fitted_width(simple)
-        plain, simple = (_with_fitted_width(plain), freed) if freed.aicc < simple.aicc - TAKEN_UP else held
-    best, candidates = _choose(plain, simple, chosen)
-    if plain is not held[0] and _is_single(best):  # a rise or an artefact may have been taken for another width
-        as_given = _choose(*held, chosen)
-        if as_given[0].aicc < best.aicc + TAKEN_UP:
-            (plain, simple), (best, candidates) = held, as_given
+        narrow = plain is simple
+        plain = _with_uncertain_width(plain, irf_error, simple.noise)
+        simple = plain if narrow else _with_uncertain_width(simple, irf_error, simple.noise)
+    plain, simple, (best, candidates) = _choose_width(plain, simple, chosen)
     if (weight := noise_weights(best.at.residual)) is not None:
         weight = weight if best.problem.weight is None else weight * best.problem.weight
         plain, simple = (solve(replace(fit.problem, weight=weight), fit.theta, tol=1e-7) for fit in (plain, simple))
@@ -237,13 +234,32 @@ def _with_uncertain_width(fit: Solution, error: float, noise: float) -> Solution
     problem = fit.problem
     assert problem.width.fwhm_ps is not None
     free = replace(problem, width=replace(problem.width, error=error, noise=noise))
-    return solve(free, np.insert(fit.theta, 2, log(problem.width.fwhm_ps)), tol=1e-7, most=30)
+    return solve(free, np.insert(fit.theta, 2, log(problem.width.fwhm_ps)), tol=SEARCH_TOL, most=30)
 
 
-def _with_fitted_width(fit: Solution) -> Solution:
-    """The fit with the width of the response free, whatever was known of it."""
+def _choose_width(
+    plain: Solution, simple: Solution, chosen: Model | None
+) -> tuple[Solution, Solution, tuple[Solution, list[Solution]]]:
+    """Both exponentials and `_choose` of them at the given width, or at the fitted one where the trace contradicts it
+    and no rise or artefact beside the given one does as well."""
+    found = _choose(plain, simple, chosen)
+    if simple.problem.width.fwhm_ps is None or abs(simple.pull) <= PULLED:
+        return plain, simple, found
+    best, goal = found[0], simple.aicc - TAKEN_UP
+    if _is_single(best):
+        goal = min(goal, best.aicc + TAKEN_UP)
+    freed = _with_fitted_width(simple, goal)
+    alone = _is_single(best) and abs(best.pull) > PULLED
+    if freed.aicc >= goal and not (alone and _with_fitted_width(best, least := best.aicc - TAKEN_UP).aicc < least):
+        return plain, simple, found
+    plain = _with_fitted_width(plain)
+    return plain, freed, _choose(plain, freed, chosen)
+
+
+def _with_fitted_width(fit: Solution, aicc: float = inf) -> Solution:
+    """The fit with the width of the response free, whatever was known of it, where that promises so low an AICc."""
     free = replace(fit.problem, width=Width(shape=fit.problem.width.shape))
-    return solve(free, fit.theta, tol=1e-7, most=30)
+    return solve(free, fit.theta, tol=SEARCH_TOL, most=30, worth=free.cost_at(aicc) if aicc < inf else inf)
 
 
 def _require_signal(plain: Solution) -> float:
@@ -266,12 +282,13 @@ def _require_spin(plain: Solution) -> None:
     signal = problem.weighed(problem.signal)
     heights = np.linalg.lstsq(ground, signal, rcond=None)[0]
     share, left = float(heights[1]), float(np.sum((signal - ground @ heights) ** 2))
+    if abs(share) > MAX_SHARE:
+        return
+    n, free = len(problem.signal), int(problem.free.sum())
+    if decay_p_value(left, plain.at.cost, n, free) <= MAX_SIGNAL_P:
+        return
     with_sum = solve(problem.with_model(plain.problem.model.with_extra("sum")), plain.theta, tol=1e-5, most=15)
-    cost = min(with_sum.at.cost, plain.at.cost)
-    if (
-        abs(share) > MAX_SHARE
-        or decay_p_value(left, cost, len(problem.signal), int(problem.free.sum())) <= MAX_SIGNAL_P
-    ):
+    if decay_p_value(left, with_sum.at.cost, n, free) <= MAX_SIGNAL_P:
         return
     raise NoSignalError(
         f"no spin decay: SC - CC is {share:.1%} of (SC + CC) / 2 at every delay, as unequal pump power or imperfect "
@@ -287,25 +304,32 @@ def _choose(plain: Solution, simple: Solution, chosen: Model | None) -> tuple[So
     # A plateau is the slow part of a biexponential already, and a drift may stand for one.
     bare = tuple(extra for extra in extras if extra not in ("plateau", "drift"))
     offset = tuple(extra for extra in ("offset", *bare) if extra != "spike")
+    # Zeros that differ leave a bell at time zero too, which nothing tells from an artefact.
+    spiked = Model("exponential", extras).without("zeros").with_extra("spike")
+    most = inf
     for model in (
+        spiked,
         Model("exponential", ("offset",)),
         Model("exponential", extras),
         Model("biexponential", bare),
         Model("stretched", extras),
         Model("delayed", bare),
-        Model("exponential", extras).with_extra("spike"),
         *([] if chosen is None else [chosen]),
     ):
-        if model.name not in candidates:
-            candidates[model.name] = reach(near, model)
-    delayed = candidates[Model("delayed", bare).name]
-    slow, fast = delayed.at.coefficients[:2]  # a rise that the response does not hide comes before the decay
-    rises = slow * fast < 0.0 and delayed.lifetime_ps * exp(delayed.theta[-1]) > RESOLUTION * delayed.fwhm_ps
-    if (chosen is None or chosen.decay != "delayed") and not rises:
-        del candidates[delayed.problem.model.name]
-    spiked = Model("exponential", extras).with_extra("spike").name
-    if (chosen is None or chosen.name != spiked) and candidates[spiked].lifetime_ps < candidates[spiked].fwhm_ps:
-        del candidates[spiked]  # beside a decay that the response hides, it can stand for any signal
+        if model.name in candidates:
+            continue
+        fit = reach(plain if model.extras == ("offset",) else near, model, most)
+        if fit.aicc <= most:
+            candidates[model.name] = fit
+        if model == spiked and chosen is None and fit.aicc < simple.aicc - TAKEN_UP and is_white(fit.at.residual):
+            most = fit.aicc + RIVALS  # beside an artefact that leaves nothing only its rivals count
+    delayed = candidates.get(Model("delayed", bare).name)
+    if delayed is not None and (chosen is None or chosen.decay != "delayed"):
+        slow, fast = delayed.at.coefficients[:2]  # a rise that the response does not hide comes before the decay
+        if slow * fast >= 0.0 or delayed.lifetime_ps * exp(delayed.theta[-1]) <= RESOLUTION * delayed.fwhm_ps:
+            del candidates[delayed.problem.model.name]
+    if chosen != spiked and candidates[spiked.name].lifetime_ps < candidates[spiked.name].fwhm_ps:
+        del candidates[spiked.name]  # beside a decay that the response hides, it can stand for any signal
     least = min(candidates.values(), key=lambda fit: fit.aicc)
     if ljung_box_p_value(least.at.residual) < OSCILLATION_P:
         wave = reach(near, Model("oscillation", tuple(dict.fromkeys(offset))))
@@ -408,20 +432,22 @@ def _systematic(done: Fitted, wide: Interval) -> tuple[tuple[float, float] | Non
         f"a drift of time zero by {drift_ps:.2g} ps over the scan",
         *(["a tail of the response"] if tail else []),
     ]
+    causes[-2:] = [" or ".join(causes[-2:])]
+    said = []
     if done.two is not None:
         fast, slow = (lifetime for _, lifetime in done.two.parts)
         low = min(low, log(fast / FASTER))
         high = max(high, log(slow)) if slow <= best.problem.delay_ps[-1] - best.theta[0] else high
-        causes.append(f"a second lifetime ({done.two.describe()})")
+        more = done.two.aicc - best.aicc
+        said = [f"A second lifetime is not ruled out: {done.two.describe()} fit as well (AICc {more:+.1f})."]
     end = 2.0 * float(best.theta[1]) - interval.low if interval.high is None else interval.high
     if interval.low - low + (0.0 if high == inf else high - end) <= NOTICED * (end - interval.low):
         return None, []
     ends = exp(low), exp(high)
     shown = f"{ends[0]:.3g} to {ends[1]:.3g} ps" if high < inf else f"{ends[0]:.3g} ps or more"
-    causes[-2:] = [" or ".join(causes[-2:])]
-    return ends, [
-        f"Systematic: {', '.join(causes)} would leave no mark in this trace and could move the lifetime: {shown}."
-    ]
+    also = ", as that second one could" if said else ""
+    moved = f"would leave no mark in this trace and could move the lifetime{also}: {shown}."
+    return ends, [*said, f"Systematic: {', '.join(causes)} {moved}"]
 
 
 def _require_bound_or_lifetime(best: Solution, interval: Interval, candidates: list[Solution]) -> None:
@@ -448,8 +474,8 @@ def _require_rise(best: Solution) -> None:
     width = problem.width.fwhm_ps or problem.fwhm_limits[0]
     held = Width(width, shape=problem.width.shape)
     tail = replace(problem, width=held, time_zero_ps=float(problem.delay_ps[0]) - 3.0 * width)
-    cost = solve(tail, tail.start(0.0, best.lifetime_ps, width), tol=1e-3, most=30).at.cost
-    if len(problem.signal) * log(cost / max(best.at.cost, 1e-300)) < MIN_RISE:
+    most = max(best.at.cost, 1e-300) * exp(MIN_RISE / len(problem.signal))
+    if solve(tail, tail.start(0.0, best.lifetime_ps, width), tol=1e-3, most=30, worth=most).at.cost < most:
         raise NoTimeZeroError(
             f"the trace begins at {problem.delay_ps[0]:g} ps, after its rise: time zero cannot be placed. "
             "Measure from before zero, or give the known time zero (time_zero_ps, --time-zero) to fit the tail"
@@ -507,7 +533,7 @@ def _result(
         comparison=done.comparison,
         tests=tests,
         swapped=swapped,
-        warnings=cautions(done, tests, life["lifetime_high_ps"], swapped),
+        warnings=(*each_scaled(trace), *cautions(done, tests, life["lifetime_high_ps"], swapped)),
         trace=trace,
         theta=tuple(float(value) for value in solution.theta),
         heights=tuple(float(height) for height in heights),

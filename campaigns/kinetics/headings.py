@@ -18,6 +18,7 @@ _ERROR = re.compile(
 _DELAY = re.compile(
     r"delay|^time(?![\s_]*stamp)|^t\b(?!\s*[(\[/]\s*k\b)|^t_|^zeit|verz[oö]e?g|^temps|retard|d[ée]lai|tiempo|retraso|^tempo|ritardo|atraso"
     r"|时间|時間|延迟|延遲|遅延|시간|지연|врем|задерж|czas|op[oó][zź]n|zpo[zž]d|^[cč]as\b|x_value"
+    r"|vertrag|f[oö]rdr[oö]j|forsink|viive|k[eé]sleltet|gecikme|[iî]nt[aâ]rz|ka[sš]njenj|oneskor|καθυστ|χρ[οό]ν|затрим"
 )
 #: Headings that are the delay where no other is: "dt" in small letters (dT is a signal), a stage, an abscissa.
 _PERHAPS_DELAY = re.compile(r"^(?:tau|τ|[δd]t|x)$|^[δd]t\s*[(\[,_/](?!\s*t)|stage|position")
@@ -31,8 +32,8 @@ _SCANS = re.compile(rf"{_START}(?:scans?|runs?|sweeps?|repeats?|rep|durchgang|me
 
 _SAME_WORD = r"scp?|same(?:[\s_-]*circ\w*)?|co(?:[\s_-]*(?:circ\w*|pol\w*|rot\w*))?|parallel"
 _COUNTER_WORD = (
-    r"cc|ocp?|counter(?:[\s_-]*(?:circ\w*|pol\w*|rot\w*))?|oppos\w*(?:[\s_-]*circ\w*)?|cross(?:[\s_-]*(?:circ\w*|pol\w*))?"
-    r"|anti[\s_-]*parallel"
+    r"cc|ocp?|counter(?:[\s_-]*(?:circ\w*|pol\w*|rot\w*))?|oppos\w*(?:[\s_-]*circ\w*)?"
+    r"|cross(?:ed)?(?:[\s_-]*(?:circ\w*|pol\w*))?|contra|anti[\s_-]*parallel"
 )
 _WORD = re.compile(rf"{_START}(?:(?P<counter>{_COUNTER_WORD})|(?P<same>{_SAME_WORD})){_END}")
 _PLUS = r"(?:σ|sigma|s)\s*_?\s*(?:\+|plus|p)|lhcp?|lcp|left"

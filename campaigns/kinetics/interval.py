@@ -150,7 +150,7 @@ class _Walk:
         member, (passed, _, theta) = self._member, near
         start = member.theta + (theta - member.theta) * (distance / passed) if passed else member.theta.copy()
         start[_LIFETIME] = member.theta[_LIFETIME] + side * distance
-        held = solve(member.problem, start, free=self._free, tol=1e-5, most=30)
+        held = solve(member.problem, start, free=self._free, tol=1e-5, most=30, sharper=1e3)
         if held.at.cost - member.at.cost < -0.02 * member.noise**2:
             raise _BetterFit(self._index, held)
         ratio = max(held.at.cost, 1e-300) / max(member.at.cost, 1e-300)

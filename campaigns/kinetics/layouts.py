@@ -7,6 +7,7 @@ import re
 import struct
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
@@ -17,7 +18,7 @@ from chemspace.errors import TableError
 from chemspace.tables.cells import to_number, unit_of
 from chemspace.tables.decode import decode_text
 from chemspace.tables.grid import sheet_text
-from chemspace.tables.numbers import parse_numbers
+from chemspace.tables.numbers import Dialect, parse_numbers, split_line
 
 Array = NDArray[np.float64]
 
@@ -26,7 +27,8 @@ _HDF5 = b"\x89HDF\r\n\x1a\n"
 #: So many cells with a unit in the first characters of a file are no headings.
 _MANY, _HEAD = 10, 50_000
 _CELL_WITH_UNIT = re.compile(
-    r"(?<![\w.])([-+]?\d[\d.,]*(?:[eE][-+]?\d+)?)[ \t]?(fs|ps|ns|us|\u00b5s|\u03bcs|nm)(?=[ \t]*(?:$|[,;\t\"]))",
+    r"(?<![\w.])([-+]?(?:\d[\d.,]*|\.\d+)(?:[eE][-+]?\d+)?)[ \t]?(fs|ps|ns|us|[\u00b5\u03bc]s|nm|[u\u00b5\u03bc]m|mm|"
+    r"[mnu\u00b5\u03bc]?(?:OD|V|A)|%|\u2030|m?deg|a\.?u\.?|arb\. ?u\.?)(?=[ \t]*(?:$|[,;\t\"]| [-+.\d]))",
     re.MULTILINE,
 )
 _HARPIA = re.compile(r"^(Measurement|Background), scan (\d+), Delay ([-+.\deE]+).*\n(?:Pump=.*\n)?", re.MULTILINE)
@@ -37,6 +39,11 @@ _SCOPE = re.compile(
     re.MULTILINE | re.IGNORECASE,
 )
 _GROUPED = re.compile(r"[-+]?[1-9]\d{0,2}(?:,\d{3})+(?:\.\d*)?")
+_APART = re.compile(r"(?<![\w'])\d{1,3}(?:['\u2019\u202f]\d{3})+(?![\d'])")
+_POWER = re.compile(
+    r"(?<![^,;\t\n ])([-+\u2212]?\d+(?:[.,]\d+)?) ?[x\u00d7\u00b7*] ?10\^?\(?([-+\u2212\u207b]?\w{1,3})\)?"
+    r"(?=[ ]*(?![^,;\t\n]))"
+)
 _POINTED = re.compile(r'(?<![^,;\t\n])"?[-+]?\d[\d,]*\.\d+"?(?![^,;\t\n])')
 #: Three columns of so many rows or more are a map of one reading a row.
 _LONG = 36
@@ -52,6 +59,8 @@ def text_of(name: str, raw: bytes) -> str:
         return _ufs_text(name, raw)
     if raw.startswith(_HDF5):
         return arrays_text(name, _hdf5_arrays(name, raw))
+    if raw.startswith(b"MATLAB 5.0"):
+        return arrays_text(name, _mat_arrays(name, raw))
     if raw.startswith(b"PK\x03\x04"):
         return arrays_text(name, arrays) if (arrays := _npz_arrays(name, raw)) else sheet_text(name, raw)
     text = decode_text(raw)
@@ -60,7 +69,7 @@ def text_of(name: str, raw: bytes) -> str:
     if _HARPIA.search(text):
         return _harpia_text(name, text)
     text = _spec_text(text) if _SPEC.search(text) else _scope_text(text)
-    return _without_units(name, _without_thousands(text))
+    return _without_units(name, _plain_numbers(text))
 
 
 def _spec_text(text: str) -> str:
@@ -81,8 +90,11 @@ def _scope_text(text: str) -> str:
     return text if found is None else f"time (s),{found['channels']}\n{text[found.end() :]}"
 
 
-def _without_thousands(text: str) -> str:
-    """Text whose quoted cells group digits ("1,234.5") without the commas, where points are the decimal marks."""
+def _plain_numbers(text: str) -> str:
+    """Text without what sets thousands apart (1'000, or quoted "1,234.5" where points are the decimal marks), and with
+    powers of ten (1.2 x 10^-3) as instruments write them."""
+    text = _APART.sub(lambda cell: re.sub("['\u2019\u202f]", "", cell[0]), text)
+    text = _POWER.sub(lambda cell: f"{cell[1]}e{plain(cell[2])}", text)
     quoted = re.findall(r'"([-+]?\d[\d,]*,[\d,]*(?:\.\d*)?)"', text)
     if not quoted or not all(map(_GROUPED.fullmatch, quoted)) or len(_POINTED.findall(text[:_HEAD])) < _MANY:
         return text
@@ -132,6 +144,7 @@ def matrix_text(name: str, rows: Iterable[Sequence[float]], delay: Sequence[floa
 
 def arrays_text(name: str, arrays: Mapping[str, Array]) -> str:
     """Named arrays as text, a map or a trace. TableError if their names do not say which are the axes."""
+    arrays = {key: array.ravel() if array.size in array.shape else array for key, array in arrays.items()}  # MATLAB's
     shown = ", ".join(f"{key} {'x'.join(map(str, array.shape))}" for key, array in arrays.items()) or "none"
     flat = {key: array for key, array in arrays.items() if array.ndim == 1}
     maps = {key: array for key, array in arrays.items() if array.ndim == 2}
@@ -173,6 +186,18 @@ def _npz_arrays(name: str, raw: bytes) -> dict[str, Array]:
     return {key: array.astype(np.float64) for key, array in found.items() if array.dtype.kind in "iuf"}
 
 
+def _mat_arrays(name: str, raw: bytes) -> dict[str, Array]:
+    """Arrays of numbers of a MATLAB file of version 5 to 7 (later ones are HDF5)."""
+    from scipy.io import loadmat  # few traces come so
+
+    try:
+        held = loadmat(io.BytesIO(raw))  # type: ignore[arg-type]  # it takes open files too
+        found = {key: np.asarray(value) for key, value in held.items() if key[:2] != "__"}
+    except Exception as error:  # a damaged file raises whatever its bytes lead to
+        raise TableError(name, f"is a damaged MATLAB file ({error})") from None
+    return {key: array.astype(np.float64) for key, array in found.items() if array.dtype.kind in "iuf"}
+
+
 def _hdf5_arrays(name: str, raw: bytes) -> dict[str, Array]:
     """Arrays of numbers of an HDF5 file by their names, with their unit where an attribute says it."""
     try:
@@ -197,14 +222,50 @@ def _hdf5_arrays(name: str, raw: bytes) -> dict[str, Array]:
 
 
 def _without_units(name: str, text: str) -> str:
-    """Text whose cells carry units ("0.5 ps", "520 nm") without them, the unit of time in a line of its own."""
+    """Text whose cells carry units ("0.5 ps", "520 nm", "1.2 mV") without them: the unit of time in a line of its own,
+    units of signals in their headings. Raises TableError for a column of several."""
     if sum(1 for _ in _CELL_WITH_UNIT.finditer(text[:_HEAD])) < _MANY:
         return text
+    lines = text.replace("\u03bc", "\u00b5").split("\n")
+    marked = [_CELL_WITH_UNIT.sub("\\1\0\\2", line) for line in lines]
+    filled = [number for number, line in enumerate(marked) if "\0" in line]
+    usual_line = marked[filled[len(filled) // 2]]
+    apart = re.sub(r"[\d.,]+\0[^,;\t]*", "", usual_line)
+    blank = "," if "," in usual_line and "." in usual_line else " "
+    dialect = Dialect(next((mark for mark in "\t;," if mark in apart), blank), ".")
+    rows = {number: [cell.partition("\0") for cell in split_line(marked[number], dialect)] for number in filled}
+    units = {}
+    for column in range(max(map(len, rows.values()))):
+        found = Counter(cells[column][2] for cells in rows.values() if column < len(cells))
+        units[column] = found.most_common(1)[0][0]
+        for number, cells in rows.items():
+            value, _, unit = cells[column] if column < len(cells) else ("", "", "")
+            if units[column] and unit != units[column] and to_number(value, "." if "." in value else ","):
+                is_in = f"is in {unit}" if unit else "has no unit"
+                raise TableError(
+                    name,
+                    f"{f'{value} {unit}'.strip()!r} (column {column + 1}) {is_in}, other cells of that column are in "
+                    f"{units[column]}",
+                    right="Give each column in one unit.",
+                    row=number + 1,
+                )
     times = {unit_of(found[2]) for found in _CELL_WITH_UNIT.finditer(text)} - {None}
     if len(times) > 1:
         raise TableError(name, f"has delays in {' and '.join(sorted(map(str, times)))}", right="Give all in one unit.")
-    said = f"\n# time unit: {times.pop()}" if times else ""
-    return _CELL_WITH_UNIT.sub(r"\1", text) + said
+    lines = [_CELL_WITH_UNIT.sub(r"\1", line) for line in lines]
+    others = {column: unit for column, unit in units.items() if unit and unit != "nm" and unit_of(unit) is None}
+    heads = split_line(lines[filled[0] - 1].lstrip("#% "), dialect) if filled[0] else []
+    if len(heads) == len(units) and not any(to_number(head, ".") for head in heads):
+        quote = '"' * ('"' in lines[filled[0] - 1])
+        named = [f"{head} ({others[at]})" if at in others else head for at, head in enumerate(heads)]
+        lines[filled[0] - 1] = dialect.separator.join(f"{quote}{head}{quote}" for head in named)
+    elif len(set(others.values())) > 1:
+        raise TableError(
+            name,
+            f"has columns in {' and '.join(dict.fromkeys(others.values()))} and no headings",
+            right="Head the columns (delay, SC, CC) and give both signals in one unit.",
+        )
+    return "\n".join(lines) + (f"\n# time unit: {times.pop()}" if times else "")
 
 
 class _Ufs:

@@ -94,7 +94,7 @@ RESPONSES: dict[str, tuple[tuple[float, float], ...]] = {
     "sech2": ((0.192669, 0.299273), (0.579624, 0.462142), (0.227707, 0.732361)),
 }
 #: Nodes and weights of the mean over the time between two zeros.
-_BETWEEN = tuple(zip(*(values.tolist() for values in leggauss(5)), strict=True))
+_BETWEEN = np.stack(leggauss(5))
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,11 +217,14 @@ def linear_terms(
         if "plateau" in rows:
             add(rows["plateau"].start, part, ndtr(x), bell)
     sigma = response.sigma_ps
-    between = () if "zeros" not in rows else _BETWEEN if response.apart_ps else ((0.0, 2.0),)
-    for node, weight in between:
-        x = (delay_ps - (theta[0] + 0.5 * node * response.apart_ps)) / sigma
-        bell = np.exp(-0.5 * x * x)
-        add(rows["zeros"].start, (0.5 * weight, sigma, x), bell, -x * bell)
+    if "zeros" in rows:
+        nodes, weights = (_BETWEEN if response.apart_ps else np.array([[0.0], [2.0]]))[:, :, None]
+        at = (delay_ps - (theta[0] + 0.5 * response.apart_ps * nodes)) / sigma
+        bell = 0.5 * weights * np.exp(-0.5 * at * at)
+        by_x, by_width, row = at * bell, at * at * bell, rows["zeros"].start
+        terms[row], slopes[row, 0] = bell.sum(axis=0), by_x.sum(axis=0) / sigma
+        if first == 3:
+            slopes[row, 2] = by_width.sum(axis=0)
     if "spike" in rows:  # van Stokkum, Larsen, van Grondelle, doi 10.1016/j.bbabio.2004.04.011
         x = (delay_ps - theta[0]) / sigma
         bell, part, row = np.exp(-0.5 * x * x), (1.0, sigma, x), rows["spike"].start

@@ -17,7 +17,7 @@ from campaigns.kinetics.solve import Problem, Solution, guesses, solve
 EXTRA_MARGIN = 2.0
 #: Linear terms a decay may stand on without being another decay, and what each must lower the AICc by beyond that: more
 #: where it says that the measurement has a fault.
-GROUND = {"offset": 0.0, "drift": 2.0, "plateau": 0.0, "sum": 0.0, "zeros": 2.0}
+GROUND = {"zeros": 2.0, "offset": 0.0, "drift": 2.0, "plateau": 0.0, "sum": 0.0}
 #: A larger share of (SC + CC) / 2 in SC - CC is the polarisation of the spins itself, not unequal pump power; a drift
 #: of the baseline by more of the decay's height is another decay.
 MAX_SHARE = 0.5
@@ -38,7 +38,7 @@ _FAR_APART = 2.5
 #: Second start beside own zeros or an artefact: a lifetime so many times as long.
 _SLOWER = 4.0
 #: Smallest shares of the height and ratio of the lifetimes of two exponentials that count beside one.
-LEAST_FAST, LEAST_SLOW, LEAST_APART = 0.1, 0.05, 1.5
+LEAST_FAST, LEAST_SLOW, LEAST_APART = 0.15, 0.03, 1.5
 #: Second starting shape of a biexponential: mostly one lifetime with a small slow tail.
 _TAIL = (2.0, 2.0)
 
@@ -85,10 +85,12 @@ def choose_extras(plain: Solution) -> tuple[Solution, list[Solution]]:
     for _ in GROUND:
         base = best
         model = base.problem.model
-        for extra in (e for e in GROUND if e in base.problem.extras and e not in model.extras):
-            found = _with_extra(base, extra)
+        spiked = ("zeros",) * ("spike" in model.extras)  # a bell at time zero too
+        for extra in (e for e in GROUND if e in base.problem.extras and e not in (*model.extras, *spiked)):
+            most = base.aicc - GROUND[extra]
+            found = _with_extra(base, extra, min(best.aicc + 3.0 * LITTLE_SUPPORT, most), base is plain)
             tried.append(found)
-            most = min(best.aicc, base.aicc - GROUND[extra]) - EXTRA_MARGIN
+            most = min(best.aicc, most) - EXTRA_MARGIN
             if found.aicc < most and max(abs(found.sum_share), abs(found.drift_share)) <= MAX_SHARE:
                 best = found
         if best is base:
@@ -96,12 +98,13 @@ def choose_extras(plain: Solution) -> tuple[Solution, list[Solution]]:
     return best, tried
 
 
-def _with_extra(base: Solution, extra: str) -> Solution:
-    """The fit with one more linear term."""
+def _with_extra(base: Solution, extra: str, aicc: float, first: bool) -> Solution:
+    """The fit with one more linear term, followed where it promises a lower AICc than that; own zeros beside residuals
+    that are not white also where they do not, the first time."""
     problem = base.problem.with_model(base.problem.model.with_extra(extra))
-    worth = problem.cost_at(base.aicc - GROUND[extra])
+    worth = problem.cost_at(aicc)
     found = solve(problem, base.theta, tol=SEARCH_TOL, most=15, worth=worth)
-    if extra != "zeros" or (found.at.cost > worth and is_white(base.at.residual)):
+    if extra != "zeros" or (found.at.cost > worth and (not first or is_white(base.at.residual))):
         return found
     slower = base.theta.copy()  # what the zeros leave may have been taken for a fast decay
     slower[1] += log(_SLOWER)
@@ -130,8 +133,8 @@ def _with_own_zeros(fit: Solution) -> Solution:
     return fit
 
 
-def reach(exponential: Solution, model: Model) -> Solution:
-    """The best of `model` reached from a single exponential, near enough for its AICc."""
+def reach(exponential: Solution, model: Model, aicc: float = inf) -> Solution:
+    """The best of `model` reached from a single exponential, near enough for its AICc, where it promises one as low."""
     target = exponential.problem.with_model(model)
     if model.decay == "oscillation":
         starts = _oscillations(target, exponential)
@@ -144,9 +147,10 @@ def reach(exponential: Solution, model: Model) -> Solution:
         starts = [np.concatenate([theta, start]) for theta in thetas for start in shapes]
     # Beside white residuals an artefact must promise at once to be worth its parameters.
     limited = "spike" in model.extras and is_white(exponential.at.residual)
-    worth = target.cost_at(exponential.aicc + LITTLE_SUPPORT) if limited else inf
+    aicc = min(aicc, exponential.aicc + LITTLE_SUPPORT) if limited else aicc
+    worth = target.cost_at(aicc) if aicc < inf else inf
     first = solve(target, starts[0], tol=RIVAL_TOL, most=25, worth=worth)
-    if first.at.cost > worth:
+    if first.at.cost > worth or ("spike" in model.extras and is_white(first.at.residual)):
         return first
     others = [solve(target, start, tol=RIVAL_TOL, most=25) for start in starts[1:]]
     return min((first, *others), key=lambda fit: fit.at.cost)

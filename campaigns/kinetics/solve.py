@@ -325,14 +325,15 @@ def solve(
     tol: float = 1e-10,
     most: int = 100,
     worth: float = inf,
+    sharper: float = 10.0,
 ) -> Solution:
     """Least squares within the limits from `start`, shape (p,), with the linear terms solved out; converged when a step
     gains less than `tol` of the cost, after `most` evaluations at most. `free` says which parameters move, shape (p,).
-    Where the first step does not promise a cost below `worth`, none is taken. Damped Gauss-Newton steps; a parameter
-    that a step would take out of its limits stays at the limit. SciPy's `least_squares` reaches the same with ten times
-    the overhead a step. Source of the separation: Golub, Pereyra, Inverse Problems 19, R1 (2003), doi
-    10.1088/0266-5611/19/2/201; of the damping: Marquardt, J. Soc. Ind. Appl. Math. 11, 431 (1963), doi
-    10.1137/0111030."""
+    Where the first step does not promise a cost below `worth`, none is taken. Damped Gauss-Newton steps, after one that
+    gains nothing up to `sharper` times as damped (above ten only where the start is near); a parameter that a step
+    would take out of its limits stays at the limit. SciPy's `least_squares` needs ten times the overhead a step.
+    Source of the separation: Golub, Pereyra, Inverse Problems 19, R1 (2003), doi 10.1088/0266-5611/19/2/201; of the
+    damping: Marquardt, J. Soc. Ind. Appl. Math. 11, 431 (1963), doi 10.1137/0111030."""
     free_at = np.flatnonzero(problem.free if free is None else free)
     low, high = problem.limits.T
     theta = np.minimum(np.maximum(start, low), high)
@@ -370,6 +371,7 @@ def solve(
                 break
         elif damping > 1e8:
             break
-        else:
-            damping = max(10.0 * damping, 1e-2)
+        else:  # the further off the lowest point on the way there, the more
+            ahead = 2.0 * float(step @ slope)
+            damping = max(min(max(2.0 * (ahead - gain) / ahead, 10.0), sharper) * damping, 1e-2)
     return Solution(problem, theta, at)

@@ -177,6 +177,13 @@ def _starts_with_a_word(line: str, dialect: Dialect) -> bool:
 def _headings(name: str, above: list[tuple[int, str]], dialect: Dialect, width: int) -> tuple[str, ...] | None:
     """The up to three lines (names, units, comments) above the numbers with a cell per column, joined, units last."""
     found: list[list[str]] = []
+    if len(above) > 1 and width > 2:  # a row of numbers with a remark is no heading
+        cells, before = (split_line(line, dialect) for _, line in (above[-1], above[-2]))
+        bad = [at for at, cell in enumerate(cells) if to_number(cell, dialect.decimal) is None]
+        begins = is_numeric(cells[:2], dialect) and not is_numeric(before[:2], dialect)
+        if bad and begins and len(cells) >= len(before) >= width:
+            problem, right = bad_cell(cells[bad[0]])
+            raise TableError(name, f"{problem} (column {bad[0] + 1})", right=right, row=above[-1][0])
     for _, line in above[:-4:-1]:
         cells = _with_units(_heading_cells(line, dialect), width)
         while len(cells) > width and is_missing(cells[-1]):

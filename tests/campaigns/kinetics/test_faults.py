@@ -74,8 +74,8 @@ def test_a_beat_that_looks_like_a_hidden_decay_beside_own_zeros_is_no_bound() ->
 
 @both
 def test_a_beat_that_is_quicker_than_the_delays_is_none(fwhm: float | None) -> None:
-    """SC and CC were each scaled to 1: of this difference a beat of 0.00003 ps was said."""
-    assert fitted("normalised_each", fwhm).warnings
+    """Of the difference of these two a beat of 0.00003 ps was said."""
+    assert "SC and CC were each scaled to their own maximum (1 and 1)" in said(fitted("normalised_each", fwhm))
 
 
 def test_an_oscillation_cannot_be_asked_for_as_if_it_had_a_lifetime() -> None:
@@ -175,7 +175,8 @@ def test_two_lifetimes_that_cannot_be_told_from_one_are_in_the_systematic_interv
     two = next(row for row in fit.comparison if row.model.startswith("biexponential"))
     assert abs(two.aicc - fit.aicc) < 4.0
     assert ("Two lifetimes cannot be told from one" in said(fit)) is is_asked  # where two fit better than one
-    assert "or a second lifetime (" in " ".join(fit.trace.notes)
+    assert f"A second lifetime is not ruled out: {two.describe()} fit as well" in " ".join(fit.trace.notes)
+    assert "could move the lifetime, as that second one could: " in fit.trace.notes[-1]
     low, high = fit.systematic_interval_ps or (math.inf, 0.0)
     assert low < min(3.0, two.parts[0][1])
     assert high >= two.parts[1][1] * (1.0 - 1e-12) > 9.0

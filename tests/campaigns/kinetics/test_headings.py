@@ -12,6 +12,7 @@ SPELLINGS = {
     "delay": (
         "delay|Delay (ps)|Time|t|t_ps|Temps|Retard|Délai|Tiempo|Tempo|Ritardo|时间|延迟|遅延時間|Задержка"
         "|Opóźnienie|Zpoždění|X_Value|Zeit|Verzögerung (ps)|time_delay|Delay / fs|T"
+        "|Vertraging [ps]|Fördröjning (fs)|Forsinkelse|Viive|Késleltetés|Gecikme|Întârziere (ps)|Kašnjenje|Καθυστέρηση"
     ),
     "perhaps delay": "tau|τ|Δt|dt|x|Stage (ps)|Position|Δt (ps)|dt/ps|stage",
     "sc": (

@@ -178,8 +178,10 @@ def test_cells_that_carry_their_unit_are_read_in_it(tmp_path: Path, separator: s
     trace = read_trace(tmp_path / "t.csv")
     assert is_right(trace)
     assert np.allclose(trace.delay_ps, DELAY, atol=1e-4)
-    (tmp_path / "t.csv").write_text("\n".join(["Delay,SC,CC", *rows, "30 ns,1,1"]), encoding="utf-8")
-    with pytest.raises(TraceFileError, match=r"delays in fs and ns\. Give all in one unit"):
+    (tmp_path / "t.csv").write_text(
+        "\n".join([separator.join(("Delay", "SC", "CC")), *rows, separator.join(("30 ns", "1", "1"))]), encoding="utf-8"
+    )
+    with pytest.raises(TraceFileError, match=r"row 52: '30 ns' \(column 1\) is in ns, other cells of that column"):
         read_trace(tmp_path / "t.csv")
 
 

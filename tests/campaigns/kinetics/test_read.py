@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.io import savemat
 
 from campaigns.kinetics import Trace, read_trace, read_traces
 from campaigns.kinetics.errors import DelayMismatchError, KineticsError, TooFewDelaysError, TraceFileError, UnitError
@@ -327,3 +328,64 @@ def test_any_near_table_gives_a_trace_or_a_typed_error(tmp_path_factory: pytest.
     except KineticsError as problem:
         message = str(problem)
     assert str(path) in message
+
+
+@pytest.mark.parametrize(
+    ("cell", "separator", "unit"),
+    [("{:.5f} mV", ",", "mV"), ("{:.5f}%", ";", "%"), ("{:.5e} V", "\t", "V"), ("{:.5f} mOD", " ", "mOD")],
+)
+def test_signals_whose_cells_carry_their_unit_are_read_with_it(
+    tmp_path: Path, cell: str, separator: str, unit: str
+) -> None:
+    table = [separator.join((f"{t} ps", cell.format(a), cell.format(b))) for t, a, b in zip(DELAY, SC, CC, strict=True)]
+    trace = read_trace(write(tmp_path, [separator.join(("delay", "sc", "cc")), *table]))
+    assert is_right(trace)
+    assert trace.unit == unit
+    if separator != " ":
+        assert read_trace(write(tmp_path, [line.replace(".", ",") for line in table] if separator != "," else table))
+    table[30] = table[30].removesuffix(cell.format(CC[30])) + f"{CC[30]:.5f} nV"
+    with pytest.raises(TraceFileError, match=rf"row 32: '{CC[30]:.5f} nV' \(column 3\) is in nV.* are in {unit}"):
+        read_trace(write(tmp_path, [separator.join(("delay", "sc", "cc")), *table]))
+    table[30] = table[30].removesuffix(" nV")
+    with pytest.raises(TraceFileError, match=r"\(column 3\) has no unit.*Give each column in one unit"):
+        read_trace(write(tmp_path, [separator.join(("delay", "sc", "cc")), *table]))
+
+
+def test_signals_whose_cells_are_in_two_units_are_refused(tmp_path: Path) -> None:
+    table = [f"{t} ps,{a:.5f} mV,{b:.5f} V" for t, a, b in zip(DELAY, SC, CC, strict=True)]
+    with pytest.raises(TraceFileError, match=r"its signals are in mV and V\. Give all in one unit"):
+        read_trace(write(tmp_path, ["delay,sc,cc", *table]))
+    with pytest.raises(TraceFileError, match=r"has columns in mV and V and no headings\. Head the columns"):
+        read_trace(write(tmp_path, table))
+
+
+@pytest.mark.parametrize("mark", ["'", "\u2019", "\u202f"])
+def test_thousands_that_are_set_apart_are_no_end_of_the_table(tmp_path: Path, mark: str) -> None:
+    table = [f"{1e3 * t:,.1f}".replace(",", mark) + f";{a};{b}" for t, a, b in zip(DELAY, SC, CC, strict=True)]
+    trace = read_trace(write(tmp_path, ["delay (fs);sc;cc", *table]))
+    assert np.allclose(trace.delay_ps, DELAY, atol=1e-4)
+
+
+@pytest.mark.parametrize("power", ["x10^-3", " x 10^(-3)", "\u00b710\u207b\u00b3", "*10^\u22123"])
+def test_powers_of_ten_in_cells_are_read(tmp_path: Path, power: str) -> None:
+    table = [f"{t},{1e3 * a:.3f}{power},{1e3 * b:.3f}{power}" for t, a, b in zip(DELAY, SC, CC, strict=True)]
+    trace = read_trace(write(tmp_path, ["delay_ps,sc,cc", *table]))
+    assert np.allclose(trace.signal, SC - CC, atol=1e-5)
+
+
+def test_a_first_row_with_a_remark_is_no_heading(tmp_path: Path) -> None:
+    first, *others = rows("\t")
+    with pytest.raises(TraceFileError, match=r"row 3: 'spike\?' is not a number \(column 5\)"):
+        read_trace(write(tmp_path, ["delay\tSC\tCC", "ps\tmOD\tmOD", f"{first}\t\tspike?", *others]))
+
+
+@pytest.mark.parametrize("shape", [(1, -1), (-1, 1)])
+def test_a_matlab_file_of_named_arrays_is_read_and_a_damaged_one_refused(
+    tmp_path: Path, shape: tuple[int, int]
+) -> None:
+    arrays = {"delay_ps": DELAY, "sc": SC, "cc": CC}
+    savemat(path := tmp_path / "t.mat", {name: array.reshape(shape) for name, array in arrays.items()})
+    assert is_right(read_trace(path))
+    path.write_bytes(path.read_bytes()[:700])
+    with pytest.raises(TraceFileError, match="is a damaged MATLAB file"):
+        read_trace(path)

@@ -10,7 +10,7 @@ campaign: .venv/installed
 	@$(BIN)/spinscreen launch $(CAMPAIGN)
 
 test: .venv/installed-test
-	@$(BIN)/python -m pytest -n 2 --dist loadfile
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: .venv/installed-test
 	@$(BIN)/ruff check .

@@ -25,7 +25,7 @@ def stand_in(folder: Path, pip: str) -> None:
 @pytest.mark.parametrize(
     ("pip", "code", "says"),
     [
-        ("echo Collecting $3; sleep 2", 0, ""),
+        ("echo Collecting $3; sleep 1", 0, ""),
         ("echo Collecting $3; sleep 2; echo ERROR: no space; exit 1", 1, "could not be installed: ERROR: no space"),
     ],
     ids=["works", "fails"],
@@ -47,7 +47,7 @@ def test_a_terminal_shows_what_is_being_installed(tmp_path: Path, pip: str, code
 
 
 def test_a_pipe_gets_one_line(tmp_path: Path) -> None:
-    stand_in(tmp_path, "echo Collecting torch; sleep 2")
+    stand_in(tmp_path, "echo Collecting torch; sleep 1")
     done = subprocess.run(
         ["bash", str(INSTALL), sys.executable], cwd=tmp_path, capture_output=True, text=True, check=True
     )

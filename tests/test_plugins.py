@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -92,19 +92,50 @@ def site(tmp_path: Path) -> Path:
     return folder
 
 
-def run(site: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
+#: The commands of one run share a process: one loading of the packages, and of what the group adds.
+COMMANDS = """
+import io, json, sys
+from contextlib import redirect_stderr, redirect_stdout
+from campaigns.cli import main
+
+answers = []
+for arguments in json.loads(sys.argv[1]):
+    out, err, code = io.StringIO(), io.StringIO(), 0
+    sys.argv = ["spinscreen", *arguments]
+    with redirect_stdout(out), redirect_stderr(err):
+        try:
+            main()
+        except SystemExit as end:
+            code = end.code or 0
+    answers.append((code, out.getvalue(), err.getvalue()))
+print(json.dumps(answers))
+"""
+
+
+class Answer(NamedTuple):
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def run(site: Path, *commands: list[object]) -> list[Answer]:
+    """What each command answers where the group's package is installed."""
     environment = {
         **os.environ,
         "PYTHONPATH": os.pathsep.join([str(site), *sys.path]),
         "SPINSCREEN_ORACLE_STORE": str(site / "oracle.db"),
         "COLUMNS": "200",
     }
-    command = [sys.executable, "-m", "campaigns.cli", *map(str, arguments)]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
+    arguments = json.dumps([[str(part) for part in command] for command in commands])
+    process = [sys.executable, "-c", COMMANDS, arguments]
+    done = subprocess.run(process, env=environment, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    return [Answer(*answer) for answer in json.loads(done.stdout)]
 
 
 def test_what_another_package_adds_is_listed_with_its_source_and_a_sentence(site: Path) -> None:
-    listed = json.loads(run(site, "plugins", "--json").stdout)
+    as_json, as_text = run(site, ["plugins", "--json"], ["plugins"])
+    listed = json.loads(as_json.stdout)
     added = {kind: [row for row in rows if row.get("source") == "our-group 1.5"] for kind, rows in listed.items()}
     assert added["surrogates"] == [
         {"name": "rough_pair", "source": "our-group 1.5", "words": "Two rough Gaussian processes."}
@@ -114,40 +145,45 @@ def test_what_another_package_adds_is_listed_with_its_source_and_a_sentence(site
     assert listed["not_loaded"] == []
     shipped = [row["name"] for rows in listed.values() for row in rows if row["source"].startswith("spinscreen ")]
     assert {"spinscreen", "tblite", "homo_ev"} <= set(shipped)
-    assert "our-group 1.5" in run(site, "plugins").stdout
+    assert "our-group 1.5" in as_text.stdout
 
 
 def test_a_campaign_learns_ranks_and_explains_with_what_another_package_adds(site: Path, tmp_path: Path) -> None:
     (tmp_path / "cations.csv").write_text(LIBRARY, encoding="utf-8")
     (tmp_path / "mine.yaml").write_text(CAMPAIGN, encoding="utf-8")
-    launched = run(site, "launch", tmp_path / "mine", "--config", tmp_path / "mine.yaml", "--json")
+    mine, formula = tmp_path / "mine", "(PEA)2PbI4"
+    launched, explained, in_words, replayed = run(
+        site,
+        ["launch", mine, "--config", tmp_path / "mine.yaml", "--json"],
+        ["explain", mine, formula, "--json"],
+        ["explain", mine, formula],
+        ["replay", mine],
+    )
     assert launched.returncode == 0, launched.stderr
     suggestions = json.loads(launched.stdout)
     assert len(suggestions) == 2
-    explained = run(site, "explain", tmp_path / "mine", "(PEA)2PbI4", "--json")
     assert explained.returncode == 0, explained.stderr
     told: dict[str, Any] = json.loads(explained.stdout)
     assert told["features"]["log1p_carbon_atoms"] == pytest.approx(2.197, abs=1e-3)  # log(1 + 8)
     assert len(told["contributions"]) == 9
-    assert "8 atoms" in run(site, "explain", tmp_path / "mine", "(PEA)2PbI4").stdout
-    replayed = run(site, "replay", tmp_path / "mine")
+    assert "8 atoms" in in_words.stdout
     assert replayed.returncode == 0, replayed.stdout + replayed.stderr
 
 
 def test_a_package_that_cannot_be_loaded_ends_nothing_and_is_told_of(site: Path) -> None:
     (site / "our_group.py").write_text("import there_is_no_such_package\n", encoding="utf-8")
-    listed = run(site, "plugins", "--json")
+    listed, asked = run(site, ["plugins", "--json"], ["oracle", "describe", "C[NH3+]", "--engine", "springs"])
     assert listed.returncode == 0
     (failure,) = json.loads(listed.stdout)["not_loaded"]
     assert failure["name"] == "ours"
     assert "there_is_no_such_package" in failure["reason"]
-    asked = run(site, "oracle", "describe", "C[NH3+]", "--engine", "springs")
     assert "no engine 'springs'" in asked.stderr
     assert "there_is_no_such_package" in asked.stderr
 
 
 def test_a_name_that_is_taken_is_refused_naming_both(site: Path) -> None:
     (site / "our_group.py").write_text(PLUGIN.replace('"springs", Engine', '"tblite", Engine'), encoding="utf-8")
-    (failure,) = json.loads(run(site, "plugins", "--json").stdout)["not_loaded"]
+    (listed,) = run(site, ["plugins", "--json"])
+    (failure,) = json.loads(listed.stdout)["not_loaded"]
     assert "two engines are called 'tblite'" in failure["reason"]
     assert "our_group.Springs" in failure["reason"]

@@ -92,8 +92,9 @@ def test_the_command_survives_the_death_of_a_dask_worker(cluster: object, tmp_pa
 
 
 def test_a_scheduler_that_goes_away_is_an_error_and_what_was_finished_is_kept(
-    cluster: object, small: list[Cation], store: OracleStore
+    cluster: object, small: list[Cation], store: OracleStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("oracle.workers.PATIENCE", 10)
     cations = [*small, *map(Cation.from_smiles, CHAINS)]
     address = cluster.scheduler_address  # type: ignore[attr-defined]  # a LocalCluster
     found = describe_each(cations, Protocol(n_conformers=10, n_optimised=1), store, dask=address)

@@ -12,7 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import uvicorn
+from axe_playwright_python.sync_playwright import Axe
 from fastapi.testclient import TestClient
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from benchmarks.synthetic_traces import Truth, delay_grid, synthetic_map, synthetic_trace
 from campaigns.web.app import config_of, create_app
@@ -21,6 +23,7 @@ from campaigns.web.service import CampaignService
 from campaigns.web.settings import Settings
 from campaigns.web.tokens import Role, TokenFile
 from tests.campaigns.conftest import Launched, made_once
+from tests.system import require
 
 SLUG = "small"
 BASE = "http://127.0.0.1"
@@ -138,6 +141,24 @@ def maps(tmp_path_factory: pytest.TempPathFactory) -> Traces:
         path.write_text("\n".join(",".join(f"{value:.8f}" for value in row) for row in rows))
         paths.append(path)
     return Traces(paths[0], paths[1], lifetime_ps)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    chromium = require("chromium")
+    arguments = ["--no-sandbox", "--disable-background-networking", "--disable-gpu", "--disable-dev-shm-usage"]
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=chromium, args=arguments)
+        yield started
+        started.close()
+
+
+def violations(page: Page, *impacts: str) -> list[tuple[str, list[str]]]:
+    """Accessibility rules that a page breaks, with the elements that do; of these impacts, or of all."""
+    # without resultTypes axe describes every element of every rule that holds, which takes most of its time
+    options = {"runOnly": ["wcag2a", "wcag2aa", "best-practice"], "resultTypes": ["violations"]}
+    found = Axe().run(page, options=options).response["violations"]
+    return [(v["id"], [node["html"] for node in v["nodes"]]) for v in found if not impacts or v["impact"] in impacts]
 
 
 @contextmanager

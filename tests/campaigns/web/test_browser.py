@@ -14,13 +14,11 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from openpyxl import Workbook
-from playwright.sync_api import Browser, BrowserContext, Page, Request, Route, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Request, Route, expect
 
 from campaigns.web.jobs import JobQueue
-from tests.campaigns.web.conftest import SLUG, Prepared, Traces, running
-from tests.system import require
+from tests.campaigns.web.conftest import SLUG, Prepared, Traces, running, violations
 
 PAGES = {
     "overview": "",
@@ -35,16 +33,6 @@ PAGES = {
 #: Page changes wait for a model that learns, on machines that are busy.
 PATIENCE_MS = 180_000
 expect.set_options(timeout=PATIENCE_MS)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    chromium = require("chromium")
-    arguments = ["--no-sandbox", "--disable-background-networking", "--disable-gpu", "--disable-dev-shm-usage"]
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=chromium, args=arguments)
-        yield started
-        started.close()
 
 
 @pytest.fixture
@@ -299,9 +287,7 @@ def look_at(page: Page, name: str, scheme: Literal["light", "dark"], pictures: P
     for plot in page.locator(".plot").all():
         expect(plot.locator(".main-svg").first).to_be_visible()
     page.screenshot(path=pictures / f"{name}.png", full_page=True)
-    found = Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa", "best-practice"]})
-    serious = [v for v in found.response["violations"] if v["impact"] in ("serious", "critical")]
-    assert serious == [], (name, [(v["id"], [node["html"] for node in v["nodes"]]) for v in serious])
+    assert violations(page, "serious", "critical") == [], name
 
 
 def test_the_page_works_from_the_keyboard(browser: Browser, address: str) -> None:

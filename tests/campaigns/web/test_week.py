@@ -14,13 +14,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from PIL import Image, ImageDraw, ImageFont
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from benchmarks.synthetic_traces import Truth, delay_grid, synthetic_trace
-from tests.campaigns.web.conftest import SLUG, Prepared, running
-from tests.system import require
+from tests.campaigns.web.conftest import SLUG, Prepared, running, violations
 
 #: What the whole week may take.
 MAX_CLICKS = 25
@@ -66,9 +64,7 @@ class Walk:
         page.mouse.move(0, 0)
         assert page.evaluate(SENT) < MAX_PAGE, name
         self.shoot(page, name)
-        found = Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa", "best-practice"]})
-        violations = found.response["violations"]
-        assert violations == [], (name, [(v["id"], [node["html"] for node in v["nodes"]]) for v in violations])
+        assert violations(page) == [], name
 
     def shoot(self, page: Page, name: str) -> None:
         """Take a picture, small where it is kept."""
@@ -80,15 +76,11 @@ class Walk:
 
 
 @pytest.fixture
-def walk(prepared: Prepared, tmp_path: Path) -> Iterator[Walk]:
-    chromium = require("chromium")
+def walk(prepared: Prepared, browser: Browser, tmp_path: Path) -> Iterator[Walk]:
     pictures = Path(os.environ.get("SPINSCREEN_SCREENSHOTS", tmp_path))
-    arguments = ["--no-sandbox", "--disable-background-networking", "--disable-gpu", "--disable-dev-shm-usage"]
     expect.set_options(timeout=PATIENCE_MS)
-    with running(prepared.settings(tmp_path)) as base, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=arguments)
+    with running(prepared.settings(tmp_path)) as base:
         yield Walk(browser, f"{base}/c/{SLUG}", pictures)
-        browser.close()
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ describe a spacer and the kernel of the evidence were chosen on this table, whic
 
 from __future__ import annotations
 
-from campaigns.editions import EDITIONS
+from campaigns.events import EDITIONS
 from screening.feasibility.spacers import score_spacers
 
 

@@ -79,7 +79,7 @@ def listed(count: int) -> list[Cation]:
 
 def true_descriptors(cation: Cation) -> tuple[float, ...]:
     """`FIELDS` of a cation at one force-field geometry; all NaN where it fails."""
-    from oracle.conformers import build_molecule, start_geometries
+    from oracle.compute import build_molecule, start_geometries
     from oracle.engines.base import (
         ANGSTROM_PER_BOHR,
         DEBYE_PER_E_BOHR,

@@ -27,9 +27,9 @@ from benchmarks.timing import timed
 from chemspace.cation import Cation
 from chemspace.library import CationLibrary
 from oracle import CationRecord, Protocol, describe
-from oracle.conformers import build_molecule, turn
+from oracle.compute import build_molecule, turn
 from oracle.engines.base import ANGSTROM_PER_BOHR, HARTREE_PER_KCAL_MOL
-from oracle.engines.tblite import TbliteEngine
+from oracle.engines.xtb import TbliteEngine
 
 #: Conformers embedded and optimised; the last is the reference.
 CHOICES = ((1, 1), (5, 1), (10, 1), (10, 2), (20, 1), (20, 2), (20, 3), (50, 3), (50, 50))

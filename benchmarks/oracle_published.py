@@ -93,7 +93,7 @@ def _level(filed: pd.DataFrame) -> None:
 def _torsion() -> None:
     from rdkit.Chem import MolFromSmarts, rdMolTransforms
 
-    from oracle.conformers import build_molecule, embed
+    from oracle.compute import build_molecule, embed
     from oracle.engines.base import ANGSTROM_PER_BOHR, EV_PER_HARTREE
     from oracle.engines.pyscf import PyscfEngine
 

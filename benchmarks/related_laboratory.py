@@ -17,8 +17,7 @@ from pathlib import Path
 from campaigns import Campaign, CampaignConfig
 from campaigns.artifacts import Artifacts
 from campaigns.config import SpaceRules
-from campaigns.related import join_tasks
-from campaigns.training import training_set
+from campaigns.training import join_tasks, training_set
 
 SPLIT = "leave_one_compound_out"
 

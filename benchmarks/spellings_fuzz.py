@@ -26,8 +26,8 @@ from rdkit import Chem, RDLogger
 from rdkit.Chem.MolStandardize import rdMolStandardize
 
 from chemspace import Cation, CationLibrary, ChemspaceError, Compound, parse_formula
+from chemspace.cation import cation_form, check_charges, parse_smiles
 from chemspace.crystal import structure_descriptors
-from chemspace.molecule import cation_form, check_charges, parse_smiles
 
 LIBRARY = CationLibrary.builtin()
 NAMES = sorted((name, cation) for name, cation in LIBRARY.names.items() if name.replace("-", "").isalnum())

@@ -26,7 +26,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from campaigns.editions import EDITIONS, NEWEST
+from campaigns.events import EDITIONS, NEWEST
 from chemspace.geometry import spacer_shape
 from oracle import OracleStore, Protocol, default_store_path, describe
 from oracle.descriptors import compound_descriptors
@@ -42,7 +42,7 @@ from screening.surrogates.observations import Folds
 from screening.surrogates.registry import SURROGATES
 from screening.surrogates.trees import TreesConfig
 from screening.validation import Validation, cross_validate
-from screening.validation.splits import LEAVE_OUT_SPLITS
+from screening.validation.cross_validate import LEAVE_OUT_SPLITS
 
 Array = NDArray[np.float64]
 #: Standardised features that the product kernel of C5 keeps apart: 1/n stands last.

@@ -28,7 +28,7 @@ from screening.ranking.stream import SinglePrecision
 from screening.surrogates import TrainingRows
 from screening.surrogates.recipe import DEFAULT_SURROGATE
 from screening.validation.card import full_score_card
-from screening.validation.splits import LEAVE_OUT_SPLITS
+from screening.validation.cross_validate import LEAVE_OUT_SPLITS
 
 Array = NDArray[np.float64]
 DRAWS, SEED = 2000, 42

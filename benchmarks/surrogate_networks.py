@@ -44,7 +44,7 @@ from screening.surrogates.registry import DEFAULT_SURROGATE, SURROGATES
 from screening.surrogates.trees import TreesConfig
 from screening.validation import Validation, cross_validate
 from screening.validation.card import paired
-from screening.validation.splits import LEAVE_OUT_SPLITS
+from screening.validation.cross_validate import LEAVE_OUT_SPLITS
 
 PROCESSES = (ISOTROPIC, ROUGH, ARD)
 SEARCHED_BY_BFGS = tuple(replace(spec, bfgs=True) for spec in PROCESSES)

@@ -19,8 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from campaigns.web.app import create_app
 from campaigns.web.jobs import JobQueue
-from campaigns.web.settings import Settings
-from campaigns.web.tokens import Role, TokenFile
+from campaigns.web.settings import Role, Settings, TokenFile
 from tests.campaigns.web.fuzzing import fuzz
 
 #: Two ways (valid, invalid) of each of this many operations.

@@ -19,6 +19,7 @@ from campaigns.errors import (
     OvertakenError,
     StoreError,
     UnconfirmedError,
+    checked,
 )
 from campaigns.events import TOLD_STAGES, EventKind, Stage, stage_named
 from campaigns.fates import Expectation, Expected
@@ -53,7 +54,6 @@ from campaigns.summary import (
     SuggestionBatch,
 )
 from campaigns.targets import LIFETIME, Recorded, target_of
-from campaigns.text import checked
 from campaigns.training import card_of, holdouts, training_set
 from chemspace import Compound, parse_formula
 from chemspace.progress import Progress, silent
@@ -64,10 +64,10 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure
     from pymatgen.core.structure import Structure
 
-    from campaigns.amend import Amendment
     from campaigns.history import Replay
     from campaigns.intake import OutcomeResult
     from campaigns.kinetics import Measured, TraceFit
+    from campaigns.plan import Amendment
     from campaigns.round import Known, Round
     from oracle import CationRecord
     from oracle.descriptors import CationTable
@@ -127,7 +127,7 @@ class Campaign(CampaignReader):
         payload: dict[str, Any] = {"config": wanted.model_dump(mode="json")}
         kept = [(name, content) for name, content in read.files if content is not None]
         if known is not None:
-            from campaigns.amend import carried, check_names
+            from campaigns.plan import carried, check_names
 
             check_names(known.names, read.library)
             payload["carried"] = carried(title_of(known.folder), known.state, wanted)

@@ -23,13 +23,13 @@ from pydantic import (
     model_validator,
 )
 
-from campaigns.editions import EDITIONS, FIRST, NEWEST, Edition
 from campaigns.errors import ConfigError
+from campaigns.events import EDITIONS, FIRST, NEWEST, Edition
 from campaigns.hooks import Hook
 from chemspace.registry import nearest
-from chemspace.tables.decode import package_table
+from chemspace.tables.grid import package_table
 from oracle.errors import DescriptorError, OracleError
-from oracle.protocol import Protocol
+from oracle.record import Protocol
 
 if TYPE_CHECKING:
     from oracle.descriptors import DescriptorSet
@@ -324,7 +324,7 @@ class CampaignConfig(_Part):
         properties: further measured properties by name; a unit stands at the name's end, as in band_gap_ev.
         hooks: who is told when a round is suggested, a result comes in, a surprise is found, a goal is reached.
         seed: seed of everything random.
-        edition: of the defaults, the built-in library and P(forms), `campaigns.editions`; the newest one where a new
+        edition: of the defaults, the built-in library and P(forms), `campaigns.events`; the newest one where a new
             description names none, the first one where a log does.
 
     Example:

@@ -24,10 +24,17 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from campaigns import chain
 from campaigns.chain import SUMS, Connection, StoredEvent, last_written, write_sums
-from campaigns.errors import CampaignNotFoundError, DamagedError, OvertakenError, SchemaError, StoreError
+from campaigns.errors import (
+    CampaignNotFoundError,
+    DamagedError,
+    OvertakenError,
+    SchemaError,
+    StoreError,
+    check_recordable,
+    check_words,
+)
 from campaigns.events import Event, EventKind, upcast
 from campaigns.files import write_whole
-from campaigns.text import check_recordable, check_words
 from chemspace.mounts import mount_of
 from chemspace.text import printable
 

@@ -17,8 +17,7 @@ from chemspace.errors import CellError, TableError
 from chemspace.registry import nearest
 from chemspace.tables.cells import number
 from chemspace.tables.columns import Field, cells_of, match_fields
-from chemspace.tables.decode import bytes_of, content_of
-from chemspace.tables.grid import read_grid
+from chemspace.tables.grid import bytes_of, content_of, read_grid
 
 __all__ = ["Description", "description_of", "read_description", "read_template", "template_names", "template_text"]
 

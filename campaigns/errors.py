@@ -1,10 +1,16 @@
-"""Errors of the campaign floor."""
+"""Errors of the campaign floor and its server, and the checks of what is handed in: arguments, text, numbers."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from functools import wraps
+from inspect import signature
+from math import isfinite
+from operator import index
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from chemspace.errors import SpinscreenError
+from chemspace.text import one_line, text_problem
 
 if TYPE_CHECKING:
     from campaigns.summary import RowReport
@@ -141,3 +147,106 @@ class UnconfirmedError(CampaignError):
             f"{name} was not {done}, nothing was written: say whether this is right\n{listed}\n"
             f"If it is, repeat the command with {option}{declared}"
         )
+
+
+#: A longer reason is a text of its own.
+LONGEST = 2_000
+
+P = ParamSpec("P")
+R = TypeVar("R")
+#: By annotation: types that an argument may have, and what to give in words. Whole numbers are read by `index`.
+_KINDS: dict[str, tuple[tuple[type, ...], str]] = {
+    "bool": ((bool,), "True or False"),
+    "str": ((str,), "text"),
+    "int": ((), "a whole number"),
+    "int | None": ((type(None),), "a whole number"),
+}
+_LEAST = {"batch_size": 1, "seed": 0}
+
+
+def checked(method: Callable[P, R]) -> Callable[P, R]:
+    """A campaign's method that refuses flags, texts and whole numbers of another kind than its annotations say, by a
+    CampaignError in the words of the command line, before it does anything."""
+    declared = signature(method)
+
+    @wraps(method)
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        bound = declared.bind(*args, **kwargs)
+        for name, value in bound.arguments.items():
+            types, words = _KINDS.get(str(declared.parameters[name].annotation), ((object,), ""))
+            if isinstance(value, types):
+                continue
+            try:
+                number = None if isinstance(value, bool) or "number" not in words else index(value)
+            except TypeError:
+                number = None
+            least = _LEAST.get(name)
+            if number is None or (least is not None and number < least):
+                what = f"{'' if bool in types else 'the '}{name.replace('_', ' ')}"
+                at_least = "" if least is None else f", at least {least}"
+                raise CampaignError(f"{what} is {value!r}; give {words}{at_least}")
+            bound.arguments[name] = number
+        return method(*bound.args, **bound.kwargs)
+
+    return call
+
+
+def check_words(text: str, where: str) -> None:
+    """Refuse what is more than a line that can be recorded, by an UnfitTextError that names the place."""
+    check_recordable(text, where)
+    if one_line(text) != text:
+        raise UnfitTextError(f"{where}: it holds a line end or a tab; write it in one line")
+    if len(text) > LONGEST:
+        raise UnfitTextError(f"{where}: it has {len(text):,} characters; at most {LONGEST:,} are recorded")
+
+
+def check_recordable(value: Any, where: str = "") -> None:
+    """Refuse unrecordable text and numbers that are not finite, by an UnfitTextError naming place and what."""
+    if isinstance(value, str):
+        if problem := text_problem(value):
+            raise UnfitTextError(f"{where or 'the text'}: it {problem}")
+    elif isinstance(value, float) and not isfinite(value):
+        raise UnfitTextError(f"{where or 'the number'}: {value} is no finite number")
+    elif isinstance(value, dict):
+        for name, part in value.items():
+            check_recordable(name, where)
+            check_recordable(part, f"{where}.{name}" if where else str(name))
+    elif isinstance(value, list | tuple):
+        for place, part in enumerate(value, start=1):
+            check_recordable(part, f"{where}, entry {place}")
+
+
+class WebError(CampaignError):
+    """Anything the server refuses."""
+
+
+class TokenError(WebError):
+    """A token file, or a name in it, that cannot be used."""
+
+
+class UnauthenticatedError(WebError):
+    """A request that needs a token and has none, or one that nobody has."""
+
+
+class ForbiddenError(WebError):
+    """A request by somebody who may not do that."""
+
+
+class NotServedError(WebError):
+    """A campaign, job, draft or compound that is not here."""
+
+
+class NotReadyError(WebError):
+    """Something that is still being computed, or has to be asked for first."""
+
+
+class WorkerError(WebError):
+    """Work in a process of its own that was refused there, or whose process died."""
+
+
+class BusyError(WebError):
+    """More work than the server takes on at once."""
+
+
+class QueryError(WebError):
+    """A question that cannot be answered as it was put."""

@@ -33,8 +33,7 @@ from chemspace.tables.cells import (
     unit_of,
 )
 from chemspace.tables.columns import Field, cells_of, match_fields
-from chemspace.tables.decode import content_of, package_table
-from chemspace.tables.grid import Grid, read_grid
+from chemspace.tables.grid import Grid, content_of, package_table, read_grid
 from chemspace.text import one_line, printable, text_problem
 from screening.dataset import PLAUSIBLE_LIFETIME_PS
 

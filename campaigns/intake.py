@@ -13,7 +13,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict
 
 from campaigns.database import EventLog
-from campaigns.errors import AlreadySoError, IngestError, LifecycleError, OvertakenError, UnconfirmedError
+from campaigns.errors import (
+    AlreadySoError,
+    IngestError,
+    LifecycleError,
+    OvertakenError,
+    UnconfirmedError,
+    check_recordable,
+)
 from campaigns.events import MADE_OTHERWISE, NEEDS_REASON, TOLD_STAGES, EventKind, Stage, check_step, stage_named
 from campaigns.fates import MANY, Expectation, Fate, disagreements, lifetime_doubt, recorded_of, row_fates, warned
 from campaigns.files import write_table
@@ -21,7 +28,6 @@ from campaigns.ingest import ObservationTable, far_outside, grid_of, lines_of
 from campaigns.state import CampaignState, replay
 from campaigns.summary import Doubt, IngestResult, RowReport
 from campaigns.targets import LIFETIME, MIN_ROWS, Observation, target_of
-from campaigns.text import check_recordable
 from chemspace import Cation, CationLibrary, ChemspaceError, Compound, CompoundSpace, parse_formula
 from chemspace.errors import CellError, TableError
 from chemspace.tables.columns import Field, cells_of, match_fields

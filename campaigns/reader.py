@@ -31,8 +31,8 @@ from screening.dataset import SpinDataset
 if TYPE_CHECKING:
     import pandas as pd
 
-    from campaigns.amend import Amendment
     from campaigns.config import BudgetRules
+    from campaigns.plan import Amendment
     from campaigns.records import CationRecords
     from campaigns.space import Budget, Scope, Source
     from campaigns.surprise import News
@@ -438,14 +438,14 @@ class CampaignReader:
     def library_file(self, name: str) -> Source:
         """Name and content of a library that the campaign keeps, of this description or an earlier one; "builtin" as it
         is. Raises LibraryError if it keeps none called so."""
-        from campaigns.amend import library_file
+        from campaigns.plan import library_file
 
         return library_file(self._state, name, self._log.file)
 
     def amendment(self, config: CampaignConfig, *, libraries: Sequence[Source] | None = None) -> Amendment:
         """How a description differs from the present one; nothing is stored. Arguments and errors as for `amend`,
         and ConfigError for what is no description."""
-        from campaigns.amend import amendment
+        from campaigns.plan import amendment
 
         if not isinstance(config, CampaignConfig):
             raise ConfigError(

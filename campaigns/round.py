@@ -26,19 +26,19 @@ from campaigns.artifacts import (
     validation_form,
 )
 from campaigns.config import CampaignConfig
-from campaigns.editions import EDITIONS, FIRST, NEWEST, Edition
 from campaigns.errors import CampaignError
-from campaigns.events import Stage
+from campaigns.events import EDITIONS, FIRST, NEWEST, Edition, Stage
 from campaigns.narrate import Candidate, Driver, reason
 from campaigns.records import CationRecords, SpaceTables, needed_cations
-from campaigns.related import RelatedTask, join_tasks
 from campaigns.space import Budget, Scope, prices_of, without
 from campaigns.state import CampaignState
 from campaigns.summary import FitSummary, Prediction, Suggestion
 from campaigns.targets import LearntProperty, learn_property, property_compounds
 from campaigns.training import (
+    RelatedTask,
     TrainingSet,
     fit,
+    join_tasks,
     layered_ions,
     measured_compounds,
     measured_dataset,

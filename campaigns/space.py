@@ -21,15 +21,15 @@ from pydantic import TypeAdapter, ValidationError
 
 from campaigns.artifacts import Artifacts, Form
 from campaigns.config import BUILTIN, BudgetRules, CampaignConfig, problems
-from campaigns.editions import EDITIONS, FIRST, NEWEST, Edition
 from campaigns.errors import ConfigError
+from campaigns.events import EDITIONS, FIRST, NEWEST, Edition
 from campaigns.summary import RuledOut
 from chemspace import Cation, CationLibrary, Compound, CompoundSpace, LibraryError, SpaceError, UnknownCationError
 from chemspace.cation import also_called, under_own_name
 from chemspace.errors import TableError
 from chemspace.library import COLUMNS, ReadReport, read_cells
 from chemspace.registry import nearest
-from chemspace.tables.decode import MAX_LIBRARY_BYTES, bytes_of
+from chemspace.tables.grid import MAX_LIBRARY_BYTES, bytes_of
 
 if TYPE_CHECKING:
     from chemspace.constraints import Constraint

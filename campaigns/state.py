@@ -226,7 +226,7 @@ def replay(events: Sequence[Event], since: CampaignState | None = None) -> Campa
 
 
 def _carrying(state: CampaignState, carried: Mapping[str, Any]) -> CampaignState:
-    """The state of a new campaign with what another one knew, as `campaigns.amend.carried` writes it."""
+    """The state of a new campaign with what another one knew, as `campaigns.plan.carried` writes it."""
     known = (*map(CampaignConfig.parse, carried["descriptions"]), state.config)
     steps = tuple(Step.from_payload(row, datetime.fromisoformat(row["at"]), row["actor"]) for row in carried["steps"])
     return replace(

@@ -300,7 +300,7 @@ class Fit(Summary):
         stop_advice: the signs that point to stopping or going on, one line each.
         may_stop: whether all of them point to stopping.
         related: of each related task whether the model learns from it and why, as
-            `campaigns.related.RelatedTask.to_dict`.
+            `campaigns.training.RelatedTask.to_dict`.
     """
 
     data_key: str

@@ -1,4 +1,21 @@
-"""One organic or alkali cation, known by the InChIKey of its charged form."""
+"""One organic or alkali cation, known by the InChIKey of its charged form.
+
+A neutral amine or its salt is read as the cation it forms in concentrated hydriodic acid: counter-ions and solvent are
+stripped, charges that a proton or its loss cancels are cancelled (an amino acid loses its zwitterion and keeps COOH),
+and protons go to the nitrogens that the acid reaches: to one, or to two that stand at least three bonds apart
+(N-C-C-N), since the 57% acid (pH below 0) protonates the second nitrogen of every such diamine (ethylenediamine pKa 6.8
+and 9.9, piperazine 5.3 and 9.7, 1,4-phenylenediamine 2.7 and 6.2, histamine 6.0 and 9.8, 4,4'-bipyridine 3.2 and 4.9).
+A salt carries as many protons as acid was stripped from it. The classes and typical pKa of their conjugate acids in
+water at 25 C, most basic first: guanidine 13.6, amidine 12.4, aliphatic amine 9 to 11, alkylhydrazine 8, imidazole 7.0,
+alkylhydroxylamine 6, pyridine 5.2, aniline 4.6 (D. D. Perrin, "Dissociation Constants of Organic Bases in Aqueous
+Solution", Butterworths, London, 1965, as tabulated in the CRC Handbook of Chemistry and Physics, "Dissociation
+Constants of Organic Acids and Bases"). Nitrogens below about 3 (amides, nitriles, diazines, azoles other than
+imidazole, xanthines, diarylamines, nitro-, cyano- and 2,6-dihalo-anilines, amino groups of pyridines, 2-halopyridines)
+are not protonated: such a molecule is rejected unless it is drawn charged. Two pyridine nitrogens that share one proton
+(2,2'-bipyridine, 1,10-phenanthroline; second pKa below 0) take one. Within a class the least substituted nitrogen is
+chosen, since the ammonium head has to enter the square of four terminal halides; where that leaves several, RDKit's
+canonical rank decides.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +23,245 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from rdkit import Chem, rdBase
 from rdkit.Chem import rdMolDescriptors
+from rdkit.Chem.MolStandardize import rdMolStandardize
 
-from chemspace.errors import StructureError
-from chemspace.molecule import cation_form, check_cation, check_charges, parse_smiles
-from chemspace.tables.decode import known_roles
+from chemspace.errors import ChargeError, StructureError
+from chemspace.tables.grid import known_roles, package_table
 
-__all__ = ["also_called", "under_own_name"]
+__all__ = ["also_called", "cation_form", "check_charges", "parse_smiles", "under_own_name"]
+
+
+#: Monatomic cage cations that are accepted.
+ALKALI = frozenset({"Na", "K", "Rb", "Cs"})
+#: Elements an organic cation may hold; all have tblite GFN2-xTB parameters.
+ORGANIC_ELEMENTS = frozenset({"H", "B", "C", "N", "O", "F", "Si", "P", "S", "Cl", "Se", "Br", "I"})
+#: The largest built-in spacer has 31 heavy atoms; more than twice that is no spacer any more.
+MAX_HEAVY_ATOMS = 80
+#: A longer line is refused before RDKit sees it.
+MAX_SMILES_LENGTH = 2000
+
+
+def parse_smiles(smiles: str) -> Chem.Mol:
+    """RDKit molecule of one SMILES, atom maps removed; RDKit's own log stays silent. Raises StructureError if the text
+    is no SMILES that RDKit can sanitise."""
+    text = smiles.strip()
+    if not text:
+        raise StructureError("the SMILES is empty; write the ammonium form, for example [NH3+]CCc1ccccc1")
+    if len(text) > MAX_SMILES_LENGTH:
+        raise StructureError(f"the SMILES has {len(text)} characters; at most {MAX_SMILES_LENGTH} are read")
+    with rdBase.BlockLogs():
+        mol = Chem.MolFromSmiles(text) if text.isascii() and text.isprintable() and " " not in text else None
+    if mol is None or mol.GetNumAtoms() == 0:
+        raise StructureError(f"{_shown(text)} cannot be read as a SMILES; write for example [NH3+]CCc1ccccc1")
+    if ":" in text:
+        for atom in mol.GetAtoms():
+            atom.SetAtomMapNum(0)
+    return mol
+
+
+def check_cation(mol: Chem.Mol, smiles: str) -> int:
+    """Charge of `mol` once every check has passed. Raises StructureError for a mixture, radical, isotope label, dummy
+    atom, metal, anion site, or too many atoms; ChargeError for a total charge other than +1 or +2."""
+    if len(Chem.GetMolFrags(mol)) > 1:
+        raise StructureError(
+            f"{_shown(smiles)} is a mixture of several molecules; give the cation alone, without counter-ion"
+        )
+    check_atoms(mol, smiles)
+    return check_charges(mol, smiles)
+
+
+def check_charges(mol: Chem.Mol, smiles: str) -> int:
+    """Charge of a molecule whose atoms are already checked. Raises StructureError for an anion site;
+    ChargeError for a total charge other than +1 or +2."""
+    charge: int = Chem.GetFormalCharge(mol)
+    for atom in mol.GetAtoms() if "-" in smiles else ():
+        if atom.GetFormalCharge() < 0 and not any(n.GetFormalCharge() > 0 for n in atom.GetNeighbors()):
+            symbol = atom.GetSymbol()
+            raise StructureError(f"{_shown(smiles)} has an anionic {symbol}; in acid it is protonated, draw it so")
+    for atom in mol.GetAtoms() if "+" in smiles else ():
+        if atom.GetFormalCharge() > 0 and not _may_be_positive(atom, mol):
+            raise StructureError(
+                f"{_shown(smiles)} has its charge on {_kind_of_site(atom)}; "
+                "an ammonium, phosphonium, sulfonium or alkali cation is needed"
+            )
+    if charge not in (1, 2):
+        has = f"has charge {charge:+d}" if charge else "is neutral"
+        hint = "; protonate the amine, for example [NH3+]CCc1ccccc1" if charge <= 0 else ""
+        raise ChargeError(f"{_shown(smiles)} {has}; a cation needs +1 or +2{hint}")
+    return charge
+
+
+def _may_be_positive(atom: Chem.Atom, mol: Chem.Mol) -> bool:
+    """Whether a positive atom belongs to a cation that iodide in acid leaves alone."""
+    if any(neighbour.GetFormalCharge() < 0 for neighbour in atom.GetNeighbors()):
+        return True  # one half of a nitro group or an N-oxide
+    if atom.GetSymbol() in ALKALI:
+        return mol.GetNumAtoms() == 1
+    if atom.GetSymbol() not in ("N", "P", "S", "Se"):
+        return False
+    orders = [bond.GetBondTypeAsDouble() for bond in atom.GetBonds()]
+    return max(orders, default=1.0) < 3 and orders.count(2.0) < 2
+
+
+def _kind_of_site(atom: Chem.Atom) -> str:
+    if atom.GetSymbol() == "H":
+        return "a bare proton"
+    if atom.GetSymbol() == "C":
+        return "carbon (a carbocation)"
+    return f"{atom.GetSymbol()} (an oxonium, diazonium or nitronium ion)"
+
+
+def check_atoms(mol: Chem.Mol, smiles: str) -> None:
+    """Refuse a radical, isotope label, dummy atom, metal, or too many atoms, by a StructureError."""
+    shown = _shown(smiles)
+    if mol.GetNumHeavyAtoms() > MAX_HEAVY_ATOMS:
+        raise StructureError(f"{shown} has {mol.GetNumHeavyAtoms()} heavy atoms; at most {MAX_HEAVY_ATOMS} fit a layer")
+    if "[" not in smiles and "*" not in smiles:
+        return  # SMILES writes metals, radicals and isotopes in brackets only
+    for atom in mol.GetAtoms():
+        check_atom(atom, mol, shown)
+
+
+def check_atom(atom: Chem.Atom, mol: Chem.Mol, shown: str) -> None:
+    """Refuse one atom; `shown` names the molecule in the message. Raises StructureError as `check_atoms`."""
+    symbol = atom.GetSymbol()
+    if atom.GetAtomicNum() == 0:
+        raise StructureError(f"{shown} holds a dummy atom (*); draw every atom")
+    if symbol not in ORGANIC_ELEMENTS and not (symbol in ALKALI and mol.GetNumAtoms() == 1):
+        raise StructureError(f"{shown} holds {symbol}; a spacer is organic, a monatomic cage is Na, K, Rb or Cs")
+    if atom.GetNumRadicalElectrons():
+        raise StructureError(f"{shown} is a radical at {symbol}{atom.GetIdx() + 1}; give the closed-shell cation")
+    if atom.GetIsotope():
+        raise StructureError(f"{shown} carries an isotope label at {symbol}; give it unlabelled")
+
+
+def _shown(text: str) -> str:
+    return f"SMILES {text if len(text) <= 80 else text[:77] + '...'!r}"
+
+
+_HYDROGEN_HALIDES = frozenset(form.format(x) for x in ("F", "Cl", "Br", "I") for form in ("{}", "[H]{}", "[{}H]"))
+
+
+def cation_form(mol: Chem.Mol, smiles: str, dications: bool | None = None) -> Chem.Mol:
+    """The cation of a molecule as a catalogue writes it: salt stripped, neutralised where it can be, protonated. `mol`:
+    molecule without explicit hydrogens; not changed; `smiles`: its text, for messages; `dications`: whether a molecule
+    with two basic sites takes two protons; None: as hydriodic acid, or the acid of a salt, gives them. Raises
+    StructureError if nothing or several molecules are left, an atom is not allowed, or no nitrogen is basic."""
+    if "." in smiles:
+        acids = acids_of(smiles)
+        with rdBase.BlockLogs():
+            rest = _remover().remove(mol)
+            left: dict[str, Chem.Mol] = {
+                Chem.MolToSmiles(piece): piece for piece in Chem.GetMolFrags(rest, asMols=True)
+            }
+        if len(left) > 1 and rest.GetNumAtoms() == mol.GetNumAtoms():
+            left = {text: piece for text, piece in left.items() if Chem.GetFormalCharge(piece) > 0} or left
+        if len(left) != 1:
+            raise StructureError(
+                f"{smiles!r} is a mixture of {len(left)} molecules beside its counter-ions; give one a row"
+            )
+        mol = next(iter(left.values()))
+        if dications is None and acids:
+            dications = acids > 1
+    check_atoms(mol, smiles)
+    if "-" in smiles and any(atom.GetFormalCharge() < 0 for atom in mol.GetAtoms()):
+        with rdBase.BlockLogs():
+            mol = rdMolStandardize.Uncharger(True, True).uncharge(mol)
+    return protonate(mol, smiles, dications)
+
+
+def protonate(mol: Chem.Mol, smiles: str, dications: bool | None = None) -> Chem.Mol:
+    """`mol` with protons added until it is +1, or +2 where two sites allow it. `mol`: molecule; `smiles`: its text, for
+    messages; `dications`: True: two where two fit; False: one; None: as hydriodic acid does. A molecule drawn with a
+    charge is left as it is unless this is True. Raises StructureError if a neutral molecule has no basic nitrogen, or
+    more than two protons would go on."""
+    charge = Chem.GetFormalCharge(mol)
+    if charge >= (2 if dications else 1):
+        return mol
+    asked, dications = dications, dications is not False
+    sites = basic_sites(mol) if dications else basic_sites(mol, first_class=True)
+    if charge < 1 and not sites:
+        raise StructureError(
+            f"{smiles!r} has no nitrogen that hydriodic acid protonates; draw the cation if it has one"
+        )
+    if not dications:
+        return _with_protons(mol, sites[: 1 - charge])
+    charged = [atom.GetIdx() for atom in mol.GetAtoms() if atom.GetFormalCharge() > 0]
+    together = _sites_apart(mol, sites, charged, shared=asked is None)
+    if charge + len(together) > 2:
+        raise StructureError(f"{smiles!r} takes {charge + len(together)} protons; draw the cation you mean")
+    return _with_protons(mol, together)
+
+
+def _sites_apart(mol: Chem.Mol, sites: list[int], charged: list[int], *, shared: bool) -> list[int]:
+    """The sites that can be charged together, three bonds apart (N-C-C-N) or more; `shared`: chelates count as one."""
+    if len(sites) + len(charged) < 2:
+        return sites
+    distance = Chem.GetDistanceMatrix(mol)
+    pairs = mol.GetSubstructMatches(_patterns()[-1][1]) if shared else ()
+    chelates = {frozenset((match[0], match[-1])) for match in pairs}
+    kept: list[int] = []
+    for site in sites:
+        if all(distance[site, other] >= 3 and {site, other} not in chelates for other in (*kept, *charged)):
+            kept.append(site)
+    return kept
+
+
+def _with_protons(mol: Chem.Mol, sites: list[int]) -> Chem.Mol:
+    grown = Chem.RWMol(mol)
+    for site in sites:
+        atom = grown.GetAtomWithIdx(site)
+        hydrogens = atom.GetTotalNumHs()
+        atom.SetFormalCharge(atom.GetFormalCharge() + 1)
+        atom.SetNoImplicit(True)
+        atom.SetNumExplicitHs(hydrogens + 1)
+    with rdBase.BlockLogs():
+        Chem.SanitizeMol(grown)
+    return grown.GetMol()
+
+
+def acids_of(smiles: str) -> int:
+    """Molecules of hydrogen halide that a SMILES names beside the molecule, as the two of NCCN.I.I."""
+    return sum(part in _HYDROGEN_HALIDES for part in smiles.split("."))
+
+
+@lru_cache(maxsize=1)
+def _remover() -> rdMolStandardize.FragmentRemover:
+    """Strips counter-ions, acids and solvents where another molecule stands beside them, of any charge."""
+    ions = [row["smarts"] for row in package_table("smarts.csv") if row["kind"] == "counter-ion"]
+    lines = "\n".join(f"{number}\t{smarts}" for number, smarts in enumerate(ions))
+    return rdMolStandardize.FragmentRemoverFromData(lines, leave_last=True, skip_if_all_match=True)
+
+
+def basic_sites(mol: Chem.Mol, first_class: bool = False) -> list[int]:
+    """Atoms that take a proton, most basic class (`first_class`: it alone), least substituted, lowest rank first."""
+    taken: dict[int, int] = {}
+    blocked: set[int] = set()
+    for rank, (name, pattern) in enumerate(_patterns()[:-1]):
+        for match in mol.GetSubstructMatches(pattern):
+            if match[0] not in blocked:
+                taken.setdefault(match[0], rank)
+            if name in ("guanidine", "amidine"):  # the other nitrogens of the group share its one proton
+                blocked.update(match)
+        if taken and first_class:
+            break
+    if len(taken) < 2:
+        return list(taken)
+    ranks = list(Chem.CanonicalRankAtoms(mol, breakTies=True))
+    return sorted(taken, key=lambda atom: (taken[atom], mol.GetAtomWithIdx(atom).GetDegree(), ranks[atom]))
+
+
+@lru_cache(maxsize=1)
+def _patterns() -> tuple[tuple[str, Chem.Mol], ...]:
+    """The base classes, most basic first, each by a pattern whose first atom takes the proton; last the ring nitrogens
+    that share one."""
+    rows = [row for row in package_table("smarts.csv") if row["kind"] != "counter-ion"]
+    return tuple((row["name"], Chem.MolFromSmarts(row["smarts"])) for row in rows)
+
 
 #: What a cation does in a layered perovskite; "both" has been reported between the layers and in the cages.
 ROLES = ("spacer", "cage", "both")
@@ -87,7 +334,7 @@ class Cation:
         source: str = "",
     ) -> Cation:
         """As `from_smiles`, of a molecule as a catalogue writes it: an amine, a salt or the cation, made what it is in
-        hydriodic acid by `chemspace.molecule`. `dications`: whether diamines take two protons; None: as they do there.
+        hydriodic acid by `chemspace.cation`. `dications`: whether diamines take two protons; None: as they do there.
         Raises StructureError."""
         try:
             mol = cation_form(parse_smiles(smiles), smiles, dications)

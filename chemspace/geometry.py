@@ -19,7 +19,7 @@ from rdkit.Chem import GetPeriodicTable, rdDistGeom, rdForceFieldHelpers
 
 from chemspace.cation import Cation
 from chemspace.errors import GeometryError, UnknownRadiusError
-from chemspace.tables.decode import package_table
+from chemspace.tables.grid import package_table
 
 if TYPE_CHECKING:
     from chemspace.cation import Cation

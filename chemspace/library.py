@@ -16,13 +16,12 @@ from typing import Protocol
 
 from rdkit import Chem, rdBase
 
-from chemspace.cation import ABBREVIATION, Cation, also_called, under_own_name
+from chemspace.cation import ABBREVIATION, Cation, acids_of, also_called, under_own_name
 from chemspace.errors import AmbiguousNameError, LibraryError, StructureError, TableError, UnknownCationError
-from chemspace.molecule import acids_of
 from chemspace.progress import Progress
 from chemspace.spelling import ELEMENTS, Spellings, plain
-from chemspace.tables.decode import package_table
 from chemspace.tables.frame import Row, guarded, read_lines, read_rows, undecodable
+from chemspace.tables.grid import package_table
 from chemspace.text import one_line, text_problem
 
 __all__ = ["COLUMNS", "ReadReport", "read_cells"]
@@ -412,7 +411,7 @@ class CationLibrary:
     ) -> CationLibrary:
         """Library from a user's file; what became of its rows stands in `report`.
 
-        Salts are stripped, neutral amines protonated (the rule stands in `chemspace.molecule`), duplicates merged;
+        Salts are stripped, neutral amines protonated (the rule stands in `chemspace.cation`), duplicates merged;
         a bad row is reported and the rest goes on.
 
         Args:

@@ -13,7 +13,7 @@ from rdkit.Chem import GetPeriodicTable
 from chemspace.cation import Cation
 from chemspace.compound import Compound
 from chemspace.errors import RecipeError
-from chemspace.tables.decode import package_table
+from chemspace.tables.grid import package_table
 
 __all__ = ["Recipe", "Registered", "make_recipe"]
 

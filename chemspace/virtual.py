@@ -17,11 +17,10 @@ from typing import Any, Protocol
 from rdkit import Chem, rdBase
 from rdkit.Chem import rdChemReactions, rdMolDescriptors
 
-from chemspace.cation import Cation
+from chemspace.cation import Cation, check_atom, check_charges, parse_smiles
 from chemspace.errors import SpaceError, StructureError
-from chemspace.molecule import check_atom, check_charges, parse_smiles
 from chemspace.progress import Progress
-from chemspace.tables.decode import package_table
+from chemspace.tables.grid import package_table
 
 __all__ = ["GenerationReport", "VirtualSpacers"]
 

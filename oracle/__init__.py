@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from oracle.describe import describe, describe_each
 from oracle.errors import OracleError, ProtocolError
-from oracle.protocol import Protocol
+from oracle.record import Protocol
 
 if TYPE_CHECKING:
     from oracle.descriptors import CationTable, compound_descriptors

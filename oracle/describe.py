@@ -15,8 +15,7 @@ from chemspace.cation import Cation
 from chemspace.errors import SpinscreenError, StructureError
 from chemspace.library import read_cells
 from oracle.errors import InputError
-from oracle.protocol import Protocol
-from oracle.record import CationRecord, Task, failure
+from oracle.record import CationRecord, Protocol, Task, failure
 
 if TYPE_CHECKING:
     from chemspace.cation import Cation

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from chemspace.geometry import tolerance_factor
 from chemspace.registry import Registry
-from chemspace.tables.decode import package_table
+from chemspace.tables.grid import package_table
 from oracle.errors import DescriptorError, InputError
 from oracle.record import CationRecord
 

@@ -19,8 +19,7 @@ from platformdirs import user_cache_path
 
 from chemspace.mounts import mount_of
 from oracle.errors import StoreCorruptError, StoreError, StoreFullError, StoreSchemaError
-from oracle.protocol import Protocol
-from oracle.record import CationRecord
+from oracle.record import CationRecord, Protocol
 
 __all__ = ["export_records", "import_records"]
 

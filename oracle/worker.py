@@ -20,8 +20,7 @@ from oracle.compute import compute
 from oracle.engines.base import SinglePoint
 from oracle.engines.registry import open_tools
 from oracle.errors import OracleError
-from oracle.protocol import Protocol
-from oracle.record import CationRecord, PointTask, Task
+from oracle.record import CationRecord, PointTask, Protocol, Task
 from oracle.workers import READY
 
 #: prctl(2): the signal that the kernel sends a process when its parent dies.

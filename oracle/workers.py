@@ -35,8 +35,7 @@ from oracle.errors import (
     TimeLimitError,
     WorkerCrashError,
 )
-from oracle.protocol import Protocol
-from oracle.record import CationRecord, Limits, PointTask, Task, failure
+from oracle.record import CationRecord, Limits, PointTask, Protocol, Task, failure
 
 __all__ = ["connected"]
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from chemspace.tables.decode import package_table
+from chemspace.tables.grid import package_table
 from oracle.descriptors import DESCRIPTOR_NAMES
 from screening.errors import DatasetError
 

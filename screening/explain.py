@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from chemspace.tables.decode import package_table
+from chemspace.tables.grid import package_table
 from screening.errors import SurrogateError
 
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ from screening.surrogates.recipe import TrainingRows
 from screening.surrogates.registry import DEFAULT_SURROGATE, get_recipe
 from screening.validation import cross_validate
 from screening.validation.card import PathComparison, compare_paths
-from screening.validation.splits import LEAVE_OUT_SPLITS, ScoreCard, hold_out, random_holdouts, score
+from screening.validation.cross_validate import LEAVE_OUT_SPLITS, ScoreCard, hold_out, random_holdouts, score
 
 __all__ = ["CLAIMS", "Reproduction", "filed_table", "reproduce"]
 

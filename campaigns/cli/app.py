@@ -17,8 +17,6 @@ from campaigns.cli import (
     record,
     serve,
     suggest,
-    traces,
-    upkeep,
 )
 
 app = typer.Typer(
@@ -53,10 +51,10 @@ COMMANDS = {
         record.log,
         record.export,
         record.replay,
-        upkeep.check,
-        upkeep.backup,
+        record.check,
+        record.backup,
     ),
-    "Tools": (traces.fit_trace, backtest.paper, backtest.backtest, upkeep.plugins),
+    "Tools": (ingest.fit_trace, backtest.paper, backtest.backtest, record.plugins),
 }
 for panel, commands in COMMANDS.items():
     for command in commands:

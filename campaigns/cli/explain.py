@@ -121,7 +121,7 @@ def validate(options: ComputingOptions) -> None:
 
 def _show(card: FullCard) -> None:
     from screening.scores import BRIEF_SCORES, ScoreWords
-    from screening.validation.splits import LEAVE_OUT_SPLITS
+    from screening.validation.cross_validate import LEAVE_OUT_SPLITS
 
     marked(f"[bold]{escape(card.verdict)}[/]")
     further = (("coverage_50", "in 50%", "{:.0%}"), ("coverage_95", "in 95%", "{:.0%}"), ("n_rows", "rows", "{:.0f}"))

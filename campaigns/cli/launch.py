@@ -23,11 +23,10 @@ from campaigns.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from campaigns.amend import Amendment
     from campaigns.campaign import Campaign
     from campaigns.config import CampaignConfig
     from campaigns.description import Description
-    from campaigns.plan import LaunchPlan
+    from campaigns.plan import Amendment, LaunchPlan
     from campaigns.space import Gathered
 
 

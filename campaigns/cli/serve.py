@@ -14,7 +14,7 @@ from campaigns.cli import console
 from campaigns.cli.options import AsJson, OptionGroup, OracleStorePath, Workers, takes
 
 if TYPE_CHECKING:
-    from campaigns.web.tokens import Role, TokenFile
+    from campaigns.web.settings import Role, TokenFile
 
 #: How long a token lasts unless somebody says otherwise, days.
 DAYS = 365.0
@@ -123,7 +123,7 @@ def _show_link(name: str, address: str) -> None:
 
 def _tokens(path: Path | None, wanted: list[str], *, needed: bool) -> TokenFile | None:
     """The tokens to ask for; None where this machine is trusted and nobody asked for any."""
-    from campaigns.web.tokens import Role, TokenFile
+    from campaigns.web.settings import Role, TokenFile
 
     if not needed and not wanted and path is None:
         return None
@@ -153,7 +153,7 @@ def tokens(options: TokenOptions) -> None:
 
       spinscreen tokens --link Anna --address http://lab-pc:8710/
     """
-    from campaigns.web.tokens import TokenFile
+    from campaigns.web.settings import TokenFile
 
     held = TokenFile(options.token_file or _default_file())
     for name in options.revoke or []:
@@ -187,7 +187,7 @@ def _make(tokens: TokenFile, people: list[tuple[str, Role]], days: float) -> Non
 
 
 def _person(text: str, option: str = "--add-token") -> tuple[str, Role]:
-    from campaigns.web.tokens import Role
+    from campaigns.web.settings import Role
 
     name, colon, role = text.rpartition(":")
     if not colon:

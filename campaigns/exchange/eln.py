@@ -32,8 +32,8 @@ from campaigns.intake import outcome_rows
 from campaigns.summary import Step
 from campaigns.targets import Recorded, Target, task_of
 from chemspace.errors import ChemspaceError
-from chemspace.tables.decode import MAX_BYTES
 from chemspace.tables.frame import write_csv
+from chemspace.tables.grid import MAX_BYTES
 
 if TYPE_CHECKING:
     from campaigns.campaign import Campaign

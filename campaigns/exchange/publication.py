@@ -25,8 +25,8 @@ from campaigns.files import file_name, title_of, write_whole
 from campaigns.intake import outcome_rows
 from campaigns.outputs import table
 from chemspace import parse_formula
-from chemspace.tables.decode import package_table
 from chemspace.tables.frame import write_csv
+from chemspace.tables.grid import package_table
 
 if TYPE_CHECKING:
     from campaigns.campaign import Campaign

@@ -18,7 +18,7 @@ from campaigns.kinetics.layouts import text_of
 from chemspace.errors import NotTextError, TableError
 from chemspace.tables.cells import TIME_UNITS, split_heading
 from chemspace.tables.columns import declared_columns
-from chemspace.tables.decode import MAX_LIBRARY_BYTES, bytes_of
+from chemspace.tables.grid import MAX_LIBRARY_BYTES, bytes_of
 from chemspace.tables.numbers import NumberTable, parse_numbers
 
 Array = NDArray[np.float64]

@@ -16,8 +16,7 @@ from numpy.typing import NDArray
 from campaigns.kinetics.headings import plain, role_of
 from chemspace.errors import TableError
 from chemspace.tables.cells import to_number, unit_of
-from chemspace.tables.decode import decode_text
-from chemspace.tables.grid import sheet_text
+from chemspace.tables.grid import decode_text, sheet_text
 from chemspace.tables.numbers import Dialect, parse_numbers, split_line
 
 Array = NDArray[np.float64]

@@ -10,10 +10,10 @@ from typing import Annotated
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from campaigns.web.errors import ForbiddenError, UnauthenticatedError
+from campaigns.errors import ForbiddenError, UnauthenticatedError
 from campaigns.web.registry import CampaignRegistry
 from campaigns.web.service import CampaignService
-from campaigns.web.tokens import Identity, Role
+from campaigns.web.settings import Identity, Role
 
 
 class LoginNeededError(UnauthenticatedError):

@@ -25,30 +25,27 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from campaigns.errors import (
+    BusyError,
     CampaignNotFoundError,
+    ForbiddenError,
     IngestError,
     LifecycleError,
+    NotReadyError,
+    NotServedError,
     PropertyError,
     StoreError,
+    UnauthenticatedError,
     UnconfirmedError,
+    WebError,
 )
 from campaigns.web.access import LoginNeededError, registry_of
 from campaigns.web.api import routes
 from campaigns.web.api.models import Problem
-from campaigns.web.errors import (
-    BusyError,
-    ForbiddenError,
-    NotReadyError,
-    NotServedError,
-    UnauthenticatedError,
-    WebError,
-)
 from campaigns.web.middleware import HEADERS, Guard, Idempotency, ResponseCache
 from campaigns.web.pages import campaign, compounds, measure
 from campaigns.web.pages.render import error_page, mount_assets
 from campaigns.web.registry import CampaignRegistry
-from campaigns.web.settings import Settings
-from campaigns.web.tokens import SESSION_S
+from campaigns.web.settings import SESSION_S, Settings
 from chemspace import SpinscreenError
 
 __all__ = ["run"]

@@ -23,8 +23,8 @@ from typing import Annotated, Any, TypeVar, cast
 from pydantic import ConfigDict, Field
 
 from campaigns.database import acting_as
+from campaigns.errors import BusyError, NotServedError, QueryError, WebError, WorkerError
 from campaigns.summary import Moment
-from campaigns.web.errors import BusyError, NotServedError, QueryError, WebError, WorkerError
 from chemspace import SpinscreenError
 from chemspace.progress import Progress, silent
 

@@ -22,11 +22,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from campaigns.artifacts import CACHE
 from campaigns.database import asked_by
+from campaigns.errors import BusyError, UnauthenticatedError
 from campaigns.web.access import identify, visitor_of
 from campaigns.web.api.models import Problem
-from campaigns.web.errors import BusyError, UnauthenticatedError
 from campaigns.web.registry import CampaignRegistry
-from campaigns.web.tokens import Identity
+from campaigns.web.settings import Identity
 
 #: SHA-256 of nothing: Plotly makes an empty style element and fills it by script, which the policy then allows.
 _EMPTY = "'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='"

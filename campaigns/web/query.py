@@ -18,8 +18,8 @@ from cachetools import LRUCache
 from numpy.typing import NDArray
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from campaigns.errors import QueryError
 from campaigns.files import sync
-from campaigns.web.errors import QueryError
 from chemspace import Cation, CompoundSpace
 from chemspace.errors import ChemspaceError
 from chemspace.progress import Progress

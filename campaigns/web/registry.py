@@ -15,11 +15,10 @@ from threading import Timer
 from cachetools import TTLCache
 
 from campaigns.database import account
-from campaigns.web.errors import BusyError, NotServedError
+from campaigns.errors import BusyError, NotServedError
 from campaigns.web.jobs import JobQueue
 from campaigns.web.service import CampaignService
-from campaigns.web.settings import Settings
-from campaigns.web.tokens import SESSION_S, Identity, Role
+from campaigns.web.settings import SESSION_S, Identity, Role, Settings
 from campaigns.web.uploads import Uploads
 
 _log = logging.getLogger(__name__)

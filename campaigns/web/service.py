@@ -20,7 +20,15 @@ from cachetools import LRUCache
 from campaigns.artifacts import CACHE, DEEP, PLAIN, Artifacts, writable
 from campaigns.campaign import Campaign
 from campaigns.database import DATABASE, acting_as
-from campaigns.errors import StoreError
+from campaigns.errors import (
+    BusyError,
+    ForbiddenError,
+    NotReadyError,
+    NotServedError,
+    QueryError,
+    StoreError,
+    WorkerError,
+)
 from campaigns.events import AWAITED, NEVER_AGAIN, Event, Stage
 from campaigns.fates import Expected
 from campaigns.files import title_of
@@ -29,11 +37,9 @@ from campaigns.space import without
 from campaigns.state import CampaignState, voids
 from campaigns.summary import FitSummary
 from campaigns.targets import Recorded, property_standings, task_of
-from campaigns.web.errors import BusyError, ForbiddenError, NotReadyError, NotServedError, QueryError, WorkerError
 from campaigns.web.jobs import Job, JobQueue, Lane, run_in_process, turn
 from campaigns.web.query import MAX_INDEXED, Ranked, RankIndex, RankQuery, Searcher, build_index
-from campaigns.web.settings import Settings
-from campaigns.web.tokens import Identity
+from campaigns.web.settings import Identity, Settings
 from chemspace import parse_formula
 from chemspace.progress import Progress, silent
 from chemspace.registry import PLUGIN_GROUP
@@ -41,8 +47,8 @@ from oracle import CationRecord, OracleStore, default_store_path
 from screening.errors import UnknownSurrogateError
 
 if TYPE_CHECKING:
-    from campaigns.amend import Amendment
     from campaigns.config import CampaignConfig
+    from campaigns.plan import Amendment
     from campaigns.round import Known, Round
     from campaigns.summary import SuggestionBatch
     from chemspace import Cation, Compound

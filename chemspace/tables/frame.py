@@ -23,18 +23,20 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias, cast
 from chemspace.errors import CellError, NotTextError, TableError
 from chemspace.tables.cells import is_missing, to_number, with_point, without_guard
 from chemspace.tables.columns import are_codes
-from chemspace.tables.decode import (
+from chemspace.tables.grid import (
     MAX_BYTES,
     MAX_FEATURES,
     MAX_LIBRARY_BYTES,
+    Grid,
     bytes_of_stream,
     check_headings,
     content_of,
     decode_text,
+    delimiter_of,
     encoding_of,
+    read_grid,
     too_large,
 )
-from chemspace.tables.grid import Grid, delimiter_of, read_grid
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pyscf import gto, scf
 
 from chemspace import Cation
-from oracle.conformers import build_molecule, embed
+from oracle.compute import build_molecule, embed
 from oracle.engines.base import ANGSTROM_PER_BOHR, EV_PER_HARTREE, SinglePoint
 from oracle.errors import ConvergenceError
 from oracle.optimise import choose_coordinates, force_field_hessian, minimise

@@ -18,8 +18,7 @@ from screening.dataset import published_descriptors
 from screening.features import to_features
 from screening.surrogates import TrainingRows
 from screening.surrogates.baselines import SklearnRecipe
-from screening.validation.cross_validate import out_of_fold
-from screening.validation.splits import hold_out, score
+from screening.validation.cross_validate import hold_out, out_of_fold, score
 
 
 def neighbours(seed: int) -> Any:

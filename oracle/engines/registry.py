@@ -20,7 +20,7 @@ from oracle.errors import EngineError, EngineMissingError, ProtocolError
 
 if TYPE_CHECKING:
     from oracle.engines.base import Engine, PointEngine
-    from oracle.protocol import Protocol
+    from oracle.record import Protocol
 
 __all__ = ["ENGINES", "Tools", "distribution_version", "get_engine", "installed_version", "open_tools"]
 
@@ -169,7 +169,7 @@ _XTB_METHODS = ("GFN2-xTB", "GFN1-xTB")
 )
 def _tblite(protocol: Protocol) -> Engine:
     """xTB by the tblite library, which the authors of xTB maintain."""
-    from oracle.engines.tblite import TbliteEngine
+    from oracle.engines.xtb import TbliteEngine
 
     return TbliteEngine(protocol.method, protocol.solvent, protocol.accuracy, protocol.step_accuracy)
 
@@ -217,6 +217,6 @@ def _pyscf_properties(protocol: Protocol) -> PointEngine:
 @register_engine("pyscf", EngineAbility(("HF/def2-TZVP",), version=_pyscf_version, open_properties=_pyscf_properties))
 def _pyscf(protocol: Protocol) -> Engine:
     """Hartree-Fock orbitals and dipole by PySCF, on the geometry of tblite's GFN2-xTB."""
-    from oracle.engines.tblite import TbliteEngine
+    from oracle.engines.xtb import TbliteEngine
 
     return TbliteEngine("GFN2-xTB", protocol.solvent, protocol.accuracy, protocol.step_accuracy)

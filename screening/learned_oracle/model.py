@@ -26,7 +26,7 @@ from scipy.sparse import csr_matrix, vstack
 
 from chemspace.progress import Progress, silent
 from oracle import OracleError, Protocol
-from oracle.conformers import build_molecule, start_geometries
+from oracle.compute import build_molecule, start_geometries
 from oracle.descriptors import DescriptorSet
 from oracle.engines.base import ANGSTROM_PER_BOHR, atomic_masses, mean_electronegativity
 from screening.errors import TrainingDataError

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from screening.validation.cross_validate import Validation, cross_validate
-from screening.validation.splits import ScoreCard
+from screening.validation.cross_validate import ScoreCard, Validation, cross_validate
 
 __all__ = ["ScoreCard", "Validation", "cross_validate"]

@@ -15,8 +15,15 @@ from screening.errors import TrainingDataError
 from screening.surrogates.mixture import MAX_PROCESS_ROWS, MixtureRecipe
 from screening.surrogates.recipe import TrainingRows
 from screening.surrogates.registry import DEFAULT_SURROGATE, get_recipe
-from screening.validation.cross_validate import Validation, cross_validate
-from screening.validation.splits import EXACT_ROWS, LEAVE_OUT_SPLITS, most_parts, random_holdouts, rank_correlation
+from screening.validation.cross_validate import (
+    EXACT_ROWS,
+    LEAVE_OUT_SPLITS,
+    Validation,
+    cross_validate,
+    most_parts,
+    random_holdouts,
+    rank_correlation,
+)
 
 __all__ = ["verdict_of"]
 

@@ -18,8 +18,7 @@ from campaigns.agents import serve_agents
 from campaigns.client import Client
 from campaigns.targets import Target
 from campaigns.web import registry
-from campaigns.web.settings import Settings
-from campaigns.web.tokens import Role, TokenFile
+from campaigns.web.settings import Role, Settings, TokenFile
 from tests.campaigns.conftest import described
 from tests.campaigns.web.conftest import running
 

@@ -46,7 +46,7 @@ def no_training(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise AssertionError("what is kept is good, nothing is to be validated or ranked again")
 
-    monkeypatch.setattr("campaigns.related.validate", refuse)
+    monkeypatch.setattr("campaigns.training.validate", refuse)
     monkeypatch.setattr("campaigns.round.rank", refuse)
 
 
@@ -133,7 +133,7 @@ def test_a_folder_that_takes_no_files_goes_without(launched: Launched, tmp_path:
 
 def test_an_outcome_or_a_goal_ranks_anew_and_trains_nothing(year: Campaign, monkeypatch: pytest.MonkeyPatch) -> None:
     year.suggest()
-    monkeypatch.setattr("campaigns.related.validate", None)
+    monkeypatch.setattr("campaigns.training.validate", None)
     monkeypatch.setattr("campaigns.round.fit", None)
     year.step("(BDA)(MA)Pb2I7", "not formed")
     assert year.fit() is None

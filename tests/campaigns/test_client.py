@@ -11,7 +11,7 @@ import pytest
 
 from campaigns.client import Client
 from campaigns.errors import RemoteError
-from campaigns.web.tokens import Role, TokenFile
+from campaigns.web.settings import Role, TokenFile
 from tests.campaigns.web.conftest import SLUG, Prepared, Traces, maps, prepared, running, traces
 
 __all__ = ["maps", "prepared", "traces"]

@@ -9,9 +9,8 @@ import pytest
 from campaigns import Campaign, CampaignConfig
 from campaigns.config import SpaceRules
 from campaigns.description import read_description
-from campaigns.editions import EDITIONS, FIRST, NEWEST
 from campaigns.errors import CampaignExistsError, ConfigError
-from campaigns.events import upcast
+from campaigns.events import EDITIONS, FIRST, NEWEST, upcast
 from chemspace import CationLibrary
 from oracle import Protocol
 

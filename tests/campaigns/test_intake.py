@@ -11,13 +11,12 @@ import pandas as pd
 import pytest
 
 from campaigns import Campaign
-from campaigns.errors import IngestError, LifecycleError, StoreError, UnconfirmedError, UnfitTextError
+from campaigns.errors import IngestError, LifecycleError, StoreError, UnconfirmedError, UnfitTextError, check_recordable
 from campaigns.events import Stage
 from campaigns.fates import MANY
 from campaigns.files import write_table
 from campaigns.intake import outcome_rows
 from campaigns.kinetics import fit_trace, read_traces
-from campaigns.text import check_recordable
 from screening import SpinDataset
 from tests.campaigns.processes import all_at_once, ingest
 from tests.campaigns.small import created

@@ -10,8 +10,7 @@ import pytest
 from campaigns import Campaign, CampaignConfig
 from campaigns import space as libraries
 from campaigns.artifacts import CACHE, Artifacts
-from campaigns.editions import EDITIONS, NEWEST
-from campaigns.events import Stage
+from campaigns.events import EDITIONS, NEWEST, Stage
 from campaigns.space import gather, keep_library, kept_library, with_builtin, with_columns, write_rejects
 from campaigns.training import measured_dataset
 from chemspace import CationLibrary, LibraryError, parse_formula

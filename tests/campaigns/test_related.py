@@ -15,9 +15,8 @@ from campaigns.cli.app import app
 from campaigns.errors import PropertyError
 from campaigns.exchange.eln import ingest_crate, write_eln
 from campaigns.exchange.publication import as_markdown, model_card
-from campaigns.related import join_tasks
 from campaigns.targets import Target
-from campaigns.training import training_set
+from campaigns.training import join_tasks, training_set
 from screening import SpinDataset
 from tests.campaigns.conftest import Launched, described
 

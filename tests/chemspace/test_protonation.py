@@ -7,7 +7,7 @@ from rdkit import Chem
 from rdkit.Chem.MolStandardize import rdMolStandardize
 
 from chemspace import Cation, CationLibrary, StructureError
-from chemspace.molecule import cation_form, parse_smiles
+from chemspace.cation import cation_form, parse_smiles
 
 
 def cation_of(smiles: str, dications: bool | None = False) -> str:

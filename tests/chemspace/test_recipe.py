@@ -10,7 +10,7 @@ from rdkit.Chem import MolFromSmiles, MolToInchiKey
 from chemspace import CationLibrary, parse_formula
 from chemspace.errors import RecipeError
 from chemspace.recipe import Recipe, make_recipe
-from chemspace.tables.decode import package_table
+from chemspace.tables.grid import package_table
 
 
 def halide_brought(recipe: Recipe, metal_source: str, spacer_source: str) -> float:

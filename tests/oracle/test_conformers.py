@@ -7,7 +7,7 @@ import pytest
 from rdkit import Chem
 from rdkit.Chem import rdMolTransforms
 
-from oracle.conformers import build_molecule, embed, turn
+from oracle.compute import build_molecule, embed, turn
 from oracle.engines.base import ANGSTROM_PER_BOHR
 from oracle.optimise import force_field_hessian
 

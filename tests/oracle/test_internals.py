@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from oracle.conformers import build_molecule, embed
+from oracle.compute import build_molecule, embed
 from oracle.optimise import Internals, build_internals, choose_coordinates
 
 MOL = build_molecule("OCC[NH3+]")

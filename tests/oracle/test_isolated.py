@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from oracle.errors import ConvergenceError, InputError, TimeLimitError
-from oracle.protocol import Protocol
-from oracle.record import Limits, PointTask
+from oracle.record import Limits, PointTask, Protocol
 from oracle.workers import WorkerProcess, isolated_single_point
 from tests.oracle.golden import GOLDEN
 

@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 
 from oracle import workers
-from oracle.protocol import Protocol
-from oracle.record import Limits
+from oracle.record import Limits, Protocol
 from oracle.workers import THREAD_VARIABLES, WorkerProcess, worker_environment
 
 ROOT = Path(__file__).parents[2]

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from oracle.conformers import build_molecule, embed
+from oracle.compute import build_molecule, embed
 from oracle.engines.base import bond_changes
-from oracle.engines.tblite import TbliteEngine
+from oracle.engines.xtb import TbliteEngine
 from oracle.errors import ConvergenceError
 from oracle.optimise import Coordinates, Optimum, choose_coordinates, force_field_hessian, minimise
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oracle.errors import ProtocolError
-from oracle.protocol import Protocol
+from oracle.record import Protocol
 
 
 @given(

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from campaigns.errors import NotReadyError, QueryError
 from campaigns.events import Stage
 from campaigns.records import geometries, starting_structure
 from campaigns.state import CampaignState
 from campaigns.summary import Step
 from campaigns.web.api.models import PredictionIn
-from campaigns.web.errors import NotReadyError, QueryError
 from campaigns.web.service import CampaignService
 from chemspace import Cation, CationLibrary, Compound, parse_formula
 from chemspace.geometry import mmff_geometry

@@ -10,10 +10,10 @@ from typing import Annotated, Any, Literal
 from fastapi import UploadFile
 from pydantic import BaseModel, ConfigDict, Field
 
+from campaigns.errors import QueryError
 from campaigns.events import REASONS
 from campaigns.kinetics.measurement import TraceSettings
 from campaigns.summary import Fit, Standing, Step, Suggestion
-from campaigns.web.errors import QueryError
 from campaigns.web.query import MAX_SIZE, Ranked, RankQuery
 from campaigns.web.uploads import ROLES, Uploaded, uploaded
 

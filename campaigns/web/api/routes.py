@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, File, Path, Query, Response
 
 from campaigns.config import CampaignConfig
 from campaigns.database import acting_as
+from campaigns.errors import QueryError
 from campaigns.events import Stage
 from campaigns.ingest import ReadingOptions
 from campaigns.intake import require_confirmed
@@ -18,11 +19,10 @@ from campaigns.targets import named_target, target_of
 from campaigns.web.access import Editor, Reader, Registry, Service, reader
 from campaigns.web.api import models
 from campaigns.web.api.compounds import asked_compound, compound_of, history_of
-from campaigns.web.errors import QueryError
 from campaigns.web.jobs import Job
 from campaigns.web.registry import CampaignRegistry
 from campaigns.web.service import CampaignService
-from campaigns.web.tokens import Identity
+from campaigns.web.settings import Identity
 from campaigns.web.uploads import read_results, take_in_trace
 from chemspace import parse_formula
 

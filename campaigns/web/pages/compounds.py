@@ -13,6 +13,7 @@ from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from pydantic import BeforeValidator, Field, ValidationError
 
+from campaigns.errors import NotReadyError, NotServedError, QueryError
 from campaigns.files import file_name
 from campaigns.report.card import chances, costs_of, recipe_of
 from campaigns.report.drawing import molecule_svg
@@ -26,7 +27,6 @@ from campaigns.web.api.compounds import (
     structure_scene,
 )
 from campaigns.web.api.models import MANY, PredictionIn
-from campaigns.web.errors import NotReadyError, NotServedError, QueryError
 from campaigns.web.pages.campaign import card_of
 from campaigns.web.pages.render import fragment, is_partial, page, redirect
 from campaigns.web.query import Chance, Layers, Lifetime, RankQuery

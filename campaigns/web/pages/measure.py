@@ -10,6 +10,7 @@ from fastapi.responses import Response
 from pydantic import AfterValidator, BaseModel, Field
 
 from campaigns.database import acting_as
+from campaigns.errors import QueryError
 from campaigns.events import Stage
 from campaigns.fates import Expected
 from campaigns.ingest import UNITS
@@ -20,7 +21,6 @@ from campaigns.report.card import compared
 from campaigns.summary import IngestResult
 from campaigns.targets import named_target
 from campaigns.web.access import Editing, Registry, Service, Visiting, Visitor
-from campaigns.web.errors import QueryError
 from campaigns.web.pages.render import fragment, page
 from campaigns.web.service import CampaignService
 from campaigns.web.uploads import (

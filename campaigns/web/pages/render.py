@@ -13,11 +13,11 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import ChoiceLoader, Environment, PackageLoader
 
+from campaigns.errors import NotServedError
 from campaigns.report.render import environment
 from campaigns.web.access import Visitor, registry_of, visitor_of
-from campaigns.web.errors import NotServedError
 from campaigns.web.service import CampaignService
-from campaigns.web.tokens import Identity, Role
+from campaigns.web.settings import Identity, Role
 
 #: Pages of a campaign: name, address below the campaign's, title.
 TABS = (

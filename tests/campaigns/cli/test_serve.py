@@ -10,9 +10,8 @@ import pytest
 from typer.testing import CliRunner
 
 from campaigns.cli.app import app
-from campaigns.errors import CampaignNotFoundError
+from campaigns.errors import CampaignNotFoundError, WebError
 from campaigns.web import app as server
-from campaigns.web.errors import WebError
 from campaigns.web.settings import Settings, other_people
 from tests.campaigns.small import created
 

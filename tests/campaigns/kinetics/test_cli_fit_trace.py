@@ -13,7 +13,7 @@ import typer
 from typer.testing import CliRunner
 
 from benchmarks.synthetic_traces import Truth, delay_grid, synthetic_map, synthetic_trace
-from campaigns.cli.traces import fit_trace
+from campaigns.cli.ingest import fit_trace
 from campaigns.kinetics.errors import KineticsError
 
 app = typer.Typer()
@@ -126,7 +126,7 @@ def test_wrong_data_raise_the_typed_error(files: dict[str, str], name: str, mess
 
 def test_help_is_quick_because_nothing_heavy_is_imported() -> None:
     code = (
-        "import sys, campaigns.cli.traces; heavy = {'lmfit', 'scipy', 'plotly', 'torch'} & set(sys.modules); "
+        "import sys, campaigns.cli.ingest; heavy = {'lmfit', 'scipy', 'plotly', 'torch'} & set(sys.modules); "
         "print(sorted(heavy)); sys.exit(bool(heavy))"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

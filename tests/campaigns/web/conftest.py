@@ -20,8 +20,7 @@ from benchmarks.synthetic_traces import Truth, delay_grid, synthetic_map, synthe
 from campaigns.web.app import config_of, create_app
 from campaigns.web.jobs import JobQueue
 from campaigns.web.service import CampaignService
-from campaigns.web.settings import Settings
-from campaigns.web.tokens import Role, TokenFile
+from campaigns.web.settings import Role, Settings, TokenFile
 from tests.campaigns.conftest import Launched, made_once
 from tests.system import require
 

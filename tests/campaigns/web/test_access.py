@@ -11,12 +11,11 @@ import pytest
 from fastapi.testclient import TestClient
 from itsdangerous import TimestampSigner
 
+from campaigns.errors import TokenError
 from campaigns.web.app import COOKIE, create_app
-from campaigns.web.errors import TokenError
 from campaigns.web.registry import MAX_FAILURES
 from campaigns.web.service import CampaignService
-from campaigns.web.settings import is_loopback
-from campaigns.web.tokens import SESSION_S, Role, TokenFile
+from campaigns.web.settings import SESSION_S, Role, TokenFile, is_loopback
 from tests.campaigns.web.conftest import BASE, SLUG, Guarded, Prepared
 
 #: A well-formed body for every address of the REST interface that takes one.
@@ -344,7 +343,7 @@ def test_a_login_link_is_shown_as_a_button_and_works_once(guarded: Guarded) -> N
 
 def test_a_login_link_ends_with_its_token_and_its_day(guarded: Guarded, monkeypatch: pytest.MonkeyPatch) -> None:
     link = guarded.tokens.link("Anna")
-    monkeypatch.setattr("campaigns.web.tokens.LINK_S", -1)
+    monkeypatch.setattr("campaigns.web.settings.LINK_S", -1)
     assert guarded.tokens.whose_link(guarded.tokens.link("Anna")) is None
     guarded.tokens.revoke("Anna")
     assert guarded.tokens.redeem(link) is None

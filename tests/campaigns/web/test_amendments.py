@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from campaigns import Campaign, amend
+from campaigns import Campaign, plan
 from campaigns.web.app import create_app
 from campaigns.web.settings import Settings
 from tests.campaigns.conftest import Launched
@@ -50,7 +50,7 @@ def test_a_description_is_amended_once_its_differences_were_seen(server: TestCli
 def test_libraries_are_read_while_somebody_else_writes_and_again_where_that_changed_the_campaign(
     server: TestClient, year: Campaign, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plain, read = amend.gather, list[int]()
+    plain, read = plan.gather, list[int]()
 
     def gathered(*what: Any, **how: Any) -> Any:
         if not read:
@@ -58,7 +58,7 @@ def test_libraries_are_read_while_somebody_else_writes_and_again_where_that_chan
         read.append(1)
         return plain(*what, **how)
 
-    monkeypatch.setattr(amend, "gather", gathered)
+    monkeypatch.setattr(plan, "gather", gathered)
     asked = {"description": {"space": {"n_layers": "1-3"}}, "confirmed": True}
     assert server.post("amendments", json=asked).json()["stored"]
     assert len(read) == 2

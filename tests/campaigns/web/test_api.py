@@ -14,7 +14,7 @@ from openapi_spec_validator import validate
 
 from campaigns.web.app import create_app
 from campaigns.web.jobs import MAX_QUEUED, JobQueue
-from campaigns.web.tokens import Role, TokenFile
+from campaigns.web.settings import Role, TokenFile
 from tests.campaigns.web.conftest import SLUG, Prepared, Traces, wait_for
 
 HERE = f"/api/campaigns/{SLUG}"

@@ -12,8 +12,7 @@ from typing import Any
 
 import pytest
 
-from campaigns.errors import IngestError
-from campaigns.web.errors import BusyError, NotServedError, QueryError, WorkerError
+from campaigns.errors import BusyError, IngestError, NotServedError, QueryError, WorkerError
 from campaigns.web.jobs import MAX_QUEUED, JobQueue, Lane, read_apart, run_in_process
 from chemspace.progress import Progress, silent
 from tests.campaigns.web.conftest import wait_for

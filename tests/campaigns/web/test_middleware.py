@@ -19,7 +19,7 @@ from campaigns.web import middleware
 from campaigns.web.app import create_app
 from campaigns.web.jobs import JobQueue
 from campaigns.web.pages import render
-from campaigns.web.tokens import Identity, Role
+from campaigns.web.settings import Identity, Role
 from tests.campaigns.web.conftest import BASE, SLUG, Guarded, Prepared, wait_for
 
 HERE, PAGE = f"/api/campaigns/{SLUG}", f"/c/{SLUG}"

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from campaigns.web.errors import QueryError
+from campaigns.errors import QueryError
 from campaigns.web.query import SORTS, RankIndex, RankQuery, Searcher
 from chemspace import Cation, CationLibrary, Compound, CompoundSpace
 

@@ -13,7 +13,7 @@ from fastapi.testclient import TestClient
 
 from campaigns.web.app import create_app
 from campaigns.web.jobs import JobQueue
-from campaigns.web.tokens import Role, TokenFile
+from campaigns.web.settings import Role, TokenFile
 from tests.campaigns.web.conftest import BASE, SLUG, Guarded, Prepared, Traces
 
 OTHER = "other-group"

@@ -9,11 +9,10 @@ from typing import Any
 import pytest
 
 from campaigns import artifacts
-from campaigns.errors import StoreError
+from campaigns.errors import NotReadyError, StoreError
 from campaigns.report import view as deep_view
 from campaigns.round import Known
 from campaigns.web import service as services
-from campaigns.web.errors import NotReadyError
 from campaigns.web.jobs import JobQueue
 from campaigns.web.service import Cache, CampaignService, dig
 from chemspace.progress import silent

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from openpyxl import Workbook
 
-from campaigns.web.errors import NotServedError, QueryError
+from campaigns.errors import NotServedError, QueryError
 from campaigns.web.jobs import JobQueue
 from campaigns.web.uploads import KEPT, TableUpload, Uploaded, Uploads, for_people
 from tests.campaigns.web.conftest import SLUG, Guarded

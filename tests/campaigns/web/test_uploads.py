@@ -19,8 +19,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from campaigns import Campaign
+from campaigns.errors import NotServedError, QueryError
 from campaigns.kinetics.measurement import TraceSettings
-from campaigns.web.errors import NotServedError, QueryError
 from campaigns.web.registry import UPLOADS, CampaignRegistry
 from campaigns.web.uploads import TableUpload, TraceUpload, Uploaded, Uploads, clean_name, fitted
 from tests.campaigns.web.conftest import SLUG, Guarded, Prepared, Traces

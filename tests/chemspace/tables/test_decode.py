@@ -11,9 +11,17 @@ from pathlib import Path
 import pytest
 
 from chemspace.errors import TableError
-from chemspace.tables.decode import MAX_BYTES, MAX_CELLS, MAX_CHARACTERS, MAX_COLUMNS, MAX_LINES, MAX_ROWS, content_of
 from chemspace.tables.frame import read_frame, read_rows
-from chemspace.tables.grid import read_grid
+from chemspace.tables.grid import (
+    MAX_BYTES,
+    MAX_CELLS,
+    MAX_CHARACTERS,
+    MAX_COLUMNS,
+    MAX_LINES,
+    MAX_ROWS,
+    content_of,
+    read_grid,
+)
 from tests.chemspace.tables.files import workbook
 
 CASES = Path(__file__).with_name("cases")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from oracle.conformers import build_molecule
+from oracle.compute import build_molecule
 from oracle.engines.base import validate_geometry, validate_molecule
 from oracle.errors import InputError
 from tests.oracle.golden import GOLDEN

@@ -12,11 +12,9 @@ import numpy as np
 import pytest
 
 from oracle.engines.base import DEBYE_PER_E_BOHR, EV_PER_HARTREE, SinglePoint
-from oracle.engines.tblite import TbliteEngine
-from oracle.engines.xtb import XtbCommandEngine
+from oracle.engines.xtb import TbliteEngine, XtbCommandEngine
 from oracle.errors import ProtocolError
-from oracle.protocol import Protocol
-from oracle.record import Limits, PointTask
+from oracle.record import Limits, PointTask, Protocol
 from oracle.workers import WorkerProcess
 from tests.oracle.golden import GOLDEN, Golden
 from tests.system import require

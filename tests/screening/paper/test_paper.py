@@ -27,7 +27,7 @@ from screening.paper import (
     reproduce,
 )
 from screening.validation.card import compare_paths
-from screening.validation.splits import score
+from screening.validation.cross_validate import score
 
 SETTING = Setting((20,), "relu", 1e-3)
 

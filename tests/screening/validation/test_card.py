@@ -11,7 +11,7 @@ import pytest
 
 from screening.validation import Validation
 from screening.validation.card import FullCard, full_score_card, paired, verdict_of
-from screening.validation.splits import LEAVE_OUT_SPLITS
+from screening.validation.cross_validate import LEAVE_OUT_SPLITS
 from tests.screening.rows import smooth_rows
 
 ROWS = smooth_rows(k=30)

@@ -25,7 +25,6 @@ from screening.strategies.strategy import NEAREST, NEAREST_COLUMNS
 if TYPE_CHECKING:
     from screening.ranking.bounds import PredictionBounds
 
-
 Array = NDArray[np.float64]
 #: Compounds kept beyond top_k by a pass.
 _SPARE = 1000
@@ -89,17 +88,14 @@ class Ranking:
 
 @dataclass(frozen=True, slots=True)
 class PassEstimate:
-    """Compounds that the constraints allow, seconds of a pass over them, and bytes of a file of their numbers (None
-    where none is written)."""
+    """Compounds that the constraints allow, and seconds of a pass over them."""
 
     n_compounds: int
     seconds: float
-    file_bytes: int | None = None
 
     def __str__(self) -> str:
         span = f"{self.seconds:.0f} s" if self.seconds < 120 else f"{self.seconds / 60:.0f} min"
-        size = "" if self.file_bytes is None else f", a file of about {self.file_bytes / 1e6:,.0f} MB"
-        return f"{self.n_compounds:,} compounds, about {span}{size}"
+        return f"{self.n_compounds:,} compounds, about {span}"
 
 
 def estimate_pass(work: Pass, workers: int = 1) -> PassEstimate:

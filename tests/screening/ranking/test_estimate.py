@@ -32,7 +32,7 @@ def test_the_estimate_is_of_every_compound_that_is_allowed() -> None:
 
 def test_an_estimate_reads_well() -> None:
     assert str(PassEstimate(100_000_000, 41.3)) == "100,000,000 compounds, about 41 s"
-    assert str(PassEstimate(1000, 600.0, 72_000_000)) == "1,000 compounds, about 10 min, a file of about 72 MB"
+    assert str(PassEstimate(1000, 600.0)) == "1,000 compounds, about 10 min"
 
 
 @pytest.mark.parametrize("space", [SPACE, HALF], ids=["whole", "constrained"])

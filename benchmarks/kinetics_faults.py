@@ -294,7 +294,7 @@ class Tally:
         return (
             f"{bias} | {100 * holds.mean():.0f} | {100 * wider.mean():.0f} | {100 * (holds | said).mean():.0f} | "
             f"{100 * (holds | said | (wider & named)).mean():.0f} | "
-            f"{100 * (~wider & ~said).mean():.1f} | {100 * said.mean():.0f} | {100 * np.mean(self.bound):.0f} | "
+            f"{100 * (~wider & ~said).mean():.1f} | {100 * said.mean():.0f} | {100 * np.mean(self.bound):.1f} | "
             f"{width} | {1e3 * np.mean(self.cpu):.0f} | {', '.join(map(str, often))}"
         )
 

@@ -38,7 +38,7 @@ _FAR_APART = 2.5
 #: Second start beside own zeros or an artefact: a lifetime so many times as long.
 _SLOWER = 4.0
 #: Smallest shares of the height and ratio of the lifetimes of two exponentials that count beside one.
-LEAST_FAST, LEAST_SLOW, LEAST_APART = 0.15, 0.03, 1.5
+LEAST_FAST, LEAST_SLOW, LEAST_APART = 0.1, 0.03, 1.5
 #: Second starting shape of a biexponential: mostly one lifetime with a small slow tail.
 _TAIL = (2.0, 2.0)
 

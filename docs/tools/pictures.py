@@ -84,7 +84,7 @@ def served(campaign: Path, patience_s: float = 600.0) -> Iterator[str]:
                         return
             except OSError:
                 pass  # it is still starting
-            time.sleep(2.0)
+            time.sleep(0.5)
         raise RuntimeError(f"spinscreen serve {campaign} was not ready within {patience_s:.0f} s")
     finally:
         server.terminate()

@@ -50,11 +50,13 @@ def crystals(campaign: Campaign, count: int, seed: int) -> str:
     return "\n".join(rows) + "\n"
 
 
-def spent(work: Path, *arguments: str) -> tuple[float, float]:
-    """CPU seconds and peak memory (10^9 bytes) of one command."""
-    mark, environment = work / "spent", {**os.environ, "OMP_NUM_THREADS": "1"}
+def spent(work: Path, *arguments: str, tree: Path | None = None, **environment: str) -> tuple[float, float]:
+    """CPU seconds and peak memory (10^9 bytes) of one command, of the checkout `tree` where one is given."""
+    mark, own = work / "spent", {**os.environ, "OMP_NUM_THREADS": "1", **environment}
+    if tree is not None:
+        own["PYTHONPATH"] = str(tree)
     command = [sys.executable, "-c", _COMMAND, *arguments, str(mark)]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    done = subprocess.run(command, capture_output=True, text=True, env=own, cwd=tree)
     if done.returncode:
         raise SystemExit(f"{' '.join(arguments)} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
     seconds, memory = mark.read_text().split()

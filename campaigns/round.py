@@ -263,9 +263,10 @@ class Round:
     def explain(self, x: NDArray[np.float64]) -> Shapley:
         """Shapley values of rows x, shape (m, d): what sets each apart from the training rows."""
         from screening.explain import shapley
+        from screening.ranking.stream import SinglePrecision
 
-        names = self.training.descriptors.feature_names
-        return shapley(self.surrogate, x, names, background=self.training.x)
+        quick = SinglePrecision(self.surrogate) if hasattr(self.surrogate.model, "marginal") else self.surrogate
+        return shapley(quick, x, self.training.descriptors.feature_names, background=self.training.x)
 
 
 def fit_round(

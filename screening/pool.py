@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from threadpoolctl import threadpool_limits
 
-from screening.batch import of_open_kind
+from screening.batch import largest_gain, of_open_kind
 from screening.devices import check_seed, one_thread
 from screening.errors import NothingLeftError, PoolError, PoolWarning
 from screening.ranking.stream import TopK
@@ -231,9 +232,6 @@ _BLOCK = 8192
 #: Candidates that enter the exact choice: the best of the pass, and the best of a random sample in case the best of the
 #: pass are all neighbours of one another.
 _BEST, _SAMPLED, _SAMPLED_FROM = 4000, 250, 5000
-#: Candidates whose gains beside others are worked out at once, and what quasi-random samples seldom move their
-#: logarithms by: in 24 random problems batches of eight are those of trying every candidate, in a tenth of the time.
-_AT_ONCE, _SAMPLED_GAIN = 64, 0.1
 
 
 def shortlist(
@@ -270,22 +268,17 @@ def choose_from_pool(
     chosen one; `teaching` of them are of those that teach most."""
     chosen: list[int] = []
     open_rows, teaches = np.ones(len(rows), dtype=bool), np.empty(0, dtype=bool)
-    most = alone = model.log_improvement(x)  # what each gains at most
+    most = (alone := model.log_improvement(x)).copy()  # what each gains at most
     if teaching is not None:
         mean, variance = model.predict(x)
         teaches = teaches_most(mean, np.sqrt(variance))
+
+    def gains(own: NDArray[np.int64], points: Array) -> Array:
+        return model.log_gain(x[own], points, seed) if len(points) else alone[own]
+
     while len(chosen) < q:
         fits = open_rows if teaching is None else of_open_kind(open_rows, teaches, chosen, (q - teaching, teaching))
-        points, best, pick = np.vstack([awaited, x[chosen]]), -np.inf, -1
-        left = np.flatnonzero(fits)
-        left, most = left[np.argsort(-most[left], kind="stable")], most.copy()
-        for start in range(0, len(left), _AT_ONCE):
-            block = left[start : start + _AT_ONCE]
-            if most[block[0]] < best - _SAMPLED_GAIN:
-                break  # beside more points no candidate gains more (Minoux, 1978, doi 10.1007/BFb0006528)
-            value = most[block] = model.log_gain(x[block], points, seed) if len(points) else alone[block]
-            if value.max() > best:
-                best, pick = float(value.max()), int(block[np.argmax(value)])
+        pick = largest_gain(np.flatnonzero(fits), partial(gains, points=np.vstack([awaited, x[chosen]])), most)
         chosen.append(pick)
         open_rows[pick] = False
         twins = np.flatnonzero(open_rows & (x == x[pick]).all(axis=1))

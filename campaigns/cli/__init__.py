@@ -29,6 +29,7 @@ def main() -> None:
     import gc
     from threading import Event
 
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # a pass has threads of its own, all else is small products
     gc.set_threshold(COLLECT_AFTER)
     atexit.register(gc.freeze)  # searched once more, the libraries would take a third of a CPU second to end
     has_stopped = Event()

@@ -8,7 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias, TypeVar
 
 import numpy as np
@@ -274,7 +274,9 @@ def price_property(space: CompoundSpace, per_mol: Mapping[str, float]) -> Proper
     return price
 
 
-def _no_rows() -> pd.DataFrame:
+@cache
+def no_rows() -> pd.DataFrame:
+    """An empty table, always the same one."""
     import pandas as pd  # a third of a CPU second, which names and words of strategies need not
 
     return pd.DataFrame()
@@ -295,7 +297,7 @@ class Shortlist:
     log_p: Array | None = None  #: log P(forms), shape (m,); None counts everything as formed
     #: Of the candidates in the space, shape (m,).
     index: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, dtype=np.int64))
-    frame: pd.DataFrame = field(default_factory=_no_rows)  #: their rows of the ranking
+    frame: pd.DataFrame = field(default_factory=no_rows)  #: their rows of the ranking
 
 
 @dataclass(frozen=True)
@@ -304,7 +306,7 @@ class Chosen:
 
     x: Array  #: features, shape (p, d)
     n_picked: int = 0  #: how many of them, the last ones, are of this batch
-    columns: pd.DataFrame = field(default_factory=_no_rows)  #: the strategy's `pending_names` of the same points
+    columns: pd.DataFrame = field(default_factory=no_rows)  #: the strategy's `pending_names` of the same points
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from screening.batch import BatchLimits, BatchQuery, choose_batch, refits_that_k
 from screening.errors import BatchError
 from screening.ranking import Ranking
 from screening.scores import TEACHES_MOST, teaches_most
-from screening.strategies import STRATEGIES
+from screening.strategies import STRATEGIES, Chosen, Shortlist
 from screening.strategies.acquisitions import log_expected_improvement
 
 _X = np.random.default_rng(0).random((60, 2))
@@ -69,6 +69,17 @@ def test_a_batch_is_worth_as_much_as_botorch_s_sequential_greedy_one() -> None:
     value.set_X_pending(None)
     ours = torch.as_tensor(_X[choose_batch(_ranking(), SURROGATE, BatchQuery(q=4)) - 1000])
     assert float(value(ours).detach()) > float(value(theirs).detach()) - 0.03
+
+
+@pytest.mark.parametrize("name", ["log_ei", "lcb", "max_variance"])
+def test_a_batch_is_that_of_trying_every_candidate(name: str) -> None:
+    ranking, strategy, picked = _ranking(), STRATEGIES[name](), list[int]()
+    chosen = choose_batch(ranking, SURROGATE, BatchQuery(q=6, seed=2, strategy=strategy)) - 1000
+    for place in chosen:
+        left = np.setdiff1d(np.arange(60), picked)
+        gains = strategy.gains(Shortlist(_X[left], _MODEL, BEST, 2), Chosen(_X[picked], len(picked)))
+        assert place == left[np.argmax(gains)]
+        picked.append(int(place))
 
 
 def test_what_is_pending_is_not_asked_for_again() -> None:

@@ -111,8 +111,7 @@ def choose_batch(ranking: Ranking, surrogate: HasModel, query: BatchQuery = Batc
     if query.q < 1:
         raise BatchError(f"a batch of {query.q} compounds: ask for at least 1")
     x = ranking.x[:size]
-    pending = query.pending_x(x.shape[1])
-    used = _Used(query, ranking.spacer[:size], x)
+    pending, used = query.pending_x(x.shape[1]), _Used(query, ranking.spacer[:size], x)
     free = np.ones(size, dtype=bool) if query.barred is None else ~np.asarray(query.barred, dtype=bool)[:size]
     index = ranking.frame["index"].to_numpy(dtype=np.int64)[:size]
     places, teaches = None, np.empty(0, dtype=bool)
@@ -124,7 +123,10 @@ def choose_batch(ranking: Ranking, surrogate: HasModel, query: BatchQuery = Batc
         return query.strategy.gains(Shortlist(*known, ranking.log_feasibility[own], index[own], *frame), chosen)
 
     picked: list[int] = []
-    most = np.full(size, np.inf) if _only_falls(query.strategy) else None
+    only_falls = (
+        isinstance(query.strategy, Acquisition) and query.strategy.rises_with_sd and not query.strategy.is_joint
+    )
+    most = np.full(size, np.inf)
     while len(picked) < query.q:
         fits = used.fits() & free
         rows = np.flatnonzero(fits if places is None else of_open_kind(fits, teaches[:size], picked, places))
@@ -136,18 +138,13 @@ def choose_batch(ranking: Ranking, surrogate: HasModel, query: BatchQuery = Batc
             problem.n_fit = len(picked)
             raise problem
         chosen = Chosen(np.vstack([pending, x[picked]]), len(picked), _columns(query, len(pending), ranking, picked))
-        if most is None:
-            row = int(rows[np.argmax(gains(rows, chosen, ranking.frame.iloc[rows]))])
-        else:
+        if only_falls:
             row = largest_gain(rows, partial(gains, chosen=chosen), most)
+        else:
+            row = int(rows[np.argmax(gains(rows, chosen, ranking.frame.iloc[rows]))])
         used.take(row)
         picked.append(row)
     return index[picked]
-
-
-def _only_falls(strategy: Strategy) -> bool:
-    """Whether no candidate gains more beside more points, by means and covariances alone."""
-    return isinstance(strategy, Acquisition) and strategy.rises_with_sd and not strategy.is_joint
 
 
 def largest_gain(rows: NDArray[np.int64], gains: Callable[[NDArray[np.int64]], Array], most: Array) -> int:
@@ -240,8 +237,7 @@ class _Moments:
 
 def _columns(query: BatchQuery, n_pending: int, ranking: Ranking, picked: Sequence[int]) -> pd.DataFrame:
     """What the strategy is told of pending and picked compounds, one row each."""
-    names = [*query.strategy.pending_names]
-    given = query.pending_columns
+    names, given = [*query.strategy.pending_names], query.pending_columns
     if not names:
         return no_rows()
     if n_pending and (given is None or len(given) != n_pending or set(names) - set(given)):
@@ -267,13 +263,9 @@ class _Used:
         spread = x.std(axis=0)
         self._scale = np.where(spread > 0.0, spread, 1.0)
         self._limits, self._spacer, self._x, self._cost = limits, spacer, x, cost
-        self._taken = np.zeros(len(x), dtype=bool)
-        self._far = np.ones(len(x), dtype=bool)
-        self._in_time = np.ones(len(x), dtype=bool)
-        if limits.max_days is not None and days is not None:
-            self._in_time = days <= limits.max_days
-        self._count: Counter[int] = Counter()
-        self._spent = 0.0
+        self._taken, self._far = np.zeros(len(x), dtype=bool), np.ones(len(x), dtype=bool)
+        self._in_time = ~self._taken if limits.max_days is None or days is None else days <= limits.max_days
+        self._count, self._spent = Counter[int](), 0.0
         for row in query.pending_x(x.shape[1]):
             self._keep_away(row)
 

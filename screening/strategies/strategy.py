@@ -276,8 +276,8 @@ def price_property(space: CompoundSpace, per_mol: Mapping[str, float]) -> Proper
 
 @cache
 def no_rows() -> pd.DataFrame:
-    """An empty table, always the same one."""
-    import pandas as pd  # a third of a CPU second, which names and words of strategies need not
+    """An empty table, always the same one; names and words of strategies need no pandas, a third of a CPU second."""
+    import pandas as pd
 
     return pd.DataFrame()
 

@@ -228,11 +228,6 @@ class Round:
         return data_key(self.inputs.config, self.inputs.state)
 
     @property
-    def n_measured(self) -> int:
-        """Measured rows known, training or not."""
-        return len(self.inputs.dataset)
-
-    @property
     def measured(self) -> MeasuredSet:
         """Formulas and features of the rows that train."""
         assert self.candidates.measured is not None
@@ -255,17 +250,12 @@ class Round:
         share = config.teaching_share if self.strategy.name == "log_ei" else config.budget.teaching_share or 0.0
         return share if self.strategy.predicts else 0.0
 
-    @property
-    def ranked_by(self) -> str:
-        """What the ranking is by, in words."""
-        return self.strategy.ranked_by
-
     def explain(self, x: NDArray[np.float64]) -> Shapley:
         """Shapley values of rows x, shape (m, d): what sets each apart from the training rows."""
         from screening.explain import shapley
         from screening.ranking.stream import SinglePrecision
 
-        quick = SinglePrecision(self.surrogate) if hasattr(self.surrogate.model, "marginal") else self.surrogate
+        quick: Any = SinglePrecision(self.surrogate) if hasattr(self.surrogate.model, "marginal") else self.surrogate
         return shapley(quick, x, self.training.descriptors.feature_names, background=self.training.x)
 
 
@@ -590,7 +580,7 @@ def summary(fitted: Round, before: Sequence[str] = (), surprises: tuple[str, ...
     slowest = ranked.iloc[int(ranked["lifetime_ps"].to_numpy().argmax())] if len(ranked) else None
     return FitSummary(
         data_key=fitted.data_key,
-        n_measured=fitted.n_measured,
+        n_measured=len(fitted.inputs.dataset),
         n_train=len(fitted.training.dataset),
         grade=verdict_of(fitted.validation, fitted.training.classes["two_group"]),
         scores={split: card.to_dict() for split, card in fitted.validation.score_cards.items()},

@@ -255,7 +255,7 @@ class _Used:
 
     def __init__(self, query: BatchQuery, spacer: NDArray[np.int64], x: Array) -> None:
         limits, size = query.limits, len(x)
-        cost, days = _head(query.cost, size), _head(query.days, size)
+        cost, days = (None if of is None else np.asarray(of, np.float64)[:size] for of in (query.cost, query.days))
         if limits.max_cost is not None and cost is None:
             raise BatchError("max_cost is set but no candidate has a cost: give `cost`, one number a candidate")
         if limits.max_days is not None and days is None:
@@ -263,15 +263,14 @@ class _Used:
         spread = x.std(axis=0)
         self._scale = np.where(spread > 0.0, spread, 1.0)
         self._limits, self._spacer, self._x, self._cost = limits, spacer, x, cost
-        self._taken, self._far = np.zeros(len(x), dtype=bool), np.ones(len(x), dtype=bool)
-        self._in_time = ~self._taken if limits.max_days is None or days is None else days <= limits.max_days
+        self._open = np.ones(size, dtype=bool) if limits.max_days is None or days is None else days <= limits.max_days
         self._count, self._spent = Counter[int](), 0.0
         for row in query.pending_x(x.shape[1]):
             self._keep_away(row)
 
     def fits(self) -> NDArray[np.bool_]:
         """Candidates that may still be added, shape (m,)."""
-        allowed = ~self._taken & self._far & self._in_time
+        allowed = self._open.copy()
         if self._limits.max_per_spacer is not None:
             full = [spacer for spacer, count in self._count.items() if count >= self._limits.max_per_spacer]
             allowed &= ~np.isin(self._spacer, full)
@@ -281,7 +280,7 @@ class _Used:
 
     def take(self, row: int) -> None:
         """Add one candidate to the batch."""
-        self._taken[row] = True
+        self._open[row] = False
         self._count[int(self._spacer[row])] += 1
         self._spent += float(self._cost[row]) if self._cost is not None else 0.0
         self._keep_away(self._x[row])
@@ -289,8 +288,4 @@ class _Used:
     def _keep_away(self, point: Array) -> None:
         if self._limits.min_distance:
             distance = np.sqrt((((self._x - point) / self._scale) ** 2).mean(axis=1))
-            self._far &= distance >= self._limits.min_distance
-
-
-def _head(values: Array | None, size: int) -> Array | None:
-    return None if values is None else np.asarray(values, dtype=np.float64)[:size]
+            self._open &= distance >= self._limits.min_distance

@@ -96,7 +96,7 @@ def model_view(done: Round, progress: Progress | None = None) -> dict[str, Any]:
     return {
         "grade": verdict_of(done.validation, done.training.classes["two_group"]),
         "strategy": done.choice.reason,
-        "n_measured": done.n_measured,
+        "n_measured": len(done.inputs.dataset),
         "n_train": len(training.dataset),
         "scores": score_rows({split: card.to_dict() for split, card in done.validation.score_cards.items()}),
         "figures": figures,

@@ -157,7 +157,7 @@ def test_rate_and_property_are_traded_off(launched: Launched, tmp_path: Path) ->
     assert isinstance(done.strategy, Hypervolume)
     assert done.strategy.reference[1] == 1.9
     assert "maximize band_gap_ev; band_gap_ev, learnt from 24 rows" in done.choice.reason
-    assert "compromises" in done.ranked_by
+    assert "compromises" in done.strategy.ranked_by
     batch = campaign.suggest()
     assert len({suggestion.formula for suggestion in batch.suggestions}) == 2
     assert all(suggestion.properties["band_gap_ev"]["sd"] > 0 for suggestion in batch.suggestions)

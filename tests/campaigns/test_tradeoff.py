@@ -56,7 +56,7 @@ def test_every_suggestion_is_within_what_is_still_of_interest(traded: Campaign) 
     assert (frame["feasibility"] > 0.2).all()
     assert (frame["novelty"] > 0).all()
     assert "low price (worst 120), chance to form (worst 0.2), novelty (worst 0)" in done.choice.reason
-    assert "compromises" in done.ranked_by
+    assert "compromises" in done.strategy.ranked_by
     row = frame.iloc[0]
     counts = done.space[int(row["index"])].cation_counts
     prices = {LIBRARY[name].inchikey: price.per_mol for name, price in traded.config.prices.items()}

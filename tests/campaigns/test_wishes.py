@@ -42,7 +42,7 @@ def test_wishes_rank_and_a_refused_hazard_is_never_suggested(launched: Launched,
     campaign = _created(launched, tmp_path / "wished", **fields)
     done = campaign.round()
     frame = done.ranking.frame
-    assert done.ranked_by == "how far the wishes of the description are met together"
+    assert done.strategy.ranked_by == "how far the wishes of the description are met together"
     assert "lifetime_ps (weight 2), price (weight 1)" in done.choice.reason
     names = CationLibrary.builtin()
     price = {"PA": 20.0, "BDA": 60.0, "PDA": 45.0, "MA": 12.0, "FA": 9.0}

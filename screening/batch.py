@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from types import SimpleNamespace
@@ -18,8 +18,8 @@ from screening.errors import BatchError
 from screening.ranking.rank import Ranking
 from screening.scores import TEACHES_MOST
 from screening.strategies import Acquisition, Chosen, LogExpectedImprovement, Shortlist, Strategy
-from screening.strategies.acquisitions import joint_moments
-from screening.strategies.strategy import no_rows, unexplained_variance
+from screening.strategies.acquisitions import SharedMoments
+from screening.strategies.strategy import no_rows
 
 __all__ = ["BatchLimits", "BatchQuery", "teaching_places"]
 
@@ -120,13 +120,16 @@ def choose_batch(ranking: Ranking, surrogate: HasModel, query: BatchQuery = Batc
 
     def gains(own: NDArray[np.int64], chosen: Chosen, *frame: pd.DataFrame) -> Array:
         known = x[own], surrogate.model, ranking.best_observed, seed, query.observed, x
-        return query.strategy.gains(Shortlist(*known, ranking.log_feasibility[own], index[own], *frame), chosen)
+        moments = partial(shared, own, tuple(picked))
+        told = Shortlist(*known, ranking.log_feasibility[own], index[own], *frame, moments=moments)
+        return query.strategy.gains(told, chosen)
 
     picked: list[int] = []
     only_falls = (
         isinstance(query.strategy, Acquisition) and query.strategy.rises_with_sd and not query.strategy.is_joint
     )
     most = np.full(size, np.inf)
+    shared = SharedMoments(surrogate.model, x, pending)
     while len(picked) < query.q:
         fits = used.fits() & free
         rows = np.flatnonzero(fits if places is None else of_open_kind(fits, teaches[:size], picked, places))
@@ -184,8 +187,6 @@ def refits_that_keep(
     `choose_batch`, its `RIVALS` best rivals compete. `refits`: BoTorch model and what is to be beaten of each."""
     if not isinstance(query.strategy, Acquisition) or query.strategy.is_joint:
         return None
-    import torch
-
     index = ranking.frame["index"].to_numpy(dtype=np.int64)
     rows = np.union1d(np.arange(min(RIVALS, query.shortlist, len(index))), np.flatnonzero(np.isin(index, batch)))
     head = replace(
@@ -198,41 +199,14 @@ def refits_that_keep(
     limited: dict[str, Any] = {
         name: None if (of := getattr(query, name)) is None else of[rows] for name in ("cost", "days", "barred")
     }
-    x, kept = np.vstack([head.x, query.pending_x(head.x.shape[1])]), np.zeros(len(batch), dtype=np.int64)
+    kept = np.zeros(len(batch), dtype=np.int64)
     for model, best in refits:
         if not hasattr(model, "joint_moments"):
             return None
-        with torch.no_grad():
-            mean, covariance = (part[0] for part in joint_moments(model, torch.from_numpy(x)[None]))
-            known = _Moments(x, mean, covariance, unexplained_variance(SimpleNamespace(model=model)))
         own = replace(head, best_observed=best)
-        again = choose_batch(own, SimpleNamespace(model=known), replace(query, shortlist=len(rows), **limited))
+        again = choose_batch(own, SimpleNamespace(model=model), replace(query, shortlist=len(rows), **limited))
         kept += np.isin(batch, again)
     return kept
-
-
-class _Moments:
-    """A Gaussian of known moments at known points, in place of a BoTorch model where a batch is chosen."""
-
-    def __init__(self, x: Array, mean: Array, covariance: Array, noise: float) -> None:
-        self._place = {row.tobytes(): place for place, row in enumerate(x)}
-        self._mean, self._covariance, self._noise = mean, covariance, noise
-
-    def parameters(self) -> Iterator[Any]:
-        """None: it is on the processor."""
-        return iter(())
-
-    def unexplained_variance(self) -> float:
-        """Variance of a measurement around the latent target."""
-        return self._noise
-
-    def joint_moments(self, x: Any) -> tuple[Any, Any]:
-        """Mean (b, q) and covariance (b, q, q) at points x (b, q, d)."""
-        import torch
-
-        flat = x.numpy().reshape(-1, x.shape[-1])
-        at = np.array([self._place[row.tobytes()] for row in flat]).reshape(x.shape[:-1])
-        return torch.from_numpy(self._mean[at]), torch.from_numpy(self._covariance[at[:, :, None], at[:, None, :]])
 
 
 def _columns(query: BatchQuery, n_pending: int, ranking: Ranking, picked: Sequence[int]) -> pd.DataFrame:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import warnings
 from abc import abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from math import log, pi, sqrt
 from typing import Any, ClassVar
 
@@ -67,7 +67,7 @@ class Acquisition(Strategy):
     def next_value(self, shortlist: Shortlist, chosen: Chosen) -> Array:
         """The same given what is pending or chosen, shape (m,): with the variance that is left once it is measured, for
         what is expected of the mean does not change by that."""
-        mean, variance, _, covariance, cross = gaussian_moments(shortlist.model, shortlist.x, chosen.x)
+        mean, variance, _, covariance, cross = _moments(shortlist, chosen)
         after = variance_after(variance, covariance, cross, _noise(shortlist.model))
         return self.value(mean, np.sqrt(after), shortlist.best)
 
@@ -95,7 +95,7 @@ class _Improvement(Acquisition):
 
     def next_value(self, shortlist: Shortlist, chosen: Chosen) -> Array:
         """The gain beyond everything pending and chosen, shape (m,)."""
-        mean, variance, *pending = gaussian_moments(shortlist.model, shortlist.x, chosen.x)
+        mean, variance, *pending = _moments(shortlist, chosen)
         return log_gain(mean, variance, shortlist.best, (*pending,), shortlist.seed, self.value)
 
 
@@ -376,6 +376,8 @@ def normal_samples(dimension: int, seed: int) -> Array:
 
 #: Candidates that share one joint posterior with the pending points, which would else be predicted beside each of them.
 _SHARED = 64
+#: Of so few all covariances are worked out at once.
+_FEW = 200
 
 
 def gaussian_moments(model: Any, x: Array, pending: Array) -> tuple[Array, Array, Array, Array, Array]:
@@ -384,8 +386,13 @@ def gaussian_moments(model: Any, x: Array, pending: Array) -> tuple[Array, Array
     import torch
 
     rows, points = (torch.as_tensor(part, dtype=torch.float64, device=_device(model)) for part in (x, pending))
-    parts = []
+    parts, m = [], len(rows)
     with torch.no_grad():
+        if hasattr(model, "joint_moments"):  # only what is asked for of the covariance
+            (_, variance), (mean, covariance) = model.marginal(rows), model.joint_moments(torch.cat([rows, points]), m)
+            known = mean, variance, covariance
+            mean, variance, covariance = (part.cpu().numpy() for part in known)
+            return mean[:m], variance, mean[m:], covariance[m:], covariance[:m]
         for block in torch.split(rows, max(_SHARED, len(points))):
             (mean,), (covariance,) = joint_moments(model, torch.cat([block, points]).unsqueeze(0))
             m = len(block)
@@ -393,6 +400,43 @@ def gaussian_moments(model: Any, x: Array, pending: Array) -> tuple[Array, Array
             known = mean[m:], covariance[m:, m:]  # the same in every block
     means, variances, cross = (np.concatenate(column) for column in zip(*parts, strict=True))
     return means, variances, *known, cross
+
+
+def _moments(shortlist: Shortlist, chosen: Chosen) -> tuple[Array, Array, Array, Array, Array]:
+    known = shortlist.moments
+    return gaussian_moments(shortlist.model, shortlist.x, chosen.x) if known is None else known()
+
+
+class SharedMoments:
+    """What the picks of one batch share: moments of its shortlist (s, d) beside what is pending (p, d) and picked."""
+
+    def __init__(self, model: Any, x: Array, pending: Array) -> None:
+        self._model, self._x, self._pending = model, x, pending
+        self._place = {row: len(pending) + row for row in range(len(x) if len(x) <= _FEW else 0)}
+
+    def __call__(self, rows: NDArray[np.int64], picked: Sequence[int]) -> tuple[Array, Array, Array, Array, Array]:
+        """`gaussian_moments` of these rows of the shortlist, m of them, beside what is pending and picked."""
+        for row in picked:
+            if row not in self._place:
+                mean, variance, centre, covariance, cross = self._known
+                _, _, own_mean, own, column = gaussian_moments(self._model, self._x, self._x[[row]])
+                covariance = np.block([[covariance, cross[[row]].T], [cross[[row]], own]])
+                self._place[row] = len(centre)
+                self._known = mean, variance, np.append(centre, own_mean), covariance, np.hstack([cross, column])
+        beside = np.array([*range(len(self._pending)), *(self._place[row] for row in picked)], dtype=np.int64)
+        mean, variance, centre, covariance, cross = self._known
+        return (
+            mean[rows],
+            variance[rows],
+            centre[beside],
+            covariance[np.ix_(beside, beside)],
+            cross[np.ix_(rows, beside)],
+        )
+
+    @cached_property
+    def _known(self) -> tuple[Array, Array, Array, Array, Array]:
+        points = np.vstack([self._pending, self._x[: len(self._place)]])
+        return gaussian_moments(self._model, self._x, points)
 
 
 def joint_moments(model: Any, x: Any) -> tuple[Array, Array]:

@@ -298,6 +298,8 @@ class Shortlist:
     #: Of the candidates in the space, shape (m,).
     index: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     frame: pd.DataFrame = field(default_factory=no_rows)  #: their rows of the ranking
+    #: `gaussian_moments` of the candidates and of what is pending or chosen, where the model need not be asked again.
+    moments: Callable[[], tuple[Array, Array, Array, Array, Array]] | None = None
 
 
 @dataclass(frozen=True)

@@ -78,9 +78,9 @@ class SumComponent(nn.Module):
         super().__init__()
         self.ensemble, self.process = ensemble, process
 
-    def joint(self, z: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean (..., q) and latent covariance (..., q, q)."""
-        mean, cov = self.process.joint(z)
+    def joint(self, z: Tensor, first: int = 0) -> tuple[Tensor, Tensor]:
+        """Mean (..., q) and latent covariance (..., q, q - first) with the points from `first` on."""
+        mean, cov = self.process.joint(z, first)
         return mean + self.ensemble.joint(z)[0], cov
 
     def marginal(self, z: Tensor) -> tuple[Tensor, Tensor]:

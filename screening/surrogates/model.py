@@ -32,8 +32,8 @@ class Component(Protocol):
 
     sees: str
 
-    def joint(self, z: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean (..., q) and latent covariance (..., q, q)."""
+    def joint(self, z: Tensor, first: int = 0) -> tuple[Tensor, Tensor]:
+        """Mean (..., q) and latent covariance (..., q, q - first) with the points from `first` on."""
 
     def marginal(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """Mean (m,) and latent variance (m,) of rows z (m, d)."""
@@ -63,11 +63,11 @@ class ProcessComponent(nn.Module):
         self.register_buffer("alpha", relation * fitted.alpha[fold][rows])
         self.register_buffer("nugget", fitted.nugget()[fold])
 
-    def joint(self, z: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean (..., q) and latent covariance (..., q, q)."""
+    def joint(self, z: Tensor, first: int = 0) -> tuple[Tensor, Tensor]:
+        """Mean (..., q) and latent covariance (..., q, q - first) with the points from `first` on."""
         cross = covariance(self.spec, self.theta, z, self.x)
-        prior = covariance(self.spec, self.theta, z, z)
-        return (cross @ self.alpha), prior - cross @ self.inverse @ cross.mT
+        prior = covariance(self.spec, self.theta, z, z[..., first:, :])
+        return (cross @ self.alpha), prior - cross @ self.inverse @ cross[..., first:, :].mT
 
     def marginal(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """Mean (m,) and latent variance (m,) of rows z (m, d)."""
@@ -101,12 +101,13 @@ class EnsembleComponent(nn.Module):
             self.register_buffer(f"bias_{i}", out * (b if i == 0 else b - w.sum(-1, keepdim=True)))
         self.register_buffer("error_variance", fitted.error_variance[fold])
 
-    def joint(self, z: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean (..., q) and covariance over members (..., q, q)."""
-        values = self._members(z.reshape(-1, z.shape[-1])).reshape(-1, *z.shape[:-1])
+    def joint(self, z: Tensor, first: int = 0) -> tuple[Tensor, Tensor]:
+        """Mean (..., q) and covariance over members (..., q, q - first) with the points from `first` on."""
+        parts = [self._members(part) for part in torch.split(z.reshape(-1, z.shape[-1]), _CACHED_ROWS)]
+        values = torch.cat(parts, -1).reshape(-1, *z.shape[:-1])
         mean = values.mean(0)
         apart = values - mean
-        return mean, torch.einsum("s...i,s...j->...ij", apart, apart) / values.shape[0]
+        return mean, torch.einsum("s...i,s...j->...ij", apart, apart[..., first:]) / values.shape[0]
 
     def marginal(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """Mean (m,) and variance over members (m,) of rows z (m, d)."""
@@ -299,13 +300,14 @@ class MixtureModel(NormalModel):
         other.fixed = self.fixed
         return other
 
-    def joint_moments(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """What `posterior` holds: mean (..., q) and covariance (..., q, q) in log10 units at raw features (..., q, d).
+    def joint_moments(self, x: Tensor, first: int = 0) -> tuple[Tensor, Tensor]:
+        """What `posterior` holds: mean (..., q) and covariance (..., q, q - first), with the points from `first` on, in
+        log10 units at raw features (..., q, d).
 
         Without the posterior around them, whose class loads a computer algebra system, half a second a process.
         """
         if self._x_known is None or self._y_known is None or self._noise_known is None:
-            return self._prior_moments(x)
+            return self._prior_moments(x, first)
         lead = np.broadcast_shapes(self._x_known.shape[:-2], x.shape[:-2])
         n = self._x_known.shape[-2]
         both = torch.cat([self._x_known.expand(*lead, -1, -1), x.to(self._x_known).expand(*lead, -1, -1)], -2)
@@ -314,7 +316,7 @@ class MixtureModel(NormalModel):
         gain = torch.cholesky_solve(cov[..., :n, n:], root).mT
         residual = self._y_known.expand(*lead, -1) - mean[..., :n]
         after = cov[..., n:, n:] - gain @ cov[..., :n, n:]
-        return mean[..., n:] + (gain @ residual[..., None])[..., 0], 0.5 * (after + after.mT)
+        return mean[..., n:] + (gain @ residual[..., None])[..., 0], 0.5 * (after + after.mT)[..., first:]
 
     _moments = joint_moments
 
@@ -324,14 +326,14 @@ class MixtureModel(NormalModel):
         z = ((x - self.x_mean) / self.x_sd).nan_to_num(0.0)
         return {"raw": x, "standardised": z, "ranked": by_ranks(z, self.knots, self.scores)}
 
-    def _prior_moments(self, x: Tensor) -> tuple[Tensor, Tensor]:
+    def _prior_moments(self, x: Tensor, first: int = 0) -> tuple[Tensor, Tensor]:
         views = self.views(x)
-        parts = [component.joint(views[component.sees]) for component in self._candidates()]
+        parts = [component.joint(views[component.sees], first) for component in self._candidates()]
         mean = sum((w * m for w, (m, _) in zip(self.weights, parts, strict=True)), torch.zeros_like(x[..., 0]))
-        cov = JITTER * torch.eye(x.shape[-2]).to(x)
+        cov = JITTER * torch.eye(x.shape[-2]).to(x)[:, first:]
         for w, (m, c) in zip(self.weights, parts, strict=True):
             apart = m - mean
-            cov = cov + w * (c + apart[..., :, None] * apart[..., None, :])
+            cov = cov + w * (c + apart[..., :, None] * apart[..., None, first:])
         return self.y_mean + self.y_sd * mean, (self.calibration * self.y_sd) ** 2 * cov
 
 

@@ -214,12 +214,12 @@ class TreesComponent(nn.Module):
         self.register_buffer("offsets", torch.arange(len(pairs)) * n_codes**2)
         self.register_buffer("error_variance", fitted.error_variance[fold])
 
-    def joint(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean (..., q) and covariance over members (..., q, q) at raw features x (..., q, d)."""
+    def joint(self, x: Tensor, first: int = 0) -> tuple[Tensor, Tensor]:
+        """Mean (..., q) at raw features x (..., q, d), covariance over members (..., q, q - first) as of networks."""
         values = self._members(x.reshape(-1, x.shape[-1])).reshape(*x.shape[:-1], -1)
         mean = values.mean(-1)
         apart = values - mean[..., None]
-        return mean, apart @ apart.mT / values.shape[-1]
+        return mean, apart @ apart[..., first:, :].mT / values.shape[-1]
 
     def marginal(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Mean (m,) and variance over members (m,) of rows x (m, d)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from types import SimpleNamespace
 
 import numpy as np
@@ -17,7 +18,7 @@ from screening.errors import BatchError
 from screening.ranking import Ranking
 from screening.scores import TEACHES_MOST, teaches_most
 from screening.strategies import STRATEGIES, Chosen, Shortlist
-from screening.strategies.acquisitions import log_expected_improvement
+from screening.strategies.acquisitions import SharedMoments, gaussian_moments, log_expected_improvement
 
 _X = np.random.default_rng(0).random((60, 2))
 _MODEL = SingleTaskGP(
@@ -205,9 +206,28 @@ class Moments:
     def __init__(self, model: SingleTaskGP) -> None:
         self._model = model
 
-    def joint_moments(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def parameters(self) -> Iterator[torch.Tensor]:
+        return self._model.parameters()
+
+    def marginal(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        told = self._model.posterior(x[:, None, :]).distribution
+        return told.mean[:, 0], told.covariance_matrix[:, 0, 0]
+
+    def joint_moments(self, x: torch.Tensor, first: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
         told = self._model.posterior(x).distribution
-        return told.mean, told.covariance_matrix
+        return told.mean, told.covariance_matrix[..., first:]
 
     def unexplained_variance(self) -> float:
         return 0.0
+
+
+@pytest.mark.parametrize("few", [200, 0])
+def test_picks_share_what_is_known_of_the_shortlist(few: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("screening.strategies.acquisitions._FEW", few)
+    pending, rows = np.random.default_rng(4).random((3, 2)), np.array([0, 2, 5, 9])
+    for model in (_MODEL, Moments(_MODEL)):
+        shared = SharedMoments(model, _X[:12], pending)
+        for picked in ([], [7], [7, 3]):
+            anew = gaussian_moments(model, _X[rows], np.vstack([pending, _X[picked]]))
+            for known, asked in zip(shared(rows, picked), anew, strict=True):
+                assert known == pytest.approx(asked, rel=1e-6, abs=1e-9)

@@ -25,7 +25,7 @@ from campaigns.events import MADE_OTHERWISE, NEEDS_REASON, TOLD_STAGES, EventKin
 from campaigns.fates import MANY, Expectation, Fate, disagreements, lifetime_doubt, recorded_of, row_fates, warned
 from campaigns.files import write_table
 from campaigns.ingest import ObservationTable, far_outside, grid_of, lines_of
-from campaigns.state import CampaignState, replay
+from campaigns.state import CampaignState, caught_up
 from campaigns.summary import Doubt, IngestResult, RowReport
 from campaigns.targets import LIFETIME, MIN_ROWS, Observation, target_of
 from chemspace import Cation, CationLibrary, ChemspaceError, Compound, CompoundSpace, parse_formula
@@ -175,13 +175,13 @@ def take_in(
                 after=state.last_event,
             )
         except OvertakenError:  # what another process took in meanwhile may hold the same rows
-            state = replay(log.events())
+            state = caught_up(log, state)
             continue
         if not added:
             known = f"{result.name} is in the campaign already and was left out"
             skipped = result.added + result.skipped
             result = replace(result, added=0, skipped=skipped, warnings=(*result.warnings, known))
-        return replay(log.events()), result
+        return caught_up(log, state), result
 
 
 def take_in_table(

@@ -23,7 +23,7 @@ from campaigns.errors import ConfigError
 from campaigns.events import NEVER_AGAIN, Event, EventKind, Stage
 from campaigns.files import RANKING
 from campaigns.hooks import occasions, tell
-from campaigns.state import CampaignState, replay
+from campaigns.state import CampaignState, caught_up, replay
 from campaigns.summary import Compared, FitSummary, SpacerRound, Status, Suggestion, TrackRecord
 from campaigns.targets import Observation, property_standings, task_of
 from screening.dataset import SpinDataset
@@ -456,9 +456,7 @@ class CampaignReader:
 
     def refresh(self) -> None:
         """Read the log again: what other processes did since this object was made."""
-        fresh = self._log.events(after=self._state.last_event)
-        undoes = any(event.kind is EventKind.VOIDED for event in fresh)
-        self._take(replay(self._log.events()) if undoes else replay(fresh, self._state))
+        self._take(caught_up(self._log, self._state))
 
     def _take(self, state: CampaignState) -> None:
         """Go on from a state; another description has another space."""

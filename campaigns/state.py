@@ -27,6 +27,7 @@ from campaigns.targets import (
 )
 
 if TYPE_CHECKING:
+    from campaigns.database import EventLog
     from chemspace import Cation, Compound
 
 __all__ = ["CampaignState"]
@@ -223,6 +224,13 @@ def replay(events: Sequence[Event], since: CampaignState | None = None) -> Campa
         config, first.at, MappingProxyType(launched(config, first)), descriptions=(config,), last_event=first.id
     )
     return _continued(_carrying(state, first.payload["carried"]) if "carried" in first.payload else state, rest)
+
+
+def caught_up(log: EventLog, state: CampaignState) -> CampaignState:
+    """The state after what a log holds beyond it. Errors as of `replay`."""
+    fresh = log.events(after=state.last_event)
+    undoes = any(event.kind is EventKind.VOIDED for event in fresh)
+    return replay(log.events()) if undoes else replay(fresh, state)
 
 
 def _carrying(state: CampaignState, carried: Mapping[str, Any]) -> CampaignState:

@@ -122,7 +122,7 @@ def compound_rates(dataset: SpinDataset) -> dict[Compound, float]:
     return {compound: float(np.average(rates[own], weights=weights[own])) for compound, own in rows.items()}
 
 
-@lru_cache(maxsize=8)  # reader, records and round each ask for the same rows
+@lru_cache(maxsize=2)  # reader, records and round each ask for the same rows, before an ingest and after it
 def measured_dataset(
     measurements: tuple[Observation, ...], library: CationLibrary, *, sets_apart: bool = True
 ) -> SpinDataset:

@@ -11,6 +11,7 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from importlib.metadata import version
+from multiprocessing import current_process
 from typing import Any
 from urllib.parse import quote
 
@@ -94,7 +95,9 @@ class _Sessions:
 
 def create_app(settings: Settings) -> FastAPI:
     """The application over the campaigns in `settings`. Raises CampaignNotFoundError, StoreError, SchemaError if one of
-    them cannot be opened."""
+    them cannot be opened; WebError in a process that reads the script that serves again, which would never end."""
+    if getattr(current_process(), "_inheriting", False):  # what Python itself asks before it starts a process
+        raise WebError('a script that serves does so under `if __name__ == "__main__":`')
     registry = CampaignRegistry(settings)
 
     @asynccontextmanager

@@ -117,6 +117,11 @@ def run_in_process(
         process.join()
         if limits is not None and process.exitcode == -signal.SIGXCPU:
             raise WorkerError(f"it was stopped after {limits[0]} s of computing") from None
+        if process.exitcode == 1:  # Python ended before `_work` began
+            raise WorkerError(
+                "its process could not begin: it reads the script that serves again, so what that script does stands "
+                'under `if __name__ == "__main__":`'
+            ) from None
         raise WorkerError(
             f"its process ended without a word (exit code {process.exitcode}); was memory short?"
         ) from None

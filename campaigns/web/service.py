@@ -297,10 +297,13 @@ class CampaignService:
         if now - self._looked_at > LOOK_EVERY_S and self._look_lock.acquire(blocking=False):
             try:
                 self._looked_at = now
-                if (signature := self._signature()) != self._seen:
-                    with self._write_lock:
+                # while somebody writes, which begins with a look, nobody waits for the disk to say what is there
+                if (signature := self._signature()) != self._seen and self._write_lock.acquire(blocking=False):
+                    try:
                         self.campaign.refresh()
                         self._seen = signature
+                    finally:
+                        self._write_lock.release()
             finally:
                 self._look_lock.release()
         with self._snapshot_lock:  # made once, however many ask after a write
@@ -595,6 +598,8 @@ class CampaignService:
         if not self.snapshot().state.fits:
             return "nothing has been learnt yet; learn and suggest first, on the overview"
         if self.snapshot().fit is None:
+            if self.at_work("learn"):
+                return "the model is learning from results that have come in"
             return "results have come in that the model has not learnt from; learn from them first, on the overview"
         if not self.at_work("prepare", "learn"):
             last = next((job for job in self.queue.of(self.slug) if job.kind == "prepare"), None)

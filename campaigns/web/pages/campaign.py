@@ -20,7 +20,8 @@ from campaigns.report.card import compared_views, decisions, outcome, suggestion
 from campaigns.summary import SuggestionBatch
 from campaigns.targets import named_target
 from campaigns.web.access import Editing, Registry, Service, Visiting, address_of, begin_session, visitor_of
-from campaigns.web.pages.render import NOBODY, fragment, is_partial, page, redirect
+from campaigns.web.errors import NotReadyError, NotServedError, UnauthenticatedError
+from campaigns.web.pages.render import NOBODY, error_page, fragment, is_partial, page, redirect
 from campaigns.web.service import CampaignService
 from campaigns.web.uploads import uploaded
 from chemspace import parse_formula
@@ -75,9 +76,17 @@ def overview(request: Request, visitor: Visiting, service: Service) -> Response:
 
 
 @router.get("/report")
-def report(visitor: Visiting, service: Service) -> Response:
-    """The report of the present round, one file that needs nothing else, to keep or to print."""
-    html = service.report().read_text(encoding="utf-8")
+def report(request: Request, visitor: Visiting, service: Service) -> Response:
+    """The report of the present round, one file that needs nothing else, to keep or to print; while that is worked on,
+    a page that asks for it again."""
+    try:
+        html = service.report().read_text(encoding="utf-8")
+    except NotReadyError as problem:
+        if not service.at_work("prepare", "learn"):
+            raise
+        waiting = error_page(request, 202, f"{problem}; the report comes by itself then", [])
+        waiting.headers["refresh"] = "3"
+        return waiting
     return HTMLResponse(html, headers={"content-disposition": f'attachment; filename="{service.slug}-report.html"'})
 
 

@@ -177,6 +177,15 @@ def test_what_goes_wrong_there_is_told_here() -> None:
         run_in_process(break_down, (), silent)
     with pytest.raises(WorkerError, match="ended without a word"):
         run_in_process(die, (), silent)
+    with pytest.raises(WorkerError, match='under `if __name__ == "__main__":`'):
+        run_in_process(refuse, (Unread(),), silent)
+
+
+class Unread:
+    """What cannot be read in another process, as a script whose lines are not guarded."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return int, ("no number",)
 
 
 def test_what_is_refused_there_is_refused_here_with_all_it_says_and_memory_has_an_end() -> None:

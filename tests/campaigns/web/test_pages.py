@@ -174,3 +174,12 @@ def test_a_formula_that_cannot_be_is_told_with_the_one_that_can(client: TestClie
     shown = client.get(f"/c/{SLUG}/compounds", params={"text": "(BA)3PbI4"}).text
     assert "(BA)2PbI4" in shown
     assert "neutral" in shown
+
+
+def test_a_report_that_is_being_worked_on_comes_by_itself(client: TestClient) -> None:
+    table = {"file": ("lab.csv", b"formula,lifetime_ps\n(PA)2PbI4,0.4\n")}
+    for word in ("being prepared", "learning from results"):
+        answer = client.get(f"{PAGE}/report")
+        assert (answer.status_code, answer.headers["refresh"]) == (202, "3")
+        assert word in answer.text
+        assert client.post(f"{HERE}/measurements/table", files=table).status_code == 201

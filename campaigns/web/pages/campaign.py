@@ -13,14 +13,13 @@ from pydantic import BaseModel, Field
 
 from campaigns.database import acting_as
 from campaigns.description import description_of
-from campaigns.errors import DependedOnError, NotServedError, UnauthenticatedError
+from campaigns.errors import DependedOnError, NotReadyError, NotServedError, UnauthenticatedError
 from campaigns.events import REASONS, EventKind, Stage, possible_steps
 from campaigns.plan import Amendment
 from campaigns.report.card import compared_views, decisions, outcome, suggestion_card
 from campaigns.summary import SuggestionBatch
 from campaigns.targets import named_target
 from campaigns.web.access import Editing, Registry, Service, Visiting, address_of, begin_session, visitor_of
-from campaigns.web.errors import NotReadyError, NotServedError, UnauthenticatedError
 from campaigns.web.pages.render import NOBODY, error_page, fragment, is_partial, page, redirect
 from campaigns.web.service import CampaignService
 from campaigns.web.uploads import uploaded

@@ -302,13 +302,6 @@ def _expired(state: CampaignState, data_key: str) -> Iterator[tuple[str, Stage, 
 _OF_CRYSTAL = frozenset({Stage.DECLINED, Stage.ABANDONED, Stage.STALE, Stage.NOT_MEASURABLE})
 
 
-def _measured_still(state: CampaignState, step: Step, *, is_carried: bool) -> Iterator[tuple[str, Stage, int | None]]:
-    """The entry by which a measured compound stays so though a further crystal or another record says otherwise."""
-    numbers = [row.number for row in state.record if row.retracted is None and row.observation.formula == step.formula]
-    if numbers and (is_carried or step.stands in _OF_CRYSTAL):
-        yield step.formula, Stage.MEASURED, numbers[-1]
-
-
 def _open_with(state: CampaignState, cation: RuledOut) -> Iterator[str]:
     """Formulas of open suggestions with a cation in its place."""
     stages = state.stages
@@ -348,9 +341,12 @@ def _after(state: CampaignState, event: Event) -> CampaignState:
             # A further crystal of what is measured is not awaited.
             is_news = bool(step.made) and state.stages.get(step.made) is not Stage.MEASURED
             made = ((step.made, Stage.FORMED, None),) if is_news else ()
-            is_carried = event.payload.get("is_carried", False)
-            still = _measured_still(state, step, is_carried=is_carried)
-            history = (*state.history, (step.formula, step.stands, None), *made, *still)
+            formula = step.formula
+            of_it = [row.number for row in state.record if row.retracted is None and row.observation.formula == formula]
+            # What is measured stays so though a further crystal or another record says otherwise.
+            stays = of_it and (event.payload.get("is_carried", False) or step.stands in _OF_CRYSTAL)
+            still = ((formula, Stage.MEASURED, of_it[-1]),) if stays else ()
+            history = (*state.history, (formula, step.stands, None), *made, *still)
             return replace(state, steps=(*state.steps, step), history=history)
         case EventKind.RETRACTED:
             number, reason = event.payload["number"], event.payload["reason"]

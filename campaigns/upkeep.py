@@ -61,7 +61,14 @@ def look_over(folder: Path, oracle_store: Path) -> Findings:
     try:
         with closing(open_store(folder)) as log:
             stored, files = log.raw_events(), log.raw_files()
-            damage += _events(str(database if database.is_file() else folder), stored)
+            name = database if database.is_file() else folder
+            damage += [
+                f"{name}: {broken} is not what was recorded, or one before it is gone" for broken in breaks(stored)
+            ]
+            without = [event for event in stored if event.hash is None]
+            damage += [
+                f"{name}: {event} carries no hash: an older spinscreen wrote it, or it lost it" for event in without
+            ]
             damage += _files(folder, stored, files)
             if database.is_file() and stored:
                 wrong, untold = compare_sums(database, stored[-1].id, stored[-1].hash or "")
@@ -85,12 +92,6 @@ def _by_sqlite(path: Path) -> Iterator[str]:
         yield f"{path}: SQLite cannot read it ({error})"
         return
     yield from (f"{path}: SQLite finds {' '.join(str(line).split())}" for (line,) in found if line != "ok")
-
-
-def _events(name: str, stored: list[StoredEvent]) -> Iterator[str]:
-    yield from (f"{name}: {broken} is not what was recorded, or one before it is gone" for broken in breaks(stored))
-    without = [event for event in stored if event.hash is None]
-    yield from (f"{name}: {event} carries no hash: an older spinscreen wrote it, or it lost it" for event in without)
 
 
 def _files(folder: Path, stored: list[StoredEvent], files: dict[str, tuple[str, bytes]]) -> Iterator[str]:

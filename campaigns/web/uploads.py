@@ -20,14 +20,14 @@ from campaigns.errors import IngestError, NotServedError, QueryError, Unconfirme
 from campaigns.ingest import grid_of, layout_for, read_table
 from campaigns.kinetics.errors import KineticsError
 from campaigns.kinetics.maps import paired, read_map
-from campaigns.kinetics.measurement import Measured, TraceSettings
+from campaigns.kinetics.measurement import Measured, MeasuredFiles, TraceSettings
 from campaigns.targets import LIFETIME, Target
 from campaigns.web.jobs import read_apart
 from campaigns.web.service import CampaignService
 
 if TYPE_CHECKING:
     from campaigns.ingest import ObservationTable, ReadingOptions
-    from campaigns.kinetics import MeasuredFiles, ProbeWindow, Trace, TraceFit, TransientMap
+    from campaigns.kinetics import ProbeWindow, Trace, TraceFit, TransientMap
     from campaigns.kinetics.chirp import Chirp
     from campaigns.summary import Doubt, IngestResult, RowReport
     from chemspace import CationLibrary
@@ -210,7 +210,7 @@ def fitted(upload: TraceUpload) -> TraceUpload:
 
 def _fitted(upload: TraceUpload) -> TraceUpload:
     try:
-        measured = upload.settings.read(_given(upload))
+        measured = upload.settings.read(MeasuredFiles(**{role: upload.files.get(role, ()) for role in ROLES}))
         fit = _fit(measured.trace, upload.settings, upload.folder)
         return replace(upload, fit=fit, problem="", maps=measured.maps, window=measured.probe, chirp=measured.chirp)
     except KineticsError as problem:
@@ -252,12 +252,6 @@ def clean_name(name: str) -> str:
     last = re.split(r"[/\\]", name)[-1]
     plain = re.sub(r"[^A-Za-z0-9._ -]", "_", last).strip(". ")[-80:].lstrip(".- ")
     return plain or "upload.txt"
-
-
-def _given(upload: TraceUpload) -> MeasuredFiles:
-    from campaigns.kinetics import MeasuredFiles
-
-    return MeasuredFiles(**{role: upload.files.get(role, ()) for role in ROLES})
 
 
 def _maps_of(upload: TraceUpload) -> tuple[TransientMap, TransientMap] | None:

@@ -223,7 +223,7 @@ class CompoundRows:
         return cls(
             np.array([cation_shape(mol) for mol in mols]).reshape(len(mols), len(SHAPE_NAMES)),
             fingerprints(mols),
-            np.array([_layers(compound) for compound in compounds], dtype=np.int64),
+            np.array([10**6 if one.n_layers is None else one.n_layers for one in compounds], dtype=np.int64),
             [(compound.cage, compound.b_site, compound.halide) for compound in compounds],
             np.array([_tolerance(compound) for compound in compounds]),
         )
@@ -232,10 +232,6 @@ class CompoundRows:
 def spacer_mol(spacer: Cation | None) -> Any:
     """RDKit molecule of a spacer; an empty one where a compound has none (3D)."""
     return Chem.MolFromSmiles("" if spacer is None else spacer.smiles)
-
-
-def _layers(compound: Compound) -> int:
-    return 10**6 if compound.n_layers is None else compound.n_layers
 
 
 def _tolerance(compound: Compound) -> float:

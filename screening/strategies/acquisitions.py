@@ -120,8 +120,8 @@ class LogProbabilityOfImprovement(_Improvement):
     words = "most likely to beat the best so far"
 
     def value(self, mean: Array, sd: Array, best: float | Array) -> Array:
-        """`log_probability_of_improvement`, shape (m,)."""
-        return log_probability_of_improvement(mean, sd, best)
+        """log Phi((best - mean) / sd), shape (m,)."""
+        return special("log_ndtr", (best - np.asarray(mean)) / np.maximum(sd, _SMALLEST_SD))
 
 
 @register_strategy
@@ -286,12 +286,6 @@ def log_expected_improvement(mean: Array, sd: Array, best: float | Array) -> Arr
     return value
 
 
-def log_probability_of_improvement(mean: Array, sd: Array, best: float | Array) -> Array:
-    """Logarithm of the probability that a candidate falls below `best`, shape (m,): log Phi((best - mean) / sd);
-    Kushner, J. Basic Eng. 86, 97 (1964), doi 10.1115/1.3653121."""
-    return special("log_ndtr", (best - np.asarray(mean)) / np.maximum(sd, _SMALLEST_SD))
-
-
 def _log_h(u: Array) -> Array:
     """log(phi(u) + u Phi(u)) without cancellation, in three ranges of u."""
     u = np.asarray(u, dtype=np.float64)
@@ -374,8 +368,6 @@ def normal_samples(dimension: int, seed: int) -> Array:
     return special("ndtri", np.clip(uniform, 1e-9, 1.0 - 1e-9))
 
 
-#: Candidates that share one joint posterior with the pending points, which would else be predicted beside each of them.
-_SHARED = 64
 #: Of so few all covariances are worked out at once.
 _FEW = 200
 
@@ -386,20 +378,15 @@ def gaussian_moments(model: Any, x: Array, pending: Array) -> tuple[Array, Array
     import torch
 
     rows, points = (torch.as_tensor(part, dtype=torch.float64, device=_device(model)) for part in (x, pending))
-    parts, m = [], len(rows)
+    m = len(rows)
     with torch.no_grad():
         if hasattr(model, "joint_moments"):  # only what is asked for of the covariance
-            (_, variance), (mean, covariance) = model.marginal(rows), model.joint_moments(torch.cat([rows, points]), m)
-            known = mean, variance, covariance
-            mean, variance, covariance = (part.cpu().numpy() for part in known)
-            return mean[:m], variance, mean[m:], covariance[m:], covariance[:m]
-        for block in torch.split(rows, max(_SHARED, len(points))):
-            (mean,), (covariance,) = joint_moments(model, torch.cat([block, points]).unsqueeze(0))
-            m = len(block)
-            parts.append((mean[:m], covariance.diagonal()[:m], covariance[:m, m:]))
-            known = mean[m:], covariance[m:, m:]  # the same in every block
-    means, variances, cross = (np.concatenate(column) for column in zip(*parts, strict=True))
-    return means, variances, *known, cross
+            told = *model.joint_moments(torch.cat([rows, points]), m), model.marginal(rows)[1]
+            mean, covariance, variance = (part.cpu().numpy() for part in told)
+        else:
+            (mean,), (whole,) = joint_moments(model, torch.cat([rows, points]).unsqueeze(0))
+            covariance, variance = whole[:, m:], whole.diagonal()[:m]
+    return mean[:m], variance, mean[m:], covariance[m:], covariance[:m]
 
 
 def _moments(shortlist: Shortlist, chosen: Chosen) -> tuple[Array, Array, Array, Array, Array]:
@@ -425,13 +412,7 @@ class SharedMoments:
                 self._known = mean, variance, np.append(centre, own_mean), covariance, np.hstack([cross, column])
         beside = np.array([*range(len(self._pending)), *(self._place[row] for row in picked)], dtype=np.int64)
         mean, variance, centre, covariance, cross = self._known
-        return (
-            mean[rows],
-            variance[rows],
-            centre[beside],
-            covariance[np.ix_(beside, beside)],
-            cross[np.ix_(rows, beside)],
-        )
+        return mean[rows], variance[rows], centre[beside], covariance[np.ix_(beside, beside)], cross[rows][:, beside]
 
     @cached_property
     def _known(self) -> tuple[Array, Array, Array, Array, Array]:

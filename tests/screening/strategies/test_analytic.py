@@ -10,9 +10,9 @@ from scipy.integrate import quad
 from scipy.stats import norm
 
 from screening.strategies.acquisitions import (
+    LogProbabilityOfImprovement,
     LowerConfidenceBound,
     log_expected_improvement,
-    log_probability_of_improvement,
 )
 
 
@@ -61,5 +61,5 @@ def test_zero_spread_counts_as_almost_zero_not_as_an_error() -> None:
 
 def test_probability_of_improvement_and_confidence_bound_follow_their_formulas() -> None:
     mean, sd = np.array([0.0, 1.0]), np.array([1.0, 2.0])
-    assert np.exp(log_probability_of_improvement(mean, sd, 0.5)) == pytest.approx(norm.cdf([0.5, -0.25]))
+    assert np.exp(LogProbabilityOfImprovement().value(mean, sd, 0.5)) == pytest.approx(norm.cdf([0.5, -0.25]))
     assert LowerConfidenceBound().value(mean, sd, 0.0) == pytest.approx([2.0, 3.0])

@@ -56,8 +56,7 @@ def test_samples_are_normal_reproducible_and_leave_global_state_alone() -> None:
     assert (np.random.get_state()[1] == state).all()  # noqa: NPY002
 
 
-def test_moments_agree_with_the_posterior_of_a_botorch_model(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("screening.strategies.acquisitions._SHARED", 2)
+def test_moments_agree_with_the_posterior_of_a_botorch_model() -> None:
     x = torch.rand(10, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     model = SingleTaskGP(x, x.sum(-1, keepdim=True).sin())
     candidates, pending = np.random.default_rng(0).random((5, 2)), np.random.default_rng(1).random((3, 2))

@@ -118,10 +118,8 @@ def run_in_process(
         if limits is not None and process.exitcode == -signal.SIGXCPU:
             raise WorkerError(f"it was stopped after {limits[0]} s of computing") from None
         if process.exitcode == 1:  # Python ended before `_work` began
-            raise WorkerError(
-                "its process could not begin: it reads the script that serves again, so what that script does stands "
-                'under `if __name__ == "__main__":`'
-            ) from None
+            why = 'a script that serves, which it reads again, does so under `if __name__ == "__main__":`'
+            raise WorkerError(f"its process could not begin: {why}") from None
         raise WorkerError(
             f"its process ended without a word (exit code {process.exitcode}); was memory short?"
         ) from None

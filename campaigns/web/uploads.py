@@ -27,7 +27,7 @@ from campaigns.web.service import CampaignService
 
 if TYPE_CHECKING:
     from campaigns.ingest import ObservationTable, ReadingOptions
-    from campaigns.kinetics import ProbeWindow, Trace, TraceFit, TransientMap
+    from campaigns.kinetics import ProbeWindow, TraceFit, TransientMap
     from campaigns.kinetics.chirp import Chirp
     from campaigns.summary import Doubt, IngestResult, RowReport
     from chemspace import CationLibrary
@@ -211,7 +211,9 @@ def fitted(upload: TraceUpload) -> TraceUpload:
 def _fitted(upload: TraceUpload) -> TraceUpload:
     try:
         measured = upload.settings.read(MeasuredFiles(**{role: upload.files.get(role, ()) for role in ROLES}))
-        fit = _fit(measured.trace, upload.settings, upload.folder)
+        named = tuple(replace(source, path=Path(source.path).name) for source in measured.trace.sources)
+        notes = tuple(_without_folder(note, upload.folder) for note in measured.trace.notes)
+        fit = upload.settings.fit(replace(measured.trace, sources=named, notes=notes))
         return replace(upload, fit=fit, problem="", maps=measured.maps, window=measured.probe, chirp=measured.chirp)
     except KineticsError as problem:
         return replace(upload, fit=None, problem=_without_folder(str(problem), upload.folder), maps=_maps_of(upload))
@@ -264,12 +266,6 @@ def _maps_of(upload: TraceUpload) -> tuple[TransientMap, TransientMap] | None:
         return paired(*(read_map(upload.files[role], **how) for role in ("sc_map", "cc_map")))
     except KineticsError:
         return None
-
-
-def _fit(trace: Trace, settings: TraceSettings, folder: Path) -> TraceFit:
-    named = tuple(replace(source, path=Path(source.path).name) for source in trace.sources)
-    notes = tuple(_without_folder(note, folder) for note in trace.notes)
-    return settings.fit(replace(trace, sources=named, notes=notes))
 
 
 def _check_roles(roles: list[str]) -> None:

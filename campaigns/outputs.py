@@ -35,6 +35,10 @@ def _compounds(campaign: CampaignReader) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["formula", "stage", "made", "reason"])
 
 
+def _ranking(campaign: CampaignReader) -> pd.DataFrame | None:
+    return read_ranking(campaign.folder)
+
+
 def _spacers(campaign: CampaignReader) -> pd.DataFrame:
     """Which spacers are computed, and in which round; the others are predicted only, and not suggested."""
     rounds = {key: one.number for one in campaign.state.spacer_rounds for key in one.spacers}
@@ -78,7 +82,7 @@ TABLES: dict[str, Callable[[CampaignReader], pd.DataFrame | list[dict[str, Any]]
     "scores": lambda campaign: [
         {"split": split, **scores} for fit in filter(None, [campaign.fit()]) for split, scores in fit.scores.items()
     ],
-    "ranking": lambda campaign: read_ranking(campaign.folder),
+    "ranking": _ranking,
     "spacers": _spacers,
     "history": lambda campaign: [*campaign.history()],
 }

@@ -229,8 +229,7 @@ def replay(events: Sequence[Event], since: CampaignState | None = None) -> Campa
 def caught_up(log: EventLog, state: CampaignState) -> CampaignState:
     """The state after what a log holds beyond it. Errors as of `replay`."""
     fresh = log.events(after=state.last_event)
-    undoes = any(event.kind is EventKind.VOIDED for event in fresh)
-    return replay(log.events()) if undoes else replay(fresh, state)
+    return replay(log.events()) if any(e.kind is EventKind.VOIDED for e in fresh) else replay(fresh, state)
 
 
 def _carrying(state: CampaignState, carried: Mapping[str, Any]) -> CampaignState:

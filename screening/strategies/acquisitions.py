@@ -368,8 +368,7 @@ def normal_samples(dimension: int, seed: int) -> Array:
     return special("ndtri", np.clip(uniform, 1e-9, 1.0 - 1e-9))
 
 
-#: Of so few all covariances are worked out at once.
-_FEW = 200
+_FEW = 200  #: Of so few all covariances are worked out at once.
 
 
 def gaussian_moments(model: Any, x: Array, pending: Array) -> tuple[Array, Array, Array, Array, Array]:
@@ -416,8 +415,7 @@ class SharedMoments:
 
     @cached_property
     def _known(self) -> tuple[Array, Array, Array, Array, Array]:
-        points = np.vstack([self._pending, self._x[: len(self._place)]])
-        return gaussian_moments(self._model, self._x, points)
+        return gaussian_moments(self._model, self._x, np.vstack([self._pending, self._x[: len(self._place)]]))
 
 
 def joint_moments(model: Any, x: Any) -> tuple[Array, Array]:

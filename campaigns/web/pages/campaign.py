@@ -76,8 +76,7 @@ def overview(request: Request, visitor: Visiting, service: Service) -> Response:
 
 @router.get("/report")
 def report(request: Request, visitor: Visiting, service: Service) -> Response:
-    """The report of the present round, one file that needs nothing else, to keep or to print; while that is worked on,
-    a page that asks for it again."""
+    """The report of the present round, one file to keep or to print; while it is worked on, a page that asks again."""
     try:
         html = service.report().read_text(encoding="utf-8")
     except NotReadyError as problem:

@@ -121,8 +121,8 @@ def choose_batch(ranking: Ranking, surrogate: HasModel, query: BatchQuery = Batc
     def gains(own: NDArray[np.int64], chosen: Chosen, *frame: pd.DataFrame) -> Array:
         known = x[own], surrogate.model, ranking.best_observed, seed, query.observed, x
         moments = partial(shared, own, tuple(picked))
-        told = Shortlist(*known, ranking.log_feasibility[own], index[own], *frame, moments=moments)
-        return query.strategy.gains(told, chosen)
+        told = Shortlist(*known, ranking.log_feasibility[own], index[own], *frame)
+        return query.strategy.gains(replace(told, moments=moments), chosen)
 
     picked: list[int] = []
     only_falls = (

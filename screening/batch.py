@@ -118,11 +118,11 @@ def choose_batch(ranking: Ranking, surrogate: HasModel, query: BatchQuery = Batc
     if query.teaching is not None:
         places, teaches = (query.q - query.teaching, query.teaching), ranking.frame["tag"].to_numpy() == TEACHES_MOST
 
-    def gains(own: NDArray[np.int64], chosen: Chosen, *frame: pd.DataFrame) -> Array:
+    def gains(own: NDArray[np.int64], chosen: Chosen, frame: pd.DataFrame | None = None) -> Array:
         known = x[own], surrogate.model, ranking.best_observed, seed, query.observed, x
+        told = ranking.log_feasibility[own], index[own], no_rows() if frame is None else frame
         moments = partial(shared, own, tuple(picked))
-        told = Shortlist(*known, ranking.log_feasibility[own], index[own], *frame)
-        return query.strategy.gains(replace(told, moments=moments), chosen)
+        return query.strategy.gains(Shortlist(*known, *told, moments), chosen)
 
     picked: list[int] = []
     only_falls = (

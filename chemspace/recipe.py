@@ -135,21 +135,23 @@ def make_recipe(
     target_mass_g: float,
     *,
     metal_source: str = "oxide",
-    spacer_source: str = "amine",
+    spacer_source: str | None = None,
     spacer_equivalents: float = 1.0,
     cage_equivalents: float = 1.0,
 ) -> Recipe:
     """Precursors for a target mass at full yield. `compound`: what to make; every halide of a mixture is brought in in
     the ratio of the formula; `target_mass_g`: grams of compound; `metal_source`: "oxide" (PbO, SnO, GeO; dissolved by
     the acid) or "halide" (PbI2, ...); `spacer_source`: "amine" (the free base, protonated by the acid) or "salt" (its
-    hydrohalide); `spacer_equivalents`: times the stoichiometric spacer; below 1 favours higher n; `cage_equivalents`:
-    times the stoichiometric cage salt. Returns precursors with moles and masses, the acid consumed, and the balanced
-    equation (without excess). Raises RecipeError for a mass or equivalent that is not above 0, an unknown source, or a
-    spacer without a free base."""
+    hydrohalide), by default the amine where the spacer has a free base; `spacer_equivalents`: times the stoichiometric
+    spacer; below 1 favours higher n; `cage_equivalents`: times the stoichiometric cage salt. Returns precursors with
+    moles and masses, the acid consumed, and the balanced equation (without excess). Raises RecipeError for a mass or
+    equivalent that is not above 0, an unknown source, or "amine" for a spacer without a free base."""
     if target_mass_g <= 0 or spacer_equivalents <= 0 or cage_equivalents <= 0:
         raise RecipeError("target mass and equivalents must be above 0")
     if metal_source not in ("oxide", "halide"):
         raise RecipeError(f"metal_source is {metal_source!r}; use oxide or halide")
+    if spacer_source is None:
+        spacer_source = "amine" if compound.spacer is None or _has_free_base(compound.spacer) else "salt"
     if spacer_source not in ("amine", "salt"):
         raise RecipeError(f"spacer_source is {spacer_source!r}; use amine or salt")
     terms: list[_Term] = _metal(compound, metal_source)
@@ -202,14 +204,17 @@ def _metal(compound: Compound, source: str) -> list[_Term]:
 def _spacer(compound: Compound, spacer: Cation, source: str, equivalents: float) -> list[_Term]:
     count, charge = Fraction(compound.n_spacers), spacer.charge
     if source == "amine":
-        sites = [a for a in spacer.mol.GetAtoms() if a.GetFormalCharge() > 0]
-        if any(atom.GetTotalNumHs() == 0 for atom in sites):
+        if not _has_free_base(spacer):
             raise RecipeError(
                 f"{spacer.abbreviation} has no free base: a charged atom carries no hydrogen; use its salt"
             )
         name, mass = f"{spacer.abbreviation} free base", spacer.molar_mass_g_mol - charge * _mass("H")
         return [_Term(name, "spacer", count, mass, Registered.of_cation(spacer, "base"), equivalents)]
     return _salts(compound, spacer, "spacer", count, equivalents)
+
+
+def _has_free_base(cation: Cation) -> bool:
+    return all(atom.GetTotalNumHs() > 0 for atom in cation.mol.GetAtoms() if atom.GetFormalCharge() > 0)
 
 
 def _salts(compound: Compound, cation: Cation, part: str, count: Fraction, equivalents: float) -> list[_Term]:

@@ -54,28 +54,26 @@ def costs_of(compound: Compound, budget: Budget | None) -> list[tuple[str, str]]
 
 
 def recipe_of(compound: Compound, mass_g: float = RECIPE_G) -> dict[str, Any] | None:
-    """The recipe of a compound; from the spacer's salt where it has no free base, None where there is none at all."""
-    for source in ("amine", "salt"):
-        try:
-            recipe = make_recipe(compound, mass_g, spacer_source=source)
-        except SpinscreenError:
-            continue
-        return {
-            "mass_g": f"{recipe.target_mass_g:g}",
-            "amount_mmol": f"{recipe.amount_mmol:.3g}",
-            "equation": Markup(equation_html(recipe.equation)),
-            "precursors": [
-                {
-                    "name": Markup(equation_html(p.name)),
-                    "mmol": f"{p.amount_mmol:.3g}",
-                    "mg": f"{p.mass_g * 1000:.1f}",
-                    "registered": p.registered,
-                }
-                for p in recipe.precursors
-            ],
-            "acids": [(name, f"{volume:.2g}", Registered.of(name)) for name, volume in recipe.acid_ml],
-        }
-    return None
+    """The recipe of a compound; None where there is none."""
+    try:
+        recipe = make_recipe(compound, mass_g)
+    except SpinscreenError:
+        return None
+    return {
+        "mass_g": f"{recipe.target_mass_g:g}",
+        "amount_mmol": f"{recipe.amount_mmol:.3g}",
+        "equation": Markup(equation_html(recipe.equation)),
+        "precursors": [
+            {
+                "name": Markup(equation_html(p.name)),
+                "mmol": f"{p.amount_mmol:.3g}",
+                "mg": f"{p.mass_g * 1000:.1f}",
+                "registered": p.registered,
+            }
+            for p in recipe.precursors
+        ],
+        "acids": [(name, f"{volume:.2g}", Registered.of(name)) for name, volume in recipe.acid_ml],
+    }
 
 
 #: Size of the drawing, and its margin on either side.

@@ -79,12 +79,18 @@ def test_excess_changes_its_precursor_only() -> None:
         ("(PEA)2PbI4", {"target_mass_g": 0.0}, "above 0"),
         ("(PEA)2PbI4", {"metal_source": "nitrate"}, "nitrate"),
         ("(PEA)2PbI4", {"spacer_source": "acetate"}, "acetate"),
-        ("(HTMA)2PbI4", {}, "no free base"),
+        ("(HTMA)2PbI4", {"spacer_source": "amine"}, "no free base"),
     ],
 )
 def test_recipe_that_cannot_be_written_says_why(formula: str, kwargs: dict[str, object], says: str) -> None:
     with pytest.raises(RecipeError, match=says):
         make_recipe(parse_formula(formula), **{"target_mass_g": 1.0, **kwargs})  # type: ignore[arg-type]  # wrong on purpose
+
+
+def test_a_spacer_without_a_free_base_is_weighed_in_as_its_salt() -> None:
+    recipe = make_recipe(parse_formula("(HTMA)2PbI4"), 1.0)
+    assert [precursor.name for precursor in recipe.precursors] == ["PbO", "HTMAI"]
+    assert [p.name for p in make_recipe(parse_formula("(PEA)2PbI4"), 1.0).precursors] == ["PbO", "PEA free base"]
 
 
 def test_every_number_on_file_has_its_check_digit_its_source_and_the_molecule_of_its_cation() -> None:

@@ -341,7 +341,9 @@ class SpinDataset:
         from chemspace import parse_formula  # RDKit loads only when formulas are read
 
         checked = checked_measurements(rows, convert=convert, confirm_range=confirm_range)
-        compounds = tuple(parse_formula(str(text), library) for text in checked["formula"])
+        texts = checked["formula"].astype(str)
+        read = {text: parse_formula(text, library) for text in texts.unique()}
+        compounds = tuple(read[text] for text in texts)
         checked = checked.assign(
             group=["3D" if c.spacer is None else c.spacer.inchikey for c in compounds],
             phase=[c.phase for c in compounds],

@@ -306,8 +306,11 @@ class CampaignService:
                         self._write_lock.release()
             finally:
                 self._look_lock.release()
-        with self._snapshot_lock:  # made once, however many ask after a write
-            if self._snapshot is None or self._snapshot.state is not self.campaign.state:
+        had, asked = self._snapshot, self.campaign.state
+        with self._snapshot_lock:  # made once, however many ask after a write, and however many are written meanwhile
+            if (known := self._snapshot) is None or (
+                known.state is not self.campaign.state and (known is had or known.state.last_event < asked.last_event)
+            ):
                 campaign, state = self.campaign, self.campaign.state
                 if self._space is not campaign.space:  # amended: what was worked out is of other compounds
                     self._space, self._fitted, self._searcher = campaign.space, None, None
@@ -324,7 +327,7 @@ class CampaignService:
                         values[compound.formula] = (*values.get(compound.formula, ()), float(value))
                 gone = AWAITED | NEVER_AGAIN | {Stage.SUGGESTED, Stage.MEASURED}
                 taken = {formula for formula, stage in stages.items() if stage in gone}
-                self._snapshot = Snapshot(
+                known = self._snapshot = Snapshot(
                     state=state,
                     stages=MappingProxyType(stages),
                     fit=campaign.fit(),
@@ -334,7 +337,7 @@ class CampaignService:
                     measured=measured,
                     bounds=bounds,
                 )
-            return self._snapshot
+            return known
 
     def _taken(self, formulas: set[str]) -> tuple[int, ...]:
         """Indices of those formulas and of what holds a declined cation, ascending."""

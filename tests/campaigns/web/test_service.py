@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
+from threading import Thread
 from types import SimpleNamespace
 from typing import Any
 
@@ -145,3 +147,32 @@ def test_a_surrogate_that_only_the_servers_process_knows_is_told(
     wait_for(lambda: queue.get(job.id).is_over)
     queue.stop()
     assert queue.get(job.id).problem.endswith("what learns knows what entry points of spinscreen.plugins name")
+
+
+def test_readers_who_wait_share_one_snapshot_though_others_write_meanwhile(
+    prepared: Prepared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = prepared.settings(tmp_path)
+    service = CampaignService("small", *settings.folders, JobQueue(), settings)
+    campaign, fit, made = service.campaign, service.campaign.fit, list[int]()
+    formulas = iter([one.formula for one in service.snapshot().state.batches[0].suggestions])
+    readers = [Thread(target=service.snapshot) for _ in range(3)]
+
+    def fit_while_others_read_and_write() -> Any:
+        made.append(campaign.state.last_event)
+        if len(made) == 1:
+            for reader in readers:
+                reader.start()
+            time.sleep(0.5)  # until they wait
+        campaign.step(next(formulas), "accepted")
+        return fit()
+
+    campaign.step(next(formulas), "accepted")
+    asked = campaign.state.last_event
+    with monkeypatch.context() as patched:
+        patched.setattr(campaign, "fit", fit_while_others_read_and_write)
+        assert service.snapshot().state.last_event == asked
+        for reader in readers:
+            reader.join()
+    assert made == [asked]
+    assert service.snapshot().state is campaign.state  # whoever asks after a write sees it

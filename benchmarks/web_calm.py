@@ -84,6 +84,12 @@ class Readers:
                 self.longest = max(self.longest, time.perf_counter() - begun)
                 time.sleep(0.02)
 
+    def end(self) -> None:
+        """Stop asking, and wait for the last answers."""
+        self.stop = True
+        for thread in self.threads:
+            thread.join()
+
     def waited(self) -> float:
         """The longest wait since this was last asked."""
         longest, self.longest = self.longest, 0.0
@@ -130,7 +136,7 @@ def ingest_many(address: str, ingests: int, trainings: int, process: int) -> flo
             row = f"(PEA)2(MA){n - 1}Pb{n}I{3 * n + 1},{0.5 + done * 1e-3:.3f},K{done}\n"
             table = {"file": ("lab.csv", f"formula,lifetime_ps,sample\n{row}".encode())}
             client.post(f"{HERE}/measurements/table", files=table, data={"accept_extreme": "true"}).raise_for_status()
-    readers.stop = True
+    readers.end()
     return longest
 
 
@@ -193,7 +199,7 @@ def main() -> int:
                 took = (time.perf_counter() - begun) / asked.tries
                 told = "/".join(map(str, sorted(statuses)))
                 print(f"{kind}: {told} after {took:.1f} s, longest wait {1000 * longest:.0f} ms", flush=True)
-            readers.stop = True
+            readers.end()
             print(f"longest wait {1000 * worst:.0f} ms, {readers.wrong} wrong answers, {memory_mb(process.pid):.0f} MB")
         finally:
             process.kill()

@@ -9,6 +9,8 @@ import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from math import prod
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +18,7 @@ from numpy.typing import NDArray
 from campaigns.kinetics.headings import plain, role_of
 from chemspace.errors import TableError
 from chemspace.tables.cells import to_number, unit_of
-from chemspace.tables.grid import decode_text, sheet_text
+from chemspace.tables.grid import MAX_BYTES, decode_text, sheet_text, too_large
 from chemspace.tables.numbers import Dialect, parse_numbers, split_line
 
 Array = NDArray[np.float64]
@@ -37,6 +39,7 @@ _SCOPE = re.compile(
     r",(?P<channels>[^\n]*)\n(?:second,.*\n)?",
     re.MULTILINE | re.IGNORECASE,
 )
+_MATLAB_NUMBER = re.compile(r"double|single|u?int\d+")
 _GROUPED = re.compile(r"[-+]?[1-9]\d{0,2}(?:,\d{3})+(?:\.\d*)?")
 _APART = re.compile(r"(?<![\w'])\d{1,3}(?:['\u2019\u202f]\d{3})+(?![\d'])")
 _POWER = re.compile(
@@ -176,25 +179,37 @@ def _npz_arrays(name: str, raw: bytes) -> dict[str, Array]:
         with zipfile.ZipFile(io.BytesIO(raw)) as archive:
             if not any(member.endswith(".npy") for member in archive.namelist()):
                 return {}
+            _check_size(name, sum(member.file_size for member in archive.infolist()))
         with np.load(io.BytesIO(raw), allow_pickle=False) as held:
             found = {key: held[key] for key in held.files}
     except (zipfile.BadZipFile, NotImplementedError):
         return {}  # said as of a workbook
-    except (ValueError, OSError, EOFError, zlib.error) as error:
+    except (ValueError, OSError, EOFError, MemoryError, zlib.error) as error:
         raise TableError(name, f"is a damaged .npz file ({error})") from None
     return {key: array.astype(np.float64) for key, array in found.items() if array.dtype.kind in "iuf"}
 
 
 def _mat_arrays(name: str, raw: bytes) -> dict[str, Array]:
     """Arrays of numbers of a MATLAB file of version 5 to 7 (later ones are HDF5)."""
-    from scipy.io import loadmat  # few traces come so
+    from scipy.io import loadmat, whosmat  # few traces come so
 
+    file: Any = io.BytesIO(raw)  # they take open files too
     try:
-        held = loadmat(io.BytesIO(raw))  # type: ignore[arg-type]  # it takes open files too
-        found = {key: np.asarray(value) for key, value in held.items() if key[:2] != "__"}
+        shapes = {key: shape for key, shape, kind in whosmat(file) if _MATLAB_NUMBER.fullmatch(kind)}
+        _check_size(name, sum(8 * prod(shape) for shape in shapes.values()))
+        held = loadmat(file, variable_names=[*shapes]) if shapes else {}
+        found = {key: np.asarray(held[key]) for key in shapes}
+    except TableError:
+        raise
     except Exception as error:  # a damaged file raises whatever its bytes lead to
         raise TableError(name, f"is a damaged MATLAB file ({error})") from None
     return {key: array.astype(np.float64) for key, array in found.items() if array.dtype.kind in "iuf"}
+
+
+def _check_size(name: str, n_bytes: int) -> None:
+    """TableError for arrays that take more than a file may, unpacked."""
+    if n_bytes > MAX_BYTES:
+        raise too_large(name, MAX_BYTES)
 
 
 def _hdf5_arrays(name: str, raw: bytes) -> dict[str, Array]:
@@ -207,6 +222,7 @@ def _hdf5_arrays(name: str, raw: bytes) -> dict[str, Array]:
 
     def keep(path: str, item: object) -> None:
         if isinstance(item, h5py.Dataset) and item.dtype.kind in "iuf" and item.ndim in (1, 2):
+            _check_size(name, sum(array.nbytes for array in found.values()) + 8 * item.size)
             unit = item.attrs.get("units", item.attrs.get("unit", ""))
             unit = unit.decode() if isinstance(unit, bytes) else str(unit)
             found[path + (f" ({unit})" if unit else "")] = np.asarray(item[()], dtype=np.float64)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import zipfile
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -388,4 +389,20 @@ def test_a_matlab_file_of_named_arrays_is_read_and_a_damaged_one_refused(
     assert is_right(read_trace(path))
     path.write_bytes(path.read_bytes()[:700])
     with pytest.raises(TraceFileError, match="is a damaged MATLAB file"):
+        read_trace(path)
+
+
+@pytest.mark.parametrize("kind", ["npz", "h5", "mat"])
+def test_arrays_that_unpack_to_more_than_a_file_may_hold_are_refused_before(tmp_path: Path, kind: str) -> None:
+    path, many = tmp_path / f"t.{kind}", np.zeros(9_000_000)
+    if kind == "npz":
+        np.savez_compressed(path, delay_ps=DELAY, sc=many)
+    elif kind == "mat":
+        savemat(path, {"delay_ps": DELAY, "sc": many}, do_compression=True)
+    else:
+        with h5py.File(path, "w") as file:
+            file.create_dataset("delay_ps", data=DELAY)
+            file.create_dataset("sc", data=many, compression="gzip")
+    assert path.stat().st_size < 1_000_000
+    with pytest.raises(TraceFileError, match="larger than 64 MB"):
         read_trace(path)

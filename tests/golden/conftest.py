@@ -10,9 +10,9 @@ from tests.golden.commands import Commands
 from tests.golden.views import copies
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Commands]:
-    """The command line."""
+    """The command line, with a folder to each file of tests: what one leaves there, another would list."""
     folder = tmp_path_factory.mktemp("golden")
     with Commands(folder, copies(folder)) as commands:
         yield commands

@@ -99,6 +99,7 @@ _REST = {
     "note": "note",
 }
 _OTHER = "; another crystal's lifetime differs in a digit more: write that"
+_TWIN = "is the lifetime of {} too; it trains as a crystal of your own, so leave the row out if it is a copy"
 _HINT = "; if it is another crystal, name it in a column 'sample'"
 
 
@@ -222,6 +223,8 @@ class _Before:
                 if self.target.of_campaign:
                     doubted = lifetime_doubt(what, known.earlier_ps, self.expected, row.compound)
                     merged = warned(merged, doubted)
+                    if (twin := _published_twin(row)) is not None:
+                        words.append(f"row {row.line}: {told} {_TWIN.format(twin.name)}")
                 known.add(Known(what, f"row {row.line}"))
                 self.densities += [(f"row {row.line}", density) for density in stated_density(what.technique)]
         if (action in ("add", "correct") or again) and (
@@ -436,16 +439,25 @@ def _published(compound: Compound) -> list[Known]:
 
 
 def _published_copy(row: ReadRow) -> Known | None:
-    """The published row that a row is a copy of: compound and lifetime, maybe rounded; for a crystal with a name of the
-    lab's own to three digits at least, in which two crystals hardly ever agree."""
+    """The published row that a row is a copy of: compound and lifetime, maybe rounded. A crystal with a name of the
+    lab's own is none but to three digits, in which two crystals hardly ever agree, or where its source is the row's."""
     what = row.observation
     n_digits = len(f"{what.value:.12g}".replace(".", "").strip("0"))
-    for one in _published_rows().get(row.compound, ()):
+    one = _published_twin(row)
+    if one is None or what.sample in ("", one.observation.sample) or n_digits >= 3:
+        return one
+    return one if one.observation.source.lower() in what.source.lower() else None
+
+
+def _published_twin(row: ReadRow) -> Known | None:
+    """The published row of the same compound and lifetime, maybe rounded."""
+    what = row.observation
+    for one in () if what.is_bound else _published_rows().get(row.compound, ()):
         exact = one.observation.value
         same = isclose(exact, what.value, rel_tol=1e-6) or any(
             isclose(float(f"{exact:.{digits}g}"), what.value, rel_tol=1e-9) for digits in range(2, 7)
         )
-        if same and not what.is_bound and (what.sample in ("", one.observation.sample) or n_digits >= 3):
+        if same:
             return one
     return None
 

@@ -242,6 +242,16 @@ def test_the_labs_copy_of_a_published_row_is_known_and_an_own_crystal_is_not(
     assert "another crystal's lifetime differs in a digit more: write that" in result.warnings[-1]
 
 
+def test_a_named_crystal_with_a_published_lifetime_is_told_and_is_a_copy_where_it_cites_the_paper(
+    campaign: Campaign, tmp_path: Path
+) -> None:
+    rows = "(PEA)2PbI4,0.3,K1,https://doi.org/10.1039/D5SC07406A\n(PEA)2PbI4,0.3,K2,notebook 7\n"
+    result = campaign.ingest(write(tmp_path, "formula,lifetime_ps,sample,source\n" + rows))
+    assert [row.action for row in result.rows] == ["known", "add"]
+    twin = "row 3: (PEA)2PbI4 0.3 ps is the lifetime of the published row S14 (doi 10.1039/d5sc07406a) too"
+    assert sum(word.startswith(twin) for word in result.warnings) == 1, result.warnings
+
+
 def test_of_many_rows_that_are_known_the_first_are_named_and_what_is_new_is_told(
     campaign: Campaign, tmp_path: Path
 ) -> None:

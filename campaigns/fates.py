@@ -200,6 +200,8 @@ class _Before:
                 what = what.model_copy(update={"formula": parse_formula(what.formula, names).formula})
             if row.retracted is None:
                 self.standing[_crystal(what)].append((row, what))
+                for key in _rounded(what):
+                    self.standing["rounded", key].append((row, what))
                 self.compounds.setdefault(what.formula, _Compound()).add(Known(what, row.name))
                 self.densities += [(row.name, density) for density in stated_density(what.technique)]
             elif not row.is_undone:
@@ -298,8 +300,10 @@ class _Before:
         return "add", "", None, what
 
     def _standing(self, what: Observation) -> tuple[Recorded, Observation] | None:
-        """The observation in the record that is the same, that at the same temperature first."""
-        known = self.standing.get(_crystal(what), ())
+        """The observation in the record that is the same, that at the same temperature first; maybe it was rounded."""
+        exact = _crystal(what)
+        keys = (exact, ("rounded", exact), *_rounded(what))
+        known = next((self.standing[key] for key in keys if key in self.standing), [])
         same = [pair for pair in known if not _other_conditions(what, pair[1])]
         return min(same, key=lambda pair: pair[1].temperature_k != what.temperature_k, default=None)
 
@@ -386,9 +390,15 @@ def _figures(what: Observation, target: Target) -> str:
     )
 
 
-def _crystal(what: Observation) -> object:
-    """What a row is the same by: compound, crystal and value."""
-    return what.formula, what.sample, what.value, what.is_bound
+def _crystal(what: Observation, n_digits: int = 9) -> object:
+    """What a row is the same by: compound, crystal and value, which another unit may change in the last digits."""
+    return what.formula, what.sample, float(f"{what.value:.{n_digits}g}"), what.is_bound
+
+
+def _rounded(what: Observation) -> list[object]:
+    """What a row of a crystal with a name is the same by if somebody rounds its value, to three digits at least."""
+    keys = dict.fromkeys(_crystal(what, n_digits) for n_digits in range(6, 2, -1) if what.sample)
+    return [key for key in keys if key != _crystal(what)]
 
 
 def _other_conditions(one: Observation, other: Observation) -> bool:

@@ -227,6 +227,20 @@ def test_one_crystal_stays_one_when_its_note_and_error_are_edited_and_that_is_co
     assert (again.added, again.corrected, again.skipped) == (0, 0, 3)
 
 
+def test_one_crystal_stays_one_when_its_value_is_rounded_or_given_in_another_unit(
+    campaign: Campaign, tmp_path: Path
+) -> None:
+    campaign.ingest(
+        write(tmp_path, "formula,lifetime_ps,sample\n(PA)2PbI4,5.523,K7\n(BA)2PbI4,0.31,\n(PA)2PbI4,6.1,K8\n")
+    )
+    told = "formula,rate_per_ps,sample\n"
+    again = f"{told}(PA)2PbI4,{1 / 5.523!r},K7\n(BA)2PbI4,{1 / 0.31!r},\n"
+    assert campaign.ingest(write(tmp_path, again, "rates.csv"), accept_guesses=True).skipped == 2
+    rows = "(PA)2PbI4,5.52,K7\n(PA)2PbI4,6.1003,K8\n(PA)2PbI4,5.518,K7\n(PA)2PbI4,5.5,K7\n(PA)2PbI4,5.52,\n"
+    result = campaign.ingest(write(tmp_path, "formula,lifetime_ps,sample\n" + rows, "week2.csv"), dry_run=True)
+    assert [row.action for row in result.rows] == ["known", "known", "add", "add", "add"]
+
+
 def test_an_empty_cell_takes_nothing_back(campaign: Campaign, tmp_path: Path) -> None:
     campaign.ingest(write(tmp_path, WEEK_2))
     assert campaign.ingest(write(tmp_path, WEEK_1, "week1.csv")).rows[0].action == "known"

@@ -28,6 +28,10 @@ MAX_SIGNAL_P = 0.01
 LITTLE_SUPPORT = 4.0
 #: Largest values of SC and CC that are so near to 1 or 100, relative, were made so.
 SCALED = 2e-4
+#: Largest values of SC and CC further apart than by this factor are hardly in one unit.
+UNLIKE = 20.0
+#: A longer response (ps) is none of a femtosecond laser.
+LONGEST_PULSE_PS = 5.0
 #: A fitted width this many standard deviations from the given one is said.
 DOUBTFUL_PULL = 2.0
 #: White noise gives so small a Ljung-Box p-value once in a thousand traces.
@@ -258,10 +262,13 @@ def _about_measurement(done: Fitted) -> list[str]:
 
 
 def each_scaled(trace: Trace) -> list[str]:
-    """A warning where SC and CC have one largest value, 1 or 100, or are called normalised."""
+    """A warning where SC and CC have one largest value, 1 or 100, or are called normalised, or differ by a power of
+    ten."""
     if trace.sc is None or trace.cc is None:
         return []
     peaks = [float(np.abs(part).max()) for part in (trace.sc, trace.cc)]
+    if max(peaks) > UNLIKE * min(peaks) > 0.0:
+        return [f"The largest values of SC and CC are {peaks[0]:.3g} and {peaks[1]:.3g}: are both in one unit?"]
     alike = any(all(abs(peak - whole) < SCALED * whole for peak in peaks) for whole in (1.0, 100.0))
     if not alike and not trace.unit.lower().startswith("norm"):
         return []
@@ -323,6 +330,8 @@ def _about_window(done: Fitted, lifetime_high_ps: float) -> list[str]:
             f"The response was fitted but is finer than the delays ({fwhm:.3g} ps against steps of {finest:.3g} ps): "
             "give its width."
         )
+    elif done.irf_given is None and fwhm > LONGEST_PULSE_PS:
+        found.append(f"The fitted response of {fwhm:.3g} ps is longer than a laser pulse: are the delays in ps?")
     if done.irf_given is not None and finest > 50.0 * fwhm:
         found.append(
             f"The finest delay step is {finest:.3g} ps, {finest / fwhm:.0f} times the response: are the delays in ps?"

@@ -92,7 +92,7 @@ def _found(sc: TransientMap, cc: TransientMap, order: int | None = None) -> Chir
         weight = error[near] ** -2.0
         level = float(weight @ zero[near] / weight.sum())
         left = [float(weight @ (zero[near] - curve) ** 2) for curve in (level, line(wavelength[near]))]
-        if near.sum() * np.log(left[0] / max(left[1], 1e-300)) < TAKEN_UP + 2.0 * ORDER:
+        if near.sum() * np.log(max(left[0], 1e-300) / max(left[1], 1e-300)) < TAKEN_UP + 2.0 * ORDER:
             return None
     return chirp
 

@@ -38,6 +38,17 @@ _METADATA = re.compile(
     r"[\"']?\s*[:=;,\t]\s*[\"']?\s*([^\s\"';,\t][^\"';,\t]*)",
     re.IGNORECASE,
 )
+#: A line without numbers that says a unit of delays in other words: "Delays in fs", "x axis: fs", "Units: fs; mOD".
+_LOOSE = re.compile(
+    r"(?=\D*$)(?=.*(?i:time|delay|zeit|verz[oö]|temps|d[ée]lai|retard|tiempo|tempo|\bx\b|ax[ie]s|achse|units?\b|einheit"
+    r"|unit[àaé]|unidad|単位|单位|時間|时间|遅延|延迟))(?!.*(?i:integr|expos|const|dwell|acqui|puls|dura|wait|sett|elapsed"
+    r"|total|start|stop|end\b|lifetime|tau|resol|respon|fwhm|jitter|step|sampl|repet|gate))"
+    r".*?(?:^|[\s(\[/:=;,.])(fs|ps|ns|[uµ]s|(?<=[(\[/:=;])s|(?<=[:=] )s|(?i:(?:femto|pi[ck]o|nano|mi[ck]ro)se[ck]\w*))"
+    r"(?=[\s)\];,.\"']|$)"
+)
+#: A unit of time where no unit stands ("fs delay", "delayfs", "Delay <fs>"), and a multiple of one.
+_ANYWHERE = re.compile(r"(?:(?<![^\W_])|(?<=delay)|(?<=time))(fs|ps|ns)(?![^\W_])", re.IGNORECASE)
+_MULTIPLE = re.compile(r"[(\[/,]\s*[x\u00d7*]?\s*[\d.]+(?:\s*\^?\s*-?\s*\d+)?\s*(?:fs|ps|ns)(?![^\W_])", re.IGNORECASE)
 #: Words in the place of a unit that are none.
 _NO_UNIT = re.compile(
     r"corr\w*|t0[\s\w-]*|rel\w*|pump[\s-]*probe|stage|shift\w*|delay|nominal|set|actual|read\w*|raw|time|probe|axis|x|t",
@@ -102,7 +113,12 @@ def _named(name: str, heading: str, metadata: Iterable[str]) -> str | None:
             )
     if unit is not None and unit not in TIME_UNITS:
         raise UnitError(f"{where}, a rate: say which unit they are in (--delay-unit): {', '.join(DELAY_UNITS)}")
-    for line in metadata:
+    if _MULTIPLE.search(heading):
+        raise UnitError(f"{where}, a multiple of a unit: give them in one of {', '.join(DELAY_UNITS)}, and say which")
+    if unit is None and len(shown := {found.lower() for found in _ANYWHERE.findall(heading)}) == 1:
+        unit = shown.pop()
+    lines = list(metadata)
+    for line in lines:
         found = _METADATA.match(line)
         if found is None:
             continue
@@ -115,7 +131,13 @@ def _named(name: str, heading: str, metadata: Iterable[str]) -> str | None:
         if unit is not None and said != unit:
             raise UnitError(f"{where}, but {line.strip()[:60]!r} says {said}: say which is right (--delay-unit)")
         unit = said
-    return unit
+    loose = {unit_of(found[1]): line.strip() for line in lines if unit is None and (found := _LOOSE.match(line))}
+    if len(loose) > 1:
+        raise UnitError(
+            f"{name}: {' and '.join(repr(line[:60]) for line in loose.values())} name several units: say which is that "
+            f"of the delays (--delay-unit): {', '.join(DELAY_UNITS)}"
+        )
+    return unit or next(iter(loose), None)
 
 
 def _require_plausible(name: str, unit: str, in_ps: Array, named: bool) -> None:

@@ -23,17 +23,21 @@ _DELAY = re.compile(
 #: Headings that are the delay where no other is: "dt" in small letters (dT is a signal), a stage, an abscissa.
 _PERHAPS_DELAY = re.compile(r"^(?:tau|τ|[δd]t|x)$|^[δd]t\s*[(\[,_/](?!\s*t)|stage|position")
 _SIGNAL = re.compile(
-    rf"signal|{_START}d[art]{_END}|^d[art]|{_START}δ|delta|dr/r|dt/t|^[xy]{_END}|amplitude|intensity|absorb|reflect|transm|\bod\b|kerr|faraday|ellipt|volt"
+    rf"signal|{_START}d[art]{_END}|^d[art]|{_START}δ|delta|dr/r|dt/t|(?:^|[._])[xy]{_END}|amplitude|intensity|absorb|reflect|transm|\bod\b|kerr|faraday|ellipt|volt"
 )
 _SUM = re.compile(rf"{_START}(?:sum|summe|somme|suma|somma|total|population|isotropic|magic[\s_-]*angle){_END}")
-_RATIO = re.compile(rf"{_START}(?:degree|dcp|dop|anisotropy|ratio){_END}")
+_RATIO = re.compile(
+    rf"{_START}(?:degree|dcp|dop|anisotropy|ratio){_END}|^(?:(?:spin|circular)[\s_-]*)?polari[sz]ation\s*(?:$|[(\[])"
+)
 _DIFFERENCE = re.compile(r"diff(?!erential)")
 _SCANS = re.compile(rf"{_START}(?:scans?|runs?|sweeps?|repeats?|rep|durchgang|mesure|messung){_END}")
 
-_SAME_WORD = r"scp?|same(?:[\s_-]*circ\w*)?|co(?:[\s_-]*(?:circ\w*|pol\w*|rot\w*))?|parallel"
+_SAME_WORD = (
+    r"scp?|same(?:[\s_-]*circ\w*)?|co(?:[\s_-]*(?:circ\w*|pol\w*|rot\w*))?|parallel|gleich\w*|m[êe]mes?|同\w*|iso\w*"
+)
 _COUNTER_WORD = (
     r"cc|ocp?|counter(?:[\s_-]*(?:circ\w*|pol\w*|rot\w*))?|oppos\w*(?:[\s_-]*circ\w*)?"
-    r"|cross(?:ed)?(?:[\s_-]*(?:circ\w*|pol\w*))?|contra|anti[\s_-]*parallel"
+    r"|cross(?:ed)?(?:[\s_-]*(?:circ\w*|pol\w*))?|contra|anti[\s_-]*parallel|(?:ent)?gegen\w*|[逆反]\w*|hetero\w*"
 )
 _WORD = re.compile(rf"{_START}(?:(?P<counter>{_COUNTER_WORD})|(?P<same>{_SAME_WORD})){_END}")
 _PLUS = r"(?:σ|sigma|s)\s*_?\s*(?:\+|plus|p)|lhcp?|lcp|left"
@@ -45,6 +49,12 @@ _PAIR = re.compile(
     r"|(?<![^\W_])(?<!/)(?P<l1>[lr])[\s_,/]?(?P<l2>[lr])(?![^\W_])"
     r"|(?<![\w)+-])(?P<s1>[+-])[\s,]*(?P<s2>[+-])(?![\w(+-])"
 )
+
+#: What the heading of one signal says beside its number.
+_NAME = re.compile(
+    rf"{_WORD.pattern}|{_PAIR.pattern}|signal|{_START}[dδ][art](?:/[rt])?{_END}|[(\[](?:m?od|[mµun]?[va]|a\.?u\.?|%|‰)[)\]]"
+)
+_NUMBERED = re.compile(r"[\W_]*(\d{1,3})[\W_]*")
 
 
 def plain(heading: str) -> str:
@@ -117,13 +127,16 @@ def quadratures(headings: Sequence[str]) -> list[int]:
 
 def are_scans(headings: Sequence[str], *, by_number: bool) -> bool:
     """Whether headings of one role say that they are repetitions: a word such as scan, or the same name for all.
-    `headings`: of the columns; `by_number`: whether one name with small numbers says so too, as sc_1 and sc_2 do and
-    "dA 1" and "dA 2" do not."""
-    if all(_SCANS.search(plain(heading)) for heading in headings):
-        return True
-    stems = {re.sub(r"\d+", "", plain(heading)) for heading in headings}
-    numbers = [int(number) for heading in headings for number in re.findall(r"\d+", heading)]
-    return by_number and len(stems) == 1 and max(numbers, default=0) < 100
+    `headings`: of the columns; `by_number`: whether one name with the next numbers says so too, as sc_1 and sc_2 do and
+    "dA 1" and "dA 2", "SC 10 K" and "SC 77 K" or "SC spot 1" and "SC spot 2" do not."""
+    said = [plain(heading) for heading in headings]
+    if all(_SCANS.search(text) for text in said):
+        return len({re.sub(rf"{_SCANS.pattern}\W*\w*", "#", text) for text in said}) == 1
+    if not by_number or len(set(said)) == 1:
+        return by_number
+    numbers = sorted(int(found[1]) for text in said if (found := _NUMBERED.fullmatch(_NAME.sub("", text))))
+    stems = {re.sub(r"\d+", "", text) for text in said}
+    return len(stems) == 1 and numbers == list(range(numbers[0], numbers[0] + len(said))) if numbers else False
 
 
 def is_mean(heading: str) -> bool:

@@ -39,7 +39,7 @@ _SCOPE = re.compile(
     r",(?P<channels>[^\n]*)\n(?:second,.*\n)?",
     re.MULTILINE | re.IGNORECASE,
 )
-_MATLAB_NUMBER = re.compile(r"double|single|u?int\d+")
+_MATLAB_PLAIN = re.compile(r"double|single|u?int\d+|char")
 _GROUPED = re.compile(r"[-+]?[1-9]\d{0,2}(?:,\d{3})+(?:\.\d*)?")
 _APART = re.compile(r"(?<![\w'])\d{1,3}(?:['\u2019\u202f]\d{3})+(?![\d'])")
 _POWER = re.compile(
@@ -49,18 +49,22 @@ _POWER = re.compile(
 _POINTED = re.compile(r'(?<![^,;\t\n])"?[-+]?\d[\d,]*\.\d+"?(?![^,;\t\n])')
 #: Three columns of so many rows or more are a map of one reading a row.
 _LONG = 36
+#: A trace has at most so many columns.
+_COLUMNS = 8
 _WAVELENGTH = re.compile(r"wave|^wl|^lambda|^λ|^nm$|(?<![a-z])nm(?![a-z])")
 
 
 def text_of(name: str, raw: bytes) -> str:
     """The text of a trace or map, line ends made uniform; what is no text as the text that says the same. Read are
-    Surface Xplorer's .ufs, NumPy's .npz and HDF5 files of named arrays, Excel workbooks, OPTIMUS' .ana, and raw spectra
-    of a HARPIA. Raises NotTextError if it is empty, damaged, or nothing of the kind; TableError if it cannot be
-    read."""
+    Surface Xplorer's .ufs, NumPy's .npy, MATLAB's, NumPy's .npz and HDF5 files of named arrays, Excel workbooks,
+    OPTIMUS' .ana, and raw spectra of a HARPIA. Raises NotTextError if it is empty, damaged, or nothing of the kind;
+    TableError if it cannot be read."""
     if raw.startswith(_UFS):
         return _ufs_text(name, raw)
     if raw.startswith(_HDF5):
         return arrays_text(name, _hdf5_arrays(name, raw))
+    if raw.startswith(b"\x93NUMPY"):
+        return _npy_text(name, raw)
     if raw.startswith(b"MATLAB 5.0"):
         return arrays_text(name, _mat_arrays(name, raw))
     if raw.startswith(b"PK\x03\x04"):
@@ -145,7 +149,12 @@ def matrix_text(name: str, rows: Iterable[Sequence[float]], delay: Sequence[floa
 
 
 def arrays_text(name: str, arrays: Mapping[str, Array]) -> str:
-    """Named arrays as text, a map or a trace. TableError if their names do not say which are the axes."""
+    """Named arrays of numbers as text, a map or a trace, below those of text, which may name a unit. TableError if
+    their names do not say which are the axes."""
+    said = [
+        f"# {key}: {'; '.join(map(str, array.ravel()))}" for key, array in arrays.items() if array.dtype.kind == "U"
+    ]
+    arrays = {key: array for key, array in arrays.items() if array.dtype.kind == "f"}
     arrays = {key: array.ravel() if array.size in array.shape else array for key, array in arrays.items()}  # MATLAB's
     shown = ", ".join(f"{key} {'x'.join(map(str, array.shape))}" for key, array in arrays.items()) or "none"
     flat = {key: array for key, array in arrays.items() if array.ndim == 1}
@@ -164,13 +173,26 @@ def arrays_text(name: str, arrays: Mapping[str, Array]) -> str:
     if maps:
         (signal,) = maps.values()
         text = matrix_text(name, signal, delay.tolist(), flat[waves[0]].tolist())
-        return f"{delays[0]}{text[1:]}"  # the corner names the unit of the delays
+        return "\n".join([*said, f"{delays[0]}{text[1:]}"])  # the corner names the unit of the delays
     columns = {key: array for key, array in flat.items() if len(array) == len(delay)}
-    return "\t".join(columns) + "\n" + _lines(np.column_stack(list(columns.values())).tolist())
+    return "\n".join([*said, "\t".join(columns), _lines(np.column_stack(list(columns.values())).tolist())])
 
 
 def _lines(rows: Iterable[Sequence[float]]) -> str:
     return "\n".join("\t".join(f"{value:.12g}" for value in row) for row in rows)
+
+
+def _npy_text(name: str, raw: bytes) -> str:
+    """Named columns, or a table whose few columns may also be rows."""
+    try:
+        held = np.load(io.BytesIO(raw), allow_pickle=False)
+    except (ValueError, OSError, EOFError, MemoryError) as error:
+        raise TableError(name, f"is a damaged .npy file ({error})") from None
+    if held.dtype.names:
+        return arrays_text(name, _plain_arrays({key: held[key] for key in held.dtype.names}))
+    if held.ndim != 2 or held.dtype.kind not in "iuf":
+        raise TableError(name, f"holds one array of shape {held.shape}", right="Save the delays beside the signals.")
+    return _lines((held.T if len(held) <= _COLUMNS < held.shape[1] else held).tolist())
 
 
 def _npz_arrays(name: str, raw: bytes) -> dict[str, Array]:
@@ -186,7 +208,7 @@ def _npz_arrays(name: str, raw: bytes) -> dict[str, Array]:
         return {}  # said as of a workbook
     except (ValueError, OSError, EOFError, MemoryError, zlib.error) as error:
         raise TableError(name, f"is a damaged .npz file ({error})") from None
-    return {key: array.astype(np.float64) for key, array in found.items() if array.dtype.kind in "iuf"}
+    return _plain_arrays(found)
 
 
 def _mat_arrays(name: str, raw: bytes) -> dict[str, Array]:
@@ -195,7 +217,7 @@ def _mat_arrays(name: str, raw: bytes) -> dict[str, Array]:
 
     file: Any = io.BytesIO(raw)  # they take open files too
     try:
-        shapes = {key: shape for key, shape, kind in whosmat(file) if _MATLAB_NUMBER.fullmatch(kind)}
+        shapes = {key: shape for key, shape, kind in whosmat(file) if _MATLAB_PLAIN.fullmatch(kind)}
         _check_size(name, sum(8 * prod(shape) for shape in shapes.values()))
         held = loadmat(file, variable_names=[*shapes]) if shapes else {}
         found = {key: np.asarray(held[key]) for key in shapes}
@@ -203,7 +225,13 @@ def _mat_arrays(name: str, raw: bytes) -> dict[str, Array]:
         raise
     except Exception as error:  # a damaged file raises whatever its bytes lead to
         raise TableError(name, f"is a damaged MATLAB file ({error})") from None
-    return {key: array.astype(np.float64) for key, array in found.items() if array.dtype.kind in "iuf"}
+    return _plain_arrays(found)
+
+
+def _plain_arrays(arrays: Mapping[str, Array]) -> dict[str, Any]:
+    """The arrays that are numbers, as floats, and those of text."""
+    kinds = {"i": np.float64, "u": np.float64, "f": np.float64, "U": np.str_, "S": np.str_}
+    return {key: array.astype(kinds[array.dtype.kind]) for key, array in arrays.items() if array.dtype.kind in kinds}
 
 
 def _check_size(name: str, n_bytes: int) -> None:
@@ -213,22 +241,28 @@ def _check_size(name: str, n_bytes: int) -> None:
 
 
 def _hdf5_arrays(name: str, raw: bytes) -> dict[str, Array]:
-    """Arrays of numbers of an HDF5 file by their names, with their unit where an attribute says it."""
+    """Arrays of numbers of an HDF5 file by their names, with their unit where an attribute says it, and units that
+    stand elsewhere."""
     try:
         import h5py  # type: ignore[import-untyped]  # not everybody has it, and few traces come so
     except ImportError:
         raise TableError(name, "is an HDF5 file", right="Install h5py to read it, or export it as CSV.") from None
     found: dict[str, Array] = {}
 
-    def keep(path: str, item: object) -> None:
+    def keep(path: str, item: Any) -> None:
+        units = {key: np.array(value).astype(str) for key, value in item.attrs.items() if "unit" in key.lower()}
         if isinstance(item, h5py.Dataset) and item.dtype.kind in "iuf" and item.ndim in (1, 2):
             _check_size(name, sum(array.nbytes for array in found.values()) + 8 * item.size)
-            unit = item.attrs.get("units", item.attrs.get("unit", ""))
-            unit = unit.decode() if isinstance(unit, bytes) else str(unit)
+            unit = " ".join(" ".join(each.ravel()) for each in units.values())
             found[path + (f" ({unit})" if unit else "")] = np.asarray(item[()], dtype=np.float64)
+        elif isinstance(item, h5py.Dataset) and "unit" in path.lower() and item.size == 1:
+            found[path] = np.array(item.asstr()[()])
+        else:
+            found.update({f"{path}/{key}": value for key, value in units.items()})
 
     try:
         with h5py.File(io.BytesIO(raw), "r") as file:
+            keep("", file)
             file.visititems(keep)
     except (OSError, RuntimeError, ValueError) as error:
         raise TableError(name, f"is a damaged HDF5 file ({error})") from None
@@ -242,45 +276,56 @@ def _without_units(name: str, text: str) -> str:
     if sum(1 for _ in _CELL_WITH_UNIT.finditer(text[:_HEAD])) < _MANY:
         return text
     lines = text.replace("\u03bc", "\u00b5").split("\n")
-    marked = [_CELL_WITH_UNIT.sub("\\1\0\\2", line) for line in lines]
-    filled = [number for number, line in enumerate(marked) if "\0" in line]
-    usual_line = marked[filled[len(filled) // 2]]
-    apart = re.sub(r"[\d.,]+\0[^,;\t]*", "", usual_line)
-    blank = "," if "," in usual_line and "." in usual_line else " "
-    dialect = Dialect(next((mark for mark in "\t;," if mark in apart), blank), ".")
-    rows = {number: [cell.partition("\0") for cell in split_line(marked[number], dialect)] for number in filled}
-    units = {}
+    marked = {at: line for at, row in enumerate(lines) if (line := _CELL_WITH_UNIT.sub("\\1\0\\2", row)) != row}
+    dialect = _dialect_beside_units([*marked.values()][len(marked) // 2])
+    rows = {at: [cell.partition("\0")[::2] for cell in split_line(line, dialect)] for at, line in marked.items()}
+    units = _units_of_columns(name, rows)
+    times = sorted({time for unit in units if (time := unit_of(unit))})
+    if len(times) > 1:
+        raise TableError(name, f"has delays in {' and '.join(times)}", right="Give all in one unit.")
+    lines = [_CELL_WITH_UNIT.sub(r"\1", line) for line in lines]
+    signals = ["" if unit == "nm" or unit_of(unit) else unit for unit in units]
+    above = min(marked) - 1
+    heads = split_line(lines[above].lstrip("#% "), dialect) if above >= 0 else []
+    if len(heads) == len(units) and not any(to_number(head, ".") for head in heads):
+        quote = '"' * ('"' in lines[above])
+        named = (f"{head} ({unit})" if unit else head for head, unit in zip(heads, signals, strict=True))
+        lines[above] = dialect.separator.join(f"{quote}{head}{quote}" for head in named)
+    elif len(several := dict.fromkeys(filter(None, signals))) > 1:
+        raise TableError(
+            name,
+            f"has columns in {' and '.join(several)} and no headings",
+            right="Head the columns (delay, SC, CC) and give both signals in one unit.",
+        )
+    return "\n".join([*lines, *(f"# time unit: {time}" for time in times)])
+
+
+def _dialect_beside_units(line: str) -> Dialect:
+    """Separator and decimal mark of a line whose numbers are marked off from their units."""
+    apart = re.sub(r"[\d.,]+\0[^,;\t]*", "", line)
+    blank = "," if "," in line and "." in line else " "
+    return Dialect(next((mark for mark in "\t;," if mark in apart), blank), ".")
+
+
+def _units_of_columns(name: str, rows: Mapping[int, list[tuple[str, str]]]) -> list[str]:
+    """The usual unit of each column, "" for none, from the cells of lines, each a number and its unit. Raises
+    TableError for a number in another one, unless it is zero."""
+    units = []
     for column in range(max(map(len, rows.values()))):
-        found = Counter(cells[column][2] for cells in rows.values() if column < len(cells))
-        units[column] = found.most_common(1)[0][0]
-        for number, cells in rows.items():
-            value, _, unit = cells[column] if column < len(cells) else ("", "", "")
-            if units[column] and unit != units[column] and to_number(value, "." if "." in value else ","):
+        cells = {line: row[column] for line, row in rows.items() if column < len(row)}
+        usual = Counter(unit for _, unit in cells.values()).most_common(1)[0][0]
+        units.append(usual)
+        for line, (value, unit) in cells.items():
+            if usual and unit != usual and to_number(value, "." if "." in value else ","):
                 is_in = f"is in {unit}" if unit else "has no unit"
                 raise TableError(
                     name,
                     f"{f'{value} {unit}'.strip()!r} (column {column + 1}) {is_in}, other cells of that column are in "
-                    f"{units[column]}",
+                    f"{usual}",
                     right="Give each column in one unit.",
-                    row=number + 1,
+                    row=line + 1,
                 )
-    times = {unit_of(found[2]) for found in _CELL_WITH_UNIT.finditer(text)} - {None}
-    if len(times) > 1:
-        raise TableError(name, f"has delays in {' and '.join(sorted(map(str, times)))}", right="Give all in one unit.")
-    lines = [_CELL_WITH_UNIT.sub(r"\1", line) for line in lines]
-    others = {column: unit for column, unit in units.items() if unit and unit != "nm" and unit_of(unit) is None}
-    heads = split_line(lines[filled[0] - 1].lstrip("#% "), dialect) if filled[0] else []
-    if len(heads) == len(units) and not any(to_number(head, ".") for head in heads):
-        quote = '"' * ('"' in lines[filled[0] - 1])
-        named = [f"{head} ({others[at]})" if at in others else head for at, head in enumerate(heads)]
-        lines[filled[0] - 1] = dialect.separator.join(f"{quote}{head}{quote}" for head in named)
-    elif len(set(others.values())) > 1:
-        raise TableError(
-            name,
-            f"has columns in {' and '.join(dict.fromkeys(others.values()))} and no headings",
-            right="Head the columns (delay, SC, CC) and give both signals in one unit.",
-        )
-    return "\n".join(lines) + (f"\n# time unit: {times.pop()}" if times else "")
+    return units
 
 
 class _Ufs:

@@ -184,6 +184,12 @@ def read_trace(
         parts = {"difference": roles["difference"]}
     elif set(roles) == {"delay", "signal"}:
         parts = {"difference": roles["signal"]}
+        if (np.diff(delay) < -0.5 * np.ptp(delay)).any():
+            raise TraceFileError(
+                str(path),
+                "holds tables of one signal below each other and does not say whether they are SC and CC or scans",
+                "Say --map difference=HEADING if they are scans of SC - CC, else give two files (--sc, --cc).",
+            )
         notes = (*notes, f"{path} has one signal column: taken as the difference SC - CC.")
     if parts:
         if read.errors:

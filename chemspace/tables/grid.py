@@ -380,20 +380,26 @@ def read_grid(name: str, content: bytes, sheet: str | None = None) -> Grid:
 
 
 def sheet_text(name: str, content: bytes) -> str:
-    """The rows of a workbook's only filled sheet as text, cells between tabs, each row on its own line. Raises
-    TableError if it is no workbook, empty, or has several filled sheets."""
+    """The rows of a workbook's only sheet of numbers as text, cells between tabs, each row on its own line, and below
+    it what other sheets say. Raises TableError if it is no workbook, empty, or has several sheets of numbers."""
     with workbook(name, content) as book:
-        filled = book.filled
-        if len(filled) != 1:
-            found = (
-                f"several sheets hold something ({', '.join(map(repr, filled))}): keep one" if filled else "it is empty"
-            )
-            raise TableError(name, found)
-        rows = dict(book.sheet(filled[0]).rows)
-    lines = (rows.get(line, {}) for line in range(1, max(rows) + 1))
+        sheets = {title: dict(book.sheet(title).rows) for title in book.filled}
+    tables = [title for title, rows in sheets.items() if len(sheets) == 1 or _is_table(rows)]
+    if len(tables) != 1:
+        found = f"several sheets hold something ({', '.join(map(repr, sheets))}): keep one" if sheets else "it is empty"
+        raise TableError(name, found)
+    rows = sheets.pop(tables[0])
+    lines = [rows.get(line, {}) for line in range(1, max(rows) + 1)]
+    lines += [{0: f"# {' '.join(row.values())}"} for notes in sheets.values() for row in notes.values()]
     return "\n".join(
         "\t".join(" ".join(row.get(at, "").split()) for at in range(max(row, default=-1) + 1)) for row in lines
     )
+
+
+def _is_table(rows: Mapping[int, Mapping[int, str]]) -> bool:
+    """Whether a dozen rows or more of a sheet hold two numbers."""
+    counts = (sum(cell[-1:].isdigit() for cell in row.values()) for row in rows.values())
+    return sum(count > 1 for count in counts) >= 12
 
 
 def delimiter_of(text: str) -> tuple[str, int]:

@@ -188,6 +188,8 @@ def _headings(name: str, above: list[tuple[int, str]], dialect: Dialect, width: 
         cells = _with_units(_heading_cells(line, dialect), width)
         while len(cells) > width and is_missing(cells[-1]):
             cells.pop()
+        if cells and len(cells) < width and all(map(unit_of, cells)):  # a spreadsheet leaves out what is empty
+            cells += [""] * (width - len(cells))
         if len(cells) != width and (found or dialect.separator == " " or len(cells) < 2):
             break
         if found and _numbers_in(line, dialect):

@@ -78,6 +78,14 @@ def test_a_beat_that_is_quicker_than_the_delays_is_none(fwhm: float | None) -> N
     assert "SC and CC were each scaled to their own maximum (1 and 1)" in said(fitted("normalised_each", fwhm))
 
 
+def test_a_response_longer_than_a_pulse_or_signals_of_two_units_are_said() -> None:
+    trace = read_trace(CASES / "power_mismatch_spin3_pop50.csv")
+    slow = Trace.of(trace.delay_ps * 1e3, sc=trace.sc, cc=trace.cc)
+    assert "ps is longer than a laser pulse: are the delays in ps?" in said(fit_trace(slow))
+    other = Trace.of(trace.delay_ps, sc=100.0 * np.asarray(trace.sc), cc=trace.cc)
+    assert "are both in one unit?" in said(fit_trace(other))
+
+
 def test_an_oscillation_cannot_be_asked_for_as_if_it_had_a_lifetime() -> None:
     with pytest.raises(FitSettingError, match="no single lifetime"):
         fitted("quantum_beat_T10_tau20", 0.2, model="oscillation")

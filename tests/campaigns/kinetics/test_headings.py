@@ -18,18 +18,20 @@ SPELLINGS = {
     "sc": (
         "SC|sc_1|dR SC|same circular|SC (mOD)|σ+σ+|σ⁺σ⁺|LL|RR|RCP/RCP|dR/R LL|ΔR/R (RCP/RCP)|signal ++|SCP|co|co-pol"
         "|co-circular|parallel|s+s+|sigma+sigma+|ΔT/T (σ+,σ+)|same|(++)|left-left|pump RCP, probe RCP|--|Co-polarized"
+        "|gleich zirkular|même polarisation|同円偏光|iso-helicity"
         "|right right|LCP LCP|σ-σ-|sigma_plus sigma_plus|dR_LL|++"
     ),
     "cc": (
         "CC|counter circular|σ+σ-|σ⁺σ⁻|LR|RL|RCP/LCP|ΔR/R (RCP/LCP)|OCP|OC|cross|cross-pol|antiparallel|anti-parallel"
         "|opposite|s+s-|sigma+sigma-|+-|signal +-|σ+ / σ−|left-right|dT/T LR|counter|pump RCP, probe LCP|ΔT/T (σ+,σ-)"
-        "|-+|Cross-polarized|oppositely circular|σ-σ+"
+        "|gegen zirkular|polarisation opposée|逆円偏光|hetero-helicity|-+|Cross-polarized|oppositely circular|σ-σ+"
     ),
     "difference": "SC - CC|sc-cc|sc_cc|diff|difference|SC minus CC|σ+σ+ - σ+σ-|LL-LR|co - cross",
     "sum": "SC+CC|sum|total|SC + CC|(SC+CC)/2",
-    "ratio": "(SC-CC)/(SC+CC)|DCP|SC/CC",
+    "ratio": "(SC-CC)/(SC+CC)|DCP|SC/CC|spin polarization (%)|Polarisation",
     "error": "sc_err|cc_err|dA_err|Signal error|SC std|error|std|sigma|SC ±|yerr|stderr|σ|sd_sc|uncertainty",
-    "signal": "dA 1|dT_1|Amplitude A|ΔT/T|dR/R|ΔR/R|signal|dT|dA|Y|X_V|mean dA|Differential transmission|dR σ+|scan 2",
+    "signal": "dA 1|dT_1|Amplitude A|ΔT/T|dR/R|ΔR/R|signal|dT|dA|Y|X_V|mean dA|Differential transmission|dR σ+"
+    "|scan 2|demod0.x",
 }
 
 

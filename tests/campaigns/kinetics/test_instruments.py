@@ -102,9 +102,13 @@ def test_a_file_that_leaves_something_open_is_asked_about(files: tuple[str, ...]
         ("Delay (ps),signal,signal", "--map sc="),
         ("Delay (ps),dR σ+,dR σ-", "--map sc="),
         ("Delay (ps),SC 520 nm,SC 530 nm", "--map sc='SC 520 nm'"),
+        ("Delay (ps),SC 10 K,SC 77 K", "--map sc='SC 10 K'"),
+        ("Delay (ps),SC spot 1,SC spot 2", "--map sc='SC spot 1'"),
+        ("Delay (ps),SC scan 1 (1 mW),SC scan 1 (2 mW)", "--map sc='SC scan 1 (1 mW)'"),
         ("delay,time,sc", "--map delay='delay' or --map delay='time'"),
         ("foo,bar,baz", "--map delay=HEADING"),
         ("Delay (ps),(SC-CC)/(SC+CC),foo", "--map sc=HEADING"),
+        ("Delay (ps),spin polarization (%),foo", "--map sc=HEADING"),
     ],
 )
 def test_columns_that_are_not_said_are_asked_about(tmp_path: Path, headings: str, question: str) -> None:
@@ -119,6 +123,13 @@ def test_columns_that_are_not_said_are_asked_about(tmp_path: Path, headings: str
 def test_scans_that_are_called_so_are_averaged(tmp_path: Path) -> None:
     path = write(tmp_path / "t.csv", "delay_ps,scan 1,scan 2", DELAY, SC - CC - 0.1, SC - CC + 0.1)
     assert np.allclose(read_trace(path).signal, SC - CC, atol=1e-4)
+
+
+def test_tables_of_one_signal_below_each_other_are_asked_about(tmp_path: Path) -> None:
+    twice = [np.tile(DELAY, 2), np.concatenate([SC, CC])]
+    with pytest.raises(TraceFileError, match=r"whether they are SC and CC or scans\. Say --map difference=HEADING"):
+        read_trace(write(tmp_path / "t.csv", "delay_ps,signal", *twice))
+    assert len(read_trace(tmp_path / "t.csv", columns={"difference": "signal"})) == 2 * len(DELAY)
 
 
 def test_a_column_that_is_not_there_cannot_be_named(tmp_path: Path) -> None:
@@ -199,6 +210,8 @@ def test_exponents_of_fortran_are_numbers(tmp_path: Path) -> None:
         ("Delay (mm)", "", "a length: say --delay-unit mm"),
         ("delay_um", "", "a length: say --delay-unit um"),
         ("Delay (foo)", "", "'foo' is no unit of a delay that is known"),
+        ("Delay (10^-3 ps)", "", "a multiple of a unit"),
+        ("Delay", "Delays in fs\nAll times in ns", "'Delays in fs' and 'All times in ns' name several units"),
         ("time_ms", "", "'ms' is no unit of a delay"),
         ("Delay", "Time units: minutes", "'Time units: minutes' names no unit of a delay"),
         ("Delay (ps)", "Time units: fs", "says fs: say which is right"),
@@ -221,6 +234,31 @@ def test_a_unit_that_is_not_understood_is_asked_about(tmp_path: Path, heading: s
         ("Delay", "Time units: fs", 1e3),
         ("Delay", '"Delay unit","fs"', 1e3),
         ("Δt", "# time unit = ns", 1e-3),
+        ("fs delay", "", 1e3),
+        ("delayfs", "", 1e3),
+        ("Delay {fs}", "", 1e3),
+        *(
+            ("Delay", line, 1e3)
+            for line in (
+                "Delays in fs",
+                "x axis: femtoseconds",
+                "Units: fs; mOD; mOD",
+                "Einheit der Zeit: fs",
+                "time/fs",
+            )
+        ),
+        *(
+            ("Delay", line, 1e3)
+            for line in (
+                "Unité de temps : fs",
+                "Unit (time): fs",
+                "単位: fs",
+                "# Delay (fs) against dR/R",
+                "delay.unit fs",
+            )
+        ),
+        ("Delay (ps)", "Axis of time: fs", 1.0),
+        *(("Delay", line, 1.0) for line in ("Integration time (s)", "Pulse length in fs", "Delay step: 4 fs")),
     ],
 )
 def test_a_unit_in_words_or_below_the_numbers_counts(tmp_path: Path, heading: str, line: str, per_ps: float) -> None:
@@ -261,6 +299,13 @@ def test_a_workbook_is_read_as_the_text_in_it(tmp_path: Path) -> None:
     rows = [["Sample 7"], [], ["Delay (ps)", "SC", "CC"], *np.column_stack([DELAY, SC, CC]).tolist()]
     (tmp_path / "t.xlsx").write_bytes(workbook(Scan=rows))
     assert is_right(read_trace(tmp_path / "t.xlsx"))
+    bare = [["Delay", "SC", "CC"], *np.column_stack([DELAY * 1e3, SC, CC]).tolist()]
+    for sheets in (
+        {"Notes": [["Sample 7"], ["Delays in fs"]], "Scan": bare},
+        {"Scan": [bare[0], ["fs"], *bare[1:]]},
+    ):
+        (tmp_path / "t.xlsx").write_bytes(workbook(**sheets))
+        assert np.allclose(read_trace(tmp_path / "t.xlsx").delay_ps, DELAY, atol=1e-4)
     (tmp_path / "t.xlsx").write_bytes(workbook(One=rows, Two=rows))
     with pytest.raises(TraceFileError, match="several sheets hold something"):
         read_trace(tmp_path / "t.xlsx")

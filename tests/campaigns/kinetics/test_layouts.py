@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.io import savemat
 
 from campaigns.kinetics import MeasuredFiles, TransientMap, read_map, read_trace
 from campaigns.kinetics.errors import KineticsError, TraceFileError, UnitError
@@ -107,6 +108,41 @@ def test_named_arrays_are_a_trace_and_an_attribute_may_hold_the_unit(tmp_path: P
         file.create_dataset("sc", data=same)
         file.create_dataset("cc", data=counter)
     assert read_trace(tmp_path / "t.h5").delay_ps == pytest.approx(DELAY)
+
+
+@pytest.mark.parametrize("where", ["delay.Units", "file.time_unit", "dataset", "npz", "mat"])
+def test_a_unit_that_stands_beside_named_arrays_counts(tmp_path: Path, where: str) -> None:
+    arrays = {"delay": DELAY * 1e3, "sc": np.cos(DELAY), "cc": np.sin(DELAY)}
+    path = tmp_path / "t.any"
+    if where in ("npz", "mat"):
+        with path.open("wb") as stream:
+            (np.savez if where == "npz" else lambda to, **held: savemat(to, held))(stream, **arrays, delay_unit="fs")
+    else:
+        with h5py.File(path, "w") as file:
+            for key, array in arrays.items():
+                file[key] = array
+            if where == "dataset":
+                file["delay_unit"] = "fs"
+            else:
+                owner, attribute = where.split(".")
+                (file["delay"] if owner == "delay" else file).attrs[attribute] = "fs"
+    assert read_trace(path).delay_ps == pytest.approx(DELAY)
+
+
+def test_one_array_of_numpy_is_a_table_in_either_direction(tmp_path: Path) -> None:
+    columns = np.column_stack([DELAY, np.cos(DELAY), np.sin(DELAY)])
+    named = np.array([tuple(row) for row in columns], dtype=[("delay_ps", float), ("cc", float), ("sc", float)])
+    for table, place in ((columns, 1), (columns.T, 1), (named, 2)):
+        np.save(tmp_path / "t.npy", table)
+        trace = read_trace(tmp_path / "t.npy")
+        assert trace.delay_ps == pytest.approx(DELAY)
+        assert trace.sc == pytest.approx(columns[:, place])
+    np.save(tmp_path / "m.npy", np.vstack([[0.0, *DELAY], np.column_stack([WAVES, SIGNAL])]))
+    assert is_right(read_map(tmp_path / "m.npy"))
+    for wrong, says in ((DELAY, r"one array of shape \(50,\)"), (np.array([{}]), r"damaged \.npy file")):
+        np.save(tmp_path / "w.npy", wrong)
+        with pytest.raises(TraceFileError, match=says):
+            read_trace(tmp_path / "w.npy")
 
 
 def test_groups_with_arrays_of_one_name_do_not_hide_each_other(tmp_path: Path) -> None:

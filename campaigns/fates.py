@@ -91,6 +91,7 @@ def _known(earlier_ps: Sequence[float], expected: Expected | None) -> tuple[floa
 _SIGMAS = 2.0
 #: Fields that a row may add to, or say otherwise than, what is recorded of its crystal; and what they are called.
 _REST = {
+    "sample": "sample",
     "stderr": "error",
     "temperature_k": "temperature",
     "fluence_uj_cm2": "fluence",
@@ -191,6 +192,7 @@ class _Before:
         self.standing: dict[object, list[tuple[Recorded, Observation]]] = defaultdict(list)
         self.gone: dict[object, Recorded] = {}
         self.seen: dict[object, int] = {}
+        self.claimed: set[int] = set()  # numbers of the observations in the record that a row is
         self.compounds: dict[str, _Compound] = {}
         self.densities: list[tuple[str, float]] = []
         self.held: dict[int, str] = {}  # by line, how a row that trains is called
@@ -199,13 +201,12 @@ class _Before:
             if row.of_launch:  # its table writes formulas as it likes
                 what = what.model_copy(update={"formula": parse_formula(what.formula, names).formula})
             if row.retracted is None:
-                self.standing[_crystal(what)].append((row, what))
-                for key in _rounded(what):
-                    self.standing["rounded", key].append((row, what))
+                for key in _names(what):
+                    self.standing[key].append((row, what))
                 self.compounds.setdefault(what.formula, _Compound()).add(Known(what, row.name))
                 self.densities += [(row.name, density) for density in stated_density(what.technique)]
             elif not row.is_undone:
-                self.gone[_crystal(what), what.stderr] = row
+                self.gone |= {(key, what.stderr): row for key in _names(what)}
 
     def fate(self, row: ReadRow, *, tell_known: bool) -> Fate:
         """What becomes of a row; later rows are held against it too."""
@@ -288,7 +289,7 @@ class _Before:
             if changes:
                 return "correct", f"corrects {recorded.name}: {', '.join(changes)}", recorded, merged
             return "known", f"is in the campaign already ({recorded.name}) and was left out", recorded, what
-        if (gone := self.gone.get((crystal, what.stderr))) is not None:
+        if (gone := self._gone(what)) is not None:
             return "retracted", f"was retracted ({gone.name}: {gone.retracted}) and was left out", None, what
         if (earlier := self.seen.setdefault((crystal, what.temperature_k, what.fluence_uj_cm2), row.line)) != row.line:
             return "known", f"stands in row {earlier} already and was left out", None, what
@@ -300,18 +301,27 @@ class _Before:
         return "add", "", None, what
 
     def _standing(self, what: Observation) -> tuple[Recorded, Observation] | None:
-        """The observation in the record that is the same, that at the same temperature first; maybe it was rounded."""
-        exact = _crystal(what)
-        keys = (exact, ("rounded", exact), *_rounded(what))
-        known = next((self.standing[key] for key in keys if key in self.standing), [])
-        same = [pair for pair in known if not _other_conditions(what, pair[1])]
-        return min(same, key=lambda pair: pair[1].temperature_k != what.temperature_k, default=None)
+        """The observation in the record that is the same, that at the same temperature first. One whose crystal had no
+        name is that of one row only."""
+        for key in _asked(what):
+            same = [pair for pair in self.standing.get(key, ()) if not _other_conditions(what, pair[1])]
+            if what.sample:
+                same = [pair for pair in same if pair[1].sample or pair[0].number not in self.claimed]
+            if same:
+                found = min(same, key=lambda pair: pair[1].temperature_k != what.temperature_k)
+                self.claimed |= {found[0].number} if what.sample else set()
+                return found
+        return None
+
+    def _gone(self, what: Observation) -> Recorded | None:
+        """The observation that is the same and was retracted."""
+        return next((self.gone[key, what.stderr] for key in _asked(what) if (key, what.stderr) in self.gone), None)
 
     def _taken_back(self, row: ReadRow) -> tuple[str, str, Recorded | None, Observation]:
         """`_action` of a row that the file says was taken back: so it stands in the record, and trains nothing."""
         what = row.observation
         crystal = _crystal(what)
-        if (gone := self.gone.get((crystal, what.stderr))) is not None:
+        if (gone := self._gone(what)) is not None:
             return "retracted", f"was retracted ({gone.name}: {gone.retracted}) and was left out", None, what
         if (same := self._standing(what)) is not None:
             return "correct", f"takes back {same[0].name}: {row.retracted}", *same
@@ -390,15 +400,28 @@ def _figures(what: Observation, target: Target) -> str:
     )
 
 
-def _crystal(what: Observation, n_digits: int = 9) -> object:
+def _crystal(what: Observation, n_digits: int = 9, sample: str | None = None) -> object:
     """What a row is the same by: compound, crystal and value, which another unit may change in the last digits."""
-    return what.formula, what.sample, float(f"{what.value:.{n_digits}g}"), what.is_bound
+    sample = what.sample if sample is None else sample
+    return what.formula, sample, float(f"{what.value:.{n_digits}g}"), what.is_bound
 
 
 def _rounded(what: Observation) -> list[object]:
     """What a row of a crystal with a name is the same by if somebody rounds its value, to three digits at least."""
     keys = dict.fromkeys(_crystal(what, n_digits) for n_digits in range(6, 2, -1) if what.sample)
     return [key for key in keys if key != _crystal(what)]
+
+
+def _names(what: Observation) -> list[object]:
+    """What an observation in the record is found by: as it is, rounded, and without the name of its crystal."""
+    rounded = [("rounded", key) for key in _rounded(what)]
+    return [_crystal(what), *rounded, *([("named", _crystal(what, sample=""))] if what.sample else [])]
+
+
+def _asked(what: Observation) -> list[object]:
+    """What a row is looked for by, in this order."""
+    exact = _crystal(what)
+    return [exact, ("rounded", exact), *_rounded(what), _crystal(what, sample="") if what.sample else ("named", exact)]
 
 
 def _other_conditions(one: Observation, other: Observation) -> bool:

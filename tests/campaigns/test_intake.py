@@ -241,6 +241,26 @@ def test_one_crystal_stays_one_when_its_value_is_rounded_or_given_in_another_uni
     assert [row.action for row in result.rows] == ["known", "known", "add", "add", "add"]
 
 
+def test_one_crystal_stays_one_when_it_is_given_a_name_and_when_the_name_is_left_out(
+    campaign: Campaign, tmp_path: Path
+) -> None:
+    rows = [("(PA)2PbI4", 1.23), ("(BA)2PbI4", 0.31), ("(PEA)2PbI4", 0.45)]
+    nameless = "formula,lifetime_ps\n" + "".join(f"{formula},{value}\n" for formula, value in rows)
+    campaign.ingest(write(tmp_path, nameless))
+    campaign.retract(3, "wrong pump")
+    named = "(PA)2PbI4,1.23,K1\n(PA)2PbI4,1.23,K2\n(BA)2PbI4,0.31,K3\n(PEA)2PbI4,0.45,K4\n"
+    named_file = write(tmp_path, "formula,lifetime_ps,sample\n" + named, "week2.csv")
+    shown = campaign.ingest(named_file, dry_run=True)
+    assert [row.action for row in shown.rows] == ["correct", "add", "correct", "retracted"]
+    assert shown.rows[0].note == "corrects measurement 1: sample 'K1'"
+    campaign.ingest(named_file, accept_corrections=True)
+    standing = [(m.sample, m.value) for m in campaign.state.measurements]
+    assert standing == [("K1", 1.23), ("K3", 0.31), ("K2", 1.23)]
+    mixed = write(tmp_path, "formula,lifetime_ps,sample\n" + named + "(PA)2PbI4,1.23,\n", "mixed.csv")
+    for path in (named_file, mixed, write(tmp_path, nameless + "(PA)2PbI4,1.23\n")):
+        assert {row.action for row in campaign.ingest(path, dry_run=True).rows} == {"known", "retracted"}
+
+
 def test_an_empty_cell_takes_nothing_back(campaign: Campaign, tmp_path: Path) -> None:
     campaign.ingest(write(tmp_path, WEEK_2))
     assert campaign.ingest(write(tmp_path, WEEK_1, "week1.csv")).rows[0].action == "known"

@@ -201,7 +201,7 @@ class _Before:
             if row.of_launch:  # its table writes formulas as it likes
                 what = what.model_copy(update={"formula": parse_formula(what.formula, names).formula})
             if row.retracted is None:
-                for key in _names(what):
+                for key in (*_names(what), *([_renamed(what)] if what.sample else [])):
                     self.standing[key].append((row, what))
                 self.compounds.setdefault(what.formula, _Compound()).add(Known(what, row.name))
                 self.densities += [(row.name, density) for density in stated_density(what.technique)]
@@ -221,6 +221,12 @@ class _Before:
         if action == "add" or again:
             known, name = self._known(row), "" if recorded is None else recorded.name
             words += [f"row {row.line}: {w}" for w in disagreements(what, self.target, known.beside(what, name))]
+            words += [
+                f"row {row.line}: crystal {what.sample} stands with this value as {other.formula} in {earlier.name}; "
+                "if its formula was corrected, retract that one"
+                for earlier, other in self.standing.get(_renamed(what), ())
+                if what.sample and other.formula != what.formula
+            ]
             self.held[row.line] = name or f"row {row.line}"
             if action == "add":
                 if self.target.of_campaign:
@@ -404,6 +410,11 @@ def _crystal(what: Observation, n_digits: int = 9, sample: str | None = None) ->
     """What a row is the same by: compound, crystal and value, which another unit may change in the last digits."""
     sample = what.sample if sample is None else sample
     return what.formula, sample, float(f"{what.value:.{n_digits}g}"), what.is_bound
+
+
+def _renamed(what: Observation) -> object:
+    """What an observation is the same by whose formula was corrected."""
+    return "crystal", what.sample, what.value, what.is_bound
 
 
 def _rounded(what: Observation) -> list[object]:

@@ -261,6 +261,16 @@ def test_one_crystal_stays_one_when_it_is_given_a_name_and_when_the_name_is_left
         assert {row.action for row in campaign.ingest(path, dry_run=True).rows} == {"known", "retracted"}
 
 
+def test_a_crystal_that_stands_as_another_compound_is_told(campaign: Campaign, tmp_path: Path) -> None:
+    campaign.ingest(write(tmp_path, "formula,lifetime_ps,sample\n(PA)2PbI4,1.9,K8\n(BA)2PbI4,0.3,1\n"))
+    rows = "(PA)2(MA)Pb2I7,1.9,K8\n(PEA)2PbI4,0.33,1\n"
+    result = campaign.ingest(write(tmp_path, "formula,lifetime_ps,sample\n" + rows, "week2.csv"), dry_run=True)
+    assert [word for word in result.warnings if "stands with this value" in word] == [
+        "row 2: crystal K8 stands with this value as (PA)2PbI4 in measurement 1; if its formula was corrected, retract "
+        "that one"
+    ]
+
+
 def test_an_empty_cell_takes_nothing_back(campaign: Campaign, tmp_path: Path) -> None:
     campaign.ingest(write(tmp_path, WEEK_2))
     assert campaign.ingest(write(tmp_path, WEEK_1, "week1.csv")).rows[0].action == "known"

@@ -68,7 +68,7 @@ if TYPE_CHECKING:
     from campaigns.intake import OutcomeResult
     from campaigns.kinetics import Measured, TraceFit
     from campaigns.plan import Amendment
-    from campaigns.round import Known, Round
+    from campaigns.round import Kept, Known, Round
     from oracle import CationRecord
     from oracle.descriptors import CationTable
     from screening.ranking import Candidates
@@ -620,9 +620,15 @@ class Campaign(CampaignReader):
         """Write the report, one HTML file that needs nothing else, with the last round as it stands, into `path` or the
         campaign's folder; the campaign stays as it is."""
         from campaigns.report.render import render
+        from campaigns.round import RoundInputs, kept, summary
 
-        target = Path(path) if path is not None else self.folder / REPORT
-        html = render(self.round(progress), self._state.batches, self.status(), self.names, self.budget)
+        target, fit = Path(path) if path is not None else self.folder / REPORT, self.fit()
+        inputs = RoundInputs.of(self._state, self._scope, self._records, self._state.pending, progress)
+        drawn: Kept | Round | None = None if fit is None else kept(inputs, self._artifacts)
+        if fit is None or drawn is None:
+            drawn = fitted = self.round(progress)
+            fit = fit or summary(fitted)
+        html = render(drawn, fit, self._state.batches, self.status(), self.names, self.budget)
         write_whole(target, lambda file: file.write_text(html, encoding="utf-8"))
         return target
 

@@ -324,6 +324,26 @@ def known(inputs: RoundInputs, artifacts: Artifacts) -> Known | None:
     return Known(inputs, training, FrozenSurrogate(frozen), feasibility)
 
 
+class Kept(NamedTuple):
+    """What a report is drawn from, parts as in `Round`."""
+
+    inputs: RoundInputs
+    training: TrainingSet
+    surrogate: Surrogate | FrozenSurrogate
+    validation: Validation
+    ranking: Ranking
+
+
+def kept(inputs: RoundInputs, artifacts: Artifacts) -> Kept | None:
+    """The same for a report; None where what the last fit left behind is not all that one needs."""
+    fitted = known(inputs, artifacts)
+    validation = artifacts.find("validation", inputs.fit_key, validation_form())
+    ranking = artifacts.find("ranking", inputs.rank_key, ranking_form())
+    if fitted is None or validation is None or ranking is None:
+        return None
+    return Kept(inputs, fitted.training, fitted.surrogate, validation, ranking)
+
+
 def _keep_frozen(inputs: RoundInputs, artifacts: Artifacts, learnt: Learnt) -> None:
     from screening.frozen import freeze
 

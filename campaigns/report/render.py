@@ -20,27 +20,33 @@ from campaigns.files import write_whole
 from campaigns.narrate import picoseconds, with_error
 from campaigns.report.drawing import formula_html, prose_html
 from campaigns.space import Budget
-from campaigns.summary import Status, SuggestionBatch
+from campaigns.summary import FitSummary, Status, SuggestionBatch
 from chemspace import CationLibrary
 
 if TYPE_CHECKING:
-    from campaigns.round import Round
+    from campaigns.round import Kept, Round
 
 
 def render(
-    done: Round, rounds: Sequence[SuggestionBatch], status: Status, names: CationLibrary, budget: Budget | None = None
+    done: Round | Kept,
+    fit: FitSummary,
+    rounds: Sequence[SuggestionBatch],
+    status: Status,
+    names: CationLibrary,
+    budget: Budget | None = None,
 ) -> str:
-    """The report as HTML that loads nothing from anywhere: the present round, the last of all suggestions (oldest
-    first), where the campaign stands; `names` and `budget` are those of the drawings and of what a card costs."""
+    """The report as HTML that loads nothing from anywhere: the present round and what is recorded of its fit, the last
+    of all suggestions (oldest first), where the campaign stands; `names` and `budget` are those of the drawings and of
+    what a card costs."""
     from plotly.offline import get_plotlyjs
 
-    from campaigns.report.view import report_view  # torch and Plotly: the server is ready before they are
+    from campaigns.report.view import report_view  # Plotly: the server is ready before it is
 
     return (
         environment(PackageLoader("campaigns.report"))
         .get_template("report.html")
         .render(
-            view=report_view(done, rounds, status, names, budget),
+            view=report_view(done, fit, rounds, status, names, budget),
             css=Markup(asset("style.css")),
             plotly_js=Markup(get_plotlyjs()),
             plots_js=Markup(asset("plots.js")),

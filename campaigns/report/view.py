@@ -39,7 +39,7 @@ from screening.scores import PROPERTY_SCORES, SCORES
 if TYPE_CHECKING:
     import pandas as pd
 
-    from campaigns.round import Round
+    from campaigns.round import Kept, Round
 
 
 def property_views(standings: Mapping[str, Mapping[str, Any]], fit: FitSummary | None) -> list[dict[str, Any]]:
@@ -67,8 +67,8 @@ def _view(name: str, told: Mapping[str, Any], learnt: Mapping[str, Any] | None) 
     }
 
 
-def model_view(done: Round, progress: Progress | None = None) -> dict[str, Any]:
-    """Everything that takes seconds.
+def model_view(done: Round | Kept, fit: FitSummary, progress: Progress | None = None) -> dict[str, Any]:
+    """Everything that takes seconds; `fit` is what is recorded of the round's.
 
     Returns:
         grade, strategy, n_measured, n_train, scores (rows of split and formatted values), figures (Plotly JSON by name:
@@ -76,7 +76,6 @@ def model_view(done: Round, progress: Progress | None = None) -> dict[str, Any]:
         (lifetimes_ps, formulas, own, bounds), left_out.
     """
     from screening.explain import pearson, shapley
-    from screening.validation.card import verdict_of
 
     tell = progress or silent
     tell(0, 3, "figures of the validation")
@@ -94,8 +93,8 @@ def model_view(done: Round, progress: Progress | None = None) -> dict[str, Any]:
     importances = told.importances()
     tell(3, 3, "done")
     return {
-        "grade": verdict_of(done.validation, done.training.classes["two_group"]),
-        "strategy": done.choice.reason,
+        "grade": fit.grade,
+        "strategy": fit.strategy,
         "n_measured": len(done.inputs.dataset),
         "n_train": len(training.dataset),
         "scores": score_rows({split: card.to_dict() for split, card in done.validation.score_cards.items()}),
@@ -225,12 +224,17 @@ N_ROWS = 100
 
 
 def report_view(
-    done: Round, rounds: Sequence[SuggestionBatch], status: Status, names: CationLibrary, budget: Budget | None = None
+    done: Round | Kept,
+    fit: FitSummary,
+    rounds: Sequence[SuggestionBatch],
+    status: Status,
+    names: CationLibrary,
+    budget: Budget | None = None,
 ) -> dict[str, Any]:
     """What the template prints, by name."""
     batch = rounds[-1] if rounds else None
     suggestions = () if batch is None else batch.suggestions
-    model, folder = model_view(done), Path(status.folder)
+    model, folder = model_view(done, fit), Path(status.folder)
     deep = None
     if status.fit is not None:  # what the server worked out in minutes for this fit, where it did
         deep = Artifacts(folder).find(DEEP, status.fit.data_key, PLAIN)
@@ -243,13 +247,14 @@ def report_view(
         "title": f"Campaign {title_of(folder)}",
         "written_at": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "status": status,
-        "done": done,
+        "ranked": done.ranking,
+        "related": [told["sentence"] for told in fit.related.values()],
         "score_names": [score.title for score in SCORES],
         "model": model,
         "deep": deep,
         "figures": figures,
         "round": 0 if batch is None else batch.number,
-        "is_outdated": batch is not None and not done.inputs.state.is_current(batch, done.data_key),
+        "is_outdated": batch is not None and not done.inputs.state.is_current(batch, fit.data_key),
         "suggestions": [
             suggestion_card(suggestion, names, budget)
             | {"stage": status.stages.get(suggestion.formula, ""), "decision": weighed, "crystal": _scene(compound)}
@@ -260,7 +265,7 @@ def report_view(
         "fits": list(_fits(folder, [row["number"] for row in status.record if row["retracted"] is None])),
         "ranking": done.ranking.frame.head(N_ROWS).to_dict("records"),
         "properties": property_views(status.properties, status.fit),
-        "provenance": [("seed", str(done.surrogate.seed)), *package_versions().items()],
+        "provenance": [("seed", str(done.inputs.config.seed)), *package_versions().items()],
     }
 
 
@@ -293,7 +298,7 @@ def progress_of(model: dict[str, Any], deep: dict[str, Any] | None) -> go.Figure
     return progress_figure(lifetimes_ps, told["formulas"], told["own"], told["bounds"], band)
 
 
-def parity_of(done: Round) -> go.Figure:
+def parity_of(done: Round | Kept) -> go.Figure:
     """Out-of-fold predictions against measured lifetimes, leaving out the spacer of each row."""
     out = _measured(done)
     out = out[out["split"] == "leave_one_spacer_out"]
@@ -310,7 +315,7 @@ def parity_of(done: Round) -> go.Figure:
     )
 
 
-def calibration_of(done: Round) -> go.Figure:
+def calibration_of(done: Round | Kept) -> go.Figure:
     """Nominal and actual size of the intervals, by split."""
     nominal = np.linspace(0.1, 0.95, 18)
     observed: dict[str, NDArray[np.float64]] = {}
@@ -322,7 +327,7 @@ def calibration_of(done: Round) -> go.Figure:
     return calibration_figure(nominal, observed)
 
 
-def _measured(done: Round) -> pd.DataFrame:
+def _measured(done: Round | Kept) -> pd.DataFrame:
     """Out-of-fold predictions of the rows with a measured lifetime: an upper bound is neither hit nor missed."""
     out = done.validation.predictions
     kept: pd.DataFrame = out[~done.training.dataset.censored[out["row"].to_numpy()]]

@@ -173,11 +173,11 @@ class Cache:
         key = str(campaign.state.last_event)
         return self._own.laid_out(WRITTEN, key, lambda path: campaign.report(path, progress), keep=FITS)
 
-    def draw(self, key: str, fitted: Round, progress: Progress) -> None:
+    def draw(self, fit: FitSummary, fitted: Round, progress: Progress) -> None:
         """Work out the model's score card and figures."""
         from campaigns.report.view import model_view
 
-        self._own.get(MODEL, key, lambda: model_view(fitted, progress), PLAIN, keep=FITS)
+        self._own.get(MODEL, fit.data_key, lambda: model_view(fitted, fit, progress), PLAIN, keep=FITS)
 
     def dig(self, key: str, fitted: Round, progress: Progress) -> None:
         """Work out what takes minutes: baselines, shuffled targets, learning curve, the paper's claims, a back-test."""
@@ -250,7 +250,7 @@ def _settle(campaign: Campaign, cache: Cache, progress: Progress) -> None:
         fitted, fit = campaign.round(progress), campaign.fit()
         assert fit is not None
         cache.lay_out(fit.data_key, fitted, progress)
-        cache.draw(fit.data_key, fitted, progress)
+        cache.draw(fit, fitted, progress)
 
 
 #: How often the file is looked at for what other processes wrote, s.

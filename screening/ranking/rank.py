@@ -71,6 +71,7 @@ class Ranking:
     n_undescribed: int
     n_bounded: int = 0
     n_missed: float = 0.0  #: how many compounds of the list are expected to be missing; 0 but for a sketched pass
+    ranked_by: str = ""  #: what it is by, in words
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -82,8 +83,8 @@ class Ranking:
         words = {"formula", NEAREST}
         columns = {name: pd.Series(dtype=object if name in words else np.float64) for name in RANKING_COLUMNS}
         frame = pd.DataFrame(columns).astype({"index": np.int64, "in_domain": np.bool_})
-        count = len(candidates.excluded)
-        return cls(frame, x, np.empty(0, dtype=np.int64), none, candidates.best_observed, count, count, 0)
+        count, index, by = len(candidates.excluded), np.empty(0, dtype=np.int64), candidates.strategy.ranked_by
+        return cls(frame, x, index, none, candidates.best_observed, count, count, 0, ranked_by=by)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +186,7 @@ def rank(
         counts.undescribed,
         counts.bounded,
         missed,
+        candidates.strategy.ranked_by,
     )
 
 

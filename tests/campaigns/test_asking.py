@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+from html import escape
 from pathlib import Path
 
+import numpy as np
+
 from campaigns import Campaign
+from campaigns.artifacts import Artifacts
 from campaigns.events import EventKind, Stage
+from campaigns.report.view import model_view
+from campaigns.round import kept
 from tests.campaigns.cli.fingerprint import fingerprint
 from tests.campaigns.cli.test_described import run
 from tests.campaigns.cli.test_every_command import every_command
@@ -172,3 +180,24 @@ def test_stages_stand_beside_the_suggestions_and_the_recipe_of_any_is_one_comman
     recipe = json.loads(run(launched, "recipe", campaign.folder, formula, "--mass", "0.5", "--json").stdout)
     assert recipe == json.loads(json.dumps(campaign.recipe(formula, 0.5).to_dict()))
     assert run(launched, "recipe", campaign.folder, "(PEA)2PbI4").stdout.strip() == str(campaign.recipe("(PEA)2PbI4"))
+
+
+def test_a_report_of_what_was_kept_is_that_of_the_round_and_loads_no_torch(
+    campaign: Campaign, launched: Launched
+) -> None:
+    fit, fitted = campaign.fit(), campaign.round()
+    held = kept(fitted.inputs, Artifacts(campaign.folder))
+    assert fit is not None
+    assert held is not None
+    drawn, expected = (model_view(one, fit) for one in (held, fitted))
+    assert drawn["scores"] == expected["scores"]
+    assert [name for name, *_ in drawn["importances"]] == [name for name, *_ in expected["importances"]]
+    assert np.allclose(*([row[1:] for row in one["importances"]] for one in (drawn, expected)))
+    code = (
+        "import sys; from campaigns import Campaign; Campaign.open(sys.argv[1], oracle_store=sys.argv[2]).report();"
+        "print([name for name in ('torch', 'scipy', 'sklearn') if name in sys.modules])"
+    )
+    words = [sys.executable, "-c", code, str(campaign.folder), str(launched.oracle_store)]
+    assert subprocess.run(words, capture_output=True, text=True, check=True).stdout == "[]\n"
+    html = campaign.report().read_text(encoding="utf-8")
+    assert f"ranked by: {escape(fitted.strategy.ranked_by)}" in html

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -17,7 +17,7 @@ from screening.errors import BacktestError
 from screening.pool import check_pool, choose_rows, row_codes
 from screening.pool_table import merge_replicates
 from screening.strategies.acquisitions import joint_moments
-from screening.table_features import NamedTable, Results, TableQuery, read_features, read_results
+from screening.table_features import NamedTable, TableQuery, read_features, read_results
 from screening.table_model import fit_input_scale
 
 __all__ = ["FinishedTable", "backtest", "figure_html", "plan_campaign"]
@@ -48,11 +48,11 @@ class FinishedTable:
                 are left, or all results are the same.
         """
         table, candidates = cls.with_candidates(frame, query)
-        if len(candidates):
+        if len(candidates) and not query.keep_going:
             row = int(np.flatnonzero(~np.isfinite(read_results(NamedTable("the table", frame), query).y))[0])
             raise BacktestError(
                 f"row {row + 1}, column {query.target!r} holds no result ({len(candidates)} such): a finished table "
-                "has a number everywhere; drop those rows first"
+                "has a number everywhere; drop those rows first, or replay the others (--keep-going)"
             )
         if len(table.y) < 3:
             raise BacktestError(f"{len(table.y)} rows: a campaign needs at least 3 to choose from")
@@ -71,15 +71,15 @@ class FinishedTable:
         values = results.y[rows]
         noise = None if results.noise is None else results.noise[rows]
         known = np.isfinite(values)
-        found = Results(values[known], None if noise is None else noise[known], results.remarks)
+        found = replace(results, y=values[known], noise=None if noise is None else noise[known])
         measured = merge_replicates(x[known], identity[known], found, query.replicates)
-        told = [features.sentence(query.target), *results.remarks, *features.remarks]
+        told = [features.sentence(query), *results.remarks, *features.remarks]
         if measured.replicated:
             settings = len(np.unique(measured.repeats))
             how = "each setting is one row, the mean of its results" if query.replicates == "mean" else "each is a row"
             told.append(f"{settings:,} settings in {int(known.sum()):,} rows: {how} (--replicates)")
         table = cls(measured.x, measured.y, features.names, str(query.target), query.minimize, tuple(told))
-        return table, x[~known]
+        return table, x[~known & ~results.unread[rows]]
 
 
 Array = NDArray[np.float64]

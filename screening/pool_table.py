@@ -107,7 +107,8 @@ class PoolTable:
             tables.append(NamedTable("the observed table", observed))
             results = read_results(tables[1], query)
         else:
-            observed, results = None, Results(np.empty(0), None, ())
+            nothing = np.empty(0, dtype=bool)
+            observed, results = None, Results(np.empty(0), None, (), nothing, nothing)
         if pending is not None and len(pending):
             tables.append(NamedTable("the pending table", pending))
         features = read_features(tables, query)
@@ -120,27 +121,34 @@ class PoolTable:
         )
         read = features.rows[1] if observed is not None else np.empty(0, dtype=np.int64)
         values, noise = results.y[read], None if results.noise is None else results.noise[read]
-        there = np.isfinite(values)
-        awaited_x, awaited = [x[~there]], [identity[~there]]
+        there, unread = np.isfinite(values), results.unread[read]
+        # in one table for both, the rows without a result are the candidates
+        open_rows = results.blank[read] & (observed is not None and observed.equals(pool))
+        awaited_x, awaited = [x[~there & ~open_rows]], [identity[~open_rows]]
         if pending is not None and len(pending):
             awaited_x.append(features.x[-1])
             awaited.append(features.identity[-1])
-        known = Results(values[there], None if noise is None else noise[there], results.remarks)
+        known = replace(results, y=values[there], noise=None if noise is None else noise[there])
         measured = merge_replicates(x[there], identity[there], known, query.replicates)
         measured = replace(measured, row=read[there][measured.row])
         loss, far = winsorised(measured.y if query.minimize else -measured.y)
         free = np.zeros(len(pool), dtype=bool)
-        free[features.rows[0]] = ~equal_rows(features.identity[0], np.vstack([identity, *awaited]))
+        free[features.rows[0]] = ~equal_rows(features.identity[0], np.vstack(awaited))
         whole = np.zeros((len(pool), d))
         whole[features.rows[0]] = features.x[0]
         problem = PoolProblem(whole, measured.x, loss, measured.noise, np.vstack(awaited_x), free, far)
-        remarks = _remarks(query, measured, problem, there, results.remarks + features.remarks)
+        said = results.remarks + features.remarks
+        if open_rows.any():
+            said += (f"one table for both: its {int(open_rows.sum()):,} rows without a result are the candidates",)
+        remarks = _remarks(
+            query, measured, problem, (int(there.sum()), int((~there & ~open_rows & ~unread).sum())), said
+        )
         return cls(pool, query, features, problem, measured, remarks)
 
     @property
     def sentence(self) -> str:
         """What is learnt from what, and what is left out and why."""
-        return self.features.sentence(self.query.target if len(self.measured.y) else None)
+        return self.features.sentence(self.query if len(self.measured.y) else None)
 
     @property
     def spread_is_known(self) -> bool:
@@ -228,10 +236,10 @@ class PoolTable:
 
 
 def _remarks(
-    query: TableQuery, measured: Measured, problem: PoolProblem, there: NDArray[np.bool_], read: tuple[str, ...]
+    query: TableQuery, measured: Measured, problem: PoolProblem, counts: tuple[int, int], read: tuple[str, ...]
 ) -> tuple[str, ...]:
     said = list(read)
-    awaited = int((~there).sum())
+    known, awaited = counts
     if awaited:
         said.append(
             f"{awaited} rows without a result are taken as being measured"
@@ -240,9 +248,7 @@ def _remarks(
         )
     if measured.replicated:
         how = "their means are learnt from" if query.replicates == "mean" else "each result is learnt from"
-        said.append(
-            f"{len(np.unique(measured.repeats)):,} candidates in {int(there.sum()):,} results: {how} (--replicates)"
-        )
+        said.append(f"{len(np.unique(measured.repeats)):,} candidates in {known:,} results: {how} (--replicates)")
     if problem.far.size:
         worst = float(problem.y.max()) * (1.0 if query.minimize else -1.0)
         rows = ", ".join(f"row {measured.row[at] + 1}: {measured.y[at]:g}" for at in problem.far[:3])

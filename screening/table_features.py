@@ -21,6 +21,7 @@ from chemspace.tables.columns import (
     join_cells,
     kind_of,
     match_headings,
+    other_units,
     read_cells,
     same_quantity,
     what_is_wrong,
@@ -37,7 +38,13 @@ _MOST_NUMBERS = 250_000_000
 #: Headings of what is found out by an experiment, or wanted of it.
 _OUTCOMES = re.compile(
     r"(?:.*_)?(?:yield|conversion|selectivity|e_?e|e_?r|d_?r|t_?o_?[nf]|turnovers?|purity|cost|price|"
-    r"score|rank|ranking|priority|outcome|result|productivity|efficiency|objective)(?:_.*)?"
+    r"score|rank|ranking|priority|outcome|result|productivity|efficiency|objective|lifetime|plqy|pce|voc|jsc|"
+    r"fill_factor|fwhm|roughness|coverage|ausbeute|umsatz|reinheit|kosten|preis)(?:_.*)?"
+)
+#: Headings of what people write beside an experiment.
+_NOTES = re.compile(
+    r"(?:.*_)?(?:notes?|remarks?|comments?|bemerkung(?:en)?|kommentare?|anmerkung(?:en)?|notiz(?:en)?|operator|"
+    r"bearbeiter|experimenter|initials|(?:made|measured|prepared|done)_by)"
 )
 #: What labs write where a result is still to come.
 _AWAITED = frozenset({"", "pending", "tbd", "todo", "running", "queued", "in progress", "?"})
@@ -77,6 +84,8 @@ class NamedTable:
             return found
         below = [at for at, row in enumerate(self.frame.head(3).itertuples(index=False), 1) if wanted in map(str, row)]
         hint = f"; row {below[0]} holds it: delete what stands above the headings" if below else ""
+        if any(wanted in map(str.strip, str(name).split(",")[1:]) for name in self.frame.columns):
+            hint = "; put a heading with a comma between double quotes"
         raise refuse(f"{self.name} has no column {wanted!r}; it has {', '.join(map(str, self.frame.columns))}{hint}")
 
 
@@ -93,9 +102,10 @@ class TableFeatures:
     remarks: tuple[str, ...]  #: what else was read into the tables, as sentences
     rows: tuple[NDArray[np.int64], ...]  #: of each table the rows that could be read
 
-    def sentence(self, target: str | None) -> str:
-        """What is learnt from what, and what is left out and why."""
-        told = f"learning {target} from " if target else "spreading over "
+    def sentence(self, query: TableQuery | None) -> str:
+        """What is learnt from what, and what is left out and why; without a query nothing is learnt yet."""
+        good = "small" if query is None or query.minimize else "large"
+        told = "spreading over " if query is None else f"learning {query.target} ({good} is good) from "
         told += ", ".join(self.learnt)
         left = "; ".join(f"{name} ({why})" for name, why in self.left_out.items())
         return told + (f"; left out: {left}" if left else "")
@@ -121,7 +131,7 @@ class _Column:
     def words(self) -> str:
         """It and what it holds."""
         if self.as_numbers:
-            return self.name + (" (%)" if self.cells.percent else "")
+            return " ".join([self.name, *(f"({unit})" for unit in self.cells.known_units)])
         count = len(set(self.cells.labels))
         return (
             f"{self.name} ({count} codes, as categories)"
@@ -155,7 +165,8 @@ def read_features(
     asked = None if query.columns is None else [_asked(name, headings, tables, refuse) for name in query.columns]
     codes = None if query.categories is None else [_asked(name, headings, tables, refuse) for name in query.categories]
     columns = [_column(name, tables, headings[name], codes, refuse) for name in headings]
-    columns = [_judged(column, asked) for column in columns]
+    awaited = _awaited(tables, query)
+    columns = [_judged(column, asked, awaited) for column in columns]
     if not any(not column.left_out for column in columns):
         columns = [_at_least(column) for column in columns]
     learnt = [column for column in columns if not column.left_out]
@@ -239,11 +250,8 @@ def _column(
         read_cells(table.frame[heading], bool(table.frame.attrs.get("decimal_commas")))
         for table, heading in zip(tables, of, strict=True)
     )
-    shares = [part for part in parts if not part.percent and np.nanmax(part.numbers, initial=0.0) <= 1.0]
-    if any(np.nanmax(part.numbers, initial=0.0) > 1.0 for part in parts if part.percent) and any(
-        np.isfinite(part.numbers).any() for part in shares
-    ):
-        raise refuse(f"column {name!r} has per cent signs in one table and shares of 1 in another: write both alike")
+    if units := other_units([table.name for table in tables], of, parts):
+        raise refuse(f"column {name!r} holds {units}: write all of its cells in one unit")
     new: set[str] = set()
     if any(part.text is not None for part in parts):
         as_written, parts = parts, alike(parts)
@@ -251,20 +259,37 @@ def _column(
             one for a, b in zip(as_written, parts, strict=True) if a is not b for one in set(a.labels) - set(b.labels)
         }
     cells = join_cells(parts)
-    kind = kind_of(name, cells)
+    kind = kind_of(name, cells, len(parts[0].numbers))
     if codes is not None and kind in (Kind.NUMBERS, Kind.CODES):
         kind = Kind.CATEGORIES if name in codes else Kind.NUMBERS
     return _Column(name, parts, cells, kind, other_spellings=tuple(sorted(new)))
 
 
-def _judged(column: _Column, asked: list[str] | None) -> _Column:
-    """The column with the reason why it is not learnt from, if there is one."""
+def _awaited(tables: Sequence[NamedTable], query: TableQuery) -> NDArray[np.bool_]:
+    """Candidates without a result, (m,); all of them where the table of candidates has no results."""
+    heading = None if query.target is None else find_heading(query.target, tables[0].frame.columns)
+    if heading is None:
+        return np.ones(len(tables[0].frame), dtype=bool)
+    return ~read_cells(tables[0].frame[heading]).filled
+
+
+#: So many candidates without a result tell that a number which all of them lack is one too.
+_ALL_LACK = 3
+
+
+def _judged(column: _Column, asked: list[str] | None, awaited: NDArray[np.bool_]) -> _Column:
+    """The column with the reason why it is not learnt from, if any; `awaited` (m,) candidates have no result."""
     if asked is not None:
         return replace(column, left_out="" if column.name in asked else "not asked for")
     if column.kind in _LEFT_OUT:
         return replace(column, left_out=column.kind.value)
-    if _OUTCOMES.fullmatch(re.sub(r"[\W_]+", "_", column.name.lower())):
-        return replace(column, left_out="another outcome by its heading; --columns takes it in")
+    plain = re.sub(r"[\W_]+", "_", column.name.lower()).strip("_")
+    for headings, what in ((_OUTCOMES, "another outcome"), (_NOTES, "a note")):
+        if headings.fullmatch(plain):
+            return replace(column, left_out=f"{what} by its heading; --columns takes it in")
+    is_number = np.isfinite(column.cells.numbers).any() and not len(column.cells.odd)
+    if is_number and awaited.sum() >= _ALL_LACK and not column.parts[0].filled[awaited].any():
+        return replace(column, left_out="another outcome: empty where nothing is measured")
     if not column.as_numbers and (count := len(set(column.cells.labels))) > _MOST_VALUES:
         return replace(column, left_out=f"{count} different values; give columns that describe them")
     return column
@@ -283,7 +308,8 @@ def _says_nothing(column: _Column) -> bool:
     if column.kind is Kind.NAMES and column.left_out and len(column.parts) > 1:
         candidates = set(column.parts[0].labels)
         return not any(candidates & (set(part.labels) - {""}) for part in column.parts[1:])
-    return column.kind in (Kind.DATES, Kind.ROW_NUMBERS, Kind.EMPTY) or column.left_out.startswith("another outcome")
+    found_out = column.left_out.startswith(("another outcome", "a note"))
+    return found_out or column.kind in (Kind.DATES, Kind.ROW_NUMBERS, Kind.EMPTY)
 
 
 def _readable(
@@ -326,8 +352,14 @@ def _remarks(column: _Column, tables: Sequence[NamedTable]) -> list[str]:
     said = []
     if "" in set().union(*values):
         said.append(f"{column.name}: empty cells are a value of their own")
+    first: dict[str, str] = {}
+    for label in sorted(set().union(*values) - {""}):
+        other = first.setdefault(re.sub(r"[\W_]+", "", label.casefold()), label)
+        if other != label and re.fullmatch(r"[^\W_]+[- \w]*", label):
+            said.append(f"{column.name}: {other!r} and {label!r} are two categories; if they are one, write them alike")
     if column.other_spellings:
-        said.append(f"{column.name}: {', '.join(map(repr, column.other_spellings[:3]))} read as the pool writes it")
+        words = ", ".join(repr(word) if word else "an empty cell" for word in column.other_spellings[:3])
+        said.append(f"{column.name}: {words} read as the pool writes it")
     for table, found in zip(tables[1:], values[1:], strict=True):
         if new := sorted(found - values[0] - {""}):
             said.append(f"{column.name}: no candidate has {', '.join(map(repr, new[:3]))}, which {table.name} has")
@@ -338,34 +370,45 @@ def _remarks(column: _Column, tables: Sequence[NamedTable]) -> list[str]:
 class Results:
     """The column of results of a table."""
 
-    y: Array  #: shape (k,), NaN where a result is still to come
+    y: Array  #: shape (k,), NaN where there is none
     noise: Array | None  #: standard deviations, shape (k,); None without such a column
     remarks: tuple[str, ...]  #: what was read into it, as sentences
+    blank: NDArray[np.bool_]  #: whose cell is empty, shape (k,)
+    unread: NDArray[np.bool_]  #: whose cell holds no number and is left out as that was asked for, shape (k,)
 
 
 def read_results(table: NamedTable, query: TableQuery, refuse: type[ScreeningError] = PoolError) -> Results:
     """The results of measured rows, PENDING and the like still to come; a `ScreeningError` of that type else."""
     if query.target is None:
         raise refuse(f"{table.name} is there, and no target: name the column with the results (--target)")
-    y = _numbers(table, query.target, refuse)
-    remarks: list[str] = []
-    return Results(y, _noise(table, query, y, refuse, remarks), tuple(remarks))
+    y, remarks, blank, unread = _numbers(table, query.target, query, refuse)
+    return Results(y, _noise(table, query, y, refuse, remarks), tuple(remarks), blank, unread)
 
 
-def _numbers(table: NamedTable, name: str, refuse: type[ScreeningError]) -> Array:
-    """The numbers of a column, NaN where they are still to come."""
+def _numbers(
+    table: NamedTable, name: str, query: TableQuery, refuse: type[ScreeningError]
+) -> tuple[Array, list[str], NDArray[np.bool_], NDArray[np.bool_]]:
+    """The numbers of a column, NaN where they are still to come; what is to be said; which cells are empty, and which
+    hold anything else."""
     heading = table.heading(name, refuse)
     cells = read_cells(table.frame[heading], bool(table.frame.attrs.get("decimal_commas")))
     awaited = ~cells.filled
     if cells.text is not None:
         awaited |= np.array([cell.lower() in _AWAITED for cell in cells.text], dtype=bool)
-    bad = np.flatnonzero(~np.isfinite(cells.numbers) & ~awaited)
+    if units := other_units([table.name], [heading], [cells]):
+        raise refuse(f"column {heading!r} holds {units}: write all of its cells in one unit")
+    unread = ~np.isfinite(cells.numbers) & ~awaited
+    bad = np.flatnonzero(unread)
+    remarks = []
     if bad.size:
         wrong = what_is_wrong(cells.shown(int(bad[0])))
         in_words = not bad[0] and not re.search(r"\d|inf", cells.shown(0))
         below = "; a second row of headings or of units is to be deleted" if in_words else ""
-        raise refuse(f"{table.name}: row {bad[0] + 1}, column {heading!r}: {wrong} ({len(bad)} such){below}")
-    return cells.numbers
+        place = f"{table.name}: row {bad[0] + 1}, column {heading!r}: {wrong} ({len(bad)} such)"
+        if not query.keep_going or below:
+            raise refuse(f"{place}{below or '; correct it, or learn without such rows (--keep-going)'}")
+        remarks.append(f"{place}: measured, and not learnt from")
+    return cells.numbers, remarks, ~cells.filled, unread
 
 
 def _noise(
@@ -373,7 +416,7 @@ def _noise(
 ) -> Array | None:
     if query.noise is None:
         return None
-    noise = _numbers(table, query.noise, refuse)
+    noise = _numbers(table, query.noise, query, refuse)[0]
     negative = np.flatnonzero(noise < 0.0)
     if negative.size:
         raise refuse(

@@ -37,6 +37,7 @@ __all__ = [
     "kind_of",
     "match_fields",
     "match_headings",
+    "other_units",
     "read_cells",
     "same_quantity",
     "what_is_wrong",
@@ -182,12 +183,29 @@ def _plain(heading: str) -> str:
     return re.sub(r"[^\w]+", "_", heading.lower()).strip("_")
 
 
-#: Numbers with marks between thousands, per cent signs and blanks; a mark before one or two last digits is decimal.
+#: Numbers with marks between thousands; a mark before one or two last digits is decimal.
 _THOUSANDS = re.compile(r"[-+]?[1-9]\d{0,2}(?:[,'\u2019\u202f\u00a0 ]\d{3})+(?:\.\d*)?")
 _COMMA = re.compile(r"[-+]?(?:\d+|\d{1,3}(?:\.\d{3})+)?,\d+(?:e[-+]?\d+)?", re.IGNORECASE)
-_PERCENT = re.compile(r"\s*[%\uff05\ufe6a]$")
-#: A unit behind a number and a blank.
+#: A unit behind a number and a blank; units that are known, also without one; and their other spellings.
 _UNIT = re.compile(r"(?<=\d)\s+([^\W\d_]\S*|\u00b0\S*)$")
+_KNOWN = re.compile(
+    r"(?<=[\d.])\s*((?:wt|mol|vol)?[.-]?\s?[%\uff05\ufe6a]|[\u00b0\u00ba]\s?[CF]|\u2103|deg\s?C|C|K|[m\u00b5\u03bcuk]?g(?:/L)?|mg/m[lL]|"
+    r"[m\u00b5\u03bcu]?[lL]|[m\u00b5\u03bcu]?mol(?:/[lL])?|[m\u00b5\u03bcu]?M|hrs?|h|min|secs?|[mn\u00b5\u03bcupf]?s|[nmc\u00b5\u03bcu]?m|\u00c5|"
+    r"m?e?V|mA|[mk]?W|[mk\u00b5\u03bcu]?J(?:/cm[2\u00b2])?|[kM]?Hz|m?bar|[kM]?Pa|atm|psi|[tT]orr|rpm|mm/s|eq\.?|equivs?\.?|pp[mb])$"
+)
+_SPELLINGS = {
+    "C": "\u00b0C",
+    "degC": "\u00b0C",
+    "hr": "h",
+    "hrs": "h",
+    "sec": "s",
+    "secs": "s",
+    "mol/L": "M",
+    "mmol/L": "mM",
+}
+#: Powers of ten as they are printed, and what is written small and high in them.
+_POWER = re.compile(r"(?:([-+]?\d+(?:\.\d+)?)\s*[\u00d7x\u00b7*]\s*)?10\^([-+\u2212]?\d+)")
+_HIGH = re.compile(r"[\u2070\u00b9\u00b2\u00b3\u2074-\u207b]+")
 _BOUND = re.compile(r"[<>\u2264\u2265~\u2248]\s*[-+]?[\d.,]+\s*%?")
 _MONTH = r"(?:jan|feb|mar|apr|may|mai|jun|jul|aug|sep|oct|okt|nov|dec|dez)[a-z]*\.?"
 _DATE = re.compile(
@@ -205,6 +223,10 @@ _COUNTS = re.compile(
 #: Units without brackets at the end of a heading, as it is compared.
 _LAST = re.compile(
     r"_(?:c|k|f|degc|degk|celsius|kelvin|[mu\u03bc\u00b5]?m|mol|mmol|m?g|mg|m?l|ul|s|min|h|hrs?|bar|k?pa|psi)$"
+)
+#: Headings of what is numbered, not measured: whole numbers of these are codes, with gaps too.
+_CODED = re.compile(
+    r"(?:.*_)?(?:(?:anti_?)?solvent|losungsmittel|losemittel|type|kind|class|category|code|method|supplier|vendor|recipe)"
 )
 #: Headings of quantities that are counted: few whole numbers of these are no codes.
 _COUNTED = re.compile(
@@ -239,7 +261,17 @@ class Cells:
     numbers: NDArray[np.float64]
     filled: NDArray[np.bool_]  #: which cells hold anything, shape (m,)
     text: NDArray[np.object_] | None  #: the cells as text, shape (m,); None where all are numbers
-    percent: bool = False  #: whether a cell has a per cent sign
+    units: NDArray[np.object_] | None = None  #: what stands behind the numbers, shape (m,), "" for nothing
+
+    @cached_property
+    def known_units(self) -> frozenset[str]:
+        """The units that stand behind numbers."""
+        return frozenset() if self.units is None else frozenset(self.units[np.isfinite(self.numbers)]) - {""}
+
+    @property
+    def percent(self) -> bool:
+        """Whether a cell has a per cent sign."""
+        return "%" in self.known_units
 
     @property
     def odd(self) -> NDArray[np.int64]:
@@ -275,15 +307,46 @@ def read_cells(column: pd.Series, decimal_commas: bool = False) -> Cells:
     if are_codes(different):
         filled = np.array([cell != "" for cell in text], dtype=bool)
         return Cells(np.full(len(text), np.nan), filled, text)
-    units = {found[1] if (found := _UNIT.search(cell)) else "" for cell in different if cell}
-    ending = _UNIT if len(units) == 1 and "" not in units else _PERCENT  # "5 mL" in every cell
-    plain = {cell: ending.sub("", cell) for cell in different}
-    commas = decimal_commas or any(_COMMA.fullmatch(cell) and not _THOUSANDS.fullmatch(cell) for cell in plain.values())
-    known = {cell: _number(plain[cell], commas) for cell in different}
+    split = {cell: _split(cell, _KNOWN) for cell in different}
+    if not any(unit for _, unit in split.values()):
+        others = {cell: _split(cell, _UNIT) for cell in different}
+        if len({unit for cell, (_, unit) in others.items() if cell}) == 1:  # "5 drops" in every cell
+            split = others
+    commas = decimal_commas or any(
+        _COMMA.fullmatch(cell) and not _THOUSANDS.fullmatch(cell) for cell, _ in split.values()
+    )
+    known = {cell: _number(plain, commas) for cell, (plain, _) in split.items()}
     numbers = np.array([known[cell] for cell in text], dtype=np.float64)
     filled = np.array([not is_missing(cell) for cell in text], dtype=bool)
-    percent = ending is _PERCENT and any(plain[cell] != cell and np.isfinite(known[cell]) for cell in different)
-    return Cells(_bounded(np.where(filled, numbers, np.nan)), filled, text, percent)
+    units = np.array([split[cell][1] for cell in text], dtype=object)
+    return Cells(_bounded(np.where(filled, numbers, np.nan)), filled, text, units)
+
+
+def other_units(tables: Sequence[str], headings: Sequence[str], parts: Sequence[Cells]) -> str:
+    """Two units that the numbers of one column have and where, as words: by a cell, or else by the heading; "" where
+    there is one or none, or no cell says its own. Per cent beside shares of one are two. `tables`: what each is called.
+    """
+    said: dict[str, str] = {}
+    bare: dict[str, NDArray[np.float64]] = {}
+    for table, heading, part in zip(tables, headings, parts, strict=True):
+        units = np.full(len(part.numbers), "", dtype=object) if part.units is None else part.units
+        for unit in sorted(part.known_units):
+            said.setdefault(unit, f"row {np.flatnonzero(units == unit)[0] + 1} of {table}")
+        last = heading.strip().rsplit("_", 1)[-1] if _LAST.search(_columns_plain(heading)) else ""
+        numbers = np.where(units == "", part.numbers, np.nan)
+        if np.isfinite(numbers).any():
+            bare[_split(f"1 {_unit(heading) or last}", _KNOWN)[1] or table] = numbers
+    if not said:
+        return ""
+    most = max(np.nanmax(np.abs(part.numbers), initial=0.0) for part in parts)
+    for unit, numbers in bare.items():
+        if unit not in tables:
+            said.setdefault(unit, "by a heading")
+        elif [*said] == ["%"] and 0.0 < (largest := np.nanmax(np.abs(numbers))) <= 1.0 < most:
+            at = np.flatnonzero(np.abs(numbers) == largest)[0]
+            said["shares of 1"] = f"row {at + 1} of {unit}"
+    words = [f"{'per cent' if unit == '%' else unit} ({place})" for unit, place in said.items()]
+    return " and ".join(words[:2]) if len(words) > 1 else ""
 
 
 #: How yes and no are written.
@@ -295,7 +358,8 @@ def alike(parts: Sequence[Cells]) -> tuple[Cells, ...]:
     how they write yes and no."""
     import pandas as pd
 
-    first = {str(label): str(label).casefold() for label in np.unique(parts[0].labels.astype(str))}
+    parts = _blank_is_no(parts)
+    first = {str(label): _spelt(str(label)).casefold() for label in np.unique(parts[0].labels.astype(str))}
     written = {plain: label for label, plain in first.items() if [*first.values()].count(plain) == 1}
     if set(written) - {""} <= _YES | _NO:
         for same in (_YES, _NO):
@@ -303,29 +367,51 @@ def alike(parts: Sequence[Cells]) -> tuple[Cells, ...]:
                 written = dict.fromkeys(same, written[shared[0]]) | written
     read = [parts[0]]
     for part in parts[1:]:
-        other = {label: plain for label in set(part.labels) - set(first) if (plain := label.casefold()) in written}
-        words = {label: written[plain] for label, plain in other.items() if re.fullmatch(r"[^\W_]+[- \w]*", label)}
+        other = {label: _spelt(label) for label in set(part.labels) - set(first)}
+        words = {
+            label: written[spelt.casefold()]
+            for label, spelt in other.items()
+            if spelt.casefold() in written
+            and (re.fullmatch(r"[^\W_]+[- \w]*", spelt) or spelt == _spelt(written[spelt.casefold()]))
+        }
         read.append(
             read_cells(pd.Series([words.get(one, one) for one in part.labels], dtype=object)) if words else part
         )
     return tuple(read)
 
 
+def _spelt(label: str) -> str:
+    """A label as it is compared: signs that look alike, such as accents, subscripts and dashes, are one."""
+    return re.sub(r"[\u2010-\u2015\u2212]", "-", unicodedata.normalize("NFKC", label))
+
+
+def _blank_is_no(parts: Sequence[Cells]) -> Sequence[Cells]:
+    """Columns in which nothing stands beside a tick, which is a no where another column of the heading says no."""
+    import pandas as pd
+
+    words = [{label.casefold() for label in set(part.labels)} for part in parts]
+    said = frozenset().union(*words)
+    if not said & _NO or not said - {""} <= _YES | _NO:
+        return parts
+    ticked = ["" in own and bool(own - {""}) and own - {""} <= _YES for own in words]
+    return [
+        read_cells(pd.Series([label or "no" for label in part.labels], dtype=object)) if tick else part
+        for part, tick in zip(parts, ticked, strict=True)
+    ]
+
+
 def join_cells(parts: Sequence[Cells]) -> Cells:
     """Columns of one heading below each other."""
-    text = None
+    text = units = None
     if any(part.text is not None for part in parts):
         text = np.concatenate([part.labels if part.text is None else part.text for part in parts])
-    return Cells(
-        np.concatenate([part.numbers for part in parts]),
-        np.concatenate([part.filled for part in parts]),
-        text,
-        any(part.percent for part in parts),
-    )
+        units = np.concatenate([np.full(len(p.numbers), "", object) if p.units is None else p.units for p in parts])
+    numbers, filled = (np.concatenate([getattr(part, name) for part in parts]) for name in ("numbers", "filled"))
+    return Cells(numbers, filled, text, units)
 
 
-def kind_of(heading: str, cells: Cells) -> Kind:
-    """What a column holds, by its cells and its heading.
+def kind_of(heading: str, cells: Cells, candidates: int | None = None) -> Kind:
+    """What a column holds, by its cells, the first of which are those of candidates, and its heading.
 
     A column of numbers stays one where a few cells are none of them: at least half are, and two.
     """
@@ -340,7 +426,7 @@ def kind_of(heading: str, cells: Cells) -> Kind:
         return Kind.DATES
     if len(values) == 1 and not odd:
         return Kind.CONSTANT if finite.all() else Kind.NUMBERS
-    if not odd and finite.all() and _counts_rows(heading, cells.numbers, values):
+    if not odd and finite.all() and _counts_rows(heading, cells.numbers, cells.numbers[:candidates]):
         return Kind.ROW_NUMBERS
     if _is_code(heading, values) and not cells.percent and count > 2 * len(values):
         return Kind.CODES
@@ -369,7 +455,7 @@ def match_headings(wanted: Iterable[str], found: Iterable[str]) -> dict[str, str
             matched[name] = name
         elif _columns_plain(name) in plain:
             matched[name] = plain[_columns_plain(name)]
-        elif _bare(name) in bare and (_unit(name) is None or _unit(bare[_bare(name)]) is None):
+        elif name[:1].isalnum() and _bare(name) in bare and (_unit(name) is None or _unit(bare[_bare(name)]) is None):
             matched[name] = bare[_bare(name)]
     return matched
 
@@ -395,12 +481,23 @@ def _bounded(numbers: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _text(cell: object) -> str:
-    return "" if cell is None or cell != cell else str(cell).strip()  # NaN is not itself
+    return "" if cell is None or cell != cell else unicodedata.normalize("NFC", str(cell).strip())  # NaN is not itself
+
+
+def _split(cell: str, ending: re.Pattern[str]) -> tuple[str, str]:
+    """The number in a cell as text, and the unit behind it as it is spelt here, "" where there is none."""
+    if (found := ending.search(cell)) is None:
+        return cell, ""
+    unit = re.sub(r"[\s.]", "", unicodedata.normalize("NFKC", found[1])).replace("\u03bc", "u").replace("l", "L")
+    unit = "%" if unit.endswith("%") else f"\u00b0{unit[1:]}" if unit[:1] in "\u00ba\u00b0" else unit
+    return cell[: found.start()], "eq" if unit.startswith("eq") else _SPELLINGS.get(unit, unit)
 
 
 def _number(cell: str, commas: bool) -> float:
     """The number in a cell, NaN where it is none; `commas` as marks before decimals."""
-    text = unicodedata.normalize("NFKC", cell).strip()
+    text = unicodedata.normalize("NFKC", _HIGH.sub(lambda high: f"^{high[0]}", cell)).strip()
+    if power := _POWER.fullmatch(text):
+        text = f"{power[1] or 1}e{power[2]}"
     if not commas and _THOUSANDS.fullmatch(text):
         text = re.sub(r"[,'\u2019\s]", "", text)
     number = to_number(text, "," if commas and "," in text else ".")
@@ -426,21 +523,29 @@ def _kind_of_text(cells: Cells) -> Kind:
     return Kind.NAMES if len(filled) > 2 and 2 * different > len(labels) else Kind.CATEGORIES
 
 
-def _counts_rows(heading: str, numbers: NDArray[np.float64], values: NDArray[np.float64]) -> bool:
-    """Whether whole numbers only tell the rows apart: headed as row numbers are, or one more in each row."""
+def _counts_rows(heading: str, numbers: NDArray[np.float64], own: NDArray[np.float64]) -> bool:
+    """Whether whole numbers only tell the rows apart: headed as row numbers are, or the candidates are counted."""
+    values = np.unique(numbers)
     if not (values == np.round(values)).all() or len(values) < 3:
         return False
-    many = values[0] in (0.0, 1.0) and len(values) > _CODES[-1]
     if _COUNTS.fullmatch(_columns_plain(heading)):  # replicates repeat them
+        many = values[0] in (0.0, 1.0) and len(values) > _CODES[-1]
         return bool(2 * len(values) > len(numbers) or (many and (np.diff(values) == 1.0).all()))
-    return bool(many and numbers[0] == values[0] and (np.diff(numbers[: len(values)]) == 1.0).all())
+    counted = np.unique(own)
+    if counted[0] not in (0.0, 1.0) or not (np.diff(counted) == 1.0).all() or len(counted) <= _CODES[-1]:
+        return False
+    return len(counted) == len(own) or bool((np.diff(own[: len(counted)]) == 1.0).all())
 
 
 def _is_code(heading: str, values: NDArray[np.float64]) -> bool:
     first, last = values[0], values[-1]
-    without_gap = first in (0.0, 1.0) and last - first + 1 == len(values) and (values == np.round(values)).all()
-    counted = _COUNTED.search(_columns_plain(heading)) or _unit(heading)
-    return bool(without_gap and len(values) in _CODES and not counted)
+    plain = _columns_plain(heading)
+    if len(values) not in _CODES or not (values == np.round(values)).all() or _COUNTED.search(plain) or _unit(heading):
+        return False
+    coded = _CODED.fullmatch(
+        "".join(sign for sign in unicodedata.normalize("NFKD", plain) if sign.isalnum() or sign == "_")
+    )
+    return coded is not None or bool(first in (0.0, 1.0) and last - first + 1 == len(values))
 
 
 def _columns_plain(heading: str) -> str:

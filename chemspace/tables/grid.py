@@ -418,6 +418,7 @@ def delimiter_of(text: str) -> tuple[str, int]:
 
 #: A title and remarks above the headings of a table take no more lines.
 MOST_ABOVE = 10
+_NUMERIC = re.compile(r"\s*[-+]?\d[\d.,%\s]*")
 
 
 def header_at(rows: Sequence[Sequence[str]]) -> int:
@@ -426,11 +427,20 @@ def header_at(rows: Sequence[Sequence[str]]) -> int:
     for at, cells in enumerate(rows):
         filled = [cell for cell in cells if cell.strip()]
         if len(filled) > 1:
-            words = not any(re.fullmatch(r"\s*[-+]?\d[\d.,%\s]*", cell) for cell in filled)
+            words = not any(map(_NUMERIC.fullmatch, filled))
             above = [row for row in rows[:at] if any(cell.strip() for cell in row)]
             titles = all(len(row) > 1 or len(filled) > 2 or row[0].lstrip().startswith("#") for row in above)
-            return at if above and words and titles else 0
+            first = at if above and words and titles else 0
+            return first + int(at == first and _are_groups(*rows[at : at + 3]))
     return 0
+
+
+def _are_groups(groups: Sequence[str], headings: Sequence[str] = (), below: Sequence[str] = ()) -> bool:
+    """Whether a row names groups of columns (Process, Results), and the row below it the columns: words, each its own
+    and more of them, above a row with a number."""
+    named, own = ({cell.strip() for cell in row if cell.strip()} for row in (groups, headings))
+    has_number = [any(map(_NUMERIC.fullmatch, row)) for row in (headings, below)]
+    return len(named) < len(own) == sum(map(bool, map(str.strip, headings))) and has_number == [False, True]
 
 
 def _from_text(name: str, text: str) -> Grid:
@@ -467,7 +477,9 @@ def _from_workbook(name: str, content: bytes, sheet: str | None) -> Grid:
         read = book.sheet(chosen)
     if not read.rows:
         raise TableError(name, f"the sheet {chosen!r} is empty")
-    first = header_at([[row.get(at, "") for at in range(width_of(row))] for _, row in read.rows[:MOST_ABOVE]])
+    above = [row for _, row in read.rows[:MOST_ABOVE]]
+    width = max(map(width_of, above))
+    first = header_at([[row.get(at, "") for at in range(width)] for row in above])
     header = read.rows[first][1]
     columns = _columns(name, (header.get(at, "") for at in range(width_of(header))))
     beyond = len(columns) + GAP

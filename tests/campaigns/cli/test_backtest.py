@@ -103,7 +103,7 @@ def test_replicates_missing_numbers_and_differences_are_told(table: Path) -> Non
     pd.concat([frame, frame]).to_csv(table, index=False)
     asked = [str(table), "--target", "rate", "--budget", "6", "--seeds", "2", "--strategy", "random,forest"]
     told = CliRunner().invoke(app, asked).stdout
-    assert "learning rate from u, v" in told
+    assert "learning rate (small is good) from u, v" in told
     assert "30 settings in 60 rows: each setting is one row, the mean of its results (--replicates)" in told
     assert "random against forest:" in told
     assert "paired over 2 seeds" in told

@@ -49,7 +49,10 @@ def test_the_table_for_people_names_the_candidates(asked: list[str], tmp_path: P
     assert done.exit_code == 0, done.output
     assert done.stdout.count("m") >= 3
     assert "interval is of a new measurement" in done.stdout
-    assert "learning rate from x, tiny; left out: name (names: nearly every row has its own)" in done.stdout
+    assert (
+        "learning rate (small is good) from x, tiny; left out: name (names: nearly every row has its own)"
+        in done.stdout
+    )
 
 
 def test_half_of_what_a_pool_needs_is_a_usage_error(asked: list[str]) -> None:
@@ -93,4 +96,4 @@ def test_first_batch_pending_rows_and_the_file_of_suggestions(asked: list[str], 
     done = CliRunner().invoke(app, [*asked, "--pending", str(out), "--json"])
     assert done.exit_code == 0, done.output
     assert not {row["name"] for row in json.loads(done.stdout)} & set(first["name"])
-    assert "learning rate from x, tiny" in done.stderr
+    assert "learning rate (small is good) from x, tiny" in done.stderr

@@ -39,7 +39,7 @@ def _clean() -> list[int]:
     return rows
 
 
-@pytest.mark.parametrize("case", ["german", "order", "percent", "constcol", "date", "rounded"])
+@pytest.mark.parametrize("case", ["german", "order", "percent", "constcol", "date", "rounded", "merged"])
 def test_a_peculiar_table_gives_the_suggestions_of_the_plain_one(case: str) -> None:
     table = _table(case)
     assert table.features.names == BOTH
@@ -65,7 +65,6 @@ def test_what_such_a_table_has_too_is_told(case: str, told: str) -> None:
         ("missx", {}, r"'equiv' holds numbers but for 1 of its cells \(row 4 of the observed table: the cell is empty"),
         ("bound", {}, r"row 3, column 'yield': '<0\.1' is a bound, not a number; write the number that stands for it"),
         ("inf", {}, r"row 1, column 'yield': a number below 1e\+305 is needed"),
-        ("merged", {}, "no column 'yield'; it has Reaction, .*row 1 holds it: delete what stands above the headings"),
         ("noiseneg", {"noise": "sd"}, "row 2, column 'sd': -1 is no standard deviation; it is 0 or more"),
     ],
 )
@@ -162,7 +161,9 @@ def test_ways_to_write_the_same_pool_are_read(case: str, tmp_path: Path) -> None
 def test_per_cent_signs_beside_shares_of_one_are_asked_about() -> None:
     pool = pd.DataFrame({"wet": ["10%", "20%", "40%"], "x": [1.0, 2.5, 3.5]})
     observed = pd.DataFrame({"wet": [0.1, 0.2], "x": [1.0, 2.5], "yield": [1.0, 2.0]})
-    with pytest.raises(PoolError, match="'wet' has per cent signs in one table and shares of 1 in another"):
+    with pytest.raises(
+        PoolError, match=r"'wet' holds per cent .row 1 of the pool. and shares of 1 .row 2 of the observed table."
+    ):
         PoolTable.of(pool, observed, TableQuery("yield"))
 
 
@@ -178,7 +179,7 @@ def test_a_finished_table_of_texts_with_replicates_is_one_row_a_setting() -> Non
 def test_row_numbers_that_replicates_repeat_are_left_out() -> None:
     frame = pd.DataFrame({"entry": range(20), "x": np.random.default_rng(0).random(20), "rate": range(20)})
     table = FinishedTable.from_frame(pd.concat([frame, frame]), TableQuery("rate"))
-    assert table.remarks[0] == "learning rate from x; left out: entry (row numbers)"
+    assert table.remarks[0] == "learning rate (small is good) from x; left out: entry (row numbers)"
     assert len(table.y) == 20
 
 
@@ -203,6 +204,7 @@ def test_every_case_is_answered_or_refused_in_a_sentence() -> None:
 #: A table with a text column, of which a third is measured.
 POOL = pd.DataFrame({"ligand": list("AABBCC") * 4, "temp_C": np.repeat([80.0, 90.0, 100.0, 110.0], 6)})
 MEASURED = [0, 3, 5, 8, 10, 13, 16, 23]
+DISTINCT = POOL.assign(replicate=np.arange(24) % 2)
 
 
 def _left(pool: str | bytes, observed: str | bytes, folder: Path) -> PoolTable:
@@ -250,6 +252,7 @@ def test_titles_and_lines_of_delimiters_are_no_part_of_a_table(written: object, 
         ("Timestamp", lambda at: 1.7e9 + 3600.0 * at, "dates"),
         ("well", lambda at: 10 * at, "row numbers"),
         ("Sample No", lambda at: 7 * (at * 5 % 24) + 3, "row numbers"),
+        ("Versuch", lambda at: at * 5 % 24 + 1, "row numbers"),
         ("label", lambda at: f"P{at}", "names: nearly every row has its own"),
     ],
 )
@@ -279,6 +282,9 @@ def test_codes_that_begin_with_a_zero_are_categories(tmp_path: Path) -> None:
         (("yes", "no"), ("No", "Yes")),
         (("TRUE", "FALSE"), ("1", "0")),
         (("1", "0"), ("y", "n")),
+        (("x", ""), ("yes", "no")),
+        (("ja", "nein"), ("x", "")),
+        (("\u00d6l", "2-ME"), ("O\u0308l", "2\u2011ME")),
     ],
 )
 def test_capitals_and_ways_to_write_yes_make_no_new_category(
@@ -292,6 +298,75 @@ def test_capitals_and_ways_to_write_yes_make_no_new_category(
     table = _left(pool, observed, tmp_path)
     assert np.flatnonzero(~table.problem.free).tolist() == MEASURED
     assert any("read as the pool writes it" in remark for remark in table.remarks) == (own[0] != "1")
+
+
+def test_capitals_within_one_table_are_told() -> None:
+    pool = POOL.replace({"ligand": {"C": "a"}})
+    table = PoolTable.of(pool, None, TableQuery())
+    assert table.remarks == ("ligand: 'A' and 'a' are two categories; if they are one, write them alike",)
+
+
+@pytest.mark.parametrize(
+    ("own", "other", "words"),
+    [
+        ("{:g}\u00b0C", "{:g}", None),
+        ("{:.2g} \u00b0C", "{:.2g} degC", None),
+        (
+            "{:g} \u00b0C",
+            "{:g} K",
+            r"'temp_C' holds \u00b0C .row 1 of the pool. and K .row 1 of the observed table.: write",
+        ),
+        ("{:g}", "{:g} K", r"'temp_C' holds K .row 1 of the observed table. and \u00b0C .by a heading."),
+        ("{:g}\u2076", "{:g}", None),
+    ],
+)
+def test_units_in_cells_are_read_and_two_of_them_asked_about(own: str, other: str, words: str | None) -> None:
+    pool = DISTINCT.assign(temp_C=[own.format(value) for value in DISTINCT["temp_C"]])
+    observed = DISTINCT.assign(temp_C=[other.format(value) for value in DISTINCT["temp_C"]]).iloc[MEASURED]
+    asked = pool, observed.assign(**{"yield": range(8)}), TableQuery("yield")
+    if words is not None:
+        with pytest.raises(PoolError, match=words):
+            PoolTable.of(*asked)
+        return
+    table = PoolTable.of(*asked)
+    assert np.flatnonzero(~table.problem.free).tolist() == ([] if "\u2076" in own else MEASURED)
+
+
+def test_powers_of_ten_are_read_as_printed_and_solvents_as_codes() -> None:
+    pool = pd.DataFrame(
+        {"dose": ["10\u2075", "2\u00b710^5", "3.5 \u00d7 10\u207b\u00b2"] * 4, "solvent": [1, 2, 5] * 4, "u": range(12)}
+    )
+    table = PoolTable.of(pool, None, TableQuery())
+    assert table.features.learnt == ("dose", "solvent (3 codes, as categories)", "u")
+    assert table.features.x[0][:3, 0].tolist() == [1.0e5, 2.0e5, 0.035]
+
+
+def test_one_table_holds_candidates_and_results() -> None:
+    master = DISTINCT.assign(**{"yield": np.nan, "grain_nm": np.nan})
+    master.loc[MEASURED, ["yield", "grain_nm"]] = 5.0, 7.0
+    for observed, said in (
+        (master, ("one table for both: its 16 rows without a result are the candidates",)),
+        (master.iloc[MEASURED], ()),
+    ):
+        table = PoolTable.of(master, observed, TableQuery("yield"))
+        assert np.flatnonzero(~table.problem.free).tolist() == MEASURED
+        assert table.remarks == said
+        assert table.features.left_out["grain_nm"] == "another outcome: empty where nothing is measured"
+
+
+def test_a_result_that_is_no_number_is_left_out_only_when_that_is_said() -> None:
+    observed = DISTINCT.iloc[MEASURED].assign(**{"yield": ["1", "2", ">99", "4", "5", "6", "7", "pending"]})
+    with pytest.raises(
+        PoolError, match=r"row 3, column 'yield': '>99' is a bound.*learn without such rows .--keep-going."
+    ):
+        PoolTable.of(DISTINCT, observed, TableQuery("yield"))
+    table = PoolTable.of(DISTINCT, observed, TableQuery("yield", keep_going=True))
+    assert len(table.measured.y) == 6
+    assert np.flatnonzero(~table.problem.free).tolist() == MEASURED
+    assert table.remarks[0].endswith("(1 such): measured, and not learnt from")
+    assert table.remarks[1:] == ("1 row without a result is taken as being measured",)
+    finished = FinishedTable.from_frame(observed, TableQuery("yield", keep_going=True))
+    assert finished.y.tolist() == [1.0, 2.0, 4.0, 5.0, 6.0, 7.0]
 
 
 def test_the_same_quantity_in_two_units_is_asked_about(tmp_path: Path) -> None:

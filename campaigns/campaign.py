@@ -628,7 +628,8 @@ class Campaign(CampaignReader):
         if fit is None or drawn is None:
             drawn = fitted = self.round(progress)
             fit = fit or summary(fitted)
-        html = render(drawn, fit, self._state.batches, self.status(), self.names, self.budget)
+        status = self.status().model_copy(update={"best_predicted": fit.best_predicted})  # of the model it shows
+        html = render(drawn, fit, self._state.batches, status, self.names, self.budget)
         write_whole(target, lambda file: file.write_text(html, encoding="utf-8"))
         return target
 

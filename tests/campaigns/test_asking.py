@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from html import escape
@@ -151,7 +152,11 @@ def test_a_report_after_new_results_shows_the_last_round_as_outdated(campaign: C
     assert "Outdated" not in html
     assert ">declined</span>" in html
     ingest(campaign, results, f"{first.formula},0.5")
-    assert "Outdated: results have come in since" in campaign.report().read_text(encoding="utf-8")
+    assert campaign.status().best_predicted is None
+    html = campaign.report().read_text(encoding="utf-8")
+    assert "Outdated: results have come in since" in html
+    best = html.split("Best predicted, not measured")[1].split("</dd>")[0]
+    assert re.search(r"[\d.]+ ps <small>", best), best  # of the model that the report shows
 
 
 def test_open_suggestions_are_let_go_together(campaign: Campaign, launched: Launched) -> None:

@@ -150,6 +150,7 @@ def test_a_report_after_new_results_shows_the_last_round_as_outdated(campaign: C
     campaign.step(second.formula, Stage.DECLINED, reason="a test")
     html = campaign.report().read_text(encoding="utf-8")
     assert "Outdated" not in html
+    assert "ruled out by a declined cation" not in html
     assert ">declined</span>" in html
     ingest(campaign, results, f"{first.formula},0.5")
     assert campaign.status().best_predicted is None
@@ -157,6 +158,17 @@ def test_a_report_after_new_results_shows_the_last_round_as_outdated(campaign: C
     assert "Outdated: results have come in since" in html
     best = html.split("Best predicted, not measured")[1].split("</dd>")[0]
     assert re.search(r"[\d.]+ ps <small>", best), best  # of the model that the report shows
+    campaign.decline_cation("BDA", "too expensive")
+    html = campaign.report().read_text(encoding="utf-8")
+    ranked, kept_out, barred = (
+        int(re.findall(pattern, html)[0])
+        for pattern in (
+            r"</span> of (\d+) ranked",
+            r"(\d+) compounds of the space are measured",
+            r"(\d+) more are ruled",
+        )
+    )
+    assert ranked + kept_out + barred == campaign.n_compounds
 
 
 def test_open_suggestions_are_let_go_together(campaign: Campaign, launched: Launched) -> None:

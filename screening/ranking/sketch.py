@@ -158,7 +158,7 @@ class SketchPass:
 
     def __post_init__(self) -> None:
         self._top = TopK(self.work.keep)
-        self._of_units, self._of_rows = _Judge(self._top, self.wanted), _Judge(self._top, self.wanted)
+        self._of_units, *self._of_rows = (_Judge(self._top, self.wanted) for _ in range(1 + _PIVOTS))
 
     def run(self) -> tuple[Found, float] | None:
         """What `screening.ranking.stream.stream` finds, and how many compounds of the list are expected to be missing.
@@ -409,7 +409,8 @@ class SketchPass:
         unrelated = np.concatenate([sketch.unrelated[own["group"]] for sketch, own in both])
         kinds = self.work.candidates.space.allowed_inner[0][spacers]
         is_open = (members >= 0) & self._allowed[kinds[:, None], members]
-        n_pivots, least = unrelated.shape[1], _OF_PIVOTS * MISSED / (n_found * members.shape[1])
+        n_pivots = unrelated.shape[1]
+        spared = _OF_PIVOTS * MISSED * len(order) / n_found / (n_pivots + 1)
         is_judged = np.arange(len(order)) % (_STRIDE if self._of_units.n > _WELL_KNOWN else 1) == 0
         level, values = np.full((len(order), n_pivots), -np.inf), np.full(members.shape, -np.inf)
         alive, missed, whole = np.arange(len(order)), 0.0, 0
@@ -419,19 +420,20 @@ class SketchPass:
             if last:  # what the pivots before it told of this one
                 judged = known[is_judged[known]]
                 apart = level[judged, last] - values[judged, last]
-                self._of_rows.learn(apart / unrelated[judged, last - 1, last])
+                self._of_rows[last - 1].learn(apart / unrelated[judged, last - 1, last])
             values[alive] = self._told(sketches, units[alive], level[alive], last)
             values[:, : last + 1] = level[:, : last + 1]
             is_open[:, last] = False
-            chances = np.where(is_open[alive], self._of_rows.chances(values[alive], unrelated[alive, last]), 0.0)
-            is_alive = is_judged[alive] | (chances > least).any(axis=1)
+            chances = np.where(is_open[alive], self._of_rows[last].chances(values[alive], unrelated[alive, last]), 0.0)
+            is_alive = is_judged[alive] | _worthwhile(chances.sum(axis=1), spared)
             missed, whole = missed + float(chances[~is_alive].sum()), whole + n_own
             alive, chances = alive[is_alive], chances[is_alive]
-        unit, which = np.nonzero(chances > least)
-        missed += float(chances[chances <= least].sum())
+        is_worthwhile = _worthwhile(chances, spared)
+        missed += float(chances[~is_worthwhile].sum())
+        unit, which = np.nonzero(is_worthwhile)
         unit = alive[unit]
         known, n_own = self._levels(spacers[unit], members[unit, which])
-        self._of_rows.learn((known - values[unit, which]) / unrelated[unit, -1, which])
+        self._of_rows[n_pivots - 1].learn((known - values[unit, which]) / unrelated[unit, -1, which])
         values[unit, which] = known
         values[members < 0] = -np.inf
         highest = np.empty(len(order))
@@ -515,6 +517,14 @@ class SketchPass:
             undescribed -= int((~np.isfinite(candidates.features(space.take(excluded))).all(axis=1)).sum())
         total = candidates.n_allowed
         return Counts(total, len(excluded), undescribed, max(0, total - len(excluded) - undescribed - whole))
+
+
+def _worthwhile(chances: Array, spared: float) -> NDArray[np.bool_]:
+    """All but the least of some chances, of any shape, which add up to no more than is spared."""
+    least = spared / max(1, chances.size)
+    some = np.sort(chances[chances > least])
+    n_least = int(np.searchsorted(np.cumsum(some), spared - chances[chances <= least].sum(), side="right"))
+    return np.asarray(chances > (some[n_least - 1] if n_least else least))
 
 
 def _keys(units: Units, sketches: list[Sketch]) -> Whole:

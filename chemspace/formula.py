@@ -496,11 +496,15 @@ _CHARGES = re.compile(r"[A-Za-mo-wz\d](?:\+\d?|-)[\])]|[\])]\+")
 _FRAMEWORK = re.compile(rf"(?:{'|'.join(B_SITES)})(?=[\d.]*(?:{'|'.join(HALIDES)}|\(|$))")
 
 
+def _check_length(text: str) -> None:
+    if len(text) > MAX_LENGTH:
+        raise FormulaError(f"the formula has {len(text)} characters; at most {MAX_LENGTH} are read")
+
+
 def normalise(text: str) -> str:
     """`text` with plain digits, round brackets, hands as in R-MBA, "A·2B" as A(B)2, and no spaces, HTML or TeX. Raises
     FormulaError if the text is empty, too long, a solvate, or names both hands of a cation."""
-    if len(text) > MAX_LENGTH:
-        raise FormulaError(f"the formula has {len(text)} characters; at most {MAX_LENGTH} are read")
+    _check_length(text)
     clean = text
     if _SOLVATE.search(text):
         raise FormulaError(f"{text!r} is a solvate; write the compound without its solvent")
@@ -678,6 +682,7 @@ def parse_formula(text: str, library: CationLibrary | None = None) -> Compound:
     compound = read_canonical(text, library)
     if compound is not None:
         return compound
+    _check_length(text)
     if said := _SAYS_N.search(text):
         compound = parse_formula(text.replace(said[0], " "), library)
         if compound.n_layers != int(said[1]):

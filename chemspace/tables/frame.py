@@ -27,6 +27,7 @@ from chemspace.tables.grid import (
     MAX_BYTES,
     MAX_FEATURES,
     MAX_LIBRARY_BYTES,
+    MAX_LINES,
     Grid,
     bytes_of_stream,
     check_headings,
@@ -35,6 +36,7 @@ from chemspace.tables.grid import (
     delimiter_of,
     encoding_of,
     read_grid,
+    split_rows,
     too_large,
 )
 
@@ -71,6 +73,8 @@ def write_csv(frame: pd.DataFrame, path: Path, float_format: str | None = None) 
 
 #: A line longer than this (bytes) is cut off, and its rest is a row of its own.
 MAX_LINE = 20_000
+#: Empty lines above the headings of a table.
+_MOST_ABOVE = 1_000
 #: So much of a file (bytes) shows what it is.
 _HEAD = 4096
 
@@ -138,32 +142,31 @@ def _text_rows(path: Path, choose: Choice) -> Iterator[Row]:
             declared = judged
         elif line.strip():
             break
-        above += 1
+        if (above := above + 1) > _MOST_ABOVE:
+            raise TableError(path.name, f"begins with more than {_MOST_ABOVE:,} empty lines")
     else:
         raise TableError(path.name, "is empty; its first line names the columns")
     by_name = "\t" if ".tsv" in map(str.lower, path.suffixes) else ""
-    reader = csv.reader(chain([line], lines), delimiter=declared or by_name or judged)
-    try:
-        header = [without_guard(name.strip()).lower() for name in next(reader)]
-    except csv.Error as error:
-        raise TableError(path.name, f"has no readable header: {error}") from error
-    names = choose(header)
-    while True:
-        try:
-            values = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            yield Row(reader.line_num + above, {}, f"the row cannot be split into columns: {error}")
+    rows = split_rows((f"{line}\n" for line in chain([line], lines)), declared or by_name or judged)
+    _, headings, problem = next(rows)
+    if problem:
+        raise TableError(path.name, f"has no readable header: {problem}")
+    header = [without_guard(name.strip()).lower() for name in headings]
+    names, empty = choose(header), 0
+    for number, values, problem in rows:
+        if problem:
+            yield Row(number + above, {}, f"the row cannot be split into columns: {problem}")
             continue
         if not any(value.strip() for value in values):
+            if (empty := empty + 1) > MAX_LINES:
+                raise TableError(path.name, f"has more than {MAX_LINES:,} empty lines")
             continue
         pairs = zip(header, values, strict=False)
         cells = {names[name]: without_guard(value.strip()) for name, value in pairs if name in names}
         problem = undecodable(cells)
         if len(values) > len(header):
             problem = f"the row has {len(values)} fields, the header {len(header)}; quote fields that hold a delimiter"
-        yield Row(reader.line_num + above, cells, problem)
+        yield Row(number + above, cells, problem)
 
 
 def _parquet_rows(path: Path, choose: Choice) -> Iterator[Row]:

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time
 from functools import lru_cache
 from importlib.resources import files
+from itertools import chain
 from pathlib import Path, PurePath
 from typing import Any, BinaryIO
 from zipfile import BadZipFile, ZipFile
@@ -47,8 +48,10 @@ def known_roles() -> dict[str, str]:
 MAX_BYTES, MAX_LIBRARY_BYTES = 64_000_000, 1_000_000_000
 #: Of a table that people hand in: columns, rows, filled cells, characters in a cell or a heading.
 MAX_COLUMNS, MAX_ROWS, MAX_CELLS, MAX_CHARACTERS = 1_000, 100_000, 3_000_000, 2_000
-#: Lines of a text, empty ones included.
-MAX_LINES = 1_000_000
+#: Lines of a text, empty ones included, and rows that a sheet has.
+MAX_LINES, SHEET_ROWS = 1_000_000, 1_048_576
+#: Tags in a workbook's sheets and texts, filled or not, and in what else it holds: styles, names, links.
+MAX_TAGS, MAX_OTHER_TAGS = 8_000_000, 300_000
 #: Columns of a pool or a finished table, which may have features by the thousand.
 MAX_FEATURES = 10_000
 #: A cell behind so many empty rows or columns is no part of the table.
@@ -276,7 +279,7 @@ def width_of(cells: Mapping[int, str]) -> int:
 
 def _check_parts(name: str, content: bytes) -> bool:
     """Whether a sheet has formulas. Raises TableError for parts that unpack to too much, or define entities."""
-    has_formulas = False
+    has_formulas, tags = False, Counter[bool]()
     with ZipFile(io.BytesIO(content)) as archive:
         if sum(part.file_size for part in archive.infolist()) > MAX_BYTES:
             raise too_large(f"{name} unpacked", MAX_BYTES)
@@ -285,6 +288,9 @@ def _check_parts(name: str, content: bytes) -> bool:
                 text = archive.read(part)
                 if b"<!ENTITY" in text or b"<!DOCTYPE" in text:
                     raise TableError(name, "it defines entities, which no spreadsheet does; save the table again")
+                tags["worksheets/" not in part.filename and "sharedStrings" not in part.filename] += text.count(b"<")
+                if tags[False] > MAX_TAGS or tags[True] > MAX_OTHER_TAGS:
+                    raise TableError(name, "it holds millions of empty cells or styles: save the table alone, as CSV")
                 has_formulas |= part.filename.startswith("xl/worksheets/") and b"<f" in text
     return has_formulas
 
@@ -296,6 +302,8 @@ def _filled_rows(book: Any, title: str) -> Iterator[tuple[int, dict[int, object]
         return
     sheet.reset_dimensions()  # what a file says of them may be wrong
     for line, row in enumerate(sheet.iter_rows(values_only=True), 1):
+        if line > SHEET_ROWS:  # a row may say that it is any
+            raise ValueError(f"a row is beyond row {SHEET_ROWS:,}, the last of a sheet")
         filled = {at: value for at, value in enumerate(row) if value is not None and _cell_text(value)}
         if filled:
             yield line, filled
@@ -443,24 +451,55 @@ def _are_groups(groups: Sequence[str], headings: Sequence[str] = (), below: Sequ
     return len(named) < len(own) == sum(map(bool, map(str.strip, headings))) and has_number == [False, True]
 
 
+#: A cell of a line behind the last one, which a quotation mark without its second one takes into its own.
+_END = "\0end"
+
+
+def split_rows(lines: Iterable[str], delimiter: str) -> Iterator[tuple[int, list[str], str]]:
+    """The rows of a text table, its first line the headings: number of the last line of each, from 1, its cells, and
+    why they cannot be read ("" where they can; else the number is that of its first line)."""
+    reader, width = csv.reader(chain(lines, [f"{_END}{delimiter}{_END}"]), delimiter=delimiter), 0
+    while True:
+        begin = reader.line_num + 1
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            yield begin, [], str(error)
+            continue
+        if cells == [_END, _END]:
+            return
+        width = width or len(cells)
+        is_open = any(takes_in_rows(cell, width, delimiter) for cell in cells)
+        yield (begin, cells, UNQUOTED) if is_open else (reader.line_num, cells, "")
+
+
+#: What is wrong with a cell that takes in rows.
+UNQUOTED = "a quotation mark has no second one, so that its cell takes in the rows that follow"
+
+
+def takes_in_rows(cell: str, width: int, delimiter: str) -> bool:
+    """Whether a quoted cell of a table of so many columns holds whole rows, or the end of the table."""
+    return cell.endswith(_END) or any(line.count(delimiter) == width - 1 > 0 for line in cell.split("\n")[1:-1])
+
+
 def _from_text(name: str, text: str) -> Grid:
     delimiter, first = delimiter_of(text)
     below = text.split("\n", first - 1)[first - 1 :]
-    reader = csv.reader(io.StringIO("".join(below)), delimiter=delimiter)
     columns, rows, count = None, [], CellCount(name)
-    try:
-        for cells in reader:
-            filled = {at: cell for at, text in enumerate(cells) if (cell := text.strip())}
-            if not filled:
-                continue
-            if columns is None:
-                columns = _columns(name, cells)
-                continue
-            line = reader.line_num + first - 1
-            count.add(line, filled.values())
-            rows.append(_row(columns, line, filled))
-    except csv.Error as error:
-        raise TableError(name, f"row {reader.line_num + first - 1} cannot be read ({error})") from None
+    for number, cells, problem in split_rows(io.StringIO("".join(below)), delimiter):
+        line = number + first - 1
+        if problem:
+            raise TableError(name, f"row {line} cannot be read ({problem})")
+        filled = {at: cell for at, text in enumerate(cells) if (cell := text.strip())}
+        if not filled:
+            continue
+        if columns is None:
+            columns = _columns(name, cells)
+            continue
+        count.add(line, filled.values())
+        rows.append(_row(columns, line, filled))
     if columns is None:
         raise TableError(name, f"it is empty; {_WANTED}")
     return Grid(columns, tuple(rows), decimal_commas=delimiter != ",")

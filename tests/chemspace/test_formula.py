@@ -115,6 +115,8 @@ def test_neutral_neighbour_is_offered(written: str, neutral: str) -> None:
         ("MA1/0PbI3", FormulaError, "zero"),
         ("(BDA)(MA)3PbI7", FormulaError, "no n"),
         ("x" * 1000, FormulaError, "characters"),
+        ("(" * 200_000, FormulaError, "characters"),
+        ("(n=2)" * 20_000, FormulaError, "characters"),
         ("(PEE)2PbI4", UnknownCationError, "PEA"),
         ("PEE2PbI4", UnknownCationError, "PEA"),
         ("(MBA)2PbI4", AmbiguousNameError, "R-MBA"),

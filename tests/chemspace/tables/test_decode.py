@@ -113,3 +113,40 @@ def test_a_parquet_file_that_unpacks_to_too_much_is_refused(tmp_path: Path) -> N
 def test_a_file_without_an_end_is_refused(read: object) -> None:
     with pytest.raises(TableError, match="zero: it is larger than 64 MB"):
         read(Path("/dev/zero"))  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("end", ["", '(BA)2PbI4,1.3,"K2"\n', "(BA)2PbI4,1.3,"])
+def test_a_quotation_mark_without_its_second_one_loses_no_rows(tmp_path: Path, end: str) -> None:
+    text = f'formula,lifetime_ps,note\n(PEA)2PbI4,1.2,"K1\n(MA)2PbI4,1.4,K3\n{end}'
+    with pytest.raises(TableError, match="row 2 cannot be read"):
+        read_grid("lab.csv", text.encode())
+    (tmp_path / "cations.csv").write_text(text)
+    rows = list(read_rows(tmp_path / "cations.csv", lambda names: {name: name for name in names}))
+    assert (rows[0].number, rows[0].cells) == (2, {})
+    assert "a quotation mark has no second one" in rows[0].problem
+
+
+@pytest.mark.parametrize("head", ["", "abbreviation,smiles,role\n"])
+def test_endless_empty_lines_end(tmp_path: Path, head: str) -> None:
+    path = tmp_path / "cations.csv.gz"
+    path.write_bytes(gzip.compress(head.encode() + b"\n" * (MAX_LINES + 10)))
+    with pytest.raises(TableError, match="empty lines"):
+        list(read_rows(path, lambda names: {name: name for name in names}))
+
+
+def test_a_note_of_several_lines_is_one_cell() -> None:
+    grid = read_grid("lab.csv", b'formula,lifetime_ps,note\n(PEA)2PbI4,1.2,"5"" wide,\nred\n, shiny"\n(MA)2PbI4,1,x\n')
+    assert [row.cells["note"] for row in grid.rows] == ['5" wide,\nred\n, shiny', "x"]
+
+
+def test_a_row_beyond_the_last_of_any_sheet_is_refused() -> None:
+    raw = _with_sheet(workbook(A=[*TABLE, ["(BA)2PbI4", 2.5]]), b'<row r="3"', b'<row r="99999999999999999999"')
+    with pytest.raises(TableError, match="beyond row 1,048,576, the last of a sheet"):
+        read_grid("lab.xlsx", raw)
+
+
+@pytest.mark.parametrize("part", [b"<cellXfs", b"<sheetData>"])
+def test_a_workbook_of_nothing_a_million_times_over_is_refused(part: bytes) -> None:
+    many = {b"<cellXfs": b"<xf/>" * 400_000, b"<sheetData>": b"<c/>" * 8_100_000}[part]
+    with pytest.raises(TableError, match="millions of empty cells or styles"):
+        read_grid("lab.xlsx", _with_sheet(workbook(A=TABLE), part, many + part))

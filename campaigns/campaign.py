@@ -68,7 +68,7 @@ if TYPE_CHECKING:
     from campaigns.intake import OutcomeResult
     from campaigns.kinetics import Measured, TraceFit
     from campaigns.plan import Amendment
-    from campaigns.round import Kept, Known, Round
+    from campaigns.round import Kept, Known, Round, Taught
     from oracle import CationRecord
     from oracle.descriptors import CationTable
     from screening.ranking import Candidates
@@ -198,10 +198,18 @@ class Campaign(CampaignReader):
 
     def fitted(self, progress: Progress | None = None) -> Known | Round:
         """What `predict` goes by: what is kept of the present round or, where that does not do, the round."""
-        from campaigns.round import RoundInputs, known
+        from campaigns.round import Known
+
+        at_hand = self.at_hand(progress)
+        return at_hand if isinstance(at_hand, Known) else self.round(progress)
+
+    def at_hand(self, progress: Progress | None = None) -> Known | Taught:
+        """What is kept of the present round or, where that does not predict, the rows it learns from: nothing is
+        fitted."""
+        from campaigns.round import RoundInputs, known, taught
 
         inputs = RoundInputs.of(self._state, self._scope, self._records, self._state.pending, progress)
-        return known(inputs, self._artifacts) or self.round(progress)
+        return known(inputs, self._artifacts) or taught(inputs)
 
     def expected(self, compound: Compound) -> Expected | None:
         """What the last suggestion of a compound, or else the present model, says of its lifetime; None where neither
@@ -240,6 +248,8 @@ class Campaign(CampaignReader):
 
         if not Path(path).parent.is_dir():
             raise StoreError(f"{path} cannot be written: there is no folder {Path(path).parent}")
+        if Path(path).exists() and not Path(path).is_file():
+            raise StoreError(f"{path} is no ordinary file and stays as it is; name another one")
         return write_candidates(self.round(progress), Path(path), progress)
 
     def stability(self, batch: SuggestionBatch, *, refit: bool = False) -> dict[str, tuple[int, int]]:

@@ -297,14 +297,12 @@ def left_to_suggest(inputs: RoundInputs, candidates: Candidates) -> Candidates:
     return replace(candidates, exclude=inputs.excluded, space=without(inputs.space, inputs.state.ruled_out))
 
 
-class Known(NamedTuple):
-    """What one compound is predicted by, parts as in `Round`."""
+@dataclass(frozen=True)
+class Taught:
+    """What is learnt from, parts as in `Round`: all there is of one whose model is not kept as arrays."""
 
     inputs: RoundInputs
     training: TrainingSet
-    surrogate: Surrogate | FrozenSurrogate
-    feasibility: FeasibilityModel
-    properties: tuple[LearntProperty, ...] = ()
 
     @property
     def measured(self) -> MeasuredSet:
@@ -312,16 +310,46 @@ class Known(NamedTuple):
         return MeasuredSet(self.training.formulas, self.training.x)
 
 
+class KnownProperty(NamedTuple):
+    """A further property as `LearntProperty` predicts it."""
+
+    name: str
+    surrogate: FrozenSurrogate
+
+    def predict(self, x: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """As `LearntProperty.predict`."""
+        return self.surrogate.predict(x)
+
+
+@dataclass(frozen=True)
+class Known(Taught):
+    """What one compound is predicted by, parts as in `Round`."""
+
+    surrogate: FrozenSurrogate
+    feasibility: FeasibilityModel
+    properties: tuple[KnownProperty, ...]
+
+
+def taught(inputs: RoundInputs) -> Taught:
+    """The rows that a round on these data learns from; nothing is fitted."""
+    return Taught(inputs, training_set(inputs.dataset, inputs.records, inputs.config))
+
+
 def known(inputs: RoundInputs, artifacts: Artifacts) -> Known | None:
     """What the last fit on these data left behind; None where that is not all that a prediction needs."""
     from screening.frozen import FrozenSurrogate
 
     frozen = artifacts.find("frozen", inputs.fit_key, PLAIN)
-    if frozen is None or inputs.related or inputs.state.properties:
+    if frozen is None or inputs.related:
         return None
-    training = training_set(inputs.dataset, inputs.records, inputs.config)
+    parts: dict[str, dict[str, Any]] = {name: {} for name in ("", *inputs.state.properties)}
+    for name, value in frozen.items():
+        property_, _, own = name.rpartition(":")
+        parts[property_][own] = value
+    lifetime, *others = (FrozenSurrogate(part) for part in parts.values())
+    properties = tuple(map(KnownProperty, inputs.state.properties, others))
     feasibility = feasibility_in(inputs, strength=frozen["strength"])
-    return Known(inputs, training, FrozenSurrogate(frozen), feasibility)
+    return Known(inputs, taught(inputs).training, lifetime, feasibility, properties)
 
 
 class Kept(NamedTuple):
@@ -351,6 +379,10 @@ def _keep_frozen(inputs: RoundInputs, artifacts: Artifacts, learnt: Learnt) -> N
     held = artifacts.find("frozen", inputs.fit_key, PLAIN)
     if held is not None or feasibility is None or (kept := freeze(surrogate)) is None:
         return
+    for one in learnt.properties:
+        if (own := freeze(one.surrogate)) is None:
+            return
+        kept |= {f"{one.name}:{name}": value for name, value in own.items()}
     artifacts.put("frozen", inputs.fit_key, kept | {"strength": feasibility.spacers.classifier.strength}, PLAIN)
 
 

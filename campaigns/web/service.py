@@ -49,7 +49,7 @@ from screening.errors import UnknownSurrogateError
 if TYPE_CHECKING:
     from campaigns.config import CampaignConfig
     from campaigns.plan import Amendment
-    from campaigns.round import Known, Round
+    from campaigns.round import Known, Round, Taught
     from campaigns.summary import SuggestionBatch
     from chemspace import Cation, Compound
 
@@ -228,6 +228,12 @@ def suggest(
     return told
 
 
+def predict(folder: Path, oracle_store: Path | None, formula: str, progress: Progress) -> dict[str, Any]:
+    """A prediction by the model of the present data, as `Prediction.to_dict`. Errors as of `Campaign`."""
+    with Campaign.open(folder, oracle_store=oracle_store) as campaign:
+        return campaign.predict(formula, progress).to_dict()
+
+
 def report(folder: Path, oracle_store: Path | None, progress: Progress) -> Path:
     """Write the report of the campaign as it stands, and say where. Errors as of `Campaign`, StoreError."""
     with Campaign.open(folder, oracle_store=oracle_store) as campaign:
@@ -275,11 +281,11 @@ class CampaignService:
         self._snapshot: Snapshot | None = None
         self._index_of: dict[str, int | None] = {}
         self._looked_at, self._seen = time.monotonic(), self._signature()
-        self._fitted: Known | Round | None = None
+        self._fitted: Known | Taught | None = None
         self._report_lock = threading.Lock()
         self._report = 0, folder / CACHE / WRITTEN
-        #: Job that describes a compound, by formula.
-        self._described: dict[str, str] = {}
+        #: Job that predicts a compound, by what it was asked for.
+        self._asked: LRUCache[tuple[Hashable, ...], str] = LRUCache(KEPT)
         self._searcher: tuple[str, Searcher] | None = None
         self._space = self.campaign.space
         self._things: LRUCache[tuple[Hashable, ...], Any] = LRUCache(KEPT)
@@ -467,12 +473,15 @@ class CampaignService:
             )
 
         def work(progress: Progress) -> dict[str, Any]:
-            from campaigns.round import predict
+            from campaigns.round import Known
+            from campaigns.round import predict as predicted
 
-            if self._fitted is None:
+            if not isinstance(self._fitted, Known):
                 self._load(progress)
-            records = self.campaign.records([compound], progress)
-            return predict(self.fitted(), compound, records).to_dict()
+            if not isinstance(fitted := self.fitted(), Known):
+                where = self.folder, self._settings.oracle_store, compound.formula
+                return run_in_process(predict, where, progress)
+            return predicted(fitted, compound, self.campaign.records([compound], progress)).to_dict()
 
         return self.queue.submit(self.slug, "predict", identity.name, work, lane=Lane.PREDICT)
 
@@ -490,9 +499,10 @@ class CampaignService:
             return None
         return Expected(row["lifetime_ps"], row["lifetime_low_ps"], row["lifetime_high_ps"])
 
-    def fitted(self) -> Known | Round:
+    def fitted(self) -> Known | Taught:
         """What predicts, of the present data or, while it is learnt, of those before. NotReadyError; then it is queued.
-        Of the engines of new campaigns it is arrays: torch is loaded by the processes that learn, not here."""
+        Of the engines of new campaigns it is arrays; of others the rows alone, and a process of its own predicts: torch
+        is loaded by the processes that learn, not here."""
         if self._fitted is None:
             raise NotReadyError(self._why_not_ready("the model is being prepared"))
         return self._fitted
@@ -546,14 +556,18 @@ class CampaignService:
         """Prediction of a compound with the contributions of its features, as `Prediction.to_dict`. Raises
         NotReadyError as `fitted`; or while xTB runs for a cation that is new, which is queued. QueryError if that
         failed. CampaignError if a cation has no descriptors. ForbiddenError as `predict`."""
-        from campaigns.round import predict
+        from campaigns.round import Known
+        from campaigns.round import predict as predicted
 
         fitted = self.fitted()
         if self._is_new(compound):
-            self._describe(compound, identity)
+            key = "new", compound.formula
+            return self._predicted(key, compound, identity, "xTB runs for a cation of this compound that is new here")
+        asked = "explained", compound.formula, fitted.inputs.state.last_event
+        if not isinstance(fitted, Known):
+            return self._predicted(asked, compound, identity, "the model is asked in a process of its own")
         records = self.records([cation for cation, _ in compound.cation_counts])
-        key = "explained", compound.formula, fitted.inputs.state.last_event
-        return self.kept(key, lambda: predict(fitted, compound, records).to_dict())
+        return self.kept(asked, lambda: predicted(fitted, compound, records).to_dict())
 
     def gaps(self) -> list[tuple[str, str]]:
         """(formula, band gap in words) of the last round's suggestions, as far as one is filed or predicted."""
@@ -583,18 +597,26 @@ class CampaignService:
         cations = [cation for cation, _ in compound.cation_counts if cation.is_organic]
         return not {cation.inchikey for cation in cations} <= self.records(cations).keys()
 
-    def _describe(self, compound: Compound, identity: Identity) -> None:
-        """Have the descriptors of a compound's cations computed, and say that they are."""
-        asked = self._described.get(compound.formula)
+    def _predicted(
+        self, key: tuple[Hashable, ...], compound: Compound, identity: Identity, while_queued: str
+    ) -> dict[str, Any]:
+        """What came of the prediction that was queued under a key; else it is queued, and NotReadyError says why it
+        takes seconds."""
+        with self._things_lock:
+            asked = self._asked.get(key)
         job = next((job for job in self.queue.of(self.slug) if job.id == asked), None)
         if job is not None and job.problem:
-            raise QueryError(f"{compound.formula} cannot be described: {job.problem}")
+            raise QueryError(f"{compound.formula} cannot be predicted: {job.problem}")
+        if job is not None and job.result is not None:
+            return job.result
         if job is None:
             try:
-                self._described[compound.formula] = self.predict(identity, compound).id
+                queued = self.predict(identity, compound).id
             except BusyError as problem:
                 raise NotReadyError(str(problem)) from problem
-        raise NotReadyError("xTB runs for a cation of this compound that is new here; it takes seconds")
+            with self._things_lock:
+                self._asked[key] = queued
+        raise NotReadyError(f"{while_queued}; it takes seconds")
 
     def _why_not_ready(self, while_prepared: str) -> str:
         """Why what pages show of the present fit is not there; it is queued, where it was not."""
@@ -635,7 +657,7 @@ class CampaignService:
             self._looked_at = -inf  # whoever asks next sees what other processes wrote
             pinned = copy(campaign)  # keeps to this state while others write
         if (fit := pinned.fit()) is not None:
-            self._fitted = pinned.fitted(progress)
+            self._fitted = pinned.at_hand(progress)
             if self._settings.dig and (not self.cache.deep(fit.data_key) or not self.cache.paper()):
                 self.queue.submit(self.slug, "score card", "server", self._dig, lane=Lane.SLOW, once=True)
         return {}

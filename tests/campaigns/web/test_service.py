@@ -13,10 +13,12 @@ import pytest
 from campaigns import artifacts
 from campaigns.errors import NotReadyError, StoreError
 from campaigns.report import view as deep_view
-from campaigns.round import Known
+from campaigns.round import Known, Taught
 from campaigns.web import service as services
 from campaigns.web.jobs import JobQueue
 from campaigns.web.service import Cache, CampaignService, dig
+from campaigns.web.settings import Identity, Role
+from chemspace import parse_formula
 from chemspace.progress import silent
 from screening.errors import UnknownSurrogateError
 from tests.campaigns.conftest import Launched
@@ -106,6 +108,31 @@ def test_a_folder_that_cannot_be_written_is_told_before_the_work(tmp_path: Path,
     with pytest.raises(StoreError, match="cannot be written"):
         check(Cache(tmp_path / "a", tmp_path / "shared" / "oracle.db"), "one")
     assert worked == []
+
+
+def test_where_no_arrays_are_kept_another_process_predicts_and_the_server_fits_nothing(
+    prepared: Prepared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings, queue = prepared.settings(tmp_path), JobQueue()
+    for kept in settings.folders[0].glob("cache/frozen-*"):
+        kept.unlink()
+    monkeypatch.setattr("campaigns.round.fit_round", None)  # in this process
+    service = CampaignService("small", *settings.folders, queue, settings)
+    compound, asker = parse_formula("(PA)2PbI4"), Identity("anna", Role.VIEWER)
+    queue.start()
+    service.prepare("server")
+    wait_for(lambda: not service.at_work("prepare"))
+    assert type(service.fitted()) is Taught
+    with pytest.raises(NotReadyError, match="in a process of its own; it takes seconds"):
+        service.explained(compound, asker)
+    wait_for(lambda: not service.at_work("predict"))
+    told = service.explained(compound, asker)
+    assert (told["formula"], len(told["contributions"]) > 3) == ("(PA)2PbI4", True)
+    again = service.predict(asker, compound)  # that process has left arrays behind
+    wait_for(lambda: queue.get(again.id).is_over)
+    queue.stop()
+    assert isinstance(service.fitted(), Known)
+    assert (queue.get(again.id).result or {})["lifetime_ps"] == pytest.approx(told["lifetime_ps"])
 
 
 def test_a_server_predicts_by_arrays_and_has_reports_written_apart(

@@ -13,6 +13,8 @@ from uuid import uuid4
 import httpx
 
 from campaigns.errors import RemoteError
+from chemspace.errors import TableError
+from chemspace.tables.grid import MAX_LIBRARY_BYTES, bytes_of
 
 Json = dict[str, Any]
 Tell = Callable[[Json], None] | None
@@ -32,7 +34,10 @@ class Client:
     def __init__(self, address: str, token: str | None = None, *, timeout_s: float = 60.0) -> None:
         """Prepare to speak to `address`, with a token where the server asks for one."""
         headers = {} if token is None else {"authorization": f"Bearer {token}"}
-        self._http = httpx.Client(base_url=address.rstrip("/") + "/api/", headers=headers, timeout=timeout_s)
+        try:
+            self._http = httpx.Client(base_url=address.rstrip("/") + "/api/", headers=headers, timeout=timeout_s)
+        except (httpx.InvalidURL, ValueError) as error:
+            raise RemoteError(0, f"{address!r} is no address of a server, or the token is none ({error})") from None
 
     def __enter__(self) -> Client:
         return self
@@ -320,9 +325,9 @@ def _file(field: str, given: Table | bytes) -> tuple[str, tuple[str, bytes]]:
         return field, ("told.jsonl", "".join(json.dumps(row) + "\n" for row in given).encode())
     path = Path(given)
     try:
-        return field, (path.name, path.read_bytes())
-    except OSError as error:
-        raise RemoteError(0, f"{path} cannot be read ({error.strerror})") from error
+        return field, (path.name, bytes_of(path, MAX_LIBRARY_BYTES))
+    except (OSError, TableError) as error:
+        raise RemoteError(0, f"{path} cannot be read ({error})") from error
 
 
 def _text(value: object) -> str:

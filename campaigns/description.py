@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from importlib import resources
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,14 @@ from chemspace.registry import nearest
 from chemspace.tables.cells import number
 from chemspace.tables.columns import Field, cells_of, match_fields
 from chemspace.tables.grid import bytes_of, content_of, read_grid
+from chemspace.text import text_problem
 
 __all__ = ["Description", "description_of", "read_description", "read_template", "template_names", "template_text"]
 
-#: Characters of a description, values in it, aliases written out, and its levels.
-_MOST_TEXT, _MOST_VALUES, _DEEPEST = 2_000_000, 200_000, 50
+#: Characters of a description, values in it (aliases written out; the reader takes 80 us for each), and its levels.
+_MOST_TEXT, _MOST_VALUES, _DEEPEST = 2_000_000, 20_000, 50
+#: Problems that are told of one description.
+_MOST_TOLD = 100
 
 
 @dataclass(frozen=True)
@@ -83,7 +87,7 @@ def description_of(name: str, text: str, folder: Path | None) -> Description:
     """The campaign that a text describes, the tables and libraries that it names taken from `folder`; None reads no
     file. Raises ConfigError as `read_description`."""
     record, lines = _read_yaml(name, text)
-    found = list(_unknown(record))
+    found = list(islice(_unknown(record), _MOST_TOLD))
     values = {key: value for key, value in record.items() if value is not None and key in _SECTIONS}
     for section in ("space", "budget"):  # a field without a value is left out
         if isinstance(inside := values.get(section), Mapping):
@@ -115,7 +119,7 @@ def _unknown(record: Mapping[str, Any]) -> Iterator[ConfigProblem]:
 
 def _listed(name: str, found: list[ConfigProblem], lines: Mapping[FieldPath, int]) -> str:
     lines_told = []
-    for problem in sorted(found, key=lambda problem: _line(lines, problem.path) or 0):
+    for problem in sorted(found, key=lambda problem: _line(lines, problem.path) or 0)[:_MOST_TOLD]:
         line = _line(lines, problem.path)
         lines_told.append(f"  {'' if line is None else f'line {line}, '}{problem}")
     return f"{name} describes no campaign:\n" + "\n".join(lines_told)
@@ -129,6 +133,8 @@ def _read_yaml(name: str, text: str) -> tuple[dict[str, Any], dict[FieldPath, in
     yaml: Any = YAML(typ="rt", pure=True)
     if len(text) > _MOST_TEXT:
         raise ConfigError(f"{name} has {len(text):,} characters; a description has {_MOST_TEXT:,} at most")
+    if sum(map(text.count, "\n\r,")) > _MOST_VALUES:
+        raise ConfigError(f"{name} says more than {_MOST_VALUES:,} values; put tables into files of their own")
     try:
         tree = yaml.load(text)
         if not isinstance(tree, dict):
@@ -160,9 +166,11 @@ def _check_size(name: str, tree: Any) -> None:
 
 
 def _plain(node: Any) -> Any:
-    """Without the marks of the YAML reader."""
+    """Without the marks of the YAML reader. Raises ValueError for text that cannot be recorded."""
     if isinstance(node, Mapping):
-        return {str(key): _plain(value) for key, value in node.items()}
+        return {_plain(str(key)): _plain(value) for key, value in node.items()}
+    if isinstance(node, str) and (problem := text_problem(node)):
+        raise ValueError(f"a text in it {problem}")
     if isinstance(node, list):
         return [_plain(value) for value in node]
     for kind in (bool, int, float, str):

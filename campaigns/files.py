@@ -56,9 +56,9 @@ def write_whole(path: Path, write: Callable[[Path], object], mode: int = 0o644) 
     """Let `write` fill a temporary file beside `path`, then put it in place in one step, safe from a power cut too.
     Raises StoreError if the folder cannot be written or the disk is full, or something that is no file stands there;
     `path` is then as it was."""
-    if path.exists() and not path.is_file():
-        raise StoreError(f"{path} is no ordinary file and stays as it is; name another one")
     try:
+        if path.exists() and not path.is_file():
+            raise StoreError(f"{path} is no ordinary file and stays as it is; name another one")
         sweep(path.parent, f".{glob.escape(path.name)}.????????")
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         os.close(handle)

@@ -289,6 +289,8 @@ def export_records(store: Iterable[CationRecord], path: Path) -> int:
 
     part, schema, count = path.with_name(path.name + ".part"), _schema(), 0
     try:
+        if path.exists() and not path.is_file():  # a device would become a file
+            raise StoreError(f"{path} is no ordinary file and stays as it is; name another one")
         with pq.ParquetWriter(part, schema) as writer:
             for block in _blocks(store):
                 writer.write_table(pa.Table.from_pylist([asdict(record) for record in block], schema=schema))

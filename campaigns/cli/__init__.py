@@ -56,6 +56,9 @@ def _run() -> None:
             console.say(f"the campaigns here are {', '.join(here)}")
         wrong_command = CampaignExistsError | CampaignNotFoundError | ConfigError | PropertyError
         sys.exit(2 if isinstance(problem, wrong_command) else 1)
+    except OSError as problem:  # of a name too long, a folder of somebody else's, a broken disk
+        console.error(f"{problem.filename or 'the system'}: {problem.strerror or problem}")
+        sys.exit(1)
 
 
 class _Stopped(BaseException):

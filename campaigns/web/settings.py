@@ -22,6 +22,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from campaigns.errors import StoreError, TokenError
 from campaigns.files import write_whole
+from chemspace.errors import TableError
+from chemspace.tables.grid import bytes_of
 
 __all__ = ["Role", "TokenFile", "is_loopback", "other_people"]
 
@@ -31,6 +33,10 @@ _NAME = re.compile(r"[\w .@+-]{1,60}")
 SESSION_S = 12 * 3600
 #: How long a login link waits to be used.
 LINK_S = 24 * 3600
+
+
+#: Of the file of tokens, bytes: some 30,000 people.
+MAX_TOKEN_BYTES = 10_000_000
 
 
 class Role(StrEnum):
@@ -210,9 +216,9 @@ class TokenFile:
 
     def _read(self) -> _Content:
         try:
-            return _Content.model_validate_json(self.path.read_bytes())
-        except (OSError, ValidationError) as error:
-            why = error.strerror if isinstance(error, OSError) else error.errors()[0]["msg"]
+            return _Content.model_validate_json(bytes_of(self.path, MAX_TOKEN_BYTES))
+        except (OSError, ValidationError, TableError) as error:
+            why = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
             raise TokenError(f"{self.path} is not a token file ({why}); name another, or remove it") from error
 
     def _change(self, **what: object) -> None:

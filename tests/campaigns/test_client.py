@@ -117,3 +117,9 @@ def test_another_programs_answer_is_not_taken_for_one() -> None:
             lab.campaigns()
         server.shutdown()
         thread.join(20)
+
+
+@pytest.mark.parametrize(("address", "token"), [("http://lab:x", None), ("\x1b", None), ("http://127.0.0.1", "\ud83d")])
+def test_what_is_no_address_or_token_is_told(address: str, token: str | None) -> None:
+    with pytest.raises(RemoteError, match="is no address of a server, or the token is none"):
+        Client(address, token)

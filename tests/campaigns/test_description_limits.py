@@ -18,7 +18,10 @@ LAUGHS = f"library: builtin\na: &a {_NINE}\n" + "".join(
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        (LAUGHS + "prices: *h\n", "says more than 200,000 values, its aliases written out"),
+        (LAUGHS + "prices: *h\n", "says more than 20,000 values, its aliases written out"),
+        ("".join(f"k{n}: 1\n" for n in range(100_000)), "says more than 20,000 values; put tables into files"),
+        ('library: "\\ud83d.csv"\n', "a text in it holds half a character"),
+        ('"a\\e[31m": 1\n', "a text in it holds the control character"),
         ("a: &a [*a]\n", "there is no such section|says more than"),
         ("space: {n_layers: 1-1000000000}\n", "line 1, space.n_layers: '1-1000000000' names more layers"),
         ("library: builtin\nseed: 99999999999999999999999\n", "line 2, seed: a number of 77 bits will not do"),
@@ -32,7 +35,21 @@ LAUGHS = f"library: builtin\na: &a {_NINE}\n" + "".join(
         ("space: {constraints: [null]}\n", "give fields, as {name: value}"),
         ("#" + "x" * 2_000_001, "larger than 2 MB"),
     ],
-    ids=["laughs", "itself", "layers", "seed", "long number", "batch", "deep", "tags", "nothing", "long"],
+    ids=[
+        "laughs",
+        "many",
+        "half a character",
+        "escape",
+        "itself",
+        "layers",
+        "seed",
+        "long number",
+        "batch",
+        "deep",
+        "tags",
+        "nothing",
+        "long",
+    ],
 )
 def test_a_description_that_says_too_much_is_one_sentence(tmp_path: Path, text: str, words: str) -> None:
     (tmp_path / "c.yaml").write_text(text, encoding="utf-8")

@@ -38,6 +38,11 @@ def test_a_write_that_fails_leaves_what_stood_there(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_a_name_that_no_disk_takes_is_told(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="File name too long"):
+        write_whole(tmp_path / ("x" * 300), lambda target: target.write_text("new"))
+
+
 def test_what_a_killed_process_left_goes_with_the_next_write(tmp_path: Path) -> None:
     left, fresh, other = (tmp_path / name for name in (".a.csv.x1y2z3w4", ".a.csv.abcd1234", ".b.csv.x1y2z3w4"))
     for path in (left, fresh, other):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import subprocess
 import sys
@@ -202,6 +203,14 @@ def test_export_and_import_bring_everything_back(store: OracleStore, tmp_path: P
         assert import_records(second, tmp_path / "out.parquet") == (2, 2)
         assert import_records(second, store.path) == (2, 0)
         assert list(second) == list(store)
+
+
+def test_an_export_replaces_no_device(store: OracleStore, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "device")
+    with pytest.raises(StoreError, match="no ordinary file and stays as it is"):
+        export_records(store, tmp_path / "device")
+    assert (tmp_path / "device").is_fifo()
+    assert [path.name for path in tmp_path.glob("device*")] == ["device"]
 
 
 def test_import_of_something_else_is_refused(store: OracleStore, tmp_path: Path) -> None:

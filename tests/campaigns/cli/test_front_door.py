@@ -125,6 +125,11 @@ def test_what_is_no_campaign_is_told_with_what_was_probably_meant(
     assert says in " ".join(done.stderr.replace("│", "").split()) or says in done.stderr
 
 
+def test_what_the_system_refuses_is_told_in_a_sentence(tmp_path: Path) -> None:
+    done = run("status", str(tmp_path / ("x" * 300)))
+    assert (done.returncode, done.stderr.count("File name too long"), "Traceback" in done.stderr) == (1, 1, False)
+
+
 @pytest.mark.parametrize(
     "words",
     [

@@ -218,6 +218,8 @@ def test_a_name_has_one_token_and_a_file_is_a_token_file(tmp_path: Path) -> None
     ends = [
         king.replace("king", "viewer").replace('"}]', f'", "expires_at": "{end}"}}]') for end in ("soon", "2026-12-01")
     ]
+    with pytest.raises(TokenError, match="larger than 10 MB"):
+        TokenFile(Path("/dev/zero"))
     for text in ("[1, 2]", "", king, '{"secret": "x", "tokens": [{"name": "A"}]}', *ends):
         (tmp_path / "other.json").write_text(text)
         with pytest.raises(TokenError, match="not a token file"):

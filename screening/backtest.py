@@ -48,7 +48,9 @@ class FinishedTable:
                 are left, or all results are the same.
         """
         table, candidates = cls.with_candidates(frame, query)
-        if len(candidates) and not query.keep_going:
+        if len(candidates) and query.keep_going:
+            table = replace(table, remarks=(*table.remarks, f"rows without a result, left out: {len(candidates):,}"))
+        elif len(candidates):
             row = int(np.flatnonzero(~np.isfinite(read_results(NamedTable("the table", frame), query).y))[0])
             raise BacktestError(
                 f"row {row + 1}, column {query.target!r} holds no result ({len(candidates)} such): a finished table "
@@ -471,7 +473,13 @@ def plan_campaign(
     import torch  # a CPU second that a replay by chance does not take
 
     if len(observed.y) < 2 or draws < 1:
-        raise BacktestError(f"{len(observed.y)} observations, {draws} draws: 2 and 1 at least")
+        raise BacktestError(
+            f"{len(observed.y)} rows with a result, {draws} simulated worlds: a plan needs 2 and 1 at least"
+        )
+    if not len(pool):
+        raise BacktestError(
+            "every row has a result: the rows without one are the candidates of a plan, and none is left"
+        )
     rng = np.random.default_rng(seed := check_seed(seed, BacktestError))
     problem = check_pool(pool, observed.x, observed.y, schedule.batch_size, observed.minimize, None, None)
     rows = np.flatnonzero(problem.free)

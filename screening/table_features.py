@@ -6,7 +6,7 @@ Shapes: m rows of all tables together, d features.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -49,7 +49,7 @@ _NOTES = re.compile(
 #: What labs write where a result is still to come.
 _AWAITED = frozenset({"", "pending", "tbd", "todo", "running", "queued", "in progress", "?"})
 #: What is not learnt from unless it is asked for.
-_LEFT_OUT = (Kind.NAMES, Kind.DATES, Kind.ROW_NUMBERS, Kind.CONSTANT, Kind.EMPTY)
+_LEFT_OUT = (Kind.NAMES, Kind.DATES, Kind.ROW_NUMBERS, Kind.CONSTANT, Kind.EMPTY, Kind.FORMULAS)
 
 
 @dataclass(frozen=True)
@@ -189,7 +189,11 @@ def read_features(
         tuple(column.name for column in learnt),
         tuple(column.words for column in learnt),
         left_out,
-        (*remarks, *(remark for column in learnt for remark in _remarks(column, tables))),
+        (
+            *remarks,
+            *(remark for column in learnt for remark in _remarks(column, tables)),
+            *_followers(learnt, tables, query),
+        ),
         tuple(np.flatnonzero(readable[owner == at]) for at in range(len(tables))),
     )
 
@@ -353,9 +357,9 @@ def _remarks(column: _Column, tables: Sequence[NamedTable]) -> list[str]:
     if "" in set().union(*values):
         said.append(f"{column.name}: empty cells are a value of their own")
     first: dict[str, str] = {}
-    for label in sorted(set().union(*values) - {""}):
+    for label in sorted(label for label in set().union(*values) if re.fullmatch(r"[^\W_]+[- \w]*", label)):
         other = first.setdefault(re.sub(r"[\W_]+", "", label.casefold()), label)
-        if other != label and re.fullmatch(r"[^\W_]+[- \w]*", label):
+        if other != label:
             said.append(f"{column.name}: {other!r} and {label!r} are two categories; if they are one, write them alike")
     if column.other_spellings:
         words = ", ".join(repr(word) if word else "an empty cell" for word in column.other_spellings[:3])
@@ -364,6 +368,28 @@ def _remarks(column: _Column, tables: Sequence[NamedTable]) -> list[str]:
         if new := sorted(found - values[0] - {""}):
             said.append(f"{column.name}: no candidate has {', '.join(map(repr, new[:3]))}, which {table.name} has")
     return said
+
+
+#: So many different results that a column orders as they are ordered are no chance.
+_FOLLOWED = 8
+
+
+def _followers(learnt: Sequence[_Column], tables: Sequence[NamedTable], query: TableQuery) -> Iterator[str]:
+    """Remarks on numbers that rise or fall with every result, as the result in another unit or its inverse does."""
+    for at, table in enumerate(tables):
+        heading = None if query.target is None else find_heading(query.target, table.frame.columns)
+        if heading is None:
+            continue
+        y = read_cells(table.frame[heading], bool(table.frame.attrs.get("decimal_commas"))).numbers
+        known = np.flatnonzero(np.isfinite(y))
+        order = known[np.argsort(y[known], kind="stable")]
+        for column in learnt if len(set(y[known])) >= _FOLLOWED else ():
+            steps, rises = np.diff(column.parts[at].numbers[order]), np.diff(y[order]) > 0.0
+            if column.as_numbers and ((steps > 0.0) == rises).all() | ((steps < 0.0) == rises).all():
+                yield (
+                    f"{column.name} orders the rows of {table.name} as {heading} does: if it is the same result, "
+                    "written in another way, leave it out (--columns)"
+                )
 
 
 @dataclass(frozen=True)

@@ -184,7 +184,12 @@ def bad_cell(cell: str) -> tuple[str, str]:
             "A spreadsheet turned a number such as 1.05 into a date: export again from the spectrometer, or format the "
             "column as numbers before typing them.",
         )
-    if cell.strip().startswith("#"):
+    if shown.startswith("="):
+        return (
+            f"{shown!r} is a formula whose value the file does not keep",
+            "Open it in a spreadsheet and save it.",
+        )
+    if shown.startswith("#"):
         return f"{shown!r} is a spreadsheet error", "Repair the formula, or leave the cell empty."
     return f"{shown!r} is not a number", "Write a number, or leave the cell empty for a missing value."
 
@@ -195,10 +200,6 @@ def number(text: str, wanted: str = "a number") -> float:
     cell = text.strip()
     if not cell:
         raise CellError(f"the cell is empty; it needs {wanted}")
-    if cell.startswith("="):
-        raise CellError(
-            f"{cell!r} is a formula whose value the file does not keep; open it in a spreadsheet and save it"
-        )
     try:
         value = float(cell)
     except ValueError:

@@ -251,6 +251,7 @@ class Kind(StrEnum):
     ROW_NUMBERS = "row numbers"
     CONSTANT = "the same in every row"
     EMPTY = "empty"
+    FORMULAS = "formulas whose values the file does not keep; open it in a spreadsheet and save it"
 
 
 @dataclass(frozen=True)
@@ -517,6 +518,8 @@ def _kind_of_text(cells: Cells) -> Kind:
     filled = labels[cells.filled]
     if all(_DATE.fullmatch(label) for label in filled):
         return Kind.DATES
+    if all(label.startswith("=") for label in filled):
+        return Kind.FORMULAS
     different = len(set(labels))
     if different == 1:
         return Kind.CONSTANT

@@ -25,10 +25,12 @@ def test_easy_goals_need_fewer_experiments_than_hard_ones() -> None:
 
 
 def test_numbers_that_make_no_plan_are_refused() -> None:
-    with pytest.raises(BacktestError, match="1 observations"):
+    with pytest.raises(BacktestError, match="1 rows with a result"):
         plan_campaign(replace(KNOWN, x=X[:1], y=Y[:1]), X, 0.0)
     with pytest.raises(BacktestError, match="seed is -1"):
         plan_campaign(KNOWN, X, 0.0, seed=-1)
+    with pytest.raises(BacktestError, match="every row has a result"):
+        plan_campaign(KNOWN, X[:0], 0.0)
     with pytest.raises(BacktestError, match="probability"):
         plan_campaign(KNOWN, X, 1.0, Schedule(budget=2, batch_size=4), draws=2).experiments_for(0.0)
 

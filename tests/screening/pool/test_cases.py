@@ -301,7 +301,7 @@ def test_capitals_and_ways_to_write_yes_make_no_new_category(
 
 
 def test_capitals_within_one_table_are_told() -> None:
-    pool = POOL.replace({"ligand": {"C": "a"}})
+    pool = POOL.replace({"ligand": {"C": "a"}}).assign(smiles=["CC(C)O", "CCCO"] * 12)
     table = PoolTable.of(pool, None, TableQuery())
     assert table.remarks == ("ligand: 'A' and 'a' are two categories; if they are one, write them alike",)
 
@@ -367,6 +367,23 @@ def test_a_result_that_is_no_number_is_left_out_only_when_that_is_said() -> None
     assert table.remarks[1:] == ("1 row without a result is taken as being measured",)
     finished = FinishedTable.from_frame(observed, TableQuery("yield", keep_going=True))
     assert finished.y.tolist() == [1.0, 2.0, 4.0, 5.0, 6.0, 7.0]
+    assert finished.remarks[-1] == "rows without a result, left out: 1"
+
+
+def test_a_column_that_orders_rows_as_their_results_do_is_told() -> None:
+    frame = DISTINCT.assign(rate=np.random.default_rng(0).permutation(24) + 1.0)
+    table = FinishedTable.from_frame(
+        frame.assign(tau=1.0 / frame["rate"], again=frame["rate"] // 2), TableQuery("rate")
+    )
+    assert [remark.split(" orders")[0] for remark in table.remarks[1:]] == ["tau"]
+
+
+def test_formulas_without_values_are_named_as_that() -> None:
+    pool = DISTINCT.assign(dose=[f"=B{row}*2" for row in range(24)])
+    table = PoolTable.of(pool, None, TableQuery())
+    assert table.features.left_out["dose"].startswith("formulas whose values the file does not keep")
+    with pytest.raises(PoolError, match=r"'yield': '=1\+1' is a formula whose value .* keep; open it in a spreadsheet"):
+        PoolTable.of(pool, pool.assign(**{"yield": "=1+1"}), TableQuery("yield"))
 
 
 def test_the_same_quantity_in_two_units_is_asked_about(tmp_path: Path) -> None:

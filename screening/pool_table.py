@@ -215,7 +215,7 @@ class PoolTable:
 
     def _with_own_columns(self, numbers: pd.DataFrame) -> pd.DataFrame:
         own = self.pool.iloc[numbers["row"].to_numpy()].reset_index(drop=True)
-        own = own.drop(columns=[name for name in own if name in numbers])
+        own = own.rename(columns={name: f"{name} in the pool" for name in own if name in numbers})
         return pd.concat([numbers.reset_index(drop=True), own], axis=1)
 
     def _numbers(self, rows: NDArray[np.int64]) -> pd.DataFrame:

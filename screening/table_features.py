@@ -355,7 +355,13 @@ def _remarks(column: _Column, tables: Sequence[NamedTable]) -> list[str]:
     values = [set(part.labels) for part in column.parts]
     said = []
     if "" in set().union(*values):
-        said.append(f"{column.name}: empty cells are a value of their own")
+        labels = column.parts[0].labels
+        above = (
+            " (fill those that stand for the cell above)"
+            if labels[0] and 2 * (labels == "").sum() > len(labels)
+            else ""
+        )
+        said.append(f"{column.name}: empty cells are a value of their own{above}")
     first: dict[str, str] = {}
     for label in sorted(label for label in set().union(*values) if re.fullmatch(r"[^\W_]+[- \w]*", label)):
         other = first.setdefault(re.sub(r"[\W_]+", "", label.casefold()), label)
@@ -430,6 +436,8 @@ def _numbers(
         wrong = what_is_wrong(cells.shown(int(bad[0])))
         in_words = not bad[0] and not re.search(r"\d|inf", cells.shown(0))
         below = "; a second row of headings or of units is to be deleted" if in_words else ""
+        if bad.size == len(unread):
+            below = "; results are numbers, such as 1 for yes and 0 for no" if in_words else below
         place = f"{table.name}: row {bad[0] + 1}, column {heading!r}: {wrong} ({len(bad)} such)"
         if not query.keep_going or below:
             raise refuse(f"{place}{below or '; correct it, or learn without such rows (--keep-going)'}")

@@ -281,11 +281,11 @@ def _show_table(chosen: pd.DataFrame, table: PoolTable) -> None:
 
     names = [name for name in table.pool.columns if "names" in table.features.left_out.get(name, "")]
     titles = [str(name) for name in (*names[:1], *table.features.names[:_SHOWN])]
-    predicted = [name for name in ("mean",) if name in chosen]
+    predicted = {"mean", "low", "high", "chance_best"} <= {*chosen}
     numbers = [str(table.query.target), "90% interval", "beats the best"] if predicted else []
     grid = console.table("#", "row", *titles, *numbers, left=titles)
     for place, row in enumerate(chosen.to_dict("records"), start=1):
-        own = [row[name] for name in titles]  # NaN, an empty cell, is not itself
+        own = [row.get(f"{name} in the pool", row.get(name)) for name in titles]  # NaN, an empty cell, is not itself
         cells = [escape("" if cell != cell else f"{cell:g}" if isinstance(cell, float) else str(cell)) for cell in own]
         if predicted:
             known = table.spread_is_known

@@ -240,6 +240,8 @@ def _not_a_number(cell: str, wanted: str) -> str:
     problem, right = bad_cell(cell)
     if not problem.endswith("not a number"):
         return f"{problem}; {right[0].lower()}{right[1:].rstrip('.')}"
+    if re.fullmatch(r"[-+]?[1-9]\d{0,2},\d{3}", cell):
+        return f"{cell!r} may be {cell.replace(',', '')} or {cell.replace(',', '.')}; write it without the comma"
     if re.fullmatch(r"[-+]?\d+,\d+", cell):
         return f"{cell!r} has a decimal comma; write {cell.replace(',', '.')}"
     return f"{cell!r} is not {wanted}"

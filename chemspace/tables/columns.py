@@ -185,7 +185,7 @@ def _plain(heading: str) -> str:
 
 #: Numbers with marks between thousands; a mark before one or two last digits is decimal.
 _THOUSANDS = re.compile(r"[-+]?[1-9]\d{0,2}(?:[,'\u2019\u202f\u00a0 ]\d{3})+(?:\.\d*)?")
-_COMMA = re.compile(r"[-+]?(?:\d+|\d{1,3}(?:\.\d{3})+)?,\d+(?:e[-+]?\d+)?", re.IGNORECASE)
+_COMMA = re.compile(r"[-+]?(?:\d+|\d{1,3}(?:[.'\u2019\u202f\u00a0 ]\d{3})+)?,\d+(?:e[-+]?\d+)?", re.IGNORECASE)
 #: A unit behind a number and a blank; units that are known, also without one; and their other spellings.
 _UNIT = re.compile(r"(?<=\d)\s+([^\W\d_]\S*|\u00b0\S*)$")
 _KNOWN = re.compile(
@@ -247,7 +247,7 @@ class Kind(StrEnum):
     CATEGORIES = "categories"
     CODES = "codes"
     NAMES = "names: nearly every row has its own"
-    DATES = "dates"
+    DATES = "dates or times"
     ROW_NUMBERS = "row numbers"
     CONSTANT = "the same in every row"
     EMPTY = "empty"
@@ -351,7 +351,8 @@ def other_units(tables: Sequence[str], headings: Sequence[str], parts: Sequence[
 
 
 #: How yes and no are written.
-_YES, _NO = {"true", "yes", "y", "t", "on", "1", "ja", "x"}, {"false", "no", "n", "f", "off", "0", "nein"}
+_YES = frozenset({"true", "yes", "y", "t", "on", "1", "ja", "x", "\u2713", "\u2714", "wahr", "oui", "vrai"})
+_NO = frozenset({"false", "no", "n", "f", "off", "0", "nein", "falsch", "non", "faux"})
 
 
 def alike(parts: Sequence[Cells]) -> tuple[Cells, ...]:
@@ -370,10 +371,10 @@ def alike(parts: Sequence[Cells]) -> tuple[Cells, ...]:
     for part in parts[1:]:
         other = {label: _spelt(label) for label in set(part.labels) - set(first)}
         words = {
-            label: written[spelt.casefold()]
+            label: written[plain]
             for label, spelt in other.items()
-            if spelt.casefold() in written
-            and (re.fullmatch(r"[^\W_]+[- \w]*", spelt) or spelt == _spelt(written[spelt.casefold()]))
+            if (plain := spelt.casefold()) in written
+            and (plain in _YES or re.fullmatch(r"[^\W_]+[- \w]*", spelt) or spelt == _spelt(written[plain]))
         }
         read.append(
             read_cells(pd.Series([words.get(one, one) for one in part.labels], dtype=object)) if words else part
@@ -442,6 +443,8 @@ def what_is_wrong(cell: str) -> str:
         return f"a number below {HUGE:g} is needed"
     if _BOUND.fullmatch(cell.strip()):
         return f"{cell.strip()!r} is a bound, not a number; write the number that stands for it, or leave the row out"
+    if re.search(r"\d\s*(?:\u00b1|\+/?-|\(\d+\)$)", cell.strip()):
+        return f"{cell.strip()!r} holds a number and its error; give the error a column of its own (--noise)"
     problem, right = bad_cell(cell)
     return problem if right.startswith("Write") else f"{problem}; {right[0].lower()}{right[1:].rstrip('.')}"
 
@@ -499,8 +502,8 @@ def _number(cell: str, commas: bool) -> float:
     text = unicodedata.normalize("NFKC", _HIGH.sub(lambda high: f"^{high[0]}", cell)).strip()
     if power := _POWER.fullmatch(text):
         text = f"{power[1] or 1}e{power[2]}"
-    if not commas and _THOUSANDS.fullmatch(text):
-        text = re.sub(r"[,'\u2019\s]", "", text)
+    if _COMMA.fullmatch(text) if commas else _THOUSANDS.fullmatch(text):
+        text = re.sub(r"['\u2019\s]" if commas else r"[,'\u2019\s]", "", text)
     number = to_number(text, "," if commas and "," in text else ".")
     return float("nan") if number is None else number
 

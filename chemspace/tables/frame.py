@@ -314,9 +314,11 @@ def _read_csv(path: Path | io.StringIO, encoding: str, how: dict[str, Any]) -> p
         raise ValueError(f"column {twice!r} stands twice in the header; give each its own name")
     blank = [name for name in map(str, frame) if name.startswith("Unnamed: ") and frame[name].isna().all()]
     frame = frame.drop(columns=blank)
-    if len(frame) and frame.iloc[-1].isna().all():  # lines of nothing but delimiters, as spreadsheets write them
-        filled = frame.notna().any(axis=1).to_numpy()
-        frame = frame.iloc[: len(filled) - int(filled[::-1].argmax()) if filled.any() else 0]
+    if len(frame.columns):  # lines of nothing but delimiters, as spreadsheets write them
+        suspects = frame[frame.iloc[:, 0].isna() | (frame.iloc[:, 0] == "")]
+        frame = frame.drop(index=suspects.index[(suspects.isna() | (suspects == "")).all(axis=1)]).reset_index(
+            drop=True
+        )
     for column in frame.select_dtypes(exclude="number"):
         if frame[column].astype(str).str.startswith("'").any():
             frame[column] = frame[column].map(_plain, na_action="ignore")

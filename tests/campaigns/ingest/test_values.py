@@ -99,6 +99,7 @@ def test_what_is_no_table_of_values_is_refused_as_a_whole(
         ("(XYZ)2PbI4,2.38,", "column compound: .*no cation is called 'XYZ'"),
         ("(4AMPY)2MAPb3I10,2.38,", "neutral would be .*4AMPY..MA.2Pb3I10"),
         (",2.38,", "column compound: "),
+        ('PEA2PbI4,"2,380",', "'2,380' may be 2380 or 2.380; write it without the comma"),
         ('PEA2PbI4,"2,38",', "'2,38' has a decimal comma; write 2.38"),
         ("PEA2PbI4,2,38", "column error: an error of 38 is out of all range"),
         ("PEA2PbI4,2,38,0.1", "more cells than the header"),

@@ -230,6 +230,7 @@ def _csv(**columns: object) -> tuple[str, str]:
         lambda text: "Screen of June 2026\n" + text,
         lambda text: text + ",,\n,,\n",
         lambda text: "\n".join(f"{line},," for line in text.split()) + "\n",
+        lambda text: text.replace("\n", "\n,,\n", 3),
         lambda text: text.replace(",", "|"),
         lambda text: text.encode("utf-16"),
         lambda text: text.replace(",", "\t").replace("\n", "\r\n"),
@@ -246,10 +247,11 @@ def test_titles_and_lines_of_delimiters_are_no_part_of_a_table(written: object, 
 @pytest.mark.parametrize(
     ("heading", "cells", "reason"),
     [
-        ("made on", lambda at: f"{at % 3 + 1} Jan 2026", "dates"),
-        ("made on", lambda at: f"0{at % 9 + 1}/02/2026 3:05 PM", "dates"),
-        ("date", lambda at: 20260301 + at % 5, "dates"),
-        ("Timestamp", lambda at: 1.7e9 + 3600.0 * at, "dates"),
+        ("made on", lambda at: f"{at % 3 + 1} Jan 2026", "dates or times"),
+        ("made on", lambda at: f"0{at % 9 + 1}/02/2026 3:05 PM", "dates or times"),
+        ("date", lambda at: 20260301 + at % 5, "dates or times"),
+        ("Timestamp", lambda at: 1.7e9 + 3600.0 * at, "dates or times"),
+        ("anneal", lambda at: f"0:{at % 3 + 1}0", "dates or times"),
         ("well", lambda at: 10 * at, "row numbers"),
         ("Sample No", lambda at: 7 * (at * 5 % 24) + 3, "row numbers"),
         ("Versuch", lambda at: at * 5 % 24 + 1, "row numbers"),
@@ -283,7 +285,8 @@ def test_codes_that_begin_with_a_zero_are_categories(tmp_path: Path) -> None:
         (("TRUE", "FALSE"), ("1", "0")),
         (("1", "0"), ("y", "n")),
         (("x", ""), ("yes", "no")),
-        (("ja", "nein"), ("x", "")),
+        (("ja", "nein"), ("\u2713", "")),
+        (("oui", "non"), ("WAHR", "FALSCH")),
         (("\u00d6l", "2-ME"), ("O\u0308l", "2\u2011ME")),
     ],
 )
@@ -339,6 +342,21 @@ def test_powers_of_ten_are_read_as_printed_and_solvents_as_codes() -> None:
     table = PoolTable.of(pool, None, TableQuery())
     assert table.features.learnt == ("dose", "solvent (3 codes, as categories)", "u")
     assert table.features.x[0][:3, 0].tolist() == [1.0e5, 2.0e5, 0.035]
+    french = pool.assign(dose=["1 077,5", "2\u202f500,25", "3,5"] * 4)
+    assert PoolTable.of(french, None, TableQuery()).features.x[0][:3, 0].tolist() == [1077.5, 2500.25, 3.5]
+
+
+def test_own_columns_that_are_headed_as_the_numbers_of_a_suggestion_stay() -> None:
+    pool = DISTINCT.rename(columns={"temp_C": "distance"})
+    table = PoolTable.of(pool, pool.iloc[MEASURED].assign(**{"yield": range(8)}), TableQuery("yield"))
+    chosen = table.suggest(2)
+    assert chosen["distance in the pool"].tolist() == pool["distance"].iloc[chosen["row"]].tolist()
+
+
+def test_cells_below_a_value_that_stands_once_are_asked_for() -> None:
+    assert PoolTable.of(DISTINCT.assign(ligand=["A", *[""] * 11, "B", *[""] * 11]), None, TableQuery()).remarks == (
+        "ligand: empty cells are a value of their own (fill those that stand for the cell above)",
+    )
 
 
 def test_one_table_holds_candidates_and_results() -> None:
@@ -360,6 +378,12 @@ def test_a_result_that_is_no_number_is_left_out_only_when_that_is_said() -> None
         PoolError, match=r"row 3, column 'yield': '>99' is a bound.*learn without such rows .--keep-going."
     ):
         PoolTable.of(DISTINCT, observed, TableQuery("yield"))
+    for wrong, words in (
+        ("1.9 \u00b1 0.2", "a number and its error.*--noise"),
+        ("formed", "results are numbers, such as 1"),
+    ):
+        with pytest.raises(PoolError, match=words):
+            PoolTable.of(DISTINCT, observed.assign(**{"yield": wrong}), TableQuery("yield"))
     table = PoolTable.of(DISTINCT, observed, TableQuery("yield", keep_going=True))
     assert len(table.measured.y) == 6
     assert np.flatnonzero(~table.problem.free).tolist() == MEASURED

@@ -126,8 +126,8 @@ def test_what_is_left_out_is_told_with_the_reason() -> None:
     table = PoolTable.of(pool, observed, TableQuery("rate"))
     assert table.sentence == (
         "learning rate (small is good) from x; left out: entry (row numbers); name (names: nearly every row has its "
-        "own); made (dates); p_bar (the same in every row); cost (another outcome by its heading; --columns takes it "
-        "in); empty (empty)"
+        "own); made (dates or times); p_bar (the same in every row); cost (another outcome by its heading; --columns "
+        "takes it in); empty (empty)"
     )
     assert PoolTable.of(pool, observed, TableQuery("rate", columns=["x", "cost"])).features.names == ("x", "cost")
 

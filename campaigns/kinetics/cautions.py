@@ -332,7 +332,7 @@ def _about_window(done: Fitted, lifetime_high_ps: float) -> list[str]:
         )
     elif done.irf_given is None and fwhm > LONGEST_PULSE_PS:
         found.append(f"The fitted response of {fwhm:.3g} ps is longer than a laser pulse: are the delays in ps?")
-    if done.irf_given is not None and finest > 50.0 * fwhm:
+    if done.irf_given is not None and finest > 20.0 * fwhm:
         found.append(
             f"The finest delay step is {finest:.3g} ps, {finest / fwhm:.0f} times the response: are the delays in ps?"
         )

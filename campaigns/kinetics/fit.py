@@ -169,8 +169,7 @@ def fit_trace(
         irf_given=None if irf_fwhm_ps is None else (irf_fwhm_ps, irf_error),
         two=two,
     )
-    ends, said = _systematic(done, wide)
-    return _result(replace(trace, notes=(*trace.notes, *said)), done, scale, confidence, ends)
+    return _result(trace, done, scale, confidence, _systematic(done, wide))
 
 
 def _check_settings(trace: Trace, irf_fwhm_ps: float | None, confidence: float) -> None:
@@ -418,36 +417,23 @@ def _hides(interval: Interval, best: Solution) -> bool:
     return interval.low is None or exp(interval.low) < RESOLUTION * best.fwhm_ps
 
 
-def _systematic(done: Fitted, wide: Interval) -> tuple[tuple[float, float] | None, list[str]]:
-    """The lifetimes (ps) with what would move it and leaves no mark, None where that adds little; and the sentence. Two
-    exponentials that the trace does not tell from the one count as far as it is long enough to show them."""
+def _systematic(done: Fitted, wide: Interval) -> tuple[float, float] | None:
+    """The lifetimes (ps) with what would move it and leaves no mark, None where that adds little. Two exponentials that
+    the trace does not tell from the one count as far as it is long enough to show them."""
     best, interval = done.solution, done.interval
     if _hides(interval, best) or interval.low is None or wide.low is None:
-        return None, []
-    drift, tail, drift_ps = unseen(best)
-    tail *= best.problem.width.is_fitted
-    low, high = wide.low - max(drift, tail), inf if wide.high is None else wide.high + drift
-    causes = ["the shape of the response"] if wide is not interval else []
-    causes += [
-        f"a drift of time zero by {drift_ps:.2g} ps over the scan",
-        *(["a tail of the response"] if tail else []),
-    ]
-    causes[-2:] = [" or ".join(causes[-2:])]
-    said = []
+        return None
+    drift, tail = unseen(best)
+    low = wide.low - max(drift, tail * best.problem.width.is_fitted)
+    high = inf if wide.high is None else wide.high + drift
     if done.two is not None:
         fast, slow = (lifetime for _, lifetime in done.two.parts)
         low = min(low, log(fast / FASTER))
         high = max(high, log(slow)) if slow <= best.problem.delay_ps[-1] - best.theta[0] else high
-        more = done.two.aicc - best.aicc
-        said = [f"A second lifetime is not ruled out: {done.two.describe()} fit as well (AICc {more:+.1f})."]
     end = 2.0 * float(best.theta[1]) - interval.low if interval.high is None else interval.high
     if interval.low - low + (0.0 if high == inf else high - end) <= NOTICED * (end - interval.low):
-        return None, []
-    ends = exp(low), exp(high)
-    shown = f"{ends[0]:.3g} to {ends[1]:.3g} ps" if high < inf else f"{ends[0]:.3g} ps or more"
-    also = ", as that second one could" if said else ""
-    moved = f"would leave no mark in this trace and could move the lifetime{also}: {shown}."
-    return ends, [*said, f"Systematic: {', '.join(causes)} {moved}"]
+        return None
+    return exp(low), exp(high)
 
 
 def _require_bound_or_lifetime(best: Solution, interval: Interval, candidates: list[Solution]) -> None:

@@ -84,9 +84,9 @@ def _interval(members: list[Solution], confidence: float, inflation: float) -> I
     return Interval(low, high)
 
 
-def unseen(fit: Solution) -> tuple[float, float, float]:
+def unseen(fit: Solution) -> tuple[float, float]:
     """By how much a drift of time zero, and a tail of the response, move ln(lifetime) where the trace does not show
-    them, and that drift over the scan (ps). First order: what the fit makes of the curve that each adds."""
+    them. First order: what the fit makes of the curve that each adds."""
     problem, at, width = fit.problem, fit.at, fit.fwhm_ps
     theta = fit.theta[: 2 + problem.width.is_fitted].copy()
     late = TAIL * width * (1.01 if abs(fit.lifetime_ps - TAIL * width) < 0.005 * fit.lifetime_ps else 1.0)
@@ -95,14 +95,14 @@ def unseen(fit: Solution) -> tuple[float, float, float]:
         theta[_LIFETIME] = log(lifetime)
         terms = linear_terms(Model("exponential"), problem.delay_ps, theta, problem.response(fit.theta), {})[0]
         tail = tail + part * problem.weighed(terms[0])
-    free, moved, share = np.flatnonzero(problem.free), [], 1.0
+    free, moved = np.flatnonzero(problem.free), []
     for added in (tail, DRIFT * width * at.slopes[0] * problem.beside["drift"]):
         left, slopes = (rows - ((rows @ at.terms.T) @ at.inverse) @ at.terms for rows in (added, at.slopes[free]))
         step = np.linalg.lstsq(problem.normal(at, free)[0], slopes @ left, rcond=None)[0]
         seen = max(float(left @ left - step @ (slopes @ left)), 0.0) / max(fit.noise, 1e-300) ** 2
         share = min(1.0, sqrt(_UNSEEN / max(seen, 1e-300)))
         moved.append(share * abs(float(step[free == _LIFETIME][0])))
-    return moved[1], moved[0], share * DRIFT * width
+    return moved[1], moved[0]
 
 
 class _Walk:

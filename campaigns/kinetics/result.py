@@ -87,7 +87,7 @@ class TraceFit:
     lifetime_high_ps: float  #: upper end, ps; infinite where the trace is too short to say
     is_upper_bound: bool  #: whether the trace only says that the lifetime is shorter than the response resolves
     #: Both ends, ps, with what would move the lifetime and leaves no mark in the trace (a drift of time zero, a tail of
-    #: the response, a second lifetime), as its note says; None where it adds less than a tenth of the interval.
+    #: the response, a second lifetime); None where it adds less than a tenth of the interval.
     systematic_interval_ps: tuple[float, float] | None
     irf_fwhm_ps: float  #: full width at half maximum of the response, ps; a given one as far as the trace corrects it
     irf_shape: str  #: of the response, "gaussian" or "sech2"

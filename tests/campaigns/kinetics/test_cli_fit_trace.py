@@ -58,8 +58,7 @@ def test_two_traces_give_a_lifetime(files: dict[str, str]) -> None:
     assert out.startswith("lifetime 2")
     assert "ps (0.15 given)" in out
     assert "; systematic 1." in out
-    assert "Systematic: a drift of time zero by" in err
-    assert len(err.splitlines()) == 1
+    assert err == ""
 
 
 def test_json_holds_the_promised_keys_and_nothing_else_is_on_stdout(files: dict[str, str]) -> None:

@@ -183,8 +183,6 @@ def test_two_lifetimes_that_cannot_be_told_from_one_are_in_the_systematic_interv
     two = next(row for row in fit.comparison if row.model.startswith("biexponential"))
     assert abs(two.aicc - fit.aicc) < 4.0
     assert ("Two lifetimes cannot be told from one" in said(fit)) is is_asked  # where two fit better than one
-    assert f"A second lifetime is not ruled out: {two.describe()} fit as well" in " ".join(fit.trace.notes)
-    assert "could move the lifetime, as that second one could: " in fit.trace.notes[-1]
     low, high = fit.systematic_interval_ps or (math.inf, 0.0)
     assert low < min(3.0, two.parts[0][1])
     assert high >= two.parts[1][1] * (1.0 - 1e-12) > 9.0
@@ -204,14 +202,16 @@ def test_the_systematic_interval_answers_for_a_tail_of_the_response_that_no_trac
         fit = fit_trace(through_a_tail(1), given, irf_error=error)
         low, high = fit.systematic_interval_ps or (math.inf, 0.0)
         assert low < 0.6 < fit.lifetime_low_ps < fit.lifetime_high_ps < high
-        assert fit.warnings == ()  # it is no question
-        assert "a tail of the response would leave no mark in this trace" in " ".join(fit.trace.notes)
+        assert fit.warnings == fit.trace.notes == ()  # what no trace shows is no diagnosis
         assert f"; systematic {low:.3g} to {high:.3g})" in fit.summary()
         # Its 95% interval is four standard errors wide.
         assert fit.error_ps == pytest.approx(fit.lifetime_ps * math.log(high / low) / 3.92, rel=1e-3)
         assert fit.to_dict()["systematic_interval_ps"] == [low, high]
-    exact = fit_trace(through_a_tail(1), 0.15, irf_error=0.0)
-    assert "tail" not in " ".join(exact.trace.notes)
+    delay = through_a_tail(1).delay_ps
+    noise = 0.01 * np.random.default_rng(1).normal(size=len(delay))
+    fast = Trace.of(delay, difference=exponential_response(delay, 0.0, 0.2, 0.064) + noise)
+    without, with_tail = (fit_trace(fast, 0.15, irf_error=error).systematic_interval_ps for error in (0.0, 0.1))
+    assert (without or (0.0,))[0] > 1.1 * (with_tail or (math.inf,))[0]
 
 
 def test_what_an_unseen_drift_of_time_zero_does_is_what_the_systematic_interval_adds() -> None:
@@ -237,7 +237,6 @@ def test_a_systematic_interval_that_adds_little_is_not_given() -> None:
     noise = 0.05 * np.random.default_rng(3).normal(size=len(delay))
     fit = fit_trace(Trace.of(delay, difference=exponential_response(delay, 0.0, 20.0, 0.064) + noise), 0.15)
     assert fit.systematic_interval_ps is None
-    assert "Systematic" not in " ".join(fit.trace.notes)
 
 
 def test_noise_that_is_slow_is_told_from_white_noise() -> None:

@@ -105,11 +105,17 @@ def columns_of(name: str, table: NumberTable, declared: Mapping[str, str], *, al
     headings = table.headings or tuple(str(at + 1) for at in range(values.shape[1]))
     if all(lettered := [_LETTERED.fullmatch(heading) for heading in headings]):  # Origin's columns A(X), B(Y)
         headings = tuple(found[1] for found in lettered if found)
-    once = [at for at in range(len(headings)) if not _is_repeated(headings, values, at)]
-    headings, values = tuple(headings[at] for at in once), values[:, once]
-    places = {
-        role: headings.index(column) for role, column in declared_columns(name, headings, MAPPED, declared).items()
+    numbered = {
+        role: int(column) - 1
+        for role, column in declared.items()
+        if role in MAPPED and column not in headings and column.isdecimal() and 0 < int(column) <= len(headings)
     }
+    once = [at for at in range(len(headings)) if at in numbered.values() or not _is_repeated(headings, values, at)]
+    headings, values = tuple(headings[at] for at in once), values[:, once]
+    named = {role: column for role, column in declared.items() if role not in numbered}
+    places = {
+        role: headings.index(column) for role, column in declared_columns(name, headings, MAPPED, named).items()
+    } | {role: once.index(at) for role, at in numbered.items()}
     if table.headings is None:
         values = _below_wavelengths(name, values, named=bool(places))
         roles = _bare_roles(name, values, places, alone)
@@ -122,7 +128,9 @@ def columns_of(name: str, table: NumberTable, declared: Mapping[str, str], *, al
         means = [column for column in at if is_mean(headings[column])]
         at = means if len(means) == 1 else at
         if len(at) > 1:
-            _require_scans(name, role, [headings[column] for column in at])
+            alike = len({headings[column] for column in at}) < len(at)
+            asked = [str(once[column] + 1) if alike else repr(headings[column]) for column in at]
+            _require_scans(name, role, [headings[column] for column in at], asked)
             notes.append(f"{len(at)} columns of {name} were averaged as scans of {role}.")
         by_role[role] = mean_over(values[:, at], axis=1)
         taken[role] = headings[at[0]]
@@ -296,7 +304,7 @@ def _place_delay(name: str, headings: Sequence[str], found: list[str | None]) ->
         could = in_time if len(in_time) == 1 else could
     if len(could) != 1:
         what = "several delay columns" if could else "no delay column"
-        ask = " or ".join(f"--map delay={headings[at]!r}" for at in could) or "--map delay=HEADING"
+        ask = " or ".join(f"--map delay={headings[at]!r}" for at in could) or "--map delay=HEADING, or by its number"
         if len({headings[at] for at in could}) == 1:
             raise TraceFileError(
                 name,
@@ -325,14 +333,14 @@ def _require_signal(name: str, headings: Sequence[str], found: Sequence[str | No
         )
 
 
-def _require_scans(name: str, role: str, headings: Sequence[str]) -> None:
-    """Refuse several columns of one role that are not said to be scans of it."""
+def _require_scans(name: str, role: str, headings: Sequence[str], asked: Sequence[str]) -> None:
+    """Refuse several columns of one role that are not said to be scans of it; `asked`: how each can be mapped."""
     shown = ", ".join(map(repr, headings))
     if len({wavelength_of(heading) for heading in headings} - {None}) > 1:
         raise TraceFileError(
             name,
             f"its columns {shown} are at several wavelengths",
-            f"Say which one is meant: --map {role}={headings[0]!r}.",
+            f"Say which one is meant: --map {role}={asked[0]}.",
         )
     if are_scans(headings, by_number=role != "signal"):
         return
@@ -340,11 +348,11 @@ def _require_scans(name: str, role: str, headings: Sequence[str]) -> None:
         raise TraceFileError(
             name,
             f"its columns {shown} do not say which is SC and which CC, or whether they are scans of one",
-            f"Say so: --map sc={headings[0]!r} --map cc={headings[1]!r}, or the other way round; for one signal "
-            f"--map signal={headings[0]!r}.",
+            f"Say so: --map sc={asked[0]} --map cc={asked[1]}, or the other way round; for one signal "
+            f"--map signal={asked[0]}.",
         )
     raise TraceFileError(
-        name, f"its columns {shown} could all be the {role}", f"Say which one: --map {role}={headings[0]!r}."
+        name, f"its columns {shown} could all be the {role}", f"Say which one: --map {role}={asked[0]}."
     )
 
 

@@ -157,7 +157,7 @@ def read_trace(
         delay_unit: unit of the delays, one of fs, ps, ns, us, s, or of positions of the stage, um or mm; None takes
             what the file says, or ps.
         passes: times that light passes along the travel of the stage, for um and mm.
-        columns: heading (number from 1 where there are none) of the column of "delay", "sc", "cc", "difference" or
+        columns: heading, or number from 1, of the column of "delay", "sc", "cc", "difference" or
             "signal"; "" leaves a role out.
 
     Raises:

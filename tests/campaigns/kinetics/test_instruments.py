@@ -125,6 +125,17 @@ def test_scans_that_are_called_so_are_averaged(tmp_path: Path) -> None:
     assert np.allclose(read_trace(path).signal, SC - CC, atol=1e-4)
 
 
+def test_columns_of_one_heading_or_one_that_cannot_be_read_are_named_by_their_number(tmp_path: Path) -> None:
+    path = write(tmp_path / "t.csv", "\u9045\u5ef6 (ps),signal,signal", DELAY, SC, CC)
+    with pytest.raises(TraceFileError, match="--map sc=2 --map cc=3, or the other way round"):
+        read_trace(path)
+    assert is_right(read_trace(path, columns={"sc": "2", "cc": "3"}))
+    path.write_bytes(path.read_bytes().decode().encode("gbk"))
+    assert is_right(read_trace(path, columns={"delay": "1", "sc": "2", "cc": "3"}))
+    with pytest.raises(TraceFileError, match="no column '4' for cc"):
+        read_trace(path, columns={"delay": "1", "sc": "2", "cc": "4"})
+
+
 def test_tables_of_one_signal_below_each_other_are_asked_about(tmp_path: Path) -> None:
     twice = [np.tile(DELAY, 2), np.concatenate([SC, CC])]
     with pytest.raises(TraceFileError, match=r"whether they are SC and CC or scans\. Say --map difference=HEADING"):

@@ -350,10 +350,16 @@ def _readable(
 
 
 def _remarks(column: _Column, tables: Sequence[NamedTable]) -> list[str]:
-    if column.as_numbers:
-        return []
-    values = [set(part.labels) for part in column.parts]
     said = []
+    if column.as_numbers:
+        pool, *others = (part.numbers[np.isfinite(part.numbers)] for part in column.parts)
+        for table, own in zip(tables[1:], others, strict=True):
+            if pool.size and own.size and (own.min() > pool.max() or own.max() < pool.min()):
+                both = f"{pool.min():g} to {pool.max():g} and {own.min():g} to {own.max():g}"
+                where = f"{tables[0].name} and {table.name}"
+                said.append(f"{column.name}: {where} share no value ({both}); is the unit the same?")
+        return said
+    values = [set(part.labels) for part in column.parts]
     if "" in set().union(*values):
         labels = column.parts[0].labels
         above = (

@@ -237,8 +237,6 @@ def _suggest_of_table(options: SuggestOptions, pool: Path) -> None:
     table = PoolTable.of(read_frame(pool), observed, options.reading.query(asked.target, asked.minimize), pending)
     for sentence in (table.sentence, *table.remarks):
         console.remark(sentence)
-    if observed is not None:
-        _warn_of_units(observed, table)
     chosen = _from_one(table.suggest(options.batch_size or 5, options.seed or 0))
     if options.candidates is not None:
         write_frame(options.candidates, _from_one(table.score()))
@@ -247,16 +245,6 @@ def _suggest_of_table(options: SuggestOptions, pool: Path) -> None:
         write_frame(asked.out, chosen)
         console.note(f"{console.count(len(chosen), 'suggestion')} in {asked.out}")
     console.answer(_plain(chosen), lambda: _show_table(chosen, table))
-
-
-def _warn_of_units(observed: pd.DataFrame, table: PoolTable) -> None:
-    """Name learnt columns of which measured rows and candidates share no value, as after a slip of a unit."""
-    numbers = table.pool.select_dtypes("number").columns.intersection(observed.select_dtypes("number").columns)
-    for name in numbers.difference([*table.features.left_out]):
-        ranges = [(frame[name].min(), frame[name].max()) for frame in (observed, table.pool)]
-        if ranges[0][0] > ranges[1][1] or ranges[0][1] < ranges[1][0]:
-            words = " and ".join(f"{low:g} to {high:g}" for low, high in ranges)
-            console.warn(f"{name}: measured rows and candidates share no value ({words}); is the unit the same?")
 
 
 def _from_one(numbers: pd.DataFrame) -> pd.DataFrame:

@@ -152,6 +152,8 @@ def without_guard(cell: str) -> str:
 def is_missing(cell: str) -> bool:
     """Whether a cell stands for no value."""
     text = cell.strip()
+    if text == "Na":  # the element
+        return False
     return text.lower() in _MISSING or _OVERFLOW.fullmatch(text) is not None
 
 

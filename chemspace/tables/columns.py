@@ -210,7 +210,7 @@ _BOUND = re.compile(r"[<>\u2264\u2265~\u2248]\s*[-+]?[\d.,]+\s*%?")
 _MONTH = r"(?:jan|feb|mar|apr|may|mai|jun|jul|aug|sep|oct|okt|nov|dec|dez)[a-z]*\.?"
 _DATE = re.compile(
     r"(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[./-]\d{1,2}[./-]\d{2,4})(?:,?[T ]\d{1,2}:\d{2}.*)?|"
-    rf"\d{{1,2}}:\d{{2}}(?::\d{{2}}.*)?|(?:\d{{1,2}}\.?[ -]?)?{_MONTH}[ -]?(?:\d{{1,2}},? )?\d{{2,4}}",
+    rf"(?:[01]?\d|2[0-3]):[0-5]\d(?::[0-5]\d.*)?|(?:\d{{1,2}}\.?[ -]?)?{_MONTH}[ -]?(?:\d{{1,2}},? )?\d{{2,4}}",
     re.IGNORECASE,
 )
 #: Headings of dates that are written as numbers.
@@ -422,7 +422,7 @@ def kind_of(heading: str, cells: Cells, candidates: int | None = None) -> Kind:
     finite = np.isfinite(cells.numbers)
     count, odd = int(finite.sum()), len(cells.odd)
     if odd and (count < 2 or count < odd):
-        return _kind_of_text(cells)
+        return _kind_of_text(heading, cells)
     values = np.unique(cells.numbers[finite])
     if len(values) > 1 and not odd and _DATED.fullmatch(_columns_plain(heading)):
         return Kind.DATES
@@ -516,10 +516,10 @@ def are_codes(cells: Iterable[str]) -> bool:
     return min(filled).startswith("0")
 
 
-def _kind_of_text(cells: Cells) -> Kind:
+def _kind_of_text(heading: str, cells: Cells) -> Kind:
     labels = cells.labels
     filled = labels[cells.filled]
-    if all(_DATE.fullmatch(label) for label in filled):
+    if all(_DATE.fullmatch(label) for label in filled) and "ratio" not in heading.lower():
         return Kind.DATES
     if all(label.startswith("=") for label in filled):
         return Kind.FORMULAS

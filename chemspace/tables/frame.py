@@ -306,6 +306,11 @@ def _read_csv(path: Path | io.StringIO, encoding: str, how: dict[str, Any]) -> p
             frame: pd.DataFrame = pd.read_csv(path, encoding=encoding, index_col=False, **how)
         except pd.errors.ParserWarning:
             raise ValueError("rows have more cells than the header; is there a decimal comma?") from None
+        except pd.errors.ParserError as error:
+            if (found := re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", str(error))) is None:
+                raise
+            why = "is there a comma in a cell without quotes?"
+            raise ValueError(f"line {found[2]} has {found[3]} cells, those above {found[1]}; {why}") from None
     # Blanks are no heading, as nothing is none; pandas has numbered them.
     headings = (re.sub(r"^\s+(?:\.\d+)?$", "", str(name)).strip() for name in frame)
     frame.columns = [without_guard(name) or f"Unnamed: {place}" for place, name in enumerate(headings)]

@@ -41,7 +41,7 @@ def test_measured_rows_in_another_unit_than_the_candidates_are_told_of(asked: li
     frame.assign(x=frame["x"] + 273.15).to_csv(path, index=False)
     done = CliRunner().invoke(app, asked)
     assert done.exit_code == 0, done.output
-    assert "warning: x: measured rows and candidates share no value (273" in " ".join(done.output.split())
+    assert "x: the pool and the observed table share no value (" in " ".join(done.output.split())
 
 
 def test_the_table_for_people_names_the_candidates(asked: list[str], tmp_path: Path) -> None:

@@ -78,6 +78,11 @@ def test_windows_letters_far_down_a_long_file_survive(tmp_path: Path) -> None:
     assert (len(frame), frame["name"].iloc[-1]) == (20_001, "für")
 
 
+def test_lines_of_delimiters_are_no_rows_of_a_table_with_decimal_commas(tmp_path: Path) -> None:
+    (tmp_path / "table.csv").write_text("x;y\n1,5;2\n;\n3,5;4\n;\n", encoding="utf-8")
+    assert read_frame(tmp_path / "table.csv").to_numpy().tolist() == [[1.5, 2.0], [3.5, 4.0]]
+
+
 def test_text_with_commas_beside_decimal_commas_stays_text(tmp_path: Path) -> None:
     (tmp_path / "table.csv").write_text("note;x;mixed\na, b;1,5;3,1\nc;2,5;none of it\n", encoding="utf-8")
     frame = read_frame(tmp_path / "table.csv")
@@ -95,6 +100,7 @@ def test_text_with_commas_beside_decimal_commas_stays_text(tmp_path: Path) -> No
         (b"PK\x03\x04\x00\x01", "a zip archive or a damaged Excel workbook"),
         (b"PAR1 and no more", "cannot be read as a table"),
         (b"x,y\n1,2,7\n3,4,8\n", "rows have more cells than the header; is there a decimal comma"),
+        (b"x,y\n1,2\n3,4\n5,6,7\n", "line 4 has 3 cells, those above 2; is there a comma in a cell without quotes"),
         (b"x\ty\n1\t2\t3\t4\n", "rows have more cells than the header"),
         (b"'=x;=x\n1;2\n", "column '=x' stands twice in the header"),
         (b"x;y\n1,5;1.250\n2,5;2\n", r"row 2: column y: '1\.250' may be 1250 or 1\.25"),

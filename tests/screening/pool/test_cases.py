@@ -346,6 +346,12 @@ def test_powers_of_ten_are_read_as_printed_and_solvents_as_codes() -> None:
     assert PoolTable.of(french, None, TableQuery()).features.x[0][:3, 0].tolist() == [1077.5, 2500.25, 3.5]
 
 
+def test_ratios_are_no_times_and_sodium_is_no_empty_cell() -> None:
+    pool = DISTINCT.assign(mix=["80:20", "50:50", "20:80"] * 8, ratio=["1:10", "1:20"] * 12, salt=["Na", "K", ""] * 8)
+    learnt = PoolTable.of(pool, None, TableQuery()).features.learnt
+    assert learnt[3:] == ("mix (3 categories)", "ratio (2 categories)", "salt (3 categories)")
+
+
 def test_own_columns_that_are_headed_as_the_numbers_of_a_suggestion_stay() -> None:
     pool = DISTINCT.rename(columns={"temp_C": "distance"})
     table = PoolTable.of(pool, pool.iloc[MEASURED].assign(**{"yield": range(8)}), TableQuery("yield"))

@@ -248,7 +248,8 @@ def _remarks(
         )
     if measured.replicated:
         how = "their means are learnt from" if query.replicates == "mean" else "each result is learnt from"
-        said.append(f"{len(np.unique(measured.repeats)):,} candidates in {known:,} results: {how} (--replicates)")
+        count = len(np.unique(measured.repeats))
+        said.append(f"{count:,} candidate{'s' * (count > 1)} in {known:,} results: {how} (--replicates)")
     if problem.far.size:
         worst = float(problem.y.max()) * (1.0 if query.minimize else -1.0)
         rows = ", ".join(f"row {measured.row[at] + 1}: {measured.y[at]:g}" for at in problem.far[:3])

@@ -48,8 +48,9 @@ _NOTES = re.compile(
 )
 #: What labs write where a result is still to come.
 _AWAITED = frozenset({"", "pending", "tbd", "todo", "running", "queued", "in progress", "?"})
-#: What is not learnt from unless it is asked for.
-_LEFT_OUT = (Kind.NAMES, Kind.DATES, Kind.ROW_NUMBERS, Kind.CONSTANT, Kind.EMPTY, Kind.FORMULAS)
+#: What tells no candidate from another unless it is learnt from; what is not learnt from unless it is asked for.
+_SILENT = (Kind.DATES, Kind.ROW_NUMBERS, Kind.COUNTER, Kind.EMPTY)
+_LEFT_OUT = (*_SILENT, Kind.NAMES, Kind.CONSTANT, Kind.FORMULAS)
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,9 @@ class _Column:
     @property
     def as_numbers(self) -> bool:
         """Whether it enters as a number, not as a category."""
-        return self.kind in (Kind.NUMBERS, Kind.ROW_NUMBERS) or (self.kind is Kind.CONSTANT and not len(self.cells.odd))
+        return self.kind in (Kind.NUMBERS, Kind.ROW_NUMBERS, Kind.COUNTER) or (
+            self.kind is Kind.CONSTANT and not len(self.cells.odd)
+        )
 
     @property
     def words(self) -> str:
@@ -292,7 +295,7 @@ def _judged(column: _Column, asked: list[str] | None, awaited: NDArray[np.bool_]
         if headings.fullmatch(plain):
             return replace(column, left_out=f"{what} by its heading; --columns takes it in")
     is_number = np.isfinite(column.cells.numbers).any() and not len(column.cells.odd)
-    if is_number and awaited.sum() >= _ALL_LACK and not column.parts[0].filled[awaited].any():
+    if (is_number or not awaited.all()) and awaited.sum() >= _ALL_LACK and not column.parts[0].filled[awaited].any():
         return replace(column, left_out="another outcome: empty where nothing is measured")
     if not column.as_numbers and (count := len(set(column.cells.labels))) > _MOST_VALUES:
         return replace(column, left_out=f"{count} different values; give columns that describe them")
@@ -300,8 +303,8 @@ def _judged(column: _Column, asked: list[str] | None, awaited: NDArray[np.bool_]
 
 
 def _at_least(column: _Column) -> _Column:
-    """Where nothing else is left, names that are few are categories, and row numbers that are no index are numbers."""
-    if column.kind is Kind.NAMES and len(set(column.cells.labels)) <= _MOST_VALUES:
+    """Where nothing else is left, names that are few are categories, and what is not headed as row numbers is none."""
+    if column.kind is Kind.COUNTER or (column.kind is Kind.NAMES and len(set(column.cells.labels)) <= _MOST_VALUES):
         return replace(column, left_out="")
     return column
 
@@ -313,7 +316,7 @@ def _says_nothing(column: _Column) -> bool:
         candidates = set(column.parts[0].labels)
         return not any(candidates & (set(part.labels) - {""}) for part in column.parts[1:])
     found_out = column.left_out.startswith(("another outcome", "a note"))
-    return found_out or column.kind in (Kind.DATES, Kind.ROW_NUMBERS, Kind.EMPTY)
+    return found_out or bool(column.left_out and column.kind in _SILENT)
 
 
 def _readable(
@@ -395,7 +398,7 @@ def _followers(learnt: Sequence[_Column], tables: Sequence[NamedTable], query: T
         y = read_cells(table.frame[heading], bool(table.frame.attrs.get("decimal_commas"))).numbers
         known = np.flatnonzero(np.isfinite(y))
         order = known[np.argsort(y[known], kind="stable")]
-        for column in learnt if len(set(y[known])) >= _FOLLOWED else ():
+        for column in learnt if len(learnt) > 1 and len(set(y[known])) >= _FOLLOWED else ():
             steps, rises = np.diff(column.parts[at].numbers[order]), np.diff(y[order]) > 0.0
             if column.as_numbers and ((steps > 0.0) == rises).all() | ((steps < 0.0) == rises).all():
                 yield (

@@ -249,6 +249,7 @@ class Kind(StrEnum):
     NAMES = "names: nearly every row has its own"
     DATES = "dates or times"
     ROW_NUMBERS = "row numbers"
+    COUNTER = "numbers that count the rows; --columns takes it in"
     CONSTANT = "the same in every row"
     EMPTY = "empty"
     FORMULAS = "formulas whose values the file does not keep; open it in a spreadsheet and save it"
@@ -428,8 +429,11 @@ def kind_of(heading: str, cells: Cells, candidates: int | None = None) -> Kind:
         return Kind.DATES
     if len(values) == 1 and not odd:
         return Kind.CONSTANT if finite.all() else Kind.NUMBERS
-    if not odd and finite.all() and _counts_rows(heading, cells.numbers, cells.numbers[:candidates]):
-        return Kind.ROW_NUMBERS
+    if not odd and finite.all() and (values == np.round(values)).all() and len(values) > 2:
+        if _counts_rows(heading, cells.numbers, values):
+            return Kind.ROW_NUMBERS
+        if _is_counter(heading, cells.numbers[:candidates]):
+            return Kind.COUNTER
     if _is_code(heading, values) and not cells.percent and count > 2 * len(values):
         return Kind.CODES
     return Kind.NUMBERS
@@ -529,16 +533,19 @@ def _kind_of_text(heading: str, cells: Cells) -> Kind:
     return Kind.NAMES if len(filled) > 2 and 2 * different > len(labels) else Kind.CATEGORIES
 
 
-def _counts_rows(heading: str, numbers: NDArray[np.float64], own: NDArray[np.float64]) -> bool:
-    """Whether whole numbers only tell the rows apart: headed as row numbers are, or the candidates are counted."""
-    values = np.unique(numbers)
-    if not (values == np.round(values)).all() or len(values) < 3:
+def _counts_rows(heading: str, numbers: NDArray[np.float64], values: NDArray[np.float64]) -> bool:
+    """Whether whole numbers are headed as row numbers are; replicates repeat them."""
+    many = values[0] in (0.0, 1.0) and len(values) > _CODES[-1] and (np.diff(values) == 1.0).all()
+    return bool(_COUNTS.fullmatch(_columns_plain(heading)) and (2 * len(values) > len(numbers) or many))
+
+
+def _is_counter(heading: str, own: NDArray[np.float64]) -> bool:
+    """Whether whole numbers count the candidates, in their order (replicates begin anew) or in another."""
+    counted, plain = np.unique(own), _columns_plain(heading)
+    if counted[0] not in (0.0, 1.0) or (np.diff(counted) != 1.0).any() or len(counted) <= _CODES[-1]:
         return False
-    if _COUNTS.fullmatch(_columns_plain(heading)):  # replicates repeat them
-        many = values[0] in (0.0, 1.0) and len(values) > _CODES[-1]
-        return bool(2 * len(values) > len(numbers) or (many and (np.diff(values) == 1.0).all()))
-    counted = np.unique(own)
-    if counted[0] not in (0.0, 1.0) or not (np.diff(counted) == 1.0).all() or len(counted) <= _CODES[-1]:
+    last = re.split(r"[\s_]", heading.strip())[-1]
+    if _unit(heading) or _split(f"1 {last}", _KNOWN)[1] or _LAST.search(plain) or _COUNTED.search(plain):
         return False
     return len(counted) == len(own) or bool((np.diff(own[: len(counted)]) == 1.0).all())
 

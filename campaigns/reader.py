@@ -404,15 +404,20 @@ class CampaignReader:
         record = self.track_record()
         return {"track_record": None if record is None else record.to_dict()}
 
-    def used_up(self) -> str | None:
-        """`nothing_left`, without a look at the space where more compounds are in it than anything was said of."""
+    def used_up(self, n_measured: int | None = None) -> str | None:
+        """`nothing_left`, without a look at the space where more compounds are in it than anything was said of;
+        `n_measured` rows are measured, where that was counted already."""
         from campaigns.space import COUNTED
 
-        asked, fit, counts = self.config, self.fit(), self._kept_counts()
+        asked, fit = self.config, self.fit()
+        if n_measured is None:
+            n_measured, n_compounds = self._kept_counts()["n_measured"], self._kept_counts()["n_compounds"]
+        else:
+            n_compounds = self.n_compounds
         limits = asked.budget.refused_hazards, asked.budget.max_cost, asked.budget.max_days
         is_narrowed = self._state.ruled_out or asked.space.constraints or any(limits)
         is_narrowed = is_narrowed or (fit is not None and fit.best_predicted is None)
-        n_told, n_compounds = len(self._state.stages) + counts["n_measured"], counts["n_compounds"]
+        n_told = len(self._state.stages) + n_measured
         return None if n_compounds > COUNTED or (not is_narrowed and n_told < n_compounds) else self.nothing_left()
 
     def track_record(self) -> TrackRecord | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from io import TextIOWrapper
 
 # No module that takes time: until `main` runs, Ctrl+C ends Python with a traceback.
 TYPE_CHECKING = False
@@ -29,6 +30,8 @@ def main() -> None:
     import gc
     from threading import Event
 
+    if isinstance(sys.stdout, TextIOWrapper):  # None where it is closed
+        sys.stdout.reconfigure(errors="replace")  # what a terminal or a file cannot show ends no command
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # a pass has threads of its own, all else is small products
     gc.set_threshold(COLLECT_AFTER)
     atexit.register(gc.freeze)  # searched once more, the libraries would take a third of a CPU second to end

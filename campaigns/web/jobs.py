@@ -144,15 +144,16 @@ def _work(
 
             resource.setrlimit(resource.RLIMIT_CPU, (limits[0], limits[0] + 5))
             resource.setrlimit(resource.RLIMIT_DATA, (limits[1], limits[1]))
-    try:
-        result = work(*arguments, lambda done, total, note: sending.send(("progress", (done, total, note))))
-        sending.send(("done", result))
-    except SpinscreenError as problem:
-        sending.send(("refused", problem))
-    except MemoryError:
-        sending.send(("refused", WorkerError(f"it takes more than {(limits or (0, 0))[1] / 1e9:g} GB of memory")))
-    except Exception:
-        sending.send(("broken", traceback.format_exc()))
+    with suppress(BrokenPipeError):  # a server that was killed is told nothing
+        try:
+            result = work(*arguments, lambda done, total, note: sending.send(("progress", (done, total, note))))
+            sending.send(("done", result))
+        except SpinscreenError as problem:
+            sending.send(("refused", problem))
+        except MemoryError:
+            sending.send(("refused", WorkerError(f"it takes more than {(limits or (0, 0))[1] / 1e9:g} GB of memory")))
+        except Exception:
+            sending.send(("broken", traceback.format_exc()))
 
 
 _log = logging.getLogger(__name__)

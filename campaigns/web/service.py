@@ -33,6 +33,7 @@ from campaigns.events import AWAITED, NEVER_AGAIN, Event, Stage
 from campaigns.fates import Expected
 from campaigns.files import title_of
 from campaigns.narrate import sentence
+from campaigns.reader import track_record
 from campaigns.space import without
 from campaigns.state import CampaignState, voids
 from campaigns.summary import FitSummary
@@ -50,7 +51,7 @@ if TYPE_CHECKING:
     from campaigns.config import CampaignConfig
     from campaigns.plan import Amendment
     from campaigns.round import Known, Round, Taught
-    from campaigns.summary import SuggestionBatch
+    from campaigns.summary import SuggestionBatch, TrackRecord
     from chemspace import Cation, Compound
 
 
@@ -67,14 +68,16 @@ TURNS = {
 class Snapshot:
     """A campaign at one moment: its state, where each compound stands that was ever mentioned, the fit on the present
     data (None while it has to be learnt from), formula and lifetime (ps) of the slowest measured compound inside the
-    space, rows known, indices (ascending) of what is measured, awaited or ruled out, and by formula the lifetimes and
-    upper bounds (ps) that stand, published rows too."""
+    space, rows known, what became of the compounds where none is left to suggest, indices (ascending) of what is
+    measured, awaited or ruled out, and by formula the lifetimes and upper bounds (ps) that stand, published rows
+    too."""
 
     state: CampaignState
     stages: Mapping[str, Stage]
     fit: FitSummary | None
     best_observed: tuple[str, float] | None
     n_measured: int
+    nothing_left: str | None
     taken: tuple[int, ...]
     measured: Mapping[str, tuple[float, ...]]
     bounds: Mapping[str, tuple[float, ...]]
@@ -297,8 +300,9 @@ class CampaignService:
         """What people call it: the name of its folder."""
         return title_of(self.folder)
 
-    def snapshot(self) -> Snapshot:
-        """Where it stands; what other processes wrote is seen within `LOOK_EVERY_S`."""
+    def snapshot(self, *, newest: bool = False) -> Snapshot:
+        """Where it stands; what other processes wrote is seen within `LOOK_EVERY_S`. While somebody works the `newest`
+        out, others have the one before: no write is acknowledged until it is in."""
         now = time.monotonic()
         if now - self._looked_at > LOOK_EVERY_S and self._look_lock.acquire(blocking=False):
             try:
@@ -313,7 +317,9 @@ class CampaignService:
             finally:
                 self._look_lock.release()
         had, asked = self._snapshot, self.campaign.state
-        with self._snapshot_lock:  # made once, however many ask after a write, and however many are written meanwhile
+        if not self._snapshot_lock.acquire(blocking=newest or had is None):
+            return cast(Snapshot, had)
+        try:  # made once, however many ask after a write, and however many are written meanwhile
             if (known := self._snapshot) is None or (
                 known.state is not self.campaign.state and (known is had or known.state.last_event < asked.last_event)
             ):
@@ -339,11 +345,14 @@ class CampaignService:
                     fit=campaign.fit(),
                     best_observed=campaign.best_observed(),
                     n_measured=len(dataset),
+                    nothing_left=campaign.used_up(len(dataset)),
                     taken=self._taken(taken | measured.keys() | bounds.keys()),
                     measured=measured,
                     bounds=bounds,
                 )
             return known
+        finally:
+            self._snapshot_lock.release()
 
     def _taken(self, formulas: set[str]) -> tuple[int, ...]:
         """Indices of those formulas and of what holds a declined cation, ascending."""
@@ -363,13 +372,16 @@ class CampaignService:
         return tuple(sorted(index for index in indices if index is not None))
 
     def version(self) -> tuple[int, int] | None:
-        """Changes with whatever a page can show; never waits: None where another process may have written."""
+        """Changes with whatever a page can show; never waits: None where something was written that is not seen yet."""
         now = time.monotonic()
         if now - self._looked_at > LOOK_EVERY_S:
             if self._signature() != self._seen:
                 return None
             self._looked_at = now
-        return self.campaign.state.last_event, self.queue.revision
+        known, is_made = self._snapshot, self._snapshot_lock.locked()
+        if known is None or (known.state is not self.campaign.state and not is_made):
+            return None
+        return known.state.last_event, self.queue.revision
 
     @contextmanager
     def reading(self) -> Iterator[Campaign]:
@@ -379,10 +391,12 @@ class CampaignService:
 
     @contextmanager
     def writing(self) -> Iterator[Campaign]:
-        """The campaign for a short write: one at a time, on what other processes wrote until now."""
+        """The campaign for a short write: one at a time, on what other processes wrote until now. When it ends, whoever
+        asks sees it."""
         with self._write_lock:
             self.campaign.refresh()
             yield self.campaign
+        self.snapshot(newest=True)
 
     def amend(
         self,
@@ -441,9 +455,11 @@ class CampaignService:
         """Jobs of these kinds that wait or run, newest first."""
         return [job for job in self.queue.of(self.slug) if job.kind in kinds and not job.is_over]
 
-    def nothing_left(self) -> str | None:
-        """What became of the compounds where none is left to suggest."""
-        return self.kept(("nothing left", self.campaign.state.last_event), self.campaign.used_up)
+    def track_record(self) -> TrackRecord | None:
+        """How the campaign's own predictions came out; None before the first such result."""
+        state = self.snapshot().state
+        flagged = state.config.include_flagged
+        return self.kept(("track record", state.last_event), lambda: track_record(state, include_flagged=flagged))
 
     def figures(self) -> tuple[FitSummary | None, dict[str, Any] | None, dict[str, Any] | None]:
         """The last fit, what `Cache.draw` and what `Cache.dig` worked out of it; None for each that is not there."""

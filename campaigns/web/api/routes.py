@@ -110,7 +110,7 @@ def show_description(service: Service, _: Reader) -> dict[str, Any]:
 @router.post("/campaigns/{campaign}/amendments", tags=["campaigns"])
 def amend(service: Service, editor: Editor, asked: models.AmendmentIn) -> models.AmendmentOut:
     """Change the description while the campaign runs: results, outcomes, what is awaited and declined stay."""
-    given = {name: text.encode() for name, text in asked.libraries.items()}
+    given = {name: text.encode("utf-8", "surrogatepass") for name, text in asked.libraries.items()}
     config = CampaignConfig.parse(asked.description)
     told, is_stored = service.amend(config, given, editor.name, asked.reason.strip(), lambda _: asked.confirmed)
     return models.AmendmentOut(stored=is_stored, **told.to_dict())
@@ -329,6 +329,6 @@ def _campaign(service: CampaignService) -> models.CampaignOut:
         best_predicted=None if fit is None else fit.best_predicted,
         fit=fit,
         properties={name: counted["n_values"] for name, counted in snapshot.properties.items()},
-        track_record=service.kept(("track record", state.last_event), service.campaign.track_record),
-        nothing_left=service.nothing_left(),
+        track_record=service.track_record(),
+        nothing_left=snapshot.nothing_left,
     )

@@ -54,7 +54,7 @@ def start(request: Request, visitor: Visiting, registry: Registry) -> Response:
 def overview(request: Request, visitor: Visiting, service: Service) -> Response:
     """Progress, what waits for whom, the verdict."""
     snapshot = service.snapshot()
-    record = service.campaign.track_record()
+    record = service.track_record()
     return page(
         request,
         visitor,
@@ -141,7 +141,7 @@ def suggestions(
         is_outdated=snapshot.is_outdated and (batch is None or batch is snapshot.batch),
         needs_learning=snapshot.fit is None,
         jobs=service.at_work("learn", "suggest"),
-        nothing_left=service.nothing_left(),
+        nothing_left=snapshot.nothing_left,
     )
 
 

@@ -125,6 +125,13 @@ def test_what_is_no_campaign_is_told_with_what_was_probably_meant(
     assert says in " ".join(done.stderr.replace("│", "").split()) or says in done.stderr
 
 
+def test_what_a_terminal_cannot_show_ends_no_command(launched: Launched, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    done = run("status", launched.folder, store=launched.oracle_store)
+    assert (done.returncode, "Traceback" in done.stderr) == (0, False)
+    assert "R? log rate" in done.stdout  # a raised two
+
+
 def test_what_the_system_refuses_is_told_in_a_sentence(tmp_path: Path) -> None:
     done = run("status", str(tmp_path / ("x" * 300)))
     assert (done.returncode, done.stderr.count("File name too long"), "Traceback" in done.stderr) == (1, 1, False)

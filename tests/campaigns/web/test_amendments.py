@@ -73,6 +73,14 @@ def test_no_file_of_the_server_is_read_as_a_library(server: TestClient, name: st
     assert "the campaign keeps none called so" in answer.json()["title"]
 
 
+def test_half_a_character_in_a_library_is_told(server: TestClient) -> None:
+    told = (
+        b'{"description": {"libraries": ["a.csv"]}, "libraries": {"a.csv": "abbreviation,smiles\\nQ\\ud83d,CC[NH3+]"}}'
+    )
+    answer = server.post("amendments", content=told, headers={"content-type": "application/json"})
+    assert answer.status_code == 422
+
+
 def test_a_cation_is_declined_and_the_event_undone(server: TestClient, year: Campaign) -> None:
     told = server.post("declines", json={"cation": "4AMP", "reason": "too expensive"})
     assert (told.status_code, told.json()["place"]) == (201, "spacer")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from threading import Thread
 from types import SimpleNamespace
@@ -176,30 +175,31 @@ def test_a_surrogate_that_only_the_servers_process_knows_is_told(
     assert queue.get(job.id).problem.endswith("what learns knows what entry points of spinscreen.plugins name")
 
 
-def test_readers_who_wait_share_one_snapshot_though_others_write_meanwhile(
+def test_while_a_write_is_worked_out_readers_have_the_snapshot_before_and_then_see_it(
     prepared: Prepared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = prepared.settings(tmp_path)
     service = CampaignService("small", *settings.folders, JobQueue(), settings)
-    campaign, fit, made = service.campaign, service.campaign.fit, list[int]()
-    formulas = iter([one.formula for one in service.snapshot().state.batches[0].suggestions])
-    readers = [Thread(target=service.snapshot) for _ in range(3)]
+    campaign, fit, before = service.campaign, service.campaign.fit, service.snapshot()
+    formulas = iter([one.formula for one in before.state.batches[0].suggestions])
+    seen, versions = list[Any](), list[Any]()
 
     def fit_while_others_read_and_write() -> Any:
-        made.append(campaign.state.last_event)
-        if len(made) == 1:
-            for reader in readers:
-                reader.start()
-            time.sleep(0.5)  # until they wait
-        campaign.step(next(formulas), "accepted")
+        if not seen:
+            versions.append(service.version())
+            reader = Thread(target=lambda: seen.append(service.snapshot()))
+            reader.start()
+            reader.join(20)
+            campaign.step(next(formulas), "accepted")
         return fit()
 
-    campaign.step(next(formulas), "accepted")
-    asked = campaign.state.last_event
     with monkeypatch.context() as patched:
         patched.setattr(campaign, "fit", fit_while_others_read_and_write)
-        assert service.snapshot().state.last_event == asked
-        for reader in readers:
-            reader.join()
-    assert made == [asked]
-    assert service.snapshot().state is campaign.state  # whoever asks after a write sees it
+        with service.writing() as written:
+            written.step(next(formulas), "accepted")
+            asked = written.state.last_event
+    assert seen == [before]  # and did not wait
+    assert [version[0] for version in versions if version] == [before.state.last_event]  # kept answers are of that
+    assert service.version() is None  # the other write is not seen yet
+    assert service.snapshot().state.last_event == asked + 1  # whoever asks after a write sees it
+    assert service.snapshot().state is campaign.state

@@ -16,7 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from campaigns.errors import StoreError
+from chemspace.errors import TableError
 from chemspace.tables.frame import write_csv
+from chemspace.tables.grid import bytes_of
 from chemspace.text import printable
 
 if TYPE_CHECKING:
@@ -125,8 +127,8 @@ def read_ranking(folder: Path) -> pd.DataFrame | None:
     """The ranking that stands in `folder`, None where there is none yet, or a damaged one."""
     import pandas as pd
 
-    with suppress(OSError, ValueError):
-        return pd.read_parquet(BytesIO((folder / RANKING[0]).read_bytes()))
+    with suppress(OSError, ValueError, TableError):  # a device that stands there has no end
+        return pd.read_parquet(BytesIO(bytes_of(folder / RANKING[0])))
     return None
 
 

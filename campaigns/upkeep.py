@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from hashlib import sha256
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile, ZipFile
@@ -115,7 +116,7 @@ def _derived(folder: Path) -> Iterator[str]:
     """Damaged files that are made anew."""
     for path in sorted((folder / CACHE).glob("*.npz")):
         try:
-            with ZipFile(path) as held:
+            with ZipFile(path if path.is_file() else BytesIO()) as held:
                 broken = held.testzip()
         except (OSError, BadZipFile, NotImplementedError) as error:
             broken = str(error)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from campaigns.errors import StoreError
-from campaigns.files import file_name, write_files, write_whole
+from campaigns.files import file_name, read_ranking, write_files, write_whole
 
 
 @pytest.mark.parametrize(
@@ -59,3 +59,8 @@ def test_files_are_written_into_their_folder_alone(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(StoreError, match="cannot create the folder"):
         write_files(tmp_path / "file" / "raw", [])
+
+
+def test_a_ranking_without_an_end_is_a_damaged_one(tmp_path: Path) -> None:
+    (tmp_path / "ranking.parquet").symlink_to("/dev/zero")
+    assert read_ranking(tmp_path) is None

@@ -54,7 +54,7 @@ _ROWS_PER_COSINE, _MOST_COSINES, _LENGTH = 4, 400, 2.0
 #: Penalty of the fit for each spacer of the sample.
 _PENALTY = 0.03
 #: Share of the sampled values below which the sketch follows nothing: it is to be good at the top.
-_IGNORED = 0.93
+_IGNORED = 0.85
 #: Coordinates may lie outside of those of the sample by this share of their range; what is farther off is predicted.
 _OVERHANG = 0.2
 #: Spacers sketched at once, and those that tell how sketched values are distributed.
@@ -65,10 +65,12 @@ _PICKED, _LEAST_PICKED, _MOST_PICKED, _MORE = 0.06, 100_000, 8_000_000, (1.5, 12
 #: Least standard error of a sketch, of what pivots tell and of a spacer in the usual ones, and the share of the highest
 #: sketched values of the sample that errors are judged by.
 _LEAST_ERROR, _LEAST_RELATED, _LEAST_SIZE, _JUDGED = 0.02, 0.02, 0.1, 0.2
-#: Least and most logarithm of the errors of a spacer, in the usual ones.
-_SCALES = (-1.2, 1.4)
+#: Least and most logarithm of the errors of a spacer, in the usual ones, and the share of it that is believed: with all
+#: of it, errors grew on the way down, and more were missed than expected.
+_SCALES, _BELIEVED = (-1.2, 1.4), 0.5
 #: Compounds of a group that tell the others, and what their error is multiplied with; where so many errors are known,
-#: one unit in so many has all of these predicted, however it looks.
+#: one unit in so many has all of these predicted, however it looks, and where ten times as many are, one in thrice as
+#: many.
 _PIVOTS, _SAFETY, _WELL_KNOWN, _STRIDE = 2, 1.5, 10_000, 5
 #: Share of the units beyond which the whole pass is cheaper.
 _TOO_MANY = 0.3
@@ -120,7 +122,7 @@ class Sketch:
         """Standard errors above a threshold at which groups are sketched, (m, g), -inf for those not allowed; and the
         standard errors of the spacers, in those of the groups, (m, 1)."""
         told: Single = functions(self.coordinates[places], self.frequencies, self.phases) @ self.weights
-        scale = np.exp(told[:, -1:].clip(*_SCALES))
+        scale = np.exp(_BELIEVED * told[:, -1:].clip(*_SCALES))
         above = (told[:, :-1] + np.float32(self.floor - threshold)) / (self.error * scale)
         above[self.is_known[places]] = -np.inf
         if not self.allowed.all():
@@ -303,7 +305,7 @@ class SketchPass:
         usual = max(float((apart**2).mean()), _LEAST_ERROR**2)
         log_size = np.log(np.sqrt((apart**2).mean(axis=1, keepdims=True) / usual) + _LEAST_SIZE)
         of_sizes, size_left_out = _fitted(a, log_size)
-        apart = apart / np.exp((log_size - size_left_out).clip(*_SCALES))
+        apart = apart / np.exp(_BELIEVED * (log_size - size_left_out).clip(*_SCALES))
         is_high = sketched >= np.quantile(sketched, 1.0 - _JUDGED, axis=0)
         error = np.sqrt((apart**2 * is_high).sum(axis=0) / is_high.sum(axis=0)) + _LEAST_ERROR
         error = np.maximum(error, np.median(error))  # few values above the floor tell little of the largest errors
@@ -394,7 +396,8 @@ class SketchPass:
                 start += size
                 missed = unopened + judge.missed(found[start:], threshold)
                 missed += weight * judge.missed(left_out, threshold)
-                size = min(_LAST_BATCH, max(_FIRST_BATCH, start // 2))
+                enough = judge.enough(found[start:], threshold, MISSED / 2.0)
+                size = min(_LAST_BATCH, max(_FIRST_BATCH, min(enough, start // 2)))
             if missed <= MISSED or lower == -np.inf:
                 return whole, missed
             opened, threshold = np.union1d(opened, _keys(found, sketches)), judge.threshold
@@ -411,7 +414,9 @@ class SketchPass:
         is_open = (members >= 0) & self._allowed[kinds[:, None], members]
         n_pivots = unrelated.shape[1]
         spared = _OF_PIVOTS * MISSED * len(order) / n_found / (n_pivots + 1)
-        is_judged = np.arange(len(order)) % (_STRIDE if self._of_units.n > _WELL_KNOWN else 1) == 0
+        n_known = self._of_units.n
+        stride = 1 if n_known <= _WELL_KNOWN else _STRIDE if n_known <= 10 * _WELL_KNOWN else 3 * _STRIDE
+        is_judged = np.arange(len(order)) % stride == 0
         level, values = np.full((len(order), n_pivots), -np.inf), np.full(members.shape, -np.inf)
         alive, missed, whole = np.arange(len(order)), 0.0, 0
         for last in range(n_pivots):
@@ -614,8 +619,9 @@ class _Judge:
 
     def enough(self, units: Units, threshold: float, missed: float) -> int:
         """How many of some units, highest first, must be opened so that no more are expected to be missed."""
-        left = np.cumsum(self.chances(threshold + units["above"] * units["error"], units["error"])[::-1])[::-1]
-        return int(np.count_nonzero(left > missed))
+        step = max(1, len(units) // _SUMMED)
+        value, error = threshold + units["above"][::step] * units["error"][::step], units["error"][::step]
+        return step * int(np.count_nonzero(step * np.cumsum(self.chances(value, error)[::-1]) > missed))
 
     def chances(self, value: NDArray[np.floating], error: Single) -> Array:
         """Chance to belong into the list of what is sketched at values, with standard errors, of any shape."""

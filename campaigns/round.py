@@ -408,7 +408,7 @@ def learn(inputs: RoundInputs, artifacts: Artifacts, on_fit: Callable[[], None] 
     measured = MeasuredSet(training.formulas, training.x)
     asked = _strategy_inputs(inputs, training, surrogate, properties, measured)
     choice, strategy = choose_by(config, validation, asked, properties)
-    goal_ps = config.objective.goal_lifetime_ps
+    goal_ps, feasibility = config.objective.goal_lifetime_ps, feasibility_in(inputs)
     candidates = Candidates(
         inputs.space,
         inputs.tables.spacers,
@@ -416,7 +416,7 @@ def learn(inputs: RoundInputs, artifacts: Artifacts, on_fit: Callable[[], None] 
         surrogate,
         training.best_inside(inputs.space),
         strategy,
-        replace(feasibility_in(inputs), traits=_spacer_traits(inputs.space, artifacts)),
+        replace(feasibility, traits=_spacer_traits(inputs.space, artifacts, feasibility)),
         measured=measured,
         properties={learnt.name: learnt.surrogate for learnt in properties},
         goal=None if goal_ps is None else -log10(goal_ps),
@@ -439,13 +439,24 @@ def _learn_properties(inputs: RoundInputs, artifacts: Artifacts) -> tuple[Learnt
     return tuple(learnt)
 
 
-def _spacer_traits(space: CompoundSpace, artifacts: Artifacts) -> SpacerTraits:
-    """What feasibility reads off the spacers; of many it is kept."""
+def _spacer_traits(space: CompoundSpace, artifacts: Artifacts, model: FeasibilityModel) -> SpacerTraits:
+    """What feasibility reads off the spacers, and of many what reports say of them; of many both are kept."""
     key = sha256(
         "\n".join([version("rdkit"), *SHAPE_NAMES, *(spacer.smiles for spacer in space.spacers)]).encode()
     ).hexdigest()
     form = traits_form() if len(space.spacers) >= _WORTH_KEEPING else None
-    return artifacts.get("spacers", key, lambda: SpacerTraits.of(space.spacers), form)
+    traits, evidence = (
+        artifacts.get("spacers", key, lambda: SpacerTraits.of(space.spacers), form),
+        model.spacers.evidence,
+    )
+    if form is None or evidence is None:
+        return traits
+
+    def compare() -> dict[str, Any]:
+        return {"log_odds": model.evidence_log_odds(traits.shapes, traits.prints)}
+
+    known = artifacts.get("evidence", key + sha256(evidence.pull.tobytes()).hexdigest(), compare, PLAIN)
+    return replace(traits, evidence=known["log_odds"])
 
 
 def choose_by(

@@ -268,6 +268,7 @@ class SpacerTraits:
 
     shapes: NDArray[np.float64]
     prints: Sequence[Any]
+    evidence: NDArray[np.float64] | None = None  #: log-odds that reports add, shape (c,), where they are known already
 
     @classmethod
     def of(cls, spacers: Sequence[Cation]) -> SpacerTraits:
@@ -346,7 +347,7 @@ class BoundFeasibility:
         return cls(
             model,
             model.spacer_log_odds(known.shapes),
-            model.evidence_log_odds(known.shapes, known.prints),
+            model.evidence_log_odds(known.shapes, known.prints) if known.evidence is None else known.evidence,
             np.array([[model.prior.evidence_share(b, halide) for halide in halides] for b in space.b_sites]),
             model.prior.cage_window.log_factor(tolerance),
             similarity,

@@ -9,12 +9,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import campaigns.cli.suggest
 import screening.batch
 from campaigns import Campaign, CampaignConfig
-from campaigns.round import choose
+from campaigns.artifacts import CACHE, Artifacts
+from campaigns.round import choose, learn
 from tests.campaigns.cli.test_described import run
 from tests.campaigns.conftest import Launched
 
@@ -63,6 +65,18 @@ def test_a_batch_holds_both_kinds_and_says_in_how_many_refits_each_stays(
     shown = run(launched, "suggest", campaign.folder)
     first = batch.suggestions[0].formula
     assert f"suggested again in {kept[first][0]} of {n_compounds} refits" in " ".join(shown.output.split())
+
+
+def test_what_is_kept_of_many_spacers_says_what_is_worked_out(
+    campaign: Campaign, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fitted = campaign.round()
+    block = fitted.space.take(np.arange(len(fitted.space)))
+    monkeypatch.setattr("campaigns.round._WORTH_KEEPING", 0)
+    for _ in range(2):  # worked out and kept, then read
+        learnt = learn(fitted.inputs, Artifacts(tmp_path))
+        assert np.array_equal(learnt.candidates.log_feasibility(block), fitted.candidates.log_feasibility(block))
+    assert {path.name.split("-")[0] for path in (tmp_path / CACHE).iterdir()} >= {"spacers", "evidence"}
 
 
 def test_a_share_of_a_batch_is_for_what_teaches_most(campaign: Campaign) -> None:

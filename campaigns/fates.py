@@ -308,16 +308,19 @@ class _Before:
 
     def _standing(self, what: Observation) -> tuple[Recorded, Observation] | None:
         """The observation in the record that is the same, that at the same temperature first. One whose crystal had no
-        name is that of one row only."""
+        name is that of one row with a name only; those of the launch's table are of no crystal of the lab's."""
         for key in _asked(what):
             same = [pair for pair in self.standing.get(key, ()) if not _other_conditions(what, pair[1])]
             if what.sample:
-                same = [pair for pair in same if pair[1].sample or pair[0].number not in self.claimed]
+                same = [(row, known) for row, known in same if known.sample or not self._is_taken(row)]
             if same:
                 found = min(same, key=lambda pair: pair[1].temperature_k != what.temperature_k)
                 self.claimed |= {found[0].number} if what.sample else set()
                 return found
         return None
+
+    def _is_taken(self, row: Recorded) -> bool:
+        return row.of_launch or row.number in self.claimed
 
     def _gone(self, what: Observation) -> Recorded | None:
         """The observation that is the same and was retracted."""

@@ -377,6 +377,7 @@ class CampaignReader:
             created_at=self._state.created_at.isoformat(timespec="seconds"),
             n_ingested=len(self._state.measurements),
             best_predicted=None if fit is None else fit.best_predicted,
+            best_predicted_is=self._decided(fit),
             stages={formula: stage.value for formula, stage in self._state.stages.items()},
             pending=self._state.pending,
             ruled_out=tuple(cation.to_dict() for cation in self._state.ruled_out),
@@ -390,6 +391,16 @@ class CampaignReader:
                 if (task := task_of(name))
             },
         )
+
+    def _decided(self, fit: FitSummary | None) -> str:
+        """What was decided of the best predicted compound since; names are read where something may have been."""
+        from chemspace import parse_formula
+
+        if fit is None or fit.best_predicted is None:
+            return ""
+        formula, state = fit.best_predicted[0], self._state
+        is_open = not state.ruled_out and state.stages.get(formula) in (None, Stage.SUGGESTED)
+        return "" if is_open else state.standing(parse_formula(formula, self.names))
 
     def _kept_counts(self) -> dict[str, Any]:
         """What of a status needs the space and the table of what is measured, as `Artifacts` keep it."""

@@ -486,6 +486,8 @@ class Status(Standing):
     """Where a campaign stands, with its record."""
 
     folder: str  #: its folder
+    #: What was decided since of `best_predicted` or a cation of it, in words; "" where nothing was.
+    best_predicted_is: str = Field(default="", exclude_if=lambda decided: not decided)
     #: The campaign's own measurements, each with its number, file and, if so, why it was retracted.
     record: tuple[dict[str, Any], ...]
     fit: FitSummary | None  #: the last fit, None before the first

@@ -61,7 +61,7 @@ class BacktestOptions(PrintingOptions):
         return found
 
 
-@takes(BacktestOptions)
+@takes(BacktestOptions, keeps=False)
 def backtest(options: BacktestOptions) -> None:
     """Ask how well a strategy would have done on a finished table.
 
@@ -199,7 +199,7 @@ class PaperOptions(PrintingOptions):
     seed: Annotated[int, "Seed of every random draw.", {"min": 0}] = 42
 
 
-@takes(PaperOptions)
+@takes(PaperOptions, keeps=False)
 def paper(options: PaperOptions) -> None:
     """Repeat the reference paper's protocol on its table, beside honest scores of every model.
 

@@ -55,8 +55,11 @@ out = _Output(highlight=False)
 err = _Plain(stderr=True, highlight=False)
 #: Neither notes nor bars: `--quiet`. Results for a program: `--json`.
 quiet = is_json = False
-#: What is told of a command that was stopped; a command that has done something to keep says what.
-stopped = "stopped; what was finished is kept, the same command goes on from there"
+#: What is told of a command that was stopped: one that keeps what it finished, and one that keeps nothing half done.
+GOES_ON = "stopped; what was finished is kept, the same command goes on from there"
+ANEW = "stopped; nothing of its result is kept, the same command begins anew"
+#: That of the present command; one that has done something to keep says what.
+stopped = GOES_ON
 
 
 def print_json(value: Any) -> None:
@@ -180,10 +183,11 @@ def say_stopped() -> None:
     say(stopped)
 
 
-def begin(*, be_quiet: bool, print_for_program: bool) -> None:
-    """How the command that begins prints: results, warnings and errors only, and results as JSON."""
-    global quiet, is_json
-    quiet, is_json = be_quiet, print_for_program
+def begin(*, be_quiet: bool, print_for_program: bool, keeps: bool) -> None:
+    """How the command that begins prints: results, warnings and errors only, and results as JSON; and whether it keeps
+    what it finished where it is stopped."""
+    global quiet, is_json, stopped
+    quiet, is_json, stopped = be_quiet, print_for_program, GOES_ON if keeps else ANEW
 
 
 def warn(text: str) -> None:

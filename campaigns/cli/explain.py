@@ -98,7 +98,7 @@ _SPLITS = {
 }
 
 
-@takes(ComputingOptions)
+@takes(ComputingOptions, keeps=False)
 def validate(options: ComputingOptions) -> None:
     """Ask how far the campaign's model can be trusted, in every way at once; no row is scored that was trained on.
 

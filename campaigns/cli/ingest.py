@@ -128,7 +128,7 @@ class FitTraceOptions(PrintingOptions):
     plot: Annotated[Path | None, "Write the figures into this HTML file.", NEW_FILE] = None
 
 
-@takes(FitTraceOptions)
+@takes(FitTraceOptions, keeps=False)
 def fit_trace(options: FitTraceOptions) -> None:
     """Fit the spin lifetime of measured kinetics: tau of the difference SC - CC, or an upper bound.
 

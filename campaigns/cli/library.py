@@ -36,7 +36,7 @@ class LibraryOptions(PrintingOptions):
 
 
 @app.command()
-@takes(LibraryOptions)
+@takes(LibraryOptions, keeps=False)
 def show(options: LibraryOptions) -> None:
     """Read a library and say what is in it: counts, roles, names that are shared, refused rows with their reasons.
 
@@ -102,7 +102,7 @@ class ConvertOptions(LibraryOptions):
 
 
 @app.command()
-@takes(ConvertOptions)
+@takes(ConvertOptions, keeps=False)
 def convert(options: ConvertOptions) -> None:
     """Read a library and write it as another kind of file: salts stripped, protonated, duplicates merged.
 
@@ -122,7 +122,7 @@ class VirtualOptions(PrintingOptions):
 
 
 @app.command()
-@takes(VirtualOptions)
+@takes(VirtualOptions, keeps=False)
 def virtual(options: VirtualOptions) -> None:
     """Make new spacers from scaffolds, linkers, head groups and substituents, filtered as a chemist would.
 

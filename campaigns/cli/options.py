@@ -227,16 +227,16 @@ def _keep_memory() -> None:
         library.mallopt(-1, 256 << 20)  # M_TRIM_THRESHOLD
 
 
-def takes(kind: type[Options]) -> Callable[[Callable[[Options], None]], Callable[..., None]]:
+def takes(kind: type[Options], *, keeps: bool = True) -> Callable[[Callable[[Options], None]], Callable[..., None]]:
     """Make a command of a function of one options object: Typer sees one parameter for each field of `kind`.
 
-    Every command takes `--quiet` too. Paragraphs of the docstring are wrapped to the terminal's width, not as they
-    stand in the source.
+    `keeps`: whether a command that is stopped keeps what it finished. Every command takes `--quiet` too. Paragraphs of
+    the docstring are wrapped to the terminal's width, not as they stand in the source.
     """
 
     def decorate(function: Callable[[Options], None]) -> Callable[..., None]:
         def command(*, quiet: bool, **values: Any) -> None:
-            console.begin(be_quiet=quiet, print_for_program=values.get("as_json", False))
+            console.begin(be_quiet=quiet, print_for_program=values.get("as_json", False), keeps=keeps)
             function(_filled(kind, values))
 
         command.__name__, command.__module__ = function.__name__, function.__module__

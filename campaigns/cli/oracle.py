@@ -116,7 +116,7 @@ class ExportOptions(StoreOptions):
 
 
 @app.command("export")
-@takes(ExportOptions)
+@takes(ExportOptions, keeps=False)
 def export_store(options: ExportOptions) -> None:
     """Write every record of the store, geometries included, to a Parquet file.
 

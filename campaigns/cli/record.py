@@ -33,7 +33,7 @@ class ReplayOptions(ComputingOptions):
     number: Annotated[int | None, typer.Argument(metavar="ROUND", help="Default: the last.")] = None
 
 
-@takes(ReplayOptions)
+@takes(ReplayOptions, keeps=False)
 def replay(options: ReplayOptions) -> None:
     """Compute an old round of suggestions again and say whether it comes out the same, and what computes it changed.
 
@@ -98,7 +98,7 @@ class ExportOptions(CampaignOptions):
     outcomes: Annotated[bool, "Not lifetimes but what became of compounds, and declined cations."] = False
 
 
-@takes(ExportOptions)
+@takes(ExportOptions, keeps=False)
 def export(options: ExportOptions) -> None:
     """Write the campaign's own measurements as a table, retracted ones with their reason.
 

@@ -131,9 +131,12 @@ def show_best(status: Status) -> None:
     """Best observed and best predicted, told apart."""
     out.print()
     untold = "known after the next training: spinscreen suggest" if status.fit is None else "none is left to suggest"
-    for label, best in (("best observed", status.best_observed), ("best predicted", status.best_predicted)):
-        none = untold if label == "best predicted" else "none in the space"
-        marked(f"{label + ':':16s}{none if best is None else escape(f'{best[0]}  {best[1]:.3g} ps')}")
+    decided = f"  ({status.best_predicted_is})" if status.best_predicted_is else ""
+    for label, best, none, now in (
+        ("best observed", status.best_observed, "none in the space", ""),
+        ("best predicted", status.best_predicted, untold, decided),
+    ):
+        marked(f"{label + ':':16s}{none if best is None else escape(f'{best[0]}  {best[1]:.3g} ps{now}')}")
 
 
 def show_next(folder: Path, files: Iterable[Path]) -> None:

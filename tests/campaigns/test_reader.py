@@ -9,6 +9,7 @@ import pytest
 
 from campaigns import Campaign, CampaignConfig
 from campaigns.events import Stage
+from chemspace import parse_formula
 from screening import SpinDataset
 from tests.campaigns.cli.test_described import run
 from tests.campaigns.conftest import Launched
@@ -72,6 +73,21 @@ def test_status_and_report_tell_it_and_an_upper_bound_is_inside_no_interval(year
     assert record.sentence.split(":")[0] in report
     assert "54 lifetimes measured, 2 of them ours (1 upper bound)" in status
     assert "2 of them ingested here (1 upper bound)" in report
+
+
+def test_a_best_predicted_compound_whose_spacer_is_declined_is_told_as_that(
+    campaign: Campaign, launched: Launched
+) -> None:
+    best = campaign.status().best_predicted
+    assert best is not None
+    spacer = parse_formula(best[0], campaign.names).spacer
+    assert spacer is not None
+    declined = run(launched, "decline", campaign.folder, "--spacer", spacer.abbreviation, "--reason", "too dear")
+    assert declined.exit_code == 0, declined.output
+    told = f"{spacer.abbreviation} is declined as spacer (too dear)"
+    assert f"ps  ({told})" in run(launched, "status", campaign.folder).stdout
+    campaign.refresh()
+    assert campaign.status().best_predicted_is == told
 
 
 LIBRARY = "smiles,abbreviation,role\nCCCN,PA,spacer\nCN,MA,cage\n"

@@ -93,17 +93,11 @@ def test_ctrl_c_says_what_is_kept() -> None:
     assert said == f"{STOPPED}\n"
 
 
-def test_ctrl_c_says_that_a_command_begins_anew_of_which_nothing_is_kept(tmp_path: Path) -> None:
-    rows = (f"{place * 7 % 60 / 8},{place * 11 % 60 / 8}" for place in range(60))
-    (tmp_path / "table.csv").write_text("\n".join(["x,y", *rows]))
-    words = [sys.executable, "-m", "campaigns.cli", "backtest", "table.csv", "--target", "y", "--seeds", "100000"]
-    with subprocess.Popen(words, stderr=subprocess.PIPE, text=True, cwd=tmp_path) as process:
-        assert process.stderr is not None
-        process.stderr.read(1)  # it has begun
-        process.send_signal(signal.SIGINT)
-        _, said = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert said.endswith("stopped; nothing of its result is kept, the same command begins anew\n")
+def test_ctrl_c_says_that_a_command_begins_anew_of_which_nothing_is_kept() -> None:
+    begin = "from campaigns.cli import console; console.begin(be_quiet=True, print_for_program=False, keeps=False)"
+    _, code, said = stopped(f"{begin}; time.sleep(60)")
+    assert code == 130
+    assert said == "stopped; nothing of its result is kept, the same command begins anew\n"
 
 
 def test_ctrl_c_is_answered_in_a_library_that_does_not_come_back() -> None:

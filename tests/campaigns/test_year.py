@@ -195,8 +195,8 @@ class Year(RuleBasedStateMachine):
         self.campaign.decline_cation(place[1], REASON, place=place[0])  # type: ignore[arg-type]
         self.book.declined.append(place)
         for formula in [formula for formula, stage in self.book.stages.items() if stage is Stage.SUGGESTED]:
-            inside = formula.startswith(f"({place[1]})") if place[0] == "spacer" else f"({place[1]})Pb" in formula
-            if inside:
+            is_first = formula.startswith(f"({place[1]})")
+            if f"({place[1]})" in formula and is_first == (place[0] == "spacer"):
                 self.book.stages[formula] = Stage.DECLINED
         self.noted(earlier)
 

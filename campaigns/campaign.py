@@ -630,6 +630,7 @@ class Campaign(CampaignReader):
         """Write the report, one HTML file that needs nothing else, with the last round as it stands, into `path` or the
         campaign's folder; the campaign stays as it is."""
         from campaigns.report.render import render
+        from campaigns.report.view import report_view  # Plotly
         from campaigns.round import RoundInputs, kept, summary
 
         target, fit = Path(path) if path is not None else self.folder / REPORT, self.fit()
@@ -639,7 +640,7 @@ class Campaign(CampaignReader):
             drawn = fitted = self.round(progress)
             fit = fit or summary(fitted)
         status = self.status().model_copy(update={"best_predicted": fit.best_predicted})  # of the model it shows
-        html = render(drawn, fit, self._state.batches, status, self.names, self.budget)
+        html = render(report_view(drawn, fit, self._state.batches, status, self.names, self.budget))
         write_whole(target, lambda file: file.write_text(html, encoding="utf-8"))
         return target
 

@@ -417,7 +417,7 @@ def _crystal(what: Observation, n_digits: int = 9, sample: str | None = None) ->
 
 def _renamed(what: Observation) -> object:
     """What an observation is the same by whose formula was corrected."""
-    return "crystal", what.sample, what.value, what.is_bound
+    return "crystal", what.sample, float(f"{what.value:.9g}"), what.is_bound
 
 
 def _rounded(what: Observation) -> list[object]:

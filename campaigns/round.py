@@ -445,10 +445,8 @@ def _spacer_traits(space: CompoundSpace, artifacts: Artifacts, model: Feasibilit
         "\n".join([version("rdkit"), *SHAPE_NAMES, *(spacer.smiles for spacer in space.spacers)]).encode()
     ).hexdigest()
     form = traits_form() if len(space.spacers) >= _WORTH_KEEPING else None
-    traits, evidence = (
-        artifacts.get("spacers", key, lambda: SpacerTraits.of(space.spacers), form),
-        model.spacers.evidence,
-    )
+    traits = artifacts.get("spacers", key, lambda: SpacerTraits.of(space.spacers), form)
+    evidence = model.spacers.evidence
     if form is None or evidence is None:
         return traits
 

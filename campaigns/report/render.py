@@ -7,10 +7,10 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
@@ -19,34 +19,17 @@ from campaigns.errors import PdfError
 from campaigns.files import write_whole
 from campaigns.narrate import picoseconds, with_error
 from campaigns.report.drawing import formula_html, prose_html
-from campaigns.space import Budget
-from campaigns.summary import FitSummary, Status, SuggestionBatch
-from chemspace import CationLibrary
-
-if TYPE_CHECKING:
-    from campaigns.round import Kept, Round
 
 
-def render(
-    done: Round | Kept,
-    fit: FitSummary,
-    rounds: Sequence[SuggestionBatch],
-    status: Status,
-    names: CationLibrary,
-    budget: Budget | None = None,
-) -> str:
-    """The report as HTML that loads nothing from anywhere: the present round and what is recorded of its fit, the last
-    of all suggestions (oldest first), where the campaign stands; `names` and `budget` are those of the drawings and of
-    what a card costs."""
+def render(view: Mapping[str, Any]) -> str:
+    """The report as HTML that loads nothing from anywhere; `view` as from `campaigns.report.view.report_view`."""
     from plotly.offline import get_plotlyjs
-
-    from campaigns.report.view import report_view  # Plotly: the server is ready before it is
 
     return (
         environment(PackageLoader("campaigns.report"))
         .get_template("report.html")
         .render(
-            view=report_view(done, fit, rounds, status, names, budget),
+            view=view,
             css=Markup(asset("style.css")),
             plotly_js=Markup(get_plotlyjs()),
             plots_js=Markup(asset("plots.js")),

@@ -231,7 +231,9 @@ def report_view(
     names: CationLibrary,
     budget: Budget | None = None,
 ) -> dict[str, Any]:
-    """What the template prints, by name."""
+    """What the template prints, by name: of the present round and what is recorded of its fit, the last of all
+    suggestions (oldest first), where the campaign stands; `names` and `budget` are those of the drawings and of what a
+    card costs."""
     batch = rounds[-1] if rounds else None
     suggestions = () if batch is None else batch.suggestions
     model, folder = model_view(done, fit), Path(status.folder)

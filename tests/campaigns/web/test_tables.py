@@ -151,7 +151,7 @@ def test_what_is_no_table_is_told_in_words_of_the_page(lab: Lab, content: bytes)
     shown = lab.send("", files={"file": ("t.csv", content)})
     assert "nothing can be taken in" in shown
     assert 'role="alert"' in shown
-    assert "--" not in re.sub(r"<!--.*?-->", "", shown)
+    assert "--" not in re.sub(r"<[^>]*>", "", shown)  # its words; an address may hold any letters
     assert "spinscreen-uploads" not in shown
 
 

@@ -42,6 +42,11 @@ def main() -> None:
     except _Stopped:
         has_stopped.set()
         _end()
+    except (ImportError, MemoryError) as problem:
+        if isinstance(problem, ImportError) and "failed to map segment" not in str(problem):
+            raise
+        where = str(problem).rpartition("/")[2] or "none was left"
+        sys.exit(f"error: memory is short ({where}); nothing that was recorded is lost")
 
 
 def _run() -> None:

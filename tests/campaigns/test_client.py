@@ -123,3 +123,8 @@ def test_another_programs_answer_is_not_taken_for_one() -> None:
 def test_what_is_no_address_or_token_is_told(address: str, token: str | None) -> None:
     with pytest.raises(RemoteError, match="is no address of a server, or the token is none"):
         Client(address, token)
+
+
+def test_a_file_without_an_end_is_not_read_to_its_end() -> None:
+    with Client("http://127.0.0.1:1") as lab, pytest.raises(RemoteError, match=r"/dev/zero cannot .*larger than"):
+        lab.ingest_table(SLUG, "/dev/zero")

@@ -163,10 +163,10 @@ class Observation(BaseModel):
 
     @classmethod
     def of_fit(cls, formula: str, fit: TraceFit, *, sample: str = "") -> Observation:
-        """The lifetime that a fitted trace says of `formula`; its error is that of the wider of its two intervals."""
+        """The lifetime that a fitted trace says of `formula`; its error is that of the interval shown."""
         note = f"{fit.model}, response {fit.irf_fwhm_ps:.3g} ps, R2 {fit.r_squared:.4f}"
-        if fit.systematic_interval_ps is not None:
-            note += ", systematic {:.3g} to {:.3g} ps".format(*fit.systematic_interval_ps)
+        if not fit.is_upper_bound:
+            note += f", {fit.interval_words()}"
         return cls(
             formula=formula,
             value=fit.lifetime_ps,

@@ -155,8 +155,13 @@ def fit_trace(options: FitTraceOptions) -> None:
 def _words(fit: TraceFit) -> str:
     given = "fitted" if fit.irf_given_ps is None else f"{fit.irf_given_ps:.3g} given"
     response = f"{fit.irf_fwhm_ps:.3g} ps ({given})"
+    wider = (
+        "the interval also answers for a stage that drifts, a tail of the response and a second lifetime, which no "
+        "trace shows; a campaign keeps it\n"
+    )
     return (
-        f"{fit.summary()}\nmodel {fit.model}, response {response}, time zero {fit.time_zero_ps:.3g} ps, "
+        f"{fit.summary()}\n{wider if fit.systematic_interval_ps else ''}"
+        f"model {fit.model}, response {response}, time zero {fit.time_zero_ps:.3g} ps, "
         f"R2 {fit.r_squared:.4f}, {len(fit.trace)} delays\n"
         f"half-life {'<' if fit.is_upper_bound else ''}{fit.half_life_ps:.3g} ps; the lifetime is tau of SC - CC"
     )

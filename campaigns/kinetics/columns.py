@@ -131,6 +131,13 @@ def columns_of(name: str, table: NumberTable, declared: Mapping[str, str], *, al
             alike = len({headings[column] for column in at}) < len(at)
             asked = [str(once[column] + 1) if alike else repr(headings[column]) for column in at]
             _require_scans(name, role, [headings[column] for column in at], asked)
+            if alike and not _repeat_each_other(values[:, at]):
+                raise TraceFileError(
+                    name,
+                    f"its {len(at)} columns {headings[at[0]]!r} differ by more than their noise",
+                    f"If they are of several crystals say which one is meant (--map {role}={asked[0]}); if they are "
+                    f"scans of one, call them {role}_1, {role}_2.",
+                )
             notes.append(f"{len(at)} columns of {name} were averaged as scans of {role}.")
         by_role[role] = mean_over(values[:, at], axis=1)
         taken[role] = headings[at[0]]
@@ -166,6 +173,21 @@ def columns_of(name: str, table: NumberTable, declared: Mapping[str, str], *, al
         )
     unit = unit or next(filter(None, factors), "") or said_unit(table.around)
     return Columns(by_role, errors, heading, unit, table.around, unused, tuple(notes))
+
+
+#: Structure of this many standard errors tells columns from repetitions of one.
+_STRUCTURE = 5.0
+
+
+def _repeat_each_other(columns: Array) -> bool:
+    """Whether columns (t, k) may be scans of one signal: what each leaves of its mean, beside another scale and
+    baseline, is noise by the ratio of von Neumann, Ann. Math. Stat. 12, 367 (1941), doi 10.1214/aoms/1177731677."""
+    columns = columns[np.isfinite(columns).all(axis=1)]
+    mean, n = columns.mean(axis=1), len(columns)
+    terms = np.column_stack([np.ones(n), mean])
+    left = columns - terms @ np.linalg.lstsq(terms, columns, rcond=None)[0]
+    ratio = 0.5 * np.sum(np.diff(left, axis=0) ** 2, axis=0) / np.maximum(np.sum(left**2, axis=0), 1e-300)
+    return bool((np.sqrt(n) * (1.0 - ratio) < _STRUCTURE).all())
 
 
 def _errors(

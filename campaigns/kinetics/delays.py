@@ -24,8 +24,9 @@ _PS_PER_MM = 1e9 / 299_792_458.0
 #: Light passes a delay stage there and back: 20 ns is 3 m of stage, longer than any. Less than 0.1 ps in all, about the
 #: length of a pulse, holds no rise and no decay.
 LONGEST_PS, SHORTEST_PS = 20_000.0, 0.1
-#: Delays that name no unit and whose finest step (ps) is this or more would resolve no pulse of a femtosecond laser.
-_COARSE_PS = 5.0
+#: Delays that name no unit and whose finest step (ps) is the first or more may be in fs: hardly a scan of a femtosecond
+#: laser is so coarse. None resolves a pulse with steps of the second.
+_COARSE_PS, _COARSEST_PS = 1.0, 5.0
 #: Two delay stages agree to this (ps): 0.1 fs is 15 nm of stage, finer than any encoder.
 SAME_DELAY_PS = 1e-4
 #: Read-back positions scatter by up to this share of the finest step; their mean differs by less than the second.
@@ -105,7 +106,7 @@ def _named(name: str, heading: str, metadata: Iterable[str]) -> str | None:
                 f"({DOUBLE_PASS * _PS_PER_MM * LENGTH_UNITS[length or 'mm']:.4g} ps per {length}, light goes there and "
                 "back; --passes says how often it passes along the stage), or the unit they are in"
             )
-        is_delay = role_of(heading) is not None and "wavel" not in heading.lower()
+        is_delay = (role_of(heading) is not None and "wavel" not in heading.lower()) or not (text or "").isascii()
         if text is not None and is_delay and not _NO_UNIT.fullmatch(text):
             raise UnitError(
                 f"{where}, and {text!r} is no unit of a delay that is known: say which (--delay-unit): "
@@ -156,11 +157,13 @@ def _require_plausible(name: str, unit: str, in_ps: Array, named: bool) -> None:
     fitting = [
         f"{other} ({span / per_unit * factor:.4g} ps)"
         for other, factor in TIME_UNITS.items()
-        if SHORTEST_PS <= span / per_unit * factor <= LONGEST_PS and finest / per_unit * factor < _COARSE_PS
+        if other != unit
+        and SHORTEST_PS <= span / per_unit * factor <= LONGEST_PS
+        and finest / per_unit * factor < _COARSEST_PS
     ]
     why = "longer than any delay line" if span > LONGEST_PS else "shorter than a rise and a decay"
     if SHORTEST_PS <= span <= LONGEST_PS:
-        why = f"their finest step is {finest:.4g} ps, too coarse for a pulsed laser, and nothing names their unit"
+        why = f"their finest step is {finest:.4g} ps, coarse for a pulsed laser, and nothing names their unit"
     raise UnitError(
         f"{name}: delays in {unit} span {span:.4g} ps ({finite[0]:.4g} to {finite[-1]:.4g} ps), {why}. "
         f"If they are in another unit, say so (delay_unit, --delay-unit): {' or '.join(fitting) or 'none fits'}; "

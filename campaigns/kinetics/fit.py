@@ -70,7 +70,7 @@ SHAPE_MATTERS = 12.0
 #: Where the interval reaches into the response, and for bounds, it may miss in this share of what is allowed elsewhere:
 #: the shape of the response is then part of the answer, and a bound that is too low is seen by nobody.
 BOUND_RISK = 0.3
-#: The systematic interval is given where it is wider by more than this share of the interval.
+#: The systematic interval is given where it is wider by more than this share of that of the noise.
 NOTICED = 0.1
 #: A profile over several models holds more than one over the best alone, 96.5% of faultless traces where 95% are asked:
 #: so many times the misses are allowed to it, but not near the response. Of 6,000 traces of benchmarks/, seeds 101 to

@@ -28,6 +28,7 @@ _SIGNAL = re.compile(
 _SUM = re.compile(rf"{_START}(?:sum|summe|somme|suma|somma|total|population|isotropic|magic[\s_-]*angle){_END}")
 _RATIO = re.compile(
     rf"{_START}(?:degree|dcp|dop|anisotropy|ratio){_END}|^(?:(?:spin|circular)[\s_-]*)?polari[sz]ation\s*(?:$|[(\[])"
+    r"|^(?:ρ|rho|p(?:_?c(?:irc\w*)?)?)\s*(?:$|[(\[])"
 )
 _DIFFERENCE = re.compile(r"diff(?!erential)")
 _SCANS = re.compile(rf"{_START}(?:scans?|runs?|sweeps?|repeats?|rep|durchgang|mesure|messung){_END}")
@@ -50,6 +51,13 @@ _PAIR = re.compile(
     r"|(?<![\w)+-])(?P<s1>[+-])[\s,]*(?P<s2>[+-])(?![\w(+-])"
 )
 
+_OF_LOCK_IN = r"(?:r|mag(?:n\w*)?|modulus|betrag|abs|theta|θ|phase|phi|φ)"
+#: A magnitude or an angle of a lock-in amplifier: "R (mV)", or "R(SC)", "SC_R" of one polarisation.
+_MAGNITUDE = re.compile(rf"^{_OF_LOCK_IN}(?=$|[\s_]*[(\[]?[mµun]?v\b)")
+_BESIDE = re.compile(
+    rf"^{_OF_LOCK_IN}[\s_(\[]+(?P<before>.+)|^(?P<after>.*?[^\s_])[\s_]+{_OF_LOCK_IN}(?:\s*[(\[].*)?$|^\|(?P<inside>.+)\|"
+)
+
 #: What the heading of one signal says beside its number.
 _NAME = re.compile(
     rf"{_WORD.pattern}|{_PAIR.pattern}|signal|{_START}[dδ][art](?:/[rt])?{_END}|[(\[](?:m?od|[mµun]?[va]|a\.?u\.?|%|‰)[)\]]"
@@ -66,8 +74,8 @@ def plain(heading: str) -> str:
 
 def role_of(heading: str) -> str | None:
     """What a column is by its heading alone. Returns "delay", "perhaps delay", "sc", "cc", "difference" (SC - CC),
-    "signal", or what no lifetime is fitted to: "error", "sum", "ratio" (a degree of polarisation); None where the
-    heading says none of these."""
+    "signal", or what no lifetime is fitted to: "error", "sum", "ratio" (a degree of polarisation), "quadrature" (a
+    magnitude or an angle); None where the heading says none of these."""
     text = plain(heading)
     if _ERROR.search(text):
         return "error"
@@ -79,8 +87,11 @@ def role_of(heading: str) -> str | None:
         return "ratio"
     if _DIFFERENCE.search(text):
         return "difference"
+    if _MAGNITUDE.search(text):
+        return "quadrature"
     if polarised := _polarisation(text):
-        return polarised
+        beside = _BESIDE.search(text)
+        return "quadrature" if beside and any(map(_polarisation, filter(None, beside.groups()))) else polarised
     if _SUM.search(text):
         return "sum"
     return "signal" if _SIGNAL.search(text) or (_SCANS.search(text) and re.search(r"\d", text)) else None

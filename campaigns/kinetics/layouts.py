@@ -9,6 +9,7 @@ import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from math import prod
 from typing import Any
 
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 from campaigns.kinetics.headings import plain, role_of
 from chemspace.errors import TableError
 from chemspace.tables.cells import to_number, unit_of
-from chemspace.tables.grid import MAX_BYTES, decode_text, sheet_text, too_large
+from chemspace.tables.grid import MAX_BYTES, decode_text, encoding_of, sheet_text, too_large
 from chemspace.tables.numbers import Dialect, parse_numbers, split_line
 
 Array = NDArray[np.float64]
@@ -51,6 +52,10 @@ _POINTED = re.compile(r'(?<![^,;\t\n])"?[-+]?\d[\d,]*\.\d+"?(?![^,;\t\n])')
 _LONG = 36
 #: A trace has at most so many columns.
 _COLUMNS = 8
+#: Words of headings in scripts that older software writes in encodings of their own.
+_FOREIGN = re.compile(
+    r"时间|時間|延迟|延遲|遅延|시간|지연|время|задерж|[皮飞飛]秒|ピコ秒|フェムト秒|[同反逆][向圆円圓旋]"
+)
 _WAVELENGTH = re.compile(r"wave|^wl|^lambda|^λ|^nm$|(?<![a-z])nm(?![a-z])")
 
 
@@ -69,13 +74,24 @@ def text_of(name: str, raw: bytes) -> str:
         return arrays_text(name, _mat_arrays(name, raw))
     if raw.startswith(b"PK\x03\x04"):
         return arrays_text(name, arrays) if (arrays := _npz_arrays(name, raw)) else sheet_text(name, raw)
-    text = decode_text(raw)
+    text = _decoded(raw)
     if re.match(r"\s*%(?:FILENAME|TIMELIST)\b", text):
         return _ana_text(name, text)
     if _HARPIA.search(text):
         return _harpia_text(name, text)
     text = _spec_text(text) if _SPEC.search(text) else _scope_text(text)
     return _without_units(name, _plain_numbers(text))
+
+
+def _decoded(raw: bytes) -> str:
+    """The text of a file: in an old encoding of Asia or Russia where its words are known in that one."""
+    text = decode_text(raw)
+    if encoding_of(raw) in ("cp1252", "latin-1"):
+        for encoding in ("gb18030", "shift_jis", "cp1251", "big5", "euc_kr"):
+            with suppress(UnicodeDecodeError):
+                if _FOREIGN.search(raw.decode(encoding).lower()):
+                    return decode_text(raw.decode(encoding).encode())
+    return text
 
 
 def _spec_text(text: str) -> str:

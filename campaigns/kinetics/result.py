@@ -82,8 +82,8 @@ class TraceFit:
     #: Tau of the difference (mean lifetime of a stretched decay), ps; where `is_upper_bound`, the bound, equal to
     #: `lifetime_high_ps`.
     lifetime_ps: float
-    lifetime_stderr_ps: float | None  #: standard error from the curvature, ps; None for a bound
-    lifetime_low_ps: float  #: lower end of the profile-likelihood interval, ps; 0 for a bound
+    lifetime_stderr_ps: float | None  #: standard error by the noise alone (curvature), ps; None for a bound
+    lifetime_low_ps: float  #: lower end of the profile-likelihood interval, by the noise alone, ps; 0 for a bound
     lifetime_high_ps: float  #: upper end, ps; infinite where the trace is too short to say
     is_upper_bound: bool  #: whether the trace only says that the lifetime is shorter than the response resolves
     #: Both ends, ps, with what would move the lifetime and leaves no mark in the trace (a drift of time zero, a tail of
@@ -122,12 +122,18 @@ class TraceFit:
         return self.irf_given_ps is None
 
     @property
+    def interval_ps(self) -> tuple[float, float]:
+        """Both ends, ps, of the interval that is shown first and that a campaign keeps: the systematic one where it is
+        given, else that of the noise."""
+        return self.systematic_interval_ps or (self.lifetime_low_ps, self.lifetime_high_ps)
+
+    @property
     def error_ps(self) -> float | None:
-        """Standard error (ps) that the wider of both intervals stands for, even in logarithm; None for a bound. A lower
-        end alone counts where there is no upper one."""
-        if self.is_upper_bound or self.lifetime_stderr_ps is None:
+        """Standard error (ps) that `interval_ps` stands for, even in logarithm; None for a bound. A lower end alone
+        counts where there is no upper one."""
+        if self.is_upper_bound:
             return None
-        low, high = self.systematic_interval_ps or (self.lifetime_low_ps, self.lifetime_high_ps)
+        low, high = self.interval_ps
         half = 0.5 * log(high / low) if high < inf else log(self.lifetime_ps / low)
         return self.lifetime_ps * half / NormalDist().inv_cdf(0.5 + 0.5 * self.confidence)
 
@@ -155,20 +161,24 @@ class TraceFit:
         if self.is_upper_bound:
             hidden = f"the response of {self.irf_fwhm_ps:.3g} ps hides it"
             return f"lifetime < {self.lifetime_ps:.3g} ps (upper bound: {hidden})"
-        error = f" +/- {self.lifetime_stderr_ps:.2g}" if self.lifetime_stderr_ps is not None else ""
-        interval = f"{self.confidence:.0%} interval {_to(self.lifetime_low_ps, self.lifetime_high_ps)}"
-        wider = f"; systematic {_to(*self.systematic_interval_ps)}" if self.systematic_interval_ps else ""
-        return f"lifetime {self.lifetime_ps:.3g}{error} ps ({interval}{wider})"
+        error = f" +/- {self.error_ps:.2g}" if self.error_ps is not None else ""
+        return f"lifetime {self.lifetime_ps:.3g}{error} ps ({self.interval_words()})"
+
+    def interval_words(self) -> str:
+        """The interval, and what the noise alone leaves of it where it answers for more."""
+        of_noise = f"{self.confidence:.0%} interval {_to(self.lifetime_low_ps, self.lifetime_high_ps)}"
+        return f"{_to(*self.interval_ps)}; by noise alone {of_noise}" if self.systematic_interval_ps else of_noise
 
     def to_dict(self) -> dict[str, object]:
         """Plain values for JSON; an open upper end and an undefined standard error are None."""
-        ends = self.systematic_interval_ps
         return {
             **{each.name: getattr(self, each.name) for each in fields(self) if each.name not in _NO_PLAIN_VALUES},
             **{name: getattr(self.tests, name) for name in _OF_RESIDUALS},
             "irf_fitted": self.irf_fitted,
             "half_life_ps": self.half_life_ps,
-            "systematic_interval_ps": ends and [ends[0], None if ends[1] == inf else ends[1]],
+            "interval_ps": _ends(self.interval_ps),
+            "error_ps": self.error_ps,
+            "systematic_interval_ps": _ends(self.systematic_interval_ps),
             "lifetime_high_ps": None if self.lifetime_high_ps == inf else self.lifetime_high_ps,
             "convention": CONVENTIONS["tau"],
             "left_out_ps": list(self.left_out_ps),
@@ -190,4 +200,8 @@ class TraceFit:
 
 
 def _to(low_ps: float, high_ps: float) -> str:
-    return f"{low_ps:.3g} to {f'{high_ps:.3g}' if isfinite(high_ps) else 'no limit'}"
+    return f"{low_ps:.3g} to {f'{high_ps:.3g} ps' if isfinite(high_ps) else 'no limit'}"
+
+
+def _ends(interval_ps: tuple[float, float] | None) -> list[float | None] | None:
+    return interval_ps and [end if isfinite(end) else None for end in interval_ps]

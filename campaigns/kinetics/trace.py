@@ -199,8 +199,8 @@ def read_trace(
     raise TraceFileError(
         str(path),
         f"has no column for {missing}" + (f" (it has {', '.join(map(repr, read.unused[:6]))})" if read.unused else ""),
-        "Head the columns delay_ps, sc, cc, say which they are (--map sc=HEADING --map cc=HEADING), or give two files "
-        "(--sc, --cc).",
+        "Head the columns delay_ps, sc, cc, say which they are (--map sc=HEADING --map cc=HEADING, or --map "
+        "difference=HEADING for SC - CC), or give two files (--sc, --cc).",
     )
 
 
@@ -297,8 +297,10 @@ def _one_signal(path: str | Path, columns: Columns, wanted: str) -> Array:
         )
     raise TraceFileError(
         str(path),
-        f"{'no' if not roles else 'more than one'} signal column ({', '.join(roles) or 'delays only'})",
-        "A file for --sc or --cc has two columns, delay_ps and signal; a file with both is read with --trace.",
+        f"{'no' if not roles else 'more than one'} signal column "
+        f"({', '.join(roles) or ', '.join(map(repr, columns.unused[:6])) or 'delays only'})",
+        "A file for --sc or --cc has two columns, delay_ps and signal (--map signal=HEADING says which); a file with "
+        "both is read with --trace.",
     )
 
 

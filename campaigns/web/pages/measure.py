@@ -176,7 +176,7 @@ def _compared(expected: Expected, lifetime_ps: float, *, is_bound: bool) -> dict
 
 def _lifetime(fit: TraceFit) -> str:
     """The lifetime with the digits that its error leaves it."""
-    return f"< {fit.lifetime_ps:.3g}" if fit.is_upper_bound else with_error(fit.lifetime_ps, fit.lifetime_stderr_ps)
+    return f"< {fit.lifetime_ps:.3g}" if fit.is_upper_bound else with_error(fit.lifetime_ps, fit.error_ps)
 
 
 def _fitted(visitor: Visitor, service: CampaignService, upload: TraceUpload) -> Response:

@@ -203,10 +203,12 @@ def test_the_systematic_interval_answers_for_a_tail_of_the_response_that_no_trac
         low, high = fit.systematic_interval_ps or (math.inf, 0.0)
         assert low < 0.6 < fit.lifetime_low_ps < fit.lifetime_high_ps < high
         assert fit.warnings == fit.trace.notes == ()  # what no trace shows is no diagnosis
-        assert f"; systematic {low:.3g} to {high:.3g})" in fit.summary()
+        assert fit.interval_ps == (low, high)
+        assert f"+/- {fit.error_ps:.2g} ps ({low:.3g} to {high:.3g} ps; by noise alone 95%" in fit.summary()
         # Its 95% interval is four standard errors wide.
         assert fit.error_ps == pytest.approx(fit.lifetime_ps * math.log(high / low) / 3.92, rel=1e-3)
-        assert fit.to_dict()["systematic_interval_ps"] == [low, high]
+        assert fit.to_dict()["systematic_interval_ps"] == fit.to_dict()["interval_ps"] == [low, high]
+        assert fit.to_dict()["error_ps"] == fit.error_ps
     delay = through_a_tail(1).delay_ps
     noise = 0.01 * np.random.default_rng(1).normal(size=len(delay))
     fast = Trace.of(delay, difference=exponential_response(delay, 0.0, 0.2, 0.064) + noise)
@@ -237,6 +239,7 @@ def test_a_systematic_interval_that_adds_little_is_not_given() -> None:
     noise = 0.05 * np.random.default_rng(3).normal(size=len(delay))
     fit = fit_trace(Trace.of(delay, difference=exponential_response(delay, 0.0, 20.0, 0.064) + noise), 0.15)
     assert fit.systematic_interval_ps is None
+    assert fit.interval_ps == (fit.lifetime_low_ps, fit.lifetime_high_ps)
 
 
 def test_noise_that_is_slow_is_told_from_white_noise() -> None:

@@ -28,7 +28,8 @@ SPELLINGS = {
     ),
     "difference": "SC - CC|sc-cc|sc_cc|diff|difference|SC minus CC|σ+σ+ - σ+σ-|LL-LR|co - cross",
     "sum": "SC+CC|sum|total|SC + CC|(SC+CC)/2",
-    "ratio": "(SC-CC)/(SC+CC)|DCP|SC/CC|spin polarization (%)|Polarisation",
+    "ratio": "(SC-CC)/(SC+CC)|DCP|SC/CC|spin polarization (%)|Polarisation|P|P (%)|Pc|P_circ (%)|ρ",
+    "quadrature": "R|R_V|R (mV)|theta|R(SC)|R (σ+σ-)|R_CC|SC R (V)|SC_R|LL mag|phase_SC|θ (CC)|abs(SC)",
     "error": "sc_err|cc_err|dA_err|Signal error|SC std|error|std|sigma|SC ±|yerr|stderr|σ|sd_sc|uncertainty",
     "signal": "dA 1|dT_1|Amplitude A|ΔT/T|dR/R|ΔR/R|signal|dT|dA|Y|X_V|mean dA|Differential transmission|dR σ+"
     "|scan 2|demod0.x",
@@ -42,16 +43,21 @@ def test_a_heading_says_what_its_column_holds(heading: str, role: str) -> None:
     assert role_of(heading) == role
 
 
-@pytest.mark.parametrize(
-    "heading", ["foo", "520", "520.1", "comment", "R_V", "theta", "timestamp", "time_stamp", "T (K)", "index", ""]
-)
+@pytest.mark.parametrize("heading", ["foo", "520", "520.1", "comment", "timestamp", "time_stamp", "T (K)", "index", ""])
 def test_a_heading_that_says_nothing_says_nothing(heading: str) -> None:
     assert role_of(heading) is None
 
 
 @given(st.text(max_size=40))
 def test_any_heading_has_a_role_or_none(heading: str) -> None:
-    assert role_of(heading) in (*MAPPED, "perhaps delay", "error", "sum", "ratio", None)
+    assert role_of(heading) in (*MAPPED, "perhaps delay", "error", "sum", "ratio", "quadrature", None)
+
+
+def test_a_magnitude_between_bars_is_no_signal_and_reflectivity_is_one() -> None:
+    assert [role_of(heading) for heading in ("|SC|", "|CC| (V)")] == ["quadrature"] * 2
+    assert [role_of(heading) for heading in ("dR/R SC", "ΔR_SC", "dR (CC)", "R/R0 SC", "RR", "R L")] == [
+        "sc", "sc", "cc", "sc", "sc", "cc",
+    ]  # fmt: skip
 
 
 def test_y_r_and_theta_beside_an_x_of_the_same_name_are_no_signals() -> None:

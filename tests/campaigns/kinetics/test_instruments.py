@@ -83,7 +83,7 @@ def test_a_pair_of_files_gives_its_lifetime(
     ("files", "says"),
     [
         (("delay_mm.csv",), r"headed 'Delay \(mm\)', a length: say --delay-unit mm .*6\.671 ps per mm"),
-        (("fs_no_unit.csv",), r"finest step is 100 ps, too coarse .*--delay-unit\): fs \(7 ps\)"),
+        (("fs_no_unit.csv",), r"finest step is 100 ps, coarse .*--delay-unit\): fs \(7 ps\)"),
         (("SC_3col_no_heading.csv", "CC_3col_no_heading.csv"), "3 columns without headings .*--map signal=2"),
         (("two_wavelengths_SC.csv", "two_wavelengths_CC.csv"), r"wavelengths \(520, 530\).*--map signal=520"),
         (("femtik_fs_lockin.dat",), r"--delay-unit\): fs \(31\.5 ps\)"),
@@ -103,6 +103,8 @@ def test_a_file_that_leaves_something_open_is_asked_about(files: tuple[str, ...]
         ("Delay (ps),dR σ+,dR σ-", "--map sc="),
         ("Delay (ps),SC 520 nm,SC 530 nm", "--map sc='SC 520 nm'"),
         ("Delay (ps),SC 10 K,SC 77 K", "--map sc='SC 10 K'"),
+        ("Delay (ps),P,T (K)", "--map difference=HEADING for SC - CC"),
+        ("Delay (ps),R(SC),R(CC)", "it has 'R(SC)', 'R(CC)'"),
         ("Delay (ps),SC spot 1,SC spot 2", "--map sc='SC spot 1'"),
         ("Delay (ps),SC scan 1 (1 mW),SC scan 1 (2 mW)", "--map sc='SC scan 1 (1 mW)'"),
         ("delay,time,sc", "--map delay='delay' or --map delay='time'"),

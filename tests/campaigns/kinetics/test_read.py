@@ -257,6 +257,47 @@ def test_a_column_of_delays_that_stands_twice_is_one_and_two_that_differ_are_exp
         read_trace(write(tmp_path, ["Delay (ps),SC,Delay (ps),CC", *moved]))
 
 
+def test_columns_of_one_name_are_scans_only_where_noise_tells_them_apart(tmp_path: Path) -> None:
+    rng, t = np.random.default_rng(4), np.linspace(-1.0, 12.0, 90)
+
+    def crystal(lifetime: float) -> list[np.ndarray]:
+        spin = np.where(t > 0.0, np.exp(-t / lifetime), 0.0)
+        return [1.0 + sign * 0.25 * spin + rng.normal(scale=0.01, size=90) for sign in (1.0, -1.0)]
+
+    for others, is_one in ((crystal(3.0), True), (crystal(9.0), False)):
+        table = np.column_stack([t, *crystal(3.0), *others])
+        lines = ["Delay (ps),SC,CC,SC,CC", *(",".join(f"{value:.5f}" for value in row) for row in table)]
+        path = write(tmp_path, lines)
+        if is_one:
+            assert read_trace(path).sc == pytest.approx(table[:, [1, 3]].mean(axis=1), abs=1e-5)
+        else:
+            with pytest.raises(TraceFileError, match=r"differ by more than their noise.*--map sc=2.*call them sc_1"):
+                read_trace(path)
+            assert read_trace(path, columns={"sc": "2", "cc": "3"}).sc == pytest.approx(table[:, 1], abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("heading", "encoding", "scale"),
+    [
+        ("延迟 (ps),同圆,反圆", "gb18030", 1.0),
+        ("时间(fs),同向,反向", "gb18030", 1e3),
+        ("遅延時間 (fs),同円,逆円", "shift_jis", 1e3),
+        ("Задержка (ps),SC,CC", "cp1251", 1.0),
+        ("지연 (ps),SC,CC", "euc_kr", 1.0),
+    ],
+)
+def test_headings_in_old_encodings_of_their_scripts_are_read(
+    tmp_path: Path, heading: str, encoding: str, scale: float
+) -> None:
+    assert is_right(read_trace(write(tmp_path, [heading, *rows(scale=scale)], encoding)))
+
+
+def test_a_unit_in_an_unknown_encoding_is_asked_about_where_the_delay_was_named(tmp_path: Path) -> None:
+    lines = ["\u0395\u03c5 (\u03a6\u03a8),SC,CC", *rows(scale=1e3)]  # Greek, read as western text
+    with pytest.raises(UnitError, match=r"no unit of a delay that is known: say which \(--delay-unit\)"):
+        read_trace(write(tmp_path, lines, "cp1253"), columns={"delay": "1"})
+
+
 def test_letters_of_columns_before_their_names_are_no_part_of_the_names(tmp_path: Path) -> None:
     above = ["A(X)\tB(Y)\tC(Y)", "Time\tσ+σ+\tσ+σ-", "fs\tmOD\tmOD"]
     trace = read_trace(write(tmp_path, [*above, *rows("\t", scale=1e3)]))
@@ -276,6 +317,13 @@ def test_delays_that_cannot_be_ps_are_refused_until_their_unit_is_said(tmp_path:
     with pytest.raises(UnitError, match=rf"--delay-unit\): .*\b{unit}\b"):
         read_trace(path)
     assert len(read_trace(path, delay_unit=unit)) == len(DELAY)
+
+
+def test_a_short_scan_in_fs_without_a_unit_is_asked_about(tmp_path: Path) -> None:
+    lines = ["delay,sc,cc", *rows(scale=20.0)]
+    with pytest.raises(UnitError, match=r"finest step is 4\.614 ps, coarse .* nothing names their unit.*fs \(0\.18 ps"):
+        read_trace(write(tmp_path, lines))
+    assert len(read_trace(write(tmp_path, ["delay_ps,sc,cc", *rows(scale=20.0)]))) == len(DELAY)
 
 
 def test_an_unknown_unit_is_refused(tmp_path: Path) -> None:

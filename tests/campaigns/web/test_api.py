@@ -121,8 +121,8 @@ def test_traces_become_a_lifetime_and_new_suggestions(client: TestClient, traces
     assert told["ingest"]["added"] == 1
     (row,) = client.get(f"{HERE}/measurements").json()
     assert (row["formula"], row["sample"], row["file"]) == (formula, "crystal 7", "SC.csv and CC.csv")
-    assert row["lifetime_stderr_ps"] > told["fit"]["lifetime_stderr_ps"]  # of the wider interval
-    assert ", systematic " in row["note"]
+    assert row["lifetime_stderr_ps"] == told["fit"]["error_ps"] > told["fit"]["lifetime_stderr_ps"]
+    assert "; by noise alone 95% interval" in row["note"]
     result = finished(client, told["ingest"]["job"])["result"]
     assert result["round"] == 2
     after = client.get(f"{HERE}/suggestions").json()

@@ -107,10 +107,10 @@ def test_a_campaign_does_not_wait_for_a_hook_that_hangs(year: Campaign, server: 
     year.amend(described(hooks=[{"url": server.address + "/hangs", "timeout_s": 0.2, "tries": 1}]), confirmed=True)
     before = time.monotonic()
     assert year.observe([{"formula": "(CMA)2PbI4", "lifetime_ps": 3.0, "sample": "A1"}]).added == 1
-    assert not server.posts or time.monotonic() - before < 5
+    assert not server.posts or time.monotonic() - before < 15  # the server lets go after 20
     log = year.folder / HOOK_LOG
     until = time.monotonic() + 30
-    while not log.exists() and time.monotonic() < until:
+    while not (log.exists() and log.read_text()) and time.monotonic() < until:
         time.sleep(0.05)
     assert json.loads(log.read_text())["outcome"] == "no answer within 0.2 s; given up"
 

@@ -119,8 +119,11 @@ class SqliteFile:
             connection.close()
 
     def has_schema(self, connection: Connection) -> bool:
-        """Whether there are tables in it."""
-        return connection.execute("SELECT 1 FROM sqlite_master").fetchone() is not None
+        """Whether there are tables in it. DamagedError for views and triggers: writes would not do what they say."""
+        kinds = {str(kind) for (kind,) in connection.execute("SELECT type FROM sqlite_master").fetchall()}
+        if foreign := kinds & {"view", "trigger"}:
+            raise DamagedError(f"{self._path} is damaged: no spinscreen makes a {max(foreign)} in it; {_ADVICE}")
+        return bool(kinds)
 
     def upgrade(self) -> None:
         """Apply every migration it has not seen, in one transaction."""

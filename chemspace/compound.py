@@ -65,7 +65,9 @@ class Compound:
         if bool(self.cage) == (self.n_layers == 1):
             raise FormulaError("n = 1 has no cage cation, every other compound needs one")
         cage = self.cage if len(self.cage) < 2 else tuple(sorted(self.cage, key=cage_order))
-        halide = self.halide if len(self.halide) < 2 else tuple(sorted(self.halide, key=_halide_order))
+        halide = self.halide
+        if len(halide) > 1:
+            halide = tuple(sorted(halide, key=lambda part: [*HALIDES, part[0]].index(part[0])))
         _check_mixture("cage", cage)
         _check_mixture("halide", halide)
         for cation, _ in cage:
@@ -148,8 +150,6 @@ class Compound:
         else:
             x = f"({''.join(symbol + _count(part) for symbol, part in halide)}){_count(Fraction(self.n_halides))}"
         if self.spacer is None:
-            if len(self.cage) == 1:
-                return _inner_name(self.cage[0][0]) + b + x
             return _mixed(self) + b + x
         spacer = f"({self.spacer.abbreviation}){_count(Fraction(self.n_spacers))}"
         cages = _count(Fraction(self.n_cages))
@@ -243,7 +243,3 @@ def _check_mixture(what: str, parts: tuple[tuple[object, Fraction], ...]) -> Non
 def cage_order(part: tuple[Cation, Fraction]) -> tuple[str, str]:
     """What the ions of a mixed cage are sorted by: abbreviation, then InChIKey."""
     return part[0].abbreviation, part[0].inchikey
-
-
-def _halide_order(part: tuple[str, Fraction]) -> int:
-    return HALIDES.index(part[0]) if part[0] in HALIDES else len(HALIDES)

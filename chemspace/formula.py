@@ -242,10 +242,11 @@ class Cutter:
         self._numbers_in_names = [(re.compile(head), digits, re.compile(tail)) for head, digits, tail in pieces]
         self._fitting: dict[tuple[str, bool], frozenset[int]] = {}
 
-    @classmethod
-    def of(cls, library: CationLibrary) -> Cutter:
+    @staticmethod
+    @lru_cache(maxsize=8)
+    def of(library: CationLibrary) -> Cutter:
         """The cutter of a library, made once."""
-        return _cutter(library)
+        return Cutter(library)
 
     def cut(self, run: str) -> list[Contents]:
         """Readings of `run`, cations, metals, halides; [] where a part is no name. FormulaError as `read_number`."""
@@ -332,11 +333,6 @@ class Cutter:
                 own = _RANK.get(word, 0)
                 steps.extend((symbol, own, number, after) for number, after in _numbers(run, end))
         return steps
-
-
-@lru_cache(maxsize=8)
-def _cutter(library: CationLibrary) -> Cutter:
-    return Cutter(library)
 
 
 def _join(words: tuple[tuple[Symbol, ...], ...], numbers: list[Number]) -> Contents | None:

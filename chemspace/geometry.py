@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 from math import pi, sqrt
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,9 +19,6 @@ from rdkit.Chem import GetPeriodicTable, rdDistGeom, rdForceFieldHelpers
 from chemspace.cation import Cation
 from chemspace.errors import GeometryError, UnknownRadiusError
 from chemspace.tables.grid import package_table
-
-if TYPE_CHECKING:
-    from chemspace.cation import Cation
 
 __all__ = ["SHANNON_RADIUS", "cage_tolerance_factor", "head_atoms", "mmff_geometry", "tolerance_factor"]
 
@@ -230,7 +226,7 @@ def propensity(spacer: Cation, cage: Cation | None = None) -> tuple[Propensity, 
                 "(GA)(MA)nPbnI3n+1, n = 1 to 3",
             )
         )
-    if spacer.charge == 1 and spacer.mol.HasSubstructMatch(_para_halobenzyl()):
+    if spacer.charge == 1 and spacer.mol.HasSubstructMatch(_PARA_HALOBENZYL):
         found.append(
             Propensity(
                 "DJ",
@@ -260,11 +256,7 @@ def head_atoms(mol: Chem.Mol) -> list[int]:
 
 
 _GUANIDINIUM_METHYLAMMONIUM = {"ZRALSGWEFCBTJO-UHFFFAOYSA-O", "BAVYZALUXZFZLV-UHFFFAOYSA-O"}
-
-
-@lru_cache(maxsize=1)
-def _para_halobenzyl() -> Chem.Mol:
-    return Chem.MolFromSmarts("[NH3+][CH2]c1[cH][cH]c([F,Cl,Br])[cH][cH]1")
+_PARA_HALOBENZYL = Chem.MolFromSmarts("[NH3+][CH2]c1[cH][cH]c([F,Cl,Br])[cH][cH]1")
 
 
 def _along_axis(

@@ -553,17 +553,8 @@ def _builtin(edition: int | None) -> CationLibrary:
         if edition is not None and int(row["edition"]) > edition:
             continue
         names = (*filter(None, row["aliases"].split(";")), row["name"])
-        cations.append(
-            Cation(
-                smiles=row["smiles"],
-                charge=int(row["charge"]),
-                inchikey=row["inchikey"],
-                abbreviation=row["abbreviation"],
-                names=names,
-                role=row["role"],
-                source=row["source"],
-            )
-        )
+        same = {name: row[name] for name in ("smiles", "inchikey", "abbreviation", "role", "source")}
+        cations.append(Cation(**same, charge=int(row["charge"]), names=names))
     ambiguous = {row["name"]: tuple(row["readings"].split(";")) for row in package_table("ambiguous_names.csv")}
     return CationLibrary(cations, ambiguous)
 

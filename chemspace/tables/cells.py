@@ -35,17 +35,6 @@ UNITS = (*TIME_UNITS, *(f"{time}^-1" for time in TIME_UNITS))
 #: Units of length that a position of a delay stage is given in, in mm.
 LENGTH_UNITS = {"um": 1e-3, "mm": 1.0}
 _LENGTH = {"mm": r"mm|milli-?met(?:er|re)s?", "um": r"[u\u00b5\u03bc]m|microns?|mi[ck]romet(?:er|re)s?"}
-_PREFIX = {
-    "f": "f",
-    "femto": "f",
-    "p": "p",
-    "pico": "p",
-    "piko": "p",
-    "n": "n",
-    "nano": "n",
-    "micro": "u",
-    "mikro": "u",
-}
 _EXPONENT = {"15": "fs", "12": "ps", "9": "ns", "6": "us"}
 _SECOND = r"(?:secs?|seconds?|sek|sekunden?|secondes?|segundos?|secondi|s)"
 _POWER = r"(?:10\s*\^?|1e)\s*[-\u2212](?:15|12|9|6)\s*s"
@@ -73,8 +62,8 @@ def unit_of(text: str) -> str | None:
     if power := re.fullmatch(r"1.*[-\u2212](\d+)s", time):
         name = _EXPONENT[power[1]]
     else:
-        prefix = re.sub(rf"{_SECOND}$", "", time)
-        name = f"{_PREFIX.get(prefix, 'u' if prefix else '')}s"
+        prefix = re.sub(rf"{_SECOND}$", "", time)[:1]
+        name = f"{prefix if prefix in 'fpn' else 'u'}s"  # micro has four spellings
     return name if time == plain else f"{name}^-1"
 
 

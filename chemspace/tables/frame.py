@@ -326,12 +326,9 @@ def _read_csv(path: Path | io.StringIO, encoding: str, how: dict[str, Any]) -> p
         )
     for column in frame.select_dtypes(exclude="number"):
         if frame[column].astype(str).str.startswith("'").any():
-            frame[column] = frame[column].map(_plain, na_action="ignore")
+            plain = (without_guard(cell) if isinstance(cell, str) else cell for cell in frame[column])
+            frame[column] = pd.Series(plain, index=frame.index, dtype=frame[column].dtype)
     return frame
-
-
-def _plain(cell: object) -> object:
-    return without_guard(cell) if isinstance(cell, str) else cell
 
 
 def _has_decimal_commas(column: pd.Series) -> bool:

@@ -14,13 +14,11 @@ from typing import TYPE_CHECKING
 from chemspace.cation import Cation
 from chemspace.errors import SpinscreenError, StructureError
 from chemspace.library import read_cells
+from chemspace.progress import Progress
 from oracle.errors import InputError
-from oracle.record import CationRecord, Protocol, Task, failure
+from oracle.record import CationRecord, Limits, Protocol, Task, failure
 
 if TYPE_CHECKING:
-    from chemspace.cation import Cation
-    from chemspace.progress import Progress
-    from oracle.record import CationRecord, Limits, Task
     from oracle.store import OracleStore
 
 __all__ = ["is_file_name", "read_inputs"]
@@ -130,7 +128,6 @@ def describe_each(
     dask: str | None = None,
 ) -> Iterator[CationRecord]:
     """Yields the record of each distinct cation as it is there, in no fixed order. Raises as `describe`."""
-    from oracle.record import Limits
     from oracle.workers import run_dask, run_local
 
     protocol = protocol or Protocol()
@@ -155,8 +152,6 @@ def _missing(
     cations: Iterable[Cation], protocol: Protocol, store: OracleStore | None, known: list[CationRecord]
 ) -> Iterator[Task]:
     """The tasks that remain; what the store answers goes to `known`."""
-    from oracle.record import CationRecord, Task
-
     seen: set[str] = set()
     remaining = iter(cations)
     while block := list(islice(remaining, BLOCK)):

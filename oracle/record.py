@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from oracle.engines.registry import ENGINES, distribution_version, get_engine, installed_version
+from oracle.engines.registry import ENGINES, distribution_version, installed_version
 from oracle.errors import ProtocolError
 
 #: D4: atomic polarizabilities of the D4 dispersion model with electronegativity-equilibration charges
@@ -91,11 +91,11 @@ class Protocol:
     def __post_init__(self) -> None:
         """Checks the values and fills in what was left empty. Raises ProtocolError if a value is impossible;
         EngineMissingError if the engine is not installed and its version was not given."""
-        if not get_engine(self.engine).ability.solvent:
+        able = ENGINES.get(self.engine).ability
+        if not able.solvent:
             object.__setattr__(self, "conformer_solvent", None)
         if not self.seeks_layers:
             object.__setattr__(self, "conformer_search", EMBEDDED)
-        able = get_engine(self.engine).ability
         if self.method and self.method not in able.methods:
             raise ProtocolError(f"{self.engine} has no method {self.method!r}; it has {', '.join(able.methods)}")
         if self.solvent is not None and not able.solvent:
@@ -116,7 +116,7 @@ class Protocol:
             )
         self._check_numbers()
         fill = {
-            "method": get_engine(self.engine).ability.methods[0],
+            "method": able.methods[0],
             "engine_version": "" if self.engine_version else installed_version(self.engine),
             "conformer_version": distribution_version("rdkit"),
             "polarizability_version": distribution_version("dftd4") if self.polarizability == "D4" else "none",
@@ -161,7 +161,7 @@ class Protocol:
         """Others of the same geometries: another polarizability, or descriptors in another place (gas, water, that of
         the conformers)."""
         apart = dict.fromkeys((self.solvent, None, "water", self.conformer_solvent) if self.conformer_solvent else ())
-        models = POLARIZABILITIES if get_engine(self.engine).ability.field else (self.polarizability,)
+        models = POLARIZABILITIES if ENGINES.get(self.engine).ability.field else (self.polarizability,)
         return tuple(
             replace(self, solvent=solvent, polarizability=model, polarizability_version="")
             for solvent in apart or (self.solvent,)

@@ -12,7 +12,6 @@ from dataclasses import asdict, fields
 from hashlib import sha256
 from itertools import islice
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from platformdirs import user_cache_path
@@ -54,7 +53,7 @@ _PUT = (
 _SEPARATOR = "\n"
 
 
-class OracleStore:
+class OracleStore(contextlib.AbstractContextManager["OracleStore"]):
     """Records on disk. Every `put` is durable before it returns; readers never wait for writers.
 
     One object belongs to one thread; open one each.
@@ -159,12 +158,7 @@ class OracleStore:
         """Closes the file."""
         self._connection.close()
 
-    def __enter__(self) -> OracleStore:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def _prepare(self) -> None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from oracle.engines.base import Engine, PointEngine
     from oracle.record import Protocol
 
-__all__ = ["ENGINES", "Tools", "distribution_version", "get_engine", "installed_version", "open_tools"]
+__all__ = ["ENGINES", "Tools", "distribution_version", "installed_version", "open_tools"]
 
 
 #: Field of the finite difference, hartree/(e bohr): small against any bond, large against self-consistency noise.
@@ -129,26 +129,20 @@ def register_engine(name: str, ability: EngineAbility) -> Callable[[OpenEngine],
     return add
 
 
-def get_engine(name: str) -> RegisteredEngine:
-    """The engine of that name. Raises ProtocolError if there is none."""
-    return ENGINES.get(name)
-
-
 def installed_version(engine: str) -> str:
     """Version of the engine here; pyscf's names that of its geometries too. EngineMissingError if not installed."""
-    return get_engine(engine).version()
+    return ENGINES.get(engine).version()
 
 
 def open_tools(protocol: Protocol) -> Tools:
     """The engines and the polarizability model of a protocol. ProtocolError for xtb-python outside a worker process."""
-    engine = get_engine(protocol.engine)
+    engine = ENGINES.get(protocol.engine)
     geometry, plain = engine.open(protocol.of_geometry), engine.open(protocol)
     separate = engine.ability.open_properties
     return Tools(geometry, plain if separate is None else separate(protocol), _polarizability(protocol, plain))
 
 
 def _polarizability(protocol: Protocol, engine: Engine) -> Polarizability:
-
     if protocol.polarizability == "D4":
         return d4_polarizability
 

@@ -147,10 +147,9 @@ _HYDROGEN_HALIDES = frozenset(form.format(x) for x in ("F", "Cl", "Br", "I") for
 
 
 def cation_form(mol: Chem.Mol, smiles: str, dications: bool | None = None) -> Chem.Mol:
-    """The cation of a molecule as a catalogue writes it: salt stripped, neutralised where it can be, protonated. `mol`:
-    molecule without explicit hydrogens; not changed; `smiles`: its text, for messages; `dications`: whether a molecule
-    with two basic sites takes two protons; None: as hydriodic acid, or the acid of a salt, gives them. Raises
-    StructureError if nothing or several molecules are left, an atom is not allowed, or no nitrogen is basic."""
+    """The cation of a molecule as a catalogue writes it: salt stripped, neutralised where it can be, protonated; `mol`
+    is not changed, `smiles` is for messages, `dications` as in `protonate`, but a salt gives the protons of its acid.
+    Raises StructureError if nothing or several molecules are left, an atom is not allowed, or no nitrogen is basic."""
     if "." in smiles:
         acids = acids_of(smiles)
         with rdBase.BlockLogs():
@@ -175,10 +174,9 @@ def cation_form(mol: Chem.Mol, smiles: str, dications: bool | None = None) -> Ch
 
 
 def protonate(mol: Chem.Mol, smiles: str, dications: bool | None = None) -> Chem.Mol:
-    """`mol` with protons added until it is +1, or +2 where two sites allow it. `mol`: molecule; `smiles`: its text, for
-    messages; `dications`: True: two where two fit; False: one; None: as hydriodic acid does. A molecule drawn with a
-    charge is left as it is unless this is True. Raises StructureError if a neutral molecule has no basic nitrogen, or
-    more than two protons would go on."""
+    """`mol` with protons added until it is +1, or +2 where two sites allow it. `dications`: True: two where two fit;
+    False: one; None: as hydriodic acid does. What is drawn with a charge stays so unless this is True. Raises
+    StructureError if a neutral molecule has no basic nitrogen, or more than two protons would go on."""
     charge = Chem.GetFormalCharge(mol)
     if charge >= (2 if dications else 1):
         return mol

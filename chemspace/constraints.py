@@ -49,9 +49,8 @@ class SizeEstimate:
 
 @dataclass(frozen=True, eq=False)
 class Axes:
-    """What the compounds of a space are made of, axis by axis, and the order of one spacer's compounds. `spacers`: c
-    spacers. cage_options, halide_options: mixtures of each site, the unmixed ones first; `b_sites`: metals. slot_n,
-    slot_cage: n and cage option (-1 for n = 1) of each slot, shape (slots,)."""
+    """What the compounds of a space are made of, axis by axis, and the order of one spacer's compounds. Of each site
+    the unmixed options first; slot_n, slot_cage: n and cage option (-1 for n = 1) of each slot, shape (slots,)."""
 
     spacers: tuple[Cation, ...]
     cage_options: tuple[CageMixture, ...]
@@ -377,11 +376,9 @@ class OctahedralWindow(_Factoring):
 
 @dataclass(frozen=True)
 class AllowedPairs(_Factoring):
-    """Which cage cations a spacer may go with: (spacer InChIKey, cage InChIKey) pairs.
-
-    A spacer named in a pair goes only with the cages of its pairs (and alone, n = 1); with `forbidden` it goes with all
-    but those. Spacers in no pair are free. A mixture passes if all its parts do.
-    """
+    """Which cage cations a spacer may go with: (spacer InChIKey, cage InChIKey) pairs. A spacer named in a pair goes
+    only with the cages of its pairs (and alone, n = 1); with `forbidden` it goes with all but those. Spacers in no pair
+    are free. A mixture passes if all its parts do."""
 
     name: ClassVar[str] = "allowed_pairs"
     pairs: tuple[tuple[str, str], ...] = ()
@@ -403,10 +400,8 @@ class AllowedPairs(_Factoring):
 
 @dataclass(frozen=True)
 class PriceLimit:
-    """Most money for the organic cations of one mole of formula units; `per_mol` lists (InChIKey, price per mole).
-
-    The prices are the user's; none comes with spinscreen. A cation without a price is left out unless `keep_unknown`.
-    """
+    """Most money for the organic cations of one mole of formula units; `per_mol` lists (InChIKey, price per mole), the
+    user's own. A cation without a price is left out unless `keep_unknown`."""
 
     name: ClassVar[str] = "price"
     most: float = 0.0

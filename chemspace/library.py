@@ -46,13 +46,10 @@ _MAX_LINES = 20_000
 
 
 def read_cells(path: str | Path, columns: Mapping[str, str] | None = None) -> Iterator[Row]:
-    """Rows of one file of cations in order, their cells by `COLUMNS`, never more than a batch in memory.
-
-    A row that cannot be decoded or split comes with a `problem`; empty lines are passed over. `path`: the file;
-    `columns`: heading of each of `COLUMNS` that is headed otherwise; a `name` is the abbreviation where nothing else
-    is. Raises LibraryError if the file cannot be read at all: missing, of unknown ending, binary, without column smiles
-    or one that `columns` names.
-    """
+    """Rows of one file of cations in order, their cells by `COLUMNS`, never more than a batch in memory; a row that
+    cannot be decoded or split comes with a `problem`. `columns`: heading of each of `COLUMNS` that is headed otherwise;
+    a `name` is the abbreviation where nothing else is. Raises LibraryError if the file cannot be read at all: missing,
+    of unknown ending, binary, without column smiles or one that `columns` names."""
     path = Path(path)
     ending = next((suffix for suffix in map(str.lower, reversed(path.suffixes)) if suffix != ".gz"), "")
     if ending not in FORMATS:
@@ -220,7 +217,7 @@ def read_cations(
     rejects: str | Path | None = None,
     progress: Progress | None = None,
 ) -> tuple[list[Cation], ReadReport]:
-    """Cations of a file, and the report; as `stream_cations`, and LibraryError if no row became a cation."""
+    """Cations of a file, and the report; as `CationLibrary.read`, LibraryError too if no row became a cation."""
     report = ReadReport(Path(path).name)
     kept: dict[str, Cation] = {}
     for cation, new in _each(read_cells(path, columns), report, dications, rejects, progress):
@@ -232,23 +229,6 @@ def read_cations(
         why = f"; row {report.rejections[0].row}: {report.rejections[0].reason}" if report.rejections else ""
         raise LibraryError(f"{report.path} holds no cation in {report.n_in} rows{why}")
     return list(kept.values()), report
-
-
-def stream_cations(
-    path: str | Path,
-    report: ReadReport,
-    *,
-    dications: bool | None = None,
-    rejects: str | Path | None = None,
-    progress: Progress | None = None,
-) -> Iterator[Cation]:
-    """Cations of a file as they are read, each InChIKey once; only the keys and names seen stay in memory. `path`: a
-    file of one of `FORMATS`; `report`: filled while the rows pass; `dications`: whether diamines take two protons;
-    None: as they do in hydriodic acid. A cation drawn with its charge stays as drawn unless this is True; `rejects`:
-    CSV file to write: row, text, kind and reason of every refused row; `progress`: called every 1,000 rows with (rows,
-    0, note): the total is not known before the end. Raises LibraryError if the file cannot be read at all, or the
-    reject file not be written."""
-    return (cation for cation, new in _each(read_cells(path), report, dications, rejects, progress) if new)
 
 
 def _each(

@@ -315,13 +315,10 @@ class VirtualSpacers:
         progress: Progress | None = None,
         workers: int = 1,
     ) -> Iterator[Cation]:
-        """Up to `count` distinct cations that pass the filters, each built when it is asked for.
-
-        The same blocks, filters and seed give the same cations in the same order, whatever `workers`; a longer run
-        starts with a shorter one. Repeats are told by InChIKey. `count`: how many; all when None; `report`: filled on
-        the way; `progress`: called every 1,000 cations with (kept, count or the number of combinations, note);
-        `workers`: processes that build; 1 builds in this one.
-        """
+        """Up to `count` (None: all) distinct cations that pass the filters, each built when it is asked for. The same
+        blocks, filters and seed give the same cations in the same order, whatever `workers`; a longer run starts with a
+        shorter one. Repeats are told by InChIKey. `report` is filled on the way; `progress` is called every 1,000
+        cations with (kept, count or the number of combinations, note)."""
         report = GenerationReport() if report is None else report
         seen: set[str] = set()
         for made in self._built(workers):

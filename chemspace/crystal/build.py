@@ -44,13 +44,11 @@ def bond_length(b_site: str, halide: str) -> float:
 
 @dataclass(frozen=True)
 class Slab:
-    """n layers of octahedra; z = 0 is the plane of the lower metals less half a square.
-
-    `side` is that of a square of metals, `squares` (one where nothing tilts, else two) the places of those in the cell;
-    `symbols` and `points` (atoms, 3) are metals and halides; `cages` (n - 1, 3) the centres of the cuboctahedra of the
-    first square; `top` the height of the upper terminal halides; heads enter at (side / 2, side / 2); `closest` is
-    the least contact of a spacer, as a share of the van der Waals distance.
-    """
+    """n layers of octahedra; z = 0 is the plane of the lower metals less half a square. `side` is that of a square of
+    metals, `squares` (one where nothing tilts, else two) the places of those in the cell; `symbols` and `points`
+    (atoms, 3) are metals and halides; `cages` (n - 1, 3) the centres of the cuboctahedra of the first square; `top` the
+    height of the upper terminal halides; heads enter at (side / 2, side / 2); `closest` is the least contact of a
+    spacer, as a share of the van der Waals distance."""
 
     side: float
     top: float
@@ -210,10 +208,8 @@ def upright(cation: Cation, atoms: Atoms, heads: list[int], layer: Slab, inorgan
 
 
 def turned_over(atoms: Atoms, layer: Slab) -> Atoms:
-    """The same ion on the lower face: a half turn through the middle of the slab, which keeps its hand.
-
-    About x over ideal octahedra, about (1, -1, 0) over tilted ones, which maps each onto its neighbour.
-    """
+    """The same ion on the lower face by a half turn through the middle of the slab, which keeps its hand: about x over
+    ideal octahedra, about (1, -1, 0) over tilted ones, which maps each onto its neighbour."""
     symbols, points = atoms
     if len(layer.squares) > 1:
         return symbols, np.array([layer.side, layer.side, layer.top]) - points[:, [1, 0, 2]]
@@ -275,9 +271,8 @@ def _check(cation: Cation, clearance: float, layer: Slab) -> None:
 @dataclass(frozen=True, slots=True, eq=False)
 class Parts:
     """One formula unit of an idealised crystal, two where octahedra tilt, no molecule cut by a cell's edge. `lattice`:
-    its vectors as rows, shape (3, 3), angstrom; the third leads to the next layer; `inorganic`: the octahedra; `cages`:
-    cage cations between the octahedra of a layer; `spacers`: spacers above and below the layer; none in three
-    dimensions."""
+    its vectors as rows, shape (3, 3), angstrom; the third leads to the next layer; `spacers` are those above and below
+    the layer."""
 
     lattice: NDArray[np.float64]
     inorganic: Atoms

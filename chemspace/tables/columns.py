@@ -150,12 +150,12 @@ def cells_of(row: GridRow, columns: Mapping[str, str], with_commas: Collection[s
 
 
 @contextmanager
-def in_column(column: str) -> Iterator[None]:
-    """Name the column in what is said of its cells. Raises CellError as the cell's, with the column before it."""
+def in_column(column: str, after: str = "") -> Iterator[None]:
+    """Name the column in what is said of its cells. Raises CellError as the cell's, column and `after` before it."""
     try:
         yield
     except CellError as error:
-        raise CellError(f"column {column}: {error}") from error
+        raise CellError(f"column {column}: {after}{error}") from error
 
 
 def _is_of(column: str, field: Field, by_alias: bool) -> bool:
@@ -298,9 +298,8 @@ class Cells:
 
 
 def read_cells(column: pd.Series, decimal_commas: bool = False) -> Cells:
-    """The cells of a column: numbers with per cent signs, marks between thousands and decimal commas are numbers.
-    `column`: of a frame; `decimal_commas`: whether the file writes them; else a column does where one of its cells can
-    be nothing else."""
+    """The cells of a column: numbers with per cent signs, marks between thousands and decimal commas (`decimal_commas`:
+    the file writes them; else a column does where a cell can be nothing else) are numbers."""
     if column.dtype.kind in "iuf":
         numbers = _bounded(column.to_numpy(dtype=np.float64, na_value=np.nan))
         return Cells(numbers, ~np.isnan(numbers), None)
@@ -414,10 +413,8 @@ def join_cells(parts: Sequence[Cells]) -> Cells:
 
 
 def kind_of(heading: str, cells: Cells, candidates: int | None = None) -> Kind:
-    """What a column holds, by its cells, the first of which are those of candidates, and its heading.
-
-    A column of numbers stays one where a few cells are none of them: at least half are, and two.
-    """
+    """What a column holds, by its heading and its cells, the first of which are those of candidates. A column of
+    numbers stays one where a few cells are none of them: at least half are, and two."""
     if not cells.filled.any():
         return Kind.EMPTY
     finite = np.isfinite(cells.numbers)

@@ -93,12 +93,10 @@ Choice: TypeAlias = Callable[[list[str]], Mapping[str, str]]
 
 
 def read_rows(path: Path, choose: Choice) -> Iterator[Row]:
-    """Rows of a table: text (also .gz) that is read line by line, Parquet, Excel or JSON lines.
-
-    A row that cannot be decoded or split comes with a `problem`; empty rows are passed over. `path`: the file. One
-    called *.parquet must be Parquet; of others the content says what they are; `choose`: called with the headings
-    before the first row. Raises TableError if the file cannot be read at all: missing, binary, empty, several sheets.
-    """
+    """Rows of a table, empty ones passed over: text (also .gz) that is read line by line, Parquet (by its name), Excel
+    or JSON lines (by their content). A row that cannot be decoded or split comes with a `problem`; `choose` gets the
+    headings before the first row. Raises TableError if the file cannot be read at all: missing, binary, empty, several
+    sheets."""
     if path.suffix.lower() == ".parquet":
         yield from _parquet_rows(path, choose)
         return
@@ -223,12 +221,10 @@ _MOST_NUMBERS = 250_000_000
 
 
 def read_frame(path: Path) -> pd.DataFrame:
-    """The table in a file; its content says what the file is, not its name.
-
-    Text may be separated by commas, semicolons or tabs (the latter two with decimal commas) and be written in any usual
-    encoding. Columns of numbers are numeric. Raises TableError if the file cannot be read, holds no table, several
-    sheets that could be meant, or a number that may be a thousand or one and a quarter.
-    """
+    """The table in a file, by its content and not its name: text separated by commas, semicolons or tabs (the latter
+    two with decimal commas) in any usual encoding, and more. Columns of numbers are numeric. Raises TableError if the
+    file cannot be read, holds no table, several sheets that could be meant, or a number that may be a thousand or one
+    and a quarter."""
 
     if not path.is_file():
         content_of(path)  # says what is wrong, or that there is no end to it

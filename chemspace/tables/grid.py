@@ -363,13 +363,10 @@ class Grid:
 
 
 def read_grid(name: str, content: bytes, sheet: str | None = None) -> Grid:
-    """The table in a file, its first filled row the headings.
-
-    Of a workbook a formula is read by the value that the file keeps for it, and a cell that Excel made a date comes as
-    text such as 2026-05-01, so that no number is made of it. `name`: the file's name, for messages; `content`: its
-    bytes; `sheet`: which sheet of a workbook; None takes the only one that holds anything. Raises TableError if there
-    is no table in it.
-    """
+    """The table in a file, its first filled row the headings. Of a workbook (`sheet`: the only one that holds anything
+    by default) a formula is read by the value that the file keeps, and a cell that Excel made a date comes as text such
+    as 2026-05-01, so that no number is made of it. `name` is for messages. Raises TableError if there is no table in
+    it."""
     if content.startswith(b"PK\x03\x04"):
         return _from_workbook(name, content, sheet)
     if sheet is not None:

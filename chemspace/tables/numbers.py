@@ -47,12 +47,9 @@ class NumberTable:
 
 
 def parse_numbers(name: str, text: str) -> NumberTable:
-    """The one block of numbers of a file, with the lines above it as headings.
-
-    Lines of text may stand around it. Scans below each other, each with the headings again, are one block. `name`: the
-    file, for messages; `text`: its text. Raises TableError naming the row, if there are no numbers, a cell is no
-    number, or a row has too many cells.
-    """
+    """The one block of numbers of a file, with the lines above it as headings; lines of text may stand around it. Scans
+    below each other, each with the headings again, are one block. Raises TableError naming the row, if there are no
+    numbers, a cell is no number, or a row has too many cells; `name` is for messages."""
     lines = text.split("\n")
     try:
         dialect = sniff(name, lines)

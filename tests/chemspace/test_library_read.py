@@ -13,7 +13,6 @@ from rdkit import Chem
 from rdkit.Chem import AllChem
 
 from chemspace import CationLibrary, LibraryError
-from chemspace.library import ReadReport, stream_cations
 from tests.chemspace.tables.files import workbook
 
 ROWS = [
@@ -132,12 +131,6 @@ def test_one_name_on_two_rows_becomes_an_ambiguous_alias(tmp_path: Path) -> None
 def test_name_with_spaces_stays_a_name(tmp_path: Path) -> None:
     library = CationLibrary.read(write(tmp_path / "a.smi", ["CCN ethyl amine"]))
     assert library["ethyl amine"].abbreviation == "QUSNBJAOOMFDIB"
-
-
-def test_streaming_yields_each_cation_once(tmp_path: Path) -> None:
-    report = ReadReport("a.smi")
-    cations = list(stream_cations(write(tmp_path / "a.smi", ROWS), report))
-    assert len(cations) == report.n_kept == 3
 
 
 def test_progress_counts_rows(tmp_path: Path) -> None:

@@ -96,10 +96,9 @@ def start_geometries(mol: Chem.Mol, protocol: Protocol, count: int) -> Conformer
 
 
 def embed(mol: Chem.Mol, count: int, seed: int, *, screened: bool = False) -> Conformers:
-    """Embeds `count` conformers, relaxes them with the force field and keeps the distinct ones. Mirror images count as
-    one: every descriptor is the same for both. `mol`: a molecule with its hydrogens; `count`: how many to embed;
-    `seed`: of the embedding; `screened`: let the force field screen charges, and add a conformer whose chains are
-    extended. Raises ConformerError if no conformer could be embedded."""
+    """Embeds `count` conformers, relaxes them with the force field and keeps the distinct ones; mirror images count as
+    one, since every descriptor is the same for both. `screened`: charges are, and a conformer whose chains are extended
+    is added. Raises ConformerError if no conformer could be embedded."""
     ids = _embed(mol, count, (seed or SEED) if screened else seed)
     if screened and (turns := _chain_torsions(mol)):
         ids.append(_extended(mol, ids[0], turns))
@@ -114,9 +113,8 @@ def embed(mol: Chem.Mol, count: int, seed: int, *, screened: bool = False) -> Co
 def turn(mol: Chem.Mol, count: int, seed: int, stretch: float) -> Conformers:
     """Turns every bond of the chains through the angles it prefers and keeps the distinct conformers, the best first.
     What cannot be turned into each other (rings, ends of open stereocentres) is embedded; only there the seed decides.
-    Energies have screened charges. `mol`: a molecule with its hydrogens; `count`: how many of those turned are relaxed;
-    `stretch`: what an angstrom of half its length gains a conformer, kcal/mol. Raises ConformerError if no conformer
-    could be embedded."""
+    Energies have screened charges. `count`: how many of those turned are relaxed; `stretch`: kcal/mol an angstrom of
+    half its length. Raises ConformerError if no conformer could be embedded."""
     frames, n_frames = _frames(mol, count, seed, stretch)
     turns = _turns(mol)
     each, field = COMBINATIONS // len(frames), _force_field(mol)

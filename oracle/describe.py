@@ -31,11 +31,9 @@ FILE_ENDINGS = (".smi", ".csv", ".tsv", ".xlsx", ".parquet", ".gz")
 def read_inputs(
     inputs: Iterable[str], protocol: Protocol, *, dications: bool | None = None
 ) -> Iterator[Cation | CationRecord]:
-    """One cation, or one failed record that says why, for each SMILES; files are read row by row. Neutral amines are
-    protonated and counter-ions removed as for a cation library. `inputs`: SMILES, and paths of .smi, .csv, .tsv (each
-    also .gz) or .parquet files; `protocol`: named in the failed records; `dications`: whether diamines take two
-    protons; None: as they do in hydriodic acid. Raises InputError if a file does not exist; LibraryError if a file
-    cannot be read at all."""
+    """One cation, or one failed record that says why, for each SMILES or row of a file (.smi, .csv, .tsv, each also
+    .gz, or .parquet); neutral amines are protonated and counter-ions removed as for a cation library (`dications` as
+    there). Raises InputError if a file does not exist; LibraryError if a file cannot be read at all."""
     for text in inputs:
         if is_file_name(text):
             yield from _file(Path(text), protocol, dications)

@@ -335,11 +335,9 @@ def minimise(
     max_steps: int,
     slack: float = 1.0,
 ) -> Optimum:
-    """Walks downhill until the norm of the Cartesian gradient falls below `gradient_norm`. `session`: engine session of
-    the molecule; `coordinates`: the coordinates to walk in; `positions`: start geometry, shape (n, 3), bohr; `hessian`:
-    start Hessian in Cartesian coordinates, shape (3n, 3n), hartree/bohr^2; `gradient_norm`: hartree/bohr, norm over all
-    3n components; `max_steps`: gradients granted; `slack`: how many times `gradient_norm` is low enough once they are
-    spent. Raises ConvergenceError if `max_steps` gradients were not enough."""
+    """Walks downhill from `positions`, shape (n, 3), bohr, and a Cartesian `hessian`, shape (3n, 3n), hartree/bohr^2,
+    until the norm of the Cartesian gradient, over all 3n components, falls below `gradient_norm`, hartree/bohr; `slack`
+    times that is low enough once `max_steps` gradients are spent. Raises ConvergenceError if they were not enough."""
     walk = _Walk(session, coordinates, positions, hessian)
     for step in range(1, max_steps):
         if walk.norm < gradient_norm:
@@ -494,10 +492,9 @@ PUSH, MAX_PUSHES = 0.3, 4
 def leave_saddles(
     session: Session, coordinates: Coordinates, optimum: Optimum, *, gradient_norm: float, max_steps: int
 ) -> tuple[Optimum, int]:
-    """A minimum at or below `optimum`, and how many saddle points were left on the way to it. Costs 6n gradients for
-    every point that is looked at. `session`: engine session of the molecule; `coordinates`: the coordinates to walk in;
-    `optimum`: where an optimisation ended; `gradient_norm`: convergence, hartree/bohr; `max_steps`: gradients granted
-    to each walk. Raises ConvergenceError if a walk does not converge, or the last point is still a saddle."""
+    """A minimum at or below `optimum`, and how many saddle points were left on the way to it; costs 6n gradients for
+    every point that is looked at. `gradient_norm` and `max_steps` as in `minimise`, of each walk. Raises
+    ConvergenceError if a walk does not converge, or the last point is still a saddle."""
     for pushes in range(MAX_PUSHES + 1):
         hessian = _hessian(session, optimum.positions)
         curvature, mode = lowest_mode(hessian, optimum.positions)

@@ -265,10 +265,9 @@ def isolated_single_point(
     charge: int,
     limits: Limits | None = None,
 ) -> SinglePoint:
-    """The protocol's single point at one geometry, computed in a worker process that ends afterwards. `protocol`: names
-    the engine, method, solvent and accuracy; the rest is not used; `numbers`: atomic numbers, shape (n,); `positions`:
-    shape (n, 3), bohr; `charge`: total charge; `limits`: time and memory the calculation may cost. Raises OracleError
-    what the engine raised, or WorkerCrashError, TimeLimitError, MemoryLimitError."""
+    """The protocol's single point (its engine, method, solvent and accuracy) of atomic numbers (n,) at positions (n,
+    3), bohr, in a worker process that ends afterwards. Raises OracleError: what the engine raised, or WorkerCrashError,
+    TimeLimitError, MemoryLimitError."""
     worker = WorkerProcess(protocol, limits or Limits())
     try:
         worker.submit(PointTask(numbers, positions, charge))
@@ -294,12 +293,11 @@ _local = threading.local()
 def run_dask(
     tasks: Iterator[Task], protocol: Protocol, *, address: str, limits: Limits
 ) -> Generator[CationRecord, None, None]:
-    """Computes `tasks` on a running Dask cluster and yields each record as it is finished, in no fixed order. The tasks
-    of a Dask worker that dies are given to another one; a task during which several die becomes a failure. `tasks`:
-    what to compute; `protocol`: how; `address`: of the scheduler ("tcp://host:8786"), or the path of its scheduler
-    file; `limits`: time and memory one cation may cost. Raises EngineMissingError if Dask is not installed;
-    ProtocolError if the workers have other versions than the protocol names; WorkerCrashError if the scheduler cannot
-    be reached, or goes away in the middle."""
+    """Computes `tasks` on a running Dask cluster, `address` as in `connected`, and yields each record as it is
+    finished, in no fixed order. The tasks of a Dask worker that dies are given to another one; a task during which
+    several die becomes a failure. Raises EngineMissingError if Dask is not installed; ProtocolError if the workers have
+    other versions than the protocol names; WorkerCrashError if the scheduler cannot be reached, or goes away in the
+    middle."""
     with connected(address) as client:
         try:
             yield from _collect(client, _distributed(), tasks, protocol, limits)

@@ -91,9 +91,18 @@ def split_bound(text: str, unit: str | None) -> tuple[bool, str]:
     return True, rest
 
 
-def temperature(text: str) -> float | None:
-    """A temperature in K, None for an empty cell. Raises CellError if it is not a positive number."""
-    value = optional_number(text)
+#: Degrees Celsius behind a number or at the end of a heading.
+_CELSIUS = re.compile(
+    r"\s*(?:\u2103|(?:[\u00b0\u00ba]|deg(?:rees?)?)?\s*(?<![^\W\d_])(?:C|Celsius))[)\]]?$", re.IGNORECASE
+)
+
+
+def temperature(text: str, heading: str = "temperature_k") -> float | None:
+    """A temperature in K, None for an empty cell; of degrees Celsius if the cell or its heading says so. Raises
+    CellError if it is not a positive number of K."""
+    value = optional_number(_CELSIUS.sub("", text))
+    if value is not None and (_CELSIUS.search(text) or _CELSIUS.search(heading)):
+        value = round(value + 273.15, 6)
     if value is not None and value <= 0:
         raise CellError(f"{text} is not a temperature in K; it must be positive (K = C + 273.15)")
     return value
@@ -198,7 +207,7 @@ def layout_of(name: str, grid: Grid, declared: Mapping[str, str], unit: str | No
     """Find the fields of a table. Raises TableError for one that is missing or declared and not there, or two."""
     if unit is not None and unit not in UNITS:
         raise TableError(name, f"there is no unit {unit!r}; units: {', '.join(UNITS)}")
-    fluences = [column for column in grid.columns if "fluence" in column.lower() and FLUENCE_UNIT.search(column)]
+    fluences = [column for column in grid.columns if "fluen" in column.lower() and FLUENCE_UNIT.search(column)]
     if len(fluences) == 1:  # its heading names a unit of its own
         declared = {"fluence_uj_cm2": fluences[0], **declared}
     matched = match_fields(name, grid.columns, _FIELDS, declared)
@@ -471,7 +480,7 @@ def _lifetime(
         if bound and stderr_ps is not None:
             raise CellError("an upper bound has no standard error; leave the cell empty")
     with _in_column(layout, "temperature_k"):
-        temperature_k = temperature(cells.get("temperature_k", ""))
+        temperature_k = temperature(cells.get("temperature_k", ""), layout.columns.get("temperature_k", ""))
     with _in_column(layout, "fluence_uj_cm2"):
         fluence_uj_cm2 = fluence(cells.get("fluence_uj_cm2", ""), layout.columns.get("fluence_uj_cm2", ""))
     with _in_column(layout, "density_cm3"):

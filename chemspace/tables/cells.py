@@ -42,7 +42,8 @@ _TIME = rf"(?:{_POWER}|(?:femto|pi[ck]o|nano|mi[ck]ro|[fpnu\u00b5\u03bc])?{_SECO
 _UNIT = rf"1\s*/\s*{_TIME}|per[ _]{_TIME}|{_TIME}\s*(?:\^?\s*[-\u2212]\s*1|\u207b\u00b9)?"
 #: "tau (fs)", "lifetime_ns", "rate / ps^-1", "k in 1/ps": a name, something between, a unit.
 _HEADING = re.compile(
-    rf"(?P<name>.*?)(?P<between>[\s_]*[(\[/,|][\s]*|\s+in\s+|[\s_]+)(?P<unit>{_UNIT})\s*[)\]]?", re.IGNORECASE
+    rf"(?P<name>.*?)(?P<between>[\s_]*[(\uff08\[/,|][\s]*|\s+in\s+|[\s_]+)(?P<unit>{_UNIT})\s*[)\uff09\]]?",
+    re.IGNORECASE,
 )
 #: Units that are none of a time or a rate, as last words of headings.
 _OTHER = (

@@ -97,12 +97,12 @@ def match_fields(
     problems: list[str] = []
     guessed: dict[str, str] = {}
     settled = {*declared}
-    for known, by_alias in ((found, False), (guessed, True)):
+    for known, how in ((found, _is_headed), (found, _is_spelt), (guessed, _is_meant)):
         for field in fields:
             if field.name in settled:
                 continue
             taken = {*found.values(), *guessed.values()}
-            alike = [column for column in columns if column not in taken and _is_of(column, field, by_alias)]
+            alike = [column for column in columns if column not in taken and how(column, field)]
             if alike:
                 settled.add(field.name)
             if len(alike) > 1:
@@ -111,7 +111,7 @@ def match_fields(
                 problems.append(f"{' and '.join(map(repr, alike))} could both be the {field.name}; {which}")
             elif alike:
                 known[field.name] = alike[0]
-            elif by_alias and field.required:
+            elif how is _is_meant and field.required:
                 problems.append(_missing(field, columns, can_map))
     if problems:
         raise TableError(file, *problems)
@@ -158,9 +158,16 @@ def in_column(column: str, after: str = "") -> Iterator[None]:
         raise CellError(f"column {column}: {after}{error}") from error
 
 
-def _is_of(column: str, field: Field, by_alias: bool) -> bool:
-    if not by_alias:
-        return column in field.own
+def _is_headed(column: str, field: Field) -> bool:
+    return column in field.own
+
+
+def _is_spelt(column: str, field: Field) -> bool:
+    """Whether it is a heading of the field's own in other signs, as "Temperature (K)" is."""
+    return _plain(column) in map(_plain, field.own)
+
+
+def _is_meant(column: str, field: Field) -> bool:
     return _plain(split_heading(column)[0]) in field.aliases or _plain(column) in field.aliases
 
 
@@ -180,7 +187,7 @@ def _option(name: str, column: str) -> str:
 
 
 def _plain(heading: str) -> str:
-    return re.sub(r"[^\w]+", "_", heading.lower()).strip("_")
+    return re.sub(r"[^\w]+", "_", unicodedata.normalize("NFKC", heading).lower()).strip("_")
 
 
 #: Numbers with marks between thousands; a mark before one or two last digits is decimal.

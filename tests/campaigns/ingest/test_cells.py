@@ -65,6 +65,16 @@ def test_a_temperature_that_is_none_in_kelvin_is_refused(cell: str) -> None:
     assert temperature("77") == 77.0
 
 
+@pytest.mark.parametrize(
+    ("cell", "heading", "kelvin"),
+    [("22", "Temperatur (°C)", 295.15), ("-196", "temp_C", 77.15), ("22 ℃", "T", 295.15), ("77", "T spec", 77.0)],
+)
+def test_a_temperature_is_read_in_the_unit_of_its_cell_or_heading(cell: str, heading: str, kelvin: float) -> None:
+    assert temperature(cell, heading) == pytest.approx(kelvin)
+    with pytest.raises(CellError, match="must be positive"):
+        temperature("-300", heading)
+
+
 def test_an_empty_cell_is_an_unknown_number() -> None:
     assert temperature("") is None
     assert standard_error(" ", lifetime_ps=3.0) is None

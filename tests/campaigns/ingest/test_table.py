@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -167,6 +168,39 @@ def test_recognised_columns_and_units_need_a_yes(tmp_path: Path) -> None:
     assert "repeat the command with --yes, or declare it: --map formula=Compound" in str(question.value)
     (row,) = read(tmp_path / "r.csv", content, accept_guesses=True).observations
     assert (row.formula, row.value, row.sample) == ("(PEA)2PbI4", 0.31, "K7")
+
+
+@pytest.mark.parametrize(
+    "heading",
+    [
+        "Verbindung;Lebensdauer (ps);Fehler (ps);Probe;Temperatur (K);Fluenz (µJ/cm2)",
+        "composé;durée de vie (ps);incertitude;échantillon;température (K);fluence",
+        unicodedata.normalize("NFD", "Composé;Durée de vie (ps);écart-type;Échantillon;Température;fluence (uJ/cm²)"),
+        "化合物;寿命（ps）;標準誤差;試料;温度 (K);フルエンス",
+    ],
+)
+def test_headings_of_other_languages_are_recognised_and_asked_about(tmp_path: Path, heading: str) -> None:
+    content = f"{heading}\n(PEA)2PbI4;0,31;0,02;K7;77;3,5\n"
+    with pytest.raises(UnconfirmedError) as question:
+        read(tmp_path / "r.csv", content)
+    columns = heading.split(";")
+    for name, column in zip(
+        ("formula", "lifetime", "lifetime stderr", "sample", "temperature k"), columns, strict=False
+    ):
+        assert f"{name} stands in the column {column!r}" in question.value.guesses
+    (row,) = read(tmp_path / "r.csv", content, accept_guesses=True).observations
+    assert (row.formula, row.value, row.stderr, row.sample) == ("(PEA)2PbI4", 0.31, 0.02, "K7")
+    assert (row.temperature_k, row.fluence_uj_cm2) == (77.0, 3.5)
+
+
+def test_own_headings_in_other_signs_are_taken_and_a_temperature_in_its_unit(tmp_path: Path) -> None:
+    content = "Formula,Lifetime (ps),Sample,Temperature (K),Technique\n(PEA)2PbI4,0.31,K7,4,Hanle\n"
+    table = read(tmp_path / "r.csv", content)
+    (row,) = table.observations
+    assert (row.sample, row.temperature_k, row.technique, table.warnings) == ("K7", 4.0, "Hanle", ())
+    content = "formula,lifetime_ps,Lifetime (ps),T (°C)\n(PEA)2PbI4,0.31,7,-196\n"
+    (row,) = read(tmp_path / "r.csv", content, accept_guesses=True).observations
+    assert (row.value, row.temperature_k) == (0.31, 77.15)
 
 
 def test_what_the_question_proposes_declares_the_same(tmp_path: Path) -> None:

@@ -69,6 +69,7 @@ def main() -> None:
         table = CationTable(library_like(len(space.spacers)), table.organic)
     candidates = Candidates(space, table, cages, surrogate, float(data.log10_rate[known].min()))
     print(f"{asked.surrogate}, {len(space):,} compounds of {len(space.spacers):,} spacers, {asked.workers} threads")
+    drawn = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     lists, spent = [], []
     for sketched in [True, False] if asked.whole else [True]:
         settings = PassSettings(32768, asked.workers, single_precision=True, sketched=sketched)
@@ -80,8 +81,9 @@ def main() -> None:
         predicted = ranking.n_scored - ranking.n_excluded - ranking.n_undescribed - ranking.n_bounded
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
         print(
-            f"{'sketched' if sketched else 'whole'} pass: {cpu:.1f} CPU s, {wall:.1f} s, peak {peak:.2f} GB; "
-            f"{predicted:,} predicted whole, {ranking.n_missed:.3f} of the top {asked.top} expected to be missing"
+            f"{'sketched' if sketched else 'whole'} pass: {cpu:.1f} CPU s, {wall:.1f} s, "
+            f"peak {peak:.2f} GB ({drawn:.2f} before it); {predicted:,} predicted whole, "
+            f"{ranking.n_missed:.3f} of the top {asked.top} expected to be missing"
         )
     if asked.whole:
         lacks = len(set(lists[1]) - set(lists[0]))

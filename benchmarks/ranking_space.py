@@ -17,7 +17,7 @@ import time
 
 import numpy as np
 
-from chemspace.cation import Cation
+from chemspace.cation import Cation, CationColumns
 from chemspace.library import CationLibrary
 from chemspace.space import CompoundSpace
 from oracle.descriptors import CationTable
@@ -33,17 +33,21 @@ def space_of(size: int, frameworks: int = 1) -> tuple[CompoundSpace, CationTable
     cages = CationLibrary.builtin().cages
     metals, halides = (("Pb", "Sn", "Ge"), ("I", "Br", "Cl")) if frameworks == 9 else (("Pb",), ("I",))
     slots = frameworks * (1 + 4 * len(cages))
-    template = CationLibrary.builtin().spacers[0]
-    spacers = tuple(
-        Cation(template.smiles, 1, f"{number:014d}-UHFFFAOYSA-O", f"S{number}") for number in range(-(-size // slots))
-    )
+    number = np.arange(-(-size // slots))
+    keys = np.tile(np.frombuffer(b"00000000000000-UHFFFAOYSA-O", dtype=np.uint8), (len(number), 1))
+    for place in range(14):
+        keys[:, 13 - place] += (number // 10**place % 10).astype(np.uint8)
+    smiles = np.broadcast_to(np.array(CationLibrary.builtin().spacers[0].smiles), len(number))
+    spacers = CationColumns(smiles, np.ones(len(number)), keys.view("S27").ravel())
     rng = np.random.default_rng(0)
     _, published = published_descriptors()
     rows = published[np.isfinite(published[:, :8]).all(axis=1), :8]
 
-    def table(cations: tuple[Cation, ...]) -> CationTable:
+    def table(cations: tuple[Cation, ...] | CationColumns) -> CationTable:
         drawn = rows[rng.integers(len(rows), size=len(cations))] * rng.normal(1.0, 0.05, size=(len(cations), 8))
-        organic = np.array([cation.is_organic for cation in cations])
+        organic = np.ones(len(cations), bool)
+        if not isinstance(cations, CationColumns):
+            organic = np.array([cation.is_organic for cation in cations])
         return CationTable(np.where(organic[:, None], drawn, np.nan), organic)
 
     return CompoundSpace(spacers, cages, (1, 2, 3, 4, 5), metals, halides), table(spacers), table(cages)

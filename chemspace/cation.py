@@ -21,10 +21,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
+from typing import Any, overload
 
+import numpy as np
+from numpy.typing import NDArray
 from rdkit import Chem, rdBase
 from rdkit.Chem import rdMolDescriptors
 from rdkit.Chem.MolStandardize import rdMolStandardize
@@ -32,7 +35,7 @@ from rdkit.Chem.MolStandardize import rdMolStandardize
 from chemspace.errors import ChargeError, StructureError
 from chemspace.tables.grid import known_roles, package_table
 
-__all__ = ["also_called", "cation_form", "check_charges", "parse_smiles", "under_own_name"]
+__all__ = ["CationColumns", "also_called", "cation_form", "check_charges", "parse_smiles", "under_own_name"]
 
 
 #: Monatomic cage cations that are accepted.
@@ -412,6 +415,70 @@ class Cation:
 
     def __str__(self) -> str:
         return self.abbreviation
+
+
+#: Odd numbers that mix the four words of a key into one: of different keys few get the same.
+_MIXED = np.array([0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0x27D4EB2F165667C5], dtype=np.uint64)
+
+
+class CationColumns(Sequence[Cation]):
+    """Spacers as columns, for libraries of millions: an object is made of the cation that is asked for alone.
+
+    Args:
+        smiles: of each, an array of texts or bytes (NumPy's, Arrow's), shape (c,); not checked.
+        charges: 1 or 2, shape (c,).
+        inchikeys: of the charged forms, as ASCII, shape (c,).
+
+    Raises:
+        StructureError: if lengths differ, or a charge is neither 1 nor 2.
+
+    Example:
+        >>> import numpy as np
+        >>> keys = np.array([b"BHHGXPLMPWCGHP-UHFFFAOYSA-O", b"HQABUPZFAYXKJW-UHFFFAOYSA-O"])
+        >>> spacers = CationColumns(["[NH3+]CCc1ccccc1", "CCCC[NH3+]"], np.ones(2), keys)
+        >>> len(spacers), str(spacers[1]), spacers.get(spacers[1])
+        (2, 'HQABUPZFAYXKJW', 1)
+    """
+
+    def __init__(self, smiles: Any, charges: NDArray[Any], inchikeys: NDArray[Any]) -> None:
+        self._smiles, self._keys = smiles, np.asarray(inchikeys).astype("S27", copy=False)
+        self.charges: NDArray[np.int8] = np.asarray(charges).astype(np.int8)
+        if not len(smiles) == len(self.charges) == len(self._keys):
+            raise StructureError(f"{len(smiles)} SMILES, {len(self.charges)} charges, {len(self._keys)} InChIKeys")
+        if not np.isin(self.charges, (1, 2)).all():
+            raise StructureError("a charge is neither 1 nor 2; a cation needs +1 or +2")
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    @overload
+    def __getitem__(self, place: int) -> Cation: ...
+    @overload
+    def __getitem__(self, place: slice) -> tuple[Cation, ...]: ...
+    def __getitem__(self, place: int | slice) -> Cation | tuple[Cation, ...]:
+        if isinstance(place, slice):
+            return tuple(self[one] for one in range(len(self))[place])
+        smiles, key, charge = self._smiles[place], self._keys[place].decode(), int(self.charges[place])
+        smiles = smiles.as_py() if hasattr(smiles, "as_py") else smiles
+        text = smiles.decode() if isinstance(smiles, bytes) else str(smiles)
+        return Cation(text, charge, key, default_abbreviation(key, charge))
+
+    def __iter__(self) -> Iterator[Cation]:
+        return map(self.__getitem__, range(len(self)))
+
+    def get(self, cation: Cation) -> int | None:
+        """Position of a cation; None if it is not among them."""
+        found = np.flatnonzero(self._keys == cation.inchikey.encode())
+        return int(found[0]) if found.size else None
+
+    @cached_property
+    def n_distinct(self) -> int:
+        """How many there are, each counted once."""
+        words = self._keys.astype("S32").view(np.uint64).reshape(-1, len(_MIXED))
+        mixed = sum(word * factor for word, factor in zip(words.T, _MIXED, strict=True))
+        ordered = np.sort(mixed)
+        alike = np.isin(mixed, ordered[1:][ordered[1:] == ordered[:-1]])
+        return len(self) - int(alike.sum()) + len(np.unique(self._keys[alike]))
 
 
 def readable_smiles(canonical: str, mol: Chem.Mol) -> str:

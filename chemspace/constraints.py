@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from chemspace.cation import Cation
+from chemspace.cation import Cation, CationColumns
 from chemspace.errors import GeometryError, SpaceError
 from chemspace.geometry import effective_radius, octahedral_factor, tolerance_factor
 
@@ -52,7 +52,7 @@ class Axes:
     """What the compounds of a space are made of, axis by axis, and the order of one spacer's compounds. Of each site
     the unmixed options first; slot_n, slot_cage: n and cage option (-1 for n = 1) of each slot, shape (slots,)."""
 
-    spacers: tuple[Cation, ...]
+    spacers: tuple[Cation, ...] | CationColumns
     cage_options: tuple[CageMixture, ...]
     halide_options: tuple[HalideMixture, ...]
     b_sites: tuple[str, ...]
@@ -63,6 +63,12 @@ class Axes:
     def n_inner(self) -> int:
         """Compounds per spacer: metals x halide options x slots."""
         return len(self.b_sites) * len(self.halide_options) * len(self.slot_n)
+
+    @cached_property
+    def charges(self) -> NDArray[np.float64]:
+        """Charge of each spacer, shape (c,): 1 makes RP phases, 2 DJ."""
+        known = self.spacers.charges if isinstance(self.spacers, CationColumns) else [c.charge for c in self.spacers]
+        return np.array(known, dtype=np.float64)
 
     @cached_property
     def inner_columns(self) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]:
@@ -272,7 +278,7 @@ class LayerLimits(_Factoring):
         """As `Constraint`: the kind is the charge."""
         n = axes.inner_columns[1]
         rows = [(n >= least) & (n <= most) for least, most in (self.rp, self.dj)]
-        return np.array([c.charge - 1 for c in axes.spacers], dtype=np.intp), np.array(rows)
+        return (axes.charges - 1.0).astype(np.intp), np.array(rows)
 
 
 @dataclass(frozen=True)
@@ -416,7 +422,7 @@ class PriceLimit:
         """As `Constraint`: the price of two (RP) or one (DJ) spacers and n - 1 cages."""
         unknown = 0.0 if self.keep_unknown else np.inf
         known = dict(self.per_mol)
-        spacers = np.array([2 / c.charge * known.get(c.inchikey, unknown) for c in axes.spacers])
+        spacers = 2.0 / axes.charges * np.array([known.get(c.inchikey, unknown) for c in axes.spacers])
         options = [sum(float(f) * known.get(c.inchikey, unknown) for c, f in o) for o in axes.cage_options]
         cages = np.array([*options, 0.0])  # the last is that of no cage
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from chemspace.cation import Cation
+from chemspace.cation import Cation, CationColumns
 from chemspace.compound import B_SITES, HALIDES, Compound
 from chemspace.constraints import Axes, CageMixture, Constraint, HalideMixture, SizeEstimate, Walker
 from chemspace.errors import NotInSpaceError, SpaceError
@@ -54,7 +54,7 @@ class CompoundSpace:
     how many compounds that leaves.
 
     Args:
-        spacers: spacers; their charge tells RP from DJ.
+        spacers: spacers, as objects or `CationColumns`; their charge tells RP from DJ.
         cages: cage cations, +1.
         n_layers: layer numbers, from 1.
         b_sites: metals.
@@ -77,7 +77,7 @@ class CompoundSpace:
         False
     """
 
-    spacers: tuple[Cation, ...]
+    spacers: tuple[Cation, ...] | CationColumns
     cages: tuple[Cation, ...]
     n_layers: tuple[int, ...]
     b_sites: tuple[str, ...] = ("Pb",)
@@ -88,7 +88,8 @@ class CompoundSpace:
 
     def __post_init__(self) -> None:
         for name in ("spacers", "cages", "n_layers", "b_sites", "halides", "constraints"):
-            object.__setattr__(self, name, tuple(getattr(self, name)))
+            axis = getattr(self, name)
+            object.__setattr__(self, name, axis if isinstance(axis, CationColumns) else tuple(axis))
         _check_axes(self)
         first = self.spacers[0]
         cages = [Compound(first, tuple(mixture), "Pb", (("I", Fraction(1)),), 2).cage for mixture in self.cage_mixtures]
@@ -200,10 +201,10 @@ class CompoundSpace:
         """Which of `indices`, shape (m,), pass every constraint; shape (m,)."""
         return self._walker.allowed(np.asarray(indices, dtype=np.int64), self.constraints)
 
-    @cached_property
+    @property
     def charges(self) -> NDArray[np.float64]:
         """Charge of each spacer, shape (c,): 1 makes RP phases, 2 DJ."""
-        return np.fromiter((cation.charge for cation in self.spacers), dtype=np.float64, count=len(self.spacers))
+        return self.axes.charges
 
     @property
     def allowed_inner(self) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
@@ -229,10 +230,11 @@ class CompoundSpace:
         return np.array([c for n in sorted(self.n_layers) for c in ((-1,) if n == 1 else every)], dtype=np.int32)
 
     @cached_property
-    def _positions(self) -> dict[str, dict[Any, int]]:
+    def _positions(self) -> dict[str, dict[Any, int] | CationColumns]:
         starts = {int(n): int(np.argmax(self.slot_n == n)) for n in self.n_layers}
         axes = {"spacer": self.spacers, "metal": self.b_sites, "halide": self.halide_options, "cage": self.cage_options}
-        return {"n": starts, **{name: {key: place for place, key in enumerate(axis)} for name, axis in axes.items()}}
+        own = {name: axis if isinstance(axis, CationColumns) else _places(axis) for name, axis in axes.items()}
+        return {"n": starts, **own}
 
     @cached_property
     def _walker(self) -> Walker:
@@ -242,7 +244,7 @@ class CompoundSpace:
 def _check_axes(space: CompoundSpace) -> None:
     axes = {"spacers": space.spacers, "n_layers": space.n_layers, "b_sites": space.b_sites}
     for name, axis in {**axes, "cages": space.cages, "halides": space.halides}.items():
-        if len(set(axis)) < len(axis):
+        if (axis.n_distinct if isinstance(axis, CationColumns) else len(set(axis))) < len(axis):
             raise SpaceError(f"{name} holds an entry twice; give each once")
     for name, axis in axes.items():
         if not axis:
@@ -261,11 +263,16 @@ def _check_axes(space: CompoundSpace) -> None:
         raise SpaceError(f"cage cation {odd[0].abbreviation} has charge {odd[0].charge:+d}; it must be +1")
     if odd := [c for c in space.cages if c.role == "spacer"]:
         raise SpaceError(f"{odd[0].abbreviation} is a spacer, not a cage cation; give it the role cage or both")
-    if odd := [c for c in space.spacers if c.role == "cage"]:
+    drawn = () if isinstance(space.spacers, CationColumns) else space.spacers
+    if odd := [c for c in drawn if c.role == "cage"]:
         raise SpaceError(f"{odd[0].abbreviation} is a cage cation, not a spacer; give it the role spacer or both")
 
 
-def _position(positions: Mapping[Any, int], key: object, what: str, compound: Compound) -> int:
+def _places(axis: tuple[Any, ...]) -> dict[Any, int]:
+    return {key: place for place, key in enumerate(axis)}
+
+
+def _position(positions: dict[Any, int] | CationColumns, key: Any, what: str, compound: Compound) -> int:
     found = positions.get(key)
     if found is None:
         known = ", ".join(map(_text, islice(positions, _LISTED))) + (", ..." if len(positions) > _LISTED else "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -10,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chemspace import Cation, CationLibrary, CompoundSpace, SpaceError, parse_formula
+from chemspace.cation import CationColumns
 from chemspace.constraints import (
     AllowedPairs,
     Constraint,
@@ -21,7 +23,7 @@ from chemspace.constraints import (
     PriceLimit,
     ToleranceWindow,
 )
-from chemspace.errors import NotInSpaceError
+from chemspace.errors import NotInSpaceError, StructureError
 
 LIBRARY = CationLibrary.builtin()
 PEA, BA, BDA, MA, FA, CS = (LIBRARY[name] for name in ("PEA", "BA", "BDA", "MA", "FA", "Cs"))
@@ -39,6 +41,11 @@ def small(*constraints: Constraint) -> CompoundSpace:
         halide_mixtures=((("I", Fraction(3, 4)), ("Br", Fraction(1, 4))),),
         constraints=constraints,
     )
+
+
+def columns(*spacers: Cation) -> CationColumns:
+    keys = np.array([spacer.inchikey.encode() for spacer in spacers])
+    return CationColumns([c.smiles for c in spacers], np.array([c.charge for c in spacers]), keys)
 
 
 def test_length_is_spacers_times_metals_times_halides_times_slots() -> None:
@@ -144,14 +151,16 @@ RULES: list[tuple[Constraint, object]] = [
 
 @pytest.mark.parametrize(("constraint", "rule"), RULES, ids=[str(c) for c, _ in RULES])
 def test_constraint_leaves_exactly_what_its_rule_says(constraint: Constraint, rule: object) -> None:
-    space, full = small(constraint), small()
+    objects, full = small(constraint), small()
     wanted = [i for i in range(len(full)) if rule(full[i])]  # type: ignore[operator]  # rules are functions
     assert 0 < len(wanted) < len(full)
-    for size in (5, 1000):
-        walked = [int(i) for block in space.blocks(size) for i in block.index]
-        assert walked == wanted
-    assert np.flatnonzero(space.allowed(np.arange(len(full)))).tolist() == wanted
-    assert [space[i] in space for i in range(len(space))] == [i in set(wanted) for i in range(len(full))]
+    for space in (objects, replace(objects, spacers=columns(*objects.spacers))):
+        for size in (5, 1000):
+            walked = [int(i) for block in space.blocks(size) for i in block.index]
+            assert walked == wanted
+        assert np.flatnonzero(space.allowed(np.arange(len(full)))).tolist() == wanted
+        assert [full[i] in space for i in range(len(space))] == [i in set(wanted) for i in range(len(full))]
+        assert [space[i] for i in range(len(space))] == list(full)
 
 
 def test_tolerance_window_keeps_what_fits_the_cage() -> None:
@@ -231,7 +240,8 @@ def test_compound_outside_the_space_is_told_what_the_space_holds_instead(formula
 
 
 def test_space_of_a_billion_compounds_is_indexed_without_listing_them() -> None:
-    spacers = tuple(Cation("", 1 + (i % 3 == 0), f"KEY{i}", f"X{i}") for i in range(100_000))
+    number = np.arange(100_000)
+    spacers = CationColumns(np.broadcast_to("", 100_000), 1 + (number % 3 == 0), np.char.mod(b"%d-UHFFFAOY-N", number))
     halides = tuple((("I", Fraction(k, 20)), ("Br", Fraction(20 - k, 20))) for k in range(1, 18))
     space = CompoundSpace(
         spacers,
@@ -265,12 +275,25 @@ def test_space_of_a_billion_compounds_is_indexed_without_listing_them() -> None:
         ({"halides": ("F",)}, "no halide"),
         ({"halides": ()}, "at least one halide"),
         ({"cage_mixtures": (((MA, Fraction(1)),),)}, "given twice"),
+        ({"spacers": columns()}, "spacers is empty"),
+        ({"spacers": columns(PEA, BA, PEA)}, "spacers holds an entry twice"),
     ],
 )
 def test_space_that_cannot_be_is_refused(kwargs: dict[str, object], says: str) -> None:
     axes: dict[str, object] = {"spacers": (PEA,), "cages": (MA,), "n_layers": (1, 2)}
     with pytest.raises(SpaceError, match=says):
         CompoundSpace(**{**axes, **kwargs})  # type: ignore[arg-type]  # wrong on purpose
+
+
+def test_columns_of_cations_are_checked_and_make_the_cation_that_is_asked_for() -> None:
+    spacers = columns(PEA, BDA)
+    assert [(c.smiles, c.charge, c.role) for c in spacers] == [(c.smiles, c.charge, c.role) for c in (PEA, BDA)]
+    assert spacers[:1] == (PEA,)
+    assert [spacers.get(c) for c in (PEA, BDA, BA)] == [0, 1, None]
+    with pytest.raises(StructureError, match="1 SMILES, 2 charges"):
+        CationColumns(["C[NH3+]"], np.ones(2), np.array([b"A", b"B"]))
+    with pytest.raises(StructureError, match="neither 1 nor 2"):
+        CationColumns(["C[NH3+]"], np.array([3]), np.array([b"A"]))
 
 
 def test_block_size_and_layer_limits_are_checked() -> None:

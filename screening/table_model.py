@@ -150,9 +150,16 @@ class TargetScale:
         return result
 
 
+#: Values that differ by less than this share of what most of their column spans are ties: files round.
+_TIED = 1.0e-9
+
+
 def _mid_quantiles(column: Array) -> tuple[Array, Array]:
     """Values of a column, ascending, and the share of it below each, half of the ties counted."""
     values, counts = np.unique(column, return_counts=True)
+    span = np.ptp(np.quantile(column, [0.05, 0.95])) or np.ptp(values)
+    first = np.flatnonzero(np.diff(values, prepend=-np.inf) > _TIED * span)
+    values, counts = values[first], np.add.reduceat(counts, first)
     middle = (np.cumsum(counts) - 0.5 * counts) / counts.sum()
     if len(values) > _KNOTS:
         chosen = np.unique(np.linspace(0, len(values) - 1, _KNOTS).astype(np.int64))

@@ -64,6 +64,17 @@ def test_the_first_look_is_the_processes_in_single_precision_and_never_surer(fit
     assert np.corrcoef(fitted.first_look(grid), fitted.log_improvement(grid))[0, 1] > 0.8
 
 
+@pytest.mark.parametrize("far", [1.0, 1e12])
+def test_the_scale_of_a_grid_is_the_same_where_its_numbers_are_rounded_otherwise(far: float) -> None:
+    rng = np.random.default_rng(5)
+    x = np.column_stack([np.tile([0.1, 0.2, 0.7], 40), rng.integers(9, size=120), 1.0 + rng.random(120)])
+    x[0, 1] = far
+    rounded = x + 3e-10 * rng.uniform(-1.0, 1.0, x.shape)
+    scaled = fit_input_scale(x, x[:3])(x)
+    assert fit_input_scale(rounded, rounded[:3])(rounded) == pytest.approx(scaled, abs=1e-6)
+    assert len(np.unique(scaled[:, 2])) == 120
+
+
 @pytest.mark.parametrize("far", [1.0, 1e6])
 def test_the_scale_of_a_first_look_is_that_of_the_exact_one_also_where_one_candidate_is_far_off(far: float) -> None:
     rng = np.random.default_rng(0)

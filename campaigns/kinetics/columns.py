@@ -16,7 +16,7 @@ from campaigns.kinetics.errors import TraceFileError
 from campaigns.kinetics.headings import MAPPED, are_scans, error_of, is_mean, plain, quadratures, role_of, wavelength_of
 from campaigns.kinetics.layouts import text_of
 from chemspace.errors import NotTextError, TableError
-from chemspace.tables.cells import TIME_UNITS, split_heading
+from chemspace.tables.cells import split_heading
 from chemspace.tables.columns import declared_columns
 from chemspace.tables.grid import MAX_LIBRARY_BYTES, bytes_of
 from chemspace.tables.numbers import NumberTable, parse_numbers
@@ -131,7 +131,7 @@ def columns_of(name: str, table: NumberTable, declared: Mapping[str, str], *, al
             alike = len({headings[column] for column in at}) < len(at)
             asked = [str(once[column] + 1) if alike else repr(headings[column]) for column in at]
             _require_scans(name, role, [headings[column] for column in at], asked)
-            if alike and not _repeat_each_other(values[:, at]):
+            if alike and not repeat_each_other(values[:, at]):
                 raise TraceFileError(
                     name,
                     f"its {len(at)} columns {headings[at[0]]!r} differ by more than their noise",
@@ -139,6 +139,10 @@ def columns_of(name: str, table: NumberTable, declared: Mapping[str, str], *, al
                     f"scans of one, call them {role}_1, {role}_2.",
                 )
             notes.append(f"{len(at)} columns of {name} were averaged as scans of {role}.")
+            if role != "delay" and "delay" in roles:
+                early = [unmeasured(values[:, roles.index("delay")], values[None, :, column]) for column in at]
+                values[:, at] = np.where(np.stack(early, axis=1), np.nan, values[:, at])
+                notes += [f"A scan of {role} in {name} was ended early: its zeros are left out."] * bool(np.any(early))
         by_role[role] = mean_over(values[:, at], axis=1)
         taken[role] = headings[at[0]]
     signals = {role: heading for role, heading in taken.items() if role != "delay"}
@@ -175,19 +179,23 @@ def columns_of(name: str, table: NumberTable, declared: Mapping[str, str], *, al
     return Columns(by_role, errors, heading, unit, table.around, unused, tuple(notes))
 
 
-#: Structure of this many standard errors tells columns from repetitions of one.
-_STRUCTURE = 5.0
+#: Structure of this many standard errors tells columns from repetitions of one, in so many points or more.
+_STRUCTURE, _ENOUGH = 5.0, 12
 
 
-def _repeat_each_other(columns: Array) -> bool:
+def repeat_each_other(columns: Array, unlike: float = 1e-6) -> bool:
     """Whether columns (t, k) may be scans of one signal: what each leaves of its mean, beside another scale and
-    baseline, is noise by the ratio of von Neumann, Ann. Math. Stat. 12, 367 (1941), doi 10.1214/aoms/1177731677."""
+    baseline, is noise by the ratio of von Neumann, Ann. Math. Stat. 12, 367 (1941), doi 10.1214/aoms/1177731677, or
+    less than `unlike` of the mean's range."""
     columns = columns[np.isfinite(columns).all(axis=1)]
+    if len(columns) < _ENOUGH or columns.shape[1] == 1:
+        return True
     mean, n = columns.mean(axis=1), len(columns)
     terms = np.column_stack([np.ones(n), mean])
     left = columns - terms @ np.linalg.lstsq(terms, columns, rcond=None)[0]
-    ratio = 0.5 * np.sum(np.diff(left, axis=0) ** 2, axis=0) / np.maximum(np.sum(left**2, axis=0), 1e-300)
-    return bool((np.sqrt(n) * (1.0 - ratio) < _STRUCTURE).all())
+    power, noise = np.mean(left**2, axis=0), 0.5 * np.mean(np.diff(left, axis=0) ** 2, axis=0)
+    structured = np.sqrt(n) * (power - noise) > _STRUCTURE * power
+    return not bool((structured & (power - noise > (unlike * np.ptp(mean)) ** 2)).any())
 
 
 def _errors(
@@ -322,7 +330,7 @@ def _place_delay(name: str, headings: Sequence[str], found: list[str | None]) ->
     if not could and found[0] is None and not headings[0].strip():
         could = [0]
     if len(could) > 1:
-        in_time = [at for at in could if split_heading(headings[at])[1] in TIME_UNITS]
+        in_time = [at for at in could if split_heading(headings[at])[1] in ("fs", "ps", "ns")]  # not laboratory time
         could = in_time if len(in_time) == 1 else could
     if len(could) != 1:
         what = "several delay columns" if could else "no delay column"
@@ -334,7 +342,9 @@ def _place_delay(name: str, headings: Sequence[str], found: list[str | None]) ->
                 "Put SC and CC, each with its own delays, into two files (--sc, --cc).",
             )
         raise TraceFileError(
-            name, f"{what} among the headings {_listed(headings)}", f"{_EXPECTED} Or say which it is: {ask}."
+            name,
+            f"{what} among the headings {_listed(headings)}",
+            f"{_EXPECTED} Or say which it is: {ask}{_AS_MAPS if len(headings) > _SHOWN else ''}.",
         )
     for at, role in enumerate(found):
         if role in ("delay", "perhaps delay"):

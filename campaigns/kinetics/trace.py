@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from campaigns.kinetics.columns import Columns, SourceFile, one_unit, read_columns
+from campaigns.kinetics.columns import Columns, SourceFile, one_unit, read_columns, repeat_each_other
 from campaigns.kinetics.delays import DOUBLE_PASS, SAME_DELAY_PS, DelayUnit, are_same, run_backwards, shared_delays
 from campaigns.kinetics.errors import AxisError, DelayMismatchError, KineticsError, TooFewDelaysError, TraceFileError
 
@@ -192,6 +192,8 @@ def read_trace(
             )
         notes = (*notes, f"{path} has one signal column: taken as the difference SC - CC.")
     if parts:
+        if not columns or "difference" not in columns:
+            _require_one(str(path), delay, parts["sc"] - parts["cc"] if "sc" in parts else parts["difference"])
         if read.errors:
             parts["error"] = np.sqrt(np.sum(np.square([*read.errors.values()]), axis=0))
         return replace(_forwards(delay, notes, (source,), **parts), unit=read.unit)
@@ -202,6 +204,25 @@ def read_trace(
         "Head the columns delay_ps, sc, cc, say which they are (--map sc=HEADING --map cc=HEADING, or --map "
         "difference=HEADING for SC - CC), or give two files (--sc, --cc).",
     )
+
+
+#: Scans may differ by so much of their range in shape: the laser drifts.
+_UNLIKE = 0.05
+
+
+def _require_one(name: str, delay: Array, signal: Array) -> None:
+    """Refuse tables below each other, signal (t,) over delays (t,), that cannot be scans of one trace."""
+    starts = np.flatnonzero(np.diff(delay) < -0.5 * np.ptp(delay)) + 1
+    tables = list(zip(np.split(delay, starts), np.split(signal, starts), strict=True))
+    size = min(len(at) for at, _ in tables)
+    if any(not np.allclose(at[:size], tables[0][0][:size], atol=SAME_DELAY_PS, equal_nan=True) for at, _ in tables):
+        return
+    if not repeat_each_other(np.column_stack([values[:size] for _, values in tables]), _UNLIKE):
+        raise TraceFileError(
+            name,
+            f"holds {len(tables)} tables below each other that differ by more than scans of one trace do",
+            "Give one of them; if they are scans, each as a file of its own.",
+        )
 
 
 def read_traces(
@@ -230,6 +251,7 @@ def read_traces(
     same, counter = _one_signal(sc, sc_columns, "sc"), _one_signal(cc, cc_columns, "cc")
     notes, sources = (*sc_notes, *cc_notes), (sc_source, cc_source)
     if are_same(sc_delay, cc_delay):
+        _require_one(f"{sc} and {cc}", sc_delay, same - counter)
         apart = float(np.nanmax(np.abs(sc_delay - cc_delay)))
         if apart > SAME_DELAY_PS:
             notes = (*notes, f"Delays of {sc} and {cc} differ by up to {apart:.3g} ps (read back): means are used.")

@@ -92,6 +92,11 @@ def test_columns_may_stand_in_any_order_with_scans_and_strangers(tmp_path: Path)
     assert "'comment'" in " ".join(trace.notes)
 
 
+def test_time_of_the_laboratory_is_not_the_delay(tmp_path: Path) -> None:
+    lines = [f"{2.5 * at},{row}" for at, row in enumerate(rows())]
+    assert is_right(read_trace(write(tmp_path, ["Time (s),Delay (ps),SC,CC", *lines])))
+
+
 def test_missing_cells_become_dropped_delays(tmp_path: Path) -> None:
     lines = rows()
     for at, cell in enumerate(["NaN", "", "#N/A", "-"]):
@@ -274,6 +279,27 @@ def test_columns_of_one_name_are_scans_only_where_noise_tells_them_apart(tmp_pat
             with pytest.raises(TraceFileError, match=r"differ by more than their noise.*--map sc=2.*call them sc_1"):
                 read_trace(path)
             assert read_trace(path, columns={"sc": "2", "cc": "3"}).sc == pytest.approx(table[:, 1], abs=1e-5)
+
+
+def test_a_scan_in_columns_that_was_ended_early_leaves_the_others(tmp_path: Path) -> None:
+    lines = [f"{d},{s},{c},{s},{c}" for d, s, c in zip(DELAY, SC + 2.0, CC + 2.0, strict=True)]
+    lines[30:] = [line.rsplit(",", 2)[0] + ",0,0" for line in lines[30:]]
+    trace = read_trace(write(tmp_path, ["delay_ps,sc_1,cc_1,sc_2,cc_2", *lines]))
+    assert trace.signal == pytest.approx(SC - CC, abs=1e-5)
+    assert "A scan of sc in" in " ".join(trace.notes)
+
+
+def test_tables_below_each_other_are_scans_of_one_trace_or_asked_about(tmp_path: Path) -> None:
+    rng, t = np.random.default_rng(6), np.linspace(-1.0, 12.0, 90)
+
+    def table(above: str, lifetime: float) -> list[str]:
+        spin = np.where(t > 0.0, np.exp(-t / lifetime), 0.0) + rng.normal(scale=0.02, size=90)
+        return [above, "Delay (ps),SC,CC", *(f"{d:.4f},{2 + s:.4f},2" for d, s in zip(t, spin, strict=True))]
+
+    first, others = table("# T = 10 K", 3.0), {lifetime: table("# T = 77 K", lifetime) for lifetime in (3.0, 9.0)}
+    assert len(read_trace(write(tmp_path, first + others[3.0]))) == 180
+    with pytest.raises(TraceFileError, match=r"2 tables below each other that differ by more .*each as a file"):
+        read_trace(write(tmp_path, first + others[9.0]))
 
 
 @pytest.mark.parametrize(

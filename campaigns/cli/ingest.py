@@ -155,10 +155,7 @@ def fit_trace(options: FitTraceOptions) -> None:
 def _words(fit: TraceFit) -> str:
     given = "fitted" if fit.irf_given_ps is None else f"{fit.irf_given_ps:.3g} given"
     response = f"{fit.irf_fwhm_ps:.3g} ps ({given})"
-    wider = (
-        "the interval also answers for a stage that drifts, a tail of the response and a second lifetime, which no "
-        "trace shows; a campaign keeps it\n"
-    )
+    wider = f"the interval also answers for {fit.UNSEEN}; a campaign keeps it\n"
     return (
         f"{fit.summary()}\n{wider if fit.systematic_interval_ps else ''}"
         f"model {fit.model}, response {response}, time zero {fit.time_zero_ps:.3g} ps, "

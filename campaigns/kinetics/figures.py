@@ -76,16 +76,23 @@ MAX_DRAWN = 4000
 def kinetics_figure(fit: TraceFit) -> go.Figure:
     """SC, CC and their difference against delay with the fitted curve, and the residuals below."""
     trace, axis = fit.trace, DelayAxis(fit.trace.delay_ps)
+    kept = ~np.isin(trace.delay_ps, fit.left_out_ps)
     figure = make_subplots(rows=2, cols=1, shared_xaxes=True, row_heights=[0.75, 0.25], vertical_spacing=0.05)
     for name, values, colour in (("SC", trace.sc, SC_COLOUR), ("CC", trace.cc, CC_COLOUR)):
         if values is not None:
-            figure.add_trace(_points(axis, trace.delay_ps, values, name, colour, size=6), row=1, col=1)
-    figure.add_trace(_points(axis, trace.delay_ps, trace.signal, "SC − CC", DIFFERENCE_COLOUR, size=7), row=1, col=1)
+            figure.add_trace(_points(axis, trace.delay_ps[kept], values[kept], name, colour, size=6), row=1, col=1)
+    difference = trace.delay_ps[kept], trace.signal[kept]
+    figure.add_trace(_points(axis, *difference, "SC − CC", DIFFERENCE_COLOUR, size=7), row=1, col=1)
+    for delay, value in zip(trace.delay_ps[~kept], trace.signal[~kept], strict=True):
+        at = float(np.clip(value, difference[1].min(), difference[1].max()))  # off the scale that it would set
+        cross = _points(axis, np.array([delay]), np.array([at]), "left out", FIT_COLOUR, size=10, legend=False)
+        cross.update(marker_symbol="x-thin-open", hovertemplate=f"{delay:.4g} ps: {value:.3g}, left out<extra></extra>")
+        figure.add_trace(cross, row=1, col=1)
     fine = _fine_delays(fit)
     figure.add_trace(_line(axis, fine, fit.curve(fine), f"fit: {fit.model}", FIT_COLOUR), row=1, col=1)
-    residual = (trace.signal - fit.curve(trace.delay_ps)) / fit.noise
+    residual = (difference[1] - fit.curve(difference[0])) / fit.noise
     figure.add_trace(
-        _points(axis, trace.delay_ps, residual, "residual", DIFFERENCE_COLOUR, size=5, legend=False), row=2, col=1
+        _points(axis, difference[0], residual, "residual", DIFFERENCE_COLOUR, size=5, legend=False), row=2, col=1
     )
     for level in (-2.0, 0.0, 2.0):
         figure.add_hline(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 from math import inf, isfinite, log
 from statistics import NormalDist
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,6 +79,8 @@ class TraceFit:
     `lifetime_ps`, and no number was measured.
     """
 
+    #: What the wider interval answers for beside the noise.
+    UNSEEN: ClassVar = "a stage that drifts, a tail of the response and a second lifetime, which no trace shows"
     #: Tau of the difference (mean lifetime of a stretched decay), ps; where `is_upper_bound`, the bound, equal to
     #: `lifetime_high_ps`.
     lifetime_ps: float

@@ -40,6 +40,18 @@ def test_kinetics_show_data_fit_and_residuals() -> None:
     assert fit.summary() in figure.layout.title.text.replace("&lt;", "<")
 
 
+def test_a_point_that_was_left_out_is_marked_and_does_not_set_the_scale() -> None:
+    rng, delay = np.random.default_rng(3), np.linspace(-1.0, 12.0, 120)
+    spin = np.where(delay > 0.0, np.exp(-delay / 3.0), 0.0) + rng.normal(scale=0.01, size=120)
+    spin[60] += 30.0
+    fit = fit_trace(Trace.of(delay, difference=spin), 0.1)
+    drawn = {each.name: each for each in kinetics_figure(fit).data}
+    assert fit.left_out_ps == (delay[60],)
+    assert len(drawn["SC − CC"].y) == len(drawn["residual"].y) == 119
+    assert list(drawn["left out"].y) == [np.delete(spin, 60).max()]
+    assert f"{spin[60]:.3g}, left out" in drawn["left out"].hovertemplate
+
+
 def test_a_long_trace_is_thinned_before_drawing() -> None:
     delay = np.linspace(-1.0, 20.0, 50_000)
     trace = synthetic_trace(np.random.default_rng(0), delay, Truth(lifetime_ps=3.0, snr=20.0))

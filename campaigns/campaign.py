@@ -639,7 +639,8 @@ class Campaign(CampaignReader):
         if fit is None or drawn is None:
             drawn = fitted = self.round(progress)
             fit = fit or summary(fitted)
-        status = self.status().model_copy(update={"best_predicted": fit.best_predicted})  # of the model it shows
+        best = {"best_predicted": fit.best_predicted, "best_predicted_is": self.became_of_best(fit)}
+        status = self.status().model_copy(update=best)  # of the model it shows
         html = render(report_view(drawn, fit, self._state.batches, status, self.names, self.budget))
         write_whole(target, lambda file: file.write_text(html, encoding="utf-8"))
         return target

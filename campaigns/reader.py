@@ -377,7 +377,7 @@ class CampaignReader:
             created_at=self._state.created_at.isoformat(timespec="seconds"),
             n_ingested=len(self._state.measurements),
             best_predicted=None if fit is None else fit.best_predicted,
-            best_predicted_is=self._decided(fit),
+            best_predicted_is=self.became_of_best(fit),
             stages={formula: stage.value for formula, stage in self._state.stages.items()},
             pending=self._state.pending,
             ruled_out=tuple(cation.to_dict() for cation in self._state.ruled_out),
@@ -392,13 +392,20 @@ class CampaignReader:
             },
         )
 
-    def _decided(self, fit: FitSummary | None) -> str:
-        """What was decided of the best predicted compound since; names are read where something may have been."""
+    def last_fit(self) -> FitSummary | None:
+        """The fit on the present data or, while there is none, the one before."""
+        return self.fit() or next((FitSummary(**fit) for fit in reversed(self._state.fits.values())), None)
+
+    def became_of_best(self, fit: FitSummary | None) -> str:
+        """What became of a fit's best predicted compound since, in words; "" where nothing did. Names are read where
+        something may have."""
         from chemspace import parse_formula
 
         if fit is None or fit.best_predicted is None:
             return ""
         formula, state = fit.best_predicted[0], self._state
+        if state.stages.get(formula) is Stage.MEASURED:
+            return "measured since"
         is_open = not state.ruled_out and state.stages.get(formula) in (None, Stage.SUGGESTED)
         return "" if is_open else state.standing(parse_formula(formula, self.names))
 

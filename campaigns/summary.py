@@ -477,6 +477,8 @@ class Standing(Summary):
     best_observed: tuple[str, float] | None  #: (formula, lifetime_ps) of the slowest measured compound inside the space
     #: (formula, lifetime_ps) of the slowest predicted, unmeasured compound among the top ranked.
     best_predicted: tuple[str, float] | None
+    #: What became since of `best_predicted`, or was decided of a cation of it, in words; "" where nothing.
+    best_predicted_is: str = Field(default="", exclude_if=lambda became: not became)
     #: How the campaign's own predictions came out; None before the first result of a suggestion.
     track_record: TrackRecord | None = None
     nothing_left: str | None = None  #: where nothing is left to suggest: what became of the compounds, in a sentence
@@ -486,8 +488,6 @@ class Status(Standing):
     """Where a campaign stands, with its record."""
 
     folder: str  #: its folder
-    #: What was decided since of `best_predicted` or a cation of it, in words; "" where nothing was.
-    best_predicted_is: str = Field(default="", exclude_if=lambda decided: not decided)
     #: The campaign's own measurements, each with its number, file and, if so, why it was retracted.
     record: tuple[dict[str, Any], ...]
     fit: FitSummary | None  #: the last fit, None before the first

@@ -67,14 +67,16 @@ TURNS = {
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """A campaign at one moment: its state, where each compound stands that was ever mentioned, the fit on the present
-    data (None while it has to be learnt from), formula and lifetime (ps) of the slowest measured compound inside the
-    space, rows known, what became of the compounds where none is left to suggest, indices (ascending) of what is
-    measured, awaited or ruled out, and by formula the lifetimes and upper bounds (ps) that stand, published rows
-    too."""
+    data (None while it has to be learnt from), that or the one before, what became of the compound it predicts best,
+    formula and lifetime (ps) of the slowest measured compound inside the space, rows known, what became of the
+    compounds where none is left to suggest, indices (ascending) of what is measured, awaited or ruled out, and by
+    formula the lifetimes and upper bounds (ps) that stand, published rows too."""
 
     state: CampaignState
     stages: Mapping[str, Stage]
     fit: FitSummary | None
+    last_fit: FitSummary | None
+    best_predicted_is: str
     best_observed: tuple[str, float] | None
     n_measured: int
     nothing_left: str | None
@@ -113,13 +115,6 @@ class Snapshot:
     def is_outdated(self) -> bool:
         """Whether results have come in, or the description was amended, since the last suggestions were made."""
         return self.batch is None or self.fit is None or not self.state.is_current(self.batch, self.fit.data_key)
-
-    @property
-    def last_fit(self) -> FitSummary | None:
-        """The present fit or, while there is none, the one before."""
-        if self.fit is not None or not self.state.fits:
-            return self.fit
-        return FitSummary(**list(self.state.fits.values())[-1])
 
     @property
     def waiting(self) -> dict[str, list[tuple[str, Stage, str]]]:
@@ -204,8 +199,7 @@ def dig(campaign_folder: Path, oracle_store: Path | None, progress: Progress) ->
 def learn(folder: Path, oracle_store: Path | None, by: str, workers: int, progress: Progress) -> dict[str, Any]:
     """Learn from what has come in, suggest, and work out what pages show; what came of it. Errors as of `Campaign`."""
     with acting_as(by), Campaign.open(folder, oracle_store=oracle_store) as campaign:
-        fits = list(campaign.state.fits.values())
-        before = campaign.fit() or (FitSummary(**fits[-1]) if fits else None)
+        before = campaign.last_fit()
         described = campaign.describe(workers=workers, progress=progress)
         fit = campaign.fit() or campaign.retrain(progress)
         changes = campaign.changes()
@@ -343,6 +337,8 @@ class CampaignService:
                     state=state,
                     stages=MappingProxyType(stages),
                     fit=campaign.fit(),
+                    last_fit=(last_fit := campaign.last_fit()),
+                    best_predicted_is=campaign.became_of_best(last_fit),
                     best_observed=campaign.best_observed(),
                     n_measured=len(dataset),
                     nothing_left=campaign.used_up(len(dataset)),

@@ -327,6 +327,7 @@ def _campaign(service: CampaignService) -> models.CampaignOut:
         stages=dict(snapshot.stages),
         best_observed=snapshot.best_observed,
         best_predicted=None if fit is None else fit.best_predicted,
+        best_predicted_is=snapshot.best_predicted_is,
         fit=fit,
         properties={name: counted["n_values"] for name, counted in snapshot.properties.items()},
         track_record=service.track_record(),

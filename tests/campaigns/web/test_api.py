@@ -60,6 +60,28 @@ def test_a_suggestion_is_accepted_another_declined_with_a_reason(client: TestCli
     assert second in newest["what"]
 
 
+def test_a_best_predicted_compound_that_is_decided_upon_is_told_as_that_by_rest_and_page(client: TestClient) -> None:
+    one = client.get(HERE).json()
+    assert "best_predicted_is" not in one
+    decided = {"formula": one["best_predicted"][0], "stage": "declined", "reason": "no oven > 100 °C"}
+    assert client.post(f"{HERE}/outcomes", json=decided).status_code == 201
+    now = client.get(HERE).json()
+    told = (now["best_predicted"], now["best_predicted_is"])
+    assert told == (one["best_predicted"], "declined (no oven > 100 °C)")
+    page = client.get(f"/c/{SLUG}").text
+    shown = page.split("Best predicted, not measured</dt><dd>")[1].split("</dd>")[0]
+    assert "(declined (no oven &gt; 100 °C))</small>" in shown
+
+
+def test_a_best_predicted_compound_that_is_measured_but_not_learnt_from_is_told_as_that(client: TestClient) -> None:
+    formula = client.get(HERE).json()["best_predicted"][0]
+    table = {"file": ("one.csv", f"formula,lifetime_ps\n{formula},3.1\n".encode())}
+    assert client.post(f"{HERE}/measurements/table", files=table, data={"learn": "false"}).status_code == 201
+    assert client.get(HERE).json()["best_predicted_is"] == "measured since"
+    page = client.get(f"/c/{SLUG}").text
+    assert "(measured since)</small>" in page.split("Best predicted, not measured</dt><dd>")[1].split("</dd>")[0]
+
+
 def test_pages_of_the_ranking_are_those_of_its_file(client: TestClient, prepared: Prepared) -> None:
     frame = pd.read_parquet(prepared.folder / "ranking.parquet")
     suggested = {s["formula"] for s in client.get(f"{HERE}/suggestions").json()["suggestions"]}

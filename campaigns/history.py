@@ -173,7 +173,7 @@ def voiding(
         raise LifecycleError(f"say why event {number} is undone (--reason)")
     _check_values(state, event)
     later = [other for other in events if other.id > number and other.id not in undone]
-    if not confirmed and (lines := [*_dependents(event, later, events)]):
+    if not confirmed and (lines := [*_dependents(event, later, events, state)]):
         raise DependedOnError(
             f"event {number} ({sentence(event)}) is what later ones stand on: {'; '.join(lines)}. They stay in the "
             "log; say --yes to undo it all the same"
@@ -195,10 +195,10 @@ def _check_values(state: CampaignState, event: Event) -> None:
         )
 
 
-def _dependents(event: Event, later: Sequence[Event], events: Sequence[Event]) -> Iterator[str]:
+def _dependents(event: Event, later: Sequence[Event], events: Sequence[Event], state: CampaignState) -> Iterator[str]:
     """What stands on an event, in words."""
     for other in later:
-        if _refers(other, event, events):
+        if _refers(other, event, events, state):
             yield f"event {other.id}, {sentence(other)}"
     if _teaches(event, events):
         rounds = [other.payload["number"] for other in later if other.kind is EventKind.SUGGESTED]
@@ -216,21 +216,35 @@ def _teaches(event: Event, events: Sequence[Event]) -> bool:
     return event.kind in _TEACHING
 
 
-def _refers(other: Event, event: Event, events: Sequence[Event]) -> bool:
-    """Whether a later event is about the same thing: a measurement of it, or the further life of its compounds."""
-    if event.kind is EventKind.OBSERVED and other.kind is EventKind.RETRACTED:
-        target = event.payload["target"]
-        before = sum(
-            len(earlier.payload["rows"])
-            for earlier in events
-            if earlier.kind is EventKind.OBSERVED and earlier.id < event.id and earlier.payload["target"] == target
-        )
-        numbers = range(before + 1, before + 1 + len(event.payload["rows"]))
-        return bool(other.payload["target"] == target and other.payload["number"] in numbers)
+def _refers(other: Event, event: Event, events: Sequence[Event], state: CampaignState) -> bool:
+    """Whether a later event is about the same thing: a measurement of it, or the further life of its compounds; where
+    the event undid one, what refers to that, or says it again."""
+    if event.kind is EventKind.VOIDED:
+        undone = next(one for one in events if one.id == event.payload["event"])
+        return _repeats(other, undone) or _refers(other, undone, events, state)
+    if event.kind is EventKind.OBSERVED:
+        target, came = event.payload["target"], (event.at, event.payload["name"])
+        numbers = {row.number for row in state.records.get(target, ()) if (row.at, row.file) == came}
+        changed = (*other.payload.get("corrections", ()), *other.payload.get("retractions", ()), other.payload)
+        return other.payload.get("target") == target and any(row.get("number") in numbers for row in changed)
     if event.kind is EventKind.AMENDED:
         added = event.payload["config"]["properties"]
         return other.kind is EventKind.AMENDED or other.payload.get("target") in added
     return other.kind is EventKind.STEPPED and other.payload["formula"] in _compounds(event.payload, event.kind)
+
+
+def _repeats(other: Event, event: Event) -> bool:
+    """Whether a later event says what an event says: brings a crystal of it, or declines or takes back the same."""
+    if other.kind is not event.kind:
+        return False
+    if event.kind is EventKind.OBSERVED:
+        mine, theirs = (
+            {(one.payload["target"], row["formula"], row.get("sample", "")) for row in one.payload["rows"]}
+            for one in (event, other)
+        )
+        return bool(mine & theirs)
+    what = {EventKind.RULED_OUT: ("place", "inchikey"), EventKind.RETRACTED: ("target", "number")}.get(event.kind, ())
+    return bool(what) and all(event.payload[name] == other.payload[name] for name in what)
 
 
 def _compounds(payload: Mapping[str, Any], kind: EventKind) -> set[str]:

@@ -394,7 +394,8 @@ class CampaignReader:
 
     def last_fit(self) -> FitSummary | None:
         """The fit on the present data or, while there is none, the one before."""
-        return self.fit() or next((FitSummary(**fit) for fit in reversed(self._state.fits.values())), None)
+        fits = list(self._state.fits.values())
+        return self.fit() or (FitSummary(**fits[-1]) if fits else None)
 
     def became_of_best(self, fit: FitSummary | None) -> str:
         """What became of a fit's best predicted compound since, in words; "" where nothing did. Names are read where

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from campaigns import Campaign
 from campaigns.errors import DependedOnError, LifecycleError
 from campaigns.events import EventKind, Stage
 from tests.campaigns.cli.test_described import run
-from tests.campaigns.conftest import Launched
+from tests.campaigns.conftest import Launched, described
 
 
 def last(campaign: Campaign, kind: EventKind) -> int:
@@ -99,6 +100,51 @@ def test_what_stands_on_an_event_is_told_first(campaign: Campaign, results: Path
     first = next(event.id for event in campaign.events() if event.kind is EventKind.STEPPED)
     with pytest.raises(DependedOnError, match="formed"):
         campaign.undo(first, "not accepted")
+
+
+def test_a_correction_stands_on_the_ingest_of_what_it_corrects(year: Campaign, results: Path) -> None:
+    results.write_text("formula,lifetime_ps,sample\n(PDA)PbI4,0.9,K1\n")
+    year.ingest(results)
+    taken_in = last(year, EventKind.OBSERVED)
+    results.write_text("formula,lifetime_ps,sample,note\n(PDA)PbI4,0.9,K1,checked by XRD\n")
+    assert year.ingest(results, accept_corrections=True).corrected == 1
+    correction = rf"event {last(year, EventKind.OBSERVED)}, ingested results\.csv: corrected \(PDA\)PbI4 \(number 3\)"
+    with pytest.raises(DependedOnError, match=correction):
+        year.undo(taken_in, "wrong table")
+
+
+def test_a_retraction_stands_on_its_ingest_in_a_campaign_that_began_with_another_ones_rows(
+    year: Campaign, launched: Launched, tmp_path: Path
+) -> None:
+    known = Campaign.create(
+        tmp_path / "next", described(), libraries=[launched.library], oracle_store=launched.oracle_store, known=year
+    )
+    known.observe([{"formula": "(PDA)PbI4", "lifetime_ps": 0.9}])
+    taken_in = last(known, EventKind.OBSERVED)
+    known.retract(3, "drift")
+    with pytest.raises(DependedOnError, match="retracted measurement 3: drift"):
+        known.undo(taken_in, "wrong table")
+
+
+@pytest.mark.parametrize(
+    "say",
+    [
+        lambda campaign: campaign.observe([{"formula": "(PDA)PbI4", "lifetime_ps": 0.9, "sample": "K1"}]),
+        lambda campaign: campaign.decline_cation("BDA", "too dear"),
+        lambda campaign: campaign.retract(1, "cracked"),
+        lambda campaign: campaign.step("(PEA)2PbI4", Stage.NOT_FORMED),
+    ],
+    ids=["ingest", "decline", "retraction", "outcome"],
+)
+def test_what_was_said_again_after_an_undo_is_told_before_that_is_undone(
+    year: Campaign, say: Callable[[Campaign], object]
+) -> None:
+    say(year)
+    year.undo(year.state.last_event, "a mistake")
+    undo = year.state.last_event
+    say(year)
+    with pytest.raises(DependedOnError, match=f"stand on: event {year.state.last_event}, "):
+        year.undo(undo, "right after all")
 
 
 def test_replays_hold_before_between_and_after(campaign: Campaign, results: Path) -> None:

@@ -437,15 +437,15 @@ class Campaign(CampaignReader):
     @checked
     def observe(
         self,
-        rows: pd.DataFrame | Iterable[Mapping[str, Any]],
+        rows: pd.DataFrame | pd.Series | Mapping[str, Any] | Iterable[Mapping[str, Any]],
         target: str = LIFETIME.name,
         *,
         dry_run: bool = False,
         accept_corrections: bool = False,
     ) -> IngestResult:
-        """Take in observations that are at hand as rows, one mapping (or row of a data frame) for each by the columns
-        that a table has: formula and lifetime_ps, or compound and value, and more where it is known. Whole or not at
-        all; arguments and errors as for `ingest`."""
+        """Take in observations that are at hand as rows, or one, a mapping (or row of a data frame) for each by the
+        columns that a table has: formula and lifetime_ps, or compound and value, and more where it is known. Whole or
+        not at all; arguments and errors as for `ingest`."""
         table = read_observations(OBSERVED, json_lines(rows), target_of(self.config, target), self.names)
         rules = IntakeRules(accept_corrections=dry_run or accept_corrections, tell_known=self.is_behind())
         return self._take_in(table, rules, dry_run=dry_run)

@@ -101,6 +101,7 @@ _REST = {
 }
 _OTHER = "; another crystal's lifetime differs in a digit more: write that"
 _TWIN = "is the lifetime of {} too; it trains as a crystal of your own, so leave the row out if it is a copy"
+_SAME = "is the value of crystal {} too ({}); if one crystal has two names now, retract one of the two"
 _HINT = "; if it is another crystal, name it in a column 'sample'"
 
 
@@ -227,6 +228,9 @@ class _Before:
                 for earlier, other in self.standing.get(_renamed(what), ())
                 if what.sample and other.formula != what.formula
             ]
+            words += [
+                f"row {row.line}: {told} {_SAME.format(other.sample, one.name)}" for one, other in self._twins(what)
+            ]
             self.held[row.line] = name or f"row {row.line}"
             if action == "add":
                 if self.target.of_campaign:
@@ -318,6 +322,13 @@ class _Before:
                 self.claimed |= {found[0].number} if what.sample else set()
                 return found
         return None
+
+    def _twins(self, what: Observation) -> list[tuple[Recorded, Observation]]:
+        """What stands with this value, of three digits or more, as another named crystal of the compound."""
+        if not (self.target.of_campaign and what.sample) or float(f"{what.value:.2g}") == what.value:
+            return []
+        alike = self.standing.get(("named", _crystal(what, sample="")), ())
+        return [(row, one) for row, one in alike if one.sample != what.sample and not _other_conditions(what, one)][:1]
 
     def _is_taken(self, row: Recorded) -> bool:
         return row.of_launch or row.number in self.claimed

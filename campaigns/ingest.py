@@ -401,7 +401,11 @@ def layout_for(name: str, grid: Grid, target: Target, **reading: Unpack[ReadingO
     declared, unit = reading.get("columns") or {}, reading.get("unit")
     with _as_ingest_error():
         if target.is_lifetime:
-            return layout_of(name, grid, declared, unit)
+            try:
+                return layout_of(name, grid, declared, unit)
+            except TableError as error:
+                outcomes = ("a table with a column 'stage' is one of outcomes: say --outcomes",)
+                raise TableError(error.name, *error.problems, *outcomes * ("stage" in grid.columns)) from None
         if unit is not None or reading.get("accept_extreme"):
             problem = f"unit and accept_extreme are for lifetimes; the unit of {target.name} stands at its name's end"
             raise IngestError(name, (problem,))
@@ -436,17 +440,36 @@ def _as_ingest_error() -> Iterator[None]:
         raise IngestError(error.name, error.problems) from None
 
 
-def json_lines(rows: pd.DataFrame | Iterable[Mapping[str, Any]]) -> bytes:
-    """Rows as a table of JSON lines; what is None or NaN is an empty cell. Raises IngestError for what is no row."""
+def json_lines(rows: pd.DataFrame | pd.Series | Mapping[str, Any] | Iterable[Mapping[str, Any]]) -> bytes:
+    """Rows, or one, as a table of JSON lines; None or NaN is an empty cell, what an index with a name holds a column.
+    Raises IngestError for what is no row, and for a column that stands twice."""
     import pandas as pd
 
-    records = rows.to_dict("records") if isinstance(rows, pd.DataFrame) else rows
+    records: Any = rows
+    if isinstance(rows, pd.DataFrame):
+        named = [name for name in rows.index.names if name is not None and name not in rows.columns]
+        frame = rows.reset_index(named) if named else rows
+        if twice := [*frame.columns[frame.columns.duplicated()]]:
+            raise IngestError("what was given", (f"column {twice[0]!r} stands twice; which is meant?",), ())
+        records = frame.to_dict("records")
+    elif isinstance(rows, Mapping | pd.Series):
+        records = [dict(rows)]
     records = [*records] if isinstance(records, Iterable) else [records]
     if other := [row for row in records if not isinstance(row, Mapping)]:
         what = f"{other[0]!r} is neither a file's path, nor a data frame, nor a row such as {{'formula': '(PEA)2PbI4'}}"
         raise IngestError("what was given", (what,), ())
-    cells = [{str(name): cell for name, cell in row.items() if not pd.isna(cell)} for row in records]
-    return "\n".join(json.dumps(row, default=lambda cell: cell.item()) for row in cells).encode()
+    cells = [{str(name): _plain_cell(cell) for name, cell in row.items()} for row in records]
+    return "\n".join(map(json.dumps, cells)).encode()
+
+
+def _plain_cell(cell: Any) -> Any:
+    """A cell of a row that Python hands in, as JSON has it: what is none of its numbers or words as it prints."""
+    import pandas as pd
+
+    if pd.api.types.is_scalar(cell) and pd.isna(cell):
+        return None
+    plain = cell.item() if getattr(cell, "ndim", 1) == 0 else cell  # a number of NumPy's
+    return plain if isinstance(plain, bool | int | float | str) else str(plain)
 
 
 def lines_of(cells: Mapping[str, str], columns: Mapping[str, str]) -> dict[str, str]:

@@ -453,8 +453,8 @@ _END = "\0end"
 
 
 def split_rows(lines: Iterable[str], delimiter: str) -> Iterator[tuple[int, list[str], str]]:
-    """The rows of a text table, its first line the headings: number of the last line of each, from 1, its cells, and
-    why they cannot be read ("" where they can; else the number is that of its first line)."""
+    """The rows of a text table, its first line the headings: number of the first line of each, from 1, its cells, and
+    why they cannot be read ("" where they can)."""
     reader, width = csv.reader(chain(lines, [f"{_END}{delimiter}{_END}"]), delimiter=delimiter), 0
     while True:
         begin = reader.line_num + 1
@@ -469,7 +469,7 @@ def split_rows(lines: Iterable[str], delimiter: str) -> Iterator[tuple[int, list
             return
         width = width or len(cells)
         is_open = any(takes_in_rows(cell, width, delimiter) for cell in cells)
-        yield (begin, cells, UNQUOTED) if is_open else (reader.line_num, cells, "")
+        yield begin, cells, UNQUOTED if is_open else ""
 
 
 #: What is wrong with a cell that takes in rows.
@@ -552,7 +552,7 @@ _Record = tuple[int, dict[str, object] | None]
 
 
 def _from_records(name: str, records: Iterable[_Record]) -> Grid:
-    rows, problems, count = [], [], CellCount(name)
+    rows, problems, count, keys = [], [], CellCount(name), dict[str, None]()
     for line, record in records:
         wrong = [key for key, value in record.items() if isinstance(value, dict | list)] if record is not None else []
         if record is None:
@@ -563,9 +563,10 @@ def _from_records(name: str, records: Iterable[_Record]) -> Grid:
             cells = {str(key).strip(): cell for key, value in record.items() if (cell := _record_cell(value))}
             count.add(line, cells.values())
             rows.append((line, cells))
+            keys |= dict.fromkeys(str(key).strip() for key in record or ())
     if problems:
         raise TableError(name, *problems)
-    columns = tuple(dict.fromkeys(key for _, cells in rows for key in cells))
+    columns = tuple(keys)  # one without a value is there, too, as in a text
     check_headings(name, columns)
     return Grid(columns, tuple(GridRow(line, cells) for line, cells in rows if cells))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import pandas as pd
 import pytest
 
 from campaigns import Campaign
-from campaigns.errors import CampaignError, LifecycleError
+from campaigns.errors import CampaignError, IngestError, LifecycleError
 from campaigns.events import Stage
 
 
@@ -34,6 +35,36 @@ def test_a_data_frame_is_taken_in_and_comes_out(year: Campaign) -> None:
     assert year.ingest(frame).added == 1
     assert year.ingest(frame).skipped == 1
     assert [*year.table("measurements")["formula"]] == ["(BDA)PbI4", "(CMA)2PbI4", "(PDA)PbI4"]
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        pd.DataFrame({"lifetime_ps": [0.5]}, index=pd.Index(["(PA)2PbI4"], name="formula")),
+        pd.DataFrame({"formula": ["(PA)2PbI4"], "lifetime_ps": [0.5]}, index=[0.5]),
+        pd.DataFrame({"formula": ["(PA)2PbI4"], "lifetime_ps": [0.5], "day": [pd.Timestamp("2026-01-02")]}),
+        pd.Series({"formula": "(PA)2PbI4", "lifetime_ps": np.float32(0.5)}),
+        {"formula": "(PA)2PbI4", "lifetime_ps": Decimal("0.5")},
+    ],
+    ids=["formulas as index", "numbers as index", "a day", "a series", "one row"],
+)
+def test_rows_are_taken_in_however_pandas_or_python_holds_them(year: Campaign, rows: Any) -> None:
+    assert year.observe(rows).added == 1
+    assert (year.state.measurements[-1].formula, year.state.measurements[-1].value) == ("(PA)2PbI4", 0.5)
+
+
+@pytest.mark.parametrize(
+    ("frame", "says"),
+    [
+        (pd.DataFrame([["(PA)2PbI4", 1, 2]], columns=["formula", "lifetime_ps", "lifetime_ps"]), "stands twice"),
+        (pd.DataFrame({"formula": ["(PA)2PbI4"], "lifetime_ps": [np.nan]}), "row 1, column lifetime_ps: "),
+        (pd.DataFrame({"formula": [None], "lifetime_ps": [1.0]}), "row 1, column formula: "),
+    ],
+    ids=["a column twice", "no lifetime", "no formula"],
+)
+def test_what_is_wrong_with_a_data_frame_is_said_of_its_cell(year: Campaign, frame: pd.DataFrame, says: str) -> None:
+    with pytest.raises(IngestError, match=says):
+        year.observe(frame)
 
 
 @pytest.mark.parametrize("size", [2.5, "3", 0, True])

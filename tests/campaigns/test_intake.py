@@ -271,6 +271,25 @@ def test_a_crystal_that_stands_as_another_compound_is_told(campaign: Campaign, t
     ]
 
 
+def test_a_crystal_that_seems_to_have_two_names_is_told(campaign: Campaign, tmp_path: Path) -> None:
+    campaign.ingest(write(tmp_path, "formula,lifetime_ps,sample\n(PA)2PbI4,0.853,K2\n(BA)2PbI4,0.3,1\n"))
+    rows = "(PA)2PbI4,0.853,K2a\n(PA)2PbI4,0.854,K3\n(BA)2PbI4,0.3,2\n"  # two digits are often the same by chance
+    result = campaign.ingest(write(tmp_path, "formula,lifetime_ps,sample\n" + rows, "week2.csv"), dry_run=True)
+    assert [word for word in result.warnings if "two names" in word] == [
+        "row 2: (PA)2PbI4 0.853 ps is the value of crystal K2 too (measurement 1); if one crystal has two names now, "
+        "retract one of the two"
+    ]
+
+
+def test_a_row_is_called_by_its_first_line_and_a_table_of_outcomes_by_what_it_is(
+    campaign: Campaign, tmp_path: Path
+) -> None:
+    campaign.ingest(path := write(tmp_path, 'formula,lifetime_ps,note\n(PA)2PbI4,0.5,"two\nlines"\n(BA)2PbI4,0.6,\n'))
+    assert [row.line for row in campaign.ingest(path).rows] == [2, 4]
+    with pytest.raises(IngestError, match="a table with a column 'stage' is one of outcomes: say --outcomes"):
+        campaign.ingest(write(tmp_path, "formula,stage\n(PA)2PbI4,not formed\n", "outcomes.csv"))
+
+
 def test_an_empty_cell_takes_nothing_back(campaign: Campaign, tmp_path: Path) -> None:
     campaign.ingest(write(tmp_path, WEEK_2))
     assert campaign.ingest(write(tmp_path, WEEK_1, "week1.csv")).rows[0].action == "known"

@@ -113,22 +113,32 @@ def true_descriptors(cation: Cation) -> tuple[float, ...]:
 
 
 def make(path: Path, count: int) -> None:
-    """Compute the table."""
-    cations = listed(count)
+    """Compute the table, kept every 2,000 cations; a table that was begun goes on, and may be used as far as it is."""
+    cations, values = listed(count), np.empty((0, len(FIELDS)))
+    if path.exists():
+        begun = np.load(path)
+        values = begun["values"]
+        if begun["smiles"].tolist() != [cation.smiles for cation in cations[: len(values)]]:
+            raise SystemExit(f"{path} is no part of a table of {count:,} spacers")
     with ProcessPoolExecutor(os.cpu_count() or 1) as pool:
-        values = list(pool.map(true_descriptors, cations, chunksize=50))
-    write(path, cations, np.array(values))
+        while len(values) < len(cations):
+            some = cations[len(values) : len(values) + 2000]
+            values = np.vstack([values, [*pool.map(true_descriptors, some, chunksize=50)]])
+            write(path, cations[: len(values)], values)
+            print(f"{len(values):,} of {len(cations):,}", flush=True)
 
 
 def write(path: Path, cations: Sequence[Cation], values: Array) -> None:
-    """The table as a file."""
+    """The table as a file, written whole."""
+    part = path.with_suffix(".part.npz")
     np.savez_compressed(
-        path,
+        part,
         smiles=np.array([cation.smiles for cation in cations]),
         inchikey=np.array([cation.inchikey for cation in cations]),
         charge=np.array([cation.charge for cation in cations]),
         values=values,
     )
+    part.replace(path)
 
 
 def read(path: Path, count: int | None) -> tuple[Candidates, Array]:

@@ -200,6 +200,9 @@ def space_of(config: CampaignConfig, library: CationLibrary) -> CompoundSpace:
     rules = config.space
     names_cations = rules.cages or rules.cage_mixtures or rules.constraints or config.prices
     names = with_builtin(library, config.defaults) if names_cations else library
+    if not library.spacers:
+        told = "libraries: they hold cage cations alone; give a spacer, or say `spacer` in a column `role`"
+        raise ConfigError(told, ("libraries",))
     space = CompoundSpace(
         spacers=library.spacers,
         cages=_cages(config, library, names),

@@ -281,6 +281,8 @@ class SpacerRound(Summary):
         """What is still open of the list, in words."""
         if self.open_places is None:
             return "nothing is predicted yet"
+        if not self.list_size:
+            return "no place of the list is open"
         left = f"{self.open_places:.1f} of the list's {self.list_size} places"
         return f"spacers that are not computed are expected to hold {left}"
 

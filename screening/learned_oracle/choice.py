@@ -275,6 +275,6 @@ class SearchPlan:
         fit = (4 * computed * _WIDTH**2 + _CUBES * _WIDTH**3) / speed
         predict = self.n_spacers * _WIDTH * (_WIDTH + 100) / speed
         shaped = min(self.n_spacers, computed + LOOKS * min(computed, self.n_rounds * MOST_SEEN // 2))
-        passes = pass_seconds * (LOOKS + SCOUTS + DRAWS * 2 * REACH / max(compounds, 1))
+        passes = pass_seconds * (LOOKS + SCOUTS + DRAWS * min(1.0, 2 * REACH / max(compounds, 1)))
         memory = self.n_spacers * _BYTES + computed * _WIDTH * 8 * _COPIES
         return read + shaped * shape + self.n_rounds * (fit + predict + passes), memory / 1e6

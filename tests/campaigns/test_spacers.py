@@ -5,12 +5,13 @@ from __future__ import annotations
 import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from campaigns import Campaign, CampaignConfig
 from campaigns.errors import CampaignError, ConfigError
@@ -45,10 +46,12 @@ def made_up(cation: Cation, protocol: Protocol, ok: bool = True) -> CationRecord
 
 @dataclass
 class PretendOracle:
-    """Answers as `oracle.describe` does, at once; counts what it computed, and is stopped after some."""
+    """Answers as `oracle.describe` does, at once; counts what it computed, and is stopped after some, or where start
+    geometries are asked for once more than so often."""
 
     computed: Counter[str] = field(default_factory=Counter)
     stop_after: int = 10**9
+    shapes_left: int = 10**9
     fails: frozenset[str] = frozenset()
 
     def describe(
@@ -56,7 +59,7 @@ class PretendOracle:
     ) -> list[CationRecord]:
         held = store.get_many([cation.inchikey for cation in cations], protocol)
         for cation in cations:
-            if cation.inchikey not in held:
+            if cation.inchikey not in held or held[cation.inchikey].retry:
                 if sum(self.computed.values()) >= self.stop_after:
                     raise KeyboardInterrupt
                 self.computed[cation.inchikey] += 1
@@ -64,12 +67,19 @@ class PretendOracle:
                 store.put(held[cation.inchikey])
         return [held[cation.inchikey] for cation in cations]
 
+    def shapes(self, smiles: Sequence[str]) -> NDArray[np.float64]:
+        """In place of start geometries."""
+        self.shapes_left -= 1
+        if self.shapes_left < 0:
+            raise KeyboardInterrupt
+        return np.zeros((len(smiles), 4))
+
 
 def pretended(patch: pytest.MonkeyPatch) -> PretendOracle:
     """Neither the oracle nor its start geometries are real."""
     oracle = PretendOracle()
     patch.setattr("campaigns.records.describe", oracle.describe)
-    patch.setattr("screening.learned_oracle.StartShapes.__call__", lambda _, smiles: np.zeros((len(smiles), 4)))
+    patch.setattr("screening.learned_oracle.StartShapes.__call__", lambda _, smiles: oracle.shapes(smiles))
     return oracle
 
 
@@ -145,8 +155,10 @@ def test_a_search_that_is_stopped_anywhere_goes_on_and_computes_nothing_twice(
         whole.describe()
         wanted = [one.spacers for one in whole.state.spacer_rounds]
     pretend.computed.clear()
-    for stop in (0, 10, 50, 68, 10**9):  # among the measured cations, in the first round, in a later one
-        pretend.stop_after = stop
+    every = 10**9
+    # Among the measured cations, in the first round, twice while the second is chosen, in a later one.
+    for stop, shapes in ((0, every), (10, every), (50, every), (every, 0), (every, 1), (68, every), (every, every)):
+        pretend.stop_after, pretend.shapes_left = stop, shapes
         with campaign_of(tmp_path / "stopped", 40) as stopped:
             try:
                 stopped.describe()
@@ -164,6 +176,7 @@ def test_more_calculations_than_spacers_compute_every_spacer(pretend: PretendOra
         assert told is not None
         assert (told["n_computed"], told["n_predicted"]) == (20, 0)
         assert told["last_round"]["is_stable"]
+        assert told["outlook"] == "no place of the list is open"
 
 
 def test_one_spacer_is_computed_and_suggested(pretend: PretendOracle, tmp_path: Path) -> None:
@@ -223,6 +236,17 @@ def test_failures_that_the_store_holds_cost_nothing_and_are_not_computed_again(
         assert {c.inchikey for c in failed} <= set(campaign.state.spacer_rounds[0].spacers)
 
 
+def test_failures_that_may_not_come_again_are_computed_again_and_cost(pretend: PretendOracle, tmp_path: Path) -> None:
+    with campaign_of(tmp_path, 40) as campaign:
+        stopped = [made_up(c, campaign.config.protocol, ok=False) for c in campaign.space.spacers[:30]]
+        with OracleStore(tmp_path / "oracle.db") as store:
+            store.put_many(replace(one, retry=True) for one in stopped)
+        assert not campaign.describe().failures
+        first, *_ = campaign.state.spacer_rounds
+        assert (first.n_known, spent(campaign)) == (0, 40)
+        assert {one.inchikey for one in stopped} & set(pretend.computed) & set(first.spacers)
+
+
 def test_spacers_with_one_fingerprint_are_told_apart(pretend: PretendOracle, tmp_path: Path) -> None:
     pairs = [
         (Cation.from_smiles(f"C[C@H]({tail})C[NH3+]"), Cation.from_smiles(f"C[C@@H]({tail})C[NH3+]"))
@@ -243,6 +267,11 @@ def test_constraints_that_no_spacer_passes_are_refused_before_anything_is_comput
     with pytest.raises(ConfigError, match=r"they leave none of [\d,]+ compounds; loosen one"):
         campaign_of(tmp_path, 40, space={"n_layers": [2], "constraints": [rule]})
     assert not pretend.computed
+
+
+def test_a_library_of_cage_cations_alone_is_refused_as_that(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"libraries: they hold cage cations alone; give a spacer"):
+        campaign_of(tmp_path, 40, of=[LIBRARY["MA"], LIBRARY["FA"]])
 
 
 def test_where_all_fail_others_are_tried_until_the_budget_ends(pretend: PretendOracle, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from oracle import Protocol
 from oracle.descriptors import DEFAULT_DESCRIPTORS
 from oracle.errors import ConformerError
 from screening.errors import TrainingDataError
-from screening.learned_oracle import SpacerFeatures, StartShapes, first_spacers, spacer_features
+from screening.learned_oracle import SearchPlan, SpacerFeatures, StartShapes, first_spacers, spacer_features
 from screening.learned_oracle.choice import far_spacers
 from screening.learned_oracle.model import DescriptorModel, scaffold_groups
 
@@ -166,3 +166,9 @@ def test_the_first_sample_has_as_many_of_each_charge_and_all_of_a_rare_one() -> 
     assert np.bincount(charges[first]).tolist() == [0, 25, 25]
     assert not computed[first].any()
     assert np.bincount(charges[first_spacers(computed, charges, 1000, 3)]).tolist() == [0, 100, 40]
+
+
+def test_a_draw_of_a_small_space_costs_no_more_than_a_pass_over_it() -> None:
+    plan, smiles = SearchPlan(n_spacers=14, n_known=0, budget=5), SMILES[:14]
+    one, two = (plan.cost(smiles, seconds, 14, Protocol())[0] for seconds in (1000.0, 2000.0))
+    assert two - one < plan.n_rounds * 1000.0 * 150  # passes a round, its 128 draws among them

@@ -170,11 +170,12 @@ def test_a_search_that_is_stopped_anywhere_goes_on_and_computes_nothing_twice(
 
 
 def test_more_calculations_than_spacers_compute_every_spacer(pretend: PretendOracle, tmp_path: Path) -> None:
-    with campaign_of(tmp_path, 5000, spacers=20) as campaign:
+    with campaign_of(tmp_path, 91, spacers=90) as campaign:
         campaign.describe()
         told = campaign.status().spacers
         assert told is not None
-        assert (told["n_computed"], told["n_predicted"]) == (20, 0)
+        assert (told["n_computed"], told["n_predicted"]) == (90, 0)
+        assert [len(one.spacers) for one in campaign.state.spacer_rounds] == [90, 0]
         assert told["last_round"]["is_stable"]
         assert told["outlook"] == "no place of the list is open"
 

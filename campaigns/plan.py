@@ -141,8 +141,9 @@ def _one_of(field: str, name: str, known: tuple[str, ...]) -> None:
         raise ConfigError(f"{field}: none is called {name!r}{nearest(name, known)}", (field,))
 
 
-#: Stored cations from which the time of one is known well enough; with fewer, `_SAMPLE` are computed to find out.
-_ENOUGH, _SAMPLE = 20, 8
+#: Stored cations from which the time of one is known well enough, and how many of them are computed again, since the
+#: machine may be quicker or busier than it was; with fewer stored, `_SAMPLE` of the missing ones are computed.
+_ENOUGH, _AGAIN, _SAMPLE = 20, 4, 8
 #: What follows a fit (a batch, its refits, the report), in units of validating and fitting: 6.9 CPU s to 10 with the
 #: default surrogate on the published rows.
 _AFTER = 0.7
@@ -245,21 +246,35 @@ def plan_launch(
 def _oracle_seconds(
     missing: Sequence[Cation], stored: Sequence[CationRecord], config: CampaignConfig, workers: int
 ) -> tuple[float, str]:
-    """Time for `missing`: what the stored ones, or a few of all sizes computed now, took for their effort."""
+    """Time for `missing`: what the stored ones took at the speed of now, or a few of all sizes computed now."""
     if not missing:
         return 0.0, "nothing is left to compute"
     sample = sorted(missing[:: max(1, len(missing) // 2000)], key=lambda cation: _effort(cation.smiles))
-    timed = [record for record in stored if record.ok and record.seconds > 0][:500]
-    source = f"{len(timed)} cations in the store"
+    timed, speed = [record for record in stored if record.ok and record.seconds > 0], 1.0
+    timed = sorted(timed[:: max(1, len(timed) // 500)], key=lambda record: _effort(record.smiles))
     if len(timed) < _ENOUGH:
-        few = [sample[int(share * len(sample))] for share in (np.arange(_SAMPLE) + 0.5) / _SAMPLE]
-        timed = [r for r in describe(list(dict.fromkeys(few)), config.protocol, None, workers=1) if r.ok]
+        timed = _computed([sample[place] for place in _spread(_SAMPLE, len(sample))], config, workers)
         source = f"{len(timed)} cations computed now"
+    else:
+        before = {timed[place].smiles: timed[place].seconds for place in _spread(_AGAIN, len(timed))}
+        again = _computed([Cation.from_smiles(smiles) for smiles in before], config, workers)
+        speed = float(np.median([record.seconds / before[record.smiles] for record in again] or [1.0]))
+        source = f"{len(timed)} cations in the store, {len(again)} of them timed again"
     if not timed:
         return 0.0, "not known: the cations tried all failed"
     rate = sum(record.seconds for record in timed) / sum(_effort(record.smiles) for record in timed)
     mean = float(np.mean([_effort(cation.smiles) for cation in sample]))
-    return rate * mean * len(missing) / workers, f"by {source}, {workers} processes"
+    return speed * rate * mean * len(missing) / workers, f"by {source}, {workers} processes"
+
+
+def _spread(count: int, among: int) -> list[int]:
+    """Some places among so many, evenly spread."""
+    return [int(share * among) for share in (np.arange(count) + 0.5) / count]
+
+
+def _computed(cations: Sequence[Cation], config: CampaignConfig, workers: int) -> list[CationRecord]:
+    """Records computed now, kept nowhere, by as many processes as will compute: they get in each other's way."""
+    return [r for r in describe([*dict.fromkeys(cations)], config.protocol, None, workers=workers) if r.ok]
 
 
 def _effort(smiles: str) -> float:

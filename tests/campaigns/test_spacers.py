@@ -52,6 +52,7 @@ class PretendOracle:
     computed: Counter[str] = field(default_factory=Counter)
     stop_after: int = 10**9
     shapes_left: int = 10**9
+    seconds: float = 0.1
     fails: frozenset[str] = frozenset()
 
     def describe(
@@ -67,6 +68,10 @@ class PretendOracle:
                 store.put(held[cation.inchikey])
         return [held[cation.inchikey] for cation in cations]
 
+    def plan(self, cations: Sequence[Cation], protocol: Protocol, *_: Any, **__: Any) -> list[CationRecord]:
+        """For a plan, which keeps nothing."""
+        return [replace(made_up(cation, protocol), seconds=self.seconds) for cation in cations]
+
     def shapes(self, smiles: Sequence[str]) -> NDArray[np.float64]:
         """In place of start geometries."""
         self.shapes_left -= 1
@@ -79,6 +84,7 @@ def pretended(patch: pytest.MonkeyPatch) -> PretendOracle:
     """Neither the oracle nor its start geometries are real."""
     oracle = PretendOracle()
     patch.setattr("campaigns.records.describe", oracle.describe)
+    patch.setattr("campaigns.plan.describe", oracle.plan)
     patch.setattr("screening.learned_oracle.StartShapes.__call__", lambda _, smiles: oracle.shapes(smiles))
     return oracle
 
@@ -298,16 +304,19 @@ def test_a_round_comes_out_the_same_after_the_store_has_grown(campaign: Campaign
     assert campaign.replay().same
 
 
-def test_the_plan_says_what_a_search_costs_at_most(pretend: PretendOracle, tmp_path: Path) -> None:
-    del pretend
+def test_the_plan_says_what_a_search_costs_at_most_at_the_speed_of_now(pretend: PretendOracle, tmp_path: Path) -> None:
     with campaign_of(tmp_path, 40) as campaign:
         with OracleStore(tmp_path / "oracle.db") as store:
             known = [c for c in LIBRARY if c.inchikey in MEASURED and c.is_organic]
             store.put_many(made_up(c, campaign.config.protocol) for c in known)
-        told = plan_launch(campaign.config, gather([tmp_path / "spacers.smi"]), tmp_path / "oracle.db")
+        read = gather([tmp_path / "spacers.smi"])
+        told = plan_launch(campaign.config, read, tmp_path / "oracle.db")
         assert 40 <= told.n_to_compute < 60  # and the cage cations that are measured
         assert told.n_rounds == 3
         assert told.oracle_core_hours == pytest.approx(told.oracle_seconds * 2 / 3600.0, abs=1e-3)
+        pretend.seconds = 30.0
+        busy = plan_launch(campaign.config, read, tmp_path / "oracle.db")
+        assert busy.oracle_seconds == pytest.approx(300.0 * told.oracle_seconds, rel=0.05)
 
 
 def test_spacers_far_outside_what_is_computed_are_computed_first(campaign: Campaign) -> None:

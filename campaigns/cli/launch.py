@@ -74,6 +74,8 @@ class FieldOptions(OptionGroup, panel="The campaign's description (an option ove
             section: {name: value for name, value in fields.items() if value is not None}
             for section, fields in sections.items()
         }
+        if self.oracle is Oracle.XTB:
+            named["budget"]["calculations"] = None
         return named.pop("") | {section: fields for section, fields in named.items() if fields}
 
     def over(self, found: Description) -> Description:

@@ -12,8 +12,10 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from typer.testing import CliRunner
 
 from campaigns import Campaign, CampaignConfig
+from campaigns.cli.app import app
 from campaigns.errors import CampaignError, ConfigError
 from campaigns.narrate import sentence
 from campaigns.plan import plan_launch
@@ -296,6 +298,17 @@ def test_new_measurements_are_searched_for_anew_within_what_is_left(campaign: Ca
     (after,) = campaign.state.spacer_rounds[len(before) :]
     assert after.spacers == ()
     assert after.data_key != before[0].data_key
+
+
+def test_an_amendment_that_says_xtb_has_every_spacer_computed(campaign: Campaign, tmp_path: Path) -> None:
+    campaign.close()
+    places = {"SPINSCREEN_ORACLE_STORE": str(tmp_path / "oracle.db"), "COLUMNS": "400"}
+    told = CliRunner().invoke(app, ["amend", str(tmp_path / "campaign"), "--oracle", "xtb", "--yes"], env=places)
+    assert "calculations: 40 becomes none" in told.stdout
+    with Campaign.open(tmp_path / "campaign", oracle_store=tmp_path / "oracle.db") as amended:
+        assert amended.status().spacers is None
+        amended.describe()
+        assert amended.table("spacers")["descriptors"].tolist() == ["computed"] * 90
 
 
 def test_a_round_comes_out_the_same_after_the_store_has_grown(campaign: Campaign, tmp_path: Path) -> None:

@@ -86,7 +86,7 @@ def kinetics_figure(fit: TraceFit) -> go.Figure:
     for delay, value in zip(trace.delay_ps[~kept], trace.signal[~kept], strict=True):
         at = float(np.clip(value, difference[1].min(), difference[1].max()))  # off the scale that it would set
         cross = _points(axis, np.array([delay]), np.array([at]), "left out", FIT_COLOUR, size=10, legend=False)
-        cross.update(marker_symbol="x-thin-open", hovertemplate=f"{delay:.4g} ps: {value:.3g}, left out<extra></extra>")
+        cross.update(marker_symbol="x", hovertemplate=f"{delay:.4g} ps: {value:.3g}, left out<extra></extra>")
         figure.add_trace(cross, row=1, col=1)
     fine = _fine_delays(fit)
     figure.add_trace(_line(axis, fine, fit.curve(fine), f"fit: {fit.model}", FIT_COLOUR), row=1, col=1)

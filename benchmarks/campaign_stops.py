@@ -20,20 +20,35 @@ import tempfile
 import time
 from pathlib import Path
 
+import numpy as np
+
 from benchmarks.campaign_kills import LIBRARY
+from benchmarks.synthetic_traces import Truth, synthetic_map
 
 #: Seconds within which a stopped command answers.
 BOUND_S = 2.0
-#: Arguments by command: D the campaign's folder, N a new one, T a table of results, L a library.
+#: Arguments by command: D the campaign's folder, N a new one; the others are in `FILES`.
 COMMANDS = {
     "launch": "launch N --library L --n-layers 1,2",
+    "launch --from": "launch N --config W --from D",
     "suggest": "suggest D -q 3",
+    "suggest --more": "suggest D --more -q 3 --candidates all.parquet",
+    "suggest --pool": "suggest --pool P --observed P --target rate --columns x,y",
+    "amend": "amend D W --yes",
     "ingest": "ingest D T --suggest 3 --accept-extreme",
     "report": "report D",
     "explain": "explain D (BA)2(MA)Pb2I7",
     "validate": "validate D",
     "replay": "replay D",
     "backtest": "backtest P --target rate --columns x,y --seeds 200",
+    "backtest --simulate": "backtest O --target rate --columns x,y --simulate --goal 25 --seeds 200",
+    "fit-trace": "fit-trace --sc-map S --cc-map C --window 515 525",
+    "oracle describe": "oracle describe L --oracle-store new.db",
+    "library virtual": "library virtual new.csv --count 500",
+    "check": "check D",
+    "backup": "backup D copy.db",
+    "log": "log D",
+    "recipe": "recipe D (BA)2PbI4",
     "serve": "serve D --port 0",
     "status": "status D",
     "accept": "accept D (BA)2PbI4",
@@ -41,6 +56,25 @@ COMMANDS = {
     "plugins": "plugins",
     "paper": "paper",
 }
+#: Files of the arguments: a library, results, a table, the same with candidates, another description, two maps.
+FILES = {"L": "L.csv", "T": "T.csv", "P": "P.csv", "O": "O.csv", "W": "W.yaml", "S": "SC.csv", "C": "CC.csv"}
+
+
+def write_files(work: Path) -> None:
+    """Write `FILES` into a folder."""
+    (work / "L.csv").write_text(LIBRARY)
+    (work / "T.csv").write_text("formula,lifetime_ps\n(BA)2PbI4,0.9\n(PA)2(MA)Pb2I7,1.1\n")
+    (work / "W.yaml").write_text("library: L.csv\nspace: {n_layers: 1-3}\n")
+    rows = [(x, y, f"{(x - 3) ** 2 + y:g}") for x in range(30) for y in range(20)]
+    for name, every in (("P.csv", 1), ("O.csv", 40)):
+        cells = (f"{x},{y},{rate if place % every == 0 else ''}" for place, (x, y, rate) in enumerate(rows))
+        (work / name).write_text("\n".join(["x,y,rate", *cells]))
+    wavelength, delay = np.linspace(500, 560, 61), np.linspace(-2, 20, 120)
+    truth = Truth(lifetime_ps=4.0, snr=30.0, height=-1e-3)
+    maps = synthetic_map(np.random.default_rng(0), wavelength, delay, truth, peak_nm=525.0)
+    for name, each in zip(("SC.csv", "CC.csv"), maps, strict=True):
+        lines = [[0.0, *delay], *([w, *line] for w, line in zip(wavelength, each.signal, strict=True))]
+        np.savetxt(work / name, np.array(lines), delimiter=",")
 
 
 def started(words: list[str], work: Path) -> subprocess.Popen[str]:
@@ -71,12 +105,9 @@ def main() -> None:
     asked, bad = parser.parse_args(), 0
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)
-        (work / "L.csv").write_text(LIBRARY)
-        (work / "T.csv").write_text("formula,lifetime_ps\n(BA)2PbI4,0.9\n(PA)2(MA)Pb2I7,1.1\n")
-        rows = (f"{x},{y},{(x - 3) ** 2 + y:g}" for x in range(30) for y in range(20))
-        (work / "P.csv").write_text("\n".join(["x,y,rate", *rows]))
-        made, places = work / "made", {"L": "L.csv", "T": "T.csv", "P": "P.csv"}
-        first = [places.get(word, word) for word in COMMANDS["launch"].replace("N", str(made)).split()]
+        write_files(work)
+        made = work / "made"
+        first = [FILES.get(word, word) for word in COMMANDS["launch"].replace("N", str(made)).split()]
         if started(first, work).wait():
             raise SystemExit("the campaign could not be launched")
         for command in asked.commands:
@@ -86,9 +117,10 @@ def main() -> None:
                 shutil.rmtree(work / "D", ignore_errors=True)
                 shutil.rmtree(work / "N", ignore_errors=True)
                 shutil.copytree(made, work / "D")
-                words = [places.get(word, word) for word in COMMANDS[command].split()]
+                words = [FILES.get(word, word) for word in COMMANDS[command].split()]
                 if command == "launch":
                     shutil.rmtree(work / "cache")
+                (work / "new.db").unlink(missing_ok=True)
                 if place == 0 and command != "serve":
                     begin = time.monotonic()
                     code, whole = started(words, work).wait(), time.monotonic() - begin

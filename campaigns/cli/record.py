@@ -427,7 +427,7 @@ class CheckOptions(CampaignOptions):
     oracle_store: OracleStorePath = None
 
 
-@takes(CheckOptions)
+@takes(CheckOptions, keeps=False)
 def check(options: CheckOptions) -> None:
     """Look whether everything a campaign keeps is as it was written: events, files, database, the oracle's records.
 
@@ -455,7 +455,7 @@ class BackupOptions(CampaignOptions):
     target: Annotated[Path, typer.Argument(metavar="FILE", help="Where; an older backup is replaced.", **NEW_FILE)]
 
 
-@takes(BackupOptions)
+@takes(BackupOptions, keeps=False)
 def backup(options: BackupOptions) -> None:
     """Copy a campaign's log and files into one file, whole and checked, also while others write to it.
 

@@ -126,6 +126,8 @@ def _suggest_of_campaign(options: SuggestOptions, folder: Path) -> None:
         batch = campaign.suggest(
             batch_size=options.batch_size, seed=options.seed, more=options.more, progress=progress, dask=options.dask
         )
+    if options.more:  # said again, it would ask for another round
+        console.stopped = f"stopped; round {batch.number} is kept, and this shows it: spinscreen suggest {folder}"
     if options.candidates is not None:
         with console.bar("candidates") as progress:
             count = campaign.write_candidates(options.candidates, progress)
@@ -232,7 +234,7 @@ def _suggest_of_table(options: SuggestOptions, pool: Path) -> None:
     from chemspace.tables.frame import read_frame
     from screening.pool_table import PoolTable
 
-    asked = options.table
+    asked, console.stopped = options.table, console.ANEW
     observed, pending = (None if path is None else read_frame(path) for path in (asked.observed, asked.pending))
     table = PoolTable.of(read_frame(pool), observed, options.reading.query(asked.target, asked.minimize), pending)
     for sentence in (table.sentence, *table.remarks):

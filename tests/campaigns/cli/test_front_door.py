@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,11 +16,14 @@ import pytest
 from rich.console import Console
 
 from campaigns.cli import console
+from campaigns.errors import CampaignError
+from tests.campaigns.cli.test_described import run as run_here
 from tests.campaigns.cli.test_main import run
 from tests.campaigns.conftest import Launched
 from tests.campaigns.small import created
 
 STOPPED = "stopped; what was finished is kept, the same command goes on from there"
+ANEW = "stopped; nothing of its result is kept, the same command begins anew"
 #: A command that waits where the program puts {wait}, as `spinscreen wait`.
 WAITING = """
 import sys, time, hashlib
@@ -97,7 +101,40 @@ def test_ctrl_c_says_that_a_command_begins_anew_of_which_nothing_is_kept() -> No
     begin = "from campaigns.cli import console; console.begin(be_quiet=True, print_for_program=False, keeps=False)"
     _, code, said = stopped(f"{begin}; time.sleep(60)")
     assert code == 130
-    assert said == "stopped; nothing of its result is kept, the same command begins anew\n"
+    assert said == f"{ANEW}\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "at_work", "says"),
+    [
+        (("check", "D"), "campaigns.upkeep.look_over", ANEW),
+        (("backup", "D", "D.db"), "campaigns.upkeep.back_up", ANEW),
+        (("suggest", "--pool", "table.csv"), "screening.pool_table.PoolTable.suggest", ANEW),
+        (
+            ("suggest", "D", "--more", "--candidates", "all.parquet"),
+            "campaigns.campaign.Campaign.write_candidates",
+            "stopped; round 2 is kept, and this shows it: spinscreen suggest D",
+        ),
+    ],
+    ids=["check", "backup", "pool", "more"],
+)
+def test_a_command_that_is_stopped_says_which_one_goes_on(
+    launched: Launched,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    words: tuple[str, ...],
+    at_work: str,
+    says: str,
+) -> None:
+    def stops(*_: object, **__: object) -> None:
+        raise CampaignError(console.stopped)
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(console, "stopped", console.stopped)
+    monkeypatch.setattr(at_work, stops)
+    shutil.copytree(launched.folder, "D")
+    Path("table.csv").write_text("x,y\n1,2\n3,4\n5,7\n")
+    assert str(run_here(launched, *words).exception) == says
 
 
 def test_ctrl_c_is_answered_in_a_library_that_does_not_come_back() -> None:

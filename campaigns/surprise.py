@@ -65,6 +65,7 @@ class News:
     results: Sequence[Expectation] = ()  #: new measurements and what was expected of them
     outcomes: Sequence[tuple[str, str, Stage]] = ()  #: (formula, spacer, stage) of each new word on what forms
     taken_back: Sequence[str] = ()  #: formulas of measurements that do not stand any more
+    withdrawn: Sequence[tuple[str, str, Stage]] = ()  #: words on what forms, as `outcomes`, that do not stand any more
     model: str = ""  #: what else of the model is another one, in words; "" where nothing is
 
 
@@ -74,11 +75,12 @@ def news_since(before: CampaignState | None, fitted: Round, *, by_others: bool) 
     results = expectations(fitted, fresh_since(before, now))
     if before is None:
         return News(results)
-    outcomes = []
-    for formula, stage in now.outcomes:
-        spacer = parse_formula(formula, names).spacer
-        if (formula, stage) not in before.outcomes and spacer is not None:
-            outcomes.append((formula, spacer.abbreviation, stage))
+
+    def beyond(some: CampaignState, others: CampaignState) -> tuple[tuple[str, str, Stage], ...]:
+        """The words of one state on what forms that another one has not, with the spacer."""
+        news = [(*one, parse_formula(one[0], names).spacer) for one in some.outcomes if one not in others.outcomes]
+        return tuple((formula, spacer.abbreviation, stage) for formula, stage, spacer in news if spacer is not None)
+
     related = dict.fromkeys(before.related, ()) | now.related
     changed = [
         *before.config.learning_differences(now.config),
@@ -86,7 +88,7 @@ def news_since(before: CampaignState | None, fitted: Round, *, by_others: bool) 
         *(f"related task {name}" for name, rows in related.items() if before.related.get(name) != rows),
     ]
     model = f"the model is another one ({'; '.join(changed)})" if changed else ""
-    return News(results, tuple(outcomes), taken_back_since(before, now), model)
+    return News(results, beyond(now, before), taken_back_since(before, now), beyond(before, now), model)
 
 
 def expectations(fitted: Round, fresh: Sequence[Observation]) -> tuple[Expectation, ...]:
@@ -188,24 +190,44 @@ def _sentence(row: dict[Any, Any]) -> str:
 def _cause(row: dict[Any, Any], x: NDArray[np.float64] | None, news: News) -> str:
     """The event that moved a compound, in words."""
     if row["by_chance"] > row["by_lifetime"]:
-        return _by_outcome(row, news.outcomes) or _NOTHING
+        return _by_outcome(row, news) or _NOTHING
     if news.model:
         return news.model
-    if len(news.taken_back) == 1 and not news.results:
-        return f"a measurement of {news.taken_back[0]} was taken back"
+    if len(news.taken_back) == 1 and not any(one.moves for one in news.results):
+        return _BACK.format(news.taken_back[0])
     return _by_result(row, x, news.results) or _NOTHING
 
 
 _NOTHING = "no single event moved it"
+_BACK = "a measurement of {} was taken back"
 
 
-def _by_outcome(row: dict[Any, Any], outcomes: Sequence[tuple[str, str, Stage]]) -> str:
-    """The new outcome that points the way P(forms) went: of the same spacer, or the only one."""
+def _by_outcome(row: dict[Any, Any], news: News) -> str:
+    """The words on what forms, said or withdrawn, that point the way P(forms) went: of the same spacer, or the only
+    ones."""
     rose = row["feasibility_after"] > row["feasibility_before"]
-    pointing = [one for one in outcomes if (one[2] is Stage.FORMED) == rose]
-    of_spacer = [one for one in pointing if row["formula"].startswith(f"({one[1]})")]
-    named = of_spacer[:1] if of_spacer else pointing if len(pointing) == 1 else []
-    return "".join(f"{formula} was recorded as {stage.value}" for formula, _, stage in named)
+    measured = {one.formula for one in news.results}
+    pointing = [
+        (spacer, f"{formula} was measured" if formula in measured and rose else f"{formula} was recorded as {stage}")
+        for formula, spacer, stage in news.outcomes
+        if (stage is Stage.FORMED) == rose
+    ]
+    pointing += [
+        (
+            spacer,
+            _BACK.format(formula) if formula in news.taken_back else f"{formula} is not recorded as {stage} any more",
+        )
+        for formula, spacer, stage in news.withdrawn
+        if (stage is Stage.FORMED) != rose
+    ]
+    of_spacer = [words for spacer, words in pointing if row["formula"].startswith(f"({spacer})")]
+    if len(of_spacer) > _TOLD:
+        return f"{len(of_spacer)} outcomes of its spacer point that way"
+    return " and ".join(of_spacer or [words for _, words in pointing if len(pointing) == 1])
+
+
+#: Outcomes that are named together; more are counted.
+_TOLD = 2
 
 
 def _by_result(row: dict[Any, Any], x: NDArray[np.float64] | None, results: Sequence[Expectation]) -> str:

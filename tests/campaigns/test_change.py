@@ -90,3 +90,28 @@ def test_another_model_or_a_retraction_is_named() -> None:
     assert told.endswith("; the model is another one (seed: 0 before, 1 now)")
     (told,) = ranking_changes(before, after, None, News(taken_back=("(PA)2PbI4",)))
     assert told.endswith("; a measurement of (PA)2PbI4 was taken back")
+
+
+def test_an_outcome_that_was_undone_or_said_with_others_is_named() -> None:
+    before, after = (
+        ranking(("(BDA)PbI4", 4.0, "X"), ("(PEA)2PbI4", 2.0, "X")).assign(feasibility=chance)
+        for chance in ([0.5, 0.5], [0.9, 0.9])
+    )
+    mixed, failed = (("(BDA)(MA)Pb2I7", "BDA", stage) for stage in (Stage.MIXED_PHASES, Stage.NOT_FORMED))
+    told = ranking_changes(before, after, None, News(withdrawn=[mixed]))
+    assert [line.split("; ")[-1] for line in told] == ["(BDA)(MA)Pb2I7 is not recorded as mixed phases any more"] * 2
+    assert ranking_changes(after, before, None, News(withdrawn=[mixed]))[0].endswith(NOTHING)
+    both = ranking_changes(after, before, None, News(outcomes=[mixed, failed]))[0]
+    assert both.endswith("(BDA)(MA)Pb2I7 was recorded as mixed phases and (BDA)(MA)Pb2I7 was recorded as not formed")
+    many = ranking_changes(after, before, None, News(outcomes=[mixed, failed, mixed]))[0]
+    assert many.endswith("; 3 outcomes of its spacer point that way")
+    formed = ("(BDA)(FA)Pb2I7", "BDA", Stage.FORMED)
+    result = Expectation(formed[0], np.zeros(2), 6.0, False, 6.0, 1.0, 40.0)
+    assert ranking_changes(before, after, None, News([result], [formed]))[0].endswith("; (BDA)(FA)Pb2I7 was measured")
+
+
+def test_a_measurement_taken_back_is_named_beside_a_result_that_was_expected() -> None:
+    before, after = ranking(("A", 4.0, "X"), ("B", 2.0, "X")), ranking(("A", 9.0, "X"), ("B", 2.0, "X"))
+    expected = Expectation("S", np.zeros(2), 6.0, False, 6.0, 1.0, 40.0)
+    (told,) = ranking_changes(before, after, np.zeros((2, 2)), News([expected], taken_back=("(PA)2PbI4",)))
+    assert told.endswith("; a measurement of (PA)2PbI4 was taken back")

@@ -37,6 +37,7 @@ from scipy.stats import spearmanr
 
 from benchmarks.backtest_pool import timed
 from screening.backtest import STRATEGIES, FinishedTable, Schedule, mean_regret, replay
+from screening.calibration import log_density
 from screening.surrogates import TrainingRows
 from screening.table_features import TableQuery
 from screening.validation import Validation, cross_validate
@@ -141,7 +142,20 @@ def show(races: Races, tables: dict[str, FinishedTable]) -> None:
     for name, values in list(all_means.items())[1:]:
         if len(values) == len(ours):
             ahead = (np.array(all_means[strategies[0]]) < values).sum()
-            print(f"ahead of {name} on {ahead} of {len(ours)} tables")
+            print(f"ahead of {name} on {ahead} of {len(ours)} tables{_luck(ours, races.get(name, {}))}")
+
+
+def _luck(ours: dict[str, np.ndarray], theirs: dict[str, list[float]]) -> str:
+    """How the number of tables ahead is spread where each table's paired seeds are drawn again, 10,000 times."""
+    rng, ahead = np.random.default_rng(0), np.zeros(10_000, dtype=int)
+    for label, own in ours.items():
+        if label not in theirs:
+            return ""
+        less = own[: len(theirs[label])] - np.array(theirs[label][: len(own)])
+        ahead += less[rng.integers(0, len(less), (len(ahead), len(less)))].mean(axis=1) < 0.0
+    low, high = np.quantile(ahead, [0.05, 0.95])
+    most = round(0.8 * len(ours))
+    return f" (seeds drawn again: {low:.0f} to {high:.0f} in 90%, {most} or more in {(ahead >= most).mean():.1%})"
 
 
 def _validated(training: TrainingRows, name: str, seed: int, splits: tuple[str, ...]) -> Validation:
@@ -156,25 +170,29 @@ def learn(
 ) -> None:
     """R2, negative log density and coverage of each surrogate with one setting left out, means over seeds."""
     totals = {name: np.zeros(3) for name in surrogates}
-    print("| table | rows | surrogate | R2 | NLPD | 90% holds | squared error saved | CPU s |")
-    print("|---|---|---|---|---|---|---|---|")
+    lost: dict[str, list[tuple[float, float]]] = {name: [] for name in surrogates}
+    print("| table | rows | surrogate | R2 | NLPD | 90% holds | squared error saved | log density gained | CPU s |")
+    print("|---|---|---|---|---|---|---|---|---|")
     for label in SMALL:
         table = tables[label]
         y = (table.y - table.y.mean()) / table.y.std()
-        training, before = TrainingRows.of(table.x, y), np.zeros(0)
+        training, before = TrainingRows.of(table.x, y), np.zeros((2, 0))
         for name in surrogates:
-            begin, cards, errors = time.process_time(), [], []
+            begin, cards, errors, densities = time.process_time(), [], [], []
             for seed in seeds:
                 validation = validated(training, name, seed, ("leave_one_compound_out",))
                 cards.append(validation.score_cards["leave_one_compound_out"])
                 frame = validation.predictions.sort_values("row")
-                errors.append(((frame["y"] - frame["mean"]) ** 2).to_numpy())
-            own = np.mean(errors, axis=0)
+                error = (frame["y"] - frame["mean"]).to_numpy()
+                errors.append(error**2)
+                densities.append(log_density(error, frame["sd_calibrated"].to_numpy()))
+            own = np.mean([errors, densities], axis=1)
             before = own if name == surrogates[0] else before
             figures = np.array([[card.r2_log, card.nlpd, card.coverage_90] for card in cards]).mean(axis=0)
             totals[name] += figures / len(SMALL)
-            saved, error = paired(own - before, training.groups)
-            worth = "" if name == surrogates[0] else f"{saved:+.3f} ± {error:.3f}"
+            (saved, doubt), (less, spread) = (paired(more, training.groups) for more in own - before)
+            lost[name].append((less, spread))
+            worth = " | " if name == surrogates[0] else f"{saved:+.3f} ± {doubt:.3f} | {-less:+.3f} ± {spread:.3f}"
             spent = (time.process_time() - begin) / len(seeds)
             r2, nlpd, holds = figures
             print(
@@ -182,7 +200,10 @@ def learn(
                 flush=True,
             )
     for name, (r2, nlpd, holds) in totals.items():
-        print(f"| mean | | {name} | {r2:.3f} | {nlpd:.3f} | {holds:.0%} | | |")
+        less, spread = np.array(lost[name]).T
+        by_rows, by_tables = np.sqrt((spread**2).sum()) / len(SMALL), less.std(ddof=1) / np.sqrt(len(SMALL))
+        gained = f"{-less.mean():+.3f} ± {by_rows:.3f} (over tables ± {by_tables:.3f})" if less.any() else ""
+        print(f"| mean | | {name} | {r2:.3f} | {nlpd:.3f} | {holds:.0%} | | {gained} | |")
 
 
 def order(tables: dict[str, FinishedTable]) -> None:

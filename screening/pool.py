@@ -307,7 +307,7 @@ def suggest_from_pool(  # noqa: PLR0913  # plain arrays in, as users of other op
         observed_x: descriptors of what has been measured, shape (k, d); need not lie in the pool; may be empty, then
             the rows returned spread over the pool. Of two data frames the columns are matched by their names.
         observed_y: results, shape (k,); replicates are separate rows. One that is far worse than all others counts as
-            the worst of these, with a `PoolWarning`.
+            the worst of these, with a `PoolWarning`; one that is far better brings one, too.
         batch_size: rows to return, chosen together.
         seed: of ties and quasi-random samples.
         minimize: whether small results are good.
@@ -333,13 +333,12 @@ def suggest_from_pool(  # noqa: PLR0913  # plain arrays in, as users of other op
     """
     seed = check_seed(seed, PoolError)
     problem = check_pool(pool, observed_x, observed_y, batch_size, minimize, pending, noise)
-    if problem.far.size:
-        worst = "1 result is" if len(problem.far) == 1 else f"{len(problem.far)} results are"
-        warnings.warn(
-            f"{worst} far worse than the others (row {problem.far[0]} first) and counted as the worst of them",
-            PoolWarning,
-            stacklevel=2,
-        )
+    worse, better = (problem.far, "worse", "counted as the worst of them"), winsorised(-problem.y)[1]
+    for far, how, told in (worse, (better, "better", "hard to beat; is it a slip?")):
+        if far.size:
+            count = "1 result is" if len(far) == 1 else f"{len(far)} results are"
+            said = f"{count} far {how} than the others (row {far[0]} first) and {told}"
+            warnings.warn(said, PoolWarning, stacklevel=2)
     return choose_rows(problem, batch_size, seed)
 
 

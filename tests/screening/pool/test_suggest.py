@@ -205,6 +205,9 @@ def test_one_wild_result_does_not_ruin_the_search_and_is_told() -> None:
         wild = suggest_from_pool(x, x[:6], y[:6], 3)
     y[2] = np.delete(y[:6], 2).max()
     assert wild.tolist() == suggest_from_pool(x, x[:6], y[:6], 3).tolist()
+    y[3] = -1e6
+    with pytest.warns(PoolWarning, match="1 result is far better than the others .row 3 first. and hard to beat"):
+        suggest_from_pool(x, x[:6], y[:6], 3)
 
 
 def test_columns_that_are_one_hot_are_one_descriptor() -> None:

@@ -50,6 +50,11 @@ _LOOSE = re.compile(
 #: A unit of time where no unit stands ("fs delay", "delayfs", "Delay <fs>"), and a multiple of one.
 _ANYWHERE = re.compile(r"(?:(?<![^\W_])|(?<=delay)|(?<=time))(fs|ps|ns)(?![^\W_])", re.IGNORECASE)
 _MULTIPLE = re.compile(r"[(\[/,]\s*[x\u00d7*]?\s*[\d.]+(?:\s*\^?\s*-?\s*\d+)?\s*(?:fs|ps|ns)(?![^\W_])", re.IGNORECASE)
+#: A factor beside a unit: "Delay x10^3 (fs)", "Delay (fs) * 1e-3", "10\u00b3 Delay (fs)".
+_FACTOR = re.compile(
+    r"(?<![^\W_])[x\u00d7\u00b7*]\s*1(?:0|e)|10\s*(?:\^|\*\*|[\u207b\u2070\u00b9\u00b2\u00b3\u2074-\u2079])",
+    re.IGNORECASE,
+)
 #: Words in the place of a unit that are none.
 _NO_UNIT = re.compile(
     r"corr\w*|t0[\s\w-]*|rel\w*|pump[\s-]*probe|stage|shift\w*|delay|nominal|set|actual|read\w*|raw|time|probe|axis|x|t",
@@ -114,7 +119,7 @@ def _named(name: str, heading: str, metadata: Iterable[str]) -> str | None:
             )
     if unit is not None and unit not in TIME_UNITS:
         raise UnitError(f"{where}, a rate: say which unit they are in (--delay-unit): {', '.join(DELAY_UNITS)}")
-    if _MULTIPLE.search(heading):
+    if _MULTIPLE.search(heading) or _FACTOR.search(split_heading(heading)[0]):
         raise UnitError(f"{where}, a multiple of a unit: give them in one of {', '.join(DELAY_UNITS)}, and say which")
     if unit is None and len(shown := {found.lower() for found in _ANYWHERE.findall(heading)}) == 1:
         unit = shown.pop()

@@ -39,6 +39,9 @@ __all__ = ["BUILTIN", "parse_layers"]
 #: Name of the library that comes with spinscreen.
 BUILTIN = "builtin"
 
+#: Larger spaces are not counted one by one; no group uses one up.
+COUNTED = 20_000
+
 FieldPath = tuple[str | int, ...]
 
 #: pydantic's kinds of error and what would be right; {} takes the limit it names.

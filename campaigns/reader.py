@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from campaigns.artifacts import PLAIN, Artifacts, compared_key, data_key, measured_key
-from campaigns.config import CampaignConfig
+from campaigns.config import COUNTED, CampaignConfig
 from campaigns.database import DATABASE, POINTER, EventLog, open_store
 from campaigns.errors import ConfigError
 from campaigns.events import NEVER_AGAIN, Event, EventKind, Stage
@@ -48,7 +48,7 @@ _LOOKED_AT = 1000
 def nothing_left(campaign: CampaignReader, pending: Sequence[str]) -> str | None:
     """What became of the compounds of a space of which none is left to suggest, and what would free some; None while
     some are left. `pending` are formulas whose result is awaited, or that are suggested already."""
-    from campaigns.space import COUNTED, without
+    from campaigns.space import without
     from chemspace import parse_formula
 
     space, stages, awaited = campaign.space, campaign.state.stages, set(campaign.state.pending)
@@ -400,15 +400,16 @@ class CampaignReader:
     def became_of_best(self, fit: FitSummary | None) -> str:
         """What became of a fit's best predicted compound since, in words; "" where nothing did. Names are read where
         something may have."""
-        from chemspace import parse_formula
-
         if fit is None or fit.best_predicted is None:
             return ""
         formula, state = fit.best_predicted[0], self._state
         if state.stages.get(formula) is Stage.MEASURED:
             return "measured since"
-        is_open = not state.ruled_out and state.stages.get(formula) in (None, Stage.SUGGESTED)
-        return "" if is_open else state.standing(parse_formula(formula, self.names))
+        if not state.ruled_out and state.stages.get(formula) in (None, Stage.SUGGESTED):
+            return ""
+        from chemspace import parse_formula
+
+        return state.standing(parse_formula(formula, self.names))
 
     def _kept_counts(self) -> dict[str, Any]:
         """What of a status needs the space and the table of what is measured, as `Artifacts` keep it."""
@@ -426,8 +427,6 @@ class CampaignReader:
     def used_up(self, n_measured: int | None = None) -> str | None:
         """`nothing_left`, without a look at the space where more compounds are in it than anything was said of;
         `n_measured` rows are measured, where that was counted already."""
-        from campaigns.space import COUNTED
-
         asked, fit = self.config, self.fit()
         if n_measured is None:
             n_measured, n_compounds = self._kept_counts()["n_measured"], self._kept_counts()["n_compounds"]

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
 from campaigns.artifacts import Artifacts, Form
-from campaigns.config import BUILTIN, BudgetRules, CampaignConfig, problems
+from campaigns.config import BUILTIN, COUNTED, BudgetRules, CampaignConfig, problems
 from campaigns.errors import ConfigError
 from campaigns.events import EDITIONS, FIRST, NEWEST, Edition
 from campaigns.summary import RuledOut
@@ -108,8 +108,6 @@ class Budget:
 
 #: A library to read: "builtin", the path of a file, or its name and content.
 Source: TypeAlias = str | Path | tuple[str, bytes]
-#: Larger spaces are not counted one by one; no group uses one up.
-COUNTED = 20_000
 _INCHIKEY = re.compile(r"[A-Z]{14}-[A-Z]{10}-[A-Z]")
 
 

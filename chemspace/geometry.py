@@ -10,15 +10,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 from math import pi, sqrt
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from rdkit import Chem, rdBase
-from rdkit.Chem import GetPeriodicTable, rdDistGeom, rdForceFieldHelpers
 
-from chemspace.cation import Cation
 from chemspace.errors import GeometryError, UnknownRadiusError
 from chemspace.tables.grid import package_table
+
+if TYPE_CHECKING:
+    from rdkit import Chem
+
+    from chemspace.cation import Cation
 
 __all__ = ["SHANNON_RADIUS", "cage_tolerance_factor", "head_atoms", "mmff_geometry", "tolerance_factor"]
 
@@ -117,6 +120,9 @@ def mmff_geometry(cation: Cation, n_conformers: int = 10, seed: int = 42) -> tup
 
 @lru_cache(maxsize=256)
 def _geometry(smiles: str, n_conformers: int, seed: int) -> tuple[Chem.Mol, NDArray[np.float64]]:
+    from rdkit import Chem, rdBase
+    from rdkit.Chem import rdDistGeom, rdForceFieldHelpers
+
     mol = Chem.AddHs(Chem.MolFromSmiles(smiles))
     if mol.GetNumAtoms() == 1:
         return mol, np.zeros((1, 3))
@@ -216,6 +222,8 @@ def penetration_length(cation: Cation, halide: str = "I", coordinates: NDArray[n
 
 def propensity(spacer: Cation, cage: Cation | None = None) -> tuple[Propensity, ...]:
     """Stackings that published rules expect of a spacer (with a cage cation), most specific first."""
+    from rdkit import Chem
+
     found = []
     if cage is not None and {spacer.inchikey, cage.inchikey} == _GUANIDINIUM_METHYLAMMONIUM:
         found.append(
@@ -226,7 +234,7 @@ def propensity(spacer: Cation, cage: Cation | None = None) -> tuple[Propensity, 
                 "(GA)(MA)nPbnI3n+1, n = 1 to 3",
             )
         )
-    if spacer.charge == 1 and spacer.mol.HasSubstructMatch(_PARA_HALOBENZYL):
+    if spacer.charge == 1 and spacer.mol.HasSubstructMatch(Chem.MolFromSmarts(_PARA_HALOBENZYL)):
         found.append(
             Propensity(
                 "DJ",
@@ -256,13 +264,15 @@ def head_atoms(mol: Chem.Mol) -> list[int]:
 
 
 _GUANIDINIUM_METHYLAMMONIUM = {"ZRALSGWEFCBTJO-UHFFFAOYSA-O", "BAVYZALUXZFZLV-UHFFFAOYSA-O"}
-_PARA_HALOBENZYL = Chem.MolFromSmarts("[NH3+][CH2]c1[cH][cH]c([F,Cl,Br])[cH][cH]1")
+_PARA_HALOBENZYL = "[NH3+][CH2]c1[cH][cH]c([F,Cl,Br])[cH][cH]1"
 
 
 def _along_axis(
     cation: Cation, coordinates: NDArray[np.float64] | None
 ) -> tuple[Chem.Mol, NDArray[np.float64], NDArray[np.float64], int]:
     """Molecule, coordinates, unit vector from the head nitrogen to the far end (the other head of a dication), head."""
+    from rdkit import Chem
+
     mol, points = mmff_geometry(cation) if coordinates is None else (Chem.AddHs(cation.mol), np.asarray(coordinates))
     if points.shape != (mol.GetNumAtoms(), 3):
         raise GeometryError(
@@ -292,6 +302,8 @@ def _hull_area(mol: Chem.Mol, points: NDArray[np.float64], axis: NDArray[np.floa
 
 
 def _vdw_radius(atom: Chem.Atom) -> float:
+    from rdkit.Chem import GetPeriodicTable
+
     return float(GetPeriodicTable().GetRvdw(atom.GetAtomicNum()))
 
 

@@ -11,14 +11,13 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from chemspace.cation import Cation
 from chemspace.errors import SpinscreenError, StructureError
-from chemspace.library import read_cells
 from chemspace.progress import Progress
 from oracle.errors import InputError
 from oracle.record import CationRecord, Limits, Protocol, Task, failure
 
 if TYPE_CHECKING:
+    from chemspace.cation import Cation
     from oracle.store import OracleStore
 
 __all__ = ["is_file_name", "read_inputs"]
@@ -49,6 +48,8 @@ def is_file_name(text: str) -> bool:
 def _file(path: Path, protocol: Protocol, dications: bool | None) -> Iterator[Cation | CationRecord]:
     if not path.is_file():
         raise InputError(f"there is no file {path}")
+    from chemspace.library import read_cells
+
     for row in read_cells(path):
         where = f"{path.name} row {row.number}: "
         if row.problem:
@@ -58,6 +59,8 @@ def _file(path: Path, protocol: Protocol, dications: bool | None) -> Iterator[Ca
 
 
 def _one(smiles: str, where: str, protocol: Protocol, dications: bool | None) -> Cation | CationRecord:
+    from chemspace.cation import Cation
+
     try:
         return Cation.from_catalogue(smiles, dications)
     except SpinscreenError as error:

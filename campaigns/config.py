@@ -166,7 +166,7 @@ Rule: TypeAlias = Annotated[dict[str, Any], AfterValidator(_one_rule)]
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class LibraryFile(_Part):

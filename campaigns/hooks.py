@@ -34,7 +34,7 @@ HOOK_LOG = "hooks.jsonl"
 class Hook(BaseModel):
     """Somebody who is told: a URL that is posted to, or a command that gets the message on its standard input."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     url: str = ""  #: https, or http on this machine's own address
     #: Program and arguments; it runs only where SPINSCREEN_HOOK_COMMANDS=1 is set, since a campaign's folder may come

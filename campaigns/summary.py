@@ -30,7 +30,7 @@ Moment = Annotated[datetime, PlainSerializer(lambda at: at.isoformat(timespec="s
 class Summary(BaseModel):
     """A value that log, command, pages, REST and client share as it is declared."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON, one key a field."""

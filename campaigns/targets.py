@@ -63,7 +63,7 @@ _VALUE_FIELDS = {
 class Target(BaseModel):
     """What is measured of a compound."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     name: str  #: with the unit at its end, as "band_gap_ev"
     unit: str = ""  #: of its values
@@ -146,7 +146,7 @@ LIFETIME = Target(
 class Observation(BaseModel):
     """What was measured of one sample."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     formula: str  #: canonical formula of the compound; as it stood there for a value of the launch's table
     value: float  #: in the target's unit; where `is_bound`, the value is smaller

@@ -35,9 +35,10 @@ def test_every_floor_imports_from_the_one_below() -> None:
     ("statement", "heavy"),
     [
         ("import chemspace", ("torch", "pandas", "pymatgen", "sklearn")),
-        ("import oracle", ("torch", "pandas", "pymatgen", "sklearn")),
+        ("import oracle", ("torch", "pandas", "rdkit", "pymatgen", "sklearn")),
         ("import screening", ("torch", "shap", "botorch")),
         ("import campaigns", ("torch", "shap", "botorch", "plotly")),
+        ("import campaigns.reader, campaigns.cli.show", ("torch", "pandas", "rdkit", "sqlalchemy")),
         ("import campaigns.campaign", ("torch", "pandas", "scipy.stats", "scipy.optimize", "sklearn")),
         ("import campaigns.cli.app", ("torch", "pandas", "sqlalchemy", "pydantic")),
     ],

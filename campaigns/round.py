@@ -372,6 +372,14 @@ def kept(inputs: RoundInputs, artifacts: Artifacts) -> Kept | None:
     return Kept(inputs, fitted.training, fitted.surrogate, validation, ranking)
 
 
+def _thawed(inputs: RoundInputs, artifacts: Artifacts) -> Surrogate | None:
+    """The surrogate of the last fit on these data; None where it is not kept, or rows of related tasks may join."""
+    from screening.frozen import thaw
+
+    frozen = None if inputs.related else artifacts.find("frozen", inputs.fit_key, PLAIN)
+    return None if frozen is None else thaw({name: value for name, value in frozen.items() if ":" not in name})
+
+
 def _keep_frozen(inputs: RoundInputs, artifacts: Artifacts, learnt: Learnt) -> None:
     from screening.frozen import freeze
 
@@ -404,7 +412,7 @@ def learn(inputs: RoundInputs, artifacts: Artifacts, on_fit: Callable[[], None] 
     known = training_set(inputs.dataset, inputs.records, config, inputs.related)
     training, validation, key, related = join_tasks(known, config, artifacts, inputs.fit_key)
     on_fit()
-    surrogate = artifacts.get("surrogate", key, lambda: fit(training, config, validation))
+    surrogate = artifacts.get("surrogate", key, lambda: _thawed(inputs, artifacts) or fit(training, config, validation))
     measured = MeasuredSet(training.formulas, training.x)
     asked = _strategy_inputs(inputs, training, surrogate, properties, measured)
     choice, strategy = choose_by(config, validation, asked, properties)

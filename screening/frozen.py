@@ -6,7 +6,7 @@ Shapes: m rows asked for, k training rows, d features, s members, b bins.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from screening.surrogate import Surrogate
 
-__all__ = ["FrozenSurrogate", "freeze"]
+__all__ = ["FrozenSurrogate", "freeze", "thaw"]
 
 Array = NDArray[np.float64]
 
@@ -130,11 +130,39 @@ def freeze(surrogate: Surrogate) -> dict[str, Any] | None:
     if model.knots.numel():
         arrays |= {"knots": model.knots.numpy(), "scores": model.scores.numpy()}
     arrays |= {"calibration": model.calibration, "unexplained": float(model.unexplained_variance())}
+    specs: list[Any] = []
     for number, part in enumerate(model.components):
         if not isinstance(part, EnsembleComponent | ProcessComponent):
             return None
-        own: dict[str, Any] = {name: value.numpy() for name, value in part.named_buffers() if name != "error_variance"}
-        if isinstance(part, ProcessComponent):
-            own = {name: own[name] for name in ("theta", "x", "inverse", "alpha")} | {"is_rough": part.spec.rough}
+        own: dict[str, Any] = {name: value.numpy() for name, value in part.named_buffers()}
+        apart = {name: own.pop(name) for name in ("nugget", "error_variance") if name in own}
+        specs.append(asdict(part.spec) if isinstance(part, ProcessComponent) else None)
+        own |= {"is_rough": part.spec.rough} if isinstance(part, ProcessComponent) else {}
         arrays |= {f"{number}/{name}": value for name, value in own.items()}
-    return arrays
+        arrays |= {f"unexplained/{number}/{name}": value for name, value in apart.items()}
+    about = {name: getattr(surrogate, name) for name in ("name", "n_rows", "n_features", "seed", "details")}
+    return arrays | {"about": about, "specs": specs, "noise_variance": model.noise_variance}
+
+
+def thaw(arrays: Mapping[str, Any]) -> Surrogate:
+    """The surrogate that `freeze` made these arrays of, to the bit; nothing is trained."""
+    import torch
+
+    from screening.surrogate import Surrogate
+    from screening.surrogates.gaussian_process import KernelSpec
+    from screening.surrogates.model import EnsembleComponent, MixtureModel, ProcessComponent
+    from screening.surrogates.observations import Scaling
+
+    tensors = {name: torch.as_tensor(value) for name, value in arrays.items() if isinstance(value, np.ndarray)}
+    parts: list[EnsembleComponent | ProcessComponent] = []
+    for number, spec in enumerate(arrays["specs"]):
+        prefixes = f"{number}/", f"unexplained/{number}/"
+        own = {name.split("/")[-1]: value for name, value in tensors.items() if name.startswith(prefixes)}
+        parts.append(EnsembleComponent(own) if spec is None else ProcessComponent(own, KernelSpec(**spec)))
+    none = tensors["x_mean"].new_empty(0)
+    named = (tensors.get(name, none) for name in ("x_mean", "x_sd", "y_mean", "y_sd", "knots", "scores"))
+    x_mean, x_sd, y_mean, y_sd, knots, scores = named
+    scaling = Scaling(x_mean[None], x_sd[None], y_mean[None, None], y_sd[None, None], knots[None], scores[None])
+    model = MixtureModel(parts, tensors["weights"], scaling, arrays["noise_variance"], arrays["calibration"])
+    model.fixed = tensors["fixed"]
+    return Surrogate(model=model.eval(), calibration=arrays["calibration"], **arrays["about"])

@@ -251,7 +251,7 @@ def fit_table_model(x: Array, y: Array, noise_variance: Array, repeats: NDArray[
         (mean,), (variance,) = fits.predict_left_out()
         calibration = fit_scale((y - mean)[judged], np.sqrt(variance)[judged])
     model = fits.model(0, 0.0, 1.0 if calibration is None else calibration).eval()
-    processes = [ProcessComponent(process, 0) for process in fits.processes]
+    processes = [ProcessComponent.of(process, 0) for process in fits.processes]
     shares = model.weights[: len(processes)] / model.weights[: len(processes)].sum()
     quick = PredictionBounds.of(MixtureModel(processes, shares, own.fold(0), 0.0, model.calibration))
     assert quick is not None  # of processes it has bounds

@@ -112,7 +112,7 @@ class ResidualFits:
 
     def model(self, fold: int, noise_variance: float, calibration: float) -> MixtureModel:
         """BoTorch model of one fold."""
-        part = SumComponent(EnsembleComponent(self.ensembles, fold), ProcessComponent(self.processes, fold))
+        part = SumComponent(EnsembleComponent.of(self.ensembles, fold), ProcessComponent.of(self.processes, fold))
         weight = torch.ones(1, dtype=torch.float64)
         return MixtureModel([part], weight, self.scaling.fold(fold), noise_variance, calibration)
 
@@ -193,9 +193,9 @@ class MixtureFits:
 
     def model(self, fold: int, noise_variance: float, calibration: float) -> MixtureModel:
         """BoTorch model of one fold."""
-        parts: list[Component] = [ProcessComponent(p, fold) for p in self.processes]
+        parts: list[Component] = [ProcessComponent.of(p, fold) for p in self.processes]
         if self.ensembles is not None:
-            parts.append(EnsembleComponent(self.ensembles, fold))
+            parts.append(EnsembleComponent.of(self.ensembles, fold))
         if self.trees is not None:
             parts.append(TreesComponent(self.trees, fold))
         return MixtureModel(parts, self.weights[:, fold], self.scaling.fold(fold), noise_variance, calibration)

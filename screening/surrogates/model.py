@@ -4,7 +4,7 @@ and independent predictions."""
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from screening.surrogates.ensemble import Ensembles, encode
-from screening.surrogates.gaussian_process import JITTER, GaussianProcesses, covariance, diagonal
+from screening.surrogates.gaussian_process import JITTER, GaussianProcesses, KernelSpec, covariance, diagonal
 from screening.surrogates.observations import Scaling, by_ranks
 
 __all__ = ["MixtureModel", "ProcessComponent"]
@@ -52,16 +52,26 @@ class ProcessComponent(nn.Module):
     alpha: Tensor
     nugget: Tensor
 
-    def __init__(self, fitted: GaussianProcesses, fold: int) -> None:
+    def __init__(self, parts: Mapping[str, Tensor], spec: KernelSpec) -> None:
+        """Bind the buffers by their names, and the covariance."""
         super().__init__()
+        self.spec = spec
+        for name, part in parts.items():
+            self.register_buffer(name, part)
+
+    @classmethod
+    def of(cls, fitted: GaussianProcesses, fold: int) -> ProcessComponent:
+        """That of one fold."""
         rows = fitted.mask[fold]
-        self.spec = fitted.spec
-        self.register_buffer("theta", fitted.theta[fold])
-        self.register_buffer("x", fitted.x[fold][rows])
         relation = fitted.relation[fold][rows]  # in the weights, so that one task is all that is left of several
-        self.register_buffer("inverse", relation[:, None] * fitted.inverse[fold][rows][:, rows] * relation)
-        self.register_buffer("alpha", relation * fitted.alpha[fold][rows])
-        self.register_buffer("nugget", fitted.nugget()[fold])
+        parts = {
+            "theta": fitted.theta[fold],
+            "x": fitted.x[fold][rows],
+            "inverse": relation[:, None] * fitted.inverse[fold][rows][:, rows] * relation,
+            "alpha": relation * fitted.alpha[fold][rows],
+            "nugget": fitted.nugget()[fold],
+        }
+        return cls(parts, fitted.spec)
 
     def joint(self, z: Tensor, first: int = 0) -> tuple[Tensor, Tensor]:
         """Mean (..., q) and latent covariance (..., q, q - first) with the points from `first` on."""
@@ -87,19 +97,26 @@ class EnsembleComponent(nn.Module):
     error_variance: Tensor
     edges: Tensor
 
-    def __init__(self, fitted: Ensembles, fold: int) -> None:
+    def __init__(self, parts: Mapping[str, Tensor]) -> None:
+        """Bind the buffers by their names."""
         super().__init__()
-        self.register_buffer("edges", fitted.edges[fold])
-        self.n_layers = len(fitted.weights)
+        self.n_layers = sum(name.startswith("weight") for name in parts)
+        for name, part in parts.items():
+            self.register_buffer(name, part)
+
+    @classmethod
+    def of(cls, fitted: Ensembles, fold: int) -> EnsembleComponent:
+        """That of one fold."""
+        parts = {"edges": fitted.edges[fold]}
         for i, (weight, bias) in enumerate(fitted.weights):
             w, b = weight[fold].mT, bias[fold].mT
             # What enters is a sigmoid s and tanh(a) = 2 s(2a) - 1, ten times as fast on CPUs: the factors are the
             # weights' own.
             into = 1.0 if i == 0 else 2.0
-            out = 1.0 if i == self.n_layers - 1 else 2.0
-            self.register_buffer(f"weight_{i}", (into * out * w).contiguous())
-            self.register_buffer(f"bias_{i}", out * (b if i == 0 else b - w.sum(-1, keepdim=True)))
-        self.register_buffer("error_variance", fitted.error_variance[fold])
+            out = 1.0 if i == len(fitted.weights) - 1 else 2.0
+            parts[f"weight_{i}"] = (into * out * w).contiguous()
+            parts[f"bias_{i}"] = out * (b if i == 0 else b - w.sum(-1, keepdim=True))
+        return cls(parts | {"error_variance": fitted.error_variance[fold]})
 
     def joint(self, z: Tensor, first: int = 0) -> tuple[Tensor, Tensor]:
         """Mean (..., q) and covariance over members (..., q, q - first) with the points from `first` on."""

@@ -55,7 +55,9 @@ def test_a_later_command_starts_from_what_an_earlier_one_worked_out(campaign: Ca
     assert len(campaign.suggest(3, seed=5).suggestions) == 3
 
 
-def test_nothing_is_fitted_twice_for_one_state(campaign: Campaign, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_fitted_twice_for_one_state(
+    campaign: Campaign, launched: Launched, monkeypatch: pytest.MonkeyPatch
+) -> None:
     fits: list[None] = []
     from campaigns.training import fit
 
@@ -68,7 +70,13 @@ def test_nothing_is_fitted_twice_for_one_state(campaign: Campaign, monkeypatch: 
     campaign.predict(batch.suggestions[0].formula)
     campaign.report()
     assert campaign.round() is campaign.round()
-    assert len(fits) == 1
+    accepted, failed = (suggestion.formula for suggestion in batch.suggestions[:2])
+    campaign.step(accepted, "accepted")
+    campaign.step(failed, "not formed", reason="twice")
+    later = Campaign.open(campaign.folder, oracle_store=launched.oracle_store)
+    later.report()
+    assert {accepted, failed}.isdisjoint(later.round().ranking.frame["formula"])
+    assert not fits  # the launch's is kept
 
 
 def test_a_compound_is_explained_by_what_the_last_fit_left_as_by_the_fit(

@@ -10,7 +10,7 @@ import pytest
 
 from screening import TrainingRows, fit_surrogate, frozen
 from screening.explain import shapley
-from screening.frozen import FrozenSurrogate, freeze
+from screening.frozen import FrozenSurrogate, freeze, thaw
 from screening.surrogates import ensemble, gaussian_process
 
 RNG = np.random.default_rng(0)
@@ -24,8 +24,10 @@ def test_arrays_predict_and_explain_as_the_surrogate_they_are_of(name: str) -> N
     fitted = fit_surrogate(TrainingRows.of(X, Y, np.full(24, 0.05), GROUPS), name)
     arrays = freeze(fitted)
     assert arrays is not None
-    held = FrozenSurrogate(arrays)
+    held, again = FrozenSurrogate(arrays), thaw(arrays)
     far = np.vstack([X, 4.0 * X])
+    np.testing.assert_array_equal(again.predict(far), fitted.predict(far))
+    assert again.describe() == fitted.describe()
     for ours, theirs in zip(held.predict(far), fitted.predict(far), strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-12)
     ours, theirs = (shapley(one, X[:2], list("abc"), X) for one in (held, fitted))
@@ -37,6 +39,7 @@ def test_a_condition_that_is_held_is_held_by_the_arrays() -> None:
     arrays = freeze(fitted)
     assert arrays is not None
     np.testing.assert_allclose(FrozenSurrogate(arrays).predict(X[:, :2])[0], fitted.predict(X[:, :2])[0], atol=1e-12)
+    np.testing.assert_array_equal(thaw(arrays).predict(X[:, :2]), fitted.predict(X[:, :2]))
 
 
 @pytest.mark.parametrize("name", ["linear", "trees"])

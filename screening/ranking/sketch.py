@@ -20,7 +20,7 @@ coordinates, f functions of them, r rows (a spacer in a kind), u units (a spacer
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -51,6 +51,9 @@ _WHOLE, _SURE = 150, 3.0
 #: Cosines, one for so many spacers of the sample and at most so many; their frequencies are those of a Matern 5/2
 #: kernel of this length in standard deviations of the coordinates.
 _ROWS_PER_COSINE, _MOST_COSINES, _LENGTH = 4, 400, 2.0
+#: From so many spacers on, further ones are drawn, whose highest units are opened and fitted too: so many of these, and
+#: as many of a group at least.
+_DRAWN, _TAUGHT, _LEAST_TAUGHT = ((110_000, 25_000), (4_000_000, 250_000)), 60_000, 200
 #: Penalty of the fit for each spacer of the sample.
 _PENALTY = 0.03
 #: Share of the sampled values below which the sketch follows nothing: it is to be good at the top.
@@ -161,6 +164,7 @@ class SketchPass:
     def __post_init__(self) -> None:
         self._top = TopK(self.work.keep)
         self._of_units, *self._of_rows = (_Judge(self._top, self.wanted) for _ in range(1 + _PIVOTS))
+        self._apart = np.empty(0)
 
     def run(self) -> tuple[Found, float] | None:
         """What `screening.ranking.stream.stream` finds, and how many compounds of the list are expected to be missing.
@@ -334,7 +338,49 @@ class SketchPass:
             candidates.space.allowed_inner[0][spacers],
             np.stack([self._allowed[:, own].any(axis=1) for own in groups], axis=1),
         )
-        return sketch, n_whole + n_own
+        refined, n_taught = self._refined(sketch, a, highest)
+        return refined, n_whole + n_own + n_taught
+
+    def _refined(self, sketch: Sketch, a: Array, highest: Array) -> tuple[Sketch, int]:
+        """The sketch fitted to functions a (n, f) and highest values (n, g) of the sample and to those of the highest
+        units among further spacers, where there are many; and how many compounds were predicted."""
+        units, values, whole = np.empty(0, _UNIT), np.empty(0), 0
+        for _, n_drawn in (pair for pair in _DRAWN if pair[0] <= len(sketch.spacers)):
+            taught, value, n_own = self._taught(sketch, n_drawn)
+            units, values, whole = np.concatenate([units, taught]), np.concatenate([values, value]), whole + n_own
+            weights, error, apart = sketch.weights.copy(), sketch.error.copy(), np.empty(len(units))
+            for group in range(len(error)):
+                own = np.flatnonzero(units["group"] == group)
+                b = functions(sketch.coordinates[units["place"][own]], sketch.frequencies, sketch.phases)
+                target = np.maximum(values[own] - sketch.floor, 0.0)
+                left_out = target - b @ weights[:, group]
+                if len(own) >= _LEAST_TAUGHT:
+                    every = np.concatenate([a, b]), np.concatenate([highest[:, group], target])
+                    weights[:, group], left_out = _fitted(*every)
+                    left_out = left_out[len(a) :]
+                    error[group] = np.sqrt(((left_out / units["error"][own]) ** 2).mean()) + _LEAST_ERROR
+                apart[own] = left_out / units["error"][own] / error[group]
+            sketch = replace(sketch, weights=weights, error=error, n_seen=max(sketch.n_seen, n_drawn))
+            # Errors of units at all heights: those that are opened first are wrong by less than those below.
+            self._apart = np.concatenate([self._apart, apart])
+        return sketch, whole
+
+    def _taught(self, sketch: Sketch, n_drawn: int) -> tuple[Units, Array, int]:
+        """Open the highest units of so many drawn spacers: the units, with the errors of their spacers in the usual
+        ones, their values, and how many compounds were predicted."""
+        threshold = self._expected_threshold([sketch])
+        probe, weight = self._probe([sketch], threshold)
+        place = int(_TAUGHT * len(sketch.spacers) / (weight * n_drawn))
+        lower = float(probe["above"][place]) if place < len(probe) else -np.inf
+        drawn = np.sort(np.random.default_rng(n_drawn).choice(len(sketch.spacers), n_drawn, replace=False))
+        chunks = np.split(drawn, range(_CHUNK, n_drawn, _CHUNK))
+        units = _joined([*map_blocks(lambda own: _picked(sketch, 0, threshold, own, lower), chunks, self.workers)])
+        parts = [
+            self._opened([sketch], units[start : start + _FIRST_BATCH], len(units))
+            for start in range(0, len(units), _FIRST_BATCH)
+        ]
+        units["error"] /= sketch.error[units["group"]]
+        return units, np.concatenate([np.empty(0), *(value for value, *_ in parts)]), sum(n for _, n, _ in parts)
 
     def _sampled(self, spacers: Whole) -> tuple[Array, float, int]:
         """Values of drawn spacers in every kind, shape (c, v), below what they are ignored, and how many compounds were
@@ -373,6 +419,7 @@ class SketchPass:
         many compounds were predicted, how many may be missing; None if too many would have to be opened."""
         threshold, whole, unopened = self._expected_threshold(sketches), 0, 0.0
         picked, judge = 0.0, self._of_units
+        judge.learn(self._apart)
         opened: Whole = np.empty(0, dtype=np.int64)
         n_units = sum(len(sketch.spacers) * len(sketch.members) for sketch in sketches)
         while True:
@@ -558,12 +605,13 @@ def _joined(parts: list[Units]) -> Units:
 
 
 def _fitted(a: Array, target: Array) -> tuple[Array, Array]:
-    """Weights (f, t) of functions a (n, f) in targets (n, t), penalised, and each row's error by the fit without it."""
+    """Weights (f, ...) of functions a (n, f) in targets (n, ...), penalised, and each row's error without it."""
     penalty = _PENALTY * len(a) * np.eye(a.shape[1])
     penalty[0, 0] = 0.0
     inverse = np.asarray(np.linalg.inv(a.T @ a + penalty), dtype=np.float64)
     weights = inverse @ (a.T @ target)
-    return weights, (target - a @ weights) / (1.0 - ((a @ inverse) * a).sum(axis=1)).clip(0.05)[:, None]
+    kept = (1.0 - ((a @ inverse) * a).sum(axis=1)).clip(0.05)
+    return weights, ((target - a @ weights).T / kept).T
 
 
 def _related(kinds: Whole, apart: Array, width: int) -> tuple[Whole, Array, Single]:

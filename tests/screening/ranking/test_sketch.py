@@ -65,7 +65,8 @@ def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
         "_LEAST_SAMPLE": 250,
         "_WHOLE": 90,
     }
-    for name, value in (small | {"_TOO_MANY": 0.7, "_WELL_KNOWN": 600}).items():
+    taught = {"_DRAWN": ((N // 2, 400), (N - N // 20, 900)), "_TAUGHT": 1500, "_LEAST_TAUGHT": 50}
+    for name, value in (small | taught | {"_TOO_MANY": 0.7, "_WELL_KNOWN": 600}).items():
         monkeypatch.setattr(sketch, name, value)
 
 
@@ -103,6 +104,18 @@ def test_most_compounds_are_not_predicted_and_the_list_is_that_of_the_whole_pass
     assert 0.0 < sketched.n_missed <= sketch.MISSED
     assert sketched.n_scored == whole.n_scored == len(SPACE)
     assert (whole.n_bounded, whole.n_missed) == (0, 0.0)
+
+
+@pytest.mark.usefixtures("small_steps")
+@pytest.mark.parametrize("drawn", [(), ((N // 2, 400),)])
+def test_errors_that_a_spacer_is_believed_to_have_do_not_hide_what_belongs_into_the_list(
+    surrogate: Surrogate, drawn: tuple[tuple[int, int], ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With all of what is fitted to the errors of spacers believed, two of these sixty were left out."""
+    monkeypatch.setattr(sketch, "_DRAWN", drawn)
+    sketched, whole = _both(Candidates(SPACE, _spacers(3), CAGE_TABLE, surrogate, -0.5), 60)
+    assert sketched.frame["index"].tolist() == whole.frame["index"].tolist()
+    assert sketched.n_bounded > len(SPACE) // 3
 
 
 @pytest.mark.usefixtures("small_steps")

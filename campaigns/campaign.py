@@ -320,7 +320,8 @@ class Campaign(CampaignReader):
             surprises = earlier.surprises
         fit = summary(fitted, self._state.top_before(key), surprises).model_copy(update={"versions": computed_by})
         payload = fit.to_dict() | {"top": top_list(fitted.ranking)}
-        self._append(EventKind.FITTED, payload, key=self._state.event_key(f"fit:{key}"))
+        again = f":{self._state.last_event}" if self.ranks_otherwise() else ""
+        self._append(EventKind.FITTED, payload, key=self._state.event_key(f"fit:{key}{again}"))
         self.status()  # what it counts is kept, for commands that need nothing else of what is in memory here
         return fit
 
@@ -358,6 +359,8 @@ class Campaign(CampaignReader):
         """
         size = self.config.budget.batch_size if batch_size is None else batch_size
         chosen_seed = self.config.seed if seed is None else seed
+        if self.ranks_otherwise():
+            self.retrain(progress, dask=dask)
         if not more and (recorded := self._state.last_batch(self._data_key, size, chosen_seed)) is not None:
             return recorded
         if self.fit() is None:

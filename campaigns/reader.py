@@ -392,6 +392,10 @@ class CampaignReader:
             },
         )
 
+    def ranks_otherwise(self) -> bool:
+        """Whether the ranking's files are of other data: what came since the fit on the present ones was taken back."""
+        return self.fit() is not None and [*self._state.fits][-1] != self._data_key
+
     def last_fit(self) -> FitSummary | None:
         """The fit on the present data or, while there is none, the one before."""
         fits = list(self._state.fits.values())

@@ -322,7 +322,8 @@ def _after(state: CampaignState, event: Event) -> CampaignState:
             history = tuple(entry for entry in state.history if entry[2] not in gone)  # as if never measured
             return _with_record(state, event, record, history + entered)
         case EventKind.FITTED:
-            fits = dict(state.fits) | {event.payload["data_key"]: event.payload}
+            key = event.payload["data_key"]  # the last trained comes last
+            fits = {known: fit for known, fit in state.fits.items() if known != key} | {key: event.payload}
             return replace(state, fits=MappingProxyType(fits))
         case EventKind.SUGGESTED:
             told = {"key": event.key or "", **event.payload}

@@ -161,6 +161,27 @@ def test_replays_hold_before_between_and_after(campaign: Campaign, results: Path
         assert (told.number, told.same) == (number, True)
 
 
+@pytest.mark.parametrize("takes_back", ["undo", "retract"])
+def test_the_ranking_and_what_moved_follow_what_is_taken_back(
+    campaign: Campaign, results: Path, takes_back: str
+) -> None:
+    campaign.suggest()
+    before = campaign.table("ranking").set_index("formula")["lifetime_ps"]
+    ingest(campaign, results, "(EOA)2(MA)Pb2I7,60")
+    campaign.suggest()
+    assert campaign.table("ranking").set_index("formula")["lifetime_ps"]["(EOA)2(FA)Pb2I7"] > before.max()
+    if takes_back == "undo":
+        campaign.undo(last(campaign, EventKind.OBSERVED), "nanoseconds", confirmed=True)
+    else:
+        campaign.retract(1, "nanoseconds")
+    assert campaign.suggest().number == 1
+    now = campaign.table("ranking").set_index("formula")["lifetime_ps"]
+    assert now.to_dict() == pytest.approx(before[now.index].to_dict())
+    assert campaign.changes()[0].endswith("; a measurement of (EOA)2(MA)Pb2I7 was taken back")
+    n_events = campaign.state.last_event
+    assert (campaign.suggest().number, campaign.state.last_event) == (1, n_events)
+
+
 def test_what_cannot_be_undone_says_why(campaign: Campaign) -> None:
     for number, reason, why in (
         (1, "a test", "event 1 made the campaign"),

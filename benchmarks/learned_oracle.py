@@ -35,6 +35,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.timing import cpu_seconds
 from campaigns.config import CampaignConfig
 from campaigns.training import fit, measured_dataset, training_set, validate
 from chemspace import Cation, CationLibrary, CompoundSpace
@@ -272,9 +273,9 @@ def main() -> None:
     n_failed = int(np.isinf(value).sum())
     print(f"{len(candidates.space):,} compounds of {len(value):,} spacers, {n_failed} of them failed")
     print(f"{budget:,} calculations; the {TOP} best compounds are of {len(set(holders.tolist()))} spacers", flush=True)
-    begin = time.process_time()
-    features, shapes = spacer_features(smiles), StartShapes(PROTOCOL)
-    print(f"features: {(time.process_time() - begin) / len(smiles) * 1e3:.2f} CPU ms a spacer", flush=True)
+    begin = cpu_seconds()
+    features, shapes = spacer_features(smiles, cores()), StartShapes(PROTOCOL, cores())
+    print(f"features: {(cpu_seconds() - begin) / len(smiles) * 1e3:.2f} CPU ms a spacer", flush=True)
 
     def told(name: str, computed: NDArray[np.bool_], note: str = "") -> None:
         found = f"{computed[holders].mean():6.1%} of the {TOP} best compounds, {computed[spacers].mean():6.1%} of the "
@@ -282,13 +283,13 @@ def main() -> None:
 
     bits = None if asked.alone else atom_pairs(smiles)
     for seed in range(asked.seeds):
-        begin = time.process_time()
+        begin = cpu_seconds()
         for computed, open_places in learned(candidates, features, shapes, budget, seed):
             told(f"  learned oracle, seed {seed}", computed, f"; takes {open_places:.1f} places for open")
         told(
             f"learned oracle, seed {seed}",
             computed,
-            f" ({time.process_time() - begin:.0f} CPU s, {len(shapes.known)} start geometries so far)",
+            f" ({cpu_seconds() - begin:.0f} CPU s, {len(shapes.known)} start geometries so far)",
         )
         if bits is not None:
             *_, (computed, _) = learned(candidates, features, shapes, budget, seed, spread=False)

@@ -51,8 +51,9 @@ def crystals(campaign: Campaign, count: int, seed: int) -> str:
 
 
 def spent(work: Path, *arguments: str, tree: Path | None = None, **environment: str) -> tuple[float, float]:
-    """CPU seconds and peak memory (10^9 bytes) of one command, of the checkout `tree` where one is given."""
-    mark, own = work / "spent", {**os.environ, "OMP_NUM_THREADS": "1", **environment}
+    """CPU seconds and peak memory (10^9 bytes) of one command, of the checkout `tree` where one is given; modules are
+    compiled once, as in an installation."""
+    mark, own = work / "spent", {**os.environ, "OMP_NUM_THREADS": "1", **environment, "PYTHONDONTWRITEBYTECODE": ""}
     if tree is not None:
         own["PYTHONPATH"] = str(tree)
     command = [sys.executable, "-c", _COMMAND, *arguments, str(mark)]

@@ -230,11 +230,12 @@ def show_batch(
 
 
 def _suggest_of_table(options: SuggestOptions, pool: Path) -> None:
+    console.stopped = console.ANEW  # before what takes seconds to import
     from campaigns.files import write_frame
     from chemspace.tables.frame import read_frame
     from screening.pool_table import PoolTable
 
-    asked, console.stopped = options.table, console.ANEW
+    asked = options.table
     observed, pending = (None if path is None else read_frame(path) for path in (asked.observed, asked.pending))
     table = PoolTable.of(read_frame(pool), observed, options.reading.query(asked.target, asked.minimize), pending)
     for sentence in (table.sentence, *table.remarks):

@@ -96,7 +96,7 @@ class CationRecords:
         return np.fromiter((spacer.inchikey in self._chosen for spacer in spacers), np.bool_, len(spacers))
 
     @cached_property
-    def _spacers(self) -> tuple[Cation, ...]:
+    def _spacers(self) -> Sequence[Cation]:
         spacers = self._space.spacers
         return spacers if self._chosen is None else tuple(spacers[int(i)] for i in np.flatnonzero(self.is_chosen))
 

@@ -405,7 +405,8 @@ def layout_for(name: str, grid: Grid, target: Target, **reading: Unpack[ReadingO
                 return layout_of(name, grid, declared, unit)
             except TableError as error:
                 outcomes = ("a table with a column 'stage' is one of outcomes: say --outcomes",)
-                raise TableError(error.name, *error.problems, *outcomes * ("stage" in grid.columns)) from None
+                told = error.problems + outcomes * ("stage" in grid.columns)
+                raise IngestError(error.name, told) from None
         if unit is not None or reading.get("accept_extreme"):
             problem = f"unit and accept_extreme are for lifetimes; the unit of {target.name} stands at its name's end"
             raise IngestError(name, (problem,))

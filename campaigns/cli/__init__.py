@@ -46,7 +46,8 @@ def main() -> None:
         if isinstance(problem, ImportError) and "failed to map segment" not in str(problem):
             raise
         where = str(problem).rpartition("/")[2] or "none was left"
-        sys.exit(f"error: memory is short ({where}); nothing that was recorded is lost")
+        print(f"error: memory is short ({where}); nothing that was recorded is lost", file=sys.stderr, flush=True)
+        os._exit(1)  # a library of which a part was loaded may break on its way out
 
 
 def _run() -> None:

@@ -96,10 +96,10 @@ def test_a_last_event_that_is_gone_is_seen(folder: Path) -> None:
 
 
 def test_an_event_that_the_database_refuses_is_not_taken_for_one_that_is_there(folder: Path) -> None:
-    with closing(sqlite3.connect(folder / "campaign.db")) as connection:
+    with Campaign.open(folder) as campaign, closing(sqlite3.connect(folder / "campaign.db")) as connection:
         connection.execute("CREATE TRIGGER no BEFORE INSERT ON event BEGIN SELECT RAISE(ABORT, 'not today'); END")
-    with pytest.raises(StoreError, match="not today"), Campaign.open(folder) as campaign:
-        campaign.step("(BA)2PbI4", Stage.ACCEPTED)
+        with pytest.raises(StoreError, match="not today"):
+            campaign.step("(BA)2PbI4", Stage.ACCEPTED)
 
 
 def test_an_event_before_the_first_is_no_event(folder: Path) -> None:

@@ -125,9 +125,8 @@ def test_bad_results_exit_1_and_leave_the_campaign_alone(launched: Launched, tmp
     assert (launched.folder / "campaign.db").read_bytes() == before
 
 
-@pytest.mark.parametrize("limit_bytes", [400_000_000, 700_000_000])
-def test_memory_that_is_too_short_for_the_libraries_is_told_in_one_sentence(tmp_path: Path, limit_bytes: int) -> None:
-    command = f"ulimit -v {limit_bytes // 1000}; exec {sys.executable} -m campaigns.cli launch {tmp_path / 'demo'}"
+def test_memory_that_is_too_short_for_a_library_is_told_in_one_sentence(tmp_path: Path) -> None:
+    command = f"ulimit -v 700000; exec {sys.executable} -m campaigns.cli launch {tmp_path / 'demo'}"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 1
     assert "error: memory is short (" in done.stderr

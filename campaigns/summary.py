@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from html import escape
@@ -180,6 +180,16 @@ class SuggestionBatch(Summary):
     #: How many were asked for, where fewer were found; else 0.
     asked: int = Field(default=0, exclude_if=lambda asked: not asked)
     shortfall: str = Field(default="", exclude_if=lambda why: not why)  #: why fewer, in a sentence; else ""
+
+    def __iter__(self) -> Iterator[Suggestion]:  # type: ignore[override]  # pydantic's goes over the fields
+        """The suggestions, as `len`, `bool` and places count them."""
+        return iter(self.suggestions)
+
+    def __len__(self) -> int:
+        return len(self.suggestions)
+
+    def __getitem__(self, place: int) -> Suggestion:
+        return self.suggestions[place]
 
     def to_frame(self) -> pd.DataFrame:
         """One row a suggestion, in the order they were chosen, its place (from 1) as the index."""

@@ -29,6 +29,18 @@ def test_a_batch_prints_as_a_table_and_shows_as_one_in_a_notebook(year: Campaign
     assert (str(empty), empty._repr_html_(), len(empty.to_frame())) == ("1 < 2", "<p>1 &lt; 2</p>", 0)
 
 
+def test_a_batch_is_a_sequence_of_its_suggestions(year: Campaign) -> None:
+    (batch,) = year.state.batches
+    assert (tuple(batch), len(batch), bool(batch)) == (batch.suggestions, 2, True)
+    assert (batch[0], batch[-1], batch[:1]) == (*batch.suggestions, batch.suggestions[:1])  # type: ignore[index]
+    assert batch[1] in batch
+    with pytest.raises(IndexError):
+        batch[2]
+    empty = batch.model_copy(update={"suggestions": ()})
+    assert ([*empty], len(empty), bool(empty)) == ([], 0, False)
+    assert year.state.batches[0] == batch != empty
+
+
 def test_a_data_frame_is_taken_in_and_comes_out(year: Campaign) -> None:
     frame = pd.DataFrame({"formula": ["(PDA)PbI4"], "lifetime_ps": [1.5], "lifetime_stderr_ps": [np.nan]})
     assert year.ingest(frame, dry_run=True).added == 1

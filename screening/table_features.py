@@ -48,6 +48,13 @@ _NOTES = re.compile(
 )
 #: What labs write where a result is still to come.
 _AWAITED = frozenset({"", "pending", "tbd", "todo", "running", "queued", "in progress", "?"})
+#: What stands beside numbers that sum up the rows above them, in the last rows of a table.
+_SUMMARY = re.compile(
+    r"(?:grand )?(?:totals?|sums?|means?|averages?|avg|medians?|st\.?d|std\.? ?dev|standard deviation|summe|gesamt|"
+    r"mittel(?:wert)?|durchschnitt|standardabweichung)\W*",
+    re.IGNORECASE,
+)
+_LAST_ROWS = 3
 #: What tells no candidate from another unless it is learnt from; what is not learnt from unless it is asked for.
 _SILENT = (Kind.DATES, Kind.ROW_NUMBERS, Kind.COUNTER, Kind.EMPTY)
 _LEFT_OUT = (*_SILENT, Kind.NAMES, Kind.CONSTANT, Kind.FORMULAS)
@@ -423,7 +430,21 @@ def read_results(table: NamedTable, query: TableQuery, refuse: type[ScreeningErr
     if query.target is None:
         raise refuse(f"{table.name} is there, and no target: name the column with the results (--target)")
     y, remarks, blank, unread = _numbers(table, query.target, query, refuse)
+    for row, cell in _summaries(table.frame):
+        place = f"{table.name}: row {row + 1}, {cell!r}, sums up those above it and is no experiment"
+        if not query.keep_going:
+            raise refuse(f"{place}: delete it, or leave such rows out (--keep-going)")
+        y, blank[row], unread[row] = np.where(np.arange(len(y)) == row, np.nan, y), False, True
+        remarks.append(f"{place}: not learnt from")
     return Results(y, _noise(table, query, y, refuse, remarks), tuple(remarks), blank, unread)
+
+
+def _summaries(frame: pd.DataFrame) -> Iterator[tuple[int, str]]:
+    """The last rows of a table that are sums or means of the others, from 0, and the word that says so."""
+    for row in range(max(len(frame) - _LAST_ROWS, 0), len(frame)):
+        texts = [cell.strip() for cell in frame.iloc[row] if isinstance(cell, str)]
+        if word := next(filter(_SUMMARY.fullmatch, texts), ""):
+            yield row, word
 
 
 def _numbers(

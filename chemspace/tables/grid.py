@@ -200,6 +200,11 @@ class Sheet:
     rows: list[tuple[int, dict[int, str]]]
     dates: list[tuple[int, int, str]]  #: row, place and text of each cell that Excel keeps as a date
     strays: int  #: cells far below the others, which were left out
+    merged: int  #: cells that stand for those below them, too, which were filled
+
+
+#: First cell and last line of merged cells, as a sheet has them.
+_MERGED = re.compile(r'<(?:\w+:)?mergeCell\s[^>]*?ref="([A-Z]{1,3})(\d{1,7}):[A-Z]{1,3}(\d{1,7})"')
 
 
 class Book:
@@ -220,13 +225,19 @@ class Book:
         return [title for title in self.titles if next(_filled_rows(self._values, title), None) is not None]
 
     def sheet(self, title: str) -> Sheet:
-        """What a sheet holds; a formula without a kept value shows itself. Raises TableError if it is too large."""
+        """What a sheet holds; a formula without a kept value shows itself, a cell merged over several rows stands in
+        each. Raises TableError if it is too large."""
         count, rows, dates, strays = CellCount(self._name), list[tuple[int, dict[int, str]]](), [], 0
+        last, merged = self._last_lines(title), 0
+        spans: dict[int, tuple[int, str]] = {}
         for line, values in _filled_rows(self._values, title):
             if rows and line - rows[-1][0] > GAP:
                 strays += len(values)
                 continue
-            cells = {at: _cell_text(value) for at, value in values.items()}
+            spans = {at: span for at, span in spans.items() if span[0] >= line}
+            cells = {at: text for at, (_, text) in spans.items()} | {at: _cell_text(v) for at, v in values.items()}
+            opened = {at: (last[line, at], cells[at]) for at in values if (line, at) in last}
+            spans, merged = spans | opened, merged + len(opened)
             count.add(line, cells.values())
             rows.append((line, cells))
             dates += [(line, at, cells[at]) for at, value in values.items() if isinstance(value, date | time)]
@@ -239,7 +250,18 @@ class Book:
                 elif asked and rows and line <= rows[-1][0] + GAP:
                     rows.append((line, asked))
             rows.sort(key=lambda row: row[0])
-        return Sheet(rows, dates, strays)
+        return Sheet(rows, dates, strays, merged)
+
+    def _last_lines(self, title: str) -> dict[tuple[int, int], int]:
+        """Last line of each cell that is merged over several, by its first line, from 1, and its place."""
+        from openpyxl.utils import column_index_from_string
+
+        if not hasattr(sheet := self._values[title], "iter_rows"):
+            return {}
+        with sheet._get_source() as source:  # a sheet that is read row by row keeps nothing of them
+            ranges = _MERGED.findall(source.read().decode("utf-8", "replace"))
+        lines = ((column_index_from_string(left) - 1, int(top), int(bottom)) for left, top, bottom in ranges)
+        return {(top, at): bottom for at, top, bottom in lines if bottom > top}
 
 
 @contextmanager
@@ -532,6 +554,8 @@ def _from_workbook(name: str, content: bytes, sheet: str | None) -> Grid:
         told.append(f"{name} is an Excel workbook by its content and was read as one")
     if strays:
         told.append(f"{strays} {'cells' if strays > 1 else 'cell'} far from the table left out")
+    if read.merged:
+        told.append(f"{read.merged} merged {'cells count' if read.merged > 1 else 'cell counts'} for every row spanned")
     told += [
         f"row {line}, column {columns[at]}: Excel keeps a date here ({text}); if it was a name such as 3-1, format the "
         "column as text and type it again"

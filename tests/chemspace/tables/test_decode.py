@@ -9,6 +9,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from openpyxl import Workbook
 
 from chemspace.errors import TableError
 from chemspace.tables.frame import read_frame, read_rows
@@ -56,6 +57,20 @@ def test_cells_far_to_the_right_are_left_out_and_told() -> None:
     assert grid.columns == ("formula", "lifetime_ps")
     assert grid.rows[0].cells == {"formula": "(PEA)2PbI4", "lifetime_ps": "1.5"}
     assert grid.warnings == ("2 cells far from the table left out",)
+
+
+def test_a_cell_merged_over_rows_counts_for_each_of_them() -> None:
+    book = Workbook()
+    for row in (["compounds made in May"], *TABLE[:1], *TABLE[1:2], [None, 1.7], ["(BA)2PbI4", 0.4], [None, 0.5]):
+        book.active.append(row)
+    book.active.merge_cells("A1:B1")
+    book.active.merge_cells("A3:A4")
+    stream = io.BytesIO()
+    book.save(stream)
+    grid = read_grid("lab.xlsx", stream.getvalue())
+    assert [row.cells.get("formula") for row in grid.rows] == ["(PEA)2PbI4", "(PEA)2PbI4", "(BA)2PbI4", None]
+    assert [row.cells["lifetime_ps"] for row in grid.rows] == ["1.5", "1.7", "0.4", "0.5"]
+    assert grid.warnings == ("1 merged cell counts for every row spanned",)
 
 
 def test_a_cell_beside_the_table_is_still_one_too_many() -> None:

@@ -269,3 +269,17 @@ def test_a_second_row_of_headings_and_a_number_out_of_range_are_said() -> None:
         PoolTable.of(pool, twice, TableQuery("rate"))
     with pytest.raises(PoolError, match=r"a number below 1e.305 is needed .20 such.; correct it"):
         PoolTable.of(pool, observed.assign(rate=1e308), TableQuery("rate"))
+
+
+@pytest.mark.parametrize("word", ["Total", "mean:", "Std. dev.", "Mittelwert", "Summe"])
+def test_a_last_row_that_sums_up_the_others_is_no_experiment(word: str) -> None:
+    pool = pd.DataFrame({"ligand": list("AABBCCDDEE"), "temp": [80.0, 100.0] * 5})
+    observed = pool.iloc[:5].assign(rate=[3.0, 2.0, 5.0, 4.0, 1.0])
+    summed = pd.concat([observed, pd.DataFrame({"ligand": [f" {word} "], "temp": [440.0], "rate": [15.0]})])
+    with pytest.raises(PoolError, match=rf"the observed table: row 6, '{word}', sums up those above it"):
+        PoolTable.of(pool, summed, TableQuery("rate"))
+    told = PoolTable.of(pool, summed, TableQuery("rate", keep_going=True))
+    assert told.measured.y.tolist() == observed["rate"].tolist()
+    assert any("is no experiment: not learnt from" in remark for remark in told.remarks)
+    early = pd.concat([summed.iloc[[5]], observed])  # the name of a ligand, were it the last row's
+    assert len(PoolTable.of(pool, early, TableQuery("rate")).measured.y) == 6

@@ -8,7 +8,7 @@ from __future__ import annotations
 import resource
 import sys
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from campaigns.state import CampaignState
 from campaigns.targets import Recorded, check_properties, property_compounds, task_of
 from campaigns.training import layered_ions
 from chemspace import Cation, CationLibrary, Compound, CompoundSpace, LibraryError, parse_formula
+from chemspace.constraints import ExcludedCations
 from chemspace.progress import Progress, silent
 from chemspace.registry import nearest
 from oracle import CationRecord, OracleStore, describe
@@ -157,8 +158,7 @@ _RECORD_BYTES = 1500
 class LaunchPlan:
     """Sizes, estimates and problems of a launch."""
 
-    n_compounds: int  #: in the space; `compounds_exact` says whether that is a count or an estimate
-    compounds_exact: bool
+    n_compounds: int  #: that the constraints leave
     #: `n_spacers`, `n_rp_spacers`, `n_dj_spacers`, `n_cage_options`: what they are made of.
     n_spacers: int
     n_rp_spacers: int
@@ -190,7 +190,7 @@ def plan_launch(
     ConfigError, SpaceError if the description cannot work at all."""
     tell = progress or silent
     space = check(config, read.library)
-    size = space.estimated_size()
+    size = space.n_allowed
     tell(0, 3, "the oracle's store")
     measured = SpinDataset.published()
     compounds = [compound for compound in measured.trainable(config.include_flagged).compounds if compound is not None]
@@ -216,15 +216,14 @@ def plan_launch(
     seconds, known_from = _oracle_seconds(missing, list(stored.values()), config, workers)
     seconds *= n_to_compute / max(len(missing), 1)
     tell(2, 3, "time to learn")
-    learning, a_pass = _learning_seconds(config, size.count)
+    learning, a_pass = _learning_seconds(config, size)
     searching, memory = 0.0, 0.0
     if search is not None:
-        searching, memory = search.cost([one.smiles for one in space.spacers], a_pass, size.count, config.protocol)
+        searching, memory = search.cost([one.smiles for one in space.spacers], a_pass, size, config.protocol)
     tell(3, 3, "done")
     charges = [spacer.charge for spacer in space.spacers]
     return LaunchPlan(
-        n_compounds=size.count,
-        compounds_exact=size.exact,
+        n_compounds=size,
         n_spacers=len(charges),
         n_rp_spacers=charges.count(1),
         n_dj_spacers=charges.count(2),
@@ -239,7 +238,7 @@ def plan_launch(
         oracle_seconds_from=known_from,
         learning_seconds=round(learning + searching, 1),
         memory_mb=round(memory + _memory_mb(len(cations) - len(missing) + n_to_compute, list(stored.values()))),
-        problems=tuple(_problems(config, read, space, size.count, compounds, stored, cations)),
+        problems=tuple(_problems(config, read, space, size, compounds, stored, cations)),
     )
 
 
@@ -386,33 +385,18 @@ def _refused(
     flags = set(config.budget.refused_hazards)
     if not flags:
         return []
-    n_compounds = space.estimated_size().count if n_compounds is None else n_compounds
+    n_compounds = space.n_allowed if n_compounds is None else n_compounds
     carried = hazards_of(config, with_builtin(library, config.defaults))
     barred = {key for key, own in carried.items() if own & flags}
     names = [c.abbreviation for c in (*space.spacers, *space.cage_cations) if c.inchikey in barred]
     if not names:
         return [f"no cation of the space carries a refused hazard ({', '.join(sorted(flags))})"]
-    left, exact = _without(space, barred)
-    about = "" if exact else "about "
+    rule = ExcludedCations(tuple(barred), tuple(barred))
+    left = replace(space, constraints=(*space.constraints, rule)).n_allowed
     return [
-        f"refused hazards ({', '.join(sorted(flags))}) bar {about}{n_compounds - left:,} of {n_compounds:,} "
+        f"refused hazards ({', '.join(sorted(flags))}) bar {n_compounds - left:,} of {n_compounds:,} "
         f"compounds, all those with {', '.join(names[:5])}{' and others' if len(names) > 5 else ''}: never suggested"
     ]
-
-
-def _without(space: CompoundSpace, barred: Collection[str]) -> tuple[int, bool]:
-    """How many compounds of a space hold none of some cations, by InChIKey; and whether that is counted."""
-
-    def free(cation: Cation) -> bool:
-        return cation.inchikey not in barred
-
-    spacers, cages = (tuple(filter(free, cations)) for cations in (space.spacers, space.cages))
-    mixtures = tuple(mixture for mixture in space.cage_mixtures if all(free(cation) for cation, _ in mixture))
-    layers = space.n_layers if cages or mixtures else tuple(n for n in space.n_layers if n == 1)
-    if not spacers or not layers:
-        return 0, True
-    left = replace(space, spacers=spacers, cages=cages, cage_mixtures=mixtures, n_layers=layers).estimated_size()
-    return left.count, left.exact
 
 
 #: Names of cations that a difference lists.
@@ -565,7 +549,7 @@ def _renamed(names: CationLibrary, library: CationLibrary) -> Iterator[str]:
 
 
 def _size(space: CompoundSpace) -> str:
-    return str(space.estimated_size()) if space.constraints else f"{len(space):,}"
+    return f"{space.n_allowed:,}"
 
 
 #: Where nobody took up a suggestion, or its round is over, nothing is known of a compound.

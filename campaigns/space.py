@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
 from campaigns.artifacts import Artifacts, Form
-from campaigns.config import BUILTIN, COUNTED, BudgetRules, CampaignConfig, problems
+from campaigns.config import BUILTIN, BudgetRules, CampaignConfig, problems
 from campaigns.errors import ConfigError
 from campaigns.events import EDITIONS, FIRST, NEWEST, Edition
 from campaigns.summary import RuledOut
@@ -211,7 +211,7 @@ def space_of(config: CampaignConfig, library: CationLibrary) -> CompoundSpace:
         halide_mixtures=tuple(tuple((ion, Fraction(part)) for ion, part in mixed) for mixed in rules.halide_mixtures),
         constraints=tuple(_constraint(place, rule, names, config) for place, rule in enumerate(rules.constraints)),
     )
-    if rules.constraints and space.estimated_size().count == 0:
+    if rules.constraints and space.n_allowed == 0:
         where = ("space", "constraints")
         raise ConfigError(f"constraints: they leave none of {len(space):,} compounds; loosen one", where)
     return space
@@ -495,10 +495,8 @@ class Scope:
 
     @cached_property
     def n_compounds(self) -> int:
-        """How many compounds the constraints leave; in a large space an estimate where each must be looked at."""
-        size = self.space.estimated_size()
-        is_count = size.exact or len(self.space) > COUNTED
-        return size.count if is_count else sum(len(block.index) for block in self.space.blocks(COUNTED))
+        """How many compounds the constraints leave."""
+        return self.space.n_allowed
 
     @cached_property
     def budget(self) -> Budget:

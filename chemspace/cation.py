@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from typing import Any, overload
@@ -419,6 +419,14 @@ class Cation:
 
 #: Odd numbers that mix the four words of a key into one: of different keys few get the same.
 _MIXED = np.array([0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0x27D4EB2F165667C5], dtype=np.uint64)
+#: SMILES of `CationColumns` that are looked through at once.
+_SMILES_AT_ONCE = 65_536
+
+
+def mixed_keys(keys: NDArray[np.bytes_]) -> NDArray[np.uint64]:
+    """A number for each InChIKey, shape (c,), the same for equal ones and next to never for others."""
+    words = keys.astype("S32").view(np.uint64).reshape(-1, len(_MIXED))
+    return np.asarray(sum(word * factor for word, factor in zip(words.T, _MIXED, strict=True)))
 
 
 class CationColumns(Sequence[Cation]):
@@ -441,15 +449,15 @@ class CationColumns(Sequence[Cation]):
     """
 
     def __init__(self, smiles: Any, charges: NDArray[Any], inchikeys: NDArray[Any]) -> None:
-        self._smiles, self._keys = smiles, np.asarray(inchikeys).astype("S27", copy=False)
+        self._smiles, self.keys = smiles, np.asarray(inchikeys).astype("S27", copy=False)
         self.charges: NDArray[np.int8] = np.asarray(charges).astype(np.int8)
-        if not len(smiles) == len(self.charges) == len(self._keys):
-            raise StructureError(f"{len(smiles)} SMILES, {len(self.charges)} charges, {len(self._keys)} InChIKeys")
+        if not len(smiles) == len(self.charges) == len(self.keys):
+            raise StructureError(f"{len(smiles)} SMILES, {len(self.charges)} charges, {len(self.keys)} InChIKeys")
         if not np.isin(self.charges, (1, 2)).all():
             raise StructureError("a charge is neither 1 nor 2; a cation needs +1 or +2")
 
     def __len__(self) -> int:
-        return len(self._keys)
+        return len(self.keys)
 
     @overload
     def __getitem__(self, place: int) -> Cation: ...
@@ -458,7 +466,7 @@ class CationColumns(Sequence[Cation]):
     def __getitem__(self, place: int | slice) -> Cation | tuple[Cation, ...]:
         if isinstance(place, slice):
             return tuple(self[one] for one in range(len(self))[place])
-        smiles, key, charge = self._smiles[place], self._keys[place].decode(), int(self.charges[place])
+        smiles, key, charge = self._smiles[place], self.keys[place].decode(), int(self.charges[place])
         smiles = smiles.as_py() if hasattr(smiles, "as_py") else smiles
         text = smiles.decode() if isinstance(smiles, bytes) else str(smiles)
         return Cation(text, charge, key, default_abbreviation(key, charge))
@@ -468,17 +476,52 @@ class CationColumns(Sequence[Cation]):
 
     def get(self, cation: Cation) -> int | None:
         """Position of a cation; None if it is not among them."""
-        found = np.flatnonzero(self._keys == cation.inchikey.encode())
+        found = np.flatnonzero(self.keys == cation.inchikey.encode())
         return int(found[0]) if found.size else None
 
     @cached_property
     def n_distinct(self) -> int:
         """How many there are, each counted once."""
-        words = self._keys.astype("S32").view(np.uint64).reshape(-1, len(_MIXED))
-        mixed = sum(word * factor for word, factor in zip(words.T, _MIXED, strict=True))
+        mixed = mixed_keys(self.keys)
         ordered = np.sort(mixed)
         alike = np.isin(mixed, ordered[1:][ordered[1:] == ordered[:-1]])
-        return len(self) - int(alike.sum()) + len(np.unique(self._keys[alike]))
+        return len(self) - int(alike.sum()) + len(np.unique(self.keys[alike]))
+
+    @cached_property
+    def heavy_atoms(self) -> NDArray[np.int64]:
+        """Number of atoms other than hydrogen of each, shape (c,), told from the SMILES."""
+        return self._counted(lambda symbols: symbols != ord("H"))
+
+    def hold(self, elements: Collection[str]) -> NDArray[np.bool_]:
+        """Which of them hold an atom of some elements, shape (c,), told from the SMILES."""
+        if "H" in elements:  # most are not written
+            return np.array([not cation.elements.keys().isdisjoint(elements) for cation in self], dtype=np.bool_)
+        codes = [sum(ord(letter) << 8 * place for place, letter in enumerate(element)) for element in elements]
+        return self._counted(lambda symbols: np.isin(symbols, codes)) > 0
+
+    def _counted(self, wanted: Callable[[NDArray[np.uint16]], NDArray[np.bool_]]) -> NDArray[np.int64]:
+        """How many atoms of each are `wanted`, shape (c,), by their symbols as numbers, the first letter the lowest."""
+        counts = [np.empty(0, np.int64)]
+        for start in range(0, len(self), _SMILES_AT_ONCE):
+            some = self._smiles[start : start + _SMILES_AT_ONCE]
+            texts = some.to_pylist() if hasattr(some, "to_pylist") else np.asarray(some).tolist()
+            joined = b"\n".join(text if isinstance(text, bytes) else text.encode() for text in texts)
+            byte = np.frombuffer(b"\n" + joined + b"\n\n", dtype=np.uint8)
+            before, here, after = byte[:-2], byte[1:-1], byte[2:]
+            place = np.arange(len(here))
+            opened = np.maximum.accumulate(np.where(here == ord("["), place, -1))
+            inside = opened > np.maximum.accumulate(np.where((here == ord("]")) | (here == ord("\n")), place, -1))
+            letter = ((here | 32) >= ord("a")) & ((here | 32) <= ord("z"))
+            first = (before == ord("[")) | ((before >= ord("0")) & (before <= ord("9")))
+            second = ((here == ord("l")) & (before == ord("C"))) | ((here == ord("r")) & (before == ord("B")))
+            atoms = np.flatnonzero(letter & np.where(inside, first, ~second))
+            own, beside = here[atoms].astype(np.uint16), after[atoms].astype(np.uint16)
+            is_long = (beside >= ord("a")) & (beside <= ord("z")) & inside[atoms]
+            is_long |= ((own == ord("C")) & (beside == ord("l"))) | ((own == ord("B")) & (beside == ord("r")))
+            atoms = atoms[wanted((own & 0xDF) + (beside << 8) * is_long)]
+            lines = np.searchsorted(np.flatnonzero(here == ord("\n")), atoms)
+            counts.append(np.bincount(lines, minlength=len(texts)).astype(np.int64))
+        return np.concatenate(counts)
 
 
 def readable_smiles(canonical: str, mol: Chem.Mol) -> str:

@@ -1,13 +1,12 @@
 """Constraints of a space: what is left out while it is walked. Each is a value that a description can name.
 
-A constraint that depends on the spacer only through a few kinds (charge, size, listed or not) is settled by a table:
-`kinds` gives each spacer's kind and which of the n_inner compounds (metal x halide x slot) each kind allows. One that
-needs every compound's own numbers answers through `single`.
+A constraint depends on the spacer through a few kinds (charge, size, listed or not, price) and is settled by a table:
+`kinds` gives each spacer's kind and which of the n_inner compounds (metal x halide x slot) each kind allows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -16,7 +15,7 @@ from typing import Any, ClassVar, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from chemspace.cation import Cation, CationColumns
+from chemspace.cation import Cation, CationColumns, mixed_keys
 from chemspace.errors import GeometryError, SpaceError
 from chemspace.geometry import effective_radius, octahedral_factor, tolerance_factor
 
@@ -33,18 +32,6 @@ Columns: TypeAlias = tuple[
 
 #: Cells of the tables (kinds of spacer x compounds per spacer) beyond which constraints are refused: 1 GB of flags.
 MAX_TABLE = 10**9
-
-
-@dataclass(frozen=True)
-class SizeEstimate:
-    """Number of compounds: `count` exact, or estimated with its standard error."""
-
-    count: int
-    stderr: float
-    exact: bool
-
-    def __str__(self) -> str:
-        return f"{self.count:,}" if self.exact else f"about {self.count:,} (± {self.stderr:,.0f})"
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,6 +56,25 @@ class Axes:
         """Charge of each spacer, shape (c,): 1 makes RP phases, 2 DJ."""
         known = self.spacers.charges if isinstance(self.spacers, CationColumns) else [c.charge for c in self.spacers]
         return np.array(known, dtype=np.float64)
+
+    @cached_property
+    def _keys(self) -> NDArray[np.bytes_]:
+        """InChIKey of each spacer, shape (c,)."""
+        known = self.spacers
+        return known.keys if isinstance(known, CationColumns) else np.array([c.inchikey.encode() for c in known])
+
+    def places(self, listed: Sequence[str]) -> NDArray[np.intp]:
+        """Place of each spacer among some InChIKeys, the last where one stands there twice, -1 elsewhere, (c,)."""
+        if not listed:
+            return np.full(len(self.spacers), -1, dtype=np.intp)
+        names, last = np.unique(np.array([key.encode() for key in listed[::-1]]), return_index=True)
+        mixed = mixed_keys(names)
+        order = np.argsort(mixed)
+        if (np.diff(mixed[order]) == 0).any():  # two names that numbers do not tell apart
+            place = np.searchsorted(names, self._keys).clip(max=len(names) - 1)
+        else:
+            place = order[np.searchsorted(mixed[order], mixed_keys(self._keys)).clip(max=len(names) - 1)]
+        return np.where(names[place] == self._keys, len(listed) - 1 - last[place], -1)
 
     @cached_property
     def inner_columns(self) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]:
@@ -104,37 +110,16 @@ class Walker:
             for constraint in constraints:
                 kinds, table = constraint.kinds(self._axes)
                 passed &= table[kinds[spacer], inner]
-        for constraint in constraints:
-            single = constraint.single(self._axes)
-            if single is not None:
-                passed &= single(self.columns(index))
         return passed
 
-    def walk(self, size: int) -> Iterator[Columns]:
-        """Allowed compounds in order, at most `size` a block, none empty."""
-        for columns in self._factored(size):
-            keep: NDArray[np.bool_] | None = None
-            for single in self._single:
-                keep = single(columns) if keep is None else keep & single(columns)
-            if keep is None:
-                yield columns
-            elif keep.any():
-                index, spacer, cage, n_layers, b_site, halide = columns
-                yield index[keep], spacer[keep], cage[keep], n_layers[keep], b_site[keep], halide[keep]
-
-    def estimate(self, samples: int, seed: int) -> SizeEstimate:
+    @cached_property
+    def n_allowed(self) -> int:
         """Number of allowed compounds."""
         kinds, lists = self._kinds
-        count = int(sum(int(np.count_nonzero(kinds == kind)) * len(inner) for kind, inner in enumerate(lists)))
-        if not self._single or count == 0:
-            return SizeEstimate(count, 0.0, True)
-        drawn = np.random.default_rng(seed).integers(0, len(self._axes), samples)
-        share = float(np.mean(self.allowed(drawn, self._constraints)))
-        total = len(self._axes)
-        return SizeEstimate(round(share * total), total * float(np.sqrt(share * (1 - share) / samples)), False)
+        return int(np.bincount(kinds, minlength=len(lists)) @ np.array([len(inner) for inner in lists]))
 
-    def _factored(self, size: int) -> Iterator[Columns]:
-        """Blocks after the factoring constraints: as many whole spacers as fit, or slices of one that does not fit."""
+    def walk(self, size: int) -> Iterator[Columns]:
+        """Allowed compounds in order, at most `size` a block: as many whole spacers as fit, or slices of one."""
         kinds, lists = self._kinds
         lengths = np.array([len(inner) for inner in lists], dtype=np.int64)
         spacers = np.flatnonzero(lengths[kinds])
@@ -203,12 +188,6 @@ class Walker:
     _kept_alive: NDArray[np.int64]
 
     @cached_property
-    def _single(self) -> tuple[Mask, ...]:
-        """Masks of the constraints that look at compounds one by one."""
-        masks = (constraint.single(self._axes) for constraint in self._constraints)
-        return tuple(mask for mask in masks if mask is not None)
-
-    @cached_property
     def settled(self) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
         """Kind of each spacer, (c,), and inner compounds allowed to each, (kinds, n_inner); SpaceError for too many."""
         axes = self._axes
@@ -224,12 +203,9 @@ class Walker:
 
     @cached_property
     def _kinds(self) -> tuple[NDArray[np.intp], list[NDArray[np.int64]]]:
-        """Kind of each spacer, and for each kind the inner compounds that every factoring constraint allows."""
+        """Kind of each spacer, and for each kind the inner compounds that every constraint allows."""
         kinds, table = self.settled
         return kinds, [np.flatnonzero(row) for row in table]
-
-
-Mask: TypeAlias = "Callable[[Columns], NDArray[np.bool_]]"
 
 
 class Constraint(Protocol):
@@ -242,22 +218,9 @@ class Constraint(Protocol):
     def kinds(self, axes: Axes) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
         """Kind of each spacer, shape (c,), and what each kind allows, shape (kinds, n_inner)."""
 
-    def single(self, axes: Axes) -> Mask | None:
-        """A function from columns to which compounds pass, shape (m,); None where `kinds` has said everything."""
-
-
-class _Factoring:
-    """A constraint that `kinds` settles."""
-
-    name: ClassVar[str]
-
-    def single(self, axes: Axes) -> Mask | None:
-        """Nothing is left to say."""
-        return None
-
 
 @dataclass(frozen=True)
-class LayerLimits(_Factoring):
+class LayerLimits:
     """Least and most n of each phase, both included.
 
     n above 5 has rarely been grown phase-pure (Soe et al., PNAS 116, 58 (2019), doi 10.1073/pnas.1811006115); the
@@ -282,7 +245,7 @@ class LayerLimits(_Factoring):
 
 
 @dataclass(frozen=True)
-class HeavyAtomLimits(_Factoring):
+class HeavyAtomLimits:
     """Least and most heavy atoms of the spacer, both included."""
 
     name: ClassVar[str] = "heavy_atoms"
@@ -291,11 +254,16 @@ class HeavyAtomLimits(_Factoring):
 
     def kinds(self, axes: Axes) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
         """As `Constraint`."""
-        return _spacer_rule(axes, lambda cation: self.least <= cation.n_heavy_atoms <= self.most)
+        known = axes.spacers
+        if isinstance(known, CationColumns):
+            heavy = known.heavy_atoms
+        else:
+            heavy = np.array([cation.n_heavy_atoms for cation in known])
+        return _spacer_rule(axes, (heavy >= self.least) & (heavy <= self.most))
 
 
 @dataclass(frozen=True)
-class ExcludedElements(_Factoring):
+class ExcludedElements:
     """Elements that no part of the compound may hold."""
 
     name: ClassVar[str] = "excluded_elements"
@@ -304,7 +272,12 @@ class ExcludedElements(_Factoring):
     def kinds(self, axes: Axes) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
         """As `Constraint`."""
         banned = frozenset(self.elements)
-        kinds, table = _spacer_rule(axes, lambda cation: banned.isdisjoint(cation.elements))
+        known = axes.spacers
+        if isinstance(known, CationColumns):
+            free = ~known.hold(banned)
+        else:
+            free = np.array([banned.isdisjoint(cation.elements) for cation in known])
+        kinds, table = _spacer_rule(axes, free)
         cages = [all(banned.isdisjoint(c.elements) for c, _ in option) for option in axes.cage_options]
         halides = [all(symbol not in banned for symbol, _ in option) for option in axes.halide_options]
         b_sites = [symbol not in banned for symbol in axes.b_sites]
@@ -313,7 +286,7 @@ class ExcludedElements(_Factoring):
 
 
 @dataclass(frozen=True)
-class ExcludedCations(_Factoring):
+class ExcludedCations:
     """Spacers and cage cations, by InChIKey, that no compound may hold in that place, in a mixture neither."""
 
     name: ClassVar[str] = "excluded_cations"
@@ -322,14 +295,14 @@ class ExcludedCations(_Factoring):
 
     def kinds(self, axes: Axes) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
         """As `Constraint`."""
-        spacers, cages = frozenset(self.spacers), frozenset(self.cages)
-        kinds, table = _spacer_rule(axes, lambda cation: cation.inchikey not in spacers)
+        cages = frozenset(self.cages)
+        kinds, table = _spacer_rule(axes, axes.places(self.spacers) < 0)
         free = [all(c.inchikey not in cages for c, _ in option) for option in axes.cage_options]
         return kinds, table & np.array([*free, True])[axes.inner_columns[0]]
 
 
 @dataclass(frozen=True)
-class ToleranceWindow(_Factoring):
+class ToleranceWindow:
     """Classical tolerance factor of the perovskite inside the layers (cage, metal, halide), both ends included.
 
     Radii: `chemspace.geometry.effective_radius` (Kieslich). A mixture has the mean radius of its parts. n = 1 has no
@@ -363,7 +336,7 @@ class ToleranceWindow(_Factoring):
 
 
 @dataclass(frozen=True)
-class OctahedralWindow(_Factoring):
+class OctahedralWindow:
     """Octahedral factor r_B / r_X, both ends included; a halide mixture has the mean of its parts."""
 
     name: ClassVar[str] = "octahedral_factor"
@@ -381,7 +354,7 @@ class OctahedralWindow(_Factoring):
 
 
 @dataclass(frozen=True)
-class AllowedPairs(_Factoring):
+class AllowedPairs:
     """Which cage cations a spacer may go with: (spacer InChIKey, cage InChIKey) pairs. A spacer named in a pair goes
     only with the cages of its pairs (and alone, n = 1); with `forbidden` it goes with all but those. Spacers in no pair
     are free. A mixture passes if all its parts do."""
@@ -391,17 +364,17 @@ class AllowedPairs(_Factoring):
     forbidden: bool = False
 
     def kinds(self, axes: Axes) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
-        """As `Constraint`: one kind for every spacer named, one for all others."""
+        """As `Constraint`: one kind for all spacers with the same partners, one for those not named."""
         partners: dict[str, set[str]] = {}
         for spacer, cage in self.pairs:
             partners.setdefault(spacer, set()).add(cage)
-        named = {key: kind for kind, key in enumerate(partners, start=1)}
-        kinds = np.array([named.get(c.inchikey, 0) for c in axes.spacers], dtype=np.intp)
+        alike: dict[frozenset[str], int] = {}
+        kinds = [alike.setdefault(frozenset(listed), len(alike) + 1) for listed in partners.values()]
         rows = [np.ones(axes.n_inner, dtype=np.bool_)]
-        for listed in partners.values():
+        for listed in alike:
             cages = [all((c.inchikey in listed) != self.forbidden for c, _ in option) for option in axes.cage_options]
             rows.append(np.array([*cages, True])[axes.inner_columns[0]])
-        return kinds, np.array(rows)
+        return np.array([0, *kinds])[axes.places([*partners]) + 1], np.array(rows)
 
 
 @dataclass(frozen=True)
@@ -415,32 +388,43 @@ class PriceLimit:
     keep_unknown: bool = False
 
     def kinds(self, axes: Axes) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
-        """As `Constraint`: says nothing."""
-        return np.zeros(len(axes.spacers), dtype=np.intp), np.ones((1, axes.n_inner), dtype=np.bool_)
-
-    def single(self, axes: Axes) -> Mask:
-        """As `Constraint`: the price of two (RP) or one (DJ) spacers and n - 1 cages."""
+        """As `Constraint`: the price of two (RP) or one (DJ) spacers and n - 1 cages. A kind affords so many of the
+        cages' costs, in ascending order."""
         unknown = 0.0 if self.keep_unknown else np.inf
         known = dict(self.per_mol)
-        spacers = 2.0 / axes.charges * np.array([known.get(c.inchikey, unknown) for c in axes.spacers])
+        prices = np.array([unknown, *(price for _, price in self.per_mol)], dtype=np.float64)
+        spacers = 2.0 / axes.charges * prices[axes.places([key for key, _ in self.per_mol]) + 1]
         options = [sum(float(f) * known.get(c.inchikey, unknown) for c, f in o) for o in axes.cage_options]
-        cages = np.array([*options, 0.0])  # the last is that of no cage
-
-        def affordable(columns: Columns) -> NDArray[np.bool_]:
-            _, spacer, cage, n_layers, _, _ = columns
-            inside = np.where(n_layers > 1, n_layers - 1, 1) * cages[cage]
-            return np.asarray(spacers[spacer] + inside <= self.most)
-
-        return affordable
+        cage, n_layers, _, _ = axes.inner_columns
+        inside = np.where(n_layers > 1, n_layers - 1, 1) * np.array([*options, 0.0])[cage]  # the last is no cage
+        costs, place = np.unique(inside, return_inverse=True)
+        edges = np.array([-np.inf, *costs, np.inf])
+        with np.errstate(invalid="ignore"):  # what has no price has an infinite one
+            kinds = np.searchsorted(costs, self.most - spacers, side="right")
+            while (step := 1 * (spacers + edges[kinds + 1] <= self.most) - (spacers + edges[kinds] > self.most)).any():
+                kinds = kinds + step  # the sum is rounded otherwise
+        affords, kinds = np.unique(kinds, return_inverse=True)
+        return kinds, place.reshape(-1) < affords[:, None]
 
 
 #: Constraints by the name that a description gives them.
-_KINDS: list[Any] = [*_Factoring.__subclasses__(), PriceLimit]
-CONSTRAINT_KINDS: dict[str, Any] = {kind.name: kind for kind in sorted(_KINDS, key=lambda kind: str(kind.name))}
+CONSTRAINT_KINDS: dict[str, Any] = {
+    kind.name: kind
+    for kind in (
+        AllowedPairs,
+        ExcludedCations,
+        ExcludedElements,
+        HeavyAtomLimits,
+        LayerLimits,
+        OctahedralWindow,
+        PriceLimit,
+        ToleranceWindow,
+    )
+}
 
 
-def _spacer_rule(axes: Axes, passes: Callable[[Cation], bool]) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
-    """A yes-or-no rule on spacers: kind 1 passes, kind 0 does not."""
+def _spacer_rule(axes: Axes, passes: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+    """A yes-or-no rule on spacers, (c,): kind 1 passes, kind 0 does not."""
     table = np.zeros((2, axes.n_inner), dtype=np.bool_)
     table[1] = True
-    return np.array([passes(cation) for cation in axes.spacers], dtype=np.intp), table
+    return passes.astype(np.intp), table

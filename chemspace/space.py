@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from chemspace.cation import Cation, CationColumns
 from chemspace.compound import B_SITES, HALIDES, Compound
-from chemspace.constraints import Axes, CageMixture, Constraint, HalideMixture, SizeEstimate, Walker
+from chemspace.constraints import Axes, CageMixture, Constraint, HalideMixture, Walker
 from chemspace.errors import NotInSpaceError, SpaceError
 
 #: Entries of an axis that a message names.
@@ -50,8 +50,8 @@ class CompoundSpace:
     `n_layers` holds it; it has no cage, so it stands there once), then come the cages of each n in turn.
 
     `len(space)` is the number of indices, exact; constraints do not renumber it: `space[i]` and `take` reach every
-    index, while `blocks`, `in`, `index` and iteration pass over what a constraint excludes, and `estimated_size` says
-    how many compounds that leaves.
+    index, while `blocks`, `in`, `index` and iteration pass over what a constraint excludes, and `n_allowed` says how
+    many compounds that leaves.
 
     Args:
         spacers: spacers, as objects or `CationColumns`; their charge tells RP from DJ.
@@ -208,14 +208,14 @@ class CompoundSpace:
 
     @property
     def allowed_inner(self) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
-        """Kind of each spacer, shape (c,), and which compounds of a spacer each kind may have, (kinds, n_inner). What
-        constraints on single compounds (`price`) leave out besides, `allowed` tells. Raises SpaceError for too many
-        kinds."""
+        """Kind of each spacer, shape (c,), and which compounds of a spacer each kind may have, (kinds, n_inner). Raises
+        SpaceError for too many kinds."""
         return self._walker.settled
 
-    def estimated_size(self, samples: int = 200_000, seed: int = 0) -> SizeEstimate:
-        """How many compounds the constraints leave: counted where they factor, else from a seeded sample of indices."""
-        return self._walker.estimate(samples, seed)
+    @property
+    def n_allowed(self) -> int:
+        """How many compounds the constraints leave."""
+        return self._walker.n_allowed
 
     @cached_property
     def slot_n(self) -> NDArray[np.int32]:

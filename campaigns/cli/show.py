@@ -261,11 +261,10 @@ def show_rows(rows: Sequence[RowReport], target: Target) -> None:
 
 def show_plan(plan: LaunchPlan, then: str) -> None:
     """Sizes, estimates, problems; `then` says what the launch itself does, as "makes demo"."""
-    about = "" if plan.compounds_exact else "about "
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column(justify="right")
     table.add_column()
-    table.add_row(f"{about}{plan.n_compounds:,}", "compounds")
+    table.add_row(f"{plan.n_compounds:,}", "compounds")
     table.add_row(
         f"{plan.n_spacers:,}", f"spacers: {plan.n_rp_spacers:,} of charge +1 (RP), {plan.n_dj_spacers:,} of +2 (DJ)"
     )

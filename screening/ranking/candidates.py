@@ -103,8 +103,8 @@ class Candidates:
 
     @cached_property
     def n_allowed(self) -> int:
-        """Compounds that the constraints of the space leave; an estimate where they do not factor."""
-        return self.space.estimated_size().count if self.space.constraints else len(self.space)
+        """Compounds that the constraints of the space leave."""
+        return self.space.n_allowed
 
     @cached_property
     def block_features(self) -> BlockFeatures:

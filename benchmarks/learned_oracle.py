@@ -43,6 +43,7 @@ from chemspace.virtual import HeavyAtoms, VirtualSpacers, default_filters
 from oracle import CationRecord, OracleStore, Protocol
 from oracle.descriptors import CationTable
 from screening.dataset import SpinDataset
+from screening.devices import cores
 from screening.learned_oracle import (
     Known,
     SearchPlan,
@@ -56,7 +57,7 @@ from screening.learned_oracle.choice import REACH
 from screening.ranking import Candidates, PassSettings, rank
 from screening.ranking.candidates import subset
 from screening.ranking.rank import estimate_pass
-from screening.ranking.stream import Pass, SinglePrecision, cores
+from screening.ranking.stream import Pass, SinglePrecision
 
 TOP, SHARE = 100, 0.03
 Array = NDArray[np.float64]

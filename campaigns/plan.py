@@ -288,7 +288,8 @@ def _effort(smiles: str) -> float:
 def _learning_seconds(config: CampaignConfig, n_compounds: int) -> tuple[float, float]:
     """Seconds to learn, rank, choose and report, and of these to rank, which is timed on one block as it will be."""
     from campaigns.round import SINGLE
-    from screening.ranking.stream import SinglePrecision, cores
+    from screening.devices import cores
+    from screening.ranking.stream import SinglePrecision
     from screening.surrogate import fit_surrogate
     from screening.surrogates import TrainingRows
     from screening.validation import cross_validate

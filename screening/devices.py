@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import threading
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from itertools import islice
 from numbers import Integral
+from typing import TypeVar
 
 from screening.errors import DeviceError, ScreeningError
 
@@ -68,3 +73,38 @@ def one_thread() -> Iterator[None]:
             _inside -= 1
             if _inside == 0:
                 torch.set_num_threads(_before)
+
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def cores() -> int:
+    """Processor cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+#: Threads that train side by side: their programs are of small tensors, whose Python runs in one thread at a time.
+MOST_TRAINING = 2
+
+
+def training_threads(device: str) -> int:
+    """Threads for the parts of a fit: on the processor one a core, at most `MOST_TRAINING`; one for another device."""
+    return min(cores(), MOST_TRAINING) if device == "cpu" else 1
+
+
+def map_blocks(function: Callable[[Item], Result], items: Iterable[Item], workers: int) -> Iterator[Result]:
+    """Results of `function` in the items' order, at most two items a worker in flight; errors at their turn."""
+    if workers <= 1:
+        yield from map(function, items)
+        return
+    source = iter(items)
+    with ThreadPoolExecutor(workers, thread_name_prefix="blocks") as pool:
+        flying: deque[Future[Result]] = deque(pool.submit(function, item) for item in islice(source, 2 * workers))
+        try:
+            while flying:
+                yield flying.popleft().result()
+                flying.extend(pool.submit(function, item) for item in islice(source, 1))
+        finally:
+            for future in flying:
+                future.cancel()

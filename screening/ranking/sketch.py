@@ -29,8 +29,9 @@ from scipy.special import ndtr, ndtri
 from threadpoolctl import threadpool_limits
 
 from chemspace.progress import Progress
+from screening.devices import map_blocks
 from screening.features import entering
-from screening.ranking.stream import Counts, Found, Pass, TopK, map_blocks
+from screening.ranking.stream import Counts, Found, Pass, TopK
 
 Array = NDArray[np.float64]
 Single = NDArray[np.float32]

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import copy
-import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError
 from dataclasses import astuple, dataclass
 from itertools import count, islice
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +15,7 @@ from threadpoolctl import threadpool_limits
 
 from chemspace.progress import Progress
 from chemspace.space import SpaceBlock
-from screening.devices import one_thread, usable_device
+from screening.devices import map_blocks, one_thread, usable_device
 from screening.errors import RankingError
 from screening.ranking.candidates import Candidates, subset
 from screening.strategies.strategy import Numbers, Predictor
@@ -63,32 +61,6 @@ class TopK:
     def result(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Indices (k,) and values (k,) held, best first."""
         return self._index, self._value
-
-
-Item = TypeVar("Item")
-Result = TypeVar("Result")
-
-
-def cores() -> int:
-    """Processor cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def map_blocks(function: Callable[[Item], Result], items: Iterable[Item], workers: int) -> Iterator[Result]:
-    """Results of `function` in the items' order, at most two items a worker in flight; errors at their turn."""
-    if workers <= 1:
-        yield from map(function, items)
-        return
-    source = iter(items)
-    with ThreadPoolExecutor(workers, thread_name_prefix="ranking") as pool:
-        flying: deque[Future[Result]] = deque(pool.submit(function, item) for item in islice(source, 2 * workers))
-        try:
-            while flying:
-                yield flying.popleft().result()
-                flying.extend(pool.submit(function, item) for item in islice(source, 1))
-        finally:
-            for future in flying:
-                future.cancel()
 
 
 class SinglePrecision:

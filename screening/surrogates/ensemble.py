@@ -17,6 +17,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
+from screening.devices import map_blocks, training_threads
 from screening.surrogates.gaussian_process import cosine
 from screening.surrogates.observations import LEAST_VARIANCE, Folds, Sites, member_rows, out_of_group, plain_sites
 
@@ -137,11 +138,13 @@ def _train(
     """Full-batch Adam; each fold's snapshot with the least out-of-group error, its step, in cache-sized blocks."""
     most = MAX_BLOCK_NUMBERS if z.device.type == "cpu" else MAX_DEVICE_BLOCK_NUMBERS
     size = max(1, most // (weight.shape[1] * weight.shape[2] * max(config.hidden, default=1)))
-    told = []
-    for start in range(0, len(weight), size):
+
+    def train(start: int) -> tuple[list[Tensor], Tensor]:
         own = slice(start, start + size)
         block = _Block(config, [a[own] for a in anchors], z[own], weight[own], target[own])
-        told.append(block.train(target[own], absent[own]))
+        return block.train(target[own], absent[own])
+
+    told = list(map_blocks(train, range(0, len(weight), size), training_threads(z.device.type)))
     weights = [torch.cat(parts) for parts in zip(*(w for w, _ in told), strict=True)]
     return weights, torch.cat([steps for _, steps in told])
 

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from screening.devices import one_thread
+from screening.devices import map_blocks, one_thread, training_threads
 from screening.surrogates.baselines import BASELINES
 from screening.surrogates.ensemble import EnsembleConfig, Ensembles, fit_ensembles
 from screening.surrogates.gaussian_process import LENGTH, GaussianProcesses, KernelSpec, fit_gaussian_processes
@@ -273,7 +273,12 @@ class MixtureRecipe:
         with ThreadPoolExecutor(1, thread_name_prefix="trees") as aside:
             # Trees that need no process to read bounds for them grow beside the processes.
             growing = None if has_bounds else aside.submit(self._grow, folds, sites, seed)
-            processes = tuple(fit_gaussian_processes(spec, part, device=self.device) for spec in self.kernels)
+            fitted = map_blocks(
+                lambda spec: fit_gaussian_processes(spec, part, device=self.device),
+                self.kernels,
+                training_threads(self.device),
+            )
+            processes = tuple(fitted)
             if has_bounds:
                 witness = processes[0] if processes else fit_gaussian_processes(WITNESS, part, device=self.device)
                 sites = _with_bounds(sites, witness, folds, spread)

@@ -1,8 +1,9 @@
-"""A CUDA device gives the processor's numbers (`tests.pretend_device`); a seed is a whole number of nought or more."""
+"""A CUDA device, or more threads, give the processor's numbers (`tests.pretend_device`); a seed is a whole number from nought."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -106,6 +107,14 @@ def test_folds_of_the_shipped_mixture_are_validated_there() -> None:
     assert 0 < device.ran["cholesky_inverse"] <= 3 * (BFGS_STEPS[0] + 2)
     here = cross_validate(ROWS.training, splits=("leave_one_spacer_out",))
     pd.testing.assert_frame_equal(told.predictions, here.predictions, check_exact=True)
+
+
+def test_as_many_threads_as_there_are_cores_fit_the_same_to_the_bit(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = []
+    for n_cores in (1, 2):
+        monkeypatch.setattr("screening.devices.cores", partial(int, n_cores))
+        told.append(cross_validate(ROWS.training, splits=("leave_one_spacer_out",)).predictions)
+    pd.testing.assert_frame_equal(*told, check_exact=True)
 
 
 def test_the_single_precision_pass_runs_there(shipped: Surrogate) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from screening.ranking.stream import map_blocks
+from screening.devices import map_blocks
 
 
 @pytest.mark.parametrize("workers", [1, 2, 5])

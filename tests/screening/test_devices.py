@@ -1,4 +1,4 @@
-"""A CUDA device, or more threads, give the processor's numbers (`tests.pretend_device`); a seed is a whole number from nought."""
+"""A CUDA device, or more threads, give the numbers of one core (`tests.pretend_device`); a seed is a whole number."""
 
 from __future__ import annotations
 

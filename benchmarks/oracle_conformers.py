@@ -29,7 +29,7 @@ from chemspace.library import CationLibrary
 from oracle import CationRecord, Protocol, describe
 from oracle.compute import build_molecule, turn
 from oracle.engines.base import ANGSTROM_PER_BOHR, HARTREE_PER_KCAL_MOL
-from oracle.engines.xtb import TbliteEngine
+from oracle.engines.shipped import TbliteEngine
 
 #: Conformers embedded and optimised; the last is the reference.
 CHOICES = ((1, 1), (5, 1), (10, 1), (10, 2), (20, 1), (20, 2), (20, 3), (50, 3), (50, 50))

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from benchmarks.oracle_speed import ONE, Start, by_spinscreen, prepare, sample
 from benchmarks.timing import cpu_seconds
 from oracle.engines.base import ANGSTROM_PER_BOHR, DEBYE_PER_E_BOHR, EV_PER_HARTREE
-from oracle.engines.xtb import TbliteEngine
+from oracle.engines.shipped import TbliteEngine
 from oracle.optimise import Coordinates, choose_coordinates, force_field_hessian, minimise
 
 

@@ -20,7 +20,7 @@ from rdkit import Chem
 
 from oracle import CationRecord, OracleStore
 from oracle.engines.base import ANGSTROM_PER_BOHR, EV_PER_HARTREE
-from oracle.engines.xtb import TbliteEngine, XtbCommandEngine
+from oracle.engines.shipped import TbliteEngine, XtbCommandEngine
 
 #: Shared population below which a pair of orbitals counts as charge transfer.
 SEPARATE = 0.2

@@ -95,7 +95,7 @@ def _torsion() -> None:
 
     from oracle.compute import build_molecule, embed
     from oracle.engines.base import ANGSTROM_PER_BOHR, EV_PER_HARTREE
-    from oracle.engines.pyscf import PyscfEngine
+    from oracle.engines.shipped import PyscfEngine
 
     mol = build_molecule("[NH3+]Cc1ccccc1")
     conformer = mol.GetConformer(embed(mol, 1, 42).ids[0])

@@ -38,7 +38,7 @@ from oracle import OracleStore, Protocol, describe
 from oracle.compute import Conformers, build_molecule, compute, embed
 from oracle.engines.base import ANGSTROM_PER_BOHR, EV_PER_HARTREE, atomic_masses
 from oracle.engines.registry import d4_polarizability
-from oracle.engines.xtb import TbliteEngine
+from oracle.engines.shipped import TbliteEngine
 from oracle.optimise import choose_coordinates, force_field_hessian, minimise
 from oracle.record import Task
 from oracle.workers import worker_environment

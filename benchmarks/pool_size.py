@@ -22,8 +22,7 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from screening.devices import one_thread
-from screening.pool import check_pool, choose_batch, choose_from_pool
-from screening.pool_table import PoolTable
+from screening.pool import PoolTable, check_pool, choose_batch, choose_from_pool
 from screening.table_features import TableQuery
 from screening.table_model import fit_input_scale
 

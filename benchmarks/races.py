@@ -40,8 +40,7 @@ from screening.backtest import STRATEGIES, FinishedTable, Schedule, mean_regret,
 from screening.calibration import log_density
 from screening.surrogates import TrainingRows
 from screening.table_features import TableQuery
-from screening.validation import Validation, cross_validate
-from screening.validation.card import paired
+from screening.validation import Validation, cross_validate, paired
 
 SCHEDULE = Schedule(n_start=5, batch_size=4, budget=41)
 #: Files of `summit` by the names used here; each has a second heading, a row number and, some, another outcome.

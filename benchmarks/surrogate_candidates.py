@@ -41,8 +41,7 @@ from screening.surrogates.mixture import ARD, ISOTROPIC, ROUGH, MixtureRecipe, s
 from screening.surrogates.observations import Folds
 from screening.surrogates.registry import SURROGATES
 from screening.surrogates.trees import TreesConfig
-from screening.validation import Validation, cross_validate
-from screening.validation.cross_validate import LEAVE_OUT_SPLITS
+from screening.validation import LEAVE_OUT_SPLITS, Validation, cross_validate
 
 Array = NDArray[np.float64]
 #: Standardised features that the product kernel of C5 keeps apart: 1/n stands last.

@@ -27,8 +27,7 @@ from screening.features import FEATURE_NAMES
 from screening.ranking.stream import SinglePrecision
 from screening.surrogates import TrainingRows
 from screening.surrogates.recipe import DEFAULT_SURROGATE
-from screening.validation.card import full_score_card
-from screening.validation.cross_validate import LEAVE_OUT_SPLITS
+from screening.validation import LEAVE_OUT_SPLITS, full_score_card
 
 Array = NDArray[np.float64]
 DRAWS, SEED = 2000, 42

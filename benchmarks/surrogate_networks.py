@@ -42,9 +42,7 @@ from screening.surrogates.mixture import ARD, ISOTROPIC, NETWORKS, ROUGH, Mixtur
 from screening.surrogates.observations import Scaling, fit_scaling
 from screening.surrogates.registry import DEFAULT_SURROGATE, SURROGATES
 from screening.surrogates.trees import TreesConfig
-from screening.validation import Validation, cross_validate
-from screening.validation.card import paired
-from screening.validation.cross_validate import LEAVE_OUT_SPLITS
+from screening.validation import LEAVE_OUT_SPLITS, Validation, cross_validate, paired
 
 PROCESSES = (ISOTROPIC, ROUGH, ARD)
 SEARCHED_BY_BFGS = tuple(replace(spec, bfgs=True) for spec in PROCESSES)

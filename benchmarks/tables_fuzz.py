@@ -38,7 +38,7 @@ from chemspace import CationLibrary
 from chemspace.errors import SpinscreenError
 from chemspace.tables.frame import read_frame
 from chemspace.tables.grid import read_grid
-from screening.pool_table import PoolTable
+from screening.pool import PoolTable
 from screening.table_features import TableQuery
 
 LIMIT_S, LIMIT_GB = 2.0, 1.0

@@ -72,7 +72,7 @@ if TYPE_CHECKING:
     from oracle import CationRecord
     from oracle.descriptors import CationTable
     from screening.ranking import Candidates
-    from screening.validation.card import FullCard
+    from screening.validation import FullCard
 
 #: What rows are called that came in without a file.
 OBSERVED = "observed.jsonl"

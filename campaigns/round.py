@@ -643,7 +643,7 @@ def unseen_ions(compound: Compound, measured: Sequence[Compound | None]) -> tupl
 
 def summary(fitted: Round, before: Sequence[str] = (), surprises: tuple[str, ...] = ()) -> FitSummary:
     """What to remember of a round's fit; `before` is the top list of the last round."""
-    from screening.validation.card import verdict_of
+    from screening.validation import verdict_of
 
     advice, ranked = stop_advice(fitted, before), fitted.ranking.frame
     slowest = ranked.iloc[int(ranked["lifetime_ps"].to_numpy().argmax())] if len(ranked) else None

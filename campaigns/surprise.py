@@ -96,7 +96,7 @@ def expectations(fitted: Round, fresh: Sequence[Observation]) -> tuple[Expectati
     them out, where one did, else one fit on the other rows."""
     from screening.surrogates.recipe import MIN_ROWS
     from screening.surrogates.registry import get_recipe
-    from screening.validation.cross_validate import out_of_fold
+    from screening.validation import out_of_fold
 
     config, data, x = fitted.inputs.config, fitted.training.dataset, fitted.training.x
     rows = rows_of(fitted.training, fresh)

@@ -32,8 +32,7 @@ if TYPE_CHECKING:
     from campaigns.state import CampaignState
     from screening.surrogate import Surrogate
     from screening.surrogates import TrainingRows
-    from screening.validation import Validation
-    from screening.validation.card import FullCard
+    from screening.validation import FullCard, Validation
 
 __all__ = ["card_of"]
 
@@ -309,7 +308,7 @@ def card_of(
 ) -> FullCard:
     """The full score card on the rows that train, upper bounds known as such; `further` hold-outs, shape (rows,) each,
     as `holdouts` gives. Raises ScreeningError if there is too little to learn from."""
-    from screening.validation.card import full_score_card
+    from screening.validation import full_score_card
 
     return full_score_card(training.rows, name, seed, classes=training.classes, holdouts=further, progress=progress)
 
@@ -321,7 +320,7 @@ def holdouts(training: TrainingSet, seed: int) -> dict[str, list[NDArray[np.int6
     "random_seven" holds out seven random rows, drawn `DRAWS` times (its 45/7); "own_measurements" trains on published
     rows and tests on the campaign's own, where there are some.
     """
-    from screening.validation.cross_validate import random_holdouts
+    from screening.validation import random_holdouts
 
     split = training.dataset.table["split"].to_numpy()
     generator = np.random.default_rng(seed)
@@ -378,7 +377,7 @@ def join_tasks(
     paired standard error. Returns the rows with the tasks that are learnt from, their validation, the key of both, and
     what became of each task."""
     from screening.surrogates.registry import get_recipe, learns_tasks
-    from screening.validation.card import squared_error_saved
+    from screening.validation import squared_error_saved
 
     best = artifacts.get("validation", key, _validating(training, config), validation_form())
     told, able = [], learns_tasks(get_recipe(config.surrogate))

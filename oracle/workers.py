@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import signal
 import socket
@@ -26,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oracle.engines.base import SinglePoint
-from oracle.engines.xtb import WORKER_MARK
+from oracle.engines.shipped import WORKER_MARK
 from oracle.errors import (
     EngineMissingError,
     MemoryLimitError,
@@ -38,7 +39,6 @@ from oracle.errors import (
 from oracle.record import CationRecord, Limits, PointTask, Protocol, Task, failure
 
 __all__ = ["connected"]
-
 
 #: One thread a worker: two threads make a single point ten times slower, and parallelism is over cations.
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
@@ -62,7 +62,8 @@ raise SystemExit(b"DYNAMIC_ARCH" not in config() or b"USE64BITINT" in config())
 """
 
 _PROGRAM = (
-    "import sys; sys.path.append(sys.argv[3]); from oracle.worker import main; main(int(sys.argv[1]), int(sys.argv[2]))"
+    "import sys; sys.path.append(sys.argv[3]); "
+    "from oracle.workers import serve; serve(int(sys.argv[1]), int(sys.argv[2]))"
 )
 
 
@@ -402,3 +403,48 @@ def _distributed() -> Any:
     except ImportError as error:
         raise EngineMissingError(f"Dask cannot be loaded ({error}); pip install 'spinscreen[dask]'") from error
     return distributed
+
+
+#: prctl(2): the signal that the kernel sends a process when its parent dies.
+PR_SET_PDEATHSIG = 1
+
+
+def serve(descriptor: int, parent: int) -> None:
+    """The worker process: reads tasks from a socket, answers with records until the other end is closed, and dies with
+    its parent. It is a program of its own, never a fork: a forked child of a process that used OpenMP hangs, and
+    multiprocessing's spawn would import the caller's main module again."""
+    from rdkit import RDLogger
+
+    _die_with(parent)
+    RDLogger.DisableLog("rdApp.*")  # type: ignore[attr-defined]  # the stubs of RDKit leave it out
+    connection: Connection = Connection(descriptor)
+    with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
+        protocol = connection.recv()
+        answer = _answering(protocol)
+        connection.send(READY)
+        while True:
+            connection.send(answer(connection.recv()))
+
+
+def _answering(protocol: Protocol) -> Callable[[Task | PointTask], CationRecord | SinglePoint | OracleError]:
+    """What works on a task; its imports are the worker's alone."""
+    from oracle.compute import compute
+    from oracle.engines.registry import open_tools
+
+    def answer(task: Task | PointTask) -> CationRecord | SinglePoint | OracleError:
+        if isinstance(task, Task):
+            return compute(task, protocol)
+        try:
+            return open_tools(protocol).properties.single_point(task.numbers, task.positions, task.charge)
+        except OracleError as error:
+            return error
+
+    return answer
+
+
+def _die_with(parent: int) -> None:
+    """Ties this process to its parent, so that a kill -9 of the parent leaves nothing behind (Linux)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        raise SystemExit("the parent process is gone")

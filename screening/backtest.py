@@ -14,8 +14,7 @@ from chemspace.progress import Progress
 from screening.batch import teaching_places
 from screening.devices import check_seed, one_thread
 from screening.errors import BacktestError
-from screening.pool import check_pool, choose_rows, row_codes
-from screening.pool_table import merge_replicates
+from screening.pool import check_pool, choose_rows, merge_replicates, row_codes
 from screening.strategies.acquisitions import joint_moments
 from screening.table_features import NamedTable, TableQuery, read_features, read_results
 from screening.table_model import fit_input_scale

@@ -21,9 +21,16 @@ from screening.devices import one_thread
 from screening.features import to_features
 from screening.surrogates.recipe import TrainingRows
 from screening.surrogates.registry import DEFAULT_SURROGATE, get_recipe
-from screening.validation import cross_validate
-from screening.validation.card import PathComparison, compare_paths
-from screening.validation.cross_validate import LEAVE_OUT_SPLITS, ScoreCard, hold_out, random_holdouts, score
+from screening.validation import (
+    LEAVE_OUT_SPLITS,
+    PathComparison,
+    ScoreCard,
+    compare_paths,
+    cross_validate,
+    hold_out,
+    random_holdouts,
+    score,
+)
 
 __all__ = ["CLAIMS", "Reproduction", "filed_table", "reproduce"]
 

@@ -141,7 +141,7 @@ def _marginal(model: Any, x: torch.Tensor) -> tuple[NDArray[np.float64], NDArray
 
 def _calibration(recipe: Recipe, training: TrainingRows, seed: int) -> float:
     # that module fits surrogates through this package
-    from screening.validation.cross_validate import held_out, out_of_fold
+    from screening.validation import held_out, out_of_fold
 
     own = training.tasks == 0
     n_groups = np.unique(training.groups[own]).size

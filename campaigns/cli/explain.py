@@ -15,7 +15,7 @@ from campaigns.cli.options import NEW_FILE, CampaignOptions, ComputingOptions, t
 
 if TYPE_CHECKING:
     from campaigns.summary import Prediction
-    from screening.validation.card import FullCard
+    from screening.validation import FullCard
 
 
 class ExplainOptions(ComputingOptions):
@@ -121,7 +121,7 @@ def validate(options: ComputingOptions) -> None:
 
 def _show(card: FullCard) -> None:
     from screening.scores import BRIEF_SCORES, ScoreWords
-    from screening.validation.cross_validate import LEAVE_OUT_SPLITS
+    from screening.validation import LEAVE_OUT_SPLITS
 
     marked(f"[bold]{escape(card.verdict)}[/]")
     further = (("coverage_50", "in 50%", "{:.0%}"), ("coverage_95", "in 95%", "{:.0%}"), ("n_rows", "rows", "{:.0f}"))

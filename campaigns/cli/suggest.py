@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from campaigns.campaign import Campaign
     from campaigns.summary import SuggestionBatch
-    from screening.pool_table import PoolTable
+    from screening.pool import PoolTable
 
 
 class PoolOptions(OptionGroup, panel="Any table instead of a campaign"):
@@ -233,7 +233,7 @@ def _suggest_of_table(options: SuggestOptions, pool: Path) -> None:
     console.stopped = console.ANEW  # before what takes seconds to import
     from campaigns.files import write_frame
     from chemspace.tables.frame import read_frame
-    from screening.pool_table import PoolTable
+    from screening.pool import PoolTable
 
     asked = options.table
     observed, pending = (None if path is None else read_frame(path) for path in (asked.observed, asked.pending))

@@ -134,7 +134,7 @@ def deep_view(done: Round, progress: Progress | None = None) -> dict[str, Any]:
         rows to R2); band (experiments, mean_ps, low_ps, high_ps, random_ps).
     """
     from campaigns.training import card_of
-    from screening.validation.cross_validate import LEAVE_OUT_SPLITS
+    from screening.validation import LEAVE_OUT_SPLITS
 
     tell, steps = progress or silent, 0
 

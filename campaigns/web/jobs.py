@@ -55,7 +55,7 @@ if os.name == "posix":
             "campaigns.web.uploads",
             "openpyxl",
             "screening.surrogates.mixture",
-            "screening.validation.cross_validate",
+            "screening.validation",
         ]
     )
 

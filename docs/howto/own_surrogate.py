@@ -17,8 +17,8 @@ from screening.calibration import fit_scale
 from screening.dataset import published_descriptors
 from screening.features import to_features
 from screening.surrogates import TrainingRows
-from screening.surrogates.baselines import SklearnRecipe
-from screening.validation.cross_validate import hold_out, out_of_fold, score
+from screening.surrogates.mixture import SklearnRecipe
+from screening.validation import hold_out, out_of_fold, score
 
 
 def neighbours(seed: int) -> Any:

@@ -163,7 +163,7 @@ _XTB_METHODS = ("GFN2-xTB", "GFN1-xTB")
 )
 def _tblite(protocol: Protocol) -> Engine:
     """xTB by the tblite library, which the authors of xTB maintain."""
-    from oracle.engines.xtb import TbliteEngine
+    from oracle.engines.shipped import TbliteEngine
 
     return TbliteEngine(protocol.method, protocol.solvent, protocol.accuracy, protocol.step_accuracy)
 
@@ -176,13 +176,13 @@ def _tblite(protocol: Protocol) -> Engine:
 )
 def _xtb_python(protocol: Protocol) -> Engine:
     """xTB by its older Python binding, in the gas phase."""
-    from oracle.engines.xtb import XtbPythonEngine
+    from oracle.engines.shipped import XtbPythonEngine
 
     return XtbPythonEngine(protocol.method, protocol.accuracy, protocol.step_accuracy)
 
 
 def _command_version() -> str:
-    from oracle.engines.xtb import command_version
+    from oracle.engines.shipped import command_version
 
     return command_version()
 
@@ -190,7 +190,7 @@ def _command_version() -> str:
 @register_engine("xtb", EngineAbility(_XTB_METHODS, version=_command_version, solvent=True))
 def _xtb(protocol: Protocol) -> Engine:
     """xTB by the command xtb."""
-    from oracle.engines.xtb import XtbCommandEngine
+    from oracle.engines.shipped import XtbCommandEngine
 
     return XtbCommandEngine(protocol.method, protocol.solvent, protocol.accuracy, protocol.step_accuracy)
 
@@ -203,7 +203,7 @@ def _pyscf_version() -> str:
 
 
 def _pyscf_properties(protocol: Protocol) -> PointEngine:
-    from oracle.engines.pyscf import PyscfEngine
+    from oracle.engines.shipped import PyscfEngine
 
     return PyscfEngine(protocol.method.removeprefix("HF/"))
 
@@ -211,6 +211,6 @@ def _pyscf_properties(protocol: Protocol) -> PointEngine:
 @register_engine("pyscf", EngineAbility(("HF/def2-TZVP",), version=_pyscf_version, open_properties=_pyscf_properties))
 def _pyscf(protocol: Protocol) -> Engine:
     """Hartree-Fock orbitals and dipole by PySCF, on the geometry of tblite's GFN2-xTB."""
-    from oracle.engines.xtb import TbliteEngine
+    from oracle.engines.shipped import TbliteEngine
 
     return TbliteEngine("GFN2-xTB", protocol.solvent, protocol.accuracy, protocol.step_accuracy)

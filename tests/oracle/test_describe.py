@@ -36,7 +36,7 @@ def children(parent: int) -> list[int]:
         if entry.name.isdigit():
             try:
                 state, ppid = (entry / "stat").read_text().rsplit(")", 1)[1].split()[:2]
-                is_worker = b"oracle.worker" in (entry / "cmdline").read_bytes()
+                is_worker = b"oracle.workers" in (entry / "cmdline").read_bytes()
             except (OSError, ValueError):
                 continue
             if int(ppid) == parent and state != "Z" and is_worker:

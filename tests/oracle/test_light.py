@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
     ("module", "absent"),
     [
         ("oracle", ("torch", "pandas", "tblite", "dftd4", "pyarrow", "distributed", "pymatgen", "sqlalchemy")),
-        ("oracle.worker", ("torch", "pandas", "pyarrow", "distributed", "pymatgen", "sklearn", "scipy")),
+        ("oracle.compute", ("torch", "pandas", "pyarrow", "distributed", "pymatgen", "sklearn", "scipy")),
     ],
 )
 def test_an_import_loads_nothing_heavy(module: str, absent: tuple[str, ...]) -> None:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from oracle.compute import build_molecule, embed
 from oracle.engines.base import bond_changes
-from oracle.engines.xtb import TbliteEngine
+from oracle.engines.shipped import TbliteEngine
 from oracle.errors import ConvergenceError
 from oracle.optimise import Coordinates, Optimum, choose_coordinates, force_field_hessian, minimise
 

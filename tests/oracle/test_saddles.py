@@ -7,7 +7,7 @@ import pytest
 
 from chemspace import Cation
 from oracle import Protocol, describe
-from oracle.engines.xtb import TbliteEngine
+from oracle.engines.shipped import TbliteEngine
 from oracle.optimise import Coordinates, leave_saddles, minimise
 from tests.oracle.golden import GOLDEN
 

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from campaigns import Campaign
 from campaigns.cli.app import app
 from campaigns.errors import StoreError
-from screening.pool_table import POOL_COLUMNS
+from screening.pool import POOL_COLUMNS
 from screening.ranking import RANKING_COLUMNS
 from tests.campaigns.cli.test_suggest_pool import asked
 from tests.campaigns.conftest import Launched

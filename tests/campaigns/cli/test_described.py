@@ -157,10 +157,10 @@ def test_suggestions_come_with_recipe_structure_and_what_they_are_made_of(launch
 def test_the_score_card_is_told_whole(
     launched: Launched, mine: tuple[Path, list[dict[str, Any]]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from screening.validation import card
+    from screening import validation
 
-    monkeypatch.setattr(card, "SHUFFLES", 1)
-    monkeypatch.setattr(card, "CURVE_DRAWS", 2)
+    monkeypatch.setattr(validation, "SHUFFLES", 1)
+    monkeypatch.setattr(validation, "CURVE_DRAWS", 2)
     folder = tmp_path / "copy"
     shutil.copytree(mine[0], folder)
     (tmp_path / "own.csv").write_text("formula,lifetime_ps\n(PA)2PbI4,0.4\n(BA)2(FA)Pb2I7,1.4\n")

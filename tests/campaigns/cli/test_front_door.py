@@ -109,7 +109,7 @@ def test_ctrl_c_says_that_a_command_begins_anew_of_which_nothing_is_kept() -> No
     [
         (("check", "D"), "campaigns.upkeep.look_over", ANEW),
         (("backup", "D", "D.db"), "campaigns.upkeep.back_up", ANEW),
-        (("suggest", "--pool", "table.csv"), "screening.pool_table.PoolTable.suggest", ANEW),
+        (("suggest", "--pool", "table.csv"), "screening.pool.PoolTable.suggest", ANEW),
         (
             ("suggest", "D", "--more", "--candidates", "all.parquet"),
             "campaigns.campaign.Campaign.write_candidates",

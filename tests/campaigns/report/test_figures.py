@@ -80,7 +80,7 @@ def test_the_checks_know_which_rows_are_bounds(monkeypatch: pytest.MonkeyPatch) 
         empty = pd.DataFrame(columns=["strategy", "experiments", "best", "best_low", "best_high"])
         return SimpleNamespace(curves=lambda: empty)
 
-    monkeypatch.setattr("screening.validation.card.full_score_card", card)
+    monkeypatch.setattr("screening.validation.full_score_card", card)
     monkeypatch.setattr("screening.backtest.backtest", replay)
     deep_view.deep_view(done, lambda at, total, note: told.append((at, total)))
     assert asked["censored"].tolist() == BOUNDS.tolist()

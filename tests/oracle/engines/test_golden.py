@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from oracle.engines.base import DEBYE_PER_E_BOHR, EV_PER_HARTREE, SinglePoint
-from oracle.engines.xtb import TbliteEngine, XtbCommandEngine
+from oracle.engines.shipped import TbliteEngine, XtbCommandEngine
 from oracle.errors import ProtocolError
 from oracle.record import Limits, PointTask, Protocol
 from oracle.workers import WorkerProcess
@@ -44,7 +44,7 @@ def test_the_xtb_command_finds_the_golden_values(golden: Golden) -> None:
 
 
 ANY_LOCALE = """
-from oracle.engines.xtb import XtbCommandEngine
+from oracle.engines.shipped import XtbCommandEngine
 from tests.oracle.golden import GOLDEN
 print(XtbCommandEngine().single_point(GOLDEN[0].numbers, GOLDEN[0].positions, GOLDEN[0].charge).energy)
 """
@@ -77,7 +77,7 @@ def test_xtb_python_finds_the_golden_values_in_a_worker(golden: Golden, xtb_pyth
 
 def test_xtb_python_refuses_to_start_outside_a_worker() -> None:
     pytest.importorskip("xtb", reason="xtb-python is an extra for Python below 3.12")
-    from oracle.engines.xtb import XtbPythonEngine
+    from oracle.engines.shipped import XtbPythonEngine
 
     with pytest.raises(ProtocolError, match="isolated_single_point"):
         XtbPythonEngine()

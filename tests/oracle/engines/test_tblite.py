@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from oracle.engines.registry import d4_polarizability, finite_field_polarizability
-from oracle.engines.xtb import TbliteEngine
+from oracle.engines.shipped import TbliteEngine
 from oracle.errors import ConvergenceError, EngineError, InputError
 from tests.oracle.golden import GOLDEN, Golden
 

@@ -26,8 +26,7 @@ from screening.paper import (
     network_scores,
     reproduce,
 )
-from screening.validation.card import compare_paths
-from screening.validation.cross_validate import score
+from screening.validation import compare_paths, score
 
 SETTING = Setting((20,), "relu", 1e-3)
 

@@ -16,7 +16,7 @@ from chemspace.errors import SpinscreenError, TableError
 from chemspace.tables.frame import read_frame
 from screening.backtest import FinishedTable
 from screening.errors import BacktestError, PoolError
-from screening.pool_table import PoolTable
+from screening.pool import PoolTable
 from screening.table_features import TableQuery
 
 CASES = Path(__file__).with_name("cases")

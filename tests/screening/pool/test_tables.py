@@ -10,8 +10,7 @@ import pytest
 from scipy.special import stdtr
 
 from screening.errors import NothingLeftError, PoolError
-from screening.pool import suggest_from_pool
-from screening.pool_table import POOL_COLUMNS, PoolTable
+from screening.pool import POOL_COLUMNS, PoolTable, suggest_from_pool
 from screening.table_features import TableQuery
 
 

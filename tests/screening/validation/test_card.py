@@ -9,9 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from screening.validation import Validation
-from screening.validation.card import FullCard, full_score_card, paired, verdict_of
-from screening.validation.cross_validate import LEAVE_OUT_SPLITS
+from screening.validation import LEAVE_OUT_SPLITS, FullCard, Validation, full_score_card, paired, verdict_of
 from tests.screening.rows import smooth_rows
 
 ROWS = smooth_rows(k=30)

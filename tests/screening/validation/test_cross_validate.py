@@ -11,8 +11,7 @@ from screening.errors import ScreeningError, TrainingDataError
 from screening.surrogate import fit_surrogate
 from screening.surrogates import TrainingRows
 from screening.surrogates.registry import get_recipe
-from screening.validation import Validation, cross_validate
-from screening.validation.cross_validate import out_of_fold
+from screening.validation import Validation, cross_validate, out_of_fold
 from tests.screening.rows import published_rows, smooth_rows
 
 ROWS = smooth_rows()

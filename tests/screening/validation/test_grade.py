@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from screening.validation.cross_validate import grade, score
+from screening.validation import grade, score
 
 GENERATOR = np.random.default_rng(0)
 Y = GENERATOR.normal(size=200)

@@ -9,7 +9,7 @@ import pytest
 
 from screening.errors import TrainingDataError
 from screening.surrogates import TrainingRows
-from screening.validation.card import compare_paths
+from screening.validation import compare_paths
 from tests.screening.rows import smooth_rows
 
 ROWS = smooth_rows(k=30)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.stats import norm, spearmanr, t
 
 from screening.calibration import FREEDOM, half_width
-from screening.validation.cross_validate import rank_correlation, score
+from screening.validation import rank_correlation, score
 
 
 def normal(size: int) -> NDArray[np.float64]:

@@ -27,8 +27,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.synthetic_traces import exponential_response, oscillating_response
+from campaigns.errors import KineticsError
 from campaigns.kinetics import Trace, fit_trace
-from campaigns.kinetics.errors import KineticsError
 from campaigns.kinetics.model import FWHM_PER_SIGMA, RESPONSES
 
 Array = NDArray[np.float64]

@@ -20,8 +20,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 
 from benchmarks.synthetic_traces import Truth, delay_grid, synthetic_trace
+from campaigns.errors import KineticsError
 from campaigns.kinetics import Trace, fit_trace
-from campaigns.kinetics.errors import KineticsError
 
 FWHM = 0.15
 

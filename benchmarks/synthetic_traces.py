@@ -8,7 +8,7 @@ from math import gamma
 import numpy as np
 from numpy.typing import NDArray
 
-from campaigns.kinetics.errors import FitSettingError
+from campaigns.errors import FitSettingError
 from campaigns.kinetics.maps import TransientMap
 from campaigns.kinetics.model import FWHM_PER_SIGMA, Model, Response, linear_terms
 from campaigns.kinetics.trace import Trace

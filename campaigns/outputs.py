@@ -151,7 +151,7 @@ def with_page(
     spectrum_at_ps: float | None = None,
 ) -> IngestResult:
     """The result with the page of its measurement, drawn if it is not there; a warning where it cannot be."""
-    from campaigns.kinetics.errors import KineticsError
+    from campaigns.errors import KineticsError
     from campaigns.kinetics.figures import write_page
 
     formula = row.observation.formula

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from benchmarks import kinetics_faults, kinetics_synthetic
 from benchmarks.registry import Outcome, Setting, case
 from benchmarks.timing import timed
+from campaigns.errors import KineticsError
 from campaigns.kinetics import Trace, fit_trace
-from campaigns.kinetics.errors import KineticsError
 
 Array = NDArray[np.float64]
 TRACES = 120

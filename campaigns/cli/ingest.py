@@ -103,8 +103,8 @@ class TraceOptions(OptionGroup, panel=PANEL):
 
 def fitted(options: TraceOptions, columns: Mapping[str, str]) -> tuple[Measured, TraceFit]:
     """Read and fit; `columns` as `campaigns.kinetics.read_trace` takes them."""
+    from campaigns.errors import FitSettingError
     from campaigns.kinetics import measure
-    from campaigns.kinetics.errors import FitSettingError
 
     files = options.files
     if problem := files.problem():

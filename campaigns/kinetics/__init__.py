@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from campaigns.kinetics.errors import KineticsError
+    from campaigns.errors import KineticsError
     from campaigns.kinetics.fit import fit_trace
     from campaigns.kinetics.maps import ProbeWindow, TransientMap, read_map, trace_at
     from campaigns.kinetics.measurement import Measured, MeasuredFiles, TraceSettings, measure
@@ -38,7 +38,6 @@ __all__ = [
 
 #: Module of each name. Loaded when asked for: the fit brings SciPy, and reading a table needs neither.
 _NAMES = {
-    "errors": "KineticsError",
     "fit": "fit_trace",
     "maps": "ProbeWindow TransientMap read_map trace_at",
     "measurement": "Measured MeasuredFiles TraceSettings measure",
@@ -46,6 +45,7 @@ _NAMES = {
     "trace": "Trace read_trace read_traces",
 }
 _HOMES = {name: f"campaigns.kinetics.{module}" for module, names in _NAMES.items() for name in names.split()}
+_HOMES["KineticsError"] = "campaigns.errors"
 
 
 def __getattr__(name: str) -> Any:

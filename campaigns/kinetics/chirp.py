@@ -9,13 +9,12 @@ from numpy.polynomial import Polynomial
 from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
 
-from campaigns.kinetics.cautions import MAX_SIGNAL_P, signal_p_value
+from campaigns.errors import KineticsError, ProbeWindowError
 from campaigns.kinetics.columns import mean_over
-from campaigns.kinetics.errors import KineticsError, ProbeWindowError
 from campaigns.kinetics.fit import TAKEN_UP, problem_of
 from campaigns.kinetics.maps import ProbeWindow, TransientMap, photobleach_peak
 from campaigns.kinetics.model import Model
-from campaigns.kinetics.select import best_exponential
+from campaigns.kinetics.select import MAX_SIGNAL_P, best_exponential, signal_p_value
 from campaigns.kinetics.solve import Width
 from campaigns.kinetics.trace import MIN_DELAYS, Trace
 

@@ -12,9 +12,18 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from campaigns.kinetics.errors import TraceFileError
-from campaigns.kinetics.headings import MAPPED, are_scans, error_of, is_mean, plain, quadratures, role_of, wavelength_of
-from campaigns.kinetics.layouts import text_of
+from campaigns.errors import TraceFileError
+from campaigns.kinetics.layouts import (
+    MAPPED,
+    are_scans,
+    error_of,
+    is_mean,
+    plain,
+    quadratures,
+    role_of,
+    text_of,
+    wavelength_of,
+)
 from chemspace.errors import NotTextError, TableError
 from chemspace.tables.cells import split_heading
 from chemspace.tables.columns import declared_columns

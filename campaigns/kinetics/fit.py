@@ -9,11 +9,26 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from campaigns.kinetics.cautions import (
+from campaigns.errors import (
+    FitSettingError,
+    NoSignalError,
+    NoTimeZeroError,
+    OscillationError,
+    TooFewDelaysError,
+)
+from campaigns.kinetics.model import RESPONSES, Model
+from campaigns.kinetics.result import TraceFit
+from campaigns.kinetics.select import (
+    EXTRA_MARGIN,
+    MAX_SHARE,
     MAX_SIGNAL_P,
     RESOLUTION,
+    SEARCH_TOL,
     Fitted,
+    best_exponential,
     cautions,
+    choose_extras,
+    compare,
     correlation_inflation,
     decay_p_value,
     each_scaled,
@@ -22,32 +37,14 @@ from campaigns.kinetics.cautions import (
     ljung_box_p_value,
     noise_weights,
     on_errors,
+    reach,
+    second_lifetime,
     seem_swapped,
     signal_p_value,
     tests_of,
-)
-from campaigns.kinetics.errors import (
-    FitSettingError,
-    NoSignalError,
-    NoTimeZeroError,
-    OscillationError,
-    TooFewDelaysError,
-)
-from campaigns.kinetics.interval import Interval, profile, unseen
-from campaigns.kinetics.model import RESPONSES, Model
-from campaigns.kinetics.result import TraceFit
-from campaigns.kinetics.select import (
-    EXTRA_MARGIN,
-    MAX_SHARE,
-    SEARCH_TOL,
-    best_exponential,
-    choose_extras,
-    compare,
-    reach,
-    second_lifetime,
     without_outliers,
 )
-from campaigns.kinetics.solve import Problem, Solution, Width, solve
+from campaigns.kinetics.solve import Interval, Problem, Solution, Width, profile, solve, unseen
 from campaigns.kinetics.trace import MIN_DELAYS, Trace
 
 Array = NDArray[np.float64]

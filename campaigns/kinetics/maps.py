@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from campaigns.errors import AxisError, DelayMismatchError, ProbeWindowError, TraceFileError, UnitError
 from campaigns.kinetics.columns import (
     SourceFile,
     as_trace_error,
@@ -21,10 +22,8 @@ from campaigns.kinetics.columns import (
     unmeasured,
     without_placeholders,
 )
-from campaigns.kinetics.delays import DOUBLE_PASS, DelayUnit, are_same, shared_delays
-from campaigns.kinetics.errors import AxisError, DelayMismatchError, ProbeWindowError, TraceFileError, UnitError
 from campaigns.kinetics.layouts import long_map_text, matrix_text
-from campaigns.kinetics.trace import Trace
+from campaigns.kinetics.trace import DOUBLE_PASS, DelayUnit, Trace, are_same, shared_delays
 from chemspace.errors import TableError
 from chemspace.tables.cells import bad_cell, is_missing, to_number
 from chemspace.tables.columns import declared_columns

@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self, TypeAlias
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from campaigns.kinetics.delays import DOUBLE_PASS
-from campaigns.kinetics.errors import FitSettingError
+from campaigns.errors import FitSettingError
 from campaigns.kinetics.maps import ProbeWindow, TransientMap, paired, read_map, trace_at
-from campaigns.kinetics.trace import Trace, joined, read_trace, read_traces
+from campaigns.kinetics.trace import DOUBLE_PASS, Trace, joined, read_trace, read_traces
 from chemspace.tables.cells import to_number
 
 if TYPE_CHECKING:

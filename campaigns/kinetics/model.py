@@ -16,7 +16,7 @@ from numpy.polynomial.legendre import leggauss
 from numpy.typing import NDArray
 from scipy.special import digamma, erfc, erfcx, ndtr, wofz
 
-from campaigns.kinetics.errors import FitSettingError
+from campaigns.errors import FitSettingError
 
 Array = NDArray[np.float64]
 

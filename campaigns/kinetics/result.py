@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from campaigns.kinetics.cautions import ResidualTests
-from campaigns.kinetics.errors import FitSettingError
+from campaigns.errors import FitSettingError
 from campaigns.kinetics.model import Model, Response, linear_terms
+from campaigns.kinetics.select import ResidualTests
 from campaigns.kinetics.trace import Trace
 
 if TYPE_CHECKING:

@@ -16,9 +16,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from cachetools import LRUCache
 from fastapi import UploadFile
 
-from campaigns.errors import IngestError, NotServedError, QueryError, UnconfirmedError
+from campaigns.errors import IngestError, KineticsError, NotServedError, QueryError, UnconfirmedError
 from campaigns.ingest import grid_of, layout_for, read_table
-from campaigns.kinetics.errors import KineticsError
 from campaigns.kinetics.maps import paired, read_map
 from campaigns.kinetics.measurement import Measured, MeasuredFiles, TraceSettings
 from campaigns.targets import LIFETIME, Target

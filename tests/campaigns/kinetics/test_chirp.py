@@ -10,9 +10,9 @@ import pytest
 from pydantic import ValidationError
 
 from benchmarks.synthetic_traces import Truth, delay_grid, synthetic_map
+from campaigns.errors import FitSettingError, ProbeWindowError
 from campaigns.kinetics import MeasuredFiles, TraceSettings, TransientMap, fit_trace
 from campaigns.kinetics.chirp import straightened
-from campaigns.kinetics.errors import FitSettingError, ProbeWindowError
 from campaigns.kinetics.figures import map_figure
 from campaigns.kinetics.maps import trace_at
 from tests.campaigns.kinetics.test_cli_fit_trace import run

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from benchmarks.synthetic_traces import Truth, delay_grid, synthetic_map, synthetic_trace
 from campaigns.cli.ingest import fit_trace
-from campaigns.kinetics.errors import KineticsError
+from campaigns.errors import KineticsError
 
 app = typer.Typer()
 app.command()(fit_trace)

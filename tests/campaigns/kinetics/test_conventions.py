@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from campaigns.kinetics.errors import KineticsError
+from campaigns.errors import KineticsError
 from campaigns.kinetics.result import CONVENTIONS, difference_lifetime_ps, half_life_ps, spin_flip_time_ps, t1_ps
 
 LIFETIMES = st.floats(1e-3, 1e4)

@@ -12,9 +12,9 @@ import pytest
 
 from benchmarks.kinetics_faults import FAULTS, drawn
 from benchmarks.synthetic_traces import exponential_response, oscillating_response
+from campaigns.errors import FitSettingError, NoSignalError, OscillationError
 from campaigns.kinetics import Trace, TraceFit, fit_trace, read_trace
-from campaigns.kinetics.cautions import slow_noise_p_value
-from campaigns.kinetics.errors import FitSettingError, NoSignalError, OscillationError
+from campaigns.kinetics.select import slow_noise_p_value
 
 CASES = Path(__file__).parent / "cases"
 

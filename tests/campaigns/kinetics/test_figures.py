@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.synthetic_traces import Truth, delay_grid, synthetic_map, synthetic_trace
+from campaigns.errors import AxisError, PlotFileError
 from campaigns.kinetics import Trace, fit_trace
-from campaigns.kinetics.errors import AxisError, PlotFileError
 from campaigns.kinetics.figures import DelayAxis, kinetics_figure, map_figure, spectra_figure, write_html
 from campaigns.kinetics.maps import trace_at
 

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.synthetic_traces import Truth, delay_grid, exponential_response, synthetic_trace
+from campaigns.errors import FitSettingError, KineticsError, NoSignalError, NoTimeZeroError, TooFewDelaysError
 from campaigns.kinetics import Trace, fit_trace
-from campaigns.kinetics.errors import FitSettingError, KineticsError, NoSignalError, NoTimeZeroError, TooFewDelaysError
 
 FWHM = 0.15
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from campaigns.kinetics.headings import MAPPED, quadratures, role_of
+from campaigns.kinetics.layouts import MAPPED, quadratures, role_of
 
 SPELLINGS = {
     "delay": (

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from campaigns.errors import DelayMismatchError, KineticsError, TraceFileError, UnitError
 from campaigns.kinetics import MeasuredFiles, Trace, fit_trace, read_map, read_trace, read_traces
-from campaigns.kinetics.errors import DelayMismatchError, KineticsError, TraceFileError, UnitError
 from tests.chemspace.tables.files import workbook
 
 CASES = Path(__file__).parent / "cases"

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.io import savemat
 
+from campaigns.errors import KineticsError, TraceFileError, UnitError
 from campaigns.kinetics import MeasuredFiles, TransientMap, read_map, read_trace
-from campaigns.kinetics.errors import KineticsError, TraceFileError, UnitError
 from campaigns.kinetics.layouts import text_of
 from chemspace.errors import TableError
 from tests.chemspace.tables.files import workbook

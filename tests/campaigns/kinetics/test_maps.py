@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from campaigns.errors import AxisError, KineticsError, TraceFileError, UnitError
 from campaigns.kinetics import TransientMap, read_map, read_trace
-from campaigns.kinetics.errors import AxisError, KineticsError, TraceFileError, UnitError
 
 DELAY = np.round(np.linspace(-1.0, 8.0, 14), 3)
 WAVELENGTH = np.round(np.linspace(480.0, 560.0, 9), 2)

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from benchmarks.synthetic_traces import Truth, delay_grid, synthetic_map
+from campaigns.errors import DelayMismatchError, ProbeWindowError
 from campaigns.kinetics import TransientMap, fit_trace
-from campaigns.kinetics.errors import DelayMismatchError, ProbeWindowError
 from campaigns.kinetics.maps import photobleach_peak, trace_at
 
 WAVELENGTH = np.linspace(480.0, 620.0, 141)

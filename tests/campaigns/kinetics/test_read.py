@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.io import savemat
 
+from campaigns.errors import DelayMismatchError, KineticsError, TooFewDelaysError, TraceFileError, UnitError
 from campaigns.kinetics import Trace, read_trace, read_traces
-from campaigns.kinetics.errors import DelayMismatchError, KineticsError, TooFewDelaysError, TraceFileError, UnitError
 
 DELAY = np.round(np.linspace(-1.0, 8.0, 40), 4)
 SC, CC = np.round(np.sin(DELAY), 5), np.round(np.cos(DELAY), 5)

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from campaigns.errors import AxisError, TooFewDelaysError
 from campaigns.kinetics import Trace
-from campaigns.kinetics.errors import AxisError, TooFewDelaysError
 
 
 @given(order=st.permutations(range(20)))

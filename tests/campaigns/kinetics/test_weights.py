@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from benchmarks.synthetic_traces import exponential_response
+from campaigns.errors import AxisError
 from campaigns.kinetics import Trace, TraceFit, fit_trace, read_trace, read_traces
-from campaigns.kinetics.errors import AxisError
 from campaigns.kinetics.trace import joined
 
 #: Too few delays for the residuals to tell where the noise is.

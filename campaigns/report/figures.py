@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from campaigns.narrate import picoseconds
-from campaigns.report.drawing import formula_html
+from campaigns.report.card import formula_html
 from screening.features import feature_label, feature_text, input_label
 
 if TYPE_CHECKING:

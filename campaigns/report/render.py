@@ -18,7 +18,7 @@ from markupsafe import Markup
 from campaigns.errors import PdfError
 from campaigns.files import write_whole
 from campaigns.narrate import picoseconds, with_error
-from campaigns.report.drawing import formula_html, prose_html
+from campaigns.report.card import formula_html, prose_html
 
 
 def render(view: Mapping[str, Any]) -> str:

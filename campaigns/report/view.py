@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 
 from campaigns.artifacts import DEEP, PLAIN, Artifacts, package_versions
 from campaigns.files import TRACES, title_of
-from campaigns.report.card import compared_views, decisions, suggestion_card
-from campaigns.report.drawing import crystal_scene
+from campaigns.report.card import compared_views, crystal_scene, decisions, suggestion_card
 from campaigns.report.figures import (
     bar_figure,
     beeswarm_figure,

@@ -39,13 +39,12 @@ from campaigns.errors import (
     UnconfirmedError,
     WebError,
 )
-from campaigns.web.access import LoginNeededError, registry_of
-from campaigns.web.api import routes
-from campaigns.web.api.models import Problem
+from campaigns.web import routes
 from campaigns.web.middleware import HEADERS, Guard, Idempotency, ResponseCache
+from campaigns.web.models import Problem
 from campaigns.web.pages import campaign, compounds, measure
 from campaigns.web.pages.render import error_page, mount_assets
-from campaigns.web.registry import CampaignRegistry
+from campaigns.web.registry import CampaignRegistry, LoginNeededError, registry_of
 from campaigns.web.settings import SESSION_S, Settings
 from chemspace import SpinscreenError
 

@@ -23,9 +23,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from campaigns.artifacts import CACHE
 from campaigns.database import asked_by
 from campaigns.errors import BusyError, UnauthenticatedError
-from campaigns.web.access import identify, visitor_of
-from campaigns.web.api.models import Problem
-from campaigns.web.registry import CampaignRegistry
+from campaigns.web.models import Problem
+from campaigns.web.registry import CampaignRegistry, identify, visitor_of
 from campaigns.web.settings import Identity
 
 #: SHA-256 of nothing: Plotly makes an empty style element and fills it by script, which the policy then allows.

@@ -15,10 +15,13 @@ from pydantic import BeforeValidator, Field, ValidationError
 
 from campaigns.errors import NotReadyError, NotServedError, QueryError
 from campaigns.files import file_name
-from campaigns.report.card import chances, costs_of, recipe_of
-from campaigns.report.drawing import molecule_svg
-from campaigns.web.access import Asking, Service, Visiting
-from campaigns.web.api.compounds import (
+from campaigns.report.card import chances, costs_of, molecule_svg, recipe_of
+from campaigns.web.models import MANY, PredictionIn
+from campaigns.web.pages.campaign import card_of
+from campaigns.web.pages.render import fragment, is_partial, page, redirect
+from campaigns.web.query import Chance, Layers, Lifetime, RankQuery
+from campaigns.web.registry import Asking, Service, Visiting
+from campaigns.web.routes import (
     asked_compound,
     cation_xyz,
     compound_of,
@@ -26,10 +29,6 @@ from campaigns.web.api.compounds import (
     structure_cif,
     structure_scene,
 )
-from campaigns.web.api.models import MANY, PredictionIn
-from campaigns.web.pages.campaign import card_of
-from campaigns.web.pages.render import fragment, is_partial, page, redirect
-from campaigns.web.query import Chance, Layers, Lifetime, RankQuery
 from campaigns.web.service import CampaignService
 from chemspace import parse_formula
 from chemspace.errors import ChemspaceError

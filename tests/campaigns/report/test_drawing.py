@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from rdkit.Chem import GetPeriodicTable
 
-from campaigns.report.drawing import crystal_scene
+from campaigns.report.card import crystal_scene
 from chemspace import parse_formula
 from chemspace.errors import GeometryError
 

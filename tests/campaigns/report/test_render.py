@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from campaigns.errors import PdfError
-from campaigns.report.drawing import equation_html, formula_html, molecule_svg
+from campaigns.report.card import equation_html, formula_html, molecule_svg
 from campaigns.report.render import script_json, write_pdf
 from chemspace import Cation
 from tests.campaigns.conftest import Launched

@@ -18,7 +18,7 @@ from campaigns.cli.app import app
 from campaigns.exchange.eln import write_eln
 from campaigns.exchange.publication import write_data_package, write_model_card
 from campaigns.files import read_ranking, write_ranking
-from campaigns.web.api import routes
+from campaigns.web import routes
 from campaigns.web.app import create_app
 from campaigns.web.pages import campaign, compounds, measure
 from chemspace.tables.frame import read_frame

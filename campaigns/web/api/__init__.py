@@ -1,1 +1,0 @@
-"""REST under /api: the same campaigns for the lab's programs."""

@@ -300,7 +300,7 @@ def ingest(options: IngestOptions) -> None:
 def _crate(campaign: Campaign, options: IngestOptions) -> IngestResult | None:
     """What came of the last measurements of an .eln file, after all else is told; None where it holds none."""
     from campaigns.cli.show import show_ingest
-    from campaigns.exchange.eln import ingest_crate
+    from campaigns.exchange import ingest_crate
 
     assert options.table.results is not None
     dry_run = options.dry_run

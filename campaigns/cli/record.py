@@ -4,7 +4,6 @@ written, its copy, what it can name."""
 from __future__ import annotations
 
 from enum import StrEnum
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -60,13 +59,13 @@ class Form(StrEnum):
     MODEL_CARD = "model-card"
 
 
-#: By form: what is added to the campaign's name where no file is named, the endings it may have, the module of
-#: `campaigns.exchange` and its function that write it, and what that counts.
+#: By form: what is added to the campaign's name where no file is named, the endings it may have, the function of
+#: `campaigns.exchange` that writes it, and what that counts.
 WRITERS = {
-    Form.ELN: (".eln", (".eln",), "eln", "write_eln", "compound"),
-    Form.NOMAD: ("_nomad.zip", (".zip",), "publication", "write_nomad", "compound"),
-    Form.DATA_PACKAGE: ("_data.zip", (".zip",), "publication", "write_data_package", "table"),
-    Form.MODEL_CARD: ("_model.md", (".md", ".json"), "publication", "write_model_card", "split"),
+    Form.ELN: (".eln", (".eln",), "write_eln", "compound"),
+    Form.NOMAD: ("_nomad.zip", (".zip",), "write_nomad", "compound"),
+    Form.DATA_PACKAGE: ("_data.zip", (".zip",), "write_data_package", "table"),
+    Form.MODEL_CARD: ("_model.md", (".md", ".json"), "write_model_card", "split"),
 }
 
 
@@ -157,13 +156,14 @@ def _export_form(options: ExportOptions) -> None:
         raise typer.BadParameter(
             "--raw, --property, --task and --outcomes are for tables; this form holds all it can hold"
         )
-    added, endings, module, function, noun = WRITERS[options.form]
+    added, endings, function, noun = WRITERS[options.form]
     output = options.output or writable(Path(f"{options.folder.resolve().name}{added}"))
     assert output is not None
     if output.suffix not in endings:
         raise typer.BadParameter(f"{output.name} must end in {' or '.join(endings)}", param_hint="FILE")
-    write = getattr(import_module(f"campaigns.exchange.{module}"), function)
-    entries: int = write(options.open(), output)
+    from campaigns import exchange
+
+    entries: int = getattr(exchange, function)(options.open(), output)
     answer = {"file": str(output), "entries": entries}
     console.answer(answer, f"{console.count(entries, noun)} in {output}")
 

@@ -13,7 +13,7 @@ import pytest
 from campaigns import Campaign, CampaignConfig
 from campaigns.description import read_description
 from campaigns.errors import CampaignError, ConfigError
-from campaigns.exchange.publication import as_markdown, model_card
+from campaigns.exchange import as_markdown, model_card
 from campaigns.history import compare
 from campaigns.plan import check
 from campaigns.summary import FitSummary, SuggestionBatch

@@ -13,8 +13,7 @@ from campaigns import Campaign
 from campaigns.artifacts import Artifacts
 from campaigns.cli.app import app
 from campaigns.errors import PropertyError
-from campaigns.exchange.eln import ingest_crate, write_eln
-from campaigns.exchange.publication import as_markdown, model_card
+from campaigns.exchange import as_markdown, ingest_crate, model_card, write_eln
 from campaigns.targets import Target
 from campaigns.training import join_tasks, training_set
 from screening import SpinDataset

@@ -14,7 +14,7 @@ from rocrate.rocrate import ROCrate
 
 from campaigns import Campaign
 from campaigns.errors import IngestError
-from campaigns.exchange.eln import ingest_crate, read_crate, write_eln
+from campaigns.exchange import ingest_crate, read_crate, write_eln
 from campaigns.ingest import ReadingOptions
 from tests.campaigns.conftest import described
 

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from campaigns import Campaign
 from campaigns.cli.app import app
 from campaigns.errors import CampaignError
-from campaigns.exchange.publication import CLASS, composition, write_data_package, write_model_card, write_nomad
+from campaigns.exchange import CLASS, composition, write_data_package, write_model_card, write_nomad
 from chemspace import CationLibrary, Compound, parse_formula
 
 

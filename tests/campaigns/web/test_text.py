@@ -15,8 +15,7 @@ from typer.testing import CliRunner
 
 from campaigns import Campaign
 from campaigns.cli.app import app
-from campaigns.exchange.eln import write_eln
-from campaigns.exchange.publication import write_data_package, write_model_card
+from campaigns.exchange import write_data_package, write_eln, write_model_card
 from campaigns.files import read_ranking, write_ranking
 from campaigns.web import routes
 from campaigns.web.app import create_app

@@ -1,1 +1,0 @@
-"""A campaign in the forms that other software reads: electronic notebooks, NOMAD, data packages, model cards."""

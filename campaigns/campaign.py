@@ -164,7 +164,7 @@ class Campaign(CampaignReader):
 
     def changes(self) -> tuple[str, ...]:
         """What the last `retrain` moved most in the ranking, and why; () if there was no ranking before."""
-        from campaigns.surprise import ranking_changes
+        from campaigns.refits import ranking_changes
 
         if self._ranked_before is None or self._news is None:
             return ()
@@ -305,8 +305,8 @@ class Campaign(CampaignReader):
         CampaignError, ScreeningError if there is too little to learn from; OracleError if no Dask scheduler answers.
         """
         from campaigns.history import at_last_fit
+        from campaigns.refits import news_since
         from campaigns.round import summary, top_list
-        from campaigns.surprise import news_since
 
         key = self._data_key
         before, computed_before = at_last_fit(self._log.events())
@@ -662,11 +662,11 @@ class Campaign(CampaignReader):
         return self._artifacts.get("round", key, fit)
 
     def _search_spacers(self, workers: int, tell: Progress, dask: str | None) -> None:
-        from campaigns.round import RoundInputs, learn, left_to_suggest
-        from campaigns.spacers import SpacerSearch
+        from campaigns.records import SpacerSearch
+        from campaigns.round import RoundInputs, learn, left_to_suggest, pass_settings
 
         search = SpacerSearch(self.config, self.space, self._oracle_store, self._artifacts)
-        granted = self.config.budget.calculations or 0
+        settings, granted = pass_settings(len(self.space)), self.config.budget.calculations or 0
 
         def computed(done: int, total: int, note: str) -> None:
             spent = granted - self._state.calculations_left
@@ -679,7 +679,7 @@ class Campaign(CampaignReader):
         while True:
             self._records.describe(self._measured(), workers=workers, progress=computed, dask=dask)
             key, chosen = self._data_key, self._records.is_chosen
-            planned = search.next_round(self._state, key, chosen, candidates, tell)
+            planned = search.next_round(self._state, key, chosen, candidates, settings, tell)
             if planned is None:
                 return
             event_key = self._state.event_key(f"spacers:{key}:{planned.number}")

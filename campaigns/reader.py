@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from campaigns.config import BudgetRules
     from campaigns.plan import Amendment
     from campaigns.records import CationRecords
+    from campaigns.refits import News
     from campaigns.space import Budget, Scope, Source
-    from campaigns.surprise import News
     from chemspace import CationLibrary, Compound, CompoundSpace
     from chemspace.recipe import Recipe
     from screening.dataset import SpinDataset

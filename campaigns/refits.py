@@ -1,29 +1,37 @@
-"""In how many refits without one measured compound a suggestion stays in its batch."""
+"""The model without some of its rows: in how many refits without one measured compound a suggestion stays in its batch,
+and what the model that did not know the newest measurements expected of them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from math import log10
 from typing import Any
 
 import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
 
 from campaigns.artifacts import PLAIN, Artifacts
+from campaigns.events import Stage
+from campaigns.history import fresh_since, taken_back_since
+from campaigns.narrate import picoseconds
 from campaigns.round import Round, batch_query, indices_of
 from campaigns.space import Budget
+from campaigns.state import CampaignState
 from campaigns.summary import SuggestionBatch
-from campaigns.training import compound_rates, validate
+from campaigns.targets import Observation
+from campaigns.training import TrainingSet, compound_rates, validate
 from chemspace import parse_formula
 from screening.batch import refits_that_keep as counted
-
-__all__: list[str] = []
-
-#: By formula: in how many refits it stays, of how many.
-Kept = dict[str, tuple[int, int]]
+from screening.calibration import fit_scale, half_width
+from screening.strategies.strategy import NEAREST
 
 
-def keep_refits(fitted: Round, batch: SuggestionBatch, budget: Budget, artifacts: Artifacts) -> Kept:
-    """Count for a batch, keep the counts under its key, and let the refits go: they hold thirty MB."""
+def keep_refits(
+    fitted: Round, batch: SuggestionBatch, budget: Budget, artifacts: Artifacts
+) -> dict[str, tuple[int, int]]:
+    """Count for a batch, as `_counts`, keep it under its key, and let the refits go: they hold thirty MB."""
     if not fitted.validation.refits:
         return {}
     kept = _counts(fitted, [s.formula for s in batch.suggestions], batch.seed, budget)
@@ -37,7 +45,7 @@ def validated_anew(fitted: Round) -> Round:
     return replace(fitted, validation=validate(fitted.training, fitted.inputs.config))
 
 
-def _counts(fitted: Round, batch: Sequence[str], seed: int, budget: Budget) -> Kept:
+def _counts(fitted: Round, batch: Sequence[str], seed: int, budget: Budget) -> dict[str, tuple[int, int]]:
     """By formula, in how many refits without one compound (or fold) it is chosen again, and of how many; else empty."""
     training, formulas = fitted.training, fitted.training.formulas
     rates = compound_rates(training.dataset.subset(training.is_usual))
@@ -57,3 +65,230 @@ def _counts(fitted: Round, batch: Sequence[str], seed: int, budget: Budget) -> K
     if kept is None:
         return {}
     return {formula: (int(count), len(fitted.validation.refits)) for formula, count in zip(batch, kept, strict=True)}
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """A new measurement and what was expected of it by the rows known before."""
+
+    formula: str  #: the compound
+    x: NDArray[np.float64]  #: its features, shape (d,)
+    measured_ps: float  #: the lifetime, or its upper bound where `is_upper_bound`, ps
+    is_upper_bound: bool
+    #: `expected_ps`, `low_ps`, `high_ps`: predicted median and calibrated 95% interval of such a measurement, ps.
+    expected_ps: float
+    low_ps: float
+    high_ps: float
+
+    @property
+    def outside(self) -> bool:
+        """Whether the measurement lies outside its interval; a bound only where the whole interval is longer."""
+        return self.measured_ps < self.low_ps or (self.measured_ps > self.high_ps and not self.is_upper_bound)
+
+    @property
+    def moves(self) -> bool:
+        """Whether the measurement lies more than one standard deviation from what was expected; a bound only below."""
+        away = log10(self.measured_ps / self.expected_ps)
+        sd = log10(self.high_ps / self.expected_ps) / half_width(0.95)
+        return bool(away < -sd or (away > sd and not self.is_upper_bound))
+
+    @property
+    def sentence(self) -> str:
+        """What was measured and what was expected."""
+        how = "below " if self.is_upper_bound else ""
+        return (
+            f"{self.formula} was measured at {how}{picoseconds(self.measured_ps)} ps; without it the model expects "
+            f"{picoseconds(self.expected_ps)} ps ({picoseconds(self.low_ps)} to {picoseconds(self.high_ps)} with 95%)"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What may have moved a ranking since the fit before."""
+
+    results: Sequence[Expectation] = ()  #: new measurements and what was expected of them
+    outcomes: Sequence[tuple[str, str, Stage]] = ()  #: (formula, spacer, stage) of each new word on what forms
+    taken_back: Sequence[str] = ()  #: formulas of measurements that do not stand any more
+    withdrawn: Sequence[tuple[str, str, Stage]] = ()  #: words on what forms, as `outcomes`, that do not stand any more
+    model: str = ""  #: what else of the model is another one, in words; "" where nothing is
+
+
+def news_since(before: CampaignState | None, fitted: Round, *, by_others: bool) -> News:
+    """What happened between the state of the fit before and a round; `by_others` where other code computes now."""
+    now, names = fitted.inputs.state, fitted.inputs.names
+    results = expectations(fitted, fresh_since(before, now))
+    if before is None:
+        return News(results)
+
+    def beyond(some: CampaignState, others: CampaignState) -> tuple[tuple[str, str, Stage], ...]:
+        """The words of one state on what forms that another one has not, with the spacer."""
+        news = [(*one, parse_formula(one[0], names).spacer) for one in some.outcomes if one not in others.outcomes]
+        return tuple((formula, spacer.abbreviation, stage) for formula, stage, spacer in news if spacer is not None)
+
+    related = dict.fromkeys(before.related, ()) | now.related
+    changed = [
+        *before.config.learning_differences(now.config),
+        *(["computed by other versions"] if by_others else []),
+        *(f"related task {name}" for name, rows in related.items() if before.related.get(name) != rows),
+    ]
+    model = f"the model is another one ({'; '.join(changed)})" if changed else ""
+    return News(results, beyond(now, before), taken_back_since(before, now), beyond(before, now), model)
+
+
+def expectations(fitted: Round, fresh: Sequence[Observation]) -> tuple[Expectation, ...]:
+    """What a model without the `fresh` measurements expects of each that trains: the fold of the validation that left
+    them out, where one did, else one fit on the other rows."""
+    from screening.surrogates.recipe import MIN_ROWS
+    from screening.surrogates.registry import get_recipe
+    from screening.validation import out_of_fold
+
+    config, data, x = fitted.inputs.config, fitted.training.dataset, fitted.training.x
+    rows = rows_of(fitted.training, fresh)
+    if not rows.size or len(data) - rows.size < MIN_ROWS:
+        return ()
+    recipe, known = get_recipe(config.surrogate), fitted.validation.without(rows)
+    mean, sd = known or out_of_fold(recipe, fitted.training.rows, [rows], config.seed)[0]
+    reach = half_width(0.95) * sd * _calibration(fitted, rows)
+    return tuple(
+        Expectation(
+            formula=fitted.training.formulas[row],
+            x=x[row],
+            measured_ps=float(10.0 ** -data.log10_rate[row]),
+            is_upper_bound=bool(data.censored[row]),
+            expected_ps=float(10.0**-middle),
+            low_ps=float(10.0 ** -(middle + half)),
+            high_ps=float(10.0 ** -(middle - half)),
+        )
+        for row, middle, half in zip(rows.tolist(), mean, reach, strict=True)
+    )
+
+
+def _calibration(fitted: Round, rows: NDArray[np.int64]) -> float:
+    """The factor of the standard deviations, by the out-of-fold errors of all rows but these."""
+    from screening.surrogate import CALIBRATION_SPLIT
+
+    out = fitted.validation.predictions
+    out = out[(out["split"] == CALIBRATION_SPLIT) & ~out["row"].isin(rows)]
+    return fit_scale((out["y"] - out["mean"]).to_numpy(dtype=float), out["sd"].to_numpy(dtype=float))
+
+
+def rows_of(training: TrainingSet, measurements: Sequence[Observation]) -> NDArray[np.int64]:
+    """Training rows that are these measurements of the campaign, shape (e,)."""
+    wanted = {(m.formula, m.value, m.sample) for m in measurements}
+    table = training.dataset.table
+    keys = zip(table["formula"], table["lifetime_ps"], table["material_id"], table["split"], strict=True)
+    rows = [
+        row
+        for row, (formula, lifetime_ps, sample, split) in enumerate(keys)
+        if split == "campaign" and (formula, lifetime_ps, sample) in wanted
+    ]
+    return np.array(rows, dtype=np.int64)
+
+
+#: Compounds that are told of.
+N_CHANGES = 5
+
+#: Smaller changes (log10 of lifetime and of the chance to form together) are not told: a factor of 1.26.
+_WORTH_SAYING = 0.1
+
+
+def ranking_changes(
+    before: pd.DataFrame,
+    after: pd.DataFrame,
+    x: NDArray[np.float64] | None = None,
+    news: News = News(),  # frozen
+) -> tuple[str, ...]:
+    """A sentence for each compound that moved most among those ranked before and after (features x, shape (m, d), of
+    the latter); at most `N_CHANGES`: old and new lifetime, chance to form and place; the measured compound that is
+    nearest now if it was not nearest before; and the event that moved it, or that no single one did."""
+    both = _places(before).merge(_places(after), on="formula", suffixes=("_before", "_after"))
+    both = both.assign(by_lifetime=_moved(both, "lifetime_ps"), by_chance=_moved(both, "feasibility"))
+    both = both.assign(size=both["by_lifetime"] + both["by_chance"]).sort_values("size", ascending=False, kind="stable")
+    moved = both[both["size"] >= _WORTH_SAYING].head(N_CHANGES)
+    return tuple(f"{_sentence(row)}; {_cause(row, x, news)}" for row in moved.to_dict("records"))
+
+
+def _places(ranking: pd.DataFrame) -> pd.DataFrame:
+    columns = ranking[["formula", "lifetime_ps", NEAREST]]
+    chance = ranking.get("feasibility", 1.0)
+    return columns.assign(place=np.arange(1, len(ranking) + 1), feasibility=chance)
+
+
+def _moved(both: pd.DataFrame, name: str) -> NDArray[np.float64]:
+    change: NDArray[np.float64] = np.log10((both[f"{name}_after"] / both[f"{name}_before"]).to_numpy(dtype=float))
+    return np.abs(change)
+
+
+def _sentence(row: dict[Any, Any]) -> str:
+    was, now = row["lifetime_ps_before"], row["lifetime_ps_after"]
+    parts = [f"{row['formula']}: {picoseconds(was)} to {picoseconds(now)} ps"]
+    chances = [f"{row[f'feasibility_{when}']:.0%}" for when in ("before", "after")]
+    if chances[0] != chances[1]:
+        parts.append(f"forms {chances[0]} to {chances[1]}")
+    parts.append(f"place {row['place_before']} to {row['place_after']}")
+    nearest = row[f"{NEAREST}_after"]
+    why = f"; nearest measured is now {nearest}" if nearest != row[f"{NEAREST}_before"] else ""
+    return ", ".join(parts) + why
+
+
+def _cause(row: dict[Any, Any], x: NDArray[np.float64] | None, news: News) -> str:
+    """The event that moved a compound, in words."""
+    if row["by_chance"] > row["by_lifetime"]:
+        return _by_outcome(row, news) or _NOTHING
+    if news.model:
+        return news.model
+    if len(news.taken_back) == 1 and not any(one.moves for one in news.results):
+        return _BACK.format(news.taken_back[0])
+    return _by_result(row, x, news.results) or _NOTHING
+
+
+_NOTHING = "no single event moved it"
+_BACK = "a measurement of {} was taken back"
+
+
+def _by_outcome(row: dict[Any, Any], news: News) -> str:
+    """The words on what forms, said or withdrawn, that point the way P(forms) went: of the same spacer, or the only
+    ones."""
+    rose = row["feasibility_after"] > row["feasibility_before"]
+    measured = {one.formula for one in news.results}
+    pointing = [
+        (spacer, f"{formula} was measured" if formula in measured and rose else f"{formula} was recorded as {stage}")
+        for formula, spacer, stage in news.outcomes
+        if (stage is Stage.FORMED) == rose
+    ]
+    pointing += [
+        (
+            spacer,
+            _BACK.format(formula) if formula in news.taken_back else f"{formula} is not recorded as {stage} any more",
+        )
+        for formula, spacer, stage in news.withdrawn
+        if (stage is Stage.FORMED) != rose
+    ]
+    of_spacer = [words for spacer, words in pointing if row["formula"].startswith(f"({spacer})")]
+    if len(of_spacer) > _TOLD:
+        return f"{len(of_spacer)} outcomes of its spacer point that way"
+    return " and ".join(of_spacer or [words for _, words in pointing if len(pointing) == 1])
+
+
+#: Outcomes that are named together; more are counted.
+_TOLD = 2
+
+
+def _by_result(row: dict[Any, Any], x: NDArray[np.float64] | None, results: Sequence[Expectation]) -> str:
+    """Of the new results that surprised the nearest in descriptors, if it points the way the prediction went."""
+    surprising = [one for one in results if one.moves]
+    if x is None or not surprising:
+        return ""
+    spread = np.where(x.std(axis=0) > 0, x.std(axis=0), 1.0)
+    points = np.array([one.x for one in surprising])
+    distance = np.sqrt((((points - x[row["place_after"] - 1]) / spread) ** 2).mean(axis=1))
+    nearest = surprising[int(distance.argmin())]
+    went = np.sign(row["lifetime_ps_after"] - row["lifetime_ps_before"])
+    if went != np.sign(nearest.measured_ps - nearest.expected_ps):
+        return ""
+    below = "below " if nearest.is_upper_bound else ""
+    how = "slower" if went > 0 else "faster"
+    return (
+        f"the nearest new result, {nearest.formula}, came out {how} than expected "
+        f"({below}{picoseconds(nearest.measured_ps)} ps, not {picoseconds(nearest.expected_ps)})"
+    )

@@ -278,10 +278,7 @@ def fit_round(
         left = left_to_suggest(inputs, learnt.candidates)
         try:
             with connected(dask) as client:
-                settings = PassSettings(
-                    single_precision=len(inputs.space) >= SINGLE, sketched=len(inputs.space) >= VAST, client=client
-                )
-                return rank(left, TOP_K, settings, ranked)
+                return rank(left, TOP_K, pass_settings(len(inputs.space), client), ranked)
         except NothingLeftError as error:
             if error.is_used_up or len(inputs.excluded):
                 return Ranking.empty(left)
@@ -290,6 +287,11 @@ def fit_round(
     ranking = artifacts.get("ranking", inputs.rank_key, pass_over, ranking_form())
     tell(total, total, "done")
     return Round(inputs, *learnt, ranking)
+
+
+def pass_settings(n_compounds: int, client: Any = None) -> PassSettings:
+    """How a space of so many compounds is passed over; with a Dask `client`, by its workers."""
+    return PassSettings(single_precision=n_compounds >= SINGLE, sketched=n_compounds >= VAST, client=client)
 
 
 def left_to_suggest(inputs: RoundInputs, candidates: Candidates) -> Candidates:

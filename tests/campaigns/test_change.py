@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from campaigns.events import Stage
-from campaigns.surprise import N_CHANGES, Expectation, News, ranking_changes
+from campaigns.refits import N_CHANGES, Expectation, News, ranking_changes
 
 NOTHING = "; no single event moved it"
 

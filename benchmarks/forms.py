@@ -9,7 +9,7 @@ describe a spacer and the kernel of the evidence were chosen on this table, whic
 from __future__ import annotations
 
 from campaigns.events import EDITIONS
-from screening.feasibility.spacers import score_spacers
+from screening.spacer_feasibility import score_spacers
 
 
 def main() -> None:

@@ -21,7 +21,7 @@ from benchmarks.ranking_scale import library_like
 from benchmarks.ranking_space import space_of, trained
 from oracle.descriptors import CationTable
 from screening.ranking import Candidates
-from screening.surrogates.ensemble import encode
+from screening.surrogates.ensembles import encode
 from screening.surrogates.model import EnsembleComponent
 
 

@@ -35,12 +35,11 @@ from screening.features import to_features
 from screening.surrogates import TrainingRows, gaussian_process, surrogate_names
 from screening.surrogates import gaussian_process as kernels
 from screening.surrogates import mixture as joint
-from screening.surrogates.ensemble import EnsembleConfig
+from screening.surrogates.ensembles import EnsembleConfig, TreesConfig
 from screening.surrogates.gaussian_process import KernelSpec
 from screening.surrogates.mixture import ARD, ISOTROPIC, ROUGH, MixtureRecipe, stacking_weights
 from screening.surrogates.observations import Folds
 from screening.surrogates.registry import SURROGATES
-from screening.surrogates.trees import TreesConfig
 from screening.validation import LEAVE_OUT_SPLITS, Validation, cross_validate
 
 Array = NDArray[np.float64]

@@ -17,7 +17,7 @@ from sklearn.neural_network import MLPRegressor
 from screening.dataset import SpinDataset, published_descriptors
 from screening.devices import one_thread
 from screening.features import to_features
-from screening.surrogates.ensemble import EnsembleConfig, fit_ensembles
+from screening.surrogates.ensembles import EnsembleConfig, fit_ensembles
 from screening.surrogates.observations import Folds
 from screening.surrogates.recipe import TrainingRows
 

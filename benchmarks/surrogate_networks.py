@@ -36,12 +36,11 @@ from oracle.descriptors import DEFAULT_DESCRIPTORS
 from screening.calibration import log_density
 from screening.surrogates import TrainingRows, mixture, observations
 from screening.surrogates import gaussian_process as kernels
-from screening.surrogates.ensemble import encode
+from screening.surrogates.ensembles import TreesConfig, encode
 from screening.surrogates.gaussian_process import KernelSpec
 from screening.surrogates.mixture import ARD, ISOTROPIC, NETWORKS, ROUGH, MixtureRecipe
 from screening.surrogates.observations import Scaling, fit_scaling
 from screening.surrogates.registry import DEFAULT_SURROGATE, SURROGATES
-from screening.surrogates.trees import TreesConfig
 from screening.validation import LEAVE_OUT_SPLITS, Validation, cross_validate, paired
 
 PROCESSES = (ISOTROPIC, ROUGH, ARD)

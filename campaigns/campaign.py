@@ -57,7 +57,7 @@ from campaigns.targets import LIFETIME, Recorded, target_of
 from campaigns.training import card_of, holdouts, training_set
 from chemspace import Compound, parse_formula
 from chemspace.progress import Progress, silent
-from chemspace.text import printable
+from chemspace.tables.cells import printable
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -36,7 +36,7 @@ from campaigns.errors import (
 from campaigns.events import Event, EventKind, upcast
 from campaigns.files import write_whole
 from chemspace.mounts import mount_of
-from chemspace.text import printable
+from chemspace.tables.cells import printable
 
 if TYPE_CHECKING:
     from campaigns.postgres import PostgresDatabase

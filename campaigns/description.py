@@ -16,10 +16,9 @@ from campaigns.config import BUILTIN, CampaignConfig, ConfigProblem, FieldPath, 
 from campaigns.errors import ConfigError
 from chemspace.errors import CellError, TableError
 from chemspace.registry import nearest
-from chemspace.tables.cells import number
+from chemspace.tables.cells import number, text_problem
 from chemspace.tables.columns import Field, cells_of, match_fields
 from chemspace.tables.grid import bytes_of, content_of, read_grid
-from chemspace.text import text_problem
 
 __all__ = ["Description", "description_of", "read_description", "read_template", "template_names", "template_text"]
 

@@ -10,7 +10,7 @@ from operator import index
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from chemspace.errors import SpinscreenError
-from chemspace.text import one_line, text_problem
+from chemspace.tables.cells import one_line, text_problem
 
 if TYPE_CHECKING:
     from campaigns.summary import RowReport

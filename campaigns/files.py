@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 
 from campaigns.errors import StoreError
 from chemspace.errors import TableError
+from chemspace.tables.cells import printable
 from chemspace.tables.frame import write_csv
 from chemspace.tables.grid import bytes_of
-from chemspace.text import printable
 
 if TYPE_CHECKING:
     import pandas as pd

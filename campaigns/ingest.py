@@ -27,14 +27,16 @@ from chemspace.tables.cells import (
     is_rate,
     lifetime_in_ps,
     number,
+    one_line,
     optional_number,
+    printable,
     split_heading,
     stderr_in_ps,
+    text_problem,
     unit_of,
 )
 from chemspace.tables.columns import Field, cells_of, match_fields
 from chemspace.tables.grid import Grid, content_of, package_table, read_grid
-from chemspace.text import one_line, printable, text_problem
 from screening.dataset import PLAUSIBLE_LIFETIME_PS
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from campaigns.config import CampaignConfig, MeasuredProperty, PropertyRow
 from campaigns.errors import CampaignError, ConfigError, PropertyError
 from campaigns.events import LIFETIME_PS, Event
 from chemspace.errors import ChemspaceError
-from chemspace.text import one_line
+from chemspace.tables.cells import one_line
 from oracle.descriptors import DEFAULT_DESCRIPTORS, compound_descriptors
 from screening.dataset import PLAUSIBLE_LIFETIME_PS
 

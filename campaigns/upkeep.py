@@ -19,7 +19,7 @@ from campaigns.database import DATABASE, POINTER, EventLog, open_store
 from campaigns.errors import CampaignNotFoundError, StoreError
 from campaigns.files import RANKING, read_ranking, write_whole
 from campaigns.state import replay
-from chemspace.text import printable
+from chemspace.tables.cells import printable
 from oracle import OracleError, OracleStore
 
 #: Sentences of SQLite's own check that are told.

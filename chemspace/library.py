@@ -20,9 +20,9 @@ from chemspace.cation import ABBREVIATION, Cation, acids_of, also_called, under_
 from chemspace.errors import AmbiguousNameError, LibraryError, StructureError, TableError, UnknownCationError
 from chemspace.progress import Progress
 from chemspace.spelling import ELEMENTS, Spellings, plain
+from chemspace.tables.cells import one_line, text_problem
 from chemspace.tables.frame import Row, guarded, read_lines, read_rows, undecodable
 from chemspace.tables.grid import package_table
-from chemspace.text import one_line, text_problem
 
 __all__ = ["COLUMNS", "ReadReport", "read_cells"]
 

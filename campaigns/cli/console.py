@@ -29,7 +29,7 @@ from typer import confirm
 
 from chemspace.progress import Announcement
 from chemspace.progress import Progress as ProgressCallback
-from chemspace.text import printable
+from chemspace.tables.cells import printable
 
 if TYPE_CHECKING:
     from campaigns.errors import UnconfirmedError

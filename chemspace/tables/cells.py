@@ -1,9 +1,11 @@
-"""Single cells of a table: numbers and their units, missing values, yes and no; a problem says what would be right."""
+"""Single cells of a table: numbers and their units, missing values, yes and no; a problem says what would be right. And
+text that can be kept: valid Unicode without control characters; what is kept already is shown with U+FFFD."""
 
 from __future__ import annotations
 
 import math
 import re
+from typing import Any
 
 from chemspace.errors import CellError
 
@@ -18,14 +20,16 @@ __all__ = [
     "length_of",
     "lifetime_in_ps",
     "number",
+    "one_line",
     "optional_number",
+    "printable",
     "split_heading",
     "stderr_in_ps",
+    "text_problem",
     "to_number",
     "unit_of",
     "unit_text",
 ]
-
 
 #: Picoseconds in one of each unit of time.
 TIME_UNITS = {"fs": 1e-3, "ps": 1.0, "ns": 1e3, "us": 1e6, "s": 1e12}
@@ -237,3 +241,34 @@ def _not_a_number(cell: str, wanted: str) -> str:
     if re.fullmatch(r"[-+]?\d+,\d+", cell):
         return f"{cell!r} has a decimal comma; write {cell.replace(',', '.')}"
     return f"{cell!r} is not {wanted}"
+
+
+#: Halves of characters, and control characters but for tabs and line feeds: no file can hold the former, and a terminal
+#: obeys the latter. Among them are those that turn the direction of what follows (U+202A to U+202E, U+2066 to U+2069).
+_UNFIT = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def text_problem(text: str) -> str:
+    """Why a text cannot be recorded, as the end of a sentence about it; "" where it can."""
+    if (found := _UNFIT.search(text)) is None:
+        return ""
+    code = ord(found[0])
+    if code >= 0xD800:
+        return f"holds half a character (U+{code:04X}), which is no valid text; write it anew"
+    return f"holds the control character U+{code:04X}; delete it"
+
+
+def one_line(text: str) -> str:
+    """`text` with a blank for every line end and tab, as a spreadsheet's cell may hold them."""
+    return re.sub("[\t\r\n]+", " ", text)
+
+
+def printable(value: Any) -> Any:
+    """`value` (text, or lists and dictionaries of it) with U+FFFD for every character that cannot be recorded."""
+    if isinstance(value, str):
+        return _UNFIT.sub("\ufffd", value)
+    if isinstance(value, dict):
+        return {printable(name): printable(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [printable(part) for part in value]
+    return value

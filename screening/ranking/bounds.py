@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from screening.surrogates.ensembles import TreesComponent
 from screening.surrogates.gaussian_process import (
     CONSTANT_VARIANCE,
     JITTER,
@@ -27,7 +28,6 @@ from screening.surrogates.gaussian_process import (
     covariance,
 )
 from screening.surrogates.model import MixtureModel, ProcessComponent
-from screening.surrogates.trees import TreesComponent
 
 Array = NDArray[np.float64]
 Single = NDArray[np.float32]

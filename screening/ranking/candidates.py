@@ -18,7 +18,7 @@ from chemspace.space import CompoundSpace, SpaceBlock
 from oracle.descriptors import CationTable, space_descriptors
 from screening.calibration import chance_below, interval
 from screening.errors import RankingError
-from screening.feasibility.model import BoundFeasibility, FeasibilityModel
+from screening.feasibility import BoundFeasibility, FeasibilityModel
 from screening.features import to_features
 from screening.strategies.acquisitions import LogExpectedImprovement
 from screening.strategies.strategy import (

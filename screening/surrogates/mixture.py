@@ -21,12 +21,19 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from screening.devices import map_blocks, one_thread, training_threads
-from screening.surrogates.ensemble import EnsembleConfig, Ensembles, fit_ensembles
+from screening.surrogates.ensembles import (
+    EnsembleConfig,
+    Ensembles,
+    Trees,
+    TreesComponent,
+    TreesConfig,
+    fit_ensembles,
+    fit_trees,
+)
 from screening.surrogates.gaussian_process import LENGTH, GaussianProcesses, KernelSpec, fit_gaussian_processes
 from screening.surrogates.model import Component, EnsembleComponent, IndependentModel, MixtureModel, ProcessComponent
 from screening.surrogates.observations import Folds, Scaling, Sites, drop_correlated, plain_sites, with_ranks
 from screening.surrogates.recipe import DEFAULT_SURROGATE, FoldFits, Movable, Recipe, TrainingRows
-from screening.surrogates.trees import Trees, TreesComponent, TreesConfig, fit_trees
 
 if TYPE_CHECKING:
     from botorch.models.model import Model

@@ -16,7 +16,7 @@ from gpytorch.distributions import MultivariateNormal
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from screening.surrogates.ensemble import Ensembles, encode
+from screening.surrogates.ensembles import Ensembles, encode
 from screening.surrogates.gaussian_process import JITTER, GaussianProcesses, KernelSpec, covariance, diagonal
 from screening.surrogates.observations import Scaling, by_ranks
 

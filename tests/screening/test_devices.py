@@ -16,7 +16,7 @@ from screening.ranking import Candidates, PassSettings, rank, space_features
 from screening.ranking.stream import SinglePrecision
 from screening.surrogate import Surrogate, fit_surrogate
 from screening.surrogates import TrainingRows
-from screening.surrogates.ensemble import MAX_BLOCK_NUMBERS, EnsembleConfig, fit_ensembles
+from screening.surrogates.ensembles import MAX_BLOCK_NUMBERS, EnsembleConfig, fit_ensembles
 from screening.surrogates.gaussian_process import BFGS_STEPS, STEPS, KernelSpec, fit_gaussian_processes
 from screening.surrogates.registry import get_recipe
 from screening.validation import cross_validate

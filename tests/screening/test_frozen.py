@@ -11,7 +11,7 @@ import pytest
 from screening import TrainingRows, fit_surrogate, frozen
 from screening.explain import shapley
 from screening.frozen import FrozenSurrogate, freeze, thaw
-from screening.surrogates import ensemble, gaussian_process
+from screening.surrogates import ensembles, gaussian_process
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(24, 3))
@@ -51,7 +51,7 @@ def test_constants_are_those_of_the_fitted_surrogates() -> None:
     assert frozen.JITTER == gaussian_process.JITTER
     assert frozen.TINY == gaussian_process.TINY_SQUARED_DISTANCE
     assert frozen.CONSTANT == gaussian_process.CONSTANT_VARIANCE
-    assert frozen.LEAST_WIDTH == ensemble.LEAST_WIDTH
+    assert frozen.LEAST_WIDTH == ensembles.LEAST_WIDTH
     assert frozen.SCALARS == gaussian_process.LENGTH
 
 

@@ -8,7 +8,7 @@ from scipy.special import expit
 
 from chemspace import CationLibrary
 from screening.errors import FeasibilityError
-from screening.feasibility.model import CageWindow, FeasibilityPrior, ThickLayers, cage_tolerance
+from screening.feasibility import CageWindow, FeasibilityPrior, ThickLayers, cage_tolerance
 
 LIBRARY = CationLibrary.builtin()
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from rdkit import Chem
 
-from screening.feasibility.spacers import SHAPE_NAMES, cation_shape, fingerprint_similarity, fingerprints
+from screening.spacer_feasibility import SHAPE_NAMES, cation_shape, fingerprint_similarity, fingerprints
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 from sklearn.model_selection import StratifiedGroupKFold
 
 from screening.feasibility import ReportedOutcomes
-from screening.feasibility.spacers import folds_of_groups, score_spacers
+from screening.spacer_feasibility import folds_of_groups, score_spacers
 
 
 def test_the_published_table_has_one_row_a_cation_and_a_source() -> None:

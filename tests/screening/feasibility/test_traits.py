@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from chemspace import CationLibrary
-from screening.feasibility.model import SpacerTraits
-from screening.feasibility.spacers import fingerprint_similarity
+from screening.feasibility import SpacerTraits
+from screening.spacer_feasibility import fingerprint_similarity
 
 LIBRARY = CationLibrary.builtin()
 

@@ -18,8 +18,7 @@ from chemspace.progress import Announcement, Progress
 from chemspace.space import CompoundSpace
 from oracle.descriptors import CationTable
 from screening.errors import NothingLeftError
-from screening.feasibility import FeasibilityModel, fit_feasibility
-from screening.feasibility.model import SpacerTraits
+from screening.feasibility import FeasibilityModel, SpacerTraits, fit_feasibility
 from screening.ranking import Candidates, PassSettings, Ranking, rank, sketch
 from screening.strategies import STRATEGIES
 from screening.surrogate import Surrogate, fit_surrogate

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import torch
 
-from screening.surrogates.ensemble import EnsembleConfig, bin_edges, encode, fit_ensembles
+from screening.surrogates.ensembles import EnsembleConfig, bin_edges, encode, fit_ensembles
 from screening.surrogates.observations import fit_scaling
 from tests.screening.rows import folds_of, smooth_rows
 

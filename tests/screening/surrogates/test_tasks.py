@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from screening.errors import SurrogateError, TrainingDataError
 from screening.surrogate import fit_surrogate
 from screening.surrogates import TrainingRows
-from screening.surrogates.ensemble import EnsembleConfig
+from screening.surrogates.ensembles import EnsembleConfig
 from screening.surrogates.gaussian_process import KernelSpec, fit_gaussian_processes
 from screening.surrogates.mixture import MixtureRecipe
 from screening.surrogates.observations import Folds

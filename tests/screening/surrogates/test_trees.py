@@ -10,8 +10,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from screening.surrogates.ensembles import Trees, TreesComponent, TreesConfig, fit_trees
 from screening.surrogates.observations import Sites, fit_scaling, plain_sites
-from screening.surrogates.trees import Trees, TreesComponent, TreesConfig, fit_trees
 from tests.screening.rows import folds_of, smooth_rows
 
 ROWS = smooth_rows(k=20)

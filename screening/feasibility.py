@@ -1,8 +1,9 @@
-"""The feasibility model: spacer classifier, prior rules, and a latent correction learnt from recorded outcomes.
+"""P(a compound forms a phase-pure layered perovskite), which multiplies an acquisition value: spacer classifier, prior
+rules, and a latent correction learnt from recorded outcomes.
 
 log-odds(compound) = spacer(shape, reports) + rules(n, cage) + g(compound)
 
-What reports say of a spacer (`screening.feasibility.spacers`) holds for lead iodides; its evidence counts by
+What reports say of a spacer (`screening.spacer_feasibility`) holds for lead iodides; its evidence counts by
 `other_cage` less for another metal or halide. g is a zero-mean Gaussian process with a product kernel (fingerprint
 similarity of the spacers, sameness of cage, B site and halide, closeness in n), fitted to the campaign's outcomes with
 a logistic likelihood at its mode (Rasmussen and Williams, Gaussian Processes for Machine Learning (2006), algorithm
@@ -27,7 +28,7 @@ from chemspace.errors import UnknownRadiusError
 from chemspace.geometry import cage_tolerance_factor
 from chemspace.space import CompoundSpace, SpaceBlock
 from screening.errors import FeasibilityError
-from screening.feasibility.spacers import (
+from screening.spacer_feasibility import (
     SHAPE_NAMES,
     ReportedOutcomes,
     SpacerModel,
@@ -41,7 +42,19 @@ from screening.feasibility.spacers import (
     score_spacers,
 )
 
-__all__ = ["BoundFeasibility"]
+__all__ = [
+    "SHAPE_NAMES",
+    "BoundFeasibility",
+    "CageWindow",
+    "FeasibilityModel",
+    "FeasibilityPrior",
+    "RecordedOutcome",
+    "ReportedOutcomes",
+    "SpacerRule",
+    "SpacerTraits",
+    "ThickLayers",
+    "fit_feasibility",
+]
 
 
 #: What each recorded outcome says about forming a phase-pure layered compound; None says nothing.
@@ -264,7 +277,7 @@ def layer_kernel(left: NDArray[np.integer], right: NDArray[np.integer], reach: f
 
 @dataclass(frozen=True)
 class SpacerTraits:
-    """Shapes, shape (c, 8), and fingerprints of c spacers, as `screening.feasibility.spacers` makes them."""
+    """Shapes, shape (c, 8), and fingerprints of c spacers, as `screening.spacer_feasibility` makes them."""
 
     shapes: NDArray[np.float64]
     prints: Sequence[Any]

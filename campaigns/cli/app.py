@@ -6,18 +6,7 @@ from typing import Annotated
 
 import typer
 
-from campaigns.cli import (
-    backtest,
-    console,
-    explain,
-    ingest,
-    launch,
-    library,
-    oracle,
-    record,
-    serve,
-    suggest,
-)
+from campaigns.cli import cations, console, ingest, launch, look, record, serve, suggest
 
 app = typer.Typer(
     name="spinscreen",
@@ -34,17 +23,17 @@ Completion in your shell: spinscreen --install-completion""",
 COMMANDS = {
     "The three verbs": (launch.launch, suggest.suggest, ingest.ingest),
     "The lab": (
-        explain.status,
+        look.status,
         record.accept,
         record.decline,
         record.outcome,
         record.retract,
         record.undo,
         launch.amend,
-        explain.validate,
-        explain.explain,
-        explain.recipe,
-        explain.report,
+        look.validate,
+        look.explain,
+        look.recipe,
+        look.report,
         serve.serve,
         serve.tokens,
         serve.mcp,
@@ -54,13 +43,13 @@ COMMANDS = {
         record.check,
         record.backup,
     ),
-    "Tools": (ingest.fit_trace, backtest.paper, backtest.backtest, record.plugins),
+    "Tools": (ingest.fit_trace, look.paper, look.backtest, record.plugins),
 }
 for panel, commands in COMMANDS.items():
     for command in commands:
         app.command(rich_help_panel=panel)(command)
-app.add_typer(library.app, name="library", rich_help_panel="Tools")
-app.add_typer(oracle.app, name="oracle", rich_help_panel="Tools")
+app.add_typer(cations.LIBRARY, name="library", rich_help_panel="Tools")
+app.add_typer(cations.ORACLE, name="oracle", rich_help_panel="Tools")
 
 GREETING = """\
 spinscreen finds layered perovskites with a long spin lifetime in few experiments.

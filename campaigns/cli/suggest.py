@@ -217,7 +217,7 @@ def show_batch(
             f"not made: {gone} of {len(batch.suggestions)}; others: spinscreen suggest {campaign.folder} --more"
         )
     for suggestion, recipe in zip(batch.suggestions, recipes, strict=True) if details else ():
-        from campaigns.cli.explain import show_prediction
+        from campaigns.cli.look import show_prediction
         from chemspace import parse_formula
 
         console.out.rule(style="dim")

@@ -4,8 +4,8 @@ Those serve for early stopping and for weighing an ensemble against other surrog
 no part in either.
 
 Each network is anchored: its weights are drawn to a random starting point of their own, so that members agree where
-data speak and differ where they do not (Pearce et al., AISTATS 2020, arXiv 1810.05546). Rows of related tasks enter with
-a one in a further input, which stays zero for the predicted task and is gone once the networks are trained.
+data speak and differ where they do not (Pearce et al., AISTATS 2020, arXiv 1810.05546). Rows of related tasks enter
+with a one in a further input, which stays zero for the predicted task and is gone once the networks are trained.
 
 Trees have depth two, so one depends on a pair of features only, and a fitted ensemble is a sum of tables, one a pair: a
 prediction takes as many look-ups as there are pairs, however many trees were grown. Boosting follows Friedman, Ann.

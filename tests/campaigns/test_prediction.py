@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from campaigns import Campaign
-from campaigns.cli.explain import show_prediction
+from campaigns.cli.look import show_prediction
 from campaigns.errors import CampaignError
 from screening.features import FEATURE_NAMES, feature_label, input_label
 

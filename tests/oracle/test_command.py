@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from campaigns.cli.oracle import app
+from campaigns.cli.cations import ORACLE as app
 from oracle import OracleStore
 from oracle.errors import StoreCorruptError
 from tests.oracle.conftest import SLOW, SMALL

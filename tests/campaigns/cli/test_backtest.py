@@ -11,7 +11,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from campaigns.cli.backtest import backtest
+from campaigns.cli.look import backtest
 from screening.errors import BacktestError
 
 app = typer.Typer()

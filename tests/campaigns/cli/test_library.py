@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from campaigns.cli.library import app
+from campaigns.cli.cations import LIBRARY as app
 from chemspace import CationLibrary, LibraryError, UnknownCationError
 
 run = CliRunner().invoke

@@ -13,8 +13,7 @@ import pandas as pd
 from campaigns.errors import CampaignError, StoreError
 from campaigns.files import TRACES, file_name, read_ranking, write_whole
 from campaigns.intake import hashes_of
-from campaigns.report.figures import plain
-from campaigns.report.view import calibration_of, parity_of
+from campaigns.report.view import calibration_of, parity_of, plain
 from campaigns.state import CampaignState
 from campaigns.summary import IngestResult
 from campaigns.targets import Recorded, task_of

@@ -51,13 +51,13 @@ from chemspace.space import SpaceBlock
 from oracle import CationRecord, compound_descriptors
 from oracle.descriptors import CationTable
 from screening.batch import BatchQuery, choose_batch, teaching_places
+from screening.calibration import TEACHES_MOST
 from screening.dataset import SpinDataset
 from screening.errors import BatchError, NothingLeftError
 from screening.feasibility import SHAPE_NAMES, FeasibilityModel, RecordedOutcome, SpacerTraits, fit_feasibility
 from screening.features import to_features
 from screening.ranking import Candidates, PassSettings, Ranking, StopAdvice, advise_stopping, rank, top_size
 from screening.ranking.candidates import lifetime_columns
-from screening.scores import TEACHES_MOST
 from screening.strategies import (
     Choice,
     Columns,

@@ -13,10 +13,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from screening.calibration import TEACHES_MOST
 from screening.devices import check_seed
 from screening.errors import BatchError
 from screening.ranking.rank import Ranking
-from screening.scores import TEACHES_MOST
 from screening.strategies import Acquisition, Chosen, LogExpectedImprovement, Shortlist, Strategy
 from screening.strategies.acquisitions import SharedMoments
 from screening.strategies.strategy import no_rows

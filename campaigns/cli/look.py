@@ -133,7 +133,7 @@ def validate(options: ComputingOptions) -> None:
 
 
 def _show_card(card: FullCard) -> None:
-    from screening.scores import BRIEF_SCORES, ScoreWords
+    from screening.calibration import BRIEF_SCORES, ScoreWords
     from screening.validation import LEAVE_OUT_SPLITS
 
     marked(f"[bold]{escape(card.verdict)}[/]")

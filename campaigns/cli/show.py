@@ -17,7 +17,7 @@ from campaigns.targets import LIFETIME, Target
 if TYPE_CHECKING:
     from campaigns.plan import LaunchPlan
     from chemspace.library import CationLibrary, ReadReport
-    from screening.scores import ScoreWords
+    from screening.calibration import ScoreWords
 
 #: Refused library rows that are shown; the reject file holds all.
 N_REJECTS = 5
@@ -25,7 +25,7 @@ N_REJECTS = 5
 
 def show_fit(fit: FitSummary, before: FitSummary | None = None) -> None:
     """The score card and the verdict, beside those of the fit before."""
-    from screening.scores import BRIEF_SCORES
+    from screening.calibration import BRIEF_SCORES
 
     marked(f"\n[bold]How far to trust the model[/] ({fit.n_train} of {fit.n_measured} measured rows train it)")
     _show_scores(BRIEF_SCORES, fit.scores, {} if before is None else before.scores)
@@ -39,7 +39,7 @@ def show_fit(fit: FitSummary, before: FitSummary | None = None) -> None:
 
 def show_properties(fit: FitSummary, before: FitSummary | None = None) -> None:
     """Out-of-sample scores and verdict of the models of further properties, beside those of the fit before."""
-    from screening.scores import PROPERTY_SCORES
+    from screening.calibration import PROPERTY_SCORES
 
     for name, model in fit.properties.items():
         earlier = {} if before is None else before.properties.get(name, {}).get("scores", {})

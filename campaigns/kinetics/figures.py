@@ -18,9 +18,8 @@ from plotly.subplots import make_subplots
 
 from campaigns.errors import AxisError, PlotFileError, StoreError
 from campaigns.files import write_whole
-from campaigns.kinetics.chirp import Chirp
 from campaigns.kinetics.columns import mean_over
-from campaigns.kinetics.maps import ProbeWindow, TransientMap
+from campaigns.kinetics.maps import Chirp, ProbeWindow, TransientMap
 from campaigns.kinetics.measurement import Measured
 from campaigns.kinetics.result import TraceFit
 

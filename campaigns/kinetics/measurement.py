@@ -17,7 +17,7 @@ from campaigns.kinetics.trace import DOUBLE_PASS, Trace, joined, read_trace, rea
 from chemspace.tables.cells import to_number
 
 if TYPE_CHECKING:
-    from campaigns.kinetics.chirp import Chirp
+    from campaigns.kinetics.maps import Chirp
     from campaigns.kinetics.result import TraceFit
 
 #: Highest order of the polynomial of a chirp.
@@ -238,7 +238,7 @@ class MeasuredFiles:
         if self.sc_map and self.cc_map:
             sides = (_listed(self.sc_map), _listed(self.cc_map))
             maps = paired(*(read_map(files, delay_unit=delay_unit, passes=passes, axes=columns) for files in sides))
-            from campaigns.kinetics.chirp import straightened
+            from campaigns.kinetics.maps import straightened
 
             maps, line = straightened(*maps, chirp, window_nm)
             trace, probe = trace_at(*maps, window_nm)

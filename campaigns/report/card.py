@@ -24,8 +24,7 @@ from campaigns.targets import Observation
 from chemspace import Cation, CationLibrary, Compound, parse_formula
 from chemspace.errors import GeometryError, SpinscreenError
 from chemspace.recipe import Registered, make_recipe
-from screening.calibration import LEVEL, chance_below, half_width
-from screening.scores import LIKELY_SLOW, TEACHES_MOST, teaches_most
+from screening.calibration import LEVEL, LIKELY_SLOW, TEACHES_MOST, chance_below, half_width, teaches_most
 
 #: Grams a recipe is written for.
 RECIPE_G = 1.0

@@ -27,7 +27,7 @@ from campaigns.web.service import CampaignService
 if TYPE_CHECKING:
     from campaigns.ingest import ObservationTable, ReadingOptions
     from campaigns.kinetics import ProbeWindow, TraceFit, TransientMap
-    from campaigns.kinetics.chirp import Chirp
+    from campaigns.kinetics.maps import Chirp
     from campaigns.summary import Doubt, IngestResult, RowReport
     from chemspace import CationLibrary
 

@@ -15,11 +15,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from chemspace.progress import Announcement, Progress
+from screening.calibration import LIKELY_SLOW, TEACHES_MOST, teaches_most
 from screening.devices import cores
 from screening.errors import NothingLeftError, RankingError
 from screening.ranking.candidates import RANKING_COLUMNS, Candidates, subset
 from screening.ranking.stream import Counts, Found, Pass, SinglePrecision, stream, stream_on
-from screening.scores import LIKELY_SLOW, TEACHES_MOST, teaches_most
 from screening.strategies.acquisitions import log_expected_improvement
 from screening.strategies.strategy import NEAREST, NEAREST_COLUMNS
 

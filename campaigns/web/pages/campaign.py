@@ -24,7 +24,7 @@ from campaigns.web.registry import Editing, Registry, Service, Visiting, address
 from campaigns.web.service import CampaignService
 from campaigns.web.uploads import uploaded
 from chemspace import parse_formula
-from screening.scores import SCORES
+from screening.calibration import SCORES
 
 router = APIRouter(prefix="/c/{campaign}")
 #: What belongs to no campaign: the start, logging in and out.
@@ -112,8 +112,7 @@ def show_job(request: Request, visitor: Visiting, service: Service, registry: Re
 
 def _progress(service: CampaignService) -> dict[str, object] | None:
     """The figure, None while the model is being prepared."""
-    from campaigns.report.figures import plain
-    from campaigns.report.view import progress_of
+    from campaigns.report.view import plain, progress_of
 
     fit, drawn, deep = service.figures()
     if fit is None or drawn is None:
@@ -248,8 +247,7 @@ def _card(service: CampaignService, batch: SuggestionBatch, place: int) -> dict[
 @router.get("/model")
 def model(request: Request, visitor: Visiting, service: Service) -> Response:
     """Score card, figures, checks that take minutes, the paper's claims."""
-    from campaigns.report.figures import curve_figure, plain
-    from campaigns.report.view import paper_sentence, property_views, score_rows
+    from campaigns.report.view import curve_figure, paper_sentence, plain, property_views, score_rows
 
     snapshot, (fit, drawn, deep), curve = service.snapshot(), service.figures(), None
     if fit is not None and deep is not None:

@@ -228,7 +228,7 @@ def explained_values(
     service: CampaignService, prediction: dict[str, Any], numbers: dict[str, Any] | None = None
 ) -> dict[str, Any]:
     """What the explanation's template shows."""
-    from campaigns.report.figures import plain, waterfall_figure
+    from campaigns.report.view import plain, waterfall_figure
     from screening.crystals import BandGap
 
     rows = sorted(prediction["contributions"].items(), key=lambda item: -abs(item[1]))

@@ -213,7 +213,7 @@ _WORSE = ((2.0, "about as good"), (4.0, "somewhat worse"), (10.0, "clearly worse
 def _figures(upload: TraceUpload) -> dict[str, dict[str, Any]]:
     """The map with its window, and the fit with its residuals, as far as there are any."""
     from campaigns.kinetics.figures import kinetics_figure, map_figure
-    from campaigns.report.figures import plain
+    from campaigns.report.view import plain
 
     figures = {}
     if upload.maps is not None:

@@ -12,9 +12,8 @@ from pydantic import ValidationError
 from benchmarks.synthetic_traces import Truth, delay_grid, synthetic_map
 from campaigns.errors import FitSettingError, ProbeWindowError
 from campaigns.kinetics import MeasuredFiles, TraceSettings, TransientMap, fit_trace
-from campaigns.kinetics.chirp import straightened
 from campaigns.kinetics.figures import map_figure
-from campaigns.kinetics.maps import trace_at
+from campaigns.kinetics.maps import straightened, trace_at
 from tests.campaigns.kinetics.test_cli_fit_trace import run
 
 Maps = tuple[TransientMap, TransientMap]

@@ -8,7 +8,7 @@ import pytest
 
 from campaigns.report.card import decisions
 from campaigns.summary import Suggestion
-from screening.scores import LIKELY_SLOW, TEACHES_MOST
+from screening.calibration import LIKELY_SLOW, TEACHES_MOST
 
 
 def suggestion(lifetime_ps: float, low_ps: float, high_ps: float) -> Suggestion:

@@ -10,8 +10,7 @@ import pandas as pd
 import pytest
 
 from campaigns.report import view as deep_view
-from campaigns.report.figures import progress_figure
-from campaigns.report.view import calibration_of, parity_of
+from campaigns.report.view import calibration_of, parity_of, progress_figure
 from screening.surrogates import TrainingRows
 
 BOUNDS = np.array([False, True, False, False])

@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from screening.batch import BatchLimits, BatchQuery, choose_batch, refits_that_keep, teaching_places
+from screening.calibration import TEACHES_MOST, teaches_most
 from screening.errors import BatchError
 from screening.ranking import Ranking
-from screening.scores import TEACHES_MOST, teaches_most
 from screening.strategies import STRATEGIES, Chosen, Shortlist
 from screening.strategies.acquisitions import SharedMoments, gaussian_moments, log_expected_improvement
 

@@ -1,5 +1,5 @@
-"""What the report shows, as plain values ready for the template; and its Plotly figures, without colours of text and paper
-(the page sets those)."""
+"""What the report shows, as plain values ready for the template; and its Plotly figures, without colours of text and
+paper (the page sets those)."""
 
 from __future__ import annotations
 

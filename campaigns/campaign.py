@@ -42,7 +42,7 @@ from campaigns.plan import check
 from campaigns.reader import REJECTS, REPORT, CampaignReader
 from campaigns.records import needed_cations, starting_structure
 from campaigns.space import Source, gather, keep_library, write_rejects
-from campaigns.state import CampaignState
+from campaigns.state import CampaignState, voiding
 from campaigns.summary import (
     Described,
     FitSummary,
@@ -64,10 +64,10 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure
     from pymatgen.core.structure import Structure
 
-    from campaigns.history import Replay
     from campaigns.intake import OutcomeResult
     from campaigns.kinetics import Measured, TraceFit
     from campaigns.plan import Amendment
+    from campaigns.refits import Replay
     from campaigns.round import Kept, Known, Round, Taught
     from oracle import CationRecord
     from oracle.descriptors import CationTable
@@ -273,7 +273,7 @@ class Campaign(CampaignReader):
     def replay(self, number: int | None = None, progress: Progress | None = None) -> Replay:
         """Compute an old batch (None: the last) again from the log as it stood then, and say whether it is the same.
         Raises LifecycleError if there is no such round."""
-        from campaigns.history import replayed
+        from campaigns.refits import replayed
 
         return replayed(self._log, number, self._oracle_store, progress)
 
@@ -304,8 +304,7 @@ class Campaign(CampaignReader):
         `dask` is the address or scheduler file of a Dask cluster that passes over the space; None does it here. Raises
         CampaignError, ScreeningError if there is too little to learn from; OracleError if no Dask scheduler answers.
         """
-        from campaigns.history import at_last_fit
-        from campaigns.refits import news_since
+        from campaigns.refits import at_last_fit, news_since
         from campaigns.round import summary, top_list
 
         key = self._data_key
@@ -620,7 +619,6 @@ class Campaign(CampaignReader):
         says what was undone, in a sentence. Raises LifecycleError if there is no such event, it is the first or undone
         already, or no reason is given; DependedOnError naming what stands on it, unless `confirmed`.
         """
-        from campaigns.history import voiding
 
         def payload(state: CampaignState) -> dict[str, Any]:
             return voiding(self._log.events(), state, number, reason, confirmed=confirmed)

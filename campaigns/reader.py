@@ -23,7 +23,8 @@ from campaigns.errors import ConfigError
 from campaigns.events import NEVER_AGAIN, Event, EventKind, Stage
 from campaigns.files import RANKING
 from campaigns.hooks import occasions, tell
-from campaigns.state import CampaignState, caught_up, replay
+from campaigns.narrate import sentence
+from campaigns.state import CampaignState, caught_up, replay, voids
 from campaigns.summary import Compared, FitSummary, SpacerRound, Status, Suggestion, TrackRecord
 from campaigns.targets import Observation, property_standings, task_of
 from screening.dataset import SpinDataset
@@ -336,9 +337,19 @@ class CampaignReader:
 
     def history(self) -> tuple[dict[str, Any], ...]:
         """Everything that happened, oldest first: id, at (ISO, UTC), actor, kind, what, is_undone."""
-        from campaigns.history import told
-
-        return told(self._log.events())
+        events = self._log.events()
+        undone = voids(events)
+        return tuple(
+            {
+                "id": event.id,
+                "at": event.at.isoformat(timespec="seconds"),
+                "actor": event.actor,
+                "kind": event.label,
+                "what": sentence(event),
+                "is_undone": event.id in undone,
+            }
+            for event in events
+        )
 
     def is_behind(self) -> bool:
         """Whether there is something that no fit has seen, as after an ingest that was stopped."""

@@ -1,28 +1,32 @@
-"""The model without some of its rows: in how many refits without one measured compound a suggestion stays in its batch,
-and what the model that did not know the newest measurements expected of them."""
+"""Rounds computed again: in how many refits without one measured compound a suggestion stays in its batch, what the
+model that did not know the newest measurements expected of them, whether an old round comes out the same."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from math import log10
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from math import isclose, log10
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from campaigns.artifacts import PLAIN, Artifacts
-from campaigns.events import Stage
-from campaigns.history import fresh_since, taken_back_since
+from campaigns.artifacts import PLAIN, Artifacts, provenance
+from campaigns.database import EventLog
+from campaigns.errors import LifecycleError
+from campaigns.events import Event, EventKind, Stage
 from campaigns.narrate import picoseconds
-from campaigns.round import Round, batch_query, indices_of
-from campaigns.space import Budget
-from campaigns.state import CampaignState
-from campaigns.summary import SuggestionBatch
+from campaigns.records import CationRecords
+from campaigns.round import Round, RoundInputs, batch_query, fit_round, indices_of, propose
+from campaigns.space import Budget, Scope
+from campaigns.state import CampaignState, replay, voids
+from campaigns.summary import Suggestion, SuggestionBatch
 from campaigns.targets import Observation
 from campaigns.training import TrainingSet, compound_rates, validate
 from chemspace import parse_formula
+from chemspace.progress import Progress
 from screening.batch import refits_that_keep as counted
 from screening.calibration import fit_scale, half_width
 from screening.strategies.strategy import NEAREST
@@ -292,3 +296,115 @@ def _by_result(row: dict[Any, Any], x: NDArray[np.float64] | None, results: Sequ
         f"the nearest new result, {nearest.formula}, came out {how} than expected "
         f"({below}{picoseconds(nearest.measured_ps)} ps, not {picoseconds(nearest.expected_ps)})"
     )
+
+
+def at_last_fit(events: Sequence[Event]) -> tuple[CampaignState | None, dict[str, str]]:
+    """The state that the last fit was made on, as it stands now, and its versions; None, {} before the first."""
+    undone = voids(events)
+    fits = [place for place, event in enumerate(events) if event.kind is EventKind.FITTED and event.id not in undone]
+    if not fits:
+        return None, {}
+    return replay(events[: fits[-1]]), dict(events[fits[-1]].payload.get("versions", {}))
+
+
+def fresh_since(before: CampaignState | None, now: CampaignState) -> tuple[Observation, ...]:
+    """Measurements that stand now and did not before; all of them where there is no before."""
+    earlier = set() if before is None else {_identity(m) for m in before.measurements}
+    return tuple(m for m in now.measurements if _identity(m) not in earlier)
+
+
+def taken_back_since(before: CampaignState | None, now: CampaignState) -> tuple[str, ...]:
+    """Formulas of measurements that stood before and do not now."""
+    standing = {_identity(m) for m in now.measurements}
+    earlier = () if before is None else before.measurements
+    return tuple(m.formula for m in earlier if _identity(m) not in standing)
+
+
+def _identity(measured: Observation) -> tuple[str, str, float, bool]:
+    return measured.formula, measured.sample, measured.value, measured.is_bound
+
+
+#: Relative difference below which two numbers count as the same: other processors round in another order.
+SAME = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """Outcome of computing a batch again."""
+
+    number: int  #: the round
+    same: bool  #: whether every compound and number came out the same
+    differences: tuple[str, ...]  #: one sentence for each that did not
+    versions_changed: tuple[str, ...]  #: packages, code, library, data or seed that are others now, with both
+    #: Whether the round's record says by which code it was computed (rounds before that was kept do not).
+    code_known: bool
+
+    @property
+    def verdict(self) -> str:
+        """Whether it is the same, and whether the same code said so, in one sentence."""
+        outcome = "comes out the same" if self.same else "does not come out the same"
+        if not self.code_known:
+            return f"round {self.number} {outcome}; its record does not say by which code it was made"
+        by = (
+            "by the same code and packages on the same data"
+            if not self.versions_changed
+            else "and what computes it changed"
+        )
+        return f"round {self.number} {outcome}, {by}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON."""
+        return asdict(self) | {
+            "differences": list(self.differences),
+            "versions_changed": list(self.versions_changed),
+            "verdict": self.verdict,
+        }
+
+
+def compare(batch: SuggestionBatch, again: Sequence[Suggestion], now: Mapping[str, str]) -> Replay:
+    """Hold a recorded batch against suggestions computed again."""
+    differences = tuple(
+        difference
+        for place, (old, new) in enumerate(zip(batch.suggestions, again, strict=True), start=1)
+        for difference in _differences(place, old, new)
+    )
+    changed = tuple(
+        f"{name}: {was} then, {now.get(name, 'absent')} now"
+        for name, was in batch.versions.items()
+        if was != now.get(name, "absent")
+    )
+    return Replay(batch.number, not differences, differences, changed, "code_sha256" in batch.versions)
+
+
+def _differences(place: int, old: Suggestion, new: Suggestion) -> list[str]:
+    if old.formula != new.formula:
+        return [f"place {place}: {old.formula} then, {new.formula} now"]
+    now = _numbers(new)
+    return [
+        f"place {place}, {old.formula}: {name} {was:.6g} then, {now[name]:.6g} now"
+        for name, was in _numbers(old).items()
+        if not isclose(was, now[name], rel_tol=SAME, abs_tol=SAME)
+    ]
+
+
+def _numbers(suggestion: Suggestion) -> dict[str, float]:
+    """Every number of a suggestion that is computed, by its name."""
+    numbers = {name: value for name, value in suggestion.to_dict().items() if isinstance(value, float)}
+    return numbers | {f"{name}.{what}": v for name, parts in suggestion.properties.items() for what, v in parts.items()}
+
+
+def replayed(log: EventLog, number: int | None, oracle_store: Path, progress: Progress | None = None) -> Replay:
+    """An old round (None: the last) computed again from the log as it stood then; LifecycleError if there is none."""
+    events = log.events()
+    rounds = [place for place, event in enumerate(events) if event.kind is EventKind.SUGGESTED]
+    wanted = len(rounds) if number is None else number
+    if not 1 <= wanted <= len(rounds):
+        raise LifecycleError(f"there is no round {wanted}; the campaign has had {len(rounds)}")
+    event = events[rounds[wanted - 1]]
+    state, batch = replay(events[: rounds[wanted - 1]]), SuggestionBatch(key=event.key or "", **event.payload)
+    nothing = Artifacts()
+    scope = Scope.of(state.config, state.descriptions, log.file, nothing)
+    records = CationRecords(scope.config, scope.space, oracle_store, nothing, state.chosen_spacers)
+    fitted = fit_round(RoundInputs.of(state, scope, records, batch.pending, progress), nothing, progress)
+    again = propose(fitted, len(batch.suggestions), batch.seed, scope.budget)
+    return compare(batch, again, provenance(scope.library, batch.seed))

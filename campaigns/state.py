@@ -1,4 +1,4 @@
-"""What a campaign knows: a replay of its event log."""
+"""What a campaign knows: a replay of its event log; and what stands on an event that is to be undone."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from campaigns.config import CampaignConfig, MeasuredProperty, field_name
-from campaigns.errors import SchemaError, StoreError
+from campaigns.errors import AlreadySoError, DependedOnError, LifecycleError, SchemaError, StoreError
 from campaigns.events import AWAITED, FAILED, LIFETIME_PS, NEVER_AGAIN, Event, EventKind, Stage
+from campaigns.narrate import sentence
 from campaigns.summary import RuledOut, SpacerRound, Step, SuggestionBatch
 from campaigns.targets import (
+    MIN_ROWS,
     Observation,
     Recorded,
     amended_records,
@@ -381,3 +383,107 @@ def _with_record(
     target = event.payload["target"]
     records = MappingProxyType({**state.records, target: record})
     return replace(state, records=records, history=history if target == LIFETIME_PS else state.history)
+
+
+#: Kinds of event that change what a model learns; a step does where it says what formed.
+_TEACHING = frozenset({EventKind.OBSERVED, EventKind.RETRACTED, EventKind.AMENDED})
+
+
+def voiding(
+    events: Sequence[Event], state: CampaignState, number: int, reason: str, *, confirmed: bool
+) -> dict[str, Any]:
+    """The payload of undoing an event. Raises LifecycleError if it cannot be undone; DependedOnError naming what
+    depends on it, unless `confirmed`."""
+    event = next((event for event in events if event.id == number), None)
+    if event is None:
+        raise LifecycleError(f"there is no event {number}; the log holds {events[-1].id} (spinscreen log)")
+    if event.kind is EventKind.CREATED:
+        raise LifecycleError("event 1 made the campaign; it cannot be undone")
+    undone = voids(events)
+    if (by := undone.get(number)) is not None:
+        kind = AlreadySoError if by.payload["reason"] == reason else LifecycleError
+        raise kind(f"event {number} is undone already ({by.payload['reason']}); undo event {by.id} instead")
+    if not reason.strip():
+        raise LifecycleError(f"say why event {number} is undone (--reason)")
+    _check_values(state, event)
+    later = [other for other in events if other.id > number and other.id not in undone]
+    if not confirmed and (lines := [*_dependents(event, later, events, state)]):
+        raise DependedOnError(
+            f"event {number} ({sentence(event)}) is what later ones stand on: {'; '.join(lines)}. They stay in the "
+            "log; say --yes to undo it all the same"
+        )
+    return {"event": number, "reason": reason}
+
+
+def _check_values(state: CampaignState, event: Event) -> None:
+    """A property keeps values enough to learn from."""
+    target = event.payload.get("target")
+    if event.kind is not EventKind.OBSERVED or target not in state.config.properties:
+        return
+    record = state.records[target]
+    standing = sum(row.retracted is None and (row.at, row.file) != (event.at, event.payload["name"]) for row in record)
+    if standing < MIN_ROWS:
+        raise LifecycleError(
+            f"event {event.id} cannot be undone yet: {standing} values of {target} would stand, and at least "
+            f"{MIN_ROWS} are needed to learn and to test; take in others first"
+        )
+
+
+def _dependents(event: Event, later: Sequence[Event], events: Sequence[Event], state: CampaignState) -> Iterator[str]:
+    """What stands on an event, in words."""
+    for other in later:
+        if _refers(other, event, events, state):
+            yield f"event {other.id}, {sentence(other)}"
+    if _teaches(event, events):
+        rounds = [other.payload["number"] for other in later if other.kind is EventKind.SUGGESTED]
+        if rounds:
+            plural = "s" if len(rounds) > 1 else ""
+            yield f"round{plural} {', '.join(map(str, rounds))} chosen with it"
+
+
+def _teaches(event: Event, events: Sequence[Event]) -> bool:
+    """Whether an event changes what a model learns."""
+    if event.kind is EventKind.VOIDED:
+        return any(_teaches(other, events) for other in events if other.id == event.payload["event"])
+    if event.kind is EventKind.STEPPED:
+        return event.payload["stage"] in {*FAILED, Stage.FORMED} or bool(event.payload["made"])
+    return event.kind in _TEACHING
+
+
+def _refers(other: Event, event: Event, events: Sequence[Event], state: CampaignState) -> bool:
+    """Whether a later event is about the same thing: a measurement of it, or the further life of its compounds; where
+    the event undid one, what refers to that, or says it again."""
+    if event.kind is EventKind.VOIDED:
+        undone = next(one for one in events if one.id == event.payload["event"])
+        return _repeats(other, undone) or _refers(other, undone, events, state)
+    if event.kind is EventKind.OBSERVED:
+        target, came = event.payload["target"], (event.at, event.payload["name"])
+        numbers = {row.number for row in state.records.get(target, ()) if (row.at, row.file) == came}
+        changed = (*other.payload.get("corrections", ()), *other.payload.get("retractions", ()), other.payload)
+        return other.payload.get("target") == target and any(row.get("number") in numbers for row in changed)
+    if event.kind is EventKind.AMENDED:
+        added = event.payload["config"]["properties"]
+        return other.kind is EventKind.AMENDED or other.payload.get("target") in added
+    return other.kind is EventKind.STEPPED and other.payload["formula"] in _compounds(event.payload, event.kind)
+
+
+def _repeats(other: Event, event: Event) -> bool:
+    """Whether a later event says what an event says: brings a crystal of it, or declines or takes back the same."""
+    if other.kind is not event.kind:
+        return False
+    if event.kind is EventKind.OBSERVED:
+        mine, theirs = (
+            {(one.payload["target"], row["formula"], row.get("sample", "")) for row in one.payload["rows"]}
+            for one in (event, other)
+        )
+        return bool(mine & theirs)
+    what = {EventKind.RULED_OUT: ("place", "inchikey"), EventKind.RETRACTED: ("target", "number")}.get(event.kind, ())
+    return bool(what) and all(event.payload[name] == other.payload[name] for name in what)
+
+
+def _compounds(payload: Mapping[str, Any], kind: EventKind) -> set[str]:
+    if kind is EventKind.SUGGESTED:
+        return {suggestion["formula"] for suggestion in payload["suggestions"]}
+    if kind is EventKind.STEPPED:
+        return {payload["formula"], payload["made"]}
+    return set()

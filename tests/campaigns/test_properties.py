@@ -14,8 +14,8 @@ from campaigns import Campaign, CampaignConfig
 from campaigns.description import read_description
 from campaigns.errors import CampaignError, ConfigError
 from campaigns.exchange import as_markdown, model_card
-from campaigns.history import compare
 from campaigns.plan import check
+from campaigns.refits import compare
 from campaigns.summary import FitSummary, SuggestionBatch
 from campaigns.targets import learn_property
 from chemspace import CationLibrary, Compound, parse_formula

@@ -11,7 +11,7 @@ from campaigns import Campaign
 from campaigns.errors import LifecycleError
 from campaigns.events import Stage
 from campaigns.files import EXPORTS, write_table
-from campaigns.history import compare
+from campaigns.refits import compare
 
 
 def test_each_round_comes_out_the_same_from_the_log_as_it_stood(campaign: Campaign, results: Path) -> None:

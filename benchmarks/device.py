@@ -34,7 +34,7 @@ from screening.devices import usable_device
 from screening.errors import DeviceError
 from screening.features import to_features
 from screening.ranking import Candidates, PassSettings, rank
-from screening.ranking.stream import SinglePrecision
+from screening.ranking.candidates import SinglePrecision
 from screening.surrogate import Surrogate, fit_surrogate
 from screening.surrogates import TrainingRows
 from screening.surrogates.registry import get_recipe

@@ -45,6 +45,7 @@ from oracle.descriptors import CationTable
 from screening.dataset import SpinDataset
 from screening.devices import cores
 from screening.learned_oracle import (
+    REACH,
     Known,
     SearchPlan,
     SpacerFeatures,
@@ -53,11 +54,9 @@ from screening.learned_oracle import (
     plan_round,
     spacer_features,
 )
-from screening.learned_oracle.choice import REACH
 from screening.ranking import Candidates, PassSettings, rank
-from screening.ranking.candidates import subset
+from screening.ranking.candidates import Pass, SinglePrecision, subset
 from screening.ranking.rank import estimate_pass
-from screening.ranking.stream import Pass, SinglePrecision
 
 TOP, SHARE = 100, 0.03
 Array = NDArray[np.float64]

@@ -28,7 +28,7 @@ from oracle.compute import compute
 from oracle.record import Task
 from screening.learned_oracle import SearchPlan, spacer_features
 from screening.ranking import Candidates, PassSettings, rank
-from screening.ranking.stream import _TASKS, Pass, SinglePrecision
+from screening.ranking.candidates import _TASKS, Pass, SinglePrecision
 
 #: Compounds of the list, and those that a pass keeps beyond it; time of Dask's scheduler for a task, about, seconds:
 #: https://docs.dask.org/en/stable/best-practices.html#avoid-very-large-graphs

@@ -25,7 +25,7 @@ from screening.dataset import SpinDataset, published_descriptors
 from screening.features import to_features
 from screening.ranking import Candidates, PassSettings, rank
 from screening.ranking.bounds import PredictionBounds
-from screening.ranking.stream import Pass, SinglePrecision
+from screening.ranking.candidates import Pass, SinglePrecision
 from screening.surrogate import fit_surrogate
 from screening.surrogates import TrainingRows
 

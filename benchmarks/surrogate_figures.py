@@ -24,7 +24,7 @@ from benchmarks.held_out_signs import out_of_fold_shapley, out_of_fold_signs
 from benchmarks.surrogate_candidates import table, validated
 from screening import cross_validate, fit_surrogate
 from screening.features import FEATURE_NAMES
-from screening.ranking.stream import SinglePrecision
+from screening.ranking.candidates import SinglePrecision
 from screening.surrogates import TrainingRows
 from screening.surrogates.recipe import DEFAULT_SURROGATE
 from screening.validation import LEAVE_OUT_SPLITS, full_score_card

@@ -289,7 +289,7 @@ def _learning_seconds(config: CampaignConfig, n_compounds: int) -> tuple[float, 
     """Seconds to learn, rank, choose and report, and of these to rank, which is timed on one block as it will be."""
     from campaigns.round import SINGLE
     from screening.devices import cores
-    from screening.ranking.stream import SinglePrecision
+    from screening.ranking.candidates import SinglePrecision
     from screening.surrogate import fit_surrogate
     from screening.surrogates import TrainingRows
     from screening.validation import cross_validate

@@ -253,7 +253,7 @@ class Round:
     def explain(self, x: NDArray[np.float64]) -> Shapley:
         """Shapley values of rows x, shape (m, d): what sets each apart from the training rows."""
         from screening.explain import shapley
-        from screening.ranking.stream import SinglePrecision
+        from screening.ranking.candidates import SinglePrecision
 
         quick: Any = SinglePrecision(self.surrogate) if hasattr(self.surrogate.model, "marginal") else self.surrogate
         return shapley(quick, x, self.training.descriptors.feature_names, background=self.training.x)

@@ -17,7 +17,7 @@ from screening.batch import largest_gain, of_open_kind
 from screening.calibration import chance_below, interval, teaches_most
 from screening.devices import check_seed, one_thread
 from screening.errors import NothingLeftError, PoolError, PoolWarning
-from screening.ranking.stream import TopK
+from screening.ranking.candidates import TopK
 from screening.strategies.strategy import MeasuredSet
 from screening.table_features import NamedTable, Results, TableFeatures, TableQuery, read_features, read_results
 from screening.table_model import FEWEST, InputScale, TableModel, TargetScale, fit_input_scale, fit_table_model

@@ -18,8 +18,17 @@ from chemspace.progress import Announcement, Progress
 from screening.calibration import LIKELY_SLOW, TEACHES_MOST, teaches_most
 from screening.devices import cores
 from screening.errors import NothingLeftError, RankingError
-from screening.ranking.candidates import RANKING_COLUMNS, Candidates, subset
-from screening.ranking.stream import Counts, Found, Pass, SinglePrecision, stream, stream_on
+from screening.ranking.candidates import (
+    RANKING_COLUMNS,
+    Candidates,
+    Counts,
+    Found,
+    Pass,
+    SinglePrecision,
+    stream,
+    stream_on,
+    subset,
+)
 from screening.strategies.acquisitions import log_expected_improvement
 from screening.strategies.strategy import NEAREST, NEAREST_COLUMNS
 

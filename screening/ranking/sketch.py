@@ -31,7 +31,7 @@ from threadpoolctl import threadpool_limits
 from chemspace.progress import Progress
 from screening.devices import map_blocks
 from screening.features import entering
-from screening.ranking.stream import Counts, Found, Pass, TopK
+from screening.ranking.candidates import Counts, Found, Pass, TopK
 
 Array = NDArray[np.float64]
 Single = NDArray[np.float32]
@@ -168,7 +168,7 @@ class SketchPass:
         self._apart = np.empty(0)
 
     def run(self) -> tuple[Found, float] | None:
-        """What `screening.ranking.stream.stream` finds, and how many compounds of the list are expected to be missing.
+        """What `candidates.stream` finds, and how many compounds of the list are expected to be missing.
 
         None where the sketch does not follow the values and the whole pass is cheaper.
         """

@@ -23,8 +23,7 @@ from campaigns.space import gather
 from chemspace import Cation, CationLibrary
 from oracle import CationRecord, OracleStore, Protocol
 from screening.dataset import SpinDataset
-from screening.learned_oracle import spacer_features
-from screening.learned_oracle.choice import far_spacers
+from screening.learned_oracle import far_spacers, spacer_features
 
 LIBRARY = CationLibrary.builtin()
 MEASURED = {c.inchikey for compound in SpinDataset.published().compounds if compound for c, _ in compound.cation_counts}

@@ -13,7 +13,7 @@ import torch
 from screening.devices import check_seed, usable_device
 from screening.errors import BatchError, DeviceError
 from screening.ranking import Candidates, PassSettings, rank, space_features
-from screening.ranking.stream import SinglePrecision
+from screening.ranking.candidates import SinglePrecision
 from screening.surrogate import Surrogate, fit_surrogate
 from screening.surrogates import TrainingRows
 from screening.surrogates.ensembles import MAX_BLOCK_NUMBERS, EnsembleConfig, fit_ensembles

@@ -9,10 +9,16 @@ from chemspace import CationLibrary
 from oracle import Protocol
 from oracle.descriptors import DEFAULT_DESCRIPTORS
 from oracle.errors import ConformerError
+from screening.descriptor_model import DescriptorModel, scaffold_groups
 from screening.errors import TrainingDataError
-from screening.learned_oracle import SearchPlan, SpacerFeatures, StartShapes, first_spacers, spacer_features
-from screening.learned_oracle.choice import far_spacers
-from screening.learned_oracle.model import DescriptorModel, scaffold_groups
+from screening.learned_oracle import (
+    SearchPlan,
+    SpacerFeatures,
+    StartShapes,
+    far_spacers,
+    first_spacers,
+    spacer_features,
+)
 
 SMILES = tuple(spacer.smiles for spacer in CationLibrary.builtin().spacers[:150])
 NAMES = [descriptor.name for descriptor in DEFAULT_DESCRIPTORS.of_cations]
@@ -54,7 +60,7 @@ def test_a_start_geometry_tells_the_dipole_that_no_drawing_tells_and_is_worked_o
     straight, methyl = stretched(["[NH3+]CCCC[NH3+]", "C[NH3+]"])
     assert straight[:2] == pytest.approx(0.0, abs=0.1)  # drawn out, an inversion centre
     assert methyl[0] ** 2 == pytest.approx(1.5 * 15 / 32, abs=0.05)  # N from the centre of CH3 and NH3, C-N 1.5 A
-    monkeypatch.setattr("screening.learned_oracle.model.start_geometries", no_geometry)
+    monkeypatch.setattr("screening.descriptor_model.start_geometries", no_geometry)
     np.testing.assert_array_equal(stretched(["C[NH3+]", "[NH3+]CCCC[NH3+]"]), [methyl, straight])
     assert np.isnan(stretched(["CC[NH3+]"])).all()
     assert stretched(()).shape == (0, 4)
@@ -132,7 +138,7 @@ def test_one_kind_of_spacer_alone_can_be_learnt_from(features: SpacerFeatures, v
 def test_errors_out_of_fold_are_those_of_models_that_never_saw_the_fold(
     features: SpacerFeatures, values: np.ndarray
 ) -> None:
-    from screening.learned_oracle.model import BayesianRegressions
+    from screening.descriptor_model import BayesianRegressions
 
     random = np.random.default_rng(1)
     z = random.normal(size=(30, 12))

@@ -16,7 +16,7 @@ from oracle.descriptors import CationTable
 from screening.feasibility import fit_feasibility
 from screening.ranking import Candidates, PassSettings, Ranking, rank
 from screening.ranking.bounds import PredictionBounds
-from screening.ranking.stream import SinglePrecision
+from screening.ranking.candidates import SinglePrecision
 from screening.strategies import STRATEGIES, Acquisition
 from screening.surrogate import Surrogate, fit_surrogate
 from tests.screening.ranking.test_rank import CAGES, Wavy, _table

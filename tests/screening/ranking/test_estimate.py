@@ -11,8 +11,8 @@ from chemspace.constraints import LayerLimits
 from chemspace.progress import Announcement
 from chemspace.space import CompoundSpace
 from screening.ranking import Candidates, PassSettings, rank
+from screening.ranking.candidates import Pass
 from screening.ranking.rank import PassEstimate, estimate_pass
-from screening.ranking.stream import Pass
 from tests.screening.ranking.test_rank import CAGES, SPACE, SPACERS, TABLES, Wavy
 
 HALF = CompoundSpace(SPACERS, CAGES, (1, 2, 3, 4, 5), constraints=(LayerLimits(rp=(2, 5), dj=(2, 5)),))

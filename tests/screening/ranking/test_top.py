@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from screening.ranking.stream import TopK
+from screening.ranking.candidates import TopK
 
 
 @given(st.lists(st.integers(-3, 3), max_size=200), st.integers(1, 20), st.integers(1, 50))

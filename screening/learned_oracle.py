@@ -1,4 +1,5 @@
-"""Which spacers to compute next, those that could still change the list or that nothing is known of, and the cost.
+"""A learned oracle: by predicted descriptors (`screening.descriptor_model`), which spacers to compute next, those that
+could still change the list or that nothing is known of, and the cost.
 
 Shapes: m spacers, c descriptors, u compounds that reach the list in some draw.
 """
@@ -15,8 +16,7 @@ from numpy.typing import NDArray
 
 from oracle import Protocol
 from oracle.descriptors import CationTable
-from screening.errors import NothingLeftError
-from screening.learned_oracle.model import (
+from screening.descriptor_model import (
     FEWEST,
     N_WAVES,
     Array,
@@ -28,10 +28,12 @@ from screening.learned_oracle.model import (
     scaffold_groups,
     spacer_features,
 )
+from screening.errors import NothingLeftError
 from screening.ranking import Candidates, PassSettings, rank, space_features
-from screening.ranking.stream import SinglePrecision
+from screening.ranking.candidates import SinglePrecision
 from screening.strategies.strategy import Predictor
 
+__all__ = ["Known", "SearchPlan", "SpacerFeatures", "StartShapes", "first_spacers", "plan_round", "spacer_features"]
 #: Compounds of the list that is to be found.
 LIST = 100
 #: The list is stable where spacers that are not computed are expected to hold this share of its places at most.

@@ -23,13 +23,16 @@ if TYPE_CHECKING:
 
     from chemspace.cation import Cation
 
-__all__ = ["SHANNON_RADIUS", "cage_tolerance_factor", "head_atoms", "mmff_geometry", "tolerance_factor"]
+__all__ = ["bond_length", "cage_tolerance_factor", "head_atoms", "mmff_geometry", "tolerance_factor"]
 
 
 #: Six-coordinate ionic radii (angstrom). Pb, Ge and the halides: Shannon, Acta Cryst. A32, 751 (1976), doi
 #: 10.1107/S0567739476001551. Shannon has no six-coordinate Sn(II); 1.10 is what the table of measured lifetimes uses
 #: (Chem. Sci. 2025, 16, 22071, doi 10.1039/d5sc07406a).
 SHANNON_RADIUS = {"Pb": 1.19, "Sn": 1.10, "Ge": 0.73, "I": 2.20, "Br": 1.96, "Cl": 1.81}
+#: Pb-I distance in cubic FAPbI3 at 299 K, a / 2 (angstrom): Fabini et al., Angew. Chem. Int. Ed. 55, 15392 (2016), doi
+#: 10.1002/anie.201609538.
+PB_I_CUBIC = 6.357878 / 2
 
 
 def tolerance_factor(a_radius: ArrayLike, b_site: str, halide: str) -> NDArray[np.float64]:
@@ -67,6 +70,16 @@ def cage_tolerance_factor(cation: Cation, b_site: str = "Pb", halide: str = "I")
     UnknownRadiusError if a radius is not tabulated.
     """
     return float(tolerance_factor(effective_radius(cation), b_site, halide))
+
+
+def bond_length(b_site: str, halide: str) -> float:
+    """Metal-halide distance of an ideal octahedron, angstrom.
+
+    The sum of six-coordinate Shannon radii, scaled so that Pb-I is that of cubic FAPbI3. Holds to 1% for lead and tin;
+    germanium sits off centre in reality, at 2.8 and 3.3 from iodide, so its cell comes out too small.
+    """
+    scale = PB_I_CUBIC / (SHANNON_RADIUS["Pb"] + SHANNON_RADIUS["I"])
+    return scale * (SHANNON_RADIUS[b_site] + SHANNON_RADIUS[halide])
 
 
 def effective_radius(cation: Cation) -> float:

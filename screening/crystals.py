@@ -284,7 +284,7 @@ def numbers_of_materials(table: pd.DataFrame, columns: Sequence[str]) -> pd.Data
     return numbers
 
 
-#: Columns that a crystal structure fills, and the name of each among `chemspace.crystal.read.StructureDescriptors`.
+#: Columns that a crystal structure fills, and the name of each among `chemspace.crystal_reader.StructureDescriptors`.
 STRUCTURE_COLUMNS = {
     "layer_spacing_angstrom": "layer_spacing_angstrom",
     "cell_volume_angstrom3": "volume_per_formula_angstrom3",

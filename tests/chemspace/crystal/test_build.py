@@ -14,7 +14,7 @@ from rdkit.Chem import GetPeriodicTable
 
 from chemspace import CationLibrary, Compound, GeometryError, parse_formula
 from chemspace.crystal import build_structure, structure_descriptors, write_structure
-from chemspace.crystal.read import read_structure
+from chemspace.crystal_reader import read_structure
 from chemspace.geometry import mmff_geometry
 
 FORMULAS = (

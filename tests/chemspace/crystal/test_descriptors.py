@@ -13,7 +13,7 @@ from pymatgen.core.structure import Structure
 
 from chemspace import GeometryError, parse_formula
 from chemspace.crystal import build_structure, structure_descriptors
-from chemspace.crystal.read import read_structure
+from chemspace.crystal_reader import read_structure
 
 
 def cs2pbi2cl2() -> Structure:

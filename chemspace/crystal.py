@@ -1,4 +1,5 @@
-"""An idealised crystal of a compound: a starting point for DFT, not a prediction of the structure."""
+"""Crystals: idealised structures of compounds, a starting point for DFT and not a prediction; descriptors of real ones
+are read by `chemspace.crystal_reader`."""
 
 from __future__ import annotations
 
@@ -16,30 +17,17 @@ from rdkit.Chem import GetPeriodicTable
 
 from chemspace.cation import Cation
 from chemspace.compound import Compound
+from chemspace.crystal_reader import structure_descriptors
 from chemspace.errors import GeometryError
-from chemspace.geometry import SHANNON_RADIUS, head_atoms, mmff_geometry
+from chemspace.geometry import bond_length, head_atoms, mmff_geometry
 
 if TYPE_CHECKING:
     from pymatgen.core.structure import Structure
 
-
-#: Pb-I distance in cubic FAPbI3 at 299 K, a / 2 (angstrom): Fabini et al., Angew. Chem. Int. Ed. 55, 15392 (2016), doi
-#: 10.1002/anie.201609538.
-PB_I_CUBIC = 6.357878 / 2
-
+__all__ = ["build_parts", "build_structure", "structure_descriptors", "write_structure"]
 
 #: Angle metal-halide-metal where nothing tilts, degrees.
 STRAIGHT = 180.0
-
-
-def bond_length(b_site: str, halide: str) -> float:
-    """Metal-halide distance of an ideal octahedron, angstrom.
-
-    The sum of six-coordinate Shannon radii, scaled so that Pb-I is that of cubic FAPbI3. Holds to 1% for lead and tin;
-    germanium sits off centre in reality, at 2.8 and 3.3 from iodide, so its cell comes out too small.
-    """
-    scale = PB_I_CUBIC / (SHANNON_RADIUS["Pb"] + SHANNON_RADIUS["I"])
-    return scale * (SHANNON_RADIUS[b_site] + SHANNON_RADIUS[halide])
 
 
 @dataclass(frozen=True)

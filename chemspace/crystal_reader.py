@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chemspace.compound import B_SITES, HALIDES
-from chemspace.crystal.build import bond_length
 from chemspace.errors import GeometryError
+from chemspace.geometry import bond_length
 
 if TYPE_CHECKING:
     from pymatgen.core.structure import Structure

@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from campaigns.intake import OutcomeResult
     from campaigns.summary import IngestResult
     from chemspace import Compound
-    from chemspace.recipe import Recipe
+    from chemspace.compound import Recipe
 
 #: Tables at the top of the crate, by which `ingest --eln` takes a campaign in.
 MEASUREMENTS, RELATED, OUTCOMES = "measurements.csv", "related.csv", "outcomes.csv"

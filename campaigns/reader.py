@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from campaigns.refits import News
     from campaigns.space import Budget, Scope, Source
     from chemspace import CationLibrary, Compound, CompoundSpace
-    from chemspace.recipe import Recipe
+    from chemspace.compound import Recipe
     from screening.dataset import SpinDataset
 
 
@@ -363,7 +363,7 @@ class CampaignReader:
     def recipe(self, formula: str, mass_g: float | None = None) -> Recipe:
         """What to weigh in for a compound, by default the campaign's mass. ChemspaceError if it has no recipe."""
         from chemspace import parse_formula
-        from chemspace.recipe import make_recipe
+        from chemspace.compound import make_recipe
 
         return make_recipe(parse_formula(formula, self.names), self.config.budget.mass_g if mass_g is None else mass_g)
 

@@ -22,8 +22,8 @@ from campaigns.space import Budget
 from campaigns.summary import Suggestion, TrackRecord
 from campaigns.targets import Observation
 from chemspace import Cation, CationLibrary, Compound, parse_formula
+from chemspace.compound import Registered, make_recipe
 from chemspace.errors import GeometryError, SpinscreenError
-from chemspace.recipe import Registered, make_recipe
 from screening.calibration import LEVEL, LIKELY_SLOW, TEACHES_MOST, chance_below, half_width, teaches_most
 
 #: Grams a recipe is written for.

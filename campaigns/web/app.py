@@ -42,8 +42,7 @@ from campaigns.errors import (
 from campaigns.web import routes
 from campaigns.web.middleware import HEADERS, Guard, Idempotency, ResponseCache
 from campaigns.web.models import Problem
-from campaigns.web.pages import campaign, compounds, measure
-from campaigns.web.pages.render import error_page, mount_assets
+from campaigns.web.pages import campaign, compounds, error_page, measure, mount_assets
 from campaigns.web.registry import CampaignRegistry, LoginNeededError, registry_of
 from campaigns.web.settings import SESSION_S, Settings
 from chemspace import SpinscreenError

@@ -8,8 +8,8 @@ import pytest
 from rdkit.Chem import MolFromSmiles, MolToInchiKey
 
 from chemspace import CationLibrary, parse_formula
+from chemspace.compound import Recipe, make_recipe
 from chemspace.errors import RecipeError
-from chemspace.recipe import Recipe, make_recipe
 from chemspace.tables.grid import package_table
 
 

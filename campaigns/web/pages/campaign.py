@@ -19,7 +19,7 @@ from campaigns.plan import Amendment
 from campaigns.report.card import compared_views, decisions, outcome, suggestion_card
 from campaigns.summary import SuggestionBatch
 from campaigns.targets import named_target
-from campaigns.web.pages.render import NOBODY, error_page, fragment, is_partial, page, redirect
+from campaigns.web.pages import NOBODY, error_page, fragment, is_partial, page, redirect
 from campaigns.web.registry import Editing, Registry, Service, Visiting, address_of, begin_session, visitor_of
 from campaigns.web.service import CampaignService
 from campaigns.web.uploads import uploaded

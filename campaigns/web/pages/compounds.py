@@ -17,8 +17,8 @@ from campaigns.errors import NotReadyError, NotServedError, QueryError
 from campaigns.files import file_name
 from campaigns.report.card import chances, costs_of, molecule_svg, recipe_of
 from campaigns.web.models import MANY, PredictionIn
+from campaigns.web.pages import fragment, is_partial, page, redirect
 from campaigns.web.pages.campaign import card_of
-from campaigns.web.pages.render import fragment, is_partial, page, redirect
 from campaigns.web.query import Chance, Layers, Lifetime, RankQuery
 from campaigns.web.registry import Asking, Service, Visiting
 from campaigns.web.routes import (

@@ -20,7 +20,7 @@ from campaigns.narrate import with_error
 from campaigns.report.card import compared
 from campaigns.summary import IngestResult
 from campaigns.targets import named_target
-from campaigns.web.pages.render import fragment, page
+from campaigns.web.pages import fragment, page
 from campaigns.web.registry import Editing, Registry, Service, Visiting, Visitor
 from campaigns.web.service import CampaignService
 from campaigns.web.uploads import (

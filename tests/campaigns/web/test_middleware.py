@@ -15,10 +15,9 @@ from fastapi.testclient import TestClient
 
 from campaigns import Campaign
 from campaigns.events import Stage
-from campaigns.web import middleware
+from campaigns.web import middleware, pages
 from campaigns.web.app import create_app
 from campaigns.web.jobs import JobQueue
-from campaigns.web.pages import render
 from campaigns.web.settings import Identity, Role
 from tests.campaigns.web.conftest import BASE, SLUG, Guarded, Prepared, wait_for
 
@@ -36,7 +35,7 @@ def no_work(monkeypatch: pytest.MonkeyPatch) -> None:
 def made(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Names of the templates that were filled."""
     filled: list[str] = []
-    original = render.page
+    original = pages.page
 
     def counted(request: Any, visitor: Any, template: str, *more: Any, **values: Any) -> Any:
         filled.append(template)

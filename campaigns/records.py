@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from campaigns.artifacts import Artifacts, Form, digest
 from campaigns.errors import CampaignError
 from campaigns.summary import Described, SpacerRound
-from oracle import describe
+from oracle import OracleStore, describe
 from oracle.descriptors import CationTable, DescriptorSet
 from screening.errors import TrainingDataError
 
@@ -168,8 +168,6 @@ class CationRecords:
         """InChIKeys of the space's cations that stand in the store without a result."""
         if not self._store.is_file():
             return frozenset()
-        from oracle import OracleStore
-
         with OracleStore(self._store) as store:
             stored = store.get_many([cation.inchikey for cation in self.of_space], self._protocol)
         return frozenset(key for key, record in stored.items() if not record.ok)
@@ -183,8 +181,6 @@ class CationRecords:
         self, cations: Sequence[Cation], workers: int, progress: Progress | None, dask: str | None = None
     ) -> tuple[str, ...]:
         """Compute what the store does not hold; a line for each cation that has no descriptors."""
-        from oracle import OracleStore
-
         with OracleStore(self._store) as store:
             computed = describe(cations, self._protocol, store, workers=workers, progress=progress, dask=dask)
         self._records |= {record.inchikey: record for record in computed}
@@ -299,8 +295,6 @@ class SpacerSearch:
         return SpacerRound(number=number, data_key=data_key, spacers=keys, n_known=len(self._held(keys)))
 
     def _held(self, keys: Sequence[str]) -> set[str]:
-        from oracle import OracleStore
-
         with OracleStore(self._store) as store:
             return {key for key, record in store.get_many(keys, self._config.protocol).items() if not record.retry}
 

@@ -10,14 +10,13 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from oracle.describe import describe, describe_each
+from oracle.describe import OracleStore, default_store_path, describe, describe_each
 from oracle.errors import OracleError, ProtocolError
 from oracle.record import Protocol
 
 if TYPE_CHECKING:
     from oracle.descriptors import CationTable, compound_descriptors
     from oracle.record import CationRecord, Limits
-    from oracle.store import OracleStore, default_store_path
 
 __all__ = [
     "CationRecord",
@@ -37,9 +36,7 @@ _HOMES = {
     "CationRecord": "oracle.record",
     "CationTable": "oracle.descriptors",
     "Limits": "oracle.record",
-    "OracleStore": "oracle.store",
     "compound_descriptors": "oracle.descriptors",
-    "default_store_path": "oracle.store",
 }
 
 

@@ -380,7 +380,7 @@ def export_store(options: ExportOptions) -> None:
 
     Example: spinscreen oracle export records.parquet
     """
-    from oracle.store import export_records
+    from oracle.describe import export_records
 
     with _opened(options.oracle_store) as opened:
         count = export_records(opened, options.path)
@@ -401,7 +401,7 @@ def import_store(options: ImportOptions) -> None:
 
     Example: spinscreen oracle import cluster.db
     """
-    from oracle.store import import_records
+    from oracle.describe import import_records
 
     with _opened(options.oracle_store) as opened:
         read, added = import_records(opened, options.path)

@@ -630,7 +630,7 @@ class Campaign(CampaignReader):
     def report(self, path: str | Path | None = None, progress: Progress | None = None) -> Path:
         """Write the report, one HTML file that needs nothing else, with the last round as it stands, into `path` or the
         campaign's folder; the campaign stays as it is."""
-        from campaigns.report.render import render
+        from campaigns.report import render
         from campaigns.report.view import report_view  # Plotly
         from campaigns.round import RoundInputs, kept, summary
 

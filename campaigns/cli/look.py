@@ -200,7 +200,7 @@ def report(options: ReportOptions) -> None:
         path = campaign.report(options.output, progress=progress)
     written = {"report": str(path)}
     if options.pdf is not None:
-        from campaigns.report.render import write_pdf
+        from campaigns.report import write_pdf
 
         write_pdf(path, options.pdf)
         written["pdf"] = str(options.pdf)

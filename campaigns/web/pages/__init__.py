@@ -15,7 +15,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import ChoiceLoader, Environment, PackageLoader
 
 from campaigns.errors import NotServedError
-from campaigns.report.render import environment
+from campaigns.report import environment
 from campaigns.web.registry import Visitor, registry_of, visitor_of
 from campaigns.web.service import CampaignService
 from campaigns.web.settings import Identity, Role

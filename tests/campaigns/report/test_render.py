@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from campaigns.errors import PdfError
+from campaigns.report import script_json, write_pdf
 from campaigns.report.card import equation_html, formula_html, molecule_svg
-from campaigns.report.render import script_json, write_pdf
 from chemspace import Cation
 from tests.campaigns.conftest import Launched
 from tests.system import require
@@ -74,7 +74,7 @@ def test_the_report_is_printed_as_a_pdf(launched: Launched, tmp_path: Path) -> N
 
 
 def test_without_a_browser_one_is_told_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("campaigns.report.render.BROWSERS", ("no-such-browser",))
+    monkeypatch.setattr("campaigns.report.BROWSERS", ("no-such-browser",))
     with pytest.raises(PdfError, match="apt-get install chromium"):
         write_pdf(tmp_path / "report.html", tmp_path / "report.pdf")
     assert not (tmp_path / "report.pdf").exists()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from screening.explain import N_BACKGROUND, Shapley, shapley
+from screening.features import N_BACKGROUND, Shapley, shapley
 from screening.surrogate import Surrogate
 from screening.surrogates import TrainingRows
 from screening.surrogates.registry import DEFAULT_SURROGATE, get_recipe

@@ -18,7 +18,7 @@ from campaigns.state import CampaignState
 from campaigns.summary import IngestResult
 from campaigns.targets import Recorded, task_of
 from chemspace.progress import Progress
-from screening.explain import bar
+from screening.features import bar
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure

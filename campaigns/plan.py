@@ -80,7 +80,7 @@ def check(config: CampaignConfig, library: CationLibrary) -> CompoundSpace:
 
 def _check_descriptors(config: CampaignConfig) -> None:
     """Further descriptors that there are, and no more features than explanations can take apart."""
-    from screening.explain import MAX_EXACT_FEATURES
+    from screening.features import MAX_EXACT_FEATURES
 
     n_features = len(config.descriptor_set.feature_names)
     if n_features > MAX_EXACT_FEATURES:

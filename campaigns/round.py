@@ -77,7 +77,7 @@ from screening.strategies.strategy import Property, latent_sd, unexplained_varia
 
 if TYPE_CHECKING:
     from screening.crystals import BandGap
-    from screening.explain import Shapley
+    from screening.features import Shapley
     from screening.frozen import FrozenSurrogate
     from screening.surrogate import Surrogate
     from screening.validation import Validation
@@ -252,7 +252,7 @@ class Round:
 
     def explain(self, x: NDArray[np.float64]) -> Shapley:
         """Shapley values of rows x, shape (m, d): what sets each apart from the training rows."""
-        from screening.explain import shapley
+        from screening.features import shapley
         from screening.ranking.candidates import SinglePrecision
 
         quick: Any = SinglePrecision(self.surrogate) if hasattr(self.surrogate.model, "marginal") else self.surrogate
@@ -695,7 +695,7 @@ def predict(
 ) -> Prediction:
     """Predict any compound whose organic cations `records` holds, by a round or what is kept of one. Raises
     CampaignError if a cation of it has no descriptors, with the oracle's reason."""
-    from screening.explain import shapley
+    from screening.features import shapley
 
     descriptors = fitted.training.descriptors
     x = to_features(compound_descriptors([compound], records, descriptors), descriptors)

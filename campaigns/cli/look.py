@@ -42,18 +42,18 @@ def explain(options: ExplainOptions) -> None:
     Example: spinscreen explain demo "(EOA)2(FA)3Pb4I13"
     """
     from chemspace import parse_formula
-    from screening.explain import MECHANISMS
+    from screening.features import mechanisms
 
     campaign = options.open()
     with console.bar("training") as progress:
         prediction = campaign.predict(options.formula, progress=progress)
     standing = campaign.state.standing(parse_formula(options.formula, campaign.names))
     if options.as_json:
-        console.print_json(console.finite(prediction.to_dict()) | {"hypotheses": [asdict(one) for one in MECHANISMS]})
+        console.print_json(console.finite(prediction.to_dict()) | {"hypotheses": [asdict(one) for one in mechanisms()]})
         return
     show_prediction(prediction, standing)
     marked("\nhow spins may relax, from textbooks: hypotheses about such compounds, no results of the model")
-    for one in MECHANISMS:
+    for one in mechanisms():
         hypothesis = one.hypothesis.removeprefix("hypothesis: ")
         marked(f"[dim]{escape(one.name)}: {escape(hypothesis)} ({escape(one.source)})[/]")
 

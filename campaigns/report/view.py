@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from campaigns.round import Kept, Round
-    from screening.explain import Shapley
+    from screening.features import Shapley
 
 #: Okabe and Ito's palette, told apart by colour-blind readers. https://jfly.uni-koeln.de/color/
 BLUE, ORANGE, GREEN, PURPLE, SKY, YELLOW = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00"
@@ -178,7 +178,7 @@ def bar_figure(shapley: Shapley) -> go.Figure:
 
 def beeswarm_figure(shapley: Shapley, formulas: Sequence[str]) -> go.Figure:
     """Contribution of every feature to every measured compound's lifetime, coloured by the feature's rank."""
-    from screening.explain import beeswarm
+    from screening.features import beeswarm
 
     told = worded(shapley)
     figure = dress(beeswarm(replace(told, contributions=-told.contributions, base=-told.base), list(formulas)))
@@ -199,7 +199,7 @@ def beeswarm_figure(shapley: Shapley, formulas: Sequence[str]) -> go.Figure:
 
 def radar_figure(shapley: Shapley) -> go.Figure:
     """Share of each feature in the mean absolute contributions."""
-    from screening.explain import radar
+    from screening.features import radar
 
     figure = dress(
         radar(worded(shapley)),
@@ -385,7 +385,7 @@ def model_view(done: Round | Kept, fit: FitSummary, progress: Progress | None = 
         parity, calibration, bar, beeswarm, radar, heatmap), importances (rows of feature, value, direction), progress
         (lifetimes_ps, formulas, own, bounds), left_out.
     """
-    from screening.explain import pearson, shapley
+    from screening.features import pearson, shapley
 
     tell = progress or silent
     tell(0, 3, "figures of the validation")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from screening.errors import SurrogateError
-from screening.explain import shapley
+from screening.features import shapley
 from screening.surrogate import fit_surrogate
 from screening.surrogates import TrainingRows
 from tests.screening.rows import smooth_rows

@@ -7,8 +7,8 @@ import json
 import numpy as np
 import pytest
 
-from screening import explain as figures
-from screening.explain import MECHANISMS, Shapley
+from screening import features as figures
+from screening.features import Shapley, mechanisms
 
 GENERATOR = np.random.default_rng(0)
 TOLD = Shapley(("a", "b"), GENERATOR.normal(size=(9, 2)) * [1.0, 3.0], 0.2, GENERATOR.normal(size=(9, 2)))
@@ -20,4 +20,4 @@ def test_a_figure_is_json(draw: object) -> None:
 
 
 def test_mechanisms_are_hypotheses_with_sources() -> None:
-    assert all(m.hypothesis.startswith("hypothesis:") and m.source for m in MECHANISMS)
+    assert all(m.hypothesis.startswith("hypothesis:") and m.source for m in mechanisms())

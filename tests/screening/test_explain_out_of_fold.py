@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks.held_out_signs import out_of_fold_shapley, out_of_fold_signs
-from screening.explain import pearson
+from screening.features import pearson
 from screening.surrogates import TrainingRows
 from tests.screening.rows import smooth_rows
 

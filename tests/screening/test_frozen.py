@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from screening import TrainingRows, fit_surrogate, frozen
-from screening.explain import shapley
+from screening.features import shapley
 from screening.frozen import FrozenSurrogate, freeze, thaw
 from screening.surrogates import ensembles, gaussian_process
 
@@ -57,7 +57,7 @@ def test_constants_are_those_of_the_fitted_surrogates() -> None:
 
 def test_predicting_by_arrays_and_a_gap_load_no_torch() -> None:
     code = (
-        "import sys, numpy as np; from screening.crystals import band_gap; from screening.explain import shapley;"
+        "import sys, numpy as np; from screening.crystals import band_gap; from screening.features import shapley;"
         "from chemspace import CationLibrary, parse_formula; import screening.frozen;"
         "print(band_gap(parse_formula('(PEA)2PbI4', CationLibrary.builtin()), np.zeros(8)) is not None);"
         "print([name for name in ('torch', 'sklearn', 'scipy.stats') if name in sys.modules])"

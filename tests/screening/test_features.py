@@ -1,15 +1,23 @@
-"""Features made from descriptors."""
+"""Features made from descriptors, and what a prediction owes to them."""
 
 from __future__ import annotations
+
+import json
+import warnings
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks.held_out_signs import out_of_fold_shapley, out_of_fold_signs
 from oracle.descriptors import DESCRIPTOR_NAMES
-from screening.errors import TrainingDataError
-from screening.features import FEATURE_NAMES, feature_text, to_features
+from screening import features as figures
+from screening.errors import SurrogateError, TrainingDataError
+from screening.features import FEATURE_NAMES, Shapley, feature_text, mechanisms, pearson, shapley, to_features
+from screening.surrogate import fit_surrogate
+from screening.surrogates import TrainingRows
+from tests.screening.rows import smooth_rows
 
 ROW = [60.0, 2.3, 40.0, 5.0, -16.0, -7.0, 9.0, 2.5, 0.95, 2.0]
 
@@ -71,3 +79,87 @@ def test_a_feature_is_told_as_the_descriptor_it_was_made_from() -> None:
         "inverse_n_layers": "n = 2",
     }
     assert feature_text("inverse_n_layers", 0.0) == "3D"
+
+
+ROWS = smooth_rows()
+
+
+def test_values_add_up_to_the_prediction() -> None:
+    surrogate = fit_surrogate(TrainingRows.of(ROWS.x, ROWS.y), name="gp")
+    told = shapley(surrogate, ROWS.x, ("a", "b", "c"))
+    assert np.allclose(told.base + told.contributions.sum(1), surrogate.predict(ROWS.x)[0], atol=1e-5)
+    table = told.importances()
+    assert set(table["feature"][:2]) == {"a", "b"}
+    assert (table.set_index("feature").loc[["a", "b"], "direction"] > 0.0).all()
+
+
+def test_a_linear_surrogate_has_the_closed_form() -> None:
+    surrogate = fit_surrogate(TrainingRows.of(ROWS.x, ROWS.x @ [1.0, -2.0, 0.0]), name="linear")
+    background = ROWS.x[:5]
+    told = shapley(surrogate, ROWS.x, ("a", "b", "c"), background)
+    assert np.allclose(told.contributions, (ROWS.x - background.mean(0)) * [1.0, -2.0, 0.0], atol=1e-5)
+
+
+def test_values_are_those_of_the_shap_package() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PendingDeprecationWarning)  # of matplotlib's, by how shap sets colours
+        import shap
+    surrogate, background = fit_surrogate(TrainingRows.of(ROWS.x, ROWS.y), name="gp"), ROWS.x[:6]
+    explainer = shap.KernelExplainer(lambda z: surrogate.predict(z)[0], background)
+    expected = explainer.shap_values(ROWS.x[6:9], nsamples=8, l1_reg=0, silent=True)
+    told = shapley(surrogate, ROWS.x[6:9], ("a", "b", "c"), background)
+    assert told.contributions == pytest.approx(np.asarray(expected), abs=1e-7)
+    assert told.base == pytest.approx(float(explainer.expected_value), abs=1e-12)
+
+
+def test_too_many_features_are_refused() -> None:
+    wide = np.random.default_rng(0).normal(size=(10, 13))
+    with pytest.raises(SurrogateError, match="12"):
+        shapley(fit_surrogate(TrainingRows.of(wide, wide[:, 0]), name="linear"), wide, tuple("abcdefghijklm"))
+
+
+GENERATOR = np.random.default_rng(0)
+TOLD = Shapley(("a", "b"), GENERATOR.normal(size=(9, 2)) * [1.0, 3.0], 0.2, GENERATOR.normal(size=(9, 2)))
+
+
+@pytest.mark.parametrize("draw", [figures.bar, figures.beeswarm, figures.radar])
+def test_a_figure_is_json(draw: object) -> None:
+    assert json.loads(draw(TOLD).to_json())["data"]  # type: ignore[operator]  # one of the functions above
+
+
+def test_mechanisms_are_hypotheses_with_sources() -> None:
+    assert all(m.hypothesis.startswith("hypothesis:") and m.source for m in mechanisms())
+
+
+FEW_ROWS = smooth_rows(k=30)
+NAMES = ("homo_ev", "lumo_ev", "other")
+
+
+def test_a_direction_the_data_have_is_supported_and_its_opposite_contradicted() -> None:
+    y = FEW_ROWS.x[:, 0] + FEW_ROWS.x[:, 1]
+    told = {
+        c.feature: c for c in out_of_fold_signs(TrainingRows.of(FEW_ROWS.x, y, None, FEW_ROWS.groups), NAMES, name="gp")
+    }
+    assert set(told) == {"homo_ev", "lumo_ev"}
+    assert told["lumo_ev"].verdict == "supported"
+    assert told["homo_ev"].verdict == "contradicted"
+    assert "the paper says -" in told["homo_ev"].sentence()
+
+
+def test_the_explanation_of_a_row_does_not_depend_on_its_target() -> None:
+    y = FEW_ROWS.x[:, 0] + FEW_ROWS.x[:, 1]
+    first = np.array([group == FEW_ROWS.groups[0] for group in FEW_ROWS.groups])
+    changed = np.where(first, y + 5.0, y)
+    (a, bases), (b, _) = (
+        out_of_fold_shapley(TrainingRows.of(FEW_ROWS.x, t, None, FEW_ROWS.groups), NAMES, name="linear")
+        for t in (y, changed)
+    )
+    assert np.array_equal(a.contributions[first], b.contributions[first])
+    assert not np.allclose(a.contributions[~first], b.contributions[~first])
+    assert bases[0] + a.contributions[0].sum() == pytest.approx(y[0], abs=1e-6)
+
+
+def test_pearson_is_symmetric_with_ones() -> None:
+    told = pearson(FEW_ROWS.x, NAMES).to_numpy()
+    assert np.allclose(told, told.T)
+    assert np.diag(told) == pytest.approx(np.ones(3))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.stats import norm, spearmanr, t
 
 from screening.calibration import FREEDOM, half_width
-from screening.validation import rank_correlation, score
+from screening.validation import grade, rank_correlation, score
 
 
 def normal(size: int) -> NDArray[np.float64]:
@@ -100,3 +102,29 @@ def test_equal_targets_leave_r2_undefined() -> None:
     card = score(np.ones(5), np.zeros(5), np.ones(5))
     assert np.isnan(card.r2_log)
     assert card.to_dict()["r2_log"] is None
+
+
+GENERATOR = np.random.default_rng(0)
+Y = GENERATOR.normal(size=200)
+GOOD = score(Y, Y + 0.3 * GENERATOR.normal(size=200), np.full(200, 0.3))
+
+
+def test_good_predictions_are_called_useful_and_honest() -> None:
+    told = grade({"leave_one_out": GOOD})
+    assert "usefully" in told
+    assert "honest" in told
+    assert "single predictions are useful" in told
+
+
+def test_the_worst_split_decides() -> None:
+    told = grade({"leave_one_out": GOOD, "leave_one_spacer_out": replace(GOOD, r2_log=-0.1)})
+    assert "no better than the mean" in told
+    assert "do not trust single predictions" in told
+
+
+def test_narrow_intervals_are_named() -> None:
+    assert "too narrow" in grade({"leave_one_out": replace(GOOD, coverage_90=0.6)})
+
+
+def test_a_split_of_few_rows_does_not_decide() -> None:
+    assert "usefully" in grade({"leave_one_out": GOOD, "small": replace(GOOD, r2_log=-3.0, n_rows=7)})

@@ -48,8 +48,8 @@ if os.name == "posix":
         [
             "campaigns.campaign",
             "campaigns.ingest",
-            "campaigns.history",
             "campaigns.kinetics",
+            "campaigns.refits",
             "campaigns.report.view",
             "campaigns.round",
             "campaigns.web.uploads",

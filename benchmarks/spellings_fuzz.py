@@ -136,7 +136,7 @@ DAMAGE = ("", "", "", "", "x", "-", "H", "4", "(CH2)", "N")
 
 def condensed_fates(number: int, seed: int) -> tuple[Counter[str], list[str]]:
     """The same of condensed formulas, one in two damaged by a sign or a group: none may be read as another cation."""
-    from chemspace.cation import condensed_smiles
+    from chemspace.spelling import condensed_smiles
 
     chance, fates, wrong = random.Random(seed), Counter[str](), []
     for _ in range(number):

@@ -27,7 +27,7 @@ from rdkit import Chem
 
 from chemspace.cation import Cation
 from oracle import CationRecord, Limits, OracleStore, Protocol, describe_each
-from oracle.describe import read_inputs
+from oracle.store import read_inputs
 
 #: One conformer: the question here is what breaks, not what is lowest.
 PROTOCOL = Protocol(n_conformers=1, n_optimised=1)

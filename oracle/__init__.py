@@ -10,9 +10,9 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from oracle.describe import OracleStore, default_store_path, describe, describe_each
 from oracle.errors import OracleError, ProtocolError
 from oracle.record import Protocol
+from oracle.store import OracleStore, default_store_path, describe, describe_each
 
 if TYPE_CHECKING:
     from oracle.descriptors import CationTable, compound_descriptors

@@ -351,7 +351,7 @@ def describe(options: DescribeOptions) -> None:
     """
     if sum((options.as_json, options.csv is not None, options.parquet is not None)) > 1:
         raise typer.BadParameter("give one of --json, --csv and --parquet")
-    from oracle.describe import is_file_name
+    from oracle.store import is_file_name
 
     if absent := [text for text in options.inputs if is_file_name(text) and not Path(text).is_file()]:
         raise typer.BadParameter(f"there is no file {absent[0]}")
@@ -380,7 +380,7 @@ def export_store(options: ExportOptions) -> None:
 
     Example: spinscreen oracle export records.parquet
     """
-    from oracle.describe import export_records
+    from oracle.store import export_records
 
     with _opened(options.oracle_store) as opened:
         count = export_records(opened, options.path)
@@ -401,7 +401,7 @@ def import_store(options: ImportOptions) -> None:
 
     Example: spinscreen oracle import cluster.db
     """
-    from oracle.describe import import_records
+    from oracle.store import import_records
 
     with _opened(options.oracle_store) as opened:
         read, added = import_records(opened, options.path)
@@ -421,7 +421,7 @@ def _run(options: DescribeOptions, protocol: Protocol, store: OracleStore) -> li
     """One record for each input, in the order of the inputs."""
     from chemspace.cation import Cation
     from oracle import Limits, describe_each
-    from oracle.describe import read_inputs
+    from oracle.store import read_inputs
 
     read = list(read_inputs(options.inputs, protocol, dications=options.protons.dications))
     cations = [each for each in read if isinstance(each, Cation)]

@@ -20,10 +20,10 @@ import oracle.workers
 from chemspace import Cation
 from oracle import CationRecord, Limits, OracleStore, Protocol, describe, describe_each
 from oracle.compute import compute
-from oracle.describe import read_inputs
 from oracle.engines.base import ANGSTROM_PER_BOHR, atomic_masses
 from oracle.errors import InputError, ProtocolError, StoreFullError, WorkerCrashError
 from oracle.record import Task
+from oracle.store import read_inputs
 from tests.oracle.conftest import SLOW, SMALL
 from tests.oracle.golden import GOLDEN
 

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from chemspace.mounts import Mount
 from oracle import CationRecord, OracleStore, Protocol
-from oracle.describe import export_records, import_records
 from oracle.errors import StoreCorruptError, StoreError, StoreFullError, StoreSchemaError
+from oracle.store import export_records, import_records
 
 PROTOCOL = Protocol()
 numbers = st.none() | st.floats(allow_nan=False, allow_infinity=False)
@@ -167,11 +167,11 @@ def test_a_store_of_the_first_schema_is_taken_over_with_its_records(tmp_path: Pa
 def test_where_several_machines_share_a_disk_the_store_keeps_a_rollback_journal(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("oracle.describe.mount_of", lambda _: Mount("nfs4"))
+    monkeypatch.setattr("oracle.store.mount_of", lambda _: Mount("nfs4"))
     with OracleStore(tmp_path / "shared.db") as store:
         store.put(record())
         assert store._connection.execute("PRAGMA journal_mode").fetchone() == ("delete",)
-    monkeypatch.setattr("oracle.describe.mount_of", lambda _: Mount("fuse.sshfs"))
+    monkeypatch.setattr("oracle.store.mount_of", lambda _: Mount("fuse.sshfs"))
     with pytest.raises(StoreError, match=r"lies on fuse\.sshfs, where locks do not hold"):
         OracleStore(tmp_path / "shared.db")
 

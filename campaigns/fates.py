@@ -18,7 +18,7 @@ from campaigns.state import CampaignState
 from campaigns.summary import Doubt, RowReport
 from campaigns.targets import Observation, Recorded, Target
 from chemspace import CationLibrary, Compound, CompoundSpace, parse_formula
-from chemspace.formula import normalise
+from chemspace.spelling import normalise
 from screening.dataset import EXCLUDING_FLAGS, SpinDataset, contradicting, stated_conditions, stated_density
 
 #: Replicates among the published lifetimes differ by 0.05 to 0.19 decades (screening/data/published_lifetimes.csv, rows

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -16,6 +15,7 @@ from chemspace.cation import Cation
 from chemspace.compound import B_SITES, HALIDES, Compound, cage_order
 from chemspace.errors import AmbiguousNameError, ChemspaceError, FormulaError, NotNeutralError, UnknownCationError
 from chemspace.library import CationLibrary
+from chemspace.spelling import FRAMEWORK, check_length, normalise
 
 Number: TypeAlias = Fraction | int
 Symbol: TypeAlias = Cation | str
@@ -460,23 +460,8 @@ def _cages(text: str, library: CationLibrary) -> tuple[tuple[Cation, Fraction], 
     return tuple(sorted(parts, key=cage_order))
 
 
-#: Longer texts are refused unread.
-MAX_LENGTH = 400
 MAX_DEPTH = 4
 
-_SIGNS = str.maketrans("[]{}‐‑‒–—−", "()()------")
-_SUBSCRIPT = re.compile(r"_\{([^{}]*)\}")
-_MARKUP = re.compile(r"</?su[bp]>|&nbsp;|\\(?:mathrm|text|rm)\b", re.IGNORECASE)
-_MHCHEM = re.compile(r"\\ce\{(.*)\}")
-_NOISE = re.compile(r"[\s$_·•∙⋅]+")
-_SOLVATE = re.compile(r"[·•∙⋅.*]\s*\d*\.?\d*\s*\(?(H2O|DMF|DMSO|CH3OH|MeOH|GBL|NMP)\)?$", re.IGNORECASE)
-_UNITS = re.compile(r"[·•∙⋅]\s*(\d+(?:\.\d+)?)\s*\(?([A-Z][^·•∙⋅]*?)\)?$")
-_HANDS = r"R|S|rac|R,S|S,R|RS|\d?R,\d?R|\d?S,\d?S|RR|SS|±|\+/-"
-_BOTH_HANDS = re.compile(r"\bR\s*/\s*S\b|\bS\s*/\s*R\b")
-_HAND_IN_BRACKETS = re.compile(rf"\(({_HANDS})\)-?(?=[A-Za-zαβ0-9(])|(?<![A-Za-z])(R|S)(?=-\([+-]\))")
-_ROTATION = re.compile(r"(?<=[RS])-\([+-]\)-?")
-_RACEMIC = re.compile(r"(?<![A-Za-z])(?:R,S|S,R|±)-")
-_CLEAN = re.compile(r"[A-Za-z0-9().,/'+*-]*")
 _VARIABLE = re.compile(r"\d-[xyδ]|[xy]\d-|(?<=[A-Za-z0-9)])([xyδ])(?=[A-Z()]|$)")
 _SAYS_N = re.compile(r"[(,;\s]*\bn\s*=\s*(\d{1,3})\b\s*\)?[,;:]?")
 _SUM_FORMULA = re.compile(r"C\d*H\d+(?:[A-Z][a-z]?\d*)+")
@@ -487,43 +472,6 @@ _OTHER_ION = re.compile(
 )
 _OTHER_ANION = re.compile(r"SCN|NCS|BF4|PF6|ClO4|HCOO|NO3|(?<=(?:Pb|Sn|Ge))F")
 _HALIDE_OPEN = re.compile(r"(?:Pb|Sn|Ge)[\d.]*X")
-#: Charges as ions have them in SMILES and salts; n and x stand in open compositions.
-_CHARGES = re.compile(r"[A-Za-mo-wz\d](?:\+\d?|-)[\])]|[\])]\+")
-_FRAMEWORK = re.compile(rf"(?:{'|'.join(B_SITES)})(?=[\d.]*(?:{'|'.join(HALIDES)}|\(|$))")
-
-
-def _check_length(text: str) -> None:
-    if len(text) > MAX_LENGTH:
-        raise FormulaError(f"the formula has {len(text)} characters; at most {MAX_LENGTH} are read")
-
-
-def normalise(text: str) -> str:
-    """`text` with plain digits, round brackets, hands as in R-MBA, "A·2B" as A(B)2, and no spaces, HTML or TeX. Raises
-    FormulaError if the text is empty, too long, a solvate, or names both hands of a cation."""
-    _check_length(text)
-    clean = text
-    if _SOLVATE.search(text):
-        raise FormulaError(f"{text!r} is a solvate; write the compound without its solvent")
-    if _CHARGES.search(text):
-        if _FRAMEWORK.search(text):
-            raise FormulaError(f"{text!r} writes charges; leave them out, as in (PEA)2PbI4")
-        raise FormulaError(f"{text!r} holds ions as a SMILES does, and is no formula; write for example (PEA)2PbI4")
-    if not _CLEAN.fullmatch(text):
-        plain = _MHCHEM.sub(r"\1", _MARKUP.sub("", text))
-        plain = _UNITS.sub(r"(\2)\1", unicodedata.normalize("NFKC", _SUBSCRIPT.sub(r"\1", plain)))
-        clean = _NOISE.sub("", plain.translate(_SIGNS))
-    if _BOTH_HANDS.search(clean):
-        raise FormulaError(f"{text!r} names both hands of a cation; write R- or S- for one, rac- for the racemate")
-    if "R" in clean or "S" in clean or "rac" in clean or "±" in clean or "+/-" in clean:
-        clean = _ROTATION.sub("-", _RACEMIC.sub("rac-", _HAND_IN_BRACKETS.sub(_hand, clean)))
-    if not clean:
-        raise FormulaError("the formula is empty; write for example (PEA)2(MA)2Pb3I10")
-    return clean
-
-
-def _hand(match: re.Match[str]) -> str:
-    hand = re.sub("[^A-Za-z]", "", match[1] or match[2])
-    return (hand if hand in ("R", "S", "RR", "SS") else "rac") + ("-" if match[1] else "")
 
 
 class _Reader:
@@ -603,9 +551,9 @@ class _Reader:
     def _explain(self, run: str) -> None:
         """Raise the error that says why `run` cannot be cut into names."""
         self._refuse_what_is_not_read()
-        if f"({run})" in self._whole and not _FRAMEWORK.search(run) and not re.search(r"\d\.|\.\d", run):
+        if f"({run})" in self._whole and not FRAMEWORK.search(run) and not re.search(r"\d\.|\.\d", run):
             self._named(run)
-        for word in re.findall(r"(?:^\d+-?)?[^\d./]+", _FRAMEWORK.split(run)[0]):
+        for word in re.findall(r"(?:^\d+-?)?[^\d./]+", FRAMEWORK.split(run)[0]):
             if not self._cutter.cut(word.lstrip("0123456789-")):
                 self._named(word)
         raise FormulaError(f"{self._whole!r} is no formula of a halide perovskite at {run!r}")
@@ -678,7 +626,7 @@ def parse_formula(text: str, library: CationLibrary | None = None) -> Compound:
     compound = read_canonical(text, library)
     if compound is not None:
         return compound
-    _check_length(text)
+    check_length(text)
     if said := _SAYS_N.search(text):
         compound = parse_formula(text.replace(said[0], " "), library)
         if compound.n_layers != int(said[1]):

@@ -1,7 +1,7 @@
 """Names of cations as papers spell them: chiral, positional and iso prefixes, hyphens, full names, condensed formulas.
 
 A spelling is brought to a key that its variants share ("4-F-PEA", "4F-PEA", "pFPEA"); what an exact name means is
-never changed here, and a key that fits several cations has several readings.
+never changed here, and a key that fits several cations has several readings. Formulas are brought to plain characters.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from rdkit import Chem, rdBase
 
 from chemspace.cation import Cation
+from chemspace.compound import B_SITES, HALIDES
+from chemspace.errors import FormulaError
 
 __all__: list[str] = []
 
@@ -182,3 +184,58 @@ def _piece(match: re.Match[str], place: str) -> tuple[str, bool] | None:
 def _inchikey(smiles: str) -> str:
     with rdBase.BlockLogs():
         return str(Chem.MolToInchiKey(Chem.MolFromSmiles(smiles)))  # type: ignore[no-untyped-call]
+
+
+#: Longer texts are refused unread.
+MAX_LENGTH = 400
+_SIGNS = str.maketrans("[]{}‐‑‒–—−", "()()------")
+_SUBSCRIPT = re.compile(r"_\{([^{}]*)\}")
+_MARKUP = re.compile(r"</?su[bp]>|&nbsp;|\\(?:mathrm|text|rm)\b", re.IGNORECASE)
+_MHCHEM = re.compile(r"\\ce\{(.*)\}")
+_NOISE = re.compile(r"[\s$_·•∙⋅]+")
+_SOLVATE = re.compile(r"[·•∙⋅.*]\s*\d*\.?\d*\s*\(?(H2O|DMF|DMSO|CH3OH|MeOH|GBL|NMP)\)?$", re.IGNORECASE)
+_UNITS = re.compile(r"[·•∙⋅]\s*(\d+(?:\.\d+)?)\s*\(?([A-Z][^·•∙⋅]*?)\)?$")
+_HAND_WORDS = r"R|S|rac|R,S|S,R|RS|\d?R,\d?R|\d?S,\d?S|RR|SS|±|\+/-"
+_BOTH_HANDS = re.compile(r"\bR\s*/\s*S\b|\bS\s*/\s*R\b")
+_HAND_IN_BRACKETS = re.compile(rf"\(({_HAND_WORDS})\)-?(?=[A-Za-zαβ0-9(])|(?<![A-Za-z])(R|S)(?=-\([+-]\))")
+_ROTATION = re.compile(r"(?<=[RS])-\([+-]\)-?")
+_RACEMIC = re.compile(r"(?<![A-Za-z])(?:R,S|S,R|±)-")
+_CLEAN = re.compile(r"[A-Za-z0-9().,/'+*-]*")
+#: Charges as ions have them in SMILES and salts; n and x stand in open compositions.
+_CHARGES = re.compile(r"[A-Za-mo-wz\d](?:\+\d?|-)[\])]|[\])]\+")
+FRAMEWORK = re.compile(rf"(?:{'|'.join(B_SITES)})(?=[\d.]*(?:{'|'.join(HALIDES)}|\(|$))")
+
+
+def check_length(text: str) -> None:
+    """A FormulaError for a text that is too long to be read."""
+    if len(text) > MAX_LENGTH:
+        raise FormulaError(f"the formula has {len(text)} characters; at most {MAX_LENGTH} are read")
+
+
+def normalise(text: str) -> str:
+    """`text` with plain digits, round brackets, hands as in R-MBA, "A·2B" as A(B)2, and no spaces, HTML or TeX. Raises
+    FormulaError if the text is empty, too long, a solvate, or names both hands of a cation."""
+    check_length(text)
+    clean = text
+    if _SOLVATE.search(text):
+        raise FormulaError(f"{text!r} is a solvate; write the compound without its solvent")
+    if _CHARGES.search(text):
+        if FRAMEWORK.search(text):
+            raise FormulaError(f"{text!r} writes charges; leave them out, as in (PEA)2PbI4")
+        raise FormulaError(f"{text!r} holds ions as a SMILES does, and is no formula; write for example (PEA)2PbI4")
+    if not _CLEAN.fullmatch(text):
+        plain = _MHCHEM.sub(r"\1", _MARKUP.sub("", text))
+        plain = _UNITS.sub(r"(\2)\1", unicodedata.normalize("NFKC", _SUBSCRIPT.sub(r"\1", plain)))
+        clean = _NOISE.sub("", plain.translate(_SIGNS))
+    if _BOTH_HANDS.search(clean):
+        raise FormulaError(f"{text!r} names both hands of a cation; write R- or S- for one, rac- for the racemate")
+    if "R" in clean or "S" in clean or "rac" in clean or "±" in clean or "+/-" in clean:
+        clean = _ROTATION.sub("-", _RACEMIC.sub("rac-", _HAND_IN_BRACKETS.sub(_bracketed_hand, clean)))
+    if not clean:
+        raise FormulaError("the formula is empty; write for example (PEA)2(MA)2Pb3I10")
+    return clean
+
+
+def _bracketed_hand(match: re.Match[str]) -> str:
+    hand = re.sub("[^A-Za-z]", "", match[1] or match[2])
+    return (hand if hand in ("R", "S", "RR", "SS") else "rac") + ("-" if match[1] else "")

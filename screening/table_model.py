@@ -171,9 +171,10 @@ def _mid_quantiles(column: Array) -> tuple[Array, Array]:
 FEWEST = 10
 #: Of more results than this a part is learnt from: the best, and a random sample of the others.
 _ROWS, _BEST_ROWS = 1000, 250
-#: Credit that networks and processes start with. Tables are less noisy than lifetimes: with the 20 rows of campaigns a
-#: search in a smooth table of 300 rows ended at its seventh row, with 4 at its second.
-_PRIOR_ROWS = 4.0
+#: Rows whose credit processes and networks start with. Beside few results the networks' spread is twice the processes'
+#: and half again their own errors, and a search that it leads tries what is odd: with even credit its first two batches
+#: were the worse for it (docs/decisions.md, "Ten public tables"). Campaigns start with 20 rows for each.
+_PRIOR_ROWS = (3.2, 0.8)
 #: Rows predicted at once (fits the cache).
 _CHUNK = 1024
 #: Seed of the networks' draw, the same for every batch of a table.

@@ -196,15 +196,16 @@ def stacking_weights(
     mask: Tensor,
     families: Sequence[int] | None = None,
     floor: float = 0.0,
-    prior_rows: float = PRIOR_ROWS,
+    prior_rows: float | Sequence[float] = PRIOR_ROWS,
 ) -> Tensor:
     """Weights (c, f), summing to one over candidates, that maximise the mixture's log density (c, f, k) of rows that
     count (f, k), each candidate fitted without the row, plus a Dirichlet prior: stacking of predictive distributions
     (Yao et al., Bayesian Anal. 13, 917 (2018), doi 10.1214/17-BA1091) by expectation maximisation. Candidates of one
-    number in `families` share their credit, three processes being no three opinions; what is below `floor`, the least
-    share of a family, is raised to it at the others' cost."""
+    number in `families` share its credit (`prior_rows`, of all or by family), three processes being no three opinions;
+    what is below `floor`, the least share of a family, is raised to it at the others' cost."""
     own = list(range(len(log_density))) if families is None else list(families)
-    credit = log_density.new_tensor([prior_rows / own.count(family) for family in own])[:, None]
+    rows = [prior_rows] * (max(own) + 1) if isinstance(prior_rows, float) else prior_rows
+    credit = log_density.new_tensor([rows[family] / own.count(family) for family in own])[:, None]
     density = log_density.masked_fill(~mask, 0.0)
     weights = (credit / credit.sum()).expand(density.shape[:2])
     for _ in range(STEPS):
@@ -397,7 +398,7 @@ class MixtureRecipe:
     most_correlated: float | None = None
     floor: float = 0.0  #: least share of each family of candidates (processes, networks, trees) in the mixture
     ranks: bool = False  #: whether the processes see normal scores of the features by rank, `with_ranks`
-    prior_rows: float = PRIOR_ROWS  #: rows whose credit each family starts with
+    prior_rows: float | tuple[float, ...] = PRIOR_ROWS  #: rows whose credit each family starts with, or each its own
 
     @property
     def learns_tasks(self) -> bool:

@@ -40,6 +40,12 @@ def test_it_is_the_engine_of_campaigns_with_networks_and_processes(fitted: Table
     assert min(processes, networks) >= 0.2 - 1e-9
 
 
+def test_beside_few_results_the_processes_lead() -> None:
+    x, y = _data()
+    weights = fit_table_model(x[:2], y[:2], np.zeros(2)).model.weights
+    assert float(weights[-1]) < 0.4  # with even credit it was more than half
+
+
 def test_what_it_predicts_is_the_posterior_of_its_botorch_model(fitted: TableModel) -> None:
     grid = np.random.default_rng(2).standard_normal((7, 3))
     posterior = fitted.model.posterior(torch.from_numpy(grid))

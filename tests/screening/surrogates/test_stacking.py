@@ -33,6 +33,12 @@ def test_three_of_a_kind_are_one_opinion() -> None:
     assert torch.allclose(weights[:, 0], torch.tensor([1.0, 1.0, 1.0, 3.0]).double() / 6.0)
 
 
+def test_families_may_start_with_unlike_credit() -> None:
+    density, nothing = torch.zeros(3, 1, 30).double(), torch.zeros(1, 30, dtype=torch.bool)
+    weights = stacking_weights(density, nothing, families=(0, 0, 1), prior_rows=(3.0, 1.0))
+    assert torch.allclose(weights[:, 0], torch.tensor([0.375, 0.375, 0.25]).double())
+
+
 def test_no_family_vanishes_below_the_floor_and_members_keep_their_ratio() -> None:
     density = torch.stack([torch.zeros(1, 500), torch.full((1, 500), -0.5), torch.full((1, 500), -9.0)]).double()
     free = stacking_weights(density, torch.ones(1, 500, dtype=torch.bool), families=(0, 0, 1))

@@ -103,6 +103,7 @@ _OTHER = "; another crystal's lifetime differs in a digit more: write that"
 _TWIN = "is the lifetime of {} too; it trains as a crystal of your own, so leave the row out if it is a copy"
 _SAME = "is the value of crystal {} too ({}); if one crystal has two names now, retract one of the two"
 _HINT = "; if it is another crystal, name it in a column 'sample'"
+_UNDO = "; if it stands after all, undo the retraction"
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +169,7 @@ class _Compound:
         """Hold later rows against this one too."""
         what = one.observation
         if what.sample:
-            self.of_crystal[what.sample].append(one)
+            self.of_crystal[_label(what)].append(one)
         kind = what.temperature_k, what.fluence_uj_cm2, *stated_density(what.technique), what.is_bound
         ends = (*self.ends.get(kind, ()), one)
         self.ends[kind] = min(ends, key=lambda end: end.observation.value), max(ends, key=lambda e: e.observation.value)
@@ -178,7 +179,7 @@ class _Compound:
 
     def beside(self, what: Observation, name: str) -> list[Known]:
         """Those that disagree most with an observation, which is called `name` if it is one of them."""
-        alike = self.of_crystal.get(what.sample, ())
+        alike = self.of_crystal.get(_label(what), ())
         return [one for one in (*alike, *chain(*self.ends.values())) if one.name != name]
 
 
@@ -191,7 +192,7 @@ class _Before:
         self.target, self.space, self.expected = target, space, expected
         self.sets_apart = target.of_campaign and state.config.defaults.sets_apart
         self.standing: dict[object, list[tuple[Recorded, Observation]]] = defaultdict(list)
-        self.gone: dict[object, Recorded] = {}
+        self.gone: dict[object, list[Recorded]] = defaultdict(list)
         self.seen: dict[object, int] = {}
         self.claimed: set[int] = set()  # numbers of the observations in the record that a row is
         self.compounds: dict[str, _Compound] = {}
@@ -207,7 +208,8 @@ class _Before:
                 self.compounds.setdefault(what.formula, _Compound()).add(Known(what, row.name))
                 self.densities += [(row.name, density) for density in stated_density(what.technique)]
             elif not row.is_undone:
-                self.gone |= {(key, what.stderr): row for key in _names(what)}
+                for key in _names(what):
+                    self.gone[key].append(row)
 
     def fate(self, row: ReadRow, *, tell_known: bool) -> Fate:
         """What becomes of a row; later rows are held against it too."""
@@ -216,7 +218,7 @@ class _Before:
         told = self.target.tell(what.formula, what.value, is_bound=what.is_bound)
         words = [f"row {row.line}: {told} {note}"] if action != "add" else []
         if action in ("known", "retracted") and not row.retracted and not note.endswith(_OTHER):
-            words[0] += _HINT
+            words[0] += _UNDO if what.sample and action == "retracted" else _HINT
         again = tell_known and action == "known" and recorded is not None
         doubted = None
         if action == "add" or again:
@@ -328,14 +330,16 @@ class _Before:
         if not (self.target.of_campaign and what.sample) or float(f"{what.value:.2g}") == what.value:
             return []
         alike = self.standing.get(("named", _crystal(what, sample="")), ())
-        return [(row, one) for row, one in alike if one.sample != what.sample and not _other_conditions(what, one)][:1]
+        others = [(row, one) for row, one in alike if _label(one) != _label(what)]
+        return [(row, one) for row, one in others if not _other_conditions(what, one)][:1]
 
     def _is_taken(self, row: Recorded) -> bool:
         return row.of_launch or row.number in self.claimed
 
     def _gone(self, what: Observation) -> Recorded | None:
-        """The observation that is the same and was retracted."""
-        return next((self.gone[key, what.stderr] for key in _asked(what) if (key, what.stderr) in self.gone), None)
+        """The observation that is the same and was retracted; an error that one of them lacks is no difference."""
+        same = (row for key in _asked(what) for row in self.gone.get(key, ()))
+        return next((row for row in same if what.stderr is None or row.observation.stderr in (None, what.stderr)), None)
 
     def _taken_back(self, row: ReadRow) -> tuple[str, str, Recorded | None, Observation]:
         """`_action` of a row that the file says was taken back: so it stands in the record, and trains nothing."""
@@ -377,7 +381,7 @@ def _contradicting(named: Sequence[tuple[str, float]]) -> set[str]:
 
 def disagreements(what: Observation, target: Target, others: Sequence[Known]) -> Iterator[str]:
     """Sentences on how an observation disagrees with others of its compound; two of a crystal always do."""
-    alike = [one for one in others if what.sample and one.observation.sample == what.sample]
+    alike = [one for one in others if what.sample and _label(one.observation) == _label(what)]
     if (same := next((one for one in alike if not _other_conditions(what, one.observation)), None)) is not None:
         yield (
             f"{what.formula} is {_figures(what, target)} here and {_figures(same.observation, target)} in {same.name}, "
@@ -422,13 +426,18 @@ def _figures(what: Observation, target: Target) -> str:
 
 def _crystal(what: Observation, n_digits: int = 9, sample: str | None = None) -> object:
     """What a row is the same by: compound, crystal and value, which another unit may change in the last digits."""
-    sample = what.sample if sample is None else sample
+    sample = _label(what) if sample is None else sample
     return what.formula, sample, float(f"{what.value:.{n_digits}g}"), what.is_bound
+
+
+def _label(what: Observation) -> str:
+    """The name of a crystal but for capitals and blanks, which people write now so and now so."""
+    return "".join(what.sample.split()).casefold()
 
 
 def _renamed(what: Observation) -> object:
     """What an observation is the same by whose formula was corrected."""
-    return "crystal", what.sample, float(f"{what.value:.9g}"), what.is_bound
+    return "crystal", _label(what), float(f"{what.value:.9g}"), what.is_bound
 
 
 def _rounded(what: Observation) -> list[object]:
@@ -460,7 +469,7 @@ def _merged(known: Observation, told: Observation) -> tuple[Observation, list[st
     changes, words = dict[str, object](), []
     for name, word in _REST.items():
         before, after = getattr(known, name), getattr(told, name)
-        if after not in ("", None) and after != before:
+        if after not in ("", None) and after != before and (name != "sample" or _label(told) != _label(known)):
             changes[name] = after
             words.append(f"{word} {after!r}" if before in ("", None) else f"{word} {before!r} becomes {after!r}")
     return known.model_copy(update=changes), words

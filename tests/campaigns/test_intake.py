@@ -261,6 +261,27 @@ def test_one_crystal_stays_one_when_it_is_given_a_name_and_when_the_name_is_left
         assert {row.action for row in campaign.ingest(path, dry_run=True).rows} == {"known", "retracted"}
 
 
+def test_one_crystal_stays_one_however_its_name_is_written(campaign: Campaign, tmp_path: Path) -> None:
+    campaign.ingest(write(tmp_path, "formula,lifetime_ps,sample\n(PA)2PbI4,1.2,K 9a\n(BA)2PbI4,0.3,K1-2\n"))
+    rows = "(PA)2PbI4,1.2,k9A\n(PA)2PbI4,1.3,K9A\n(BA)2PbI4,0.3,K12\n"
+    result = campaign.ingest(write(tmp_path, "formula,lifetime_ps,sample\n" + rows, "week2.csv"), dry_run=True)
+    assert [row.action for row in result.rows] == ["known", "add", "add"]
+    assert "of one crystal, K9A" in " ".join(result.warnings)
+
+
+@pytest.mark.parametrize(("before", "after"), [("", "0.2"), ("0.2", "")])
+def test_a_crystal_that_was_taken_back_stays_so_when_its_error_is_added_or_left_out(
+    campaign: Campaign, tmp_path: Path, before: str, after: str
+) -> None:
+    head = "formula,lifetime_ps,lifetime_stderr_ps,sample\n"
+    campaign.ingest(write(tmp_path, f"{head}(PA)2PbI4,3.4,{before},K7\n"))
+    campaign.retract(1, "laser drift")
+    result = campaign.ingest(write(tmp_path, f"{head}(PA)2PbI4,3.4,{after},K7\n", "week2.csv"))
+    told = "was retracted (measurement 1: laser drift) and was left out; if it stands after all, undo the retraction"
+    assert result.warnings == (f"row 2: (PA)2PbI4 3.4 ps {told}",)
+    assert not campaign.state.measurements
+
+
 def test_a_crystal_that_stands_as_another_compound_is_told(campaign: Campaign, tmp_path: Path) -> None:
     campaign.ingest(write(tmp_path, "formula,lifetime_ps,sample\n(PA)2PbI4,1.9,K8\n(BA)2PbI4,0.3,1\n"))
     rows = "(PA)2(MA)Pb2I7,1.9,K8\n(PEA)2PbI4,0.33,1\n"

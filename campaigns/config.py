@@ -115,9 +115,10 @@ _DIGITS = 4
 
 
 def parse_layers(value: object) -> object:
-    """Numbers of layers from "1-5" or "1,2,3"; no text is handed back as it is. ValueError for another text."""
+    """Numbers of layers from "1-5", "1,2,3" or one number; what is neither is handed back as it is. ValueError for
+    another text."""
     if not isinstance(value, str):
-        return value
+        return (value,) if type(value) is int else value
     layers: set[int] = set()
     if any(len(end) > _DIGITS for end in re.findall(r"\d+", value)):
         raise ValueError(

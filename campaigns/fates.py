@@ -19,7 +19,14 @@ from campaigns.summary import Doubt, RowReport
 from campaigns.targets import Observation, Recorded, Target
 from chemspace import CationLibrary, Compound, CompoundSpace, parse_formula
 from chemspace.spelling import normalise
-from screening.dataset import EXCLUDING_FLAGS, SpinDataset, contradicting, stated_conditions, stated_density
+from screening.dataset import (
+    EXCLUDING_FLAGS,
+    SpinDataset,
+    contradicting,
+    excluding_flags,
+    stated_conditions,
+    stated_density,
+)
 
 #: Replicates among the published lifetimes differ by 0.05 to 0.19 decades (screening/data/published_lifetimes.csv, rows
 #: with the flag "replicate", measured alike).
@@ -116,6 +123,11 @@ class Fate:
     words: tuple[str, ...]  #: what to tell of it
     retracted: str = ""  #: why the file says that it was taken back, where that is new here
     doubt: Doubt | None = None  #: what contradicts it; None where nothing does
+
+    @property
+    def is_published(self) -> bool:
+        """Whether it is the lab's copy of a published row."""
+        return self.report.note.startswith("is the published row")
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,7 +318,8 @@ class _Before:
         if (earlier := self.seen.setdefault((crystal, what.temperature_k, what.fluence_uj_cm2), row.line)) != row.line:
             return "known", f"stands in row {earlier} already and was left out", None, what
         if self.target.of_campaign and (copy := _published_copy(row)) is not None:
-            note = f"is {copy.name}, which trains already, and was left out"
+            use = "is known" if excluding_flags(copy.observation.technique) else "trains"
+            note = f"is {copy.name}, which {use} already, and was left out"
             if what.sample not in ("", copy.observation.sample):
                 note += _OTHER
             return "known", note, None, what

@@ -241,7 +241,8 @@ def of_table(
         if fate.doubt is not None
     )
     _require_undoubted(table.name, doubts, rules)
-    compounds = {row.observation.formula: row.compound for row in table.rows if not target.task}
+    own = (row for row, fate in zip(table.rows, fates, strict=True) if not (target.task or fate.is_published))
+    compounds = {row.observation.formula: row.compound for row in own}
     outside = tuple(formula for formula, compound in compounds.items() if compound not in space)
     left_out = [{"line": row.line, "problem": row.problem, "cells": dict(row.cells)} for row in table.refused]
     payload = {

@@ -280,20 +280,24 @@ _TOLD = 2
 
 def _by_result(row: dict[Any, Any], x: NDArray[np.float64] | None, results: Sequence[Expectation]) -> str:
     """Of the new results that surprised the nearest in descriptors, if it points the way the prediction went."""
-    surprising = [one for one in results if one.moves]
-    if x is None or not surprising:
+    if x is None or not any(one.moves for one in results):
         return ""
     spread = np.where(x.std(axis=0) > 0, x.std(axis=0), 1.0)
-    points = np.array([one.x for one in surprising])
-    distance = np.sqrt((((points - x[row["place_after"] - 1]) / spread) ** 2).mean(axis=1))
-    nearest = surprising[int(distance.argmin())]
+    away = [float(np.mean(((one.x - x[row["place_after"] - 1]) / spread) ** 2)) for one in results]
+    by_distance = [results[place] for place in np.argsort(away, kind="stable")]
+    nearest = next(one for one in by_distance if one.moves)
     went = np.sign(row["lifetime_ps_after"] - row["lifetime_ps_before"])
     if went != np.sign(nearest.measured_ps - nearest.expected_ps):
         return ""
     below = "below " if nearest.is_upper_bound else ""
     how = "slower" if went > 0 else "faster"
+    which = (
+        "the nearest new result"
+        if nearest is by_distance[0]
+        else "the nearest of the new results that were not expected"
+    )
     return (
-        f"the nearest new result, {nearest.formula}, came out {how} than expected "
+        f"{which}, {nearest.formula}, came out {how} than expected "
         f"({below}{picoseconds(nearest.measured_ps)} ps, not {picoseconds(nearest.expected_ps)})"
     )
 
@@ -399,7 +403,11 @@ def replayed(log: EventLog, number: int | None, oracle_store: Path, progress: Pr
     rounds = [place for place, event in enumerate(events) if event.kind is EventKind.SUGGESTED]
     wanted = len(rounds) if number is None else number
     if not 1 <= wanted <= len(rounds):
-        raise LifecycleError(f"there is no round {wanted}; the campaign has had {len(rounds)}")
+        raise LifecycleError(
+            f"there is no round {number}; the campaign has had {len(rounds)}"
+            if rounds
+            else "there is no round yet; spinscreen suggest makes one"
+        )
     event = events[rounds[wanted - 1]]
     state, batch = replay(events[: rounds[wanted - 1]]), SuggestionBatch(key=event.key or "", **event.payload)
     nothing = Artifacts()

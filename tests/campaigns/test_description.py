@@ -59,6 +59,7 @@ def test_every_section_is_read(whole: Path) -> None:
     found = read_description(whole)
     config = found.config
     assert found.libraries == (BUILTIN, whole.parent / "amines.smi")
+    assert CampaignConfig.parse({"space": {"n_layers": 2}}).space.n_layers == (2,)
     assert (config.dications, config.space.n_layers, config.space.b_sites) == (True, (1, 2, 3), ("Pb", "Sn"))
     assert config.space.halide_mixtures == ((("I", "3/4"), ("Br", "1/4")),)
     assert config.objective.goal_lifetime_ps == 50

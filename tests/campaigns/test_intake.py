@@ -323,6 +323,10 @@ def test_the_labs_copy_of_a_published_row_is_known_and_an_own_crystal_is_not(
     result = campaign.ingest(write(tmp_path, "formula,lifetime_ps,sample\n" + rows))
     assert [row.action for row in result.rows] == ["known", "known", "add", "add", "known"]
     assert "the published row S14 (doi 10.1039/d5sc07406a), which trains already" in result.warnings[0]
+    row = next(row for row in SpinDataset.published().table.to_dict("records") if row["material_id"] == "S16")
+    copied = write(tmp_path, f"formula,lifetime_ps\n{row['formula']},{row['lifetime_ps']}\n", "copy.csv")
+    (told,) = campaign.ingest(copied).warnings
+    assert "S16 (doi 10.1039/d5sc07406a), which is known already" in told  # it is set apart, and outside the space
     assert "another crystal's lifetime differs in a digit more: write that" in result.warnings[-1]
 
 

@@ -13,6 +13,7 @@ from campaigns.errors import LifecycleError
 from campaigns.events import Stage
 from campaigns.files import EXPORTS, write_table
 from campaigns.refits import N_CHANGES, Expectation, News, compare, ranking_changes
+from tests.campaigns.small import created
 
 
 def test_each_round_comes_out_the_same_from_the_log_as_it_stood(campaign: Campaign, results: Path) -> None:
@@ -24,8 +25,13 @@ def test_each_round_comes_out_the_same_from_the_log_as_it_stood(campaign: Campai
         told = campaign.replay(number)
         assert (told.number, told.same, told.differences, told.versions_changed) == (number, True, (), ())
         assert told.verdict == f"round {number} comes out the same, by the same code and packages on the same data"
-    with pytest.raises(LifecycleError, match="no round 3"):
+    with pytest.raises(LifecycleError, match="no round 3; the campaign has had 2"):
         campaign.replay(3)
+
+
+def test_a_campaign_without_a_round_says_so(tmp_path: Path) -> None:
+    with pytest.raises(LifecycleError, match="there is no round yet; spinscreen suggest makes one"):
+        created(tmp_path / "small").replay()
 
 
 def test_every_fit_and_every_batch_records_what_computed_it(campaign: Campaign) -> None:
@@ -143,7 +149,7 @@ def test_a_result_within_one_standard_deviation_is_no_cause() -> None:
     (told,) = ranking_changes(before, after, x, News([near]))
     assert told.endswith(NOTHING)
     (told,) = ranking_changes(before, after, x, News([near, far]))
-    assert "the nearest new result, T, came out slower" in told
+    assert "the nearest of the new results that were not expected, T, came out slower" in told
 
 
 def test_a_chance_to_form_is_owed_to_the_outcome_that_points_its_way() -> None:

@@ -360,10 +360,10 @@ class Campaign(CampaignReader):
         chosen_seed = self.config.seed if seed is None else seed
         if self.ranks_otherwise():
             self.retrain(progress, dask=dask)
-        if not more and (recorded := self._state.last_batch(self._data_key, size, chosen_seed)) is not None:
-            return recorded
         if self.fit() is None:
             self.retrain(progress, dask=dask)
+        if not more and (recorded := self._state.last_batch(self._data_key, size, chosen_seed)) is not None:
+            return recorded
         pending = self._state.pending_for(self._data_key, None if more else chosen_seed)
         return self._choose(size, chosen_seed, pending, lambda: self._learn(pending, progress, dask))
 

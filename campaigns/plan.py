@@ -521,7 +521,8 @@ def _words(value: Any) -> str:
             return str(value["name"])
         return "{" + ", ".join(f"{key}: {_words(part)}" for key, part in value.items() if part not in (None, ())) + "}"
     if isinstance(value, list | tuple):
-        return ", ".join(map(_words, value))
+        is_mixture = all(isinstance(part, tuple) and [*map(type, part)] == [str, str] for part in value)
+        return " and ".join(f"{share} {name}" for name, share in value) if is_mixture else ", ".join(map(_words, value))
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 

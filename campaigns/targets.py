@@ -259,8 +259,8 @@ def target_of(config: CampaignConfig, name: str) -> Target:
     }
     if name not in targets and not config.properties:
         raise PropertyError(
-            f"the campaign has no further measured property, so none called {name!r}: it is described at the launch, "
-            f"as properties: {{{name}: {{table: {name}.csv}}}} in the file of --config; launch another campaign so"
+            f"the campaign has no further measured property, so none called {name!r}: `amend` its description, "
+            f"with properties: {{{name}: {{table: {name}.csv}}}} in the new file"
         )
     if name not in targets:
         raise PropertyError(f"the campaign has no property {name!r}; it has {', '.join(config.properties)}")

@@ -38,6 +38,10 @@ def last(campaign: Campaign) -> int:
             "prices.PA: none becomes {per_mol: 5, hazards: H300}",
         ),
         ({"surrogate": "two_group"}, "surrogate: mean becomes two_group"),
+        (
+            {"space": {"n_layers": (1, 2), "cage_mixtures": [{"MA": "1/3", "FA": "2/3"}]}},
+            "cage_mixtures: none becomes 1/3 MA and 2/3 FA",
+        ),
         ({"space": {"n_layers": (1, 2), "cages": ("MA",)}}, "1 cage cation left out: FA"),
     ],
 )

@@ -182,6 +182,14 @@ def test_the_ranking_and_what_moved_follow_what_is_taken_back(
     assert (campaign.suggest().number, campaign.state.last_event) == (1, n_events)
 
 
+def test_a_round_whose_fit_was_undone_is_the_same_list_and_is_fitted_again(year: Campaign) -> None:
+    batch = year.suggest()
+    year.undo(last(year, EventKind.FITTED), "a test", confirmed=True)
+    assert year.fit() is None
+    assert year.suggest() == batch
+    assert year.fit() is not None
+
+
 def test_what_cannot_be_undone_says_why(campaign: Campaign) -> None:
     for number, reason, why in (
         (1, "a test", "event 1 made the campaign"),

@@ -136,7 +136,7 @@ def test_a_campaign_without_properties_says_how_one_gets_them(run: Run, tmp_path
     for command in (("ingest", plain.folder, path), ("retract", plain.folder, 1), ("export", plain.folder, "x.csv")):
         code, _, err = run(*command, "--property", GAP)
         assert code == 1  # the bare error; `main` makes 2 of it
-        assert "as properties: {band_gap_ev: {table: band_gap_ev.csv}} in the file of --config" in err
+        assert "`amend` its description, with properties: {band_gap_ev: {table: band_gap_ev.csv}}" in err
 
 
 def test_a_table_of_values_without_its_property_is_told_which_there_are(

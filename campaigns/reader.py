@@ -413,18 +413,21 @@ class CampaignReader:
         return self.fit() or (FitSummary(**fits[-1]) if fits else None)
 
     def became_of_best(self, fit: FitSummary | None) -> str:
-        """What became of a fit's best predicted compound since, in words; "" where nothing did. Names are read where
-        something may have."""
+        """What became of a fit's best predicted compound since, or which limit no batch with it can keep, in words; ""
+        where nothing did and none does. Names are read where something may have."""
         if fit is None or fit.best_predicted is None:
             return ""
         formula, state = fit.best_predicted[0], self._state
         if state.stages.get(formula) is Stage.MEASURED:
             return "measured since"
-        if not state.ruled_out and state.stages.get(formula) in (None, Stage.SUGGESTED):
+        limits = self.config.budget
+        is_limited = limits.refused_hazards or limits.max_cost is not None or limits.max_days is not None
+        if not (is_limited or state.ruled_out) and state.stages.get(formula) in (None, Stage.SUGGESTED):
             return ""
         from chemspace import parse_formula
 
-        return state.standing(parse_formula(formula, self.names))
+        compound = parse_formula(formula, self.names)
+        return state.standing(compound) or (self.budget.excludes(compound) if is_limited else "")
 
     def _kept_counts(self) -> dict[str, Any]:
         """What of a status needs the space and the table of what is measured, as `Artifacts` keep it."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from shlex import quote
 
 import numpy as np
 import pandas as pd
@@ -353,8 +354,8 @@ def _readable(
         first = next(column.name for column in learnt if column.name not in sound)
         raise refuse(
             f"{said[0]}: repair them, leave those rows out (--keep-going), take other columns"
-            + (f" (--columns {','.join(sound)})" if sound else "")
-            + f", or take it as categories (--categories {first})"
+            + (f" (--columns {quote(','.join(sound))})" if sound else "")
+            + f", or take it as categories (--categories {quote(first)})"
         )
     return readable, [f"{sentence}: those rows are left out" for sentence in said]
 

@@ -20,7 +20,7 @@ from campaigns.cli.options import (
     takes,
     writable,
 )
-from campaigns.events import FAILED, REASONS, Stage
+from campaigns.events import FAILED, REASONS, Stage, possible_steps
 from chemspace.registry import Registry, load_plugins
 
 if TYPE_CHECKING:
@@ -367,16 +367,16 @@ def _step(options: CampaignOptions, formula: str, stage: Stage, reason: str, mad
     if stage not in (Stage.ACCEPTED, Stage.DECLINED):  # what became of it follows a decision, and overrides none
         was = None
     told = f"; {was.stands.value} before, by {was.actor} at {was.at:%Y-%m-%d %H:%M:%S} UTC" if was else ""
-    text = _recorded(campaign, last, f"{step.formula}: {step.stands.value}{instead}{told}")
+    again = " (what happened a second time needs other words: --reason)" if stage in possible_steps(stage) else ""
+    text = _recorded(campaign, last, f"{step.formula}: {step.stands.value}{instead}{told}", again)
     console.answer(_as_dict(step), text)
     return campaign, step.formula
 
 
-def _recorded(campaign: Campaign, last: int, text: str) -> str:
-    """`text`, and whether there was nothing to record after event `last`: the command was run before."""
-    if campaign.state.last_event > last:
-        return text
-    return f"already so: {text} (what happened a second time needs other words: --reason)"
+def _recorded(campaign: Campaign, last: int, text: str, again: str = "") -> str:
+    """`text`, and whether there was nothing to record after event `last`: the command was run before. `again` says
+    what to do about what did happen a second time."""
+    return text if campaign.state.last_event > last else f"already so: {text}{again}"
 
 
 def _as_dict(step: Step) -> dict[str, str]:

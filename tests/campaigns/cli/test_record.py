@@ -99,6 +99,8 @@ def test_the_same_command_again_records_nothing_and_says_so(tmp_path: Path, word
     first, again = (CliRunner().invoke(app, [command, str(campaign.folder), *rest]) for _ in range(2))
     assert (first.exit_code, again.exit_code) == (0, 0)
     assert again.stdout.startswith(f"already so: {first.stdout.strip()}")
+    # Only what may happen twice is said so: not an accept of what is accepted, and no undo of what is undone.
+    assert ("a second time needs other words" in again.stdout) == ("not formed" in words)
     assert len(Campaign.open(campaign.folder).history()) == 3
 
 

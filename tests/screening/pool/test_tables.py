@@ -140,6 +140,9 @@ def test_a_cell_that_is_no_number_is_asked_about_and_left_out_only_when_that_is_
         match=r"'v' holds numbers but for 1 .*row 26 of the pool: 'n\.d\.' is not a number.*--keep-going.*--columns u",
     ):
         PoolTable.of(pool, observed, TableQuery("rate"))
+    spaced = [frame.rename(columns={"v": "c / M"}) for frame in (pool, observed)]
+    with pytest.raises(PoolError, match=r"--categories 'c / M'\)"):
+        PoolTable.of(*spaced, TableQuery("rate"))
     table = PoolTable.of(pool, observed, TableQuery("rate", keep_going=True))
     assert "row 26 of the pool" in table.remarks[0]
     assert 25 not in table.suggest(99)["row"].tolist()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -23,6 +24,8 @@ from campaigns.errors import CampaignError, DependedOnError, LifecycleError
 from campaigns.events import AWAITED, NEVER_AGAIN, EventKind, Stage
 from campaigns.files import write_table
 from campaigns.intake import outcome_rows
+from campaigns.summary import Status
+from screening import SpinDataset
 from tests.campaigns.conftest import Launched, described
 
 #: Years that the profile "search" plays; the others are the same year again and again.
@@ -51,7 +54,7 @@ class Notebook:
         stages: of every compound.
         declined: (place, cation) that are not used.
         batch_size, n_layers: of the description.
-        n_rounds: lists of suggestions.
+        rounds: each list of suggestions, as the number of rows before it and the 90% interval of each compound, ps.
     """
 
     rows: list[tuple[str, float, bool, str, bool, bool]] = field(default_factory=list)
@@ -59,7 +62,7 @@ class Notebook:
     declined: list[tuple[str, str]] = field(default_factory=list)
     batch_size: int = 2
     n_layers: tuple[int, ...] = (1, 2)
-    n_rounds: int = 0
+    rounds: list[tuple[int, dict[str, tuple[float, float]]]] = field(default_factory=list)
 
     def standing(self, formula: str = "") -> list[tuple[str, float, bool, str, bool, bool]]:
         return [row for row in self.rows if row[4] and formula in ("", row[0])]
@@ -71,6 +74,23 @@ class Notebook:
             values = [row[1] for row in self.standing(formula) if not row[2]]
             means[formula] = float(np.exp(np.mean(np.log(values))))
         return max(means.items(), key=lambda pair: pair[1])
+
+    def compared(self) -> list[tuple[str, bool | None, bool | None]]:
+        """Of each compound that was suggested before its first standing row: whether that is slower than three quarters
+        of what was known then, and whether it lies in its interval; None where a bound leaves that open."""
+        found, seen = list[tuple[str, bool | None, bool | None]](), set[str]()
+        data = SpinDataset.published().trainable(False)
+        published = data.table["lifetime_ps"].to_numpy()[~data.censored].tolist()
+        for place, (formula, value, bound, _, stands, _) in enumerate(self.rows):
+            before = [one for one in self.rounds if one[0] <= place and formula in one[1]]
+            if stands and before and formula not in seen:
+                n_rows, intervals = before[-1]
+                own = [row[1] for row in self.rows[:n_rows] if row[4] and not row[2]]
+                is_slow, (low, high) = value > np.percentile([*published, *own], 75), intervals[formula]
+                is_inside = None if bound and low <= value else bool(low <= value <= high)
+                found.append((formula, None if bound and is_slow else bool(is_slow), is_inside))
+            seen |= {formula} if stands else set()
+        return found
 
 
 class Year(RuleBasedStateMachine):
@@ -179,7 +199,8 @@ class Year(RuleBasedStateMachine):
             assert suggestion.n_layers in self.book.n_layers
             assert ("spacer", suggestion.spacer) not in self.book.declined
             assert ("cage", suggestion.cage) not in self.book.declined
-        self.book.n_rounds += 1
+        intervals = {one.formula: (one.lifetime_low_ps, one.lifetime_high_ps) for one in batch}
+        self.book.rounds.append((len(self.book.rows), intervals))
         for formula, stage in self.campaign.state.stages.items():
             assert (stage in (Stage.SUGGESTED, Stage.STALE)) or stage == self.book.stages[formula]
             self.book.stages[formula] = stage
@@ -231,7 +252,7 @@ class Year(RuleBasedStateMachine):
         campaign, book = self.campaign, self.book
         status, standing, published = campaign.status(), book.standing(), self.published[book.n_layers]
         assert (status.n_ingested, len(status.record)) == (len(standing), len(book.rows))
-        assert (status.n_compounds, status.rounds) == (published.n_compounds, book.n_rounds)
+        assert (status.n_compounds, status.rounds) == (published.n_compounds, len(book.rounds))
         assert status.n_measured == published.n_measured + len(standing)
         told = [(row["formula"], row["lifetime_ps"], row["is_upper_bound"]) for row in status.record]
         assert told == [row[:3] for row in book.rows]
@@ -245,17 +266,44 @@ class Year(RuleBasedStateMachine):
         best = book.best(published.best_observed)
         assert status.best_observed == (best[0], pytest.approx(best[1]))
         record = campaign.track_record()
-        assert (record is None) or record.n_inside <= len(record.compared) <= len({row[0] for row in standing})
+        assert record == status.track_record
+        assert book.compared() == [
+            (one.formula, one.is_hit, one.is_inside) for one in (record.compared if record else ())
+        ]
+        self.what_is_left_is_true(status)
         assert {row["id"] for row in campaign.history() if row["is_undone"]} == self.undone
         assert Campaign.open(campaign.folder).state == campaign.state
         with out.capture() as printed:
             show_status(status)
+        bounds = sum(row[2] for row in standing)
         for sentence in (
-            f"{status.n_measured} lifetimes measured, {len(standing)} of them ours",
+            f"{status.n_measured} lifetimes measured, {len(standing)} of them ours"
+            + (f" ({count(bounds, 'upper bound')})" if bounds else "\n"),
             f"best observed:  {best[0]}  {status.best_observed[1]:.3g} ps",
-            f"{count(book.n_rounds, 'round')} of suggestions, {count(len(awaited), 'result')} awaited",
+            f"{count(len(book.rounds), 'round')} of suggestions, {count(len(awaited), 'result')} awaited",
+            *(f"not used:             {name} as {place} ({REASON})" for place, name in book.declined),
+            status.nothing_left or "",
+            record.sentence if record else "",
         ):
             assert sentence in printed.get()
+        for stage in set(book.stages.values()):
+            (line,) = [line for line in printed.get().splitlines() if line.startswith(f"  {stage.value + ':':22s}")]
+            listed = [formula for formula, now in book.stages.items() if now is stage]
+            also = [" (measured)" * (stage is not Stage.MEASURED and bool(book.standing(one))) for one in listed]
+            assert sorted(line[24:].split(", ")) == sorted(map("".join, zip(listed, also, strict=True)))
+
+    def what_is_left_is_true(self, status: Status) -> None:
+        """The best predicted compound can be suggested, unless it is said why not; where nothing is left, every
+        compound is counted once."""
+        if status.best_predicted is not None and not status.best_predicted_is:
+            formula = status.best_predicted[0]
+            assert not self.book.standing(formula)
+            assert self.book.stages.get(formula, Stage.SUGGESTED) in (Stage.SUGGESTED, Stage.STALE)
+            declined = [name for _, name in self.book.declined if f"({name})" in formula]
+            assert not declined
+        if status.nothing_left is not None:
+            total, *parts = map(int, re.findall(r"\b\d+\b", status.nothing_left.split(". To go on")[0]))
+            assert (total, sum(parts)) == (status.n_compounds, status.n_compounds)
 
     def teardown(self) -> None:
         """At the end of the year all of it goes into another campaign, by tables and as a whole; then the last round
@@ -281,6 +329,12 @@ class Year(RuleBasedStateMachine):
             assert (known.state.outcomes, known.state.pending) == (state.outcomes, state.pending)
         if state.batches:
             assert campaign.replay().same
+        report, bounds = campaign.report().read_text(encoding="utf-8"), sum(row[2] for row in self.book.standing())
+        told = f"{len(self.book.standing())} of them ingested here" + (
+            f" ({count(bounds, 'upper bound')})" * bool(bounds)
+        )
+        assert f"{told};" in report
+        assert (record := campaign.track_record()) is None or record.sentence in report
 
 
 def test_a_year_of_a_campaign_holds_every_statement_it_makes(launched: Launched, tmp_path: Path) -> None:

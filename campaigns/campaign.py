@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 from campaigns.artifacts import PLAIN, Artifacts, batch_key, computed_otherwise, provenance
-from campaigns.config import BUILTIN, CampaignConfig
+from campaigns.config import BUILTIN, CampaignConfig, require_config
 from campaigns.database import create_store, point_to
 from campaigns.errors import (
     AlreadySoError,
@@ -120,7 +120,7 @@ class Campaign(CampaignReader):
             ConfigError, LibraryError, SpaceError: if the description cannot work; nothing is written then.
             StoreError: if the folder cannot be written.
         """
-        folder, wanted = Path(folder), config or CampaignConfig()
+        folder, wanted = Path(folder), require_config(CampaignConfig() if config is None else config)
         read = gather(libraries or (BUILTIN,), dications=wanted.dications, edition=wanted.defaults)
         wanted = wanted.with_libraries(read.files)
         check(wanted, read.library)
@@ -408,6 +408,9 @@ class Campaign(CampaignReader):
             IngestError: listing every problem with its row and column; nothing was written.
             StoreError: if the campaign cannot be written.
         """
+        known = ReadingOptions.__annotations__
+        if unknown := [name for name in reading if name not in known]:
+            raise CampaignError(f"ingest has no option {unknown[0]}; it has {', '.join(known)}")
         table = path if isinstance(path, ObservationTable) else self.read(path, target, **reading)
         rules = IntakeRules(
             keep_going=keep_going,

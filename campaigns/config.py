@@ -306,6 +306,16 @@ def _known_edition(number: int) -> int:
     return number
 
 
+def require_config(given: object) -> CampaignConfig:
+    """What was given as a description. Raises ConfigError for what is none."""
+    if not isinstance(given, CampaignConfig):
+        raise ConfigError(
+            f"the description is {given!r}; give a CampaignConfig: CampaignConfig.parse(...) makes one of a dict, "
+            "campaigns.description.read_description(PATH).config of a file"
+        )
+    return given
+
+
 class CampaignConfig(_Part):
     """The description of one campaign, in the sections of the YAML file that `docs/campaigns.md` explains.
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import wraps
 from inspect import signature
 from math import isfinite
+from numbers import Real
 from operator import index
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
@@ -161,6 +162,7 @@ _KINDS: dict[str, tuple[tuple[type, ...], str]] = {
     "str": ((str,), "text"),
     "int": ((), "a whole number"),
     "int | None": ((type(None),), "a whole number"),
+    "float | None": ((type(None), Real), "a number"),
 }
 _LEAST = {"batch_size": 1, "seed": 0}
 

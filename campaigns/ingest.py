@@ -449,6 +449,11 @@ def json_lines(rows: pd.DataFrame | pd.Series | Mapping[str, Any] | Iterable[Map
     import pandas as pd
 
     records: Any = rows
+    if isinstance(rows, Mapping) and any(map(pd.api.types.is_list_like, rows.values())):
+        try:
+            rows = pd.DataFrame({**rows})
+        except ValueError as problem:
+            raise IngestError("what was given", (str(problem),), ()) from None
     if isinstance(rows, pd.DataFrame):
         named = [name for name in rows.index.names if name is not None and name not in rows.columns]
         frame = rows.reset_index(named) if named else rows

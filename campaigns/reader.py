@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from campaigns.artifacts import PLAIN, Artifacts, compared_key, data_key, measured_key
-from campaigns.config import COUNTED, CampaignConfig
+from campaigns.config import COUNTED, CampaignConfig, require_config
 from campaigns.database import DATABASE, POINTER, EventLog, open_store
-from campaigns.errors import ConfigError
+from campaigns.errors import checked
 from campaigns.events import NEVER_AGAIN, Event, EventKind, Stage
 from campaigns.files import RANKING
 from campaigns.hooks import occasions, tell
@@ -360,6 +360,7 @@ class CampaignReader:
         recorded = self._state.fit(self._data_key)
         return None if recorded is None else FitSummary(**recorded)
 
+    @checked
     def recipe(self, formula: str, mass_g: float | None = None) -> Recipe:
         """What to weigh in for a compound, by default the campaign's mass. ChemspaceError if it has no recipe."""
         from chemspace import parse_formula
@@ -413,21 +414,18 @@ class CampaignReader:
         return self.fit() or (FitSummary(**fits[-1]) if fits else None)
 
     def became_of_best(self, fit: FitSummary | None) -> str:
-        """What became of a fit's best predicted compound since, or which limit no batch with it can keep, in words; ""
-        where nothing did and none does. Names are read where something may have."""
+        """What became of a fit's best predicted compound since, in words; "" where nothing did. Names are read where
+        something may have."""
         if fit is None or fit.best_predicted is None:
             return ""
         formula, state = fit.best_predicted[0], self._state
         if state.stages.get(formula) is Stage.MEASURED:
             return "measured since"
-        limits = self.config.budget
-        is_limited = limits.refused_hazards or limits.max_cost is not None or limits.max_days is not None
-        if not (is_limited or state.ruled_out) and state.stages.get(formula) in (None, Stage.SUGGESTED):
+        if not state.ruled_out and state.stages.get(formula) in (None, Stage.SUGGESTED):
             return ""
         from chemspace import parse_formula
 
-        compound = parse_formula(formula, self.names)
-        return state.standing(compound) or (self.budget.excludes(compound) if is_limited else "")
+        return state.standing(parse_formula(formula, self.names))
 
     def _kept_counts(self) -> dict[str, Any]:
         """What of a status needs the space and the table of what is measured, as `Artifacts` keep it."""
@@ -488,12 +486,7 @@ class CampaignReader:
         and ConfigError for what is no description."""
         from campaigns.plan import amendment
 
-        if not isinstance(config, CampaignConfig):
-            raise ConfigError(
-                f"the description is {config!r}; give a CampaignConfig: CampaignConfig.parse(...) makes one of a dict, "
-                "campaigns.description.read_description(PATH).config of a file"
-            )
-        return amendment(self._state, self._scope, config, libraries, self._log.file)
+        return amendment(self._state, self._scope, require_config(config), libraries, self._log.file)
 
     def refresh(self) -> None:
         """Read the log again: what other processes did since this object was made."""

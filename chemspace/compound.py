@@ -376,7 +376,7 @@ def make_recipe(
     spacer; below 1 favours higher n; `cage_equivalents`: times the stoichiometric cage salt. Returns precursors with
     moles and masses, the acid consumed, and the balanced equation (without excess). Raises RecipeError for a mass or
     equivalent that is not above 0, an unknown source, or "amine" for a spacer without a free base."""
-    if target_mass_g <= 0 or spacer_equivalents <= 0 or cage_equivalents <= 0:
+    if not (target_mass_g > 0 and spacer_equivalents > 0 and cage_equivalents > 0):  # NaN is not either
         raise RecipeError("target mass and equivalents must be above 0")
     if metal_source not in ("oxide", "halide"):
         raise RecipeError(f"metal_source is {metal_source!r}; use oxide or halide")

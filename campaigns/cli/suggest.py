@@ -142,6 +142,9 @@ def _suggest_of_campaign(options: SuggestOptions, folder: Path) -> None:
         if batch.shortfall:
             console.note(batch.shortfall)
     else:
+        from campaigns.cli.show import show_changes
+
+        show_changes(campaign.changes())
         show_batch(campaign, batch, options.details, options.mass, written)
 
 

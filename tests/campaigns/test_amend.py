@@ -245,6 +245,15 @@ def test_what_cannot_be_declined_says_why(year: Campaign) -> None:
             year.decline_cation(name, reason, place=place)  # type: ignore[arg-type]
 
 
+def test_the_command_that_learns_an_outcome_says_what_moved(year: Campaign, launched: Launched) -> None:
+    year.suggest()
+    year.step("(BDA)(MA)Pb2I7", Stage.NOT_FORMED)
+    told = " ".join(run(launched, "suggest", year.folder).stdout.split())
+    assert told.startswith("What moved")
+    assert "; (BDA)(MA)Pb2I7 was recorded as not formed" in told
+    assert "What moved" not in run(launched, "suggest", year.folder).stdout
+
+
 def test_what_moved_is_owed_to_the_outcome_or_to_the_other_model(year: Campaign) -> None:
     year.suggest()
     year.step("(BDA)(MA)Pb2I7", Stage.NOT_FORMED)

@@ -57,8 +57,9 @@ def test_a_data_frame_is_taken_in_and_comes_out(year: Campaign) -> None:
         pd.DataFrame({"formula": ["(PA)2PbI4"], "lifetime_ps": [0.5], "day": [pd.Timestamp("2026-01-02")]}),
         pd.Series({"formula": "(PA)2PbI4", "lifetime_ps": np.float32(0.5)}),
         {"formula": "(PA)2PbI4", "lifetime_ps": Decimal("0.5")},
+        {"formula": ["(PA)2PbI4"], "lifetime_ps": np.array([0.5])},
     ],
-    ids=["formulas as index", "numbers as index", "a day", "a series", "one row"],
+    ids=["formulas as index", "numbers as index", "a day", "a series", "one row", "columns"],
 )
 def test_rows_are_taken_in_however_pandas_or_python_holds_them(year: Campaign, rows: Any) -> None:
     assert year.observe(rows).added == 1
@@ -102,6 +103,10 @@ def test_a_seed_is_a_whole_number(year: Campaign, seed: Any) -> None:
         (lambda year: year.suggest(more="yes"), "more is 'yes'; give True or False"),
         (lambda year: year.predict(["(PDA)PbI4"]), r"the formula is \['\(PDA\)PbI4'\]; give one formula as text"),
         (lambda year: year.amend("new.yaml"), "the description is 'new.yaml'; give a CampaignConfig"),
+        (lambda year: Campaign.create(year.folder, {"seed": 1}), r"the description is \{'seed': 1\}; give a Campaign"),  # type: ignore[arg-type]
+        (lambda year: year.recipe("(PDA)PbI4", "1"), "the mass g is '1'; give a number"),
+        (lambda year: year.ingest("x.csv", maps={}), "ingest has no option maps; it has columns, unit, sheet"),
+        (lambda year: year.observe({"formula": ["(PDA)PbI4"], "lifetime_ps": [1, 2]}), "what was given was not"),
         (lambda year: year.ingest(5), "5 is neither a file's path, nor a data frame, nor a row such as"),
         (lambda year: year.observe([["(PDA)PbI4"]]), "is neither a file's path, nor a data frame, nor a row such as"),
     ],

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from campaigns import Campaign, CampaignConfig
-from campaigns.config import Price
 from campaigns.events import Stage
 from chemspace import parse_formula
 from screening import SpinDataset
@@ -89,18 +88,6 @@ def test_a_best_predicted_compound_whose_spacer_is_declined_is_told_as_that(
     assert f"ps ({told})" in " ".join(run(launched, "status", campaign.folder).stdout.split())
     campaign.refresh()
     assert campaign.status().best_predicted_is == told
-
-
-def test_a_best_predicted_compound_that_no_batch_may_hold_is_told_as_that(campaign: Campaign) -> None:
-    best, config = campaign.status().best_predicted, campaign.config
-    assert best is not None
-    spacer = parse_formula(best[0], campaign.names).spacer
-    assert spacer is not None
-    prices = {**config.prices, spacer.abbreviation: Price(hazards=("H300",))}
-    budget = config.budget.model_copy(update={"refused_hazards": ("H300",)})
-    campaign.amend(config.model_copy(update={"prices": prices, "budget": budget}), confirmed=True)
-    status = campaign.status()
-    assert (status.best_predicted, status.best_predicted_is) == (best, "refused for a hazard")
 
 
 LIBRARY = "smiles,abbreviation,role\nCCCN,PA,spacer\nCN,MA,cage\n"

@@ -153,6 +153,7 @@ def test_excess_changes_its_precursor_only() -> None:
     ("formula", "kwargs", "says"),
     [
         ("(PEA)2PbI4", {"target_mass_g": 0.0}, "above 0"),
+        ("(PEA)2PbI4", {"target_mass_g": float("nan")}, "above 0"),
         ("(PEA)2PbI4", {"metal_source": "nitrate"}, "nitrate"),
         ("(PEA)2PbI4", {"spacer_source": "acetate"}, "acetate"),
         ("(HTMA)2PbI4", {"spacer_source": "amine"}, "no free base"),
